@@ -1,0 +1,239 @@
+//! What a flood of tokens with random `kid`s costs: the issuer, in fetches, and the callers with
+//! good tokens, in latency.
+//!
+//! The key server is a real one, and shares the machine with the service and with those who send;
+//! all go at a bounded rate that leaves two processors room, so that what is seen is the flood and
+//! not a machine at its limit. A latency is from the moment that a request's task is spawned to
+//! its answer, so it holds the wait for a processor too.
+//!
+//! First the long form: 100,000 such tokens within 30 s, the default cool-down, while good tokens
+//! go on. The number to read is that of the fetches: 2 at most, of which one is the start's.
+//! Then rounds of four parts: good tokens alone; beside as many bad tokens as the flood has that
+//! are refused without looking for a key (a known `kid` under another algorithm); beside the flood;
+//! and beside the first kind once more. Bad tokens of any kind cost their senders' and the
+//! service's processor time, so the flood is held against the mean of the other kind: a ratio of 1
+//! is a flood that nobody waits for. Beside it stands the control, the one such part to the
+//! other: a ratio within its spread says only that the machine had other things to do.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "set up or not at all")]
+#![expect(clippy::print_stdout, reason = "the figures are for reading")]
+
+#[path = "../../tests/tests/jwks_faults/server.rs"]
+#[expect(dead_code, reason = "most of it is for the faults")]
+mod server;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use serde_json::json;
+use tokio::runtime::Runtime;
+use tollgate::testing::TestKey;
+use tollgate::{Algorithm, Authenticator, Clock, SystemClock};
+
+use server::{Answer, Server};
+
+const ISSUER: &str = "https://issuer.example";
+const AUDIENCE: &str = "https://api.example";
+
+/// Per second.
+const GOOD_RATE: usize = 500;
+const FLOOD_RATE: usize = 3_500;
+
+const FLOOD: usize = 100_000;
+const WINDOW: Duration = Duration::from_secs(30);
+
+const ROUNDS: usize = 7;
+const ROUND: Duration = Duration::from_secs(4);
+
+const COLUMNS: usize = 8;
+const HEADINGS: [&str; COLUMNS] = [
+    "alone p99",
+    "other p50",
+    "flood p50",
+    "other p99",
+    "flood p99",
+    "p50 ratio",
+    "p99 ratio",
+    "control",
+];
+
+/// What the bad tokens have that are sent beside the good ones.
+#[derive(Clone, Copy)]
+enum Bad {
+    /// A `kid` that nobody has seen.
+    RandomKid,
+    /// The key's own `kid`, under an algorithm that is not the key's.
+    OtherAlgorithm,
+}
+
+struct Service {
+    runtime: Runtime,
+    auth: Authenticator,
+    key: TestKey,
+}
+
+/// What came of the requests of one kind.
+#[derive(Default)]
+struct Outcome {
+    latencies: Mutex<Vec<Duration>>,
+    accepted: AtomicUsize,
+    /// 401: certainly unknown.
+    refused: AtomicUsize,
+    /// 503: nobody can say before the next fetch may be made.
+    unavailable: AtomicUsize,
+}
+
+/// p50 and p99 of good tokens, in microseconds.
+#[derive(Clone, Copy)]
+struct Latency {
+    p50: f64,
+    p99: f64,
+}
+
+fn main() {
+    // `cargo test --all-targets` runs this too, and wants no figures.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let server = Server::start();
+    let key = TestKey::generate("a", Algorithm::Es256);
+    server.set("/jwks", Answer::Document(TestKey::jwks([&key]).to_string()));
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let building = Authenticator::builder(ISSUER, AUDIENCE).jwks_url(server.url("/jwks")).build();
+    let auth = runtime.block_on(building).unwrap();
+    let service = Service { runtime, auth, key };
+    // What is only done once shall not be in the figures.
+    service.run(ROUND / 4, 0, Bad::RandomKid);
+
+    println!(
+        "long form: {FLOOD} random kids, {FLOOD_RATE} a second; {GOOD_RATE} good tokens a second"
+    );
+    let begun = Instant::now();
+    let (latency, flood) = service.run(WINDOW, FLOOD, Bad::RandomKid);
+    let took = begun.elapsed();
+    let fetches = server.requests("/jwks").len();
+    println!("  took {took:.1?}; fetches: {fetches}, the start's included");
+    println!(
+        "  of the flood: {} accepted, {} refused with 401, {} with 503",
+        flood.accepted.load(Ordering::SeqCst),
+        flood.refused.load(Ordering::SeqCst),
+        flood.unavailable.load(Ordering::SeqCst),
+    );
+    println!("  good tokens: p50 {:.1} µs, p99 {:.1} µs", latency.p50, latency.p99);
+    assert!(took <= WINDOW + Duration::from_secs(1), "the window is what bounds the fetches");
+    assert!(fetches <= 2, "{fetches} fetches");
+
+    println!("{ROUNDS} rounds of four times {ROUND:?}, in µs:");
+    println!("{}", HEADINGS.map(|heading| format!("{heading:>11}")).join(""));
+    let rounds: Vec<_> = (0..ROUNDS).map(|_| service.round()).collect();
+    for round in &rounds {
+        print(round);
+    }
+    println!("median, least and most:");
+    let column = |column: usize| {
+        let mut numbers: Vec<_> = rounds.iter().map(|round| round[column]).collect();
+        numbers.sort_by(f64::total_cmp);
+        numbers
+    };
+    let columns: [_; COLUMNS] = std::array::from_fn(column);
+    for place in [ROUNDS / 2, 0, ROUNDS - 1] {
+        print(&std::array::from_fn(|column| columns[column][place]));
+    }
+    println!("fetches in all: {}, in {:.0?}", server.requests("/jwks").len(), begun.elapsed());
+}
+
+fn print(numbers: &[f64; COLUMNS]) {
+    println!("{}", numbers.map(|number| format!("{number:>11.2}")).join(""));
+}
+
+impl Service {
+    /// One round: a row of figures.
+    fn round(&self) -> [f64; COLUMNS] {
+        let flood = FLOOD_RATE * usize::try_from(ROUND.as_secs()).unwrap();
+        let alone = self.run(ROUND, 0, Bad::RandomKid).0;
+        let before = self.run(ROUND, flood, Bad::OtherAlgorithm).0;
+        let flooded = self.run(ROUND, flood, Bad::RandomKid).0;
+        let after = self.run(ROUND, flood, Bad::OtherAlgorithm).0;
+        let other = [f64::midpoint(before.p50, after.p50), f64::midpoint(before.p99, after.p99)];
+        [
+            alone.p99,
+            other[0],
+            flooded.p50,
+            other[1],
+            flooded.p99,
+            flooded.p50 / other[0],
+            flooded.p99 / other[1],
+            after.p99 / before.p99,
+        ]
+    }
+
+    /// Sends good tokens for `time`, and meanwhile as many of the others as `flood` says.
+    fn run(&self, time: Duration, flood: usize, bad: Bad) -> (Latency, Arc<Outcome>) {
+        let now = SystemClock::new().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "exp": now + 900});
+        let good = self.key.token(&claims);
+        let (chance, tail) = (RandomState::new(), good.split_once('.').unwrap().1);
+        let forged = |number: usize| {
+            let (alg, kid) = match bad {
+                Bad::RandomKid => ("ES256", format!("{:016x}", chance.hash_one(number))),
+                Bad::OtherAlgorithm => ("ES384", "a".to_owned()),
+            };
+            let header = json!({"alg": alg, "typ": "at+jwt", "kid": kid}).to_string();
+            format!("{}.{tail}", URL_SAFE_NO_PAD.encode(header))
+        };
+        let (answered, drowned) = (Arc::<Outcome>::default(), Arc::<Outcome>::default());
+        let number = GOOD_RATE * usize::try_from(time.as_millis()).unwrap() / 1000;
+        thread::scope(|scope| {
+            scope.spawn(|| self.send(number, GOOD_RATE, &answered, |_| good.clone()));
+            scope.spawn(|| self.send(flood, FLOOD_RATE, &drowned, forged));
+        });
+        assert_eq!(answered.accepted.load(Ordering::SeqCst), number, "a good token was refused");
+        let mut latencies = std::mem::take(&mut *answered.latencies.lock().unwrap());
+        latencies.sort_unstable();
+        let at = |share: usize| latencies[latencies.len() * share / 100].as_secs_f64() * 1e6;
+        (Latency { p50: at(50), p99: at(99) }, drowned)
+    }
+
+    /// Sends `number` tokens at `rate` a second, and waits for the answers.
+    fn send(
+        &self,
+        number: usize,
+        rate: usize,
+        outcome: &Arc<Outcome>,
+        token: impl Fn(usize) -> String,
+    ) {
+        let begun = Instant::now();
+        let mut tasks = Vec::with_capacity(number);
+        for sent in 0..number {
+            // Those that are late are sent at once: the rate holds on the whole.
+            let due = Duration::from_secs_f64(sent as f64 / rate as f64);
+            // Some at a time, since to sleep is not exact below a millisecond.
+            if due > begun.elapsed() + Duration::from_millis(1) {
+                thread::sleep(due - begun.elapsed());
+            }
+            let value = HeaderValue::try_from(format!("Bearer {}", token(sent))).unwrap();
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+            let (auth, outcome, spawned) = (self.auth.clone(), outcome.clone(), Instant::now());
+            tasks.push(self.runtime.spawn(async move {
+                let status = auth.authenticate(&headers).await.map_err(|refusal| refusal.status());
+                outcome.latencies.lock().unwrap().push(spawned.elapsed());
+                let count = match status {
+                    Ok(_) => &outcome.accepted,
+                    Err(http::StatusCode::UNAUTHORIZED) => &outcome.refused,
+                    Err(_) => &outcome.unavailable,
+                };
+                count.fetch_add(1, Ordering::SeqCst);
+            }));
+        }
+        for task in tasks {
+            self.runtime.block_on(task).unwrap();
+        }
+    }
+}

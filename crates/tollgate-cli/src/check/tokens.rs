@@ -1,0 +1,94 @@
+//! Where tokens come from: arguments, and lines on standard input.
+
+use std::fmt;
+use std::io::{self, IsTerminal as _};
+use std::iter;
+
+use crate::exit::Failure;
+use crate::lines::{Line, Lines};
+
+/// What was given as a token.
+pub(super) struct Token {
+    pub(super) place: Place,
+    /// Whatever it is: bytes, as in a request.
+    pub(super) text: Vec<u8>,
+    /// Whether it was copied together with its scheme.
+    pub(super) bearer_prefix: bool,
+}
+
+/// Where a token stood, counted from 1.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    Argument(usize),
+    Line(u64),
+}
+
+/// The tokens that `arguments` name, in order.
+pub(super) fn tokens(
+    arguments: &[String],
+) -> Result<impl Iterator<Item = Result<Token, Failure>>, Failure> {
+    if arguments.is_empty() && io::stdin().is_terminal() {
+        return Err(Failure::wrong(
+            "no token: give some as arguments, or a line each on standard input (`-` reads it \
+             from a terminal, too)",
+        ));
+    }
+    let given = if arguments.is_empty() { vec!["-".to_owned()] } else { arguments.to_vec() };
+    Ok(given.into_iter().enumerate().flat_map(|(at, text)| -> Box<dyn Iterator<Item = _>> {
+        if text == "-" {
+            return Box::new(Lines::new(io::stdin().lock()).map(on_standard_input));
+        }
+        Box::new(iter::once(Ok(Token::new(Place::Argument(at + 1), text.as_bytes()))))
+    }))
+}
+
+/// A line that was cut is judged all the same: it is far longer than any token may be.
+fn on_standard_input(line: io::Result<Line>) -> Result<Token, Failure> {
+    let line = line.map_err(|error| Failure::wrong(format!("standard input: {error}")))?;
+    Ok(Token::new(Place::Line(line.number), &line.text))
+}
+
+impl Token {
+    fn new(place: Place, text: &[u8]) -> Self {
+        const SCHEME: &[u8] = b"Bearer ";
+        let text = text.trim_ascii();
+        let bearer_prefix =
+            text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME));
+        let text = if bearer_prefix {
+            text.get(SCHEME.len()..).unwrap_or_default().trim_ascii_start()
+        } else {
+            text
+        };
+        Self { place, text: text.to_vec(), bearer_prefix }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument(number) => write!(f, "argument {number}"),
+            Self::Line(number) => write!(f, "line {number}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheme_in_front_is_left_out_and_said() {
+        for (text, token, bearer_prefix) in [
+            ("a.b.c", "a.b.c", false),
+            (" a.b.c \r", "a.b.c", false),
+            ("Bearer a.b.c", "a.b.c", true),
+            ("bearer   a.b.c", "a.b.c", true),
+            ("Bearer", "Bearer", false),
+            ("DPoP a.b.c", "DPoP a.b.c", false),
+            ("Bearer Bearer a", "Bearer a", true),
+        ] {
+            let read = Token::new(Place::Line(1), text.as_bytes());
+            assert_eq!((read.text, read.bearer_prefix), (token.into(), bearer_prefix), "{text}");
+        }
+    }
+}

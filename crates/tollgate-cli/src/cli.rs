@@ -1,0 +1,174 @@
+//! The command line.
+
+use std::num::NonZeroU64;
+
+use clap::{Args, Parser, Subcommand};
+use tollgate::{Algorithm, Profile};
+
+use crate::exit::{self, Exit};
+use crate::{jws, output};
+
+/// Says of tokens and signatures what a service with the crate `tollgate` would say, and why.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, after_help = exit::HELP, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check tokens: accepted, or refused by which rule, and what to do about it
+    #[command(after_help = check_help())]
+    Check(Box<CheckArguments>),
+    /// Verify signatures alone, one JSON line each: for test vectors
+    #[command(after_help = format!("{}\n\n{}", jws::HELP, exit::HELP))]
+    Jws,
+}
+
+/// What `check` is told: the settings of the service that it stands for.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// A token; `-`, or none, for a line each on standard input. Other users of this machine can
+    /// read arguments: a token that matters belongs on standard input.
+    #[arg(value_name = "TOKEN")]
+    pub(crate) tokens: Vec<String>,
+
+    /// What `iss` must say, byte for byte. The keys are discovered below it, unless --jwks says
+    /// where they are.
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer: String,
+
+    /// Where the keys are: an https URL, an http one on this machine, or a file.
+    #[arg(long, value_name = "URL|FILE")]
+    pub(crate) jwks: Option<String>,
+
+    /// The API's name, which `aud` must hold. Repeat it for an API with several: one suffices.
+    #[arg(long, value_name = "NAME", required = true)]
+    pub(crate) audience: Vec<String>,
+
+    /// The kind of token: jwt, rfc9068, or an issuer's habits (auth0, okta, entra-v2, keycloak, …).
+    #[arg(long, value_name = "NAME", default_value = "jwt")]
+    pub(crate) profile: Profile,
+
+    /// A signature algorithm that is allowed, such as ES256. Repeat it for several. [default:
+    /// every asymmetric one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) alg: Vec<Algorithm>,
+
+    /// The clock skew that is tolerated. [default: 10]
+    #[arg(long, value_name = "SECS", allow_negative_numbers = true)]
+    pub(crate) leeway: Option<u64>,
+
+    /// Refuse tokens that were issued for longer than this. [default: no limit]
+    #[arg(long, value_name = "SECS", allow_negative_numbers = true)]
+    pub(crate) max_lifetime: Option<NonZeroU64>,
+
+    /// Judge as at this time, in seconds since 1970, instead of now.
+    // Up to the end of the year 9999.
+    #[arg(long, value_name = "UNIX_SECONDS", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=253_402_300_799))]
+    pub(crate) at: Option<u64>,
+
+    /// A scope that the token must have. Repeated: every one of them.
+    #[arg(long, value_name = "NAME", help_heading = "Policy")]
+    pub(crate) scope: Vec<String>,
+
+    /// Scopes of which the token must have at least one.
+    #[arg(long, value_name = "NAME", help_heading = "Policy")]
+    pub(crate) any_scope: Vec<String>,
+
+    /// A role that the bearer must have. Repeated: every one of them.
+    #[arg(long, value_name = "NAME", help_heading = "Policy")]
+    pub(crate) role: Vec<String>,
+
+    /// Roles of which the bearer must have at least one.
+    #[arg(long, value_name = "NAME", help_heading = "Policy")]
+    pub(crate) any_role: Vec<String>,
+
+    /// Show the claims of accepted tokens, the subject among them. Without it none is shown.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) show_claims: bool,
+
+    /// One JSON object for each token, in one line.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+fn check_help() -> String {
+    format!(
+        "\
+A token is judged as in a request's Authorization header: form, algorithm, key, signature, claims,
+time, and then the policy, if one is given. The token itself is never shown.
+
+Examples:
+
+  Why does the API answer 401? The token from the clipboard, the keys discovered:
+    wl-paste | tollgate check --issuer https://auth.example --audience https://api.example
+
+  Without a network, and as at the time of the incident:
+    tollgate check --issuer https://auth.example --jwks keys.json --audience https://api.example \\
+      --at 1700000000 - < token.txt
+
+  Why 403? Hold it to what the route asks for:
+    tollgate check --issuer https://auth.example --audience https://api.example \\
+      --scope orders:read --any-role clerk --any-role admin - < token.txt
+
+  Which rule refuses most, of the tokens in a file?
+    tollgate check --issuer https://auth.example --audience https://api.example --json \\
+      < tokens.txt | jq -r .rule | sort | uniq -c
+
+With --json, every line has `token` (where it came from), `verdict` (accepted, refused, undecided)
+and `bearer_prefix`. Accepted: `key_id`, `algorithm`, `expires_in_secs`, `issued_secs_ago` and, with
+--show-claims, `claims`. Otherwise: `kind`, `status`, `rule`, `reason`, `setting`, `option`,
+`remedy`.
+
+{}
+     (3 stands before 1: a token that nobody could judge may be either)
+
+With keys from a URL, the issuer is asked again about a `kid` that it had not: once a second, and
+for 10 seconds in all. Tokens that would need more of it are undecided.
+
+When the reader of the output goes away, the rest is left unread, and the exit code tells of the
+tokens until then.",
+        exit::HELP
+    )
+}
+
+/// The command, or how the program ends without one.
+pub(crate) fn parse() -> Result<Command, Exit> {
+    Cli::try_parse().map(|cli| cli.command).map_err(|error| {
+        if error.exit_code() == 0 {
+            // Help or version, and whoever asked may have gone.
+            let _ = error.print();
+            return Exit::Good;
+        }
+        output::complain(error.render().to_string().trim_end());
+        Exit::Wrong
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_examples_of_the_help_can_be_typed() {
+        let help = check_help().replace("\\\n", " ");
+        let examples = help.lines().filter_map(|line| Some(line.split_once("tollgate check ")?.1));
+        let mut count = 0;
+        for example in examples {
+            let options = example.split_whitespace().take_while(|word| !["<", "|"].contains(word));
+            let words = ["tollgate", "check"].into_iter().chain(options);
+            Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{example}\n{error}"));
+            count += 1;
+        }
+        assert_eq!(count, 4);
+    }
+
+    #[test]
+    fn the_command_line_is_put_together_rightly() {
+        Cli::command().debug_assert();
+    }
+}

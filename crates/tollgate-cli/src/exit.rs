@@ -1,0 +1,58 @@
+//! How the program ends: the one table of exit codes, and what it ends early of.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// What a script is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All good.
+    Good = 0,
+    /// A token was refused.
+    Refused = 1,
+    /// The command or its configuration is wrong.
+    Wrong = 2,
+    /// Keys could not be had, so that nobody can say.
+    NoKeys = 3,
+}
+
+/// The table, as `--help` shows it.
+pub(crate) const HELP: &str = "\
+Exit codes:
+  0  all good
+  1  a token was refused
+  2  the command or its configuration is wrong
+  3  keys could not be had";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why the program ends before its work is done.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    pub(crate) fn wrong(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Wrong, message: message.into() }
+    }
+
+    pub(crate) fn no_keys(message: impl Into<String>) -> Self {
+        Self { exit: Exit::NoKeys, message: message.into() }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

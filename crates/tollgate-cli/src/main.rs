@@ -1,0 +1,28 @@
+//! `tollgate`: says of tokens and signatures what a service with the crate `tollgate` would say.
+
+mod check;
+mod cli;
+mod exit;
+mod jws;
+mod keys;
+mod lines;
+mod output;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+
+fn main() -> ExitCode {
+    let outcome = match cli::parse() {
+        Ok(Command::Check(arguments)) => check::run(&arguments),
+        Ok(Command::Jws) => jws::run(),
+        Err(exit) => Ok(exit),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::complain(&format!("tollgate: {failure}"));
+            failure.exit().into()
+        }
+    }
+}

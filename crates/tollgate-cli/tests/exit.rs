@@ -1,0 +1,142 @@
+//! How the program ends: every exit code, what it says, and readers that go away.
+
+mod support;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+
+use serde_json::json;
+use support::{AUDIENCE, ISSUER, Issuer, command, run};
+
+#[test]
+fn help_tells_the_exit_codes() {
+    for arguments in [&["--help"][..], &["check", "--help"], &["jws", "--help"]] {
+        let text = run(arguments, b"").expect(0).stdout;
+        for line in ["  0  all good", "  1  a token was refused", "  2  the command", "  3  keys"] {
+            assert!(text.contains(line), "{arguments:?}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_command_ends_with_2_and_names_what_is_wrong() {
+    let issuer = Issuer::new();
+    let keys = issuer.keys();
+    let check = |more: &[&str]| {
+        let base = ["check", "--issuer", ISSUER, "--jwks", &keys, "--audience", AUDIENCE];
+        run(&[&base[..], more].concat(), b"x")
+    };
+    for (ended, named) in [
+        (run(&[], b""), "Usage"),
+        (run(&["chekc"], b""), "chekc"),
+        (run(&["check", "--issuer", ISSUER, "x"], b""), "--audience"),
+        (run(&["check", "--audience", AUDIENCE, "--jwks", &keys, "x"], b""), "--issuer"),
+        (run(&["check", "--issuer", "", "--jwks", &keys, "--audience", "a"], b"x"), "--issuer"),
+        (
+            run(&["check", "--issuer", ISSUER, "--jwks", &keys, "--audience", ""], b"x"),
+            "--audience",
+        ),
+        (run(&["check", "--issuer", "http://a.example", "--audience", "a"], b"x"), "--issuer is"),
+        (check(&["--jwk", "x"]), "--jwk"),
+        (check(&["--alg", "HS256"]), "HS256"),
+        (check(&["--alg", "none"]), "none"),
+        (check(&["--profile", "jwe"]), "jwe"),
+        (check(&["--leeway", "301"]), "--leeway is"),
+        (check(&["--leeway", "-1"]), "--leeway"),
+        (check(&["--max-lifetime", "0"]), "--max-lifetime"),
+        (check(&["--max-lifetime", "5"]), "--leeway and --max-lifetime contradict"),
+        (check(&["--at", "253402300800"]), "--at"),
+        (
+            run(
+                &["check", "--issuer", ISSUER, "--jwks", "http://a.example/k", "--audience", "a"],
+                b"x",
+            ),
+            "--jwks is",
+        ),
+        (
+            run(&["check", "--issuer", ISSUER, "--jwks", "file:///k", "--audience", "a"], b"x"),
+            "--jwks is",
+        ),
+    ] {
+        let ended = ended.expect(2);
+        assert!(ended.stderr.contains(named), "{named}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "", "{named}");
+    }
+}
+
+#[test]
+fn no_token_at_all_is_not_all_good() {
+    let ended = Issuer::new().check(&[], "\n \n").expect(2);
+    assert!(ended.stderr.contains("no token came"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_token_in_the_wrong_place_is_not_shown() {
+    let token = Issuer::new().token(json!({}));
+    for arguments in [
+        &["jws", &token][..],
+        &[&token],
+        &["check", "--at", &token],
+        &["check", "--issuer", &token, "--audience", "a", "x"],
+    ] {
+        let ended = run(arguments, b"").expect(2);
+        for piece in token.split('.') {
+            assert!(!ended.stderr.contains(piece), "{}", ended.stderr);
+        }
+    }
+}
+
+#[test]
+fn keys_that_can_not_be_had_end_with_3() {
+    let issuer = Issuer::new();
+    let page = issuer.write("page.html", "<html>");
+    let list = issuer.write("list.json", r#"{"keys":{}}"#);
+    // A port that was free a moment ago.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    for (options, named) in [
+        (&["--issuer", ISSUER, "--jwks", &page][..], "page.html: not a JSON object with"),
+        (&["--issuer", ISSUER, "--jwks", &list], "an array `keys`"),
+        (&["--issuer", ISSUER, "--jwks", "/nowhere/keys.json"], "/nowhere/keys.json"),
+        (&["--issuer", &nobody], &nobody),
+        (&["--issuer", ISSUER, "--jwks", &nobody], &nobody),
+    ] {
+        let ended = run(&[&["check", "--audience", "a"], options].concat(), b"x").expect(3);
+        assert!(ended.stderr.contains(named), "{named}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "", "{named}");
+    }
+}
+
+#[test]
+fn a_key_that_is_not_used_is_told() {
+    let issuer = Issuer::new();
+    let keys = issuer.write("oct.json", r#"{"keys":[{"kty":"oct","kid":"s","k":"c2VjcmV0"}]}"#);
+    let base = ["check", "--issuer", ISSUER, "--jwks", &keys, "--audience", AUDIENCE];
+    let ended = run(&base, issuer.token(json!({})).as_bytes()).expect(1);
+    assert!(ended.stderr.contains("\"s\""), "{}", ended.stderr);
+    assert!(ended.stderr.contains("a symmetric key"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no key that can be used"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("c2VjcmV0"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it_quietly() {
+    let issuer = Issuer::new();
+    let keys = issuer.keys();
+    let check = ["check", "--issuer", ISSUER, "--jwks", &keys, "--audience", AUDIENCE];
+    for (arguments, code) in [(&["jws"][..], 0), (&check, 1)] {
+        let mut child = command(arguments).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdin.write_all(b"x\n").unwrap();
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        assert!(!first.is_empty());
+        drop(stdout);
+        // Never the end of the input: that it ends is for want of a reader.
+        while stdin.write_all(b"x\n").is_ok() {}
+        let mut told = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        assert_eq!((child.wait().unwrap().code(), told.as_str()), (Some(code), ""));
+    }
+}

@@ -1,0 +1,97 @@
+//! `serve`: from the settings to a listening socket, and to a clean end.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tollgate_issuer::IssuerConfig;
+use url::{Host, Url};
+
+use super::{Outcome, absolute, with_issuer};
+
+pub(super) async fn serve(config: IssuerConfig) -> Outcome {
+    let address = config.listen;
+    // The socket first: a second issuer started by mistake leaves the database alone.
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        let advice = advice(address, &error);
+        format!("cannot listen on {address}: {advice}")
+    })?;
+    with_issuer(config, async |issuer| {
+        let config = issuer.config();
+        let address = listener.local_addr()?;
+        tracing::info!(
+            issuer = config.issuer,
+            listen = %address,
+            database = %absolute(&config.database).display(),
+            "serving"
+        );
+        if is_elsewhere_on_this_machine(&config.issuer, address) {
+            let issuer = &config.issuer;
+            tracing::warn!(
+                "IDENTSPHERE_ISSUER is {issuer}, but this process listens on {address}: apps will \
+                 look for its keys at {issuer}"
+            );
+        }
+        if issuer.users().await?.is_empty() {
+            tracing::warn!(
+                "nobody can log in yet: add a user with `tollgate-issuer users add NAME`"
+            );
+        }
+        Ok(issuer.serve(listener, stop_signal()).await?)
+    })
+    .await
+}
+
+fn advice(address: SocketAddr, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another process listens there. Stop it, or choose another \
+                                     port in both IDENTSPHERE_LISTEN and IDENTSPHERE_ISSUER"
+            .to_owned(),
+        io::ErrorKind::PermissionDenied => "that port needs privileges. Choose one above 1023 in \
+                                            both IDENTSPHERE_LISTEN and IDENTSPHERE_ISSUER"
+            .to_owned(),
+        io::ErrorKind::AddrNotAvailable => format!(
+            "this machine has no such address. Set IDENTSPHERE_LISTEN to one that it has, or to \
+             0.0.0.0:{} for all",
+            address.port()
+        ),
+        _ => format!("{error}. Check IDENTSPHERE_LISTEN"),
+    }
+}
+
+/// Does the issuer's URL lead to another port of this machine? Behind a proxy on this machine it
+/// may; more often, only one of the two settings was changed.
+fn is_elsewhere_on_this_machine(issuer: &str, address: SocketAddr) -> bool {
+    let Ok(url) = Url::parse(issuer) else { return false };
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(host)) => host.is_loopback(),
+        Some(Host::Ipv6(host)) => host.is_loopback(),
+        None => false,
+    };
+    is_loopback && url.port_or_known_default() != Some(address.port())
+}
+
+/// Ctrl-C, or what a service manager sends.
+async fn stop_signal() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated => {}
+    }
+}

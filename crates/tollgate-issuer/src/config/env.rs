@@ -1,0 +1,219 @@
+//! Settings from environment variables, through a look-up function: a test hands in a table,
+//! since changing the process's environment is unsafe.
+
+use std::str::FromStr;
+
+use super::{ConfigError, IssuerConfig, SETTINGS};
+use crate::key_ring::KeyEncryptionKey;
+
+const PREFIX: &str = "IDENTSPHERE_";
+const AN_ADDRESS: &str = "it must be an IP address and a port, for example 127.0.0.1:8080 or \
+                          [::1]:8080 (host names are not looked up)";
+
+impl IssuerConfig {
+    /// Reads the settings from the environment and warns about `IDENTSPHERE_*` names that do not
+    /// exist.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for a value that cannot be read. Values that do not fit together are
+    /// found by [`Issuer::open`](crate::Issuer::open).
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+        for (name, nearest) in unknown_settings(names) {
+            tracing::warn!(name, nearest, "there is no such setting; it is ignored");
+        }
+        Self::from_lookup(|name| {
+            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+        })
+    }
+
+    /// Reads the settings through `lookup`. White space around a value does not belong to it, and
+    /// an empty value is as good as none.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for a value that cannot be read.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let text = |name: &str| {
+            lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        };
+        let mut config = Self::new("http://127.0.0.1:8080", "identsphere.db");
+        if let Some(issuer) = text("IDENTSPHERE_ISSUER") {
+            config.issuer = issuer;
+        }
+        if let Some(path) = text("IDENTSPHERE_DATABASE") {
+            config.database = path.into();
+        }
+        if let Some(list) = text("IDENTSPHERE_AUDIENCES") {
+            let separator = |c: char| c == ',' || c.is_whitespace();
+            let names = list.split(separator).filter(|name| !name.is_empty());
+            config.audiences = names.map(str::to_owned).collect();
+        }
+        if let Some(address) = read(text, "IDENTSPHERE_LISTEN", AN_ADDRESS)? {
+            config.listen = address;
+        }
+        for (name, duration) in [
+            ("IDENTSPHERE_ACCESS_EXPIRY_SECS", &mut config.access_expiry),
+            ("IDENTSPHERE_REFRESH_EXPIRY_SECS", &mut config.refresh_expiry),
+            ("IDENTSPHERE_SESSION_MAX_SECS", &mut config.session_max),
+            ("IDENTSPHERE_JWKS_MAX_AGE_SECS", &mut config.jwks_max_age),
+        ] {
+            if let Some(secs) = read(text, name, "it must be a whole number of seconds")? {
+                *duration = std::time::Duration::from_secs(secs);
+            }
+        }
+        let an_algorithm = "it must be ES256, EdDSA or RS256";
+        config.signing_algorithm = read(text, "IDENTSPHERE_SIGNING_ALGORITHM", an_algorithm)?;
+        if let Some(key) = text("IDENTSPHERE_KEY_ENCRYPTION_KEY") {
+            config.key_encryption_key =
+                Some(KeyEncryptionKey::from_base64(&key).ok_or_else(|| {
+                    ConfigError::hidden(
+                        "IDENTSPHERE_KEY_ENCRYPTION_KEY",
+                        "must be the base64 of exactly 32 bytes, as `openssl rand -base64 32` \
+                         prints it (the value is not shown here)",
+                    )
+                })?);
+        }
+        config.key_encryption_key_file =
+            text("IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE").map(Into::into);
+        config.cookie_domain = text("IDENTSPHERE_COOKIE_DOMAIN");
+        if let Some(switch) = text("IDENTSPHERE_REGISTRATION") {
+            config.registration = match switch.as_str() {
+                "on" => true,
+                "off" => false,
+                _ => {
+                    let expected = "it must be on or off";
+                    return Err(ConfigError::new("IDENTSPHERE_REGISTRATION", switch, expected));
+                }
+            };
+        }
+        Ok(config)
+    }
+}
+
+/// Those of `names` that look like settings and are none, each with the nearest right name.
+pub(crate) fn unknown_settings(
+    names: impl Iterator<Item = String>,
+) -> Vec<(String, Option<&'static str>)> {
+    names
+        .filter(|name| name.starts_with(PREFIX))
+        .filter(|name| SETTINGS.iter().all(|setting| setting.name != name))
+        .map(|name| {
+            let nearest = SETTINGS
+                .iter()
+                .map(|setting| (strsim::damerau_levenshtein(setting.name, &name), setting.name))
+                .min()
+                .filter(|(distance, _)| *distance <= 6)
+                .map(|(_, right)| right);
+            (name, nearest)
+        })
+        .collect()
+}
+
+fn read<T: FromStr>(
+    text: impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    expected: &str,
+) -> Result<Option<T>, ConfigError> {
+    let Some(value) = text(name) else { return Ok(None) };
+    value.parse().map(Some).map_err(|_| ConfigError::new(name, value, expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &str, value: &str) -> Result<IssuerConfig, ConfigError> {
+        IssuerConfig::from_lookup(|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn the_table_tells_the_real_defaults() {
+        let unset = IssuerConfig::from_lookup(|_| None).unwrap();
+        let table = IssuerConfig::from_lookup(|name| {
+            let setting = SETTINGS.iter().find(|setting| setting.name == name);
+            Some(setting.expect("every setting that is read is in the table").default.to_owned())
+        })
+        .unwrap();
+        let mut shown = [format!("{unset:?}"), format!("{table:?}")];
+        // The two clocks started at different instants.
+        for text in &mut shown {
+            text.truncate(text.find("clock").unwrap());
+        }
+        assert_eq!(shown[0], shown[1]);
+        unset.check().unwrap();
+    }
+
+    #[test]
+    fn values_that_cannot_be_read_are_named() {
+        for (name, value, message) in [
+            (
+                "IDENTSPHERE_LISTEN",
+                "localhost:8080",
+                "IDENTSPHERE_LISTEN is \"localhost:8080\": it must be an IP address and a port, \
+                 for example 127.0.0.1:8080 or [::1]:8080 (host names are not looked up)",
+            ),
+            (
+                "IDENTSPHERE_ACCESS_EXPIRY_SECS",
+                "15m",
+                "IDENTSPHERE_ACCESS_EXPIRY_SECS is \"15m\": it must be a whole number of seconds",
+            ),
+            (
+                "IDENTSPHERE_SIGNING_ALGORITHM",
+                "HS256",
+                "IDENTSPHERE_SIGNING_ALGORITHM is \"HS256\": it must be ES256, EdDSA or RS256",
+            ),
+            (
+                "IDENTSPHERE_REGISTRATION",
+                "yes",
+                "IDENTSPHERE_REGISTRATION is \"yes\": it must be on or off",
+            ),
+        ] {
+            assert_eq!(with(name, value).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn white_space_around_a_value_does_not_belong_to_it() {
+        let all = IssuerConfig::from_lookup(|name| {
+            Some(match name {
+                "IDENTSPHERE_ISSUER" => " https://auth.example.com\n".to_owned(),
+                "IDENTSPHERE_DATABASE" => "\tidentsphere.db ".to_owned(),
+                "IDENTSPHERE_REGISTRATION" => "on ".to_owned(),
+                _ => " ".to_owned(),
+            })
+        })
+        .unwrap();
+        assert_eq!(all.issuer, "https://auth.example.com");
+        assert_eq!(all.database, std::path::Path::new("identsphere.db"));
+        assert!(all.registration);
+    }
+
+    #[test]
+    fn a_wrong_secret_is_not_repeated() {
+        let error = with("IDENTSPHERE_KEY_ENCRYPTION_KEY", "correct-horse").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("horse"), "{error:?}");
+        assert!(error.to_string().starts_with("IDENTSPHERE_KEY_ENCRYPTION_KEY must be"), "{error}");
+    }
+
+    #[test]
+    fn audiences_are_separated_by_commas_or_spaces() {
+        let config =
+            with("IDENTSPHERE_AUDIENCES", "https://a.example, https://b.example\tc").unwrap();
+        assert_eq!(config.audiences, ["https://a.example", "https://b.example", "c"]);
+    }
+
+    #[test]
+    fn a_misspelt_name_gets_the_nearest_right_one() {
+        let names = ["PATH", "IDENTSPHERE_ISSUER", "IDENTSPHERE_AUDIENCE", "IDENTSPHERE_THE_MOON"];
+        let unknown = unknown_settings(names.iter().map(|name| (*name).to_owned()));
+        assert_eq!(
+            unknown,
+            [
+                ("IDENTSPHERE_AUDIENCE".to_owned(), Some("IDENTSPHERE_AUDIENCES")),
+                ("IDENTSPHERE_THE_MOON".to_owned(), None),
+            ]
+        );
+    }
+}

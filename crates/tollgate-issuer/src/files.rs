@@ -1,0 +1,48 @@
+//! Files for their owner only: the database, and the key that it is encrypted under.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Makes a file that only its owner can read and write; whatever is there already is left alone.
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Where a path leads through symbolic links, whether or not there is a file at the end.
+pub(crate) fn follow_links(path: &Path) -> PathBuf {
+    // As many as Linux follows; a circle ends here, too.
+    const MAX_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok(target) = std::fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    path
+}
+
+/// May this user write to the file? Asked without opening it: closing it again would take away
+/// the locks that SQLite holds on it in this process (<https://sqlite.org/howtocorrupt.html> 2.2).
+pub(crate) fn is_writable(path: &Path) -> bool {
+    #[cfg(unix)]
+    let denied = rustix::fs::access(path, rustix::fs::Access::WRITE_OK)
+        .is_err_and(|error| error != rustix::io::Errno::NOENT);
+    #[cfg(not(unix))]
+    let denied = false;
+    let read_only = std::fs::metadata(path).is_ok_and(|file| file.permissions().readonly());
+    !denied && !read_only
+}
+
+/// Only a warning: secrets mounted into a container are often group-readable by design.
+pub(crate) fn warn_if_others_may_read(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(metadata) = std::fs::metadata(path)
+        && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
+    {
+        tracing::warn!(file = %path.display(), "other users may read this file; chmod 600 it");
+    }
+}

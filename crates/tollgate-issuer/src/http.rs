@@ -1,0 +1,46 @@
+//! The issuer over HTTP: which path leads where. Everything else is below.
+
+mod auth;
+mod body;
+mod cookies;
+mod cross_site;
+mod problem;
+mod protected;
+mod sessions;
+mod users;
+mod well_known;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{delete, get, post};
+
+pub(crate) use self::problem::no_such_page;
+pub(crate) use self::protected::authenticator;
+use crate::issuer::Issuer;
+
+/// More than any body that makes sense here: a name and a password.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+pub(crate) fn router(issuer: &Issuer) -> Router {
+    let open = Router::new()
+        .route("/v1/auth/login", post(auth::login))
+        .route("/v1/auth/refresh", post(auth::refresh))
+        .route("/v1/auth/logout", post(auth::logout))
+        .route("/.well-known/jwks.json", get(well_known::jwks))
+        .route("/.well-known/openid-configuration", get(well_known::metadata))
+        .route("/.well-known/oauth-authorization-server", get(well_known::metadata))
+        .route("/healthz", get(well_known::health));
+    let open = if issuer.config().registration {
+        open.route("/v1/auth/register", post(users::register))
+    } else {
+        open
+    };
+    let own = Router::new()
+        .route("/v1/users/me", get(users::me))
+        .route("/v1/auth/sessions", get(sessions::list))
+        .route("/v1/auth/sessions/{id}", delete(sessions::end));
+    open.merge(protected::protect(issuer, own))
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(issuer.clone())
+}

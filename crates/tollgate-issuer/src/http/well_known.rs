@@ -1,0 +1,77 @@
+//! What verifiers read: the key set and where to find it. And whether the issuer is well.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::problem::Problem;
+use crate::error::Error;
+use crate::issuer::Issuer;
+use crate::key_ring::Snapshot;
+
+/// How long the store may keep a verifier waiting.
+const MAX_WAIT: Duration = Duration::from_millis(500);
+
+/// `GET /.well-known/jwks.json`
+pub(super) async fn jwks(State(issuer): State<Issuer>, headers: HeaderMap) -> Response {
+    let keys = current_or_last_known(&issuer).await;
+    // A shared cache asks every time: one answer that it kept would hide a rotation from every
+    // verifier behind it, for which an unknown `kid` is the reason to ask again.
+    let caching = format!("{}, s-maxage=0", cache_control(&issuer));
+    let common = [(ETAG, keys.jwks.etag.clone()), (CACHE_CONTROL, caching)];
+    let known = headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|field| field.to_str().ok())
+        .any(|field| keys.jwks.is_named_by(field));
+    if known {
+        return (StatusCode::NOT_MODIFIED, common).into_response();
+    }
+    // RFC 7517 section 8.5.
+    let kind = [(CONTENT_TYPE, "application/jwk-set+json")];
+    (common, kind, keys.jwks.body.clone()).into_response()
+}
+
+/// Every app depends on these: a store that fails, or is slow, is no reason to fail them.
+async fn current_or_last_known(issuer: &Issuer) -> Arc<Snapshot> {
+    match tokio::time::timeout(MAX_WAIT, issuer.ring().current()).await {
+        Ok(Ok(keys)) => return keys,
+        Ok(Err(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "serving the last known keys");
+        }
+        Err(_) => tracing::warn!("serving the last known keys: the store does not answer"),
+    }
+    issuer.ring().last_known()
+}
+
+/// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`
+pub(super) async fn metadata(State(issuer): State<Issuer>) -> Response {
+    let url = &issuer.config().issuer;
+    let document = json!({
+        "issuer": url,
+        "jwks_uri": format!("{url}/.well-known/jwks.json"),
+        // RFC 8414 section 2 requires the first and gives the second a default that would be
+        // untrue here: there is no authorization and no token endpoint.
+        "response_types_supported": [],
+        "grant_types_supported": [],
+    });
+    ([(CACHE_CONTROL, cache_control(&issuer))], Json(document)).into_response()
+}
+
+/// `GET /healthz`
+pub(super) async fn health(State(issuer): State<Issuer>) -> Result<Response, Problem> {
+    issuer.store().key_version().await.map_err(Error::from)?;
+    let fresh = [(CACHE_CONTROL, "no-store")];
+    Ok((fresh, Json(json!({ "status": "ok" }))).into_response())
+}
+
+fn cache_control(issuer: &Issuer) -> String {
+    format!("public, max-age={}", issuer.config().jwks_max_age.as_secs())
+}

@@ -1,0 +1,230 @@
+//! The issuer itself: what the parts have in common, and the way in for an app or the binary.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tollgate::{Authenticator, SharedKeySet};
+
+use crate::clock::{now_secs, secs};
+use crate::config::IssuerConfig;
+use crate::error::Error;
+use crate::http;
+use crate::key_ring::{KeyEncryptionKey, KeyRing, KeyRingOptions, default_key_file};
+use crate::password::Passwords;
+use crate::serve::serve;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{KeyState, Store};
+
+/// An issuer. Cloning it is cheap and gives another handle to the same one.
+#[derive(Clone)]
+pub struct Issuer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: IssuerConfig,
+    store: Arc<dyn Store>,
+    ring: KeyRing,
+    passwords: Passwords,
+    authenticator: Authenticator,
+}
+
+impl Issuer {
+    /// Opens the issuer that the environment describes; see [`SETTINGS`](crate::SETTINGS).
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub async fn from_env() -> Result<Self, Error> {
+        Self::open(IssuerConfig::from_env()?).await
+    }
+
+    /// Opens the issuer: its database, its key-encryption key and its signing key, each of which
+    /// is made at the first start.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if a setting is wrong, [`Error::Database`] if the file cannot be used,
+    /// [`Error::KeyFileMissing`], [`Error::KeyFile`] or [`Error::WrongKeyEncryptionKey`] if the
+    /// stored signing key cannot be decrypted. Nothing is overwritten then.
+    pub async fn open(config: IssuerConfig) -> Result<Self, Error> {
+        config.check()?;
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.database).await?);
+        let opened = Self::open_on(Arc::clone(&store), config).await;
+        if opened.is_err() {
+            store.close().await;
+        }
+        opened
+    }
+
+    async fn open_on(store: Arc<dyn Store>, config: IssuerConfig) -> Result<Self, Error> {
+        let (key_encryption_key, origin) = key_encryption_key(&config, &*store).await?;
+        let options = KeyRingOptions {
+            key_encryption_key,
+            origin,
+            algorithm: config.signing_algorithm,
+            access_expiry_secs: secs(config.access_expiry),
+        };
+        let ring = KeyRing::open(Arc::clone(&store), Arc::clone(&config.clock), options).await?;
+        let passwords = Passwords::new().await?;
+        let authenticator = http::authenticator(&config, ring.shared()).await?;
+        Ok(Self { inner: Arc::new(Inner { config, store, ring, passwords, authenticator }) })
+    }
+
+    /// The routes, to be served or merged into an app's own.
+    ///
+    /// It has no fallback of its own, so that it can be merged; [`serve`](Self::serve) adds one.
+    pub fn router(&self) -> axum::Router {
+        http::router(self)
+    }
+
+    /// Serves the routes over HTTP/1 until `shutdown` is ready, and then finishes what is under
+    /// way. Clients that need more than 5 seconds for that are cut off; so is, at any time, one
+    /// that keeps the issuer waiting for its request.
+    ///
+    /// # Errors
+    ///
+    /// The listener's.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let inner = &self.inner;
+        let active = inner.ring.last_known().active.algorithm();
+        if let Some(configured) = inner.config.signing_algorithm
+            && configured != active
+        {
+            tracing::warn!(
+                configured = configured.as_str(),
+                active = active.as_str(),
+                "the stored key signs with another algorithm than the configured one, which \
+                 takes effect at the next `tollgate-issuer keys rotate`"
+            );
+        }
+        serve(listener, self.router().fallback(http::no_such_page), shutdown).await
+    }
+
+    /// Closes the database, after which this issuer and its clones answer no more. Unless another
+    /// process has it open, all data is in the one file then, and its side files are gone.
+    pub async fn close(&self) {
+        self.inner.store.close().await;
+    }
+
+    /// The published keys as an in-process key source, for an app that has the issuer inside.
+    ///
+    /// It follows a rotation by this issuer at once, and one by another process as soon as this
+    /// issuer's own routes are used.
+    pub fn key_source(&self) -> SharedKeySet {
+        self.ring().shared()
+    }
+
+    /// Makes a new key, signs with it from now on and returns its `kid`. It is for the configured
+    /// algorithm, or else for that of the old key.
+    ///
+    /// The old key stays published until the last token that it signed has expired.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails; the old key stays in use then.
+    pub async fn rotate_keys(&self) -> Result<String, Error> {
+        self.ring().rotate().await
+    }
+
+    /// The keys that are published now, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails.
+    pub async fn published_keys(&self) -> Result<Vec<PublishedKey>, Error> {
+        let keys = self.ring().list().await?;
+        Ok(keys
+            .into_iter()
+            .map(|key| PublishedKey {
+                kid: key.kid,
+                algorithm: key.algorithm.as_str(),
+                signs: key.state == KeyState::Active,
+                created_at: key.created_at,
+                published_until: key.published_until,
+            })
+            .collect())
+    }
+
+    /// The settings that it was opened with.
+    #[must_use]
+    pub fn config(&self) -> &IssuerConfig {
+        &self.inner.config
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.inner.store
+    }
+
+    pub(crate) fn ring(&self) -> &KeyRing {
+        &self.inner.ring
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.inner.passwords
+    }
+
+    pub(crate) fn authenticator(&self) -> &Authenticator {
+        &self.inner.authenticator
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        now_secs(&*self.inner.config.clock)
+    }
+}
+
+/// A key that verifiers can see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PublishedKey {
+    /// Its RFC 7638 thumbprint.
+    pub kid: String,
+    /// What it signs or signed with.
+    pub algorithm: &'static str,
+    /// Whether new tokens are signed with it.
+    pub signs: bool,
+    /// When it was made, in seconds since 1970.
+    pub created_at: i64,
+    /// When it is withdrawn, in seconds since 1970, if that is known already.
+    pub published_until: Option<i64>,
+}
+
+/// The key-encryption key and where it came from. A key file is made only while there is nothing
+/// that another one would be needed for.
+async fn key_encryption_key(
+    config: &IssuerConfig,
+    store: &dyn Store,
+) -> Result<(KeyEncryptionKey, String), Error> {
+    if let Some(key) = &config.key_encryption_key {
+        return Ok((key.clone(), "IDENTSPHERE_KEY_ENCRYPTION_KEY".to_owned()));
+    }
+    let path = match &config.key_encryption_key_file {
+        Some(path) => path.clone(),
+        None => default_key_file(&config.database),
+    };
+    let may_create = store.keys().await?.keys.iter().all(|key| key.sealed.is_none());
+    if may_create && path.exists() {
+        tracing::warn!(
+            database = %config.database.display(),
+            key_file = %path.display(),
+            "the database is empty, but there is a key file for it. If users and keys should be \
+             there, stop: it may have been moved or restored without its -wal file"
+        );
+    }
+    let key = KeyEncryptionKey::from_file(&path, may_create)?;
+    Ok((key, format!("the key in {}", path.display())))
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer")
+            .field("config", &self.inner.config)
+            .field("ring", &self.inner.ring)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,27 @@
+//! Random names and tokens.
+
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+
+/// 128 random bits in hexadecimal: for ids that stand in URLs and on command lines, where a
+/// leading `-` would be a nuisance.
+pub(crate) fn hex_id() -> Result<String, Error> {
+    let mut bytes = [0_u8; 16];
+    fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// 256 random bits in base64url: for secrets.
+pub(crate) fn secret() -> Result<Zeroizing<String>, Error> {
+    let mut bytes = Zeroizing::new([0_u8; 32]);
+    fill(bytes.as_mut_slice())?;
+    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
+}
+
+fn fill(bytes: &mut [u8]) -> Result<(), Error> {
+    rand::fill(bytes).map_err(|_| Error::Crypto("no randomness"))
+}

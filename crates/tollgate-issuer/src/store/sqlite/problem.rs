@@ -1,0 +1,104 @@
+//! What is wrong with a database, and what to do about it.
+
+use std::path::Path;
+
+use crate::error::Error;
+use crate::store::StoreError;
+
+/// Why a file cannot be used.
+pub(super) enum Problem {
+    ReadOnly,
+    Damaged,
+    Foreign,
+    Newer,
+    CannotOpen,
+    Locked,
+    Failed,
+}
+
+pub(super) fn problem(
+    path: &Path,
+    problem: Problem,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    let (problem, remedy) = match problem {
+        Problem::ReadOnly => (
+            "it is read-only",
+            "Make it and its directory writable for the user that runs the issuer, or name \
+             another file in IDENTSPHERE_DATABASE",
+        ),
+        Problem::Damaged => (
+            "it is damaged or not an SQLite file",
+            "Restore it from a backup, or name another file in IDENTSPHERE_DATABASE; it was not \
+             changed",
+        ),
+        Problem::Foreign => (
+            "it belongs to another program",
+            "Name another file in IDENTSPHERE_DATABASE; it was not changed",
+        ),
+        Problem::Newer => (
+            "its schema is not one that this version of the issuer knows",
+            "Run the version of the issuer that last used it, or name another file in \
+             IDENTSPHERE_DATABASE",
+        ),
+        Problem::CannotOpen => (
+            "it cannot be opened or created",
+            "Check that its directory exists and is writable for the user that runs the issuer, \
+             and that IDENTSPHERE_DATABASE names a file",
+        ),
+        Problem::Locked => (
+            "another program has kept it locked for 5 seconds",
+            "Close open sqlite3 shells and backups, and try again",
+        ),
+        Problem::Failed => ("SQLite refused it", "The cause is given below"),
+    };
+    Error::Database { path: path.to_owned(), problem, remedy, source }
+}
+
+/// SQLite's primary result codes (<https://sqlite.org/rescode.html>) in our words.
+pub(super) fn explain(path: &Path, error: sqlx::Error) -> Error {
+    let kind = match primary_code(&error) {
+        Some(8) => Problem::ReadOnly,
+        Some(11 | 26) => Problem::Damaged,
+        Some(14) => Problem::CannotOpen,
+        _ if is_locked(&error) => Problem::Locked,
+        _ => Problem::Failed,
+    };
+    problem(path, kind, Some(Box::new(error)))
+}
+
+/// Does another connection hold a lock that this one waited for in vain?
+pub(super) fn is_locked(error: &sqlx::Error) -> bool {
+    matches!(primary_code(error), Some(5 | 6))
+}
+
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?.parse::<i32>().ok()?;
+    // The low byte is the primary code, the rest refines it.
+    Some(code & 0xff)
+}
+
+pub(super) fn explain_migration(path: &Path, error: sqlx::migrate::MigrateError) -> Error {
+    use sqlx::migrate::MigrateError;
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            explain(path, error)
+        }
+        MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => {
+            problem(path, Problem::Newer, Some(Box::new(error)))
+        }
+        other => problem(path, Problem::Failed, Some(Box::new(other))),
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let problem = if is_locked(&error) {
+            "the database is locked by another program. Close open sqlite3 shells and backups, \
+             and try again"
+        } else {
+            "the store failed"
+        };
+        Self { problem, source: Box::new(error) }
+    }
+}

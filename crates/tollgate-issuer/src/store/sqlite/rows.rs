@@ -1,0 +1,72 @@
+//! Rows to values and back.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::store::{KeyState, Session, StoreError, StoredKey, User};
+
+/// A live session with its user; the user's columns that clash are prefixed.
+pub(super) const SESSION_AND_USER: &str = "SELECT sessions.*, users.name, users.roles, \
+    users.scopes, users.created_at AS user_created_at FROM sessions \
+    JOIN users ON users.id = sessions.user_id \
+    WHERE sessions.id = ? AND sessions.ended_at IS NULL AND sessions.expires_at > ?";
+
+pub(super) fn key_from(row: &SqliteRow) -> Result<StoredKey, StoreError> {
+    let algorithm: String = row.try_get("algorithm")?;
+    let state: String = row.try_get("state")?;
+    Ok(StoredKey {
+        kid: row.try_get("kid")?,
+        algorithm: algorithm.parse().map_err(StoreError::new)?,
+        state: match state.as_str() {
+            "next" => KeyState::Next,
+            "active" => KeyState::Active,
+            "retired" => KeyState::Retired,
+            other => return Err(StoreError::new(format!("unknown key state {other:?}"))),
+        },
+        public_jwk: row.try_get("public_jwk")?,
+        sealed: row.try_get("sealed_private_key")?,
+        created_at: row.try_get("created_at")?,
+        published_until: row.try_get("published_until")?,
+    })
+}
+
+pub(super) fn user_from(row: &SqliteRow) -> Result<User, StoreError> {
+    Ok(User {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        roles: names_from_json(row.try_get("roles")?)?,
+        scopes: names_from_json(row.try_get("scopes")?)?,
+        created_at: row.try_get("created_at")?,
+    })
+}
+
+pub(super) fn session_from(row: &SqliteRow) -> Result<Session, StoreError> {
+    Ok(Session {
+        id: row.try_get("id")?,
+        user_id: row.try_get("user_id")?,
+        created_at: row.try_get("created_at")?,
+        last_used_at: row.try_get("last_used_at")?,
+        expires_at: row.try_get("expires_at")?,
+        user_agent: row.try_get("user_agent")?,
+    })
+}
+
+pub(super) fn session_and_user_from(row: &SqliteRow) -> Result<(Session, User), StoreError> {
+    let session = session_from(row)?;
+    let user = User {
+        id: session.user_id.clone(),
+        name: row.try_get("name")?,
+        roles: names_from_json(row.try_get("roles")?)?,
+        scopes: names_from_json(row.try_get("scopes")?)?,
+        created_at: row.try_get("user_created_at")?,
+    };
+    Ok((session, user))
+}
+
+pub(super) fn names_to_json(names: &[String]) -> Result<String, StoreError> {
+    serde_json::to_string(names).map_err(StoreError::new)
+}
+
+fn names_from_json(json: String) -> Result<Vec<String>, StoreError> {
+    serde_json::from_str(&json).map_err(StoreError::new)
+}

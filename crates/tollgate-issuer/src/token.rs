@@ -1,0 +1,94 @@
+//! Access tokens: the JWT profile of RFC 9068.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use crate::clock::secs;
+use crate::config::IssuerConfig;
+use crate::error::Error;
+use crate::key_ring::SigningKey;
+use crate::store::{Session, User};
+
+/// The `client_id` of tokens that come from the issuer's own login, which knows no other clients.
+const FIRST_PARTY: &str = "identsphere-first-party";
+
+/// The `acr` of a login by password alone: authenticator assurance level 1 of NIST SP 800-63B.
+const PASSWORD_ONLY: &str = "aal1";
+
+/// RFC 9068 section 2.1.
+#[derive(Serialize)]
+struct Header<'a> {
+    typ: &'static str,
+    alg: &'static str,
+    kid: &'a str,
+}
+
+/// RFC 9068 section 2.2.
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: Vec<&'a str>,
+    exp: i64,
+    iat: i64,
+    jti: String,
+    client_id: &'static str,
+    /// Left out when empty: a scope has at least one token (RFC 6749 section 3.3).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    scope: String,
+    roles: &'a [String],
+    /// The session, so that the issuer's own routes can refuse a token whose session is over.
+    sid: &'a str,
+    auth_time: i64,
+    acr: &'static str,
+    amr: [&'static str; 1],
+}
+
+/// Issues an access token of `session` to `user`.
+pub(crate) fn issue(
+    key: &SigningKey,
+    config: &IssuerConfig,
+    user: &User,
+    session: &Session,
+    now: i64,
+) -> Result<String, Error> {
+    let header = Header { typ: "at+jwt", alg: key.algorithm().as_str(), kid: key.kid() };
+    let claims = Claims {
+        iss: &config.issuer,
+        sub: &user.id,
+        aud: audiences(config),
+        exp: now.saturating_add(secs(config.access_expiry)),
+        iat: now,
+        jti: crate::random::hex_id()?,
+        client_id: FIRST_PARTY,
+        scope: user.scopes.join(" "),
+        roles: &user.roles,
+        sid: &session.id,
+        auth_time: session.created_at,
+        acr: PASSWORD_ONLY,
+        amr: ["pwd"],
+    };
+    let mut token = format!("{}.{}", encode(&header)?, encode(&claims)?);
+    let signature = key.sign(token.as_bytes())?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(token)
+}
+
+/// The issuer itself, whose own routes take the token too, and then the configured APIs.
+fn audiences(config: &IssuerConfig) -> Vec<&str> {
+    let mut audiences = vec![config.issuer.as_str()];
+    for audience in &config.audiences {
+        if !audiences.contains(&audience.as_str()) {
+            audiences.push(audience);
+        }
+    }
+    audiences
+}
+
+fn encode(part: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_vec(part)
+        .map(|json| URL_SAFE_NO_PAD.encode(json))
+        .map_err(|_| Error::Crypto("serializing a token"))
+}

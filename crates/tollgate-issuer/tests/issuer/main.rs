@@ -1,0 +1,11 @@
+//! The issuer as its users meet it: over HTTP, on the command line, with a database of its own.
+
+// `cfg(test)` is always true here; it tells clippy that the helpers are tests, too.
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod start;

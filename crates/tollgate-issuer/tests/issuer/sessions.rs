@@ -1,0 +1,377 @@
+//! Login, refresh, logout: who is let in, and how it ends.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::common::{
+    Home, PASSWORD, call, execute, login, post, refresh, send, stranger, with_token,
+};
+use tollgate_issuer::{Issuer, NewUser};
+
+#[tokio::test]
+async fn from_login_to_the_end_of_the_session() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+
+    let first = login(&issuer).await.expect(200);
+    assert_eq!(first.json["token_type"], "Bearer");
+    assert_eq!(first.json["expires_in"], 900);
+    assert_eq!(first.json["scope"], "a:read a:write");
+    assert_eq!(first.header("cache-control"), "no-store");
+    assert_eq!(first.cookie("__Host-tollgate-access").unwrap(), first.text("access_token"));
+    assert_eq!(first.cookie("__Secure-tollgate-refresh").unwrap(), first.text("refresh_token"));
+
+    let token = first.text("access_token");
+    let me = with_token(&issuer, "GET /v1/users/me", &token).await.expect(200);
+    assert_eq!(me.json["name"], "alice");
+    assert_eq!(me.header("cache-control"), "no-store");
+    assert_eq!(me.json["roles"], json!(["admin"]));
+    let cookie = format!("__Host-tollgate-access={token}");
+    call(&issuer, "GET /v1/users/me", &[("cookie", &cookie)]).await.expect(200);
+
+    let second = refresh(&issuer, &first.text("refresh_token")).await.expect(200);
+    assert_eq!(second.text("session_id"), first.text("session_id"));
+    assert_ne!(second.text("refresh_token"), first.text("refresh_token"));
+
+    // The first refresh token is spent: whoever presents it again ends the session for both.
+    refresh(&issuer, &first.text("refresh_token")).await.expect(401);
+    refresh(&issuer, &second.text("refresh_token")).await.expect(401);
+    let refused = with_token(&issuer, "GET /v1/users/me", &second.text("access_token")).await;
+    assert!(refused.expect(401).header("www-authenticate").contains("invalid_token"));
+}
+
+/// The thief of a token that was spent long ago, or its owner back from a long holiday.
+#[tokio::test]
+async fn a_spent_token_ends_its_session_however_late() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let spent = login(&issuer).await.expect(200).text("refresh_token");
+    let mut current = refresh(&issuer, &spent).await.expect(200).text("refresh_token");
+    for _ in 0..31 {
+        home.advance(24 * 60 * 60);
+        current = refresh(&issuer, &current).await.expect(200).text("refresh_token");
+    }
+    refresh(&issuer, &spent).await.expect(401);
+    refresh(&issuer, &current).await.expect(401);
+}
+
+#[tokio::test]
+async fn a_session_ends_however_much_it_is_used_and_is_forgotten_with_its_tokens() {
+    let home = Home::new();
+    let mut config = home.config();
+    config.refresh_expiry = Duration::from_secs(1000);
+    config.session_max = Duration::from_secs(1500);
+    drop(home.open_with_alice().await);
+    let issuer = Issuer::open(config).await.unwrap();
+    let grant = login(&issuer).await.expect(200);
+    home.advance(900);
+    let grant = refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
+    home.advance(599);
+    let grant = refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
+    let token = grant.text("access_token");
+    with_token(&issuer, "GET /v1/users/me", &token).await.expect(200);
+    home.advance(1);
+    with_token(&issuer, "GET /v1/users/me", &token).await.expect(401);
+    refresh(&issuer, &grant.text("refresh_token")).await.expect(401);
+
+    login(&issuer).await.expect(200);
+    for table in ["SELECT count(*) FROM sessions", "SELECT count(*) FROM refresh_tokens"] {
+        let rows: i64 =
+            sqlx::query_scalar(table).fetch_one(&mut stranger(&home).await).await.unwrap();
+        assert_eq!(rows, 1, "{table}");
+    }
+}
+
+/// Whoever makes tokens up must not wait in the writers' line, nor make it longer.
+#[tokio::test]
+async fn what_needs_no_writing_does_not_wait_for_a_lock() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let token = login(&issuer).await.expect(200).text("access_token");
+    let ended = login(&issuer).await.expect(200).text("refresh_token");
+    let mut other = stranger(&home).await;
+    execute(&mut other, "BEGIN IMMEDIATE").await;
+    // One does wait for it.
+    let writer = tokio::spawn({
+        let issuer = issuer.clone();
+        async move { refresh(&issuer, &ended).await }
+    });
+    let start = Instant::now();
+    for _ in 0..8 {
+        refresh(&issuer, "made up").await.expect(401);
+        let body = json!({ "refresh_token": "made up" });
+        post(&issuer, "/v1/auth/logout", &body).await.expect(204);
+        with_token(&issuer, "GET /v1/users/me", &token).await.expect(200);
+    }
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    execute(&mut other, "COMMIT").await;
+    writer.await.unwrap().expect(200);
+}
+
+#[tokio::test]
+async fn logout_without_a_refresh_token_takes_the_cookies_back() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let token = login(&issuer).await.expect(200).text("access_token");
+    let cookie = format!("__Host-tollgate-access={token}");
+    let bye = call(&issuer, "POST /v1/auth/logout", &[("cookie", &cookie)]).await.expect(204);
+    assert_eq!(bye.cookie("__Host-tollgate-access").unwrap(), "");
+    let elsewhere = [("cookie", cookie.as_str()), ("sec-fetch-site", "cross-site")];
+    let refused = call(&issuer, "POST /v1/auth/logout", &elsewhere).await.expect(403);
+    assert!(refused.cookie("__Host-tollgate-access").is_none(), "{refused:?}");
+}
+
+#[tokio::test]
+async fn logout_ends_the_session_at_once_and_takes_the_cookies_back() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let grant = login(&issuer).await.expect(200);
+    let body = json!({ "refresh_token": grant.text("refresh_token") });
+    let bye = post(&issuer, "/v1/auth/logout", &body).await.expect(204);
+    assert_eq!(bye.cookie("__Host-tollgate-access").unwrap(), "");
+    assert_eq!(bye.cookie("__Secure-tollgate-refresh").unwrap(), "");
+    with_token(&issuer, "GET /v1/users/me", &grant.text("access_token")).await.expect(401);
+    refresh(&issuer, &grant.text("refresh_token")).await.expect(401);
+}
+
+#[tokio::test]
+async fn a_user_sees_and_ends_their_own_sessions_only() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    issuer.add_user(NewUser::new("mallory", PASSWORD)).await.unwrap();
+    let phone = login(&issuer).await.expect(200);
+    let laptop = login(&issuer).await.expect(200);
+    let body = json!({ "username": "mallory", "password": PASSWORD });
+    let mallory = post(&issuer, "/v1/auth/login", &body).await.expect(200);
+
+    let list = with_token(&issuer, "GET /v1/auth/sessions", &laptop.text("access_token")).await;
+    let sessions = list.expect(200).json["sessions"].as_array().unwrap().clone();
+    assert_eq!(sessions.len(), 2);
+    for session in &sessions {
+        assert_eq!(session["current"], session["id"] == laptop.json["session_id"], "{session}");
+    }
+
+    // By cookie, only this site's pages may.
+    let cookie = format!("__Host-tollgate-access={}", laptop.text("access_token"));
+    let end_laptop = format!("DELETE /v1/auth/sessions/{}", laptop.text("session_id"));
+    let elsewhere = [("cookie", cookie.as_str()), ("origin", "https://evil.example.com")];
+    call(&issuer, &end_laptop, &elsewhere).await.expect(403);
+
+    let end_phone = format!("DELETE /v1/auth/sessions/{}", phone.text("session_id"));
+    with_token(&issuer, &end_phone, &mallory.text("access_token")).await.expect(404);
+    with_token(&issuer, "GET /v1/users/me", &phone.text("access_token")).await.expect(200);
+    with_token(&issuer, &end_phone, &laptop.text("access_token")).await.expect(204);
+    with_token(&issuer, &end_phone, &laptop.text("access_token")).await.expect(404);
+    let no_text = "DELETE /v1/auth/sessions/%FF";
+    with_token(&issuer, no_text, &laptop.text("access_token")).await.expect(404);
+    with_token(&issuer, "GET /v1/users/me", &phone.text("access_token")).await.expect(401);
+    with_token(&issuer, "GET /v1/users/me", &laptop.text("access_token")).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_refresh_token_presented_many_times_at_once_is_good_for_one() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let token = login(&issuer).await.expect(200).text("refresh_token");
+    let attempts: Vec<_> = (0..16)
+        .map(|_| {
+            let (issuer, token) = (issuer.clone(), token.clone());
+            tokio::spawn(async move { refresh(&issuer, &token).await.status.as_u16() })
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for attempt in attempts {
+        statuses.push(attempt.await.unwrap());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses[0], 200, "{statuses:?}");
+    assert!(statuses[1..].iter().all(|status| *status == 401), "{statuses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_flood_of_logins_does_not_stop_a_refresh() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let token = login(&issuer).await.expect(200).text("refresh_token");
+    let flood: Vec<_> = (0..60)
+        .map(|_| {
+            let issuer = issuer.clone();
+            tokio::spawn(async move { login(&issuer).await })
+        })
+        .collect();
+    // On the one thread that the logins are on, too.
+    let refreshed = tokio::spawn(async move { refresh(&issuer, &token).await });
+    refreshed.await.unwrap().expect(200);
+    let waiting = flood.iter().filter(|login| !login.is_finished()).count();
+    assert!(waiting > 30, "{waiting} of 60 logins were still waiting");
+}
+
+#[tokio::test]
+async fn an_unused_session_dies_and_a_used_one_lives() {
+    let home = Home::new();
+    let mut config = home.config();
+    config.refresh_expiry = std::time::Duration::from_secs(1000);
+    drop(home.open_with_alice().await);
+    let issuer = Issuer::open(config).await.unwrap();
+    let mut grant = login(&issuer).await.expect(200);
+    for _ in 0..3 {
+        home.advance(999);
+        grant = refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
+    }
+    home.advance(1000);
+    refresh(&issuer, &grant.text("refresh_token")).await.expect(401);
+}
+
+#[tokio::test]
+async fn an_expired_access_token_is_refused() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let token = login(&issuer).await.expect(200).text("access_token");
+    home.advance(899);
+    with_token(&issuer, "GET /v1/users/me", &token).await.expect(200);
+    home.advance(61);
+    let refused = with_token(&issuer, "GET /v1/users/me", &token).await.expect(401);
+    assert!(refused.header("www-authenticate").contains("invalid_token"));
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_user_get_the_same_answer() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let attempt = async |username: &str, password: &str| {
+        let body = json!({ "username": username, "password": password });
+        let answer = post(&issuer, "/v1/auth/login", &body).await.expect(401);
+        (answer.json, format!("{:?}", answer.headers))
+    };
+    assert_eq!(attempt("alice", "wrong").await, attempt("bob", PASSWORD).await);
+}
+
+#[tokio::test]
+async fn the_refresh_cookie_is_taken_from_this_site_only() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let token = login(&issuer).await.expect(200).text("refresh_token");
+    let cookie = format!("__Secure-tollgate-refresh={token}");
+    for path in ["POST /v1/auth/refresh", "POST /v1/auth/logout"] {
+        for (name, value) in
+            [("sec-fetch-site", "same-site"), ("origin", "https://evil.example.com")]
+        {
+            let refused = call(&issuer, path, &[("cookie", &cookie), (name, value)]).await;
+            let refused = refused.expect(403);
+            assert!(refused.cookie("__Host-tollgate-access").is_none(), "{refused:?}");
+        }
+    }
+    call(&issuer, "POST /v1/auth/refresh", &[]).await.expect(400);
+    let here = [
+        ("cookie", cookie.as_str()),
+        ("sec-fetch-site", "same-origin"),
+        ("origin", crate::common::ISSUER),
+    ];
+    call(&issuer, "POST /v1/auth/refresh", &here).await.expect(200);
+}
+
+#[tokio::test]
+async fn bad_requests_get_problem_documents_that_repeat_nothing() {
+    use axum::body::Body;
+    use axum::http::Request;
+
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let huge = format!("{{\"username\":\"{}\"}}", "s3cret".repeat(4000));
+    for (kind, body, status) in [
+        ("application/json", "{\"username\": s3cret", 400),
+        ("application/json", "", 400),
+        ("application/json", "{\"username\": \"s3cret\"}", 422),
+        ("application/json", "{\"username\": \"s3cret\", \"password\": 7}", 422),
+        ("text/plain", "{\"username\": \"s3cret\", \"password\": \"s3cret\"}", 415),
+        ("application/json", &huge, 413),
+    ] {
+        let request = Request::post("/v1/auth/login")
+            .header("content-type", kind)
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        let answer = send(&issuer, request).await.expect(status);
+        assert!(!answer.json.to_string().contains("s3cret"), "{answer:?}");
+    }
+    let answer = call(&issuer, "GET /v1/auth/login", &[]).await.expect(405);
+    assert_eq!(answer.header("allow"), "POST");
+    with_token(&issuer, "GET /v1/users/me", "rubbish").await.expect(401);
+    let missing = call(&issuer, "GET /v1/users/me", &[]).await.expect(401);
+    assert!(missing.header("www-authenticate").starts_with("Bearer"), "{missing:?}");
+}
+
+/// A body that never comes.
+struct Never;
+
+impl axum::body::HttpBody for Never {
+    type Data = axum::body::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_not_waited_for() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    tokio::time::pause();
+    for path in ["/v1/auth/login", "/v1/auth/refresh"] {
+        let request = axum::http::Request::post(path)
+            .header("content-type", "application/json")
+            .body(axum::body::Body::new(Never))
+            .unwrap();
+        send(&issuer, request).await.expect(408);
+    }
+}
+
+/// Refusals for want of a store are the issuer's fault, not the token's; and the keys, on which
+/// every app depends, are served from memory.
+#[tokio::test]
+async fn a_store_that_fails_is_told_as_such() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let grant = login(&issuer).await.expect(200);
+    let url = format!("sqlite://{}", home.database().display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    for table in ["refresh_tokens", "sessions", "users", "key_ring"] {
+        sqlx::query(sqlx::AssertSqlSafe(format!("DROP TABLE {table}")))
+            .execute(&pool)
+            .await
+            .unwrap();
+    }
+    let token = grant.text("access_token");
+    for answer in [
+        login(&issuer).await,
+        refresh(&issuer, &grant.text("refresh_token")).await,
+        with_token(&issuer, "GET /v1/users/me", &token).await,
+        call(&issuer, "GET /healthz", &[]).await,
+    ] {
+        let answer = answer.expect(503);
+        assert_eq!(answer.header("retry-after"), "1");
+        assert!(!answer.json.to_string().contains("table"), "{answer:?}");
+    }
+    let keys = call(&issuer, "GET /.well-known/jwks.json", &[]).await.expect(200);
+    assert_eq!(keys.json["keys"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn registration_is_off_unless_switched_on() {
+    let home = Home::new();
+    let body = json!({ "username": "bob", "password": PASSWORD });
+    let closed = post(&home.open().await, "/v1/auth/register", &body).await;
+    assert_eq!(closed.status, 404);
+    let mut config = home.config();
+    config.registration = true;
+    let issuer = Issuer::open(config).await.unwrap();
+    let made = post(&issuer, "/v1/auth/register", &body).await.expect(201);
+    assert_eq!(made.header("cache-control"), "no-store");
+    assert_eq!((&made.json["roles"], &made.json["scopes"]), (&json!([]), &json!([])));
+    post(&issuer, "/v1/auth/register", &body).await.expect(409);
+    post(&issuer, "/v1/auth/login", &body).await.expect(200);
+}

@@ -1,0 +1,171 @@
+//! Who is calling: what is left of a token once everything about it held.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::algorithm::Algorithm;
+use crate::claims::RegisteredClaims;
+use crate::error::TokenError;
+use crate::key::Payload;
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+
+/// A caller whose token was accepted: signature, claims, time and kind all held.
+///
+/// Cheap to clone, and found in the request's extensions behind an adapter. The token itself is
+/// not kept.
+#[derive(Clone)]
+pub struct Authenticated(Arc<Inner>);
+
+struct Inner {
+    registered: RegisteredClaims,
+    payload: Payload,
+    key_id: Option<String>,
+    algorithm: Algorithm,
+    realm: Arc<str>,
+}
+
+impl Authenticated {
+    pub(crate) fn new(
+        registered: RegisteredClaims,
+        payload: Payload,
+        key_id: Option<String>,
+        algorithm: Algorithm,
+        realm: Arc<str>,
+    ) -> Self {
+        Self(Arc::new(Inner { registered, payload, key_id, algorithm, realm }))
+    }
+
+    /// The claims that have a registered meaning.
+    #[must_use]
+    pub fn registered(&self) -> &RegisteredClaims {
+        &self.0.registered
+    }
+
+    /// `sub`: whom the token is about.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.0.registered.subject()
+    }
+
+    /// The `kid` of the key that signed the token.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.0.key_id.as_deref()
+    }
+
+    /// The algorithm of the signature.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.0.algorithm
+    }
+
+    /// The claims, read into the application's own type.
+    ///
+    /// # Errors
+    ///
+    /// When they do not fit the type: a refusal with 401, since a token without what this API
+    /// needs is no token for it. The log names the type and the claim.
+    pub fn claims<C: DeserializeOwned>(&self) -> Result<C, Refusal> {
+        serde_json::from_slice(self.0.payload.as_ref()).map_err(|error| {
+            let wanted = std::any::type_name::<C>();
+            let error = TokenError::UnfitClaims { wanted, problem: without_value(&error) };
+            Refusal::token(error, &self.0.realm)
+        })
+    }
+
+    /// Holds the caller to a policy.
+    ///
+    /// # Errors
+    ///
+    /// When the policy is not met: a refusal with 403.
+    pub fn require(&self, policy: &Policy) -> Result<(), Refusal> {
+        policy.check(&self.0.registered).map_err(|denial| Refusal::denied(denial, &self.0.realm))
+    }
+}
+
+/// What serde says, without the value that it quotes: "invalid type: string "…", expected u64 at
+/// line 1 column 7" keeps what follows the value, and only messages that quote none are kept
+/// whole.
+fn without_value(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = || format!("at line {} column {}", error.line(), error.column());
+    if text.starts_with("missing field `") {
+        return text;
+    }
+    // Serde's own words. Those of a type's own `Deserialize` may quote anything anywhere.
+    if !["invalid type: ", "invalid value: ", "invalid length "]
+        .iter()
+        .any(|own| text.starts_with(own))
+    {
+        return place();
+    }
+    text.rsplit_once(", expected ")
+        .map_or_else(place, |(_value, expected)| format!("expected {expected}"))
+}
+
+/// Says who signed and until when, and no claim.
+impl fmt::Debug for Authenticated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticated")
+            .field("key_id", &self.0.key_id)
+            .field("algorithm", &self.0.algorithm)
+            .field("registered", &self.0.registered)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl Authenticated {
+    /// For the tests of what comes after authentication.
+    pub(crate) fn for_test(claims: &str) -> Self {
+        let payload = Payload::for_test(claims);
+        let registered = RegisteredClaims::parse(&payload).unwrap();
+        Self::new(registered, payload, None, Algorithm::Es256, Arc::from("api"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct User {
+        sub: String,
+        #[expect(dead_code, reason = "its absence is what is tested")]
+        tenant: u64,
+    }
+
+    #[test]
+    fn claims_are_read_into_the_callers_type() {
+        let who = Authenticated::for_test(r#"{"sub":"alice","tenant":7}"#);
+        assert_eq!(who.claims::<User>().unwrap().sub, "alice");
+    }
+
+    #[test]
+    fn claims_that_do_not_fit_are_refused_without_being_quoted() {
+        for (claims, problem) in [
+            (r#"{"sub":"alice"}"#, "missing field `tenant`"),
+            (r#"{"sub":"alice","tenant":"s3cret, expected"}"#, "expected u64"),
+            (r#"{"sub":"alice","tenant":7,"tenant":8}"#, "at line 1"),
+            (r#"{"sub":"alice","tenant":7,"x, expected s3cret":8}"#, "at line 1"),
+        ] {
+            // The last one can not get here with a token, which is refused for it before.
+            let who = Authenticated(Arc::new(Inner {
+                registered: RegisteredClaims::default(),
+                payload: Payload::for_test(claims),
+                key_id: None,
+                algorithm: Algorithm::Es256,
+                realm: Arc::from("api"),
+            }));
+            let refusal = who.claims::<User>().unwrap_err();
+            assert_eq!(refusal.status(), 401);
+            let shown = format!("{refusal:?}");
+            assert!(shown.contains(problem) && !shown.contains("s3cret"), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The way of a request through the crate: find the token, read it, get its key, verify it,
+//! validate its claims. Every step narrows the type, and any may end in a [`Refusal`].
+
+mod build;
+mod builder;
+mod checks;
+mod config_error;
+mod env;
+mod issuers;
+mod key_origin;
+mod key_settings;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::anonymous::Anonymous;
+use crate::authenticated::Authenticated;
+use crate::claims::{NumericDate, RegisteredClaims};
+use crate::clock::Clock;
+use crate::credentials::{BearerToken, Credentials};
+use crate::error::TokenError;
+use crate::jws::CompactJws;
+use crate::key::{KeyRequest, Resolution, VerificationKey};
+use crate::refusal::Refusal;
+use crate::remote::fetch::FetchError;
+use crate::remote::status::{Freshness, KeySetStatus};
+use crate::request::RequestView;
+use issuers::{Issuers, TrustedIssuer};
+
+pub use builder::AuthenticatorBuilder;
+pub use config_error::ConfigError;
+pub use issuers::IssuerResolver;
+
+/// Says who sent a request, from the token that came with it, without asking anybody.
+///
+/// Immutable and cheap to clone; one serves a whole application.
+///
+/// ```
+/// use tollgate::{Authenticator, KeySet, RefusalKind, SharedKeySet};
+/// use http::{HeaderMap, header::AUTHORIZATION};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let keys = SharedKeySet::new(KeySet::from_json(br#"{"keys":[]}"#)?);
+/// // Usually without `key_source`: the keys are then discovered below the issuer's URL.
+/// let auth = Authenticator::builder("https://auth.example", "https://api.example")
+///     .key_source(keys)
+///     .build()
+///     .await?;
+///
+/// let mut headers = HeaderMap::new();
+/// let refusal = auth.authenticate(&headers).await.unwrap_err();
+/// assert_eq!(refusal.kind(), RefusalKind::MissingToken);
+/// assert_eq!(refusal.challenge().unwrap(), r#"Bearer realm="api""#);
+///
+/// headers.insert(AUTHORIZATION, "Bearer not.a.token".parse()?);
+/// let refusal = auth.authenticate(&headers).await.unwrap_err();
+/// assert_eq!(refusal.kind(), RefusalKind::InvalidToken);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Authenticator(Arc<Inner>);
+
+struct Inner {
+    credentials: Credentials,
+    issuers: Issuers,
+    clock: Arc<dyn Clock>,
+    realm: Arc<str>,
+}
+
+impl Authenticator {
+    /// Starts with the two settings that can not be left out.
+    ///
+    /// `issuer` is what `iss` must say, byte for byte; unless told otherwise the keys are
+    /// discovered below it. `audience` is this API's name, which `aud` must hold.
+    pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> AuthenticatorBuilder {
+        AuthenticatorBuilder::new(issuer.into(), audience.into())
+    }
+
+    /// Builds one from the `TOLLGATE_*` variables of the environment; see
+    /// [`Setting`](crate::Setting).
+    ///
+    /// # Errors
+    ///
+    /// When a setting is missing or wrong, or the keys can not be fetched.
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        AuthenticatorBuilder::from_env()?.build().await
+    }
+
+    /// The caller; a request without a token is refused.
+    ///
+    /// `request` is a [`http::Request`], its [`Parts`](http::request::Parts) or its
+    /// [`HeaderMap`](http::HeaderMap).
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] that the client should get.
+    pub fn authenticate<R: RequestView + ?Sized>(
+        &self,
+        request: &R,
+    ) -> impl Future<Output = Result<Authenticated, Refusal>> + Send + use<R> {
+        let attempt = self.attempt(request);
+        let auth = self.clone();
+        async move {
+            match attempt {
+                Attempt::Done(outcome) => outcome?.ok_or_else(|| auth.anonymous().refusal()),
+                Attempt::Pending(pending) => pending.await,
+            }
+        }
+    }
+
+    /// The caller, if the request has a token at all: one that is there and is bad is refused.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] that the client should get.
+    pub fn authenticate_optional<R: RequestView + ?Sized>(
+        &self,
+        request: &R,
+    ) -> impl Future<Output = Result<Option<Authenticated>, Refusal>> + Send + use<R> {
+        let attempt = self.attempt(request);
+        async move {
+            match attempt {
+                Attempt::Done(outcome) => outcome,
+                Attempt::Pending(pending) => pending.await.map(Some),
+            }
+        }
+    }
+
+    /// What both of the above come down to, for adapters: answered at once whenever the key is at
+    /// hand, so that the usual request suspends nowhere and allocates no future.
+    pub fn attempt<R: RequestView + ?Sized>(&self, request: &R) -> Attempt {
+        match self.0.credentials.find(request) {
+            Ok(Some(token)) => self.attempt_token(token),
+            Ok(None) => Attempt::Done(Ok(None)),
+            Err(error) => Attempt::Done(Err(Refusal::credentials(error, &self.0.realm))),
+        }
+    }
+
+    /// What a request without a token is, for adapters that have seen that it has none.
+    #[must_use]
+    pub fn anonymous(&self) -> Anonymous {
+        Anonymous { realm: self.0.realm.clone() }
+    }
+
+    /// How the keys of each issuer are that fetches any.
+    #[must_use]
+    pub fn status(&self) -> Vec<KeySetStatus> {
+        self.0.issuers.all().iter().filter_map(|issuer| issuer.keys.status()).collect()
+    }
+
+    /// Whether the tokens of every configured issuer can be validated: for a readiness probe.
+    /// Never causes a fetch.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        self.0
+            .issuers
+            .configured()
+            .filter_map(|issuer| issuer.keys.status())
+            .all(|status| status.freshness != Freshness::Unavailable)
+    }
+
+    /// Fetches the keys of every issuer now, for example after one was withdrawn in an emergency.
+    ///
+    /// # Errors
+    ///
+    /// When one can not be reached: the first such failure. Its keys at hand stay in use, and the
+    /// other issuers' are fetched all the same.
+    pub async fn refresh(&self) -> Result<(), FetchError> {
+        let mut outcome = Ok(());
+        for issuer in self.0.issuers.all() {
+            outcome = outcome.and(issuer.keys.refresh().await);
+        }
+        outcome
+    }
+
+    fn attempt_token(&self, token: BearerToken<'_>) -> Attempt {
+        let (jws, issuer) = match self.0.read(token.0) {
+            Ok(read) => read,
+            Err(error) => return Attempt::Done(Err(self.0.refuse(error))),
+        };
+        let wanted =
+            KeyRequest { key_id: jws.header.key_id.as_deref(), algorithm: jws.header.algorithm };
+        match issuer.keys.resolve(&wanted) {
+            Resolution::Ready(Ok(key)) => {
+                Attempt::Done(self.0.accept(&issuer, jws, &key).map(Some))
+            }
+            Resolution::Ready(Err(error)) => {
+                Attempt::Done(Err(Refusal::unresolved(error, &self.0.realm)))
+            }
+            Resolution::Pending(key) => {
+                let (inner, token) = (self.0.clone(), token.0.to_owned());
+                Attempt::Pending(Pending(Box::pin(async move {
+                    let key =
+                        key.await.map_err(|error| Refusal::unresolved(error, &inner.realm))?;
+                    let jws = CompactJws::parse(&token).map_err(|error| inner.refuse(error))?;
+                    inner.accept(&issuer, jws, &key)
+                })))
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// All that can be judged without a key.
+    fn read<'t>(&self, token: &'t str) -> Result<(CompactJws<'t>, Arc<TrustedIssuer>), TokenError> {
+        let jws = CompactJws::parse(token)?;
+        let issuer = self.issuers.of(&jws)?;
+        let algorithm = jws.header.algorithm;
+        if !issuer.algorithms.contains(&algorithm) {
+            return Err(TokenError::AlgorithmNotAllowed { algorithm });
+        }
+        issuer.rules.profile.check_token_type(jws.header.token_type)?;
+        Ok((jws, issuer))
+    }
+
+    /// The signature, then the claims.
+    fn accept(
+        &self,
+        issuer: &TrustedIssuer,
+        jws: CompactJws<'_>,
+        key: &VerificationKey,
+    ) -> Result<Authenticated, Refusal> {
+        let accept = || {
+            let payload = key.verify(&jws)?;
+            let mut claims = RegisteredClaims::parse(&payload)?;
+            issuer.rules.profile.apply(&mut claims, &payload)?;
+            issuer.rules.check(&claims, NumericDate::from(self.clock.now()))?;
+            Ok((payload, claims))
+        };
+        let (payload, claims) = accept().map_err(|error| self.refuse(error))?;
+        let key_id = jws.header.key_id;
+        Ok(Authenticated::new(claims, payload, key_id, key.algorithm(), self.realm.clone()))
+    }
+
+    fn refuse(&self, error: TokenError) -> Refusal {
+        Refusal::token(error, &self.realm)
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticator")
+            .field("issuers", &self.0.issuers.configured().collect::<Vec<_>>())
+            .field("credentials", &self.0.credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where [`Authenticator::attempt`] has got to.
+#[derive(Debug)]
+pub enum Attempt {
+    /// To the end: `None` is a request without a token.
+    Done(Result<Option<Authenticated>, Refusal>),
+    /// To a key that must be fetched first.
+    Pending(Pending),
+}
+
+/// An authentication that waits for a key. It owns all it needs: the request may go.
+pub struct Pending(Pin<Box<dyn Future<Output = Result<Authenticated, Refusal>> + Send>>);
+
+impl Future for Pending {
+    type Output = Result<Authenticated, Refusal>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending").finish_non_exhaustive()
+    }
+}

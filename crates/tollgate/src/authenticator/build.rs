@@ -1,0 +1,117 @@
+//! From a builder to an [`Authenticator`]: the settings are checked, and the keys fetched.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::checks::{check_cookie_name, check_origin, not_empty, within};
+use super::config_error::ConfigError;
+use super::issuers::{Issuers, TrustedIssuer};
+use super::{Authenticator, AuthenticatorBuilder, Inner};
+use crate::claims::ClaimsRules;
+use crate::metrics;
+use crate::settings;
+
+impl AuthenticatorBuilder {
+    /// Checks the settings and fetches the keys.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong, with its name, its value and what would be right; when the keys
+    /// can not be fetched, unless [`start_without_keys`](Self::start_without_keys) is set.
+    ///
+    /// # Panics
+    ///
+    /// On a tokio runtime without timers or I/O, which fetching needs.
+    pub async fn build(self) -> Result<Authenticator, ConfigError> {
+        let mut trusted: Vec<Arc<TrustedIssuer>> = Vec::new();
+        for mut builder in self.with_others() {
+            builder.clock = self.clock.clone();
+            let may_wait = self.start_without_keys || builder.start_without_keys;
+            let issuer = builder.trusted_issuer()?;
+            if trusted.iter().any(|other| other.name() == issuer.name()) {
+                let expected = "it is there already; its settings can not be two";
+                return Err(ConfigError::invalid(settings::ISSUER, issuer.name(), expected));
+            }
+            // A failure is reported by the fetch itself.
+            if let (Err(source), false) = (issuer.keys.refresh().await, may_wait) {
+                let issuer = issuer.name().to_owned();
+                return Err(ConfigError::KeysUnavailable { issuer, source });
+            }
+            trusted.push(Arc::new(issuer));
+        }
+        Ok(Authenticator(Arc::new(Inner {
+            credentials: self.credentials,
+            issuers: Issuers::new(trusted, self.resolver, self.clock.clone()),
+            clock: self.clock,
+            realm: self.realm.into(),
+        })))
+    }
+
+    /// This builder and, one below the other, those that were added to it.
+    fn with_others(&self) -> Vec<Self> {
+        let others = self.others.iter().flat_map(Self::with_others);
+        std::iter::once(self.clone()).chain(others).collect()
+    }
+
+    /// What this builder says of its issuer. Nothing is fetched yet.
+    pub(super) fn trusted_issuer(self) -> Result<TrustedIssuer, ConfigError> {
+        self.check()?;
+        let keys =
+            self.origin.key_source(&self.issuer, &self.algorithms, &self.keys, &self.clock)?;
+        let rules = ClaimsRules {
+            issuer: self.issuer,
+            audiences: self.audiences,
+            leeway: self.leeway,
+            max_token_lifetime: self.max_token_lifetime,
+            profile: self.profile,
+        };
+        let revocation_bound = rules.revocation_bound();
+        if let Some(bound) = revocation_bound {
+            metrics::revocation_bound(&rules.issuer, bound);
+        }
+        tracing::info!(
+            target: "tollgate",
+            issuer = rules.issuer, audiences = ?rules.audiences, profile = rules.profile.name(),
+            leeway = ?rules.leeway, max_token_lifetime = ?rules.max_token_lifetime,
+            ?revocation_bound,
+            "tokens are validated locally",
+        );
+        Ok(TrustedIssuer { rules, algorithms: self.algorithms, keys })
+    }
+
+    /// Everything that can be told to be wrong without asking anybody.
+    fn check(&self) -> Result<(), ConfigError> {
+        not_empty(settings::ISSUER, &self.issuer)?;
+        for audience in &self.audiences {
+            not_empty(settings::AUDIENCE, audience)?;
+        }
+        if self.algorithms.is_empty() {
+            return Err(ConfigError::invalid(settings::ALGORITHMS, "", "name at least one"));
+        }
+        self.keys.check()?;
+        self.check_times()?;
+        if let Some(name) = &self.credentials.cookie {
+            check_cookie_name(name)?;
+        }
+        for origin in &self.credentials.trusted_origins {
+            check_origin(origin)?;
+        }
+        Ok(())
+    }
+
+    fn check_times(&self) -> Result<(), ConfigError> {
+        let second = Duration::from_secs(1);
+        within(settings::LEEWAY, self.leeway, Duration::ZERO, 300 * second)?;
+        let Some(max) = self.max_token_lifetime else { return Ok(()) };
+        within(settings::MAX_TOKEN_LIFETIME, max, second, 366 * 86_400 * second)?;
+        if self.leeway < max {
+            return Ok(());
+        }
+        let why = format!(
+            "a leeway of {:?} would more than double a lifetime of {max:?}; choose a smaller leeway",
+            self.leeway
+        );
+        let (first, second) = (settings::LEEWAY, settings::MAX_TOKEN_LIFETIME);
+        Err(ConfigError::Contradiction { first, second, why })
+    }
+}

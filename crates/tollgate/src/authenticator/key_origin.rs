@@ -1,0 +1,150 @@
+//! Where an issuer's keys come from, as the settings say it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::config_error::ConfigError;
+use super::key_settings::KeySettings;
+use crate::algorithm::Algorithm;
+use crate::clock::Clock;
+use crate::key::KeySource;
+use crate::remote::fetch::{Client, Fetch, OriginToken};
+use crate::remote::url::UrlPolicy;
+use crate::remote::{self, Location, RemoteKeySet};
+use crate::settings::{self, Setting};
+
+/// How often a file is looked at: reading one costs nothing, and somebody waits for the change.
+const FILE_TTL: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct KeyOrigin {
+    pub(super) jwks_url: Option<String>,
+    pub(super) discovery_url: Option<String>,
+    pub(super) jwks_file: Option<PathBuf>,
+    pub(super) http_host: Option<String>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) key_source: Option<Arc<dyn KeySource>>,
+    pub(super) fetch: Option<Arc<dyn Fetch>>,
+}
+
+impl KeyOrigin {
+    /// The source that the settings name. Nothing is fetched yet.
+    pub(super) fn key_source(
+        &self,
+        issuer: &str,
+        algorithms: &[Algorithm],
+        settings: &KeySettings,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Arc<dyn KeySource>, ConfigError> {
+        self.check_alternatives()?;
+        if let Some(source) = &self.key_source {
+            return Ok(source.clone());
+        }
+        let urls = UrlPolicy { http_host: self.http_host.clone() };
+        let location = self.location(issuer, &urls)?;
+        let mut limits = settings.limits();
+        if matches!(location, Location::File(_)) {
+            limits.shorten_ttl(FILE_TTL);
+        }
+        let token = self.token_file.as_ref().and_then(|file| {
+            Some(OriginToken { origin: location.configured_url()?.origin(), file: file.clone() })
+        });
+        Ok(Arc::new(RemoteKeySet::new(remote::Config {
+            allowed: algorithms.to_vec(),
+            limits,
+            max_keys: settings.max_keys,
+            client: Client { fetch: self.client()?, max_body: settings.max_body, urls, token },
+            clock: clock.clone(),
+            location,
+        })))
+    }
+
+    /// Keys come from one place.
+    fn check_alternatives(&self) -> Result<(), ConfigError> {
+        let file = self.jwks_file.as_ref().map(|path| path.display().to_string());
+        let places = [
+            (settings::JWKS_URL, &self.jwks_url),
+            (settings::DISCOVERY_URL, &self.discovery_url),
+            (settings::JWKS_FILE, &file),
+        ];
+        let mut set =
+            places.into_iter().filter_map(|(setting, value)| Some((setting, value.as_ref()?)));
+        if let (Some((first, _)), Some((second, _))) = (set.next(), set.next()) {
+            let why = "keys come from one place; set only one of them".to_owned();
+            return Err(ConfigError::Contradiction { first, second, why });
+        }
+        let named =
+            places.into_iter().find_map(|(setting, value)| Some((setting, value.as_ref()?)));
+        if let (Some((setting, value)), true) = (named, self.key_source.is_some()) {
+            let expected = "leave it out where `key_source` is set: nothing is fetched then";
+            return Err(ConfigError::invalid(setting, value, expected));
+        }
+        if let (Some(path), true) = (&self.ca_file, self.fetch.is_some()) {
+            let expected =
+                "it is for the default HTTP client; with `fetch`, trust is that client's";
+            return Err(ConfigError::invalid(
+                settings::CA_FILE,
+                path.display().to_string(),
+                expected,
+            ));
+        }
+        Ok(())
+    }
+
+    fn location(&self, issuer: &str, urls: &UrlPolicy) -> Result<Location, ConfigError> {
+        let secure = |setting, value| secure_url(setting, value, urls);
+        if let Some(path) = &self.jwks_file {
+            return Ok(Location::File(path.clone()));
+        }
+        if let Some(url) = &self.jwks_url {
+            return Ok(Location::Fixed(secure(settings::JWKS_URL, url)?));
+        }
+        if let Some(url) = &self.discovery_url {
+            let metadata = Some(secure(settings::DISCOVERY_URL, url)?);
+            return Ok(Location::Discovered { issuer: issuer.to_owned(), metadata });
+        }
+        let url = secure(settings::ISSUER, issuer)?;
+        if url.query().is_some() || url.fragment().is_some() {
+            // RFC 8414 §2.
+            let expected = "an issuer has no query and no fragment";
+            return Err(ConfigError::invalid(settings::ISSUER, issuer, expected));
+        }
+        Ok(Location::Discovered { issuer: issuer.to_owned(), metadata: None })
+    }
+
+    fn client(&self) -> Result<Arc<dyn Fetch>, ConfigError> {
+        if let Some(fetch) = &self.fetch {
+            return Ok(fetch.clone());
+        }
+        #[cfg(feature = "reqwest")]
+        return crate::remote::ReqwestFetch::new()
+            .map(|fetch| match &self.ca_file {
+                Some(path) => Arc::new(fetch.trusting(path)) as Arc<dyn Fetch>,
+                None => Arc::new(fetch),
+            })
+            .map_err(|source| ConfigError::NoHttpClient { reason: source.to_string() });
+        #[cfg(not(feature = "reqwest"))]
+        Err(ConfigError::NoHttpClient {
+            reason: "the feature `reqwest` is off, and no `fetch` is set".to_owned(),
+        })
+    }
+}
+
+fn secure_url(
+    setting: &'static Setting,
+    value: &str,
+    urls: &UrlPolicy,
+) -> Result<Url, ConfigError> {
+    Url::parse(value).ok().filter(|url| urls.allows(url)).ok_or_else(|| {
+        let expected = "it must be an https URL, or an http one on this machine (localhost, \
+                        127.0.0.1, [::1]) or on the host of allow_http_host, without a password";
+        // What stands before an @ may be a password.
+        let shown =
+            value.rsplit_once('@').map_or(value.to_owned(), |(_, rest)| format!("…@{rest}"));
+        ConfigError::invalid(setting, shown, expected)
+    })
+}

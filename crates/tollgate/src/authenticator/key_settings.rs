@@ -1,0 +1,106 @@
+//! The settings of the fetched keys: defaults, bounds, and which can not hold together.
+
+use std::time::Duration;
+
+use super::checks::{within, within_numbers};
+use super::config_error::ConfigError;
+use crate::key::{MAX_KEYS, MAX_MAX_KEYS};
+use crate::remote::Limits;
+use crate::settings::{self, Setting};
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[derive(Debug, Clone)]
+pub(super) struct KeySettings {
+    /// 5 minutes: a withdrawn key's bound that few need shorter, at 288 fetches a day.
+    pub(super) ttl: Duration,
+    /// 10 seconds, or the TTL: a server that says `no-store` shall not be asked at every request.
+    pub(super) min_ttl: Option<Duration>,
+    /// A tenth of the TTL, at most 30 seconds: time for some attempts before anybody must wait.
+    pub(super) refresh_ahead: Option<Duration>,
+    pub(super) background_refresh: bool,
+    /// An hour: longer than most outages, shorter than a compromised key should live.
+    pub(super) max_stale: Duration,
+    pub(super) ignore_must_revalidate: bool,
+    /// 30 seconds: two fetches a minute are nothing to an issuer, whatever is sent to us.
+    pub(super) cooldown: Duration,
+    /// 5 seconds: longer than any healthy fetch, and the longest that a request is made to wait.
+    pub(super) fetch_timeout: Duration,
+    /// 512 KiB: ten times the largest known key set.
+    pub(super) max_body: usize,
+    /// 200: the largest issuers publish some dozens.
+    pub(super) max_keys: usize,
+}
+
+impl Default for KeySettings {
+    fn default() -> Self {
+        Self {
+            ttl: 300 * SECOND,
+            min_ttl: None,
+            refresh_ahead: None,
+            background_refresh: true,
+            max_stale: 3600 * SECOND,
+            ignore_must_revalidate: false,
+            cooldown: 30 * SECOND,
+            fetch_timeout: 5 * SECOND,
+            max_body: 512 * 1024,
+            max_keys: MAX_KEYS,
+        }
+    }
+}
+
+impl KeySettings {
+    pub(super) fn limits(&self) -> Limits {
+        let ahead = self.refresh_ahead.unwrap_or((self.ttl / 10).min(30 * SECOND));
+        Limits {
+            ttl: self.ttl,
+            min_ttl: self.min_ttl.unwrap_or(10 * SECOND).min(self.ttl),
+            refresh_ahead: if self.background_refresh { ahead } else { Duration::ZERO },
+            max_stale: self.max_stale,
+            ignore_must_revalidate: self.ignore_must_revalidate,
+            cooldown: self.cooldown,
+            fetch_timeout: self.fetch_timeout,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        within(settings::JWKS_TTL, self.ttl, SECOND, DAY)?;
+        within(settings::MAX_STALE, self.max_stale, Duration::ZERO, 7 * DAY)?;
+        within(settings::COOLDOWN, self.cooldown, SECOND, DAY / 24)?;
+        within(settings::FETCH_TIMEOUT, self.fetch_timeout, SECOND / 10, 60 * SECOND)?;
+        if let Some(min_ttl) = self.min_ttl {
+            within(settings::MIN_TTL, min_ttl, SECOND, DAY)?;
+            self.check_below_ttl(settings::MIN_TTL, min_ttl, min_ttl <= self.ttl)?;
+        }
+        if let Some(ahead) = self.refresh_ahead {
+            within(settings::REFRESH_AHEAD, ahead, SECOND / 10, DAY)?;
+            self.check_below_ttl(settings::REFRESH_AHEAD, ahead, ahead < self.ttl)?;
+            if !self.background_refresh {
+                return Err(ConfigError::Contradiction {
+                    first: settings::REFRESH_AHEAD,
+                    second: settings::BACKGROUND_REFRESH,
+                    why: "nothing is renewed ahead of time while it is off; set only one".into(),
+                });
+            }
+        }
+        within_numbers(settings::MAX_BODY, self.max_body, 1024, 16 * 1024 * 1024)?;
+        within_numbers(settings::MAX_KEYS, self.max_keys, 1, MAX_MAX_KEYS)
+    }
+
+    fn check_below_ttl(
+        &self,
+        setting: &'static Setting,
+        value: Duration,
+        below: bool,
+    ) -> Result<(), ConfigError> {
+        if below {
+            return Ok(());
+        }
+        Err(ConfigError::Contradiction {
+            first: setting,
+            second: settings::JWKS_TTL,
+            why: format!("{value:?} does not fit into a TTL of {:?}", self.ttl),
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! Where keys come from.
+
+use super::*;
+use crate::remote::status::Freshness;
+
+const ISSUER: &str = "https://issuer.example";
+
+fn builder_with(fetch: &ScriptedFetch, clock: &ManualClock) -> AuthenticatorBuilder {
+    Authenticator::builder(ISSUER, "https://api.example").fetch(fetch.clone()).clock(clock.clone())
+}
+
+fn metadata(jwks_uri: &str) -> Answer {
+    Answer::ok(json!({"issuer": ISSUER, "jwks_uri": jwks_uri}))
+}
+
+#[tokio::test]
+async fn the_metadata_may_be_elsewhere_and_must_still_name_the_issuer() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    let inside = "https://issuer.internal:8443/metadata";
+    fetch.set(inside, metadata("https://issuer.internal:8443/keys"));
+    fetch.set("https://issuer.internal:8443/keys", Answer::ok(TestKey::jwks([&key])));
+    let auth = builder_with(&fetch, &clock).discovery_url(inside).build().await.unwrap();
+    assert_eq!(rule(&auth, &key.token(&claims())).await, "accepted");
+
+    fetch.set(inside, Answer::ok(json!({"issuer": "https://issuer.internal", "jwks_uri": inside})));
+    let error = builder_with(&fetch, &clock).discovery_url(inside).build().await.unwrap_err();
+    assert!(error.source().unwrap().to_string().contains("issuer.internal"), "{error}");
+}
+
+#[tokio::test]
+async fn plain_http_is_for_the_host_that_is_allowed_by_name() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    let url = "http://keycloak.internal:8080/keys";
+    fetch.set(url, Answer::ok(TestKey::jwks([&key])));
+    let builder = || builder_with(&fetch, &clock).jwks_url(url);
+    let auth = builder().allow_http_host("keycloak.internal").build().await.unwrap();
+    assert_eq!(rule(&auth, &key.token(&claims())).await, "accepted");
+    for builder in [builder(), builder().allow_http_host("internal")] {
+        let error = builder.build().await.unwrap_err().to_string();
+        assert!(error.contains("allow_http_host") && error.contains(url), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_token_for_fetching_is_read_each_time_and_sent_to_its_origin_only() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    let openid = "https://issuer.example/.well-known/openid-configuration";
+    // Google, Entra v1, Kubernetes: the keys are on another host than the metadata.
+    let elsewhere = "https://keys.example/keys";
+    fetch.set(openid, metadata(elsewhere));
+    fetch.set(elsewhere, Answer::ok(TestKey::jwks([&key])));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "first\n").unwrap();
+    let auth = builder_with(&fetch, &clock).fetch_token_file(file.path()).build().await.unwrap();
+    std::fs::write(file.path(), "second").unwrap();
+    clock.advance(Duration::from_secs(3600));
+    auth.refresh().await.unwrap();
+
+    let sent: Vec<_> = fetch
+        .requests()
+        .iter()
+        .map(|request| {
+            let header = request.headers.get("authorization");
+            (request.url.clone(), header.map(|value| value.to_str().unwrap().to_owned()))
+        })
+        .collect();
+    let expected = [
+        (openid.to_owned(), Some("Bearer first".to_owned())),
+        (elsewhere.to_owned(), None),
+        (openid.to_owned(), Some("Bearer second".to_owned())),
+        (elsewhere.to_owned(), None),
+    ];
+    assert_eq!(sent, expected);
+    let shown = format!("{:?}", fetch.requests());
+    assert!(!shown.contains("first") && !shown.contains("second"), "{shown}");
+
+    // Without the file nothing is asked for without the token.
+    drop(file);
+    clock.advance(Duration::from_secs(3600));
+    let error = auth.refresh().await.unwrap_err();
+    assert!(matches!(error, FetchError::File { .. }), "{error}");
+    assert_eq!(fetch.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn keys_in_a_file_are_read_again_when_it_changes() {
+    let (old, new) =
+        (TestKey::generate("old", Algorithm::Es256), TestKey::generate("new", Algorithm::Es256));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jwks.json");
+    let write = |text: String| std::fs::write(&path, text).unwrap();
+    write(TestKey::jwks([&old]).to_string());
+    let clock = ManualClock::at(NOW);
+    let auth = Authenticator::builder("urn:issuer", "https://api.example")
+        .jwks_file(&path)
+        .clock(clock.clone())
+        .build()
+        .await
+        .unwrap();
+    let token = |key: &TestKey| {
+        let mut claims = claims();
+        claims["iss"] = json!("urn:issuer");
+        key.token(&claims)
+    };
+    assert_eq!(rule(&auth, &token(&old)).await, "accepted");
+
+    write(TestKey::jwks([&new]).to_string());
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(rule(&auth, &token(&new)).await, "accepted");
+    assert_eq!(rule(&auth, &token(&old)).await, "kid");
+
+    // One that is being written, or gone, leaves the keys in use, for a while.
+    for _ in 0..2 {
+        write("{\"keys\":[".to_owned());
+        clock.advance(Duration::from_secs(40));
+        assert_eq!(rule(&auth, &token(&new)).await, "accepted");
+        assert_eq!(auth.status()[0].freshness, Freshness::Stale);
+        let _ = std::fs::remove_file(&path);
+    }
+    assert!(auth.status()[0].last_error.as_ref().unwrap().to_string().contains("jwks.json"));
+
+    let missing = Authenticator::builder("urn:issuer", "a").jwks_file(folder.path().join("none"));
+    let error = missing.build().await.unwrap_err();
+    assert!(error.source().unwrap().to_string().contains("none"), "{error}");
+}
+
+#[tokio::test]
+async fn keys_come_from_one_place() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let builder = || Authenticator::builder(ISSUER, "a");
+    for (builder, names) in [
+        (
+            builder().jwks_url("https://i.example/k").discovery_url("https://i.example/d"),
+            ["jwks_url", "discovery_url"],
+        ),
+        (builder().jwks_url("https://i.example/k").jwks_file("/k"), ["jwks_url", "jwks_file"]),
+        (
+            builder().key_source(SharedKeySet::new(TestKey::key_set([&key]))).jwks_file("/k"),
+            ["jwks_file", "key_source"],
+        ),
+        (builder().fetch(ScriptedFetch::default()).ca_file("/ca"), ["ca_file", "fetch"]),
+    ] {
+        let error = builder.build().await.unwrap_err().to_string();
+        assert!(names.iter().all(|name| error.contains(name)), "{error}");
+    }
+}

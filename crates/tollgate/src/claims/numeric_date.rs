@@ -1,0 +1,117 @@
+//! `NumericDate`: seconds since 1970 ([RFC 7519 §2]).
+//!
+//! [RFC 7519 §2]: https://www.rfc-editor.org/rfc/rfc7519#section-2
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+
+/// The end of the year 9999, in seconds: what lies beyond is no date but an attempt to overflow.
+const LATEST_SECS: u64 = 253_402_300_799;
+
+/// A moment as a token tells it: an integer or a fraction of seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NumericDate(Duration);
+
+impl NumericDate {
+    /// The moment `secs` seconds after 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(Duration::from_secs(secs))
+    }
+
+    /// The time since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn as_duration(self) -> Duration {
+        self.0
+    }
+}
+
+impl From<SystemTime> for NumericDate {
+    /// A time before 1970 is no time but a clock that was never set. It becomes the latest date
+    /// there is, at which every token has expired.
+    fn from(time: SystemTime) -> Self {
+        let latest = Duration::from_secs(LATEST_SECS);
+        Self(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(latest).min(latest))
+    }
+}
+
+impl From<NumericDate> for SystemTime {
+    fn from(date: NumericDate) -> Self {
+        Self::UNIX_EPOCH + date.0
+    }
+}
+
+impl fmt::Debug for NumericDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.as_secs_f64())
+    }
+}
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct DateVisitor;
+        impl Visitor<'_> for DateVisitor {
+            type Value = NumericDate;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of seconds between 1970 and 9999")
+            }
+
+            fn visit_u64<E: Error>(self, secs: u64) -> Result<NumericDate, E> {
+                if secs > LATEST_SECS {
+                    return Err(E::custom("out of range"));
+                }
+                Ok(NumericDate::from_secs(secs))
+            }
+
+            fn visit_f64<E: Error>(self, secs: f64) -> Result<NumericDate, E> {
+                // The bound is far below where a float's distance exceeds a second.
+                #[expect(clippy::cast_precision_loss, reason = "exactly representable")]
+                let latest = LATEST_SECS as f64;
+                if !(0.0..=latest).contains(&secs) {
+                    return Err(E::custom("out of range"));
+                }
+                Duration::try_from_secs_f64(secs).map(NumericDate).map_err(E::custom)
+            }
+        }
+        // Not `any`: with serde_json's `arbitrary_precision`, which any crate of a build may
+        // switch on, a fraction would then come as a map.
+        deserializer.deserialize_f64(DateVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<NumericDate> {
+        serde_json::from_str(text).ok()
+    }
+
+    #[test]
+    fn integers_and_fractions_are_dates() {
+        assert_eq!(read("0"), Some(NumericDate::from_secs(0)));
+        assert_eq!(read("1700000000"), Some(NumericDate::from_secs(1_700_000_000)));
+        assert_eq!(read("1.7e9"), Some(NumericDate::from_secs(1_700_000_000)));
+        assert_eq!(read("1.25").map(|date| date.as_duration().as_millis()), Some(1250));
+        assert_eq!(read("253402300799"), Some(NumericDate::from_secs(LATEST_SECS)));
+    }
+
+    #[test]
+    fn what_is_no_moment_is_refused() {
+        for text in ["-1", "-0.5", "253402300800", "18446744073709551615", "1e300", "\"1\"", "null"]
+        {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn it_converts_to_and_from_the_clock() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1500);
+        assert_eq!(SystemTime::from(NumericDate::from(time)), time);
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(NumericDate::from(before), NumericDate::from_secs(LATEST_SECS));
+    }
+}

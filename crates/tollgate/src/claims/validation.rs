@@ -1,0 +1,290 @@
+//! The rules that claims are held to: pure, and each fails closed.
+
+use std::time::Duration;
+
+use super::{NumericDate, RegisteredClaims};
+use crate::error::TokenError;
+use crate::profile::Profile;
+
+/// What a token's claims must say to be accepted here.
+#[derive(Debug, Clone)]
+pub(crate) struct ClaimsRules {
+    pub(crate) issuer: String,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) leeway: Duration,
+    pub(crate) max_token_lifetime: Option<Duration>,
+    pub(crate) profile: Profile,
+}
+
+impl ClaimsRules {
+    /// Holds `claims` to every rule, at the time `now`.
+    pub(crate) fn check(
+        &self,
+        claims: &RegisteredClaims,
+        now: NumericDate,
+    ) -> Result<(), TokenError> {
+        self.check_issuer(claims)?;
+        self.check_audience(claims)?;
+        self.check_kind(claims)?;
+        self.check_required(claims)?;
+        self.check_time(claims, now)
+    }
+
+    /// The longest that a token is accepted whose session was revoked, whatever the issuer does;
+    /// `None` if nothing bounds it here.
+    ///
+    /// The leeway counts twice: an issuer whose clock is ahead dates a token into the future, and
+    /// the token is then accepted beyond its expiry.
+    pub(crate) fn revocation_bound(&self) -> Option<Duration> {
+        Some(self.max_token_lifetime?.saturating_add(self.leeway.saturating_mul(2)))
+    }
+
+    /// RFC 7519 §4.1.1: compared byte for byte, never normalised.
+    fn check_issuer(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
+        let issuer = claims.iss.as_deref().ok_or(TokenError::MissingClaim { name: "iss" })?;
+        if issuer == self.issuer {
+            Ok(())
+        } else {
+            Err(TokenError::Issuer { expected: self.issuer.clone() })
+        }
+    }
+
+    /// RFC 7519 §4.1.3: "MUST be rejected" unless one of the names is ours.
+    fn check_audience(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
+        let audience = claims.aud.as_ref().ok_or(TokenError::MissingClaim { name: "aud" })?;
+        if self.audiences.iter().any(|ours| audience.contains(ours)) {
+            Ok(())
+        } else {
+            Err(TokenError::Audience { expected: self.audiences.clone() })
+        }
+    }
+
+    /// RFC 8725 §3.12: the rules for one kind of token must not accept another kind.
+    fn check_kind(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
+        if let Some(mark) = claims.marks.foreign.or(claims.marks.identity) {
+            return Err(TokenError::NotAnAccessToken { mark });
+        }
+        // RFC 9449 §7.1: a bound token "MUST NOT" be taken as a plain bearer token.
+        if claims.marks.sender_constrained {
+            return Err(TokenError::SenderConstrained);
+        }
+        Ok(())
+    }
+
+    fn check_required(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
+        for &name in self.profile.required_claims() {
+            let present = match name {
+                "sub" => claims.sub.is_some(),
+                "client_id" => claims.client_id.is_some(),
+                "iat" => claims.iat.is_some(),
+                "jti" => claims.jti.is_some(),
+                _ => false,
+            };
+            if !present {
+                return Err(TokenError::MissingClaim { name });
+            }
+        }
+        Ok(())
+    }
+
+    /// RFC 7519 §4.1.4 to §4.1.6, each with the leeway in the token's favour.
+    fn check_time(&self, claims: &RegisteredClaims, now: NumericDate) -> Result<(), TokenError> {
+        let now = now.as_duration();
+        let exp = claims.exp.ok_or(TokenError::MissingClaim { name: "exp" })?.as_duration();
+        // "on or after which the JWT MUST NOT be accepted"
+        if now >= exp.saturating_add(self.leeway) {
+            return Err(TokenError::Expired { ago: now.saturating_sub(exp) });
+        }
+        if let Some(nbf) = claims.nbf {
+            let ahead = nbf.as_duration().saturating_sub(now);
+            if ahead > self.leeway {
+                return Err(TokenError::NotYetValid { ahead });
+            }
+        }
+        if let Some(iat) = claims.iat {
+            let ahead = iat.as_duration().saturating_sub(now);
+            if ahead > self.leeway {
+                return Err(TokenError::IssuedInFuture { ahead });
+            }
+        }
+        if let Some(max) = self.max_token_lifetime {
+            // Without `iat` nothing proves how long the token has been valid already, and the
+            // promise that this setting makes would be empty.
+            let iat = claims.iat.ok_or(TokenError::MissingClaim { name: "iat" })?;
+            let lifetime = exp.saturating_sub(iat.as_duration());
+            if lifetime > max {
+                return Err(TokenError::LifetimeTooLong { lifetime, max });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Payload;
+
+    const NOW: NumericDate = NumericDate::from_secs(1_000_000);
+
+    fn rules() -> ClaimsRules {
+        ClaimsRules {
+            issuer: "https://issuer.example".to_owned(),
+            audiences: vec!["https://api.example".to_owned(), "https://api2.example".to_owned()],
+            leeway: Duration::from_secs(10),
+            max_token_lifetime: None,
+            profile: Profile::default(),
+        }
+    }
+
+    /// The verdict on a good token with some claims put in (JSON) or taken out (`""`).
+    fn verdict(rules: &ClaimsRules, changes: &[(&str, &str)]) -> Result<(), TokenError> {
+        let mut members = vec![
+            ("iss", r#""https://issuer.example""#),
+            ("aud", r#""https://api.example""#),
+            ("exp", "1000900"),
+            ("iat", "1000000"),
+        ];
+        for &(name, value) in changes {
+            members.retain(|(other, _)| *other != name);
+            if !value.is_empty() {
+                members.push((name, value));
+            }
+        }
+        let members: Vec<_> =
+            members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        let payload = Payload::for_test(&format!("{{{}}}", members.join(",")));
+        rules.check(&RegisteredClaims::parse(&payload).unwrap(), NOW)
+    }
+
+    #[test]
+    fn a_good_token_passes() {
+        assert_eq!(verdict(&rules(), &[]), Ok(()));
+        assert_eq!(verdict(&rules(), &[("aud", r#"["x","https://api2.example"]"#)]), Ok(()));
+        assert_eq!(verdict(&rules(), &[("token_use", r#""access""#)]), Ok(()));
+        assert_eq!(verdict(&rules(), &[("typ", r#""Bearer""#)]), Ok(()));
+        // Marks of nothing (see the providers' habits): access tokens carry these.
+        assert_eq!(verdict(&rules(), &[("auth_time", "1"), ("azp", r#""c""#)]), Ok(()));
+    }
+
+    #[test]
+    fn issuer_audience_and_expiry_are_compulsory() {
+        for name in ["iss", "aud", "exp"] {
+            assert_eq!(verdict(&rules(), &[(name, "")]), Err(TokenError::MissingClaim { name }));
+        }
+    }
+
+    #[test]
+    fn the_issuer_is_compared_byte_for_byte() {
+        for iss in [
+            r#""https://issuer.example/""#,
+            r#""https://ISSUER.example""#,
+            r#""http://issuer.example""#,
+            r#""https://issuer.example.evil.example""#,
+            r#""""#,
+        ] {
+            let error = verdict(&rules(), &[("iss", iss)]).unwrap_err();
+            assert_eq!(error.rule(), "iss", "{iss}");
+        }
+    }
+
+    #[test]
+    fn the_audience_must_name_this_api() {
+        for aud in [r#""https://other.example""#, "[]", r#"["https://api.example/"]"#, r#""""#] {
+            let error = verdict(&rules(), &[("aud", aud)]).unwrap_err();
+            assert_eq!(error.rule(), "aud", "{aud}");
+        }
+    }
+
+    #[test]
+    fn time_is_judged_to_the_second_with_the_leeway() {
+        let rule = |changes: &[(&str, &str)]| {
+            verdict(&rules(), changes).map_err(|error| error.rule().to_owned())
+        };
+        assert_eq!(rule(&[("exp", "999991")]), Ok(()));
+        assert_eq!(rule(&[("exp", "999990")]), Err("exp".to_owned()));
+        assert_eq!(rule(&[("exp", "999990.5")]), Ok(()));
+        assert_eq!(rule(&[("nbf", "1000010")]), Ok(()));
+        assert_eq!(rule(&[("nbf", "1000011")]), Err("nbf".to_owned()));
+        assert_eq!(rule(&[("iat", "1000010")]), Ok(()));
+        assert_eq!(rule(&[("iat", "1000010.5")]), Err("iat".to_owned()));
+        assert_eq!(rule(&[("iat", "")]), Ok(()));
+        // Extremes do not overflow.
+        assert_eq!(rule(&[("exp", "253402300799")]), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_that_was_never_set_accepts_nothing() {
+        let payload = Payload::for_test(
+            r#"{"iss":"https://issuer.example","aud":"https://api.example","exp":10}"#,
+        );
+        let claims = RegisteredClaims::parse(&payload).unwrap();
+        let before_1970 = std::time::SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert!(rules().check(&claims, NumericDate::from(before_1970)).is_err());
+    }
+
+    #[test]
+    fn the_maximum_lifetime_bounds_what_the_issuer_may_do() {
+        let rules = ClaimsRules { max_token_lifetime: Some(Duration::from_secs(900)), ..rules() };
+        assert_eq!(verdict(&rules, &[]), Ok(()));
+        assert_eq!(verdict(&rules, &[("exp", "1000901")]).unwrap_err().rule(), "lifetime");
+        // A long token near its end is still a long token.
+        let near_end = [("iat", "900000"), ("exp", "1000001")];
+        assert_eq!(verdict(&rules, &near_end).unwrap_err().rule(), "lifetime");
+        let no_iat = [("iat", "")];
+        assert_eq!(verdict(&rules, &no_iat), Err(TokenError::MissingClaim { name: "iat" }));
+    }
+
+    #[test]
+    fn no_token_outlives_the_revocation_bound() {
+        let max = Duration::from_secs(900);
+        let rules = ClaimsRules { max_token_lifetime: Some(max), ..rules() };
+        let bound = rules.revocation_bound().unwrap().as_secs();
+        assert_eq!(bound, 920);
+        // The worst that an issuer can date: from the latest `iat` that is accepted now.
+        let payload = Payload::for_test(
+            r#"{"iss":"https://issuer.example","aud":"https://api.example",
+                "iat":1000010,"exp":1000910}"#,
+        );
+        let claims = RegisteredClaims::parse(&payload).unwrap();
+        let at = |secs| rules.check(&claims, NumericDate::from_secs(1_000_000 + secs)).is_ok();
+        assert!(at(0) && at(bound - 1) && !at(bound));
+    }
+
+    #[test]
+    fn tokens_of_another_kind_are_refused_by_their_marks() {
+        for (name, value) in [
+            ("at_hash", r#""x""#),
+            ("c_hash", r#""x""#),
+            ("s_hash", r#""x""#),
+            ("nonce", r#""n""#),
+            ("nonce", "null"),
+            ("events", r#"{"http://schemas.openid.net/event/backchannel-logout":{}}"#),
+            ("htm", r#""GET""#),
+            ("token_use", r#""id""#),
+            ("token_use", r#""refresh""#),
+            ("typ", r#""ID""#),
+            ("typ", r#""Refresh""#),
+            ("typ", r#""Offline""#),
+            ("typ", r#""Logout""#),
+            ("typ", r#""Serialized-ID""#),
+            ("typ", r#""DPoP""#),
+        ] {
+            let error = verdict(&rules(), &[(name, value)]).unwrap_err();
+            assert_eq!(error.rule(), "access_token", "{name} {value}");
+        }
+        let bound = [("cnf", r#"{"jkt":"x"}"#)];
+        assert_eq!(verdict(&rules(), &bound), Err(TokenError::SenderConstrained));
+    }
+
+    #[test]
+    fn rfc_9068_asks_for_all_of_its_claims() {
+        let rules = ClaimsRules { profile: Profile::rfc9068(), ..rules() };
+        let whole = [("sub", r#""s""#), ("client_id", r#""c""#), ("jti", r#""j""#)];
+        assert_eq!(verdict(&rules, &whole), Ok(()));
+        for name in ["sub", "client_id", "jti", "iat"] {
+            let changes: Vec<_> = whole.into_iter().chain([(name, "")]).collect();
+            assert_eq!(verdict(&rules, &changes), Err(TokenError::MissingClaim { name }));
+        }
+    }
+}

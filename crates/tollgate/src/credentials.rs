@@ -1,0 +1,197 @@
+//! Where in a request a token may stand: one place, and never two.
+
+mod cookie;
+mod cross_site;
+
+use http::header::AUTHORIZATION;
+
+use crate::request::RequestView;
+
+pub use cookie::ACCESS_COOKIE;
+
+/// Where tokens are looked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Credentials {
+    /// The name of the cookie that is read when there is no Authorization header.
+    pub(crate) cookie: Option<String>,
+    /// The origins whose pages may send that cookie with unsafe requests.
+    pub(crate) trusted_origins: Vec<String>,
+}
+
+/// A bearer token: the right characters, nothing more known.
+#[derive(Clone, Copy)]
+pub(crate) struct BearerToken<'a>(pub(crate) &'a str);
+
+/// Why the credentials of a request are not even looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialsError {
+    /// More than one Authorization header, or more than one cookie of the name.
+    #[error("the request has the credentials twice")]
+    Repeated,
+    /// `Bearer` with nothing, or with something else than a token behind it (RFC 6750 §2.1).
+    #[error("what stands where the token should be does not have a token's form")]
+    Grammar,
+    /// The cookie came with an unsafe request from another site's page, or from where nobody can
+    /// tell.
+    #[error("the cookie came with an unsafe request that no trusted page has sent")]
+    CrossSite,
+}
+
+impl CredentialsError {
+    pub(crate) fn rule(self) -> &'static str {
+        match self {
+            Self::Repeated => "credentials_repeated",
+            Self::Grammar => "credentials_grammar",
+            Self::CrossSite => "cross_site",
+        }
+    }
+
+    pub(crate) fn remedy(self) -> &'static str {
+        match self {
+            Self::Repeated => "send the token once, in one place",
+            Self::Grammar => "send `Authorization: Bearer` and the token, without quotes",
+            Self::CrossSite => "add the page's origin as a `trusted_origin`, if it is yours",
+        }
+    }
+}
+
+impl Credentials {
+    /// The token of `request`, if there is one.
+    pub(crate) fn find<'r>(
+        &self,
+        request: &'r (impl RequestView + ?Sized),
+    ) -> Result<Option<BearerToken<'r>>, CredentialsError> {
+        if let Some(value) = request.header(&AUTHORIZATION, 0) {
+            if request.header(&AUTHORIZATION, 1).is_some() {
+                return Err(CredentialsError::Repeated);
+            }
+            // With an Authorization header the cookie is not looked at, whatever the header says:
+            // two identities in one request are not to be chosen from.
+            return bearer(value);
+        }
+        let Some(name) = &self.cookie else { return Ok(None) };
+        let token = cookie::find(request, name)?;
+        if token.is_some() && !cross_site::may_use_cookie(request, &self.trusted_origins) {
+            return Err(CredentialsError::CrossSite);
+        }
+        Ok(token)
+    }
+}
+
+/// The token in an Authorization header's value: `None` if the scheme is another one
+/// ([RFC 6750 §2.1], [RFC 9110 §11.4]).
+///
+/// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+/// [RFC 9110 §11.4]: https://www.rfc-editor.org/rfc/rfc9110#section-11.4
+fn bearer(value: &[u8]) -> Result<Option<BearerToken<'_>>, CredentialsError> {
+    let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let end = value.iter().position(|byte| !is_tchar(byte)).unwrap_or(value.len());
+    let (scheme, rest) = value.split_at(end);
+    if !scheme.eq_ignore_ascii_case(b"Bearer") {
+        return Ok(None);
+    }
+    if rest.first().is_some_and(|&byte| byte != b' ') {
+        return Err(CredentialsError::Grammar);
+    }
+    let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
+    BearerToken::parse(rest.get(spaces..).unwrap_or_default()).map(Some)
+}
+
+impl<'a> BearerToken<'a> {
+    /// `b64token`, RFC 6750 §2.1.
+    fn parse(bytes: &'a [u8]) -> Result<Self, CredentialsError> {
+        let unpadded = bytes.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
+        let (body, _padding) = bytes.split_at(unpadded);
+        let in_alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
+        if body.is_empty() || !body.iter().all(in_alphabet) {
+            return Err(CredentialsError::Grammar);
+        }
+        std::str::from_utf8(bytes).map(Self).map_err(|_| CredentialsError::Grammar)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &[u8])]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, http::HeaderValue::from_bytes(value).unwrap());
+        }
+        headers
+    }
+
+    fn found(value: &[u8]) -> Result<Option<String>, CredentialsError> {
+        let headers = headers(&[("authorization", value)]);
+        Ok(Credentials::default().find(&headers)?.map(|token| token.0.to_owned()))
+    }
+
+    #[test]
+    fn a_bearer_token_is_found() {
+        for value in
+            ["Bearer a.b-c_d~e+f/g==", "bearer a.b-c_d~e+f/g==", "BEARER   a.b-c_d~e+f/g=="]
+        {
+            assert_eq!(found(value.as_bytes()), Ok(Some("a.b-c_d~e+f/g==".to_owned())), "{value}");
+        }
+    }
+
+    #[test]
+    fn another_scheme_is_no_bearer_token() {
+        for value in ["Basic YTpi", "Bearerx a", "DPoP a", "", "Token"] {
+            assert_eq!(found(value.as_bytes()), Ok(None), "{value}");
+        }
+    }
+
+    #[test]
+    fn bad_grammar_is_not_absence() {
+        for value in [
+            &b"Bearer"[..],
+            b"Bearer ",
+            b"Bearer =",
+            b"Bearer a b",
+            b"Bearer a,Bearer b",
+            b"Bearer a=b",
+            b"Bearer \"a\"",
+            b"Bearer a\t",
+            b"Bearer\ta",
+            b"Bearer,a",
+            b"bearer=a",
+            b"Bearer \xff",
+            "Bearer é".as_bytes(),
+        ] {
+            assert_eq!(found(value), Err(CredentialsError::Grammar), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn two_authorization_headers_are_refused_even_if_they_agree() {
+        let headers = headers(&[("authorization", b"Bearer a"), ("authorization", b"Bearer a")]);
+        let found = Credentials::default().find(&headers).map(|token| token.is_some());
+        assert_eq!(found, Err(CredentialsError::Repeated));
+    }
+
+    #[test]
+    fn without_the_setting_no_cookie_is_read() {
+        let headers = headers(&[("cookie", b"tollgate-access=a")]);
+        assert_eq!(Credentials::default().find(&headers).map(|token| token.is_some()), Ok(false));
+    }
+
+    #[test]
+    fn an_authorization_header_rules_the_cookie_out() {
+        let credentials = Credentials { cookie: Some("t".to_owned()), ..Credentials::default() };
+        for (authorization, expected) in [
+            ("Bearer a", Ok(Some("a"))),
+            ("Basic a", Ok(None)),
+            ("Bearer", Err(CredentialsError::Grammar)),
+        ] {
+            let headers =
+                headers(&[("authorization", authorization.as_bytes()), ("cookie", b"t=b")]);
+            let found = credentials.find(&headers).map(|token| token.map(|token| token.0));
+            assert_eq!(found, expected, "{authorization}");
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! What can be wrong with a token, as the operator is told it. What the client is told is in
+//! [`refusal`](crate::refusal).
+
+use std::time::Duration;
+
+use crate::algorithm::Algorithm;
+use crate::settings::{self, Setting};
+
+/// The rule that a token broke.
+///
+/// Its text and fields name rules, settings and their configured values, never a value out of
+/// the token: it may be logged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// Longer than any token should be.
+    #[error("the token or its header is longer than {limit} bytes")]
+    TooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// Not three parts separated by periods (RFC 7515 §7.1).
+    #[error("the token is not a JWS in compact form")]
+    NotCompact,
+    /// Five parts: a JWE (RFC 7516).
+    #[error("the token is encrypted (five parts: a JWE)")]
+    Encrypted,
+    /// A part is not base64url without padding (RFC 7515 §2).
+    #[error("the {part} is not base64url")]
+    NotBase64Url {
+        /// `header`, `payload` or `signature`.
+        part: &'static str,
+    },
+    /// A part is not a JSON object.
+    #[error("the {part} is not a JSON object")]
+    NotJson {
+        /// `header` or `payload`.
+        part: &'static str,
+    },
+    /// A member name comes twice (RFC 7515 §4, RFC 7519 §4).
+    #[error("the {part} has a member twice")]
+    DuplicateMember {
+        /// `header` or `payload`.
+        part: &'static str,
+    },
+    /// A header parameter or claim has a value of the wrong type.
+    #[error("`{name}` has a value of the wrong type")]
+    WrongType {
+        /// The header parameter or claim.
+        name: &'static str,
+    },
+    /// `crit` is present; no extension is understood (RFC 7515 §4.1.11).
+    #[error("the header has `crit`")]
+    CriticalHeader,
+    /// `b64` is present (RFC 7797).
+    #[error("the header has `b64`")]
+    UnencodedPayload,
+    /// `alg` is absent or is not an asymmetric signature algorithm that is known here.
+    #[error("`alg` is not a known asymmetric algorithm")]
+    UnknownAlgorithm,
+    /// `alg` is not among the configured ones.
+    #[error("`alg` is {algorithm}, which is not allowed")]
+    AlgorithmNotAllowed {
+        /// The token's algorithm.
+        algorithm: Algorithm,
+    },
+    /// `typ` is not what the profile asks for (RFC 9068 §4, RFC 8725 §3.11).
+    #[error("`typ` is not that of profile {profile}")]
+    TokenType {
+        /// The configured profile.
+        profile: &'static str,
+    },
+    /// No key of the issuer has the token's `kid`.
+    #[error("no key of the issuer has this `kid`")]
+    UnknownKey,
+    /// The token has no `kid`, and several keys would do.
+    #[error("no `kid`, and the issuer has several keys for {algorithm}")]
+    AmbiguousKey {
+        /// The token's algorithm.
+        algorithm: Algorithm,
+    },
+    /// The key of that `kid` is for another algorithm (RFC 8725 §3.1).
+    #[error("`alg` is {algorithm}, but the key of this `kid` is for {key_algorithm}")]
+    AlgorithmMismatch {
+        /// The token's algorithm.
+        algorithm: Algorithm,
+        /// The algorithm that the key is pinned to.
+        key_algorithm: Algorithm,
+    },
+    /// The signature is wrong.
+    #[error("the signature does not verify")]
+    Signature,
+    /// A compulsory claim is absent.
+    #[error("`{name}` is absent")]
+    MissingClaim {
+        /// The claim.
+        name: &'static str,
+    },
+    /// `iss` is another issuer.
+    #[error("`iss` is not {expected:?}")]
+    Issuer {
+        /// The configured issuer.
+        expected: String,
+    },
+    /// `iss` is none of several issuers.
+    #[error("`iss` is no issuer that is trusted here")]
+    UntrustedIssuer,
+    /// `aud` does not name this API.
+    #[error("`aud` holds none of {expected:?}")]
+    Audience {
+        /// The configured audiences.
+        expected: Vec<String>,
+    },
+    /// `exp` has passed.
+    #[error("`exp` passed {ago:?} ago")]
+    Expired {
+        /// How long ago, the leeway not counted.
+        ago: Duration,
+    },
+    /// `nbf` is still to come.
+    #[error("`nbf` is {ahead:?} ahead")]
+    NotYetValid {
+        /// How far it is ahead.
+        ahead: Duration,
+    },
+    /// `iat` is still to come.
+    #[error("`iat` is {ahead:?} ahead")]
+    IssuedInFuture {
+        /// How far it is ahead.
+        ahead: Duration,
+    },
+    /// The token was issued for longer than the configured maximum.
+    #[error("the token was issued for {lifetime:?}, which is longer than {max:?}")]
+    LifetimeTooLong {
+        /// From `iat` to `exp`.
+        lifetime: Duration,
+        /// The configured maximum.
+        max: Duration,
+    },
+    /// A mark of an ID token, logout token, refresh token or proof (RFC 8725 §3.12).
+    #[error("not an access token: {mark}")]
+    NotAnAccessToken {
+        /// The mark.
+        mark: &'static str,
+    },
+    /// A claim has not the value that the profile expects of an access token.
+    #[error("`{name}` is not {expected:?}")]
+    ClaimValue {
+        /// The claim.
+        name: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// `cnf` binds the token to a key whose proof is not checked here (RFC 7800).
+    #[error("`cnf` binds the token to a key, and its proof is not checked")]
+    SenderConstrained,
+    /// The claims do not fit the type that the handler asks for.
+    #[error("the claims do not fit {wanted}: {problem}")]
+    UnfitClaims {
+        /// The handler's type.
+        wanted: &'static str,
+        /// What does not fit, without the offending value.
+        problem: String,
+    },
+}
+
+impl TokenError {
+    /// A short, stable name of the rule, from a closed list: for logs and metric labels.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "length",
+            Self::NotCompact => "compact_form",
+            Self::Encrypted => "encrypted",
+            Self::NotBase64Url { .. } => "base64url",
+            Self::NotJson { .. } => "json",
+            Self::DuplicateMember { .. } => "duplicate_member",
+            Self::WrongType { .. } => "wrong_type",
+            Self::CriticalHeader => "crit",
+            Self::UnencodedPayload => "b64",
+            Self::UnknownAlgorithm | Self::AlgorithmNotAllowed { .. } => "alg",
+            Self::AlgorithmMismatch { .. } => "alg_of_key",
+            Self::TokenType { .. } => "typ",
+            Self::UnknownKey | Self::AmbiguousKey { .. } => "kid",
+            Self::Signature => "signature",
+            Self::MissingClaim { .. } => "missing_claim",
+            Self::Issuer { .. } | Self::UntrustedIssuer => "iss",
+            Self::Audience { .. } => "aud",
+            Self::Expired { .. } => "exp",
+            Self::NotYetValid { .. } => "nbf",
+            Self::IssuedInFuture { .. } => "iat",
+            Self::LifetimeTooLong { .. } => "lifetime",
+            Self::NotAnAccessToken { .. } => "access_token",
+            Self::ClaimValue { .. } => "claim_value",
+            Self::SenderConstrained => "cnf",
+            Self::UnfitClaims { .. } => "claims",
+        }
+    }
+
+    /// The setting that decides this rule, where one does.
+    #[must_use]
+    pub fn setting(&self) -> Option<&'static Setting> {
+        Some(match self {
+            Self::AlgorithmNotAllowed { .. } => settings::ALGORITHMS,
+            Self::TokenType { .. } | Self::NotAnAccessToken { .. } | Self::ClaimValue { .. } => {
+                settings::PROFILE
+            }
+            Self::UnknownKey | Self::AmbiguousKey { .. } => settings::JWKS_URL,
+            Self::Issuer { .. } | Self::UntrustedIssuer => settings::ISSUER,
+            Self::Audience { .. } => settings::AUDIENCE,
+            Self::Expired { .. } | Self::NotYetValid { .. } | Self::IssuedInFuture { .. } => {
+                settings::LEEWAY
+            }
+            Self::LifetimeTooLong { .. } => settings::MAX_TOKEN_LIFETIME,
+            _ => return None,
+        })
+    }
+
+    /// What an operator can do when honest tokens are refused by this rule.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "issue smaller tokens",
+            Self::NotCompact => {
+                "send a signed JWT; an opaque token often means that the client asked the issuer \
+                 for no audience"
+            }
+            Self::Encrypted => "have the issuer sign access tokens, not encrypt them",
+            Self::NotBase64Url { .. }
+            | Self::NotJson { .. }
+            | Self::DuplicateMember { .. }
+            | Self::WrongType { .. } => "the token is damaged, forged or made by a faulty issuer",
+            Self::CriticalHeader | Self::UnencodedPayload => {
+                "have the issuer leave out JOSE extensions"
+            }
+            Self::UnknownAlgorithm => {
+                "have the issuer sign with an asymmetric algorithm: RS256, ES256, EdDSA, …"
+            }
+            Self::AlgorithmNotAllowed { .. } => {
+                "allow the algorithm, if the issuer means to use it"
+            }
+            Self::TokenType { .. } => {
+                "send an access token, or choose the profile that fits the issuer"
+            }
+            Self::UnknownKey => {
+                "is the token from this issuer? if so, does its JWKS publish the key that signs?"
+            }
+            Self::AmbiguousKey { .. } => "have the issuer put `kid` into its tokens and keys",
+            Self::AlgorithmMismatch { .. } => "have the issuer publish the key's real `alg`",
+            Self::Signature => "the token is forged or damaged, or signed by another key",
+            Self::MissingClaim { .. } => "have the issuer put the claim into its access tokens",
+            Self::Issuer { .. } | Self::UntrustedIssuer => {
+                "set the issuer exactly as the tokens spell it: scheme, host, trailing slash"
+            }
+            Self::Audience { .. } => "have clients ask for a token for this API",
+            Self::Expired { .. } => "the client should refresh its token; check both clocks",
+            Self::NotYetValid { .. } | Self::IssuedInFuture { .. } => {
+                "synchronise the clocks of the issuer and of this host"
+            }
+            Self::LifetimeTooLong { .. } => {
+                "shorten the issuer's access expiry, or raise the limit"
+            }
+            Self::ClaimValue { .. } => "send an access token of the version that is configured",
+            Self::NotAnAccessToken { .. } => {
+                "send the access token; ID and refresh tokens are not for APIs"
+            }
+            Self::SenderConstrained => "issue plain bearer tokens for this API",
+            Self::UnfitClaims { .. } => {
+                "have the issuer add the claims, or relax the handler's type"
+            }
+        }
+    }
+}

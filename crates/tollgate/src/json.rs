@@ -1,0 +1,246 @@
+//! Reading JSON objects that an attacker may have written.
+//!
+//! Serde's derive lets an unknown member come twice, reads `null` as "absent" and does not say
+//! which member was of the wrong type. Every one of these has been somebody's vulnerability, so
+//! headers, claims and JWKs are all read by the one visitor below: each member name at most once
+//! ([RFC 7515 §4], [RFC 7519 §4]), `null` only where a type takes it, and the name of the
+//! offending member kept.
+//!
+//! [RFC 7515 §4]: https://www.rfc-editor.org/rfc/rfc7515#section-4
+//! [RFC 7519 §4]: https://www.rfc-editor.org/rfc/rfc7519#section-4
+
+mod lenient;
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
+};
+
+pub(crate) use lenient::Lenient;
+
+/// A type that is filled from an object's members, one after another.
+pub(crate) trait FromMembers<'de>: Default {
+    /// Takes the member called `name`: reads it or leaves it.
+    fn take<A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        member: Member<'_, A>,
+    ) -> Result<(), A::Error>;
+}
+
+/// Why a text is not the object that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum JsonError {
+    #[error("not a JSON object in UTF-8")]
+    NotAnObject,
+    #[error("a member name comes twice")]
+    DuplicateMember,
+    #[error("`{0}` has a value of the wrong type")]
+    WrongType(&'static str),
+}
+
+/// Reads the object that is the whole of `text`.
+pub(crate) fn from_slice<'de, T: FromMembers<'de>>(text: &'de [u8]) -> Result<T, JsonError> {
+    // Checked once and for all: serde_json would not look into the strings that it skips.
+    let text = std::str::from_utf8(text).map_err(|_| JsonError::NotAnObject)?;
+    let mut fault = None;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let object = Object { fault: &mut fault, to: PhantomData }
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value));
+    object.map_err(|error| match fault {
+        // A document that breaks off is no matter of the member that it breaks off in.
+        Some(fault) if !error.is_syntax() && !error.is_eof() => fault,
+        _ => JsonError::NotAnObject,
+    })
+}
+
+/// The value of one member, not yet read.
+pub(crate) struct Member<'m, A> {
+    pub(crate) map: &'m mut A,
+    pub(crate) fault: &'m mut Option<JsonError>,
+}
+
+impl<'de, A: MapAccess<'de>> Member<'_, A> {
+    /// Reads the value; `name` is what a failure is reported under.
+    pub(crate) fn read<V: Deserialize<'de>>(self, name: &'static str) -> Result<V, A::Error> {
+        self.map.next_value().inspect_err(|_| *self.fault = Some(JsonError::WrongType(name)))
+    }
+
+    /// Passes over the value, whatever it is.
+    pub(crate) fn skip(self) -> Result<(), A::Error> {
+        self.map.next_value::<IgnoredAny>().map(drop)
+    }
+}
+
+/// Reads one object into a `T`.
+struct Object<'f, T> {
+    fault: &'f mut Option<JsonError>,
+    to: PhantomData<T>,
+}
+
+impl<'de, T: FromMembers<'de>> DeserializeSeed<'de> for Object<'_, T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, T: FromMembers<'de>> Visitor<'de> for Object<'_, T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+        let mut value = T::default();
+        let mut seen = Names::default();
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            if seen.contains(&name) {
+                *self.fault = Some(JsonError::DuplicateMember);
+                return Err(A::Error::custom("duplicate member"));
+            }
+            value.take(&name.0, Member { map: &mut map, fault: self.fault })?;
+            seen.insert(name);
+        }
+        Ok(value)
+    }
+}
+
+/// The names that have come. The usual few are compared one by one; a sender who writes hundreds
+/// shall not make that quadratic.
+#[derive(Default)]
+pub(crate) struct Names<'a> {
+    few: Vec<Text<'a>>,
+    more: HashSet<Text<'a>>,
+}
+
+impl<'a> Names<'a> {
+    const FEW: usize = 24;
+
+    pub(crate) fn contains(&self, name: &Text<'a>) -> bool {
+        self.few.contains(name) || self.more.contains(name)
+    }
+
+    pub(crate) fn insert(&mut self, name: Text<'a>) {
+        if self.few.len() < Self::FEW {
+            self.few.push(name);
+        } else {
+            self.more.insert(name);
+        }
+    }
+}
+
+/// A JSON string, borrowed from the text unless it has escapes.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default, Debug, PartialEq)]
+    struct Pet {
+        name: Option<String>,
+    }
+
+    impl<'de> FromMembers<'de> for Pet {
+        fn take<A: MapAccess<'de>>(
+            &mut self,
+            name: &str,
+            member: Member<'_, A>,
+        ) -> Result<(), A::Error> {
+            match name {
+                "name" => self.name = Some(member.read("name")?),
+                _ => member.skip()?,
+            }
+            Ok(())
+        }
+    }
+
+    fn read(text: &str) -> Result<Pet, JsonError> {
+        from_slice(text.as_bytes())
+    }
+
+    #[test]
+    fn members_are_read_and_others_skipped() {
+        let pet = Pet { name: Some("Tom".to_owned()) };
+        assert_eq!(read(r#" {"legs":[4,{"a":1}],"name":"Tom"} "#), Ok(pet));
+        assert_eq!(read("{}"), Ok(Pet::default()));
+    }
+
+    #[test]
+    fn a_name_that_comes_twice_is_refused_known_or_not_and_however_it_is_written() {
+        for text in
+            [r#"{"name":"a","name":"a"}"#, r#"{"x":1,"x":2}"#, r#"{"name":"a","\u006eame":"b"}"#]
+        {
+            assert_eq!(read(text), Err(JsonError::DuplicateMember), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_comes_twice_is_found_among_many() {
+        let members = |last: &str| {
+            let members: Vec<_> = (0..500).map(|number| format!("\"m{number}\":1")).collect();
+            format!("{{{},\"{last}\":2}}", members.join(","))
+        };
+        assert_eq!(read(&members("other")), Ok(Pet::default()));
+        for last in ["m0", "m23", "m24", "m499"] {
+            assert_eq!(read(&members(last)), Err(JsonError::DuplicateMember), "{last}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_type_is_not_absence() {
+        for text in [r#"{"name":null}"#, r#"{"name":1}"#, r#"{"name":["a"]}"#] {
+            assert_eq!(read(text), Err(JsonError::WrongType("name")), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_whole_object_is_refused() {
+        for text in [
+            "",
+            "[]",
+            "null",
+            "\"{}\"",
+            "{} {}",
+            "{\"a\":1",
+            "{\"name\":\"T",
+            "{\"a\":1,}",
+            "\u{feff}{}",
+        ] {
+            assert_eq!(read(text), Err(JsonError::NotAnObject), "{text:?}");
+        }
+        // Not UTF-8, in a string that would be skipped.
+        assert_eq!(from_slice::<Pet>(b"{\"x\":\"\xff\"}"), Err(JsonError::NotAnObject));
+    }
+}

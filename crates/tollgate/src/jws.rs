@@ -1,0 +1,317 @@
+//! The compact serialization of a JWS ([RFC 7515 §7.1]) and its JOSE header.
+//!
+//! Everything here happens before any key is looked up and without I/O: what can be refused by
+//! its form alone is refused for the price of reading it.
+//!
+//! [RFC 7515 §7.1]: https://www.rfc-editor.org/rfc/rfc7515#section-7.1
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::{IgnoredAny, MapAccess};
+
+use crate::algorithm::Algorithm;
+use crate::error::TokenError;
+use crate::json::{self, FromMembers, JsonError, Member, Text};
+
+/// The longest token that is looked at, in bytes; more than any server takes as a header.
+pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// The longest JOSE header that is decoded, in base64url characters.
+const MAX_HEADER_CHARS: usize = 8 * 1024;
+
+/// The longest signature of any [`Algorithm`]: ML-DSA-87's.
+const MAX_SIGNATURE_BYTES: usize = 4627;
+
+/// The longest that is decoded without an allocation: RSA with 8192 bits.
+const INLINE_SIGNATURE_BYTES: usize = 1024;
+
+/// A token that has the right form. Nothing in it is trusted yet, and it can not be printed.
+pub(crate) struct CompactJws<'a> {
+    pub(crate) header: JoseHeader,
+    signing_input: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> CompactJws<'a> {
+    /// Splits and reads `token`, which must be exactly three base64url parts.
+    pub(crate) fn parse(token: &'a str) -> Result<Self, TokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::TooLong { limit: MAX_TOKEN_BYTES });
+        }
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(TokenError::NotCompact)?;
+        let (header, payload) = signing_input.split_once('.').ok_or(TokenError::NotCompact)?;
+        if payload.contains('.') {
+            // Five parts are a JWE (RFC 7516): encrypted for somebody else.
+            let encrypted = token.bytes().filter(|&byte| byte == b'.').count() == 4;
+            return Err(if encrypted { TokenError::Encrypted } else { TokenError::NotCompact });
+        }
+        Ok(Self { header: JoseHeader::parse(header)?, signing_input, payload, signature })
+    }
+
+    /// What the signature was made over.
+    pub(crate) fn signing_input(&self) -> &[u8] {
+        self.signing_input.as_bytes()
+    }
+
+    /// The decoded signature.
+    pub(crate) fn signature(&self) -> Result<Signature, TokenError> {
+        const NOT_BASE64URL: TokenError = TokenError::NotBase64Url { part: "signature" };
+        let length = self.signature.len() / 4 * 3 + 2;
+        if length > MAX_SIGNATURE_BYTES + 2 {
+            return Err(TokenError::TooLong { limit: MAX_SIGNATURE_BYTES });
+        }
+        if length > INLINE_SIGNATURE_BYTES + 2 {
+            let bytes = URL_SAFE_NO_PAD.decode(self.signature).map_err(|_| NOT_BASE64URL)?;
+            return Ok(Signature::Long(bytes));
+        }
+        let mut bytes = [0; INLINE_SIGNATURE_BYTES + 2];
+        let length =
+            URL_SAFE_NO_PAD.decode_slice(self.signature, &mut bytes).map_err(|_| NOT_BASE64URL)?;
+        Ok(Signature::Short { bytes, length })
+    }
+
+    /// The decoded payload; for whoever holds proof that the signature is right.
+    pub(crate) fn decode_payload(&self) -> Result<Vec<u8>, TokenError> {
+        URL_SAFE_NO_PAD
+            .decode(self.payload)
+            .map_err(|_| TokenError::NotBase64Url { part: "payload" })
+    }
+}
+
+/// A signature's bytes: on the stack, but for those of ML-DSA.
+#[expect(clippy::large_enum_variant, reason = "to be large and on the stack is its point")]
+pub(crate) enum Signature {
+    Short { bytes: [u8; INLINE_SIGNATURE_BYTES + 2], length: usize },
+    Long(Vec<u8>),
+}
+
+impl AsRef<[u8]> for Signature {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Short { bytes, length } => bytes.get(..*length).unwrap_or_default(),
+            Self::Long(bytes) => bytes,
+        }
+    }
+}
+
+/// What this crate uses of a JOSE header ([RFC 7515 §4.1]).
+///
+/// `jku`, `jwk`, `x5u` and `x5c` are not in it: a key is never taken from the token that it
+/// should verify.
+///
+/// [RFC 7515 §4.1]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1
+#[derive(Debug)]
+pub(crate) struct JoseHeader {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key_id: Option<String>,
+    pub(crate) token_type: TokenType,
+}
+
+/// The media type in `typ`, without regard to case and to a leading `application/`
+/// ([RFC 7515 §4.1.9]).
+///
+/// [RFC 7515 §4.1.9]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1.9
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenType {
+    /// No `typ`.
+    Absent,
+    /// `JWT`, which says nothing about what the token is for.
+    Jwt,
+    /// `at+jwt`, an access token (RFC 9068 §2.1).
+    AccessToken,
+    /// Anything else: an ID token, a logout token, a DPoP proof, a status list, …
+    Other,
+}
+
+impl TokenType {
+    fn from_typ(typ: &str) -> Self {
+        let is = |name: &str| typ.eq_ignore_ascii_case(name);
+        let (head, rest) = typ.split_at_checked("application/".len()).unwrap_or(("", typ));
+        if head.eq_ignore_ascii_case("application/") && !rest.contains('/') {
+            return Self::from_typ(rest);
+        }
+        if is("JWT") {
+            Self::Jwt
+        } else if is("at+jwt") {
+            Self::AccessToken
+        } else {
+            Self::Other
+        }
+    }
+}
+
+impl JoseHeader {
+    fn parse(encoded: &str) -> Result<Self, TokenError> {
+        if encoded.len() > MAX_HEADER_CHARS {
+            return Err(TokenError::TooLong { limit: MAX_HEADER_CHARS });
+        }
+        let decoded = URL_SAFE_NO_PAD
+            .decode(encoded)
+            .map_err(|_| TokenError::NotBase64Url { part: "header" })?;
+        let members: Members<'_> = json::from_slice(&decoded).map_err(|error| match error {
+            JsonError::NotAnObject => TokenError::NotJson { part: "header" },
+            JsonError::DuplicateMember => TokenError::DuplicateMember { part: "header" },
+            JsonError::WrongType(name) => TokenError::WrongType { name },
+        })?;
+        // RFC 7515 §4.1.11: what must be understood is refused, since no extension is.
+        if members.has_crit {
+            return Err(TokenError::CriticalHeader);
+        }
+        // RFC 7797 §6 wants `b64` in `crit`; a token that forgets it is refused all the same.
+        if members.has_b64 {
+            return Err(TokenError::UnencodedPayload);
+        }
+        let algorithm = members
+            .alg
+            .and_then(|alg| Algorithm::from_name(&alg.0))
+            .ok_or(TokenError::UnknownAlgorithm)?;
+        let token_type = members.typ.map_or(TokenType::Absent, |typ| TokenType::from_typ(&typ.0));
+        Ok(Self { algorithm, key_id: members.kid.map(|kid| kid.0.into_owned()), token_type })
+    }
+}
+
+#[derive(Default)]
+struct Members<'a> {
+    alg: Option<Text<'a>>,
+    kid: Option<Text<'a>>,
+    typ: Option<Text<'a>>,
+    has_crit: bool,
+    has_b64: bool,
+}
+
+impl<'de> FromMembers<'de> for Members<'de> {
+    fn take<A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        member: Member<'_, A>,
+    ) -> Result<(), A::Error> {
+        match name {
+            "alg" => self.alg = Some(member.read("alg")?),
+            "kid" => self.kid = Some(member.read("kid")?),
+            "typ" => self.typ = Some(member.read("typ")?),
+            "crit" => {
+                member.read::<IgnoredAny>("crit")?;
+                self.has_crit = true;
+            }
+            "b64" => {
+                member.read::<IgnoredAny>("b64")?;
+                self.has_b64 = true;
+            }
+            _ => member.skip()?,
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(header: &str) -> String {
+        format!("{}.e30.AA", URL_SAFE_NO_PAD.encode(header))
+    }
+
+    fn refusal(token: &str) -> TokenError {
+        CompactJws::parse(token).err().unwrap_or_else(|| panic!("accepted: {token}"))
+    }
+
+    #[test]
+    fn a_good_header_is_read() {
+        let token = token(r#"{"alg":"ES256","kid":"k\u0031","typ":"application/AT+JWT","x":[]}"#);
+        let jws = CompactJws::parse(&token).unwrap();
+        assert_eq!(jws.header.algorithm, Algorithm::Es256);
+        assert_eq!(jws.header.key_id.as_deref(), Some("k1"));
+        assert_eq!(jws.header.token_type, TokenType::AccessToken);
+        assert_eq!(jws.signing_input(), token.strip_suffix(".AA").unwrap().as_bytes());
+        assert_eq!(jws.signature().unwrap().as_ref(), [0]);
+        assert_eq!(jws.decode_payload().unwrap(), b"{}");
+    }
+
+    #[test]
+    fn a_token_has_exactly_three_parts() {
+        for text in ["", ".", "a", "a.b", "a.b.c.d", "a.b.c.d.e.f"] {
+            assert!(matches!(refusal(text), TokenError::NotCompact), "{text:?}");
+        }
+        assert!(matches!(refusal("a.b.c.d.e"), TokenError::Encrypted));
+        assert!(matches!(refusal("..AA"), TokenError::NotJson { part: "header" }));
+    }
+
+    #[test]
+    fn base64url_is_read_strictly() {
+        // Padding, the other alphabet, white space, and bits after the last whole byte.
+        for part in ["e30=", "e3+0", "e3 0", "e30\n", "e31", "e3é0"] {
+            let text = format!("{part}.e30.AA");
+            assert!(
+                matches!(refusal(&text), TokenError::NotBase64Url { part: "header" }),
+                "{part}"
+            );
+        }
+        let text = token(r#"{"alg":"ES256"}"#).replace(".AA", ".AB");
+        assert!(CompactJws::parse(&text).unwrap().signature().is_err());
+    }
+
+    #[test]
+    fn none_hmac_and_unknown_algorithms_are_refused() {
+        for alg in ["none", "HS256", "es256", "RS256 ", "", "RSA-OAEP"] {
+            let text = token(&format!(r#"{{"alg":"{alg}"}}"#));
+            assert!(matches!(refusal(&text), TokenError::UnknownAlgorithm), "{alg}");
+        }
+        assert!(matches!(refusal(&token("{}")), TokenError::UnknownAlgorithm));
+        let text = token(r#"{"alg":["ES256"]}"#);
+        assert!(matches!(refusal(&text), TokenError::WrongType { name: "alg" }));
+    }
+
+    #[test]
+    fn crit_and_b64_are_refused_whatever_they_hold() {
+        for crit in ["[]", "null", r#"["exp"]"#, r#"["b64"]"#] {
+            let text = token(&format!(r#"{{"alg":"ES256","crit":{crit}}}"#));
+            assert!(matches!(refusal(&text), TokenError::CriticalHeader), "{crit}");
+        }
+        let text = token(r#"{"alg":"ES256","b64":false}"#);
+        assert!(matches!(refusal(&text), TokenError::UnencodedPayload));
+    }
+
+    #[test]
+    fn a_header_member_comes_once() {
+        let text = token(r#"{"alg":"ES256","alg":"ES256"}"#);
+        assert!(matches!(refusal(&text), TokenError::DuplicateMember { part: "header" }));
+    }
+
+    #[test]
+    fn sizes_are_limited() {
+        let text = "a".repeat(MAX_TOKEN_BYTES + 1);
+        assert!(matches!(refusal(&text), TokenError::TooLong { .. }));
+        let text = format!("{}.e30.AA", "a".repeat(MAX_HEADER_CHARS + 1));
+        assert!(matches!(refusal(&text), TokenError::TooLong { .. }));
+        let text = token(r#"{"alg":"ES256"}"#).replace(".AA", &format!(".{}", "A".repeat(6200)));
+        let error = CompactJws::parse(&text).unwrap().signature().err();
+        assert!(matches!(error, Some(TokenError::TooLong { .. })));
+    }
+
+    #[test]
+    fn signatures_of_every_length_are_decoded() {
+        for length in [1, 64, 1023, 1024, 1025, 1026, 1027, 2420, 3309, 4627] {
+            let expected = vec![7; length];
+            let signature = URL_SAFE_NO_PAD.encode(&expected);
+            let text = token(r#"{"alg":"RS256"}"#).replace(".AA", &format!(".{signature}"));
+            let signature = CompactJws::parse(&text).unwrap().signature().unwrap();
+            assert_eq!(signature.as_ref(), expected);
+        }
+    }
+
+    #[test]
+    fn typ_is_compared_as_a_media_type() {
+        for (typ, expected) in [
+            ("JWT", TokenType::Jwt),
+            ("jwt", TokenType::Jwt),
+            ("at+jwt", TokenType::AccessToken),
+            ("application/at+JWT", TokenType::AccessToken),
+            ("application/application/at+jwt", TokenType::Other),
+            ("logout+jwt", TokenType::Other),
+            ("", TokenType::Other),
+        ] {
+            assert_eq!(TokenType::from_typ(typ), expected, "{typ}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Verification keys: one key, a set of them, and where a set comes from.
+
+mod jwk;
+mod set;
+mod source;
+
+use std::fmt;
+
+use aws_lc_rs::signature::ParsedPublicKey;
+
+use crate::algorithm::Algorithm;
+use crate::error::TokenError;
+use crate::json;
+use crate::jws::CompactJws;
+
+pub use jwk::KeyError;
+pub use set::{KeySet, KeySetError, SkippedKey};
+pub(crate) use set::{MAX_KEYS, MAX_MAX_KEYS, Selection};
+pub use source::{
+    KeyRequest, KeySource, PendingKey, Refreshing, Resolution, ResolveError, SharedKeySet,
+};
+
+/// A public key, parsed once and pinned to one algorithm ([RFC 8725 §3.1]).
+///
+/// A token whose `alg` is another one is refused, however much the key could do: that is what
+/// makes algorithm confusion impossible.
+///
+/// [RFC 8725 §3.1]: https://www.rfc-editor.org/rfc/rfc8725#section-3.1
+pub struct VerificationKey {
+    id: Option<String>,
+    algorithm: Algorithm,
+    parsed: ParsedPublicKey,
+    /// The public key's own bytes: tells whether two keys are the same one.
+    material: Vec<u8>,
+}
+
+impl VerificationKey {
+    /// Reads a JWK that is used for `algorithm`; its own `alg`, if it has one, must be the same.
+    ///
+    /// # Errors
+    ///
+    /// When it is no public key for this algorithm.
+    pub fn from_jwk(jwk: &[u8], algorithm: Algorithm) -> Result<Self, KeyError> {
+        let jwk: jwk::Jwk = json::from_slice(jwk).map_err(KeyError::from)?;
+        jwk.import(&[algorithm])
+    }
+
+    /// The `kid`.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The one algorithm that the key is used with.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Whether both are the same key, for the same use.
+    fn is_same(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm && self.material == other.material
+    }
+
+    /// The token's payload, if its signature was made with this key.
+    pub(crate) fn verify(&self, jws: &CompactJws<'_>) -> Result<Payload, TokenError> {
+        if jws.header.algorithm != self.algorithm {
+            return Err(TokenError::AlgorithmMismatch {
+                algorithm: jws.header.algorithm,
+                key_algorithm: self.algorithm,
+            });
+        }
+        let signature = jws.signature()?;
+        self.parsed
+            .verify_sig(jws.signing_input(), signature.as_ref())
+            .map_err(|_| TokenError::Signature)?;
+        Ok(Payload(jws.decode_payload()?))
+    }
+}
+
+impl fmt::Debug for VerificationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerificationKey")
+            .field("id", &self.id)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A payload whose signature held: [`VerificationKey::verify`] is the only thing that makes one.
+pub(crate) struct Payload(Vec<u8>);
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+impl Payload {
+    /// For the tests of what comes after the signature.
+    pub(crate) fn for_test(text: &str) -> Self {
+        Self(text.as_bytes().to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestKey;
+
+    #[test]
+    fn the_key_itself_insists_on_its_algorithm() {
+        let key = TestKey::generate("k", Algorithm::Rs256);
+        let public = key.jwk().to_string();
+        let parsed = VerificationKey::from_jwk(public.as_bytes(), Algorithm::Rs256).unwrap();
+        let token = key.sign(r#"{"alg":"PS256","kid":"k"}"#, "{}");
+        let error = parsed.verify(&CompactJws::parse(&token).unwrap()).err().unwrap();
+        assert_eq!(error.rule(), "alg_of_key");
+        let error = VerificationKey::from_jwk(public.as_bytes(), Algorithm::Ps256).unwrap_err();
+        assert_eq!(error, KeyError::NotAllowed);
+    }
+
+    #[test]
+    fn debug_shows_no_key_material() {
+        let key = TestKey::generate("k", Algorithm::Es256);
+        let public = key.jwk().to_string();
+        let parsed = VerificationKey::from_jwk(public.as_bytes(), Algorithm::Es256).unwrap();
+        assert_eq!(
+            format!("{parsed:?}"),
+            r#"VerificationKey { id: Some("k"), algorithm: Es256, .. }"#
+        );
+    }
+}

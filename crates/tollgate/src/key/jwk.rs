@@ -1,0 +1,298 @@
+//! Importing one JWK ([RFC 7517 §4], [RFC 7518 §6], [RFC 8037 §2], [RFC 9964 §3]).
+//!
+//! [RFC 7517 §4]: https://www.rfc-editor.org/rfc/rfc7517#section-4
+//! [RFC 7518 §6]: https://www.rfc-editor.org/rfc/rfc7518#section-6
+//! [RFC 8037 §2]: https://www.rfc-editor.org/rfc/rfc8037#section-2
+//! [RFC 9964 §3]: https://www.rfc-editor.org/rfc/rfc9964#section-3
+
+use aws_lc_rs::rsa::PublicKeyComponents;
+use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, VerificationAlgorithm};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::MapAccess;
+
+use super::VerificationKey;
+use crate::algorithm::Algorithm;
+use crate::json::{FromMembers, JsonError, Lenient, Member};
+
+/// Why a JWK is not used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Not a JSON object.
+    #[error("not a JSON object")]
+    NotAnObject,
+    /// A member name comes twice.
+    #[error("a member comes twice")]
+    DuplicateMember,
+    /// A member has a value of the wrong type.
+    #[error("`{0}` has a value of the wrong type")]
+    WrongType(&'static str),
+    /// A member is absent that this kind of key must have.
+    #[error("`{0}` is absent")]
+    Missing(&'static str),
+    /// A member is not base64url, or has a length that can not be right.
+    #[error("`{0}` is not base64url of the right length")]
+    Encoding(&'static str),
+    /// A symmetric key: in a published set it would be everybody's.
+    #[error("a symmetric key")]
+    Symmetric,
+    /// A private key: whoever can read it can sign.
+    #[error("a private key")]
+    Private,
+    /// `use` or `key_ops` is not about signatures (RFC 7517 §4.2, §4.3).
+    #[error("not meant for verifying signatures")]
+    NotForSignatures,
+    /// The key type, curve or algorithm is not known here.
+    #[error("an unknown key type, curve or algorithm")]
+    Unsupported,
+    /// `alg` is not possible with this type of key.
+    #[error("`alg` does not fit the key")]
+    AlgorithmMismatch,
+    /// The key's algorithm is not among those that are allowed.
+    #[error("for an algorithm that is not allowed")]
+    NotAllowed,
+    /// An RSA modulus under 2048 or over 8192 bits (RFC 7518 §3.3).
+    #[error("an RSA modulus of {bits} bits, not of 2048 to 8192")]
+    ModulusSize {
+        /// The length of the modulus.
+        bits: usize,
+    },
+    /// An RSA exponent that is even, 1, or longer than 64 bits.
+    #[error("a bad RSA exponent")]
+    Exponent,
+    /// The numbers make no key.
+    #[error("the numbers make no valid public key")]
+    Invalid,
+    /// Two different keys have the same `kid` and algorithm.
+    #[error("another key has the same `kid`")]
+    Ambiguous,
+}
+
+impl From<JsonError> for KeyError {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::NotAnObject => Self::NotAnObject,
+            JsonError::DuplicateMember => Self::DuplicateMember,
+            JsonError::WrongType(name) => Self::WrongType(name),
+        }
+    }
+}
+
+/// A JWK's members, as they stand in the set.
+#[derive(Debug, Default)]
+pub(super) struct Jwk {
+    kty: Option<String>,
+    usage: Option<String>,
+    key_ops: Option<Vec<String>>,
+    alg: Option<String>,
+    pub(super) kid: Option<String>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    public: Option<String>,
+    has_private_member: bool,
+    has_k: bool,
+    wrong_type: Option<&'static str>,
+}
+
+impl<'de> FromMembers<'de> for Jwk {
+    /// Never fails for what a member holds: in a set, the next key stands behind this one.
+    fn take<A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        member: Member<'_, A>,
+    ) -> Result<(), A::Error> {
+        let (name, to) = match name {
+            "kty" => ("kty", &mut self.kty),
+            "use" => ("use", &mut self.usage),
+            "alg" => ("alg", &mut self.alg),
+            "kid" => ("kid", &mut self.kid),
+            "crv" => ("crv", &mut self.crv),
+            "n" => ("n", &mut self.n),
+            "e" => ("e", &mut self.e),
+            "x" => ("x", &mut self.x),
+            "y" => ("y", &mut self.y),
+            "pub" => ("pub", &mut self.public),
+            "key_ops" => {
+                match member.read("key_ops")? {
+                    Lenient::Texts(operations) => self.key_ops = Some(operations),
+                    Lenient::Text(_) | Lenient::Other => self.wrong_type = Some("key_ops"),
+                }
+                return Ok(());
+            }
+            "k" => {
+                self.has_k = true;
+                return member.skip();
+            }
+            "d" | "p" | "q" | "dp" | "dq" | "qi" | "oth" | "priv" => {
+                self.has_private_member = true;
+                return member.skip();
+            }
+            _ => return member.skip(),
+        };
+        match member.read(name)? {
+            Lenient::Text(text) => *to = Some(text),
+            Lenient::Texts(_) | Lenient::Other => self.wrong_type = Some(name),
+        }
+        Ok(())
+    }
+}
+
+impl Jwk {
+    /// The key, pinned to its `alg` or, without one, to the first of `allowed` that fits it.
+    ///
+    /// Entra and others publish RSA keys without `alg`. The algorithm then comes from the
+    /// configuration, never from the token.
+    pub(super) fn import(self, allowed: &[Algorithm]) -> Result<VerificationKey, KeyError> {
+        if let Some(name) = self.wrong_type {
+            return Err(KeyError::WrongType(name));
+        }
+        let kty = self.kty.as_deref().ok_or(KeyError::Missing("kty"))?;
+        if kty == "oct" || self.has_k {
+            return Err(KeyError::Symmetric);
+        }
+        if self.has_private_member {
+            return Err(KeyError::Private);
+        }
+        self.check_usage()?;
+        let possible: &[Algorithm] = match (kty, self.crv.as_deref()) {
+            ("RSA", _) => &[
+                Algorithm::Rs256,
+                Algorithm::Rs384,
+                Algorithm::Rs512,
+                Algorithm::Ps256,
+                Algorithm::Ps384,
+                Algorithm::Ps512,
+            ],
+            ("EC", Some("P-256")) => &[Algorithm::Es256],
+            ("EC", Some("P-384")) => &[Algorithm::Es384],
+            ("EC", Some("P-521")) => &[Algorithm::Es512],
+            ("OKP", Some("Ed25519")) => &[Algorithm::Ed25519],
+            // RFC 9964 §3: what an AKP key is, only its `alg` says.
+            ("AKP", _) if self.alg.is_none() => return Err(KeyError::Missing("alg")),
+            ("AKP", _) => &[Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87],
+            ("EC" | "OKP", None) => return Err(KeyError::Missing("crv")),
+            _ => return Err(KeyError::Unsupported),
+        };
+        let algorithm = self.pin(possible, allowed)?;
+        let (parsed, material) = self.parse(algorithm)?;
+        Ok(VerificationKey { id: self.kid, algorithm, parsed, material })
+    }
+
+    fn check_usage(&self) -> Result<(), KeyError> {
+        let for_signatures = self.usage.as_deref().is_none_or(|usage| usage == "sig");
+        let may_verify =
+            self.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
+        if for_signatures && may_verify { Ok(()) } else { Err(KeyError::NotForSignatures) }
+    }
+
+    fn pin(&self, possible: &[Algorithm], allowed: &[Algorithm]) -> Result<Algorithm, KeyError> {
+        let Some(name) = &self.alg else {
+            return allowed
+                .iter()
+                .copied()
+                .find(|algorithm| possible.contains(algorithm))
+                .ok_or(KeyError::NotAllowed);
+        };
+        let algorithm = Algorithm::from_name(name).ok_or(KeyError::Unsupported)?;
+        if !possible.contains(&algorithm) {
+            Err(KeyError::AlgorithmMismatch)
+        } else if !allowed.contains(&algorithm) {
+            Err(KeyError::NotAllowed)
+        } else {
+            Ok(algorithm)
+        }
+    }
+
+    fn parse(&self, algorithm: Algorithm) -> Result<(ParsedPublicKey, Vec<u8>), KeyError> {
+        match algorithm {
+            Algorithm::Rs256 => self.parse_rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
+            Algorithm::Rs384 => self.parse_rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
+            Algorithm::Rs512 => self.parse_rsa(&signature::RSA_PKCS1_2048_8192_SHA512),
+            Algorithm::Ps256 => self.parse_rsa(&signature::RSA_PSS_2048_8192_SHA256),
+            Algorithm::Ps384 => self.parse_rsa(&signature::RSA_PSS_2048_8192_SHA384),
+            Algorithm::Ps512 => self.parse_rsa(&signature::RSA_PSS_2048_8192_SHA512),
+            Algorithm::Es256 => self.parse_ec(&signature::ECDSA_P256_SHA256_FIXED, 32),
+            Algorithm::Es384 => self.parse_ec(&signature::ECDSA_P384_SHA384_FIXED, 48),
+            Algorithm::Es512 => self.parse_ec(&signature::ECDSA_P521_SHA512_FIXED, 66),
+            Algorithm::Ed25519 => {
+                parsed(&signature::ED25519, bytes("x", self.x.as_deref(), Some(32))?)
+            }
+            Algorithm::MlDsa44 => self.parse_akp(&signature::ML_DSA_44, 1312),
+            Algorithm::MlDsa65 => self.parse_akp(&signature::ML_DSA_65, 1952),
+            Algorithm::MlDsa87 => self.parse_akp(&signature::ML_DSA_87, 2592),
+        }
+    }
+
+    fn parse_akp(
+        &self,
+        algorithm: &'static dyn VerificationAlgorithm,
+        length: usize,
+    ) -> Result<(ParsedPublicKey, Vec<u8>), KeyError> {
+        parsed(algorithm, bytes("pub", self.public.as_deref(), Some(length))?)
+    }
+
+    fn parse_rsa(
+        &self,
+        parameters: &'static RsaParameters,
+    ) -> Result<(ParsedPublicKey, Vec<u8>), KeyError> {
+        let n = bytes("n", self.n.as_deref(), None)?;
+        let e = bytes("e", self.e.as_deref(), None)?;
+        // RFC 7518 §2 forbids leading zeros; some issuers write them all the same.
+        let n = strip_zeros(&n);
+        let e = strip_zeros(&e);
+        let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
+        if !(2048..=8192).contains(&bits) {
+            return Err(KeyError::ModulusSize { bits });
+        }
+        let odd = e.last().is_some_and(|byte| byte % 2 == 1);
+        if !odd || e == [1] || e.len() > 8 {
+            return Err(KeyError::Exponent);
+        }
+        let parsed = PublicKeyComponents { n, e }
+            .to_parsed_public_key(parameters)
+            .map_err(|_| KeyError::Invalid)?;
+        Ok((parsed, [n, e].concat()))
+    }
+
+    fn parse_ec(
+        &self,
+        algorithm: &'static dyn VerificationAlgorithm,
+        length: usize,
+    ) -> Result<(ParsedPublicKey, Vec<u8>), KeyError> {
+        // RFC 7518 §6.2.1.2: coordinates have the full length, leading zeros included.
+        let x = bytes("x", self.x.as_deref(), Some(length))?;
+        let y = bytes("y", self.y.as_deref(), Some(length))?;
+        // SEC 1 §2.3.3: the uncompressed point.
+        parsed(algorithm, [&[0x04], x.as_slice(), y.as_slice()].concat())
+    }
+}
+
+fn parsed(
+    algorithm: &'static dyn VerificationAlgorithm,
+    material: Vec<u8>,
+) -> Result<(ParsedPublicKey, Vec<u8>), KeyError> {
+    let parsed = ParsedPublicKey::new(algorithm, &material).map_err(|_| KeyError::Invalid)?;
+    Ok((parsed, material))
+}
+
+fn bytes(
+    name: &'static str,
+    value: Option<&str>,
+    length: Option<usize>,
+) -> Result<Vec<u8>, KeyError> {
+    let value = value.ok_or(KeyError::Missing(name))?;
+    let bytes = URL_SAFE_NO_PAD.decode(value).map_err(|_| KeyError::Encoding(name))?;
+    match length {
+        Some(length) if bytes.len() != length => Err(KeyError::Encoding(name)),
+        _ => Ok(bytes),
+    }
+}
+
+fn strip_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|&&byte| byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}

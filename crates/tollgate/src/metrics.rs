@@ -1,0 +1,46 @@
+//! The metrics, through the [`metrics`] facade: without a recorder they cost next to nothing.
+//!
+//! Names and labels are a contract (see the guide's chapter on key sets), and every label's values
+//! are a closed list: kinds, rules and outcomes of ours, and the locations that are configured.
+
+use std::time::{Duration, SystemTime};
+
+use ::metrics::{counter, gauge};
+
+/// A refused request.
+pub(crate) fn refused(kind: &'static str, rule: &'static str) {
+    counter!("tollgate_refusals_total", "kind" => kind, "rule" => rule).increment(1);
+}
+
+/// How a fetch of keys ended: `fetched`, `not_modified` or `failed`.
+pub(crate) fn fetch_ended(location: &str, outcome: &'static str) {
+    let location = location.to_owned();
+    counter!("tollgate_jwks_fetches_total", "location" => location, "outcome" => outcome)
+        .increment(1);
+}
+
+/// The keys that a fetch brought or confirmed.
+pub(crate) fn keys_kept(location: &str, usable: usize, skipped: usize, now: SystemTime) {
+    #[expect(clippy::cast_precision_loss, reason = "there are a few dozen")]
+    let count = |count: usize| count as f64;
+    let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let location = location.to_owned();
+    gauge!("tollgate_jwks_keys", "location" => location.clone()).set(count(usable));
+    gauge!("tollgate_jwks_skipped_keys", "location" => location.clone()).set(count(skipped));
+    gauge!("tollgate_jwks_last_success_timestamp_seconds", "location" => location).set(seconds);
+}
+
+/// The longest that a withdrawn key is accepted.
+pub(crate) fn withdrawal_bounds(location: &str, reachable: Duration, unreachable: Duration) {
+    for (issuer, bound) in [("reachable", reachable), ("unreachable", unreachable)] {
+        let location = location.to_owned();
+        gauge!("tollgate_key_withdrawal_bound_seconds", "location" => location, "issuer" => issuer)
+            .set(bound.as_secs_f64());
+    }
+}
+
+/// The longest that a token is accepted whose session was revoked, if the configuration bounds it.
+pub(crate) fn revocation_bound(issuer: &str, bound: Duration) {
+    gauge!("tollgate_revocation_bound_seconds", "issuer" => issuer.to_owned())
+        .set(bound.as_secs_f64());
+}

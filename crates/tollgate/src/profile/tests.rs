@@ -1,0 +1,236 @@
+//! A token of each provider's shape: accepted, with its scopes and roles; and its near misses.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::claims::{ClaimsRules, NumericDate, RegisteredClaims};
+use crate::key::Payload;
+
+const NOW: u64 = 1_800_000_000;
+
+/// The verdict on a token of `issuer` for `audience`: its scope and its roles.
+fn judge(
+    profile: &Profile,
+    (issuer, audience): (&str, &str),
+    claims: &Value,
+) -> Result<(String, Vec<String>), TokenError> {
+    let rules = ClaimsRules {
+        issuer: issuer.to_owned(),
+        audiences: vec![audience.to_owned()],
+        leeway: Duration::from_secs(10),
+        max_token_lifetime: None,
+        profile: profile.clone(),
+    };
+    let payload = Payload::for_test(&claims.to_string());
+    let mut claims = RegisteredClaims::parse(&payload)?;
+    profile.apply(&mut claims, &payload)?;
+    rules.check(&claims, NumericDate::from_secs(NOW))?;
+    let roles = claims.roles().map(str::to_owned).collect();
+    Ok((claims.scope().as_str().to_owned(), roles))
+}
+
+fn accepted(scope: &str, roles: &[&str]) -> Result<(String, Vec<String>), TokenError> {
+    Ok((scope.to_owned(), roles.iter().map(|&role| role.to_owned()).collect()))
+}
+
+/// The same claims with one changed, or, with `null`, left out.
+fn with(claims: &Value, name: &str, value: Value) -> Value {
+    let mut claims = claims.clone();
+    let object = claims.as_object_mut().unwrap();
+    object.remove(name);
+    if !value.is_null() {
+        object.insert(name.to_owned(), value);
+    }
+    claims
+}
+
+fn rule(verdict: Result<(String, Vec<String>), TokenError>) -> &'static str {
+    verdict.map_or_else(|error| error.rule(), |_| "accepted")
+}
+
+#[test]
+fn auth0() {
+    let who = ("https://tenant.eu.auth0.com/", "https://api.example");
+    let token = json!({
+        "iss": who.0, "sub": "auth0|123", "aud": [who.1, "https://tenant.eu.auth0.com/userinfo"],
+        "iat": NOW, "exp": NOW + 86_400, "azp": "client", "scope": "openid read:orders",
+        "permissions": ["read:orders"], "https://api.example/roles": ["clerk"],
+    });
+    let profile = Profile::auth0();
+    assert_eq!(judge(&profile, who, &token), accepted("openid read:orders", &["read:orders"]));
+    let profile = profile.roles_at(["https://api.example/roles"]);
+    let both = accepted("openid read:orders", &["read:orders", "clerk"]);
+    assert_eq!(judge(&profile, who, &token), both);
+    let no_slash = ("https://tenant.eu.auth0.com", who.1);
+    assert_eq!(rule(judge(&profile, no_slash, &token)), "iss");
+    assert_eq!(rule(judge(&profile, who, &with(&token, "nonce", json!("n")))), "access_token");
+}
+
+#[test]
+fn okta() {
+    let who = ("https://dev.okta.com/oauth2/default", "api://default");
+    let token = json!({
+        "ver": 1, "jti": "AT.abc", "iss": who.0, "aud": who.1, "iat": NOW, "exp": NOW + 3600,
+        "cid": "client", "uid": "u", "scp": ["orders:read", "profile"], "sub": "alice@a.example",
+        "groups": ["Everyone", "clerks"],
+    });
+    let profile = Profile::okta();
+    let verdict = accepted("orders:read profile", &["Everyone", "clerks"]);
+    assert_eq!(judge(&profile, who, &token), verdict);
+    assert_eq!(rule(judge(&profile, who, &with(&token, "jti", json!("ID.abc")))), "access_token");
+    let org = ("https://dev.okta.com", who.1);
+    assert_eq!(rule(judge(&profile, org, &token)), "iss");
+}
+
+#[test]
+fn entra() {
+    let v2 = ("https://login.microsoftonline.com/t/v2.0", "11111111-2222-3333-4444-555555555555");
+    let token = json!({
+        "aud": v2.1, "iss": v2.0, "iat": NOW, "nbf": NOW, "exp": NOW + 4000, "azp": "client",
+        "scp": "Orders.Read Orders.Write", "roles": ["Clerk"], "sub": "s", "tid": "t", "ver": "2.0",
+    });
+    let profile = Profile::entra_v2();
+    assert_eq!(judge(&profile, v2, &token), accepted("Orders.Read Orders.Write", &["Clerk"]));
+    // An application's token has roles and no scopes.
+    let application = with(&token, "scp", Value::Null);
+    assert_eq!(judge(&profile, v2, &application), accepted("", &["Clerk"]));
+    assert_eq!(rule(judge(&profile, v2, &with(&token, "ver", json!("1.0")))), "claim_value");
+    assert_eq!(rule(judge(&profile, v2, &with(&token, "ver", Value::Null))), "claim_value");
+
+    let v1 = ("https://sts.windows.net/t/", "api://orders");
+    let token = json!({
+        "aud": v1.1, "iss": v1.0, "iat": NOW, "nbf": NOW, "exp": NOW + 4000, "appid": "client",
+        "scp": "Orders.Read", "sub": "s", "tid": "t", "ver": "1.0",
+    });
+    assert_eq!(judge(&Profile::entra_v1(), v1, &token), accepted("Orders.Read", &[]));
+    assert_eq!(rule(judge(&Profile::entra_v2(), v1, &token)), "claim_value");
+}
+
+#[test]
+fn cognito() {
+    let who = ("https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc", "app-client");
+    let token = json!({
+        "sub": "s", "iss": who.0, "client_id": who.1, "token_use": "access",
+        "scope": "orders/read", "auth_time": NOW, "exp": NOW + 3600, "iat": NOW, "jti": "j",
+        "username": "alice", "cognito:groups": ["clerks"],
+    });
+    let profile = Profile::cognito();
+    assert_eq!(judge(&profile, who, &token), accepted("orders/read", &["clerks"]));
+    for (name, value, broken) in [
+        ("token_use", json!("id"), "claim_value"),
+        ("token_use", Value::Null, "claim_value"),
+        ("client_id", json!("another-client"), "aud"),
+        ("client_id", Value::Null, "missing_claim"),
+        ("client_id", json!(["app-client"]), "wrong_type"),
+    ] {
+        assert_eq!(rule(judge(&profile, who, &with(&token, name, value))), broken, "{name}");
+    }
+    // An `aud` that is there all the same decides nothing.
+    let other = with(&with(&token, "client_id", json!("other")), "aud", json!(who.1));
+    assert_eq!(rule(judge(&profile, who, &other)), "aud");
+    // Without the profile such a token is for nobody.
+    assert_eq!(rule(judge(&Profile::jwt(), who, &token)), "missing_claim");
+}
+
+#[test]
+fn keycloak() {
+    let who = ("https://sso.example/realms/shop", "orders-api");
+    let token = json!({
+        "exp": NOW + 300, "iat": NOW, "auth_time": NOW, "jti": "j", "iss": who.0,
+        "aud": ["orders-api", "account"], "sub": "s", "typ": "Bearer", "azp": "shop-web",
+        "sid": "x", "acr": "1", "realm_access": {"roles": ["offline_access", "clerk"]},
+        "resource_access": {"orders.api": {"roles": ["refund"]}, "account": {"roles": ["manage"]}},
+        "scope": "openid orders:read",
+    });
+    let profile = Profile::keycloak();
+    let realm = accepted("openid orders:read", &["offline_access", "clerk"]);
+    assert_eq!(judge(&profile, who, &token), realm);
+    // A client's name may have dots.
+    let profile = profile.roles_at(["resource_access", "orders.api", "roles"]);
+    let all = accepted("openid orders:read", &["offline_access", "clerk", "refund"]);
+    assert_eq!(judge(&profile, who, &token), all);
+    for typ in ["ID", "Refresh", "Offline", "Logout", "Serialized-ID", "DPoP"] {
+        let verdict = rule(judge(&profile, who, &with(&token, "typ", json!(typ))));
+        assert!(["claim_value", "access_token"].contains(&verdict), "{typ}: {verdict}");
+    }
+    let no_mapper = with(&token, "aud", Value::Null);
+    assert_eq!(rule(judge(&profile, who, &no_mapper)), "missing_claim");
+    let fresh_realm = with(&token, "aud", json!("account"));
+    assert_eq!(rule(judge(&profile, who, &fresh_realm)), "aud");
+    // Roles of another shape are no roles.
+    let odd = with(&token, "realm_access", json!({"roles": {"clerk": true}}));
+    assert_eq!(judge(&profile, who, &odd), accepted("openid orders:read", &["refund"]));
+}
+
+#[test]
+fn kubernetes() {
+    let who = ("https://kubernetes.default.svc.cluster.local", "orders-api");
+    let token = json!({
+        "aud": [who.1], "exp": NOW + 3607, "iat": NOW, "nbf": NOW, "iss": who.0,
+        "sub": "system:serviceaccount:shop:web",
+        "kubernetes.io": {"namespace": "shop", "serviceaccount": {"name": "web", "uid": "u"}},
+    });
+    let profile = Profile::kubernetes();
+    assert_eq!(judge(&profile, who, &token), accepted("", &[]));
+    let api_server = with(&token, "aud", json!([who.0]));
+    assert_eq!(rule(judge(&profile, who, &api_server)), "aud");
+    // A legacy token from a Secret.
+    let legacy = json!({
+        "iss": "kubernetes/serviceaccount", "sub": "system:serviceaccount:shop:web",
+        "kubernetes.io/serviceaccount/namespace": "shop",
+    });
+    assert_eq!(rule(judge(&profile, who, &legacy)), "missing_claim");
+}
+
+#[test]
+fn supabase() {
+    let who = ("https://ref.supabase.co/auth/v1", "authenticated");
+    let token = json!({
+        "iss": who.0, "sub": "u", "aud": who.1, "exp": NOW + 3600, "iat": NOW, "role": "authenticated",
+        "aal": "aal1", "session_id": "s", "is_anonymous": false,
+        "amr": [{"method": "password", "timestamp": NOW}], "app_metadata": {},
+    });
+    let profile = Profile::supabase();
+    assert_eq!(judge(&profile, who, &token), accepted("", &["authenticated"]));
+    // The project's API keys are JWTs too.
+    let api_key = json!({"iss": "supabase", "ref": "ref", "role": "service_role", "exp": NOW + 9});
+    assert_ne!(rule(judge(&profile, who, &api_key)), "accepted");
+}
+
+#[test]
+fn identity_tokens_that_are_credentials_need_a_profile_that_says_so() {
+    let github = ("https://token.actions.githubusercontent.com", "https://deploy.example");
+    let token = json!({
+        "iss": github.0, "aud": github.1, "sub": "repo:org/repo:ref:refs/heads/main", "jti": "j",
+        "repository_id": "74", "repository_owner_id": "65", "iat": NOW, "nbf": NOW - 600,
+        "exp": NOW + 300, "nonce": "n",
+    });
+    assert_eq!(rule(judge(&Profile::github_actions(), github, &token)), "accepted");
+    assert_eq!(rule(judge(&Profile::jwt(), github, &token)), "access_token");
+    let anonymous = with(&token, "repository_id", Value::Null);
+    assert_eq!(rule(judge(&Profile::github_actions(), github, &anonymous)), "missing_claim");
+
+    let google = ("https://accounts.google.com", "https://service.run.app");
+    let token = json!({
+        "iss": google.0, "aud": google.1, "azp": "z", "sub": "1", "email": "a@b.example",
+        "email_verified": true, "at_hash": "h", "iat": NOW, "exp": NOW + 3600,
+    });
+    assert_eq!(rule(judge(&Profile::google_identity(), google, &token)), "accepted");
+    assert_eq!(rule(judge(&Profile::jwt(), google, &token)), "access_token");
+    let logout = with(&token, "events", json!({}));
+    assert_eq!(rule(judge(&Profile::google_identity(), google, &logout)), "access_token");
+    // What is bound to a key is refused all the same.
+    let bound = with(&token, "cnf", json!({"jkt": "x"}));
+    assert_eq!(rule(judge(&Profile::google_identity(), google, &bound)), "cnf");
+}
+
+#[test]
+fn every_profile_is_found_by_its_name() {
+    for name in Profile::names() {
+        assert_eq!(name.parse::<Profile>().unwrap().name(), name);
+    }
+    let error = "Auth0".parse::<Profile>().unwrap_err();
+    assert!(error.to_string().contains("rfc9068, auth0"), "{error}");
+}

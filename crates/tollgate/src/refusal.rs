@@ -1,0 +1,336 @@
+//! The one table of what a refused request gets over HTTP, and what the operator is told.
+//!
+//! | kind | status | challenge |
+//! |---|---|---|
+//! | [`MissingToken`](RefusalKind::MissingToken) | 401 | scheme and realm only |
+//! | [`InvalidRequest`](RefusalKind::InvalidRequest) | 400 | `invalid_request` |
+//! | [`InvalidToken`](RefusalKind::InvalidToken) | 401 | `invalid_token` and one of three texts |
+//! | [`InsufficientScope`](RefusalKind::InsufficientScope) | 403 | `insufficient_scope`, `scope` |
+//! | [`InsufficientAuthentication`](RefusalKind::InsufficientAuthentication) | 401 | RFC 9470 |
+//! | [`Forbidden`](RefusalKind::Forbidden) | 403 | none |
+//! | [`KeysUnavailable`](RefusalKind::KeysUnavailable) | 503, `Retry-After` | none |
+//! | [`Misconfigured`](RefusalKind::Misconfigured) | 500 | none |
+//!
+//! Every refusal is one `tracing` event of the target `tollgate::refusal`, which names the rule,
+//! the setting and the remedy. Nothing that came with the request is in either.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+
+use crate::challenge::Challenge;
+use crate::credentials::CredentialsError;
+use crate::error::TokenError;
+use crate::key::ResolveError;
+use crate::metrics;
+use crate::policy::Denial;
+use crate::remote::fetch::FetchError;
+
+/// What sort of refusal it is: the row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalKind {
+    /// There is no token.
+    MissingToken,
+    /// The credentials have no proper form, or come twice.
+    InvalidRequest,
+    /// There is a token, and it is not accepted.
+    InvalidToken,
+    /// The token is accepted, but its scope does not reach.
+    InsufficientScope,
+    /// The token is accepted, but its user must authenticate anew or more strongly (RFC 9470).
+    InsufficientAuthentication,
+    /// The token is accepted, but its bearer may not do this.
+    Forbidden,
+    /// Nobody can say now whether the token is good: the issuer's keys are not to be had.
+    KeysUnavailable,
+    /// The service is put together wrongly.
+    Misconfigured,
+}
+
+impl RefusalKind {
+    /// A short, stable name, from a closed list: for logs and metric labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MissingToken => "missing_token",
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientAuthentication => "insufficient_authentication",
+            Self::Forbidden => "forbidden",
+            Self::KeysUnavailable => "keys_unavailable",
+            Self::Misconfigured => "misconfigured",
+        }
+    }
+
+    /// The status of the response.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRequest => StatusCode::BAD_REQUEST,
+            Self::MissingToken | Self::InvalidToken | Self::InsufficientAuthentication => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::InsufficientScope | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// A refused request: what its client gets, and, as [`source`](Error::source), what only the
+/// operator is told.
+#[derive(Clone)]
+pub struct Refusal(Arc<Inner>);
+
+struct Inner {
+    cause: Cause,
+    realm: Arc<str>,
+}
+
+/// Why: the operator's side.
+#[derive(Debug)]
+enum Cause {
+    Missing,
+    Credentials(CredentialsError),
+    Token(TokenError),
+    Denied(Denial),
+    Unavailable { retry_after: Duration, source: Option<FetchError> },
+    Misconfigured { remedy: &'static str },
+}
+
+impl Refusal {
+    pub(crate) fn missing(realm: &Arc<str>) -> Self {
+        Self::new(Cause::Missing, realm)
+    }
+
+    pub(crate) fn credentials(error: CredentialsError, realm: &Arc<str>) -> Self {
+        Self::new(Cause::Credentials(error), realm)
+    }
+
+    pub(crate) fn token(error: TokenError, realm: &Arc<str>) -> Self {
+        Self::new(Cause::Token(error), realm)
+    }
+
+    pub(crate) fn denied(denial: Denial, realm: &Arc<str>) -> Self {
+        Self::new(Cause::Denied(denial), realm)
+    }
+
+    pub(crate) fn unresolved(error: ResolveError, realm: &Arc<str>) -> Self {
+        match error {
+            ResolveError::Refused(error) => Self::token(error, realm),
+            ResolveError::Unavailable { retry_after, source } => {
+                Self::new(Cause::Unavailable { retry_after, source }, realm)
+            }
+        }
+    }
+
+    /// A request that reached a protected place past all authentication: the service is put
+    /// together wrongly, and nothing is let through. `remedy` is for the log.
+    ///
+    /// For adapters.
+    #[must_use]
+    pub fn misconfigured(remedy: &'static str) -> Self {
+        Self::new(Cause::Misconfigured { remedy }, &Arc::from(""))
+    }
+
+    /// To construct is to report, so that there is exactly one event a refusal.
+    fn new(cause: Cause, realm: &Arc<str>) -> Self {
+        let refusal = Self(Arc::new(Inner { cause, realm: realm.clone() }));
+        refusal.report();
+        refusal
+    }
+
+    /// What sort of refusal it is.
+    #[must_use]
+    pub fn kind(&self) -> RefusalKind {
+        match &self.0.cause {
+            Cause::Missing => RefusalKind::MissingToken,
+            // No form is wrong here, and no token would make it right.
+            Cause::Credentials(CredentialsError::CrossSite) => RefusalKind::Forbidden,
+            Cause::Credentials(_) => RefusalKind::InvalidRequest,
+            Cause::Token(_) => RefusalKind::InvalidToken,
+            Cause::Denied(Denial::Scope { .. }) => RefusalKind::InsufficientScope,
+            Cause::Denied(Denial::Role) => RefusalKind::Forbidden,
+            Cause::Unavailable { .. } => RefusalKind::KeysUnavailable,
+            Cause::Misconfigured { .. } => RefusalKind::Misconfigured,
+        }
+    }
+
+    /// The status of the response.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.kind().status()
+    }
+
+    /// The rule that a refused token broke.
+    #[must_use]
+    pub fn token_error(&self) -> Option<&TokenError> {
+        if let Cause::Token(error) = &self.0.cause { Some(error) } else { None }
+    }
+
+    /// The `WWW-Authenticate` header, where the table has one.
+    #[must_use]
+    pub fn challenge(&self) -> Option<HeaderValue> {
+        let challenge = Challenge::bearer().with("realm", &self.0.realm);
+        let challenge = match &self.0.cause {
+            // RFC 6750 §3.1: without credentials no error code.
+            Cause::Missing => challenge,
+            Cause::Credentials(CredentialsError::CrossSite) => return None,
+            Cause::Credentials(_) => challenge
+                .with("error", "invalid_request")
+                .with("error_description", "The request's credentials are malformed"),
+            Cause::Token(error) => challenge
+                .with("error", "invalid_token")
+                .with("error_description", description(error)),
+            Cause::Denied(Denial::Scope { needed }) => challenge
+                .with("error", "insufficient_scope")
+                .with("error_description", "The access token's scope does not suffice")
+                .with("scope", needed.as_str()),
+            Cause::Denied(Denial::Role)
+            | Cause::Unavailable { .. }
+            | Cause::Misconfigured { .. } => return None,
+        };
+        Some(challenge.into_header())
+    }
+
+    /// When to try again, where that helps: whole seconds, at least one.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let Cause::Unavailable { retry_after, .. } = self.0.cause else { return None };
+        let whole = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        Some(Duration::from_secs(whole.max(1)))
+    }
+
+    /// The whole response. Its body is empty: the headers say all that a client may know.
+    #[must_use]
+    pub fn into_response<B: Default>(self) -> Response<B> {
+        let mut response = Response::new(B::default());
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        if let Some(challenge) = self.challenge() {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(retry_after) = self.retry_after() {
+            headers.insert(RETRY_AFTER, retry_after.as_secs().into());
+        }
+        // An outer layer may want to count or log it.
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    /// The rule, from a closed list.
+    fn rule(&self) -> &'static str {
+        match &self.0.cause {
+            Cause::Missing => "missing",
+            Cause::Credentials(error) => error.rule(),
+            Cause::Token(error) => error.rule(),
+            Cause::Denied(_) => "policy",
+            Cause::Unavailable { .. } => "keys",
+            Cause::Misconfigured { .. } => "misconfigured",
+        }
+    }
+
+    fn report(&self) {
+        let (kind, rule) = (self.kind().as_str(), self.rule());
+        metrics::refused(kind, rule);
+        match &self.0.cause {
+            Cause::Token(error) => tracing::debug!(
+                target: "tollgate::refusal",
+                kind, rule, setting = error.setting().map(tracing::field::display),
+                reason = %error, remedy = error.remedy(),
+                "refused",
+            ),
+            Cause::Missing => tracing::debug!(
+                target: "tollgate::refusal",
+                kind, rule, reason = "the request has no bearer token",
+                remedy = "send `Authorization: Bearer …`",
+                "refused",
+            ),
+            Cause::Credentials(error) => tracing::debug!(
+                target: "tollgate::refusal",
+                kind, rule, reason = %error, remedy = error.remedy(),
+                "refused",
+            ),
+            Cause::Denied(denial) => tracing::debug!(
+                target: "tollgate::refusal",
+                kind, rule, reason = %denial,
+                remedy = "grant it to the user or client, if it should have it",
+                "refused",
+            ),
+            // The fetch that failed has warned once; this would be as often as anybody likes.
+            Cause::Unavailable { retry_after, source } => tracing::debug!(
+                target: "tollgate::refusal",
+                kind, rule, ?retry_after,
+                error = source.as_ref().map(|error| error as &dyn Error),
+                remedy = "see the events of `tollgate::keys`",
+                "refused",
+            ),
+            Cause::Misconfigured { remedy } => tracing::error!(
+                target: "tollgate::refusal",
+                kind, rule, remedy,
+                "refused",
+            ),
+        }
+    }
+}
+
+/// All that a client learns of a refused token. Which rule it broke would tell an attacker how
+/// far a forgery got.
+fn description(error: &TokenError) -> &'static str {
+    match error {
+        TokenError::Expired { .. } => "The access token expired",
+        TokenError::TooLong { .. }
+        | TokenError::NotCompact
+        | TokenError::Encrypted
+        | TokenError::NotBase64Url { part: "header" }
+        | TokenError::NotJson { part: "header" } => "The access token is malformed",
+        _ => "The access token is invalid",
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused: {}", self.kind().as_str())
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal").field("kind", &self.kind()).field("cause", &self.0.cause).finish()
+    }
+}
+
+impl Error for Refusal {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0.cause {
+            Cause::Credentials(error) => Some(error),
+            Cause::Token(error) => Some(error),
+            Cause::Denied(denial) => Some(denial),
+            Cause::Unavailable { source, .. } => source.as_ref().map(|error| error as _),
+            Cause::Missing | Cause::Misconfigured { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_rounded_up_to_whole_seconds() {
+        for (millis, secs) in [(0, 1), (999, 1), (1000, 1), (1001, 2)] {
+            let error = ResolveError::Unavailable {
+                retry_after: Duration::from_millis(millis),
+                source: None,
+            };
+            let refusal = Refusal::unresolved(error, &Arc::from("api"));
+            assert_eq!(refusal.retry_after(), Some(Duration::from_secs(secs)), "{millis}");
+        }
+    }
+}

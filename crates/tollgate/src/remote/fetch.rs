@@ -1,0 +1,249 @@
+//! How documents are fetched: a small trait, and what is demanded of every answer.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use url::{Origin, Url};
+
+use super::caching;
+use super::url::UrlPolicy;
+use crate::key::KeySetError;
+
+/// An HTTP client, as far as key sets need one.
+///
+/// [`ReqwestFetch`](crate::ReqwestFetch) is the default. An implementation of one's own decides on
+/// TLS, proxies and connections; which URLs may be asked, the deadline and what an answer must
+/// look like stay with the caller. It must not follow redirects: the keys are where the
+/// configuration says.
+pub trait Fetch: fmt::Debug + Send + Sync + 'static {
+    /// Sends one GET request.
+    ///
+    /// # Errors
+    ///
+    /// When there is no whole answer; [`BodyTooLong`] when its body is longer than
+    /// [`max_body`](FetchRequest::max_body). An answer with any status is no error.
+    fn get(&self, request: FetchRequest) -> Fetching<'_>;
+}
+
+/// An answer that is on its way.
+pub type Fetching<'f> = Pin<
+    Box<dyn Future<Output = Result<Response<Bytes>, Box<dyn Error + Send + Sync>>> + Send + 'f>,
+>;
+
+/// One GET request.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FetchRequest {
+    /// What to ask for: https, or http on this machine.
+    pub url: String,
+    /// The headers to send.
+    pub headers: HeaderMap,
+    /// The longest body to read, in bytes.
+    pub max_body: usize,
+}
+
+impl FetchRequest {
+    /// A request without headers, for the tests of an implementation of [`Fetch`].
+    pub fn new(url: impl Into<String>, max_body: usize) -> Self {
+        Self { url: url.into(), headers: HeaderMap::new(), max_body }
+    }
+}
+
+/// What a [`Fetch`] answers when a body is longer than it was allowed to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the body is longer than allowed")]
+pub struct BodyTooLong;
+
+/// Why a key set could not be fetched. Shared by all who waited for it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// There was no whole answer.
+    #[error("{url}: {reason}")]
+    Transport {
+        /// What was asked for.
+        url: String,
+        /// What the HTTP client says, causes included.
+        reason: String,
+    },
+    /// The deadline passed.
+    #[error("no whole answer within {after:?}")]
+    Timeout {
+        /// The deadline of the whole fetch.
+        after: Duration,
+    },
+    /// The answer is not 200.
+    #[error("{url} answered {status}")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// The status.
+        status: StatusCode,
+        /// When the server asks to be left alone until.
+        retry_after: Option<Duration>,
+    },
+    /// The body is too long.
+    #[error("{url} answered more than {limit} bytes")]
+    TooLong {
+        /// What was asked for.
+        url: String,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The body is no key set.
+    #[error("{url} is no key set")]
+    NotAKeySet {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with it.
+        source: KeySetError,
+    },
+    /// The body is no issuer metadata (RFC 8414 §3.2).
+    #[error("{url} is no issuer metadata: {problem}")]
+    NotMetadata {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The metadata is another issuer's (RFC 8414 §3.3).
+    #[error("{url} is the metadata of {found:?}, not of {expected:?}")]
+    OtherIssuer {
+        /// What was asked for.
+        url: String,
+        /// The configured issuer.
+        expected: String,
+        /// The issuer that the document names.
+        found: String,
+    },
+    /// The URL is neither https nor on this machine.
+    #[error("{url} is neither https nor on this machine")]
+    Insecure {
+        /// The URL.
+        url: String,
+    },
+    /// A file can not be read.
+    #[error("{}: {reason}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: String,
+    },
+    /// There is no tokio runtime to fetch on.
+    #[error("there is no tokio runtime to fetch on")]
+    NoRuntime,
+    /// The fetch broke off: its runtime has ended, or the HTTP client panicked.
+    #[error("the fetch broke off: its runtime has ended, or the HTTP client panicked")]
+    Abandoned,
+}
+
+impl FetchError {
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        if let Self::Status { retry_after, .. } = self { *retry_after } else { None }
+    }
+}
+
+/// The HTTP client and what is demanded of every answer to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    pub(crate) fetch: Arc<dyn Fetch>,
+    pub(crate) max_body: usize,
+    pub(crate) urls: UrlPolicy,
+    pub(crate) token: Option<OriginToken>,
+}
+
+/// A bearer token for fetching, and the one origin that it is for.
+#[derive(Debug, Clone)]
+pub(crate) struct OriginToken {
+    pub(crate) origin: Origin,
+    pub(crate) file: PathBuf,
+}
+
+impl OriginToken {
+    /// The header, if `url` is of the origin. The file is read each time: tokens in files rotate.
+    async fn authorization(&self, url: &Url) -> Result<Option<HeaderValue>, FetchError> {
+        if url.origin() != self.origin {
+            return Ok(None);
+        }
+        let unreadable = |reason| FetchError::File { path: self.file.clone(), reason };
+        let text = tokio::fs::read_to_string(&self.file)
+            .await
+            .map_err(|error| unreadable(error.to_string()))?;
+        let mut header = HeaderValue::try_from(format!("Bearer {}", text.trim()))
+            .map_err(|_| unreadable("it holds no token".to_owned()))?;
+        header.set_sensitive(true);
+        Ok(Some(header))
+    }
+}
+
+/// An answer of any status, read to its end.
+pub(super) struct Document {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Client {
+    /// Asks for `url`, under these conditions (RFC 9110 §13).
+    pub(super) async fn get(
+        &self,
+        url: &Url,
+        conditions: HeaderMap,
+    ) -> Result<Document, FetchError> {
+        let mut headers = conditions;
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        // RFC 9111 §5.2.1.4: a cache on the way would stretch every bound by its own.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        if let Some(token) = &self.token
+            && let Some(authorization) = token.authorization(url).await?
+        {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        let request = FetchRequest { url: url.to_string(), headers, max_body: self.max_body };
+        let too_long = || FetchError::TooLong { url: url.to_string(), limit: self.max_body };
+        let answer = self.fetch.get(request).await.map_err(|error| {
+            if error.is::<BodyTooLong>() {
+                return too_long();
+            }
+            FetchError::Transport { url: url.to_string(), reason: with_causes(&*error) }
+        })?;
+        // Asked of the client already; made sure of for any client.
+        if answer.body().len() > self.max_body {
+            return Err(too_long());
+        }
+        let (head, body) = answer.into_parts();
+        Ok(Document { status: head.status, headers: head.headers, body })
+    }
+}
+
+impl Document {
+    /// Its status as an error.
+    pub(super) fn refused(&self, url: &Url, now: SystemTime) -> FetchError {
+        let retry_after = caching::retry_after(&self.headers, now);
+        FetchError::Status { url: url.to_string(), status: self.status, retry_after }
+    }
+}
+
+/// The error and its causes in one line: a failed connection says why only at the bottom.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line
+}

@@ -1,0 +1,22 @@
+//! Chance, to keep many services from doing the same thing at the same time.
+
+/// A number from 0 to 1, each time another.
+pub(super) fn fraction() -> f64 {
+    let mut bytes = [0; 4];
+    // Without chance everything still works, only all at once.
+    if aws_lc_rs::rand::fill(&mut bytes).is_err() {
+        return 0.0;
+    }
+    f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn fractions_differ_and_stay_within_bounds() {
+        let fractions: Vec<_> = (0..100).map(|_| super::fraction()).collect();
+        assert!(fractions.iter().all(|fraction| (0.0..=1.0).contains(fraction)));
+        assert!(fractions.iter().any(|&fraction| fraction < 0.5));
+        assert!(fractions.iter().any(|&fraction| fraction > 0.5));
+    }
+}

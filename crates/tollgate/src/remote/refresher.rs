@@ -1,0 +1,61 @@
+//! The task that renews a key set ahead of time, so that a service that nobody calls is fresh too.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::Inner;
+
+/// Owns the task: it ends with the last handle to the keys.
+#[derive(Default)]
+pub(super) struct Refresher(Mutex<Option<JoinHandle<()>>>);
+
+impl Refresher {
+    /// Starts the task, unless it runs: on this runtime, which may end under it, and then it is
+    /// started anew by the next fetch.
+    pub(super) fn keep_running(&self, inner: &Arc<Inner>) {
+        let mut task = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.as_ref().is_none_or(JoinHandle::is_finished) {
+            let runtime = tokio::runtime::Handle::try_current();
+            *task = runtime.ok().map(|runtime| runtime.spawn(run(Arc::downgrade(inner))));
+        }
+    }
+}
+
+impl Drop for Refresher {
+    fn drop(&mut self) {
+        let task = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = task {
+            task.abort();
+        }
+    }
+}
+
+async fn run(inner: Weak<Inner>) {
+    // A strong handle is never held across an await: it would keep the keys alive for ever.
+    while let Some(wait) = inner.upgrade().map(|inner| inner.until_refresh()) {
+        tokio::time::sleep(wait).await;
+        let Some(strong) = inner.upgrade() else { return };
+        let flight = strong.until_refresh().is_zero().then(|| strong.start_or_join());
+        drop(strong);
+        if let Some(Ok(flight)) = flight {
+            // What came of it is in the record.
+            let _ = flight.landed().await;
+        }
+    }
+}
+
+impl Inner {
+    /// How long there is nothing to do.
+    fn until_refresh(&self) -> Duration {
+        let now = self.config.clock.monotonic();
+        if let Some(retry_in) = self.record.history(now).retry_in {
+            return retry_in;
+        }
+        let snapshot = self.snapshot.load();
+        snapshot.as_ref().map_or(Duration::ZERO, |snapshot| {
+            snapshot.lifetime.ageing.saturating_sub(snapshot.age(now))
+        })
+    }
+}

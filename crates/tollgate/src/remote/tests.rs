@@ -1,0 +1,617 @@
+//! A remote key set against a scripted issuer, on a clock that moves when told.
+
+use serde_json::json;
+
+use super::resolve::MAX_WAITING_FOR_UNKNOWN;
+use super::*;
+use crate::error::TokenError;
+use crate::key::ResolveError;
+use crate::remote::fetch::Fetch;
+use crate::testing::{Answer, ManualClock, ScriptedFetch, TestKey, TokioClock};
+
+const JWKS: &str = "https://issuer.example/keys";
+const MAX_BODY: usize = 512 * 1024;
+const LIMITS: Limits = Limits {
+    ttl: Duration::from_secs(300),
+    min_ttl: Duration::from_secs(10),
+    refresh_ahead: Duration::ZERO,
+    ignore_must_revalidate: false,
+    max_stale: Duration::from_secs(3600),
+    cooldown: Duration::from_secs(30),
+    fetch_timeout: Duration::from_secs(5),
+};
+
+mod flights;
+
+fn config(limits: Limits, fetch: impl Fetch, clock: impl Clock) -> Config {
+    Config {
+        location: Location::Fixed(Url::parse(JWKS).unwrap()),
+        allowed: Algorithm::ALL.to_vec(),
+        limits,
+        max_keys: 20,
+        client: Client {
+            fetch: Arc::new(fetch),
+            max_body: MAX_BODY,
+            urls: url::UrlPolicy::default(),
+            token: None,
+        },
+        clock: Arc::new(clock),
+    }
+}
+
+struct World {
+    keys: RemoteKeySet,
+    fetch: ScriptedFetch,
+    clock: ManualClock,
+}
+
+impl World {
+    fn new(location: Location) -> Self {
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(1_800_000_000));
+        let config = Config { location, ..config(LIMITS, fetch.clone(), clock.clone()) };
+        let keys = RemoteKeySet::new(config);
+        Self { keys, fetch, clock }
+    }
+
+    /// The same with other limits.
+    fn limit(&mut self, limits: Limits) {
+        self.keys = RemoteKeySet::new(config(limits, self.fetch.clone(), self.clock.clone()));
+    }
+
+    /// An issuer that publishes the keys of these ids.
+    fn publishing(ids: &[&str]) -> Self {
+        let world = Self::new(Location::Fixed(Url::parse(JWKS).unwrap()));
+        world.publish(ids);
+        world
+    }
+
+    fn publish(&self, ids: &[&str]) {
+        let keys: Vec<_> = ids.iter().map(|id| TestKey::generate(id, Algorithm::Es256)).collect();
+        self.fetch.set(JWKS, Answer::ok(TestKey::jwks(&keys)));
+    }
+
+    fn resolve(&self, id: &str) -> Resolution {
+        self.keys.resolve(&KeyRequest { key_id: Some(id), algorithm: Algorithm::Es256 })
+    }
+
+    /// What a request with a token of this `kid` gets: `key`, `unknown`, or `503 after n s`.
+    async fn ask(&self, id: &str) -> String {
+        let answer = match self.resolve(id) {
+            Resolution::Ready(answer) => answer,
+            Resolution::Pending(answer) => answer.await,
+        };
+        match answer {
+            Ok(_) => "key".to_owned(),
+            Err(ResolveError::Refused(TokenError::UnknownKey)) => "unknown".to_owned(),
+            Err(ResolveError::Refused(error)) => error.rule().to_owned(),
+            Err(ResolveError::Unavailable { retry_after, .. }) => {
+                format!("503 after {} s", retry_after.as_secs())
+            }
+        }
+    }
+
+    fn advance(&self, secs: u64) {
+        self.clock.advance(Duration::from_secs(secs));
+    }
+
+    fn fetches(&self) -> usize {
+        self.fetch.requests().len()
+    }
+}
+
+#[tokio::test]
+async fn keys_are_fetched_once_and_used_until_their_ttl() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    world.advance(299);
+    assert!(matches!(world.resolve("a"), Resolution::Ready(Ok(_))), "a fresh key is at hand");
+    assert_eq!(world.fetches(), 1);
+    world.advance(1);
+    assert_eq!(world.ask("a").await, "key");
+    assert_eq!(world.fetches(), 2);
+}
+
+#[tokio::test]
+async fn any_number_of_requests_share_one_fetch() {
+    let world = World::publishing(&["a"]);
+    let waiting: Vec<_> = (0..1000)
+        .map(|_| match world.resolve("a") {
+            Resolution::Pending(key) => tokio::spawn(key),
+            Resolution::Ready(_) => panic!("nothing has been fetched yet"),
+        })
+        .collect();
+    for key in waiting {
+        assert!(key.await.unwrap().is_ok());
+    }
+    assert_eq!(world.fetches(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_wastes_nothing() {
+    let world = World::publishing(&["a"]);
+    drop(world.resolve("a"));
+    let Resolution::Pending(mut key) = world.resolve("a") else { panic!("already fetched") };
+    assert!(futures_poll_once(&mut key).await.is_none());
+    drop(key);
+    assert_eq!(world.ask("a").await, "key");
+    assert_eq!(world.fetches(), 1);
+}
+
+/// Polls once, as a request does that is dropped afterwards.
+async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        let polled = std::pin::Pin::new(&mut *future).poll(context);
+        std::task::Poll::Ready(match polled {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_rotation_is_seen_by_its_first_token() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    world.publish(&["a", "b"]);
+    world.advance(5);
+    assert_eq!(world.ask("b").await, "key");
+    assert_eq!(world.fetches(), 2);
+}
+
+#[tokio::test]
+async fn unknown_kids_have_a_budget() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    assert_eq!(world.ask("junk").await, "unknown");
+    for second in 0..30 {
+        // One that was looked for is known not to be there; of another nobody can say.
+        assert_eq!(world.ask("junk").await, "unknown");
+        let expected = format!("503 after {} s", 30 - second);
+        assert_eq!(world.ask(&format!("junk{second}")).await, expected);
+        assert_eq!(world.ask("a").await, "key");
+        world.advance(1);
+    }
+    assert_eq!(world.fetches(), 2);
+    assert_eq!(world.ask("junk").await, "unknown");
+    assert_eq!(world.fetches(), 3);
+}
+
+#[tokio::test]
+async fn the_budget_counts_failures_too() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    world.fetch.set(JWKS, Answer::Fails);
+    assert_eq!(world.ask("junk").await, "503 after 1 s");
+    world.advance(2);
+    assert_eq!(world.ask("junk").await, "503 after 28 s");
+    assert_eq!(world.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_known_kid_for_another_algorithm_costs_no_fetch() {
+    let world = World::publishing(&["a"]);
+    let wanted = KeyRequest::new(Some("a"), Algorithm::Rs256);
+    let rule = |resolution| match resolution {
+        Err(ResolveError::Refused(error)) => TokenError::rule(&error),
+        Err(ResolveError::Unavailable { .. }) => "503",
+        Ok(_) => "key",
+    };
+    let Resolution::Pending(answer) = world.keys.resolve(&wanted) else { panic!("not fetched") };
+    assert_eq!(rule(answer.await), "alg_of_key");
+    let Resolution::Ready(answer) = world.keys.resolve(&wanted) else { panic!("a fetch") };
+    assert_eq!(rule(answer), "alg_of_key");
+    assert_eq!(world.fetches(), 1);
+    // Past the bound nobody can say any more.
+    world.fetch.set(JWKS, Answer::Fails);
+    world.advance(3900);
+    let Resolution::Pending(answer) = world.keys.resolve(&wanted) else { panic!("used") };
+    assert_eq!(rule(answer.await), "503");
+}
+
+#[tokio::test]
+async fn the_client_is_told_the_limit_and_to_pass_caches_by() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    let request = world.fetch.requests().remove(0);
+    assert_eq!(request.max_body, MAX_BODY);
+    assert_eq!(request.headers["cache-control"], "no-cache");
+}
+
+#[tokio::test]
+async fn a_fetched_rsa_key_is_pinned_to_a_configured_algorithm() {
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(1));
+    let mut jwk = TestKey::generate("a", Algorithm::Rs256).jwk();
+    jwk.as_object_mut().unwrap().remove("alg");
+    fetch.set(JWKS, Answer::ok(json!({"keys": [jwk]})));
+    let allowed = vec![Algorithm::Ps256];
+    let keys = RemoteKeySet::new(Config { allowed, ..config(LIMITS, fetch, clock) });
+    let wanted = KeyRequest::new(Some("a"), Algorithm::Ps256);
+    let Resolution::Pending(key) = keys.resolve(&wanted) else { panic!("not fetched") };
+    assert_eq!(key.await.unwrap().algorithm(), Algorithm::Ps256);
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_is_refused_after_the_ttl() {
+    let world = World::publishing(&["a", "b"]);
+    assert_eq!(world.ask("a").await, "key");
+    world.publish(&["b"]);
+    world.advance(299);
+    assert_eq!(world.ask("a").await, "key");
+    world.advance(1);
+    assert_eq!(world.ask("a").await, "unknown");
+    // An empty set is the withdrawal of all.
+    world.publish(&[]);
+    world.advance(300);
+    assert_eq!(world.ask("b").await, "unknown");
+}
+
+#[tokio::test]
+async fn an_outage_is_survived_up_to_the_bound() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    world.fetch.set(JWKS, Answer::Fails);
+    for _ in 0..389 {
+        world.advance(10);
+        assert_eq!(world.ask("a").await, "key");
+    }
+    world.advance(9);
+    assert_eq!(world.ask("a").await, "key");
+    world.advance(1);
+    let answer = world.ask("a").await;
+    assert!(answer.starts_with("503 after"), "{answer}");
+    // Attempts back off: far fewer than the requests.
+    assert!(world.fetches() < 130, "{} fetches", world.fetches());
+    // And one back-off step after the issuer is back, so are we.
+    world.publish(&["a"]);
+    world.advance(33);
+    assert_eq!(world.ask("a").await, "key");
+}
+
+#[tokio::test]
+async fn bad_answers_never_cost_the_keys_at_hand() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    for answer in [
+        Answer::status(500, "{}"),
+        Answer::status(404, TestKey::jwks([])),
+        Answer::status(302, "{\"keys\":[]}").with("location", "https://evil.example/keys"),
+        Answer::status(206, "{\"keys\":[]}"),
+        // A confirmation of something that was not asked about.
+        Answer::status(304, ""),
+        Answer::ok("<html>we are down</html>"),
+        Answer::ok("{\"keys\":null}"),
+        Answer::ok("{\"keys\":["),
+        Answer::ok(""),
+        Answer::ok(format!("{{\"keys\":[]}}{}", " ".repeat(MAX_BODY))),
+        Answer::ok(format!("{{\"keys\":[{}]}}", vec!["{}"; 21].join(","))),
+        Answer::Fails,
+    ] {
+        world.fetch.set(JWKS, answer.clone());
+        world.advance(34);
+        let before = world.fetches();
+        assert_eq!(world.ask("new").await.split(' ').next(), Some("503"), "{answer:?}");
+        assert_eq!(world.fetches(), before + 1, "{answer:?}");
+        assert_eq!(world.ask("a").await, "key", "{answer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_issuer_costs_one_deadline() {
+    let world = World::publishing(&["a"]);
+    world.fetch.set(JWKS, Answer::Hangs);
+    let begun = tokio::time::Instant::now();
+    assert!(world.ask("a").await.starts_with("503"));
+    assert!(begun.elapsed() <= Duration::from_millis(5300), "{:?}", begun.elapsed());
+    let error = world.keys.0.status().last_error.unwrap();
+    assert!(matches!(error, FetchError::Timeout { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn the_servers_headers_shorten_the_ttl() {
+    let world = World::publishing(&["a"]);
+    let keys = TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)]);
+    world.fetch.set(JWKS, Answer::ok(&keys).with("cache-control", "max-age=60"));
+    assert_eq!(world.ask("a").await, "key");
+    world.advance(59);
+    assert_eq!(world.ask("a").await, "key");
+    assert_eq!(world.fetches(), 1);
+    world.advance(1);
+    assert_eq!(world.ask("a").await, "key");
+    assert_eq!(world.fetches(), 2);
+    // An error says nothing of how long keys are good.
+    world.fetch.set(JWKS, Answer::status(500, "").with("cache-control", "max-age=86400"));
+    world.advance(60);
+    assert_eq!(world.ask("a").await, "key");
+    world.advance(2);
+    assert_eq!(world.ask("a").await, "key");
+    assert_eq!(world.fetches(), 4);
+}
+
+#[tokio::test]
+async fn must_revalidate_means_no_stale_keys() {
+    let world = World::publishing(&["a"]);
+    let keys = TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)]);
+    world.fetch.set(JWKS, Answer::ok(&keys).with("cache-control", "max-age=60, must-revalidate"));
+    assert_eq!(world.ask("a").await, "key");
+    world.fetch.set(JWKS, Answer::Fails);
+    world.advance(59);
+    assert_eq!(world.ask("a").await, "key");
+    world.advance(1);
+    assert_eq!(world.ask("a").await, "503 after 1 s");
+    assert_eq!(world.keys.0.status().freshness, status::Freshness::Unavailable);
+}
+
+#[tokio::test]
+async fn a_304_confirms_the_keys() {
+    let world = World::publishing(&["a"]);
+    let keys = TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)]);
+    world.fetch.set(JWKS, Answer::ok(&keys).with("etag", "\"1\""));
+    assert_eq!(world.ask("a").await, "key");
+    world.fetch.set(JWKS, Answer::status(304, ""));
+    for _ in 0..20 {
+        world.advance(300);
+        assert_eq!(world.ask("a").await, "key");
+    }
+    let requests = world.fetch.requests();
+    assert_eq!(requests.len(), 21);
+    assert!(!requests[0].headers.contains_key("if-none-match"));
+    assert!(requests[1..].iter().all(|request| request.headers["if-none-match"] == "\"1\""));
+    let status = world.keys.0.status();
+    assert_eq!((status.freshness, status.age), (status::Freshness::Fresh, Some(Duration::ZERO)));
+}
+
+#[tokio::test]
+async fn retry_after_is_heeded() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    world.fetch.set(JWKS, Answer::status(429, "").with("retry-after", "60"));
+    world.advance(300);
+    assert_eq!(world.ask("a").await, "key");
+    world.advance(59);
+    assert_eq!(world.ask("a").await, "key");
+    assert_eq!(world.fetches(), 2);
+    world.advance(8);
+    assert_eq!(world.ask("a").await, "key");
+    assert_eq!(world.fetches(), 3);
+}
+
+#[tokio::test]
+async fn an_ageing_set_is_renewed_while_requests_go_on() {
+    let mut world = World::publishing(&["a"]);
+    world.limit(Limits { refresh_ahead: Duration::from_secs(30), ..LIMITS });
+    assert_eq!(world.ask("a").await, "key");
+    world.publish(&["b"]);
+    world.advance(299);
+    assert_eq!(world.keys.0.status().freshness, status::Freshness::Ageing);
+    for _ in 0..100 {
+        assert!(matches!(world.resolve("a"), Resolution::Ready(Ok(_))), "nobody waits");
+    }
+    while world.keys.0.status().freshness != status::Freshness::Fresh {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.fetches(), 2);
+    assert_eq!(world.ask("b").await, "key");
+}
+
+#[tokio::test]
+async fn only_so_many_wait_for_an_unknown_kid() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    world.fetch.set(JWKS, Answer::Hangs);
+    let waiting: Vec<_> = (0..MAX_WAITING_FOR_UNKNOWN)
+        .map(|number| match world.resolve(&format!("junk{number}")) {
+            Resolution::Pending(mut key) => {
+                // Polled once, so that the flight is begun.
+                let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+                assert!(key.as_mut().poll(&mut context).is_pending());
+                key
+            }
+            Resolution::Ready(answer) => panic!("{number}: {answer:?}"),
+        })
+        .collect();
+    let refused = |world: &World| matches!(world.resolve("more"), Resolution::Ready(Err(_)));
+    assert!(refused(&world));
+    assert!(matches!(world.resolve("a"), Resolution::Ready(Ok(_))), "others are not concerned");
+    drop(waiting);
+    world.advance(31);
+    assert!(!refused(&world), "who hangs up gives the place back");
+}
+
+/// An issuer and keys that follow tokio's clock, which is paused: hours cost no time.
+fn timeless(refresh_ahead: Duration) -> (RemoteKeySet, ScriptedFetch) {
+    let fetch = ScriptedFetch::default();
+    fetch.set(JWKS, Answer::ok(TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)])));
+    let limits = Limits { refresh_ahead, ..LIMITS };
+    let clock = TokioClock::at(1_800_000_000);
+    let keys = RemoteKeySet::new(config(limits, fetch.clone(), clock));
+    (keys, fetch)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_service_keeps_its_keys_fresh_until_the_last_handle_is_gone() {
+    let (keys, fetch) = timeless(Duration::from_secs(30));
+    keys.refresh().await.unwrap();
+    for _ in 0..600 {
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let status = keys.0.status();
+        assert_ne!(status.freshness, status::Freshness::Stale, "{status:?}");
+    }
+    // Each renewal is 240 to 270 s after the one before.
+    let renewals = fetch.requests().len();
+    assert!((13..=16).contains(&renewals), "{renewals} fetches in an hour");
+
+    drop(keys);
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(fetch.requests().len(), renewals);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_background_refresh_nothing_is_fetched_until_somebody_calls() {
+    let (keys, fetch) = timeless(Duration::ZERO);
+    keys.refresh().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(36_000)).await;
+    assert_eq!(fetch.requests().len(), 1);
+    assert_eq!(keys.0.status().freshness, status::Freshness::Unavailable);
+    let wanted = KeyRequest { key_id: Some("a"), algorithm: Algorithm::Es256 };
+    let Resolution::Pending(key) = keys.resolve(&wanted) else { panic!("stale keys were used") };
+    assert!(key.await.is_ok());
+    assert_eq!(fetch.requests().len(), 2);
+}
+
+/// An outage of an hour and more, under load that never ends.
+#[tokio::test(start_paused = true)]
+async fn through_an_outage_no_good_token_is_refused_before_the_bound_and_none_accepted_after() {
+    let (keys, fetch) = timeless(Duration::from_secs(30));
+    keys.refresh().await.unwrap();
+    let wanted = KeyRequest { key_id: Some("a"), algorithm: Algorithm::Es256 };
+    let begun = tokio::time::Instant::now();
+    fetch.set(JWKS, Answer::Fails);
+    let mut last_accepted = Duration::ZERO;
+    while begun.elapsed() < Duration::from_secs(5000) {
+        for _ in 0..20 {
+            let answer = match keys.resolve(&wanted) {
+                Resolution::Ready(answer) => answer,
+                Resolution::Pending(answer) => answer.await,
+            };
+            match answer {
+                Ok(_) => last_accepted = begun.elapsed(),
+                Err(ResolveError::Unavailable { retry_after, .. }) => {
+                    assert!(begun.elapsed() >= Duration::from_secs(3900), "{:?}", begun.elapsed());
+                    assert!(retry_after <= Duration::from_secs(33), "{retry_after:?}");
+                }
+                Err(ResolveError::Refused(error)) => panic!("{error}"),
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let bound = keys.0.status().withdrawal_bound_in_outage;
+    assert_eq!(bound, Duration::from_secs(3900));
+    assert!(last_accepted < bound && last_accepted > bound - Duration::from_secs(1));
+
+    // Recovery within one back-off step, with nobody asking.
+    fetch.set(JWKS, Answer::ok(TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)])));
+    tokio::time::sleep(Duration::from_secs(34)).await;
+    assert_eq!(keys.0.status().freshness, status::Freshness::Fresh);
+}
+
+#[tokio::test]
+async fn the_status_says_what_happened() {
+    let world = World::publishing(&["a"]);
+    let status = world.keys.0.status();
+    assert_eq!(status.freshness, status::Freshness::Unavailable);
+    assert_eq!((status.age, status.keys, status.location.as_str()), (None, 0, JWKS));
+    let mut jwks = TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)]);
+    jwks["keys"].as_array_mut().unwrap().push(json!({"kty": "oct", "kid": "b", "k": "AA"}));
+    world.fetch.set(JWKS, Answer::ok(jwks));
+    assert_eq!(world.ask("a").await, "key");
+    let status = world.keys.0.status();
+    assert_eq!((status.freshness, status.keys), (status::Freshness::Fresh, 1));
+    assert_eq!(status.skipped[0].id.as_deref(), Some("b"));
+    assert_eq!(status.withdrawal_bound.as_secs(), 305);
+    assert_eq!(status.withdrawal_bound_in_outage.as_secs(), 3900);
+    world.fetch.set(JWKS, Answer::status(503, ""));
+    world.advance(300);
+    assert_eq!(world.ask("a").await, "key");
+    let status = world.keys.0.status();
+    assert_eq!(status.freshness, status::Freshness::Stale);
+    assert!(status.last_error.unwrap().to_string().contains("503"));
+    assert_eq!(status.next_attempt.unwrap().as_secs(), 1);
+}
+
+fn metadata(issuer: &str, jwks_uri: &str) -> Answer {
+    Answer::ok(json!({"issuer": issuer, "jwks_uri": jwks_uri, "other": [1]}))
+}
+
+async fn discovery(issuer: &str, answers: &[(&str, Answer)]) -> Result<(), FetchError> {
+    let world = World::new(Location::Discovered { issuer: issuer.to_owned(), metadata: None });
+    world.publish(&["a"]);
+    for (url, answer) in answers {
+        world.fetch.set(url, answer.clone());
+    }
+    world.keys.refresh().await
+}
+
+#[tokio::test]
+async fn the_keys_are_discovered_in_either_metadata() {
+    let openid = "https://issuer.example/t/.well-known/openid-configuration";
+    let oauth = "https://issuer.example/.well-known/oauth-authorization-server/t";
+    let issuer = "https://issuer.example/t";
+    for url in [openid, oauth] {
+        discovery(issuer, &[(url, metadata(issuer, JWKS))]).await.unwrap();
+    }
+    let error = discovery(issuer, &[]).await.unwrap_err();
+    assert!(error.to_string().contains(openid), "{error}");
+}
+
+#[tokio::test]
+async fn metadata_must_be_of_the_very_issuer() {
+    let openid = "https://issuer.example/.well-known/openid-configuration";
+    for found in ["https://issuer.example/", "https://ISSUER.example", "https://evil.example", ""] {
+        let answers = [(openid, metadata(found, JWKS))];
+        let error = discovery("https://issuer.example", &answers).await.unwrap_err();
+        assert!(matches!(error, FetchError::OtherIssuer { .. }), "{found}: {error}");
+    }
+    // The slash is part of the name, and left out once of the path.
+    let answers = [(openid, metadata("https://issuer.example/", JWKS))];
+    discovery("https://issuer.example/", &answers).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_metadata_that_is_not_there_is_looked_for_elsewhere() {
+    let openid = "https://issuer.example/.well-known/openid-configuration";
+    let oauth = "https://issuer.example/.well-known/oauth-authorization-server";
+    let issuer = "https://issuer.example";
+    let good = (oauth, metadata(issuer, JWKS));
+    let other = metadata("https://evil.example", JWKS);
+    let error = discovery(issuer, &[(openid, other.clone()), good]).await.unwrap_err();
+    assert!(matches!(error, FetchError::OtherIssuer { .. }), "{error}");
+    let error = discovery(issuer, &[(oauth, other)]).await.unwrap_err();
+    assert!(matches!(error, FetchError::OtherIssuer { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn metadata_is_asked_again_after_a_while_and_after_a_failure() {
+    let issuer = "https://issuer.example";
+    let openid = "https://issuer.example/.well-known/openid-configuration";
+    let world = World::new(Location::Discovered { issuer: issuer.to_owned(), metadata: None });
+    world.publish(&["a"]);
+    world.fetch.set(openid, metadata(issuer, JWKS));
+    let asked = || world.fetch.requests().iter().filter(|request| request.url == openid).count();
+    for _ in 0..12 {
+        assert_eq!(world.ask("a").await, "key");
+        world.advance(300);
+    }
+    assert_eq!((asked(), world.fetches()), (1, 13));
+    assert_eq!(world.ask("a").await, "key");
+    assert_eq!(asked(), 2);
+    // The keys move.
+    world.fetch.set(JWKS, Answer::status(410, ""));
+    let moved = "https://keys.example/keys";
+    world.fetch.set(openid, metadata(issuer, moved));
+    world.fetch.set(moved, Answer::ok(TestKey::jwks(&[TestKey::generate("b", Algorithm::Es256)])));
+    world.advance(300);
+    assert_eq!(world.ask("a").await, "key");
+    world.advance(2);
+    assert_eq!(world.ask("b").await, "key");
+}
+
+#[tokio::test]
+async fn metadata_must_lead_to_a_secure_place() {
+    let openid = "https://issuer.example/.well-known/openid-configuration";
+    for (jwks_uri, problem) in [
+        ("http://issuer.example/keys", "neither https"),
+        // Whatever listens there is not the issuer.
+        ("http://127.0.0.1:8080/keys", "neither https"),
+        ("file:///etc/passwd", "neither https"),
+        ("keys", "no URL"),
+    ] {
+        let answers = [(openid, metadata("https://issuer.example", jwks_uri))];
+        let error = discovery("https://issuer.example", &answers).await.unwrap_err();
+        assert!(error.to_string().contains(problem), "{error}");
+    }
+    for body in ["{}", "[]", r#"{"issuer":["https://issuer.example"]}"#, "<html>"] {
+        let error = discovery("https://issuer.example", &[(openid, Answer::ok(body))]).await;
+        assert!(matches!(error, Err(FetchError::NotMetadata { .. })), "{body}");
+    }
+}

@@ -1,0 +1,260 @@
+//! Fetches that overlap, die, panic, or are waited for from somewhere else.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
+
+use bytes::Bytes;
+use http::Response;
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::key::{PendingKey, ResolveError};
+use crate::remote::fetch::{Fetch, FetchRequest, Fetching};
+
+/// An issuer whose every answer waits until it is let go.
+#[derive(Debug, Clone, Default)]
+struct Gated(Arc<Mutex<VecDeque<Held>>>);
+
+/// A body, and what it waits for.
+type Held = (oneshot::Receiver<()>, String);
+
+impl Gated {
+    fn then(&self, body: impl ToString) -> oneshot::Sender<()> {
+        let (open, gate) = oneshot::channel();
+        self.0.lock().unwrap().push_back((gate, body.to_string()));
+        open
+    }
+
+    fn left(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+impl Fetch for Gated {
+    fn get(&self, _: FetchRequest) -> Fetching<'_> {
+        let (gate, body) = self.0.lock().unwrap().pop_front().unwrap();
+        Box::pin(async move {
+            gate.await?;
+            Ok(Response::new(Bytes::from(body)))
+        })
+    }
+}
+
+fn gated() -> (RemoteKeySet, Gated, ManualClock) {
+    let (fetch, clock) = (Gated::default(), ManualClock::at(1_800_000_000));
+    let keys = RemoteKeySet::new(config(LIMITS, fetch.clone(), clock.clone()));
+    (keys, fetch, clock)
+}
+
+fn jwks(ids: &[&str]) -> serde_json::Value {
+    let keys: Vec<_> = ids.iter().map(|id| TestKey::generate(id, Algorithm::Es256)).collect();
+    TestKey::jwks(&keys)
+}
+
+fn pending(keys: &RemoteKeySet, id: &str) -> PendingKey {
+    match keys.resolve(&KeyRequest::new(Some(id), Algorithm::Es256)) {
+        Resolution::Pending(key) => key,
+        Resolution::Ready(answer) => panic!("{answer:?}"),
+    }
+}
+
+fn poll_once(key: &mut PendingKey) {
+    assert!(key.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+}
+
+/// Lets everything run that can.
+async fn settle() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn runtime(paused: bool) -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(paused).build().unwrap()
+}
+
+#[tokio::test]
+async fn requests_that_were_decided_before_a_fetch_do_not_repeat_it() {
+    // As behind a buffer, where what was called is polled later and one after another.
+    let world = World::publishing(&["a"]);
+    let waiting: Vec<_> = (0..10).map(|_| pending(&world.keys, "a")).collect();
+    for key in waiting {
+        key.await.unwrap();
+    }
+    assert_eq!(world.fetches(), 1);
+    let waiting: Vec<_> =
+        (0..10).map(|number| pending(&world.keys, &format!("junk{number}"))).collect();
+    for key in waiting {
+        key.await.unwrap_err();
+    }
+    assert_eq!(world.fetches(), 2, "one fetch within one cool-down");
+    world.fetch.set(JWKS, Answer::Fails);
+    world.advance(300);
+    let waiting: Vec<_> = (0..10).map(|_| pending(&world.keys, "a")).collect();
+    for key in waiting {
+        key.await.unwrap();
+    }
+    assert_eq!(world.fetches(), 3, "failures back off");
+}
+
+#[tokio::test]
+async fn an_older_fetch_never_replaces_a_newer_set() {
+    let (keys, gates, clock) = gated();
+    let (old, new) = (gates.then(jwks(&["withdrawn"])), gates.then(jwks(&["current"])));
+    let mut first = pending(&keys, "withdrawn");
+    poll_once(&mut first);
+    settle().await;
+    // The process stood still: the first flight counts as dead, and a second one starts.
+    clock.advance(Duration::from_secs(60));
+    let mut second = pending(&keys, "current");
+    poll_once(&mut second);
+    new.send(()).unwrap();
+    second.await.unwrap();
+    old.send(()).unwrap();
+    let _ = first.await;
+    settle().await;
+    let resolve = |id| keys.resolve(&KeyRequest::new(Some(id), Algorithm::Es256));
+    assert!(matches!(resolve("current"), Resolution::Ready(Ok(_))));
+    assert!(!matches!(resolve("withdrawn"), Resolution::Ready(Ok(_))));
+}
+
+#[tokio::test]
+async fn a_dead_flight_that_ends_does_not_forget_the_live_one() {
+    let (keys, gates, clock) = gated();
+    let (old, _new, _more) =
+        (gates.then("no key set"), gates.then(jwks(&["a"])), gates.then(jwks(&["a"])));
+    let mut first = pending(&keys, "a");
+    poll_once(&mut first);
+    settle().await;
+    clock.advance(Duration::from_secs(60));
+    poll_once(&mut pending(&keys, "a"));
+    settle().await;
+    assert_eq!(gates.left(), 1);
+    old.send(()).unwrap();
+    let _ = first.await;
+    clock.advance(Duration::from_secs(2));
+    poll_once(&mut pending(&keys, "a"));
+    settle().await;
+    assert_eq!(gates.left(), 1, "a second flight beside the one under way");
+    // Its failure is not the live one's.
+    let status = keys.0.status();
+    assert!(matches!(status.last_error, Some(FetchError::Abandoned)), "{status:?}");
+    assert_eq!(status.next_attempt, None);
+}
+
+#[tokio::test]
+async fn a_waiter_that_wakes_late_is_bound_by_max_stale_too() {
+    let world = World::publishing(&["a"]);
+    let mut key = pending(&world.keys, "a");
+    poll_once(&mut key);
+    settle().await;
+    world.advance(86_400);
+    world.fetch.set(JWKS, Answer::Fails);
+    assert!(key.await.is_err(), "a key of a set that is a day old");
+}
+
+#[tokio::test]
+async fn a_sets_age_counts_from_the_begin_of_its_fetch() {
+    let (keys, gates, clock) = gated();
+    let open = gates.then(jwks(&["a"]));
+    let mut key = pending(&keys, "a");
+    poll_once(&mut key);
+    settle().await;
+    clock.advance(Duration::from_secs(4));
+    open.send(()).unwrap();
+    key.await.unwrap();
+    assert_eq!(keys.0.status().age, Some(Duration::from_secs(4)));
+}
+
+#[tokio::test]
+async fn only_a_later_fetch_confirms_absence() {
+    let (keys, gates, clock) = gated();
+    let (old, new) = (gates.then(jwks(&["a"])), gates.then(jwks(&["a", "new"])));
+    let mut first = pending(&keys, "a");
+    poll_once(&mut first);
+    clock.advance(Duration::from_secs(1));
+    let mut second = pending(&keys, "new");
+    poll_once(&mut second);
+    old.send(()).unwrap();
+    new.send(()).unwrap();
+    assert!(second.await.is_ok());
+    assert!(first.await.is_ok());
+}
+
+#[tokio::test]
+async fn tokens_under_a_new_key_all_wait_for_the_one_fetch() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    world.publish(&["a", "b"]);
+    let waiting: Vec<_> = (0..100).map(|_| tokio::spawn(pending(&world.keys, "b"))).collect();
+    for key in waiting {
+        assert!(key.await.unwrap().is_ok());
+    }
+    assert_eq!(world.fetches(), 2);
+}
+
+#[test]
+fn a_fetch_that_died_with_its_runtime_is_begun_anew() {
+    let world = World::publishing(&["a"]);
+    let first = runtime(false);
+    let mut key = pending(&world.keys, "a");
+    first.block_on(async { poll_once(&mut key) });
+    drop(first);
+    assert_eq!(runtime(true).block_on(world.ask("a")), "key");
+}
+
+#[test]
+fn a_fetch_on_a_runtime_that_stands_still_is_given_up() {
+    let world = World::publishing(&["a"]);
+    let idle = runtime(false);
+    let mut key = pending(&world.keys, "a");
+    idle.block_on(async { poll_once(&mut key) });
+    // Nobody waits longer for it than one deadline …
+    runtime(true).block_on(async {
+        let begun = tokio::time::Instant::now();
+        assert!(world.ask("a").await.starts_with("503"));
+        assert!(begun.elapsed() <= Duration::from_millis(5300), "{:?}", begun.elapsed());
+    });
+    // … and after that another one is made.
+    world.advance(6);
+    assert_eq!(runtime(true).block_on(world.ask("a")), "key");
+}
+
+#[test]
+fn outside_a_runtime_the_answer_is_503_and_no_panic() {
+    let world = World::publishing(&["a"]);
+    let mut key = pending(&world.keys, "a");
+    match key.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        std::task::Poll::Ready(Err(ResolveError::Unavailable { source, .. })) => {
+            assert!(matches!(source, Some(FetchError::NoRuntime)));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Panics(Arc<AtomicUsize>);
+
+impl Fetch for Panics {
+    fn get(&self, _: FetchRequest) -> Fetching<'_> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        panic!("a bug in the client")
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_panics_backs_off_like_any_failure() {
+    let fetch = Panics::default();
+    let clock = ManualClock::at(1_800_000_000);
+    let keys = RemoteKeySet::new(config(LIMITS, fetch.clone(), clock));
+    for _ in 0..5 {
+        let answer = match keys.resolve(&KeyRequest::new(Some("a"), Algorithm::Es256)) {
+            Resolution::Ready(answer) => answer,
+            Resolution::Pending(answer) => answer.await,
+        };
+        assert!(matches!(answer, Err(ResolveError::Unavailable { .. })), "{answer:?}");
+    }
+    assert_eq!(fetch.0.load(Ordering::SeqCst), 1);
+}

@@ -1,0 +1,84 @@
+//! Which URLs keys may come from.
+
+use url::{Host, Url};
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct UrlPolicy {
+    /// The one host that may be asked over plain http.
+    pub(crate) http_host: Option<String>,
+}
+
+impl UrlPolicy {
+    /// Whether what comes from `url` can be trusted to come from its host: https, or plain http
+    /// that never leaves this machine or goes to the host that is allowed by name.
+    ///
+    /// A name or password in it would end up in logs and error messages.
+    pub(crate) fn allows(&self, url: &Url) -> bool {
+        if !url.username().is_empty() || url.password().is_some() {
+            return false;
+        }
+        match url.scheme() {
+            "https" => url.host().is_some(),
+            "http" => is_loopback(url) || self.allows_http_host(url),
+            _ => false,
+        }
+    }
+
+    fn allows_http_host(&self, url: &Url) -> bool {
+        let allowed = self.http_host.as_deref();
+        allowed.is_some()
+            && url.host_str().map(str::to_ascii_lowercase) == allowed.map(str::to_ascii_lowercase)
+    }
+}
+
+/// Whether `url` names this machine: `localhost`, 127.0.0.0/8 or `[::1]`.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_anywhere_and_http_on_this_machine() {
+        for (url, secure) in [
+            ("https://issuer.example/keys", true),
+            ("http://localhost:8080/keys", true),
+            ("http://127.8.9.10/", true),
+            ("http://[::1]:1/", true),
+            ("http://issuer.example/keys", false),
+            ("http://localhost.example/", false),
+            ("http://127.0.0.1.example/", false),
+            ("http://0.0.0.0/", false),
+            ("http://10.0.0.1/", false),
+            ("https://user@issuer.example/", false),
+            ("https://:password@issuer.example/", false),
+            ("file:///etc/keys", false),
+            ("ftp://localhost/", false),
+            ("data:application/json,{}", false),
+        ] {
+            let policy = UrlPolicy::default();
+            assert_eq!(policy.allows(&Url::parse(url).unwrap()), secure, "{url}");
+        }
+    }
+
+    #[test]
+    fn one_host_can_be_allowed_plain_http_by_name() {
+        let policy = UrlPolicy { http_host: Some("Keycloak.internal".to_owned()) };
+        for (url, allowed) in [
+            ("http://keycloak.internal:8080/keys", true),
+            ("http://keycloak.internal.evil.example/", false),
+            ("http://other.internal/", false),
+            ("http://user@keycloak.internal/", false),
+            ("ftp://keycloak.internal/", false),
+        ] {
+            assert_eq!(policy.allows(&Url::parse(url).unwrap()), allowed, "{url}");
+        }
+    }
+}

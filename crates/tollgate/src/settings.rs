@@ -1,0 +1,97 @@
+//! The one table of settings: how each is called in code and in the environment.
+//!
+//! An error, a log line and the README all take a setting's names from here, so that none of
+//! them can tell of a setting that is not there.
+
+use std::fmt;
+
+/// A setting of an [`Authenticator`](crate::Authenticator).
+///
+/// Displayed as `jwks_ttl (TOLLGATE_JWKS_TTL_SECS)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Setting {
+    /// The method of [`AuthenticatorBuilder`](crate::AuthenticatorBuilder) that sets it.
+    pub method: &'static str,
+    /// The environment variable that [`Authenticator::from_env`](crate::Authenticator::from_env)
+    /// reads it from.
+    pub variable: &'static str,
+    /// What applies when it is not set, in words.
+    pub default: &'static str,
+    /// What it decides.
+    pub meaning: &'static str,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.method, self.variable)
+    }
+}
+
+macro_rules! settings {
+    ($($constant:ident: $method:literal, $variable:literal, $default:literal, $meaning:literal;)*) => {
+        $(pub(crate) const $constant: &Setting = &Setting {
+            method: $method, variable: $variable, default: $default, meaning: $meaning,
+        };)*
+
+        impl Setting {
+            /// Every setting, in the order of the documentation.
+            pub const ALL: &'static [&'static Self] = &[$($constant),*];
+        }
+    };
+}
+
+settings! {
+    ISSUER: "issuer", "TOLLGATE_ISSUER", "none: must be set",
+        "what `iss` must say, byte for byte; keys are discovered below it";
+    AUDIENCE: "audience", "TOLLGATE_AUDIENCE", "none: must be set",
+        "this API's name; `aud` must hold it (several: separated by commas)";
+    JWKS_URL: "jwks_url", "TOLLGATE_JWKS_URL", "discovered",
+        "where the keys are, when they should not be discovered";
+    DISCOVERY_URL: "discovery_url", "TOLLGATE_DISCOVERY_URL", "below the issuer",
+        "where the issuer's metadata is, when it is not below the issuer's own URL";
+    JWKS_FILE: "jwks_file", "TOLLGATE_JWKS_FILE", "none",
+        "a file with the keys, read again when it changes";
+    ALLOW_HTTP_HOST: "allow_http_host", "TOLLGATE_ALLOW_HTTP_HOST", "none",
+        "one host that keys may be fetched from over plain http, by name";
+    CA_FILE: "ca_file", "TOLLGATE_CA_FILE", "what the system trusts",
+        "certificates in PEM that are trusted as well for fetching, read again at each fetch";
+    FETCH_TOKEN_FILE: "fetch_token_file", "TOLLGATE_FETCH_TOKEN_FILE", "none",
+        "a bearer token for fetching, read again at each fetch, sent to the configured origin only";
+    JWKS_TTL: "jwks_ttl", "TOLLGATE_JWKS_TTL_SECS", "300",
+        "how long a fetched key set is used before it is fetched again";
+    MIN_TTL: "min_ttl", "TOLLGATE_JWKS_MIN_TTL_SECS", "10",
+        "the least that the server's caching headers may shorten the TTL to";
+    REFRESH_AHEAD: "refresh_ahead", "TOLLGATE_JWKS_REFRESH_AHEAD_SECS", "a tenth of the TTL",
+        "how long before its TTL a key set is renewed in the background";
+    BACKGROUND_REFRESH: "background_refresh", "TOLLGATE_JWKS_BACKGROUND_REFRESH", "true",
+        "renew keys ahead of time; off, the first request past the TTL waits for the fetch";
+    MAX_STALE: "max_stale", "TOLLGATE_JWKS_MAX_STALE_SECS", "3600",
+        "how long beyond its TTL a key set is used while the issuer can not be reached";
+    IGNORE_MUST_REVALIDATE: "ignore_must_revalidate", "TOLLGATE_JWKS_IGNORE_MUST_REVALIDATE",
+        "false", "use stale keys in an outage even though the server's headers forbid it";
+    COOLDOWN: "cooldown", "TOLLGATE_JWKS_COOLDOWN_SECS", "30",
+        "the least time between two fetches that unknown `kid`s cause";
+    FETCH_TIMEOUT: "fetch_timeout", "TOLLGATE_FETCH_TIMEOUT_SECS", "5",
+        "the deadline of one whole fetch, discovery included";
+    MAX_BODY: "max_body", "TOLLGATE_JWKS_MAX_BODY_BYTES", "524288",
+        "the longest key set or metadata that is read, in bytes";
+    MAX_KEYS: "max_keys", "TOLLGATE_JWKS_MAX_KEYS", "200",
+        "the most keys that a set may hold";
+    LEEWAY: "leeway", "TOLLGATE_LEEWAY_SECS", "10",
+        "the clock skew that `exp`, `nbf` and `iat` tolerate; adds to every revocation lag";
+    MAX_TOKEN_LIFETIME: "max_token_lifetime", "TOLLGATE_MAX_TOKEN_LIFETIME_SECS", "no limit",
+        "tokens issued for longer than this are refused, which bounds the revocation lag";
+    ALGORITHMS: "algorithms", "TOLLGATE_ALGORITHMS", "all asymmetric ones",
+        "the signature algorithms that are accepted (separated by commas)";
+    PROFILE: "profile", "TOLLGATE_PROFILE", "jwt",
+        "the kind of token: `rfc9068` for strict access tokens, or the issuer's habits";
+    REALM: "realm", "TOLLGATE_REALM", "api",
+        "the `realm` of the challenge that a refused client gets";
+    COOKIE: "cookie", "TOLLGATE_COOKIE", "none: no cookie is read",
+        "the cookie that may hold the token when there is no Authorization header";
+    TRUSTED_ORIGINS: "trusted_origin", "TOLLGATE_TRUSTED_ORIGINS", "this host only",
+        "the origins whose pages may send that cookie with unsafe requests";
+    START_WITHOUT_KEYS: "start_without_keys", "TOLLGATE_START_WITHOUT_KEYS", "false",
+        "start, and answer 503, even though the keys can not be fetched yet";
+}

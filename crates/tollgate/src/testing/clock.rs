@@ -1,0 +1,62 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use crate::clock::Clock;
+
+/// A clock that stands still until it is told to move. Clones share the same time.
+#[derive(Debug, Clone)]
+pub struct ManualClock {
+    start: SystemTime,
+    elapsed_nanos: Arc<AtomicU64>,
+}
+
+impl ManualClock {
+    /// A clock that shows `secs` seconds after 1970 until it is advanced.
+    #[must_use]
+    pub fn at(secs: u64) -> Self {
+        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
+        Self { start, elapsed_nanos: Arc::default() }
+    }
+
+    /// Moves both readings forward.
+    pub fn advance(&self, by: Duration) {
+        self.elapsed_nanos.fetch_add(u64::try_from(by.as_nanos()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> SystemTime {
+        self.start + self.monotonic()
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_nanos(self.elapsed_nanos.load(Ordering::SeqCst))
+    }
+}
+
+/// A clock that follows tokio's, which a test can pause: sleeping then costs no time.
+#[derive(Debug, Clone)]
+pub struct TokioClock {
+    start: SystemTime,
+    origin: tokio::time::Instant,
+}
+
+impl TokioClock {
+    /// A clock that shows `secs` seconds after 1970 now.
+    #[must_use]
+    pub fn at(secs: u64) -> Self {
+        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
+        Self { start, origin: tokio::time::Instant::now() }
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> SystemTime {
+        self.start + self.monotonic()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.origin.elapsed()
+    }
+}

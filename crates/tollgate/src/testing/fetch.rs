@@ -1,0 +1,80 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response};
+
+use crate::remote::fetch::{Fetch, FetchRequest, Fetching};
+
+/// What a [`ScriptedFetch`] answers at some URL.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// A response with this status, these headers and this body.
+    Response(u16, HeaderMap, Bytes),
+    /// No connection.
+    Fails,
+    /// A connection, and then nothing for ever.
+    Hangs,
+}
+
+impl Answer {
+    /// 200 with `body`.
+    pub fn ok(body: impl ToString) -> Self {
+        Self::status(200, body)
+    }
+
+    /// This status with `body`.
+    pub fn status(status: u16, body: impl ToString) -> Self {
+        Self::Response(status, HeaderMap::new(), Bytes::from(body.to_string()))
+    }
+
+    /// The same with a header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        if let Self::Response(_, headers, _) = &mut self {
+            headers.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        self
+    }
+}
+
+/// An HTTP client that answers from a script, and remembers what it was asked. A URL that the
+/// script does not name is answered with 404. Clones share the script.
+#[derive(Debug, Clone, Default)]
+pub struct ScriptedFetch {
+    answers: Arc<Mutex<HashMap<String, Answer>>>,
+    requests: Arc<Mutex<Vec<FetchRequest>>>,
+}
+
+impl ScriptedFetch {
+    /// From now on `url` is answered with `answer`.
+    pub fn set(&self, url: &str, answer: Answer) {
+        self.answers.lock().unwrap().insert(url.to_owned(), answer);
+    }
+
+    /// What was asked for, in order.
+    #[must_use]
+    pub fn requests(&self) -> Vec<FetchRequest> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+impl Fetch for ScriptedFetch {
+    fn get(&self, request: FetchRequest) -> Fetching<'_> {
+        let answer = self.answers.lock().unwrap().get(&request.url).cloned();
+        self.requests.lock().unwrap().push(request);
+        Box::pin(async move {
+            // As a real one, it is never done at once.
+            tokio::task::yield_now().await;
+            match answer.unwrap_or_else(|| Answer::status(404, "")) {
+                Answer::Response(status, headers, body) => {
+                    let mut response = Response::builder().status(status).body(body)?;
+                    *response.headers_mut() = headers;
+                    Ok(response)
+                }
+                Answer::Fails => Err("connection refused".into()),
+                Answer::Hangs => std::future::pending().await,
+            }
+        })
+    }
+}

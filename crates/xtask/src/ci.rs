@@ -1,0 +1,127 @@
+//! Everything that a change must pass.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::run::{Failure, cargo, program, run};
+use crate::{boundary, install, stands_on, test};
+
+/// `cargo xtask ci`. Goes on after a failure, so that one run shows them all.
+pub(crate) fn ci() -> Result<(), Failure> {
+    let mut report = Report::default();
+    report.step("format", || run(&mut cargo(&["fmt", "--all", "--check"])));
+    report.step("clippy", clippy);
+    report.step("rustdoc", rustdoc);
+    report.step("boundaries", boundary::check);
+    report.step("stands on", stands_on::check);
+    report.step("dependencies", dependencies);
+    if let Some(installed) = report.step("install", install::for_tests) {
+        report.step("tests", || test::run_tests(&installed));
+    }
+    report.step("doc tests", test::run_doc_tests);
+    report.step("features", test::run_with_features);
+    report.step("quickstart", quickstart);
+    report.finish()
+}
+
+fn clippy() -> Result<(), Failure> {
+    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    // What the workspace's other members switch on or off is no excuse.
+    for features in ["--no-default-features", "--all-features"] {
+        run(&mut cargo(&["clippy", "--package", "tollgate", features, "--", "-D", "warnings"]))?;
+    }
+    Ok(())
+}
+
+fn rustdoc() -> Result<(), Failure> {
+    run(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn dependencies() -> Result<(), Failure> {
+    let cargo_deny = install::cargo_deny()?;
+    run(program(cargo_deny).args([
+        "--workspace",
+        "--all-features",
+        "check",
+        "--hide-inclusion-graph",
+        "licenses",
+        "bans",
+        "sources",
+    ]))
+}
+
+/// The README's first command.
+fn quickstart() -> Result<(), Failure> {
+    run(&mut cargo(&["run", "--release", "--package", "quickstart", "--", "--once"]))
+}
+
+/// What each step came to and how long it took.
+#[derive(Debug, Default)]
+struct Report {
+    steps: Vec<(&'static str, Duration, Option<Failure>)>,
+}
+
+impl Report {
+    fn step<T>(
+        &mut self,
+        name: &'static str,
+        action: impl FnOnce() -> Result<T, Failure>,
+    ) -> Option<T> {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let (value, failure) = match action() {
+            Ok(value) => (Some(value), None),
+            Err(failure) => (None, Some(failure)),
+        };
+        if let Some(failure) = &failure {
+            println!("{failure}");
+        }
+        self.steps.push((name, start.elapsed(), failure));
+        value
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        println!("\n{self}");
+        let failed: Vec<&str> = self
+            .steps
+            .iter()
+            .filter(|(_, _, failure)| failure.is_some())
+            .map(|(name, _, _)| *name)
+            .collect();
+        if failed.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("failed: {}", failed.join(", "))))
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, duration, failure) in &self.steps {
+            let outcome = if failure.is_some() { "FAILED" } else { "ok" };
+            writeln!(f, "{name:<14}{outcome:<8}{:>6.1} s", duration.as_secs_f64())?;
+        }
+        let total: Duration = self.steps.iter().map(|(_, duration, _)| *duration).sum();
+        write!(f, "{:<22}{:>6.1} s", "total", total.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_step_is_named_and_the_rest_still_run() {
+        let mut report = Report::default();
+        assert_eq!(report.step("first", || Ok(1)), Some(1));
+        assert_eq!(report.step::<()>("second", || Err(Failure::new("no"))), None);
+        assert_eq!(report.step("third", || Ok(3)), Some(3));
+
+        let lines: Vec<String> = report.to_string().lines().map(str::to_owned).collect();
+        assert!(lines[0].starts_with("first") && lines[0].contains("ok"), "{lines:?}");
+        assert!(lines[1].starts_with("second") && lines[1].contains("FAILED"), "{lines:?}");
+        assert!(lines[3].starts_with("total"), "{lines:?}");
+        assert_eq!(report.finish().unwrap_err().to_string(), "failed: second");
+    }
+}

@@ -1,0 +1,183 @@
+//! What the tests against real components need on a bare Debian machine. Only apt-get, npm and
+//! cargo are used, what is already there is left alone, and every step says what it does and why.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+use crate::run::{Failure, cargo, output, program, root, run, tools_dir, version};
+
+/// The oldest Node that runs the third-party issuer.
+const OLDEST_NODE: u32 = 20;
+
+/// What is installed when there is none, or an older one.
+const NODE_PACKAGE: &str = "node@24";
+
+/// `deny.toml` is written for this version.
+const CARGO_DENY: &str = "cargo-deny@^0.20";
+
+/// The third-party issuer: a package of its own with a lock file.
+const ISSUER: &str = "tests/third_party/oidc-provider";
+
+/// What the tests have to be told about what was installed.
+#[derive(Debug)]
+pub(crate) struct Installed {
+    pub(crate) node: PathBuf,
+}
+
+/// Installs everything that `cargo xtask test` needs.
+pub(crate) fn for_tests() -> Result<Installed, Failure> {
+    c_compiler()?;
+    npm()?;
+    let node = node()?;
+    issuer_packages()?;
+    Ok(Installed { node })
+}
+
+/// cargo-deny, which checks the licences and the sources of the dependencies.
+pub(crate) fn cargo_deny() -> Result<PathBuf, Failure> {
+    let own = tools_dir().join("bin/cargo-deny");
+    for candidate in [own.clone(), PathBuf::from("cargo-deny")] {
+        if let Some(version) = version(&candidate) {
+            step("cargo-deny", &format!("{version} is here"));
+            return Ok(candidate);
+        }
+    }
+    step(
+        "cargo-deny",
+        "missing: building it into target/tools, to check licences and sources (about two minutes on two cores)",
+    );
+    // Without optimisation it builds in a fraction of the time, and still runs for a second only.
+    let tools = tools_dir();
+    let mut install = cargo(&["install", "--quiet", "--locked", "--debug", CARGO_DENY, "--root"]);
+    run(install.arg(tools))?;
+    Ok(own)
+}
+
+fn c_compiler() -> Result<(), Failure> {
+    let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
+    if let Some(version) = version(&compiler) {
+        step("C compiler", &format!("{version} is here"));
+        return Ok(());
+    }
+    step("C compiler", "missing: installing build-essential, to build aws-lc and SQLite");
+    apt_install("build-essential")
+}
+
+fn npm() -> Result<(), Failure> {
+    if let Some(version) = version("npm") {
+        step("npm", &format!("{version} is here"));
+        return Ok(());
+    }
+    step("npm", "missing: installing Debian's, to install the third-party issuer");
+    apt_install("npm")
+}
+
+fn node() -> Result<PathBuf, Failure> {
+    let own = tools_dir().join("node/node_modules/node/bin/node");
+    let named = env::var_os("TOLLGATE_NODE").map(PathBuf::from);
+    for candidate in named.into_iter().chain([PathBuf::from("node"), own.clone()]) {
+        if let Some(version) = version(&candidate).filter(|version| recent_enough(version)) {
+            step("node", &format!("{version} is here"));
+            return Ok(candidate);
+        }
+    }
+    step(
+        "node",
+        &format!(
+            "none of version {OLDEST_NODE} or newer: installing npm's package {NODE_PACKAGE} into target/tools, to run the third-party issuer"
+        ),
+    );
+    // A package.json keeps npm from looking for a project further up.
+    let directory = tools_dir().join("node");
+    write(&directory.join("package.json"), "{ \"private\": true }\n")?;
+    // The package fetches its binary in an install script, which a machine may have turned off.
+    run(program("npm").current_dir(&directory).args([
+        "install",
+        "--no-save",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts=false",
+        NODE_PACKAGE,
+    ]))?;
+    match version(&own) {
+        Some(version) if recent_enough(&version) => Ok(own),
+        found => Err(Failure::new(format!(
+            "{NODE_PACKAGE} was installed, but `{}` answers {found:?}: install Node {OLDEST_NODE} or newer and run this again",
+            own.display(),
+        ))),
+    }
+}
+
+fn issuer_packages() -> Result<(), Failure> {
+    let directory = root().join(ISSUER);
+    let stamp = directory.join("node_modules/.installed-from");
+    let lock = fs::read_to_string(directory.join("package-lock.json"))
+        .map_err(|error| Failure::new(format!("{ISSUER}/package-lock.json: {error}")))?;
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
+        step("third-party issuer", "its npm packages are here");
+        return Ok(());
+    }
+    step("third-party issuer", "installing its npm packages, as its lock file names them");
+    run(program("npm").current_dir(&directory).arg("ci"))?;
+    write(&stamp, &lock)
+}
+
+fn apt_install(package: &str) -> Result<(), Failure> {
+    if version("apt-get").is_none() {
+        return Err(Failure::new(format!(
+            "there is no apt-get here to install {package} with: install it your way and run this again"
+        )));
+    }
+    run(apt_get()?.arg("update"))?;
+    run(apt_get()?.args(["install", "--yes", "--no-install-recommends", package]))
+}
+
+fn apt_get() -> Result<Command, Failure> {
+    let mut command = if output(program("id").arg("-u"))?.trim() == "0" {
+        program("apt-get")
+    } else if version("sudo").is_some() {
+        let mut command = program("sudo");
+        // A person at a terminal may be asked for a password.
+        command.stdin(Stdio::inherit()).arg("apt-get");
+        command
+    } else {
+        return Err(Failure::new(
+            "apt-get needs root, and there is no sudo: run this as root, or install what is named above",
+        ));
+    };
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    Ok(command)
+}
+
+fn step(what: &str, state: &str) {
+    println!("{what}: {state}");
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent)
+        .and_then(|()| fs::write(path, text))
+        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+}
+
+/// Whether `node --version` (`v22.1.0`) names a version that runs the third-party issuer.
+fn recent_enough(version: &str) -> bool {
+    let major = version.trim_start_matches('v').split('.').next().unwrap_or_default();
+    major.parse::<u32>().is_ok_and(|major| major >= OLDEST_NODE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_is_recent_enough_from_version_20() {
+        for version in ["v20.0.0", "v20.20.2", "v24.1.0", "v100.0.0"] {
+            assert!(recent_enough(version), "{version}");
+        }
+        for version in ["v18.20.4", "v19.9.9", "v4.0.0", "", "v", "node"] {
+            assert!(!recent_enough(version), "{version}");
+        }
+    }
+}

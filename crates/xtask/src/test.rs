@@ -1,0 +1,38 @@
+//! Every test of the workspace, those that need real components included.
+
+use crate::install;
+use crate::run::{Failure, cargo, run};
+
+/// `cargo xtask test`.
+pub(crate) fn test() -> Result<(), Failure> {
+    let installed = install::for_tests()?;
+    let tests = run_tests(&installed);
+    tests.and(run_doc_tests()).and(run_with_features())
+}
+
+/// Unit and integration tests, the ignored ones too.
+pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
+    let mut tests =
+        cargo(&["test", "--workspace", "--tests", "--no-fail-fast", "--", "--include-ignored"]);
+    run(tests.env("TOLLGATE_NODE", &installed.node))
+}
+
+/// The core once more with its optional parts, and with a feature of serde_json's on that changes
+/// how numbers are read: any crate of a user's build may switch it on, and no verdict may depend
+/// on it.
+pub(crate) fn run_with_features() -> Result<(), Failure> {
+    run(&mut cargo(&[
+        "test",
+        "--package",
+        "tollgate",
+        "--lib",
+        "--features",
+        "jsonwebtoken,serde_json/arbitrary_precision",
+    ]))
+}
+
+/// The examples in the documentation. Apart, because `--include-ignored` would run those that are
+/// marked `ignore` as well, and such an example is one that can not be built.
+pub(crate) fn run_doc_tests() -> Result<(), Failure> {
+    run(&mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]))
+}

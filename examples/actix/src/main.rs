@@ -1,0 +1,70 @@
+//! An actix-web API whose tokens are validated locally.
+//!
+//! ```sh
+//! export TOLLGATE_ISSUER=https://auth.example TOLLGATE_AUDIENCE=https://api.example
+//! cargo run -p example-actix
+//! ```
+//!
+//! Every other `TOLLGATE_*` setting works as well; `LISTEN` says where to listen, and
+//! `RUST_LOG=tollgate=debug` why a token is refused.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use actix_web::web::{self, Json};
+use actix_web::{App, HttpServer};
+use serde::{Deserialize, Serialize};
+use tollgate_actix::tollgate::{Authenticator, Policy};
+use tollgate_actix::{Auth, Claims, Require};
+
+/// What this API wants to know of its callers: any claims, as a type of its own.
+#[derive(Deserialize)]
+struct User {
+    sub: String,
+}
+
+#[derive(Serialize)]
+struct Orders {
+    owner: String,
+    orders: Vec<u32>,
+}
+
+async fn list(Claims(user): Claims<User>) -> Json<Orders> {
+    Json(Orders { owner: user.sub, orders: vec![17, 4] })
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    // One for all workers: they share the keys.
+    let auth = Authenticator::from_env().await?;
+
+    let server = HttpServer::new(move || {
+        let read = Require::new(Policy::scopes(["orders:read"]));
+        let orders = web::resource("/orders").wrap(read).route(web::get().to(list));
+        let api = web::scope("").wrap(Auth::new(auth.clone())).service(orders);
+        // Before the protected scope, which has every path.
+        App::new().route("/health", web::get().to(async || "fine")).service(api)
+    });
+
+    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let server = server.bind(&listen).map_err(|error| format!("LISTEN is {listen:?}: {error}"))?;
+    for address in server.addrs() {
+        println!("listening on http://{address}");
+    }
+    server.run().await?;
+    Ok(())
+}
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let Err(error) = serve().await else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        eprintln!("  because: {error}");
+        cause = error.source();
+    }
+    ExitCode::FAILURE
+}

@@ -1,0 +1,100 @@
+//! An axum API whose tokens are validated locally.
+//!
+//! It needs an issuer, for example Tollgate's own, with a user who may read orders:
+//!
+//! ```sh
+//! export IDENTSPHERE_AUDIENCES=https://api.example
+//! echo 'correct horse' |
+//!   cargo run -p tollgate-issuer -- users add alice --scope orders:read --password-stdin
+//! cargo run -p tollgate-issuer
+//! ```
+//!
+//! In a second terminal, this API, which listens on `127.0.0.1:3000`:
+//!
+//! ```sh
+//! export TOLLGATE_ISSUER=http://127.0.0.1:8080 TOLLGATE_AUDIENCE=https://api.example
+//! cargo run -p example-axum
+//! ```
+//!
+//! And in a third, a call with a token (200) and one without (401):
+//!
+//! ```sh
+//! TOKEN=$(curl -s http://127.0.0.1:8080/v1/auth/login -H 'Content-Type: application/json' \
+//!   -d '{"username":"alice","password":"correct horse"}' |
+//!   sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+//! curl -i http://127.0.0.1:3000/orders -H "Authorization: Bearer $TOKEN"
+//! curl -i http://127.0.0.1:3000/orders
+//! ```
+//!
+//! Every other `TOLLGATE_*` setting works as well; `LISTEN` says where to listen, and
+//! `RUST_LOG=tollgate=debug` why a token is refused.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+
+use std::error::Error;
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tollgate_axum::tollgate::{Authenticator, Policy};
+use tollgate_axum::{Claims, RequireLayer, protect};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// What this API wants to know of its callers: any claims, as a type of its own.
+#[derive(Deserialize)]
+struct User {
+    sub: String,
+}
+
+#[derive(Serialize)]
+struct Orders {
+    owner: String,
+    orders: Vec<u32>,
+}
+
+async fn list(Claims(user): Claims<User>) -> Json<Orders> {
+    Json(Orders { owner: user.sub, orders: vec![17, 4] })
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let auth = Authenticator::from_env().await?;
+
+    let read = RequireLayer::new(Policy::scopes(["orders:read"]));
+    let api = Router::new().route("/orders", get(list).route_layer(read));
+    let app = Router::new().route("/health", get(async || "fine")).merge(protect(auth, api));
+
+    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&listen).await.map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => {
+            format!("LISTEN is {listen:?}: it must be host:port, for example 127.0.0.1:3000")
+        }
+        _ => format!("LISTEN is {listen:?}: {error}"),
+    })?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter =
+        EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let Err(error) = serve().await else { return ExitCode::SUCCESS };
+    let mut told = error.to_string();
+    eprintln!("error: {told}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let why = error.to_string();
+        // Some errors tell their cause themselves.
+        if !told.contains(&why) {
+            eprintln!("  because: {why}");
+            told = why;
+        }
+        cause = error.source();
+    }
+    ExitCode::FAILURE
+}

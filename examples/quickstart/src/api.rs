@@ -1,0 +1,35 @@
+//! The protected API: what an application writes.
+
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tollgate_axum::tollgate::{Authenticator, Policy};
+use tollgate_axum::{Claims, RequireLayer, protect};
+
+#[derive(Deserialize)]
+struct User {
+    sub: String,
+}
+
+#[derive(Serialize)]
+struct Orders {
+    owner: String,
+    orders: Vec<u32>,
+}
+
+async fn list(Claims(user): Claims<User>) -> Json<Orders> {
+    Json(Orders { owner: user.sub, orders: vec![17, 4] })
+}
+
+/// `/orders` is one API; `/billing`, under a name of its own, is another.
+pub(crate) fn router(orders: Authenticator, billing: Authenticator) -> Router {
+    let scope = |scope| RequireLayer::new(Policy::scopes([scope]));
+    let orders_api = Router::new()
+        .route("/orders", get(list).route_layer(scope("orders:read")))
+        .route("/orders/export", get(list).route_layer(scope("orders:export")));
+    let billing_api = Router::new().route("/billing", get(list));
+    Router::new()
+        .route("/health", get(async || "fine"))
+        .merge(protect(orders, orders_api))
+        .merge(protect(billing, billing_api))
+}

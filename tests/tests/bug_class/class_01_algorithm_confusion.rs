@@ -1,0 +1,147 @@
+//! A public key taken for an HMAC secret, or a key used with another algorithm than its own.
+//!
+//! There is no symmetric algorithm to choose, and every key is pinned to one algorithm when it is
+//! read: nobody asks the token how its key is to be used.
+
+use aws_lc_rs::hmac;
+use serde_json::{Value, json};
+use tollgate::testing::TestKey;
+use tollgate::{Algorithm, KeySet, signature};
+
+use super::support::{auth, builder, claims, decode, encode, rule};
+
+/// The modulus as PKCS #1 (`RSAPublicKey`) and as X.509 (`SubjectPublicKeyInfo`) in DER.
+fn der(jwk: &Value) -> (Vec<u8>, Vec<u8>) {
+    let n = decode(jwk["n"].as_str().unwrap());
+    assert_eq!((n.len(), jwk["e"].as_str()), (256, Some("AQAB")));
+    let pkcs1 = [b"\x30\x82\x01\x0a\x02\x82\x01\x01\x00", &n[..], b"\x02\x03\x01\x00\x01"].concat();
+    let spki = [
+        b"\x30\x82\x01\x22\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x03\x82\x01\x0f\x00",
+        &pkcs1[..],
+    ]
+    .concat();
+    (pkcs1, spki)
+}
+
+fn pem(label: &str, der: &[u8], line_end: &str) -> String {
+    use base64::Engine as _;
+    let body = base64::engine::general_purpose::STANDARD.encode(der);
+    let lines: Vec<_> =
+        body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!(
+        "-----BEGIN {label}-----{line_end}{}{line_end}-----END {label}-----{line_end}",
+        lines.join(line_end)
+    )
+}
+
+fn hmac_token(alg: &str, secret: &[u8]) -> String {
+    let algorithm = match alg {
+        "HS384" => hmac::HMAC_SHA384,
+        "HS512" => hmac::HMAC_SHA512,
+        _ => hmac::HMAC_SHA256,
+    };
+    let header = json!({"alg": alg, "kid": "k", "typ": "JWT"}).to_string();
+    let input = format!("{}.{}", encode(header), encode(claims().to_string()));
+    let tag = hmac::sign(&hmac::Key::new(algorithm, secret), input.as_bytes());
+    format!("{input}.{}", encode(tag.as_ref()))
+}
+
+/// CVE-2015-9235, CVE-2016-5431, CVE-2016-10555, CVE-2017-11424, CVE-2022-29217, CVE-2023-48223,
+/// CVE-2024-33663, CVE-2024-37568, CVE-2024-54150, CVE-2026-22817, CVE-2026-23993,
+/// CVE-2026-34950 (leading white space), CVE-2026-48526 (JWK text), CVE-2026-102268 and
+/// CVE-2026-102273 (mutated PEM, further shapes).
+#[tokio::test]
+async fn a_public_key_in_whatever_form_is_no_hmac_secret() {
+    let key = TestKey::generate("k", Algorithm::Rs256);
+    let jwk = key.jwk();
+    let (pkcs1, spki) = der(&jwk);
+    let public = pem("PUBLIC KEY", &spki, "\n");
+    let secrets: Vec<(&str, Vec<u8>)> = vec![
+        ("PEM", public.clone().into()),
+        ("PEM without its last line end", public.trim_end().into()),
+        ("PEM with CRLF", pem("PUBLIC KEY", &spki, "\r\n").into()),
+        ("PEM on one line", public.replace('\n', "").into()),
+        ("PEM after a space", format!(" {public}").into()),
+        ("PEM after a line end", format!("\n{public}").into()),
+        ("PEM after a byte order mark", format!("\u{feff}{public}").into()),
+        ("PEM in lower case", public.to_lowercase().into()),
+        ("PEM of PKCS #1", pem("RSA PUBLIC KEY", &pkcs1, "\n").into()),
+        ("PEM with another label", pem("X509 KEY", &spki, "\n").into()),
+        ("DER", spki),
+        ("DER of PKCS #1", pkcs1),
+        ("JWK", jwk.to_string().into()),
+        ("JWK after a space", format!(" {jwk}").into()),
+        ("JWK in lines", serde_json::to_vec_pretty(&jwk).unwrap()),
+        ("JWK Set", TestKey::jwks([&key]).to_string().into()),
+        ("modulus", decode(jwk["n"].as_str().unwrap())),
+        ("modulus in base64url", jwk["n"].as_str().unwrap().into()),
+        ("nothing", Vec::new()),
+        ("kid", b"k".to_vec()),
+    ];
+    let auth = auth(&key).await;
+    for (form, secret) in secrets {
+        for alg in ["HS256", "HS384", "HS512"] {
+            let token = hmac_token(alg, &secret);
+            assert_eq!(rule(&auth, &token).await, "alg", "{alg} with the {form}");
+            // Nor under the name of an algorithm that is known: a tag is no signature.
+            let disguised = hmac_token("RS256", &secret);
+            assert_eq!(rule(&auth, &disguised).await, "signature", "RS256 with the {form}");
+        }
+    }
+}
+
+/// GHSA-jq35-7prp-9v3f (PyJWT): the list was compared with the header, and another algorithm
+/// used; CVE-2026-22818 (Hono): a key without `alg` did for any.
+#[tokio::test]
+async fn a_key_is_used_with_its_own_algorithm_only() {
+    let family = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+    let keys: Vec<_> =
+        family.iter().map(|alg| TestKey::generate("k", alg.parse().unwrap())).collect();
+    for (key, own) in keys.iter().zip(family) {
+        for alg in family.into_iter().chain(["ES256", "EdDSA", "Ed25519", "HS256"]) {
+            let token =
+                key.sign(&json!({"alg": alg, "kid": "k"}).to_string(), &claims().to_string());
+            let expected = match alg {
+                _ if alg == own => "accepted",
+                "HS256" => "alg",
+                _ => "alg_of_key",
+            };
+            assert_eq!(rule(&auth(key).await, &token).await, expected, "{alg} with {own}");
+        }
+    }
+}
+
+/// An RSA key without `alg` takes its algorithm from the configuration, not from the token.
+#[tokio::test]
+async fn a_key_that_names_no_algorithm_does_not_leave_it_to_the_token() {
+    let key = TestKey::generate("k", Algorithm::Ps256);
+    let mut jwk = key.jwk();
+    jwk.as_object_mut().unwrap().remove("alg");
+    let keys = KeySet::from_json(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap();
+    let token = key.token(&claims());
+    let error = signature::verify(&token, &keys, Algorithm::ALL).unwrap_err();
+    assert_eq!(error.rule(), "alg_of_key", "pinned to RS256, the first of the list");
+}
+
+/// CVE-2020-15084 (express-jwt): the list of algorithms was optional, and an absent one meant all.
+#[tokio::test]
+async fn what_the_configuration_does_not_allow_is_refused_with_a_good_key() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let strict = builder(&key).algorithms([Algorithm::Ed25519]).build().await.unwrap();
+    assert_eq!(rule(&strict, &key.token(&claims())).await, "alg");
+    assert!(builder(&key).algorithms([]).build().await.is_err(), "no algorithm is not all");
+}
+
+/// GHSA-jc38-x7x8-2xc8 (web-token): `alg` read from where no signature covers it.
+#[tokio::test]
+async fn names_of_algorithms_are_exact_and_signed() {
+    let key = TestKey::generate("k", Algorithm::Rs256);
+    let auth = auth(&key).await;
+    for alg in ["rs256", "Rs256", "RS256 ", " RS256", "RS256\u{0}", "RS-256", "RSA", "SHA256"] {
+        let header = json!({"alg": alg, "kid": "k"}).to_string();
+        assert_eq!(rule(&auth, &key.sign(&header, &claims().to_string())).await, "alg", "{alg:?}");
+    }
+    // An algorithm that stands only in an inner object, as an unprotected header would, is none.
+    let header = r#"{"kid":"k","header":{"alg":"RS256"},"unprotected":{"alg":"RS256"}}"#;
+    assert_eq!(rule(&auth, &key.sign(header, &claims().to_string())).await, "alg");
+}

@@ -1,0 +1,133 @@
+//! An empty, weak or unsuitable key taken for a good one.
+//!
+//! A `VerificationKey` is made from a public JWK only, and its making checks it.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tollgate::testing::{ManualClock, TestKey};
+use tollgate::{
+    Algorithm, Authenticator, KeyRequest, KeySet, KeySource, Resolution, SharedKeySet,
+    VerificationKey, signature,
+};
+
+use super::support::{AUDIENCE, ISSUER, NOW, claims, decode, encode, rule};
+
+fn set(jwk: &Value) -> KeySet {
+    KeySet::from_json(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap()
+}
+
+/// The reason why the key, `key`'s own with some members put in (or taken out: null), is not used.
+fn reason(key: &TestKey, changes: &Value) -> String {
+    let mut jwk = key.jwk();
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            jwk.as_object_mut().unwrap().remove(name);
+        } else {
+            jwk[name] = value.clone();
+        }
+    }
+    let set = set(&jwk);
+    assert!(set.is_empty(), "accepted: {jwk}");
+    let token = key.token(&claims());
+    let error = signature::verify(&token, &set, Algorithm::ALL).unwrap_err();
+    assert_eq!(error.rule(), "kid", "{jwk}");
+    set.skipped()[0].reason.to_string()
+}
+
+/// CVE-2026-44699 (LibJWT: an RSA key without `alg` became an empty HMAC secret), CVE-2026-44351
+/// (fast-jwt), CVE-2026-102266 (PyJWT), CVE-2026-114616 (Authlib).
+#[test]
+fn a_symmetric_key_is_no_key_empty_or_not() {
+    let key = TestKey::generate("k", Algorithm::Rs256);
+    for k in ["", "AA", "c2VjcmV0"] {
+        assert_eq!(reason(&key, &json!({"k": k})), "a symmetric key");
+        assert_eq!(reason(&key, &json!({"k": k, "alg": null})), "a symmetric key");
+        assert_eq!(reason(&key, &json!({"k": k, "alg": "HS256"})), "a symmetric key");
+        assert_eq!(reason(&key, &json!({"kty": "oct", "k": k})), "a symmetric key");
+    }
+    assert_eq!(reason(&key, &json!({"kty": "oct"})), "a symmetric key");
+}
+
+/// CVE-2022-23539 (jsonwebtoken: key types), and RFC 7518 §3.3.
+#[test]
+fn a_weak_rsa_key_is_not_used_however_it_is_dressed() {
+    let key = TestKey::generate("k", Algorithm::Rs256);
+    let n = decode(key.jwk()["n"].as_str().unwrap());
+    let short = &n[..128];
+    let bits = |n: &[u8]| reason(&key, &json!({"n": encode(n)}));
+    assert!(bits(short).contains("1024 bits"));
+    assert!(bits(&[&[0; 128], short].concat()).contains("1024 bits"), "zeros are no length");
+    assert!(bits(&n[..255]).contains("2040 bits"));
+    assert!(bits(&[]).contains("of 0 bits"));
+    assert!(bits(&[0; 256]).contains("of 0 bits"));
+    assert!(bits(&[1]).contains("of 1 bits"));
+    for e in ["", "AA", "AQ", "Ag", "AQAA"] {
+        assert_eq!(reason(&key, &json!({"e": e})), "a bad RSA exponent", "{e:?}");
+    }
+}
+
+/// CVE-2022-23541 (jsonwebtoken) and its like: a key of one type for the algorithm of another.
+#[test]
+fn a_key_for_something_else_is_not_used() {
+    let key = TestKey::generate("k", Algorithm::Rs256);
+    for (changes, expected) in [
+        (json!({"use": "enc"}), "not meant for verifying signatures"),
+        (json!({"key_ops": ["encrypt"]}), "not meant for verifying signatures"),
+        (json!({"key_ops": []}), "not meant for verifying signatures"),
+        (json!({"alg": "ES256"}), "`alg` does not fit the key"),
+        (json!({"alg": "HS256"}), "an unknown key type, curve or algorithm"),
+        (json!({"alg": "none"}), "an unknown key type, curve or algorithm"),
+        (json!({"alg": "RSA-OAEP"}), "an unknown key type, curve or algorithm"),
+        (json!({"kty": "rsa"}), "an unknown key type, curve or algorithm"),
+        (json!({"d": "AQAB"}), "a private key"),
+    ] {
+        assert_eq!(reason(&key, &changes), expected, "{changes}");
+    }
+}
+
+/// CVE-2026-44351 (fast-jwt): a resolver that had no key answered with the empty one, which did.
+#[tokio::test]
+async fn no_key_is_no_key() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    for jwks in [json!({"keys": []}), json!({"keys": [{}]}), json!({"keys": [null, "", 0]})] {
+        let keys = KeySet::from_json(jwks.to_string().as_bytes()).unwrap();
+        let auth = Authenticator::builder(ISSUER, AUDIENCE)
+            .key_source(SharedKeySet::new(keys))
+            .clock(ManualClock::at(NOW))
+            .build()
+            .await
+            .unwrap();
+        assert_eq!(rule(&auth, &key.token(&claims())).await, "kid", "{jwks}");
+        let unsigned = key.sign(r#"{"alg":"ES256"}"#, &claims().to_string());
+        assert_eq!(rule(&auth, &unsigned).await, "kid", "{jwks}");
+    }
+}
+
+/// A source of somebody's own that answers with whatever key it has.
+#[derive(Debug)]
+struct AnyKey(Arc<VerificationKey>);
+
+impl KeySource for AnyKey {
+    fn resolve(&self, _wanted: &KeyRequest<'_>) -> Resolution {
+        Resolution::Ready(Ok(self.0.clone()))
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_answers_with_another_key_lets_nobody_in() {
+    let (rsa, ec) =
+        (TestKey::generate("k", Algorithm::Rs256), TestKey::generate("k", Algorithm::Es256));
+    let jwk = rsa.jwk().to_string();
+    let answer = VerificationKey::from_jwk(jwk.as_bytes(), Algorithm::Rs256).unwrap();
+    let auth = Authenticator::builder(ISSUER, AUDIENCE)
+        .key_source(AnyKey(Arc::new(answer)))
+        .clock(ManualClock::at(NOW))
+        .build()
+        .await
+        .unwrap();
+    assert_eq!(rule(&auth, &rsa.token(&claims())).await, "accepted");
+    assert_eq!(rule(&auth, &ec.token(&claims())).await, "alg_of_key");
+    let other = TestKey::generate("k", Algorithm::Rs256);
+    assert_eq!(rule(&auth, &other.token(&claims())).await, "signature");
+}

@@ -1,0 +1,146 @@
+//! One text that two readers take for two tokens.
+//!
+//! Three parts of unpadded base64url, no other byte, each part read once: what is verified is what
+//! is used.
+
+use serde_json::json;
+use tollgate::testing::TestKey;
+use tollgate::{Algorithm, signature};
+
+use super::support::{auth, authorization, bearer, claims, encode, rule, rule_of, split};
+
+/// CVE-2022-39227 (python-jwt): read as JSON by the verifier, as compact by the reader.
+#[tokio::test]
+async fn a_polyglot_of_json_and_compact_is_refused() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let (auth, set) = (auth(&key).await, TestKey::key_set([&key]));
+    let token = key.token(&claims());
+    let (input, signature) = split(&token);
+    let (header, payload) = input.split_once('.').unwrap();
+    let mut root = claims();
+    root["sub"] = json!("root");
+    let forged = encode(root.to_string());
+    for text in [
+        format!(
+            r#"{{"  {header}.{forged}.":"","protected":"{header}","payload":"{payload}","signature":"{signature}"}}"#
+        ),
+        format!(
+            r#"{{"protected":"{header}","payload":"{payload}","signature":"{signature}","x":".{forged}."}}"#
+        ),
+        format!(r#"{header}.{forged}.{{"signature":"{signature}"}}"#),
+        format!("{header}.{forged}.{payload}.{signature}"),
+        format!("{header}.{payload}.{signature}.{forged}"),
+        format!("{header}.{forged}.{signature}"),
+        format!("{header}..{signature}"),
+        format!("{header}.{payload}{forged}.{signature}"),
+        format!("{header}.{forged}{payload}.{signature}"),
+        format!("{token},{token}"),
+        format!("{token};{token}"),
+        format!("{token}.{token}"),
+        format!("{token}\n{token}"),
+    ] {
+        assert!(signature::verify(&text, &set, Algorithm::ALL).is_err(), "{text}");
+        if let Ok(value) = http::HeaderValue::try_from(format!("Bearer {text}")) {
+            let headers = http::HeaderMap::from_iter([(http::header::AUTHORIZATION, value)]);
+            assert_ne!(rule_of(&auth, &headers).await, "accepted", "{text}");
+        }
+    }
+    assert_eq!(rule(&auth, &token).await, "accepted");
+}
+
+/// The BCP's rule: letters, digits, dash, underscore and period only. Every part that is written
+/// otherwise is refused, although it would decode to the same bytes somewhere.
+#[tokio::test]
+async fn there_is_one_way_to_write_a_token() {
+    let key = TestKey::generate("k", Algorithm::Rs256);
+    let set = TestKey::key_set([&key]);
+    // Of the lengths whose last character has bits to spare, or would be padded.
+    let header = r#"{"alg":"RS256","kid":"k" }"#;
+    let payload = format!("{} ", claims());
+    let token = key.sign(header, &payload);
+    assert!(signature::verify(&token, &set, Algorithm::ALL).is_ok());
+    let parts: Vec<_> = token.split('.').collect();
+    for at in 0..3 {
+        let spare = {
+            let mut part = parts[at].to_owned();
+            let last = part.pop().unwrap();
+            part.push(char::from(u8::try_from(last).unwrap() + 1));
+            part
+        };
+        let part = parts[at];
+        for other in [
+            format!("{part}="),
+            format!("{part}=="),
+            format!("{part} "),
+            format!(" {part}"),
+            format!("{part}\n"),
+            format!("{part}\r\n"),
+            format!("{part}\t"),
+            format!("{part}\u{0}"),
+            format!("\u{feff}{part}"),
+            format!("{part}%3D"),
+            format!("{part}A"),
+            part.replacen(|_| true, "+", 1),
+            part.replacen(|_| true, "/", 1),
+            part.replacen(|_| true, "\u{ff21}", 1),
+            spare,
+        ] {
+            let mut changed = parts.clone();
+            changed[at] = &other;
+            let changed = changed.join(".");
+            assert!(signature::verify(&changed, &set, Algorithm::ALL).is_err(), "{at} {other:?}");
+        }
+    }
+    // Escaped as in a URL, or in quotes.
+    for text in [token.replace('.', "%2E"), token.replace('.', "\u{3002}"), format!("\"{token}\"")]
+    {
+        assert!(signature::verify(&text, &set, Algorithm::ALL).is_err(), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn header_and_payload_are_one_json_object_each() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let good_header = r#"{"alg":"ES256","kid":"k"}"#;
+    let good_payload = claims().to_string();
+    for damage in [
+        |text: &str| format!("{text}{{}}"),
+        |text: &str| format!("{text},"),
+        |text: &str| format!("[{text}]"),
+        |text: &str| format!("\u{feff}{text}"),
+        |text: &str| format!("{text}\u{0}"),
+        |text: &str| format!("/**/{text}"),
+        |text: &str| text.replace('"', "'"),
+        |text: &str| text.replace('}', ",}"),
+        |text: &str| text.replace('}', ""),
+        |_: &str| "null".to_owned(),
+        |_: &str| "\"{}\"".to_owned(),
+        |_: &str| String::new(),
+    ] {
+        let header = damage(good_header);
+        assert_eq!(rule(&auth, &key.sign(&header, &good_payload)).await, "json", "{header}");
+        let payload = damage(&good_payload);
+        assert_eq!(rule(&auth, &key.sign(good_header, &payload)).await, "json", "{payload}");
+    }
+}
+
+/// One request, one token, in one place.
+#[tokio::test]
+async fn a_request_names_one_token() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let token = key.token(&claims());
+    for value in [
+        format!("Bearer {token} {token}"),
+        format!("Bearer {token}, Bearer {token}"),
+        format!("Bearer \"{token}\""),
+        format!("Bearer token={token}"),
+        "Bearer".to_owned(),
+    ] {
+        assert_eq!(rule_of(&auth, &authorization(&value)).await, "invalid_request", "{value}");
+    }
+    let mut twice = bearer(&token);
+    twice.append(http::header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+    assert_eq!(rule_of(&auth, &twice).await, "invalid_request");
+}

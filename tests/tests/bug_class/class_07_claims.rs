@@ -1,0 +1,248 @@
+//! Checks of claims that are skipped, or hold for the wrong value.
+//!
+//! A claim of another type is a failure and never absence; `iss`, `aud` and `exp` are compulsory
+//! and no setting turns them off.
+
+use serde_json::{Value, json};
+use tollgate::testing::TestKey;
+use tollgate::{Algorithm, Authenticator};
+
+use super::support::{AUDIENCE, ISSUER, NOW, auth, bearer, claims, rule};
+
+/// The verdict on a good token with one claim written so, or left out.
+async fn verdict(auth: &Authenticator, key: &TestKey, name: &str, value: Option<&str>) -> String {
+    let mut members = claims();
+    members.as_object_mut().unwrap().remove(name);
+    let mut members: Vec<_> = members
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| format!("\"{name}\":{value}"))
+        .collect();
+    // As text, so that also what no JSON library would write can be put in.
+    members.extend(value.map(|value| format!("\"{name}\":{value}")));
+    let payload = format!("{{{}}}", members.join(","));
+    let token = key.sign(r#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#, &payload);
+    rule(auth, &token).await.to_owned()
+}
+
+/// CVE-2026-25537 (jsonwebtoken in Rust: another type was absence), CVE-2024-53861 (PyJWT: `iss`
+/// as a substring), CVE-2025-30144 (fast-jwt: `iss` as an array), CVE-2026-107275 (fastify-jwt: an
+/// expiry that was not understood was none), the Spring issuer bypass of 2018.
+#[tokio::test]
+async fn claims_of_every_wrong_shape_are_refused() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let ours = json!(AUDIENCE).to_string();
+    let array = |inner: &str| format!("[{inner}]");
+    let exp = NOW + 900;
+    for (name, values, expected) in [
+        (
+            "iss",
+            vec!["\"\"", "\"issuer\"", "\"https://issuer.exampl\"", "\"https://issuer\""],
+            "iss",
+        ),
+        (
+            "iss",
+            vec![
+                "\"https://issuer.example/\"",
+                "\"https://issuer.example.evil.example\"",
+                "\"https://issuer.example \"",
+                "\" https://issuer.example\"",
+                "\"https://issuer.example\\u0000\"",
+                "\"HTTPS://issuer.example\"",
+                "\"https://issuer.example:443\"",
+                "\"https://user@issuer.example\"",
+                "\"https://issuer.example,https://evil.example\"",
+            ],
+            "iss",
+        ),
+        (
+            "iss",
+            vec![
+                "null",
+                "0",
+                "true",
+                "{}",
+                "[]",
+                "[\"https://issuer.example\"]",
+                "[\"https://evil.example\",\"https://issuer.example\"]",
+                "{\"iss\":\"https://issuer.example\"}",
+            ],
+            "wrong_type",
+        ),
+        (
+            "aud",
+            vec![
+                "\"\"",
+                "[]",
+                "\"https://api.exampl\"",
+                "\"https://api.example/\"",
+                "\"api\"",
+                "[\"https://api.example/\",\"x\"]",
+                "\"https://api.example https://x.example\"",
+                "\"*\"",
+                "[\"\"]",
+            ],
+            "aud",
+        ),
+        (
+            "aud",
+            vec![
+                "null",
+                "0",
+                "false",
+                "{}",
+                "{\"https://api.example\":true}",
+                "{\"0\":\"https://api.example\",\"length\":1}",
+                "[[\"https://api.example\"]]",
+                "[\"https://api.example\",0]",
+                "[\"https://api.example\",null]",
+            ],
+            "wrong_type",
+        ),
+        (
+            "exp",
+            vec![
+                "\"1800000900\"",
+                "\"9999999999\"",
+                "\"never\"",
+                "\"1h\"",
+                "\"\"",
+                "null",
+                "true",
+                "false",
+                "[1800000900]",
+                "{}",
+                "-1",
+                "-1800000900",
+                "1e300",
+                "18446744073709551615",
+                "18446744073709551616",
+                "9223372036854775808",
+                "253402300800",
+            ],
+            "wrong_type",
+        ),
+        (
+            "exp",
+            vec!["NaN", "Infinity", "0x7fffffff", "01800000900", "+1800000900", "1e999"],
+            "json",
+        ),
+        ("exp", vec!["0", "0.0", "-0.0", "1.0", "1799999990", "1799999989.999"], "exp"),
+        (
+            "nbf",
+            vec!["\"1800000000\"", "\"0\"", "null", "true", "[]", "-1", "1e300", "253402300800"],
+            "wrong_type",
+        ),
+        ("nbf", vec!["1800000011", "1800000010.5", "253402300799"], "nbf"),
+        ("iat", vec!["\"1800000000\"", "null", "false", "{}", "-5"], "wrong_type"),
+        ("iat", vec!["1800000011", "9999999999"], "iat"),
+        ("sub", vec!["null", "0", "[\"alice\"]", "{\"$ne\":null}"], "wrong_type"),
+        ("jti", vec!["7", "null"], "wrong_type"),
+        ("scope", vec!["[\"admin\"]", "null", "{}"], "wrong_type"),
+        ("client_id", vec!["1", "[]"], "wrong_type"),
+    ] {
+        for value in values {
+            assert_eq!(verdict(&auth, &key, name, Some(value)).await, expected, "{name}: {value}");
+        }
+    }
+    for name in ["iss", "aud", "exp"] {
+        assert_eq!(verdict(&auth, &key, name, None).await, "missing_claim", "{name}");
+    }
+    // And what is right is accepted, or the list above would prove nothing.
+    for (name, value) in [
+        ("aud", array(&ours)),
+        ("aud", format!("[\"https://other.example\",{ours}]")),
+        ("exp", format!("{exp}.5")),
+        ("exp", "1.8000009e9".to_owned()),
+        ("iss", json!(ISSUER).to_string().replace('/', "\\/")),
+        ("nbf", "0".to_owned()),
+    ] {
+        assert_eq!(verdict(&auth, &key, name, Some(&value)).await, "accepted", "{name}: {value}");
+    }
+}
+
+/// Names are exact too: a claim that is nearly one of the compulsory ones is none.
+#[tokio::test]
+async fn a_claim_under_another_name_is_absent() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    for (name, others) in [
+        ("exp", ["Exp", "EXP", "exp ", "expires"]),
+        ("aud", ["AUD", "Aud", "audience", "aud\u{0}"]),
+    ] {
+        for other in others {
+            let mut claims = claims();
+            let value = claims[name].take();
+            claims.as_object_mut().unwrap().remove(name);
+            claims[other] = value;
+            assert_eq!(rule(&auth, &key.token(&claims)).await, "missing_claim", "{other:?}");
+        }
+    }
+    let nested = json!({"claims": claims(), "iss": ISSUER, "aud": AUDIENCE});
+    assert_eq!(rule(&auth, &key.token(&nested)).await, "missing_claim");
+}
+
+/// RFC 7519 §4: of two values, somebody else takes the other one.
+#[tokio::test]
+async fn a_claim_comes_once() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    for more in [
+        r#""exp":9999999999"#,
+        r#""e\u0078p":9999999999"#,
+        r#""iss":"https://evil.example""#,
+        r#""aud":[]"#,
+        r#""sub":"root""#,
+        r#""x":1,"x":2"#,
+    ] {
+        let good = claims().to_string();
+        let (whole, _) = good.rsplit_once('}').unwrap();
+        let token = key.sign(r#"{"alg":"ES256","kid":"k"}"#, &format!("{whole},{more}}}"));
+        assert_eq!(rule(&auth, &token).await, "duplicate_member", "{more}");
+    }
+}
+
+/// CVE-2024-51744 (golang-jwt): a token that is both expired and forged was told to be expired,
+/// and callers who forgive that one let it in.
+#[tokio::test]
+async fn a_forged_token_is_never_said_to_be_expired() {
+    let (key, forger) =
+        (TestKey::generate("k", Algorithm::Es256), TestKey::generate("k", Algorithm::Es256));
+    let auth = auth(&key).await;
+    let mut old = claims();
+    old["exp"] = json!(NOW - 1000);
+    for (key, expected, description) in [
+        (&forger, "signature", "The access token is invalid"),
+        (&key, "exp", "The access token expired"),
+    ] {
+        let token = key.token(&old);
+        assert_eq!(rule(&auth, &token).await, expected);
+        let refusal = auth.authenticate(&bearer(&token)).await.unwrap_err();
+        let challenge = refusal.challenge().unwrap();
+        assert!(challenge.to_str().unwrap().contains(description), "{challenge:?}");
+    }
+}
+
+/// RFC 8725 §3.12: another kind of token of the same issuer, with the same key and audience.
+#[tokio::test]
+async fn a_token_of_another_kind_is_no_access_token() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    for (name, value) in [
+        ("nonce", json!("n")),
+        ("at_hash", json!("x")),
+        ("token_use", json!("id")),
+        ("typ", json!("Refresh")),
+        ("events", json!({})),
+    ] {
+        let mut claims: Value = claims();
+        claims[name] = value;
+        assert_eq!(rule(&auth, &key.token(&claims)).await, "access_token", "{name}");
+    }
+    for typ in ["logout+jwt", "secevent+jwt", "dpop+jwt", "id+jwt", "statuslist+jwt", "jwt "] {
+        let header = json!({"alg": "ES256", "kid": "k", "typ": typ}).to_string();
+        assert_eq!(rule(&auth, &key.sign(&header, &claims().to_string())).await, "typ", "{typ}");
+    }
+}

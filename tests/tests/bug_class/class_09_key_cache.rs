@@ -1,0 +1,202 @@
+//! Keys that outlive their withdrawal, answer for another issuer, or vanish in an outage.
+//!
+//! Each issuer has a key set of its own, replaced whole by a good answer and by nothing else; a
+//! `kid` that is not in it is no key at all.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tollgate::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use tollgate::{Algorithm, Authenticator, AuthenticatorBuilder, KeySet, SharedKeySet, signature};
+
+use super::support::{AUDIENCE, ISSUER, NOW, claims, rule};
+
+const JWKS: &str = "https://issuer.example/keys";
+
+/// An issuer whose keys are fetched, and a clock.
+struct World {
+    fetch: ScriptedFetch,
+    clock: ManualClock,
+    auth: Authenticator,
+}
+
+impl World {
+    async fn publishing(keys: &[&TestKey]) -> Self {
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+        fetch.set(JWKS, Answer::ok(TestKey::jwks(keys.iter().copied())));
+        let auth = Authenticator::builder(ISSUER, AUDIENCE)
+            .jwks_url(JWKS)
+            .fetch(fetch.clone())
+            .clock(clock.clone())
+            .background_refresh(false)
+            .build()
+            .await
+            .unwrap();
+        Self { fetch, clock, auth }
+    }
+
+    fn publish(&self, keys: &[&TestKey]) {
+        self.fetch.set(JWKS, Answer::ok(TestKey::jwks(keys.iter().copied())));
+    }
+
+    async fn rule(&self, key: &TestKey) -> &'static str {
+        rule(&self.auth, &long_lived(key, ISSUER)).await
+    }
+
+    fn advance(&self, secs: u64) {
+        self.clock.advance(Duration::from_secs(secs));
+    }
+}
+
+fn long_lived(key: &TestKey, issuer: &str) -> String {
+    let mut claims = claims();
+    claims["iss"] = json!(issuer);
+    claims["exp"] = json!(NOW + 90_000);
+    key.token(&claims)
+}
+
+fn es256(id: &str) -> TestKey {
+    TestKey::generate(id, Algorithm::Es256)
+}
+
+/// CVE-2025-22149 (jwkset): a refresh added keys and removed none; CVE-2026-50202 (Steeltoe):
+/// keys never expired.
+#[tokio::test]
+async fn a_removed_key_is_refused_after_the_ttl() {
+    let (old, new) = (es256("old"), es256("new"));
+    let world = World::publishing(&[&old, &new]).await;
+    assert_eq!(world.rule(&old).await, "accepted");
+    world.publish(&[&new]);
+    world.advance(301);
+    assert_eq!(world.rule(&old).await, "kid");
+    assert_eq!(world.rule(&new).await, "accepted");
+    // An empty set is a set.
+    world.publish(&[]);
+    world.advance(301);
+    assert_eq!(world.rule(&new).await, "kid");
+}
+
+/// The same `kid` with another key: the new one counts, and only the new one.
+#[tokio::test]
+async fn a_key_that_was_replaced_under_its_kid_is_gone() {
+    let (old, new) = (es256("k"), es256("k"));
+    let world = World::publishing(&[&old]).await;
+    assert_eq!(world.rule(&old).await, "accepted");
+    world.publish(&[&new]);
+    world.advance(301);
+    assert_eq!(world.rule(&new).await, "accepted");
+    assert_eq!(world.rule(&old).await, "signature");
+}
+
+/// GHSA-fhv5-28vv-h8m8 (PyJWT): one failed fetch, which an unknown `kid` could cause, emptied the
+/// set.
+#[tokio::test]
+async fn a_failed_refresh_takes_no_key_away() {
+    let (key, unknown) = (es256("k"), es256("unknown"));
+    let failures = [
+        Answer::Fails,
+        Answer::status(500, ""),
+        Answer::status(404, "{\"keys\":[]}"),
+        Answer::status(204, ""),
+        Answer::ok("<html>maintenance</html>"),
+        Answer::ok("{}"),
+        Answer::ok("{\"keys\":null}"),
+        Answer::ok("[]"),
+        Answer::ok(""),
+        Answer::status(302, "").with("location", "https://evil.example/keys"),
+    ];
+    for failure in failures {
+        let world = World::publishing(&[&key]).await;
+        world.fetch.set(JWKS, failure.clone());
+        world.advance(31);
+        assert_eq!(world.rule(&unknown).await, "keys_unavailable", "{failure:?}");
+        assert_eq!(world.rule(&key).await, "accepted", "{failure:?}");
+        world.advance(300);
+        assert_eq!(world.rule(&key).await, "accepted", "stale: {failure:?}");
+        // Bounded all the same: an issuer that is cut off can not withdraw anything.
+        world.advance(4000);
+        assert_eq!(world.rule(&key).await, "keys_unavailable", "{failure:?}");
+        world.publish(&[&key]);
+        world.advance(301);
+        assert_eq!(world.rule(&key).await, "accepted", "{failure:?}");
+    }
+}
+
+/// CVE-2026-89313 (gose): an unknown `kid` got the last key.
+#[tokio::test]
+async fn an_unknown_kid_is_no_key_even_if_the_signature_would_hold() {
+    let (first, last) = (es256("first"), es256("last"));
+    let world = World::publishing(&[&first, &last]).await;
+    for key in [&first, &last] {
+        for kid in ["", "other", "LAST", "last ", "las", "last\u{0}", "0", "*"] {
+            let header = json!({"alg": "ES256", "kid": kid}).to_string();
+            let token = key.sign(&header, &claims().to_string());
+            world.advance(31);
+            assert_eq!(rule(&world.auth, &token).await, "kid", "{kid:?}");
+        }
+        // Without one there are two keys to choose from, and no choice is made.
+        let token = key.sign(r#"{"alg":"ES256"}"#, &claims().to_string());
+        assert_eq!(rule(&world.auth, &token).await, "kid");
+    }
+}
+
+fn of(issuer: &str, key: &TestKey) -> AuthenticatorBuilder {
+    Authenticator::builder(issuer, AUDIENCE)
+        .key_source(SharedKeySet::new(TestKey::key_set([key])))
+        .clock(ManualClock::at(NOW))
+}
+
+/// CVE-2025-59936 (get-jwks: the parts of a cache's key ran into each other), CVE-2026-50202
+/// (Steeltoe: the `kid` alone was the cache's key).
+#[tokio::test]
+async fn a_key_answers_for_its_own_issuer_only() {
+    let issuers = ["https://a.example", "https://b.example", "https://a.example:https://b.example"];
+    for kid in ["k", "https://b.example", "k:https://b.example", "ES256:k:https://a.example"] {
+        let keys = [es256(kid), es256(kid), es256(kid)];
+        let auth = of(issuers[0], &keys[0])
+            .also_issuer(of(issuers[1], &keys[1]))
+            .also_issuer(of(issuers[2], &keys[2]))
+            .build()
+            .await
+            .unwrap();
+        // Twice, so that nothing that the first round may have left helps in the second.
+        for _ in 0..2 {
+            for (signer, key) in keys.iter().enumerate() {
+                for (claimed, issuer) in issuers.iter().enumerate() {
+                    let expected = if signer == claimed { "accepted" } else { "signature" };
+                    let token = long_lived(key, issuer);
+                    assert_eq!(rule(&auth, &token).await, expected, "{kid} {signer} {claimed}");
+                }
+            }
+        }
+    }
+}
+
+/// Two keys under one `kid`: any choice would be a guess, or the attacker's.
+#[test]
+fn of_two_keys_under_one_kid_neither_is_used() {
+    let (one, two, other) = (es256("k"), es256("k"), es256("other"));
+    let json = TestKey::jwks([&one, &two, &other]).to_string();
+    let set = KeySet::from_json(json.as_bytes()).unwrap();
+    for key in [&one, &two] {
+        let error = signature::verify(&key.token(&claims()), &set, Algorithm::ALL).unwrap_err();
+        assert_eq!(error.rule(), "kid");
+    }
+    assert!(signature::verify(&other.token(&claims()), &set, Algorithm::ALL).is_ok());
+}
+
+/// A flood of unknown `kid`s costs the issuer one fetch a cooldown, and good tokens nothing.
+#[tokio::test]
+async fn unknown_kids_do_not_drown_the_issuer() {
+    let key = es256("k");
+    let world = World::publishing(&[&key]).await;
+    world.advance(31);
+    let before = world.fetch.requests().len();
+    for number in 0..200 {
+        let header = json!({"alg": "ES256", "kid": format!("random-{number}")}).to_string();
+        let token = key.sign(&header, &claims().to_string());
+        assert_ne!(rule(&world.auth, &token).await, "accepted");
+        assert_eq!(world.rule(&key).await, "accepted");
+    }
+    assert_eq!(world.fetch.requests().len() - before, 1);
+}

@@ -1,0 +1,75 @@
+//! A token that is bound to its sender's key, taken from anybody.
+//!
+//! Proofs (DPoP, mutual TLS) are not verified here, so that there is no store of replays to flood
+//! (CVE-2026-41707), no proof whose key could be private (CVE-2026-54431) and no `htu` to compare
+//! with a forged Host. What is left of the class is the downgrade: RFC 9449 §7.1 says that a bound
+//! token MUST NOT be taken as a plain one.
+
+use serde_json::{Value, json};
+use tollgate::Algorithm;
+use tollgate::testing::TestKey;
+
+use super::support::{NOW, auth, authorization, bearer, claims, rule, rule_of};
+
+#[tokio::test]
+async fn a_bound_token_is_no_bearer_token_however_it_is_bound() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    for cnf in [
+        json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}),
+        json!({"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}),
+        json!({"jwk": key.jwk()}),
+        json!({"kid": "k"}),
+        json!({"jkt": "a", "x5t#S256": "b"}),
+        json!({"unknown": 1}),
+        json!({}),
+        // Malformed is not absent.
+        json!(null),
+        json!([]),
+        json!(""),
+        json!(false),
+    ] {
+        let mut bound: Value = claims();
+        bound["cnf"] = cnf;
+        let token = key.token(&bound);
+        assert_eq!(rule(&auth, &token).await, "cnf", "{bound}");
+        // Nor with a proof beside it that nobody verifies.
+        let mut headers = bearer(&token);
+        headers.insert("dpop", proof(&key).parse().unwrap());
+        assert_eq!(rule_of(&auth, &headers).await, "cnf", "{bound}");
+    }
+    let escaped = format!(r#"{},"c\u006ef":{{}}}}"#, claims().to_string().trim_end_matches('}'));
+    let token = key.sign(r#"{"alg":"ES256","kid":"k"}"#, &escaped);
+    assert_eq!(rule(&auth, &token).await, "cnf");
+}
+
+fn proof(key: &TestKey) -> String {
+    let header = json!({"alg": "ES256", "typ": "dpop+jwt", "jwk": key.jwk()});
+    let claims = json!({"htm": "GET", "htu": "https://api.example/", "iat": NOW, "jti": "1"});
+    key.sign(&header.to_string(), &claims.to_string())
+}
+
+/// A proof is signed by its sender's key and says what its sender likes: it is no token.
+#[tokio::test]
+async fn a_proof_is_no_token() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    assert_eq!(rule(&auth, &proof(&key)).await, "typ");
+    let mut both = claims();
+    both["htm"] = json!("GET");
+    both["htu"] = json!("https://api.example/");
+    assert_eq!(rule(&auth, &key.token(&both)).await, "access_token");
+}
+
+/// The scheme `DPoP` is not `Bearer`: what stands behind it is not looked at.
+#[tokio::test]
+async fn another_scheme_authenticates_nobody() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let token = key.token(&claims());
+    for scheme in ["DPoP", "dpop", "Bearer-DPoP", "Token", "JWT"] {
+        let headers = authorization(&format!("{scheme} {token}"));
+        assert_eq!(rule_of(&auth, &headers).await, "missing_token", "{scheme}");
+        assert!(auth.authenticate_optional(&headers).await.unwrap().is_none(), "{scheme}");
+    }
+}

@@ -1,0 +1,57 @@
+//! jsonwebtoken as a careful user sets it up: the key by `kid`, its algorithm by the key, and all
+//! that can be checked switched on.
+
+use std::collections::HashMap;
+
+use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
+use jsonwebtoken::errors::{Error, ErrorKind};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde_json::Value;
+use tollgate::testing::TestKey;
+
+use super::{AUDIENCE, ISSUER, LEEWAY_SECS};
+
+pub(crate) struct Theirs(HashMap<String, (DecodingKey, Validation)>);
+
+impl Theirs {
+    pub(crate) fn new(keys: &[TestKey]) -> Self {
+        // By name, since a build that has two of them could not choose.
+        DEFAULT_PROVIDER.install_default().unwrap();
+        let keys = keys.iter().map(|key| {
+            let jwk = key.jwk();
+            let algorithm: Algorithm = jwk["alg"].as_str().unwrap().parse().unwrap();
+            let kid = jwk["kid"].as_str().unwrap().to_owned();
+            let jwk: Jwk = serde_json::from_value(jwk).unwrap();
+            (kid, (DecodingKey::from_jwk(&jwk).unwrap(), validation(algorithm)))
+        });
+        Self(keys.collect())
+    }
+
+    pub(crate) fn judge(&self, token: &str) -> Result<Value, String> {
+        let header = decode_header(token).map_err(|error| name(&error))?;
+        let (key, validation) = match header.kid {
+            Some(kid) => self.0.get(&kid),
+            None => self.0.values().find(|(_, known)| known.algorithms == [header.alg]),
+        }
+        .ok_or("no such key")?;
+        decode(token, key, validation).map(|data| data.claims).map_err(|error| name(&error))
+    }
+}
+
+fn name(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::Json(_) => "json".to_owned(),
+        kind => format!("{kind:?}"),
+    }
+}
+
+fn validation(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.leeway = LEEWAY_SECS;
+    validation.validate_nbf = true;
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&[AUDIENCE]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+    validation
+}

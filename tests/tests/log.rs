@@ -1,0 +1,128 @@
+//! What the operator is told: one event a refusal, with the rule, the setting and the remedy, and
+//! nothing out of the request.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+use tollgate::testing::{ManualClock, TestKey};
+use tollgate::{Algorithm, Authenticator, Policy, Profile, SharedKeySet};
+
+const NOW: u64 = 1_800_000_000;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The lines that `RUST_LOG=tollgate=debug` shows of one request.
+fn lines(ask: impl AsyncFnOnce()) -> Vec<String> {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter("tollgate=debug")
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .without_time()
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(ask());
+    });
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+async fn auth(key: &TestKey) -> Authenticator {
+    Authenticator::builder("https://issuer.example", "https://api.example")
+        .key_source(SharedKeySet::new(TestKey::key_set([key])))
+        .clock(ManualClock::at(NOW))
+        .profile(Profile::rfc9068())
+        .build()
+        .await
+        .unwrap()
+}
+
+fn headers(authorization: &str) -> HeaderMap {
+    HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::try_from(authorization).unwrap())])
+}
+
+#[test]
+fn a_refusal_is_one_line_that_names_rule_setting_and_remedy_and_no_value() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let claims = |name: &str, value: Value| {
+        let mut claims = json!({
+            "iss": "https://issuer.example", "aud": "https://api.example", "sub": "s3cret-subject",
+            "client_id": "s3cret-client", "jti": "s3cret-jti", "iat": NOW, "exp": NOW + 900,
+            "scope": "s3cret-scope",
+        });
+        claims.as_object_mut().unwrap().insert(name.to_owned(), value);
+        claims
+    };
+    for (name, value, rule, setting) in [
+        ("iss", json!("https://s3cret.example"), "iss", "issuer (TOLLGATE_ISSUER)"),
+        ("aud", json!(["s3cret"]), "aud", "audience (TOLLGATE_AUDIENCE)"),
+        ("exp", json!(NOW - 11), "exp", "leeway (TOLLGATE_LEEWAY_SECS)"),
+        ("nbf", json!(NOW + 11), "nbf", "leeway (TOLLGATE_LEEWAY_SECS)"),
+        ("nonce", json!("s3cret"), "access_token", "profile (TOLLGATE_PROFILE)"),
+        ("sub", json!({"s3cret": 1}), "wrong_type", ""),
+        ("cnf", json!({"jkt": "s3cret"}), "cnf", ""),
+    ] {
+        let token = key.token(&claims(name, value));
+        let lines = lines(async || {
+            let request = headers(&format!("Bearer {token}"));
+            auth(&key).await.authenticate(&request).await.unwrap_err();
+        });
+        let refusals: Vec<_> =
+            lines.iter().filter(|line| line.contains("tollgate::refusal")).collect();
+        assert_eq!(refusals.len(), 1, "{lines:?}");
+        let line = refusals[0];
+        for part in [&format!("rule={rule:?}"), setting, "kind=\"invalid_token\"", "remedy="] {
+            assert!(line.contains(part), "{line} should have {part}");
+        }
+        assert_nothing_leaks(&lines, &token);
+    }
+}
+
+#[test]
+fn policies_credentials_and_types_are_reported_without_values() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let token = key.token(&json!({
+        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "s3cret-subject",
+        "client_id": "s3cret-client", "jti": "s3cret-jti", "iat": NOW, "exp": NOW + 900,
+        "tenant": "s3cret-tenant", "scope": "s3cret-scope", "roles": ["s3cret-role"],
+    }));
+    let lines = lines(async || {
+        let auth = auth(&key).await;
+        let who = auth.authenticate(&headers(&format!("Bearer {token}"))).await.unwrap();
+        who.require(&Policy::scopes(["orders:read"])).unwrap_err();
+        who.require(&Policy::roles(["clerk"])).unwrap_err();
+        who.claims::<std::collections::HashMap<String, u64>>().unwrap_err();
+        auth.authenticate(&headers(&format!("Bearer {token} {token}"))).await.unwrap_err();
+        auth.authenticate(&headers(&format!("Bearer x{token}"))).await.unwrap_err();
+        auth.authenticate(&headers("Basic s3cret")).await.unwrap_err();
+    });
+    let refusals = lines.iter().filter(|line| line.contains("tollgate::refusal"));
+    assert_eq!(refusals.count(), 6, "{lines:#?}");
+    assert_nothing_leaks(&lines, &token);
+}
+
+fn assert_nothing_leaks(lines: &[String], token: &str) {
+    for line in lines {
+        assert!(!line.contains("s3cret"), "{line}");
+        for part in token.split('.') {
+            assert!(!line.contains(&part[..12]), "{line}");
+        }
+    }
+}
