@@ -109,6 +109,7 @@ impl Service {
         assert!(asked.retry_after >= Some(Duration::from_secs(1)), "{name}: {asked:?}");
         assert!(asked.waited < AT_ONCE, "{name}: {asked:?}");
         assert!(!auth.ready(), "{name}");
+        server.until_idle().await;
         self.recovers(&token, 3).await;
 
         // With keys, within the TTL: nobody notices.
@@ -148,6 +149,7 @@ impl Service {
         let taken = server.sent() - sent;
         assert!(taken < row.taken, "{name}: {taken} bytes");
         assert_eq!(server.peak(), 1, "{name}");
+        server.until_idle().await;
         assert_eq!(server.requests(ELSEWHERE).len(), 0, "{name}");
 
         self.recovers(&token, 5).await;

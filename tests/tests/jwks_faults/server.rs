@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
@@ -48,7 +49,7 @@ struct State {
     answers: Mutex<HashMap<String, Answer>>,
     requests: Mutex<Vec<(String, Instant)>>,
     connections: AtomicUsize,
-    open: AtomicUsize,
+    answering: AtomicUsize,
     peak: AtomicUsize,
     sent: AtomicUsize,
 }
@@ -94,9 +95,20 @@ impl Server {
         self.state.connections.load(Ordering::SeqCst)
     }
 
-    /// The most connections that were open at a time.
+    /// The most requests that were being answered at a time.
     pub(crate) fn peak(&self) -> usize {
         self.state.peak.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the clients have hung up on every answer that has no end.
+    pub(crate) async fn until_idle(&self) {
+        let idle = async {
+            while self.state.answering.load(Ordering::SeqCst) > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(20), idle).await;
+        waited.expect("a client holds on to an answer");
     }
 
     /// How many bytes the clients' side has taken.
@@ -107,48 +119,59 @@ impl Server {
 
 async fn serve(mut stream: TcpStream, state: Arc<State>) {
     state.connections.fetch_add(1, Ordering::SeqCst);
-    let open = state.open.fetch_add(1, Ordering::SeqCst) + 1;
-    state.peak.fetch_max(open, Ordering::SeqCst);
     // That the client hangs up is the usual end of it.
-    let _ = converse(&mut stream, &state).await;
-    state.open.fetch_sub(1, Ordering::SeqCst);
-}
-
-async fn converse(stream: &mut TcpStream, state: &State) -> io::Result<()> {
-    while let Some(path) = read_head(stream).await? {
-        let answer = state.answers.lock().unwrap().get(&path).cloned();
-        state.requests.lock().unwrap().push((path, Instant::now()));
-        match answer.unwrap_or_else(|| Answer::Bytes(response("404 Not Found", "", ""))) {
-            Answer::Document(document) => {
-                send(stream, state, &response("200 OK", "", &document)).await?;
-            }
-            Answer::Late(delay, document) => {
-                tokio::time::sleep(delay).await;
-                send(stream, state, &response("200 OK", "", &document)).await?;
-            }
-            Answer::Bytes(bytes) => return send(stream, state, &bytes).await,
-            Answer::Made(bytes) => return send(stream, state, &bytes()).await,
-            Answer::Hang(bytes) => {
-                send(stream, state, &bytes).await?;
-                return until_closed(stream).await;
-            }
-            Answer::Drip(bytes) => {
-                let last = *bytes.last().unwrap();
-                for byte in bytes.into_iter().chain(std::iter::repeat(last)) {
-                    send(stream, state, &[byte]).await?;
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            }
-            Answer::Endless(first, again) => {
-                send(stream, state, &first).await?;
-                loop {
-                    send(stream, state, &again).await?;
-                }
-            }
-            Answer::Reset => return stream.set_zero_linger(),
+    while let Ok(Some(path)) = read_head(&mut stream).await {
+        let answering = state.answering.fetch_add(1, Ordering::SeqCst) + 1;
+        state.peak.fetch_max(answering, Ordering::SeqCst);
+        let answered = answer(&mut stream, &state, path).await;
+        // Before the client's next request can be read: the runtime has one thread.
+        state.answering.fetch_sub(1, Ordering::SeqCst);
+        if !matches!(answered, Ok(ControlFlow::Continue(()))) {
+            break;
         }
     }
-    Ok(())
+}
+
+/// Whether the connection stays open.
+async fn answer(
+    stream: &mut TcpStream,
+    state: &State,
+    path: String,
+) -> io::Result<ControlFlow<()>> {
+    let answer = state.answers.lock().unwrap().get(&path).cloned();
+    state.requests.lock().unwrap().push((path, Instant::now()));
+    match answer.unwrap_or_else(|| Answer::Bytes(response("404 Not Found", "", ""))) {
+        Answer::Document(document) => {
+            send(stream, state, &response("200 OK", "", &document)).await?;
+            return Ok(ControlFlow::Continue(()));
+        }
+        Answer::Late(delay, document) => {
+            tokio::time::sleep(delay).await;
+            send(stream, state, &response("200 OK", "", &document)).await?;
+            return Ok(ControlFlow::Continue(()));
+        }
+        Answer::Bytes(bytes) => send(stream, state, &bytes).await?,
+        Answer::Made(bytes) => send(stream, state, &bytes()).await?,
+        Answer::Hang(bytes) => {
+            send(stream, state, &bytes).await?;
+            until_closed(stream).await?;
+        }
+        Answer::Drip(bytes) => {
+            let last = *bytes.last().unwrap();
+            for byte in bytes.into_iter().chain(std::iter::repeat(last)) {
+                send(stream, state, &[byte]).await?;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Answer::Endless(first, again) => {
+            send(stream, state, &first).await?;
+            loop {
+                send(stream, state, &again).await?;
+            }
+        }
+        Answer::Reset => stream.set_zero_linger()?,
+    }
+    Ok(ControlFlow::Break(()))
 }
 
 /// The path of the next request; `None` at the end of the connection.
