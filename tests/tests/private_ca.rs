@@ -78,7 +78,7 @@ async fn the_authority_in_the_file_is_trusted_as_the_file_is_now() {
 
     write(&path, &pem);
     let auth = builder(&url).ca_file(&path).build().await.unwrap();
-    assert_eq!(auth.status()[0].keys, 1);
+    assert_eq!(auth.status()[0].keys.as_ref().unwrap().keys, 1);
 
     // Without it, with another one, with none in it, or with no file: refused, and said why.
     let refusal = problem(builder(&url)).await;

@@ -4,10 +4,15 @@
 //! would not verify.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use serde_json::Value;
 use tollgate::testing::{ManualClock, TestKey};
-use tollgate::{Algorithm, Authenticator, KeySet, Profile, SharedKeySet, TokenError, signature};
+use tollgate::{
+    Algorithm, Authenticator, KeySet, Profile, SharedKeySet, TokenError, dangerous, signature,
+};
 
 /// RFC 7515 appendix A.1: the payload of A.1, A.2, A.3, A.5 and A.6.
 const JOE: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
@@ -132,7 +137,17 @@ fn rfc_7515_a_4_es512() {
 fn rfc_7515_a_1_hs256_is_refused() {
     let keys = keys(&[A1_KEY, A2_KEY]);
     assert_eq!(keys.len(), 1, "the symmetric key is no key here");
-    assert_eq!(refusal(&joe(A1_HEADER, A1_SIGNATURE), &keys), "alg");
+    let jws = joe(A1_HEADER, A1_SIGNATURE);
+    assert_eq!(refusal(&jws, &keys), "alg");
+
+    let Value::String(k) = serde_json::from_str::<Value>(A1_KEY).unwrap()["k"].take() else {
+        panic!("a string")
+    };
+    let secret = URL_SAFE_NO_PAD.decode(k).unwrap();
+    let key = dangerous::hmac_key(None, Algorithm::Hs256, &secret).unwrap();
+    let keys = KeySet::from_iter([key]);
+    assert_eq!(refusal(&jws, &keys), "alg", "not by default");
+    assert!(signature::verify(&jws, &keys, &[Algorithm::Hs256]).is_ok(), "by name");
 }
 
 #[test]

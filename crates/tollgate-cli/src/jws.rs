@@ -8,10 +8,9 @@ use std::io;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tollgate::{KeySet, signature};
+use tollgate::{Algorithm, KeySet, signature};
 
 use crate::exit::{Exit, Failure};
-use crate::keys;
 use crate::lines::{Line, Lines, MAX_LINE_BYTES};
 use crate::output::Output;
 use line::{Keys, Task};
@@ -84,7 +83,10 @@ fn key_set(task: &Task<'_>) -> Result<KeySet, String> {
         Keys::One(jwk) => Cow::Owned(format!(r#"{{"keys":[{jwk}]}}"#)),
         Keys::Set(jwks) => Cow::Borrowed(jwks.get()),
     };
-    let set = keys::key_set(&document, task.allowed.as_deref()).map_err(|e| e.to_string())?;
+    // The allowed algorithms decide what a key without `alg` is for. A key for another one is a key
+    // all the same, so that it is the token's `alg` that is found wrong.
+    let order = [task.allowed(), Algorithm::ALL].concat();
+    let set = KeySet::from_json_for(document.as_bytes(), &order).map_err(|e| e.to_string())?;
     match set.skipped().first() {
         Some(skipped) if set.is_empty() => Err(format!("no usable key: {}", skipped.reason)),
         _ => Ok(set),

@@ -4,7 +4,6 @@ mod check;
 mod cli;
 mod exit;
 mod jws;
-mod keys;
 mod lines;
 mod output;
 

@@ -1,12 +1,13 @@
-//! The signature algorithms that a token may be signed with. There is no `none`.
+//! The algorithms that a token may be signed with. There is no `none`.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// A JWS signature algorithm ([RFC 7518 §3.1], [RFC 8037 §3.1], [RFC 9864], [RFC 9964]).
 ///
-/// Symmetric algorithms and `none` have no variant, so a token that names one can not even be
-/// represented here.
+/// `none` has no variant, so a token that names it can not even be represented here. The symmetric
+/// ones are neither in [`Algorithm::ALL`] nor read from a setting or a JWK: a key for them comes
+/// from [`dangerous`](crate::dangerous) alone.
 ///
 /// [RFC 7518 §3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 /// [RFC 8037 §3.1]: https://www.rfc-editor.org/rfc/rfc8037#section-3.1
@@ -41,10 +42,16 @@ pub enum Algorithm {
     MlDsa65,
     /// ML-DSA-87, post-quantum.
     MlDsa87,
+    /// HMAC with SHA-256: who can verify can sign.
+    Hs256,
+    /// HMAC with SHA-384: who can verify can sign.
+    Hs384,
+    /// HMAC with SHA-512: who can verify can sign.
+    Hs512,
 }
 
 impl Algorithm {
-    /// Every algorithm, in the order in which an RSA key without `alg` tries to be pinned.
+    /// Every asymmetric algorithm, in the order in which an RSA key without `alg` tries to be pinned.
     pub const ALL: &'static [Self] = &[
         Self::Rs256,
         Self::Rs384,
@@ -60,6 +67,8 @@ impl Algorithm {
         Self::MlDsa65,
         Self::MlDsa87,
     ];
+
+    const SYMMETRIC: [Self; 3] = [Self::Hs256, Self::Hs384, Self::Hs512];
 
     /// The name in the IANA registry; `EdDSA` for [`Algorithm::Ed25519`], which is what issuers
     /// still write.
@@ -79,7 +88,14 @@ impl Algorithm {
             Self::MlDsa44 => "ML-DSA-44",
             Self::MlDsa65 => "ML-DSA-65",
             Self::MlDsa87 => "ML-DSA-87",
+            Self::Hs256 => "HS256",
+            Self::Hs384 => "HS384",
+            Self::Hs512 => "HS512",
         }
+    }
+
+    pub(crate) fn is_symmetric(self) -> bool {
+        Self::SYMMETRIC.contains(&self)
     }
 
     /// The algorithm of that exact name; names are case-sensitive ([RFC 7515 §4.1.1]).
@@ -89,7 +105,11 @@ impl Algorithm {
         if name == "Ed25519" {
             return Some(Self::Ed25519);
         }
-        Self::ALL.iter().copied().find(|algorithm| algorithm.as_str() == name)
+        Self::ALL
+            .iter()
+            .copied()
+            .chain(Self::SYMMETRIC)
+            .find(|algorithm| algorithm.as_str() == name)
     }
 }
 
@@ -99,7 +119,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// A name that is no [`Algorithm`].
+/// A name that is no asymmetric [`Algorithm`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, ML-DSA-44, ML-DSA-65, ML-DSA-87"
@@ -110,7 +130,8 @@ impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::from_name(name).ok_or_else(|| UnknownAlgorithm(name.to_owned()))
+        let known = Self::from_name(name).filter(|algorithm| !algorithm.is_symmetric());
+        known.ok_or_else(|| UnknownAlgorithm(name.to_owned()))
     }
 }
 
@@ -127,8 +148,16 @@ mod tests {
     }
 
     #[test]
-    fn none_symmetric_and_other_spellings_are_unknown() {
-        for name in ["none", "None", "HS256", "rs256", " RS256", "RS256 ", "ED25519", ""] {
+    fn no_setting_names_a_symmetric_algorithm() {
+        for algorithm in Algorithm::SYMMETRIC {
+            assert!(algorithm.as_str().parse::<Algorithm>().is_err());
+            assert!(!Algorithm::ALL.contains(&algorithm));
+        }
+    }
+
+    #[test]
+    fn none_and_other_spellings_are_unknown() {
+        for name in ["none", "None", "hs256", "rs256", " RS256", "RS256 ", "ED25519", ""] {
             assert_eq!(Algorithm::from_name(name), None, "{name:?}");
         }
     }

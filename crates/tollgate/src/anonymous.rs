@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::protection::ProtectionSpace;
 use crate::refusal::Refusal;
 
 /// A request without a token that an optional layer let through.
@@ -11,13 +12,13 @@ use crate::refusal::Refusal;
 /// service without a layer: the one gets 401 where a caller is required, the other 500.
 #[derive(Debug, Clone)]
 pub struct Anonymous {
-    pub(crate) realm: Arc<str>,
+    pub(crate) space: Arc<ProtectionSpace>,
 }
 
 impl Anonymous {
     /// The refusal for a place that takes no anonymous callers.
     #[must_use]
     pub fn refusal(&self) -> Refusal {
-        Refusal::missing(&self.realm)
+        Refusal::missing(&self.space)
     }
 }

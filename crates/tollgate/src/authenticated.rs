@@ -4,12 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::algorithm::Algorithm;
-use crate::claims::RegisteredClaims;
+use crate::claims::{NumericDate, RegisteredClaims};
 use crate::error::TokenError;
+use crate::json;
 use crate::key::Payload;
 use crate::policy::Policy;
+use crate::protection::ProtectionSpace;
 use crate::refusal::Refusal;
 
 /// A caller whose token was accepted: signature, claims, time and kind all held.
@@ -24,7 +27,7 @@ struct Inner {
     payload: Payload,
     key_id: Option<String>,
     algorithm: Algorithm,
-    realm: Arc<str>,
+    space: Arc<ProtectionSpace>,
 }
 
 impl Authenticated {
@@ -33,9 +36,9 @@ impl Authenticated {
         payload: Payload,
         key_id: Option<String>,
         algorithm: Algorithm,
-        realm: Arc<str>,
+        space: Arc<ProtectionSpace>,
     ) -> Self {
-        Self(Arc::new(Inner { registered, payload, key_id, algorithm, realm }))
+        Self(Arc::new(Inner { registered, payload, key_id, algorithm, space }))
     }
 
     /// The claims that have a registered meaning.
@@ -72,17 +75,32 @@ impl Authenticated {
         serde_json::from_slice(self.0.payload.as_ref()).map_err(|error| {
             let wanted = std::any::type_name::<C>();
             let error = TokenError::UnfitClaims { wanted, problem: without_value(&error) };
-            Refusal::token(error, &self.0.realm)
+            Refusal::token(error, &self.0.space)
         })
+    }
+
+    /// The value of the claim `name`, a member of the payload itself; `None` if it is absent.
+    ///
+    /// Reads the payload anew each time. For more than a look into a claim or two there is
+    /// [`claims`](Self::claims).
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<Value> {
+        json::member(self.0.payload.as_ref(), name)
+    }
+
+    /// The time of the clock that the token was judged by.
+    pub(crate) fn now(&self) -> NumericDate {
+        NumericDate::from(self.0.space.clock.now())
     }
 
     /// Holds the caller to a policy.
     ///
     /// # Errors
     ///
-    /// When the policy is not met: a refusal with 403.
+    /// When the policy is not met: a refusal with 403; with 401 where the client can do something
+    /// about it, namely refresh the token or have the user authenticate again.
     pub fn require(&self, policy: &Policy) -> Result<(), Refusal> {
-        policy.check(&self.0.registered).map_err(|denial| Refusal::denied(denial, &self.0.realm))
+        policy.check(self).map_err(|denial| Refusal::denied(denial, &self.0.space))
     }
 }
 
@@ -123,7 +141,7 @@ impl Authenticated {
     pub(crate) fn for_test(claims: &str) -> Self {
         let payload = Payload::for_test(claims);
         let registered = RegisteredClaims::parse(&payload).unwrap();
-        Self::new(registered, payload, None, Algorithm::Es256, Arc::from("api"))
+        Self::new(registered, payload, None, Algorithm::Es256, ProtectionSpace::for_test())
     }
 }
 
@@ -160,7 +178,7 @@ mod tests {
                 payload: Payload::for_test(claims),
                 key_id: None,
                 algorithm: Algorithm::Es256,
-                realm: Arc::from("api"),
+                space: ProtectionSpace::for_test(),
             }));
             let refusal = who.claims::<User>().unwrap_err();
             assert_eq!(refusal.status(), 401);

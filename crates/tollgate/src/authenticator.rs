@@ -9,6 +9,7 @@ mod env;
 mod issuers;
 mod key_origin;
 mod key_settings;
+mod status;
 #[cfg(test)]
 mod tests;
 
@@ -21,20 +22,21 @@ use std::task::{Context, Poll};
 use crate::anonymous::Anonymous;
 use crate::authenticated::Authenticated;
 use crate::claims::{NumericDate, RegisteredClaims};
-use crate::clock::Clock;
 use crate::credentials::{BearerToken, Credentials};
 use crate::error::TokenError;
 use crate::jws::CompactJws;
 use crate::key::{KeyRequest, Resolution, VerificationKey};
+use crate::protection::ProtectionSpace;
 use crate::refusal::Refusal;
 use crate::remote::fetch::FetchError;
-use crate::remote::status::{Freshness, KeySetStatus};
+use crate::remote::status::Freshness;
 use crate::request::RequestView;
 use issuers::{Issuers, TrustedIssuer};
 
 pub use builder::AuthenticatorBuilder;
 pub use config_error::ConfigError;
 pub use issuers::IssuerResolver;
+pub use status::IssuerStatus;
 
 /// Says who sent a request, from the token that came with it, without asking anybody.
 ///
@@ -68,8 +70,7 @@ pub struct Authenticator(Arc<Inner>);
 struct Inner {
     credentials: Credentials,
     issuers: Issuers,
-    clock: Arc<dyn Clock>,
-    realm: Arc<str>,
+    space: Arc<ProtectionSpace>,
 }
 
 impl Authenticator {
@@ -137,20 +138,20 @@ impl Authenticator {
         match self.0.credentials.find(request) {
             Ok(Some(token)) => self.attempt_token(token),
             Ok(None) => Attempt::Done(Ok(None)),
-            Err(error) => Attempt::Done(Err(Refusal::credentials(error, &self.0.realm))),
+            Err(error) => Attempt::Done(Err(Refusal::credentials(error, &self.0.space))),
         }
     }
 
     /// What a request without a token is, for adapters that have seen that it has none.
     #[must_use]
     pub fn anonymous(&self) -> Anonymous {
-        Anonymous { realm: self.0.realm.clone() }
+        Anonymous { space: self.0.space.clone() }
     }
 
-    /// How the keys of each issuer are that fetches any.
+    /// How each issuer stands: the configured ones, then those that were met.
     #[must_use]
-    pub fn status(&self) -> Vec<KeySetStatus> {
-        self.0.issuers.all().iter().filter_map(|issuer| issuer.keys.status()).collect()
+    pub fn status(&self) -> Vec<IssuerStatus> {
+        self.0.issuers.all().iter().map(|issuer| issuer.status()).collect()
     }
 
     /// Whether the tokens of every configured issuer can be validated: for a readiness probe.
@@ -190,13 +191,13 @@ impl Authenticator {
                 Attempt::Done(self.0.accept(&issuer, jws, &key).map(Some))
             }
             Resolution::Ready(Err(error)) => {
-                Attempt::Done(Err(Refusal::unresolved(error, &self.0.realm)))
+                Attempt::Done(Err(Refusal::unresolved(error, &self.0.space)))
             }
             Resolution::Pending(key) => {
                 let (inner, token) = (self.0.clone(), token.0.to_owned());
                 Attempt::Pending(Pending(Box::pin(async move {
                     let key =
-                        key.await.map_err(|error| Refusal::unresolved(error, &inner.realm))?;
+                        key.await.map_err(|error| Refusal::unresolved(error, &inner.space))?;
                     let jws = CompactJws::parse(&token).map_err(|error| inner.refuse(error))?;
                     inner.accept(&issuer, jws, &key)
                 })))
@@ -229,16 +230,17 @@ impl Inner {
             let payload = key.verify(&jws)?;
             let mut claims = RegisteredClaims::parse(&payload)?;
             issuer.rules.profile.apply(&mut claims, &payload)?;
-            issuer.rules.check(&claims, NumericDate::from(self.clock.now()))?;
+            issuer.rules.check(&claims, NumericDate::from(self.space.clock.now()))?;
+            issuer.rules.check_present(&payload)?;
             Ok((payload, claims))
         };
         let (payload, claims) = accept().map_err(|error| self.refuse(error))?;
         let key_id = jws.header.key_id;
-        Ok(Authenticated::new(claims, payload, key_id, key.algorithm(), self.realm.clone()))
+        Ok(Authenticated::new(claims, payload, key_id, key.algorithm(), self.space.clone()))
     }
 
     fn refuse(&self, error: TokenError) -> Refusal {
-        Refusal::token(error, &self.realm)
+        Refusal::token(error, &self.space)
     }
 }
 

@@ -35,6 +35,7 @@ pub struct RegisteredClaims {
     client_id: Option<String>,
     scope: Scope,
     roles: Strings,
+    permissions: Strings,
     sid: Option<String>,
     auth_time: Option<NumericDate>,
     acr: Option<String>,
@@ -112,6 +113,11 @@ impl RegisteredClaims {
         self.roles.0.iter().map(String::as_str)
     }
 
+    /// `permissions`; empty when the claim is absent or has another shape.
+    pub fn permissions(&self) -> impl Iterator<Item = &str> {
+        self.permissions.0.iter().map(String::as_str)
+    }
+
     /// `sid`: the issuer's session that the token belongs to.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
@@ -186,6 +192,7 @@ impl<'de> FromMembers<'de> for RegisteredClaims {
             "client_id" => self.client_id = Some(member.read("client_id")?),
             "scope" => self.scope = member.read("scope")?,
             "roles" => self.roles = member.read("roles")?,
+            "permissions" => self.permissions = member.read("permissions")?,
             "sid" => self.sid = Some(member.read("sid")?),
             "auth_time" => self.auth_time = Some(member.read("auth_time")?),
             "acr" => self.acr = Some(member.read("acr")?),

@@ -6,6 +6,7 @@ mod cross_site;
 use http::header::AUTHORIZATION;
 
 use crate::request::RequestView;
+use crate::settings::{self, Setting};
 
 pub use cookie::ACCESS_COOKIE;
 
@@ -45,6 +46,10 @@ impl CredentialsError {
             Self::Grammar => "credentials_grammar",
             Self::CrossSite => "cross_site",
         }
+    }
+
+    pub(crate) fn setting(self) -> Option<&'static Setting> {
+        matches!(self, Self::CrossSite).then_some(settings::TRUSTED_ORIGINS)
     }
 
     pub(crate) fn remedy(self) -> &'static str {

@@ -137,6 +137,20 @@ pub enum TokenError {
         /// The configured maximum.
         max: Duration,
     },
+    /// The token was issued longer ago than the configured maximum.
+    #[error("the token was issued {age:?} ago, which is longer than {max:?}")]
+    TooOld {
+        /// Since `iat`, the leeway not counted.
+        age: Duration,
+        /// The configured maximum.
+        max: Duration,
+    },
+    /// A claim is absent, or `null`, that this service requires.
+    #[error("`{name}` is absent, and is required here")]
+    RequiredClaim {
+        /// The claim.
+        name: String,
+    },
     /// A mark of an ID token, logout token, refresh token or proof (RFC 8725 §3.12).
     #[error("not an access token: {mark}")]
     NotAnAccessToken {
@@ -190,6 +204,8 @@ impl TokenError {
             Self::NotYetValid { .. } => "nbf",
             Self::IssuedInFuture { .. } => "iat",
             Self::LifetimeTooLong { .. } => "lifetime",
+            Self::TooOld { .. } => "token_age",
+            Self::RequiredClaim { .. } => "required_claim",
             Self::NotAnAccessToken { .. } => "access_token",
             Self::ClaimValue { .. } => "claim_value",
             Self::SenderConstrained => "cnf",
@@ -212,6 +228,8 @@ impl TokenError {
                 settings::LEEWAY
             }
             Self::LifetimeTooLong { .. } => settings::MAX_TOKEN_LIFETIME,
+            Self::TooOld { .. } => settings::MAX_TOKEN_AGE,
+            Self::RequiredClaim { .. } => settings::REQUIRED_CLAIMS,
             _ => return None,
         })
     }
@@ -233,11 +251,11 @@ impl TokenError {
             Self::CriticalHeader | Self::UnencodedPayload => {
                 "have the issuer leave out JOSE extensions"
             }
-            Self::UnknownAlgorithm => {
-                "have the issuer sign with an asymmetric algorithm: RS256, ES256, EdDSA, …"
-            }
-            Self::AlgorithmNotAllowed { .. } => {
+            Self::AlgorithmNotAllowed { algorithm } if !algorithm.is_symmetric() => {
                 "allow the algorithm, if the issuer means to use it"
+            }
+            Self::UnknownAlgorithm | Self::AlgorithmNotAllowed { .. } => {
+                "have the issuer sign with an asymmetric algorithm: RS256, ES256, EdDSA, …"
             }
             Self::TokenType { .. } => {
                 "send an access token, or choose the profile that fits the issuer"
@@ -248,12 +266,16 @@ impl TokenError {
             Self::AmbiguousKey { .. } => "have the issuer put `kid` into its tokens and keys",
             Self::AlgorithmMismatch { .. } => "have the issuer publish the key's real `alg`",
             Self::Signature => "the token is forged or damaged, or signed by another key",
-            Self::MissingClaim { .. } => "have the issuer put the claim into its access tokens",
+            Self::MissingClaim { .. } | Self::RequiredClaim { .. } => {
+                "have the issuer put the claim into its access tokens"
+            }
             Self::Issuer { .. } | Self::UntrustedIssuer => {
                 "set the issuer exactly as the tokens spell it: scheme, host, trailing slash"
             }
             Self::Audience { .. } => "have clients ask for a token for this API",
-            Self::Expired { .. } => "the client should refresh its token; check both clocks",
+            Self::Expired { .. } | Self::TooOld { .. } => {
+                "the client should refresh its token; check both clocks"
+            }
             Self::NotYetValid { .. } | Self::IssuedInFuture { .. } => {
                 "synchronise the clocks of the issuer and of this host"
             }

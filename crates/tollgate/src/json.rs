@@ -10,6 +10,7 @@
 //! [RFC 7519 §4]: https://www.rfc-editor.org/rfc/rfc7519#section-4
 
 mod lenient;
+mod one;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -21,6 +22,7 @@ use serde::de::{
 };
 
 pub(crate) use lenient::Lenient;
+pub(crate) use one::member;
 
 /// A type that is filled from an object's members, one after another.
 pub(crate) trait FromMembers<'de>: Default {

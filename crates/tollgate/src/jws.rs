@@ -252,8 +252,8 @@ mod tests {
     }
 
     #[test]
-    fn none_hmac_and_unknown_algorithms_are_refused() {
-        for alg in ["none", "HS256", "es256", "RS256 ", "", "RSA-OAEP"] {
+    fn none_and_unknown_algorithms_are_refused() {
+        for alg in ["none", "es256", "RS256 ", "", "RSA-OAEP"] {
             let text = token(&format!(r#"{{"alg":"{alg}"}}"#));
             assert!(matches!(refusal(&text), TokenError::UnknownAlgorithm), "{alg}");
         }

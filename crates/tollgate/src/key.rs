@@ -1,5 +1,6 @@
 //! Verification keys: one key, a set of them, and where a set comes from.
 
+mod hmac;
 mod jwk;
 mod set;
 mod source;
@@ -20,7 +21,7 @@ pub use source::{
     KeyRequest, KeySource, PendingKey, Refreshing, Resolution, ResolveError, SharedKeySet,
 };
 
-/// A public key, parsed once and pinned to one algorithm ([RFC 8725 §3.1]).
+/// A key, parsed once and pinned to one algorithm ([RFC 8725 §3.1]).
 ///
 /// A token whose `alg` is another one is refused, however much the key could do: that is what
 /// makes algorithm confusion impossible.
@@ -29,9 +30,14 @@ pub use source::{
 pub struct VerificationKey {
     id: Option<String>,
     algorithm: Algorithm,
-    parsed: ParsedPublicKey,
-    /// The public key's own bytes: tells whether two keys are the same one.
-    material: Vec<u8>,
+    material: Material,
+    /// The public key's own bytes, or a secret's hash: tells whether two keys are the same one.
+    identity: Vec<u8>,
+}
+
+enum Material {
+    Public(ParsedPublicKey),
+    Secret(Box<aws_lc_rs::hmac::Key>),
 }
 
 impl VerificationKey {
@@ -59,7 +65,7 @@ impl VerificationKey {
 
     /// Whether both are the same key, for the same use.
     fn is_same(&self, other: &Self) -> bool {
-        self.algorithm == other.algorithm && self.material == other.material
+        self.algorithm == other.algorithm && self.identity == other.identity
     }
 
     /// The token's payload, if its signature was made with this key.
@@ -71,9 +77,12 @@ impl VerificationKey {
             });
         }
         let signature = jws.signature()?;
-        self.parsed
-            .verify_sig(jws.signing_input(), signature.as_ref())
-            .map_err(|_| TokenError::Signature)?;
+        let (input, signature) = (jws.signing_input(), signature.as_ref());
+        match &self.material {
+            Material::Public(key) => key.verify_sig(input, signature),
+            Material::Secret(key) => aws_lc_rs::hmac::verify(key, input, signature),
+        }
+        .map_err(|_| TokenError::Signature)?;
         Ok(Payload(jws.decode_payload()?))
     }
 }

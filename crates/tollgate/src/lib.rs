@@ -12,12 +12,14 @@
 //! - [`Refusal`] is what everybody else gets: see the table in its [module](crate::refusal).
 //! - [`Setting`] names every knob, in code and in the environment.
 //! - [`signature`] verifies a signature and nothing else.
+//! - [`dangerous`] has what weakens a service, by name.
 //!
 //! The [`guide`] has the chapters: [add it](guide::add_it), [tune it](guide::tune_it), [measure
 //! it](guide::measure_it).
 //!
 //! It fails closed: whatever a token does not prove, is wrong about, or says twice, refuses it.
 
+pub mod dangerous;
 pub mod guide;
 pub mod refusal;
 pub mod signature;
@@ -40,6 +42,7 @@ mod key;
 mod metrics;
 mod policy;
 mod profile;
+mod protection;
 mod remote;
 mod request;
 mod settings;
@@ -52,7 +55,8 @@ pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use anonymous::Anonymous;
 pub use authenticated::Authenticated;
 pub use authenticator::{
-    Attempt, Authenticator, AuthenticatorBuilder, ConfigError, IssuerResolver, Pending,
+    Attempt, Authenticator, AuthenticatorBuilder, ConfigError, IssuerResolver, IssuerStatus,
+    Pending,
 };
 pub use caller::{optional_caller, required_caller};
 pub use claims::{Audience, NumericDate, RegisteredClaims, Scope};

@@ -28,7 +28,9 @@ use crate::error::TokenError;
 use crate::key::ResolveError;
 use crate::metrics;
 use crate::policy::Denial;
+use crate::protection::ProtectionSpace;
 use crate::remote::fetch::FetchError;
+use crate::settings::Setting;
 
 /// What sort of refusal it is: the row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,7 +92,8 @@ pub struct Refusal(Arc<Inner>);
 
 struct Inner {
     cause: Cause,
-    realm: Arc<str>,
+    /// None where no service has said anything of itself.
+    space: Option<Arc<ProtectionSpace>>,
 }
 
 /// Why: the operator's side.
@@ -105,27 +108,27 @@ enum Cause {
 }
 
 impl Refusal {
-    pub(crate) fn missing(realm: &Arc<str>) -> Self {
-        Self::new(Cause::Missing, realm)
+    pub(crate) fn missing(space: &Arc<ProtectionSpace>) -> Self {
+        Self::new(Cause::Missing, Some(space))
     }
 
-    pub(crate) fn credentials(error: CredentialsError, realm: &Arc<str>) -> Self {
-        Self::new(Cause::Credentials(error), realm)
+    pub(crate) fn credentials(error: CredentialsError, space: &Arc<ProtectionSpace>) -> Self {
+        Self::new(Cause::Credentials(error), Some(space))
     }
 
-    pub(crate) fn token(error: TokenError, realm: &Arc<str>) -> Self {
-        Self::new(Cause::Token(error), realm)
+    pub(crate) fn token(error: TokenError, space: &Arc<ProtectionSpace>) -> Self {
+        Self::new(Cause::Token(error), Some(space))
     }
 
-    pub(crate) fn denied(denial: Denial, realm: &Arc<str>) -> Self {
-        Self::new(Cause::Denied(denial), realm)
+    pub(crate) fn denied(denial: Denial, space: &Arc<ProtectionSpace>) -> Self {
+        Self::new(Cause::Denied(denial), Some(space))
     }
 
-    pub(crate) fn unresolved(error: ResolveError, realm: &Arc<str>) -> Self {
+    pub(crate) fn unresolved(error: ResolveError, space: &Arc<ProtectionSpace>) -> Self {
         match error {
-            ResolveError::Refused(error) => Self::token(error, realm),
+            ResolveError::Refused(error) => Self::token(error, space),
             ResolveError::Unavailable { retry_after, source } => {
-                Self::new(Cause::Unavailable { retry_after, source }, realm)
+                Self::new(Cause::Unavailable { retry_after, source }, Some(space))
             }
         }
     }
@@ -136,12 +139,12 @@ impl Refusal {
     /// For adapters.
     #[must_use]
     pub fn misconfigured(remedy: &'static str) -> Self {
-        Self::new(Cause::Misconfigured { remedy }, &Arc::from(""))
+        Self::new(Cause::Misconfigured { remedy }, None)
     }
 
     /// To construct is to report, so that there is exactly one event a refusal.
-    fn new(cause: Cause, realm: &Arc<str>) -> Self {
-        let refusal = Self(Arc::new(Inner { cause, realm: realm.clone() }));
+    fn new(cause: Cause, space: Option<&Arc<ProtectionSpace>>) -> Self {
+        let refusal = Self(Arc::new(Inner { cause, space: space.cloned() }));
         refusal.report();
         refusal
     }
@@ -155,8 +158,13 @@ impl Refusal {
             Cause::Credentials(CredentialsError::CrossSite) => RefusalKind::Forbidden,
             Cause::Credentials(_) => RefusalKind::InvalidRequest,
             Cause::Token(_) => RefusalKind::InvalidToken,
-            Cause::Denied(Denial::Scope { .. }) => RefusalKind::InsufficientScope,
-            Cause::Denied(Denial::Role) => RefusalKind::Forbidden,
+            Cause::Denied(denial) => match denial {
+                Denial::Scope { .. } => RefusalKind::InsufficientScope,
+                Denial::Authentication { .. } => RefusalKind::InsufficientAuthentication,
+                Denial::TokenAge { .. } => RefusalKind::InvalidToken,
+                Denial::Forbidden { .. } => RefusalKind::Forbidden,
+                Denial::UnboundCheck { .. } => RefusalKind::Misconfigured,
+            },
             Cause::Unavailable { .. } => RefusalKind::KeysUnavailable,
             Cause::Misconfigured { .. } => RefusalKind::Misconfigured,
         }
@@ -177,22 +185,28 @@ impl Refusal {
     /// The `WWW-Authenticate` header, where the table has one.
     #[must_use]
     pub fn challenge(&self) -> Option<HeaderValue> {
-        let challenge = Challenge::bearer().with("realm", &self.0.realm);
+        let space = self.0.space.as_ref()?;
+        let challenge = || Challenge::bearer().with("realm", &space.realm);
+        let with_error = |error: &str, description: &str| {
+            challenge().with("error", error).with("error_description", description)
+        };
         let challenge = match &self.0.cause {
             // RFC 6750 §3.1: without credentials no error code.
-            Cause::Missing => challenge,
+            Cause::Missing => challenge(),
             Cause::Credentials(CredentialsError::CrossSite) => return None,
-            Cause::Credentials(_) => challenge
-                .with("error", "invalid_request")
-                .with("error_description", "The request's credentials are malformed"),
-            Cause::Token(error) => challenge
-                .with("error", "invalid_token")
-                .with("error_description", description(error)),
-            Cause::Denied(Denial::Scope { needed }) => challenge
-                .with("error", "insufficient_scope")
-                .with("error_description", "The access token's scope does not suffice")
-                .with("scope", needed.as_str()),
-            Cause::Denied(Denial::Role)
+            Cause::Credentials(_) => {
+                with_error("invalid_request", "The request's credentials are malformed")
+            }
+            Cause::Token(error) => with_error("invalid_token", description(error)),
+            Cause::Denied(Denial::Scope { needed }) => {
+                with_error("insufficient_scope", "The access token's scope does not suffice")
+                    .with("scope", needed.as_str())
+            }
+            Cause::Denied(Denial::Authentication { acr_values, max_age }) => {
+                step_up(acr_values, *max_age, with_error)
+            }
+            Cause::Denied(Denial::TokenAge { .. }) => with_error("invalid_token", EXPIRED),
+            Cause::Denied(Denial::Forbidden { .. } | Denial::UnboundCheck { .. })
             | Cause::Unavailable { .. }
             | Cause::Misconfigured { .. } => return None,
         };
@@ -224,67 +238,124 @@ impl Refusal {
         response
     }
 
-    /// The rule, from a closed list.
-    fn rule(&self) -> &'static str {
+    /// The rule that refused: a short, stable name from a closed list, for logs and metric labels.
+    /// For the operator, as are the next three; a client must not learn more than
+    /// [`challenge`](Self::challenge) says.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
         match &self.0.cause {
             Cause::Missing => "missing",
             Cause::Credentials(error) => error.rule(),
             Cause::Token(error) => error.rule(),
-            Cause::Denied(_) => "policy",
+            Cause::Denied(denial) => denial.rule(),
             Cause::Unavailable { .. } => "keys",
             Cause::Misconfigured { .. } => "misconfigured",
         }
     }
 
-    fn report(&self) {
-        let (kind, rule) = (self.kind().as_str(), self.rule());
-        metrics::refused(kind, rule);
+    /// What is wrong, in a sentence without anything out of the request.
+    #[must_use]
+    pub fn reason(&self) -> impl fmt::Display {
+        Reason(self)
+    }
+
+    /// The setting that decides the rule, where one does.
+    #[must_use]
+    pub fn setting(&self) -> Option<&'static Setting> {
         match &self.0.cause {
-            Cause::Token(error) => tracing::debug!(
+            Cause::Token(error) => error.setting(),
+            Cause::Credentials(error) => error.setting(),
+            _ => None,
+        }
+    }
+
+    /// What can be done about it, when an honest request was refused.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match &self.0.cause {
+            Cause::Missing => "send `Authorization: Bearer` and an access token",
+            Cause::Credentials(error) => error.remedy(),
+            Cause::Token(error) => error.remedy(),
+            Cause::Denied(denial) => denial.remedy(),
+            Cause::Unavailable { .. } => "see the events of `tollgate::keys`",
+            Cause::Misconfigured { remedy } => remedy,
+        }
+    }
+
+    fn report(&self) {
+        let (kind, rule) = (self.kind(), self.rule());
+        metrics::refused(kind.as_str(), rule);
+        let setting = self.setting().map(tracing::field::display);
+        let (reason, remedy) = (self.reason(), self.remedy());
+        if kind == RefusalKind::Misconfigured {
+            // Not the client's doing, and every such request fails: this must not be overlooked.
+            tracing::error!(
                 target: "tollgate::refusal",
-                kind, rule, setting = error.setting().map(tracing::field::display),
-                reason = %error, remedy = error.remedy(),
+                kind = kind.as_str(), rule, setting, %reason, remedy,
                 "refused",
-            ),
-            Cause::Missing => tracing::debug!(
-                target: "tollgate::refusal",
-                kind, rule, reason = "the request has no bearer token",
-                remedy = "send `Authorization: Bearer …`",
-                "refused",
-            ),
-            Cause::Credentials(error) => tracing::debug!(
-                target: "tollgate::refusal",
-                kind, rule, reason = %error, remedy = error.remedy(),
-                "refused",
-            ),
-            Cause::Denied(denial) => tracing::debug!(
-                target: "tollgate::refusal",
-                kind, rule, reason = %denial,
-                remedy = "grant it to the user or client, if it should have it",
-                "refused",
-            ),
+            );
+        } else {
             // The fetch that failed has warned once; this would be as often as anybody likes.
-            Cause::Unavailable { retry_after, source } => tracing::debug!(
+            let unavailable = match &self.0.cause {
+                Cause::Unavailable { source, .. } => source.as_ref(),
+                _ => None,
+            };
+            tracing::debug!(
                 target: "tollgate::refusal",
-                kind, rule, ?retry_after,
-                error = source.as_ref().map(|error| error as &dyn Error),
-                remedy = "see the events of `tollgate::keys`",
+                kind = kind.as_str(), rule, setting, %reason, remedy,
+                retry_after = self.retry_after().map(tracing::field::debug),
+                error = unavailable.map(|error| error as &dyn Error),
                 "refused",
-            ),
-            Cause::Misconfigured { remedy } => tracing::error!(
-                target: "tollgate::refusal",
-                kind, rule, remedy,
-                "refused",
-            ),
+            );
         }
     }
 }
+
+/// What an operator reads of a refusal.
+struct Reason<'r>(&'r Refusal);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.0.cause {
+            Cause::Missing => f.write_str("the request has no bearer token"),
+            Cause::Credentials(error) => error.fmt(f),
+            Cause::Token(error) => error.fmt(f),
+            Cause::Denied(denial) => denial.fmt(f),
+            Cause::Unavailable { .. } => f.write_str("the issuer's keys are not to be had"),
+            Cause::Misconfigured { .. } => {
+                f.write_str("a request came to a protected place past all authentication")
+            }
+        }
+    }
+}
+
+/// RFC 9470 §3.
+fn step_up(
+    acr_values: &[String],
+    max_age: Option<Duration>,
+    with_error: impl FnOnce(&str, &str) -> Challenge,
+) -> Challenge {
+    let description = match max_age {
+        Some(_) => "A more recent authentication is required",
+        None => "A different authentication level is required",
+    };
+    let mut challenge = with_error("insufficient_user_authentication", description);
+    if !acr_values.is_empty() {
+        challenge = challenge.with("acr_values", &acr_values.join(" "));
+    }
+    if let Some(age) = max_age {
+        challenge = challenge.with("max_age", &age.as_secs().to_string());
+    }
+    challenge
+}
+
+const EXPIRED: &str = "The access token expired";
 
 /// All that a client learns of a refused token. Which rule it broke would tell an attacker how
 /// far a forgery got.
 fn description(error: &TokenError) -> &'static str {
     match error {
-        TokenError::Expired { .. } => "The access token expired",
+        TokenError::Expired { .. } | TokenError::TooOld { .. } => EXPIRED,
         TokenError::TooLong { .. }
         | TokenError::NotCompact
         | TokenError::Encrypted
@@ -329,7 +400,7 @@ mod tests {
                 retry_after: Duration::from_millis(millis),
                 source: None,
             };
-            let refusal = Refusal::unresolved(error, &Arc::from("api"));
+            let refusal = Refusal::unresolved(error, &ProtectionSpace::for_test());
             assert_eq!(refusal.retry_after(), Some(Duration::from_secs(secs)), "{millis}");
         }
     }

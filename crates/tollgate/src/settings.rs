@@ -82,6 +82,10 @@ settings! {
         "the clock skew that `exp`, `nbf` and `iat` tolerate; adds to every revocation lag";
     MAX_TOKEN_LIFETIME: "max_token_lifetime", "TOLLGATE_MAX_TOKEN_LIFETIME_SECS", "no limit",
         "tokens issued for longer than this are refused, which bounds the revocation lag";
+    MAX_TOKEN_AGE: "max_token_age", "TOLLGATE_MAX_TOKEN_AGE_SECS", "no limit",
+        "tokens issued longer ago than this are refused, however long they were issued for";
+    REQUIRED_CLAIMS: "required_claims", "TOLLGATE_REQUIRED_CLAIMS", "those of the profile",
+        "claims that a token must have as well (separated by commas)";
     ALGORITHMS: "algorithms", "TOLLGATE_ALGORITHMS", "all asymmetric ones",
         "the signature algorithms that are accepted (separated by commas)";
     PROFILE: "profile", "TOLLGATE_PROFILE", "jwt",

@@ -79,10 +79,14 @@ async fn a_public_key_in_whatever_form_is_no_hmac_secret() {
         ("kid", b"k".to_vec()),
     ];
     let auth = auth(&key).await;
+    // A service that is migrating away from a secret, and has both kinds of keys.
+    let both = [Algorithm::Rs256, Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512];
+    let migrating = builder(&key).algorithms(both).build().await.unwrap();
     for (form, secret) in secrets {
         for alg in ["HS256", "HS384", "HS512"] {
             let token = hmac_token(alg, &secret);
             assert_eq!(rule(&auth, &token).await, "alg", "{alg} with the {form}");
+            assert_eq!(rule(&migrating, &token).await, "alg_of_key", "{alg} with the {form}");
             // Nor under the name of an algorithm that is known: a tag is no signature.
             let disguised = hmac_token("RS256", &secret);
             assert_eq!(rule(&auth, &disguised).await, "signature", "RS256 with the {form}");

@@ -76,7 +76,7 @@ fn a_key_for_something_else_is_not_used() {
         (json!({"key_ops": ["encrypt"]}), "not meant for verifying signatures"),
         (json!({"key_ops": []}), "not meant for verifying signatures"),
         (json!({"alg": "ES256"}), "`alg` does not fit the key"),
-        (json!({"alg": "HS256"}), "an unknown key type, curve or algorithm"),
+        (json!({"alg": "HS256"}), "`alg` does not fit the key"),
         (json!({"alg": "none"}), "an unknown key type, curve or algorithm"),
         (json!({"alg": "RSA-OAEP"}), "an unknown key type, curve or algorithm"),
         (json!({"kty": "rsa"}), "an unknown key type, curve or algorithm"),

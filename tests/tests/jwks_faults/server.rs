@@ -108,7 +108,7 @@ impl Server {
             }
         };
         let waited = tokio::time::timeout(Duration::from_secs(20), idle).await;
-        waited.expect("a client holds on to an answer");
+        assert!(waited.is_ok(), "a client holds on to an answer");
     }
 
     /// How many bytes the clients' side has taken.
@@ -165,8 +165,11 @@ async fn answer(
         }
         Answer::Endless(first, again) => {
             send(stream, state, &first).await?;
+            // At a pace: flat out, a client that is built without optimisation has a whole second
+            // to parse before it looks at anything else, and its deadline is not what is seen.
             loop {
                 send(stream, state, &again).await?;
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
         Answer::Reset => stream.set_zero_linger()?,

@@ -92,7 +92,7 @@ pub(crate) async fn ask(auth: &Authenticator, token: &str) -> Asked {
 
 /// How the keys are.
 pub(crate) fn status(auth: &Authenticator) -> KeySetStatus {
-    auth.status().remove(0)
+    auth.status().remove(0).keys.unwrap()
 }
 
 /// What the last fetch failed of, causes included.

@@ -11,7 +11,7 @@ use tollgate::{
 
 use crate::cli::CheckArguments;
 use crate::exit::Failure;
-use crate::{keys, output};
+use crate::output;
 
 pub(super) async fn authenticator(
     arguments: &CheckArguments,
@@ -49,8 +49,9 @@ pub(super) async fn authenticator(
 fn from_file(path: &str, allowed: &[Algorithm]) -> Result<KeySet, Failure> {
     let unusable = |reason: &dyn Error| Failure::no_keys(format!("--jwks: {path}: {reason}"));
     let document = fs::read_to_string(path).map_err(|error| unusable(&error))?;
-    let allowed = (!allowed.is_empty()).then_some(allowed);
-    let set = keys::key_set(&document, allowed).map_err(|error| unusable(&error))?;
+    let allowed = if allowed.is_empty() { Algorithm::ALL } else { allowed };
+    let set = KeySet::from_json_for(document.as_bytes(), allowed);
+    let set = set.map_err(|error| unusable(&error))?;
     tell_unused(path, set.len(), set.skipped());
     Ok(set)
 }

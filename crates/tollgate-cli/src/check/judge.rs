@@ -34,7 +34,7 @@ impl Judge {
             None => Arc::new(SystemClock::new()),
         };
         let auth = configuration::authenticator(arguments, clock.clone()).await?;
-        for keys in auth.status() {
+        for keys in auth.status().into_iter().filter_map(|issuer| issuer.keys) {
             configuration::tell_unused(&keys.location, keys.keys, &keys.skipped);
         }
         Ok(Self {

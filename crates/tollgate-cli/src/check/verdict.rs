@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
-use tollgate::{Authenticated, NumericDate, Refusal, RefusalKind, Setting, TokenError};
+use tollgate::{Authenticated, NumericDate, Refusal, RefusalKind, Setting};
 
 use super::configuration;
 use crate::output::escaped;
@@ -64,16 +64,16 @@ impl Accepted {
 impl From<&Refusal> for Verdict {
     fn from(refusal: &Refusal) -> Self {
         let kind = refusal.kind();
-        let error = refusal.token_error();
-        let setting = error.and_then(TokenError::setting);
+        let setting = refusal.setting();
         let refused = Refused {
             kind: kind.as_str(),
             status: refusal.status().as_u16(),
-            rule: error.map_or(kind.as_str(), TokenError::rule),
-            reason: refusal.source().map_or_else(|| reason(kind).to_owned(), ToString::to_string),
+            rule: refusal.rule(),
+            // Of a fetch that has failed there is more to say than that keys are not to be had.
+            reason: refusal.source().map_or_else(|| reason(refusal), ToString::to_string),
             setting,
             option: setting.and_then(configuration::option),
-            remedy: error.map_or_else(|| remedy(kind), TokenError::remedy),
+            remedy: remedy(refusal),
         };
         if kind == RefusalKind::KeysUnavailable {
             Self::Undecided(refused)
@@ -84,24 +84,21 @@ impl From<&Refusal> for Verdict {
 }
 
 /// Why, where nothing has failed.
-fn reason(kind: RefusalKind) -> &'static str {
-    match kind {
-        RefusalKind::KeysUnavailable => {
-            "its key is none of those at hand, and the issuer was asked too often to be asked again"
-        }
-        other => other.as_str(),
+fn reason(refusal: &Refusal) -> String {
+    if refusal.kind() == RefusalKind::KeysUnavailable {
+        return "its key is none of those at hand, and the issuer was asked too often to be asked \
+                again"
+            .to_owned();
     }
+    refusal.reason().to_string()
 }
 
-/// What to do about a refusal that is not the token's own fault.
-fn remedy(kind: RefusalKind) -> &'static str {
-    match kind {
+/// What to do about it: a command has no header to put a token into, and no log.
+fn remedy(refusal: &Refusal) -> &'static str {
+    match refusal.kind() {
         RefusalKind::InvalidRequest => "give the token alone: no quotes, no spaces, no line breaks",
-        RefusalKind::InsufficientScope | RefusalKind::Forbidden => {
-            "grant it to the user or client, if it should have it"
-        }
         RefusalKind::KeysUnavailable => "try again when the issuer answers",
-        _ => "see the guide of the crate `tollgate`",
+        _ => refusal.remedy(),
     }
 }
 

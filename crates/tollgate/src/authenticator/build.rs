@@ -9,7 +9,11 @@ use super::issuers::{Issuers, TrustedIssuer};
 use super::{Authenticator, AuthenticatorBuilder, Inner};
 use crate::claims::ClaimsRules;
 use crate::metrics;
-use crate::settings;
+use crate::protection::ProtectionSpace;
+use crate::settings::{self, Setting};
+
+/// From this part of a token's lifetime on, a leeway is worth a warning.
+const LARGE_LEEWAY: u32 = 10;
 
 impl AuthenticatorBuilder {
     /// Checks the settings and fetches the keys.
@@ -42,8 +46,7 @@ impl AuthenticatorBuilder {
         Ok(Authenticator(Arc::new(Inner {
             credentials: self.credentials,
             issuers: Issuers::new(trusted, self.resolver, self.clock.clone()),
-            clock: self.clock,
-            realm: self.realm.into(),
+            space: Arc::new(ProtectionSpace { realm: self.realm, clock: self.clock }),
         })))
     }
 
@@ -63,6 +66,8 @@ impl AuthenticatorBuilder {
             audiences: self.audiences,
             leeway: self.leeway,
             max_token_lifetime: self.max_token_lifetime,
+            max_token_age: self.max_token_age,
+            required_claims: self.required_claims,
             profile: self.profile,
         };
         let revocation_bound = rules.revocation_bound();
@@ -73,6 +78,7 @@ impl AuthenticatorBuilder {
             target: "tollgate",
             issuer = rules.issuer, audiences = ?rules.audiences, profile = rules.profile.name(),
             leeway = ?rules.leeway, max_token_lifetime = ?rules.max_token_lifetime,
+            max_token_age = ?rules.max_token_age, required_claims = ?rules.required_claims,
             ?revocation_bound,
             "tokens are validated locally",
         );
@@ -85,8 +91,16 @@ impl AuthenticatorBuilder {
         for audience in &self.audiences {
             not_empty(settings::AUDIENCE, audience)?;
         }
+        for name in &self.required_claims {
+            not_empty(settings::REQUIRED_CLAIMS, name)?;
+        }
         if self.algorithms.is_empty() {
             return Err(ConfigError::invalid(settings::ALGORITHMS, "", "name at least one"));
+        }
+        let symmetric = self.algorithms.iter().find(|algorithm| algorithm.is_symmetric());
+        if let (Some(symmetric), None) = (symmetric, &self.origin.key_source) {
+            let expected = "no JWKS may hold its key, which is a secret: see `dangerous`";
+            return Err(ConfigError::invalid(settings::ALGORITHMS, symmetric.as_str(), expected));
         }
         self.keys.check()?;
         self.check_times()?;
@@ -102,16 +116,35 @@ impl AuthenticatorBuilder {
     fn check_times(&self) -> Result<(), ConfigError> {
         let second = Duration::from_secs(1);
         within(settings::LEEWAY, self.leeway, Duration::ZERO, 300 * second)?;
-        let Some(max) = self.max_token_lifetime else { return Ok(()) };
-        within(settings::MAX_TOKEN_LIFETIME, max, second, 366 * 86_400 * second)?;
-        if self.leeway < max {
-            return Ok(());
+        let limits = [
+            (settings::MAX_TOKEN_LIFETIME, self.max_token_lifetime),
+            (settings::MAX_TOKEN_AGE, self.max_token_age),
+        ];
+        for (setting, max) in limits {
+            let Some(max) = max else { continue };
+            within(setting, max, second, 366 * 86_400 * second)?;
+            self.check_leeway(setting, max)?;
         }
-        let why = format!(
-            "a leeway of {:?} would more than double a lifetime of {max:?}; choose a smaller leeway",
-            self.leeway
-        );
-        let (first, second) = (settings::LEEWAY, settings::MAX_TOKEN_LIFETIME);
-        Err(ConfigError::Contradiction { first, second, why })
+        Ok(())
+    }
+
+    /// A leeway counts twice in what is promised of tokens that last for `max`.
+    fn check_leeway(&self, setting: &'static Setting, max: Duration) -> Result<(), ConfigError> {
+        let leeway = self.leeway;
+        if leeway >= max {
+            let why = format!(
+                "a leeway of {leeway:?} would more than double {max:?}; choose a smaller leeway"
+            );
+            let (first, second) = (settings::LEEWAY, setting);
+            return Err(ConfigError::Contradiction { first, second, why });
+        }
+        if leeway * LARGE_LEEWAY > max {
+            tracing::warn!(
+                target: "tollgate",
+                ?leeway, %setting, value = ?max,
+                "the leeway is large: tokens are accepted for that much longer, twice over",
+            );
+        }
+        Ok(())
     }
 }

@@ -28,6 +28,8 @@ pub struct AuthenticatorBuilder {
     pub(super) keys: KeySettings,
     pub(super) leeway: Duration,
     pub(super) max_token_lifetime: Option<Duration>,
+    pub(super) max_token_age: Option<Duration>,
+    pub(super) required_claims: Vec<String>,
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) profile: Profile,
     pub(super) realm: String,
@@ -47,6 +49,8 @@ impl AuthenticatorBuilder {
             keys: KeySettings::default(),
             leeway: Duration::from_secs(10),
             max_token_lifetime: None,
+            max_token_age: None,
+            required_claims: Vec::new(),
             algorithms: Algorithm::ALL.to_vec(),
             profile: Profile::default(),
             realm: "api".to_owned(),
@@ -254,6 +258,25 @@ impl AuthenticatorBuilder {
     /// `TOLLGATE_MAX_TOKEN_LIFETIME_SECS`
     pub fn max_token_lifetime(mut self, max: Duration) -> Self {
         self.max_token_lifetime = Some(max);
+        self
+    }
+
+    /// Refuses tokens that were issued longer ago than this, however long they were issued for: the
+    /// revocation lag is then at most this much and twice the leeway, also with an issuer whose
+    /// tokens last for a day. Clients must refresh them that often. By default there is no limit.
+    ///
+    /// `TOLLGATE_MAX_TOKEN_AGE_SECS`
+    pub fn max_token_age(mut self, max: Duration) -> Self {
+        self.max_token_age = Some(max);
+        self
+    }
+
+    /// Claims that a token must have as well, by name, `null` not counting: besides `iss`, `aud`,
+    /// `exp` and those of the [profile](Self::profile). None by default.
+    ///
+    /// `TOLLGATE_REQUIRED_CLAIMS`
+    pub fn required_claims<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.required_claims = names.into_iter().map(Into::into).collect();
         self
     }
 

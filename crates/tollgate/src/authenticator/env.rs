@@ -84,6 +84,10 @@ impl AuthenticatorBuilder {
             }
         }
         builder.max_token_lifetime = env.seconds(settings::MAX_TOKEN_LIFETIME)?;
+        builder.max_token_age = env.seconds(settings::MAX_TOKEN_AGE)?;
+        if let Some(names) = env.text(settings::REQUIRED_CLAIMS) {
+            builder.required_claims = list(&names);
+        }
         if let Some(names) = env.text(settings::ALGORITHMS) {
             builder.algorithms = list(&names)
                 .iter()
@@ -220,6 +224,8 @@ mod tests {
             ("TOLLGATE_JWKS_MAX_KEYS", "8"),
             ("TOLLGATE_LEEWAY_SECS", "0"),
             ("TOLLGATE_MAX_TOKEN_LIFETIME_SECS", "900"),
+            ("TOLLGATE_MAX_TOKEN_AGE_SECS", "600"),
+            ("TOLLGATE_REQUIRED_CLAIMS", "sub,tenant"),
             ("TOLLGATE_ALGORITHMS", "ES256, EdDSA"),
             ("TOLLGATE_PROFILE", "rfc9068"),
             ("TOLLGATE_REALM", "orders"),
@@ -245,6 +251,8 @@ mod tests {
         assert_eq!((builder.keys.max_body, builder.keys.max_keys), (2048, 8));
         assert_eq!(builder.leeway.as_secs(), 0);
         assert_eq!(builder.max_token_lifetime.map(|max| max.as_secs()), Some(900));
+        assert_eq!(builder.max_token_age.map(|max| max.as_secs()), Some(600));
+        assert_eq!(builder.required_claims, ["sub", "tenant"]);
         assert_eq!(builder.algorithms, [Algorithm::Es256, Algorithm::Ed25519]);
         assert_eq!(builder.profile, Profile::rfc9068());
         assert_eq!(builder.realm, "orders");

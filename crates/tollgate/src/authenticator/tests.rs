@@ -236,7 +236,7 @@ async fn a_bad_token_that_waited_for_a_key_is_not_absent() {
     assert!(matches!(auth.attempt(&forged), Attempt::Pending(_)));
     assert!(auth.authenticate_optional(&forged).await.is_err());
     assert!(auth.ready());
-    assert_eq!(auth.status()[0].keys, 1);
+    assert_eq!(auth.status()[0].keys.as_ref().unwrap().keys, 1);
     auth.refresh().await.unwrap();
     assert_eq!(fetch.requests().len(), 3);
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::{NumericDate, RegisteredClaims};
 use crate::error::TokenError;
+use crate::json;
+use crate::key::Payload;
 use crate::profile::Profile;
 
 /// What a token's claims must say to be accepted here.
@@ -13,6 +15,8 @@ pub(crate) struct ClaimsRules {
     pub(crate) audiences: Vec<String>,
     pub(crate) leeway: Duration,
     pub(crate) max_token_lifetime: Option<Duration>,
+    pub(crate) max_token_age: Option<Duration>,
+    pub(crate) required_claims: Vec<String>,
     pub(crate) profile: Profile,
 }
 
@@ -36,7 +40,8 @@ impl ClaimsRules {
     /// The leeway counts twice: an issuer whose clock is ahead dates a token into the future, and
     /// the token is then accepted beyond its expiry.
     pub(crate) fn revocation_bound(&self) -> Option<Duration> {
-        Some(self.max_token_lifetime?.saturating_add(self.leeway.saturating_mul(2)))
+        let max = [self.max_token_lifetime, self.max_token_age].into_iter().flatten().min()?;
+        Some(max.saturating_add(self.leeway.saturating_mul(2)))
     }
 
     /// RFC 7519 §4.1.1: compared byte for byte, never normalised.
@@ -87,6 +92,16 @@ impl ClaimsRules {
         Ok(())
     }
 
+    /// The claims that the configuration asks for, whatever they say.
+    pub(crate) fn check_present(&self, payload: &Payload) -> Result<(), TokenError> {
+        for name in &self.required_claims {
+            if json::member(payload.as_ref(), name).is_none_or(|value| value.is_null()) {
+                return Err(TokenError::RequiredClaim { name: name.clone() });
+            }
+        }
+        Ok(())
+    }
+
     /// RFC 7519 §4.1.4 to §4.1.6, each with the leeway in the token's favour.
     fn check_time(&self, claims: &RegisteredClaims, now: NumericDate) -> Result<(), TokenError> {
         let now = now.as_duration();
@@ -116,6 +131,14 @@ impl ClaimsRules {
                 return Err(TokenError::LifetimeTooLong { lifetime, max });
             }
         }
+        if let Some(max) = self.max_token_age {
+            let iat = claims.iat.ok_or(TokenError::MissingClaim { name: "iat" })?;
+            let age = now.saturating_sub(iat.as_duration());
+            // To the second as `exp` is: on or after it the token is not accepted.
+            if age >= max.saturating_add(self.leeway) {
+                return Err(TokenError::TooOld { age, max });
+            }
+        }
         Ok(())
     }
 }
@@ -123,7 +146,6 @@ impl ClaimsRules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::Payload;
 
     const NOW: NumericDate = NumericDate::from_secs(1_000_000);
 
@@ -133,6 +155,8 @@ mod tests {
             audiences: vec!["https://api.example".to_owned(), "https://api2.example".to_owned()],
             leeway: Duration::from_secs(10),
             max_token_lifetime: None,
+            max_token_age: None,
+            required_claims: Vec::new(),
             profile: Profile::default(),
         }
     }
@@ -249,6 +273,65 @@ mod tests {
         let claims = RegisteredClaims::parse(&payload).unwrap();
         let at = |secs| rules.check(&claims, NumericDate::from_secs(1_000_000 + secs)).is_ok();
         assert!(at(0) && at(bound - 1) && !at(bound));
+    }
+
+    #[test]
+    fn the_maximum_age_bounds_what_a_long_token_is_worth() {
+        let rules = ClaimsRules { max_token_age: Some(Duration::from_secs(600)), ..rules() };
+        let day = ("exp", "1086400");
+        for (iat, expected) in [
+            ("1000000", Ok(())),
+            ("1000010", Ok(())),
+            ("999391", Ok(())),
+            ("999390.5", Ok(())),
+            ("999390", Err("token_age")),
+            ("0", Err("token_age")),
+            ("", Err("missing_claim")),
+        ] {
+            let verdict = verdict(&rules, &[day, ("iat", iat)]);
+            assert_eq!(verdict.map_err(|error| error.rule()), expected, "{iat}");
+        }
+    }
+
+    #[test]
+    fn the_bound_is_that_of_the_stricter_limit() {
+        let secs = |secs| Some(Duration::from_secs(secs));
+        for (max_token_lifetime, max_token_age, bound) in [
+            (None, None, None),
+            (secs(900), None, secs(920)),
+            (None, secs(600), secs(620)),
+            (secs(900), secs(600), secs(620)),
+            (secs(300), secs(600), secs(320)),
+        ] {
+            let rules = ClaimsRules { max_token_lifetime, max_token_age, ..rules() };
+            assert_eq!(rules.revocation_bound(), bound);
+        }
+        // As `no_token_outlives_the_revocation_bound`, with a token that lasts for ever.
+        let rules = ClaimsRules { max_token_age: secs(600), ..rules() };
+        let payload = Payload::for_test(
+            r#"{"iss":"https://issuer.example","aud":"https://api.example",
+                "iat":1000010,"exp":9000000}"#,
+        );
+        let claims = RegisteredClaims::parse(&payload).unwrap();
+        let at = |secs: u64| rules.check(&claims, NumericDate::from_secs(1_000_000 + secs)).is_ok();
+        assert!(at(0) && at(619) && !at(620));
+    }
+
+    #[test]
+    fn claims_that_are_required_by_name_must_say_something() {
+        let required_claims = vec!["sub".to_owned(), "tenant".to_owned()];
+        let rules = ClaimsRules { required_claims, ..rules() };
+        let present = |text: &str| rules.check_present(&Payload::for_test(text));
+        assert_eq!(present(r#"{"tenant":0,"sub":""}"#), Ok(()));
+        for (text, absent) in [
+            (r#"{"sub":"s"}"#, "tenant"),
+            (r#"{"sub":"s","tenant":null}"#, "tenant"),
+            (r#"{"sub":"s","Tenant":1,"x":{"tenant":1}}"#, "tenant"),
+            (r#"{"tenant":1}"#, "sub"),
+        ] {
+            let name = absent.to_owned();
+            assert_eq!(present(text), Err(TokenError::RequiredClaim { name }), "{text}");
+        }
     }
 
     #[test]

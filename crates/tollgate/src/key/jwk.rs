@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::MapAccess;
 
-use super::VerificationKey;
+use super::{Material, VerificationKey};
 use crate::algorithm::Algorithm;
 use crate::json::{FromMembers, JsonError, Lenient, Member};
 
@@ -61,6 +61,14 @@ pub enum KeyError {
     /// An RSA exponent that is even, 1, or longer than 64 bits.
     #[error("a bad RSA exponent")]
     Exponent,
+    /// A secret for HMAC that is shorter than the hash (RFC 7518 §3.2).
+    #[error("a secret of {bytes} bytes, not of {min} or more")]
+    ShortSecret {
+        /// The length of the secret.
+        bytes: usize,
+        /// The least that it must have.
+        min: usize,
+    },
     /// The numbers make no key.
     #[error("the numbers make no valid public key")]
     Invalid,
@@ -178,8 +186,9 @@ impl Jwk {
             _ => return Err(KeyError::Unsupported),
         };
         let algorithm = self.pin(possible, allowed)?;
-        let (parsed, material) = self.parse(algorithm)?;
-        Ok(VerificationKey { id: self.kid, algorithm, parsed, material })
+        let (parsed, identity) = self.parse(algorithm)?;
+        let material = Material::Public(parsed);
+        Ok(VerificationKey { id: self.kid, algorithm, material, identity })
     }
 
     fn check_usage(&self) -> Result<(), KeyError> {
@@ -224,6 +233,8 @@ impl Jwk {
             Algorithm::MlDsa44 => self.parse_akp(&signature::ML_DSA_44, 1312),
             Algorithm::MlDsa65 => self.parse_akp(&signature::ML_DSA_65, 1952),
             Algorithm::MlDsa87 => self.parse_akp(&signature::ML_DSA_87, 2592),
+            // Possible with no JWK; see above.
+            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => Err(KeyError::Symmetric),
         }
     }
 

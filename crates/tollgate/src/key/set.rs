@@ -139,6 +139,16 @@ impl KeySet {
         );
     }
 
+    /// As [`KeySet::from_json`], with only the keys that are for `allowed` algorithms. An RSA key
+    /// without `alg` is used with the first RSA algorithm of the list.
+    ///
+    /// # Errors
+    ///
+    /// When `json` is not a key set at all. A key that can not be used is no error.
+    pub fn from_json_for(json: &[u8], allowed: &[Algorithm]) -> Result<Self, KeySetError> {
+        Self::from_json_within(json, allowed, MAX_KEYS)
+    }
+
     /// How many usable keys there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -186,6 +196,15 @@ impl KeySet {
         mismatch.map_or(Selection::Absent, |key_algorithm| {
             Selection::Refused(TokenError::AlgorithmMismatch { algorithm, key_algorithm })
         })
+    }
+}
+
+impl FromIterator<VerificationKey> for KeySet {
+    fn from_iter<I: IntoIterator<Item = VerificationKey>>(keys: I) -> Self {
+        let keys = keys.into_iter().map(Arc::new).collect();
+        let mut set = Self { keys, skipped: Vec::new() };
+        set.drop_ambiguous();
+        set
     }
 }
 

@@ -21,6 +21,8 @@ fn judge(
         audiences: vec![audience.to_owned()],
         leeway: Duration::from_secs(10),
         max_token_lifetime: None,
+        max_token_age: None,
+        required_claims: Vec::new(),
         profile: profile.clone(),
     };
     let payload = Payload::for_test(&claims.to_string());

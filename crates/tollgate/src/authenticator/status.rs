@@ -1,0 +1,31 @@
+//! How an issuer stands: for a status page, an alarm, a proof that a promise is kept.
+
+use std::time::Duration;
+
+use super::issuers::TrustedIssuer;
+use crate::remote::status::KeySetStatus;
+
+/// How one issuer stands.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct IssuerStatus {
+    /// What `iss` says in its tokens.
+    pub issuer: String,
+    /// The longest that a token is accepted whose session was revoked, whatever the issuer does:
+    /// by [`max_token_lifetime`](crate::AuthenticatorBuilder::max_token_lifetime) or
+    /// [`max_token_age`](crate::AuthenticatorBuilder::max_token_age), and twice the leeway. `None`
+    /// if neither is set: it is then as long as the issuer makes its tokens last.
+    pub revocation_bound: Option<Duration>,
+    /// How its keys are; `None` where they are not fetched but given.
+    pub keys: Option<KeySetStatus>,
+}
+
+impl TrustedIssuer {
+    pub(super) fn status(&self) -> IssuerStatus {
+        IssuerStatus {
+            issuer: self.name().to_owned(),
+            revocation_bound: self.rules.revocation_bound(),
+            keys: self.keys.status(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Why a policy is not met, and what is said where several reasons meet.
+
+use std::time::Duration;
+
+use crate::claims::Scope;
+
+/// Why a [`Policy`](crate::Policy) is not met. What it names is the policy's, not the token's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Denial {
+    /// The token's scope does not reach; the client is told what would.
+    #[error("the scope does not suffice; {:?} is needed", .needed.as_str())]
+    Scope {
+        /// The scope that the policy asks for.
+        needed: Scope,
+    },
+    /// The user must authenticate anew or otherwise (RFC 9470); the client is told how.
+    #[error(
+        "the user's authentication does not suffice; needed: acr {acr_values:?}, age {max_age:?}"
+    )]
+    Authentication {
+        /// What `acr` should be one of, the preferred ones first; empty if it does not matter.
+        acr_values: Vec<String>,
+        /// How long ago the user may have authenticated, if that matters.
+        max_age: Option<Duration>,
+    },
+    /// The token was issued too long ago; the client can refresh it.
+    #[error("the token was issued more than {max:?} ago, or does not say when")]
+    TokenAge {
+        /// The oldest that it may be.
+        max: Duration,
+    },
+    /// The bearer may not do this, and no other token of theirs would change that.
+    #[error("`{rule}` is not met")]
+    Forbidden {
+        /// The part of the policy that is not met.
+        rule: String,
+    },
+    /// A custom check that was read as data has no meaning; see
+    /// [`Policy::bind`](crate::Policy::bind).
+    #[error("the custom check {name:?} is not bound to a function")]
+    UnboundCheck {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Denial {
+    /// A short, stable name, from a closed list: for logs and metric labels.
+    pub(crate) fn rule(&self) -> &'static str {
+        match self {
+            Self::Scope { .. } => "scope",
+            Self::Authentication { .. } => "authentication",
+            Self::TokenAge { .. } => "token_age",
+            Self::Forbidden { .. } => "policy",
+            Self::UnboundCheck { .. } => "unbound_check",
+        }
+    }
+
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            Self::Scope { .. } | Self::Forbidden { .. } => {
+                "grant it to the user or client, if it should have it"
+            }
+            Self::Authentication { .. } => {
+                "the client should have the user authenticate again, as the challenge says"
+            }
+            Self::TokenAge { .. } => "the client should refresh its token; check both clocks",
+            Self::UnboundCheck { .. } => "call `Policy::bind` with the check's name at start",
+        }
+    }
+
+    /// What to say when both parts of a conjunction are not met: all that a client would have to
+    /// change at once, or that it can change nothing.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (unbound @ Self::UnboundCheck { .. }, _) | (_, unbound @ Self::UnboundCheck { .. }) => {
+                unbound
+            }
+            (Self::Scope { needed }, Self::Scope { needed: also }) => {
+                let new = also.iter().filter(|name| !needed.contains(name));
+                Self::Scope { needed: needed.iter().chain(new).collect() }
+            }
+            (
+                Self::Authentication { acr_values, max_age },
+                Self::Authentication { acr_values: other_values, max_age: other_age },
+            ) => Self::Authentication {
+                acr_values: if acr_values.is_empty() { other_values } else { acr_values },
+                max_age: [max_age, other_age].into_iter().flatten().min(),
+            },
+            // To authenticate again, or to refresh, would be in vain.
+            (Self::Authentication { .. } | Self::TokenAge { .. }, other) => other,
+            (first, _) => first,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The parts of a policy, and whether a caller meets them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Value;
+
+use super::check::Check;
+use super::denial::Denial;
+use crate::authenticated::Authenticated;
+use crate::claims::NumericDate;
+
+/// How far ahead of this clock an `auth_time` may be: the largest leeway there is. Beyond it the
+/// claim is no time but a mistake, which must not look like "just now".
+const MAX_SKEW: Duration = Duration::from_secs(300);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Rule {
+    #[serde(deserialize_with = "not_empty")]
+    Scopes(Vec<String>),
+    #[serde(deserialize_with = "not_empty")]
+    AnyScope(Vec<String>),
+    #[serde(deserialize_with = "not_empty")]
+    Roles(Vec<String>),
+    #[serde(deserialize_with = "not_empty")]
+    AnyRole(Vec<String>),
+    #[serde(deserialize_with = "not_empty")]
+    Permissions(Vec<String>),
+    #[serde(deserialize_with = "not_empty")]
+    AnyPermission(Vec<String>),
+    Claim {
+        name: String,
+        value: Value,
+    },
+    #[serde(deserialize_with = "not_empty")]
+    Acr(Vec<String>),
+    #[serde(rename = "max_auth_age_secs", with = "seconds")]
+    MaxAuthAge(Duration),
+    #[serde(rename = "max_token_age_secs", with = "seconds")]
+    MaxTokenAge(Duration),
+    Custom(Check),
+    #[serde(deserialize_with = "not_empty")]
+    And(Vec<Rule>),
+    #[serde(deserialize_with = "not_empty")]
+    Or(Vec<Rule>),
+    Not(Box<Rule>),
+}
+
+impl Rule {
+    pub(super) fn check(&self, who: &Authenticated) -> Result<(), Denial> {
+        let claims = who.registered();
+        let scope = |name: &String| claims.scope().contains(name);
+        let role = |name: &String| claims.roles().any(|has| has == name);
+        let permission = |name: &String| claims.permissions().any(|has| has == name);
+        match self {
+            Self::Scopes(names) => reaches(names.iter().all(scope), names),
+            Self::AnyScope(names) => reaches(names.iter().any(scope), names),
+            Self::Roles(names) => self.allows(names.iter().all(role)),
+            Self::AnyRole(names) => self.allows(names.iter().any(role)),
+            Self::Permissions(names) => self.allows(names.iter().all(permission)),
+            Self::AnyPermission(names) => self.allows(names.iter().any(permission)),
+            Self::Claim { name, value } => self.allows(who.claim(name).as_ref() == Some(value)),
+            Self::Acr(values) => {
+                let acr = claims.authentication_context();
+                if acr.is_some_and(|acr| values.iter().any(|value| value == acr)) {
+                    return Ok(());
+                }
+                Err(Denial::Authentication { acr_values: values.clone(), max_age: None })
+            }
+            &Self::MaxAuthAge(max) => {
+                if is_within(claims.authenticated_at(), max, who.now()) {
+                    return Ok(());
+                }
+                Err(Denial::Authentication { acr_values: Vec::new(), max_age: Some(max) })
+            }
+            &Self::MaxTokenAge(max) => {
+                let young = is_within(claims.issued_at(), max, who.now());
+                if young { Ok(()) } else { Err(Denial::TokenAge { max }) }
+            }
+            Self::Custom(check) => match check.holds(who) {
+                Some(holds) => self.allows(holds),
+                None => Err(Denial::UnboundCheck { name: check.name().to_owned() }),
+            },
+            Self::And(rules) => {
+                let denials = rules.iter().filter_map(|rule| rule.check(who).err());
+                denials.reduce(Denial::and).map_or(Ok(()), Err)
+            }
+            Self::Or(rules) => self.any(rules, who),
+            Self::Not(rule) => match rule.check(who) {
+                Ok(()) => self.allows(false),
+                // Neither met nor not met.
+                Err(unbound @ Denial::UnboundCheck { .. }) => Err(unbound),
+                Err(_) => Ok(()),
+            },
+        }
+    }
+
+    fn allows(&self, met: bool) -> Result<(), Denial> {
+        if met { Ok(()) } else { Err(Denial::Forbidden { rule: self.to_string() }) }
+    }
+
+    /// If none is met the refusal is the first one's, unless nobody can say.
+    fn any(&self, rules: &[Self], who: &Authenticated) -> Result<(), Denial> {
+        let mut said = None;
+        for rule in rules {
+            match rule.check(who) {
+                Ok(()) => return Ok(()),
+                Err(unbound @ Denial::UnboundCheck { .. }) => said = Some(unbound),
+                Err(denial) => said = said.or(Some(denial)),
+            }
+        }
+        said.map_or_else(|| self.allows(false), Err)
+    }
+
+    /// The custom checks in it, at any depth.
+    pub(super) fn checks(&self) -> Vec<&Check> {
+        match self {
+            Self::Custom(check) => vec![check],
+            Self::And(rules) | Self::Or(rules) => rules.iter().flat_map(Self::checks).collect(),
+            Self::Not(rule) => rule.checks(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn for_each_check(&mut self, visit: &mut impl FnMut(&mut Check)) {
+        match self {
+            Self::Custom(check) => visit(check),
+            Self::And(rules) | Self::Or(rules) => {
+                rules.iter_mut().for_each(|rule| rule.for_each_check(visit));
+            }
+            Self::Not(rule) => rule.for_each_check(visit),
+            _ => {}
+        }
+    }
+}
+
+fn reaches(met: bool, needed: &[String]) -> Result<(), Denial> {
+    if met { Ok(()) } else { Err(Denial::Scope { needed: needed.iter().collect() }) }
+}
+
+/// Whether `moment` was at most `max` ago. One that is absent was not.
+fn is_within(moment: Option<NumericDate>, max: Duration, now: NumericDate) -> bool {
+    let (Some(moment), now) = (moment, now.as_duration()) else { return false };
+    let moment = moment.as_duration();
+    now.saturating_sub(moment) <= max && moment.saturating_sub(now) <= MAX_SKEW
+}
+
+fn not_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let items = Vec::deserialize(deserializer)?;
+    if items.is_empty() {
+        return Err(de::Error::custom("an empty list: name what is needed"));
+    }
+    Ok(items)
+}
+
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(age: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        age.as_secs().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_secs)
+    }
+}

@@ -1,0 +1,261 @@
+use serde_json::json;
+
+use super::*;
+
+/// The time of the tests' clock; see `ProtectionSpace::for_test`.
+const NOW: u64 = 1_000_000;
+
+fn who(text: &str) -> Authenticated {
+    Authenticated::for_test(text)
+}
+
+fn verdict(policy: &Policy) -> Result<(), Denial> {
+    policy
+        .check(&who(r#"{"scope":"a b","roles":["clerk","temp"],"permissions":["read:x","write:x"],
+            "tenant":{"id":7},"tags":["x","y"],"acr":"silver","auth_time":999700,"iat":999940}"#))
+}
+
+fn scope_denial(needed: &str) -> Result<(), Denial> {
+    Err(Denial::Scope { needed: needed.split(' ').collect() })
+}
+
+fn forbidden(rule: &str) -> Result<(), Denial> {
+    Err(Denial::Forbidden { rule: rule.to_owned() })
+}
+
+fn step_up(acr_values: &[&str], max_age: Option<u64>) -> Result<(), Denial> {
+    Err(Denial::Authentication {
+        acr_values: acr_values.iter().map(ToString::to_string).collect(),
+        max_age: max_age.map(Duration::from_secs),
+    })
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+#[test]
+fn scopes() {
+    assert_eq!(verdict(&Policy::scopes(["a"])), Ok(()));
+    assert_eq!(verdict(&Policy::scopes(["b", "a"])), Ok(()));
+    assert_eq!(verdict(&Policy::scopes(["a", "c"])), scope_denial("a c"));
+    assert_eq!(verdict(&Policy::any_scope(["c", "b"])), Ok(()));
+    assert_eq!(verdict(&Policy::any_scope(["c", "d"])), scope_denial("c d"));
+    assert_eq!(verdict(&Policy::any_scope([""; 0])), scope_denial(""));
+    // A variable that was not set, a list that was not split: never met by accident.
+    for name in ["", " ", "a b", "a "] {
+        assert!(verdict(&Policy::scopes([name])).is_err(), "{name:?}");
+        assert!(verdict(&Policy::any_scope([name])).is_err(), "{name:?}");
+    }
+}
+
+#[test]
+fn roles() {
+    assert_eq!(verdict(&Policy::roles(["temp", "clerk"])), Ok(()));
+    assert_eq!(verdict(&Policy::roles(["clerk", "admin"])), forbidden("roles(clerk, admin)"));
+    assert_eq!(verdict(&Policy::any_role(["admin", "clerk"])), Ok(()));
+    assert_eq!(verdict(&Policy::any_role(["admin", "Clerk"])), forbidden("any_role(admin, Clerk)"));
+    assert_eq!(verdict(&Policy::any_role([""; 0])), forbidden("any_role()"));
+}
+
+#[test]
+fn permissions() {
+    assert_eq!(verdict(&Policy::permissions(["write:x", "read:x"])), Ok(()));
+    let policy = Policy::permissions(["read:x", "read:y"]);
+    assert_eq!(verdict(&policy), forbidden("permissions(read:x, read:y)"));
+    assert_eq!(verdict(&Policy::any_permission(["read:y", "read:x"])), Ok(()));
+    let policy = Policy::any_permission(["clerk", "a"]);
+    assert_eq!(verdict(&policy), forbidden("any_permission(clerk, a)"));
+}
+
+#[test]
+fn claims_are_equal_in_type_and_value() {
+    assert_eq!(verdict(&Policy::claim("tenant", json!({"id": 7}))), Ok(()));
+    assert_eq!(verdict(&Policy::claim("tags", json!(["x", "y"]))), Ok(()));
+    assert_eq!(verdict(&Policy::claim("acr", "silver")), Ok(()));
+    for (name, value) in [
+        ("tenant", json!({"id": "7"})),
+        ("tenant", json!({"id": 7, "x": 1})),
+        ("tags", json!(["y", "x"])),
+        ("tags", json!("x")),
+        ("id", json!(7)),
+        ("absent", json!(null)),
+        ("acr", json!("Silver")),
+    ] {
+        let policy = Policy::claim(name, value);
+        assert_eq!(verdict(&policy), forbidden(&policy.to_string()));
+    }
+}
+
+#[test]
+fn step_up_asks_for_what_is_missing() {
+    assert_eq!(verdict(&Policy::acr(["gold", "silver"])), Ok(()));
+    assert_eq!(verdict(&Policy::acr(["gold"])), step_up(&["gold"], None));
+    assert_eq!(verdict(&Policy::max_auth_age(secs(300))), Ok(()));
+    assert_eq!(verdict(&Policy::max_auth_age(secs(299))), step_up(&[], Some(299)));
+    let both = Policy::acr(["gold"]).and(Policy::max_auth_age(secs(60)));
+    assert_eq!(verdict(&both), step_up(&["gold"], Some(60)));
+    let twice = Policy::max_auth_age(secs(60)).and(Policy::max_auth_age(secs(30)));
+    assert_eq!(verdict(&twice), step_up(&[], Some(30)));
+}
+
+#[test]
+fn without_the_claims_or_with_absurd_ones_nothing_recent_is_believed() {
+    for claims in [
+        "{}".to_owned(),
+        format!(r#"{{"auth_time":{0},"iat":{0}}}"#, NOW + 301),
+        r#"{"auth_time":0,"iat":0}"#.to_owned(),
+    ] {
+        let who = who(&claims);
+        for policy in [
+            Policy::acr(["silver"]),
+            Policy::max_auth_age(secs(300)),
+            Policy::max_token_age(secs(300)),
+        ] {
+            assert!(policy.check(&who).is_err(), "{policy} {claims}");
+        }
+    }
+    // The issuer's clock may be ahead a little.
+    let ahead = who(&format!(r#"{{"auth_time":{0},"iat":{0}}}"#, NOW + 300));
+    assert_eq!(Policy::max_auth_age(secs(0)).check(&ahead), Ok(()));
+    assert_eq!(Policy::max_token_age(secs(0)).check(&ahead), Ok(()));
+}
+
+#[test]
+fn old_tokens_are_to_be_refreshed() {
+    assert_eq!(verdict(&Policy::max_token_age(secs(60))), Ok(()));
+    let max = secs(59);
+    assert_eq!(verdict(&Policy::max_token_age(max)), Err(Denial::TokenAge { max }));
+}
+
+#[test]
+fn custom_checks_see_the_caller() {
+    let tenant = |id: u64| {
+        Policy::custom("tenant", move |who| who.claim("tenant") == Some(json!({"id": id})))
+    };
+    assert_eq!(verdict(&tenant(7)), Ok(()));
+    assert_eq!(verdict(&tenant(8)), forbidden("custom(tenant)"));
+}
+
+#[test]
+fn both_and_either() {
+    let (yes, no) = (|| Policy::scopes(["a"]), || Policy::scopes(["x"]));
+    let also_no = || Policy::roles(["x"]);
+    assert_eq!(verdict(&yes().and(yes())), Ok(()));
+    assert_eq!(verdict(&yes().and(no())), scope_denial("x"));
+    assert_eq!(verdict(&yes().and(yes()).and(no())), scope_denial("x"));
+    assert_eq!(verdict(&also_no().and(no())), forbidden("roles(x)"));
+    assert_eq!(verdict(&no().or(yes())), Ok(()));
+    assert_eq!(verdict(&also_no().or(no()).or(yes())), Ok(()));
+    assert_eq!(verdict(&no().or(also_no())), scope_denial("x"));
+    // Without a claim there is nothing to meet it with.
+    let nobody = who("{}");
+    assert!(yes().check(&nobody).is_err() && Policy::any_role(["a"]).check(&nobody).is_err());
+}
+
+#[test]
+fn a_client_is_told_at_once_all_that_it_would_have_to_change() {
+    let scopes = Policy::scopes(["a", "x"]).and(Policy::scopes(["y", "x"]));
+    assert_eq!(verdict(&scopes), scope_denial("a x y"));
+    // What would be in vain is not asked for.
+    let (acr, old) = (|| Policy::acr(["gold"]), || Policy::max_token_age(secs(1)));
+    assert_eq!(verdict(&acr().and(Policy::roles(["x"]))), forbidden("roles(x)"));
+    assert_eq!(verdict(&Policy::roles(["x"]).and(acr())), forbidden("roles(x)"));
+    assert_eq!(verdict(&old().and(Policy::scopes(["x"]))), scope_denial("x"));
+}
+
+#[test]
+fn not_turns_a_verdict_round() {
+    assert_eq!(verdict(&Policy::roles(["admin"]).not()), Ok(()));
+    assert_eq!(verdict(&Policy::roles(["temp"]).not()), forbidden("not roles(temp)"));
+    assert_eq!(verdict(&Policy::roles(["temp"]).not().not()), Ok(()));
+}
+
+#[test]
+fn a_check_without_meaning_is_neither_met_nor_not_met() {
+    let unbound = || serde_json::from_str::<Policy>(r#"{"custom":"x"}"#).unwrap();
+    let (yes, no) = (|| Policy::scopes(["a"]), || Policy::roles(["x"]));
+    for policy in [
+        unbound(),
+        unbound().not(),
+        unbound().and(yes()),
+        no().and(unbound()),
+        no().and(unbound()).not(),
+        no().or(unbound()),
+        unbound().or(no()),
+        no().or(unbound()).not(),
+        unbound().or(no()).not(),
+    ] {
+        let denial = verdict(&policy).unwrap_err();
+        assert_eq!(denial, Denial::UnboundCheck { name: "x".to_owned() }, "{policy}");
+        assert_eq!(policy.unbound().collect::<Vec<_>>(), ["x"], "{policy}");
+        let bound = policy.bind("y", |_| true);
+        assert_eq!(bound.unbound().count(), 1, "another check was bound");
+        assert_eq!(bound.bind("x", |_| true).unbound().count(), 0);
+    }
+    assert_eq!(verdict(&unbound().bind("x", |_| true)), Ok(()));
+    assert!(verdict(&unbound().bind("x", |_| false)).is_err());
+}
+
+#[test]
+fn every_kind_of_rule_is_printed_and_kept_as_data() {
+    let all = Policy::scopes(["a", "b"])
+        .and(Policy::any_scope(["c"]).or(Policy::roles(["r"])))
+        .and(Policy::any_role(["s"]))
+        .and(Policy::permissions(["p"]))
+        .and(Policy::any_permission(["q"]))
+        .and(Policy::claim("tenant", json!({"id": 7})))
+        .and(Policy::acr(["gold"]))
+        .and(Policy::max_auth_age(secs(300)))
+        .and(Policy::max_token_age(Duration::from_millis(60_999)))
+        .and(Policy::custom("hours", |_| true))
+        .and(Policy::roles(["t"]).or(Policy::roles(["u"])).not());
+    assert_eq!(
+        all.to_string(),
+        "scopes(a, b) and (any_scope(c) or roles(r)) and any_role(s) and permissions(p) and \
+         any_permission(q) and claim(tenant = {\"id\":7}) and acr(gold) and max_auth_age(300s) and \
+         max_token_age(60s) and custom(hours) and not (roles(t) or roles(u))"
+    );
+    let data = serde_json::to_value(&all).unwrap();
+    assert_eq!(
+        data,
+        json!({"and": [
+            {"scopes": ["a", "b"]},
+            {"or": [{"any_scope": ["c"]}, {"roles": ["r"]}]},
+            {"any_role": ["s"]},
+            {"permissions": ["p"]},
+            {"any_permission": ["q"]},
+            {"claim": {"name": "tenant", "value": {"id": 7}}},
+            {"acr": ["gold"]},
+            {"max_auth_age_secs": 300},
+            {"max_token_age_secs": 60},
+            {"custom": "hours"},
+            {"not": {"or": [{"roles": ["t"]}, {"roles": ["u"]}]}},
+        ]})
+    );
+    assert_eq!(serde_json::from_value::<Policy>(data).unwrap(), all);
+}
+
+#[test]
+fn data_that_can_not_be_meant_is_refused() {
+    for text in [
+        r#"{"scopes":[]}"#,
+        r#"{"any_role":[]}"#,
+        r#"{"acr":[]}"#,
+        r#"{"and":[]}"#,
+        r#"{"or":[]}"#,
+        r#"{"not":[]}"#,
+        r#"{"scope":["a"]}"#,
+        r#"{"scopes":"a"}"#,
+        r#"{"scopes":["a"],"roles":["b"]}"#,
+        r#"{"claim":{"name":"a"}}"#,
+        r#"{"claim":{"name":"a","value":1,"values":2}}"#,
+        r#"{"max_auth_age_secs":-1}"#,
+        r#"{"max_auth_age":300}"#,
+        "{}",
+        "[]",
+        "null",
+    ] {
+        assert!(serde_json::from_str::<Policy>(text).is_err(), "{text}");
+    }
+}

@@ -1,0 +1,24 @@
+//! What all the requests to one service have in common.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+
+/// The protection space ([RFC 9110 §11.5]) that a service is, and the clock it goes by.
+///
+/// [RFC 9110 §11.5]: https://www.rfc-editor.org/rfc/rfc9110#section-11.5
+#[derive(Debug)]
+pub(crate) struct ProtectionSpace {
+    /// The `realm` of its challenges.
+    pub(crate) realm: String,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+#[cfg(test)]
+impl ProtectionSpace {
+    /// For the tests of what comes after authentication.
+    pub(crate) fn for_test() -> Arc<Self> {
+        let clock = Arc::new(crate::testing::ManualClock::at(1_000_000));
+        Arc::new(Self { realm: "api".to_owned(), clock })
+    }
+}
