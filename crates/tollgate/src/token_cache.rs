@@ -223,6 +223,14 @@ fn random() -> Option<u64> {
 }
 
 #[cfg(test)]
+impl<V> TokenCache<V> {
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sets.iter().flatten().filter(|slot| slot.entry.load().is_some()).count()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -152,6 +152,14 @@ impl Resolved {
     }
 }
 
+#[cfg(test)]
+impl Issuers {
+    /// As if no issuer had been met for an hour.
+    pub(super) fn forget_met(&self) {
+        self.resolved.iter().for_each(|resolved| resolved.met.invalidate_all());
+    }
+}
+
 #[derive(Default)]
 struct Claimed<'a> {
     iss: Option<Text<'a>>,
