@@ -171,34 +171,6 @@ async fn nothing_but_kept_tokens_keeps_the_keys_fresh_and_ends_with_them() {
 }
 
 #[tokio::test]
-async fn kept_tokens_alone_have_an_ageing_set_renewed() {
-    let key = TestKey::generate("k", Algorithm::Es256);
-    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
-    let url = "https://issuer.example/keys";
-    fetch.set(url, Answer::ok(TestKey::jwks([&key])));
-    let auth = Authenticator::builder("https://issuer.example", "https://api.example")
-        .jwks_url(url)
-        .fetch(fetch.clone())
-        .clock(clock.clone())
-        .build()
-        .await
-        .unwrap();
-    let request = bearer(&key.token(&claims()));
-    auth.authenticate(&request).await.unwrap();
-    clock.advance(Duration::from_secs(299));
-    let seen = auth.0.seen.as_ref().unwrap();
-    assert!(matches!(auth.attempt(&request), Attempt::Done(Ok(Some(_)))));
-    assert_eq!(seen.len(), 1, "it was answered from what is kept");
-    for _ in 0..1000 {
-        tokio::task::yield_now().await;
-        if fetch.requests().len() == 2 {
-            return;
-        }
-    }
-    panic!("nothing was renewed");
-}
-
-#[tokio::test]
 async fn an_issuer_that_is_no_longer_vouched_for_takes_its_kept_tokens_along() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let keys = Counted::new(&[&key]);
