@@ -1,6 +1,7 @@
 //! The project's own chores, run as `cargo xtask <chore>`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
+mod bench;
 mod boundary;
 mod ci;
 mod install;
@@ -47,6 +48,21 @@ enum Chore {
     /// missing), the same as `cargo xtask test`, and the quickstart's tour. Goes on after a failure, so that one run
     /// shows them all, and ends with the time that each step took.
     Ci,
+
+    /// Measure, and write benches/RESULTS.md with its plots
+    ///
+    /// Against the bare signature check, jsonwebtoken, each adapter's service without it, and the
+    /// peers (in benches/peers, a workspace of its own). All cases of a table take turns within one
+    /// run, so that the ratios hold on a busy machine too; a quiet one gives narrower ones. Takes
+    /// some ten minutes after the first build.
+    Bench {
+        /// How many rounds each case is measured in
+        #[arg(long, default_value_t = 31)]
+        rounds: usize,
+        /// Leave the peers out, which take long to build
+        #[arg(long)]
+        without_peers: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -54,6 +70,7 @@ fn main() -> ExitCode {
         Chore::Test => test::test(),
         Chore::Install => install::for_tests().map(drop),
         Chore::Ci => ci::ci(),
+        Chore::Bench { rounds, without_peers } => bench::bench(rounds, !without_peers),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -42,7 +42,7 @@ impl fmt::Display for Measured {
         let micros = |thousandths| self.within(thousandths).as_secs_f64() * 1e6;
         write!(
             f,
-            "median {:.1} µs, p99 {:.1} µs ({}, {CALLS} calls on one thread)",
+            "median {:.1} µs, p99 {:.1} µs ({}, a token that was seen before, {CALLS} calls on one thread)",
             micros(500),
             micros(990),
             self.algorithm,

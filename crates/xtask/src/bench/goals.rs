@@ -1,0 +1,128 @@
+//! What the figures must show, and whether they do.
+
+use std::fmt::Write as _;
+
+use super::figures::{Figures, Spread};
+
+const JSONWEBTOKEN: &str = "jsonwebtoken";
+
+/// One line: what is held against what bound.
+struct Goal {
+    what: String,
+    most: f64,
+    value: Option<Spread>,
+}
+
+fn goals(figures: &Figures) -> Vec<Goal> {
+    let mut goals = Vec::new();
+    let mut goal = |what: &str, most: f64, value: Option<Spread>| {
+        goals.push(Goal { what: what.to_owned(), most, value });
+    };
+    let exactly = |value: f64| Spread { median: value, low: value, high: value };
+    let ratio = |group: &str, name: &str, to: &str| {
+        figures.combined([(group, name), (group, to)], |[one, other]| one / other)
+    };
+    for algorithm in ["RS256", "PS256"] {
+        let group = format!("validator {algorithm}");
+        let value = ratio(&group, "cold", "bare signature check");
+        goal(&format!("cold / bare signature check, {algorithm}"), 1.12, value);
+    }
+    let hs256 = [
+        ("validator HS256", "cold"),
+        ("validator HS256", "bare signature check"),
+        ("validator HS256", JSONWEBTOKEN),
+    ];
+    let value = figures.combined(hs256, |[cold, bare, _]| (cold - bare) / 1000.0);
+    goal("cold without the signature check, HS256, in µs", 1.0, value);
+    let value = figures.combined(hs256, |[cold, bare, theirs]| (cold - bare) / (theirs - bare));
+    goal("the same / jsonwebtoken's", 0.25, value);
+    for (algorithm, most) in
+        [("RS256", 0.80), ("PS256", 0.80), ("HS256", 0.40), ("ES256", 1.0), ("EdDSA", 1.0)]
+    {
+        let value = ratio(&format!("validator {algorithm}"), "cold", JSONWEBTOKEN);
+        goal(&format!("cold / jsonwebtoken, {algorithm}"), most, value);
+    }
+    let allocations = |group: &str, name: &str| Some(figures.case(group, name)?.allocations);
+    goal("allocations, cold", 8.0, allocations("validator RS256", "cold").map(exactly));
+    for (algorithm, part) in [("RS256", 80.0), ("ES256", 200.0)] {
+        let value = ratio(&format!("validator {algorithm}"), "warm", JSONWEBTOKEN);
+        goal(&format!("warm / jsonwebtoken, {algorithm}"), 1.0 / part, value);
+    }
+    goal("allocations, warm", 0.0, allocations("validator RS256", "warm").map(exactly));
+    let walk = [("warm RS256", "10,000 tokens in turn"), ("validator RS256", JSONWEBTOKEN)];
+    let value = figures.combined(walk, |[walk, theirs]| walk / theirs);
+    goal("warm, 10,000 tokens in turn / jsonwebtoken, RS256", 1.0 / 12.0, value);
+    for algorithm in ["RS256", "ES256"] {
+        layers(figures, algorithm, &mut goal);
+    }
+    for (framework, without) in
+        [("axum", "identity layer"), ("actix", "identity layer"), ("hyper", "without")]
+    {
+        let group = format!("{framework} RS256");
+        let added = allocations(&group, "warm").zip(allocations(&group, without));
+        let value = added.map(|(warm, without)| exactly(warm - without));
+        goal(&format!("allocations that the {framework} adapter adds, warm"), 2.0, value);
+    }
+    let value = ratio("service RS256", "warm", "no layer");
+    goal("whole service, CPU of a request, warm / no layer, RS256", 1.25, value);
+    let threads = [
+        ("threads ES256", "warm, 2 threads"),
+        ("threads ES256", "warm, 1 thread"),
+        ("threads ES256", "bare hash, 2 threads"),
+        ("threads ES256", "bare hash, 1 thread"),
+    ];
+    let value = figures
+        .combined(threads, |[two, one, hash_two, hash_one]| (two / one) / (hash_two / hash_one));
+    goal("what a second thread costs, warm / the bare hash", 1.10, value);
+    let value = ratio("validator RS256", "new tokens, cache on", "new tokens, cache off");
+    goal("a flood of new tokens, cache on / off, RS256", 1.05, value);
+    goals
+}
+
+/// Against the best of the peers, where they were measured.
+fn layers(figures: &Figures, algorithm: &str, goal: &mut impl FnMut(&str, f64, Option<Spread>)) {
+    for (framework, without, ours) in
+        [("axum", "without (axum 0.8)", " (axum 0.8)"), ("actix", "without", "")]
+    {
+        let group = format!("peers {framework} {algorithm}");
+        let peers = figures
+            .of(&group)
+            .filter(|case| !case.name.starts_with("without") && !case.name.starts_with("tollgate"));
+        let median = |case: &&super::figures::Case| {
+            case.spread().map_or(f64::INFINITY, |spread| spread.median)
+        };
+        let best = peers.min_by(|one, other| median(one).total_cmp(&median(other)));
+        let Some(best) = best else { continue };
+        for (temperature, most) in [("warm", 1.0 / 40.0), ("cold", 0.80)] {
+            if temperature == "cold" && algorithm != "RS256" {
+                continue;
+            }
+            let name = format!("tollgate, {temperature}{ours}");
+            let cases = [(group.as_str(), name.as_str()), (&group, &best.name), (&group, without)];
+            let value = figures
+                .combined(cases, |[ours, theirs, without]| (ours - without) / (theirs - without));
+            let what = format!(
+                "{framework} {algorithm}, {temperature}: added cost / that of {}",
+                best.name
+            );
+            goal(&what, most, value);
+        }
+    }
+}
+
+/// A table in Markdown.
+pub(crate) fn table(figures: &Figures) -> String {
+    let mut text =
+        String::from("| what | at most | measured | from – to | |\n|---|---|---|---|---|\n");
+    for Goal { what, most, value } in goals(figures) {
+        let row = match value {
+            Some(Spread { median, low, high }) => {
+                let verdict = if median <= most { "met" } else { "**missed**" };
+                format!("{median:.3} | {low:.3} – {high:.3} | {verdict}")
+            }
+            None => "not measured | |".to_owned(),
+        };
+        let _ = writeln!(text, "| {what} | {most:.4} | {row} |");
+    }
+    text
+}

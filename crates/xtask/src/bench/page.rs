@@ -1,0 +1,92 @@
+//! `benches/RESULTS.md`.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use super::figures::Figures;
+use super::{goals, plot};
+use crate::run::{root, version};
+
+const INTRODUCTION: &str = "\
+Written by `cargo xtask bench`; nothing here is typed. Read the ratios: times belong to the machine, and differences below 4 %
+are noise. The cases of a group are measured in turn, some milliseconds each, in the opposite order every other round; a ratio is
+taken round by round, and its median is given with what eight of ten rounds lie between. `cold` is with the token cache off,
+`warm` is a token that was seen before; in `new tokens` no token ever comes twice while it is kept. Everybody gets the same
+request with the same token, and beside peers every handler gets the same typed claims. Whole services are charged with their
+processor time for a request, server and sender on one core.
+";
+
+/// The whole page.
+pub(crate) fn page(figures: &Figures, rounds: &str) -> String {
+    let mut text = format!("# Results\n\n{INTRODUCTION}\n");
+    let _ = writeln!(text, "`cargo xtask bench` with {rounds} on {}.", machine());
+    let _ = writeln!(text, "{}.\n", versions());
+    let _ = writeln!(text, "## What it must show\n\n{}", goals::table(figures));
+    for (name, _) in plot::plots(figures) {
+        let _ = writeln!(text, "![{name}](plots/{name}.svg)\n");
+    }
+    for group in figures.groups() {
+        let _ = writeln!(text, "## {group}\n");
+        let Some(first) = figures.of(group).next() else { continue };
+        let _ = writeln!(text, "| | median | 8 of 10 | / {} | allocations |", first.name);
+        text.push_str("|---|---|---|---|---|\n");
+        for case in figures.of(group) {
+            let cases = [(group, case.name.as_str()), (group, first.name.as_str())];
+            let ratio = figures.combined(cases, |[this, first]| this / first);
+            let (Some(time), Some(ratio)) = (case.spread(), ratio) else { continue };
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} – {} | {:.3} | {} |",
+                case.name,
+                shown(time.median),
+                shown(time.low),
+                shown(time.high),
+                ratio.median,
+                case.allocations
+            );
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Nanoseconds, readable.
+pub(crate) fn shown(nanos: f64) -> String {
+    if nanos < 1000.0 { format!("{nanos:.0} ns") } else { format!("{:.2} µs", nanos / 1000.0) }
+}
+
+fn machine() -> String {
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let count = cpus.lines().filter(|line| line.starts_with("processor")).count();
+    format!("{count} × {}", model.map_or("an unknown CPU", |(_, model)| model))
+}
+
+/// Of the compiler, and of what is measured.
+fn versions() -> String {
+    let mut all = vec![version("rustc").unwrap_or_default()];
+    for lock in ["Cargo.lock", "benches/peers/Cargo.lock"] {
+        let text = fs::read_to_string(root().join(lock)).unwrap_or_default();
+        for name in [
+            "aws-lc-rs",
+            "jsonwebtoken",
+            "jwt-authorizer",
+            "axum-jwt-auth",
+            "tower-oauth2-resource-server",
+            "actix-web-httpauth",
+            "axum",
+            "actix-web",
+            "hyper",
+        ] {
+            let marker = format!("name = \"{name}\"\nversion = \"");
+            for (_, rest) in text.match_indices(&marker).map(|(at, _)| text.split_at(at)) {
+                let version = rest.trim_start_matches(&marker).split('"').next();
+                let known = format!("{name} {}", version.unwrap_or_default());
+                if !all.contains(&known) {
+                    all.push(known);
+                }
+            }
+        }
+    }
+    all.join(", ")
+}
