@@ -22,7 +22,7 @@ use serde::de::{
 };
 
 pub(crate) use lenient::Lenient;
-pub(crate) use one::member;
+pub(crate) use one::{member, normalize};
 
 /// A type that is filled from an object's members, one after another.
 pub(crate) trait FromMembers<'de>: Default {
