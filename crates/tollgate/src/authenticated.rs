@@ -88,6 +88,19 @@ impl Authenticated {
         json::member(self.0.payload.as_ref(), name)
     }
 
+    /// How much memory it takes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        // The two counts of an `Arc`, and what an allocator adds to each of six allocations.
+        const OVERHEAD: usize = 16 + 6 * 16;
+        let inner = &*self.0;
+        let key_id = inner.key_id.as_ref().map_or(0, String::capacity);
+        size_of::<Inner>()
+            + inner.registered.heap_bytes()
+            + inner.payload.heap_bytes()
+            + key_id
+            + OVERHEAD
+    }
+
     /// The time of the clock that the token was judged by.
     pub(crate) fn now(&self) -> NumericDate {
         NumericDate::from(self.0.space.clock.now())

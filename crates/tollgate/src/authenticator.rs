@@ -12,6 +12,7 @@ mod key_settings;
 mod status;
 #[cfg(test)]
 mod tests;
+mod verified;
 
 use std::fmt;
 use std::future::Future;
@@ -30,7 +31,9 @@ use crate::protection::ProtectionSpace;
 use crate::refusal::Refusal;
 use crate::remote::fetch::FetchError;
 use crate::request::RequestView;
+use crate::token_cache::TokenCache;
 use issuers::{Issuers, TrustedIssuer};
+use verified::Verified;
 
 pub use builder::AuthenticatorBuilder;
 pub use config_error::ConfigError;
@@ -70,6 +73,8 @@ struct Inner {
     credentials: Credentials,
     issuers: Issuers,
     space: Arc<ProtectionSpace>,
+    /// What was verified before; `None` if nothing is kept.
+    seen: Option<TokenCache<Verified>>,
 }
 
 impl Authenticator {
@@ -103,12 +108,16 @@ impl Authenticator {
         &self,
         request: &R,
     ) -> impl Future<Output = Result<Authenticated, Refusal>> + Send + use<R> {
-        let attempt = self.attempt(request);
-        let auth = self.clone();
+        let known = match self.attempt(request) {
+            Attempt::Done(Ok(Some(who))) => Ok(Ok(who)),
+            Attempt::Done(Ok(None)) => Ok(Err(self.anonymous().refusal())),
+            Attempt::Done(Err(refusal)) => Ok(Err(refusal)),
+            Attempt::Pending(pending) => Err(pending),
+        };
         async move {
-            match attempt {
-                Attempt::Done(outcome) => outcome?.ok_or_else(|| auth.anonymous().refusal()),
-                Attempt::Pending(pending) => pending.await,
+            match known {
+                Ok(outcome) => outcome,
+                Err(pending) => pending.await,
             }
         }
     }
@@ -190,15 +199,17 @@ impl Authenticator {
     }
 
     fn attempt_token(&self, token: BearerToken<'_>) -> Attempt {
+        if let Some(who) = self.0.recall(token.0) {
+            return Attempt::Done(Ok(Some(who)));
+        }
         let (jws, issuer) = match self.0.read(token.0) {
             Ok(read) => read,
             Err(error) => return Attempt::Done(Err(self.0.refuse(error))),
         };
-        let wanted =
-            KeyRequest { key_id: jws.header.key_id.as_deref(), algorithm: jws.header.algorithm };
+        let wanted = KeyRequest::new(jws.header.key_id.as_deref(), jws.header.algorithm);
         match issuer.keys.resolve(&wanted) {
             Resolution::Ready(Ok(key)) => {
-                Attempt::Done(self.0.accept(&issuer, jws, &key).map(Some))
+                Attempt::Done(self.0.accept(token.0, jws, issuer, key).map(Some))
             }
             Resolution::Ready(Err(error)) => {
                 Attempt::Done(Err(Refusal::unresolved(error, &self.0.space)))
@@ -209,7 +220,7 @@ impl Authenticator {
                     let key =
                         key.await.map_err(|error| Refusal::unresolved(error, &inner.space))?;
                     let jws = CompactJws::parse(&token).map_err(|error| inner.refuse(error))?;
-                    inner.accept(&issuer, jws, &key)
+                    inner.accept(&token, jws, issuer, key)
                 })))
             }
         }
@@ -217,6 +228,17 @@ impl Authenticator {
 }
 
 impl Inner {
+    /// The caller whose token was verified before, if everything that can change still holds.
+    /// Anything else is no answer: the token goes the long way, which may refuse it.
+    fn recall(&self, token: &str) -> Option<Authenticated> {
+        let seen = self.seen.as_ref()?;
+        let still_holds = |verified: &Verified| {
+            let now = || NumericDate::from(self.space.clock.now());
+            verified.still_holds(&self.issuers, now).then(|| verified.who.clone())
+        };
+        seen.recall(token, still_holds)
+    }
+
     /// All that can be judged without a key.
     fn read<'t>(&self, token: &'t str) -> Result<(CompactJws<'t>, Arc<TrustedIssuer>), TokenError> {
         let jws = CompactJws::parse(token)?;
@@ -229,12 +251,13 @@ impl Inner {
         Ok((jws, issuer))
     }
 
-    /// The signature, then the claims.
+    /// The signature, then the claims. What passes is kept, and nothing else is.
     fn accept(
         &self,
-        issuer: &TrustedIssuer,
+        token: &str,
         jws: CompactJws<'_>,
-        key: &VerificationKey,
+        issuer: Arc<TrustedIssuer>,
+        key: Arc<VerificationKey>,
     ) -> Result<Authenticated, Refusal> {
         let accept = || {
             let payload = key.verify(&jws)?;
@@ -246,7 +269,12 @@ impl Inner {
         };
         let (payload, claims) = accept().map_err(|error| self.refuse(error))?;
         let key_id = jws.header.key_id;
-        Ok(Authenticated::new(claims, payload, key_id, key.algorithm(), self.space.clone()))
+        let who = Authenticated::new(claims, payload, key_id, key.algorithm(), self.space.clone());
+        if let Some(seen) = &self.seen {
+            let bytes = who.bytes();
+            seen.insert(token, bytes, || Verified { who: who.clone(), issuer, key });
+        }
+        Ok(who)
     }
 
     fn refuse(&self, error: TokenError) -> Refusal {

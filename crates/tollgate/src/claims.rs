@@ -2,15 +2,18 @@
 
 mod numeric_date;
 mod scope;
+mod texts;
 mod validation;
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess};
+use smallvec::SmallVec;
 
 use crate::error::TokenError;
-use crate::json::{self, FromMembers, JsonError, Member};
+use crate::json::{self, FromMembers, JsonError, Lenient, Member, Text};
 use crate::key::Payload;
+use texts::{Span, Spans, Texts};
 
 pub use numeric_date::NumericDate;
 pub use scope::Scope;
@@ -25,20 +28,22 @@ pub(crate) use validation::ClaimsRules;
 /// [RFC 9068 §2.2]: https://www.rfc-editor.org/rfc/rfc9068#section-2.2
 #[derive(Default)]
 pub struct RegisteredClaims {
-    iss: Option<String>,
-    sub: Option<String>,
-    aud: Option<Audience>,
+    /// Every claim below that is text, in one allocation.
+    texts: Texts,
+    iss: Option<Span>,
+    sub: Option<Span>,
+    aud: Option<Spans>,
     exp: Option<NumericDate>,
     nbf: Option<NumericDate>,
     iat: Option<NumericDate>,
-    jti: Option<String>,
-    client_id: Option<String>,
+    jti: Option<Span>,
+    client_id: Option<Span>,
     scope: Scope,
-    roles: Strings,
-    permissions: Strings,
-    sid: Option<String>,
+    roles: Spans,
+    permissions: Spans,
+    sid: Option<Span>,
     auth_time: Option<NumericDate>,
-    acr: Option<String>,
+    acr: Option<Span>,
     marks: Marks,
 }
 
@@ -54,20 +59,19 @@ impl RegisteredClaims {
     /// `iss`: who issued the token; always the configured issuer.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        self.iss.as_deref().unwrap_or_default()
+        self.text(self.iss).unwrap_or_default()
     }
 
     /// `sub`: whom the token is about.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        self.sub.as_deref()
+        self.text(self.sub)
     }
 
     /// `aud`: the APIs that the token is for; this one is among them.
     #[must_use]
-    pub fn audience(&self) -> &Audience {
-        static NOBODY: Audience = Audience(Vec::new());
-        self.aud.as_ref().unwrap_or(&NOBODY)
+    pub fn audience(&self) -> Audience<'_> {
+        Audience { texts: &self.texts, names: self.aud.as_deref().unwrap_or_default() }
     }
 
     /// `exp`: when the token ceases to be accepted.
@@ -91,13 +95,13 @@ impl RegisteredClaims {
     /// `jti`: the token's own identifier.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        self.jti.as_deref()
+        self.text(self.jti)
     }
 
     /// `client_id`: the OAuth client that asked for the token.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
-        self.client_id.as_deref()
+        self.text(self.client_id)
     }
 
     /// `scope`: what the token may be used for; empty when the claim is absent.
@@ -110,18 +114,18 @@ impl RegisteredClaims {
     ///
     /// [RFC 9068 §2.2.3.1]: https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1
     pub fn roles(&self) -> impl Iterator<Item = &str> {
-        self.roles.0.iter().map(String::as_str)
+        self.texts.all(&self.roles)
     }
 
     /// `permissions`; empty when the claim is absent or has another shape.
     pub fn permissions(&self) -> impl Iterator<Item = &str> {
-        self.permissions.0.iter().map(String::as_str)
+        self.texts.all(&self.permissions)
     }
 
     /// `sid`: the issuer's session that the token belongs to.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
-        self.sid.as_deref()
+        self.text(self.sid)
     }
 
     /// `auth_time`: when the user last proved who they are.
@@ -133,14 +137,23 @@ impl RegisteredClaims {
     /// `acr`: how strongly the user was authenticated.
     #[must_use]
     pub fn authentication_context(&self) -> Option<&str> {
-        self.acr.as_deref()
+        self.text(self.acr)
+    }
+
+    fn text(&self, span: Option<Span>) -> Option<&str> {
+        span.map(|span| self.texts.get(span))
+    }
+
+    /// How many bytes it holds besides itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.texts.heap_bytes() + self.scope.as_str().len()
     }
 }
 
 /// What a [profile](crate::Profile) finds elsewhere in the payload.
 impl RegisteredClaims {
     pub(crate) fn set_audience(&mut self, name: &str) {
-        self.aud = Some(Audience(vec![name.to_owned()]));
+        self.aud = Some(std::iter::once(self.texts.keep(name)).collect());
     }
 
     pub(crate) fn set_scope<'s>(&mut self, names: impl Iterator<Item = &'s str>) {
@@ -148,7 +161,7 @@ impl RegisteredClaims {
     }
 
     pub(crate) fn add_roles<'s>(&mut self, roles: impl Iterator<Item = &'s str>) {
-        self.roles.0.extend(roles.map(str::to_owned));
+        self.roles.extend(roles.map(|role| self.texts.keep(role)));
     }
 
     /// For credentials that are ID tokens by design.
@@ -182,20 +195,23 @@ impl<'de> FromMembers<'de> for RegisteredClaims {
         member: Member<'_, A>,
     ) -> Result<(), A::Error> {
         match name {
-            "iss" => self.iss = Some(member.read("iss")?),
-            "sub" => self.sub = Some(member.read("sub")?),
-            "aud" => self.aud = Some(member.read("aud")?),
+            "iss" => self.iss = Some(self.texts.read(member, "iss")?),
+            "sub" => self.sub = Some(self.texts.read(member, "sub")?),
+            "aud" => {
+                let OneOrMore(names) = member.read("aud")?;
+                self.aud = Some(self.texts.keep_all(&names));
+            }
             "exp" => self.exp = Some(member.read("exp")?),
             "nbf" => self.nbf = Some(member.read("nbf")?),
             "iat" => self.iat = Some(member.read("iat")?),
-            "jti" => self.jti = Some(member.read("jti")?),
-            "client_id" => self.client_id = Some(member.read("client_id")?),
+            "jti" => self.jti = Some(self.texts.read(member, "jti")?),
+            "client_id" => self.client_id = Some(self.texts.read(member, "client_id")?),
             "scope" => self.scope = member.read("scope")?,
-            "roles" => self.roles = member.read("roles")?,
-            "permissions" => self.permissions = member.read("permissions")?,
-            "sid" => self.sid = Some(member.read("sid")?),
+            "roles" => self.roles = self.texts.read_any(member, "roles")?,
+            "permissions" => self.permissions = self.texts.read_any(member, "permissions")?,
+            "sid" => self.sid = Some(self.texts.read(member, "sid")?),
             "auth_time" => self.auth_time = Some(member.read("auth_time")?),
-            "acr" => self.acr = Some(member.read("acr")?),
+            "acr" => self.acr = Some(self.texts.read(member, "acr")?),
             "cnf" => {
                 self.marks.sender_constrained = true;
                 member.skip()?;
@@ -257,7 +273,7 @@ enum TypeClaim {
 impl<'de> Deserialize<'de> for TypeClaim {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const FOREIGN: [&str; 6] = ["ID", "Refresh", "Offline", "Logout", "Serialized-ID", "DPoP"];
-        let name = String::deserialize(deserializer)?;
+        let Text(name) = Text::deserialize(deserializer)?;
         Ok(if name.eq_ignore_ascii_case("access") {
             Self::Access
         } else if FOREIGN.iter().any(|foreign| name.eq_ignore_ascii_case(foreign)) {
@@ -271,64 +287,43 @@ impl<'de> Deserialize<'de> for TypeClaim {
 /// `aud`: one name or several ([RFC 7519 §4.1.3]).
 ///
 /// [RFC 7519 §4.1.3]: https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Audience(Vec<String>);
+#[derive(Clone, Copy)]
+pub struct Audience<'c> {
+    texts: &'c Texts,
+    names: &'c [Span],
+}
 
-impl Audience {
+impl<'c> Audience<'c> {
     /// Whether `name` is among them, byte for byte.
     #[must_use]
-    pub fn contains(&self, name: &str) -> bool {
-        self.0.iter().any(|audience| audience == name)
+    pub fn contains(self, name: &str) -> bool {
+        self.iter().any(|audience| audience == name)
     }
 
     /// The names, in the token's order.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+    pub fn iter(self) -> impl Iterator<Item = &'c str> {
+        self.texts.all(self.names)
     }
 }
 
-impl<'de> Deserialize<'de> for Audience {
+impl fmt::Debug for Audience<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// A string or an array of strings, and nothing else.
+struct OneOrMore<'a>(SmallVec<[Text<'a>; 4]>);
+
+impl<'de> Deserialize<'de> for OneOrMore<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AudienceVisitor;
-        impl<'de> Visitor<'de> for AudienceVisitor {
-            type Value = Audience;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or an array of strings")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Audience, E> {
-                Ok(Audience(vec![name.to_owned()]))
-            }
-
-            fn visit_seq<S: SeqAccess<'de>>(self, mut names: S) -> Result<Audience, S::Error> {
-                let mut audience = Vec::new();
-                while let Some(name) = names.next_element::<String>()? {
-                    audience.push(name);
-                }
-                Ok(Audience(audience))
+        match Lenient::deserialize(deserializer)? {
+            Lenient::Text(name) => Ok(Self(std::iter::once(name).collect())),
+            Lenient::Texts(names) => Ok(Self(names)),
+            Lenient::Mixed(_) | Lenient::Other => {
+                Err(D::Error::custom("not a string or an array of strings"))
             }
         }
-        deserializer.deserialize_any(AudienceVisitor)
-    }
-}
-
-/// The strings of an array of anything. Roles come in many shapes, and one that is not
-/// understood only withholds power.
-#[derive(Debug, Default)]
-struct Strings(Vec<String>);
-
-impl<'de> Deserialize<'de> for Strings {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde_json::Value::{self, Array, String};
-        Ok(Self(match Value::deserialize(deserializer)? {
-            String(string) => vec![string],
-            Array(items) => items
-                .into_iter()
-                .filter_map(|item| if let String(string) = item { Some(string) } else { None })
-                .collect(),
-            _ => Vec::new(),
-        }))
     }
 }
 

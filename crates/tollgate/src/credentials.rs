@@ -108,8 +108,14 @@ impl<'a> BearerToken<'a> {
     fn parse(bytes: &'a [u8]) -> Result<Self, CredentialsError> {
         let unpadded = bytes.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
         let (body, _padding) = bytes.split_at(unpadded);
-        let in_alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
-        if body.is_empty() || !body.iter().all(in_alphabet) {
+        // Without a branch, so that the compiler looks at many bytes at once: tokens are long.
+        let foreign = |byte: u8| {
+            let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+            let digit = byte.wrapping_sub(b'0') < 10;
+            let dash_to_slash = (byte.wrapping_sub(b'-') < 3) | (byte == b'+');
+            u8::from(!(letter | digit | dash_to_slash | (byte == b'_') | (byte == b'~')))
+        };
+        if body.is_empty() || body.iter().fold(0, |any, &byte| any | foreign(byte)) != 0 {
             return Err(CredentialsError::Grammar);
         }
         std::str::from_utf8(bytes).map(Self).map_err(|_| CredentialsError::Grammar)

@@ -23,6 +23,7 @@ use serde::de::{
 
 pub(crate) use lenient::Lenient;
 pub(crate) use one::{member, normalize};
+use smallvec::SmallVec;
 
 /// A type that is filled from an object's members, one after another.
 pub(crate) trait FromMembers<'de>: Default {
@@ -119,19 +120,22 @@ impl<'de, T: FromMembers<'de>> Visitor<'de> for Object<'_, T> {
 /// shall not make that quadratic.
 #[derive(Default)]
 pub(crate) struct Names<'a> {
-    few: Vec<Text<'a>>,
+    few: SmallVec<[Text<'a>; FEW]>,
     more: HashSet<Text<'a>>,
+    /// A bit for each kind of name that has come: most names need no comparison at all.
+    kinds: u64,
 }
 
-impl<'a> Names<'a> {
-    const FEW: usize = 24;
+const FEW: usize = 24;
 
+impl<'a> Names<'a> {
     pub(crate) fn contains(&self, name: &Text<'a>) -> bool {
-        self.few.contains(name) || self.more.contains(name)
+        self.kinds & kind(name) != 0 && (self.few.contains(name) || self.more.contains(name))
     }
 
     pub(crate) fn insert(&mut self, name: Text<'a>) {
-        if self.few.len() < Self::FEW {
+        self.kinds |= kind(&name);
+        if self.few.len() < FEW {
             self.few.push(name);
         } else {
             self.more.insert(name);
@@ -139,9 +143,22 @@ impl<'a> Names<'a> {
     }
 }
 
+/// One of 64 bits, the same for equal names.
+fn kind(Text(name): &Text<'_>) -> u64 {
+    let bytes = name.as_bytes();
+    let at = |place: Option<&u8>| place.map_or(0, |&byte| usize::from(byte));
+    1 << ((bytes.len() * 7 + at(bytes.first()) * 3 + at(bytes.last())) % 64)
+}
+
 /// A JSON string, borrowed from the text unless it has escapes.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl Text<'_> {
+    pub(crate) fn into_owned(self) -> String {
+        self.0.into_owned()
+    }
+}
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -5,9 +5,9 @@
 //!
 //! [RFC 7515 §7.1]: https://www.rfc-editor.org/rfc/rfc7515#section-7.1
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64_simd::{AsOut as _, URL_SAFE_NO_PAD};
 use serde::de::{IgnoredAny, MapAccess};
+use smallvec::SmallVec;
 
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
@@ -22,8 +22,8 @@ const MAX_HEADER_CHARS: usize = 8 * 1024;
 /// The longest signature of any [`Algorithm`]: ML-DSA-87's.
 const MAX_SIGNATURE_BYTES: usize = 4627;
 
-/// The longest that is decoded without an allocation: RSA with 8192 bits.
-const INLINE_SIGNATURE_BYTES: usize = 1024;
+/// What is decoded without an allocation: the signature of an RSA key with 4096 bits, or a header.
+pub(crate) type Decoded = SmallVec<[u8; 512]>;
 
 /// A token that has the right form. Nothing in it is trusted yet, and it can not be printed.
 pub(crate) struct CompactJws<'a> {
@@ -55,44 +55,27 @@ impl<'a> CompactJws<'a> {
     }
 
     /// The decoded signature.
-    pub(crate) fn signature(&self) -> Result<Signature, TokenError> {
-        const NOT_BASE64URL: TokenError = TokenError::NotBase64Url { part: "signature" };
-        let length = self.signature.len() / 4 * 3 + 2;
-        if length > MAX_SIGNATURE_BYTES + 2 {
+    pub(crate) fn signature(&self) -> Result<Decoded, TokenError> {
+        if self.signature.len() / 4 * 3 > MAX_SIGNATURE_BYTES {
             return Err(TokenError::TooLong { limit: MAX_SIGNATURE_BYTES });
         }
-        if length > INLINE_SIGNATURE_BYTES + 2 {
-            let bytes = URL_SAFE_NO_PAD.decode(self.signature).map_err(|_| NOT_BASE64URL)?;
-            return Ok(Signature::Long(bytes));
-        }
-        let mut bytes = [0; INLINE_SIGNATURE_BYTES + 2];
-        let length =
-            URL_SAFE_NO_PAD.decode_slice(self.signature, &mut bytes).map_err(|_| NOT_BASE64URL)?;
-        Ok(Signature::Short { bytes, length })
+        decode(self.signature).ok_or(TokenError::NotBase64Url { part: "signature" })
     }
 
     /// The decoded payload; for whoever holds proof that the signature is right.
     pub(crate) fn decode_payload(&self) -> Result<Vec<u8>, TokenError> {
         URL_SAFE_NO_PAD
-            .decode(self.payload)
+            .decode_to_vec(self.payload)
             .map_err(|_| TokenError::NotBase64Url { part: "payload" })
     }
 }
 
-/// A signature's bytes: on the stack, but for those of ML-DSA.
-#[expect(clippy::large_enum_variant, reason = "to be large and on the stack is its point")]
-pub(crate) enum Signature {
-    Short { bytes: [u8; INLINE_SIGNATURE_BYTES + 2], length: usize },
-    Long(Vec<u8>),
-}
-
-impl AsRef<[u8]> for Signature {
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::Short { bytes, length } => bytes.get(..*length).unwrap_or_default(),
-            Self::Long(bytes) => bytes,
-        }
-    }
+/// The bytes of `encoded`, which is strict base64url; `None` if it is not.
+fn decode(encoded: &str) -> Option<Decoded> {
+    let length = URL_SAFE_NO_PAD.decoded_length(encoded.as_bytes()).ok()?;
+    let mut bytes = Decoded::from_elem(0, length);
+    URL_SAFE_NO_PAD.decode(encoded.as_bytes(), bytes.as_mut_slice().as_out()).ok()?;
+    Some(bytes)
 }
 
 /// What this crate uses of a JOSE header ([RFC 7515 §4.1]).
@@ -146,9 +129,7 @@ impl JoseHeader {
         if encoded.len() > MAX_HEADER_CHARS {
             return Err(TokenError::TooLong { limit: MAX_HEADER_CHARS });
         }
-        let decoded = URL_SAFE_NO_PAD
-            .decode(encoded)
-            .map_err(|_| TokenError::NotBase64Url { part: "header" })?;
+        let decoded = decode(encoded).ok_or(TokenError::NotBase64Url { part: "header" })?;
         let members: Members<'_> = json::from_slice(&decoded).map_err(|error| match error {
             JsonError::NotAnObject => TokenError::NotJson { part: "header" },
             JsonError::DuplicateMember => TokenError::DuplicateMember { part: "header" },
@@ -167,7 +148,7 @@ impl JoseHeader {
             .and_then(|alg| Algorithm::from_name(&alg.0))
             .ok_or(TokenError::UnknownAlgorithm)?;
         let token_type = members.typ.map_or(TokenType::Absent, |typ| TokenType::from_typ(&typ.0));
-        Ok(Self { algorithm, key_id: members.kid.map(|kid| kid.0.into_owned()), token_type })
+        Ok(Self { algorithm, key_id: members.kid.map(Text::into_owned), token_type })
     }
 }
 
@@ -206,6 +187,9 @@ impl<'de> FromMembers<'de> for Members<'de> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     fn token(header: &str) -> String {
@@ -224,7 +208,7 @@ mod tests {
         assert_eq!(jws.header.key_id.as_deref(), Some("k1"));
         assert_eq!(jws.header.token_type, TokenType::AccessToken);
         assert_eq!(jws.signing_input(), token.strip_suffix(".AA").unwrap().as_bytes());
-        assert_eq!(jws.signature().unwrap().as_ref(), [0]);
+        assert_eq!(jws.signature().unwrap().as_slice(), [0]);
         assert_eq!(jws.decode_payload().unwrap(), b"{}");
     }
 
@@ -291,12 +275,12 @@ mod tests {
 
     #[test]
     fn signatures_of_every_length_are_decoded() {
-        for length in [1, 64, 1023, 1024, 1025, 1026, 1027, 2420, 3309, 4627] {
+        for length in [1, 64, 511, 512, 513, 514, 515, 1024, 2420, 3309, 4627] {
             let expected = vec![7; length];
             let signature = URL_SAFE_NO_PAD.encode(&expected);
             let text = token(r#"{"alg":"RS256"}"#).replace(".AA", &format!(".{signature}"));
             let signature = CompactJws::parse(&text).unwrap().signature().unwrap();
-            assert_eq!(signature.as_ref(), expected);
+            assert_eq!(signature.as_slice(), expected);
         }
     }
 

@@ -64,8 +64,9 @@ impl VerificationKey {
     }
 
     /// Whether both are the same key, for the same use.
-    fn is_same(&self, other: &Self) -> bool {
-        self.algorithm == other.algorithm && self.identity == other.identity
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+            || self.algorithm == other.algorithm && self.identity == other.identity
     }
 
     /// The token's payload, if its signature was made with this key.
@@ -77,7 +78,7 @@ impl VerificationKey {
             });
         }
         let signature = jws.signature()?;
-        let (input, signature) = (jws.signing_input(), signature.as_ref());
+        let (input, signature) = (jws.signing_input(), signature.as_slice());
         match &self.material {
             Material::Public(key) => key.verify_sig(input, signature),
             Material::Secret(key) => aws_lc_rs::hmac::verify(key, input, signature),
@@ -98,6 +99,12 @@ impl fmt::Debug for VerificationKey {
 
 /// A payload whose signature held: [`VerificationKey::verify`] is the only thing that makes one.
 pub(crate) struct Payload(Vec<u8>);
+
+impl Payload {
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.capacity()
+    }
+}
 
 impl AsRef<[u8]> for Payload {
     fn as_ref(&self) -> &[u8] {

@@ -46,6 +46,7 @@ mod protection;
 mod remote;
 mod request;
 mod settings;
+mod token_cache;
 
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]

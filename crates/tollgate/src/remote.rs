@@ -34,7 +34,7 @@ use arc_swap::ArcSwapOption;
 
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
-use crate::key::{KeyRequest, KeySet, KeySource, Refreshing, Resolution};
+use crate::key::{KeyRequest, KeySet, KeySource, Refreshing, Resolution, VerificationKey};
 use crate::metrics;
 use absent::AbsentKeys;
 use caching::Headers;
@@ -134,7 +134,7 @@ impl KeySource for RemoteKeySet {
     fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
         let inner = &self.0;
         let now = inner.config.clock.monotonic();
-        match inner.look_up(wanted, None, now) {
+        match inner.look_up(wanted, None, now, Arc::clone) {
             Step::Answer(answer) => Resolution::Ready(answer),
             Step::Fetch(reason) => match Place::take(inner, reason) {
                 Some(place) => {
@@ -144,6 +144,14 @@ impl KeySource for RemoteKeySet {
                 None => Resolution::Ready(Err(inner.unavailable(Duration::from_secs(1)))),
             },
         }
+    }
+
+    /// Through the same table as [`resolve`](Self::resolve), so that tokens that were seen before
+    /// keep the set fresh, and are refused with it.
+    fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
+        let now = self.0.config.clock.monotonic();
+        let step = self.0.look_up(wanted, None, now, |current| current.is_same(key));
+        matches!(step, Step::Answer(Ok(true)))
     }
 
     fn status(&self) -> Option<KeySetStatus> {

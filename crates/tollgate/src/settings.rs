@@ -96,6 +96,8 @@ settings! {
         "the cookie that may hold the token when there is no Authorization header";
     TRUSTED_ORIGINS: "trusted_origin", "TOLLGATE_TRUSTED_ORIGINS", "this host only",
         "the origins whose pages may send that cookie with unsafe requests";
+    TOKEN_CACHE: "token_cache", "TOLLGATE_TOKEN_CACHE_BYTES", "33554432",
+        "how much memory verified tokens may take, so that they need not be verified again; 0: off";
     START_WITHOUT_KEYS: "start_without_keys", "TOLLGATE_START_WITHOUT_KEYS", "false",
         "start, and answer 503, even though the keys can not be fetched yet";
 }

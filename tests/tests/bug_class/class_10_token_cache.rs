@@ -1,7 +1,7 @@
 //! A verified token that is remembered too long, or for somebody else.
 //!
-//! No token is remembered: each is verified anew, with the key that counts now, at the time that it
-//! is now. These tests hold a cache, should there ever be one, to the same.
+//! Verified tokens are kept, and found by nothing but all of their bytes; what a token was accepted
+//! for is asked again each time: the time that it is now, and the key that counts now.
 
 use std::time::Duration;
 

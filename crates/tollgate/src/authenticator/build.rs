@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::checks::{check_cookie_name, check_origin, not_empty, within};
+use super::checks::{check_cookie_name, check_origin, not_empty, within, within_numbers};
 use super::config_error::ConfigError;
 use super::issuers::{Issuers, TrustedIssuer};
 use super::{Authenticator, AuthenticatorBuilder, Inner};
@@ -11,6 +11,7 @@ use crate::claims::ClaimsRules;
 use crate::metrics;
 use crate::protection::ProtectionSpace;
 use crate::settings::{self, Setting};
+use crate::token_cache::{self, TokenCache};
 
 /// From this part of a token's lifetime on, a leeway is worth a warning.
 const LARGE_LEEWAY: u32 = 10;
@@ -47,6 +48,7 @@ impl AuthenticatorBuilder {
             credentials: self.credentials,
             issuers: Issuers::new(trusted, self.resolver, self.clock.clone()),
             space: Arc::new(ProtectionSpace { realm: self.realm, clock: self.clock }),
+            seen: TokenCache::new(self.token_cache),
         })))
     }
 
@@ -101,6 +103,10 @@ impl AuthenticatorBuilder {
         if let (Some(symmetric), None) = (symmetric, &self.origin.key_source) {
             let expected = "no JWKS may hold its key, which is a secret: see `dangerous`";
             return Err(ConfigError::invalid(settings::ALGORITHMS, symmetric.as_str(), expected));
+        }
+        if self.token_cache != 0 {
+            let (min, max) = token_cache::BOUNDS;
+            within_numbers(settings::TOKEN_CACHE, self.token_cache, min, max)?;
         }
         self.keys.check()?;
         self.check_times()?;

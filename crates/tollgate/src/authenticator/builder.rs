@@ -14,6 +14,7 @@ use crate::credentials::Credentials;
 use crate::key::KeySource;
 use crate::profile::Profile;
 use crate::remote::fetch::Fetch;
+use crate::token_cache;
 
 /// An [`Authenticator`](crate::Authenticator) in the making.
 ///
@@ -34,6 +35,7 @@ pub struct AuthenticatorBuilder {
     pub(super) profile: Profile,
     pub(super) realm: String,
     pub(super) credentials: Credentials,
+    pub(super) token_cache: usize,
     pub(super) start_without_keys: bool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) others: Vec<AuthenticatorBuilder>,
@@ -55,6 +57,7 @@ impl AuthenticatorBuilder {
             profile: Profile::default(),
             realm: "api".to_owned(),
             credentials: Credentials::default(),
+            token_cache: token_cache::DEFAULT_BYTES,
             start_without_keys: false,
             clock: Arc::new(SystemClock::new()),
             others: Vec::new(),
@@ -323,6 +326,18 @@ impl AuthenticatorBuilder {
     /// `TOLLGATE_TRUSTED_ORIGINS`
     pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
         self.credentials.trusted_origins.push(origin.into());
+        self
+    }
+
+    /// How many bytes the tokens may take that were verified before, 32 MiB by default: one that
+    /// comes again is then not verified again, only held against the clock and the keys of the
+    /// moment. 0 switches it off.
+    ///
+    /// Of several issuers' builders, only the first one's counts.
+    ///
+    /// `TOLLGATE_TOKEN_CACHE_BYTES`
+    pub fn token_cache(mut self, bytes: usize) -> Self {
+        self.token_cache = bytes;
         self
     }
 

@@ -69,6 +69,7 @@ impl AuthenticatorBuilder {
         for (setting, number) in [
             (settings::MAX_BODY, &mut builder.keys.max_body),
             (settings::MAX_KEYS, &mut builder.keys.max_keys),
+            (settings::TOKEN_CACHE, &mut builder.token_cache),
         ] {
             if let Some(value) = env.text(setting) {
                 *number = parse_number(setting, &value)?;

@@ -110,6 +110,19 @@ impl Issuers {
     }
 }
 
+impl Issuers {
+    /// Whether `issuer` is still the one of its name: a resolver's answer is kept for a time only.
+    pub(super) fn still_has(&self, issuer: &Arc<TrustedIssuer>) -> bool {
+        let same = |other: &Arc<TrustedIssuer>| Arc::ptr_eq(other, issuer);
+        self.configured.iter().any(same)
+            || self
+                .resolved
+                .as_ref()
+                .and_then(|resolved| resolved.met.get(issuer.name()))
+                .is_some_and(|other| same(&other))
+    }
+}
+
 impl Resolved {
     fn get(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
         // One at a time makes an issuer: two would have two budgets.
@@ -136,6 +149,14 @@ impl Resolved {
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+impl Issuers {
+    /// As if no issuer had been met for an hour.
+    pub(super) fn forget_met(&self) {
+        self.resolved.iter().for_each(|resolved| resolved.met.invalidate_all());
     }
 }
 

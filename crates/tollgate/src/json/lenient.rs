@@ -3,64 +3,73 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use smallvec::SmallVec;
+
+use super::Text;
 
 /// A value of any type, of which only strings and arrays of strings are kept.
-pub(crate) enum Lenient {
-    Text(String),
-    Texts(Vec<String>),
+pub(crate) enum Lenient<'a> {
+    Text(Text<'a>),
+    Texts(SmallVec<[Text<'a>; 4]>),
+    /// The strings of an array that holds other things too.
+    Mixed(SmallVec<[Text<'a>; 4]>),
     Other,
 }
 
-impl<'de> Deserialize<'de> for Lenient {
+impl<'de> Deserialize<'de> for Lenient<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct LenientVisitor;
         impl<'de> Visitor<'de> for LenientVisitor {
-            type Value = Lenient;
+            type Value = Lenient<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("anything")
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Lenient, E> {
-                Ok(Lenient::Text(text.to_owned()))
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Lenient::Text(Text(text.into())))
             }
 
-            fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Lenient, S::Error> {
-                let mut texts = Vec::new();
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Lenient::Text(Text(text.to_owned().into())))
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Self::Value, S::Error> {
+                let mut texts = SmallVec::new();
                 let mut only_texts = true;
-                while only_texts {
-                    match items.next_element()? {
-                        Some(Lenient::Text(text)) => texts.push(text),
-                        Some(Lenient::Texts(_) | Lenient::Other) => only_texts = false,
-                        None => return Ok(Lenient::Texts(texts)),
+                while let Some(item) = items.next_element()? {
+                    match item {
+                        Lenient::Text(text) => texts.push(text),
+                        Lenient::Texts(_) | Lenient::Mixed(_) | Lenient::Other => {
+                            only_texts = false;
+                        }
                     }
                 }
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Lenient::Other)
+                Ok(if only_texts { Lenient::Texts(texts) } else { Lenient::Mixed(texts) })
             }
 
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Lenient, M::Error> {
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 Ok(Lenient::Other)
             }
 
-            fn visit_unit<E>(self) -> Result<Lenient, E> {
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
                 Ok(Lenient::Other)
             }
 
-            fn visit_bool<E>(self, _: bool) -> Result<Lenient, E> {
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
                 Ok(Lenient::Other)
             }
 
-            fn visit_i64<E>(self, _: i64) -> Result<Lenient, E> {
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
                 Ok(Lenient::Other)
             }
 
-            fn visit_u64<E>(self, _: u64) -> Result<Lenient, E> {
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
                 Ok(Lenient::Other)
             }
 
-            fn visit_f64<E>(self, _: f64) -> Result<Lenient, E> {
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
                 Ok(Lenient::Other)
             }
         }

@@ -13,7 +13,7 @@ use serde::de::MapAccess;
 
 use super::{Material, VerificationKey};
 use crate::algorithm::Algorithm;
-use crate::json::{FromMembers, JsonError, Lenient, Member};
+use crate::json::{FromMembers, JsonError, Lenient, Member, Text};
 
 /// Why a JWK is not used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,8 +126,11 @@ impl<'de> FromMembers<'de> for Jwk {
             "pub" => ("pub", &mut self.public),
             "key_ops" => {
                 match member.read("key_ops")? {
-                    Lenient::Texts(operations) => self.key_ops = Some(operations),
-                    Lenient::Text(_) | Lenient::Other => self.wrong_type = Some("key_ops"),
+                    Lenient::Texts(operations) => {
+                        let operations = operations.into_iter().map(Text::into_owned);
+                        self.key_ops = Some(operations.collect());
+                    }
+                    _ => self.wrong_type = Some("key_ops"),
                 }
                 return Ok(());
             }
@@ -142,8 +145,8 @@ impl<'de> FromMembers<'de> for Jwk {
             _ => return member.skip(),
         };
         match member.read(name)? {
-            Lenient::Text(text) => *to = Some(text),
-            Lenient::Texts(_) | Lenient::Other => self.wrong_type = Some(name),
+            Lenient::Text(text) => *to = Some(text.into_owned()),
+            _ => self.wrong_type = Some(name),
         }
         Ok(())
     }

@@ -43,6 +43,16 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// waiting for a lock that is held across I/O.
     fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution;
 
+    /// Whether `key` is still the one for `wanted`, and may be used now: asked for each request
+    /// whose token was verified with `key` before.
+    ///
+    /// This is [`resolve`](Self::resolve) with a shorter answer, and must never say `true` where that would not answer
+    /// with this key at once: what is due for a renewal is renewed, and what is too old is not
+    /// current. After `false` the token is verified anew.
+    fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
+        matches!(self.resolve(wanted), Resolution::Ready(Ok(current)) if current.is_same(key))
+    }
+
     /// How the keys are; `None` for a source that is always at hand.
     fn status(&self) -> Option<KeySetStatus> {
         None
@@ -60,6 +70,10 @@ pub type Refreshing<'s> = Pin<Box<dyn Future<Output = Result<(), FetchError>> + 
 impl<S: KeySource + ?Sized> KeySource for Arc<S> {
     fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
         (**self).resolve(wanted)
+    }
+
+    fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
+        (**self).is_current(wanted, key)
     }
 
     fn status(&self) -> Option<KeySetStatus> {
@@ -142,5 +156,9 @@ impl KeySource for SharedKeySet {
             Selection::Absent => Err(ResolveError::Refused(TokenError::UnknownKey)),
             Selection::Refused(error) => Err(ResolveError::Refused(error)),
         })
+    }
+
+    fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
+        matches!(self.0.load().select(wanted), Selection::Key(current) if current.is_same(key))
     }
 }

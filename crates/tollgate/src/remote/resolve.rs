@@ -32,7 +32,7 @@ pub(super) async fn resolve_fetching(
             return inner.answer_after_failure(&wanted.borrow(), error);
         }
         let now = inner.config.clock.monotonic();
-        match inner.look_up(&wanted.borrow(), Some(arrived), now) {
+        match inner.look_up(&wanted.borrow(), Some(arrived), now, Arc::clone) {
             Step::Answer(answer) => return answer,
             Step::Fetch(other) => reason = other,
         }
@@ -40,20 +40,21 @@ pub(super) async fn resolve_fetching(
 }
 
 /// What a look at the keys at hand comes to.
-pub(super) enum Step {
-    Answer(Result<Arc<VerificationKey>, ResolveError>),
+pub(super) enum Step<T> {
+    Answer(Result<T, ResolveError>),
     Fetch(Reason),
 }
 
 impl Inner {
     /// Looks at the keys at hand, without waiting for anything. `arrived` is when the token came,
-    /// if that is a while ago.
-    pub(super) fn look_up(
+    /// if that is a while ago; `found` is what to make of the key.
+    pub(super) fn look_up<T>(
         self: &Arc<Self>,
         wanted: &KeyRequest<'_>,
         arrived: Option<Duration>,
         now: Duration,
-    ) -> Step {
+        found: impl FnOnce(&Arc<VerificationKey>) -> T,
+    ) -> Step<T> {
         let snapshot = self.snapshot.load();
         let snapshot = snapshot.as_deref();
         let selection = snapshot.map_or(Selection::Absent, |snapshot| snapshot.keys.select(wanted));
@@ -73,7 +74,7 @@ impl Inner {
         }
         match decision {
             Decision::Use | Decision::UseAndRefresh => Step::Answer(match selection {
-                Selection::Key(key) => Ok(key.clone()),
+                Selection::Key(key) => Ok(found(key)),
                 Selection::Refused(error) => Err(ResolveError::Refused(error)),
                 Selection::Absent => Err(ResolveError::Refused(TokenError::UnknownKey)),
             }),

@@ -1,0 +1,238 @@
+//! Tokens that were verified before: what is asked of them again, and what is never kept.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::*;
+use crate::key::{KeySet, KeySource, Resolution, VerificationKey};
+
+/// Keys that count the tokens that are verified with them.
+#[derive(Debug, Clone)]
+struct Counted {
+    keys: SharedKeySet,
+    verified: Arc<AtomicUsize>,
+}
+
+impl Counted {
+    fn new(keys: &[&TestKey]) -> Self {
+        let keys = SharedKeySet::new(TestKey::key_set(keys.iter().copied()));
+        Self { keys, verified: Arc::default() }
+    }
+
+    fn verified(&self) -> usize {
+        self.verified.load(Ordering::SeqCst)
+    }
+}
+
+impl KeySource for Counted {
+    fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
+        self.verified.fetch_add(1, Ordering::SeqCst);
+        self.keys.resolve(wanted)
+    }
+
+    fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
+        self.keys.is_current(wanted, key)
+    }
+}
+
+fn counted(keys: &Counted) -> AuthenticatorBuilder {
+    Authenticator::builder("https://issuer.example", "https://api.example")
+        .key_source(keys.clone())
+        .clock(ManualClock::at(NOW))
+}
+
+fn kept(auth: &Authenticator) -> usize {
+    auth.0.seen.as_ref().map_or(0, TokenCache::len)
+}
+
+#[tokio::test]
+async fn a_token_that_comes_again_is_not_verified_again_unless_that_is_switched_off() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    for (bytes, verified) in [(1 << 20, 1), (0, 3)] {
+        let keys = Counted::new(&[&key]);
+        let auth = counted(&keys).token_cache(bytes).build().await.unwrap();
+        let token = key.token(&claims());
+        for _ in 0..3 {
+            let who = auth.authenticate(&bearer(&token)).await.unwrap();
+            assert_eq!((who.subject(), who.key_id()), (Some("alice"), Some("k")));
+            assert_eq!(who.claims::<Value>().unwrap(), claims());
+        }
+        assert_eq!(keys.verified(), verified);
+        assert_eq!(kept(&auth), usize::from(bytes != 0));
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_is_not_kept() {
+    let (key, forger) =
+        (TestKey::generate("k", Algorithm::Es256), TestKey::generate("k", Algorithm::Es256));
+    let keys = Counted::new(&[&key]);
+    let auth = counted(&keys).build().await.unwrap();
+    let mut foreign = claims();
+    foreign["aud"] = json!("https://other.example");
+    for (token, expected) in [
+        (forger.token(&claims()), "signature"),
+        (key.token(&foreign), "aud"),
+        (key.token(&json!({})), "missing_claim"),
+        (key.sign(r#"{"alg":"ES256","kid":"?"}"#, &claims().to_string()), "kid"),
+    ] {
+        for _ in 0..2 {
+            assert_eq!(rule(&auth, &token).await, expected);
+        }
+    }
+    assert_eq!(keys.verified(), 8);
+    assert_eq!(kept(&auth), 0);
+}
+
+#[tokio::test]
+async fn a_kept_token_is_held_against_the_clock() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let secs = Duration::from_secs;
+    let mut early = claims();
+    early["nbf"] = json!(NOW);
+    for (claims, max_age, after, expected) in [
+        (claims(), secs(3600), secs(909), "accepted"),
+        (claims(), secs(3600), secs(910), "exp"),
+        (claims(), secs(300), secs(309), "accepted"),
+        (claims(), secs(300), secs(310), "token_age"),
+        (early, secs(3600), secs(0), "accepted"),
+    ] {
+        let (keys, clock) = (Counted::new(&[&key]), ManualClock::at(NOW));
+        let auth =
+            counted(&keys).max_token_age(max_age).clock(clock.clone()).build().await.unwrap();
+        let token = key.token(&claims);
+        assert_eq!(rule(&auth, &token).await, "accepted");
+        clock.advance(after);
+        assert_eq!(rule(&auth, &token).await, expected, "after {after:?}");
+        assert_eq!(kept(&auth), usize::from(expected == "accepted"), "after {after:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_kept_token_goes_with_its_key_and_survives_a_rotation_that_leaves_it() {
+    let (key, next) =
+        (TestKey::generate("k", Algorithm::Es256), TestKey::generate("next", Algorithm::Es256));
+    let keys = Counted::new(&[&key]);
+    let auth = counted(&keys).build().await.unwrap();
+    let token = key.token(&claims());
+    assert_eq!(rule(&auth, &token).await, "accepted");
+    // Parsed anew: other objects, the same key.
+    keys.keys.replace(TestKey::key_set([&next, &key]));
+    assert_eq!(rule(&auth, &token).await, "accepted");
+    assert_eq!(keys.verified(), 1);
+    keys.keys.replace(TestKey::key_set([&next]));
+    assert_eq!(rule(&auth, &token).await, "kid");
+    // Another key under its name is another key.
+    keys.keys.replace(TestKey::key_set([&key]));
+    assert_eq!(rule(&auth, &token).await, "accepted");
+    keys.keys.replace(TestKey::key_set([&TestKey::generate("k", Algorithm::Es256)]));
+    assert_eq!(rule(&auth, &token).await, "signature");
+    keys.keys.replace(KeySet::default());
+    assert_eq!(rule(&auth, &token).await, "kid");
+    assert_eq!(kept(&auth), 0);
+}
+
+#[tokio::test]
+async fn nothing_but_kept_tokens_keeps_the_keys_fresh_and_ends_with_them() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    let url = "https://issuer.example/keys";
+    fetch.set(url, Answer::ok(TestKey::jwks([&key])));
+    let auth = Authenticator::builder("https://issuer.example", "https://api.example")
+        .jwks_url(url)
+        .jwks_ttl(Duration::from_secs(100))
+        .max_stale(Duration::from_secs(200))
+        .background_refresh(false)
+        .fetch(fetch.clone())
+        .clock(clock.clone())
+        .build()
+        .await
+        .unwrap();
+    let mut lasting = claims();
+    lasting["exp"] = json!(NOW + 100_000);
+    let request = bearer(&key.token(&lasting));
+    auth.authenticate(&request).await.unwrap();
+    assert_eq!(fetch.requests().len(), 1);
+    // Past the TTL a kept token waits for the fetch as any other does.
+    clock.advance(Duration::from_secs(101));
+    auth.authenticate(&request).await.unwrap();
+    assert_eq!(fetch.requests().len(), 2);
+    fetch.set(url, Answer::Fails);
+    clock.advance(Duration::from_secs(101));
+    auth.authenticate(&request).await.unwrap();
+    clock.advance(Duration::from_secs(200));
+    let refusal = auth.authenticate(&request).await.unwrap_err();
+    assert_eq!((refusal.kind(), refusal.status().as_u16()), (RefusalKind::KeysUnavailable, 503));
+    // And a key that the next set has not is gone for it.
+    clock.advance(Duration::from_secs(100));
+    let other = TestKey::generate("other", Algorithm::Es256);
+    fetch.set(url, Answer::ok(TestKey::jwks([&other])));
+    let refusal = auth.authenticate(&request).await.unwrap_err();
+    assert_eq!(refusal.token_error().map(TokenError::rule), Some("kid"));
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_no_longer_vouched_for_takes_its_kept_tokens_along() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let keys = Counted::new(&[&key]);
+    let (vouched, tenants) = (Arc::new(AtomicBool::new(true)), keys.clone());
+    struct Tenants(Arc<AtomicBool>, Counted);
+    impl IssuerResolver for Tenants {
+        fn resolve(&self, issuer: &str) -> Option<AuthenticatorBuilder> {
+            let builder = Authenticator::builder(issuer, "https://api.example");
+            self.0.load(Ordering::SeqCst).then(|| builder.key_source(self.1.clone()))
+        }
+    }
+    let auth = Authenticator::builder("https://main.example", "https://api.example")
+        .key_source(SharedKeySet::new(KeySet::default()))
+        .issuer_resolver(Tenants(vouched.clone(), tenants))
+        .clock(ManualClock::at(NOW))
+        .build()
+        .await
+        .unwrap();
+    let token = key.token(&claims());
+    for _ in 0..2 {
+        assert_eq!(rule(&auth, &token).await, "accepted");
+    }
+    assert_eq!(keys.verified(), 1);
+    vouched.store(false, Ordering::SeqCst);
+    auth.0.issuers.forget_met();
+    assert_eq!(rule(&auth, &token).await, "iss");
+}
+
+/// Each authenticator has what it verified, by its own settings, and no other's.
+#[tokio::test]
+async fn what_one_authenticator_keeps_is_nothing_to_another() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let keys = Counted::new(&[&key]);
+    let lax = counted(&keys).build().await.unwrap();
+    let strict = counted(&keys).profile(Profile::rfc9068()).build().await.unwrap();
+    let elsewhere = Authenticator::builder("https://issuer.example", "https://other.example")
+        .key_source(keys.clone())
+        .clock(ManualClock::at(NOW))
+        .build()
+        .await
+        .unwrap();
+    let token = key.sign(r#"{"alg":"ES256","kid":"k"}"#, &claims().to_string());
+    for _ in 0..2 {
+        assert_eq!(rule(&lax, &token).await, "accepted");
+        assert_eq!(rule(&strict, &token).await, "typ");
+        assert_eq!(rule(&elsewhere, &token).await, "aud");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_new_tokens_stays_within_the_bound() {
+    let key = TestKey::generate("k", Algorithm::Ed25519);
+    let keys = Counted::new(&[&key]);
+    let auth = counted(&keys).token_cache(64 * 1024).build().await.unwrap();
+    for number in 0..1000 {
+        let mut claims = claims();
+        claims["jti"] = json!(number.to_string());
+        assert_eq!(rule(&auth, &key.token(&claims)).await, "accepted");
+    }
+    // No entry is smaller than a kibibyte.
+    assert!((10..=64).contains(&kept(&auth)), "{} are kept", kept(&auth));
+    let builder = |bytes| counted(&keys).token_cache(bytes).build();
+    let error = builder(1000).await.unwrap_err().to_string();
+    assert!(error.contains("token_cache") && error.contains("1000"), "{error}");
+}

@@ -1,0 +1,340 @@
+//! Tokens that were verified before: a bounded table that answers only for the very same bytes.
+//!
+//! A seeded hash says *where* to look, and nothing else. An entry answers only if the whole token
+//! that it was made from is the one that is asked for, byte for byte; so nobody can get another's
+//! identity, whatever tokens they hold and whatever they know of the hash. A collision costs a
+//! verification. The guide's chapter on the token cache has the whole argument.
+//!
+//! A reader takes no lock and, on a hit, writes to nothing that other threads write to but the
+//! count of the one pointer that it is given.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwapOption;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use foldhash::SharedSeed;
+use foldhash::quality::SeedableRandomState;
+use zeroize::Zeroizing;
+
+/// The default bound: some 13,000 tokens of a usual length.
+pub(crate) const DEFAULT_BYTES: usize = 32 * 1024 * 1024;
+
+/// The least bound that is one, and the most.
+pub(crate) const BOUNDS: (usize, usize) = (64 * 1024, 1 << 40);
+
+/// The most that one entry may take: no token of a usual issuer's comes near.
+const MAX_ENTRY_BYTES: usize = 16 * 1024;
+
+/// How many places a token may have.
+const WAYS: usize = 8;
+
+/// One place for each so many bytes of the bound: about twice as many as there can be entries of
+/// a usual size, so that a token finds a place of its own.
+const BYTES_PER_SLOT: usize = 1024;
+
+pub(crate) struct TokenCache<V> {
+    /// Their number is a power of two.
+    sets: Box<[[Slot<V>; WAYS]]>,
+    hasher: SeedableRandomState,
+    /// What all entries take, and those that are being put in.
+    bytes: AtomicUsize,
+    limit: usize,
+    /// Where room was last made.
+    hand: AtomicUsize,
+}
+
+struct Slot<V> {
+    /// The hash of the entry, so that most slots need not be looked into; 0 in an empty one.
+    /// Only a hint: an entry knows its own.
+    hint: AtomicU64,
+    entry: ArcSwapOption<Entry<V>>,
+}
+
+struct Entry<V> {
+    hash: u64,
+    /// Wiped when the entry goes.
+    token: Zeroizing<Box<[u8]>>,
+    value: V,
+    bytes: usize,
+    /// Whether it was found since room was last made around here.
+    used: AtomicBool,
+}
+
+impl<V> TokenCache<V> {
+    /// A table that never takes more than about `limit` bytes, entries and all. `None` for a limit
+    /// of 0, and on a machine that has no randomness to offer.
+    pub(crate) fn new(limit: usize) -> Option<Self> {
+        if limit == 0 {
+            return None;
+        }
+        let sets = (limit / BYTES_PER_SLOT / WAYS).max(1).next_power_of_two();
+        Some(Self {
+            sets: (0..sets).map(|_| std::array::from_fn(|_| Slot::default())).collect(),
+            hasher: SeedableRandomState::with_seed(random()?, process_seed()?),
+            bytes: AtomicUsize::new(0),
+            limit,
+            hand: AtomicUsize::new(0),
+        })
+    }
+
+    /// What `answer` makes of the entry of exactly this token. An entry that it makes nothing of
+    /// is dropped.
+    pub(crate) fn recall<T>(&self, token: &str, answer: impl FnOnce(&V) -> Option<T>) -> Option<T> {
+        let hash = self.hash(token);
+        for slot in self.set(hash) {
+            if slot.hint.load(Ordering::Relaxed) != hash {
+                continue;
+            }
+            let guard = slot.entry.load();
+            let Some(entry) = guard.as_ref().filter(|entry| entry.is_of(hash, token)) else {
+                continue;
+            };
+            let answered = answer(&entry.value);
+            if answered.is_none() {
+                self.drop_entry(slot, entry);
+            } else if !entry.used.load(Ordering::Relaxed) {
+                entry.used.store(true, Ordering::Relaxed);
+            }
+            return answered;
+        }
+        None
+    }
+
+    /// Keeps `value` for `token`, unless it is too large to be kept. `bytes` is what the value
+    /// takes.
+    pub(crate) fn insert(&self, token: &str, bytes: usize, value: impl FnOnce() -> V) {
+        let bytes = bytes + token.len() + size_of::<Entry<V>>();
+        if bytes > MAX_ENTRY_BYTES.min(self.limit) || !self.make_room(bytes) {
+            return;
+        }
+        let hash = self.hash(token);
+        let entry = Entry {
+            hash,
+            token: Zeroizing::new(token.as_bytes().into()),
+            value: value(),
+            bytes,
+            used: AtomicBool::new(false),
+        };
+        let Some(slot) = self.place_for(hash) else { return self.released(bytes) };
+        slot.hint.store(hash, Ordering::Relaxed);
+        if let Some(old) = slot.entry.swap(Some(Arc::new(entry))) {
+            self.released(old.bytes);
+        }
+    }
+
+    /// The slot of this hash, or an empty one, or one that was not used lately.
+    fn place_for(&self, hash: u64) -> Option<&Slot<V>> {
+        let set = self.set(hash);
+        let hinted = |wanted| {
+            set.iter().find(move |slot: &&Slot<V>| slot.hint.load(Ordering::Relaxed) == wanted)
+        };
+        hinted(hash).or_else(|| hinted(0)).or_else(|| {
+            let idle = set.iter().find(|slot| slot.is_idle());
+            idle.or(set.first())
+        })
+    }
+
+    /// Takes `bytes` of the bound, and throws out what was not used lately until they fit.
+    fn make_room(&self, bytes: usize) -> bool {
+        let mut taken = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        // Twice round: the first turn may only find entries in use.
+        let mut steps = self.sets.len() * WAYS * 2;
+        while taken > self.limit {
+            if steps == 0 {
+                self.released(bytes);
+                return false;
+            }
+            steps -= 1;
+            let at = self.hand.fetch_add(1, Ordering::Relaxed);
+            let set = self.sets.get(at / WAYS % self.sets.len());
+            if let Some(slot) = set.and_then(|set| set.get(at % WAYS))
+                && slot.is_idle()
+            {
+                slot.hint.store(0, Ordering::Relaxed);
+                if let Some(old) = slot.entry.swap(None) {
+                    self.released(old.bytes);
+                }
+            }
+            taken = self.bytes.load(Ordering::Relaxed);
+        }
+        true
+    }
+
+    fn drop_entry(&self, slot: &Slot<V>, entry: &Arc<Entry<V>>) {
+        // Somebody may have put another into its place meanwhile, which stays.
+        let before = slot.entry.compare_and_swap(entry, None);
+        if before.as_ref().is_some_and(|before| Arc::ptr_eq(before, entry)) {
+            slot.hint.store(0, Ordering::Relaxed);
+            self.released(entry.bytes);
+        }
+    }
+
+    fn released(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Never 0, which is an empty slot's.
+    fn hash(&self, token: &str) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(token.as_bytes());
+        hasher.finish().max(1)
+    }
+
+    fn set(&self, hash: u64) -> &[Slot<V>] {
+        #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
+        let at = hash as usize & (self.sets.len() - 1);
+        self.sets.get(at).map(<[_; WAYS]>::as_slice).unwrap_or_default()
+    }
+}
+
+impl<V> Slot<V> {
+    /// Whether it has an entry that was not used since this was last asked.
+    fn is_idle(&self) -> bool {
+        self.entry.load().as_ref().is_some_and(|entry| !entry.used.swap(false, Ordering::Relaxed))
+    }
+}
+
+impl<V> Default for Slot<V> {
+    fn default() -> Self {
+        Self { hint: AtomicU64::new(0), entry: ArcSwapOption::empty() }
+    }
+}
+
+impl<V> Entry<V> {
+    /// The hash first: who can not meet all of its bits learns nothing of how far the comparison
+    /// got, which takes the same time wherever the tokens differ.
+    fn is_of(&self, hash: u64, token: &str) -> bool {
+        self.hash == hash && verify_slices_are_equal(&self.token, token.as_bytes()).is_ok()
+    }
+}
+
+/// The part of the seed that all tables of this process share.
+fn process_seed() -> Option<&'static SharedSeed> {
+    static SEED: OnceLock<Option<SharedSeed>> = OnceLock::new();
+    SEED.get_or_init(|| random().map(SharedSeed::from_u64)).as_ref()
+}
+
+fn random() -> Option<u64> {
+    let mut bytes = [0; 8];
+    aws_lc_rs::rand::fill(&mut bytes).ok()?;
+    Some(u64::from_ne_bytes(bytes))
+}
+
+#[cfg(test)]
+impl<V> TokenCache<V> {
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sets.iter().flatten().filter(|slot| slot.entry.load().is_some()).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache(limit: usize) -> TokenCache<u32> {
+        TokenCache::new(limit).unwrap()
+    }
+
+    fn recall(cache: &TokenCache<u32>, token: &str) -> Option<u32> {
+        cache.recall(token, |&value| Some(value))
+    }
+
+    fn entries(cache: &TokenCache<u32>) -> Vec<usize> {
+        let slots = cache.sets.iter().flatten();
+        slots.filter_map(|slot| Some(slot.entry.load().as_ref()?.bytes)).collect()
+    }
+
+    #[test]
+    fn only_the_very_same_token_is_found() {
+        let cache = cache(1 << 20);
+        cache.insert("abcdef.ghijkl.mnopqr", 0, || 1);
+        assert_eq!(recall(&cache, "abcdef.ghijkl.mnopqr"), Some(1));
+        for other in
+            ["", "a", "abcdef.ghijkl.mnopq", "abcdef.ghijkl.mnopqrs", "abcdef.ghijkl.mnopqR"]
+        {
+            assert_eq!(recall(&cache, other), None, "{other}");
+        }
+    }
+
+    /// What the argument rests on: even under one hash tokens are told apart.
+    #[test]
+    fn a_collision_answers_nothing() {
+        let entry = Entry {
+            hash: 7,
+            token: Zeroizing::new(b"alice".as_slice().into()),
+            value: 1,
+            bytes: 0,
+            used: AtomicBool::new(false),
+        };
+        assert!(entry.is_of(7, "alice"));
+        for (hash, token) in [(7, "malet"), (7, "alic"), (7, "alice "), (7, ""), (8, "alice")] {
+            assert!(!entry.is_of(hash, token), "{hash} {token}");
+        }
+    }
+
+    #[test]
+    fn two_tables_hash_differently() {
+        let hash = |cache: TokenCache<u32>| cache.hash("a token");
+        assert_ne!(hash(cache(1 << 16)), hash(cache(1 << 16)));
+    }
+
+    #[test]
+    fn what_gets_no_answer_is_dropped() {
+        let cache = cache(1 << 20);
+        cache.insert("a", 100, || 1);
+        assert_eq!(cache.recall("a", |_| None::<u32>), None);
+        assert_eq!(recall(&cache, "a"), None);
+        assert_eq!((entries(&cache).len(), cache.bytes.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[test]
+    fn the_bound_holds_under_a_flood_and_what_is_used_stays() {
+        let limit = 1 << 18;
+        let cache = cache(limit);
+        cache.insert("hot", 0, || 7);
+        for number in 0..20_000 {
+            let token = format!("{number:0>900}");
+            cache.insert(&token, 500, || number);
+            assert_eq!(recall(&cache, "hot"), Some(7), "after {number}");
+            let bytes = cache.bytes.load(Ordering::Relaxed);
+            assert!(bytes <= limit, "{bytes} after {number}");
+        }
+        let sizes = entries(&cache);
+        assert_eq!(sizes.iter().sum::<usize>(), cache.bytes.load(Ordering::Relaxed));
+        assert!(sizes.len() > limit / 4096, "{} entries are kept", sizes.len());
+    }
+
+    #[test]
+    fn the_bound_holds_with_many_threads() {
+        let limit = 1 << 18;
+        let cache = cache(limit);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let cache = &cache;
+                scope.spawn(move || {
+                    for number in 0..3_000 {
+                        let token = format!("{thread}{:0>600}", number % 700);
+                        match recall(cache, &token) {
+                            Some(found) => assert_eq!(found, number % 700),
+                            None => cache.insert(&token, 0, || number % 700),
+                        }
+                    }
+                });
+            }
+        });
+        let bytes = cache.bytes.load(Ordering::Relaxed);
+        assert!(bytes <= limit && bytes == entries(&cache).iter().sum::<usize>(), "{bytes}");
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_kept() {
+        let cache = cache(1 << 20);
+        cache.insert(&"x".repeat(MAX_ENTRY_BYTES), 0, || 1);
+        cache.insert("x", MAX_ENTRY_BYTES, || 1);
+        assert_eq!((entries(&cache).len(), cache.bytes.load(Ordering::Relaxed)), (0, 0));
+        assert!(TokenCache::<u32>::new(0).is_none());
+    }
+}
