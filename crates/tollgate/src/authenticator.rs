@@ -156,6 +156,14 @@ impl Authenticator {
         Anonymous { space: self.0.space.clone() }
     }
 
+    pub(crate) fn space(&self) -> &ProtectionSpace {
+        &self.0.space
+    }
+
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.0.credentials
+    }
+
     /// How each issuer stands: the configured ones, then those that were met.
     #[must_use]
     pub fn status(&self) -> Vec<IssuerStatus> {
