@@ -83,8 +83,13 @@ impl AuthenticatorBuilder {
     /// What this builder says of its issuer. Nothing is fetched yet.
     pub(super) fn trusted_issuer(self) -> Result<TrustedIssuer, ConfigError> {
         self.check()?;
-        let keys =
-            self.origin.key_source(&self.issuer, &self.algorithms, &self.keys, &self.clock)?;
+        let keys = self.origin.key_source(
+            &self.issuer,
+            &self.profile,
+            &self.algorithms,
+            &self.keys,
+            &self.clock,
+        )?;
         let rules = ClaimsRules {
             issuer: self.issuer,
             audiences: self.audiences,
