@@ -1,0 +1,185 @@
+//! Finding a token that was seen: many of them, two threads, and what else it could be found by.
+
+use std::cell::Cell;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{BuildHasher, Hasher};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use arc_swap::ArcSwapOption;
+use aws_lc_rs::{constant_time, digest};
+use foldhash::quality::RandomState;
+use highway::{HighwayHash, HighwayHasher, Key};
+use http::HeaderMap;
+use tollgate_benches::measure::{Case, Measured, measure, report};
+use tollgate_benches::scenario::{CACHE, Signer, bearer, caller};
+
+/// One hot token beside 10,000 in turn.
+pub(crate) fn walks(rounds: usize) {
+    let signer = Signer::new("RS256");
+    let auth = signer.authenticator(CACHE);
+    let many: Vec<HeaderMap> = (0..10_000).map(|number| bearer(&signer.token(number))).collect();
+    many.iter().for_each(|headers| drop(caller(&auth, headers)));
+    let at = Cell::new(0);
+    let measured = measure(
+        vec![
+            Case::new("one token", || drop(black_box(caller(&auth, &many[0])))),
+            Case::new("10,000 tokens in turn", || {
+                at.set((at.get() + 1) % many.len());
+                drop(black_box(caller(&auth, &many[at.get()])));
+            }),
+        ],
+        rounds,
+    );
+    report("warm RS256", &measured);
+}
+
+/// The same work by one thread and by two at once, each with tokens of its own: nanoseconds for
+/// one operation of one thread.
+pub(crate) fn threads(rounds: usize) {
+    let signer = Signer::new("ES256");
+    let auth = signer.authenticator(CACHE);
+    let tokens: Vec<Vec<String>> = (0..2)
+        .map(|thread| (0..64).map(|number| signer.token(thread * 1000 + number)).collect())
+        .collect();
+    let headers: Vec<Vec<HeaderMap>> =
+        tokens.iter().map(|own| own.iter().map(|token| bearer(token)).collect()).collect();
+    headers.iter().flatten().for_each(|headers| drop(caller(&auth, headers)));
+    let hasher = RandomState::default();
+    let warm = |thread: usize, number: usize| {
+        let own = &headers[thread];
+        drop(black_box(caller(&auth, &own[number % own.len()])));
+    };
+    let bare = |thread: usize, number: usize| {
+        let own = &tokens[thread];
+        black_box(hash(&hasher, &own[number % own.len()]));
+    };
+    let shared = |_: usize, number: usize| {
+        drop(black_box(caller(&auth, &headers[0][number % 64])));
+    };
+    let same = |_: usize, _: usize| drop(black_box(caller(&auth, &headers[0][0])));
+    let mut measured: Vec<Measured> = [
+        "warm, 1 thread",
+        "warm, 2 threads",
+        "bare hash, 1 thread",
+        "bare hash, 2 threads",
+        "warm, 2 threads, the same 64 tokens",
+        "warm, 2 threads, one token",
+    ]
+    .map(|name| Measured { name: name.to_owned(), rounds: Vec::new(), allocations: 0.0 })
+    .to_vec();
+    for _ in 0..rounds {
+        let times = [
+            on_threads(1, 40_000, &warm),
+            on_threads(2, 40_000, &warm),
+            on_threads(1, 200_000, &bare),
+            on_threads(2, 200_000, &bare),
+            on_threads(2, 40_000, &shared),
+            on_threads(2, 40_000, &same),
+        ];
+        for (measured, time) in measured.iter_mut().zip(times) {
+            measured.rounds.push(time);
+        }
+    }
+    report("threads ES256", &measured);
+}
+
+fn hash(hasher: &RandomState, token: &str) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(token.as_bytes());
+    hasher.finish()
+}
+
+/// The mean time of one operation, of threads that begin together.
+fn on_threads(threads: usize, number: usize, operation: &(impl Fn(usize, usize) + Sync)) -> f64 {
+    let waiting = AtomicUsize::new(threads);
+    let times: Vec<f64> = std::thread::scope(|scope| {
+        let run = |thread: usize| {
+            let waiting = &waiting;
+            scope.spawn(move || {
+                waiting.fetch_sub(1, Ordering::SeqCst);
+                while waiting.load(Ordering::SeqCst) > 0 {
+                    std::hint::spin_loop();
+                }
+                let begun = Instant::now();
+                (0..number).for_each(|number| operation(thread, number));
+                begun.elapsed().as_secs_f64() * 1e9 / number as f64
+            })
+        };
+        let spawned: Vec<_> = (0..threads).map(run).collect();
+        spawned.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    times.iter().sum::<f64>() / times.len() as f64
+}
+
+/// What a token could be found by, and in what.
+pub(crate) fn candidates(rounds: usize) {
+    let token = Signer::new("RS256").token(0);
+    let (bytes, copy) = (token.as_bytes(), token.clone());
+    let hasher = RandomState::default();
+    let measured = measure(
+        vec![
+            Case::new("SHA-256", || {
+                black_box(digest::digest(&digest::SHA256, black_box(bytes)));
+            }),
+            Case::new("HighwayHash-256, keyed", || {
+                black_box(HighwayHasher::new(Key([1, 2, 3, 4])).hash256(black_box(bytes)));
+            }),
+            Case::new("SipHash-1-3 (64 bits)", || {
+                let mut hasher = DefaultHasher::new();
+                hasher.write(black_box(bytes));
+                black_box(hasher.finish());
+            }),
+            Case::new("foldhash, seeded, and the whole token compared", || {
+                black_box(hash(&hasher, black_box(&token)));
+                let same =
+                    constant_time::verify_slices_are_equal(black_box(bytes), copy.as_bytes());
+                black_box(same).unwrap();
+            }),
+            Case::new("foldhash, seeded, alone", || {
+                black_box(hash(&hasher, black_box(&token)));
+            }),
+        ],
+        rounds,
+    );
+    report("found by", &measured);
+
+    const KEYS: u64 = 1024;
+    let moka = moka::sync::Cache::<u64, Arc<u64>>::builder()
+        .max_capacity(10 * KEYS)
+        .build_with_hasher(RandomState::default());
+    let quick = quick_cache::sync::Cache::<u64, Arc<u64>>::new(10_000);
+    let papaya = papaya::HashMap::<u64, Arc<u64>, RandomState>::with_hasher(RandomState::default());
+    let slots: Vec<ArcSwapOption<u64>> =
+        (0..KEYS).map(|key| ArcSwapOption::from_pointee(key)).collect();
+    for key in 0..KEYS {
+        moka.insert(key, Arc::new(key));
+        quick.insert(key, Arc::new(key));
+        papaya.pin().insert(key, Arc::new(key));
+    }
+    let key = |thread: usize, number: usize| (number as u64 * 2 + thread as u64) % KEYS;
+    let of_moka = |thread: usize, number: usize| drop(black_box(moka.get(&key(thread, number))));
+    let of_quick = |thread: usize, number: usize| drop(black_box(quick.get(&key(thread, number))));
+    let of_papaya = |thread: usize, number: usize| {
+        drop(black_box(papaya.pin().get(&key(thread, number)).cloned()));
+    };
+    let of_slots = |thread: usize, number: usize| {
+        let found = slots[key(thread, number) as usize].load();
+        drop(black_box(found.as_ref().map(Arc::clone)));
+    };
+    let mut measured = Vec::new();
+    for threads in [1, 2] {
+        let mut of = |name: &str, operation: &(dyn Fn(usize, usize) + Sync)| {
+            let rounds = (0..rounds).map(|_| on_threads(threads, 50_000, &operation)).collect();
+            let name = format!("{name}, {threads} thread{}", if threads == 1 { "" } else { "s" });
+            measured.push(Measured { name, rounds, allocations: 0.0 });
+        };
+        of("moka", &of_moka);
+        of("quick_cache", &of_quick);
+        of("papaya", &of_papaya);
+        of("slots behind arc-swap", &of_slots);
+    }
+    report("found in", &measured);
+}

@@ -1,0 +1,86 @@
+//! Cases measured against each other: in slices of some milliseconds, one after another and in the
+//! opposite order every other round, so that whatever disturbs the machine disturbs them all.
+
+use std::time::{Duration, Instant};
+
+/// One thing that is measured.
+pub struct Case<'c> {
+    name: String,
+    run: Box<dyn FnMut() + 'c>,
+}
+
+impl std::fmt::Debug for Case<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Case").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What came of one case: nanoseconds for one run.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// The case's name.
+    pub name: String,
+    /// One time for each round, in the order of the rounds.
+    pub rounds: Vec<f64>,
+    /// How often one run allocates, in the mean of a hundred.
+    pub allocations: f64,
+}
+
+impl<'c> Case<'c> {
+    /// A case that runs `run` once each time.
+    pub fn new(name: impl Into<String>, run: impl FnMut() + 'c) -> Self {
+        Self { name: name.into(), run: Box::new(run) }
+    }
+}
+
+const SLICE: Duration = Duration::from_millis(3);
+
+/// Measures `cases` in as many rounds.
+pub fn measure(mut cases: Vec<Case<'_>>, rounds: usize) -> Vec<Measured> {
+    let times: Vec<usize> = cases.iter_mut().map(|case| runs_in_a_slice(&mut case.run)).collect();
+    let mut measured: Vec<Measured> = cases
+        .iter_mut()
+        .map(|case| {
+            let counted = allocation_counter::measure(|| (0..100).for_each(|_| (case.run)()));
+            #[expect(clippy::cast_precision_loss, reason = "a few thousand at most")]
+            let allocations = counted.count_total as f64 / 100.0;
+            Measured { name: case.name.clone(), rounds: Vec::new(), allocations }
+        })
+        .collect();
+    for round in 0..rounds {
+        let mut order: Vec<usize> = (0..cases.len()).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for at in order {
+            let (Some(case), Some(&times)) = (cases.get_mut(at), times.get(at)) else { continue };
+            let begun = Instant::now();
+            (0..times).for_each(|_| (case.run)());
+            let took = begun.elapsed().as_secs_f64() * 1e9;
+            #[expect(clippy::cast_precision_loss, reason = "a few million at most")]
+            let time = took / times as f64;
+            if let Some(measured) = measured.get_mut(at) {
+                measured.rounds.push(time);
+            }
+        }
+    }
+    measured
+}
+
+fn runs_in_a_slice(run: &mut dyn FnMut()) -> usize {
+    let (begun, mut runs) = (Instant::now(), 0);
+    while begun.elapsed() < SLICE {
+        run();
+        runs += 1;
+    }
+    runs
+}
+
+/// A line for each, for `cargo xtask bench` to read: group, name, allocations, and the rounds.
+#[expect(clippy::print_stdout, reason = "that is its output")]
+pub fn report(group: &str, measured: &[Measured]) {
+    for Measured { name, rounds, allocations } in measured {
+        let rounds: Vec<_> = rounds.iter().map(|time| format!("{time:.1}")).collect();
+        println!("{group}\t{name}\t{allocations}\t{}", rounds.join(" "));
+    }
+}

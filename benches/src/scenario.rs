@@ -1,0 +1,139 @@
+//! The one token that everybody gets, and the authenticators that it is for.
+
+use std::task::{Context, Poll, Waker};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tollgate::testing::TestKey;
+use tollgate::{
+    Algorithm, Attempt, Authenticated, Authenticator, Clock, KeySet, SharedKeySet, SystemClock,
+    dangerous,
+};
+
+/// Who issues the tokens.
+pub const ISSUER: &str = "https://issuer.example";
+/// Whom they are for.
+pub const AUDIENCE: &str = "https://api.example";
+
+/// The claims as a handler wants them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "registered claims")]
+pub struct Claims {
+    pub iss: String,
+    pub sub: String,
+    pub aud: Vec<String>,
+    pub exp: u64,
+    pub iat: u64,
+    pub nbf: u64,
+    pub jti: String,
+    pub client_id: String,
+    pub scope: String,
+    pub sid: String,
+    pub roles: Vec<String>,
+}
+
+/// Whoever signs.
+#[derive(Debug)]
+pub enum Signer {
+    /// With a key pair.
+    Pair(TestKey, Algorithm),
+    /// With a shared secret.
+    Secret(Vec<u8>),
+}
+
+impl Signer {
+    /// For one of the algorithms of the tables; anything else is HS256.
+    #[must_use]
+    pub fn new(algorithm: &str) -> Self {
+        let algorithm = match algorithm {
+            "RS256" => Algorithm::Rs256,
+            "PS256" => Algorithm::Ps256,
+            "ES256" => Algorithm::Es256,
+            "EdDSA" => Algorithm::Ed25519,
+            _ => return Self::Secret(vec![7; 32]),
+        };
+        Self::Pair(TestKey::generate("2026-10-a", algorithm), algorithm)
+    }
+
+    /// A token whose claims differ in `jti` from those of another number.
+    #[must_use]
+    pub fn token(&self, number: usize) -> String {
+        let now = SystemClock::new().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let claims = json!({
+            "iss": ISSUER, "sub": "8f3a1f6e-6c1b-4f0e-9d0a-0e5c2b7d9a11", "aud": [ISSUER, AUDIENCE],
+            "exp": now + 86_400, "iat": now, "nbf": now, "jti": format!("{number:032x}"),
+            "client_id": "identsphere-first-party", "scope": "orders:read orders:write profile",
+            "sid": "b1946ac92492d2347c6235b4d2611184", "roles": ["customer", "clerk", "auditor"],
+        });
+        match self {
+            Self::Pair(key, _) => key.token(&claims),
+            Self::Secret(secret) => {
+                let header = json!({"alg": "HS256", "typ": "at+jwt", "kid": "2026-10-a"});
+                let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+                let input = format!("{}.{}", part(&header), part(&claims));
+                let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
+                let tag = aws_lc_rs::hmac::sign(&key, input.as_bytes());
+                format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag))
+            }
+        }
+    }
+
+    /// The public key as a JWK; `null` for a secret.
+    #[must_use]
+    pub fn jwk(&self) -> Value {
+        match self {
+            Self::Pair(key, _) => key.jwk(),
+            Self::Secret(_) => Value::Null,
+        }
+    }
+
+    /// An authenticator for its tokens that keeps so many bytes of verified ones.
+    #[must_use]
+    pub fn authenticator(&self, token_cache: usize) -> Authenticator {
+        let (keys, algorithm) = match self {
+            Self::Pair(key, algorithm) => (TestKey::key_set([key]), *algorithm),
+            Self::Secret(secret) => {
+                let key = dangerous::hmac_key(Some("2026-10-a"), Algorithm::Hs256, secret).unwrap();
+                (KeySet::from_iter([key]), Algorithm::Hs256)
+            }
+        };
+        let build = Authenticator::builder(ISSUER, AUDIENCE)
+            .key_source(SharedKeySet::new(keys))
+            .algorithms([algorithm])
+            .token_cache(token_cache)
+            .build();
+        // With keys of its own there is nothing to wait for.
+        at_once(build).unwrap()
+    }
+}
+
+/// A request's headers with this token.
+#[must_use]
+pub fn bearer(token: &str) -> HeaderMap {
+    let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+    HeaderMap::from_iter([(AUTHORIZATION, value)])
+}
+
+/// The caller behind headers that are known to be good.
+#[must_use]
+pub fn caller(auth: &Authenticator, headers: &HeaderMap) -> Authenticated {
+    match auth.attempt(headers) {
+        Attempt::Done(Ok(Some(who))) => who,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+/// What a future comes to that has nothing to wait for.
+pub fn at_once<F: Future>(future: F) -> F::Output {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("there is something to wait for"),
+    }
+}
+
+/// The default bound of the token cache.
+pub const CACHE: usize = 32 * 1024 * 1024;

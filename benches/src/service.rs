@@ -1,0 +1,129 @@
+//! Whole services over loopback: the server is a process of its own with one thread, and shares
+//! one core with whoever sends, so that what is counted is its processor time and nothing that
+//! depends on who waits for whom.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::measure::Measured;
+
+const CONNECTIONS: usize = 16;
+
+/// Serves `router` on a port of the system's choosing, which it says on the standard output, until
+/// the standard input ends.
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
+pub fn serve(router: Router) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().read(&mut [0]);
+        std::process::exit(0);
+    });
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        println!("{}", listener.local_addr().unwrap());
+        axum::serve(listener, router).await.unwrap();
+    });
+}
+
+/// The service without a layer.
+#[must_use]
+pub fn bare() -> Router {
+    Router::new().route("/", get(|| async { "fine" }))
+}
+
+/// A server of the kind `mode`: this very program, told so by its arguments.
+#[derive(Debug)]
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(mode: &str, argument: &str) -> Self {
+        // Both on one core; where there is no taskset the figures are wider apart, not wrong.
+        let program = std::env::current_exe().unwrap();
+        let pinned = Command::new("taskset").arg("-V").stdout(Stdio::null()).status().is_ok();
+        let mut command = if pinned {
+            let mut command = Command::new("taskset");
+            command.args(["-c", "0"]).arg(&program);
+            command
+        } else {
+            Command::new(&program)
+        };
+        command.args(["serve", mode, argument]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        let stdout = child.stdout.take().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).unwrap();
+        Self { child, address: line.trim().to_owned() }
+    }
+
+    /// The processor time of all its threads, in nanoseconds.
+    fn cpu(&self) -> f64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        tasks
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
+            .filter_map(|stat| stat.split(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    /// Sends `number` requests over some connections, each when the one before it was answered.
+    fn load(&self, request: &[u8], number: usize) {
+        let mut connections: Vec<_> = (0..CONNECTIONS)
+            .map(|_| {
+                let connection = TcpStream::connect(&self.address).unwrap();
+                connection.set_nodelay(true).unwrap();
+                connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+                connection
+            })
+            .collect();
+        let mut answer = [0; 1024];
+        for _ in 0..number / CONNECTIONS {
+            for connection in &mut connections {
+                connection.write_all(request).unwrap();
+            }
+            for connection in &mut connections {
+                let length = connection.read(&mut answer).unwrap();
+                assert!(answer.get(..length).unwrap().starts_with(b"HTTP/1.1 200"), "refused");
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its standard input ends, and so does it.
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// The server's processor time for each request, in nanoseconds, of each of `modes`, which all get
+/// the same requests. `argument` is handed to the server.
+#[must_use]
+pub fn compare(modes: &[&str], token: &str, argument: &str, rounds: usize) -> Vec<Measured> {
+    const REQUESTS: usize = 4_000;
+    let request = format!("GET / HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n");
+    let servers: Vec<Server> = modes.iter().map(|mode| Server::start(mode, argument)).collect();
+    let mut measured: Vec<Measured> = modes
+        .iter()
+        .map(|mode| Measured { name: (*mode).to_owned(), rounds: Vec::new(), allocations: 0.0 })
+        .collect();
+    for server in &servers {
+        server.load(request.as_bytes(), REQUESTS / 4);
+    }
+    for _ in 0..rounds {
+        for (server, measured) in servers.iter().zip(&mut measured) {
+            let before = server.cpu();
+            server.load(request.as_bytes(), REQUESTS);
+            #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+            measured.rounds.push((server.cpu() - before) / REQUESTS as f64);
+        }
+    }
+    measured
+}

@@ -1,0 +1,187 @@
+//! How often a request allocates: exact on any machine, however busy.
+
+use std::convert::Infallible;
+use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use actix_web::dev::Service as _;
+use actix_web::{App, HttpMessage as _, HttpResponse, web};
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::Full;
+use hyper::service::{Service as _, service_fn};
+use serde_json::json;
+use tollgate::testing::{ManualClock, TestKey};
+use tollgate::{Algorithm, Attempt, Authenticator, KeySet, SharedKeySet, dangerous};
+use tollgate_axum::AuthLayer;
+
+const NOW: u64 = 1_800_000_000;
+const CACHE: usize = 1 << 20;
+
+/// In one thread, in the mean of ten.
+fn allocations(run: impl Fn()) -> u64 {
+    // What is only done once is not counted.
+    run();
+    let counted = allocation_counter::measure(|| (0..10).for_each(|_| run())).count_total;
+    assert_eq!(counted % 10, 0, "{counted} in ten runs");
+    counted / 10
+}
+
+fn at_once<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("there is something to wait for"),
+    }
+}
+
+fn claims() -> String {
+    json!({
+        "iss": "https://issuer.example", "sub": "8f3a1f6e-6c1b-4f0e-9d0a-0e5c2b7d9a11",
+        "aud": ["https://issuer.example", "https://api.example"],
+        "exp": NOW + 900, "iat": NOW, "nbf": NOW, "jti": "0b7c9d5e8f6a4c3b2a1908f7e6d5c4b3",
+        "client_id": "identsphere-first-party", "scope": "orders:read orders:write profile",
+        "sid": "b1946ac92492d2347c6235b4d2611184", "roles": ["customer", "clerk", "auditor"],
+    })
+    .to_string()
+}
+
+fn authenticator(keys: KeySet, algorithm: Algorithm, token_cache: usize) -> Authenticator {
+    let build = Authenticator::builder("https://issuer.example", "https://api.example")
+        .key_source(SharedKeySet::new(keys))
+        .algorithms([algorithm])
+        .clock(ManualClock::at(NOW))
+        .token_cache(token_cache)
+        .build();
+    at_once(build).unwrap()
+}
+
+fn bearer(token: &str) -> HeaderMap {
+    let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+    HeaderMap::from_iter([(AUTHORIZATION, value)])
+}
+
+/// An ES256 token, and authenticators without and with a token cache.
+fn es256() -> (String, Authenticator, Authenticator) {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let token = key.sign(r#"{"alg":"ES256","typ":"at+jwt","kid":"k"}"#, &claims());
+    let auth = |bytes| authenticator(TestKey::key_set([&key]), Algorithm::Es256, bytes);
+    (token, auth(0), auth(CACHE))
+}
+
+fn validated(auth: &Authenticator, headers: &HeaderMap) {
+    match auth.attempt(headers) {
+        Attempt::Done(Ok(Some(who))) => drop(black_box(who)),
+        other => unreachable!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_token_costs_five_allocations_and_none_when_it_comes_again() {
+    let (token, cold, warm) = es256();
+    let headers = bearer(&token);
+    // The key's name, the payload, the claims' texts, the scope, and the pointer to it all.
+    assert_eq!(allocations(|| validated(&cold, &headers)), 5);
+    assert_eq!(allocations(|| validated(&warm, &headers)), 0);
+    assert_eq!(allocations(|| drop(at_once(warm.authenticate(&headers)).unwrap())), 0);
+}
+
+#[test]
+fn so_it_is_under_every_algorithm() {
+    for algorithm in [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Ed25519] {
+        let key = TestKey::generate("k", algorithm);
+        let header = json!({"alg": algorithm.as_str(), "typ": "at+jwt", "kid": "k"}).to_string();
+        let headers = bearer(&key.sign(&header, &claims()));
+        let cold = authenticator(TestKey::key_set([&key]), algorithm, 0);
+        assert!(allocations(|| validated(&cold, &headers)) <= 8, "{algorithm}");
+    }
+    let secret = [7; 32];
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let input = format!("{}.{}", part(r#"{"alg":"HS256","kid":"k"}"#), part(&claims()));
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), input.as_bytes());
+    let headers = bearer(&format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag)));
+    let key = || dangerous::hmac_key(Some("k"), Algorithm::Hs256, &secret).unwrap();
+    let cold = authenticator(KeySet::from_iter([key()]), Algorithm::Hs256, 0);
+    assert!(allocations(|| validated(&cold, &headers)) <= 8);
+}
+
+/// A pointer as large as an `Authenticated`, for what the extensions themselves take.
+#[derive(Clone)]
+struct Pointer(#[expect(dead_code, reason = "it is only carried")] std::sync::Arc<()>);
+
+#[test]
+fn axum_allocates_what_a_layer_takes_that_inserts_a_pointer() {
+    let (token, _, warm) = es256();
+    let headers = bearer(&token);
+    let bare = axum::Router::new().route("/", axum::routing::get(|| async { "fine" }));
+    let pointer = Pointer(std::sync::Arc::default());
+    let inserting = bare.clone().layer(axum::Extension(pointer));
+    let warm = bare.clone().layer(AuthLayer::new(warm));
+    let count = |router: &axum::Router| {
+        allocations(|| {
+            let mut request = Request::new(axum::body::Body::empty());
+            request.headers_mut().clone_from(&headers);
+            let response = at_once(tower::ServiceExt::oneshot(router.clone(), request)).unwrap();
+            assert_eq!(response.status(), 200);
+        })
+    };
+    assert_eq!(count(&warm), count(&inserting), "without a layer: {}", count(&bare));
+}
+
+#[test]
+fn hyper_allocates_what_inserting_a_pointer_takes() {
+    let (token, _, warm) = es256();
+    let headers = bearer(&token);
+    let service = || {
+        service_fn(|request: Request<Full<Bytes>>| {
+            black_box(request);
+            std::future::ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+        })
+    };
+    let pointer = Pointer(std::sync::Arc::default());
+    let inserting = service_fn(|mut request: Request<Full<Bytes>>| {
+        request.extensions_mut().insert(pointer.clone());
+        service().call(request)
+    });
+    let request = || {
+        let mut request = Request::new(Full::default());
+        request.headers_mut().clone_from(&headers);
+        request
+    };
+    let warm = tollgate_hyper::AuthService::new(warm, std::sync::Arc::new(service()));
+    let warm = allocations(|| {
+        assert_eq!(at_once(warm.call(request())).unwrap().status(), 200);
+    });
+    let inserting = allocations(|| drop(at_once(inserting.call(request())).unwrap()));
+    assert_eq!(warm, inserting);
+}
+
+#[test]
+fn actix_allocates_what_inserting_a_pointer_takes() {
+    let (token, _, warm) = es256();
+    let value = format!("Bearer {token}");
+    actix_web::rt::System::new().block_on(async {
+        let app = || App::new().route("/", web::get().to(HttpResponse::Ok));
+        let pointer = Pointer(std::sync::Arc::default());
+        // What `wrap_fn` would box is the future of a middleware that waits; this one does not.
+        let inserting = app().wrap_fn(move |request, inner| {
+            request.extensions_mut().insert(pointer.clone());
+            inner.call(request)
+        });
+        let inserting = actix_web::test::init_service(inserting).await;
+        let warm = actix_web::test::init_service(app().wrap(tollgate_actix::Auth::new(warm))).await;
+        let request = || {
+            let request = actix_web::test::TestRequest::get();
+            request.insert_header(("authorization", value.as_str())).to_request()
+        };
+        let warm = allocations(|| {
+            assert!(at_once(warm.call(request())).unwrap().status().is_success());
+        });
+        let inserting = allocations(|| drop(at_once(inserting.call(request())).unwrap()));
+        assert_eq!(warm, inserting);
+    });
+}
