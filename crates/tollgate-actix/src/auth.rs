@@ -8,12 +8,13 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::{Error, HttpMessage, ResponseError};
+use actix_web::http::header::VARY;
+use actix_web::{Error, HttpMessage};
 use pin_project_lite::pin_project;
-use tollgate::{Attempt, Authenticated, Authenticator, Pending, Refusal};
+use tollgate::{Authenticated, Entry, Gate, Refusal, Visitor, Waiting};
 
-use crate::rejection::Rejection;
 use crate::request::View;
+use crate::response;
 
 /// Lets through only requests with a good token, and puts the
 /// [`Authenticated`] into their extensions.
@@ -49,23 +50,23 @@ use crate::request::View;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Auth {
-    auth: Authenticator,
-    optional: bool,
+    gate: Gate,
 }
 
 impl Auth {
-    /// A middleware that refuses every request without a good token.
+    /// A middleware that refuses every request without a good token, but for those that a [`Gate`]
+    /// lets through. It also answers with the metadata of the authenticator's
+    /// [protected resource](tollgate::AuthenticatorBuilder::protected_resource), where it covers
+    /// their path: wrap the `App` in that case.
     #[must_use]
-    pub fn new(auth: Authenticator) -> Self {
-        Self { auth, optional: false }
+    pub fn new(gate: impl Into<Gate>) -> Self {
+        Self { gate: gate.into() }
     }
 
-    /// Lets requests without any token through as well, with an [`Anonymous`](tollgate::Anonymous)
-    /// in their extensions. A token that is there and is bad is refused all the same.
+    /// Lets requests without any token through as well; see [`Gate::optional`].
     #[must_use]
-    pub fn optional(mut self) -> Self {
-        self.optional = true;
-        self
+    pub fn optional(self) -> Self {
+        Self { gate: self.gate.optional() }
     }
 }
 
@@ -80,8 +81,7 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        let Self { auth, optional } = self.clone();
-        ready(Ok(AuthMiddleware { inner: Rc::new(service), auth, optional }))
+        ready(Ok(AuthMiddleware { inner: Rc::new(service), gate: self.gate.clone() }))
     }
 }
 
@@ -89,8 +89,7 @@ where
 #[derive(Debug)]
 pub struct AuthMiddleware<S> {
     inner: Rc<S>,
-    auth: Authenticator,
-    optional: bool,
+    gate: Gate,
 }
 
 impl<S, B> Service<ServiceRequest> for AuthMiddleware<S>
@@ -104,25 +103,36 @@ where
     forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let attempt = self.auth.attempt(&View(request.request()));
-        let state = match attempt {
-            Attempt::Done(Ok(Some(who))) => {
-                request.extensions_mut().insert(who);
-                State::Inner { future: self.inner.call(request) }
-            }
-            Attempt::Done(Ok(None)) if self.optional => {
-                // Whom an outer middleware found is nobody to this one.
-                request.extensions_mut().remove::<Authenticated>();
-                request.extensions_mut().insert(self.auth.anonymous());
-                State::Inner { future: self.inner.call(request) }
-            }
-            Attempt::Done(Ok(None)) => State::refused(request, self.auth.anonymous().refusal()),
-            Attempt::Done(Err(refusal)) => State::refused(request, refusal),
-            Attempt::Pending(pending) => {
-                State::Waiting { pending, call: Some((self.inner.clone(), request)) }
+        let view = View(request.request());
+        let state = if let Some(metadata) = self.gate.metadata(&view) {
+            let metadata = response::translate(metadata).map_into_right_body();
+            State::answered(request.into_response(metadata))
+        } else {
+            match self.gate.enter(&view) {
+                Entry::Pass(visitor) => {
+                    mark(&request, visitor);
+                    State::Inner { future: self.inner.call(request) }
+                }
+                Entry::Refused(refusal) => State::answered(refused(request, refusal)),
+                Entry::Waiting(waiting) => {
+                    State::Waiting { waiting, call: Some((self.inner.clone(), request)) }
+                }
             }
         };
-        AuthFuture { state }
+        AuthFuture { state, vary: self.gate.vary() }
+    }
+}
+
+/// As [`Visitor::mark`]: these extensions are not those of `http`.
+fn mark(request: &ServiceRequest, visitor: Visitor) {
+    match visitor {
+        Visitor::Caller(who) => {
+            request.extensions_mut().insert(who);
+        }
+        Visitor::Anonymous(anonymous) => {
+            request.extensions_mut().remove::<Authenticated>();
+            request.extensions_mut().insert(anonymous);
+        }
     }
 }
 
@@ -134,6 +144,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, B>,
+        vary: Option<http::HeaderValue>,
     }
 }
 
@@ -144,15 +155,15 @@ pin_project! {
         S: Service<ServiceRequest>,
     {
         // The key must be fetched first.
-        Waiting { pending: Pending, call: Option<(Rc<S>, ServiceRequest)> },
+        Waiting { waiting: Waiting, call: Option<(Rc<S>, ServiceRequest)> },
         Inner { #[pin] future: S::Future },
-        Refused { response: Option<ServiceResponse<EitherBody<B>>> },
+        Answered { response: Option<ServiceResponse<EitherBody<B>>> },
     }
 }
 
 impl<S: Service<ServiceRequest>, B> State<S, B> {
-    fn refused(request: ServiceRequest, refusal: Refusal) -> Self {
-        Self::Refused { response: Some(refused(request, refusal)) }
+    fn answered(response: ServiceResponse<EitherBody<B>>) -> Self {
+        Self::Answered { response: Some(response) }
     }
 }
 
@@ -161,7 +172,19 @@ pub(crate) fn refused<B>(
     request: ServiceRequest,
     refusal: Refusal,
 ) -> ServiceResponse<EitherBody<B>> {
-    request.into_response(Rejection(refusal).error_response().map_into_right_body())
+    request.into_response(response::refusal(refusal).map_into_right_body())
+}
+
+/// As [`tollgate::Bodies::passed`]; a refusal has its body already.
+fn passed<B>(
+    mut passed: ServiceResponse<B>,
+    vary: Option<http::HeaderValue>,
+) -> ServiceResponse<EitherBody<B>> {
+    let refused = passed.response().extensions().contains::<Refusal>();
+    if let Some(vary) = vary.filter(|_| !refused).and_then(response::value) {
+        passed.headers_mut().append(VARY, vary);
+    }
+    passed.map_into_left_body()
 }
 
 impl<S, B> Future for AuthFuture<S, B>
@@ -171,24 +194,26 @@ where
     type Output = Result<ServiceResponse<EitherBody<B>>, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let this = self.project();
+        let mut state = this.state;
         loop {
             let next = match state.as_mut().project() {
-                Projected::Waiting { pending, call } => {
-                    let outcome = ready!(Pin::new(pending).poll(context));
+                Projected::Waiting { waiting, call } => {
+                    let outcome = ready!(Pin::new(waiting).poll(context));
                     let Some((inner, request)) = call.take() else { return Poll::Pending };
                     match outcome {
-                        Ok(who) => {
-                            request.extensions_mut().insert(who);
+                        Ok(visitor) => {
+                            mark(&request, visitor);
                             State::Inner { future: inner.call(request) }
                         }
-                        Err(refusal) => State::refused(request, refusal),
+                        Err(refusal) => State::answered(refused(request, refusal)),
                     }
                 }
                 Projected::Inner { future } => {
-                    return future.poll(context).map_ok(ServiceResponse::map_into_left_body);
+                    let outcome = future.poll(context);
+                    return outcome.map_ok(|response| passed(response, this.vary.take()));
                 }
-                Projected::Refused { response } => {
+                Projected::Answered { response } => {
                     return response
                         .take()
                         .map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));

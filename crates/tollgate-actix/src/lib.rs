@@ -64,6 +64,7 @@ mod claims;
 mod rejection;
 mod request;
 mod require;
+mod response;
 
 pub use tollgate;
 

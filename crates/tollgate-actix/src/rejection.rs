@@ -3,9 +3,10 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use tollgate::Refusal;
+
+use crate::response;
 
 /// What a handler or an extractor answers a refused request with: `?` makes one of a [`Refusal`].
 ///
@@ -34,21 +35,10 @@ impl fmt::Display for Rejection {
 
 impl ResponseError for Rejection {
     fn status_code(&self) -> StatusCode {
-        // Every status of one `http` is one of the other.
-        StatusCode::from_u16(self.0.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        response::status(self.0.status())
     }
 
     fn error_response(&self) -> HttpResponse {
-        let told = self.0.clone().into_response::<()>();
-        let mut response = HttpResponse::new(self.status_code());
-        for (name, value) in told.headers() {
-            let name = HeaderName::from_bytes(name.as_str().as_bytes());
-            // As names, values of one `http` are values of the other.
-            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
-                response.headers_mut().append(name, value);
-            }
-        }
-        response.extensions_mut().insert(self.0.clone());
-        response
+        response::refusal(self.0.clone())
     }
 }

@@ -17,6 +17,14 @@ impl RequestView for View<'_> {
         self.0.headers().get_all(name.as_str()).nth(index).map(|value| value.as_bytes())
     }
 
+    fn path(&self) -> Option<&str> {
+        Some(self.0.uri().path())
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.0.uri().query()
+    }
+
     /// Not `ConnectionInfo::host`, which believes `Forwarded` and `X-Forwarded-Host`, and those
     /// anybody can send.
     fn authority(&self) -> Option<&[u8]> {

@@ -9,9 +9,10 @@ use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::{Error, HttpMessage};
 use pin_project_lite::pin_project;
-use tollgate::{Policy, required_caller};
+use tollgate::{Policy, admit};
 
 use crate::auth::refused;
+use crate::request::View;
 
 /// Lets through only callers who meet a [`Policy`].
 ///
@@ -94,8 +95,8 @@ where
         let met = {
             let extensions = request.extensions();
             let remedy = "wrap an Auth around the Require";
-            required_caller(extensions.get(), extensions.get(), remedy)
-                .and_then(|who| who.require(&self.policy))
+            let view = View(request.request());
+            admit(&view, extensions.get(), extensions.get(), &self.policy, remedy)
         };
         RequireFuture {
             state: match met {

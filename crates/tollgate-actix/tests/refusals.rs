@@ -164,7 +164,7 @@ async fn each_refusal_is_answered_exactly_as_the_table_says() {
         if let Some(challenge) = challenge {
             expected.push_str(&format!("\nwww-authenticate: {challenge}"));
         }
-        expected.push_str("\nconnection: close\ncontent-length: 0\n");
+        expected.push_str("\ncache-control: no-store\nconnection: close\ncontent-length: 0\n");
         assert_eq!(sorted(&exchange(&address, &request).await), sorted(&expected), "{case}");
     }
 

@@ -24,6 +24,6 @@ impl From<Refusal> for Rejection {
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        self.0.into_response()
+        self.0.into_full_response()
     }
 }

@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use tollgate::{Algorithm, Profile};
 
 use crate::exit::{self, Exit};
-use crate::{jws, output};
+use crate::tune::TuneArguments;
+use crate::{jws, output, tune};
 
 /// Says of tokens and signatures what a service with the crate `tollgate` would say, and why.
 #[derive(Debug, Parser)]
@@ -24,6 +25,9 @@ pub(crate) enum Command {
     /// Verify signatures alone, one JSON line each: for test vectors
     #[command(after_help = format!("{}\n\n{}", jws::HELP, exit::HELP))]
     Jws,
+    /// Tune access expiry and JWKS TTL: what they bound, and what they cost
+    #[command(after_help = format!("{}\n{}", tune::HELP, exit::HELP))]
+    Tune(Box<TuneArguments>),
 }
 
 /// What `check` is told: the settings of the service that it stands for.
@@ -155,16 +159,16 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_help_can_be_typed() {
-        let help = check_help().replace("\\\n", " ");
-        let examples = help.lines().filter_map(|line| Some(line.split_once("tollgate check ")?.1));
+        let help = [check_help(), tune::HELP.to_owned()].concat().replace("\\\n", " ");
+        let examples = help.lines().filter_map(|line| Some(line.split_once("tollgate ")?.1));
         let mut count = 0;
-        for example in examples {
+        for example in examples.filter(|example| example.contains(" --")) {
             let options = example.split_whitespace().take_while(|word| !["<", "|"].contains(word));
-            let words = ["tollgate", "check"].into_iter().chain(options);
+            let words = ["tollgate"].into_iter().chain(options);
             Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{example}\n{error}"));
             count += 1;
         }
-        assert_eq!(count, 4);
+        assert_eq!(count, 8);
     }
 
     #[test]

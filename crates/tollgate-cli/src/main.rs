@@ -6,6 +6,7 @@ mod exit;
 mod jws;
 mod lines;
 mod output;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
     let outcome = match cli::parse() {
         Ok(Command::Check(arguments)) => check::run(&arguments),
         Ok(Command::Jws) => jws::run(),
+        Ok(Command::Tune(arguments)) => tune::run(&arguments),
         Err(exit) => Ok(exit),
     };
     match outcome {

@@ -2,16 +2,21 @@
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::service::Service;
 use pin_project_lite::pin_project;
-use tollgate::{Attempt, Authenticated, Authenticator, Pending, Refusal};
+use tollgate::{Bodies, Entry, FromBytes, Gate, NoBodies, Waiting};
 
 /// Lets through only requests with a good token, and puts the
-/// [`Authenticated`] into their extensions.
+/// [`Authenticated`](tollgate::Authenticated) into their extensions.
+///
+/// Refusals have no body, so that the service's responses can be of any type. Where a body can be
+/// made from bytes, [`with_bodies`](Self::with_bodies) gives them the one that the authenticator's
+/// settings say, and serves the metadata of the protected resource.
 ///
 /// The inner service is cloned for requests that must wait for a key, and only for these; one that
 /// is not `Clone` goes into an `Arc`. Nothing has to be `Send`.
@@ -39,68 +44,80 @@ use tollgate::{Attempt, Authenticated, Authenticator, Pending, Refusal};
 /// assert_eq!(optional.call(bad).await?.status(), 401);
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone)]
-pub struct AuthService<S> {
+#[derive(Debug)]
+pub struct AuthService<S, M = NoBodies> {
     inner: S,
-    auth: Authenticator,
-    optional: bool,
+    gate: Gate,
+    bodies: PhantomData<fn() -> M>,
 }
 
 impl<S> AuthService<S> {
-    /// Refuses every request to `inner` without a good token.
+    /// Refuses every request to `inner` without a good token, but for those that a [`Gate`] lets
+    /// through.
     #[must_use]
-    pub fn new(auth: Authenticator, inner: S) -> Self {
-        Self { inner, auth, optional: false }
+    pub fn new(gate: impl Into<Gate>, inner: S) -> Self {
+        Self { inner, gate: gate.into(), bodies: PhantomData }
     }
 
-    /// Lets requests without any token through as well, with an [`Anonymous`](tollgate::Anonymous)
-    /// in their extensions. A token that is there and is bad is refused all the same.
+    /// The same with bodies, for services whose bodies are `From<Bytes>`.
     #[must_use]
-    pub fn optional(mut self) -> Self {
-        self.optional = true;
-        self
+    pub fn with_bodies(self) -> AuthService<S, FromBytes> {
+        AuthService { inner: self.inner, gate: self.gate, bodies: PhantomData }
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for AuthService<S>
+impl<S, M> AuthService<S, M> {
+    /// Lets requests without any token through as well; see [`Gate::optional`].
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self { gate: self.gate.optional(), ..self }
+    }
+}
+
+impl<S: Clone, M> Clone for AuthService<S, M> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), gate: self.gate.clone(), bodies: PhantomData }
+    }
+}
+
+impl<S, M, ReqBody, ResBody> Service<Request<ReqBody>> for AuthService<S, M>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
-    ResBody: Default,
+    M: Bodies<ResBody>,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = AuthFuture<S, ReqBody>;
+    type Future = AuthFuture<S, ReqBody, M>;
 
     fn call(&self, mut request: Request<ReqBody>) -> Self::Future {
-        let state = match self.auth.attempt(&request) {
-            Attempt::Done(Ok(Some(who))) => {
-                request.extensions_mut().insert(who);
-                State::Inner { future: self.inner.call(request) }
-            }
-            Attempt::Done(Ok(None)) if self.optional => {
-                // Whom an outer service found is nobody to this one.
-                request.extensions_mut().remove::<Authenticated>();
-                request.extensions_mut().insert(self.auth.anonymous());
-                State::Inner { future: self.inner.call(request) }
-            }
-            Attempt::Done(Ok(None)) => State::refused(self.auth.anonymous().refusal()),
-            Attempt::Done(Err(refusal)) => State::refused(refusal),
-            Attempt::Pending(pending) => {
-                State::Waiting { pending, call: Some((self.inner.clone(), request)) }
+        let state = if let Some(metadata) = M::metadata(&self.gate, &request) {
+            State::answered(metadata)
+        } else {
+            match self.gate.enter(&request) {
+                Entry::Pass(visitor) => {
+                    visitor.mark(request.extensions_mut());
+                    State::Inner { future: self.inner.call(request) }
+                }
+                Entry::Refused(refusal) => State::answered(M::refused(refusal)),
+                Entry::Waiting(waiting) => {
+                    State::Waiting { waiting, call: Some((self.inner.clone(), request)) }
+                }
             }
         };
-        AuthFuture { state }
+        AuthFuture { state, vary: self.gate.vary(), bodies: PhantomData }
     }
 }
 
 pin_project! {
     /// The response of an [`AuthService`].
-    pub struct AuthFuture<S, B>
+    pub struct AuthFuture<S, B, M = NoBodies>
     where
         S: Service<Request<B>>,
     {
         #[pin]
         state: State<S, B>,
+        vary: Option<HeaderValue>,
+        bodies: PhantomData<fn() -> M>,
     }
 }
 
@@ -111,45 +128,49 @@ pin_project! {
         S: Service<Request<B>>,
     {
         // The key must be fetched first.
-        Waiting { pending: Pending, call: Option<(S, Request<B>)> },
+        Waiting { waiting: Waiting, call: Option<(S, Request<B>)> },
         Inner { #[pin] future: S::Future },
-        Refused { refusal: Option<Refusal> },
+        Answered { response: Option<Box<S::Response>> },
     }
 }
 
 impl<S: Service<Request<B>>, B> State<S, B> {
-    fn refused(refusal: Refusal) -> Self {
-        Self::Refused { refusal: Some(refusal) }
+    fn answered(response: S::Response) -> Self {
+        Self::Answered { response: Some(Box::new(response)) }
     }
 }
 
-impl<S, ReqBody, ResBody> Future for AuthFuture<S, ReqBody>
+impl<S, M, ReqBody, ResBody> Future for AuthFuture<S, ReqBody, M>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: Default,
+    M: Bodies<ResBody>,
 {
     type Output = Result<S::Response, S::Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let this = self.project();
+        let mut state = this.state;
         loop {
             let next = match state.as_mut().project() {
-                Projected::Waiting { pending, call } => {
-                    let outcome = ready!(Pin::new(pending).poll(context));
+                Projected::Waiting { waiting, call } => {
+                    let outcome = ready!(Pin::new(waiting).poll(context));
                     let Some((inner, mut request)) = call.take() else { return Poll::Pending };
                     match outcome {
-                        Ok(who) => {
-                            request.extensions_mut().insert(who);
+                        Ok(visitor) => {
+                            visitor.mark(request.extensions_mut());
                             State::Inner { future: inner.call(request) }
                         }
-                        Err(refusal) => State::refused(refusal),
+                        Err(refusal) => State::answered(M::refused(refusal)),
                     }
                 }
-                Projected::Inner { future } => return future.poll(context),
-                Projected::Refused { refusal } => {
-                    return refusal
+                Projected::Inner { future } => {
+                    let outcome = future.poll(context);
+                    return outcome.map_ok(|response| M::passed(response, this.vary.take()));
+                }
+                Projected::Answered { response } => {
+                    return response
                         .take()
-                        .map_or(Poll::Pending, |refusal| Poll::Ready(Ok(refusal.into_response())));
+                        .map_or(Poll::Pending, |response| Poll::Ready(Ok(*response)));
                 }
             };
             state.set(next);
@@ -157,7 +178,7 @@ where
     }
 }
 
-impl<S: Service<Request<B>>, B> fmt::Debug for AuthFuture<S, B> {
+impl<S: Service<Request<B>>, B, M> fmt::Debug for AuthFuture<S, B, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthFuture").finish_non_exhaustive()
     }

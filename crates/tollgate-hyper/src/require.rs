@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use hyper::service::Service;
 use pin_project_lite::pin_project;
-use tollgate::{Policy, Refusal, required_caller};
+use tollgate::{Policy, Refusal, admit};
 
 /// Lets through only callers who meet a [`Policy`].
 ///
@@ -61,8 +61,7 @@ where
     fn call(&self, request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
         let remedy = "put the RequireService inside an AuthService";
-        let met = required_caller(extensions.get(), extensions.get(), remedy)
-            .and_then(|who| who.require(&self.policy));
+        let met = admit(&request, extensions.get(), extensions.get(), &self.policy, remedy);
         RequireFuture {
             state: match met {
                 Ok(()) => State::Inner { future: self.inner.call(request) },

@@ -2,110 +2,134 @@
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
-use tollgate::{Attempt, Authenticated, Authenticator, Refusal};
+use tollgate::{Bodies, Entry, FromBytes, Gate, NoBodies};
 use tower_layer::Layer;
 use tower_service::Service;
 
 /// Lets through only requests with a good token, and puts the
-/// [`Authenticated`] into their extensions.
-#[derive(Debug, Clone)]
-pub struct AuthLayer {
-    auth: Authenticator,
-    optional: bool,
+/// [`Authenticated`](tollgate::Authenticated) into their extensions.
+///
+/// Refusals have no body, so that the service's responses can be of any type, tonic's among them.
+/// Where a body can be made from bytes, [`with_bodies`](Self::with_bodies) gives them the one that
+/// the authenticator's settings say, and serves the metadata of the protected resource.
+#[derive(Debug)]
+pub struct AuthLayer<M = NoBodies> {
+    gate: Gate,
+    bodies: PhantomData<fn() -> M>,
 }
 
 impl AuthLayer {
-    /// A layer that refuses every request without a good token.
+    /// A layer that refuses every request without a good token, but for those that a [`Gate`]
+    /// lets through.
     #[must_use]
-    pub fn new(auth: Authenticator) -> Self {
-        Self { auth, optional: false }
+    pub fn new(gate: impl Into<Gate>) -> Self {
+        Self { gate: gate.into(), bodies: PhantomData }
     }
 
-    /// Lets requests without any token through as well, with an [`Anonymous`](tollgate::Anonymous)
-    /// in their extensions. A token that is there and is bad is refused all the same.
+    /// The same with bodies, for services whose bodies are `From<Bytes>`.
     #[must_use]
-    pub fn optional(mut self) -> Self {
-        self.optional = true;
-        self
+    pub fn with_bodies(self) -> AuthLayer<FromBytes> {
+        AuthLayer { gate: self.gate, bodies: PhantomData }
     }
 }
 
-impl<S> Layer<S> for AuthLayer {
-    type Service = AuthService<S>;
+impl<M> AuthLayer<M> {
+    /// Lets requests without any token through as well; see [`Gate::optional`].
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self { gate: self.gate.optional(), ..self }
+    }
+}
+
+impl<M> Clone for AuthLayer<M> {
+    fn clone(&self) -> Self {
+        Self { gate: self.gate.clone(), bodies: PhantomData }
+    }
+}
+
+impl<S, M> Layer<S> for AuthLayer<M> {
+    type Service = AuthService<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AuthService { inner, auth: self.auth.clone(), optional: self.optional }
+        AuthService { inner, gate: self.gate.clone(), bodies: PhantomData }
     }
 }
 
 /// The service that [`AuthLayer`] makes.
-#[derive(Debug, Clone)]
-pub struct AuthService<S> {
+#[derive(Debug)]
+pub struct AuthService<S, M = NoBodies> {
     inner: S,
-    auth: Authenticator,
-    optional: bool,
+    gate: Gate,
+    bodies: PhantomData<fn() -> M>,
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for AuthService<S>
+impl<S: Clone, M> Clone for AuthService<S, M> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), gate: self.gate.clone(), bodies: PhantomData }
+    }
+}
+
+impl<S, M, ReqBody, ResBody> Service<Request<ReqBody>> for AuthService<S, M>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
     S::Future: Send,
     ReqBody: Send + 'static,
-    ResBody: Default,
+    M: Bodies<ResBody>,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = AuthFuture<S::Future, S::Response, S::Error>;
+    type Future = AuthFuture<S::Future, S::Response, S::Error, M>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        AuthFuture::new(match self.auth.attempt(&request) {
-            Attempt::Done(Ok(Some(who))) => {
-                request.extensions_mut().insert(who);
-                State::Inner { future: self.inner.call(request) }
-            }
-            Attempt::Done(Ok(None)) if self.optional => {
-                // Whom an outer layer found is nobody to this one.
-                request.extensions_mut().remove::<Authenticated>();
-                request.extensions_mut().insert(self.auth.anonymous());
-                State::Inner { future: self.inner.call(request) }
-            }
-            Attempt::Done(Ok(None)) => State::refused(self.auth.anonymous().refusal()),
-            Attempt::Done(Err(refusal)) => State::refused(refusal),
-            Attempt::Pending(pending) => {
-                // The service that was polled ready is the one to call; a fresh clone, which may
-                // not be ready, takes its place.
-                let clone = self.inner.clone();
-                let mut inner = mem::replace(&mut self.inner, clone);
-                let future = Box::pin(async move {
-                    match pending.await {
-                        Ok(who) => {
-                            request.extensions_mut().insert(who);
-                            inner.call(request).await
+        let state = if let Some(metadata) = M::metadata(&self.gate, &request) {
+            State::answered(metadata)
+        } else {
+            match self.gate.enter(&request) {
+                Entry::Pass(visitor) => {
+                    visitor.mark(request.extensions_mut());
+                    State::Inner { future: self.inner.call(request) }
+                }
+                Entry::Refused(refusal) => State::answered(M::refused(refusal)),
+                Entry::Waiting(waiting) => {
+                    // The service that was polled ready is the one to call; a fresh clone, which
+                    // may not be ready, takes its place.
+                    let clone = self.inner.clone();
+                    let mut inner = mem::replace(&mut self.inner, clone);
+                    let future = Box::pin(async move {
+                        match waiting.await {
+                            Ok(visitor) => {
+                                visitor.mark(request.extensions_mut());
+                                inner.call(request).await
+                            }
+                            Err(refusal) => Ok(M::refused(refusal)),
                         }
-                        Err(refusal) => Ok(refusal.into_response()),
-                    }
-                });
-                State::Slow { future }
+                    });
+                    State::Slow { future }
+                }
             }
-        })
+        };
+        AuthFuture { state, vary: self.gate.vary(), bodies: PhantomData }
     }
 }
 
 pin_project! {
     /// The response of an [`AuthService`].
-    pub struct AuthFuture<F, R, E> {
+    pub struct AuthFuture<F, R, E, M = NoBodies> {
         #[pin]
         state: State<F, R, E>,
+        vary: Option<HeaderValue>,
+        bodies: PhantomData<fn() -> M>,
     }
 }
 
@@ -116,41 +140,39 @@ pin_project! {
         Inner { #[pin] future: F },
         // The key must be fetched first.
         Slow { future: Pin<Box<dyn Future<Output = Result<R, E>> + Send>> },
-        Refused { refusal: Option<Refusal> },
+        Answered { response: Option<Box<R>> },
     }
 }
 
 impl<F, R, E> State<F, R, E> {
-    fn refused(refusal: Refusal) -> Self {
-        Self::Refused { refusal: Some(refusal) }
+    fn answered(response: R) -> Self {
+        Self::Answered { response: Some(Box::new(response)) }
     }
 }
 
-impl<F, R, E> AuthFuture<F, R, E> {
-    fn new(state: State<F, R, E>) -> Self {
-        Self { state }
-    }
-}
-
-impl<F, B, E> Future for AuthFuture<F, Response<B>, E>
+impl<F, B, E, M> Future for AuthFuture<F, Response<B>, E, M>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    B: Default,
+    M: Bodies<B>,
 {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
+        let this = self.project();
+        let outcome = match this.state.project() {
             Projected::Inner { future } => future.poll(context),
             Projected::Slow { future } => future.as_mut().poll(context),
-            Projected::Refused { refusal } => refusal
-                .take()
-                .map_or(Poll::Pending, |refusal| Poll::Ready(Ok(refusal.into_response()))),
-        }
+            Projected::Answered { response } => {
+                return response
+                    .take()
+                    .map_or(Poll::Pending, |response| Poll::Ready(Ok(*response)));
+            }
+        };
+        outcome.map_ok(|response| M::passed(response, this.vary.take()))
     }
 }
 
-impl<F, R, E> fmt::Debug for AuthFuture<F, R, E> {
+impl<F, R, E, M> fmt::Debug for AuthFuture<F, R, E, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthFuture").finish_non_exhaustive()
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tollgate::{Policy, Refusal, required_caller};
+use tollgate::{Policy, Refusal, admit};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -59,8 +59,7 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
         let remedy = "put an AuthLayer outside the RequireLayer";
-        let met = required_caller(extensions.get(), extensions.get(), remedy)
-            .and_then(|who| who.require(&self.policy));
+        let met = admit(&request, extensions.get(), extensions.get(), &self.policy, remedy);
         RequireFuture {
             state: match met {
                 Ok(()) => State::Inner { future: self.inner.call(request) },

@@ -30,7 +30,6 @@ use crate::key::{KeyRequest, Resolution, VerificationKey};
 use crate::protection::ProtectionSpace;
 use crate::refusal::Refusal;
 use crate::remote::fetch::FetchError;
-use crate::remote::status::Freshness;
 use crate::request::RequestView;
 use crate::token_cache::TokenCache;
 use issuers::{Issuers, TrustedIssuer};
@@ -157,6 +156,14 @@ impl Authenticator {
         Anonymous { space: self.0.space.clone() }
     }
 
+    pub(crate) fn space(&self) -> &ProtectionSpace {
+        &self.0.space
+    }
+
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.0.credentials
+    }
+
     /// How each issuer stands: the configured ones, then those that were met.
     #[must_use]
     pub fn status(&self) -> Vec<IssuerStatus> {
@@ -167,11 +174,18 @@ impl Authenticator {
     /// Never causes a fetch.
     #[must_use]
     pub fn ready(&self) -> bool {
-        self.0
-            .issuers
-            .configured()
-            .filter_map(|issuer| issuer.keys.status())
-            .all(|status| status.freshness != Freshness::Unavailable)
+        self.0.issuers.configured().all(TrustedIssuer::is_ready)
+    }
+
+    /// Fetches the keys of every issuer that has none to validate with: before the first request,
+    /// where [`start_without_keys`](AuthenticatorBuilder::start_without_keys) let the start go on.
+    /// Where there are keys nothing is fetched.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`refresh`](Self::refresh).
+    pub async fn warm_up(&self) -> Result<(), FetchError> {
+        self.fetch_keys(|issuer| !issuer.is_ready()).await
     }
 
     /// Fetches the keys of every issuer now, for example after one was withdrawn in an emergency.
@@ -181,8 +195,12 @@ impl Authenticator {
     /// When one can not be reached: the first such failure. Its keys at hand stay in use, and the
     /// other issuers' are fetched all the same.
     pub async fn refresh(&self) -> Result<(), FetchError> {
+        self.fetch_keys(|_| true).await
+    }
+
+    async fn fetch_keys(&self, of: impl Fn(&TrustedIssuer) -> bool) -> Result<(), FetchError> {
         let mut outcome = Ok(());
-        for issuer in self.0.issuers.all() {
+        for issuer in self.0.issuers.all().into_iter().filter(|issuer| of(issuer)) {
             outcome = outcome.and(issuer.keys.refresh().await);
         }
         outcome

@@ -2,8 +2,11 @@
 
 mod cookie;
 mod cross_site;
+mod query;
+mod websocket;
 
-use http::header::AUTHORIZATION;
+use http::HeaderName;
+use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL};
 
 use crate::request::RequestView;
 use crate::settings::{self, Setting};
@@ -13,7 +16,13 @@ pub use cookie::ACCESS_COOKIE;
 /// Where tokens are looked for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Credentials {
-    /// The name of the cookie that is read when there is no Authorization header.
+    /// Another header than Authorization, with a token and nothing else.
+    pub(crate) header: Option<HeaderName>,
+    /// What a WebSocket subprotocol begins with whose rest is the token.
+    pub(crate) websocket_protocol: Option<String>,
+    /// The parameter of the query that may hold the token.
+    pub(crate) query: Option<String>,
+    /// The name of the cookie that is read when the token stands nowhere else.
     pub(crate) cookie: Option<String>,
     /// The origins whose pages may send that cookie with unsafe requests.
     pub(crate) trusted_origins: Vec<String>,
@@ -27,7 +36,8 @@ pub(crate) struct BearerToken<'a>(pub(crate) &'a str);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
-    /// More than one Authorization header, or more than one cookie of the name.
+    /// More than one Authorization header, more than one cookie of the name, or tokens in two
+    /// places.
     #[error("the request has the credentials twice")]
     Repeated,
     /// `Bearer` with nothing, or with something else than a token behind it (RFC 6750 §2.1).
@@ -62,6 +72,14 @@ impl CredentialsError {
 }
 
 impl Credentials {
+    /// The headers that may hold a token, besides Authorization.
+    pub(crate) fn headers(&self) -> Vec<&str> {
+        let header = self.header.as_ref().map(HeaderName::as_str);
+        let protocol = self.websocket_protocol.as_ref().map(|_| SEC_WEBSOCKET_PROTOCOL.as_str());
+        let cookie = self.cookie.as_ref().map(|_| COOKIE.as_str());
+        [header, protocol, cookie].into_iter().flatten().collect()
+    }
+
     /// The token of `request`, if there is one.
     pub(crate) fn find<'r>(
         &self,
@@ -75,6 +93,16 @@ impl Credentials {
             // two identities in one request are not to be chosen from.
             return bearer(value);
         }
+        // What a page or a client has put there on purpose comes before what browsers add.
+        let header = self.header.as_ref().map_or(Ok(None), |name| in_header(request, name))?;
+        let protocol = self.websocket_protocol.as_deref();
+        let protocol = protocol.map_or(Ok(None), |prefix| websocket::find(request, prefix))?;
+        let query = self.query.as_deref().map_or(Ok(None), |name| query::find(request, name))?;
+        let mut explicit = [header, protocol, query].into_iter().flatten();
+        if let Some(token) = explicit.next() {
+            let alone = explicit.next().is_none();
+            return if alone { Ok(Some(token)) } else { Err(CredentialsError::Repeated) };
+        }
         let Some(name) = &self.cookie else { return Ok(None) };
         let token = cookie::find(request, name)?;
         if token.is_some() && !cross_site::may_use_cookie(request, &self.trusted_origins) {
@@ -82,6 +110,18 @@ impl Credentials {
         }
         Ok(token)
     }
+}
+
+/// A token that is all of a header's value.
+fn in_header<'r>(
+    request: &'r (impl RequestView + ?Sized),
+    name: &HeaderName,
+) -> Result<Option<BearerToken<'r>>, CredentialsError> {
+    let Some(value) = request.header(name, 0) else { return Ok(None) };
+    if request.header(name, 1).is_some() {
+        return Err(CredentialsError::Repeated);
+    }
+    BearerToken::parse(value).map(Some)
 }
 
 /// The token in an Authorization header's value: `None` if the scheme is another one
@@ -189,6 +229,44 @@ mod tests {
     fn without_the_setting_no_cookie_is_read() {
         let headers = headers(&[("cookie", b"tollgate-access=a")]);
         assert_eq!(Credentials::default().find(&headers).map(|token| token.is_some()), Ok(false));
+    }
+
+    #[test]
+    fn another_header_holds_the_token_alone() {
+        let credentials = Credentials {
+            header: Some(HeaderName::from_static("x-access-token")),
+            cookie: Some("t".to_owned()),
+            ..Credentials::default()
+        };
+        let found = |lines: &[(&'static str, &[u8])]| {
+            let headers = headers(lines);
+            credentials.find(&headers).map(|token| token.map(|token| token.0.to_owned()))
+        };
+        let a = |token: &str| Ok(Some(token.to_owned()));
+        assert_eq!(found(&[("x-access-token", b"a.b.c")]), a("a.b.c"));
+        // The method is not known, so that a cookie alone would be refused.
+        assert_eq!(found(&[("x-access-token", b"a"), ("cookie", b"t=b")]), a("a"));
+        assert_eq!(found(&[("x-access-token", b"a"), ("authorization", b"Bearer b")]), a("b"));
+        assert_eq!(found(&[("x-access-token", b"a"), ("authorization", b"Basic b")]), Ok(None));
+        for lines in [
+            &[("x-access-token", &b"a"[..]), ("x-access-token", b"a")][..],
+            &[("x-access-token", b"Bearer a")],
+            &[("x-access-token", b"")],
+        ] {
+            assert!(found(lines).is_err(), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_in_two_places_are_refused() {
+        let credentials = Credentials {
+            header: Some(HeaderName::from_static("x-access-token")),
+            query: Some("token".to_owned()),
+            ..Credentials::default()
+        };
+        let request = http::Request::get("/?token=a").header("x-access-token", "a");
+        let found = credentials.find(&request.body(()).unwrap()).map(|token| token.is_some());
+        assert_eq!(found, Err(CredentialsError::Repeated));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! publishes a JWKS.
 
 use crate::algorithm::Algorithm;
+use crate::authenticator::AuthenticatorBuilder;
 use crate::key::{KeyError, VerificationKey};
 
 /// A key for HMAC ([RFC 7518 §3.2]): **every service that can verify with it can also sign**.
@@ -38,6 +39,27 @@ pub fn hmac_key(
     secret: &[u8],
 ) -> Result<VerificationKey, KeyError> {
     VerificationKey::hmac(id.map(str::to_owned), algorithm, secret)
+}
+
+/// Reads the token from a parameter of the query as well ([RFC 6750 §2.3]): **URLs end up in
+/// logs, histories and `Referer` headers, and the tokens with them**.
+///
+/// For what can send nothing else, such as `EventSource` or a link; a cookie is nearly always the
+/// better way. With an Authorization header the query is not looked at.
+///
+/// ```
+/// # use tollgate::{Authenticator, dangerous};
+/// let builder = Authenticator::builder("https://auth.example", "https://api.example");
+/// let builder = dangerous::token_in_query(builder, "access_token");
+/// ```
+///
+/// [RFC 6750 §2.3]: https://www.rfc-editor.org/rfc/rfc6750#section-2.3
+pub fn token_in_query(
+    mut builder: AuthenticatorBuilder,
+    parameter: impl Into<String>,
+) -> AuthenticatorBuilder {
+    builder.credentials.query = Some(parameter.into());
+    builder
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use serde::de::{
 };
 
 pub(crate) use lenient::Lenient;
-pub(crate) use one::member;
+pub(crate) use one::{member, normalize};
 use smallvec::SmallVec;
 
 /// A type that is filled from an object's members, one after another.

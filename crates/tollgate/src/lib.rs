@@ -9,6 +9,7 @@
 //! - [`Authenticator`] is where to start: [`Authenticator::builder`], then
 //!   [`authenticate`](Authenticator::authenticate).
 //! - [`Authenticated`] is who called; [`Policy`] is what they may do.
+//! - [`Gate`] stands in front of a service, in every adapter's layer; it says what may pass.
 //! - [`Refusal`] is what everybody else gets: see the table in its [module](crate::refusal).
 //! - [`Setting`] names every knob, in code and in the environment.
 //! - [`signature`] verifies a signature and nothing else.
@@ -34,6 +35,7 @@ mod claims;
 mod clock;
 mod credentials;
 mod error;
+mod gate;
 mod json;
 #[cfg(feature = "jsonwebtoken")]
 mod jsonwebtoken;
@@ -45,6 +47,7 @@ mod profile;
 mod protection;
 mod remote;
 mod request;
+mod resource;
 mod settings;
 mod token_cache;
 
@@ -59,11 +62,12 @@ pub use authenticator::{
     Attempt, Authenticator, AuthenticatorBuilder, ConfigError, IssuerResolver, IssuerStatus,
     Pending,
 };
-pub use caller::{optional_caller, required_caller};
+pub use caller::{admit, optional_caller, required_caller};
 pub use claims::{Audience, NumericDate, RegisteredClaims, Scope};
 pub use clock::{Clock, SystemClock};
 pub use credentials::{ACCESS_COOKIE, CredentialsError};
 pub use error::TokenError;
+pub use gate::{Bodies, Entry, FromBytes, Gate, NoBodies, Visitor, Waiting};
 pub use key::{
     KeyError, KeyRequest, KeySet, KeySetError, KeySource, PendingKey, Refreshing, Resolution,
     ResolveError, SharedKeySet, SkippedKey, VerificationKey,
@@ -76,4 +80,5 @@ pub use remote::ReqwestFetch;
 pub use remote::fetch::{BodyTooLong, Fetch, FetchError, FetchRequest, Fetching};
 pub use remote::status::{Freshness, KeySetStatus};
 pub use request::RequestView;
+pub use resource::ProtectedResource;
 pub use settings::Setting;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::authenticated::Authenticated;
+use crate::json;
 use check::Check;
 use rule::Rule;
 
@@ -99,7 +100,10 @@ impl Policy {
     /// array in the same order. A claim that is absent is not met.
     #[must_use]
     pub fn claim(name: impl Into<String>, value: impl Into<Value>) -> Self {
-        Self(Rule::Claim { name: name.into(), value: value.into() })
+        let mut value = value.into();
+        // One that is too large to be held is in no claim either.
+        json::normalize(&mut value);
+        Self(Rule::Claim { name: name.into(), value })
     }
 
     /// The user must have been authenticated in one of these ways: `acr` is one of `values`, the

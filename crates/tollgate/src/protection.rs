@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::refusal::WriteBody;
+use crate::resource::Resource;
 
 /// The protection space ([RFC 9110 §11.5]) that a service is, and the clock it goes by.
 ///
@@ -11,6 +13,10 @@ use crate::clock::Clock;
 pub(crate) struct ProtectionSpace {
     /// The `realm` of its challenges.
     pub(crate) realm: String,
+    /// What its metadata say, which its challenges then point to.
+    pub(crate) resource: Option<Resource>,
+    /// What its refusals have for bodies.
+    pub(crate) write_body: Option<WriteBody>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -19,6 +25,6 @@ impl ProtectionSpace {
     /// For the tests of what comes after authentication.
     pub(crate) fn for_test() -> Arc<Self> {
         let clock = Arc::new(crate::testing::ManualClock::at(1_000_000));
-        Arc::new(Self { realm: "api".to_owned(), clock })
+        Arc::new(Self { realm: "api".to_owned(), resource: None, write_body: None, clock })
     }
 }

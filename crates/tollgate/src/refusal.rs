@@ -1,28 +1,32 @@
 //! The one table of what a refused request gets over HTTP, and what the operator is told.
 //!
-//! | kind | status | challenge |
-//! |---|---|---|
-//! | [`MissingToken`](RefusalKind::MissingToken) | 401 | scheme and realm only |
-//! | [`InvalidRequest`](RefusalKind::InvalidRequest) | 400 | `invalid_request` |
-//! | [`InvalidToken`](RefusalKind::InvalidToken) | 401 | `invalid_token` and one of three texts |
-//! | [`InsufficientScope`](RefusalKind::InsufficientScope) | 403 | `insufficient_scope`, `scope` |
-//! | [`InsufficientAuthentication`](RefusalKind::InsufficientAuthentication) | 401 | RFC 9470 |
-//! | [`Forbidden`](RefusalKind::Forbidden) | 403 | none |
-//! | [`KeysUnavailable`](RefusalKind::KeysUnavailable) | 503, `Retry-After` | none |
-//! | [`Misconfigured`](RefusalKind::Misconfigured) | 500 | none |
+//! | kind | status | gRPC | challenge |
+//! |---|---|---|---|
+//! | [`MissingToken`](RefusalKind::MissingToken) | 401 | 16 | scheme and realm only |
+//! | [`InvalidRequest`](RefusalKind::InvalidRequest) | 400 | 3 | `invalid_request` |
+//! | [`InvalidToken`](RefusalKind::InvalidToken) | 401 | 16 | `invalid_token` and one of three texts |
+//! | [`InsufficientScope`](RefusalKind::InsufficientScope) | 403 | 7 | `insufficient_scope`, `scope` |
+//! | [`InsufficientAuthentication`](RefusalKind::InsufficientAuthentication) | 401 | 16 | RFC 9470 |
+//! | [`Forbidden`](RefusalKind::Forbidden) | 403 | 7 | none |
+//! | [`KeysUnavailable`](RefusalKind::KeysUnavailable) | 503, `Retry-After` | 14 | none |
+//! | [`Misconfigured`](RefusalKind::Misconfigured) | 500 | 13 | none |
+//!
+//! None may be stored (`Cache-Control: no-store`). A gRPC request gets its status in the headers,
+//! on HTTP 200, and the same challenge.
 //!
 //! Every refusal is one `tracing` event of the target `tollgate::refusal`, which names the rule,
 //! the setting and the remedy. Nothing that came with the request is in either.
+
+mod body;
+mod response;
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
+use http::StatusCode;
 
-use crate::challenge::Challenge;
 use crate::credentials::CredentialsError;
 use crate::error::TokenError;
 use crate::key::ResolveError;
@@ -30,7 +34,11 @@ use crate::metrics;
 use crate::policy::Denial;
 use crate::protection::ProtectionSpace;
 use crate::remote::fetch::FetchError;
+use crate::request::{RequestView, is_grpc};
 use crate::settings::Setting;
+
+pub(crate) use body::WriteBody;
+pub use body::{RefusalBody, with_body};
 
 /// What sort of refusal it is: the row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,12 +91,37 @@ impl RefusalKind {
             Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
+
+    /// The [status over gRPC](https://grpc.io/docs/guides/status-codes/).
+    #[must_use]
+    pub fn grpc_status(self) -> u16 {
+        match self {
+            Self::InvalidRequest => 3,
+            Self::InsufficientScope | Self::Forbidden => 7,
+            Self::Misconfigured => 13,
+            Self::KeysUnavailable => 14,
+            Self::MissingToken | Self::InvalidToken | Self::InsufficientAuthentication => 16,
+        }
+    }
 }
 
 /// A refused request: what its client gets, and, as [`source`](Error::source), what only the
 /// operator is told.
 #[derive(Clone)]
-pub struct Refusal(Arc<Inner>);
+pub struct Refusal(Arc<Inner>, Protocol);
+
+/// What the client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http,
+    Grpc,
+}
+
+impl Protocol {
+    pub(crate) fn of(request: &(impl RequestView + ?Sized)) -> Self {
+        if is_grpc(request) { Self::Grpc } else { Self::Http }
+    }
+}
 
 struct Inner {
     cause: Cause,
@@ -144,9 +177,21 @@ impl Refusal {
 
     /// To construct is to report, so that there is exactly one event a refusal.
     fn new(cause: Cause, space: Option<&Arc<ProtectionSpace>>) -> Self {
-        let refusal = Self(Arc::new(Inner { cause, space: space.cloned() }));
+        let refusal = Self(Arc::new(Inner { cause, space: space.cloned() }), Protocol::Http);
         refusal.report();
         refusal
+    }
+
+    /// The same in the protocol that `request` speaks: one of gRPC gets its answer as gRPC has it.
+    ///
+    /// For adapters, and for handlers of gRPC that answer with a refusal themselves.
+    #[must_use]
+    pub fn to(self, request: &(impl RequestView + ?Sized)) -> Self {
+        self.in_protocol(Protocol::of(request))
+    }
+
+    pub(crate) fn in_protocol(self, protocol: Protocol) -> Self {
+        Self(self.0, protocol)
     }
 
     /// What sort of refusal it is.
@@ -170,7 +215,7 @@ impl Refusal {
         }
     }
 
-    /// The status of the response.
+    /// The status of the response over HTTP.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.kind().status()
@@ -180,62 +225,6 @@ impl Refusal {
     #[must_use]
     pub fn token_error(&self) -> Option<&TokenError> {
         if let Cause::Token(error) = &self.0.cause { Some(error) } else { None }
-    }
-
-    /// The `WWW-Authenticate` header, where the table has one.
-    #[must_use]
-    pub fn challenge(&self) -> Option<HeaderValue> {
-        let space = self.0.space.as_ref()?;
-        let challenge = || Challenge::bearer().with("realm", &space.realm);
-        let with_error = |error: &str, description: &str| {
-            challenge().with("error", error).with("error_description", description)
-        };
-        let challenge = match &self.0.cause {
-            // RFC 6750 §3.1: without credentials no error code.
-            Cause::Missing => challenge(),
-            Cause::Credentials(CredentialsError::CrossSite) => return None,
-            Cause::Credentials(_) => {
-                with_error("invalid_request", "The request's credentials are malformed")
-            }
-            Cause::Token(error) => with_error("invalid_token", description(error)),
-            Cause::Denied(Denial::Scope { needed }) => {
-                with_error("insufficient_scope", "The access token's scope does not suffice")
-                    .with("scope", needed.as_str())
-            }
-            Cause::Denied(Denial::Authentication { acr_values, max_age }) => {
-                step_up(acr_values, *max_age, with_error)
-            }
-            Cause::Denied(Denial::TokenAge { .. }) => with_error("invalid_token", EXPIRED),
-            Cause::Denied(Denial::Forbidden { .. } | Denial::UnboundCheck { .. })
-            | Cause::Unavailable { .. }
-            | Cause::Misconfigured { .. } => return None,
-        };
-        Some(challenge.into_header())
-    }
-
-    /// When to try again, where that helps: whole seconds, at least one.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        let Cause::Unavailable { retry_after, .. } = self.0.cause else { return None };
-        let whole = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-        Some(Duration::from_secs(whole.max(1)))
-    }
-
-    /// The whole response. Its body is empty: the headers say all that a client may know.
-    #[must_use]
-    pub fn into_response<B: Default>(self) -> Response<B> {
-        let mut response = Response::new(B::default());
-        *response.status_mut() = self.status();
-        let headers = response.headers_mut();
-        if let Some(challenge) = self.challenge() {
-            headers.insert(WWW_AUTHENTICATE, challenge);
-        }
-        if let Some(retry_after) = self.retry_after() {
-            headers.insert(RETRY_AFTER, retry_after.as_secs().into());
-        }
-        // An outer layer may want to count or log it.
-        response.extensions_mut().insert(self);
-        response
     }
 
     /// The rule that refused: a short, stable name from a closed list, for logs and metric labels.
@@ -329,42 +318,6 @@ impl fmt::Display for Reason<'_> {
     }
 }
 
-/// RFC 9470 §3.
-fn step_up(
-    acr_values: &[String],
-    max_age: Option<Duration>,
-    with_error: impl FnOnce(&str, &str) -> Challenge,
-) -> Challenge {
-    let description = match max_age {
-        Some(_) => "A more recent authentication is required",
-        None => "A different authentication level is required",
-    };
-    let mut challenge = with_error("insufficient_user_authentication", description);
-    if !acr_values.is_empty() {
-        challenge = challenge.with("acr_values", &acr_values.join(" "));
-    }
-    if let Some(age) = max_age {
-        challenge = challenge.with("max_age", &age.as_secs().to_string());
-    }
-    challenge
-}
-
-const EXPIRED: &str = "The access token expired";
-
-/// All that a client learns of a refused token. Which rule it broke would tell an attacker how
-/// far a forgery got.
-fn description(error: &TokenError) -> &'static str {
-    match error {
-        TokenError::Expired { .. } | TokenError::TooOld { .. } => EXPIRED,
-        TokenError::TooLong { .. }
-        | TokenError::NotCompact
-        | TokenError::Encrypted
-        | TokenError::NotBase64Url { part: "header" }
-        | TokenError::NotJson { part: "header" } => "The access token is malformed",
-        _ => "The access token is invalid",
-    }
-}
-
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "refused: {}", self.kind().as_str())
@@ -385,23 +338,6 @@ impl Error for Refusal {
             Cause::Denied(denial) => Some(denial),
             Cause::Unavailable { source, .. } => source.as_ref().map(|error| error as _),
             Cause::Missing | Cause::Misconfigured { .. } => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retry_after_is_rounded_up_to_whole_seconds() {
-        for (millis, secs) in [(0, 1), (999, 1), (1000, 1), (1001, 2)] {
-            let error = ResolveError::Unavailable {
-                retry_after: Duration::from_millis(millis),
-                source: None,
-            };
-            let refusal = Refusal::unresolved(error, &ProtectionSpace::for_test());
-            assert_eq!(refusal.retry_after(), Some(Duration::from_secs(secs)), "{millis}");
         }
     }
 }

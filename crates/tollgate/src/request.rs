@@ -1,6 +1,6 @@
 //! What is looked at of a request, without owning it or knowing its framework.
 
-use http::header::{HOST, HeaderName};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri};
 
@@ -15,6 +15,17 @@ pub trait RequestView {
 
     /// The value of the header `name` in its line `index`, counted from 0.
     fn header(&self, name: &HeaderName, index: usize) -> Option<&[u8]>;
+
+    /// The path of the request's target, as it was sent: nothing is decoded. `None` if it is not
+    /// known, which then is no path that any rule names.
+    fn path(&self) -> Option<&str> {
+        None
+    }
+
+    /// The query of the request's target, as it was sent.
+    fn query(&self) -> Option<&str> {
+        None
+    }
 
     /// The host and port that the request was sent to: the `Host` header, or what HTTP/2 has
     /// instead of it.
@@ -42,6 +53,14 @@ impl<B> RequestView for Request<B> {
         self.headers().header(name, index)
     }
 
+    fn path(&self) -> Option<&str> {
+        Some(self.uri().path())
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.uri().query()
+    }
+
     fn authority(&self) -> Option<&[u8]> {
         authority(self.uri(), self.headers())
     }
@@ -54,6 +73,14 @@ impl RequestView for Parts {
 
     fn header(&self, name: &HeaderName, index: usize) -> Option<&[u8]> {
         self.headers.header(name, index)
+    }
+
+    fn path(&self) -> Option<&str> {
+        Some(self.uri.path())
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.uri.query()
     }
 
     fn authority(&self) -> Option<&[u8]> {
@@ -73,6 +100,25 @@ pub(crate) fn is_safe(method: Option<&str>) -> bool {
     method.is_some_and(|method| {
         [Method::GET, Method::HEAD, Method::OPTIONS].iter().any(|safe| safe == method)
     })
+}
+
+/// Whether a request is one of gRPC. gRPC-Web is not: its clients read the status of HTTP.
+pub(crate) fn is_grpc(request: &(impl RequestView + ?Sized)) -> bool {
+    let Some(content_type) = request.header(&CONTENT_TYPE, 0) else { return false };
+    content_type.split_at_checked(b"application/grpc".len()).is_some_and(|(start, rest)| {
+        start.eq_ignore_ascii_case(b"application/grpc")
+            && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
+    })
+}
+
+/// Whether a browser asks if a page may send a request ([Fetch, CORS-preflight]): it can have no
+/// token.
+///
+/// [Fetch, CORS-preflight]: https://fetch.spec.whatwg.org/#cors-preflight-request
+pub(crate) fn is_preflight(request: &(impl RequestView + ?Sized)) -> bool {
+    request.method() == Some(Method::OPTIONS.as_str())
+        && request.header(&ORIGIN, 0).is_some()
+        && request.header(&ACCESS_CONTROL_REQUEST_METHOD, 0).is_some()
 }
 
 #[cfg(test)]

@@ -92,6 +92,14 @@ settings! {
         "the kind of token: `rfc9068` for strict access tokens, or the issuer's habits";
     REALM: "realm", "TOLLGATE_REALM", "api",
         "the `realm` of the challenge that a refused client gets";
+    RESOURCE: "protected_resource", "TOLLGATE_RESOURCE", "none",
+        "this API's URL, for which metadata are published (RFC 9728) that challenges point to";
+    PROBLEM_JSON: "problem_json", "TOLLGATE_PROBLEM_JSON", "false",
+        "give refusals a problem document (RFC 9457) for a body";
+    TOKEN_HEADER: "token_header", "TOLLGATE_TOKEN_HEADER", "none",
+        "another header that may hold the token, alone, when there is no Authorization header";
+    WEBSOCKET_PROTOCOL: "websocket_protocol", "TOLLGATE_WEBSOCKET_PROTOCOL", "none",
+        "what a WebSocket subprotocol begins with whose rest is the token, such as `bearer.`";
     COOKIE: "cookie", "TOLLGATE_COOKIE", "none: no cookie is read",
         "the cookie that may hold the token when there is no Authorization header";
     TRUSTED_ORIGINS: "trusted_origin", "TOLLGATE_TRUSTED_ORIGINS", "this host only",

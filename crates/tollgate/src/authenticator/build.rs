@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::checks::{check_cookie_name, check_origin, not_empty, within, within_numbers};
+use super::checks::{
+    check_cookie_name, check_origin, check_protocol, check_token_header, not_empty, within,
+    within_numbers,
+};
 use super::config_error::ConfigError;
 use super::issuers::{Issuers, TrustedIssuer};
 use super::{Authenticator, AuthenticatorBuilder, Inner};
 use crate::claims::ClaimsRules;
 use crate::metrics;
 use crate::protection::ProtectionSpace;
+use crate::resource::Resource;
 use crate::settings::{self, Setting};
 use crate::token_cache::{self, TokenCache};
 
@@ -27,7 +31,10 @@ impl AuthenticatorBuilder {
     /// # Panics
     ///
     /// On a tokio runtime without timers or I/O, which fetching needs.
-    pub async fn build(self) -> Result<Authenticator, ConfigError> {
+    pub async fn build(mut self) -> Result<Authenticator, ConfigError> {
+        if let Some(name) = &self.token_header {
+            self.credentials.header = Some(check_token_header(name)?);
+        }
         let mut trusted: Vec<Arc<TrustedIssuer>> = Vec::new();
         for mut builder in self.with_others() {
             builder.clock = self.clock.clone();
@@ -44,12 +51,27 @@ impl AuthenticatorBuilder {
             }
             trusted.push(Arc::new(issuer));
         }
+        let names: Vec<&str> = trusted.iter().map(|issuer| issuer.name()).collect();
+        let space = ProtectionSpace {
+            resource: self.resource(&names)?,
+            realm: self.realm,
+            write_body: self.write_body,
+            clock: self.clock.clone(),
+        };
         Ok(Authenticator(Arc::new(Inner {
             credentials: self.credentials,
-            issuers: Issuers::new(trusted, self.resolver, self.clock.clone()),
-            space: Arc::new(ProtectionSpace { realm: self.realm, clock: self.clock }),
+            issuers: Issuers::new(trusted, self.resolver, self.clock),
+            space: Arc::new(space),
             seen: TokenCache::new(self.token_cache),
         })))
+    }
+
+    fn resource(&self, issuers: &[&str]) -> Result<Option<Resource>, ConfigError> {
+        let Some(resource) = &self.resource else { return Ok(None) };
+        resource.at(issuers).map(Some).ok_or_else(|| {
+            let expected = "it must be an https URL (http on this machine) without a fragment";
+            ConfigError::invalid(settings::RESOURCE, &resource.identifier, expected)
+        })
     }
 
     /// This builder and, one below the other, those that were added to it.
@@ -61,8 +83,13 @@ impl AuthenticatorBuilder {
     /// What this builder says of its issuer. Nothing is fetched yet.
     pub(super) fn trusted_issuer(self) -> Result<TrustedIssuer, ConfigError> {
         self.check()?;
-        let keys =
-            self.origin.key_source(&self.issuer, &self.algorithms, &self.keys, &self.clock)?;
+        let keys = self.origin.key_source(
+            &self.issuer,
+            &self.profile,
+            &self.algorithms,
+            &self.keys,
+            &self.clock,
+        )?;
         let rules = ClaimsRules {
             issuer: self.issuer,
             audiences: self.audiences,
@@ -112,6 +139,9 @@ impl AuthenticatorBuilder {
         self.check_times()?;
         if let Some(name) = &self.credentials.cookie {
             check_cookie_name(name)?;
+        }
+        if let Some(prefix) = &self.credentials.websocket_protocol {
+            check_protocol(prefix)?;
         }
         for origin in &self.credentials.trusted_origins {
             check_origin(origin)?;

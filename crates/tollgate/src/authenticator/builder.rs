@@ -13,7 +13,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::credentials::Credentials;
 use crate::key::KeySource;
 use crate::profile::Profile;
+use crate::refusal::{Refusal, RefusalBody, WriteBody};
 use crate::remote::fetch::Fetch;
+use crate::resource::ProtectedResource;
 use crate::token_cache;
 
 /// An [`Authenticator`](crate::Authenticator) in the making.
@@ -34,8 +36,11 @@ pub struct AuthenticatorBuilder {
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) profile: Profile,
     pub(super) realm: String,
-    pub(super) credentials: Credentials,
+    pub(crate) credentials: Credentials,
     pub(super) token_cache: usize,
+    pub(super) token_header: Option<String>,
+    pub(super) resource: Option<ProtectedResource>,
+    pub(super) write_body: Option<WriteBody>,
     pub(super) start_without_keys: bool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) others: Vec<AuthenticatorBuilder>,
@@ -57,6 +62,9 @@ impl AuthenticatorBuilder {
             profile: Profile::default(),
             realm: "api".to_owned(),
             credentials: Credentials::default(),
+            token_header: None,
+            resource: None,
+            write_body: None,
             token_cache: token_cache::DEFAULT_BYTES,
             start_without_keys: false,
             clock: Arc::new(SystemClock::new()),
@@ -308,11 +316,73 @@ impl AuthenticatorBuilder {
         self
     }
 
+    /// Publishes metadata that say whose tokens this service takes ([RFC 9728]), and has challenges
+    /// point to them. With this one call an MCP server meets the discovery that its clients need.
+    ///
+    /// The adapters answer at the well-known path of the resource, without a token.
+    ///
+    /// `TOLLGATE_RESOURCE`
+    ///
+    /// [RFC 9728]: https://www.rfc-editor.org/rfc/rfc9728
+    pub fn protected_resource(mut self, resource: impl Into<ProtectedResource>) -> Self {
+        self.resource = Some(resource.into());
+        self
+    }
+
+    /// Gives refusals a body, a problem document (RFC 9457) with the status and constant words,
+    /// where the adapter can make a body from bytes. By default they have none. No header changes.
+    ///
+    /// `TOLLGATE_PROBLEM_JSON`
+    pub fn problem_json(self) -> Self {
+        self.refusal_body(RefusalBody::problem)
+    }
+
+    /// Gives refusals a body of your own. It can take the place of no header: the status and the
+    /// challenge stay as they are.
+    ///
+    /// ```
+    /// # use tollgate::{Authenticator, refusal::RefusalBody};
+    /// # use http::HeaderValue;
+    /// let builder = Authenticator::builder("https://auth.example", "https://api.example")
+    ///     .refusal_body(|refusal| RefusalBody {
+    ///         content_type: HeaderValue::from_static("text/plain"),
+    ///         bytes: refusal.detail().into(),
+    ///     });
+    /// ```
+    pub fn refusal_body(
+        mut self,
+        write: impl Fn(&Refusal) -> RefusalBody + Send + Sync + 'static,
+    ) -> Self {
+        self.write_body = Some(WriteBody::new(write));
+        self
+    }
+
+    /// Reads the token from this header as well, where it stands alone, without a scheme. With an
+    /// Authorization header this one is not looked at.
+    ///
+    /// `TOLLGATE_TOKEN_HEADER`
+    pub fn token_header(mut self, name: impl Into<String>) -> Self {
+        self.token_header = Some(name.into());
+        self
+    }
+
+    /// Reads the token of a WebSocket handshake from a subprotocol that begins with this, such as
+    /// `bearer.`: the only header that a page can set there.
+    ///
+    /// A page then calls `new WebSocket(url, ["chat", "bearer." + token])`, and the service must
+    /// select the other subprotocol, never the one that holds the token.
+    ///
+    /// `TOLLGATE_WEBSOCKET_PROTOCOL`
+    pub fn websocket_protocol(mut self, prefix: impl Into<String>) -> Self {
+        self.credentials.websocket_protocol = Some(prefix.into());
+        self
+    }
+
     /// Reads the token from this cookie when there is no Authorization header; by default no
     /// cookie is read. See [`ACCESS_COOKIE`](crate::ACCESS_COOKIE).
     ///
-    /// Requests that could change something are refused with 403 unless a page of this host, or
-    /// of a [trusted origin](Self::trusted_origin), has sent them.
+    /// Requests that could change something, WebSocket handshakes among them, are refused with 403
+    /// unless a page of this host, or of a [trusted origin](Self::trusted_origin), has sent them.
     ///
     /// `TOLLGATE_COOKIE`
     pub fn cookie(mut self, name: impl Into<String>) -> Self {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use url::Url;
 
 use super::config_error::ConfigError;
@@ -32,6 +33,27 @@ pub(super) fn check_cookie_name(name: &str) -> Result<(), ConfigError> {
     }
     let expected = "it must be a cookie's name, such as `__Host-tollgate-access`";
     Err(ConfigError::invalid(settings::COOKIE, name, expected))
+}
+
+/// Any header, but for those that say something else.
+pub(super) fn check_token_header(name: &str) -> Result<HeaderName, ConfigError> {
+    let taken = [AUTHORIZATION, COOKIE, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL];
+    HeaderName::from_bytes(name.as_bytes()).ok().filter(|name| !taken.contains(name)).ok_or_else(
+        || {
+            let expected = "it must be a header's name, such as `x-access-token`, and none that \
+                            has another meaning";
+            ConfigError::invalid(settings::TOKEN_HEADER, name, expected)
+        },
+    )
+}
+
+/// RFC 6455 §4.1: a subprotocol's name is a token, as a header's is.
+pub(super) fn check_protocol(prefix: &str) -> Result<(), ConfigError> {
+    if HeaderName::from_bytes(prefix.as_bytes()).is_ok() {
+        return Ok(());
+    }
+    let expected = "it must be the beginning of a subprotocol's name, such as `bearer.`";
+    Err(ConfigError::invalid(settings::WEBSOCKET_PROTOCOL, prefix, expected))
 }
 
 /// RFC 6454 §6.2: scheme, host and port as a browser writes them.

@@ -101,6 +101,14 @@ impl AuthenticatorBuilder {
         if let Some(realm) = env.text(settings::REALM) {
             builder.realm = realm;
         }
+        builder.resource = env.text(settings::RESOURCE).map(Into::into);
+        if let Some(value) = env.text(settings::PROBLEM_JSON)
+            && parse_switch(settings::PROBLEM_JSON, &value)?
+        {
+            builder = builder.problem_json();
+        }
+        builder.token_header = env.text(settings::TOKEN_HEADER);
+        builder.credentials.websocket_protocol = env.text(settings::WEBSOCKET_PROTOCOL);
         builder.credentials.cookie = env.text(settings::COOKIE);
         if let Some(origins) = env.text(settings::TRUSTED_ORIGINS) {
             builder.credentials.trusted_origins = list(&origins);
@@ -230,6 +238,10 @@ mod tests {
             ("TOLLGATE_ALGORITHMS", "ES256, EdDSA"),
             ("TOLLGATE_PROFILE", "rfc9068"),
             ("TOLLGATE_REALM", "orders"),
+            ("TOLLGATE_RESOURCE", "https://api.example/v1"),
+            ("TOLLGATE_PROBLEM_JSON", "true"),
+            ("TOLLGATE_TOKEN_HEADER", "x-access-token"),
+            ("TOLLGATE_WEBSOCKET_PROTOCOL", "bearer."),
             ("TOLLGATE_COOKIE", "__Host-tollgate-access"),
             ("TOLLGATE_TRUSTED_ORIGINS", "https://app.example https://b.example"),
             ("TOLLGATE_START_WITHOUT_KEYS", "true"),
@@ -257,6 +269,11 @@ mod tests {
         assert_eq!(builder.algorithms, [Algorithm::Es256, Algorithm::Ed25519]);
         assert_eq!(builder.profile, Profile::rfc9068());
         assert_eq!(builder.realm, "orders");
+        let resource = builder.resource.map(|resource| resource.identifier);
+        assert_eq!(resource.as_deref(), Some("https://api.example/v1"));
+        assert!(builder.write_body.is_some());
+        assert_eq!(builder.token_header.as_deref(), Some("x-access-token"));
+        assert_eq!(builder.credentials.websocket_protocol.as_deref(), Some("bearer."));
         assert_eq!(builder.credentials.cookie.as_deref(), Some("__Host-tollgate-access"));
         assert_eq!(
             builder.credentials.trusted_origins,

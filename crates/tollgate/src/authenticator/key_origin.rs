@@ -11,6 +11,7 @@ use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
 use crate::key::KeySource;
+use crate::profile::Profile;
 use crate::remote::fetch::{Client, Fetch, OriginToken};
 use crate::remote::url::UrlPolicy;
 use crate::remote::{self, Location, RemoteKeySet};
@@ -36,6 +37,7 @@ impl KeyOrigin {
     pub(super) fn key_source(
         &self,
         issuer: &str,
+        profile: &Profile,
         algorithms: &[Algorithm],
         settings: &KeySettings,
         clock: &Arc<dyn Clock>,
@@ -44,8 +46,12 @@ impl KeyOrigin {
         if let Some(source) = &self.key_source {
             return Ok(source.clone());
         }
-        let urls = UrlPolicy { http_host: self.http_host.clone() };
-        let location = self.location(issuer, &urls)?;
+        let urls = UrlPolicy {
+            http_host: self.http_host.clone(),
+            // Whoever names a place for the metadata is behind a host of their own.
+            key_hosts: profile.key_hosts().filter(|_| self.discovery_url.is_none()),
+        };
+        let location = self.location(issuer, profile, &urls)?;
         let mut limits = settings.limits();
         if matches!(location, Location::File(_)) {
             limits.shorten_ttl(FILE_TTL);
@@ -95,7 +101,12 @@ impl KeyOrigin {
         Ok(())
     }
 
-    fn location(&self, issuer: &str, urls: &UrlPolicy) -> Result<Location, ConfigError> {
+    fn location(
+        &self,
+        issuer: &str,
+        profile: &Profile,
+        urls: &UrlPolicy,
+    ) -> Result<Location, ConfigError> {
         let secure = |setting, value| secure_url(setting, value, urls);
         if let Some(path) = &self.jwks_file {
             return Ok(Location::File(path.clone()));
@@ -113,7 +124,11 @@ impl KeyOrigin {
             let expected = "an issuer has no query and no fragment";
             return Err(ConfigError::invalid(settings::ISSUER, issuer, expected));
         }
-        Ok(Location::Discovered { issuer: issuer.to_owned(), metadata: None })
+        let metadata = match profile.metadata_of(issuer) {
+            Some(url) => Some(secure(settings::ISSUER, &url)?),
+            None => None,
+        };
+        Ok(Location::Discovered { issuer: issuer.to_owned(), metadata })
     }
 
     fn client(&self) -> Result<Arc<dyn Fetch>, ConfigError> {

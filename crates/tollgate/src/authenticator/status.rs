@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::issuers::TrustedIssuer;
-use crate::remote::status::KeySetStatus;
+use crate::remote::status::{Freshness, KeySetStatus};
 
 /// How one issuer stands.
 #[derive(Debug, Clone)]
@@ -27,5 +27,10 @@ impl TrustedIssuer {
             revocation_bound: self.rules.revocation_bound(),
             keys: self.keys.status(),
         }
+    }
+
+    /// Whether there are keys to validate with.
+    pub(super) fn is_ready(&self) -> bool {
+        self.keys.status().is_none_or(|status| status.freshness != Freshness::Unavailable)
     }
 }

@@ -243,6 +243,26 @@ async fn a_bad_token_that_waited_for_a_key_is_not_absent() {
 }
 
 #[tokio::test]
+async fn warming_up_fetches_keys_that_are_missing_and_no_others() {
+    let fetch = ScriptedFetch::default();
+    let jwks_url = "https://issuer.example/keys";
+    let building = Authenticator::builder("https://issuer.example", "https://api.example")
+        .jwks_url(jwks_url)
+        .fetch(fetch.clone())
+        .start_without_keys()
+        .build();
+    let auth = building.await.unwrap();
+    assert!(auth.warm_up().await.is_err());
+    assert!(!auth.ready());
+    fetch.set(jwks_url, Answer::ok(TestKey::jwks([&TestKey::generate("k", Algorithm::Es256)])));
+    for _ in 0..2 {
+        auth.warm_up().await.unwrap();
+        assert!(auth.ready());
+        assert_eq!(fetch.requests().len(), 3);
+    }
+}
+
+#[tokio::test]
 async fn without_keys_nothing_is_built_unless_asked_for() {
     let builder =
         || Authenticator::builder("https://issuer.example", "a").fetch(ScriptedFetch::default());

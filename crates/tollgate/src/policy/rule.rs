@@ -9,6 +9,7 @@ use super::check::Check;
 use super::denial::Denial;
 use crate::authenticated::Authenticated;
 use crate::claims::NumericDate;
+use crate::json;
 
 /// How far ahead of this clock an `auth_time` may be: the largest leeway there is. Beyond it the
 /// claim is no time but a mistake, which must not look like "just now".
@@ -31,6 +32,7 @@ pub(super) enum Rule {
     AnyPermission(Vec<String>),
     Claim {
         name: String,
+        #[serde(deserialize_with = "normalized")]
         value: Value,
     },
     #[serde(deserialize_with = "not_empty")]
@@ -144,6 +146,12 @@ fn is_within(moment: Option<NumericDate>, max: Duration, now: NumericDate) -> bo
     let (Some(moment), now) = (moment, now.as_duration()) else { return false };
     let moment = moment.as_duration();
     now.saturating_sub(moment) <= max && moment.saturating_sub(now) <= MAX_SKEW
+}
+
+fn normalized<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    let mut value = Value::deserialize(deserializer)?;
+    json::normalize(&mut value);
+    Ok(value)
 }
 
 fn not_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>

@@ -88,6 +88,16 @@ fn claims_are_equal_in_type_and_value() {
 }
 
 #[test]
+fn a_number_is_what_it_is_worth_however_it_is_written() {
+    let read = r#"{"claim":{"name":"limit","value":1.50}}"#;
+    for policy in [Policy::claim("limit", 1.5), serde_json::from_str(read).unwrap()] {
+        for (claims, met) in [(r#"{"limit":15e-1}"#, true), (r#"{"limit":15}"#, false)] {
+            assert_eq!(policy.check(&who(claims)).is_ok(), met, "{policy} {claims}");
+        }
+    }
+}
+
+#[test]
 fn step_up_asks_for_what_is_missing() {
     assert_eq!(verdict(&Policy::acr(["gold", "silver"])), Ok(()));
     assert_eq!(verdict(&Policy::acr(["gold"])), step_up(&["gold"], None));

@@ -20,10 +20,15 @@ pub(super) struct Habits {
     pub(super) expects: &'static [(&'static str, &'static str)],
     /// Claims that must be there.
     pub(super) requires: &'static [&'static str],
-    /// Claims that must not begin like this, and the mark that they are then.
+    /// Claims that must not begin like this, and the mark of another kind of token that it is.
     pub(super) refuses: &'static [(&'static str, &'static str, &'static str)],
     /// Whether the credential is an ID token by design.
     pub(super) identity_tokens: bool,
+    /// Where the metadata of an issuer is whose URL begins like this: that, and the rest of it.
+    pub(super) metadata_in: Option<(&'static str, &'static str)>,
+    /// The hosts that its keys are on, besides that of the metadata; without it, wherever the
+    /// metadata says.
+    pub(super) key_hosts: Option<&'static [&'static str]>,
 }
 
 impl Habits {
@@ -36,6 +41,8 @@ impl Habits {
         requires: &[],
         refuses: &[],
         identity_tokens: false,
+        metadata_in: None,
+        key_hosts: None,
     };
 }
 
@@ -69,6 +76,18 @@ impl Profile {
             claims.allow_identity_token();
         }
         Ok(())
+    }
+
+    /// The metadata of `issuer`, where that is not below its own URL.
+    pub(crate) fn metadata_of(&self, issuer: &str) -> Option<String> {
+        let (beginning, instead) = self.habits.metadata_in?;
+        let rest = issuer.strip_prefix(beginning)?.trim_end_matches('/');
+        Some(format!("{instead}{rest}/.well-known/openid-configuration"))
+    }
+
+    /// The hosts that its keys are on, besides that of the metadata.
+    pub(crate) fn key_hosts(&self) -> Option<&'static [&'static str]> {
+        self.habits.key_hosts
     }
 
     fn check_kind(&self, object: &Map<String, Value>) -> Result<(), TokenError> {

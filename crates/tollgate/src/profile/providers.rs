@@ -5,9 +5,12 @@ use std::str::FromStr;
 use super::Profile;
 use super::habits::Habits;
 
+/// The issuer publishes its keys itself.
+const SAME_HOST: Option<&'static [&'static str]> = Some(&[]);
+
 impl Profile {
     /// Every profile that has no parameter, for the setting.
-    const NAMED: [fn() -> Self; 12] = [
+    const NAMED: [fn() -> Self; 13] = [
         Self::jwt,
         Self::rfc9068,
         Self::auth0,
@@ -17,6 +20,7 @@ impl Profile {
         Self::cognito,
         Self::keycloak,
         Self::kubernetes,
+        Self::clerk,
         Self::supabase,
         Self::github_actions,
         Self::google_identity,
@@ -38,7 +42,10 @@ impl Profile {
     /// claim of its own: [`roles_at`](Self::roles_at).
     #[must_use]
     pub fn auth0() -> Self {
-        Self::of("auth0", Habits { roles_in: &[&["permissions"]], ..Habits::NONE })
+        Self::of(
+            "auth0",
+            Habits { roles_in: &[&["permissions"]], key_hosts: SAME_HOST, ..Habits::NONE },
+        )
     }
 
     /// Okta, custom authorization server: `https://DOMAIN/oauth2/ID`, without a slash at the end.
@@ -53,6 +60,7 @@ impl Profile {
                 scopes_in: Some("scp"),
                 roles_in: &[&["groups"]],
                 refuses: &[("jti", "ID.", "`jti` is an ID token's")],
+                key_hosts: SAME_HOST,
                 ..Habits::NONE
             },
         )
@@ -67,21 +75,34 @@ impl Profile {
     pub fn entra_v2() -> Self {
         Self::of(
             "entra-v2",
-            Habits { scopes_in: Some("scp"), expects: &[("ver", "2.0")], ..Habits::NONE },
+            Habits {
+                scopes_in: Some("scp"),
+                expects: &[("ver", "2.0")],
+                key_hosts: SAME_HOST,
+                ..Habits::NONE
+            },
         )
     }
 
     /// Microsoft Entra ID, tokens of version 1.0 of one tenant: the issuer is
-    /// `https://sts.windows.net/TENANT/`, with a slash, and its metadata is elsewhere:
-    /// set the [discovery URL](crate::AuthenticatorBuilder::discovery_url)
-    /// `https://login.microsoftonline.com/TENANT/.well-known/openid-configuration`.
+    /// `https://sts.windows.net/TENANT/`, with a slash, and its metadata and keys are on another
+    /// host, `login.microsoftonline.com`, which this profile knows.
     ///
     /// The audience is the API's App ID URI or GUID.
     #[must_use]
     pub fn entra_v1() -> Self {
         Self::of(
             "entra-v1",
-            Habits { scopes_in: Some("scp"), expects: &[("ver", "1.0")], ..Habits::NONE },
+            Habits {
+                scopes_in: Some("scp"),
+                expects: &[("ver", "1.0")],
+                metadata_in: Some((
+                    "https://sts.windows.net/",
+                    "https://login.microsoftonline.com/",
+                )),
+                key_hosts: Some(&["login.microsoftonline.com"]),
+                ..Habits::NONE
+            },
         )
     }
 
@@ -97,6 +118,7 @@ impl Profile {
                 audience_in: Some("client_id"),
                 roles_in: &[&["cognito:groups"]],
                 expects: &[("token_use", "access")],
+                key_hosts: SAME_HOST,
                 ..Habits::NONE
             },
         )
@@ -126,13 +148,40 @@ impl Profile {
         Self::of("kubernetes", Habits { requires: &["sub", "kubernetes.io"], ..Habits::NONE })
     }
 
+    /// Clerk's session tokens: `https://clerk.SITE` or `https://SLUG.clerk.accounts.dev`, without
+    /// a slash at the end.
+    ///
+    /// They have no `aud`: the audience to configure is the origin of the site whose pages may
+    /// call, such as `https://app.example`, which is compared with `azp`. The role in the active
+    /// organisation, `o.rol`, counts as a role. A token lasts for about a minute, so keep the
+    /// leeway small; one of a user who has not finished signing in (`sts`) is refused.
+    #[must_use]
+    pub fn clerk() -> Self {
+        Self::of(
+            "clerk",
+            Habits {
+                audience_in: Some("azp"),
+                roles_in: &[&["o", "rol"]],
+                requires: &["sub", "sid"],
+                refuses: &[("sts", "pending", "`sts` says that signing in is not finished")],
+                key_hosts: SAME_HOST,
+                ..Habits::NONE
+            },
+        )
+    }
+
     /// Supabase: `https://REF.supabase.co/auth/v1`, audience `authenticated`. Anonymous users have
     /// that audience too.
     #[must_use]
     pub fn supabase() -> Self {
         Self::of(
             "supabase",
-            Habits { roles_in: &[&["role"]], requires: &["sub", "session_id"], ..Habits::NONE },
+            Habits {
+                roles_in: &[&["role"]],
+                requires: &["sub", "session_id"],
+                key_hosts: SAME_HOST,
+                ..Habits::NONE
+            },
         )
     }
 
@@ -147,6 +196,7 @@ impl Profile {
             Habits {
                 identity_tokens: true,
                 requires: &["sub", "repository_id", "repository_owner_id"],
+                key_hosts: SAME_HOST,
                 ..Habits::NONE
             },
         )
@@ -161,7 +211,12 @@ impl Profile {
     pub fn google_identity() -> Self {
         Self::of(
             "google-identity",
-            Habits { identity_tokens: true, requires: &["sub"], ..Habits::NONE },
+            Habits {
+                identity_tokens: true,
+                requires: &["sub"],
+                key_hosts: Some(&["www.googleapis.com"]),
+                ..Habits::NONE
+            },
         )
     }
 }

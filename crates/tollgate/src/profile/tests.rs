@@ -187,6 +187,48 @@ fn kubernetes() {
 }
 
 #[test]
+fn clerk() {
+    let who = ("https://clerk.shop.example", "https://shop.example");
+    let token = json!({
+        "azp": who.1, "exp": NOW + 60, "fva": [0, -1], "iat": NOW, "iss": who.0, "nbf": NOW - 10,
+        "sid": "sess_1", "sub": "user_1", "v": 2, "jti": "j",
+        "o": {"id": "org_1", "slg": "shop", "rol": "admin", "per": "read,manage", "fpm": "1"},
+    });
+    let profile = Profile::clerk();
+    assert_eq!(judge(&profile, who, &token), accepted("", &["admin"]));
+    assert_eq!(judge(&profile, who, &with(&token, "o", Value::Null)), accepted("", &[]));
+    for (name, value, broken) in [
+        ("azp", json!("https://shop.example.evil.example"), "aud"),
+        ("azp", Value::Null, "missing_claim"),
+        ("sid", Value::Null, "missing_claim"),
+        ("sts", json!("pending"), "access_token"),
+        ("sts", json!("active"), "accepted"),
+    ] {
+        assert_eq!(rule(judge(&profile, who, &with(&token, name, value))), broken, "{name}");
+    }
+    assert_eq!(rule(judge(&Profile::jwt(), who, &token)), "missing_claim");
+}
+
+#[test]
+fn a_profile_knows_where_its_metadata_and_its_keys_are() {
+    let v1 = Profile::entra_v1();
+    assert_eq!(
+        v1.metadata_of("https://sts.windows.net/t/").as_deref(),
+        Some("https://login.microsoftonline.com/t/.well-known/openid-configuration")
+    );
+    // Another cloud's, or a proxy's: below its own URL.
+    assert_eq!(v1.metadata_of("https://sts.example/t/"), None);
+    assert_eq!(v1.key_hosts(), Some(&["login.microsoftonline.com"][..]));
+    assert_eq!(Profile::google_identity().key_hosts(), Some(&["www.googleapis.com"][..]));
+    assert_eq!(Profile::auth0().key_hosts(), Some(&[][..]));
+    // Anywhere: the API server's external address, a split hostname.
+    for profile in [Profile::jwt(), Profile::rfc9068(), Profile::kubernetes(), Profile::keycloak()]
+    {
+        assert_eq!((profile.key_hosts(), profile.metadata_of("https://a.example")), (None, None));
+    }
+}
+
+#[test]
 fn supabase() {
     let who = ("https://ref.supabase.co/auth/v1", "authenticated");
     let token = json!({

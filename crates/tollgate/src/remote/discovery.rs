@@ -72,6 +72,11 @@ async fn read_metadata(
     }
     let jwks_uri = metadata.jwks_uri.ok_or_else(|| not_metadata("`jwks_uri` is absent"))?;
     let jwks_uri = Url::parse(&jwks_uri).map_err(|_| not_metadata("`jwks_uri` is no URL"))?;
+    if !client.urls.leads(url, &jwks_uri) {
+        return Err(not_metadata(
+            "`jwks_uri` is on a host that the profile does not know; set jwks_url if it is right",
+        ));
+    }
     // What came over https does not lead back to plain http, on this machine neither: whatever
     // listens there is not the issuer.
     if client.urls.allows(&jwks_uri) && (jwks_uri.scheme() == "https" || url.scheme() == "http") {

@@ -6,6 +6,8 @@ use url::{Host, Url};
 pub(crate) struct UrlPolicy {
     /// The one host that may be asked over plain http.
     pub(crate) http_host: Option<String>,
+    /// The hosts that metadata may lead to, besides its own; without it, to any.
+    pub(crate) key_hosts: Option<&'static [&'static str]>,
 }
 
 impl UrlPolicy {
@@ -22,6 +24,13 @@ impl UrlPolicy {
             "http" => is_loopback(url) || self.allows_http_host(url),
             _ => false,
         }
+    }
+
+    /// Whether the metadata at `metadata` may say that keys are at `url`.
+    pub(crate) fn leads(&self, metadata: &Url, url: &Url) -> bool {
+        let Some(hosts) = self.key_hosts else { return true };
+        let host = url.host_str();
+        host == metadata.host_str() || host.is_some_and(|host| hosts.contains(&host))
     }
 
     fn allows_http_host(&self, url: &Url) -> bool {
@@ -70,7 +79,8 @@ mod tests {
 
     #[test]
     fn one_host_can_be_allowed_plain_http_by_name() {
-        let policy = UrlPolicy { http_host: Some("Keycloak.internal".to_owned()) };
+        let policy =
+            UrlPolicy { http_host: Some("Keycloak.internal".to_owned()), ..UrlPolicy::default() };
         for (url, allowed) in [
             ("http://keycloak.internal:8080/keys", true),
             ("http://keycloak.internal.evil.example/", false),
@@ -79,6 +89,22 @@ mod tests {
             ("ftp://keycloak.internal/", false),
         ] {
             assert_eq!(policy.allows(&Url::parse(url).unwrap()), allowed, "{url}");
+        }
+    }
+
+    #[test]
+    fn metadata_leads_to_its_own_host_and_those_that_are_named() {
+        let metadata = Url::parse("https://accounts.example/metadata").unwrap();
+        let named = UrlPolicy { key_hosts: Some(&["keys.example"]), ..UrlPolicy::default() };
+        for (url, leads) in [
+            ("https://accounts.example:8443/keys", true),
+            ("https://KEYS.example/keys", true),
+            ("https://keys.example.evil.example/keys", false),
+            ("https://evil.example/keys.example", false),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(named.leads(&metadata, &url), leads, "{url}");
+            assert!(UrlPolicy::default().leads(&metadata, &url));
         }
     }
 }

@@ -148,3 +148,29 @@ async fn keys_come_from_one_place() {
         assert!(names.iter().all(|name| error.contains(name)), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_profile_says_which_host_its_keys_are_on() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    let issuer = "https://sts.windows.net/t/";
+    let place = "https://login.microsoftonline.com/t/.well-known/openid-configuration";
+    let keys = |host: &str| format!("https://{host}/t/discovery/keys");
+    let builder = || {
+        Authenticator::builder(issuer, "https://api.example")
+            .profile(Profile::entra_v1())
+            .fetch(fetch.clone())
+            .clock(clock.clone())
+    };
+    for (host, found) in [("login.microsoftonline.com", true), ("evil.example", false)] {
+        fetch.set(&keys(host), Answer::ok(TestKey::jwks([&key])));
+        fetch.set(place, Answer::ok(json!({"issuer": issuer, "jwks_uri": keys(host)})));
+        let built = builder().build().await;
+        assert_eq!(built.is_ok(), found, "{host}: {built:?}");
+        // Whoever says where the metadata is may have a proxy of their own.
+        assert!(builder().discovery_url(place).build().await.is_ok());
+        assert!(builder().jwks_url(keys(host)).build().await.is_ok());
+    }
+    let error = builder().build().await.unwrap_err();
+    assert!(error.source().unwrap().to_string().contains("`jwks_uri` is on a host"), "{error}");
+}

@@ -1,0 +1,238 @@
+//! The options of `tollgate tune`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::scenario::{Activity, Costs, Habit, Scenario, Verifier};
+use crate::exit::Failure;
+
+/// What the service is, and what is wanted of it. Durations are seconds, or have a unit: 90, 60s,
+/// 15m, 1h.
+#[derive(Debug, Args)]
+pub(crate) struct TuneArguments {
+    /// How long an access token lives.
+    #[arg(long, value_name = "DURATION", default_value = "900s", value_parser = duration)]
+    pub(crate) access_expiry: f64,
+
+    /// A second expiry, to be compared with the first.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) vs_access_expiry: Option<f64>,
+
+    /// How long an instance uses a key set before it fetches it again.
+    #[arg(long, value_name = "DURATION", default_value = "300s", value_parser = duration)]
+    jwks_ttl: f64,
+
+    /// The clock skew that is tolerated: adds to every lag.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    leeway: f64,
+
+    /// The deadline of a fetch of the keys.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    fetch_timeout: f64,
+
+    /// How long beyond their TTL keys are used while the issuer can not be reached.
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    max_stale: f64,
+
+    /// Sessions that are logged in.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000), help_heading = "Load")]
+    sessions: u64,
+
+    /// Instances of the service, each with its own key set.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = "Load")]
+    instances: u64,
+
+    /// The mean time between two requests of a session while it is active.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, help_heading = "Load")]
+    request_every: f64,
+
+    /// The mean length of a burst of activity.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration, help_heading = "Load")]
+    burst: f64,
+
+    /// The mean length of a pause between two bursts; 0 for sessions that are always active.
+    #[arg(long, value_name = "DURATION", default_value = "25m", value_parser = duration, help_heading = "Load")]
+    pause: f64,
+
+    /// When clients refresh: by a timer as the token expires, or lazily on a 401.
+    #[arg(long, value_enum, default_value_t = Habit::Timer, help_heading = "Load")]
+    habit: Habit,
+
+    /// Sessions that are revoked in a day.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100.0, value_parser = positive, help_heading = "Load")]
+    revocations_per_day: f64,
+
+    /// Signing keys that are rotated in a day.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0 / 30.0, value_parser = positive, help_heading = "Load")]
+    rotations_per_day: f64,
+
+    /// An outage of the issuer; at least the leeway.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration, help_heading = "Trouble")]
+    outage: f64,
+
+    /// The standard deviation of the instances' clocks.
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration, help_heading = "Trouble")]
+    clock_skew: f64,
+
+    /// CPU time of a validation with its signature check. [default: ES256 in the README]
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 40.5, value_parser = positive, help_heading = "Costs")]
+    verify_cost: f64,
+
+    /// CPU time of a request whose token was verified before, where that is remembered. [default:
+    /// all of a validation but its signature check]
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 2.3, value_parser = positive, help_heading = "Costs")]
+    hit_cost: f64,
+
+    /// CPU time of a refresh at the issuer. [default: what `--live` measures of the companion
+    /// issuer, SQLite and HTTP included]
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 1000.0, value_parser = positive, help_heading = "Costs")]
+    refresh_cost: f64,
+
+    /// CPU time of a fetch of the keys at the issuer.
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 100.0, value_parser = positive, help_heading = "Costs")]
+    fetch_cost: f64,
+
+    /// Recommend an expiry with which no revoked session is accepted for longer.
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Goal")]
+    pub(crate) max_lag: Option<f64>,
+
+    /// Recommend an expiry with no more refreshes at the issuer in a second.
+    #[arg(long, value_name = "NUMBER", value_parser = positive, help_heading = "Goal")]
+    pub(crate) max_refresh_rps: Option<f64>,
+
+    /// Recommend a TTL with which no withdrawn key is accepted for longer.
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Goal")]
+    pub(crate) max_key_lag: Option<f64>,
+
+    /// What chance is drawn from: the same seed gives the same report.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, help_heading = "Simulation")]
+    pub(crate) seed: u64,
+
+    /// How long a time is simulated.
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration, help_heading = "Simulation")]
+    pub(crate) simulate: f64,
+
+    /// Write an HTML page with plots, which needs nothing else.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// What is written to standard output.
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
+/// Text for people, unless something else is asked for.
+#[derive(Debug, Clone, Copy, Args)]
+#[group(multiple = false)]
+pub(crate) struct Form {
+    /// One JSON object.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+
+    /// The one page for a security review, in Markdown.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) memo: bool,
+}
+
+impl TuneArguments {
+    /// The scenario with one of the two expiries.
+    pub(super) fn scenario(&self, access_expiry: f64) -> Scenario {
+        Scenario {
+            access_expiry,
+            verifier: Verifier {
+                jwks_ttl: self.jwks_ttl,
+                leeway: self.leeway,
+                fetch_timeout: self.fetch_timeout,
+                max_stale: self.max_stale,
+            },
+            sessions: self.sessions,
+            instances: self.instances,
+            activity: Activity {
+                request_every: self.request_every,
+                burst: self.burst,
+                pause: self.pause,
+            },
+            habit: self.habit,
+            mechanism: Mechanism::Expiry,
+            revocations_per_day: self.revocations_per_day,
+            rotations_per_day: self.rotations_per_day,
+            outage: self.outage,
+            clock_skew: self.clock_skew,
+            costs: Costs {
+                verify: self.verify_cost / 1e6,
+                hit: self.hit_cost / 1e6,
+                refresh: self.refresh_cost / 1e6,
+                fetch: self.fetch_cost / 1e6,
+            },
+        }
+    }
+
+    /// What no option can see of itself.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        for (name, value, least, most) in [
+            ("--access-expiry", self.access_expiry, 1.0, 86_400.0),
+            ("--vs-access-expiry", self.vs_access_expiry.unwrap_or(1.0), 1.0, 86_400.0),
+            ("--jwks-ttl", self.jwks_ttl, 1.0, 86_400.0),
+            ("--leeway", self.leeway, 0.0, 300.0),
+            ("--request-every", self.request_every, 0.001, 86_400.0),
+            ("--burst", self.burst, 1.0, 604_800.0),
+            ("--pause", self.pause, 0.0, 604_800.0),
+            ("--outage", self.outage, self.leeway.max(1.0), 604_800.0),
+            ("--simulate", self.simulate, 60.0, 86_400.0),
+        ] {
+            if !(least..=most).contains(&value) {
+                let expected = format!("it must be from {least} to {most} seconds");
+                return Err(Failure::wrong(format!("{name} is {value} s: {expected}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a service learns that a session is over. Each has a bound and costs of its own, and the
+/// model asks for them in one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Mechanism {
+    /// It does not: the access token expires, and no other is handed out.
+    Expiry,
+}
+
+fn duration(text: &str) -> Result<f64, String> {
+    let number = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let unit = match text.get(number.len()..).unwrap_or_default() {
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        other => return Err(format!("{other:?} is no unit: s, m, h or d")),
+    };
+    positive(number).map(|number| number * unit)
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "it must be a number".to_owned())?;
+    if number.is_finite() && number >= 0.0 {
+        return Ok(number);
+    }
+    Err("it must be a number that is not negative".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units_or_are_seconds() {
+        for (text, secs) in
+            [("90", 90.0), ("60s", 60.0), ("15m", 900.0), ("1.5h", 5400.0), ("1d", 86_400.0)]
+        {
+            assert_eq!(duration(text), Ok(secs), "{text}");
+        }
+        for text in ["", "s", "-1", "1y", "NaN", "inf", "1 m"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

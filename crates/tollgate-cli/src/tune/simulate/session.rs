@@ -1,0 +1,160 @@
+//! One session's timeline: bursts and pauses, tokens and refreshes.
+
+use rand::RngExt as _;
+use rand_distr::{Exp1, StandardNormal};
+
+use super::{Chance, Tally};
+use crate::tune::scenario::{Habit, Scenario};
+
+/// Runs so many sessions through the window, and puts what happens in it into the tally.
+pub(super) fn run(
+    scenario: &Scenario,
+    sessions: u64,
+    window: f64,
+    chance: &mut Chance,
+    tally: &mut Tally,
+) {
+    for _ in 0..sessions {
+        let mut session = Session::before(scenario, chance);
+        let probe = chance.random::<f64>() * window;
+        session.advance(probe, chance, tally);
+        session.probe(probe, chance, tally);
+        session.advance(window, chance, tally);
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Session<'a> {
+    scenario: &'a Scenario,
+    active: bool,
+    /// When it becomes active, or ceases to be.
+    switch_at: f64,
+    /// When its token was issued.
+    issued_at: f64,
+    /// When the token is due, or the next refresh comes: never, while it rests with a due token.
+    next_at: f64,
+    /// Since when it is active with this token, and how long it was before.
+    active_since: f64,
+    active_for: f64,
+}
+
+impl<'a> Session<'a> {
+    /// A session at some moment so long before the window that its start is forgotten.
+    fn before(scenario: &'a Scenario, chance: &mut Chance) -> Self {
+        let activity = &scenario.activity;
+        let forgotten = if activity.pause == 0.0 {
+            scenario.used_for()
+        } else {
+            3.0 * (activity.burst + activity.pause)
+        };
+        let now = -forgotten - chance.random::<f64>() * scenario.used_for();
+        let mut session = Self {
+            scenario,
+            active: true,
+            switch_at: f64::INFINITY,
+            issued_at: now,
+            next_at: now + scenario.used_for(),
+            active_since: now,
+            active_for: 0.0,
+        };
+        session.plan_switch(now, chance);
+        session
+    }
+
+    fn plan_switch(&mut self, now: f64, chance: &mut Chance) {
+        let activity = &self.scenario.activity;
+        self.switch_at = match (self.active, activity.pause) {
+            (true, 0.0) => f64::INFINITY,
+            (true, _) => now + activity.burst * chance.sample::<f64, _>(Exp1),
+            (false, pause) => now + pause * chance.sample::<f64, _>(Exp1),
+        };
+    }
+
+    /// Lets everything happen that happens until then.
+    fn advance(&mut self, until: f64, chance: &mut Chance, tally: &mut Tally) {
+        loop {
+            let switches = self.switch_at <= self.next_at;
+            let now = if switches { self.switch_at } else { self.next_at };
+            if now > until {
+                return;
+            }
+            if switches {
+                self.switch(now, chance, tally);
+            } else {
+                self.due(now, chance, tally);
+            }
+        }
+    }
+
+    fn switch(&mut self, now: f64, chance: &mut Chance, tally: &mut Tally) {
+        self.active = !self.active;
+        self.plan_switch(now, chance);
+        let is_due = now >= self.issued_at + self.scenario.used_for();
+        if self.active {
+            self.active_since = now;
+            if is_due {
+                self.wants(now, chance, tally);
+            }
+        } else if is_due {
+            self.next_at = f64::INFINITY;
+        } else {
+            self.active_for += now - self.active_since;
+        }
+    }
+
+    /// The token is due, or the request is made that finds it expired.
+    fn due(&mut self, now: f64, chance: &mut Chance, tally: &mut Tally) {
+        let due_at = self.issued_at + self.scenario.used_for();
+        if now > due_at {
+            self.refresh(now, tally);
+        } else if self.active {
+            self.active_for += now - self.active_since;
+            self.wants(now, chance, tally);
+        } else {
+            self.next_at = f64::INFINITY;
+        }
+    }
+
+    /// An active session has a token that is due.
+    fn wants(&mut self, now: f64, chance: &mut Chance, tally: &mut Tally) {
+        match self.scenario.habit {
+            Habit::Timer => self.refresh(now, tally),
+            Habit::Lazy => {
+                let wait = self.scenario.activity.request_every * chance.sample::<f64, _>(Exp1);
+                // Never the very moment at which it became due.
+                self.next_at = (now + wait).max(now.next_up());
+            }
+        }
+    }
+
+    fn refresh(&mut self, now: f64, tally: &mut Tally) {
+        tally.refresh(now, self.active_for);
+        self.issued_at = now;
+        self.next_at = now + self.scenario.used_for();
+        self.active_since = now;
+        self.active_for = 0.0;
+    }
+
+    /// What would be, were the session revoked now; were the issuer away from now on; did it ask
+    /// an instance whose clock is wrong.
+    fn probe(&self, now: f64, chance: &mut Chance, tally: &mut Tally) {
+        let Scenario { access_expiry, outage, clock_skew, verifier, .. } = *self.scenario;
+        let age = now - self.issued_at;
+        let accepted_for = self.scenario.accepted_for();
+        tally.lag(accepted_for - age);
+
+        let mut away = self.clone();
+        while away.switch_at <= now + outage {
+            away.active = !away.active;
+            away.plan_switch(away.switch_at, chance);
+        }
+        if away.active {
+            tally.outage(age + outage >= accepted_for);
+        }
+
+        if self.active && age < access_expiry {
+            let seen = age + clock_skew * chance.sample::<f64, _>(StandardNormal);
+            tally.skewed(seen >= accepted_for || seen < -verifier.leeway);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Every expiry with every TTL, and which of them nothing beats.
+
+use serde::Serialize;
+
+use super::scenario::{Scenario, Verifier};
+
+pub(super) const EXPIRIES: [f64; 8] = [30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0];
+pub(super) const TTLS: [f64; 6] = [30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Point {
+    pub(super) access_expiry: f64,
+    pub(super) jwks_ttl: f64,
+    pub(super) lag_bound: f64,
+    pub(super) key_lag_bound: f64,
+    pub(super) refreshes: f64,
+    pub(super) fetches: f64,
+    pub(super) issuer_cores: f64,
+    pub(super) locked_out: f64,
+    /// No other has a smaller larger bound for no more of the issuer's time, or the same for less.
+    pub(super) on_front: bool,
+}
+
+impl Scenario {
+    /// What refreshes and fetches cost the issuer, in cores.
+    pub(super) fn issuer_cores(&self) -> f64 {
+        self.refreshes() * self.costs.refresh + self.fetches() * self.costs.fetch
+    }
+}
+
+impl Point {
+    fn new(scenario: &Scenario) -> Self {
+        Self {
+            access_expiry: scenario.access_expiry,
+            jwks_ttl: scenario.verifier.jwks_ttl,
+            lag_bound: scenario.lag_bound(),
+            key_lag_bound: scenario.key_lag_bound(),
+            refreshes: scenario.refreshes(),
+            fetches: scenario.fetches(),
+            issuer_cores: scenario.issuer_cores(),
+            locked_out: scenario.locked_out(scenario.outage),
+            on_front: false,
+        }
+    }
+
+    /// Whatever is revoked, a session or a key, it is accepted for no longer.
+    fn worst(&self) -> f64 {
+        self.lag_bound.max(self.key_lag_bound)
+    }
+
+    fn beats(&self, other: &Self) -> bool {
+        let (ours, theirs) =
+            ((self.worst(), self.issuer_cores), (other.worst(), other.issuer_cores));
+        ours.0 <= theirs.0 && ours.1 <= theirs.1 && ours != theirs
+    }
+}
+
+pub(super) fn sweep(scenario: &Scenario) -> Vec<Point> {
+    let at = |access_expiry, jwks_ttl| {
+        let verifier = Verifier { jwks_ttl, ..scenario.verifier };
+        Point::new(&Scenario { access_expiry, verifier, ..*scenario })
+    };
+    let points: Vec<_> =
+        EXPIRIES.into_iter().flat_map(|expiry| TTLS.map(|ttl| at(expiry, ttl))).collect();
+    let on_front = |point: &Point| !points.iter().any(|other| other.beats(point));
+    points.iter().map(|point| Point { on_front: on_front(point), ..point.clone() }).collect()
+}

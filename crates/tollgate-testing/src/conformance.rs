@@ -1,0 +1,37 @@
+//! The cases that every adapter must answer alike, down to the last header.
+//!
+//! An adapter's test serves [the routes below](#the-service) behind the two gates of a [`Suite`],
+//! on a real socket, and hands its address to [`Suite::run`]. The names of headers compare without
+//! case, and their order does not count; `date` and what belongs to a single connection
+//! are left out, and everything else counts.
+//!
+//! # The service
+//!
+//! A handler answers 200 with `content-type: text/plain` and, for a body, the caller's `sub` or
+//! `nobody`.
+//!
+//! | path | in front of the handler | the handler |
+//! |---|---|---|
+//! | `/` | [`Suite::strict`] | takes any method |
+//! | `/health` | [`Suite::strict`], which lets it pass | |
+//! | `/optional` | [`Suite::optional`] | |
+//! | `/scope` | [`Suite::strict`], a `Require` of [`scope_policy`] | |
+//! | `/role` | [`Suite::strict`], a `Require` of [`role_policy`] | |
+//! | `/step-up` | [`Suite::strict`], a `Require` of [`step_up_policy`] | |
+//! | `/inside` | [`Suite::strict`] | demands [`role_policy`] itself |
+//! | `/unfit` | [`Suite::strict`] | reads [`Unfit`] from the claims |
+//! | `/optional-scope` | [`Suite::optional`], a `Require` of [`scope_policy`] | |
+//! | `/require-alone` | a `Require` of [`scope_policy`] | |
+//! | `/caller-alone` | nothing | |
+//! | the metadata's path | [`Suite::strict`], which answers itself | |
+//!
+//! Over gRPC the method `/conformance.<Name>/Who` takes the place of a path, where [`grpc_name`]
+//! has one, and answers with a message that is the text.
+
+mod cases;
+mod client;
+mod exchange;
+mod suite;
+
+pub use client::Protocol;
+pub use suite::{Report, Suite, Unfit, grpc_name, role_policy, scope_policy, step_up_policy};

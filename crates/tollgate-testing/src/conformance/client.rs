@@ -1,0 +1,125 @@
+//! Requests as the cases describe them, over a real socket.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, TE};
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
+
+use super::cases::Case;
+use super::exchange::Answer;
+use super::suite::grpc_name;
+
+/// Far more than any answer needs, on any machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An empty message of gRPC: not compressed, of no length.
+const EMPTY_MESSAGE: &[u8] = &[0; 5];
+
+/// What a service is spoken to in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// HTTP/1.1
+    Http1,
+    /// HTTP/2, with prior knowledge.
+    Http2,
+    /// gRPC.
+    Grpc,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http1 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+            Self::Grpc => "gRPC",
+        })
+    }
+}
+
+pub(super) struct Client {
+    pub(super) address: SocketAddr,
+    pub(super) protocol: Protocol,
+}
+
+impl Client {
+    pub(super) async fn send(&self, case: &Case) -> Answer {
+        tokio::time::timeout(PATIENCE, self.exchange(case)).await.expect("there was no answer")
+    }
+
+    async fn exchange(&self, case: &Case) -> Answer {
+        let io = TokioIo::new(TcpStream::connect(self.address).await.unwrap());
+        let request = self.request(case);
+        if self.protocol == Protocol::Http1 {
+            let (mut sender, connection) = http1::handshake(io).await.unwrap();
+            let connection = tokio::spawn(connection);
+            let answer = read(sender.send_request(request).await.unwrap()).await;
+            connection.abort();
+            answer
+        } else {
+            let (mut sender, connection) =
+                http2::handshake(TokioExecutor::new(), io).await.unwrap();
+            let connection = tokio::spawn(connection);
+            let answer = read(sender.send_request(request).await.unwrap()).await;
+            connection.abort();
+            answer
+        }
+    }
+
+    fn request(&self, case: &Case) -> Request<Full<Bytes>> {
+        let authority = self.address.to_string();
+        let mut request = Request::new(Full::default());
+        let path = match self.protocol {
+            Protocol::Grpc => {
+                let name = grpc_name(case.path).expect("a case for gRPC has a service");
+                *request.body_mut() = Full::from(EMPTY_MESSAGE);
+                let headers = request.headers_mut();
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+                headers.insert(TE, HeaderValue::from_static("trailers"));
+                format!("/conformance.{name}/Who")
+            }
+            Protocol::Http1 | Protocol::Http2 => case.path.to_owned(),
+        };
+        *request.method_mut() =
+            if self.protocol == Protocol::Grpc { Method::POST } else { case.method.clone() };
+        if self.protocol == Protocol::Http1 {
+            *request.uri_mut() = path.parse().unwrap();
+            request.headers_mut().insert(HOST, authority.parse().unwrap());
+        } else {
+            *request.uri_mut() = format!("http://{authority}{path}").parse().unwrap();
+        }
+        for (name, value) in &case.headers {
+            let name = HeaderName::from_static(name);
+            // For what the case can not know: where the service is.
+            let value = match std::str::from_utf8(value) {
+                Ok(text) => text.replace("{authority}", &authority).into_bytes(),
+                Err(_) => value.clone(),
+            };
+            request.headers_mut().append(name, HeaderValue::from_bytes(&value).unwrap());
+        }
+        request
+    }
+}
+
+/// The whole answer. The trailers of gRPC count as headers, where either can have the status, and a
+/// message's five bytes of frame are left out.
+async fn read(response: Response<Incoming>) -> Answer {
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap();
+    let trailers = body.trailers().cloned();
+    let bytes = body.to_bytes();
+    let is_grpc = parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/grpc");
+    let text = if is_grpc { bytes.get(5..).unwrap_or_default() } else { &bytes };
+    let mut answer = Answer::new(parts.status.as_u16(), &[], &String::from_utf8_lossy(text));
+    answer.add_all(&parts.headers);
+    answer.add_all(&trailers.unwrap_or_default());
+    answer
+}

@@ -1,0 +1,47 @@
+//! An answer, as two are compared.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use http::HeaderMap;
+
+/// What belongs to one connection, or to the moment.
+const LEFT_OUT: [&str; 5] =
+    ["connection", "date", "keep-alive", "transfer-encoding", "content-length"];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// By name in lower case; the values of a repeated one in their order.
+    pub(super) headers: BTreeMap<String, Vec<String>>,
+    pub(super) body: String,
+}
+
+impl Answer {
+    pub(super) fn new(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
+        let mut answer = Self { status, headers: BTreeMap::new(), body: body.to_owned() };
+        for (name, value) in headers {
+            answer.add(name, value);
+        }
+        answer
+    }
+
+    pub(super) fn add_all(&mut self, headers: &HeaderMap) {
+        for (name, value) in headers {
+            self.add(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
+        }
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        let name = name.to_ascii_lowercase();
+        if !LEFT_OUT.contains(&name.as_str()) {
+            self.headers.entry(name).or_default().push(value.to_owned());
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} {:?}", self.status, self.headers, self.body)
+    }
+}

@@ -1,0 +1,87 @@
+//! What stands in the body of a refusal. It never says more than the headers do, and can not take
+//! the place of any of them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use serde_json::json;
+
+use super::{Protocol, Refusal};
+
+/// The body of a refusal, and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalBody {
+    /// Its `Content-Type`.
+    pub content_type: HeaderValue,
+    /// The body itself.
+    pub bytes: Bytes,
+}
+
+impl RefusalBody {
+    /// A problem document ([RFC 9457]): the status and the constant words of
+    /// [`detail`](Refusal::detail).
+    ///
+    /// [RFC 9457]: https://www.rfc-editor.org/rfc/rfc9457
+    #[must_use]
+    pub fn problem(refusal: &Refusal) -> Self {
+        let status = refusal.status();
+        let document = json!({
+            "type": "about:blank",
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "detail": refusal.detail(),
+        });
+        Self {
+            content_type: HeaderValue::from_static("application/problem+json"),
+            bytes: document.to_string().into(),
+        }
+    }
+}
+
+type Write = dyn Fn(&Refusal) -> RefusalBody + Send + Sync;
+
+/// Writes the bodies of a service's refusals.
+#[derive(Clone)]
+pub(crate) struct WriteBody(Arc<Write>);
+
+impl WriteBody {
+    pub(crate) fn new(write: impl Fn(&Refusal) -> RefusalBody + Send + Sync + 'static) -> Self {
+        Self(Arc::new(write))
+    }
+}
+
+impl fmt::Debug for WriteBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteBody").finish_non_exhaustive()
+    }
+}
+
+impl Refusal {
+    /// The body that the authenticator's settings give this refusal. None by default, and none
+    /// for gRPC, which has no place for it.
+    #[must_use]
+    pub fn body(&self) -> Option<RefusalBody> {
+        let write = self.0.space.as_ref()?.write_body.as_ref()?;
+        (self.1 == Protocol::Http).then(|| write.0(self))
+    }
+}
+
+/// `response`, and if it is a [`Refusal`]'s without a body, with the body that is due to it.
+///
+/// For adapters, where a body can be made from bytes: whoever refused inside, a layer, an extractor
+/// or a handler, need not know how. A response that says what its body is keeps it.
+#[must_use]
+pub fn with_body<B: From<Bytes>>(mut response: Response<B>) -> Response<B> {
+    let Some(refusal) = response.extensions().get::<Refusal>() else { return response };
+    if response.headers().contains_key(CONTENT_TYPE) {
+        return response;
+    }
+    if let Some(body) = refusal.body() {
+        response.headers_mut().insert(CONTENT_TYPE, body.content_type);
+        *response.body_mut() = body.bytes.into();
+    }
+    response
+}

@@ -1,0 +1,196 @@
+//! What a refused client gets over HTTP, and over gRPC ([PROTOCOL-HTTP2, Trailers-Only]).
+//!
+//! [PROTOCOL-HTTP2, Trailers-Only]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+
+use super::body::with_body;
+use super::{Cause, Protocol, Refusal};
+use crate::challenge::Challenge;
+use crate::credentials::CredentialsError;
+use crate::error::TokenError;
+use crate::policy::Denial;
+
+const EXPIRED: &str = "The access token expired";
+const MISCONFIGURED: &str = "The service is not set up for this request";
+
+impl Refusal {
+    /// The `WWW-Authenticate` header, where the table has one.
+    #[must_use]
+    pub fn challenge(&self) -> Option<HeaderValue> {
+        let space = self.0.space.as_ref()?;
+        let challenge = || Challenge::bearer().with("realm", &space.realm);
+        let with_error = |error: &str, description: &str| {
+            challenge().with("error", error).with("error_description", description)
+        };
+        let detail = self.detail();
+        let challenge = match &self.0.cause {
+            // RFC 6750 §3.1: without credentials no error code.
+            Cause::Missing => challenge(),
+            Cause::Credentials(CredentialsError::CrossSite) => return None,
+            Cause::Credentials(_) => with_error("invalid_request", detail),
+            Cause::Token(_) | Cause::Denied(Denial::TokenAge { .. }) => {
+                with_error("invalid_token", detail)
+            }
+            Cause::Denied(Denial::Scope { needed }) => {
+                with_error("insufficient_scope", detail).with("scope", needed.as_str())
+            }
+            Cause::Denied(Denial::Authentication { acr_values, max_age }) => {
+                let error = with_error("insufficient_user_authentication", detail);
+                step_up(error, acr_values, *max_age)
+            }
+            Cause::Denied(Denial::Forbidden { .. } | Denial::UnboundCheck { .. })
+            | Cause::Unavailable { .. }
+            | Cause::Misconfigured { .. } => return None,
+        };
+        let challenge = match &space.resource {
+            Some(resource) => challenge.with("resource_metadata", resource.metadata_url()),
+            None => challenge,
+        };
+        Some(challenge.into_header())
+    }
+
+    /// When to try again, where that helps: whole seconds, at least one.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let Cause::Unavailable { retry_after, .. } = self.0.cause else { return None };
+        let whole = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        Some(Duration::from_secs(whole.max(1)))
+    }
+
+    /// The whole response, without a body: the headers say all that a client may know.
+    #[must_use]
+    pub fn into_response<B: Default>(self) -> Response<B> {
+        let mut response = Response::new(B::default());
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(challenge) = self.challenge() {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(retry_after) = self.retry_after() {
+            headers.insert(RETRY_AFTER, retry_after.as_secs().into());
+        }
+        match self.1 {
+            Protocol::Http => *response.status_mut() = self.status(),
+            // "Trailers-Only": the status stands in the headers of a response that is HTTP's 200.
+            Protocol::Grpc => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+                headers.insert("grpc-status", self.kind().grpc_status().into());
+                // Visible ASCII without a percent sign, which is its own percent-encoding.
+                headers.insert("grpc-message", HeaderValue::from_static(self.detail()));
+            }
+        }
+        // An outer layer may want to count or log it, or give it a body.
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    /// The whole response, with the body that the authenticator's settings give it, if any.
+    #[must_use]
+    pub fn into_full_response<B: Default + From<Bytes>>(self) -> Response<B> {
+        with_body(self.into_response())
+    }
+
+    /// All that a client learns of the reason, in words that are always the same. Which rule a
+    /// refused token broke would tell an attacker how far a forgery got.
+    #[must_use]
+    pub fn detail(&self) -> &'static str {
+        match &self.0.cause {
+            Cause::Missing => "An access token is required",
+            Cause::Credentials(CredentialsError::CrossSite) => {
+                "The request came from another site's page"
+            }
+            Cause::Credentials(_) => "The request's credentials are malformed",
+            Cause::Token(error) => token_detail(error),
+            Cause::Denied(denial) => match denial {
+                Denial::Scope { .. } => "The access token's scope does not suffice",
+                Denial::Authentication { max_age: Some(_), .. } => {
+                    "A more recent authentication is required"
+                }
+                Denial::Authentication { max_age: None, .. } => {
+                    "A different authentication level is required"
+                }
+                Denial::TokenAge { .. } => EXPIRED,
+                Denial::Forbidden { .. } => "The caller may not do this",
+                Denial::UnboundCheck { .. } => MISCONFIGURED,
+            },
+            Cause::Unavailable { .. } => "The access token can not be judged at the moment",
+            Cause::Misconfigured { .. } => MISCONFIGURED,
+        }
+    }
+}
+
+/// RFC 9470 §3.
+fn step_up(
+    mut challenge: Challenge,
+    acr_values: &[String],
+    max_age: Option<Duration>,
+) -> Challenge {
+    if !acr_values.is_empty() {
+        challenge = challenge.with("acr_values", &acr_values.join(" "));
+    }
+    if let Some(age) = max_age {
+        challenge = challenge.with("max_age", &age.as_secs().to_string());
+    }
+    challenge
+}
+
+fn token_detail(error: &TokenError) -> &'static str {
+    match error {
+        TokenError::Expired { .. } | TokenError::TooOld { .. } => EXPIRED,
+        TokenError::TooLong { .. }
+        | TokenError::NotCompact
+        | TokenError::Encrypted
+        | TokenError::NotBase64Url { part: "header" }
+        | TokenError::NotJson { part: "header" } => "The access token is malformed",
+        _ => "The access token is invalid",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::ResolveError;
+    use crate::protection::ProtectionSpace;
+
+    fn request(content_type: &str) -> http::Request<()> {
+        http::Request::post("/").header(CONTENT_TYPE, content_type).body(()).unwrap()
+    }
+
+    #[test]
+    fn a_grpc_request_is_refused_in_the_headers() {
+        let refusal = Refusal::missing(&ProtectionSpace::for_test());
+        for content_type in ["application/grpc", "application/grpc+proto", "Application/gRPC; a=b"]
+        {
+            let refusal = refusal.clone().to(&request(content_type));
+            let response = refusal.into_response::<()>();
+            assert_eq!(response.status(), 200, "{content_type}");
+            let headers = response.headers();
+            assert_eq!(headers["content-type"], "application/grpc");
+            assert_eq!(headers["grpc-status"], "16");
+            assert_eq!(headers["grpc-message"], "An access token is required");
+            assert_eq!(headers["www-authenticate"], r#"Bearer realm="api""#);
+        }
+        for content_type in ["application/json", "application/grpc-web", "application/grpcx", ""] {
+            let response = refusal.clone().to(&request(content_type)).into_response::<()>();
+            assert_eq!(response.status(), 401, "{content_type}");
+            assert!(!response.headers().contains_key("grpc-status"));
+        }
+    }
+
+    #[test]
+    fn retry_after_is_rounded_up_to_whole_seconds() {
+        for (millis, secs) in [(0, 1), (999, 1), (1000, 1), (1001, 2)] {
+            let error = ResolveError::Unavailable {
+                retry_after: Duration::from_millis(millis),
+                source: None,
+            };
+            let refusal = Refusal::unresolved(error, &ProtectionSpace::for_test());
+            assert_eq!(refusal.retry_after(), Some(Duration::from_secs(secs)), "{millis}");
+        }
+    }
+}
