@@ -15,13 +15,9 @@ pub(crate) fn bench(rounds: usize, peers: bool) -> Result<(), Failure> {
     let rounds = format!("rounds={rounds}");
     let benches = ["bench", "--package", "tollgate-benches", "--bench", "results", "--"];
     let mut text = output(cargo(&benches).arg(&rounds))?;
-    if peers {
-        let manifest = "benches/peers/Cargo.toml";
-        let mut run = cargo(&["run", "--release", "--locked", "--manifest-path", manifest, "--"]);
-        // What is built for them does not mix with what is built for us.
-        run.arg(&rounds).env("CARGO_TARGET_DIR", tools_dir().join("peers"));
-        text.push_str(&output(&mut run)?);
-    }
+    let of_peers = if peers { measure_peers(&rounds) } else { Ok(String::new()) };
+    // Ours are written all the same.
+    text.push_str(of_peers.as_deref().unwrap_or_default());
     let figures = Figures::parse(&text)?;
     let folder = root().join("benches");
     let write = |name: &str, text: String| {
@@ -38,5 +34,12 @@ pub(crate) fn bench(rounds: usize, peers: bool) -> Result<(), Failure> {
     }
     println!("{}", goals::table(&figures));
     println!("written: benches/RESULTS.md and benches/plots");
-    Ok(())
+    of_peers.map(drop)
+}
+
+fn measure_peers(rounds: &str) -> Result<String, Failure> {
+    let manifest = "benches/peers/Cargo.toml";
+    let mut run = cargo(&["run", "--release", "--manifest-path", manifest, "--", rounds]);
+    // What is built for them does not mix with what is built for us.
+    output(run.env("CARGO_TARGET_DIR", tools_dir().join("peers")))
 }

@@ -19,7 +19,7 @@ pub(super) struct Span {
     end: usize,
 }
 
-pub(super) type Spans = SmallVec<[Span; 2]>;
+pub(super) type Spans = SmallVec<[Span; 4]>;
 
 impl Texts {
     pub(super) fn get(&self, span: Span) -> &str {
