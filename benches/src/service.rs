@@ -31,7 +31,6 @@ pub fn serve(router: Router) {
 }
 
 /// The service without a layer.
-#[must_use]
 pub fn bare() -> Router {
     Router::new().route("/", get(|| async { "fine" }))
 }
