@@ -152,8 +152,7 @@ pub(crate) fn candidates(rounds: usize) {
         .build_with_hasher(RandomState::default());
     let quick = quick_cache::sync::Cache::<u64, Arc<u64>>::new(10_000);
     let papaya = papaya::HashMap::<u64, Arc<u64>, RandomState>::with_hasher(RandomState::default());
-    let slots: Vec<ArcSwapOption<u64>> =
-        (0..KEYS).map(|key| ArcSwapOption::from_pointee(key)).collect();
+    let slots: Vec<ArcSwapOption<u64>> = (0..KEYS).map(ArcSwapOption::from_pointee).collect();
     for key in 0..KEYS {
         moka.insert(key, Arc::new(key));
         quick.insert(key, Arc::new(key));
