@@ -23,7 +23,7 @@ use world::World;
 const CYCLES: f64 = 4.0;
 
 /// How often a revoked token is tried within the bound.
-const TRIES: f64 = 200.0;
+const TRIES: f64 = 100.0;
 
 /// What was seen. Times are in seconds.
 #[derive(Debug, Clone, Serialize)]
