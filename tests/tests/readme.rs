@@ -36,3 +36,21 @@ fn every_setting_of_the_issuer_stands_in_the_readme_with_its_default() {
     let rows = README.lines().filter(|line| line.starts_with("| `IDENTSPHERE_"));
     assert_eq!(rows.count(), tollgate_issuer::SETTINGS.len());
 }
+
+/// What an alarm asks for and nobody exports would never ring.
+#[test]
+fn every_metric_of_the_rules_and_the_dashboard_is_exported() {
+    const RULES: &str = include_str!("../../monitoring/prometheus-rules.yml");
+    const DASHBOARD: &str = include_str!("../../monitoring/grafana-dashboard.json");
+    const EXPORTED: &str = include_str!("../../crates/tollgate/src/metrics.rs");
+    serde_json::from_str::<serde_json::Value>(DASHBOARD).unwrap();
+    let mut names = 0;
+    for text in [RULES, DASHBOARD] {
+        let part = |character: char| !character.is_ascii_lowercase() && character != '_';
+        for name in text.split(part).filter(|name| name.starts_with("tollgate_")) {
+            assert!(EXPORTED.contains(&format!("\"{name}\"")), "{name}");
+            names += 1;
+        }
+    }
+    assert!(names > 10);
+}

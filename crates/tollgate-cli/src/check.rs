@@ -2,7 +2,7 @@
 
 mod configuration;
 mod judge;
-mod tokens;
+pub(crate) mod tokens;
 mod verdict;
 
 use std::fmt;

@@ -7,7 +7,7 @@ use tollgate::{Algorithm, Profile};
 
 use crate::exit::{self, Exit};
 use crate::tune::TuneArguments;
-use crate::{jws, output, tune};
+use crate::{inspect, jwks, jws, output, tune};
 
 /// Says of tokens and signatures what a service with the crate `tollgate` would say, and why.
 #[derive(Debug, Parser)]
@@ -22,9 +22,15 @@ pub(crate) enum Command {
     /// Check tokens: accepted, or refused by which rule, and what to do about it
     #[command(after_help = check_help())]
     Check(Box<CheckArguments>),
+    /// Examine an issuer's keys: what services make of them, and what is wrong
+    #[command(after_help = format!("{}\n{}", jwks::HELP, exit::HELP))]
+    Jwks(JwksArguments),
     /// Verify signatures alone, one JSON line each: for test vectors
     #[command(after_help = format!("{}\n\n{}", jws::HELP, exit::HELP))]
     Jws,
+    /// Show what tokens say, what is unusual, and which settings would fit; verifies nothing
+    #[command(after_help = format!("{}\n{}", inspect::HELP, exit::HELP))]
+    Inspect(InspectArguments),
     /// Tune access expiry and JWKS TTL: what they bound, and what they cost
     #[command(after_help = format!("{}\n{}", tune::HELP, exit::HELP))]
     Tune(Box<TuneArguments>),
@@ -98,6 +104,60 @@ pub(crate) struct CheckArguments {
     pub(crate) json: bool,
 }
 
+/// Whose keys `jwks` examines, and with which settings.
+#[derive(Debug, Args)]
+pub(crate) struct JwksArguments {
+    /// Where the keys are: an https URL, or an http one on this machine.
+    #[arg(value_name = "URL", required_unless_present = "issuer", conflicts_with = "issuer")]
+    pub(crate) url: Option<String>,
+
+    /// The issuer, whose metadata say where the keys are.
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer: Option<String>,
+
+    /// How long a service uses the keys at most before it asks again.
+    #[arg(long, value_name = "SECS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=86_400))]
+    pub(crate) jwks_ttl: u64,
+
+    /// The deadline of the whole fetch.
+    #[arg(long, value_name = "SECS", default_value_t = 5.0, value_parser = seconds)]
+    pub(crate) fetch_timeout: f64,
+
+    /// The longest document that is read.
+    #[arg(long, value_name = "BYTES", default_value_t = 524_288)]
+    pub(crate) max_body: usize,
+
+    /// One JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let secs = text.parse().ok().filter(|secs| (0.001..=3600.0).contains(secs));
+    secs.ok_or_else(|| "it must be a number of seconds, from 0.001 to 3600".to_owned())
+}
+
+/// What `inspect` is told.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArguments {
+    /// A token; `-`, or none, for a line each on standard input. Other users of this machine can
+    /// read arguments: a token that matters belongs on standard input.
+    #[arg(value_name = "TOKEN")]
+    pub(crate) tokens: Vec<String>,
+
+    /// Suggest the settings of a service for tokens like this, in Rust and as environment.
+    #[arg(long)]
+    pub(crate) suggest: bool,
+
+    /// Times are relative to this one, in seconds since 1970, instead of now.
+    #[arg(long, value_name = "UNIX_SECONDS")]
+    pub(crate) at: Option<u64>,
+
+    /// One JSON object for each token, in one line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 fn check_help() -> String {
     format!(
         "\
@@ -159,7 +219,10 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_help_can_be_typed() {
-        let help = [check_help(), tune::HELP.to_owned()].concat().replace("\\\n", " ");
+        let help =
+            [check_help(), tune::HELP.to_owned(), inspect::HELP.to_owned(), jwks::HELP.to_owned()]
+                .concat()
+                .replace("\\\n", " ");
         let examples = help.lines().filter_map(|line| Some(line.split_once("tollgate ")?.1));
         let mut count = 0;
         for example in examples.filter(|example| example.contains(" --")) {
@@ -168,7 +231,7 @@ mod tests {
             Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{example}\n{error}"));
             count += 1;
         }
-        assert_eq!(count, 8);
+        assert_eq!(count, 11);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod check;
 mod cli;
 mod exit;
+mod inspect;
+mod jwks;
 mod jws;
 mod lines;
 mod output;
@@ -15,6 +17,8 @@ use crate::cli::Command;
 fn main() -> ExitCode {
     let outcome = match cli::parse() {
         Ok(Command::Check(arguments)) => check::run(&arguments),
+        Ok(Command::Inspect(arguments)) => inspect::run(&arguments),
+        Ok(Command::Jwks(arguments)) => jwks::run(&arguments),
         Ok(Command::Jws) => jws::run(),
         Ok(Command::Tune(arguments)) => tune::run(&arguments),
         Err(exit) => Ok(exit),

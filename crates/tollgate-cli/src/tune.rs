@@ -2,6 +2,7 @@
 
 mod arguments;
 mod html;
+mod live;
 mod memo;
 mod model;
 mod plot;
@@ -28,7 +29,7 @@ pub(crate) const HELP: &str = include_str!("tune/help.txt");
 pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     arguments.check()?;
     let began = Instant::now();
-    let report = Report::new(arguments);
+    let report = Report::new(arguments)?;
     output::complain(&effort(began));
     if let Some(file) = &arguments.html {
         fs::write(file, html::page(&report))

@@ -8,23 +8,23 @@ use crate::exit::Failure;
 use crate::lines::{Line, Lines};
 
 /// What was given as a token.
-pub(super) struct Token {
-    pub(super) place: Place,
+pub(crate) struct Token {
+    pub(crate) place: Place,
     /// Whatever it is: bytes, as in a request.
-    pub(super) text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
     /// Whether it was copied together with its scheme.
-    pub(super) bearer_prefix: bool,
+    pub(crate) bearer_prefix: bool,
 }
 
 /// Where a token stood, counted from 1.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Place {
+pub(crate) enum Place {
     Argument(usize),
     Line(u64),
 }
 
 /// The tokens that `arguments` name, in order.
-pub(super) fn tokens(
+pub(crate) fn tokens(
     arguments: &[String],
 ) -> Result<impl Iterator<Item = Result<Token, Failure>>, Failure> {
     if arguments.is_empty() && io::stdin().is_terminal() {

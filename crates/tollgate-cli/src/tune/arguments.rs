@@ -85,12 +85,11 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 2.3, value_parser = positive, help_heading = "Costs")]
     hit_cost: f64,
 
-    /// CPU time of a refresh at the issuer. [default: what `--live` measures of the companion
-    /// issuer, SQLite and HTTP included]
+    /// CPU time of a refresh at the issuer. The default is an assumption: measure your issuer's.
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 1000.0, value_parser = positive, help_heading = "Costs")]
     refresh_cost: f64,
 
-    /// CPU time of a fetch of the keys at the issuer.
+    /// CPU time of a fetch of the keys at the issuer. The default is an assumption, too.
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 100.0, value_parser = positive, help_heading = "Costs")]
     fetch_cost: f64,
 
@@ -113,6 +112,15 @@ pub(crate) struct TuneArguments {
     /// How long a time is simulated.
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration, help_heading = "Simulation")]
     pub(crate) simulate: f64,
+
+    /// Run a real issuer and real instances in this process as well, on a clock that does not wait,
+    /// and show what is measured beside the model.
+    #[arg(long, help_heading = "Live")]
+    pub(crate) live: bool,
+
+    /// Sessions of the live run, each of which is logged in, used, refreshed and revoked.
+    #[arg(long, value_name = "NUMBER", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=100_000), help_heading = "Live")]
+    pub(crate) live_sessions: u64,
 
     /// Write an HTML page with plots, which needs nothing else.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
@@ -186,6 +194,11 @@ impl TuneArguments {
                 let expected = format!("it must be from {least} to {most} seconds");
                 return Err(Failure::wrong(format!("{name} is {value} s: {expected}")));
             }
+        }
+        if self.live
+            && self.access_expiry.fract() + self.vs_access_expiry.unwrap_or(1.0).fract() > 0.0
+        {
+            return Err(Failure::wrong("--live: an access expiry has whole seconds"));
         }
         Ok(())
     }

@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use super::arguments::TuneArguments;
+use super::live::{self, Measured};
 use super::recommend::{self, Recommendation};
 use super::scenario::Scenario;
 use super::simulate::{self, Simulated};
 use super::sweep::{self, Point};
+use crate::exit::Failure;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -48,6 +50,8 @@ pub(super) struct Figures {
     /// Sessions that ask the issuer at once when it is back.
     pub(super) waiting_after_outage: f64,
     pub(super) refused_by_skew: Figure,
+    /// Of fewer sessions, with a real issuer and real instances.
+    pub(super) live: Option<Measured>,
 }
 
 /// The same by two ways.
@@ -68,9 +72,9 @@ pub(super) struct Comparison {
 }
 
 impl Report {
-    pub(super) fn new(arguments: &TuneArguments) -> Self {
+    pub(super) fn new(arguments: &TuneArguments) -> Result<Self, Failure> {
         let expiries = [Some(arguments.access_expiry), arguments.vs_access_expiry];
-        let settings: Vec<_> = expiries
+        let mut settings: Vec<_> = expiries
             .into_iter()
             .flatten()
             .map(|expiry| {
@@ -79,15 +83,21 @@ impl Report {
                 Figures::new(&scenario, &simulated)
             })
             .collect();
+        if arguments.live {
+            for figures in &mut settings {
+                let sessions = arguments.live_sessions;
+                figures.live = Some(live::run(&figures.scenario, sessions, arguments.seed)?);
+            }
+        }
         let first = arguments.scenario(arguments.access_expiry);
-        Self {
+        Ok(Self {
             seed: arguments.seed,
             simulated_secs: arguments.simulate,
             comparison: comparison(&settings),
             settings,
             sweep: sweep::sweep(&first),
             recommendation: recommend::recommend(arguments, &first),
-        }
+        })
     }
 }
 
@@ -165,6 +175,7 @@ impl Figures {
                 sessions.skewed.value(),
                 sessions.skewed.all,
             ),
+            live: None,
             scenario: *scenario,
         }
     }

@@ -13,7 +13,7 @@ struct Command {
 
 fn report(options: &str) -> Report {
     let words = std::iter::once("tune").chain(options.split_whitespace());
-    Report::new(&Command::try_parse_from(words).unwrap().tune)
+    Report::new(&Command::try_parse_from(words).unwrap().tune).unwrap()
 }
 
 /// Within twice what chance does to 95 of 100, and a step of the histogram.
@@ -119,5 +119,30 @@ fn nothing_beats_what_is_on_the_front() {
                 && other.issuer_cores < point.issuer_cores;
             assert!(!better, "{other:?} beats {point:?}");
         }
+    }
+}
+
+/// A real issuer and real instances: the model holds of them, and the bound always.
+#[test]
+fn the_model_holds_of_a_running_system() {
+    for options in [
+        "--access-expiry 60 --pause 0 --request-every 5s",
+        "--access-expiry 60 --pause 0 --request-every 2s --habit lazy",
+    ] {
+        let options = format!("{options} --sessions 200 --instances 3 --jwks-ttl 30 --live");
+        let report = report(&options);
+        let figures = &report.settings[0];
+        let live = figures.live.as_ref().unwrap();
+        for (what, measured, model) in [
+            ("refreshes", live.refreshes, figures.refreshes.model),
+            ("median", live.lag_median, figures.lag_median.model),
+            ("p99", live.lag_p99, figures.lag_p99.model),
+        ] {
+            let off = measured / model - 1.0;
+            assert!(off.abs() < 0.05, "{options}: {what}: {measured} instead of {model}");
+        }
+        assert!(live.lag_max < figures.lag_bound, "{options}: {live:?}");
+        assert!(live.requests > 5_000, "{options}: {live:?}");
+        assert_eq!(live.wrongly_refused, 0, "{options}: {live:?}");
     }
 }

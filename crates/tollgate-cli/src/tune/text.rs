@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
+use super::live::Measured;
 use super::report::{Comparison, Figure, Figures, Report};
-use super::scenario::Habit;
+use super::scenario::{Habit, Scenario};
 
 /// What every figure stands on. The memo and the page say it, too.
 pub(super) const ASSUMPTIONS: &[&str] = &[
@@ -14,7 +15,9 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
     "The JWKS TTL bounds how long a withdrawn key is accepted. It does not shorten the revocation of \
      sessions, however short it is.",
     "Requests go to any instance. The cache hit rate is for instances that remember every token that \
-     they have verified, while it lasts.",
+     they have verified, while it lasts; its closed form is exact for sessions that are always active, \
+     and an estimate for others.",
+    "What a refresh and a fetch cost the issuer is assumed, unless it was given.",
     "An outage locks out who is active at its end and has no accepted token.",
 ];
 
@@ -108,6 +111,12 @@ impl fmt::Display for Figures {
         for (name, text) in self.lines() {
             writeln!(f, "  {name:<44} {text}")?;
         }
+        if let Some(live) = &self.live {
+            writeln!(f, "  live, with {} sessions and {} requests", live.sessions, live.requests)?;
+            for (name, text) in self.live_lines(live) {
+                writeln!(f, "    {name:<42} {text}")?;
+            }
+        }
         Ok(())
     }
 }
@@ -139,6 +148,27 @@ impl Figures {
             (format!("locked out by {outage} without issuer"), self.locked_out.show(percent)),
             line("  who all ask when it is back", number(self.waiting_after_outage.round())),
             line("refused since clocks differ", self.refused_by_skew.show(percent)),
+        ]
+    }
+}
+
+impl Figures {
+    /// What was measured, beside the model of as many sessions.
+    fn live_lines(&self, live: &Measured) -> Vec<(&'static str, String)> {
+        let scenario = Scenario { sessions: live.sessions, ..self.scenario };
+        let both = |measured: f64, model: f64, unit: fn(f64) -> String| {
+            let off = (measured / model - 1.0) * 100.0;
+            format!("{}  (model {}, {off:+.1} %)", unit(measured), unit(model))
+        };
+        vec![
+            ("refreshes/s", both(live.refreshes, scenario.refreshes(), number)),
+            ("lag, median", both(live.lag_median, scenario.lag_quantile(0.5), secs)),
+            ("lag, 99 of 100", both(live.lag_p99, scenario.lag_quantile(0.99), secs)),
+            (
+                "lag, the longest",
+                format!("{}  (bound {})", secs(live.lag_max), secs(self.lag_bound)),
+            ),
+            ("requests that were wrongly refused", live.wrongly_refused.to_string()),
         ]
     }
 }

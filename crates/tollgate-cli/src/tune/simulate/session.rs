@@ -47,7 +47,11 @@ impl<'a> Session<'a> {
         } else {
             3.0 * (activity.burst + activity.pause)
         };
-        let now = -forgotten - chance.random::<f64>() * scenario.used_for();
+        let once = match scenario.habit {
+            Habit::Timer => scenario.used_for(),
+            Habit::Lazy => scenario.used_for() + activity.request_every,
+        };
+        let now = -forgotten - chance.random::<f64>() * once;
         let mut session = Self {
             scenario,
             active: true,

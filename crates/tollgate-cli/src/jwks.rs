@@ -1,0 +1,116 @@
+//! `tollgate jwks`: the doctor. The keys are fetched as a service fetches them, and everything that
+//! was seen on the way is judged.
+
+mod findings;
+mod record;
+mod show;
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use serde::Serialize;
+use tollgate::{Authenticator, ConfigError, KeySet, ReqwestFetch};
+
+use crate::cli::JwksArguments;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use findings::Finding;
+use record::{Answer, Recording};
+
+/// What `--help` ends with.
+pub(crate) const HELP: &str = include_str!("jwks/help.txt");
+
+/// What was found.
+#[derive(Debug, Serialize)]
+struct Examined {
+    location: String,
+    /// Of metadata and keys, in the order in which they were asked for.
+    answers: Vec<Answer>,
+    /// Why there are no keys, as a service would say it.
+    fault: Option<String>,
+    /// How long a service uses these keys before it asks again.
+    ttl_secs: Option<u64>,
+    accepted: Vec<Accepted>,
+    skipped: Vec<Skipped>,
+    findings: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct Accepted {
+    kid: Option<String>,
+    alg: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Skipped {
+    kid: Option<String>,
+    reason: String,
+}
+
+pub(crate) fn run(arguments: &JwksArguments) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::wrong(format!("no thread to fetch keys on: {error}")))?;
+    let examined = runtime.block_on(examine(arguments))?;
+    let mut output = Output::new();
+    let _ = if arguments.json {
+        output.json(&examined)?
+    } else {
+        output.text(&examined.to_string())?
+    };
+    Ok(if examined.accepted.is_empty() { Exit::NoKeys } else { Exit::Good })
+}
+
+async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
+    let fetch =
+        ReqwestFetch::new().map_err(|error| Failure::wrong(format!("no HTTP client: {error}")))?;
+    let recording = Recording::new(fetch);
+    let ttl = Duration::from_secs(arguments.jwks_ttl);
+    // Who issues and for whom is of no concern: no token is judged.
+    let issuer = arguments.issuer.as_deref().unwrap_or("https://issuer.invalid");
+    let mut builder = Authenticator::builder(issuer, "nobody")
+        .fetch(recording.clone())
+        .jwks_ttl(ttl)
+        .fetch_timeout(Duration::from_secs_f64(arguments.fetch_timeout))
+        .max_body(arguments.max_body)
+        .background_refresh(false)
+        .start_without_keys();
+    if let Some(url) = &arguments.url {
+        builder = builder.jwks_url(url);
+    }
+    let auth = builder.build().await.map_err(|error| wrong(&error))?;
+    let status = auth.status().into_iter().find_map(|issuer| issuer.keys);
+    let Some(keys) = status else {
+        return Err(Failure::wrong("the keys come from nowhere"));
+    };
+    let answers = recording.answers();
+    let set = recording.last_body().and_then(|body| KeySet::from_json(&body).ok());
+    let fault = keys.last_error.map(|error| match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    });
+    let usable = set.iter().filter(|_| fault.is_none()).flat_map(KeySet::iter);
+    let accepted = usable
+        .map(|key| Accepted { kid: key.id().map(str::to_owned), alg: key.algorithm().as_str() })
+        .collect();
+    let skipped = keys.skipped.into_iter();
+    let mut examined = Examined {
+        location: keys.location,
+        fault,
+        ttl_secs: keys.ttl.map(|ttl| ttl.as_secs()),
+        accepted,
+        skipped: skipped
+            .map(|key| Skipped { kid: key.id, reason: key.reason.to_string() })
+            .collect(),
+        answers,
+        findings: Vec::new(),
+    };
+    examined.findings = findings::findings(&examined, arguments);
+    Ok(examined)
+}
+
+fn wrong(error: &ConfigError) -> Failure {
+    Failure::wrong(error.to_string())
+}

@@ -1,0 +1,135 @@
+//! What a person should know or do, worst first.
+
+use serde::Serialize;
+
+use super::Examined;
+use crate::cli::JwksArguments;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Level {
+    Fault,
+    Warning,
+    Note,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Finding {
+    pub(super) level: Level,
+    pub(super) what: String,
+    pub(super) remedy: &'static str,
+}
+
+/// The leeway of a service, in seconds, unless it is told otherwise.
+const LEEWAY: u64 = 10;
+
+pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut add = |level, what: String, remedy| found.push(Finding { level, what, remedy });
+    if let Some(fault) = &examined.fault {
+        add(Level::Fault, fault.clone(), "the issuer's side has to be mended; or the URL is wrong");
+    } else if examined.accepted.is_empty() {
+        add(
+            Level::Fault,
+            "no key can be used: every token is refused".to_owned(),
+            "have the issuer publish a public key for signatures",
+        );
+    }
+    for key in &examined.skipped {
+        add(
+            Level::Warning,
+            format!(
+                "the key {:?} is not used: {}",
+                key.kid.as_deref().unwrap_or("without kid"),
+                key.reason
+            ),
+            "tokens that it signs are refused; have the issuer mend or withdraw it",
+        );
+    }
+    let Some(keys) = examined.answers.last().filter(|_| examined.fault.is_none()) else {
+        return found;
+    };
+    about_caching(examined, arguments, &mut add);
+    if let Some(off) = keys.date_off_secs.filter(|off| off.unsigned_abs() > 1) {
+        let level = if off.unsigned_abs() > LEEWAY { Level::Warning } else { Level::Note };
+        add(
+            level,
+            format!("the server's clock is {off} s ahead of this machine's"),
+            "beyond the leeway (10 s) good tokens are refused: synchronise both clocks",
+        );
+    }
+    if keys.millis as f64 > arguments.fetch_timeout * 500.0 {
+        add(
+            Level::Warning,
+            format!("the answer took {} ms, more than half of the fetch timeout", keys.millis),
+            "a slower one fails: raise fetch_timeout, or see why the issuer is slow",
+        );
+    }
+    if examined.accepted.len() > 1 && examined.accepted.iter().any(|key| key.kid.is_none()) {
+        add(
+            Level::Warning,
+            "some of several keys have no `kid`".to_owned(),
+            "a rotation makes tokens ambiguous: have the issuer name its keys",
+        );
+    }
+    if examined.accepted.len() == 1 {
+        add(
+            Level::Note,
+            "one key: the next one is not published ahead of its use".to_owned(),
+            "services fetch again for an unknown `kid`, at most every cooldown (30 s); verifiers that \
+             only refetch by time need it published max-age ahead",
+        );
+    }
+    found.sort_by_key(|finding| finding.level);
+    found
+}
+
+fn about_caching(
+    examined: &Examined,
+    arguments: &JwksArguments,
+    add: &mut impl FnMut(Level, String, &'static str),
+) {
+    let Some(keys) = examined.answers.last() else { return };
+    let control = keys.cache_control.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let directives: Vec<_> = control.split(',').map(str::trim).collect();
+    if directives.contains(&"no-store") || directives.contains(&"no-cache") {
+        add(
+            Level::Warning,
+            "the headers forbid caching: every instance asks again each min_ttl (10 s)".to_owned(),
+            "have the issuer send Cache-Control: max-age=300",
+        );
+    }
+    if directives.contains(&"must-revalidate") {
+        add(
+            Level::Warning,
+            "must-revalidate forbids stale keys: an outage of the issuer is felt at the TTL"
+                .to_owned(),
+            "have the issuer leave it out, or set ignore_must_revalidate",
+        );
+    }
+    let max_age = directives.iter().find_map(|directive| directive.strip_prefix("max-age="));
+    match max_age.and_then(|secs| secs.parse::<u64>().ok()) {
+        Some(secs) if secs > arguments.jwks_ttl => add(
+            Level::Note,
+            format!(
+                "max-age is {secs} s; the TTL of {} s decides, since it is shorter",
+                arguments.jwks_ttl
+            ),
+            "verifiers without such a setting notice a rotation or a withdrawal that much later",
+        ),
+        Some(_) => {}
+        None if keys.expires.is_none() => add(
+            Level::Note,
+            "no header says how long the keys may be cached: the TTL decides".to_owned(),
+            "nothing needs to be done",
+        ),
+        None => {}
+    }
+    if !keys.etag {
+        add(
+            Level::Note,
+            "neither ETag nor Last-Modified: every fetch brings all keys".to_owned(),
+            "nothing needs to be done",
+        );
+    }
+}

@@ -1,0 +1,52 @@
+//! The examination in words.
+
+use std::fmt;
+
+use super::Examined;
+use super::findings::Level;
+use crate::output::escaped;
+
+impl fmt::Display for Examined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "keys of {}", escaped(&self.location))?;
+        for answer in &self.answers {
+            let status = answer.status.map_or("no answer".to_owned(), |status| status.to_string());
+            writeln!(
+                f,
+                "  asked     {}: {status} after {} ms, {} bytes",
+                escaped(&answer.url),
+                answer.millis,
+                answer.bytes
+            )?;
+            if let Some(control) = &answer.cache_control {
+                writeln!(f, "            Cache-Control: {}", escaped(control))?;
+            }
+        }
+        if let Some(ttl) = self.ttl_secs {
+            writeln!(f, "  used for  {ttl} s, and then asked for again")?;
+        }
+        for key in &self.accepted {
+            let kid = key.kid.as_ref().map_or("without kid".to_owned(), |kid| format!("{kid:?}"));
+            writeln!(f, "  accepted  {kid}, {}", key.alg)?;
+        }
+        for key in &self.skipped {
+            let kid = key.kid.as_ref().map_or("without kid".to_owned(), |kid| format!("{kid:?}"));
+            writeln!(f, "  skipped   {kid}: {}", key.reason)?;
+        }
+        for finding in &self.findings {
+            let level = match finding.level {
+                Level::Fault => "FAULT    ",
+                Level::Warning => "warning  ",
+                Level::Note => "note     ",
+            };
+            writeln!(f, "  {level} {}\n            → {}", escaped(&finding.what), finding.remedy)?;
+        }
+        let worst = self.findings.first().map(|finding| finding.level);
+        let verdict = match worst {
+            Some(Level::Fault) => "services can not use these keys",
+            Some(Level::Warning) => "services can use these keys; see the warnings",
+            Some(Level::Note) | None => "services can use these keys",
+        };
+        write!(f, "verdict: {verdict}")
+    }
+}

@@ -1,0 +1,150 @@
+//! `--live`: a real issuer, real instances and clients that know nothing of the model, in one
+//! process. Their clock moves when something happens, and at once: hours pass in seconds, nothing
+//! is late however slow the machine is, and the same seed gives the same events.
+
+mod clock;
+mod session;
+mod world;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_distr::Exp1;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use serde::Serialize;
+
+use super::scenario::Scenario;
+use crate::exit::Failure;
+use session::{Event, Session, What};
+use world::World;
+
+/// Tokens of the time that is measured, for a session that is always active.
+const CYCLES: f64 = 4.0;
+
+/// How often a revoked token is tried within the bound.
+const TRIES: f64 = 100.0;
+
+/// What was seen. Times are in seconds.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Measured {
+    pub(super) sessions: u64,
+    /// Refreshes in a second.
+    pub(super) refreshes: f64,
+    pub(super) lag_median: f64,
+    pub(super) lag_p99: f64,
+    /// When a token was last accepted, after its session was revoked.
+    pub(super) lag_max: f64,
+    pub(super) without_lag: f64,
+    pub(super) requests: u64,
+    /// Requests with a token that should have been accepted, and was not.
+    pub(super) wrongly_refused: u64,
+}
+
+/// Runs so many sessions of the scenario; the other figures are as it says.
+pub(super) fn run(scenario: &Scenario, sessions: u64, seed: u64) -> Result<Measured, Failure> {
+    let scenario = Scenario { sessions, ..*scenario };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::wrong(format!("no threads to run on: {error}")))?;
+    runtime.block_on(async { Live::start(&scenario, seed).await?.run().await })
+}
+
+struct Live {
+    scenario: Scenario,
+    world: World,
+    chance: Xoshiro256PlusPlus,
+    sessions: Vec<Session>,
+    events: BinaryHeap<Reverse<Event>>,
+    from: u64,
+    until: u64,
+    refreshes: u64,
+    requests: u64,
+    wrongly_refused: u64,
+    rotated: bool,
+}
+
+impl Live {
+    /// Nobody is logged in yet. Logins are spread over the life of a token, and every session is
+    /// revoked at the same moment: all ages of a token meet it.
+    async fn start(scenario: &Scenario, seed: u64) -> Result<Self, Failure> {
+        let activity = &scenario.activity;
+        let settled =
+            if activity.pause == 0.0 { 0.0 } else { 3.0 * (activity.burst + activity.pause) };
+        let from = micros(scenario.accepted_for() + settled);
+        let until = from + micros(CYCLES * scenario.cycle());
+        let mut live = Self {
+            scenario: *scenario,
+            world: World::start(scenario).await?,
+            chance: Xoshiro256PlusPlus::seed_from_u64(seed),
+            sessions: Vec::new(),
+            events: BinaryHeap::new(),
+            from,
+            until,
+            refreshes: 0,
+            requests: 0,
+            wrongly_refused: 0,
+            rotated: false,
+        };
+        for number in 0..scenario.sessions as usize {
+            live.sessions.push(Session::default());
+            let phase = number as f64 / scenario.sessions as f64;
+            live.plan(micros(phase * scenario.used_for()), number, What::Login);
+            live.plan(until, number, What::Revoke);
+        }
+        Ok(live)
+    }
+
+    async fn run(mut self) -> Result<Measured, Failure> {
+        while let Some(Reverse(event)) = self.events.pop() {
+            self.world.clock.set(event.at);
+            // In the middle of it all a key is rotated, which nobody may notice.
+            if !self.rotated && event.at > self.from.midpoint(self.until) {
+                self.world.rotate().await?;
+                self.rotated = true;
+            }
+            self.happens(event).await?;
+        }
+        self.world.close().await;
+        Ok(self.measured())
+    }
+
+    fn plan(&mut self, at: u64, number: usize, what: What) {
+        self.events.push(Reverse(Event { at, number, what }));
+    }
+
+    fn after(&mut self, now: u64, mean: f64) -> u64 {
+        now + micros(mean * self.chance.sample::<f64, _>(Exp1))
+    }
+
+    fn measured(&self) -> Measured {
+        let step = self.scenario.lag_bound() / TRIES;
+        let mut lags: Vec<f64> = self.sessions.iter().filter_map(Session::lag).collect();
+        lags.sort_by(f64::total_cmp);
+        let quantile = |quantile: f64| {
+            let rank = (quantile * lags.len() as f64).ceil() as usize;
+            // It was refused at the next try: half of the time in between, on average.
+            lags.get(rank.saturating_sub(1)).map_or(0.0, |lag| lag + step / 2.0)
+        };
+        Measured {
+            sessions: self.scenario.sessions,
+            refreshes: self.refreshes as f64 / secs(self.until - self.from),
+            lag_median: quantile(0.5),
+            lag_p99: quantile(0.99),
+            lag_max: lags.last().copied().unwrap_or_default(),
+            without_lag: 1.0 - lags.len() as f64 / self.sessions.len() as f64,
+            requests: self.requests,
+            wrongly_refused: self.wrongly_refused,
+        }
+    }
+}
+
+fn micros(secs: f64) -> u64 {
+    (secs * 1e6) as u64
+}
+
+fn secs(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}

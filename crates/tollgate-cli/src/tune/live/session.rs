@@ -1,0 +1,173 @@
+//! What happens, and what clients do.
+
+use rand::RngExt as _;
+
+use super::world::Tokens;
+use super::{Live, TRIES, micros, secs};
+use crate::exit::Failure;
+use crate::tune::scenario::Habit;
+
+/// Ordered by time; all of it decides, so that the order never depends on anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Event {
+    pub(super) at: u64,
+    pub(super) number: usize,
+    pub(super) what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum What {
+    Login,
+    /// A burst begins or ends.
+    Switch,
+    /// The client's timer.
+    Due,
+    /// A request of that burst.
+    Request {
+        burst: u64,
+    },
+    Revoke,
+    /// Somebody has kept the access token of a revoked session, and tries it.
+    Try,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    tokens: Option<Tokens>,
+    active: bool,
+    burst: u64,
+    due_at: u64,
+    revoked_at: Option<u64>,
+    last_accepted: Option<u64>,
+}
+
+impl Session {
+    /// How long after its revocation its token was last accepted, if it was at all.
+    pub(super) fn lag(&self) -> Option<f64> {
+        Some(secs(self.last_accepted? - self.revoked_at?))
+    }
+
+    fn token(&self) -> String {
+        self.tokens.as_ref().map(|tokens| tokens.access_token.clone()).unwrap_or_default()
+    }
+
+    fn refresh_token(&self) -> String {
+        self.tokens.as_ref().map(|tokens| tokens.refresh_token.clone()).unwrap_or_default()
+    }
+}
+
+impl Live {
+    pub(super) async fn happens(&mut self, event: Event) -> Result<(), Failure> {
+        let Event { at: now, number, what } = event;
+        let Some(session) = self.sessions.get_mut(number) else { return Ok(()) };
+        if session.revoked_at.is_some() && what != What::Try {
+            return Ok(());
+        }
+        match what {
+            What::Login => {
+                let tokens = self.world.login().await?;
+                self.keep(now, number, tokens);
+                self.switch(now, number).await
+            }
+            What::Switch => self.switch(now, number).await,
+            What::Due if session.active && session.due_at == now => self.refresh(now, number).await,
+            What::Request { burst } if session.active && session.burst == burst => {
+                self.request(now, number).await
+            }
+            What::Due | What::Request { .. } => Ok(()),
+            What::Revoke => self.revoke(now, number).await,
+            What::Try => self.try_again(now, number).await,
+        }
+    }
+
+    fn keep(&mut self, now: u64, number: usize, tokens: Tokens) {
+        let due_at = now + tokens.expires_in * 1_000_000;
+        if self.scenario.habit == Habit::Timer {
+            self.plan(due_at, number, What::Due);
+        }
+        if let Some(session) = self.sessions.get_mut(number) {
+            session.due_at = due_at;
+            session.tokens = Some(tokens);
+        }
+    }
+
+    async fn switch(&mut self, now: u64, number: usize) -> Result<(), Failure> {
+        let Some(session) = self.sessions.get_mut(number) else { return Ok(()) };
+        session.active = !session.active;
+        session.burst += 1;
+        let (active, burst) = (session.active, session.burst);
+        let is_due = now >= session.due_at;
+        let activity = self.scenario.activity;
+        if activity.pause > 0.0 {
+            let next = self.after(now, if active { activity.burst } else { activity.pause });
+            self.plan(next, number, What::Switch);
+        }
+        if active {
+            let next = self.after(now, activity.request_every);
+            self.plan(next, number, What::Request { burst });
+            if is_due && self.scenario.habit == Habit::Timer {
+                return self.refresh(now, number).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn refresh(&mut self, now: u64, number: usize) -> Result<(), Failure> {
+        let Some(session) = self.sessions.get(number) else { return Ok(()) };
+        let Some(tokens) = self.world.refresh(&session.refresh_token()).await? else {
+            return Err(Failure::wrong("--live: the issuer has ended a session of itself"));
+        };
+        self.refreshes += u64::from((self.from..self.until).contains(&now));
+        self.keep(now, number, tokens);
+        Ok(())
+    }
+
+    async fn request(&mut self, now: u64, number: usize) -> Result<(), Failure> {
+        if !self.ask(number).await? {
+            let Some(session) = self.sessions.get(number) else { return Ok(()) };
+            // A lazy client is told so that its token has expired. It refreshes, and asks again.
+            let lazily = self.scenario.habit == Habit::Lazy && now >= session.due_at;
+            if lazily {
+                self.refresh(now, number).await?;
+            }
+            let accepted = lazily && self.ask(number).await?;
+            self.wrongly_refused += u64::from(!accepted);
+        }
+        let next = self.after(now, self.scenario.activity.request_every);
+        let burst = self.sessions.get(number).map_or(0, |session| session.burst);
+        self.plan(next, number, What::Request { burst });
+        Ok(())
+    }
+
+    /// Whether the session's token is accepted by some instance.
+    async fn ask(&mut self, number: usize) -> Result<bool, Failure> {
+        let token = self.sessions.get(number).map(Session::token).unwrap_or_default();
+        let instance = self.chance.random_range(0..self.scenario.instances);
+        self.requests += 1;
+        self.world.accepts(instance, &token).await
+    }
+
+    async fn revoke(&mut self, now: u64, number: usize) -> Result<(), Failure> {
+        let Some(session) = self.sessions.get_mut(number) else { return Ok(()) };
+        session.revoked_at = Some(now);
+        let refresh_token = session.refresh_token();
+        self.world.logout(&refresh_token).await?;
+        if self.world.refresh(&refresh_token).await?.is_some() {
+            return Err(Failure::wrong("--live: the issuer refreshes a session that is revoked"));
+        }
+        self.try_again(now, number).await
+    }
+
+    /// Until it is refused, which must be before twice the bound.
+    async fn try_again(&mut self, now: u64, number: usize) -> Result<(), Failure> {
+        let bound = self.scenario.lag_bound();
+        if self.ask(number).await? {
+            let Some(session) = self.sessions.get_mut(number) else { return Ok(()) };
+            session.last_accepted = Some(now);
+            if now < self.until + micros(2.0 * bound) {
+                self.plan(now + micros(bound / TRIES), number, What::Try);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! `tollgate jwks` against the server of the fault suite: each fault is named.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that can not be set up has failed"
+)]
+
+#[path = "../../../tests/tests/jwks_faults/faults/rows.rs"]
+#[allow(dead_code, reason = "the suite has more uses for it")]
+mod rows;
+#[path = "../../../tests/tests/jwks_faults/server.rs"]
+#[allow(dead_code, reason = "the suite has more uses for it")]
+mod server;
+mod support;
+
+/// What the suite's modules expect to find.
+mod service {
+    pub(crate) const JWKS: &str = "/jwks";
+    pub(crate) const MAX_BODY: usize = 64 * 1024;
+}
+
+use rows::Row;
+use serde_json::json;
+use server::{Answer, Server, response};
+use service::JWKS;
+use support::run;
+use tollgate::Algorithm;
+use tollgate::testing::TestKey;
+
+/// Where redirects lead.
+const ELSEWHERE: &str = "/elsewhere";
+
+fn document() -> String {
+    TestKey::jwks([&TestKey::generate("k1", Algorithm::Es256)]).to_string()
+}
+
+#[test]
+fn every_fault_of_the_suite_is_named() {
+    let mut rows = rows::statuses();
+    rows.extend(rows::transport());
+    rows.push(rows::interim_responses());
+    rows.extend(rows::documents());
+    rows.extend(rows::redirects("http://127.0.0.1:9/elsewhere"));
+    assert!(rows.len() > 40);
+    for (number, Row { name, fault, told, .. }) in rows.into_iter().enumerate() {
+        let server = Server::start();
+        server.set(JWKS, fault);
+        // What does not end is what the deadline is for; nothing else may meet it.
+        let timeout = if told.ends_with("within 400ms") { "0.4" } else { "60" };
+        let url = server.url(JWKS);
+        let options = ["--fetch-timeout", timeout, "--max-body", "65536", "--json"];
+        let ended = run(&[&["jwks", &url][..], &options].concat(), b"").expect(3);
+        let examined = &ended.json()[0];
+        let told_of = examined["fault"].as_str().unwrap_or_default();
+        assert!(told_of.contains(told), "{number} {name}: {examined}");
+        assert_eq!(examined["findings"][0]["level"], "fault", "{name}");
+    }
+}
+
+#[test]
+fn good_keys_are_told_with_what_the_headers_make_of_them() {
+    for (headers, ttl, told) in [
+        ("cache-control: max-age=60\r\netag: \"1\"\r\n", 60, "used for  60 s"),
+        ("cache-control: max-age=86400\r\n", 300, "max-age is 86400 s"),
+        ("cache-control: no-store\r\n", 10, "forbid caching"),
+        ("cache-control: max-age=60, must-revalidate\r\n", 60, "must-revalidate forbids"),
+        ("date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 0, "beyond the leeway"),
+        ("", 300, "no header says how long"),
+    ] {
+        let server = Server::start();
+        server.set(JWKS, Answer::Bytes(response("200 OK", headers, document())));
+        let url = server.url(JWKS);
+        let text = run(&["jwks", &url], b"").expect(0).stdout;
+        assert!(text.contains(told), "{headers}\n{text}");
+        assert!(text.contains("accepted  \"k1\", ES256"), "{text}");
+        assert!(text.contains("verdict: services can use these keys"), "{text}");
+        let json = &run(&["jwks", &url, "--json"], b"").expect(0).json()[0];
+        // An answer that claims to be decades old is as good as its age is.
+        assert!(ttl == 0 || json["ttl_secs"] == ttl, "{headers}: {json}");
+    }
+}
+
+#[test]
+fn skipped_keys_are_told_with_their_reasons_and_none_left_is_a_fault() {
+    let server = Server::start();
+    let bad = json!({"keys": [{"kty": "oct", "kid": "bad", "k": "c2VjcmV0"}]});
+    server.set(JWKS, Answer::Document(bad.to_string()));
+    let text = run(&["jwks", &server.url(JWKS)], b"").expect(3).stdout;
+    assert!(text.contains("skipped   \"bad\": a symmetric key"), "{text}");
+    assert!(text.contains("FAULT     no key can be used"), "{text}");
+}
+
+#[test]
+fn an_issuer_is_discovered_and_its_faults_are_named() {
+    let server = Server::start();
+    let metadata =
+        |issuer: &str| json!({"issuer": issuer, "jwks_uri": server.url(JWKS)}).to_string();
+    let path = "/.well-known/openid-configuration";
+    server.set(JWKS, Answer::Document(document()));
+    server.set(path, Answer::Document(metadata(&server.url(""))));
+    let issuer = server.url("");
+    let examined = &run(&["jwks", "--issuer", &issuer, "--json"], b"").expect(0).json()[0];
+    assert_eq!(examined["answers"].as_array().unwrap().len(), 2, "{examined}");
+    server.set(path, Answer::Document(metadata("https://other.example")));
+    let text = run(&["jwks", "--issuer", &issuer], b"").expect(3).stdout;
+    assert!(text.contains("is the metadata of \"https://other.example\""), "{text}");
+    run(&["jwks"], b"").expect(2);
+    run(&["jwks", "http://elsewhere.example/jwks"], b"").expect(2);
+}
