@@ -1,4 +1,5 @@
-//! Chapters: how to add it, tune it and measure it, and what key sets do.
+//! Chapters: how to add it, tune it and measure it, what key sets do, and what to set at three
+//! well-known issuers.
 
 #[doc = include_str!("guide/add_it.md")]
 pub mod add_it {}
@@ -11,3 +12,12 @@ pub mod key_sets {}
 
 #[doc = include_str!("guide/measure_it.md")]
 pub mod measure_it {}
+
+#[doc = include_str!("guide/auth0.md")]
+pub mod auth0 {}
+
+#[doc = include_str!("guide/keycloak.md")]
+pub mod keycloak {}
+
+#[doc = include_str!("guide/entra.md")]
+pub mod entra {}
