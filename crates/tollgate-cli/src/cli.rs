@@ -74,6 +74,14 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "SECS", allow_negative_numbers = true)]
     pub(crate) max_lifetime: Option<NonZeroU64>,
 
+    /// Refuse tokens that were issued longer ago than this. [default: no limit]
+    #[arg(long, value_name = "SECS", allow_negative_numbers = true)]
+    pub(crate) max_age: Option<NonZeroU64>,
+
+    /// A claim that the token must have. Repeated: every one of them.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) require_claim: Vec<String>,
+
     /// Judge as at this time, in seconds since 1970, instead of now.
     // Up to the end of the year 9999.
     #[arg(long, value_name = "UNIX_SECONDS", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=253_402_300_799))]
@@ -94,6 +102,11 @@ pub(crate) struct CheckArguments {
     /// Roles of which the bearer must have at least one.
     #[arg(long, value_name = "NAME", help_heading = "Policy")]
     pub(crate) any_role: Vec<String>,
+
+    /// A whole policy, as JSON or in a file, such as {"and":[{"scopes":["orders:read"]},
+    /// {"max_auth_age_secs":300}]}. Custom checks can not be judged here.
+    #[arg(long, value_name = "JSON|FILE", help_heading = "Policy")]
+    pub(crate) policy: Option<String>,
 
     /// Show the claims of accepted tokens, the subject among them. Without it none is shown.
     #[arg(long, help_heading = "Output")]

@@ -93,10 +93,37 @@ fn each_option_decides() {
         (&["--any-role", "clerk", "--any-role", "admin"], &good, None),
         (&["--any-role", "admin"], &good, Some("policy")),
         (&["--scope", "orders:read", "--role", "admin"], &good, Some("policy")),
+        (&["--max-age", "40"], &good, Some("token_age")),
+        (&["--max-age", "3600"], &good, None),
+        (&["--require-claim", "sub"], &good, None),
+        (&["--require-claim", "sub", "--require-claim", "tenant"], &good, Some("required_claim")),
+        (&["--policy", r#"{"and":[{"scopes":["orders:read"]},{"roles":["clerk"]}]}"#], &good, None),
+        (&["--policy", r#" {"not":{"roles":["clerk"]}}"#], &good, Some("policy")),
+        (&["--scope", "orders:read", "--policy", r#"{"scopes":["x"]}"#], &good, Some("scope")),
     ] {
         let ended = issuer.check(&[&["--json"], options].concat(), token);
         let ended = ended.expect(i32::from(rule.is_some()));
         assert_eq!(ended.json()[0]["rule"].as_str(), rule, "{options:?}");
+    }
+}
+
+#[test]
+fn a_policy_may_stand_in_a_file_and_is_read_strictly() {
+    let issuer = Issuer::new();
+    let good = issuer.token(json!({}));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), r#"{"any_role": ["admin"]}"#).unwrap();
+    let path = file.path().to_str().unwrap();
+    let refused = issuer.check(&["--json", "--policy", path], &good).expect(1);
+    assert_eq!(refused.json()[0]["rule"], "policy");
+    for (policy, told) in [
+        ("no-such-file", "--policy: no-such-file"),
+        (r#"{"scope":["a"]}"#, "--policy: no policy: unknown variant `scope`"),
+        (r#"{"scopes":[]}"#, "an empty list"),
+        (r#"{"custom":"employee"}"#, "the custom check \"employee\""),
+    ] {
+        let ended = issuer.check(&["--policy", policy], &good).expect(2);
+        assert!(ended.stderr.contains(told), "{policy}: {}", ended.stderr);
     }
 }
 

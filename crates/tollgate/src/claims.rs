@@ -336,6 +336,20 @@ mod tests {
     }
 
     #[test]
+    fn an_audience_of_another_type_says_what_it_would_take() {
+        let error = serde_json::from_str::<Audience>("7").unwrap_err().to_string();
+        assert!(error.contains("a string or an array of strings"), "{error}");
+    }
+
+    #[test]
+    fn debug_tells_the_expiry_and_no_name() {
+        let claims = parse(r#"{"iss":"issuer","sub":"alice","exp":1234567}"#).unwrap();
+        let shown = format!("{claims:?}");
+        assert!(shown.starts_with("RegisteredClaims") && shown.contains("1234567"), "{shown}");
+        assert!(!shown.contains("issuer") && !shown.contains("alice"), "{shown}");
+    }
+
+    #[test]
     fn claims_are_read() {
         let claims = parse(
             r#"{"iss":"i","sub":"s","aud":["a","b"],"exp":10,"nbf":1.5,"iat":2,"jti":"j",

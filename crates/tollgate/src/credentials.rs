@@ -226,6 +226,39 @@ mod tests {
     }
 
     #[test]
+    fn a_cookie_with_an_unsafe_request_needs_a_page_that_is_trusted() {
+        let credentials = Credentials {
+            cookie: Some("t".to_owned()),
+            trusted_origins: vec!["https://app.example".to_owned()],
+        };
+        for (method, cookie, origin, expected) in [
+            ("GET", "t=a", "https://evil.example", Ok(true)),
+            ("POST", "t=a", "https://app.example", Ok(true)),
+            ("POST", "t=a", "https://evil.example", Err(CredentialsError::CrossSite)),
+            // Without the cookie there is nothing that a foreign page could use.
+            ("POST", "x=a", "https://evil.example", Ok(false)),
+        ] {
+            let request = http::Request::builder().method(method).uri("https://api.example/");
+            let request = request.header("cookie", cookie).header("origin", origin);
+            let found = credentials.find(&request.body(()).unwrap()).map(|token| token.is_some());
+            assert_eq!(found, expected, "{method} {cookie} {origin}");
+        }
+    }
+
+    #[test]
+    fn each_fault_names_its_rule_its_setting_and_a_remedy() {
+        for (error, rule, setting, remedy) in [
+            (CredentialsError::Repeated, "credentials_repeated", None, "once"),
+            (CredentialsError::Grammar, "credentials_grammar", None, "Bearer"),
+            (CredentialsError::CrossSite, "cross_site", Some("trusted_origin"), "origin"),
+        ] {
+            assert_eq!(error.rule(), rule);
+            assert_eq!(error.setting().map(|setting| setting.method), setting, "{rule}");
+            assert!(error.remedy().contains(remedy), "{rule}");
+        }
+    }
+
+    #[test]
     fn without_the_setting_no_cookie_is_read() {
         let headers = headers(&[("cookie", b"tollgate-access=a")]);
         assert_eq!(Credentials::default().find(&headers).map(|token| token.is_some()), Ok(false));

@@ -1,4 +1,5 @@
-//! Chapters: how to add it, tune it and measure it, what key sets do, and why verified tokens can be kept.
+//! Chapters: how to add it, tune it and measure it, what key sets do, why verified tokens can be
+//! kept, and what to set at three well-known issuers.
 
 #[doc = include_str!("guide/add_it.md")]
 pub mod add_it {}
@@ -14,3 +15,12 @@ pub mod token_cache {}
 
 #[doc = include_str!("guide/measure_it.md")]
 pub mod measure_it {}
+
+#[doc = include_str!("guide/auth0.md")]
+pub mod auth0 {}
+
+#[doc = include_str!("guide/keycloak.md")]
+pub mod keycloak {}
+
+#[doc = include_str!("guide/entra.md")]
+pub mod entra {}

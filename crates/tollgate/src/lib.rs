@@ -16,7 +16,8 @@
 //! - [`dangerous`] has what weakens a service, by name.
 //!
 //! The [`guide`] has the chapters: [add it](guide::add_it), [tune it](guide::tune_it), [measure
-//! it](guide::measure_it).
+//! it](guide::measure_it), and a page each for [Auth0](guide::auth0), [Keycloak](guide::keycloak)
+//! and [Entra](guide::entra).
 //!
 //! It fails closed: whatever a token does not prove, is wrong about, or says twice, refuses it.
 

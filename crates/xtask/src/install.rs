@@ -16,6 +16,9 @@ const NODE_PACKAGE: &str = "node@24";
 /// `deny.toml` is written for this version.
 const CARGO_DENY: &str = "cargo-deny@^0.20";
 
+/// What the score in SECURITY.md was taken with.
+const CARGO_MUTANTS: &str = "cargo-mutants@^27.1";
+
 /// The third-party issuer: a package of its own with a lock file.
 const ISSUER: &str = "tests/third_party/oidc-provider";
 
@@ -36,25 +39,39 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
 
 /// cargo-deny, which checks the licences and the sources of the dependencies.
 pub(crate) fn cargo_deny() -> Result<PathBuf, Failure> {
-    let own = tools_dir().join("bin/cargo-deny");
-    for candidate in [own.clone(), PathBuf::from("cargo-deny")] {
-        if let Some(version) = version(&candidate) {
-            step("cargo-deny", &format!("{version} is here"));
+    cargo_tool(
+        "cargo-deny",
+        CARGO_DENY,
+        "to check licences and sources (about two minutes on two cores)",
+    )
+}
+
+/// cargo-mutants, which changes the code to see whether the tests notice.
+pub(crate) fn cargo_mutants() -> Result<PathBuf, Failure> {
+    cargo_tool("cargo-mutants", CARGO_MUTANTS, "to change the code (about a minute on two cores)")
+}
+
+fn cargo_tool(name: &str, package: &str, why: &str) -> Result<PathBuf, Failure> {
+    let own = tools_dir().join("bin").join(name);
+    for candidate in [own.clone(), PathBuf::from(name)] {
+        // A subcommand of cargo's may want to be called as one.
+        let subcommand = name.strip_prefix("cargo-").unwrap_or(name);
+        let mut asked = program(&candidate);
+        asked.args([subcommand, "--version"]).stderr(Stdio::null());
+        if let Ok(version) = output(&mut asked) {
+            step(name, &format!("{} is here", version.trim()));
             return Ok(candidate);
         }
     }
-    step(
-        "cargo-deny",
-        "missing: building it into target/tools, to check licences and sources (about two minutes on two cores)",
-    );
-    // Without optimisation it builds in a fraction of the time, and still runs for a second only.
+    step(name, &format!("missing: building it into target/tools, {why}"));
+    // Without optimisation it builds in a fraction of the time, and is not what takes time here.
     let tools = tools_dir();
-    let mut install = cargo(&["install", "--quiet", "--locked", "--debug", CARGO_DENY, "--root"]);
+    let mut install = cargo(&["install", "--quiet", "--locked", "--debug", package, "--root"]);
     run(install.arg(tools))?;
     Ok(own)
 }
 
-fn c_compiler() -> Result<(), Failure> {
+pub(crate) fn c_compiler() -> Result<(), Failure> {
     let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
     if let Some(version) = version(&compiler) {
         step("C compiler", &format!("{version} is here"));

@@ -4,12 +4,15 @@
 mod bench;
 mod boundary;
 mod ci;
+mod fuzz;
 mod install;
+mod mutants;
 mod run;
 mod stands_on;
 mod test;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -63,6 +66,31 @@ enum Chore {
         #[arg(long)]
         without_peers: bool,
     },
+
+    /// Feed the parsers with whatever a fuzzer can think of, for a bounded time
+    ///
+    /// Six targets: a JWS, a JWK, a JWKS, the claims of a well-signed token, credentials, and what
+    /// goes into a challenge. Builds them with the toolchain that is here (about three minutes on two cores)
+    /// and libFuzzer, starts from the seeds in `fuzz/corpus`, and ends with an error at the first
+    /// input that panics or breaks a promise, which it keeps in `target/fuzz/artifacts`. What it
+    /// finds on the way is kept in `target/fuzz/corpus` for the next time.
+    Fuzz {
+        /// How long each target is run.
+        #[arg(long, value_name = "SECS", default_value_t = 60)]
+        secs: u64,
+    },
+
+    /// See whether the core's tests notice a change in what judges tokens
+    ///
+    /// Runs cargo-mutants (built into `target/tools` if it is missing) on the modules `jws`, `key`,
+    /// `claims`, `credentials` and `challenge`: some 400 changes, each of which the core's own
+    /// tests should notice. Takes an hour or two; ends with an error if one goes unnoticed that is
+    /// not excused in SECURITY.md. The lists are in `target/mutants`.
+    Mutants {
+        /// One part of the whole, such as `0/8`.
+        #[arg(long, value_name = "K/N")]
+        shard: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -71,6 +99,8 @@ fn main() -> ExitCode {
         Chore::Install => install::for_tests().map(drop),
         Chore::Ci => ci::ci(),
         Chore::Bench { rounds, without_peers } => bench::bench(rounds, !without_peers),
+        Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
+        Chore::Mutants { shard } => mutants::mutants(shard.as_deref()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -30,8 +30,12 @@ pub(crate) fn root() -> PathBuf {
 /// Where the chores put programs of their own: inside the target directory, so that `cargo clean`
 /// takes them away and nothing of the machine's is changed.
 pub(crate) fn tools_dir() -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    root().join(target).join("tools")
+    target_dir().join("tools")
+}
+
+/// The target directory.
+pub(crate) fn target_dir() -> PathBuf {
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 /// A program that will run in the workspace's root.

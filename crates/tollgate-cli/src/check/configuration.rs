@@ -41,6 +41,10 @@ pub(super) async fn authenticator(
     if let Some(secs) = max_lifetime {
         builder = builder.max_token_lifetime(Duration::from_secs(secs.get()));
     }
+    if let Some(secs) = arguments.max_age {
+        builder = builder.max_token_age(Duration::from_secs(secs.get()));
+    }
+    builder = builder.required_claims(&arguments.require_claim);
     builder.build().await.map_err(|error| explain(&error, jwks.is_none()))
 }
 
@@ -68,20 +72,36 @@ pub(super) fn tell_unused(location: &str, usable: usize, skipped: &[SkippedKey])
 }
 
 /// Each must be met; there is none for an option that was not given.
-pub(super) fn policies(arguments: &CheckArguments) -> Vec<Policy> {
+pub(super) fn policies(arguments: &CheckArguments) -> Result<Vec<Policy>, Failure> {
+    let whole = arguments.policy.as_deref().map(whole_policy).transpose()?;
     let CheckArguments { scope, any_scope, role, any_role, .. } = arguments;
     let given = |names: &[String], policy: fn(Vec<String>) -> Policy| {
         (!names.is_empty()).then(|| policy(names.to_vec()))
     };
-    [
+    let parts = [
         given(scope, Policy::scopes),
         given(any_scope, Policy::any_scope),
         given(role, Policy::roles),
         given(any_role, Policy::any_role),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+        whole,
+    ];
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// A policy as data. What begins like an object is one, and no file's name.
+fn whole_policy(text: &str) -> Result<Policy, Failure> {
+    let wrong = |reason: String| Failure::wrong(format!("--policy: {reason}"));
+    let json = if text.trim_start().starts_with('{') {
+        text.to_owned()
+    } else {
+        fs::read_to_string(text).map_err(|error| wrong(format!("{text}: {error}")))?
+    };
+    let policy: Policy =
+        serde_json::from_str(&json).map_err(|error| wrong(format!("no policy: {error}")))?;
+    if let Some(name) = policy.unbound().next() {
+        return Err(wrong(format!("the custom check {name:?} is code of the service's")));
+    }
+    Ok(policy)
 }
 
 /// The option that a setting of a service is here.
@@ -94,6 +114,8 @@ pub(super) fn option(setting: &Setting) -> Option<&'static str> {
         "algorithms" => "--alg",
         "leeway" => "--leeway",
         "max_token_lifetime" => "--max-lifetime",
+        "max_token_age" => "--max-age",
+        "required_claims" => "--require-claim",
         _ => return None,
     })
 }
@@ -142,9 +164,17 @@ mod tests {
     #[test]
     fn every_option_stands_for_a_setting_that_is_there() {
         let options: Vec<_> = Setting::ALL.iter().filter_map(|setting| option(setting)).collect();
-        for there in
-            ["--issuer", "--audience", "--jwks", "--profile", "--alg", "--leeway", "--max-lifetime"]
-        {
+        for there in [
+            "--issuer",
+            "--audience",
+            "--jwks",
+            "--profile",
+            "--alg",
+            "--leeway",
+            "--max-lifetime",
+            "--max-age",
+            "--require-claim",
+        ] {
             assert!(options.contains(&there), "{there}");
         }
     }

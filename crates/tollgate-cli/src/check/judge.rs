@@ -33,17 +33,12 @@ impl Judge {
             Some(secs) => Arc::new(StoppedClock::at(secs)),
             None => Arc::new(SystemClock::new()),
         };
+        let policies = configuration::policies(arguments)?;
         let auth = configuration::authenticator(arguments, clock.clone()).await?;
         for keys in auth.status().into_iter().filter_map(|issuer| issuer.keys) {
             configuration::tell_unused(&keys.location, keys.keys, &keys.skipped);
         }
-        Ok(Self {
-            auth,
-            policies: configuration::policies(arguments),
-            clock,
-            show_claims: arguments.show_claims,
-            patience: PATIENCE,
-        })
+        Ok(Self { auth, policies, clock, show_claims: arguments.show_claims, patience: PATIENCE })
     }
 
     pub(super) async fn judge(&mut self, token: &Token) -> Verdict {

@@ -108,6 +108,13 @@ mod tests {
     }
 
     #[test]
+    fn it_is_shown_in_seconds_and_says_what_it_would_take() {
+        assert_eq!(format!("{:?}", read("1.25").unwrap()), "1.25");
+        let error = serde_json::from_str::<NumericDate>("true").unwrap_err().to_string();
+        assert!(error.contains("a number of seconds between 1970 and 9999"), "{error}");
+    }
+
+    #[test]
     fn it_converts_to_and_from_the_clock() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1500);
         assert_eq!(SystemTime::from(NumericDate::from(time)), time);

@@ -1,0 +1,26 @@
+//! `cargo xtask mutants`: whether the tests of what judges tokens would notice a change in it.
+
+use crate::install;
+use crate::run::{Failure, program, run, target_dir};
+
+/// What judges tokens.
+const MODULES: [&str; 5] = ["jws", "key", "claims", "credentials", "challenge"];
+
+/// Changes the modules one place at a time, and runs the core's own tests against each change.
+/// `shard` is cargo-mutants' `k/n`: one part of the whole.
+pub(crate) fn mutants(shard: Option<&str>) -> Result<(), Failure> {
+    let cargo_mutants = install::cargo_mutants()?;
+    let mut command = program(cargo_mutants);
+    command.args(["mutants", "--package", "tollgate", "--features", "testing", "--jobs", "1"]);
+    for module in MODULES {
+        command.args(["--file", &format!("crates/tollgate/src/{module}.rs")]);
+        command.args(["--file", &format!("crates/tollgate/src/{module}/**")]);
+    }
+    if let Some(shard) = shard {
+        command.args(["--shard", shard]);
+    }
+    // A change may make a loop endless.
+    command.args(["--timeout", "120", "--output"]).arg(target_dir().join("mutants"));
+    // The tests beside the code: the suites of `tests/` would take an hour for each change.
+    run(command.args(["--", "--lib"]))
+}

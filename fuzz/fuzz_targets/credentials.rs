@@ -1,0 +1,54 @@
+//! Any Authorization and Cookie headers, a line each (`A` or `C` and the value), of a request that
+//! changes nothing or may (`c`, `a`): no panic, nobody is let in, and the client is told no word of
+//! what it sent.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderValue, Method, Request};
+use libfuzzer_sys::fuzz_target;
+use tollgate::{Attempt, Authenticator, RefusalKind};
+use tollgate_fuzz::{SET, builder, built};
+
+static AUTH: LazyLock<Authenticator> =
+    LazyLock::new(|| built(builder(SET.clone()).cookie("t")).expect("good settings"));
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut request = Request::new(());
+    for line in bytes.split(|&byte| byte == b'\n').take(8) {
+        let Some((kind, value)) = line.split_first() else { continue };
+        let (name, method) = match kind {
+            b'A' => (AUTHORIZATION, Method::GET),
+            b'a' => (AUTHORIZATION, Method::POST),
+            b'c' => (COOKIE, Method::POST),
+            _ => (COOKIE, Method::GET),
+        };
+        *request.method_mut() = method;
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            request.headers_mut().append(name, value);
+        }
+    }
+    let Attempt::Done(outcome) = AUTH.attempt(&request) else { panic!("the keys are at hand") };
+    match outcome {
+        Ok(who) => assert!(who.is_none(), "nobody can have signed a token for this API"),
+        Err(refusal) => {
+            let _ = format!("{refusal} {refusal:?} {}", refusal.reason());
+            let Some(challenge) = refusal.challenge() else {
+                // A cookie and an unsafe method, and nobody knows which page has sent them.
+                assert_eq!(
+                    (refusal.kind(), refusal.status().as_u16()),
+                    (RefusalKind::Forbidden, 403)
+                );
+                return;
+            };
+            let told = challenge.to_str().expect("ASCII");
+            assert!(match refusal.kind() {
+                RefusalKind::InvalidRequest => told.contains("error=\"invalid_request\""),
+                RefusalKind::InvalidToken => told.contains("error=\"invalid_token\""),
+                other => panic!("{other:?}"),
+            });
+            assert!(told.len() < 200, "a constant text");
+        }
+    }
+});

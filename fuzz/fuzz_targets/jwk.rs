@@ -1,0 +1,20 @@
+//! Any bytes as a JWK, under each algorithm: no panic, and no key but a public one that fits.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use tollgate::{Algorithm, VerificationKey};
+
+fuzz_target!(|bytes: &[u8]| {
+    for &algorithm in Algorithm::ALL {
+        let Ok(key) = VerificationKey::from_jwk(bytes, algorithm) else { continue };
+        assert_eq!(key.algorithm(), algorithm);
+        // A number that no type can hold is nothing to who passes over it.
+        let Ok(jwk) = serde_json::from_slice::<Value>(bytes) else { continue };
+        for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "priv", "k"] {
+            assert!(jwk.get(private).is_none(), "{private}");
+        }
+        assert_eq!(key.id(), jwk["kid"].as_str());
+        assert!(jwk.get("use").is_none_or(|usage| usage == "sig"));
+    }
+});

@@ -1,0 +1,20 @@
+//! Any bytes as a JWKS: no panic, and each element of `keys` is used or skipped; none is lost but
+//! the repetition of a key.
+#![no_main]
+
+use std::collections::HashSet;
+
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use tollgate::KeySet;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(set) = KeySet::from_json(bytes) else { return };
+    let _ = format!("{set:?}");
+    // A number that no type can hold is nothing to who passes over it.
+    let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
+    let keys = document["keys"].as_array().expect("a set without `keys`");
+    let told = set.len() + set.skipped().len();
+    let kids: HashSet<_> = keys.iter().map(|key| key["kid"].as_str()).collect();
+    assert!(told <= keys.len() && keys.len() - told <= keys.len() - kids.len());
+});

@@ -1,0 +1,28 @@
+//! Any text as a JWS: no panic, and nothing verifies but what the owners of the keys have signed.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tollgate::{Algorithm, signature};
+use tollgate_fuzz::SET;
+
+/// What was signed: everything before the signature of each seed.
+const SIGNED: [&str; 3] = [
+    include_str!("../corpus/jws/rfc7515-a2"),
+    include_str!("../corpus/jws/rfc7515-a3"),
+    include_str!("../corpus/jws/rfc8037-a4"),
+];
+
+fn signing_input(jws: &str) -> Option<&str> {
+    jws.rsplit_once('.').map(|(input, _)| input)
+}
+
+fuzz_target!(|text: &str| {
+    match signature::verify(text, &SET, Algorithm::ALL) {
+        Ok(_) => assert!(SIGNED.map(signing_input).contains(&signing_input(text)), "forged"),
+        Err(error) => {
+            // What is told must not hold the token.
+            let told = format!("{error} {error:?} {} {}", error.rule(), error.remedy());
+            assert!(text.len() < 24 || !told.contains(text));
+        }
+    }
+});

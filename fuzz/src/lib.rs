@@ -1,0 +1,40 @@
+//! What the targets share: keys that are published, so that nobody can sign with them here but by
+//! a seed, and an authenticator that is built without a runtime.
+
+use std::pin::pin;
+use std::sync::LazyLock;
+use std::task::{Context, Poll, Waker};
+
+use tollgate::testing::ManualClock;
+use tollgate::{Authenticator, AuthenticatorBuilder, KeySet, SharedKeySet};
+
+/// The time that tokens are judged at.
+pub const NOW: u64 = 1_800_000_000;
+
+/// The issuer that is trusted.
+pub const ISSUER: &str = "https://issuer.example";
+
+/// The API that tokens are for.
+pub const AUDIENCE: &str = "https://api.example";
+
+/// The examples' keys of RFC 7515 appendix A.2 and A.3 and of RFC 8037 appendix A.
+pub const KEYS: &str = include_str!("../corpus/jwks/rfc");
+
+/// Those keys, read.
+pub static SET: LazyLock<KeySet> =
+    LazyLock::new(|| KeySet::from_json(KEYS.as_bytes()).expect("the RFCs' keys"));
+
+/// A builder that holds tokens to the constants above.
+pub fn builder(keys: KeySet) -> AuthenticatorBuilder {
+    Authenticator::builder(ISSUER, AUDIENCE)
+        .key_source(SharedKeySet::new(keys))
+        .clock(ManualClock::at(NOW))
+}
+
+/// With a key source at hand nothing is waited for.
+pub fn built(builder: AuthenticatorBuilder) -> Option<Authenticator> {
+    match pin!(builder.build()).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(built) => built.ok(),
+        Poll::Pending => panic!("nothing is fetched"),
+    }
+}
