@@ -11,7 +11,8 @@ use std::time::Duration;
 use tollgate::{Clock, SystemClock};
 use url::{Host, Url};
 
-use crate::key_ring::{KeyEncryptionKey, SigningAlgorithm};
+use crate::clock::secs;
+use crate::key_ring::{KeyEncryptionKey, Schedule, SigningAlgorithm};
 
 /// One environment variable that the issuer reads.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +69,19 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_JWKS_MAX_AGE_SECS",
         default: "300",
-        meaning: "How long others may cache the published keys, 0 to 86400",
+        meaning: "How long others may cache the published keys, 0 to 86400: a new key waits as \
+                  long before it signs, and a withdrawn one is accepted no longer",
+    },
+    Setting {
+        name: "IDENTSPHERE_KEY_ROTATION_DAYS",
+        default: "30",
+        meaning: "How long a key signs before the next one does; 0 leaves it to `keys rotate`",
+    },
+    Setting {
+        name: "IDENTSPHERE_CLOCK_SKEW_SECS",
+        default: "60",
+        meaning: "How far the clocks of issuer and verifiers may be apart, 1 to 3600: a new key \
+                  waits so much longer, and an old one stays twice that",
     },
     Setting {
         name: "IDENTSPHERE_SIGNING_ALGORITHM",
@@ -102,6 +115,8 @@ pub const SETTINGS: &[Setting] = &[
     },
 ];
 
+const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
 ///
 /// ```
@@ -131,6 +146,11 @@ pub struct IssuerConfig {
     pub session_max: Duration,
     /// How long the published keys may be cached (`IDENTSPHERE_JWKS_MAX_AGE_SECS`).
     pub jwks_max_age: Duration,
+    /// How long a key signs before the next one does; only an operator rotates when it is `None`
+    /// (`IDENTSPHERE_KEY_ROTATION_DAYS`).
+    pub key_rotation: Option<Duration>,
+    /// How far the clocks of issuer and verifiers may be apart (`IDENTSPHERE_CLOCK_SKEW_SECS`).
+    pub clock_skew: Duration,
     /// What new keys sign with; the algorithm of the key before, or ES256 for the first, when it
     /// is not set (`IDENTSPHERE_SIGNING_ALGORITHM`).
     pub signing_algorithm: Option<SigningAlgorithm>,
@@ -159,6 +179,8 @@ impl IssuerConfig {
             refresh_expiry: Duration::from_secs(30 * 24 * 60 * 60),
             session_max: Duration::from_secs(90 * 24 * 60 * 60),
             jwks_max_age: Duration::from_secs(300),
+            key_rotation: Some(Duration::from_secs(30 * 24 * 60 * 60)),
+            clock_skew: Duration::from_secs(60),
             signing_algorithm: None,
             key_encryption_key: None,
             key_encryption_key_file: None,
@@ -185,7 +207,6 @@ impl IssuerConfig {
                 "it must be a whole number of seconds from 1 to 86400",
             ));
         }
-        const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
         if self.refresh_expiry < access || self.refresh_expiry > TEN_YEARS {
             return Err(ConfigError::new(
                 "IDENTSPHERE_REFRESH_EXPIRY_SECS",
@@ -208,6 +229,14 @@ impl IssuerConfig {
                 "it must be from 0 to 86400",
             ));
         }
+        if !(1..=3600).contains(&self.clock_skew.as_secs()) {
+            return Err(ConfigError::new(
+                "IDENTSPHERE_CLOCK_SKEW_SECS",
+                self.clock_skew.as_secs(),
+                "it must be from 1 to 3600",
+            ));
+        }
+        self.check_key_rotation()?;
         if self.key_encryption_key.is_some() && self.key_encryption_key_file.is_some() {
             return Err(ConfigError::hidden(
                 "IDENTSPHERE_KEY_ENCRYPTION_KEY",
@@ -218,6 +247,32 @@ impl IssuerConfig {
             Some(domain) => check_cookie_domain(domain, &issuer),
             None => Ok(()),
         }
+    }
+
+    /// A shorter period would have keys sign that verifiers cannot know yet, or withdrawn that
+    /// signed what has not expired.
+    fn check_key_rotation(&self) -> Result<(), ConfigError> {
+        let Some(period) = self.key_rotation else { return Ok(()) };
+        let (least, sum) = Schedule::of(self).least_period();
+        if secs(period) < least {
+            return Err(ConfigError::new(
+                "IDENTSPHERE_KEY_ROTATION_DAYS",
+                period.as_secs_f64() / 86_400.0,
+                format!(
+                    "a rotation takes longer than these {} s: {sum}. Rotate less often, or lower \
+                     IDENTSPHERE_JWKS_MAX_AGE_SECS or IDENTSPHERE_ACCESS_EXPIRY_SECS",
+                    period.as_secs()
+                ),
+            ));
+        }
+        if period > TEN_YEARS {
+            return Err(ConfigError::new(
+                "IDENTSPHERE_KEY_ROTATION_DAYS",
+                period.as_secs() / 86_400,
+                "it must be at most ten years",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -385,6 +440,17 @@ mod tests {
             (
                 refused(|config| config.jwks_max_age = day * 2),
                 "IDENTSPHERE_JWKS_MAX_AGE_SECS is \"172800\": it must be from 0 to 86400",
+            ),
+            (
+                refused(|config| config.key_rotation = Some(Duration::from_secs(864))),
+                "IDENTSPHERE_KEY_ROTATION_DAYS is \"0.01\": a rotation takes longer than these \
+                 864 s: 300 (a cached key set) + 60 (clock skew) + 900 (the last token) + 120 \
+                 (twice the skew) = 1380 s. Rotate less often, or lower \
+                 IDENTSPHERE_JWKS_MAX_AGE_SECS or IDENTSPHERE_ACCESS_EXPIRY_SECS",
+            ),
+            (
+                refused(|config| config.clock_skew = Duration::ZERO),
+                "IDENTSPHERE_CLOCK_SKEW_SECS is \"0\": it must be from 1 to 3600",
             ),
             (
                 refused(|config| config.cookie_domain = Some("other.example".to_owned())),

@@ -64,6 +64,13 @@ pub enum Error {
         origin: String,
     },
 
+    /// There is no published key of that name.
+    #[error("there is no published key {kid:?}; `tollgate-issuer keys list` shows those there are")]
+    NoSuchKey {
+        /// The name.
+        kid: String,
+    },
+
     /// There is a user of that name already.
     #[error("there is already a user named {name:?}")]
     UserExists {

@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
 use tollgate::{Authenticator, SharedKeySet};
 
-use crate::clock::{now_secs, secs};
+use crate::clock::now_secs;
 use crate::config::IssuerConfig;
 use crate::error::Error;
 use crate::http;
-use crate::key_ring::{KeyEncryptionKey, KeyRing, KeyRingOptions, default_key_file};
+use crate::key_ring::{KeyEncryptionKey, KeyRing, KeyRingOptions, Schedule, default_key_file};
 use crate::password::Passwords;
 use crate::serve::serve;
 use crate::store::sqlite::SqliteStore;
@@ -25,7 +26,8 @@ pub struct Issuer {
 struct Inner {
     config: IssuerConfig,
     store: Arc<dyn Store>,
-    ring: KeyRing,
+    ring: Arc<KeyRing>,
+    keeper: AbortHandle,
     passwords: Passwords,
     authenticator: Authenticator,
 }
@@ -64,12 +66,15 @@ impl Issuer {
             key_encryption_key,
             origin,
             algorithm: config.signing_algorithm,
-            access_expiry_secs: secs(config.access_expiry),
+            schedule: Schedule::of(&config),
         };
         let ring = KeyRing::open(Arc::clone(&store), Arc::clone(&config.clock), options).await?;
+        let ring = Arc::new(ring);
         let passwords = Passwords::new().await?;
         let authenticator = http::authenticator(&config, ring.shared()).await?;
-        Ok(Self { inner: Arc::new(Inner { config, store, ring, passwords, authenticator }) })
+        let keeper = tokio::spawn(KeyRing::keep_turning(Arc::downgrade(&ring))).abort_handle();
+        let inner = Inner { config, store, ring, keeper, passwords, authenticator };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The routes, to be served or merged into an app's own.
@@ -109,6 +114,7 @@ impl Issuer {
     /// Closes the database, after which this issuer and its clones answer no more. Unless another
     /// process has it open, all data is in the one file then, and its side files are gone.
     pub async fn close(&self) {
+        self.inner.keeper.abort();
         self.inner.store.close().await;
     }
 
@@ -120,32 +126,59 @@ impl Issuer {
         self.ring().shared()
     }
 
-    /// Makes a new key, signs with it from now on and returns its `kid`. It is for the configured
-    /// algorithm, or else for that of the old key.
+    /// Publishes the key that follows, and returns its `kid`. It signs as soon as every cached key
+    /// set without it has expired ([`KeyInfo::signs_from`]), so that no verifier refuses a token;
+    /// one that is published already is left as it is. It is for the configured algorithm, or
+    /// else for that of the key that signs now.
     ///
     /// The old key stays published until the last token that it signed has expired.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store fails; the old key stays in use then.
+    /// [`Error::Store`] if the store fails; nothing is changed then.
     pub async fn rotate_keys(&self) -> Result<String, Error> {
         self.ring().rotate().await
     }
 
-    /// The keys that are published now, the newest first.
+    /// Signs with a new key at once and returns its `kid`.
+    ///
+    /// Verifiers that fetch the key set again when they meet an unknown `kid`, as Tollgate does,
+    /// notice nothing; one that waits until its cached set has expired refuses the new tokens
+    /// until then. The old key stays published until the last token that it signed has expired.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails; the old key stays in use then.
+    pub async fn rotate_keys_now(&self) -> Result<String, Error> {
+        self.ring().rotate_now().await
+    }
+
+    /// Withdraws a key at once, because it is in the wrong hands: honest tokens that it signed
+    /// are refused as well, by each verifier as soon as its cached key set has expired. If it is
+    /// the key that signs, another one does from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchKey`] if no such key is published, [`Error::Store`] if the store fails.
+    pub async fn withdraw_key_now(&self, kid: &str) -> Result<(), Error> {
+        self.ring().withdraw_now(kid).await
+    }
+
+    /// All keys, the newest first.
     ///
     /// # Errors
     ///
     /// [`Error::Store`] if the store fails.
-    pub async fn published_keys(&self) -> Result<Vec<PublishedKey>, Error> {
+    pub async fn keys(&self) -> Result<Vec<KeyInfo>, Error> {
         let keys = self.ring().list().await?;
         Ok(keys
             .into_iter()
-            .map(|key| PublishedKey {
+            .map(|key| KeyInfo {
                 kid: key.kid,
                 algorithm: key.algorithm.as_str(),
-                signs: key.state == KeyState::Active,
+                state: key.state,
                 created_at: key.created_at,
+                signs_from: key.signs_from,
                 published_until: key.published_until,
             })
             .collect())
@@ -178,19 +211,27 @@ impl Issuer {
     }
 }
 
-/// A key that verifiers can see.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+/// A signing key, as far as it is anybody's business.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct PublishedKey {
+pub struct KeyInfo {
     /// Its RFC 7638 thumbprint.
     pub kid: String,
     /// What it signs or signed with.
     pub algorithm: &'static str,
-    /// Whether new tokens are signed with it.
-    pub signs: bool,
+    /// Where in its life it is.
+    pub state: KeyState,
     /// When it was made, in seconds since 1970.
     pub created_at: i64,
-    /// When it is withdrawn, in seconds since 1970, if that is known already.
+    /// When it may sign, or began to, in seconds since 1970.
+    pub signs_from: i64,
+    /// When it is or was withdrawn, in seconds since 1970, if that is known already.
     pub published_until: Option<i64>,
 }
 

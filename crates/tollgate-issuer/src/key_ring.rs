@@ -3,10 +3,15 @@
 //! # The rotation contract
 //!
 //! A key is `next` (published, signs nothing), `active` (signs), `retired` (published until the
-//! last token that it signed has expired) and `withdrawn` (gone). Today a rotation goes from
-//! nothing to `active` at once: the new key signs right after it was published. That is safe for
-//! verifiers that fetch the key set again when they meet an unknown `kid`, as Tollgate does. A
-//! verifier that only refetches on a timer refuses the new key's tokens until its timer fires.
+//! last token that it signed has expired) and `withdrawn` (gone). It is `next` for as long as a
+//! key set without it may be cached, and the clock skew: so no verifier meets a token whose key it
+//! could not know, be it one that only fetches the keys again when its cached set has expired. The
+//! sums are in [`schedule`].
+//!
+//! What is due is done by whoever asks for the ring first, and by a task that asks now and then:
+//! late is always safe. Only an operator breaks the contract, with `keys rotate --now` (verifiers
+//! that fetch again on an unknown `kid`, as Tollgate does, still refuse nothing) and
+//! `keys withdraw --now`, which is meant to have tokens refused.
 //!
 //! # Several processes on one database
 //!
@@ -14,14 +19,17 @@
 //! issues a token, checks one or serves the key set, and reloads when it moved: a rotation from
 //! the command line is seen by a running issuer at its very next request.
 
+mod schedule;
 mod sealed;
 mod signing_key;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tollgate::{Clock, KeySet, SharedKeySet};
 
+pub(crate) use self::schedule::Schedule;
 pub use self::sealed::KeyEncryptionKey;
 pub(crate) use self::sealed::default_key_file;
 pub(crate) use self::signing_key::SigningKey;
@@ -29,11 +37,11 @@ pub use self::signing_key::{SigningAlgorithm, UnknownSigningAlgorithm};
 use crate::clock::now_secs;
 use crate::error::Error;
 use crate::jwks::Jwks;
-use crate::store::{KeyState, KeyTable, NewKey, Store, StoredKey};
+use crate::store::{KeyState, KeyTable, NewKey, Promises, Store, StoredKey};
 
-/// How much longer than its last token a retired key stays published: verifiers allow for clocks
-/// that differ, and a token may be signed while the rotation commits.
-const PUBLICATION_MARGIN_SECS: i64 = 120;
+/// How often the ring is turned when nobody asks for it: not later than what is due next, and
+/// often enough to see what another process has made due meanwhile.
+const TURNS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 
 /// The keys of one issuer.
 #[derive(Debug)]
@@ -45,20 +53,21 @@ pub(crate) struct KeyRing {
     origin: String,
     /// What new keys sign with, if it is not what the key before signs with.
     algorithm: Option<SigningAlgorithm>,
-    /// How long the tokens live that this process signs.
-    access_expiry_secs: i64,
+    schedule: Schedule,
     current: ArcSwap<Snapshot>,
     shared: SharedKeySet,
     /// Loading is done by one task at a time, so that an older table never replaces a newer one.
     loading: tokio::sync::Mutex<()>,
+    /// What is due is done by one task at a time; the others go on without it.
+    turning: tokio::sync::Mutex<()>,
 }
 
 /// The ring at one version of the key table.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     version: i64,
-    /// When a retired key is due to be withdrawn: from then on this snapshot is out of date.
-    next_withdrawal: Option<i64>,
+    /// When something about the keys is due: from then on this snapshot is out of date.
+    next_change: Option<i64>,
     pub(crate) active: SigningKey,
     pub(crate) jwks: Jwks,
 }
@@ -68,7 +77,7 @@ pub(crate) struct KeyRingOptions {
     pub(crate) key_encryption_key: KeyEncryptionKey,
     pub(crate) origin: String,
     pub(crate) algorithm: Option<SigningAlgorithm>,
-    pub(crate) access_expiry_secs: i64,
+    pub(crate) schedule: Schedule,
 }
 
 impl KeyRing {
@@ -78,31 +87,29 @@ impl KeyRing {
         clock: Arc<dyn Clock>,
         options: KeyRingOptions,
     ) -> Result<Self, Error> {
-        let KeyRingOptions { key_encryption_key, origin, algorithm, access_expiry_secs } = options;
+        let KeyRingOptions { key_encryption_key, origin, algorithm, schedule } = options;
         if !store.keys().await?.keys.iter().any(|key| key.state == KeyState::Active) {
             let now = now_secs(&*clock);
             let first = algorithm.unwrap_or_default();
-            let key = new_key(&key_encryption_key, first, access_expiry_secs, now).await?;
+            let key = new_key(&key_encryption_key, first, &schedule, now, 0).await?;
             // Another process may have been faster; then its key is the one.
             store.add_first_key(&key).await?;
         }
-        let snapshot = load(&*store, &key_encryption_key, &origin, access_expiry_secs).await?;
+        let snapshot = load(&*store, &key_encryption_key, &origin, &schedule).await?;
         let shared = SharedKeySet::new(key_set(&snapshot.jwks)?);
-        let current = ArcSwap::from_pointee(snapshot);
-        let loading = tokio::sync::Mutex::new(());
         let ring = Self {
             store,
             clock,
             key_encryption_key,
             origin,
             algorithm,
-            access_expiry_secs,
-            current,
+            schedule,
+            current: ArcSwap::from_pointee(snapshot),
             shared,
-            loading,
+            loading: tokio::sync::Mutex::new(()),
+            turning: tokio::sync::Mutex::new(()),
         };
-        // Withdraws what is due. Only now: a start with the wrong key-encryption key changes
-        // nothing.
+        // Does what is due. Only now: a start with the wrong key-encryption key changes nothing.
         ring.current().await?;
         Ok(ring)
     }
@@ -111,13 +118,71 @@ impl KeyRing {
     pub(crate) async fn current(&self) -> Result<Arc<Snapshot>, Error> {
         let snapshot = self.current.load_full();
         let now = now_secs(&*self.clock);
-        if snapshot.next_withdrawal.is_some_and(|due| due <= now) {
-            self.store.withdraw_due_keys(now).await?;
+        if snapshot.next_change.is_some_and(|due| due <= now)
+            && let Ok(_one_at_a_time) = self.turning.try_lock()
+        {
+            self.turn(now).await?;
         }
         if self.store.key_version().await? == snapshot.version {
             return Ok(snapshot);
         }
         self.reload().await
+    }
+
+    /// Does what is due, as the store has it now: another process may have done it already.
+    async fn turn(&self, now: i64) -> Result<(), Error> {
+        self.store.withdraw_due_keys(now).await?;
+        let keys = self.store.keys().await?.keys;
+        let next = keys.iter().find(|key| key.state == KeyState::Next);
+        let active = keys.iter().find(|key| key.state == KeyState::Active);
+        match (next, active) {
+            (Some(next), _) if next.signs_from <= now => {
+                self.store.promote_key(&next.kid, now, self.schedule.margin()).await?;
+                tracing::info!(kid = next.kid, "signing with the next key");
+            }
+            (None, Some(active))
+                if self.schedule.publishes_next_at(active).is_some_and(|due| due <= now) =>
+            {
+                self.publish_next(active).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn publish_next(&self, active: &StoredKey) -> Result<(), Error> {
+        let algorithm = self.algorithm.unwrap_or(active.algorithm);
+        let lead = self.schedule.lead(active);
+        let now = now_secs(&*self.clock);
+        let key = new_key(&self.key_encryption_key, algorithm, &self.schedule, now, lead).await?;
+        // An RSA key takes its time, and the lead begins when the key is there to be seen.
+        let late = now_secs(&*self.clock).saturating_sub(now);
+        let signs_from = key.signs_from.saturating_add(late);
+        let key = NewKey { signs_from, ..key };
+        self.store.publish_next_key(&key).await?;
+        tracing::info!(kid = key.kid, signs_from, "published the next key");
+        Ok(())
+    }
+
+    /// Keeps turning the ring until it is dropped, so that a key is published in time though
+    /// nobody asks.
+    pub(crate) async fn keep_turning(ring: Weak<Self>) {
+        let (at_least, at_most) = TURNS;
+        while let Some(wait) = ring.upgrade().map(|ring| ring.until_next_change()) {
+            tokio::time::sleep(wait.clamp(at_least, at_most)).await;
+            if let Some(ring) = ring.upgrade()
+                && let Err(error) = ring.current().await
+            {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "cannot look after the keys; trying again");
+            }
+        }
+    }
+
+    fn until_next_change(&self) -> Duration {
+        let Some(due) = self.current.load().next_change else { return Duration::MAX };
+        let wait = due.saturating_sub(now_secs(&*self.clock));
+        Duration::from_secs(u64::try_from(wait).unwrap_or(0))
     }
 
     /// The ring as it was last seen, for answers that should survive a failing store.
@@ -130,24 +195,57 @@ impl KeyRing {
         self.shared.clone()
     }
 
-    /// Makes a new key and signs with it from now on; see the module's contract.
+    /// Publishes the key that follows, unless it is published already, and returns it.
     pub(crate) async fn rotate(&self) -> Result<String, Error> {
-        let algorithm = match self.algorithm {
-            Some(algorithm) => algorithm,
-            None => self.current().await?.active.algorithm(),
-        };
-        let lifetime = self.access_expiry_secs;
-        let made = now_secs(&*self.clock);
-        let key = new_key(&self.key_encryption_key, algorithm, lifetime, made).await?;
-        // Read again: an RSA key takes its time, and the old key has signed meanwhile.
-        let now = now_secs(&*self.clock);
-        self.store.rotate_key(&key, now, PUBLICATION_MARGIN_SECS).await?;
+        let keys = self.list().await?;
+        let active = active_of(&keys)?;
+        self.publish_next(active).await?;
         self.reload().await?;
-        tracing::info!(kid = key.kid, "signing with a new key");
-        Ok(key.kid)
+        let keys = self.list().await?;
+        let next = keys.iter().find(|key| key.state == KeyState::Next);
+        // Another process may have had it sign already, if the lead is short.
+        Ok(next.map_or_else(|| active_of(&keys), Ok)?.kid.clone())
     }
 
-    /// All keys that are not withdrawn, the newest first.
+    /// Signs with a new key at once: with the next one if there is one for the right algorithm.
+    pub(crate) async fn rotate_now(&self) -> Result<String, Error> {
+        let keys = self.list().await?;
+        let algorithm = match self.algorithm {
+            Some(algorithm) => algorithm,
+            None => active_of(&keys)?.algorithm,
+        };
+        let margin = self.schedule.margin();
+        let published =
+            keys.into_iter().find(|key| key.state == KeyState::Next && key.algorithm == algorithm);
+        let kid = if let Some(next) = published {
+            self.store.promote_key(&next.kid, now_secs(&*self.clock), margin).await?;
+            next.kid
+        } else {
+            let made = now_secs(&*self.clock);
+            let key = new_key(&self.key_encryption_key, algorithm, &self.schedule, made, 0).await?;
+            // Read again: an RSA key takes its time, and the old key has signed meanwhile.
+            self.store.rotate_key(&key, now_secs(&*self.clock), margin).await?;
+            key.kid
+        };
+        self.reload().await?;
+        tracing::info!(kid, "signing with a new key");
+        Ok(kid)
+    }
+
+    /// Withdraws a key at once; if it signs, another one does from now on.
+    pub(crate) async fn withdraw_now(&self, kid: &str) -> Result<(), Error> {
+        if active_of(&self.list().await?)?.kid == kid {
+            self.rotate_now().await?;
+        }
+        if !self.store.withdraw_key(kid, now_secs(&*self.clock)).await? {
+            return Err(Error::NoSuchKey { kid: kid.to_owned() });
+        }
+        self.reload().await?;
+        tracing::warn!(kid, "withdrew a key before its time; its tokens are refused");
+        Ok(())
+    }
+
+    /// All keys, the newest first.
     pub(crate) async fn list(&self) -> Result<Vec<StoredKey>, Error> {
         Ok(self.store.keys().await?.keys)
     }
@@ -159,7 +257,7 @@ impl KeyRing {
             return Ok(known);
         }
         let (key, origin) = (&self.key_encryption_key, &self.origin);
-        let snapshot = load(&*self.store, key, origin, self.access_expiry_secs).await?;
+        let snapshot = load(&*self.store, key, origin, &self.schedule).await?;
         let snapshot = Arc::new(snapshot);
         self.shared.replace(key_set(&snapshot.jwks)?);
         self.current.store(Arc::clone(&snapshot));
@@ -167,17 +265,23 @@ impl KeyRing {
     }
 }
 
-/// Reads the table, and notes on the key that signs how long the tokens of this process live: the
-/// one that made it may issue shorter ones.
+fn active_of(keys: &[StoredKey]) -> Result<&StoredKey, Error> {
+    keys.iter()
+        .find(|key| key.state == KeyState::Active)
+        .ok_or(Error::Crypto("the key table has no active key"))
+}
+
+/// Reads the table, and notes on the key that signs how long the tokens of this process live, and
+/// its key sets in caches: the process that made the key may promise less.
 async fn load(
     store: &dyn Store,
     key: &KeyEncryptionKey,
     origin: &str,
-    access_expiry_secs: i64,
+    schedule: &Schedule,
 ) -> Result<Snapshot, Error> {
     loop {
-        let snapshot = Snapshot::of(store.keys().await?, key, origin)?;
-        if store.note_token_lifetime(snapshot.active.kid(), access_expiry_secs).await? {
+        let snapshot = Snapshot::of(store.keys().await?, key, origin, schedule)?;
+        if store.note_promises(snapshot.active.kid(), promises(schedule)).await? {
             return Ok(snapshot);
         }
         // It was rotated out meanwhile; another one signs.
@@ -185,30 +289,38 @@ async fn load(
 }
 
 impl Snapshot {
-    fn of(table: KeyTable, key: &KeyEncryptionKey, origin: &str) -> Result<Self, Error> {
-        let active = table
-            .keys
-            .iter()
-            .find(|stored| stored.state == KeyState::Active)
-            .ok_or(Error::Crypto("the key table has no active key"))?;
+    fn of(
+        table: KeyTable,
+        key: &KeyEncryptionKey,
+        origin: &str,
+        schedule: &Schedule,
+    ) -> Result<Self, Error> {
+        let active = active_of(&table.keys)?;
         let sealed = active.sealed.as_deref().unwrap_or_default();
         let private = key.open(&active.kid, sealed).ok_or_else(|| {
             Error::WrongKeyEncryptionKey { kid: active.kid.clone(), origin: origin.to_owned() }
         })?;
+        let published = table.keys.iter().filter(|stored| stored.state != KeyState::Withdrawn);
         Ok(Self {
             version: table.version,
-            next_withdrawal: table.keys.iter().filter_map(|stored| stored.published_until).min(),
+            next_change: schedule.next_change(&table.keys),
             active: SigningKey::from_pkcs8(active.algorithm, &private)?,
-            jwks: Jwks::new(table.keys.iter().map(|stored| stored.public_jwk.as_str())),
+            jwks: Jwks::new(published.map(|stored| stored.public_jwk.as_str())),
         })
     }
 }
 
+fn promises(schedule: &Schedule) -> Promises {
+    Promises { token_secs: schedule.token_lifetime, max_age_secs: schedule.max_age }
+}
+
+/// A key that may sign `lead` seconds after it was made.
 async fn new_key(
     key_encryption_key: &KeyEncryptionKey,
     algorithm: SigningAlgorithm,
-    longest_token_secs: i64,
+    schedule: &Schedule,
     created_at: i64,
+    lead: i64,
 ) -> Result<NewKey, Error> {
     // Finding RSA primes takes a good part of a second.
     let (key, private) = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm))
@@ -220,7 +332,8 @@ async fn new_key(
         public_jwk: key.public_jwk()?.to_string(),
         sealed: key_encryption_key.seal(key.kid(), &private)?,
         created_at,
-        longest_token_secs,
+        signs_from: created_at.saturating_add(lead),
+        promises: promises(schedule),
     })
 }
 

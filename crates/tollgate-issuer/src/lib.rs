@@ -24,7 +24,8 @@
 //! // Mount it in your own app, or run the binary, which serves the same routes.
 //! let app: axum::Router = axum::Router::new().merge(issuer.router());
 //!
-//! // From now on tokens are signed with a new key; the old one stays published while needed.
+//! // Keys rotate by themselves. Asked to, a new one is published now, and signs as soon as every
+//! // verifier can know it; the old one stays published while needed.
 //! let kid = issuer.rotate_keys().await?;
 //! # let _ = (app, kid);
 //! # Ok(())
@@ -50,12 +51,26 @@
 //!
 //! # Key rotation
 //!
-//! [`Issuer::rotate_keys`] publishes a new key and signs with it at once. Verifiers that fetch
-//! the key set again when they meet an unknown `kid`, as Tollgate does, notice nothing; one that
-//! refetches on a timer only refuses the new tokens until its timer fires. The old key stays
-//! published until the last token that it signed has expired. Other processes on the same
-//! database, such as a running issuer when the command line rotates, follow at their next
-//! request.
+//! A key is published, waits until every cached key set without it has expired, signs, retires,
+//! stays published until the last token that it signed has expired, and is withdrawn:
+//!
+//! ```text
+//! next ── JWKS max-age + clock skew ──▶ active ── key rotation ──▶ retired ── access expiry + 2 × clock skew ──▶ withdrawn
+//! ```
+//!
+//! So no verifier refuses an honest token because keys changed, not even one that never fetches
+//! the keys before its cached set has expired. This happens by itself every
+//! `IDENTSPHERE_KEY_ROTATION_DAYS`, and by [`Issuer::rotate_keys`] in between. Settings that do
+//! not leave the time for it are refused. A lower max-age counts only after the next rotation, and
+//! a lower access expiry too, since the longer promises are still out there.
+//!
+//! When a key is in the wrong hands, [`Issuer::withdraw_key_now`] has its tokens refused by every
+//! verifier whose cached set has expired: within `IDENTSPHERE_JWKS_MAX_AGE_SECS`, if the verifier
+//! can reach the issuer. Changing `IDENTSPHERE_SIGNING_ALGORITHM` changes the algorithm at the
+//! next rotation; until the last old token has expired, keys of both are published.
+//!
+//! Other processes on the same database, such as a running issuer when the command line rotates,
+//! follow at their next request.
 
 mod clock;
 mod config;
@@ -75,7 +90,7 @@ mod users;
 
 pub use self::config::{ConfigError, IssuerConfig, SETTINGS, Setting};
 pub use self::error::Error;
-pub use self::issuer::{Issuer, PublishedKey};
+pub use self::issuer::{Issuer, KeyInfo};
 pub use self::key_ring::{KeyEncryptionKey, SigningAlgorithm, UnknownSigningAlgorithm};
-pub use self::store::{StoreError, User};
+pub use self::store::{KeyState, StoreError, User};
 pub use self::users::NewUser;

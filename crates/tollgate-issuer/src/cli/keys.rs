@@ -1,23 +1,39 @@
 //! `keys`: what tokens are signed with.
 
 use clap::Subcommand;
-use tollgate_issuer::{Issuer, IssuerConfig, SigningAlgorithm};
+use tollgate_issuer::{Issuer, IssuerConfig, KeyInfo, KeyState, SigningAlgorithm};
 
 use super::time::rfc_3339;
 use super::{Outcome, require_database, with_issuer};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Keys {
-    /// List the published keys
+    /// List all keys, the newest first, with what becomes of them
     List,
-    /// Sign with a new key from now on; a running issuer follows at its next request
+    /// Publish a new key now; it signs as soon as every verifier can know it
     ///
-    /// The old key stays published until the last token that it signed has expired. Verifiers
-    /// must fetch the key set again when they meet an unknown kid, as Tollgate does.
+    /// That is when every cached key set without it has expired, and so no verifier refuses a
+    /// token. A running issuer sees to it. The old key stays published until the last token that
+    /// it signed has expired.
     Rotate {
         /// ES256, EdDSA or RS256; otherwise as IDENTSPHERE_SIGNING_ALGORITHM says, or as it was
         #[arg(long)]
         algorithm: Option<SigningAlgorithm>,
+        /// Sign with it at once: verifiers that do not fetch the keys again when they meet an
+        /// unknown kid (Tollgate does) refuse its tokens until their cached set has expired
+        #[arg(long)]
+        now: bool,
+    },
+    /// Withdraw a key that is in the wrong hands: its tokens are refused, honest ones too
+    ///
+    /// Each verifier refuses them once its cached key set has expired. If the key signs, another
+    /// one does from now on.
+    Withdraw {
+        /// The key's kid, as `keys list` shows it
+        kid: String,
+        /// Say that you mean it: everybody with a token of this key has to refresh it
+        #[arg(long, required = true)]
+        now: bool,
     },
 }
 
@@ -25,40 +41,58 @@ pub(super) async fn run(command: Keys, mut config: IssuerConfig) -> Outcome {
     require_database(&config)?;
     match command {
         Keys::List => with_issuer(config, list).await,
-        Keys::Rotate { algorithm } => {
+        Keys::Rotate { algorithm, now } => {
             config.signing_algorithm = algorithm.or(config.signing_algorithm);
+            let rotate = async |issuer: &Issuer| rotate(issuer, now).await;
             with_issuer(config, rotate).await
+        }
+        Keys::Withdraw { kid, now: _ } => {
+            with_issuer(config, async |issuer| withdraw(issuer, &kid).await).await
         }
     }
 }
 
 async fn list(issuer: &Issuer) -> Outcome {
-    for key in issuer.published_keys().await? {
-        let state = match key.published_until {
-            None if key.signs => "signs".to_owned(),
-            None => "published".to_owned(),
-            Some(end) => format!("retired, published until {}", rfc_3339(end)),
-        };
+    for key in issuer.keys().await? {
         let made = rfc_3339(key.created_at);
-        println!("{}\t{}\tmade {made}\t{state}", key.kid, key.algorithm);
+        println!("{}\t{}\tmade {made}\t{}", key.kid, key.algorithm, state(&key));
     }
     Ok(())
 }
 
-async fn rotate(issuer: &Issuer) -> Outcome {
-    let before = issuer.published_keys().await?;
-    let kid = issuer.rotate_keys().await?;
-    let after = issuer.published_keys().await?;
+fn state(key: &KeyInfo) -> String {
+    let signs_from = rfc_3339(key.signs_from);
+    let until = key.published_until.map(rfc_3339).unwrap_or_default();
+    match key.state {
+        KeyState::Next => format!("next, signs from {signs_from}"),
+        KeyState::Active => format!("active, signs since {signs_from}"),
+        KeyState::Retired => format!("retired, published until {until}"),
+        KeyState::Withdrawn => format!("withdrawn at {until}"),
+    }
+}
+
+async fn rotate(issuer: &Issuer, now: bool) -> Outcome {
+    let before = issuer.keys().await?;
+    let kid = if now { issuer.rotate_keys_now().await? } else { issuer.rotate_keys().await? };
+    let after = issuer.keys().await?;
     if let Some(new) = after.iter().find(|key| key.kid == kid) {
-        print!("signing with {kid} ({})", new.algorithm);
+        println!("{kid} ({}): {}", new.algorithm, state(new));
     }
     // Another process may have rotated at the same moment; then this is told where it happened.
-    if let Some(old) = before.iter().find(|key| key.signs)
-        && let Some(end) = after.iter().find(|key| key.kid == old.kid)
-        && let Some(end) = end.published_until
+    if let Some(old) = before.iter().find(|key| key.state == KeyState::Active)
+        && let Some(old) = after.iter().find(|key| key.kid == old.kid)
     {
-        print!("; the old key {} stays published until {}", old.kid, rfc_3339(end));
+        println!("{} ({}): {}", old.kid, old.algorithm, state(old));
     }
-    println!();
+    Ok(())
+}
+
+async fn withdraw(issuer: &Issuer, kid: &str) -> Outcome {
+    issuer.withdraw_key_now(kid).await?;
+    let max_age = issuer.config().jwks_max_age.as_secs();
+    println!("withdrew {kid}: verifiers refuse its tokens within {max_age} s");
+    for key in issuer.keys().await?.iter().filter(|key| key.state == KeyState::Active) {
+        println!("{} ({}): {}", key.kid, key.algorithm, state(key));
+    }
     Ok(())
 }

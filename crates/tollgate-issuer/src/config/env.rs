@@ -58,10 +58,16 @@ impl IssuerConfig {
             ("IDENTSPHERE_REFRESH_EXPIRY_SECS", &mut config.refresh_expiry),
             ("IDENTSPHERE_SESSION_MAX_SECS", &mut config.session_max),
             ("IDENTSPHERE_JWKS_MAX_AGE_SECS", &mut config.jwks_max_age),
+            ("IDENTSPHERE_CLOCK_SKEW_SECS", &mut config.clock_skew),
         ] {
             if let Some(secs) = read(text, name, "it must be a whole number of seconds")? {
                 *duration = std::time::Duration::from_secs(secs);
             }
+        }
+        let days = "it must be a whole number of days, or 0 to rotate by hand";
+        if let Some(days) = read::<u32>(text, "IDENTSPHERE_KEY_ROTATION_DAYS", days)? {
+            let period = std::time::Duration::from_secs(u64::from(days) * 86_400);
+            config.key_rotation = (days > 0).then_some(period);
         }
         let an_algorithm = "it must be ES256, EdDSA or RS256";
         config.signing_algorithm = read(text, "IDENTSPHERE_SIGNING_ALGORITHM", an_algorithm)?;

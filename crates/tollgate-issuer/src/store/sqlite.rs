@@ -10,7 +10,8 @@ use sqlx::{Row, Sqlite, SqlitePool, Transaction};
 
 use self::rows::{SESSION_AND_USER, key_from, names_to_json, session_and_user_from, user_from};
 use super::{
-    Answer, KeyTable, NewKey, Refreshed, Rotation, Session, Store, StoreError, TokenHash, User,
+    Answer, KeyState, KeyTable, NewKey, Promises, Refreshed, Rotation, Session, Store, StoreError,
+    TokenHash, User,
 };
 
 /// Connections to one SQLite file: whoever reads never waits for whoever writes.
@@ -50,12 +51,10 @@ impl Store for SqliteStore {
             let mut tx = self.readers.begin().await?;
             let version =
                 sqlx::query_scalar("SELECT version FROM key_ring").fetch_one(&mut *tx).await?;
-            let rows = sqlx::query(
-                "SELECT * FROM signing_keys WHERE state <> 'withdrawn' ORDER BY created_at DESC, \
-                 rowid DESC",
-            )
-            .fetch_all(&mut *tx)
-            .await?;
+            let rows =
+                sqlx::query("SELECT * FROM signing_keys ORDER BY created_at DESC, rowid DESC")
+                    .fetch_all(&mut *tx)
+                    .await?;
             let keys = rows.iter().map(key_from).collect::<Result<_, _>>()?;
             Ok(KeyTable { version, keys })
         })
@@ -69,7 +68,48 @@ impl Store for SqliteStore {
                     .fetch_one(&mut *tx)
                     .await?;
             if active == 0 {
-                insert_active_key(&mut tx, key).await?;
+                insert_key(&mut tx, key, KeyState::Active).await?;
+            }
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn publish_next_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            let same: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM signing_keys WHERE state = 'next' AND algorithm = ?",
+            )
+            .bind(key.algorithm.as_str())
+            .fetch_one(&mut *tx)
+            .await?;
+            if same == 0 {
+                withdraw_next_key(&mut tx, key.created_at).await?;
+                insert_key(&mut tx, key, KeyState::Next).await?;
+            }
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn promote_key<'a>(&'a self, kid: &'a str, now: i64, margin: i64) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            let is_next: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM signing_keys WHERE state = 'next' AND kid = ?",
+            )
+            .bind(kid)
+            .fetch_one(&mut *tx)
+            .await?;
+            if is_next == 1 {
+                retire_active_key(&mut tx, now, margin).await?;
+                sqlx::query(
+                    "UPDATE signing_keys SET state = 'active', signs_from = ? WHERE kid = ?",
+                )
+                .bind(now)
+                .bind(kid)
+                .execute(&mut *tx)
+                .await?;
+                count_up_key_version(&mut tx).await?;
             }
             Ok(tx.commit().await?)
         })
@@ -78,27 +118,22 @@ impl Store for SqliteStore {
     fn rotate_key<'a>(&'a self, key: &'a NewKey, now: i64, margin: i64) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut tx = self.begin().await?;
-            sqlx::query(
-                "UPDATE signing_keys SET state = 'retired', sealed_private_key = NULL, \
-                 retired_at = ?1, published_until = ?1 + longest_token_secs + ?2 \
-                 WHERE state = 'active'",
-            )
-            .bind(now)
-            .bind(margin)
-            .execute(&mut *tx)
-            .await?;
-            insert_active_key(&mut tx, key).await?;
+            withdraw_next_key(&mut tx, now).await?;
+            retire_active_key(&mut tx, now, margin).await?;
+            insert_key(&mut tx, key, KeyState::Active).await?;
             Ok(tx.commit().await?)
         })
     }
 
-    fn note_token_lifetime<'a>(&'a self, kid: &'a str, secs: i64) -> Answer<'a, bool> {
+    fn note_promises<'a>(&'a self, kid: &'a str, promised: Promises) -> Answer<'a, bool> {
         Box::pin(async move {
             let noted = sqlx::query(
-                "UPDATE signing_keys SET longest_token_secs = max(longest_token_secs, ?) \
+                "UPDATE signing_keys SET longest_token_secs = max(longest_token_secs, ?), \
+                 longest_max_age_secs = max(longest_max_age_secs, ?) \
                  WHERE kid = ? AND state = 'active'",
             )
-            .bind(secs)
+            .bind(promised.token_secs)
+            .bind(promised.max_age_secs)
             .bind(kid)
             .execute(&self.writer)
             .await?;
@@ -120,6 +155,26 @@ impl Store for SqliteStore {
                 count_up_key_version(&mut tx).await?;
             }
             Ok(tx.commit().await?)
+        })
+    }
+
+    fn withdraw_key<'a>(&'a self, kid: &'a str, now: i64) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            let withdrawn = sqlx::query(
+                "UPDATE signing_keys SET state = 'withdrawn', sealed_private_key = NULL, \
+                 published_until = ? WHERE kid = ? AND state IN ('next', 'retired')",
+            )
+            .bind(now)
+            .bind(kid)
+            .execute(&mut *tx)
+            .await?;
+            let found = withdrawn.rows_affected() == 1;
+            if found {
+                count_up_key_version(&mut tx).await?;
+            }
+            tx.commit().await?;
+            Ok(found)
         })
     }
 
@@ -296,23 +351,60 @@ impl Store for SqliteStore {
     }
 }
 
-async fn insert_active_key(
+async fn insert_key(
     connection: &mut sqlx::SqliteConnection,
     key: &NewKey,
+    state: KeyState,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO signing_keys (kid, algorithm, state, public_jwk, sealed_private_key, \
-         created_at, longest_token_secs) VALUES (?, ?, 'active', ?, ?, ?, ?)",
+         created_at, signs_from, longest_token_secs, longest_max_age_secs) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&key.kid)
     .bind(key.algorithm.as_str())
+    .bind(state.as_str())
     .bind(&key.public_jwk)
     .bind(&key.sealed)
     .bind(key.created_at)
-    .bind(key.longest_token_secs)
+    .bind(key.signs_from)
+    .bind(key.promises.token_secs)
+    .bind(key.promises.max_age_secs)
     .execute(&mut *connection)
     .await?;
     count_up_key_version(connection).await
+}
+
+async fn retire_active_key(
+    connection: &mut sqlx::SqliteConnection,
+    now: i64,
+    margin: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE signing_keys SET state = 'retired', sealed_private_key = NULL, \
+         retired_at = ?1, published_until = ?1 + longest_token_secs + ?2 \
+         WHERE state = 'active'",
+    )
+    .bind(now)
+    .bind(margin)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The caller counts up the version, by putting another key in its place.
+async fn withdraw_next_key(
+    connection: &mut sqlx::SqliteConnection,
+    now: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE signing_keys SET state = 'withdrawn', sealed_private_key = NULL, \
+         published_until = ? WHERE state = 'next'",
+    )
+    .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn count_up_key_version(connection: &mut sqlx::SqliteConnection) -> Result<(), StoreError> {
@@ -366,6 +458,10 @@ mod tests {
     use super::*;
     use crate::key_ring::SigningAlgorithm;
 
+    fn promised(token_secs: i64) -> Promises {
+        Promises { token_secs, max_age_secs: 300 }
+    }
+
     fn key(kid: &str) -> NewKey {
         NewKey {
             kid: kid.to_owned(),
@@ -373,7 +469,8 @@ mod tests {
             public_jwk: "{}".to_owned(),
             sealed: vec![1],
             created_at: 1000,
-            longest_token_secs: 60,
+            signs_from: 1000,
+            promises: promised(60),
         }
     }
 
@@ -383,10 +480,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&directory.path().join("a.db")).await.unwrap();
         store.add_first_key(&key("old")).await.unwrap();
-        assert!(store.note_token_lifetime("old", 600).await.unwrap());
-        assert!(store.note_token_lifetime("old", 60).await.unwrap(), "lower, and kept");
+        assert!(store.note_promises("old", promised(600)).await.unwrap());
+        assert!(store.note_promises("old", promised(60)).await.unwrap(), "lower, and kept");
         store.rotate_key(&key("new"), 2000, 100).await.unwrap();
-        assert!(!store.note_token_lifetime("old", 9000).await.unwrap());
+        assert!(!store.note_promises("old", promised(9000)).await.unwrap());
         store.rotate_key(&key("newest"), 2000, 100).await.unwrap();
         let ends: Vec<_> =
             store.keys().await.unwrap().keys.iter().map(|key| key.published_until).collect();

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tollgate::Authenticator;
-use tollgate_issuer::{Issuer, SigningAlgorithm};
+use tollgate_issuer::{Issuer, KeyState, SigningAlgorithm};
 
 use crate::common::{API, Home, ISSUER, call, execute, login, part, refresh, stranger, with_token};
 
@@ -128,7 +128,7 @@ async fn the_key_set_is_cached_by_its_tag_until_it_changes() {
     let second = call(&issuer, JWKS, &[("if-none-match", &tag)]).await.expect(304);
     assert_eq!(second.header("etag"), tag);
     assert_eq!(second.json, Value::Null);
-    issuer.rotate_keys().await.unwrap();
+    issuer.rotate_keys_now().await.unwrap();
     let third = call(&issuer, JWKS, &[("if-none-match", &tag)]).await.expect(200);
     assert_ne!(third.header("etag"), tag);
 }
@@ -139,7 +139,7 @@ async fn a_rotated_key_is_published_until_its_last_token_has_expired() {
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
     let old_kid = kid_of(&grant.text("access_token"));
-    let new_kid = issuer.rotate_keys().await.unwrap();
+    let new_kid = issuer.rotate_keys_now().await.unwrap();
 
     let fresh = refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
     assert_eq!(kid_of(&fresh.text("access_token")), new_kid);
@@ -166,7 +166,7 @@ async fn the_longest_lifetime_decides_how_long_a_key_stays() {
     let old_kid = kid_of(&login(&long).await.expect(200).text("access_token"));
     drop(long);
     let issuer = home.open().await;
-    issuer.rotate_keys().await.unwrap();
+    issuer.rotate_keys_now().await.unwrap();
     home.advance(3599);
     assert!(published_kids(&issuer).await.contains(&old_kid));
     home.advance(122);
@@ -177,17 +177,17 @@ async fn the_longest_lifetime_decides_how_long_a_key_stays() {
 async fn a_rotation_keeps_the_algorithm_unless_one_is_configured() {
     let home = Home::new();
     let algorithms = async |issuer: &Issuer| -> Vec<&'static str> {
-        let keys = issuer.published_keys().await.unwrap();
-        keys.iter().filter(|key| key.signs).map(|key| key.algorithm).collect()
+        let keys = issuer.keys().await.unwrap();
+        keys.iter().filter(|key| key.state == KeyState::Active).map(|key| key.algorithm).collect()
     };
     let mut config = home.config();
     config.signing_algorithm = Some(SigningAlgorithm::EdDsa);
     drop(Issuer::open(config.clone()).await.unwrap());
     let issuer = home.open().await;
-    issuer.rotate_keys().await.unwrap();
+    issuer.rotate_keys_now().await.unwrap();
     assert_eq!(algorithms(&issuer).await, ["EdDSA"]);
     config.signing_algorithm = Some(SigningAlgorithm::Es256);
-    Issuer::open(config).await.unwrap().rotate_keys().await.unwrap();
+    Issuer::open(config).await.unwrap().rotate_keys_now().await.unwrap();
     assert_eq!(algorithms(&issuer).await, ["ES256"]);
 }
 
@@ -196,7 +196,7 @@ async fn a_rotation_keeps_the_algorithm_unless_one_is_configured() {
 async fn the_keys_do_not_wait_for_whoever_keeps_the_database_locked() {
     let home = Home::new();
     let issuer = home.open().await;
-    issuer.rotate_keys().await.unwrap();
+    issuer.rotate_keys_now().await.unwrap();
     home.advance(100_000);
     let mut other = stranger(&home).await;
     execute(&mut other, "BEGIN IMMEDIATE").await;
@@ -213,13 +213,56 @@ async fn a_rotation_by_another_process_is_followed_at_once() {
     let home = Home::new();
     let running = home.open_with_alice().await;
     let elsewhere = home.open().await;
-    let new_kid = elsewhere.rotate_keys().await.unwrap();
+    let new_kid = elsewhere.rotate_keys_now().await.unwrap();
     // Its token is known here, even as the first request after the rotation…
     let token = login(&elsewhere).await.expect(200).text("access_token");
     with_token(&running, "GET /v1/users/me", &token).await.expect(200);
     // …and so is the new key used and published.
     assert_eq!(kid_of(&login(&running).await.expect(200).text("access_token")), new_kid);
     assert_eq!(published_kids(&running).await.len(), 2);
+}
+
+/// A verifier that knows a key set for as long as it may cache it, and never asks before: 20
+/// rotations by the schedule, each second's token is one that it can know.
+#[tokio::test]
+async fn not_even_a_verifier_that_only_asks_on_a_timer_refuses_a_token() {
+    let home = Home::new();
+    let mut config = home.config();
+    config.key_rotation = Some(Duration::from_secs(1_380));
+    drop(home.open_with_alice().await);
+    let issuer = Issuer::open(config).await.unwrap();
+    let mut refresh_token = login(&issuer).await.expect(200).text("refresh_token");
+    let (mut cached, mut cached_at) = (published(&issuer).await, home.now());
+    let mut signers = std::collections::BTreeSet::new();
+    while signers.len() < 21 {
+        home.advance(97);
+        if home.now() >= cached_at + 300 {
+            (cached, cached_at) = (published(&issuer).await, home.now());
+        }
+        assert!(cached.len() <= 3, "{cached:?}");
+        let grant = refresh(&issuer, &refresh_token).await.expect(200);
+        refresh_token = grant.text("refresh_token");
+        let token = grant.text("access_token");
+        let jwk = cached.iter().find(|jwk| jwk["kid"] == kid_of(&token)).expect("a known key");
+        assert!(verifies(&token, jwk));
+        signers.insert(kid_of(&token));
+    }
+}
+
+/// Its tokens are refused as soon as the published set is read again; another key signs.
+#[tokio::test]
+async fn a_withdrawn_key_is_published_no_more() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let grant = login(&issuer).await.expect(200);
+    let (token, kid) = (grant.text("access_token"), kid_of(&grant.text("access_token")));
+    issuer.withdraw_key_now(&kid).await.unwrap();
+    assert!(!published_kids(&issuer).await.contains(&kid));
+    with_token(&issuer, "GET /v1/users/me", &token).await.expect(401);
+    let fresh = refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
+    with_token(&issuer, "GET /v1/users/me", &fresh.text("access_token")).await.expect(200);
+    let again = issuer.withdraw_key_now(&kid).await.unwrap_err();
+    assert!(matches!(again, tollgate_issuer::Error::NoSuchKey { .. }), "{again:?}");
 }
 
 /// An app elsewhere, as the guide has it: it discovers the keys over HTTP, and goes on through a
@@ -244,7 +287,7 @@ async fn an_app_that_validates_locally_goes_through_a_rotation() {
     let old = login(&issuer).await.expect(200).text("access_token");
     let who = accepts(&old).await.unwrap();
     assert_eq!(who.subject(), part(&old, 1)["sub"].as_str());
-    issuer.rotate_keys().await.unwrap();
+    issuer.rotate_keys_now().await.unwrap();
     let new = login(&issuer).await.expect(200).text("access_token");
     assert_ne!(kid_of(&new), kid_of(&old));
     accepts(&new).await.unwrap();

@@ -57,7 +57,7 @@ async fn first_starts_at_once_do_not_break_each_other() {
         let mut kids = Vec::new();
         for start in starts {
             let issuer = start.await.unwrap().unwrap();
-            kids.extend(issuer.published_keys().await.unwrap().into_iter().map(|key| key.kid));
+            kids.extend(issuer.keys().await.unwrap().into_iter().map(|key| key.kid));
         }
         assert_eq!(kids.len(), 4);
         assert!(kids.iter().all(|kid| *kid == kids[0]), "{kids:?}");
@@ -96,10 +96,10 @@ async fn a_missing_key_file_is_not_replaced() {
 async fn a_wrong_encryption_key_is_told_apart_and_changes_nothing() {
     let home = Home::new();
     let issuer = home.open().await;
-    let signing = issuer.rotate_keys().await.unwrap();
+    let signing = issuer.rotate_keys_now().await.unwrap();
     // The old one is due to be withdrawn.
     home.advance(100_000);
-    let before = issuer.published_keys().await.unwrap();
+    let before = issuer.keys().await.unwrap();
     assert_eq!(before.len(), 2);
     let wrong = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let mut config = home.config();
@@ -117,7 +117,7 @@ async fn a_wrong_encryption_key_is_told_apart_and_changes_nothing() {
     assert!(matches!(error, Error::KeyFile { .. }), "{error:?}");
     assert!(message.contains("base64 of 32 bytes") && !message.contains("hunter2"), "{message}");
     assert!(message.contains("from your backup. Only if this issuer has never"), "{message}");
-    assert_eq!(issuer.published_keys().await.unwrap(), before);
+    assert_eq!(issuer.keys().await.unwrap(), before);
 }
 
 #[tokio::test]
@@ -298,16 +298,27 @@ fn commands_name_the_database_and_make_none_by_mistake() {
     assert!(output.stderr.is_empty(), "{output:?}");
     assert!(!home.path().join("identsphere.db-wal").exists());
 
-    let output = run(home.path(), &[], &["keys", "rotate", "--algorithm", "EdDSA"], "");
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    let (new, old) = told.split_once("; the old key ").unwrap();
-    assert!(new.starts_with("signing with ") && new.ends_with(" (EdDSA)"), "{told}");
-    assert!(old.contains(" stays published until 20") && old.ends_with("Z\n"), "{told}");
-    let output = run(home.path(), &[], &["keys", "rotate"], "");
-    assert!(
-        String::from_utf8_lossy(&output.stdout).contains(" (EdDSA); the old key"),
-        "{output:?}"
-    );
+    let rotated = |arguments: &[&str]| {
+        let output = run(home.path(), &[], arguments, "");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let told = rotated(&["keys", "rotate", "--now", "--algorithm", "EdDSA"]);
+    let (new, old) = told.split_once('\n').unwrap();
+    assert!(new.contains(" (EdDSA): active, signs since 20"), "{told}");
+    assert!(old.contains(" (ES256): retired, published until 20"), "{told}");
+    let told = rotated(&["keys", "rotate"]);
+    assert!(told.contains(" (EdDSA): next, signs from 20"), "{told}");
+    assert_eq!(told, rotated(&["keys", "rotate"]), "it is published already");
+    let kid = new.split(' ').next().unwrap();
+    let output = run(home.path(), &[], &["keys", "withdraw", kid], "");
+    assert!(!output.status.success(), "without --now nothing is withdrawn");
+    let told = rotated(&["keys", "withdraw", kid, "--now"]);
+    assert!(told.contains("verifiers refuse its tokens within 300 s"), "{told}");
+    let listed = rotated(&["keys", "list"]);
+    for state in ["active, signs since", "retired, published until", "withdrawn at"] {
+        assert!(listed.contains(state), "{listed}");
+    }
 }
 
 #[cfg(unix)]
@@ -397,12 +408,12 @@ fn the_program_serves_and_follows_a_rotation_from_the_command_line() {
     assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
     assert!(answer.contains("\"scope\":\"a:read\""), "{answer}");
 
-    let rotated = run(home.path(), &settings, &["keys", "rotate"], "");
+    let rotated = run(home.path(), &settings, &["keys", "rotate", "--now"], "");
     assert!(rotated.status.success(), "{rotated:?}");
     assert_eq!(published(), 2);
     let listed = run(home.path(), &settings, &["keys", "list"], "");
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-    assert!(listed.contains("signs") && listed.contains("retired"), "{listed}");
+    assert!(listed.contains("active") && listed.contains("retired"), "{listed}");
     let lost = request(&address, &format!("GET /nowhere HTTP/1.0\r\nHost: {ISSUER}\r\n\r\n"));
     assert!(lost.unwrap().contains("urn:tollgate:problem:not-found"));
 }

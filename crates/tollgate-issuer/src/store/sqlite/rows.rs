@@ -21,11 +21,14 @@ pub(super) fn key_from(row: &SqliteRow) -> Result<StoredKey, StoreError> {
             "next" => KeyState::Next,
             "active" => KeyState::Active,
             "retired" => KeyState::Retired,
+            "withdrawn" => KeyState::Withdrawn,
             other => return Err(StoreError::new(format!("unknown key state {other:?}"))),
         },
         public_jwk: row.try_get("public_jwk")?,
         sealed: row.try_get("sealed_private_key")?,
         created_at: row.try_get("created_at")?,
+        signs_from: row.try_get("signs_from")?,
+        longest_max_age_secs: row.try_get("longest_max_age_secs")?,
         published_until: row.try_get("published_until")?,
     })
 }
