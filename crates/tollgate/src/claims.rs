@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn an_audience_of_another_type_says_what_it_would_take() {
-        let error = serde_json::from_str::<Audience>("7").unwrap_err().to_string();
+        let error = serde_json::from_str::<OneOrMore<'_>>("7").err().unwrap().to_string();
         assert!(error.contains("a string or an array of strings"), "{error}");
     }
 

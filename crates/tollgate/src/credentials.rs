@@ -230,6 +230,7 @@ mod tests {
         let credentials = Credentials {
             cookie: Some("t".to_owned()),
             trusted_origins: vec!["https://app.example".to_owned()],
+            ..Credentials::default()
         };
         for (method, cookie, origin, expected) in [
             ("GET", "t=a", "https://evil.example", Ok(true)),
