@@ -20,9 +20,10 @@ fuzz_target!(|text: &str| {
     match signature::verify(text, &SET, Algorithm::ALL) {
         Ok(_) => assert!(SIGNED.map(signing_input).contains(&signing_input(text)), "forged"),
         Err(error) => {
-            // What is told must not hold the token.
+            // What is told must not hold the token; but a fuzzer learns the words of a message, and
+            // sends them. They have no two dots.
             let told = format!("{error} {error:?} {} {}", error.rule(), error.remedy());
-            assert!(text.len() < 24 || !told.contains(text));
+            assert!(text.matches('.').count() < 2 || text.len() < 24 || !told.contains(text));
         }
     }
 });

@@ -104,7 +104,7 @@ impl Gate {
         request: &(impl RequestView + ?Sized),
     ) -> Option<Response<B>> {
         let resource = self.resource()?;
-        resource.is_asked_for(request).then(|| resource.to_response())
+        resource.is_asked_for(request).then(|| resource.to_response(Protocol::of(request)))
     }
 
     /// The path that the metadata have, where there are any: for adapters that must route it.

@@ -25,7 +25,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use crate::credentials::CredentialsError;
 use crate::error::TokenError;
@@ -114,12 +114,23 @@ pub struct Refusal(Arc<Inner>, Protocol);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http,
+    /// HTTP, asked for the headers alone: hyper would send a body over HTTP/2 all the same, which
+    /// breaks the stream ([RFC 9110 §9.3.2]).
+    ///
+    /// [RFC 9110 §9.3.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
+    Head,
     Grpc,
 }
 
 impl Protocol {
     pub(crate) fn of(request: &(impl RequestView + ?Sized)) -> Self {
-        if is_grpc(request) { Self::Grpc } else { Self::Http }
+        if is_grpc(request) {
+            Self::Grpc
+        } else if request.method() == Some(Method::HEAD.as_str()) {
+            Self::Head
+        } else {
+            Self::Http
+        }
     }
 }
 

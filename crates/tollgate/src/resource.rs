@@ -9,6 +9,7 @@ use http::{Method, Response};
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use crate::refusal::Protocol;
 use crate::remote::url::is_loopback;
 use crate::request::RequestView;
 
@@ -117,8 +118,10 @@ impl Resource {
     }
 
     /// RFC 9728 §3.2. Public: any page may read it, and anybody may keep it for a while.
-    pub(crate) fn to_response<B: From<Bytes>>(&self) -> Response<B> {
-        let mut response = Response::new(self.document.clone().into());
+    pub(crate) fn to_response<B: From<Bytes>>(&self, protocol: Protocol) -> Response<B> {
+        let is_head = protocol == Protocol::Head;
+        let document = if is_head { Bytes::new() } else { self.document.clone() };
+        let mut response = Response::new(document.into());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));

@@ -113,7 +113,14 @@ impl Client {
 /// message's five bytes of frame are left out.
 async fn read(response: Response<Incoming>) -> Answer {
     let (parts, body) = response.into_parts();
-    let body = body.collect().await.unwrap();
+    let body = match body.collect().await {
+        Ok(body) => body,
+        Err(error) => {
+            let mut answer = Answer::new(parts.status.as_u16(), &[], &format!("broken: {error}"));
+            answer.add_all(&parts.headers);
+            return answer;
+        }
+    };
     let trailers = body.trailers().cloned();
     let bytes = body.to_bytes();
     let is_grpc = parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/grpc");

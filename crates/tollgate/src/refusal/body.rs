@@ -61,11 +61,12 @@ impl fmt::Debug for WriteBody {
 
 impl Refusal {
     /// The body that the authenticator's settings give this refusal. None by default, and none
-    /// for gRPC, which has no place for it.
+    /// for gRPC, which has no place for it. To a `HEAD` request [`with_body`] sends only its
+    /// `Content-Type`.
     #[must_use]
     pub fn body(&self) -> Option<RefusalBody> {
         let write = self.0.space.as_ref()?.write_body.as_ref()?;
-        (self.1 == Protocol::Http).then(|| write.0(self))
+        (self.1 != Protocol::Grpc).then(|| write.0(self))
     }
 }
 
@@ -79,9 +80,12 @@ pub fn with_body<B: From<Bytes>>(mut response: Response<B>) -> Response<B> {
     if response.headers().contains_key(CONTENT_TYPE) {
         return response;
     }
+    let is_head = refusal.1 == Protocol::Head;
     if let Some(body) = refusal.body() {
         response.headers_mut().insert(CONTENT_TYPE, body.content_type);
-        *response.body_mut() = body.bytes.into();
+        if !is_head {
+            *response.body_mut() = body.bytes.into();
+        }
     }
     response
 }

@@ -75,7 +75,7 @@ impl Refusal {
             headers.insert(RETRY_AFTER, retry_after.as_secs().into());
         }
         match self.1 {
-            Protocol::Http => *response.status_mut() = self.status(),
+            Protocol::Http | Protocol::Head => *response.status_mut() = self.status(),
             // "Trailers-Only": the status stands in the headers of a response that is HTTP's 200.
             Protocol::Grpc => {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
