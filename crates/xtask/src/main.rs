@@ -84,8 +84,8 @@ enum Chore {
     ///
     /// Runs cargo-mutants (built into `target/tools` if it is missing) on the modules `jws`, `key`,
     /// `claims`, `credentials` and `challenge`: some 400 changes, each of which the core's own
-    /// tests should notice. Takes an hour or two; ends with an error if one goes unnoticed that is
-    /// not excused in SECURITY.md. The lists are in `target/mutants`.
+    /// tests should notice. Takes an hour or two; ends with an error if one goes unnoticed; those that
+    /// change nothing that can be seen are told in SECURITY.md. The lists are in `target/mutants`.
     Mutants {
         /// One part of the whole, such as `0/8`.
         #[arg(long, value_name = "K/N")]

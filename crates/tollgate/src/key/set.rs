@@ -358,6 +358,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_allowed_decides_what_a_key_without_alg_is_for() {
+        let document = format!(r#"{{"keys":[{{{}}}]}}"#, rsa());
+        for algorithm in [Algorithm::Rs256, Algorithm::Ps512] {
+            let set = KeySet::from_json_for(document.as_bytes(), &[algorithm]).unwrap();
+            assert!(!set.is_empty());
+            let algorithms: Vec<_> = set.iter().map(VerificationKey::algorithm).collect();
+            assert_eq!(algorithms, [algorithm]);
+        }
+        let none = KeySet::from_json_for(document.as_bytes(), &[Algorithm::Es256]).unwrap();
+        assert!(none.is_empty() && none.skipped().len() == 1);
+    }
+
+    #[test]
     fn each_type_of_key_is_pinned_to_one_algorithm() {
         let set = set(&[
             format!(r#"{ED},"kid":"ed","alg":"Ed25519","use":"sig""#),
@@ -418,6 +431,13 @@ mod tests {
         ] {
             assert_eq!(reason(&key), expected, "{key}");
         }
+    }
+
+    #[test]
+    fn an_exponent_has_at_most_64_bits() {
+        assert_eq!(set(&[format!(r#""kty":"RSA","n":"{N}","e":"AQAAAAAAAAE""#)]).len(), 1);
+        let longer = format!(r#""kty":"RSA","n":"{N}","e":"AQAAAAAAAAAB""#);
+        assert_eq!(reason(&longer), KeyError::Exponent);
     }
 
     #[test]

@@ -162,3 +162,24 @@ impl KeySource for SharedKeySet {
         matches!(self.0.load().select(wanted), Selection::Key(current) if current.is_same(key))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestKey;
+
+    #[test]
+    fn keys_that_were_replaced_are_gone_and_those_that_came_are_there() {
+        let (old, new) = ("old", "new");
+        let key = |id| TestKey::generate(id, Algorithm::Es256);
+        let (old_key, new_key) = (key(old), key(new));
+        let source = SharedKeySet::new(TestKey::key_set([&old_key]));
+        let has = |id| {
+            let wanted = KeyRequest::new(Some(id), Algorithm::Es256);
+            matches!(source.clone().resolve(&wanted), Resolution::Ready(Ok(_)))
+        };
+        assert_eq!((has(old), has(new)), (true, false));
+        source.replace(TestKey::key_set([&new_key]));
+        assert_eq!((has(old), has(new)), (false, true));
+    }
+}
