@@ -104,6 +104,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let view = View(request.request());
+        let vary = self.gate.exit(&view).vary();
         let state = if let Some(metadata) = self.gate.metadata(&view) {
             let metadata = response::translate(metadata).map_into_right_body();
             State::answered(request.into_response(metadata))
@@ -119,7 +120,7 @@ where
                 }
             }
         };
-        AuthFuture { state, vary: self.gate.vary() }
+        AuthFuture { state, vary }
     }
 }
 

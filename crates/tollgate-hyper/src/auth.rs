@@ -6,10 +6,10 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use hyper::service::Service;
 use pin_project_lite::pin_project;
-use tollgate::{Bodies, Entry, FromBytes, Gate, NoBodies, Waiting};
+use tollgate::{Bodies, Entry, Exit, FromBytes, Gate, NoBodies, Waiting};
 
 /// Lets through only requests with a good token, and puts the
 /// [`Authenticated`](tollgate::Authenticated) into their extensions.
@@ -90,6 +90,7 @@ where
     type Future = AuthFuture<S, ReqBody, M>;
 
     fn call(&self, mut request: Request<ReqBody>) -> Self::Future {
+        let exit = self.gate.exit(&request);
         let state = if let Some(metadata) = M::metadata(&self.gate, &request) {
             State::answered(metadata)
         } else {
@@ -104,7 +105,7 @@ where
                 }
             }
         };
-        AuthFuture { state, vary: self.gate.vary(), bodies: PhantomData }
+        AuthFuture { state, exit, bodies: PhantomData }
     }
 }
 
@@ -116,7 +117,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, B>,
-        vary: Option<HeaderValue>,
+        exit: Exit,
         bodies: PhantomData<fn() -> M>,
     }
 }
@@ -165,7 +166,7 @@ where
                 }
                 Projected::Inner { future } => {
                     let outcome = future.poll(context);
-                    return outcome.map_ok(|response| M::passed(response, this.vary.take()));
+                    return outcome.map_ok(|response| M::passed(response, this.exit));
                 }
                 Projected::Answered { response } => {
                     return response

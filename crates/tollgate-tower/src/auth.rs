@@ -7,9 +7,9 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tollgate::{Bodies, Entry, FromBytes, Gate, NoBodies};
+use tollgate::{Bodies, Entry, Exit, FromBytes, Gate, NoBodies};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -92,6 +92,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let exit = self.gate.exit(&request);
         let state = if let Some(metadata) = M::metadata(&self.gate, &request) {
             State::answered(metadata)
         } else {
@@ -119,7 +120,7 @@ where
                 }
             }
         };
-        AuthFuture { state, vary: self.gate.vary(), bodies: PhantomData }
+        AuthFuture { state, exit, bodies: PhantomData }
     }
 }
 
@@ -128,7 +129,7 @@ pin_project! {
     pub struct AuthFuture<F, R, E, M = NoBodies> {
         #[pin]
         state: State<F, R, E>,
-        vary: Option<HeaderValue>,
+        exit: Exit,
         bodies: PhantomData<fn() -> M>,
     }
 }
@@ -168,7 +169,7 @@ where
                     .map_or(Poll::Pending, |response| Poll::Ready(Ok(*response)));
             }
         };
-        outcome.map_ok(|response| M::passed(response, this.vary.take()))
+        outcome.map_ok(|response| M::passed(response, this.exit))
     }
 }
 

@@ -113,15 +113,9 @@ impl Gate {
         self.resource().map(Resource::path)
     }
 
-    /// What a response to a request that went through must add to its `Vary` header, unless it is
-    /// a refusal from within, which is not stored at all. `None` where
-    /// the Authorization header alone decides: no shared cache keeps such a response
-    /// ([RFC 9111 §3.5]).
-    ///
-    /// [RFC 9111 §3.5]: https://www.rfc-editor.org/rfc/rfc9111#section-3.5
-    #[must_use]
-    pub fn vary(&self) -> Option<HeaderValue> {
-        self.vary.clone()
+    /// What the response to `request` needs to know of it, if it goes through.
+    pub fn exit(&self, request: &(impl RequestView + ?Sized)) -> Exit {
+        Exit { vary: self.vary.clone(), protocol: Protocol::of(request) }
     }
 
     fn resource(&self) -> Option<&Resource> {
@@ -205,6 +199,40 @@ impl Future for Waiting {
     }
 }
 
+/// What a response needs to know of a request that went through a [`Gate`].
+#[derive(Debug, Clone)]
+pub struct Exit {
+    vary: Option<HeaderValue>,
+    protocol: Protocol,
+}
+
+impl Exit {
+    /// What a response must add to its `Vary` header, unless it is a refusal from within, which is
+    /// not stored at all. `None` where the Authorization header alone decides: no shared cache
+    /// keeps such a response ([RFC 9111 §3.5]).
+    ///
+    /// [RFC 9111 §3.5]: https://www.rfc-editor.org/rfc/rfc9111#section-3.5
+    #[must_use]
+    pub fn vary(&self) -> Option<HeaderValue> {
+        self.vary.clone()
+    }
+
+    /// A refusal from within may not know what it is an answer to.
+    fn tell<B>(&self, response: &mut Response<B>) {
+        if let Some(refusal) = response.extensions_mut().get_mut::<Refusal>() {
+            *refusal = refusal.clone().in_protocol(self.protocol);
+        }
+    }
+
+    fn with_vary<B>(&self, mut response: Response<B>) -> Response<B> {
+        let refused = response.extensions().get::<Refusal>().is_some();
+        if let Some(vary) = self.vary().filter(|_| !refused) {
+            response.headers_mut().append(VARY, vary);
+        }
+        response
+    }
+}
+
 /// Whether a service's responses can have bodies that the gate makes: for adapters whose services
 /// have responses of any type. [`NoBodies`] and [`FromBytes`] are the two answers.
 pub trait Bodies<B> {
@@ -214,8 +242,8 @@ pub trait Bodies<B> {
     /// The response to a refused request.
     fn refused(refusal: Refusal) -> Response<B>;
 
-    /// The response to one that went through; `vary` is the gate's.
-    fn passed(response: Response<B>, vary: Option<HeaderValue>) -> Response<B>;
+    /// The response to one that went through.
+    fn passed(response: Response<B>, exit: &Exit) -> Response<B>;
 }
 
 /// Refusals have headers and no body, which any type of body can do.
@@ -235,8 +263,8 @@ impl<B: Default> Bodies<B> for NoBodies {
         refusal.into_response()
     }
 
-    fn passed(response: Response<B>, vary: Option<HeaderValue>) -> Response<B> {
-        with_vary(response, vary)
+    fn passed(response: Response<B>, exit: &Exit) -> Response<B> {
+        exit.with_vary(response)
     }
 }
 
@@ -249,17 +277,10 @@ impl<B: Default + From<Bytes>> Bodies<B> for FromBytes {
         refusal.into_full_response()
     }
 
-    fn passed(response: Response<B>, vary: Option<HeaderValue>) -> Response<B> {
-        with_vary(with_body(response), vary)
+    fn passed(mut response: Response<B>, exit: &Exit) -> Response<B> {
+        exit.tell(&mut response);
+        exit.with_vary(with_body(response))
     }
-}
-
-fn with_vary<B>(mut response: Response<B>, vary: Option<HeaderValue>) -> Response<B> {
-    // A refusal is not stored at all.
-    if let Some(vary) = vary.filter(|_| response.extensions().get::<Refusal>().is_none()) {
-        response.headers_mut().append(VARY, vary);
-    }
-    response
 }
 
 #[cfg(test)]
@@ -354,7 +375,7 @@ mod tests {
         let two = [("x-access-token", token.as_str()), ("sec-websocket-protocol", &protocol)];
         assert_eq!(entry(&gate, "GET", "/x", &two), "credentials_repeated");
         assert_eq!(
-            gate.vary().unwrap(),
+            gate.exit(&Request::new(())).vary().unwrap(),
             "authorization, x-access-token, sec-websocket-protocol, cookie"
         );
     }
@@ -389,7 +410,7 @@ mod tests {
         let Entry::Refused(refusal) = gate.enter(&Request::new(())) else { unreachable!() };
         let bare = refusal.clone().into_response::<Bytes>();
         assert!(bare.body().is_empty());
-        let full = FromBytes::passed(bare, None);
+        let full = FromBytes::passed(bare, &gate.exit(&Request::new(())));
         assert_eq!(full.status(), 401);
         assert_eq!(full.headers()["www-authenticate"], r#"Bearer realm="api""#);
         assert_eq!(full.headers()["content-type"], "application/problem+json");

@@ -68,7 +68,7 @@ pub use claims::{Audience, NumericDate, RegisteredClaims, Scope};
 pub use clock::{Clock, SystemClock};
 pub use credentials::{ACCESS_COOKIE, CredentialsError};
 pub use error::TokenError;
-pub use gate::{Bodies, Entry, FromBytes, Gate, NoBodies, Visitor, Waiting};
+pub use gate::{Bodies, Entry, Exit, FromBytes, Gate, NoBodies, Visitor, Waiting};
 pub use key::{
     KeyError, KeyRequest, KeySet, KeySetError, KeySource, PendingKey, Refreshing, Resolution,
     ResolveError, SharedKeySet, SkippedKey, VerificationKey,

@@ -259,6 +259,13 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         post("not stepped up", "/step-up", vec![bearer(&tokens.weak)], step_up),
         post("role, asked for inside", "/inside", vec![bearer(&tokens.clerk)], alice),
         post("no role, asked for inside", "/inside", vec![bearer(&tokens.good)], forbidden),
+        (
+            "no role, asked for inside, HEAD",
+            Method::HEAD,
+            "/inside",
+            vec![bearer(&tokens.good)],
+            forbidden,
+        ),
         post("claims that do not fit", "/unfit", vec![bearer(&tokens.good)], invalid),
         // Where a token is not compulsory.
         post("optional, none", "/optional", vec![], nobody),
