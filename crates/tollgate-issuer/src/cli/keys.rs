@@ -90,7 +90,13 @@ async fn rotate(issuer: &Issuer, now: bool) -> Outcome {
 async fn withdraw(issuer: &Issuer, kid: &str) -> Outcome {
     issuer.withdraw_key_now(kid).await?;
     let max_age = issuer.config().jwks_max_age.as_secs();
-    println!("withdrew {kid}: verifiers refuse its tokens within {max_age} s");
+    println!(
+        "withdrew {kid}: verifiers that follow `Cache-Control` refuse its tokens within {max_age} s"
+    );
+    println!(
+        "(Tollgate's own: within `withdrawal_bound` of their status, and in an outage within \
+         `withdrawal_bound_in_outage`)"
+    );
     for key in issuer.keys().await?.iter().filter(|key| key.state == KeyState::Active) {
         println!("{} ({}): {}", key.kid, key.algorithm, state(key));
     }
