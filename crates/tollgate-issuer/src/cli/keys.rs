@@ -91,11 +91,12 @@ async fn withdraw(issuer: &Issuer, kid: &str) -> Outcome {
     issuer.withdraw_key_now(kid).await?;
     let max_age = issuer.config().jwks_max_age.as_secs();
     println!(
-        "withdrew {kid}: verifiers that follow `Cache-Control` refuse its tokens within {max_age} s"
+        "withdrew {kid}: verifiers refuse its tokens within {max_age} s if they follow \
+         `Cache-Control`,"
     );
     println!(
-        "(Tollgate's own: within `withdrawal_bound` of their status, and in an outage within \
-         `withdrawal_bound_in_outage`)"
+        "and Tollgate's within the `withdrawal_bound` of their status, in an outage the \
+         `withdrawal_bound_in_outage`"
     );
     for key in issuer.keys().await?.iter().filter(|key| key.state == KeyState::Active) {
         println!("{} ({}): {}", key.kid, key.algorithm, state(key));
