@@ -37,21 +37,50 @@ fn main() {
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }
-    let rounds = arguments.iter().find_map(|argument| argument.strip_prefix("rounds="));
-    let rounds = rounds.map_or(31, |rounds| rounds.parse().unwrap());
-    for algorithm in ["RS256", "PS256", "ES256", "EdDSA", "HS256"] {
-        validator(algorithm, rounds);
+    if let [_, profile, case, algorithm, runs, ..] = arguments.as_slice()
+        && profile == "profile"
+    {
+        return run_alone(case, algorithm, runs.parse().unwrap());
     }
-    finding::walks(rounds);
-    finding::threads(rounds);
-    finding::candidates(rounds);
-    adapters::added(rounds);
-    for algorithm in ["RS256", "ES256"] {
-        let signer = Signer::new(algorithm);
-        let modes = ["no layer", "warm", "cold"];
-        let measured =
-            service::compare(&modes, &signer.token(0), &signer.jwk().to_string(), rounds / 3);
-        report(&format!("service {algorithm}"), &measured);
+    let value = |name: &str| arguments.iter().find_map(|argument| argument.strip_prefix(name));
+    let rounds = value("rounds=").map_or(31, |rounds| rounds.parse().unwrap());
+    let wanted = |part: &str| value("part=").is_none_or(|only| part == only);
+    if wanted("validator") {
+        for algorithm in ["RS256", "PS256", "ES256", "EdDSA", "HS256"] {
+            validator(algorithm, rounds);
+        }
+    }
+    if wanted("cache") {
+        finding::walks(rounds);
+        finding::threads(rounds);
+        finding::candidates(rounds);
+    }
+    if wanted("adapters") {
+        adapters::added(rounds);
+    }
+    if wanted("service") {
+        for algorithm in ["RS256", "ES256"] {
+            let signer = Signer::new(algorithm);
+            let modes = ["no layer", "warm", "cold"];
+            let measured =
+                service::compare(&modes, &signer.token(0), &signer.jwk().to_string(), rounds / 3);
+            report(&format!("service {algorithm}"), &measured);
+        }
+    }
+}
+
+/// One case again and again and nothing else, for a profiler that counts instructions.
+fn run_alone(case: &str, algorithm: &str, runs: usize) {
+    let signer = Signer::new(algorithm);
+    let token = signer.token(0);
+    let headers = bearer(&token);
+    let auth = signer.authenticator(if case == "warm" { CACHE } else { 0 });
+    let bare = bare(&signer, &token);
+    for _ in 0..runs {
+        match case {
+            "bare" => bare(),
+            _ => drop(black_box(caller(&auth, black_box(&headers)))),
+        }
     }
 }
 

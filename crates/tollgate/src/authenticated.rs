@@ -10,7 +10,6 @@ use crate::algorithm::Algorithm;
 use crate::claims::{NumericDate, RegisteredClaims};
 use crate::error::TokenError;
 use crate::json;
-use crate::key::Payload;
 use crate::policy::Policy;
 use crate::protection::ProtectionSpace;
 use crate::refusal::Refusal;
@@ -24,8 +23,7 @@ pub struct Authenticated(Arc<Inner>);
 
 struct Inner {
     registered: RegisteredClaims,
-    payload: Payload,
-    key_id: Option<String>,
+    key_id: Option<Arc<str>>,
     algorithm: Algorithm,
     space: Arc<ProtectionSpace>,
 }
@@ -33,12 +31,11 @@ struct Inner {
 impl Authenticated {
     pub(crate) fn new(
         registered: RegisteredClaims,
-        payload: Payload,
-        key_id: Option<String>,
+        key_id: Option<Arc<str>>,
         algorithm: Algorithm,
         space: Arc<ProtectionSpace>,
     ) -> Self {
-        Self(Arc::new(Inner { registered, payload, key_id, algorithm, space }))
+        Self(Arc::new(Inner { registered, key_id, algorithm, space }))
     }
 
     /// The claims that have a registered meaning.
@@ -72,7 +69,7 @@ impl Authenticated {
     /// When they do not fit the type: a refusal with 401, since a token without what this API
     /// needs is no token for it. The log names the type and the claim.
     pub fn claims<C: DeserializeOwned>(&self) -> Result<C, Refusal> {
-        serde_json::from_slice(self.0.payload.as_ref()).map_err(|error| {
+        serde_json::from_slice(self.0.registered.payload()).map_err(|error| {
             let wanted = std::any::type_name::<C>();
             let error = TokenError::UnfitClaims { wanted, problem: without_value(&error) };
             Refusal::token(error, &self.0.space)
@@ -85,20 +82,16 @@ impl Authenticated {
     /// [`claims`](Self::claims).
     #[must_use]
     pub fn claim(&self, name: &str) -> Option<Value> {
-        json::member(self.0.payload.as_ref(), name)
+        json::member(self.0.registered.payload(), name)
     }
 
     /// How much memory it takes, about.
     pub(crate) fn bytes(&self) -> usize {
-        // The two counts of an `Arc`, and what an allocator adds to each of six allocations.
-        const OVERHEAD: usize = 16 + 6 * 16;
+        // The two counts of an `Arc`, and what an allocator adds to each of five allocations.
+        const OVERHEAD: usize = 16 + 5 * 16;
         let inner = &*self.0;
-        let key_id = inner.key_id.as_ref().map_or(0, String::capacity);
-        size_of::<Inner>()
-            + inner.registered.heap_bytes()
-            + inner.payload.heap_bytes()
-            + key_id
-            + OVERHEAD
+        let key_id = inner.key_id.as_ref().map_or(0, |key_id| key_id.len());
+        size_of::<Inner>() + inner.registered.heap_bytes() + key_id + OVERHEAD
     }
 
     /// The time of the clock that the token was judged by.
@@ -152,9 +145,9 @@ impl fmt::Debug for Authenticated {
 impl Authenticated {
     /// For the tests of what comes after authentication.
     pub(crate) fn for_test(claims: &str) -> Self {
-        let payload = Payload::for_test(claims);
-        let registered = RegisteredClaims::parse(&payload).unwrap();
-        Self::new(registered, payload, None, Algorithm::Es256, ProtectionSpace::for_test())
+        let payload = crate::key::Payload::for_test(claims);
+        let registered = RegisteredClaims::parse(payload).unwrap();
+        Self::new(registered, None, Algorithm::Es256, ProtectionSpace::for_test())
     }
 }
 
@@ -187,8 +180,7 @@ mod tests {
         ] {
             // The last one can not get here with a token, which is refused for it before.
             let who = Authenticated(Arc::new(Inner {
-                registered: RegisteredClaims::default(),
-                payload: Payload::for_test(claims),
+                registered: RegisteredClaims::unread(claims),
                 key_id: None,
                 algorithm: Algorithm::Es256,
                 space: ProtectionSpace::for_test(),

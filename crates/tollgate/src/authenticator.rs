@@ -25,7 +25,7 @@ use crate::authenticated::Authenticated;
 use crate::claims::{NumericDate, RegisteredClaims};
 use crate::credentials::{BearerToken, Credentials};
 use crate::error::TokenError;
-use crate::jws::CompactJws;
+use crate::jws::{CompactJws, KnownHeaders};
 use crate::key::{KeyRequest, Resolution, VerificationKey};
 use crate::protection::ProtectionSpace;
 use crate::refusal::Refusal;
@@ -73,6 +73,7 @@ struct Inner {
     credentials: Credentials,
     issuers: Issuers,
     space: Arc<ProtectionSpace>,
+    headers: KnownHeaders,
     /// What was verified before; `None` if nothing is kept.
     seen: Option<TokenCache<Verified>>,
 }
@@ -249,7 +250,7 @@ impl Inner {
 
     /// All that can be judged without a key.
     fn read<'t>(&self, token: &'t str) -> Result<(CompactJws<'t>, Arc<TrustedIssuer>), TokenError> {
-        let jws = CompactJws::parse(token)?;
+        let jws = CompactJws::parse_knowing(token, &self.headers)?;
         let issuer = self.issuers.of(&jws)?;
         let algorithm = jws.header.algorithm;
         if !issuer.algorithms.contains(&algorithm) {
@@ -268,16 +269,15 @@ impl Inner {
         key: Arc<VerificationKey>,
     ) -> Result<Authenticated, Refusal> {
         let accept = || {
-            let payload = key.verify(&jws)?;
-            let mut claims = RegisteredClaims::parse(&payload)?;
-            issuer.rules.profile.apply(&mut claims, &payload)?;
+            let mut claims = RegisteredClaims::parse(key.verify(&jws)?)?;
+            issuer.rules.profile.apply(&mut claims)?;
             issuer.rules.check(&claims, NumericDate::from(self.space.clock.now()))?;
-            issuer.rules.check_present(&payload)?;
-            Ok((payload, claims))
+            Ok(claims)
         };
-        let (payload, claims) = accept().map_err(|error| self.refuse(error))?;
+        let claims = accept().map_err(|error| self.refuse(error))?;
+        jws.keep_header(&self.headers);
         let key_id = jws.header.key_id;
-        let who = Authenticated::new(claims, payload, key_id, key.algorithm(), self.space.clone());
+        let who = Authenticated::new(claims, key_id, key.algorithm(), self.space.clone());
         if let Some(seen) = &self.seen {
             let bytes = who.bytes();
             seen.insert(token, bytes, || Verified { who: who.clone(), issuer, key });

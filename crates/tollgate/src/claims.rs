@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use crate::error::TokenError;
 use crate::json::{self, FromMembers, JsonError, Lenient, Member, Text};
 use crate::key::Payload;
-use texts::{Span, Spans, Texts};
+use texts::{Reading, Span, Spans, Texts};
 
 pub use numeric_date::NumericDate;
 pub use scope::Scope;
@@ -28,7 +28,7 @@ pub(crate) use validation::ClaimsRules;
 /// [RFC 9068 §2.2]: https://www.rfc-editor.org/rfc/rfc9068#section-2.2
 #[derive(Default)]
 pub struct RegisteredClaims {
-    /// Every claim below that is text, in one allocation.
+    /// The payload, in which every claim below that is text stands.
     texts: Texts,
     iss: Option<Span>,
     sub: Option<Span>,
@@ -48,12 +48,23 @@ pub struct RegisteredClaims {
 }
 
 impl RegisteredClaims {
-    pub(crate) fn parse(payload: &Payload) -> Result<Self, TokenError> {
-        json::from_slice(payload.as_ref()).map_err(|error| match error {
+    pub(crate) fn parse(payload: Payload) -> Result<Self, TokenError> {
+        let payload = payload.into_text().ok_or(TokenError::NotJson { part: "payload" })?;
+        let mut reader = Reader { claims: Self::default(), texts: Reading::new(&payload) };
+        json::fill(&mut reader, &payload).map_err(|error| match error {
             JsonError::NotAnObject => TokenError::NotJson { part: "payload" },
             JsonError::DuplicateMember => TokenError::DuplicateMember { part: "payload" },
             JsonError::WrongType(name) => TokenError::WrongType { name },
-        })
+        })?;
+        let Reader { mut claims, texts } = reader;
+        let unescaped = texts.into_unescaped();
+        claims.texts = Texts::new(payload, &unescaped);
+        Ok(claims)
+    }
+
+    /// The payload itself: a JSON object, each member of which comes once.
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.texts.payload()
     }
 
     /// `iss`: who issued the token; always the configured issuer.
@@ -140,6 +151,11 @@ impl RegisteredClaims {
         self.text(self.acr)
     }
 
+    #[cfg(test)]
+    pub(crate) fn unread(payload: &str) -> Self {
+        Self { texts: Texts::new(payload.to_owned(), ""), ..Self::default() }
+    }
+
     fn text(&self, span: Option<Span>) -> Option<&str> {
         span.map(|span| self.texts.get(span))
     }
@@ -188,70 +204,76 @@ struct Marks {
     foreign: Option<&'static str>,
 }
 
-impl<'de> FromMembers<'de> for RegisteredClaims {
+/// Fills the claims from a payload.
+struct Reader<'a> {
+    claims: RegisteredClaims,
+    texts: Reading<'a>,
+}
+
+impl<'de> FromMembers<'de> for Reader<'de> {
     fn take<A: MapAccess<'de>>(
         &mut self,
         name: &str,
         member: Member<'_, A>,
     ) -> Result<(), A::Error> {
+        let Self { claims, texts } = self;
         match name {
-            "iss" => self.iss = Some(self.texts.read(member, "iss")?),
-            "sub" => self.sub = Some(self.texts.read(member, "sub")?),
+            "iss" => claims.iss = Some(texts.read(member, "iss")?),
+            "sub" => claims.sub = Some(texts.read(member, "sub")?),
             "aud" => {
                 let OneOrMore(names) = member.read("aud")?;
-                self.aud = Some(self.texts.keep_all(&names));
+                claims.aud = Some(texts.keep_all(&names));
             }
-            "exp" => self.exp = Some(member.read("exp")?),
-            "nbf" => self.nbf = Some(member.read("nbf")?),
-            "iat" => self.iat = Some(member.read("iat")?),
-            "jti" => self.jti = Some(self.texts.read(member, "jti")?),
-            "client_id" => self.client_id = Some(self.texts.read(member, "client_id")?),
-            "scope" => self.scope = member.read("scope")?,
-            "roles" => self.roles = self.texts.read_any(member, "roles")?,
-            "permissions" => self.permissions = self.texts.read_any(member, "permissions")?,
-            "sid" => self.sid = Some(self.texts.read(member, "sid")?),
-            "auth_time" => self.auth_time = Some(member.read("auth_time")?),
-            "acr" => self.acr = Some(self.texts.read(member, "acr")?),
+            "exp" => claims.exp = Some(member.read("exp")?),
+            "nbf" => claims.nbf = Some(member.read("nbf")?),
+            "iat" => claims.iat = Some(member.read("iat")?),
+            "jti" => claims.jti = Some(texts.read(member, "jti")?),
+            "client_id" => claims.client_id = Some(texts.read(member, "client_id")?),
+            "scope" => claims.scope = member.read("scope")?,
+            "roles" => claims.roles = texts.read_any(member, "roles")?,
+            "permissions" => claims.permissions = texts.read_any(member, "permissions")?,
+            "sid" => claims.sid = Some(texts.read(member, "sid")?),
+            "auth_time" => claims.auth_time = Some(member.read("auth_time")?),
+            "acr" => claims.acr = Some(texts.read(member, "acr")?),
             "cnf" => {
-                self.marks.sender_constrained = true;
+                claims.marks.sender_constrained = true;
                 member.skip()?;
             }
-            _ => return self.take_mark(name, member),
+            _ => return claims.marks.take(name, member),
         }
         Ok(())
     }
 }
 
-impl RegisteredClaims {
+impl Marks {
     /// Members that tell another kind of token from an access token.
-    fn take_mark<'de, A: MapAccess<'de>>(
+    fn take<'de, A: MapAccess<'de>>(
         &mut self,
         name: &str,
         member: Member<'_, A>,
     ) -> Result<(), A::Error> {
-        let marks = &mut self.marks;
         let (found, mark) = match name {
             // OpenID Connect Core §3.1.3.6, §3.3.2.11 and FAPI: hashes stand in ID tokens only.
-            "at_hash" => (&mut marks.identity, "`at_hash` is an ID token's"),
-            "c_hash" => (&mut marks.identity, "`c_hash` is an ID token's"),
-            "s_hash" => (&mut marks.identity, "`s_hash` is an ID token's"),
+            "at_hash" => (&mut self.identity, "`at_hash` is an ID token's"),
+            "c_hash" => (&mut self.identity, "`c_hash` is an ID token's"),
+            "s_hash" => (&mut self.identity, "`s_hash` is an ID token's"),
             // OpenID Connect Core §2.
-            "nonce" => (&mut marks.identity, "`nonce` is an ID token's"),
+            "nonce" => (&mut self.identity, "`nonce` is an ID token's"),
             // OpenID Connect Back-Channel Logout §2.4, RFC 8417 §2.2.
-            "events" => (&mut marks.foreign, "`events` is a logout or security event token's"),
+            "events" => (&mut self.foreign, "`events` is a logout or security event token's"),
             // RFC 9449 §4.2.
-            "htm" => (&mut marks.foreign, "`htm` is a DPoP proof's"),
+            "htm" => (&mut self.foreign, "`htm` is a DPoP proof's"),
             // Amazon Cognito: `access` or `id`.
             "token_use" => {
                 if member.read::<TypeClaim>("token_use")? != TypeClaim::Access {
-                    marks.foreign = Some("`token_use` is not `access`");
+                    self.foreign = Some("`token_use` is not `access`");
                 }
                 return Ok(());
             }
             // Keycloak: `Bearer`, `ID`, `Refresh`, `Offline`, `Logout`, …
             "typ" => {
                 if member.read::<TypeClaim>("typ")? == TypeClaim::Foreign {
-                    marks.foreign = Some("the claim `typ` names another kind of token");
+                    self.foreign = Some("the claim `typ` names another kind of token");
                 }
                 return Ok(());
             }
@@ -332,7 +354,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<RegisteredClaims, TokenError> {
-        RegisteredClaims::parse(&Payload::for_test(text))
+        RegisteredClaims::parse(Payload::for_test(text))
     }
 
     #[test]

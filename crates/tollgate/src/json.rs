@@ -15,7 +15,6 @@ mod one;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
@@ -26,7 +25,7 @@ pub(crate) use one::{member, normalize};
 use smallvec::SmallVec;
 
 /// A type that is filled from an object's members, one after another.
-pub(crate) trait FromMembers<'de>: Default {
+pub(crate) trait FromMembers<'de> {
     /// Takes the member called `name`: reads it or leaves it.
     fn take<A: MapAccess<'de>>(
         &mut self,
@@ -47,14 +46,22 @@ pub(crate) enum JsonError {
 }
 
 /// Reads the object that is the whole of `text`.
-pub(crate) fn from_slice<'de, T: FromMembers<'de>>(text: &'de [u8]) -> Result<T, JsonError> {
+pub(crate) fn from_slice<'de, T: FromMembers<'de> + Default>(
+    text: &'de [u8],
+) -> Result<T, JsonError> {
     // Checked once and for all: serde_json would not look into the strings that it skips.
     let text = std::str::from_utf8(text).map_err(|_| JsonError::NotAnObject)?;
+    let mut to = T::default();
+    fill(&mut to, text).map(|()| to)
+}
+
+/// Fills `to` from the object that is the whole of `text`.
+pub(crate) fn fill<'de, T: FromMembers<'de>>(to: &mut T, text: &'de str) -> Result<(), JsonError> {
     let mut fault = None;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let object = Object { fault: &mut fault, to: PhantomData }
+    let object = Object { fault: &mut fault, to }
         .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value));
+        .and_then(|()| deserializer.end());
     object.map_err(|error| match fault {
         // A document that breaks off is no matter of the member that it breaks off in.
         Some(fault) if !error.is_syntax() && !error.is_eof() => fault,
@@ -83,36 +90,34 @@ impl<'de, A: MapAccess<'de>> Member<'_, A> {
 /// Reads one object into a `T`.
 struct Object<'f, T> {
     fault: &'f mut Option<JsonError>,
-    to: PhantomData<T>,
+    to: &'f mut T,
 }
 
 impl<'de, T: FromMembers<'de>> DeserializeSeed<'de> for Object<'_, T> {
-    type Value = T;
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de, T: FromMembers<'de>> Visitor<'de> for Object<'_, T> {
-    type Value = T;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
-        let mut value = T::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut seen = Names::default();
         while let Some(name) = map.next_key::<Text<'de>>()? {
-            if seen.contains(&name) {
+            if !seen.insert(&name) {
                 *self.fault = Some(JsonError::DuplicateMember);
                 return Err(A::Error::custom("duplicate member"));
             }
-            value.take(&name.0, Member { map: &mut map, fault: self.fault })?;
-            seen.insert(name);
+            self.to.take(&name.0, Member { map: &mut map, fault: self.fault })?;
         }
-        Ok(value)
+        Ok(())
     }
 }
 
@@ -129,17 +134,19 @@ pub(crate) struct Names<'a> {
 const FEW: usize = 24;
 
 impl<'a> Names<'a> {
-    pub(crate) fn contains(&self, name: &Text<'a>) -> bool {
-        self.kinds & kind(name) != 0 && (self.few.contains(name) || self.more.contains(name))
-    }
-
-    pub(crate) fn insert(&mut self, name: Text<'a>) {
-        self.kinds |= kind(&name);
-        if self.few.len() < FEW {
-            self.few.push(name);
-        } else {
-            self.more.insert(name);
+    /// Whether `name` is new; from now on it is not.
+    pub(crate) fn insert(&mut self, name: &Text<'a>) -> bool {
+        let kind = kind(name);
+        if self.kinds & kind != 0 && (self.few.contains(name) || self.more.contains(name)) {
+            return false;
         }
+        self.kinds |= kind;
+        if self.few.len() < FEW {
+            self.few.push(name.clone());
+        } else {
+            self.more.insert(name.clone());
+        }
+        true
     }
 }
 
@@ -151,7 +158,7 @@ fn kind(Text(name): &Text<'_>) -> u64 {
 }
 
 /// A JSON string, borrowed from the text unless it has escapes.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
 impl Text<'_> {

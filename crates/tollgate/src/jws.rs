@@ -5,13 +5,20 @@
 //!
 //! [RFC 7515 §7.1]: https://www.rfc-editor.org/rfc/rfc7515#section-7.1
 
+mod known_headers;
+
+use std::sync::Arc;
+
 use base64_simd::{AsOut as _, URL_SAFE_NO_PAD};
+use memchr::memchr_iter;
 use serde::de::{IgnoredAny, MapAccess};
 use smallvec::SmallVec;
 
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
 use crate::json::{self, FromMembers, JsonError, Member, Text};
+
+pub(crate) use known_headers::KnownHeaders;
 
 /// The longest token that is looked at, in bytes; more than any server takes as a header.
 pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -28,6 +35,8 @@ pub(crate) type Decoded = SmallVec<[u8; 512]>;
 /// A token that has the right form. Nothing in it is trusted yet, and it can not be printed.
 pub(crate) struct CompactJws<'a> {
     pub(crate) header: JoseHeader,
+    header_is_known: bool,
+    encoded_header: &'a str,
     signing_input: &'a str,
     payload: &'a str,
     signature: &'a str,
@@ -36,17 +45,45 @@ pub(crate) struct CompactJws<'a> {
 impl<'a> CompactJws<'a> {
     /// Splits and reads `token`, which must be exactly three base64url parts.
     pub(crate) fn parse(token: &'a str) -> Result<Self, TokenError> {
+        Self::parse_with(token, |encoded| Ok((JoseHeader::parse(encoded)?, false)))
+    }
+
+    /// As [`parse`](Self::parse), without reading a header that is known.
+    pub(crate) fn parse_knowing(
+        token: &'a str,
+        headers: &KnownHeaders,
+    ) -> Result<Self, TokenError> {
+        Self::parse_with(token, |encoded| headers.read(encoded))
+    }
+
+    /// For a token that was accepted: makes its header known.
+    pub(crate) fn keep_header(&self, headers: &KnownHeaders) {
+        if !self.header_is_known {
+            headers.keep(self.encoded_header, &self.header);
+        }
+    }
+
+    fn parse_with(
+        token: &'a str,
+        read: impl FnOnce(&str) -> Result<(JoseHeader, bool), TokenError>,
+    ) -> Result<Self, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLong { limit: MAX_TOKEN_BYTES });
         }
-        let (signing_input, signature) = token.rsplit_once('.').ok_or(TokenError::NotCompact)?;
-        let (header, payload) = signing_input.split_once('.').ok_or(TokenError::NotCompact)?;
-        if payload.contains('.') {
+        let mut dots = memchr_iter(b'.', token.as_bytes());
+        let (Some(first), Some(second)) = (dots.next(), dots.next()) else {
+            return Err(TokenError::NotCompact);
+        };
+        match dots.count() {
+            0 => {}
             // Five parts are a JWE (RFC 7516): encrypted for somebody else.
-            let encrypted = token.bytes().filter(|&byte| byte == b'.').count() == 4;
-            return Err(if encrypted { TokenError::Encrypted } else { TokenError::NotCompact });
+            2 => return Err(TokenError::Encrypted),
+            _ => return Err(TokenError::NotCompact),
         }
-        Ok(Self { header: JoseHeader::parse(header)?, signing_input, payload, signature })
+        let (signing_input, signature) = split(token, second);
+        let (encoded_header, payload) = split(signing_input, first);
+        let (header, header_is_known) = read(encoded_header)?;
+        Ok(Self { header, header_is_known, encoded_header, signing_input, payload, signature })
     }
 
     /// What the signature was made over.
@@ -70,6 +107,11 @@ impl<'a> CompactJws<'a> {
     }
 }
 
+/// What stands before and behind the dot at `at`.
+fn split(text: &str, at: usize) -> (&str, &str) {
+    (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default())
+}
+
 /// The bytes of `encoded`, which is strict base64url; `None` if it is not.
 fn decode(encoded: &str) -> Option<Decoded> {
     let length = URL_SAFE_NO_PAD.decoded_length(encoded.as_bytes()).ok()?;
@@ -84,10 +126,10 @@ fn decode(encoded: &str) -> Option<Decoded> {
 /// should verify.
 ///
 /// [RFC 7515 §4.1]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct JoseHeader {
     pub(crate) algorithm: Algorithm,
-    pub(crate) key_id: Option<String>,
+    pub(crate) key_id: Option<Arc<str>>,
     pub(crate) token_type: TokenType,
 }
 
@@ -148,7 +190,7 @@ impl JoseHeader {
             .and_then(|alg| Algorithm::from_name(&alg.0))
             .ok_or(TokenError::UnknownAlgorithm)?;
         let token_type = members.typ.map_or(TokenType::Absent, |typ| TokenType::from_typ(&typ.0));
-        Ok(Self { algorithm, key_id: members.kid.map(Text::into_owned), token_type })
+        Ok(Self { algorithm, key_id: members.kid.map(|kid| kid.0.into()), token_type })
     }
 }
 

@@ -101,8 +101,9 @@ impl fmt::Debug for VerificationKey {
 pub(crate) struct Payload(Vec<u8>);
 
 impl Payload {
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.0.capacity()
+    /// The text that it is, if it is one.
+    pub(crate) fn into_text(self) -> Option<String> {
+        String::from_utf8(self.0).ok()
     }
 }
 

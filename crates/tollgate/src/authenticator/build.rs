@@ -11,6 +11,7 @@ use super::config_error::ConfigError;
 use super::issuers::{Issuers, TrustedIssuer};
 use super::{Authenticator, AuthenticatorBuilder, Inner};
 use crate::claims::ClaimsRules;
+use crate::jws::KnownHeaders;
 use crate::metrics;
 use crate::protection::ProtectionSpace;
 use crate::resource::Resource;
@@ -62,6 +63,7 @@ impl AuthenticatorBuilder {
             credentials: self.credentials,
             issuers: Issuers::new(trusted, self.resolver, self.clock),
             space: Arc::new(space),
+            headers: KnownHeaders::new(),
             seen: TokenCache::new(self.token_cache),
         })))
     }

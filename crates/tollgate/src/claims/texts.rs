@@ -1,29 +1,50 @@
-//! The texts of one token's claims, in one allocation.
+//! The texts of one token's claims, where they stand in its payload.
 
 use serde::de::MapAccess;
 use smallvec::SmallVec;
 
 use crate::json::{Lenient, Member, Text};
 
-/// What fits without a second allocation, for most tokens.
-const USUAL_BYTES: usize = 384;
-
-/// Texts one behind the other; a [`Span`] is where one stands.
+/// A payload, and behind it the texts that do not stand in it as they are read.
 #[derive(Default)]
-pub(super) struct Texts(String);
+pub(super) struct Texts {
+    all: String,
+    /// How much of it is the payload.
+    payload: usize,
+}
 
 /// A place in [`Texts`]: means nothing in another token's.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
 }
 
 pub(super) type Spans = SmallVec<[Span; 4]>;
 
+impl Span {
+    /// A token is far shorter than what could not be told in 32 bits; a place beyond it would be
+    /// one where no text stands.
+    fn new(start: usize, length: usize) -> Self {
+        let at = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        Self { start: at(start), end: at(start.saturating_add(length)) }
+    }
+}
+
 impl Texts {
+    /// Those of `payload`; `unescaped` are those that have escapes there.
+    pub(super) fn new(mut payload: String, unescaped: &str) -> Self {
+        let length = payload.len();
+        payload.push_str(unescaped);
+        Self { all: payload, payload: length }
+    }
+
+    pub(super) fn payload(&self) -> &[u8] {
+        self.all.as_bytes().get(..self.payload).unwrap_or_default()
+    }
+
     pub(super) fn get(&self, span: Span) -> &str {
-        self.0.get(span.start..span.end).unwrap_or_default()
+        self.all.get(span.start as usize..span.end as usize).unwrap_or_default()
     }
 
     pub(super) fn all<'t>(&'t self, spans: &'t [Span]) -> impl Iterator<Item = &'t str> {
@@ -31,43 +52,74 @@ impl Texts {
     }
 
     pub(super) fn keep(&mut self, text: &str) -> Span {
-        if self.0.capacity() == 0 {
-            self.0.reserve(USUAL_BYTES);
-        }
-        let start = self.0.len();
-        self.0.push_str(text);
-        Span { start, end: self.0.len() }
+        let start = self.all.len();
+        self.all.push_str(text);
+        Span::new(start, text.len())
     }
 
-    pub(super) fn keep_all(&mut self, texts: &[Text<'_>]) -> Spans {
-        texts.iter().map(|text| self.keep(&text.0)).collect()
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.all.capacity()
+    }
+}
+
+/// [`Texts`] while the payload is read.
+pub(super) struct Reading<'a> {
+    payload: &'a str,
+    /// The texts that have escapes in the payload, one behind the other.
+    unescaped: String,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(payload: &'a str) -> Self {
+        Self { payload, unescaped: String::new() }
+    }
+
+    /// What stands behind the payload when everything was read.
+    pub(super) fn into_unescaped(self) -> String {
+        self.unescaped
+    }
+
+    pub(super) fn keep(&mut self, text: &Text<'a>) -> Span {
+        let text = &*text.0;
+        if let Some(start) = self.place_of(text) {
+            return Span::new(start, text.len());
+        }
+        let start = self.payload.len() + self.unescaped.len();
+        self.unescaped.push_str(text);
+        Span::new(start, text.len())
+    }
+
+    /// Where in the payload a text stands that was borrowed from it.
+    fn place_of(&self, text: &str) -> Option<usize> {
+        let start = text.as_ptr().addr().checked_sub(self.payload.as_ptr().addr())?;
+        (start.checked_add(text.len())? <= self.payload.len()).then_some(start)
+    }
+
+    pub(super) fn keep_all(&mut self, texts: &[Text<'a>]) -> Spans {
+        texts.iter().map(|text| self.keep(text)).collect()
     }
 
     /// Reads a member that must be a string.
-    pub(super) fn read<'de, A: MapAccess<'de>>(
+    pub(super) fn read<A: MapAccess<'a>>(
         &mut self,
         member: Member<'_, A>,
         name: &'static str,
     ) -> Result<Span, A::Error> {
-        let text: Text<'de> = member.read(name)?;
-        Ok(self.keep(&text.0))
+        let text: Text<'a> = member.read(name)?;
+        Ok(self.keep(&text))
     }
 
     /// Reads the strings of a string, or of an array of anything. Roles come in many shapes, and
     /// one that is not understood only withholds power.
-    pub(super) fn read_any<'de, A: MapAccess<'de>>(
+    pub(super) fn read_any<A: MapAccess<'a>>(
         &mut self,
         member: Member<'_, A>,
         name: &'static str,
     ) -> Result<Spans, A::Error> {
-        Ok(match member.read::<Lenient<'de>>(name)? {
+        Ok(match member.read::<Lenient<'a>>(name)? {
             Lenient::Text(text) => self.keep_all(&[text]),
             Lenient::Texts(texts) | Lenient::Mixed(texts) => self.keep_all(&texts),
             Lenient::Other => Spans::new(),
         })
-    }
-
-    pub(super) fn heap_bytes(&self) -> usize {
-        self.0.capacity()
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{NumericDate, RegisteredClaims};
 use crate::error::TokenError;
 use crate::json;
-use crate::key::Payload;
 use crate::profile::Profile;
 
 /// What a token's claims must say to be accepted here.
@@ -31,7 +30,8 @@ impl ClaimsRules {
         self.check_audience(claims)?;
         self.check_kind(claims)?;
         self.check_required(claims)?;
-        self.check_time(claims, now)
+        self.check_time(claims, now)?;
+        self.check_present(claims)
     }
 
     /// The longest that a token is accepted whose session was revoked, whatever the issuer does;
@@ -95,9 +95,9 @@ impl ClaimsRules {
     }
 
     /// The claims that the configuration asks for, whatever they say.
-    pub(crate) fn check_present(&self, payload: &Payload) -> Result<(), TokenError> {
+    fn check_present(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
         for name in &self.required_claims {
-            if json::member(payload.as_ref(), name).is_none_or(|value| value.is_null()) {
+            if json::member(claims.payload(), name).is_none_or(|value| value.is_null()) {
                 return Err(TokenError::RequiredClaim { name: name.clone() });
             }
         }
@@ -153,6 +153,7 @@ impl ClaimsRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::Payload;
 
     const NOW: NumericDate = NumericDate::from_secs(1_000_000);
 
@@ -185,7 +186,7 @@ mod tests {
         let members: Vec<_> =
             members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
         let payload = Payload::for_test(&format!("{{{}}}", members.join(",")));
-        rules.check(&RegisteredClaims::parse(&payload).unwrap(), NOW)
+        rules.check(&RegisteredClaims::parse(payload).unwrap(), NOW)
     }
 
     #[test]
@@ -249,7 +250,7 @@ mod tests {
         let payload = Payload::for_test(
             r#"{"iss":"https://issuer.example","aud":"https://api.example","exp":10}"#,
         );
-        let claims = RegisteredClaims::parse(&payload).unwrap();
+        let claims = RegisteredClaims::parse(payload).unwrap();
         let before_1970 = std::time::SystemTime::UNIX_EPOCH - Duration::from_secs(1);
         assert!(rules().check(&claims, NumericDate::from(before_1970)).is_err());
     }
@@ -277,7 +278,7 @@ mod tests {
             r#"{"iss":"https://issuer.example","aud":"https://api.example",
                 "iat":1000010,"exp":1000910}"#,
         );
-        let claims = RegisteredClaims::parse(&payload).unwrap();
+        let claims = RegisteredClaims::parse(payload).unwrap();
         let at = |secs| rules.check(&claims, NumericDate::from_secs(1_000_000 + secs)).is_ok();
         assert!(at(0) && at(bound - 1) && !at(bound));
     }
@@ -319,7 +320,7 @@ mod tests {
             r#"{"iss":"https://issuer.example","aud":"https://api.example",
                 "iat":1000010,"exp":9000000}"#,
         );
-        let claims = RegisteredClaims::parse(&payload).unwrap();
+        let claims = RegisteredClaims::parse(payload).unwrap();
         let at = |secs: u64| rules.check(&claims, NumericDate::from_secs(1_000_000 + secs)).is_ok();
         assert!(at(0) && at(619) && !at(620));
     }
@@ -328,7 +329,10 @@ mod tests {
     fn claims_that_are_required_by_name_must_say_something() {
         let required_claims = vec!["sub".to_owned(), "tenant".to_owned()];
         let rules = ClaimsRules { required_claims, ..rules() };
-        let present = |text: &str| rules.check_present(&Payload::for_test(text));
+        let present = |text: &str| {
+            let claims = RegisteredClaims::parse(Payload::for_test(text));
+            rules.check_present(&claims.unwrap())
+        };
         assert_eq!(present(r#"{"tenant":0,"sub":""}"#), Ok(()));
         for (text, absent) in [
             (r#"{"sub":"s"}"#, "tenant"),

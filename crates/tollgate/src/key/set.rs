@@ -279,11 +279,10 @@ impl<'de> Deserialize<'de> for Entry {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Entry, M::Error> {
                 let (mut jwk, mut names, mut fault) = (Jwk::default(), Names::default(), None);
                 while let Some(name) = map.next_key::<Text<'de>>()? {
-                    if names.contains(&name) {
+                    if !names.insert(&name) {
                         fault = Some(KeyError::DuplicateMember);
                     }
                     jwk.take(&name.0, Member { map: &mut map, fault: &mut None })?;
-                    names.insert(name);
                 }
                 Ok(fault.map_or_else(|| Entry::Jwk(Box::new(jwk)), Entry::Unusable))
             }

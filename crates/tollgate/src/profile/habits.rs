@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 use super::Profile;
 use crate::claims::RegisteredClaims;
 use crate::error::TokenError;
-use crate::key::Payload;
 
 /// Where things stand, and what must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,15 +48,11 @@ impl Habits {
 impl Profile {
     /// Reads what this kind of token has elsewhere into the registered claims, and holds it to
     /// what it must be.
-    pub(crate) fn apply(
-        &self,
-        claims: &mut RegisteredClaims,
-        payload: &Payload,
-    ) -> Result<(), TokenError> {
+    pub(crate) fn apply(&self, claims: &mut RegisteredClaims) -> Result<(), TokenError> {
         if self.habits == Habits::NONE && self.roles_at.is_empty() {
             return Ok(());
         }
-        let object: Map<String, Value> = serde_json::from_slice(payload.as_ref())
+        let object: Map<String, Value> = serde_json::from_slice(claims.payload())
             .map_err(|_| TokenError::NotJson { part: "payload" })?;
         self.check_kind(&object)?;
         if let Some(name) = self.habits.audience_in {

@@ -25,9 +25,8 @@ fn judge(
         required_claims: Vec::new(),
         profile: profile.clone(),
     };
-    let payload = Payload::for_test(&claims.to_string());
-    let mut claims = RegisteredClaims::parse(&payload)?;
-    profile.apply(&mut claims, &payload)?;
+    let mut claims = RegisteredClaims::parse(Payload::for_test(&claims.to_string()))?;
+    profile.apply(&mut claims)?;
     rules.check(&claims, NumericDate::from_secs(NOW))?;
     let roles = claims.roles().map(str::to_owned).collect();
     Ok((claims.scope().as_str().to_owned(), roles))
