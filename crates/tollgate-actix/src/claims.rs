@@ -1,6 +1,7 @@
 //! The caller as a handler's argument.
 
 use std::future::{Ready, ready};
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
@@ -27,6 +28,34 @@ impl<C: DeserializeOwned> FromRequest for Claims<C> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(authenticated(request).and_then(read).map(Self))
+    }
+}
+
+/// The token's claims in the handler's own type, read once for all requests with the same token:
+/// see [`Authenticated::shared_claims`]. In everything else like [`Claims`].
+///
+/// ```
+/// use serde::Deserialize;
+/// use tollgate_actix::SharedClaims;
+///
+/// #[derive(Deserialize)]
+/// struct User {
+///     sub: String,
+/// }
+///
+/// async fn greet(SharedClaims(user): SharedClaims<User>) -> String {
+///     format!("hello {}", user.sub)
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct SharedClaims<C>(pub Arc<C>);
+
+impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for SharedClaims<C> {
+    type Error = Rejection;
+    type Future = Ready<Result<Self, Rejection>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(authenticated(request).and_then(|who| Ok(Self(who.shared_claims()?))))
     }
 }
 

@@ -69,6 +69,6 @@ mod response;
 pub use tollgate;
 
 pub use auth::{Auth, AuthFuture, AuthMiddleware};
-pub use claims::{Caller, Claims, MaybeCaller, MaybeClaims};
+pub use claims::{Caller, Claims, MaybeCaller, MaybeClaims, SharedClaims};
 pub use rejection::Rejection;
 pub use require::{Require, RequireFuture, RequireMiddleware};

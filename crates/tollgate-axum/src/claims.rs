@@ -1,5 +1,7 @@
 //! The caller as a handler's argument.
 
+use std::sync::Arc;
+
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -31,6 +33,50 @@ impl<S: Sync, C: DeserializeOwned> OptionalFromRequestParts<S> for Claims<C> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
         let Some(who) = caller(parts)? else { return Ok(None) };
         Ok(Some(Self(who.claims()?)))
+    }
+}
+
+/// The token's claims in the handler's own type, read once for all requests with the same token:
+/// see [`Authenticated::shared_claims`]. In everything else like [`Claims`].
+///
+/// ```
+/// use serde::Deserialize;
+/// use tollgate_axum::SharedClaims;
+///
+/// #[derive(Deserialize)]
+/// struct User {
+///     sub: String,
+/// }
+///
+/// async fn greet(SharedClaims(user): SharedClaims<User>) -> String {
+///     format!("hello {}", user.sub)
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct SharedClaims<C>(pub Arc<C>);
+
+impl<S, C> FromRequestParts<S> for SharedClaims<C>
+where
+    S: Sync,
+    C: DeserializeOwned + Send + Sync + 'static,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        Ok(Self(authenticated(parts)?.shared_claims()?))
+    }
+}
+
+impl<S, C> OptionalFromRequestParts<S> for SharedClaims<C>
+where
+    S: Sync,
+    C: DeserializeOwned + Send + Sync + 'static,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
+        let Some(who) = caller(parts)? else { return Ok(None) };
+        Ok(Some(Self(who.shared_claims()?)))
     }
 }
 

@@ -40,6 +40,6 @@ mod rejection;
 pub use tollgate;
 pub use tollgate_tower::{AuthLayer, RequireLayer};
 
-pub use claims::{Caller, Claims};
+pub use claims::{Caller, Claims, SharedClaims};
 pub use protect::{Protected, protect};
 pub use rejection::Rejection;

@@ -1,7 +1,8 @@
 //! Who is calling: what is left of a token once everything about it held.
 
+use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -26,6 +27,8 @@ struct Inner {
     key_id: Option<Arc<str>>,
     algorithm: Algorithm,
     space: Arc<ProtectionSpace>,
+    /// The claims in the first type that they were shared in.
+    shared: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Authenticated {
@@ -35,7 +38,8 @@ impl Authenticated {
         algorithm: Algorithm,
         space: Arc<ProtectionSpace>,
     ) -> Self {
-        Self(Arc::new(Inner { registered, key_id, algorithm, space }))
+        let shared = OnceLock::new();
+        Self(Arc::new(Inner { registered, key_id, algorithm, space, shared }))
     }
 
     /// The claims that have a registered meaning.
@@ -76,6 +80,44 @@ impl Authenticated {
         })
     }
 
+    /// The claims, read into the application's own type once and then kept beside the token: for a
+    /// token that [comes again](crate::guide::token_cache) this is a pointer to what was read the
+    /// first time, and otherwise as [`claims`](Self::claims).
+    ///
+    /// One type is kept for each token, the first that is asked for; others are read each time.
+    ///
+    /// ```
+    /// # use serde::Deserialize;
+    /// # use tollgate::{Authenticated, Refusal};
+    /// #[derive(Deserialize)]
+    /// struct User {
+    ///     sub: String,
+    /// }
+    ///
+    /// fn greet(who: &Authenticated) -> Result<String, Refusal> {
+    ///     let user = who.shared_claims::<User>()?;
+    ///     Ok(format!("hello {}", user.sub))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`claims`](Self::claims).
+    pub fn shared_claims<C>(&self) -> Result<Arc<C>, Refusal>
+    where
+        C: DeserializeOwned + Send + Sync + 'static,
+    {
+        if let Some(kept) = self.0.shared.get().filter(|kept| kept.is::<C>())
+            && let Ok(claims) = kept.clone().downcast()
+        {
+            return Ok(claims);
+        }
+        let claims = Arc::new(self.claims::<C>()?);
+        // Whoever was first has set it; what is read here is the same, or of another type.
+        let _ = self.0.shared.set(claims.clone());
+        Ok(claims)
+    }
+
     /// The value of the claim `name`, a member of the payload itself; `None` if it is absent.
     ///
     /// Reads the payload anew each time. For more than a look into a claim or two there is
@@ -85,13 +127,15 @@ impl Authenticated {
         json::member(self.0.registered.payload(), name)
     }
 
-    /// How much memory it takes, about.
+    /// How much memory it takes, about, with the claims that may be shared: of a type that nobody
+    /// knows yet, and taken for twice as large as the payload.
     pub(crate) fn bytes(&self) -> usize {
         // The two counts of an `Arc`, and what an allocator adds to each of five allocations.
         const OVERHEAD: usize = 16 + 5 * 16;
         let inner = &*self.0;
         let key_id = inner.key_id.as_ref().map_or(0, |key_id| key_id.len());
-        size_of::<Inner>() + inner.registered.heap_bytes() + key_id + OVERHEAD
+        let shared = 2 * inner.registered.payload().len();
+        size_of::<Inner>() + inner.registered.heap_bytes() + key_id + shared + OVERHEAD
     }
 
     /// The time of the clock that the token was judged by.
@@ -171,6 +215,28 @@ mod tests {
     }
 
     #[test]
+    fn shared_claims_are_read_once_for_the_first_type_that_is_asked_for() {
+        let who = Authenticated::for_test(r#"{"sub":"alice","tenant":7}"#);
+        let first = who.shared_claims::<User>().unwrap();
+        assert_eq!(first.sub, "alice");
+        assert!(Arc::ptr_eq(&first, &who.clone().shared_claims().unwrap()));
+        // Another type gets its own claims, and takes nothing away.
+        let other = who.shared_claims::<Value>().unwrap();
+        assert_eq!(other["tenant"], 7);
+        assert!(!Arc::ptr_eq(&other, &who.shared_claims().unwrap()));
+        assert!(Arc::ptr_eq(&first, &who.shared_claims().unwrap()));
+    }
+
+    #[test]
+    fn shared_claims_that_do_not_fit_are_refused_each_time() {
+        let who = Authenticated::for_test(r#"{"sub":"alice"}"#);
+        for _ in 0..2 {
+            assert_eq!(who.shared_claims::<User>().unwrap_err().status(), 401);
+        }
+        assert!(who.shared_claims::<Value>().is_ok());
+    }
+
+    #[test]
     fn claims_that_do_not_fit_are_refused_without_being_quoted() {
         for (claims, problem) in [
             (r#"{"sub":"alice"}"#, "missing field `tenant`"),
@@ -184,6 +250,7 @@ mod tests {
                 key_id: None,
                 algorithm: Algorithm::Es256,
                 space: ProtectionSpace::for_test(),
+                shared: OnceLock::new(),
             }));
             let refusal = who.claims::<User>().unwrap_err();
             assert_eq!(refusal.status(), 401);

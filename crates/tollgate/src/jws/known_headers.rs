@@ -31,3 +31,11 @@ impl KnownHeaders {
         }
     }
 }
+
+#[cfg(test)]
+impl KnownHeaders {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, TokenCache::len)
+    }
+}

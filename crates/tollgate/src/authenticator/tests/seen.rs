@@ -236,3 +236,51 @@ async fn a_flood_of_new_tokens_stays_within_the_bound() {
     let error = builder(1000).await.unwrap_err().to_string();
     assert!(error.contains("token_cache") && error.contains("1000"), "{error}");
 }
+
+#[tokio::test]
+async fn only_the_header_of_an_accepted_token_is_known_and_it_decides_nothing() {
+    let (old, new) =
+        (TestKey::generate("old", Algorithm::Es256), TestKey::generate("new", Algorithm::Es256));
+    let keys = Counted::new(&[&old]);
+    let auth = counted(&keys).token_cache(0).build().await.unwrap();
+    let refused = [
+        new.token(&claims()),
+        new.sign(r#"{"alg":"ES256","kid":"old"}"#, &claims().to_string()),
+        old.sign(r#"{"alg":"ES256","kid":"old","typ":"logout+jwt"}"#, &claims().to_string()),
+        old.sign(r#"{"alg":"ES256","kid":"old"}"#, "{}"),
+    ];
+    for token in &refused {
+        assert!(auth.authenticate(&bearer(token)).await.is_err());
+    }
+    assert_eq!(auth.0.headers.len(), 0);
+
+    let token = old.token(&claims());
+    for _ in 0..3 {
+        let who = auth.authenticate(&bearer(&token)).await.unwrap();
+        assert_eq!((who.key_id(), auth.0.headers.len()), (Some("old"), 1));
+    }
+    // The same header over other claims, and after its key is gone.
+    let other =
+        json!({"iss": "https://issuer.example", "aud": "https://other.example", "exp": NOW + 9});
+    assert!(auth.authenticate(&bearer(&old.token(&other))).await.is_err());
+    keys.keys.replace(TestKey::key_set([&new]));
+    assert!(auth.authenticate(&bearer(&token)).await.is_err());
+}
+
+#[tokio::test]
+async fn claims_are_shared_between_the_requests_of_one_token() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    for (bytes, shared) in [(1 << 20, true), (0, false)] {
+        let auth = counted(&Counted::new(&[&key])).token_cache(bytes).build().await.unwrap();
+        let token = key.token(&claims());
+        let mut both = Vec::new();
+        for _ in 0..2 {
+            let who = auth.authenticate(&bearer(&token)).await.unwrap();
+            both.push(who.shared_claims::<Value>().unwrap());
+        }
+        assert_eq!(*both[0], claims());
+        assert_eq!(Arc::ptr_eq(&both[0], &both[1]), shared);
+        let other = auth.authenticate(&bearer(&key.token(&claims()))).await.unwrap();
+        assert!(!Arc::ptr_eq(&both[0], &other.shared_claims().unwrap()));
+    }
+}
