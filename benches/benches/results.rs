@@ -9,6 +9,11 @@
 mod adapters;
 #[path = "results/finding.rs"]
 mod finding;
+#[path = "results/refresh.rs"]
+mod refresh;
+#[path = "../../tests/tests/jwks_faults/server.rs"]
+#[expect(dead_code, reason = "most of it is for the faults")]
+mod server;
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -19,7 +24,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use jsonwebtoken::{DecodingKey, Validation, decode};
-use tollgate_benches::measure::{Case, measure, report};
+use tollgate_benches::measure::{COUNTS, Case, measure, report};
 use tollgate_benches::scenario::{AUDIENCE, CACHE, Claims, ISSUER, Signer, bearer, caller};
 use tollgate_benches::service;
 
@@ -52,13 +57,23 @@ fn main() {
     }
     if wanted("cache") {
         finding::walks(rounds);
-        finding::threads(rounds);
-        finding::candidates(rounds);
+        if !COUNTS {
+            finding::threads(rounds);
+            finding::candidates(rounds);
+            finding::flood();
+        }
+    }
+    // Beside what another program takes: in turns with it.
+    if value("part=") == Some("hit") {
+        hit(rounds);
     }
     if wanted("adapters") {
         adapters::added(rounds);
     }
-    if wanted("service") {
+    if wanted("refresh") {
+        refresh::under_load(rounds);
+    }
+    if wanted("service") && !COUNTS {
         for algorithm in ["RS256", "ES256"] {
             let signer = Signer::new(algorithm);
             let modes = ["no layer", "warm", "cold"];
@@ -67,6 +82,14 @@ fn main() {
             report(&format!("service {algorithm}"), &measured);
         }
     }
+}
+
+/// A token that was seen before, alone.
+fn hit(rounds: usize) {
+    let signer = Signer::new("RS256");
+    let (headers, auth) = (bearer(&signer.token(0)), signer.authenticator(CACHE));
+    let case = Case::new("tollgate, warm", || drop(black_box(caller(&auth, black_box(&headers)))));
+    report("beside node RS256", &measure(vec![case], rounds));
 }
 
 /// One case again and again and nothing else, for a profiler that counts instructions.

@@ -22,8 +22,15 @@ pub struct Measured {
     pub name: String,
     /// One time for each round, in the order of the rounds.
     pub rounds: Vec<f64>,
-    /// How often one run allocates, in the mean of a hundred.
-    pub allocations: f64,
+    /// How often one run allocates, in the mean of a hundred, where that is counted.
+    pub allocations: Option<f64>,
+}
+
+impl Measured {
+    /// Nothing so far.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), rounds: Vec::new(), allocations: None }
+    }
 }
 
 impl<'c> Case<'c> {
@@ -35,19 +42,17 @@ impl<'c> Case<'c> {
 
 const SLICE: Duration = Duration::from_millis(3);
 
-/// Measures `cases` in as many rounds.
+/// Whether this is the build that counts allocations, and takes no times.
+pub const COUNTS: bool = cfg!(feature = "allocations");
+
+/// Measures `cases` in as many rounds, or counts what they allocate.
 pub fn measure(mut cases: Vec<Case<'_>>, rounds: usize) -> Vec<Measured> {
     let times: Vec<usize> = cases.iter_mut().map(|case| runs_in_a_slice(&mut case.run)).collect();
     let mut measured: Vec<Measured> = cases
         .iter_mut()
-        .map(|case| {
-            let counted = allocation_counter::measure(|| (0..100).for_each(|_| (case.run)()));
-            #[expect(clippy::cast_precision_loss, reason = "a few thousand at most")]
-            let allocations = counted.count_total as f64 / 100.0;
-            Measured { name: case.name.clone(), rounds: Vec::new(), allocations }
-        })
+        .map(|case| Measured { allocations: count(&mut case.run), ..Measured::new(&case.name) })
         .collect();
-    for round in 0..rounds {
+    for round in 0..if COUNTS { 0 } else { rounds } {
         let mut order: Vec<usize> = (0..cases.len()).collect();
         if round % 2 == 1 {
             order.reverse();
@@ -67,6 +72,25 @@ pub fn measure(mut cases: Vec<Case<'_>>, rounds: usize) -> Vec<Measured> {
     measured
 }
 
+#[cfg(feature = "allocations")]
+fn count(run: &mut dyn FnMut()) -> Option<f64> {
+    let counted = allocation_counter::measure(|| (0..100).for_each(|_| run()));
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand at most")]
+    let count = counted.count_total as f64;
+    Some(count / 100.0)
+}
+
+#[cfg(not(feature = "allocations"))]
+fn count(_: &mut dyn FnMut()) -> Option<f64> {
+    None
+}
+
+/// A line below the group's table, for what is no time.
+#[expect(clippy::print_stdout, reason = "that is its output")]
+pub fn note(group: &str, text: &str) {
+    println!("note\t{group}\t{text}");
+}
+
 fn runs_in_a_slice(run: &mut dyn FnMut()) -> usize {
     let (begun, mut runs) = (Instant::now(), 0);
     while begun.elapsed() < SLICE {
@@ -76,11 +100,14 @@ fn runs_in_a_slice(run: &mut dyn FnMut()) -> usize {
     runs
 }
 
-/// A line for each, for `cargo xtask bench` to read: group, name, allocations, and the rounds.
-#[expect(clippy::print_stdout, reason = "that is its output")]
+/// A line for each, for `cargo xtask bench` to read: group, name, allocations, and the rounds. To
+/// the standard error goes what tells a person that it goes on.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "that is its output")]
 pub fn report(group: &str, measured: &[Measured]) {
     for Measured { name, rounds, allocations } in measured {
         let rounds: Vec<_> = rounds.iter().map(|time| format!("{time:.1}")).collect();
+        let allocations = allocations.map_or_else(String::new, |count| count.to_string());
         println!("{group}\t{name}\t{allocations}\t{}", rounds.join(" "));
     }
+    eprintln!("{}: {group}", if COUNTS { "counted" } else { "measured" });
 }

@@ -109,10 +109,7 @@ pub fn compare(modes: &[&str], token: &str, argument: &str, rounds: usize) -> Ve
     const REQUESTS: usize = 4_000;
     let request = format!("GET / HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n");
     let servers: Vec<Server> = modes.iter().map(|mode| Server::start(mode, argument)).collect();
-    let mut measured: Vec<Measured> = modes
-        .iter()
-        .map(|mode| Measured { name: (*mode).to_owned(), rounds: Vec::new(), allocations: 0.0 })
-        .collect();
+    let mut measured: Vec<Measured> = modes.iter().map(|mode| Measured::new(*mode)).collect();
     for server in &servers {
         server.load(request.as_bytes(), REQUESTS / 4);
     }

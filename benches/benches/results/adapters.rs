@@ -95,10 +95,16 @@ fn hyper_service(
         request
     };
     let without = plain();
+    // What any layer does that calls another service.
+    let inner = std::sync::Arc::new(plain());
+    let identity = service_fn(|request: Request<Full<Bytes>>| inner.call(request));
     let warm = tollgate_hyper::AuthService::new(warm.clone(), std::sync::Arc::new(plain()));
     let cold = tollgate_hyper::AuthService::new(cold.clone(), std::sync::Arc::new(plain()));
     let cases = vec![
         Case::new("without", || drop(black_box(at_once(without.call(request())).unwrap()))),
+        Case::new("identity layer", || {
+            drop(black_box(at_once(identity.call(request())).unwrap()));
+        }),
         Case::new("warm", || {
             assert_eq!(at_once(warm.call(request())).unwrap().status(), 200);
         }),

@@ -13,13 +13,17 @@ use aws_lc_rs::{constant_time, digest};
 use foldhash::quality::RandomState;
 use highway::{HighwayHash, HighwayHasher, Key};
 use http::HeaderMap;
-use tollgate_benches::measure::{Case, Measured, measure, report};
-use tollgate_benches::scenario::{CACHE, Signer, bearer, caller};
+use jsonwebtoken::decode;
+use tollgate_benches::measure::{Case, Measured, measure, note, report};
+use tollgate_benches::scenario::{CACHE, Claims, Signer, bearer, caller};
+
+use super::theirs;
 
 /// One hot token beside 10,000 in turn.
 pub(crate) fn walks(rounds: usize) {
     let signer = Signer::new("RS256");
     let auth = signer.authenticator(CACHE);
+    let (token, (key, validation)) = (signer.token(0), theirs(&signer, "RS256"));
     let many: Vec<HeaderMap> = (0..10_000).map(|number| bearer(&signer.token(number))).collect();
     many.iter().for_each(|headers| drop(caller(&auth, headers)));
     let at = Cell::new(0);
@@ -29,6 +33,9 @@ pub(crate) fn walks(rounds: usize) {
             Case::new("10,000 tokens in turn", || {
                 at.set((at.get() + 1) % many.len());
                 drop(black_box(caller(&auth, &many[at.get()])));
+            }),
+            Case::new("jsonwebtoken", || {
+                drop(decode::<Claims>(black_box(token.as_str()), &key, &validation).unwrap());
             }),
         ],
         rounds,
@@ -68,7 +75,7 @@ pub(crate) fn threads(rounds: usize) {
         "warm, 2 threads, the same 64 tokens",
         "warm, 2 threads, one token",
     ]
-    .map(|name| Measured { name: name.to_owned(), rounds: Vec::new(), allocations: 0.0 })
+    .map(Measured::new)
     .to_vec();
     for _ in 0..rounds {
         let times = [
@@ -112,6 +119,34 @@ fn on_threads(threads: usize, number: usize, operation: &(impl Fn(usize, usize) 
         spawned.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     times.iter().sum::<f64>() / times.len() as f64
+}
+
+/// What a flood of valid tokens that never come again does to the memory.
+pub(crate) fn flood() {
+    const BOUND: usize = 8 * 1024 * 1024;
+    let signer = Signer::new("HS256");
+    let auth = signer.authenticator(BOUND);
+    let resident = || {
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+        let pages: Option<usize> = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+        pages.unwrap_or_default() as f64 * 4096.0 / (1024.0 * 1024.0)
+    };
+    let before = resident();
+    let grown: Vec<String> = [10_000, 50_000, 100_000, 200_000]
+        .into_iter()
+        .scan(0, |sent, number| {
+            (*sent..number).for_each(|new| drop(caller(&auth, &bearer(&signer.token(new)))));
+            *sent = number;
+            Some(format!("{:.1} MiB after {number}", resident() - before))
+        })
+        .collect();
+    note(
+        "threads ES256",
+        &format!(
+            "A flood of new valid tokens, with a bound of 8 MiB: the process grew by {}.",
+            grown.join(", ")
+        ),
+    );
 }
 
 /// What a token could be found by, and in what.
@@ -173,7 +208,7 @@ pub(crate) fn candidates(rounds: usize) {
         let mut of = |name: &str, operation: &(dyn Fn(usize, usize) + Sync)| {
             let rounds = (0..rounds).map(|_| on_threads(threads, 50_000, &operation)).collect();
             let name = format!("{name}, {threads} thread{}", if threads == 1 { "" } else { "s" });
-            measured.push(Measured { name, rounds, allocations: 0.0 });
+            measured.push(Measured { rounds, ..Measured::new(name) });
         };
         of("moka", &of_moka);
         of("quick_cache", &of_quick);

@@ -3,6 +3,8 @@
 //! `cargo xtask bench`.
 
 mod axum_07;
+mod huskarl;
+mod oauth_resource_server;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -31,6 +33,8 @@ use tower_oauth2_resource_server::validation::ClaimsValidationSpec;
 const AXUM_JWT_AUTH: &str = "axum-jwt-auth 0.7 (axum 0.8)";
 const JWT_AUTHORIZER: &str = "jwt-authorizer 0.15 (axum 0.7)";
 const RESOURCE_SERVER: &str = "tower-oauth2-resource-server 0.12 (axum 0.8)";
+const OAUTH_RESOURCE_SERVER: &str = "oauth-resource-server 0.4 (axum 0.8)";
+const HUSKARL: &str = "huskarl-axum 0.1 (axum 0.8)";
 
 fn main() {
     jsonwebtoken_10::crypto::aws_lc::DEFAULT_PROVIDER.install_default().unwrap();
@@ -46,8 +50,16 @@ fn main() {
         let signer = Signer::new(algorithm);
         in_process(algorithm, &signer, rounds);
         actix(algorithm, &signer, rounds);
-        let modes =
-            ["no layer", "warm", "cold", JWT_AUTHORIZER, AXUM_JWT_AUTH, RESOURCE_SERVER];
+        let modes = [
+            "no layer",
+            "warm",
+            "cold",
+            JWT_AUTHORIZER,
+            AXUM_JWT_AUTH,
+            RESOURCE_SERVER,
+            OAUTH_RESOURCE_SERVER,
+            HUSKARL,
+        ];
         let measured = service::compare(
             &modes,
             &signer.token(0),
@@ -64,8 +76,10 @@ fn serve_behind(mode: &str, jwk: &serde_json::Value) {
         return axum_07::serve(runtime.block_on(axum_07::protected(jwk)));
     }
     service::serve(match mode {
-        "warm" => ours(authenticator(jwk, CACHE)),
+        "warm" => ours_shared(authenticator(jwk, CACHE)),
         "cold" => ours(authenticator(jwk, 0)),
+        OAUTH_RESOURCE_SERVER => oauth_resource_server::protected(jwk),
+        HUSKARL => runtime.block_on(huskarl::protected(jwk)),
         AXUM_JWT_AUTH => axum_jwt_auth(jwk),
         RESOURCE_SERVER => runtime.block_on(resource_server(jwk)),
         _ => service::bare(),
@@ -83,6 +97,16 @@ fn ours(auth: Authenticator) -> Router {
         black_box(user);
         "fine"
     };
+    Router::new().route("/", get(handler)).layer(tollgate_axum::AuthLayer::new(auth))
+}
+
+/// The same, with claims that are read once for a token.
+fn ours_shared(auth: Authenticator) -> Router {
+    let handler =
+        |tollgate_axum::SharedClaims(user): tollgate_axum::SharedClaims<Claims>| async move {
+            black_box(&*user);
+            "fine"
+        };
     Router::new().route("/", get(handler)).layer(tollgate_axum::AuthLayer::new(auth))
 }
 
@@ -143,7 +167,10 @@ fn in_process(algorithm: &str, signer: &Signer, rounds: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _entered = runtime.enter();
     let bare = service::bare();
-    let (warm, cold) = (ours(authenticator(&jwk, CACHE)), ours(authenticator(&jwk, 0)));
+    let (warm, cold) = (ours_shared(authenticator(&jwk, CACHE)), ours(authenticator(&jwk, 0)));
+    let warm_read = ours(authenticator(&jwk, CACHE));
+    let oauth = oauth_resource_server::protected(&jwk);
+    let huskarl = runtime.block_on(huskarl::protected(&jwk));
     let jwt_auth = axum_jwt_auth(&jwk);
     let resource = runtime.block_on(resource_server(&jwk));
     let bare_07 = axum_07::bare();
@@ -152,10 +179,15 @@ fn in_process(algorithm: &str, signer: &Signer, rounds: usize) {
         Case::new("without (axum 0.8)", || call(&bare, &headers)),
         Case::new("without (axum 0.7)", || axum_07::call(&bare_07, &headers)),
         Case::new("tollgate, warm (axum 0.8)", || call(&warm, &headers)),
+        Case::new("tollgate, warm, claims read each time (axum 0.8)", || {
+            call(&warm_read, &headers);
+        }),
         Case::new("tollgate, cold (axum 0.8)", || call(&cold, &headers)),
         Case::new(JWT_AUTHORIZER, || axum_07::call(&authorizer, &headers)),
         Case::new(AXUM_JWT_AUTH, || call(&jwt_auth, &headers)),
         Case::new(RESOURCE_SERVER, || call(&resource, &headers)),
+        Case::new(OAUTH_RESOURCE_SERVER, || call(&oauth, &headers)),
+        Case::new(HUSKARL, || call(&huskarl, &headers)),
     ];
     report(&format!("peers axum {algorithm}"), &measure(cases, rounds));
 }
@@ -186,7 +218,15 @@ fn actix(algorithm: &str, signer: &Signer, rounds: usize) {
                 .route("/", web::get().to(our_handler))
                 .wrap(tollgate_actix::Auth::new(authenticator(&jwk, bytes)))
         };
-        let warm = actix_web::test::init_service(ours(CACHE)).await;
+        let sharing_handler = |user: tollgate_actix::SharedClaims<Claims>| async move {
+            black_box(&*user.0);
+            HttpResponse::Ok()
+        };
+        let warm = App::new()
+            .route("/", web::get().to(sharing_handler))
+            .wrap(tollgate_actix::Auth::new(authenticator(&jwk, CACHE)));
+        let warm = actix_web::test::init_service(warm).await;
+        let warm_read = actix_web::test::init_service(ours(CACHE)).await;
         let cold = actix_web::test::init_service(ours(0)).await;
         let their_handler = |user: web::ReqData<Claims>| async move {
             black_box(user.into_inner());
@@ -212,6 +252,9 @@ fn actix(algorithm: &str, signer: &Signer, rounds: usize) {
             Case::new("without", || drop(black_box(at_once(bare.call(request())).unwrap()))),
             Case::new("tollgate, warm", || {
                 assert!(at_once(warm.call(request())).unwrap().status().is_success());
+            }),
+            Case::new("tollgate, warm, claims read each time", || {
+                assert!(at_once(warm_read.call(request())).unwrap().status().is_success());
             }),
             Case::new("tollgate, cold", || {
                 assert!(at_once(cold.call(request())).unwrap().status().is_success());

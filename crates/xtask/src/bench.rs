@@ -4,42 +4,137 @@ mod figures;
 mod goals;
 mod page;
 mod plot;
+mod profile;
 
 use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
 
-use crate::run::{Failure, cargo, output, root, tools_dir};
+use clap::ValueEnum;
+
+use crate::install;
+use crate::run::{Failure, cargo, output, program, root, target_dir, tools_dir};
 use figures::Figures;
 
+/// What can be measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Cold and warm tokens beside the bare check and jsonwebtoken
+    Validator,
+    /// Many tokens, two threads, a flood of new ones, and what the cache could be made of
+    Cache,
+    /// Each adapter beside the same service without it
+    Adapters,
+    /// While the key set is replaced all the time
+    Refresh,
+    /// Whole services over loopback HTTP: processor time for a request
+    Service,
+    /// A flood of tokens with random `kid`s
+    Flood,
+    /// The same service behind each peer (built first, which takes minutes)
+    Peers,
+    /// A cache hit beside node's fast-jwt
+    Node,
+    /// Where the instructions go, by valgrind
+    Profile,
+}
+
 /// `cargo xtask bench`: measures, and writes `benches/RESULTS.md` and its plots.
-pub(crate) fn bench(rounds: usize, peers: bool) -> Result<(), Failure> {
-    let rounds = format!("rounds={rounds}");
-    let benches = ["bench", "--package", "tollgate-benches", "--bench", "results", "--"];
-    let mut text = output(cargo(&benches).arg(&rounds))?;
-    let of_peers = if peers { measure_peers(&rounds) } else { Ok(String::new()) };
-    // Ours are written all the same.
-    text.push_str(of_peers.as_deref().unwrap_or_default());
-    let figures = Figures::parse(&text)?;
+///
+/// What each part printed is kept, so that the page has all of them, whichever was run last.
+pub(crate) fn bench(rounds: usize, only: &[Part]) -> Result<(), Failure> {
+    let parts = if only.is_empty() { Part::value_variants() } else { only };
+    let mut failed = Vec::new();
+    for (number, part) in parts.iter().enumerate() {
+        let begun = Instant::now();
+        println!("[{} of {}] {}", number + 1, parts.len(), part.name());
+        // The others are worth having all the same.
+        match part.measure(rounds).and_then(|text| write(part.kept(), &text)) {
+            Ok(()) => println!("  took {} s", begun.elapsed().as_secs()),
+            Err(failure) => failed.push(format!("{}: {failure}", part.name())),
+        }
+    }
+    let texts = Part::value_variants().iter().map(|part| fs::read_to_string(part.kept()));
+    let figures = Figures::parse(&texts.map(Result::unwrap_or_default).collect::<String>())?;
     let folder = root().join("benches");
-    let write = |name: &str, text: String| {
-        let path = folder.join(name);
-        fs::write(&path, text).map_err(|error| {
-            Failure::new(format!("{} can not be written: {error}", path.display()))
-        })
-    };
-    fs::create_dir_all(folder.join("plots"))
-        .map_err(|error| Failure::new(format!("benches/plots can not be made: {error}")))?;
-    write("RESULTS.md", page::page(&figures, &rounds))?;
+    write(folder.join("RESULTS.md"), &page::page(&figures))?;
     for (name, svg) in plot::plots(&figures) {
-        write(&format!("plots/{name}.svg"), svg)?;
+        write(folder.join("plots").join(format!("{name}.svg")), &svg)?;
     }
     println!("{}", goals::table(&figures));
     println!("written: benches/RESULTS.md and benches/plots");
-    of_peers.map(drop)
+    if failed.is_empty() { Ok(()) } else { Err(Failure::new(failed.join("; "))) }
+}
+
+impl Part {
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Where what it printed last is kept.
+    fn kept(self) -> PathBuf {
+        target_dir().join("bench").join(format!("{}.tsv", self.name()))
+    }
+
+    fn measure(self, rounds: usize) -> Result<String, Failure> {
+        let rounds = format!("rounds={rounds}");
+        match self {
+            Self::Flood => {
+                output(&mut cargo(&["bench", "-p", "tollgate-benches", "--bench", "flood"]))
+            }
+            Self::Peers => measure_peers(&rounds),
+            Self::Node => measure_node(),
+            Self::Profile => profile::profile(),
+            Self::Service => results(&[&rounds, "part=service"]),
+            Self::Cache | Self::Refresh => results(&[&rounds, &format!("part={}", self.name())]),
+            Self::Validator | Self::Adapters => {
+                let part = format!("part={}", self.name());
+                let counted = output(counting(&mut results_command()).args(["--", &part]))?;
+                Ok(counted + &results(&[&rounds, &part])?)
+            }
+        }
+    }
+}
+
+/// Counts allocations and takes no times: counting takes time itself.
+fn counting(command: &mut std::process::Command) -> &mut std::process::Command {
+    command.args(["--features", "allocations"])
+}
+
+fn results_command() -> std::process::Command {
+    cargo(&["bench", "--package", "tollgate-benches", "--bench", "results"])
+}
+
+fn results(arguments: &[&str]) -> Result<String, Failure> {
+    output(results_command().arg("--").args(arguments))
 }
 
 fn measure_peers(rounds: &str) -> Result<String, Failure> {
     let manifest = "benches/peers/Cargo.toml";
-    let mut run = cargo(&["run", "--release", "--manifest-path", manifest, "--", rounds]);
-    // What is built for them does not mix with what is built for us.
-    output(run.env("CARGO_TARGET_DIR", tools_dir().join("peers")))
+    let peers = || {
+        let mut run = cargo(&["run", "--release", "--locked", "--manifest-path", manifest]);
+        // What is built for them does not mix with what is built for us.
+        run.env("CARGO_TARGET_DIR", tools_dir().join("peers"));
+        run
+    };
+    let counted = output(counting(&mut peers()))?;
+    Ok(counted + &output(peers().args(["--", rounds]))?)
+}
+
+/// In turns, since the two can not be one program.
+fn measure_node() -> Result<String, Failure> {
+    let node = install::for_node_benchmark()?;
+    let mut text = String::new();
+    for _ in 0..5 {
+        text += &results(&["rounds=7", "part=hit"])?;
+        text += &output(program(&node).args(["benches/peers/node/fast-jwt.mjs", "7"]))?;
+    }
+    Ok(text)
+}
+
+fn write(path: PathBuf, text: &str) -> Result<(), Failure> {
+    let written = path.parent().map_or(Ok(()), fs::create_dir_all);
+    written
+        .and_then(|()| fs::write(&path, text))
+        .map_err(|error| Failure::new(format!("{} can not be written: {error}", path.display())))
 }

@@ -33,8 +33,25 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     c_compiler()?;
     npm()?;
     let node = node()?;
-    issuer_packages()?;
+    npm_packages("third-party issuer", ISSUER)?;
     Ok(Installed { node })
+}
+
+/// What is measured beside node: its packages, as their lock file names them.
+pub(crate) fn for_node_benchmark() -> Result<PathBuf, Failure> {
+    npm()?;
+    let node = node()?;
+    npm_packages("fast-jwt", "benches/peers/node")?;
+    Ok(node)
+}
+
+/// valgrind, which counts instructions.
+pub(crate) fn valgrind() -> Result<(), Failure> {
+    if version("valgrind").is_some() {
+        return Ok(());
+    }
+    step("valgrind", "not here: installing it, to count instructions");
+    apt_install("valgrind")
 }
 
 /// cargo-deny, which checks the licences and the sources of the dependencies.
@@ -126,16 +143,16 @@ fn node() -> Result<PathBuf, Failure> {
     }
 }
 
-fn issuer_packages() -> Result<(), Failure> {
-    let directory = root().join(ISSUER);
+fn npm_packages(what: &str, package: &str) -> Result<(), Failure> {
+    let directory = root().join(package);
     let stamp = directory.join("node_modules/.installed-from");
     let lock = fs::read_to_string(directory.join("package-lock.json"))
-        .map_err(|error| Failure::new(format!("{ISSUER}/package-lock.json: {error}")))?;
+        .map_err(|error| Failure::new(format!("{package}/package-lock.json: {error}")))?;
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
-        step("third-party issuer", "its npm packages are here");
+        step(what, "its npm packages are here");
         return Ok(());
     }
-    step("third-party issuer", "installing its npm packages, as its lock file names them");
+    step(what, "installing its npm packages, as its lock file names them");
     run(program("npm").current_dir(&directory).arg("ci"))?;
     write(&stamp, &lock)
 }

@@ -57,14 +57,15 @@ enum Chore {
     /// Against the bare signature check, jsonwebtoken, each adapter's service without it, and the
     /// peers (in benches/peers, a workspace of its own). All cases of a table take turns within one
     /// run, so that the ratios hold on a busy machine too; a quiet one gives narrower ones. Takes
-    /// some ten minutes after the first build.
+    /// some twenty minutes on two cores, most of them for building. What a part printed is kept in
+    /// `target/bench`, so that the page has every part, whichever was run last.
     Bench {
         /// How many rounds each case is measured in
-        #[arg(long, default_value_t = 31)]
+        #[arg(long, default_value_t = 51)]
         rounds: usize,
-        /// Leave the peers out, which take long to build
-        #[arg(long)]
-        without_peers: bool,
+        /// Measure these parts alone
+        #[arg(long, value_delimiter = ',', value_name = "PARTS")]
+        only: Vec<bench::Part>,
     },
 
     /// Feed the parsers with whatever a fuzzer can think of, for a bounded time
@@ -98,7 +99,7 @@ fn main() -> ExitCode {
         Chore::Test => test::test(),
         Chore::Install => install::for_tests().map(drop),
         Chore::Ci => ci::ci(),
-        Chore::Bench { rounds, without_peers } => bench::bench(rounds, !without_peers),
+        Chore::Bench { rounds, only } => bench::bench(rounds, &only),
         Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
         Chore::Mutants { shard } => mutants::mutants(shard.as_deref()),
     };

@@ -4,14 +4,17 @@ use crate::run::Failure;
 
 /// All cases of one run.
 #[derive(Debug, Default)]
-pub(crate) struct Figures(pub(crate) Vec<Case>);
+pub(crate) struct Figures {
+    pub(crate) cases: Vec<Case>,
+    notes: Vec<(String, String)>,
+}
 
 /// One case: nanoseconds for one run of it, round by round.
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) group: String,
     pub(crate) name: String,
-    pub(crate) allocations: f64,
+    pub(crate) allocations: Option<f64>,
     pub(crate) rounds: Vec<f64>,
 }
 
@@ -24,32 +27,61 @@ pub(crate) struct Spread {
 }
 
 impl Figures {
-    /// Reads lines of group, name, allocations and rounds, separated by tabs.
+    /// Reads lines of group, name, allocations and rounds, separated by tabs; allocations or rounds
+    /// may be empty. Lines of one case are put together. A line of `note`, group and text is that.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
-        let wrong = |line: &str| Failure::new(format!("a benchmark printed `{line}`"));
-        let case = |line: &str| {
-            let mut cells = line.split('\t');
-            let (group, name) = (cells.next()?.to_owned(), cells.next()?.to_owned());
-            let allocations = cells.next()?.parse().ok()?;
-            let rounds = cells.next()?.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
-            Some(Case { group, name, allocations, rounds })
-        };
-        let lines = text.lines().filter(|line| line.contains('\t'));
-        lines.map(|line| case(line).ok_or_else(|| wrong(line))).collect::<Result<_, _>>().map(Self)
+        let mut figures = Self::default();
+        for line in text.lines().filter(|line| line.contains('\t')) {
+            figures
+                .add(line)
+                .ok_or_else(|| Failure::new(format!("a benchmark printed `{line}`")))?;
+        }
+        Ok(figures)
+    }
+
+    fn add(&mut self, line: &str) -> Option<()> {
+        let mut cells = line.split('\t');
+        let (group, name, third) = (cells.next()?, cells.next()?, cells.next()?);
+        if group == "note" {
+            self.notes.push((name.to_owned(), third.to_owned()));
+            return Some(());
+        }
+        let allocations = Some(third).filter(|count| !count.is_empty()).map(str::parse);
+        let allocations = allocations.transpose().ok()?;
+        let rounds = cells.next()?.split(' ').filter(|time| !time.is_empty()).map(str::parse);
+        let mut rounds: Vec<f64> = rounds.collect::<Result<_, _>>().ok()?;
+        let known = |case: &&mut Case| case.group == group && case.name == name;
+        if let Some(case) = self.cases.iter_mut().find(known) {
+            case.rounds.append(&mut rounds);
+            case.allocations = allocations.or(case.allocations);
+        } else {
+            let (group, name) = (group.to_owned(), name.to_owned());
+            self.cases.push(Case { group, name, allocations, rounds });
+        }
+        Some(())
     }
 
     pub(crate) fn groups(&self) -> Vec<&str> {
-        let mut groups: Vec<&str> = self.0.iter().map(|case| case.group.as_str()).collect();
-        groups.dedup();
+        let mut groups: Vec<&str> = Vec::new();
+        for case in &self.cases {
+            if !groups.contains(&case.group.as_str()) {
+                groups.push(&case.group);
+            }
+        }
         groups
     }
 
     pub(crate) fn of(&self, group: &str) -> impl Iterator<Item = &Case> {
-        self.0.iter().filter(move |case| case.group == group)
+        self.cases.iter().filter(move |case| case.group == group)
     }
 
     pub(crate) fn case(&self, group: &str, name: &str) -> Option<&Case> {
-        self.0.iter().find(|case| case.group == group && case.name == name)
+        self.cases.iter().find(|case| case.group == group && case.name == name)
+    }
+
+    pub(crate) fn notes(&self, group: &str) -> impl Iterator<Item = &str> {
+        let notes = self.notes.iter().filter(move |(of, _)| of == group);
+        notes.map(|(_, text)| text.as_str())
     }
 
     /// `what` of the values of several cases, round by round, so that what disturbed a round
@@ -91,12 +123,14 @@ mod tests {
 
     #[test]
     fn figures_are_combined_round_by_round() {
-        let text = "noise\na\tx\t5\t10 20 30\na\ty\t0\t5 5 5\nb\tz\t1.5\t1 2\n";
+        let text = "noise\na\tx\t5\t\nb\tz\t1.5\t1 2\na\tx\t\t10 20\na\ty\t0\t5 5 5\n\
+                    note\ta\tso it is\na\tx\t\t30\n";
         let figures = Figures::parse(text).unwrap();
         assert_eq!(figures.groups(), ["a", "b"]);
         let ratio = figures.combined([("a", "x"), ("a", "y")], |[x, y]| x / y).unwrap();
         assert_eq!(ratio, Spread { median: 4.0, low: 2.0, high: 4.0 });
-        assert_eq!(figures.case("b", "z").unwrap().allocations, 1.5);
+        assert_eq!(figures.case("a", "x").unwrap().allocations, Some(5.0));
+        assert_eq!(figures.notes("a").collect::<Vec<_>>(), ["so it is"]);
         assert!(figures.combined([("a", "x"), ("a", "?")], |[x, _]| x).is_none());
         assert!(Figures::parse("a\tb\tc").is_err());
     }

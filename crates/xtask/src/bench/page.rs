@@ -4,22 +4,34 @@ use std::fmt::Write as _;
 use std::fs;
 
 use super::figures::Figures;
+use super::profile::PROFILED;
 use super::{goals, plot};
 use crate::run::{root, version};
 
 const INTRODUCTION: &str = "\
-Written by `cargo xtask bench`; nothing here is typed. Read the ratios: times belong to the machine, and differences below 4 %
+Written by `cargo xtask bench`; nothing here is typed. `cargo xtask bench --only validator` and so on measures one part. Read the ratios: times belong to the machine, and differences below 4 %
 are noise. The cases of a group are measured in turn, some milliseconds each, in the opposite order every other round; a ratio is
 taken round by round, and its median is given with what eight of ten rounds lie between. `cold` is with the token cache off,
 `warm` is a token that was seen before; in `new tokens` no token ever comes twice while it is kept. Everybody gets the same
-request with the same token, and beside peers every handler gets the same typed claims. Whole services are charged with their
+request with the same token, and beside peers every handler gets the same typed claims: `warm` by `SharedClaims`, which are read
+once for a token, `claims read each time` by `Claims`, as the peers do. Times and allocations are taken by two builds, since counting
+takes time itself. Whole services are charged with their
 processor time for a request, server and sender on one core.
 ";
 
+const PROFILE: &str = "\
+## Where the instructions go
+
+`cargo xtask bench --only profile` counts them with valgrind, which hides some of what the CPU could do for the signature check: read
+what is not that. Rust inlines across crates, so that a place is where code was written, not which function it ended up in.
+
+";
+
 /// The whole page.
-pub(crate) fn page(figures: &Figures, rounds: &str) -> String {
+pub(crate) fn page(figures: &Figures) -> String {
     let mut text = format!("# Results\n\n{INTRODUCTION}\n");
-    let _ = writeln!(text, "`cargo xtask bench` with {rounds} on {}.", machine());
+    let rounds = figures.cases.iter().map(|case| case.rounds.len()).max().unwrap_or_default();
+    let _ = writeln!(text, "Up to {rounds} rounds, on {}.", machine());
     let _ = writeln!(text, "{}.\n", versions());
     let _ = writeln!(text, "## What it must show\n\n{}", goals::table(figures));
     for (name, _) in plot::plots(figures) {
@@ -27,6 +39,7 @@ pub(crate) fn page(figures: &Figures, rounds: &str) -> String {
     }
     for group in figures.groups() {
         let _ = writeln!(text, "## {group}\n");
+        let _ = writeln!(text, "`cargo xtask bench --only {}`\n", part_of(group));
         let Some(first) = figures.of(group).next() else { continue };
         let _ = writeln!(text, "| | median | 8 of 10 | / {} | allocations |", first.name);
         text.push_str("|---|---|---|---|---|\n");
@@ -42,12 +55,36 @@ pub(crate) fn page(figures: &Figures, rounds: &str) -> String {
                 shown(time.low),
                 shown(time.high),
                 ratio.median,
-                case.allocations
+                case.allocations.map_or_else(String::new, |count| count.to_string()),
             );
         }
         text.push('\n');
+        for note in figures.notes(group) {
+            let _ = writeln!(text, "{note}\n");
+        }
+    }
+    text.push_str(PROFILE);
+    for (case, algorithm) in PROFILED {
+        let group = format!("instructions, {case} {algorithm}");
+        for note in figures.notes(&group) {
+            let _ = writeln!(text, "{case} {algorithm}: {note}\n");
+        }
     }
     text
+}
+
+/// The part that measures a group.
+fn part_of(group: &str) -> &'static str {
+    match group.split(' ').next() {
+        Some("validator") => "validator",
+        Some("axum" | "actix" | "hyper") => "adapters",
+        Some("service") => "service",
+        Some("refresh") => "refresh",
+        Some("flood") => "flood",
+        Some("peers") => "peers",
+        Some("beside") => "node",
+        _ => "cache",
+    }
 }
 
 /// Nanoseconds, readable.
@@ -74,6 +111,8 @@ fn versions() -> String {
             "axum-jwt-auth",
             "tower-oauth2-resource-server",
             "actix-web-httpauth",
+            "oauth-resource-server",
+            "huskarl-axum",
             "axum",
             "actix-web",
             "hyper",
