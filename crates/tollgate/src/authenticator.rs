@@ -208,23 +208,27 @@ impl Authenticator {
     }
 
     fn attempt_token(&self, token: BearerToken<'_>) -> Attempt {
-        if let Some(who) = self.0.recall(token.0) {
+        if let Some(who) = self.0.recall(token.bytes()) {
             return Attempt::Done(Ok(Some(who)));
         }
-        let (jws, issuer) = match self.0.read(token.0) {
+        let token = match token.text() {
+            Ok(token) => token,
+            Err(error) => return Attempt::Done(Err(Refusal::credentials(error, &self.0.space))),
+        };
+        let (jws, issuer) = match self.0.read(token) {
             Ok(read) => read,
             Err(error) => return Attempt::Done(Err(self.0.refuse(error))),
         };
         let wanted = KeyRequest::new(jws.header.key_id.as_deref(), jws.header.algorithm);
         match issuer.keys.resolve(&wanted) {
             Resolution::Ready(Ok(key)) => {
-                Attempt::Done(self.0.accept(token.0, jws, issuer, key).map(Some))
+                Attempt::Done(self.0.accept(token, jws, issuer, key).map(Some))
             }
             Resolution::Ready(Err(error)) => {
                 Attempt::Done(Err(Refusal::unresolved(error, &self.0.space)))
             }
             Resolution::Pending(key) => {
-                let (inner, token) = (self.0.clone(), token.0.to_owned());
+                let (inner, token) = (self.0.clone(), token.to_owned());
                 Attempt::Pending(Pending(Box::pin(async move {
                     let key =
                         key.await.map_err(|error| Refusal::unresolved(error, &inner.space))?;
@@ -239,7 +243,7 @@ impl Authenticator {
 impl Inner {
     /// The caller whose token was verified before, if everything that can change still holds.
     /// Anything else is no answer: the token goes the long way, which may refuse it.
-    fn recall(&self, token: &str) -> Option<Authenticated> {
+    fn recall(&self, token: &[u8]) -> Option<Authenticated> {
         let seen = self.seen.as_ref()?;
         let still_holds = |verified: &Verified| {
             let now = || NumericDate::from(self.space.clock.now());

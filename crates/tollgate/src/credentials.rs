@@ -28,9 +28,9 @@ pub(crate) struct Credentials {
     pub(crate) trusted_origins: Vec<String>,
 }
 
-/// A bearer token: the right characters, nothing more known.
+/// What stands where a bearer token should.
 #[derive(Clone, Copy)]
-pub(crate) struct BearerToken<'a>(pub(crate) &'a str);
+pub(crate) struct BearerToken<'a>(&'a [u8]);
 
 /// Why the credentials of a request are not even looked into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -140,12 +140,24 @@ fn bearer(value: &[u8]) -> Result<Option<BearerToken<'_>>, CredentialsError> {
         return Err(CredentialsError::Grammar);
     }
     let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
-    BearerToken::parse(rest.get(spaces..).unwrap_or_default()).map(Some)
+    // Its characters are looked at where it is read: one that was read before had the right ones.
+    Ok(Some(BearerToken(rest.get(spaces..).unwrap_or_default())))
 }
 
 impl<'a> BearerToken<'a> {
-    /// `b64token`, RFC 6750 §2.1.
+    /// What is a token by its characters.
     fn parse(bytes: &'a [u8]) -> Result<Self, CredentialsError> {
+        Self(bytes).text().map(|_| Self(bytes))
+    }
+
+    /// Whatever it is.
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// `b64token`, RFC 6750 §2.1.
+    pub(crate) fn text(self) -> Result<&'a str, CredentialsError> {
+        let bytes = self.0;
         let unpadded = bytes.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
         let (body, _padding) = bytes.split_at(unpadded);
         // Without a branch, so that the compiler looks at many bytes at once: tokens are long.
@@ -157,7 +169,7 @@ impl<'a> BearerToken<'a> {
         if body.is_empty() || body.iter().fold(0, |any, &byte| any | foreign(byte)) != 0 {
             return Err(CredentialsError::Grammar);
         }
-        std::str::from_utf8(bytes).map(Self).map_err(|_| CredentialsError::Grammar)
+        std::str::from_utf8(bytes).map_err(|_| CredentialsError::Grammar)
     }
 }
 
@@ -177,7 +189,8 @@ mod tests {
 
     fn found(value: &[u8]) -> Result<Option<String>, CredentialsError> {
         let headers = headers(&[("authorization", value)]);
-        Ok(Credentials::default().find(&headers)?.map(|token| token.0.to_owned()))
+        let token = Credentials::default().find(&headers)?;
+        token.map(|token| token.text().map(str::to_owned)).transpose()
     }
 
     #[test]
@@ -273,7 +286,9 @@ mod tests {
         };
         let found = |lines: &[(&'static str, &[u8])]| {
             let headers = headers(lines);
-            credentials.find(&headers).map(|token| token.map(|token| token.0.to_owned()))
+            credentials
+                .find(&headers)
+                .map(|token| token.map(|token| token.text().unwrap().to_owned()))
         };
         let a = |token: &str| Ok(Some(token.to_owned()));
         assert_eq!(found(&[("x-access-token", b"a.b.c")]), a("a.b.c"));
@@ -312,7 +327,8 @@ mod tests {
         ] {
             let headers =
                 headers(&[("authorization", authorization.as_bytes()), ("cookie", b"t=b")]);
-            let found = credentials.find(&headers).map(|token| token.map(|token| token.0));
+            let found = credentials.find(&headers);
+            let found = found.and_then(|token| token.map(BearerToken::text).transpose());
             assert_eq!(found, expected, "{authorization}");
         }
     }

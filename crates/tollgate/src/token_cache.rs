@@ -18,7 +18,7 @@ use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 use zeroize::Zeroizing;
 
-/// The default bound: some 13,000 tokens of a usual length.
+/// The default bound: some 11,000 tokens of a usual length.
 pub(crate) const DEFAULT_BYTES: usize = 32 * 1024 * 1024;
 
 /// The least bound that is one, and the most.
@@ -81,7 +81,11 @@ impl<V> TokenCache<V> {
 
     /// What `answer` makes of the entry of exactly this token. An entry that it makes nothing of
     /// is dropped.
-    pub(crate) fn recall<T>(&self, token: &str, answer: impl FnOnce(&V) -> Option<T>) -> Option<T> {
+    pub(crate) fn recall<T>(
+        &self,
+        token: &[u8],
+        answer: impl FnOnce(&V) -> Option<T>,
+    ) -> Option<T> {
         let hash = self.hash(token);
         for slot in self.set(hash) {
             if slot.hint.load(Ordering::Relaxed) != hash {
@@ -109,7 +113,7 @@ impl<V> TokenCache<V> {
         if bytes > MAX_ENTRY_BYTES.min(self.limit) || !self.make_room(bytes) {
             return;
         }
-        let hash = self.hash(token);
+        let hash = self.hash(token.as_bytes());
         let entry = Entry {
             hash,
             token: Zeroizing::new(token.as_bytes().into()),
@@ -176,9 +180,9 @@ impl<V> TokenCache<V> {
     }
 
     /// Never 0, which is an empty slot's.
-    fn hash(&self, token: &str) -> u64 {
+    fn hash(&self, token: &[u8]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write(token.as_bytes());
+        hasher.write(token);
         hasher.finish().max(1)
     }
 
@@ -205,8 +209,8 @@ impl<V> Default for Slot<V> {
 impl<V> Entry<V> {
     /// The hash first: who can not meet all of its bits learns nothing of how far the comparison
     /// got, which takes the same time wherever the tokens differ.
-    fn is_of(&self, hash: u64, token: &str) -> bool {
-        self.hash == hash && verify_slices_are_equal(&self.token, token.as_bytes()).is_ok()
+    fn is_of(&self, hash: u64, token: &[u8]) -> bool {
+        self.hash == hash && verify_slices_are_equal(&self.token, token).is_ok()
     }
 }
 
@@ -239,7 +243,7 @@ mod tests {
     }
 
     fn recall(cache: &TokenCache<u32>, token: &str) -> Option<u32> {
-        cache.recall(token, |&value| Some(value))
+        cache.recall(token.as_bytes(), |&value| Some(value))
     }
 
     fn entries(cache: &TokenCache<u32>) -> Vec<usize> {
@@ -269,15 +273,15 @@ mod tests {
             bytes: 0,
             used: AtomicBool::new(false),
         };
-        assert!(entry.is_of(7, "alice"));
+        assert!(entry.is_of(7, b"alice"));
         for (hash, token) in [(7, "malet"), (7, "alic"), (7, "alice "), (7, ""), (8, "alice")] {
-            assert!(!entry.is_of(hash, token), "{hash} {token}");
+            assert!(!entry.is_of(hash, token.as_bytes()), "{hash} {token}");
         }
     }
 
     #[test]
     fn two_tables_hash_differently() {
-        let hash = |cache: TokenCache<u32>| cache.hash("a token");
+        let hash = |cache: TokenCache<u32>| cache.hash(b"a token");
         assert_ne!(hash(cache(1 << 16)), hash(cache(1 << 16)));
     }
 
@@ -285,7 +289,7 @@ mod tests {
     fn what_gets_no_answer_is_dropped() {
         let cache = cache(1 << 20);
         cache.insert("a", 100, || 1);
-        assert_eq!(cache.recall("a", |_| None::<u32>), None);
+        assert_eq!(cache.recall(b"a", |_| None::<u32>), None);
         assert_eq!(recall(&cache, "a"), None);
         assert_eq!((entries(&cache).len(), cache.bytes.load(Ordering::Relaxed)), (0, 0));
     }

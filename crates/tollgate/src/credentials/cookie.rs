@@ -49,7 +49,7 @@ mod tests {
         for line in lines {
             headers.append(COOKIE, http::HeaderValue::from_static(line));
         }
-        Ok(find(&headers, "t")?.map(|token| token.0.to_owned()))
+        Ok(find(&headers, "t")?.map(|token| token.text().unwrap().to_owned()))
     }
 
     #[test]

@@ -33,7 +33,7 @@ mod tests {
 
     fn found(target: &str) -> Result<Option<String>, CredentialsError> {
         let request = Request::get(target).body(()).unwrap();
-        Ok(find(&request, "access_token")?.map(|token| token.0.to_owned()))
+        Ok(find(&request, "access_token")?.map(|token| token.text().unwrap().to_owned()))
     }
 
     #[test]

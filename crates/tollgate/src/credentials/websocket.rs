@@ -40,7 +40,7 @@ mod tests {
         for line in lines {
             headers.append(SEC_WEBSOCKET_PROTOCOL, http::HeaderValue::from_static(line));
         }
-        Ok(find(&headers, "bearer.")?.map(|token| token.0.to_owned()))
+        Ok(find(&headers, "bearer.")?.map(|token| token.text().unwrap().to_owned()))
     }
 
     #[test]

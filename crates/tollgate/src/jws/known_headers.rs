@@ -19,7 +19,10 @@ impl KnownHeaders {
 
     /// What `encoded` says, and whether that was known.
     pub(super) fn read(&self, encoded: &str) -> Result<(JoseHeader, bool), TokenError> {
-        let known = self.0.as_ref().and_then(|known| known.recall(encoded, |it| Some(it.clone())));
+        let known = self
+            .0
+            .as_ref()
+            .and_then(|known| known.recall(encoded.as_bytes(), |it| Some(it.clone())));
         known.map_or_else(|| Ok((JoseHeader::parse(encoded)?, false)), |header| Ok((header, true)))
     }
 
