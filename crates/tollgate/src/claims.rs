@@ -372,6 +372,22 @@ mod tests {
     }
 
     #[test]
+    fn debug_of_an_audience_tells_its_names() {
+        let claims = parse(r#"{"aud":["a","b"]}"#).unwrap();
+        assert_eq!(format!("{:?}", claims.audience()), r#"["a", "b"]"#);
+    }
+
+    /// The bound of the token cache counts them.
+    #[test]
+    fn the_bytes_beside_the_claims_are_counted() {
+        let long = "x".repeat(5000);
+        let scope = parse(&format!(r#"{{"scope":"{long}"}}"#)).unwrap();
+        assert_eq!(scope.heap_bytes(), 5000);
+        let subject = parse(&format!(r#"{{"sub":"{long}","scope":"a b"}}"#)).unwrap();
+        assert!((5003..7000).contains(&subject.heap_bytes()), "{}", subject.heap_bytes());
+    }
+
+    #[test]
     fn claims_are_read() {
         let claims = parse(
             r#"{"iss":"i","sub":"s","aud":["a","b"],"exp":10,"nbf":1.5,"iat":2,"jti":"j",
