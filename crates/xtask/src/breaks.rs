@@ -82,7 +82,7 @@ enum Verdict {
 
 fn verdict(copy: &Path) -> Result<Verdict, Failure> {
     const SUITE: [&str; 6] =
-        ["test", "--quiet", "--package", "tollgate-tests", "--test", "bug_class"];
+        ["test", "--quiet", "--package", "tollgate-bug-class", "--test", "bug_class"];
     let run = |arguments: &[&str]| {
         let mut command = cargo(&SUITE);
         command.args(arguments).current_dir(copy);

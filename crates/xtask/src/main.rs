@@ -97,7 +97,7 @@ enum Chore {
     /// See whether the suite of the bug classes notices each check that is taken out
     ///
     /// Takes some 90 checks of the core out of a copy of the sources in `target/breaks`, one at a
-    /// time, and runs `cargo test -p tollgate-tests --test bug_class` against each; at least one test must
+    /// time, and runs `cargo test -p tollgate-bug-class` against each; at least one test must
     /// fail. Takes half an hour on two cores; ends with an error if a check can go without notice.
     Breaks {
         /// Only the checks that have this in their description or file name.
