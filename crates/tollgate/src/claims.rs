@@ -372,6 +372,21 @@ mod tests {
     }
 
     #[test]
+    fn debug_of_an_audience_tells_its_names() {
+        let claims = parse(r#"{"aud":["a","b"]}"#).unwrap();
+        assert_eq!(format!("{:?}", claims.audience()), r#"["a", "b"]"#);
+    }
+
+    /// The bound of the token cache counts them.
+    #[test]
+    fn the_bytes_beside_the_claims_are_counted() {
+        for (scope, bytes) in [("", 0), ("a b", 3), ("write:everything", 16)] {
+            let payload = format!(r#"{{"sub":"s","scope":"{scope}"}}"#);
+            assert_eq!(parse(&payload).unwrap().heap_bytes(), payload.len() + bytes, "{scope}");
+        }
+    }
+
+    #[test]
     fn claims_are_read() {
         let claims = parse(
             r#"{"iss":"i","sub":"s","aud":["a","b"],"exp":10,"nbf":1.5,"iat":2,"jti":"j",

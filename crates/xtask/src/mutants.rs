@@ -19,6 +19,8 @@ pub(crate) fn mutants(shard: Option<&str>) -> Result<(), Failure> {
     if let Some(shard) = shard {
         command.args(["--shard", shard]);
     }
+    // Half of each build would be debugging information that nobody reads.
+    command.env("CARGO_PROFILE_DEV_DEBUG", "0");
     // A change may make a loop endless.
     command.args(["--timeout", "120", "--output"]).arg(target_dir().join("mutants"));
     // The tests beside the code: the suites of `tests/` would take an hour for each change.

@@ -185,6 +185,68 @@ fn of_two_keys_under_one_kid_neither_is_used() {
     assert!(signature::verify(&other.token(&claims()), &set, Algorithm::ALL).is_ok());
 }
 
+/// The same key listed twice is no choice: an issuer that repeats itself keeps its users.
+#[tokio::test]
+async fn the_same_key_twice_is_one_key() {
+    let key = es256("k");
+    let world = World::publishing(&[&key, &key]).await;
+    assert_eq!(world.rule(&key).await, "accepted");
+}
+
+/// Past the stale bound not even an outage keeps a key alive, however good the token is.
+#[tokio::test]
+async fn stale_keys_end() {
+    let key = es256("k");
+    let world = World::publishing(&[&key]).await;
+    world.fetch.set(JWKS, Answer::status(503, ""));
+    world.advance(301);
+    assert_eq!(world.rule(&key).await, "accepted", "stale");
+    world.advance(3600);
+    assert_eq!(world.rule(&key).await, "keys_unavailable", "the end");
+    // Also with a fetch that failed a moment ago, and is not tried again yet.
+    assert_eq!(world.rule(&key).await, "keys_unavailable", "and it stays so");
+}
+
+/// A set of too many keys is refused whole: each would have to be parsed, and looked through.
+#[tokio::test]
+async fn a_key_set_has_a_limit() {
+    let key = es256("k");
+    let world = World::publishing(&[&key]).await;
+    let mut jwks = TestKey::jwks([&key]);
+    let keys = jwks["keys"].as_array_mut().unwrap();
+    keys.extend((0..200).map(|number| json!({"kty": "x", "kid": number.to_string()})));
+    assert_eq!(keys.len(), 201);
+    let error = KeySet::from_json(jwks.to_string().as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "more than 200 keys");
+    // What was there before stays.
+    world.fetch.set(JWKS, Answer::ok(jwks));
+    world.advance(301);
+    assert_eq!(world.rule(&key).await, "accepted");
+}
+
+/// Metadata that are another issuer's lead to another issuer's keys (RFC 8414 §3.3).
+#[tokio::test]
+async fn metadata_speak_for_their_own_issuer_only() {
+    let key = es256("k");
+    let metadata = "https://issuer.example/.well-known/openid-configuration";
+    for (issuer, expected) in [
+        (ISSUER, true),
+        ("https://issuer.example/", false),
+        ("https://ISSUER.example", false),
+        ("https://evil.example", false),
+    ] {
+        let fetch = ScriptedFetch::default();
+        fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));
+        fetch.set(metadata, Answer::ok(json!({"issuer": issuer, "jwks_uri": JWKS})));
+        let auth = Authenticator::builder(ISSUER, AUDIENCE)
+            .fetch(fetch)
+            .clock(ManualClock::at(NOW))
+            .build()
+            .await;
+        assert_eq!(auth.is_ok(), expected, "{issuer}: {auth:?}");
+    }
+}
+
 /// A flood of unknown `kid`s costs the issuer one fetch a cooldown, and good tokens nothing.
 #[tokio::test]
 async fn unknown_kids_do_not_drown_the_issuer() {

@@ -3,11 +3,13 @@
 //! A claim of another type is a failure and never absence; `iss`, `aud` and `exp` are compulsory
 //! and no setting turns them off.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tollgate::testing::TestKey;
-use tollgate::{Algorithm, Authenticator};
+use tollgate::{Algorithm, Authenticator, AuthenticatorBuilder, Profile};
 
-use super::support::{AUDIENCE, ISSUER, NOW, auth, bearer, claims, rule};
+use super::support::{AUDIENCE, ISSUER, NOW, auth, bearer, builder, claims, rule};
 
 /// The verdict on a good token with one claim written so, or left out.
 async fn verdict(auth: &Authenticator, key: &TestKey, name: &str, value: Option<&str>) -> String {
@@ -233,7 +235,12 @@ async fn a_token_of_another_kind_is_no_access_token() {
     for (name, value) in [
         ("nonce", json!("n")),
         ("at_hash", json!("x")),
+        ("c_hash", json!("x")),
+        ("s_hash", json!("x")),
+        ("htm", json!("GET")),
         ("token_use", json!("id")),
+        ("token_use", json!("refresh")),
+        ("token_use", json!("another")),
         ("typ", json!("Refresh")),
         ("events", json!({})),
     ] {
@@ -244,5 +251,71 @@ async fn a_token_of_another_kind_is_no_access_token() {
     for typ in ["logout+jwt", "secevent+jwt", "dpop+jwt", "id+jwt", "statuslist+jwt", "jwt "] {
         let header = json!({"alg": "ES256", "kid": "k", "typ": typ}).to_string();
         assert_eq!(rule(&auth, &key.sign(&header, &claims().to_string())).await, "typ", "{typ}");
+    }
+}
+
+/// What an operator demands of every token is demanded, and what is absent proves nothing.
+#[tokio::test]
+async fn a_demand_is_not_met_by_silence() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let long_lived = || builder(&key).max_token_lifetime(minutes(15));
+    let old = || builder(&key).max_token_age(minutes(15));
+    let required = || builder(&key).required_claims(["tenant"]);
+    let rfc9068 = || builder(&key).profile(Profile::rfc9068());
+    let whole = json!({"client_id": "c", "jti": "j"});
+    let demands: [(AuthenticatorBuilder, Value, &str); 14] = [
+        (long_lived(), json!({}), "accepted"),
+        (long_lived(), json!({"exp": NOW + 901}), "lifetime"),
+        (long_lived(), json!({"iat": null}), "missing_claim"),
+        (old(), json!({"iat": NOW - 900, "exp": NOW + 90_000}), "accepted"),
+        (old(), json!({"iat": NOW - 910, "exp": NOW + 90_000}), "token_age"),
+        (old(), json!({"iat": null}), "missing_claim"),
+        (required(), json!({"tenant": "t"}), "accepted"),
+        (required(), json!({"Tenant": "t"}), "required_claim"),
+        (required(), json!({}), "required_claim"),
+        (rfc9068(), whole.clone(), "accepted"),
+        (rfc9068(), json!({"client_id": "c"}), "missing_claim"),
+        (rfc9068(), json!({"jti": "j"}), "missing_claim"),
+        (rfc9068(), json!({"client_id": "c", "jti": "j", "iat": null}), "missing_claim"),
+        (rfc9068(), json!({"client_id": "c", "jti": "j", "sub": null}), "missing_claim"),
+    ];
+    for (builder, changes, expected) in demands {
+        let mut claims = claims();
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        // Said with `null` above: a claim that is not there.
+        claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let auth = builder.build().await.unwrap();
+        let token = key.sign(r#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#, &claims.to_string());
+        assert_eq!(rule(&auth, &token).await, expected, "{changes}");
+    }
+}
+
+/// The marks by which providers tell their access tokens from what else they sign.
+#[tokio::test]
+async fn a_providers_other_tokens_are_no_access_tokens() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let kubernetes = json!({"kubernetes.io": {"namespace": "n"}});
+    for (profile, changes, expected) in [
+        (Profile::keycloak(), json!({"typ": "Bearer"}), "accepted"),
+        (Profile::keycloak(), json!({}), "claim_value"),
+        (Profile::entra_v2(), json!({"ver": "2.0"}), "accepted"),
+        (Profile::entra_v2(), json!({"ver": "1.0"}), "claim_value"),
+        (Profile::cognito(), json!({"token_use": "access", "client_id": AUDIENCE}), "accepted"),
+        (Profile::cognito(), json!({"client_id": AUDIENCE}), "claim_value"),
+        (Profile::okta(), json!({"jti": "AT.1"}), "accepted"),
+        (Profile::okta(), json!({"jti": "ID.1"}), "access_token"),
+        (Profile::kubernetes(), kubernetes, "accepted"),
+        (Profile::kubernetes(), json!({}), "missing_claim"),
+        (Profile::kubernetes(), json!({"kubernetes.io": null}), "missing_claim"),
+    ] {
+        let mut claims = claims();
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        let auth = builder(&key).profile(profile).build().await.unwrap();
+        assert_eq!(rule(&auth, &key.token(&claims)).await, expected, "{changes}");
     }
 }

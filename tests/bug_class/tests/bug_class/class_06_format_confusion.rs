@@ -7,7 +7,7 @@ use serde_json::json;
 use tollgate::testing::TestKey;
 use tollgate::{Algorithm, signature};
 
-use super::support::{auth, authorization, bearer, claims, encode, rule, rule_of, split};
+use super::support::{auth, authorization, bearer, builder, claims, encode, rule, rule_of, split};
 
 /// CVE-2022-39227 (python-jwt): read as JSON by the verifier, as compact by the reader.
 #[tokio::test]
@@ -143,4 +143,47 @@ async fn a_request_names_one_token() {
     let mut twice = bearer(&token);
     twice.append(http::header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
     assert_eq!(rule_of(&auth, &twice).await, "invalid_request");
+}
+
+/// The same where the configuration lets a token stand elsewhere: never two to choose from, and
+/// no cookie that another site's page has sent along (RFC 6265 §8.2).
+#[tokio::test]
+async fn nor_does_it_choose_between_places() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = builder(&key)
+        .token_header("x-access-token")
+        .websocket_protocol("bearer.")
+        .cookie("access")
+        .build()
+        .await
+        .unwrap();
+    let token = key.token(&claims());
+    let in_header = ("x-access-token", token.clone());
+    let in_protocol = ("sec-websocket-protocol", format!("chat, bearer.{token}"));
+    let in_cookie = ("cookie", format!("a=b; access={token}"));
+    let cookies = ("cookie", format!("access={token}; access={token}"));
+    let same = ("sec-fetch-site", "same-origin".to_owned());
+    let cross = ("sec-fetch-site", "cross-site".to_owned());
+    for (headers, expected) in [
+        (vec![&in_header], "accepted"),
+        (vec![&in_header, &in_header], "invalid_request"),
+        (vec![&in_protocol], "accepted"),
+        (vec![&in_header, &in_protocol], "invalid_request"),
+        (vec![&in_cookie, &same], "accepted"),
+        (vec![&in_cookie, &in_cookie, &same], "invalid_request"),
+        (vec![&cookies, &same], "invalid_request"),
+        (vec![&in_cookie, &cross], "forbidden"),
+        (vec![&in_cookie], "forbidden"),
+    ] {
+        let mut request = http::Request::post("https://api.example/").body(()).unwrap();
+        for (name, value) in &headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
+        }
+        let outcome = match auth.authenticate(&request).await {
+            Ok(_) => "accepted",
+            Err(refusal) => refusal.kind().as_str(),
+        };
+        let shown: Vec<_> = headers.iter().map(|(name, _)| name).collect();
+        assert_eq!(outcome, expected, "{shown:?}");
+    }
 }

@@ -1,0 +1,148 @@
+//! `cargo xtask breaks`: whether the suite of the bug classes would notice that a check is gone.
+
+mod checks;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::run::{Failure, cargo, output, program, root, target_dir};
+use checks::CHECKS;
+
+/// A check of the core, and what the source says when it is gone.
+struct Break {
+    /// The check, in words.
+    check: &'static str,
+    /// In `crates/tollgate/src`.
+    file: &'static str,
+    /// What stands there, once.
+    old: &'static str,
+    /// What is put there.
+    new: &'static str,
+}
+
+/// Takes one check after the other out of a copy of the sources, and runs `bug_class` against it.
+/// `only` is a part of a check's words or file.
+pub(crate) fn breaks(only: Option<&str>) -> Result<(), Failure> {
+    let copy = target_dir().join("breaks");
+    copy_sources(&copy)?;
+    match verdict(&copy)? {
+        Verdict::Passes => {}
+        Verdict::Fails(test) => return Err(Failure::new(format!("{test} fails as it is"))),
+        Verdict::DoesNotBuild => return Err(Failure::new("`bug_class` does not build as it is")),
+    }
+    let chosen: Vec<&Break> = CHECKS
+        .iter()
+        .filter(|check| {
+            only.is_none_or(|only| check.check.contains(only) || check.file.contains(only))
+        })
+        .collect();
+    let mut unnoticed = 0;
+    for (at, broken) in chosen.iter().enumerate() {
+        let path = copy.join("crates/tollgate/src").join(broken.file);
+        let whole = read(&path)?;
+        write(&path, &broken.apply(&whole)?)?;
+        let verdict = verdict(&copy);
+        write(&path, &whole)?;
+        let shown = match verdict? {
+            Verdict::Fails(test) => format!("noticed by {test}"),
+            Verdict::Passes => {
+                unnoticed += 1;
+                "NOT NOTICED".to_owned()
+            }
+            Verdict::DoesNotBuild => {
+                unnoticed += 1;
+                "DOES NOT BUILD".to_owned()
+            }
+        };
+        println!("{}/{} {}: {}: {shown}", at + 1, chosen.len(), broken.file, broken.check);
+    }
+    println!("{} of {} noticed", chosen.len() - unnoticed, chosen.len());
+    if unnoticed == 0 { Ok(()) } else { Err(Failure::new("a check can go without notice")) }
+}
+
+impl Break {
+    fn apply(&self, whole: &str) -> Result<String, Failure> {
+        match whole.matches(self.old).count() {
+            1 => Ok(whole.replacen(self.old, self.new, 1)),
+            times => Err(Failure::new(format!(
+                "{}: {}: stands there {times} times, not once: {}",
+                self.file, self.check, self.old
+            ))),
+        }
+    }
+}
+
+enum Verdict {
+    Passes,
+    /// The first test that fails.
+    Fails(String),
+    DoesNotBuild,
+}
+
+fn verdict(copy: &Path) -> Result<Verdict, Failure> {
+    const SUITE: [&str; 6] =
+        ["test", "--quiet", "--package", "tollgate-bug-class", "--test", "bug_class"];
+    let run = |arguments: &[&str]| {
+        let mut command = cargo(&SUITE);
+        command.args(arguments).current_dir(copy);
+        // What is the same for both is not built again.
+        command.env("CARGO_TARGET_DIR", target_dir()).stderr(Stdio::null());
+        command.output().map_err(|error| Failure::new(format!("cargo: {error}")))
+    };
+    if !run(&["--no-run"])?.status.success() {
+        return Ok(Verdict::DoesNotBuild);
+    }
+    let output = run(&["--", "--format", "pretty"])?;
+    if output.status.success() {
+        return Ok(Verdict::Passes);
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let failed = |line: &str| Some(line.strip_prefix("test ")?.split_once(" ... FAILED")?.0.into());
+    Ok(Verdict::Fails(text.lines().find_map(failed).unwrap_or_else(|| "an abort".to_owned())))
+}
+
+/// What belongs to the repository, as it is on the disk; what is the same already stays, so that
+/// it is not built again.
+fn copy_sources(copy: &Path) -> Result<(), Failure> {
+    let mut git = program("git");
+    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    for name in output(&mut git)?.split('\0').filter(|name| !name.is_empty()) {
+        let (from, to) = (root().join(name), copy.join(name));
+        let Ok(bytes) = fs::read(&from) else { continue };
+        if fs::read(&to).is_ok_and(|there| there == bytes) {
+            continue;
+        }
+        let parent = to.parent().map(PathBuf::from).unwrap_or_default();
+        fs::create_dir_all(&parent).map_err(|error| failed(&parent, &error))?;
+        fs::write(&to, bytes).map_err(|error| failed(&to, &error))?;
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| failed(path, &error))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    fs::write(path, text).map_err(|error| failed(path, &error))
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A check that was rewritten must be found again, or nobody would try it any more.
+    #[test]
+    fn every_check_stands_where_the_list_says() {
+        for broken in CHECKS {
+            let path = root().join("crates/tollgate/src").join(broken.file);
+            let whole = fs::read_to_string(&path).unwrap();
+            assert_eq!(whole.matches(broken.old).count(), 1, "{}: {}", broken.file, broken.check);
+        }
+    }
+}
