@@ -7,6 +7,7 @@ mod ci;
 mod fuzz;
 mod install;
 mod mutants;
+mod postgres;
 mod run;
 mod stands_on;
 mod test;
@@ -39,8 +40,9 @@ enum Chore {
     /// Install what the tests need, and run nothing
     ///
     /// On a bare Debian machine that is a C compiler and npm (with apt-get, through sudo when you
-    /// are not root), Node 20 or newer (into `target/tools`, unless there is one) and the npm
-    /// packages of the third-party issuer (into `tests/third_party/*/node_modules`).
+    /// are not root), Node 20 or newer (into `target/tools`, unless there is one), the npm
+    /// packages of the third-party issuer (into `tests/third_party/*/node_modules`) and PostgreSQL
+    /// (with apt-get; the tests start a server of their own on loopback).
     /// Each step says what it does and why; nothing is installed twice.
     Install,
 
