@@ -143,7 +143,8 @@ fn issuer_packages() -> Result<(), Failure> {
     write(&stamp, &lock)
 }
 
-fn postgres() -> Result<postgres::Programs, Failure> {
+/// PostgreSQL's programs; the server is started by whoever needs it.
+pub(crate) fn postgres() -> Result<postgres::Programs, Failure> {
     if let Some(programs) = postgres::Programs::find()? {
         step("PostgreSQL", &format!("{} is here", programs.version()?));
         return Ok(programs);

@@ -9,6 +9,7 @@ mod install;
 mod mutants;
 mod postgres;
 mod run;
+mod soak;
 mod stands_on;
 mod test;
 
@@ -82,6 +83,21 @@ enum Chore {
         secs: u64,
     },
 
+    /// Kill and rotate the issuer for hours
+    ///
+    /// The tests of the issuer that kill it (`kill -9`) during logins and refreshes, on SQLite and on
+    /// PostgreSQL, and that rotate its keys while verifiers validate without a pause, one process
+    /// and two of which one is killed: the short forms of `cargo xtask test`, at length. As it is, it
+    /// takes an hour or so; every ten rotations take some 40 seconds for each of the two.
+    Soak {
+        /// How often the issuer is killed on each store.
+        #[arg(long, default_value_t = 1000)]
+        kills: u32,
+        /// How often the keys are rotated.
+        #[arg(long, default_value_t = 400)]
+        rotations: u32,
+    },
+
     /// See whether the core's tests notice a change in what judges tokens
     ///
     /// Runs cargo-mutants (built into `target/tools` if it is missing) on the modules `jws`, `key`,
@@ -102,6 +118,7 @@ fn main() -> ExitCode {
         Chore::Ci => ci::ci(),
         Chore::Bench { rounds, without_peers } => bench::bench(rounds, !without_peers),
         Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
+        Chore::Soak { kills, rotations } => soak::soak(kills, rotations),
         Chore::Mutants { shard } => mutants::mutants(shard.as_deref()),
     };
     match outcome {

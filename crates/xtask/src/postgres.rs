@@ -173,3 +173,20 @@ impl Drop for Server {
         let _ = fs::remove_dir_all(&self.directory);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs PostgreSQL: run cargo xtask test"]
+    fn a_server_is_gone_with_its_directory() {
+        let programs = Programs::find().unwrap().unwrap();
+        let server = Server::start(&programs).unwrap();
+        let (directory, pid) = (server.directory.clone(), server.child.id());
+        assert!(directory.join("data").exists());
+        drop(server);
+        assert!(!directory.exists());
+        assert!(!Path::new(&format!("/proc/{pid}")).exists());
+    }
+}

@@ -111,6 +111,33 @@ impl Home {
         config
     }
 
+    /// The settings of a process that serves here.
+    pub(crate) fn settings(&self, issuer: &str, listen: &str) -> Vec<(String, String)> {
+        let mut settings = vec![
+            ("IDENTSPHERE_ISSUER".to_owned(), issuer.to_owned()),
+            ("IDENTSPHERE_LISTEN".to_owned(), listen.to_owned()),
+            ("IDENTSPHERE_AUDIENCES".to_owned(), API.to_owned()),
+        ];
+        if let Some(url) = &self.postgres {
+            settings.push(("IDENTSPHERE_DATABASE_URL".to_owned(), url.clone()));
+            settings.push(("IDENTSPHERE_KEY_ENCRYPTION_KEY".to_owned(), KEY.to_owned()));
+        }
+        settings
+    }
+
+    /// The one number that a statement gives, read past the issuer.
+    pub(crate) async fn count(&self, statement: &'static str) -> i64 {
+        match &self.postgres {
+            Some(url) => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                sqlx::query_scalar(statement).fetch_one(&mut connection).await.unwrap()
+            }
+            None => {
+                sqlx::query_scalar(statement).fetch_one(&mut stranger(self).await).await.unwrap()
+            }
+        }
+    }
+
     pub(crate) async fn open(&self) -> Issuer {
         Issuer::open(self.config()).await.unwrap()
     }
