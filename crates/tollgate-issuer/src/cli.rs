@@ -1,6 +1,7 @@
 //! The command line.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what the commands are for")]
 
+mod audit;
 mod keys;
 mod serve;
 mod time;
@@ -40,6 +41,12 @@ enum Command {
     /// Who can log in
     #[command(subcommand)]
     Users(users::Users),
+    /// Print the audit log, one line of JSON for each event, the oldest first
+    Audit {
+        /// Begin after the event of this serial number
+        #[arg(long, value_name = "SERIAL", default_value_t = 0)]
+        after: i64,
+    },
     /// What tokens are signed with
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -62,6 +69,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(config).await,
         Command::Users(command) => users::run(command, config).await,
+        Command::Audit { after } => audit::run(after, config).await,
         Command::Keys(command) => keys::run(command, config).await,
     }
 }
@@ -97,7 +105,7 @@ async fn with_issuer(config: IssuerConfig, work: impl AsyncFnOnce(&Issuer) -> Ou
 
 /// For commands that are no use on a database that they have made themselves.
 fn require_database(config: &IssuerConfig) -> Outcome {
-    if config.database.exists() {
+    if config.database_url.is_some() || config.database.exists() {
         return Ok(());
     }
     let path = absolute(&config.database);
@@ -107,6 +115,14 @@ fn require_database(config: &IssuerConfig) -> Outcome {
         path.display()
     )
     .into())
+}
+
+/// The database, for messages.
+fn database(config: &IssuerConfig) -> String {
+    match &config.database_url {
+        Some(url) => url.to_string(),
+        None => absolute(&config.database).display().to_string(),
+    }
 }
 
 /// The whole path, for messages: a relative one means nothing in another directory.

@@ -1,8 +1,10 @@
 //! The issuer's settings: one table of names, one struct of values, one place that checks them.
 
+mod database_url;
 mod env;
+mod error;
+mod settings;
 
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,109 +13,11 @@ use std::time::Duration;
 use tollgate::{Clock, SystemClock};
 use url::{Host, Url};
 
+pub use self::database_url::DatabaseUrl;
+pub use self::error::ConfigError;
+pub use self::settings::{SETTINGS, Setting};
 use crate::clock::secs;
 use crate::key_ring::{KeyEncryptionKey, Schedule, SigningAlgorithm};
-
-/// One environment variable that the issuer reads.
-#[derive(Debug, Clone, Copy)]
-pub struct Setting {
-    /// The variable.
-    pub name: &'static str,
-    /// What holds when it is not set (or empty).
-    pub default: &'static str,
-    /// What it does.
-    pub meaning: &'static str,
-}
-
-/// Every environment variable that the issuer reads.
-pub const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "IDENTSPHERE_ISSUER",
-        default: "http://127.0.0.1:8080",
-        meaning: "The issuer's own URL, scheme and host only: the `iss` of every token. https, \
-                  except on a loopback host",
-    },
-    Setting {
-        name: "IDENTSPHERE_LISTEN",
-        default: "127.0.0.1:8080",
-        meaning: "IP address and port to listen on",
-    },
-    Setting {
-        name: "IDENTSPHERE_DATABASE",
-        default: "identsphere.db",
-        meaning: "The SQLite file; made when it is absent",
-    },
-    Setting {
-        name: "IDENTSPHERE_AUDIENCES",
-        default: "",
-        meaning: "The APIs that tokens are meant for, separated by commas or spaces; the issuer \
-                  itself is always one",
-    },
-    Setting {
-        name: "IDENTSPHERE_ACCESS_EXPIRY_SECS",
-        default: "900",
-        meaning: "Lifetime of an access token, 1 to 86400: how long a revoked session still works \
-                  in an app that validates locally",
-    },
-    Setting {
-        name: "IDENTSPHERE_REFRESH_EXPIRY_SECS",
-        default: "2592000",
-        meaning: "How long a session lives without being used; at least the access expiry",
-    },
-    Setting {
-        name: "IDENTSPHERE_SESSION_MAX_SECS",
-        default: "7776000",
-        meaning: "How long a session lives however much it is used, before its user must log in \
-                  again; at least the refresh expiry",
-    },
-    Setting {
-        name: "IDENTSPHERE_JWKS_MAX_AGE_SECS",
-        default: "300",
-        meaning: "How long others may cache the published keys, 0 to 86400: a new key waits as \
-                  long before it signs, and a withdrawn one is accepted no longer",
-    },
-    Setting {
-        name: "IDENTSPHERE_KEY_ROTATION_DAYS",
-        default: "30",
-        meaning: "How long a key signs before the next one does; 0 leaves it to `keys rotate`",
-    },
-    Setting {
-        name: "IDENTSPHERE_CLOCK_SKEW_SECS",
-        default: "60",
-        meaning: "How far the clocks of issuer and verifiers may be apart, 1 to 3600: a new key \
-                  waits so much longer, and an old one stays twice that",
-    },
-    Setting {
-        name: "IDENTSPHERE_SIGNING_ALGORITHM",
-        default: "",
-        meaning: "ES256, EdDSA or RS256, for keys made from now on. When it is not set, the first \
-                  key is for ES256, and `keys rotate` keeps the algorithm",
-    },
-    Setting {
-        name: "IDENTSPHERE_KEY_ENCRYPTION_KEY",
-        default: "",
-        meaning: "Base64 of the 32 bytes that signing keys are encrypted under at rest \
-                  (openssl rand -base64 32); instead of the key file",
-    },
-    Setting {
-        name: "IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
-        default: "",
-        meaning: "The file that holds the same; <database>.key when neither is set, made at the \
-                  first start",
-    },
-    Setting {
-        name: "IDENTSPHERE_COOKIE_DOMAIN",
-        default: "",
-        meaning: "The domain whose hosts all receive the access cookie; only the issuer's own \
-                  host when it is not set",
-    },
-    Setting {
-        name: "IDENTSPHERE_REGISTRATION",
-        default: "off",
-        meaning: "on lets anybody make a user (without roles and scopes) at POST \
-                  /v1/auth/register",
-    },
-];
 
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
@@ -136,6 +40,8 @@ pub struct IssuerConfig {
     pub listen: SocketAddr,
     /// The SQLite file (`IDENTSPHERE_DATABASE`).
     pub database: PathBuf,
+    /// The PostgreSQL database instead of that file (`IDENTSPHERE_DATABASE_URL`).
+    pub database_url: Option<DatabaseUrl>,
     /// Who else the tokens are meant for (`IDENTSPHERE_AUDIENCES`).
     pub audiences: Vec<String>,
     /// Lifetime of an access token, in whole seconds (`IDENTSPHERE_ACCESS_EXPIRY_SECS`).
@@ -144,6 +50,8 @@ pub struct IssuerConfig {
     pub refresh_expiry: Duration,
     /// How long a session lives however much it is used (`IDENTSPHERE_SESSION_MAX_SECS`).
     pub session_max: Duration,
+    /// How long a refresh may be asked again (`IDENTSPHERE_REFRESH_GRACE_SECS`).
+    pub refresh_grace: Duration,
     /// How long the published keys may be cached (`IDENTSPHERE_JWKS_MAX_AGE_SECS`).
     pub jwks_max_age: Duration,
     /// How long a key signs before the next one does; only an operator rotates when it is `None`
@@ -158,12 +66,52 @@ pub struct IssuerConfig {
     pub key_encryption_key: Option<KeyEncryptionKey>,
     /// The file that holds it (`IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE`).
     pub key_encryption_key_file: Option<PathBuf>,
+    /// What argon2id costs (`IDENTSPHERE_PASSWORD_MEMORY_KIB`, `IDENTSPHERE_PASSWORD_ITERATIONS`).
+    pub password_cost: PasswordCost,
+    /// How long the audit log is kept (`IDENTSPHERE_AUDIT_DAYS`).
+    pub audit_retention: Duration,
     /// Which hosts receive the access cookie (`IDENTSPHERE_COOKIE_DOMAIN`).
     pub cookie_domain: Option<String>,
     /// Whether anybody may make a user over HTTP (`IDENTSPHERE_REGISTRATION`).
     pub registration: bool,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
+}
+
+/// What argon2id (RFC 9106) costs for one password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordCost {
+    /// Memory, in KiB.
+    pub memory_kib: u32,
+    /// How many times it goes over that memory.
+    pub iterations: u32,
+}
+
+impl Default for PasswordCost {
+    fn default() -> Self {
+        Self { memory_kib: 19_456, iterations: 2 }
+    }
+}
+
+impl PasswordCost {
+    /// <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>: of its
+    /// alternatives the cheapest, by memory and by memory times iterations.
+    fn check(self) -> Result<(), ConfigError> {
+        let Self { memory_kib, iterations } = self;
+        if !(7168..=1_048_576).contains(&memory_kib) {
+            let expected = "it must be from 7168 to 1048576";
+            return Err(ConfigError::new("IDENTSPHERE_PASSWORD_MEMORY_KIB", memory_kib, expected));
+        }
+        if iterations > 100 || memory_kib.saturating_mul(iterations) < 35_840 {
+            let least = 35_840_u32.div_ceil(memory_kib);
+            return Err(ConfigError::new(
+                "IDENTSPHERE_PASSWORD_ITERATIONS",
+                iterations,
+                format!("with {memory_kib} KiB it must be from {least} to 100"),
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl IssuerConfig {
@@ -174,16 +122,20 @@ impl IssuerConfig {
             issuer: issuer.into(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             database: database.into(),
+            database_url: None,
             audiences: Vec::new(),
             access_expiry: Duration::from_secs(900),
             refresh_expiry: Duration::from_secs(30 * 24 * 60 * 60),
             session_max: Duration::from_secs(90 * 24 * 60 * 60),
+            refresh_grace: Duration::from_secs(10),
             jwks_max_age: Duration::from_secs(300),
             key_rotation: Some(Duration::from_secs(30 * 24 * 60 * 60)),
             clock_skew: Duration::from_secs(60),
             signing_algorithm: None,
             key_encryption_key: None,
             key_encryption_key_file: None,
+            password_cost: PasswordCost::default(),
+            audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
             cookie_domain: None,
             registration: false,
             clock: Arc::new(SystemClock::new()),
@@ -222,6 +174,13 @@ impl IssuerConfig {
                 format!("it must be from {least} (the refresh expiry) to ten years"),
             ));
         }
+        if self.refresh_grace.as_secs() > 60 {
+            return Err(ConfigError::new(
+                "IDENTSPHERE_REFRESH_GRACE_SECS",
+                self.refresh_grace.as_secs(),
+                "it must be from 0 to 60: a thief with a stolen token has as long",
+            ));
+        }
         if self.jwks_max_age.as_secs() > 86_400 {
             return Err(ConfigError::new(
                 "IDENTSPHERE_JWKS_MAX_AGE_SECS",
@@ -237,10 +196,24 @@ impl IssuerConfig {
             ));
         }
         self.check_key_rotation()?;
+        self.password_cost.check()?;
+        let days = self.audit_retention.as_secs() / 86_400;
+        if !(1..=3650).contains(&days) {
+            return Err(ConfigError::new("IDENTSPHERE_AUDIT_DAYS", days, "it must be 1 to 3650"));
+        }
         if self.key_encryption_key.is_some() && self.key_encryption_key_file.is_some() {
             return Err(ConfigError::hidden(
                 "IDENTSPHERE_KEY_ENCRYPTION_KEY",
                 "is set together with IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE; set one of them",
+            ));
+        }
+        let has_key = self.key_encryption_key.is_some() || self.key_encryption_key_file.is_some();
+        if self.database_url.is_some() && !has_key {
+            return Err(ConfigError::hidden(
+                "IDENTSPHERE_KEY_ENCRYPTION_KEY",
+                "is not set. Every issuer process on one PostgreSQL needs the same: make it once \
+                 (openssl rand -base64 32), keep it apart from the database's backups, and set it \
+                 or IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
             ));
         }
         match &self.cookie_domain {
@@ -334,55 +307,6 @@ fn check_cookie_domain(domain: &str, issuer: &Url) -> Result<(), ConfigError> {
     }
 }
 
-/// A setting is wrong: its name, its value unless that is a secret, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError {
-    name: &'static str,
-    value: Option<String>,
-    expected: String,
-}
-
-impl ConfigError {
-    pub(crate) fn new(
-        name: &'static str,
-        value: impl fmt::Display,
-        expected: impl Into<String>,
-    ) -> Self {
-        let value = without_credentials(value.to_string());
-        Self { name, value: Some(value), expected: expected.into() }
-    }
-
-    /// For a setting whose value is a secret.
-    pub(crate) fn hidden(name: &'static str, expected: impl Into<String>) -> Self {
-        Self { name, value: None, expected: expected.into() }
-    }
-
-    /// The environment variable of the setting.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-}
-
-/// What stands before an `@` in a URL may be a password.
-fn without_credentials(value: String) -> String {
-    match value.rsplit_once('@') {
-        Some((_, rest)) => format!("(not shown)@{rest}"),
-        None => value,
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "{} is {value:?}: {}", self.name, self.expected),
-            None => write!(f, "{} {}", self.name, self.expected),
-        }
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -447,6 +371,32 @@ mod tests {
                  864 s: 300 (a cached key set) + 60 (clock skew) + 900 (the last token) + 120 \
                  (twice the skew) = 1380 s. Rotate less often, or lower \
                  IDENTSPHERE_JWKS_MAX_AGE_SECS or IDENTSPHERE_ACCESS_EXPIRY_SECS",
+            ),
+            (
+                refused(|config| config.refresh_grace = Duration::from_secs(61)),
+                "IDENTSPHERE_REFRESH_GRACE_SECS is \"61\": it must be from 0 to 60: a thief with a \
+                 stolen token has as long",
+            ),
+            (
+                refused(|config| config.password_cost.iterations = 1),
+                "IDENTSPHERE_PASSWORD_ITERATIONS is \"1\": with 19456 KiB it must be from 2 to 100",
+            ),
+            (
+                refused(|config| config.password_cost.memory_kib = 4096),
+                "IDENTSPHERE_PASSWORD_MEMORY_KIB is \"4096\": it must be from 7168 to 1048576",
+            ),
+            (
+                refused(|config| config.audit_retention = Duration::ZERO),
+                "IDENTSPHERE_AUDIT_DAYS is \"0\": it must be 1 to 3650",
+            ),
+            (
+                refused(|config| {
+                    let url = "postgres://issuer@localhost/issuer";
+                    config.database_url = Some(DatabaseUrl::new(url).unwrap());
+                }),
+                "IDENTSPHERE_KEY_ENCRYPTION_KEY is not set. Every issuer process on one PostgreSQL \
+                 needs the same: make it once (openssl rand -base64 32), keep it apart from the \
+                 database's backups, and set it or IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
             ),
             (
                 refused(|config| config.clock_skew = Duration::ZERO),

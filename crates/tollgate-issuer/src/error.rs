@@ -15,11 +15,11 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] ConfigError),
 
-    /// The database file cannot be used; it was left as it is.
-    #[error("the database {} cannot be used: {problem}. {remedy}", path.display())]
+    /// The database cannot be used; it was left as it is.
+    #[error("the database {database} cannot be used: {problem}. {remedy}")]
     Database {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the server's URL without its password.
+        database: String,
         /// What is wrong with it.
         problem: &'static str,
         /// What to do about it.

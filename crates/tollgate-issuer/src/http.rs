@@ -1,7 +1,9 @@
 //! The issuer over HTTP: which path leads where. Everything else is below.
 
+mod audit;
 mod auth;
 mod body;
+mod client;
 mod cookies;
 mod cross_site;
 mod problem;
@@ -13,9 +15,12 @@ mod well_known;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post};
+use tollgate::Policy;
+use tollgate_axum::RequireLayer;
 
 pub(crate) use self::problem::no_such_page;
 pub(crate) use self::protected::authenticator;
+use crate::audit::AUDIT_SCOPE;
 use crate::issuer::Issuer;
 
 /// More than any body that makes sense here: a name and a password.
@@ -35,10 +40,13 @@ pub(crate) fn router(issuer: &Issuer) -> Router {
     } else {
         open
     };
+    let for_auditors = RequireLayer::new(Policy::scopes([AUDIT_SCOPE]));
     let own = Router::new()
         .route("/v1/users/me", get(users::me))
         .route("/v1/auth/sessions", get(sessions::list))
-        .route("/v1/auth/sessions/{id}", delete(sessions::end));
+        .route("/v1/auth/sessions/{id}", delete(sessions::end))
+        .route("/v1/auth/logout-everywhere", post(sessions::end_all))
+        .route("/v1/audit", get(audit::events).route_layer(for_auditors));
     open.merge(protected::protect(issuer, own))
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -13,7 +13,9 @@ use crate::error::Error;
 use crate::http;
 use crate::key_ring::{KeyEncryptionKey, KeyRing, KeyRingOptions, Schedule, default_key_file};
 use crate::password::Passwords;
+use crate::refresh_token::RefreshTokens;
 use crate::serve::serve;
+use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{KeyState, Store};
 
@@ -29,6 +31,7 @@ struct Inner {
     ring: Arc<KeyRing>,
     keeper: AbortHandle,
     passwords: Passwords,
+    refresh_tokens: RefreshTokens,
     authenticator: Authenticator,
 }
 
@@ -47,12 +50,15 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if a setting is wrong, [`Error::Database`] if the file cannot be used,
+    /// [`Error::Config`] if a setting is wrong, [`Error::Database`] if the database cannot be used,
     /// [`Error::KeyFileMissing`], [`Error::KeyFile`] or [`Error::WrongKeyEncryptionKey`] if the
     /// stored signing key cannot be decrypted. Nothing is overwritten then.
     pub async fn open(config: IssuerConfig) -> Result<Self, Error> {
         config.check()?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.database).await?);
+        let store: Arc<dyn Store> = match &config.database_url {
+            Some(url) => Arc::new(PostgresStore::open(url).await?),
+            None => Arc::new(SqliteStore::open(&config.database).await?),
+        };
         let opened = Self::open_on(Arc::clone(&store), config).await;
         if opened.is_err() {
             store.close().await;
@@ -62,6 +68,7 @@ impl Issuer {
 
     async fn open_on(store: Arc<dyn Store>, config: IssuerConfig) -> Result<Self, Error> {
         let (key_encryption_key, origin) = key_encryption_key(&config, &*store).await?;
+        let refresh_tokens = RefreshTokens::new(&key_encryption_key)?;
         let options = KeyRingOptions {
             key_encryption_key,
             origin,
@@ -70,11 +77,13 @@ impl Issuer {
         };
         let ring = KeyRing::open(Arc::clone(&store), Arc::clone(&config.clock), options).await?;
         let ring = Arc::new(ring);
-        let passwords = Passwords::new().await?;
+        let passwords = Passwords::new(config.password_cost).await?;
         let authenticator = http::authenticator(&config, ring.shared()).await?;
         let keeper = tokio::spawn(KeyRing::keep_turning(Arc::downgrade(&ring))).abort_handle();
-        let inner = Inner { config, store, ring, keeper, passwords, authenticator };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Inner { config, store, ring, keeper, passwords, refresh_tokens, authenticator };
+        let issuer = Self { inner: Arc::new(inner) };
+        issuer.keep_audit_log_tidy();
+        Ok(issuer)
     }
 
     /// The routes, to be served or merged into an app's own.
@@ -111,8 +120,8 @@ impl Issuer {
         serve(listener, self.router().fallback(http::no_such_page), shutdown).await
     }
 
-    /// Closes the database, after which this issuer and its clones answer no more. Unless another
-    /// process has it open, all data is in the one file then, and its side files are gone.
+    /// Closes the store, after which this issuer and its clones answer no more. All data is in
+    /// SQLite's one file then, and its side files are gone, unless another process has it open.
     pub async fn close(&self) {
         self.inner.keeper.abort();
         self.inner.store.close().await;
@@ -190,6 +199,12 @@ impl Issuer {
         &self.inner.config
     }
 
+    /// Works on the issuer now and then, for as long as there is one.
+    pub(crate) fn downgrade(&self) -> impl Fn() -> Option<Self> + Send + 'static {
+        let inner = Arc::downgrade(&self.inner);
+        move || inner.upgrade().map(|inner| Self { inner })
+    }
+
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.inner.store
     }
@@ -200,6 +215,10 @@ impl Issuer {
 
     pub(crate) fn passwords(&self) -> &Passwords {
         &self.inner.passwords
+    }
+
+    pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {
+        &self.inner.refresh_tokens
     }
 
     pub(crate) fn authenticator(&self) -> &Authenticator {
@@ -248,7 +267,9 @@ async fn key_encryption_key(
         Some(path) => path.clone(),
         None => default_key_file(&config.database),
     };
-    let may_create = store.keys().await?.keys.iter().all(|key| key.sealed.is_none());
+    // Processes that share a database must be given their key, and not each make one.
+    let may_create = config.database_url.is_none()
+        && store.keys().await?.keys.iter().all(|key| key.sealed.is_none());
     if may_create && path.exists() {
         tracing::warn!(
             database = %config.database.display(),

@@ -8,16 +8,18 @@
 //! could not know, be it one that only fetches the keys again when its cached set has expired. The
 //! sums are in [`schedule`].
 //!
-//! What is due is done by whoever asks for the ring first, and by a task that asks now and then:
+//! What is due is done by the request that asks for the ring first, and by a task that asks now and then:
 //! late is always safe. Only an operator breaks the contract, with `keys rotate --now` (verifiers
 //! that fetch again on an unknown `kid`, as Tollgate does, still refuse nothing) and
 //! `keys withdraw --now`, which is meant to have tokens refused.
 //!
 //! # Several processes on one database
 //!
-//! Each change of the key table counts up a version. The ring reads that one number whenever it
-//! issues a token, checks one or serves the key set, and reloads when it moved: a rotation from
-//! the command line is seen by a running issuer at its very next request.
+//! Each change of the key table counts up a version. The ring asks the store for that one number
+//! whenever it issues a token, checks one or serves the key set, and reloads when it moved: a
+//! rotation from the command line is seen by a running issuer at its very next request (on
+//! PostgreSQL, which tells of it, within a second). What is due by the schedule is done by one
+//! process, the leader.
 
 mod schedule;
 mod sealed;
@@ -119,14 +121,17 @@ impl KeyRing {
         let snapshot = self.current.load_full();
         let now = now_secs(&*self.clock);
         if snapshot.next_change.is_some_and(|due| due <= now)
+            && self.store.leads()
             && let Ok(_one_at_a_time) = self.turning.try_lock()
         {
             self.turn(now).await?;
+            return self.reload(None).await;
         }
-        if self.store.key_version().await? == snapshot.version {
+        let version = self.store.key_version().await?;
+        if version == snapshot.version {
             return Ok(snapshot);
         }
-        self.reload().await
+        self.reload(Some(version)).await
     }
 
     /// Does what is due, as the store has it now: another process may have done it already.
@@ -200,7 +205,7 @@ impl KeyRing {
         let keys = self.list().await?;
         let active = active_of(&keys)?;
         self.publish_next(active).await?;
-        self.reload().await?;
+        self.reload(None).await?;
         let keys = self.list().await?;
         let next = keys.iter().find(|key| key.state == KeyState::Next);
         // Another process may have had it sign already, if the lead is short.
@@ -227,7 +232,7 @@ impl KeyRing {
             self.store.rotate_key(&key, now_secs(&*self.clock), margin).await?;
             key.kid
         };
-        self.reload().await?;
+        self.reload(None).await?;
         tracing::info!(kid, "signing with a new key");
         Ok(kid)
     }
@@ -240,7 +245,7 @@ impl KeyRing {
         if !self.store.withdraw_key(kid, now_secs(&*self.clock)).await? {
             return Err(Error::NoSuchKey { kid: kid.to_owned() });
         }
-        self.reload().await?;
+        self.reload(None).await?;
         tracing::warn!(kid, "withdrew a key before its time; its tokens are refused");
         Ok(())
     }
@@ -250,10 +255,11 @@ impl KeyRing {
         Ok(self.store.keys().await?.keys)
     }
 
-    async fn reload(&self) -> Result<Arc<Snapshot>, Error> {
+    /// Reads the table again, unless somebody else has meanwhile read the version that was seen.
+    async fn reload(&self, seen: Option<i64>) -> Result<Arc<Snapshot>, Error> {
         let _one_at_a_time = self.loading.lock().await;
         let known = self.current.load_full();
-        if self.store.key_version().await? == known.version {
+        if seen == Some(known.version) {
             return Ok(known);
         }
         let (key, origin) = (&self.key_encryption_key, &self.origin);

@@ -2,7 +2,7 @@
 //!
 //! It hands out short-lived access tokens (RFC 9068) that any service validates locally with
 //! [`tollgate`], and rotating refresh tokens that keep a session alive and end it at once. It
-//! keeps everything in one SQLite file.
+//! keeps everything in one SQLite file, or in a PostgreSQL that several processes share.
 //!
 //! ```
 //! use tollgate_issuer::{Issuer, IssuerConfig, NewUser};
@@ -39,10 +39,12 @@
 //! | `POST /v1/auth/login` | `{"username", "password"}` in exchange for tokens and cookies |
 //! | `POST /v1/auth/refresh` | a refresh token (JSON body or cookie) in exchange for new tokens |
 //! | `POST /v1/auth/logout` | ends the session of a refresh token; takes the cookies back |
+//! | `POST /v1/auth/logout-everywhere` | ends all sessions of the user |
 //! | `POST /v1/auth/register` | makes a user; only with `IDENTSPHERE_REGISTRATION=on` |
 //! | `GET /v1/auth/sessions` | the user's live sessions |
 //! | `DELETE /v1/auth/sessions/{id}` | ends one of them |
 //! | `GET /v1/users/me` | the user |
+//! | `GET /v1/audit?after={serial}` | the audit log, for users with the scope `identsphere:audit` |
 //! | `GET /.well-known/jwks.json` | the published keys |
 //! | `GET /.well-known/openid-configuration` | where they are; also as `oauth-authorization-server` |
 //! | `GET /healthz` | whether the store answers |
@@ -72,6 +74,8 @@
 //! Other processes on the same database, such as a running issuer when the command line rotates,
 //! follow at their next request.
 
+mod audit;
+mod client;
 mod clock;
 mod config;
 mod error;
@@ -82,15 +86,17 @@ mod jwks;
 mod key_ring;
 mod password;
 mod random;
+mod refresh_token;
 mod serve;
 mod sessions;
+#[allow(clippy::duplicate_mod, reason = "the statements are compiled for each database")]
 mod store;
 mod token;
 mod users;
 
-pub use self::config::{ConfigError, IssuerConfig, SETTINGS, Setting};
+pub use self::config::{ConfigError, DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
 pub use self::error::Error;
 pub use self::issuer::{Issuer, KeyInfo};
 pub use self::key_ring::{KeyEncryptionKey, SigningAlgorithm, UnknownSigningAlgorithm};
-pub use self::store::{KeyState, StoreError, User};
+pub use self::store::{Event, EventKind, KeyState, StoreError, User};
 pub use self::users::NewUser;

@@ -1,10 +1,12 @@
 //! Connections: how many, and how long a client may keep one waiting.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -52,9 +54,9 @@ async fn serve_at_most(
     let accept_all = async {
         // Beyond the limit clients wait in the system's queue. The semaphore is never closed.
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-            let stream = accept(&listener).await;
+            let (stream, peer) = accept(&listener).await;
             while open.try_join_next().is_some() {}
-            let connection = converse(stream, router.clone(), stopping.clone());
+            let connection = converse(stream, peer, router.clone(), stopping.clone());
             open.spawn(async move {
                 connection.await;
                 drop(place);
@@ -76,11 +78,11 @@ async fn serve_at_most(
 
 /// The next client. What goes wrong is the client's, or that there are too many open files, which
 /// passes.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     use io::ErrorKind as Kind;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(client) => return client,
             Err(error) => match error.kind() {
                 Kind::ConnectionAborted | Kind::ConnectionRefused | Kind::ConnectionReset => {}
                 _ => {
@@ -93,7 +95,13 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 }
 
 /// Serves one client to the end. How it ends is the client's affair.
-async fn converse(stream: TcpStream, router: Router, mut stopping: watch::Receiver<()>) {
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    mut stopping: watch::Receiver<()>,
+) {
+    let router = router.layer(Extension(ConnectInfo(peer)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

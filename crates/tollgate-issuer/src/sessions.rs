@@ -1,14 +1,16 @@
 //! Sessions: begun by a login, kept by refresh tokens that are good for one use, ended at once.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use zeroize::Zeroizing;
 
+use crate::client::Client;
 use crate::clock::secs;
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::key_ring::Snapshot;
+use crate::password::Verdict;
 use crate::random;
-use crate::store::{Refreshed, Rotation, Session, TokenHash, User};
+use crate::refresh_token::hash_of;
+use crate::store::{EventKind, NewEvent, Refreshed, Rotation, Session, User};
 use crate::token;
 
 /// What a login or a refresh hands out.
@@ -25,32 +27,56 @@ impl Issuer {
         &self,
         name: &str,
         password: Zeroizing<String>,
-        user_agent: Option<String>,
+        client: Client,
     ) -> Result<Option<Grant>, Error> {
         let (user, hash) = self.store().user_named(name).await?.unzip();
-        let matches = self.passwords().verify(password, hash).await?;
-        let Some(user) = user.filter(|_| matches) else { return Ok(None) };
+        let verdict = self.passwords().verify(password, hash.clone()).await?;
+        let address = client.shown_address();
+        let event = |kind| NewEvent::new(kind, self.now()).address(address.as_deref());
+        let user = match user {
+            Some(user) if verdict != Verdict::Wrong => user,
+            // The name of nobody is not recorded: it may well be somebody's password.
+            nobody => {
+                let failed = event(EventKind::LoginFailed);
+                let failed = match &nobody {
+                    Some(user) => failed.user(&user.id),
+                    None => failed,
+                };
+                self.store().record(&failed).await?;
+                return Ok(None);
+            }
+        };
         let keys = self.ring().current().await?;
         let now = self.now();
+        if let (Verdict::Rehashed(new), Some(old)) = (&verdict, &hash) {
+            self.store().rehash_password(&user.id, old, new, now).await?;
+        }
         let session = Session {
             id: random::hex_id()?,
             user_id: user.id.clone(),
             created_at: now,
             last_used_at: now,
             expires_at: now.saturating_add(secs(self.config().refresh_expiry)),
-            user_agent,
+            user_agent: client.user_agent,
+            stepped_up_at: None,
         };
         let refresh_token = random::secret()?;
-        self.store().start_session(&session, &hash_of(&refresh_token)).await?;
+        let begun = event(EventKind::Login).user(&user.id).session(&session.id);
+        self.store().start_session(&session, &hash_of(&refresh_token), &begun).await?;
         self.grant(&keys, &user, session, refresh_token, now).map(Some)
     }
 
     /// Continues a session; `None` if the token is unknown, spent or of a session that is over.
-    /// A spent one ends its session: one of the two who hold it is a thief (RFC 9700 4.14.2).
-    pub(crate) async fn refresh(&self, token: &str) -> Result<Option<Grant>, Error> {
+    /// A spent one ends its session: one of the two who hold it is a thief (RFC 9700 4.14.2),
+    /// unless it was spent a moment ago and nobody has used what it was exchanged for.
+    pub(crate) async fn refresh(
+        &self,
+        token: &str,
+        client: &Client,
+    ) -> Result<Option<Grant>, Error> {
         // First what may fail: a rotation cannot be taken back.
         let keys = self.ring().current().await?;
-        let successor = random::secret()?;
+        let successor = self.refresh_tokens().successor_of(token);
         let now = self.now();
         let rotation = Rotation {
             presented: hash_of(token),
@@ -58,9 +84,11 @@ impl Issuer {
             now,
             idle_secs: secs(self.config().refresh_expiry),
             max_secs: secs(self.config().session_max),
+            grace_secs: secs(self.config().refresh_grace),
+            address: client.shown_address(),
         };
         match self.store().rotate_refresh(&rotation).await? {
-            Refreshed::Rotated(session, user) => {
+            Refreshed::Rotated(session, user) | Refreshed::Repeated(session, user) => {
                 self.grant(&keys, &user, session, successor, now).map(Some)
             }
             Refreshed::Reused { session_id } => {
@@ -73,8 +101,39 @@ impl Issuer {
 
     /// Ends the session of a refresh token, spent or not. An unknown token ends nothing, and
     /// nobody is told (RFC 7009 section 2.2).
-    pub(crate) async fn logout(&self, token: &str) -> Result<(), Error> {
-        Ok(self.store().end_session_of(&hash_of(token), self.now()).await?)
+    pub(crate) async fn logout(&self, token: &str, client: &Client) -> Result<(), Error> {
+        let address = client.shown_address();
+        let token = hash_of(token);
+        Ok(self.store().end_session_of(&token, self.now(), address.as_deref()).await?)
+    }
+
+    /// Ends all sessions of a user.
+    pub(crate) async fn logout_everywhere(
+        &self,
+        user: &User,
+        client: &Client,
+    ) -> Result<(), Error> {
+        let address = client.shown_address();
+        let event = NewEvent::new(EventKind::LogoutEverywhere, self.now())
+            .user(&user.id)
+            .address(address.as_deref());
+        self.store().end_all_sessions(&user.id, &event).await?;
+        Ok(())
+    }
+
+    /// Ends one of a user's own live sessions; `false` if there is no such session.
+    pub(crate) async fn delete_session(
+        &self,
+        user: &User,
+        session_id: &str,
+        client: &Client,
+    ) -> Result<bool, Error> {
+        let address = client.shown_address();
+        let event = NewEvent::new(EventKind::SessionDeleted, self.now())
+            .user(&user.id)
+            .session(session_id)
+            .address(address.as_deref());
+        Ok(self.store().delete_session(&user.id, session_id, &event).await?)
     }
 
     fn grant(
@@ -92,11 +151,4 @@ impl Issuer {
             session_id: session.id,
         })
     }
-}
-
-/// A plain hash will do: there is nothing to guess in 256 random bits.
-fn hash_of(token: &str) -> TokenHash {
-    let mut hash = TokenHash::default();
-    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-    hash
 }

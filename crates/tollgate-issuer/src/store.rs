@@ -1,13 +1,26 @@
-//! What the issuer keeps, as a trait: SQLite today, another database tomorrow.
+//! What the issuer keeps, as a trait: one SQLite file, or a PostgreSQL that several processes
+//! share.
 //!
-//! Only the modules below this one know SQL. Times are NumericDates: whole seconds since 1970.
+//! Only the modules below this one know SQL. The statements stand once, in `sql`, and are compiled
+//! for each of the two; what differs between them is in `sqlite` and `postgres`. Times are
+//! NumericDates: whole seconds since 1970.
 
+mod event;
+pub(crate) mod postgres;
+mod records;
 pub(crate) mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::pin::Pin;
 
-use crate::key_ring::SigningAlgorithm;
+pub(crate) use self::event::NewEvent;
+pub use self::event::{Event, EventKind};
+pub use self::records::{KeyState, User};
+pub(crate) use self::records::{
+    KeyTable, NewKey, Promises, Refreshed, Rotation, Session, StoredKey, TokenHash,
+};
 
 /// The store failed; the cause is for the log, never for a client.
 #[derive(Debug, thiserror::Error)]
@@ -23,13 +36,29 @@ impl StoreError {
     }
 }
 
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let problem = if sqlite::is_locked(&error) {
+            "the database is locked by another program. Close open sqlite3 shells and backups, \
+             and try again"
+        } else {
+            "the store failed"
+        };
+        Self { problem, source: Box::new(error) }
+    }
+}
+
 /// What a method of [`Store`] returns: boxed, so that the store can be chosen at run time.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Everything that outlives a request. Each method is one transaction.
+/// Everything that outlives a request. Each method is one transaction, and what it changes is in
+/// the audit log when it commits.
 pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Counts the changes of the key table; two equal answers mean that nothing changed between.
+    /// The answer may be a second old where other processes tell of their changes.
     fn key_version(&self) -> Answer<'_, i64>;
+    /// Whether this process is the one that does what is due about the keys.
+    fn leads(&self) -> bool;
     /// All keys, the newest first.
     fn keys(&self) -> Answer<'_, KeyTable>;
     /// Makes `key` the active one if there is none; otherwise changes nothing.
@@ -57,157 +86,53 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     fn user_named<'a>(&'a self, name: &'a str) -> Answer<'a, Option<(User, String)>>;
     /// All users, by name.
     fn users(&self) -> Answer<'_, Vec<User>>;
+    /// Puts another hash of the same password in place of this one, if it is still there.
+    fn rehash_password<'a>(
+        &'a self,
+        user_id: &'a str,
+        old: &'a str,
+        new: &'a str,
+        now: i64,
+    ) -> Answer<'a, ()>;
 
     /// Records a session and its first refresh token, and forgets sessions long expired.
-    fn start_session<'a>(&'a self, session: &'a Session, token: &'a TokenHash) -> Answer<'a, ()>;
+    fn start_session<'a>(
+        &'a self,
+        session: &'a Session,
+        token: &'a TokenHash,
+        event: &'a NewEvent,
+    ) -> Answer<'a, ()>;
     /// Exchanges one refresh token for its successor, at most once.
     fn rotate_refresh<'a>(&'a self, rotation: &'a Rotation) -> Answer<'a, Refreshed>;
     /// Ends the session that a refresh token, current or not, belongs to.
-    fn end_session_of<'a>(&'a self, token: &'a TokenHash, now: i64) -> Answer<'a, ()>;
+    fn end_session_of<'a>(
+        &'a self,
+        token: &'a TokenHash,
+        now: i64,
+        address: Option<&'a str>,
+    ) -> Answer<'a, ()>;
     /// The session with its user, if it has neither ended nor expired.
     fn live_session<'a>(&'a self, id: &'a str, now: i64) -> Answer<'a, Option<(Session, User)>>;
     /// A user's live sessions, the latest first.
     fn live_sessions<'a>(&'a self, user_id: &'a str, now: i64) -> Answer<'a, Vec<Session>>;
-    /// Ends one of a user's own live sessions; `false` if there is no such session.
+    /// Ends one of a user's own live sessions, and records `event`; `false` if there is no such
+    /// session.
     fn delete_session<'a>(
         &'a self,
         user_id: &'a str,
         session_id: &'a str,
-        now: i64,
+        event: &'a NewEvent,
     ) -> Answer<'a, bool>;
+    /// Ends all live sessions of a user, and says how many those were.
+    fn end_all_sessions<'a>(&'a self, user_id: &'a str, event: &'a NewEvent) -> Answer<'a, u64>;
 
-    /// Waits for what is under way, and leaves everything in the one file.
+    /// Records an event that changed nothing else.
+    fn record<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()>;
+    /// The events after this serial number, in their order.
+    fn events(&self, after: i64, limit: i64) -> Answer<'_, Vec<Event>>;
+    /// Forgets the events before this second.
+    fn forget_events(&self, before: i64) -> Answer<'_, ()>;
+
+    /// Waits for what is under way, and leaves everything in good order.
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
-}
-
-/// The SHA-256 of a refresh token.
-pub(crate) type TokenHash = [u8; 32];
-
-/// The key table at one version.
-#[derive(Debug)]
-pub(crate) struct KeyTable {
-    pub(crate) version: i64,
-    pub(crate) keys: Vec<StoredKey>,
-}
-
-/// How long a token of a key lives at most, and a cached key set while it signs.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Promises {
-    pub(crate) token_secs: i64,
-    pub(crate) max_age_secs: i64,
-}
-
-/// The life of a key (in this order).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyState {
-    /// Published, but signs nothing yet.
-    Next,
-    /// Signs.
-    Active,
-    /// Signs no more; published until its last token has expired.
-    Retired,
-    /// Published no more: its tokens are refused.
-    Withdrawn,
-}
-
-impl KeyState {
-    /// As the store and the command line have it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Next => "next",
-            Self::Active => "active",
-            Self::Retired => "retired",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-}
-
-/// A key as the store holds it.
-pub(crate) struct StoredKey {
-    pub(crate) kid: String,
-    pub(crate) algorithm: SigningAlgorithm,
-    pub(crate) state: KeyState,
-    pub(crate) public_jwk: String,
-    pub(crate) sealed: Option<Vec<u8>>,
-    pub(crate) created_at: i64,
-    /// When it may sign, or began to.
-    pub(crate) signs_from: i64,
-    pub(crate) longest_max_age_secs: i64,
-    pub(crate) published_until: Option<i64>,
-}
-
-/// Even encrypted, the private part has no business in a log.
-impl fmt::Debug for StoredKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredKey")
-            .field("kid", &self.kid)
-            .field("algorithm", &self.algorithm)
-            .field("state", &self.state)
-            .field("published_until", &self.published_until)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A key that is about to be stored, as the active or the next one.
-pub(crate) struct NewKey {
-    pub(crate) kid: String,
-    pub(crate) algorithm: SigningAlgorithm,
-    pub(crate) public_jwk: String,
-    pub(crate) sealed: Vec<u8>,
-    pub(crate) created_at: i64,
-    pub(crate) signs_from: i64,
-    pub(crate) promises: Promises,
-}
-
-/// Someone who can log in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct User {
-    /// The `sub` of their tokens: opaque, and never reused.
-    pub id: String,
-    /// What they log in with.
-    pub name: String,
-    /// The `roles` of their tokens.
-    pub roles: Vec<String>,
-    /// The `scope` of their tokens.
-    pub scopes: Vec<String>,
-    /// When the user was added, in seconds since 1970.
-    pub created_at: i64,
-}
-
-/// One login and what followed from it.
-#[derive(Debug, Clone)]
-pub(crate) struct Session {
-    pub(crate) id: String,
-    pub(crate) user_id: String,
-    pub(crate) created_at: i64,
-    pub(crate) last_used_at: i64,
-    pub(crate) expires_at: i64,
-    pub(crate) user_agent: Option<String>,
-}
-
-/// One refresh token in exchange for another.
-pub(crate) struct Rotation {
-    pub(crate) presented: TokenHash,
-    pub(crate) successor: TokenHash,
-    pub(crate) now: i64,
-    /// How long the session lives if it is not used again.
-    pub(crate) idle_secs: i64,
-    /// How long it lives however much it is used.
-    pub(crate) max_secs: i64,
-}
-
-/// What became of a [`Rotation`].
-#[derive(Debug)]
-pub(crate) enum Refreshed {
-    /// The successor is now the session's current token.
-    Rotated(Session, User),
-    /// The token had been exchanged before; its session has been ended.
-    Reused {
-        /// The session.
-        session_id: String,
-    },
-    /// No such token, or its session is over.
-    Refused,
 }

@@ -13,8 +13,10 @@ use crate::store::{Session, User};
 /// The `client_id` of tokens that come from the issuer's own login, which knows no other clients.
 const FIRST_PARTY: &str = "identsphere-first-party";
 
-/// The `acr` of a login by password alone: authenticator assurance level 1 of NIST SP 800-63B.
-const PASSWORD_ONLY: &str = "aal1";
+/// The `acr` of a login by password alone, and after a second factor: authenticator assurance
+/// levels 1 and 2 of NIST SP 800-63B; and the `amr` (RFC 8176).
+const PASSWORD_ONLY: (&str, &[&str]) = ("aal1", &["pwd"]);
+const TWO_FACTORS: (&str, &[&str]) = ("aal2", &["pwd", "otp", "mfa"]);
 
 /// RFC 9068 section 2.1.
 #[derive(Serialize)]
@@ -42,7 +44,7 @@ struct Claims<'a> {
     sid: &'a str,
     auth_time: i64,
     acr: &'static str,
-    amr: [&'static str; 1],
+    amr: &'static [&'static str],
 }
 
 /// Issues an access token of `session` to `user`.
@@ -54,6 +56,7 @@ pub(crate) fn issue(
     now: i64,
 ) -> Result<String, Error> {
     let header = Header { typ: "at+jwt", alg: key.algorithm().as_str(), kid: key.kid() };
+    let (acr, amr) = if session.stepped_up_at.is_some() { TWO_FACTORS } else { PASSWORD_ONLY };
     let claims = Claims {
         iss: &config.issuer,
         sub: &user.id,
@@ -65,9 +68,9 @@ pub(crate) fn issue(
         scope: user.scopes.join(" "),
         roles: &user.roles,
         sid: &session.id,
-        auth_time: session.created_at,
-        acr: PASSWORD_ONLY,
-        amr: ["pwd"],
+        auth_time: session.stepped_up_at.unwrap_or(session.created_at),
+        acr,
+        amr,
     };
     let mut token = format!("{}.{}", encode(&header)?, encode(&claims)?);
     let signature = key.sign(token.as_bytes())?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
+use crate::postgres;
 use crate::run::{Failure, cargo, output, program, root, run, tools_dir, version};
 
 /// The oldest Node that runs the third-party issuer.
@@ -26,6 +27,7 @@ const ISSUER: &str = "tests/third_party/oidc-provider";
 #[derive(Debug)]
 pub(crate) struct Installed {
     pub(crate) node: PathBuf,
+    pub(crate) postgres: postgres::Programs,
 }
 
 /// Installs everything that `cargo xtask test` needs.
@@ -34,7 +36,8 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     npm()?;
     let node = node()?;
     npm_packages("third-party issuer", ISSUER)?;
-    Ok(Installed { node })
+    let postgres = postgres()?;
+    Ok(Installed { node, postgres })
 }
 
 /// What is measured beside node: its packages, as their lock file names them.
@@ -155,6 +158,19 @@ fn npm_packages(what: &str, package: &str) -> Result<(), Failure> {
     step(what, "installing its npm packages, as its lock file names them");
     run(program("npm").current_dir(&directory).arg("ci"))?;
     write(&stamp, &lock)
+}
+
+/// PostgreSQL's programs; the server is started by whoever needs it.
+pub(crate) fn postgres() -> Result<postgres::Programs, Failure> {
+    if let Some(programs) = postgres::Programs::find()? {
+        step("PostgreSQL", &format!("{} is here", programs.version()?));
+        return Ok(programs);
+    }
+    step("PostgreSQL", "missing: installing Debian's, for the issuer's tests on it");
+    apt_install("postgresql")?;
+    postgres::Programs::find()?.ok_or_else(|| {
+        Failure::new("Debian's postgresql was installed, but there is no initdb: install PostgreSQL your way and run this again")
+    })
 }
 
 fn apt_install(package: &str) -> Result<(), Failure> {

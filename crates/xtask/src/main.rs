@@ -8,7 +8,9 @@ mod ci;
 mod fuzz;
 mod install;
 mod mutants;
+mod postgres;
 mod run;
+mod soak;
 mod stands_on;
 mod test;
 
@@ -40,8 +42,9 @@ enum Chore {
     /// Install what the tests need, and run nothing
     ///
     /// On a bare Debian machine that is a C compiler and npm (with apt-get, through sudo when you
-    /// are not root), Node 20 or newer (into `target/tools`, unless there is one) and the npm
-    /// packages of the third-party issuer (into `tests/third_party/*/node_modules`).
+    /// are not root), Node 20 or newer (into `target/tools`, unless there is one), the npm
+    /// packages of the third-party issuer (into `tests/third_party/*/node_modules`) and PostgreSQL
+    /// (with apt-get; the tests start a server of their own on loopback).
     /// Each step says what it does and why; nothing is installed twice.
     Install,
 
@@ -82,6 +85,21 @@ enum Chore {
         secs: u64,
     },
 
+    /// Kill and rotate the issuer for hours
+    ///
+    /// The tests of the issuer that kill it (`kill -9`) during logins and refreshes, on SQLite and on
+    /// PostgreSQL, and that rotate its keys while verifiers validate without a pause, one process
+    /// and two of which one is killed: the short forms of `cargo xtask test`, at length. As it is, it
+    /// takes an hour or so; every ten rotations take some 40 seconds for each of the two.
+    Soak {
+        /// How often the issuer is killed on each store.
+        #[arg(long, default_value_t = 1000)]
+        kills: u32,
+        /// How often the keys are rotated.
+        #[arg(long, default_value_t = 400)]
+        rotations: u32,
+    },
+
     /// See whether the core's tests notice a change in what judges tokens
     ///
     /// Runs cargo-mutants (built into `target/tools` if it is missing) on the modules `jws`, `key`,
@@ -112,6 +130,7 @@ fn main() -> ExitCode {
         Chore::Ci => ci::ci(),
         Chore::Bench { rounds, only } => bench::bench(rounds, &only),
         Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
+        Chore::Soak { kills, rotations } => soak::soak(kills, rotations),
         Chore::Mutants { shard } => mutants::mutants(shard.as_deref()),
         Chore::Breaks { only } => breaks::breaks(only.as_deref()),
     };

@@ -1,6 +1,7 @@
 //! Every test of the workspace, those that need real components included.
 
 use crate::install;
+use crate::postgres::Server;
 use crate::run::{Failure, cargo, run};
 
 /// `cargo xtask test`.
@@ -12,9 +13,10 @@ pub(crate) fn test() -> Result<(), Failure> {
 
 /// Unit and integration tests, the ignored ones too.
 pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
+    let postgres = Server::start(&installed.postgres)?;
     let mut tests =
         cargo(&["test", "--workspace", "--tests", "--no-fail-fast", "--", "--include-ignored"]);
-    run(tests.env("TOLLGATE_NODE", &installed.node))
+    run(tests.env("TOLLGATE_NODE", &installed.node).env("TOLLGATE_POSTGRES", &postgres.url))
 }
 
 /// The core once more with its optional parts, and with a feature of serde_json's on that changes

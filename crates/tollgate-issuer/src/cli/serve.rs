@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tollgate_issuer::IssuerConfig;
 use url::{Host, Url};
 
-use super::{Outcome, absolute, with_issuer};
+use super::{Outcome, database, with_issuer};
 
 pub(super) async fn serve(config: IssuerConfig) -> Outcome {
     let address = config.listen;
@@ -22,7 +22,7 @@ pub(super) async fn serve(config: IssuerConfig) -> Outcome {
         tracing::info!(
             issuer = config.issuer,
             listen = %address,
-            database = %absolute(&config.database).display(),
+            database = %database(config),
             "serving"
         );
         if is_elsewhere_on_this_machine(&config.issuer, address) {

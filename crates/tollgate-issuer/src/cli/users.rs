@@ -5,7 +5,7 @@ use std::io::BufRead as _;
 use clap::{Args, Subcommand};
 use tollgate_issuer::{Issuer, IssuerConfig, NewUser};
 
-use super::{Outcome, absolute, require_database, with_issuer};
+use super::{Outcome, database, require_database, with_issuer};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Users {
@@ -50,8 +50,7 @@ async fn add(issuer: &Issuer, user: AddUser) -> Outcome {
         (new, Some(password))
     };
     let added = issuer.add_user(new.roles(user.roles).scopes(user.scopes)).await?;
-    let database = absolute(&issuer.config().database);
-    println!("added {} ({}) to {}", added.name, added.id, database.display());
+    println!("added {} ({}) to {}", added.name, added.id, database(issuer.config()));
     if let Some(password) = made {
         println!("password: {password}");
     }

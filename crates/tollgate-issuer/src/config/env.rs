@@ -1,9 +1,10 @@
 //! Settings from environment variables, through a look-up function: a test hands in a table,
 //! since changing the process's environment is unsafe.
 
+use std::path::Path;
 use std::str::FromStr;
 
-use super::{ConfigError, IssuerConfig, SETTINGS};
+use super::{ConfigError, DatabaseUrl, IssuerConfig, SETTINGS};
 use crate::key_ring::KeyEncryptionKey;
 
 const PREFIX: &str = "IDENTSPHERE_";
@@ -42,7 +43,18 @@ impl IssuerConfig {
         if let Some(issuer) = text("IDENTSPHERE_ISSUER") {
             config.issuer = issuer;
         }
-        if let Some(path) = text("IDENTSPHERE_DATABASE") {
+        let file = text("IDENTSPHERE_DATABASE");
+        if let Some(url) = text("IDENTSPHERE_DATABASE_URL") {
+            // The default is no choice, and stands in many a list of all settings.
+            if file.as_deref().is_some_and(|file| Path::new(file) != config.database) {
+                return Err(ConfigError::hidden(
+                    "IDENTSPHERE_DATABASE_URL",
+                    "is set together with IDENTSPHERE_DATABASE; set one of them",
+                ));
+            }
+            config.database_url = Some(DatabaseUrl::new(url)?);
+        }
+        if let Some(path) = file {
             config.database = path.into();
         }
         if let Some(list) = text("IDENTSPHERE_AUDIENCES") {
@@ -57,6 +69,7 @@ impl IssuerConfig {
             ("IDENTSPHERE_ACCESS_EXPIRY_SECS", &mut config.access_expiry),
             ("IDENTSPHERE_REFRESH_EXPIRY_SECS", &mut config.refresh_expiry),
             ("IDENTSPHERE_SESSION_MAX_SECS", &mut config.session_max),
+            ("IDENTSPHERE_REFRESH_GRACE_SECS", &mut config.refresh_grace),
             ("IDENTSPHERE_JWKS_MAX_AGE_SECS", &mut config.jwks_max_age),
             ("IDENTSPHERE_CLOCK_SKEW_SECS", &mut config.clock_skew),
         ] {
@@ -83,6 +96,16 @@ impl IssuerConfig {
         }
         config.key_encryption_key_file =
             text("IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE").map(Into::into);
+        let a_number = "it must be a whole number";
+        if let Some(memory) = read(text, "IDENTSPHERE_PASSWORD_MEMORY_KIB", a_number)? {
+            config.password_cost.memory_kib = memory;
+        }
+        if let Some(iterations) = read(text, "IDENTSPHERE_PASSWORD_ITERATIONS", a_number)? {
+            config.password_cost.iterations = iterations;
+        }
+        if let Some(days) = read::<u32>(text, "IDENTSPHERE_AUDIT_DAYS", a_number)? {
+            config.audit_retention = std::time::Duration::from_secs(u64::from(days) * 86_400);
+        }
         config.cookie_domain = text("IDENTSPHERE_COOKIE_DOMAIN");
         if let Some(switch) = text("IDENTSPHERE_REGISTRATION") {
             config.registration = match switch.as_str() {

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::{cookies, cross_site};
+use crate::client::Client;
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::sessions::Grant;
@@ -25,20 +26,21 @@ pub(super) struct Credentials {
 /// `POST /v1/auth/login`
 pub(super) async fn login(
     State(issuer): State<Issuer>,
-    headers: HeaderMap,
+    client: Client,
     JsonBody(Credentials { username, password }): JsonBody<Credentials>,
 ) -> Result<Response, Problem> {
     let password = Zeroizing::new(password);
-    let grant = issuer.login(&username, password, user_agent(&headers)).await?;
+    let grant = issuer.login(&username, password, client).await?;
     hand_out(&issuer, &grant.ok_or(Problem::WrongCredentials)?)
 }
 
 /// `POST /v1/auth/refresh`
 pub(super) async fn refresh(
     State(issuer): State<Issuer>,
+    client: Client,
     PresentedToken { token, from_cookie }: PresentedToken,
 ) -> Result<Response, Problem> {
-    match issuer.refresh(&token).await? {
+    match issuer.refresh(&token, &client).await? {
         Some(grant) => hand_out(&issuer, &grant),
         None if from_cookie => without_cookies(&issuer, Problem::WrongRefreshToken),
         None => Err(Problem::WrongRefreshToken),
@@ -49,10 +51,11 @@ pub(super) async fn refresh(
 /// be an access cookie to be taken back.
 pub(super) async fn logout(
     State(issuer): State<Issuer>,
+    client: Client,
     presented: Result<PresentedToken, Problem>,
 ) -> Result<Response, Problem> {
     match presented {
-        Ok(PresentedToken { token, .. }) => issuer.logout(&token).await?,
+        Ok(PresentedToken { token, .. }) => issuer.logout(&token, &client).await?,
         Err(Problem::NoRefreshToken) => {}
         Err(problem) => return Err(problem),
     }
@@ -91,12 +94,6 @@ pub(super) fn without_cookies(
 /// Tokens and checked settings are all visible ASCII, so this is never met.
 fn no_header(_: axum::http::header::InvalidHeaderValue) -> Problem {
     Problem::from(Error::Crypto("writing a cookie"))
-}
-
-/// For the user's own list of sessions; what does not fit there is cut off.
-fn user_agent(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(USER_AGENT)?.to_str().ok()?;
-    Some(text.chars().take(256).collect())
 }
 
 /// A refresh token from the JSON body or else from the cookie.

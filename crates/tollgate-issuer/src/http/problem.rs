@@ -17,6 +17,7 @@ pub(super) enum Problem {
     MalformedBody,
     WrongFields,
     NotJson,
+    WrongQuery,
     TooLarge,
     TooSlow,
     NoRefreshToken,
@@ -55,6 +56,12 @@ impl Problem {
                 "not-json",
                 "Not JSON",
                 "Send the body as Content-Type: application/json.",
+            ),
+            Self::WrongQuery => (
+                S::BAD_REQUEST,
+                "wrong-query",
+                "Wrong query",
+                "A parameter in the URL's query is not what it should be.",
             ),
             Self::TooLarge => {
                 (S::PAYLOAD_TOO_LARGE, "too-large", "Too large", "The body is too large.")

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::auth;
 use super::problem::Problem;
 use super::protected::LiveSession;
+use crate::client::Client;
 use crate::error::Error;
 use crate::issuer::Issuer;
 
@@ -40,16 +41,24 @@ pub(super) async fn list(
 pub(super) async fn end(
     State(issuer): State<Issuer>,
     Extension(live): Extension<LiveSession>,
+    client: Client,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     // What is no text is no session's id.
     let Path(id) = id.map_err(|_| Problem::NoSuchSession)?;
-    let now = issuer.now();
-    let ended =
-        issuer.store().delete_session(&live.user.id, &id, now).await.map_err(Error::from)?;
-    match ended {
+    match issuer.delete_session(&live.user, &id, &client).await? {
         false => Err(Problem::NoSuchSession),
         true if id == live.session_id => auth::without_cookies(&issuer, StatusCode::NO_CONTENT),
         true => Ok(StatusCode::NO_CONTENT.into_response()),
     }
+}
+
+/// `POST /v1/auth/logout-everywhere`: this session too.
+pub(super) async fn end_all(
+    State(issuer): State<Issuer>,
+    Extension(live): Extension<LiveSession>,
+    client: Client,
+) -> Result<Response, Problem> {
+    issuer.logout_everywhere(&live.user, &client).await?;
+    auth::without_cookies(&issuer, StatusCode::NO_CONTENT)
 }

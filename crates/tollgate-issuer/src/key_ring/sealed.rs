@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hkdf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -115,6 +116,18 @@ impl KeyEncryptionKey {
         };
         buffer.truncate(length);
         Some(buffer)
+    }
+
+    /// Another key, for another purpose, which tells nothing about this one (HKDF, RFC 5869).
+    pub(crate) fn derive(&self, purpose: &'static str) -> Result<Zeroizing<[u8; KEY_LEN]>, Error> {
+        let failed = |_| Error::Crypto("deriving a key");
+        let mut key = Zeroizing::new([0; KEY_LEN]);
+        hkdf::Salt::new(hkdf::HKDF_SHA256, &[])
+            .extract(self.0.as_slice())
+            .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
+            .and_then(|okm| okm.fill(key.as_mut_slice()))
+            .map_err(failed)?;
+        Ok(key)
     }
 
     fn aead(&self) -> Result<RandomizedNonceKey, Error> {

@@ -10,28 +10,70 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 use tempfile::TempDir;
 use tollgate::Clock;
 use tollgate::testing::ManualClock;
-use tollgate_issuer::{Issuer, IssuerConfig, NewUser};
+use tollgate_issuer::{DatabaseUrl, Issuer, IssuerConfig, KeyEncryptionKey, NewUser};
 use tower::ServiceExt as _;
 
 pub(crate) const ISSUER: &str = "https://auth.example.com";
 pub(crate) const API: &str = "https://api.example.com";
+/// The key-encryption key, where one must be given.
+pub(crate) const KEY: &str = "a2V5LWVuY3J5cHRpb24ta2V5LWZvci10ZXN0cy0hISE=";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// Makes a test for each store of every function that takes a [`Home`].
+macro_rules! on_every_store {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(crate::common::Home::new()).await;
+                }
+            )*
+        }
+        mod on_postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                #[ignore = "needs PostgreSQL: run cargo xtask test"]
+                async fn $name() {
+                    super::$name(crate::common::Home::on_postgres().await).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_every_store;
 
 /// A place for a database, which outlives the issuers that are opened on it.
 pub(crate) struct Home {
     directory: TempDir,
+    postgres: Option<String>,
     clock: ManualClock,
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
         let clock = ManualClock::at(1_800_000_000);
-        Self { directory: tempfile::tempdir().unwrap(), clock }
+        Self { directory: tempfile::tempdir().unwrap(), postgres: None, clock }
+    }
+
+    /// With a schema of its own on the server that `cargo xtask test` has started.
+    pub(crate) async fn on_postgres() -> Self {
+        let server = std::env::var("TOLLGATE_POSTGRES").expect("run `cargo xtask test`");
+        let mut home = Self::new();
+        let directory = home.path().file_name().unwrap().to_str().unwrap().to_lowercase();
+        let name = format!("home_{}_{}", std::process::id(), directory.trim_start_matches('.'));
+        let mut connection = PgConnection::connect(&server).await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("CREATE SCHEMA {name}")))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        home.postgres = Some(format!("{server}?options=-c%20search_path={name}"));
+        home
     }
 
     pub(crate) fn advance(&self, secs: u64) {
@@ -62,7 +104,38 @@ impl Home {
         let mut config = IssuerConfig::new(ISSUER, self.database());
         config.audiences = vec![API.to_owned()];
         config.clock = Arc::new(self.clock.clone());
+        if let Some(url) = &self.postgres {
+            config.database_url = Some(DatabaseUrl::new(url).unwrap());
+            config.key_encryption_key = KeyEncryptionKey::from_base64(KEY);
+        }
         config
+    }
+
+    /// The settings of a process that serves here.
+    pub(crate) fn settings(&self, issuer: &str, listen: &str) -> Vec<(String, String)> {
+        let mut settings = vec![
+            ("IDENTSPHERE_ISSUER".to_owned(), issuer.to_owned()),
+            ("IDENTSPHERE_LISTEN".to_owned(), listen.to_owned()),
+            ("IDENTSPHERE_AUDIENCES".to_owned(), API.to_owned()),
+        ];
+        if let Some(url) = &self.postgres {
+            settings.push(("IDENTSPHERE_DATABASE_URL".to_owned(), url.clone()));
+            settings.push(("IDENTSPHERE_KEY_ENCRYPTION_KEY".to_owned(), KEY.to_owned()));
+        }
+        settings
+    }
+
+    /// The one number that a statement gives, read past the issuer.
+    pub(crate) async fn count(&self, statement: &'static str) -> i64 {
+        match &self.postgres {
+            Some(url) => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                sqlx::query_scalar(statement).fetch_one(&mut connection).await.unwrap()
+            }
+            None => {
+                sqlx::query_scalar(statement).fetch_one(&mut stranger(self).await).await.unwrap()
+            }
+        }
     }
 
     pub(crate) async fn open(&self) -> Issuer {

@@ -13,7 +13,23 @@ use serde_json::{Value, json};
 use tollgate::Authenticator;
 use tollgate_issuer::{Issuer, KeyState, SigningAlgorithm};
 
-use crate::common::{API, Home, ISSUER, call, execute, login, part, refresh, stranger, with_token};
+use crate::common::{
+    API, Home, ISSUER, call, execute, login, on_every_store, part, refresh, stranger, with_token,
+};
+
+on_every_store!(
+    a_token_says_what_rfc_9068_wants,
+    a_restart_keeps_the_key_and_the_sessions,
+    the_key_set_is_cached_by_its_tag_until_it_changes,
+    a_rotated_key_is_published_until_its_last_token_has_expired,
+    the_longest_lifetime_decides_how_long_a_key_stays,
+    a_rotation_keeps_the_algorithm_unless_one_is_configured,
+    a_rotation_by_another_process_is_followed_at_once,
+    not_even_a_verifier_that_only_asks_on_a_timer_refuses_a_token,
+    a_withdrawn_key_is_published_no_more,
+    an_app_that_validates_locally_goes_through_a_rotation,
+    the_metadata_names_what_exists_and_nothing_else,
+);
 
 const JWKS: &str = "GET /.well-known/jwks.json";
 
@@ -51,9 +67,7 @@ fn verifies(token: &str, jwk: &Value) -> bool {
     .is_ok()
 }
 
-#[tokio::test]
-async fn a_token_says_what_rfc_9068_wants() {
-    let home = Home::new();
+async fn a_token_says_what_rfc_9068_wants(home: Home) {
     let issuer = home.open_with_alice().await;
     let alice = issuer.users().await.unwrap().remove(0);
     let grant = login(&issuer).await.expect(200);
@@ -103,9 +117,7 @@ async fn every_algorithm_signs_what_its_published_key_verifies() {
     }
 }
 
-#[tokio::test]
-async fn a_restart_keeps_the_key_and_the_sessions() {
-    let home = Home::new();
+async fn a_restart_keeps_the_key_and_the_sessions(home: Home) {
     let before = home.open_with_alice().await;
     let grant = login(&before).await.expect(200);
     let keys = published(&before).await;
@@ -116,9 +128,7 @@ async fn a_restart_keeps_the_key_and_the_sessions() {
     refresh(&after, &grant.text("refresh_token")).await.expect(200);
 }
 
-#[tokio::test]
-async fn the_key_set_is_cached_by_its_tag_until_it_changes() {
-    let home = Home::new();
+async fn the_key_set_is_cached_by_its_tag_until_it_changes(home: Home) {
     let issuer = home.open().await;
     let first = call(&issuer, JWKS, &[]).await.expect(200);
     assert_eq!(first.header("cache-control"), "public, max-age=300, s-maxage=0");
@@ -133,9 +143,7 @@ async fn the_key_set_is_cached_by_its_tag_until_it_changes() {
     assert_ne!(third.header("etag"), tag);
 }
 
-#[tokio::test]
-async fn a_rotated_key_is_published_until_its_last_token_has_expired() {
-    let home = Home::new();
+async fn a_rotated_key_is_published_until_its_last_token_has_expired(home: Home) {
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
     let old_kid = kid_of(&grant.text("access_token"));
@@ -156,9 +164,7 @@ async fn a_rotated_key_is_published_until_its_last_token_has_expired() {
 }
 
 /// A lifetime that was lowered later does not shorten the life of the tokens already out there.
-#[tokio::test]
-async fn the_longest_lifetime_decides_how_long_a_key_stays() {
-    let home = Home::new();
+async fn the_longest_lifetime_decides_how_long_a_key_stays(home: Home) {
     let mut config = home.config();
     config.access_expiry = Duration::from_secs(3600);
     drop(home.open_with_alice().await);
@@ -173,9 +179,7 @@ async fn the_longest_lifetime_decides_how_long_a_key_stays() {
     assert!(!published_kids(&issuer).await.contains(&old_kid));
 }
 
-#[tokio::test]
-async fn a_rotation_keeps_the_algorithm_unless_one_is_configured() {
-    let home = Home::new();
+async fn a_rotation_keeps_the_algorithm_unless_one_is_configured(home: Home) {
     let algorithms = async |issuer: &Issuer| -> Vec<&'static str> {
         let keys = issuer.keys().await.unwrap();
         keys.iter().filter(|key| key.state == KeyState::Active).map(|key| key.algorithm).collect()
@@ -208,9 +212,7 @@ async fn the_keys_do_not_wait_for_whoever_keeps_the_database_locked() {
 }
 
 /// Two handles on one database, as a running issuer and the command line are.
-#[tokio::test]
-async fn a_rotation_by_another_process_is_followed_at_once() {
-    let home = Home::new();
+async fn a_rotation_by_another_process_is_followed_at_once(home: Home) {
     let running = home.open_with_alice().await;
     let elsewhere = home.open().await;
     let new_kid = elsewhere.rotate_keys_now().await.unwrap();
@@ -224,9 +226,7 @@ async fn a_rotation_by_another_process_is_followed_at_once() {
 
 /// A verifier that knows a key set for as long as it may cache it, and never asks before: 20
 /// rotations by the schedule, each second's token is one that it can know.
-#[tokio::test]
-async fn not_even_a_verifier_that_only_asks_on_a_timer_refuses_a_token() {
-    let home = Home::new();
+async fn not_even_a_verifier_that_only_asks_on_a_timer_refuses_a_token(home: Home) {
     let mut config = home.config();
     config.key_rotation = Some(Duration::from_secs(1_380));
     drop(home.open_with_alice().await);
@@ -250,9 +250,7 @@ async fn not_even_a_verifier_that_only_asks_on_a_timer_refuses_a_token() {
 }
 
 /// Its tokens are refused as soon as the published set is read again; another key signs.
-#[tokio::test]
-async fn a_withdrawn_key_is_published_no_more() {
-    let home = Home::new();
+async fn a_withdrawn_key_is_published_no_more(home: Home) {
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
     let (token, kid) = (grant.text("access_token"), kid_of(&grant.text("access_token")));
@@ -267,9 +265,7 @@ async fn a_withdrawn_key_is_published_no_more() {
 
 /// An app elsewhere, as the guide has it: it discovers the keys over HTTP, and goes on through a
 /// rotation without a refused request, though the new key signs at once.
-#[tokio::test]
-async fn an_app_that_validates_locally_goes_through_a_rotation() {
-    let home = Home::new();
+async fn an_app_that_validates_locally_goes_through_a_rotation(home: Home) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut config = home.config();
@@ -296,9 +292,7 @@ async fn an_app_that_validates_locally_goes_through_a_rotation() {
     server.abort();
 }
 
-#[tokio::test]
-async fn the_metadata_names_what_exists_and_nothing_else() {
-    let home = Home::new();
+async fn the_metadata_names_what_exists_and_nothing_else(home: Home) {
     let issuer = home.open().await;
     for name in ["openid-configuration", "oauth-authorization-server"] {
         let metadata = call(&issuer, &format!("GET /.well-known/{name}"), &[]).await.expect(200);

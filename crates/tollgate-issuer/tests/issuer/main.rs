@@ -6,6 +6,12 @@ mod common;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod start;
+#[cfg(test)]
+mod under_fire;

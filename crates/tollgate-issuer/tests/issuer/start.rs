@@ -4,12 +4,13 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sqlx::Connection as _;
 
 use crate::common::{Home, ISSUER, PASSWORD, execute, stranger};
+use crate::process::{Running, program, program_at, request, run, wait_for};
 use tollgate_issuer::{Error, Issuer, IssuerConfig};
 
 async fn refused(config: IssuerConfig) -> (Error, String) {
@@ -203,30 +204,6 @@ async fn a_locked_database_is_told_as_such() {
     home.open().await;
 }
 
-/// The program itself, on a database of its own.
-fn program(home: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Command {
-    program_at(Path::new(env!("CARGO_BIN_EXE_tollgate-issuer")), home, settings, arguments)
-}
-
-fn program_at(path: &Path, home: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Command {
-    let mut command = Command::new(path);
-    command
-        .args(arguments)
-        .current_dir(home)
-        .env_clear()
-        .envs(settings.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn run(home: &Path, settings: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
-    let mut child = program(home, settings, arguments).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
 #[test]
 fn a_port_in_use_and_a_wrong_setting_stop_the_program() {
     let home = Home::new();
@@ -349,32 +326,6 @@ fn an_address_that_cannot_be_had_is_explained() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("this machine has no such address. Set IDENTSPHERE_LISTEN"), "{told}");
     assert!(told.contains("or to 0.0.0.0:8080 for all"), "{told}");
-}
-
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn wait_for(address: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while TcpStream::connect(address).is_err() {
-        assert!(Instant::now() < deadline, "it does not listen");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// One request over a real socket; the whole answer.
-fn request(address: &str, text: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.write_all(text.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use sqlx::error::DatabaseError as _;
+use sqlx::sqlite::SqliteError;
+
 use crate::error::Error;
-use crate::store::StoreError;
 
 /// Why a file cannot be used.
 pub(super) enum Problem {
@@ -52,7 +54,7 @@ pub(super) fn problem(
         ),
         Problem::Failed => ("SQLite refused it", "The cause is given below"),
     };
-    Error::Database { path: path.to_owned(), problem, remedy, source }
+    Error::Database { database: path.display().to_string(), problem, remedy, source }
 }
 
 /// SQLite's primary result codes (<https://sqlite.org/rescode.html>) in our words.
@@ -68,12 +70,13 @@ pub(super) fn explain(path: &Path, error: sqlx::Error) -> Error {
 }
 
 /// Does another connection hold a lock that this one waited for in vain?
-pub(super) fn is_locked(error: &sqlx::Error) -> bool {
+pub(in crate::store) fn is_locked(error: &sqlx::Error) -> bool {
     matches!(primary_code(error), Some(5 | 6))
 }
 
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let code = error.as_database_error()?.code()?.parse::<i32>().ok()?;
+    let error = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
+    let code = error.code()?.parse::<i32>().ok()?;
     // The low byte is the primary code, the rest refines it.
     Some(code & 0xff)
 }
@@ -88,17 +91,5 @@ pub(super) fn explain_migration(path: &Path, error: sqlx::migrate::MigrateError)
             problem(path, Problem::Newer, Some(Box::new(error)))
         }
         other => problem(path, Problem::Failed, Some(Box::new(other))),
-    }
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        let problem = if is_locked(&error) {
-            "the database is locked by another program. Close open sqlite3 shells and backups, \
-             and try again"
-        } else {
-            "the store failed"
-        };
-        Self { problem, source: Box::new(error) }
     }
 }

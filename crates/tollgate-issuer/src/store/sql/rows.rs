@@ -1,17 +1,17 @@
 //! Rows to values and back.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::Row as _;
 
+use super::DbRow;
 use crate::store::{KeyState, Session, StoreError, StoredKey, User};
 
 /// A live session with its user; the user's columns that clash are prefixed.
 pub(super) const SESSION_AND_USER: &str = "SELECT sessions.*, users.name, users.roles, \
     users.scopes, users.created_at AS user_created_at FROM sessions \
     JOIN users ON users.id = sessions.user_id \
-    WHERE sessions.id = ? AND sessions.ended_at IS NULL AND sessions.expires_at > ?";
+    WHERE sessions.id = $1 AND sessions.ended_at IS NULL AND sessions.expires_at > $2";
 
-pub(super) fn key_from(row: &SqliteRow) -> Result<StoredKey, StoreError> {
+pub(super) fn key_from(row: &DbRow) -> Result<StoredKey, StoreError> {
     let algorithm: String = row.try_get("algorithm")?;
     let state: String = row.try_get("state")?;
     Ok(StoredKey {
@@ -33,7 +33,7 @@ pub(super) fn key_from(row: &SqliteRow) -> Result<StoredKey, StoreError> {
     })
 }
 
-pub(super) fn user_from(row: &SqliteRow) -> Result<User, StoreError> {
+pub(super) fn user_from(row: &DbRow) -> Result<User, StoreError> {
     Ok(User {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
@@ -43,7 +43,7 @@ pub(super) fn user_from(row: &SqliteRow) -> Result<User, StoreError> {
     })
 }
 
-pub(super) fn session_from(row: &SqliteRow) -> Result<Session, StoreError> {
+pub(super) fn session_from(row: &DbRow) -> Result<Session, StoreError> {
     Ok(Session {
         id: row.try_get("id")?,
         user_id: row.try_get("user_id")?,
@@ -51,10 +51,11 @@ pub(super) fn session_from(row: &SqliteRow) -> Result<Session, StoreError> {
         last_used_at: row.try_get("last_used_at")?,
         expires_at: row.try_get("expires_at")?,
         user_agent: row.try_get("user_agent")?,
+        stepped_up_at: row.try_get("stepped_up_at")?,
     })
 }
 
-pub(super) fn session_and_user_from(row: &SqliteRow) -> Result<(Session, User), StoreError> {
+pub(super) fn session_and_user_from(row: &DbRow) -> Result<(Session, User), StoreError> {
     let session = session_from(row)?;
     let user = User {
         id: session.user_id.clone(),

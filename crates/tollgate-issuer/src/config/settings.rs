@@ -1,0 +1,130 @@
+//! The table of settings.
+
+/// One environment variable that the issuer reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The variable.
+    pub name: &'static str,
+    /// What holds when it is not set (or empty).
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+/// Every environment variable that the issuer reads.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "IDENTSPHERE_ISSUER",
+        default: "http://127.0.0.1:8080",
+        meaning: "The issuer's own URL, scheme and host only: the `iss` of every token. https, \
+                  except on a loopback host",
+    },
+    Setting {
+        name: "IDENTSPHERE_LISTEN",
+        default: "127.0.0.1:8080",
+        meaning: "IP address and port to listen on",
+    },
+    Setting {
+        name: "IDENTSPHERE_DATABASE",
+        default: "identsphere.db",
+        meaning: "The SQLite file; made when it is absent",
+    },
+    Setting {
+        name: "IDENTSPHERE_DATABASE_URL",
+        default: "",
+        meaning: "postgres://user:password@host/database, instead of the SQLite file: for several \
+                  issuer processes. Needs a key-encryption key that all of them are given",
+    },
+    Setting {
+        name: "IDENTSPHERE_AUDIENCES",
+        default: "",
+        meaning: "The APIs that tokens are meant for, separated by commas or spaces; the issuer \
+                  itself is always one",
+    },
+    Setting {
+        name: "IDENTSPHERE_ACCESS_EXPIRY_SECS",
+        default: "900",
+        meaning: "Lifetime of an access token, 1 to 86400: how long a revoked session still works \
+                  in an app that validates locally",
+    },
+    Setting {
+        name: "IDENTSPHERE_REFRESH_EXPIRY_SECS",
+        default: "2592000",
+        meaning: "How long a session lives without being used; at least the access expiry",
+    },
+    Setting {
+        name: "IDENTSPHERE_SESSION_MAX_SECS",
+        default: "7776000",
+        meaning: "How long a session lives however much it is used, before its user must log in \
+                  again; at least the refresh expiry",
+    },
+    Setting {
+        name: "IDENTSPHERE_REFRESH_GRACE_SECS",
+        default: "10",
+        meaning: "How long a client that never got the answer to a refresh may ask again with the \
+                  same token, while nobody has used its successor; 0 to 60, and 0 is not at all",
+    },
+    Setting {
+        name: "IDENTSPHERE_JWKS_MAX_AGE_SECS",
+        default: "300",
+        meaning: "How long others may cache the published keys, 0 to 86400: a new key waits as \
+                  long before it signs, and a withdrawn one is accepted no longer",
+    },
+    Setting {
+        name: "IDENTSPHERE_KEY_ROTATION_DAYS",
+        default: "30",
+        meaning: "How long a key signs before the next one does; 0 leaves it to `keys rotate`",
+    },
+    Setting {
+        name: "IDENTSPHERE_CLOCK_SKEW_SECS",
+        default: "60",
+        meaning: "How far the clocks of issuer and verifiers may be apart, 1 to 3600: a new key \
+                  waits so much longer, and an old one stays twice that",
+    },
+    Setting {
+        name: "IDENTSPHERE_SIGNING_ALGORITHM",
+        default: "",
+        meaning: "ES256, EdDSA or RS256, for keys made from now on. When it is not set, the first \
+                  key is for ES256, and `keys rotate` keeps the algorithm",
+    },
+    Setting {
+        name: "IDENTSPHERE_KEY_ENCRYPTION_KEY",
+        default: "",
+        meaning: "Base64 of the 32 bytes that signing keys are encrypted under at rest \
+                  (openssl rand -base64 32); instead of the key file",
+    },
+    Setting {
+        name: "IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
+        default: "",
+        meaning: "The file that holds the same; <database>.key when neither is set, made at the \
+                  first start. On PostgreSQL one of the two must be set",
+    },
+    Setting {
+        name: "IDENTSPHERE_PASSWORD_MEMORY_KIB",
+        default: "19456",
+        meaning: "Memory that argon2id takes for one password, 7168 to 1048576; a stored hash is \
+                  replaced at its user's next login",
+    },
+    Setting {
+        name: "IDENTSPHERE_PASSWORD_ITERATIONS",
+        default: "2",
+        meaning: "How many times it goes over that memory; both together at least 35840",
+    },
+    Setting {
+        name: "IDENTSPHERE_AUDIT_DAYS",
+        default: "90",
+        meaning: "How long the audit log is kept, 1 to 3650",
+    },
+    Setting {
+        name: "IDENTSPHERE_COOKIE_DOMAIN",
+        default: "",
+        meaning: "The domain whose hosts all receive the access cookie; only the issuer's own \
+                  host when it is not set",
+    },
+    Setting {
+        name: "IDENTSPHERE_REGISTRATION",
+        default: "off",
+        meaning: "on lets anybody make a user (without roles and scopes) at POST \
+                  /v1/auth/register",
+    },
+];

@@ -1,0 +1,134 @@
+//! What the audit log is made of.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// One entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// Counts up; of two events the later one has the higher number.
+    pub serial: i64,
+    /// When it happened, in seconds since 1970.
+    pub at: i64,
+    /// What happened, as [`EventKind`] has it.
+    pub kind: String,
+    /// Whose account it was about, if there is such an account.
+    pub user_id: Option<String>,
+    /// The session, if it was about one.
+    pub session_id: Option<String>,
+    /// The signing key, if it was about one.
+    pub kid: Option<String>,
+    /// Where the client is, if that is known.
+    pub address: Option<String>,
+}
+
+/// An event that is about to be recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct NewEvent {
+    pub(crate) kind: EventKind,
+    pub(crate) at: i64,
+    pub(crate) user_id: Option<String>,
+    pub(crate) session_id: Option<String>,
+    pub(crate) kid: Option<String>,
+    pub(crate) address: Option<String>,
+}
+
+impl NewEvent {
+    pub(crate) fn new(kind: EventKind, at: i64) -> Self {
+        Self { kind, at, user_id: None, session_id: None, kid: None, address: None }
+    }
+
+    pub(crate) fn user(mut self, id: &str) -> Self {
+        self.user_id = Some(id.to_owned());
+        self
+    }
+
+    pub(crate) fn session(mut self, id: &str) -> Self {
+        self.session_id = Some(id.to_owned());
+        self
+    }
+
+    pub(crate) fn key(mut self, kid: &str) -> Self {
+        self.kid = Some(kid.to_owned());
+        self
+    }
+
+    pub(crate) fn address(mut self, address: Option<&str>) -> Self {
+        self.address = address.map(str::to_owned);
+        self
+    }
+}
+
+/// The kinds of events. A refresh is none: it is the session's `last_used_at`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// `user_added`
+    UserAdded,
+    /// `login`
+    Login,
+    /// `login_failed`: a wrong password, or a user that there is not.
+    LoginFailed,
+    /// `login_limited`: too many attempts; this one's password was not looked at.
+    LoginLimited,
+    /// `password_rehashed`: under the parameters that are configured now.
+    PasswordRehashed,
+    /// `refresh_repeated`: a spent refresh token came again in time, and got the same successor.
+    RefreshRepeated,
+    /// `refresh_reused`: a spent refresh token came again; its session was ended.
+    RefreshReused,
+    /// `logout`
+    Logout,
+    /// `logout_everywhere`: all sessions of the user.
+    LogoutEverywhere,
+    /// `session_deleted`
+    SessionDeleted,
+    /// `totp_enrolled`: a second factor was set up.
+    TotpEnrolled,
+    /// `totp_removed`
+    TotpRemoved,
+    /// `step_up`: the second factor was shown.
+    StepUp,
+    /// `step_up_failed`
+    StepUpFailed,
+    /// `key_published`: it does not sign yet.
+    KeyPublished,
+    /// `key_active`: it signs from now on.
+    KeyActive,
+    /// `key_withdrawn`: when its time was over, or by an operator before that.
+    KeyWithdrawn,
+}
+
+impl EventKind {
+    /// As the log has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UserAdded => "user_added",
+            Self::Login => "login",
+            Self::LoginFailed => "login_failed",
+            Self::LoginLimited => "login_limited",
+            Self::PasswordRehashed => "password_rehashed",
+            Self::RefreshRepeated => "refresh_repeated",
+            Self::RefreshReused => "refresh_reused",
+            Self::Logout => "logout",
+            Self::LogoutEverywhere => "logout_everywhere",
+            Self::SessionDeleted => "session_deleted",
+            Self::TotpEnrolled => "totp_enrolled",
+            Self::TotpRemoved => "totp_removed",
+            Self::StepUp => "step_up",
+            Self::StepUpFailed => "step_up_failed",
+            Self::KeyPublished => "key_published",
+            Self::KeyActive => "key_active",
+            Self::KeyWithdrawn => "key_withdrawn",
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

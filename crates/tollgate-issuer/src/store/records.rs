@@ -1,0 +1,145 @@
+//! What is kept, as values: keys, users, sessions and their refresh tokens.
+
+use std::fmt;
+
+use crate::key_ring::SigningAlgorithm;
+
+/// The SHA-256 of a refresh token.
+pub(crate) type TokenHash = [u8; 32];
+
+/// The key table at one version.
+#[derive(Debug)]
+pub(crate) struct KeyTable {
+    pub(crate) version: i64,
+    pub(crate) keys: Vec<StoredKey>,
+}
+
+/// How long a token of a key lives at most, and a cached key set while it signs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Promises {
+    pub(crate) token_secs: i64,
+    pub(crate) max_age_secs: i64,
+}
+
+/// The life of a key (in this order).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// Published, but signs nothing yet.
+    Next,
+    /// Signs.
+    Active,
+    /// Signs no more; published until its last token has expired.
+    Retired,
+    /// Published no more: its tokens are refused.
+    Withdrawn,
+}
+
+impl KeyState {
+    /// As the store and the command line have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Active => "active",
+            Self::Retired => "retired",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+/// A key as the store holds it.
+pub(crate) struct StoredKey {
+    pub(crate) kid: String,
+    pub(crate) algorithm: SigningAlgorithm,
+    pub(crate) state: KeyState,
+    pub(crate) public_jwk: String,
+    pub(crate) sealed: Option<Vec<u8>>,
+    pub(crate) created_at: i64,
+    /// When it may sign, or began to.
+    pub(crate) signs_from: i64,
+    pub(crate) longest_max_age_secs: i64,
+    pub(crate) published_until: Option<i64>,
+}
+
+/// Even encrypted, the private part has no business in a log.
+impl fmt::Debug for StoredKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredKey")
+            .field("kid", &self.kid)
+            .field("algorithm", &self.algorithm)
+            .field("state", &self.state)
+            .field("published_until", &self.published_until)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A key that is about to be stored, as the active or the next one.
+pub(crate) struct NewKey {
+    pub(crate) kid: String,
+    pub(crate) algorithm: SigningAlgorithm,
+    pub(crate) public_jwk: String,
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) created_at: i64,
+    pub(crate) signs_from: i64,
+    pub(crate) promises: Promises,
+}
+
+/// Someone who can log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct User {
+    /// The `sub` of their tokens: opaque, and never reused.
+    pub id: String,
+    /// What they log in with.
+    pub name: String,
+    /// The `roles` of their tokens.
+    pub roles: Vec<String>,
+    /// The `scope` of their tokens.
+    pub scopes: Vec<String>,
+    /// When the user was added, in seconds since 1970.
+    pub created_at: i64,
+}
+
+/// One login and what followed from it.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    pub(crate) id: String,
+    pub(crate) user_id: String,
+    pub(crate) created_at: i64,
+    pub(crate) last_used_at: i64,
+    pub(crate) expires_at: i64,
+    pub(crate) user_agent: Option<String>,
+    /// When the second factor was shown last.
+    pub(crate) stepped_up_at: Option<i64>,
+}
+
+/// One refresh token in exchange for another.
+pub(crate) struct Rotation {
+    pub(crate) presented: TokenHash,
+    pub(crate) successor: TokenHash,
+    pub(crate) now: i64,
+    /// How long the session lives if it is not used again.
+    pub(crate) idle_secs: i64,
+    /// How long it lives however much it is used.
+    pub(crate) max_secs: i64,
+    /// How long the same may be asked again while the successor is unused.
+    pub(crate) grace_secs: i64,
+    /// The client's, for the audit log.
+    pub(crate) address: Option<String>,
+}
+
+/// What became of a [`Rotation`].
+#[derive(Debug)]
+pub(crate) enum Refreshed {
+    /// The successor is now the session's current token.
+    Rotated(Session, User),
+    /// The token was exchanged for this very successor a moment ago, which nobody has used.
+    Repeated(Session, User),
+    /// The token had been exchanged before; its session has been ended.
+    Reused {
+        /// The session.
+        session_id: String,
+    },
+    /// No such token, or its session is over.
+    Refused,
+}

@@ -1,0 +1,109 @@
+//! Refresh tokens: one in exchange for another, at most once.
+
+use sqlx::Row as _;
+
+use super::{Connection, events, sessions};
+use crate::store::{EventKind, NewEvent, Refreshed, Rotation, StoreError, TokenHash};
+
+pub(super) async fn session_of(
+    connection: &mut Connection,
+    token: &TokenHash,
+) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT session_id FROM refresh_tokens WHERE hash = $1")
+        .bind(token.as_slice())
+        .fetch_optional(connection)
+        .await?)
+}
+
+pub(super) async fn insert(
+    connection: &mut Connection,
+    token: &TokenHash,
+    session_id: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)")
+        .bind(token.as_slice())
+        .bind(session_id)
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The caller commits, unless the answer is [`Refreshed::Refused`].
+pub(super) async fn rotate(
+    connection: &mut Connection,
+    session_id: &str,
+    rotation: &Rotation,
+) -> Result<Refreshed, StoreError> {
+    // Whoever else has one of the session's tokens waits here until this one is done.
+    sqlx::query(super::super::LOCK_SESSION).bind(session_id).execute(&mut *connection).await?;
+    let presented = sqlx::query("SELECT rotated_at FROM refresh_tokens WHERE hash = $1")
+        .bind(rotation.presented.as_slice())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(presented) = presented else { return Ok(Refreshed::Refused) };
+    let now = rotation.now;
+    if let Some(rotated_at) = presented.try_get::<Option<i64>, _>("rotated_at")? {
+        return again(connection, session_id, rotated_at, rotation).await;
+    }
+    let Some((mut session, user)) = sessions::live(connection, session_id, now).await? else {
+        return Ok(Refreshed::Refused);
+    };
+    let longest = session.created_at.saturating_add(rotation.max_secs);
+    session.last_used_at = now;
+    session.expires_at = now.saturating_add(rotation.idle_secs).min(longest);
+    if session.expires_at <= now {
+        return Ok(Refreshed::Refused);
+    }
+    // It stays here, spent, until its session is forgotten: whoever presents it again ends the
+    // session, however late.
+    sqlx::query("UPDATE refresh_tokens SET rotated_at = $1 WHERE hash = $2")
+        .bind(now)
+        .bind(rotation.presented.as_slice())
+        .execute(&mut *connection)
+        .await?;
+    insert(connection, &rotation.successor, session_id, now).await?;
+    sqlx::query("UPDATE sessions SET last_used_at = $1, expires_at = $2 WHERE id = $3")
+        .bind(session.last_used_at)
+        .bind(session.expires_at)
+        .bind(session_id)
+        .execute(connection)
+        .await?;
+    Ok(Refreshed::Rotated(session, user))
+}
+
+/// A spent token. A client that never got the answer may ask again for a moment, and gets the same
+/// successor, if nobody has used that; in any other case one of two who hold it is a thief.
+async fn again(
+    connection: &mut Connection,
+    session_id: &str,
+    rotated_at: i64,
+    rotation: &Rotation,
+) -> Result<Refreshed, StoreError> {
+    let (now, address) = (rotation.now, rotation.address.as_deref());
+    let unused: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM refresh_tokens \
+         WHERE hash = $1 AND session_id = $2 AND rotated_at IS NULL",
+    )
+    .bind(rotation.successor.as_slice())
+    .bind(session_id)
+    .fetch_one(&mut *connection)
+    .await?;
+    let in_time = rotation.grace_secs > 0 && now.saturating_sub(rotated_at) <= rotation.grace_secs;
+    if unused == 0 || !in_time {
+        sessions::end_for_reuse(connection, session_id, now, address).await?;
+        return Ok(Refreshed::Reused { session_id: session_id.to_owned() });
+    }
+    match sessions::live(connection, session_id, now).await? {
+        None => Ok(Refreshed::Refused),
+        Some((session, user)) => {
+            let event = NewEvent::new(EventKind::RefreshRepeated, now)
+                .user(&user.id)
+                .session(session_id)
+                .address(address);
+            events::insert(connection, &event).await?;
+            Ok(Refreshed::Repeated(session, user))
+        }
+    }
+}

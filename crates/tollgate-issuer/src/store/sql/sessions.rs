@@ -1,0 +1,136 @@
+//! Sessions: how they begin and end.
+
+use super::{Connection, events, rows};
+use crate::store::{EventKind, NewEvent, Session, StoreError, User};
+
+pub(super) async fn start(
+    connection: &mut Connection,
+    session: &Session,
+) -> Result<(), StoreError> {
+    // The only place where sessions are made is a fair place to forget the dead ones.
+    sqlx::query(super::super::FORGET_SESSIONS)
+        .bind(session.created_at)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(&session.id)
+    .bind(&session.user_id)
+    .bind(session.created_at)
+    .bind(session.last_used_at)
+    .bind(session.expires_at)
+    .bind(&session.user_agent)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn live(
+    connection: &mut Connection,
+    id: &str,
+    now: i64,
+) -> Result<Option<(Session, User)>, StoreError> {
+    let row =
+        sqlx::query(rows::SESSION_AND_USER).bind(id).bind(now).fetch_optional(connection).await?;
+    row.as_ref().map(rows::session_and_user_from).transpose()
+}
+
+pub(super) async fn live_of(
+    connection: &mut Connection,
+    user_id: &str,
+    now: i64,
+) -> Result<Vec<Session>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT * FROM sessions WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 \
+         ORDER BY last_used_at DESC, id",
+    )
+    .bind(user_id)
+    .bind(now)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(rows::session_from).collect()
+}
+
+/// Nothing happens to a session that has ended before.
+pub(super) async fn log_out(
+    connection: &mut Connection,
+    id: &str,
+    now: i64,
+    address: Option<&str>,
+) -> Result<(), StoreError> {
+    let event = NewEvent::new(EventKind::Logout, now).session(id).address(address);
+    end(connection, id, "logout", event).await
+}
+
+/// The same for one whose spent refresh token was presented.
+pub(super) async fn end_for_reuse(
+    connection: &mut Connection,
+    id: &str,
+    now: i64,
+    address: Option<&str>,
+) -> Result<(), StoreError> {
+    let event = NewEvent::new(EventKind::RefreshReused, now).session(id).address(address);
+    end(connection, id, "reuse", event).await
+}
+
+async fn end(
+    connection: &mut Connection,
+    id: &str,
+    reason: &'static str,
+    event: NewEvent,
+) -> Result<(), StoreError> {
+    let ended: Option<String> = sqlx::query_scalar(
+        "UPDATE sessions SET ended_at = $1, end_reason = $2 \
+         WHERE id = $3 AND ended_at IS NULL RETURNING user_id",
+    )
+    .bind(event.at)
+    .bind(reason)
+    .bind(id)
+    .fetch_optional(&mut *connection)
+    .await?;
+    match ended {
+        Some(user_id) => events::insert(connection, &event.user(&user_id)).await,
+        None => Ok(()),
+    }
+}
+
+pub(super) async fn delete(
+    connection: &mut Connection,
+    user_id: &str,
+    id: &str,
+    event: &NewEvent,
+) -> Result<bool, StoreError> {
+    let ended = sqlx::query(
+        "UPDATE sessions SET ended_at = $1, end_reason = 'deleted' \
+         WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $1",
+    )
+    .bind(event.at)
+    .bind(id)
+    .bind(user_id)
+    .execute(&mut *connection)
+    .await?;
+    let ended = ended.rows_affected() == 1;
+    if ended {
+        events::insert(connection, event).await?;
+    }
+    Ok(ended)
+}
+
+pub(super) async fn end_all(
+    connection: &mut Connection,
+    user_id: &str,
+    event: &NewEvent,
+) -> Result<u64, StoreError> {
+    let ended = sqlx::query(
+        "UPDATE sessions SET ended_at = $1, end_reason = 'logout' \
+         WHERE user_id = $2 AND ended_at IS NULL AND expires_at > $1",
+    )
+    .bind(event.at)
+    .bind(user_id)
+    .execute(&mut *connection)
+    .await?;
+    events::insert(connection, event).await?;
+    Ok(ended.rows_affected())
+}

@@ -1,0 +1,222 @@
+//! The [`Store`] in SQL. Compiled once for each database: what differs is in the module above.
+//!
+//! Each method is one transaction around statements of the modules below.
+
+mod events;
+mod keys;
+mod refresh;
+mod rows;
+mod sessions;
+mod users;
+
+use std::pin::Pin;
+
+use super::{Connection, Db, DbRow};
+use crate::store::{
+    Answer, Event, KeyTable, NewEvent, NewKey, Promises, Refreshed, Rotation, Session, Store,
+    TokenHash, User,
+};
+
+impl Store for Db {
+    fn key_version(&self) -> Answer<'_, i64> {
+        Box::pin(async {
+            match self.told_version() {
+                Some(version) => Ok(version),
+                None => keys::version(&mut *self.reader().await?).await,
+            }
+        })
+    }
+
+    fn leads(&self) -> bool {
+        self.is_leader()
+    }
+
+    fn keys(&self) -> Answer<'_, KeyTable> {
+        Box::pin(async {
+            // One snapshot: the version must belong to the rows.
+            let mut tx = self.begin_snapshot().await?;
+            let table = keys::table(&mut tx).await?;
+            self.learn_version(table.version);
+            Ok(table)
+        })
+    }
+
+    fn add_first_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            keys::add_first(&mut tx, key).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn publish_next_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            keys::publish_next(&mut tx, key).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn promote_key<'a>(&'a self, kid: &'a str, now: i64, margin: i64) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            keys::promote(&mut tx, kid, now, margin).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn rotate_key<'a>(&'a self, key: &'a NewKey, now: i64, margin: i64) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            keys::rotate(&mut tx, key, now, margin).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn note_promises<'a>(&'a self, kid: &'a str, promised: Promises) -> Answer<'a, bool> {
+        Box::pin(
+            async move { keys::note_promises(&mut *self.writer().await?, kid, promised).await },
+        )
+    }
+
+    fn withdraw_due_keys(&self, now: i64) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            keys::withdraw_due(&mut tx, now).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn withdraw_key<'a>(&'a self, kid: &'a str, now: i64) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            let found = keys::withdraw(&mut tx, kid, now).await?;
+            tx.commit().await?;
+            Ok(found)
+        })
+    }
+
+    fn add_user<'a>(&'a self, user: &'a User, password_hash: &'a str) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            let added = users::add(&mut tx, user, password_hash).await?;
+            tx.commit().await?;
+            Ok(added)
+        })
+    }
+
+    fn user_named<'a>(&'a self, name: &'a str) -> Answer<'a, Option<(User, String)>> {
+        Box::pin(async move { users::named(&mut *self.reader().await?, name).await })
+    }
+
+    fn users(&self) -> Answer<'_, Vec<User>> {
+        Box::pin(async { users::all(&mut *self.reader().await?).await })
+    }
+
+    fn rehash_password<'a>(
+        &'a self,
+        user_id: &'a str,
+        old: &'a str,
+        new: &'a str,
+        now: i64,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            users::rehash(&mut tx, user_id, old, new, now).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn start_session<'a>(
+        &'a self,
+        session: &'a Session,
+        token: &'a TokenHash,
+        event: &'a NewEvent,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            sessions::start(&mut tx, session).await?;
+            refresh::insert(&mut tx, token, &session.id, session.created_at).await?;
+            events::insert(&mut tx, event).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn rotate_refresh<'a>(&'a self, rotation: &'a Rotation) -> Answer<'a, Refreshed> {
+        Box::pin(async move {
+            // Looked up without a lock: tokens that somebody made up must not keep writers
+            // waiting. A token never changes its session, so what is read here stays true.
+            let presented = &rotation.presented;
+            let session = refresh::session_of(&mut *self.reader().await?, presented).await?;
+            let Some(session_id) = session else { return Ok(Refreshed::Refused) };
+            let mut tx = self.begin().await?;
+            let refreshed = refresh::rotate(&mut tx, &session_id, rotation).await?;
+            if !matches!(refreshed, Refreshed::Refused) {
+                tx.commit().await?;
+            }
+            Ok(refreshed)
+        })
+    }
+
+    fn end_session_of<'a>(
+        &'a self,
+        token: &'a TokenHash,
+        now: i64,
+        address: Option<&'a str>,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let session = refresh::session_of(&mut *self.reader().await?, token).await?;
+            let Some(session_id) = session else { return Ok(()) };
+            let mut tx = self.begin().await?;
+            sessions::log_out(&mut tx, &session_id, now, address).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn live_session<'a>(&'a self, id: &'a str, now: i64) -> Answer<'a, Option<(Session, User)>> {
+        Box::pin(async move { sessions::live(&mut *self.reader().await?, id, now).await })
+    }
+
+    fn live_sessions<'a>(&'a self, user_id: &'a str, now: i64) -> Answer<'a, Vec<Session>> {
+        Box::pin(async move { sessions::live_of(&mut *self.reader().await?, user_id, now).await })
+    }
+
+    fn delete_session<'a>(
+        &'a self,
+        user_id: &'a str,
+        session_id: &'a str,
+        event: &'a NewEvent,
+    ) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            let deleted = sessions::delete(&mut tx, user_id, session_id, event).await?;
+            tx.commit().await?;
+            Ok(deleted)
+        })
+    }
+
+    fn end_all_sessions<'a>(&'a self, user_id: &'a str, event: &'a NewEvent) -> Answer<'a, u64> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            let ended = sessions::end_all(&mut tx, user_id, event).await?;
+            tx.commit().await?;
+            Ok(ended)
+        })
+    }
+
+    fn record<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()> {
+        Box::pin(async move { events::insert(&mut *self.writer().await?, event).await })
+    }
+
+    fn events(&self, after: i64, limit: i64) -> Answer<'_, Vec<Event>> {
+        Box::pin(async move { events::after(&mut *self.reader().await?, after, limit).await })
+    }
+
+    fn forget_events(&self, before: i64) -> Answer<'_, ()> {
+        Box::pin(async move { events::forget(&mut *self.writer().await?, before).await })
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.close_all())
+    }
+}

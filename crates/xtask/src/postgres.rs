@@ -1,0 +1,192 @@
+//! A PostgreSQL of the tests' own: started on loopback in a directory of its own, and gone with it.
+
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, io, process, thread};
+
+use crate::run::{Failure, output, program, run};
+
+/// Long enough for a busy machine. A server that fails ends, and is noticed at once.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// PostgreSQL's programs, and whom they are run as: it refuses to be run by root.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    directory: PathBuf,
+    /// User and group, when this is root.
+    user: Option<(u32, u32)>,
+}
+
+impl Programs {
+    /// Those that are here, the newest first: Debian keeps them out of the search path.
+    pub(crate) fn find() -> Result<Option<Self>, Failure> {
+        let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        let mut versions: Vec<PathBuf> = debian.map(|version| version.path().join("bin")).collect();
+        versions.sort_by_key(|path| {
+            let version = path.parent().and_then(Path::file_name);
+            version.and_then(|name| name.to_str()?.parse::<u32>().ok())
+        });
+        let path = env::var_os("PATH").unwrap_or_default();
+        let found = versions
+            .into_iter()
+            .rev()
+            .chain(env::split_paths(&path))
+            .find(|directory| directory.join("initdb").exists());
+        let Some(directory) = found else { return Ok(None) };
+        Ok(Some(Self { directory, user: unprivileged()? }))
+    }
+
+    pub(crate) fn version(&self) -> Result<String, Failure> {
+        Ok(output(program(self.directory.join("postgres")).arg("--version"))?.trim().to_owned())
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let mut command = program(self.directory.join(name));
+        if let Some((user, group)) = self.user {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+}
+
+/// Who runs the server when this is root: the user that Debian's package makes, or nobody.
+fn unprivileged() -> Result<Option<(u32, u32)>, Failure> {
+    let id = |arguments: &[&str]| -> Result<u32, Failure> {
+        let id = output(program("id").args(arguments).stderr(Stdio::null()))?;
+        id.trim().parse().map_err(|_| Failure::new(format!("`id` answered {id:?}")))
+    };
+    if id(&["-u"])? != 0 {
+        return Ok(None);
+    }
+    let name = if id(&["-u", "postgres"]).is_ok() { "postgres" } else { "nobody" };
+    Ok(Some((id(&["-u", name])?, id(&["-g", name])?)))
+}
+
+/// A running server, which is stopped and forgotten when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    directory: PathBuf,
+    child: Child,
+    /// For a superuser, with a password of this run's own.
+    pub(crate) url: String,
+}
+
+impl Server {
+    pub(crate) fn start(programs: &Programs) -> Result<Self, Failure> {
+        let directory = env::temp_dir().join(format!("tollgate-postgres-{}", process::id()));
+        let in_directory =
+            |error: io::Error| Failure::new(format!("{}: {error}", directory.display()));
+        fs::create_dir(&directory).map_err(in_directory)?;
+        let prepared = prepare(programs, &directory);
+        let started = prepared.map_err(in_directory).and_then(|password| {
+            run(programs.command("initdb").current_dir(&directory).args([
+                "--pgdata=data",
+                "--username=tollgate",
+                "--pwfile=password",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--no-sync",
+            ]))?;
+            let port = free_port().map_err(in_directory)?;
+            let log = fs::File::create(directory.join("log")).map_err(in_directory)?;
+            let child = programs
+                .command("postgres")
+                .current_dir(&directory)
+                .args(["-D", "data", "-p", &port.to_string(), "-k", ""])
+                // What is tested is that the issuer loses nothing, and not that a disk does not.
+                .args(["-h", "127.0.0.1", "-c", "fsync=off", "-c", "max_connections=300"])
+                .stdout(Stdio::null())
+                .stderr(log)
+                .spawn()
+                .map_err(in_directory)?;
+            let url = format!("postgres://tollgate:{password}@127.0.0.1:{port}/postgres");
+            Ok((child, url, port))
+        });
+        match started {
+            Ok((child, url, port)) => {
+                let mut server = Self { directory, child, url };
+                server.wait_until_ready(programs, port)?;
+                println!("PostgreSQL: listens on 127.0.0.1:{port} until the tests are over");
+                Ok(server)
+            }
+            Err(failure) => {
+                // What is wrong is in the failure; that it cannot be tidied up adds nothing.
+                let _ = fs::remove_dir_all(&directory);
+                Err(failure)
+            }
+        }
+    }
+
+    fn wait_until_ready(&mut self, programs: &Programs, port: u16) -> Result<(), Failure> {
+        let start = Instant::now();
+        loop {
+            let mut asked = programs.command("pg_isready");
+            asked.current_dir("/").args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
+            if asked.status().is_ok_and(|status| status.success()) {
+                return Ok(());
+            }
+            let ended = self.child.try_wait().ok().flatten();
+            if ended.is_some() || start.elapsed() > READY_WITHIN {
+                let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+                return Err(Failure::new(format!("PostgreSQL did not start ({ended:?}):\n{log}")));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Makes the directory its user's own; the password that is written there is returned.
+fn prepare(programs: &Programs, directory: &Path) -> io::Result<String> {
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
+    let mut random = [0; 16];
+    fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
+    let password: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let file = directory.join("password");
+    fs::write(&file, &password)?;
+    if let Some((user, group)) = programs.user {
+        for path in [directory, &file] {
+            std::os::unix::fs::chown(path, Some(user), Some(group))?;
+        }
+    }
+    Ok(password)
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A fast shutdown: connections are cut, and nothing is left in memory.
+        let pid = self.child.id().to_string();
+        let asked = program("kill").args(["-INT", &pid]).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs PostgreSQL: run cargo xtask test"]
+    fn a_server_is_gone_with_its_directory() {
+        let programs = Programs::find().unwrap().unwrap();
+        let server = Server::start(&programs).unwrap();
+        let (directory, pid) = (server.directory.clone(), server.child.id());
+        assert!(directory.join("data").exists());
+        drop(server);
+        assert!(!directory.exists());
+        assert!(!Path::new(&format!("/proc/{pid}")).exists());
+    }
+}
