@@ -5,7 +5,6 @@ mod html;
 mod live;
 mod memo;
 mod model;
-mod plot;
 mod recommend;
 mod report;
 mod scenario;

@@ -1,10 +1,10 @@
 //! The report as one page that needs nothing else.
 
-use super::plot::{Axis, Line, escape, plot};
 use super::report::{Figures, Report};
 use super::scenario::Scenario;
 use super::sweep::EXPIRIES;
 use super::text::{ASSUMPTIONS, number, percent, secs};
+use crate::plot::{self, Axis, Line, escape, plot};
 
 pub(super) fn page(report: &Report) -> String {
     let mut body = String::from("<h1>How short should the access token live?</h1>\n");
@@ -42,11 +42,7 @@ pub(super) fn page(report: &Report) -> String {
         report.seed,
         secs(report.simulated_secs)
     );
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>tollgate tune</title>\n\
-         <style>{STYLE}</style>\n<main>\n{body}</main>\n</html>\n"
-    )
+    plot::page("tollgate tune", &body)
 }
 
 fn plots(report: &Report) -> Vec<(&'static str, String)> {
@@ -193,11 +189,3 @@ fn sweep(report: &Report) -> String {
     }
     table + "</table>\n"
 }
-
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#1a1a1a;background:#fff;margin:0}\
-main{max-width:760px;margin:2rem auto;padding:0 1rem}h2{margin-top:2.5rem;font-size:1.15rem}\
-.lead{background:#f1f5f9;padding:.75rem 1rem;border-radius:6px}svg{width:100%;height:auto}\
-svg text{font:12px system-ui,sans-serif;fill:#333}svg .axis{fill:#666}\
-svg polyline{fill:none;stroke-width:2.5}svg .grid{stroke:#e2e8f0}\
-table{border-collapse:collapse;font-size:14px;width:100%}\
-td,th{border-bottom:1px solid #e2e8f0;padding:.3rem .5rem;text-align:left}";

@@ -1,0 +1,103 @@
+//! Cases measured against each other: in slices of some milliseconds, one after another and in the
+//! opposite order every other round, so that whatever disturbs the machine disturbs them all. The
+//! same as the project's own benchmarks do, with a histogram of single runs beside it.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use super::stop::Stop;
+
+/// One thing that is measured.
+pub(super) struct Case<'c> {
+    pub(super) name: &'static str,
+    pub(super) run: Box<dyn FnMut() + 'c>,
+}
+
+/// What came of one case, in nanoseconds for one run.
+pub(super) struct Measured {
+    pub(super) name: &'static str,
+    /// One time for each round, in the order of the rounds.
+    pub(super) rounds: Vec<f64>,
+    /// Single runs, each with the reading of the clock in it.
+    pub(super) runs: Histogram<u64>,
+    /// How often one run allocates, in the mean of a hundred.
+    pub(super) allocations: f64,
+}
+
+impl<'c> Case<'c> {
+    pub(super) fn new(name: &'static str, run: impl FnMut() + 'c) -> Self {
+        Self { name, run: Box::new(run) }
+    }
+}
+
+const SLICE: Duration = Duration::from_millis(3);
+
+/// Measures in as many rounds, or in fewer if the user stops it. `done` is told of each round.
+pub(super) fn measure(
+    mut cases: Vec<Case<'_>>,
+    rounds: u64,
+    stop: &Stop,
+    mut done: impl FnMut(),
+) -> Vec<Measured> {
+    let times: Vec<u64> = cases.iter_mut().map(|case| runs_in_a_slice(&mut case.run)).collect();
+    let mut measured: Vec<Measured> = cases
+        .iter_mut()
+        .map(|case| {
+            let counted = allocation_counter::measure(|| (0..100).for_each(|_| (case.run)()));
+            let allocations = counted.count_total as f64 / 100.0;
+            Measured { name: case.name, rounds: Vec::new(), runs: histogram(), allocations }
+        })
+        .collect();
+    for round in 0..rounds {
+        if stop.asked() {
+            break;
+        }
+        let mut order: Vec<_> =
+            cases.iter_mut().zip(&times).zip(&mut measured).map(|((a, b), c)| (a, *b, c)).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for (case, times, measured) in order {
+            let begun = Instant::now();
+            (0..times).for_each(|_| (case.run)());
+            measured.rounds.push(begun.elapsed().as_secs_f64() * 1e9 / times as f64);
+            for _ in 0..times {
+                let begun = Instant::now();
+                (case.run)();
+                measured.runs.saturating_record(nanos(begun.elapsed()));
+            }
+        }
+        done();
+    }
+    measured
+}
+
+fn runs_in_a_slice(run: &mut dyn FnMut()) -> u64 {
+    let (begun, mut runs) = (Instant::now(), 0);
+    while begun.elapsed() < SLICE {
+        run();
+        runs += 1;
+    }
+    runs
+}
+
+/// From a nanosecond to a minute, with three digits.
+pub(super) fn histogram() -> Histogram<u64> {
+    // Only wrong bounds are refused.
+    Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap_or_else(|_| unreachable!())
+}
+
+pub(super) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What it costs to read the clock twice, which is in every single run.
+pub(super) fn clock_cost() -> f64 {
+    let mut runs = histogram();
+    for _ in 0..10_000 {
+        let begun = Instant::now();
+        runs.saturating_record(nanos(begun.elapsed()).max(1));
+    }
+    runs.value_at_quantile(0.5) as f64
+}
