@@ -1,8 +1,10 @@
 //! `tollgate tune`: what an access expiry and a JWKS TTL cost, and what they bound.
 
+mod activity;
 mod arguments;
 mod html;
 mod live;
+mod mechanisms;
 mod memo;
 mod model;
 mod recommend;

@@ -1,6 +1,7 @@
 //! Cases measured against each other: in slices of some milliseconds, one after another and in the
 //! opposite order every other round, so that whatever disturbs the machine disturbs them all. The
-//! same as the project's own benchmarks do, with a histogram of single runs beside it.
+//! project's own benchmarks do the same. Other than there, the machine may be busy; and there is a
+//! histogram of single runs.
 
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,8 @@ impl<'c> Case<'c> {
 }
 
 const SLICE: Duration = Duration::from_millis(3);
+/// Each a tenth of a millisecond, against which reading the clock is nothing.
+const BATCHES: u64 = 31;
 
 /// Measures in as many rounds, or in fewer if the user stops it. `done` is told of each round.
 pub(super) fn measure(
@@ -59,9 +62,7 @@ pub(super) fn measure(
             order.reverse();
         }
         for (case, times, measured) in order {
-            let begun = Instant::now();
-            (0..times).for_each(|_| (case.run)());
-            measured.rounds.push(begun.elapsed().as_secs_f64() * 1e9 / times as f64);
+            measured.rounds.push(slice(&mut case.run, times));
             for _ in 0..times {
                 let begun = Instant::now();
                 (case.run)();
@@ -71,6 +72,21 @@ pub(super) fn measure(
         done();
     }
     measured
+}
+
+/// The time of a run: the median of small batches, so that a slice in which another program had its
+/// turn says the same as one in which none had.
+fn slice(run: &mut dyn FnMut(), times: u64) -> f64 {
+    let batch = (times / BATCHES).max(1);
+    let mut batches: Vec<_> = (0..times / batch)
+        .map(|_| {
+            let begun = Instant::now();
+            (0..batch).for_each(|_| run());
+            begun.elapsed().as_secs_f64() * 1e9 / batch as f64
+        })
+        .collect();
+    batches.sort_by(f64::total_cmp);
+    batches.get(batches.len() / 2).copied().unwrap_or_default()
 }
 
 fn runs_in_a_slice(run: &mut dyn FnMut()) -> u64 {

@@ -32,6 +32,7 @@ pub(super) fn page(report: &Report) -> String {
         body += &format!("<h2>{title}</h2>\n{svg}");
     }
     body += &figures(report);
+    body += &mechanisms(report);
     body += &sweep(report);
     body += "<h2>Assumptions</h2>\n<ul>\n";
     for assumption in ASSUMPTIONS {
@@ -163,6 +164,25 @@ fn figures(report: &Report) -> String {
             table += &format!("<td>{}</td>", escape(value));
         }
         table += "</tr>\n";
+    }
+    table + "</table>\n"
+}
+
+fn mechanisms(report: &Report) -> String {
+    let mut table = String::from(
+        "<h2>Other ways to learn of a revocation</h2>\n<p>All but expiry are closed forms only: nothing \
+         of them was simulated or measured, and Tollgate has none of them yet.</p>\n<table>\n<tr><th></th>\
+         <th>lag bound</th><th>issuer requests/s</th><th>issuer cores</th><th>locked out</th></tr>\n",
+    );
+    for mechanism in &report.mechanisms {
+        let cells = [
+            escape(&mechanism.name),
+            secs(mechanism.lag_bound),
+            number(mechanism.issuer_requests),
+            number(mechanism.issuer_cores),
+            percent(mechanism.locked_out),
+        ];
+        table += &format!("<tr><td>{}</td></tr>\n", cells.join("</td><td>"));
     }
     table + "</table>\n"
 }
