@@ -1,13 +1,16 @@
 //! The command line.
 
 use std::num::NonZeroU64;
+use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use tollgate::{Algorithm, Profile};
 
+use crate::bench::BenchArguments;
 use crate::exit::{self, Exit};
 use crate::tune::TuneArguments;
-use crate::{inspect, jwks, jws, output, tune};
+use crate::{bench, inspect, jwks, jws, output, tune};
 
 /// Says of tokens and signatures what a service with the crate `tollgate` would say, and why.
 #[derive(Debug, Parser)]
@@ -19,6 +22,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Measure what validation costs on this machine, beside the bare check and jsonwebtoken
+    #[command(after_help = format!("{}\n{}", bench::HELP, exit::HELP))]
+    Bench(Box<BenchArguments>),
     /// Check tokens: accepted, or refused by which rule, and what to do about it
     #[command(after_help = check_help())]
     Check(Box<CheckArguments>),
@@ -34,6 +40,25 @@ pub(crate) enum Command {
     /// Tune access expiry and JWKS TTL: what they bound, and what they cost
     #[command(after_help = format!("{}\n{}", tune::HELP, exit::HELP))]
     Tune(Box<TuneArguments>),
+    /// Write the completions of a shell
+    #[command(after_help = format!("{COMPLETIONS}\n{}", exit::HELP))]
+    Completions {
+        /// For which shell.
+        shell: Shell,
+    },
+}
+
+const COMPLETIONS: &str = "\
+  bash:  tollgate completions bash > ~/.local/share/bash-completion/completions/tollgate
+  zsh:   tollgate completions zsh > \"${fpath[1]}/_tollgate\"
+  fish:  tollgate completions fish > ~/.config/fish/completions/tollgate.fish
+";
+
+/// The completions, from the same description as the help.
+pub(crate) fn completions(shell: Shell) -> Vec<u8> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tollgate", &mut text);
+    text
 }
 
 /// What `check` is told: the settings of the service that it stands for.
@@ -140,6 +165,18 @@ pub(crate) struct JwksArguments {
     #[arg(long, value_name = "BYTES", default_value_t = 524_288)]
     pub(crate) max_body: usize,
 
+    /// Certificates (PEM) that are trusted as well.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// Look again and again for so long, and judge the rotations that were seen.
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=2_592_000), help_heading = "Rotation")]
+    pub(crate) watch: Option<u64>,
+
+    /// The time between two looks.
+    #[arg(long, value_name = "SECS", default_value_t = 10.0, value_parser = seconds, help_heading = "Rotation")]
+    pub(crate) every: f64,
+
     /// One JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -226,25 +263,23 @@ pub(crate) fn parse() -> Result<Command, Exit> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_examples_of_the_help_can_be_typed() {
-        let help =
-            [check_help(), tune::HELP.to_owned(), inspect::HELP.to_owned(), jwks::HELP.to_owned()]
-                .concat()
-                .replace("\\\n", " ");
+        let help = [&check_help(), bench::HELP, tune::HELP, inspect::HELP, jwks::HELP]
+            .concat()
+            .replace("\\\n", " ");
         let examples = help.lines().filter_map(|line| Some(line.split_once("tollgate ")?.1));
         let mut count = 0;
         for example in examples.filter(|example| example.contains(" --")) {
-            let options = example.split_whitespace().take_while(|word| !["<", "|"].contains(word));
+            let options =
+                example.split_whitespace().take_while(|word| !["<", ">", "|"].contains(word));
             let words = ["tollgate"].into_iter().chain(options);
             Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{example}\n{error}"));
             count += 1;
         }
-        assert_eq!(count, 11);
+        assert_eq!(count, 18);
     }
 
     #[test]

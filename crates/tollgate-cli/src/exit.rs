@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Wrong = 2,
     /// Keys could not be had, so that nobody can say.
     NoKeys = 3,
+    /// Ctrl-C, as shells count it. What was measured until then is reported.
+    Interrupted = 130,
 }
 
 /// The table, as `--help` shows it.
@@ -22,7 +24,8 @@ Exit codes:
   0  all good
   1  a token was refused
   2  the command or its configuration is wrong
-  3  keys could not be had";
+  3  keys could not be had
+  130  interrupted by Ctrl-C";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -40,6 +43,10 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn wrong(message: impl Into<String>) -> Self {
         Self { exit: Exit::Wrong, message: message.into() }
+    }
+
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Refused, message: message.into() }
     }
 
     pub(crate) fn no_keys(message: impl Into<String>) -> Self {

@@ -3,10 +3,12 @@
 
 mod findings;
 mod record;
+mod rotation;
 mod show;
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tollgate::{Authenticator, ConfigError, KeySet, ReqwestFetch};
@@ -16,6 +18,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use findings::Finding;
 use record::{Answer, Recording};
+use rotation::{Change, Rotations};
 
 /// What `--help` ends with.
 pub(crate) const HELP: &str = include_str!("jwks/help.txt");
@@ -32,6 +35,8 @@ struct Examined {
     ttl_secs: Option<u64>,
     accepted: Vec<Accepted>,
     skipped: Vec<Skipped>,
+    /// What --watch saw: which key came or went, and when.
+    changes: Vec<Change>,
     findings: Vec<Finding>,
 }
 
@@ -64,9 +69,7 @@ pub(crate) fn run(arguments: &JwksArguments) -> Result<Exit, Failure> {
 }
 
 async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
-    let fetch =
-        ReqwestFetch::new().map_err(|error| Failure::wrong(format!("no HTTP client: {error}")))?;
-    let recording = Recording::new(fetch);
+    let recording = Recording::new(client(arguments.ca_file.as_deref())?);
     let ttl = Duration::from_secs(arguments.jwks_ttl);
     // Who issues and for whom is of no concern: no token is judged.
     let issuer = arguments.issuer.as_deref().unwrap_or("https://issuer.invalid");
@@ -81,6 +84,30 @@ async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
         builder = builder.jwks_url(url);
     }
     let auth = builder.build().await.map_err(|error| wrong(&error))?;
+    let mut examined = look(&auth, &recording)?;
+    let mut seen = Rotations::default();
+    if let Some(secs) = arguments.watch {
+        let (begun, looks) = (Instant::now(), Duration::from_secs_f64(arguments.every));
+        seen.look(Duration::ZERO, &examined);
+        while begun.elapsed() + looks <= Duration::from_secs(secs) {
+            tokio::time::sleep(looks).await;
+            // That it fails is seen in what it leaves behind.
+            let _ = auth.refresh().await;
+            examined = look(&auth, &recording)?;
+            seen.look(begun.elapsed(), &examined);
+        }
+    }
+    examined.findings = findings::findings(&examined, arguments);
+    if arguments.watch.is_some() {
+        seen.judge(arguments.jwks_ttl, &mut examined.findings);
+    }
+    examined.findings.sort_by_key(|finding| finding.level);
+    examined.changes = seen.changes;
+    Ok(examined)
+}
+
+/// What the last fetch has left.
+fn look(auth: &Authenticator, recording: &Recording) -> Result<Examined, Failure> {
     let status = auth.status().into_iter().find_map(|issuer| issuer.keys);
     let Some(keys) = status else {
         return Err(Failure::wrong("the keys come from nowhere"));
@@ -96,7 +123,7 @@ async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
         .map(|key| Accepted { kid: key.id().map(str::to_owned), alg: key.algorithm().as_str() })
         .collect();
     let skipped = keys.skipped.into_iter();
-    let mut examined = Examined {
+    Ok(Examined {
         location: keys.location,
         fault,
         ttl_secs: keys.ttl.map(|ttl| ttl.as_secs()),
@@ -105,10 +132,33 @@ async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
             .map(|key| Skipped { kid: key.id, reason: key.reason.to_string() })
             .collect(),
         answers,
+        changes: Vec::new(),
         findings: Vec::new(),
-    };
-    examined.findings = findings::findings(&examined, arguments);
-    Ok(examined)
+    })
+}
+
+fn client(ca_file: Option<&Path>) -> Result<ReqwestFetch, Failure> {
+    let client =
+        ReqwestFetch::new().map_err(|error| Failure::wrong(format!("no HTTP client: {error}")))?;
+    Ok(match ca_file {
+        Some(file) => client.trusting(file),
+        None => client,
+    })
+}
+
+/// The key set as it is published at this URL, or where the issuer's metadata say.
+pub(crate) async fn document(issuer: &str, url: Option<&str>) -> Result<String, Failure> {
+    let fetch =
+        ReqwestFetch::new().map_err(|error| Failure::wrong(format!("no HTTP client: {error}")))?;
+    let recording = Recording::new(fetch);
+    let mut builder =
+        Authenticator::builder(issuer, "nobody").fetch(recording.clone()).background_refresh(false);
+    if let Some(url) = url {
+        builder = builder.jwks_url(url);
+    }
+    builder.build().await.map_err(|error| Failure::no_keys(error.to_string()))?;
+    let body = recording.last_body().unwrap_or_default();
+    String::from_utf8(body.into()).map_err(|_| Failure::no_keys("the keys are not UTF-8"))
 }
 
 fn wrong(error: &ConfigError) -> Failure {

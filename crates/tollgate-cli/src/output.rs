@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 
 /// Standard output. `Break` says that nobody reads it any more, which is no failure.
 #[derive(Debug)]
@@ -30,6 +30,16 @@ impl Output {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
             Err(error) => Err(Failure::wrong(format!("standard output: {error}"))),
         }
+    }
+}
+
+/// Writes this and nothing else, which is all that was wanted.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<Exit, Failure> {
+    match io::stdout().write_all(bytes) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::wrong(format!("standard output: {error}")))
+        }
+        _ => Ok(Exit::Good),
     }
 }
 

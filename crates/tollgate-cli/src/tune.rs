@@ -1,11 +1,12 @@
 //! `tollgate tune`: what an access expiry and a JWKS TTL cost, and what they bound.
 
+mod activity;
 mod arguments;
 mod html;
 mod live;
+mod mechanisms;
 mod memo;
 mod model;
-mod plot;
 mod recommend;
 mod report;
 mod scenario;

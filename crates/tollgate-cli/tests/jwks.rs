@@ -6,6 +6,12 @@
     reason = "a test that can not be set up has failed"
 )]
 
+#[path = "../../../tests/tests/jwks_faults/bad_keys/rows.rs"]
+mod bad_keys;
+#[path = "../../../tests/tests/private_ca/server.rs"]
+mod https;
+#[path = "../../../tests/tests/jwks_faults/discovery/rows.rs"]
+mod metadata;
 #[path = "../../../tests/tests/jwks_faults/faults/rows.rs"]
 #[allow(dead_code, reason = "the suite has more uses for it")]
 mod rows;
@@ -56,6 +62,85 @@ fn every_fault_of_the_suite_is_named() {
         assert!(told_of.contains(told), "{number} {name}: {examined}");
         assert_eq!(examined["findings"][0]["level"], "fault", "{name}");
     }
+}
+
+#[test]
+fn every_fault_of_metadata_is_named() {
+    for metadata::Row { name, fault, told } in metadata::ROWS {
+        let server = Server::start();
+        server.set(JWKS, Answer::Document(document()));
+        server.set(metadata::METADATA, fault(&server));
+        let timeout = if told.ends_with("within 400ms") { "0.4" } else { "60" };
+        let issuer = server.url("");
+        let options = ["--issuer", &issuer, "--fetch-timeout", timeout, "--max-body", "65536"];
+        let ended = run(&[&["jwks", "--json"][..], &options].concat(), b"").expect(3);
+        let examined = &ended.json()[0];
+        let told_of = examined["fault"].as_str().unwrap_or_default();
+        assert!(told_of.contains(told), "{name}: {examined}");
+        assert_eq!(examined["findings"][0]["level"], "fault", "{name}");
+        assert!(server.requests(JWKS).is_empty(), "{name}");
+    }
+    let good = Server::start();
+    good.set(JWKS, Answer::Document(document()));
+    good.set(metadata::METADATA, metadata::good(&good));
+    run(&["jwks", "--issuer", &good.url("")], b"").expect(0);
+}
+
+#[test]
+fn every_bad_key_is_named_beside_a_good_one() {
+    let good = TestKey::generate("good", Algorithm::Ed25519);
+    let (ec, rsa) =
+        (TestKey::generate("bad", Algorithm::Es256), TestKey::generate("bad", Algorithm::Rs256));
+    let server = Server::start();
+    let url = server.url(JWKS);
+    for (bad, kid, reason) in bad_keys::rows(&ec, &rsa) {
+        let case = &bad[..bad.len().min(200)];
+        let keys = format!(r#"{{"keys":[{bad},{}]}}"#, good.jwk());
+        server.set(JWKS, Answer::Document(keys));
+        let examined = &run(&["jwks", &url, "--json"], b"").expect(0).json()[0];
+        assert_eq!(examined["skipped"], json!([{"kid": kid, "reason": reason}]), "{case}");
+        assert_eq!(examined["accepted"], json!([{"kid": "good", "alg": "EdDSA"}]), "{case}");
+        assert_eq!(examined["findings"][0]["level"], "warning", "{case}");
+        let what = examined["findings"][0]["what"].as_str().unwrap();
+        assert!(what.contains(reason), "{case}: {what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
+    let (pem, url) = https::serve(document()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, pem).unwrap();
+    let told = run(&["jwks", &url], b"").expect(3).stdout;
+    assert!(told.contains("error sending request"), "{told}");
+    run(&["jwks", &url, "--ca-file", file.to_str().unwrap()], b"").expect(0);
+    let told = run(&["jwks", &url, "--ca-file", "/nowhere.pem"], b"").expect(3).stdout;
+    assert!(told.contains("the CA file /nowhere.pem"), "{told}");
+}
+
+#[test]
+fn a_rotation_is_watched_and_judged() {
+    let server = Server::start();
+    let [a, b] = ["a", "b"].map(|kid| TestKey::generate(kid, Algorithm::Es256));
+    let url = server.url(JWKS);
+    server.set(JWKS, Answer::Document(TestKey::jwks([&a]).to_string()));
+    let watching = std::thread::spawn(move || {
+        run(&["jwks", &url, "--watch", "3", "--every", "0.2", "--json"], b"").expect(0)
+    });
+    let looks = |number| {
+        while server.requests(JWKS).len() < number {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    };
+    looks(2);
+    server.set(JWKS, Answer::Document(TestKey::jwks([&b]).to_string()));
+    looks(4);
+    let examined = &watching.join().unwrap().json()[0];
+    let changes = examined["changes"].as_array().unwrap();
+    assert_eq!(changes.len(), 2, "{examined}");
+    let what = examined["findings"][0]["what"].as_str().unwrap();
+    assert!(what.contains("\"a\" was withdrawn 0 s after \"b\" came"), "{what}");
 }
 
 #[test]

@@ -35,6 +35,53 @@ fn json_is_one_object_and_the_same_for_the_same_seed() {
 }
 
 #[test]
+fn real_activity_takes_the_place_of_the_assumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("requests.csv");
+    // Fifty sessions, each with a burst of ten requests in every ten minutes.
+    let mut text = "session,time\n".to_owned();
+    for session in 0..50 {
+        for request in 0..60 {
+            let secs = session * 7 + request / 10 * 600 + request % 10 * 5;
+            text += &format!("{session},{secs}\n");
+        }
+    }
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let told =
+        run(&["tune", "--activity", file, "--access-expiry", "120", "--json"], b"").expect(0);
+    let report = &told.json()[0];
+    assert_eq!(report["recorded"]["sessions"], 50);
+    assert_eq!(report["recorded"]["request_every"], 5.0);
+    assert_eq!(report["recorded"]["burst"], 50.0);
+    assert_eq!(report["recorded"]["pause"], 550.0);
+    let figures = &report["settings"][0];
+    assert_eq!(figures["scenario"]["sessions"], 50);
+    // Each comes back five times, with a token that has expired.
+    let replayed = figures["replayed"].as_f64().unwrap();
+    let span = report["recorded"]["span"].as_f64().unwrap();
+    assert!((replayed - 250.0 / span).abs() < 1e-9, "{replayed}");
+    let told = run(&["tune", "--activity", file, "--burst", "5m"], b"").expect(2);
+    assert!(told.stderr.contains("--burst"), "{}", told.stderr);
+    let told = run(&["tune", "--activity", "/nowhere.csv"], b"").expect(2);
+    assert!(told.stderr.contains("--activity: /nowhere.csv"), "{}", told.stderr);
+}
+
+#[test]
+fn what_is_only_modelled_says_so() {
+    let told = tune(&["--list-every", "30s"]).expect(0).stdout;
+    for part in
+        ["a list of revoked sessions, fetched every 30 s *", "on every request *", "none of them"]
+    {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    let rows = tune(&["--json"]).expect(0).json()[0]["mechanisms"].clone();
+    assert_eq!((&rows[0]["lag_bound"], &rows[0]["only_modelled"]), (&910.0.into(), &false.into()));
+    assert_eq!((&rows[1]["lag_bound"], &rows[1]["only_modelled"]), (&65.0.into(), &true.into()));
+    assert_eq!((&rows[2]["lag_bound"], &rows[2]["locked_out"]), (&0.0.into(), &1.0.into()));
+}
+
+#[test]
 fn the_page_needs_nothing_else_and_the_memo_is_one_page() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tune.html");

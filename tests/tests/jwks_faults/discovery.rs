@@ -1,6 +1,7 @@
 //! Issuer metadata that is absent, broken or somebody else's.
 
-use serde_json::json;
+mod rows;
+
 use tokio::task::JoinSet;
 use tollgate::testing::TestKey;
 use tollgate::{Algorithm, Authenticator, Freshness};
@@ -10,97 +11,7 @@ use crate::service::{
     FETCH_TIMEOUT, JWKS, SLACK, ask, discovering, jwks, last_error, status, token_of,
     until_next_attempt, until_stale,
 };
-
-const METADATA: &str = "/.well-known/openid-configuration";
-
-struct Row {
-    name: &'static str,
-    /// What is answered for the metadata.
-    fault: fn(&Server) -> Answer,
-    /// Part of what the operator reads.
-    told: &'static str,
-}
-
-fn document(issuer: &str, jwks_uri: &str) -> Answer {
-    Answer::Document(json!({"issuer": issuer, "jwks_uri": jwks_uri}).to_string())
-}
-
-fn good(server: &Server) -> Answer {
-    document(&server.url(""), &server.url(JWKS))
-}
-
-const ROWS: &[Row] = &[
-    Row {
-        name: "another issuer",
-        fault: |server| document("https://evil.example", &server.url(JWKS)),
-        told: "is the metadata of \"https://evil.example\", not of",
-    },
-    Row {
-        name: "the issuer with a slash",
-        fault: |server| document(&server.url("/"), &server.url(JWKS)),
-        told: "is the metadata of",
-    },
-    Row {
-        name: "no issuer",
-        fault: |server| Answer::Document(json!({"jwks_uri": server.url(JWKS)}).to_string()),
-        told: "`issuer` is absent",
-    },
-    Row {
-        name: "two issuers",
-        fault: |server| {
-            let (issuer, jwks_uri) = (server.url(""), server.url(JWKS));
-            Answer::Document(format!(
-                r#"{{"issuer":"{issuer}","issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#
-            ))
-        },
-        told: "not the JSON object it should be",
-    },
-    Row {
-        name: "`jwks_uri` on another host, over http",
-        fault: |server| document(&server.url(""), "http://192.0.2.1/jwks"),
-        told: "http://192.0.2.1/jwks is neither https nor on this machine",
-    },
-    Row {
-        name: "`jwks_uri` that is a file",
-        fault: |server| document(&server.url(""), "file:///etc/passwd"),
-        told: "file:///etc/passwd is neither https nor on this machine",
-    },
-    Row {
-        name: "`jwks_uri` that is no URL",
-        fault: |server| document(&server.url(""), JWKS),
-        told: "`jwks_uri` is no URL",
-    },
-    Row {
-        name: "no `jwks_uri`",
-        fault: |server| Answer::Document(json!({"issuer": server.url("")}).to_string()),
-        told: "`jwks_uri` is absent",
-    },
-    Row {
-        name: "HTML",
-        fault: |_| Answer::Document("<!doctype html>".to_owned()),
-        told: "is no issuer metadata",
-    },
-    Row {
-        name: "a redirect",
-        fault: |_| Answer::Bytes(response("302 Found", "location: /moved\r\n", "")),
-        told: "/.well-known/openid-configuration answered 302",
-    },
-    Row {
-        name: "nothing in either place",
-        fault: |_| Answer::Bytes(response("404 Not Found", "", "")),
-        told: "/.well-known/openid-configuration answered 404",
-    },
-    Row {
-        name: "silence",
-        fault: |_| Answer::Hang(Vec::new()),
-        told: "no whole answer within 400ms",
-    },
-    Row {
-        name: "a document without end",
-        fault: |_| Answer::Endless(b"HTTP/1.1 200 OK\r\n\r\n{".to_vec(), vec![b' '; 0x1000]),
-        told: "more than 65536 bytes",
-    },
-];
+use rows::{METADATA, ROWS, Row, good};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn metadata_that_can_not_be_used_leads_nowhere_and_costs_no_caller() {

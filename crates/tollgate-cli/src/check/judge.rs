@@ -89,13 +89,13 @@ impl RequestView for Request {
 
 /// Always shows the same time; what it measures goes on, as fetches need it.
 #[derive(Debug)]
-struct StoppedClock {
+pub(crate) struct StoppedClock {
     now: SystemTime,
     running: SystemClock,
 }
 
 impl StoppedClock {
-    fn at(secs: u64) -> Self {
+    pub(crate) fn at(secs: u64) -> Self {
         let now = SystemTime::from(NumericDate::from_secs(secs));
         Self { now, running: SystemClock::new() }
     }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Examined;
+use super::rotation::max_age;
 use crate::cli::JwksArguments;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -80,7 +81,6 @@ pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Fi
              only refetch by time need it published max-age ahead",
         );
     }
-    found.sort_by_key(|finding| finding.level);
     found
 }
 
@@ -107,8 +107,7 @@ fn about_caching(
             "have the issuer leave it out, or set ignore_must_revalidate",
         );
     }
-    let max_age = directives.iter().find_map(|directive| directive.strip_prefix("max-age="));
-    match max_age.and_then(|secs| secs.parse::<u64>().ok()) {
+    match max_age(&control) {
         Some(secs) if secs > arguments.jwks_ttl => add(
             Level::Note,
             format!(

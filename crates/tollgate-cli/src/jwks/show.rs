@@ -33,6 +33,10 @@ impl fmt::Display for Examined {
             let kid = key.kid.as_ref().map_or("without kid".to_owned(), |kid| format!("{kid:?}"));
             writeln!(f, "  skipped   {kid}: {}", key.reason)?;
         }
+        for change in &self.changes {
+            let what = if change.published { "came" } else { "went" };
+            writeln!(f, "  {:>5.0} s   {:?} {what}", change.secs, change.kid)?;
+        }
         for finding in &self.findings {
             let level = match finding.level {
                 Level::Fault => "FAULT    ",

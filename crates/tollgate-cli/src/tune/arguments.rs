@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use serde::Serialize;
+use clap::Args;
 
+use super::activity::Recorded;
 use super::scenario::{Activity, Costs, Habit, Scenario, Verifier};
 use crate::exit::Failure;
 
@@ -36,9 +36,9 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
     max_stale: f64,
 
-    /// Sessions that are logged in.
-    #[arg(long, value_name = "NUMBER", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000), help_heading = "Load")]
-    sessions: u64,
+    /// Sessions that are logged in. [default: 10000, or those of --activity]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=100_000_000), help_heading = "Load")]
+    sessions: Option<u64>,
 
     /// Instances of the service, each with its own key set.
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = "Load")]
@@ -55,6 +55,15 @@ pub(crate) struct TuneArguments {
     /// The mean length of a pause between two bursts; 0 for sessions that are always active.
     #[arg(long, value_name = "DURATION", default_value = "25m", value_parser = duration, help_heading = "Load")]
     pause: f64,
+
+    /// Real activity in the place of the three above: a CSV file with a line for each request, the
+    /// session and the time in seconds.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["request_every", "burst", "pause"], help_heading = "Load")]
+    activity: Option<PathBuf>,
+
+    /// In --activity, how long a time without a request ends a burst.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, requires = "activity", help_heading = "Load")]
+    burst_gap: f64,
 
     /// When clients refresh: by a timer as the token expires, or lazily on a 401.
     #[arg(long, value_enum, default_value_t = Habit::Timer, help_heading = "Load")]
@@ -92,6 +101,14 @@ pub(crate) struct TuneArguments {
     /// CPU time of a fetch of the keys at the issuer. The default is an assumption, too.
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 100.0, value_parser = positive, help_heading = "Costs")]
     fetch_cost: f64,
+
+    /// How often an instance would fetch a list of revoked sessions, were there one.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, help_heading = "Other mechanisms")]
+    pub(super) list_every: f64,
+
+    /// CPU time of the issuer to look a session up, were it asked on every request. Assumed, too.
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 200.0, value_parser = positive, help_heading = "Other mechanisms")]
+    lookup_cost: f64,
 
     /// Recommend an expiry with which no revoked session is accepted for longer.
     #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Goal")]
@@ -145,8 +162,20 @@ pub(crate) struct Form {
 }
 
 impl TuneArguments {
+    /// What was recorded, if there is a file.
+    pub(super) fn recorded(&self) -> Result<Option<Recorded>, Failure> {
+        let file = self.activity.as_deref();
+        file.map(|file| Recorded::read(file, self.burst_gap)).transpose()
+    }
+
+    /// The issuer's CPU time for one look-up, in seconds.
+    pub(super) fn lookup_cost(&self) -> f64 {
+        self.lookup_cost / 1e6
+    }
+
     /// The scenario with one of the two expiries.
-    pub(super) fn scenario(&self, access_expiry: f64) -> Scenario {
+    pub(super) fn scenario(&self, access_expiry: f64, recorded: Option<&Recorded>) -> Scenario {
+        let summary = recorded.map(Recorded::summary);
         Scenario {
             access_expiry,
             verifier: Verifier {
@@ -155,15 +184,17 @@ impl TuneArguments {
                 fetch_timeout: self.fetch_timeout,
                 max_stale: self.max_stale,
             },
-            sessions: self.sessions,
+            sessions: self.sessions.or(summary.map(|of| of.sessions)).unwrap_or(10_000),
             instances: self.instances,
-            activity: Activity {
-                request_every: self.request_every,
-                burst: self.burst,
-                pause: self.pause,
-            },
+            activity: recorded.map_or(
+                Activity {
+                    request_every: self.request_every,
+                    burst: self.burst,
+                    pause: self.pause,
+                },
+                Recorded::activity,
+            ),
             habit: self.habit,
-            mechanism: Mechanism::Expiry,
             revocations_per_day: self.revocations_per_day,
             rotations_per_day: self.rotations_per_day,
             outage: self.outage,
@@ -187,6 +218,8 @@ impl TuneArguments {
             ("--request-every", self.request_every, 0.001, 86_400.0),
             ("--burst", self.burst, 1.0, 604_800.0),
             ("--pause", self.pause, 0.0, 604_800.0),
+            ("--burst-gap", self.burst_gap, 1.0, 86_400.0),
+            ("--list-every", self.list_every, 1.0, 86_400.0),
             ("--outage", self.outage, self.leeway.max(1.0), 604_800.0),
             ("--simulate", self.simulate, 60.0, 86_400.0),
         ] {
@@ -202,15 +235,6 @@ impl TuneArguments {
         }
         Ok(())
     }
-}
-
-/// How a service learns that a session is over. Each has a bound and costs of its own, and the
-/// model asks for them in one place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Mechanism {
-    /// It does not: the access token expires, and no other is handed out.
-    Expiry,
 }
 
 fn duration(text: &str) -> Result<f64, String> {

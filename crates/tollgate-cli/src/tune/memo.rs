@@ -41,6 +41,19 @@ pub(super) fn memo(report: &Report) -> String {
             );
         }
     }
+    text += "\n## Alternatives\n\nClosed forms only, but for expiry: nothing of the others was \
+             measured.\n\n| how a revocation is noticed | accepted for at most | requests/s at the \
+             issuer | issuer cores | locked out by the outage |\n|---|---|---|---|---|\n";
+    for mechanism in &report.mechanisms {
+        text += &format!(
+            "| {} | {} | {} | {} | {} |\n",
+            mechanism.name,
+            secs(mechanism.lag_bound),
+            number(mechanism.issuer_requests),
+            number(mechanism.issuer_cores),
+            percent(mechanism.locked_out)
+        );
+    }
     if let Some(recommendation) = &report.recommendation {
         text += "\n## Recommendation\n\n";
         for why in &recommendation.why {

@@ -1,7 +1,6 @@
 //! The closed forms. A refresh happens to an active session only, so that each is a fresh start,
 //! and renewal theory gives the rest. `simulate` knows none of this, and must agree.
 
-use super::arguments::Mechanism;
 use super::scenario::{Activity, Habit, Scenario};
 
 impl Activity {
@@ -56,9 +55,7 @@ impl Scenario {
 
     /// The longest that a revoked session is accepted, with clocks that agree.
     pub(super) fn lag_bound(&self) -> f64 {
-        match self.mechanism {
-            Mechanism::Expiry => self.accepted_for(),
-        }
+        self.accepted_for()
     }
 
     /// The probability that a session that is revoked at a random moment is accepted for longer.

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::activity::{Recorded, Summary};
 use super::arguments::TuneArguments;
 use super::live::{self, Measured};
+use super::mechanisms::{self, Mechanism};
 use super::recommend::{self, Recommendation};
 use super::scenario::Scenario;
 use super::simulate::{self, Simulated};
@@ -14,9 +16,13 @@ use crate::exit::Failure;
 pub(super) struct Report {
     pub(super) seed: u64,
     pub(super) simulated_secs: f64,
+    /// What the file of activity shows.
+    pub(super) recorded: Option<Summary>,
     /// One for each expiry that was asked about.
     pub(super) settings: Vec<Figures>,
     pub(super) comparison: Option<Comparison>,
+    /// Of the first expiry.
+    pub(super) mechanisms: Vec<Mechanism>,
     pub(super) sweep: Vec<Point>,
     pub(super) recommendation: Option<Recommendation>,
 }
@@ -39,6 +45,8 @@ pub(super) struct Figures {
     /// Until the last of all instances has noticed: the median of many withdrawals.
     pub(super) key_lag_last_instance: f64,
     pub(super) refreshes: Figure,
+    /// Of the recorded requests themselves, which the closed form sees through three means.
+    pub(super) replayed: Option<f64>,
     pub(super) busiest_second: u64,
     pub(super) fetches: Figure,
     pub(super) issuer_cores: f64,
@@ -73,14 +81,17 @@ pub(super) struct Comparison {
 
 impl Report {
     pub(super) fn new(arguments: &TuneArguments) -> Result<Self, Failure> {
+        let recorded = arguments.recorded()?;
         let expiries = [Some(arguments.access_expiry), arguments.vs_access_expiry];
         let mut settings: Vec<_> = expiries
             .into_iter()
             .flatten()
             .map(|expiry| {
-                let scenario = arguments.scenario(expiry);
+                let scenario = arguments.scenario(expiry, recorded.as_ref());
                 let simulated = simulate::simulate(&scenario, arguments.simulate, arguments.seed);
-                Figures::new(&scenario, &simulated)
+                let mut figures = Figures::new(&scenario, &simulated);
+                figures.replayed = recorded.as_ref().map(|recorded| recorded.replay(&scenario));
+                figures
             })
             .collect();
         if arguments.live {
@@ -89,12 +100,18 @@ impl Report {
                 figures.live = Some(live::run(&figures.scenario, sessions, arguments.seed)?);
             }
         }
-        let first = arguments.scenario(arguments.access_expiry);
+        let first = arguments.scenario(arguments.access_expiry, recorded.as_ref());
         Ok(Self {
             seed: arguments.seed,
             simulated_secs: arguments.simulate,
             comparison: comparison(&settings),
             settings,
+            recorded: recorded.as_ref().map(Recorded::summary),
+            mechanisms: mechanisms::mechanisms(
+                &first,
+                arguments.list_every,
+                arguments.lookup_cost(),
+            ),
             sweep: sweep::sweep(&first),
             recommendation: recommend::recommend(arguments, &first),
         })
@@ -146,6 +163,7 @@ impl Figures {
                 // A session's refreshes are more even than if they came at random.
                 error: 1.96 * (sessions.refreshes as f64).sqrt() / window,
             },
+            replayed: None,
             busiest_second: sessions.busiest_second(),
             fetches: Figure {
                 model: scenario.fetches(),

@@ -3,8 +3,6 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::arguments::Mechanism;
-
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Scenario {
     pub(super) access_expiry: f64,
@@ -13,7 +11,6 @@ pub(super) struct Scenario {
     pub(super) instances: u64,
     pub(super) activity: Activity,
     pub(super) habit: Habit,
-    pub(super) mechanism: Mechanism,
     pub(super) revocations_per_day: f64,
     pub(super) rotations_per_day: f64,
     pub(super) outage: f64,
@@ -65,6 +62,31 @@ pub(super) struct Costs {
     pub(super) hit: f64,
     pub(super) refresh: f64,
     pub(super) fetch: f64,
+}
+
+#[cfg(test)]
+impl Scenario {
+    /// As without options.
+    pub(super) fn for_test() -> Self {
+        Self {
+            access_expiry: 900.0,
+            verifier: Verifier {
+                jwks_ttl: 300.0,
+                leeway: 10.0,
+                fetch_timeout: 5.0,
+                max_stale: 3600.0,
+            },
+            sessions: 10_000,
+            instances: 10,
+            activity: Activity { request_every: 10.0, burst: 300.0, pause: 1500.0 },
+            habit: Habit::Timer,
+            revocations_per_day: 100.0,
+            rotations_per_day: 0.0,
+            outage: 300.0,
+            clock_skew: 2.0,
+            costs: Costs { verify: 4e-5, hit: 2e-6, refresh: 1e-3, fetch: 1e-4 },
+        }
+    }
 }
 
 impl Scenario {

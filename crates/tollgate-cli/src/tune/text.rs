@@ -29,7 +29,40 @@ impl fmt::Display for Report {
         if let (Some(comparison), [first, second]) = (&self.comparison, &self.settings[..]) {
             write_comparison(f, comparison, first, second)?;
         }
-        writeln!(f, "Settings that nothing beats, in the larger of both bounds and issuer time:")?;
+        if let Some(recorded) = &self.recorded {
+            writeln!(
+                f,
+                "Recorded: {} requests of {} sessions in {}; in a burst every {}, bursts of {}, pauses of {}\n",
+                recorded.requests,
+                recorded.sessions,
+                secs(recorded.span),
+                secs(recorded.request_every),
+                secs(recorded.burst),
+                secs(recorded.pause)
+            )?;
+        }
+        writeln!(
+            f,
+            "Other ways to learn of a revocation, of the first expiry. Those with * are closed forms\n\
+             only: nothing of them was simulated or measured, and Tollgate has none of them yet.\n  \
+             {:<52} {:>9} {:>17} {:>12} {:>10}",
+            "", "lag bound", "issuer requests/s", "issuer cores", "locked out"
+        )?;
+        for mechanism in &self.mechanisms {
+            writeln!(
+                f,
+                "  {:<52} {:>9} {:>17} {:>12} {:>10}",
+                format!("{}{}", mechanism.name, if mechanism.only_modelled { " *" } else { "" }),
+                secs(mechanism.lag_bound),
+                number(mechanism.issuer_requests),
+                number(mechanism.issuer_cores),
+                percent(mechanism.locked_out)
+            )?;
+        }
+        writeln!(
+            f,
+            "\nSettings that nothing beats, in the larger of both bounds and issuer time:"
+        )?;
         writeln!(f, "{FRONT_HEAD}")?;
         for point in self.sweep.iter().filter(|point| point.on_front) {
             writeln!(
@@ -126,7 +159,7 @@ impl Figures {
     pub(super) fn lines(&self) -> Vec<(String, String)> {
         let outage = secs(self.scenario.outage);
         let line = |name: &str, text: String| (name.to_owned(), text);
-        vec![
+        let mut lines = vec![
             line("a revoked session is accepted for at most", secs(self.lag_bound)),
             line("  half of them for at most", self.lag_median.show(secs)),
             line("  99 of 100 for at most", self.lag_p99.show(secs)),
@@ -148,7 +181,11 @@ impl Figures {
             (format!("locked out by {outage} without issuer"), self.locked_out.show(percent)),
             line("  who all ask when it is back", number(self.waiting_after_outage.round())),
             line("refused since clocks differ", self.refused_by_skew.show(percent)),
-        ]
+        ];
+        if let Some(replayed) = self.replayed {
+            lines.push(line("refreshes/s of the recorded requests, replayed", number(replayed)));
+        }
+        lines
     }
 }
 

@@ -1,18 +1,19 @@
-//! Line plots as inline SVG, each line named where it ends.
+//! Plots as inline SVG, each line named where it ends and each bar with its value; and the page
+//! that they stand on, which needs nothing else.
 
 /// A line.
 #[derive(Debug)]
-pub(super) struct Line {
-    pub(super) name: String,
-    pub(super) points: Vec<(f64, f64)>,
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(f64, f64)>,
 }
 
 /// An axis.
 #[derive(Debug)]
-pub(super) struct Axis {
-    pub(super) name: &'static str,
-    pub(super) marks: Vec<(f64, String)>,
-    pub(super) log: bool,
+pub(crate) struct Axis {
+    pub(crate) name: &'static str,
+    pub(crate) marks: Vec<(f64, String)>,
+    pub(crate) log: bool,
 }
 
 const WIDTH: f64 = 640.0;
@@ -34,7 +35,7 @@ impl Axis {
     }
 }
 
-pub(super) fn plot(what: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
+pub(crate) fn plot(what: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
     let across = |value| LEFT + x.place(value) * (WIDTH - LEFT - RIGHT);
     let up = |value| HEIGHT - BOTTOM - y.place(value) * (HEIGHT - TOP - BOTTOM);
     let mut svg = format!(
@@ -94,6 +95,63 @@ pub(super) fn plot(what: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
     svg + "</svg>\n"
 }
 
-pub(super) fn escape(text: &str) -> String {
+/// A bar: its name, its length, and what it says at its end.
+#[derive(Debug)]
+pub(crate) struct Bar {
+    pub(crate) name: String,
+    pub(crate) value: f64,
+    pub(crate) text: String,
+    /// Bars of one kind have one colour.
+    pub(crate) kind: usize,
+}
+
+/// Bars from the left, one below the other.
+pub(crate) fn bars(what: &str, bars: &[Bar]) -> String {
+    const ROW: f64 = 26.0;
+    const NAMES: f64 = 190.0;
+    let most = bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
+    let height = ROW * bars.len() as f64 + 8.0;
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">\n",
+        escape(what)
+    );
+    for (row, bar) in bars.iter().enumerate() {
+        let top = 4.0 + ROW * row as f64;
+        let length = bar.value / most * (WIDTH - NAMES - 150.0);
+        let colour = COLOURS.get(bar.kind % COLOURS.len()).unwrap_or(&"#333");
+        svg += &format!(
+            "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\
+             <rect x=\"{NAMES}\" y=\"{top:.1}\" width=\"{length:.1}\" height=\"18\" fill=\"{colour}\"/>\
+             <text x=\"{:.1}\" y=\"{:.1}\">{}</text>\n",
+            NAMES - 8.0,
+            top + 13.0,
+            escape(&bar.name),
+            NAMES + length + 6.0,
+            top + 13.0,
+            escape(&bar.text)
+        );
+    }
+    svg + "</svg>\n"
+}
+
+/// A whole page.
+pub(crate) fn page(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{}</title>\n\
+         <style>{STYLE}</style>\n<main>\n{body}</main>\n</html>\n",
+        escape(title)
+    )
+}
+
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#1a1a1a;background:#fff;margin:0}\
+main{max-width:760px;margin:2rem auto;padding:0 1rem}h2{margin-top:2.5rem;font-size:1.15rem}\
+.lead{background:#f1f5f9;padding:.75rem 1rem;border-radius:6px}svg{width:100%;height:auto}\
+svg text{font:12px system-ui,sans-serif;fill:#333}svg .axis{fill:#666}\
+svg polyline{fill:none;stroke-width:2.5}svg .grid{stroke:#e2e8f0}\
+table{border-collapse:collapse;font-size:14px;width:100%}\
+td,th{border-bottom:1px solid #e2e8f0;padding:.3rem .5rem;text-align:left}";

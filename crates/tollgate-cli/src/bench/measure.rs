@@ -1,0 +1,119 @@
+//! Cases measured against each other: in slices of some milliseconds, one after another and in the
+//! opposite order every other round, so that whatever disturbs the machine disturbs them all. The
+//! project's own benchmarks do the same. Other than there, the machine may be busy; and there is a
+//! histogram of single runs.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use super::stop::Stop;
+
+/// One thing that is measured.
+pub(super) struct Case<'c> {
+    pub(super) name: &'static str,
+    pub(super) run: Box<dyn FnMut() + 'c>,
+}
+
+/// What came of one case, in nanoseconds for one run.
+pub(super) struct Measured {
+    pub(super) name: &'static str,
+    /// One time for each round, in the order of the rounds.
+    pub(super) rounds: Vec<f64>,
+    /// Single runs, each with the reading of the clock in it.
+    pub(super) runs: Histogram<u64>,
+    /// How often one run allocates, in the mean of a hundred.
+    pub(super) allocations: f64,
+}
+
+impl<'c> Case<'c> {
+    pub(super) fn new(name: &'static str, run: impl FnMut() + 'c) -> Self {
+        Self { name, run: Box::new(run) }
+    }
+}
+
+const SLICE: Duration = Duration::from_millis(3);
+/// Each a tenth of a millisecond, against which reading the clock is nothing.
+const BATCHES: u64 = 31;
+
+/// Measures in as many rounds, or in fewer if the user stops it. `done` is told of each round.
+pub(super) fn measure(
+    mut cases: Vec<Case<'_>>,
+    rounds: u64,
+    stop: &Stop,
+    mut done: impl FnMut(),
+) -> Vec<Measured> {
+    let times: Vec<u64> = cases.iter_mut().map(|case| runs_in_a_slice(&mut case.run)).collect();
+    let mut measured: Vec<Measured> = cases
+        .iter_mut()
+        .map(|case| {
+            let counted = allocation_counter::measure(|| (0..100).for_each(|_| (case.run)()));
+            let allocations = counted.count_total as f64 / 100.0;
+            Measured { name: case.name, rounds: Vec::new(), runs: histogram(), allocations }
+        })
+        .collect();
+    for round in 0..rounds {
+        if stop.asked() {
+            break;
+        }
+        let mut order: Vec<_> =
+            cases.iter_mut().zip(&times).zip(&mut measured).map(|((a, b), c)| (a, *b, c)).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for (case, times, measured) in order {
+            measured.rounds.push(slice(&mut case.run, times));
+            for _ in 0..times {
+                let begun = Instant::now();
+                (case.run)();
+                measured.runs.saturating_record(nanos(begun.elapsed()));
+            }
+        }
+        done();
+    }
+    measured
+}
+
+/// The time of a run: the median of small batches, so that a slice in which another program had its
+/// turn says the same as one in which none had.
+fn slice(run: &mut dyn FnMut(), times: u64) -> f64 {
+    let batch = (times / BATCHES).max(1);
+    let mut batches: Vec<_> = (0..times / batch)
+        .map(|_| {
+            let begun = Instant::now();
+            (0..batch).for_each(|_| run());
+            begun.elapsed().as_secs_f64() * 1e9 / batch as f64
+        })
+        .collect();
+    batches.sort_by(f64::total_cmp);
+    batches.get(batches.len() / 2).copied().unwrap_or_default()
+}
+
+fn runs_in_a_slice(run: &mut dyn FnMut()) -> u64 {
+    let (begun, mut runs) = (Instant::now(), 0);
+    while begun.elapsed() < SLICE {
+        run();
+        runs += 1;
+    }
+    runs
+}
+
+/// From a nanosecond to a minute, with three digits.
+pub(super) fn histogram() -> Histogram<u64> {
+    // Only wrong bounds are refused.
+    Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap_or_else(|_| unreachable!())
+}
+
+pub(super) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What it costs to read the clock twice, which is in every single run.
+pub(super) fn clock_cost() -> f64 {
+    let mut runs = histogram();
+    for _ in 0..10_000 {
+        let begun = Instant::now();
+        runs.saturating_record(nanos(begun.elapsed()).max(1));
+    }
+    runs.value_at_quantile(0.5) as f64
+}
