@@ -273,7 +273,7 @@ fn check_issuer(value: &str) -> Result<Url, ConfigError> {
 
 /// The hosts whose keys verifiers fetch without TLS. Not `*.localhost`: that it never leaves the
 /// machine is up to the resolver.
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

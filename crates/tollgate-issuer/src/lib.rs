@@ -82,6 +82,8 @@ mod error;
 mod files;
 mod http;
 mod issuer;
+#[cfg(feature = "client")]
+mod issuer_client;
 mod jwks;
 mod key_ring;
 mod password;
@@ -97,6 +99,8 @@ mod users;
 pub use self::config::{ConfigError, DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
 pub use self::error::Error;
 pub use self::issuer::{Issuer, KeyInfo};
+#[cfg(feature = "client")]
+pub use self::issuer_client::{ClientError, IssuerClient, Me};
 pub use self::key_ring::{KeyEncryptionKey, SigningAlgorithm, UnknownSigningAlgorithm};
 pub use self::store::{Event, EventKind, KeyState, StoreError, User};
 pub use self::users::NewUser;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::run::{Failure, cargo, program, run};
-use crate::{boundary, install, stands_on, test};
+use crate::{boundary, examples, install, stands_on, test};
 
 /// `cargo xtask ci`. Goes on after a failure, so that one run shows them all.
 pub(crate) fn ci() -> Result<(), Failure> {
@@ -20,6 +20,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
     }
     report.step("doc tests", test::run_doc_tests);
     report.step("features", test::run_with_features);
+    report.step("examples", examples::examples);
     report.step("quickstart", quickstart);
     report.finish()
 }

@@ -101,6 +101,15 @@ pub(crate) fn c_compiler() -> Result<(), Failure> {
     apt_install("build-essential")
 }
 
+pub(crate) fn curl() -> Result<(), Failure> {
+    if let Some(version) = version("curl") {
+        step("curl", &format!("{version} is here"));
+        return Ok(());
+    }
+    step("curl", "missing: installing Debian's, to run the examples' READMEs");
+    apt_install("curl")
+}
+
 fn npm() -> Result<(), Failure> {
     if let Some(version) = version("npm") {
         step("npm", &format!("{version} is here"));

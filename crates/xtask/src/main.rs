@@ -5,6 +5,7 @@ mod bench;
 mod boundary;
 mod breaks;
 mod ci;
+mod examples;
 mod fuzz;
 mod install;
 mod mutants;
@@ -52,9 +53,16 @@ enum Chore {
     ///
     /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, the
     /// licences and sources of every dependency (cargo-deny, built into `target/tools` if it is
-    /// missing), the same as `cargo xtask test`, and the quickstart's tour. Goes on after a failure, so that one run
+    /// missing), the same as `cargo xtask test`, the examples' READMEs, and the quickstart's tour. Goes on after a failure, so that one run
     /// shows them all, and ends with the time that each step took.
     Ci,
+
+    /// Run the README of each example as it is written
+    ///
+    /// Starts each example as its README says, types the README's other commands, and ends with an
+    /// error if one does not answer what is shown there. Needs curl, and the ports 3000, 8080 and 8081
+    /// of 127.0.0.1 to itself.
+    Examples,
 
     /// Measure, and write benches/RESULTS.md with its plots
     ///
@@ -128,6 +136,7 @@ fn main() -> ExitCode {
         Chore::Test => test::test(),
         Chore::Install => install::for_tests().map(drop),
         Chore::Ci => ci::ci(),
+        Chore::Examples => examples::examples(),
         Chore::Bench { rounds, only } => bench::bench(rounds, &only),
         Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
         Chore::Soak { kills, rotations } => soak::soak(kills, rotations),

@@ -1,29 +1,10 @@
 //! An axum API whose tokens are validated locally.
 //!
-//! It needs an issuer, for example Tollgate's own, with a user who may read orders:
+//! The README beside it runs it with an issuer. With your own, which must publish a JWKS:
 //!
 //! ```sh
-//! export IDENTSPHERE_AUDIENCES=https://api.example
-//! echo 'correct horse' |
-//!   cargo run -p tollgate-issuer -- users add alice --scope orders:read --password-stdin
-//! cargo run -p tollgate-issuer
-//! ```
-//!
-//! In a second terminal, this API, which listens on `127.0.0.1:3000`:
-//!
-//! ```sh
-//! export TOLLGATE_ISSUER=http://127.0.0.1:8080 TOLLGATE_AUDIENCE=https://api.example
+//! export TOLLGATE_ISSUER=https://auth.example TOLLGATE_AUDIENCE=https://api.example
 //! cargo run -p example-axum
-//! ```
-//!
-//! And in a third, a call with a token (200) and one without (401):
-//!
-//! ```sh
-//! TOKEN=$(curl -s http://127.0.0.1:8080/v1/auth/login -H 'Content-Type: application/json' \
-//!   -d '{"username":"alice","password":"correct horse"}' |
-//!   sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-//! curl -i http://127.0.0.1:3000/orders -H "Authorization: Bearer $TOKEN"
-//! curl -i http://127.0.0.1:3000/orders
 //! ```
 //!
 //! Every other `TOLLGATE_*` setting works as well; `LISTEN` says where to listen, and

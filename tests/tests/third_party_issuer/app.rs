@@ -84,15 +84,15 @@ pub(crate) fn http_client() -> reqwest::Client {
 }
 
 /// The example's binary. Cargo tells a test about the binaries of its own package only, and builds
-/// no other package's for it, so it is asked to: that is right for any selection of packages, and
-/// never runs a stale one.
+/// no other package's for it, so it is asked to, in the workspace's root, as for the examples'
+/// READMEs: that is right for any selection of packages, and never runs a stale one.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let built = std::process::Command::new(env!("CARGO"))
-            .args(["build", "--package", "example-axum", "--bin", "example-axum"])
+            .args(["build", "--bin", "example-axum"])
             .arg("--message-format=json-render-diagnostics")
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()

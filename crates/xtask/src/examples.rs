@@ -1,0 +1,299 @@
+//! Each example's README, run as it is written: the first command of its first `console` block
+//! serves, the others are typed into one shell beside it, and every line that the README shows
+//! must come out, in that order. A `…` stands for any part of a line.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use crate::install;
+use crate::run::{Failure, output, program, root, run};
+
+/// What the READMEs of the examples name.
+const PORTS: [u16; 3] = [3000, 8080, 8081];
+
+/// An example with another kind of tour, and what runs the others.
+const WITHOUT_README: [&str; 2] = ["quickstart", "with-issuer"];
+
+/// The first start builds.
+const STARTED_WITHIN: Duration = Duration::from_secs(900);
+
+/// All commands of one README, in seconds.
+const ANSWERED_WITHIN: &str = "120";
+
+/// `cargo xtask examples`.
+pub(crate) fn examples() -> Result<(), Failure> {
+    install::curl()?;
+    let io = |error: std::io::Error| Failure::new(format!("examples: {error}"));
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(root().join("examples")).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !WITHOUT_README.contains(&name.as_str()) {
+            folders.push((name, entry.path()));
+        }
+    }
+    folders.sort();
+    let mut failed = Vec::new();
+    for (name, folder) in folders {
+        match readme(&folder) {
+            Ok(commands) => println!("examples/{name}/README.md: {commands} commands, as written"),
+            Err(failure) => failed.push(format!("examples/{name}/README.md:{failure}")),
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(Failure::new(failed.join("\n"))) }
+}
+
+/// How many commands were run.
+fn readme(folder: &Path) -> Result<usize, Failure> {
+    let text = fs::read_to_string(folder.join("README.md"))
+        .map_err(|error| Failure::new(format!(" {error}")))?;
+    let commands = commands(&text)?;
+    let [serves, asks @ ..] = commands.as_slice() else {
+        return Err(Failure::new(" it has no command"));
+    };
+    ports_are_free()?;
+    let server = Server::start(serves)?;
+    let outcome = ask(asks);
+    server.stop()?;
+    outcome.map(|()| commands.len())
+}
+
+/// A command, and what the README says comes of it.
+#[derive(Debug, PartialEq)]
+struct Command {
+    line: usize,
+    text: String,
+    shown: Vec<String>,
+}
+
+impl Command {
+    /// Fails with the first line that did not come out where it should.
+    fn check<'l>(&self, came: impl IntoIterator<Item = &'l str>) -> Result<(), Failure> {
+        let mut shown = self.shown.iter().peekable();
+        let mut seen = String::new();
+        for line in came {
+            seen.push_str("\n    ");
+            seen.push_str(line);
+            shown.next_if(|pattern| is_like(line.trim_end(), pattern));
+        }
+        match shown.next() {
+            None => Ok(()),
+            Some(missing) => Err(self.failure(&format!("{missing:?} did not come out, but{seen}"))),
+        }
+    }
+
+    fn failure(&self, why: &str) -> Failure {
+        Failure::new(format!("{}: `{}`: {why}", self.line, self.text))
+    }
+}
+
+/// Every command of the README's `console` blocks. Another block that looks like something to type
+/// would be run by nobody.
+fn commands(readme: &str) -> Result<Vec<Command>, Failure> {
+    let mut commands: Vec<Command> = Vec::new();
+    let (mut inside, mut unfinished) = (false, false);
+    for (index, line) in readme.lines().enumerate() {
+        let number = index + 1;
+        if let Some(kind) = line.strip_prefix("```") {
+            if !inside && kind != "console" {
+                return Err(Failure::new(format!("{number}: a block of {kind:?} is not run")));
+            }
+            inside = !inside;
+        } else if inside && unfinished {
+            if let Some(command) = commands.last_mut() {
+                command.text.push('\n');
+                command.text.push_str(line);
+            }
+            unfinished = goes_on(line);
+        } else if let Some(text) = line.strip_prefix("$ ").filter(|_| inside) {
+            commands.push(Command { line: number, text: text.to_owned(), shown: Vec::new() });
+            unfinished = goes_on(text);
+        } else if inside {
+            let command = commands.last_mut();
+            let command =
+                command.ok_or_else(|| Failure::new(format!("{number}: it comes of no command")))?;
+            command.shown.push(line.to_owned());
+        }
+    }
+    Ok(commands)
+}
+
+fn goes_on(line: &str) -> bool {
+    line.ends_with(['\\', '|'])
+}
+
+/// Whether `line` is `pattern`, in which each `…` is anything.
+fn is_like(line: &str, pattern: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('…') else { return line == pattern };
+    let Some(mut line) = line.strip_prefix(first) else { return false };
+    let mut rest = rest.split('…').peekable();
+    while let Some(part) = rest.next() {
+        if rest.peek().is_none() {
+            return line.ends_with(part);
+        }
+        let Some((_, after)) = line.split_once(part) else { return false };
+        line = after;
+    }
+    true
+}
+
+fn ports_are_free() -> Result<(), Failure> {
+    let begin = Instant::now();
+    for port in PORTS {
+        while let Err(error) = TcpListener::bind(("127.0.0.1", port)) {
+            if begin.elapsed() > Duration::from_secs(30) {
+                return Err(Failure::new(format!(" 127.0.0.1:{port}, which it needs: {error}")));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    Ok(())
+}
+
+/// The first command, until it is told to end.
+struct Server {
+    process: Child,
+    /// What it writes; kept, so that it can go on writing.
+    lines: Receiver<String>,
+}
+
+impl Server {
+    fn start(command: &Command) -> Result<Self, Failure> {
+        println!("$ {}", command.text);
+        let mut shell = program("bash");
+        shell.args(["-c", &format!("exec {}", command.text)]).stdout(Stdio::piped());
+        let failure = |error| command.failure(&format!("{error}"));
+        let mut process = shell.spawn().map_err(failure)?;
+        let (sender, lines) = mpsc::channel();
+        if let Some(stdout) = process.stdout.take() {
+            std::thread::spawn(move || {
+                let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+                lines.map(|line| sender.send(line)).take_while(Result::is_ok).for_each(drop);
+            });
+        }
+        let server = Self { process, lines };
+        match server.ready(command) {
+            Ok(()) => Ok(server),
+            Err(failure) => server.stop().and(Err(failure)),
+        }
+    }
+
+    fn ready(&self, command: &Command) -> Result<(), Failure> {
+        let (begin, mut came) = (Instant::now(), Vec::<String>::new());
+        loop {
+            let outcome = command.check(came.iter().map(String::as_str));
+            if outcome.is_ok() {
+                return outcome;
+            }
+            match self.lines.recv_timeout(STARTED_WITHIN.saturating_sub(begin.elapsed())) {
+                Ok(line) => came.push(line),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return outcome,
+            }
+        }
+    }
+
+    /// As Ctrl-C would.
+    fn stop(mut self) -> Result<(), Failure> {
+        let ended = self.process.try_wait().ok().flatten();
+        if ended.is_none() {
+            let id = self.process.id().to_string();
+            run(program("bash").args(["-c", &format!("kill -TERM {id}")]))?;
+        }
+        self.process.wait().map(drop).map_err(|error| Failure::new(format!(" {error}")))
+    }
+}
+
+/// The other commands, in one shell, so that what one sets the next ones know.
+fn ask(commands: &[Command]) -> Result<(), Failure> {
+    /// Behind all that a command wrote; before its status.
+    const END: &str = "--- ended with ";
+    let mut script = "set -o pipefail\n".to_owned();
+    for command in commands {
+        script.push_str(&format!("{}\nprintf '\\n%s%s\\n' '{END}' $?\n", command.text));
+    }
+    let written = output(program("timeout").args([ANSWERED_WITHIN, "bash", "-c", &script]))?;
+    let mut lines = written.lines();
+    for command in commands {
+        let came: Vec<&str> = lines.by_ref().take_while(|line| !line.starts_with(END)).collect();
+        command.check(came)?;
+    }
+    // Each `take_while` took the line with the status, too.
+    let ends = written.lines().filter_map(|line| line.strip_prefix(END));
+    for (command, status) in commands.iter().zip(ends.chain(std::iter::repeat("nothing"))) {
+        if status != "0" {
+            return Err(command.failure(&format!("it ended with {status}")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const README: &str = "# a\n\n```console\n$ serve\nlistening on 1\n```\n\nThen:\n\n```console\n\
+                          $ A=$(echo \\\n  1)\n$ ask\n200 OK\n{\"a\":\"…\"}\n```\n";
+
+    #[test]
+    fn a_command_has_its_lines_and_what_is_shown_of_it() {
+        let commands = commands(README).unwrap();
+        let parts: Vec<_> = commands.iter().map(|c| (c.line, c.text.as_str())).collect();
+        assert_eq!(parts, [(4, "serve"), (11, "A=$(echo \\\n  1)"), (13, "ask")]);
+        assert_eq!(commands[0].shown, ["listening on 1"]);
+        assert!(commands[1].shown.is_empty());
+        assert_eq!(commands[2].shown, ["200 OK", "{\"a\":\"…\"}"]);
+    }
+
+    #[test]
+    fn a_block_that_nobody_would_run_fails() {
+        let failure = commands("```sh\nls\n```\n").unwrap_err().to_string();
+        assert!(failure.starts_with("1: "), "{failure}");
+        assert!(commands("```console\nno command\n```\n").is_err());
+    }
+
+    #[test]
+    fn what_is_shown_must_come_out_in_its_order() {
+        let command = commands(README).unwrap().remove(2);
+        assert!(command.check(["200 OK", "date: now", "{\"a\":\"b\"}"]).is_ok());
+        for wrong in [
+            &["401 Unauthorized", "{\"a\":\"b\"}"][..],
+            &["{\"a\":\"b\"}", "200 OK"],
+            &["200 OK"],
+            &["200 OK and more", "{\"a\":\"b\"}"],
+            &["200 OK", "{\"b\":\"b\"}"],
+        ] {
+            let failure = command.check(wrong.iter().copied()).unwrap_err().to_string();
+            assert!(failure.starts_with("13: `ask`: "), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_fails_is_named() {
+        let command = |text: &str| Command { line: 1, text: text.into(), shown: Vec::new() };
+        assert!(ask(&[command("A=1"), command("test $A = 1")]).is_ok());
+        let failure = ask(&[command("true"), command("false")]).unwrap_err().to_string();
+        assert_eq!(failure, "1: `false`: it ended with 1");
+        assert!(ask(&[command("exit 0"), command("true")]).is_err());
+    }
+
+    #[test]
+    fn an_ellipsis_is_any_part_of_a_line() {
+        for (line, pattern, is) in [
+            ("a b c", "a…c", true),
+            ("a b c", "…", true),
+            ("a b c", "a…b…c", true),
+            ("a b c", "a…d…c", false),
+            ("a b c", "b…", false),
+            ("a b c", "…b", false),
+            ("abc", "abc", true),
+            ("abcd", "abc", false),
+        ] {
+            assert_eq!(is_like(line, pattern), is, "{line} {pattern}");
+        }
+    }
+}

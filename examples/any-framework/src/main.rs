@@ -1,0 +1,56 @@
+//! A framework that has no adapter, here warp, needs none: hand the headers to the authenticator,
+//! and answer a refusal with its response.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use serde::{Deserialize, Serialize};
+use tollgate::{Authenticator, Policy, Refusal};
+use warp::http::HeaderMap;
+use warp::reply::{Reply, Response, json};
+use warp::{Filter, header, path};
+
+#[derive(Deserialize)]
+struct User {
+    sub: String,
+}
+
+#[derive(Serialize)]
+struct Orders {
+    owner: String,
+    orders: Vec<u32>,
+}
+
+async fn list(auth: Authenticator, headers: HeaderMap) -> Result<Response, Refusal> {
+    let who = auth.authenticate(&headers).await?; // absent is refused, too
+    who.require(&Policy::scopes(["orders:read"]))?;
+    let User { sub } = who.claims()?;
+    Ok(json(&Orders { owner: sub, orders: vec![17, 4] }).into_response())
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let auth = Authenticator::from_env().await?;
+
+    let orders = warp::get().and(path!("orders")).and(header::headers_cloned());
+    let orders = orders.then(move |headers| {
+        let listed = list(auth.clone(), headers);
+        async {
+            listed.await.unwrap_or_else(|refusal| refusal.into_response::<String>().into_response())
+        }
+    });
+    let health = path!("health").map(|| "fine");
+
+    println!("listening on http://127.0.0.1:3000");
+    warp::serve(health.or(orders)).run(([127, 0, 0, 1], 3000)).await;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let Err(error) = serve().await else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,80 @@
+//! An MCP server (Model Context Protocol, over HTTP) whose clients find its issuer by themselves:
+//! `protected_resource` publishes the metadata of RFC 9728 and has every challenge point to them,
+//! as the protocol's authorization demands.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router, http::StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tollgate_axum::tollgate::{Authenticator, Policy};
+use tollgate_axum::{Caller, Rejection, protect};
+
+/// This server's URL: tokens must be for it, and for nobody else (RFC 8707).
+const RESOURCE: &str = "http://127.0.0.1:3000/mcp";
+
+/// A message of JSON-RPC 2.0; a notification has no `id`.
+#[derive(Deserialize)]
+struct Message {
+    id: Option<Value>,
+    method: String,
+    #[serde(default)]
+    params: Value,
+}
+
+async fn mcp(
+    Caller(who): Caller,
+    Json(Message { id, method, params }): Json<Message>,
+) -> Result<Response, Rejection> {
+    let Some(id) = id else { return Ok(StatusCode::ACCEPTED.into_response()) };
+    let result = match method.as_str() {
+        "initialize" => json!({
+            "protocolVersion": "2025-06-18",
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "orders", "version": env!("CARGO_PKG_VERSION")},
+        }),
+        "ping" => json!({}),
+        "tools/list" => json!({"tools": [{
+            "name": "list_orders",
+            "description": "The caller's orders",
+            "inputSchema": {"type": "object"},
+        }]}),
+        "tools/call" if params.get("name").is_some_and(|name| name == "list_orders") => {
+            // A tool's own policy; a caller without the scope is told which one to ask for.
+            who.require(&Policy::scopes(["orders:read"]))?;
+            let text = format!("{}: 17, 4", who.subject().unwrap_or_default());
+            json!({"content": [{"type": "text", "text": text}]})
+        }
+        _ => {
+            let error = json!({"code": -32601, "message": "Method not found"});
+            return Ok(Json(json!({"jsonrpc": "2.0", "id": id, "error": error})).into_response());
+        }
+    };
+    Ok(Json(json!({"jsonrpc": "2.0", "id": id, "result": result})).into_response())
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let issuer = std::env::var("TOLLGATE_ISSUER").map_err(|_| "TOLLGATE_ISSUER must be set")?;
+    let auth =
+        Authenticator::builder(issuer, RESOURCE).protected_resource(RESOURCE).build().await?;
+
+    let app: Router = protect(auth, Router::new().route("/mcp", post(mcp))).into();
+    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let Err(error) = serve().await else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}

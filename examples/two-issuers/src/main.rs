@@ -1,0 +1,59 @@
+//! An axum API that takes the tokens of two issuers: its customers' and its staff's. Each token is
+//! held to the keys of the issuer that it names, and to no other's.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tollgate_axum::tollgate::{Authenticator, AuthenticatorBuilder, Policy};
+use tollgate_axum::{Claims, RequireLayer, protect};
+
+/// A `sub` is somebody only together with its issuer (RFC 7519 §4.1.2).
+#[derive(Deserialize)]
+struct User {
+    iss: String,
+    sub: String,
+}
+
+#[derive(Serialize)]
+struct Orders {
+    owner: String,
+    orders: Vec<u32>,
+}
+
+async fn list(Claims(User { iss, sub }): Claims<User>) -> Json<Orders> {
+    Json(Orders { owner: format!("{sub} of {iss}"), orders: vec![17, 4] })
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let staff = std::env::var("SECOND_ISSUER").map_err(|_| "SECOND_ISSUER must be set")?;
+    let auth = AuthenticatorBuilder::from_env()?
+        .also_issuer(Authenticator::builder(&staff, "https://api.example"))
+        .build()
+        .await?;
+
+    let read = Policy::scopes(["orders:read"]);
+    let staff_only = read.clone().and(Policy::claim("iss", staff));
+    let api = Router::new()
+        .route("/orders", get(list).route_layer(RequireLayer::new(read)))
+        .route("/orders/all", get(list).route_layer(RequireLayer::new(staff_only)));
+    let app = Router::new().route("/health", get(async || "fine")).merge(protect(auth, api));
+
+    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let Err(error) = serve().await else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,96 @@
+//! An issuer to try the examples with: `cargo run --bin with-issuer example-axum` starts Tollgate's
+//! own on embedded SQLite, tells the example where it is, and runs the example.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+
+use std::error::Error;
+use std::future::pending;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+use tollgate_issuer::{Issuer, IssuerConfig, NewUser};
+use tracing_subscriber::EnvFilter;
+
+/// The name of every example's API, and what the MCP server calls itself.
+const AUDIENCES: [&str; 2] = ["https://api.example", "http://127.0.0.1:3000/mcp"];
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// Run an example together with an issuer, until Ctrl-C.
+#[derive(Parser)]
+#[command(name = "with-issuer")]
+struct Options {
+    /// The example, by the name of its package
+    example: String,
+    /// Start a second issuer too, for an example that takes the tokens of both
+    #[arg(long)]
+    second: bool,
+}
+
+/// Starts an issuer that has these users, with the scopes that their tokens have.
+async fn start(
+    folder: &Path,
+    address: &str,
+    users: &[(&str, &[&str])],
+) -> Result<String, Box<dyn Error>> {
+    let listener =
+        TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}"))?;
+    let url = format!("http://{address}");
+    let mut config = IssuerConfig::new(&url, folder.join(address.replace(':', "-")));
+    config.audiences = AUDIENCES.map(str::to_owned).to_vec();
+    let issuer = Issuer::open(config).await?;
+    for (name, scopes) in users {
+        issuer.add_user(NewUser::new(*name, PASSWORD).scopes(scopes.iter().copied())).await?;
+        println!("issuer {url}: user {name}, password {PASSWORD:?}, scopes {scopes:?}");
+    }
+    tokio::spawn(async move { issuer.serve(listener, pending()).await });
+    Ok(url)
+}
+
+async fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let reader: &[_] = &["orders:read"];
+    let users = [("alice", reader), ("bob", &[])];
+    let issuer = start(folder.path(), "127.0.0.1:8080", &users).await?;
+    let mut example = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What cargo says of this package is not true of the example.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            example.env_remove(&name);
+        }
+    }
+    example
+        .args(["run", "--quiet", "--bin", &options.example])
+        .env("TOLLGATE_ISSUER", issuer)
+        .env("TOLLGATE_AUDIENCE", "https://api.example")
+        .kill_on_drop(true);
+    if options.second {
+        let second = start(folder.path(), "127.0.0.1:8081", &[("carol", reader)]).await?;
+        example.env("SECOND_ISSUER", second);
+    }
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut example = example.spawn()?;
+    tokio::select! {
+        status = example.wait() => {
+            return Ok(if status?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+    example.kill().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    run(&Options::parse()).await.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
