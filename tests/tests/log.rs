@@ -5,11 +5,14 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use tollgate::testing::{ManualClock, TestKey};
-use tollgate::{Algorithm, Authenticator, Policy, Profile, SharedKeySet};
+use tollgate::{
+    Algorithm, Authenticator, Bodies, FromBytes, Gate, NoBodies, Policy, Profile, SharedKeySet,
+};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -116,6 +119,38 @@ fn policies_credentials_and_types_are_reported_without_values() {
     let refusals = lines.iter().filter(|line| line.contains("tollgate::refusal"));
     assert_eq!(refusals.count(), 6, "{lines:#?}");
     assert_nothing_leaks(&lines, &token);
+}
+
+#[test]
+fn metadata_that_a_layer_does_not_serve_are_reported_once() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let unserved = |lines: Vec<String>| {
+        lines.into_iter().filter(|line| line.contains("does not serve")).collect::<Vec<_>>()
+    };
+    let build = async |resource: bool| {
+        let builder = Authenticator::builder("https://issuer.example", "https://api.example")
+            .key_source(SharedKeySet::new(TestKey::key_set([&key])));
+        let builder =
+            if resource { builder.protected_resource("https://api.example") } else { builder };
+        Gate::new(builder.build().await.unwrap())
+    };
+    let request = http::Request::new(());
+    let lines_of_two = lines(async || {
+        let gate = build(true).await;
+        for gate in [gate.clone(), gate] {
+            assert!(<NoBodies as Bodies<Bytes>>::metadata(&gate, &request).is_none());
+        }
+    });
+    let told = unserved(lines_of_two);
+    assert_eq!(told.len(), 1, "{told:?}");
+    for part in ["WARN", "with_bodies", "TOLLGATE_RESOURCE", "oauth-protected-resource"] {
+        assert!(told[0].contains(part), "{told:?}");
+    }
+    let silent = lines(async || {
+        <FromBytes as Bodies<Bytes>>::metadata(&build(true).await, &request);
+        <NoBodies as Bodies<Bytes>>::metadata(&build(false).await, &request);
+    });
+    assert!(unserved(silent).is_empty());
 }
 
 fn assert_nothing_leaks(lines: &[String], token: &str) {

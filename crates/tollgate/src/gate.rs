@@ -255,7 +255,10 @@ pub struct NoBodies(());
 pub struct FromBytes(());
 
 impl<B: Default> Bodies<B> for NoBodies {
-    fn metadata(_: &Gate, _: &(impl RequestView + ?Sized)) -> Option<Response<B>> {
+    fn metadata(gate: &Gate, _: &(impl RequestView + ?Sized)) -> Option<Response<B>> {
+        if let Some(resource) = gate.resource() {
+            resource.report_unserved();
+        }
         None
     }
 

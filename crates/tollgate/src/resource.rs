@@ -3,6 +3,8 @@
 //!
 //! [RFC 9728]: https://www.rfc-editor.org/rfc/rfc9728
 
+use std::sync::Once;
+
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Response};
@@ -12,6 +14,7 @@ use url::Url;
 use crate::refusal::Protocol;
 use crate::remote::url::is_loopback;
 use crate::request::RequestView;
+use crate::settings;
 
 /// What RFC 9728 §3 puts between a resource's host and its path.
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
@@ -83,6 +86,7 @@ impl ProtectedResource {
             path,
             url: url.into(),
             document: Value::Object(document).to_string().into(),
+            unserved: Once::new(),
         })
     }
 }
@@ -94,11 +98,13 @@ impl<S: Into<String>> From<S> for ProtectedResource {
 }
 
 /// A resource and where its metadata are.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Resource {
     path: String,
     url: String,
     document: Bytes,
+    /// Told that somebody does not serve the document.
+    unserved: Once,
 }
 
 impl Resource {
@@ -115,6 +121,18 @@ impl Resource {
         let method = request.method();
         request.path() == Some(&self.path)
             && [Method::GET, Method::HEAD].iter().any(|read| method == Some(read.as_str()))
+    }
+
+    /// Tells the operator, once, of a layer whose challenges name metadata that it does not serve.
+    pub(crate) fn report_unserved(&self) {
+        self.unserved.call_once(|| {
+            tracing::warn!(
+                target: "tollgate",
+                metadata = self.url, setting = %settings::RESOURCE,
+                remedy = "call `with_bodies` on the layer, or have another one serve them",
+                "a layer without bodies does not serve the metadata that its challenges name",
+            );
+        });
     }
 
     /// RFC 9728 §3.2. Public: any page may read it, and anybody may keep it for a while.
