@@ -1,18 +1,14 @@
 //! Who is calling.
 
-use std::fmt;
-use std::future::{Future, Ready, ready};
-use std::pin::Pin;
+use std::future::{Ready, ready};
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
 
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::header::VARY;
 use actix_web::{Error, HttpMessage};
-use pin_project_lite::pin_project;
-use tollgate::{Authenticated, Entry, Gate, Refusal, Visitor, Waiting};
+use tollgate::{Authenticated, Entry, Gate, Visitor};
 
+use crate::future::ResponseFuture;
 use crate::request::View;
 use crate::response;
 
@@ -98,34 +94,32 @@ where
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
-    type Future = AuthFuture<S, B>;
+    type Future = ResponseFuture<S, B>;
 
     forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let view = View(request.request());
         let vary = self.gate.exit(&view).vary();
-        let state = if let Some(metadata) = self.gate.metadata(&view) {
+        if let Some(metadata) = self.gate.metadata(&view) {
             let metadata = response::translate(metadata).map_into_right_body();
-            State::answered(request.into_response(metadata))
-        } else {
-            match self.gate.enter(&view) {
-                Entry::Pass(visitor) => {
-                    mark(&request, visitor);
-                    State::Inner { future: self.inner.call(request) }
-                }
-                Entry::Refused(refusal) => State::answered(refused(request, refusal)),
-                Entry::Waiting(waiting) => {
-                    State::Waiting { waiting, call: Some((self.inner.clone(), request)) }
-                }
+            return ResponseFuture::answered(request.into_response(metadata));
+        }
+        match self.gate.enter(&view) {
+            Entry::Pass(visitor) => {
+                mark(&request, visitor);
+                ResponseFuture::inner(self.inner.call(request), vary)
             }
-        };
-        AuthFuture { state, vary }
+            Entry::Refused(refusal) => ResponseFuture::refused(request, refusal),
+            Entry::Waiting(waiting) => {
+                ResponseFuture::waiting(waiting, self.inner.clone(), request, vary)
+            }
+        }
     }
 }
 
 /// As [`Visitor::mark`]: these extensions are not those of `http`.
-fn mark(request: &ServiceRequest, visitor: Visitor) {
+pub(crate) fn mark(request: &ServiceRequest, visitor: Visitor) {
     match visitor {
         Visitor::Caller(who) => {
             request.extensions_mut().insert(who);
@@ -134,99 +128,5 @@ fn mark(request: &ServiceRequest, visitor: Visitor) {
             request.extensions_mut().remove::<Authenticated>();
             request.extensions_mut().insert(anonymous);
         }
-    }
-}
-
-pin_project! {
-    /// The response of an [`AuthMiddleware`].
-    pub struct AuthFuture<S, B>
-    where
-        S: Service<ServiceRequest>,
-    {
-        #[pin]
-        state: State<S, B>,
-        vary: Option<http::HeaderValue>,
-    }
-}
-
-pin_project! {
-    #[project = Projected]
-    enum State<S, B>
-    where
-        S: Service<ServiceRequest>,
-    {
-        // The key must be fetched first.
-        Waiting { waiting: Waiting, call: Option<(Rc<S>, ServiceRequest)> },
-        Inner { #[pin] future: S::Future },
-        Answered { response: Option<ServiceResponse<EitherBody<B>>> },
-    }
-}
-
-impl<S: Service<ServiceRequest>, B> State<S, B> {
-    fn answered(response: ServiceResponse<EitherBody<B>>) -> Self {
-        Self::Answered { response: Some(response) }
-    }
-}
-
-/// A response and not an error, so that outer middleware treats it as any other.
-pub(crate) fn refused<B>(
-    request: ServiceRequest,
-    refusal: Refusal,
-) -> ServiceResponse<EitherBody<B>> {
-    request.into_response(response::refusal(refusal).map_into_right_body())
-}
-
-/// As [`tollgate::Bodies::passed`]; a refusal has its body already.
-fn passed<B>(
-    mut passed: ServiceResponse<B>,
-    vary: Option<http::HeaderValue>,
-) -> ServiceResponse<EitherBody<B>> {
-    let refused = passed.response().extensions().contains::<Refusal>();
-    if let Some(vary) = vary.filter(|_| !refused).and_then(response::value) {
-        passed.headers_mut().append(VARY, vary);
-    }
-    passed.map_into_left_body()
-}
-
-impl<S, B> Future for AuthFuture<S, B>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
-{
-    type Output = Result<ServiceResponse<EitherBody<B>>, Error>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut state = this.state;
-        loop {
-            let next = match state.as_mut().project() {
-                Projected::Waiting { waiting, call } => {
-                    let outcome = ready!(Pin::new(waiting).poll(context));
-                    let Some((inner, request)) = call.take() else { return Poll::Pending };
-                    match outcome {
-                        Ok(visitor) => {
-                            mark(&request, visitor);
-                            State::Inner { future: inner.call(request) }
-                        }
-                        Err(refusal) => State::answered(refused(request, refusal)),
-                    }
-                }
-                Projected::Inner { future } => {
-                    let outcome = future.poll(context);
-                    return outcome.map_ok(|response| passed(response, this.vary.take()));
-                }
-                Projected::Answered { response } => {
-                    return response
-                        .take()
-                        .map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
-                }
-            };
-            state.set(next);
-        }
-    }
-}
-
-impl<S: Service<ServiceRequest>, B> fmt::Debug for AuthFuture<S, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthFuture").finish_non_exhaustive()
     }
 }

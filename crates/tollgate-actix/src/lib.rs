@@ -61,6 +61,7 @@
 
 mod auth;
 mod claims;
+mod future;
 mod rejection;
 mod request;
 mod require;
@@ -68,7 +69,8 @@ mod response;
 
 pub use tollgate;
 
-pub use auth::{Auth, AuthFuture, AuthMiddleware};
+pub use auth::{Auth, AuthMiddleware};
 pub use claims::{Caller, Claims, MaybeCaller, MaybeClaims, SharedClaims};
+pub use future::ResponseFuture;
 pub use rejection::Rejection;
-pub use require::{Require, RequireFuture, RequireMiddleware};
+pub use require::{Require, RequireMiddleware};

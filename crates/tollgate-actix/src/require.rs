@@ -1,17 +1,13 @@
 //! What the caller may do.
 
-use std::fmt;
-use std::future::{Future, Ready, ready};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::future::{Ready, ready};
 
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::{Error, HttpMessage};
-use pin_project_lite::pin_project;
 use tollgate::{Policy, admit};
 
-use crate::auth::refused;
+use crate::future::ResponseFuture;
 use crate::request::View;
 
 /// Lets through only callers who meet a [`Policy`].
@@ -87,7 +83,7 @@ where
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
-    type Future = RequireFuture<S::Future, B>;
+    type Future = ResponseFuture<S, B>;
 
     forward_ready!(inner);
 
@@ -98,51 +94,9 @@ where
             let view = View(request.request());
             admit(&view, extensions.get(), extensions.get(), &self.policy, remedy)
         };
-        RequireFuture {
-            state: match met {
-                Ok(()) => State::Inner { future: self.inner.call(request) },
-                Err(refusal) => State::Refused { response: Some(refused(request, refusal)) },
-            },
+        match met {
+            Ok(()) => ResponseFuture::inner(self.inner.call(request), None),
+            Err(refusal) => ResponseFuture::refused(request, refusal),
         }
-    }
-}
-
-pin_project! {
-    /// The response of a [`RequireMiddleware`].
-    pub struct RequireFuture<F, B> {
-        #[pin]
-        state: State<F, B>,
-    }
-}
-
-pin_project! {
-    #[project = Projected]
-    enum State<F, B> {
-        Inner { #[pin] future: F },
-        Refused { response: Option<ServiceResponse<EitherBody<B>>> },
-    }
-}
-
-impl<F, B> Future for RequireFuture<F, B>
-where
-    F: Future<Output = Result<ServiceResponse<B>, Error>>,
-{
-    type Output = Result<ServiceResponse<EitherBody<B>>, Error>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            Projected::Inner { future } => {
-                future.poll(context).map_ok(ServiceResponse::map_into_left_body)
-            }
-            Projected::Refused { response } => {
-                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
-            }
-        }
-    }
-}
-
-impl<F, B> fmt::Debug for RequireFuture<F, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireFuture").finish_non_exhaustive()
     }
 }

@@ -3,7 +3,8 @@
 //! An adapter's test serves [the routes below](#the-service) behind the two gates of a [`Suite`],
 //! on a real socket, and hands its address to [`Suite::run`]. The names of headers compare without
 //! case, and their order does not count; `date` and what belongs to a single connection
-//! are left out, and everything else counts.
+//! are left out, and everything else counts. `content-length` is compared where there is a body;
+//! without one, servers say so in their own ways.
 //!
 //! # The service
 //!
@@ -16,6 +17,7 @@
 //! | `/health` | [`Suite::strict`], which lets it pass | |
 //! | `/optional` | [`Suite::optional`] | |
 //! | `/scope` | [`Suite::strict`], a `Require` of [`scope_policy`] | |
+//! | `/method` | [`Suite::strict`], for `POST` alone a `Require` of [`scope_policy`] | |
 //! | `/role` | [`Suite::strict`], a `Require` of [`role_policy`] | |
 //! | `/step-up` | [`Suite::strict`], a `Require` of [`step_up_policy`] | |
 //! | `/inside` | [`Suite::strict`] | demands [`role_policy`] itself |

@@ -55,12 +55,23 @@ impl Case {
     /// What `protocol` must answer; `None` where it can not carry the case.
     pub(super) fn expected(&self, protocol: Protocol) -> Option<Answer> {
         let grpc = protocol == Protocol::Grpc;
+        let connect = self.method == Method::CONNECT;
         if (self.http1_only && protocol != Protocol::Http1)
+            || connect != (protocol == Protocol::ExtendedConnect)
             || (grpc && (grpc_name(self.path).is_none() || self.method != Method::POST))
         {
             return None;
         }
-        Some(match self.outcome {
+        let mut answer = self.answer(grpc);
+        if !grpc && !answer.body.is_empty() {
+            let length = answer.body.len().to_string();
+            answer.headers.insert("content-length".to_owned(), vec![length]);
+        }
+        Some(answer)
+    }
+
+    fn answer(&self, grpc: bool) -> Answer {
+        match self.outcome {
             Outcome::Handler(who) => {
                 let kind = if grpc { "application/grpc" } else { "text/plain" };
                 let mut headers = vec![("content-type", kind)];
@@ -70,7 +81,9 @@ impl Case {
                 if grpc {
                     headers.push(("grpc-status", "0"));
                 }
-                Answer::new(200, &headers, if self.method == Method::HEAD { "" } else { who })
+                // What follows a CONNECT is not of HTTP.
+                let silent = [Method::HEAD, Method::CONNECT].contains(&self.method);
+                Answer::new(200, &headers, if silent { "" } else { who })
             }
             Outcome::Refused(status, grpc_status, detail, challenge) => {
                 self.refused(status, grpc.then_some(grpc_status), detail, challenge)
@@ -90,7 +103,7 @@ impl Case {
                     if self.method == Method::HEAD { String::new() } else { document.to_string() };
                 Answer::new(200, &headers, &body)
             }
-        })
+        }
     }
 
     fn refused(
@@ -218,6 +231,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
     // Each over POST, which gRPC is; what differs for safe methods has GET.
     let post = |name, path, headers, outcome| (name, Method::POST, path, headers, outcome);
     let get = |name, path, headers, outcome| (name, Method::GET, path, headers, outcome);
+    let connect = |name, headers, outcome| (name, Method::CONNECT, "/", headers, outcome);
     for (name, method, path, headers, outcome) in [
         post("no token", "/", vec![], missing),
         get("no token, safe", "/", vec![], missing),
@@ -253,6 +267,11 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         post("scope", "/scope", vec![bearer(&tokens.scope)], alice),
         post("no scope", "/scope", vec![bearer(&tokens.good)], scope),
         post("scope, no token", "/scope", vec![], missing),
+        get("a method without a policy", "/method", vec![bearer(&tokens.good)], alice),
+        get("a method without a policy, no token", "/method", vec![], missing),
+        post("a method with a policy", "/method", vec![bearer(&tokens.scope)], alice),
+        post("a method with a policy, not met", "/method", vec![bearer(&tokens.good)], scope),
+        post("a method with a policy, no token", "/method", vec![], missing),
         post("role", "/role", vec![bearer(&tokens.clerk)], alice),
         post("no role", "/role", vec![bearer(&tokens.good)], forbidden),
         post("stepped up", "/step-up", vec![bearer(&tokens.strong)], alice),
@@ -432,6 +451,15 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             vec![cookie(), line("authorization", "Basic YTpi")],
             missing,
         ),
+        connect("a WebSocket over HTTP/2, no token", vec![], missing),
+        connect("a WebSocket over HTTP/2, from nowhere", vec![cookie()], foreign),
+        connect(
+            "a WebSocket over HTTP/2, from another site's page",
+            vec![cookie(), line("origin", "http://evil.example")],
+            foreign,
+        ),
+        connect("a WebSocket over HTTP/2, from a page of ours", vec![cookie(), own()], alice),
+        connect("a WebSocket over HTTP/2, a subprotocol", vec![protocol(&tokens.good)], alice),
         get("optional, a cookie", "/optional", vec![cookie()], alice),
         post("optional, a cookie from nowhere", "/optional", vec![cookie()], foreign),
     ] {

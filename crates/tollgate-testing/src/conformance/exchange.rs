@@ -6,8 +6,7 @@ use std::fmt;
 use http::HeaderMap;
 
 /// What belongs to one connection, or to the moment.
-const LEFT_OUT: [&str; 5] =
-    ["connection", "date", "keep-alive", "transfer-encoding", "content-length"];
+const LEFT_OUT: [&str; 4] = ["connection", "date", "keep-alive", "transfer-encoding"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
@@ -34,7 +33,9 @@ impl Answer {
 
     fn add(&mut self, name: &str, value: &str) {
         let name = name.to_ascii_lowercase();
-        if !LEFT_OUT.contains(&name.as_str()) {
+        // That there is no body is said in other ways too.
+        let no_body = name == "content-length" && value == "0";
+        if !no_body && !LEFT_OUT.contains(&name.as_str()) {
             self.headers.entry(name).or_default().push(value.to_owned());
         }
     }

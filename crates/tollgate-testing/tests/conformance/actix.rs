@@ -44,6 +44,11 @@ pub(crate) fn serve(suite: &Suite) -> SocketAddr {
                 web::scope("")
                     .wrap(Auth::new(strict.clone()))
                     .service(require("/scope", scope_policy()))
+                    .service(
+                        web::resource("/method")
+                            .route(web::get().to(who))
+                            .route(web::post().to(who).wrap(Require::new(scope_policy()))),
+                    )
                     .service(require("/role", role_policy()))
                     .service(require("/step-up", step_up_policy()))
                     .service(web::resource("/inside").to(inside))

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::response::IntoResponse;
-use axum::routing::any;
+use axum::routing::{any, get, post};
 use http::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 use tollgate_axum::{Caller, Claims, Rejection, RequireLayer, protect};
@@ -32,6 +32,7 @@ pub(crate) async fn serve(suite: &Suite) -> SocketAddr {
         .route("/", any(who))
         .route("/health", any(who))
         .route("/scope", require(scope_policy()))
+        .route("/method", get(who).merge(post(who).layer(RequireLayer::new(scope_policy()))))
         .route("/role", require(role_policy()))
         .route("/step-up", require(step_up_policy()))
         .route("/inside", any(inside))

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
@@ -41,10 +41,11 @@ pub(crate) fn handle<B>(path: &str, request: &Request<B>) -> Result<Answer, Refu
     Ok(answer)
 }
 
-/// What stands in front of a path's handler: a policy, and which gate.
-pub(crate) fn guards(path: &str) -> (Option<Policy>, Front) {
-    match path {
+/// What stands in front of a request's handler: a policy, and which gate.
+pub(crate) fn guards<B>(request: &Request<B>) -> (Option<Policy>, Front) {
+    match request.uri().path() {
         "/scope" => (Some(scope_policy()), Front::Strict),
+        "/method" if request.method() == Method::POST => (Some(scope_policy()), Front::Strict),
         "/role" => (Some(role_policy()), Front::Strict),
         "/step-up" => (Some(step_up_policy()), Front::Strict),
         "/optional" => (None, Front::Optional),
@@ -69,8 +70,7 @@ macro_rules! serve {
             listen(service_fn(move |request: Request<Incoming>| {
                 let (strict, optional) = (strict.clone(), optional.clone());
                 async move {
-                    let path = request.uri().path().to_owned();
-                    let (policy, front) = guards(&path);
+                    let (policy, front) = guards(&request);
                     let handler = service_fn(async |request: Request<Incoming>| {
                         let path = request.uri().path();
                         let answer = handle(path, &request);
@@ -120,7 +120,8 @@ where
             let (stream, _) = listener.accept().await.unwrap();
             let service = service.clone();
             tokio::spawn(async move {
-                let builder = auto::Builder::new(TokioExecutor::new());
+                let mut builder = auto::Builder::new(TokioExecutor::new());
+                builder.http2().enable_connect_protocol();
                 builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await.ok();
             });
         }

@@ -50,6 +50,11 @@ async fn every_adapter_answers_every_case_alike() {
         let address = hyper::serve_with_bodies(&bodies).await;
         reports.push(bodies.run("hyper, bodies", address, protocol).await);
     }
+    // actix-web has no extended CONNECT.
+    let protocol = Protocol::ExtendedConnect;
+    reports.push(plain.run("tower", tower::serve(&plain).await, protocol).await);
+    reports.push(plain.run("axum", axum::serve(&plain).await, protocol).await);
+    reports.push(plain.run("hyper", hyper::serve(&plain).await, protocol).await);
     let address = tonic::serve(&plain).await;
     reports.push(plain.run("tonic", address, Protocol::Grpc).await);
     conclude(&reports);

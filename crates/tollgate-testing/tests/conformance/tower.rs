@@ -22,7 +22,7 @@ macro_rules! serve {
         pub(crate) async fn $name(suite: &Suite) -> SocketAddr {
             let (strict, optional) = (suite.strict.clone(), suite.optional.clone());
             listen(TowerToHyperService::new(service_fn(move |request: Request<Incoming>| {
-                let (policy, front) = guards(request.uri().path());
+                let (policy, front) = guards(&request);
                 let auth = match front {
                     Front::Strict => Some(strict.clone()),
                     Front::Optional => Some(optional.clone()),
