@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use std::hint::black_box;
 use tollgate::{Authenticator, KeySet, SharedKeySet};
 use tollgate_axum::AuthLayer;
-use tollgate_benches::measure::{Case, measure, report};
+use tollgate_benches::measure::{Case, measure, note, report};
 use tollgate_benches::scenario::{AUDIENCE, CACHE, ISSUER, Signer, at_once, bearer};
 use tollgate_benches::service;
 use tower::ServiceExt as _;
@@ -112,7 +112,13 @@ fn hyper_service(
             assert_eq!(at_once(cold.call(request())).unwrap().status(), 200);
         }),
     ];
-    report(&format!("hyper {algorithm}"), &measure(cases, rounds));
+    let group = format!("hyper {algorithm}");
+    report(&group, &measure(cases, rounds));
+    note(
+        &group,
+        "A request of hyper's has no extensions yet: the first one that is put in makes `http::Extensions` allocate its map, and the \
+         map its table, besides the entry itself. Frameworks have put in their own before.",
+    );
 }
 
 fn actix_middleware(
