@@ -1,5 +1,8 @@
 //! The issuer itself: what the parts have in common, and the way in for an app or the binary.
 
+#[cfg(test)]
+mod full;
+
 use std::fmt;
 use std::sync::Arc;
 
