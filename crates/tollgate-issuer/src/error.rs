@@ -90,6 +90,13 @@ pub enum Error {
     #[error("too many passwords are being checked at once")]
     Busy,
 
+    /// There were too many attempts at a password or a code.
+    #[error("too many attempts; come back in {retry_after_secs} s")]
+    Limited {
+        /// When to come back.
+        retry_after_secs: u64,
+    },
+
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),

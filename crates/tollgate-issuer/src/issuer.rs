@@ -15,6 +15,7 @@ use crate::config::IssuerConfig;
 use crate::error::Error;
 use crate::http;
 use crate::key_ring::{KeyEncryptionKey, KeyRing, KeyRingOptions, Schedule, default_key_file};
+use crate::limits::Attempts;
 use crate::password::Passwords;
 use crate::refresh_token::RefreshTokens;
 use crate::serve::serve;
@@ -35,6 +36,8 @@ struct Inner {
     keeper: AbortHandle,
     passwords: Passwords,
     refresh_tokens: RefreshTokens,
+    accounts: Attempts,
+    addresses: Attempts,
     authenticator: Authenticator,
 }
 
@@ -83,7 +86,18 @@ impl Issuer {
         let passwords = Passwords::new(config.password_cost).await?;
         let authenticator = http::authenticator(&config, ring.shared()).await?;
         let keeper = tokio::spawn(KeyRing::keep_turning(Arc::downgrade(&ring))).abort_handle();
-        let inner = Inner { config, store, ring, keeper, passwords, refresh_tokens, authenticator };
+        let attempts = |limit| Attempts::new(limit, Arc::clone(&config.clock));
+        let inner = Inner {
+            accounts: attempts(config.attempts_per_account),
+            addresses: attempts(config.attempts_per_address),
+            config,
+            store,
+            ring,
+            keeper,
+            passwords,
+            refresh_tokens,
+            authenticator,
+        };
         let issuer = Self { inner: Arc::new(inner) };
         issuer.keep_audit_log_tidy();
         Ok(issuer)
@@ -218,6 +232,16 @@ impl Issuer {
 
     pub(crate) fn passwords(&self) -> &Passwords {
         &self.inner.passwords
+    }
+
+    /// The attempts at the accounts, by name or id.
+    pub(crate) fn accounts(&self) -> &Attempts {
+        &self.inner.accounts
+    }
+
+    /// The attempts of the clients' networks.
+    pub(crate) fn addresses(&self) -> &Attempts {
+        &self.inner.addresses
     }
 
     pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {

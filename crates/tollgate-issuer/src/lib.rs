@@ -84,6 +84,7 @@ mod http;
 mod issuer;
 mod jwks;
 mod key_ring;
+mod limits;
 mod password;
 mod random;
 mod refresh_token;

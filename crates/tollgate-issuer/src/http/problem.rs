@@ -31,6 +31,7 @@ pub(super) enum Problem {
     NoSuchSession,
     NameTaken,
     InvalidUser(&'static str),
+    TooManyAttempts { retry_after_secs: u64 },
     Unavailable,
 }
 
@@ -126,6 +127,12 @@ impl Problem {
             Self::InvalidUser(detail) => {
                 (S::UNPROCESSABLE_ENTITY, "invalid-user", "Invalid user", detail)
             }
+            Self::TooManyAttempts { .. } => (
+                S::TOO_MANY_REQUESTS,
+                "too-many-attempts",
+                "Too many attempts",
+                "There were too many attempts. Try again later; Retry-After says when.",
+            ),
             Self::Unavailable => (
                 S::SERVICE_UNAVAILABLE,
                 "unavailable",
@@ -158,6 +165,9 @@ impl IntoResponse for Problem {
             Self::WrongCredentials | Self::WrongRefreshToken => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
+            Self::TooManyAttempts { retry_after_secs } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_secs))
+            }
             Self::Unavailable => headers.insert(RETRY_AFTER, HeaderValue::from_static("1")),
             _ => None,
         };
@@ -170,6 +180,7 @@ impl From<Error> for Problem {
         match error {
             Error::UserExists { .. } => Self::NameTaken,
             Error::InvalidUser(why) => Self::InvalidUser(why),
+            Error::Limited { retry_after_secs } => Self::TooManyAttempts { retry_after_secs },
             error => {
                 tracing::error!(error = &error as &dyn std::error::Error, "cannot answer");
                 Self::Unavailable
