@@ -82,6 +82,10 @@ pub enum Error {
     #[error("{0}")]
     InvalidUser(&'static str),
 
+    /// The user has a second factor already.
+    #[error("there is a second factor already; remove it first")]
+    SecondFactorExists,
+
     /// The cryptographic library refused; in practice, it had no randomness or no memory.
     #[error("a cryptographic operation failed: {0}")]
     Crypto(&'static str),

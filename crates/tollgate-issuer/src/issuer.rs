@@ -18,6 +18,7 @@ use crate::key_ring::{KeyEncryptionKey, KeyRing, KeyRingOptions, Schedule, defau
 use crate::limits::Attempts;
 use crate::password::Passwords;
 use crate::refresh_token::RefreshTokens;
+use crate::second_factor::SecondFactors;
 use crate::serve::serve;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
@@ -36,6 +37,7 @@ struct Inner {
     keeper: AbortHandle,
     passwords: Passwords,
     refresh_tokens: RefreshTokens,
+    second_factors: SecondFactors,
     accounts: Attempts,
     addresses: Attempts,
     authenticator: Authenticator,
@@ -75,6 +77,7 @@ impl Issuer {
     async fn open_on(store: Arc<dyn Store>, config: IssuerConfig) -> Result<Self, Error> {
         let (key_encryption_key, origin) = key_encryption_key(&config, &*store).await?;
         let refresh_tokens = RefreshTokens::new(&key_encryption_key)?;
+        let second_factors = SecondFactors::new(&key_encryption_key)?;
         let options = KeyRingOptions {
             key_encryption_key,
             origin,
@@ -96,6 +99,7 @@ impl Issuer {
             keeper,
             passwords,
             refresh_tokens,
+            second_factors,
             authenticator,
         };
         let issuer = Self { inner: Arc::new(inner) };
@@ -246,6 +250,10 @@ impl Issuer {
 
     pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {
         &self.inner.refresh_tokens
+    }
+
+    pub(crate) fn second_factors(&self) -> &SecondFactors {
+        &self.inner.second_factors
     }
 
     pub(crate) fn authenticator(&self) -> &Authenticator {

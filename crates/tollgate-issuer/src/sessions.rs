@@ -51,10 +51,7 @@ impl Issuer {
                 return Ok(None);
             }
         };
-        self.accounts().give_back(&account);
-        if let Some(network) = &network {
-            self.addresses().give_back(network);
-        }
+        self.give_attempt_back(&account, network.as_deref());
         let keys = self.ring().current().await?;
         let now = self.now();
         if let (Verdict::Rehashed(new), Some(old)) = (&verdict, &hash) {
@@ -76,7 +73,7 @@ impl Issuer {
     }
 
     /// Pays for an attempt at a password, before anything is found out about it.
-    async fn take_attempt(
+    pub(crate) async fn take_attempt(
         &self,
         account: &str,
         network: Option<&str>,
@@ -93,6 +90,14 @@ impl Issuer {
             self.store().record(&event.address(address.as_deref())).await?;
         }
         Err(Error::Limited { retry_after_secs: limited.retry_after_secs })
+    }
+
+    /// Pays back one that succeeded.
+    pub(crate) fn give_attempt_back(&self, account: &str, network: Option<&str>) {
+        self.accounts().give_back(account);
+        if let Some(network) = network {
+            self.addresses().give_back(network);
+        }
     }
 
     /// Continues a session; `None` if the token is unknown, spent or of a session that is over.

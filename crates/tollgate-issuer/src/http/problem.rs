@@ -24,6 +24,10 @@ pub(super) enum Problem {
     AmbiguousCookie,
     WrongCredentials,
     WrongRefreshToken,
+    WrongPassword,
+    WrongCode,
+    NoSecondFactor,
+    SecondFactorExists,
     SessionOver,
     CrossSite,
     NoSuchPage,
@@ -93,6 +97,25 @@ impl Problem {
                 "wrong-refresh-token",
                 "Wrong refresh token",
                 "The refresh token is not valid (any more). Log in again.",
+            ),
+            // 403 and not 401: the access token is fine, and refreshing it would not help.
+            Self::WrongPassword => {
+                (S::FORBIDDEN, "wrong-password", "Wrong password", "The password is wrong.")
+            }
+            Self::WrongCode => {
+                (S::FORBIDDEN, "wrong-code", "Wrong code", "The code is wrong, or was used before.")
+            }
+            Self::NoSecondFactor => (
+                S::CONFLICT,
+                "no-second-factor",
+                "No second factor",
+                "You have no second factor. Set one up first.",
+            ),
+            Self::SecondFactorExists => (
+                S::CONFLICT,
+                "second-factor-exists",
+                "Second factor exists",
+                "You have a second factor already. Remove it first.",
             ),
             Self::SessionOver => (
                 S::UNAUTHORIZED,
@@ -179,6 +202,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::UserExists { .. } => Self::NameTaken,
+            Error::SecondFactorExists => Self::SecondFactorExists,
             Error::InvalidUser(why) => Self::InvalidUser(why),
             Error::Limited { retry_after_secs } => Self::TooManyAttempts { retry_after_secs },
             error => {

@@ -12,6 +12,8 @@ mod kills;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod second_factor;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod start;
