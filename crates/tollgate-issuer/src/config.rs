@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderName;
 use tollgate::{Clock, SystemClock};
 use url::{Host, Url};
 
@@ -66,6 +67,14 @@ pub struct IssuerConfig {
     pub key_encryption_key: Option<KeyEncryptionKey>,
     /// The file that holds it (`IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE`).
     pub key_encryption_key_file: Option<PathBuf>,
+    /// How many failed logins an account has in 5 minutes; any number if it is 0
+    /// (`IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT`).
+    pub attempts_per_account: u32,
+    /// The same of an address (`IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS`).
+    pub attempts_per_address: u32,
+    /// Where a proxy in front writes the client's address
+    /// (`IDENTSPHERE_CLIENT_ADDRESS_HEADER`).
+    pub client_address_header: Option<HeaderName>,
     /// What argon2id costs (`IDENTSPHERE_PASSWORD_MEMORY_KIB`, `IDENTSPHERE_PASSWORD_ITERATIONS`).
     pub password_cost: PasswordCost,
     /// How long the audit log is kept (`IDENTSPHERE_AUDIT_DAYS`).
@@ -134,6 +143,9 @@ impl IssuerConfig {
             signing_algorithm: None,
             key_encryption_key: None,
             key_encryption_key_file: None,
+            attempts_per_account: 20,
+            attempts_per_address: 200,
+            client_address_header: None,
             password_cost: PasswordCost::default(),
             audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
             cookie_domain: None,

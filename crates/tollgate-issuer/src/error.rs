@@ -82,6 +82,10 @@ pub enum Error {
     #[error("{0}")]
     InvalidUser(&'static str),
 
+    /// The user has a second factor already.
+    #[error("there is a second factor already; remove it first")]
+    SecondFactorExists,
+
     /// The cryptographic library refused; in practice, it had no randomness or no memory.
     #[error("a cryptographic operation failed: {0}")]
     Crypto(&'static str),
@@ -89,6 +93,13 @@ pub enum Error {
     /// All password-hashing slots stayed taken for too long.
     #[error("too many passwords are being checked at once")]
     Busy,
+
+    /// There were too many attempts at a password or a code.
+    #[error("too many attempts; come back in {retry_after_secs} s")]
+    Limited {
+        /// When to come back.
+        retry_after_secs: u64,
+    },
 
     /// The store did not answer.
     #[error(transparent)]

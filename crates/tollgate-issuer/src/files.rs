@@ -37,6 +37,20 @@ pub(crate) fn is_writable(path: &Path) -> bool {
     !denied && !read_only
 }
 
+/// Tells one file from another, whatever their names.
+pub(crate) type FileId = (u64, u64);
+
+/// Which file a path leads to, if to any; where the system does not tell, whether there is one.
+pub(crate) fn id_of(path: &Path) -> Option<FileId> {
+    let file = std::fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    let id =
+        (std::os::unix::fs::MetadataExt::dev(&file), std::os::unix::fs::MetadataExt::ino(&file));
+    #[cfg(not(unix))]
+    let id = (0, u64::from(file.is_file()));
+    Some(id)
+}
+
 /// Only a warning: secrets mounted into a container are often group-readable by design.
 pub(crate) fn warn_if_others_may_read(path: &Path) {
     #[cfg(unix)]

@@ -8,6 +8,7 @@ mod cookies;
 mod cross_site;
 mod problem;
 mod protected;
+mod second_factor;
 mod sessions;
 mod users;
 mod well_known;
@@ -41,11 +42,17 @@ pub(crate) fn router(issuer: &Issuer) -> Router {
         open
     };
     let for_auditors = RequireLayer::new(Policy::scopes([AUDIT_SCOPE]));
+    let just_stepped_up = RequireLayer::new(second_factor::just_stepped_up());
+    let totp = delete(second_factor::remove)
+        .route_layer(just_stepped_up)
+        .merge(post(second_factor::enrol));
     let own = Router::new()
         .route("/v1/users/me", get(users::me))
         .route("/v1/auth/sessions", get(sessions::list))
         .route("/v1/auth/sessions/{id}", delete(sessions::end))
         .route("/v1/auth/logout-everywhere", post(sessions::end_all))
+        .route("/v1/auth/step-up", post(second_factor::step_up))
+        .route("/v1/auth/totp", totp)
         .route("/v1/audit", get(audit::events).route_layer(for_auditors));
     open.merge(protected::protect(issuer, own))
         .method_not_allowed_fallback(problem::no_such_method)

@@ -1,5 +1,8 @@
 //! The issuer itself: what the parts have in common, and the way in for an app or the binary.
 
+#[cfg(test)]
+mod full;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,8 +15,10 @@ use crate::config::IssuerConfig;
 use crate::error::Error;
 use crate::http;
 use crate::key_ring::{KeyEncryptionKey, KeyRing, KeyRingOptions, Schedule, default_key_file};
+use crate::limits::Attempts;
 use crate::password::Passwords;
 use crate::refresh_token::RefreshTokens;
+use crate::second_factor::SecondFactors;
 use crate::serve::serve;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
@@ -32,6 +37,9 @@ struct Inner {
     keeper: AbortHandle,
     passwords: Passwords,
     refresh_tokens: RefreshTokens,
+    second_factors: SecondFactors,
+    accounts: Attempts,
+    addresses: Attempts,
     authenticator: Authenticator,
 }
 
@@ -69,6 +77,7 @@ impl Issuer {
     async fn open_on(store: Arc<dyn Store>, config: IssuerConfig) -> Result<Self, Error> {
         let (key_encryption_key, origin) = key_encryption_key(&config, &*store).await?;
         let refresh_tokens = RefreshTokens::new(&key_encryption_key)?;
+        let second_factors = SecondFactors::new(&key_encryption_key)?;
         let options = KeyRingOptions {
             key_encryption_key,
             origin,
@@ -80,7 +89,19 @@ impl Issuer {
         let passwords = Passwords::new(config.password_cost).await?;
         let authenticator = http::authenticator(&config, ring.shared()).await?;
         let keeper = tokio::spawn(KeyRing::keep_turning(Arc::downgrade(&ring))).abort_handle();
-        let inner = Inner { config, store, ring, keeper, passwords, refresh_tokens, authenticator };
+        let attempts = |limit| Attempts::new(limit, Arc::clone(&config.clock));
+        let inner = Inner {
+            accounts: attempts(config.attempts_per_account),
+            addresses: attempts(config.attempts_per_address),
+            config,
+            store,
+            ring,
+            keeper,
+            passwords,
+            refresh_tokens,
+            second_factors,
+            authenticator,
+        };
         let issuer = Self { inner: Arc::new(inner) };
         issuer.keep_audit_log_tidy();
         Ok(issuer)
@@ -217,8 +238,22 @@ impl Issuer {
         &self.inner.passwords
     }
 
+    /// The attempts at the accounts, by name or id.
+    pub(crate) fn accounts(&self) -> &Attempts {
+        &self.inner.accounts
+    }
+
+    /// The attempts of the clients' networks.
+    pub(crate) fn addresses(&self) -> &Attempts {
+        &self.inner.addresses
+    }
+
     pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {
         &self.inner.refresh_tokens
+    }
+
+    pub(crate) fn second_factors(&self) -> &SecondFactors {
+        &self.inner.second_factors
     }
 
     pub(crate) fn authenticator(&self) -> &Authenticator {

@@ -43,6 +43,9 @@
 //! | `POST /v1/auth/register` | makes a user; only with `IDENTSPHERE_REGISTRATION=on` |
 //! | `GET /v1/auth/sessions` | the user's live sessions |
 //! | `DELETE /v1/auth/sessions/{id}` | ends one of them |
+//! | `POST /v1/auth/totp` | `{"password"}` in exchange for a secret for an authenticator app |
+//! | `POST /v1/auth/step-up` | `{"code"}` in exchange for an access token with a fresh `auth_time` and `acr` `aal2` |
+//! | `DELETE /v1/auth/totp` | forgets that secret; only within 5 minutes of a step-up |
 //! | `GET /v1/users/me` | the user |
 //! | `GET /v1/audit?after={serial}` | the audit log, for users with the scope `identsphere:audit` |
 //! | `GET /.well-known/jwks.json` | the published keys |
@@ -86,9 +89,11 @@ mod issuer;
 mod issuer_client;
 mod jwks;
 mod key_ring;
+mod limits;
 mod password;
 mod random;
 mod refresh_token;
+mod second_factor;
 mod serve;
 mod sessions;
 #[allow(clippy::duplicate_mod, reason = "the statements are compiled for each database")]

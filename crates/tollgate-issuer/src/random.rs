@@ -22,6 +22,6 @@ pub(crate) fn secret() -> Result<Zeroizing<String>, Error> {
     Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
 }
 
-fn fill(bytes: &mut [u8]) -> Result<(), Error> {
+pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), Error> {
     rand::fill(bytes).map_err(|_| Error::Crypto("no randomness"))
 }

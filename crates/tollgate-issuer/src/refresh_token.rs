@@ -18,7 +18,7 @@ pub(crate) struct RefreshTokens(hmac::Key);
 impl RefreshTokens {
     pub(crate) fn new(key: &KeyEncryptionKey) -> Result<Self, Error> {
         let key = key.derive("tollgate-issuer: the successor of a refresh token")?;
-        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, key.as_slice())))
+        Ok(Self(key.as_hmac_key()))
     }
 
     /// What this token is exchanged for: always the same, so that a client that never got the

@@ -7,6 +7,7 @@ use crate::clock::secs;
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::key_ring::Snapshot;
+use crate::limits::network_of;
 use crate::password::Verdict;
 use crate::random;
 use crate::refresh_token::hash_of;
@@ -29,6 +30,10 @@ impl Issuer {
         password: Zeroizing<String>,
         client: Client,
     ) -> Result<Option<Grant>, Error> {
+        // Longer names are nobody's, and need not be remembered.
+        let account: String = name.chars().take(128).collect::<String>().to_ascii_lowercase();
+        let network = client.address.map(network_of);
+        self.take_attempt(&account, network.as_deref(), &client).await?;
         let (user, hash) = self.store().user_named(name).await?.unzip();
         let verdict = self.passwords().verify(password, hash.clone()).await?;
         let address = client.shown_address();
@@ -46,6 +51,7 @@ impl Issuer {
                 return Ok(None);
             }
         };
+        self.give_attempt_back(&account, network.as_deref());
         let keys = self.ring().current().await?;
         let now = self.now();
         if let (Verdict::Rehashed(new), Some(old)) = (&verdict, &hash) {
@@ -64,6 +70,34 @@ impl Issuer {
         let begun = event(EventKind::Login).user(&user.id).session(&session.id);
         self.store().start_session(&session, &hash_of(&refresh_token), &begun).await?;
         self.grant(&keys, &user, session, refresh_token, now).map(Some)
+    }
+
+    /// Pays for an attempt at a password, before anything is found out about it.
+    pub(crate) async fn take_attempt(
+        &self,
+        account: &str,
+        network: Option<&str>,
+        client: &Client,
+    ) -> Result<(), Error> {
+        let by_address = network.map_or(Ok(()), |network| self.addresses().take(network));
+        let Err(limited) = by_address.and_then(|()| self.accounts().take(account)) else {
+            return Ok(());
+        };
+        // Once: the log must not grow with whatever somebody sends who is not let in.
+        if limited.first {
+            let address = client.shown_address();
+            let event = NewEvent::new(EventKind::LoginLimited, self.now());
+            self.store().record(&event.address(address.as_deref())).await?;
+        }
+        Err(Error::Limited { retry_after_secs: limited.retry_after_secs })
+    }
+
+    /// Pays back one that succeeded.
+    pub(crate) fn give_attempt_back(&self, account: &str, network: Option<&str>) {
+        self.accounts().give_back(account);
+        if let Some(network) = network {
+            self.addresses().give_back(network);
+        }
     }
 
     /// Continues a session; `None` if the token is unknown, spent or of a session that is over.

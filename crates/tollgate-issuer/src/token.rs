@@ -16,7 +16,7 @@ const FIRST_PARTY: &str = "identsphere-first-party";
 /// The `acr` of a login by password alone, and after a second factor: authenticator assurance
 /// levels 1 and 2 of NIST SP 800-63B; and the `amr` (RFC 8176).
 const PASSWORD_ONLY: (&str, &[&str]) = ("aal1", &["pwd"]);
-const TWO_FACTORS: (&str, &[&str]) = ("aal2", &["pwd", "otp", "mfa"]);
+pub(crate) const TWO_FACTORS: (&str, &[&str]) = ("aal2", &["pwd", "otp", "mfa"]);
 
 /// RFC 9068 section 2.1.
 #[derive(Serialize)]

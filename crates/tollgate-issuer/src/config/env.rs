@@ -97,6 +97,16 @@ impl IssuerConfig {
         config.key_encryption_key_file =
             text("IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE").map(Into::into);
         let a_number = "it must be a whole number";
+        for (name, limit) in [
+            ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT", &mut config.attempts_per_account),
+            ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS", &mut config.attempts_per_address),
+        ] {
+            if let Some(number) = read(text, name, a_number)? {
+                *limit = number;
+            }
+        }
+        let a_header = "it must be the name of a header field, such as X-Forwarded-For";
+        config.client_address_header = read(text, "IDENTSPHERE_CLIENT_ADDRESS_HEADER", a_header)?;
         if let Some(memory) = read(text, "IDENTSPHERE_PASSWORD_MEMORY_KIB", a_number)? {
             config.password_cost.memory_kib = memory;
         }

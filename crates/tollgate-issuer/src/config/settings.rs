@@ -100,6 +100,25 @@ pub const SETTINGS: &[Setting] = &[
                   first start. On PostgreSQL one of the two must be set",
     },
     Setting {
+        name: "IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT",
+        default: "20",
+        meaning: "How many failed logins an account has in 5 minutes, after which it is told to \
+                  come back later; 0 is any number",
+    },
+    Setting {
+        name: "IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS",
+        default: "200",
+        meaning: "The same of an IPv4 address or an IPv6 network (/64)",
+    },
+    Setting {
+        name: "IDENTSPHERE_CLIENT_ADDRESS_HEADER",
+        default: "",
+        meaning: "The header field in which a proxy in front of the issuer writes the client's \
+                  address, such as X-Forwarded-For (the last address in it counts). Set it only \
+                  if every request comes through that proxy: otherwise clients choose their \
+                  address. When it is not set, it is the connection's",
+    },
+    Setting {
         name: "IDENTSPHERE_PASSWORD_MEMORY_KIB",
         default: "19456",
         meaning: "Memory that argon2id takes for one password, 7168 to 1048576; a stored hash is \

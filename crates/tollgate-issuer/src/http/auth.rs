@@ -92,7 +92,7 @@ pub(super) fn without_cookies(
 }
 
 /// Tokens and checked settings are all visible ASCII, so this is never met.
-fn no_header(_: axum::http::header::InvalidHeaderValue) -> Problem {
+pub(super) fn no_header(_: axum::http::header::InvalidHeaderValue) -> Problem {
     Problem::from(Error::Crypto("writing a cookie"))
 }
 

@@ -24,9 +24,17 @@ pub(super) fn set(
     access_token: &str,
     refresh_token: &str,
 ) -> Result<(), InvalidHeaderValue> {
-    let access_secs = config.access_expiry.as_secs();
-    let refresh_secs = config.refresh_expiry.as_secs();
-    append(headers, config, access_token, access_secs, refresh_token, refresh_secs)
+    set_access(headers, config, access_token)?;
+    append_refresh(headers, refresh_token, config.refresh_expiry.as_secs())
+}
+
+/// Sets the one with the access token.
+pub(super) fn set_access(
+    headers: &mut HeaderMap,
+    config: &IssuerConfig,
+    access_token: &str,
+) -> Result<(), InvalidHeaderValue> {
+    append_access(headers, config, access_token, config.access_expiry.as_secs())
 }
 
 /// Takes both cookies back.
@@ -34,30 +42,34 @@ pub(super) fn clear(
     headers: &mut HeaderMap,
     config: &IssuerConfig,
 ) -> Result<(), InvalidHeaderValue> {
-    append(headers, config, "", 0, "", 0)
+    append_access(headers, config, "", 0)?;
+    append_refresh(headers, "", 0)
 }
 
-fn append(
+fn append_access(
     headers: &mut HeaderMap,
     config: &IssuerConfig,
-    access_token: &str,
-    access_secs: u64,
-    refresh_token: &str,
-    refresh_secs: u64,
+    token: &str,
+    secs: u64,
 ) -> Result<(), InvalidHeaderValue> {
     let name = access_name(config);
     let domain = config.cookie_domain.as_ref().map(|domain| format!("; Domain={domain}"));
     let domain = domain.unwrap_or_default();
-    let access = format!(
-        "{name}={access_token}; Path=/{domain}; Max-Age={access_secs}; Secure; HttpOnly; \
-         SameSite=Lax"
+    let cookie =
+        format!("{name}={token}; Path=/{domain}; Max-Age={secs}; Secure; HttpOnly; SameSite=Lax");
+    headers.append(SET_COOKIE, cookie.parse()?);
+    Ok(())
+}
+
+fn append_refresh(
+    headers: &mut HeaderMap,
+    token: &str,
+    secs: u64,
+) -> Result<(), InvalidHeaderValue> {
+    let cookie = format!(
+        "{REFRESH}={token}; Path={REFRESH_PATH}; Max-Age={secs}; Secure; HttpOnly; SameSite=Strict"
     );
-    let refresh = format!(
-        "{REFRESH}={refresh_token}; Path={REFRESH_PATH}; Max-Age={refresh_secs}; Secure; \
-         HttpOnly; SameSite=Strict"
-    );
-    headers.append(SET_COOKIE, access.parse()?);
-    headers.append(SET_COOKIE, refresh.parse()?);
+    headers.append(SET_COOKIE, cookie.parse()?);
     Ok(())
 }
 

@@ -24,6 +24,10 @@ pub(super) enum Problem {
     AmbiguousCookie,
     WrongCredentials,
     WrongRefreshToken,
+    WrongPassword,
+    WrongCode,
+    NoSecondFactor,
+    SecondFactorExists,
     SessionOver,
     CrossSite,
     NoSuchPage,
@@ -31,6 +35,7 @@ pub(super) enum Problem {
     NoSuchSession,
     NameTaken,
     InvalidUser(&'static str),
+    TooManyAttempts { retry_after_secs: u64 },
     Unavailable,
 }
 
@@ -93,6 +98,25 @@ impl Problem {
                 "Wrong refresh token",
                 "The refresh token is not valid (any more). Log in again.",
             ),
+            // 403 and not 401: the access token is fine, and refreshing it would not help.
+            Self::WrongPassword => {
+                (S::FORBIDDEN, "wrong-password", "Wrong password", "The password is wrong.")
+            }
+            Self::WrongCode => {
+                (S::FORBIDDEN, "wrong-code", "Wrong code", "The code is wrong, or was used before.")
+            }
+            Self::NoSecondFactor => (
+                S::CONFLICT,
+                "no-second-factor",
+                "No second factor",
+                "You have no second factor. Set one up first.",
+            ),
+            Self::SecondFactorExists => (
+                S::CONFLICT,
+                "second-factor-exists",
+                "Second factor exists",
+                "You have a second factor already. Remove it first.",
+            ),
             Self::SessionOver => (
                 S::UNAUTHORIZED,
                 "session-over",
@@ -126,6 +150,12 @@ impl Problem {
             Self::InvalidUser(detail) => {
                 (S::UNPROCESSABLE_ENTITY, "invalid-user", "Invalid user", detail)
             }
+            Self::TooManyAttempts { .. } => (
+                S::TOO_MANY_REQUESTS,
+                "too-many-attempts",
+                "Too many attempts",
+                "There were too many attempts. Try again later; Retry-After says when.",
+            ),
             Self::Unavailable => (
                 S::SERVICE_UNAVAILABLE,
                 "unavailable",
@@ -158,6 +188,9 @@ impl IntoResponse for Problem {
             Self::WrongCredentials | Self::WrongRefreshToken => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
+            Self::TooManyAttempts { retry_after_secs } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_secs))
+            }
             Self::Unavailable => headers.insert(RETRY_AFTER, HeaderValue::from_static("1")),
             _ => None,
         };
@@ -169,7 +202,9 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::UserExists { .. } => Self::NameTaken,
+            Error::SecondFactorExists => Self::SecondFactorExists,
             Error::InvalidUser(why) => Self::InvalidUser(why),
+            Error::Limited { retry_after_secs } => Self::TooManyAttempts { retry_after_secs },
             error => {
                 tracing::error!(error = &error as &dyn std::error::Error, "cannot answer");
                 Self::Unavailable

@@ -18,12 +18,12 @@ use super::problem::{self, Problem};
 use crate::config::{ConfigError, IssuerConfig};
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::store::User;
+use crate::store::{Session, User};
 
 /// Who calls, and in which session. In the extensions of every request that gets through.
 #[derive(Debug, Clone)]
 pub(super) struct LiveSession {
-    pub(super) session_id: String,
+    pub(super) session: Session,
     pub(super) user: User,
 }
 
@@ -86,6 +86,6 @@ async fn require_live_session(
         .await
         .map_err(Error::from)?
         .ok_or(Problem::SessionOver)?;
-    request.extensions_mut().insert(LiveSession { session_id: session.id, user });
+    request.extensions_mut().insert(LiveSession { session, user });
     Ok(next.run(request).await)
 }

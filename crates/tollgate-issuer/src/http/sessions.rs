@@ -30,7 +30,7 @@ pub(super) async fn list(
                 "last_used_at": session.last_used_at,
                 "expires_at": session.expires_at,
                 "user_agent": session.user_agent,
-                "current": session.id == live.session_id,
+                "current": session.id == live.session.id,
             })
         })
         .collect();
@@ -48,7 +48,7 @@ pub(super) async fn end(
     let Path(id) = id.map_err(|_| Problem::NoSuchSession)?;
     match issuer.delete_session(&live.user, &id, &client).await? {
         false => Err(Problem::NoSuchSession),
-        true if id == live.session_id => auth::without_cookies(&issuer, StatusCode::NO_CONTENT),
+        true if id == live.session.id => auth::without_cookies(&issuer, StatusCode::NO_CONTENT),
         true => Ok(StatusCode::NO_CONTENT.into_response()),
     }
 }

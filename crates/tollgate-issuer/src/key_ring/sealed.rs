@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
-use aws_lc_rs::hkdf;
+use aws_lc_rs::{hkdf, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -119,7 +119,7 @@ impl KeyEncryptionKey {
     }
 
     /// Another key, for another purpose, which tells nothing about this one (HKDF, RFC 5869).
-    pub(crate) fn derive(&self, purpose: &'static str) -> Result<Zeroizing<[u8; KEY_LEN]>, Error> {
+    pub(crate) fn derive(&self, purpose: &'static str) -> Result<Self, Error> {
         let failed = |_| Error::Crypto("deriving a key");
         let mut key = Zeroizing::new([0; KEY_LEN]);
         hkdf::Salt::new(hkdf::HKDF_SHA256, &[])
@@ -127,7 +127,12 @@ impl KeyEncryptionKey {
             .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
             .and_then(|okm| okm.fill(key.as_mut_slice()))
             .map_err(failed)?;
-        Ok(key)
+        Ok(Self(key))
+    }
+
+    /// For a purpose of its own only: see [`derive`](Self::derive).
+    pub(crate) fn as_hmac_key(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, self.0.as_slice())
     }
 
     fn aead(&self) -> Result<RandomizedNonceKey, Error> {

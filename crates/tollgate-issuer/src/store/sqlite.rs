@@ -5,11 +5,15 @@ mod problem;
 #[path = "sql/store.rs"]
 mod sql;
 
+use std::io;
+use std::path::PathBuf;
+
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 pub(super) use self::problem::is_locked;
+use crate::files::{self, FileId};
 
 type Db = SqliteStore;
 type Connection = SqliteConnection;
@@ -24,6 +28,9 @@ const FORGET_SESSIONS: &str = "DELETE FROM sessions WHERE expires_at <= $1";
 /// Connections to one SQLite file: whoever reads never waits for whoever writes.
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
+    path: PathBuf,
+    /// Which file it was when it was opened.
+    file: Option<FileId>,
     readers: SqlitePool,
     writer: SqlitePool,
 }
@@ -32,6 +39,7 @@ impl SqliteStore {
     /// Starts a transaction that holds the write lock from its first statement, so that what it
     /// reads is still true when it writes.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.require_file()?;
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 
@@ -40,11 +48,23 @@ impl SqliteStore {
         self.readers.begin().await
     }
 
+    /// SQLite goes on writing to a file that was moved or deleted, and what it acknowledges is lost
+    /// (<https://sqlite.org/howtocorrupt.html> 4.1). So nothing is written unless the path still
+    /// leads to the file that was opened.
+    fn require_file(&self) -> Result<(), sqlx::Error> {
+        if files::id_of(&self.path) == self.file {
+            return Ok(());
+        }
+        let gone = "the database file was moved, replaced or deleted; put it back";
+        Err(io::Error::new(io::ErrorKind::NotFound, gone).into())
+    }
+
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
         self.readers.acquire().await
     }
 
     async fn writer(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        self.require_file()?;
         self.writer.acquire().await
     }
 
@@ -64,5 +84,14 @@ impl SqliteStore {
         self.readers.close().await;
         // The last connection carries everything over into the main file.
         self.writer.close().await;
+    }
+}
+
+#[cfg(test)]
+impl SqliteStore {
+    /// Fills the disk, as far as this store can tell.
+    pub(crate) async fn let_the_file_have(&self, pages: i64) {
+        let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+        sqlx::query(limit).execute(&self.writer).await.unwrap();
     }
 }

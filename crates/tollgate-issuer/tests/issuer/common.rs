@@ -111,6 +111,19 @@ impl Home {
         config
     }
 
+    /// Has the issuers of this home go through `address` to their server, whose own is returned.
+    pub(crate) fn reroute(&mut self, address: &str) -> String {
+        let url = self.postgres.take().unwrap();
+        let (_, host) = url.split_once('@').unwrap();
+        let server = host.split('/').next().unwrap().to_owned();
+        self.postgres = Some(url.replace(&server, address));
+        server
+    }
+
+    pub(crate) fn postgres(&self) -> Option<&str> {
+        self.postgres.as_deref()
+    }
+
     /// The settings of a process that serves here.
     pub(crate) fn settings(&self, issuer: &str, listen: &str) -> Vec<(String, String)> {
         let mut settings = vec![

@@ -4,11 +4,15 @@
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod second_factor;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

@@ -22,6 +22,9 @@ on_every_store!(
     the_refresh_cookie_is_taken_from_this_site_only,
     bad_requests_get_problem_documents_that_repeat_nothing,
     registration_is_off_unless_switched_on,
+    guessing_is_slowed_down_for_the_account_and_the_address,
+    logout_everywhere_ends_every_session,
+    the_audit_log_is_for_those_who_may_read_it,
 );
 
 async fn from_login_to_the_end_of_the_session(home: Home) {
@@ -201,7 +204,10 @@ async fn one_refresh_token_presented_many_times_at_once_has_one_successor(home: 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_flood_of_logins_does_not_stop_a_refresh() {
     let home = Home::new();
-    let issuer = home.open_with_alice().await;
+    drop(home.open_with_alice().await);
+    let mut config = home.config();
+    config.attempts_per_account = 0;
+    let issuer = Issuer::open(config).await.unwrap();
     let token = login(&issuer).await.expect(200).text("refresh_token");
     let flood: Vec<_> = (0..60)
         .map(|_| {
@@ -371,4 +377,73 @@ async fn registration_is_off_unless_switched_on(home: Home) {
     assert_eq!((&made.json["roles"], &made.json["scopes"]), (&json!([]), &json!([])));
     post(&issuer, "/v1/auth/register", &body).await.expect(409);
     post(&issuer, "/v1/auth/login", &body).await.expect(200);
+}
+
+async fn guessing_is_slowed_down_for_the_account_and_the_address(home: Home) {
+    drop(home.open_with_alice().await);
+    let mut config = home.config();
+    config.attempts_per_account = 3;
+    config.attempts_per_address = 5;
+    config.client_address_header = Some("x-forwarded-for".parse().unwrap());
+    let issuer = Issuer::open(config).await.unwrap();
+    let attempt = async |username: &str, password: &str, address: &str| {
+        let request = axum::http::Request::post("/v1/auth/login")
+            .header("content-type", "application/json")
+            .header("x-forwarded-for", address)
+            .body(json!({ "username": username, "password": password }).to_string().into())
+            .unwrap();
+        send(&issuer, request).await
+    };
+    for name in ["alice", "Alice", "ALICE"] {
+        attempt("alice", PASSWORD, "192.0.2.1").await.expect(200);
+        attempt(name, "wrong", "192.0.2.1").await.expect(401);
+    }
+    // From anywhere, and even with the right password; nobody is told which it was.
+    for (password, address) in [("wrong", "192.0.2.1"), (PASSWORD, "192.0.2.2")] {
+        let limited = attempt("alice", password, address).await.expect(429);
+        assert_eq!(limited.header("retry-after"), "100");
+    }
+    // The address has one attempt left, at whomever: four were wrong or not looked at.
+    attempt("nobody", "wrong", "192.0.2.1").await.expect(401);
+    attempt("somebody", "wrong", "192.0.2.1").await.expect(429);
+    attempt("somebody", "wrong", "192.0.2.3").await.expect(401);
+    home.advance(100);
+    attempt("alice", PASSWORD, "192.0.2.1").await.expect(200);
+    let kinds: Vec<_> =
+        issuer.events(0, 1000).await.unwrap().into_iter().map(|event| event.kind).collect();
+    let counted = |kind: &str| kinds.iter().filter(|found| *found == kind).count();
+    assert_eq!((counted("login_failed"), counted("login_limited")), (5, 2), "{kinds:?}");
+}
+
+async fn logout_everywhere_ends_every_session(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let (phone, laptop) = (login(&issuer).await.expect(200), login(&issuer).await.expect(200));
+    let everywhere = "POST /v1/auth/logout-everywhere";
+    let bye = with_token(&issuer, everywhere, &phone.text("access_token")).await.expect(204);
+    assert_eq!(bye.cookie("__Host-tollgate-access").unwrap(), "");
+    for grant in [phone, laptop] {
+        with_token(&issuer, "GET /v1/users/me", &grant.text("access_token")).await.expect(401);
+        refresh(&issuer, &grant.text("refresh_token")).await.expect(401);
+    }
+    login(&issuer).await.expect(200);
+}
+
+async fn the_audit_log_is_for_those_who_may_read_it(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let auditor = NewUser::new("auditor", PASSWORD).scopes(["identsphere:audit"]);
+    issuer.add_user(auditor).await.unwrap();
+    let alice = login(&issuer).await.expect(200);
+    let refused = with_token(&issuer, "GET /v1/audit", &alice.text("access_token")).await;
+    assert!(refused.expect(403).header("www-authenticate").contains("identsphere:audit"));
+    let body = json!({ "username": "auditor", "password": PASSWORD });
+    let auditor = post(&issuer, "/v1/auth/login", &body).await.expect(200).text("access_token");
+    let all = with_token(&issuer, "GET /v1/audit", &auditor).await.expect(200);
+    let events = all.json["events"].as_array().unwrap();
+    let kinds: Vec<_> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["key_active", "user_added", "user_added", "login", "login"]);
+    assert_eq!(events[3]["session_id"], alice.json["session_id"]);
+    let page = format!("GET /v1/audit?after={}&limit=1", events[1]["serial"]);
+    let page = with_token(&issuer, &page, &auditor).await.expect(200);
+    assert_eq!(page.json["events"].as_array().unwrap(), &events[2..3]);
+    with_token(&issuer, "GET /v1/audit?after=x", &auditor).await.expect(400);
 }

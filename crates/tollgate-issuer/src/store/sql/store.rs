@@ -6,6 +6,7 @@ mod events;
 mod keys;
 mod refresh;
 mod rows;
+mod second_factor;
 mod sessions;
 mod users;
 
@@ -124,6 +125,34 @@ impl Store for Db {
             let mut tx = self.begin().await?;
             users::rehash(&mut tx, user_id, old, new, now).await?;
             Ok(tx.commit().await?)
+        })
+    }
+
+    fn enrol_second_factor<'a>(&'a self, user_id: &'a str, sealed: &'a [u8]) -> Answer<'a, bool> {
+        Box::pin(
+            async move { second_factor::enrol(&mut *self.writer().await?, user_id, sealed).await },
+        )
+    }
+
+    fn second_factor<'a>(&'a self, user_id: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        Box::pin(async move { second_factor::sealed(&mut *self.reader().await?, user_id).await })
+    }
+
+    fn step_up<'a>(&'a self, sealed: &'a [u8], step: i64, event: &'a NewEvent) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            let stepped_up = second_factor::step_up(&mut tx, sealed, step, event).await?;
+            tx.commit().await?;
+            Ok(stepped_up)
+        })
+    }
+
+    fn remove_second_factor<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            let removed = second_factor::remove(&mut tx, event).await?;
+            tx.commit().await?;
+            Ok(removed)
         })
     }
 

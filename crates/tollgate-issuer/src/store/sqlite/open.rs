@@ -60,9 +60,16 @@ impl SqliteStore {
         let pool =
             |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(BUSY_TIMEOUT);
         // SQLite has one writer at a time. Here they wait in line, and not in the readers' way.
-        let writer = pool(1).connect_lazy_with(options.clone());
+        let writer = pool(1)
+            // When the disk is full SQLite itself takes a transaction back. The driver tries to do
+            // so again, fails, and takes the connection to be in one ever after.
+            .before_acquire(|connection, _| {
+                let usable = !connection.is_in_transaction();
+                Box::pin(async move { Ok(usable) })
+            })
+            .connect_lazy_with(options.clone());
         let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "ON"));
-        Ok(Self { readers, writer })
+        Ok(Self { path: path.to_owned(), file: files::id_of(path), readers, writer })
     }
 }
 

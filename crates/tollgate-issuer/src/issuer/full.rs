@@ -1,0 +1,62 @@
+//! An issuer whose disk is full, and then is not.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::Request;
+use axum::http::header::RETRY_AFTER;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use super::Issuer;
+use crate::config::IssuerConfig;
+use crate::store::sqlite::SqliteStore;
+use crate::users::NewUser;
+
+async fn post(issuer: &Issuer, path: &str, body: &Value) -> (u16, Value) {
+    let request = Request::post(path).header("content-type", "application/json");
+    let request = request.body(Body::from(body.to_string())).unwrap();
+    let answer = issuer.router().oneshot(request).await.unwrap();
+    let status = answer.status().as_u16();
+    assert_eq!(answer.headers().contains_key(RETRY_AFTER), status == 503);
+    let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_as_such_and_forgotten_when_there_is_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("identsphere.db");
+    let store = Arc::new(SqliteStore::open(&path).await.unwrap());
+    let config = IssuerConfig::new("https://auth.example.com", &path);
+    let issuer = Issuer::open_on(Arc::clone(&store) as _, config).await.unwrap();
+    issuer.add_user(NewUser::new("alice", "correct horse")).await.unwrap();
+    let credentials = json!({ "username": "alice", "password": "correct horse" });
+    let (status, mut grant) = post(&issuer, "/v1/auth/login", &credentials).await;
+    assert_eq!(status, 200);
+
+    // As few as there are: SQLite does not go below.
+    store.let_the_file_have(1).await;
+    let refused = loop {
+        let token = json!({ "refresh_token": grant["refresh_token"] });
+        match post(&issuer, "/v1/auth/refresh", &token).await {
+            (200, next) => grant = next,
+            (503, _) => break token,
+            other => panic!("{other:?}"),
+        }
+    };
+    // The limit is the connection's, and this may be another one.
+    store.let_the_file_have(1).await;
+    assert_eq!(post(&issuer, "/v1/auth/login", &credentials).await.0, 503);
+    let keys = Request::get("/.well-known/jwks.json").body(Body::empty()).unwrap();
+    assert_eq!(issuer.router().oneshot(keys).await.unwrap().status(), 200);
+    let me = Request::get("/v1/users/me")
+        .header("authorization", format!("Bearer {}", grant["access_token"].as_str().unwrap()));
+    let me = issuer.router().oneshot(me.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(me.status(), 200, "what is there can be read");
+
+    store.let_the_file_have(1_000_000).await;
+    assert_eq!(post(&issuer, "/v1/auth/refresh", &refused).await.0, 200, "nothing was half done");
+    assert_eq!(post(&issuer, "/v1/auth/login", &credentials).await.0, 200);
+}

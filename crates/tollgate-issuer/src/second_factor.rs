@@ -1,0 +1,145 @@
+//! The second factor: codes from an authenticator app (TOTP, RFC 6238), for the operations for
+//! which a password of this morning is not enough.
+
+use std::fmt;
+
+use totp_rs::{Builder, Secret, Totp};
+use zeroize::Zeroizing;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::issuer::Issuer;
+use crate::key_ring::KeyEncryptionKey;
+use crate::limits::network_of;
+use crate::password::Verdict;
+use crate::store::{EventKind, NewEvent, Session, User};
+use crate::token;
+
+/// Seals the secrets that codes are made from.
+pub(crate) struct SecondFactors(KeyEncryptionKey);
+
+impl SecondFactors {
+    pub(crate) fn new(key: &KeyEncryptionKey) -> Result<Self, Error> {
+        key.derive("tollgate-issuer: secrets of second factors").map(Self)
+    }
+}
+
+/// What an authenticator app needs to know. Shown once.
+pub(crate) struct Enrolment {
+    pub(crate) secret: Zeroizing<String>,
+    /// <https://github.com/google/google-authenticator/wiki/Key-Uri-Format>, for a QR code.
+    pub(crate) url: Zeroizing<String>,
+}
+
+/// What became of an attempt to show the second factor.
+pub(crate) enum SteppedUp {
+    /// The session's access token from now on.
+    Token(String),
+    WrongCode,
+    NotEnrolled,
+}
+
+impl Issuer {
+    /// Makes a secret for the user's app. It counts from the first right code on. `None` if the
+    /// password is wrong: a stolen access token is not enough.
+    pub(crate) async fn enrol_second_factor(
+        &self,
+        user: &User,
+        password: Zeroizing<String>,
+        client: &Client,
+    ) -> Result<Option<Enrolment>, Error> {
+        let account = user.name.to_ascii_lowercase();
+        let network = client.address.map(network_of);
+        self.take_attempt(&account, network.as_deref(), client).await?;
+        let hash = self.store().user_named(&user.name).await?.map(|(_, hash)| hash);
+        if self.passwords().verify(password, hash).await? == Verdict::Wrong {
+            let failed = self.event_of(EventKind::StepUpFailed, user, client);
+            self.store().record(&failed).await?;
+            return Ok(None);
+        }
+        self.give_attempt_back(&account, network.as_deref());
+        let mut bytes = Zeroizing::new([0; 20]);
+        crate::random::fill(bytes.as_mut_slice())?;
+        let sealed = self.second_factors().0.seal(&user.id, bytes.as_slice())?;
+        let totp = totp(bytes.as_slice(), user, &self.config().issuer)?;
+        if !self.store().enrol_second_factor(&user.id, &sealed).await? {
+            return Err(Error::SecondFactorExists);
+        }
+        let url = totp.to_url().map_err(|_| Error::Crypto("writing an otpauth URL"))?;
+        let secret = Zeroizing::new(totp.secret().to_base32());
+        Ok(Some(Enrolment { secret, url: Zeroizing::new(url) }))
+    }
+
+    /// Checks a code, which is good for one time (RFC 6238 section 5.2), and raises the session.
+    pub(crate) async fn step_up(
+        &self,
+        user: &User,
+        session: &Session,
+        code: &str,
+        client: &Client,
+    ) -> Result<SteppedUp, Error> {
+        // A million codes and some minutes are not many.
+        let account = format!("second factor of {}", user.id);
+        let network = client.address.map(network_of);
+        self.take_attempt(&account, network.as_deref(), client).await?;
+        let Some(sealed) = self.store().second_factor(&user.id).await? else {
+            self.give_attempt_back(&account, network.as_deref());
+            return Ok(SteppedUp::NotEnrolled);
+        };
+        let secret = self
+            .second_factors()
+            .0
+            .open(&user.id, &sealed)
+            .ok_or(Error::Crypto("opening a second factor"))?;
+        let keys = self.ring().current().await?;
+        let now = self.now();
+        let time = u64::try_from(now).unwrap_or_default();
+        let step = totp(&secret, user, &self.config().issuer)?.check(code, time);
+        let event = self.event_of(EventKind::StepUp, user, client).session(&session.id);
+        if let Some(step) = step.and_then(|step| i64::try_from(step).ok())
+            && self.store().step_up(&sealed, step, &event).await?
+        {
+            self.give_attempt_back(&account, network.as_deref());
+            let session = Session { stepped_up_at: Some(now), ..session.clone() };
+            let token = token::issue(&keys.active, self.config(), user, &session, now)?;
+            return Ok(SteppedUp::Token(token));
+        }
+        let failed = NewEvent { kind: EventKind::StepUpFailed, ..event };
+        self.store().record(&failed).await?;
+        Ok(SteppedUp::WrongCode)
+    }
+
+    /// Forgets the second factor; `false` if there is none.
+    pub(crate) async fn remove_second_factor(
+        &self,
+        user: &User,
+        client: &Client,
+    ) -> Result<bool, Error> {
+        let event = self.event_of(EventKind::TotpRemoved, user, client);
+        Ok(self.store().remove_second_factor(&event).await?)
+    }
+
+    fn event_of(&self, kind: EventKind, user: &User, client: &Client) -> NewEvent {
+        let address = client.shown_address();
+        NewEvent::new(kind, self.now()).user(&user.id).address(address.as_deref())
+    }
+}
+
+/// Six digits, a new code every 30 seconds, SHA-1: what every authenticator app knows. The code
+/// before and the one after are accepted as well, for clocks that differ.
+fn totp(secret: &[u8], user: &User, issuer: &str) -> Result<Totp, Error> {
+    // Neither name may have a colon: the host is what people know the issuer by.
+    let issuer = issuer.split("//").last().unwrap_or(issuer).replace(':', " ");
+    Builder::new()
+        .with_secret(Secret::new(secret.into()))
+        .with_account_name(user.name.replace(':', "_"))
+        .with_issuer(Some(issuer))
+        .build()
+        .map_err(|_| Error::Crypto("setting up TOTP"))
+}
+
+impl fmt::Debug for SecondFactors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecondFactors(redacted)")
+    }
+}
