@@ -86,8 +86,9 @@ fn verdict(copy: &Path) -> Result<Verdict, Failure> {
     let run = |arguments: &[&str]| {
         let mut command = cargo(&SUITE);
         command.args(arguments).current_dir(copy);
-        // What is the same for both is not built again.
-        command.env("CARGO_TARGET_DIR", target_dir()).stderr(Stdio::null());
+        // Not the workspace's own: the copy's packages would take the place of ours there.
+        command.env("CARGO_TARGET_DIR", copy.join("target")).env("CARGO_PROFILE_DEV_DEBUG", "0");
+        command.stderr(Stdio::null());
         command.output().map_err(|error| Failure::new(format!("cargo: {error}")))
     };
     if !run(&["--no-run"])?.status.success() {

@@ -230,7 +230,13 @@ pub(super) const CHECKS: &[Break] = &[
         new: ".map(|()| ());",
     },
     Break {
-        check: "JSON is UTF-8",
+        check: "claims are UTF-8",
+        file: "key.rs",
+        old: "String::from_utf8(self.0).ok()",
+        new: "Some(String::from_utf8_lossy(&self.0).into_owned())",
+    },
+    Break {
+        check: "a header is UTF-8",
         file: "json.rs",
         old: "let text = std::str::from_utf8(text).map_err(|_| JsonError::NotAnObject)?;",
         new: "let text = &*String::leak(String::from_utf8_lossy(text).into_owned());",

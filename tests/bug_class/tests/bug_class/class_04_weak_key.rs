@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tollgate::dangerous::hmac_key;
 use tollgate::testing::{ManualClock, TestKey};
 use tollgate::{
     Algorithm, Authenticator, KeyRequest, KeySet, KeySource, Resolution, SharedKeySet,
@@ -81,8 +82,50 @@ fn a_key_for_something_else_is_not_used() {
         (json!({"alg": "RSA-OAEP"}), "an unknown key type, curve or algorithm"),
         (json!({"kty": "rsa"}), "an unknown key type, curve or algorithm"),
         (json!({"d": "AQAB"}), "a private key"),
+        (json!({"use": 7}), "`use` has a value of the wrong type"),
+        (json!({"use": ["enc"]}), "`use` has a value of the wrong type"),
+        (json!({"key_ops": "encrypt"}), "`key_ops` has a value of the wrong type"),
+        (json!({"alg": ["HS256"]}), "`alg` has a value of the wrong type"),
     ] {
         assert_eq!(reason(&key, &changes), expected, "{changes}");
+    }
+}
+
+/// A key that a reader could take for another, or with another use.
+#[test]
+fn a_keys_member_comes_once() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let text = key.jwk().to_string();
+    for more in [r#""kid":"k""#, r#""use":"sig","use":"enc""#, r#""a":1,"a":1"#, r#""\u0078":"""#] {
+        let jwk = text.replacen('{', &format!("{{{more},"), 1);
+        let set = KeySet::from_json(format!(r#"{{"keys":[{jwk}]}}"#).as_bytes()).unwrap();
+        assert_eq!(set.skipped()[0].reason.to_string(), "a member comes twice", "{jwk}");
+        assert!(set.is_empty());
+    }
+}
+
+/// A good key of a family that the configuration leaves out.
+#[test]
+fn a_key_of_an_algorithm_that_is_not_allowed_is_not_kept() {
+    let key = TestKey::generate("k", Algorithm::Rs256);
+    let jwks = TestKey::jwks([&key]).to_string();
+    let allowed = [Algorithm::Es256, Algorithm::Ps256];
+    let set = KeySet::from_json_for(jwks.as_bytes(), &allowed).unwrap();
+    assert!(set.is_empty());
+    assert_eq!(set.skipped()[0].reason.to_string(), "for an algorithm that is not allowed");
+}
+
+/// RFC 7518 §3.2, CVE-2025-45769 (php-jwt): a secret that can be guessed from one token.
+#[test]
+fn a_secret_is_as_long_as_its_hash() {
+    for (algorithm, length) in
+        [(Algorithm::Hs256, 32), (Algorithm::Hs384, 48), (Algorithm::Hs512, 64)]
+    {
+        let key = |length| hmac_key(Some("k"), algorithm, &vec![7; length]);
+        assert!(key(length).is_ok());
+        for short in [0, 1, length - 1] {
+            assert!(key(short).unwrap_err().to_string().contains("a secret of"), "{short}");
+        }
     }
 }
 

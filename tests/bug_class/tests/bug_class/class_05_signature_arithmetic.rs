@@ -170,7 +170,11 @@ fn a_key_is_on_the_curve_that_it_names() {
     let p384 = TestKey::generate("k", Algorithm::Es384).jwk();
     let ed = TestKey::generate("k", Algorithm::Ed25519).jwk();
     let (x, y) = (p256["x"].clone(), p256["y"].clone());
+    // The very point, with its coordinates parted elsewhere.
+    let point = [&x, &y].map(|number| decode(number.as_str().unwrap())).concat();
+    let (short, long) = point.split_at(31);
     for jwk in [
+        json!({"kty": "EC", "crv": "P-256", "x": encode(short), "y": encode(long)}),
         json!({"kty": "EC", "crv": "P-256", "x": p384["x"], "y": p384["y"]}),
         json!({"kty": "EC", "crv": "P-384", "x": x, "y": y}),
         json!({"kty": "EC", "crv": "P-521", "x": x, "y": y}),

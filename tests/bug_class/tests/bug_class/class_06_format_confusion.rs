@@ -3,11 +3,15 @@
 //! Three parts of unpadded base64url, no other byte, each part read once: what is verified is what
 //! is used.
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::json;
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, signature};
+use tollgate::testing::{ManualClock, TestKey};
+use tollgate::{Algorithm, Authenticator, KeySet, SharedKeySet, signature};
 
-use super::support::{auth, authorization, bearer, builder, claims, encode, rule, rule_of, split};
+use super::support::{
+    AUDIENCE, ISSUER, NOW, auth, authorization, bearer, builder, claims, encode, rule, rule_of,
+    split,
+};
 
 /// CVE-2022-39227 (python-jwt): read as JSON by the verifier, as compact by the reader.
 #[tokio::test]
@@ -185,5 +189,60 @@ async fn nor_does_it_choose_between_places() {
         };
         let shown: Vec<_> = headers.iter().map(|(name, _)| name).collect();
         assert_eq!(outcome, expected, "{shown:?}");
+    }
+}
+
+/// As above, with a signature over what is written wrongly: it does not mend the form.
+#[test]
+fn a_good_signature_over_bad_form_is_refused() {
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let x = encode(pair.public_key().as_ref());
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": x, "alg": "EdDSA", "kid": "k"});
+    let set = KeySet::from_json(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap();
+    let verdict = |header: &str, payload: &str| {
+        let input = format!("{header}.{payload}");
+        let token = format!("{input}.{}", encode(pair.sign(input.as_bytes()).as_ref()));
+        let verified = signature::verify(&token, &set, Algorithm::ALL);
+        verified.map(|jws| jws.payload().to_vec()).map_err(|error| error.rule())
+    };
+    let header = encode(r#"{"alg":"EdDSA","kid":"k"}"#);
+    // One byte: two characters, four bits to spare, two characters of padding.
+    let payload = encode("{");
+    assert_eq!(verdict(&header, &payload).as_deref(), Ok(&b"{"[..]));
+    for bad in ["=", "==", "\n", " ", "AAA", "\u{0}"] {
+        assert_eq!(verdict(&header, &format!("{payload}{bad}")), Err("base64url"), "{bad:?}");
+        assert_eq!(verdict(&format!("{header}{bad}"), &payload), Err("base64url"), "{bad:?}");
+    }
+    assert_eq!(verdict(&header, "ex"), Err("base64url"), "a bit to spare is set");
+    assert_eq!(verdict(&header, "e+/w"), Err("base64url"), "the other alphabet");
+    // Not UTF-8, in a member that nobody reads.
+    let odd = encode(b"{\"alg\":\"EdDSA\",\"kid\":\"k\",\"x\":\"\xff\"}");
+    assert_eq!(verdict(&odd, &payload), Err("json"));
+}
+
+/// RFC 8725 §3.7: claims are UTF-8, all of them.
+#[tokio::test]
+async fn claims_that_are_not_utf_8_are_refused() {
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let x = encode(pair.public_key().as_ref());
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "k"});
+    let set = KeySet::from_json(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap();
+    let auth = Authenticator::builder(ISSUER, AUDIENCE)
+        .key_source(SharedKeySet::new(set))
+        .clock(ManualClock::at(NOW))
+        .build()
+        .await
+        .unwrap();
+    for (odd, expected) in [
+        (&b"\xc3\xa9"[..], "accepted"),
+        (b"\xff", "json"),
+        (b"\xc0\x80", "json"),
+        (b"\xc3", "json"),
+    ] {
+        let whole = claims().to_string();
+        let payload = [br#"{"x":""#, odd, br#"","#, &whole.as_bytes()[1..]].concat();
+        let input = format!("{}.{}", encode(r#"{"alg":"EdDSA","kid":"k"}"#), encode(payload));
+        let token = format!("{input}.{}", encode(pair.sign(input.as_bytes()).as_ref()));
+        assert_eq!(rule(&auth, &token).await, expected, "{odd:?}");
     }
 }

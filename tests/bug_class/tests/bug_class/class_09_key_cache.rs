@@ -193,6 +193,21 @@ async fn the_same_key_twice_is_one_key() {
     assert_eq!(world.rule(&key).await, "accepted");
 }
 
+/// One RSA key that is published for two algorithms is two keys; each verifies its own.
+#[test]
+fn a_key_for_two_algorithms_is_two_keys() {
+    let key = TestKey::generate("k", Algorithm::Rs256);
+    let (rs256, mut ps256) = (key.jwk(), key.jwk());
+    ps256["alg"] = json!("PS256");
+    let set = json!({"keys": [rs256, ps256]}).to_string();
+    let algorithms: Vec<_> = KeySet::from_json(set.as_bytes())
+        .unwrap()
+        .iter()
+        .map(tollgate::VerificationKey::algorithm)
+        .collect();
+    assert_eq!(algorithms, [Algorithm::Rs256, Algorithm::Ps256]);
+}
+
 /// Past the stale bound not even an outage keeps a key alive, however good the token is.
 #[tokio::test]
 async fn stale_keys_end() {
