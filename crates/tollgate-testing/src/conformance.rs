@@ -24,7 +24,8 @@
 //! | `/unfit` | [`Suite::strict`] | reads [`Unfit`] from the claims |
 //! | `/optional-scope` | [`Suite::optional`], a `Require` of [`scope_policy`] | |
 //! | `/require-alone` | a `Require` of [`scope_policy`] | |
-//! | `/caller-alone` | nothing | |
+//! | `/caller-alone` | nothing | demands a caller |
+//! | `/maybe-alone` | nothing | |
 //! | the metadata's path | [`Suite::strict`], which answers itself | |
 //!
 //! Over gRPC the method `/conformance.<Name>/Who` takes the place of a path, where [`grpc_name`]

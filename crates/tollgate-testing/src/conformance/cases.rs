@@ -223,8 +223,13 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
     let own = || line("origin", "http://{authority}");
 
     let mut cases = Vec::new();
-    let mut add = |name, method: Method, path, headers: Vec<(&'static str, Vec<u8>)>, outcome| {
-        let http1_only = headers.iter().any(|(name, _)| *name == "connection");
+    let mut add = |name,
+                   method: Method,
+                   path: &'static str,
+                   headers: Vec<(&'static str, Vec<u8>)>,
+                   outcome| {
+        let http1_only =
+            headers.iter().any(|(name, _)| *name == "connection") || !path.starts_with('/');
         cases.push(Case { name, method, path, headers, outcome, bodies, http1_only });
     };
 
@@ -314,6 +319,12 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             misconfigured,
         ),
         post(
+            "a handler without authentication, that could do without a caller",
+            "/maybe-alone",
+            vec![],
+            misconfigured,
+        ),
+        post(
             "a handler without authentication",
             "/caller-alone",
             vec![bearer(&tokens.good)],
@@ -394,6 +405,18 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             foreign,
         ),
         post("a cookie, own origin", "/", vec![cookie(), own()], alice),
+        post(
+            "a cookie, the origin of a target in absolute form",
+            "http://api.example/",
+            vec![cookie(), line("origin", "http://api.example")],
+            alice,
+        ),
+        post(
+            "a cookie, not that of a target in absolute form",
+            "http://api.example/",
+            vec![cookie(), own()],
+            foreign,
+        ),
         post(
             "a cookie, foreign origin",
             "/",

@@ -32,6 +32,7 @@ pub(crate) fn serve(suite: &Suite) -> SocketAddr {
         let require = |path, policy| web::resource(path).wrap(Require::new(policy)).to(who);
         App::new()
             .service(require("/require-alone", scope_policy()))
+            .service(web::resource("/maybe-alone").to(who))
             .service(web::resource("/caller-alone").to(async |_: Caller| answer("")))
             .service(web::resource("/optional").wrap(Auth::new(optional.clone())).to(who))
             .service(

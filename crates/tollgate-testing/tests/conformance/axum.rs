@@ -44,6 +44,7 @@ pub(crate) async fn serve(suite: &Suite) -> SocketAddr {
         .route("/optional-scope", require(scope_policy()));
     let app = Router::new()
         .route("/require-alone", require(scope_policy()))
+        .route("/maybe-alone", any(who))
         .route("/caller-alone", any(async |Caller(_): Caller| ()))
         .merge(protect(suite.optional.clone(), optional).without_metadata())
         .merge(protect(suite.strict.clone(), strict));

@@ -51,7 +51,7 @@ pub(crate) fn guards<B>(request: &Request<B>) -> (Option<Policy>, Front) {
         "/optional" => (None, Front::Optional),
         "/optional-scope" => (Some(scope_policy()), Front::Optional),
         "/require-alone" => (Some(scope_policy()), Front::Nothing),
-        "/caller-alone" => (None, Front::Nothing),
+        "/caller-alone" | "/maybe-alone" => (None, Front::Nothing),
         _ => (None, Front::Strict),
     }
 }
