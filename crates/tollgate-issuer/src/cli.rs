@@ -4,6 +4,7 @@
 mod audit;
 mod keys;
 mod serve;
+mod sessions;
 mod time;
 mod users;
 
@@ -41,6 +42,9 @@ enum Command {
     /// Who can log in
     #[command(subcommand)]
     Users(users::Users),
+    /// Who is logged in
+    #[command(subcommand)]
+    Sessions(sessions::Sessions),
     /// Print the audit log, one line of JSON for each event, the oldest first
     Audit {
         /// Begin after the event of this serial number
@@ -69,6 +73,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(config).await,
         Command::Users(command) => users::run(command, config).await,
+        Command::Sessions(command) => sessions::run(command, config).await,
         Command::Audit { after } => audit::run(after, config).await,
         Command::Keys(command) => keys::run(command, config).await,
     }

@@ -1,8 +1,10 @@
 //! The issuer's settings: one table of names, one struct of values, one place that checks them.
 
+mod check;
 mod database_url;
 mod env;
 mod error;
+mod password_cost;
 mod settings;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,15 +14,14 @@ use std::time::Duration;
 
 use axum::http::HeaderName;
 use tollgate::{Clock, SystemClock};
-use url::{Host, Url};
 
+#[cfg(feature = "client")]
+pub(crate) use self::check::is_loopback;
 pub use self::database_url::DatabaseUrl;
 pub use self::error::ConfigError;
+pub use self::password_cost::PasswordCost;
 pub use self::settings::{SETTINGS, Setting};
-use crate::clock::secs;
-use crate::key_ring::{KeyEncryptionKey, Schedule, SigningAlgorithm};
-
-const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+use crate::key_ring::{KeyEncryptionKey, SigningAlgorithm};
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
 ///
@@ -87,42 +88,6 @@ pub struct IssuerConfig {
     pub clock: Arc<dyn Clock>,
 }
 
-/// What argon2id (RFC 9106) costs for one password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PasswordCost {
-    /// Memory, in KiB.
-    pub memory_kib: u32,
-    /// How many times it goes over that memory.
-    pub iterations: u32,
-}
-
-impl Default for PasswordCost {
-    fn default() -> Self {
-        Self { memory_kib: 19_456, iterations: 2 }
-    }
-}
-
-impl PasswordCost {
-    /// <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>: of its
-    /// alternatives the cheapest, by memory and by memory times iterations.
-    fn check(self) -> Result<(), ConfigError> {
-        let Self { memory_kib, iterations } = self;
-        if !(7168..=1_048_576).contains(&memory_kib) {
-            let expected = "it must be from 7168 to 1048576";
-            return Err(ConfigError::new("IDENTSPHERE_PASSWORD_MEMORY_KIB", memory_kib, expected));
-        }
-        if iterations > 100 || memory_kib.saturating_mul(iterations) < 35_840 {
-            let least = 35_840_u32.div_ceil(memory_kib);
-            return Err(ConfigError::new(
-                "IDENTSPHERE_PASSWORD_ITERATIONS",
-                iterations,
-                format!("with {memory_kib} KiB it must be from {least} to 100"),
-            ));
-        }
-        Ok(())
-    }
-}
-
 impl IssuerConfig {
     /// The defaults, for this issuer URL and this SQLite file.
     #[must_use]
@@ -152,296 +117,5 @@ impl IssuerConfig {
             registration: false,
             clock: Arc::new(SystemClock::new()),
         }
-    }
-
-    /// Everything that can be known to be wrong without touching the file system.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let issuer = check_issuer(&self.issuer)?;
-        for audience in &self.audiences {
-            if audience.is_empty() || audience.contains(char::is_whitespace) {
-                let expected = "each audience must be a name without white space";
-                return Err(ConfigError::new("IDENTSPHERE_AUDIENCES", audience, expected));
-            }
-        }
-        let access = self.access_expiry;
-        if access.subsec_nanos() != 0 || !(1..=86_400).contains(&access.as_secs()) {
-            return Err(ConfigError::new(
-                "IDENTSPHERE_ACCESS_EXPIRY_SECS",
-                access.as_secs_f64(),
-                "it must be a whole number of seconds from 1 to 86400",
-            ));
-        }
-        if self.refresh_expiry < access || self.refresh_expiry > TEN_YEARS {
-            return Err(ConfigError::new(
-                "IDENTSPHERE_REFRESH_EXPIRY_SECS",
-                self.refresh_expiry.as_secs(),
-                format!("it must be from {} (the access expiry) to ten years", access.as_secs()),
-            ));
-        }
-        if self.session_max < self.refresh_expiry || self.session_max > TEN_YEARS {
-            let least = self.refresh_expiry.as_secs();
-            return Err(ConfigError::new(
-                "IDENTSPHERE_SESSION_MAX_SECS",
-                self.session_max.as_secs(),
-                format!("it must be from {least} (the refresh expiry) to ten years"),
-            ));
-        }
-        if self.refresh_grace.as_secs() > 60 {
-            return Err(ConfigError::new(
-                "IDENTSPHERE_REFRESH_GRACE_SECS",
-                self.refresh_grace.as_secs(),
-                "it must be from 0 to 60: a thief with a stolen token has as long",
-            ));
-        }
-        if self.jwks_max_age.as_secs() > 86_400 {
-            return Err(ConfigError::new(
-                "IDENTSPHERE_JWKS_MAX_AGE_SECS",
-                self.jwks_max_age.as_secs(),
-                "it must be from 0 to 86400",
-            ));
-        }
-        if !(1..=3600).contains(&self.clock_skew.as_secs()) {
-            return Err(ConfigError::new(
-                "IDENTSPHERE_CLOCK_SKEW_SECS",
-                self.clock_skew.as_secs(),
-                "it must be from 1 to 3600",
-            ));
-        }
-        self.check_key_rotation()?;
-        self.password_cost.check()?;
-        let days = self.audit_retention.as_secs() / 86_400;
-        if !(1..=3650).contains(&days) {
-            return Err(ConfigError::new("IDENTSPHERE_AUDIT_DAYS", days, "it must be 1 to 3650"));
-        }
-        if self.key_encryption_key.is_some() && self.key_encryption_key_file.is_some() {
-            return Err(ConfigError::hidden(
-                "IDENTSPHERE_KEY_ENCRYPTION_KEY",
-                "is set together with IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE; set one of them",
-            ));
-        }
-        let has_key = self.key_encryption_key.is_some() || self.key_encryption_key_file.is_some();
-        if self.database_url.is_some() && !has_key {
-            return Err(ConfigError::hidden(
-                "IDENTSPHERE_KEY_ENCRYPTION_KEY",
-                "is not set. Every issuer process on one PostgreSQL needs the same: make it once \
-                 (openssl rand -base64 32), keep it apart from the database's backups, and set it \
-                 or IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
-            ));
-        }
-        match &self.cookie_domain {
-            Some(domain) => check_cookie_domain(domain, &issuer),
-            None => Ok(()),
-        }
-    }
-
-    /// A shorter period would have keys sign that verifiers cannot know yet, or withdrawn that
-    /// signed what has not expired.
-    fn check_key_rotation(&self) -> Result<(), ConfigError> {
-        let Some(period) = self.key_rotation else { return Ok(()) };
-        let (least, sum) = Schedule::of(self).least_period();
-        if secs(period) < least {
-            return Err(ConfigError::new(
-                "IDENTSPHERE_KEY_ROTATION_DAYS",
-                period.as_secs_f64() / 86_400.0,
-                format!(
-                    "a rotation takes longer than these {} s: {sum}. Rotate less often, or lower \
-                     IDENTSPHERE_JWKS_MAX_AGE_SECS or IDENTSPHERE_ACCESS_EXPIRY_SECS",
-                    period.as_secs()
-                ),
-            ));
-        }
-        if period > TEN_YEARS {
-            return Err(ConfigError::new(
-                "IDENTSPHERE_KEY_ROTATION_DAYS",
-                period.as_secs() / 86_400,
-                "it must be at most ten years",
-            ));
-        }
-        Ok(())
-    }
-}
-
-fn check_issuer(value: &str) -> Result<Url, ConfigError> {
-    let wrong = |expected: String| ConfigError::new("IDENTSPHERE_ISSUER", value, expected);
-    let example = "for example https://auth.example.com";
-    let url = Url::parse(value)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
-        .ok_or_else(|| wrong(format!("it must be an https URL, {example}")))?;
-    if url.scheme() == "http" && !is_loopback(&url) {
-        return Err(wrong(format!(
-            "http is accepted on a loopback host only (127.0.0.1, [::1], localhost); use https, \
-             {example}"
-        )));
-    }
-    // Verifiers compare the issuer byte for byte, and the well-known paths and cookies belong to
-    // a whole host: so no path, no trailing slash, no default port, no capitals.
-    let origin = url.origin().ascii_serialization();
-    if origin != value {
-        return Err(wrong(format!("it must be scheme and host only: {origin}")));
-    }
-    Ok(url)
-}
-
-/// The hosts whose keys verifiers fetch without TLS. Not `*.localhost`: that it never leaves the
-/// machine is up to the resolver.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// A browser drops a cookie whose domain does not cover the host that sets it (RFC 6265 5.3).
-fn check_cookie_domain(domain: &str, issuer: &Url) -> Result<(), ConfigError> {
-    let wrong =
-        |expected: String| Err(ConfigError::new("IDENTSPHERE_COOKIE_DOMAIN", domain, expected));
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    let dotted = domain.contains('.') && !domain.starts_with('.') && !domain.ends_with('.');
-    if !dotted || !domain.chars().all(plain) {
-        return wrong(
-            "it must be a domain in small letters without a leading dot, for example example.com"
-                .to_owned(),
-        );
-    }
-    match issuer.host() {
-        Some(Host::Domain(host))
-            if host == domain
-                || host.strip_suffix(domain).is_some_and(|prefix| prefix.ends_with('.')) =>
-        {
-            Ok(())
-        }
-        _ => wrong(format!(
-            "browsers would drop the cookie: the issuer {issuer} is not in that domain"
-        )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(change: impl FnOnce(&mut IssuerConfig)) -> String {
-        let mut config = IssuerConfig::new("https://auth.example.com", "identsphere.db");
-        config.check().unwrap();
-        change(&mut config);
-        config.check().unwrap_err().to_string()
-    }
-
-    #[test]
-    fn an_issuer_is_an_https_origin() {
-        for right in ["https://a.example", "https://a.example:8443", "http://[::1]:80801"] {
-            assert_eq!(check_issuer(right).is_ok(), right != "http://[::1]:80801", "{right}");
-        }
-        for right in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:8080"] {
-            assert!(check_issuer(right).is_ok(), "{right}");
-        }
-        for (wrong, hint) in [
-            ("auth.example.com", "for example https://auth.example.com"),
-            ("ftp://auth.example.com", "must be an https URL"),
-            ("http://auth.example.com", "loopback host only"),
-            ("http://auth.localhost:8080", "loopback host only"),
-            ("https://auth.example.com/", "only: https://auth.example.com"),
-            ("https://Auth.Example.com:443/tenant", "only: https://auth.example.com"),
-            ("https://user:secret@auth.example.com", "only: https://auth.example.com"),
-        ] {
-            let message = refused(|config| config.issuer = wrong.to_owned());
-            assert!(message.starts_with("IDENTSPHERE_ISSUER is "), "{message}");
-            assert!(message.ends_with(hint) || message.contains(hint), "{message}");
-            assert!(!message.contains("secret"), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_wrong_value_is_named_with_what_would_be_right() {
-        let day = Duration::from_secs(86_400);
-        for (message, expected) in [
-            (
-                refused(|config| config.access_expiry = Duration::ZERO),
-                "IDENTSPHERE_ACCESS_EXPIRY_SECS is \"0\": it must be a whole number of seconds \
-                 from 1 to 86400",
-            ),
-            (
-                refused(|config| config.refresh_expiry = Duration::from_secs(60)),
-                "IDENTSPHERE_REFRESH_EXPIRY_SECS is \"60\": it must be from 900 (the access \
-                 expiry) to ten years",
-            ),
-            (
-                refused(|config| config.session_max = day * 29),
-                "IDENTSPHERE_SESSION_MAX_SECS is \"2505600\": it must be from 2592000 (the refresh \
-                 expiry) to ten years",
-            ),
-            (
-                refused(|config| config.jwks_max_age = day * 2),
-                "IDENTSPHERE_JWKS_MAX_AGE_SECS is \"172800\": it must be from 0 to 86400",
-            ),
-            (
-                refused(|config| config.key_rotation = Some(Duration::from_secs(864))),
-                "IDENTSPHERE_KEY_ROTATION_DAYS is \"0.01\": a rotation takes longer than these \
-                 864 s: 300 (a cached key set) + 60 (clock skew) + 900 (the last token) + 120 \
-                 (twice the skew) = 1380 s. Rotate less often, or lower \
-                 IDENTSPHERE_JWKS_MAX_AGE_SECS or IDENTSPHERE_ACCESS_EXPIRY_SECS",
-            ),
-            (
-                refused(|config| config.refresh_grace = Duration::from_secs(61)),
-                "IDENTSPHERE_REFRESH_GRACE_SECS is \"61\": it must be from 0 to 60: a thief with a \
-                 stolen token has as long",
-            ),
-            (
-                refused(|config| config.password_cost.iterations = 1),
-                "IDENTSPHERE_PASSWORD_ITERATIONS is \"1\": with 19456 KiB it must be from 2 to 100",
-            ),
-            (
-                refused(|config| config.password_cost.memory_kib = 4096),
-                "IDENTSPHERE_PASSWORD_MEMORY_KIB is \"4096\": it must be from 7168 to 1048576",
-            ),
-            (
-                refused(|config| config.audit_retention = Duration::ZERO),
-                "IDENTSPHERE_AUDIT_DAYS is \"0\": it must be 1 to 3650",
-            ),
-            (
-                refused(|config| {
-                    let url = "postgres://issuer@localhost/issuer";
-                    config.database_url = Some(DatabaseUrl::new(url).unwrap());
-                }),
-                "IDENTSPHERE_KEY_ENCRYPTION_KEY is not set. Every issuer process on one PostgreSQL \
-                 needs the same: make it once (openssl rand -base64 32), keep it apart from the \
-                 database's backups, and set it or IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
-            ),
-            (
-                refused(|config| config.clock_skew = Duration::ZERO),
-                "IDENTSPHERE_CLOCK_SKEW_SECS is \"0\": it must be from 1 to 3600",
-            ),
-            (
-                refused(|config| config.cookie_domain = Some("other.example".to_owned())),
-                "IDENTSPHERE_COOKIE_DOMAIN is \"other.example\": browsers would drop the cookie: \
-                 the issuer https://auth.example.com/ is not in that domain",
-            ),
-        ] {
-            assert_eq!(message, expected);
-        }
-    }
-
-    #[test]
-    fn a_cookie_domain_covers_the_issuer_and_cannot_break_out_of_the_header() {
-        for right in ["example.com", "auth.example.com"] {
-            let issuer = check_issuer("https://auth.example.com").unwrap();
-            assert!(check_cookie_domain(right, &issuer).is_ok(), "{right}");
-        }
-        for wrong in [".example.com", "com", "ample.com", "example.com; Path=/", "EXAMPLE.com"] {
-            refused(|config| config.cookie_domain = Some(wrong.to_owned()));
-        }
-    }
-
-    #[test]
-    fn debug_redacts_the_key_encryption_key() {
-        let mut config = IssuerConfig::new("https://auth.example.com", "identsphere.db");
-        config.key_encryption_key =
-            KeyEncryptionKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-        let debug = format!("{config:?}");
-        assert!(debug.contains("Some(KeyEncryptionKey(redacted))"), "{debug}");
-        assert!(!debug.contains("AAAA") && !debug.contains("0, 0"), "{debug}");
     }
 }

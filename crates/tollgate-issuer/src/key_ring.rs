@@ -24,22 +24,24 @@
 mod schedule;
 mod sealed;
 mod signing_key;
+mod snapshot;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tollgate::{Clock, KeySet, SharedKeySet};
+use tollgate::{Clock, SharedKeySet};
 
 pub(crate) use self::schedule::Schedule;
 pub use self::sealed::KeyEncryptionKey;
 pub(crate) use self::sealed::default_key_file;
 pub(crate) use self::signing_key::SigningKey;
 pub use self::signing_key::{SigningAlgorithm, UnknownSigningAlgorithm};
+pub(crate) use self::snapshot::Snapshot;
+use self::snapshot::{active_of, key_set, load, promises};
 use crate::clock::now_secs;
 use crate::error::Error;
-use crate::jwks::Jwks;
-use crate::store::{KeyState, KeyTable, NewKey, Promises, Store, StoredKey};
+use crate::store::{KeyState, NewKey, Store, StoredKey};
 
 /// How often the ring is turned when nobody asks for it: not later than what is due next, and
 /// often enough to see what another process has made due meanwhile.
@@ -62,16 +64,6 @@ pub(crate) struct KeyRing {
     loading: tokio::sync::Mutex<()>,
     /// What is due is done by one task at a time; the others go on without it.
     turning: tokio::sync::Mutex<()>,
-}
-
-/// The ring at one version of the key table.
-#[derive(Debug)]
-pub(crate) struct Snapshot {
-    version: i64,
-    /// When something about the keys is due: from then on this snapshot is out of date.
-    next_change: Option<i64>,
-    pub(crate) active: SigningKey,
-    pub(crate) jwks: Jwks,
 }
 
 /// How to open a [`KeyRing`].
@@ -271,55 +263,6 @@ impl KeyRing {
     }
 }
 
-fn active_of(keys: &[StoredKey]) -> Result<&StoredKey, Error> {
-    keys.iter()
-        .find(|key| key.state == KeyState::Active)
-        .ok_or(Error::Crypto("the key table has no active key"))
-}
-
-/// Reads the table, and notes on the key that signs how long the tokens of this process live, and
-/// its key sets in caches: the process that made the key may promise less.
-async fn load(
-    store: &dyn Store,
-    key: &KeyEncryptionKey,
-    origin: &str,
-    schedule: &Schedule,
-) -> Result<Snapshot, Error> {
-    loop {
-        let snapshot = Snapshot::of(store.keys().await?, key, origin, schedule)?;
-        if store.note_promises(snapshot.active.kid(), promises(schedule)).await? {
-            return Ok(snapshot);
-        }
-        // It was rotated out meanwhile; another one signs.
-    }
-}
-
-impl Snapshot {
-    fn of(
-        table: KeyTable,
-        key: &KeyEncryptionKey,
-        origin: &str,
-        schedule: &Schedule,
-    ) -> Result<Self, Error> {
-        let active = active_of(&table.keys)?;
-        let sealed = active.sealed.as_deref().unwrap_or_default();
-        let private = key.open(&active.kid, sealed).ok_or_else(|| {
-            Error::WrongKeyEncryptionKey { kid: active.kid.clone(), origin: origin.to_owned() }
-        })?;
-        let published = table.keys.iter().filter(|stored| stored.state != KeyState::Withdrawn);
-        Ok(Self {
-            version: table.version,
-            next_change: schedule.next_change(&table.keys),
-            active: SigningKey::from_pkcs8(active.algorithm, &private)?,
-            jwks: Jwks::new(published.map(|stored| stored.public_jwk.as_str())),
-        })
-    }
-}
-
-fn promises(schedule: &Schedule) -> Promises {
-    Promises { token_secs: schedule.token_lifetime, max_age_secs: schedule.max_age }
-}
-
 /// A key that may sign `lead` seconds after it was made.
 async fn new_key(
     key_encryption_key: &KeyEncryptionKey,
@@ -341,9 +284,4 @@ async fn new_key(
         signs_from: created_at.saturating_add(lead),
         promises: promises(schedule),
     })
-}
-
-fn key_set(jwks: &Jwks) -> Result<KeySet, Error> {
-    KeySet::from_json(jwks.body.as_bytes())
-        .map_err(|_| Error::Crypto("the published key set does not parse"))
 }

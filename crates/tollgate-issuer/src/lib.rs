@@ -75,7 +75,21 @@
 //! next rotation; until the last old token has expired, keys of both are published.
 //!
 //! Other processes on the same database, such as a running issuer when the command line rotates,
-//! follow at their next request.
+//! follow at their next request; on PostgreSQL, which tells them, within a second.
+//!
+//! # Several processes
+//!
+//! On PostgreSQL (`IDENTSPHERE_DATABASE_URL`) any number of processes are one issuer: users, sessions
+//! and keys are shared, and each is given the same `IDENTSPHERE_KEY_ENCRYPTION_KEY`. One of them
+//! does what is due about the keys; when it ends, however suddenly, another one does. Their clocks
+//! may be `IDENTSPHERE_CLOCK_SKEW_SECS` apart. Limits on logins are counted by each for itself.
+//!
+//! # When the store fails
+//!
+//! Whatever needs it is answered with 503 and `Retry-After`, and as before once it is back; the
+//! published keys are served from memory meanwhile. What was acknowledged is there afterwards,
+//! whenever and however the process ended. A client whose refresh was not answered may ask again
+//! with the same token for `IDENTSPHERE_REFRESH_GRACE_SECS`.
 
 mod audit;
 mod client;
@@ -108,4 +122,4 @@ pub use self::issuer::{Issuer, KeyInfo};
 pub use self::issuer_client::{ClientError, IssuerClient, Me};
 pub use self::key_ring::{KeyEncryptionKey, SigningAlgorithm, UnknownSigningAlgorithm};
 pub use self::store::{Event, EventKind, KeyState, StoreError, User};
-pub use self::users::NewUser;
+pub use self::users::{NewUser, SessionInfo};

@@ -141,18 +141,17 @@ impl Issuer {
         Ok(self.store().end_session_of(&token, self.now(), address.as_deref()).await?)
     }
 
-    /// Ends all sessions of a user.
+    /// Ends all sessions of a user, and says how many those were.
     pub(crate) async fn logout_everywhere(
         &self,
         user: &User,
         client: &Client,
-    ) -> Result<(), Error> {
+    ) -> Result<u64, Error> {
         let address = client.shown_address();
         let event = NewEvent::new(EventKind::LogoutEverywhere, self.now())
             .user(&user.id)
             .address(address.as_deref());
-        self.store().end_all_sessions(&user.id, &event).await?;
-        Ok(())
+        Ok(self.store().end_all_sessions(&user.id, &event).await?)
     }
 
     /// Ends one of a user's own live sessions; `false` if there is no such session.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::client::Client;
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::store::User;
@@ -140,6 +141,58 @@ impl Issuer {
     /// [`Error::Store`] if the store fails.
     pub async fn users(&self) -> Result<Vec<User>, Error> {
         Ok(self.store().users().await?)
+    }
+}
+
+/// A live session, as far as it is an operator's business.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// The `sid` of its tokens.
+    pub id: String,
+    /// When its user logged in, in seconds since 1970.
+    pub created_at: i64,
+    /// When it was refreshed last, in seconds since 1970.
+    pub last_used_at: i64,
+    /// When it ends if it is not used, in seconds since 1970.
+    pub expires_at: i64,
+    /// What the client called itself.
+    pub user_agent: Option<String>,
+}
+
+impl Issuer {
+    /// The live sessions of the user of that name, the latest first; `None` if there is no such
+    /// user.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails.
+    pub async fn sessions_of(&self, name: &str) -> Result<Option<Vec<SessionInfo>>, Error> {
+        let Some((user, _)) = self.store().user_named(name).await? else { return Ok(None) };
+        let sessions = self.store().live_sessions(&user.id, self.now()).await?;
+        Ok(Some(
+            sessions
+                .into_iter()
+                .map(|session| SessionInfo {
+                    id: session.id,
+                    created_at: session.created_at,
+                    last_used_at: session.last_used_at,
+                    expires_at: session.expires_at,
+                    user_agent: session.user_agent,
+                })
+                .collect(),
+        ))
+    }
+
+    /// Ends all sessions of the user of that name, and says how many those were; `None` if there
+    /// is no such user. Their access tokens are accepted by apps until they expire.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails.
+    pub async fn end_sessions_of(&self, name: &str) -> Result<Option<u64>, Error> {
+        let Some((user, _)) = self.store().user_named(name).await? else { return Ok(None) };
+        Ok(Some(self.logout_everywhere(&user, &Client::default()).await?))
     }
 }
 

@@ -111,6 +111,15 @@ impl Home {
         config
     }
 
+    /// Runs statements past the issuer.
+    pub(crate) async fn on_server(&self, statements: &[&'static str]) {
+        let url = self.postgres().unwrap();
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        for statement in statements.iter().copied() {
+            sqlx::query(statement).execute(&mut connection).await.unwrap();
+        }
+    }
+
     /// Has the issuers of this home go through `address` to their server, whose own is returned.
     pub(crate) fn reroute(&mut self, address: &str) -> String {
         let url = self.postgres.take().unwrap();

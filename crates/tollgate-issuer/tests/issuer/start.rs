@@ -365,6 +365,22 @@ fn the_program_serves_and_follows_a_rotation_from_the_command_line() {
     let listed = run(home.path(), &settings, &["keys", "list"], "");
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     assert!(listed.contains("active") && listed.contains("retired"), "{listed}");
+    let listed = run(home.path(), &settings, &["sessions", "list", "Alice"], "");
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains("since 20") && listed.lines().count() == 1, "{listed}");
+    let ended = run(home.path(), &settings, &["sessions", "end", "alice"], "");
+    let told = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert_eq!(told, "ended 1 of alice's sessions; their access tokens expire within 900 s\n");
+    let listed = run(home.path(), &settings, &["sessions", "list", "alice"], "");
+    assert!(listed.status.success() && listed.stdout.is_empty(), "{listed:?}");
+    assert!(!run(home.path(), &settings, &["sessions", "end", "eve"], "").status.success());
+    let log = run(home.path(), &settings, &["audit", "--after", "1"], "");
+    let log = String::from_utf8_lossy(&log.stdout).into_owned();
+    let events: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<_> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["user_added", "user_added", "login", "key_active", "logout_everywhere"]);
+    assert_eq!(events[2]["address"], "127.0.0.1");
     let lost = request(&address, &format!("GET /nowhere HTTP/1.0\r\nHost: {ISSUER}\r\n\r\n"));
     assert!(lost.unwrap().contains("urn:tollgate:problem:not-found"));
 }

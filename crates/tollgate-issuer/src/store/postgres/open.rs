@@ -14,7 +14,7 @@ use crate::config::DatabaseUrl;
 use crate::error::Error;
 
 /// How long a request waits for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many statements are under way at once. Ten processes stay below PostgreSQL's usual 100.
 const CONNECTIONS: u32 = 8;
