@@ -1,9 +1,10 @@
 //! The program itself, as a process.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -116,8 +117,16 @@ impl Server {
     }
 }
 
+/// An address that stays ours while nobody listens there: between a kill and the next start, any
+/// other program could be given the port.
 fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    static NUMBER: AtomicU8 = AtomicU8::new(1);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    // Linux has all of 127.0.0.0/8, and everybody else is on the first of them.
+    let host =
+        if cfg!(target_os = "linux") { [127, high | 128, low, number] } else { [127, 0, 0, 1] };
+    TcpListener::bind((IpAddr::from(host), 0)).unwrap().local_addr().unwrap().to_string()
 }
 
 /// `short` in the tests; as long as `cargo xtask soak` says, there.
