@@ -99,7 +99,11 @@ async fn rotate_under_fire(url: &str, servers: &mut [Server], rotations: u32) {
         .collect();
     let mut verifiers = Vec::new();
     for _ in 0..2 {
-        verifiers.push(tokio::spawn(keep_validating(verifier(url).await, Arc::clone(&fire))));
+        verifiers.push(tokio::spawn(keep_validating(
+            // A busy machine, on which a process has just been killed, takes its time.
+            verifier(url, Duration::from_secs(30)).await,
+            Arc::clone(&fire),
+        )));
     }
     for rotation in 0..rotations {
         let refused = clients.iter().chain(&verifiers).any(|task| task.is_finished());
@@ -145,10 +149,11 @@ async fn wait_until_signing(fire: &Fire, kid: &str) {
     }
 }
 
-async fn verifier(url: &str) -> Authenticator {
+async fn verifier(url: &str, fetch_timeout: Duration) -> Authenticator {
     Authenticator::builder(url, API)
         .jwks_ttl(Duration::from_secs(2))
         .min_ttl(Duration::from_secs(1))
+        .fetch_timeout(fetch_timeout)
         // It learns of a new key by the clock alone, as a verifier may that is not Tollgate.
         .cooldown(Duration::from_secs(3600))
         .build()
@@ -200,7 +205,8 @@ async fn keep_validating(verifier: Authenticator, fire: Arc<Fire>) {
 
 /// The other side of it: what an operator withdraws is refused, and as soon as was promised.
 async fn withdrawn_within_the_stated_bound(url: &str, server: &Server) {
-    let verifier = verifier(url).await;
+    // The bound of 7 s is well before the token expires, leeway included.
+    let verifier = verifier(url, Duration::from_secs(5)).await;
     let client = HttpClient::of(url);
     let (_, grant) = client.login().await.unwrap();
     let token = grant["access_token"].as_str().unwrap().to_owned();
