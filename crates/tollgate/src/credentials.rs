@@ -209,6 +209,16 @@ mod tests {
         }
     }
 
+    /// RFC 6750 §2.1: `b64token`, of all bytes that there are.
+    #[test]
+    fn a_token_has_just_the_characters_of_its_grammar() {
+        for byte in 0..=u8::MAX {
+            let allowed = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+            let bytes = [b'a', byte, b'a'];
+            assert_eq!(BearerToken::parse(&bytes).is_ok(), allowed, "{byte:#x}");
+        }
+    }
+
     #[test]
     fn bad_grammar_is_not_absence() {
         for value in [
