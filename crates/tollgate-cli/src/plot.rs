@@ -26,6 +26,18 @@ const BOTTOM: f64 = 48.0;
 const COLOURS: [&str; 4] = ["#0b6e99", "#c2410c", "#4d7c0f", "#6d28d9"];
 
 impl Axis {
+    /// From zero, with marks at round numbers.
+    pub(crate) fn linear(name: &'static str, most: f64) -> Self {
+        let most = most.max(1e-9);
+        let decade = 10.0_f64.powf((most / 4.0).log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].map(|of| of * decade);
+        let step = step.into_iter().find(|step| step * 5.0 >= most).unwrap_or(decade * 10.0);
+        let digits = (-step.log10().floor()).max(0.0) as usize;
+        let marks = (0..=(most / step).ceil() as i32).map(|mark| f64::from(mark) * step);
+        let marks = marks.map(|value| (value, format!("{value:.digits$}"))).collect();
+        Self { name, marks, log: false }
+    }
+
     /// Where a value is, from 0 to 1.
     fn place(&self, value: f64) -> f64 {
         let scale = |value: f64| if self.log { value.max(1e-9).ln() } else { value };
@@ -98,6 +110,8 @@ pub(crate) fn plot(what: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
 /// A bar: its name, its length, and what it says at its end.
 #[derive(Debug)]
 pub(crate) struct Bar {
+    /// What it and those below it are about; empty if it goes on.
+    pub(crate) group: String,
     pub(crate) name: String,
     pub(crate) value: f64,
     pub(crate) text: String,
@@ -107,31 +121,33 @@ pub(crate) struct Bar {
 
 /// Bars from the left, one below the other.
 pub(crate) fn bars(what: &str, bars: &[Bar]) -> String {
-    const ROW: f64 = 26.0;
-    const NAMES: f64 = 190.0;
+    const ROW: f64 = 22.0;
+    const GAP: f64 = 10.0;
+    const NAMES: f64 = 170.0;
     let most = bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
-    let height = ROW * bars.len() as f64 + 8.0;
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">\n",
-        escape(what)
-    );
-    for (row, bar) in bars.iter().enumerate() {
-        let top = 4.0 + ROW * row as f64;
-        let length = bar.value / most * (WIDTH - NAMES - 150.0);
+    let (mut top, mut rows) = (0.0, String::new());
+    for bar in bars {
+        top += if bar.group.is_empty() { 0.0 } else { GAP };
+        let length = bar.value / most * (WIDTH - NAMES - 130.0);
         let colour = COLOURS.get(bar.kind % COLOURS.len()).unwrap_or(&"#333");
-        svg += &format!(
-            "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\
-             <rect x=\"{NAMES}\" y=\"{top:.1}\" width=\"{length:.1}\" height=\"18\" fill=\"{colour}\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\">{}</text>\n",
+        let foot = top + 13.0;
+        rows += &format!(
+            "<text x=\"0\" y=\"{foot:.1}\" font-weight=\"bold\">{}</text>\
+             <text x=\"{}\" y=\"{foot:.1}\" text-anchor=\"end\">{}</text>\
+             <rect x=\"{NAMES}\" y=\"{top:.1}\" width=\"{length:.1}\" height=\"17\" fill=\"{colour}\"/>\
+             <text x=\"{:.1}\" y=\"{foot:.1}\">{}</text>\n",
+            escape(&bar.group),
             NAMES - 8.0,
-            top + 13.0,
             escape(&bar.name),
             NAMES + length + 6.0,
-            top + 13.0,
             escape(&bar.text)
         );
+        top += ROW;
     }
-    svg + "</svg>\n"
+    format!(
+        "<svg viewBox=\"0 0 {WIDTH} {top}\" role=\"img\" aria-label=\"{}\">\n{rows}</svg>\n",
+        escape(what)
+    )
 }
 
 /// A whole page.
@@ -155,3 +171,22 @@ svg text{font:12px system-ui,sans-serif;fill:#333}svg .axis{fill:#666}\
 svg polyline{fill:none;stroke-width:2.5}svg .grid{stroke:#e2e8f0}\
 table{border-collapse:collapse;font-size:14px;width:100%}\
 td,th{border-bottom:1px solid #e2e8f0;padding:.3rem .5rem;text-align:left}";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_linear_axis_holds_the_most_and_is_marked_at_round_numbers() {
+        for (most, marks) in [
+            (10.0, &["0", "2", "4", "6", "8", "10"][..]),
+            (0.9, &["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+            (21.3, &["0", "5", "10", "15", "20", "25"]),
+            (4096.0, &["0", "1000", "2000", "3000", "4000", "5000"]),
+        ] {
+            let axis = Axis::linear("", most);
+            let names: Vec<_> = axis.marks.iter().map(|mark| mark.1.as_str()).collect();
+            assert_eq!(names, marks, "{most}");
+        }
+    }
+}

@@ -42,9 +42,9 @@ fn every_way_is_measured_in_one_run_and_written_in_every_form() {
         // Counted, not timed: exact on any machine.
         assert_eq!(case("bare signature check")["allocations"], 0.0);
         assert_eq!(case("warm")["allocations"], 0.0);
-        assert_eq!(case("cold")["allocations"], 5.0);
-        assert!(case("new tokens, cache on")["allocations"].as_f64() > Some(5.0));
-        assert!(case("jsonwebtoken")["allocations"].as_f64() > Some(5.0));
+        let of = |name: &str| case(name)["allocations"].as_f64().unwrap();
+        assert!(0.0 < of("cold") && of("cold") < of("jsonwebtoken"), "{validation}");
+        assert!(of("cold") < of("new tokens, cache on"), "{validation}");
         for case in cases {
             let single = &case["single"];
             let of = |name: &str| single[name].as_u64().unwrap();

@@ -9,12 +9,32 @@ use support::{AUDIENCE, ISSUER, Issuer, command, run};
 
 #[test]
 fn help_tells_the_exit_codes() {
-    for arguments in [&["--help"][..], &["check", "--help"], &["jws", "--help"]] {
-        let text = run(arguments, b"").expect(0).stdout;
-        for line in ["  0  all good", "  1  a token was refused", "  2  the command", "  3  keys"] {
-            assert!(text.contains(line), "{arguments:?}: {line}");
+    let readme = include_str!("../../../README.md");
+    for command in ["", "check", "inspect", "jwks", "jws", "bench", "tune", "completions"] {
+        let arguments: Vec<_> = [command, "--help"].into_iter().filter(|a| !a.is_empty()).collect();
+        let text = run(&arguments, b"").expect(0).stdout;
+        for (code, meaning) in [
+            (0, "all good"),
+            (1, "a token was refused"),
+            (2, "the command or its configuration is wrong"),
+            (3, "keys could not be had"),
+            (130, "interrupted by Ctrl-C"),
+        ] {
+            assert!(text.contains(&format!("  {code}  {meaning}")), "{command}: {code}");
+            assert!(readme.contains(&format!("| {code} | {meaning}")), "README: {code}");
         }
     }
+}
+
+#[test]
+fn every_shell_gets_completions_of_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(&["completions", shell], b"").expect(0).stdout;
+        for word in ["check", "inspect", "jwks", "jws", "bench", "tune", "access-expiry"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    run(&["completions", "cmd"], b"").expect(2);
 }
 
 #[test]

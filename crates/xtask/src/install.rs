@@ -110,6 +110,15 @@ pub(crate) fn curl() -> Result<(), Failure> {
     apt_install("curl")
 }
 
+/// A browser that draws a page without a screen.
+pub(crate) fn chromium() -> Result<PathBuf, Failure> {
+    if version("chromium").is_none() {
+        step("chromium", "missing: installing Debian's, to draw the reports");
+        apt_install("chromium")?;
+    }
+    Ok(PathBuf::from("chromium"))
+}
+
 fn npm() -> Result<(), Failure> {
     if let Some(version) = version("npm") {
         step("npm", &format!("{version} is here"));

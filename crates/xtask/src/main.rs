@@ -11,6 +11,7 @@ mod install;
 mod mutants;
 mod postgres;
 mod run;
+mod screenshots;
 mod soak;
 mod stands_on;
 mod test;
@@ -129,6 +130,12 @@ enum Chore {
         /// Only the checks that have this in their description or file name.
         only: Option<String>,
     },
+
+    /// Draw the reports of `tollgate bench` and `tollgate tune` for the documentation
+    ///
+    /// Measures on this machine, and writes docs/bench.png and docs/tune.png with Debian's
+    /// Chromium (installed with apt-get if it is missing), each below 150 kB.
+    Screenshots,
 }
 
 fn main() -> ExitCode {
@@ -140,6 +147,7 @@ fn main() -> ExitCode {
         Chore::Bench { rounds, only } => bench::bench(rounds, &only),
         Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
         Chore::Soak { kills, rotations } => soak::soak(kills, rotations),
+        Chore::Screenshots => screenshots::screenshots(),
         Chore::Mutants { shard } => mutants::mutants(shard.as_deref()),
         Chore::Breaks { only } => breaks::breaks(only.as_deref()),
     };

@@ -1,0 +1,45 @@
+//! The pictures of the tool's HTML reports that the documentation shows.
+
+use std::fs;
+
+use crate::install;
+use crate::run::{Failure, cargo, program, root, run, target_dir};
+
+/// The largest that a picture may be.
+const MAX_BYTES: u64 = 150_000;
+
+/// Each picture: its name, the size of the window, and the command whose report it shows.
+const PICTURES: [(&str, &str, &[&str]); 2] = [
+    ("bench", "800,1800", &["bench", "--html"]),
+    ("tune", "800,1560", &["tune", "--access-expiry", "900", "--vs-access-expiry", "60", "--html"]),
+];
+
+/// `cargo xtask screenshots`: writes `docs/bench.png` and `docs/tune.png`.
+pub(crate) fn screenshots() -> Result<(), Failure> {
+    let chromium = install::chromium()?;
+    run(&mut cargo(&["build", "--release", "--package", "tollgate-cli"]))?;
+    let (pages, docs) = (target_dir().join("screenshots"), root().join("docs"));
+    for folder in [&pages, &docs] {
+        fs::create_dir_all(folder)
+            .map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
+    }
+    for (name, window, command) in PICTURES {
+        let page = pages.join(name).with_extension("html");
+        run(program(target_dir().join("release/tollgate")).args(command).arg(&page))?;
+        let picture = docs.join(name).with_extension("png");
+        // What it loads is a file that this project wrote; a container has no sandbox to offer.
+        run(program(&chromium)
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
+            .arg(format!("--window-size={window}"))
+            .arg(format!("--screenshot={}", picture.display()))
+            .arg(format!("file://{}", page.display())))?;
+        let length = fs::metadata(&picture)
+            .map_err(|error| Failure::new(format!("{}: {error}", picture.display())))?
+            .len();
+        if length > MAX_BYTES {
+            return Err(Failure::new(format!("{} has {length} bytes", picture.display())));
+        }
+        println!("written: {}, {length} bytes", picture.display());
+    }
+    Ok(())
+}
