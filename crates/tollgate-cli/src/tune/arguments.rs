@@ -89,12 +89,13 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 40.5, value_parser = positive, help_heading = "Costs")]
     verify_cost: f64,
 
-    /// CPU time of a request whose token was verified before, where that is remembered. [default:
-    /// all of a validation but its signature check]
-    #[arg(long, value_name = "MICROSECONDS", default_value_t = 2.3, value_parser = positive, help_heading = "Costs")]
+    /// CPU time of a request whose token was verified before, by that instance. [default: in the
+    /// README, with the token cache]
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 0.3, value_parser = positive, help_heading = "Costs")]
     hit_cost: f64,
 
-    /// CPU time of a refresh at the issuer. The default is an assumption: measure your issuer's.
+    /// CPU time of a refresh at the issuer. The default is an assumption: measure
+    /// your issuer's.
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 1000.0, value_parser = positive, help_heading = "Costs")]
     refresh_cost: f64,
 

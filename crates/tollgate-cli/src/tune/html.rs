@@ -58,7 +58,7 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
     let lags = lines(report, longest, |scenario, lag| {
         scenario.lag_exceeds(lag) / scenario.lag_exceeds(0.0)
     });
-    let outage = 4.0 * longest;
+    let outage = 1.25 * longest;
     let locked = lines(report, outage, Scenario::locked_out);
     let key_bound = report.settings.iter().map(|figures| figures.key_lag_bound).fold(0.0, f64::max);
     let keys = Line {
@@ -72,7 +72,7 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
             "How many revoked sessions are still accepted",
             plot(
                 "share of revoked sessions that are still accepted, by time",
-                &linear("seconds since the revocation", longest),
+                &Axis::linear("seconds since the revocation", longest),
                 &shares(),
                 &lags,
             ),
@@ -82,7 +82,7 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
             "How many active sessions an outage of the issuer locks out",
             plot(
                 "share of active sessions that are locked out, by length of the outage",
-                &linear("seconds without the issuer", outage),
+                &Axis::linear("seconds without the issuer", outage),
                 &shares(),
                 &locked,
             ),
@@ -91,7 +91,7 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
             "How many instances still accept a withdrawn key",
             plot(
                 "share of instances that accept a withdrawn key, by time",
-                &linear("seconds since the withdrawal", key_bound),
+                &Axis::linear("seconds since the withdrawal", key_bound),
                 &shares(),
                 &[keys],
             ),
@@ -141,14 +141,6 @@ fn lines(report: &Report, most: f64, value: impl Fn(&Scenario, f64) -> f64) -> V
 
 fn steps(most: f64) -> impl Iterator<Item = f64> {
     (0..=200).map(move |step| f64::from(step) / 200.0 * most)
-}
-
-fn linear(name: &'static str, most: f64) -> Axis {
-    let marks = (0..=4).map(|quarter| {
-        let value = f64::from(quarter) / 4.0 * most;
-        (value, number(value.round()))
-    });
-    Axis { name, marks: marks.collect(), log: false }
 }
 
 fn figures(report: &Report) -> String {

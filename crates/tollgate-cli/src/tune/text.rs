@@ -176,7 +176,7 @@ impl Figures {
             line("JWKS fetches/s at the issuer", self.fetches.show(number)),
             line("  all that, in cores of the issuer", number(self.issuer_cores)),
             line("requests whose token was verified before", self.cache_hits.show(percent)),
-            line("  CPU of a validation with such a cache", micros(self.cpu_per_request)),
+            line("  CPU of a validation, with the token cache", micros(self.cpu_per_request)),
             line("  and without", micros(self.cpu_per_request_without_cache)),
             (format!("locked out by {outage} without issuer"), self.locked_out.show(percent)),
             line("  who all ask when it is back", number(self.waiting_after_outage.round())),
