@@ -43,11 +43,14 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
         };
         return Ok(Exit::Good);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::wrong(format!("no threads to run on: {error}")))?;
-    let report = runtime.block_on(measure(arguments))?;
+    let report = match &arguments.from {
+        Some(file) => Report::read("--from", file)?,
+        None => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::wrong(format!("no threads to run on: {error}")))?
+            .block_on(measure(arguments))?,
+    };
     write("--html", arguments.html.as_deref(), || html::page(&report))?;
     write("--csv", arguments.csv.as_deref(), || csv::csv(&report))?;
     let _ =

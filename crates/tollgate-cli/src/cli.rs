@@ -279,7 +279,7 @@ mod tests {
             Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{example}\n{error}"));
             count += 1;
         }
-        assert_eq!(count, 18);
+        assert_eq!(count, 19);
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn every_way_is_measured_in_one_run_and_written_in_every_form() {
     // The issuer takes 20 ms, and who comes in that time waits for it.
     assert!(rotation["through"]["max"].as_u64() > Some(15_000_000), "{rotation}");
 
-    let page = std::fs::read_to_string(html).unwrap();
+    let page = std::fs::read_to_string(&html).unwrap();
     assert_eq!(page.matches("<svg").count(), 5);
     for elsewhere in ["http:", "https:", "src=", "href=", "@import", "url(", "NaN", "inf"] {
         assert!(!page.contains(elsewhere), "{elsewhere}");
@@ -79,6 +79,9 @@ fn every_way_is_measured_in_one_run_and_written_in_every_form() {
     assert!(csv.contains("validation ES256,\"cold\",to_bare,"), "{csv}");
 
     std::fs::write(&a, &told.stdout).unwrap();
+    let again = run(&["bench", "--from", &a, "--json", "--html", &html], b"").expect(0);
+    assert_eq!(again.stdout, told.stdout);
+    assert_eq!(std::fs::read_to_string(&html).unwrap(), page);
     let same = run(&["bench", "--compare", &a, &a, "--json"], b"").expect(0).json().remove(0);
     assert_eq!(same["rows"].as_array().unwrap().len(), 10);
     assert!(same["rows"].as_array().unwrap().iter().all(|row| row["b_to_a"] == 1.0));

@@ -87,6 +87,10 @@ pub(crate) struct BenchArguments {
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["tokens", "html", "csv"], help_heading = "Compare")]
     pub(super) compare: Vec<PathBuf>,
 
+    /// Measure nothing, and show a report that --json wrote: on a host without a browser, say.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tokens", "compare"], help_heading = "Compare")]
+    pub(super) from: Option<PathBuf>,
+
     /// Write an HTML page with plots, which needs nothing else.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) html: Option<PathBuf>,

@@ -1,7 +1,6 @@
 //! Two reports beside each other. Times differ with the machine; the ratios should not.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
@@ -31,7 +30,8 @@ struct Row {
 
 impl Comparison {
     pub(super) fn read(files: &[impl AsRef<Path>]) -> Result<Self, Failure> {
-        let reports: Result<Vec<_>, _> = files.iter().map(|file| read(file.as_ref())).collect();
+        let reports: Result<Vec<_>, _> =
+            files.iter().map(|file| Report::read("--compare", file.as_ref())).collect();
         let [a, b] = <[Report; 2]>::try_from(reports?)
             .map_err(|_| Failure::wrong("--compare takes two files"))?;
         let other = |of: &Validation| {
@@ -58,15 +58,6 @@ fn rows(a: &Validation, b: &Validation) -> Vec<Row> {
         allocations: [x.allocations, y.allocations],
     };
     both.map(row).collect()
-}
-
-fn read(file: &Path) -> Result<Report, Failure> {
-    let wrong = |error: &dyn fmt::Display| {
-        Failure::wrong(format!("--compare: {}: {error}", file.display()))
-    };
-    let text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
-    serde_json::from_str(&text)
-        .map_err(|error| wrong(&format!("no report of `bench --json`: {error}")))
 }
 
 impl fmt::Display for Comparison {

@@ -1,10 +1,12 @@
 //! What was measured, as it is written, and read again to be compared. Times are in nanoseconds.
 
-use std::fs;
-use std::thread;
+use std::path::Path;
+use std::{fmt, fs, thread};
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+
+use crate::exit::Failure;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Report {
@@ -115,6 +117,18 @@ pub(super) struct Http {
     pub(super) without: Quantiles,
     /// The difference of the medians, of each round.
     pub(super) added: Spread,
+}
+
+impl Report {
+    /// One that `--json` wrote.
+    pub(super) fn read(option: &str, file: &Path) -> Result<Self, Failure> {
+        let wrong = |error: &dyn fmt::Display| {
+            Failure::wrong(format!("{option}: {}: {error}", file.display()))
+        };
+        let text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
+        serde_json::from_str(&text)
+            .map_err(|error| wrong(&format!("no report of `bench --json`: {error}")))
+    }
 }
 
 impl Spread {
