@@ -10,8 +10,8 @@ const MAX_BYTES: u64 = 150_000;
 
 /// Each picture: its name, the size of the window, and the command whose report it shows.
 const PICTURES: [(&str, &str, &[&str]); 2] = [
-    ("bench", "800,1800", &["bench", "--html"]),
-    ("tune", "800,1560", &["tune", "--access-expiry", "900", "--vs-access-expiry", "60", "--html"]),
+    ("bench", "800,1150", &["bench", "--html"]),
+    ("tune", "800,1250", &["tune", "--access-expiry", "900", "--vs-access-expiry", "60", "--html"]),
 ];
 
 /// `cargo xtask screenshots`: writes `docs/bench.png` and `docs/tune.png`.
