@@ -5,7 +5,6 @@ mod problem;
 #[path = "sql/store.rs"]
 mod sql;
 
-use std::io;
 use std::path::PathBuf;
 
 use sqlx::pool::PoolConnection;
@@ -13,7 +12,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 pub(super) use self::problem::is_locked;
-use crate::files::{self, FileId};
+use crate::files::FileId;
 
 type Db = SqliteStore;
 type Connection = SqliteConnection;
@@ -45,21 +44,20 @@ impl SqliteStore {
 
     /// Starts a transaction whose statements all see the same.
     async fn begin_snapshot(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.require_file()?;
         self.readers.begin().await
     }
 
     /// SQLite goes on writing to a file that was moved or deleted, and what it acknowledges is lost
-    /// (<https://sqlite.org/howtocorrupt.html> 4.1). So nothing is written unless the path still
-    /// leads to the file that was opened.
+    /// (<https://sqlite.org/howtocorrupt.html> 4.1); and a reader that is opened meanwhile joins
+    /// another file with this one's write-ahead log. So neither is done unless the path still leads
+    /// to the file that was opened.
     fn require_file(&self) -> Result<(), sqlx::Error> {
-        if files::id_of(&self.path) == self.file {
-            return Ok(());
-        }
-        let gone = "the database file was moved, replaced or deleted; put it back";
-        Err(io::Error::new(io::ErrorKind::NotFound, gone).into())
+        open::require(&self.path, self.file)
     }
 
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        self.require_file()?;
         self.readers.acquire().await
     }
 
