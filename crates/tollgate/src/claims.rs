@@ -387,6 +387,16 @@ mod tests {
     }
 
     #[test]
+    fn texts_with_escapes_are_read_as_what_they_mean() {
+        let claims =
+            parse(r#"{"iss":"plain","sub":"a\u0062c","aud":["x\ty","z","\u00e9"],"jti":"\"j\""}"#)
+                .unwrap();
+        assert_eq!((claims.issuer(), claims.subject()), ("plain", Some("abc")));
+        assert_eq!(claims.audience().iter().collect::<Vec<_>>(), ["x\ty", "z", "\u{e9}"]);
+        assert_eq!(claims.token_id(), Some("\"j\""));
+    }
+
+    #[test]
     fn claims_are_read() {
         let claims = parse(
             r#"{"iss":"i","sub":"s","aud":["a","b"],"exp":10,"nbf":1.5,"iat":2,"jti":"j",

@@ -166,6 +166,7 @@ impl KeySource for SharedKeySet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remote::status::Freshness;
     use crate::testing::TestKey;
 
     #[test]
@@ -181,5 +182,59 @@ mod tests {
         assert_eq!((has(old), has(new)), (true, false));
         source.replace(TestKey::key_set([&new_key]));
         assert_eq!((has(old), has(new)), (false, true));
+    }
+    /// A source of an application's own, which has what it must have and no more.
+    #[derive(Debug)]
+    struct Plain(SharedKeySet);
+
+    impl KeySource for Plain {
+        fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
+            self.0.resolve(wanted)
+        }
+    }
+
+    #[test]
+    fn a_key_is_current_while_the_source_would_answer_with_it() {
+        let old = TestKey::generate("k", Algorithm::Es256);
+        let new = TestKey::generate("k", Algorithm::Es256);
+        let keys = SharedKeySet::new(TestKey::key_set([&old]));
+        let wanted = KeyRequest::new(Some("k"), Algorithm::Es256);
+        let Resolution::Ready(Ok(key)) = keys.resolve(&wanted) else { panic!("not at hand") };
+        let sources: [&dyn KeySource; 3] =
+            [&keys, &Plain(keys.clone()), &Arc::new(Plain(keys.clone()))];
+        let current = || sources.map(|source| source.is_current(&wanted, &key));
+        assert_eq!(current(), [true; 3]);
+        keys.replace(TestKey::key_set([&new]));
+        assert_eq!(current(), [false; 3]);
+    }
+
+    #[test]
+    fn what_is_shared_tells_its_status() {
+        #[derive(Debug)]
+        struct Told;
+        impl KeySource for Told {
+            fn resolve(&self, _: &KeyRequest<'_>) -> Resolution {
+                Resolution::Pending(Box::pin(std::future::pending()))
+            }
+
+            fn status(&self) -> Option<KeySetStatus> {
+                Some(KeySetStatus {
+                    location: "a vault".to_owned(),
+                    freshness: Freshness::Fresh,
+                    age: None,
+                    ttl: None,
+                    last_error: None,
+                    next_attempt: None,
+                    keys: 0,
+                    skipped: Vec::new(),
+                    withdrawal_bound: Duration::ZERO,
+                    withdrawal_bound_in_outage: Duration::ZERO,
+                })
+            }
+        }
+        let status = KeySource::status(&Arc::new(Told)).unwrap();
+        assert_eq!(status.location, "a vault");
+        let wanted = KeyRequest::new(None, Algorithm::Es256);
+        assert_eq!(format!("{:?}", Told.resolve(&wanted)), "Pending(..)");
     }
 }
