@@ -5,6 +5,7 @@ mod problem;
 #[path = "sql/store.rs"]
 mod sql;
 
+use std::io;
 use std::path::PathBuf;
 
 use sqlx::pool::PoolConnection;
@@ -12,7 +13,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 pub(super) use self::problem::is_locked;
-use crate::files::FileId;
+use crate::files::{self, FileId};
 
 type Db = SqliteStore;
 type Connection = SqliteConnection;
@@ -53,7 +54,11 @@ impl SqliteStore {
     /// another file with this one's write-ahead log. So neither is done unless the path still leads
     /// to the file that was opened.
     fn require_file(&self) -> Result<(), sqlx::Error> {
-        open::require(&self.path, self.file)
+        if files::id_of(&self.path) == self.file {
+            return Ok(());
+        }
+        let gone = "the database file was moved, replaced or deleted; put it back";
+        Err(io::Error::new(io::ErrorKind::NotFound, gone).into())
     }
 
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {

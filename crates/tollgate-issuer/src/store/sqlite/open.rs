@@ -1,6 +1,5 @@
 //! Opening the file: refuse what is not ours or not sound, before anything is written to it.
 
-use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,7 @@ use sqlx::{ConnectOptions, Connection};
 use super::SqliteStore;
 use super::problem::{Problem, explain, explain_migration, is_locked, problem};
 use crate::error::Error;
-use crate::files::{self, FileId};
+use crate::files;
 
 /// How long a writer waits for another process's transaction, and a request for a connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,19 +57,8 @@ impl SqliteStore {
         connection.close().await.map_err(|error| explain(path, error))?;
         migrated?;
 
-        let file = files::id_of(path);
-        let pool = |size| {
-            let path = path.to_owned();
-            SqlitePoolOptions::new()
-                .max_connections(size)
-                .acquire_timeout(BUSY_TIMEOUT)
-                // One that was opened while another file stood there would answer from it for as
-                // long as the pool keeps it.
-                .after_connect(move |_, _| {
-                    let outcome = require(&path, file);
-                    Box::pin(async move { outcome })
-                })
-        };
+        let pool =
+            |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(BUSY_TIMEOUT);
         // SQLite has one writer at a time. Here they wait in line, and not in the readers' way.
         let writer = pool(1)
             // When the disk is full SQLite itself takes a transaction back. The driver tries to do
@@ -81,17 +69,8 @@ impl SqliteStore {
             })
             .connect_lazy_with(options.clone());
         let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "ON"));
-        Ok(Self { path: path.to_owned(), file, readers, writer })
+        Ok(Self { path: path.to_owned(), file: files::id_of(path), readers, writer })
     }
-}
-
-/// Does the path still lead to the file that was opened?
-pub(super) fn require(path: &Path, file: Option<FileId>) -> Result<(), sqlx::Error> {
-    if files::id_of(path) == file {
-        return Ok(());
-    }
-    let gone = "the database file was moved, replaced or deleted; put it back";
-    Err(io::Error::new(io::ErrorKind::NotFound, gone).into())
 }
 
 /// Of two processes that switch write-ahead mode on at once, one is turned away without waiting.
