@@ -37,6 +37,26 @@ fn every_setting_of_the_issuer_stands_in_the_readme_with_its_default() {
     assert_eq!(rows.count(), tollgate_issuer::SETTINGS.len());
 }
 
+/// The README has some rows of the results' first table, and none that says something else.
+#[test]
+fn every_figure_of_the_readme_stands_in_the_results() {
+    const RESULTS: &str = include_str!("../../benches/RESULTS.md");
+    let measured = README.split("\n## ").find(|chapter| chapter.starts_with("Measured")).unwrap();
+    let table = measured.lines().skip_while(|line| *line != "| what | measured |").skip(2);
+    let mut rows = 0;
+    for row in table.take_while(|line| line.starts_with("| ")) {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [what, figure] = cells[..] else { unreachable!("{row}") };
+        let result = RESULTS
+            .lines()
+            .find(|line| line.starts_with(&format!("| {what} |")))
+            .unwrap_or_else(|| unreachable!("the results have no `{what}`"));
+        assert_eq!(result.split('|').nth(3).map(str::trim), Some(figure), "{what}");
+        rows += 1;
+    }
+    assert!(rows > 10, "{rows}");
+}
+
 /// What an alarm asks for and nobody exports would never ring.
 #[test]
 fn every_metric_of_the_rules_and_the_dashboard_is_exported() {

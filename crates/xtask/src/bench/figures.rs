@@ -43,7 +43,11 @@ impl Figures {
         let mut cells = line.split('\t');
         let (group, name, third) = (cells.next()?, cells.next()?, cells.next()?);
         if group == "note" {
-            self.notes.push((name.to_owned(), third.to_owned()));
+            let note = (name.to_owned(), third.to_owned());
+            // The build that counts says it as well as the one that takes times.
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
             return Some(());
         }
         let allocations = Some(third).filter(|count| !count.is_empty()).map(str::parse);

@@ -15,8 +15,8 @@ pub(super) const PROFILED: [(&str, &str); 2] = [("cold", "HS256"), ("warm", "HS2
 
 /// Where code stands, by what is in its file's path or in its name: the first that fits.
 const PLACES: [(&str, &str); 12] = [
-    ("aws_lc", "the signature check (aws-lc)"),
-    ("aws-lc", "the signature check (aws-lc)"),
+    ("aws_lc", "the signature check, and comparing in constant time (aws-lc)"),
+    ("aws-lc", "the signature check, and comparing in constant time (aws-lc)"),
     ("serde", "JSON (serde, serde_json)"),
     ("base64", "base64url (base64-simd)"),
     ("vsimd", "base64url (base64-simd)"),
@@ -101,7 +101,10 @@ mod tests {
             -- Auto-annotated source: x.rs\n\
             900 (45.0%)  let x = serde;\n";
         let counts = by_place(listing);
-        assert_eq!(counts.get("the signature check (aws-lc)"), Some(&1000));
+        assert_eq!(
+            counts.get("the signature check, and comparing in constant time (aws-lc)"),
+            Some(&1000)
+        );
         assert_eq!(counts.get("JSON (serde, serde_json)"), Some(&300));
         assert_eq!(counts.get("tollgate itself"), Some(&200));
         assert_eq!(counts.len(), 3);
