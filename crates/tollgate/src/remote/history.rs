@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::fetch::FetchError;
 use super::flight::Flight;
 use super::freshness::History;
-use super::refresh::Discovered;
 
 #[derive(Default)]
 pub(super) struct Record {
@@ -30,8 +29,6 @@ pub(super) struct Progress {
     /// In a row.
     pub(super) failures: u32,
     pub(super) last_error: Option<FetchError>,
-    /// What the issuer's metadata said.
-    pub(super) discovered: Option<Discovered>,
 }
 
 impl Record {

@@ -1,24 +1,24 @@
-//! The task that renews a key set ahead of time, so that a service that nobody calls is fresh too.
+//! The task that renews a document ahead of time, so that a service that nobody calls is fresh too.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::Inner;
+use super::{Document, Remote};
 
-/// Owns the task: it ends with the last handle to the keys.
+/// Owns the task: it ends with the last handle to the document.
 #[derive(Default)]
 pub(super) struct Refresher(Mutex<Option<JoinHandle<()>>>);
 
 impl Refresher {
     /// Starts the task, unless it runs: on this runtime, which may end under it, and then it is
     /// started anew by the next fetch.
-    pub(super) fn keep_running(&self, inner: &Arc<Inner>) {
+    pub(super) fn keep_running<D: Document>(&self, remote: &Arc<Remote<D>>) {
         let mut task = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(JoinHandle::is_finished) {
             let runtime = tokio::runtime::Handle::try_current();
-            *task = runtime.ok().map(|runtime| runtime.spawn(run(Arc::downgrade(inner))));
+            *task = runtime.ok().map(|runtime| runtime.spawn(run(Arc::downgrade(remote))));
         }
     }
 }
@@ -32,11 +32,11 @@ impl Drop for Refresher {
     }
 }
 
-async fn run(inner: Weak<Inner>) {
-    // A strong handle is never held across an await: it would keep the keys alive for ever.
-    while let Some(wait) = inner.upgrade().map(|inner| inner.until_refresh()) {
+async fn run<D: Document>(remote: Weak<Remote<D>>) {
+    // A strong handle is never held across an await: it would keep the document alive for ever.
+    while let Some(wait) = remote.upgrade().map(|remote| remote.until_refresh()) {
         tokio::time::sleep(wait).await;
-        let Some(strong) = inner.upgrade() else { return };
+        let Some(strong) = remote.upgrade() else { return };
         let flight = strong.until_refresh().is_zero().then(|| strong.start_or_join());
         drop(strong);
         if let Some(Ok(flight)) = flight {
@@ -46,10 +46,10 @@ async fn run(inner: Weak<Inner>) {
     }
 }
 
-impl Inner {
+impl<D: Document> Remote<D> {
     /// How long there is nothing to do.
     fn until_refresh(&self) -> Duration {
-        let now = self.config.clock.monotonic();
+        let now = self.clock.monotonic();
         if let Some(retry_in) = self.record.history(now).retry_in {
             return retry_in;
         }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::fetch::FetchError;
 use super::freshness::{self, Decision, Lookup, Reason};
-use super::{Inner, Snapshot};
+use super::key_set::Keys;
+use super::{Remote, Snapshot};
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
-use crate::key::{KeyRequest, ResolveError, Selection, VerificationKey};
+use crate::key::{KeyRequest, KeySet, ResolveError, Selection, VerificationKey};
 
 /// The most requests that wait at once to learn whether an unknown `kid` exists: whoever sends
 /// tokens with random ones shall not fill the memory with them.
@@ -31,7 +32,7 @@ pub(super) async fn resolve_fetching(
         {
             return inner.answer_after_failure(&wanted.borrow(), error);
         }
-        let now = inner.config.clock.monotonic();
+        let now = inner.clock.monotonic();
         match inner.look_up(&wanted.borrow(), Some(arrived), now, Arc::clone) {
             Step::Answer(answer) => return answer,
             Step::Fetch(other) => reason = other,
@@ -45,7 +46,7 @@ pub(super) enum Step<T> {
     Fetch(Reason),
 }
 
-impl Inner {
+impl Remote<Keys> {
     /// Looks at the keys at hand, without waiting for anything. `arrived` is when the token came,
     /// if that is a while ago; `found` is what to make of the key.
     pub(super) fn look_up<T>(
@@ -57,7 +58,7 @@ impl Inner {
     ) -> Step<T> {
         let snapshot = self.snapshot.load();
         let snapshot = snapshot.as_deref();
-        let selection = snapshot.map_or(Selection::Absent, |snapshot| snapshot.keys.select(wanted));
+        let selection = snapshot.map_or(Selection::Absent, |snapshot| snapshot.kept.select(wanted));
         let set = snapshot.map(|snapshot| (snapshot.age(now), snapshot.lifetime));
         let absent = matches!(selection, Selection::Absent);
         if absent
@@ -67,8 +68,7 @@ impl Inner {
             return Step::Answer(Err(ResolveError::Refused(TokenError::UnknownKey)));
         }
         let lookup = if absent { Lookup::Miss } else { Lookup::Hit };
-        let decision =
-            freshness::decide(lookup, set, &self.config.limits, self.record.history(now));
+        let decision = freshness::decide(lookup, set, &self.limits, self.record.history(now));
         if decision == Decision::UseAndRefresh {
             self.refresh_meanwhile();
         }
@@ -88,15 +88,15 @@ impl Inner {
     fn is_certainly_absent(
         &self,
         wanted: &KeyRequest<'_>,
-        snapshot: &Snapshot,
+        snapshot: &Snapshot<KeySet>,
         arrived: Option<Duration>,
         now: Duration,
     ) -> bool {
         if arrived.is_some_and(|arrived| snapshot.fetched_at >= arrived) {
-            self.absent.insert(wanted.key_id, snapshot.generation, now);
+            self.document.absent.insert(wanted.key_id, snapshot.generation, now);
             return true;
         }
-        self.absent.contains(wanted.key_id, snapshot.generation, now)
+        self.document.absent.contains(wanted.key_id, snapshot.generation, now)
     }
 
     /// What the keys at hand are still good for when a fetch has failed.
@@ -105,10 +105,10 @@ impl Inner {
         wanted: &KeyRequest<'_>,
         error: FetchError,
     ) -> Result<Arc<VerificationKey>, ResolveError> {
-        let now = self.config.clock.monotonic();
+        let now = self.clock.monotonic();
         let snapshot = self.snapshot.load();
         let usable = snapshot.as_ref().filter(|snapshot| snapshot.age(now) < snapshot.lifetime.end);
-        match usable.map(|snapshot| snapshot.keys.select(wanted)) {
+        match usable.map(|snapshot| snapshot.kept.select(wanted)) {
             Some(Selection::Key(key)) => Ok(key.clone()),
             Some(Selection::Refused(error)) => Err(ResolveError::Refused(error)),
             Some(Selection::Absent) | None => Err(self.failed(error)),
@@ -116,7 +116,7 @@ impl Inner {
     }
 
     fn failed(&self, error: FetchError) -> ResolveError {
-        let retry_in = self.record.history(self.config.clock.monotonic()).retry_in;
+        let retry_in = self.record.history(self.clock.monotonic()).retry_in;
         ResolveError::Unavailable { retry_after: retry_in.unwrap_or_default(), source: Some(error) }
     }
 
@@ -129,17 +129,17 @@ impl Inner {
 
 /// A place among those who wait; given back when the request has its answer, or hangs up.
 pub(super) struct Place {
-    inner: Arc<Inner>,
+    inner: Arc<Remote<Keys>>,
     counted: bool,
 }
 
 impl Place {
-    pub(super) fn take(inner: &Arc<Inner>, reason: Reason) -> Option<Self> {
+    pub(super) fn take(inner: &Arc<Remote<Keys>>, reason: Reason) -> Option<Self> {
         let place = Self { inner: inner.clone(), counted: reason == Reason::UnknownKey };
         if !place.counted {
             return Some(place);
         }
-        let before = inner.waiting_for_unknown.fetch_add(1, Ordering::Relaxed);
+        let before = inner.document.waiting_for_unknown.fetch_add(1, Ordering::Relaxed);
         (before < MAX_WAITING_FOR_UNKNOWN).then_some(place)
     }
 }
@@ -147,7 +147,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if self.counted {
-            self.inner.waiting_for_unknown.fetch_sub(1, Ordering::Relaxed);
+            self.inner.document.waiting_for_unknown.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::Inner;
+use super::Remote;
 use super::fetch::FetchError;
+use super::key_set::Keys;
 use crate::key::SkippedKey;
 
 /// How the keys of one issuer are.
@@ -59,10 +60,10 @@ impl Freshness {
     }
 }
 
-impl Inner {
+impl Remote<Keys> {
     pub(super) fn status(&self) -> KeySetStatus {
-        let now = self.config.clock.monotonic();
-        let limits = &self.config.limits;
+        let now = self.clock.monotonic();
+        let limits = &self.limits;
         let snapshot = self.snapshot.load_full();
         let age = snapshot.as_ref().map(|snapshot| snapshot.age(now));
         let lifetime = snapshot.as_ref().map(|snapshot| snapshot.lifetime);
@@ -73,14 +74,14 @@ impl Inner {
             _ => Freshness::Unavailable,
         };
         KeySetStatus {
-            location: self.config.location.to_string(),
+            location: self.document.location.to_string(),
             freshness,
             age,
             ttl: lifetime.map(|lifetime| lifetime.ttl),
             last_error: self.record.progress().last_error.clone(),
             next_attempt: self.record.history(now).retry_in,
-            keys: snapshot.as_ref().map_or(0, |snapshot| snapshot.keys.len()),
-            skipped: snapshot.map_or_else(Vec::new, |snapshot| snapshot.keys.skipped().to_vec()),
+            keys: snapshot.as_ref().map_or(0, |snapshot| snapshot.kept.len()),
+            skipped: snapshot.map_or_else(Vec::new, |snapshot| snapshot.kept.skipped().to_vec()),
             withdrawal_bound: limits.withdrawal_bound(),
             withdrawal_bound_in_outage: limits.withdrawal_bound_in_outage(),
         }

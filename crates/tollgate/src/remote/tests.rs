@@ -1,11 +1,13 @@
 //! A remote key set against a scripted issuer, on a clock that moves when told.
 
+use ::url::Url;
 use serde_json::json;
 
 use super::resolve::MAX_WAITING_FOR_UNKNOWN;
 use super::*;
+use crate::algorithm::Algorithm;
 use crate::error::TokenError;
-use crate::key::ResolveError;
+use crate::key::{KeyRequest, KeySource, Resolution, ResolveError};
 use crate::remote::fetch::Fetch;
 use crate::testing::{Answer, ManualClock, ScriptedFetch, TestKey, TokioClock};
 
