@@ -6,6 +6,7 @@ mod body;
 mod client;
 mod cookies;
 mod cross_site;
+mod openapi;
 mod problem;
 mod protected;
 mod second_factor;
@@ -15,10 +16,13 @@ mod well_known;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{delete, get, post};
 use tollgate::Policy;
 use tollgate_axum::RequireLayer;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
 
+use self::openapi::{A_BODY, A_REFRESH_COOKIE, AN_ATTEMPT, of, open, own};
+use self::problem::Problem as P;
 pub(crate) use self::problem::no_such_page;
 pub(crate) use self::protected::authenticator;
 use crate::audit::AUDIT_SCOPE;
@@ -28,34 +32,51 @@ use crate::issuer::Issuer;
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 pub(crate) fn router(issuer: &Issuer) -> Router {
-    let open = Router::new()
-        .route("/v1/auth/login", post(auth::login))
-        .route("/v1/auth/refresh", post(auth::refresh))
-        .route("/v1/auth/logout", post(auth::logout))
-        .route("/.well-known/jwks.json", get(well_known::jwks))
-        .route("/.well-known/openid-configuration", get(well_known::metadata))
-        .route("/.well-known/oauth-authorization-server", get(well_known::metadata))
-        .route("/healthz", get(well_known::health));
-    let open = if issuer.config().registration {
-        open.route("/v1/auth/register", post(users::register))
-    } else {
-        open
-    };
-    let for_auditors = RequireLayer::new(Policy::scopes([AUDIT_SCOPE]));
-    let just_stepped_up = RequireLayer::new(second_factor::just_stepped_up());
-    let totp = delete(second_factor::remove)
-        .route_layer(just_stepped_up)
-        .merge(post(second_factor::enrol));
-    let own = Router::new()
-        .route("/v1/users/me", get(users::me))
-        .route("/v1/auth/sessions", get(sessions::list))
-        .route("/v1/auth/sessions/{id}", delete(sessions::end))
-        .route("/v1/auth/logout-everywhere", post(sessions::end_all))
-        .route("/v1/auth/step-up", post(second_factor::step_up))
-        .route("/v1/auth/totp", totp)
-        .route("/v1/audit", get(audit::events).route_layer(for_auditors));
-    open.merge(protected::protect(issuer, own))
+    let routes = for_anybody(issuer).merge(protected::protect(issuer, for_users()));
+    openapi::publish(routes)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(issuer.clone())
+}
+
+fn for_anybody(issuer: &Issuer) -> OpenApiRouter<Issuer> {
+    let wrong_credentials = &[of(P::WrongCredentials)];
+    let wrong_token = &[of(P::NoRefreshToken), of(P::WrongRefreshToken)];
+    let routes = OpenApiRouter::with_openapi(openapi::document(issuer.config()))
+        .routes(open(routes!(auth::login), &[A_BODY, AN_ATTEMPT, wrong_credentials]))
+        .routes(open(routes!(auth::refresh), &[A_BODY, A_REFRESH_COOKIE, wrong_token]))
+        .routes(open(routes!(auth::logout), &[A_BODY, A_REFRESH_COOKIE]))
+        .routes(routes!(well_known::jwks))
+        .routes(routes!(well_known::metadata))
+        .routes(routes!(well_known::metadata_of_rfc_8414))
+        .routes(open(routes!(well_known::health), &[]));
+    if issuer.config().registration {
+        let refusals = &[of(P::InvalidUser("")), of(P::NameTaken)];
+        routes.routes(open(routes!(users::register), &[A_BODY, refusals]))
+    } else {
+        routes
+    }
+}
+
+fn for_users() -> OpenApiRouter<Issuer> {
+    let for_auditors = RequireLayer::new(Policy::scopes([AUDIT_SCOPE]));
+    let just_stepped_up = RequireLayer::new(second_factor::just_stepped_up());
+    let enrolled = &[of(P::WrongPassword), of(P::SecondFactorExists)];
+    let shown = &[of(P::WrongCode), of(P::NoSecondFactor)];
+    let no_second_factor = &[of(P::NoSecondFactor)];
+    OpenApiRouter::default()
+        .routes(own(routes!(users::me), &[]))
+        .routes(own(routes!(sessions::list), &[]))
+        .routes(own(routes!(sessions::end), &[&[of(P::NoSuchSession)]]))
+        .routes(own(routes!(sessions::end_all), &[]))
+        .routes(own(routes!(second_factor::step_up), &[A_BODY, AN_ATTEMPT, shown]))
+        .routes(own(routes!(second_factor::enrol), &[A_BODY, AN_ATTEMPT, enrolled]))
+        .routes(
+            own(routes!(second_factor::remove), &[no_second_factor])
+                .map(|route| route.route_layer(just_stepped_up)),
+        )
+        .routes(
+            own(routes!(audit::events), &[&[of(P::WrongQuery)]])
+                .map(|route| route.route_layer(for_auditors)),
+        )
 }

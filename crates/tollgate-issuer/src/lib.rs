@@ -49,7 +49,9 @@
 //! | `GET /v1/users/me` | the user |
 //! | `GET /v1/audit?after={serial}` | the audit log, for users with the scope `identsphere:audit` |
 //! | `GET /.well-known/jwks.json` | the published keys |
-//! | `GET /.well-known/openid-configuration` | where they are; also as `oauth-authorization-server` |
+//! | `GET /.well-known/openid-configuration` | where they are |
+//! | `GET /.well-known/oauth-authorization-server` | the same |
+//! | `GET /openapi.json` | all of this, for programs |
 //! | `GET /healthz` | whether the store answers |
 //!
 //! Errors are problem documents (RFC 9457). Settings are environment variables: see [`SETTINGS`].

@@ -3,26 +3,72 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
 use crate::audit::PAGE;
 use crate::issuer::Issuer;
+use crate::store::Event;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Page {
+    /// Begin after the event of this serial number.
     #[serde(default)]
     after: i64,
+    /// At most so many events, and never more than 1000.
     limit: Option<u16>,
 }
 
-/// `GET /v1/audit`
+/// A part of the audit log.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Events {
+    /// In the order of their serial numbers.
+    events: Vec<ShownEvent>,
+}
+
+/// Something that happened.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+struct ShownEvent {
+    /// Counts up; of two events the later one has the higher number.
+    serial: i64,
+    /// When it happened, in seconds since 1970.
+    at: i64,
+    /// What happened, such as `login` or `refresh_reused`.
+    kind: String,
+    /// Whose account it was about, if there is such an account.
+    user_id: Option<String>,
+    /// The session, if it was about one.
+    session_id: Option<String>,
+    /// The signing key, if it was about one.
+    kid: Option<String>,
+    /// Where the client is, if that is known.
+    address: Option<String>,
+}
+
+/// The audit log, for users with the scope `identsphere:audit`.
+#[utoipa::path(
+    get,
+    path = "/v1/audit",
+    tag = "audit",
+    operation_id = "read_audit_log",
+    params(Page),
+    responses((status = 200, description = "The events that follow", body = Events)),
+)]
 pub(super) async fn events(
     State(issuer): State<Issuer>,
     page: Result<Query<Page>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Events>, Problem> {
     let Query(Page { after, limit }) = page.map_err(|_| Problem::WrongQuery)?;
     let events = issuer.events(after, limit.unwrap_or(PAGE)).await?;
-    Ok(Json(json!({ "events": events })))
+    Ok(Json(Events { events: events.into_iter().map(ShownEvent::from).collect() }))
+}
+
+impl From<Event> for ShownEvent {
+    fn from(event: Event) -> Self {
+        let Event { serial, at, kind, user_id, session_id, kid, address } = event;
+        Self { serial, at, kind, user_id, session_id, kid, address }
+    }
 }

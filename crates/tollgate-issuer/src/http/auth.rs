@@ -5,8 +5,8 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::body::JsonBody;
@@ -17,13 +17,54 @@ use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::sessions::Grant;
 
-#[derive(Deserialize)]
+/// Who somebody says they are.
+#[derive(Deserialize, ToSchema)]
 pub(super) struct Credentials {
+    /// In whatever capitals.
     username: String,
     password: String,
 }
 
-/// `POST /v1/auth/login`
+/// Tokens, in the shape of RFC 6749 section 5.1.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Tokens<'t> {
+    /// A JWT (RFC 9068).
+    access_token: &'t str,
+    /// Always `Bearer`.
+    token_type: &'static str,
+    /// How many seconds the access token is good for.
+    expires_in: u64,
+    /// Good for one refresh. Absent after a step-up: the session keeps the one that it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    refresh_token: Option<&'t str>,
+    /// The scopes, separated by spaces.
+    scope: &'t str,
+    /// The `sid` of the token.
+    session_id: &'t str,
+}
+
+impl<'t> Tokens<'t> {
+    pub(super) fn of_session(
+        issuer: &Issuer,
+        access_token: &'t str,
+        scope: &'t str,
+        session_id: &'t str,
+    ) -> Self {
+        let expires_in = issuer.config().access_expiry.as_secs();
+        let token_type = "Bearer";
+        Self { access_token, token_type, expires_in, refresh_token: None, scope, session_id }
+    }
+}
+
+/// Begins a session, with a name and a password. The tokens are in the body and in cookies.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/login",
+    tag = "sessions",
+    request_body = Credentials,
+    responses((status = 200, description = "The session's first tokens", body = Tokens<'_>)),
+)]
 pub(super) async fn login(
     State(issuer): State<Issuer>,
     client: Client,
@@ -34,7 +75,15 @@ pub(super) async fn login(
     hand_out(&issuer, &grant.ok_or(Problem::WrongCredentials)?)
 }
 
-/// `POST /v1/auth/refresh`
+/// Exchanges a refresh token, from the body or else from its cookie, for new tokens.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/refresh",
+    tag = "sessions",
+    request_body = Option<RefreshToken>,
+    responses((status = 200, description = "The session's tokens from now on", body = Tokens<'_>)),
+    security((), ("refresh_cookie" = [])),
+)]
 pub(super) async fn refresh(
     State(issuer): State<Issuer>,
     client: Client,
@@ -47,8 +96,18 @@ pub(super) async fn refresh(
     }
 }
 
-/// `POST /v1/auth/logout`. Without a refresh token there is no session to be ended, but there may
-/// be an access cookie to be taken back.
+/// Ends the session of a refresh token, and takes the cookies back.
+///
+/// Without a refresh token there is no session to be ended, but there may be an access cookie to
+/// be taken back.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/logout",
+    tag = "sessions",
+    request_body = Option<RefreshToken>,
+    responses((status = 204, description = "There is no such session (any more)")),
+    security((), ("refresh_cookie" = [])),
+)]
 pub(super) async fn logout(
     State(issuer): State<Issuer>,
     client: Client,
@@ -62,17 +121,13 @@ pub(super) async fn logout(
     without_cookies(&issuer, StatusCode::NO_CONTENT)
 }
 
-/// The answer to a login or a refresh, in the shape of RFC 6749 section 5.1.
+/// The answer to a login or a refresh.
 fn hand_out(issuer: &Issuer, grant: &Grant) -> Result<Response, Problem> {
     let config = issuer.config();
-    let body = json!({
-        "access_token": grant.access_token,
-        "token_type": "Bearer",
-        "expires_in": config.access_expiry.as_secs(),
-        "refresh_token": grant.refresh_token.as_str(),
-        "scope": grant.scope,
-        "session_id": grant.session_id,
-    });
+    let body = Tokens {
+        refresh_token: Some(&grant.refresh_token),
+        ..Tokens::of_session(issuer, &grant.access_token, &grant.scope, &grant.session_id)
+    };
     let mut response = Json(body).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -102,8 +157,10 @@ pub(super) struct PresentedToken {
     from_cookie: bool,
 }
 
-#[derive(Deserialize)]
-struct RefreshBody {
+/// What a session goes on with.
+#[derive(Deserialize, ToSchema)]
+struct RefreshToken {
+    /// That of the cookie when it is absent.
     refresh_token: Option<String>,
 }
 
@@ -114,8 +171,8 @@ impl FromRequest<Issuer> for PresentedToken {
         let headers = request.headers().clone();
         // Without a content type there is no body to speak of: the browser's case.
         if headers.contains_key(CONTENT_TYPE) {
-            let JsonBody(body) = JsonBody::<RefreshBody>::from_request(request, issuer).await?;
-            if let Some(token) = body.refresh_token {
+            let body = JsonBody::<Option<RefreshToken>>::from_request(request, issuer).await?;
+            if let Some(token) = body.0.and_then(|body| body.refresh_token) {
                 return Ok(Self { token: Zeroizing::new(token), from_cookie: false });
             }
         }

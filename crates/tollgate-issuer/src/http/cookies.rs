@@ -7,7 +7,7 @@ use axum::http::header::{COOKIE, InvalidHeaderValue, SET_COOKIE};
 use super::problem::Problem;
 use crate::config::IssuerConfig;
 
-const REFRESH: &str = "__Secure-tollgate-refresh";
+pub(super) const REFRESH: &str = "__Secure-tollgate-refresh";
 const REFRESH_PATH: &str = "/v1/auth";
 
 /// The access cookie's name. `__Host-` promises that no other host set it, and so it cannot be

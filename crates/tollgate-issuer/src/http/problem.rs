@@ -7,9 +7,12 @@ use axum::http::header::{
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::Error;
+
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +44,7 @@ pub(super) enum Problem {
 
 impl Problem {
     /// Status, last part of the type URN, title, detail.
-    fn parts(self) -> (StatusCode, &'static str, &'static str, &'static str) {
+    pub(super) const fn parts(self) -> (StatusCode, &'static str, &'static str, &'static str) {
         use StatusCode as S;
         match self {
             Self::MalformedBody => (
@@ -169,13 +172,13 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, kind, title, detail) = self.parts();
-        let document = json!({
-            "type": format!("urn:tollgate:problem:{kind}"),
-            "title": title,
-            "status": status.as_u16(),
-            "detail": detail,
-        });
-        let mut response = with_document(status.into_response(), document);
+        let document = Document {
+            kind: Some(urn(kind)),
+            title,
+            status: status.as_u16(),
+            detail: Some(detail),
+        };
+        let mut response = with_document(status.into_response(), &document);
         let headers = response.headers_mut();
         match self {
             // RFC 9110 section 15.5.2: a 401 names a scheme; RFC 6750 section 3.1 the error.
@@ -223,16 +226,38 @@ pub(super) fn fill(response: Response) -> Response {
     }
     // RFC 9457 section 4.2.1: no type of its own, so the title is that of the status.
     let title = status.canonical_reason().unwrap_or("Error");
-    with_document(response, json!({ "title": title, "status": status.as_u16() }))
+    let document = Document { kind: None, title, status: status.as_u16(), detail: None };
+    with_document(response, &document)
 }
 
-fn with_document(response: Response, document: serde_json::Value) -> Response {
+/// A problem document (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Document {
+    /// Which problem it is; absent if the status says all there is to say.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    /// The problem in a few words.
+    title: &'static str,
+    /// The status code of the answer.
+    status: u16,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
+}
+
+/// The type of a problem.
+pub(super) fn urn(kind: &str) -> String {
+    format!("urn:tollgate:problem:{kind}")
+}
+
+fn with_document(response: Response, document: &Document) -> Response {
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(CONTENT_LENGTH);
-    let kind = HeaderValue::from_static("application/problem+json");
-    parts.headers.insert(CONTENT_TYPE, kind);
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Response::from_parts(parts, Body::from(document.to_string()))
+    // Nothing in it can fail to be JSON.
+    Response::from_parts(parts, Body::from(serde_json::to_vec(document).unwrap_or_default()))
 }
 
 /// For a path that leads nowhere.

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
@@ -12,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tollgate::{Authenticator, SharedKeySet};
 use tollgate_axum::Claims;
+use utoipa_axum::router::OpenApiRouter;
 
 use super::cookies;
 use super::problem::{self, Problem};
@@ -44,14 +44,16 @@ pub(crate) async fn authenticator(
 }
 
 /// Puts the routes behind the middleware and the session check.
-pub(super) fn protect(issuer: &Issuer, routes: Router<Issuer>) -> Router<Issuer> {
+pub(super) fn protect(issuer: &Issuer, routes: OpenApiRouter<Issuer>) -> OpenApiRouter<Issuer> {
+    let (routes, document) = routes.split_for_parts();
     let routes = routes.route_layer(from_fn_with_state(issuer.clone(), require_live_session));
-    tollgate_axum::protect(issuer.authenticator().clone(), routes)
+    let routes = tollgate_axum::protect(issuer.authenticator().clone(), routes)
         .into_router()
         // A path that leads nowhere is for the app to answer that this is merged into.
         .reset_fallback()
         .route_layer(map_response(finish))
-        .route_layer(from_fn_with_state(issuer.clone(), know_the_keys))
+        .route_layer(from_fn_with_state(issuer.clone(), know_the_keys));
+    OpenApiRouter::with_openapi(document).merge(routes.into())
 }
 
 /// Says what a refusal of the middleware means, and keeps a user's own affairs out of caches.

@@ -7,15 +7,16 @@ use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use tollgate::Policy;
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use super::auth::{self, Tokens};
 use super::body::JsonBody;
+use super::cookies;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use super::{auth, cookies};
 use crate::client::Client;
 use crate::issuer::Issuer;
 use crate::second_factor::SteppedUp;
@@ -27,12 +28,30 @@ pub(super) fn just_stepped_up() -> Policy {
     Policy::acr([acr]).and(Policy::max_auth_age(Duration::from_secs(300)))
 }
 
-#[derive(Deserialize)]
+/// The user's password once more: an access token alone is not enough.
+#[derive(Deserialize, ToSchema)]
 pub(super) struct Password {
     password: String,
 }
 
-/// `POST /v1/auth/totp`
+/// What an authenticator app needs to know. Shown once.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Secret<'s> {
+    /// In base32.
+    secret: &'s str,
+    /// The same as a URL, for a QR code.
+    otpauth_url: &'s str,
+}
+
+/// Makes a secret for an authenticator app, which counts from the first right code on.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/totp",
+    tag = "second factor",
+    operation_id = "enrol_totp",
+    request_body = Password,
+    responses((status = 201, description = "The secret", body = Secret<'_>)),
+)]
 pub(super) async fn enrol(
     State(issuer): State<Issuer>,
     Extension(live): Extension<LiveSession>,
@@ -42,19 +61,25 @@ pub(super) async fn enrol(
     let password = Zeroizing::new(password);
     let enrolment = issuer.enrol_second_factor(&live.user, password, &client).await?;
     let enrolment = enrolment.ok_or(Problem::WrongPassword)?;
-    let body = json!({
-        "secret": enrolment.secret.as_str(),
-        "otpauth_url": enrolment.url.as_str(),
-    });
+    let body = Secret { secret: &enrolment.secret, otpauth_url: &enrolment.url };
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
-#[derive(Deserialize)]
+/// What the authenticator app shows.
+#[derive(Deserialize, ToSchema)]
 pub(super) struct Code {
+    /// Good for one time.
     code: String,
 }
 
-/// `POST /v1/auth/step-up`
+/// Exchanges a code for an access token with a fresh `auth_time` and the `acr` `aal2`.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/step-up",
+    tag = "second factor",
+    request_body = Code,
+    responses((status = 200, description = "The session's access token from now on", body = Tokens<'_>)),
+)]
 pub(super) async fn step_up(
     State(issuer): State<Issuer>,
     Extension(live): Extension<LiveSession>,
@@ -66,20 +91,22 @@ pub(super) async fn step_up(
         SteppedUp::WrongCode => return Err(Problem::WrongCode),
         SteppedUp::NotEnrolled => return Err(Problem::NoSecondFactor),
     };
-    let body = json!({
-        "access_token": token,
-        "token_type": "Bearer",
-        "expires_in": issuer.config().access_expiry.as_secs(),
-        "scope": live.user.scopes.join(" "),
-        "session_id": live.session.id,
-    });
+    let scope = live.user.scopes.join(" ");
+    let body = Tokens::of_session(&issuer, &token, &scope, &live.session.id);
     let mut response = ([(CACHE_CONTROL, "no-store")], Json(body)).into_response();
     let headers = response.headers_mut();
     cookies::set_access(headers, issuer.config(), &token).map_err(auth::no_header)?;
     Ok(response)
 }
 
-/// `DELETE /v1/auth/totp`
+/// Forgets the second factor; only within 5 minutes of a step-up.
+#[utoipa::path(
+    delete,
+    path = "/v1/auth/totp",
+    tag = "second factor",
+    operation_id = "remove_totp",
+    responses((status = 204, description = "It is forgotten")),
+)]
 pub(super) async fn remove(
     State(issuer): State<Issuer>,
     Extension(live): Extension<LiveSession>,

@@ -5,7 +5,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::auth;
 use super::problem::Problem;
@@ -13,31 +14,67 @@ use super::protected::LiveSession;
 use crate::client::Client;
 use crate::error::Error;
 use crate::issuer::Issuer;
+use crate::store::Session;
 
-/// `GET /v1/auth/sessions`
+/// A user's live sessions.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Sessions {
+    /// The latest first.
+    sessions: Vec<ShownSession>,
+}
+
+/// A live session.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
+struct ShownSession {
+    /// The `sid` of its tokens.
+    id: String,
+    /// When its user logged in, in seconds since 1970.
+    created_at: i64,
+    /// When it was refreshed last, in seconds since 1970.
+    last_used_at: i64,
+    /// When it ends if it is not used, in seconds since 1970.
+    expires_at: i64,
+    /// What the client called itself.
+    user_agent: Option<String>,
+    /// Whether it is the one that asks.
+    current: bool,
+}
+
+/// Lists the user's live sessions.
+#[utoipa::path(
+    get,
+    path = "/v1/auth/sessions",
+    tag = "sessions",
+    operation_id = "list_sessions",
+    responses((status = 200, description = "The sessions", body = Sessions)),
+)]
 pub(super) async fn list(
     State(issuer): State<Issuer>,
     Extension(live): Extension<LiveSession>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Sessions>, Problem> {
     let sessions =
         issuer.store().live_sessions(&live.user.id, issuer.now()).await.map_err(Error::from)?;
-    let sessions: Vec<Value> = sessions
-        .iter()
-        .map(|session| {
-            json!({
-                "id": session.id,
-                "created_at": session.created_at,
-                "last_used_at": session.last_used_at,
-                "expires_at": session.expires_at,
-                "user_agent": session.user_agent,
-                "current": session.id == live.session.id,
-            })
-        })
-        .collect();
-    Ok(Json(json!({ "sessions": sessions })))
+    let shown = |session: Session| ShownSession {
+        current: session.id == live.session.id,
+        id: session.id,
+        created_at: session.created_at,
+        last_used_at: session.last_used_at,
+        expires_at: session.expires_at,
+        user_agent: session.user_agent,
+    };
+    Ok(Json(Sessions { sessions: sessions.into_iter().map(shown).collect() }))
 }
 
-/// `DELETE /v1/auth/sessions/{id}`
+/// Ends one of the user's own sessions.
+#[utoipa::path(
+    delete,
+    path = "/v1/auth/sessions/{id}",
+    tag = "sessions",
+    operation_id = "end_session",
+    params(("id" = String, Path, description = "As the list of sessions has it")),
+    responses((status = 204, description = "It has ended")),
+)]
 pub(super) async fn end(
     State(issuer): State<Issuer>,
     Extension(live): Extension<LiveSession>,
@@ -53,7 +90,14 @@ pub(super) async fn end(
     }
 }
 
-/// `POST /v1/auth/logout-everywhere`: this session too.
+/// Ends all sessions of the user, this one too.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/logout-everywhere",
+    tag = "sessions",
+    operation_id = "end_all_sessions",
+    responses((status = 204, description = "They have ended")),
+)]
 pub(super) async fn end_all(
     State(issuer): State<Issuer>,
     Extension(live): Extension<LiveSession>,

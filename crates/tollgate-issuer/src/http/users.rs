@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::body::JsonBody;
 use super::problem::Problem;
@@ -15,27 +15,62 @@ use crate::issuer::Issuer;
 use crate::store::User;
 use crate::users::NewUser;
 
-/// `GET /v1/users/me`: as the user is now, not as the token remembers.
-pub(super) async fn me(Extension(live): Extension<LiveSession>) -> Json<Value> {
-    Json(shown(&live.user))
+/// A user.
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
+pub(super) struct ShownUser {
+    /// The `sub` of their tokens.
+    id: String,
+    /// What they log in with.
+    name: String,
+    /// The `roles` of their tokens.
+    roles: Vec<String>,
+    /// The `scope` of their tokens.
+    scopes: Vec<String>,
 }
 
-#[derive(Deserialize)]
+/// The user behind the token, as they are now and not as the token remembers.
+#[utoipa::path(
+    get,
+    path = "/v1/users/me",
+    tag = "users",
+    operation_id = "who_am_i",
+    responses((status = 200, description = "The user", body = ShownUser)),
+)]
+pub(super) async fn me(Extension(live): Extension<LiveSession>) -> Json<ShownUser> {
+    Json(live.user.into())
+}
+
+/// Somebody new.
+#[derive(Deserialize, ToSchema)]
 pub(super) struct Registration {
+    /// Visible ASCII characters, no spaces.
+    #[schema(pattern = "^[!-~]{1,128}$")]
     username: String,
+    /// At most 1024 bytes in UTF-8.
+    #[schema(min_length = 8, max_length = 1024)]
     password: String,
 }
 
-/// `POST /v1/auth/register`
+/// Makes a user, without roles and scopes. Only where registration is switched on.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/register",
+    tag = "users",
+    request_body = Registration,
+    responses((status = 201, description = "The user", body = ShownUser)),
+)]
 pub(super) async fn register(
     State(issuer): State<Issuer>,
     JsonBody(Registration { username, password }): JsonBody<Registration>,
 ) -> Result<Response, Problem> {
     let user = issuer.add_user(NewUser::new(username, password)).await?;
     let private = [(CACHE_CONTROL, "no-store")];
-    Ok((StatusCode::CREATED, private, Json(shown(&user))).into_response())
+    Ok((StatusCode::CREATED, private, Json(ShownUser::from(user))).into_response())
 }
 
-fn shown(user: &User) -> Value {
-    json!({ "id": user.id, "name": user.name, "roles": user.roles, "scopes": user.scopes })
+impl From<User> for ShownUser {
+    fn from(User { id, name, roles, scopes, .. }: User) -> Self {
+        Self { id, name, roles, scopes }
+    }
 }

@@ -8,7 +8,9 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::problem::Problem;
 use crate::error::Error;
@@ -18,7 +20,28 @@ use crate::key_ring::Snapshot;
 /// How long the store may keep a verifier waiting.
 const MAX_WAIT: Duration = Duration::from_millis(500);
 
-/// `GET /.well-known/jwks.json`
+/// A key set (RFC 7517 section 5).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says what the key ring keeps in its serialized form")]
+struct JwkSet {
+    /// The public keys of tokens that have not expired.
+    keys: Vec<Map<String, Value>>,
+}
+
+/// The keys that verify access tokens.
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    tag = "discovery",
+    operation_id = "key_set",
+    params(("If-None-Match" = Option<String>, Header, description = "The tag of a set at hand")),
+    responses(
+        (status = 200, description = "The key set", body = JwkSet,
+         content_type = "application/jwk-set+json", headers(("ETag" = String))),
+        (status = 304, description = "The set at hand is the current one",
+         headers(("ETag" = String))),
+    ),
+)]
 pub(super) async fn jwks(State(issuer): State<Issuer>, headers: HeaderMap) -> Response {
     let keys = current_or_last_known(&issuer).await;
     // A shared cache asks every time: one answer that it kept would hide a rotation from every
@@ -51,25 +74,69 @@ async fn current_or_last_known(issuer: &Issuer) -> Arc<Snapshot> {
     issuer.ring().last_known()
 }
 
-/// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`
+/// What there is, and where (RFC 8414 section 2).
+#[derive(Serialize, ToSchema)]
+pub(super) struct Metadata<'m> {
+    /// The `iss` of the tokens.
+    issuer: &'m str,
+    /// Where the keys are.
+    jwks_uri: String,
+    // The RFC requires the first and gives the second a default that would be untrue here: there
+    // is no authorization and no token endpoint.
+    response_types_supported: [&'static str; 0],
+    grant_types_supported: [&'static str; 0],
+}
+
+/// The metadata, as OpenID Connect Discovery has it.
+#[utoipa::path(
+    get,
+    path = "/.well-known/openid-configuration",
+    tag = "discovery",
+    operation_id = "openid_configuration",
+    responses((status = 200, description = "The metadata", body = Metadata<'_>)),
+)]
 pub(super) async fn metadata(State(issuer): State<Issuer>) -> Response {
     let url = &issuer.config().issuer;
-    let document = json!({
-        "issuer": url,
-        "jwks_uri": format!("{url}/.well-known/jwks.json"),
-        // RFC 8414 section 2 requires the first and gives the second a default that would be
-        // untrue here: there is no authorization and no token endpoint.
-        "response_types_supported": [],
-        "grant_types_supported": [],
-    });
+    let document = Metadata {
+        issuer: url,
+        jwks_uri: format!("{url}/.well-known/jwks.json"),
+        response_types_supported: [],
+        grant_types_supported: [],
+    };
     ([(CACHE_CONTROL, cache_control(&issuer))], Json(document)).into_response()
 }
 
-/// `GET /healthz`
+/// The same, as RFC 8414 has it.
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-authorization-server",
+    tag = "discovery",
+    operation_id = "authorization_server_metadata",
+    responses((status = 200, description = "The metadata", body = Metadata<'_>)),
+)]
+pub(super) async fn metadata_of_rfc_8414(issuer: State<Issuer>) -> Response {
+    metadata(issuer).await
+}
+
+/// How it is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// Always `ok`.
+    status: &'static str,
+}
+
+/// Whether the store answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operation",
+    operation_id = "healthz",
+    responses((status = 200, description = "It does", body = Health)),
+)]
 pub(super) async fn health(State(issuer): State<Issuer>) -> Result<Response, Problem> {
     issuer.store().key_version().await.map_err(Error::from)?;
     let fresh = [(CACHE_CONTROL, "no-store")];
-    Ok((fresh, Json(json!({ "status": "ok" }))).into_response())
+    Ok((fresh, Json(Health { status: "ok" })).into_response())
 }
 
 fn cache_control(issuer: &Issuer) -> String {

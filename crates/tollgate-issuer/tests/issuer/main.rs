@@ -10,6 +10,8 @@ mod keys;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod openapi;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod process;
