@@ -308,6 +308,8 @@ async fn an_assertion_is_good_once_and_for_this_issuer(home: Home) {
         ("jti", json!(null)),
         ("iss", json!("billing")),
         ("sub", json!("billing")),
+        // No store can be asked about that.
+        ("sub", json!("keyed\u{0}")),
     ]
     .into_iter()
     .enumerate()
