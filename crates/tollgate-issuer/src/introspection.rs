@@ -28,43 +28,46 @@ struct Issued {
     acr: Option<String>,
 }
 
-/// The answer to an introspection (RFC 7662 section 2.2).
-#[derive(Debug, Serialize, PartialEq, Eq, ToSchema)]
-#[serde(untagged)]
-pub(crate) enum Introspected {
-    Active(Box<ActiveToken>),
-    /// One answer for everything else: what made it so is nobody's business.
-    Inactive {
-        active: bool,
-    },
-}
-
-/// A token that is good.
-#[derive(Debug, Serialize, PartialEq, Eq, ToSchema)]
-pub(crate) struct ActiveToken {
+/// What is known of a token (RFC 7662 section 2.2). Of one that is worth nothing only that: what made
+/// it so is nobody's business.
+#[derive(Debug, Default, Serialize, PartialEq, Eq, ToSchema)]
+pub(crate) struct Introspected {
+    /// Whether it is worth anything right now.
     active: bool,
-    /// An access token's is `Bearer`; a refresh token has none.
+    /// `Bearer`, of an access token.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     token_type: Option<&'static str>,
-    iss: String,
-    sub: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    iss: Option<String>,
+    /// A user's id, or a machine client's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    sub: Option<String>,
     /// The user's name, where there is a user.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     username: Option<String>,
-    client_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    client_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     aud: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     scope: Option<String>,
-    exp: i64,
-    iat: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    exp: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    iat: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     jti: Option<String>,
+    /// The session, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     sid: Option<String>,
@@ -93,15 +96,13 @@ impl Issuer {
         let active = if token.contains('.') {
             self.active_access_token(token).await?
         } else {
-            self.active_refresh_token(token).await?
+            let session = self.store().session_of(&hash_of(token), self.now()).await?;
+            session.map(|(session, user)| self.refresh_token_of(session, user))
         };
-        Ok(match active {
-            Some(token) => Introspected::Active(Box::new(token)),
-            None => Introspected::Inactive { active: false },
-        })
+        Ok(active.unwrap_or_default())
     }
 
-    async fn active_access_token(&self, token: &str) -> Result<Option<ActiveToken>, Error> {
+    async fn active_access_token(&self, token: &str) -> Result<Option<Introspected>, Error> {
         let Some(issued) = self.issued(token).await? else { return Ok(None) };
         if self.store().is_spent(&name_of(&issued.iss, &issued.jti)).await? {
             return Ok(None);
@@ -119,17 +120,17 @@ impl Issuer {
                 _ => return Ok(None),
             },
         };
-        Ok(Some(ActiveToken {
+        Ok(Some(Introspected {
             active: true,
             token_type: Some("Bearer"),
-            iss: issued.iss,
-            sub: issued.sub,
+            iss: Some(issued.iss),
+            sub: Some(issued.sub),
             username,
-            client_id: issued.client_id,
+            client_id: Some(issued.client_id),
             aud: Some(issued.aud),
             scope: issued.scope,
-            exp: issued.exp,
-            iat: issued.iat,
+            exp: Some(issued.exp),
+            iat: Some(issued.iat),
             jti: Some(issued.jti),
             sid: issued.sid,
             auth_time: issued.auth_time,
@@ -137,27 +138,18 @@ impl Issuer {
         }))
     }
 
-    async fn active_refresh_token(&self, token: &str) -> Result<Option<ActiveToken>, Error> {
-        let session = self.store().session_of(&hash_of(token), self.now()).await?;
-        Ok(session.map(|(session, user)| self.refresh_token_of(session, user)))
-    }
-
-    fn refresh_token_of(&self, session: Session, user: User) -> ActiveToken {
-        ActiveToken {
+    fn refresh_token_of(&self, session: Session, user: User) -> Introspected {
+        Introspected {
             active: true,
-            token_type: None,
-            iss: self.config().issuer.clone(),
-            sub: user.id,
+            iss: Some(self.config().issuer.clone()),
+            sub: Some(user.id),
             username: Some(user.name),
-            client_id: FIRST_PARTY.to_owned(),
-            aud: None,
+            client_id: Some(FIRST_PARTY.to_owned()),
             scope: (!user.scopes.is_empty()).then(|| user.scopes.join(" ")),
-            exp: session.expires_at,
-            iat: session.last_used_at,
-            jti: None,
+            exp: Some(session.expires_at),
+            iat: Some(session.last_used_at),
             sid: Some(session.id),
-            auth_time: None,
-            acr: None,
+            ..Introspected::default()
         }
     }
 

@@ -55,12 +55,11 @@ pub(in crate::http) fn documented(
 }
 
 fn refused(status: StatusCode, codes: &[&'static str]) -> openapi::Response {
-    let codes_of = |codes: &[&'static str]| {
-        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes.to_vec()))
-    };
+    let one_of_these =
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes.to_vec()));
     let schema = AllOfBuilder::new()
         .item(Ref::from_schema_name(ErrorBody::name()))
-        .item(ObjectBuilder::new().property("error", codes_of(codes)));
+        .item(ObjectBuilder::new().property("error", one_of_these));
     let content = ContentBuilder::new().schema(Some(schema)).build();
     let response =
         ResponseBuilder::new().description(codes.join("; ")).content("application/json", content);
