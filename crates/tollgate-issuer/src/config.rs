@@ -21,7 +21,9 @@ pub use self::database_url::DatabaseUrl;
 pub use self::error::ConfigError;
 pub use self::password_cost::PasswordCost;
 pub use self::settings::{SETTINGS, Setting};
+use crate::clock::secs;
 use crate::key_ring::{KeyEncryptionKey, SigningAlgorithm};
+use crate::store::Until;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
 ///
@@ -54,6 +56,9 @@ pub struct IssuerConfig {
     pub session_max: Duration,
     /// How long a refresh may be asked again (`IDENTSPHERE_REFRESH_GRACE_SECS`).
     pub refresh_grace: Duration,
+    /// How long a status list may be kept before it is fetched again
+    /// (`IDENTSPHERE_STATUS_LIST_TTL_SECS`).
+    pub status_list_ttl: Duration,
     /// How long the published keys may be cached (`IDENTSPHERE_JWKS_MAX_AGE_SECS`).
     pub jwks_max_age: Duration,
     /// How long a key signs before the next one does; only an operator rotates when it is `None`
@@ -102,6 +107,7 @@ impl IssuerConfig {
             refresh_expiry: Duration::from_secs(30 * 24 * 60 * 60),
             session_max: Duration::from_secs(90 * 24 * 60 * 60),
             refresh_grace: Duration::from_secs(10),
+            status_list_ttl: Duration::from_secs(60),
             jwks_max_age: Duration::from_secs(300),
             key_rotation: Some(Duration::from_secs(30 * 24 * 60 * 60)),
             clock_skew: Duration::from_secs(60),
@@ -117,5 +123,11 @@ impl IssuerConfig {
             registration: false,
             clock: Arc::new(SystemClock::new()),
         }
+    }
+
+    /// Until when a token that is issued now may be good anywhere.
+    pub(crate) fn token_until(&self, now: i64) -> Until {
+        let lifetime = self.access_expiry + 2 * self.clock_skew;
+        Until { now, expiry: now.saturating_add(secs(lifetime)) }
     }
 }

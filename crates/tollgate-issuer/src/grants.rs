@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::store::{EventKind, RegisteredClient};
+use crate::store::{EventKind, RegisteredClient, client_owner};
 use crate::token;
 
 /// What became of a request for a token.
@@ -39,10 +39,12 @@ impl Issuer {
         };
         let keys = self.ring().current().await?;
         let (scope, now) = (scopes.join(" "), self.now());
+        let until = self.config().token_until(now);
+        let place = self.store().take_place(&client_owner(&client.id), until).await?;
         let access_token = token::issue_to_client(
             &keys.active,
             self.config(),
-            &client.id,
+            (&client.id, place),
             scope.clone(),
             audiences,
             now,

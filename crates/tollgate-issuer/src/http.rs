@@ -13,6 +13,7 @@ mod problem;
 mod protected;
 mod second_factor;
 mod sessions;
+mod status_lists;
 mod users;
 mod well_known;
 
@@ -52,6 +53,7 @@ fn for_anybody(issuer: &Issuer) -> OpenApiRouter<Issuer> {
         .routes(oauth::documented(routes!(oauth::introspect::introspect), &[]))
         .routes(oauth::documented(routes!(oauth::revoke::revoke), oauth::OF_REVOCATION))
         .routes(routes!(well_known::jwks))
+        .routes(open(routes!(status_lists::list), &[&[of(P::NoSuchPage)]]))
         .routes(routes!(well_known::metadata))
         .routes(routes!(well_known::metadata_of_rfc_8414))
         .routes(open(routes!(well_known::health), &[]));

@@ -23,6 +23,7 @@ use crate::password::Passwords;
 use crate::refresh_token::RefreshTokens;
 use crate::second_factor::SecondFactors;
 use crate::serve::serve;
+use crate::status_lists::StatusLists;
 use crate::store::Store;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
@@ -44,6 +45,7 @@ struct Inner {
     accounts: Attempts,
     addresses: Attempts,
     authenticator: Authenticator,
+    status_lists: StatusLists,
 }
 
 impl Issuer {
@@ -104,6 +106,7 @@ impl Issuer {
             refresh_tokens,
             second_factors,
             authenticator,
+            status_lists: StatusLists::default(),
         };
         let issuer = Self { inner: Arc::new(inner) };
         issuer.keep_audit_log_tidy();
@@ -199,6 +202,10 @@ impl Issuer {
 
     pub(crate) fn second_factors(&self) -> &SecondFactors {
         &self.inner.second_factors
+    }
+
+    pub(crate) fn status_lists(&self) -> &StatusLists {
+        &self.inner.status_lists
     }
 
     pub(crate) fn authenticator(&self) -> &Authenticator {

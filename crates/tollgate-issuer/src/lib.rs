@@ -154,6 +154,7 @@ mod refresh_token;
 mod second_factor;
 mod serve;
 mod sessions;
+mod status_lists;
 #[allow(clippy::duplicate_mod, reason = "the statements are compiled for each database")]
 mod store;
 mod token;

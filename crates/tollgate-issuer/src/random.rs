@@ -22,6 +22,14 @@ pub(crate) fn secret() -> Result<Zeroizing<String>, Error> {
     Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
 }
 
+/// A number below `bound`, which is not zero.
+pub(crate) fn below(bound: u32) -> Result<u32, Error> {
+    let mut bytes = [0_u8; 8];
+    fill(&mut bytes)?;
+    let number = u64::from_ne_bytes(bytes) % u64::from(bound.max(1));
+    Ok(u32::try_from(number).unwrap_or_default())
+}
+
 pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), Error> {
     rand::fill(bytes).map_err(|_| Error::Crypto("no randomness"))
 }

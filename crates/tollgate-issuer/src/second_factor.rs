@@ -100,7 +100,10 @@ impl Issuer {
             && self.store().step_up(&sealed, step, &event).await?
         {
             self.give_attempt_back(&account, network.as_deref());
-            let session = Session { stepped_up_at: Some(now), ..session.clone() };
+            let place =
+                self.store().take_place(&session.id, self.config().token_until(now)).await?;
+            let session =
+                Session { stepped_up_at: Some(now), place: Some(place), ..session.clone() };
             let token = token::issue(&keys.active, self.config(), user, &session, now)?;
             return Ok(SteppedUp::Token(token));
         }

@@ -65,10 +65,14 @@ impl Issuer {
             expires_at: now.saturating_add(secs(self.config().refresh_expiry)),
             user_agent: client.user_agent,
             stepped_up_at: None,
+            place: None,
         };
         let refresh_token = random::secret()?;
         let begun = event(EventKind::Login).user(&user.id).session(&session.id);
-        self.store().start_session(&session, &hash_of(&refresh_token), &begun).await?;
+        let until = self.config().token_until(now);
+        let token = hash_of(&refresh_token);
+        let place = self.store().start_session(&session, &token, until, &begun).await?;
+        let session = Session { place: Some(place), ..session };
         self.grant(&keys, &user, session, refresh_token, now).map(Some)
     }
 
@@ -116,6 +120,7 @@ impl Issuer {
             presented: hash_of(token),
             successor: hash_of(&successor),
             now,
+            token_expiry: self.config().token_until(now).expiry,
             idle_secs: secs(self.config().refresh_expiry),
             max_secs: secs(self.config().session_max),
             grace_secs: secs(self.config().refresh_grace),

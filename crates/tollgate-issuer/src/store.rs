@@ -18,9 +18,11 @@ use std::pin::Pin;
 pub(crate) use self::event::NewEvent;
 pub use self::event::{Event, EventKind};
 pub(crate) use self::records::{
-    Credential, KeyTable, NewKey, Promises, Refreshed, Rotation, Session, StoredKey, TokenHash,
+    Credential, KeyTable, NewKey, Place, Promises, Refreshed, Rotation, Session, StoredKey,
+    TokenHash, Until,
 };
 pub use self::records::{KeyState, RegisteredClient, User};
+pub(crate) use self::sqlite::PLACES;
 
 /// The store failed; the cause is for the log, never for a client.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,11 @@ impl From<sqlx::Error> for StoreError {
         };
         Self { problem, source: Box::new(error) }
     }
+}
+
+/// What a machine client is called as the owner of a place; a session is called by its id.
+pub(crate) fn client_owner(client_id: &str) -> String {
+    format!("client {client_id}")
 }
 
 /// What a method of [`Store`] returns: boxed, so that the store can be chosen at run time.
@@ -106,13 +113,15 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Forgets the second factor of the user of `event`; `false` if there is none.
     fn remove_second_factor<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
 
-    /// Records a session and its first refresh token, and forgets sessions long expired.
+    /// Records a session and its first refresh token, and forgets sessions long expired. The answer
+    /// is the session's place in a status list, which is its own for that long at least.
     fn start_session<'a>(
         &'a self,
         session: &'a Session,
         token: &'a TokenHash,
+        until: Until,
         event: &'a NewEvent,
-    ) -> Answer<'a, ()>;
+    ) -> Answer<'a, Place>;
     /// Exchanges one refresh token for its successor, at most once.
     fn rotate_refresh<'a>(&'a self, rotation: &'a Rotation) -> Answer<'a, Refreshed>;
     /// Ends the session that a refresh token, current or not, belongs to, and records `event` with
@@ -138,6 +147,14 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     ) -> Answer<'a, bool>;
     /// Ends all live sessions of a user, and says how many those were.
     fn end_all_sessions<'a>(&'a self, user_id: &'a str, event: &'a NewEvent) -> Answer<'a, u64>;
+
+    /// The place in a status list of a session or of a [machine client](client_owner), which is its
+    /// own for that long at least.
+    fn take_place<'a>(&'a self, owner: &'a str, until: Until) -> Answer<'a, Place>;
+    /// Counts the revocations; two equal answers mean that there was none between.
+    fn status_version(&self) -> Answer<'_, i64>;
+    /// The revoked places of a status list, in order; `None` if there is no such list.
+    fn revoked_places(&self, list: i64) -> Answer<'_, Option<Vec<i64>>>;
 
     /// Adds a machine client, and records `event`; `false` if there is one of that id.
     fn add_client<'a>(

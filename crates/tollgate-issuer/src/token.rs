@@ -8,7 +8,8 @@ use crate::clock::secs;
 use crate::config::IssuerConfig;
 use crate::error::Error;
 use crate::key_ring::SigningKey;
-use crate::store::{Session, User};
+use crate::status_lists;
+use crate::store::{Place, Session, User};
 
 /// The `client_id` of tokens that come from the issuer's own login, which knows no other clients: a
 /// public one, that has no secret.
@@ -52,6 +53,27 @@ struct Claims<'a> {
     acr: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     amr: Option<&'static [&'static str]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+}
+
+/// Where a status list says whether it was revoked (draft-ietf-oauth-status-list section 6.2).
+#[derive(Serialize)]
+struct Status {
+    status_list: Listed,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    idx: i64,
+    uri: String,
+}
+
+impl Status {
+    fn at(config: &IssuerConfig, place: Place) -> Self {
+        let uri = status_lists::uri(config, place.list);
+        Self { status_list: Listed { idx: place.index, uri } }
+    }
 }
 
 /// Issues an access token of `session` to `user`.
@@ -77,8 +99,9 @@ pub(crate) fn issue(
         auth_time: Some(session.stepped_up_at.unwrap_or(session.created_at)),
         acr: Some(acr),
         amr: Some(amr),
+        status: session.place.map(|place| Status::at(config, place)),
     };
-    sign(key, &claims)
+    sign(key, "at+jwt", &claims)
 }
 
 /// Issues an access token to a machine client, in its own name: the `sub` is the client (RFC 9068
@@ -86,7 +109,7 @@ pub(crate) fn issue(
 pub(crate) fn issue_to_client(
     key: &SigningKey,
     config: &IssuerConfig,
-    client_id: &str,
+    (client_id, place): (&str, Place),
     scope: String,
     aud: Vec<&str>,
     now: i64,
@@ -105,12 +128,18 @@ pub(crate) fn issue_to_client(
         auth_time: None,
         acr: None,
         amr: None,
+        status: Some(Status::at(config, place)),
     };
-    sign(key, &claims)
+    sign(key, "at+jwt", &claims)
 }
 
-fn sign(key: &SigningKey, claims: &Claims<'_>) -> Result<String, Error> {
-    let header = Header { typ: "at+jwt", alg: key.algorithm().as_str(), kid: key.kid() };
+/// Signs a JWT of this `typ`.
+pub(crate) fn sign(
+    key: &SigningKey,
+    typ: &'static str,
+    claims: &impl Serialize,
+) -> Result<String, Error> {
+    let header = Header { typ, alg: key.algorithm().as_str(), kid: key.kid() };
     let mut token = format!("{}.{}", encode(&header)?, encode(claims)?);
     let signature = key.sign(token.as_bytes())?;
     token.push('.');

@@ -50,6 +50,13 @@ impl IssuerConfig {
                 "it must be from 0 to 60: a thief with a stolen token has as long",
             ));
         }
+        if !(5..=86_400).contains(&self.status_list_ttl.as_secs()) {
+            return Err(ConfigError::new(
+                "IDENTSPHERE_STATUS_LIST_TTL_SECS",
+                self.status_list_ttl.as_secs(),
+                "it must be from 5 to 86400",
+            ));
+        }
         if self.jwks_max_age.as_secs() > 86_400 {
             return Err(ConfigError::new(
                 "IDENTSPHERE_JWKS_MAX_AGE_SECS",
@@ -231,6 +238,10 @@ mod tests {
                 refused(|config| config.session_max = day * 29),
                 "IDENTSPHERE_SESSION_MAX_SECS is \"2505600\": it must be from 2592000 (the refresh \
                  expiry) to ten years",
+            ),
+            (
+                refused(|config| config.status_list_ttl = day * 2),
+                "IDENTSPHERE_STATUS_LIST_TTL_SECS is \"172800\": it must be from 5 to 86400",
             ),
             (
                 refused(|config| config.jwks_max_age = day * 2),

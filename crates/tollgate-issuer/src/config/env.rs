@@ -70,6 +70,7 @@ impl IssuerConfig {
             ("IDENTSPHERE_REFRESH_EXPIRY_SECS", &mut config.refresh_expiry),
             ("IDENTSPHERE_SESSION_MAX_SECS", &mut config.session_max),
             ("IDENTSPHERE_REFRESH_GRACE_SECS", &mut config.refresh_grace),
+            ("IDENTSPHERE_STATUS_LIST_TTL_SECS", &mut config.status_list_ttl),
             ("IDENTSPHERE_JWKS_MAX_AGE_SECS", &mut config.jwks_max_age),
             ("IDENTSPHERE_CLOCK_SKEW_SECS", &mut config.clock_skew),
         ] {

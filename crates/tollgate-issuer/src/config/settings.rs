@@ -65,6 +65,12 @@ pub const SETTINGS: &[Setting] = &[
                   same token, while nobody has used its successor; 0 to 60, and 0 is not at all",
     },
     Setting {
+        name: "IDENTSPHERE_STATUS_LIST_TTL_SECS",
+        default: "60",
+        meaning: "How long an app that does not wait for changes may keep a status list, 5 to \
+                  86400; ten times that and it has expired",
+    },
+    Setting {
         name: "IDENTSPHERE_JWKS_MAX_AGE_SECS",
         default: "300",
         meaning: "How long others may cache the published keys, 0 to 86400: a new key waits as \

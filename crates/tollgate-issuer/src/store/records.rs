@@ -159,6 +159,22 @@ pub(crate) struct Session {
     pub(crate) user_agent: Option<String>,
     /// When the second factor was shown last.
     pub(crate) stepped_up_at: Option<i64>,
+    /// Where a status list says whether it has ended: known when a token is about to be issued.
+    pub(crate) place: Option<Place>,
+}
+
+/// A place in a status list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) list: i64,
+    pub(crate) index: i64,
+}
+
+/// Until when a token may name a place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Until {
+    pub(crate) now: i64,
+    pub(crate) expiry: i64,
 }
 
 /// One refresh token in exchange for another.
@@ -166,6 +182,8 @@ pub(crate) struct Rotation {
     pub(crate) presented: TokenHash,
     pub(crate) successor: TokenHash,
     pub(crate) now: i64,
+    /// Until when the token may be good that is about to be issued.
+    pub(crate) token_expiry: i64,
     /// How long the session lives if it is not used again.
     pub(crate) idle_secs: i64,
     /// How long it lives however much it is used.
@@ -174,6 +192,12 @@ pub(crate) struct Rotation {
     pub(crate) grace_secs: i64,
     /// The client's, for the audit log.
     pub(crate) address: Option<String>,
+}
+
+impl Rotation {
+    pub(crate) fn until(&self) -> Until {
+        Until { now: self.now, expiry: self.token_expiry }
+    }
 }
 
 /// What became of a [`Rotation`].

@@ -13,6 +13,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 pub(super) use self::problem::is_locked;
+pub(crate) use self::sql::status_places::PLACES;
 use crate::files::{self, FileId};
 
 type Db = SqliteStore;
@@ -24,6 +25,7 @@ const NEWEST_KEYS_FIRST: &str = "SELECT * FROM signing_keys ORDER BY created_at 
 const LOCK_KEYS: &str = "SELECT version FROM key_ring";
 const LOCK_SESSION: &str = "SELECT id FROM sessions WHERE id = $1";
 const FORGET_SESSIONS: &str = "DELETE FROM sessions WHERE expires_at <= $1";
+const FREE_PLACES: &str = "DELETE FROM status_places WHERE taken_until <= $1";
 const FORGET_JWTS: &str = "DELETE FROM spent_jwts WHERE expires_at <= $1";
 
 /// Connections to one SQLite file: whoever reads never waits for whoever writes.

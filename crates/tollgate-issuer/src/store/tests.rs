@@ -9,7 +9,7 @@ use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{
     Credential, EventKind, KeyState, NewEvent, NewKey, Promises, Refreshed, RegisteredClient,
-    Rotation, Session, Store, TokenHash, User,
+    Rotation, Session, Store, TokenHash, Until, User, client_owner,
 };
 use crate::config::DatabaseUrl;
 use crate::key_ring::SigningAlgorithm;
@@ -84,6 +84,9 @@ on_both!(
     the_session_of_a_refresh_token_is_that_of_the_current_one,
     a_machine_client_is_what_it_was_made_until_it_is_removed,
     a_jwt_is_spent_once_however_many_ask,
+    a_place_says_that_its_session_has_ended_however_it_did,
+    a_place_is_nobody_elses_before_the_last_token_that_names_it_has_expired,
+    a_clients_place_says_whether_it_is_disabled_or_gone,
 );
 
 fn promised(token_secs: i64) -> Promises {
@@ -121,8 +124,11 @@ fn session(id: &str) -> Session {
         expires_at: 9000,
         user_agent: Some("curl".to_owned()),
         stepped_up_at: None,
+        place: None,
     }
 }
+
+const UNTIL: Until = Until { now: 1000, expiry: 1900 };
 
 fn login() -> NewEvent {
     NewEvent::new(EventKind::Login, 1000).user("id of alice").address(Some("192.0.2.1"))
@@ -137,6 +143,7 @@ fn rotation(presented: u8, now: i64) -> Rotation {
         presented: token(presented),
         successor: token(presented + 1),
         now,
+        token_expiry: now + 900,
         idle_secs: 8000,
         max_secs: 20_000,
         grace_secs: 10,
@@ -147,7 +154,7 @@ fn rotation(presented: u8, now: i64) -> Rotation {
 async fn with_alice(place: &Place) -> Arc<dyn Store> {
     let store = place.open().await;
     assert!(store.add_user(&user("alice"), "hash").await.unwrap());
-    store.start_session(&session("s"), &token(1), &login()).await.unwrap();
+    store.start_session(&session("s"), &token(1), UNTIL, &login()).await.unwrap();
     store
 }
 
@@ -270,10 +277,10 @@ async fn a_lost_answer_may_be_asked_again_while_nobody_went_on(place: Place) {
     assert!(store.live_session("s", 2010).await.unwrap().is_none());
     assert!(matches!(ask(rotation(3, 2010)).await, Refreshed::Refused), "its session is over");
 
-    store.start_session(&session("t"), &token(51), &login()).await.unwrap();
+    store.start_session(&session("t"), &token(51), UNTIL, &login()).await.unwrap();
     assert!(matches!(ask(rotation(51, 2000)).await, Refreshed::Rotated(..)));
     assert!(matches!(ask(rotation(51, 2011)).await, Refreshed::Reused { .. }), "too late");
-    store.start_session(&session("u"), &token(61), &login()).await.unwrap();
+    store.start_session(&session("u"), &token(61), UNTIL, &login()).await.unwrap();
     assert!(matches!(ask(rotation(61, 2000)).await, Refreshed::Rotated(..)));
     let off = Rotation { grace_secs: 0, ..rotation(61, 2000) };
     assert!(matches!(ask(off).await, Refreshed::Reused { .. }), "switched off");
@@ -347,7 +354,7 @@ async fn stores_that_are_opened_at_once_are_one(place: Place) {
 async fn sessions_end_one_by_one_and_all_together(place: Place) {
     let store = with_alice(&place).await;
     for (id, byte) in [("t", 21), ("u", 31)] {
-        store.start_session(&session(id), &token(byte), &login()).await.unwrap();
+        store.start_session(&session(id), &token(byte), UNTIL, &login()).await.unwrap();
     }
     let live = async |now| {
         let sessions = store.live_sessions("id of alice", now).await.unwrap();
@@ -364,7 +371,7 @@ async fn sessions_end_one_by_one_and_all_together(place: Place) {
     assert!(live(1200).await.is_empty());
     // One that begins long after all of them have expired has them forgotten, with their tokens.
     let late = Session { created_at: 9000, expires_at: 9900, ..session("v") };
-    store.start_session(&late, &token(41), &login()).await.unwrap();
+    store.start_session(&late, &token(41), UNTIL, &login()).await.unwrap();
     assert_eq!(live(9000).await, ["v"]);
     assert!(matches!(store.rotate_refresh(&rotation(1, 9000)).await, Ok(Refreshed::Refused)));
 }
@@ -475,4 +482,91 @@ async fn a_jwt_is_spent_once_however_many_ask(place: Place) {
     assert!(store.spend_jwt(&token(3), 1400, 1300, None).await.unwrap());
     assert!(!store.is_spent(&token(1)).await.unwrap(), "forgotten");
     assert!(store.is_spent(&token(2)).await.unwrap());
+}
+
+/// The revoked ones among these places.
+async fn revoked(store: &dyn Store, places: &[super::Place]) -> Vec<usize> {
+    let list = store.revoked_places(0).await.unwrap().unwrap();
+    assert!(list.is_sorted());
+    places
+        .iter()
+        .enumerate()
+        .filter(|(_, place)| place.list == 0 && list.contains(&place.index))
+        .map(|(at, _)| at)
+        .collect()
+}
+
+async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
+    let store = with_alice(&place).await;
+    let mut places = Vec::new();
+    for (id, byte) in [("a", 21), ("b", 31), ("c", 41), ("d", 51)] {
+        let place = store.start_session(&session(id), &token(byte), UNTIL, &login()).await;
+        places.push(place.unwrap());
+    }
+    assert_eq!(places.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+    assert!(revoked(&*store, &places).await.is_empty());
+    let mut version = store.status_version().await.unwrap();
+    let mut is_new = async |now| {
+        let before = std::mem::replace(&mut version, store.status_version().await.unwrap());
+        assert_eq!(version > before, now);
+    };
+    // A refresh ends nothing, and keeps the place.
+    let Refreshed::Rotated(refreshed, _) = store.rotate_refresh(&rotation(21, 1100)).await.unwrap()
+    else {
+        panic!("not rotated")
+    };
+    assert_eq!(refreshed.place, Some(places[0]));
+    is_new(false).await;
+    store.end_session_of(&token(31), &NewEvent::new(EventKind::Logout, 1200)).await.unwrap();
+    assert_eq!(revoked(&*store, &places).await, [1]);
+    is_new(true).await;
+    // Its spent token comes again.
+    store.rotate_refresh(&rotation(21, 1300)).await.unwrap();
+    assert_eq!(revoked(&*store, &places).await, [0, 1]);
+    is_new(true).await;
+    let deleted = NewEvent::new(EventKind::SessionDeleted, 1400);
+    store.delete_session("id of alice", "c", &deleted).await.unwrap();
+    assert_eq!(revoked(&*store, &places).await, [0, 1, 2]);
+    is_new(true).await;
+    let everywhere = NewEvent::new(EventKind::LogoutEverywhere, 1500);
+    store.end_all_sessions("id of alice", &everywhere).await.unwrap();
+    assert_eq!(revoked(&*store, &places).await, [0, 1, 2, 3]);
+    is_new(true).await;
+    assert!(store.revoked_places(1).await.unwrap().is_none(), "there is one list");
+    assert!(store.revoked_places(-1).await.unwrap().is_none());
+}
+
+async fn a_place_is_nobody_elses_before_the_last_token_that_names_it_has_expired(place: Place) {
+    let store = with_alice(&place).await;
+    let first = Until { now: 1000, expiry: 2000 };
+    let taken = store.take_place("one", first).await.unwrap();
+    // A later token keeps it for longer, and an earlier one no less.
+    let later = Until { now: 1500, expiry: 2500 };
+    assert_eq!(store.take_place("one", later).await.unwrap(), taken);
+    assert_eq!(store.take_place("one", first).await.unwrap(), taken);
+    // Somebody who comes then gives back what is free, and not before.
+    store.take_place("two", Until { now: 2499, expiry: 3500 }).await.unwrap();
+    assert_eq!(store.take_place("one", Until { now: 2499, expiry: 2500 }).await.unwrap(), taken);
+    store.take_place("three", Until { now: 2500, expiry: 3500 }).await.unwrap();
+    let another = store.take_place("one", Until { now: 2500, expiry: 3500 }).await.unwrap();
+    assert_ne!(another, taken, "it was free, and chance has it that another is found");
+}
+
+async fn a_clients_place_says_whether_it_is_disabled_or_gone(place: Place) {
+    let store = with_alice(&place).await;
+    let client = machine("reports", Credential::Secret([7; 32]));
+    let event = |kind| NewEvent::new(kind, 1000).client("reports");
+    assert!(store.add_client(&client, &event(EventKind::ClientAdded)).await.unwrap());
+    let places = [store.take_place(&client_owner("reports"), UNTIL).await.unwrap()];
+    assert!(revoked(&*store, &places).await.is_empty());
+    for (disabled, answer) in [(true, &[0][..]), (false, &[]), (true, &[0])] {
+        let version = store.status_version().await.unwrap();
+        let changed = event(EventKind::ClientDisabled);
+        assert!(store.set_disabled(disabled, &changed).await.unwrap());
+        assert_eq!(revoked(&*store, &places).await, answer);
+        assert!(store.status_version().await.unwrap() > version);
+    }
+    store.set_disabled(false, &event(EventKind::ClientEnabled)).await.unwrap();
+    assert!(store.remove_client(&event(EventKind::ClientRemoved)).await.unwrap());
+    assert_eq!(revoked(&*store, &places).await, [0]);
 }

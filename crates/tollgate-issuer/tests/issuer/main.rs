@@ -24,4 +24,6 @@ mod sessions;
 #[cfg(test)]
 mod start;
 #[cfg(test)]
+mod status_lists;
+#[cfg(test)]
 mod under_fire;

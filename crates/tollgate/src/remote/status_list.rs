@@ -174,7 +174,9 @@ async fn stand_fetching(
     ages: Ages,
     mut reason: Reason,
 ) -> Result<(), ResolveError> {
-    loop {
+    // The flight under way may have begun too early for this request; the next one has not. A list
+    // that no fetch makes good enough, such as one that expires at once, is none.
+    for _ in 0..3 {
         let flight = remote.join(reason, |set| remote.ages(set, ages));
         if let Some(flight) = flight.map_err(|error| remote.failed(error))?
             && let Err(error) = flight.landed().await
@@ -186,6 +188,7 @@ async fn stand_fetching(
             Step::Fetch(other) => reason = other,
         }
     }
+    Err(remote.unavailable(MIN_INTERVAL))
 }
 
 impl Remote<StatusList> {
@@ -244,6 +247,13 @@ fn stands(set: &Snapshot<Arc<List>>, index: u64) -> Result<(), ResolveError> {
 }
 
 impl StatusList {
+    /// Whether `list` is not what its issuer says now. Of several servers one may be a `ttl` behind
+    /// another with its signatures, and its clock a leeway.
+    fn is_older(&self, list: &List, at_hand: &List) -> bool {
+        let tolerance = list.ttl.unwrap_or_default().saturating_add(self.leeway);
+        list.issued_at.as_duration().saturating_add(tolerance) < at_hand.issued_at.as_duration()
+    }
+
     fn is_asked_for(&self, age: Duration) {
         let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         if millis < self.shortest.load(Ordering::Relaxed) {
@@ -298,7 +308,7 @@ impl Document for StatusList {
                     |problem| FetchError::NotAStatusList { url: url.to_string(), problem };
                 let list = document.verify(&answer.body, now).await.map_err(problem)?;
                 // One that was kept somewhere on the way would undo revocations.
-                if at_hand.as_ref().is_some_and(|set| list.issued_at < set.kept.issued_at) {
+                if at_hand.as_ref().is_some_and(|set| document.is_older(&list, &set.kept)) {
                     return Err(problem("it is older than the one at hand".to_owned()));
                 }
                 let generation = at_hand.as_ref().map_or(0, |set| set.generation + 1);
@@ -309,7 +319,12 @@ impl Document for StatusList {
             }
             _ => return Err(answer.refused(url, remote.clock.now())),
         };
-        let waits = conditional && applied(&answer.headers);
+        // Whether a server waits shows when it is first asked to, which needs a tag.
+        let waits = if conditional {
+            applied(&answer.headers)
+        } else {
+            !headers.conditions(url).is_empty()
+        };
         let ageing = if waits { BREATH } else { document.interval(&list) };
         let lifetime = Lifetime { ageing, ttl: Duration::MAX, end: Duration::MAX };
         Ok(Snapshot { kept: list, fetched_at: began, lifetime, headers, generation })

@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::{Connection, events, sessions};
+use super::{Connection, events, sessions, status_places};
 use crate::store::{EventKind, NewEvent, Refreshed, Rotation, StoreError, TokenHash};
 
 pub(super) async fn session_of(
@@ -77,8 +77,9 @@ pub(super) async fn rotate(
         .bind(session.last_used_at)
         .bind(session.expires_at)
         .bind(session_id)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+    session.place = Some(status_places::take(connection, session_id, rotation.until()).await?);
     Ok(Refreshed::Rotated(session, user))
 }
 
@@ -106,12 +107,14 @@ async fn again(
     }
     match sessions::live(connection, session_id, now).await? {
         None => Ok(Refreshed::Refused),
-        Some((session, user)) => {
+        Some((mut session, user)) => {
             let event = NewEvent::new(EventKind::RefreshRepeated, now)
                 .user(&user.id)
                 .session(session_id)
                 .address(address);
             events::insert(connection, &event).await?;
+            session.place =
+                Some(status_places::take(connection, session_id, rotation.until()).await?);
             Ok(Refreshed::Repeated(session, user))
         }
     }

@@ -54,6 +54,7 @@ pub(super) fn session_from(row: &DbRow) -> Result<Session, StoreError> {
         expires_at: row.try_get("expires_at")?,
         user_agent: row.try_get("user_agent")?,
         stepped_up_at: row.try_get("stepped_up_at")?,
+        place: None,
     })
 }
 

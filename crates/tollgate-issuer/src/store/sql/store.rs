@@ -10,14 +10,15 @@ mod rows;
 mod second_factor;
 mod sessions;
 mod spent_jwts;
+pub(crate) mod status_places;
 mod users;
 
 use std::pin::Pin;
 
 use super::{Connection, Db, DbRow};
 use crate::store::{
-    Answer, Credential, Event, KeyTable, NewEvent, NewKey, Promises, Refreshed, RegisteredClient,
-    Rotation, Session, Store, TokenHash, User,
+    Answer, Credential, Event, KeyTable, NewEvent, NewKey, Place, Promises, Refreshed,
+    RegisteredClient, Rotation, Session, Store, TokenHash, Until, User,
 };
 
 impl Store for Db {
@@ -162,15 +163,35 @@ impl Store for Db {
         &'a self,
         session: &'a Session,
         token: &'a TokenHash,
+        until: Until,
         event: &'a NewEvent,
-    ) -> Answer<'a, ()> {
+    ) -> Answer<'a, Place> {
         Box::pin(async move {
             let mut tx = self.begin().await?;
             sessions::start(&mut tx, session).await?;
+            let place = status_places::take(&mut tx, &session.id, until).await?;
             refresh::insert(&mut tx, token, &session.id, session.created_at).await?;
             events::insert(&mut tx, event).await?;
-            Ok(tx.commit().await?)
+            tx.commit().await?;
+            Ok(place)
         })
+    }
+
+    fn take_place<'a>(&'a self, owner: &'a str, until: Until) -> Answer<'a, Place> {
+        Box::pin(async move {
+            let mut tx = self.begin().await?;
+            let place = status_places::take(&mut tx, owner, until).await?;
+            tx.commit().await?;
+            Ok(place)
+        })
+    }
+
+    fn status_version(&self) -> Answer<'_, i64> {
+        Box::pin(async { status_places::version(&mut *self.reader().await?).await })
+    }
+
+    fn revoked_places(&self, list: i64) -> Answer<'_, Option<Vec<i64>>> {
+        Box::pin(async move { status_places::revoked(&mut *self.reader().await?, list).await })
     }
 
     fn rotate_refresh<'a>(&'a self, rotation: &'a Rotation) -> Answer<'a, Refreshed> {

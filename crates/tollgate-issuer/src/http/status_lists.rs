@@ -1,0 +1,129 @@
+//! Status lists, as verifiers read them.
+
+use std::time::Duration;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
+
+use super::problem::Problem;
+use crate::issuer::Issuer;
+use crate::jwks;
+
+/// RFC 7240.
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// The longest that anybody waits, whatever they prefer.
+const MAX_WAIT: u64 = 60;
+
+/// A status list (draft-ietf-oauth-status-list).
+///
+/// With `If-None-Match` and `Prefer: wait=N`, the answer comes when the list is another one, or
+/// after N seconds.
+#[utoipa::path(
+    get,
+    path = "/v1/status-lists/{list}",
+    tag = "discovery",
+    operation_id = "status_list",
+    params(
+        ("list" = i64, Path, description = "As the tokens have it"),
+        ("If-None-Match" = Option<String>, Header, description = "The tag of the list at hand"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: seconds (RFC 7240)"),
+    ),
+    responses(
+        (status = 200, description = "The list", body = String,
+         content_type = "application/statuslist+jwt", headers(("ETag" = String))),
+        (status = 304, description = "The list at hand is the current one",
+         headers(("ETag" = String))),
+    ),
+)]
+pub(super) async fn list(
+    State(issuer): State<Issuer>,
+    list: Result<Path<i64>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Path(list) = list.map_err(|_| Problem::NoSuchPage)?;
+    let known = |etag: &str| {
+        let fields = headers.get_all(IF_NONE_MATCH).iter().filter_map(|field| field.to_str().ok());
+        fields.into_iter().any(|field| jwks::is_named_by(etag, field))
+    };
+    let preferred = preferred_wait(&headers);
+    // Whoever finds no place to wait at is answered at once, and told so by what is not said.
+    let place = preferred.and_then(|_| issuer.status_lists().wait());
+    let wait = preferred.filter(|_| place.is_some());
+    let deadline = Instant::now() + Duration::from_secs(wait.unwrap_or_default());
+    loop {
+        let published = issuer.status_list(list).await?.ok_or(Problem::NoSuchPage)?;
+        let known = known(&published.etag);
+        let left = deadline.saturating_duration_since(Instant::now());
+        if known && !left.is_zero() {
+            issuer.until_status_changes(&published, left).await;
+            continue;
+        }
+        let mut answer = if known {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            published.token.clone().into_response()
+        };
+        let headers = answer.headers_mut();
+        headers.remove(CONTENT_TYPE);
+        if !known {
+            let kind = HeaderValue::from_static("application/statuslist+jwt");
+            headers.insert(CONTENT_TYPE, kind);
+        }
+        if let Ok(etag) = HeaderValue::try_from(&published.etag) {
+            headers.insert(ETAG, etag);
+        }
+        // A cache that answered by itself would hide revocations from all that are behind it.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(VARY, HeaderValue::from_static("prefer"));
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        if let Some(applied) =
+            wait.and_then(|wait| HeaderValue::try_from(format!("wait={wait}")).ok())
+        {
+            headers.insert(PREFERENCE_APPLIED, applied);
+        }
+        return Ok(answer);
+    }
+}
+
+/// `wait` among the preferences (RFC 7240 §2 and §4.3), in seconds.
+fn preferred_wait(headers: &HeaderMap) -> Option<u64> {
+    let fields = headers.get_all(PREFER).iter().filter_map(|field| field.to_str().ok());
+    let wait = fields.flat_map(|field| field.split(',')).find_map(|preference| {
+        let (name, value) = preference.split(';').next()?.split_once('=')?;
+        let value = value.trim().trim_matches('"').parse::<u64>().ok()?;
+        name.trim().eq_ignore_ascii_case("wait").then_some(value)
+    })?;
+    (wait > 0).then_some(wait.min(MAX_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_found_among_other_preferences() {
+        for (field, wait) in [
+            ("wait=5", Some(5)),
+            ("WAIT = \"7\"", Some(7)),
+            ("respond-async, wait=10;x=1", Some(10)),
+            ("wait=100000", Some(60)),
+            ("wait=0", None),
+            ("wait", None),
+            ("wait=-1", None),
+            ("waiting=5", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(PREFER, HeaderValue::from_str(field).unwrap());
+            assert_eq!(preferred_wait(&headers), wait, "{field}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Status lists (draft-ietf-oauth-status-list): who was revoked, as one signed list of bits that
+//! verifiers keep.
+//!
+//! What a list says is read from the store for each request, by a counter that every revocation
+//! counts up, whichever process it came to. So nothing is ever answered from memory that the store
+//! does not stand behind at that moment: where it fails there is no answer, and no verifier takes
+//! an old list for a new one.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use serde::Serialize;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+
+use crate::clock::secs;
+use crate::config::IssuerConfig;
+use crate::error::Error;
+use crate::issuer::Issuer;
+use crate::jwks;
+use crate::key_ring::Snapshot;
+use crate::store::PLACES;
+use crate::token;
+
+/// How long a list is good, in TTLs: so long an app goes on during an outage that may go on that
+/// long, and so long a list is believed that somebody replays.
+const LIFETIME_IN_TTLS: i64 = 10;
+
+/// How often the counter is read while somebody waits for it.
+const LOOK: Duration = Duration::from_millis(40);
+
+/// How many may wait at once. Whoever comes later is answered at once, and comes again.
+const MAX_WAITING: usize = 448;
+
+/// Where a list is published.
+pub(crate) fn uri(config: &IssuerConfig, list: i64) -> String {
+    format!("{}/v1/status-lists/{list}", config.issuer)
+}
+
+/// A list as it goes over the wire.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) token: String,
+    pub(crate) etag: String,
+    /// The counter that it was made at, or last found unchanged at.
+    version: i64,
+    revoked: Vec<i64>,
+    kid: String,
+    issued_at: i64,
+}
+
+/// The lists that were published last, and those who wait for the next ones.
+pub(crate) struct StatusLists {
+    published: Mutex<HashMap<i64, Arc<Published>>>,
+    /// One at a time is made.
+    making: tokio::sync::Mutex<()>,
+    version: watch::Sender<i64>,
+    waiting: Semaphore,
+}
+
+impl Default for StatusLists {
+    fn default() -> Self {
+        Self {
+            published: Mutex::default(),
+            making: tokio::sync::Mutex::default(),
+            version: watch::channel(-1).0,
+            waiting: Semaphore::new(MAX_WAITING),
+        }
+    }
+}
+
+impl StatusLists {
+    /// A place among those who wait, if there is one.
+    pub(crate) fn wait(&self) -> Option<SemaphorePermit<'_>> {
+        self.waiting.try_acquire().ok()
+    }
+
+    fn at_hand(&self, list: i64) -> Option<Arc<Published>> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner).get(&list).cloned()
+    }
+
+    fn keep(&self, list: i64, published: &Arc<Published>) {
+        let mut all = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(list, published.clone());
+    }
+}
+
+impl Issuer {
+    /// The list as it is now; `None` if there is none of this number.
+    pub(crate) async fn status_list(&self, list: i64) -> Result<Option<Arc<Published>>, Error> {
+        let keys = self.ring().current().await?;
+        let version = self.store().status_version().await?;
+        let holds = |at_hand: &Arc<Published>| at_hand.version == version;
+        if let Some(at_hand) = self.fresh(list, &keys).filter(holds) {
+            return Ok(Some(at_hand));
+        }
+        let _one_at_a_time = self.status_lists().making.lock().await;
+        if let Some(at_hand) = self.fresh(list, &keys).filter(|at_hand| at_hand.version >= version)
+        {
+            return Ok(Some(at_hand));
+        }
+        // After the counter: what is read here may be newer than it says, and never older.
+        let Some(revoked) = self.store().revoked_places(list).await? else { return Ok(None) };
+        let published = match self.fresh(list, &keys).filter(|at_hand| at_hand.revoked == revoked) {
+            Some(same) => Published {
+                token: same.token.clone(),
+                etag: same.etag.clone(),
+                kid: same.kid.clone(),
+                version,
+                revoked,
+                issued_at: same.issued_at,
+            },
+            None => self.publish(list, &keys, version, revoked)?,
+        };
+        let published = Arc::new(published);
+        self.status_lists().keep(list, &published);
+        Ok(Some(published))
+    }
+
+    /// The one that was published last, unless it is time for another signature.
+    fn fresh(&self, list: i64, keys: &Snapshot) -> Option<Arc<Published>> {
+        let epoch = self.status_epoch();
+        self.status_lists()
+            .at_hand(list)
+            .filter(|at_hand| at_hand.kid == keys.active.kid() && at_hand.issued_at == epoch)
+    }
+
+    fn publish(
+        &self,
+        list: i64,
+        keys: &Snapshot,
+        version: i64,
+        revoked: Vec<i64>,
+    ) -> Result<Published, Error> {
+        let (iat, ttl) = (self.status_epoch(), secs(self.config().status_list_ttl));
+        let uri = uri(self.config(), list);
+        let claims = Claims {
+            iss: &self.config().issuer,
+            sub: &uri,
+            iat,
+            exp: iat.saturating_add(ttl.saturating_mul(LIFETIME_IN_TTLS)),
+            ttl,
+            status_list: Bits { bits: 1, lst: packed(&revoked)? },
+        };
+        let kid = keys.active.kid().to_owned();
+        let token = token::sign(&keys.active, "statuslist+jwt", &claims)?;
+        // Of what is signed: signatures are made by chance, and another process has made another.
+        let signed = token.rsplit_once('.').map_or("", |(signed, _)| signed);
+        let etag = jwks::etag(signed);
+        Ok(Published { token, etag, version, revoked, kid, issued_at: iat })
+    }
+
+    /// When the list is signed anew, whoever asks: several processes say the same.
+    fn status_epoch(&self) -> i64 {
+        let ttl = secs(self.config().status_list_ttl).max(1);
+        self.now().div_euclid(ttl).saturating_mul(ttl)
+    }
+
+    /// Waits until somebody is revoked, in whichever process, or the list needs another signature;
+    /// at most that long.
+    pub(crate) async fn until_status_changes(&self, published: &Published, at_most: Duration) {
+        let age = self.now().saturating_sub(published.issued_at).max(0);
+        let left = secs(self.config().status_list_ttl).saturating_sub(age).max(0);
+        let at_most = at_most.min(Duration::from_secs(u64::try_from(left).unwrap_or_default()));
+        let mut version = self.status_lists().version.subscribe();
+        // The first to wait has the others told.
+        self.tell_of_changes();
+        let changed = version.wait_for(|version| *version > published.version);
+        let _ = tokio::time::timeout(at_most, changed).await;
+    }
+
+    /// Reads the counter for as long as somebody waits.
+    fn tell_of_changes(&self) {
+        let sender = &self.status_lists().version;
+        if sender.receiver_count() > 1 {
+            return;
+        }
+        let issuer = self.downgrade();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                let Some(issuer) = issuer() else { return };
+                let sender = &issuer.status_lists().version;
+                // Whoever waits when it fails is answered when its time is over, by what then is.
+                if let Ok(version) = issuer.store().status_version().await {
+                    sender.send_if_modified(|told| version > std::mem::replace(told, version));
+                }
+                if sender.receiver_count() == 0 {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+/// Section 5.1 of the draft.
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    iat: i64,
+    exp: i64,
+    ttl: i64,
+    status_list: Bits,
+}
+
+#[derive(Serialize)]
+struct Bits {
+    bits: u8,
+    lst: String,
+}
+
+/// A bit for each place, the first of them the least significant of the first byte (section 4.1).
+fn packed(revoked: &[i64]) -> Result<String, Error> {
+    let mut bytes = vec![0_u8; PLACES as usize / 8];
+    for place in revoked.iter().filter_map(|place| usize::try_from(*place).ok()) {
+        if let Some(byte) = bytes.get_mut(place / 8) {
+            *byte |= 1 << (place % 8);
+        }
+    }
+    let failed = |_| Error::Crypto("compressing a status list");
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(&bytes).map_err(failed)?;
+    Ok(URL_SAFE_NO_PAD.encode(encoder.finish().map_err(failed)?))
+}

@@ -1,0 +1,112 @@
+//! Places in the status lists: who has which, and which are revoked.
+
+use sqlx::Row as _;
+
+use super::{Connection, DbRow};
+use crate::random;
+use crate::store::{Place, StoreError, Until};
+
+/// How many places a list has: 128 KiB of bits, and a fraction of that as it is sent.
+pub(crate) const PLACES: u32 = 1 << 20;
+
+/// So many places in a row that are taken mean that about half of all are: time for a new list, in
+/// which a free one is found at once.
+const TRIES: usize = 16;
+
+/// The owner's place, which is taken until then at least. A new one is where chance will have it:
+/// it tells nobody how many there are, or who was first.
+pub(super) async fn take(
+    connection: &mut Connection,
+    owner: &str,
+    until: Until,
+) -> Result<Place, StoreError> {
+    loop {
+        if let Some(place) = extend(connection, owner, until).await? {
+            return Ok(place);
+        }
+        // The only place where places are taken is a fair place to give back those that are free.
+        sqlx::query(super::super::FREE_PLACES).bind(until.now).execute(&mut *connection).await?;
+        let lists: i64 = sqlx::query_scalar("SELECT lists FROM status_lists")
+            .fetch_one(&mut *connection)
+            .await?;
+        for _ in 0..TRIES {
+            let list = i64::from(
+                random::below(u32::try_from(lists).unwrap_or(u32::MAX)).map_err(StoreError::new)?,
+            );
+            let place =
+                Place { list, index: i64::from(random::below(PLACES).map_err(StoreError::new)?) };
+            if insert(connection, owner, place, until).await? {
+                return Ok(place);
+            }
+        }
+        // Unless somebody else has done it meanwhile.
+        sqlx::query("UPDATE status_lists SET lists = lists + 1 WHERE lists = $1")
+            .bind(lists)
+            .execute(&mut *connection)
+            .await?;
+    }
+}
+
+async fn extend(
+    connection: &mut Connection,
+    owner: &str,
+    until: Until,
+) -> Result<Option<Place>, StoreError> {
+    let row = sqlx::query(
+        "UPDATE status_places \
+         SET taken_until = CASE WHEN taken_until < $1 THEN $1 ELSE taken_until END \
+         WHERE owner = $2 RETURNING list, place",
+    )
+    .bind(until.expiry)
+    .bind(owner)
+    .fetch_optional(connection)
+    .await?;
+    let place =
+        |row: &DbRow| Ok(Place { list: row.try_get("list")?, index: row.try_get("place")? });
+    row.as_ref().map(place).transpose()
+}
+
+/// `false` if the place is somebody else's.
+async fn insert(
+    connection: &mut Connection,
+    owner: &str,
+    place: Place,
+    until: Until,
+) -> Result<bool, StoreError> {
+    let inserted = sqlx::query(
+        "INSERT INTO status_places (list, place, owner, taken_until) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(place.list)
+    .bind(place.index)
+    .bind(owner)
+    .bind(until.expiry)
+    .execute(connection)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+pub(super) async fn version(connection: &mut Connection) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT version FROM status_lists").fetch_one(connection).await?)
+}
+
+pub(super) async fn revoked(
+    connection: &mut Connection,
+    list: i64,
+) -> Result<Option<Vec<i64>>, StoreError> {
+    let there: Option<i64> =
+        sqlx::query_scalar("SELECT lists FROM status_lists WHERE $1 >= 0 AND lists > $1")
+            .bind(list)
+            .fetch_optional(&mut *connection)
+            .await?;
+    if there.is_none() {
+        return Ok(None);
+    }
+    let revoked = sqlx::query_scalar(
+        "SELECT place FROM status_places WHERE list = $1 AND revoked = 1 ORDER BY place",
+    )
+    .bind(list)
+    .fetch_all(connection)
+    .await?;
+    Ok(Some(revoked))
+}

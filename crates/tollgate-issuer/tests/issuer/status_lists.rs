@@ -1,0 +1,211 @@
+//! Status lists: what is published, when, and how soon verifiers know.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderMap, HeaderValue};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_body_util::BodyExt as _;
+use tokio::net::TcpListener;
+use tollgate::{Authenticator, Entry, Gate, Revocation, SystemClock};
+use tollgate_issuer::{Issuer, NewUser};
+use tower::ServiceExt as _;
+
+use crate::common::{
+    API, Answer, Home, ISSUER, PASSWORD, call, login, on_every_store, part, post, refresh,
+    with_token,
+};
+
+on_every_store!(
+    a_token_names_a_place_that_says_when_its_session_ends,
+    whoever_waits_is_answered_when_somebody_is_revoked,
+    another_process_says_the_same,
+    a_revocation_is_known_to_verifiers_as_soon_as_it_is_published,
+);
+
+/// Where the token's status is: list and index.
+fn place(token: &str) -> (String, usize) {
+    let status = &part(token, 1)["status"]["status_list"];
+    let uri = status["uri"].as_str().unwrap().strip_prefix(ISSUER).unwrap().to_owned();
+    (uri, usize::try_from(status["idx"].as_u64().unwrap()).unwrap())
+}
+
+/// The text of an answer.
+async fn text(issuer: &Issuer, path: &str) -> String {
+    let request = axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();
+    let answer = issuer.router().oneshot(request).await.unwrap();
+    String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+/// Whether the list says of the token that it is revoked.
+async fn revoked(issuer: &Issuer, token: &str) -> bool {
+    let (path, index) = place(token);
+    let list = text(issuer, &path).await;
+    let packed = part(&list, 1)["status_list"]["lst"].as_str().unwrap().to_owned();
+    let packed = URL_SAFE_NO_PAD.decode(packed).unwrap();
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::ZlibDecoder::new(&*packed), &mut bytes).unwrap();
+    bytes[index / 8] >> (index % 8) & 1 == 1
+}
+
+async fn a_token_names_a_place_that_says_when_its_session_ends(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let (one, other) = (login(&issuer).await.expect(200), login(&issuer).await.expect(200));
+    let (token, kept) = (one.text("access_token"), other.text("access_token"));
+    assert_ne!(place(&token), place(&kept));
+    assert!(!revoked(&issuer, &token).await && !revoked(&issuer, &kept).await);
+    let refreshed = refresh(&issuer, &one.text("refresh_token")).await.expect(200);
+    assert_eq!(place(&refreshed.text("access_token")), place(&token), "the session's own");
+
+    let (path, _) = place(&token);
+    let list = text(&issuer, &path).await;
+    assert_eq!(part(&list, 0)["typ"], "statuslist+jwt");
+    let claims = part(&list, 1);
+    assert_eq!(claims["sub"], format!("{ISSUER}{path}"));
+    assert_eq!((claims["iss"].as_str(), claims["ttl"].as_u64()), (Some(ISSUER), Some(60)));
+    let (iat, exp) = (claims["iat"].as_u64().unwrap(), claims["exp"].as_u64().unwrap());
+    assert!(iat <= home.now() && home.now() < iat + 60 && exp == iat + 600, "{claims}");
+    assert!(list.len() < 1000, "an empty list of a million places: {} bytes", list.len());
+
+    let line = format!("DELETE /v1/auth/sessions/{}", one.text("session_id"));
+    with_token(&issuer, &line, &kept).await.expect(204);
+    assert!(revoked(&issuer, &token).await && !revoked(&issuer, &kept).await);
+    post(
+        &issuer,
+        "/v1/auth/logout",
+        &serde_json::json!({"refresh_token": other.text("refresh_token")}),
+    )
+    .await
+    .expect(204);
+    assert!(revoked(&issuer, &kept).await);
+
+    for path in ["/v1/status-lists/1", "/v1/status-lists/-1", "/v1/status-lists/x%00"] {
+        call(&issuer, &format!("GET {path}"), &[]).await.expect(404);
+    }
+}
+
+async fn list_at(issuer: &Issuer, path: &str, etag: &str, wait: &str) -> Answer {
+    call(issuer, &format!("GET {path}"), &[("if-none-match", etag), ("prefer", wait)]).await
+}
+
+async fn whoever_waits_is_answered_when_somebody_is_revoked(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let session = login(&issuer).await.expect(200);
+    let (path, _) = place(&session.text("access_token"));
+    let first = call(&issuer, &format!("GET {path}"), &[]).await.expect(200);
+    assert_eq!(first.header("content-type"), "application/statuslist+jwt");
+    assert_eq!(first.header("cache-control"), "no-cache");
+    let etag = first.header("etag").to_owned();
+    let unchanged = list_at(&issuer, &path, &etag, "respond-async").await.expect(304);
+    assert_eq!((unchanged.header("etag"), unchanged.header("preference-applied")), (&*etag, ""));
+
+    let begun = Instant::now();
+    let unchanged = list_at(&issuer, &path, &etag, "wait=1").await.expect(304);
+    assert_eq!(unchanged.header("preference-applied"), "wait=1");
+    assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
+
+    let waiting: Vec<_> = (0..8)
+        .map(|_| {
+            let (issuer, path, etag) = (issuer.clone(), path.clone(), etag.clone());
+            tokio::spawn(async move { list_at(&issuer, &path, &etag, "wait=60").await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let logout = serde_json::json!({"refresh_token": session.text("refresh_token")});
+    post(&issuer, "/v1/auth/logout", &logout).await.expect(204);
+    for answer in waiting {
+        let answer = answer.await.unwrap().expect(200);
+        assert_ne!(answer.header("etag"), etag);
+        assert_eq!(answer.header("preference-applied"), "wait=60");
+    }
+}
+
+async fn another_process_says_the_same(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let other = home.open().await;
+    let session = login(&issuer).await.expect(200);
+    let token = session.text("access_token");
+    let (path, _) = place(&token);
+    let etag = async |issuer| {
+        call(issuer, &format!("GET {path}"), &[]).await.expect(200).header("etag").to_owned()
+    };
+    assert_eq!(etag(&issuer).await, etag(&other).await);
+    assert!(!revoked(&other, &token).await);
+    let waiting = {
+        let (other, path, etag) = (other.clone(), path.clone(), etag(&other).await);
+        tokio::spawn(async move { list_at(&other, &path, &etag, "wait=60").await })
+    };
+    let line = format!("DELETE /v1/auth/sessions/{}", session.text("session_id"));
+    with_token(&issuer, &line, &token).await.expect(204);
+    assert!(revoked(&other, &token).await);
+    waiting.await.unwrap().expect(200);
+    assert_eq!(etag(&issuer).await, etag(&other).await);
+}
+
+/// With real sockets and in real time: four services, and a session that is deleted at the issuer.
+async fn a_revocation_is_known_to_verifiers_as_soon_as_it_is_published(home: Home) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut config = home.config();
+    config.issuer = format!("http://{}", listener.local_addr().unwrap());
+    config.clock = Arc::new(SystemClock::new());
+    let url = config.issuer.clone();
+    let issuer = Issuer::open(config).await.unwrap();
+    issuer.add_user(NewUser::new("alice", PASSWORD)).await.unwrap();
+    let serving = issuer.clone();
+    let server = tokio::spawn(async move { serving.serve(listener, std::future::pending()).await });
+    let mut gates = Vec::new();
+    for _ in 0..4 {
+        let auth = Authenticator::builder(&url, API).build().await.unwrap();
+        let bound = Duration::from_secs(30);
+        gates.push(Gate::new(auth).revocation(Revocation::status_list(bound)));
+    }
+    let mut slowest = Duration::ZERO;
+    for _ in 0..5 {
+        let session = login(&issuer).await.expect(200);
+        let bearer = format!("Bearer {}", session.text("access_token"));
+        let mut request = HeaderMap::new();
+        request.insert("authorization", HeaderValue::try_from(bearer).unwrap());
+        for gate in &gates {
+            assert_eq!(ask(gate, &request).await, "passes");
+        }
+        let logout = serde_json::json!({"refresh_token": session.text("refresh_token")});
+        post(&issuer, "/v1/auth/logout", &logout).await.expect(204);
+        let acknowledged = Instant::now();
+        for gate in &gates {
+            // The bound is 30 s: nobody but the issuer can have told of it sooner.
+            while ask(gate, &request).await == "passes" {
+                assert!(acknowledged.elapsed() < Duration::from_secs(20), "nobody was told");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(ask(gate, &request).await, "revoked");
+        }
+        slowest = slowest.max(acknowledged.elapsed());
+    }
+    println!("known at all four services after {slowest:?} at most, of 5 revocations");
+    server.abort();
+}
+
+async fn ask(gate: &Gate, request: &HeaderMap) -> &'static str {
+    match gate.enter(request) {
+        Entry::Pass(_) => "passes",
+        Entry::Refused(refusal) => refusal.rule(),
+        Entry::Waiting(waiting) => {
+            waiting.await.map_or_else(|refusal| refusal.rule(), |_| "passes")
+        }
+    }
+}
+
+/// Whoever has an old list must not be told that it is the current one.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_store_there_is_no_list() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let token = login(&issuer).await.expect(200).text("access_token");
+    let (path, _) = place(&token);
+    let etag = call(&issuer, &format!("GET {path}"), &[]).await.expect(200);
+    let etag = etag.header("etag").to_owned();
+    issuer.close().await;
+    let answer = list_at(&issuer, &path, &etag, "wait=1").await.expect(503);
+    assert_ne!(answer.header("retry-after"), "");
+}
