@@ -6,6 +6,8 @@ mod common;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod kills;

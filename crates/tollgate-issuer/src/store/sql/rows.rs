@@ -67,6 +67,11 @@ pub(super) fn session_and_user_from(row: &DbRow) -> Result<(Session, User), Stor
     Ok((session, user))
 }
 
+/// PostgreSQL refuses a text with a NUL in it: so it is nobody's name, wherever it is looked up.
+pub(super) fn can_be_stored(text: &str) -> bool {
+    !text.contains('\0')
+}
+
 pub(super) fn names_to_json(names: &[String]) -> Result<String, StoreError> {
     serde_json::to_string(names).map_err(StoreError::new)
 }
