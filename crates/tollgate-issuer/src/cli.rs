@@ -3,6 +3,7 @@
 
 mod audit;
 mod keys;
+mod metrics;
 mod serve;
 mod sessions;
 mod time;

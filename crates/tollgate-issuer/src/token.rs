@@ -8,6 +8,7 @@ use crate::clock::secs;
 use crate::config::IssuerConfig;
 use crate::error::Error;
 use crate::key_ring::SigningKey;
+use crate::metrics;
 use crate::store::{Session, User};
 
 /// The `client_id` of tokens that come from the issuer's own login, which knows no other clients.
@@ -76,6 +77,7 @@ pub(crate) fn issue(
     let signature = key.sign(token.as_bytes())?;
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    metrics::token_issued(key.algorithm().as_str());
     Ok(token)
 }
 

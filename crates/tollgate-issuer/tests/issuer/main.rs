@@ -25,3 +25,5 @@ mod sessions;
 mod start;
 #[cfg(test)]
 mod under_fire;
+#[cfg(test)]
+mod watching;

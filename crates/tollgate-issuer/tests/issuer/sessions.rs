@@ -356,7 +356,7 @@ async fn a_store_that_fails_is_told_as_such() {
         login(&issuer).await,
         refresh(&issuer, &grant.text("refresh_token")).await,
         with_token(&issuer, "GET /v1/users/me", &token).await,
-        call(&issuer, "GET /healthz", &[]).await,
+        call(&issuer, "GET /readyz", &[]).await,
     ] {
         let answer = answer.expect(503);
         assert_eq!(answer.header("retry-after"), "1");
