@@ -12,6 +12,8 @@ mod keys;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod migration;
+#[cfg(test)]
 mod openapi;
 #[cfg(test)]
 mod postgres;
