@@ -217,6 +217,11 @@ fn python_packages(what: &str, folder: &str) -> Result<PathBuf, Failure> {
 
 /// PostgreSQL's programs; the server is started by whoever needs it.
 pub(crate) fn postgres() -> Result<postgres::Programs, Failure> {
+    // Debian's PostgreSQL brings it along; another one may not.
+    if !output(program("openssl").arg("version")).is_ok_and(|version| version.contains("OpenSSL")) {
+        step("openssl", "missing: installing Debian's, to make PostgreSQL a certificate");
+        apt_install("openssl")?;
+    }
     if let Some(programs) = postgres::Programs::find()? {
         step("PostgreSQL", &format!("{} is here", programs.version()?));
         return Ok(programs);

@@ -19,6 +19,7 @@ pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
     run(tests
         .env("TOLLGATE_NODE", &installed.node)
         .env("TOLLGATE_POSTGRES", &postgres.url)
+        .env("TOLLGATE_POSTGRES_CA", &postgres.ca)
         .env("TOLLGATE_SCHEMATHESIS", &installed.schemathesis))
 }
 
