@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what the commands are for")]
 
 mod audit;
+mod clients;
 mod keys;
 mod metrics;
 mod serve;
@@ -46,6 +47,9 @@ enum Command {
     /// Who is logged in
     #[command(subcommand)]
     Sessions(sessions::Sessions),
+    /// Which services get tokens in their own name
+    #[command(subcommand)]
+    Clients(clients::Clients),
     /// Print the audit log, one line of JSON for each event, the oldest first
     Audit {
         /// Begin after the event of this serial number
@@ -75,6 +79,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Serve => serve::serve(config).await,
         Command::Users(command) => users::run(command, config).await,
         Command::Sessions(command) => sessions::run(command, config).await,
+        Command::Clients(command) => clients::run(command, config).await,
         Command::Audit { after } => audit::run(after, config).await,
         Command::Keys(command) => keys::run(command, config).await,
     }

@@ -82,6 +82,31 @@ pub enum Error {
     #[error("{0}")]
     InvalidUser(&'static str),
 
+    /// There is a machine client of that id already.
+    #[error("there is already a client {id:?}")]
+    ClientExists {
+        /// The id.
+        id: String,
+    },
+
+    /// There is no machine client of that id.
+    #[error("there is no client {id:?}; `tollgate-issuer clients list` shows those there are")]
+    NoSuchClient {
+        /// The id.
+        id: String,
+    },
+
+    /// A machine client's id, scope or audience does not fit.
+    #[error("{0}")]
+    InvalidClient(&'static str),
+
+    /// A machine client's keys are not what they should be.
+    #[error("the client's keys cannot be used: {problem}")]
+    InvalidClientKeys {
+        /// What is wrong with them.
+        problem: String,
+    },
+
     /// The user has a second factor already.
     #[error("there is a second factor already; remove it first")]
     SecondFactorExists,

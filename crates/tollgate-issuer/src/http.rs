@@ -6,6 +6,8 @@ mod body;
 mod client;
 mod cookies;
 mod cross_site;
+mod metadata;
+mod oauth;
 mod openapi;
 mod operation;
 mod problem;
@@ -50,6 +52,9 @@ fn for_anybody(issuer: &Issuer) -> OpenApiRouter<Issuer> {
         .routes(open(routes!(auth::login), &[A_BODY, AN_ATTEMPT, wrong_credentials]))
         .routes(open(routes!(auth::refresh), &[A_BODY, A_REFRESH_COOKIE, wrong_token]))
         .routes(open(routes!(auth::logout), &[A_BODY, A_REFRESH_COOKIE]))
+        .routes(oauth::documented(routes!(oauth::token::token), oauth::OF_TOKENS))
+        .routes(oauth::documented(routes!(oauth::introspect::introspect), &[]))
+        .routes(oauth::documented(routes!(oauth::revoke::revoke), oauth::OF_REVOCATION))
         .routes(routes!(well_known::jwks))
         .routes(routes!(well_known::metadata))
         .routes(routes!(well_known::metadata_of_rfc_8414))

@@ -38,7 +38,7 @@ pub(crate) use self::sealed::default_key_file;
 pub(crate) use self::signing_key::SigningKey;
 pub use self::signing_key::{SigningAlgorithm, UnknownSigningAlgorithm};
 pub(crate) use self::snapshot::Snapshot;
-use self::snapshot::{active_of, key_set, load, promises};
+use self::snapshot::{active_of, load, promises};
 use crate::clock::now_secs;
 use crate::error::Error;
 use crate::store::{KeyState, NewKey, Store, StoredKey};
@@ -90,7 +90,7 @@ impl KeyRing {
             store.add_first_key(&key).await?;
         }
         let snapshot = load(&*store, &key_encryption_key, &origin, &schedule).await?;
-        let shared = SharedKeySet::new(key_set(&snapshot.jwks)?);
+        let shared = SharedKeySet::new(snapshot.verification.clone());
         let ring = Self {
             store,
             clock,
@@ -257,7 +257,7 @@ impl KeyRing {
         let (key, origin) = (&self.key_encryption_key, &self.origin);
         let snapshot = load(&*self.store, key, origin, &self.schedule).await?;
         let snapshot = Arc::new(snapshot);
-        self.shared.replace(key_set(&snapshot.jwks)?);
+        self.shared.replace(snapshot.verification.clone());
         self.current.store(Arc::clone(&snapshot));
         Ok(snapshot)
     }

@@ -47,6 +47,9 @@
 //! | `POST /v1/auth/step-up` | `{"code"}` in exchange for an access token with a fresh `auth_time` and `acr` `aal2` |
 //! | `DELETE /v1/auth/totp` | forgets that secret; only within 5 minutes of a step-up |
 //! | `GET /v1/users/me` | the user |
+//! | `POST /oauth/token` | a machine client's credentials, or a session's refresh token, in exchange for tokens (RFC 6749) |
+//! | `POST /oauth/introspect` | whether a token is worth anything right now (RFC 7662) |
+//! | `POST /oauth/revoke` | makes a token worth nothing (RFC 7009) |
 //! | `GET /v1/audit?after={serial}` | the audit log, for users with the scope `identsphere:audit` |
 //! | `GET /.well-known/jwks.json` | the published keys |
 //! | `GET /.well-known/openid-configuration` | where they are |
@@ -55,7 +58,7 @@
 //! | `GET /healthz` | whether the process answers: a liveness probe |
 //! | `GET /readyz` | whether it can do its work: a readiness probe |
 //!
-//! Errors are problem documents (RFC 9457). Settings are environment variables: see [`SETTINGS`].
+//! Errors are problem documents (RFC 9457), and below `/oauth` those of RFC 6749. Settings are environment variables: see [`SETTINGS`].
 //!
 //! # Key rotation
 //!
@@ -79,6 +82,40 @@
 //!
 //! Other processes on the same database, such as a running issuer when the command line rotates,
 //! follow at their next request; on PostgreSQL, which tells them, within a second.
+//!
+//! # Machine clients
+//!
+//! A service gets tokens in its own name by the client credentials grant. It proves itself by a
+//! secret (`client_secret_basic`, `client_secret_post`) that is kept as a hash, or by assertions
+//! that it signs with its private key (`private_key_jwt`): for at most 5 minutes, and each is good
+//! once. Its tokens have the scopes and audiences that it asks for, of those that it was given; `sub`
+//! and `client_id` are its id. They have no `sid`, so the issuer's own routes take none of them.
+//!
+//! ```
+//! # use tollgate_issuer::{Issuer, IssuerConfig, NewClient};
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let config = IssuerConfig::new("http://127.0.0.1:8080", directory.path().join("a.db"));
+//! # let issuer = Issuer::open(config).await?;
+//! let billing = NewClient::new("billing").scopes(["orders:read"]).audiences(["https://api.example"]);
+//! let secret = issuer.add_client(billing).await?;
+//! assert!(secret.is_some(), "shown once, and kept nowhere");
+//!
+//! // With keys there is no secret, and a key that is no public one is refused.
+//! let private = r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#;
+//! assert!(issuer.add_client(NewClient::new("shipping").keys(private)).await.is_err());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The refresh token of a login is no client's in particular: `POST /oauth/token` takes it from any
+//! client that proves who it is, and from the public client `identsphere-first-party`, which has
+//! nothing to prove; it is rotated, and its reuse detected, as by `POST /v1/auth/refresh`.
+//!
+//! To revoke a token of a session, whichever, is to end the session. A machine client's token is
+//! remembered as revoked, and inactive to whoever introspects it. Neither changes what an API does
+//! that validates locally: it accepts an access token until that expires.
 //!
 //! # Several processes
 //!
@@ -126,13 +163,18 @@
 //! `tracing-opentelemetry` reads. The caller's W3C `traceparent` is the field of that name; an app that
 //! continues its trace puts its own layer around [`Issuer::router`].
 
+mod assertion;
 mod audit;
 mod client;
+mod client_auth;
+mod clients;
 mod clock;
 mod config;
 mod error;
 mod files;
+mod grants;
 mod http;
+mod introspection;
 mod issuer;
 #[cfg(feature = "client")]
 mod issuer_client;
@@ -151,11 +193,12 @@ mod store;
 mod token;
 mod users;
 
+pub use self::clients::NewClient;
 pub use self::config::{ConfigError, DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
 pub use self::error::Error;
 pub use self::issuer::{Issuer, KeyInfo};
 #[cfg(feature = "client")]
 pub use self::issuer_client::{ClientError, IssuerClient, Me};
 pub use self::key_ring::{KeyEncryptionKey, SigningAlgorithm, UnknownSigningAlgorithm};
-pub use self::store::{Event, EventKind, KeyState, StoreError, User};
+pub use self::store::{Event, EventKind, KeyState, RegisteredClient, StoreError, User};
 pub use self::users::{NewUser, SessionInfo};

@@ -140,8 +140,8 @@ impl Issuer {
     /// nobody is told (RFC 7009 section 2.2).
     pub(crate) async fn logout(&self, token: &str, client: &Client) -> Result<(), Error> {
         let address = client.shown_address();
-        let token = hash_of(token);
-        Ok(self.store().end_session_of(&token, self.now(), address.as_deref()).await?)
+        let event = NewEvent::new(EventKind::Logout, self.now()).address(address.as_deref());
+        Ok(self.store().end_session_of(&hash_of(token), &event).await?)
     }
 
     /// Ends all sessions of a user, and says how many those were.

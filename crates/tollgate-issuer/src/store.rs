@@ -18,10 +18,10 @@ use std::time::Instant;
 
 pub(crate) use self::event::NewEvent;
 pub use self::event::{Event, EventKind};
-pub use self::records::{KeyState, User};
 pub(crate) use self::records::{
-    KeyTable, NewKey, Promises, Refreshed, Rotation, Session, StoredKey, TokenHash,
+    Credential, KeyTable, NewKey, Promises, Refreshed, Rotation, Session, StoredKey, TokenHash,
 };
+pub use self::records::{KeyState, RegisteredClient, User};
 
 use crate::metrics;
 
@@ -131,13 +131,15 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     ) -> Answer<'a, ()>;
     /// Exchanges one refresh token for its successor, at most once.
     fn rotate_refresh<'a>(&'a self, rotation: &'a Rotation) -> Answer<'a, Refreshed>;
-    /// Ends the session that a refresh token, current or not, belongs to.
-    fn end_session_of<'a>(
+    /// Ends the session that a refresh token, current or not, belongs to, and records `event` with
+    /// the session and its user; nothing if there is none, or it has ended.
+    fn end_session_of<'a>(&'a self, token: &'a TokenHash, event: &'a NewEvent) -> Answer<'a, ()>;
+    /// The live session whose current refresh token this is.
+    fn session_of<'a>(
         &'a self,
         token: &'a TokenHash,
         now: i64,
-        address: Option<&'a str>,
-    ) -> Answer<'a, ()>;
+    ) -> Answer<'a, Option<(Session, User)>>;
     /// The session with its user, if it has neither ended nor expired.
     fn live_session<'a>(&'a self, id: &'a str, now: i64) -> Answer<'a, Option<(Session, User)>>;
     /// A user's live sessions, the latest first.
@@ -152,6 +154,40 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     ) -> Answer<'a, bool>;
     /// Ends all live sessions of a user, and says how many those were.
     fn end_all_sessions<'a>(&'a self, user_id: &'a str, event: &'a NewEvent) -> Answer<'a, u64>;
+
+    /// Adds a machine client, and records `event`; `false` if there is one of that id.
+    fn add_client<'a>(
+        &'a self,
+        client: &'a RegisteredClient,
+        event: &'a NewEvent,
+    ) -> Answer<'a, bool>;
+    /// The machine client of that id, enabled or not.
+    fn client<'a>(&'a self, id: &'a str) -> Answer<'a, Option<RegisteredClient>>;
+    /// All machine clients, by id.
+    fn clients(&self) -> Answer<'_, Vec<RegisteredClient>>;
+    /// Replaces what the client of `event` proves itself with; `false` if there is no such client.
+    fn set_credential<'a>(
+        &'a self,
+        credential: &'a Credential,
+        event: &'a NewEvent,
+    ) -> Answer<'a, bool>;
+    /// Disables the client of `event` from that time on, or enables it; `false` if there is no
+    /// such client.
+    fn set_disabled<'a>(&'a self, disabled: bool, event: &'a NewEvent) -> Answer<'a, bool>;
+    /// Forgets the client of `event`; `false` if there is no such client.
+    fn remove_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
+
+    /// Remembers until `expires_at` that a JWT is good no more, and records `event`, if any;
+    /// `false`, and no event, if that was known. Forgets those that have expired `now`.
+    fn spend_jwt<'a>(
+        &'a self,
+        jwt: &'a TokenHash,
+        expires_at: i64,
+        now: i64,
+        event: Option<&'a NewEvent>,
+    ) -> Answer<'a, bool>;
+    /// Whether that is remembered of a JWT.
+    fn is_spent<'a>(&'a self, jwt: &'a TokenHash) -> Answer<'a, bool>;
 
     /// Records an event that changed nothing else.
     fn record<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()>;

@@ -11,8 +11,9 @@ use crate::key_ring::SigningKey;
 use crate::metrics;
 use crate::store::{Session, User};
 
-/// The `client_id` of tokens that come from the issuer's own login, which knows no other clients.
-const FIRST_PARTY: &str = "identsphere-first-party";
+/// The `client_id` of tokens that come from the issuer's own login, which knows no other clients: a
+/// public one, that has no secret.
+pub(crate) const FIRST_PARTY: &str = "identsphere-first-party";
 
 /// The `acr` of a login by password alone, and after a second factor: authenticator assurance
 /// levels 1 and 2 of NIST SP 800-63B; and the `amr` (RFC 8176).
@@ -36,16 +37,22 @@ struct Claims<'a> {
     exp: i64,
     iat: i64,
     jti: String,
-    client_id: &'static str,
+    client_id: &'a str,
     /// Left out when empty: a scope has at least one token (RFC 6749 section 3.3).
     #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
-    roles: &'a [String],
+    /// Only a user has them, as all that follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<&'a [String]>,
     /// The session, so that the issuer's own routes can refuse a token whose session is over.
-    sid: &'a str,
-    auth_time: i64,
-    acr: &'static str,
-    amr: &'static [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amr: Option<&'static [&'static str]>,
 }
 
 /// Issues an access token of `session` to `user`.
@@ -56,7 +63,6 @@ pub(crate) fn issue(
     session: &Session,
     now: i64,
 ) -> Result<String, Error> {
-    let header = Header { typ: "at+jwt", alg: key.algorithm().as_str(), kid: key.kid() };
     let (acr, amr) = if session.stepped_up_at.is_some() { TWO_FACTORS } else { PASSWORD_ONLY };
     let claims = Claims {
         iss: &config.issuer,
@@ -67,13 +73,46 @@ pub(crate) fn issue(
         jti: crate::random::hex_id()?,
         client_id: FIRST_PARTY,
         scope: user.scopes.join(" "),
-        roles: &user.roles,
-        sid: &session.id,
-        auth_time: session.stepped_up_at.unwrap_or(session.created_at),
-        acr,
-        amr,
+        roles: Some(&user.roles),
+        sid: Some(&session.id),
+        auth_time: Some(session.stepped_up_at.unwrap_or(session.created_at)),
+        acr: Some(acr),
+        amr: Some(amr),
     };
-    let mut token = format!("{}.{}", encode(&header)?, encode(&claims)?);
+    sign(key, &claims)
+}
+
+/// Issues an access token to a machine client, in its own name: the `sub` is the client (RFC 9068
+/// section 2.2). Without a session there is nothing of the issuer's own that it could do with it.
+pub(crate) fn issue_to_client(
+    key: &SigningKey,
+    config: &IssuerConfig,
+    client_id: &str,
+    scope: String,
+    aud: Vec<&str>,
+    now: i64,
+) -> Result<String, Error> {
+    let claims = Claims {
+        iss: &config.issuer,
+        sub: client_id,
+        aud,
+        exp: now.saturating_add(secs(config.access_expiry)),
+        iat: now,
+        jti: crate::random::hex_id()?,
+        client_id,
+        scope,
+        roles: None,
+        sid: None,
+        auth_time: None,
+        acr: None,
+        amr: None,
+    };
+    sign(key, &claims)
+}
+
+fn sign(key: &SigningKey, claims: &Claims<'_>) -> Result<String, Error> {
+    let header = Header { typ: "at+jwt", alg: key.algorithm().as_str(), kid: key.kid() };
+    let mut token = format!("{}.{}", encode(&header)?, encode(claims)?);
     let signature = key.sign(token.as_bytes())?;
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);

@@ -26,10 +26,11 @@ use crate::claims::{NumericDate, RegisteredClaims};
 use crate::credentials::{BearerToken, Credentials};
 use crate::error::TokenError;
 use crate::jws::{CompactJws, KnownHeaders};
-use crate::key::{KeyRequest, Resolution, VerificationKey};
+use crate::key::{KeyRequest, Resolution, ResolveError, VerificationKey};
 use crate::protection::ProtectionSpace;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Wanted};
 use crate::remote::fetch::FetchError;
+use crate::remote::status_list::{Ages, Standing};
 use crate::request::RequestView;
 use crate::token_cache::TokenCache;
 use issuers::{Issuers, TrustedIssuer};
@@ -161,6 +162,20 @@ impl Authenticator {
         &self.0.space
     }
 
+    /// Whether the caller's token stands, by what its issuer says of revocations.
+    pub(crate) fn standing(&self, who: &Authenticated, ages: Ages) -> Standing {
+        let claims = who.registered();
+        match self.0.issuers.named(claims.issuer()) {
+            Some(issuer) => issuer.status_lists.standing(claims.status(), ages),
+            // It was trusted a moment ago.
+            None => Standing::Ready(Err(ResolveError::Refused(TokenError::UntrustedIssuer))),
+        }
+    }
+
+    pub(crate) fn fallen(&self, error: ResolveError) -> Refusal {
+        Refusal::unresolved(error, Wanted::Status, &self.0.space)
+    }
+
     pub(crate) fn credentials(&self) -> &Credentials {
         &self.0.credentials
     }
@@ -225,13 +240,13 @@ impl Authenticator {
                 Attempt::Done(self.0.accept(token, jws, issuer, key).map(Some))
             }
             Resolution::Ready(Err(error)) => {
-                Attempt::Done(Err(Refusal::unresolved(error, &self.0.space)))
+                Attempt::Done(Err(Refusal::unresolved(error, Wanted::Keys, &self.0.space)))
             }
             Resolution::Pending(key) => {
                 let (inner, token) = (self.0.clone(), token.to_owned());
                 Attempt::Pending(Pending(Box::pin(async move {
-                    let key =
-                        key.await.map_err(|error| Refusal::unresolved(error, &inner.space))?;
+                    let unresolved = |error| Refusal::unresolved(error, Wanted::Keys, &inner.space);
+                    let key = key.await.map_err(unresolved)?;
                     let jws = CompactJws::parse(&token).map_err(|error| inner.refuse(error))?;
                     inner.accept(&token, jws, issuer, key)
                 })))

@@ -2,6 +2,7 @@
 
 mod numeric_date;
 mod scope;
+mod status;
 mod texts;
 mod validation;
 
@@ -13,10 +14,12 @@ use smallvec::SmallVec;
 use crate::error::TokenError;
 use crate::json::{self, FromMembers, JsonError, Lenient, Member, Text};
 use crate::key::Payload;
+use status::StatusClaim;
 use texts::{Reading, Span, Spans, Texts};
 
 pub use numeric_date::NumericDate;
 pub use scope::Scope;
+pub(crate) use status::StatusReference;
 pub(crate) use validation::ClaimsRules;
 
 /// The claims that this crate gives a meaning to: those of [RFC 7519 §4.1] and [RFC 9068 §2.2].
@@ -44,6 +47,7 @@ pub struct RegisteredClaims {
     sid: Option<Span>,
     auth_time: Option<NumericDate>,
     acr: Option<Span>,
+    status: Option<(u64, Span)>,
     marks: Marks,
 }
 
@@ -151,6 +155,12 @@ impl RegisteredClaims {
         self.text(self.acr)
     }
 
+    /// `status.status_list`: where the token's own status is kept.
+    pub(crate) fn status(&self) -> Option<StatusReference<'_>> {
+        let (index, uri) = self.status?;
+        Some(StatusReference { uri: self.texts.get(uri), index })
+    }
+
     #[cfg(test)]
     pub(crate) fn unread(payload: &str) -> Self {
         Self { texts: Texts::new(payload.to_owned(), ""), ..Self::default() }
@@ -235,6 +245,10 @@ impl<'de> FromMembers<'de> for Reader<'de> {
             "sid" => claims.sid = Some(texts.read(member, "sid")?),
             "auth_time" => claims.auth_time = Some(member.read("auth_time")?),
             "acr" => claims.acr = Some(texts.read(member, "acr")?),
+            "status" => {
+                let StatusClaim(status) = member.read("status")?;
+                claims.status = status.map(|(index, uri)| (index, texts.keep(&uri)));
+            }
             "cnf" => {
                 claims.marks.sender_constrained = true;
                 member.skip()?;

@@ -49,6 +49,12 @@ pub enum TokenError {
         /// The header parameter or claim.
         name: &'static str,
     },
+    /// The issuer has revoked the token, or suspended it.
+    #[error("the token was revoked")]
+    Revoked,
+    /// The route asks for the token's status, and the token names no list that has it.
+    #[error("the token has no place in a status list of its issuer")]
+    NoStatus,
     /// `crit` is present; no extension is understood (RFC 7515 §4.1.11).
     #[error("the header has `crit`")]
     CriticalHeader,
@@ -190,6 +196,8 @@ impl TokenError {
             Self::NotJson { .. } => "json",
             Self::DuplicateMember { .. } => "duplicate_member",
             Self::WrongType { .. } => "wrong_type",
+            Self::Revoked => "revoked",
+            Self::NoStatus => "no_status",
             Self::CriticalHeader => "crit",
             Self::UnencodedPayload => "b64",
             Self::UnknownAlgorithm | Self::AlgorithmNotAllowed { .. } => "alg",
@@ -248,6 +256,10 @@ impl TokenError {
             | Self::NotJson { .. }
             | Self::DuplicateMember { .. }
             | Self::WrongType { .. } => "the token is damaged, forged or made by a faulty issuer",
+            Self::Revoked => "the user should log in again",
+            Self::NoStatus => {
+                "have the issuer put `status` into its tokens, and its lists where they are looked for"
+            }
             Self::CriticalHeader | Self::UnencodedPayload => {
                 "have the issuer leave out JOSE extensions"
             }

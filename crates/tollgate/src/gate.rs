@@ -1,6 +1,7 @@
 //! The gate in front of a service: everything that an adapter does with a request, but for what its
 //! framework's types are called.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,10 +12,12 @@ use http::{Extensions, Response};
 
 use crate::anonymous::Anonymous;
 use crate::authenticated::Authenticated;
-use crate::authenticator::{Attempt, Authenticator, Pending};
+use crate::authenticator::{Attempt, Authenticator};
 use crate::refusal::{Protocol, Refusal, with_body};
+use crate::remote::status_list::Standing;
 use crate::request::{RequestView, is_preflight};
 use crate::resource::Resource;
+use crate::revocation::Revocation;
 
 /// An [`Authenticator`], and which requests it lets past: every adapter's layer takes one, or an
 /// authenticator alone, which lets nothing past.
@@ -31,6 +34,7 @@ pub struct Gate {
     optional: bool,
     preflight: bool,
     open_paths: Vec<String>,
+    revocation: Revocation,
     vary: Option<HeaderValue>,
 }
 
@@ -39,7 +43,14 @@ impl Gate {
     #[must_use]
     pub fn new(auth: Authenticator) -> Self {
         let vary = vary(&auth, false);
-        Self { auth, optional: false, preflight: false, open_paths: Vec::new(), vary }
+        Self {
+            auth,
+            optional: false,
+            preflight: false,
+            open_paths: Vec::new(),
+            revocation: Revocation::expiry(),
+            vary,
+        }
     }
 
     /// Lets requests without any token through as well, with an [`Anonymous`] in their extensions.
@@ -72,6 +83,15 @@ impl Gate {
         self
     }
 
+    /// Asks for this of the tokens of every request that comes through: how promptly a revocation
+    /// must be known here. [`Revocation::expiry`] by default; routes that need more have a gate of
+    /// their own, with the same authenticator.
+    #[must_use]
+    pub fn revocation(mut self, revocation: Revocation) -> Self {
+        self.revocation = revocation;
+        self
+    }
+
     /// The authenticator.
     #[must_use]
     pub fn authenticator(&self) -> &Authenticator {
@@ -85,14 +105,44 @@ impl Gate {
         }
         let refused = |refusal: Refusal| Entry::Refused(refusal.to(request));
         match self.auth.attempt(request) {
-            Attempt::Done(Ok(Some(who))) => Entry::Pass(Visitor::Caller(who)),
+            Attempt::Done(Ok(Some(who))) => self.stand(who, request),
             Attempt::Done(Ok(None)) if self.optional => {
                 Entry::Pass(Visitor::Anonymous(self.auth.anonymous()))
             }
             Attempt::Done(Ok(None)) => refused(self.auth.anonymous().refusal()),
             Attempt::Done(Err(refusal)) => refused(refusal),
             Attempt::Pending(pending) => {
-                Entry::Waiting(Waiting { pending, protocol: Protocol::of(request) })
+                let (auth, ages) = (self.auth.clone(), self.revocation.ages());
+                let caller: Pin<Box<dyn Future<Output = _> + Send>> = match ages {
+                    None => Box::pin(pending),
+                    Some(ages) => Box::pin(async move {
+                        let who = pending.await?;
+                        let stands = match auth.standing(&who, ages) {
+                            Standing::Ready(stands) => stands,
+                            Standing::Pending(stands) => stands.await,
+                        };
+                        stands.map_err(|error| auth.fallen(error)).map(|()| who)
+                    }),
+                };
+                Entry::Waiting(Waiting { caller, protocol: Protocol::of(request) })
+            }
+        }
+    }
+
+    /// What becomes of a caller with a good token.
+    fn stand(&self, who: Authenticated, request: &(impl RequestView + ?Sized)) -> Entry {
+        let Some(ages) = self.revocation.ages() else {
+            return Entry::Pass(Visitor::Caller(who));
+        };
+        match self.auth.standing(&who, ages) {
+            Standing::Ready(Ok(())) => Entry::Pass(Visitor::Caller(who)),
+            Standing::Ready(Err(error)) => Entry::Refused(self.auth.fallen(error).to(request)),
+            Standing::Pending(stands) => {
+                let auth = self.auth.clone();
+                let caller = Box::pin(async move {
+                    stands.await.map_err(|error| auth.fallen(error)).map(|()| who)
+                });
+                Entry::Waiting(Waiting { caller, protocol: Protocol::of(request) })
             }
         }
     }
@@ -152,7 +202,7 @@ pub enum Entry {
     Pass(Visitor),
     /// It is not.
     Refused(Refusal),
-    /// A key must be fetched first.
+    /// A key, or a status list, must be fetched first.
     Waiting(Waiting),
 }
 
@@ -180,18 +230,23 @@ impl Visitor {
     }
 }
 
-/// A request that waits for a key. It owns all it needs: the request may go.
-#[derive(Debug)]
+/// A request that waits for a key or a status list. It owns all it needs: the request may go.
 pub struct Waiting {
-    pending: Pending,
+    caller: Pin<Box<dyn Future<Output = Result<Authenticated, Refusal>> + Send>>,
     protocol: Protocol,
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting").finish_non_exhaustive()
+    }
 }
 
 impl Future for Waiting {
     type Output = Result<Visitor, Refusal>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = Pin::new(&mut self.pending).poll(context);
+        let outcome = self.caller.as_mut().poll(context);
         outcome.map(|outcome| match outcome {
             Ok(who) => Ok(Visitor::Caller(who)),
             Err(refusal) => Err(refusal.in_protocol(self.protocol)),

@@ -1,5 +1,5 @@
 //! Chapters: how to add it, tune it and measure it, what key sets do, why verified tokens can be
-//! kept, and what to set at three well-known issuers.
+//! kept, how promptly a revocation is known, and what to set at three well-known issuers.
 
 #[doc = include_str!("guide/add_it.md")]
 pub mod add_it {}
@@ -12,6 +12,9 @@ pub mod key_sets {}
 
 #[doc = include_str!("guide/token_cache.md")]
 pub mod token_cache {}
+
+#[doc = include_str!("guide/revocation.md")]
+pub mod revocation {}
 
 #[doc = include_str!("guide/measure_it.md")]
 pub mod measure_it {}

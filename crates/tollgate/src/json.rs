@@ -69,6 +69,26 @@ pub(crate) fn fill<'de, T: FromMembers<'de>>(to: &mut T, text: &'de str) -> Resu
     })
 }
 
+/// Fills `to` from the members of an object within another one.
+pub(crate) fn take_members<'de, T: FromMembers<'de>, A: MapAccess<'de>>(
+    to: &mut T,
+    members: A,
+) -> Result<(), A::Error> {
+    Object { fault: &mut None, to }.visit_map(members)
+}
+
+/// A `T` that is an object within another one.
+#[derive(Default)]
+pub(crate) struct Nested<T>(pub(crate) T);
+
+impl<'de, T: FromMembers<'de> + Default> Deserialize<'de> for Nested<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut value = T::default();
+        Object { fault: &mut None, to: &mut value }.deserialize(deserializer)?;
+        Ok(Self(value))
+    }
+}
+
 /// The value of one member, not yet read.
 pub(crate) struct Member<'m, A> {
     pub(crate) map: &'m mut A,

@@ -45,7 +45,12 @@ pub(crate) struct CompactJws<'a> {
 impl<'a> CompactJws<'a> {
     /// Splits and reads `token`, which must be exactly three base64url parts.
     pub(crate) fn parse(token: &'a str) -> Result<Self, TokenError> {
-        Self::parse_with(token, |encoded| Ok((JoseHeader::parse(encoded)?, false)))
+        Self::parse_within(token, MAX_TOKEN_BYTES)
+    }
+
+    /// The same of what is no request's token and may be longer.
+    pub(crate) fn parse_within(token: &'a str, max: usize) -> Result<Self, TokenError> {
+        Self::parse_with(token, max, |encoded| Ok((JoseHeader::parse(encoded)?, false)))
     }
 
     /// As [`parse`](Self::parse), without reading a header that is known.
@@ -53,7 +58,7 @@ impl<'a> CompactJws<'a> {
         token: &'a str,
         headers: &KnownHeaders,
     ) -> Result<Self, TokenError> {
-        Self::parse_with(token, |encoded| headers.read(encoded))
+        Self::parse_with(token, MAX_TOKEN_BYTES, |encoded| headers.read(encoded))
     }
 
     /// For a token that was accepted: makes its header known.
@@ -65,10 +70,11 @@ impl<'a> CompactJws<'a> {
 
     fn parse_with(
         token: &'a str,
+        max: usize,
         read: impl FnOnce(&str) -> Result<(JoseHeader, bool), TokenError>,
     ) -> Result<Self, TokenError> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenError::TooLong { limit: MAX_TOKEN_BYTES });
+        if token.len() > max {
+            return Err(TokenError::TooLong { limit: max });
         }
         let mut dots = memchr_iter(b'.', token.as_bytes());
         let (Some(first), Some(second)) = (dots.next(), dots.next()) else {
@@ -145,7 +151,9 @@ pub(crate) enum TokenType {
     Jwt,
     /// `at+jwt`, an access token (RFC 9068 §2.1).
     AccessToken,
-    /// Anything else: an ID token, a logout token, a DPoP proof, a status list, …
+    /// `statuslist+jwt`, a status list (draft-ietf-oauth-status-list §5.1).
+    StatusList,
+    /// Anything else: an ID token, a logout token, a DPoP proof, …
     Other,
 }
 
@@ -160,6 +168,8 @@ impl TokenType {
             Self::Jwt
         } else if is("at+jwt") {
             Self::AccessToken
+        } else if is("statuslist+jwt") {
+            Self::StatusList
         } else {
             Self::Other
         }
@@ -338,6 +348,7 @@ mod tests {
             ("at+jwt", TokenType::AccessToken),
             ("application/at+JWT", TokenType::AccessToken),
             ("application/application/at+jwt", TokenType::Other),
+            ("statuslist+jwt", TokenType::StatusList),
             ("logout+jwt", TokenType::Other),
             ("", TokenType::Other),
         ] {

@@ -49,6 +49,7 @@ mod protection;
 mod remote;
 mod request;
 mod resource;
+mod revocation;
 mod settings;
 mod token_cache;
 
@@ -82,4 +83,5 @@ pub use remote::fetch::{BodyTooLong, Fetch, FetchError, FetchRequest, Fetching};
 pub use remote::status::{Freshness, KeySetStatus};
 pub use request::RequestView;
 pub use resource::ProtectedResource;
+pub use revocation::{Revocation, StatusListStatus};
 pub use settings::Setting;

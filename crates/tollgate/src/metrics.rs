@@ -30,6 +30,22 @@ pub(crate) fn keys_kept(location: &str, usable: usize, skipped: usize, now: Syst
     gauge!("tollgate_jwks_last_success_timestamp_seconds", "location" => location).set(seconds);
 }
 
+/// A status list was fetched, or is as it was.
+pub(crate) fn status_list_fetched(issuer: &str, modified: bool) {
+    status_list_ended(issuer, if modified { "fetched" } else { "not_modified" });
+}
+
+/// A status list could not be fetched.
+pub(crate) fn status_list_failed(issuer: &str) {
+    status_list_ended(issuer, "failed");
+}
+
+fn status_list_ended(issuer: &str, outcome: &'static str) {
+    let issuer = issuer.to_owned();
+    counter!("tollgate_status_list_fetches_total", "issuer" => issuer, "outcome" => outcome)
+        .increment(1);
+}
+
 /// The longest that a withdrawn key is accepted.
 pub(crate) fn withdrawal_bounds(location: &str, reachable: Duration, unreachable: Duration) {
     for (issuer, bound) in [("reachable", reachable), ("unreachable", unreachable)] {

@@ -9,6 +9,7 @@
 //! | [`InsufficientAuthentication`](RefusalKind::InsufficientAuthentication) | 401 | 16 | RFC 9470 |
 //! | [`Forbidden`](RefusalKind::Forbidden) | 403 | 7 | none |
 //! | [`KeysUnavailable`](RefusalKind::KeysUnavailable) | 503, `Retry-After` | 14 | none |
+//! | [`RevocationUnavailable`](RefusalKind::RevocationUnavailable) | 503, `Retry-After` | 14 | none |
 //! | [`Misconfigured`](RefusalKind::Misconfigured) | 500 | 13 | none |
 //!
 //! None may be stored (`Cache-Control: no-store`). A gRPC request gets its status in the headers,
@@ -58,6 +59,8 @@ pub enum RefusalKind {
     Forbidden,
     /// Nobody can say now whether the token is good: the issuer's keys are not to be had.
     KeysUnavailable,
+    /// Nobody can say now whether the token was revoked, and the route asks for that.
+    RevocationUnavailable,
     /// The service is put together wrongly.
     Misconfigured,
 }
@@ -74,6 +77,7 @@ impl RefusalKind {
             Self::InsufficientAuthentication => "insufficient_authentication",
             Self::Forbidden => "forbidden",
             Self::KeysUnavailable => "keys_unavailable",
+            Self::RevocationUnavailable => "revocation_unavailable",
             Self::Misconfigured => "misconfigured",
         }
     }
@@ -87,7 +91,7 @@ impl RefusalKind {
                 StatusCode::UNAUTHORIZED
             }
             Self::InsufficientScope | Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::KeysUnavailable | Self::RevocationUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -99,7 +103,7 @@ impl RefusalKind {
             Self::InvalidRequest => 3,
             Self::InsufficientScope | Self::Forbidden => 7,
             Self::Misconfigured => 13,
-            Self::KeysUnavailable => 14,
+            Self::KeysUnavailable | Self::RevocationUnavailable => 14,
             Self::MissingToken | Self::InvalidToken | Self::InsufficientAuthentication => 16,
         }
     }
@@ -147,8 +151,15 @@ enum Cause {
     Credentials(CredentialsError),
     Token(TokenError),
     Denied(Denial),
-    Unavailable { retry_after: Duration, source: Option<FetchError> },
+    Unavailable { wanted: Wanted, retry_after: Duration, source: Option<FetchError> },
     Misconfigured { remedy: &'static str },
+}
+
+/// What is not to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Keys,
+    Status,
 }
 
 impl Refusal {
@@ -168,11 +179,15 @@ impl Refusal {
         Self::new(Cause::Denied(denial), Some(space))
     }
 
-    pub(crate) fn unresolved(error: ResolveError, space: &Arc<ProtectionSpace>) -> Self {
+    pub(crate) fn unresolved(
+        error: ResolveError,
+        wanted: Wanted,
+        space: &Arc<ProtectionSpace>,
+    ) -> Self {
         match error {
             ResolveError::Refused(error) => Self::token(error, space),
             ResolveError::Unavailable { retry_after, source } => {
-                Self::new(Cause::Unavailable { retry_after, source }, Some(space))
+                Self::new(Cause::Unavailable { wanted, retry_after, source }, Some(space))
             }
         }
     }
@@ -221,7 +236,8 @@ impl Refusal {
                 Denial::Forbidden { .. } => RefusalKind::Forbidden,
                 Denial::UnboundCheck { .. } => RefusalKind::Misconfigured,
             },
-            Cause::Unavailable { .. } => RefusalKind::KeysUnavailable,
+            Cause::Unavailable { wanted: Wanted::Keys, .. } => RefusalKind::KeysUnavailable,
+            Cause::Unavailable { wanted: Wanted::Status, .. } => RefusalKind::RevocationUnavailable,
             Cause::Misconfigured { .. } => RefusalKind::Misconfigured,
         }
     }
@@ -248,7 +264,8 @@ impl Refusal {
             Cause::Credentials(error) => error.rule(),
             Cause::Token(error) => error.rule(),
             Cause::Denied(denial) => denial.rule(),
-            Cause::Unavailable { .. } => "keys",
+            Cause::Unavailable { wanted: Wanted::Keys, .. } => "keys",
+            Cause::Unavailable { wanted: Wanted::Status, .. } => "status",
             Cause::Misconfigured { .. } => "misconfigured",
         }
     }
@@ -277,7 +294,10 @@ impl Refusal {
             Cause::Credentials(error) => error.remedy(),
             Cause::Token(error) => error.remedy(),
             Cause::Denied(denial) => denial.remedy(),
-            Cause::Unavailable { .. } => "see the events of `tollgate::keys`",
+            Cause::Unavailable { wanted: Wanted::Keys, .. } => "see the events of `tollgate::keys`",
+            Cause::Unavailable { wanted: Wanted::Status, .. } => {
+                "see the events of `tollgate::status_list`"
+            }
             Cause::Misconfigured { remedy } => remedy,
         }
     }
@@ -321,7 +341,12 @@ impl fmt::Display for Reason<'_> {
             Cause::Credentials(error) => error.fmt(f),
             Cause::Token(error) => error.fmt(f),
             Cause::Denied(denial) => denial.fmt(f),
-            Cause::Unavailable { .. } => f.write_str("the issuer's keys are not to be had"),
+            Cause::Unavailable { wanted: Wanted::Keys, .. } => {
+                f.write_str("the issuer's keys are not to be had")
+            }
+            Cause::Unavailable { wanted: Wanted::Status, .. } => {
+                f.write_str("whether the token was revoked is not to be had")
+            }
             Cause::Misconfigured { .. } => {
                 f.write_str("a request came to a protected place past all authentication")
             }

@@ -20,6 +20,7 @@ mod refresher;
 mod reqwest_fetch;
 mod resolve;
 pub(crate) mod status;
+pub(crate) mod status_list;
 #[cfg(test)]
 mod tests;
 pub(crate) mod url;
@@ -73,7 +74,12 @@ impl<D: Document> Remote<D> {
 
     /// The flight under way, or a new one if there is still reason for it: a request that waited
     /// before it got here must not spend what another has spent meanwhile.
-    fn join(self: &Arc<Self>, reason: Reason) -> Result<Option<Flight>, FetchError> {
+    /// `ages` says what the document at hand is good for, by who asks.
+    fn join(
+        self: &Arc<Self>,
+        reason: Reason,
+        ages: impl FnOnce(&Snapshot<D::Kept>) -> Option<Lifetime>,
+    ) -> Result<Option<Flight>, FetchError> {
         let now = self.clock.monotonic();
         let mut progress = self.record.progress();
         if let Some(flight) = self.record.under_way(&mut progress, now) {
@@ -81,7 +87,7 @@ impl<D: Document> Remote<D> {
         }
         let lookup = if reason == Reason::Due { Lookup::Hit } else { Lookup::Miss };
         let snapshot = self.snapshot.load();
-        let set = snapshot.as_ref().map(|snapshot| (snapshot.age(now), snapshot.lifetime));
+        let set = snapshot.as_ref().and_then(|snapshot| Some((snapshot.age(now), ages(snapshot)?)));
         let history = self.record.history(now);
         let still = freshness::decide(lookup, set, &self.limits, history);
         if still != Decision::Fetch(reason) {
@@ -91,6 +97,11 @@ impl<D: Document> Remote<D> {
             self.record.last_miss.set(Some(now));
         }
         self.start(&mut progress, now).map(Some)
+    }
+
+    /// Of one fetch.
+    fn deadline(&self) -> Duration {
+        self.limits.fetch_timeout.saturating_add(self.document.patience())
     }
 
     /// The flight under way, or a new one in any case.
@@ -122,8 +133,8 @@ impl<D: Document> Remote<D> {
             self.refresher.keep_running(self);
         }
         let number = progress.flights + 1;
-        let (inner, deadline) = (self.clone(), self.limits.fetch_timeout);
-        let fetch = async move { inner.fetch(number, began).await };
+        let (remote, deadline) = (self.clone(), self.deadline());
+        let fetch = async move { remote.fetch(number, began, deadline).await };
         let flight = Flight::start(began, deadline, fetch)?;
         progress.flights = number;
         progress.flight = Some(flight.clone());

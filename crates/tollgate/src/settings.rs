@@ -56,6 +56,8 @@ settings! {
         "one host that keys may be fetched from over plain http, by name";
     CA_FILE: "ca_file", "TOLLGATE_CA_FILE", "what the system trusts",
         "certificates in PEM that are trusted as well for fetching, read again at each fetch";
+    STATUS_LISTS: "status_lists", "TOLLGATE_STATUS_LISTS", "below the issuer",
+        "what the addresses of the issuer's status lists begin with";
     FETCH_TOKEN_FILE: "fetch_token_file", "TOLLGATE_FETCH_TOKEN_FILE", "none",
         "a bearer token for fetching, read again at each fetch, sent to the configured origin only";
     JWKS_TTL: "jwks_ttl", "TOLLGATE_JWKS_TTL_SECS", "300",

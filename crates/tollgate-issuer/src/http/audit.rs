@@ -45,6 +45,8 @@ struct ShownEvent {
     session_id: Option<String>,
     /// The signing key, if it was about one.
     kid: Option<String>,
+    /// The machine client, if it was about or by one.
+    client_id: Option<String>,
     /// Where the client is, if that is known.
     address: Option<String>,
 }
@@ -69,7 +71,7 @@ pub(super) async fn events(
 
 impl From<Event> for ShownEvent {
     fn from(event: Event) -> Self {
-        let Event { serial, at, kind, user_id, session_id, kid, address } = event;
-        Self { serial, at, kind, user_id, session_id, kid, address }
+        let Event { serial, at, kind, user_id, session_id, kid, client_id, address } = event;
+        Self { serial, at, kind, user_id, session_id, kid, client_id, address }
     }
 }

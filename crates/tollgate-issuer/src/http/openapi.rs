@@ -32,8 +32,8 @@ pub(super) const ACCESS_COOKIE: &str = "access_cookie";
 pub(super) const REFRESH_COOKIE: &str = "refresh_cookie";
 
 const DESCRIPTION: &str = "Logs users in and out, keeps their sessions, and publishes the keys \
-    that verify their access tokens (RFC 9068). Every error is a problem document (RFC 9457); \
-    401 has a `WWW-Authenticate` header, 429 and 503 have a `Retry-After`.";
+    that verify their access tokens (RFC 9068). Every error is a problem document (RFC 9457), and below \
+    `/oauth` one of RFC 6749; 401 has a `WWW-Authenticate` header, 429 and 503 have a `Retry-After`.";
 
 /// A document for the routes to be added to.
 pub(super) fn document(config: &IssuerConfig) -> OpenApi {
@@ -46,6 +46,8 @@ pub(super) fn document(config: &IssuerConfig) -> OpenApi {
     let mut components = Components::new();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     components.add_security_scheme(ACCESS_TOKEN, SecurityScheme::Http(bearer));
+    let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic).build();
+    components.add_security_scheme("client_secret", SecurityScheme::Http(basic));
     for (name, cookie) in [
         (ACCESS_COOKIE, cookies::access_name(config)),
         (REFRESH_COOKIE, cookies::REFRESH.to_owned()),
@@ -162,7 +164,7 @@ pub(super) fn own(
     open((schemas, paths, route), &refusals)
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.post, &mut item.put, &mut item.delete, &mut item.patch]
         .into_iter()
         .flatten()

@@ -8,10 +8,10 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::metadata::Metadata;
 use crate::issuer::Issuer;
 use crate::key_ring::Snapshot;
 
@@ -72,19 +72,6 @@ async fn current_or_last_known(issuer: &Issuer) -> Arc<Snapshot> {
     issuer.ring().last_known()
 }
 
-/// What there is, and where (RFC 8414 section 2).
-#[derive(Serialize, ToSchema)]
-pub(super) struct Metadata<'m> {
-    /// The `iss` of the tokens.
-    issuer: &'m str,
-    /// Where the keys are.
-    jwks_uri: String,
-    // The RFC requires the first and gives the second a default that would be untrue here: there
-    // is no authorization and no token endpoint.
-    response_types_supported: [&'static str; 0],
-    grant_types_supported: [&'static str; 0],
-}
-
 /// The metadata, as OpenID Connect Discovery has it.
 #[utoipa::path(
     get,
@@ -94,13 +81,7 @@ pub(super) struct Metadata<'m> {
     responses((status = 200, description = "The metadata", body = Metadata<'_>)),
 )]
 pub(super) async fn metadata(State(issuer): State<Issuer>) -> Response {
-    let url = &issuer.config().issuer;
-    let document = Metadata {
-        issuer: url,
-        jwks_uri: format!("{url}/.well-known/jwks.json"),
-        response_types_supported: [],
-        grant_types_supported: [],
-    };
+    let document = Metadata::of(&issuer.config().issuer);
     ([(CACHE_CONTROL, cache_control(&issuer))], Json(document)).into_response()
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Snapshot {
     pub(super) next_change: Option<i64>,
     pub(crate) active: SigningKey,
     pub(crate) jwks: Jwks,
+    /// The same, to verify with.
+    pub(crate) verification: KeySet,
 }
 
 pub(super) fn active_of(keys: &[StoredKey]) -> Result<&StoredKey, Error> {
@@ -56,11 +58,13 @@ impl Snapshot {
             Error::WrongKeyEncryptionKey { kid: active.kid.clone(), origin: origin.to_owned() }
         })?;
         let published = table.keys.iter().filter(|stored| stored.state != KeyState::Withdrawn);
+        let jwks = Jwks::new(published.map(|stored| stored.public_jwk.as_str()));
         Ok(Self {
             version: table.version,
             next_change: schedule.next_change(&table.keys),
             active: SigningKey::from_pkcs8(active.algorithm, &private)?,
-            jwks: Jwks::new(published.map(|stored| stored.public_jwk.as_str())),
+            verification: key_set(&jwks)?,
+            jwks,
         })
     }
 }
@@ -69,7 +73,7 @@ pub(super) fn promises(schedule: &Schedule) -> Promises {
     Promises { token_secs: schedule.token_lifetime, max_age_secs: schedule.max_age }
 }
 
-pub(super) fn key_set(jwks: &Jwks) -> Result<KeySet, Error> {
+fn key_set(jwks: &Jwks) -> Result<KeySet, Error> {
     KeySet::from_json(jwks.body.as_bytes())
         .map_err(|_| Error::Crypto("the published key set does not parse"))
 }

@@ -20,6 +20,8 @@ pub struct Event {
     pub session_id: Option<String>,
     /// The signing key, if it was about one.
     pub kid: Option<String>,
+    /// The machine client, if it was about or by one.
+    pub client_id: Option<String>,
     /// Where the client is, if that is known.
     pub address: Option<String>,
 }
@@ -32,12 +34,21 @@ pub(crate) struct NewEvent {
     pub(crate) user_id: Option<String>,
     pub(crate) session_id: Option<String>,
     pub(crate) kid: Option<String>,
+    pub(crate) client_id: Option<String>,
     pub(crate) address: Option<String>,
 }
 
 impl NewEvent {
     pub(crate) fn new(kind: EventKind, at: i64) -> Self {
-        Self { kind, at, user_id: None, session_id: None, kid: None, address: None }
+        Self {
+            kind,
+            at,
+            user_id: None,
+            session_id: None,
+            kid: None,
+            client_id: None,
+            address: None,
+        }
     }
 
     pub(crate) fn user(mut self, id: &str) -> Self {
@@ -55,13 +66,19 @@ impl NewEvent {
         self
     }
 
+    pub(crate) fn client(mut self, id: &str) -> Self {
+        self.client_id = Some(id.to_owned());
+        self
+    }
+
     pub(crate) fn address(mut self, address: Option<&str>) -> Self {
         self.address = address.map(str::to_owned);
         self
     }
 }
 
-/// The kinds of events. A refresh is none: it is the session's `last_used_at`.
+/// The kinds of events. A refresh is none: it is the session's `last_used_at`. Nor is an
+/// introspection, which changes nothing and comes with every request of some API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -93,6 +110,24 @@ pub enum EventKind {
     StepUp,
     /// `step_up_failed`
     StepUpFailed,
+    /// `client_added`: a machine client.
+    ClientAdded,
+    /// `client_credential_changed`: its secret or its keys were replaced.
+    ClientCredentialChanged,
+    /// `client_disabled`
+    ClientDisabled,
+    /// `client_enabled`
+    ClientEnabled,
+    /// `client_removed`
+    ClientRemoved,
+    /// `client_token`: a machine client was given an access token.
+    ClientToken,
+    /// `client_refused`: a wrong secret or assertion, a disabled client, or one that there is not.
+    ClientRefused,
+    /// `client_limited`: too many of those.
+    ClientLimited,
+    /// `token_revoked`: with a session if that was ended with it.
+    TokenRevoked,
     /// `key_published`: it does not sign yet.
     KeyPublished,
     /// `key_active`: it signs from now on.
@@ -120,6 +155,15 @@ impl EventKind {
             Self::TotpRemoved => "totp_removed",
             Self::StepUp => "step_up",
             Self::StepUpFailed => "step_up_failed",
+            Self::ClientAdded => "client_added",
+            Self::ClientCredentialChanged => "client_credential_changed",
+            Self::ClientDisabled => "client_disabled",
+            Self::ClientEnabled => "client_enabled",
+            Self::ClientRemoved => "client_removed",
+            Self::ClientToken => "client_token",
+            Self::ClientRefused => "client_refused",
+            Self::ClientLimited => "client_limited",
+            Self::TokenRevoked => "token_revoked",
             Self::KeyPublished => "key_published",
             Self::KeyActive => "key_active",
             Self::KeyWithdrawn => "key_withdrawn",

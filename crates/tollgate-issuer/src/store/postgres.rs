@@ -29,6 +29,8 @@ const LOCK_SESSION: &str = "SELECT id FROM sessions WHERE id = $1 FOR UPDATE";
 /// Those that another process is forgetting are left to it.
 const FORGET_SESSIONS: &str = "DELETE FROM sessions WHERE id IN \
     (SELECT id FROM sessions WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)";
+const FORGET_JWTS: &str = "DELETE FROM spent_jwts WHERE hash IN \
+    (SELECT hash FROM spent_jwts WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)";
 
 /// Connections to one schema of a PostgreSQL database.
 #[derive(Debug)]

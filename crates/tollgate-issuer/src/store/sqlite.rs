@@ -24,6 +24,7 @@ const NEWEST_KEYS_FIRST: &str = "SELECT * FROM signing_keys ORDER BY created_at 
 const LOCK_KEYS: &str = "SELECT version FROM key_ring";
 const LOCK_SESSION: &str = "SELECT id FROM sessions WHERE id = $1";
 const FORGET_SESSIONS: &str = "DELETE FROM sessions WHERE expires_at <= $1";
+const FORGET_JWTS: &str = "DELETE FROM spent_jwts WHERE expires_at <= $1";
 
 /// Connections to one SQLite file: whoever reads never waits for whoever writes.
 #[derive(Debug)]

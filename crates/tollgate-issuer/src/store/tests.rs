@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{
-    EventKind, KeyState, NewEvent, NewKey, Promises, Refreshed, Rotation, Session, Store,
-    TokenHash, User,
+    Credential, EventKind, KeyState, NewEvent, NewKey, Promises, Refreshed, RegisteredClient,
+    Rotation, Session, Store, TokenHash, User,
 };
 use crate::config::DatabaseUrl;
 use crate::key_ring::SigningAlgorithm;
@@ -81,6 +81,9 @@ on_both!(
     what_happened_is_in_the_audit_log_in_its_order,
     stores_that_are_opened_at_once_are_one,
     sessions_end_one_by_one_and_all_together,
+    the_session_of_a_refresh_token_is_that_of_the_current_one,
+    a_machine_client_is_what_it_was_made_until_it_is_removed,
+    a_jwt_is_spent_once_however_many_ask,
 );
 
 fn promised(token_secs: i64) -> Promises {
@@ -283,9 +286,10 @@ async fn what_happened_is_in_the_audit_log_in_its_order(place: Place) {
     let store = with_alice(&place).await;
     let failed = NewEvent::new(EventKind::LoginFailed, 1500).address(Some("192.0.2.7"));
     store.record(&failed).await.unwrap();
-    store.end_session_of(&token(1), 1600, Some("192.0.2.1")).await.unwrap();
-    store.end_session_of(&token(1), 1700, None).await.unwrap();
-    store.end_session_of(&token(99), 1700, None).await.unwrap();
+    let logout = |at| NewEvent::new(EventKind::Logout, at).address(Some("192.0.2.1"));
+    store.end_session_of(&token(1), &logout(1600)).await.unwrap();
+    store.end_session_of(&token(1), &logout(1700)).await.unwrap();
+    store.end_session_of(&token(99), &logout(1700)).await.unwrap();
     let events = store.events(0, 1000).await.unwrap();
     let told: Vec<_> = events
         .iter()
@@ -363,4 +367,112 @@ async fn sessions_end_one_by_one_and_all_together(place: Place) {
     store.start_session(&late, &token(41), &login()).await.unwrap();
     assert_eq!(live(9000).await, ["v"]);
     assert!(matches!(store.rotate_refresh(&rotation(1, 9000)).await, Ok(Refreshed::Refused)));
+}
+
+async fn the_session_of_a_refresh_token_is_that_of_the_current_one(place: Place) {
+    let store = with_alice(&place).await;
+    let session_of = async |byte, now| {
+        let found = store.session_of(&token(byte), now).await.unwrap();
+        found.map(|(session, user)| (session.id, user.name))
+    };
+    let alices = Some(("s".to_owned(), "alice".to_owned()));
+    assert_eq!(session_of(1, 8999).await, alices);
+    assert_eq!(session_of(1, 9000).await, None, "it has expired");
+    assert_eq!(session_of(2, 2000).await, None, "there is no such token yet");
+    store.rotate_refresh(&rotation(1, 2000)).await.unwrap();
+    assert_eq!(session_of(1, 2000).await, None, "it is spent");
+    assert_eq!(session_of(2, 2000).await, alices);
+    let logout = NewEvent::new(EventKind::Logout, 2000);
+    store.end_session_of(&token(1), &logout).await.unwrap();
+    assert_eq!(session_of(2, 2000).await, None, "it has ended");
+}
+
+fn machine(id: &str, credential: Credential) -> RegisteredClient {
+    RegisteredClient {
+        id: id.to_owned(),
+        credential,
+        scopes: vec!["a:read".to_owned()],
+        audiences: vec!["https://api.example".to_owned()],
+        created_at: 900,
+        disabled_at: None,
+    }
+}
+
+async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) {
+    let store = place.open().await;
+    let about = |kind, id: &str| NewEvent::new(kind, 900).client(id);
+    let keyed = machine("b", Credential::Keys("{}".to_owned()));
+    let secret = machine("a", Credential::Secret(token(1)));
+    for client in [&keyed, &secret] {
+        let added = about(EventKind::ClientAdded, &client.id);
+        assert!(store.add_client(client, &added).await.unwrap());
+    }
+    let impostor = machine("a", Credential::Secret(token(2)));
+    let added = about(EventKind::ClientAdded, "a");
+    assert!(!store.add_client(&impostor, &added).await.unwrap());
+    assert_eq!(store.client("a").await.unwrap(), Some(secret.clone()));
+    // Unlike a user's name.
+    assert_eq!(store.client("A").await.unwrap(), None);
+    assert_eq!(store.clients().await.unwrap(), [secret, keyed]);
+
+    let other = Credential::Keys("{\"keys\":[]}".to_owned());
+    let changed = about(EventKind::ClientCredentialChanged, "a");
+    assert!(store.set_credential(&other, &changed).await.unwrap());
+    let disabled = about(EventKind::ClientDisabled, "a");
+    assert!(store.set_disabled(true, &disabled).await.unwrap());
+    let found = store.client("a").await.unwrap().unwrap();
+    assert_eq!((found.credential, found.disabled_at), (other.clone(), Some(900)));
+    let enabled = about(EventKind::ClientEnabled, "a");
+    assert!(store.set_disabled(false, &enabled).await.unwrap());
+    assert_eq!(store.client("a").await.unwrap().unwrap().disabled_at, None);
+    assert!(store.remove_client(&about(EventKind::ClientRemoved, "a")).await.unwrap());
+
+    // Nothing happens to a client that there is not, and nothing is told of it.
+    let gone = about(EventKind::ClientRemoved, "a");
+    assert!(!store.set_credential(&other, &gone).await.unwrap());
+    assert!(!store.set_disabled(true, &gone).await.unwrap());
+    assert!(!store.remove_client(&gone).await.unwrap());
+    assert_eq!(store.clients().await.unwrap().len(), 1);
+    let events = store.events(0, 1000).await.unwrap();
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| (event.kind.as_str(), event.client_id.as_deref().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("client_added", "b"),
+            ("client_added", "a"),
+            ("client_credential_changed", "a"),
+            ("client_disabled", "a"),
+            ("client_enabled", "a"),
+            ("client_removed", "a"),
+        ]
+    );
+}
+
+async fn a_jwt_is_spent_once_however_many_ask(place: Place) {
+    let stores = [place.open().await, place.open().await];
+    let mut all = tokio::task::JoinSet::new();
+    for n in 0..16 {
+        let store = Arc::clone(&stores[n % 2]);
+        all.spawn(async move {
+            let event = NewEvent::new(EventKind::TokenRevoked, 1000);
+            store.spend_jwt(&token(1), 1300, 1000, Some(&event)).await.unwrap()
+        });
+    }
+    let mut firsts = 0;
+    while let Some(done) = all.join_next().await {
+        firsts += usize::from(done.unwrap());
+    }
+    assert_eq!(firsts, 1);
+    let store = &stores[0];
+    assert_eq!(kinds(&**store).await, ["token_revoked"], "once");
+    assert!(store.is_spent(&token(1)).await.unwrap());
+    assert!(!store.is_spent(&token(2)).await.unwrap());
+    assert!(store.spend_jwt(&token(2), 1400, 1299, None).await.unwrap());
+    assert!(store.is_spent(&token(1)).await.unwrap(), "it has not expired");
+    assert!(store.spend_jwt(&token(3), 1400, 1300, None).await.unwrap());
+    assert!(!store.is_spent(&token(1)).await.unwrap(), "forgotten");
+    assert!(store.is_spent(&token(2)).await.unwrap());
 }

@@ -21,16 +21,23 @@ const SETTINGS: [(&str, &str); 6] = [
     ("IDENTSPHERE_PASSWORD_ITERATIONS", "5"),
 ];
 
-fn issuer(home: &Home) -> Server {
+/// With a user, and a client's secret.
+fn issuer(home: &Home) -> (Server, String) {
     let mut server = Server::new(home, None, &SETTINGS);
     let alice = ["users", "add", "alice", "--password-stdin", "--scope", "identsphere:audit"];
     server.command(&alice, &format!("{PASSWORD}\n"));
+    let client = server.command(&["clients", "add", "fuzz", "--scope", "orders:read"], "");
+    let secret = client.split("secret: ").nth(1).unwrap().trim().to_owned();
     server.start();
-    server
+    (server, secret)
 }
 
 /// Whether schemathesis found nothing, and what it said. It runs in `home`.
-fn schemathesis(home: &Home, server: &Server, arguments: &[&str]) -> (bool, String) {
+fn schemathesis(
+    home: &Home,
+    (server, secret): &(Server, String),
+    arguments: &[&str],
+) -> (bool, String) {
     let python = std::env::var("TOLLGATE_SCHEMATHESIS").expect("run `cargo xtask test`");
     let output = Command::new(Path::new(&python).with_file_name("st"))
         .args(["--no-color", "--config-file"])
@@ -43,6 +50,7 @@ fn schemathesis(home: &Home, server: &Server, arguments: &[&str]) -> (bool, Stri
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("ISSUER", server.url())
         .env("PASSWORD", PASSWORD)
+        .env("CLIENT_SECRET", secret)
         .output()
         .unwrap();
     let told = [output.stdout, output.stderr].concat();
@@ -50,8 +58,8 @@ fn schemathesis(home: &Home, server: &Server, arguments: &[&str]) -> (bool, Stri
 }
 
 fn nothing_undocumented_is_answered(home: &Home) {
-    let server = issuer(home);
-    let document = format!("{}/openapi.json", server.url());
+    let issuer = issuer(home);
+    let document = format!("{}/openapi.json", issuer.0.url());
     let long = std::env::var("TOLLGATE_SOAK_FUZZ_SECS");
     let effort = match &long {
         Ok(secs) => ["--max-time", secs],
@@ -61,7 +69,7 @@ fn nothing_undocumented_is_answered(home: &Home) {
     let seed = long.is_err().then_some(["--seed", "1"]);
     let arguments: Vec<&str> =
         [document.as_str()].into_iter().chain(effort).chain(seed.into_iter().flatten()).collect();
-    let (clean, told) = schemathesis(home, &server, &arguments);
+    let (clean, told) = schemathesis(home, &issuer, &arguments);
     assert!(clean, "{told}");
     println!("{told}");
     // It was not all in vain.
@@ -78,6 +86,10 @@ fn nothing_undocumented_is_answered(home: &Home) {
         "GET /v1/users/me 200",
         "GET /v1/users/me 401",
         "GET /v1/audit 200",
+        "POST /oauth/token 200",
+        "POST /oauth/token 401",
+        "POST /oauth/introspect 200",
+        "POST /oauth/revoke 200",
     ] {
         assert!(told.contains(&format!("answered {answer}\n")), "no {answer} in: {told}");
     }
@@ -100,17 +112,17 @@ async fn on_postgres_nothing_undocumented_is_answered() {
 #[ignore = "needs schemathesis: run cargo xtask test"]
 async fn a_document_that_is_not_true_is_noticed() {
     let home = Home::new();
-    let server = issuer(&home);
-    let client = HttpClient::of(&server.url());
+    let issuer = issuer(&home);
+    let url = issuer.0.url();
+    let client = HttpClient::of(&url);
     let mut document = client.get("/openapi.json").await.unwrap().1;
     let login = &mut document["paths"]["/v1/auth/login"]["post"]["responses"];
     login.as_object_mut().unwrap().remove("401").unwrap();
     let path = home.path().join("wrong.json");
     std::fs::write(&path, document.to_string()).unwrap();
-    let url = server.url();
     let arguments =
         [path.to_str().unwrap(), "--url", &url, "--include-path", "/v1/auth/login", "-n", "5"];
-    let (clean, told) = schemathesis(&home, &server, &arguments);
+    let (clean, told) = schemathesis(&home, &issuer, &arguments);
     assert!(!clean && told.contains("Undocumented status code"), "{told}");
     assert!(told.contains("401"), "{told}");
 }

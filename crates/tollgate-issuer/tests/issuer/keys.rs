@@ -296,15 +296,47 @@ async fn the_metadata_names_what_exists_and_nothing_else(home: Home) {
     let issuer = home.open().await;
     for name in ["openid-configuration", "oauth-authorization-server"] {
         let metadata = call(&issuer, &format!("GET /.well-known/{name}"), &[]).await.expect(200);
+        let algorithms = json!([
+            "RS256",
+            "RS384",
+            "RS512",
+            "PS256",
+            "PS384",
+            "PS512",
+            "ES256",
+            "ES384",
+            "ES512",
+            "EdDSA",
+            "ML-DSA-44",
+            "ML-DSA-65",
+            "ML-DSA-87",
+            "Ed25519",
+        ]);
+        let confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+        let all = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
         assert_eq!(
             metadata.json,
             json!({
                 "issuer": ISSUER,
                 "jwks_uri": "https://auth.example.com/.well-known/jwks.json",
+                "token_endpoint": "https://auth.example.com/oauth/token",
+                "introspection_endpoint": "https://auth.example.com/oauth/introspect",
+                "revocation_endpoint": "https://auth.example.com/oauth/revoke",
                 "response_types_supported": [],
-                "grant_types_supported": [],
+                "grant_types_supported": ["client_credentials", "refresh_token"],
+                "token_endpoint_auth_methods_supported": all,
+                "token_endpoint_auth_signing_alg_values_supported": algorithms,
+                "introspection_endpoint_auth_methods_supported": confidential,
+                "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+                "revocation_endpoint_auth_methods_supported": all,
+                "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
             })
         );
+        for endpoint in ["token", "introspection", "revocation"] {
+            let url = metadata.text(&format!("{endpoint}_endpoint"));
+            let path = url.strip_prefix(ISSUER).unwrap();
+            assert_eq!(call(&issuer, &format!("GET {path}"), &[]).await.status, 405);
+        }
         assert_eq!(metadata.header("cache-control"), "public, max-age=300");
     }
     call(&issuer, "GET /healthz", &[]).await.expect(200);

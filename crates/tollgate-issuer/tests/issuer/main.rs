@@ -2,6 +2,8 @@
 
 // `cfg(test)` is always true here; it tells clippy that the helpers are tests, too.
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod faults;

@@ -9,12 +9,16 @@ use super::checks::{
 };
 use super::config_error::ConfigError;
 use super::issuers::{Issuers, TrustedIssuer};
+use super::key_origin::secure_url;
 use super::{Authenticator, AuthenticatorBuilder, Inner};
 use crate::claims::ClaimsRules;
 use crate::jws::KnownHeaders;
 use crate::metrics;
 use crate::protection::ProtectionSpace;
+use crate::remote::fetch::Client;
+use crate::remote::status_list::MAX_TOKEN_BYTES;
 use crate::resource::Resource;
+use crate::revocation::StatusLists;
 use crate::settings::{self, Setting};
 use crate::token_cache::{self, TokenCache};
 
@@ -85,13 +89,23 @@ impl AuthenticatorBuilder {
     /// What this builder says of its issuer. Nothing is fetched yet.
     pub(super) fn trusted_issuer(self) -> Result<TrustedIssuer, ConfigError> {
         self.check()?;
+        let client = self.origin.client(self.keys.max_body, self.status_lists.is_some())?;
         let keys = self.origin.key_source(
             &self.issuer,
             &self.profile,
             &self.algorithms,
             &self.keys,
+            client.as_ref(),
             &self.clock,
         )?;
+        let status_lists = StatusLists::new(
+            self.place_of_status_lists(client)?,
+            &self.issuer,
+            &keys,
+            &self.algorithms,
+            [self.leeway, self.keys.fetch_timeout],
+            &self.clock,
+        );
         let rules = ClaimsRules {
             issuer: self.issuer,
             audiences: self.audiences,
@@ -113,7 +127,22 @@ impl AuthenticatorBuilder {
             ?revocation_bound,
             "tokens are validated locally",
         );
-        Ok(TrustedIssuer { rules, algorithms: self.algorithms, keys })
+        Ok(TrustedIssuer { rules, algorithms: self.algorithms, keys, status_lists })
+    }
+
+    /// What the addresses of the issuer's lists begin with. Without a setting that is the issuer's
+    /// own URL, where it is one.
+    fn place_of_status_lists(
+        &self,
+        client: Option<Client>,
+    ) -> Result<Option<(String, Client)>, ConfigError> {
+        let Some(client) = client else { return Ok(None) };
+        let client = Client { max_body: MAX_TOKEN_BYTES, ..client };
+        let prefix = match &self.status_lists {
+            Some(prefix) => secure_url(settings::STATUS_LISTS, prefix, &client.urls)?.to_string(),
+            None => format!("{}/", self.issuer.trim_end_matches('/')),
+        };
+        Ok(Some((prefix, client)))
     }
 
     /// Everything that can be told to be wrong without asking anybody.

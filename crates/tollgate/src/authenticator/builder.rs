@@ -28,6 +28,7 @@ pub struct AuthenticatorBuilder {
     pub(super) issuer: String,
     pub(super) audiences: Vec<String>,
     pub(super) origin: KeyOrigin,
+    pub(super) status_lists: Option<String>,
     pub(super) keys: KeySettings,
     pub(super) leeway: Duration,
     pub(super) max_token_lifetime: Option<Duration>,
@@ -53,6 +54,7 @@ impl AuthenticatorBuilder {
             issuer,
             audiences: vec![audience],
             origin: KeyOrigin::default(),
+            status_lists: None,
             keys: KeySettings::default(),
             leeway: Duration::from_secs(10),
             max_token_lifetime: None,
@@ -122,6 +124,16 @@ impl AuthenticatorBuilder {
     /// `TOLLGATE_CA_FILE`
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.origin.ca_file = Some(path.into());
+        self
+    }
+
+    /// What the addresses of the issuer's status lists begin with, for routes that
+    /// [ask for one](crate::Revocation::status_list): by default everything below the issuer's own
+    /// URL. A list elsewhere is not fetched, whatever a token says.
+    ///
+    /// `TOLLGATE_STATUS_LISTS`
+    pub fn status_lists(mut self, prefix: impl Into<String>) -> Self {
+        self.status_lists = Some(prefix.into());
         self
     }
 

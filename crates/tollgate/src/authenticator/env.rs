@@ -53,6 +53,7 @@ impl AuthenticatorBuilder {
             token_file: env.path(settings::FETCH_TOKEN_FILE),
             ..KeyOrigin::default()
         };
+        builder.status_lists = env.text(settings::STATUS_LISTS);
         for (setting, limit) in [
             (settings::JWKS_TTL, &mut builder.keys.ttl),
             (settings::MAX_STALE, &mut builder.keys.max_stale),

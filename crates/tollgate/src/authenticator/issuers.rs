@@ -15,6 +15,7 @@ use crate::error::TokenError;
 use crate::json::{self, FromMembers, Member, Text};
 use crate::jws::CompactJws;
 use crate::key::KeySource;
+use crate::revocation::StatusLists;
 
 /// How many issuers that were met at run time are kept, and how long unused.
 const MAX_RESOLVED: u64 = 1000;
@@ -49,6 +50,7 @@ pub(super) struct TrustedIssuer {
     pub(super) rules: ClaimsRules,
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) keys: Arc<dyn KeySource>,
+    pub(super) status_lists: StatusLists,
 }
 
 impl TrustedIssuer {
@@ -85,6 +87,16 @@ impl Issuers {
         self.configured.iter().map(AsRef::as_ref)
     }
 
+    fn configured_as(&self, name: &str) -> Option<&Arc<TrustedIssuer>> {
+        self.configured.iter().find(|issuer| issuer.name() == name)
+    }
+
+    /// The one of this name, if its tokens are accepted.
+    pub(super) fn named(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
+        let configured = self.configured_as(name).cloned();
+        configured.or_else(|| self.resolved.as_ref()?.met.get(name))
+    }
+
     /// All that have keys now.
     pub(super) fn all(&self) -> Vec<Arc<TrustedIssuer>> {
         let met = self.resolved.iter().flat_map(|resolved| &resolved.met);
@@ -102,7 +114,7 @@ impl Issuers {
         let claimed: Claimed<'_> =
             json::from_slice(&payload).map_err(|_| TokenError::NotJson { part: "payload" })?;
         let Text(name) = claimed.iss.ok_or(TokenError::MissingClaim { name: "iss" })?;
-        if let Some(issuer) = self.configured.iter().find(|issuer| issuer.name() == name) {
+        if let Some(issuer) = self.configured_as(&name) {
             return Ok(issuer.clone());
         }
         let resolved = self.resolved.as_ref().ok_or(TokenError::UntrustedIssuer)?;

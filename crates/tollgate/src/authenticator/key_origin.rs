@@ -40,16 +40,17 @@ impl KeyOrigin {
         profile: &Profile,
         algorithms: &[Algorithm],
         settings: &KeySettings,
+        client: Option<&Client>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Arc<dyn KeySource>, ConfigError> {
-        self.check_alternatives()?;
-        if let Some(source) = &self.key_source {
-            return Ok(source.clone());
-        }
+        let (None, Some(client)) = (&self.key_source, client) else {
+            let no_client = || ConfigError::NoHttpClient { reason: "none is set".to_owned() };
+            return self.key_source.clone().ok_or_else(no_client);
+        };
         let urls = UrlPolicy {
-            http_host: self.http_host.clone(),
             // Whoever names a place for the metadata is behind a host of their own.
             key_hosts: profile.key_hosts().filter(|_| self.discovery_url.is_none()),
+            ..client.urls.clone()
         };
         let location = self.location(issuer, profile, &urls)?;
         let mut limits = settings.limits();
@@ -63,10 +64,25 @@ impl KeyOrigin {
             allowed: algorithms.to_vec(),
             limits,
             max_keys: settings.max_keys,
-            client: Client { fetch: self.client()?, max_body: settings.max_body, urls, token },
+            client: Client { urls, token, ..client.clone() },
             clock: clock.clone(),
             location,
         })))
+    }
+
+    /// The client for whatever is fetched of the issuer; `None` where `lists` says that nothing
+    /// is, keys that are given apart.
+    pub(super) fn client(
+        &self,
+        max_body: usize,
+        lists: bool,
+    ) -> Result<Option<Client>, ConfigError> {
+        self.check_alternatives()?;
+        if self.key_source.is_some() && self.fetch.is_none() && !lists {
+            return Ok(None);
+        }
+        let urls = UrlPolicy { http_host: self.http_host.clone(), key_hosts: None };
+        Ok(Some(Client { fetch: self.http_client()?, max_body, urls, token: None }))
     }
 
     /// Keys come from one place.
@@ -131,7 +147,7 @@ impl KeyOrigin {
         Ok(Location::Discovered { issuer: issuer.to_owned(), metadata })
     }
 
-    fn client(&self) -> Result<Arc<dyn Fetch>, ConfigError> {
+    fn http_client(&self) -> Result<Arc<dyn Fetch>, ConfigError> {
         if let Some(fetch) = &self.fetch {
             return Ok(fetch.clone());
         }
@@ -149,7 +165,7 @@ impl KeyOrigin {
     }
 }
 
-fn secure_url(
+pub(super) fn secure_url(
     setting: &'static Setting,
     value: &str,
     urls: &UrlPolicy,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::issuers::TrustedIssuer;
 use crate::remote::status::{Freshness, KeySetStatus};
+use crate::revocation::StatusListStatus;
 
 /// How one issuer stands.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct IssuerStatus {
     pub revocation_bound: Option<Duration>,
     /// How its keys are; `None` where they are not fetched but given.
     pub keys: Option<KeySetStatus>,
+    /// How its status lists are: those that routes have asked for lately.
+    pub status_lists: Vec<StatusListStatus>,
 }
 
 impl TrustedIssuer {
@@ -26,6 +29,7 @@ impl TrustedIssuer {
             issuer: self.name().to_owned(),
             revocation_bound: self.rules.revocation_bound(),
             keys: self.keys.status(),
+            status_lists: self.status_lists.status(),
         }
     }
 

@@ -189,7 +189,11 @@ mod tests {
                 retry_after: Duration::from_millis(millis),
                 source: None,
             };
-            let refusal = Refusal::unresolved(error, &ProtectionSpace::for_test());
+            let refusal = Refusal::unresolved(
+                error,
+                super::super::Wanted::Keys,
+                &ProtectionSpace::for_test(),
+            );
             assert_eq!(refusal.retry_after(), Some(Duration::from_secs(secs)), "{millis}");
         }
     }

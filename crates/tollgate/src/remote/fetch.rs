@@ -106,6 +106,14 @@ pub enum FetchError {
         /// What is wrong with it.
         source: KeySetError,
     },
+    /// The body is no status list that is to be believed (draft-ietf-oauth-status-list §8.3).
+    #[error("{url} is no status list: {problem}")]
+    NotAStatusList {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The body is no issuer metadata (RFC 8414 §3.2).
     #[error("{url} is no issuer metadata: {problem}")]
     NotMetadata {
@@ -200,7 +208,7 @@ impl Client {
         conditions: HeaderMap,
     ) -> Result<Document, FetchError> {
         let mut headers = conditions;
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         // RFC 9111 §5.2.1.4: a cache on the way would stretch every bound by its own.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         if let Some(token) = &self.token

@@ -18,6 +18,16 @@ pub(crate) trait Document: Sized + Send + Sync + 'static {
         began: Duration,
     ) -> impl Future<Output = Result<Snapshot<Self::Kept>, FetchError>> + Send;
 
+    /// How much longer than usual a fetch may take, since the server is asked to wait.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// The longest to wait after failures.
+    fn max_back_off(&self) -> Duration {
+        Duration::MAX
+    }
+
     /// Reports that it was fetched; `modified` if it is another one than before.
     fn kept(remote: &Remote<Self>, snapshot: &Snapshot<Self::Kept>, modified: bool);
 
@@ -31,10 +41,10 @@ impl<D: Document> Remote<D> {
         self: Arc<Self>,
         number: u64,
         began: Duration,
+        deadline: Duration,
     ) -> Result<(), FetchError> {
         // Whatever a client of the user's own does, it counts as a failed attempt.
         let note_panic = NotePanic { remote: &self, number };
-        let deadline = self.limits.fetch_timeout;
         let fetched =
             tokio::time::timeout(deadline, D::fetch(&self, self.snapshot.load_full(), began))
                 .await
@@ -71,6 +81,7 @@ impl<D: Document> Remote<D> {
         let failures = progress.failures;
         // Up to a tenth more, so that services that lost one issuer do not come back as one.
         let back_off = freshness::back_off(failures, error.retry_after())
+            .min(self.document.max_back_off())
             .mul_f64(1.0 + jitter::fraction() / 10.0);
         self.record.retry_at.set(Some(self.clock.monotonic() + back_off));
         progress.last_error = Some(error.clone());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::fetch::FetchError;
 use super::freshness::{self, Decision, Lookup, Reason};
 use super::key_set::Keys;
-use super::{Remote, Snapshot};
+use super::{Document, Remote, Snapshot};
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
 use crate::key::{KeyRequest, KeySet, ResolveError, Selection, VerificationKey};
@@ -27,7 +27,8 @@ pub(super) async fn resolve_fetching(
     let inner = &place.inner;
     loop {
         // Time may have passed since the decision: `None` says that it is no longer the same.
-        if let Some(flight) = inner.join(reason).map_err(|error| inner.failed(error))?
+        if let Some(flight) =
+            inner.join(reason, |set| Some(set.lifetime)).map_err(|error| inner.failed(error))?
             && let Err(error) = flight.landed().await
         {
             return inner.answer_after_failure(&wanted.borrow(), error);
@@ -114,8 +115,10 @@ impl Remote<Keys> {
             Some(Selection::Absent) | None => Err(self.failed(error)),
         }
     }
+}
 
-    fn failed(&self, error: FetchError) -> ResolveError {
+impl<D: Document> Remote<D> {
+    pub(super) fn failed(&self, error: FetchError) -> ResolveError {
         let retry_in = self.record.history(self.clock.monotonic()).retry_in;
         ResolveError::Unavailable { retry_after: retry_in.unwrap_or_default(), source: Some(error) }
     }

@@ -1,5 +1,6 @@
 //! The twelve classes of bugs that validators of JWTs have had, each with the tokens, key sets and
-//! traffic of its published vulnerabilities: none of them gets through here.
+//! traffic of its published vulnerabilities: none of them gets through here. And a thirteenth, that a revoked token
+//! is accepted where it must not be.
 //!
 //! A module is a class. What makes a class impossible by construction stands at its top; the
 //! tests below hold whoever changes the construction to it.
@@ -17,4 +18,5 @@ mod class_09_key_cache;
 mod class_10_token_cache;
 mod class_11_sender_constraint;
 mod class_12_resource_exhaustion;
+mod class_13_revocation;
 mod support;

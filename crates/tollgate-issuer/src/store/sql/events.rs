@@ -11,14 +11,15 @@ pub(super) async fn insert(
     event: &NewEvent,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO events (at, kind, user_id, session_id, kid, address) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO events (at, kind, user_id, session_id, kid, client_id, address) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(event.at)
     .bind(event.kind.as_str())
     .bind(&event.user_id)
     .bind(&event.session_id)
     .bind(&event.kid)
+    .bind(&event.client_id)
     .bind(&event.address)
     .execute(connection)
     .await?;
@@ -52,6 +53,7 @@ fn event_from(row: &DbRow) -> Result<Event, StoreError> {
         user_id: row.try_get("user_id")?,
         session_id: row.try_get("session_id")?,
         kid: row.try_get("kid")?,
+        client_id: row.try_get("client_id")?,
         address: row.try_get("address")?,
     })
 }

@@ -15,6 +15,15 @@ pub(super) async fn session_of(
         .await?)
 }
 
+/// The same for a token that was not exchanged yet.
+pub(super) async fn current_session_of(
+    connection: &mut Connection,
+    token: &TokenHash,
+) -> Result<Option<String>, StoreError> {
+    let current = "SELECT session_id FROM refresh_tokens WHERE hash = $1 AND rotated_at IS NULL";
+    Ok(sqlx::query_scalar(current).bind(token.as_slice()).fetch_optional(connection).await?)
+}
+
 pub(super) async fn insert(
     connection: &mut Connection,
     token: &TokenHash,

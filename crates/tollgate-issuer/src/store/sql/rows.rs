@@ -3,7 +3,9 @@
 use sqlx::Row as _;
 
 use super::DbRow;
-use crate::store::{KeyState, Session, StoreError, StoredKey, User};
+use crate::store::{
+    Credential, KeyState, RegisteredClient, Session, StoreError, StoredKey, TokenHash, User,
+};
 
 /// A live session with its user; the user's columns that clash are prefixed.
 pub(super) const SESSION_AND_USER: &str = "SELECT sessions.*, users.name, users.roles, \
@@ -70,6 +72,27 @@ pub(super) fn session_and_user_from(row: &DbRow) -> Result<(Session, User), Stor
 /// PostgreSQL refuses a text with a NUL in it: so it is nobody's name, wherever it is looked up.
 pub(super) fn can_be_stored(text: &str) -> bool {
     !text.contains('\0')
+}
+
+pub(super) fn client_from(row: &DbRow) -> Result<RegisteredClient, StoreError> {
+    let hash: Option<Vec<u8>> = row.try_get("secret_hash")?;
+    let keys: Option<String> = row.try_get("jwks")?;
+    let credential = match (hash, keys) {
+        (Some(hash), None) => {
+            let hash = TokenHash::try_from(hash.as_slice()).map_err(StoreError::new)?;
+            Credential::Secret(hash)
+        }
+        (None, Some(keys)) => Credential::Keys(keys),
+        _ => return Err(StoreError::new("a client has one credential")),
+    };
+    Ok(RegisteredClient {
+        id: row.try_get("id")?,
+        credential,
+        scopes: names_from_json(row.try_get("scopes")?)?,
+        audiences: names_from_json(row.try_get("audiences")?)?,
+        created_at: row.try_get("created_at")?,
+        disabled_at: row.try_get("disabled_at")?,
+    })
 }
 
 pub(super) fn names_to_json(names: &[String]) -> Result<String, StoreError> {

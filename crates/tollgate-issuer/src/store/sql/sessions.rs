@@ -57,11 +57,9 @@ pub(super) async fn live_of(
 pub(super) async fn log_out(
     connection: &mut Connection,
     id: &str,
-    now: i64,
-    address: Option<&str>,
+    event: &NewEvent,
 ) -> Result<(), StoreError> {
-    let event = NewEvent::new(EventKind::Logout, now).session(id).address(address);
-    end(connection, id, "logout", event).await
+    end(connection, id, "logout", event.clone().session(id)).await
 }
 
 /// The same for one whose spent refresh token was presented.

@@ -2,20 +2,22 @@
 //!
 //! Each method is one transaction around statements of the modules below.
 
+mod clients;
 mod events;
 mod keys;
 mod refresh;
 mod rows;
 mod second_factor;
 mod sessions;
+mod spent_jwts;
 mod users;
 
 use std::pin::Pin;
 
 use super::{Connection, Db, DbRow};
 use crate::store::{
-    Answer, Event, KeyTable, NewEvent, NewKey, Promises, Refreshed, Rotation, Session, Store,
-    TokenHash, User, timed,
+    Answer, Credential, Event, KeyTable, NewEvent, NewKey, Promises, Refreshed, RegisteredClient,
+    Rotation, Session, Store, TokenHash, User, timed,
 };
 
 impl Store for Db {
@@ -189,18 +191,27 @@ impl Store for Db {
         })
     }
 
-    fn end_session_of<'a>(
-        &'a self,
-        token: &'a TokenHash,
-        now: i64,
-        address: Option<&'a str>,
-    ) -> Answer<'a, ()> {
+    fn end_session_of<'a>(&'a self, token: &'a TokenHash, event: &'a NewEvent) -> Answer<'a, ()> {
         timed("end_session_of", async move {
             let session = refresh::session_of(&mut *self.reader().await?, token).await?;
             let Some(session_id) = session else { return Ok(()) };
             let mut tx = self.begin().await?;
-            sessions::log_out(&mut tx, &session_id, now, address).await?;
+            sessions::log_out(&mut tx, &session_id, event).await?;
             Ok(tx.commit().await?)
+        })
+    }
+
+    fn session_of<'a>(
+        &'a self,
+        token: &'a TokenHash,
+        now: i64,
+    ) -> Answer<'a, Option<(Session, User)>> {
+        timed("session_of", async move {
+            let mut reader = self.reader().await?;
+            match refresh::current_session_of(&mut reader, token).await? {
+                Some(session_id) => sessions::live(&mut reader, &session_id, now).await,
+                None => Ok(None),
+            }
         })
     }
 
@@ -238,6 +249,77 @@ impl Store for Db {
             tx.commit().await?;
             Ok(ended)
         })
+    }
+
+    fn add_client<'a>(
+        &'a self,
+        client: &'a RegisteredClient,
+        event: &'a NewEvent,
+    ) -> Answer<'a, bool> {
+        timed("add_client", async move {
+            let mut tx = self.begin().await?;
+            let added = clients::add(&mut tx, client, event).await?;
+            tx.commit().await?;
+            Ok(added)
+        })
+    }
+
+    fn client<'a>(&'a self, id: &'a str) -> Answer<'a, Option<RegisteredClient>> {
+        timed("client", async move { clients::of(&mut *self.reader().await?, id).await })
+    }
+
+    fn clients(&self) -> Answer<'_, Vec<RegisteredClient>> {
+        timed("clients", async { clients::all(&mut *self.reader().await?).await })
+    }
+
+    fn set_credential<'a>(
+        &'a self,
+        credential: &'a Credential,
+        event: &'a NewEvent,
+    ) -> Answer<'a, bool> {
+        timed("set_credential", async move {
+            let mut tx = self.begin().await?;
+            let found = clients::set_credential(&mut tx, credential, event).await?;
+            tx.commit().await?;
+            Ok(found)
+        })
+    }
+
+    fn set_disabled<'a>(&'a self, disabled: bool, event: &'a NewEvent) -> Answer<'a, bool> {
+        timed("set_disabled", async move {
+            let mut tx = self.begin().await?;
+            let found = clients::set_disabled(&mut tx, disabled, event).await?;
+            tx.commit().await?;
+            Ok(found)
+        })
+    }
+
+    fn remove_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool> {
+        timed("remove_client", async move {
+            let mut tx = self.begin().await?;
+            let found = clients::remove(&mut tx, event).await?;
+            tx.commit().await?;
+            Ok(found)
+        })
+    }
+
+    fn spend_jwt<'a>(
+        &'a self,
+        jwt: &'a TokenHash,
+        expires_at: i64,
+        now: i64,
+        event: Option<&'a NewEvent>,
+    ) -> Answer<'a, bool> {
+        timed("spend_jwt", async move {
+            let mut tx = self.begin().await?;
+            let first = spent_jwts::spend(&mut tx, jwt, expires_at, now, event).await?;
+            tx.commit().await?;
+            Ok(first)
+        })
+    }
+
+    fn is_spent<'a>(&'a self, jwt: &'a TokenHash) -> Answer<'a, bool> {
+        timed("is_spent", async move { spent_jwts::has(&mut *self.reader().await?, jwt).await })
     }
 
     fn record<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()> {

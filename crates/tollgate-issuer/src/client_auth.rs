@@ -1,0 +1,127 @@
+//! How a machine client proves who it is (RFC 6749 section 2.3, RFC 7523 section 2.2).
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use zeroize::Zeroizing;
+
+use crate::assertion;
+use crate::client::Client;
+use crate::clients::is_client_id;
+use crate::error::Error;
+use crate::issuer::Issuer;
+use crate::limits::{Limited, network_of};
+use crate::refresh_token::hash_of;
+use crate::store::{Credential, EventKind, NewEvent, RegisteredClient};
+
+/// What a request brings to prove that it is a client's.
+pub(crate) enum Proof {
+    Secret { client_id: String, secret: Zeroizing<String> },
+    Assertion { client_id: String, assertion: String },
+}
+
+impl Proof {
+    /// The client that it is said to be of.
+    fn client_id(&self) -> &str {
+        match self {
+            Self::Secret { client_id, .. } | Self::Assertion { client_id, .. } => client_id,
+        }
+    }
+}
+
+impl Issuer {
+    /// The client, if it proves that it is one and is enabled; `None` without saying which of the
+    /// two is missing.
+    ///
+    /// Failed attempts cost one of the address's, and then of the client's; what succeeds costs
+    /// nothing. The client's are looked at only after its proof, which nobody can guess, has failed:
+    /// so they bound what a flood leaves in the log, and nobody can lock a client out in its name.
+    pub(crate) async fn authenticate_client(
+        &self,
+        proof: &Proof,
+        from: &Client,
+    ) -> Result<Option<RegisteredClient>, Error> {
+        let network = from.address.map(network_of);
+        if let Some(network) = &network
+            && let Err(limited) = self.addresses().take(network)
+        {
+            return Err(self.limited(limited, None, from).await?);
+        }
+        // Whatever else somebody sends is nothing to ask the store about.
+        let client = match Some(proof.client_id()).filter(|id| is_client_id(id)) {
+            Some(id) => self.store().client(id).await?,
+            None => None,
+        };
+        if let Some(client) = &client
+            && client.disabled_at.is_none()
+            && self.proves(proof, client).await?
+        {
+            if let Some(network) = &network {
+                self.addresses().give_back(network);
+            }
+            return Ok(Some(client.clone()));
+        }
+        // A name of nobody's is not recorded: it may well be somebody's secret.
+        let known = client.as_ref().map(|client| client.id.as_str());
+        if let Some(id) = known
+            && let Err(limited) = self.accounts().take(&format!("client {id}"))
+        {
+            return Err(self.limited(limited, known, from).await?);
+        }
+        self.store().record(&self.client_event(EventKind::ClientRefused, known, from)).await?;
+        Ok(None)
+    }
+
+    async fn proves(&self, proof: &Proof, client: &RegisteredClient) -> Result<bool, Error> {
+        match (proof, &client.credential) {
+            (Proof::Secret { secret, .. }, Credential::Secret(hash)) => {
+                Ok(verify_slices_are_equal(&hash_of(secret), hash).is_ok())
+            }
+            (Proof::Assertion { assertion, .. }, Credential::Keys(keys)) => {
+                let skew = crate::clock::secs(self.config().clock_skew);
+                let (issuer, now) = (&self.config().issuer, self.now());
+                let checked = assertion::check(assertion, &client.id, keys, issuer, now, skew);
+                match checked {
+                    // Last, and only now: what anybody can make up is not to be remembered.
+                    Ok(jwt) => {
+                        Ok(self.store().spend_jwt(&jwt.name, jwt.good_until, now, None).await?)
+                    }
+                    Err(why) => {
+                        tracing::debug!(client_id = client.id, %why, "refused a client assertion");
+                        Ok(false)
+                    }
+                }
+            }
+            // A client has one way to prove itself.
+            (Proof::Secret { .. }, Credential::Keys(_))
+            | (Proof::Assertion { .. }, Credential::Secret(_)) => Ok(false),
+        }
+    }
+
+    async fn limited(
+        &self,
+        limited: Limited,
+        client_id: Option<&str>,
+        from: &Client,
+    ) -> Result<Error, Error> {
+        // Once: the log must not grow with whatever somebody sends who is not let in.
+        if limited.first {
+            let event = self.client_event(EventKind::ClientLimited, client_id, from);
+            self.store().record(&event).await?;
+        }
+        Ok(Error::Limited { retry_after_secs: limited.retry_after_secs })
+    }
+
+    /// An event that a client, if it is known, has caused.
+    pub(crate) fn client_event(
+        &self,
+        kind: EventKind,
+        client_id: Option<&str>,
+        from: &Client,
+    ) -> NewEvent {
+        let address = from.shown_address();
+        let event = NewEvent::new(kind, self.now()).address(address.as_deref());
+        match client_id {
+            Some(id) => event.client(id),
+            None => event,
+        }
+    }
+}

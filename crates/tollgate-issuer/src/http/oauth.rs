@@ -1,0 +1,12 @@
+//! What OAuth clients talk to: the token endpoint (RFC 6749), introspection (RFC 7662) and
+//! revocation (RFC 7009). The bodies are forms, and the errors are OAuth's.
+
+mod caller;
+mod documented;
+mod error;
+mod form;
+pub(super) mod introspect;
+pub(super) mod revoke;
+pub(super) mod token;
+
+pub(super) use self::documented::{OF_REVOCATION, OF_TOKENS, documented};

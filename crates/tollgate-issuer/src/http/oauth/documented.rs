@@ -1,0 +1,77 @@
+//! How these routes refuse, for the OpenAPI document.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{self, ContentBuilder, HeaderBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::{PartialSchema as _, ToSchema as _};
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use super::error::{ErrorBody, OAuthError as E};
+use crate::http::openapi::operations;
+use crate::issuer::Issuer;
+
+/// What may be wrong with a request for a token, besides what may be wrong with any.
+pub(in crate::http) const OF_TOKENS: &[E] = &[
+    E::UnauthorizedClient,
+    E::UnsupportedGrantType,
+    E::InvalidGrant(""),
+    E::InvalidScope,
+    E::InvalidTarget(""),
+];
+
+/// The same of a revocation.
+pub(in crate::http) const OF_REVOCATION: &[E] = &[E::InvalidGrant("")];
+
+/// Any of these routes.
+const OF_ANY: &[E] = &[
+    E::InvalidRequest(""),
+    E::TooLarge,
+    E::TooSlow,
+    E::InvalidClient,
+    E::TooManyAttempts { retry_after_secs: 0 },
+    E::Unavailable,
+];
+
+/// A route, and how it refuses.
+pub(in crate::http) fn documented(
+    (mut schemas, mut paths, route): UtoipaMethodRouter<Issuer>,
+    errors: &[E],
+) -> UtoipaMethodRouter<Issuer> {
+    let mut by_status: BTreeMap<StatusCode, Vec<&'static str>> = BTreeMap::new();
+    for error in errors.iter().chain(OF_ANY) {
+        let (status, code, _) = error.parts();
+        by_status.entry(status).or_default().push(code);
+    }
+    for operation in paths.paths.values_mut().flat_map(operations) {
+        for (status, codes) in &by_status {
+            let refused = RefOr::T(refused(*status, codes));
+            operation.responses.responses.insert(status.as_str().to_owned(), refused);
+        }
+    }
+    schemas.push((ErrorBody::name().into_owned(), ErrorBody::schema()));
+    (schemas, paths, route)
+}
+
+fn refused(status: StatusCode, codes: &[&'static str]) -> openapi::Response {
+    let one_of_these =
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes.to_vec()));
+    let schema = AllOfBuilder::new()
+        .item(Ref::from_schema_name(ErrorBody::name()))
+        .item(ObjectBuilder::new().property("error", one_of_these));
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let response =
+        ResponseBuilder::new().description(codes.join("; ")).content("application/json", content);
+    let header = |meaning: &str| HeaderBuilder::new().description(Some(meaning)).build();
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            response.header("WWW-Authenticate", header("RFC 6749 section 5.2"))
+        }
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            response.header("Retry-After", header("Seconds after which to ask again"))
+        }
+        _ => response,
+    }
+    .build()
+}

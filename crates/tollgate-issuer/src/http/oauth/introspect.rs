@@ -1,0 +1,51 @@
+//! `POST /oauth/introspect` (RFC 7662).
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::caller::{Caller, ClientFields};
+use super::error::OAuthError;
+use super::form::Form;
+use crate::client::Client;
+use crate::introspection::Introspected;
+use crate::issuer::Issuer;
+
+/// Which token is asked about. What is known of it follows from the token: a `token_type_hint` is
+/// not needed.
+#[derive(Deserialize, ToSchema)]
+pub(in crate::http) struct IntrospectionRequest {
+    /// An access token or a refresh token.
+    #[schema(required, nullable = false)]
+    token: Option<String>,
+    #[serde(flatten)]
+    client: ClientFields,
+}
+
+/// Says whether a token is worth anything right now, and what it says.
+#[utoipa::path(
+    post,
+    path = "/oauth/introspect",
+    tag = "oauth",
+    operation_id = "introspect",
+    request_body(content = IntrospectionRequest, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "What is known of it", body = Introspected)),
+    security((), ("client_secret" = [])),
+)]
+pub(in crate::http) async fn introspect(
+    State(issuer): State<Issuer>,
+    from: Client,
+    headers: HeaderMap,
+    Form(request): Form<IntrospectionRequest>,
+) -> Result<Response, OAuthError> {
+    // RFC 7662 section 2.1: otherwise anybody could try tokens out.
+    let caller = Caller::of(&issuer, &headers, request.client, &from).await?;
+    let Caller::Registered(_) = caller else { return Err(OAuthError::InvalidClient) };
+    let token = request.token.ok_or(OAuthError::InvalidRequest("token is missing."))?;
+    let introspected = issuer.introspect(&token).await?;
+    Ok(([(CACHE_CONTROL, "no-store")], Json(introspected)).into_response())
+}

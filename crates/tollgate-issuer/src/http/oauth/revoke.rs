@@ -1,0 +1,58 @@
+//! `POST /oauth/revoke` (RFC 7009).
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::caller::{Caller, ClientFields};
+use super::error::OAuthError;
+use super::form::Form;
+use crate::client::Client;
+use crate::introspection::Revoked;
+use crate::issuer::Issuer;
+use crate::store::EventKind;
+
+/// Which token shall be good no more. What is known of it follows from the token: a
+/// `token_type_hint` is not needed.
+#[derive(Deserialize, ToSchema)]
+pub(in crate::http) struct RevocationRequest {
+    /// An access token or a refresh token.
+    #[schema(required, nullable = false)]
+    token: Option<String>,
+    #[serde(flatten)]
+    client: ClientFields,
+}
+
+/// Makes a token worth nothing, and with a session's token the session.
+///
+/// An API that validates locally accepts an access token until it expires.
+#[utoipa::path(
+    post,
+    path = "/oauth/revoke",
+    tag = "oauth",
+    operation_id = "revoke",
+    request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "It is worth nothing (any more)")),
+    security((), ("client_secret" = [])),
+)]
+pub(in crate::http) async fn revoke(
+    State(issuer): State<Issuer>,
+    from: Client,
+    headers: HeaderMap,
+    Form(request): Form<RevocationRequest>,
+) -> Result<Response, OAuthError> {
+    let caller = Caller::of(&issuer, &headers, request.client, &from).await?;
+    let token = request.token.ok_or(OAuthError::InvalidRequest("token is missing."))?;
+    let event = issuer.client_event(EventKind::TokenRevoked, Some(caller.id()), &from);
+    match issuer.revoke(&token, caller.id(), event).await? {
+        // RFC 7009 section 2.2: for a token that there never was, too.
+        Revoked::Done => Ok([(CACHE_CONTROL, "no-store")].into_response()),
+        // Section 2.1. Whoever holds it can read in it whose it is.
+        Revoked::NotYours => {
+            Err(OAuthError::InvalidGrant("The token was issued to another client."))
+        }
+    }
+}

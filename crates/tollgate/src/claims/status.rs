@@ -1,0 +1,183 @@
+//! `status`: which bit of which list says whether a token was revoked
+//! ([draft-ietf-oauth-status-list §6]).
+//!
+//! [draft-ietf-oauth-status-list §6]: https://datatracker.ietf.org/doc/html/draft-ietf-oauth-status-list#section-6
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::json::{self, FromMembers, Member, Text};
+
+/// A place in a status list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StatusReference<'c> {
+    /// The list.
+    pub(crate) uri: &'c str,
+    /// The place in it.
+    pub(crate) index: u64,
+}
+
+/// The claim. Other issuers have one of the same name that says something else, and a token that
+/// has one of those is not damaged: it has no place in a list, and is refused only where one is
+/// asked for.
+pub(super) struct StatusClaim<'a>(pub(super) Option<(u64, Text<'a>)>);
+
+impl<'de> Deserialize<'de> for StatusClaim<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let AnyOr(members) = AnyOr::<Mechanisms<'de>>::deserialize(deserializer)?;
+        let list = members.and_then(|members| members.status_list);
+        Ok(Self(list.and_then(|AnyOr(list)| {
+            let list = list?;
+            Some((list.index?, list.uri?))
+        })))
+    }
+}
+
+/// Members of `status`: the mechanisms by which a status is told.
+#[derive(Default)]
+struct Mechanisms<'a> {
+    status_list: Option<AnyOr<Place<'a>>>,
+}
+
+impl<'de> FromMembers<'de> for Mechanisms<'de> {
+    fn take<A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        member: Member<'_, A>,
+    ) -> Result<(), A::Error> {
+        match name {
+            "status_list" => self.status_list = Some(member.read("status")?),
+            _ => member.skip()?,
+        }
+        Ok(())
+    }
+}
+
+/// Members of `status_list`.
+#[derive(Default)]
+struct Place<'a> {
+    index: Option<u64>,
+    uri: Option<Text<'a>>,
+}
+
+impl<'de> FromMembers<'de> for Place<'de> {
+    fn take<A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        member: Member<'_, A>,
+    ) -> Result<(), A::Error> {
+        match name {
+            "idx" => self.index = Some(member.read("status")?),
+            "uri" => self.uri = Some(member.read("status")?),
+            _ => member.skip()?,
+        }
+        Ok(())
+    }
+}
+
+/// A `T` from an object's members, or nothing from a value of another type.
+struct AnyOr<T>(Option<T>);
+
+impl<'de, T: FromMembers<'de> + Default> Deserialize<'de> for AnyOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyVisitor<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: FromMembers<'de> + Default> Visitor<'de> for AnyVisitor<T> {
+            type Value = AnyOr<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<AnyOr<T>, M::Error> {
+                let mut value = T::default();
+                json::take_members(&mut value, map)?;
+                Ok(AnyOr(Some(value)))
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<AnyOr<T>, S::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(AnyOr(None))
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<AnyOr<T>, E> {
+                Ok(AnyOr(None))
+            }
+
+            fn visit_unit<E>(self) -> Result<AnyOr<T>, E> {
+                Ok(AnyOr(None))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<AnyOr<T>, E> {
+                Ok(AnyOr(None))
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<AnyOr<T>, E> {
+                Ok(AnyOr(None))
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<AnyOr<T>, E> {
+                Ok(AnyOr(None))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<AnyOr<T>, E> {
+                Ok(AnyOr(None))
+            }
+        }
+
+        deserializer.deserialize_any(AnyVisitor(std::marker::PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::RegisteredClaims;
+    use crate::error::TokenError;
+    use crate::key::Payload;
+
+    fn read(claims: &str) -> Result<Option<(u64, String)>, TokenError> {
+        let claims = RegisteredClaims::parse(Payload::for_test(claims))?;
+        Ok(claims.status().map(|StatusReference { uri, index }| (index, uri.to_owned())))
+    }
+
+    #[test]
+    fn a_place_in_a_list_is_read() {
+        let claims = r#"{"status":{"other":{},"status_list":{"uri":"https://i/\u0031","idx":7}}}"#;
+        assert_eq!(read(claims), Ok(Some((7, "https://i/1".to_owned()))));
+    }
+
+    #[test]
+    fn another_claim_of_that_name_is_no_place_in_a_list() {
+        for status in [
+            r#""active""#,
+            "null",
+            "true",
+            "7",
+            "-7",
+            "1.5",
+            r#"["a"]"#,
+            "{}",
+            r#"{"status_list":7}"#,
+            r#"{"status_list":{"idx":7}}"#,
+            r#"{"status_list":{"uri":"u"}}"#,
+        ] {
+            assert_eq!(read(&format!(r#"{{"status":{status}}}"#)), Ok(None), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_says_two_things_or_has_the_wrong_types_is_refused() {
+        for list in [
+            r#"{"idx":-1,"uri":"u"}"#,
+            r#"{"idx":1.5,"uri":"u"}"#,
+            r#"{"idx":"1","uri":"u"}"#,
+            r#"{"idx":1,"uri":7}"#,
+            r#"{"idx":1,"idx":2,"uri":"u"}"#,
+        ] {
+            let error = read(&format!(r#"{{"status":{{"status_list":{list}}}}}"#)).unwrap_err();
+            assert_eq!(error, TokenError::WrongType { name: "status" }, "{list}");
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! A status list of an issuer ([draft-ietf-oauth-status-list]), as one of the documents that are
+//! fetched and kept.
+//!
+//! A list that its server renews while it is asked to wait ([RFC 7240 §4.3]) is known here as soon
+//! as it changes; a server that does not wait is asked from time to time. Either way the list is
+//! as old as the *question* that it, or "not modified", answered, and what it may be used for at
+//! that age is decided in the table that decides it for keys.
+//!
+//! [draft-ietf-oauth-status-list]: https://datatracker.ietf.org/doc/draft-ietf-oauth-status-list/
+//! [RFC 7240 §4.3]: https://www.rfc-editor.org/rfc/rfc7240#section-4.3
+
+mod bits;
+mod token;
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use url::Url;
+
+use super::caching::Headers;
+use super::fetch::{Client, FetchError};
+use super::freshness::{self, Decision, Lifetime, Limits, Lookup, Reason};
+use super::resolve::Step;
+use super::{Document, Remote, Snapshot, jitter};
+use crate::algorithm::Algorithm;
+use crate::claims::NumericDate;
+use crate::clock::Clock;
+use crate::error::TokenError;
+use crate::key::{KeySource, ResolveError};
+use crate::metrics;
+use token::List;
+pub(crate) use token::MAX_TOKEN_BYTES;
+
+/// RFC 7240.
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// How long a list is left alone that its server renews by itself: under a storm of revocations it
+/// comes ten times a second, not as often as somebody is logged out.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// The least time between two questions to a server that does not wait.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How old the truth may be that a request is judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ages {
+    /// While the issuer can be asked.
+    pub(crate) usual: Duration,
+    /// While it can not.
+    pub(crate) in_outage: Duration,
+}
+
+/// What a list is told at its making.
+pub(crate) struct Config {
+    pub(crate) url: Url,
+    /// The issuer, as the tokens spell it.
+    pub(crate) issuer: String,
+    pub(crate) keys: Arc<dyn KeySource>,
+    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) leeway: Duration,
+    pub(crate) fetch_timeout: Duration,
+    pub(crate) client: Client,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// A list, fetched and kept. Clones share it.
+#[derive(Clone)]
+pub(crate) struct RemoteStatusList(Arc<Remote<StatusList>>);
+
+/// Where a list is, and how it is verified.
+pub(crate) struct StatusList {
+    url: Url,
+    /// The same, as the tokens and the list itself spell it.
+    uri: String,
+    issuer: String,
+    keys: Arc<dyn KeySource>,
+    algorithms: Vec<Algorithm>,
+    leeway: Duration,
+    /// The shortest age that was asked for, in milliseconds.
+    shortest: AtomicU64,
+}
+
+/// Whether a token stands: at once, or when a list was fetched.
+pub(crate) enum Standing {
+    Ready(Result<(), ResolveError>),
+    Pending(PendingStanding),
+}
+
+/// An answer that needs I/O.
+pub(crate) type PendingStanding = Pin<Box<dyn Future<Output = Result<(), ResolveError>> + Send>>;
+
+impl RemoteStatusList {
+    pub(crate) fn new(uri: &str, config: Config) -> Self {
+        let limits = Limits {
+            ttl: Duration::MAX,
+            min_ttl: Duration::ZERO,
+            // Renewed by a task of its own.
+            refresh_ahead: BREATH,
+            max_stale: Duration::ZERO,
+            ignore_must_revalidate: true,
+            cooldown: Duration::ZERO,
+            fetch_timeout: config.fetch_timeout,
+        };
+        let list = StatusList {
+            url: config.url,
+            uri: uri.to_owned(),
+            issuer: config.issuer,
+            keys: config.keys,
+            algorithms: config.algorithms,
+            leeway: config.leeway,
+            shortest: AtomicU64::new(u64::MAX),
+        };
+        Self(Arc::new(Remote::new(list, limits, config.client, config.clock)))
+    }
+
+    /// Whether the token at `index` stands, by a list that is not older than that.
+    pub(crate) fn standing(&self, index: u64, ages: Ages) -> Standing {
+        let remote = &self.0;
+        remote.document.is_asked_for(ages.usual);
+        match remote.look_at(index, ages, remote.clock.monotonic()) {
+            Step::Answer(answer) => Standing::Ready(answer),
+            Step::Fetch(reason) => {
+                Standing::Pending(Box::pin(stand_fetching(remote.clone(), index, ages, reason)))
+            }
+        }
+    }
+
+    pub(crate) fn status(&self) -> StatusListStatus {
+        let remote = &self.0;
+        let now = remote.clock.monotonic();
+        let snapshot = remote.snapshot.load_full();
+        StatusListStatus {
+            uri: remote.document.uri.clone(),
+            age: snapshot.as_ref().map(|snapshot| snapshot.age(now)),
+            statuses: snapshot.as_ref().map_or(0, |snapshot| snapshot.kept.bits.len()),
+            pushed: snapshot.is_some_and(|snapshot| snapshot.lifetime.ageing == BREATH),
+            last_error: remote.record.progress().last_error.clone(),
+            next_attempt: remote.record.history(now).retry_in,
+        }
+    }
+}
+
+/// How a status list is.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct StatusListStatus {
+    /// Its address.
+    pub uri: String,
+    /// Since it was asked for that brought or confirmed it: no revocation before that is missed.
+    pub age: Option<Duration>,
+    /// How many tokens have a place in it.
+    pub statuses: usize,
+    /// Whether its server tells of changes at once ([RFC 7240 §4.3]), or is asked from time to
+    /// time.
+    ///
+    /// [RFC 7240 §4.3]: https://www.rfc-editor.org/rfc/rfc7240#section-4.3
+    pub pushed: bool,
+    /// What the last fetch failed of, if it did.
+    pub last_error: Option<FetchError>,
+    /// Until the next attempt, while failures back off.
+    pub next_attempt: Option<Duration>,
+}
+
+async fn stand_fetching(
+    remote: Arc<Remote<StatusList>>,
+    index: u64,
+    ages: Ages,
+    mut reason: Reason,
+) -> Result<(), ResolveError> {
+    loop {
+        let flight = remote.join(reason, |set| remote.ages(set, ages));
+        if let Some(flight) = flight.map_err(|error| remote.failed(error))?
+            && let Err(error) = flight.landed().await
+        {
+            return remote.stand_after_failure(index, ages, error);
+        }
+        match remote.look_at(index, ages, remote.clock.monotonic()) {
+            Step::Answer(answer) => return answer,
+            Step::Fetch(other) => reason = other,
+        }
+    }
+}
+
+impl Remote<StatusList> {
+    /// Looks at the list at hand, without waiting for anything.
+    fn look_at(self: &Arc<Self>, index: u64, ages: Ages, now: Duration) -> Step<()> {
+        let snapshot = self.snapshot.load();
+        let usable = snapshot.as_deref().and_then(|set| Some((set, self.ages(set, ages)?)));
+        let set = usable.map(|(set, lifetime)| (set.age(now), lifetime));
+        let decision = freshness::decide(Lookup::Hit, set, &self.limits, self.record.history(now));
+        if decision == Decision::UseAndRefresh {
+            self.refresh_meanwhile();
+        }
+        match (decision, usable) {
+            (Decision::Use | Decision::UseAndRefresh, Some((set, _))) => {
+                Step::Answer(stands(set, index))
+            }
+            (Decision::Wait { retry_after }, _) => Step::Answer(Err(self.unavailable(retry_after))),
+            (Decision::Fetch(reason), _) => Step::Fetch(reason),
+            (_, None) => Step::Fetch(Reason::Due),
+        }
+    }
+
+    /// What the list at hand is good for, to those who ask for these ages; `None` if for nothing.
+    fn ages(&self, set: &Snapshot<Arc<List>>, ages: Ages) -> Option<Lifetime> {
+        let now = NumericDate::from(self.clock.now());
+        set.kept.holds(&self.document, now).then(|| Lifetime {
+            // Its own task is late by then.
+            ageing: ages.usual - ages.usual / 4,
+            ttl: ages.usual,
+            end: ages.in_outage.max(ages.usual),
+        })
+    }
+
+    fn stand_after_failure(
+        &self,
+        index: u64,
+        ages: Ages,
+        error: FetchError,
+    ) -> Result<(), ResolveError> {
+        let now = self.clock.monotonic();
+        let snapshot = self.snapshot.load();
+        let usable = snapshot
+            .as_ref()
+            .filter(|set| self.ages(set, ages).is_some_and(|lifetime| set.age(now) < lifetime.end));
+        usable.map_or_else(|| Err(self.failed(error)), |set| stands(set, index))
+    }
+}
+
+/// RFC draft §7.1: 0 is valid; whatever else a status says, it is not that.
+fn stands(set: &Snapshot<Arc<List>>, index: u64) -> Result<(), ResolveError> {
+    match set.kept.bits.get(index) {
+        Some(0) => Ok(()),
+        Some(_) => Err(ResolveError::Refused(TokenError::Revoked)),
+        None => Err(ResolveError::Refused(TokenError::NoStatus)),
+    }
+}
+
+impl StatusList {
+    fn is_asked_for(&self, age: Duration) {
+        let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        if millis < self.shortest.load(Ordering::Relaxed) {
+            self.shortest.fetch_min(millis, Ordering::Relaxed);
+        }
+    }
+
+    fn shortest(&self) -> Duration {
+        Duration::from_millis(self.shortest.load(Ordering::Relaxed))
+    }
+
+    /// How long a server is asked to wait: two questions in a row, with time for the answers, are
+    /// no older than anybody asks for.
+    fn wait(&self) -> Duration {
+        let longest = Duration::from_secs(60);
+        Duration::from_secs((self.shortest() / 3).min(longest).as_secs().max(1))
+    }
+
+    /// How long a list is left alone whose server does not wait: the next answer is there before
+    /// anybody has to wait for it, and not later than the list itself demands.
+    fn interval(&self, list: &List) -> Duration {
+        let spread = 1.0 - jitter::fraction() / 10.0;
+        let half = (self.shortest() / 2).min(list.ttl.unwrap_or(Duration::MAX));
+        half.min(Duration::from_secs(3600)).mul_f64(spread).max(MIN_INTERVAL)
+    }
+}
+
+impl Document for StatusList {
+    type Kept = Arc<List>;
+
+    async fn fetch(
+        remote: &Remote<Self>,
+        at_hand: Option<Arc<Snapshot<Arc<List>>>>,
+        began: Duration,
+    ) -> Result<Snapshot<Arc<List>>, FetchError> {
+        let document = &remote.document;
+        let url = &document.url;
+        let now = NumericDate::from(remote.clock.now());
+        let held = at_hand.as_ref().filter(|set| set.kept.holds(document, now));
+        let mut headers = held.map(|set| set.headers.conditions(url)).unwrap_or_default();
+        let conditional = !headers.is_empty();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/statuslist+jwt"));
+        if conditional {
+            let wait = format!("wait={}", document.wait().as_secs());
+            headers.extend(HeaderValue::try_from(wait).ok().map(|wait| (PREFER, wait)));
+        }
+        let answer = remote.client.get(url, headers).await?;
+        let now = NumericDate::from(remote.clock.now());
+        let (list, generation, headers) = match (answer.status, held) {
+            (StatusCode::OK, _) => {
+                let problem =
+                    |problem| FetchError::NotAStatusList { url: url.to_string(), problem };
+                let list = document.verify(&answer.body, now).await.map_err(problem)?;
+                // One that was kept somewhere on the way would undo revocations.
+                if at_hand.as_ref().is_some_and(|set| list.issued_at < set.kept.issued_at) {
+                    return Err(problem("it is older than the one at hand".to_owned()));
+                }
+                let generation = at_hand.as_ref().map_or(0, |set| set.generation + 1);
+                (Arc::new(list), generation, Headers::new(url.clone(), answer.headers.clone()))
+            }
+            (StatusCode::NOT_MODIFIED, Some(set)) if conditional => {
+                (set.kept.clone(), set.generation, set.headers.updated(&answer.headers))
+            }
+            _ => return Err(answer.refused(url, remote.clock.now())),
+        };
+        let waits = conditional && applied(&answer.headers);
+        let ageing = if waits { BREATH } else { document.interval(&list) };
+        let lifetime = Lifetime { ageing, ttl: Duration::MAX, end: Duration::MAX };
+        Ok(Snapshot { kept: list, fetched_at: began, lifetime, headers, generation })
+    }
+
+    fn patience(&self) -> Duration {
+        self.wait()
+    }
+
+    fn max_back_off(&self) -> Duration {
+        (self.shortest() / 2).max(MIN_INTERVAL)
+    }
+
+    fn kept(remote: &Remote<Self>, set: &Snapshot<Arc<List>>, modified: bool) {
+        let uri = &remote.document.uri;
+        metrics::status_list_fetched(&remote.document.issuer, modified);
+        tracing::debug!(
+            target: "tollgate::status_list",
+            uri, modified, statuses = set.kept.bits.len(), age = ?set.age(remote.clock.monotonic()),
+            "the status list was fetched",
+        );
+    }
+
+    fn failed(&self, failures: u32, back_off: Duration, error: &FetchError) {
+        metrics::status_list_failed(&self.issuer);
+        tracing::warn!(
+            target: "tollgate::status_list",
+            uri = self.uri, failures, ?back_off, error = error as &dyn Error,
+            "the status list could not be fetched",
+        );
+    }
+}
+
+/// Whether the server says that it waited as it was asked to (RFC 7240 §3).
+fn applied(headers: &HeaderMap) -> bool {
+    let fields = headers.get_all(PREFERENCE_APPLIED).iter().filter_map(|field| field.to_str().ok());
+    fields.flat_map(|field| field.split(',')).any(|preference| {
+        preference.split('=').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("wait"))
+    })
+}

@@ -1,0 +1,106 @@
+//! The status lists of one issuer: which of them there are is what its tokens say, within bounds.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use url::Url;
+
+use super::StatusListStatus;
+use crate::algorithm::Algorithm;
+use crate::claims::StatusReference;
+use crate::clock::Clock;
+use crate::error::TokenError;
+use crate::key::{KeySource, ResolveError};
+use crate::remote::fetch::Client;
+use crate::remote::status_list::{self, Ages, RemoteStatusList, Standing};
+
+/// The most lists that are kept and renewed at once. At a million tokens a list there are few.
+const MAX_LISTS: u64 = 64;
+
+/// How long a list is renewed that nobody asks for.
+const IDLE: Duration = Duration::from_secs(900);
+
+/// The lists of an issuer, and how they are fetched and verified.
+pub(crate) struct StatusLists {
+    /// What their addresses begin with, and how they are fetched; `None` where there are none.
+    place: Option<(String, Client)>,
+    issuer: String,
+    keys: Arc<dyn KeySource>,
+    algorithms: Vec<Algorithm>,
+    leeway: Duration,
+    fetch_timeout: Duration,
+    clock: Arc<dyn Clock>,
+    known: Cache<String, RemoteStatusList>,
+}
+
+impl StatusLists {
+    pub(crate) fn new(
+        place: Option<(String, Client)>,
+        issuer: &str,
+        keys: &Arc<dyn KeySource>,
+        algorithms: &[Algorithm],
+        [leeway, fetch_timeout]: [Duration; 2],
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            place,
+            issuer: issuer.to_owned(),
+            keys: keys.clone(),
+            algorithms: algorithms.to_vec(),
+            leeway,
+            fetch_timeout,
+            clock: clock.clone(),
+            known: Cache::builder().max_capacity(MAX_LISTS).time_to_idle(IDLE).build(),
+        }
+    }
+
+    /// Whether the token that has this place stands.
+    pub(crate) fn standing(&self, place: Option<StatusReference<'_>>, ages: Ages) -> Standing {
+        let list = place.and_then(|place| Some((place.index, self.list(place.uri)?)));
+        match list {
+            Some((index, list)) => list.standing(index, ages),
+            None => Standing::Ready(Err(ResolveError::Refused(TokenError::NoStatus))),
+        }
+    }
+
+    fn list(&self, uri: &str) -> Option<RemoteStatusList> {
+        if let Some(list) = self.known.get(uri) {
+            return Some(list);
+        }
+        let (prefix, client) = self.place.as_ref()?;
+        // What is not written as it is sent could lead out of the prefix: `/lists/../`.
+        let url = Url::parse(uri).ok().filter(|url| url.as_str() == uri)?;
+        if !uri.starts_with(prefix.as_str()) || !client.urls.allows(&url) {
+            return None;
+        }
+        let new = || {
+            let config = status_list::Config {
+                url,
+                issuer: self.issuer.clone(),
+                keys: self.keys.clone(),
+                algorithms: self.algorithms.clone(),
+                leeway: self.leeway,
+                fetch_timeout: self.fetch_timeout,
+                client: client.clone(),
+                clock: self.clock.clone(),
+            };
+            RemoteStatusList::new(uri, config)
+        };
+        Some(self.known.get_with_by_ref(uri, new))
+    }
+
+    pub(crate) fn status(&self) -> Vec<StatusListStatus> {
+        let mut all: Vec<_> = self.known.iter().map(|(_, list)| list.status()).collect();
+        all.sort_by(|one, other| one.uri.cmp(&other.uri));
+        all
+    }
+}
+
+impl fmt::Debug for StatusLists {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = self.place.as_ref().map(|(prefix, _)| prefix);
+        f.debug_struct("StatusLists").field("prefix", &prefix).finish_non_exhaustive()
+    }
+}

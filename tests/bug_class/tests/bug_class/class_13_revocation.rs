@@ -1,0 +1,450 @@
+//! Beyond the twelve: a revoked token that is accepted. Where a route asks for a status list, a
+//! token passes only by a list that is the issuer's own, young enough, and says that it stands.
+//!
+//! Gates, before a scripted issuer and on a clock that moves when told.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+
+use tollgate::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use tollgate::{Algorithm, Authenticator, Clock, Entry, Gate, Revocation, SharedKeySet, Visitor};
+
+const NOW: u64 = 1_800_000_000;
+const ISSUER: &str = "https://issuer.example";
+const LIST: &str = "https://issuer.example/lists/1";
+
+struct World {
+    auth: Authenticator,
+    keys: SharedKeySet,
+    key: Arc<TestKey>,
+    fetch: ScriptedFetch,
+    clock: ManualClock,
+}
+
+/// The bytes of a list as its `lst` has them.
+fn packed(bytes: &[u8]) -> String {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    URL_SAFE_NO_PAD.encode(encoder.finish().unwrap())
+}
+
+impl World {
+    async fn new() -> Self {
+        let key = Arc::new(TestKey::generate("k", Algorithm::Es256));
+        let keys = SharedKeySet::new(TestKey::key_set([&*key]));
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+        let auth = Authenticator::builder(ISSUER, "https://api.example")
+            .key_source(keys.clone())
+            .fetch(fetch.clone())
+            .clock(clock.clone())
+            .build()
+            .await
+            .unwrap();
+        Self { auth, keys, key, fetch, clock }
+    }
+
+    /// Time, in seconds since the start.
+    fn advance(&self, secs: u64) {
+        self.clock.advance(Duration::from_secs(secs));
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+    }
+
+    /// The claims of a list of one byte.
+    fn claims(&self, statuses: u8) -> Value {
+        json!({
+            "sub": LIST, "iat": self.now(), "exp": self.now() + 3600, "ttl": 600,
+            "status_list": {"bits": 1, "lst": packed(&[statuses])},
+        })
+    }
+
+    fn list(&self, claims: &Value) -> String {
+        let header = r#"{"alg":"ES256","kid":"k","typ":"statuslist+jwt"}"#;
+        self.key.sign(header, &claims.to_string())
+    }
+
+    fn publish(&self, statuses: u8) {
+        let list = self.list(&self.claims(statuses));
+        self.fetch.set(LIST, Answer::ok(list).with("etag", &format!("\"{statuses}\"")));
+    }
+
+    fn token(&self, status: &Value) -> HeaderMap {
+        let token = self.key.token(&json!({
+            "iss": ISSUER, "aud": "https://api.example", "sub": "a", "exp": NOW + 86_400,
+            "status": status,
+        }));
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", HeaderValue::try_from(format!("Bearer {token}")).unwrap());
+        headers
+    }
+
+    fn at(&self, index: u64) -> HeaderMap {
+        self.token(&json!({"status_list": {"idx": index, "uri": LIST}}))
+    }
+
+    /// What a request gets: `passes`, or the rule that refuses it.
+    async fn ask(&self, revocation: Revocation, request: &HeaderMap) -> &'static str {
+        let gate = Gate::new(self.auth.clone()).revocation(revocation);
+        let outcome = match gate.enter(request) {
+            Entry::Pass(visitor) => Ok(visitor),
+            Entry::Refused(refusal) => Err(refusal),
+            Entry::Waiting(waiting) => waiting.await,
+        };
+        match outcome {
+            Ok(Visitor::Caller(_)) => "passes",
+            Ok(Visitor::Anonymous(_)) => "anonymous",
+            Err(refusal) => {
+                let answered = (refusal.rule(), refusal.status().as_u16());
+                assert!(matches!(answered, ("status", 503) | (_, 401)), "{answered:?}");
+                refusal.rule()
+            }
+        }
+    }
+
+    fn fetches(&self) -> usize {
+        self.fetch.requests().len()
+    }
+}
+
+fn within(secs: u64) -> Revocation {
+    Revocation::status_list(Duration::from_secs(secs))
+}
+
+#[tokio::test]
+async fn a_token_stands_or_falls_by_its_place_in_the_list() {
+    let world = World::new().await;
+    world.publish(0b0000_0100);
+    for (index, answer) in
+        [(0, "passes"), (1, "passes"), (2, "revoked"), (7, "passes"), (8, "no_status")]
+    {
+        assert_eq!(world.ask(within(10), &world.at(index)).await, answer, "{index}");
+    }
+    assert_eq!(world.fetches(), 1);
+    // Nobody asks: nothing is fetched, and nobody is refused.
+    assert_eq!(world.ask(Revocation::expiry(), &world.at(2)).await, "passes");
+}
+
+#[tokio::test]
+async fn a_token_without_a_place_in_a_list_of_its_issuer_is_refused_where_one_is_asked_for() {
+    let world = World::new().await;
+    world.publish(0);
+    let list = |uri: &str| json!({"status_list": {"idx": 0, "uri": uri}});
+    for status in [
+        json!("active"),
+        json!({}),
+        list("https://elsewhere.example/lists/1"),
+        list("https://issuer.example.evil.example/lists/1"),
+        list("http://issuer.example/lists/1"),
+        list("https://issuer.example/lists/../lists/1"),
+        list("https://issuer.example@evil.example/"),
+        list("not a URL"),
+    ] {
+        let token = world.token(&status);
+        assert_eq!(world.ask(within(10), &token).await, "no_status", "{status}");
+        assert_eq!(world.ask(Revocation::expiry(), &token).await, "passes", "{status}");
+    }
+    assert_eq!(world.fetches(), 0);
+}
+
+#[tokio::test]
+async fn lists_may_be_put_elsewhere_by_the_operator_alone() {
+    let world = World::new().await;
+    let list = "https://cdn.example/a/1";
+    let mut claims = world.claims(1);
+    claims["sub"] = json!(list);
+    world.fetch.set(list, Answer::ok(world.list(&claims)));
+    let auth = Authenticator::builder(ISSUER, "https://api.example")
+        .key_source(world.keys.clone())
+        .fetch(world.fetch.clone())
+        .clock(world.clock.clone())
+        .status_lists("https://cdn.example/a/")
+        .build()
+        .await
+        .unwrap();
+    let world = World { auth, ..world };
+    let token = |index| world.token(&json!({"status_list": {"idx": index, "uri": list}}));
+    assert_eq!(world.ask(within(10), &token(0)).await, "revoked");
+    assert_eq!(world.ask(within(10), &token(1)).await, "passes");
+    assert_eq!(world.ask(within(10), &world.at(1)).await, "no_status");
+    let error = Authenticator::builder(ISSUER, "https://api.example")
+        .key_source(world.keys.clone())
+        .status_lists("http://cdn.example/")
+        .build()
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("TOLLGATE_STATUS_LISTS") && error.contains("cdn.example"), "{error}");
+}
+
+/// The token was accepted before, and is in the token cache.
+#[tokio::test]
+async fn a_revocation_is_known_within_the_age_that_a_route_asks_for() {
+    let world = World::new().await;
+    world.publish(0);
+    let token = world.at(3);
+    assert_eq!(world.ask(within(10), &token).await, "passes");
+    world.publish(0b1000);
+    world.advance(9);
+    assert_eq!(world.ask(within(10), &token).await, "passes");
+    world.advance(1);
+    assert_eq!(world.ask(within(10), &token).await, "revoked");
+    assert_eq!(world.ask(within(100), &token).await, "revoked");
+}
+
+#[tokio::test]
+async fn a_route_that_asks_for_less_is_answered_by_an_older_list() {
+    let world = World::new().await;
+    world.publish(0);
+    let token = world.at(0);
+    assert_eq!(world.ask(within(60), &token).await, "passes");
+    world.fetch.set(LIST, Answer::Fails);
+    world.advance(20);
+    assert_eq!(world.ask(within(60), &token).await, "passes");
+    assert_eq!(world.ask(within(10), &token).await, "status");
+    assert_eq!(world.ask(within(60), &token).await, "passes", "the failure is no one else's");
+}
+
+#[tokio::test]
+async fn while_the_issuer_is_away_what_happens_is_the_policys_choice() {
+    let world = World::new().await;
+    world.publish(0b10);
+    let (stands, revoked) = (world.at(0), world.at(1));
+    let brave = within(10).in_outage(Duration::from_secs(60));
+    assert_eq!(world.ask(brave, &stands).await, "passes");
+    world.fetch.set(LIST, Answer::Fails);
+    world.advance(10);
+    assert_eq!(world.ask(within(10), &stands).await, "status");
+    assert_eq!(world.ask(brave, &stands).await, "passes");
+    assert_eq!(world.ask(brave, &revoked).await, "revoked");
+    world.advance(49);
+    assert_eq!(world.ask(brave, &stands).await, "passes");
+    world.advance(1);
+    assert_eq!(world.ask(brave, &stands).await, "status");
+    world.publish(0b10);
+    world.advance(30);
+    assert_eq!(world.ask(within(10), &stands).await, "passes", "it is back");
+}
+
+#[tokio::test]
+async fn without_any_list_nobody_passes() {
+    for answer in [Answer::Fails, Answer::status(500, ""), Answer::status(404, "")] {
+        let world = World::new().await;
+        world.fetch.set(LIST, answer);
+        let brave = within(10).in_outage(Duration::from_secs(600));
+        assert_eq!(world.ask(brave, &world.at(0)).await, "status");
+        assert_eq!(world.ask(brave, &world.at(0)).await, "status");
+        assert_eq!(world.fetches(), 1, "failures back off");
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_dropped_with_the_key_that_signed_it() {
+    let world = World::new().await;
+    world.publish(0);
+    let token = world.at(0);
+    assert_eq!(world.ask(within(60), &token).await, "passes");
+    // The tokens are signed with another key, which stays.
+    let other = TestKey::generate("o", Algorithm::Es256);
+    world.keys.replace(TestKey::key_set([&other]));
+    let world = World { key: Arc::new(other), ..world };
+    let header = r#"{"alg":"ES256","kid":"o","typ":"at+jwt"}"#;
+    let claims = json!({
+        "iss": ISSUER, "aud": "https://api.example", "sub": "a", "exp": NOW + 900,
+        "status": {"status_list": {"idx": 0, "uri": LIST}},
+    });
+    let token = format!("Bearer {}", world.key.sign(header, &claims.to_string()));
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", HeaderValue::try_from(token).unwrap());
+    let brave = within(60).in_outage(Duration::from_secs(600));
+    assert_eq!(world.ask(brave, &headers).await, "status");
+}
+
+#[tokio::test]
+async fn a_list_that_breaks_a_rule_is_not_believed() {
+    let good = World::new().await;
+    let with = |change: fn(&mut Value)| {
+        let mut claims = good.claims(0);
+        change(&mut claims);
+        good.list(&claims)
+    };
+    let signed = |header: &str| good.key.sign(header, &good.claims(0).to_string());
+    let stranger = TestKey::generate("k", Algorithm::Es256);
+    let lists = [
+        ("nothing", String::new()),
+        ("no token", "{}".to_owned()),
+        ("another typ", signed(r#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#)),
+        ("no typ", signed(r#"{"alg":"ES256","kid":"k"}"#)),
+        ("an unknown key", signed(r#"{"alg":"ES256","kid":"x","typ":"statuslist+jwt"}"#)),
+        (
+            "a forgery",
+            stranger.sign(
+                r#"{"alg":"ES256","kid":"k","typ":"statuslist+jwt"}"#,
+                &good.claims(0).to_string(),
+            ),
+        ),
+        ("another list", with(|claims| claims["sub"] = json!("https://issuer.example/lists/2"))),
+        ("no sub", with(|claims| claims["sub"] = Value::Null)),
+        ("another issuer", with(|claims| claims["iss"] = json!("https://other.example"))),
+        ("no iat", with(|claims| drop(claims.as_object_mut().unwrap().remove("iat")))),
+        ("from the future", with(|claims| claims["iat"] = json!(NOW + 60))),
+        ("expired", with(|claims| claims["exp"] = json!(NOW))),
+        ("no ttl at all", with(|claims| claims["ttl"] = json!(0))),
+        ("three bits", with(|claims| claims["status_list"]["bits"] = json!(3))),
+        ("no bits", with(|claims| claims["status_list"]["bits"] = Value::Null)),
+        ("no base64url", with(|claims| claims["status_list"]["lst"] = json!("="))),
+        ("no zlib", with(|claims| claims["status_list"]["lst"] = json!("AAAA"))),
+        ("no list", with(|claims| claims["status_list"] = json!("AAAA"))),
+    ];
+    for (what, list) in lists {
+        let world = World::new().await;
+        world.keys.replace(TestKey::key_set([&*good.key]));
+        let world = World { key: good.key.clone(), ..world };
+        world.fetch.set(LIST, Answer::ok(list));
+        assert_eq!(world.ask(within(10), &world.at(0)).await, "status", "{what}");
+        let status = &world.auth.status()[0].status_lists[0];
+        assert!(status.last_error.is_some(), "{what}");
+        world.publish(0);
+        world.advance(10);
+        assert_eq!(world.ask(within(10), &world.at(0)).await, "passes", "after {what}");
+    }
+}
+
+#[tokio::test]
+async fn an_older_list_in_the_place_of_a_newer_one_is_refused() {
+    let world = World::new().await;
+    world.publish(0);
+    let old = world.fetch.clone();
+    let replayed = Answer::ok(world.list(&world.claims(0)));
+    world.advance(1);
+    world.publish(1);
+    let token = world.at(0);
+    assert_eq!(world.ask(within(10), &token).await, "revoked");
+    old.set(LIST, replayed);
+    world.advance(10);
+    let brave = within(10).in_outage(Duration::from_secs(600));
+    assert_eq!(world.ask(brave, &token).await, "revoked", "the one at hand is still known");
+    assert_eq!(world.ask(within(10), &token).await, "status");
+}
+
+#[tokio::test]
+async fn a_list_that_has_expired_says_nothing_however_young_the_answer_is() {
+    let world = World::new().await;
+    let mut claims = world.claims(0);
+    claims["exp"] = json!(NOW + 5);
+    world.fetch.set(LIST, Answer::ok(world.list(&claims)).with("etag", "\"a\""));
+    let token = world.at(0);
+    let brave = within(60).in_outage(Duration::from_secs(600));
+    assert_eq!(world.ask(brave, &token).await, "passes");
+    world.fetch.set(LIST, Answer::status(304, ""));
+    world.advance(5);
+    assert_eq!(world.ask(brave, &token).await, "status");
+    let unconditional = world.fetch.requests().pop().unwrap();
+    assert!(!unconditional.headers.contains_key("if-none-match"));
+}
+
+#[tokio::test]
+async fn the_server_is_asked_to_wait_and_not_modified_confirms() {
+    let world = World::new().await;
+    world.publish(0b1);
+    let token = world.at(0);
+    assert_eq!(world.ask(within(30), &token).await, "revoked");
+    let not_modified = Answer::status(304, "").with("preference-applied", "wait=10");
+    world.fetch.set(LIST, not_modified);
+    world.advance(30);
+    assert_eq!(world.ask(within(30), &token).await, "revoked");
+    let requests = world.fetch.requests();
+    let header = |at: usize, name: &str| {
+        requests[at].headers.get(name).map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(header(0, "accept").as_deref(), Some("application/statuslist+jwt"));
+    assert_eq!((header(0, "prefer"), header(0, "if-none-match")), (None, None));
+    assert_eq!(header(1, "prefer").as_deref(), Some("wait=10"), "a third of the age");
+    assert_eq!(header(1, "if-none-match").as_deref(), Some("\"1\""));
+    let status = &world.auth.status()[0].status_lists[0];
+    assert!(status.pushed);
+    assert_eq!((status.age, status.statuses), (Some(Duration::ZERO), 8));
+}
+
+#[tokio::test]
+async fn any_number_of_requests_wait_for_one_fetch() {
+    let world = World::new().await;
+    world.publish(0);
+    let gate = Gate::new(world.auth.clone()).revocation(within(10));
+    let waiting: Vec<_> = (0..100)
+        .map(|index| match gate.enter(&world.at(index % 8)) {
+            Entry::Waiting(waiting) => tokio::spawn(waiting),
+            other => panic!("nothing has been fetched yet: {other:?}"),
+        })
+        .collect();
+    for caller in waiting {
+        assert!(caller.await.unwrap().is_ok());
+    }
+    assert_eq!(world.fetches(), 1);
+}
+
+#[tokio::test]
+async fn a_short_list_that_unpacks_into_a_long_one_is_not_believed() {
+    let world = World::new().await;
+    let mut claims = world.claims(0);
+    claims["status_list"]["lst"] = json!(packed(&vec![0; 5 * 1024 * 1024]));
+    let list = world.list(&claims);
+    assert!(list.len() < 10_000);
+    world.fetch.set(LIST, Answer::ok(list));
+    assert_eq!(world.ask(within(10), &world.at(0)).await, "status");
+}
+
+#[tokio::test]
+async fn a_list_is_signed_as_the_tokens_must_be() {
+    let world = World::new().await;
+    let other = TestKey::generate("o", Algorithm::Ed25519);
+    world.keys.replace(TestKey::key_set([&*world.key, &other]));
+    let auth = Authenticator::builder(ISSUER, "https://api.example")
+        .key_source(world.keys.clone())
+        .fetch(world.fetch.clone())
+        .clock(world.clock.clone())
+        .algorithms([Algorithm::Es256])
+        .build()
+        .await
+        .unwrap();
+    let header = r#"{"alg":"EdDSA","kid":"o","typ":"statuslist+jwt"}"#;
+    let list = other.sign(header, &world.claims(0).to_string());
+    world.fetch.set(LIST, Answer::ok(list));
+    assert_eq!(world.ask(within(10), &world.at(0)).await, "passes", "where both are allowed");
+    let world = World { auth, ..world };
+    assert_eq!(world.ask(within(10), &world.at(0)).await, "status");
+}
+
+/// The first request of all: its key comes first, then the list.
+#[tokio::test]
+async fn a_request_that_waits_for_its_key_is_asked_as_any_other() {
+    let world = World::new().await;
+    const KEYS: &str = "https://issuer.example/keys";
+    world.publish(0b10);
+    for (index, answer) in [(0, "passes"), (1, "revoked")] {
+        world.fetch.set(KEYS, Answer::Fails);
+        let auth = Authenticator::builder(ISSUER, "https://api.example")
+            .jwks_url(KEYS)
+            .start_without_keys()
+            .fetch(world.fetch.clone())
+            .clock(world.clock.clone())
+            .build()
+            .await
+            .unwrap();
+        world.fetch.set(KEYS, Answer::ok(TestKey::jwks([&*world.key])));
+        world.advance(60);
+        let gate = Gate::new(auth).revocation(within(10));
+        let Entry::Waiting(waiting) = gate.enter(&world.at(index)) else { panic!("no key yet") };
+        let answered = waiting.await.map_or_else(|refusal| refusal.rule(), |_| "passes");
+        assert_eq!(answered, answer);
+    }
+}
