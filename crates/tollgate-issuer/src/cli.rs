@@ -4,6 +4,7 @@
 mod audit;
 mod clients;
 mod keys;
+mod metrics;
 mod serve;
 mod sessions;
 mod time;

@@ -42,6 +42,10 @@ pub struct IssuerConfig {
     pub issuer: String,
     /// Where the binary listens (`IDENTSPHERE_LISTEN`).
     pub listen: SocketAddr,
+    /// Where the binary serves metrics, if anywhere (`IDENTSPHERE_METRICS_LISTEN`).
+    pub metrics_listen: Option<SocketAddr>,
+    /// How long it goes on serving when it is told to stop (`IDENTSPHERE_SHUTDOWN_DELAY_SECS`).
+    pub shutdown_delay: Duration,
     /// The SQLite file (`IDENTSPHERE_DATABASE`).
     pub database: PathBuf,
     /// The PostgreSQL database instead of that file (`IDENTSPHERE_DATABASE_URL`).
@@ -100,6 +104,8 @@ impl IssuerConfig {
         Self {
             issuer: issuer.into(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            metrics_listen: None,
+            shutdown_delay: Duration::ZERO,
             database: database.into(),
             database_url: None,
             audiences: Vec::new(),

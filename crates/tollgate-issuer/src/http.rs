@@ -9,16 +9,19 @@ mod cross_site;
 mod metadata;
 mod oauth;
 mod openapi;
+mod operation;
 mod problem;
 mod protected;
 mod second_factor;
 mod sessions;
 mod status_lists;
+mod trace;
 mod users;
 mod well_known;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
 use tollgate::Policy;
 use tollgate_axum::RequireLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -39,6 +42,7 @@ pub(crate) fn router(issuer: &Issuer) -> Router {
     openapi::publish(routes)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(trace::in_a_span))
         .with_state(issuer.clone())
 }
 
@@ -56,7 +60,8 @@ fn for_anybody(issuer: &Issuer) -> OpenApiRouter<Issuer> {
         .routes(open(routes!(status_lists::list), &[&[of(P::NoSuchPage)]]))
         .routes(routes!(well_known::metadata))
         .routes(routes!(well_known::metadata_of_rfc_8414))
-        .routes(open(routes!(well_known::health), &[]));
+        .routes(routes!(operation::alive))
+        .routes(open(routes!(operation::ready), &[&[of(P::NotReady(""))]]));
     if issuer.config().registration {
         let refusals = &[of(P::InvalidUser("")), of(P::NameTaken)];
         routes.routes(open(routes!(users::register), &[A_BODY, refusals]))

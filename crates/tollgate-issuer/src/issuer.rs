@@ -3,9 +3,11 @@
 #[cfg(test)]
 mod full;
 mod keys;
+mod readiness;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -19,6 +21,7 @@ use crate::error::Error;
 use crate::http;
 use crate::key_ring::{KeyRing, KeyRingOptions, Schedule};
 use crate::limits::Attempts;
+use crate::metrics;
 use crate::password::Passwords;
 use crate::refresh_token::RefreshTokens;
 use crate::second_factor::SecondFactors;
@@ -46,6 +49,7 @@ struct Inner {
     addresses: Attempts,
     authenticator: Authenticator,
     status_lists: StatusLists,
+    stopping: AtomicBool,
 }
 
 impl Issuer {
@@ -80,6 +84,7 @@ impl Issuer {
     }
 
     async fn open_on(store: Arc<dyn Store>, config: IssuerConfig) -> Result<Self, Error> {
+        metrics::leads(store.leads());
         let (key_encryption_key, origin) = key_encryption_key(&config, &*store).await?;
         let refresh_tokens = RefreshTokens::new(&key_encryption_key)?;
         let second_factors = SecondFactors::new(&key_encryption_key)?;
@@ -107,6 +112,7 @@ impl Issuer {
             second_factors,
             authenticator,
             status_lists: StatusLists::default(),
+            stopping: AtomicBool::new(false),
         };
         let issuer = Self { inner: Arc::new(inner) };
         issuer.keep_audit_log_tidy();
@@ -120,8 +126,10 @@ impl Issuer {
         http::router(self)
     }
 
-    /// Serves the routes over HTTP/1 until `shutdown` is ready, and then finishes what is under
-    /// way. Clients that need more than 5 seconds for that are cut off; so is, at any time, one
+    /// Serves the routes over HTTP/1 until `shutdown` is ready. From then on it says that it is not
+    /// ready, accepts no more when
+    /// [`shutdown_delay`](IssuerConfig::shutdown_delay) has passed, and finishes what is under way.
+    /// Clients that need more than 5 seconds for that are cut off; so is, at any time, one
     /// that keeps the issuer waiting for its request.
     ///
     /// # Errors
@@ -144,13 +152,24 @@ impl Issuer {
                  takes effect at the next `tollgate-issuer keys rotate`"
             );
         }
+        let stopping = self.clone();
+        let shutdown = async move {
+            shutdown.await;
+            stopping.inner.stopping.store(true, Ordering::Release);
+            tokio::time::sleep(stopping.config().shutdown_delay).await;
+        };
         serve(listener, self.router().fallback(http::no_such_page), shutdown).await
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.inner.stopping.load(Ordering::Acquire)
     }
 
     /// Closes the store, after which this issuer and its clones answer no more. All data is in
     /// SQLite's one file then, and its side files are gone, unless another process has it open.
     pub async fn close(&self) {
         self.inner.keeper.abort();
+        self.inner.passwords.close();
         self.inner.store.close().await;
     }
 

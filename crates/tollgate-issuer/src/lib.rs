@@ -55,7 +55,8 @@
 //! | `GET /.well-known/openid-configuration` | where they are |
 //! | `GET /.well-known/oauth-authorization-server` | the same |
 //! | `GET /openapi.json` | all of this, for programs |
-//! | `GET /healthz` | whether the store answers |
+//! | `GET /healthz` | whether the process answers: a liveness probe |
+//! | `GET /readyz` | whether it can do its work: a readiness probe |
 //!
 //! Errors are problem documents (RFC 9457), and below `/oauth` those of RFC 6749. Settings are environment variables: see [`SETTINGS`].
 //!
@@ -129,6 +130,38 @@
 //! published keys are served from memory meanwhile. What was acknowledged is there afterwards,
 //! whenever and however the process ended. A client whose refresh was not answered may ask again
 //! with the same token for `IDENTSPHERE_REFRESH_GRACE_SECS`.
+//!
+//! # Watching it
+//!
+//! `/healthz` fails only with the process itself: a failed liveness probe has it restarted, which
+//! does not bring a store back. `/readyz` fails while the store does not answer or the keys cannot
+//! be read, and from the moment that the process is told to stop. Then it goes on serving for
+//! `IDENTSPHERE_SHUTDOWN_DELAY_SECS`, so that whoever sends requests here can learn of it before the
+//! listener closes. It listens only once the schema is up to date.
+//!
+//! Metrics go through the [`metrics`](https://docs.rs/metrics) facade, to the recorder of the app;
+//! the binary has one, and serves it at `/metrics` on `IDENTSPHERE_METRICS_LISTEN`, if that is set:
+//! on a listener of its own, since they are nobody else's business.
+//!
+//! | metric | labels | counts |
+//! |---|---|---|
+//! | `tollgate_issuer_events_total` | `kind` | entries of the audit log, by [`EventKind`]: logins, failed ones, reuse of refresh tokens, … |
+//! | `tollgate_issuer_refreshes_total` | `outcome` | `rotated`, `repeated`, `reused`, `refused` |
+//! | `tollgate_issuer_tokens_issued_total` | `algorithm` | access tokens |
+//! | `tollgate_issuer_refusals_total` | `problem` | error answers, by the last part of the problem's type |
+//! | `tollgate_issuer_keys` | `state` | keys, by [`KeyState`] |
+//! | `tollgate_issuer_next_key_change_timestamp_seconds` | | when something about the keys is due |
+//! | `tollgate_issuer_leader` | | 1 where this process looks after the keys |
+//! | `tollgate_issuer_store_seconds` | `operation`, `outcome` | what the store took |
+//! | `tollgate_issuer_passwords_waiting` | | passwords that wait to be checked |
+//!
+//! What the middleware refuses on the issuer's own routes is in Tollgate's `tollgate_refusals_total`.
+//!
+//! Each request has a span named `request` of the target `tollgate_issuer::http`, with the fields of
+//! OpenTelemetry's conventions for an HTTP server: `http.request.method`, `http.route`,
+//! `http.response.status_code`, and `otel.name`, `otel.kind` and `otel.status_code`, which
+//! `tracing-opentelemetry` reads. The caller's W3C `traceparent` is the field of that name; an app that
+//! continues its trace puts its own layer around [`Issuer::router`].
 
 mod assertion;
 mod audit;
@@ -148,6 +181,7 @@ mod issuer_client;
 mod jwks;
 mod key_ring;
 mod limits;
+mod metrics;
 mod password;
 mod random;
 mod refresh_token;

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::config::PasswordCost;
 use crate::error::Error;
+use crate::metrics::Waiting;
 
 /// How long a login waits for its turn before it is told to come back.
 const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -50,6 +51,15 @@ impl Passwords {
         Ok(passwords)
     }
 
+    /// From now on nothing more is hashed, and nobody waits for it.
+    pub(crate) fn close(&self) {
+        self.slots.close();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.slots.is_closed()
+    }
+
     /// The PHC string of a new password.
     pub(crate) async fn hash(&self, password: Zeroizing<String>) -> Result<String, Error> {
         let argon2 = self.argon2.clone();
@@ -73,10 +83,12 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
+        let waiting = Waiting::begin();
         let slot = tokio::time::timeout(MAX_WAIT, Arc::clone(&self.slots).acquire_owned())
             .await
             .map_err(|_| Error::Busy)?
             .map_err(|_| Error::Busy)?;
+        drop(waiting);
         tokio::task::spawn_blocking(move || {
             // The slot goes with the work: it is still taken when the client has hung up.
             let _slot = slot;

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::key_ring::Snapshot;
 use crate::limits::network_of;
+use crate::metrics;
 use crate::password::Verdict;
 use crate::random;
 use crate::refresh_token::hash_of;
@@ -126,7 +127,9 @@ impl Issuer {
             grace_secs: secs(self.config().refresh_grace),
             address: client.shown_address(),
         };
-        match self.store().rotate_refresh(&rotation).await? {
+        let refreshed = self.store().rotate_refresh(&rotation).await?;
+        metrics::refreshed(refreshed.as_str());
+        match refreshed {
             Refreshed::Rotated(session, user) | Refreshed::Repeated(session, user) => {
                 self.grant(&keys, &user, session, successor, now).map(Some)
             }

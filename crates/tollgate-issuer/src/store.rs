@@ -14,6 +14,7 @@ mod tests;
 
 use std::fmt;
 use std::pin::Pin;
+use std::time::Instant;
 
 pub(crate) use self::event::NewEvent;
 pub use self::event::{Event, EventKind};
@@ -23,6 +24,8 @@ pub(crate) use self::records::{
 };
 pub use self::records::{KeyState, RegisteredClient, User};
 pub(crate) use self::sqlite::PLACES;
+
+use crate::metrics;
 
 /// The store failed; the cause is for the log, never for a client.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +60,19 @@ pub(crate) fn client_owner(client_id: &str) -> String {
 
 /// What a method of [`Store`] returns: boxed, so that the store can be chosen at run time.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Boxes the work of one method, and measures how long it takes.
+pub(crate) fn timed<'a, T>(
+    operation: &'static str,
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'a,
+) -> Answer<'a, T> {
+    Box::pin(async move {
+        let begun = Instant::now();
+        let outcome = work.await;
+        metrics::store(operation, begun.elapsed(), outcome.is_ok());
+        outcome
+    })
+}
 
 /// Everything that outlives a request. Each method is one transaction, and what it changes is in
 /// the audit log when it commits.

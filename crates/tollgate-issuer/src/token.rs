@@ -8,6 +8,7 @@ use crate::clock::secs;
 use crate::config::IssuerConfig;
 use crate::error::Error;
 use crate::key_ring::SigningKey;
+use crate::metrics;
 use crate::status_lists;
 use crate::store::{Place, Session, User};
 
@@ -101,7 +102,7 @@ pub(crate) fn issue(
         amr: Some(amr),
         status: session.place.map(|place| Status::at(config, place)),
     };
-    sign(key, "at+jwt", &claims)
+    sign_access_token(key, &claims)
 }
 
 /// Issues an access token to a machine client, in its own name: the `sub` is the client (RFC 9068
@@ -130,7 +131,13 @@ pub(crate) fn issue_to_client(
         amr: None,
         status: Some(Status::at(config, place)),
     };
-    sign(key, "at+jwt", &claims)
+    sign_access_token(key, &claims)
+}
+
+fn sign_access_token(key: &SigningKey, claims: &Claims<'_>) -> Result<String, Error> {
+    let token = sign(key, "at+jwt", claims)?;
+    metrics::token_issued(key.algorithm().as_str());
+    Ok(token)
 }
 
 /// Signs a JWT of this `typ`.

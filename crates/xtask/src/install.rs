@@ -23,11 +23,17 @@ const CARGO_MUTANTS: &str = "cargo-mutants@^27.1";
 /// The third-party issuer: a package of its own with a lock file.
 const ISSUER: &str = "tests/third_party/oidc-provider";
 
+/// What sends the issuer whatever its OpenAPI document allows, and much that it does not: a Python
+/// package, with those that it needs, by their versions.
+const SCHEMATHESIS: &str = "tests/third_party/schemathesis";
+
 /// What the tests have to be told about what was installed.
 #[derive(Debug)]
 pub(crate) struct Installed {
     pub(crate) node: PathBuf,
     pub(crate) postgres: postgres::Programs,
+    /// A Python that has schemathesis.
+    pub(crate) schemathesis: PathBuf,
 }
 
 /// Installs everything that `cargo xtask test` needs.
@@ -37,7 +43,13 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     let node = node()?;
     npm_packages("third-party issuer", ISSUER)?;
     let postgres = postgres()?;
-    Ok(Installed { node, postgres })
+    let schemathesis = schemathesis()?;
+    Ok(Installed { node, postgres, schemathesis })
+}
+
+/// A Python that has schemathesis.
+pub(crate) fn schemathesis() -> Result<PathBuf, Failure> {
+    python_packages("schemathesis", SCHEMATHESIS)
 }
 
 /// What is measured beside node: its packages, as their lock file names them.
@@ -178,8 +190,38 @@ fn npm_packages(what: &str, package: &str) -> Result<(), Failure> {
     write(&stamp, &lock)
 }
 
+/// A Python of its own in target/tools, with the packages of `requirements.txt` in the folder.
+fn python_packages(what: &str, folder: &str) -> Result<PathBuf, Failure> {
+    let requirements = root().join(folder).join("requirements.txt");
+    let wanted = fs::read_to_string(&requirements)
+        .map_err(|error| Failure::new(format!("{}: {error}", requirements.display())))?;
+    let environment = tools_dir().join(what);
+    let stamp = environment.join(".installed-from");
+    let python = environment.join("bin/python");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        step(what, "its Python packages are here");
+        return Ok(python);
+    }
+    step(what, "installing its Python packages into target/tools, as its list names them");
+    let make = || run(program("python3").args(["-m", "venv", "--clear"]).arg(&environment));
+    if version("python3").is_none() || make().is_err() {
+        step("python3", "it or its venv is missing: installing Debian's");
+        apt_install("python3-venv")?;
+        make()?;
+    }
+    let mut install = program(&python);
+    run(install.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))?;
+    write(&stamp, &wanted)?;
+    Ok(python)
+}
+
 /// PostgreSQL's programs; the server is started by whoever needs it.
 pub(crate) fn postgres() -> Result<postgres::Programs, Failure> {
+    // Debian's PostgreSQL brings it along; another one may not.
+    if !output(program("openssl").arg("version")).is_ok_and(|version| version.contains("OpenSSL")) {
+        step("openssl", "missing: installing Debian's, to make PostgreSQL a certificate");
+        apt_install("openssl")?;
+    }
     if let Some(programs) = postgres::Programs::find()? {
         step("PostgreSQL", &format!("{} is here", programs.version()?));
         return Ok(programs);

@@ -45,8 +45,9 @@ enum Chore {
     ///
     /// On a bare Debian machine that is a C compiler and npm (with apt-get, through sudo when you
     /// are not root), Node 20 or newer (into `target/tools`, unless there is one), the npm
-    /// packages of the third-party issuer (into `tests/third_party/*/node_modules`) and PostgreSQL
-    /// (with apt-get; the tests start a server of their own on loopback).
+    /// packages of the third-party issuer (into `tests/third_party/*/node_modules`), PostgreSQL
+    /// (with apt-get; the tests start a server of their own on loopback) and schemathesis with the
+    /// Python packages that it needs (into `target/tools`).
     /// Each step says what it does and why; nothing is installed twice.
     Install,
 
@@ -94,12 +95,13 @@ enum Chore {
         secs: u64,
     },
 
-    /// Kill and rotate the issuer for hours
+    /// Kill, rotate and fuzz the issuer for hours
     ///
     /// The tests of the issuer that kill it (`kill -9`) during logins and refreshes, on SQLite and on
     /// PostgreSQL, and that rotate its keys while verifiers validate without a pause, one process
-    /// and two of which one is killed: the short forms of `cargo xtask test`, at length. As it is, it
-    /// takes an hour or so; every ten rotations take some 40 seconds for each of the two.
+    /// and two of which one is killed, and schemathesis on the issuer's OpenAPI document: the short
+    /// forms of `cargo xtask test`, at length. As it is, it takes an hour or so; every ten rotations
+    /// take some 40 seconds for each of the two.
     Soak {
         /// How often the issuer is killed on each store.
         #[arg(long, default_value_t = 1000)]
@@ -107,6 +109,9 @@ enum Chore {
         /// How often the keys are rotated.
         #[arg(long, default_value_t = 400)]
         rotations: u32,
+        /// How long requests are made up, on each store.
+        #[arg(long, value_name = "SECS", default_value_t = 900)]
+        fuzz_secs: u32,
     },
 
     /// See whether the core's tests notice a change in what judges tokens
@@ -146,7 +151,7 @@ fn main() -> ExitCode {
         Chore::Examples => examples::examples(),
         Chore::Bench { rounds, only } => bench::bench(rounds, &only),
         Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
-        Chore::Soak { kills, rotations } => soak::soak(kills, rotations),
+        Chore::Soak { kills, rotations, fuzz_secs } => soak::soak(kills, rotations, fuzz_secs),
         Chore::Screenshots => screenshots::screenshots(),
         Chore::Mutants { shard } => mutants::mutants(shard.as_deref()),
         Chore::Breaks { only } => breaks::breaks(only.as_deref()),

@@ -46,7 +46,10 @@ impl Programs {
     }
 
     fn command(&self, name: &str) -> Command {
-        let mut command = program(self.directory.join(name));
+        self.as_user(program(self.directory.join(name)))
+    }
+
+    fn as_user(&self, mut command: Command) -> Command {
         if let Some((user, group)) = self.user {
             command.uid(user).gid(group);
         }
@@ -74,6 +77,8 @@ pub(crate) struct Server {
     child: Child,
     /// For a superuser, with a password of this run's own.
     pub(crate) url: String,
+    /// The authority that its certificate for 127.0.0.1 is from.
+    pub(crate) ca: PathBuf,
 }
 
 impl Server {
@@ -93,6 +98,7 @@ impl Server {
                 "--no-locale",
                 "--no-sync",
             ]))?;
+            make_certificates(programs, &directory)?;
             let port = free_port().map_err(in_directory)?;
             let log = fs::File::create(directory.join("log")).map_err(in_directory)?;
             let child = programs
@@ -101,6 +107,8 @@ impl Server {
                 .args(["-D", "data", "-p", &port.to_string(), "-k", ""])
                 // What is tested is that the issuer loses nothing, and not that a disk does not.
                 .args(["-h", "127.0.0.1", "-c", "fsync=off", "-c", "max_connections=300"])
+                .args(["-c", "ssl=on", "-c", "ssl_cert_file=../server.crt"])
+                .args(["-c", "ssl_key_file=../server.key"])
                 .stdout(Stdio::null())
                 .stderr(log)
                 .spawn()
@@ -110,7 +118,8 @@ impl Server {
         });
         match started {
             Ok((child, url, port)) => {
-                let mut server = Self { directory, child, url };
+                let ca = directory.join("ca.crt");
+                let mut server = Self { directory, child, url, ca };
                 server.wait_until_ready(programs, port)?;
                 println!("PostgreSQL: listens on 127.0.0.1:{port} until the tests are over");
                 Ok(server)
@@ -155,6 +164,23 @@ fn prepare(programs: &Programs, directory: &Path) -> io::Result<String> {
         }
     }
     Ok(password)
+}
+
+/// An authority of this run's own, and a certificate for the server's address and no name.
+fn make_certificates(programs: &Programs, directory: &Path) -> Result<(), Failure> {
+    let make = |name: &str, more: &[&str]| {
+        let (key, certificate) = (format!("{name}.key"), format!("{name}.crt"));
+        let mut openssl = programs.as_user(program("openssl"));
+        openssl.current_dir(directory).stderr(Stdio::null());
+        openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+        openssl.args(["-nodes", "-days", "30", "-keyout", &key, "-out", &certificate]);
+        run(openssl.args(["-subj", &format!("/CN=tollgate {name}")]).args(more))
+    };
+    make("ca", &["-addext", "keyUsage=critical,keyCertSign"])?;
+    let of_the_authority = ["-CA", "ca.crt", "-CAkey", "ca.key"];
+    let for_the_server =
+        ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"];
+    make("server", &[of_the_authority, for_the_server].concat())
 }
 
 fn free_port() -> io::Result<u16> {

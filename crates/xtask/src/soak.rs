@@ -1,11 +1,12 @@
-//! What breaks only now and then: the tests that kill and rotate, for hours.
+//! What breaks only now and then: the tests that kill, rotate and fuzz, for hours.
 
 use crate::install;
 use crate::postgres::Server;
 use crate::run::{Failure, cargo, run};
 
 /// `cargo xtask soak`.
-pub(crate) fn soak(kills: u32, rotations: u32) -> Result<(), Failure> {
+pub(crate) fn soak(kills: u32, rotations: u32, fuzz_secs: u32) -> Result<(), Failure> {
+    let schemathesis = install::schemathesis()?;
     let postgres = Server::start(&install::postgres()?)?;
     let mut tests = cargo(&[
         "test",
@@ -18,9 +19,12 @@ pub(crate) fn soak(kills: u32, rotations: u32) -> Result<(), Failure> {
         "--nocapture",
         "kills",
         "under_fire",
+        "fuzz",
     ]);
     run(tests
         .env("TOLLGATE_POSTGRES", &postgres.url)
+        .env("TOLLGATE_SCHEMATHESIS", schemathesis)
+        .env("TOLLGATE_SOAK_FUZZ_SECS", fuzz_secs.to_string())
         .env("TOLLGATE_SOAK_KILLS", kills.to_string())
         .env("TOLLGATE_SOAK_ROTATIONS", rotations.to_string()))
 }

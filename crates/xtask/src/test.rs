@@ -16,7 +16,11 @@ pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
     let postgres = Server::start(&installed.postgres)?;
     let mut tests =
         cargo(&["test", "--workspace", "--tests", "--no-fail-fast", "--", "--include-ignored"]);
-    run(tests.env("TOLLGATE_NODE", &installed.node).env("TOLLGATE_POSTGRES", &postgres.url))
+    run(tests
+        .env("TOLLGATE_NODE", &installed.node)
+        .env("TOLLGATE_POSTGRES", &postgres.url)
+        .env("TOLLGATE_POSTGRES_CA", &postgres.ca)
+        .env("TOLLGATE_SCHEMATHESIS", &installed.schemathesis))
 }
 
 /// The core once more with its optional parts, and with a feature of serde_json's on that changes

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tollgate_issuer::IssuerConfig;
 use url::{Host, Url};
 
-use super::{Outcome, database, with_issuer};
+use super::{Outcome, database, metrics, with_issuer};
 
 pub(super) async fn serve(config: IssuerConfig) -> Outcome {
     let address = config.listen;
@@ -16,6 +16,9 @@ pub(super) async fn serve(config: IssuerConfig) -> Outcome {
         let advice = advice(address, &error);
         format!("cannot listen on {address}: {advice}")
     })?;
+    if let Some(address) = config.metrics_listen {
+        metrics::serve(address).await?;
+    }
     with_issuer(config, async |issuer| {
         let config = issuer.config();
         let address = listener.local_addr()?;

@@ -20,6 +20,21 @@ impl IssuerConfig {
                 return Err(ConfigError::new("IDENTSPHERE_AUDIENCES", audience, expected));
             }
         }
+        if self.metrics_listen.is_some_and(|address| address == self.listen && address.port() != 0)
+        {
+            return Err(ConfigError::new(
+                "IDENTSPHERE_METRICS_LISTEN",
+                self.listen,
+                "it must not be what IDENTSPHERE_LISTEN is: metrics are nobody else's business",
+            ));
+        }
+        if self.shutdown_delay.as_secs() > 300 {
+            return Err(ConfigError::new(
+                "IDENTSPHERE_SHUTDOWN_DELAY_SECS",
+                self.shutdown_delay.as_secs(),
+                "it must be from 0 to 300",
+            ));
+        }
         let access = self.access_expiry;
         if access.subsec_nanos() != 0 || !(1..=86_400).contains(&access.as_secs()) {
             return Err(ConfigError::new(
@@ -228,6 +243,15 @@ mod tests {
                 refused(|config| config.access_expiry = Duration::ZERO),
                 "IDENTSPHERE_ACCESS_EXPIRY_SECS is \"0\": it must be a whole number of seconds \
                  from 1 to 86400",
+            ),
+            (
+                refused(|config| config.metrics_listen = Some(config.listen)),
+                "IDENTSPHERE_METRICS_LISTEN is \"127.0.0.1:8080\": it must not be what \
+                 IDENTSPHERE_LISTEN is: metrics are nobody else's business",
+            ),
+            (
+                refused(|config| config.shutdown_delay = Duration::from_secs(301)),
+                "IDENTSPHERE_SHUTDOWN_DELAY_SECS is \"301\": it must be from 0 to 300",
             ),
             (
                 refused(|config| config.refresh_expiry = Duration::from_secs(60)),

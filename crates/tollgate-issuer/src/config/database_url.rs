@@ -62,6 +62,11 @@ impl DatabaseUrl {
         Ok(Self { text, shown: url.to_string() })
     }
 
+    /// Whether it says whose certificates are trusted, and so wants TLS.
+    pub(crate) fn names_an_authority(&self) -> bool {
+        self.text.contains("sslrootcert=") || self.text.contains("ssl-root-cert=")
+    }
+
     /// Password and all.
     pub(crate) fn reveal(&self) -> &str {
         &self.text

@@ -65,7 +65,9 @@ impl IssuerConfig {
         if let Some(address) = read(text, "IDENTSPHERE_LISTEN", AN_ADDRESS)? {
             config.listen = address;
         }
+        config.metrics_listen = read(text, "IDENTSPHERE_METRICS_LISTEN", AN_ADDRESS)?;
         for (name, duration) in [
+            ("IDENTSPHERE_SHUTDOWN_DELAY_SECS", &mut config.shutdown_delay),
             ("IDENTSPHERE_ACCESS_EXPIRY_SECS", &mut config.access_expiry),
             ("IDENTSPHERE_REFRESH_EXPIRY_SECS", &mut config.refresh_expiry),
             ("IDENTSPHERE_SESSION_MAX_SECS", &mut config.session_max),
@@ -193,6 +195,12 @@ mod tests {
                 "localhost:8080",
                 "IDENTSPHERE_LISTEN is \"localhost:8080\": it must be an IP address and a port, \
                  for example 127.0.0.1:8080 or [::1]:8080 (host names are not looked up)",
+            ),
+            (
+                "IDENTSPHERE_METRICS_LISTEN",
+                "9100",
+                "IDENTSPHERE_METRICS_LISTEN is \"9100\": it must be an IP address and a port, for \
+                 example 127.0.0.1:8080 or [::1]:8080 (host names are not looked up)",
             ),
             (
                 "IDENTSPHERE_ACCESS_EXPIRY_SECS",

@@ -25,6 +25,18 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "IP address and port to listen on",
     },
     Setting {
+        name: "IDENTSPHERE_METRICS_LISTEN",
+        default: "",
+        meaning: "IP address and port to serve Prometheus metrics on, at /metrics; nowhere when it \
+                  is not set",
+    },
+    Setting {
+        name: "IDENTSPHERE_SHUTDOWN_DELAY_SECS",
+        default: "0",
+        meaning: "How long it goes on serving when it is told to stop, while /readyz says that it \
+                  is not ready, 0 to 300: longer than a load balancer takes to notice",
+    },
+    Setting {
         name: "IDENTSPHERE_DATABASE",
         default: "identsphere.db",
         meaning: "The SQLite file; made when it is absent",

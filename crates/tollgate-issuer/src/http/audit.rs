@@ -18,6 +18,7 @@ pub(super) struct Page {
     #[serde(default)]
     after: i64,
     /// At most so many events, and never more than 1000.
+    #[param(maximum = 65535)]
     limit: Option<u16>,
 }
 

@@ -141,9 +141,9 @@ pub(super) fn open(
     (schemas, mut paths, route): UtoipaMethodRouter<Issuer>,
     refusals: &[&[Refusal]],
 ) -> UtoipaMethodRouter<Issuer> {
+    let refusals: Vec<&[Refusal]> = refusals.iter().chain(&[THE_STORE]).copied().collect();
     for operation in paths.paths.values_mut().flat_map(operations) {
-        document_refusals(operation, refusals);
-        document_refusals(operation, &[THE_STORE]);
+        document_refusals(operation, &refusals);
     }
     (schemas, paths, route)
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::Error;
+use crate::metrics;
 
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -40,6 +41,7 @@ pub(super) enum Problem {
     InvalidUser(&'static str),
     TooManyAttempts { retry_after_secs: u64 },
     Unavailable,
+    NotReady(&'static str),
 }
 
 impl Problem {
@@ -165,6 +167,7 @@ impl Problem {
                 "Unavailable",
                 "The service cannot answer right now. Try again shortly.",
             ),
+            Self::NotReady(detail) => (S::SERVICE_UNAVAILABLE, "not-ready", "Not ready", detail),
         }
     }
 }
@@ -172,6 +175,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, kind, title, detail) = self.parts();
+        metrics::refused(kind);
         let document = Document {
             kind: Some(urn(kind)),
             title,
@@ -194,7 +198,9 @@ impl IntoResponse for Problem {
             Self::TooManyAttempts { retry_after_secs } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_secs))
             }
-            Self::Unavailable => headers.insert(RETRY_AFTER, HeaderValue::from_static("1")),
+            Self::Unavailable | Self::NotReady(_) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))
+            }
             _ => None,
         };
         response

@@ -1,4 +1,4 @@
-//! What verifiers read: the key set and where to find it. And whether the issuer is well.
+//! What verifiers read: the key set and where to find it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +8,10 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::metadata::Metadata;
-use super::problem::Problem;
-use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::key_ring::Snapshot;
 
@@ -98,27 +95,6 @@ pub(super) async fn metadata(State(issuer): State<Issuer>) -> Response {
 )]
 pub(super) async fn metadata_of_rfc_8414(issuer: State<Issuer>) -> Response {
     metadata(issuer).await
-}
-
-/// How it is.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Health {
-    /// Always `ok`.
-    status: &'static str,
-}
-
-/// Whether the store answers.
-#[utoipa::path(
-    get,
-    path = "/healthz",
-    tag = "operation",
-    operation_id = "healthz",
-    responses((status = 200, description = "It does", body = Health)),
-)]
-pub(super) async fn health(State(issuer): State<Issuer>) -> Result<Response, Problem> {
-    issuer.store().key_version().await.map_err(Error::from)?;
-    let fresh = [(CACHE_CONTROL, "no-store")];
-    Ok((fresh, Json(Health { status: "ok" })).into_response())
 }
 
 fn cache_control(issuer: &Issuer) -> String {

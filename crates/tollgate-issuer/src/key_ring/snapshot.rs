@@ -5,6 +5,7 @@ use tollgate::KeySet;
 use super::{KeyEncryptionKey, Schedule, SigningKey};
 use crate::error::Error;
 use crate::jwks::Jwks;
+use crate::metrics;
 use crate::store::{KeyState, KeyTable, Promises, Store, StoredKey};
 
 /// The ring at one version of the key table.
@@ -34,7 +35,9 @@ pub(super) async fn load(
     schedule: &Schedule,
 ) -> Result<Snapshot, Error> {
     loop {
-        let snapshot = Snapshot::of(store.keys().await?, key, origin, schedule)?;
+        let table = store.keys().await?;
+        metrics::keys(&table.keys, schedule.next_change(&table.keys));
+        let snapshot = Snapshot::of(table, key, origin, schedule)?;
         if store.note_promises(snapshot.active.kid(), promises(schedule)).await? {
             return Ok(snapshot);
         }

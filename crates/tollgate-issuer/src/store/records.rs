@@ -215,3 +215,15 @@ pub(crate) enum Refreshed {
     /// No such token, or its session is over.
     Refused,
 }
+
+impl Refreshed {
+    /// As the metrics have it.
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Rotated(..) => "rotated",
+            Self::Repeated(..) => "repeated",
+            Self::Reused { .. } => "reused",
+            Self::Refused => "refused",
+        }
+    }
+}

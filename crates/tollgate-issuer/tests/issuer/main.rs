@@ -8,9 +8,13 @@ mod common;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod kills;
+#[cfg(test)]
+mod migration;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
@@ -27,3 +31,5 @@ mod start;
 mod status_lists;
 #[cfg(test)]
 mod under_fire;
+#[cfg(test)]
+mod watching;

@@ -47,6 +47,56 @@ async fn a_server_that_does_not_let_us_in_is_explained() {
     }
 }
 
+/// The certificate is for the address, and the authority nobody else's.
+#[tokio::test]
+#[ignore = "needs PostgreSQL: run cargo xtask test"]
+async fn only_the_server_that_the_authority_vouches_for_sees_the_password() {
+    let authority = std::env::var("TOLLGATE_POSTGRES_CA").expect("run `cargo xtask test`");
+    let home = Home::on_postgres().await;
+    let trusting = |authority: &str| {
+        url_of(&home, |url| format!("{url}&sslmode=verify-full&sslrootcert={authority}"))
+    };
+    let issuer = Issuer::open(trusting(&authority)).await.unwrap();
+    let encrypted = home
+        .count(
+            "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+             WHERE ssl AND application_name = 'tollgate-issuer'",
+        )
+        .await;
+    assert!(encrypted > 0, "it went in the clear");
+    issuer.close().await;
+
+    let another = home.path().join("another.crt");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+    std::fs::write(&another, certificate.pem()).unwrap();
+    let missing = home.path().join("missing.crt");
+    for (config, cause) in [
+        (trusting(another.to_str().unwrap()), "UnknownIssuer"),
+        (trusting(missing.to_str().unwrap()), "No such file"),
+        (url_of(&home, |url| format!("{url}&sslmode=verify-full")), "UnknownIssuer"),
+        (
+            url_of(&home, |url| {
+                let url = url.replace("127.0.0.1", "localhost");
+                format!("{url}&sslmode=verify-full&sslrootcert={authority}")
+            }),
+            "not valid for name",
+        ),
+    ] {
+        let error = Issuer::open(config).await.unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains("no TLS connection came about that sslmode is content"), "{told}");
+        assert!(told.contains("sslrootcert"), "{told}");
+        let mut causes = String::new();
+        let mut source = std::error::Error::source(&error);
+        while let Some(error) = source {
+            causes += &format!("{error}\n");
+            source = error.source();
+        }
+        assert!(causes.contains(cause), "no {cause} in {causes}");
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
 async fn a_schema_that_is_not_ours_or_newer_is_left_alone() {

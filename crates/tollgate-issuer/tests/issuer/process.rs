@@ -154,6 +154,15 @@ impl HttpClient {
             .post(format!("{}{path}", self.url))
             .header("content-type", "application/json")
             .body(body.to_string());
+        Self::answer(request).await
+    }
+
+    /// The same of a `GET`.
+    pub(crate) async fn get(&self, path: &str) -> Option<(u16, Value)> {
+        Self::answer(self.http.get(format!("{}{path}", self.url))).await
+    }
+
+    async fn answer(request: reqwest::RequestBuilder) -> Option<(u16, Value)> {
         let answer = request.send().await.ok()?;
         let status = answer.status().as_u16();
         let body = answer.bytes().await.ok()?;

@@ -25,6 +25,7 @@ on_every_store!(
     guessing_is_slowed_down_for_the_account_and_the_address,
     logout_everywhere_ends_every_session,
     the_audit_log_is_for_those_who_may_read_it,
+    what_no_database_can_hold_is_not_there,
 );
 
 async fn from_login_to_the_end_of_the_session(home: Home) {
@@ -355,7 +356,7 @@ async fn a_store_that_fails_is_told_as_such() {
         login(&issuer).await,
         refresh(&issuer, &grant.text("refresh_token")).await,
         with_token(&issuer, "GET /v1/users/me", &token).await,
-        call(&issuer, "GET /healthz", &[]).await,
+        call(&issuer, "GET /readyz", &[]).await,
     ] {
         let answer = answer.expect(503);
         assert_eq!(answer.header("retry-after"), "1");
@@ -446,4 +447,13 @@ async fn the_audit_log_is_for_those_who_may_read_it(home: Home) {
     let page = with_token(&issuer, &page, &auditor).await.expect(200);
     assert_eq!(page.json["events"].as_array().unwrap(), &events[2..3]);
     with_token(&issuer, "GET /v1/audit?after=x", &auditor).await.expect(400);
+}
+
+/// PostgreSQL refuses a NUL in a text, which is the client's fault and not the store's.
+async fn what_no_database_can_hold_is_not_there(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let credentials = json!({ "username": "al\u{0}ice", "password": PASSWORD });
+    post(&issuer, "/v1/auth/login", &credentials).await.expect(401);
+    let token = login(&issuer).await.expect(200).text("access_token");
+    with_token(&issuer, "DELETE /v1/auth/sessions/a%00b", &token).await.expect(404);
 }

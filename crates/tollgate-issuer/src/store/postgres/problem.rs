@@ -1,5 +1,7 @@
 //! Why a server cannot be used, and what to do about it.
 
+use std::io::ErrorKind;
+
 use crate::config::DatabaseUrl;
 use crate::error::Error;
 
@@ -61,6 +63,13 @@ pub(super) fn problem(
 pub(super) fn explain(url: &DatabaseUrl, error: sqlx::Error) -> Error {
     let code = error.as_database_error().and_then(|error| error.code());
     let kind = match (&error, code.as_deref()) {
+        // A handshake that failed, and the authority's file that is not there.
+        (sqlx::Error::Io(error), _)
+            if error.kind() == ErrorKind::InvalidData
+                || (error.kind() == ErrorKind::NotFound && url.names_an_authority()) =>
+        {
+            Problem::Untrusted
+        }
         (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut, _) => Problem::Unreachable,
         (sqlx::Error::Tls(_), _) => Problem::Untrusted,
         (_, Some("28000" | "28P01" | "42501")) => Problem::NotLetIn,

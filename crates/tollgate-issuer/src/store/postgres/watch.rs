@@ -18,6 +18,8 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::time::timeout;
 
+use crate::metrics;
+
 const CHANNEL: &str = "tollgate_keys";
 
 /// How long the version that was read or told last counts.
@@ -104,6 +106,7 @@ impl Watch {
         tracing::warn!(error, "PostgreSQL tells nothing; asking it each time");
         self.confirmed.store(0, Ordering::Release);
         if self.leads.swap(false, Ordering::AcqRel) {
+            metrics::leads(false);
             tracing::info!("this process leads no more");
         }
     }
@@ -162,6 +165,7 @@ impl Watch {
         let asked = u64::try_from(asked.as_millis()).unwrap_or(u64::MAX);
         self.confirmed.store(asked.max(1), Ordering::Release);
         if leads && !self.leads.swap(true, Ordering::AcqRel) {
+            metrics::leads(true);
             tracing::info!("this process leads: it looks after the keys");
         }
         Ok(())

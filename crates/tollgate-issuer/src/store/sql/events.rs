@@ -3,6 +3,7 @@
 use sqlx::Row as _;
 
 use super::{Connection, DbRow};
+use crate::metrics;
 use crate::store::{Event, NewEvent, StoreError};
 
 pub(super) async fn insert(
@@ -22,6 +23,7 @@ pub(super) async fn insert(
     .bind(&event.address)
     .execute(connection)
     .await?;
+    metrics::event(event.kind);
     Ok(())
 }
 

@@ -70,6 +70,11 @@ pub(super) fn session_and_user_from(row: &DbRow) -> Result<(Session, User), Stor
     Ok((session, user))
 }
 
+/// PostgreSQL refuses a text with a NUL in it: so it is nobody's name, wherever it is looked up.
+pub(super) fn can_be_stored(text: &str) -> bool {
+    !text.contains('\0')
+}
+
 pub(super) fn client_from(row: &DbRow) -> Result<RegisteredClient, StoreError> {
     let hash: Option<Vec<u8>> = row.try_get("secret_hash")?;
     let keys: Option<String> = row.try_get("jwks")?;

@@ -100,6 +100,9 @@ pub(super) async fn delete(
     id: &str,
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
+    if !rows::can_be_stored(id) {
+        return Ok(false);
+    }
     let ended = sqlx::query(
         "UPDATE sessions SET ended_at = $1, end_reason = 'deleted' \
          WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $1",

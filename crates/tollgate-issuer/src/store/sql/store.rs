@@ -18,12 +18,12 @@ use std::pin::Pin;
 use super::{Connection, Db, DbRow};
 use crate::store::{
     Answer, Credential, Event, KeyTable, NewEvent, NewKey, Place, Promises, Refreshed,
-    RegisteredClient, Rotation, Session, Store, TokenHash, Until, User,
+    RegisteredClient, Rotation, Session, Store, TokenHash, Until, User, timed,
 };
 
 impl Store for Db {
     fn key_version(&self) -> Answer<'_, i64> {
-        Box::pin(async {
+        timed("key_version", async {
             match self.told_version() {
                 Some(version) => Ok(version),
                 None => keys::version(&mut *self.reader().await?).await,
@@ -36,7 +36,7 @@ impl Store for Db {
     }
 
     fn keys(&self) -> Answer<'_, KeyTable> {
-        Box::pin(async {
+        timed("keys", async {
             // One snapshot: the version must belong to the rows.
             let mut tx = self.begin_snapshot().await?;
             let table = keys::table(&mut tx).await?;
@@ -46,7 +46,7 @@ impl Store for Db {
     }
 
     fn add_first_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()> {
-        Box::pin(async move {
+        timed("add_first_key", async move {
             let mut tx = self.begin().await?;
             keys::add_first(&mut tx, key).await?;
             Ok(tx.commit().await?)
@@ -54,7 +54,7 @@ impl Store for Db {
     }
 
     fn publish_next_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()> {
-        Box::pin(async move {
+        timed("publish_next_key", async move {
             let mut tx = self.begin().await?;
             keys::publish_next(&mut tx, key).await?;
             Ok(tx.commit().await?)
@@ -62,7 +62,7 @@ impl Store for Db {
     }
 
     fn promote_key<'a>(&'a self, kid: &'a str, now: i64, margin: i64) -> Answer<'a, ()> {
-        Box::pin(async move {
+        timed("promote_key", async move {
             let mut tx = self.begin().await?;
             keys::promote(&mut tx, kid, now, margin).await?;
             Ok(tx.commit().await?)
@@ -70,7 +70,7 @@ impl Store for Db {
     }
 
     fn rotate_key<'a>(&'a self, key: &'a NewKey, now: i64, margin: i64) -> Answer<'a, ()> {
-        Box::pin(async move {
+        timed("rotate_key", async move {
             let mut tx = self.begin().await?;
             keys::rotate(&mut tx, key, now, margin).await?;
             Ok(tx.commit().await?)
@@ -78,13 +78,13 @@ impl Store for Db {
     }
 
     fn note_promises<'a>(&'a self, kid: &'a str, promised: Promises) -> Answer<'a, bool> {
-        Box::pin(
-            async move { keys::note_promises(&mut *self.writer().await?, kid, promised).await },
-        )
+        timed("note_promises", async move {
+            keys::note_promises(&mut *self.writer().await?, kid, promised).await
+        })
     }
 
     fn withdraw_due_keys(&self, now: i64) -> Answer<'_, ()> {
-        Box::pin(async move {
+        timed("withdraw_due_keys", async move {
             let mut tx = self.begin().await?;
             keys::withdraw_due(&mut tx, now).await?;
             Ok(tx.commit().await?)
@@ -92,7 +92,7 @@ impl Store for Db {
     }
 
     fn withdraw_key<'a>(&'a self, kid: &'a str, now: i64) -> Answer<'a, bool> {
-        Box::pin(async move {
+        timed("withdraw_key", async move {
             let mut tx = self.begin().await?;
             let found = keys::withdraw(&mut tx, kid, now).await?;
             tx.commit().await?;
@@ -101,7 +101,7 @@ impl Store for Db {
     }
 
     fn add_user<'a>(&'a self, user: &'a User, password_hash: &'a str) -> Answer<'a, bool> {
-        Box::pin(async move {
+        timed("add_user", async move {
             let mut tx = self.begin().await?;
             let added = users::add(&mut tx, user, password_hash).await?;
             tx.commit().await?;
@@ -110,11 +110,11 @@ impl Store for Db {
     }
 
     fn user_named<'a>(&'a self, name: &'a str) -> Answer<'a, Option<(User, String)>> {
-        Box::pin(async move { users::named(&mut *self.reader().await?, name).await })
+        timed("user_named", async move { users::named(&mut *self.reader().await?, name).await })
     }
 
     fn users(&self) -> Answer<'_, Vec<User>> {
-        Box::pin(async { users::all(&mut *self.reader().await?).await })
+        timed("users", async { users::all(&mut *self.reader().await?).await })
     }
 
     fn rehash_password<'a>(
@@ -124,7 +124,7 @@ impl Store for Db {
         new: &'a str,
         now: i64,
     ) -> Answer<'a, ()> {
-        Box::pin(async move {
+        timed("rehash_password", async move {
             let mut tx = self.begin().await?;
             users::rehash(&mut tx, user_id, old, new, now).await?;
             Ok(tx.commit().await?)
@@ -132,17 +132,19 @@ impl Store for Db {
     }
 
     fn enrol_second_factor<'a>(&'a self, user_id: &'a str, sealed: &'a [u8]) -> Answer<'a, bool> {
-        Box::pin(
-            async move { second_factor::enrol(&mut *self.writer().await?, user_id, sealed).await },
-        )
+        timed("enrol_second_factor", async move {
+            second_factor::enrol(&mut *self.writer().await?, user_id, sealed).await
+        })
     }
 
     fn second_factor<'a>(&'a self, user_id: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        Box::pin(async move { second_factor::sealed(&mut *self.reader().await?, user_id).await })
+        timed("second_factor", async move {
+            second_factor::sealed(&mut *self.reader().await?, user_id).await
+        })
     }
 
     fn step_up<'a>(&'a self, sealed: &'a [u8], step: i64, event: &'a NewEvent) -> Answer<'a, bool> {
-        Box::pin(async move {
+        timed("step_up", async move {
             let mut tx = self.begin().await?;
             let stepped_up = second_factor::step_up(&mut tx, sealed, step, event).await?;
             tx.commit().await?;
@@ -151,7 +153,7 @@ impl Store for Db {
     }
 
     fn remove_second_factor<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool> {
-        Box::pin(async move {
+        timed("remove_second_factor", async move {
             let mut tx = self.begin().await?;
             let removed = second_factor::remove(&mut tx, event).await?;
             tx.commit().await?;
@@ -166,7 +168,7 @@ impl Store for Db {
         until: Until,
         event: &'a NewEvent,
     ) -> Answer<'a, Place> {
-        Box::pin(async move {
+        timed("start_session", async move {
             let mut tx = self.begin().await?;
             sessions::start(&mut tx, session).await?;
             let place = status_places::take(&mut tx, &session.id, until).await?;
@@ -178,7 +180,7 @@ impl Store for Db {
     }
 
     fn take_place<'a>(&'a self, owner: &'a str, until: Until) -> Answer<'a, Place> {
-        Box::pin(async move {
+        timed("take_place", async move {
             let mut tx = self.begin().await?;
             let place = status_places::take(&mut tx, owner, until).await?;
             tx.commit().await?;
@@ -187,15 +189,17 @@ impl Store for Db {
     }
 
     fn status_version(&self) -> Answer<'_, i64> {
-        Box::pin(async { status_places::version(&mut *self.reader().await?).await })
+        timed("status_version", async { status_places::version(&mut *self.reader().await?).await })
     }
 
     fn revoked_places(&self, list: i64) -> Answer<'_, Option<Vec<i64>>> {
-        Box::pin(async move { status_places::revoked(&mut *self.reader().await?, list).await })
+        timed("revoked_places", async move {
+            status_places::revoked(&mut *self.reader().await?, list).await
+        })
     }
 
     fn rotate_refresh<'a>(&'a self, rotation: &'a Rotation) -> Answer<'a, Refreshed> {
-        Box::pin(async move {
+        timed("rotate_refresh", async move {
             // Looked up without a lock: tokens that somebody made up must not keep writers
             // waiting. A token never changes its session, so what is read here stays true.
             let presented = &rotation.presented;
@@ -211,7 +215,7 @@ impl Store for Db {
     }
 
     fn end_session_of<'a>(&'a self, token: &'a TokenHash, event: &'a NewEvent) -> Answer<'a, ()> {
-        Box::pin(async move {
+        timed("end_session_of", async move {
             let session = refresh::session_of(&mut *self.reader().await?, token).await?;
             let Some(session_id) = session else { return Ok(()) };
             let mut tx = self.begin().await?;
@@ -225,7 +229,7 @@ impl Store for Db {
         token: &'a TokenHash,
         now: i64,
     ) -> Answer<'a, Option<(Session, User)>> {
-        Box::pin(async move {
+        timed("session_of", async move {
             let mut reader = self.reader().await?;
             match refresh::current_session_of(&mut reader, token).await? {
                 Some(session_id) => sessions::live(&mut reader, &session_id, now).await,
@@ -235,11 +239,16 @@ impl Store for Db {
     }
 
     fn live_session<'a>(&'a self, id: &'a str, now: i64) -> Answer<'a, Option<(Session, User)>> {
-        Box::pin(async move { sessions::live(&mut *self.reader().await?, id, now).await })
+        timed(
+            "live_session",
+            async move { sessions::live(&mut *self.reader().await?, id, now).await },
+        )
     }
 
     fn live_sessions<'a>(&'a self, user_id: &'a str, now: i64) -> Answer<'a, Vec<Session>> {
-        Box::pin(async move { sessions::live_of(&mut *self.reader().await?, user_id, now).await })
+        timed("live_sessions", async move {
+            sessions::live_of(&mut *self.reader().await?, user_id, now).await
+        })
     }
 
     fn delete_session<'a>(
@@ -248,7 +257,7 @@ impl Store for Db {
         session_id: &'a str,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        Box::pin(async move {
+        timed("delete_session", async move {
             let mut tx = self.begin().await?;
             let deleted = sessions::delete(&mut tx, user_id, session_id, event).await?;
             tx.commit().await?;
@@ -257,7 +266,7 @@ impl Store for Db {
     }
 
     fn end_all_sessions<'a>(&'a self, user_id: &'a str, event: &'a NewEvent) -> Answer<'a, u64> {
-        Box::pin(async move {
+        timed("end_all_sessions", async move {
             let mut tx = self.begin().await?;
             let ended = sessions::end_all(&mut tx, user_id, event).await?;
             tx.commit().await?;
@@ -270,7 +279,7 @@ impl Store for Db {
         client: &'a RegisteredClient,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        Box::pin(async move {
+        timed("add_client", async move {
             let mut tx = self.begin().await?;
             let added = clients::add(&mut tx, client, event).await?;
             tx.commit().await?;
@@ -279,11 +288,11 @@ impl Store for Db {
     }
 
     fn client<'a>(&'a self, id: &'a str) -> Answer<'a, Option<RegisteredClient>> {
-        Box::pin(async move { clients::of(&mut *self.reader().await?, id).await })
+        timed("client", async move { clients::of(&mut *self.reader().await?, id).await })
     }
 
     fn clients(&self) -> Answer<'_, Vec<RegisteredClient>> {
-        Box::pin(async { clients::all(&mut *self.reader().await?).await })
+        timed("clients", async { clients::all(&mut *self.reader().await?).await })
     }
 
     fn set_credential<'a>(
@@ -291,7 +300,7 @@ impl Store for Db {
         credential: &'a Credential,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        Box::pin(async move {
+        timed("set_credential", async move {
             let mut tx = self.begin().await?;
             let found = clients::set_credential(&mut tx, credential, event).await?;
             tx.commit().await?;
@@ -300,7 +309,7 @@ impl Store for Db {
     }
 
     fn set_disabled<'a>(&'a self, disabled: bool, event: &'a NewEvent) -> Answer<'a, bool> {
-        Box::pin(async move {
+        timed("set_disabled", async move {
             let mut tx = self.begin().await?;
             let found = clients::set_disabled(&mut tx, disabled, event).await?;
             tx.commit().await?;
@@ -309,7 +318,7 @@ impl Store for Db {
     }
 
     fn remove_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool> {
-        Box::pin(async move {
+        timed("remove_client", async move {
             let mut tx = self.begin().await?;
             let found = clients::remove(&mut tx, event).await?;
             tx.commit().await?;
@@ -324,7 +333,7 @@ impl Store for Db {
         now: i64,
         event: Option<&'a NewEvent>,
     ) -> Answer<'a, bool> {
-        Box::pin(async move {
+        timed("spend_jwt", async move {
             let mut tx = self.begin().await?;
             let first = spent_jwts::spend(&mut tx, jwt, expires_at, now, event).await?;
             tx.commit().await?;
@@ -333,19 +342,25 @@ impl Store for Db {
     }
 
     fn is_spent<'a>(&'a self, jwt: &'a TokenHash) -> Answer<'a, bool> {
-        Box::pin(async move { spent_jwts::has(&mut *self.reader().await?, jwt).await })
+        timed("is_spent", async move { spent_jwts::has(&mut *self.reader().await?, jwt).await })
     }
 
     fn record<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()> {
-        Box::pin(async move { events::insert(&mut *self.writer().await?, event).await })
+        timed("record", async move { events::insert(&mut *self.writer().await?, event).await })
     }
 
     fn events(&self, after: i64, limit: i64) -> Answer<'_, Vec<Event>> {
-        Box::pin(async move { events::after(&mut *self.reader().await?, after, limit).await })
+        timed(
+            "events",
+            async move { events::after(&mut *self.reader().await?, after, limit).await },
+        )
     }
 
     fn forget_events(&self, before: i64) -> Answer<'_, ()> {
-        Box::pin(async move { events::forget(&mut *self.writer().await?, before).await })
+        timed(
+            "forget_events",
+            async move { events::forget(&mut *self.writer().await?, before).await },
+        )
     }
 
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -34,6 +34,9 @@ pub(super) async fn named(
     connection: &mut Connection,
     name: &str,
 ) -> Result<Option<(User, String)>, StoreError> {
+    if !rows::can_be_stored(name) {
+        return Ok(None);
+    }
     let row = sqlx::query("SELECT * FROM users WHERE lower(name) = lower($1)")
         .bind(name)
         .fetch_optional(connection)

@@ -1,0 +1,116 @@
+"""Logs in, and again whenever a test case has ended the session; has every other case succeed
+where a password, a token or a code must be right; and sends hostile headers along."""
+
+import atexit
+import base64
+import collections
+import hashlib
+import hmac
+import itertools
+import os
+import struct
+import time
+
+import requests
+import schemathesis
+
+ISSUER = os.environ["ISSUER"]
+PASSWORD = os.environ["PASSWORD"]
+CLIENT = f"fuzz:{os.environ['CLIENT_SECRET']}"
+
+# What must change no verdict, whatever it says.
+HOSTILE = [
+    {},
+    # Of nothing but this one the issuer under test counts the attempts.
+    {"X-Forwarded-For": "192.0.2.1"},
+    {"User-Agent": "a" * 3000, "X-Forwarded-For": ", ,, 999.1.1.1"},
+    {"X-Forwarded-For": "::ffff:0:0%eth0, " * 400, "Accept": "x/y;q=-1"},
+    {"User-Agent": "\xff\xfe", "Traceparent": "00-" + "f" * 200, "Tracestate": "=,=,="},
+    {"If-None-Match": '"', "Range": "bytes=9-1", "Expect": "nothing"},
+    {"Cookie": "; =; a; __Secure-tollgate-refresh; __Host-tollgate-access=; \t=1"},
+    {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example;proto=gopher"},
+]
+
+RIGHT_FORMS = {
+    "/oauth/token": lambda: {"grant_type": "client_credentials", "scope": "orders:read"},
+    "/oauth/introspect": lambda: {"token": session["access_token"]},
+    "/oauth/revoke": lambda: {"token": session["refresh_token"]},
+}
+
+seen = set()
+session = {}
+second_factor = {}
+# Each operation gets them all in turn, whatever else is tried.
+headers = collections.defaultdict(lambda: itertools.cycle(HOSTILE))
+turns = collections.defaultdict(lambda: itertools.cycle([True, False]))
+
+
+def login():
+    alice = {"username": "alice", "password": PASSWORD}
+    answer = requests.post(f"{ISSUER}/v1/auth/login", json=alice, timeout=20)
+    answer.raise_for_status()
+    session.update(answer.json())
+
+
+def code():
+    """RFC 6238. No code is good twice, so the one before and the one after are used too."""
+    step = max(int(time.time()) // 30 - 1, second_factor.get("step", 0) + 1)
+    second_factor["step"] = step
+    mac = hmac.digest(second_factor["key"], struct.pack(">Q", step), hashlib.sha1)
+    (number,) = struct.unpack_from(">I", mac, mac[-1] & 15)
+    return f"{(number & 0x7FFFFFFF) % 1_000_000:06}"
+
+
+@schemathesis.auth(refresh_interval=None)
+class Session:
+    def get(self, case, context):
+        if not session:
+            login()
+        return session["access_token"]
+
+    def set(self, case, token, context):
+        case.headers["Authorization"] = f"Bearer {token}"
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    for name, value in next(headers[case.path]).items():
+        case.headers.setdefault(name, value)
+    body = case.body
+    if not isinstance(body, dict) or case.path == "/v1/auth/register" or not next(turns[case.path]):
+        return
+    if isinstance(body.get("password"), str):
+        body["password"] = PASSWORD
+        if isinstance(body.get("username"), str):
+            body["username"] = "alice"
+    if case.path == "/v1/auth/refresh" and isinstance(body.get("refresh_token", ""), str):
+        login()
+        body["refresh_token"] = session["refresh_token"]
+    # Without a caller it shall stay so: then it is about that.
+    if case.path in RIGHT_FORMS and "Authorization" in case.headers:
+        basic = base64.b64encode(CLIENT.encode()).decode()
+        case.headers["Authorization"] = f"Basic {basic}"
+        login()
+        body.clear()
+        body.update(RIGHT_FORMS[case.path]())
+    if isinstance(body.get("code"), str) and "key" in second_factor:
+        body["code"] = code()
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    seen.add(f"{case.method} {case.path} {response.status_code}")
+    if response.status_code == 201 and case.path == "/v1/auth/totp":
+        second_factor["key"] = base64.b32decode(response.json()["secret"])
+    if response.status_code == 200 and case.path == "/v1/auth/step-up":
+        session["access_token"] = response.json()["access_token"]
+    # Whatever it was may have ended the session, or forgotten the second factor.
+    elif response.status_code in (204, 401):
+        session.clear()
+
+
+@atexit.register
+def tell():
+    """What was met on the way, for whoever wants to know whether that was anything at all."""
+    for answer in sorted(seen):
+        print("answered", answer)
