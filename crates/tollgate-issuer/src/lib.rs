@@ -52,6 +52,7 @@
 //! | `POST /oauth/revoke` | makes a token worth nothing (RFC 7009) |
 //! | `GET /v1/audit?after={serial}` | the audit log, for users with the scope `identsphere:audit` |
 //! | `GET /.well-known/jwks.json` | the published keys |
+//! | `GET /v1/status-lists/{list}` | who was revoked (draft-ietf-oauth-status-list); waits for changes (RFC 7240) |
 //! | `GET /.well-known/openid-configuration` | where they are |
 //! | `GET /.well-known/oauth-authorization-server` | the same |
 //! | `GET /openapi.json` | all of this, for programs |

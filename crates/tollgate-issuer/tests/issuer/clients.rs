@@ -110,6 +110,7 @@ async fn a_client_gets_a_token_in_its_own_name(home: Home) {
     let now = home.now();
     let mut claims = part(&token, 1);
     assert_eq!(claims["jti"].take().as_str().unwrap().len(), 32);
+    assert!(claims.as_object_mut().unwrap().remove("status").is_some());
     // And no session, no user's authentication, no roles.
     assert_eq!(
         claims,

@@ -81,6 +81,8 @@ async fn a_token_says_what_rfc_9068_wants(home: Home) {
     let jti = claims.as_object_mut().unwrap().remove("jti").unwrap();
     assert_eq!(jti.as_str().unwrap().len(), 32);
     assert_ne!(jti, part(&grant.text("access_token"), 1)["jti"]);
+    let status = claims.as_object_mut().unwrap().remove("status").unwrap();
+    assert_eq!(status["status_list"]["uri"], format!("{ISSUER}/v1/status-lists/0"));
     let now = home.now();
     assert_eq!(
         claims,
