@@ -1,6 +1,7 @@
 //! Tollgate against an issuer that is not ours: `oidc-provider`, a certified OpenID provider, and
 //! the axum example, each a process of its own and spoken to over HTTP. The example is told the
-//! issuer and the audience, and finds the keys through discovery.
+//! issuer and the audience, and finds the keys through discovery. And the other way round: our own
+//! issuer's tokens, and forgeries, before the verifiers of other languages.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -12,6 +13,7 @@
 
 mod app;
 mod issuer;
+mod other_languages;
 mod process;
 
 use std::time::{Duration, Instant};
