@@ -74,3 +74,31 @@ fn every_metric_of_the_rules_and_the_dashboard_is_exported() {
     }
     assert!(names > 10);
 }
+
+/// One text, not two: what the chapter shows is what the tests run.
+#[test]
+fn the_chapter_on_other_languages_shows_the_programs_as_they_are() {
+    const CHAPTER: &str = include_str!("../../crates/tollgate/src/guide/other_languages.md");
+    const REQUIREMENTS: &str = include_str!("../../docs/other-languages/python/requirements.txt");
+    const PACKAGE: &str = include_str!("../../docs/other-languages/node/package.json");
+    for program in [
+        include_str!("../../docs/other-languages/python/with_pyjwt.py"),
+        include_str!("../../docs/other-languages/python/with_joserfc.py"),
+        include_str!("../../docs/other-languages/node/with-jose.mjs"),
+        include_str!("../../docs/other-languages/node/get-token.mjs"),
+        include_str!("../../docs/other-languages/node/make-keys.mjs"),
+        include_str!("../../docs/other-languages/ruby/with_jwt.rb"),
+    ] {
+        assert!(CHAPTER.contains(&format!("\n{program}```\n")), "not as it is shown:\n{program}");
+    }
+    let python =
+        |name: &str| REQUIREMENTS.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    let package: serde_json::Value = serde_json::from_str(PACKAGE).unwrap();
+    for (name, version) in [
+        ("PyJWT", python("PyJWT==")),
+        ("joserfc", python("joserfc==")),
+        ("jose", package["dependencies"]["jose"].as_str().unwrap()),
+    ] {
+        assert!(CHAPTER.contains(&format!("| {name} | {version} |")), "{name} is {version}");
+    }
+}

@@ -189,7 +189,8 @@ impl Issuer {
     }
 
     /// What an access token says, if this issuer signed it with a key that is still published, and
-    /// it has not expired. These keys sign nothing but access tokens.
+    /// it has not expired. What these keys sign besides, a status list, is no client's and for
+    /// nobody: it lacks most of what is read here.
     async fn issued(&self, token: &str) -> Result<Option<Issued>, Error> {
         let keys = self.ring().current().await?;
         let verified = signature::verify(token, &keys.verification, Algorithm::ALL).ok();

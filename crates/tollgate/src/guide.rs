@@ -1,5 +1,6 @@
 //! Chapters: how to add it, tune it and measure it, what key sets do, why verified tokens can be
-//! kept, how promptly a revocation is known, and what to set at three well-known issuers.
+//! kept, how promptly a revocation is known, how other languages validate
+//! the same tokens, and what to set at three well-known issuers.
 
 #[doc = include_str!("guide/add_it.md")]
 pub mod add_it {}
@@ -18,6 +19,9 @@ pub mod revocation {}
 
 #[doc = include_str!("guide/measure_it.md")]
 pub mod measure_it {}
+
+#[doc = include_str!("guide/other_languages.md")]
+pub mod other_languages {}
 
 #[doc = include_str!("guide/auth0.md")]
 pub mod auth0 {}

@@ -1,5 +1,5 @@
-//! What the tests against real components need on a bare Debian machine. Only apt-get, npm and
-//! cargo are used, what is already there is left alone, and every step says what it does and why.
+//! What the tests against real components need on a bare Debian machine. Only apt-get, npm,
+//! pip and cargo are used, what is already there is left alone, and every step says what it does and why.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,6 +27,9 @@ const ISSUER: &str = "tests/third_party/oidc-provider";
 /// package, with those that it needs, by their versions.
 const SCHEMATHESIS: &str = "tests/third_party/schemathesis";
 
+/// The guide's programs for other languages: each a package with its lock file or its list.
+const OTHER_LANGUAGES: &str = "docs/other-languages";
+
 /// What the tests have to be told about what was installed.
 #[derive(Debug)]
 pub(crate) struct Installed {
@@ -34,6 +37,8 @@ pub(crate) struct Installed {
     pub(crate) postgres: postgres::Programs,
     /// A Python that has schemathesis.
     pub(crate) schemathesis: PathBuf,
+    /// A Python that has the libraries of the guide's chapter on other languages.
+    pub(crate) python: PathBuf,
 }
 
 /// Installs everything that `cargo xtask test` needs.
@@ -44,7 +49,10 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     npm_packages("third-party issuer", ISSUER)?;
     let postgres = postgres()?;
     let schemathesis = schemathesis()?;
-    Ok(Installed { node, postgres, schemathesis })
+    npm_packages("other languages", &format!("{OTHER_LANGUAGES}/node"))?;
+    let python = python_packages("other-languages", &format!("{OTHER_LANGUAGES}/python"))?;
+    ruby()?;
+    Ok(Installed { node, postgres, schemathesis, python })
 }
 
 /// A Python that has schemathesis.
@@ -213,6 +221,20 @@ fn python_packages(what: &str, folder: &str) -> Result<PathBuf, Failure> {
     run(install.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))?;
     write(&stamp, &wanted)?;
     Ok(python)
+}
+
+/// Ruby and its JWT library.
+fn ruby() -> Result<(), Failure> {
+    let mut library = program("ruby");
+    library.args(["-e", "require 'jwt'; puts JWT::VERSION::STRING"]).stderr(Stdio::null());
+    if let Ok(version) = output(&mut library) {
+        step("Ruby", &format!("ruby-jwt {} is here", version.trim()));
+        return Ok(());
+    }
+    step("Ruby", "it or its JWT library is missing: installing Debian's, for the guide's programs");
+    // The library's package leaves open which Ruby it is for.
+    apt_install("ruby")?;
+    apt_install("ruby-jwt")
 }
 
 /// PostgreSQL's programs; the server is started by whoever needs it.

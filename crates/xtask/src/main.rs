@@ -46,8 +46,10 @@ enum Chore {
     /// On a bare Debian machine that is a C compiler and npm (with apt-get, through sudo when you
     /// are not root), Node 20 or newer (into `target/tools`, unless there is one), the npm
     /// packages of the third-party issuer (into `tests/third_party/*/node_modules`), PostgreSQL
-    /// (with apt-get; the tests start a server of their own on loopback) and schemathesis with the
-    /// Python packages that it needs (into `target/tools`).
+    /// (with apt-get; the tests start a server of their own on loopback), schemathesis with the
+    /// Python packages that it needs (into `target/tools`), and for the guide's programs in other
+    /// languages Python's PyJWT and joserfc (there too), npm's jose and openid-client (into
+    /// `docs/other-languages/node/node_modules`) and Debian's ruby-jwt.
     /// Each step says what it does and why; nothing is installed twice.
     Install,
 

@@ -18,6 +18,7 @@ pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
         cargo(&["test", "--workspace", "--tests", "--no-fail-fast", "--", "--include-ignored"]);
     run(tests
         .env("TOLLGATE_NODE", &installed.node)
+        .env("TOLLGATE_PYTHON", &installed.python)
         .env("TOLLGATE_POSTGRES", &postgres.url)
         .env("TOLLGATE_POSTGRES_CA", &postgres.ca)
         .env("TOLLGATE_SCHEMATHESIS", &installed.schemathesis))
