@@ -91,6 +91,9 @@ pub struct IssuerConfig {
     pub audit_retention: Duration,
     /// Which hosts receive the access cookie (`IDENTSPHERE_COOKIE_DOMAIN`).
     pub cookie_domain: Option<String>,
+    /// Whose pages may call the issuer with their users' cookies, besides its own
+    /// (`IDENTSPHERE_TRUSTED_ORIGINS`).
+    pub trusted_origins: Vec<String>,
     /// Whether anybody may make a user over HTTP (`IDENTSPHERE_REGISTRATION`).
     pub registration: bool,
     /// Where time comes from.
@@ -126,6 +129,7 @@ impl IssuerConfig {
             password_cost: PasswordCost::default(),
             audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
             cookie_domain: None,
+            trusted_origins: Vec::new(),
             registration: false,
             clock: Arc::new(SystemClock::new()),
         }

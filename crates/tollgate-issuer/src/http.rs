@@ -30,7 +30,8 @@ use utoipa_axum::routes;
 use self::openapi::{A_BODY, A_REFRESH_COOKIE, AN_ATTEMPT, of, open, own};
 use self::problem::Problem as P;
 pub(crate) use self::problem::no_such_page;
-pub(crate) use self::protected::authenticator;
+pub use self::protected::LiveSession;
+pub(crate) use self::protected::{authenticator, protect};
 use crate::audit::AUDIT_SCOPE;
 use crate::issuer::Issuer;
 
@@ -38,12 +39,16 @@ use crate::issuer::Issuer;
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 pub(crate) fn router(issuer: &Issuer) -> Router {
-    let routes = for_anybody(issuer).merge(protected::protect(issuer, for_users()));
-    openapi::publish(routes)
+    let routes = for_anybody(issuer).merge(protected::protect_own(issuer, for_users()));
+    let router = openapi::publish(routes)
         .method_not_allowed_fallback(problem::no_such_method)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn(trace::in_a_span))
-        .with_state(issuer.clone())
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+    let router = if issuer.config().trusted_origins.is_empty() {
+        router
+    } else {
+        router.layer(cross_site::cors(issuer.config()))
+    };
+    router.layer(from_fn(trace::in_a_span)).with_state(issuer.clone())
 }
 
 fn for_anybody(issuer: &Issuer) -> OpenApiRouter<Issuer> {

@@ -126,6 +126,46 @@ impl Issuer {
         http::router(self)
     }
 
+    /// Puts an app's own routes behind the issuer: a token is validated as by
+    /// [`tollgate_axum::protect`], and its session is looked up in the store at each request. So a
+    /// session that was ended is refused at the next one, for the price of that look.
+    ///
+    /// Handlers may ask for the [`LiveSession`](crate::LiveSession), and for all that
+    /// [`tollgate_axum`] offers; policies stand on routes as always. What is added to the router
+    /// that this gives is not protected.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use tollgate_issuer::{Issuer, LiveSession};
+    ///
+    /// async fn list(live: LiveSession) -> String {
+    ///     format!("the orders of {}", live.user().name)
+    /// }
+    ///
+    /// fn app(issuer: &Issuer) -> Router {
+    ///     let own = Router::new().route("/orders", get(list));
+    ///     issuer.router().merge(issuer.protect(own))
+    /// }
+    /// # use axum::{body::Body, http::Request};
+    /// # use tower::ServiceExt as _;
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let database = directory.path().join("identsphere.db");
+    /// # let config = tollgate_issuer::IssuerConfig::new("http://127.0.0.1:8080", database);
+    /// # let issuer = Issuer::open(config).await?;
+    /// # let nobody = Request::get("/orders").body(Body::empty())?;
+    /// # assert_eq!(app(&issuer).oneshot(nobody).await?.status(), 401);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn protect<S>(&self, routes: axum::Router<S>) -> axum::Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        http::protect(self, routes)
+    }
+
     /// Serves the routes over HTTP/1 until `shutdown` is ready. From then on it says that it is not
     /// ready, accepts no more when
     /// [`shutdown_delay`](IssuerConfig::shutdown_delay) has passed, and finishes what is under way.

@@ -198,6 +198,7 @@ mod users;
 pub use self::clients::NewClient;
 pub use self::config::{ConfigError, DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
 pub use self::error::Error;
+pub use self::http::LiveSession;
 pub use self::issuer::{Issuer, KeyInfo};
 #[cfg(feature = "client")]
 pub use self::issuer_client::{ClientError, IssuerClient, Me};

@@ -35,6 +35,9 @@ impl IssuerConfig {
                 "it must be from 0 to 300",
             ));
         }
+        for origin in &self.trusted_origins {
+            check_origin("IDENTSPHERE_TRUSTED_ORIGINS", origin, "https://app.example.com")?;
+        }
         let access = self.access_expiry;
         if access.subsec_nanos() != 0 || !(1..=86_400).contains(&access.as_secs()) {
             return Err(ConfigError::new(
@@ -141,8 +144,18 @@ impl IssuerConfig {
 }
 
 fn check_issuer(value: &str) -> Result<Url, ConfigError> {
-    let wrong = |expected: String| ConfigError::new("IDENTSPHERE_ISSUER", value, expected);
-    let example = "for example https://auth.example.com";
+    // Verifiers compare the issuer byte for byte, and the well-known paths and cookies belong to
+    // a whole host: so no path, no trailing slash, no default port, no capitals.
+    check_origin("IDENTSPHERE_ISSUER", value, "https://auth.example.com")
+}
+
+/// Scheme and host, as a browser writes them in `Origin`.
+fn check_origin(name: &'static str, value: &str, example: &str) -> Result<Url, ConfigError> {
+    let wrong = |expected: String| ConfigError::new(name, value, expected);
+    let example = format!("for example {example}");
+    if value.contains('*') {
+        return Err(wrong(format!("nothing stands for several; list each, {example}")));
+    }
     let url = Url::parse(value)
         .ok()
         .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
@@ -153,8 +166,6 @@ fn check_issuer(value: &str) -> Result<Url, ConfigError> {
              {example}"
         )));
     }
-    // Verifiers compare the issuer byte for byte, and the well-known paths and cookies belong to
-    // a whole host: so no path, no trailing slash, no default port, no capitals.
     let origin = url.origin().ascii_serialization();
     if origin != value {
         return Err(wrong(format!("it must be scheme and host only: {origin}")));
@@ -315,6 +326,30 @@ mod tests {
             ),
         ] {
             assert_eq!(message, expected);
+        }
+    }
+
+    #[test]
+    fn a_trusted_origin_is_one_and_no_wildcard() {
+        let with =
+            |origin: &str| refused(|config| config.trusted_origins = vec![origin.to_owned()]);
+        let mut config = IssuerConfig::new("https://auth.example.com", "identsphere.db");
+        for right in ["https://app.example.com", "http://localhost:3000", "https://[::1]:8443"] {
+            config.trusted_origins = vec![right.to_owned()];
+            config.check().unwrap();
+        }
+        for (wrong, hint) in [
+            ("*", "nothing stands for several; list each, for example https://app.example.com"),
+            ("null", "it must be an https URL, for example https://app.example.com"),
+            ("app.example.com", "it must be an https URL, for example https://app.example.com"),
+            ("https://*.example.com", "nothing stands for several; list each"),
+            ("http://app.example.com", "http is accepted on a loopback host only"),
+            ("https://app.example.com/", "scheme and host only: https://app.example.com"),
+            ("https://app.example.com:443", "scheme and host only: https://app.example.com"),
+        ] {
+            let message = with(wrong);
+            assert!(message.starts_with("IDENTSPHERE_TRUSTED_ORIGINS is "), "{message}");
+            assert!(message.contains(&format!("{wrong:?}")) && message.contains(hint), "{message}");
         }
     }
 

@@ -57,10 +57,14 @@ impl IssuerConfig {
         if let Some(path) = file {
             config.database = path.into();
         }
-        if let Some(list) = text("IDENTSPHERE_AUDIENCES") {
+        for (name, list) in [
+            ("IDENTSPHERE_AUDIENCES", &mut config.audiences),
+            ("IDENTSPHERE_TRUSTED_ORIGINS", &mut config.trusted_origins),
+        ] {
             let separator = |c: char| c == ',' || c.is_whitespace();
-            let names = list.split(separator).filter(|name| !name.is_empty());
-            config.audiences = names.map(str::to_owned).collect();
+            let names = text(name).unwrap_or_default();
+            let names = names.split(separator).filter(|name| !name.is_empty());
+            *list = names.map(str::to_owned).collect();
         }
         if let Some(address) = read(text, "IDENTSPHERE_LISTEN", AN_ADDRESS)? {
             config.listen = address;

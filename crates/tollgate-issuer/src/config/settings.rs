@@ -159,6 +159,13 @@ pub const SETTINGS: &[Setting] = &[
                   host when it is not set",
     },
     Setting {
+        name: "IDENTSPHERE_TRUSTED_ORIGINS",
+        default: "",
+        meaning: "The origins whose pages may call the issuer with their users' cookies, such as \
+                  https://app.example.com, separated by commas or spaces: they get CORS with \
+                  credentials, all others nothing",
+    },
+    Setting {
         name: "IDENTSPHERE_REGISTRATION",
         default: "off",
         meaning: "on lets anybody make a user (without roles and scopes) at POST \

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -68,11 +68,15 @@ impl<'t> Tokens<'t> {
 pub(super) async fn login(
     State(issuer): State<Issuer>,
     client: Client,
+    headers: HeaderMap,
     JsonBody(Credentials { username, password }): JsonBody<Credentials>,
 ) -> Result<Response, Problem> {
+    // Nobody's page logs the user of another one's in as somebody else.
+    cross_site::check(&headers, issuer.config())?;
     let password = Zeroizing::new(password);
     let grant = issuer.login(&username, password, client).await?;
-    hand_out(&issuer, &grant.ok_or(Problem::WrongCredentials)?)
+    let grant = grant.ok_or(Problem::WrongCredentials)?;
+    hand_out(&issuer, &grant, Keeper::of(&headers))
 }
 
 /// Exchanges a refresh token, from the body or else from its cookie, for new tokens.
@@ -87,12 +91,12 @@ pub(super) async fn login(
 pub(super) async fn refresh(
     State(issuer): State<Issuer>,
     client: Client,
-    PresentedToken { token, from_cookie }: PresentedToken,
+    PresentedToken { token, keeper }: PresentedToken,
 ) -> Result<Response, Problem> {
-    match issuer.refresh(&token, &client).await? {
-        Some(grant) => hand_out(&issuer, &grant),
-        None if from_cookie => without_cookies(&issuer, Problem::WrongRefreshToken),
-        None => Err(Problem::WrongRefreshToken),
+    match (issuer.refresh(&token, &client).await?, keeper) {
+        (Some(grant), _) => hand_out(&issuer, &grant, keeper),
+        (None, Keeper::Browser) => without_cookies(&issuer, Problem::WrongRefreshToken),
+        (None, Keeper::Client) => Err(Problem::WrongRefreshToken),
     }
 }
 
@@ -121,11 +125,28 @@ pub(super) async fn logout(
     without_cookies(&issuer, StatusCode::NO_CONTENT)
 }
 
+/// Who keeps the refresh token.
+#[derive(Clone, Copy)]
+enum Keeper {
+    /// The client itself.
+    Client,
+    /// The browser, in a cookie that no page can read: what injected script can not read it can
+    /// not carry off.
+    Browser,
+}
+
+impl Keeper {
+    /// Browsers name the page's origin in every `POST`.
+    fn of(headers: &HeaderMap) -> Self {
+        if headers.contains_key(ORIGIN) { Self::Browser } else { Self::Client }
+    }
+}
+
 /// The answer to a login or a refresh.
-fn hand_out(issuer: &Issuer, grant: &Grant) -> Result<Response, Problem> {
+fn hand_out(issuer: &Issuer, grant: &Grant, keeper: Keeper) -> Result<Response, Problem> {
     let config = issuer.config();
     let body = Tokens {
-        refresh_token: Some(&grant.refresh_token),
+        refresh_token: matches!(keeper, Keeper::Client).then_some(&*grant.refresh_token),
         ..Tokens::of_session(issuer, &grant.access_token, &grant.scope, &grant.session_id)
     };
     let mut response = Json(body).into_response();
@@ -154,7 +175,7 @@ pub(super) fn no_header(_: axum::http::header::InvalidHeaderValue) -> Problem {
 /// A refresh token from the JSON body or else from the cookie.
 pub(super) struct PresentedToken {
     token: Zeroizing<String>,
-    from_cookie: bool,
+    keeper: Keeper,
 }
 
 /// What a session goes on with.
@@ -173,12 +194,12 @@ impl FromRequest<Issuer> for PresentedToken {
         if headers.contains_key(CONTENT_TYPE) {
             let body = JsonBody::<Option<RefreshToken>>::from_request(request, issuer).await?;
             if let Some(token) = body.0.and_then(|body| body.refresh_token) {
-                return Ok(Self { token: Zeroizing::new(token), from_cookie: false });
+                return Ok(Self { token: Zeroizing::new(token), keeper: Keeper::Client });
             }
         }
         // Whoever has the token itself in hand may be anywhere; a cookie comes by itself.
-        cross_site::check(&headers, &issuer.config().issuer)?;
+        cross_site::check(&headers, issuer.config())?;
         let token = cookies::refresh_token(&headers)?.ok_or(Problem::NoRefreshToken)?;
-        Ok(Self { token: Zeroizing::new(token.to_owned()), from_cookie: true })
+        Ok(Self { token: Zeroizing::new(token.to_owned()), keeper: Keeper::Browser })
     }
 }

@@ -1,11 +1,14 @@
-//! The issuer's own routes: the middleware that it recommends to everyone, and one look at the
-//! session's row. So a token whose session is over manages nothing, though it has not expired.
+//! The middleware that the issuer recommends to everyone, and one look at the session's row
+//! behind it: for its own routes, and for those of an app that has it inside. So a token whose
+//! session is over manages nothing, though it has not expired.
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::HeaderValue;
+use axum::Router;
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::CACHE_CONTROL;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -20,11 +23,39 @@ use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::store::{Session, User};
 
-/// Who calls, and in which session. In the extensions of every request that gets through.
+/// Who calls, and in which session, as the store has them at this very request.
+///
+/// A handler's argument on the routes behind [`Issuer::protect`]; on others it answers 500, and the
+/// log says why.
 #[derive(Debug, Clone)]
-pub(super) struct LiveSession {
+pub struct LiveSession {
     pub(super) session: Session,
     pub(super) user: User,
+}
+
+impl LiveSession {
+    /// The `sid` of the session's tokens.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.session.id
+    }
+
+    /// The user as they are now; the token says how they were when it was issued.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for LiveSession {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+        parts.extensions.get().cloned().ok_or_else(|| {
+            tracing::error!("a handler asks for the session of a route without `Issuer::protect`");
+            StatusCode::INTERNAL_SERVER_ERROR
+        })
+    }
 }
 
 /// The authenticator of the issuer's own routes: it takes what the issuer itself issued.
@@ -32,27 +63,39 @@ pub(crate) async fn authenticator(
     config: &IssuerConfig,
     keys: SharedKeySet,
 ) -> Result<Authenticator, ConfigError> {
-    Authenticator::builder(&config.issuer, &config.issuer)
+    let mut builder = Authenticator::builder(&config.issuer, &config.issuer)
         .key_source(keys)
         .cookie(cookies::access_name(config))
         // A proxy in front may have changed the Host that the middleware would compare with.
         .trusted_origin(&config.issuer)
-        .clock(Arc::clone(&config.clock))
+        .clock(Arc::clone(&config.clock));
+    for origin in &config.trusted_origins {
+        builder = builder.trusted_origin(origin);
+    }
+    builder
         .build()
         .await
         .map_err(|error| ConfigError::new("IDENTSPHERE_ISSUER", &config.issuer, error.to_string()))
 }
 
-/// Puts the routes behind the middleware and the session check.
-pub(super) fn protect(issuer: &Issuer, routes: OpenApiRouter<Issuer>) -> OpenApiRouter<Issuer> {
-    let (routes, document) = routes.split_for_parts();
-    let routes = routes.route_layer(from_fn_with_state(issuer.clone(), require_live_session));
-    let routes = tollgate_axum::protect(issuer.authenticator().clone(), routes)
+/// Puts routes behind the middleware and the session check.
+pub(crate) fn protect<S>(issuer: &Issuer, routes: Router<S>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let routes = routes.layer(from_fn_with_state(issuer.clone(), require_live_session));
+    tollgate_axum::protect(issuer.authenticator().clone(), routes)
         .into_router()
+        .layer(from_fn_with_state(issuer.clone(), know_the_keys))
+}
+
+/// The same for the issuer's own routes.
+pub(super) fn protect_own(issuer: &Issuer, routes: OpenApiRouter<Issuer>) -> OpenApiRouter<Issuer> {
+    let (routes, document) = routes.split_for_parts();
+    let routes = protect(issuer, routes)
         // A path that leads nowhere is for the app to answer that this is merged into.
         .reset_fallback()
-        .route_layer(map_response(finish))
-        .route_layer(from_fn_with_state(issuer.clone(), know_the_keys));
+        .route_layer(map_response(finish));
     OpenApiRouter::with_openapi(document).merge(routes.into())
 }
 

@@ -2,6 +2,8 @@
 
 // `cfg(test)` is always true here; it tells clippy that the helpers are tests, too.
 #[cfg(test)]
+mod browsers;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod common;
@@ -9,6 +11,8 @@ mod common;
 mod faults;
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod host;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
