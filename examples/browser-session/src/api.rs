@@ -1,0 +1,57 @@
+//! The API: it validates tokens itself, from the cookie that the issuer has set for the domain.
+
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::State;
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use tollgate_axum::tollgate::{ACCESS_COOKIE, Authenticator};
+use tollgate_axum::{Caller, protect};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+#[derive(Serialize)]
+struct Orders {
+    owner: String,
+    orders: Vec<u32>,
+}
+
+type Book = Arc<Mutex<Vec<u32>>>;
+
+async fn list(State(book): State<Book>, Caller(who): Caller) -> Json<Orders> {
+    let orders = book.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Json(Orders { owner: who.subject().unwrap_or_default().to_owned(), orders })
+}
+
+async fn order(State(book): State<Book>) -> StatusCode {
+    let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
+    let next = book.last().map_or(1, |last| last + 1);
+    book.push(next);
+    StatusCode::CREATED
+}
+
+/// For the pages of `app`, with tokens of `issuer`, whose keys are fetched from `keys`.
+pub(crate) async fn router(
+    app: &str,
+    api: &str,
+    issuer: &str,
+    keys: &str,
+) -> Result<Router, Box<dyn Error>> {
+    let auth = Authenticator::builder(issuer, api)
+        .jwks_url(keys)
+        .cookie(format!("__Secure-{ACCESS_COOKIE}"))
+        // Whose requests the cookie may speak in, if they could change something …
+        .trusted_origin(app)
+        .build()
+        .await?;
+    // … and whose pages may read the answers. A preflight has no token, so this is outside.
+    let cors = CorsLayer::new()
+        .allow_origin(AllowOrigin::exact(HeaderValue::from_str(app)?))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST]);
+    let routes = Router::new().route("/orders", get(list).post(order));
+    let book = Book::new(Mutex::new(vec![17, 18]));
+    Ok(protect(auth, routes).into_router().layer(cors).with_state(book))
+}

@@ -1,0 +1,68 @@
+//! Page, API and issuer of one domain.
+
+use std::error::Error;
+use std::future::pending;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tollgate_issuer::{Issuer, IssuerConfig, NewUser};
+
+use crate::edge::Hosts;
+use crate::{api, page};
+
+/// Who may log in, and with which password.
+pub(crate) const USER: (&str, &str) = ("alice", "correct horse battery staple");
+
+pub(crate) struct Shop {
+    domain: String,
+    port: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test reads its audit log"))]
+    pub(crate) issuer: Issuer,
+    hosts: Hosts,
+    _folder: TempDir,
+}
+
+impl Shop {
+    /// A shop whose access tokens live for `expiry`. Its hosts are reached at `port`.
+    pub(crate) async fn open(
+        domain: &str,
+        port: &'static str,
+        expiry: Duration,
+    ) -> Result<Self, Box<dyn Error>> {
+        let origin = |host: &str| format!("https://{host}.{domain}{port}");
+        let (app, api, auth) = (origin("app"), origin("api"), origin("auth"));
+
+        let folder = tempfile::tempdir()?;
+        let mut config = IssuerConfig::new(&auth, folder.path().join("identsphere.db"));
+        config.audiences = vec![api.clone()];
+        config.access_expiry = expiry;
+        // The access cookie reaches the API …
+        config.cookie_domain = Some(domain.to_owned());
+        // … and the page may log in, refresh and log out.
+        config.trusted_origins = vec![app.clone()];
+        let issuer = Issuer::open(config).await?;
+        issuer.add_user(NewUser::new(USER.0, USER.1)).await?;
+
+        // The API reaches the issuer on the inside, where its name means nothing yet.
+        let inside = TcpListener::bind("127.0.0.1:0").await?;
+        let keys = format!("http://{}/.well-known/jwks.json", inside.local_addr()?);
+        let server = issuer.clone();
+        tokio::spawn(async move { server.serve(inside, pending()).await });
+
+        let hosts = Hosts::from([
+            (format!("app.{domain}"), page::router(&auth, &api)?),
+            (format!("api.{domain}"), api::router(&app, &api, &auth, &keys).await?),
+            (format!("auth.{domain}"), issuer.router()),
+        ]);
+        Ok(Self { domain: domain.to_owned(), port, issuer, hosts, _folder: folder })
+    }
+
+    pub(crate) fn origin(&self, host: &str) -> String {
+        format!("https://{host}.{}{}", self.domain, self.port)
+    }
+
+    pub(crate) fn hosts(&self) -> Hosts {
+        self.hosts.clone()
+    }
+}
