@@ -22,7 +22,7 @@ pub use self::error::ConfigError;
 pub use self::password_cost::PasswordCost;
 pub use self::settings::{SETTINGS, Setting};
 use crate::clock::secs;
-use crate::key_ring::{KeyEncryptionKey, SigningAlgorithm};
+use crate::key_ring::{KeyEncryptionKey, Signer, SigningAlgorithm};
 use crate::store::Until;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
@@ -73,6 +73,8 @@ pub struct IssuerConfig {
     /// What new keys sign with; the algorithm of the key before, or ES256 for the first, when it
     /// is not set (`IDENTSPHERE_SIGNING_ALGORITHM`).
     pub signing_algorithm: Option<SigningAlgorithm>,
+    /// Has the private keys that are made from now on, elsewhere: only from code.
+    pub signer: Option<Arc<dyn Signer>>,
     /// What encrypts signing keys at rest (`IDENTSPHERE_KEY_ENCRYPTION_KEY`).
     pub key_encryption_key: Option<KeyEncryptionKey>,
     /// The file that holds it (`IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE`).
@@ -121,6 +123,7 @@ impl IssuerConfig {
             key_rotation: Some(Duration::from_secs(30 * 24 * 60 * 60)),
             clock_skew: Duration::from_secs(60),
             signing_algorithm: None,
+            signer: None,
             key_encryption_key: None,
             key_encryption_key_file: None,
             attempts_per_account: 20,

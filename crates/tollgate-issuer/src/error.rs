@@ -64,6 +64,20 @@ pub enum Error {
         origin: String,
     },
 
+    /// The signing key is with a signer, and the issuer was opened without one.
+    #[error(
+        "the signing key {kid} is with a signer, and there is none in the settings \
+         (IssuerConfig::signer). Give it back, or have it withdrawn by an issuer that has it"
+    )]
+    NoSigner {
+        /// The stored key.
+        kid: String,
+    },
+
+    /// The signer did not sign, or made no key.
+    #[error("the signer failed")]
+    Signer(#[source] Box<dyn std::error::Error + Send + Sync>),
+
     /// There is no published key of that name.
     #[error("there is no published key {kid:?}; `tollgate-issuer keys list` shows those there are")]
     NoSuchKey {

@@ -42,13 +42,14 @@ impl Issuer {
         let until = self.config().token_until(now);
         let place = self.store().take_place(&client_owner(&client.id), until).await?;
         let access_token = token::issue_to_client(
-            &keys.active,
+            &keys,
             self.config(),
             (&client.id, place),
             scope.clone(),
             audiences,
             now,
-        )?;
+        )
+        .await?;
         let event = self.client_event(EventKind::ClientToken, Some(&client.id), from);
         self.store().record(&event).await?;
         Ok(ClientGrant::Token { access_token, scope })

@@ -19,7 +19,7 @@ use crate::clock::now_secs;
 use crate::config::IssuerConfig;
 use crate::error::Error;
 use crate::http;
-use crate::key_ring::{KeyRing, KeyRingOptions, Schedule};
+use crate::key_ring::{Custody, KeyRing, KeyRingOptions, Schedule};
 use crate::limits::Attempts;
 use crate::metrics;
 use crate::password::Passwords;
@@ -89,8 +89,7 @@ impl Issuer {
         let refresh_tokens = RefreshTokens::new(&key_encryption_key)?;
         let second_factors = SecondFactors::new(&key_encryption_key)?;
         let options = KeyRingOptions {
-            key_encryption_key,
-            origin,
+            custody: Custody { key_encryption_key, origin, signer: config.signer.clone() },
             algorithm: config.signing_algorithm,
             schedule: Schedule::of(&config),
         };

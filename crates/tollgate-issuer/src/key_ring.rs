@@ -21,27 +21,35 @@
 //! PostgreSQL, which tells of it, within a second). What is due by the schedule is done by one
 //! process, the leader.
 
+mod custody;
 mod schedule;
 mod sealed;
+mod signer;
 mod signing_key;
 mod snapshot;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tollgate::{Clock, SharedKeySet};
 
+pub(crate) use self::custody::{ActiveKey, Custody};
 pub(crate) use self::schedule::Schedule;
 pub use self::sealed::KeyEncryptionKey;
 pub(crate) use self::sealed::default_key_file;
-pub(crate) use self::signing_key::SigningKey;
+pub use self::signer::{Signer, SignerAnswer};
+use self::signing_key::SigningKey;
 pub use self::signing_key::{SigningAlgorithm, UnknownSigningAlgorithm};
 pub(crate) use self::snapshot::Snapshot;
 use self::snapshot::{active_of, load, promises};
 use crate::clock::now_secs;
 use crate::error::Error;
 use crate::store::{KeyState, NewKey, Store, StoredKey};
+
+/// How long a signer that made no key is left alone, in seconds.
+const SIGNER_PAUSE: i64 = 30;
 
 /// How often the ring is turned when nobody asks for it: not later than what is due next, and
 /// often enough to see what another process has made due meanwhile.
@@ -52,9 +60,7 @@ const TURNS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 pub(crate) struct KeyRing {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    key_encryption_key: KeyEncryptionKey,
-    /// Where `key_encryption_key` came from, for messages.
-    origin: String,
+    custody: Custody,
     /// What new keys sign with, if it is not what the key before signs with.
     algorithm: Option<SigningAlgorithm>,
     schedule: Schedule,
@@ -64,12 +70,13 @@ pub(crate) struct KeyRing {
     loading: tokio::sync::Mutex<()>,
     /// What is due is done by one task at a time; the others go on without it.
     turning: tokio::sync::Mutex<()>,
+    /// Until then nothing is done that is due: the signer has just failed to make a key.
+    paused_until: AtomicI64,
 }
 
 /// How to open a [`KeyRing`].
 pub(crate) struct KeyRingOptions {
-    pub(crate) key_encryption_key: KeyEncryptionKey,
-    pub(crate) origin: String,
+    pub(crate) custody: Custody,
     pub(crate) algorithm: Option<SigningAlgorithm>,
     pub(crate) schedule: Schedule,
 }
@@ -81,27 +88,27 @@ impl KeyRing {
         clock: Arc<dyn Clock>,
         options: KeyRingOptions,
     ) -> Result<Self, Error> {
-        let KeyRingOptions { key_encryption_key, origin, algorithm, schedule } = options;
+        let KeyRingOptions { custody, algorithm, schedule } = options;
         if !store.keys().await?.keys.iter().any(|key| key.state == KeyState::Active) {
             let now = now_secs(&*clock);
             let first = algorithm.unwrap_or_default();
-            let key = new_key(&key_encryption_key, first, &schedule, now, 0).await?;
+            let key = custody.new_key(first, &schedule, now, 0).await?;
             // Another process may have been faster; then its key is the one.
             store.add_first_key(&key).await?;
         }
-        let snapshot = load(&*store, &key_encryption_key, &origin, &schedule).await?;
+        let snapshot = load(&*store, &custody, &schedule).await?;
         let shared = SharedKeySet::new(snapshot.verification.clone());
         let ring = Self {
             store,
             clock,
-            key_encryption_key,
-            origin,
+            custody,
             algorithm,
             schedule,
             current: ArcSwap::from_pointee(snapshot),
             shared,
             loading: tokio::sync::Mutex::new(()),
             turning: tokio::sync::Mutex::new(()),
+            paused_until: AtomicI64::new(0),
         };
         // Does what is due. Only now: a start with the wrong key-encryption key changes nothing.
         ring.current().await?;
@@ -113,6 +120,7 @@ impl KeyRing {
         let snapshot = self.current.load_full();
         let now = now_secs(&*self.clock);
         if snapshot.next_change.is_some_and(|due| due <= now)
+            && self.paused_until.load(Ordering::Relaxed) <= now
             && self.store.leads()
             && let Ok(_one_at_a_time) = self.turning.try_lock()
         {
@@ -140,7 +148,15 @@ impl KeyRing {
             (None, Some(active))
                 if self.schedule.publishes_next_at(active).is_some_and(|due| due <= now) =>
             {
-                self.publish_next(active).await?;
+                match self.publish_next(active).await {
+                    // The key that signs goes on, and so does everybody.
+                    Err(Error::Signer(error)) => {
+                        let error = &*error as &(dyn std::error::Error + 'static);
+                        tracing::error!(error, "the signer makes no next key; trying again");
+                        self.paused_until.store(now + SIGNER_PAUSE, Ordering::Relaxed);
+                    }
+                    published => published?,
+                }
             }
             _ => {}
         }
@@ -151,7 +167,7 @@ impl KeyRing {
         let algorithm = self.algorithm.unwrap_or(active.algorithm);
         let lead = self.schedule.lead(active);
         let now = now_secs(&*self.clock);
-        let key = new_key(&self.key_encryption_key, algorithm, &self.schedule, now, lead).await?;
+        let key = self.new_key(algorithm, now, lead).await?;
         // An RSA key takes its time, and the lead begins when the key is there to be seen.
         let late = now_secs(&*self.clock).saturating_sub(now);
         let signs_from = key.signs_from.saturating_add(late);
@@ -159,6 +175,23 @@ impl KeyRing {
         self.store.publish_next_key(&key).await?;
         tracing::info!(kid = key.kid, signs_from, "published the next key");
         Ok(())
+    }
+
+    /// A key that is not in the table yet.
+    async fn new_key(
+        &self,
+        algorithm: SigningAlgorithm,
+        now: i64,
+        lead: i64,
+    ) -> Result<NewKey, Error> {
+        let key = self.custody.new_key(algorithm, &self.schedule, now, lead).await?;
+        // Only a signer has a key a second time.
+        if self.list().await?.iter().any(|known| known.kid == key.kid) {
+            return Err(Error::Signer(
+                format!("it has no key but {}, which is known", key.kid).into(),
+            ));
+        }
+        Ok(key)
     }
 
     /// Keeps turning the ring until it is dropped, so that a key is published in time though
@@ -196,7 +229,11 @@ impl KeyRing {
     pub(crate) async fn rotate(&self) -> Result<String, Error> {
         let keys = self.list().await?;
         let active = active_of(&keys)?;
-        self.publish_next(active).await?;
+        let algorithm = self.algorithm.unwrap_or(active.algorithm);
+        let is_next = |key: &StoredKey| key.state == KeyState::Next && key.algorithm == algorithm;
+        if !keys.iter().any(is_next) {
+            self.publish_next(active).await?;
+        }
         self.reload(None).await?;
         let keys = self.list().await?;
         let next = keys.iter().find(|key| key.state == KeyState::Next);
@@ -219,7 +256,7 @@ impl KeyRing {
             next.kid
         } else {
             let made = now_secs(&*self.clock);
-            let key = new_key(&self.key_encryption_key, algorithm, &self.schedule, made, 0).await?;
+            let key = self.new_key(algorithm, made, 0).await?;
             // Read again: an RSA key takes its time, and the old key has signed meanwhile.
             self.store.rotate_key(&key, now_secs(&*self.clock), margin).await?;
             key.kid
@@ -254,34 +291,10 @@ impl KeyRing {
         if seen == Some(known.version) {
             return Ok(known);
         }
-        let (key, origin) = (&self.key_encryption_key, &self.origin);
-        let snapshot = load(&*self.store, key, origin, &self.schedule).await?;
+        let snapshot = load(&*self.store, &self.custody, &self.schedule).await?;
         let snapshot = Arc::new(snapshot);
         self.shared.replace(snapshot.verification.clone());
         self.current.store(Arc::clone(&snapshot));
         Ok(snapshot)
     }
-}
-
-/// A key that may sign `lead` seconds after it was made.
-async fn new_key(
-    key_encryption_key: &KeyEncryptionKey,
-    algorithm: SigningAlgorithm,
-    schedule: &Schedule,
-    created_at: i64,
-    lead: i64,
-) -> Result<NewKey, Error> {
-    // Finding RSA primes takes a good part of a second.
-    let (key, private) = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm))
-        .await
-        .map_err(|_| Error::Crypto("making a signing key"))??;
-    Ok(NewKey {
-        kid: key.kid().to_owned(),
-        algorithm,
-        public_jwk: key.public_jwk()?.to_string(),
-        sealed: key_encryption_key.seal(key.kid(), &private)?,
-        created_at,
-        signs_from: created_at.saturating_add(lead),
-        promises: promises(schedule),
-    })
 }

@@ -81,6 +81,8 @@
 //! can reach the issuer. Changing `IDENTSPHERE_SIGNING_ALGORITHM` changes the algorithm at the
 //! next rotation; until the last old token has expired, keys of both are published.
 //!
+//! Private keys need not be here at all: a [`Signer`] has them, and signs.
+//!
 //! Other processes on the same database, such as a running issuer when the command line rotates,
 //! follow at their next request; on PostgreSQL, which tells them, within a second.
 //!
@@ -202,6 +204,8 @@ pub use self::http::LiveSession;
 pub use self::issuer::{Issuer, KeyInfo};
 #[cfg(feature = "client")]
 pub use self::issuer_client::{ClientError, IssuerClient, Me};
-pub use self::key_ring::{KeyEncryptionKey, SigningAlgorithm, UnknownSigningAlgorithm};
+pub use self::key_ring::{
+    KeyEncryptionKey, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
+};
 pub use self::store::{Event, EventKind, KeyState, RegisteredClient, StoreError, User};
 pub use self::users::{NewUser, SessionInfo};

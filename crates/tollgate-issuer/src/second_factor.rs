@@ -96,16 +96,17 @@ impl Issuer {
         let time = u64::try_from(now).unwrap_or_default();
         let step = totp(&secret, user, &self.config().issuer)?.check(code, time);
         let event = self.event_of(EventKind::StepUp, user, client).session(&session.id);
-        if let Some(step) = step.and_then(|step| i64::try_from(step).ok())
-            && self.store().step_up(&sealed, step, &event).await?
-        {
-            self.give_attempt_back(&account, network.as_deref());
-            let place =
-                self.store().take_place(&session.id, self.config().token_until(now)).await?;
+        if let Some(step) = step.and_then(|step| i64::try_from(step).ok()) {
+            // First what may fail: no code is good twice.
+            let until = self.config().token_until(now);
+            let place = self.store().take_place(&session.id, until).await?;
             let session =
                 Session { stepped_up_at: Some(now), place: Some(place), ..session.clone() };
-            let token = token::issue(&keys.active, self.config(), user, &session, now)?;
-            return Ok(SteppedUp::Token(token));
+            let token = token::issue(&keys, self.config(), user, &session, now).await?;
+            if self.store().step_up(&sealed, step, &event).await? {
+                self.give_attempt_back(&account, network.as_deref());
+                return Ok(SteppedUp::Token(token));
+            }
         }
         let failed = NewEvent { kind: EventKind::StepUpFailed, ..event };
         self.store().record(&failed).await?;

@@ -6,7 +6,6 @@ use crate::client::Client;
 use crate::clock::secs;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::key_ring::Snapshot;
 use crate::limits::network_of;
 use crate::metrics;
 use crate::password::Verdict;
@@ -68,13 +67,14 @@ impl Issuer {
             stepped_up_at: None,
             place: None,
         };
+        let until = self.config().token_until(now);
+        let place = self.store().take_place(&session.id, until).await?;
+        let session = Session { place: Some(place), ..session };
+        let access_token = token::issue(&keys, self.config(), &user, &session, now).await?;
         let refresh_token = random::secret()?;
         let begun = event(EventKind::Login).user(&user.id).session(&session.id);
-        let until = self.config().token_until(now);
-        let token = hash_of(&refresh_token);
-        let place = self.store().start_session(&session, &token, until, &begun).await?;
-        let session = Session { place: Some(place), ..session };
-        self.grant(&keys, &user, session, refresh_token, now).map(Some)
+        self.store().start_session(&session, &hash_of(&refresh_token), until, &begun).await?;
+        Ok(Some(grant(access_token, refresh_token, &user, session)))
     }
 
     /// Pays for an attempt at a password, before anything is found out about it.
@@ -113,12 +113,21 @@ impl Issuer {
         token: &str,
         client: &Client,
     ) -> Result<Option<Grant>, Error> {
-        // First what may fail: a rotation cannot be taken back.
+        // First what may fail: a rotation cannot be taken back. A signer elsewhere may, too.
         let keys = self.ring().current().await?;
-        let successor = self.refresh_tokens().successor_of(token);
         let now = self.now();
+        let presented = hash_of(token);
+        let mut signed = None;
+        if keys.active.is_elsewhere()
+            && let Some((mut session, user)) = self.store().session_of(&presented, now).await?
+        {
+            let until = self.config().token_until(now);
+            session.place = Some(self.store().take_place(&session.id, until).await?);
+            signed = Some(token::issue(&keys, self.config(), &user, &session, now).await?);
+        }
+        let successor = self.refresh_tokens().successor_of(token);
         let rotation = Rotation {
-            presented: hash_of(token),
+            presented,
             successor: hash_of(&successor),
             now,
             token_expiry: self.config().token_until(now).expiry,
@@ -131,7 +140,11 @@ impl Issuer {
         metrics::refreshed(refreshed.as_str());
         match refreshed {
             Refreshed::Rotated(session, user) | Refreshed::Repeated(session, user) => {
-                self.grant(&keys, &user, session, successor, now).map(Some)
+                let access_token = match signed {
+                    Some(token) => token,
+                    None => token::issue(&keys, self.config(), &user, &session, now).await?,
+                };
+                Ok(Some(grant(access_token, successor, &user, session)))
             }
             Refreshed::Reused { session_id } => {
                 tracing::warn!(session_id, "a spent refresh token was presented; session ended");
@@ -176,20 +189,14 @@ impl Issuer {
             .address(address.as_deref());
         Ok(self.store().delete_session(&user.id, session_id, &event).await?)
     }
+}
 
-    fn grant(
-        &self,
-        keys: &Snapshot,
-        user: &User,
-        session: Session,
-        refresh_token: Zeroizing<String>,
-        now: i64,
-    ) -> Result<Grant, Error> {
-        Ok(Grant {
-            access_token: token::issue(&keys.active, self.config(), user, &session, now)?,
-            refresh_token,
-            scope: user.scopes.join(" "),
-            session_id: session.id,
-        })
-    }
+fn grant(
+    access_token: String,
+    refresh_token: Zeroizing<String>,
+    user: &User,
+    session: Session,
+) -> Grant {
+    let scope = user.scopes.join(" ");
+    Grant { access_token, refresh_token, scope, session_id: session.id }
 }

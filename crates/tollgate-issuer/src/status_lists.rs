@@ -115,7 +115,7 @@ impl Issuer {
                 revoked,
                 issued_at: same.issued_at,
             },
-            None => self.publish(list, &keys, version, revoked)?,
+            None => self.publish(list, &keys, version, revoked).await?,
         };
         let published = Arc::new(published);
         self.status_lists().keep(list, &published);
@@ -130,7 +130,7 @@ impl Issuer {
             .filter(|at_hand| at_hand.kid == keys.active.kid() && at_hand.issued_at == epoch)
     }
 
-    fn publish(
+    async fn publish(
         &self,
         list: i64,
         keys: &Snapshot,
@@ -148,7 +148,7 @@ impl Issuer {
             status_list: Bits { bits: 1, lst: packed(&revoked)? },
         };
         let kid = keys.active.kid().to_owned();
-        let token = token::sign(&keys.active, "statuslist+jwt", &claims)?;
+        let token = token::sign(keys, "statuslist+jwt", &claims).await?;
         // Of what is signed: signatures are made by chance, and another process has made another.
         let signed = token.rsplit_once('.').map_or("", |(signed, _)| signed);
         let etag = jwks::etag(signed);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::clock::secs;
 use crate::config::IssuerConfig;
 use crate::error::Error;
-use crate::key_ring::SigningKey;
+use crate::key_ring::Snapshot;
 use crate::metrics;
 use crate::status_lists;
 use crate::store::{Place, Session, User};
@@ -78,8 +78,8 @@ impl Status {
 }
 
 /// Issues an access token of `session` to `user`.
-pub(crate) fn issue(
-    key: &SigningKey,
+pub(crate) async fn issue(
+    keys: &Snapshot,
     config: &IssuerConfig,
     user: &User,
     session: &Session,
@@ -102,13 +102,13 @@ pub(crate) fn issue(
         amr: Some(amr),
         status: session.place.map(|place| Status::at(config, place)),
     };
-    sign_access_token(key, &claims)
+    sign_access_token(keys, &claims).await
 }
 
 /// Issues an access token to a machine client, in its own name: the `sub` is the client (RFC 9068
 /// section 2.2). Without a session there is nothing of the issuer's own that it could do with it.
-pub(crate) fn issue_to_client(
-    key: &SigningKey,
+pub(crate) async fn issue_to_client(
+    keys: &Snapshot,
     config: &IssuerConfig,
     (client_id, place): (&str, Place),
     scope: String,
@@ -131,27 +131,24 @@ pub(crate) fn issue_to_client(
         amr: None,
         status: Some(Status::at(config, place)),
     };
-    sign_access_token(key, &claims)
+    sign_access_token(keys, &claims).await
 }
 
-fn sign_access_token(key: &SigningKey, claims: &Claims<'_>) -> Result<String, Error> {
-    let token = sign(key, "at+jwt", claims)?;
-    metrics::token_issued(key.algorithm().as_str());
+async fn sign_access_token(keys: &Snapshot, claims: &Claims<'_>) -> Result<String, Error> {
+    let token = sign(keys, "at+jwt", claims).await?;
+    metrics::token_issued(keys.active.algorithm().as_str());
     Ok(token)
 }
 
 /// Signs a JWT of this `typ`.
-pub(crate) fn sign(
-    key: &SigningKey,
+pub(crate) async fn sign(
+    keys: &Snapshot,
     typ: &'static str,
     claims: &impl Serialize,
 ) -> Result<String, Error> {
-    let header = Header { typ, alg: key.algorithm().as_str(), kid: key.kid() };
-    let mut token = format!("{}.{}", encode(&header)?, encode(claims)?);
-    let signature = key.sign(token.as_bytes())?;
-    token.push('.');
-    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-    Ok(token)
+    let (alg, kid) = (keys.active.algorithm().as_str(), keys.active.kid());
+    let header = Header { typ, alg, kid };
+    keys.sign(format!("{}.{}", encode(&header)?, encode(claims)?)).await
 }
 
 /// The issuer itself, whose own routes take the token too, and then the configured APIs.

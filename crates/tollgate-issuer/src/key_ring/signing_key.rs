@@ -43,6 +43,12 @@ impl SigningAlgorithm {
     }
 }
 
+impl fmt::Display for SigningAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl FromStr for SigningAlgorithm {
     type Err = UnknownSigningAlgorithm;
 
@@ -123,13 +129,7 @@ impl SigningKey {
 
     /// What is published (RFC 7517 section 4).
     pub(crate) fn public_jwk(&self) -> Result<Value, Error> {
-        let mut jwk = self.pair.required_members()?;
-        if let Some(members) = jwk.as_object_mut() {
-            members.insert("use".to_owned(), json!("sig"));
-            members.insert("alg".to_owned(), json!(self.algorithm().as_str()));
-            members.insert("kid".to_owned(), json!(self.kid));
-        }
-        Ok(jwk)
+        Ok(published(self.pair.required_members()?, self.algorithm()).1)
     }
 
     /// The JWS signature of `message` (RFC 7518 section 3, RFC 8037 section 3.1).
@@ -186,6 +186,29 @@ impl KeyPair {
         let members = self.required_members()?;
         Ok(thumbprint(&members))
     }
+}
+
+/// The members of a JWK that RFC 7638 section 3.2 and RFC 8037 section 2 hash, and no others.
+pub(super) fn members_of(jwk: &Value) -> Option<Value> {
+    let names: &[&str] = match jwk.get("kty")?.as_str()? {
+        "EC" => &["kty", "crv", "x", "y"],
+        "OKP" => &["kty", "crv", "x"],
+        "RSA" => &["kty", "n", "e"],
+        _ => return None,
+    };
+    let member = |name: &&str| Some(((*name).to_owned(), json!(jwk.get(*name)?.as_str()?)));
+    names.iter().map(member).collect::<Option<serde_json::Map<_, _>>>().map(Value::Object)
+}
+
+/// The name of a key, and what is published of it.
+pub(super) fn published(mut members: Value, algorithm: SigningAlgorithm) -> (String, Value) {
+    let kid = thumbprint(&members);
+    if let Some(members) = members.as_object_mut() {
+        members.insert("use".to_owned(), json!("sig"));
+        members.insert("alg".to_owned(), json!(algorithm.as_str()));
+        members.insert("kid".to_owned(), json!(kid));
+    }
+    (kid, members)
 }
 
 fn thumbprint(required_members: &Value) -> String {

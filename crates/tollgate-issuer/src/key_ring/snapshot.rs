@@ -1,8 +1,11 @@
 //! The ring at one version of the key table: ready to sign, and to be published.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tollgate::KeySet;
 
-use super::{KeyEncryptionKey, Schedule, SigningKey};
+use super::custody::verified_as;
+use super::{ActiveKey, Custody, Schedule};
 use crate::error::Error;
 use crate::jwks::Jwks;
 use crate::metrics;
@@ -14,7 +17,7 @@ pub(crate) struct Snapshot {
     pub(super) version: i64,
     /// When something about the keys is due: from then on this snapshot is out of date.
     pub(super) next_change: Option<i64>,
-    pub(crate) active: SigningKey,
+    pub(crate) active: ActiveKey,
     pub(crate) jwks: Jwks,
     /// The same, to verify with.
     pub(crate) verification: KeySet,
@@ -30,14 +33,13 @@ pub(super) fn active_of(keys: &[StoredKey]) -> Result<&StoredKey, Error> {
 /// its key sets in caches: the process that made the key may promise less.
 pub(super) async fn load(
     store: &dyn Store,
-    key: &KeyEncryptionKey,
-    origin: &str,
+    custody: &Custody,
     schedule: &Schedule,
 ) -> Result<Snapshot, Error> {
     loop {
         let table = store.keys().await?;
         metrics::keys(&table.keys, schedule.next_change(&table.keys));
-        let snapshot = Snapshot::of(table, key, origin, schedule)?;
+        let snapshot = Snapshot::of(table, custody, schedule)?;
         if store.note_promises(snapshot.active.kid(), promises(schedule)).await? {
             return Ok(snapshot);
         }
@@ -46,26 +48,33 @@ pub(super) async fn load(
 }
 
 impl Snapshot {
-    fn of(
-        table: KeyTable,
-        key: &KeyEncryptionKey,
-        origin: &str,
-        schedule: &Schedule,
-    ) -> Result<Self, Error> {
-        let active = active_of(&table.keys)?;
-        let sealed = active.sealed.as_deref().unwrap_or_default();
-        let private = key.open(&active.kid, sealed).ok_or_else(|| {
-            Error::WrongKeyEncryptionKey { kid: active.kid.clone(), origin: origin.to_owned() }
-        })?;
+    fn of(table: KeyTable, custody: &Custody, schedule: &Schedule) -> Result<Self, Error> {
+        let active = custody.open(active_of(&table.keys)?)?;
         let published = table.keys.iter().filter(|stored| stored.state != KeyState::Withdrawn);
         let jwks = Jwks::new(published.map(|stored| stored.public_jwk.as_str()));
         Ok(Self {
             version: table.version,
             next_change: schedule.next_change(&table.keys),
-            active: SigningKey::from_pkcs8(active.algorithm, &private)?,
+            active,
             verification: key_set(&jwks)?,
             jwks,
         })
+    }
+}
+
+impl Snapshot {
+    /// Completes a token whose part up to the signature is given.
+    pub(crate) async fn sign(&self, mut token: String) -> Result<String, Error> {
+        let signature = self.active.sign(token.as_bytes()).await?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        // A signature in DER, say, shall be noticed here and not by every verifier.
+        if self.active.is_elsewhere() {
+            let allowed = [verified_as(self.active.algorithm())];
+            tollgate::signature::verify(&token, &self.verification, &allowed)
+                .map_err(|error| Error::Signer(error.into()))?;
+        }
+        Ok(token)
     }
 }
 

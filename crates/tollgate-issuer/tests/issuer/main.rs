@@ -30,6 +30,8 @@ mod second_factor;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod signer;
+#[cfg(test)]
 mod start;
 #[cfg(test)]
 mod status_lists;

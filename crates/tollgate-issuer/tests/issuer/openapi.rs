@@ -32,7 +32,8 @@ async fn what_is_documented_exists_and_is_in_the_table_too() {
     let document = document(&issuer).await;
     let documented = operations(&document);
     for operation in &documented {
-        let answer = call(&issuer, &operation.replace("{id}", "x").replace("{list}", "0"), &[]).await;
+        let answer =
+            call(&issuer, &operation.replace("{id}", "x").replace("{list}", "0"), &[]).await;
         assert_ne!(answer.json["type"], "urn:tollgate:problem:method-not-allowed", "{operation}");
         assert_ne!(answer.status, 404, "{operation}");
     }
