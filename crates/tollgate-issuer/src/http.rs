@@ -52,7 +52,7 @@ pub(crate) fn router(issuer: &Issuer) -> Router {
 }
 
 fn for_anybody(issuer: &Issuer) -> OpenApiRouter<Issuer> {
-    let wrong_credentials = &[of(P::WrongCredentials)];
+    let wrong_credentials = &[of(P::WrongCredentials), of(P::CrossSite)];
     let wrong_token = &[of(P::NoRefreshToken), of(P::WrongRefreshToken)];
     let routes = OpenApiRouter::with_openapi(openapi::document(issuer.config()))
         .routes(open(routes!(auth::login), &[A_BODY, AN_ATTEMPT, wrong_credentials]))

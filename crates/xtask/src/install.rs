@@ -23,6 +23,9 @@ const CARGO_MUTANTS: &str = "cargo-mutants@^27.1";
 /// The third-party issuer: a package of its own with a lock file.
 const ISSUER: &str = "tests/third_party/oidc-provider";
 
+/// What drives the browser.
+const BROWSER_DRIVER: &str = "examples/browser-session/browser";
+
 /// What sends the issuer whatever its OpenAPI document allows, and much that it does not: a Python
 /// package, with those that it needs, by their versions.
 const SCHEMATHESIS: &str = "tests/third_party/schemathesis";
@@ -47,6 +50,8 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     npm()?;
     let node = node()?;
     npm_packages("third-party issuer", ISSUER)?;
+    chromium()?;
+    npm_packages("browser driver", BROWSER_DRIVER)?;
     let postgres = postgres()?;
     let schemathesis = schemathesis()?;
     npm_packages("other languages", &format!("{OTHER_LANGUAGES}/node"))?;
@@ -65,6 +70,14 @@ pub(crate) fn for_node_benchmark() -> Result<PathBuf, Failure> {
     npm()?;
     let node = node()?;
     npm_packages("fast-jwt", "benches/peers/node")?;
+    Ok(node)
+}
+
+/// What draws the pictures of the browser's session.
+pub(crate) fn for_browser_session() -> Result<PathBuf, Failure> {
+    npm()?;
+    let node = node()?;
+    npm_packages("browser driver", BROWSER_DRIVER)?;
     Ok(node)
 }
 
@@ -133,7 +146,7 @@ pub(crate) fn curl() -> Result<(), Failure> {
 /// A browser that draws a page without a screen.
 pub(crate) fn chromium() -> Result<PathBuf, Failure> {
     if version("chromium").is_none() {
-        step("chromium", "missing: installing Debian's, to draw the reports");
+        step("chromium", "missing: installing Debian's, to draw pictures and to hold a session");
         apt_install("chromium")?;
     }
     Ok(PathBuf::from("chromium"))

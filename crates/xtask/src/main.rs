@@ -45,7 +45,8 @@ enum Chore {
     ///
     /// On a bare Debian machine that is a C compiler and npm (with apt-get, through sudo when you
     /// are not root), Node 20 or newer (into `target/tools`, unless there is one), the npm
-    /// packages of the third-party issuer (into `tests/third_party/*/node_modules`), PostgreSQL
+    /// packages of the third-party issuer and of the browser's driver (into `node_modules` beside
+    /// their lock files), Chromium, PostgreSQL
     /// (with apt-get; the tests start a server of their own on loopback), schemathesis with the
     /// Python packages that it needs (into `target/tools`), and for the guide's programs in other
     /// languages Python's PyJWT and joserfc (there too), npm's jose and openid-client (into
@@ -138,10 +139,11 @@ enum Chore {
         only: Option<String>,
     },
 
-    /// Draw the reports of `tollgate bench` and `tollgate tune` for the documentation
+    /// Draw the pictures for the documentation
     ///
-    /// Measures on this machine, and writes docs/bench.png and docs/tune.png with Debian's
-    /// Chromium (installed with apt-get if it is missing), each below 150 kB.
+    /// The reports of `tollgate bench` and `tollgate tune`, measured on this machine, and the session
+    /// of `examples/browser-session`, each in docs and below 150 kB. Needs Debian's Chromium
+    /// (installed with apt-get if it is missing).
     Screenshots,
 }
 

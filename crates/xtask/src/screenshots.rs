@@ -1,6 +1,7 @@
-//! The pictures of the tool's HTML reports that the documentation shows.
+//! The pictures that the documentation shows: the tool's HTML reports, and a session in a browser.
 
 use std::fs;
+use std::path::Path;
 
 use crate::install;
 use crate::run::{Failure, cargo, program, root, run, target_dir};
@@ -14,7 +15,10 @@ const PICTURES: [(&str, &str, &[&str]); 2] = [
     ("tune", "800,1250", &["tune", "--access-expiry", "900", "--vs-access-expiry", "60", "--html"]),
 ];
 
-/// `cargo xtask screenshots`: writes `docs/bench.png` and `docs/tune.png`.
+/// What the test of `examples/browser-session` draws on its way.
+const SESSION: [&str; 2] = ["browser-session", "browser-session-phone"];
+
+/// `cargo xtask screenshots`: writes all of them to `docs`.
 pub(crate) fn screenshots() -> Result<(), Failure> {
     let chromium = install::chromium()?;
     run(&mut cargo(&["build", "--release", "--package", "tollgate-cli"]))?;
@@ -33,13 +37,22 @@ pub(crate) fn screenshots() -> Result<(), Failure> {
             .arg(format!("--window-size={window}"))
             .arg(format!("--screenshot={}", picture.display()))
             .arg(format!("file://{}", page.display())))?;
-        let length = fs::metadata(&picture)
-            .map_err(|error| Failure::new(format!("{}: {error}", picture.display())))?
-            .len();
-        if length > MAX_BYTES {
-            return Err(Failure::new(format!("{} has {length} bytes", picture.display())));
-        }
-        println!("written: {}, {length} bytes", picture.display());
+        check(&picture)?;
     }
+    let node = install::for_browser_session()?;
+    let mut session = cargo(&["test", "--package", "example-browser-session", "--", "--ignored"]);
+    run(session.env("TOLLGATE_NODE", node).env("TOLLGATE_PICTURES", &docs))?;
+    SESSION.iter().try_for_each(|name| check(&docs.join(name).with_extension("png")))
+}
+
+/// Whether the picture is there, and small enough.
+fn check(picture: &Path) -> Result<(), Failure> {
+    let length = fs::metadata(picture)
+        .map_err(|error| Failure::new(format!("{}: {error}", picture.display())))?
+        .len();
+    if length > MAX_BYTES {
+        return Err(Failure::new(format!("{} has {length} bytes", picture.display())));
+    }
+    println!("written: {}, {length} bytes", picture.display());
     Ok(())
 }

@@ -34,7 +34,8 @@ pub(super) struct Tokens<'t> {
     token_type: &'static str,
     /// How many seconds the access token is good for.
     expires_in: u64,
-    /// Good for one refresh. Absent after a step-up: the session keeps the one that it has.
+    /// Good for one refresh. Absent after a step-up, where the session keeps the one that it has,
+    /// and where a browser keeps it in its cookie: for a page, and who came with the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     refresh_token: Option<&'t str>,

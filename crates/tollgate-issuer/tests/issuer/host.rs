@@ -123,34 +123,25 @@ async fn a_store_that_is_gone_lets_nobody_through(home: Home) {
 
 /// Each operation's answer is the issuer's own, and not the app's "nothing here".
 #[tokio::test]
-async fn every_operation_is_reachable_through_the_app() {
+async fn every_operation_of_the_document_is_reachable_through_the_app() {
     let home = Home::new();
     let mut config = home.config();
     config.registration = true;
     let issuer = Issuer::open(config).await.unwrap();
     let app = app(&issuer);
-    for (method, path) in OPERATIONS {
-        let line = format!("{method} {path}");
-        let (through, direct) = (ask(&app, &line, &[]).await, call(&issuer, &line, &[]).await);
-        assert_eq!(through.status(), direct.status, "{line}");
-        assert!(!matches!(through.status().as_u16(), 404 | 405), "{line}: {}", through.status());
+    let document = call(&issuer, "GET /openapi.json", &[]).await.expect(200).json;
+    let mut reached = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            let path = path.replace("{id}", "1");
+            let line = format!("{} {path}", method.to_uppercase());
+            let direct = call(&issuer, &line, &[]).await;
+            let through = ask(&app, &line, &[]).await;
+            assert_eq!(through.status(), direct.status, "{line}");
+            let kind = through.headers().get("content-type").map(|kind| kind.to_str().unwrap());
+            assert_ne!(kind, Some("text/plain; charset=utf-8"), "{line} is the app's own");
+            reached += 1;
+        }
     }
+    assert!(reached >= 15, "{reached} operations");
 }
-
-const OPERATIONS: [(&str, &str); 15] = [
-    ("POST", "/v1/auth/login"),
-    ("POST", "/v1/auth/refresh"),
-    ("POST", "/v1/auth/logout"),
-    ("POST", "/v1/auth/register"),
-    ("GET", "/v1/auth/sessions"),
-    ("DELETE", "/v1/auth/sessions/1"),
-    ("POST", "/v1/auth/logout-everywhere"),
-    ("POST", "/v1/auth/step-up"),
-    ("POST", "/v1/auth/totp"),
-    ("DELETE", "/v1/auth/totp"),
-    ("GET", "/v1/users/me"),
-    ("GET", "/v1/audit"),
-    ("GET", "/.well-known/jwks.json"),
-    ("GET", "/.well-known/openid-configuration"),
-    ("GET", "/healthz"),
-];
