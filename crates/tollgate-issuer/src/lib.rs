@@ -117,8 +117,9 @@
 //! nothing to prove; it is rotated, and its reuse detected, as by `POST /v1/auth/refresh`.
 //!
 //! To revoke a token of a session, whichever, is to end the session. A machine client's token is
-//! remembered as revoked, and inactive to whoever introspects it. Neither changes what an API does
-//! that validates locally: it accepts an access token until that expires.
+//! remembered as revoked, and inactive to whoever introspects it. An API that validates by expiry
+//! alone accepts an access token until then, whichever it is; one that follows the status lists learns
+//! of an ended session and of a disabled client, and not of a client's single token.
 //!
 //! # Several processes
 //!

@@ -121,7 +121,7 @@ pub const SETTINGS: &[Setting] = &[
         name: "IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT",
         default: "20",
         meaning: "How many failed logins an account has in 5 minutes, after which it is told to \
-                  come back later; 0 is any number",
+                  come back later, and how many failed attempts a machine client; 0 is any number",
     },
     Setting {
         name: "IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS",
