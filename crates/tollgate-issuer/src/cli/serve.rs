@@ -11,6 +11,8 @@ use super::{Outcome, database, metrics, with_issuer};
 
 pub(super) async fn serve(config: IssuerConfig) -> Outcome {
     let address = config.listen;
+    let stop =
+        stop_signal().map_err(|error| format!("cannot listen for signals to stop: {error}"))?;
     // The socket first: a second issuer started by mistake leaves the database alone.
     let listener = TcpListener::bind(address).await.map_err(|error| {
         let advice = advice(address, &error);
@@ -40,7 +42,7 @@ pub(super) async fn serve(config: IssuerConfig) -> Outcome {
                 "nobody can log in yet: add a user with `tollgate-issuer users add NAME`"
             );
         }
-        Ok(issuer.serve(listener, stop_signal()).await?)
+        Ok(issuer.serve(listener, stop).await?)
     })
     .await
 }
@@ -75,26 +77,26 @@ fn is_elsewhere_on_this_machine(issuer: &str, address: SocketAddr) -> bool {
     is_loopback && url.port_or_known_default() != Some(address.port())
 }
 
-/// Ctrl-C, or what a service manager sends.
-async fn stop_signal() {
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+/// Ctrl-C, or what a service manager sends. It is listened for from this call on: without that, a
+/// signal that comes before the future is polled would end the process as it stands.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
         }
-    };
-    #[cfg(unix)]
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated => {}
-    }
+    })
+}
+
+#[cfg(windows)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupted = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupted.recv().await;
+    })
 }

@@ -403,11 +403,7 @@ fn the_program_stops_when_told_to() {
     // Another one's answer shows that the first one was read.
     request(&address, "GET /healthz HTTP/1.0\r\n\r\n").unwrap();
     let start = Instant::now();
-    let stopped = Command::new("sh")
-        .args(["-c", &format!("kill -TERM {}", running.0.id())])
-        .status()
-        .unwrap();
-    assert!(stopped.success());
+    terminate(&running);
     let status = running.0.wait().unwrap();
     assert!(status.success(), "{status:?}");
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
@@ -417,4 +413,33 @@ fn the_program_stops_when_told_to() {
     assert!(told.contains("IDENTSPHERE_ISSUER is http://127.0.0.1:8080, but this pro"), "{told}");
     assert!(told.contains(&format!("database={}", home.database().display())), "{told}");
     assert!(!home.path().join("identsphere.db-wal").exists(), "it was not closed");
+}
+
+/// The socket is there before the database is open.
+#[cfg(unix)]
+#[test]
+fn a_program_told_to_stop_while_it_starts_closes_what_it_opened() {
+    let home = Home::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let settings = [("IDENTSPHERE_LISTEN", address.as_str())];
+    let mut running = Running(program(home.path(), &settings, &[]).spawn().unwrap());
+    while TcpStream::connect(&address).is_err() {
+        assert!(running.0.try_wait().unwrap().is_none(), "it ended by itself");
+    }
+    terminate(&running);
+    let status = running.0.wait().unwrap();
+    assert!(status.success(), "{status:?}");
+    assert!(home.database().exists());
+    assert!(!home.path().join("identsphere.db-wal").exists(), "it was not closed");
+}
+
+#[cfg(unix)]
+fn terminate(running: &Running) {
+    let sent = Command::new("sh")
+        .args(["-c", &format!("kill -TERM {}", running.0.id())])
+        .status()
+        .unwrap();
+    assert!(sent.success());
 }
