@@ -6,6 +6,7 @@ mod builder;
 mod checks;
 mod config_error;
 mod env;
+mod introspection_settings;
 mod issuers;
 mod key_origin;
 mod key_settings;
@@ -30,8 +31,9 @@ use crate::key::{KeyRequest, Resolution, ResolveError, VerificationKey};
 use crate::protection::ProtectionSpace;
 use crate::refusal::{Refusal, Wanted};
 use crate::remote::fetch::FetchError;
-use crate::remote::status_list::{Ages, Standing};
+use crate::remote::standing::Standing;
 use crate::request::RequestView;
+use crate::revocation::Means;
 use crate::token_cache::TokenCache;
 use issuers::{Issuers, TrustedIssuer};
 use verified::Verified;
@@ -40,6 +42,10 @@ pub use builder::AuthenticatorBuilder;
 pub use config_error::ConfigError;
 pub use issuers::IssuerResolver;
 pub use status::IssuerStatus;
+
+/// What an operator can do about a route that asks the issuer, who is not known how to be asked.
+pub(crate) const NOBODY_TO_ASK: &str = "a route asks the token's issuer each time \
+    (`Revocation::live`): set `introspection_url` and what goes with it for that issuer";
 
 /// Says who sent a request, from the token that came with it, without asking anybody.
 ///
@@ -162,14 +168,41 @@ impl Authenticator {
         &self.0.space
     }
 
-    /// Whether the caller's token stands, by what its issuer says of revocations.
-    pub(crate) fn standing(&self, who: &Authenticated, ages: Ages) -> Standing {
+    /// Whether the caller's token stands, by what its issuer says of revocations. `token` is asked
+    /// for the token itself where that is what the issuer is asked about.
+    ///
+    /// # Errors
+    ///
+    /// When nobody is configured to be asked.
+    pub(crate) fn standing<'t>(
+        &self,
+        who: &Authenticated,
+        means: Means,
+        token: impl FnOnce() -> Option<&'t str>,
+    ) -> Result<Standing, Refusal> {
         let claims = who.registered();
-        match self.0.issuers.named(claims.issuer()) {
-            Some(issuer) => issuer.status_lists.standing(claims.status(), ages),
+        let Some(issuer) = self.0.issuers.named(claims.issuer()) else {
             // It was trusted a moment ago.
-            None => Standing::Ready(Err(ResolveError::Refused(TokenError::UntrustedIssuer))),
+            let error = ResolveError::Refused(TokenError::UntrustedIssuer);
+            return Ok(Standing::Ready(Err(error)));
+        };
+        match means {
+            Means::Expiry => Ok(Standing::Ready(Ok(()))),
+            Means::StatusList(ages) => Ok(issuer.status_lists.standing(claims.status(), ages)),
+            Means::Live(ages) => token()
+                .and_then(|token| issuer.introspections.standing(token, ages))
+                .ok_or_else(|| Refusal::misconfigured(NOBODY_TO_ASK)),
         }
+    }
+
+    /// Whether every configured issuer can be asked about its tokens.
+    pub(crate) fn can_introspect(&self) -> bool {
+        self.0.issuers.configured().all(|issuer| issuer.introspections.are_possible())
+    }
+
+    /// The token that a request was authenticated with.
+    pub(crate) fn token_of<'r>(&self, request: &'r (impl RequestView + ?Sized)) -> Option<&'r str> {
+        self.0.credentials.find(request).ok()??.text().ok()
     }
 
     pub(crate) fn fallen(&self, error: ResolveError) -> Refusal {

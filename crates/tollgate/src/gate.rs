@@ -9,15 +9,16 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{HeaderValue, VARY};
 use http::{Extensions, Response};
+use zeroize::Zeroizing;
 
 use crate::anonymous::Anonymous;
 use crate::authenticated::Authenticated;
-use crate::authenticator::{Attempt, Authenticator};
+use crate::authenticator::{Attempt, Authenticator, NOBODY_TO_ASK};
 use crate::refusal::{Protocol, Refusal, with_body};
-use crate::remote::status_list::Standing;
+use crate::remote::standing::Standing;
 use crate::request::{RequestView, is_preflight};
 use crate::resource::Resource;
-use crate::revocation::Revocation;
+use crate::revocation::{Means, Revocation};
 
 /// An [`Authenticator`], and which requests it lets past: every adapter's layer takes one, or an
 /// authenticator alone, which lets nothing past.
@@ -88,6 +89,10 @@ impl Gate {
     /// their own, with the same authenticator.
     #[must_use]
     pub fn revocation(mut self, revocation: Revocation) -> Self {
+        if matches!(revocation.means(), Means::Live(_)) && !self.auth.can_introspect() {
+            // Each request will say so again; whoever starts the service is told first.
+            tracing::error!(target: "tollgate", remedy = NOBODY_TO_ASK, "nobody can be asked");
+        }
         self.revocation = revocation;
         self
     }
@@ -112,17 +117,22 @@ impl Gate {
             Attempt::Done(Ok(None)) => refused(self.auth.anonymous().refusal()),
             Attempt::Done(Err(refusal)) => refused(refusal),
             Attempt::Pending(pending) => {
-                let (auth, ages) = (self.auth.clone(), self.revocation.ages());
-                let caller: Pin<Box<dyn Future<Output = _> + Send>> = match ages {
-                    None => Box::pin(pending),
-                    Some(ages) => Box::pin(async move {
-                        let who = pending.await?;
-                        let stands = match auth.standing(&who, ages) {
-                            Standing::Ready(stands) => stands,
-                            Standing::Pending(stands) => stands.await,
-                        };
-                        stands.map_err(|error| auth.fallen(error)).map(|()| who)
-                    }),
+                let (auth, means) = (self.auth.clone(), self.revocation.means());
+                let caller: Pin<Box<dyn Future<Output = _> + Send>> = match means {
+                    Means::Expiry => Box::pin(pending),
+                    Means::StatusList(_) | Means::Live(_) => {
+                        let token =
+                            self.auth.token_of(request).map(|text| Zeroizing::new(text.to_owned()));
+                        Box::pin(async move {
+                            let who = pending.await?;
+                            let token = || token.as_ref().map(|token| token.as_str());
+                            let stands = match auth.standing(&who, means, token)? {
+                                Standing::Ready(stands) => stands,
+                                Standing::Pending(stands) => stands.await,
+                            };
+                            stands.map_err(|error| auth.fallen(error)).map(|()| who)
+                        })
+                    }
                 };
                 Entry::Waiting(Waiting { caller, protocol: Protocol::of(request) })
             }
@@ -131,13 +141,15 @@ impl Gate {
 
     /// What becomes of a caller with a good token.
     fn stand(&self, who: Authenticated, request: &(impl RequestView + ?Sized)) -> Entry {
-        let Some(ages) = self.revocation.ages() else {
+        let means = self.revocation.means();
+        if means == Means::Expiry {
             return Entry::Pass(Visitor::Caller(who));
-        };
-        match self.auth.standing(&who, ages) {
-            Standing::Ready(Ok(())) => Entry::Pass(Visitor::Caller(who)),
-            Standing::Ready(Err(error)) => Entry::Refused(self.auth.fallen(error).to(request)),
-            Standing::Pending(stands) => {
+        }
+        match self.auth.standing(&who, means, || self.auth.token_of(request)) {
+            Ok(Standing::Ready(Ok(()))) => Entry::Pass(Visitor::Caller(who)),
+            Ok(Standing::Ready(Err(error))) => Entry::Refused(self.auth.fallen(error).to(request)),
+            Err(refusal) => Entry::Refused(refusal.to(request)),
+            Ok(Standing::Pending(stands)) => {
                 let auth = self.auth.clone();
                 let caller = Box::pin(async move {
                     stands.await.map_err(|error| auth.fallen(error)).map(|()| who)
@@ -202,7 +214,7 @@ pub enum Entry {
     Pass(Visitor),
     /// It is not.
     Refused(Refusal),
-    /// A key, or a status list, must be fetched first.
+    /// A key or a status list must be fetched first, or the issuer be asked.
     Waiting(Waiting),
 }
 
@@ -230,7 +242,7 @@ impl Visitor {
     }
 }
 
-/// A request that waits for a key or a status list. It owns all it needs: the request may go.
+/// A request that waits for a key, a status list or an answer of the issuer. It owns all it needs: the request may go.
 pub struct Waiting {
     caller: Pin<Box<dyn Future<Output = Result<Authenticated, Refusal>> + Send>>,
     protocol: Protocol,

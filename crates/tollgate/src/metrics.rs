@@ -46,6 +46,13 @@ fn status_list_ended(issuer: &str, outcome: &'static str) {
         .increment(1);
 }
 
+/// What came of asking an issuer about a token: `active`, `inactive` or `failed`.
+pub(crate) fn introspected(issuer: &str, outcome: &'static str) {
+    let issuer = issuer.to_owned();
+    counter!("tollgate_introspections_total", "issuer" => issuer, "outcome" => outcome)
+        .increment(1);
+}
+
 /// The longest that a withdrawn key is accepted.
 pub(crate) fn withdrawal_bounds(location: &str, reachable: Duration, unreachable: Duration) {
     for (issuer, bound) in [("reachable", reachable), ("unreachable", unreachable)] {

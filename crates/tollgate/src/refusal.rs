@@ -296,7 +296,7 @@ impl Refusal {
             Cause::Denied(denial) => denial.remedy(),
             Cause::Unavailable { wanted: Wanted::Keys, .. } => "see the events of `tollgate::keys`",
             Cause::Unavailable { wanted: Wanted::Status, .. } => {
-                "see the events of `tollgate::status_list`"
+                "see the events of `tollgate::status_list` and `tollgate::introspection`"
             }
             Cause::Misconfigured { remedy } => remedy,
         }

@@ -12,6 +12,7 @@ pub(crate) mod fetch;
 mod flight;
 mod freshness;
 mod history;
+pub(crate) mod introspection;
 mod jitter;
 mod key_set;
 mod refresh;
@@ -19,6 +20,7 @@ mod refresher;
 #[cfg(feature = "reqwest")]
 mod reqwest_fetch;
 mod resolve;
+pub(crate) mod standing;
 pub(crate) mod status;
 pub(crate) mod status_list;
 #[cfg(test)]
@@ -74,16 +76,17 @@ impl<D: Document> Remote<D> {
 
     /// The flight under way, or a new one if there is still reason for it: a request that waited
     /// before it got here must not spend what another has spent meanwhile.
-    /// `ages` says what the document at hand is good for, by who asks.
+    /// `ages` says what the document at hand is good for, by who asks. Comes with whether it is a
+    /// new one.
     fn join(
         self: &Arc<Self>,
         reason: Reason,
         ages: impl FnOnce(&Snapshot<D::Kept>) -> Option<Lifetime>,
-    ) -> Result<Option<Flight>, FetchError> {
+    ) -> Result<Option<(Flight, bool)>, FetchError> {
         let now = self.clock.monotonic();
         let mut progress = self.record.progress();
         if let Some(flight) = self.record.under_way(&mut progress, now) {
-            return Ok(Some(flight));
+            return Ok(Some((flight, false)));
         }
         let lookup = if reason == Reason::Due { Lookup::Hit } else { Lookup::Miss };
         let snapshot = self.snapshot.load();
@@ -96,7 +99,7 @@ impl<D: Document> Remote<D> {
         if reason == Reason::UnknownKey {
             self.record.last_miss.set(Some(now));
         }
-        self.start(&mut progress, now).map(Some)
+        self.start(&mut progress, now).map(|flight| Some((flight, true)))
     }
 
     /// Of one fetch.

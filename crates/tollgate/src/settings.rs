@@ -58,6 +58,12 @@ settings! {
         "certificates in PEM that are trusted as well for fetching, read again at each fetch";
     STATUS_LISTS: "status_lists", "TOLLGATE_STATUS_LISTS", "below the issuer",
         "what the addresses of the issuer's status lists begin with";
+    INTROSPECTION_URL: "introspection_url", "TOLLGATE_INTROSPECTION_URL", "none",
+        "where the issuer is asked about a token, for routes that ask it each time (RFC 7662)";
+    INTROSPECTION_CLIENT_ID: "introspection_client_id", "TOLLGATE_INTROSPECTION_CLIENT_ID", "none",
+        "as which client this service asks it";
+    INTROSPECTION_SECRET_FILE: "introspection_secret_file", "TOLLGATE_INTROSPECTION_SECRET_FILE",
+        "none", "a file with that client's secret, read again each time";
     FETCH_TOKEN_FILE: "fetch_token_file", "TOLLGATE_FETCH_TOKEN_FILE", "none",
         "a bearer token for fetching, read again at each fetch, sent to the configured origin only";
     JWKS_TTL: "jwks_ttl", "TOLLGATE_JWKS_TTL_SECS", "300",

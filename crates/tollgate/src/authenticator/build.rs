@@ -18,7 +18,7 @@ use crate::protection::ProtectionSpace;
 use crate::remote::fetch::Client;
 use crate::remote::status_list::MAX_TOKEN_BYTES;
 use crate::resource::Resource;
-use crate::revocation::StatusLists;
+use crate::revocation::{Introspections, StatusLists};
 use crate::settings::{self, Setting};
 use crate::token_cache::{self, TokenCache};
 
@@ -89,13 +89,22 @@ impl AuthenticatorBuilder {
     /// What this builder says of its issuer. Nothing is fetched yet.
     pub(super) fn trusted_issuer(self) -> Result<TrustedIssuer, ConfigError> {
         self.check()?;
-        let client = self.origin.client(self.keys.max_body, self.status_lists.is_some())?;
+        let client = {
+            let needed = self.status_lists.is_some() || self.introspection.are_set();
+            self.origin.client(self.keys.max_body, needed)?
+        };
         let keys = self.origin.key_source(
             &self.issuer,
             &self.profile,
             &self.algorithms,
             &self.keys,
             client.as_ref(),
+            &self.clock,
+        )?;
+        let introspector = self.introspection.introspector(
+            &self.issuer,
+            client.as_ref(),
+            self.keys.fetch_timeout,
             &self.clock,
         )?;
         let status_lists = StatusLists::new(
@@ -127,7 +136,8 @@ impl AuthenticatorBuilder {
             ?revocation_bound,
             "tokens are validated locally",
         );
-        Ok(TrustedIssuer { rules, algorithms: self.algorithms, keys, status_lists })
+        let introspections = Introspections::new(introspector);
+        Ok(TrustedIssuer { rules, algorithms: self.algorithms, keys, status_lists, introspections })
     }
 
     /// What the addresses of the issuer's lists begin with. Without a setting that is the issuer's

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::introspection_settings::IntrospectionSettings;
 use super::issuers::IssuerResolver;
 use super::key_origin::KeyOrigin;
 use super::key_settings::KeySettings;
@@ -29,6 +30,7 @@ pub struct AuthenticatorBuilder {
     pub(super) audiences: Vec<String>,
     pub(super) origin: KeyOrigin,
     pub(super) status_lists: Option<String>,
+    pub(super) introspection: IntrospectionSettings,
     pub(super) keys: KeySettings,
     pub(super) leeway: Duration,
     pub(super) max_token_lifetime: Option<Duration>,
@@ -55,6 +57,7 @@ impl AuthenticatorBuilder {
             audiences: vec![audience],
             origin: KeyOrigin::default(),
             status_lists: None,
+            introspection: IntrospectionSettings::default(),
             keys: KeySettings::default(),
             leeway: Duration::from_secs(10),
             max_token_lifetime: None,
@@ -134,6 +137,39 @@ impl AuthenticatorBuilder {
     /// `TOLLGATE_STATUS_LISTS`
     pub fn status_lists(mut self, prefix: impl Into<String>) -> Self {
         self.status_lists = Some(prefix.into());
+        self
+    }
+
+    /// Where the issuer is asked about a token ([RFC 7662]), for routes that
+    /// [ask it each time](crate::Revocation::live): https, or http on this machine. It needs the
+    /// next two as well. By default nobody is asked, and no such route lets anybody in.
+    ///
+    /// The metadata are not asked where this is: the secret goes to the place that is named here,
+    /// and to no other.
+    ///
+    /// `TOLLGATE_INTROSPECTION_URL`
+    ///
+    /// [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
+    pub fn introspection_url(mut self, url: impl Into<String>) -> Self {
+        self.introspection.url = Some(url.into());
+        self
+    }
+
+    /// The client that this service asks as, by HTTP Basic authentication ([RFC 6749 §2.3.1]).
+    ///
+    /// `TOLLGATE_INTROSPECTION_CLIENT_ID`
+    ///
+    /// [RFC 6749 §2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
+    pub fn introspection_client_id(mut self, id: impl Into<String>) -> Self {
+        self.introspection.client_id = Some(id.into());
+        self
+    }
+
+    /// A file with that client's secret, read again each time: secrets rotate.
+    ///
+    /// `TOLLGATE_INTROSPECTION_SECRET_FILE`
+    pub fn introspection_secret_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.introspection.secret_file = Some(path.into());
         self
     }
 

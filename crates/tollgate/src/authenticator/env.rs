@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::AuthenticatorBuilder;
 use super::config_error::ConfigError;
+use super::introspection_settings::IntrospectionSettings;
 use super::key_origin::KeyOrigin;
 use crate::algorithm::Algorithm;
 use crate::settings::{self, Setting};
@@ -54,6 +55,11 @@ impl AuthenticatorBuilder {
             ..KeyOrigin::default()
         };
         builder.status_lists = env.text(settings::STATUS_LISTS);
+        builder.introspection = IntrospectionSettings {
+            url: env.text(settings::INTROSPECTION_URL),
+            client_id: env.text(settings::INTROSPECTION_CLIENT_ID),
+            secret_file: env.path(settings::INTROSPECTION_SECRET_FILE),
+        };
         for (setting, limit) in [
             (settings::JWKS_TTL, &mut builder.keys.ttl),
             (settings::MAX_STALE, &mut builder.keys.max_stale),

@@ -15,7 +15,7 @@ use crate::error::TokenError;
 use crate::json::{self, FromMembers, Member, Text};
 use crate::jws::CompactJws;
 use crate::key::KeySource;
-use crate::revocation::StatusLists;
+use crate::revocation::{Introspections, StatusLists};
 
 /// How many issuers that were met at run time are kept, and how long unused.
 const MAX_RESOLVED: u64 = 1000;
@@ -51,6 +51,7 @@ pub(super) struct TrustedIssuer {
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) keys: Arc<dyn KeySource>,
     pub(super) status_lists: StatusLists,
+    pub(super) introspections: Introspections,
 }
 
 impl TrustedIssuer {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use url::{Origin, Url};
 
@@ -17,7 +17,7 @@ use super::caching;
 use super::url::UrlPolicy;
 use crate::key::KeySetError;
 
-/// An HTTP client, as far as key sets need one.
+/// An HTTP client, as far as keys and revocations need one.
 ///
 /// [`ReqwestFetch`](crate::ReqwestFetch) is the default. An implementation of one's own decides on
 /// TLS, proxies and connections; which URLs may be asked, the deadline and what an answer must
@@ -31,14 +31,28 @@ pub trait Fetch: fmt::Debug + Send + Sync + 'static {
     /// When there is no whole answer; [`BodyTooLong`] when its body is longer than
     /// [`max_body`](FetchRequest::max_body). An answer with any status is no error.
     fn get(&self, request: FetchRequest) -> Fetching<'_>;
+
+    /// Sends one POST request, whose headers say what `body` is. For
+    /// [introspection](crate::Revocation::live) only: without an implementation, which then asks
+    /// for one, every question fails.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    fn post(&self, request: FetchRequest, body: Bytes) -> Fetching<'_> {
+        drop((request, body));
+        let unable = "this HTTP client sends no POST: implement `Fetch::post` for introspection";
+        Box::pin(std::future::ready(Err(unable.into())))
+    }
 }
 
 /// An answer that is on its way.
-pub type Fetching<'f> = Pin<
-    Box<dyn Future<Output = Result<Response<Bytes>, Box<dyn Error + Send + Sync>>> + Send + 'f>,
->;
+pub type Fetching<'f> = Pin<Box<dyn Future<Output = Fetched> + Send + 'f>>;
 
-/// One GET request.
+/// An answer, or why there is none.
+pub(super) type Fetched = Result<Response<Bytes>, Box<dyn Error + Send + Sync>>;
+
+/// One request.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct FetchRequest {
@@ -113,6 +127,22 @@ pub enum FetchError {
         url: String,
         /// What is wrong with it.
         problem: String,
+    },
+    /// The body is no answer about a token (RFC 7662 §2.2).
+    #[error("{url} answered with no introspection: {problem}")]
+    NotAnIntrospection {
+        /// What was asked.
+        url: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// As many questions about tokens are under way as may be.
+    #[error("{url} is being asked {limit} questions already")]
+    TooManyQuestions {
+        /// What is asked.
+        url: String,
+        /// The limit.
+        limit: usize,
     },
     /// The body is no issuer metadata (RFC 8414 §3.2).
     #[error("{url} is no issuer metadata: {problem}")]
@@ -216,9 +246,40 @@ impl Client {
         {
             headers.insert(AUTHORIZATION, authorization);
         }
-        let request = FetchRequest { url: url.to_string(), headers, max_body: self.max_body };
+        self.read(url, self.fetch.get(self.request(url, headers)).await)
+    }
+
+    /// Posts a form to `url`, which does nothing but answer: it is asked once more if a connection
+    /// that was kept turns out to be closed.
+    pub(super) async fn post(
+        &self,
+        url: &Url,
+        authorization: HeaderValue,
+        form: Bytes,
+    ) -> Result<Document, FetchError> {
+        let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let headers = HeaderMap::from_iter([
+            (ACCEPT, HeaderValue::from_static("application/json")),
+            (CONTENT_TYPE, form_type),
+            (AUTHORIZATION, authorization),
+        ]);
+        let request = self.request(url, headers);
+        let first = self.fetch.post(request.clone(), form.clone()).await;
+        match self.read(url, first) {
+            Err(FetchError::Transport { .. }) => {
+                self.read(url, self.fetch.post(request, form).await)
+            }
+            settled => settled,
+        }
+    }
+
+    fn request(&self, url: &Url, headers: HeaderMap) -> FetchRequest {
+        FetchRequest { url: url.to_string(), headers, max_body: self.max_body }
+    }
+
+    fn read(&self, url: &Url, answer: Fetched) -> Result<Document, FetchError> {
         let too_long = || FetchError::TooLong { url: url.to_string(), limit: self.max_body };
-        let answer = self.fetch.get(request).await.map_err(|error| {
+        let answer = answer.map_err(|error| {
             if error.is::<BodyTooLong>() {
                 return too_long();
             }

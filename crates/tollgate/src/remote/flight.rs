@@ -31,6 +31,11 @@ impl Flight {
         Ok(Self { began, deadline, landed })
     }
 
+    /// When, by the monotonic clock.
+    pub(super) fn began(&self) -> Duration {
+        self.began
+    }
+
     /// Whether it may still end well: the runtime that it runs on can stop, or stand idle, under
     /// it.
     pub(super) fn is_under_way(&self, now: Duration) -> bool {

@@ -2,23 +2,53 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use bytes::Bytes;
 use http::Response;
-use reqwest::Client;
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, RequestBuilder};
 use url::Url;
 
 use super::fetch::{BodyTooLong, Fetch, FetchRequest, Fetching};
 use super::url::is_loopback;
 
+/// How long a connection is kept for the next question: less than servers usually keep theirs, so
+/// that few are closed under a question.
+const KEPT: Duration = Duration::from_secs(4);
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
 /// Fetches with reqwest and rustls, trusting what the operating system trusts.
 ///
-/// Follows no redirect, keeps no idle connection (a pooled one may belong to a runtime that is
-/// gone), and never sends what is meant for this machine through a proxy.
+/// Follows no redirect, keeps no idle connection for what is fetched now and then (a pooled one may
+/// belong to a runtime that is gone), and for questions that come with requests keeps them for a
+/// few seconds. Never sends what is meant for this machine through a proxy.
 #[derive(Debug, Clone)]
 pub struct ReqwestFetch {
+    clients: Clients,
+    ca: Option<Arc<CaFile>>,
+}
+
+#[derive(Debug, Clone)]
+struct Clients {
+    get: Direct,
+    post: Direct,
+}
+
+/// A client, and one that uses no proxy.
+#[derive(Debug, Clone)]
+struct Direct {
     client: Client,
     loopback: Client,
-    ca_file: Option<PathBuf>,
+}
+
+/// Certificates in a file, and the clients that trust them as they were last read.
+#[derive(Debug)]
+struct CaFile {
+    path: PathBuf,
+    built: Mutex<Option<(Vec<u8>, Clients)>>,
 }
 
 impl ReqwestFetch {
@@ -27,77 +57,111 @@ impl ReqwestFetch {
     /// # Errors
     ///
     /// When the TLS backend can not be set up, for example without any trusted certificate.
-    pub fn new() -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let (client, loopback) = (builder().build()?, builder().no_proxy().build()?);
-        Ok(Self { client, loopback, ca_file: None })
+    pub fn new() -> Result<Self, BoxError> {
+        Ok(Self { clients: Clients::new(&[])?, ca: None })
     }
 
     /// The same, trusting the certificates in this file (PEM) as well. It is read at each fetch:
     /// such files rotate.
     #[must_use]
     pub fn trusting(self, ca_file: impl Into<PathBuf>) -> Self {
-        Self { ca_file: Some(ca_file.into()), ..self }
+        let ca = CaFile { path: ca_file.into(), built: Mutex::default() };
+        Self { ca: Some(Arc::new(ca)), ..self }
     }
 
-    async fn client_for(&self, url: &Url) -> Result<Client, Box<dyn Error + Send + Sync>> {
-        if is_loopback(url) && url.scheme() == "http" {
-            return Ok(self.loopback.clone());
+    async fn clients_for(&self, url: &Url) -> Result<Clients, BoxError> {
+        match &self.ca {
+            Some(ca) if !(is_loopback(url) && url.scheme() == "http") => ca.clients().await,
+            _ => Ok(self.clients.clone()),
         }
-        let Some(path) = &self.ca_file else {
-            return Ok(if is_loopback(url) { &self.loopback } else { &self.client }.clone());
-        };
-        let unusable = |error: &dyn Error| format!("the CA file {}: {error}", path.display());
-        let pem = tokio::fs::read(path).await.map_err(|error| unusable(&error))?;
-        let certificates =
-            reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))?;
-        if certificates.is_empty() {
-            return Err(unusable(&std::io::Error::other("it holds no certificate")).into());
-        }
-        let builder = if is_loopback(url) { builder().no_proxy() } else { builder() };
-        Ok(builder.tls_certs_merge(certificates).build()?)
     }
 }
 
-fn builder() -> reqwest::ClientBuilder {
-    Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .pool_max_idle_per_host(0)
-        .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
+impl Clients {
+    fn new(trusted: &[Certificate]) -> Result<Self, BoxError> {
+        let build = |kept: Duration, connections| {
+            let builder = || {
+                Client::builder()
+                    .redirect(Policy::none())
+                    .pool_max_idle_per_host(connections)
+                    .pool_idle_timeout(kept)
+                    .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
+                    .tls_certs_merge(trusted.iter().cloned())
+            };
+            Ok::<_, BoxError>(Direct {
+                client: builder().build()?,
+                loopback: builder().no_proxy().build()?,
+            })
+        };
+        Ok(Self { get: build(Duration::ZERO, 0)?, post: build(KEPT, usize::MAX)? })
+    }
+}
+
+impl Direct {
+    fn to(&self, url: &Url) -> &Client {
+        if is_loopback(url) { &self.loopback } else { &self.client }
+    }
+}
+
+impl CaFile {
+    async fn clients(&self) -> Result<Clients, BoxError> {
+        let unusable = |error: &dyn Error| format!("the CA file {}: {error}", self.path.display());
+        let pem = tokio::fs::read(&self.path).await.map_err(|error| unusable(&error))?;
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, clients)) = built.as_ref().filter(|(of, _)| *of == pem) {
+            return Ok(clients.clone());
+        }
+        let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))?;
+        if certificates.is_empty() {
+            return Err(unusable(&std::io::Error::other("it holds no certificate")).into());
+        }
+        let clients = Clients::new(&certificates)?;
+        *built = Some((pem, clients.clone()));
+        Ok(clients)
+    }
 }
 
 impl Fetch for ReqwestFetch {
     fn get(&self, request: FetchRequest) -> Fetching<'_> {
         Box::pin(async move {
             let url = Url::parse(&request.url)?;
-            let client = self.client_for(&url).await?;
-            let mut answer = client
-                .get(url)
-                .headers(request.headers)
-                .send()
-                .await
-                .map_err(reqwest::Error::without_url)?;
-            let mut whole = Response::builder().status(answer.status());
-            if let Some(headers) = whole.headers_mut() {
-                std::mem::swap(headers, answer.headers_mut());
-            }
-            let mut body = Vec::new();
-            while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
-                if body.len() + chunk.len() > request.max_body {
-                    return Err(BodyTooLong.into());
-                }
-                body.extend_from_slice(&chunk);
-            }
-            Ok(whole.body(body.into())?)
+            let client = self.clients_for(&url).await?.get;
+            let sent = client.to(&url).get(url.clone()).headers(request.headers);
+            whole(sent, request.max_body).await
         })
     }
+
+    fn post(&self, request: FetchRequest, body: Bytes) -> Fetching<'_> {
+        Box::pin(async move {
+            let url = Url::parse(&request.url)?;
+            let client = self.clients_for(&url).await?.post;
+            let sent = client.to(&url).post(url.clone()).headers(request.headers).body(body);
+            whole(sent, request.max_body).await
+        })
+    }
+}
+
+/// The answer, read to its end.
+async fn whole(request: RequestBuilder, max_body: usize) -> Result<Response<Bytes>, BoxError> {
+    let mut answer = request.send().await.map_err(reqwest::Error::without_url)?;
+    let mut whole = Response::builder().status(answer.status());
+    if let Some(headers) = whole.headers_mut() {
+        std::mem::swap(headers, answer.headers_mut());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
+        if body.len() + chunk.len() > max_body {
+            return Err(BodyTooLong.into());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(whole.body(body.into())?)
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
-
-    use bytes::Bytes;
 
     use super::*;
 

@@ -13,8 +13,6 @@ mod bits;
 mod token;
 
 use std::error::Error;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,8 +23,8 @@ use url::Url;
 
 use super::caching::Headers;
 use super::fetch::{Client, FetchError};
-use super::freshness::{self, Decision, Lifetime, Limits, Lookup, Reason};
-use super::resolve::Step;
+use super::freshness::{Lifetime, Limits};
+use super::standing::{Ages, Judge, Standing};
 use super::{Document, Remote, Snapshot, jitter};
 use crate::algorithm::Algorithm;
 use crate::claims::NumericDate;
@@ -47,15 +45,6 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// The least time between two questions to a server that does not wait.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How old the truth may be that a request is judged by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ages {
-    /// While the issuer can be asked.
-    pub(crate) usual: Duration,
-    /// While it can not.
-    pub(crate) in_outage: Duration,
-}
 
 /// What a list is told at its making.
 pub(crate) struct Config {
@@ -87,15 +76,6 @@ pub(crate) struct StatusList {
     shortest: AtomicU64,
 }
 
-/// Whether a token stands: at once, or when a list was fetched.
-pub(crate) enum Standing {
-    Ready(Result<(), ResolveError>),
-    Pending(PendingStanding),
-}
-
-/// An answer that needs I/O.
-pub(crate) type PendingStanding = Pin<Box<dyn Future<Output = Result<(), ResolveError>> + Send>>;
-
 impl RemoteStatusList {
     pub(crate) fn new(uri: &str, config: Config) -> Self {
         let limits = Limits {
@@ -124,12 +104,7 @@ impl RemoteStatusList {
     pub(crate) fn standing(&self, index: u64, ages: Ages) -> Standing {
         let remote = &self.0;
         remote.document.is_asked_for(ages.usual);
-        match remote.look_at(index, ages, remote.clock.monotonic()) {
-            Step::Answer(answer) => Standing::Ready(answer),
-            Step::Fetch(reason) => {
-                Standing::Pending(Box::pin(stand_fetching(remote.clone(), index, ages, reason)))
-            }
-        }
+        remote.standing(index, ages)
     }
 
     pub(crate) fn status(&self) -> StatusListStatus {
@@ -168,81 +143,22 @@ pub struct StatusListStatus {
     pub next_attempt: Option<Duration>,
 }
 
-async fn stand_fetching(
-    remote: Arc<Remote<StatusList>>,
-    index: u64,
-    ages: Ages,
-    mut reason: Reason,
-) -> Result<(), ResolveError> {
-    // The flight under way may have begun too early for this request; the next one has not. A list
-    // that no fetch makes good enough, such as one that expires at once, is none.
-    for _ in 0..3 {
-        let flight = remote.join(reason, |set| remote.ages(set, ages));
-        if let Some(flight) = flight.map_err(|error| remote.failed(error))?
-            && let Err(error) = flight.landed().await
-        {
-            return remote.stand_after_failure(index, ages, error);
-        }
-        match remote.look_at(index, ages, remote.clock.monotonic()) {
-            Step::Answer(answer) => return answer,
-            Step::Fetch(other) => reason = other,
-        }
-    }
-    Err(remote.unavailable(MIN_INTERVAL))
-}
+impl Judge for StatusList {
+    type Place = u64;
 
-impl Remote<StatusList> {
-    /// Looks at the list at hand, without waiting for anything.
-    fn look_at(self: &Arc<Self>, index: u64, ages: Ages, now: Duration) -> Step<()> {
-        let snapshot = self.snapshot.load();
-        let usable = snapshot.as_deref().and_then(|set| Some((set, self.ages(set, ages)?)));
-        let set = usable.map(|(set, lifetime)| (set.age(now), lifetime));
-        let decision = freshness::decide(Lookup::Hit, set, &self.limits, self.record.history(now));
-        if decision == Decision::UseAndRefresh {
-            self.refresh_meanwhile();
-        }
-        match (decision, usable) {
-            (Decision::Use | Decision::UseAndRefresh, Some((set, _))) => {
-                Step::Answer(stands(set, index))
-            }
-            (Decision::Wait { retry_after }, _) => Step::Answer(Err(self.unavailable(retry_after))),
-            (Decision::Fetch(reason), _) => Step::Fetch(reason),
-            (_, None) => Step::Fetch(Reason::Due),
-        }
+    const PATIENCE: Duration = MIN_INTERVAL;
+
+    fn holds(remote: &Remote<Self>, list: &Arc<List>) -> bool {
+        list.holds(&remote.document, NumericDate::from(remote.clock.now()))
     }
 
-    /// What the list at hand is good for, to those who ask for these ages; `None` if for nothing.
-    fn ages(&self, set: &Snapshot<Arc<List>>, ages: Ages) -> Option<Lifetime> {
-        let now = NumericDate::from(self.clock.now());
-        set.kept.holds(&self.document, now).then(|| Lifetime {
-            // Its own task is late by then.
-            ageing: ages.usual - ages.usual / 4,
-            ttl: ages.usual,
-            end: ages.in_outage.max(ages.usual),
-        })
-    }
-
-    fn stand_after_failure(
-        &self,
-        index: u64,
-        ages: Ages,
-        error: FetchError,
-    ) -> Result<(), ResolveError> {
-        let now = self.clock.monotonic();
-        let snapshot = self.snapshot.load();
-        let usable = snapshot
-            .as_ref()
-            .filter(|set| self.ages(set, ages).is_some_and(|lifetime| set.age(now) < lifetime.end));
-        usable.map_or_else(|| Err(self.failed(error)), |set| stands(set, index))
-    }
-}
-
-/// RFC draft §7.1: 0 is valid; whatever else a status says, it is not that.
-fn stands(set: &Snapshot<Arc<List>>, index: u64) -> Result<(), ResolveError> {
-    match set.kept.bits.get(index) {
-        Some(0) => Ok(()),
-        Some(_) => Err(ResolveError::Refused(TokenError::Revoked)),
-        None => Err(ResolveError::Refused(TokenError::NoStatus)),
+    /// §7.1: 0 is valid; whatever else a status says, it is not that.
+    fn judge(list: &Arc<List>, index: u64) -> Result<(), ResolveError> {
+        match list.bits.get(index) {
+            Some(0) => Ok(()),
+            Some(_) => Err(ResolveError::Refused(TokenError::Revoked)),
+            None => Err(ResolveError::Refused(TokenError::NoStatus)),
+        }
     }
 }
 

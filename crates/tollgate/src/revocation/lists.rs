@@ -14,7 +14,8 @@ use crate::clock::Clock;
 use crate::error::TokenError;
 use crate::key::{KeySource, ResolveError};
 use crate::remote::fetch::Client;
-use crate::remote::status_list::{self, Ages, RemoteStatusList, Standing};
+use crate::remote::standing::{Ages, Standing};
+use crate::remote::status_list::{self, RemoteStatusList};
 
 /// The most lists that are kept and renewed at once. At a million tokens a list there are few.
 const MAX_LISTS: u64 = 64;
