@@ -76,17 +76,16 @@ impl<D: Document> Remote<D> {
 
     /// The flight under way, or a new one if there is still reason for it: a request that waited
     /// before it got here must not spend what another has spent meanwhile.
-    /// `ages` says what the document at hand is good for, by who asks. Comes with whether it is a
-    /// new one.
+    /// `ages` says what the document at hand is good for, by who asks.
     fn join(
         self: &Arc<Self>,
         reason: Reason,
         ages: impl FnOnce(&Snapshot<D::Kept>) -> Option<Lifetime>,
-    ) -> Result<Option<(Flight, bool)>, FetchError> {
+    ) -> Result<Option<Flight>, FetchError> {
         let now = self.clock.monotonic();
         let mut progress = self.record.progress();
         if let Some(flight) = self.record.under_way(&mut progress, now) {
-            return Ok(Some((flight, false)));
+            return Ok(Some(flight));
         }
         let lookup = if reason == Reason::Due { Lookup::Hit } else { Lookup::Miss };
         let snapshot = self.snapshot.load();
@@ -99,7 +98,7 @@ impl<D: Document> Remote<D> {
         if reason == Reason::UnknownKey {
             self.record.last_miss.set(Some(now));
         }
-        self.start(&mut progress, now).map(|flight| Some((flight, true)))
+        self.start(&mut progress, now).map(Some)
     }
 
     /// Of one fetch.
@@ -138,7 +137,7 @@ impl<D: Document> Remote<D> {
         let number = progress.flights + 1;
         let (remote, deadline) = (self.clone(), self.deadline());
         let fetch = async move { remote.fetch(number, began, deadline).await };
-        let flight = Flight::start(began, deadline, fetch)?;
+        let flight = Flight::start(number, began, deadline, fetch)?;
         progress.flights = number;
         progress.flight = Some(flight.clone());
         self.record.flight_began.set(Some(began));

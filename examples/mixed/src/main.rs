@@ -1,19 +1,22 @@
-//! An axum API that validates tokens locally, and asks the issuer where the answer must be the
-//! latest: who the caller is now, and to end a session. It asks with the caller's own token.
+//! An axum API whose routes differ in how soon they know that a session has ended: reading goes by
+//! the token alone, writing by the issuer's status list, paying by the issuer's own answer. And it
+//! asks the issuer with the caller's own token for what only the issuer has: who the caller is now,
+//! and to end a session.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tollgate_axum::tollgate::{Authenticator, Policy};
+use tollgate_axum::tollgate::{Authenticator, Gate, Policy, Revocation};
 use tollgate_axum::{Claims, RequireLayer, protect};
 use tollgate_issuer::{ClientError, IssuerClient};
 
@@ -34,12 +37,22 @@ struct Profile {
     scopes: Vec<String>,
 }
 
-/// No call to the issuer.
+/// No call to the issuer: a session that is over can read until its token expires.
 async fn list(Claims(user): Claims<User>) -> Json<Orders> {
     Json(Orders { owner: user.sub, orders: vec![17, 4] })
 }
 
-/// One call: a session that is over is over here at once.
+/// No call to the issuer: it has told of ended sessions before anybody comes.
+async fn order(Claims(user): Claims<User>) -> String {
+    format!("ordered for {}\n", user.sub)
+}
+
+/// One call: the issuer was asked about the token when this request had come.
+async fn pay(Claims(user): Claims<User>) -> String {
+    format!("paid by {}\n", user.sub)
+}
+
+/// One call, with the caller's own token.
 async fn me(
     State(issuer): State<IssuerClient>,
     headers: HeaderMap,
@@ -85,11 +98,23 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let issuer = std::env::var("TOLLGATE_ISSUER").map_err(|_| "TOLLGATE_ISSUER must be set")?;
 
     let read = RequireLayer::new(Policy::scopes(["orders:read"]));
-    let api = Router::new()
+    let by_token = Router::new()
         .route("/orders", get(list).route_layer(read))
         .route("/me", get(me))
         .route("/sessions/{id}", delete(log_out));
-    let app = protect(auth, api).into_router().with_state(IssuerClient::new(&issuer)?);
+    let by_list = Router::new().route("/orders", post(order));
+    let by_asking = Router::new().route("/payments", post(pay));
+
+    // In an outage of the issuer who was not logged out a minute ago may still write; nobody pays.
+    let listed =
+        Revocation::status_list(Duration::from_secs(10)).in_outage(Duration::from_secs(60));
+    let listed = Gate::new(auth.clone()).revocation(listed);
+    let live = Gate::new(auth.clone()).revocation(Revocation::live());
+    let app = protect(auth, by_token)
+        .into_router()
+        .merge(protect(listed, by_list))
+        .merge(protect(live, by_asking))
+        .with_state(IssuerClient::new(&issuer)?);
 
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);

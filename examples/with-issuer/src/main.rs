@@ -4,14 +4,14 @@
 
 use std::error::Error;
 use std::future::pending;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
-use tollgate_issuer::{Issuer, IssuerConfig, NewUser};
+use tollgate_issuer::{Issuer, IssuerConfig, NewClient, NewUser};
 use tracing_subscriber::EnvFilter;
 
 /// The name of every example's API, and what the MCP server calls itself.
@@ -30,12 +30,16 @@ struct Options {
     second: bool,
 }
 
-/// Starts an issuer that has these users, with the scopes that their tokens have.
+/// As what an example asks the issuer about tokens.
+const CLIENT: &str = "api";
+
+/// Starts an issuer that has these users, with the scopes that their tokens have, and a client
+/// whose secret is in the file of the second name.
 async fn start(
     folder: &Path,
     address: &str,
     users: &[(&str, &[&str])],
-) -> Result<String, Box<dyn Error>> {
+) -> Result<(String, PathBuf), Box<dyn Error>> {
     let listener =
         TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}"))?;
     let url = format!("http://{address}");
@@ -46,15 +50,18 @@ async fn start(
         issuer.add_user(NewUser::new(*name, PASSWORD).scopes(scopes.iter().copied())).await?;
         println!("issuer {url}: user {name}, password {PASSWORD:?}, scopes {scopes:?}");
     }
+    let secret = issuer.add_client(NewClient::new(CLIENT)).await?.ok_or("it has no secret")?;
+    let secret_file = folder.join("secret").with_extension(address.replace(':', "-"));
+    tokio::fs::write(&secret_file, secret).await?;
     tokio::spawn(async move { issuer.serve(listener, pending()).await });
-    Ok(url)
+    Ok((url, secret_file))
 }
 
 async fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let reader: &[_] = &["orders:read"];
     let users = [("alice", reader), ("bob", &[])];
-    let issuer = start(folder.path(), "127.0.0.1:8080", &users).await?;
+    let (issuer, secret_file) = start(folder.path(), "127.0.0.1:8080", &users).await?;
     let mut example = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What cargo says of this package is not true of the example.
     for (name, _) in std::env::vars_os() {
@@ -65,11 +72,14 @@ async fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     }
     example
         .args(["run", "--quiet", "--bin", &options.example])
+        .env("TOLLGATE_INTROSPECTION_URL", format!("{issuer}/oauth/introspect"))
+        .env("TOLLGATE_INTROSPECTION_CLIENT_ID", CLIENT)
+        .env("TOLLGATE_INTROSPECTION_SECRET_FILE", secret_file)
         .env("TOLLGATE_ISSUER", issuer)
         .env("TOLLGATE_AUDIENCE", "https://api.example")
         .kill_on_drop(true);
     if options.second {
-        let second = start(folder.path(), "127.0.0.1:8081", &[("carol", reader)]).await?;
+        let (second, _) = start(folder.path(), "127.0.0.1:8081", &[("carol", reader)]).await?;
         example.env("SECOND_ISSUER", second);
     }
     let mut terminated = signal(SignalKind::terminate())?;

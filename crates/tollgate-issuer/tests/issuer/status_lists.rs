@@ -1,5 +1,6 @@
 //! Status lists: what is published, when, and how soon verifiers know.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::BodyExt as _;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tollgate::{Authenticator, Entry, Gate, Revocation, SystemClock};
-use tollgate_issuer::{Issuer, NewUser};
+use tollgate_issuer::{Issuer, NewClient, NewUser};
 use tower::ServiceExt as _;
 
 use crate::common::{
@@ -22,6 +24,7 @@ on_every_store!(
     whoever_waits_is_answered_when_somebody_is_revoked,
     another_process_says_the_same,
     a_revocation_is_known_to_verifiers_as_soon_as_it_is_published,
+    a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked,
 );
 
 /// Where the token's status is: list and index.
@@ -143,8 +146,8 @@ async fn another_process_says_the_same(home: Home) {
     assert_eq!(etag(&issuer).await, etag(&other).await);
 }
 
-/// With real sockets and in real time: four services, and a session that is deleted at the issuer.
-async fn a_revocation_is_known_to_verifiers_as_soon_as_it_is_published(home: Home) {
+/// An issuer with alice on a real socket and in real time, where it is, and the task that serves.
+async fn serving(home: &Home) -> (Issuer, String, JoinHandle<std::io::Result<()>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut config = home.config();
     config.issuer = format!("http://{}", listener.local_addr().unwrap());
@@ -154,6 +157,61 @@ async fn a_revocation_is_known_to_verifiers_as_soon_as_it_is_published(home: Hom
     issuer.add_user(NewUser::new("alice", PASSWORD)).await.unwrap();
     let serving = issuer.clone();
     let server = tokio::spawn(async move { serving.serve(listener, std::future::pending()).await });
+    (issuer, url, server)
+}
+
+fn bearer(session: &Answer) -> HeaderMap {
+    let mut request = HeaderMap::new();
+    let bearer = format!("Bearer {}", session.text("access_token"));
+    request.insert("authorization", HeaderValue::try_from(bearer).unwrap());
+    request
+}
+
+async fn log_out(issuer: &Issuer, session: &Answer) {
+    let logout = serde_json::json!({"refresh_token": session.text("refresh_token")});
+    post(issuer, "/v1/auth/logout", &logout).await.expect(204);
+}
+
+async fn a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked(home: Home) {
+    let (issuer, url, server) = serving(&home).await;
+    let secret = issuer.add_client(NewClient::new("api~1").audiences([API])).await.unwrap();
+    let secret_file = home.path().join("secret");
+    std::fs::write(&secret_file, secret.unwrap()).unwrap();
+    let introspecting = |file: &Path| {
+        Authenticator::builder(&url, API)
+            .introspection_url(format!("{url}/oauth/introspect"))
+            .introspection_client_id("api~1")
+            .introspection_secret_file(file)
+            .build()
+    };
+    let mut gates = Vec::new();
+    for _ in 0..4 {
+        let auth = introspecting(&secret_file).await.unwrap();
+        gates.push(Gate::new(auth).revocation(Revocation::live()));
+    }
+    for _ in 0..5 {
+        let session = login(&issuer).await.expect(200);
+        let request = bearer(&session);
+        for gate in &gates {
+            assert_eq!(ask(gate, &request).await, "passes");
+        }
+        log_out(&issuer, &session).await;
+        for gate in &gates {
+            assert_eq!(ask(gate, &request).await, "revoked");
+        }
+    }
+    // Who is not let to ask can not tell, and lets nobody in.
+    std::fs::write(home.path().join("wrong"), "wrong").unwrap();
+    let stranger = introspecting(&home.path().join("wrong")).await.unwrap();
+    let gate = Gate::new(stranger).revocation(Revocation::live());
+    let request = bearer(&login(&issuer).await.expect(200));
+    assert_eq!(ask(&gate, &request).await, "status");
+    server.abort();
+}
+
+/// Four services, and a session that is deleted at the issuer.
+async fn a_revocation_is_known_to_verifiers_as_soon_as_it_is_published(home: Home) {
+    let (issuer, url, server) = serving(&home).await;
     let mut gates = Vec::new();
     for _ in 0..4 {
         let auth = Authenticator::builder(&url, API).build().await.unwrap();
@@ -163,14 +221,11 @@ async fn a_revocation_is_known_to_verifiers_as_soon_as_it_is_published(home: Hom
     let mut slowest = Duration::ZERO;
     for _ in 0..5 {
         let session = login(&issuer).await.expect(200);
-        let bearer = format!("Bearer {}", session.text("access_token"));
-        let mut request = HeaderMap::new();
-        request.insert("authorization", HeaderValue::try_from(bearer).unwrap());
+        let request = bearer(&session);
         for gate in &gates {
             assert_eq!(ask(gate, &request).await, "passes");
         }
-        let logout = serde_json::json!({"refresh_token": session.text("refresh_token")});
-        post(&issuer, "/v1/auth/logout", &logout).await.expect(204);
+        log_out(&issuer, &session).await;
         let acknowledged = Instant::now();
         for gate in &gates {
             // The bound is 30 s: nobody but the issuer can have told of it sooner.

@@ -10,6 +10,7 @@ use super::fetch::FetchError;
 /// A fetch in a task of its own. Clones wait for the same one.
 #[derive(Clone)]
 pub(super) struct Flight {
+    number: u64,
     began: Duration,
     deadline: Duration,
     landed: watch::Receiver<Option<Result<(), FetchError>>>,
@@ -18,6 +19,7 @@ pub(super) struct Flight {
 impl Flight {
     /// Starts `fetch`, which began at `began` and bounds itself to `deadline`.
     pub(super) fn start(
+        number: u64,
         began: Duration,
         deadline: Duration,
         fetch: impl Future<Output = Result<(), FetchError>> + Send + 'static,
@@ -28,12 +30,12 @@ impl Flight {
             let outcome = fetch.await;
             sender.send_replace(Some(outcome));
         });
-        Ok(Self { began, deadline, landed })
+        Ok(Self { number, began, deadline, landed })
     }
 
-    /// When, by the monotonic clock.
-    pub(super) fn began(&self) -> Duration {
-        self.began
+    /// Counts those to one document.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Whether it may still end well: the runtime that it runs on can stop, or stand idle, under

@@ -27,7 +27,7 @@ pub(super) async fn resolve_fetching(
     let inner = &place.inner;
     loop {
         // Time may have passed since the decision: `None` says that it is no longer the same.
-        if let Some((flight, _)) =
+        if let Some(flight) =
             inner.join(reason, |set| Some(set.lifetime)).map_err(|error| inner.failed(error))?
             && let Err(error) = flight.landed().await
         {

@@ -58,18 +58,19 @@ pub(crate) trait Judge: Document {
 impl<D: Judge> Remote<D> {
     /// Whether the token at `place` stands, by a document that is not older than that.
     pub(super) fn standing(self: &Arc<Self>, place: D::Place, ages: Ages) -> Standing {
-        let now = self.clock.monotonic();
-        match self.look_at(place, ages, now) {
+        match self.look_at(place, ages) {
             Step::Answer(answer) => Standing::Ready(answer),
             Step::Fetch(reason) => {
+                let begun = self.record.progress().flights;
                 let remote = self.clone();
-                Standing::Pending(Box::pin(stand_fetching(remote, place, ages, reason, now)))
+                Standing::Pending(Box::pin(stand_fetching(remote, place, ages, reason, begun)))
             }
         }
     }
 
     /// Looks at the document at hand, without waiting for anything.
-    fn look_at(self: &Arc<Self>, place: D::Place, ages: Ages, now: Duration) -> Step<()> {
+    fn look_at(self: &Arc<Self>, place: D::Place, ages: Ages) -> Step<()> {
+        let now = self.clock.monotonic();
         let snapshot = self.snapshot.load();
         let usable = snapshot.as_deref().and_then(|set| Some((set, self.lifetime(set, ages)?)));
         let set = usable.map(|(set, lifetime)| (set.age(now), lifetime));
@@ -114,12 +115,13 @@ impl<D: Judge> Remote<D> {
     }
 }
 
+/// `begun` is how many fetches had begun when the request came.
 async fn stand_fetching<D: Judge>(
     remote: Arc<Remote<D>>,
     place: D::Place,
     ages: Ages,
     mut reason: Reason,
-    arrived: Duration,
+    begun: u64,
 ) -> Result<(), ResolveError> {
     // The flight under way may have begun too early for this request; the next one has not. A
     // document that no fetch makes good enough, such as one that expires at once, is none.
@@ -127,15 +129,15 @@ async fn stand_fetching<D: Judge>(
         let joined = remote.join(reason, |set| remote.lifetime(set, ages));
         let joined = joined.map_err(|error| remote.failed(error))?;
         let mut good_for = ages;
-        if let Some((flight, is_new)) = joined {
-            if is_new || flight.began() > arrived {
+        if let Some(flight) = joined {
+            if flight.number() > begun {
                 good_for = Ages::ANY;
             }
             if let Err(error) = flight.landed().await {
                 return remote.stand_after_failure(place, ages, error);
             }
         }
-        match remote.look_at(place, good_for, remote.clock.monotonic()) {
+        match remote.look_at(place, good_for) {
             Step::Answer(answer) => return answer,
             Step::Fetch(other) => reason = other,
         }

@@ -44,6 +44,7 @@ impl Answer {
 pub struct ScriptedFetch {
     answers: Arc<Mutex<HashMap<String, Answer>>>,
     requests: Arc<Mutex<Vec<FetchRequest>>>,
+    posts: Arc<Mutex<Vec<(FetchRequest, Bytes)>>>,
 }
 
 impl ScriptedFetch {
@@ -57,12 +58,15 @@ impl ScriptedFetch {
     pub fn requests(&self) -> Vec<FetchRequest> {
         self.requests.lock().unwrap().clone()
     }
-}
 
-impl Fetch for ScriptedFetch {
-    fn get(&self, request: FetchRequest) -> Fetching<'_> {
-        let answer = self.answers.lock().unwrap().get(&request.url).cloned();
-        self.requests.lock().unwrap().push(request);
+    /// What was posted, in order.
+    #[must_use]
+    pub fn posts(&self) -> Vec<(FetchRequest, Bytes)> {
+        self.posts.lock().unwrap().clone()
+    }
+
+    fn answer(&self, url: &str) -> Fetching<'static> {
+        let answer = self.answers.lock().unwrap().get(url).cloned();
         Box::pin(async move {
             // As a real one, it is never done at once.
             tokio::task::yield_now().await;
@@ -76,5 +80,19 @@ impl Fetch for ScriptedFetch {
                 Answer::Hangs => std::future::pending().await,
             }
         })
+    }
+}
+
+impl Fetch for ScriptedFetch {
+    fn get(&self, request: FetchRequest) -> Fetching<'_> {
+        let answer = self.answer(&request.url);
+        self.requests.lock().unwrap().push(request);
+        answer
+    }
+
+    fn post(&self, request: FetchRequest, body: Bytes) -> Fetching<'_> {
+        let answer = self.answer(&request.url);
+        self.posts.lock().unwrap().push((request, body));
+        answer
     }
 }

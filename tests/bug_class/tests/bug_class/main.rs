@@ -19,4 +19,5 @@ mod class_10_token_cache;
 mod class_11_sender_constraint;
 mod class_12_resource_exhaustion;
 mod class_13_revocation;
+mod class_13_revocation_live;
 mod support;
