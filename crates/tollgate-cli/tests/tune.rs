@@ -69,16 +69,30 @@ fn real_activity_takes_the_place_of_the_assumed() {
 
 #[test]
 fn what_is_only_modelled_says_so() {
-    let told = tune(&["--list-every", "30s"]).expect(0).stdout;
-    for part in
-        ["a list of revoked sessions, fetched every 30 s *", "on every request *", "none of them"]
+    let told = tune(&["--list-max-age", "30s"]).expect(0).stdout;
+    for part in ["a status list, at most 30 s old, pushed *", "at each request *", "not simulated"]
     {
         assert!(told.contains(part), "{part}\n{told}");
     }
     let rows = tune(&["--json"]).expect(0).json()[0]["mechanisms"].clone();
     assert_eq!((&rows[0]["lag_bound"], &rows[0]["only_modelled"]), (&910.0.into(), &false.into()));
-    assert_eq!((&rows[1]["lag_bound"], &rows[1]["only_modelled"]), (&65.0.into(), &true.into()));
-    assert_eq!((&rows[2]["lag_bound"], &rows[2]["locked_out"]), (&0.0.into(), &1.0.into()));
+    for row in [&rows[1], &rows[2]] {
+        assert_eq!((&row["lag_bound"], &row["only_modelled"]), (&10.1.into(), &true.into()));
+        // The outage is longer than the age that the route asks for.
+        assert_eq!(row["locked_out"], 1.0);
+    }
+    assert_eq!((&rows[3]["lag_bound"], &rows[3]["locked_out"]), (&0.0.into(), &1.0.into()));
+    // Pushed it is nearly as soon, and comes cheaper the longer the server may wait.
+    assert!(rows[2]["usual_lag"].as_f64().unwrap() < 0.1);
+    let rare = tune(&["--json", "--list-max-age", "60s"]).expect(0).json()[0]["mechanisms"].clone();
+    let requests = |row: &serde_json::Value| row["issuer_requests"].as_f64().unwrap();
+    assert!(requests(&rare[2]) < requests(&rows[2]));
+    let told = run(&["tune", "--list-max-age", "2s"], b"").expect(2);
+    assert!(
+        told.stderr.contains("--list-max-age") && told.stderr.contains("from 3 to"),
+        "{}",
+        told.stderr
+    );
 }
 
 #[test]

@@ -103,11 +103,11 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 100.0, value_parser = positive, help_heading = "Costs")]
     fetch_cost: f64,
 
-    /// How often an instance would fetch a list of revoked sessions, were there one.
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, help_heading = "Other mechanisms")]
-    pub(super) list_every: f64,
+    /// The age of a status list that routes ask for: `Revocation::status_list`.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, help_heading = "Other mechanisms")]
+    pub(super) list_max_age: f64,
 
-    /// CPU time of the issuer to look a session up, were it asked on every request. Assumed, too.
+    /// CPU time of the issuer to look a session up, for routes with `Revocation::live`. Assumed, too.
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 200.0, value_parser = positive, help_heading = "Other mechanisms")]
     lookup_cost: f64,
 
@@ -220,7 +220,7 @@ impl TuneArguments {
             ("--burst", self.burst, 1.0, 604_800.0),
             ("--pause", self.pause, 0.0, 604_800.0),
             ("--burst-gap", self.burst_gap, 1.0, 86_400.0),
-            ("--list-every", self.list_every, 1.0, 86_400.0),
+            ("--list-max-age", self.list_max_age, 3.0, 86_400.0),
             ("--outage", self.outage, self.leeway.max(1.0), 604_800.0),
             ("--simulate", self.simulate, 60.0, 86_400.0),
         ] {

@@ -162,14 +162,15 @@ fn figures(report: &Report) -> String {
 
 fn mechanisms(report: &Report) -> String {
     let mut table = String::from(
-        "<h2>Other ways to learn of a revocation</h2>\n<p>All but expiry are closed forms only: nothing \
-         of them was simulated or measured, and Tollgate has none of them yet.</p>\n<table>\n<tr><th></th>\
-         <th>lag bound</th><th>issuer requests/s</th><th>issuer cores</th><th>locked out</th></tr>\n",
+        "<h2>Other ways to learn of a revocation</h2>\n<p>For each route that asks for more than \
+         expiry. All but expiry are closed forms, and not simulated.</p>\n<table>\n<tr><th></th>\
+         <th>lag bound</th><th>usually</th><th>issuer requests/s</th><th>issuer cores</th><th>locked out</th></tr>\n",
     );
     for mechanism in &report.mechanisms {
         let cells = [
             escape(&mechanism.name),
             secs(mechanism.lag_bound),
+            secs(mechanism.usual_lag),
             number(mechanism.issuer_requests),
             number(mechanism.issuer_cores),
             percent(mechanism.locked_out),

@@ -109,7 +109,7 @@ impl Report {
             recorded: recorded.as_ref().map(Recorded::summary),
             mechanisms: mechanisms::mechanisms(
                 &first,
-                arguments.list_every,
+                arguments.list_max_age,
                 arguments.lookup_cost(),
             ),
             sweep: sweep::sweep(&first),

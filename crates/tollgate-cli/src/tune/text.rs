@@ -43,17 +43,18 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "Other ways to learn of a revocation, of the first expiry. Those with * are closed forms\n\
-             only: nothing of them was simulated or measured, and Tollgate has none of them yet.\n  \
-             {:<52} {:>9} {:>17} {:>12} {:>10}",
-            "", "lag bound", "issuer requests/s", "issuer cores", "locked out"
+            "Other ways to learn of a revocation, route by route (`Revocation`), with the first expiry.\n\
+             Those with * are closed forms, and not simulated.\n  \
+             {:<44} {:>9} {:>9} {:>17} {:>12} {:>10}",
+            "", "lag bound", "usually", "issuer requests/s", "issuer cores", "locked out"
         )?;
         for mechanism in &self.mechanisms {
             writeln!(
                 f,
-                "  {:<52} {:>9} {:>17} {:>12} {:>10}",
+                "  {:<44} {:>9} {:>9} {:>17} {:>12} {:>10}",
                 format!("{}{}", mechanism.name, if mechanism.only_modelled { " *" } else { "" }),
                 secs(mechanism.lag_bound),
+                secs(mechanism.usual_lag),
                 number(mechanism.issuer_requests),
                 number(mechanism.issuer_cores),
                 percent(mechanism.locked_out)
