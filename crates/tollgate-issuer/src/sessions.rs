@@ -67,13 +67,14 @@ impl Issuer {
             stepped_up_at: None,
             place: None,
         };
+        // Before anything is recorded: the token names it, and signing may fail.
         let until = self.config().token_until(now);
         let place = self.store().take_place(&session.id, until).await?;
         let session = Session { place: Some(place), ..session };
         let access_token = token::issue(&keys, self.config(), &user, &session, now).await?;
         let refresh_token = random::secret()?;
         let begun = event(EventKind::Login).user(&user.id).session(&session.id);
-        self.store().start_session(&session, &hash_of(&refresh_token), until, &begun).await?;
+        self.store().start_session(&session, &hash_of(&refresh_token), &begun).await?;
         Ok(Some(grant(access_token, refresh_token, &user, session)))
     }
 

@@ -129,15 +129,14 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Forgets the second factor of the user of `event`; `false` if there is none.
     fn remove_second_factor<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
 
-    /// Records a session and its first refresh token, and forgets sessions long expired. The answer
-    /// is the session's place in a status list, which is its own for that long at least.
+    /// Records a session, whose place in a status list was taken before, and its first refresh
+    /// token, and forgets sessions long expired.
     fn start_session<'a>(
         &'a self,
         session: &'a Session,
         token: &'a TokenHash,
-        until: Until,
         event: &'a NewEvent,
-    ) -> Answer<'a, Place>;
+    ) -> Answer<'a, ()>;
     /// Exchanges one refresh token for its successor, at most once.
     fn rotate_refresh<'a>(&'a self, rotation: &'a Rotation) -> Answer<'a, Refreshed>;
     /// Ends the session that a refresh token, current or not, belongs to, and records `event` with

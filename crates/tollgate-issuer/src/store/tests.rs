@@ -154,7 +154,7 @@ fn rotation(presented: u8, now: i64) -> Rotation {
 async fn with_alice(place: &Place) -> Arc<dyn Store> {
     let store = place.open().await;
     assert!(store.add_user(&user("alice"), "hash").await.unwrap());
-    store.start_session(&session("s"), &token(1), UNTIL, &login()).await.unwrap();
+    store.start_session(&session("s"), &token(1), &login()).await.unwrap();
     store
 }
 
@@ -277,10 +277,10 @@ async fn a_lost_answer_may_be_asked_again_while_nobody_went_on(place: Place) {
     assert!(store.live_session("s", 2010).await.unwrap().is_none());
     assert!(matches!(ask(rotation(3, 2010)).await, Refreshed::Refused), "its session is over");
 
-    store.start_session(&session("t"), &token(51), UNTIL, &login()).await.unwrap();
+    store.start_session(&session("t"), &token(51), &login()).await.unwrap();
     assert!(matches!(ask(rotation(51, 2000)).await, Refreshed::Rotated(..)));
     assert!(matches!(ask(rotation(51, 2011)).await, Refreshed::Reused { .. }), "too late");
-    store.start_session(&session("u"), &token(61), UNTIL, &login()).await.unwrap();
+    store.start_session(&session("u"), &token(61), &login()).await.unwrap();
     assert!(matches!(ask(rotation(61, 2000)).await, Refreshed::Rotated(..)));
     let off = Rotation { grace_secs: 0, ..rotation(61, 2000) };
     assert!(matches!(ask(off).await, Refreshed::Reused { .. }), "switched off");
@@ -354,7 +354,7 @@ async fn stores_that_are_opened_at_once_are_one(place: Place) {
 async fn sessions_end_one_by_one_and_all_together(place: Place) {
     let store = with_alice(&place).await;
     for (id, byte) in [("t", 21), ("u", 31)] {
-        store.start_session(&session(id), &token(byte), UNTIL, &login()).await.unwrap();
+        store.start_session(&session(id), &token(byte), &login()).await.unwrap();
     }
     let live = async |now| {
         let sessions = store.live_sessions("id of alice", now).await.unwrap();
@@ -371,7 +371,7 @@ async fn sessions_end_one_by_one_and_all_together(place: Place) {
     assert!(live(1200).await.is_empty());
     // One that begins long after all of them have expired has them forgotten, with their tokens.
     let late = Session { created_at: 9000, expires_at: 9900, ..session("v") };
-    store.start_session(&late, &token(41), UNTIL, &login()).await.unwrap();
+    store.start_session(&late, &token(41), &login()).await.unwrap();
     assert_eq!(live(9000).await, ["v"]);
     assert!(matches!(store.rotate_refresh(&rotation(1, 9000)).await, Ok(Refreshed::Refused)));
 }
@@ -500,8 +500,8 @@ async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
     let store = with_alice(&place).await;
     let mut places = Vec::new();
     for (id, byte) in [("a", 21), ("b", 31), ("c", 41), ("d", 51)] {
-        let place = store.start_session(&session(id), &token(byte), UNTIL, &login()).await;
-        places.push(place.unwrap());
+        places.push(store.take_place(id, UNTIL).await.unwrap());
+        store.start_session(&session(id), &token(byte), &login()).await.unwrap();
     }
     assert_eq!(places.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
     assert!(revoked(&*store, &places).await.is_empty());

@@ -165,17 +165,15 @@ impl Store for Db {
         &'a self,
         session: &'a Session,
         token: &'a TokenHash,
-        until: Until,
         event: &'a NewEvent,
-    ) -> Answer<'a, Place> {
+    ) -> Answer<'a, ()> {
         timed("start_session", async move {
             let mut tx = self.begin().await?;
             sessions::start(&mut tx, session).await?;
-            let place = status_places::take(&mut tx, &session.id, until).await?;
             refresh::insert(&mut tx, token, &session.id, session.created_at).await?;
             events::insert(&mut tx, event).await?;
             tx.commit().await?;
-            Ok(place)
+            Ok(())
         })
     }
 
