@@ -251,6 +251,8 @@ async fn in_an_outage_only_a_route_that_says_so_lives_on_old_answers_and_not_for
 #[derive(Debug, Clone)]
 struct Slow(mpsc::UnboundedSender<oneshot::Sender<&'static str>>);
 
+type Questions = mpsc::UnboundedReceiver<oneshot::Sender<&'static str>>;
+
 impl Fetch for Slow {
     fn get(&self, _: FetchRequest) -> Fetching<'_> {
         Box::pin(std::future::pending())
@@ -282,14 +284,14 @@ async fn a_request_is_not_judged_by_a_question_that_was_asked_before_it_came() {
         })
     };
     let first = ask("before");
-    let question = questions.recv().await.unwrap();
+    let question = next(&mut questions).await;
     // The session ends here; all of these come afterwards, and share one more question.
     let others: Vec<_> = (0..20).map(|_| ask("after")).collect();
     settle().await;
     assert!(questions.try_recv().is_err());
     question.send(ACTIVE).unwrap();
     first.await.unwrap();
-    let question = questions.recv().await.unwrap();
+    let question = next(&mut questions).await;
     settle().await;
     assert_eq!(*done.lock().unwrap(), [("before", true)]);
     question.send(INACTIVE).unwrap();
@@ -313,7 +315,7 @@ async fn an_issuer_that_hangs_is_asked_a_bounded_number_of_questions_at_once() {
     let waiting: Vec<_> = (0..256).map(ask).collect();
     let mut answers = Vec::new();
     for _ in 0..256 {
-        answers.push(questions.recv().await.unwrap());
+        answers.push(next(&mut questions).await);
     }
     let refusal = ask(256).await.unwrap().unwrap_err();
     assert_eq!((refusal.rule(), refusal.status().as_u16()), ("status", 503));
@@ -378,6 +380,10 @@ async fn a_question_that_got_lost_is_asked_once_more() {
         let world = World::with(lossy, |builder| builder).await;
         assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, answer, "{losses}");
     }
+}
+
+async fn next(questions: &mut Questions) -> oneshot::Sender<&'static str> {
+    tokio::time::timeout(Duration::from_secs(10), questions.recv()).await.unwrap().unwrap()
 }
 
 async fn settle() {
