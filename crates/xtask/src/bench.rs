@@ -5,6 +5,7 @@ mod goals;
 mod page;
 mod plot;
 mod profile;
+mod revocation;
 
 use std::fs;
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub(crate) enum Part {
     Service,
     /// A flood of tokens with random `kid`s
     Flood,
+    /// How soon services know of a logout, and what lists of a million sessions cost
+    Revocation,
     /// The same service behind each peer (built first, which takes minutes)
     Peers,
     /// A cache hit beside node's fast-jwt
@@ -81,6 +84,10 @@ impl Part {
         match self {
             Self::Flood => {
                 output(&mut cargo(&["bench", "-p", "tollgate-benches", "--bench", "flood"]))
+            }
+            Self::Revocation => {
+                let bench = ["bench", "-p", "tollgate-benches", "--bench", "revocation", "--"];
+                output(cargo(&bench).arg(&rounds))
             }
             Self::Peers => measure_peers(&rounds),
             Self::Node => measure_node(),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use http::HeaderName;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,6 +29,9 @@ struct Options {
     /// Start a second issuer too, for an example that takes the tokens of both
     #[arg(long)]
     second: bool,
+    /// What the issuer is called by, for an example that stands in front of it
+    #[arg(long)]
+    public_url: Option<String>,
 }
 
 /// As what an example asks the issuer about tokens.
@@ -38,12 +42,15 @@ const CLIENT: &str = "api";
 async fn start(
     folder: &Path,
     address: &str,
+    public_url: Option<&str>,
     users: &[(&str, &[&str])],
 ) -> Result<(String, PathBuf), Box<dyn Error>> {
     let listener =
         TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}"))?;
-    let url = format!("http://{address}");
+    let url = public_url.map_or_else(|| format!("http://{address}"), str::to_owned);
     let mut config = IssuerConfig::new(&url, folder.join(address.replace(':', "-")));
+    // Whoever stands in front of it says who asks, and lets nobody else say it.
+    config.client_address_header = public_url.map(|_| HeaderName::from_static("x-forwarded-for"));
     config.audiences = AUDIENCES.map(str::to_owned).to_vec();
     let issuer = Issuer::open(config).await?;
     for (name, scopes) in users {
@@ -61,7 +68,9 @@ async fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let reader: &[_] = &["orders:read"];
     let users = [("alice", reader), ("bob", &[])];
-    let (issuer, secret_file) = start(folder.path(), "127.0.0.1:8080", &users).await?;
+    let at = "127.0.0.1:8080";
+    let (issuer, secret_file) =
+        start(folder.path(), at, options.public_url.as_deref(), &users).await?;
     let mut example = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What cargo says of this package is not true of the example.
     for (name, _) in std::env::vars_os() {
@@ -72,14 +81,16 @@ async fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     }
     example
         .args(["run", "--quiet", "--bin", &options.example])
-        .env("TOLLGATE_INTROSPECTION_URL", format!("{issuer}/oauth/introspect"))
+        .env("TOLLGATE_INTROSPECTION_URL", format!("http://{at}/oauth/introspect"))
+        .env("ISSUER_AT", at)
         .env("TOLLGATE_INTROSPECTION_CLIENT_ID", CLIENT)
         .env("TOLLGATE_INTROSPECTION_SECRET_FILE", secret_file)
         .env("TOLLGATE_ISSUER", issuer)
         .env("TOLLGATE_AUDIENCE", "https://api.example")
         .kill_on_drop(true);
     if options.second {
-        let (second, _) = start(folder.path(), "127.0.0.1:8081", &[("carol", reader)]).await?;
+        let (second, _) =
+            start(folder.path(), "127.0.0.1:8081", None, &[("carol", reader)]).await?;
         example.env("SECOND_ISSUER", second);
     }
     let mut terminated = signal(SignalKind::terminate())?;

@@ -52,7 +52,7 @@ pub(super) fn mechanisms(scenario: &Scenario, max_age: f64, lookup: f64) -> Vec<
         only_modelled: true,
     };
     // An instance asks again at half of the age, up to a tenth earlier.
-    let interval = (max_age / 2.0).min(LIST_TTL).max(1.0) * 0.95;
+    let interval = (max_age / 2.0).clamp(1.0, LIST_TTL) * 0.95;
     let polled = with_list("asked for", interval / 2.0, instances / interval);
     // It asks the server to wait for a third of it, and is answered when somebody was revoked.
     let wait = (max_age / 3.0).floor().clamp(1.0, 60.0);

@@ -94,6 +94,21 @@ fn goals(figures: &Figures) -> Vec<Goal> {
     goal("cache", "what a second thread costs, warm / the bare hash", 1.10, value);
     let value = ratio("validator RS256", "new tokens, cache on", "new tokens, cache off");
     goal("validator", "a flood of new tokens, cache on / off, RS256", 1.05, value);
+    let warm = "revocation, warm RS256";
+    let value = ratio(warm, "and by a status list", "by the token alone");
+    goal("revocation", "warm by the token and a status list / by the token alone", 1.15, value);
+    for (name, secs) in
+        [("status list, pushed", 1.0), ("status list, asked for", 6.0), ("live", 0.001)]
+    {
+        let known = figures.case("revocation, until known", name);
+        let value = known.and_then(|case| case.quantile(99)).map(|nanos| exactly(nanos / 1e9));
+        goal(
+            "revocation",
+            &format!("a logout is known at 4 services, {name}, p99 in s"),
+            secs,
+            value,
+        );
+    }
     let node = figures.of("beside node RS256").find(|case| case.name.starts_with("fast-jwt"));
     let value = node.and_then(|node| ratio("beside node RS256", "tollgate, warm", &node.name));
     goal("node", "warm / node's fast-jwt on a cache hit, RS256", 1.0 / 8.0, value);

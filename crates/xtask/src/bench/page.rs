@@ -5,7 +5,7 @@ use std::fs;
 
 use super::figures::Figures;
 use super::profile::PROFILED;
-use super::{goals, plot};
+use super::{goals, plot, revocation};
 use crate::run::{root, version};
 
 const INTRODUCTION: &str = "\
@@ -37,6 +37,7 @@ pub(crate) fn page(figures: &Figures) -> String {
     for (name, _) in plot::plots(figures) {
         let _ = writeln!(text, "![{name}](plots/{name}.svg)\n");
     }
+    let _ = writeln!(text, "## Revocation, route by route\n\n{}", revocation::table(figures));
     for group in figures.groups() {
         let _ = writeln!(text, "## {group}\n");
         let _ = writeln!(text, "`cargo xtask bench --only {}`\n", part_of(group));
@@ -81,6 +82,7 @@ fn part_of(group: &str) -> &'static str {
         Some("service") => "service",
         Some("refresh") => "refresh",
         Some("flood") => "flood",
+        Some("revocation,") => "revocation",
         Some("peers") => "peers",
         Some("beside") => "node",
         _ => "cache",
@@ -89,7 +91,12 @@ fn part_of(group: &str) -> &'static str {
 
 /// Nanoseconds, readable.
 pub(crate) fn shown(nanos: f64) -> String {
-    if nanos < 1000.0 { format!("{nanos:.0} ns") } else { format!("{:.2} µs", nanos / 1000.0) }
+    match nanos {
+        few if few < 1e3 => format!("{few:.0} ns"),
+        some if some < 1e7 => format!("{:.2} µs", some / 1e3),
+        many if many < 1e9 => format!("{:.1} ms", many / 1e6),
+        _ => format!("{:.2} s", nanos / 1e9),
+    }
 }
 
 fn machine() -> String {

@@ -1,0 +1,42 @@
+//! How soon services know of a revocation, and what that costs them and the issuer. Run by
+//! `cargo xtask bench --only revocation`: the issuer is a process of its own, and everything goes
+//! over sockets.
+#![expect(clippy::unwrap_used, reason = "a benchmark that can not be set up has failed")]
+#![expect(clippy::indexing_slicing, reason = "set up or not at all")]
+#![expect(clippy::cast_precision_loss, reason = "counts that are far from 2^53")]
+
+#[path = "revocation/check.rs"]
+mod check;
+#[path = "revocation/issuer.rs"]
+mod issuer;
+#[path = "revocation/lag.rs"]
+mod lag;
+#[path = "revocation/list.rs"]
+mod list;
+#[path = "revocation/verifiers.rs"]
+mod verifiers;
+
+use tokio::runtime::Runtime;
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().collect();
+    if let [_, serve, folder, ttl] = arguments.as_slice()
+        && serve == "issuer"
+    {
+        return issuer::serve(folder.as_ref(), ttl.parse().unwrap());
+    }
+    // `cargo test --all-targets` runs this too, and wants no figures.
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        return;
+    }
+    let value = |name: &str| arguments.iter().find_map(|argument| argument.strip_prefix(name));
+    let revocations = value("revocations=").map_or(1000, |number| number.parse().unwrap());
+    let rounds = value("rounds=").map_or(31, |number| number.parse().unwrap());
+    let runtime = Runtime::new().unwrap();
+    check::warm(&runtime, rounds);
+    runtime.block_on(async {
+        list::of_a_million().await;
+        verifiers::a_thousand().await;
+        lag::until_known(revocations).await;
+    });
+}

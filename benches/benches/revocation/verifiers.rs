@@ -1,0 +1,94 @@
+//! A thousand services at one issuer process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tollgate_benches::measure::note;
+
+use super::issuer::Server;
+
+/// The group of the figures.
+const GROUP: &str = "revocation, until known";
+
+const SERVICES: u64 = 1000;
+const EVERY: Duration = Duration::from_secs(5);
+const FOR: Duration = Duration::from_secs(30);
+
+/// As a service does that has the list: a connection of its own for each question, whose answer is
+/// mostly that nothing has changed. Meanwhile somebody is logged out every second.
+pub(crate) async fn a_thousand() {
+    let issuer = Arc::new(Server::start(60, async |_: &std::path::Path| {}).await);
+    let mut sessions = Vec::new();
+    for _ in 0..FOR.as_secs() {
+        sessions.push(issuer.log_in().await);
+    }
+    let address = issuer.url.trim_start_matches("http://").to_owned();
+    let counts: Arc<[AtomicUsize; 3]> = Arc::default();
+    let (begun, before) = (Instant::now(), issuer.cpu());
+    let services: Vec<_> = (0..SERVICES)
+        .map(|number| {
+            let (address, counts) = (address.clone(), counts.clone());
+            // They do not come all at once.
+            let first = EVERY.mul_f64(number as f64 / SERVICES as f64);
+            tokio::spawn(async move {
+                tokio::time::sleep(first).await;
+                let mut etag = String::new();
+                while begun.elapsed() < FOR {
+                    let asked = Instant::now();
+                    let (outcome, new) = ask(&address, &etag).await;
+                    counts[outcome].fetch_add(1, Ordering::Relaxed);
+                    etag = new.unwrap_or(etag);
+                    tokio::time::sleep(EVERY.saturating_sub(asked.elapsed())).await;
+                }
+            })
+        })
+        .collect();
+    for session in &sessions {
+        issuer.end(session).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let (cpu, secs) = (issuer.cpu() - before, begun.elapsed().as_secs_f64());
+    for service in services {
+        service.await.unwrap();
+    }
+    let [whole, unchanged, failed] = [0, 1, 2].map(|at| counts[at].load(Ordering::Relaxed));
+    assert_eq!(failed, 0, "of {}", whole + unchanged);
+    let rate = (whole + unchanged) as f64 / secs;
+    note(
+        GROUP,
+        &format!(
+            "{SERVICES} services that ask one issuer process every 5 s, while a session ends every second: {rate:.0} requests a second \
+             for {secs:.0} s, {whole} answered with a list and {unchanged} with \"not modified\", none failed; {:.1} % of a core, \
+             {:.0} µs for each, the new signature of each second included.",
+            cpu / secs * 100.0,
+            cpu / (whole + unchanged) as f64 * 1e6,
+        ),
+    );
+}
+
+/// 0: a list and its tag, 1: none newer, 2: anything else.
+async fn ask(address: &str, etag: &str) -> (usize, Option<String>) {
+    let condition =
+        if etag.is_empty() { String::new() } else { format!("If-None-Match: {etag}\r\n") };
+    let request = format!(
+        "GET /v1/status-lists/0 HTTP/1.1\r\nHost: {address}\r\n{condition}Connection: close\r\n\r\n"
+    );
+    let mut answer = Vec::new();
+    let exchanged = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(request.as_bytes()).await?;
+        stream.read_to_end(&mut answer).await
+    };
+    if exchanged.await.is_err() {
+        return (2, None);
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    if answer.starts_with("HTTP/1.1 304") {
+        return (1, None);
+    }
+    let tag = answer.lines().find_map(|line| line.strip_prefix("etag: ")).map(str::to_owned);
+    if answer.starts_with("HTTP/1.1 200") && tag.is_some() { (0, tag) } else { (2, None) }
+}

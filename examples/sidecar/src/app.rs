@@ -1,0 +1,14 @@
+//! The app behind the proxy. It could be in any language: it reads a header.
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::routing::get;
+
+pub(crate) fn router() -> Router {
+    Router::new().route("/orders", get(orders))
+}
+
+async fn orders(headers: HeaderMap) -> String {
+    let of = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    format!("orders of {}, who may {}\n", of("x-sidecar-subject"), of("x-sidecar-scope"))
+}

@@ -1,0 +1,49 @@
+//! A reverse proxy beside an app that knows nothing of tokens: the issuer's paths go to the issuer,
+//! and everything else to the app, when the issuer has said that the caller's session stands.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+
+mod app;
+mod headers;
+mod proxy;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use http::uri::Authority;
+use tokio::net::TcpListener;
+use tollgate_axum::tollgate::{ACCESS_COOKIE, AuthenticatorBuilder, Gate, Revocation};
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    // What the issuer is called is this proxy's own address; where it is, is another matter.
+    let issuer: Authority =
+        std::env::var("ISSUER_AT").map_err(|_| "ISSUER_AT must be set")?.parse()?;
+    let auth = AuthenticatorBuilder::from_env()?
+        .jwks_url(format!("http://{issuer}/.well-known/jwks.json"))
+        .cookie(ACCESS_COOKIE)
+        .build()
+        .await?;
+    let gate = Gate::new(auth).revocation(Revocation::live());
+
+    // On a port of its own that nobody else may reach: it believes what the proxy tells it.
+    let app = TcpListener::bind("127.0.0.1:0").await?;
+    let at = app.local_addr()?.to_string().parse()?;
+    tokio::spawn(async move { axum::serve(app, app::router()).await });
+
+    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let sidecar = proxy::sidecar(gate, issuer, at);
+    axum::serve(listener, sidecar.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let Err(error) = serve().await else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
