@@ -9,9 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tollgate::testing::{Answer, ScriptedFetch, TestKey};
-use tollgate::{
-    Algorithm, Authenticator, Clock as _, Entry, Gate, Revocation, SharedKeySet, SystemClock,
-};
+use tollgate::{Algorithm, Authenticator, Clock as _, Entry, Gate, Revocation, SystemClock};
 use tollgate_benches::measure::{Case, measure, report};
 use tollgate_benches::scenario::{AUDIENCE, ISSUER, bearer};
 
@@ -40,10 +38,9 @@ pub(crate) fn warm(runtime: &Runtime, rounds: usize) {
     );
     let fetch = ScriptedFetch::default();
     fetch.set(&uri, Answer::ok(list));
-    let auth = Authenticator::builder(ISSUER, AUDIENCE)
-        .key_source(SharedKeySet::new(TestKey::key_set([&key])))
-        .fetch(fetch)
-        .build();
+    let jwks = format!("{ISSUER}/jwks");
+    fetch.set(&jwks, Answer::ok(TestKey::jwks([&key])));
+    let auth = Authenticator::builder(ISSUER, AUDIENCE).jwks_url(jwks).fetch(fetch).build();
     let auth = runtime.block_on(auth).unwrap();
     let by_token = Gate::new(auth.clone());
     let by_list = Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(3600)));

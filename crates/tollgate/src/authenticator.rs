@@ -7,6 +7,7 @@ mod checks;
 mod config_error;
 mod env;
 mod introspection_settings;
+mod issuer_keys;
 mod issuers;
 mod key_origin;
 mod key_settings;
@@ -15,6 +16,7 @@ mod status;
 mod tests;
 mod verified;
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -151,10 +153,23 @@ impl Authenticator {
     /// What both of the above come down to, for adapters: answered at once whenever the key is at
     /// hand, so that the usual request suspends nowhere and allocates no future.
     pub fn attempt<R: RequestView + ?Sized>(&self, request: &R) -> Attempt {
+        self.attempt_by(request, Means::Expiry).0
+    }
+
+    /// The same, and whether it is plain already that the token stands by these means, so that
+    /// [`standing`](Self::standing) need not be asked.
+    pub(crate) fn attempt_by<R: RequestView + ?Sized>(
+        &self,
+        request: &R,
+        means: Means,
+    ) -> (Attempt, bool) {
         match self.0.credentials.find(request) {
-            Ok(Some(token)) => self.attempt_token(token),
-            Ok(None) => Attempt::Done(Ok(None)),
-            Err(error) => Attempt::Done(Err(Refusal::credentials(error, &self.0.space))),
+            Ok(Some(token)) => match self.0.recall(token.bytes(), means) {
+                Some((who, stands)) => (Attempt::Done(Ok(Some(who))), stands),
+                None => (self.attempt_new(token), means == Means::Expiry),
+            },
+            Ok(None) => (Attempt::Done(Ok(None)), false),
+            Err(error) => (Attempt::Done(Err(Refusal::credentials(error, &self.0.space))), false),
         }
     }
 
@@ -250,15 +265,13 @@ impl Authenticator {
     async fn fetch_keys(&self, of: impl Fn(&TrustedIssuer) -> bool) -> Result<(), FetchError> {
         let mut outcome = Ok(());
         for issuer in self.0.issuers.all().into_iter().filter(|issuer| of(issuer)) {
-            outcome = outcome.and(issuer.keys.refresh().await);
+            outcome = outcome.and(issuer.keys.source().refresh().await);
         }
         outcome
     }
 
-    fn attempt_token(&self, token: BearerToken<'_>) -> Attempt {
-        if let Some(who) = self.0.recall(token.bytes()) {
-            return Attempt::Done(Ok(Some(who)));
-        }
+    /// A token that is not known.
+    fn attempt_new(&self, token: BearerToken<'_>) -> Attempt {
         let token = match token.text() {
             Ok(token) => token,
             Err(error) => return Attempt::Done(Err(Refusal::credentials(error, &self.0.space))),
@@ -268,7 +281,7 @@ impl Authenticator {
             Err(error) => return Attempt::Done(Err(self.0.refuse(error))),
         };
         let wanted = KeyRequest::new(jws.header.key_id.as_deref(), jws.header.algorithm);
-        match issuer.keys.resolve(&wanted) {
+        match issuer.keys.source().resolve(&wanted) {
             Resolution::Ready(Ok(key)) => {
                 Attempt::Done(self.0.accept(token, jws, issuer, key).map(Some))
             }
@@ -289,15 +302,26 @@ impl Authenticator {
 }
 
 impl Inner {
-    /// The caller whose token was verified before, if everything that can change still holds.
-    /// Anything else is no answer: the token goes the long way, which may refuse it.
-    fn recall(&self, token: &[u8]) -> Option<Authenticated> {
+    /// The caller whose token was verified before, if everything that can change still holds, and
+    /// whether it is plain that the token stands by these means. Anything else is no answer: the
+    /// token goes the long way, which may refuse it.
+    fn recall(&self, token: &[u8], means: Means) -> Option<(Authenticated, bool)> {
         let seen = self.seen.as_ref()?;
-        let still_holds = |verified: &Verified| {
+        let known = |verified: &Verified| {
             let now = || NumericDate::from(self.space.clock.now());
-            verified.still_holds(&self.issuers, now).then(|| verified.who.clone())
+            // Read once, if at all.
+            let read = Cell::new(None);
+            let at = || {
+                read.get().unwrap_or_else(|| {
+                    let at = self.space.clock.monotonic();
+                    read.set(Some(at));
+                    at
+                })
+            };
+            let holds = verified.still_holds(&self.issuers, now, at);
+            holds.then(|| (verified.who.clone(), verified.plainly_stands(means, at)))
         };
-        seen.recall(token, still_holds)
+        seen.recall(token, known)
     }
 
     /// All that can be judged without a key.
@@ -332,7 +356,7 @@ impl Inner {
         let who = Authenticated::new(claims, key_id, key.algorithm(), self.space.clone());
         if let Some(seen) = &self.seen {
             let bytes = who.bytes();
-            seen.insert(token, bytes, || Verified { who: who.clone(), issuer, key });
+            seen.insert(token, bytes, || Verified::new(who.clone(), issuer, key));
         }
         Ok(who)
     }

@@ -109,7 +109,9 @@ impl Gate {
             return Entry::Pass(Visitor::Anonymous(self.auth.anonymous()));
         }
         let refused = |refusal: Refusal| Entry::Refused(refusal.to(request));
-        match self.auth.attempt(request) {
+        let (attempt, stands) = self.auth.attempt_by(request, self.revocation.means());
+        match attempt {
+            Attempt::Done(Ok(Some(who))) if stands => Entry::Pass(Visitor::Caller(who)),
             Attempt::Done(Ok(Some(who))) => self.stand(who, request),
             Attempt::Done(Ok(None)) if self.optional => {
                 Entry::Pass(Visitor::Anonymous(self.auth.anonymous()))
@@ -139,12 +141,9 @@ impl Gate {
         }
     }
 
-    /// What becomes of a caller with a good token.
+    /// What becomes of a caller with a good token that may have been revoked.
     fn stand(&self, who: Authenticated, request: &(impl RequestView + ?Sized)) -> Entry {
         let means = self.revocation.means();
-        if means == Means::Expiry {
-            return Entry::Pass(Visitor::Caller(who));
-        }
         match self.auth.standing(&who, means, || self.auth.token_of(request)) {
             Ok(Standing::Ready(Ok(()))) => Entry::Pass(Visitor::Caller(who)),
             Ok(Standing::Ready(Err(error))) => Entry::Refused(self.auth.fallen(error).to(request)),

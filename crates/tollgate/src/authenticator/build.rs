@@ -50,7 +50,7 @@ impl AuthenticatorBuilder {
                 return Err(ConfigError::invalid(settings::ISSUER, issuer.name(), expected));
             }
             // A failure is reported by the fetch itself.
-            if let (Err(source), false) = (issuer.keys.refresh().await, may_wait) {
+            if let (Err(source), false) = (issuer.keys.source().refresh().await, may_wait) {
                 let issuer = issuer.name().to_owned();
                 return Err(ConfigError::KeysUnavailable { issuer, source });
             }
@@ -110,7 +110,7 @@ impl AuthenticatorBuilder {
         let status_lists = StatusLists::new(
             self.place_of_status_lists(client)?,
             &self.issuer,
-            &keys,
+            keys.shared(),
             &self.algorithms,
             [self.leeway, self.keys.fetch_timeout],
             &self.clock,

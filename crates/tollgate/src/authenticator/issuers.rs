@@ -8,13 +8,13 @@ use moka::sync::Cache;
 use serde::de::MapAccess;
 
 use super::AuthenticatorBuilder;
+use super::issuer_keys::IssuerKeys;
 use crate::algorithm::Algorithm;
 use crate::claims::ClaimsRules;
 use crate::clock::Clock;
 use crate::error::TokenError;
 use crate::json::{self, FromMembers, Member, Text};
 use crate::jws::CompactJws;
-use crate::key::KeySource;
 use crate::revocation::{Introspections, StatusLists};
 
 /// How many issuers that were met at run time are kept, and how long unused.
@@ -49,7 +49,7 @@ pub trait IssuerResolver: Send + Sync + 'static {
 pub(super) struct TrustedIssuer {
     pub(super) rules: ClaimsRules,
     pub(super) algorithms: Vec<Algorithm>,
-    pub(super) keys: Arc<dyn KeySource>,
+    pub(super) keys: IssuerKeys,
     pub(super) status_lists: StatusLists,
     pub(super) introspections: Introspections,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::config_error::ConfigError;
+use super::issuer_keys::IssuerKeys;
 use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
@@ -42,10 +43,10 @@ impl KeyOrigin {
         settings: &KeySettings,
         client: Option<&Client>,
         clock: &Arc<dyn Clock>,
-    ) -> Result<Arc<dyn KeySource>, ConfigError> {
+    ) -> Result<IssuerKeys, ConfigError> {
         let (None, Some(client)) = (&self.key_source, client) else {
             let no_client = || ConfigError::NoHttpClient { reason: "none is set".to_owned() };
-            return self.key_source.clone().ok_or_else(no_client);
+            return self.key_source.clone().map(IssuerKeys::Given).ok_or_else(no_client);
         };
         let urls = UrlPolicy {
             // Whoever names a place for the metadata is behind a host of their own.
@@ -60,7 +61,7 @@ impl KeyOrigin {
         let token = self.token_file.as_ref().and_then(|file| {
             Some(OriginToken { origin: location.configured_url()?.origin(), file: file.clone() })
         });
-        Ok(Arc::new(RemoteKeySet::new(remote::Config {
+        Ok(IssuerKeys::Fetched(RemoteKeySet::new(remote::Config {
             allowed: algorithms.to_vec(),
             limits,
             max_keys: settings.max_keys,

@@ -28,13 +28,13 @@ impl TrustedIssuer {
         IssuerStatus {
             issuer: self.name().to_owned(),
             revocation_bound: self.rules.revocation_bound(),
-            keys: self.keys.status(),
+            keys: self.keys.source().status(),
             status_lists: self.status_lists.status(),
         }
     }
 
     /// Whether there are keys to validate with.
     pub(super) fn is_ready(&self) -> bool {
-        self.keys.status().is_none_or(|status| status.freshness != Freshness::Unavailable)
+        self.keys.source().status().is_none_or(|status| status.freshness != Freshness::Unavailable)
     }
 }

@@ -101,6 +101,17 @@ impl RemoteKeySet {
         };
         Self(Arc::new(Remote::new(keys, config.limits, config.client, config.clock)))
     }
+
+    /// The same as [`is_current`](KeySource::is_current), at that moment.
+    pub(crate) fn is_current_at(
+        &self,
+        wanted: &KeyRequest<'_>,
+        key: &VerificationKey,
+        now: Duration,
+    ) -> bool {
+        let step = self.0.look_up(wanted, None, now, |current| current.is_same(key));
+        matches!(step, Step::Answer(Ok(true)))
+    }
 }
 
 impl KeySource for RemoteKeySet {
@@ -122,9 +133,7 @@ impl KeySource for RemoteKeySet {
     /// Through the same table as [`resolve`](Self::resolve), so that tokens that were seen before
     /// keep the set fresh, and are refused with it.
     fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
-        let now = self.0.clock.monotonic();
-        let step = self.0.look_up(wanted, None, now, |current| current.is_same(key));
-        matches!(step, Step::Answer(Ok(true)))
+        self.is_current_at(wanted, key, self.0.clock.monotonic())
     }
 
     fn status(&self) -> Option<KeySetStatus> {

@@ -23,6 +23,11 @@ pub(crate) trait Document: Sized + Send + Sync + 'static {
         Duration::ZERO
     }
 
+    /// Whether it is worth renewing before anybody asks.
+    fn is_wanted(&self, _now: Duration) -> bool {
+        true
+    }
+
     /// The longest to wait after failures.
     fn max_back_off(&self) -> Duration {
         Duration::MAX

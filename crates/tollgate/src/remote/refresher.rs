@@ -37,6 +37,10 @@ async fn run<D: Document>(remote: Weak<Remote<D>>) {
     while let Some(wait) = remote.upgrade().map(|remote| remote.until_refresh()) {
         tokio::time::sleep(wait).await;
         let Some(strong) = remote.upgrade() else { return };
+        // Who asks for it after all has this task started anew.
+        if !strong.document.is_wanted(strong.clock.monotonic()) {
+            return;
+        }
         let flight = strong.until_refresh().is_zero().then(|| strong.start_or_join());
         drop(strong);
         if let Some(Ok(flight)) = flight {

@@ -90,13 +90,18 @@ impl<D: Judge> Remote<D> {
 
     /// What the document at hand is good for, to who asks for these ages; `None` if for nothing.
     fn lifetime(&self, set: &Snapshot<D::Kept>, ages: Ages) -> Option<Lifetime> {
+        D::holds(self, &set.kept).then(|| self.lifetime_for(ages))
+    }
+
+    /// The same of a document that may be believed.
+    pub(super) fn lifetime_for(&self, ages: Ages) -> Lifetime {
         // What has a task of its own is late when a request has to see to it.
         let ahead = if self.limits.renews_ahead() { ages.usual / 4 } else { Duration::ZERO };
-        D::holds(self, &set.kept).then(|| Lifetime {
+        Lifetime {
             ageing: ages.usual - ahead,
             ttl: ages.usual,
             end: ages.in_outage.max(ages.usual),
-        })
+        }
     }
 
     fn stand_after_failure(

@@ -24,13 +24,14 @@ use url::Url;
 use super::caching::Headers;
 use super::fetch::{Client, FetchError};
 use super::freshness::{Lifetime, Limits};
+use super::history::Moment;
 use super::standing::{Ages, Judge, Standing};
 use super::{Document, Remote, Snapshot, jitter};
 use crate::algorithm::Algorithm;
 use crate::claims::NumericDate;
 use crate::clock::Clock;
 use crate::error::TokenError;
-use crate::key::{KeySource, ResolveError};
+use crate::key::{KeySource, ResolveError, VerificationKey};
 use crate::metrics;
 use token::List;
 pub(crate) use token::MAX_TOKEN_BYTES;
@@ -45,6 +46,12 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// The least time between two questions to a server that does not wait.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a list is renewed that nobody asks for.
+pub(crate) const IDLE: Duration = Duration::from_secs(900);
+
+/// How often it is noted that somebody does.
+const NOTED_EVERY: Duration = Duration::from_secs(60);
 
 /// What a list is told at its making.
 pub(crate) struct Config {
@@ -74,6 +81,8 @@ pub(crate) struct StatusList {
     leeway: Duration,
     /// The shortest age that was asked for, in milliseconds.
     shortest: AtomicU64,
+    /// When somebody last asked, to some [`NOTED_EVERY`].
+    asked_at: Moment,
 }
 
 impl RemoteStatusList {
@@ -96,6 +105,7 @@ impl RemoteStatusList {
             algorithms: config.algorithms,
             leeway: config.leeway,
             shortest: AtomicU64::new(u64::MAX),
+            asked_at: Moment::default(),
         };
         Self(Arc::new(Remote::new(list, limits, config.client, config.clock)))
     }
@@ -104,7 +114,45 @@ impl RemoteStatusList {
     pub(crate) fn standing(&self, index: u64, ages: Ages) -> Standing {
         let remote = &self.0;
         remote.document.is_asked_for(ages.usual);
+        remote.document.asked_at.set(Some(remote.clock.monotonic()));
         remote.standing(index, ages)
+    }
+
+    /// Whether it is plain that the token stands: by a list that is young enough to be used without
+    /// a thought of renewing it, and was signed with the same key as the token, of which its
+    /// verifier has just said that it is a current one. What is not plain is
+    /// [`standing`](Self::standing)'s to find out.
+    pub(crate) fn plainly_stands(
+        &self,
+        index: u64,
+        ages: Ages,
+        key: &VerificationKey,
+        at: Duration,
+    ) -> bool {
+        let remote = &self.0;
+        let snapshot = remote.snapshot.load();
+        snapshot.as_deref().is_some_and(|set| {
+            let age = set.age(at);
+            age < remote.lifetime_for(ages).ageing
+                && age < set.lifetime.end
+                && remote.document.shortest() <= ages.usual
+                && set.kept.is_signed_with(key)
+                && set.kept.bits.get(index) == Some(0)
+        })
+    }
+
+    pub(crate) fn uri(&self) -> &str {
+        &self.0.document.uri
+    }
+
+    /// Whether it was not noted for a while that somebody asks for it.
+    pub(crate) fn is_forgotten(&self, at: Duration) -> bool {
+        let asked_at = self.0.document.asked_at.get();
+        asked_at.is_none_or(|asked_at| at.saturating_sub(asked_at) >= NOTED_EVERY)
+    }
+
+    pub(crate) fn is_remembered(&self, at: Duration) {
+        self.0.document.asked_at.set(Some(at));
     }
 
     pub(crate) fn status(&self) -> StatusListStatus {
@@ -242,12 +290,18 @@ impl Document for StatusList {
             !headers.conditions(url).is_empty()
         };
         let ageing = if waits { BREATH } else { document.interval(&list) };
-        let lifetime = Lifetime { ageing, ttl: Duration::MAX, end: Duration::MAX };
+        let left = |expiry: NumericDate| expiry.as_duration().saturating_sub(now.as_duration());
+        let end = list.expires_at.map_or(Duration::MAX, left);
+        let lifetime = Lifetime { ageing, ttl: Duration::MAX, end };
         Ok(Snapshot { kept: list, fetched_at: began, lifetime, headers, generation })
     }
 
     fn patience(&self) -> Duration {
         self.wait()
+    }
+
+    fn is_wanted(&self, now: Duration) -> bool {
+        self.asked_at.get().is_some_and(|asked_at| now.saturating_sub(asked_at) < IDLE)
     }
 
     fn max_back_off(&self) -> Duration {

@@ -15,13 +15,10 @@ use crate::error::TokenError;
 use crate::key::{KeySource, ResolveError};
 use crate::remote::fetch::Client;
 use crate::remote::standing::{Ages, Standing};
-use crate::remote::status_list::{self, RemoteStatusList};
+use crate::remote::status_list::{self, IDLE, RemoteStatusList};
 
 /// The most lists that are kept and renewed at once. At a million tokens a list there are few.
 const MAX_LISTS: u64 = 64;
-
-/// How long a list is renewed that nobody asks for.
-const IDLE: Duration = Duration::from_secs(900);
 
 /// The lists of an issuer, and how they are fetched and verified.
 pub(crate) struct StatusLists {
@@ -40,7 +37,7 @@ impl StatusLists {
     pub(crate) fn new(
         place: Option<(String, Client)>,
         issuer: &str,
-        keys: &Arc<dyn KeySource>,
+        keys: Arc<dyn KeySource>,
         algorithms: &[Algorithm],
         [leeway, fetch_timeout]: [Duration; 2],
         clock: &Arc<dyn Clock>,
@@ -48,7 +45,7 @@ impl StatusLists {
         Self {
             place,
             issuer: issuer.to_owned(),
-            keys: keys.clone(),
+            keys,
             algorithms: algorithms.to_vec(),
             leeway,
             fetch_timeout,
@@ -66,7 +63,8 @@ impl StatusLists {
         }
     }
 
-    fn list(&self, uri: &str) -> Option<RemoteStatusList> {
+    /// The list at this address, if it may be one of the issuer's.
+    pub(crate) fn list(&self, uri: &str) -> Option<RemoteStatusList> {
         if let Some(list) = self.known.get(uri) {
             return Some(list);
         }
@@ -90,6 +88,12 @@ impl StatusLists {
             RemoteStatusList::new(uri, config)
         };
         Some(self.known.get_with_by_ref(uri, new))
+    }
+
+    /// Keeps a list among those that are renewed, since it is asked for.
+    pub(crate) fn remember(&self, list: &RemoteStatusList, at: Duration) {
+        self.known.get_with_by_ref(list.uri(), || list.clone());
+        list.is_remembered(at);
     }
 
     pub(crate) fn status(&self) -> Vec<StatusListStatus> {

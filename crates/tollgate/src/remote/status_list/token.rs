@@ -31,6 +31,10 @@ pub(crate) struct List {
 }
 
 impl List {
+    pub(super) fn is_signed_with(&self, key: &VerificationKey) -> bool {
+        self.key.is_same(key)
+    }
+
     /// Whether it may be believed now: it has not expired, and its key is still a current one, by
     /// the same table as for a token that was signed with it.
     pub(super) fn holds(&self, document: &StatusList, now: NumericDate) -> bool {

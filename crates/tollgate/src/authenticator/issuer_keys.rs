@@ -1,0 +1,49 @@
+//! An issuer's keys: fetched here, or given by the application.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::key::{KeyRequest, KeySource, VerificationKey};
+use crate::remote::RemoteKeySet;
+
+pub(super) enum IssuerKeys {
+    Fetched(RemoteKeySet),
+    Given(Arc<dyn KeySource>),
+}
+
+impl IssuerKeys {
+    pub(super) fn source(&self) -> &dyn KeySource {
+        match self {
+            Self::Fetched(keys) => keys,
+            Self::Given(keys) => keys,
+        }
+    }
+
+    pub(super) fn shared(&self) -> Arc<dyn KeySource> {
+        match self {
+            Self::Fetched(keys) => Arc::new(keys.clone()),
+            Self::Given(keys) => keys.clone(),
+        }
+    }
+
+    /// As [`KeySource::is_current`]. Keys that were fetched are asked as of `at`, by the monotonic
+    /// clock, which whoever asks for more than the keys has read already.
+    pub(super) fn is_current(
+        &self,
+        wanted: &KeyRequest<'_>,
+        key: &VerificationKey,
+        at: impl FnOnce() -> Duration,
+    ) -> bool {
+        match self {
+            Self::Fetched(keys) => keys.is_current_at(wanted, key, at()),
+            Self::Given(keys) => keys.is_current(wanted, key),
+        }
+    }
+}
+
+impl fmt::Debug for IssuerKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source().fmt(f)
+    }
+}
