@@ -442,8 +442,8 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a kept token's key is still current",
         file: "authenticator/verified.rs",
-        old: "            && self.issuer.keys.is_current(&wanted, &self.key)\n",
-        new: "            && (self.issuer.keys.is_current(&wanted, &self.key) || true)\n",
+        old: "            && self.issuer.keys.is_current(&wanted, &self.key, at)\n",
+        new: "            && (self.issuer.keys.is_current(&wanted, &self.key, at) || true)\n",
     },
     Break {
         check: "a kept token has not expired",
@@ -694,8 +694,8 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "an answer that can not be believed now settles nothing",
         file: "remote/standing.rs",
-        old: "D::holds(self, &set.kept).then(|| Lifetime {",
-        new: "(D::holds(self, &set.kept) || true).then(|| Lifetime {",
+        old: "D::holds(self, &set.kept).then(|| self.lifetime_for(ages))",
+        new: "(D::holds(self, &set.kept) || true).then(|| self.lifetime_for(ages))",
     },
     Break {
         check: "a token that its issuer calls inactive is refused",

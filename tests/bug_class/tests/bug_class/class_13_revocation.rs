@@ -253,9 +253,9 @@ async fn a_list_is_dropped_with_the_key_that_signed_it() {
     world.publish(0);
     let token = world.at(0);
     assert_eq!(world.ask(within(60), &token).await, "passes");
-    // The tokens are signed with another key, which stays.
+    // The token is signed with another key, which stays, and is in the token cache.
     let other = TestKey::generate("o", Algorithm::Es256);
-    world.keys.replace(TestKey::key_set([&other]));
+    world.keys.replace(TestKey::key_set([&*world.key, &other]));
     let world = World { key: Arc::new(other), ..world };
     let header = r#"{"alg":"ES256","kid":"o","typ":"at+jwt"}"#;
     let claims = json!({
@@ -266,6 +266,11 @@ async fn a_list_is_dropped_with_the_key_that_signed_it() {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", HeaderValue::try_from(token).unwrap());
     let brave = within(60).in_outage(Duration::from_secs(600));
+    for _ in 0..3 {
+        assert_eq!(world.ask(brave, &headers).await, "passes");
+    }
+    world.keys.replace(TestKey::key_set([&*world.key]));
+    assert_eq!(world.ask(Revocation::expiry(), &headers).await, "passes");
     assert_eq!(world.ask(brave, &headers).await, "status");
 }
 
