@@ -57,6 +57,21 @@ fn every_figure_of_the_readme_stands_in_the_results() {
     assert!(rows > 10, "{rows}");
 }
 
+/// Two more tables are the results' own, row by row.
+#[test]
+fn the_tables_of_patterns_and_of_revocation_are_those_of_the_results() {
+    const RESULTS: &str = include_str!("../../benches/RESULTS.md");
+    for head in ["| pattern | adds", "| a route asks for |"] {
+        let table = |text: &'static str| -> Vec<&str> {
+            let rows = text.lines().skip_while(|line| !line.starts_with(head));
+            rows.take_while(|line| line.starts_with('|')).collect()
+        };
+        let (shown, measured) = (table(README), table(RESULTS));
+        assert!(measured.len() > 4, "{head}: {measured:?}");
+        assert_eq!(shown, measured);
+    }
+}
+
 /// What an alarm asks for and nobody exports would never ring.
 #[test]
 fn every_metric_of_the_rules_and_the_dashboard_is_exported() {

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use tollgate_benches::scenario::AUDIENCE;
 use tollgate_issuer::{Issuer, IssuerConfig, NewClient, NewUser, PasswordCost};
 
-const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// As what services ask it about tokens.
 pub(crate) const CLIENT: &str = "api";
 
-fn config(url: &str, folder: &Path, ttl: u64) -> IssuerConfig {
+pub(crate) fn config(url: &str, folder: &Path, ttl: u64) -> IssuerConfig {
     let mut config = IssuerConfig::new(url, folder.join("issuer.db"));
     config.audiences = vec![AUDIENCE.to_owned()];
     config.status_list_ttl = Duration::from_secs(ttl);
@@ -46,7 +46,6 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
     pub(crate) folder: tempfile::TempDir,
-    client: reqwest::Client,
 }
 
 /// A session of the one user.
@@ -76,39 +75,43 @@ impl Server {
             .unwrap();
         let mut url = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { child, url: url.trim().to_owned(), folder, client }
-    }
-
-    pub(crate) async fn log_in(&self) -> Session {
-        let answer = self
-            .client
-            .post(format!("{}/v1/auth/login", self.url))
-            .json(&json!({"username": "alice", "password": PASSWORD}))
-            .send()
-            .await
-            .unwrap();
-        let answer: Value = answer.error_for_status().unwrap().json().await.unwrap();
-        let text = |name: &str| answer[name].as_str().unwrap().to_owned();
-        Session { id: text("session_id"), token: text("access_token") }
-    }
-
-    /// Ends it; the answer is the acknowledgement.
-    pub(crate) async fn end(&self, session: &Session) {
-        let url = format!("{}/v1/auth/sessions/{}", self.url, session.id);
-        let answer = self.client.delete(url).bearer_auth(&session.token).send().await.unwrap();
-        assert_eq!(answer.status(), 204);
+        Self { child, url: url.trim().to_owned(), folder }
     }
 
     /// Processor time until now, of all its threads, in seconds.
     pub(crate) fn cpu(&self) -> f64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let nanos: f64 = tasks
-            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
-            .filter_map(|stat| stat.split(' ').next()?.parse::<f64>().ok())
-            .sum();
-        nanos / 1e9
+        cpu_of(&self.child.id().to_string())
     }
+}
+
+/// Processor time of a process, of its threads that have ended as well, in seconds.
+pub(crate) fn cpu_of(process: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // After the name, which may hold anything: `utime` and `stime` are the 14th and 15th.
+    let rest = stat.rsplit_once(')').unwrap().1;
+    let ticks: f64 =
+        rest.split_whitespace().skip(11).take(2).map(|t| t.parse::<f64>().unwrap()).sum();
+    // USER_HZ is 100 on every Linux.
+    ticks / 100.0
+}
+
+pub(crate) async fn log_in(client: &reqwest::Client, issuer: &str) -> Session {
+    let answer = client
+        .post(format!("{issuer}/v1/auth/login"))
+        .json(&json!({"username": "alice", "password": PASSWORD}))
+        .send()
+        .await
+        .unwrap();
+    let answer: Value = answer.error_for_status().unwrap().json().await.unwrap();
+    let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+    Session { id: text("session_id"), token: text("access_token") }
+}
+
+/// Ends it; the answer is the acknowledgement.
+pub(crate) async fn end(client: &reqwest::Client, issuer: &str, session: &Session) {
+    let url = format!("{issuer}/v1/auth/sessions/{}", session.id);
+    let answer = client.delete(url).bearer_auth(&session.token).send().await.unwrap();
+    assert_eq!(answer.status(), 204);
 }
 
 impl Drop for Server {

@@ -13,7 +13,7 @@ use tollgate_axum::AuthLayer;
 use tollgate_benches::measure::{Measured, note, report};
 use tollgate_benches::scenario::AUDIENCE;
 
-use super::issuer::{CLIENT, Server, Session};
+use super::issuer::{CLIENT, Server, Session, end, log_in};
 
 /// The group of the figures.
 const GROUP: &str = "revocation, until known";
@@ -79,9 +79,9 @@ async fn one(means: Means, issuer: &Arc<Server>, revocations: usize) -> Measured
         services.push(service(means, issuer).await);
     }
     let services: Arc<[String]> = services.into();
-    let sessions = log_in(issuer, revocations + SERVICES).await;
-    let (kept, ended) = sessions.split_at(SERVICES);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let sessions = many(&client, &issuer.url, revocations + SERVICES).await;
+    let (kept, ended) = sessions.split_at(SERVICES);
     let load = Load::start(&client, &services, kept);
     let (pace, step) = means.pace();
     let lags: Arc<Mutex<Vec<f64>>> = Arc::default();
@@ -97,7 +97,7 @@ async fn one(means: Means, issuer: &Arc<Server>, revocations: usize) -> Measured
                 let passed = status(&client, service, &session.token).await == 200;
                 early.fetch_add(usize::from(!passed), Ordering::Relaxed);
             }
-            issuer.end(&session).await;
+            end(&client, &issuer.url, &session).await;
             let acknowledged = Instant::now();
             let mut each = JoinSet::new();
             for service in services.iter() {
@@ -170,13 +170,13 @@ async fn service(means: Means, issuer: &Server) -> String {
     url
 }
 
-async fn log_in(issuer: &Arc<Server>, number: usize) -> Vec<Arc<Session>> {
+async fn many(client: &reqwest::Client, issuer: &str, number: usize) -> Vec<Arc<Session>> {
     let mut sessions = Vec::new();
     while sessions.len() < number {
         let mut some = JoinSet::new();
         for _ in 0..(number - sessions.len()).min(8) {
-            let issuer = issuer.clone();
-            some.spawn(async move { Arc::new(issuer.log_in().await) });
+            let (client, issuer) = (client.clone(), issuer.to_owned());
+            some.spawn(async move { Arc::new(log_in(&client, &issuer).await) });
         }
         sessions.extend(some.join_all().await);
     }

@@ -8,7 +8,7 @@ use tollgate::{Authenticator, Entry, Gate, Revocation};
 use tollgate_benches::measure::note;
 use tollgate_benches::scenario::{AUDIENCE, bearer};
 
-use super::issuer::Server;
+use super::issuer::{Server, log_in};
 
 /// The group of the figures.
 const GROUP: &str = "revocation, until known";
@@ -43,7 +43,7 @@ pub(crate) async fn of_a_million() {
     }
     kept.sort_unstable();
 
-    let token = issuer.log_in().await.token;
+    let token = log_in(&client, &issuer.url).await.token;
     let mut fetched = Vec::new();
     let mut services = Vec::new();
     let before = resident();

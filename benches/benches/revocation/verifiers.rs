@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tollgate_benches::measure::note;
 
-use super::issuer::Server;
+use super::issuer::{Server, end, log_in};
 
 /// The group of the figures.
 const GROUP: &str = "revocation, until known";
@@ -21,9 +21,10 @@ const FOR: Duration = Duration::from_secs(30);
 /// mostly that nothing has changed. Meanwhile somebody is logged out every second.
 pub(crate) async fn a_thousand() {
     let issuer = Arc::new(Server::start(60, async |_: &std::path::Path| {}).await);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut sessions = Vec::new();
     for _ in 0..FOR.as_secs() {
-        sessions.push(issuer.log_in().await);
+        sessions.push(log_in(&client, &issuer.url).await);
     }
     let address = issuer.url.trim_start_matches("http://").to_owned();
     let counts: Arc<[AtomicUsize; 3]> = Arc::default();
@@ -47,7 +48,7 @@ pub(crate) async fn a_thousand() {
         })
         .collect();
     for session in &sessions {
-        issuer.end(session).await;
+        end(&client, &issuer.url, session).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let (cpu, secs) = (issuer.cpu() - before, begun.elapsed().as_secs_f64());

@@ -195,6 +195,8 @@ mod sessions;
 mod status_lists;
 #[allow(clippy::duplicate_mod, reason = "the statements are compiled for each database")]
 mod store;
+#[cfg(feature = "testing")]
+mod testing;
 mod token;
 mod users;
 

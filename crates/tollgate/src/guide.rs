@@ -1,6 +1,9 @@
-//! Chapters: how to add it, tune it and measure it, what key sets do, why verified tokens can be
+//! Chapters: which pattern, how to add it, tune it and measure it, what key sets do, why verified tokens can be
 //! kept, how promptly a revocation is known, how other languages validate
 //! the same tokens, and what to set at three well-known issuers.
+
+#[doc = include_str!("guide/patterns.md")]
+pub mod patterns {}
 
 #[doc = include_str!("guide/add_it.md")]
 pub mod add_it {}

@@ -3,6 +3,7 @@
 mod figures;
 mod goals;
 mod page;
+mod patterns;
 mod plot;
 mod profile;
 mod revocation;
@@ -14,6 +15,7 @@ use std::time::Instant;
 use clap::ValueEnum;
 
 use crate::install;
+use crate::postgres::Server;
 use crate::run::{Failure, cargo, output, program, root, target_dir, tools_dir};
 use figures::Figures;
 
@@ -34,6 +36,8 @@ pub(crate) enum Part {
     Flood,
     /// How soon services know of a logout, and what lists of a million sessions cost
     Revocation,
+    /// Each pattern: what it adds to a request, and how long an ended session goes on; refreshes
+    Patterns,
     /// The same service behind each peer (built first, which takes minutes)
     Peers,
     /// A cache hit beside node's fast-jwt
@@ -88,6 +92,11 @@ impl Part {
             Self::Revocation => {
                 let bench = ["bench", "-p", "tollgate-benches", "--bench", "revocation", "--"];
                 output(cargo(&bench).arg(&rounds))
+            }
+            Self::Patterns => {
+                let postgres = Server::start(&install::postgres()?)?;
+                let bench = ["bench", "-p", "tollgate-benches", "--bench", "patterns", "--"];
+                output(cargo(&bench).arg(&rounds).env("TOLLGATE_POSTGRES", &postgres.url))
             }
             Self::Peers => measure_peers(&rounds),
             Self::Node => measure_node(),

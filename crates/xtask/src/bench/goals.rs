@@ -94,6 +94,16 @@ fn goals(figures: &Figures) -> Vec<Goal> {
     goal("cache", "what a second thread costs, warm / the bare hash", 1.10, value);
     let value = ratio("validator RS256", "new tokens, cache on", "new tokens, cache off");
     goal("validator", "a flood of new tokens, cache on / off, RS256", 1.05, value);
+    for algorithm in ["ES256", "EdDSA", "RS256"] {
+        let value =
+            ratio(&format!("issuer, signing {algorithm}"), "an access token", "bare signature");
+        goal(
+            "patterns",
+            &format!("issuing an access token / bare signature, {algorithm}"),
+            1.25,
+            value,
+        );
+    }
     let warm = "revocation, warm RS256";
     let value = ratio(warm, "and by a status list", "by the token alone");
     goal("revocation", "warm by the token and a status list / by the token alone", 1.15, value);

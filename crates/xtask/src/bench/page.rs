@@ -5,7 +5,7 @@ use std::fs;
 
 use super::figures::Figures;
 use super::profile::PROFILED;
-use super::{goals, plot, revocation};
+use super::{goals, patterns, plot, revocation};
 use crate::run::{root, version};
 
 const INTRODUCTION: &str = "\
@@ -37,6 +37,7 @@ pub(crate) fn page(figures: &Figures) -> String {
     for (name, _) in plot::plots(figures) {
         let _ = writeln!(text, "![{name}](plots/{name}.svg)\n");
     }
+    let _ = writeln!(text, "## Patterns, side by side\n\n{}", patterns::table(figures));
     let _ = writeln!(text, "## Revocation, route by route\n\n{}", revocation::table(figures));
     for group in figures.groups() {
         let _ = writeln!(text, "## {group}\n");
@@ -83,6 +84,7 @@ fn part_of(group: &str) -> &'static str {
         Some("refresh") => "refresh",
         Some("flood") => "flood",
         Some("revocation,") => "revocation",
+        Some("patterns," | "issuer,") => "patterns",
         Some("peers") => "peers",
         Some("beside") => "node",
         _ => "cache",

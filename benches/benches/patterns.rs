@@ -1,0 +1,44 @@
+//! The patterns side by side: what each adds to a request, and how long an ended session goes on;
+//! and what a refresh costs the issuer. Run by `cargo xtask bench --only patterns`.
+#![expect(clippy::unwrap_used, reason = "a benchmark that can not be set up has failed")]
+#![expect(clippy::indexing_slicing, reason = "set up or not at all")]
+#![expect(clippy::cast_precision_loss, reason = "counts that are far from 2^53")]
+
+#[path = "../../examples/sidecar/src/headers.rs"]
+mod headers;
+#[path = "revocation/issuer.rs"]
+#[expect(dead_code, reason = "its processor time is not asked for here")]
+mod issuer;
+#[path = "patterns/latency.rs"]
+mod latency;
+#[path = "../../examples/sidecar/src/proxy.rs"]
+mod proxy;
+#[path = "patterns/refreshes.rs"]
+mod refreshes;
+#[path = "patterns/services.rs"]
+mod services;
+#[path = "patterns/signing.rs"]
+mod signing;
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().collect();
+    if let [_, serve, folder, ttl] = arguments.as_slice()
+        && serve == "issuer"
+    {
+        return issuer::serve(folder.as_ref(), ttl.parse().unwrap());
+    }
+    // `cargo test --all-targets` runs this too, and wants no figures.
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        return;
+    }
+    let value = |name: &str| arguments.iter().find_map(|argument| argument.strip_prefix(name));
+    let rounds = value("rounds=").map_or(31, |number| number.parse().unwrap());
+    // Where there is none, its rows are left out.
+    let postgres = std::env::var("TOLLGATE_POSTGRES").ok();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    signing::beside_the_signature(&runtime, rounds);
+    runtime.block_on(async {
+        latency::side_by_side(rounds, postgres.as_deref()).await;
+        refreshes::of_every_store(postgres.as_deref()).await;
+    });
+}

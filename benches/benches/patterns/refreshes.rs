@@ -1,0 +1,88 @@
+//! What a refresh costs the issuer: through its router, without a socket.
+
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use http::Request;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tollgate_benches::measure::{Measured, note, report};
+use tollgate_issuer::Issuer;
+use tower::ServiceExt as _;
+
+use super::issuer::{PASSWORD, cpu_of};
+use super::services::open;
+
+/// The group of the figures.
+const GROUP: &str = "issuer, one refresh";
+
+const FOR: Duration = Duration::from_secs(8);
+
+pub(crate) async fn of_every_store(postgres: Option<&str>) {
+    let mut measured = vec![one("SQLite", &open("http://127.0.0.1:1", None).await).await];
+    if let Some(postgres) = postgres {
+        let schema = format!("{postgres}?options=-c%20search_path=refreshes");
+        super::services::make_schema(postgres, "refreshes").await;
+        measured.push(one("PostgreSQL", &open("http://127.0.0.1:1", Some(&schema)).await).await);
+    }
+    report(GROUP, &measured);
+}
+
+/// Of one session after another, and of eight at once.
+async fn one(name: &str, issuer: &Issuer) -> Measured {
+    let mut times = Measured::new(format!("{name}, one after another"));
+    let mut token = log_in(issuer).await;
+    let begun = Instant::now();
+    while begun.elapsed() < FOR / 2 {
+        let asked = Instant::now();
+        token = refresh(issuer, &token).await;
+        times.rounds.push(asked.elapsed().as_secs_f64() * 1e9);
+    }
+    let mut tasks = JoinSet::new();
+    for _ in 0..8 {
+        let (issuer, mut token) = (issuer.clone(), log_in(issuer).await);
+        tasks.spawn(async move {
+            let (begun, mut refreshes) = (Instant::now(), 0_usize);
+            while begun.elapsed() < FOR {
+                token = refresh(&issuer, &token).await;
+                refreshes += 1;
+            }
+            refreshes
+        });
+    }
+    let (before, begun) = (cpu_of("self"), Instant::now());
+    let refreshes: usize = tasks.join_all().await.into_iter().sum();
+    let (cpu, secs) = (cpu_of("self") - before, begun.elapsed().as_secs_f64());
+    note(
+        GROUP,
+        &format!(
+            "{name}: {:.0} refreshes a second by one process, of eight sessions at once; {:.0} µs of its processor time for each.",
+            refreshes as f64 / secs,
+            cpu / refreshes as f64 * 1e6,
+        ),
+    );
+    times
+}
+
+async fn log_in(issuer: &Issuer) -> String {
+    let body = json!({"username": "alice", "password": PASSWORD});
+    next(&call(issuer, "/v1/auth/login", &body).await)
+}
+
+async fn refresh(issuer: &Issuer, token: &str) -> String {
+    next(&call(issuer, "/v1/auth/refresh", &json!({"refresh_token": token})).await)
+}
+
+fn next(answer: &Value) -> String {
+    answer["refresh_token"].as_str().unwrap().to_owned()
+}
+
+pub(crate) async fn call(issuer: &Issuer, path: &str, body: &Value) -> Value {
+    let request = Request::post(path).header("content-type", "application/json");
+    let request = request.body(Body::from(body.to_string())).unwrap();
+    let answer = issuer.router().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let answer = answer.into_body().collect().await.unwrap().to_bytes();
+    serde_json::from_slice(&answer).unwrap()
+}

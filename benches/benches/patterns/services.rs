@@ -1,0 +1,115 @@
+//! One service, protected by each pattern.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::routing::get;
+use sqlx::Connection as _;
+use tokio::net::TcpListener;
+use tollgate::{Authenticator, AuthenticatorBuilder, Gate, Revocation};
+use tollgate_axum::AuthLayer;
+use tollgate_benches::scenario::AUDIENCE;
+use tollgate_issuer::{DatabaseUrl, Issuer, KeyEncryptionKey, NewUser};
+
+use super::issuer::{self, CLIENT, PASSWORD, Server};
+
+/// Base64 of 32 bytes that protect nothing.
+const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// Where one listens, and whose tokens it takes.
+pub(crate) struct Service {
+    pub(crate) name: &'static str,
+    pub(crate) at: SocketAddr,
+    /// The issuer's address; `None` for the service that takes anybody.
+    pub(crate) issuer: Option<String>,
+    /// Whether an ended session goes on for as long as its token.
+    pub(crate) by_token: bool,
+}
+
+/// The service without anything, and then with each.
+pub(crate) async fn all(issuer: &Server, postgres: Option<&str>) -> Vec<Service> {
+    let url = &issuer.url;
+    let at = |name, at, by_token| Service { name, at, issuer: Some(url.clone()), by_token };
+    let builder = || Authenticator::builder(url, AUDIENCE);
+    let asking = || {
+        builder()
+            .introspection_url(format!("{url}/oauth/introspect"))
+            .introspection_client_id(CLIENT)
+            .introspection_secret_file(issuer.folder.path().join("secret"))
+    };
+    let list = Revocation::status_list(std::time::Duration::from_secs(10));
+    let mut all = vec![Service {
+        name: "no protection",
+        at: serve(service()).await,
+        issuer: None,
+        by_token: true,
+    }];
+    all.push(in_process("1, in process, SQLite", None).await);
+    if let Some(postgres) = postgres {
+        all.push(in_process("1, in process, PostgreSQL", Some(postgres)).await);
+    }
+    all.push(at("1, sidecar", sidecar(issuer, asking()).await, false));
+    let cold = protected(builder().token_cache(0), Revocation::expiry()).await;
+    all.push(at("2, the token alone, cold", cold, true));
+    all.push(at("2, the token alone", protected(builder(), Revocation::expiry()).await, true));
+    all.push(at("2, with a status list, pushed", protected(builder(), list).await, false));
+    all.push(at("2, live", protected(asking(), Revocation::live()).await, false));
+    all
+}
+
+fn service() -> Router {
+    Router::new().route("/", get(async || "fine"))
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    at
+}
+
+async fn protected(builder: AuthenticatorBuilder, revocation: Revocation) -> SocketAddr {
+    let gate = Gate::new(builder.build().await.unwrap()).revocation(revocation);
+    serve(service().layer(AuthLayer::new(gate))).await
+}
+
+async fn sidecar(issuer: &Server, builder: AuthenticatorBuilder) -> SocketAddr {
+    let gate = Gate::new(builder.build().await.unwrap()).revocation(Revocation::live());
+    let app = serve(service()).await.to_string().parse().unwrap();
+    let issuer = issuer.url.trim_start_matches("http://").parse().unwrap();
+    serve(super::proxy::sidecar(gate, issuer, app)).await
+}
+
+/// The issuer in the service, and the service's route behind the store's word.
+async fn in_process(name: &'static str, postgres: Option<&str>) -> Service {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let url = format!("http://{at}");
+    let issuer = open(&url, postgres).await;
+    let app = Router::new().merge(issuer.protect(service())).merge(issuer.router());
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Service { name, at, issuer: Some(url), by_token: false }
+}
+
+/// One with a user, in this process.
+pub(crate) async fn open(url: &str, postgres: Option<&str>) -> Issuer {
+    // It goes with this process: something in it is open as long.
+    let folder = tempfile::tempdir().unwrap().keep();
+    let mut config = issuer::config(url, &folder, 60);
+    if let Some(postgres) = postgres {
+        config.database_url = Some(DatabaseUrl::new(postgres).unwrap());
+        config.key_encryption_key = KeyEncryptionKey::from_base64(KEY);
+    }
+    let issuer = Issuer::open(config).await.unwrap();
+    issuer.add_user(NewUser::new("alice", PASSWORD)).await.unwrap();
+    issuer
+}
+
+/// For the next issuer on the same server.
+pub(crate) async fn make_schema(postgres: &str, name: &str) {
+    let mut connection = sqlx::PgConnection::connect(postgres).await.unwrap();
+    let statement = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {name}"));
+    sqlx::query(statement).execute(&mut connection).await.unwrap();
+}
