@@ -23,6 +23,7 @@ pub use self::password_cost::PasswordCost;
 pub use self::settings::{SETTINGS, Setting};
 use crate::clock::secs;
 use crate::key_ring::{KeyEncryptionKey, Signer, SigningAlgorithm};
+use crate::status_lists::LIFETIME_IN_TTLS;
 use crate::store::Until;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
@@ -141,6 +142,10 @@ impl IssuerConfig {
     /// Until when a token that is issued now may be good anywhere.
     pub(crate) fn token_until(&self, now: i64) -> Until {
         let lifetime = self.access_expiry + 2 * self.clock_skew;
-        Until { now, expiry: now.saturating_add(secs(lifetime)) }
+        let believed = LIFETIME_IN_TTLS * self.status_list_ttl + 2 * self.clock_skew;
+        Until {
+            expiry: now.saturating_add(secs(lifetime)),
+            free: now.saturating_sub(secs(believed)),
+        }
     }
 }

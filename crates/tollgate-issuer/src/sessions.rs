@@ -131,7 +131,7 @@ impl Issuer {
             presented,
             successor: hash_of(&successor),
             now,
-            token_expiry: self.config().token_until(now).expiry,
+            until: self.config().token_until(now),
             idle_secs: secs(self.config().refresh_expiry),
             max_secs: secs(self.config().session_max),
             grace_secs: secs(self.config().refresh_grace),

@@ -29,7 +29,7 @@ use crate::token;
 
 /// How long a list is good, in TTLs: so long an app goes on during an outage that may go on that
 /// long, and so long a list is believed that somebody replays.
-const LIFETIME_IN_TTLS: i64 = 10;
+pub(crate) const LIFETIME_IN_TTLS: u32 = 10;
 
 /// How often the counter is read while somebody waits for it.
 const LOOK: Duration = Duration::from_millis(40);
@@ -105,7 +105,9 @@ impl Issuer {
             return Ok(Some(at_hand));
         }
         // After the counter: what is read here may be newer than it says, and never older.
-        let Some(revoked) = self.store().revoked_places(list).await? else { return Ok(None) };
+        let Some(revoked) = self.store().revoked_places(list, self.status_epoch()).await? else {
+            return Ok(None);
+        };
         let published = match self.fresh(list, &keys).filter(|at_hand| at_hand.revoked == revoked) {
             Some(same) => Published {
                 token: same.token.clone(),
@@ -143,7 +145,7 @@ impl Issuer {
             iss: &self.config().issuer,
             sub: &uri,
             iat,
-            exp: iat.saturating_add(ttl.saturating_mul(LIFETIME_IN_TTLS)),
+            exp: iat.saturating_add(ttl.saturating_mul(i64::from(LIFETIME_IN_TTLS))),
             ttl,
             status_list: Bits { bits: 1, lst: packed(&revoked)? },
         };

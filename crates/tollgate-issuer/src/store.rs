@@ -168,8 +168,9 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     fn take_place<'a>(&'a self, owner: &'a str, until: Until) -> Answer<'a, Place>;
     /// Counts the revocations; two equal answers mean that there was none between.
     fn status_version(&self) -> Answer<'_, i64>;
-    /// The revoked places of a status list, in order; `None` if there is no such list.
-    fn revoked_places(&self, list: i64) -> Answer<'_, Option<Vec<i64>>>;
+    /// The revoked places of a status list whose last token had not expired at `epoch`, in order;
+    /// `None` if there is no such list.
+    fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Vec<i64>>>;
 
     /// Adds a machine client, and records `event`; `false` if there is one of that id.
     fn add_client<'a>(

@@ -148,7 +148,12 @@ pub(crate) async fn sign(
 ) -> Result<String, Error> {
     let (alg, kid) = (keys.active.algorithm().as_str(), keys.active.kid());
     let header = Header { typ, alg, kid };
-    keys.sign(format!("{}.{}", encode(&header)?, encode(claims)?)).await
+    // As long as most are, with the signature.
+    let mut token = String::with_capacity(1024);
+    encode(&header, &mut token)?;
+    token.push('.');
+    encode(claims, &mut token)?;
+    keys.sign(token).await
 }
 
 /// The issuer itself, whose own routes take the token too, and then the configured APIs.
@@ -162,8 +167,8 @@ fn audiences(config: &IssuerConfig) -> Vec<&str> {
     audiences
 }
 
-fn encode(part: &impl Serialize) -> Result<String, Error> {
+fn encode(part: &impl Serialize, to: &mut String) -> Result<(), Error> {
     serde_json::to_vec(part)
-        .map(|json| URL_SAFE_NO_PAD.encode(json))
+        .map(|json| URL_SAFE_NO_PAD.encode_string(json, to))
         .map_err(|_| Error::Crypto("serializing a token"))
 }

@@ -94,20 +94,21 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 0.3, value_parser = positive, help_heading = "Costs")]
     hit_cost: f64,
 
-    /// CPU time of a refresh at the issuer. The default is an assumption: measure
-    /// your issuer's.
-    #[arg(long, value_name = "MICROSECONDS", default_value_t = 1000.0, value_parser = positive, help_heading = "Costs")]
+    /// CPU time of a refresh at the issuer. [default: the companion issuer's on SQLite, in
+    /// benches/RESULTS.md]
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 2350.0, value_parser = positive, help_heading = "Costs")]
     refresh_cost: f64,
 
-    /// CPU time of a fetch of the keys at the issuer. The default is an assumption, too.
-    #[arg(long, value_name = "MICROSECONDS", default_value_t = 100.0, value_parser = positive, help_heading = "Costs")]
+    /// CPU time of a fetch of the keys, or of a status list, at the issuer. [default: its status
+    /// list over a new connection, there]
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 400.0, value_parser = positive, help_heading = "Costs")]
     fetch_cost: f64,
 
     /// The age of a status list that routes ask for: `Revocation::status_list`.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, help_heading = "Other mechanisms")]
     pub(super) list_max_age: f64,
 
-    /// CPU time of the issuer to look a session up, for routes with `Revocation::live`. Assumed, too.
+    /// CPU time of the issuer to look a session up, for routes with `Revocation::live`: an assumption.
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 200.0, value_parser = positive, help_heading = "Other mechanisms")]
     lookup_cost: f64,
 

@@ -173,8 +173,10 @@ pub(crate) struct Place {
 /// Until when a token may name a place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Until {
-    pub(crate) now: i64,
     pub(crate) expiry: i64,
+    /// Whose last token expired by then may lose the place to somebody else: no list is believed
+    /// any more that says something of that token.
+    pub(crate) free: i64,
 }
 
 /// One refresh token in exchange for another.
@@ -182,8 +184,8 @@ pub(crate) struct Rotation {
     pub(crate) presented: TokenHash,
     pub(crate) successor: TokenHash,
     pub(crate) now: i64,
-    /// Until when the token may be good that is about to be issued.
-    pub(crate) token_expiry: i64,
+    /// For the token that is about to be issued.
+    pub(crate) until: Until,
     /// How long the session lives if it is not used again.
     pub(crate) idle_secs: i64,
     /// How long it lives however much it is used.
@@ -192,12 +194,6 @@ pub(crate) struct Rotation {
     pub(crate) grace_secs: i64,
     /// The client's, for the audit log.
     pub(crate) address: Option<String>,
-}
-
-impl Rotation {
-    pub(crate) fn until(&self) -> Until {
-        Until { now: self.now, expiry: self.token_expiry }
-    }
 }
 
 /// What became of a [`Rotation`].

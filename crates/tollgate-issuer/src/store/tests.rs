@@ -128,7 +128,7 @@ fn session(id: &str) -> Session {
     }
 }
 
-const UNTIL: Until = Until { now: 1000, expiry: 1900 };
+const UNTIL: Until = Until { expiry: 1900, free: 1000 };
 
 fn login() -> NewEvent {
     NewEvent::new(EventKind::Login, 1000).user("id of alice").address(Some("192.0.2.1"))
@@ -143,7 +143,7 @@ fn rotation(presented: u8, now: i64) -> Rotation {
         presented: token(presented),
         successor: token(presented + 1),
         now,
-        token_expiry: now + 900,
+        until: Until { expiry: now + 900, free: now },
         idle_secs: 8000,
         max_secs: 20_000,
         grace_secs: 10,
@@ -486,7 +486,7 @@ async fn a_jwt_is_spent_once_however_many_ask(place: Place) {
 
 /// The revoked ones among these places.
 async fn revoked(store: &dyn Store, places: &[super::Place]) -> Vec<usize> {
-    let list = store.revoked_places(0).await.unwrap().unwrap();
+    let list = store.revoked_places(0, 1000).await.unwrap().unwrap();
     assert!(list.is_sorted());
     places
         .iter()
@@ -532,23 +532,26 @@ async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
     store.end_all_sessions("id of alice", &everywhere).await.unwrap();
     assert_eq!(revoked(&*store, &places).await, [0, 1, 2, 3]);
     is_new(true).await;
-    assert!(store.revoked_places(1).await.unwrap().is_none(), "there is one list");
-    assert!(store.revoked_places(-1).await.unwrap().is_none());
+    // When no token can name them any more, there is nothing to be said of them.
+    assert!(store.revoked_places(0, 2300).await.unwrap().unwrap().is_empty());
+    assert!(store.revoked_places(1, 1000).await.unwrap().is_none(), "there is one list");
+    assert!(store.revoked_places(-1, 1000).await.unwrap().is_none());
 }
 
 async fn a_place_is_nobody_elses_before_the_last_token_that_names_it_has_expired(place: Place) {
     let store = with_alice(&place).await;
-    let first = Until { now: 1000, expiry: 2000 };
+    let until = |free, expiry| Until { expiry, free };
+    let first = until(1000, 2000);
     let taken = store.take_place("one", first).await.unwrap();
     // A later token keeps it for longer, and an earlier one no less.
-    let later = Until { now: 1500, expiry: 2500 };
+    let later = until(1500, 2500);
     assert_eq!(store.take_place("one", later).await.unwrap(), taken);
     assert_eq!(store.take_place("one", first).await.unwrap(), taken);
     // Somebody who comes then gives back what is free, and not before.
-    store.take_place("two", Until { now: 2499, expiry: 3500 }).await.unwrap();
-    assert_eq!(store.take_place("one", Until { now: 2499, expiry: 2500 }).await.unwrap(), taken);
-    store.take_place("three", Until { now: 2500, expiry: 3500 }).await.unwrap();
-    let another = store.take_place("one", Until { now: 2500, expiry: 3500 }).await.unwrap();
+    store.take_place("two", until(2499, 3500)).await.unwrap();
+    assert_eq!(store.take_place("one", until(2499, 2500)).await.unwrap(), taken);
+    store.take_place("three", until(2500, 3500)).await.unwrap();
+    let another = store.take_place("one", until(2500, 3500)).await.unwrap();
     assert_ne!(another, taken, "it was free, and chance has it that another is found");
 }
 

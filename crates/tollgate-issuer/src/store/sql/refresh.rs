@@ -79,7 +79,7 @@ pub(super) async fn rotate(
         .bind(session_id)
         .execute(&mut *connection)
         .await?;
-    session.place = Some(status_places::take(connection, session_id, rotation.until()).await?);
+    session.place = Some(status_places::take(connection, session_id, rotation.until).await?);
     Ok(Refreshed::Rotated(session, user))
 }
 
@@ -114,7 +114,7 @@ async fn again(
                 .address(address);
             events::insert(connection, &event).await?;
             session.place =
-                Some(status_places::take(connection, session_id, rotation.until()).await?);
+                Some(status_places::take(connection, session_id, rotation.until).await?);
             Ok(Refreshed::Repeated(session, user))
         }
     }

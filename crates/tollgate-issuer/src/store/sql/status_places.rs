@@ -25,7 +25,7 @@ pub(super) async fn take(
             return Ok(place);
         }
         // The only place where places are taken is a fair place to give back those that are free.
-        sqlx::query(super::super::FREE_PLACES).bind(until.now).execute(&mut *connection).await?;
+        sqlx::query(super::super::FREE_PLACES).bind(until.free).execute(&mut *connection).await?;
         let lists: i64 = sqlx::query_scalar("SELECT lists FROM status_lists")
             .fetch_one(&mut *connection)
             .await?;
@@ -93,6 +93,7 @@ pub(super) async fn version(connection: &mut Connection) -> Result<i64, StoreErr
 pub(super) async fn revoked(
     connection: &mut Connection,
     list: i64,
+    epoch: i64,
 ) -> Result<Option<Vec<i64>>, StoreError> {
     let there: Option<i64> =
         sqlx::query_scalar("SELECT lists FROM status_lists WHERE $1 >= 0 AND lists > $1")
@@ -103,9 +104,11 @@ pub(super) async fn revoked(
         return Ok(None);
     }
     let revoked = sqlx::query_scalar(
-        "SELECT place FROM status_places WHERE list = $1 AND revoked = 1 ORDER BY place",
+        "SELECT place FROM status_places WHERE list = $1 AND revoked = 1 AND taken_until > $2 \
+         ORDER BY place",
     )
     .bind(list)
+    .bind(epoch)
     .fetch_all(connection)
     .await?;
     Ok(Some(revoked))

@@ -190,9 +190,9 @@ impl Store for Db {
         timed("status_version", async { status_places::version(&mut *self.reader().await?).await })
     }
 
-    fn revoked_places(&self, list: i64) -> Answer<'_, Option<Vec<i64>>> {
+    fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Vec<i64>>> {
         timed("revoked_places", async move {
-            status_places::revoked(&mut *self.reader().await?, list).await
+            status_places::revoked(&mut *self.reader().await?, list, epoch).await
         })
     }
 
