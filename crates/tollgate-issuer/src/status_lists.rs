@@ -230,3 +230,20 @@ fn packed(revoked: &[i64]) -> Result<String, Error> {
     encoder.write_all(&bytes).map_err(failed)?;
     Ok(URL_SAFE_NO_PAD.encode(encoder.finish().map_err(failed)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A verifier that still has a list that speaks of the one must not judge the other by it.
+    #[test]
+    fn no_list_is_believed_any_more_when_a_place_goes_to_somebody_else() {
+        let mut config = IssuerConfig::new("https://auth.example", "identsphere.db");
+        config.status_list_ttl = Duration::from_secs(30);
+        config.clock_skew = Duration::from_secs(5);
+        let until = config.token_until(100_000);
+        assert_eq!(until.expiry, 100_000 + secs(config.access_expiry) + 10);
+        // Ten TTLs, and clocks that differ.
+        assert_eq!(until.free, 100_000 - 300 - 10);
+    }
+}
