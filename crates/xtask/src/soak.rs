@@ -1,4 +1,5 @@
-//! What breaks only now and then: the tests that kill, rotate and fuzz, for hours.
+//! What breaks only now and then: the tests that kill, rotate, fuzz and try faults in any order, for
+//! hours.
 
 use crate::install;
 use crate::postgres::Server;
@@ -6,6 +7,8 @@ use crate::run::{Failure, cargo, run};
 
 /// `cargo xtask soak`.
 pub(crate) fn soak(kills: u32, rotations: u32, fuzz_secs: u32) -> Result<(), Failure> {
+    let mut faults = cargo(&["test", "--package", "tollgate-bug-class", "--", "faults"]);
+    run(faults.env("TOLLGATE_SOAK_SEEDS", kills.max(1).to_string()))?;
     let schemathesis = install::schemathesis()?;
     let postgres = Server::start(&install::postgres()?)?;
     let mut tests = cargo(&[

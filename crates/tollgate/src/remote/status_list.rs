@@ -81,6 +81,9 @@ pub(crate) struct StatusList {
     leeway: Duration,
     /// The shortest age that was asked for, in milliseconds.
     shortest: AtomicU64,
+    /// The latest `iat` that was seen, in seconds: a list that is a little older than the one at hand
+    /// may come, and must not open the way for one that is older still.
+    newest: AtomicU64,
     /// When somebody last asked, to some [`NOTED_EVERY`].
     asked_at: Moment,
 }
@@ -105,6 +108,7 @@ impl RemoteStatusList {
             algorithms: config.algorithms,
             leeway: config.leeway,
             shortest: AtomicU64::new(u64::MAX),
+            newest: AtomicU64::new(0),
             asked_at: Moment::default(),
         };
         Self(Arc::new(Remote::new(list, limits, config.client, config.clock)))
@@ -213,9 +217,11 @@ impl Judge for StatusList {
 impl StatusList {
     /// Whether `list` is not what its issuer says now. Of several servers one may be a `ttl` behind
     /// another with its signatures, and its clock a leeway.
-    fn is_older(&self, list: &List, at_hand: &List) -> bool {
+    fn is_older(&self, list: &List) -> bool {
         let tolerance = list.ttl.unwrap_or_default().saturating_add(self.leeway);
-        list.issued_at.as_duration().saturating_add(tolerance) < at_hand.issued_at.as_duration()
+        let issued_at = list.issued_at.as_duration();
+        let newest = self.newest.fetch_max(issued_at.as_secs(), Ordering::Relaxed);
+        issued_at.saturating_add(tolerance) < Duration::from_secs(newest)
     }
 
     fn is_asked_for(&self, age: Duration) {
@@ -272,8 +278,8 @@ impl Document for StatusList {
                     |problem| FetchError::NotAStatusList { url: url.to_string(), problem };
                 let list = document.verify(&answer.body, now).await.map_err(problem)?;
                 // One that was kept somewhere on the way would undo revocations.
-                if at_hand.as_ref().is_some_and(|set| document.is_older(&list, &set.kept)) {
-                    return Err(problem("it is older than the one at hand".to_owned()));
+                if document.is_older(&list) {
+                    return Err(problem("it is older than one that was there".to_owned()));
                 }
                 let generation = at_hand.as_ref().map_or(0, |set| set.generation + 1);
                 (Arc::new(list), generation, Headers::new(url.clone(), answer.headers.clone()))

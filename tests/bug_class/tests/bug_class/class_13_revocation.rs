@@ -341,6 +341,28 @@ async fn an_older_list_in_the_place_of_a_newer_one_is_refused() {
     assert_eq!(world.ask(within(10), &token).await, "status");
 }
 
+/// Each of them is only a little older than the one before it.
+#[tokio::test]
+async fn older_lists_one_after_another_do_not_lead_back() {
+    let world = World::new().await;
+    let mut published = Vec::new();
+    for _ in 0..6 {
+        published.push(Answer::ok(world.list(&world.claims(0))));
+        world.advance(400);
+    }
+    world.publish(1);
+    let token = world.at(0);
+    assert_eq!(world.ask(within(10), &token).await, "revoked");
+    let mut answers = Vec::new();
+    for replayed in published.into_iter().rev() {
+        world.fetch.set(LIST, replayed);
+        world.advance(10);
+        answers.push(world.ask(within(10), &token).await);
+    }
+    // As far behind as another of the issuer's servers may be, and no further.
+    assert_eq!(answers, ["passes", "status", "status", "status", "status", "status"]);
+}
+
 #[tokio::test]
 async fn a_list_that_has_expired_says_nothing_however_young_the_answer_is() {
     let world = World::new().await;

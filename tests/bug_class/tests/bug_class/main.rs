@@ -19,5 +19,6 @@ mod class_10_token_cache;
 mod class_11_sender_constraint;
 mod class_12_resource_exhaustion;
 mod class_13_revocation;
+mod class_13_revocation_faults;
 mod class_13_revocation_live;
 mod support;
