@@ -7,7 +7,10 @@ use axum::http::header::{
     PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
-use tollgate_axum::tollgate::{ACCESS_COOKIE, Authenticated};
+use tollgate_axum::tollgate::Authenticated;
+
+/// The issuer's access cookie, which nobody but this very address can set.
+pub(crate) const ACCESS: &str = "__Host-tollgate-access";
 
 /// What the headers begin with by which the app is told who asks. Many an app takes `-` and `_` for
 /// the same, so that a client shall send neither.
@@ -94,16 +97,22 @@ fn remove_all(headers: &mut HeaderMap, beginning: &str) {
     }
 }
 
+/// Takes out the issuer's cookies, under every prefix that it gives them (RFC 6265bis §4.1.3).
 fn keep_other_cookies(headers: &mut HeaderMap) {
-    let is_own =
-        |cookie: &str| cookie.split('=').next().is_some_and(|name| name.trim() == ACCESS_COOKIE);
+    let is_issuers = |cookie: &str| {
+        let name = ["__Host-", "__Secure-"]
+            .iter()
+            .find_map(|prefix| cookie.strip_prefix(prefix))
+            .unwrap_or(cookie);
+        name.starts_with("tollgate-")
+    };
     let kept: Vec<&str> = headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|field| field.to_str().ok())
         .flat_map(|field| field.split(';'))
         .map(str::trim)
-        .filter(|cookie| !cookie.is_empty() && !is_own(cookie))
+        .filter(|cookie| !cookie.is_empty() && !is_issuers(cookie))
         .collect();
     let kept = (!kept.is_empty()).then(|| HeaderValue::try_from(kept.join("; ")));
     headers.remove(COOKIE);

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use http::uri::Authority;
 use tokio::net::TcpListener;
-use tollgate_axum::tollgate::{ACCESS_COOKIE, AuthenticatorBuilder, Gate, Revocation};
+use tollgate_axum::tollgate::{AuthenticatorBuilder, Gate, Revocation};
 
 async fn serve() -> Result<(), Box<dyn Error>> {
     // What the issuer is called is this proxy's own address; where it is, is another matter.
@@ -22,7 +22,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         std::env::var("ISSUER_AT").map_err(|_| "ISSUER_AT must be set")?.parse()?;
     let auth = AuthenticatorBuilder::from_env()?
         .jwks_url(format!("http://{issuer}/.well-known/jwks.json"))
-        .cookie(ACCESS_COOKIE)
+        .cookie(headers::ACCESS)
         .build()
         .await?;
     let gate = Gate::new(auth).revocation(Revocation::live());

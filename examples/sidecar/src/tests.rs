@@ -11,8 +11,10 @@ use http::uri::Authority;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tollgate_axum::tollgate::{ACCESS_COOKIE, Authenticator, Gate, Revocation};
+use tollgate_axum::tollgate::{Authenticator, Gate, Revocation};
 use tollgate_issuer::{Issuer, IssuerConfig, NewClient, NewUser};
+
+use crate::headers::ACCESS;
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -52,7 +54,7 @@ impl World {
             .introspection_url(format!("http://{issuer_at}/oauth/introspect"))
             .introspection_client_id("sidecar")
             .introspection_secret_file(folder.path().join("secret"))
-            .cookie(ACCESS_COOKIE)
+            .cookie(ACCESS)
             .build()
             .await
             .unwrap();
@@ -193,7 +195,13 @@ async fn the_issuers_cookies_come_through_as_they_are_and_the_apps_requests_go_b
         answer.head.lines().filter(|line| line.starts_with("set-cookie: ")).collect();
     assert_eq!(cookies.len(), 2, "{cookies:?}");
     assert!(cookies.iter().all(|cookie| cookie.contains("httponly")), "{cookies:?}");
-    let cookie = format!("Cookie: theme=dark; tollgate-access={token}; a=b");
+    // As a browser would have them, without what each says of itself.
+    let set = format!("set-cookie: __host-tollgate-access={}; ", token.to_ascii_lowercase());
+    assert!(cookies.iter().any(|cookie| cookie.starts_with(&set)), "{cookies:?}");
+    let cookie = format!(
+        "Cookie: theme=dark; __Host-tollgate-access={token}; a=b; tollgate-access={token}; \
+         __Secure-tollgate-access={token}; __Secure-tollgate-refresh=r"
+    );
     let told = world.ask(&format!("GET /orders\r\n{cookie}")).await;
     assert_eq!(told.status, 200);
     assert!(told.body.contains("\ncookie: theme=dark; a=b\n"), "{}", told.body);
