@@ -9,11 +9,16 @@ use http::{HeaderMap, HeaderValue};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use serde_json::json;
 use tollgate::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use tollgate::{Algorithm, Authenticator};
+use tollgate::{Algorithm, Authenticator, Entry, Gate, Revocation, SharedKeySet};
 
 const NOW: u64 = 1_800_000_000;
 const JWKS: &str = "https://issuer.example/keys";
-const GUIDE: &str = include_str!("../../crates/tollgate/src/guide/key_sets.md");
+const LIST: &str = "https://issuer.example/lists/1";
+/// Eight tokens: the zlib streams of the bytes 0 and 1.
+const NONE_REVOKED: &str = "eNpjAAAAAQAB";
+const FIRST_REVOKED: &str = "eNpjBAAAAgAC";
+const OF_KEYS: &str = include_str!("../../crates/tollgate/src/guide/key_sets.md");
+const OF_REVOCATION: &str = include_str!("../../crates/tollgate/src/guide/revocation.md");
 
 /// Everything that was recorded while `run` ran: `name{label=value,…}` and the value.
 fn recorded(run: impl AsyncFnOnce()) -> BTreeMap<String, f64> {
@@ -38,7 +43,8 @@ fn recorded(run: impl AsyncFnOnce()) -> BTreeMap<String, f64> {
                 #[expect(clippy::cast_precision_loss, reason = "there are a few")]
                 DebugValue::Counter(count) => count as f64,
                 DebugValue::Gauge(value) => value.into_inner(),
-                DebugValue::Histogram(_) => f64::NAN,
+                // One at a time here, so that what it stands for is the sum.
+                DebugValue::Histogram(values) => values.iter().map(|value| value.0).sum(),
             };
             (format!("{}{{{}}}", key.key().name(), labels.join(",")), value)
         })
@@ -98,8 +104,93 @@ fn the_metrics_are_those_of_the_guide() {
         ("tollgate_revocation_bound_seconds{issuer=https://issuer.example}".to_owned(), 920.0),
     ]);
     assert_eq!(metrics, expected);
+    assert_mentioned(&metrics, OF_KEYS);
+}
+
+/// That the guide's chapter names them all.
+fn assert_mentioned(metrics: &BTreeMap<String, f64>, chapter: &str) {
     for name in metrics.keys() {
         let name = name.split('{').next().unwrap();
-        assert!(GUIDE.contains(&format!("`{name}`")), "the guide does not mention {name}");
+        assert!(chapter.contains(&format!("`{name}`")), "the guide does not mention {name}");
     }
+}
+
+/// Whether the gate lets the request in.
+async fn passes(gate: &Gate, request: &HeaderMap) -> bool {
+    match gate.enter(request) {
+        Entry::Pass(_) => true,
+        Entry::Waiting(waiting) => waiting.await.is_ok(),
+        Entry::Refused(_) => false,
+    }
+}
+
+/// Lists of 8 tokens, on a clock that moves when told: what is recorded is the age of the list that
+/// was used, and the lag of what came to be known.
+#[test]
+fn the_metrics_of_revocation_are_those_of_the_guide() {
+    let metrics = recorded(async || {
+        let key = TestKey::generate("k", Algorithm::Es256);
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+        let publish = |at: u64, list: &str, tag: &str| {
+            let claims = json!({
+                "sub": LIST, "iat": at, "exp": NOW + 86_400,
+                "status_list": {"bits": 1, "lst": list},
+            });
+            let header = r#"{"alg":"ES256","kid":"k","typ":"statuslist+jwt"}"#;
+            let list = Answer::ok(key.sign(header, &claims.to_string())).with("etag", tag);
+            fetch.set(LIST, list);
+        };
+        let auth = Authenticator::builder("https://issuer.example", "https://api.example")
+            .key_source(SharedKeySet::new(TestKey::key_set([&key])))
+            .fetch(fetch.clone())
+            .clock(clock.clone())
+            .build()
+            .await
+            .unwrap();
+        let token = bearer(&key.token(&json!({
+            "iss": "https://issuer.example", "aud": "https://api.example", "exp": NOW + 86_400,
+            "status": {"status_list": {"idx": 0, "uri": LIST}},
+        })));
+        let secs = Duration::from_secs;
+        let gate = |age| {
+            let revocation = Revocation::status_list(secs(age)).in_outage(secs(6 * age));
+            Gate::new(auth.clone()).revocation(revocation)
+        };
+        publish(NOW, NONE_REVOKED, "\"1\"");
+        assert!(passes(&gate(20), &token).await);
+        // Another list that says the same, when the first is 30 s old.
+        clock.advance(secs(30));
+        publish(NOW + 30, NONE_REVOKED, "\"2\"");
+        assert!(passes(&gate(20), &token).await);
+        // 40 s later the same is still true: not modified.
+        clock.advance(secs(40));
+        fetch.set(LIST, Answer::status(304, ""));
+        assert!(passes(&gate(20), &token).await);
+        // An attempt that fails, after 25 s.
+        clock.advance(secs(25));
+        fetch.set(LIST, Answer::Fails);
+        assert!(passes(&gate(20), &token).await);
+        // A revocation that may have been published right after the question of 500 s ago; no
+        // request was judged by what was known then for more than 6 * 20 s.
+        clock.advance(secs(475));
+        publish(NOW + 570, FIRST_REVOKED, "\"3\"");
+        assert!(!passes(&gate(10), &token).await);
+    });
+    let issuer = "issuer=https://issuer.example";
+    let fetches =
+        |outcome| format!("tollgate_status_list_fetches_total{{{issuer},outcome={outcome}}}");
+    let bound = |list| format!("tollgate_status_list_bound_seconds{{{issuer},list={list}}}");
+    let expected = BTreeMap::from([
+        ("tollgate_refusals_total{kind=invalid_token,rule=revoked}".to_owned(), 1.0),
+        (fetches("fetched"), 3.0),
+        (fetches("not_modified"), 1.0),
+        (fetches("failed"), 1.0),
+        (bound("reachable"), 10.0),
+        (bound("unreachable"), 120.0),
+        (format!("tollgate_revocation_age_seconds{{{issuer}}}"), 30.0 + 40.0 + 25.0 + 120.0),
+        (format!("tollgate_revocation_lag_seconds{{{issuer}}}"), 120.0),
+    ]);
+    assert_eq!(metrics, expected);
+    assert_mentioned(&metrics, &[OF_KEYS, OF_REVOCATION].concat());
+    assert!(OF_REVOCATION.contains("`tollgate_introspections_total`"));
 }

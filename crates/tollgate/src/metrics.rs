@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use ::metrics::{counter, gauge};
+use ::metrics::{counter, gauge, histogram};
 
 /// A refused request.
 pub(crate) fn refused(kind: &'static str, rule: &'static str) {
@@ -44,6 +44,28 @@ fn status_list_ended(issuer: &str, outcome: &'static str) {
     let issuer = issuer.to_owned();
     counter!("tollgate_status_list_fetches_total", "issuer" => issuer, "outcome" => outcome)
         .increment(1);
+}
+
+/// How old a status list had become when the question ended that was to renew it: no request was
+/// judged by an older one.
+pub(crate) fn revocation_age(issuer: &str, age: Duration) {
+    histogram!("tollgate_revocation_age_seconds", "issuer" => issuer.to_owned())
+        .record(age.as_secs_f64());
+}
+
+/// How long before it was known here a revocation may have been published, at most.
+pub(crate) fn revocation_lag(issuer: &str, lag: Duration) {
+    histogram!("tollgate_revocation_lag_seconds", "issuer" => issuer.to_owned())
+        .record(lag.as_secs_f64());
+}
+
+/// The longest that a token is accepted after the list was published that revokes it.
+pub(crate) fn status_list_bounds(issuer: &str, reachable: Duration, unreachable: Duration) {
+    for (list, bound) in [("reachable", reachable), ("unreachable", unreachable)] {
+        let issuer = issuer.to_owned();
+        gauge!("tollgate_status_list_bound_seconds", "issuer" => issuer, "list" => list)
+            .set(bound.as_secs_f64());
+    }
 }
 
 /// What came of asking an issuer about a token: `active`, `inactive` or `failed`.

@@ -68,6 +68,13 @@ pub(crate) struct Snapshot<T> {
     generation: u64,
 }
 
+impl<T> Snapshot<T> {
+    /// Whether it is another document than the one before, and not that one confirmed.
+    fn is_modified(&self, before: Option<&Self>) -> bool {
+        before.is_none_or(|before| before.generation != self.generation)
+    }
+}
+
 impl<D: Document> Remote<D> {
     fn new(document: D, limits: Limits, client: Client, clock: Arc<dyn Clock>) -> Self {
         let (snapshot, record, refresher) = Default::default();

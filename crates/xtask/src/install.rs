@@ -23,6 +23,9 @@ const CARGO_MUTANTS: &str = "cargo-mutants@^27.1";
 /// The third-party issuer: a package of its own with a lock file.
 const ISSUER: &str = "tests/third_party/oidc-provider";
 
+/// Another implementation of status lists: a package of its own with a lock file.
+const STATUS_LISTS: &str = "tests/third_party/status-list";
+
 /// What drives the browser.
 const BROWSER_DRIVER: &str = "examples/browser-session/browser";
 
@@ -55,6 +58,7 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     let postgres = postgres()?;
     let schemathesis = schemathesis()?;
     npm_packages("other languages", &format!("{OTHER_LANGUAGES}/node"))?;
+    npm_packages("status lists", STATUS_LISTS)?;
     let python = python_packages("other-languages", &format!("{OTHER_LANGUAGES}/python"))?;
     ruby()?;
     Ok(Installed { node, postgres, schemathesis, python })

@@ -45,8 +45,8 @@ enum Chore {
     ///
     /// On a bare Debian machine that is a C compiler and npm (with apt-get, through sudo when you
     /// are not root), Node 20 or newer (into `target/tools`, unless there is one), the npm
-    /// packages of the third-party issuer and of the browser's driver (into `node_modules` beside
-    /// their lock files), Chromium, PostgreSQL
+    /// packages of the third-party issuer, of the browser's driver and of another implementation of
+    /// status lists (into `node_modules` beside their lock files), Chromium, PostgreSQL
     /// (with apt-get; the tests start a server of their own on loopback), schemathesis with the
     /// Python packages that it needs (into `target/tools`), and for the guide's programs in other
     /// languages Python's PyJWT and joserfc (there too), npm's jose and openid-client (into

@@ -9,9 +9,6 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tollgate_axum::tollgate::Authenticated;
 
-/// The issuer's access cookie, which nobody but this very address can set.
-pub(crate) const ACCESS: &str = "__Host-tollgate-access";
-
 /// What the headers begin with by which the app is told who asks. Many an app takes `-` and `_` for
 /// the same, so that a client shall send neither.
 const TOLD: &str = "x-sidecar-";

@@ -16,13 +16,16 @@ use http::uri::Authority;
 use tokio::net::TcpListener;
 use tollgate_axum::tollgate::{AuthenticatorBuilder, Gate, Revocation};
 
+/// The issuer's access cookie, which nobody but this very address can set.
+const ACCESS: &str = "__Host-tollgate-access";
+
 async fn serve() -> Result<(), Box<dyn Error>> {
     // What the issuer is called is this proxy's own address; where it is, is another matter.
     let issuer: Authority =
         std::env::var("ISSUER_AT").map_err(|_| "ISSUER_AT must be set")?.parse()?;
     let auth = AuthenticatorBuilder::from_env()?
         .jwks_url(format!("http://{issuer}/.well-known/jwks.json"))
-        .cookie(headers::ACCESS)
+        .cookie(ACCESS)
         .build()
         .await?;
     let gate = Gate::new(auth).revocation(Revocation::live());

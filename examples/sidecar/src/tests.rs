@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tollgate_axum::tollgate::{Authenticator, Gate, Revocation};
 use tollgate_issuer::{Issuer, IssuerConfig, NewClient, NewUser};
 
-use crate::headers::ACCESS;
+use crate::ACCESS;
 
 const PASSWORD: &str = "correct horse battery staple";
 

@@ -15,6 +15,7 @@ mod app;
 mod issuer;
 mod other_languages;
 mod process;
+mod status_lists;
 
 use std::time::{Duration, Instant};
 

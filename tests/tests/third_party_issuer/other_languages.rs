@@ -46,7 +46,7 @@ fn python() -> PathBuf {
     std::env::var_os("TOLLGATE_PYTHON").expect("run `cargo xtask test`").into()
 }
 
-fn node() -> PathBuf {
+pub(crate) fn node() -> PathBuf {
     std::env::var_os("TOLLGATE_NODE").unwrap_or_else(|| "node".into()).into()
 }
 
@@ -76,7 +76,7 @@ impl Verifier {
 }
 
 /// Our own issuer, on a port of its own.
-struct Ours {
+pub(crate) struct Ours {
     url: String,
     issuer: Issuer,
     config: IssuerConfig,
@@ -84,7 +84,7 @@ struct Ours {
 }
 
 impl Ours {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let directory = tempfile::tempdir().unwrap();
@@ -112,11 +112,30 @@ impl Ours {
         self.issuer.add_client(client).await.unwrap().unwrap_or_default()
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     async fn login(&self) -> String {
+        self.session().await.0
+    }
+
+    /// Logs in: an access token, and the session's name.
+    pub(crate) async fn session(&self) -> (String, String) {
         let body = json!({ "username": "alice", "password": PASSWORD });
         let request = http_client().post(format!("{}/v1/auth/login", self.url));
         let request = request.header("content-type", "application/json").body(body.to_string());
-        access_token(request).await
+        let answer = answer(request).await;
+        let text =
+            |name: &str| answer[name].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+        (text("access_token"), text("session_id"))
+    }
+
+    /// Ends the session.
+    pub(crate) async fn end(&self, token: &str, session: &str) {
+        let request = http_client().delete(format!("{}/v1/auth/sessions/{session}", self.url));
+        let response = request.bearer_auth(token).send().await.unwrap();
+        assert_eq!(response.status(), 204);
     }
 
     async fn token_for(&self, resource: &str, id: &str, secret: &str) -> String {
@@ -129,9 +148,13 @@ impl Ours {
 }
 
 async fn access_token(request: reqwest::RequestBuilder) -> String {
+    let answer = answer(request).await;
+    answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Value {
     let response = request.send().await.unwrap();
-    let body: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
-    body["access_token"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
+    serde_json::from_str(&response.text().await.unwrap()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

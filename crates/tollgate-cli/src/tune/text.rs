@@ -17,7 +17,8 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
     "Requests go to any instance. The cache hit rate is for instances that remember every token that \
      they have verified, while it lasts; its closed form is exact for sessions that are always active, \
      and an estimate for others.",
-    "What a refresh and a fetch cost the issuer is assumed, unless it was given.",
+    "What a refresh and a fetch cost the issuer was measured with the companion issuer, on another machine \
+     than yours; your own figures can be given.",
     "An outage locks out who is active at its end and has no accepted token.",
 ];
 

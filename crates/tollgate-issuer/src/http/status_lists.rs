@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE,
+    ETAG, IF_NONE_MATCH, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -37,7 +38,7 @@ const MAX_WAIT: u64 = 60;
         ("Prefer" = Option<String>, Header, description = "`wait=N`: seconds (RFC 7240)"),
     ),
     responses(
-        (status = 200, description = "The list", body = String,
+        (status = 200, description = "The list, gzipped for whoever accepts that", body = String,
          content_type = "application/statuslist+jwt", headers(("ETag" = String))),
         (status = 304, description = "The list at hand is the current one",
          headers(("ETag" = String))),
@@ -53,6 +54,7 @@ pub(super) async fn list(
         let fields = headers.get_all(IF_NONE_MATCH).iter().filter_map(|field| field.to_str().ok());
         fields.into_iter().any(|field| jwks::is_named_by(etag, field))
     };
+    let gzip = takes_gzip(&headers);
     let preferred = preferred_wait(&headers);
     // Whoever finds no place to wait at is answered at once, and told so by what is not said.
     let place = preferred.and_then(|_| issuer.status_lists().wait());
@@ -60,7 +62,9 @@ pub(super) async fn list(
     let deadline = Instant::now() + Duration::from_secs(wait.unwrap_or_default());
     loop {
         let published = issuer.status_list(list).await?.ok_or(Problem::NoSuchPage)?;
-        let known = known(&published.etag);
+        // Another representation of the list, and so another tag (RFC 9110 §8.8.3).
+        let etag = if gzip { gzip_tag(&published.etag) } else { published.etag.clone() };
+        let known = known(&etag);
         let left = deadline.saturating_duration_since(Instant::now());
         if known && !left.is_zero() {
             issuer.until_status_changes(&published, left).await;
@@ -69,20 +73,23 @@ pub(super) async fn list(
         let mut answer = if known {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
-            published.token.clone().into_response()
+            if gzip { &published.gzipped } else { &published.token }.clone().into_response()
         };
         let headers = answer.headers_mut();
         headers.remove(CONTENT_TYPE);
         if !known {
             let kind = HeaderValue::from_static("application/statuslist+jwt");
             headers.insert(CONTENT_TYPE, kind);
+            if gzip {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
         }
-        if let Ok(etag) = HeaderValue::try_from(&published.etag) {
+        if let Ok(etag) = HeaderValue::try_from(etag) {
             headers.insert(ETAG, etag);
         }
         // A cache that answered by itself would hide revocations from all that are behind it.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        headers.insert(VARY, HeaderValue::from_static("prefer"));
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding, prefer"));
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         if let Some(applied) =
             wait.and_then(|wait| HeaderValue::try_from(format!("wait={wait}")).ok())
@@ -91,6 +98,26 @@ pub(super) async fn list(
         }
         return Ok(answer);
     }
+}
+
+fn gzip_tag(etag: &str) -> String {
+    format!("{}-gzip\"", etag.trim_end_matches('"'))
+}
+
+/// Whether `Accept-Encoding` has gzip (RFC 9110 §12.5.3), itself or as any.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let weight_of = |wanted: &str| {
+        let fields = headers.get_all(ACCEPT_ENCODING).iter();
+        let mut codings =
+            fields.filter_map(|field| field.to_str().ok()).flat_map(|field| field.split(','));
+        codings.find_map(|coding| {
+            let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
+            name.trim().eq_ignore_ascii_case(wanted).then(|| weight.trim().to_ascii_lowercase())
+        })
+    };
+    let weight = weight_of("gzip").or_else(|| weight_of("x-gzip")).or_else(|| weight_of("*"));
+    // `q=0.00` is: not at all.
+    weight.is_some_and(|weight| weight.bytes().any(|byte| matches!(byte, b'1'..=b'9')))
 }
 
 /// `wait` among the preferences (RFC 7240 §2 and §4.3), in seconds.
@@ -107,6 +134,28 @@ fn preferred_wait(headers: &HeaderMap) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gzip_is_for_whoever_takes_it() {
+        for (field, takes) in [
+            ("gzip", true),
+            ("GZIP;q=0.1", true),
+            ("deflate, gzip;q=1.0, *;q=0.5", true),
+            ("*", true),
+            ("br, x-gzip", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.000, *", false),
+            ("*;q=0", false),
+            ("br", false),
+            ("gzipped", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_str(field).unwrap());
+            assert_eq!(takes_gzip(&headers), takes, "{field}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
+    }
 
     #[test]
     fn the_wait_is_found_among_other_preferences() {

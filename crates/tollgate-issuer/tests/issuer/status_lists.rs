@@ -22,6 +22,7 @@ use crate::common::{
 on_every_store!(
     a_token_names_a_place_that_says_when_its_session_ends,
     whoever_waits_is_answered_when_somebody_is_revoked,
+    a_list_is_gzipped_for_whoever_takes_it_under_another_tag,
     another_process_says_the_same,
     a_revocation_is_known_to_verifiers_as_soon_as_it_is_published,
     a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked,
@@ -121,6 +122,44 @@ async fn whoever_waits_is_answered_when_somebody_is_revoked(home: Home) {
         let answer = answer.await.unwrap().expect(200);
         assert_ne!(answer.header("etag"), etag);
         assert_eq!(answer.header("preference-applied"), "wait=60");
+    }
+}
+
+async fn a_list_is_gzipped_for_whoever_takes_it_under_another_tag(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let session = login(&issuer).await.expect(200);
+    let (path, _) = place(&session.text("access_token"));
+    let (line, gzip) = (format!("GET {path}"), ("accept-encoding", "br, gzip"));
+    let plain = call(&issuer, &line, &[]).await.expect(200);
+    let request = axum::http::Request::get(&path).header(gzip.0, gzip.1);
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let (head, body) = issuer.router().oneshot(request).await.unwrap().into_parts();
+    assert_eq!(
+        (&head.headers["content-encoding"], &head.headers["content-type"]),
+        (
+            &HeaderValue::from_static("gzip"),
+            &HeaderValue::from_static("application/statuslist+jwt"),
+        )
+    );
+    assert_eq!(head.headers["vary"], "accept-encoding, prefer");
+    let body = body.collect().await.unwrap().to_bytes();
+    let mut unpacked = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&*body), &mut unpacked)
+        .unwrap();
+    assert_eq!(unpacked, text(&issuer, &path).await);
+    assert!(body.len() < unpacked.len());
+
+    let etag = head.headers["etag"].to_str().unwrap();
+    assert_ne!(etag, plain.header("etag"));
+    for (known, accepted, status) in [
+        (etag, gzip, 304),
+        (plain.header("etag"), gzip, 200),
+        (plain.header("etag"), ("accept-encoding", "identity"), 304),
+        (etag, ("accept-encoding", "identity"), 200),
+    ] {
+        let answer = call(&issuer, &line, &[("if-none-match", known), accepted]).await;
+        let encoding = if (status, accepted) == (200, gzip) { "gzip" } else { "" };
+        assert_eq!(answer.expect(status).header("content-encoding"), encoding);
     }
 }
 

@@ -226,13 +226,13 @@ impl Document for Introspection {
         MAX_BACK_OFF
     }
 
-    fn kept(remote: &Remote<Self>, snapshot: &Snapshot<Answer>, _modified: bool) {
+    fn kept(remote: &Remote<Self>, snapshot: &Snapshot<Answer>, _: Option<&Snapshot<Answer>>) {
         let outcome = if snapshot.kept.active { "active" } else { "inactive" };
         metrics::introspected(&remote.document.introspector.issuer, outcome);
     }
 
-    fn failed(&self, failures: u32, back_off: Duration, error: &FetchError) {
-        let Introspector { issuer, url, .. } = &*self.introspector;
+    fn failed(remote: &Remote<Self>, failures: u32, back_off: Duration, error: &FetchError) {
+        let Introspector { issuer, url, .. } = &*remote.document.introspector;
         metrics::introspected(issuer, "failed");
         tracing::warn!(
             target: "tollgate::introspection",

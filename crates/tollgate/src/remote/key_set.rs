@@ -156,7 +156,8 @@ impl Document for Keys {
         remote.fetch_keys(at_hand, began)
     }
 
-    fn kept(remote: &Remote<Self>, snapshot: &Snapshot<KeySet>, modified: bool) {
+    fn kept(remote: &Remote<Self>, snapshot: &Snapshot<KeySet>, before: Option<&Snapshot<KeySet>>) {
+        let modified = snapshot.is_modified(before);
         let location = remote.document.location.to_string();
         let skipped = snapshot.kept.skipped();
         metrics::fetch_ended(&location, if modified { "fetched" } else { "not_modified" });
@@ -178,10 +179,10 @@ impl Document for Keys {
         );
     }
 
-    fn failed(&self, failures: u32, back_off: Duration, error: &FetchError) {
+    fn failed(remote: &Remote<Self>, failures: u32, back_off: Duration, error: &FetchError) {
         // The keys may have moved.
-        *self.discovered() = None;
-        let location = self.location.to_string();
+        *remote.document.discovered() = None;
+        let location = remote.document.location.to_string();
         metrics::fetch_ended(&location, "failed");
         tracing::warn!(
             target: "tollgate::keys",

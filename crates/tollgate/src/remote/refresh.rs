@@ -33,11 +33,15 @@ pub(crate) trait Document: Sized + Send + Sync + 'static {
         Duration::MAX
     }
 
-    /// Reports that it was fetched; `modified` if it is another one than before.
-    fn kept(remote: &Remote<Self>, snapshot: &Snapshot<Self::Kept>, modified: bool);
+    /// Reports that it was fetched, and what was there before.
+    fn kept(
+        remote: &Remote<Self>,
+        snapshot: &Snapshot<Self::Kept>,
+        before: Option<&Snapshot<Self::Kept>>,
+    );
 
     /// Reports that it could not be fetched, for the how manieth time in a row.
-    fn failed(&self, failures: u32, back_off: Duration, error: &FetchError);
+    fn failed(remote: &Remote<Self>, failures: u32, back_off: Duration, error: &FetchError);
 }
 
 impl<D: Document> Remote<D> {
@@ -76,8 +80,7 @@ impl<D: Document> Remote<D> {
         progress.last_error = None;
         // Nothing is reported under the lock: whoever listens may take its time.
         drop(progress);
-        let modified = before.is_none_or(|before| before.generation != snapshot.generation);
-        D::kept(self, &snapshot, modified);
+        D::kept(self, &snapshot, before.as_deref());
     }
 
     fn note_failure(&self, number: u64, error: &FetchError) {
@@ -91,7 +94,7 @@ impl<D: Document> Remote<D> {
         self.record.retry_at.set(Some(self.clock.monotonic() + back_off));
         progress.last_error = Some(error.clone());
         drop(progress);
-        self.document.failed(failures, back_off, error);
+        D::failed(self, failures, back_off, error);
     }
 }
 

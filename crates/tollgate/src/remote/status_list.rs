@@ -79,8 +79,10 @@ pub(crate) struct StatusList {
     keys: Arc<dyn KeySource>,
     algorithms: Vec<Algorithm>,
     leeway: Duration,
-    /// The shortest age that was asked for, in milliseconds.
+    /// The shortest age that was asked for, in nanoseconds.
     shortest: AtomicU64,
+    /// The longest that a route puts up with while the server can not be asked.
+    longest: AtomicU64,
     /// The latest `iat` that was seen, in seconds: a list that is a little older than the one at hand
     /// may come, and must not open the way for one that is older still.
     newest: AtomicU64,
@@ -108,6 +110,7 @@ impl RemoteStatusList {
             algorithms: config.algorithms,
             leeway: config.leeway,
             shortest: AtomicU64::new(u64::MAX),
+            longest: AtomicU64::new(0),
             newest: AtomicU64::new(0),
             asked_at: Moment::default(),
         };
@@ -117,7 +120,7 @@ impl RemoteStatusList {
     /// Whether the token at `index` stands, by a list that is not older than that.
     pub(crate) fn standing(&self, index: u64, ages: Ages) -> Standing {
         let remote = &self.0;
-        remote.document.is_asked_for(ages.usual);
+        remote.document.is_asked_for(ages);
         remote.document.asked_at.set(Some(remote.clock.monotonic()));
         remote.standing(index, ages)
     }
@@ -139,7 +142,7 @@ impl RemoteStatusList {
             let age = set.age(at);
             age < remote.lifetime_for(ages).ageing
                 && age < set.lifetime.end
-                && remote.document.shortest() <= ages.usual
+                && remote.document.knows(ages)
                 && set.kept.is_signed_with(key)
                 && set.kept.bits.get(index) == Some(0)
         })
@@ -166,6 +169,8 @@ impl RemoteStatusList {
         StatusListStatus {
             uri: remote.document.uri.clone(),
             age: snapshot.as_ref().map(|snapshot| snapshot.age(now)),
+            bound: remote.document.shortest(),
+            bound_in_outage: remote.document.longest(),
             statuses: snapshot.as_ref().map_or(0, |snapshot| snapshot.kept.bits.len()),
             pushed: snapshot.is_some_and(|snapshot| snapshot.lifetime.ageing == BREATH),
             last_error: remote.record.progress().last_error.clone(),
@@ -182,6 +187,11 @@ pub struct StatusListStatus {
     pub uri: String,
     /// Since it was asked for that brought or confirmed it: no revocation before that is missed.
     pub age: Option<Duration>,
+    /// The longest that a revoked token is accepted after the revocation was published, while the
+    /// list can be fetched: the shortest age that a route asks for.
+    pub bound: Duration,
+    /// The same while it can not be fetched: the longest age that a route puts up with.
+    pub bound_in_outage: Duration,
     /// How many tokens have a place in it.
     pub statuses: usize,
     /// Whether its server tells of changes at once ([RFC 7240 §4.3]), or is asked from time to
@@ -224,15 +234,31 @@ impl StatusList {
         issued_at.saturating_add(tolerance) < Duration::from_secs(newest)
     }
 
-    fn is_asked_for(&self, age: Duration) {
-        let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        if millis < self.shortest.load(Ordering::Relaxed) {
-            self.shortest.fetch_min(millis, Ordering::Relaxed);
+    fn is_asked_for(&self, ages: Ages) {
+        if !self.knows(ages) {
+            self.shortest.fetch_min(nanos(ages.usual), Ordering::Relaxed);
+            self.longest.fetch_max(nanos(ages.in_outage), Ordering::Relaxed);
+            metrics::status_list_bounds(&self.issuer, self.shortest(), self.longest());
         }
     }
 
+    /// Whether somebody has asked for these, or for more.
+    fn knows(&self, ages: Ages) -> bool {
+        self.shortest.load(Ordering::Relaxed) <= nanos(ages.usual)
+            && nanos(ages.in_outage) <= self.longest.load(Ordering::Relaxed)
+    }
+
     fn shortest(&self) -> Duration {
-        Duration::from_millis(self.shortest.load(Ordering::Relaxed))
+        Duration::from_nanos(self.shortest.load(Ordering::Relaxed))
+    }
+
+    fn longest(&self) -> Duration {
+        Duration::from_nanos(self.longest.load(Ordering::Relaxed))
+    }
+
+    /// How old the list, as it was, had become for a request that was judged by it.
+    fn age_in_use(&self, list: &Snapshot<Arc<List>>, now: Duration) -> Duration {
+        list.age(now).min(self.longest())
     }
 
     /// How long a server is asked to wait: two questions in a row, with time for the answers, are
@@ -314,9 +340,22 @@ impl Document for StatusList {
         (self.shortest() / 2).max(MIN_INTERVAL)
     }
 
-    fn kept(remote: &Remote<Self>, set: &Snapshot<Arc<List>>, modified: bool) {
-        let uri = &remote.document.uri;
-        metrics::status_list_fetched(&remote.document.issuer, modified);
+    fn kept(
+        remote: &Remote<Self>,
+        set: &Snapshot<Arc<List>>,
+        before: Option<&Snapshot<Arc<List>>>,
+    ) {
+        let StatusList { uri, issuer, .. } = &remote.document;
+        let modified = set.is_modified(before);
+        metrics::status_list_fetched(issuer, modified);
+        if let Some(before) = before {
+            let age = remote.document.age_in_use(before, remote.clock.monotonic());
+            metrics::revocation_age(issuer, age);
+            // Whatever it says that the other did not was published after that one was asked for.
+            if set.kept.bits != before.kept.bits {
+                metrics::revocation_lag(issuer, age);
+            }
+        }
         tracing::debug!(
             target: "tollgate::status_list",
             uri, modified, statuses = set.kept.bits.len(), age = ?set.age(remote.clock.monotonic()),
@@ -324,14 +363,24 @@ impl Document for StatusList {
         );
     }
 
-    fn failed(&self, failures: u32, back_off: Duration, error: &FetchError) {
-        metrics::status_list_failed(&self.issuer);
+    fn failed(remote: &Remote<Self>, failures: u32, back_off: Duration, error: &FetchError) {
+        let StatusList { uri, issuer, .. } = &remote.document;
+        metrics::status_list_failed(issuer);
+        if let Some(list) = remote.snapshot.load().as_deref() {
+            let age = remote.document.age_in_use(list, remote.clock.monotonic());
+            metrics::revocation_age(issuer, age);
+        }
         tracing::warn!(
             target: "tollgate::status_list",
-            uri = self.uri, failures, ?back_off, error = error as &dyn Error,
+            uri, failures, ?back_off, error = error as &dyn Error,
             "the status list could not be fetched",
         );
     }
+}
+
+/// Five centuries are as good as for ever.
+fn nanos(age: Duration) -> u64 {
+    u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Whether the server says that it waited as it was asked to (RFC 7240 §3).

@@ -12,6 +12,7 @@ use flate2::read::ZlibDecoder;
 pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A list of statuses.
+#[derive(PartialEq, Eq)]
 pub(super) struct Bits {
     /// How many bits a status has: 1, 2, 4 or 8.
     width: u8,
