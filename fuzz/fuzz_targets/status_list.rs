@@ -1,9 +1,9 @@
-//! Any bytes as a status list, as the claims of one, and as what one has compressed: no panic, and
-//! nobody passes whose status is not 0 to a reader that shares no code with ours but the library
+//! Any bytes as a status list, as the claims of one, and as what one has, compressed by whom ever or
+//! by us: no panic, and nobody passes whose status is not 0 to a reader that shares no code with ours but the library
 //! that unpacks.
 #![no_main]
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::sync::LazyLock;
 
 use base64::Engine as _;
@@ -22,32 +22,58 @@ static KEY: LazyLock<TestKey> = LazyLock::new(|| TestKey::generate("k", Algorith
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime"));
 
-fuzz_target!(|bytes: &[u8]| {
-    let [mode, place, width, rest @ ..] = bytes else { return };
-    let index = u64::from(*place);
-    let (list, said) = match mode % 3 {
-        0 => (rest.to_vec(), None),
-        1 => {
-            let Ok(claims) = std::str::from_utf8(rest) else { return };
-            let said = serde_json::from_str(claims).ok();
-            (signed(claims), said.and_then(|claims| status(&claims, index)))
-        }
-        _ => {
-            let claims = json!({
-                "sub": LIST, "iat": NOW, "exp": NOW + 60,
-                "status_list": {"bits": width, "lst": URL_SAFE_NO_PAD.encode(rest)},
-            });
-            let said = status(&claims, index);
-            (signed(&claims.to_string()), said)
-        }
+/// How many places are looked at in each list.
+const PLACES: u64 = 8;
+
+/// A request with a token for each place.
+static REQUESTS: LazyLock<Vec<HeaderMap>> = LazyLock::new(|| {
+    let request = |index| {
+        let token = KEY.token(&json!({
+            "iss": ISSUER, "aud": AUDIENCE, "exp": NOW + 60,
+            "status": {"status_list": {"idx": index, "uri": LIST}},
+        }));
+        let bearer = HeaderValue::try_from(format!("Bearer {token}")).expect("a token is ASCII");
+        HeaderMap::from_iter([(http::header::AUTHORIZATION, bearer)])
     };
-    let passes = RUNTIME.block_on(passes(list, index));
-    assert!(!passes || said == Some(0), "a status of {said:?} passed");
-    assert!(mode % 3 != 2 || passes || said != Some(0), "a status of 0 was refused");
+    (0..=u64::from(u8::MAX) + PLACES).map(request).collect()
 });
 
-fn signed(claims: &str) -> Vec<u8> {
-    KEY.sign(r#"{"alg":"EdDSA","kid":"k","typ":"statuslist+jwt"}"#, claims).into_bytes()
+fuzz_target!(|bytes: &[u8]| {
+    let [mode, place, width, rest @ ..] = bytes else { return };
+    let mode = mode % 4;
+    let (list, claims) = match mode {
+        0 => (String::from_utf8_lossy(rest).into_owned(), None),
+        1 => {
+            let Ok(claims) = std::str::from_utf8(rest) else { return };
+            (signed(claims), serde_json::from_str(claims).ok())
+        }
+        _ => {
+            let packed = if mode == 2 { rest.to_vec() } else { pack(rest) };
+            let claims = json!({
+                "sub": LIST, "iat": NOW, "exp": NOW + 60,
+                "status_list": {"bits": width, "lst": URL_SAFE_NO_PAD.encode(packed)},
+            });
+            (signed(&claims.to_string()), Some(claims))
+        }
+    };
+    RUNTIME.block_on(async {
+        let gate = gate(list).await;
+        for index in (u64::from(*place)..).take(PLACES as usize) {
+            let said = claims.as_ref().and_then(|claims| status(claims, index));
+            let passes = passes(&gate, &REQUESTS[index as usize]).await;
+            assert!(!passes || said == Some(0), "a status of {said:?} passed");
+            assert!(mode < 2 || passes || said != Some(0), "a status of 0 was refused");
+        }
+    });
+});
+
+fn pack(list: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(list).and_then(|()| encoder.finish()).expect("memory takes everything")
+}
+
+fn signed(claims: &str) -> String {
+    KEY.sign(r#"{"alg":"EdDSA","kid":"k","typ":"statuslist+jwt"}"#, claims)
 }
 
 /// The status by the words of the draft's §4, of a list of at most 4 MiB.
@@ -63,25 +89,23 @@ fn status(claims: &Value, index: u64) -> Option<u64> {
     in_bounds.then(|| u64::from(*byte) >> (index * bits % 8) & ((1 << bits) - 1))
 }
 
-/// Whether a token with this place in the list is let in.
-async fn passes(list: Vec<u8>, index: u64) -> bool {
+/// A gate that asks for this list.
+async fn gate(list: String) -> Gate {
     let fetch = ScriptedFetch::default();
     fetch.set(LIST, Answer::ok(list));
     let auth = Authenticator::builder(ISSUER, AUDIENCE)
         .key_source(SharedKeySet::new(TestKey::key_set([&*KEY])))
         .fetch(fetch)
         .clock(ManualClock::at(NOW))
+        .token_cache(0)
         .build()
         .await
         .expect("settings that hold");
-    let token = KEY.token(&json!({
-        "iss": ISSUER, "aud": AUDIENCE, "exp": NOW + 60,
-        "status": {"status_list": {"idx": index, "uri": LIST}},
-    }));
-    let bearer = HeaderValue::try_from(format!("Bearer {token}")).expect("a token is ASCII");
-    let request = HeaderMap::from_iter([(http::header::AUTHORIZATION, bearer)]);
-    let revocation = Revocation::status_list(std::time::Duration::from_secs(10));
-    match Gate::new(auth).revocation(revocation).enter(&request) {
+    Gate::new(auth).revocation(Revocation::status_list(std::time::Duration::from_secs(10)))
+}
+
+async fn passes(gate: &Gate, request: &HeaderMap) -> bool {
+    match gate.enter(request) {
         Entry::Pass(_) => true,
         Entry::Waiting(waiting) => waiting.await.is_ok(),
         Entry::Refused(_) => false,
