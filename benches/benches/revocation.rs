@@ -39,7 +39,7 @@ fn main() {
     }
     runtime.block_on(async {
         list::of_a_million().await;
-        verifiers::a_thousand().await;
+        verifiers::many().await;
         lag::until_known(revocations).await;
     });
 }

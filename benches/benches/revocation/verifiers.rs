@@ -1,4 +1,4 @@
-//! A thousand services at one issuer process.
+//! Many services at one issuer process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,13 +13,29 @@ use super::issuer::{Server, end, log_in};
 /// The group of the figures.
 const GROUP: &str = "revocation, until known";
 
-const SERVICES: u64 = 1000;
-const EVERY: Duration = Duration::from_secs(5);
 const FOR: Duration = Duration::from_secs(30);
 
+/// How services learn of revocations.
+struct Habit {
+    services: u64,
+    /// What they prefer (RFC 7240), if anything.
+    wait: Option<u64>,
+    /// From one question to the next.
+    every: Duration,
+}
+
+/// A thousand that ask every 5 s, and as many as may wait at once.
+pub(crate) async fn many() {
+    let asking = Habit { services: 1000, wait: None, every: Duration::from_secs(5) };
+    questions(&asking, "ask one issuer process every 5 s").await;
+    // As routes have them that ask for 10 s.
+    let waiting = Habit { services: 448, wait: Some(3), every: Duration::from_millis(100) };
+    questions(&waiting, "wait at one issuer process for changes, 3 s each time").await;
+}
+
 /// As a service does that has the list: a connection of its own for each question, whose answer is
-/// mostly that nothing has changed. Meanwhile somebody is logged out every second.
-pub(crate) async fn a_thousand() {
+/// that nothing has changed, or a list. Meanwhile somebody is logged out every second.
+async fn questions(habit: &Habit, what: &str) {
     let issuer = Arc::new(Server::start(60, async |_: &std::path::Path| {}).await);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut sessions = Vec::new();
@@ -28,21 +44,23 @@ pub(crate) async fn a_thousand() {
     }
     let address = issuer.url.trim_start_matches("http://").to_owned();
     let counts: Arc<[AtomicUsize; 3]> = Arc::default();
+    let Habit { services, wait, every } = *habit;
     let (begun, before) = (Instant::now(), issuer.cpu());
-    let services: Vec<_> = (0..SERVICES)
+    let tasks: Vec<_> = (0..services)
         .map(|number| {
             let (address, counts) = (address.clone(), counts.clone());
             // They do not come all at once.
-            let first = EVERY.mul_f64(number as f64 / SERVICES as f64);
+            let first =
+                Duration::from_secs(wait.unwrap_or(5)).mul_f64(number as f64 / services as f64);
             tokio::spawn(async move {
                 tokio::time::sleep(first).await;
                 let mut etag = String::new();
                 while begun.elapsed() < FOR {
                     let asked = Instant::now();
-                    let (outcome, new) = ask(&address, &etag).await;
+                    let (outcome, new) = ask(&address, &etag, wait).await;
                     counts[outcome].fetch_add(1, Ordering::Relaxed);
                     etag = new.unwrap_or(etag);
-                    tokio::time::sleep(EVERY.saturating_sub(asked.elapsed())).await;
+                    tokio::time::sleep(every.saturating_sub(asked.elapsed())).await;
                 }
             })
         })
@@ -52,8 +70,8 @@ pub(crate) async fn a_thousand() {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let (cpu, secs) = (issuer.cpu() - before, begun.elapsed().as_secs_f64());
-    for service in services {
-        service.await.unwrap();
+    for task in tasks {
+        task.await.unwrap();
     }
     let [whole, unchanged, failed] = [0, 1, 2].map(|at| counts[at].load(Ordering::Relaxed));
     assert_eq!(failed, 0, "of {}", whole + unchanged);
@@ -61,7 +79,7 @@ pub(crate) async fn a_thousand() {
     note(
         GROUP,
         &format!(
-            "{SERVICES} services that ask one issuer process every 5 s, while a session ends every second: {rate:.0} requests a second \
+            "{services} services that {what}, while a session ends every second: {rate:.0} requests a second \
              for {secs:.0} s, {whole} answered with a list and {unchanged} with \"not modified\", none failed; {:.1} % of a core, \
              {:.0} µs for each, the new signature of each second included.",
             cpu / secs * 100.0,
@@ -71,9 +89,12 @@ pub(crate) async fn a_thousand() {
 }
 
 /// 0: a list and its tag, 1: none newer, 2: anything else.
-async fn ask(address: &str, etag: &str) -> (usize, Option<String>) {
-    let condition =
+async fn ask(address: &str, etag: &str, wait: Option<u64>) -> (usize, Option<String>) {
+    let mut condition =
         if etag.is_empty() { String::new() } else { format!("If-None-Match: {etag}\r\n") };
+    if let Some(wait) = wait {
+        condition += &format!("Prefer: wait={wait}\r\n");
+    }
     let request = format!(
         "GET /v1/status-lists/0 HTTP/1.1\r\nHost: {address}\r\n{condition}Connection: close\r\n\r\n"
     );
