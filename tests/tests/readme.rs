@@ -72,6 +72,33 @@ fn the_tables_of_patterns_and_of_revocation_are_those_of_the_results() {
     }
 }
 
+/// What the tool takes a refresh and a fetch to cost is what was measured, give or take what one run
+/// differs from the next by.
+#[test]
+fn what_tune_assumes_of_the_issuer_is_what_the_results_say() {
+    const RESULTS: &str = include_str!("../../benches/RESULTS.md");
+    const OPTIONS: &str = include_str!("../../crates/tollgate-cli/src/tune/arguments.rs");
+    let number_before = |line: &str, words: &str| -> f64 {
+        let (before, _) = line.split_once(words).unwrap();
+        before.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    let measured = |start: &str, words: &str| {
+        number_before(RESULTS.lines().find(|line| line.starts_with(start)).unwrap(), words)
+    };
+    let assumed = |option: &str| -> f64 {
+        let (before, _) = OPTIONS.split_once(&format!("    {option}: f64,")).unwrap();
+        let (_, value) = before.rsplit_once("default_value_t = ").unwrap();
+        value.split(',').next().unwrap().parse().unwrap()
+    };
+    for (option, measured) in [
+        ("refresh_cost", measured("SQLite: ", " µs of its processor time")),
+        ("fetch_cost", measured("1000 services that ask", " µs for each")),
+    ] {
+        let off = assumed(option) / measured - 1.0;
+        assert!(off.abs() < 0.1, "{option}: {} for {measured}", assumed(option));
+    }
+}
+
 /// What an alarm asks for and nobody exports would never ring.
 #[test]
 fn every_metric_of_the_rules_and_the_dashboard_is_exported() {

@@ -96,12 +96,12 @@ pub(crate) struct TuneArguments {
 
     /// CPU time of a refresh at the issuer. [default: the companion issuer's on SQLite, in
     /// benches/RESULTS.md]
-    #[arg(long, value_name = "MICROSECONDS", default_value_t = 2350.0, value_parser = positive, help_heading = "Costs")]
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 3100.0, value_parser = positive, help_heading = "Costs")]
     refresh_cost: f64,
 
     /// CPU time of a fetch of the keys, or of a status list, at the issuer. [default: its status
     /// list over a new connection, there]
-    #[arg(long, value_name = "MICROSECONDS", default_value_t = 400.0, value_parser = positive, help_heading = "Costs")]
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 1200.0, value_parser = positive, help_heading = "Costs")]
     fetch_cost: f64,
 
     /// The age of a status list that routes ask for: `Revocation::status_list`.
