@@ -9,6 +9,9 @@ use crate::run::{Failure, cargo, run};
 pub(crate) fn soak(kills: u32, rotations: u32, fuzz_secs: u32) -> Result<(), Failure> {
     let mut faults = cargo(&["test", "--package", "tollgate-bug-class", "--", "faults"]);
     run(faults.env("TOLLGATE_SOAK_SEEDS", kills.max(1).to_string()))?;
+    let mut live = cargo(&["test", "--package", "tollgate-cli", "--bin", "tollgate"]);
+    live.args(["come_and_go", "--", "--nocapture"]);
+    run(live.env("TOLLGATE_SOAK_SESSIONS", kills.saturating_mul(5).max(150).to_string()))?;
     let schemathesis = install::schemathesis()?;
     let postgres = Server::start(&install::postgres()?)?;
     let mut tests = cargo(&[

@@ -129,20 +129,38 @@ fn the_model_holds_of_a_running_system() {
         "--access-expiry 60 --pause 0 --request-every 5s",
         "--access-expiry 60 --pause 0 --request-every 2s --habit lazy",
     ] {
-        let options = format!("{options} --sessions 200 --instances 3 --jwks-ttl 30 --live");
-        let report = report(&options);
-        let figures = &report.settings[0];
-        let live = figures.live.as_ref().unwrap();
-        for (what, measured, model) in [
-            ("refreshes", live.refreshes, figures.refreshes.model),
-            ("median", live.lag_median, figures.lag_median.model),
-            ("p99", live.lag_p99, figures.lag_p99.model),
-        ] {
-            let off = measured / model - 1.0;
-            assert!(off.abs() < 0.05, "{options}: {what}: {measured} instead of {model}");
-        }
-        assert!(live.lag_max < figures.lag_bound, "{options}: {live:?}");
-        assert!(live.requests > 5_000, "{options}: {live:?}");
-        assert_eq!(live.wrongly_refused, 0, "{options}: {live:?}");
+        assert_holds(&format!("{options} --sessions 200"), 0.05);
     }
+}
+
+/// Chance has a part in when they do, so that few of them say less: twice the error of a mean is let
+/// pass beside the five of a hundred. `cargo xtask soak` has thousands.
+#[test]
+fn the_model_holds_of_sessions_that_come_and_go() {
+    let sessions = std::env::var("TOLLGATE_SOAK_SESSIONS").map_or(150, |n| n.parse().unwrap());
+    let options = format!(
+        "--access-expiry 60 --burst 30s --pause 60s --request-every 5s --sessions {sessions} \
+         --live-sessions {sessions}"
+    );
+    assert_holds(&options, 0.05 + 2.0 / f64::from(sessions).sqrt());
+}
+
+#[track_caller]
+fn assert_holds(options: &str, tolerance: f64) {
+    let options = format!("{options} --instances 3 --jwks-ttl 30 --live");
+    let report = report(&options);
+    let figures = &report.settings[0];
+    let live = figures.live.as_ref().unwrap();
+    for (what, measured, model) in [
+        ("refreshes", live.refreshes, figures.refreshes.model),
+        ("median", live.lag_median, figures.lag_median.model),
+        ("p99", live.lag_p99, figures.lag_p99.model),
+    ] {
+        let off = measured / model - 1.0;
+        println!("{what}: {measured:.1}, by the model {model:.1}: {:+.1} %", off * 100.0);
+        assert!(off.abs() < tolerance, "{options}: {what}: {measured} instead of {model}");
+    }
+    assert!(live.lag_max < figures.lag_bound, "{options}: {live:?}");
+    assert!(live.requests > 5_000, "{options}: {live:?}");
+    assert_eq!(live.wrongly_refused, 0, "{options}: {live:?}");
 }
