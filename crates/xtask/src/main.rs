@@ -87,8 +87,8 @@ enum Chore {
 
     /// Feed the parsers with whatever a fuzzer can think of, for a bounded time
     ///
-    /// Six targets: a JWS, a JWK, a JWKS, the claims of a well-signed token, credentials, and what
-    /// goes into a challenge. Builds them with the toolchain that is here (about three minutes on two cores)
+    /// Seven targets: a JWS, a JWK, a JWKS, the claims of a well-signed token, credentials, what
+    /// goes into a challenge, and a status list. Builds them with the toolchain that is here (about three minutes on two cores)
     /// and libFuzzer, starts from the seeds in `fuzz/corpus`, and ends with an error at the first
     /// input that panics or breaks a promise, which it keeps in `target/fuzz/artifacts`. What it
     /// finds on the way is kept in `target/fuzz/corpus` for the next time.
@@ -103,7 +103,8 @@ enum Chore {
     /// The tests of the issuer that kill it (`kill -9`) during logins and refreshes, on SQLite and on
     /// PostgreSQL, and that rotate its keys while verifiers validate without a pause, one process
     /// and two of which one is killed, and schemathesis on the issuer's OpenAPI document: the short
-    /// forms of `cargo xtask test`, at length. As it is, it takes an hour or so; every ten rotations
+    /// forms of `cargo xtask test`, at length. So are faults of status lists in any order, and the model of
+    /// `tollgate tune` beside a running system. As it is, it takes an hour or so; every ten rotations
     /// take some 40 seconds for each of the two.
     Soak {
         /// How often the issuer is killed on each store.
