@@ -1,7 +1,8 @@
 //! The thirteenth class under any faults: a server that fails, hands out damaged, foreign or old
-//! lists or such as a withdrawn key has signed, key rotations, sessions that end, and places that
-//! are given to somebody else, in an order that chance has made. A model that knows nothing of how
-//! lists are fetched says at each request what may not happen, in both directions.
+//! lists or such as a withdrawn key has signed, clocks that differ, key rotations, sessions that
+//! end, and places that are given to somebody else, in an order that chance has made. A model that
+//! knows nothing of how lists are fetched says at each request what may not happen, in both
+//! directions.
 //!
 //! `TOLLGATE_SOAK_SEEDS` asks for more orders than the few of the suite.
 
@@ -88,6 +89,9 @@ impl Chance {
 
 struct World {
     chance: Chance,
+    /// By how many seconds the issuer's clock is ahead of the verifier's, or behind it: less than
+    /// the leeway.
+    skew: i64,
     auth: Authenticator,
     keys: SharedKeySet,
     fetch: ScriptedFetch,
@@ -126,8 +130,11 @@ impl World {
             .build()
             .await
             .unwrap();
+        let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let skew = chance.below(19) as i64 - 9;
         Self {
-            chance: Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+            chance,
+            skew,
             auth,
             keys,
             fetch,
@@ -154,7 +161,7 @@ impl World {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(&[bits]).unwrap();
         let packed = URL_SAFE_NO_PAD.encode(encoder.finish().unwrap());
-        let iat = NOW + self.now / 1000;
+        let iat = (NOW + self.now / 1000).checked_add_signed(self.skew).unwrap();
         let kid = key.jwk()["kid"].as_str().unwrap().to_owned();
         key.sign(
             &format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"statuslist+jwt"}}"#),
@@ -229,7 +236,7 @@ impl World {
             12 => match self.places[at] {
                 Place::Revoked(_) => self.places[at] = Place::Freed(self.now),
                 // No list is believed any more that speaks of who had it.
-                Place::Freed(since) if self.now - since > LIFETIME + 1_000 => {
+                Place::Freed(since) if self.now - since > LIFETIME + 10_000 => {
                     self.places[at] = Place::Honest;
                 }
                 _ => {}
@@ -319,7 +326,7 @@ impl World {
             (Place::Honest, "passes") | (Place::Revoked(_), "revoked") => false,
             (Place::Revoked(since), "passes") => {
                 let bound = if recovered { policy.usual } else { longest };
-                !within(since, if replayed { LIFETIME + longest } else { bound })
+                !within(since, if replayed { LIFETIME + 10_000 + longest } else { bound })
             }
             (_, "status") => {
                 let known = self.passed_at.is_some_and(|at| {
