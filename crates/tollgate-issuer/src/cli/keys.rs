@@ -28,12 +28,18 @@ pub(super) enum Keys {
     ///
     /// Each verifier refuses them once its cached key set has expired. If the key signs, another
     /// one does from now on.
+    // One kid of 64 begins with a hyphen, and some of them as `-h` does.
+    #[command(disable_help_flag = true)]
     Withdraw {
         /// The key's kid, as `keys list` shows it
+        #[arg(allow_hyphen_values = true)]
         kid: String,
         /// Say that you mean it: everybody with a token of this key has to refresh it
         #[arg(long, required = true)]
         now: bool,
+        /// Print help
+        #[arg(long, action = clap::ArgAction::Help)]
+        help: Option<bool>,
     },
 }
 
@@ -46,7 +52,7 @@ pub(super) async fn run(command: Keys, mut config: IssuerConfig) -> Outcome {
             let rotate = async |issuer: &Issuer| rotate(issuer, now).await;
             with_issuer(config, rotate).await
         }
-        Keys::Withdraw { kid, now: _ } => {
+        Keys::Withdraw { kid, now: _, help: _ } => {
             with_issuer(config, async |issuer| withdraw(issuer, &kid).await).await
         }
     }
@@ -102,4 +108,37 @@ async fn withdraw(issuer: &Issuer, kid: &str) -> Outcome {
         println!("{} ({}): {}", key.kid, key.algorithm, state(key));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: Keys,
+    }
+
+    /// A kid is base64url of a hash: whatever it begins with.
+    #[test]
+    fn a_key_is_withdrawn_whatever_its_name_begins_with() {
+        for named in ["Rnc8", "-g8x", "-hB7", "--x1", "--help-me", "_k", "-"] {
+            for line in [["keys", "withdraw", "--now", named], ["keys", "withdraw", named, "--now"]]
+            {
+                let line = Line::try_parse_from(line).unwrap();
+                let Keys::Withdraw { kid, now: true, .. } = line.command else {
+                    panic!("{line:?}")
+                };
+                assert_eq!(kid, named);
+            }
+        }
+        for line in [&["keys", "withdraw", "k"][..], &["keys", "withdraw", "--now"]] {
+            assert!(Line::try_parse_from(line).is_err(), "{line:?}");
+        }
+        let help = Line::try_parse_from(["keys", "withdraw", "--help"]).unwrap_err();
+        assert_eq!(help.kind(), clap::error::ErrorKind::DisplayHelp);
+    }
 }

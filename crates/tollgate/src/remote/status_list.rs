@@ -352,7 +352,7 @@ impl Document for StatusList {
             let age = remote.document.age_in_use(before, remote.clock.monotonic());
             metrics::revocation_age(issuer, age);
             // Whatever it says that the other did not was published after that one was asked for.
-            if set.kept.bits != before.kept.bits {
+            if modified && set.kept.bits != before.kept.bits {
                 metrics::revocation_lag(issuer, age);
             }
         }
