@@ -13,6 +13,11 @@ pub(crate) const PLACES: u32 = 1 << 20;
 /// which a free one is found at once.
 const TRIES: usize = 16;
 
+/// What a list says; read after each revocation, from an index alone.
+pub(crate) const REVOKED: &str = "\
+    SELECT place FROM status_places WHERE list = $1 AND revoked = 1 AND taken_until > $2 \
+    ORDER BY place";
+
 /// The owner's place, which is taken until then at least. A new one is where chance will have it:
 /// it tells nobody how many there are, or who was first.
 pub(super) async fn take(
@@ -103,13 +108,6 @@ pub(super) async fn revoked(
     if there.is_none() {
         return Ok(None);
     }
-    let revoked = sqlx::query_scalar(
-        "SELECT place FROM status_places WHERE list = $1 AND revoked = 1 AND taken_until > $2 \
-         ORDER BY place",
-    )
-    .bind(list)
-    .bind(epoch)
-    .fetch_all(connection)
-    .await?;
+    let revoked = sqlx::query_scalar(REVOKED).bind(list).bind(epoch).fetch_all(connection).await?;
     Ok(Some(revoked))
 }

@@ -1,0 +1,3 @@
+-- What a list says is read from the index alone.
+DROP INDEX revoked_places;
+CREATE INDEX revoked_places ON status_places (revoked, list, place, taken_until) WHERE revoked = 1;
