@@ -31,13 +31,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, Authenticator, Clock, SystemClock};
 use serde_json::json;
 use tokio::runtime::Runtime;
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, Authenticator, Clock, SystemClock};
 
+use portcullis_benches::measure::{Measured, note, report};
 use server::{Answer, Server};
-use tollgate_benches::measure::{Measured, note, report};
 
 const GROUP: &str = "flood of random kids";
 

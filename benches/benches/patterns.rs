@@ -34,7 +34,7 @@ fn main() {
     let value = |name: &str| arguments.iter().find_map(|argument| argument.strip_prefix(name));
     let rounds = value("rounds=").map_or(31, |number| number.parse().unwrap());
     // Where there is none, its rows are left out.
-    let postgres = std::env::var("TOLLGATE_POSTGRES").ok();
+    let postgres = std::env::var("PORTCULLIS_POSTGRES").ok();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     signing::beside_the_signature(&runtime, rounds);
     runtime.block_on(async {

@@ -24,9 +24,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use jsonwebtoken::{DecodingKey, Validation, decode};
-use tollgate_benches::measure::{COUNTS, Case, measure, report};
-use tollgate_benches::scenario::{AUDIENCE, CACHE, Claims, ISSUER, Signer, bearer, caller};
-use tollgate_benches::service;
+use portcullis_benches::measure::{COUNTS, Case, measure, report};
+use portcullis_benches::scenario::{AUDIENCE, CACHE, Claims, ISSUER, Signer, bearer, caller};
+use portcullis_benches::service;
 
 /// What a miss is measured with: so small that a token is gone before it comes again.
 const TINY_CACHE: usize = 64 * 1024;
@@ -88,7 +88,8 @@ fn main() {
 fn hit(rounds: usize) {
     let signer = Signer::new("RS256");
     let (headers, auth) = (bearer(&signer.token(0)), signer.authenticator(CACHE));
-    let case = Case::new("tollgate, warm", || drop(black_box(caller(&auth, black_box(&headers)))));
+    let case =
+        Case::new("portcullis, warm", || drop(black_box(caller(&auth, black_box(&headers)))));
     report("beside node RS256", &measure(vec![case], rounds));
 }
 

@@ -14,10 +14,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use jsonwebtoken::{DecodingKey, Validation, decode};
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, Attempt, Authenticator, Clock, SharedKeySet, SystemClock};
 use serde::Deserialize;
 use serde_json::json;
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, Attempt, Authenticator, Clock, SharedKeySet, SystemClock};
 
 const ISSUER: &str = "https://issuer.example";
 const AUDIENCE: &str = "https://api.example";
@@ -90,7 +90,7 @@ fn validate(criterion: &mut Criterion) {
         let auth = authenticator(&key);
         let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
         let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
-        group.bench_function("tollgate", |bencher| {
+        group.bench_function("portcullis", |bencher| {
             bencher.iter(|| match auth.attempt(black_box(&headers)) {
                 Attempt::Done(Ok(Some(who))) => who,
                 other => unreachable!("{other:?}"),

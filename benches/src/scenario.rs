@@ -6,13 +6,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use tollgate::testing::TestKey;
-use tollgate::{
+use portcullis::testing::TestKey;
+use portcullis::{
     Algorithm, Attempt, Authenticated, Authenticator, Clock, KeySet, SharedKeySet, SystemClock,
     dangerous,
 };
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// Who issues the tokens.
 pub const ISSUER: &str = "https://issuer.example";

@@ -16,10 +16,10 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::Full;
 use hyper::service::{Service as _, service_fn};
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{Algorithm, Attempt, Authenticator, KeySet, SharedKeySet, dangerous};
+use portcullis_axum::AuthLayer;
 use serde_json::json;
-use tollgate::testing::{ManualClock, TestKey};
-use tollgate::{Algorithm, Attempt, Authenticator, KeySet, SharedKeySet, dangerous};
-use tollgate_axum::AuthLayer;
 
 const NOW: u64 = 1_800_000_000;
 const CACHE: usize = 1 << 20;
@@ -155,7 +155,7 @@ fn hyper_allocates_what_inserting_a_pointer_takes() {
         request.headers_mut().clone_from(&headers);
         request
     };
-    let warm = tollgate_hyper::AuthService::new(warm, std::sync::Arc::new(service()));
+    let warm = portcullis_hyper::AuthService::new(warm, std::sync::Arc::new(service()));
     let warm = allocations(|| {
         assert_eq!(at_once(warm.call(request())).unwrap().status(), 200);
     });
@@ -176,7 +176,8 @@ fn actix_allocates_what_inserting_a_pointer_takes() {
             inner.call(request)
         });
         let inserting = actix_web::test::init_service(inserting).await;
-        let warm = actix_web::test::init_service(app().wrap(tollgate_actix::Auth::new(warm))).await;
+        let warm =
+            actix_web::test::init_service(app().wrap(portcullis_actix::Auth::new(warm))).await;
         let request = || {
             let request = actix_web::test::TestRequest::get();
             request.insert_header(("authorization", value.as_str())).to_request()

@@ -4,7 +4,7 @@
 
 use http::HeaderMap;
 use libfuzzer_sys::fuzz_target;
-use tollgate_fuzz::{SET, builder, built};
+use portcullis_fuzz::{SET, builder, built};
 
 /// The names of the parameters, read by the grammar of RFC 9110 §11.2.
 fn names(challenge: &str) -> Vec<&str> {
@@ -43,7 +43,7 @@ fuzz_target!(|realm: &str| {
         http::header::AUTHORIZATION,
         http::HeaderValue::from_static("Bearer a.b.c"),
     )]);
-    let tollgate::Attempt::Done(Err(refusal)) = auth.attempt(&headers) else {
+    let portcullis::Attempt::Done(Err(refusal)) = auth.attempt(&headers) else {
         panic!("it is no token")
     };
     let challenge = refusal.challenge().expect("a challenge");

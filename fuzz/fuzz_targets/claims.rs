@@ -11,8 +11,8 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use tollgate::{Algorithm, Attempt, Authenticator, KeySet, Profile, dangerous};
-use tollgate_fuzz::{AUDIENCE, ISSUER, NOW, builder, built};
+use portcullis::{Algorithm, Attempt, Authenticator, KeySet, Profile, dangerous};
+use portcullis_fuzz::{AUDIENCE, ISSUER, NOW, builder, built};
 
 const SECRET: [u8; 32] = [7; 32];
 const LEEWAY: f64 = 10.0;

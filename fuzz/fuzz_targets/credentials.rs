@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderValue, Method, Request};
 use libfuzzer_sys::fuzz_target;
-use tollgate::{Attempt, Authenticator, RefusalKind};
-use tollgate_fuzz::{SET, builder, built};
+use portcullis::{Attempt, Authenticator, RefusalKind};
+use portcullis_fuzz::{SET, builder, built};
 
 static AUTH: LazyLock<Authenticator> =
     LazyLock::new(|| built(builder(SET.clone()).cookie("t")).expect("good settings"));

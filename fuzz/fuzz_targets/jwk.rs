@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use tollgate::{Algorithm, VerificationKey};
+use portcullis::{Algorithm, VerificationKey};
 
 fuzz_target!(|bytes: &[u8]| {
     for &algorithm in Algorithm::ALL {

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tollgate::{Algorithm, signature};
-use tollgate_fuzz::SET;
+use portcullis::{Algorithm, signature};
+use portcullis_fuzz::SET;
 
 /// What was signed: everything before the signature of each seed.
 const SIGNED: [&str; 3] = [

@@ -12,9 +12,9 @@ use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
-use tollgate::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use tollgate::{Algorithm, Authenticator, Entry, Gate, Revocation, SharedKeySet};
-use tollgate_fuzz::{AUDIENCE, ISSUER, NOW};
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{Algorithm, Authenticator, Entry, Gate, Revocation, SharedKeySet};
+use portcullis_fuzz::{AUDIENCE, ISSUER, NOW};
 
 const LIST: &str = "https://issuer.example/lists/1";
 

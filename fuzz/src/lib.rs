@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 
-use tollgate::testing::ManualClock;
-use tollgate::{Authenticator, AuthenticatorBuilder, KeySet, SharedKeySet};
+use portcullis::testing::ManualClock;
+use portcullis::{Authenticator, AuthenticatorBuilder, KeySet, SharedKeySet};
 
 /// The time that tokens are judged at.
 pub const NOW: u64 = 1_800_000_000;

@@ -10,10 +10,10 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{Algorithm, Authenticator, Policy, Refusal, SharedKeySet};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tollgate::testing::{ManualClock, TestKey};
-use tollgate::{Algorithm, Authenticator, Policy, Refusal, SharedKeySet};
 
 const NOW: u64 = 1_800_000_000;
 

@@ -1,5 +1,5 @@
 //! Tokens with random `kid`s, as fast as they can be sent: the issuer hears next to nothing of
-//! it, and neither do those who send good ones. `cargo bench -p tollgate-benches --bench flood`
+//! it, and neither do those who send good ones. `cargo bench -p portcullis-benches --bench flood`
 //! is the long form.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, TokenError};
 use serde_json::json;
 use tokio::task::JoinSet;
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, TokenError};
 
 use crate::server::{Answer, Server};
 use crate::service::{AT_ONCE, JWKS, ask, builder, jwks, token};

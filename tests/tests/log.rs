@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
-use serde_json::{Value, json};
-use tollgate::testing::{ManualClock, TestKey};
-use tollgate::{
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{
     Algorithm, Authenticator, Bodies, FromBytes, Gate, NoBodies, Policy, Profile, SharedKeySet,
 };
+use serde_json::{Value, json};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -30,12 +30,12 @@ impl Write for Log {
     }
 }
 
-/// The lines that `RUST_LOG=tollgate=debug` shows of one request.
+/// The lines that `RUST_LOG=portcullis=debug` shows of one request.
 fn lines(ask: impl AsyncFnOnce()) -> Vec<String> {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter("tollgate=debug")
+        .with_env_filter("portcullis=debug")
         .with_writer(move || writer.clone())
         .with_ansi(false)
         .without_time()
@@ -74,11 +74,11 @@ fn a_refusal_is_one_line_that_names_rule_setting_and_remedy_and_no_value() {
         claims
     };
     for (name, value, rule, setting) in [
-        ("iss", json!("https://s3cret.example"), "iss", "issuer (TOLLGATE_ISSUER)"),
-        ("aud", json!(["s3cret"]), "aud", "audience (TOLLGATE_AUDIENCE)"),
-        ("exp", json!(NOW - 11), "exp", "leeway (TOLLGATE_LEEWAY_SECS)"),
-        ("nbf", json!(NOW + 11), "nbf", "leeway (TOLLGATE_LEEWAY_SECS)"),
-        ("nonce", json!("s3cret"), "access_token", "profile (TOLLGATE_PROFILE)"),
+        ("iss", json!("https://s3cret.example"), "iss", "issuer (PORTCULLIS_ISSUER)"),
+        ("aud", json!(["s3cret"]), "aud", "audience (PORTCULLIS_AUDIENCE)"),
+        ("exp", json!(NOW - 11), "exp", "leeway (PORTCULLIS_LEEWAY_SECS)"),
+        ("nbf", json!(NOW + 11), "nbf", "leeway (PORTCULLIS_LEEWAY_SECS)"),
+        ("nonce", json!("s3cret"), "access_token", "profile (PORTCULLIS_PROFILE)"),
         ("sub", json!({"s3cret": 1}), "wrong_type", ""),
         ("cnf", json!({"jkt": "s3cret"}), "cnf", ""),
     ] {
@@ -88,7 +88,7 @@ fn a_refusal_is_one_line_that_names_rule_setting_and_remedy_and_no_value() {
             auth(&key).await.authenticate(&request).await.unwrap_err();
         });
         let refusals: Vec<_> =
-            lines.iter().filter(|line| line.contains("tollgate::refusal")).collect();
+            lines.iter().filter(|line| line.contains("portcullis::refusal")).collect();
         assert_eq!(refusals.len(), 1, "{lines:?}");
         let line = refusals[0];
         for part in [&format!("rule={rule:?}"), setting, "kind=\"invalid_token\"", "remedy="] {
@@ -116,7 +116,7 @@ fn policies_credentials_and_types_are_reported_without_values() {
         auth.authenticate(&headers(&format!("Bearer x{token}"))).await.unwrap_err();
         auth.authenticate(&headers("Basic s3cret")).await.unwrap_err();
     });
-    let refusals = lines.iter().filter(|line| line.contains("tollgate::refusal"));
+    let refusals = lines.iter().filter(|line| line.contains("portcullis::refusal"));
     assert_eq!(refusals.count(), 6, "{lines:#?}");
     assert_nothing_leaks(&lines, &token);
 }
@@ -143,7 +143,7 @@ fn metadata_that_a_layer_does_not_serve_are_reported_once() {
     });
     let told = unserved(lines_of_two);
     assert_eq!(told.len(), 1, "{told:?}");
-    for part in ["WARN", "with_bodies", "TOLLGATE_RESOURCE", "oauth-protected-resource"] {
+    for part in ["WARN", "with_bodies", "PORTCULLIS_RESOURCE", "oauth-protected-resource"] {
         assert!(told[0].contains(part), "{told:?}");
     }
     let silent = lines(async || {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{Algorithm, Authenticator, Entry, Gate, Revocation, SharedKeySet};
 use serde_json::json;
-use tollgate::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use tollgate::{Algorithm, Authenticator, Entry, Gate, Revocation, SharedKeySet};
 
 const NOW: u64 = 1_800_000_000;
 const JWKS: &str = "https://issuer.example/keys";
@@ -17,8 +17,8 @@ const LIST: &str = "https://issuer.example/lists/1";
 /// Eight tokens: the zlib streams of the bytes 0 and 1.
 const NONE_REVOKED: &str = "eNpjAAAAAQAB";
 const FIRST_REVOKED: &str = "eNpjBAAAAgAC";
-const OF_KEYS: &str = include_str!("../../crates/tollgate/src/guide/key_sets.md");
-const OF_REVOCATION: &str = include_str!("../../crates/tollgate/src/guide/revocation.md");
+const OF_KEYS: &str = include_str!("../../crates/portcullis/src/guide/key_sets.md");
+const OF_REVOCATION: &str = include_str!("../../crates/portcullis/src/guide/revocation.md");
 
 /// Everything that was recorded while `run` ran: `name{label=value,…}` and the value.
 fn recorded(run: impl AsyncFnOnce()) -> BTreeMap<String, f64> {
@@ -90,18 +90,21 @@ fn the_metrics_are_those_of_the_guide() {
 
     let location = format!("location={JWKS}");
     let expected = BTreeMap::from([
-        ("tollgate_refusals_total{kind=missing_token,rule=missing}".to_owned(), 1.0),
-        ("tollgate_refusals_total{kind=invalid_token,rule=compact_form}".to_owned(), 2.0),
-        ("tollgate_refusals_total{kind=invalid_token,rule=exp}".to_owned(), 1.0),
-        (format!("tollgate_jwks_fetches_total{{{location},outcome=fetched}}"), 1.0),
-        (format!("tollgate_jwks_fetches_total{{{location},outcome=not_modified}}"), 1.0),
-        (format!("tollgate_jwks_fetches_total{{{location},outcome=failed}}"), 1.0),
-        (format!("tollgate_jwks_keys{{{location}}}"), 1.0),
-        (format!("tollgate_jwks_skipped_keys{{{location}}}"), 1.0),
-        (format!("tollgate_jwks_last_success_timestamp_seconds{{{location}}}"), 1_800_000_005.0),
-        (format!("tollgate_key_withdrawal_bound_seconds{{issuer=reachable,{location}}}"), 305.0),
-        (format!("tollgate_key_withdrawal_bound_seconds{{issuer=unreachable,{location}}}"), 3900.0),
-        ("tollgate_revocation_bound_seconds{issuer=https://issuer.example}".to_owned(), 920.0),
+        ("portcullis_refusals_total{kind=missing_token,rule=missing}".to_owned(), 1.0),
+        ("portcullis_refusals_total{kind=invalid_token,rule=compact_form}".to_owned(), 2.0),
+        ("portcullis_refusals_total{kind=invalid_token,rule=exp}".to_owned(), 1.0),
+        (format!("portcullis_jwks_fetches_total{{{location},outcome=fetched}}"), 1.0),
+        (format!("portcullis_jwks_fetches_total{{{location},outcome=not_modified}}"), 1.0),
+        (format!("portcullis_jwks_fetches_total{{{location},outcome=failed}}"), 1.0),
+        (format!("portcullis_jwks_keys{{{location}}}"), 1.0),
+        (format!("portcullis_jwks_skipped_keys{{{location}}}"), 1.0),
+        (format!("portcullis_jwks_last_success_timestamp_seconds{{{location}}}"), 1_800_000_005.0),
+        (format!("portcullis_key_withdrawal_bound_seconds{{issuer=reachable,{location}}}"), 305.0),
+        (
+            format!("portcullis_key_withdrawal_bound_seconds{{issuer=unreachable,{location}}}"),
+            3900.0,
+        ),
+        ("portcullis_revocation_bound_seconds{issuer=https://issuer.example}".to_owned(), 920.0),
     ]);
     assert_eq!(metrics, expected);
     assert_mentioned(&metrics, OF_KEYS);
@@ -178,19 +181,19 @@ fn the_metrics_of_revocation_are_those_of_the_guide() {
     });
     let issuer = "issuer=https://issuer.example";
     let fetches =
-        |outcome| format!("tollgate_status_list_fetches_total{{{issuer},outcome={outcome}}}");
-    let bound = |list| format!("tollgate_status_list_bound_seconds{{{issuer},list={list}}}");
+        |outcome| format!("portcullis_status_list_fetches_total{{{issuer},outcome={outcome}}}");
+    let bound = |list| format!("portcullis_status_list_bound_seconds{{{issuer},list={list}}}");
     let expected = BTreeMap::from([
-        ("tollgate_refusals_total{kind=invalid_token,rule=revoked}".to_owned(), 1.0),
+        ("portcullis_refusals_total{kind=invalid_token,rule=revoked}".to_owned(), 1.0),
         (fetches("fetched"), 3.0),
         (fetches("not_modified"), 1.0),
         (fetches("failed"), 1.0),
         (bound("reachable"), 10.0),
         (bound("unreachable"), 120.0),
-        (format!("tollgate_revocation_age_seconds{{{issuer}}}"), 30.0 + 40.0 + 25.0 + 120.0),
-        (format!("tollgate_revocation_lag_seconds{{{issuer}}}"), 120.0),
+        (format!("portcullis_revocation_age_seconds{{{issuer}}}"), 30.0 + 40.0 + 25.0 + 120.0),
+        (format!("portcullis_revocation_lag_seconds{{{issuer}}}"), 120.0),
     ]);
     assert_eq!(metrics, expected);
     assert_mentioned(&metrics, &[OF_KEYS, OF_REVOCATION].concat());
-    assert!(OF_REVOCATION.contains("`tollgate_introspections_total`"));
+    assert!(OF_REVOCATION.contains("`portcullis_introspections_total`"));
 }

@@ -7,9 +7,9 @@ mod server;
 use std::error::Error;
 use std::path::Path;
 
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, Authenticator, AuthenticatorBuilder};
 use serde_json::json;
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, Authenticator, AuthenticatorBuilder};
 
 use server::serve;
 

@@ -13,14 +13,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderValue};
-use proptest::collection::vec;
-use proptest::prelude::*;
-use serde_json::{Value, json};
-use tollgate::testing::{ManualClock, TestKey};
-use tollgate::{
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{
     Algorithm, Attempt, Authenticator, AuthenticatorBuilder, KeySet, Policy, SharedKeySet,
     signature,
 };
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 const NOW: u64 = 1_800_000_000;
 

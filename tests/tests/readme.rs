@@ -1,6 +1,6 @@
 //! The README's tables, held against the code.
 
-use tollgate::Setting;
+use portcullis::Setting;
 
 const README: &str = include_str!("../../README.md");
 
@@ -22,19 +22,19 @@ fn every_setting_of_the_app_stands_in_the_readme_with_its_default() {
             assert!(row.contains(&format!("| {default} |")), "{row} should say {default}");
         }
     }
-    let rows = README.lines().filter(|line| line.contains("| `TOLLGATE_"));
+    let rows = README.lines().filter(|line| line.contains("| `PORTCULLIS_"));
     assert_eq!(rows.count(), Setting::ALL.len(), "a row for a setting that is not there");
 }
 
 #[test]
 fn every_setting_of_the_issuer_stands_in_the_readme_with_its_default() {
-    for setting in tollgate_issuer::SETTINGS {
+    for setting in portcullis_issuer::SETTINGS {
         let row = row(setting.name);
         let default = row.split('|').nth(2).unwrap();
         assert!(default.contains(setting.default), "{row} should say {}", setting.default);
     }
     let rows = README.lines().filter(|line| line.starts_with("| `IDENTSPHERE_"));
-    assert_eq!(rows.count(), tollgate_issuer::SETTINGS.len());
+    assert_eq!(rows.count(), portcullis_issuer::SETTINGS.len());
 }
 
 /// The README has some rows of the results' first table, and none that says something else.
@@ -77,7 +77,7 @@ fn the_tables_of_patterns_and_of_revocation_are_those_of_the_results() {
 #[test]
 fn what_tune_assumes_of_the_issuer_is_what_the_results_say() {
     const RESULTS: &str = include_str!("../../benches/RESULTS.md");
-    const OPTIONS: &str = include_str!("../../crates/tollgate-cli/src/tune/arguments.rs");
+    const OPTIONS: &str = include_str!("../../crates/portcullis-cli/src/tune/arguments.rs");
     let number_before = |line: &str, words: &str| -> f64 {
         let (before, _) = line.split_once(words).unwrap();
         before.rsplit(' ').next().unwrap().parse().unwrap()
@@ -104,12 +104,12 @@ fn what_tune_assumes_of_the_issuer_is_what_the_results_say() {
 fn every_metric_of_the_rules_and_the_dashboard_is_exported() {
     const RULES: &str = include_str!("../../monitoring/prometheus-rules.yml");
     const DASHBOARD: &str = include_str!("../../monitoring/grafana-dashboard.json");
-    const EXPORTED: &str = include_str!("../../crates/tollgate/src/metrics.rs");
+    const EXPORTED: &str = include_str!("../../crates/portcullis/src/metrics.rs");
     serde_json::from_str::<serde_json::Value>(DASHBOARD).unwrap();
     let mut names = 0;
     for text in [RULES, DASHBOARD] {
         let part = |character: char| !character.is_ascii_lowercase() && character != '_';
-        for name in text.split(part).filter(|name| name.starts_with("tollgate_")) {
+        for name in text.split(part).filter(|name| name.starts_with("portcullis_")) {
             // Of a histogram, Prometheus has more than one series.
             let name =
                 ["_sum", "_count"].iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
@@ -123,7 +123,7 @@ fn every_metric_of_the_rules_and_the_dashboard_is_exported() {
 /// One text, not two: what the chapter shows is what the tests run.
 #[test]
 fn the_chapter_on_other_languages_shows_the_programs_as_they_are() {
-    const CHAPTER: &str = include_str!("../../crates/tollgate/src/guide/other_languages.md");
+    const CHAPTER: &str = include_str!("../../crates/portcullis/src/guide/other_languages.md");
     const REQUIREMENTS: &str = include_str!("../../docs/other-languages/python/requirements.txt");
     const PACKAGE: &str = include_str!("../../docs/other-languages/node/package.json");
     for program in [

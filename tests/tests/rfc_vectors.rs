@@ -8,11 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
-use serde_json::Value;
-use tollgate::testing::{ManualClock, TestKey};
-use tollgate::{
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{
     Algorithm, Authenticator, KeySet, Profile, SharedKeySet, TokenError, dangerous, signature,
 };
+use serde_json::Value;
 
 /// RFC 7515 appendix A.1: the payload of A.1, A.2, A.3, A.5 and A.6.
 const JOE: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";

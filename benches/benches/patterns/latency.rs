@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use tollgate_benches::measure::{Measured, note, report};
+use portcullis_benches::measure::{Measured, note, report};
 
 use super::issuer::{Server, Session, end, log_in};
 use super::services::{self, Service};

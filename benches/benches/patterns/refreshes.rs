@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt as _;
+use portcullis_benches::measure::{Measured, note, report};
+use portcullis_issuer::Issuer;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tollgate_benches::measure::{Measured, note, report};
-use tollgate_issuer::Issuer;
 use tower::ServiceExt as _;
 
 use super::issuer::{PASSWORD, cpu_of};

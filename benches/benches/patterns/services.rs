@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::routing::get;
+use portcullis::{Authenticator, AuthenticatorBuilder, Gate, Revocation};
+use portcullis_axum::AuthLayer;
+use portcullis_benches::scenario::AUDIENCE;
+use portcullis_issuer::{DatabaseUrl, Issuer, KeyEncryptionKey, NewUser};
 use sqlx::Connection as _;
 use tokio::net::TcpListener;
-use tollgate::{Authenticator, AuthenticatorBuilder, Gate, Revocation};
-use tollgate_axum::AuthLayer;
-use tollgate_benches::scenario::AUDIENCE;
-use tollgate_issuer::{DatabaseUrl, Issuer, KeyEncryptionKey, NewUser};
 
 use super::issuer::{self, CLIENT, PASSWORD, Server};
 

@@ -7,11 +7,11 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
+use portcullis_benches::measure::{Case, measure, report};
+use portcullis_benches::scenario::AUDIENCE;
+use portcullis_issuer::{Issuer, IssuerConfig, NewUser, SigningAlgorithm};
 use serde_json::json;
 use tokio::runtime::Runtime;
-use tollgate_benches::measure::{Case, measure, report};
-use tollgate_benches::scenario::AUDIENCE;
-use tollgate_issuer::{Issuer, IssuerConfig, NewUser, SigningAlgorithm};
 
 use super::issuer::PASSWORD;
 use super::refreshes::call;

@@ -9,13 +9,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use hyper::service::{Service, service_fn};
+use portcullis::{Authenticator, KeySet, SharedKeySet};
+use portcullis_axum::AuthLayer;
+use portcullis_benches::measure::{Case, measure, note, report};
+use portcullis_benches::scenario::{AUDIENCE, CACHE, ISSUER, Signer, at_once, bearer};
+use portcullis_benches::service;
 use std::convert::Infallible;
 use std::hint::black_box;
-use tollgate::{Authenticator, KeySet, SharedKeySet};
-use tollgate_axum::AuthLayer;
-use tollgate_benches::measure::{Case, measure, note, report};
-use tollgate_benches::scenario::{AUDIENCE, CACHE, ISSUER, Signer, at_once, bearer};
-use tollgate_benches::service;
 use tower::ServiceExt as _;
 
 /// What `cargo bench … serve <mode> <jwk>` is: a server for the parent process.
@@ -98,8 +98,8 @@ fn hyper_service(
     // What any layer does that calls another service.
     let inner = std::sync::Arc::new(plain());
     let identity = service_fn(|request: Request<Full<Bytes>>| inner.call(request));
-    let warm = tollgate_hyper::AuthService::new(warm.clone(), std::sync::Arc::new(plain()));
-    let cold = tollgate_hyper::AuthService::new(cold.clone(), std::sync::Arc::new(plain()));
+    let warm = portcullis_hyper::AuthService::new(warm.clone(), std::sync::Arc::new(plain()));
+    let cold = portcullis_hyper::AuthService::new(cold.clone(), std::sync::Arc::new(plain()));
     let cases = vec![
         Case::new("without", || drop(black_box(at_once(without.call(request())).unwrap()))),
         Case::new("identity layer", || {
@@ -135,7 +135,7 @@ fn actix_middleware(
         || TestRequest::get().insert_header(("authorization", value.as_str())).to_request();
     system.block_on(async {
         let app = || App::new().route("/", web::get().to(HttpResponse::Ok));
-        let auth = tollgate_actix::Auth::new;
+        let auth = portcullis_actix::Auth::new;
         let without = actix_web::test::init_service(app()).await;
         let identity =
             actix_web::test::init_service(app().wrap_fn(|request, inner| inner.call(request)))

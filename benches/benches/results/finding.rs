@@ -14,8 +14,8 @@ use foldhash::quality::RandomState;
 use highway::{HighwayHash, HighwayHasher, Key};
 use http::HeaderMap;
 use jsonwebtoken::decode;
-use tollgate_benches::measure::{Case, Measured, measure, note, report};
-use tollgate_benches::scenario::{CACHE, Claims, Signer, bearer, caller};
+use portcullis_benches::measure::{Case, Measured, measure, note, report};
+use portcullis_benches::scenario::{CACHE, Claims, Signer, bearer, caller};
 
 use super::theirs;
 

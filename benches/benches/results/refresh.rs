@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use portcullis::{Authenticator, Clock as _, SystemClock};
+use portcullis_benches::measure::{Case, measure, note, report};
+use portcullis_benches::scenario::{AUDIENCE, CACHE, ISSUER, Signer, bearer, caller};
 use serde_json::json;
-use tollgate::{Authenticator, Clock as _, SystemClock};
-use tollgate_benches::measure::{Case, measure, note, report};
-use tollgate_benches::scenario::{AUDIENCE, CACHE, ISSUER, Signer, bearer, caller};
 
 use super::server::{Answer, Server};
 

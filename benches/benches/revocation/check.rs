@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::testing::{Answer, ScriptedFetch, TestKey};
+use portcullis::{Algorithm, Authenticator, Clock as _, Entry, Gate, Revocation, SystemClock};
+use portcullis_benches::measure::{Case, measure, report};
+use portcullis_benches::scenario::{AUDIENCE, ISSUER, bearer};
 use serde_json::json;
 use tokio::runtime::Runtime;
-use tollgate::testing::{Answer, ScriptedFetch, TestKey};
-use tollgate::{Algorithm, Authenticator, Clock as _, Entry, Gate, Revocation, SystemClock};
-use tollgate_benches::measure::{Case, measure, report};
-use tollgate_benches::scenario::{AUDIENCE, ISSUER, bearer};
 
 /// The group of the figures.
 const GROUP: &str = "revocation, warm RS256";

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use portcullis_benches::scenario::AUDIENCE;
+use portcullis_issuer::{Issuer, IssuerConfig, NewClient, NewUser, PasswordCost};
 use serde_json::{Value, json};
-use tollgate_benches::scenario::AUDIENCE;
-use tollgate_issuer::{Issuer, IssuerConfig, NewClient, NewUser, PasswordCost};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 

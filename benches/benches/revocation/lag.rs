@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use axum::routing::get;
 use bytes::Bytes;
+use portcullis::{Authenticator, Fetch, FetchRequest, Fetching, Gate, ReqwestFetch, Revocation};
+use portcullis_axum::AuthLayer;
+use portcullis_benches::measure::{Measured, note, report};
+use portcullis_benches::scenario::AUDIENCE;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
-use tollgate::{Authenticator, Fetch, FetchRequest, Fetching, Gate, ReqwestFetch, Revocation};
-use tollgate_axum::AuthLayer;
-use tollgate_benches::measure::{Measured, note, report};
-use tollgate_benches::scenario::AUDIENCE;
 
 use super::issuer::{CLIENT, Server, Session, end, log_in};
 

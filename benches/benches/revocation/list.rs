@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use portcullis::{Authenticator, Entry, Gate, Revocation};
+use portcullis_benches::measure::note;
+use portcullis_benches::scenario::{AUDIENCE, bearer};
 use sqlx::{ConnectOptions as _, Executor as _};
-use tollgate::{Authenticator, Entry, Gate, Revocation};
-use tollgate_benches::measure::note;
-use tollgate_benches::scenario::{AUDIENCE, bearer};
 
 use super::issuer::{Server, log_in};
 

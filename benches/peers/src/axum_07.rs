@@ -9,7 +9,7 @@ use ::axum_07::routing::get;
 use http::{HeaderMap, Request};
 use jwt_authorizer::{IntoLayer as _, JwtAuthorizer, JwtClaims, Validation};
 use serde_json::json;
-use tollgate_benches::scenario::{AUDIENCE, Claims, ISSUER, at_once};
+use portcullis_benches::scenario::{AUDIENCE, Claims, ISSUER, at_once};
 use tower::ServiceExt as _;
 
 pub fn bare() -> Router {
@@ -39,7 +39,7 @@ pub fn call(router: &Router, headers: &HeaderMap) {
     drop(black_box(response));
 }
 
-/// As `tollgate_benches::service::serve`.
+/// As `portcullis_benches::service::serve`.
 pub fn serve(router: Router) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     std::thread::spawn(|| {

@@ -13,7 +13,7 @@ use huskarl_axum::resource_server::core::{EndpointUrl, Error};
 use huskarl_axum::resource_server::validator::custom::CustomValidator;
 use huskarl_crypto_native::NativeVerifierPlatform;
 use serde::Deserialize;
-use tollgate_benches::scenario::{AUDIENCE, ISSUER};
+use portcullis_benches::scenario::{AUDIENCE, ISSUER};
 
 /// What the handler gets besides the registered claims, which huskarl reads itself.
 #[derive(Debug, Clone, Deserialize)]

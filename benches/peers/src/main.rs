@@ -21,10 +21,10 @@ use axum::routing::get;
 use http::{HeaderMap, Request};
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::json;
-use tollgate::{Authenticator, KeySet, SharedKeySet};
-use tollgate_benches::measure::{Case, measure, report};
-use tollgate_benches::scenario::{AUDIENCE, CACHE, Claims, ISSUER, Signer, at_once, bearer};
-use tollgate_benches::service;
+use portcullis::{Authenticator, KeySet, SharedKeySet};
+use portcullis_benches::measure::{Case, measure, report};
+use portcullis_benches::scenario::{AUDIENCE, CACHE, Claims, ISSUER, Signer, at_once, bearer};
+use portcullis_benches::service;
 use tower::ServiceExt as _;
 use tower_oauth2_resource_server::server::OAuth2ResourceServer;
 use tower_oauth2_resource_server::tenant::TenantConfiguration;
@@ -93,21 +93,21 @@ fn authenticator(jwk: &serde_json::Value, token_cache: usize) -> Authenticator {
 }
 
 fn ours(auth: Authenticator) -> Router {
-    let handler = |tollgate_axum::Claims(user): tollgate_axum::Claims<Claims>| async move {
+    let handler = |portcullis_axum::Claims(user): portcullis_axum::Claims<Claims>| async move {
         black_box(user);
         "fine"
     };
-    Router::new().route("/", get(handler)).layer(tollgate_axum::AuthLayer::new(auth))
+    Router::new().route("/", get(handler)).layer(portcullis_axum::AuthLayer::new(auth))
 }
 
 /// The same, with claims that are read once for a token.
 fn ours_shared(auth: Authenticator) -> Router {
     let handler =
-        |tollgate_axum::SharedClaims(user): tollgate_axum::SharedClaims<Claims>| async move {
+        |portcullis_axum::SharedClaims(user): portcullis_axum::SharedClaims<Claims>| async move {
             black_box(&*user);
             "fine"
         };
-    Router::new().route("/", get(handler)).layer(tollgate_axum::AuthLayer::new(auth))
+    Router::new().route("/", get(handler)).layer(portcullis_axum::AuthLayer::new(auth))
 }
 
 fn validation(algorithm: &str) -> Validation {
@@ -178,11 +178,11 @@ fn in_process(algorithm: &str, signer: &Signer, rounds: usize) {
     let cases = vec![
         Case::new("without (axum 0.8)", || call(&bare, &headers)),
         Case::new("without (axum 0.7)", || axum_07::call(&bare_07, &headers)),
-        Case::new("tollgate, warm (axum 0.8)", || call(&warm, &headers)),
-        Case::new("tollgate, warm, claims read each time (axum 0.8)", || {
+        Case::new("portcullis, warm (axum 0.8)", || call(&warm, &headers)),
+        Case::new("portcullis, warm, claims read each time (axum 0.8)", || {
             call(&warm_read, &headers);
         }),
-        Case::new("tollgate, cold (axum 0.8)", || call(&cold, &headers)),
+        Case::new("portcullis, cold (axum 0.8)", || call(&cold, &headers)),
         Case::new(JWT_AUTHORIZER, || axum_07::call(&authorizer, &headers)),
         Case::new(AXUM_JWT_AUTH, || call(&jwt_auth, &headers)),
         Case::new(RESOURCE_SERVER, || call(&resource, &headers)),
@@ -209,22 +209,22 @@ fn actix(algorithm: &str, signer: &Signer, rounds: usize) {
     actix_web::rt::System::new().block_on(async {
         let bare = App::new().route("/", web::get().to(HttpResponse::Ok));
         let bare = actix_web::test::init_service(bare).await;
-        let our_handler = |tollgate_actix::Claims(user): tollgate_actix::Claims<Claims>| async move {
+        let our_handler = |portcullis_actix::Claims(user): portcullis_actix::Claims<Claims>| async move {
             black_box(user);
             HttpResponse::Ok()
         };
         let ours = |bytes| {
             App::new()
                 .route("/", web::get().to(our_handler))
-                .wrap(tollgate_actix::Auth::new(authenticator(&jwk, bytes)))
+                .wrap(portcullis_actix::Auth::new(authenticator(&jwk, bytes)))
         };
-        let sharing_handler = |user: tollgate_actix::SharedClaims<Claims>| async move {
+        let sharing_handler = |user: portcullis_actix::SharedClaims<Claims>| async move {
             black_box(&*user.0);
             HttpResponse::Ok()
         };
         let warm = App::new()
             .route("/", web::get().to(sharing_handler))
-            .wrap(tollgate_actix::Auth::new(authenticator(&jwk, CACHE)));
+            .wrap(portcullis_actix::Auth::new(authenticator(&jwk, CACHE)));
         let warm = actix_web::test::init_service(warm).await;
         let warm_read = actix_web::test::init_service(ours(CACHE)).await;
         let cold = actix_web::test::init_service(ours(0)).await;
@@ -250,13 +250,13 @@ fn actix(algorithm: &str, signer: &Signer, rounds: usize) {
         let httpauth = actix_web::test::init_service(httpauth).await;
         let cases = vec![
             Case::new("without", || drop(black_box(at_once(bare.call(request())).unwrap()))),
-            Case::new("tollgate, warm", || {
+            Case::new("portcullis, warm", || {
                 assert!(at_once(warm.call(request())).unwrap().status().is_success());
             }),
-            Case::new("tollgate, warm, claims read each time", || {
+            Case::new("portcullis, warm, claims read each time", || {
                 assert!(at_once(warm_read.call(request())).unwrap().status().is_success());
             }),
-            Case::new("tollgate, cold", || {
+            Case::new("portcullis, cold", || {
                 assert!(at_once(cold.call(request())).unwrap().status().is_success());
             }),
             Case::new("actix-web-httpauth 0.8 + jsonwebtoken 11", || {

@@ -87,16 +87,16 @@ impl Part {
         let rounds = format!("rounds={rounds}");
         match self {
             Self::Flood => {
-                output(&mut cargo(&["bench", "-p", "tollgate-benches", "--bench", "flood"]))
+                output(&mut cargo(&["bench", "-p", "portcullis-benches", "--bench", "flood"]))
             }
             Self::Revocation => {
-                let bench = ["bench", "-p", "tollgate-benches", "--bench", "revocation", "--"];
+                let bench = ["bench", "-p", "portcullis-benches", "--bench", "revocation", "--"];
                 output(cargo(&bench).arg(&rounds))
             }
             Self::Patterns => {
                 let postgres = Server::start(&install::postgres()?)?;
-                let bench = ["bench", "-p", "tollgate-benches", "--bench", "patterns", "--"];
-                output(cargo(&bench).arg(&rounds).env("TOLLGATE_POSTGRES", &postgres.url))
+                let bench = ["bench", "-p", "portcullis-benches", "--bench", "patterns", "--"];
+                output(cargo(&bench).arg(&rounds).env("PORTCULLIS_POSTGRES", &postgres.url))
             }
             Self::Peers => measure_peers(&rounds),
             Self::Node => measure_node(),
@@ -118,7 +118,7 @@ fn counting(command: &mut std::process::Command) -> &mut std::process::Command {
 }
 
 fn results_command() -> std::process::Command {
-    cargo(&["bench", "--package", "tollgate-benches", "--bench", "results"])
+    cargo(&["bench", "--package", "portcullis-benches", "--bench", "results"])
 }
 
 fn results(arguments: &[&str]) -> Result<String, Failure> {

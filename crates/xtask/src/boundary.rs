@@ -4,7 +4,7 @@
 use crate::run::{Failure, cargo, output};
 
 /// The packages that must stay free of every framework.
-const FRAMEWORK_FREE: [&str; 3] = ["tollgate", "tollgate-tower", "tollgate-hyper"];
+const FRAMEWORK_FREE: [&str; 3] = ["portcullis", "portcullis-tower", "portcullis-hyper"];
 
 /// A framework's crate is called this, or this and a dash and more.
 const FRAMEWORKS: [&str; 6] = ["actix", "axum", "poem", "rocket", "tonic", "warp"];
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_tree_without_a_framework_passes() {
-        let tree = "tollgate v0.1.0 (/src/crates/tollgate)\n\
+        let tree = "portcullis v0.1.0 (/src/crates/portcullis)\n\
                     reqwest v0.13.5\n\
                     hyper v1.12.0\n\
                     tower-http v0.6.8\n\
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn every_framework_in_a_tree_is_named_once() {
-        let tree = "tollgate v0.1.0 (/src/crates/tollgate)\n\
+        let tree = "portcullis v0.1.0 (/src/crates/portcullis)\n\
                     tonic v0.14.2\n\
                     axum v0.8.9\n\
                     axum-core v0.5.6\n\

@@ -13,7 +13,7 @@ use checks::CHECKS;
 struct Break {
     /// The check, in words.
     check: &'static str,
-    /// In `crates/tollgate/src`.
+    /// In `crates/portcullis/src`.
     file: &'static str,
     /// What stands there, once.
     old: &'static str,
@@ -39,7 +39,7 @@ pub(crate) fn breaks(only: Option<&str>) -> Result<(), Failure> {
         .collect();
     let mut unnoticed = 0;
     for (at, broken) in chosen.iter().enumerate() {
-        let path = copy.join("crates/tollgate/src").join(broken.file);
+        let path = copy.join("crates/portcullis/src").join(broken.file);
         let whole = read(&path)?;
         write(&path, &broken.apply(&whole)?)?;
         let verdict = verdict(&copy);
@@ -82,7 +82,7 @@ enum Verdict {
 
 fn verdict(copy: &Path) -> Result<Verdict, Failure> {
     const SUITE: [&str; 6] =
-        ["test", "--quiet", "--package", "tollgate-bug-class", "--test", "bug_class"];
+        ["test", "--quiet", "--package", "portcullis-bug-class", "--test", "bug_class"];
     let run = |arguments: &[&str]| {
         let mut command = cargo(&SUITE);
         command.args(arguments).current_dir(copy);
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn every_check_stands_where_the_list_says() {
         for broken in CHECKS {
-            let path = root().join("crates/tollgate/src").join(broken.file);
+            let path = root().join("crates/portcullis/src").join(broken.file);
             let whole = fs::read_to_string(&path).unwrap();
             assert_eq!(whole.matches(broken.old).count(), 1, "{}: {}", broken.file, broken.check);
         }

@@ -29,7 +29,7 @@ fn clippy() -> Result<(), Failure> {
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     // What the workspace's other members switch on or off is no excuse.
     for features in ["--no-default-features", "--all-features"] {
-        run(&mut cargo(&["clippy", "--package", "tollgate", features, "--", "-D", "warnings"]))?;
+        run(&mut cargo(&["clippy", "--package", "portcullis", features, "--", "-D", "warnings"]))?;
     }
     Ok(())
 }

@@ -167,7 +167,7 @@ fn npm() -> Result<(), Failure> {
 
 fn node() -> Result<PathBuf, Failure> {
     let own = tools_dir().join("node/node_modules/node/bin/node");
-    let named = env::var_os("TOLLGATE_NODE").map(PathBuf::from);
+    let named = env::var_os("PORTCULLIS_NODE").map(PathBuf::from);
     for candidate in named.into_iter().chain([PathBuf::from("node"), own.clone()]) {
         if let Some(version) = version(&candidate).filter(|version| recent_enough(version)) {
             step("node", &format!("{version} is here"));

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-/// Tollgate's own chores.
+/// Portcullis's own chores.
 ///
 /// `cargo test --workspace` needs Rust alone, and names the tests that it left out. The chores
 /// below run those too, against real components, and install what they need.
@@ -104,7 +104,7 @@ enum Chore {
     /// PostgreSQL, and that rotate its keys while verifiers validate without a pause, one process
     /// and two of which one is killed, and schemathesis on the issuer's OpenAPI document: the short
     /// forms of `cargo xtask test`, at length. So are faults of status lists in any order, and the model of
-    /// `tollgate tune` beside a running system. As it is, it takes an hour or so; every ten rotations
+    /// `portcullis tune` beside a running system. As it is, it takes an hour or so; every ten rotations
     /// take some 40 seconds for each of the two.
     Soak {
         /// How often the issuer is killed on each store.
@@ -133,7 +133,7 @@ enum Chore {
     /// See whether the suite of the bug classes notices each check that is taken out
     ///
     /// Takes some 90 checks of the core out of a copy of the sources in `target/breaks`, one at a
-    /// time, and runs `cargo test -p tollgate-bug-class` against each; at least one test must
+    /// time, and runs `cargo test -p portcullis-bug-class` against each; at least one test must
     /// fail. Takes half an hour on two cores; ends with an error if a check can go without notice.
     Breaks {
         /// Only the checks that have this in their description or file name.
@@ -142,7 +142,7 @@ enum Chore {
 
     /// Draw the pictures for the documentation
     ///
-    /// The reports of `tollgate bench` and `tollgate tune`, measured on this machine, and the session
+    /// The reports of `portcullis bench` and `portcullis tune`, measured on this machine, and the session
     /// of `examples/browser-session`, each in docs and below 150 kB. Needs Debian's Chromium
     /// (installed with apt-get if it is missing).
     Screenshots,

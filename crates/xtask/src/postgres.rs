@@ -83,7 +83,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(programs: &Programs) -> Result<Self, Failure> {
-        let directory = env::temp_dir().join(format!("tollgate-postgres-{}", process::id()));
+        let directory = env::temp_dir().join(format!("portcullis-postgres-{}", process::id()));
         let in_directory =
             |error: io::Error| Failure::new(format!("{}: {error}", directory.display()));
         fs::create_dir(&directory).map_err(in_directory)?;
@@ -91,7 +91,7 @@ impl Server {
         let started = prepared.map_err(in_directory).and_then(|password| {
             run(programs.command("initdb").current_dir(&directory).args([
                 "--pgdata=data",
-                "--username=tollgate",
+                "--username=portcullis",
                 "--pwfile=password",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
@@ -113,7 +113,7 @@ impl Server {
                 .stderr(log)
                 .spawn()
                 .map_err(in_directory)?;
-            let url = format!("postgres://tollgate:{password}@127.0.0.1:{port}/postgres");
+            let url = format!("postgres://portcullis:{password}@127.0.0.1:{port}/postgres");
             Ok((child, url, port))
         });
         match started {
@@ -174,7 +174,7 @@ fn make_certificates(programs: &Programs, directory: &Path) -> Result<(), Failur
         openssl.current_dir(directory).stderr(Stdio::null());
         openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
         openssl.args(["-nodes", "-days", "30", "-keyout", &key, "-out", &certificate]);
-        run(openssl.args(["-subj", &format!("/CN=tollgate {name}")]).args(more))
+        run(openssl.args(["-subj", &format!("/CN=portcullis {name}")]).args(more))
     };
     make("ca", &["-addext", "keyUsage=critical,keyCertSign"])?;
     let of_the_authority = ["-CA", "ca.crt", "-CAkey", "ca.key"];

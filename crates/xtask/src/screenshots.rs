@@ -21,7 +21,7 @@ const SESSION: [&str; 2] = ["browser-session", "browser-session-phone"];
 /// `cargo xtask screenshots`: writes all of them to `docs`.
 pub(crate) fn screenshots() -> Result<(), Failure> {
     let chromium = install::chromium()?;
-    run(&mut cargo(&["build", "--release", "--package", "tollgate-cli"]))?;
+    run(&mut cargo(&["build", "--release", "--package", "portcullis-cli"]))?;
     let (pages, docs) = (target_dir().join("screenshots"), root().join("docs"));
     for folder in [&pages, &docs] {
         fs::create_dir_all(folder)
@@ -29,7 +29,7 @@ pub(crate) fn screenshots() -> Result<(), Failure> {
     }
     for (name, window, command) in PICTURES {
         let page = pages.join(name).with_extension("html");
-        run(program(target_dir().join("release/tollgate")).args(command).arg(&page))?;
+        run(program(target_dir().join("release/portcullis")).args(command).arg(&page))?;
         let picture = docs.join(name).with_extension("png");
         // What it loads is a file that this project wrote; a container has no sandbox to offer.
         run(program(&chromium)
@@ -41,7 +41,7 @@ pub(crate) fn screenshots() -> Result<(), Failure> {
     }
     let node = install::for_browser_session()?;
     let mut session = cargo(&["test", "--package", "example-browser-session", "--", "--ignored"]);
-    run(session.env("TOLLGATE_NODE", node).env("TOLLGATE_PICTURES", &docs))?;
+    run(session.env("PORTCULLIS_NODE", node).env("PORTCULLIS_PICTURES", &docs))?;
     SESSION.iter().try_for_each(|name| check(&docs.join(name).with_extension("png")))
 }
 

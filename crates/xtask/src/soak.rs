@@ -7,17 +7,17 @@ use crate::run::{Failure, cargo, run};
 
 /// `cargo xtask soak`.
 pub(crate) fn soak(kills: u32, rotations: u32, fuzz_secs: u32) -> Result<(), Failure> {
-    let mut faults = cargo(&["test", "--package", "tollgate-bug-class", "--", "faults"]);
-    run(faults.env("TOLLGATE_SOAK_SEEDS", kills.max(1).to_string()))?;
-    let mut live = cargo(&["test", "--package", "tollgate-cli", "--bin", "tollgate"]);
+    let mut faults = cargo(&["test", "--package", "portcullis-bug-class", "--", "faults"]);
+    run(faults.env("PORTCULLIS_SOAK_SEEDS", kills.max(1).to_string()))?;
+    let mut live = cargo(&["test", "--package", "portcullis-cli", "--bin", "portcullis"]);
     live.args(["come_and_go", "--", "--nocapture"]);
-    run(live.env("TOLLGATE_SOAK_SESSIONS", kills.saturating_mul(5).max(150).to_string()))?;
+    run(live.env("PORTCULLIS_SOAK_SESSIONS", kills.saturating_mul(5).max(150).to_string()))?;
     let schemathesis = install::schemathesis()?;
     let postgres = Server::start(&install::postgres()?)?;
     let mut tests = cargo(&[
         "test",
         "--package",
-        "tollgate-issuer",
+        "portcullis-issuer",
         "--test",
         "issuer",
         "--",
@@ -28,9 +28,9 @@ pub(crate) fn soak(kills: u32, rotations: u32, fuzz_secs: u32) -> Result<(), Fai
         "fuzz",
     ]);
     run(tests
-        .env("TOLLGATE_POSTGRES", &postgres.url)
-        .env("TOLLGATE_SCHEMATHESIS", schemathesis)
-        .env("TOLLGATE_SOAK_FUZZ_SECS", fuzz_secs.to_string())
-        .env("TOLLGATE_SOAK_KILLS", kills.to_string())
-        .env("TOLLGATE_SOAK_ROTATIONS", rotations.to_string()))
+        .env("PORTCULLIS_POSTGRES", &postgres.url)
+        .env("PORTCULLIS_SCHEMATHESIS", schemathesis)
+        .env("PORTCULLIS_SOAK_FUZZ_SECS", fuzz_secs.to_string())
+        .env("PORTCULLIS_SOAK_KILLS", kills.to_string())
+        .env("PORTCULLIS_SOAK_ROTATIONS", rotations.to_string()))
 }

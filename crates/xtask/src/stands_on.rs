@@ -5,17 +5,17 @@ use crate::run::{Failure, cargo, output};
 
 /// Package, the shipped crate that depends on it, and what it does there.
 const STANDS_ON: [(&str, &str, &str); 11] = [
-    ("jsonwebtoken", "tollgate", "its JWK sets and algorithms can be converted (a feature)"),
-    ("reqwest", "tollgate", "fetches key sets and metadata (a default feature)"),
-    ("moka", "tollgate", "bounded memory: absent kids, issuers that are met at run time"),
-    ("tower-layer", "tollgate-tower", "AuthLayer and RequireLayer"),
-    ("tower-service", "tollgate-tower", "AuthService and RequireService"),
-    ("http", "tollgate", "requests, responses and headers, in and out"),
-    ("hyper", "tollgate-hyper", "AuthService and RequireService"),
-    ("actix-web", "tollgate-actix", "the middleware and the extractors"),
-    ("serde", "tollgate", "headers, claims and keys, read by one visitor"),
-    ("tokio", "tollgate", "fetches in tasks of their own, deadlines, the background refresh"),
-    ("axum", "tollgate-axum", "protect, Claims, Caller"),
+    ("jsonwebtoken", "portcullis", "its JWK sets and algorithms can be converted (a feature)"),
+    ("reqwest", "portcullis", "fetches key sets and metadata (a default feature)"),
+    ("moka", "portcullis", "bounded memory: absent kids, issuers that are met at run time"),
+    ("tower-layer", "portcullis-tower", "AuthLayer and RequireLayer"),
+    ("tower-service", "portcullis-tower", "AuthService and RequireService"),
+    ("http", "portcullis", "requests, responses and headers, in and out"),
+    ("hyper", "portcullis-hyper", "AuthService and RequireService"),
+    ("actix-web", "portcullis-actix", "the middleware and the extractors"),
+    ("serde", "portcullis", "headers, claims and keys, read by one visitor"),
+    ("tokio", "portcullis", "fetches in tasks of their own, deadlines, the background refresh"),
+    ("axum", "portcullis-axum", "protect, Claims, Caller"),
 ];
 
 /// Prints the list, and fails with what is missing from it.

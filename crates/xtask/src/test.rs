@@ -17,11 +17,11 @@ pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
     let mut tests =
         cargo(&["test", "--workspace", "--tests", "--no-fail-fast", "--", "--include-ignored"]);
     run(tests
-        .env("TOLLGATE_NODE", &installed.node)
-        .env("TOLLGATE_PYTHON", &installed.python)
-        .env("TOLLGATE_POSTGRES", &postgres.url)
-        .env("TOLLGATE_POSTGRES_CA", &postgres.ca)
-        .env("TOLLGATE_SCHEMATHESIS", &installed.schemathesis))
+        .env("PORTCULLIS_NODE", &installed.node)
+        .env("PORTCULLIS_PYTHON", &installed.python)
+        .env("PORTCULLIS_POSTGRES", &postgres.url)
+        .env("PORTCULLIS_POSTGRES_CA", &postgres.ca)
+        .env("PORTCULLIS_SCHEMATHESIS", &installed.schemathesis))
 }
 
 /// The core once more with its optional parts, and with a feature of serde_json's on that changes
@@ -31,7 +31,7 @@ pub(crate) fn run_with_features() -> Result<(), Failure> {
     run(&mut cargo(&[
         "test",
         "--package",
-        "tollgate",
+        "portcullis",
         "--lib",
         "--features",
         "jsonwebtoken,serde_json/arbitrary_precision",

@@ -1,5 +1,5 @@
 // A key pair for a client: key.json is its own, and jwks.json is for
-// `tollgate-issuer clients add ID --jwks jwks.json`.
+// `portcullis-issuer clients add ID --jwks jwks.json`.
 import { writeFile } from "node:fs/promises";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from "jose";
 

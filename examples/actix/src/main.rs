@@ -1,12 +1,12 @@
 //! An actix-web API whose tokens are validated locally.
 //!
 //! ```sh
-//! export TOLLGATE_ISSUER=https://auth.example TOLLGATE_AUDIENCE=https://api.example
+//! export PORTCULLIS_ISSUER=https://auth.example PORTCULLIS_AUDIENCE=https://api.example
 //! cargo run -p example-actix
 //! ```
 //!
-//! Every other `TOLLGATE_*` setting works as well; `LISTEN` says where to listen, and
-//! `RUST_LOG=tollgate=debug` why a token is refused.
+//! Every other `PORTCULLIS_*` setting works as well; `LISTEN` says where to listen, and
+//! `RUST_LOG=portcullis=debug` why a token is refused.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
 
 use std::error::Error;
@@ -14,9 +14,9 @@ use std::process::ExitCode;
 
 use actix_web::web::{self, Json};
 use actix_web::{App, HttpServer};
+use portcullis_actix::portcullis::{Authenticator, Policy};
+use portcullis_actix::{Auth, Claims, Require};
 use serde::{Deserialize, Serialize};
-use tollgate_actix::tollgate::{Authenticator, Policy};
-use tollgate_actix::{Auth, Claims, Require};
 
 /// What this API wants to know of its callers: any claims, as a type of its own.
 #[derive(Deserialize)]

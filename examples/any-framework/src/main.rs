@@ -5,8 +5,8 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use portcullis::{Authenticator, Policy, Refusal};
 use serde::{Deserialize, Serialize};
-use tollgate::{Authenticator, Policy, Refusal};
 use warp::http::HeaderMap;
 use warp::reply::{Reply, Response, json};
 use warp::{Filter, header, path};

@@ -3,12 +3,12 @@
 //! The README beside it runs it with an issuer. With your own, which must publish a JWKS:
 //!
 //! ```sh
-//! export TOLLGATE_ISSUER=https://auth.example TOLLGATE_AUDIENCE=https://api.example
+//! export PORTCULLIS_ISSUER=https://auth.example PORTCULLIS_AUDIENCE=https://api.example
 //! cargo run -p example-axum
 //! ```
 //!
-//! Every other `TOLLGATE_*` setting works as well; `LISTEN` says where to listen, and
-//! `RUST_LOG=tollgate=debug` why a token is refused.
+//! Every other `PORTCULLIS_*` setting works as well; `LISTEN` says where to listen, and
+//! `RUST_LOG=portcullis=debug` why a token is refused.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
 
 use std::error::Error;
@@ -17,10 +17,10 @@ use std::process::ExitCode;
 
 use axum::routing::get;
 use axum::{Json, Router};
+use portcullis_axum::portcullis::{Authenticator, Policy};
+use portcullis_axum::{Claims, RequireLayer, protect};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tollgate_axum::tollgate::{Authenticator, Policy};
-use tollgate_axum::{Claims, RequireLayer, protect};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 

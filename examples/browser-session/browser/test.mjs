@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 
 const { PORT, AUTHORITY, CHROMIUM, PICTURES } = process.env;
-const ACCESS = '__Secure-tollgate-access';
-const REFRESH = '__Secure-tollgate-refresh';
+const ACCESS = '__Secure-portcullis-access';
+const REFRESH = '__Secure-portcullis-refresh';
 const [APP, API, AUTH] = ['app', 'api', 'auth'].map((host) => `https://${host}.shop.test`);
 
 // Nothing below waits for ever, and if it does, this ends it.

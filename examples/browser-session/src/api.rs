@@ -7,9 +7,9 @@ use axum::extract::State;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
+use portcullis_axum::portcullis::{ACCESS_COOKIE, Authenticator};
+use portcullis_axum::{Caller, protect};
 use serde::Serialize;
-use tollgate_axum::tollgate::{ACCESS_COOKIE, Authenticator};
-use tollgate_axum::{Caller, protect};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 #[derive(Serialize)]

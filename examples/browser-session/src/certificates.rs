@@ -18,7 +18,7 @@ impl Authority {
     pub(crate) fn new() -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(Vec::new())?;
-        params.distinguished_name.push(DnType::CommonName, "Tollgate example authority");
+        params.distinguished_name.push(DnType::CommonName, "Portcullis example authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let certificate = params.self_signed(&key)?;

@@ -4,9 +4,9 @@ use std::error::Error;
 use std::future::pending;
 use std::time::Duration;
 
+use portcullis_issuer::{Issuer, IssuerConfig, NewUser};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tollgate_issuer::{Issuer, IssuerConfig, NewUser};
 
 use crate::edge::Hosts;
 use crate::{api, page};

@@ -9,9 +9,9 @@ use axum::response::Html;
 use axum::routing::get;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use portcullis_issuer::EventKind;
 use tokio::net::TcpListener;
 use tokio::process::Command;
-use tollgate_issuer::EventKind;
 
 use crate::certificates::Authority;
 use crate::edge;
@@ -40,14 +40,14 @@ async fn a_browser_keeps_its_session_across_hosts_and_from_strangers() {
     // `cargo xtask` names what it has found or installed, and where pictures are wanted.
     let named = |name, default: &str| std::env::var_os(name).unwrap_or_else(|| default.into());
     let folder = tempfile::tempdir().unwrap();
-    let pictures = std::env::var_os("TOLLGATE_PICTURES").map(PathBuf::from);
+    let pictures = std::env::var_os("PORTCULLIS_PICTURES").map(PathBuf::from);
     let pictures = pictures.unwrap_or_else(|| folder.path().to_owned());
-    let output = Command::new(named("TOLLGATE_NODE", "node"))
+    let output = Command::new(named("PORTCULLIS_NODE", "node"))
         .arg("test.mjs")
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("browser"))
         .env("PORT", port.to_string())
         .env("AUTHORITY", trusted)
-        .env("CHROMIUM", named("TOLLGATE_CHROMIUM", "/usr/bin/chromium"))
+        .env("CHROMIUM", named("PORTCULLIS_CHROMIUM", "/usr/bin/chromium"))
         .env("PICTURES", &pictures)
         .kill_on_drop(true)
         .output()

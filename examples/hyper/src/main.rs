@@ -1,12 +1,12 @@
 //! A hyper API whose tokens are validated locally, on HTTP/1.1 and HTTP/2.
 //!
 //! ```sh
-//! export TOLLGATE_ISSUER=https://auth.example TOLLGATE_AUDIENCE=https://api.example
+//! export PORTCULLIS_ISSUER=https://auth.example PORTCULLIS_AUDIENCE=https://api.example
 //! cargo run -p example-hyper
 //! ```
 //!
-//! Every other `TOLLGATE_*` setting works as well; `LISTEN` says where to listen, and
-//! `RUST_LOG=tollgate=debug` why a token is refused.
+//! Every other `PORTCULLIS_*` setting works as well; `LISTEN` says where to listen, and
+//! `RUST_LOG=portcullis=debug` why a token is refused.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
 
 use std::convert::Infallible;
@@ -21,10 +21,10 @@ use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use portcullis_hyper::portcullis::{Authenticator, Policy, Refusal};
+use portcullis_hyper::{AuthService, RequireService, caller};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tollgate_hyper::tollgate::{Authenticator, Policy, Refusal};
-use tollgate_hyper::{AuthService, RequireService, caller};
 
 type Answer = Response<Full<Bytes>>;
 

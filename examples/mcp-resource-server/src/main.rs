@@ -9,11 +9,11 @@ use std::process::ExitCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router, http::StatusCode};
+use portcullis_axum::portcullis::{Authenticator, Policy};
+use portcullis_axum::{Caller, Rejection, protect};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tollgate_axum::tollgate::{Authenticator, Policy};
-use tollgate_axum::{Caller, Rejection, protect};
 
 /// This server's URL: tokens must be for it, and for nobody else (RFC 8707).
 const RESOURCE: &str = "http://127.0.0.1:3000/mcp";
@@ -59,7 +59,7 @@ async fn mcp(
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let issuer = std::env::var("TOLLGATE_ISSUER").map_err(|_| "TOLLGATE_ISSUER must be set")?;
+    let issuer = std::env::var("PORTCULLIS_ISSUER").map_err(|_| "PORTCULLIS_ISSUER must be set")?;
     let auth =
         Authenticator::builder(issuer, RESOURCE).protected_resource(RESOURCE).build().await?;
 

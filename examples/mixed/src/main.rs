@@ -14,11 +14,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use portcullis_axum::portcullis::{Authenticator, Gate, Policy, Revocation};
+use portcullis_axum::{Claims, RequireLayer, protect};
+use portcullis_issuer::{ClientError, IssuerClient};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tollgate_axum::tollgate::{Authenticator, Gate, Policy, Revocation};
-use tollgate_axum::{Claims, RequireLayer, protect};
-use tollgate_issuer::{ClientError, IssuerClient};
 
 #[derive(Deserialize)]
 struct User {
@@ -95,7 +95,7 @@ impl IntoResponse for Failed {
 
 async fn serve() -> Result<(), Box<dyn Error>> {
     let auth = Authenticator::from_env().await?;
-    let issuer = std::env::var("TOLLGATE_ISSUER").map_err(|_| "TOLLGATE_ISSUER must be set")?;
+    let issuer = std::env::var("PORTCULLIS_ISSUER").map_err(|_| "PORTCULLIS_ISSUER must be set")?;
 
     let read = RequireLayer::new(Policy::scopes(["orders:read"]));
     let by_token = Router::new()

@@ -2,9 +2,9 @@
 
 use axum::routing::get;
 use axum::{Json, Router};
+use portcullis_axum::portcullis::{Authenticator, Policy};
+use portcullis_axum::{Claims, RequireLayer, protect};
 use serde::{Deserialize, Serialize};
-use tollgate_axum::tollgate::{Authenticator, Policy};
-use tollgate_axum::{Claims, RequireLayer, protect};
 
 #[derive(Deserialize)]
 struct User {

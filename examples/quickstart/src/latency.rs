@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
-use tollgate_axum::tollgate::Authenticator;
+use portcullis_axum::portcullis::Authenticator;
 
 const CALLS: usize = 20_000;
 

@@ -57,7 +57,7 @@ Both go on serving until Ctrl-C. To try:
   curl -i {api_url}/orders/export -H "Authorization: Bearer $TOKEN"
   curl {issuer_url}/.well-known/jwks.json
 
-With RUST_LOG=tollgate=debug in front of the command, each refusal says here why."#
+With RUST_LOG=portcullis=debug in front of the command, each refusal says here why."#
     );
 }
 

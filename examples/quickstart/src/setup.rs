@@ -4,9 +4,9 @@ use std::error::Error;
 use std::future::pending;
 use std::time::Duration;
 
+use portcullis_axum::portcullis::Authenticator;
+use portcullis_issuer::{Issuer, IssuerConfig, NewUser};
 use tokio::net::TcpListener;
-use tollgate_axum::tollgate::Authenticator;
-use tollgate_issuer::{Issuer, IssuerConfig, NewUser};
 
 use crate::api;
 
@@ -48,7 +48,7 @@ impl Servers {
         let auth = |audience| {
             Authenticator::builder(&issuer_url, audience)
                 .leeway(Duration::ZERO) // one clock rules both servers here
-                .cookie("__Host-tollgate-access")
+                .cookie("__Host-portcullis-access")
                 .build()
         };
         let (orders, billing) =

@@ -117,7 +117,7 @@ impl Tour<'_> {
     /// The cookie instead of the header, and what a logout ends when.
     async fn cookie_and_logout(&mut self, tokens: &Tokens) -> Result<(), Box<dyn Error>> {
         let issuer = &self.servers.issuer_url;
-        let cookie = format!("__Host-tollgate-access={}", tokens.access_token);
+        let cookie = format!("__Host-portcullis-access={}", tokens.access_token);
         let me = || self.client.get(format!("{issuer}/v1/users/me")).header("cookie", &cookie);
         let orders = self.client.get(format!("{}/orders", self.servers.api_url));
         let with_cookie = orders.header("cookie", &cookie);

@@ -7,7 +7,7 @@ use axum::http::header::{
     PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
-use tollgate_axum::tollgate::Authenticated;
+use portcullis_axum::portcullis::Authenticated;
 
 /// What the headers begin with by which the app is told who asks. Many an app takes `-` and `_` for
 /// the same, so that a client shall send neither.
@@ -101,7 +101,7 @@ fn keep_other_cookies(headers: &mut HeaderMap) {
             .iter()
             .find_map(|prefix| cookie.strip_prefix(prefix))
             .unwrap_or(cookie);
-        name.starts_with("tollgate-")
+        name.starts_with("portcullis-")
     };
     let kept: Vec<&str> = headers
         .get_all(COOKIE)

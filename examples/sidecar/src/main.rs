@@ -13,11 +13,11 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use http::uri::Authority;
+use portcullis_axum::portcullis::{AuthenticatorBuilder, Gate, Revocation};
 use tokio::net::TcpListener;
-use tollgate_axum::tollgate::{AuthenticatorBuilder, Gate, Revocation};
 
 /// The issuer's access cookie, which nobody but this very address can set.
-const ACCESS: &str = "__Host-tollgate-access";
+const ACCESS: &str = "__Host-portcullis-access";
 
 async fn serve() -> Result<(), Box<dyn Error>> {
     // What the issuer is called is this proxy's own address; where it is, is another matter.

@@ -13,8 +13,8 @@ use axum::routing::any;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use tollgate_axum::AuthLayer;
-use tollgate_axum::tollgate::{Authenticated, Gate};
+use portcullis_axum::AuthLayer;
+use portcullis_axum::portcullis::{Authenticated, Gate};
 
 use crate::headers;
 

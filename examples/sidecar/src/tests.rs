@@ -8,11 +8,11 @@ use axum::Router;
 use axum::extract::Request;
 use http::HeaderName;
 use http::uri::Authority;
+use portcullis_axum::portcullis::{Authenticator, Gate, Revocation};
+use portcullis_issuer::{Issuer, IssuerConfig, NewClient, NewUser};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tollgate_axum::tollgate::{Authenticator, Gate, Revocation};
-use tollgate_issuer::{Issuer, IssuerConfig, NewClient, NewUser};
 
 use crate::ACCESS;
 
@@ -196,11 +196,11 @@ async fn the_issuers_cookies_come_through_as_they_are_and_the_apps_requests_go_b
     assert_eq!(cookies.len(), 2, "{cookies:?}");
     assert!(cookies.iter().all(|cookie| cookie.contains("httponly")), "{cookies:?}");
     // As a browser would have them, without what each says of itself.
-    let set = format!("set-cookie: __host-tollgate-access={}; ", token.to_ascii_lowercase());
+    let set = format!("set-cookie: __host-portcullis-access={}; ", token.to_ascii_lowercase());
     assert!(cookies.iter().any(|cookie| cookie.starts_with(&set)), "{cookies:?}");
     let cookie = format!(
-        "Cookie: theme=dark; __Host-tollgate-access={token}; a=b; tollgate-access={token}; \
-         __Secure-tollgate-access={token}; __Secure-tollgate-refresh=r"
+        "Cookie: theme=dark; __Host-portcullis-access={token}; a=b; portcullis-access={token}; \
+         __Secure-portcullis-access={token}; __Secure-portcullis-refresh=r"
     );
     let told = world.ask(&format!("GET /orders\r\n{cookie}")).await;
     assert_eq!(told.status, 200);

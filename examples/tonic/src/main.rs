@@ -1,13 +1,13 @@
-//! A gRPC API on tonic whose tokens are validated locally: the layers of tollgate-tower around
+//! A gRPC API on tonic whose tokens are validated locally: the layers of portcullis-tower around
 //! each service, with a policy of its own. Refusals are a `grpc-status` and the usual headers.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
 
 use std::error::Error;
 use std::process::ExitCode;
 
+use portcullis_tower::portcullis::{Authenticated, Authenticator, Policy};
+use portcullis_tower::{AuthLayer, RequireLayer};
 use tokio::net::TcpListener;
-use tollgate_tower::tollgate::{Authenticated, Authenticator, Policy};
-use tollgate_tower::{AuthLayer, RequireLayer};
 use tonic::service::{LayerExt as _, Routes};
 use tonic::transport::server::{Server, TcpIncoming};
 use tonic::{Request, Response, Status};

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use axum::routing::get;
 use axum::{Json, Router};
+use portcullis_axum::portcullis::{Authenticator, AuthenticatorBuilder, Policy};
+use portcullis_axum::{Claims, RequireLayer, protect};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tollgate_axum::tollgate::{Authenticator, AuthenticatorBuilder, Policy};
-use tollgate_axum::{Claims, RequireLayer, protect};
 
 /// A `sub` is somebody only together with its issuer (RFC 7519 §4.1.2).
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! An issuer to try the examples with: `cargo run --bin with-issuer example-axum` starts Tollgate's
+//! An issuer to try the examples with: `cargo run --bin with-issuer example-axum` starts Portcullis's
 //! own on embedded SQLite, tells the example where it is, and runs the example.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
 
@@ -9,10 +9,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use http::HeaderName;
+use portcullis_issuer::{Issuer, IssuerConfig, NewClient, NewUser};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
-use tollgate_issuer::{Issuer, IssuerConfig, NewClient, NewUser};
 use tracing_subscriber::EnvFilter;
 
 /// The name of every example's API, and what the MCP server calls itself.
@@ -81,12 +81,12 @@ async fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     }
     example
         .args(["run", "--quiet", "--bin", &options.example])
-        .env("TOLLGATE_INTROSPECTION_URL", format!("http://{at}/oauth/introspect"))
+        .env("PORTCULLIS_INTROSPECTION_URL", format!("http://{at}/oauth/introspect"))
         .env("ISSUER_AT", at)
-        .env("TOLLGATE_INTROSPECTION_CLIENT_ID", CLIENT)
-        .env("TOLLGATE_INTROSPECTION_SECRET_FILE", secret_file)
-        .env("TOLLGATE_ISSUER", issuer)
-        .env("TOLLGATE_AUDIENCE", "https://api.example")
+        .env("PORTCULLIS_INTROSPECTION_CLIENT_ID", CLIENT)
+        .env("PORTCULLIS_INTROSPECTION_SECRET_FILE", secret_file)
+        .env("PORTCULLIS_ISSUER", issuer)
+        .env("PORTCULLIS_AUDIENCE", "https://api.example")
         .kill_on_drop(true);
     if options.second {
         let (second, _) =

@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::Algorithm;
+use portcullis::testing::TestKey;
 use serde_json::json;
-use tollgate::Algorithm;
-use tollgate::testing::TestKey;
 
 use super::members::Members;
 use super::random::Random;

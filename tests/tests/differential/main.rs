@@ -23,9 +23,9 @@ use std::collections::BTreeMap;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, Attempt, Authenticator, RefusalKind, SharedKeySet, TokenError};
 use serde_json::Value;
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, Attempt, Authenticator, RefusalKind, SharedKeySet, TokenError};
 
 use generator::{Generator, Sample};
 use theirs::Theirs;

@@ -7,8 +7,8 @@ use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use portcullis::testing::TestKey;
 use serde_json::Value;
-use tollgate::testing::TestKey;
 
 use super::{AUDIENCE, ISSUER, LEEWAY_SECS};
 

@@ -2,8 +2,8 @@
 
 mod rows;
 
-use tollgate::Algorithm;
-use tollgate::testing::TestKey;
+use portcullis::Algorithm;
+use portcullis::testing::TestKey;
 
 use crate::server::{Answer, Server};
 use crate::service::{JWKS, ask, builder, status, token};

@@ -2,9 +2,9 @@
 
 mod rows;
 
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, Authenticator, Freshness};
 use tokio::task::JoinSet;
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, Authenticator, Freshness};
 
 use crate::server::{Answer, Server, response};
 use crate::service::{

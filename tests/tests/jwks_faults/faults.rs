@@ -4,9 +4,9 @@ mod rows;
 
 use std::time::{Duration, Instant};
 
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, Authenticator, Freshness};
 use tokio::task::JoinSet;
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, Authenticator, Freshness};
 
 use crate::server::{Answer, Server};
 use crate::service::{

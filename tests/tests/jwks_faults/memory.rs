@@ -1,13 +1,13 @@
 //! What a hostile document may cost in memory, read from the kernel's account of a process.
 #![cfg(target_os = "linux")]
 
-use tollgate::Algorithm;
-use tollgate::testing::TestKey;
+use portcullis::Algorithm;
+use portcullis::testing::TestKey;
 
 use crate::server::{Answer, Server, response};
 use crate::service::{JWKS, builder, jwks};
 
-const CHILD: &str = "TOLLGATE_TEST_CHILD";
+const CHILD: &str = "PORTCULLIS_TEST_CHILD";
 
 /// The longest document by default.
 const MAX_BODY: usize = 512 * 1024;

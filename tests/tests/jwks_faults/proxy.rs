@@ -1,13 +1,13 @@
 //! Proxies are for what leaves this machine.
 
-use tollgate::Algorithm;
-use tollgate::testing::TestKey;
+use portcullis::Algorithm;
+use portcullis::testing::TestKey;
 
 use crate::server::{Answer, Server};
 use crate::service::{JWKS, ask, builder, jwks, token};
 
 /// Set in the child, to the URL of the key server.
-const CHILD: &str = "TOLLGATE_TEST_CHILD";
+const CHILD: &str = "PORTCULLIS_TEST_CHILD";
 
 /// In a process of its own, since variables can not be set safely in this one.
 #[test]

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, Authenticator, Freshness, TokenError};
 use tokio::task::JoinSet;
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, Authenticator, Freshness, TokenError};
 
 use crate::server::{Answer, Server};
 use crate::service::{

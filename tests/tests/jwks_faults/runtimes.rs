@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, Freshness};
 use tokio::runtime::Runtime;
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, Freshness};
 
 use crate::server::{Answer, Server};
 use crate::service::{FETCH_TIMEOUT, JWKS, SLACK, ask, builder, jwks, status, token, until_stale};

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use portcullis::testing::TestKey;
+use portcullis::{
+    Authenticator, AuthenticatorBuilder, Clock, KeySetStatus, SystemClock, TokenError,
+};
 use serde_json::json;
-use tollgate::testing::TestKey;
-use tollgate::{Authenticator, AuthenticatorBuilder, Clock, KeySetStatus, SystemClock, TokenError};
 
 use crate::server::Server;
 

@@ -33,15 +33,15 @@ impl App {
     pub(crate) async fn start(issuer: &str, audience: &str) -> Self {
         let mut command = Command::new(binary());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("TOLLGATE_") {
+            if name.to_string_lossy().starts_with("PORTCULLIS_") {
                 command.env_remove(name);
             }
         }
         command
             .env("LISTEN", "127.0.0.1:0")
-            .env("TOLLGATE_ISSUER", issuer)
-            .env("TOLLGATE_AUDIENCE", audience)
-            .env("TOLLGATE_LEEWAY_SECS", "0");
+            .env("PORTCULLIS_ISSUER", issuer)
+            .env("PORTCULLIS_AUDIENCE", audience)
+            .env("PORTCULLIS_LEEWAY_SECS", "0");
         let (process, url) = Process::start("example-axum", &mut command, |line| {
             line.split_once("listening on ").map(|(_, url)| url.trim().to_owned())
         })

@@ -23,7 +23,7 @@ impl Issuer {
     /// Starts one on a port of its own, with keys of its own.
     pub(crate) async fn start() -> Self {
         // `cargo xtask test` names the Node that it found or installed.
-        let node = std::env::var_os("TOLLGATE_NODE").unwrap_or_else(|| "node".into());
+        let node = std::env::var_os("PORTCULLIS_NODE").unwrap_or_else(|| "node".into());
         let mut command = Command::new(node);
         command.arg("server.mjs").current_dir(DIRECTORY);
         let (process, url) = Process::start("oidc-provider", &mut command, |line| {

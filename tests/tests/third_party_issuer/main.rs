@@ -1,4 +1,4 @@
-//! Tollgate against an issuer that is not ours: `oidc-provider`, a certified OpenID provider, and
+//! Portcullis against an issuer that is not ours: `oidc-provider`, a certified OpenID provider, and
 //! the axum example, each a process of its own and spoken to over HTTP. The example is told the
 //! issuer and the audience, and finds the keys through discovery. And the other way round: our own
 //! issuer's tokens, and forgeries, before the verifiers of other languages.

@@ -8,14 +8,14 @@ use aws_lc_rs::hmac;
 use axum::routing::get;
 use axum::{Json, Router};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use portcullis::Algorithm;
+use portcullis::testing::TestKey;
+use portcullis_issuer::{Issuer, IssuerConfig, NewClient, NewUser, SigningAlgorithm};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::process::Command;
-use tollgate::Algorithm;
-use tollgate::testing::TestKey;
-use tollgate_issuer::{Issuer, IssuerConfig, NewClient, NewUser, SigningAlgorithm};
 
 use crate::app::http_client;
 
@@ -43,11 +43,11 @@ fn verifiers() -> [Verifier; 4] {
 
 /// The one that `cargo xtask test` has made.
 fn python() -> PathBuf {
-    std::env::var_os("TOLLGATE_PYTHON").expect("run `cargo xtask test`").into()
+    std::env::var_os("PORTCULLIS_PYTHON").expect("run `cargo xtask test`").into()
 }
 
 pub(crate) fn node() -> PathBuf {
-    std::env::var_os("TOLLGATE_NODE").unwrap_or_else(|| "node".into()).into()
+    std::env::var_os("PORTCULLIS_NODE").unwrap_or_else(|| "node".into()).into()
 }
 
 fn command(program: impl Into<PathBuf>, file: &str) -> Command {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use portcullis::{Authenticator, Entry, Gate, Revocation};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
-use tollgate::{Authenticator, Entry, Gate, Revocation};
 
 use crate::API;
 use crate::other_languages::{Ours, node};

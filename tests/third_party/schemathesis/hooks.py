@@ -27,7 +27,7 @@ HOSTILE = [
     {"X-Forwarded-For": "::ffff:0:0%eth0, " * 400, "Accept": "x/y;q=-1"},
     {"User-Agent": "\xff\xfe", "Traceparent": "00-" + "f" * 200, "Tracestate": "=,=,="},
     {"If-None-Match": '"', "Range": "bytes=9-1", "Expect": "nothing"},
-    {"Cookie": "; =; a; __Secure-tollgate-refresh; __Host-tollgate-access=; \t=1"},
+    {"Cookie": "; =; a; __Secure-portcullis-refresh; __Host-portcullis-access=; \t=1"},
     {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example;proto=gopher"},
 ]
 

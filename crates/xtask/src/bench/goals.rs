@@ -120,7 +120,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
         );
     }
     let node = figures.of("beside node RS256").find(|case| case.name.starts_with("fast-jwt"));
-    let value = node.and_then(|node| ratio("beside node RS256", "tollgate, warm", &node.name));
+    let value = node.and_then(|node| ratio("beside node RS256", "portcullis, warm", &node.name));
     goal("node", "warm / node's fast-jwt on a cache hit, RS256", 1.0 / 8.0, value);
     goals
 }
@@ -140,7 +140,7 @@ fn layers(
             if temperature == "cold" && algorithm != "RS256" {
                 continue;
             }
-            let name = format!("tollgate, {temperature}{ours}");
+            let name = format!("portcullis, {temperature}{ours}");
             let cases = [(group.as_str(), name.as_str()), (&group, best), (&group, without)];
             let value = figures
                 .combined(cases, |[ours, theirs, without]| (ours - without) / (theirs - without));
@@ -153,7 +153,7 @@ fn layers(
 
 /// The fastest that is not ours.
 fn best_peer<'f>(figures: &'f Figures, group: &'f str) -> Option<&'f str> {
-    let ours = ["without", "no layer", "tollgate", "warm", "cold"];
+    let ours = ["without", "no layer", "portcullis", "warm", "cold"];
     let peers = figures.of(group).filter(|case| !ours.iter().any(|own| case.name.starts_with(own)));
     let median = |case: &&Case| case.spread().map_or(f64::INFINITY, |spread| spread.median);
     let best = peers.min_by(|one, other| median(one).total_cmp(&median(other)));

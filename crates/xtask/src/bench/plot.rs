@@ -32,7 +32,7 @@ fn plot(figures: &Figures, group: &str) -> Option<String> {
     );
     for (row, (name, time)) in bars.iter().enumerate() {
         let (top, length) = (34 + ROW * row, (time / longest * LENGTH).max(1.0));
-        let ours = ["cold", "warm", "tollgate", "new"].iter().any(|own| name.starts_with(own));
+        let ours = ["cold", "warm", "portcullis", "new"].iter().any(|own| name.starts_with(own));
         let colour = if ours { "#2a7f62" } else { "#9aa5b1" };
         let (text, end) = (top + 15, LABEL + length + 6.0);
         let _ = writeln!(

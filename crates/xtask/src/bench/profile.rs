@@ -20,8 +20,8 @@ const PLACES: [(&str, &str); 12] = [
     ("serde", "JSON (serde, serde_json)"),
     ("base64", "base64url (base64-simd)"),
     ("vsimd", "base64url (base64-simd)"),
-    ("tollgate", "tollgate itself"),
-    ("smallvec", "tollgate itself"),
+    ("portcullis", "portcullis itself"),
+    ("smallvec", "portcullis itself"),
     ("malloc", "allocation"),
     ("/http-", "the header map (http)"),
     ("memchr", "finding dots (memchr)"),
@@ -97,7 +97,7 @@ mod tests {
             Ir    file:function\n\
             1,000 (50.0%)  /x/aws-lc/sha.S:aws_lc_sha [/bin/results]\n\
             300 (15.0%)  /r/serde_json-1.0/src/read.rs:parse [/bin/results]\n\
-            200 (10.0%)  crates/tollgate/src/jws.rs:tollgate::jws::parse\n\
+            200 (10.0%)  crates/portcullis/src/jws.rs:portcullis::jws::parse\n\
             -- Auto-annotated source: x.rs\n\
             900 (45.0%)  let x = serde;\n";
         let counts = by_place(listing);
@@ -106,7 +106,7 @@ mod tests {
             Some(&1000)
         );
         assert_eq!(counts.get("JSON (serde, serde_json)"), Some(&300));
-        assert_eq!(counts.get("tollgate itself"), Some(&200));
+        assert_eq!(counts.get("portcullis itself"), Some(&200));
         assert_eq!(counts.len(), 3);
     }
 }

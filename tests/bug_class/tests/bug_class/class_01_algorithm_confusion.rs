@@ -4,9 +4,9 @@
 //! read: nobody asks the token how its key is to be used.
 
 use aws_lc_rs::hmac;
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, KeySet, signature};
 use serde_json::{Value, json};
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, KeySet, signature};
 
 use super::support::{auth, builder, claims, decode, encode, rule};
 

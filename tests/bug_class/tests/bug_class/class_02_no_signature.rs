@@ -2,9 +2,9 @@
 //!
 //! `none` is no value of the type `Algorithm`, and a payload exists only once a signature held.
 
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, TokenError, signature};
 use serde_json::json;
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, TokenError, signature};
 
 use super::support::{auth, claims, encode, rule, split};
 

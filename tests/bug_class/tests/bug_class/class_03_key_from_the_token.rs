@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{Algorithm, Authenticator};
 use serde_json::json;
-use tollgate::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use tollgate::{Algorithm, Authenticator};
 
 use super::support::{AUDIENCE, ISSUER, NOW, auth, claims, encode, rule};
 

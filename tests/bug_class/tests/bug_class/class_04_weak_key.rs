@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-use tollgate::dangerous::hmac_key;
-use tollgate::testing::{ManualClock, TestKey};
-use tollgate::{
+use portcullis::dangerous::hmac_key;
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{
     Algorithm, Authenticator, KeyRequest, KeySet, KeySource, Resolution, SharedKeySet,
     VerificationKey, signature,
 };
+use serde_json::{Value, json};
 
 use super::support::{AUDIENCE, ISSUER, NOW, claims, decode, encode, rule};
 

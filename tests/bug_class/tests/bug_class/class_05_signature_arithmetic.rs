@@ -3,9 +3,9 @@
 //! The arithmetic is aws-lc's; here stand the cases that others got wrong, and the lengths and
 //! curves, which are checked before it.
 
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, KeySet, signature};
 use serde_json::json;
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, KeySet, signature};
 
 use super::support::{auth, claims, decode, encode, rule, split};
 

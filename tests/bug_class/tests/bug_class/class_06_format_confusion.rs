@@ -4,9 +4,9 @@
 //! is used.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{Algorithm, Authenticator, KeySet, SharedKeySet, signature};
 use serde_json::json;
-use tollgate::testing::{ManualClock, TestKey};
-use tollgate::{Algorithm, Authenticator, KeySet, SharedKeySet, signature};
 
 use super::support::{
     AUDIENCE, ISSUER, NOW, auth, authorization, bearer, builder, claims, encode, rule, rule_of,

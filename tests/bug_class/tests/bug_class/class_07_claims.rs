@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, Authenticator, AuthenticatorBuilder, Profile};
 use serde_json::{Value, json};
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, Authenticator, AuthenticatorBuilder, Profile};
 
 use super::support::{AUDIENCE, ISSUER, NOW, auth, bearer, builder, claims, rule};
 

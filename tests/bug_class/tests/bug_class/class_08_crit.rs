@@ -2,9 +2,9 @@
 //!
 //! No extension is understood, so that the member's presence refuses, whatever it holds.
 
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, signature};
 use serde_json::json;
-use tollgate::testing::TestKey;
-use tollgate::{Algorithm, signature};
 
 use super::support::{auth, claims, encode, rule};
 

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{Algorithm, Authenticator, AuthenticatorBuilder, KeySet, SharedKeySet, signature};
 use serde_json::json;
-use tollgate::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use tollgate::{Algorithm, Authenticator, AuthenticatorBuilder, KeySet, SharedKeySet, signature};
 
 use super::support::{AUDIENCE, ISSUER, NOW, claims, rule};
 
@@ -203,7 +203,7 @@ fn a_key_for_two_algorithms_is_two_keys() {
     let algorithms: Vec<_> = KeySet::from_json(set.as_bytes())
         .unwrap()
         .iter()
-        .map(tollgate::VerificationKey::algorithm)
+        .map(portcullis::VerificationKey::algorithm)
         .collect();
     assert_eq!(algorithms, [Algorithm::Rs256, Algorithm::Ps256]);
 }

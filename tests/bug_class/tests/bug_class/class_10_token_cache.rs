@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{Algorithm, Authenticator, KeySet, SharedKeySet};
 use serde_json::json;
-use tollgate::testing::{ManualClock, TestKey};
-use tollgate::{Algorithm, Authenticator, KeySet, SharedKeySet};
 
 use super::support::{AUDIENCE, ISSUER, NOW, auth, bearer, builder, claims, rule, split};
 

@@ -5,9 +5,9 @@
 //! with a forged Host. What is left of the class is the downgrade: RFC 9449 §7.1 says that a bound
 //! token MUST NOT be taken as a plain one.
 
+use portcullis::Algorithm;
+use portcullis::testing::TestKey;
 use serde_json::{Value, json};
-use tollgate::Algorithm;
-use tollgate::testing::TestKey;
 
 use super::support::{NOW, auth, authorization, bearer, claims, rule, rule_of};
 

@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{Algorithm, Authenticator, KeySet, SharedKeySet, signature};
 use serde_json::json;
-use tollgate::testing::{ManualClock, TestKey};
-use tollgate::{Algorithm, Authenticator, KeySet, SharedKeySet, signature};
 
 use super::support::{AUDIENCE, ISSUER, NOW, auth, authorization, claims, encode, rule, rule_of};
 

@@ -14,8 +14,8 @@ use flate2::write::ZlibEncoder;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
-use tollgate::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use tollgate::{Algorithm, Authenticator, Clock, Entry, Gate, Revocation, SharedKeySet, Visitor};
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{Algorithm, Authenticator, Clock, Entry, Gate, Revocation, SharedKeySet, Visitor};
 
 const NOW: u64 = 1_800_000_000;
 const ISSUER: &str = "https://issuer.example";
@@ -183,7 +183,7 @@ async fn lists_may_be_put_elsewhere_by_the_operator_alone() {
         .await
         .unwrap_err()
         .to_string();
-    assert!(error.contains("TOLLGATE_STATUS_LISTS") && error.contains("cdn.example"), "{error}");
+    assert!(error.contains("PORTCULLIS_STATUS_LISTS") && error.contains("cdn.example"), "{error}");
 }
 
 /// The token was accepted before, and is in the token cache.

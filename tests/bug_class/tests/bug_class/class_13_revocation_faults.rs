@@ -4,7 +4,7 @@
 //! knows nothing of how lists are fetched says at each request what may not happen, in both
 //! directions.
 //!
-//! `TOLLGATE_SOAK_SEEDS` asks for more orders than the few of the suite.
+//! `PORTCULLIS_SOAK_SEEDS` asks for more orders than the few of the suite.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -17,8 +17,8 @@ use flate2::write::ZlibEncoder;
 use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
-use tollgate::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use tollgate::{Algorithm, Authenticator, Entry, Gate, Revocation, SharedKeySet};
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{Algorithm, Authenticator, Entry, Gate, Revocation, SharedKeySet};
 
 const NOW: u64 = 1_800_000_000;
 const ISSUER: &str = "https://issuer.example";
@@ -347,7 +347,7 @@ impl World {
 
 #[tokio::test]
 async fn whatever_fails_no_honest_token_is_refused_and_no_revoked_one_accepted_past_its_bound() {
-    let seeds = std::env::var("TOLLGATE_SOAK_SEEDS").map_or(12, |seeds| seeds.parse().unwrap());
+    let seeds = std::env::var("PORTCULLIS_SOAK_SEEDS").map_or(12, |seeds| seeds.parse().unwrap());
     let mut answers = BTreeMap::<&str, u32>::new();
     for seed in 1..=seeds {
         let mut world = World::new(seed).await;

@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
-use tollgate::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use tollgate::{
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{
     Algorithm, Authenticator, AuthenticatorBuilder, Entry, Fetch, FetchRequest, Fetching, Gate,
     Refusal, Revocation, SharedKeySet,
 };
@@ -425,11 +425,11 @@ async fn settings_that_can_not_be_right_are_refused_at_the_start() {
         change(builder).build().await.unwrap_err().to_string()
     };
     let error = start(|builder| builder.introspection_url(ASKED)).await;
-    assert!(error.contains("TOLLGATE_INTROSPECTION_URL"), "{error}");
-    assert!(error.contains("TOLLGATE_INTROSPECTION_CLIENT_ID"), "{error}");
+    assert!(error.contains("PORTCULLIS_INTROSPECTION_URL"), "{error}");
+    assert!(error.contains("PORTCULLIS_INTROSPECTION_CLIENT_ID"), "{error}");
     let error = start(|builder| builder.introspection_secret_file("a")).await;
-    assert!(error.contains("TOLLGATE_INTROSPECTION_SECRET_FILE"), "{error}");
-    assert!(error.contains("TOLLGATE_INTROSPECTION_URL"), "{error}");
+    assert!(error.contains("PORTCULLIS_INTROSPECTION_SECRET_FILE"), "{error}");
+    assert!(error.contains("PORTCULLIS_INTROSPECTION_URL"), "{error}");
     let error = start(|builder| {
         builder
             .introspection_url("http://issuer.example/introspect")

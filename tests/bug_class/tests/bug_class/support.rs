@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{Authenticator, AuthenticatorBuilder, RefusalKind, SharedKeySet, TokenError};
 use serde_json::{Value, json};
-use tollgate::testing::{ManualClock, TestKey};
-use tollgate::{Authenticator, AuthenticatorBuilder, RefusalKind, SharedKeySet, TokenError};
 
 pub(crate) const NOW: u64 = 1_800_000_000;
 pub(crate) const ISSUER: &str = "https://issuer.example";

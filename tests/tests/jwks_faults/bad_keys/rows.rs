@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::testing::TestKey;
 use serde_json::{Value, json};
-use tollgate::testing::TestKey;
 
 /// A number of this many bits, odd, in base64url.
 fn number(bits: usize) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate::{Clock, SystemClock};
+use portcullis::{Clock, SystemClock};
 
 use super::ELSEWHERE;
 use crate::server::{Answer, response};

@@ -1,0 +1,132 @@
+//! Who is calling.
+
+use std::future::{Ready, ready};
+use std::rc::Rc;
+
+use actix_web::body::EitherBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::{Error, HttpMessage};
+use portcullis::{Authenticated, Entry, Gate, Visitor};
+
+use crate::future::ResponseFuture;
+use crate::request::View;
+use crate::response;
+
+/// Lets through only requests with a good token, and puts the
+/// [`Authenticated`] into their extensions.
+///
+/// For the `wrap` of an `App`, a `Scope` or a `Resource`; all of it is protected, whenever it was
+/// added.
+///
+/// ```
+/// use actix_web::{App, HttpResponse, test, web};
+/// use portcullis_actix::Auth;
+/// # use portcullis_actix::portcullis::{Authenticator, SharedKeySet};
+///
+/// # actix_web::rt::System::new().block_on(async {
+/// # let auth = Authenticator::builder("https://auth.example", "https://api.example");
+/// # let auth = auth.key_source(SharedKeySet::new(Default::default())).build().await.unwrap();
+/// let app = App::new()
+///     .route("/private", web::get().to(HttpResponse::Ok))
+///     .wrap(Auth::new(auth.clone()))
+///     .route("/late", web::get().to(HttpResponse::Ok)); // protected as well
+/// let app = test::init_service(app).await;
+/// for path in ["/private", "/late", "/nowhere"] {
+///     let request = test::TestRequest::get().uri(path).to_request();
+///     assert_eq!(test::call_service(&app, request).await.status(), 401);
+/// }
+///
+/// let app = App::new()
+///     .route("/greeting", web::get().to(HttpResponse::Ok))
+///     .wrap(Auth::new(auth).optional());
+/// let app = test::init_service(app).await;
+/// let request = test::TestRequest::get().uri("/greeting").to_request();
+/// assert_eq!(test::call_service(&app, request).await.status(), 200);
+/// # });
+/// ```
+#[derive(Debug, Clone)]
+pub struct Auth {
+    gate: Gate,
+}
+
+impl Auth {
+    /// A middleware that refuses every request without a good token, but for those that a [`Gate`]
+    /// lets through. It also answers with the metadata of the authenticator's
+    /// [protected resource](portcullis::AuthenticatorBuilder::protected_resource), where it covers
+    /// their path: wrap the `App` in that case.
+    #[must_use]
+    pub fn new(gate: impl Into<Gate>) -> Self {
+        Self { gate: gate.into() }
+    }
+
+    /// Lets requests without any token through as well; see [`Gate::optional`].
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self { gate: self.gate.optional() }
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Auth
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Transform = AuthMiddleware<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(AuthMiddleware { inner: Rc::new(service), gate: self.gate.clone() }))
+    }
+}
+
+/// The service that [`Auth`] makes.
+#[derive(Debug)]
+pub struct AuthMiddleware<S> {
+    inner: Rc<S>,
+    gate: Gate,
+}
+
+impl<S, B> Service<ServiceRequest> for AuthMiddleware<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = ResponseFuture<S, B>;
+
+    forward_ready!(inner);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let view = View(request.request());
+        let vary = self.gate.exit(&view).vary();
+        if let Some(metadata) = self.gate.metadata(&view) {
+            let metadata = response::translate(metadata).map_into_right_body();
+            return ResponseFuture::answered(request.into_response(metadata));
+        }
+        match self.gate.enter(&view) {
+            Entry::Pass(visitor) => {
+                mark(&request, visitor);
+                ResponseFuture::inner(self.inner.call(request), vary)
+            }
+            Entry::Refused(refusal) => ResponseFuture::refused(request, refusal),
+            Entry::Waiting(waiting) => {
+                ResponseFuture::waiting(waiting, self.inner.clone(), request, vary)
+            }
+        }
+    }
+}
+
+/// As [`Visitor::mark`]: these extensions are not those of `http`.
+pub(crate) fn mark(request: &ServiceRequest, visitor: Visitor) {
+    match visitor {
+        Visitor::Caller(who) => {
+            request.extensions_mut().insert(who);
+        }
+        Visitor::Anonymous(anonymous) => {
+            request.extensions_mut().remove::<Authenticated>();
+            request.extensions_mut().insert(anonymous);
+        }
+    }
+}

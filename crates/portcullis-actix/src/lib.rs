@@ -1,0 +1,76 @@
+//! Portcullis for actix-web: validate JWTs locally, read their claims into a type of your own, and
+//! hold scopes and resources to policies.
+//!
+//! ```
+//! use actix_web::{App, HttpResponse, web};
+//! use serde::Deserialize;
+//! use portcullis_actix::{Auth, Claims, Require};
+//! use portcullis_actix::portcullis::{Authenticator, Policy};
+//!
+//! #[derive(Deserialize)]
+//! struct User {
+//!     sub: String,
+//! }
+//!
+//! async fn list(Claims(user): Claims<User>) -> String {
+//!     format!("the orders of {}", user.sub)
+//! }
+//!
+//! # actix_web::rt::System::new().block_on(async {
+//! # use actix_web::test;
+//! # let keys = portcullis_actix::portcullis::SharedKeySet::new(Default::default());
+//! let auth = Authenticator::builder("https://auth.example", "https://api.example")
+//!     .key_source(keys) // without this line the keys are discovered
+//!     .build()
+//!     .await?;
+//! let app = App::new()
+//!     .route("/health", web::get().to(HttpResponse::Ok))
+//!     .service(
+//!         web::scope("/api").wrap(Auth::new(auth)).service(
+//!             web::resource("/orders")
+//!                 .wrap(Require::new(Policy::scopes(["orders:read"])))
+//!                 .route(web::get().to(list)),
+//!         ),
+//!     );
+//!
+//! let app = test::init_service(app).await;
+//! let get = |path| test::call_service(&app, test::TestRequest::get().uri(path).to_request());
+//! assert_eq!(get("/health").await.status(), 200);
+//! let refused = get("/api/orders").await;
+//! assert_eq!(refused.status(), 401);
+//! assert_eq!(refused.headers().get("www-authenticate").unwrap(), r#"Bearer realm="api""#);
+//! # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
+//!
+//! # What a middleware covers
+//!
+//! Unlike axum's, actix-web's `wrap` covers the whole of the `App`, `Scope` or `Resource` that it
+//! is called on: services that are added after it, nested scopes and the default service too. So
+//! there is no `protect` here; the order of `wrap` and `service` leaves nothing open. Two orders
+//! do matter:
+//!
+//! - Of several `wrap`s on one thing the **last is the outermost**. A [`Require`] stands inside:
+//!   put it on a scope or resource within, or before the [`Auth`]. The other way round every
+//!   request is answered with 500, and the log says why.
+//! - Requests go to the **first service that matches**. What is registered before a protected
+//!   scope, under a path that the scope has as well, answers in its place.
+//!
+//! A refusal is a response, not an error: what is wrapped around the [`Auth`], such as CORS or a
+//! logger, sees it, and finds the [`Refusal`](portcullis::Refusal) in its extensions. Wrap CORS
+//! outside, since a preflight request has no token.
+
+mod auth;
+mod claims;
+mod future;
+mod rejection;
+mod request;
+mod require;
+mod response;
+
+pub use portcullis;
+
+pub use auth::{Auth, AuthMiddleware};
+pub use claims::{Caller, Claims, MaybeCaller, MaybeClaims, SharedClaims};
+pub use future::ResponseFuture;
+pub use rejection::Rejection;
+pub use require::{Require, RequireMiddleware};

@@ -1,0 +1,437 @@
+//! The adapter as an actix-web application meets it, over real sockets.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_web::dev::Service;
+use actix_web::http::header::HeaderValue;
+use actix_web::{App, HttpMessage, HttpServer, web};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{Algorithm, Authenticator, Policy, Refusal, RefusalKind};
+use portcullis_actix::{Auth, Caller, Claims, MaybeCaller, MaybeClaims, Rejection, Require};
+use reqwest::Response;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+const NOW: u64 = 1_800_000_000;
+const JWKS: &str = "https://issuer.example/keys";
+
+/// An issuer whose keys are fetched when the first token needs them: the slow path.
+struct World {
+    key: TestKey,
+    fetch: ScriptedFetch,
+    clock: ManualClock,
+    auth: Authenticator,
+}
+
+impl World {
+    async fn new() -> Self {
+        let key = TestKey::generate("k", Algorithm::Es256);
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+        let auth = Authenticator::builder("https://issuer.example", "https://api.example")
+            .jwks_url(JWKS)
+            .fetch(fetch.clone())
+            .clock(clock.clone())
+            .start_without_keys()
+            // Only requests cause fetches.
+            .background_refresh(false)
+            .build()
+            .await
+            .unwrap();
+        Self { key, fetch, clock, auth }
+    }
+
+    /// From now on the issuer can be reached; the next token waits for the fetch.
+    fn publish(&self) {
+        self.fetch.set(JWKS, Answer::ok(TestKey::jwks([&self.key])));
+        // Past the back-off of the fetch that failed.
+        self.clock.advance(Duration::from_secs(2));
+    }
+
+    async fn published() -> Self {
+        let world = Self::new().await;
+        world.publish();
+        world
+    }
+
+    /// The same with the keys at hand: the fast path.
+    async fn warm() -> Self {
+        let world = Self::published().await;
+        world.auth.refresh().await.unwrap();
+        world
+    }
+
+    fn token(&self, extra: &Value) -> String {
+        token(&self.key, extra)
+    }
+}
+
+fn token(key: &TestKey, extra: &Value) -> String {
+    let mut claims = json!({
+        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "alice",
+        "iat": NOW, "exp": NOW + 900, "scope": "read",
+    });
+    claims.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    key.token(&claims)
+}
+
+/// Serves the app on this many workers, and says where.
+macro_rules! serve {
+    ($workers:expr, $app:expr) => {{
+        let server = HttpServer::new($app).workers($workers).disable_signals();
+        let server = server.bind("127.0.0.1:0").unwrap();
+        let address = server.addrs().first().unwrap().to_string();
+        tokio::spawn(server.run());
+        address
+    }};
+}
+
+async fn ask(address: &str, path: &str, token: Option<&str>) -> Response {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut request = client.get(format!("http://{address}{path}"));
+    if let Some(token) = token {
+        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    request.send().await.unwrap()
+}
+
+#[derive(Deserialize)]
+struct User {
+    sub: String,
+    tenant: u64,
+}
+
+async fn whoami(Claims(user): Claims<User>) -> String {
+    format!("{} of {}", user.sub, user.tenant)
+}
+
+async fn named(Caller(who): Caller) -> String {
+    format!("{:?}", who.subject())
+}
+
+async fn maybe_named(MaybeCaller(who): MaybeCaller) -> String {
+    format!("{:?}", who.as_ref().and_then(|who| who.subject()))
+}
+
+async fn reached() -> &'static str {
+    "reached"
+}
+
+#[tokio::test]
+async fn claims_are_the_handlers_own_type() {
+    let world = World::warm().await;
+    let auth = world.auth.clone();
+    let address = serve!(1, move || {
+        App::new().wrap(Auth::new(auth.clone())).route("/", web::get().to(whoami))
+    });
+    let good = world.token(&json!({"tenant": 7}));
+    assert_eq!(ask(&address, "/", Some(&good)).await.text().await.unwrap(), "alice of 7");
+    for extra in [json!({}), json!({"tenant": "seven"})] {
+        let response = ask(&address, "/", Some(&world.token(&extra))).await;
+        assert_eq!(response.status(), 401);
+        let challenge = response.headers()[WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(
+            challenge.contains("invalid_token") && !challenge.contains("tenant"),
+            "{challenge}"
+        );
+        assert_eq!(response.text().await.unwrap(), "");
+    }
+}
+
+#[tokio::test]
+async fn everything_in_what_is_wrapped_is_protected_whenever_it_was_added() {
+    let world = World::warm().await;
+    let auth = world.auth.clone();
+    let address = serve!(1, move || {
+        let get = || web::get().to(reached);
+        let scope = web::scope("/scope")
+            .route("/early", get())
+            .service(web::scope("/nested").route("/x", get()))
+            .wrap(Auth::new(auth.clone()))
+            .route("/late", get())
+            .service(web::scope("/late-nested").route("/x", get()))
+            .configure(|config| {
+                config.service(web::resource("/configured").route(web::get().to(reached)));
+            })
+            .default_service(get());
+        let resource = web::resource("/resource").wrap(Auth::new(auth.clone())).route(get());
+        App::new().service(scope).service(resource).route("/health", get())
+    });
+    let auth = world.auth.clone();
+    let app = serve!(1, move || {
+        let get = || web::get().to(reached);
+        App::new()
+            .route("/early", get())
+            .wrap(Auth::new(auth.clone()))
+            .route("/late", get())
+            .service(web::scope("/late-nested").route("/x", get()))
+            .default_service(get())
+    });
+
+    let good = world.token(&json!({}));
+    for (address, path) in [
+        (&address, "/scope/early"),
+        (&address, "/scope/nested/x"),
+        (&address, "/scope/late"),
+        (&address, "/scope/late-nested/x"),
+        (&address, "/scope/configured"),
+        (&address, "/scope/nowhere"),
+        (&address, "/resource"),
+        (&app, "/early"),
+        (&app, "/late"),
+        (&app, "/late-nested/x"),
+        (&app, "/nowhere"),
+    ] {
+        assert_eq!(ask(address, path, None).await.status(), 401, "{path}");
+        assert_eq!(ask(address, path, Some(&good)).await.status(), 200, "{path}");
+    }
+    assert_eq!(ask(&address, "/health", None).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_forgotten_middleware_is_a_fault_of_the_server_and_lets_nothing_through() {
+    let world = World::warm().await;
+    let auth = world.auth.clone();
+    let address = serve!(1, move || {
+        let read = || Require::new(Policy::scopes(["read"]));
+        let inside_out = web::resource("/inside-out").wrap(Auth::new(auth.clone())).wrap(read());
+        App::new()
+            .route("/claims", web::get().to(whoami))
+            .route("/caller", web::get().to(named))
+            .route("/maybe-claims", web::get().to(async |_: MaybeClaims<User>| "reached"))
+            .route("/maybe-caller", web::get().to(maybe_named))
+            .service(web::resource("/required").wrap(read()).to(reached))
+            .service(inside_out.to(reached))
+    });
+    let good = world.token(&json!({"tenant": 7}));
+    for path in ["/claims", "/caller", "/maybe-claims", "/maybe-caller", "/required", "/inside-out"]
+    {
+        for token in [None, Some(good.as_str())] {
+            let response = ask(&address, path, token).await;
+            assert_eq!(response.status(), 500, "{path}");
+            assert_eq!(response.text().await.unwrap(), "", "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_optional_caller_is_none_or_good() {
+    let world = World::warm().await;
+    let auth = world.auth.clone();
+    let address = serve!(1, move || {
+        let greet = async |claims: MaybeClaims<User>, caller: MaybeCaller| {
+            assert_eq!(claims.0.is_some(), caller.0.is_some());
+            claims.0.map_or_else(|| "stranger".to_owned(), |user| user.sub)
+        };
+        let read = Require::new(Policy::scopes(["read"]));
+        App::new()
+            .wrap(Auth::new(auth.clone()).optional())
+            .route("/", web::get().to(greet))
+            .service(web::resource("/required").wrap(read).to(reached))
+            .route("/claims", web::get().to(whoami))
+            .route("/caller", web::get().to(named))
+    });
+    assert_eq!(ask(&address, "/", None).await.text().await.unwrap(), "stranger");
+    let good = world.token(&json!({"tenant": 7}));
+    assert_eq!(ask(&address, "/", Some(&good)).await.text().await.unwrap(), "alice");
+    assert_eq!(ask(&address, "/", Some("bad")).await.status(), 401);
+    // Present but unfit is not absent.
+    assert_eq!(ask(&address, "/", Some(&world.token(&json!({})))).await.status(), 401);
+    // Who must be known where only some must be is asked for a token.
+    for path in ["/required", "/claims", "/caller"] {
+        let response = ask(&address, path, None).await;
+        assert_eq!(response.status(), 401, "{path}");
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="api""#);
+    }
+}
+
+/// Why there is a `MaybeClaims`. Should actix-web ever tell errors from absence, this fails, and
+/// the warnings in the documentation can go.
+#[tokio::test]
+async fn actix_webs_own_option_hides_what_maybe_claims_refuses() {
+    let world = World::warm().await;
+    let auth = world.auth.clone();
+    let address = serve!(1, move || {
+        App::new()
+            .wrap(Auth::new(auth.clone()).optional())
+            .route("/option", web::get().to(async |_: Option<Claims<User>>| "reached"))
+            .route("/maybe", web::get().to(async |_: MaybeClaims<User>| "reached"))
+    });
+    let unfit = world.token(&json!({}));
+    assert_eq!(ask(&address, "/option", Some(&unfit)).await.status(), 200);
+    assert_eq!(ask(&address, "/maybe", Some(&unfit)).await.status(), 401);
+}
+
+#[tokio::test]
+async fn whom_an_outer_middleware_found_is_nobody_to_an_optional_one() {
+    let world = World::warm().await;
+    let mut headers = http::HeaderMap::new();
+    let good = format!("Bearer {}", world.token(&json!({})));
+    headers.insert(AUTHORIZATION, good.parse().unwrap());
+    let alice = world.auth.authenticate(&headers).await.unwrap();
+    let auth = world.auth.clone();
+    let address = serve!(1, move || {
+        let alice = alice.clone();
+        App::new()
+            .route("/", web::get().to(maybe_named))
+            .wrap(Auth::new(auth.clone()).optional())
+            .wrap_fn(move |request, service| {
+                request.extensions_mut().insert(alice.clone());
+                service.call(request)
+            })
+    });
+    assert_eq!(ask(&address, "/", None).await.text().await.unwrap(), "None");
+}
+
+#[tokio::test]
+async fn policies_stand_at_resources_scopes_and_in_handlers() {
+    let world = World::warm().await;
+    let auth = world.auth.clone();
+    let address = serve!(1, move || {
+        let refund = async |Caller(who): Caller| -> Result<&'static str, Rejection> {
+            who.require(&Policy::roles(["clerk"]))?;
+            Ok("done")
+        };
+        let scopes = |scope: &str| Require::new(Policy::scopes([scope]));
+        App::new()
+            .wrap(Auth::new(auth.clone()))
+            .service(web::resource("/read").wrap(scopes("read")).to(reached))
+            .service(web::resource("/write").wrap(scopes("write")).to(reached))
+            .service(web::scope("/all").wrap(scopes("write")).route("/x", web::get().to(reached)))
+            .route("/refund", web::get().to(refund))
+    });
+    let (plain, clerk) = (world.token(&json!({})), world.token(&json!({"roles": ["clerk"]})));
+    for (path, token, status) in [
+        ("/read", &plain, 200),
+        ("/write", &plain, 403),
+        ("/all/x", &plain, 403),
+        ("/refund", &plain, 403),
+        ("/refund", &clerk, 200),
+    ] {
+        let response = ask(&address, path, Some(token)).await;
+        assert_eq!(response.status(), status, "{path}");
+        if status == 403 {
+            assert_eq!(response.text().await.unwrap(), "", "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_keys_the_answer_is_503_until_they_are_there() {
+    let world = World::new().await;
+    let auth = world.auth.clone();
+    let address = serve!(1, move || {
+        App::new().wrap(Auth::new(auth.clone())).route("/", web::get().to(named))
+    });
+    let good = world.token(&json!({}));
+    let response = ask(&address, "/", Some(&good)).await;
+    assert_eq!(response.status(), 503);
+    let retry_after: u64 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
+    assert!((1..=2).contains(&retry_after), "{retry_after}");
+    assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
+    // A token that no key could save is not worth waiting for.
+    assert_eq!(ask(&address, "/", Some("a.b.c")).await.status(), 401);
+    world.publish();
+    let response = ask(&address, "/", Some(&good)).await;
+    assert_eq!(response.text().await.unwrap(), "Some(\"alice\")");
+}
+
+#[tokio::test]
+async fn a_request_that_waited_for_a_key_goes_on_whole() {
+    let world = World::published().await;
+    let (auth, before) = (world.auth.clone(), world.fetch.requests().len());
+    let address = serve!(1, move || {
+        let echo = async |path: web::Path<u32>, body: String| format!("{path}: {body}");
+        App::new().wrap(Auth::new(auth.clone())).route("/items/{id}", web::post().to(echo))
+    });
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.post(format!("http://{address}/items/7")).body("a body");
+    let response = request.bearer_auth(world.token(&json!({}))).send().await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "7: a body");
+    assert_eq!(world.fetch.requests().len(), before + 1);
+}
+
+#[tokio::test]
+async fn a_refused_request_does_not_reach_the_handler() {
+    let forger = TestKey::generate("k", Algorithm::Es256);
+    for optional in [false, true] {
+        for world in [World::published().await, World::warm().await] {
+            let calls = Arc::new(AtomicUsize::new(0));
+            let (auth, counter) = (world.auth.clone(), calls.clone());
+            let address = serve!(1, move || {
+                let counter = counter.clone();
+                let auth = Auth::new(auth.clone());
+                App::new()
+                    .route("/", web::get().to(reached))
+                    .wrap_fn(move |request, service| {
+                        counter.fetch_add(1, Ordering::SeqCst);
+                        service.call(request)
+                    })
+                    .wrap(if optional { auth.optional() } else { auth })
+            });
+            let forged = token(&forger, &json!({}));
+            let anonymous = if optional { Some("x") } else { None };
+            for token in [Some(forged.as_str()), anonymous, Some("x"), Some("a.b.c")] {
+                let response = ask(&address, "/", token).await;
+                assert_eq!(response.status(), 401);
+                assert!(response.headers().contains_key(WWW_AUTHENTICATE));
+            }
+            assert_eq!(calls.load(Ordering::SeqCst), 0);
+            let good = world.token(&json!({}));
+            assert_eq!(ask(&address, "/", Some(&good)).await.status(), 200);
+            assert_eq!(calls.load(Ordering::SeqCst), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrapped_outside_sees_a_refusal_as_a_response() {
+    let world = World::published().await;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (auth, log) = (world.auth.clone(), seen.clone());
+    let address = serve!(1, move || {
+        let log = log.clone();
+        let write = Require::new(Policy::scopes(["write"]));
+        App::new()
+            .service(web::resource("/write").wrap(write).to(reached))
+            .route("/claims", web::get().to(whoami))
+            .wrap(Auth::new(auth.clone()))
+            // As CORS and a logger do: nothing happens here if it was an error.
+            .wrap_fn(move |request, service| {
+                let (log, response) = (log.clone(), service.call(request));
+                async move {
+                    let mut response = response.await?;
+                    let kind = response.response().extensions().get().map(Refusal::kind);
+                    log.lock().unwrap().push(kind);
+                    let any = HeaderValue::from_static("*");
+                    let name = ACCESS_CONTROL_ALLOW_ORIGIN.as_str().try_into().unwrap();
+                    response.headers_mut().insert(name, any);
+                    Ok(response)
+                }
+            })
+    });
+    let forged = token(&TestKey::generate("k", Algorithm::Es256), &json!({}));
+    let good = world.token(&json!({}));
+    for (path, token, status) in [
+        ("/write", Some(&forged), 401), // after a fetch
+        ("/write", Some(&forged), 401),
+        ("/write", None, 401),
+        ("/write", Some(&good), 403),
+        ("/claims", Some(&good), 401),
+    ] {
+        let response = ask(&address, path, token.map(String::as_str)).await;
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(response.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "*", "{path}");
+    }
+    let expected = [
+        RefusalKind::InvalidToken,
+        RefusalKind::InvalidToken,
+        RefusalKind::MissingToken,
+        RefusalKind::InsufficientScope,
+        RefusalKind::InvalidToken,
+    ];
+    assert_eq!(*seen.lock().unwrap(), expected.map(Some));
+}

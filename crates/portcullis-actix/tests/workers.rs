@@ -1,0 +1,93 @@
+//! Several workers of actix-web, each with a runtime of its own.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use actix_web::dev::Service;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{Algorithm, Authenticator, Fetch, FetchRequest, Fetching};
+use portcullis_actix::Auth;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+const NOW: u64 = 1_800_000_000;
+const JWKS: &str = "https://issuer.example/keys";
+
+/// An HTTP client that answers when it is let.
+#[derive(Debug)]
+struct Gated {
+    fetch: ScriptedFetch,
+    gate: Arc<Semaphore>,
+}
+
+impl Fetch for Gated {
+    fn get(&self, request: FetchRequest) -> Fetching<'_> {
+        Box::pin(async move {
+            let _permit = self.gate.acquire().await?;
+            self.fetch.get(request).await
+        })
+    }
+}
+
+/// One of the runtimes runs the fetch, and requests on all of them wait for it.
+#[tokio::test]
+async fn workers_wait_for_one_fetch_together() {
+    const WORKERS: usize = 4;
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    let gate = Arc::new(Semaphore::new(1));
+    let auth = Authenticator::builder("https://issuer.example", "https://api.example")
+        .jwks_url(JWKS)
+        .fetch(Gated { fetch: fetch.clone(), gate: gate.clone() })
+        .clock(clock.clone())
+        .start_without_keys()
+        .background_refresh(false)
+        .build()
+        .await
+        .unwrap();
+    fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));
+    clock.advance(Duration::from_secs(2));
+    gate.forget_permits(1);
+    let before = fetch.requests().len();
+
+    let waiting: Arc<Mutex<HashSet<ThreadId>>> = Arc::default();
+    let seen = waiting.clone();
+    let server = HttpServer::new(move || {
+        let (seen, gate) = (seen.clone(), gate.clone());
+        App::new()
+            .route("/", web::get().to(HttpResponse::Ok))
+            .wrap(Auth::new(auth.clone()))
+            .wrap_fn(move |request, service| {
+                let response = service.call(request);
+                let mut seen = seen.lock().unwrap();
+                seen.insert(thread::current().id());
+                if seen.len() == WORKERS {
+                    gate.add_permits(1);
+                }
+                response
+            })
+    });
+    let server = server.workers(WORKERS).disable_signals().bind("127.0.0.1:0").unwrap();
+    let address = server.addrs().first().unwrap().to_string();
+    tokio::spawn(server.run());
+    let token = key.token(&json!({
+        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "alice",
+        "iat": NOW, "exp": NOW + 900,
+    }));
+    let answers: Vec<_> = (0..WORKERS)
+        .map(|_| {
+            // Each with a connection of its own, for a worker of its own.
+            let client = reqwest::Client::builder().no_proxy().build().unwrap();
+            let request = client.get(format!("http://{address}/")).bearer_auth(&token);
+            tokio::spawn(async move { request.send().await.unwrap().status() })
+        })
+        .collect();
+    for answer in answers {
+        assert_eq!(answer.await.unwrap(), 200);
+    }
+    assert_eq!(waiting.lock().unwrap().len(), WORKERS);
+    assert_eq!(fetch.requests().len(), before + 1);
+}

@@ -1,0 +1,112 @@
+//! The caller as a handler's argument.
+
+use std::sync::Arc;
+
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::request::Parts;
+use portcullis::{Authenticated, optional_caller, required_caller};
+use serde::de::DeserializeOwned;
+
+use crate::rejection::Rejection;
+
+/// The token's claims, read into the handler's own type.
+///
+/// Claims that do not fit the type are refused with 401. `Option<Claims<C>>` is `None` for a
+/// request without a token, behind an [optional](crate::AuthLayer::optional) layer; a token that
+/// is there and is bad never gets so far. On a route that nothing protects both answer 500, and
+/// the log says why: a forgotten layer must not look like a caller without a token.
+#[derive(Debug, Clone, Copy)]
+pub struct Claims<C>(pub C);
+
+impl<S: Sync, C: DeserializeOwned> FromRequestParts<S> for Claims<C> {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        let who = authenticated(parts)?;
+        Ok(Self(who.claims()?))
+    }
+}
+
+impl<S: Sync, C: DeserializeOwned> OptionalFromRequestParts<S> for Claims<C> {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
+        let Some(who) = caller(parts)? else { return Ok(None) };
+        Ok(Some(Self(who.claims()?)))
+    }
+}
+
+/// The token's claims in the handler's own type, read once for all requests with the same token:
+/// see [`Authenticated::shared_claims`]. In everything else like [`Claims`].
+///
+/// ```
+/// use serde::Deserialize;
+/// use portcullis_axum::SharedClaims;
+///
+/// #[derive(Deserialize)]
+/// struct User {
+///     sub: String,
+/// }
+///
+/// async fn greet(SharedClaims(user): SharedClaims<User>) -> String {
+///     format!("hello {}", user.sub)
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct SharedClaims<C>(pub Arc<C>);
+
+impl<S, C> FromRequestParts<S> for SharedClaims<C>
+where
+    S: Sync,
+    C: DeserializeOwned + Send + Sync + 'static,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        Ok(Self(authenticated(parts)?.shared_claims()?))
+    }
+}
+
+impl<S, C> OptionalFromRequestParts<S> for SharedClaims<C>
+where
+    S: Sync,
+    C: DeserializeOwned + Send + Sync + 'static,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
+        let Some(who) = caller(parts)? else { return Ok(None) };
+        Ok(Some(Self(who.shared_claims()?)))
+    }
+}
+
+/// The caller itself: registered claims, and [`require`](Authenticated::require).
+#[derive(Debug, Clone)]
+pub struct Caller(pub Authenticated);
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        authenticated(parts).cloned().map(Self)
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Caller {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
+        Ok(caller(parts)?.cloned().map(Self))
+    }
+}
+
+const REMEDY: &str = "protect the route";
+
+fn authenticated(parts: &Parts) -> Result<&Authenticated, Rejection> {
+    Ok(required_caller(parts.extensions.get(), parts.extensions.get(), REMEDY)?)
+}
+
+/// `None` for an anonymous caller.
+fn caller(parts: &Parts) -> Result<Option<&Authenticated>, Rejection> {
+    Ok(optional_caller(parts.extensions.get(), parts.extensions.get(), REMEDY)?)
+}

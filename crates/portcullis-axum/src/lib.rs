@@ -1,0 +1,45 @@
+//! Portcullis for axum: validate JWTs locally, read their claims into a type of your own, and hold
+//! routes to policies.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use serde::Deserialize;
+//! use portcullis_axum::{Claims, RequireLayer, protect};
+//! use portcullis_axum::portcullis::{Authenticator, Policy};
+//!
+//! #[derive(Deserialize)]
+//! struct User {
+//!     sub: String,
+//! }
+//!
+//! async fn list(Claims(user): Claims<User>) -> String {
+//!     format!("the orders of {}", user.sub)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use tower::ServiceExt;
+//! # let keys = portcullis_axum::portcullis::SharedKeySet::new(Default::default());
+//! let auth = Authenticator::builder("https://auth.example", "https://api.example")
+//!     .key_source(keys) // without this line the keys are discovered
+//!     .build()
+//!     .await?;
+//! let api = Router::new()
+//!     .route("/orders", get(list).route_layer(RequireLayer::new(Policy::scopes(["orders:read"]))));
+//! let app: Router =
+//!     Router::new().route("/health", get(async || "fine")).merge(protect(auth, api));
+//! # let get = |path| http::Request::get(path).body(axum::body::Body::empty());
+//! # assert_eq!(app.clone().oneshot(get("/health")?).await?.status(), 200);
+//! # assert_eq!(app.oneshot(get("/orders")?).await?.status(), 401);
+//! # Ok(()) }
+//! ```
+
+mod claims;
+mod protect;
+mod rejection;
+
+pub use portcullis;
+pub use portcullis_tower::{AuthLayer, RequireLayer};
+
+pub use claims::{Caller, Claims, SharedClaims};
+pub use protect::{Protected, protect};
+pub use rejection::Rejection;

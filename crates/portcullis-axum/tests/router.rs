@@ -1,0 +1,166 @@
+//! The adapter as an axum application meets it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{Request, Response};
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{Algorithm, Authenticator, Policy, SharedKeySet};
+use portcullis_axum::{Caller, Claims, Rejection, RequireLayer, protect};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+const NOW: u64 = 1_800_000_000;
+
+async fn auth(key: &TestKey) -> Authenticator {
+    Authenticator::builder("https://issuer.example", "https://api.example")
+        .key_source(SharedKeySet::new(TestKey::key_set([key])))
+        .clock(ManualClock::at(NOW))
+        .build()
+        .await
+        .unwrap()
+}
+
+fn token(key: &TestKey, extra: &Value) -> String {
+    let mut claims = json!({
+        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "alice",
+        "iat": NOW, "exp": NOW + 900, "scope": "read",
+    });
+    claims.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    key.token(&claims)
+}
+
+async fn ask(app: &Router, path: &str, token: Option<&str>) -> Response<Body> {
+    let mut request = Request::get(path);
+    if let Some(token) = token {
+        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+}
+
+async fn text(response: Response<Body>) -> String {
+    let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+#[derive(Deserialize)]
+struct User {
+    sub: String,
+    tenant: u64,
+}
+
+async fn whoami(Claims(user): Claims<User>) -> String {
+    format!("{} of {}", user.sub, user.tenant)
+}
+
+#[tokio::test]
+async fn claims_are_the_handlers_own_type() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let app = protect(auth(&key).await, Router::new().route("/", get(whoami))).into_router();
+    let good = token(&key, &json!({"tenant": 7}));
+    assert_eq!(text(ask(&app, "/", Some(&good)).await).await, "alice of 7");
+    for extra in [json!({}), json!({"tenant": "seven"})] {
+        let response = ask(&app, "/", Some(&token(&key, &extra))).await;
+        assert_eq!(response.status(), 401);
+        let challenge = response.headers()[WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(
+            challenge.contains("invalid_token") && !challenge.contains("tenant"),
+            "{challenge}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_route_of_a_protected_router_is_protected_whenever_it_was_added() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let open = || get(async || "reached");
+    let api =
+        Router::new().route("/early", open()).nest("/nested", Router::new().route("/x", open()));
+    let api = protect(auth(&key).await, api)
+        .route("/late", open())
+        .merge(Router::new().route("/merged", open()))
+        .nest("/late-nested", Router::new().route("/x", open()))
+        .map(|router| router.fallback(async || "fallback"));
+    let app = Router::new().route("/health", open()).merge(api);
+
+    let good = token(&key, &json!({}));
+    for path in ["/early", "/nested/x", "/late", "/merged", "/late-nested/x", "/nowhere"] {
+        assert_eq!(ask(&app, path, None).await.status(), 401, "{path}");
+        assert_eq!(ask(&app, path, Some(&good)).await.status(), 200, "{path}");
+    }
+    assert_eq!(ask(&app, "/health", None).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_forgotten_layer_is_a_fault_of_the_server_and_lets_nothing_through() {
+    let required = get(async || "reached").route_layer(RequireLayer::new(Policy::scopes(["read"])));
+    let app = Router::new()
+        .route("/claims", get(whoami))
+        .route("/caller", get(async |Caller(_): Caller| "reached"))
+        .route("/optional", get(async |_: Option<Caller>| "reached"))
+        .route("/optional-claims", get(async |_: Option<Claims<User>>| "reached"))
+        .route("/required", required);
+    for path in ["/claims", "/caller", "/optional", "/optional-claims", "/required"] {
+        let response = ask(&app, path, None).await;
+        assert_eq!(response.status(), 500, "{path}");
+        assert_eq!(text(response).await, "", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_optional_caller_is_none_or_good() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let greet = async |claims: Option<Claims<User>>, caller: Option<Caller>| {
+        assert_eq!(claims.is_some(), caller.is_some());
+        claims.map_or_else(|| "stranger".to_owned(), |Claims(user)| user.sub)
+    };
+    let router = Router::new().route("/", get(greet));
+    let app = protect(auth(&key).await, router).optional().into_router();
+    assert_eq!(text(ask(&app, "/", None).await).await, "stranger");
+    let good = token(&key, &json!({"tenant": 7}));
+    assert_eq!(text(ask(&app, "/", Some(&good)).await).await, "alice");
+    assert_eq!(ask(&app, "/", Some("bad")).await.status(), 401);
+    // Who must be known where only some must be is asked for a token.
+    let required = RequireLayer::new(Policy::scopes(["read"]));
+    let router = Router::new()
+        .route("/required", get(async || "reached").route_layer(required))
+        .route("/claims", get(whoami))
+        .route("/caller", get(async |Caller(_): Caller| "reached"));
+    let mixed = protect(auth(&key).await, router).optional().into_router();
+    for path in ["/required", "/claims", "/caller"] {
+        let response = ask(&mixed, path, None).await;
+        assert_eq!(response.status(), 401, "{path}");
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="api""#);
+    }
+    // Present but unfit is not absent.
+    assert_eq!(ask(&app, "/", Some(&token(&key, &json!({})))).await.status(), 401);
+}
+
+#[tokio::test]
+async fn policies_stand_at_routes_and_in_handlers() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let refund = async |Caller(who): Caller| -> Result<&'static str, Rejection> {
+        who.require(&Policy::roles(["clerk"]))?;
+        Ok("done")
+    };
+    let api = Router::new()
+        .route(
+            "/read",
+            get(async || "read").route_layer(RequireLayer::new(Policy::scopes(["read"]))),
+        )
+        .route("/write", get(async || "").route_layer(RequireLayer::new(Policy::scopes(["write"]))))
+        .route("/refund", get(refund));
+    let app = protect(auth(&key).await, api).into_router();
+    let (plain, clerk) = (token(&key, &json!({})), token(&key, &json!({"roles": ["clerk"]})));
+    for (path, token, status) in [
+        ("/read", &plain, 200),
+        ("/write", &plain, 403),
+        ("/refund", &plain, 403),
+        ("/refund", &clerk, 200),
+    ] {
+        assert_eq!(ask(&app, path, Some(token)).await.status(), status, "{path}");
+    }
+}

@@ -1,0 +1,86 @@
+//! Two reports beside each other. Times differ with the machine; the ratios should not.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::report::{Machine, Report, Validation};
+use super::text::time;
+use crate::exit::Failure;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Comparison {
+    a: Machine,
+    b: Machine,
+    rows: Vec<Row>,
+}
+
+/// One case that both have.
+#[derive(Debug, Serialize)]
+struct Row {
+    algorithm: String,
+    case: String,
+    nanos: [f64; 2],
+    /// How many times as long B takes.
+    b_to_a: f64,
+    to_bare: Option<[f64; 2]>,
+    allocations: [f64; 2],
+}
+
+impl Comparison {
+    pub(super) fn read(files: &[impl AsRef<Path>]) -> Result<Self, Failure> {
+        let reports: Result<Vec<_>, _> =
+            files.iter().map(|file| Report::read("--compare", file.as_ref())).collect();
+        let [a, b] = <[Report; 2]>::try_from(reports?)
+            .map_err(|_| Failure::wrong("--compare takes two files"))?;
+        let other = |of: &Validation| {
+            b.validations.iter().find(|validation| validation.algorithm == of.algorithm)
+        };
+        let both =
+            a.validations.iter().filter_map(|validation| Some((validation, other(validation)?)));
+        let rows: Vec<_> = both.flat_map(|(a, b)| rows(a, b)).collect();
+        if rows.is_empty() {
+            return Err(Failure::wrong("--compare: the two have no algorithm in common"));
+        }
+        Ok(Self { a: a.machine, b: b.machine, rows })
+    }
+}
+
+fn rows(a: &Validation, b: &Validation) -> Vec<Row> {
+    let both = a.cases.iter().filter_map(|case| Some((case, b.case(&case.name)?)));
+    let row = |(x, y): (&super::report::Case, &super::report::Case)| Row {
+        algorithm: a.algorithm.clone(),
+        case: x.name.clone(),
+        nanos: [x.nanos.median, y.nanos.median],
+        b_to_a: y.nanos.median / x.nanos.median,
+        to_bare: x.to_bare.zip(y.to_bare).map(|(x, y)| [x.median, y.median]),
+        allocations: [x.allocations, y.allocations],
+    };
+    both.map(row).collect()
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, machine) in [("A", &self.a), ("B", &self.b)] {
+            let Machine { cpu, cores, system, portcullis, .. } = machine;
+            writeln!(f, "{name}: {cpu}, {cores} cores, {system}, portcullis {portcullis}")?;
+        }
+        write!(
+            f,
+            "\n{:<8} {:<22} {:>10} {:>10} {:>6} {:>20} {:>15}",
+            "", "", "A", "B", "B/A", "of the bare check", "allocations"
+        )?;
+        for row in &self.rows {
+            let [a, b] = row.nanos.map(time);
+            let bare = row.to_bare.map_or("".to_owned(), |[a, b]| format!("{a:.3} {b:.3}"));
+            let [x, y] = row.allocations;
+            write!(
+                f,
+                "\n{:<8} {:<22} {a:>10} {b:>10} {:>6.2} {bare:>20} {x:>7.1} {y:>7.1}",
+                row.algorithm, row.case, row.b_to_a
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! Requests at a steady rate while the issuer rotates its key in the worst way: the new key signs
+//! from the moment on that it is published, so that the first token under it must wait for a fetch.
+//! Each request is a task of its own: one that waits delays no other, and hides none.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::HeaderMap;
+use portcullis::{Fetch, FetchRequest, Fetching, ReqwestFetch};
+use portcullis_testing::TestIssuer;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::arguments::BenchArguments;
+use super::material::bearer;
+use super::measure::{histogram, nanos};
+use super::report::Rotation;
+use super::stop::Stop;
+use crate::exit::Failure;
+
+/// An issuer that is as far away as real ones are.
+#[derive(Debug)]
+struct Distant {
+    fetch: ReqwestFetch,
+    latency: Duration,
+}
+
+impl Fetch for Distant {
+    fn get(&self, request: FetchRequest) -> Fetching<'_> {
+        Box::pin(async move {
+            sleep(self.latency).await;
+            self.fetch.get(request).await
+        })
+    }
+}
+
+/// When it began, from the rotation on if it is positive; how long it took; whether it was accepted.
+type Asked = (f64, Duration, bool);
+
+pub(super) async fn run(
+    arguments: &BenchArguments,
+    stop: &Stop,
+    mut done: impl FnMut(),
+) -> Result<Option<Rotation>, Failure> {
+    let wrong = |error: &dyn std::fmt::Display| Failure::wrong(format!("the rotation: {error}"));
+    let issuer = TestIssuer::start().await;
+    let fetch = ReqwestFetch::new().map_err(|error| wrong(&error))?;
+    let latency = Duration::from_millis(arguments.jwks_latency);
+    let auth = issuer.authenticator().fetch(Distant { fetch, latency });
+    let auth = auth.build().await.map_err(|error| wrong(&error))?;
+    let fetches = issuer.fetches();
+
+    let token = |issuer: &TestIssuer| bearer(&issuer.token("alice").sign()).map(Arc::new);
+    let mut headers: Arc<HeaderMap> = token(&issuer)?;
+    let (sender, mut asked) = mpsc::unbounded_channel::<Asked>();
+    let ticks = arguments.rotation_secs * 1000;
+    let (begun, half) = (Instant::now(), Duration::from_millis(ticks / 2));
+    let mut ticking = interval(Duration::from_millis(1));
+    ticking.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    for tick in 0..ticks {
+        ticking.tick().await;
+        if stop.asked() {
+            return Ok(None);
+        }
+        if tick == ticks / 2 {
+            issuer.rotate();
+            headers = token(&issuer)?;
+        }
+        let due = |tick: u64| tick * arguments.rotation_rps / 1000;
+        for _ in due(tick)..due(tick + 1) {
+            let (auth, headers, sender) = (auth.clone(), headers.clone(), sender.clone());
+            let after = tick >= ticks / 2;
+            tokio::spawn(async move {
+                let asked = Instant::now();
+                let accepted = auth.authenticate(&*headers).await.is_ok();
+                let since = asked.duration_since(begun).as_secs_f64() - half.as_secs_f64();
+                let since = if after { since.max(0.0) } else { since.min(-1e-9) };
+                // Nobody listens any more when the run was stopped.
+                let _ = sender.send((since, asked.elapsed(), accepted));
+            });
+        }
+        if tick % 100 == 99 {
+            done();
+        }
+    }
+    drop(sender);
+    let (mut before, mut through) = (histogram(), histogram());
+    let mut slowest = vec![0.0_f64; (ticks / 2).div_ceil(50) as usize];
+    let mut refused = 0;
+    while let Some((since, took, accepted)) = asked.recv().await {
+        let part = if since < 0.0 { &mut before } else { &mut through };
+        part.saturating_record(nanos(took));
+        refused += u64::from(!accepted);
+        if since >= 0.0
+            && let Some(slowest) = slowest.get_mut((since * 20.0) as usize)
+        {
+            *slowest = slowest.max(took.as_secs_f64() * 1000.0);
+        }
+    }
+    Ok(Some(Rotation {
+        rps: arguments.rotation_rps,
+        jwks_latency_millis: arguments.jwks_latency,
+        before: (&before).into(),
+        through: (&through).into(),
+        refused,
+        fetches: issuer.fetches() - fetches,
+        slowest: slowest.into_iter().enumerate().map(|(at, ms)| (at as f64 / 20.0, ms)).collect(),
+    }))
+}

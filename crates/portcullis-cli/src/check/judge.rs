@@ -1,0 +1,112 @@
+//! Judges tokens as a service does: an [`Authenticator`], and then a [`Policy`].
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::header::{AUTHORIZATION, HeaderName};
+use portcullis::{
+    Authenticated, Authenticator, Clock, NumericDate, Policy, Refusal, RequestView, SystemClock,
+};
+
+use super::configuration;
+use super::tokens::Token;
+use super::verdict::{Accepted, Verdict};
+use crate::cli::CheckArguments;
+use crate::exit::Failure;
+
+/// How long a whole run waits, all in all, to ask again for keys that it has not: the issuer is
+/// asked about an unknown `kid`, and not more than once a second.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) struct Judge {
+    auth: Authenticator,
+    policies: Vec<Policy>,
+    clock: Arc<dyn Clock>,
+    show_claims: bool,
+    patience: Duration,
+}
+
+impl Judge {
+    /// Reads the configuration, and fetches the keys.
+    pub(super) async fn new(arguments: &CheckArguments) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = match arguments.at {
+            Some(secs) => Arc::new(StoppedClock::at(secs)),
+            None => Arc::new(SystemClock::new()),
+        };
+        let policies = configuration::policies(arguments)?;
+        let auth = configuration::authenticator(arguments, clock.clone()).await?;
+        for keys in auth.status().into_iter().filter_map(|issuer| issuer.keys) {
+            configuration::tell_unused(&keys.location, keys.keys, &keys.skipped);
+        }
+        Ok(Self { auth, policies, clock, show_claims: arguments.show_claims, patience: PATIENCE })
+    }
+
+    pub(super) async fn judge(&mut self, token: &Token) -> Verdict {
+        let request = Request::with(&token.text);
+        loop {
+            let outcome = self.auth.authenticate(&request).await;
+            let refusal = match outcome.and_then(|who| self.accept(&who)) {
+                Ok(accepted) => return Verdict::Accepted(accepted),
+                Err(refusal) => refusal,
+            };
+            // Only a refusal for want of keys has it.
+            match refusal.retry_after().filter(|wait| *wait <= self.patience) {
+                Some(wait) => {
+                    self.patience -= wait;
+                    tokio::time::sleep(wait).await;
+                }
+                None => return Verdict::from(&refusal),
+            }
+        }
+    }
+
+    fn accept(&self, who: &Authenticated) -> Result<Accepted, Refusal> {
+        self.policies.iter().try_for_each(|policy| who.require(policy))?;
+        let claims = self.show_claims.then(|| who.claims()).transpose()?;
+        Ok(Accepted::new(who, NumericDate::from(self.clock.now()), claims))
+    }
+}
+
+/// A request with an Authorization header and nothing else. Not a [`http::HeaderMap`]: what a
+/// token may not hold is for the [`Authenticator`] to say.
+struct Request(Vec<u8>);
+
+impl Request {
+    fn with(token: &[u8]) -> Self {
+        Self([b"Bearer ", token].concat())
+    }
+}
+
+impl RequestView for Request {
+    fn method(&self) -> Option<&str> {
+        None
+    }
+
+    fn header(&self, name: &HeaderName, index: usize) -> Option<&[u8]> {
+        (*name == AUTHORIZATION && index == 0).then_some(&self.0)
+    }
+}
+
+/// Always shows the same time; what it measures goes on, as fetches need it.
+#[derive(Debug)]
+pub(crate) struct StoppedClock {
+    now: SystemTime,
+    running: SystemClock,
+}
+
+impl StoppedClock {
+    pub(crate) fn at(secs: u64) -> Self {
+        let now = SystemTime::from(NumericDate::from_secs(secs));
+        Self { now, running: SystemClock::new() }
+    }
+}
+
+impl Clock for StoppedClock {
+    fn now(&self) -> SystemTime {
+        self.now
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.running.monotonic()
+    }
+}

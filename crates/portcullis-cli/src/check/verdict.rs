@@ -1,0 +1,159 @@
+//! What is said of one token: in words, or as JSON.
+
+use std::error::Error as _;
+use std::fmt;
+
+use portcullis::{Authenticated, NumericDate, Refusal, RefusalKind, Setting};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::configuration;
+use crate::output::escaped;
+
+#[derive(Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub(super) enum Verdict {
+    Accepted(Accepted),
+    Refused(Refused),
+    /// Nobody can say: the keys could not be had.
+    Undecided(Refused),
+}
+
+/// A good token: who signed it, how long it lasts, and only when asked what it says.
+#[derive(Serialize)]
+pub(super) struct Accepted {
+    key_id: Option<String>,
+    algorithm: &'static str,
+    /// Negative when only the leeway still holds it.
+    expires_in_secs: i64,
+    issued_secs_ago: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims: Option<Map<String, Value>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Refused {
+    kind: &'static str,
+    status: u16,
+    rule: &'static str,
+    reason: String,
+    #[serde(serialize_with = "as_text")]
+    setting: Option<&'static Setting>,
+    option: Option<&'static str>,
+    remedy: &'static str,
+}
+
+impl Accepted {
+    pub(super) fn new(
+        who: &Authenticated,
+        now: NumericDate,
+        claims: Option<Map<String, Value>>,
+    ) -> Self {
+        let secs = |date: NumericDate| date.as_duration().as_secs().cast_signed();
+        let registered = who.registered();
+        Self {
+            key_id: who.key_id().map(str::to_owned),
+            algorithm: who.algorithm().as_str(),
+            expires_in_secs: secs(registered.expires_at()) - secs(now),
+            issued_secs_ago: registered.issued_at().map(|issued| secs(now) - secs(issued)),
+            claims,
+        }
+    }
+}
+
+impl From<&Refusal> for Verdict {
+    fn from(refusal: &Refusal) -> Self {
+        let kind = refusal.kind();
+        let setting = refusal.setting();
+        let refused = Refused {
+            kind: kind.as_str(),
+            status: refusal.status().as_u16(),
+            rule: refusal.rule(),
+            // Of a fetch that has failed there is more to say than that keys are not to be had.
+            reason: refusal.source().map_or_else(|| reason(refusal), ToString::to_string),
+            setting,
+            option: setting.and_then(configuration::option),
+            remedy: remedy(refusal),
+        };
+        if kind == RefusalKind::KeysUnavailable {
+            Self::Undecided(refused)
+        } else {
+            Self::Refused(refused)
+        }
+    }
+}
+
+/// Why, where nothing has failed.
+fn reason(refusal: &Refusal) -> String {
+    if refusal.kind() == RefusalKind::KeysUnavailable {
+        return "its key is none of those at hand, and the issuer was asked too often to be asked \
+                again"
+            .to_owned();
+    }
+    refusal.reason().to_string()
+}
+
+/// What to do about it: a command has no header to put a token into, and no log.
+fn remedy(refusal: &Refusal) -> &'static str {
+    match refusal.kind() {
+        RefusalKind::InvalidRequest => "give the token alone: no quotes, no spaces, no line breaks",
+        RefusalKind::KeysUnavailable => "try again when the issuer answers",
+        _ => refusal.remedy(),
+    }
+}
+
+fn as_text<S: Serializer>(
+    setting: &Option<&'static Setting>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    setting.map(ToString::to_string).serialize(serializer)
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted(accepted) => write!(f, "accepted{accepted}"),
+            Self::Refused(refused) => write!(f, "refused{refused}"),
+            Self::Undecided(refused) => write!(f, "undecided{refused}"),
+        }
+    }
+}
+
+impl fmt::Display for Accepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key_id {
+            // Quoted: an issuer may write anything there.
+            Some(id) => write!(f, "\n  key:     {id:?}, {}", self.algorithm)?,
+            None => write!(f, "\n  key:     the only one for {}", self.algorithm)?,
+        }
+        match self.expires_in_secs {
+            secs @ 0.. => write!(f, "\n  time:    expires in {secs} s")?,
+            past => write!(f, "\n  time:    expired {} s ago, within the leeway", -past)?,
+        }
+        match self.issued_secs_ago {
+            Some(secs @ 0..) => write!(f, ", issued {secs} s ago")?,
+            Some(ahead) => write!(f, ", issued {} s ahead, within the leeway", -ahead)?,
+            None => {}
+        }
+        if let Some(claims) = &self.claims {
+            let claims = serde_json::to_string(claims).map_err(|_| fmt::Error)?;
+            write!(f, "\n  claims:  {}", escaped(&claims))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, status, rule, reason, setting, option, remedy } = self;
+        write!(f, " ({status} {kind})\n  rule:    {rule}\n  reason:  {reason}")?;
+        match (setting, option) {
+            (Some(setting), Some(option)) => {
+                write!(f, "\n  setting: {setting}; here {option}")?;
+            }
+            (Some(setting), None) => write!(f, "\n  setting: {setting}")?,
+            (None, _) => {}
+        }
+        write!(f, "\n  remedy:  {remedy}")
+    }
+}

@@ -1,0 +1,94 @@
+//! `portcullis inspect`: what a token says, and what is unusual about it. Nothing is verified, and
+//! nothing is said to be good.
+
+mod decode;
+mod notes;
+mod show;
+mod suggest;
+
+use portcullis::{Clock as _, NumericDate, SystemClock};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::check::tokens;
+use crate::cli::InspectArguments;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use suggest::Suggestion;
+
+/// What `--help` ends with.
+pub(crate) const HELP: &str = include_str!("inspect/help.txt");
+
+/// What is told of one token.
+#[derive(Debug, Serialize)]
+struct Inspected {
+    token: String,
+    /// A closed list: `jws`, `jwe`, `opaque`, `unreadable`.
+    form: &'static str,
+    /// Always false: only `check` looks at signatures.
+    verified: bool,
+    header: Option<Map<String, Value>>,
+    claims: Option<Map<String, Value>>,
+    notes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suggestion: Option<Suggestion>,
+    #[serde(skip)]
+    now: u64,
+}
+
+pub(crate) fn run(arguments: &InspectArguments) -> Result<Exit, Failure> {
+    let now = arguments
+        .at
+        .unwrap_or_else(|| NumericDate::from(SystemClock::new().now()).as_duration().as_secs());
+    let mut output = Output::new();
+    let (mut exit, mut count) = (Exit::Good, 0);
+    for token in tokens::tokens(&arguments.tokens)? {
+        let token = token?;
+        count += 1;
+        let inspected = inspect(&token, now, arguments.suggest);
+        if inspected.form != "jws" {
+            exit = Exit::Refused;
+        }
+        let written = if arguments.json {
+            output.json(&inspected)
+        } else {
+            output.text(&inspected.to_string())
+        };
+        if written?.is_break() {
+            return Ok(exit);
+        }
+    }
+    if count == 0 {
+        return Err(Failure::wrong("no token came on standard input"));
+    }
+    Ok(exit)
+}
+
+fn inspect(token: &tokens::Token, now: u64, suggest: bool) -> Inspected {
+    let mut inspected = Inspected {
+        token: token.place.to_string(),
+        form: "jws",
+        verified: false,
+        header: None,
+        claims: None,
+        notes: Vec::new(),
+        suggestion: None,
+        now,
+    };
+    match decode::decode(&token.text) {
+        Ok((header, claims)) => {
+            inspected.notes = notes::notes(&header, &claims, now);
+            inspected.suggestion = suggest.then(|| Suggestion::new(&header, &claims));
+            inspected.header = Some(header);
+            inspected.claims = Some(claims);
+        }
+        Err(other) => {
+            inspected.form = other.form;
+            inspected.notes.push(other.note);
+        }
+    }
+    if token.bearer_prefix {
+        inspected.notes.push("`Bearer` stood in front of the token, and was left out".to_owned());
+    }
+    inspected
+}

@@ -1,0 +1,95 @@
+//! An HTTP client that remembers what was answered.
+
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, DATE, ETAG, EXPIRES, HeaderName, LAST_MODIFIED};
+use http::{HeaderMap, Response};
+use portcullis::{Clock as _, Fetch, FetchRequest, Fetching, ReqwestFetch, SystemClock};
+use serde::Serialize;
+
+#[derive(Debug, Clone)]
+pub(super) struct Recording {
+    inner: Arc<ReqwestFetch>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    answers: Vec<Answer>,
+    last_body: Option<Bytes>,
+}
+
+/// What there was to see of one answer.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Answer {
+    pub(super) url: String,
+    /// None if there was no whole answer.
+    pub(super) status: Option<u16>,
+    pub(super) millis: u64,
+    pub(super) bytes: usize,
+    pub(super) cache_control: Option<String>,
+    pub(super) expires: Option<String>,
+    /// Whether it can be asked whether anything has changed.
+    pub(super) etag: bool,
+    /// How far the server's clock is ahead of ours.
+    pub(super) date_off_secs: Option<i64>,
+}
+
+type Answered = Result<Response<Bytes>, Box<dyn Error + Send + Sync>>;
+
+impl Recording {
+    pub(super) fn new(fetch: ReqwestFetch) -> Self {
+        Self { inner: Arc::new(fetch), seen: Arc::default() }
+    }
+
+    pub(super) fn answers(&self) -> Vec<Answer> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).answers.clone()
+    }
+
+    pub(super) fn last_body(&self) -> Option<Bytes> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).last_body.clone()
+    }
+
+    fn keep(&self, url: String, began: Instant, answered: &Answered) {
+        let nothing = HeaderMap::new();
+        let headers = answered.as_ref().map_or(&nothing, Response::headers);
+        let text = |name: &HeaderName| {
+            headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        let body = answered.as_ref().ok().map(|answer| answer.body().clone());
+        let answer = Answer {
+            url,
+            status: answered.as_ref().ok().map(|answer| answer.status().as_u16()),
+            millis: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            bytes: body.as_ref().map_or(0, Bytes::len),
+            cache_control: text(&CACHE_CONTROL),
+            expires: text(&EXPIRES),
+            etag: headers.contains_key(ETAG) || headers.contains_key(LAST_MODIFIED),
+            date_off_secs: text(&DATE).and_then(|date| off(&date)),
+        };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.answers.push(answer);
+        seen.last_body = body;
+    }
+}
+
+fn off(date: &str) -> Option<i64> {
+    let secs = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok();
+    let theirs = secs(httpdate::parse_http_date(date).ok()?)?.as_secs();
+    let ours = secs(SystemClock::new().now())?.as_secs();
+    Some(theirs.cast_signed() - ours.cast_signed())
+}
+
+impl Fetch for Recording {
+    fn get(&self, request: FetchRequest) -> Fetching<'_> {
+        Box::pin(async move {
+            let (url, began) = (request.url.clone(), Instant::now());
+            let answered = self.inner.get(request).await;
+            self.keep(url, began, &answered);
+            answered
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! How far a signature got.
+
+use portcullis::TokenError;
+use serde::Serialize;
+
+/// What a line failed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Stage {
+    Input,
+    Key,
+    Form,
+    Header,
+    Algorithm,
+    Select,
+    Signature,
+}
+
+impl Stage {
+    pub(super) fn of(error: &TokenError) -> Self {
+        match error {
+            TokenError::UnknownAlgorithm | TokenError::AlgorithmNotAllowed { .. } => {
+                Self::Algorithm
+            }
+            TokenError::UnknownKey
+            | TokenError::AmbiguousKey { .. }
+            | TokenError::AlgorithmMismatch { .. } => Self::Select,
+            TokenError::Signature => Self::Signature,
+            TokenError::NotJson { .. }
+            | TokenError::DuplicateMember { .. }
+            | TokenError::WrongType { .. }
+            | TokenError::CriticalHeader
+            | TokenError::UnencodedPayload => Self::Header,
+            // Length, parts and encoding. The rules of claims do not come up here.
+            _ => Self::Form,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! `portcullis`: says of tokens and signatures what a service with the crate `portcullis` would say.
+
+mod bench;
+mod check;
+mod cli;
+mod exit;
+mod inspect;
+mod jwks;
+mod jws;
+mod lines;
+mod output;
+mod plot;
+mod tune;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+
+fn main() -> ExitCode {
+    let outcome = match cli::parse() {
+        Ok(Command::Bench(arguments)) => bench::run(&arguments),
+        Ok(Command::Check(arguments)) => check::run(&arguments),
+        Ok(Command::Inspect(arguments)) => inspect::run(&arguments),
+        Ok(Command::Jwks(arguments)) => jwks::run(&arguments),
+        Ok(Command::Jws) => jws::run(),
+        Ok(Command::Completions { shell }) => output::bytes(&cli::completions(shell)),
+        Ok(Command::Tune(arguments)) => tune::run(&arguments),
+        Err(exit) => Ok(exit),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::complain(&format!("portcullis: {failure}"));
+            failure.exit().into()
+        }
+    }
+}

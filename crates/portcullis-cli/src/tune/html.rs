@@ -1,0 +1,204 @@
+//! The report as one page that needs nothing else.
+
+use super::report::{Figures, Report};
+use super::scenario::Scenario;
+use super::sweep::EXPIRIES;
+use super::text::{ASSUMPTIONS, number, percent, secs};
+use crate::plot::{self, Axis, Line, escape, plot};
+
+pub(super) fn page(report: &Report) -> String {
+    let mut body = String::from("<h1>How short should the access token live?</h1>\n");
+    body += "<p>Two different things can be revoked. A <b>session</b> is accepted until its access \
+             token expires. A signing <b>key</b> is accepted until the key set is fetched again. The \
+             JWKS TTL does not shorten the revocation of sessions.</p>\n";
+    if let (Some(comparison), [first, second]) = (&report.comparison, &report.settings[..]) {
+        body += &format!(
+            "<p class=\"lead\">{} instead of {}: at most {} of lag instead of {}, for {:.1} times the \
+             refreshes if sessions are always active, and {:.1} times for these bursts.</p>\n",
+            secs(second.scenario.access_expiry),
+            secs(first.scenario.access_expiry),
+            secs(second.lag_bound),
+            secs(first.lag_bound),
+            comparison.always_active,
+            comparison.as_given
+        );
+    }
+    if let Some(recommendation) = &report.recommendation {
+        for why in &recommendation.why {
+            body += &format!("<p class=\"lead\">Recommended: {}</p>\n", escape(why));
+        }
+    }
+    for (title, svg) in plots(report) {
+        body += &format!("<h2>{title}</h2>\n{svg}");
+    }
+    body += &figures(report);
+    body += &mechanisms(report);
+    body += &sweep(report);
+    body += "<h2>Assumptions</h2>\n<ul>\n";
+    for assumption in ASSUMPTIONS {
+        body += &format!("<li>{}</li>\n", escape(assumption));
+    }
+    body += &format!(
+        "</ul>\n<p>Seed {}; {} simulated of each session and instance.</p>\n",
+        report.seed,
+        secs(report.simulated_secs)
+    );
+    plot::page("portcullis tune", &body)
+}
+
+fn plots(report: &Report) -> Vec<(&'static str, String)> {
+    let shares = || Axis {
+        name: "share",
+        marks: [0, 25, 50, 75, 100]
+            .map(|percent| (f64::from(percent) / 100.0, format!("{percent} %")))
+            .into(),
+        log: false,
+    };
+    let longest = report.settings.iter().map(|figures| figures.lag_bound).fold(0.0, f64::max);
+    let lags = lines(report, longest, |scenario, lag| {
+        scenario.lag_exceeds(lag) / scenario.lag_exceeds(0.0)
+    });
+    let outage = 1.25 * longest;
+    let locked = lines(report, outage, Scenario::locked_out);
+    let key_bound = report.settings.iter().map(|figures| figures.key_lag_bound).fold(0.0, f64::max);
+    let keys = Line {
+        name: "each instance".to_owned(),
+        points: report.settings.first().map_or(Vec::new(), |figures| {
+            steps(key_bound).map(|lag| (lag, figures.scenario.key_lag_exceeds(lag))).collect()
+        }),
+    };
+    vec![
+        (
+            "How many revoked sessions are still accepted",
+            plot(
+                "share of revoked sessions that are still accepted, by time",
+                &Axis::linear("seconds since the revocation", longest),
+                &shares(),
+                &lags,
+            ),
+        ),
+        ("What the issuer has to do for it", refreshes(report)),
+        (
+            "How many active sessions an outage of the issuer locks out",
+            plot(
+                "share of active sessions that are locked out, by length of the outage",
+                &Axis::linear("seconds without the issuer", outage),
+                &shares(),
+                &locked,
+            ),
+        ),
+        (
+            "How many instances still accept a withdrawn key",
+            plot(
+                "share of instances that accept a withdrawn key, by time",
+                &Axis::linear("seconds since the withdrawal", key_bound),
+                &shares(),
+                &[keys],
+            ),
+        ),
+    ]
+}
+
+fn refreshes(report: &Report) -> String {
+    let Some(figures) = report.settings.first() else { return String::new() };
+    let line = |name: &str, scenario: &Scenario| Line {
+        name: name.to_owned(),
+        points: EXPIRIES
+            .iter()
+            .map(|&access_expiry| {
+                (access_expiry, Scenario { access_expiry, ..*scenario }.refreshes())
+            })
+            .collect(),
+    };
+    let lines = [
+        line("always active", &figures.scenario.always_active()),
+        line("these bursts", &figures.scenario),
+    ];
+    let rates = || lines.iter().flat_map(|line| line.points.iter().map(|point| point.1));
+    let least = rates().fold(f64::INFINITY, f64::min).log10().floor() as i32;
+    let most = rates().fold(0.0, f64::max).log10().ceil() as i32;
+    let decades = (least..=most.max(least + 1)).map(|power| {
+        let rate = 10.0_f64.powi(power);
+        (rate, number(rate))
+    });
+    let expiries = EXPIRIES.map(|expiry| (expiry, number(expiry)));
+    plot(
+        "refreshes a second at the issuer, by access expiry",
+        &Axis { name: "access expiry in seconds", marks: expiries.into(), log: true },
+        &Axis { name: "refreshes/s", marks: decades.collect(), log: true },
+        &lines,
+    )
+}
+
+/// One line for each expiry.
+fn lines(report: &Report, most: f64, value: impl Fn(&Scenario, f64) -> f64) -> Vec<Line> {
+    let line = |figures: &Figures| Line {
+        name: format!("expiry {}", secs(figures.scenario.access_expiry)),
+        points: steps(most).map(|at| (at, value(&figures.scenario, at))).collect(),
+    };
+    report.settings.iter().map(line).collect()
+}
+
+fn steps(most: f64) -> impl Iterator<Item = f64> {
+    (0..=200).map(move |step| f64::from(step) / 200.0 * most)
+}
+
+fn figures(report: &Report) -> String {
+    let columns: Vec<_> = report.settings.iter().map(Figures::lines).collect();
+    let mut table = String::from("<h2>Figures</h2>\n<table>\n<tr><th></th>");
+    for figures in &report.settings {
+        table += &format!("<th>expiry {}</th>", secs(figures.scenario.access_expiry));
+    }
+    table += "</tr>\n";
+    for (row, (name, _)) in columns.first().into_iter().flatten().enumerate() {
+        table += &format!("<tr><td>{}</td>", escape(name));
+        for (_, value) in columns.iter().filter_map(|column| column.get(row)) {
+            table += &format!("<td>{}</td>", escape(value));
+        }
+        table += "</tr>\n";
+    }
+    table + "</table>\n"
+}
+
+fn mechanisms(report: &Report) -> String {
+    let mut table = String::from(
+        "<h2>Other ways to learn of a revocation</h2>\n<p>For each route that asks for more than \
+         expiry. All but expiry are closed forms, and not simulated.</p>\n<table>\n<tr><th></th>\
+         <th>lag bound</th><th>usually</th><th>issuer requests/s</th><th>issuer cores</th><th>locked out</th></tr>\n",
+    );
+    for mechanism in &report.mechanisms {
+        let cells = [
+            escape(&mechanism.name),
+            secs(mechanism.lag_bound),
+            secs(mechanism.usual_lag),
+            number(mechanism.issuer_requests),
+            number(mechanism.issuer_cores),
+            percent(mechanism.locked_out),
+        ];
+        table += &format!("<tr><td>{}</td></tr>\n", cells.join("</td><td>"));
+    }
+    table + "</table>\n"
+}
+
+fn sweep(report: &Report) -> String {
+    let mut table = String::from(
+        "<h2>Settings that nothing beats</h2>\n<p>Every other of the sweep has a larger bound for at \
+         least as much of the issuer's time, or takes more of it for the same bound.</p>\n<table>\n\
+         <tr><th>expiry</th><th>TTL</th><th>session lag</th><th>key lag</th><th>refreshes/s</th>\
+         <th>fetches/s</th><th>issuer cores</th><th>locked out</th></tr>\n",
+    );
+    for point in report.sweep.iter().filter(|point| point.on_front) {
+        let cells = [
+            secs(point.access_expiry),
+            secs(point.jwks_ttl),
+            secs(point.lag_bound),
+            secs(point.key_lag_bound),
+            number(point.refreshes),
+            number(point.fetches),
+            number(point.issuer_cores),
+            percent(point.locked_out),
+        ];
+        table += &format!("<tr><td>{}</td></tr>\n", cells.join("</td><td>"));
+    }
+    table + "</table>\n"
+}

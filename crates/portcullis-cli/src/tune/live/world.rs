@@ -1,0 +1,138 @@
+//! The issuer on a socket of this machine, and the instances, which fetch its keys from there.
+
+use std::future::pending;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION};
+use portcullis::Authenticator;
+use portcullis_issuer::{Issuer, IssuerConfig, NewUser};
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use super::clock::EventClock;
+use crate::exit::Failure;
+use crate::tune::scenario::Scenario;
+
+const AUDIENCE: &str = "https://api.example";
+const USER: (&str, &str) = ("alice", "correct horse battery staple");
+
+/// More than these would only fetch more keys.
+const MAX_INSTANCES: u64 = 20;
+
+pub(super) struct World {
+    pub(super) clock: EventClock,
+    issuer: Issuer,
+    url: String,
+    http: reqwest::Client,
+    instances: Vec<Authenticator>,
+    _folder: TempDir,
+}
+
+/// What the issuer hands out, and nothing that the client does not use.
+#[derive(Debug, Deserialize)]
+pub(super) struct Tokens {
+    pub(super) access_token: String,
+    pub(super) refresh_token: String,
+    pub(super) expires_in: u64,
+}
+
+#[derive(Serialize)]
+struct Login {
+    username: &'static str,
+    password: &'static str,
+}
+
+#[derive(Serialize)]
+struct Refresh<'a> {
+    refresh_token: &'a str,
+}
+
+impl World {
+    pub(super) async fn start(scenario: &Scenario) -> Result<Self, Failure> {
+        let clock = EventClock::default();
+        let folder = tempfile::tempdir().map_err(|error| failed("a folder", error))?;
+        let listener = TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.map_err(|error| failed("a socket", error))?;
+        let address = listener.local_addr().map_err(|error| failed("a socket", error))?;
+        let url = format!("http://{address}");
+
+        let mut config = IssuerConfig::new(&url, folder.path().join("identsphere.db"));
+        config.audiences = vec![AUDIENCE.to_owned()];
+        config.access_expiry = Duration::from_secs(scenario.access_expiry as u64);
+        config.clock = std::sync::Arc::new(clock.clone());
+        let issuer = Issuer::open(config).await.map_err(|error| failed("the issuer", error))?;
+        let user = NewUser::new(USER.0, USER.1);
+        issuer.add_user(user).await.map_err(|error| failed("the issuer", error))?;
+        let served = issuer.clone();
+        tokio::spawn(async move { served.serve(listener, pending()).await });
+
+        let secs = Duration::from_secs_f64;
+        let mut instances = Vec::new();
+        for _ in 0..scenario.instances.min(MAX_INSTANCES) {
+            let instance = Authenticator::builder(&url, AUDIENCE)
+                .leeway(secs(scenario.verifier.leeway))
+                .jwks_ttl(secs(scenario.verifier.jwks_ttl))
+                // A task that sleeps would sleep by another clock: whoever comes past the TTL asks.
+                .background_refresh(false)
+                .clock(clock.clone());
+            let instance = instance.build().await.map_err(|error| failed("an instance", error))?;
+            instances.push(instance);
+        }
+        let http = reqwest::Client::new();
+        Ok(Self { clock, issuer, url, http, instances, _folder: folder })
+    }
+
+    pub(super) async fn login(&self) -> Result<Tokens, Failure> {
+        let login = Login { username: USER.0, password: USER.1 };
+        self.post("login", &login)
+            .await?
+            .ok_or_else(|| Failure::wrong("--live: the issuer refuses the login"))
+    }
+
+    /// The next tokens; `None` if the session is over.
+    pub(super) async fn refresh(&self, refresh_token: &str) -> Result<Option<Tokens>, Failure> {
+        self.post("refresh", &Refresh { refresh_token }).await
+    }
+
+    pub(super) async fn logout(&self, refresh_token: &str) -> Result<(), Failure> {
+        let url = format!("{}/v1/auth/logout", self.url);
+        let sent = self.http.post(url).json(&Refresh { refresh_token }).send().await;
+        let answer = sent.and_then(reqwest::Response::error_for_status);
+        answer.map(drop).map_err(|error| failed("logout", error))
+    }
+
+    /// Whether that instance, of which there may be fewer, accepts the token.
+    pub(super) async fn accepts(&self, instance: u64, token: &str) -> Result<bool, Failure> {
+        let value = HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|error| failed("a token", error))?;
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+        match self.instances.get(instance as usize % self.instances.len()) {
+            Some(instance) => Ok(instance.authenticate(&headers).await.is_ok()),
+            None => Err(Failure::wrong("--live: there is no instance")),
+        }
+    }
+
+    pub(super) async fn rotate(&self) -> Result<(), Failure> {
+        self.issuer.rotate_keys().await.map(drop).map_err(|error| failed("a rotation", error))
+    }
+
+    pub(super) async fn close(&self) {
+        self.issuer.close().await;
+    }
+
+    async fn post(&self, path: &str, body: &impl Serialize) -> Result<Option<Tokens>, Failure> {
+        let url = format!("{}/v1/auth/{path}", self.url);
+        let sent = self.http.post(url).json(body).send().await;
+        let answer = sent.map_err(|error| failed(path, error))?;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            return Ok(None);
+        }
+        let answer = answer.error_for_status().map_err(|error| failed(path, error))?;
+        answer.json().await.map(Some).map_err(|error| failed(path, error))
+    }
+}
+
+fn failed(what: &str, error: impl std::error::Error) -> Failure {
+    Failure::wrong(format!("--live: {what}: {error}"))
+}

@@ -1,0 +1,195 @@
+//! `portcullis jwks` against the server of the fault suite: each fault is named.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that can not be set up has failed"
+)]
+
+#[path = "../../../tests/tests/jwks_faults/bad_keys/rows.rs"]
+mod bad_keys;
+#[path = "../../../tests/tests/private_ca/server.rs"]
+mod https;
+#[path = "../../../tests/tests/jwks_faults/discovery/rows.rs"]
+mod metadata;
+#[path = "../../../tests/tests/jwks_faults/faults/rows.rs"]
+#[allow(dead_code, reason = "the suite has more uses for it")]
+mod rows;
+#[path = "../../../tests/tests/jwks_faults/server.rs"]
+#[allow(dead_code, reason = "the suite has more uses for it")]
+mod server;
+mod support;
+
+/// What the suite's modules expect to find.
+mod service {
+    pub(crate) const JWKS: &str = "/jwks";
+    pub(crate) const MAX_BODY: usize = 64 * 1024;
+}
+
+use portcullis::Algorithm;
+use portcullis::testing::TestKey;
+use rows::Row;
+use serde_json::json;
+use server::{Answer, Server, response};
+use service::JWKS;
+use support::run;
+
+/// Where redirects lead.
+const ELSEWHERE: &str = "/elsewhere";
+
+fn document() -> String {
+    TestKey::jwks([&TestKey::generate("k1", Algorithm::Es256)]).to_string()
+}
+
+#[test]
+fn every_fault_of_the_suite_is_named() {
+    let mut rows = rows::statuses();
+    rows.extend(rows::transport());
+    rows.push(rows::interim_responses());
+    rows.extend(rows::documents());
+    rows.extend(rows::redirects("http://127.0.0.1:9/elsewhere"));
+    assert!(rows.len() > 40);
+    for (number, Row { name, fault, told, .. }) in rows.into_iter().enumerate() {
+        let server = Server::start();
+        server.set(JWKS, fault);
+        // What does not end is what the deadline is for; nothing else may meet it.
+        let timeout = if told.ends_with("within 400ms") { "0.4" } else { "60" };
+        let url = server.url(JWKS);
+        let options = ["--fetch-timeout", timeout, "--max-body", "65536", "--json"];
+        let ended = run(&[&["jwks", &url][..], &options].concat(), b"").expect(3);
+        let examined = &ended.json()[0];
+        let told_of = examined["fault"].as_str().unwrap_or_default();
+        assert!(told_of.contains(told), "{number} {name}: {examined}");
+        assert_eq!(examined["findings"][0]["level"], "fault", "{name}");
+    }
+}
+
+#[test]
+fn every_fault_of_metadata_is_named() {
+    for metadata::Row { name, fault, told } in metadata::ROWS {
+        let server = Server::start();
+        server.set(JWKS, Answer::Document(document()));
+        server.set(metadata::METADATA, fault(&server));
+        let timeout = if told.ends_with("within 400ms") { "0.4" } else { "60" };
+        let issuer = server.url("");
+        let options = ["--issuer", &issuer, "--fetch-timeout", timeout, "--max-body", "65536"];
+        let ended = run(&[&["jwks", "--json"][..], &options].concat(), b"").expect(3);
+        let examined = &ended.json()[0];
+        let told_of = examined["fault"].as_str().unwrap_or_default();
+        assert!(told_of.contains(told), "{name}: {examined}");
+        assert_eq!(examined["findings"][0]["level"], "fault", "{name}");
+        assert!(server.requests(JWKS).is_empty(), "{name}");
+    }
+    let good = Server::start();
+    good.set(JWKS, Answer::Document(document()));
+    good.set(metadata::METADATA, metadata::good(&good));
+    run(&["jwks", "--issuer", &good.url("")], b"").expect(0);
+}
+
+#[test]
+fn every_bad_key_is_named_beside_a_good_one() {
+    let good = TestKey::generate("good", Algorithm::Ed25519);
+    let (ec, rsa) =
+        (TestKey::generate("bad", Algorithm::Es256), TestKey::generate("bad", Algorithm::Rs256));
+    let server = Server::start();
+    let url = server.url(JWKS);
+    for (bad, kid, reason) in bad_keys::rows(&ec, &rsa) {
+        let case = &bad[..bad.len().min(200)];
+        let keys = format!(r#"{{"keys":[{bad},{}]}}"#, good.jwk());
+        server.set(JWKS, Answer::Document(keys));
+        let examined = &run(&["jwks", &url, "--json"], b"").expect(0).json()[0];
+        assert_eq!(examined["skipped"], json!([{"kid": kid, "reason": reason}]), "{case}");
+        assert_eq!(examined["accepted"], json!([{"kid": "good", "alg": "EdDSA"}]), "{case}");
+        assert_eq!(examined["findings"][0]["level"], "warning", "{case}");
+        let what = examined["findings"][0]["what"].as_str().unwrap();
+        assert!(what.contains(reason), "{case}: {what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
+    let (pem, url) = https::serve(document()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, pem).unwrap();
+    let told = run(&["jwks", &url], b"").expect(3).stdout;
+    assert!(told.contains("error sending request"), "{told}");
+    run(&["jwks", &url, "--ca-file", file.to_str().unwrap()], b"").expect(0);
+    let told = run(&["jwks", &url, "--ca-file", "/nowhere.pem"], b"").expect(3).stdout;
+    assert!(told.contains("the CA file /nowhere.pem"), "{told}");
+}
+
+#[test]
+fn a_rotation_is_watched_and_judged() {
+    let server = Server::start();
+    let [a, b] = ["a", "b"].map(|kid| TestKey::generate(kid, Algorithm::Es256));
+    let url = server.url(JWKS);
+    server.set(JWKS, Answer::Document(TestKey::jwks([&a]).to_string()));
+    let watching = std::thread::spawn(move || {
+        run(&["jwks", &url, "--watch", "3", "--every", "0.2", "--json"], b"").expect(0)
+    });
+    let looks = |number| {
+        while server.requests(JWKS).len() < number {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    };
+    looks(2);
+    server.set(JWKS, Answer::Document(TestKey::jwks([&b]).to_string()));
+    looks(4);
+    let examined = &watching.join().unwrap().json()[0];
+    let changes = examined["changes"].as_array().unwrap();
+    assert_eq!(changes.len(), 2, "{examined}");
+    let what = examined["findings"][0]["what"].as_str().unwrap();
+    assert!(what.contains("\"a\" was withdrawn 0 s after \"b\" came"), "{what}");
+}
+
+#[test]
+fn good_keys_are_told_with_what_the_headers_make_of_them() {
+    for (headers, ttl, told) in [
+        ("cache-control: max-age=60\r\netag: \"1\"\r\n", 60, "used for  60 s"),
+        ("cache-control: max-age=86400\r\n", 300, "max-age is 86400 s"),
+        ("cache-control: no-store\r\n", 10, "forbid caching"),
+        ("cache-control: max-age=60, must-revalidate\r\n", 60, "must-revalidate forbids"),
+        ("date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 0, "beyond the leeway"),
+        ("", 300, "no header says how long"),
+    ] {
+        let server = Server::start();
+        server.set(JWKS, Answer::Bytes(response("200 OK", headers, document())));
+        let url = server.url(JWKS);
+        let text = run(&["jwks", &url], b"").expect(0).stdout;
+        assert!(text.contains(told), "{headers}\n{text}");
+        assert!(text.contains("accepted  \"k1\", ES256"), "{text}");
+        assert!(text.contains("verdict: services can use these keys"), "{text}");
+        let json = &run(&["jwks", &url, "--json"], b"").expect(0).json()[0];
+        // An answer that claims to be decades old is as good as its age is.
+        assert!(ttl == 0 || json["ttl_secs"] == ttl, "{headers}: {json}");
+    }
+}
+
+#[test]
+fn skipped_keys_are_told_with_their_reasons_and_none_left_is_a_fault() {
+    let server = Server::start();
+    let bad = json!({"keys": [{"kty": "oct", "kid": "bad", "k": "c2VjcmV0"}]});
+    server.set(JWKS, Answer::Document(bad.to_string()));
+    let text = run(&["jwks", &server.url(JWKS)], b"").expect(3).stdout;
+    assert!(text.contains("skipped   \"bad\": a symmetric key"), "{text}");
+    assert!(text.contains("FAULT     no key can be used"), "{text}");
+}
+
+#[test]
+fn an_issuer_is_discovered_and_its_faults_are_named() {
+    let server = Server::start();
+    let metadata =
+        |issuer: &str| json!({"issuer": issuer, "jwks_uri": server.url(JWKS)}).to_string();
+    let path = "/.well-known/openid-configuration";
+    server.set(JWKS, Answer::Document(document()));
+    server.set(path, Answer::Document(metadata(&server.url(""))));
+    let issuer = server.url("");
+    let examined = &run(&["jwks", "--issuer", &issuer, "--json"], b"").expect(0).json()[0];
+    assert_eq!(examined["answers"].as_array().unwrap().len(), 2, "{examined}");
+    server.set(path, Answer::Document(metadata("https://other.example")));
+    let text = run(&["jwks", "--issuer", &issuer], b"").expect(3).stdout;
+    assert!(text.contains("is the metadata of \"https://other.example\""), "{text}");
+    run(&["jwks"], b"").expect(2);
+    run(&["jwks", "http://elsewhere.example/jwks"], b"").expect(2);
+}

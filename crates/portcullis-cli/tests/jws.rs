@@ -1,0 +1,232 @@
+//! `portcullis jws`, as it is run: a line out for every line in, whatever that is.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "an answer that can not be read has failed the test"
+)]
+
+mod support;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+
+use portcullis::Algorithm;
+use portcullis::testing::TestKey;
+use serde_json::{Value, json};
+use support::{command, run};
+
+/// The answer to one line.
+fn answer(line: &Value) -> Value {
+    raw_answer(&line.to_string())
+}
+
+fn raw_answer(line: &str) -> Value {
+    let ended = run(&["jws"], line.as_bytes()).expect(0);
+    assert_eq!((ended.stdout.lines().count(), ended.stderr.as_str()), (1, ""), "{line}");
+    let answer = ended.json().remove(0);
+    let names: Vec<_> = answer.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["error", "id", "stage", "valid"]);
+    answer
+}
+
+#[track_caller]
+fn assert_stage(line: &Value, stage: &str) {
+    let answer = answer(line);
+    assert_eq!(answer["stage"], stage, "{line}: {answer}");
+    assert_eq!((&answer["valid"], &answer["id"]), (&json!(false), &line["id"]));
+    assert!(answer["error"].as_str().is_some_and(|error| !error.is_empty()), "{answer}");
+}
+
+#[test]
+fn every_algorithm_verifies_and_a_forgery_does_not() {
+    for &algorithm in Algorithm::ALL {
+        let key = TestKey::generate("k", algorithm);
+        let header = json!({"alg": algorithm.as_str(), "kid": "k"}).to_string();
+        let jws = key.sign(&header, "not even JSON");
+        let forged = jws.replace(".bm90", ".bm91");
+        assert_ne!(jws, forged);
+        let line = |jws: &str| json!({"id": algorithm.as_str(), "jwk": key.jwk(), "jws": jws});
+        assert_eq!(
+            answer(&line(&jws)),
+            json!({"id": algorithm.as_str(), "valid": true, "error": null, "stage": null})
+        );
+        assert_stage(&line(&forged), "signature");
+    }
+}
+
+#[test]
+fn each_stage_is_told() {
+    let (key, other) =
+        (TestKey::generate("k", Algorithm::Es256), TestKey::generate("o", Algorithm::Es256));
+    let jws = |header: &str| key.sign(header, "{}");
+    let good = jws(r#"{"alg":"ES256","kid":"k"}"#);
+    let line = |jws: &str| json!({"id": [1, null], "jwk": key.jwk(), "jws": jws});
+    let with = |name: &str, value: Value| {
+        let mut line = line(&good);
+        line[name] = value;
+        line
+    };
+    assert_eq!(answer(&line(&good))["valid"], true);
+    for (line, stage) in [
+        (with("jws", json!(1)), "input"),
+        (with("jwk", json!("k")), "input"),
+        (with("algs", json!("ES256")), "input"),
+        (with("algs", json!(["HS256"])), "input"),
+        (with("alg", json!(["ES256"])), "input"),
+        (with("jwks", json!({"keys": []})), "input"),
+        (with("jwk", json!({"kty": "oct", "k": "c2VjcmV0"})), "key"),
+        (with("jwk", json!({})), "key"),
+        (json!({"id": 1, "jwks": {"keys": 1}, "jws": good}), "key"),
+        (with("jws", json!("a.b")), "form"),
+        (with("jws", json!("")), "form"),
+        (with("jws", json!(format!("{good}="))), "form"),
+        (line(&jws("[]")), "header"),
+        (line(&jws(r#"{"alg":"ES256","crit":["x"]}"#)), "header"),
+        (line(&jws(r#"{"alg":"ES256","alg":"ES256"}"#)), "header"),
+        (line(&jws(r#"{"alg":"none"}"#)), "algorithm"),
+        (with("algs", json!(["RS256"])), "algorithm"),
+        (with("algs", json!([])), "algorithm"),
+        (with("jwk", other.jwk()), "select"),
+        (json!({"id": 1, "jwks": {"keys": []}, "jws": good}), "select"),
+        (line(&jws(r#"{"alg":"ES256","kid":"k"}"#).replace(".e30.", ".e31.")), "signature"),
+    ] {
+        assert_stage(&line, stage);
+    }
+}
+
+#[test]
+fn a_set_is_chosen_from() {
+    let keys = [("a", Algorithm::Es256), ("b", Algorithm::Es256), ("c", Algorithm::Ed25519)]
+        .map(|(id, algorithm)| TestKey::generate(id, algorithm));
+    let line = |jws: String| json!({"id": 1, "jwks": TestKey::jwks(&keys), "jws": jws});
+    let [_, b, c] = &keys;
+    assert_eq!(answer(&line(b.sign(r#"{"alg":"ES256","kid":"b"}"#, "")))["valid"], true);
+    assert_eq!(answer(&line(c.sign(r#"{"alg":"EdDSA"}"#, "")))["valid"], true);
+    assert_stage(&line(b.sign(r#"{"alg":"ES256"}"#, "")), "select");
+    assert_stage(&line(b.sign(r#"{"alg":"ES256","kid":"a"}"#, "")), "signature");
+}
+
+#[test]
+fn an_rsa_key_without_alg_is_for_the_first_algorithm_allowed() {
+    let key = TestKey::generate("k", Algorithm::Ps384);
+    let mut jwk = key.jwk();
+    jwk.as_object_mut().unwrap().remove("alg");
+    let jws = key.sign(r#"{"alg":"PS384","kid":"k"}"#, "{}");
+    for (algs, stage) in [
+        (json!(["PS384"]), None),
+        (json!(["ES256", "PS384", "RS256"]), None),
+        (json!(["RS256", "PS384"]), Some("select")),
+        (json!(["ES256"]), Some("algorithm")),
+    ] {
+        for keys in [("jwk", jwk.clone()), ("jwks", json!({"keys": [jwk]}))] {
+            let line = json!({"id": 1, keys.0: keys.1, "jws": jws, "algs": algs});
+            assert_eq!(answer(&line)["stage"].as_str(), stage, "{line}");
+        }
+    }
+    assert_stage(&json!({"id": 1, "jwk": jwk, "jws": jws}), "select");
+    // What the key says of itself stands.
+    assert_stage(&json!({"id": 1, "jwk": key.jwk(), "jws": jws, "algs": ["RS256"]}), "algorithm");
+}
+
+#[test]
+fn bad_lines_get_their_number_and_do_not_end_the_run() {
+    let key = TestKey::generate("k", Algorithm::Ed25519);
+    let jws = key.sign(r#"{"alg":"EdDSA"}"#, "{}");
+    let good = json!({"id": "good", "jwk": key.jwk(), "jws": jws}).to_string();
+    let twice = good.replace(r#""id":"good""#, r#""id":"good","id":"bad""#);
+    let private = key.jwk().to_string().replacen('{', r#"{"kty":"OKP","#, 1);
+    let lines: Vec<(Vec<u8>, Value, &str)> = vec![
+        (b"not JSON".into(), json!(1), "not JSON"),
+        (b"[]".into(), json!(3), "not a JSON object"),
+        (b"\"s3cret\"".into(), json!(4), "not a JSON object"),
+        (b"{}".into(), json!(5), "`id` is absent"),
+        (b"{\"id\":7}".into(), json!(7), "`jwk` or `jwks` is absent"),
+        (br#"{"id":8,"jwk":{}}"#.into(), json!(8), "`jws` is absent"),
+        (twice.into(), json!(8), "`id` comes twice"),
+        (good.replacen('{', r#"{"jws":"x","#, 1).into(), json!("good"), "`jws` comes twice"),
+        (good.replacen('{', r#"{"\u006aws":"x","#, 1).into(), json!("good"), "`jws` comes twice"),
+        (format!("{good}{good}").into(), json!(11), "not JSON"),
+        (good[..good.len() - 1].into(), json!(12), "not JSON"),
+        (b"{\"id\":\"\xff\"}".into(), json!(13), "not UTF-8"),
+        (format!("{{\"id\":14,\"jws\":\"{}\"}}", "x".repeat(1 << 20)).into(), json!(14), "longer"),
+        ([&b"{\"id\":"[..], &vec![b'['; 1 << 19]].concat(), json!(15), "not JSON"),
+        (
+            format!(r#"{{"id":"twice","jwk":{private},"jws":"{jws}"}}"#).into(),
+            json!("twice"),
+            "twice",
+        ),
+        (good.into(), json!("good"), ""),
+    ];
+    let mut input = Vec::new();
+    for (at, (line, ..)) in lines.iter().enumerate() {
+        input.extend_from_slice(line);
+        input.extend_from_slice(if at == 0 { b"\n \r\n" } else { b"\n" });
+    }
+    let ended = run(&["jws"], &input).expect(0);
+    let answers = ended.json();
+    assert_eq!(answers.len(), lines.len());
+    for (answer, (_, id, error)) in answers.iter().zip(&lines) {
+        assert_eq!(answer["id"], *id, "{answer}");
+        assert_eq!(answer["valid"].as_bool(), Some(error.is_empty()), "{answer}");
+        assert!(answer["error"].as_str().unwrap_or_default().contains(error), "{answer} {error}");
+    }
+    assert!(!ended.stdout.contains("s3cret") && ended.stderr.is_empty());
+}
+
+#[test]
+fn an_id_comes_back_as_it_is() {
+    for id in
+        ["1e400", "123456789012345678901234567890", r#"{"a":1,"a":[1.0,2]}"#, "null", r#""é""#]
+    {
+        let ended = run(&["jws"], format!(r#"{{"id":{id}}}"#).as_bytes()).expect(0);
+        assert!(ended.stdout.starts_with(&format!(r#"{{"id":{id},"valid":false,"#)), "{id}");
+    }
+    // Nothing in it makes two lines of one.
+    let ended = run(&["jws"], b"{\"id\":[1,\r2]}").expect(0);
+    assert!(ended.stdout.starts_with(r#"{"id":[1, 2],"#) && ended.stdout.lines().count() == 1);
+}
+
+#[test]
+fn the_example_of_the_help_works() {
+    let help = run(&["jws", "--help"], b"").expect(0).stdout;
+    let (_, example) = help.split_once("$ portcullis jws <<'END'\n").unwrap();
+    let (input, rest) = example.split_once("  END\n").unwrap();
+    let output: Vec<_> = rest.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let ended = run(&["jws"], input.as_bytes()).expect(0);
+    assert_eq!(ended.stdout.lines().collect::<Vec<_>>(), output);
+    assert_eq!(ended.json()[0]["valid"], true);
+}
+
+#[test]
+fn ten_thousand_lines_one_by_one_and_no_growth() {
+    let key = TestKey::generate("k", Algorithm::Ed25519);
+    let jws = key.sign(r#"{"alg":"EdDSA"}"#, "{}");
+    let mut child = command(&["jws"]).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut early = None;
+    for number in 0..10_000 {
+        let line = json!({"id": number, "jwk": key.jwk(), "jws": jws});
+        writeln!(stdin, "{line}").unwrap();
+        // Before the next line is sent: nothing is kept back.
+        let mut answer = String::new();
+        stdout.read_line(&mut answer).unwrap();
+        let expected = format!(r#"{{"id":{number},"valid":true,"error":null,"stage":null}}"#);
+        assert_eq!(answer.trim_end(), expected);
+        if number == 1000 {
+            early = resident_kib(child.id());
+        }
+    }
+    if let (Some(early), Some(late)) = (early, resident_kib(child.id())) {
+        assert!(late < early + 1024, "{early} KiB after 1,000 lines, {late} KiB after 10,000");
+    }
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// Where the system says it.
+fn resident_kib(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}

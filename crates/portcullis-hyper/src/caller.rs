@@ -1,0 +1,44 @@
+//! The caller, for whom a handler is.
+
+use http::Request;
+use portcullis::{Authenticated, Refusal, optional_caller, required_caller};
+
+const REMEDY: &str = "put an AuthService in front";
+
+/// The caller of a request behind an [`AuthService`](crate::AuthService).
+///
+/// ```
+/// use http::{Request, Response};
+/// use portcullis_hyper::{caller, portcullis::{Policy, Refusal, RefusalKind}};
+///
+/// fn refund<B>(request: &Request<B>) -> Result<Response<String>, Refusal> {
+///     let who = caller(request)?;
+///     who.require(&Policy::roles(["clerk"]))?;
+///     Ok(Response::new(format!("done by {:?}", who.subject())))
+/// }
+///
+/// // No service stands in front of this one.
+/// let refusal = refund(&Request::new(())).unwrap_err();
+/// assert_eq!(refusal.kind(), RefusalKind::Misconfigured);
+/// ```
+///
+/// # Errors
+///
+/// The [`Refusal`] that the client should get: 401 for a request without a token, behind an
+/// [optional](crate::AuthService::optional) service, and 500 where no service stands in front.
+pub fn caller<B>(request: &Request<B>) -> Result<&Authenticated, Refusal> {
+    let extensions = request.extensions();
+    required_caller(extensions.get(), extensions.get(), REMEDY)
+}
+
+/// The caller of a request behind an [optional](crate::AuthService::optional) service; `None` only
+/// for a request without a token.
+///
+/// # Errors
+///
+/// The [`Refusal`] that the client should get, 500, where no service stands in front: a forgotten
+/// one must not look like a caller without a token.
+pub fn maybe_caller<B>(request: &Request<B>) -> Result<Option<&Authenticated>, Refusal> {
+    let extensions = request.extensions();
+    optional_caller(extensions.get(), extensions.get(), REMEDY)
+}

@@ -1,0 +1,91 @@
+//! Portcullis for hyper: validate JWTs locally in front of any hyper service.
+//!
+//! [`AuthService`] says who is calling, and refuses whoever can not; a [`RequireService`] inside
+//! it says what they may do. The caller is an [`Authenticated`](portcullis::Authenticated) in the
+//! request's extensions, which [`caller`] finds.
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use http::{Request, Response, StatusCode};
+//! use hyper::service::{Service, service_fn};
+//! use serde::Deserialize;
+//! use portcullis_hyper::portcullis::{Authenticator, Policy, Refusal};
+//! use portcullis_hyper::{AuthService, RequireService, caller};
+//!
+//! #[derive(Deserialize)]
+//! struct User {
+//!     sub: String,
+//! }
+//!
+//! fn list<B>(request: &Request<B>) -> Result<Response<String>, Refusal> {
+//!     let user: User = caller(request)?.claims()?;
+//!     Ok(Response::new(format!("the orders of {}", user.sub)))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let keys = portcullis_hyper::portcullis::SharedKeySet::new(Default::default());
+//! let auth = Authenticator::builder("https://auth.example", "https://api.example")
+//!     .key_source(keys) // without this line the keys are discovered
+//!     .build()
+//!     .await?;
+//! let orders = service_fn(async |request: Request<String>| {
+//!     Ok::<_, Infallible>(list(&request).unwrap_or_else(Refusal::into_response))
+//! });
+//! let orders = RequireService::new(Policy::scopes(["orders:read"]), orders);
+//! let service = AuthService::new(auth, orders); // for hyper's `serve_connection`
+//!
+//! let response = service.call(Request::new(String::new())).await?;
+//! assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+//! # Ok(()) }
+//! ```
+//!
+//! # Without any service
+//!
+//! A service that is one function needs nothing of this crate but the core. A refusal is an error
+//! that `?` carries out of the handler, and becomes the response there:
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use http::{Request, Response};
+//! use portcullis_hyper::portcullis::{Authenticator, Policy, Refusal};
+//!
+//! async fn list<B>(auth: &Authenticator, request: &Request<B>) -> Result<String, Refusal> {
+//!     let who = auth.authenticate(request).await?; // absent is refused, too
+//!     who.require(&Policy::scopes(["orders:read"]))?;
+//!     Ok(format!("the orders of {:?}", who.subject()))
+//! }
+//!
+//! type Answer = Result<Response<String>, Infallible>;
+//!
+//! async fn serve<B>(auth: Authenticator, request: Request<B>) -> Answer {
+//!     Ok(match (request.method().as_str(), request.uri().path()) {
+//!         ("GET", "/health") => Response::new("fine".to_owned()),
+//!         _ => list(&auth, &request).await.map_or_else(Refusal::into_response, Response::new),
+//!     })
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let keys = portcullis_hyper::portcullis::SharedKeySet::new(Default::default());
+//! # let auth = Authenticator::builder("https://auth.example", "https://api.example")
+//! #     .key_source(keys).build().await?;
+//! let open = Request::get("/health").body(())?;
+//! assert_eq!(serve(auth.clone(), open).await?.status(), 200);
+//! let refused = serve(auth, Request::get("/orders").body(())?).await?;
+//! assert_eq!(refused.status(), 401);
+//! assert_eq!(refused.headers()["www-authenticate"], r#"Bearer realm="api""#);
+//! # Ok(()) }
+//! ```
+//!
+//! A tower service on hyper, by hyper-util's `TowerToHyperService`, is for `portcullis-tower`.
+
+mod auth;
+mod caller;
+mod require;
+
+pub use portcullis;
+
+pub use auth::{AuthFuture, AuthService};
+pub use caller::{caller, maybe_caller};
+pub use require::{RequireFuture, RequireService};

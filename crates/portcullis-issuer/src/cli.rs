@@ -1,0 +1,177 @@
+//! The command line.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what the commands are for")]
+
+mod audit;
+mod clients;
+mod keys;
+mod metrics;
+mod serve;
+mod sessions;
+mod time;
+mod users;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+use portcullis_issuer::{Issuer, IssuerConfig, SETTINGS};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// The Portcullis issuer: users log in, and any service validates their tokens locally.
+///
+/// The first start makes the database, a key file beside it (keep a copy: without it the signing
+/// key cannot be decrypted) and a signing key. Then add somebody who can log in:
+///
+///   portcullis-issuer users add alice --role admin --scope orders:read
+///   portcullis-issuer
+///
+/// A copy of the database is made by SQLite, also while the issuer runs (the file alone may lack
+/// what was written last), and is worth nothing without the key file:
+///
+///   sqlite3 identsphere.db ".backup copy.db"
+#[derive(Debug, Parser)]
+#[command(version, after_help = settings_help(), verbatim_doc_comment)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the issuer over HTTP (what happens without a command, too)
+    Serve,
+    /// Who can log in
+    #[command(subcommand)]
+    Users(users::Users),
+    /// Who is logged in
+    #[command(subcommand)]
+    Sessions(sessions::Sessions),
+    /// Which services get tokens in their own name
+    #[command(subcommand)]
+    Clients(clients::Clients),
+    /// Print the audit log, one line of JSON for each event, the oldest first
+    Audit {
+        /// Begin after the event of this serial number
+        #[arg(long, value_name = "SERIAL", default_value_t = 0)]
+        after: i64,
+    },
+    /// What tokens are signed with
+    #[command(subcommand)]
+    Keys(keys::Keys),
+}
+
+impl Cli {
+    /// What is logged when RUST_LOG says nothing: a command that ends at once tells by itself
+    /// what it did.
+    pub(crate) fn default_log_filter(&self) -> &'static str {
+        if self.serves() { "info,sqlx=warn" } else { "warn" }
+    }
+
+    fn serves(&self) -> bool {
+        matches!(self.command, None | Some(Command::Serve))
+    }
+}
+
+pub(crate) async fn run(cli: Cli) -> Outcome {
+    let config = IssuerConfig::from_env()?;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(config).await,
+        Command::Users(command) => users::run(command, config).await,
+        Command::Sessions(command) => sessions::run(command, config).await,
+        Command::Clients(command) => clients::run(command, config).await,
+        Command::Audit { after } => audit::run(after, config).await,
+        Command::Keys(command) => keys::run(command, config).await,
+    }
+}
+
+/// Tells what went wrong, and why, on standard error.
+pub(crate) fn complain(error: &dyn Error) {
+    eprintln!("portcullis-issuer: {}", explanation(error));
+}
+
+/// An error and its causes, without those that the line above tells already.
+fn explanation(error: &dyn Error) -> String {
+    let mut told = error.to_string();
+    let mut lines = told.clone();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let why = error.to_string();
+        if !told.contains(&why) {
+            lines += &format!("\n  because: {why}");
+            told = why;
+        }
+        cause = error.source();
+    }
+    lines
+}
+
+/// Opens the issuer, does the work, and closes the database whatever came of it.
+async fn with_issuer(config: IssuerConfig, work: impl AsyncFnOnce(&Issuer) -> Outcome) -> Outcome {
+    let issuer = Issuer::open(config).await?;
+    let outcome = work(&issuer).await;
+    issuer.close().await;
+    outcome
+}
+
+/// For commands that are no use on a database that they have made themselves.
+fn require_database(config: &IssuerConfig) -> Outcome {
+    if config.database_url.is_some() || config.database.exists() {
+        return Ok(());
+    }
+    let path = absolute(&config.database);
+    Err(format!(
+        "there is no database {}. Set IDENTSPHERE_DATABASE to the one your issuer uses, or start \
+         it once",
+        path.display()
+    )
+    .into())
+}
+
+/// The database, for messages.
+fn database(config: &IssuerConfig) -> String {
+    match &config.database_url {
+        Some(url) => url.to_string(),
+        None => absolute(&config.database).display().to_string(),
+    }
+}
+
+/// The whole path, for messages: a relative one means nothing in another directory.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn settings_help() -> String {
+    let mut help = String::from("Settings are environment variables:\n");
+    for setting in SETTINGS {
+        let default = match setting.default {
+            "" => "not set".to_owned(),
+            value => format!("default {value}"),
+        };
+        help += &format!("\n  {} ({default})\n      {}.\n", setting.name, setting.meaning);
+    }
+    help + "\n  RUST_LOG (default info when it serves, otherwise warn)\n      How much is logged, to \
+            standard error."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Because {
+        text: &'static str,
+        source: Option<Box<Because>>,
+    }
+
+    #[test]
+    fn a_cause_that_was_told_is_not_repeated() {
+        let chain = ["no store: disk full", "disk full", "code 13"];
+        let error = chain
+            .into_iter()
+            .rev()
+            .fold(None, |source, text| Some(Box::new(Because { text, source })));
+        assert_eq!(explanation(&*error.unwrap()), "no store: disk full\n  because: code 13");
+    }
+}

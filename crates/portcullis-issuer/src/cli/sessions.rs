@@ -1,0 +1,62 @@
+//! `sessions`: who is logged in, and how to end it.
+
+use clap::Subcommand;
+use portcullis_issuer::{Issuer, IssuerConfig};
+
+use super::time::rfc_3339;
+use super::{Outcome, require_database, with_issuer};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Sessions {
+    /// List a user's live sessions, the latest first
+    List {
+        /// What the user logs in with
+        user: String,
+    },
+    /// End all of a user's sessions
+    ///
+    /// Refreshing fails at once. Apps that validate locally accept the access tokens that are out
+    /// there until they expire (IDENTSPHERE_ACCESS_EXPIRY_SECS).
+    End {
+        /// What the user logs in with
+        user: String,
+    },
+}
+
+pub(super) async fn run(command: Sessions, config: IssuerConfig) -> Outcome {
+    require_database(&config)?;
+    match command {
+        Sessions::List { user } => {
+            with_issuer(config, async |issuer| list(issuer, &user).await).await
+        }
+        Sessions::End { user } => {
+            with_issuer(config, async |issuer| end(issuer, &user).await).await
+        }
+    }
+}
+
+async fn list(issuer: &Issuer, user: &str) -> Outcome {
+    for session in issuer.sessions_of(user).await?.ok_or_else(|| nobody(user))? {
+        println!(
+            "{}\tsince {}\tused {}\tuntil {}\t{}",
+            session.id,
+            rfc_3339(session.created_at),
+            rfc_3339(session.last_used_at),
+            rfc_3339(session.expires_at),
+            // A client may call itself anything.
+            session.user_agent.unwrap_or_default().escape_debug()
+        );
+    }
+    Ok(())
+}
+
+async fn end(issuer: &Issuer, user: &str) -> Outcome {
+    let ended = issuer.end_sessions_of(user).await?.ok_or_else(|| nobody(user))?;
+    let expiry = issuer.config().access_expiry.as_secs();
+    println!("ended {ended} of {user}'s sessions; their access tokens expire within {expiry} s");
+    Ok(())
+}
+
+fn nobody(user: &str) -> String {
+    format!("there is no user {user:?}; `portcullis-issuer users list` shows those there are")
+}

@@ -1,0 +1,151 @@
+//! The issuer's settings: one table of names, one struct of values, one place that checks them.
+
+mod check;
+mod database_url;
+mod env;
+mod error;
+mod password_cost;
+mod settings;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderName;
+use portcullis::{Clock, SystemClock};
+
+#[cfg(feature = "client")]
+pub(crate) use self::check::is_loopback;
+pub use self::database_url::DatabaseUrl;
+pub use self::error::ConfigError;
+pub use self::password_cost::PasswordCost;
+pub use self::settings::{SETTINGS, Setting};
+use crate::clock::secs;
+use crate::key_ring::{KeyEncryptionKey, Signer, SigningAlgorithm};
+use crate::status_lists::LIFETIME_IN_TTLS;
+use crate::store::Until;
+
+/// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis_issuer::IssuerConfig;
+///
+/// let mut config = IssuerConfig::new("http://127.0.0.1:8080", "identsphere.db");
+/// config.audiences = vec!["https://api.example".to_owned()];
+/// config.access_expiry = Duration::from_secs(60);
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct IssuerConfig {
+    /// The issuer's own URL, exactly as it stands in every token (`IDENTSPHERE_ISSUER`).
+    pub issuer: String,
+    /// Where the binary listens (`IDENTSPHERE_LISTEN`).
+    pub listen: SocketAddr,
+    /// Where the binary serves metrics, if anywhere (`IDENTSPHERE_METRICS_LISTEN`).
+    pub metrics_listen: Option<SocketAddr>,
+    /// How long it goes on serving when it is told to stop (`IDENTSPHERE_SHUTDOWN_DELAY_SECS`).
+    pub shutdown_delay: Duration,
+    /// The SQLite file (`IDENTSPHERE_DATABASE`).
+    pub database: PathBuf,
+    /// The PostgreSQL database instead of that file (`IDENTSPHERE_DATABASE_URL`).
+    pub database_url: Option<DatabaseUrl>,
+    /// Who else the tokens are meant for (`IDENTSPHERE_AUDIENCES`).
+    pub audiences: Vec<String>,
+    /// Lifetime of an access token, in whole seconds (`IDENTSPHERE_ACCESS_EXPIRY_SECS`).
+    pub access_expiry: Duration,
+    /// How long an unused session lives (`IDENTSPHERE_REFRESH_EXPIRY_SECS`).
+    pub refresh_expiry: Duration,
+    /// How long a session lives however much it is used (`IDENTSPHERE_SESSION_MAX_SECS`).
+    pub session_max: Duration,
+    /// How long a refresh may be asked again (`IDENTSPHERE_REFRESH_GRACE_SECS`).
+    pub refresh_grace: Duration,
+    /// How long a status list may be kept before it is fetched again
+    /// (`IDENTSPHERE_STATUS_LIST_TTL_SECS`).
+    pub status_list_ttl: Duration,
+    /// How long the published keys may be cached (`IDENTSPHERE_JWKS_MAX_AGE_SECS`).
+    pub jwks_max_age: Duration,
+    /// How long a key signs before the next one does; only an operator rotates when it is `None`
+    /// (`IDENTSPHERE_KEY_ROTATION_DAYS`).
+    pub key_rotation: Option<Duration>,
+    /// How far the clocks of issuer and verifiers may be apart (`IDENTSPHERE_CLOCK_SKEW_SECS`).
+    pub clock_skew: Duration,
+    /// What new keys sign with; the algorithm of the key before, or ES256 for the first, when it
+    /// is not set (`IDENTSPHERE_SIGNING_ALGORITHM`).
+    pub signing_algorithm: Option<SigningAlgorithm>,
+    /// Has the private keys that are made from now on, elsewhere: only from code.
+    pub signer: Option<Arc<dyn Signer>>,
+    /// What encrypts signing keys at rest (`IDENTSPHERE_KEY_ENCRYPTION_KEY`).
+    pub key_encryption_key: Option<KeyEncryptionKey>,
+    /// The file that holds it (`IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE`).
+    pub key_encryption_key_file: Option<PathBuf>,
+    /// How many failed logins an account has in 5 minutes; any number if it is 0
+    /// (`IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT`).
+    pub attempts_per_account: u32,
+    /// The same of an address (`IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS`).
+    pub attempts_per_address: u32,
+    /// Where a proxy in front writes the client's address
+    /// (`IDENTSPHERE_CLIENT_ADDRESS_HEADER`).
+    pub client_address_header: Option<HeaderName>,
+    /// What argon2id costs (`IDENTSPHERE_PASSWORD_MEMORY_KIB`, `IDENTSPHERE_PASSWORD_ITERATIONS`).
+    pub password_cost: PasswordCost,
+    /// How long the audit log is kept (`IDENTSPHERE_AUDIT_DAYS`).
+    pub audit_retention: Duration,
+    /// Which hosts receive the access cookie (`IDENTSPHERE_COOKIE_DOMAIN`).
+    pub cookie_domain: Option<String>,
+    /// Whose pages may call the issuer with their users' cookies, besides its own
+    /// (`IDENTSPHERE_TRUSTED_ORIGINS`).
+    pub trusted_origins: Vec<String>,
+    /// Whether anybody may make a user over HTTP (`IDENTSPHERE_REGISTRATION`).
+    pub registration: bool,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl IssuerConfig {
+    /// The defaults, for this issuer URL and this SQLite file.
+    #[must_use]
+    pub fn new(issuer: impl Into<String>, database: impl Into<PathBuf>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            metrics_listen: None,
+            shutdown_delay: Duration::ZERO,
+            database: database.into(),
+            database_url: None,
+            audiences: Vec::new(),
+            access_expiry: Duration::from_secs(900),
+            refresh_expiry: Duration::from_secs(30 * 24 * 60 * 60),
+            session_max: Duration::from_secs(90 * 24 * 60 * 60),
+            refresh_grace: Duration::from_secs(10),
+            status_list_ttl: Duration::from_secs(60),
+            jwks_max_age: Duration::from_secs(300),
+            key_rotation: Some(Duration::from_secs(30 * 24 * 60 * 60)),
+            clock_skew: Duration::from_secs(60),
+            signing_algorithm: None,
+            signer: None,
+            key_encryption_key: None,
+            key_encryption_key_file: None,
+            attempts_per_account: 20,
+            attempts_per_address: 200,
+            client_address_header: None,
+            password_cost: PasswordCost::default(),
+            audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
+            cookie_domain: None,
+            trusted_origins: Vec::new(),
+            registration: false,
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+
+    /// Until when a token that is issued now may be good anywhere.
+    pub(crate) fn token_until(&self, now: i64) -> Until {
+        let lifetime = self.access_expiry + 2 * self.clock_skew;
+        let believed = LIFETIME_IN_TTLS * self.status_list_ttl + 2 * self.clock_skew;
+        Until {
+            expiry: now.saturating_add(secs(lifetime)),
+            free: now.saturating_sub(secs(believed)),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The issuer over HTTP: which path leads where. Everything else is below.
+
+mod audit;
+mod auth;
+mod body;
+mod client;
+mod cookies;
+mod cross_site;
+mod metadata;
+mod oauth;
+mod openapi;
+mod operation;
+mod problem;
+mod protected;
+mod second_factor;
+mod sessions;
+mod status_lists;
+mod trace;
+mod users;
+mod well_known;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use portcullis::Policy;
+use portcullis_axum::RequireLayer;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
+
+use self::openapi::{A_BODY, A_REFRESH_COOKIE, AN_ATTEMPT, of, open, own};
+use self::problem::Problem as P;
+pub(crate) use self::problem::no_such_page;
+pub use self::protected::LiveSession;
+pub(crate) use self::protected::{authenticator, protect};
+use crate::audit::AUDIT_SCOPE;
+use crate::issuer::Issuer;
+
+/// More than any body that makes sense here: a name and a password.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+pub(crate) fn router(issuer: &Issuer) -> Router {
+    let routes = for_anybody(issuer).merge(protected::protect_own(issuer, for_users()));
+    let router = openapi::publish(routes)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+    let router = if issuer.config().trusted_origins.is_empty() {
+        router
+    } else {
+        router.layer(cross_site::cors(issuer.config()))
+    };
+    router.layer(from_fn(trace::in_a_span)).with_state(issuer.clone())
+}
+
+fn for_anybody(issuer: &Issuer) -> OpenApiRouter<Issuer> {
+    let wrong_credentials = &[of(P::WrongCredentials), of(P::CrossSite)];
+    let wrong_token = &[of(P::NoRefreshToken), of(P::WrongRefreshToken)];
+    let routes = OpenApiRouter::with_openapi(openapi::document(issuer.config()))
+        .routes(open(routes!(auth::login), &[A_BODY, AN_ATTEMPT, wrong_credentials]))
+        .routes(open(routes!(auth::refresh), &[A_BODY, A_REFRESH_COOKIE, wrong_token]))
+        .routes(open(routes!(auth::logout), &[A_BODY, A_REFRESH_COOKIE]))
+        .routes(oauth::documented(routes!(oauth::token::token), oauth::OF_TOKENS))
+        .routes(oauth::documented(routes!(oauth::introspect::introspect), &[]))
+        .routes(oauth::documented(routes!(oauth::revoke::revoke), oauth::OF_REVOCATION))
+        .routes(routes!(well_known::jwks))
+        .routes(open(routes!(status_lists::list), &[&[of(P::NoSuchPage)]]))
+        .routes(routes!(well_known::metadata))
+        .routes(routes!(well_known::metadata_of_rfc_8414))
+        .routes(routes!(operation::alive))
+        .routes(open(routes!(operation::ready), &[&[of(P::NotReady(""))]]));
+    if issuer.config().registration {
+        let refusals = &[of(P::InvalidUser("")), of(P::NameTaken)];
+        routes.routes(open(routes!(users::register), &[A_BODY, refusals]))
+    } else {
+        routes
+    }
+}
+
+fn for_users() -> OpenApiRouter<Issuer> {
+    let for_auditors = RequireLayer::new(Policy::scopes([AUDIT_SCOPE]));
+    let just_stepped_up = RequireLayer::new(second_factor::just_stepped_up());
+    let enrolled = &[of(P::WrongPassword), of(P::SecondFactorExists)];
+    let shown = &[of(P::WrongCode), of(P::NoSecondFactor)];
+    let no_second_factor = &[of(P::NoSecondFactor)];
+    OpenApiRouter::default()
+        .routes(own(routes!(users::me), &[]))
+        .routes(own(routes!(sessions::list), &[]))
+        .routes(own(routes!(sessions::end), &[&[of(P::NoSuchSession)]]))
+        .routes(own(routes!(sessions::end_all), &[]))
+        .routes(own(routes!(second_factor::step_up), &[A_BODY, AN_ATTEMPT, shown]))
+        .routes(own(routes!(second_factor::enrol), &[A_BODY, AN_ATTEMPT, enrolled]))
+        .routes(
+            own(routes!(second_factor::remove), &[no_second_factor])
+                .map(|route| route.route_layer(just_stepped_up)),
+        )
+        .routes(
+            own(routes!(audit::events), &[&[of(P::WrongQuery)]])
+                .map(|route| route.route_layer(for_auditors)),
+        )
+}

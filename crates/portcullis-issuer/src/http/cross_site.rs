@@ -1,0 +1,97 @@
+//! A browser sends cookies along with requests that another site made up. This tells them apart,
+//! and tells browsers which other pages may read the answers.
+
+use std::time::Duration;
+
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, Method};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::problem::Problem;
+use crate::config::IssuerConfig;
+
+/// How long a browser need not ask again whether a page may ask.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(600);
+
+/// Lets the pages of trusted origins send cookies, and read the answers
+/// (<https://fetch.spec.whatwg.org/#http-cors-protocol>). `Vary: Origin` stands on every answer,
+/// so that none is kept for a page of another origin.
+pub(super) fn cors(config: &IssuerConfig) -> CorsLayer {
+    let origins = config.trusted_origins.iter().filter_map(|origin| origin.parse().ok());
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.collect::<Vec<HeaderValue>>()))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE])
+        .expose_headers([RETRY_AFTER, WWW_AUTHENTICATE])
+        .max_age(PREFLIGHT_MAX_AGE)
+}
+
+/// Refuses a request that a browser says comes from elsewhere than the issuer's own pages and
+/// those of trusted origins.
+///
+/// A request with neither header is accepted here, while [`portcullis`] refuses one with its access
+/// cookie. That cookie is `SameSite=Lax`, so a browser may send it along from another site. This
+/// one is `SameSite=Strict`, and only `POST` routes read it, with which every browser that knows
+/// `SameSite` sends `Origin`: who sends neither is no browser but, for example, curl with a
+/// cookie jar, in which nobody else made the request up.
+pub(super) fn check(headers: &HeaderMap, config: &IssuerConfig) -> Result<(), Problem> {
+    let mut senders = headers.get_all(ORIGIN).iter();
+    let (sender, more) = (senders.next(), senders.next());
+    let is_trusted = |sender| config.trusted_origins.iter().any(|origin| sender == origin.as_str());
+    if more.is_none() && sender.is_some_and(is_trusted) {
+        return Ok(());
+    }
+    // <https://www.w3.org/TR/fetch-metadata/>; `none` is the user, typing or following a bookmark.
+    let fetched_from_here = headers
+        .get_all("sec-fetch-site")
+        .iter()
+        .all(|site| site == "same-origin" || site == "none");
+    let is_own = |sender| sender == config.issuer.as_str();
+    let sent_from_here = more.is_none() && sender.is_none_or(is_own);
+    if fetched_from_here && sent_from_here { Ok(()) } else { Err(Problem::CrossSite) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderName;
+
+    #[test]
+    fn the_table() {
+        const HERE: &str = "https://auth.example";
+        const APP: &str = "https://app.example";
+        let mut config = IssuerConfig::new(HERE, "identsphere.db");
+        config.trusted_origins = vec![APP.to_owned()];
+        for (headers, accepted) in [
+            (&[][..], true),
+            (&[("sec-fetch-site", "same-origin")], true),
+            (&[("sec-fetch-site", "none")], true),
+            (&[("sec-fetch-site", "same-origin"), ("origin", HERE)], true),
+            (&[("origin", HERE)], true),
+            (&[("sec-fetch-site", "same-site"), ("origin", APP)], true),
+            (&[("origin", APP)], true),
+            // Behind the app's own proxy.
+            (&[("sec-fetch-site", "same-origin"), ("origin", APP)], true),
+            (&[("sec-fetch-site", "same-site")], false),
+            (&[("sec-fetch-site", "cross-site")], false),
+            (&[("sec-fetch-site", "cross-site"), ("origin", HERE)], false),
+            (&[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")], false),
+            (&[("origin", "null")], false),
+            (&[("origin", "http://auth.example")], false),
+            (&[("origin", "http://app.example")], false),
+            (&[("origin", "https://app.example:8443")], false),
+            (&[("origin", "https://blog.example")], false),
+            (&[("origin", "https://auth.example.evil.example")], false),
+            (&[("origin", "https://app.example.evil.example")], false),
+            (&[("origin", APP), ("origin", "https://evil.example")], false),
+            (&[("origin", HERE), ("origin", "https://evil.example")], false),
+        ] {
+            let mut map = HeaderMap::new();
+            for &(name, value) in headers {
+                map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+            assert_eq!(check(&map, &config).is_ok(), accepted, "{headers:?}");
+        }
+    }
+}

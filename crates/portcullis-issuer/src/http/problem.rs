@@ -1,0 +1,277 @@
+//! Every error answer: a problem document (RFC 9457) of constant text. What went wrong inside
+//! goes to the log.
+
+use axum::body::Body;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::Error;
+use crate::metrics;
+
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Why a request was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Problem {
+    MalformedBody,
+    WrongFields,
+    NotJson,
+    WrongQuery,
+    TooLarge,
+    TooSlow,
+    NoRefreshToken,
+    AmbiguousCookie,
+    WrongCredentials,
+    WrongRefreshToken,
+    WrongPassword,
+    WrongCode,
+    NoSecondFactor,
+    SecondFactorExists,
+    SessionOver,
+    CrossSite,
+    NoSuchPage,
+    NoSuchMethod,
+    NoSuchSession,
+    NameTaken,
+    InvalidUser(&'static str),
+    TooManyAttempts { retry_after_secs: u64 },
+    Unavailable,
+    NotReady(&'static str),
+}
+
+impl Problem {
+    /// Status, last part of the type URN, title, detail.
+    pub(super) const fn parts(self) -> (StatusCode, &'static str, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::MalformedBody => (
+                S::BAD_REQUEST,
+                "malformed-body",
+                "Malformed body",
+                "The body is empty or not valid JSON.",
+            ),
+            Self::WrongFields => (
+                S::UNPROCESSABLE_ENTITY,
+                "wrong-fields",
+                "Wrong fields",
+                "A field of the JSON body is missing or has the wrong type.",
+            ),
+            Self::NotJson => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "not-json",
+                "Not JSON",
+                "Send the body as Content-Type: application/json.",
+            ),
+            Self::WrongQuery => (
+                S::BAD_REQUEST,
+                "wrong-query",
+                "Wrong query",
+                "A parameter in the URL's query is not what it should be.",
+            ),
+            Self::TooLarge => {
+                (S::PAYLOAD_TOO_LARGE, "too-large", "Too large", "The body is too large.")
+            }
+            Self::TooSlow => {
+                (S::REQUEST_TIMEOUT, "too-slow", "Too slow", "The body did not arrive in time.")
+            }
+            Self::NoRefreshToken => (
+                S::BAD_REQUEST,
+                "no-refresh-token",
+                "No refresh token",
+                "Send the refresh token as refresh_token in a JSON body, or as its cookie.",
+            ),
+            Self::AmbiguousCookie => (
+                S::BAD_REQUEST,
+                "ambiguous-cookie",
+                "Ambiguous cookie",
+                "The refresh cookie was sent more than once.",
+            ),
+            Self::WrongCredentials => (
+                S::UNAUTHORIZED,
+                "wrong-credentials",
+                "Wrong credentials",
+                "The user name or the password is wrong.",
+            ),
+            Self::WrongRefreshToken => (
+                S::UNAUTHORIZED,
+                "wrong-refresh-token",
+                "Wrong refresh token",
+                "The refresh token is not valid (any more). Log in again.",
+            ),
+            // 403 and not 401: the access token is fine, and refreshing it would not help.
+            Self::WrongPassword => {
+                (S::FORBIDDEN, "wrong-password", "Wrong password", "The password is wrong.")
+            }
+            Self::WrongCode => {
+                (S::FORBIDDEN, "wrong-code", "Wrong code", "The code is wrong, or was used before.")
+            }
+            Self::NoSecondFactor => (
+                S::CONFLICT,
+                "no-second-factor",
+                "No second factor",
+                "You have no second factor. Set one up first.",
+            ),
+            Self::SecondFactorExists => (
+                S::CONFLICT,
+                "second-factor-exists",
+                "Second factor exists",
+                "You have a second factor already. Remove it first.",
+            ),
+            Self::SessionOver => (
+                S::UNAUTHORIZED,
+                "session-over",
+                "Session over",
+                "The session has ended. Log in again.",
+            ),
+            Self::CrossSite => (
+                S::FORBIDDEN,
+                "cross-site",
+                "Cross-site request",
+                "Cookies are not accepted from another site.",
+            ),
+            Self::NoSuchPage => {
+                (S::NOT_FOUND, "not-found", "Not found", "There is nothing at this path.")
+            }
+            Self::NoSuchMethod => (
+                S::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "Method not allowed",
+                "See the Allow header for the methods of this path.",
+            ),
+            Self::NoSuchSession => (
+                S::NOT_FOUND,
+                "no-such-session",
+                "No such session",
+                "You have no live session with this id.",
+            ),
+            Self::NameTaken => {
+                (S::CONFLICT, "name-taken", "Name taken", "There is already a user of that name.")
+            }
+            Self::InvalidUser(detail) => {
+                (S::UNPROCESSABLE_ENTITY, "invalid-user", "Invalid user", detail)
+            }
+            Self::TooManyAttempts { .. } => (
+                S::TOO_MANY_REQUESTS,
+                "too-many-attempts",
+                "Too many attempts",
+                "There were too many attempts. Try again later; Retry-After says when.",
+            ),
+            Self::Unavailable => (
+                S::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Unavailable",
+                "The service cannot answer right now. Try again shortly.",
+            ),
+            Self::NotReady(detail) => (S::SERVICE_UNAVAILABLE, "not-ready", "Not ready", detail),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, kind, title, detail) = self.parts();
+        metrics::refused(kind);
+        let document = Document {
+            kind: Some(urn(kind)),
+            title,
+            status: status.as_u16(),
+            detail: Some(detail),
+        };
+        let mut response = with_document(status.into_response(), &document);
+        let headers = response.headers_mut();
+        match self {
+            // RFC 9110 section 15.5.2: a 401 names a scheme; RFC 6750 section 3.1 the error.
+            Self::SessionOver => headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static(
+                    "Bearer error=\"invalid_token\", error_description=\"The session has ended\"",
+                ),
+            ),
+            Self::WrongCredentials | Self::WrongRefreshToken => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+            }
+            Self::TooManyAttempts { retry_after_secs } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_secs))
+            }
+            Self::Unavailable | Self::NotReady(_) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))
+            }
+            _ => None,
+        };
+        response
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::UserExists { .. } => Self::NameTaken,
+            Error::SecondFactorExists => Self::SecondFactorExists,
+            Error::InvalidUser(why) => Self::InvalidUser(why),
+            Error::Limited { retry_after_secs } => Self::TooManyAttempts { retry_after_secs },
+            error => {
+                tracing::error!(error = &error as &dyn std::error::Error, "cannot answer");
+                Self::Unavailable
+            }
+        }
+    }
+}
+
+/// Gives an error that came without a body, such as a refusal of the middleware, a document.
+/// Status and challenge stay as they are.
+pub(super) fn fill(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || response.headers().contains_key(CONTENT_TYPE) {
+        return response;
+    }
+    // RFC 9457 section 4.2.1: no type of its own, so the title is that of the status.
+    let title = status.canonical_reason().unwrap_or("Error");
+    let document = Document { kind: None, title, status: status.as_u16(), detail: None };
+    with_document(response, &document)
+}
+
+/// A problem document (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Document {
+    /// Which problem it is; absent if the status says all there is to say.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    /// The problem in a few words.
+    title: &'static str,
+    /// The status code of the answer.
+    status: u16,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
+}
+
+/// The type of a problem.
+pub(super) fn urn(kind: &str) -> String {
+    format!("urn:portcullis:problem:{kind}")
+}
+
+fn with_document(response: Response, document: &Document) -> Response {
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Nothing in it can fail to be JSON.
+    Response::from_parts(parts, Body::from(serde_json::to_vec(document).unwrap_or_default()))
+}
+
+/// For a path that leads nowhere.
+pub(crate) async fn no_such_page() -> Response {
+    Problem::NoSuchPage.into_response()
+}
+
+/// For a method that the path does not have.
+pub(super) async fn no_such_method() -> Response {
+    Problem::NoSuchMethod.into_response()
+}

@@ -1,0 +1,119 @@
+//! Step-up: a second factor, and a fresh `auth_time` and higher `acr` for whoever shows it.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use portcullis::Policy;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::auth::{self, Tokens};
+use super::body::JsonBody;
+use super::cookies;
+use super::problem::Problem;
+use super::protected::LiveSession;
+use crate::client::Client;
+use crate::issuer::Issuer;
+use crate::second_factor::SteppedUp;
+use crate::token::TWO_FACTORS;
+
+/// What switching the second factor off asks for.
+pub(super) fn just_stepped_up() -> Policy {
+    let (acr, _) = TWO_FACTORS;
+    Policy::acr([acr]).and(Policy::max_auth_age(Duration::from_secs(300)))
+}
+
+/// The user's password once more: an access token alone is not enough.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Password {
+    password: String,
+}
+
+/// What an authenticator app needs to know. Shown once.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Secret<'s> {
+    /// In base32.
+    secret: &'s str,
+    /// The same as a URL, for a QR code.
+    otpauth_url: &'s str,
+}
+
+/// Makes a secret for an authenticator app, which counts from the first right code on.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/totp",
+    tag = "second factor",
+    operation_id = "enrol_totp",
+    request_body = Password,
+    responses((status = 201, description = "The secret", body = Secret<'_>)),
+)]
+pub(super) async fn enrol(
+    State(issuer): State<Issuer>,
+    Extension(live): Extension<LiveSession>,
+    client: Client,
+    JsonBody(Password { password }): JsonBody<Password>,
+) -> Result<Response, Problem> {
+    let password = Zeroizing::new(password);
+    let enrolment = issuer.enrol_second_factor(&live.user, password, &client).await?;
+    let enrolment = enrolment.ok_or(Problem::WrongPassword)?;
+    let body = Secret { secret: &enrolment.secret, otpauth_url: &enrolment.url };
+    Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(body)).into_response())
+}
+
+/// What the authenticator app shows.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Code {
+    /// Good for one time.
+    code: String,
+}
+
+/// Exchanges a code for an access token with a fresh `auth_time` and the `acr` `aal2`.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/step-up",
+    tag = "second factor",
+    request_body = Code,
+    responses((status = 200, description = "The session's access token from now on", body = Tokens<'_>)),
+)]
+pub(super) async fn step_up(
+    State(issuer): State<Issuer>,
+    Extension(live): Extension<LiveSession>,
+    client: Client,
+    JsonBody(Code { code }): JsonBody<Code>,
+) -> Result<Response, Problem> {
+    let token = match issuer.step_up(&live.user, &live.session, &code, &client).await? {
+        SteppedUp::Token(token) => token,
+        SteppedUp::WrongCode => return Err(Problem::WrongCode),
+        SteppedUp::NotEnrolled => return Err(Problem::NoSecondFactor),
+    };
+    let scope = live.user.scopes.join(" ");
+    let body = Tokens::of_session(&issuer, &token, &scope, &live.session.id);
+    let mut response = ([(CACHE_CONTROL, "no-store")], Json(body)).into_response();
+    let headers = response.headers_mut();
+    cookies::set_access(headers, issuer.config(), &token).map_err(auth::no_header)?;
+    Ok(response)
+}
+
+/// Forgets the second factor; only within 5 minutes of a step-up.
+#[utoipa::path(
+    delete,
+    path = "/v1/auth/totp",
+    tag = "second factor",
+    operation_id = "remove_totp",
+    responses((status = 204, description = "It is forgotten")),
+)]
+pub(super) async fn remove(
+    State(issuer): State<Issuer>,
+    Extension(live): Extension<LiveSession>,
+    client: Client,
+) -> Result<StatusCode, Problem> {
+    match issuer.remove_second_factor(&live.user, &client).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::NoSecondFactor),
+    }
+}

@@ -1,0 +1,214 @@
+//! The companion issuer: users log in, and it publishes the keys that verify their tokens.
+//!
+//! It hands out short-lived access tokens (RFC 9068) that any service validates locally with
+//! [`portcullis`], and rotating refresh tokens that keep a session alive and end it at once. It
+//! keeps everything in one SQLite file, or in a PostgreSQL that several processes share.
+//!
+//! ```
+//! use portcullis_issuer::{Issuer, IssuerConfig, NewUser};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let database = directory.path().join("identsphere.db");
+//! let mut config = IssuerConfig::new("http://127.0.0.1:8080", database);
+//! config.audiences = vec!["https://api.example".to_owned()];
+//! let issuer = Issuer::open(config).await?;
+//! issuer
+//!     .add_user(NewUser::new("alice", "correct horse battery staple").scopes(["orders:read"]))
+//!     .await?;
+//!
+//! // A second alice is refused, whatever her capitals.
+//! assert!(issuer.add_user(NewUser::new("Alice", "battery staple")).await.is_err());
+//!
+//! // Mount it in your own app, or run the binary, which serves the same routes.
+//! let app: axum::Router = axum::Router::new().merge(issuer.router());
+//!
+//! // Keys rotate by themselves. Asked to, a new one is published now, and signs as soon as every
+//! // verifier can know it; the old one stays published while needed.
+//! let kid = issuer.rotate_keys().await?;
+//! # let _ = (app, kid);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Endpoints
+//!
+//! | method and path | what it does |
+//! |---|---|
+//! | `POST /v1/auth/login` | `{"username", "password"}` in exchange for tokens and cookies |
+//! | `POST /v1/auth/refresh` | a refresh token (JSON body or cookie) in exchange for new tokens |
+//! | `POST /v1/auth/logout` | ends the session of a refresh token; takes the cookies back |
+//! | `POST /v1/auth/logout-everywhere` | ends all sessions of the user |
+//! | `POST /v1/auth/register` | makes a user; only with `IDENTSPHERE_REGISTRATION=on` |
+//! | `GET /v1/auth/sessions` | the user's live sessions |
+//! | `DELETE /v1/auth/sessions/{id}` | ends one of them |
+//! | `POST /v1/auth/totp` | `{"password"}` in exchange for a secret for an authenticator app |
+//! | `POST /v1/auth/step-up` | `{"code"}` in exchange for an access token with a fresh `auth_time` and `acr` `aal2` |
+//! | `DELETE /v1/auth/totp` | forgets that secret; only within 5 minutes of a step-up |
+//! | `GET /v1/users/me` | the user |
+//! | `POST /oauth/token` | a machine client's credentials, or a session's refresh token, in exchange for tokens (RFC 6749) |
+//! | `POST /oauth/introspect` | whether a token is worth anything right now (RFC 7662) |
+//! | `POST /oauth/revoke` | makes a token worth nothing (RFC 7009) |
+//! | `GET /v1/audit?after={serial}` | the audit log, for users with the scope `identsphere:audit` |
+//! | `GET /.well-known/jwks.json` | the published keys |
+//! | `GET /v1/status-lists/{list}` | who was revoked (draft-ietf-oauth-status-list); waits for changes (RFC 7240) |
+//! | `GET /.well-known/openid-configuration` | where they are |
+//! | `GET /.well-known/oauth-authorization-server` | the same |
+//! | `GET /openapi.json` | all of this, for programs |
+//! | `GET /healthz` | whether the process answers: a liveness probe |
+//! | `GET /readyz` | whether it can do its work: a readiness probe |
+//!
+//! Errors are problem documents (RFC 9457), and below `/oauth` those of RFC 6749. Settings are environment variables: see [`SETTINGS`].
+//!
+//! # Key rotation
+//!
+//! A key is published, waits until every cached key set without it has expired, signs, retires,
+//! stays published until the last token that it signed has expired, and is withdrawn:
+//!
+//! ```text
+//! next ── JWKS max-age + clock skew ──▶ active ── key rotation ──▶ retired ── access expiry + 2 × clock skew ──▶ withdrawn
+//! ```
+//!
+//! So no verifier refuses an honest token because keys changed, not even one that never fetches
+//! the keys before its cached set has expired. This happens by itself every
+//! `IDENTSPHERE_KEY_ROTATION_DAYS`, and by [`Issuer::rotate_keys`] in between. Settings that do
+//! not leave the time for it are refused. A lower max-age counts only after the next rotation, and
+//! a lower access expiry too, since the longer promises are still out there.
+//!
+//! When a key is in the wrong hands, [`Issuer::withdraw_key_now`] has its tokens refused by every
+//! verifier whose cached set has expired: within `IDENTSPHERE_JWKS_MAX_AGE_SECS`, if the verifier
+//! can reach the issuer. Changing `IDENTSPHERE_SIGNING_ALGORITHM` changes the algorithm at the
+//! next rotation; until the last old token has expired, keys of both are published.
+//!
+//! Private keys need not be here at all: a [`Signer`] has them, and signs.
+//!
+//! Other processes on the same database, such as a running issuer when the command line rotates,
+//! follow at their next request; on PostgreSQL, which tells them, within a second.
+//!
+//! # Machine clients
+//!
+//! A service gets tokens in its own name by the client credentials grant. It proves itself by a
+//! secret (`client_secret_basic`, `client_secret_post`) that is kept as a hash, or by assertions
+//! that it signs with its private key (`private_key_jwt`): for at most 5 minutes, and each is good
+//! once. Its tokens have the scopes and audiences that it asks for, of those that it was given; `sub`
+//! and `client_id` are its id. They have no `sid`, so the issuer's own routes take none of them.
+//!
+//! ```
+//! # use portcullis_issuer::{Issuer, IssuerConfig, NewClient};
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let config = IssuerConfig::new("http://127.0.0.1:8080", directory.path().join("a.db"));
+//! # let issuer = Issuer::open(config).await?;
+//! let billing = NewClient::new("billing").scopes(["orders:read"]).audiences(["https://api.example"]);
+//! let secret = issuer.add_client(billing).await?;
+//! assert!(secret.is_some(), "shown once, and kept nowhere");
+//!
+//! // With keys there is no secret, and a key that is no public one is refused.
+//! let private = r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#;
+//! assert!(issuer.add_client(NewClient::new("shipping").keys(private)).await.is_err());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The refresh token of a login is no client's in particular: `POST /oauth/token` takes it from any
+//! client that proves who it is, and from the public client `identsphere-first-party`, which has
+//! nothing to prove; it is rotated, and its reuse detected, as by `POST /v1/auth/refresh`.
+//!
+//! To revoke a token of a session, whichever, is to end the session. A machine client's token is
+//! remembered as revoked, and inactive to whoever introspects it. An API that validates by expiry
+//! alone accepts an access token until then, whichever it is; one that follows the status lists learns
+//! of an ended session and of a disabled client, and not of a client's single token.
+//!
+//! # Several processes
+//!
+//! On PostgreSQL (`IDENTSPHERE_DATABASE_URL`) any number of processes are one issuer: users, sessions
+//! and keys are shared, and each is given the same `IDENTSPHERE_KEY_ENCRYPTION_KEY`. One of them
+//! does what is due about the keys; when it ends, however suddenly, another one does. Their clocks
+//! may be `IDENTSPHERE_CLOCK_SKEW_SECS` apart. Limits on logins are counted by each for itself.
+//!
+//! # When the store fails
+//!
+//! Whatever needs it is answered with 503 and `Retry-After`, and as before once it is back; the
+//! published keys are served from memory meanwhile. What was acknowledged is there afterwards,
+//! whenever and however the process ended. A client whose refresh was not answered may ask again
+//! with the same token for `IDENTSPHERE_REFRESH_GRACE_SECS`.
+//!
+//! # Watching it
+//!
+//! `/healthz` fails only with the process itself: a failed liveness probe has it restarted, which
+//! does not bring a store back. `/readyz` fails while the store does not answer or the keys cannot
+//! be read, and from the moment that the process is told to stop. Then it goes on serving for
+//! `IDENTSPHERE_SHUTDOWN_DELAY_SECS`, so that whoever sends requests here can learn of it before the
+//! listener closes. It listens only once the schema is up to date.
+//!
+//! Metrics go through the [`metrics`](https://docs.rs/metrics) facade, to the recorder of the app;
+//! the binary has one, and serves it at `/metrics` on `IDENTSPHERE_METRICS_LISTEN`, if that is set:
+//! on a listener of its own, since they are nobody else's business.
+//!
+//! | metric | labels | counts |
+//! |---|---|---|
+//! | `portcullis_issuer_events_total` | `kind` | entries of the audit log, by [`EventKind`]: logins, failed ones, reuse of refresh tokens, … |
+//! | `portcullis_issuer_refreshes_total` | `outcome` | `rotated`, `repeated`, `reused`, `refused` |
+//! | `portcullis_issuer_tokens_issued_total` | `algorithm` | access tokens |
+//! | `portcullis_issuer_refusals_total` | `problem` | error answers, by the last part of the problem's type |
+//! | `portcullis_issuer_keys` | `state` | keys, by [`KeyState`] |
+//! | `portcullis_issuer_next_key_change_timestamp_seconds` | | when something about the keys is due |
+//! | `portcullis_issuer_leader` | | 1 where this process looks after the keys |
+//! | `portcullis_issuer_store_seconds` | `operation`, `outcome` | what the store took |
+//! | `portcullis_issuer_passwords_waiting` | | passwords that wait to be checked |
+//!
+//! What the middleware refuses on the issuer's own routes is in Portcullis's `portcullis_refusals_total`.
+//!
+//! Each request has a span named `request` of the target `portcullis_issuer::http`, with the fields of
+//! OpenTelemetry's conventions for an HTTP server: `http.request.method`, `http.route`,
+//! `http.response.status_code`, and `otel.name`, `otel.kind` and `otel.status_code`, which
+//! `tracing-opentelemetry` reads. The caller's W3C `traceparent` is the field of that name; an app that
+//! continues its trace puts its own layer around [`Issuer::router`].
+
+mod assertion;
+mod audit;
+mod client;
+mod client_auth;
+mod clients;
+mod clock;
+mod config;
+mod error;
+mod files;
+mod grants;
+mod http;
+mod introspection;
+mod issuer;
+#[cfg(feature = "client")]
+mod issuer_client;
+mod jwks;
+mod key_ring;
+mod limits;
+mod metrics;
+mod password;
+mod random;
+mod refresh_token;
+mod second_factor;
+mod serve;
+mod sessions;
+mod status_lists;
+#[allow(clippy::duplicate_mod, reason = "the statements are compiled for each database")]
+mod store;
+#[cfg(feature = "testing")]
+mod testing;
+mod token;
+mod users;
+
+pub use self::clients::NewClient;
+pub use self::config::{ConfigError, DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
+pub use self::error::Error;
+pub use self::http::LiveSession;
+pub use self::issuer::{Issuer, KeyInfo};
+#[cfg(feature = "client")]
+pub use self::issuer_client::{ClientError, IssuerClient, Me};
+pub use self::key_ring::{
+    KeyEncryptionKey, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
+};
+pub use self::store::{Event, EventKind, KeyState, RegisteredClient, StoreError, User};
+pub use self::users::{NewUser, SessionInfo};

@@ -1,0 +1,82 @@
+//! Connecting: refuse what is not ours, before anything is written to it.
+
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::PostgresStore;
+use super::problem::{Problem, explain, explain_migration, problem};
+use super::watch::Watch;
+use crate::config::DatabaseUrl;
+use crate::error::Error;
+
+/// How long a request waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many statements are under way at once. Ten processes stay below PostgreSQL's usual 100.
+const CONNECTIONS: u32 = 8;
+
+/// Nothing here takes long by itself: who waits longer waits for somebody's lock, or for nobody.
+const TIMEOUTS: [(&str, &str); 3] = [
+    ("lock_timeout", "5s"),
+    ("statement_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "15s"),
+];
+
+const MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/postgres");
+
+impl PostgresStore {
+    /// Connects, and brings the schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the server does not let us in, or when the schema is newer than
+    /// this program or not an issuer's. It is left as it is.
+    pub(crate) async fn open(url: &DatabaseUrl) -> Result<Self, Error> {
+        let options = PgConnectOptions::from_str(url.reveal())
+            .map_err(|error| explain(url, error))?
+            .application_name("portcullis-issuer")
+            .options(TIMEOUTS);
+        let mut connection = options.connect().await.map_err(|error| explain(url, error))?;
+        let migrated = migrate(url, &mut connection).await;
+        connection.close().await.map_err(|error| explain(url, error))?;
+        migrated?;
+        let (watch, listening) =
+            Watch::start(options.clone()).await.map_err(|error| explain(url, error))?;
+        let watcher = tokio::spawn(Arc::clone(&watch).keep(listening)).abort_handle();
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options);
+        Ok(Self { pool, watch, watcher })
+    }
+}
+
+/// Brings the schema up to date under a lock that ends with the connection, so that of two
+/// processes that start at once the second finds everything done.
+async fn migrate(url: &DatabaseUrl, connection: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query(
+        "SELECT pg_advisory_lock(hashtextextended('tollgate schema ' || current_schema(), 0))",
+    )
+    .execute(&mut *connection)
+    .await
+    .map_err(|error| explain(url, error))?;
+    let foreign: bool = sqlx::query_scalar(
+        "SELECT count(*) > 0 AND 2 <> count(*) FILTER \
+         (WHERE tablename IN ('_sqlx_migrations', 'key_ring')) \
+         FROM pg_tables WHERE schemaname = current_schema()",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(|error| explain(url, error))?;
+    if foreign {
+        return Err(problem(url, Problem::Foreign, None));
+    }
+    MIGRATIONS
+        .run_direct(None, connection, false)
+        .await
+        .map_err(|error| explain_migration(url, error))
+}

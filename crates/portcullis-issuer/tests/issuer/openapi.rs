@@ -1,0 +1,53 @@
+//! The OpenAPI document: it names what is served, and nothing else.
+
+use std::collections::BTreeSet;
+
+use portcullis_issuer::Issuer;
+use serde_json::Value;
+
+use crate::common::{Home, call};
+
+/// The endpoints as the crate's documentation lists them.
+const DOCUMENTATION: &str = include_str!("../../src/lib.rs");
+
+async fn document(issuer: &Issuer) -> Value {
+    call(issuer, "GET /openapi.json", &[]).await.expect(200).json
+}
+
+fn operations(document: &Value) -> BTreeSet<String> {
+    let paths = document["paths"].as_object().unwrap();
+    let of_path = |(path, item): (&String, &Value)| {
+        let methods = item.as_object().unwrap().keys().map(|method| method.to_uppercase());
+        methods.map(|method| format!("{method} {path}")).collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(of_path).collect()
+}
+
+#[tokio::test]
+async fn what_is_documented_exists_and_is_in_the_table_too() {
+    let home = Home::new();
+    let mut config = home.config();
+    config.registration = true;
+    let issuer = Issuer::open(config).await.unwrap();
+    let document = document(&issuer).await;
+    let documented = operations(&document);
+    for operation in &documented {
+        let answer =
+            call(&issuer, &operation.replace("{id}", "x").replace("{list}", "0"), &[]).await;
+        assert_ne!(answer.json["type"], "urn:portcullis:problem:method-not-allowed", "{operation}");
+        assert_ne!(answer.status, 404, "{operation}");
+    }
+    let table = DOCUMENTATION.lines().filter_map(|line| {
+        let operation = line.strip_prefix("//! | `")?.split(['`', '?']).next()?;
+        operation.starts_with(|first: char| first.is_ascii_uppercase()).then_some(operation)
+    });
+    assert_eq!(documented, table.map(str::to_owned).collect());
+}
+
+#[tokio::test]
+async fn registration_is_documented_only_where_it_is_switched_on() {
+    let home = Home::new();
+    let issuer = home.open().await;
+    assert!(document(&issuer).await["paths"].get("/v1/auth/register").is_none());
+    assert_eq!(call(&issuer, "POST /v1/auth/register", &[]).await.status, 404);
+}

@@ -1,0 +1,138 @@
+//! Step-up: what a second factor is asked for, and what it is worth.
+
+use axum::http::Request;
+use portcullis_issuer::Issuer;
+use serde_json::{Value, json};
+use totp_rs::{Builder, Secret};
+
+use crate::common::{
+    Answer, Home, PASSWORD, login, on_every_store, part, refresh, send, with_token,
+};
+
+on_every_store!(
+    a_second_factor_raises_a_session,
+    switching_it_off_takes_a_recent_step_up,
+    a_stolen_token_enrols_nothing_and_codes_cannot_be_guessed,
+);
+
+async fn ask(issuer: &Issuer, path: &str, token: &str, body: Value) -> Answer {
+    let request = Request::post(path)
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "application/json")
+        .body(body.to_string().into())
+        .unwrap();
+    send(issuer, request).await
+}
+
+async fn step_up(issuer: &Issuer, token: &str, code: &str) -> Answer {
+    ask(issuer, "/v1/auth/step-up", token, json!({ "code": code })).await
+}
+
+/// What an authenticator app shows now.
+fn code(home: &Home, secret: &str) -> String {
+    let secret = Secret::try_from_base32(secret).unwrap();
+    Builder::new().with_secret(secret).build().unwrap().generate(home.now()).to_string()
+}
+
+async fn enrolled(issuer: &Issuer, token: &str) -> String {
+    let body = json!({ "password": PASSWORD });
+    ask(issuer, "/v1/auth/totp", token, body).await.expect(201).text("secret")
+}
+
+async fn a_second_factor_raises_a_session(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let grant = login(&issuer).await.expect(200);
+    let token = grant.text("access_token");
+    step_up(&issuer, &token, "123456").await.expect(409);
+    let body = json!({ "password": PASSWORD });
+    let enrolment = ask(&issuer, "/v1/auth/totp", &token, body).await.expect(201);
+    assert_eq!(enrolment.header("cache-control"), "no-store");
+    let secret = enrolment.text("secret");
+    let url = enrolment.text("otpauth_url");
+    assert!(url.starts_with("otpauth://totp/auth.example.com:alice?"), "{url}");
+    assert!(url.contains(&format!("secret={secret}")), "{url}");
+
+    home.advance(100);
+    step_up(&issuer, &token, "").await.expect(403);
+    let shown = code(&home, &secret);
+    let raised = step_up(&issuer, &token, &shown).await.expect(200);
+    let raised_at = home.now();
+    let claims = part(&raised.text("access_token"), 1);
+    assert_eq!(claims["acr"], "aal2");
+    assert_eq!(claims["amr"], json!(["pwd", "otp", "mfa"]));
+    assert_eq!(claims["auth_time"], raised_at);
+    assert_eq!(claims["sid"], grant.json["session_id"]);
+    assert_eq!(raised.cookie("__Host-portcullis-access"), Some(raised.text("access_token")));
+    assert_eq!(raised.cookie("__Secure-portcullis-refresh"), None);
+
+    // Whoever looked over the shoulder has nothing of it, nor of the code before.
+    step_up(&issuer, &token, &shown).await.expect(403);
+    home.advance(30);
+    let next = code(&home, &secret);
+    step_up(&issuer, &token, &next).await.expect(200);
+    step_up(&issuer, &token, &shown).await.expect(403);
+    // What the session is worth stays with it, and is not another's.
+    home.advance(60);
+    let fresh = refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
+    let claims = part(&fresh.text("access_token"), 1);
+    assert_eq!((&claims["acr"], &claims["auth_time"]), (&json!("aal2"), &json!(raised_at + 30)));
+    let other = login(&issuer).await.expect(200).text("access_token");
+    assert_eq!(part(&other, 1)["acr"], "aal1");
+    let kinds: Vec<_> =
+        issuer.events(0, 1000).await.unwrap().into_iter().map(|event| event.kind).collect();
+    let counted = |kind: &str| kinds.iter().filter(|found| *found == kind).count();
+    assert_eq!(
+        (counted("totp_enrolled"), counted("step_up"), counted("step_up_failed")),
+        (1, 2, 3)
+    );
+}
+
+async fn switching_it_off_takes_a_recent_step_up(home: Home) {
+    const REMOVE: &str = "DELETE /v1/auth/totp";
+    let issuer = home.open_with_alice().await;
+    let token = login(&issuer).await.expect(200).text("access_token");
+    let secret = enrolled(&issuer, &token).await;
+    // The first was never used, so another may take its place; one that counts may not be.
+    let secret = {
+        let second = enrolled(&issuer, &token).await;
+        step_up(&issuer, &token, &code(&home, &secret)).await.expect(403);
+        second
+    };
+    let raised = step_up(&issuer, &token, &code(&home, &secret)).await.expect(200);
+    let raised = raised.text("access_token");
+    ask(&issuer, "/v1/auth/totp", &raised, json!({ "password": PASSWORD })).await.expect(409);
+
+    let refused = with_token(&issuer, REMOVE, &token).await.expect(401);
+    let challenge = refused.header("www-authenticate");
+    assert!(challenge.contains("insufficient_user_authentication"), "{challenge}");
+    assert!(challenge.contains("acr_values=\"aal2\""), "{challenge}");
+    home.advance(311);
+    let late = with_token(&issuer, REMOVE, &raised).await.expect(401);
+    assert!(late.header("www-authenticate").contains("max_age=\"300\""), "{late:?}");
+    let raised = step_up(&issuer, &token, &code(&home, &secret)).await.expect(200);
+    with_token(&issuer, REMOVE, &raised.text("access_token")).await.expect(204);
+    with_token(&issuer, REMOVE, &raised.text("access_token")).await.expect(409);
+    step_up(&issuer, &token, &code(&home, &secret)).await.expect(409);
+}
+
+async fn a_stolen_token_enrols_nothing_and_codes_cannot_be_guessed(home: Home) {
+    drop(home.open_with_alice().await);
+    let mut config = home.config();
+    config.attempts_per_account = 5;
+    let issuer = Issuer::open(config).await.unwrap();
+    let token = login(&issuer).await.expect(200).text("access_token");
+    ask(&issuer, "/v1/auth/totp", &token, json!({ "password": "guess" })).await.expect(403);
+    step_up(&issuer, &token, "123456").await.expect(409);
+    let secret = enrolled(&issuer, &token).await;
+    step_up(&issuer, &token, &code(&home, &secret)).await.expect(200);
+    home.advance(30);
+    let right = code(&home, &secret);
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    for _ in 0..5 {
+        step_up(&issuer, &token, wrong).await.expect(403);
+    }
+    let limited = step_up(&issuer, &token, &right).await.expect(429);
+    assert_eq!(limited.header("retry-after"), "60");
+    home.advance(60);
+    step_up(&issuer, &token, &code(&home, &secret)).await.expect(200);
+}

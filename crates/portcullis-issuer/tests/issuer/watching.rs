@@ -1,0 +1,184 @@
+//! What an operator sees: metrics, spans, and whether it is ready.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use metrics_util::debugging::DebuggingRecorder;
+use serde_json::json;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::common::{Home, PASSWORD, call, login, post, refresh, with_token};
+use crate::process::{HttpClient, Running, program, request, run, wait_for};
+
+const DOCUMENTATION: &str = include_str!("../../src/lib.rs");
+
+/// `name{label=value,…}` of everything that is recorded while a user comes, goes wrong and goes.
+fn recorded() -> BTreeSet<String> {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    metrics::with_local_recorder(&recorder, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let home = Home::new();
+            let issuer = home.open_with_alice().await;
+            let grant = login(&issuer).await.expect(200);
+            let wrong = json!({ "username": "alice", "password": "hunter2" });
+            post(&issuer, "/v1/auth/login", &wrong).await.expect(401);
+            let token = grant.text("refresh_token");
+            for (wait, status) in [(0, 200), (0, 200), (60, 401)] {
+                home.advance(wait);
+                refresh(&issuer, &token).await.expect(status);
+            }
+            refresh(&issuer, "made up").await.expect(401);
+            with_token(&issuer, "GET /v1/users/me", &grant.text("access_token")).await.expect(401);
+        });
+    });
+    snapshotter
+        .snapshot()
+        .into_vec()
+        .into_iter()
+        .map(|(key, ..)| {
+            let labels = key.key().labels().map(|it| format!("{}={}", it.key(), it.value()));
+            format!("{}{{{}}}", key.key().name(), labels.collect::<Vec<_>>().join(","))
+        })
+        .collect()
+}
+
+#[test]
+fn the_metrics_are_those_of_the_documentation_and_name_no_user() {
+    let recorded = recorded();
+    for expected in [
+        "portcullis_issuer_events_total{kind=user_added}",
+        "portcullis_issuer_events_total{kind=login}",
+        "portcullis_issuer_events_total{kind=login_failed}",
+        "portcullis_issuer_events_total{kind=refresh_reused}",
+        "portcullis_issuer_refreshes_total{outcome=rotated}",
+        "portcullis_issuer_refreshes_total{outcome=repeated}",
+        "portcullis_issuer_refreshes_total{outcome=reused}",
+        "portcullis_issuer_refreshes_total{outcome=refused}",
+        "portcullis_issuer_tokens_issued_total{algorithm=ES256}",
+        "portcullis_issuer_refusals_total{problem=wrong-credentials}",
+        "portcullis_issuer_refusals_total{problem=session-over}",
+        "portcullis_issuer_keys{state=active}",
+        "portcullis_issuer_store_seconds{operation=rotate_refresh,outcome=ok}",
+    ] {
+        assert!(recorded.contains(expected), "no {expected} in {recorded:#?}");
+    }
+    let all = format!("{recorded:?}");
+    for secret in ["alice", "hunter2", "made up"] {
+        assert!(!all.contains(secret), "{all}");
+    }
+    let names: BTreeSet<&str> = recorded
+        .iter()
+        .filter_map(|metric| metric.split('{').next())
+        .filter(|name| name.starts_with("portcullis_issuer_"))
+        .collect();
+    let table: BTreeSet<&str> = DOCUMENTATION
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | `")?.split('`').next())
+        .filter(|name| name.starts_with("portcullis_issuer_"))
+        .collect();
+    assert_eq!(names, table);
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_request_has_a_span_that_says_which_and_how_it_ended() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_max_level(tracing::Level::INFO)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _kept = tracing::subscriber::set_default(subscriber);
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    call(&issuer, "DELETE /v1/auth/sessions/hunter2", &[("traceparent", PARENT)]).await.expect(401);
+    call(&issuer, "GET /healthz", &[("traceparent", "x\tinjected")]).await.expect(200);
+    let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for field in [
+        "otel.name=DELETE /v1/auth/sessions/{id} otel.kind=\"server\"",
+        "http.request.method=\"DELETE\" http.route=\"/v1/auth/sessions/{id}\"",
+        "http.response.status_code=401",
+        "http.response.status_code=200",
+        &format!("traceparent=\"{PARENT}\""),
+    ] {
+        assert!(told.contains(field), "no {field} in {told}");
+    }
+    assert!(!told.contains("hunter2") && !told.contains("injected"), "{told}");
+}
+
+fn free() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// What a service manager, a load balancer and Prometheus see of a process.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_stops_says_so_before_it_stops_listening() {
+    let home = Home::new();
+    let (address, metrics) = (free(), free());
+    let url = format!("http://{address}");
+    let settings = [
+        ("IDENTSPHERE_ISSUER", url.as_str()),
+        ("IDENTSPHERE_LISTEN", &address),
+        ("IDENTSPHERE_METRICS_LISTEN", &metrics),
+        ("IDENTSPHERE_SHUTDOWN_DELAY_SECS", "300"),
+    ];
+    let added = ["users", "add", "alice", "--password-stdin"];
+    assert!(run(home.path(), &settings, &added, &format!("{PASSWORD}\n")).status.success());
+    let mut command = program(home.path(), &settings, &["serve"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let running = Running(command.spawn().unwrap());
+    wait_for(&address);
+    let client = HttpClient::of(&url);
+    assert_eq!(client.login().await.unwrap().0, 200);
+    assert_eq!(client.get("/readyz").await.unwrap().0, 200);
+
+    let scraped = request(&metrics, "GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    for line in [
+        "portcullis_issuer_events_total{kind=\"login\"} 1\n",
+        "portcullis_issuer_leader 1\n",
+        "portcullis_issuer_keys{state=\"active\"} 1\n",
+        "# TYPE portcullis_issuer_store_seconds histogram\n",
+    ] {
+        assert!(scraped.contains(line), "no {line} in {scraped}");
+    }
+    assert!(!scraped.contains("alice"), "{scraped}");
+    assert_eq!(client.get("/metrics").await.unwrap().0, 404, "they are nobody else's business");
+
+    let told = Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let refused = loop {
+        match client.get("/readyz").await.unwrap() {
+            (200, _) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            other => break other,
+        }
+    };
+    assert_eq!((refused.0, &refused.1["detail"]), (503, &json!("It is stopping.")));
+    assert_eq!(client.get("/healthz").await.unwrap().0, 200);
+    assert_eq!(client.login().await.unwrap().0, 200, "who comes all the same is served");
+}

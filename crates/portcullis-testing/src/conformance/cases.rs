@@ -1,0 +1,504 @@
+//! The cases: what is sent, and what must come back.
+
+use http::Method;
+use portcullis::testing::TestKey;
+use serde_json::{Value, json};
+
+use super::client::Protocol;
+use super::exchange::Answer;
+use super::suite::{ABSENT_ISSUER, AUDIENCE, ISSUER, LATE_ISSUER, NOW, grpc_name};
+
+const MALFORMED_REQUEST: &str = "The request's credentials are malformed";
+const MALFORMED: &str = "The access token is malformed";
+const EXPIRED: &str = "The access token expired";
+const INVALID: &str = "The access token is invalid";
+const SCOPE: &str = "The access token's scope does not suffice";
+const MISSING: &str = "An access token is required";
+const STEP_UP: &str = "A more recent authentication is required";
+const FORBIDDEN: &str = "The caller may not do this";
+const FOREIGN: &str = "The request came from another site's page";
+const AWAY: &str = "The access token can not be judged at the moment";
+const MISCONFIGURED: &str = "The service is not set up for this request";
+
+const VARY: &str = "authorization, x-access-token, sec-websocket-protocol, cookie";
+
+/// A request and what it must be answered with.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    pub(super) headers: Vec<(&'static str, Vec<u8>)>,
+    outcome: Outcome,
+    /// Whether refusals have bodies, and challenges name the metadata.
+    bodies: bool,
+    /// What HTTP/2 has no way to say.
+    http1_only: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Outcome {
+    /// The handler's answer: whom it saw. Whether the gate adds to `Vary`.
+    Handler(&'static str),
+    /// Status, gRPC status, detail, and what the challenge has behind the realm, if there is one.
+    Refused(u16, u16, &'static str, Option<Challenge>),
+    Metadata,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Challenge {
+    Realm,
+    Error(&'static str, &'static str),
+}
+
+impl Case {
+    /// What `protocol` must answer; `None` where it can not carry the case.
+    pub(super) fn expected(&self, protocol: Protocol) -> Option<Answer> {
+        let grpc = protocol == Protocol::Grpc;
+        let connect = self.method == Method::CONNECT;
+        if (self.http1_only && protocol != Protocol::Http1)
+            || connect != (protocol == Protocol::ExtendedConnect)
+            || (grpc && (grpc_name(self.path).is_none() || self.method != Method::POST))
+        {
+            return None;
+        }
+        let mut answer = self.answer(grpc);
+        if !grpc && !answer.body.is_empty() {
+            let length = answer.body.len().to_string();
+            answer.headers.insert("content-length".to_owned(), vec![length]);
+        }
+        Some(answer)
+    }
+
+    fn answer(&self, grpc: bool) -> Answer {
+        match self.outcome {
+            Outcome::Handler(who) => {
+                let kind = if grpc { "application/grpc" } else { "text/plain" };
+                let mut headers = vec![("content-type", kind)];
+                if self.path != "/caller-alone" {
+                    headers.push(("vary", VARY));
+                }
+                if grpc {
+                    headers.push(("grpc-status", "0"));
+                }
+                // What follows a CONNECT is not of HTTP.
+                let silent = [Method::HEAD, Method::CONNECT].contains(&self.method);
+                Answer::new(200, &headers, if silent { "" } else { who })
+            }
+            Outcome::Refused(status, grpc_status, detail, challenge) => {
+                self.refused(status, grpc.then_some(grpc_status), detail, challenge)
+            }
+            Outcome::Metadata => {
+                let headers = [
+                    ("access-control-allow-origin", "*"),
+                    ("cache-control", "public, max-age=3600"),
+                    ("content-type", "application/json"),
+                ];
+                let document = json!({
+                    "authorization_servers": [ISSUER, LATE_ISSUER, ABSENT_ISSUER],
+                    "bearer_methods_supported": ["header"],
+                    "resource": "https://api.example/v1",
+                });
+                let body =
+                    if self.method == Method::HEAD { String::new() } else { document.to_string() };
+                Answer::new(200, &headers, &body)
+            }
+        }
+    }
+
+    fn refused(
+        &self,
+        status: u16,
+        grpc_status: Option<u16>,
+        detail: &str,
+        challenge: Option<Challenge>,
+    ) -> Answer {
+        let mut headers = vec![("cache-control", "no-store".to_owned())];
+        if let Some(challenge) = challenge {
+            let mut text = r#"Bearer realm="api""#.to_owned();
+            if let Challenge::Error(error, rest) = challenge {
+                text += &format!(r#", error="{error}", error_description="{detail}"{rest}"#);
+            }
+            if self.bodies {
+                text += ", resource_metadata=\"https://api.example/.well-known/oauth-protected-resource/v1\"";
+            }
+            headers.push(("www-authenticate", text));
+        }
+        if status == 503 {
+            headers.push(("retry-after", "7".to_owned()));
+        }
+        let mut body = String::new();
+        // Where nobody authenticates, nobody knows of any settings.
+        if self.bodies && grpc_status.is_none() && detail != MISCONFIGURED {
+            headers.push(("content-type", "application/problem+json".to_owned()));
+            let title = http::StatusCode::from_u16(status).unwrap();
+            let title = title.canonical_reason();
+            let document =
+                json!({"type": "about:blank", "title": title, "status": status, "detail": detail});
+            body = if self.method == Method::HEAD { body } else { document.to_string() };
+        }
+        if let Some(grpc_status) = grpc_status {
+            headers.push(("content-type", "application/grpc".to_owned()));
+            headers.push(("grpc-status", grpc_status.to_string()));
+            headers.push(("grpc-message", detail.to_owned()));
+        }
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Answer::new(if grpc_status.is_some() { 200 } else { status }, &headers, &body)
+    }
+}
+
+/// The tokens that the cases send.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    good: String,
+    scope: String,
+    clerk: String,
+    strong: String,
+    weak: String,
+    expired: String,
+    elsewhere: String,
+    bound: String,
+    forged: String,
+    unknown: String,
+    late: String,
+    late_forged: String,
+    absent: String,
+}
+
+impl Tokens {
+    pub(super) fn signed(key: &TestKey, forged: &TestKey, unknown: &TestKey) -> Self {
+        let with = |key: &TestKey, changes: Value| {
+            let mut claims = json!({
+                "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "iat": NOW, "exp": NOW + 900,
+            });
+            for (name, value) in changes.as_object().into_iter().flatten() {
+                claims.as_object_mut().unwrap().insert(name.clone(), value.clone());
+            }
+            key.token(&claims)
+        };
+        Self {
+            good: with(key, json!({})),
+            scope: with(key, json!({"scope": "write read"})),
+            clerk: with(key, json!({"roles": ["clerk"]})),
+            strong: with(key, json!({"acr": "urn:strong", "auth_time": NOW - 10})),
+            weak: with(key, json!({"acr": "urn:weak", "auth_time": NOW - 1000})),
+            expired: with(key, json!({"iat": NOW - 900, "exp": NOW - 10})),
+            elsewhere: with(key, json!({"aud": "https://other.example"})),
+            bound: with(key, json!({"cnf": {"jkt": "x"}})),
+            forged: with(forged, json!({})),
+            unknown: with(unknown, json!({})),
+            late: with(key, json!({"iss": LATE_ISSUER})),
+            late_forged: with(forged, json!({"iss": LATE_ISSUER})),
+            absent: with(key, json!({"iss": ABSENT_ISSUER})),
+        }
+    }
+}
+
+/// Every case there is.
+pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
+    use Challenge::{Error, Realm};
+    use Outcome::{Handler, Refused};
+    const TOKEN: &str = "invalid_token";
+    let missing = Refused(401, 16, MISSING, Some(Realm));
+    let bad_request = Refused(400, 3, MALFORMED_REQUEST, Some(Error("invalid_request", "")));
+    let malformed = Refused(401, 16, MALFORMED, Some(Error(TOKEN, "")));
+    let invalid = Refused(401, 16, INVALID, Some(Error(TOKEN, "")));
+    let expired = Refused(401, 16, EXPIRED, Some(Error(TOKEN, "")));
+    let scope = Refused(403, 7, SCOPE, Some(Error("insufficient_scope", r#", scope="read""#)));
+    let step_up =
+        Error("insufficient_user_authentication", r#", acr_values="urn:strong", max_age="300""#);
+    let step_up = Refused(401, 16, STEP_UP, Some(step_up));
+    let forbidden = Refused(403, 7, FORBIDDEN, None);
+    let foreign = Refused(403, 7, FOREIGN, None);
+    let away = Refused(503, 14, AWAY, None);
+    let misconfigured = Refused(500, 13, MISCONFIGURED, None);
+    let alice = Handler("alice");
+    let nobody = Handler("nobody");
+
+    let bearer = |token: &str| ("authorization", format!("Bearer {token}").into_bytes());
+    let line = |name: &'static str, value: &str| (name, value.as_bytes().to_vec());
+    let cookie = || ("cookie", format!("__Host-portcullis-access={}", tokens.good).into_bytes());
+    let protocol =
+        |token: &str| ("sec-websocket-protocol", format!("chat, bearer.{token}").into_bytes());
+    let own = || line("origin", "http://{authority}");
+
+    let mut cases = Vec::new();
+    let mut add = |name,
+                   method: Method,
+                   path: &'static str,
+                   headers: Vec<(&'static str, Vec<u8>)>,
+                   outcome| {
+        let http1_only =
+            headers.iter().any(|(name, _)| *name == "connection") || !path.starts_with('/');
+        cases.push(Case { name, method, path, headers, outcome, bodies, http1_only });
+    };
+
+    // Each over POST, which gRPC is; what differs for safe methods has GET.
+    let post = |name, path, headers, outcome| (name, Method::POST, path, headers, outcome);
+    let get = |name, path, headers, outcome| (name, Method::GET, path, headers, outcome);
+    let connect = |name, headers, outcome| (name, Method::CONNECT, "/", headers, outcome);
+    for (name, method, path, headers, outcome) in [
+        post("no token", "/", vec![], missing),
+        get("no token, safe", "/", vec![], missing),
+        ("no token, HEAD", Method::HEAD, "/", vec![], missing),
+        post("another scheme", "/", vec![line("authorization", "Basic YTpi")], missing),
+        post("no token behind the scheme", "/", vec![line("authorization", "Bearer")], bad_request),
+        post(
+            "two in one header",
+            "/",
+            vec![line("authorization", "Bearer a, Bearer b")],
+            bad_request,
+        ),
+        post("not text", "/", vec![("authorization", b"Bearer \xff".to_vec())], bad_request),
+        post("twice", "/", vec![bearer(&tokens.good), bearer(&tokens.good)], bad_request),
+        post("no JWT", "/", vec![bearer("opaque")], malformed),
+        post("expired", "/", vec![bearer(&tokens.expired)], expired),
+        post("another audience", "/", vec![bearer(&tokens.elsewhere)], invalid),
+        post("forged", "/", vec![bearer(&tokens.forged)], invalid),
+        post("unknown key", "/", vec![bearer(&tokens.unknown)], invalid),
+        post("bound to a key", "/", vec![bearer(&tokens.bound)], invalid),
+        post("keys that are away", "/", vec![bearer(&tokens.absent)], away),
+        post("keys that are late", "/", vec![bearer(&tokens.late)], alice),
+        post("forged, and keys that are late", "/", vec![bearer(&tokens.late_forged)], invalid),
+        post("good", "/", vec![bearer(&tokens.good)], alice),
+        get("good, safe", "/", vec![bearer(&tokens.good)], alice),
+        post(
+            "good, any case of the scheme",
+            "/",
+            vec![line("authorization", &format!("bEARER  {}", tokens.good))],
+            alice,
+        ),
+        // Policies.
+        post("scope", "/scope", vec![bearer(&tokens.scope)], alice),
+        post("no scope", "/scope", vec![bearer(&tokens.good)], scope),
+        post("scope, no token", "/scope", vec![], missing),
+        get("a method without a policy", "/method", vec![bearer(&tokens.good)], alice),
+        get("a method without a policy, no token", "/method", vec![], missing),
+        post("a method with a policy", "/method", vec![bearer(&tokens.scope)], alice),
+        post("a method with a policy, not met", "/method", vec![bearer(&tokens.good)], scope),
+        post("a method with a policy, no token", "/method", vec![], missing),
+        post("role", "/role", vec![bearer(&tokens.clerk)], alice),
+        post("no role", "/role", vec![bearer(&tokens.good)], forbidden),
+        post("stepped up", "/step-up", vec![bearer(&tokens.strong)], alice),
+        post("not stepped up", "/step-up", vec![bearer(&tokens.weak)], step_up),
+        post("role, asked for inside", "/inside", vec![bearer(&tokens.clerk)], alice),
+        post("no role, asked for inside", "/inside", vec![bearer(&tokens.good)], forbidden),
+        (
+            "no role, asked for inside, HEAD",
+            Method::HEAD,
+            "/inside",
+            vec![bearer(&tokens.good)],
+            forbidden,
+        ),
+        post("claims that do not fit", "/unfit", vec![bearer(&tokens.good)], invalid),
+        // Where a token is not compulsory.
+        post("optional, none", "/optional", vec![], nobody),
+        post("optional, good", "/optional", vec![bearer(&tokens.good)], alice),
+        post("optional, bad", "/optional", vec![bearer(&tokens.forged)], invalid),
+        post("optional, expired", "/optional", vec![bearer(&tokens.expired)], expired),
+        post("optional, late", "/optional", vec![bearer(&tokens.late)], alice),
+        post(
+            "optional, malformed",
+            "/optional",
+            vec![line("authorization", "Bearer")],
+            bad_request,
+        ),
+        post("optional, then a policy, none", "/optional-scope", vec![], missing),
+        post("optional, then a policy, met", "/optional-scope", vec![bearer(&tokens.scope)], alice),
+        post(
+            "optional, then a policy, not met",
+            "/optional-scope",
+            vec![bearer(&tokens.good)],
+            scope,
+        ),
+        // What stands before nothing, or behind nothing.
+        post(
+            "a policy without authentication",
+            "/require-alone",
+            vec![bearer(&tokens.scope)],
+            misconfigured,
+        ),
+        post(
+            "a handler without authentication, that could do without a caller",
+            "/maybe-alone",
+            vec![],
+            misconfigured,
+        ),
+        post(
+            "a handler without authentication",
+            "/caller-alone",
+            vec![bearer(&tokens.good)],
+            misconfigured,
+        ),
+        // What passes without a token.
+        get("an open path", "/health", vec![], nobody),
+        get("an open path, and a bad token", "/health", vec![bearer(&tokens.forged)], nobody),
+        get("an open path with a slash", "/health/", vec![], missing),
+        get("an open path, encoded", "/%68ealth", vec![], missing),
+        (
+            "a preflight",
+            Method::OPTIONS,
+            "/",
+            vec![
+                line("origin", "https://evil.example"),
+                line("access-control-request-method", "POST"),
+            ],
+            nobody,
+        ),
+        (
+            "no preflight",
+            Method::OPTIONS,
+            "/",
+            vec![line("origin", "https://evil.example")],
+            missing,
+        ),
+        // Other places for a token.
+        post("another header", "/", vec![line("x-access-token", &tokens.good)], alice),
+        post(
+            "another header, not alone",
+            "/",
+            vec![line("x-access-token", &format!("Bearer {}", tokens.good))],
+            bad_request,
+        ),
+        post(
+            "another header, twice",
+            "/",
+            vec![line("x-access-token", &tokens.good), line("x-access-token", &tokens.good)],
+            bad_request,
+        ),
+        get("a subprotocol", "/", vec![protocol(&tokens.good)], alice),
+        get("a subprotocol, forged", "/", vec![protocol(&tokens.forged)], invalid),
+        post(
+            "two places",
+            "/",
+            vec![line("x-access-token", &tokens.good), protocol(&tokens.good)],
+            bad_request,
+        ),
+        get("a query, which is not asked", "/?access_token=a", vec![], missing),
+        // Cookies, and who may send them.
+        get("a cookie, safe", "/", vec![cookie()], alice),
+        get(
+            "a cookie, safe, from anywhere",
+            "/",
+            vec![cookie(), line("sec-fetch-site", "cross-site")],
+            alice,
+        ),
+        get("a cookie in the second line", "/", vec![line("cookie", "a=b"), cookie()], alice),
+        get("a cookie twice", "/", vec![cookie(), cookie()], bad_request),
+        post("a cookie from nowhere", "/", vec![cookie()], foreign),
+        post(
+            "a cookie, same origin",
+            "/",
+            vec![cookie(), line("sec-fetch-site", "same-origin")],
+            alice,
+        ),
+        post(
+            "a cookie, same site",
+            "/",
+            vec![cookie(), line("sec-fetch-site", "same-site")],
+            foreign,
+        ),
+        post(
+            "a cookie, cross site",
+            "/",
+            vec![cookie(), line("sec-fetch-site", "cross-site")],
+            foreign,
+        ),
+        post("a cookie, own origin", "/", vec![cookie(), own()], alice),
+        post(
+            "a cookie, the origin of a target in absolute form",
+            "http://api.example/",
+            vec![cookie(), line("origin", "http://api.example")],
+            alice,
+        ),
+        post(
+            "a cookie, not that of a target in absolute form",
+            "http://api.example/",
+            vec![cookie(), own()],
+            foreign,
+        ),
+        post(
+            "a cookie, foreign origin",
+            "/",
+            vec![cookie(), line("origin", "http://evil.example")],
+            foreign,
+        ),
+        post(
+            "a cookie, a proxy's word",
+            "/",
+            vec![
+                cookie(),
+                line("origin", "http://evil.example"),
+                line("x-forwarded-host", "evil.example"),
+                line("forwarded", "host=evil.example"),
+            ],
+            foreign,
+        ),
+        post(
+            "a cookie, cross site with own origin",
+            "/",
+            vec![cookie(), line("sec-fetch-site", "cross-site"), own()],
+            foreign,
+        ),
+        post(
+            "a cookie, listed origin",
+            "/",
+            vec![
+                cookie(),
+                line("sec-fetch-site", "same-site"),
+                line("origin", "https://app.example"),
+            ],
+            alice,
+        ),
+        get(
+            "a handshake from nowhere",
+            "/",
+            vec![cookie(), line("connection", "upgrade"), line("upgrade", "websocket")],
+            foreign,
+        ),
+        get(
+            "a handshake from a page of ours",
+            "/",
+            vec![cookie(), line("connection", "upgrade"), line("upgrade", "websocket"), own()],
+            alice,
+        ),
+        post(
+            "a cookie beside a bad token",
+            "/",
+            vec![cookie(), bearer(&tokens.forged), line("sec-fetch-site", "same-origin")],
+            invalid,
+        ),
+        get(
+            "a cookie beside another scheme",
+            "/",
+            vec![cookie(), line("authorization", "Basic YTpi")],
+            missing,
+        ),
+        connect("a WebSocket over HTTP/2, no token", vec![], missing),
+        connect("a WebSocket over HTTP/2, from nowhere", vec![cookie()], foreign),
+        connect(
+            "a WebSocket over HTTP/2, from another site's page",
+            vec![cookie(), line("origin", "http://evil.example")],
+            foreign,
+        ),
+        connect("a WebSocket over HTTP/2, from a page of ours", vec![cookie(), own()], alice),
+        connect("a WebSocket over HTTP/2, a subprotocol", vec![protocol(&tokens.good)], alice),
+        get("optional, a cookie", "/optional", vec![cookie()], alice),
+        post("optional, a cookie from nowhere", "/optional", vec![cookie()], foreign),
+    ] {
+        add(name, method, path, headers, outcome);
+    }
+    if bodies {
+        let path = "/.well-known/oauth-protected-resource/v1";
+        add("metadata", Method::GET, path, vec![], Outcome::Metadata);
+        add("metadata, HEAD", Method::HEAD, path, vec![], Outcome::Metadata);
+        add(
+            "metadata, and a bad token",
+            Method::GET,
+            path,
+            vec![bearer(&tokens.forged)],
+            Outcome::Metadata,
+        );
+    }
+    cases
+}

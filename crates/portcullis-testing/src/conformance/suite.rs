@@ -1,0 +1,191 @@
+//! The two gates, what stands behind them, and how a service is held to the cases.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{
+    Algorithm, Authenticator, AuthenticatorBuilder, Gate, KeyRequest, KeySource, Policy,
+    Resolution, ResolveError, SharedKeySet,
+};
+
+use super::cases::{self, Case, Tokens};
+use super::client::{Client, Protocol};
+use super::exchange::Answer;
+
+pub(super) const NOW: u64 = 1_800_000_000;
+pub(super) const ISSUER: &str = "https://issuer.example";
+/// An issuer whose keys always have to be waited for.
+pub(super) const LATE_ISSUER: &str = "https://late.example";
+/// An issuer whose keys are not to be had.
+pub(super) const ABSENT_ISSUER: &str = "https://absent.example";
+pub(super) const AUDIENCE: &str = "https://api.example";
+
+/// What `/scope` asks for.
+#[must_use]
+pub fn scope_policy() -> Policy {
+    Policy::scopes(["read"])
+}
+
+/// What `/role` and `/inside` ask for.
+#[must_use]
+pub fn role_policy() -> Policy {
+    Policy::roles(["clerk"])
+}
+
+/// What `/step-up` asks for (RFC 9470).
+#[must_use]
+pub fn step_up_policy() -> Policy {
+    Policy::acr(["urn:strong"]).and(Policy::max_auth_age(Duration::from_secs(300)))
+}
+
+/// The service over gRPC that stands for `path`, where there is one: `conformance.` and this.
+#[must_use]
+pub fn grpc_name(path: &str) -> Option<&'static str> {
+    Some(match path {
+        "/" => "Root",
+        "/optional" => "Optional",
+        "/scope" => "Scope",
+        "/role" => "Role",
+        "/step-up" => "StepUp",
+        "/optional-scope" => "OptionalScope",
+        "/require-alone" => "RequireAlone",
+        _ => return None,
+    })
+}
+
+/// Claims that no token of the suite has: deserialized by a handler of `/unfit`, by any means.
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+pub struct Unfit {
+    /// A number, which no token has.
+    pub tenant: u32,
+}
+
+/// The gates to put in front of a service, and the cases it is held to.
+#[derive(Debug)]
+pub struct Suite {
+    /// In front of what demands a token.
+    pub strict: Gate,
+    /// In front of what does not.
+    pub optional: Gate,
+    cases: Vec<Case>,
+}
+
+impl Suite {
+    /// Refusals without bodies, for adapters of any framework.
+    pub async fn plain() -> Self {
+        Self::new(|builder| builder, false).await
+    }
+
+    /// Refusals with bodies, and metadata: for adapters whose framework makes bodies from bytes.
+    pub async fn with_bodies() -> Self {
+        let change = |builder: AuthenticatorBuilder| {
+            builder.problem_json().protected_resource("https://api.example/v1")
+        };
+        Self::new(change, true).await
+    }
+
+    async fn new(
+        change: impl FnOnce(AuthenticatorBuilder) -> AuthenticatorBuilder,
+        bodies: bool,
+    ) -> Self {
+        let key = TestKey::generate("k", Algorithm::Es256);
+        let keys = SharedKeySet::new(TestKey::key_set([&key]));
+        let late = Authenticator::builder(LATE_ISSUER, AUDIENCE).key_source(Late(keys.clone()));
+        let absent = Authenticator::builder(ABSENT_ISSUER, AUDIENCE).key_source(Absent);
+        let builder = Authenticator::builder(ISSUER, AUDIENCE)
+            .key_source(keys)
+            .also_issuer(late)
+            .also_issuer(absent)
+            .clock(ManualClock::at(NOW))
+            .token_header("x-access-token")
+            .websocket_protocol("bearer.")
+            .cookie("__Host-portcullis-access")
+            .trusted_origin("https://app.example");
+        let auth = change(builder).build().await.unwrap();
+        Self {
+            strict: Gate::new(auth.clone()).open_path("/health").open_preflight(),
+            optional: Gate::new(auth).optional(),
+            cases: cases::all(&Tokens::new(&key), bodies),
+        }
+    }
+
+    /// Sends every case that `protocol` can carry to the service at `address`.
+    pub async fn run(&self, adapter: &str, address: SocketAddr, protocol: Protocol) -> Report {
+        let mut report = Report { name: format!("{adapter}, {protocol}"), cases: 0, wrong: vec![] };
+        let client = Client { address, protocol };
+        for case in &self.cases {
+            let Some(expected) = case.expected(protocol) else { continue };
+            report.cases += 1;
+            let answer = client.send(case).await;
+            if let Some(difference) = expected.difference(&answer) {
+                report.wrong.push(format!("{}: {difference}", case.name));
+            }
+        }
+        report
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Report {
+    /// The adapter and the protocol.
+    pub name: String,
+    /// How many cases it was held to.
+    pub cases: usize,
+    /// Each case that was answered otherwise, and how.
+    pub wrong: Vec<String>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, cases, wrong } = self;
+        write!(f, "{name:<24} {cases:>3} cases, {} wrong", wrong.len())?;
+        wrong.iter().try_for_each(|wrong| write!(f, "\n  {wrong}"))
+    }
+}
+
+impl Answer {
+    /// In which way `other` is not the same.
+    fn difference(&self, other: &Self) -> Option<String> {
+        (self != other).then(|| format!("expected {self}\n    but got {other}"))
+    }
+}
+
+#[derive(Debug)]
+struct Late(SharedKeySet);
+
+impl KeySource for Late {
+    fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
+        let Resolution::Ready(key) = self.0.resolve(wanted) else {
+            return Resolution::Ready(Err(unavailable()));
+        };
+        Resolution::Pending(Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            key
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct Absent;
+
+impl KeySource for Absent {
+    fn resolve(&self, _: &KeyRequest<'_>) -> Resolution {
+        Resolution::Ready(Err(unavailable()))
+    }
+}
+
+fn unavailable() -> ResolveError {
+    ResolveError::Unavailable { retry_after: Duration::from_secs(7), source: None }
+}
+
+/// For the tokens of the cases.
+impl Tokens {
+    fn new(key: &TestKey) -> Self {
+        let forged = TestKey::generate("k", Algorithm::Es256);
+        let unknown = TestKey::generate("other", Algorithm::Es256);
+        Self::signed(key, &forged, &unknown)
+    }
+}

@@ -1,0 +1,180 @@
+//! Who is calling.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use portcullis::{Bodies, Entry, Exit, FromBytes, Gate, NoBodies};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Lets through only requests with a good token, and puts the
+/// [`Authenticated`](portcullis::Authenticated) into their extensions.
+///
+/// Refusals have no body, so that the service's responses can be of any type, tonic's among them.
+/// Where a body can be made from bytes, [`with_bodies`](Self::with_bodies) gives them the one that
+/// the authenticator's settings say, and serves the metadata of the protected resource.
+#[derive(Debug)]
+pub struct AuthLayer<M = NoBodies> {
+    gate: Gate,
+    bodies: PhantomData<fn() -> M>,
+}
+
+impl AuthLayer {
+    /// A layer that refuses every request without a good token, but for those that a [`Gate`]
+    /// lets through.
+    #[must_use]
+    pub fn new(gate: impl Into<Gate>) -> Self {
+        Self { gate: gate.into(), bodies: PhantomData }
+    }
+
+    /// The same with bodies, for services whose bodies are `From<Bytes>`.
+    #[must_use]
+    pub fn with_bodies(self) -> AuthLayer<FromBytes> {
+        AuthLayer { gate: self.gate, bodies: PhantomData }
+    }
+}
+
+impl<M> AuthLayer<M> {
+    /// Lets requests without any token through as well; see [`Gate::optional`].
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self { gate: self.gate.optional(), ..self }
+    }
+}
+
+impl<M> Clone for AuthLayer<M> {
+    fn clone(&self) -> Self {
+        Self { gate: self.gate.clone(), bodies: PhantomData }
+    }
+}
+
+impl<S, M> Layer<S> for AuthLayer<M> {
+    type Service = AuthService<S, M>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        AuthService { inner, gate: self.gate.clone(), bodies: PhantomData }
+    }
+}
+
+/// The service that [`AuthLayer`] makes.
+#[derive(Debug)]
+pub struct AuthService<S, M = NoBodies> {
+    inner: S,
+    gate: Gate,
+    bodies: PhantomData<fn() -> M>,
+}
+
+impl<S: Clone, M> Clone for AuthService<S, M> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), gate: self.gate.clone(), bodies: PhantomData }
+    }
+}
+
+impl<S, M, ReqBody, ResBody> Service<Request<ReqBody>> for AuthService<S, M>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    ReqBody: Send + 'static,
+    M: Bodies<ResBody>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = AuthFuture<S::Future, S::Response, S::Error, M>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let exit = self.gate.exit(&request);
+        let state = if let Some(metadata) = M::metadata(&self.gate, &request) {
+            State::answered(metadata)
+        } else {
+            match self.gate.enter(&request) {
+                Entry::Pass(visitor) => {
+                    visitor.mark(request.extensions_mut());
+                    State::Inner { future: self.inner.call(request) }
+                }
+                Entry::Refused(refusal) => State::answered(M::refused(refusal)),
+                Entry::Waiting(waiting) => {
+                    // The service that was polled ready is the one to call; a fresh clone, which
+                    // may not be ready, takes its place.
+                    let clone = self.inner.clone();
+                    let mut inner = mem::replace(&mut self.inner, clone);
+                    let future = Box::pin(async move {
+                        match waiting.await {
+                            Ok(visitor) => {
+                                visitor.mark(request.extensions_mut());
+                                inner.call(request).await
+                            }
+                            Err(refusal) => Ok(M::refused(refusal)),
+                        }
+                    });
+                    State::Slow { future }
+                }
+            }
+        };
+        AuthFuture { state, exit, bodies: PhantomData }
+    }
+}
+
+pin_project! {
+    /// The response of an [`AuthService`].
+    pub struct AuthFuture<F, R, E, M = NoBodies> {
+        #[pin]
+        state: State<F, R, E>,
+        exit: Exit,
+        bodies: PhantomData<fn() -> M>,
+    }
+}
+
+pin_project! {
+    #[project = Projected]
+    enum State<F, R, E> {
+        // The key was at hand: nothing is boxed.
+        Inner { #[pin] future: F },
+        // The key must be fetched first.
+        Slow { future: Pin<Box<dyn Future<Output = Result<R, E>> + Send>> },
+        Answered { response: Option<Box<R>> },
+    }
+}
+
+impl<F, R, E> State<F, R, E> {
+    fn answered(response: R) -> Self {
+        Self::Answered { response: Some(Box::new(response)) }
+    }
+}
+
+impl<F, B, E, M> Future for AuthFuture<F, Response<B>, E, M>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    M: Bodies<B>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let outcome = match this.state.project() {
+            Projected::Inner { future } => future.poll(context),
+            Projected::Slow { future } => future.as_mut().poll(context),
+            Projected::Answered { response } => {
+                return response
+                    .take()
+                    .map_or(Poll::Pending, |response| Poll::Ready(Ok(*response)));
+            }
+        };
+        outcome.map_ok(|response| M::passed(response, this.exit))
+    }
+}
+
+impl<F, R, E, M> fmt::Debug for AuthFuture<F, R, E, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,37 @@
+//! Portcullis as tower middleware: validate JWTs locally in front of any HTTP service.
+//!
+//! [`AuthLayer`] says who is calling, and refuses whoever can not; [`RequireLayer`] behind it
+//! says what they may do. The caller is an [`Authenticated`](portcullis::Authenticated) in the
+//! request's extensions.
+//!
+//! ```
+//! use http::{Request, Response, StatusCode};
+//! use portcullis_tower::{AuthLayer, RequireLayer, portcullis::{self, Authenticator, Policy}};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let keys = portcullis::SharedKeySet::new(portcullis::KeySet::from_json(br#"{"keys":[]}"#)?);
+//! let auth = Authenticator::builder("https://auth.example", "https://api.example")
+//!     .key_source(keys) // without this line the keys are discovered
+//!     .build()
+//!     .await?;
+//! let service = ServiceBuilder::new()
+//!     .layer(AuthLayer::new(auth))
+//!     .layer(RequireLayer::new(Policy::scopes(["orders:read"])))
+//!     .service(service_fn(|request: Request<String>| async move {
+//!         let who = request.extensions().get::<portcullis::Authenticated>().unwrap();
+//!         Ok::<_, std::convert::Infallible>(Response::new(format!("{:?}", who.subject())))
+//!     }));
+//!
+//! let response = service.oneshot(Request::new(String::new())).await?;
+//! assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+//! # Ok(()) }
+//! ```
+
+mod auth;
+mod require;
+
+pub use portcullis;
+
+pub use auth::{AuthFuture, AuthLayer, AuthService};
+pub use require::{RequireFuture, RequireLayer, RequireService};

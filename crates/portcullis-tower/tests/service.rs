@@ -1,0 +1,233 @@
+//! The layers as a tower stack meets them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Request, Response};
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{Algorithm, Authenticated, Authenticator, Policy, Refusal, RefusalKind};
+use portcullis_tower::{AuthLayer, RequireLayer};
+use serde_json::json;
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+
+const NOW: u64 = 1_800_000_000;
+const JWKS: &str = "https://issuer.example/keys";
+
+/// An issuer whose keys are fetched when the first token needs them: the slow path.
+struct World {
+    key: TestKey,
+    fetch: ScriptedFetch,
+    clock: ManualClock,
+    auth: Authenticator,
+}
+
+impl World {
+    async fn new() -> Self {
+        let key = TestKey::generate("k", Algorithm::Es256);
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+        let auth = Authenticator::builder("https://issuer.example", "https://api.example")
+            .jwks_url(JWKS)
+            .fetch(fetch.clone())
+            .clock(clock.clone())
+            .background_refresh(false)
+            .start_without_keys()
+            .build()
+            .await
+            .unwrap();
+        Self { key, fetch, clock, auth }
+    }
+
+    /// From now on the issuer can be reached; the next token waits for the fetch.
+    fn publish(&self) {
+        self.fetch.set(JWKS, Answer::ok(TestKey::jwks([&self.key])));
+        self.clock.advance(Duration::from_secs(2));
+    }
+
+    /// The same with the keys at hand: the fast path.
+    async fn warm() -> Self {
+        let world = Self::new().await;
+        world.publish();
+        world.auth.authenticate(&request(Some(&token(&world.key)))).await.unwrap();
+        world
+    }
+}
+
+fn request(token: Option<&str>) -> Request<()> {
+    let mut request = Request::builder();
+    if let Some(token) = token {
+        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    request.body(()).unwrap()
+}
+
+fn token(key: &TestKey) -> String {
+    key.token(&json!({
+        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "alice",
+        "iat": NOW, "exp": NOW + 900, "scope": "a", "roles": ["clerk"],
+    }))
+}
+
+/// Says who called, as the services behind the layers do here.
+fn echo(request: &Request<()>) -> Response<String> {
+    let who = request.extensions().get::<Authenticated>();
+    Response::new(format!("{:?}", who.and_then(Authenticated::subject)))
+}
+
+async fn echo_service(request: Request<()>) -> Result<Response<String>, Infallible> {
+    Ok(echo(&request))
+}
+
+/// A service that insists on tower's contract: it is called only where it was polled ready, and
+/// a clone of it is not ready.
+#[derive(Debug)]
+struct Strict {
+    ready: bool,
+    calls: Arc<AtomicUsize>,
+}
+
+impl Clone for Strict {
+    fn clone(&self) -> Self {
+        Self { ready: false, calls: self.calls.clone() }
+    }
+}
+
+impl Service<Request<()>> for Strict {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<String>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        assert!(std::mem::take(&mut self.ready), "called without having been polled ready");
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        ready(Ok(echo(&request)))
+    }
+}
+
+#[tokio::test]
+async fn only_the_service_that_was_polled_ready_is_called() {
+    for world in [World::new().await, World::warm().await] {
+        world.publish();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let strict = Strict { ready: false, calls: calls.clone() };
+        let mut service = AuthLayer::new(world.auth).layer(strict);
+        for _ in 0..3 {
+            let request = request(Some(&token(&world.key)));
+            let response = service.ready().await.unwrap().call(request).await.unwrap();
+            assert_eq!(response.body(), "Some(\"alice\")");
+        }
+        assert_eq!(calls.load(Ordering::SeqCst), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_does_not_reach_the_service() {
+    let world = World::warm().await;
+    let calls = Arc::new(AtomicUsize::new(0));
+    let strict = Strict { ready: false, calls: calls.clone() };
+    let mut service = AuthLayer::new(world.auth).layer(strict);
+    for token in [None, Some("x"), Some("a.b.c")] {
+        let response = service.ready().await.unwrap().call(request(token)).await.unwrap();
+        assert_eq!(response.status(), 401);
+        assert!(response.headers().contains_key(WWW_AUTHENTICATE));
+        // For an outer layer that counts or logs.
+        assert!(response.extensions().get::<Refusal>().is_some());
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_bad_token_that_waited_for_a_key_does_not_reach_the_service() {
+    let forger = TestKey::generate("k", Algorithm::Es256);
+    for optional in [false, true] {
+        let world = World::new().await;
+        world.publish();
+        let layer = AuthLayer::new(world.auth.clone());
+        let layer = if optional { layer.optional() } else { layer };
+        let calls = Arc::new(AtomicUsize::new(0));
+        let mut service = layer.layer(Strict { ready: false, calls: calls.clone() });
+        let request = request(Some(&token(&forger)));
+        let response = service.ready().await.unwrap().call(request).await.unwrap();
+        assert_eq!(response.status(), 401);
+        assert_eq!(calls.load(Ordering::SeqCst), 0);
+    }
+}
+
+#[tokio::test]
+async fn without_keys_the_answer_is_503_until_they_are_there() {
+    let world = World::new().await;
+    let service = AuthLayer::new(world.auth.clone()).layer(tower::service_fn(echo_service));
+    let good = token(&world.key);
+    let response = service.clone().oneshot(request(Some(&good))).await.unwrap();
+    assert_eq!(response.status(), 503);
+    // The first back-off is a second and up to a tenth, in whole seconds.
+    assert_eq!(response.headers()[RETRY_AFTER], "2");
+    assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
+    // A token that no key could save is not worth waiting for.
+    let response = service.clone().oneshot(request(Some("a.b.c"))).await.unwrap();
+    assert_eq!(response.status(), 401);
+    world.publish();
+    assert_eq!(service.oneshot(request(Some(&good))).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn optional_lets_nobody_through_and_no_bad_token() {
+    let world = World::warm().await;
+    let layer = AuthLayer::new(world.auth.clone()).optional();
+    let service = layer.layer(tower::service_fn(echo_service));
+    let ask = |token: Option<&str>| service.clone().oneshot(request(token));
+    assert_eq!(ask(None).await.unwrap().body(), "None");
+    assert_eq!(ask(Some(&token(&world.key))).await.unwrap().body(), "Some(\"alice\")");
+    assert_eq!(ask(Some("a.b.c")).await.unwrap().status(), 401);
+    // Whom another layer found is nobody to this one.
+    let mut request = request(None);
+    request
+        .extensions_mut()
+        .insert(world.auth.authenticate(&self::request(Some(&token(&world.key)))).await.unwrap());
+    assert_eq!(service.oneshot(request).await.unwrap().body(), "None");
+}
+
+#[tokio::test]
+async fn a_policy_is_held_to() {
+    let world = World::warm().await;
+    for (policy, status, challenge) in [
+        (Policy::scopes(["a"]), 200, None),
+        (
+            Policy::scopes(["a", "b"]),
+            403,
+            Some(
+                r#"Bearer realm="api", error="insufficient_scope", error_description="The access token's scope does not suffice", scope="a b""#,
+            ),
+        ),
+        (Policy::roles(["clerk"]), 200, None),
+        (Policy::roles(["admin"]), 403, None),
+    ] {
+        let service = ServiceBuilder::new()
+            .layer(AuthLayer::new(world.auth.clone()))
+            .layer(RequireLayer::new(policy.clone()))
+            .service_fn(echo_service);
+        let response = service.oneshot(request(Some(&token(&world.key)))).await.unwrap();
+        assert_eq!(response.status(), status, "{policy:?}");
+        let header = response.headers().get(WWW_AUTHENTICATE);
+        assert_eq!(header.map(|value| value.to_str().unwrap()), challenge, "{policy:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_without_authentication_lets_nothing_through() {
+    let service = RequireLayer::new(Policy::scopes([""; 0])).layer(tower::service_fn(echo_service));
+    let response = service.oneshot(request(None)).await.unwrap();
+    assert_eq!(response.status(), 500);
+    let refusal = response.extensions().get::<Refusal>().unwrap();
+    assert_eq!(refusal.kind(), RefusalKind::Misconfigured);
+}

@@ -1,0 +1,261 @@
+//! Who is calling: what is left of a token once everything about it held.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::algorithm::Algorithm;
+use crate::claims::{NumericDate, RegisteredClaims};
+use crate::error::TokenError;
+use crate::json;
+use crate::policy::Policy;
+use crate::protection::ProtectionSpace;
+use crate::refusal::Refusal;
+
+/// A caller whose token was accepted: signature, claims, time and kind all held.
+///
+/// Cheap to clone, and found in the request's extensions behind an adapter. The token itself is
+/// not kept.
+#[derive(Clone)]
+pub struct Authenticated(Arc<Inner>);
+
+struct Inner {
+    registered: RegisteredClaims,
+    key_id: Option<Arc<str>>,
+    algorithm: Algorithm,
+    space: Arc<ProtectionSpace>,
+    /// The claims in the first type that they were shared in.
+    shared: OnceLock<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Authenticated {
+    pub(crate) fn new(
+        registered: RegisteredClaims,
+        key_id: Option<Arc<str>>,
+        algorithm: Algorithm,
+        space: Arc<ProtectionSpace>,
+    ) -> Self {
+        let shared = OnceLock::new();
+        Self(Arc::new(Inner { registered, key_id, algorithm, space, shared }))
+    }
+
+    /// The claims that have a registered meaning.
+    #[must_use]
+    pub fn registered(&self) -> &RegisteredClaims {
+        &self.0.registered
+    }
+
+    /// `sub`: whom the token is about.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.0.registered.subject()
+    }
+
+    /// The `kid` of the key that signed the token.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.0.key_id.as_deref()
+    }
+
+    /// The algorithm of the signature.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.0.algorithm
+    }
+
+    /// The claims, read into the application's own type.
+    ///
+    /// # Errors
+    ///
+    /// When they do not fit the type: a refusal with 401, since a token without what this API
+    /// needs is no token for it. The log names the type and the claim.
+    pub fn claims<C: DeserializeOwned>(&self) -> Result<C, Refusal> {
+        serde_json::from_slice(self.0.registered.payload()).map_err(|error| {
+            let wanted = std::any::type_name::<C>();
+            let error = TokenError::UnfitClaims { wanted, problem: without_value(&error) };
+            Refusal::token(error, &self.0.space)
+        })
+    }
+
+    /// The claims, read into the application's own type once and then kept beside the token: for a
+    /// token that [comes again](crate::guide::token_cache) this is a pointer to what was read the
+    /// first time, and otherwise as [`claims`](Self::claims).
+    ///
+    /// One type is kept for each token, the first that is asked for; others are read each time.
+    ///
+    /// ```
+    /// # use serde::Deserialize;
+    /// # use portcullis::{Authenticated, Refusal};
+    /// #[derive(Deserialize)]
+    /// struct User {
+    ///     sub: String,
+    /// }
+    ///
+    /// fn greet(who: &Authenticated) -> Result<String, Refusal> {
+    ///     let user = who.shared_claims::<User>()?;
+    ///     Ok(format!("hello {}", user.sub))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`claims`](Self::claims).
+    pub fn shared_claims<C>(&self) -> Result<Arc<C>, Refusal>
+    where
+        C: DeserializeOwned + Send + Sync + 'static,
+    {
+        if let Some(kept) = self.0.shared.get().filter(|kept| kept.is::<C>())
+            && let Ok(claims) = kept.clone().downcast()
+        {
+            return Ok(claims);
+        }
+        let claims = Arc::new(self.claims::<C>()?);
+        // Whoever was first has set it; what is read here is the same, or of another type.
+        let _ = self.0.shared.set(claims.clone());
+        Ok(claims)
+    }
+
+    /// The value of the claim `name`, a member of the payload itself; `None` if it is absent.
+    ///
+    /// Reads the payload anew each time. For more than a look into a claim or two there is
+    /// [`claims`](Self::claims).
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<Value> {
+        json::member(self.0.registered.payload(), name)
+    }
+
+    /// How much memory it takes, about, with the claims that may be shared: of a type that nobody
+    /// knows yet, and taken for twice as large as the payload.
+    pub(crate) fn bytes(&self) -> usize {
+        // The two counts of an `Arc`, and what an allocator adds to each of five allocations.
+        const OVERHEAD: usize = 16 + 5 * 16;
+        let inner = &*self.0;
+        let key_id = inner.key_id.as_ref().map_or(0, |key_id| key_id.len());
+        let shared = 2 * inner.registered.payload().len();
+        size_of::<Inner>() + inner.registered.heap_bytes() + key_id + shared + OVERHEAD
+    }
+
+    /// The time of the clock that the token was judged by.
+    pub(crate) fn now(&self) -> NumericDate {
+        NumericDate::from(self.0.space.clock.now())
+    }
+
+    /// Holds the caller to a policy.
+    ///
+    /// # Errors
+    ///
+    /// When the policy is not met: a refusal with 403; with 401 where the client can do something
+    /// about it, namely refresh the token or have the user authenticate again.
+    pub fn require(&self, policy: &Policy) -> Result<(), Refusal> {
+        policy.check(self).map_err(|denial| Refusal::denied(denial, &self.0.space))
+    }
+}
+
+/// What serde says, without the value that it quotes: "invalid type: string "…", expected u64 at
+/// line 1 column 7" keeps what follows the value, and only messages that quote none are kept
+/// whole.
+fn without_value(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = || format!("at line {} column {}", error.line(), error.column());
+    if text.starts_with("missing field `") {
+        return text;
+    }
+    // Serde's own words. Those of a type's own `Deserialize` may quote anything anywhere.
+    if !["invalid type: ", "invalid value: ", "invalid length "]
+        .iter()
+        .any(|own| text.starts_with(own))
+    {
+        return place();
+    }
+    text.rsplit_once(", expected ")
+        .map_or_else(place, |(_value, expected)| format!("expected {expected}"))
+}
+
+/// Says who signed and until when, and no claim.
+impl fmt::Debug for Authenticated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticated")
+            .field("key_id", &self.0.key_id)
+            .field("algorithm", &self.0.algorithm)
+            .field("registered", &self.0.registered)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl Authenticated {
+    /// For the tests of what comes after authentication.
+    pub(crate) fn for_test(claims: &str) -> Self {
+        let payload = crate::key::Payload::for_test(claims);
+        let registered = RegisteredClaims::parse(payload).unwrap();
+        Self::new(registered, None, Algorithm::Es256, ProtectionSpace::for_test())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct User {
+        sub: String,
+        #[expect(dead_code, reason = "its absence is what is tested")]
+        tenant: u64,
+    }
+
+    #[test]
+    fn claims_are_read_into_the_callers_type() {
+        let who = Authenticated::for_test(r#"{"sub":"alice","tenant":7}"#);
+        assert_eq!(who.claims::<User>().unwrap().sub, "alice");
+    }
+
+    #[test]
+    fn shared_claims_are_read_once_for_the_first_type_that_is_asked_for() {
+        let who = Authenticated::for_test(r#"{"sub":"alice","tenant":7}"#);
+        let first = who.shared_claims::<User>().unwrap();
+        assert_eq!(first.sub, "alice");
+        assert!(Arc::ptr_eq(&first, &who.clone().shared_claims().unwrap()));
+        // Another type gets its own claims, and takes nothing away.
+        let other = who.shared_claims::<Value>().unwrap();
+        assert_eq!(other["tenant"], 7);
+        assert!(!Arc::ptr_eq(&other, &who.shared_claims().unwrap()));
+        assert!(Arc::ptr_eq(&first, &who.shared_claims().unwrap()));
+    }
+
+    #[test]
+    fn shared_claims_that_do_not_fit_are_refused_each_time() {
+        let who = Authenticated::for_test(r#"{"sub":"alice"}"#);
+        for _ in 0..2 {
+            assert_eq!(who.shared_claims::<User>().unwrap_err().status(), 401);
+        }
+        assert!(who.shared_claims::<Value>().is_ok());
+    }
+
+    #[test]
+    fn claims_that_do_not_fit_are_refused_without_being_quoted() {
+        for (claims, problem) in [
+            (r#"{"sub":"alice"}"#, "missing field `tenant`"),
+            (r#"{"sub":"alice","tenant":"s3cret, expected"}"#, "expected u64"),
+            (r#"{"sub":"alice","tenant":7,"tenant":8}"#, "at line 1"),
+            (r#"{"sub":"alice","tenant":7,"x, expected s3cret":8}"#, "at line 1"),
+        ] {
+            // The last one can not get here with a token, which is refused for it before.
+            let who = Authenticated(Arc::new(Inner {
+                registered: RegisteredClaims::unread(claims),
+                key_id: None,
+                algorithm: Algorithm::Es256,
+                space: ProtectionSpace::for_test(),
+                shared: OnceLock::new(),
+            }));
+            let refusal = who.claims::<User>().unwrap_err();
+            assert_eq!(refusal.status(), 401);
+            let shown = format!("{refusal:?}");
+            assert!(shown.contains(problem) && !shown.contains("s3cret"), "{shown}");
+        }
+    }
+}

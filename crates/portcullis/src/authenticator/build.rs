@@ -1,0 +1,227 @@
+//! From a builder to an [`Authenticator`]: the settings are checked, and the keys fetched.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::checks::{
+    check_cookie_name, check_origin, check_protocol, check_token_header, not_empty, within,
+    within_numbers,
+};
+use super::config_error::ConfigError;
+use super::issuers::{Issuers, TrustedIssuer};
+use super::key_origin::secure_url;
+use super::{Authenticator, AuthenticatorBuilder, Inner};
+use crate::claims::ClaimsRules;
+use crate::jws::KnownHeaders;
+use crate::metrics;
+use crate::protection::ProtectionSpace;
+use crate::remote::fetch::Client;
+use crate::remote::status_list::MAX_TOKEN_BYTES;
+use crate::resource::Resource;
+use crate::revocation::{Introspections, StatusLists};
+use crate::settings::{self, Setting};
+use crate::token_cache::{self, TokenCache};
+
+/// From this part of a token's lifetime on, a leeway is worth a warning.
+const LARGE_LEEWAY: u32 = 10;
+
+impl AuthenticatorBuilder {
+    /// Checks the settings and fetches the keys.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong, with its name, its value and what would be right; when the keys
+    /// can not be fetched, unless [`start_without_keys`](Self::start_without_keys) is set.
+    ///
+    /// # Panics
+    ///
+    /// On a tokio runtime without timers or I/O, which fetching needs.
+    pub async fn build(mut self) -> Result<Authenticator, ConfigError> {
+        if let Some(name) = &self.token_header {
+            self.credentials.header = Some(check_token_header(name)?);
+        }
+        let mut trusted: Vec<Arc<TrustedIssuer>> = Vec::new();
+        for mut builder in self.with_others() {
+            builder.clock = self.clock.clone();
+            let may_wait = self.start_without_keys || builder.start_without_keys;
+            let issuer = builder.trusted_issuer()?;
+            if trusted.iter().any(|other| other.name() == issuer.name()) {
+                let expected = "it is there already; its settings can not be two";
+                return Err(ConfigError::invalid(settings::ISSUER, issuer.name(), expected));
+            }
+            // A failure is reported by the fetch itself.
+            if let (Err(source), false) = (issuer.keys.source().refresh().await, may_wait) {
+                let issuer = issuer.name().to_owned();
+                return Err(ConfigError::KeysUnavailable { issuer, source });
+            }
+            trusted.push(Arc::new(issuer));
+        }
+        let names: Vec<&str> = trusted.iter().map(|issuer| issuer.name()).collect();
+        let space = ProtectionSpace {
+            resource: self.resource(&names)?,
+            realm: self.realm,
+            write_body: self.write_body,
+            clock: self.clock.clone(),
+        };
+        Ok(Authenticator(Arc::new(Inner {
+            credentials: self.credentials,
+            issuers: Issuers::new(trusted, self.resolver, self.clock),
+            space: Arc::new(space),
+            headers: KnownHeaders::new(),
+            seen: TokenCache::new(self.token_cache),
+        })))
+    }
+
+    fn resource(&self, issuers: &[&str]) -> Result<Option<Resource>, ConfigError> {
+        let Some(resource) = &self.resource else { return Ok(None) };
+        resource.at(issuers).map(Some).ok_or_else(|| {
+            let expected = "it must be an https URL (http on this machine) without a fragment";
+            ConfigError::invalid(settings::RESOURCE, &resource.identifier, expected)
+        })
+    }
+
+    /// This builder and, one below the other, those that were added to it.
+    fn with_others(&self) -> Vec<Self> {
+        let others = self.others.iter().flat_map(Self::with_others);
+        std::iter::once(self.clone()).chain(others).collect()
+    }
+
+    /// What this builder says of its issuer. Nothing is fetched yet.
+    pub(super) fn trusted_issuer(self) -> Result<TrustedIssuer, ConfigError> {
+        self.check()?;
+        let client = {
+            let needed = self.status_lists.is_some() || self.introspection.are_set();
+            self.origin.client(self.keys.max_body, needed)?
+        };
+        let keys = self.origin.key_source(
+            &self.issuer,
+            &self.profile,
+            &self.algorithms,
+            &self.keys,
+            client.as_ref(),
+            &self.clock,
+        )?;
+        let introspector = self.introspection.introspector(
+            &self.issuer,
+            client.as_ref(),
+            self.keys.fetch_timeout,
+            &self.clock,
+        )?;
+        let status_lists = StatusLists::new(
+            self.place_of_status_lists(client)?,
+            &self.issuer,
+            keys.shared(),
+            &self.algorithms,
+            [self.leeway, self.keys.fetch_timeout],
+            &self.clock,
+        );
+        let rules = ClaimsRules {
+            issuer: self.issuer,
+            audiences: self.audiences,
+            leeway: self.leeway,
+            max_token_lifetime: self.max_token_lifetime,
+            max_token_age: self.max_token_age,
+            required_claims: self.required_claims,
+            profile: self.profile,
+        };
+        let revocation_bound = rules.revocation_bound();
+        if let Some(bound) = revocation_bound {
+            metrics::revocation_bound(&rules.issuer, bound);
+        }
+        tracing::info!(
+            target: "portcullis",
+            issuer = rules.issuer, audiences = ?rules.audiences, profile = rules.profile.name(),
+            leeway = ?rules.leeway, max_token_lifetime = ?rules.max_token_lifetime,
+            max_token_age = ?rules.max_token_age, required_claims = ?rules.required_claims,
+            ?revocation_bound,
+            "tokens are validated locally",
+        );
+        let introspections = Introspections::new(introspector);
+        Ok(TrustedIssuer { rules, algorithms: self.algorithms, keys, status_lists, introspections })
+    }
+
+    /// What the addresses of the issuer's lists begin with. Without a setting that is the issuer's
+    /// own URL, where it is one.
+    fn place_of_status_lists(
+        &self,
+        client: Option<Client>,
+    ) -> Result<Option<(String, Client)>, ConfigError> {
+        let Some(client) = client else { return Ok(None) };
+        let client = Client { max_body: MAX_TOKEN_BYTES, ..client };
+        let prefix = match &self.status_lists {
+            Some(prefix) => secure_url(settings::STATUS_LISTS, prefix, &client.urls)?.to_string(),
+            None => format!("{}/", self.issuer.trim_end_matches('/')),
+        };
+        Ok(Some((prefix, client)))
+    }
+
+    /// Everything that can be told to be wrong without asking anybody.
+    fn check(&self) -> Result<(), ConfigError> {
+        not_empty(settings::ISSUER, &self.issuer)?;
+        for audience in &self.audiences {
+            not_empty(settings::AUDIENCE, audience)?;
+        }
+        for name in &self.required_claims {
+            not_empty(settings::REQUIRED_CLAIMS, name)?;
+        }
+        if self.algorithms.is_empty() {
+            return Err(ConfigError::invalid(settings::ALGORITHMS, "", "name at least one"));
+        }
+        let symmetric = self.algorithms.iter().find(|algorithm| algorithm.is_symmetric());
+        if let (Some(symmetric), None) = (symmetric, &self.origin.key_source) {
+            let expected = "no JWKS may hold its key, which is a secret: see `dangerous`";
+            return Err(ConfigError::invalid(settings::ALGORITHMS, symmetric.as_str(), expected));
+        }
+        if self.token_cache != 0 {
+            let (min, max) = token_cache::BOUNDS;
+            within_numbers(settings::TOKEN_CACHE, self.token_cache, min, max)?;
+        }
+        self.keys.check()?;
+        self.check_times()?;
+        if let Some(name) = &self.credentials.cookie {
+            check_cookie_name(name)?;
+        }
+        if let Some(prefix) = &self.credentials.websocket_protocol {
+            check_protocol(prefix)?;
+        }
+        for origin in &self.credentials.trusted_origins {
+            check_origin(origin)?;
+        }
+        Ok(())
+    }
+
+    fn check_times(&self) -> Result<(), ConfigError> {
+        let second = Duration::from_secs(1);
+        within(settings::LEEWAY, self.leeway, Duration::ZERO, 300 * second)?;
+        let limits = [
+            (settings::MAX_TOKEN_LIFETIME, self.max_token_lifetime),
+            (settings::MAX_TOKEN_AGE, self.max_token_age),
+        ];
+        for (setting, max) in limits {
+            let Some(max) = max else { continue };
+            within(setting, max, second, 366 * 86_400 * second)?;
+            self.check_leeway(setting, max)?;
+        }
+        Ok(())
+    }
+
+    /// A leeway counts twice in what is promised of tokens that last for `max`.
+    fn check_leeway(&self, setting: &'static Setting, max: Duration) -> Result<(), ConfigError> {
+        let leeway = self.leeway;
+        if leeway >= max {
+            let why = format!(
+                "a leeway of {leeway:?} would more than double {max:?}; choose a smaller leeway"
+            );
+            let (first, second) = (settings::LEEWAY, setting);
+            return Err(ConfigError::Contradiction { first, second, why });
+        }
+        if leeway * LARGE_LEEWAY > max {
+            tracing::warn!(
+                target: "portcullis",
+                ?leeway, %setting, value = ?max,
+                "the leeway is large: tokens are accepted for that much longer, twice over",
+            );
+        }
+        Ok(())
+    }
+}

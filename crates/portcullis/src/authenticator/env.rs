@@ -1,0 +1,327 @@
+//! Reading the settings from the environment.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::AuthenticatorBuilder;
+use super::config_error::ConfigError;
+use super::introspection_settings::IntrospectionSettings;
+use super::key_origin::KeyOrigin;
+use crate::algorithm::Algorithm;
+use crate::settings::{self, Setting};
+
+/// What every variable of this crate begins with.
+const PREFIX: &str = "PORTCULLIS_";
+
+impl AuthenticatorBuilder {
+    /// Starts with the `PORTCULLIS_*` variables of the environment, for code that sets some things
+    /// itself. A variable of an unknown name is warned about.
+    ///
+    /// # Errors
+    ///
+    /// When a compulsory setting is missing, or one can not be read.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        warn_of_unknown(names);
+        // What is not Unicode is not "not set": it fails to be read, with its name.
+        Self::from_lookup(|name| {
+            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+        })
+    }
+
+    /// As [`from_env`](Self::from_env), with `lookup` in the place of the environment: for tests,
+    /// and for settings that are kept elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// When a compulsory setting is missing, or one can not be read.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let env = Lookup(lookup);
+        let issuer = env.compulsory(settings::ISSUER)?;
+        let mut audiences = list(&env.compulsory(settings::AUDIENCE)?);
+        if audiences.is_empty() {
+            return Err(ConfigError::Missing { setting: settings::AUDIENCE });
+        }
+        let mut builder = Self::new(issuer, audiences.remove(0));
+        builder.audiences.append(&mut audiences);
+        builder.origin = KeyOrigin {
+            jwks_url: env.text(settings::JWKS_URL),
+            discovery_url: env.text(settings::DISCOVERY_URL),
+            jwks_file: env.path(settings::JWKS_FILE),
+            http_host: env.text(settings::ALLOW_HTTP_HOST),
+            ca_file: env.path(settings::CA_FILE),
+            token_file: env.path(settings::FETCH_TOKEN_FILE),
+            ..KeyOrigin::default()
+        };
+        builder.status_lists = env.text(settings::STATUS_LISTS);
+        builder.introspection = IntrospectionSettings {
+            url: env.text(settings::INTROSPECTION_URL),
+            client_id: env.text(settings::INTROSPECTION_CLIENT_ID),
+            secret_file: env.path(settings::INTROSPECTION_SECRET_FILE),
+        };
+        for (setting, limit) in [
+            (settings::JWKS_TTL, &mut builder.keys.ttl),
+            (settings::MAX_STALE, &mut builder.keys.max_stale),
+            (settings::COOLDOWN, &mut builder.keys.cooldown),
+            (settings::FETCH_TIMEOUT, &mut builder.keys.fetch_timeout),
+            (settings::LEEWAY, &mut builder.leeway),
+        ] {
+            if let Some(secs) = env.seconds(setting)? {
+                *limit = secs;
+            }
+        }
+        builder.keys.min_ttl = env.seconds(settings::MIN_TTL)?;
+        builder.keys.refresh_ahead = env.seconds(settings::REFRESH_AHEAD)?;
+        for (setting, number) in [
+            (settings::MAX_BODY, &mut builder.keys.max_body),
+            (settings::MAX_KEYS, &mut builder.keys.max_keys),
+            (settings::TOKEN_CACHE, &mut builder.token_cache),
+        ] {
+            if let Some(value) = env.text(setting) {
+                *number = parse_number(setting, &value)?;
+            }
+        }
+        for (setting, switch) in [
+            (settings::BACKGROUND_REFRESH, &mut builder.keys.background_refresh),
+            (settings::IGNORE_MUST_REVALIDATE, &mut builder.keys.ignore_must_revalidate),
+            (settings::START_WITHOUT_KEYS, &mut builder.start_without_keys),
+        ] {
+            if let Some(value) = env.text(setting) {
+                *switch = parse_switch(setting, &value)?;
+            }
+        }
+        builder.max_token_lifetime = env.seconds(settings::MAX_TOKEN_LIFETIME)?;
+        builder.max_token_age = env.seconds(settings::MAX_TOKEN_AGE)?;
+        if let Some(names) = env.text(settings::REQUIRED_CLAIMS) {
+            builder.required_claims = list(&names);
+        }
+        if let Some(names) = env.text(settings::ALGORITHMS) {
+            builder.algorithms = list(&names)
+                .iter()
+                .map(|name| parse(settings::ALGORITHMS, name))
+                .collect::<Result<Vec<Algorithm>, _>>()?;
+        }
+        if let Some(name) = env.text(settings::PROFILE) {
+            builder.profile = parse(settings::PROFILE, &name)?;
+        }
+        if let Some(realm) = env.text(settings::REALM) {
+            builder.realm = realm;
+        }
+        builder.resource = env.text(settings::RESOURCE).map(Into::into);
+        if let Some(value) = env.text(settings::PROBLEM_JSON)
+            && parse_switch(settings::PROBLEM_JSON, &value)?
+        {
+            builder = builder.problem_json();
+        }
+        builder.token_header = env.text(settings::TOKEN_HEADER);
+        builder.credentials.websocket_protocol = env.text(settings::WEBSOCKET_PROTOCOL);
+        builder.credentials.cookie = env.text(settings::COOKIE);
+        if let Some(origins) = env.text(settings::TRUSTED_ORIGINS) {
+            builder.credentials.trusted_origins = list(&origins);
+        }
+        Ok(builder)
+    }
+}
+
+struct Lookup<F>(F);
+
+impl<F: Fn(&str) -> Option<String>> Lookup<F> {
+    /// The value; one that is empty counts as not set, which is how deployments unset variables.
+    fn text(&self, setting: &'static Setting) -> Option<String> {
+        (self.0)(setting.variable)
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
+    }
+
+    fn path(&self, setting: &'static Setting) -> Option<PathBuf> {
+        self.text(setting).map(PathBuf::from)
+    }
+
+    fn compulsory(&self, setting: &'static Setting) -> Result<String, ConfigError> {
+        self.text(setting).ok_or(ConfigError::Missing { setting })
+    }
+
+    fn seconds(&self, setting: &'static Setting) -> Result<Option<Duration>, ConfigError> {
+        let Some(value) = self.text(setting) else { return Ok(None) };
+        value.parse().map(Duration::from_secs).map(Some).map_err(|_| {
+            ConfigError::invalid(setting, &value, "it must be a whole number of seconds")
+        })
+    }
+}
+
+fn parse<T: FromStr<Err: std::fmt::Display>>(
+    setting: &'static Setting,
+    value: &str,
+) -> Result<T, ConfigError> {
+    value.parse().map_err(|error: T::Err| ConfigError::invalid(setting, value, error.to_string()))
+}
+
+fn parse_number(setting: &'static Setting, value: &str) -> Result<usize, ConfigError> {
+    value.parse().map_err(|_| ConfigError::invalid(setting, value, "it must be a whole number"))
+}
+
+fn parse_switch(setting: &'static Setting, value: &str) -> Result<bool, ConfigError> {
+    match value {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(ConfigError::invalid(setting, value, "it must be `true` or `false`")),
+    }
+}
+
+/// The items of a list that is separated by commas or white space.
+fn list(value: &str) -> Vec<String> {
+    value
+        .split(|separator: char| separator == ',' || separator.is_whitespace())
+        .filter(|item| !item.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A misspelt name would otherwise be a setting that silently does not apply.
+fn warn_of_unknown(names: impl Iterator<Item = String>) {
+    for (name, nearest) in unknown(names) {
+        tracing::warn!(
+            target: "portcullis",
+            name, nearest,
+            "a variable of an unknown name is ignored",
+        );
+    }
+}
+
+/// The names that begin with the prefix and are no setting, each with the nearest one that is.
+fn unknown(names: impl Iterator<Item = String>) -> Vec<(String, &'static str)> {
+    names
+        .filter(|name| name.starts_with(PREFIX))
+        .filter(|name| Setting::ALL.iter().all(|setting| setting.variable != name))
+        .filter_map(|name| {
+            let distance = |setting: &&&Setting| strsim::levenshtein(setting.variable, &name);
+            let nearest = Setting::ALL.iter().min_by_key(distance)?;
+            Some((name, nearest.variable))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::profile::Profile;
+
+    fn read(changes: &[(&str, &str)]) -> Result<AuthenticatorBuilder, ConfigError> {
+        let mut env = HashMap::from([
+            ("PORTCULLIS_ISSUER".to_owned(), "https://issuer.example".to_owned()),
+            ("PORTCULLIS_AUDIENCE".to_owned(), "https://api.example".to_owned()),
+        ]);
+        env.extend(changes.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+        AuthenticatorBuilder::from_lookup(|name| env.get(name).cloned())
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let builder = read(&[
+            ("PORTCULLIS_AUDIENCE", "https://api.example, urn:b"),
+            ("PORTCULLIS_JWKS_URL", "https://keys.example/jwks"),
+            ("PORTCULLIS_DISCOVERY_URL", "https://i.example/meta"),
+            ("PORTCULLIS_ALLOW_HTTP_HOST", "keycloak.internal"),
+            ("PORTCULLIS_JWKS_FILE", "/a"),
+            ("PORTCULLIS_CA_FILE", "/b"),
+            ("PORTCULLIS_FETCH_TOKEN_FILE", "/c"),
+            ("PORTCULLIS_JWKS_TTL_SECS", "60"),
+            ("PORTCULLIS_JWKS_MAX_STALE_SECS", "120"),
+            ("PORTCULLIS_JWKS_COOLDOWN_SECS", "10"),
+            ("PORTCULLIS_FETCH_TIMEOUT_SECS", "3"),
+            ("PORTCULLIS_JWKS_MIN_TTL_SECS", "5"),
+            ("PORTCULLIS_JWKS_REFRESH_AHEAD_SECS", "7"),
+            ("PORTCULLIS_JWKS_BACKGROUND_REFRESH", "false"),
+            ("PORTCULLIS_JWKS_IGNORE_MUST_REVALIDATE", "1"),
+            ("PORTCULLIS_JWKS_MAX_BODY_BYTES", "2048"),
+            ("PORTCULLIS_JWKS_MAX_KEYS", "8"),
+            ("PORTCULLIS_LEEWAY_SECS", "0"),
+            ("PORTCULLIS_MAX_TOKEN_LIFETIME_SECS", "900"),
+            ("PORTCULLIS_MAX_TOKEN_AGE_SECS", "600"),
+            ("PORTCULLIS_REQUIRED_CLAIMS", "sub,tenant"),
+            ("PORTCULLIS_ALGORITHMS", "ES256, EdDSA"),
+            ("PORTCULLIS_PROFILE", "rfc9068"),
+            ("PORTCULLIS_REALM", "orders"),
+            ("PORTCULLIS_RESOURCE", "https://api.example/v1"),
+            ("PORTCULLIS_PROBLEM_JSON", "true"),
+            ("PORTCULLIS_TOKEN_HEADER", "x-access-token"),
+            ("PORTCULLIS_WEBSOCKET_PROTOCOL", "bearer."),
+            ("PORTCULLIS_COOKIE", "__Host-portcullis-access"),
+            ("PORTCULLIS_TRUSTED_ORIGINS", "https://app.example https://b.example"),
+            ("PORTCULLIS_START_WITHOUT_KEYS", "true"),
+        ])
+        .unwrap();
+        assert_eq!(builder.issuer, "https://issuer.example");
+        assert_eq!(builder.audiences, ["https://api.example", "urn:b"]);
+        assert_eq!(builder.origin.jwks_url.as_deref(), Some("https://keys.example/jwks"));
+        assert_eq!(builder.origin.discovery_url.as_deref(), Some("https://i.example/meta"));
+        assert_eq!(builder.origin.http_host.as_deref(), Some("keycloak.internal"));
+        let paths = [builder.origin.jwks_file, builder.origin.ca_file, builder.origin.token_file];
+        assert_eq!(paths.map(|path| path.unwrap().display().to_string()), ["/a", "/b", "/c"]);
+        assert_eq!(builder.keys.ttl.as_secs(), 60);
+        assert_eq!(builder.keys.max_stale.as_secs(), 120);
+        assert_eq!(builder.keys.cooldown.as_secs(), 10);
+        assert_eq!(builder.keys.fetch_timeout.as_secs(), 3);
+        assert_eq!(builder.keys.min_ttl, Some(Duration::from_secs(5)));
+        assert_eq!(builder.keys.refresh_ahead, Some(Duration::from_secs(7)));
+        assert!(!builder.keys.background_refresh && builder.keys.ignore_must_revalidate);
+        assert_eq!((builder.keys.max_body, builder.keys.max_keys), (2048, 8));
+        assert_eq!(builder.leeway.as_secs(), 0);
+        assert_eq!(builder.max_token_lifetime.map(|max| max.as_secs()), Some(900));
+        assert_eq!(builder.max_token_age.map(|max| max.as_secs()), Some(600));
+        assert_eq!(builder.required_claims, ["sub", "tenant"]);
+        assert_eq!(builder.algorithms, [Algorithm::Es256, Algorithm::Ed25519]);
+        assert_eq!(builder.profile, Profile::rfc9068());
+        assert_eq!(builder.realm, "orders");
+        let resource = builder.resource.map(|resource| resource.identifier);
+        assert_eq!(resource.as_deref(), Some("https://api.example/v1"));
+        assert!(builder.write_body.is_some());
+        assert_eq!(builder.token_header.as_deref(), Some("x-access-token"));
+        assert_eq!(builder.credentials.websocket_protocol.as_deref(), Some("bearer."));
+        assert_eq!(builder.credentials.cookie.as_deref(), Some("__Host-portcullis-access"));
+        assert_eq!(
+            builder.credentials.trusted_origins,
+            ["https://app.example", "https://b.example"]
+        );
+        assert!(builder.start_without_keys);
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_named_with_its_value() {
+        for (variable, value, expected) in [
+            ("PORTCULLIS_JWKS_TTL_SECS", "5m", "whole number of seconds"),
+            ("PORTCULLIS_LEEWAY_SECS", "-1", "whole number of seconds"),
+            ("PORTCULLIS_ALGORITHMS", "HS256", "not one of RS256"),
+            ("PORTCULLIS_PROFILE", "auth1", "jwt, rfc9068, auth0"),
+            ("PORTCULLIS_JWKS_MAX_KEYS", "many", "whole number"),
+            ("PORTCULLIS_START_WITHOUT_KEYS", "yes", "`true` or `false`"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err().to_string();
+            for part in [variable, value, expected] {
+                assert!(error.contains(part), "{error} should name {part}");
+            }
+        }
+    }
+
+    #[test]
+    fn issuer_and_audience_must_be_set() {
+        for variable in ["PORTCULLIS_ISSUER", "PORTCULLIS_AUDIENCE"] {
+            for value in ["", "  "] {
+                let error = read(&[(variable, value)]).unwrap_err();
+                assert!(matches!(error, ConfigError::Missing { .. }), "{error}");
+                assert!(error.to_string().contains(variable), "{error}");
+            }
+        }
+        assert!(read(&[("PORTCULLIS_AUDIENCE", " , ")]).is_err());
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_its_nearest() {
+        let names = ["PORTCULLIS_JWKS_TTL", "PORTCULLIS_ISSUER", "PATH", "IDENTSPHERE_ISSUER"];
+        let unknown = unknown(names.into_iter().map(str::to_owned));
+        assert_eq!(unknown, [("PORTCULLIS_JWKS_TTL".to_owned(), "PORTCULLIS_JWKS_URL")]);
+    }
+}

@@ -1,0 +1,329 @@
+//! Whole tokens through a whole authenticator.
+
+use std::error::Error;
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::algorithm::Algorithm;
+use crate::error::TokenError;
+use crate::key::SharedKeySet;
+use crate::profile::Profile;
+use crate::refusal::RefusalKind;
+use crate::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+
+mod issuers;
+mod origins;
+mod seen;
+
+const NOW: u64 = 1_800_000_000;
+
+fn claims() -> Value {
+    json!({
+        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "alice",
+        "client_id": "app", "jti": "1", "iat": NOW, "exp": NOW + 900, "scope": "orders:read",
+    })
+}
+
+fn builder(key: &TestKey) -> AuthenticatorBuilder {
+    Authenticator::builder("https://issuer.example", "https://api.example")
+        .key_source(SharedKeySet::new(TestKey::key_set([key])))
+        .clock(ManualClock::at(NOW))
+}
+
+async fn auth(key: &TestKey) -> Authenticator {
+    builder(key).build().await.unwrap()
+}
+
+fn bearer(token: &str) -> HeaderMap {
+    let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+    HeaderMap::from_iter([(AUTHORIZATION, value)])
+}
+
+async fn rule(auth: &Authenticator, token: &str) -> &'static str {
+    match auth.authenticate(&bearer(token)).await {
+        Ok(_) => "accepted",
+        Err(refusal) => refusal.token_error().map_or("not about the token", TokenError::rule),
+    }
+}
+
+#[tokio::test]
+async fn a_good_token_is_accepted_under_every_algorithm() {
+    for &algorithm in Algorithm::ALL {
+        let key = TestKey::generate("k", algorithm);
+        let auth = auth(&key).await;
+        let who = auth.authenticate(&bearer(&key.token(&claims()))).await.unwrap();
+        assert_eq!(who.subject(), Some("alice"));
+        assert_eq!((who.key_id(), who.algorithm()), (Some("k"), algorithm));
+        assert_eq!(who.claims::<Value>().unwrap(), claims());
+    }
+}
+
+#[tokio::test]
+async fn both_names_of_ed25519_are_accepted() {
+    let key = TestKey::generate("k", Algorithm::Ed25519);
+    let auth = auth(&key).await;
+    for alg in ["EdDSA", "Ed25519"] {
+        let token = key.sign(&json!({"alg": alg, "kid": "k"}).to_string(), &claims().to_string());
+        assert_eq!(rule(&auth, &token).await, "accepted", "{alg}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_any_character_is_refused() {
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::Ed25519] {
+        let key = TestKey::generate("k", algorithm);
+        let auth = auth(&key).await;
+        let token = key.token(&claims());
+        for at in 0..token.len() {
+            let original = token.as_bytes()[at];
+            let other = if original == b'A' { 'B' } else { 'A' };
+            let mut changed = token.clone();
+            changed.replace_range(at..=at, &other.to_string());
+            assert_ne!(rule(&auth, &changed).await, "accepted", "{algorithm} at {at}");
+        }
+        let unsigned = token.rsplit_once('.').unwrap().0;
+        assert_eq!(rule(&auth, &format!("{unsigned}.")).await, "signature");
+    }
+}
+
+#[tokio::test]
+async fn another_key_of_the_same_id_does_not_do() {
+    let auth = auth(&TestKey::generate("k", Algorithm::Es256)).await;
+    let forger = TestKey::generate("k", Algorithm::Es256);
+    assert_eq!(rule(&auth, &forger.token(&claims())).await, "signature");
+}
+
+#[tokio::test]
+async fn a_token_can_not_choose_how_its_key_is_used() {
+    let key = TestKey::generate("k", Algorithm::Rs256);
+    let auth = auth(&key).await;
+    for (alg, expected) in
+        [("PS256", "alg_of_key"), ("RS512", "alg_of_key"), ("HS256", "alg"), ("none", "alg")]
+    {
+        let header = json!({"alg": alg, "kid": "k"}).to_string();
+        let token = key.sign(&header, &claims().to_string());
+        assert_eq!(rule(&auth, &token).await, expected, "{alg}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_in_the_header_is_not_used() {
+    let auth = auth(&TestKey::generate("k", Algorithm::Es256)).await;
+    let forger = TestKey::generate("evil", Algorithm::Es256);
+    for name in ["jwk", "jku", "x5c", "x5u"] {
+        let header = json!({"alg": "ES256", name: forger.jwk()}).to_string();
+        let token = forger.sign(&header, &claims().to_string());
+        assert_eq!(rule(&auth, &token).await, "signature", "{name}");
+        let header = json!({"alg": "ES256", "kid": "evil", name: forger.jwk()}).to_string();
+        let token = forger.sign(&header, &claims().to_string());
+        assert_eq!(rule(&auth, &token).await, "kid", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn only_allowed_algorithms_are_accepted_whatever_keys_there_are() {
+    let key = TestKey::generate("k", Algorithm::Rs256);
+    let token = key.token(&claims());
+    let allowing = |algorithms: &[Algorithm]| builder(&key).algorithms(algorithms.to_vec()).build();
+    let strict = allowing(&[Algorithm::Es256]).await.unwrap();
+    assert_eq!(rule(&strict, &token).await, "alg");
+    // Several families at once.
+    let both = allowing(&[Algorithm::Es256, Algorithm::Rs256]).await.unwrap();
+    assert_eq!(rule(&both, &token).await, "accepted");
+}
+
+#[tokio::test]
+async fn the_profile_decides_on_typ() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let default = auth(&key).await;
+    let strict = builder(&key).profile(Profile::rfc9068()).build().await.unwrap();
+    for (typ, by_default, strictly) in [
+        (json!("at+jwt"), "accepted", "accepted"),
+        (json!("application/at+jwt"), "accepted", "accepted"),
+        (json!("JWT"), "accepted", "typ"),
+        (json!("logout+jwt"), "typ", "typ"),
+        (json!("dpop+jwt"), "typ", "typ"),
+        (json!(7), "wrong_type", "wrong_type"),
+    ] {
+        let header = json!({"alg": "ES256", "kid": "k", "typ": typ}).to_string();
+        let token = key.sign(&header, &claims().to_string());
+        assert_eq!(rule(&default, &token).await, by_default, "{typ}");
+        assert_eq!(rule(&strict, &token).await, strictly, "{typ}");
+    }
+    let token = key.sign(r#"{"alg":"ES256","kid":"k"}"#, &claims().to_string());
+    assert_eq!(rule(&default, &token).await, "accepted");
+    assert_eq!(rule(&strict, &token).await, "typ");
+}
+
+#[tokio::test]
+async fn a_token_expires_as_the_clock_moves() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let clock = ManualClock::at(NOW);
+    let auth = builder(&key).clock(clock.clone()).build().await.unwrap();
+    let token = key.token(&claims());
+    clock.advance(Duration::from_secs(909));
+    assert_eq!(rule(&auth, &token).await, "accepted");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(rule(&auth, &token).await, "exp");
+    let refusal = auth.authenticate(&bearer(&token)).await.unwrap_err();
+    let expected = r#"Bearer realm="api", error="invalid_token", error_description="The access token expired""#;
+    assert_eq!(refusal.challenge().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn claims_are_judged_only_after_the_signature() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let token = TestKey::generate("k", Algorithm::Es256).sign(r#"{"alg":"ES256"}"#, "not json");
+    assert_eq!(rule(&auth, &token).await, "signature");
+    let token = key.sign(r#"{"alg":"ES256"}"#, "not json");
+    assert_eq!(rule(&auth, &token).await, "json");
+}
+
+#[tokio::test]
+async fn absent_is_none_only_where_it_is_optional_and_bad_is_refused_everywhere() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let nothing = HeaderMap::new();
+    let refusal = auth.authenticate(&nothing).await.unwrap_err();
+    assert_eq!(refusal.kind(), RefusalKind::MissingToken);
+    assert!(auth.authenticate_optional(&nothing).await.unwrap().is_none());
+    let good = bearer(&key.token(&claims()));
+    assert!(auth.authenticate_optional(&good).await.unwrap().is_some());
+    for token in ["x", "a.b.c"] {
+        let refusal = auth.authenticate_optional(&bearer(token)).await.unwrap_err();
+        assert_eq!(refusal.kind(), RefusalKind::InvalidToken);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_quotes_nothing_of_the_token() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let mut secret = claims();
+    secret["iss"] = json!("https://s3cret.example");
+    let token = key.token(&secret);
+    let refusal = auth.authenticate(&bearer(&token)).await.unwrap_err();
+    let shown = format!("{refusal} {refusal:?} {:?}", refusal.source().map(ToString::to_string));
+    assert!(!shown.contains("s3cret") && !shown.contains(token.split_at(20).0), "{shown}");
+    assert!(shown.contains("https://issuer.example"), "{shown} should say what was expected");
+    let who = auth.authenticate(&bearer(&key.token(&claims()))).await.unwrap();
+    let shown = format!("{who:?} {auth:?}");
+    assert!(!shown.contains("alice"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_bad_token_that_waited_for_a_key_is_not_absent() {
+    let (key, forger) =
+        (TestKey::generate("k", Algorithm::Es256), TestKey::generate("k", Algorithm::Es256));
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    let jwks_url = "https://issuer.example/keys";
+    let auth = Authenticator::builder("https://issuer.example", "https://api.example")
+        .jwks_url(jwks_url)
+        .fetch(fetch.clone())
+        .clock(clock.clone())
+        .start_without_keys()
+        .build()
+        .await
+        .unwrap();
+    assert!(!auth.ready());
+    clock.advance(Duration::from_secs(2));
+    fetch.set(jwks_url, Answer::ok(TestKey::jwks([&key])));
+    let forged = bearer(&forger.token(&claims()));
+    assert!(matches!(auth.attempt(&forged), Attempt::Pending(_)));
+    assert!(auth.authenticate_optional(&forged).await.is_err());
+    assert!(auth.ready());
+    assert_eq!(auth.status()[0].keys.as_ref().unwrap().keys, 1);
+    auth.refresh().await.unwrap();
+    assert_eq!(fetch.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn warming_up_fetches_keys_that_are_missing_and_no_others() {
+    let fetch = ScriptedFetch::default();
+    let jwks_url = "https://issuer.example/keys";
+    let building = Authenticator::builder("https://issuer.example", "https://api.example")
+        .jwks_url(jwks_url)
+        .fetch(fetch.clone())
+        .start_without_keys()
+        .build();
+    let auth = building.await.unwrap();
+    assert!(auth.warm_up().await.is_err());
+    assert!(!auth.ready());
+    fetch.set(jwks_url, Answer::ok(TestKey::jwks([&TestKey::generate("k", Algorithm::Es256)])));
+    for _ in 0..2 {
+        auth.warm_up().await.unwrap();
+        assert!(auth.ready());
+        assert_eq!(fetch.requests().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn without_keys_nothing_is_built_unless_asked_for() {
+    let builder =
+        || Authenticator::builder("https://issuer.example", "a").fetch(ScriptedFetch::default());
+    let error = builder().build().await.unwrap_err();
+    assert!(matches!(error, ConfigError::KeysUnavailable { .. }), "{error}");
+    assert!(builder().start_without_keys().build().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_password_in_a_url_is_refused_and_not_shown() {
+    let builder = Authenticator::builder("https://issuer.example", "a")
+        .jwks_url("https://user:s3cret@issuer.example/keys");
+    let error = builder.build().await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+}
+
+#[tokio::test]
+async fn wrong_settings_are_refused_at_start_by_name() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let secs = Duration::from_secs;
+    for (builder, names) in [
+        (builder(&key).leeway(secs(301)), &["leeway", "301", "300"][..]),
+        (builder(&key).jwks_ttl(secs(0)), &["jwks_ttl", "PORTCULLIS_JWKS_TTL_SECS"]),
+        (builder(&key).cooldown(secs(0)), &["cooldown"]),
+        (builder(&key).fetch_timeout(secs(61)), &["fetch_timeout", "61"]),
+        (builder(&key).max_stale(secs(604_801)), &["max_stale"]),
+        (builder(&key).max_token_lifetime(secs(0)), &["max_token_lifetime"]),
+        (
+            builder(&key).max_token_lifetime(secs(30)).leeway(secs(30)),
+            &["leeway", "max_token_lifetime", "30s"],
+        ),
+        (builder(&key).min_ttl(secs(301)), &["min_ttl", "jwks_ttl", "301s", "300s"]),
+        (builder(&key).refresh_ahead(secs(300)), &["refresh_ahead", "jwks_ttl"]),
+        (
+            builder(&key).refresh_ahead(secs(9)).background_refresh(false),
+            &["refresh_ahead", "background_refresh"],
+        ),
+        (builder(&key).max_keys(0), &["max_keys"]),
+        (builder(&key).max_body(1), &["max_body"]),
+        (builder(&key).algorithms([]), &["algorithms"]),
+        (builder(&key).also_audience(""), &["audience"]),
+        (builder(&key).cookie("a b"), &["cookie", "a b"]),
+        (builder(&key).trusted_origin("https://a.example/"), &["trusted_origin"]),
+        (builder(&key).trusted_origin("a.example"), &["trusted_origin", "a.example"]),
+        (builder(&key).jwks_url("https://i.example/keys"), &["jwks_url", "key_source"]),
+        (Authenticator::builder("https://i.example/?a=b", "a"), &["issuer", "query"]),
+        (
+            Authenticator::builder("", "a").key_source(SharedKeySet::new(TestKey::key_set([&key]))),
+            &["issuer"],
+        ),
+        (Authenticator::builder("", "a"), &["issuer"]),
+        (Authenticator::builder("https://i", ""), &["audience"]),
+        (Authenticator::builder("http://i.example", "a"), &["issuer", "http://i.example", "https"]),
+        (
+            Authenticator::builder("urn:i", "a").jwks_url("http://i.example/keys"),
+            &["jwks_url", "http://i.example/keys"],
+        ),
+    ] {
+        let error = builder.build().await.unwrap_err().to_string();
+        for name in names {
+            assert!(error.contains(name), "{error} should name {name}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A token in a cookie ([RFC 6265 §4.2.1]).
+//!
+//! [RFC 6265 §4.2.1]: https://www.rfc-editor.org/rfc/rfc6265#section-4.2.1
+
+use http::header::COOKIE;
+
+use super::{BearerToken, CredentialsError};
+use crate::request::RequestView;
+
+/// The access cookie of Portcullis's issuer, without its prefix.
+///
+/// The cookie is called `__Host-portcullis-access`, or `__Secure-portcullis-access` when the issuer
+/// shares it with the hosts of a domain.
+pub const ACCESS_COOKIE: &str = "portcullis-access";
+
+/// The token in the cookie called `name`. HTTP/2 may split cookies over several lines
+/// (RFC 9113 §8.2.3).
+pub(super) fn find<'r>(
+    request: &'r (impl RequestView + ?Sized),
+    name: &str,
+) -> Result<Option<BearerToken<'r>>, CredentialsError> {
+    let mut found = None;
+    for line in (0..).map_while(|index| request.header(&COOKIE, index)) {
+        for pair in line.split(|&byte| byte == b';') {
+            let pair = pair.trim_ascii();
+            let Some(at) = pair.iter().position(|&byte| byte == b'=') else { continue };
+            let (cookie, value) = pair.split_at(at);
+            if cookie != name.as_bytes() {
+                continue;
+            }
+            // A second one was planted, by a sibling host for example.
+            if found.is_some() {
+                return Err(CredentialsError::Repeated);
+            }
+            found = Some(BearerToken::parse(value.get(1..).unwrap_or_default())?);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn found(lines: &[&'static str]) -> Result<Option<String>, CredentialsError> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(COOKIE, http::HeaderValue::from_static(line));
+        }
+        Ok(find(&headers, "t")?.map(|token| token.text().unwrap().to_owned()))
+    }
+
+    #[test]
+    fn the_cookie_is_found_among_others() {
+        for lines in
+            [&["t=a.b.c"][..], &["x=1; t=a.b.c; y=2"], &["x=1", "t=a.b.c"], &["x; t=a.b.c;"]]
+        {
+            assert_eq!(found(lines), Ok(Some("a.b.c".to_owned())), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn another_name_is_another_cookie() {
+        for lines in [&[][..], &["T=a"], &["tt=a"], &["x=t=a"], &["t"]] {
+            assert_eq!(found(lines), Ok(None), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_that_comes_twice_or_is_no_token_is_refused() {
+        for lines in [&["t=a; t=b"][..], &["t=a", "t=a"]] {
+            assert_eq!(found(lines), Err(CredentialsError::Repeated), "{lines:?}");
+        }
+        for lines in [&["t="][..], &["t=\"a\""], &["t=a b"], &["t=a,b"]] {
+            assert_eq!(found(lines), Err(CredentialsError::Grammar), "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What weakens a service, in one place and by name. Nothing here is needed with an issuer that
+//! publishes a JWKS.
+
+use crate::algorithm::Algorithm;
+use crate::authenticator::AuthenticatorBuilder;
+use crate::key::{KeyError, VerificationKey};
+
+/// A key for HMAC ([RFC 7518 §3.2]): **every service that can verify with it can also sign**.
+///
+/// Whoever reads the secret in one of the services that share it can be any user to all of them,
+/// and no log tells who did. For an issuer that offers nothing else, and to migrate away from it.
+///
+/// `algorithm` is one of [`Hs256`](Algorithm::Hs256), [`Hs384`](Algorithm::Hs384) and
+/// [`Hs512`](Algorithm::Hs512), and must be allowed by name as well; `secret` is at least as long
+/// as the hash, from a random generator: a word that people chose is found from one token.
+///
+/// ```
+/// use portcullis::{Algorithm, Authenticator, KeySet, SharedKeySet, dangerous};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let secret = [7; 32];
+/// let key = dangerous::hmac_key(None, Algorithm::Hs256, &secret)?;
+/// let auth = Authenticator::builder("https://auth.example", "https://api.example")
+///     .algorithms([Algorithm::Hs256])
+///     .key_source(SharedKeySet::new(KeySet::from_iter([key])))
+///     .build()
+///     .await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// When the algorithm is another one, or the secret is too short.
+///
+/// [RFC 7518 §3.2]: https://www.rfc-editor.org/rfc/rfc7518#section-3.2
+pub fn hmac_key(
+    id: Option<&str>,
+    algorithm: Algorithm,
+    secret: &[u8],
+) -> Result<VerificationKey, KeyError> {
+    VerificationKey::hmac(id.map(str::to_owned), algorithm, secret)
+}
+
+/// Reads the token from a parameter of the query as well ([RFC 6750 §2.3]): **URLs end up in
+/// logs, histories and `Referer` headers, and the tokens with them**.
+///
+/// For what can send nothing else, such as `EventSource` or a link; a cookie is nearly always the
+/// better way. With an Authorization header the query is not looked at.
+///
+/// ```
+/// # use portcullis::{Authenticator, dangerous};
+/// let builder = Authenticator::builder("https://auth.example", "https://api.example");
+/// let builder = dangerous::token_in_query(builder, "access_token");
+/// ```
+///
+/// [RFC 6750 §2.3]: https://www.rfc-editor.org/rfc/rfc6750#section-2.3
+pub fn token_in_query(
+    mut builder: AuthenticatorBuilder,
+    parameter: impl Into<String>,
+) -> AuthenticatorBuilder {
+    builder.credentials.query = Some(parameter.into());
+    builder
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::hmac;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+    use crate::key::KeySet;
+    use crate::signature;
+
+    fn sign(hash: hmac::Algorithm, alg: &str, secret: &[u8]) -> String {
+        let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{alg}"}}"#));
+        let input = format!("{header}.{}", URL_SAFE_NO_PAD.encode("{}"));
+        let tag = hmac::sign(&hmac::Key::new(hash, secret), input.as_bytes());
+        format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag))
+    }
+
+    #[test]
+    fn a_secret_verifies_only_its_own_algorithm_and_only_when_that_is_allowed() {
+        let secret = [7; 64];
+        for (algorithm, hash) in [
+            (Algorithm::Hs256, hmac::HMAC_SHA256),
+            (Algorithm::Hs384, hmac::HMAC_SHA384),
+            (Algorithm::Hs512, hmac::HMAC_SHA512),
+        ] {
+            let keys = KeySet::from_iter([hmac_key(None, algorithm, &secret).unwrap()]);
+            let rule = |token: &str, allowed: &[Algorithm]| {
+                signature::verify(token, &keys, allowed).err().map(|error| error.rule())
+            };
+            let token = sign(hash, algorithm.as_str(), &secret);
+            assert_eq!(rule(&token, &[algorithm]), None);
+            assert_eq!(rule(&token, Algorithm::ALL), Some("alg"));
+            assert_eq!(
+                rule(&sign(hash, algorithm.as_str(), &[8; 64]), &[algorithm]),
+                Some("signature")
+            );
+            // A tag that is cut short by a third, to whole characters.
+            let cut = token.rsplit_once('.').unwrap().0.len() + 1 + 32;
+            assert_eq!(rule(token.get(..cut).unwrap(), &[algorithm]), Some("signature"));
+            let other = sign(hash, "HS999", &secret);
+            assert_eq!(rule(&other, &[algorithm]), Some("alg"));
+        }
+    }
+
+    #[test]
+    fn short_secrets_and_other_algorithms_are_no_keys() {
+        for (algorithm, min) in
+            [(Algorithm::Hs256, 32), (Algorithm::Hs384, 48), (Algorithm::Hs512, 64)]
+        {
+            assert!(hmac_key(None, algorithm, &vec![7; min]).is_ok());
+            let error = hmac_key(None, algorithm, &vec![7; min - 1]).unwrap_err();
+            assert_eq!(error, KeyError::ShortSecret { bytes: min - 1, min });
+        }
+        for &algorithm in Algorithm::ALL {
+            assert!(hmac_key(None, algorithm, &[7; 64]).is_err(), "{algorithm}");
+        }
+    }
+}

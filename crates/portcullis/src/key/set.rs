@@ -1,0 +1,549 @@
+//! A key set ([RFC 7517 §5]) and the choice of a key from it.
+//!
+//! [RFC 7517 §5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::jwk::{Jwk, KeyError};
+use super::{KeyRequest, VerificationKey};
+use crate::algorithm::Algorithm;
+use crate::error::TokenError;
+use crate::json::{self, FromMembers, Member, Names, Text};
+
+/// The most keys that a set may hold; Entra, the largest known, advises room for some dozens.
+pub(crate) const MAX_KEYS: usize = 200;
+
+/// The most that this limit can be set to.
+pub(crate) const MAX_MAX_KEYS: usize = 10_000;
+
+/// The public keys of one issuer.
+///
+/// Each key stands for itself: one that can not be used is [skipped](KeySet::skipped) with its
+/// reason and never spoils the others ([RFC 7517 §5]).
+///
+/// ```
+/// use portcullis::KeySet;
+///
+/// let set = KeySet::from_json(br#"{"keys":[
+///     {"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+///     {"kty":"oct","kid":"b","k":"c2VjcmV0"}
+/// ]}"#)?;
+/// assert_eq!(set.len(), 1);
+/// assert_eq!(set.skipped()[0].reason.to_string(), "a symmetric key");
+///
+/// assert!(KeySet::from_json(b"<html>").is_err());
+/// # Ok::<(), portcullis::KeySetError>(())
+/// ```
+///
+/// [RFC 7517 §5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
+#[derive(Debug, Clone, Default)]
+pub struct KeySet {
+    keys: Vec<Arc<VerificationKey>>,
+    skipped: Vec<SkippedKey>,
+}
+
+/// A key of a set that is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SkippedKey {
+    /// Its `kid`, if that could be read.
+    pub id: Option<String>,
+    /// Why it is not used.
+    pub reason: KeyError,
+}
+
+/// Why a text is not a key set at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeySetError {
+    /// Not a JSON object with an array `keys`.
+    #[error("not a JSON object with an array `keys`")]
+    NotAKeySet,
+    /// More keys than any issuer has.
+    #[error("more than {limit} keys")]
+    TooManyKeys {
+        /// The most that a set may hold.
+        limit: usize,
+    },
+}
+
+/// What a set has to say to a token's `alg` and `kid`.
+pub(crate) enum Selection<'s> {
+    /// The one key that fits.
+    Key(&'s Arc<VerificationKey>),
+    /// No key of that `kid`: a newer set may have it.
+    Absent,
+    /// There is a key, but not for this token.
+    Refused(TokenError),
+}
+
+impl KeySet {
+    /// Reads a JWK Set.
+    ///
+    /// # Errors
+    ///
+    /// When `json` is not a key set at all. A key that can not be used is no error.
+    pub fn from_json(json: &[u8]) -> Result<Self, KeySetError> {
+        Self::from_json_within(json, Algorithm::ALL, MAX_KEYS)
+    }
+
+    /// As [`KeySet::from_json`], with only the keys for `allowed` algorithms, and another limit.
+    pub(crate) fn from_json_within(
+        json: &[u8],
+        allowed: &[Algorithm],
+        max_keys: usize,
+    ) -> Result<Self, KeySetError> {
+        let document: Document = json::from_slice(json).map_err(|_| KeySetError::NotAKeySet)?;
+        let Entries(entries) = document.keys.ok_or(KeySetError::NotAKeySet)?;
+        if entries.len() > max_keys {
+            return Err(KeySetError::TooManyKeys { limit: max_keys });
+        }
+        let mut set = Self::default();
+        for entry in entries {
+            match entry {
+                Entry::Jwk(jwk) => set.add(*jwk, allowed),
+                Entry::Unusable(reason) => set.skipped.push(SkippedKey { id: None, reason }),
+            }
+        }
+        set.drop_ambiguous();
+        Ok(set)
+    }
+
+    fn add(&mut self, jwk: Jwk, allowed: &[Algorithm]) {
+        let id = jwk.kid.clone();
+        match jwk.import(allowed) {
+            // The same key twice is one key.
+            Ok(key) if self.keys.iter().any(|other| other.id == key.id && other.is_same(&key)) => {}
+            Ok(key) => self.keys.push(Arc::new(key)),
+            Err(reason) => self.skipped.push(SkippedKey { id, reason }),
+        }
+    }
+
+    /// Of two different keys under one `kid` and algorithm, neither is used: any choice between
+    /// them would be a guess.
+    fn drop_ambiguous(&mut self) {
+        let (clear, ambiguous): (Vec<_>, Vec<_>) = self.keys.iter().cloned().partition(|key| {
+            let rivals = self.keys.iter().filter(|other| {
+                key.id.is_some() && other.id == key.id && other.algorithm == key.algorithm
+            });
+            rivals.count() <= 1
+        });
+        self.keys = clear;
+        self.skipped.extend(
+            ambiguous
+                .into_iter()
+                .map(|key| SkippedKey { id: key.id.clone(), reason: KeyError::Ambiguous }),
+        );
+    }
+
+    /// As [`KeySet::from_json`], with only the keys that are for `allowed` algorithms. An RSA key
+    /// without `alg` is used with the first RSA algorithm of the list.
+    ///
+    /// # Errors
+    ///
+    /// When `json` is not a key set at all. A key that can not be used is no error.
+    pub fn from_json_for(json: &[u8], allowed: &[Algorithm]) -> Result<Self, KeySetError> {
+        Self::from_json_within(json, allowed, MAX_KEYS)
+    }
+
+    /// How many usable keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no usable key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The usable keys.
+    pub fn iter(&self) -> impl Iterator<Item = &VerificationKey> {
+        self.keys.iter().map(AsRef::as_ref)
+    }
+
+    /// The keys that are not used, each with its reason.
+    #[must_use]
+    pub fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
+    }
+
+    /// The key for a token: of its `kid` and its algorithm, or, for a token without `kid`, the
+    /// only one of its algorithm.
+    pub(crate) fn select(&self, wanted: &KeyRequest<'_>) -> Selection<'_> {
+        let algorithm = wanted.algorithm;
+        let Some(kid) = wanted.key_id else {
+            let mut fitting = self.keys.iter().filter(|key| key.algorithm == algorithm);
+            return match (fitting.next(), fitting.next()) {
+                (Some(key), None) => Selection::Key(key),
+                (Some(_), Some(_)) => Selection::Refused(TokenError::AmbiguousKey { algorithm }),
+                (None, _) => Selection::Absent,
+            };
+        };
+        let mut mismatch = None;
+        for key in &self.keys {
+            if key.id.as_deref() == Some(kid) {
+                if key.algorithm == algorithm {
+                    return Selection::Key(key);
+                }
+                mismatch = Some(key.algorithm);
+            }
+        }
+        mismatch.map_or(Selection::Absent, |key_algorithm| {
+            Selection::Refused(TokenError::AlgorithmMismatch { algorithm, key_algorithm })
+        })
+    }
+}
+
+impl FromIterator<VerificationKey> for KeySet {
+    fn from_iter<I: IntoIterator<Item = VerificationKey>>(keys: I) -> Self {
+        let keys = keys.into_iter().map(Arc::new).collect();
+        let mut set = Self { keys, skipped: Vec::new() };
+        set.drop_ambiguous();
+        set
+    }
+}
+
+/// The set as it stands in the document.
+#[derive(Default)]
+struct Document {
+    keys: Option<Entries>,
+}
+
+impl<'de> FromMembers<'de> for Document {
+    fn take<A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        member: Member<'_, A>,
+    ) -> Result<(), A::Error> {
+        match name {
+            "keys" => self.keys = Some(member.read("keys")?),
+            // RFC 7517 §5: other members are ignored.
+            _ => member.skip()?,
+        }
+        Ok(())
+    }
+}
+
+struct Entries(Vec<Entry>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntriesVisitor;
+        impl<'de> Visitor<'de> for EntriesVisitor {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of JWKs")
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Entries, S::Error> {
+                let mut entries = Vec::new();
+                // One more than any limit is enough to know, and bounds the memory.
+                while entries.len() <= MAX_MAX_KEYS {
+                    match items.next_element()? {
+                        Some(entry) => entries.push(entry),
+                        None => return Ok(Entries(entries)),
+                    }
+                }
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_seq(EntriesVisitor)
+    }
+}
+
+/// One element of `keys`: whatever is wrong with it is its own affair.
+enum Entry {
+    Jwk(Box<Jwk>),
+    Unusable(KeyError),
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// Takes in every element to its end: one that was left halfway through could not be
+        /// passed over.
+        struct EntryVisitor;
+        impl<'de> Visitor<'de> for EntryVisitor {
+            type Value = Entry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Entry, M::Error> {
+                let (mut jwk, mut names, mut fault) = (Jwk::default(), Names::default(), None);
+                while let Some(name) = map.next_key::<Text<'de>>()? {
+                    if !names.insert(&name) {
+                        fault = Some(KeyError::DuplicateMember);
+                    }
+                    jwk.take(&name.0, Member { map: &mut map, fault: &mut None })?;
+                }
+                Ok(fault.map_or_else(|| Entry::Jwk(Box::new(jwk)), Entry::Unusable))
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Entry, S::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Entry::Unusable(KeyError::NotAnObject))
+            }
+
+            fn visit_unit<E>(self) -> Result<Entry, E> {
+                Ok(Entry::Unusable(KeyError::NotAnObject))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Entry, E> {
+                Ok(Entry::Unusable(KeyError::NotAnObject))
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Entry, E> {
+                Ok(Entry::Unusable(KeyError::NotAnObject))
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Entry, E> {
+                Ok(Entry::Unusable(KeyError::NotAnObject))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Entry, E> {
+                Ok(Entry::Unusable(KeyError::NotAnObject))
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Entry, E> {
+                Ok(Entry::Unusable(KeyError::NotAnObject))
+            }
+        }
+        deserializer.deserialize_any(EntryVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    // RFC 8037 appendix A.2, RFC 7517 appendix A.1.
+    const ED: &str =
+        r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
+    const EC: &str = r#""kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM""#;
+    const N: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+
+    fn rsa() -> String {
+        format!(r#""kty":"RSA","n":"{N}","e":"AQAB""#)
+    }
+
+    fn set(keys: &[String]) -> KeySet {
+        let keys: Vec<_> = keys.iter().map(|key| format!("{{{key}}}")).collect();
+        KeySet::from_json(format!(r#"{{"keys":[{}]}}"#, keys.join(",")).as_bytes()).unwrap()
+    }
+
+    fn reason(key: &str) -> KeyError {
+        let set = set(&[key.to_owned(), format!(r#"{ED},"kid":"good""#)]);
+        assert_eq!(set.len(), 1, "accepted, or harmed the other: {key}");
+        set.skipped()[0].reason.clone()
+    }
+
+    fn chosen(set: &KeySet, kid: Option<&str>, algorithm: Algorithm) -> String {
+        match set.select(&KeyRequest { key_id: kid, algorithm }) {
+            Selection::Key(key) => format!("{}/{}", key.id().unwrap_or("-"), key.algorithm()),
+            Selection::Absent => "absent".to_owned(),
+            Selection::Refused(error) => error.rule().to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_decides_what_a_key_without_alg_is_for() {
+        let document = format!(r#"{{"keys":[{{{}}}]}}"#, rsa());
+        for algorithm in [Algorithm::Rs256, Algorithm::Ps512] {
+            let set = KeySet::from_json_for(document.as_bytes(), &[algorithm]).unwrap();
+            assert!(!set.is_empty());
+            let algorithms: Vec<_> = set.iter().map(VerificationKey::algorithm).collect();
+            assert_eq!(algorithms, [algorithm]);
+        }
+        let none = KeySet::from_json_for(document.as_bytes(), &[Algorithm::Es256]).unwrap();
+        assert!(none.is_empty() && none.skipped().len() == 1);
+    }
+
+    #[test]
+    fn each_type_of_key_is_pinned_to_one_algorithm() {
+        let set = set(&[
+            format!(r#"{ED},"kid":"ed","alg":"Ed25519","use":"sig""#),
+            format!(r#"{EC},"kid":"ec","key_ops":["verify"]"#),
+            format!(r#"{},"kid":"ps","alg":"PS256""#, rsa()),
+            format!(r#"{},"kid":"rs""#, rsa()),
+        ]);
+        assert_eq!(set.skipped(), []);
+        let algorithms: Vec<_> = set.iter().map(|key| key.algorithm().as_str()).collect();
+        assert_eq!(algorithms, ["EdDSA", "ES256", "PS256", "RS256"]);
+    }
+
+    #[test]
+    fn an_rsa_key_without_alg_takes_the_first_allowed_one() {
+        let json = format!(r#"{{"keys":[{{{}}}]}}"#, rsa());
+        let allowed = [Algorithm::Es256, Algorithm::Ps384, Algorithm::Rs256];
+        let set = KeySet::from_json_within(json.as_bytes(), &allowed, MAX_KEYS).unwrap();
+        assert_eq!(set.iter().next().unwrap().algorithm(), Algorithm::Ps384);
+        let set = KeySet::from_json_within(json.as_bytes(), &[Algorithm::Es256], MAX_KEYS).unwrap();
+        assert_eq!(set.skipped()[0].reason, KeyError::NotAllowed);
+    }
+
+    #[test]
+    fn an_unusable_key_is_skipped_with_its_reason() {
+        for (key, expected) in [
+            (r#""kty":"oct","k":"c2VjcmV0""#.to_owned(), KeyError::Symmetric),
+            // CVE-2026-44699 and its like: an RSA key that is also a secret.
+            (format!(r#"{},"k":"AA""#, rsa()), KeyError::Symmetric),
+            (format!(r#"{ED},"d":"AA""#), KeyError::Private),
+            (format!(r#"{ED},"d":null"#), KeyError::Private),
+            (format!(r#"{},"use":"enc""#, rsa()), KeyError::NotForSignatures),
+            (format!(r#"{EC},"key_ops":["sign","encrypt"]"#), KeyError::NotForSignatures),
+            (r#""kty":"AKP","alg":"ML-DSA-65","pub":"AA""#.to_owned(), KeyError::Encoding("pub")),
+            (r#""kty":"AKP","pub":"AA""#.to_owned(), KeyError::Missing("alg")),
+            (r#""kty":"AKP","alg":"ES256","pub":"AA""#.to_owned(), KeyError::AlgorithmMismatch),
+            (r#""kty":"AKP","alg":"SLH-DSA-128","pub":"AA""#.to_owned(), KeyError::Unsupported),
+            (r#""kty":"XYZ","alg":"ES256""#.to_owned(), KeyError::Unsupported),
+            (r#""kty":"OKP","crv":"X25519","x":"AA""#.to_owned(), KeyError::Unsupported),
+            (r#""kty":"EC","crv":"secp256k1""#.to_owned(), KeyError::Unsupported),
+            (format!(r#"{},"alg":"RSA-OAEP""#, rsa()), KeyError::Unsupported),
+            (format!(r#"{EC},"alg":"ES384""#), KeyError::AlgorithmMismatch),
+            (format!(r#"{EC},"alg":"RS256""#), KeyError::AlgorithmMismatch),
+            (r#""crv":"P-256""#.to_owned(), KeyError::Missing("kty")),
+            (r#""kty":"EC","x":"AA""#.to_owned(), KeyError::Missing("crv")),
+            (r#""kty":"RSA","e":"AQAB""#.to_owned(), KeyError::Missing("n")),
+            (format!(r#""kty":"RSA","n":"{N}=","e":"AQAB""#), KeyError::Encoding("n")),
+            (r#""kty":"RSA","n":"AQAB","e":"AQAB""#.to_owned(), KeyError::ModulusSize { bits: 17 }),
+            (format!(r#""kty":"RSA","n":"{N}","e":"AQ""#), KeyError::Exponent),
+            (format!(r#""kty":"RSA","n":"{N}","e":"Ag""#), KeyError::Exponent),
+            (format!(r#""kty":"RSA","n":"{N}","e":"AA""#), KeyError::Exponent),
+            (format!(r#""kty":"RSA","n":"{N}","e":"AQAAAAAAAAAB""#), KeyError::Exponent),
+            (EC.replace("4Etl", "4Et"), KeyError::Encoding("y")),
+            (EC.replace("4Etl", "4Etm"), KeyError::Invalid),
+            (ED.replace("11qY", ""), KeyError::Encoding("x")),
+            (r#""kty":7"#.to_owned(), KeyError::WrongType("kty")),
+            (format!(r#"{ED},"kid":null"#), KeyError::WrongType("kid")),
+            (format!(r#"{ED},"crv":"Ed25519""#), KeyError::DuplicateMember),
+        ] {
+            assert_eq!(reason(&key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn an_exponent_has_at_most_64_bits() {
+        assert_eq!(set(&[format!(r#""kty":"RSA","n":"{N}","e":"AQAAAAAAAAE""#)]).len(), 1);
+        let longer = format!(r#""kty":"RSA","n":"{N}","e":"AQAAAAAAAAAB""#);
+        assert_eq!(reason(&longer), KeyError::Exponent);
+    }
+
+    #[test]
+    fn any_private_member_makes_a_private_key() {
+        for name in ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"] {
+            assert_eq!(reason(&format!(r#"{},"{name}":"AA""#, rsa())), KeyError::Private, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_key_for_an_algorithm_that_is_not_allowed_is_skipped() {
+        let json = format!(r#"{{"keys":[{{{},"alg":"PS256"}}]}}"#, rsa());
+        let set = KeySet::from_json_within(json.as_bytes(), &[Algorithm::Rs256], MAX_KEYS).unwrap();
+        assert_eq!(set.skipped()[0].reason, KeyError::NotAllowed);
+    }
+
+    #[test]
+    fn one_rsa_key_for_two_algorithms_is_two_keys() {
+        let key = |alg| format!(r#"{},"kid":"a","alg":"{alg}""#, rsa());
+        let set = set(&[key("RS256"), key("PS256")]);
+        assert_eq!((set.len(), set.skipped().len()), (2, 0));
+    }
+
+    #[test]
+    fn an_oversized_modulus_is_skipped() {
+        let n = URL_SAFE_NO_PAD.encode([0xff; 1025]);
+        let key = format!(r#""kty":"RSA","n":"{n}","e":"AQAB""#);
+        assert_eq!(reason(&key), KeyError::ModulusSize { bits: 8200 });
+    }
+
+    #[test]
+    fn elements_that_are_no_objects_harm_nothing() {
+        let json = format!(r#"{{"keys":[null,true,-1,1,1.5,"x",[[]],{{{ED}}}],"x":1}}"#);
+        let set = KeySet::from_json(json.as_bytes()).unwrap();
+        assert_eq!((set.len(), set.skipped().len()), (1, 7));
+    }
+
+    #[test]
+    fn what_is_no_key_set_is_refused_and_an_empty_one_is_not() {
+        for json in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"keys":[]} x"#] {
+            let error = KeySet::from_json(json.as_bytes()).unwrap_err();
+            assert_eq!(error, KeySetError::NotAKeySet, "{json}");
+        }
+        assert!(KeySet::from_json(br#"{"keys":[]}"#).unwrap().is_empty());
+    }
+
+    #[test]
+    fn deep_nesting_is_no_danger() {
+        let deep = format!(r#"{{"keys":[{}{}]}}"#, "[".repeat(10_000), "]".repeat(10_000));
+        assert_eq!(KeySet::from_json(deep.as_bytes()).unwrap().skipped().len(), 1);
+        for name in ["n", "x5c"] {
+            let open = format!("{{\"{name}\":").repeat(10_000);
+            let deep = format!(r#"{{"keys":[{open}1{}]}}"#, "}".repeat(10_000));
+            assert_eq!(KeySet::from_json(deep.as_bytes()).unwrap().skipped().len(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_keys_is_limited() {
+        let json = format!(r#"{{"keys":[{}]}}"#, vec!["{}"; MAX_KEYS + 1].join(","));
+        let error = KeySet::from_json(json.as_bytes()).unwrap_err();
+        assert_eq!(error, KeySetError::TooManyKeys { limit: MAX_KEYS });
+        let json = json.replacen("{},", "", 1);
+        assert_eq!(KeySet::from_json(json.as_bytes()).unwrap().skipped().len(), MAX_KEYS);
+    }
+
+    #[test]
+    fn a_key_is_chosen_by_kid_and_algorithm() {
+        let set = set(&[
+            format!(r#"{ED},"kid":"a""#),
+            format!(r#"{EC},"kid":"a""#),
+            format!(r#"{},"kid":"b""#, rsa()),
+        ]);
+        assert_eq!(chosen(&set, Some("a"), Algorithm::Ed25519), "a/EdDSA");
+        assert_eq!(chosen(&set, Some("a"), Algorithm::Es256), "a/ES256");
+        assert_eq!(chosen(&set, Some("b"), Algorithm::Rs256), "b/RS256");
+        // CVE-2026-89313: an unknown kid is no key at all.
+        assert_eq!(chosen(&set, Some("c"), Algorithm::Rs256), "absent");
+        assert_eq!(chosen(&set, Some(""), Algorithm::Rs256), "absent");
+        assert_eq!(chosen(&set, Some("b"), Algorithm::Ps256), "alg_of_key");
+        assert_eq!(chosen(&set, Some("b"), Algorithm::Es256), "alg_of_key");
+    }
+
+    #[test]
+    fn without_a_kid_the_key_must_be_the_only_one() {
+        let one = set(&[format!(r#"{ED},"kid":"a""#), EC.to_owned()]);
+        assert_eq!(chosen(&one, None, Algorithm::Ed25519), "a/EdDSA");
+        assert_eq!(chosen(&one, None, Algorithm::Es256), "-/ES256");
+        assert_eq!(chosen(&one, None, Algorithm::Rs256), "absent");
+        // A key without a kid is not the key of every kid.
+        assert_eq!(chosen(&one, Some("x"), Algorithm::Es256), "absent");
+        let two = set(&[format!(r#"{},"kid":"a""#, rsa()), rsa()]);
+        assert_eq!(chosen(&two, None, Algorithm::Rs256), "kid");
+    }
+
+    #[test]
+    fn two_keys_under_one_kid_are_both_dropped_and_one_key_twice_is_one() {
+        let other = rsa().replace("0vx7", "1vx7");
+        let ambiguous = set(&[
+            format!(r#"{},"kid":"a""#, rsa()),
+            format!(r#"{other},"kid":"a""#),
+            format!(r#"{},"kid":"b""#, rsa()),
+        ]);
+        assert_eq!(chosen(&ambiguous, Some("a"), Algorithm::Rs256), "absent");
+        assert_eq!(chosen(&ambiguous, Some("b"), Algorithm::Rs256), "b/RS256");
+        assert_eq!(ambiguous.skipped().len(), 2);
+        let twice = set(&[format!(r#"{ED},"kid":"a""#), format!(r#"{ED},"kid":"a","x5t":"y""#)]);
+        assert_eq!((twice.len(), twice.skipped().len()), (1, 0));
+    }
+}

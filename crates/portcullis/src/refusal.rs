@@ -1,0 +1,381 @@
+//! The one table of what a refused request gets over HTTP, and what the operator is told.
+//!
+//! | kind | status | gRPC | challenge |
+//! |---|---|---|---|
+//! | [`MissingToken`](RefusalKind::MissingToken) | 401 | 16 | scheme and realm only |
+//! | [`InvalidRequest`](RefusalKind::InvalidRequest) | 400 | 3 | `invalid_request` |
+//! | [`InvalidToken`](RefusalKind::InvalidToken) | 401 | 16 | `invalid_token` and one of three texts |
+//! | [`InsufficientScope`](RefusalKind::InsufficientScope) | 403 | 7 | `insufficient_scope`, `scope` |
+//! | [`InsufficientAuthentication`](RefusalKind::InsufficientAuthentication) | 401 | 16 | RFC 9470 |
+//! | [`Forbidden`](RefusalKind::Forbidden) | 403 | 7 | none |
+//! | [`KeysUnavailable`](RefusalKind::KeysUnavailable) | 503, `Retry-After` | 14 | none |
+//! | [`RevocationUnavailable`](RefusalKind::RevocationUnavailable) | 503, `Retry-After` | 14 | none |
+//! | [`Misconfigured`](RefusalKind::Misconfigured) | 500 | 13 | none |
+//!
+//! None may be stored (`Cache-Control: no-store`). A gRPC request gets its status in the headers,
+//! on HTTP 200, and the same challenge.
+//!
+//! Every refusal is one `tracing` event of the target `portcullis::refusal`, which names the rule,
+//! the setting and the remedy. Nothing that came with the request is in either.
+
+mod body;
+mod response;
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+
+use crate::credentials::CredentialsError;
+use crate::error::TokenError;
+use crate::key::ResolveError;
+use crate::metrics;
+use crate::policy::Denial;
+use crate::protection::ProtectionSpace;
+use crate::remote::fetch::FetchError;
+use crate::request::{RequestView, is_grpc};
+use crate::settings::Setting;
+
+pub(crate) use body::WriteBody;
+pub use body::{RefusalBody, with_body};
+
+/// What sort of refusal it is: the row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalKind {
+    /// There is no token.
+    MissingToken,
+    /// The credentials have no proper form, or come twice.
+    InvalidRequest,
+    /// There is a token, and it is not accepted.
+    InvalidToken,
+    /// The token is accepted, but its scope does not reach.
+    InsufficientScope,
+    /// The token is accepted, but its user must authenticate anew or more strongly (RFC 9470).
+    InsufficientAuthentication,
+    /// The token is accepted, but its bearer may not do this.
+    Forbidden,
+    /// Nobody can say now whether the token is good: the issuer's keys are not to be had.
+    KeysUnavailable,
+    /// Nobody can say now whether the token was revoked, and the route asks for that.
+    RevocationUnavailable,
+    /// The service is put together wrongly.
+    Misconfigured,
+}
+
+impl RefusalKind {
+    /// A short, stable name, from a closed list: for logs and metric labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MissingToken => "missing_token",
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientAuthentication => "insufficient_authentication",
+            Self::Forbidden => "forbidden",
+            Self::KeysUnavailable => "keys_unavailable",
+            Self::RevocationUnavailable => "revocation_unavailable",
+            Self::Misconfigured => "misconfigured",
+        }
+    }
+
+    /// The status of the response.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRequest => StatusCode::BAD_REQUEST,
+            Self::MissingToken | Self::InvalidToken | Self::InsufficientAuthentication => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::InsufficientScope | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::KeysUnavailable | Self::RevocationUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The [status over gRPC](https://grpc.io/docs/guides/status-codes/).
+    #[must_use]
+    pub fn grpc_status(self) -> u16 {
+        match self {
+            Self::InvalidRequest => 3,
+            Self::InsufficientScope | Self::Forbidden => 7,
+            Self::Misconfigured => 13,
+            Self::KeysUnavailable | Self::RevocationUnavailable => 14,
+            Self::MissingToken | Self::InvalidToken | Self::InsufficientAuthentication => 16,
+        }
+    }
+}
+
+/// A refused request: what its client gets, and, as [`source`](Error::source), what only the
+/// operator is told.
+#[derive(Clone)]
+pub struct Refusal(Arc<Inner>, Protocol);
+
+/// What the client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http,
+    /// HTTP, asked for the headers alone: hyper would send a body over HTTP/2 all the same, which
+    /// breaks the stream ([RFC 9110 §9.3.2]).
+    ///
+    /// [RFC 9110 §9.3.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
+    Head,
+    Grpc,
+}
+
+impl Protocol {
+    pub(crate) fn of(request: &(impl RequestView + ?Sized)) -> Self {
+        if is_grpc(request) {
+            Self::Grpc
+        } else if request.method() == Some(Method::HEAD.as_str()) {
+            Self::Head
+        } else {
+            Self::Http
+        }
+    }
+}
+
+struct Inner {
+    cause: Cause,
+    /// None where no service has said anything of itself.
+    space: Option<Arc<ProtectionSpace>>,
+}
+
+/// Why: the operator's side.
+#[derive(Debug)]
+enum Cause {
+    Missing,
+    Credentials(CredentialsError),
+    Token(TokenError),
+    Denied(Denial),
+    Unavailable { wanted: Wanted, retry_after: Duration, source: Option<FetchError> },
+    Misconfigured { remedy: &'static str },
+}
+
+/// What is not to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Keys,
+    Status,
+}
+
+impl Refusal {
+    pub(crate) fn missing(space: &Arc<ProtectionSpace>) -> Self {
+        Self::new(Cause::Missing, Some(space))
+    }
+
+    pub(crate) fn credentials(error: CredentialsError, space: &Arc<ProtectionSpace>) -> Self {
+        Self::new(Cause::Credentials(error), Some(space))
+    }
+
+    pub(crate) fn token(error: TokenError, space: &Arc<ProtectionSpace>) -> Self {
+        Self::new(Cause::Token(error), Some(space))
+    }
+
+    pub(crate) fn denied(denial: Denial, space: &Arc<ProtectionSpace>) -> Self {
+        Self::new(Cause::Denied(denial), Some(space))
+    }
+
+    pub(crate) fn unresolved(
+        error: ResolveError,
+        wanted: Wanted,
+        space: &Arc<ProtectionSpace>,
+    ) -> Self {
+        match error {
+            ResolveError::Refused(error) => Self::token(error, space),
+            ResolveError::Unavailable { retry_after, source } => {
+                Self::new(Cause::Unavailable { wanted, retry_after, source }, Some(space))
+            }
+        }
+    }
+
+    /// A request that reached a protected place past all authentication: the service is put
+    /// together wrongly, and nothing is let through. `remedy` is for the log.
+    ///
+    /// For adapters.
+    #[must_use]
+    pub fn misconfigured(remedy: &'static str) -> Self {
+        Self::new(Cause::Misconfigured { remedy }, None)
+    }
+
+    /// To construct is to report, so that there is exactly one event a refusal.
+    fn new(cause: Cause, space: Option<&Arc<ProtectionSpace>>) -> Self {
+        let refusal = Self(Arc::new(Inner { cause, space: space.cloned() }), Protocol::Http);
+        refusal.report();
+        refusal
+    }
+
+    /// The same in the protocol that `request` speaks: one of gRPC gets its answer as gRPC has it.
+    ///
+    /// For adapters, and for handlers of gRPC that answer with a refusal themselves.
+    #[must_use]
+    pub fn to(self, request: &(impl RequestView + ?Sized)) -> Self {
+        self.in_protocol(Protocol::of(request))
+    }
+
+    pub(crate) fn in_protocol(self, protocol: Protocol) -> Self {
+        Self(self.0, protocol)
+    }
+
+    /// What sort of refusal it is.
+    #[must_use]
+    pub fn kind(&self) -> RefusalKind {
+        match &self.0.cause {
+            Cause::Missing => RefusalKind::MissingToken,
+            // No form is wrong here, and no token would make it right.
+            Cause::Credentials(CredentialsError::CrossSite) => RefusalKind::Forbidden,
+            Cause::Credentials(_) => RefusalKind::InvalidRequest,
+            Cause::Token(_) => RefusalKind::InvalidToken,
+            Cause::Denied(denial) => match denial {
+                Denial::Scope { .. } => RefusalKind::InsufficientScope,
+                Denial::Authentication { .. } => RefusalKind::InsufficientAuthentication,
+                Denial::TokenAge { .. } => RefusalKind::InvalidToken,
+                Denial::Forbidden { .. } => RefusalKind::Forbidden,
+                Denial::UnboundCheck { .. } => RefusalKind::Misconfigured,
+            },
+            Cause::Unavailable { wanted: Wanted::Keys, .. } => RefusalKind::KeysUnavailable,
+            Cause::Unavailable { wanted: Wanted::Status, .. } => RefusalKind::RevocationUnavailable,
+            Cause::Misconfigured { .. } => RefusalKind::Misconfigured,
+        }
+    }
+
+    /// The status of the response over HTTP.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.kind().status()
+    }
+
+    /// The rule that a refused token broke.
+    #[must_use]
+    pub fn token_error(&self) -> Option<&TokenError> {
+        if let Cause::Token(error) = &self.0.cause { Some(error) } else { None }
+    }
+
+    /// The rule that refused: a short, stable name from a closed list, for logs and metric labels.
+    /// For the operator, as are the next three; a client must not learn more than
+    /// [`challenge`](Self::challenge) says.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        match &self.0.cause {
+            Cause::Missing => "missing",
+            Cause::Credentials(error) => error.rule(),
+            Cause::Token(error) => error.rule(),
+            Cause::Denied(denial) => denial.rule(),
+            Cause::Unavailable { wanted: Wanted::Keys, .. } => "keys",
+            Cause::Unavailable { wanted: Wanted::Status, .. } => "status",
+            Cause::Misconfigured { .. } => "misconfigured",
+        }
+    }
+
+    /// What is wrong, in a sentence without anything out of the request.
+    #[must_use]
+    pub fn reason(&self) -> impl fmt::Display {
+        Reason(self)
+    }
+
+    /// The setting that decides the rule, where one does.
+    #[must_use]
+    pub fn setting(&self) -> Option<&'static Setting> {
+        match &self.0.cause {
+            Cause::Token(error) => error.setting(),
+            Cause::Credentials(error) => error.setting(),
+            _ => None,
+        }
+    }
+
+    /// What can be done about it, when an honest request was refused.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match &self.0.cause {
+            Cause::Missing => "send `Authorization: Bearer` and an access token",
+            Cause::Credentials(error) => error.remedy(),
+            Cause::Token(error) => error.remedy(),
+            Cause::Denied(denial) => denial.remedy(),
+            Cause::Unavailable { wanted: Wanted::Keys, .. } => {
+                "see the events of `portcullis::keys`"
+            }
+            Cause::Unavailable { wanted: Wanted::Status, .. } => {
+                "see the events of `portcullis::status_list` and `portcullis::introspection`"
+            }
+            Cause::Misconfigured { remedy } => remedy,
+        }
+    }
+
+    fn report(&self) {
+        let (kind, rule) = (self.kind(), self.rule());
+        metrics::refused(kind.as_str(), rule);
+        let setting = self.setting().map(tracing::field::display);
+        let (reason, remedy) = (self.reason(), self.remedy());
+        if kind == RefusalKind::Misconfigured {
+            // Not the client's doing, and every such request fails: this must not be overlooked.
+            tracing::error!(
+                target: "portcullis::refusal",
+                kind = kind.as_str(), rule, setting, %reason, remedy,
+                "refused",
+            );
+        } else {
+            // The fetch that failed has warned once; this would be as often as anybody likes.
+            let unavailable = match &self.0.cause {
+                Cause::Unavailable { source, .. } => source.as_ref(),
+                _ => None,
+            };
+            tracing::debug!(
+                target: "portcullis::refusal",
+                kind = kind.as_str(), rule, setting, %reason, remedy,
+                retry_after = self.retry_after().map(tracing::field::debug),
+                error = unavailable.map(|error| error as &dyn Error),
+                "refused",
+            );
+        }
+    }
+}
+
+/// What an operator reads of a refusal.
+struct Reason<'r>(&'r Refusal);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.0.cause {
+            Cause::Missing => f.write_str("the request has no bearer token"),
+            Cause::Credentials(error) => error.fmt(f),
+            Cause::Token(error) => error.fmt(f),
+            Cause::Denied(denial) => denial.fmt(f),
+            Cause::Unavailable { wanted: Wanted::Keys, .. } => {
+                f.write_str("the issuer's keys are not to be had")
+            }
+            Cause::Unavailable { wanted: Wanted::Status, .. } => {
+                f.write_str("whether the token was revoked is not to be had")
+            }
+            Cause::Misconfigured { .. } => {
+                f.write_str("a request came to a protected place past all authentication")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused: {}", self.kind().as_str())
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal").field("kind", &self.kind()).field("cause", &self.0.cause).finish()
+    }
+}
+
+impl Error for Refusal {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0.cause {
+            Cause::Credentials(error) => Some(error),
+            Cause::Token(error) => Some(error),
+            Cause::Denied(denial) => Some(denial),
+            Cause::Unavailable { source, .. } => source.as_ref().map(|error| error as _),
+            Cause::Missing | Cause::Misconfigured { .. } => None,
+        }
+    }
+}

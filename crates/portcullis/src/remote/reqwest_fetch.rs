@@ -1,0 +1,229 @@
+//! The default HTTP client: reqwest with rustls.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, RequestBuilder};
+use url::Url;
+
+use super::fetch::{BodyTooLong, Fetch, FetchRequest, Fetching};
+use super::url::is_loopback;
+
+/// How long a connection is kept for the next question: less than servers usually keep theirs, so
+/// that few are closed under a question.
+const KEPT: Duration = Duration::from_secs(4);
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Fetches with reqwest and rustls, trusting what the operating system trusts.
+///
+/// Follows no redirect, keeps no idle connection for what is fetched now and then (a pooled one may
+/// belong to a runtime that is gone), and for questions that come with requests keeps them for a
+/// few seconds. Never sends what is meant for this machine through a proxy.
+#[derive(Debug, Clone)]
+pub struct ReqwestFetch {
+    clients: Clients,
+    ca: Option<Arc<CaFile>>,
+}
+
+#[derive(Debug, Clone)]
+struct Clients {
+    get: Direct,
+    post: Direct,
+}
+
+/// A client, and one that uses no proxy.
+#[derive(Debug, Clone)]
+struct Direct {
+    client: Client,
+    loopback: Client,
+}
+
+/// Certificates in a file, and the clients that trust them as they were last read.
+#[derive(Debug)]
+struct CaFile {
+    path: PathBuf,
+    built: Mutex<Option<(Vec<u8>, Clients)>>,
+}
+
+impl ReqwestFetch {
+    /// A client that uses the proxies in `HTTPS_PROXY` and the like.
+    ///
+    /// # Errors
+    ///
+    /// When the TLS backend can not be set up, for example without any trusted certificate.
+    pub fn new() -> Result<Self, BoxError> {
+        Ok(Self { clients: Clients::new(&[])?, ca: None })
+    }
+
+    /// The same, trusting the certificates in this file (PEM) as well. It is read at each fetch:
+    /// such files rotate.
+    #[must_use]
+    pub fn trusting(self, ca_file: impl Into<PathBuf>) -> Self {
+        let ca = CaFile { path: ca_file.into(), built: Mutex::default() };
+        Self { ca: Some(Arc::new(ca)), ..self }
+    }
+
+    async fn clients_for(&self, url: &Url) -> Result<Clients, BoxError> {
+        match &self.ca {
+            Some(ca) if !(is_loopback(url) && url.scheme() == "http") => ca.clients().await,
+            _ => Ok(self.clients.clone()),
+        }
+    }
+}
+
+impl Clients {
+    fn new(trusted: &[Certificate]) -> Result<Self, BoxError> {
+        let build = |kept: Duration, connections| {
+            let builder = || {
+                Client::builder()
+                    .redirect(Policy::none())
+                    .pool_max_idle_per_host(connections)
+                    .pool_idle_timeout(kept)
+                    .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+                    .tls_certs_merge(trusted.iter().cloned())
+            };
+            Ok::<_, BoxError>(Direct {
+                client: builder().build()?,
+                loopback: builder().no_proxy().build()?,
+            })
+        };
+        Ok(Self { get: build(Duration::ZERO, 0)?, post: build(KEPT, usize::MAX)? })
+    }
+}
+
+impl Direct {
+    fn to(&self, url: &Url) -> &Client {
+        if is_loopback(url) { &self.loopback } else { &self.client }
+    }
+}
+
+impl CaFile {
+    async fn clients(&self) -> Result<Clients, BoxError> {
+        let unusable = |error: &dyn Error| format!("the CA file {}: {error}", self.path.display());
+        let pem = tokio::fs::read(&self.path).await.map_err(|error| unusable(&error))?;
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, clients)) = built.as_ref().filter(|(of, _)| *of == pem) {
+            return Ok(clients.clone());
+        }
+        let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))?;
+        if certificates.is_empty() {
+            return Err(unusable(&std::io::Error::other("it holds no certificate")).into());
+        }
+        let clients = Clients::new(&certificates)?;
+        *built = Some((pem, clients.clone()));
+        Ok(clients)
+    }
+}
+
+impl Fetch for ReqwestFetch {
+    fn get(&self, request: FetchRequest) -> Fetching<'_> {
+        Box::pin(async move {
+            let url = Url::parse(&request.url)?;
+            let client = self.clients_for(&url).await?.get;
+            let sent = client.to(&url).get(url.clone()).headers(request.headers);
+            whole(sent, request.max_body).await
+        })
+    }
+
+    fn post(&self, request: FetchRequest, body: Bytes) -> Fetching<'_> {
+        Box::pin(async move {
+            let url = Url::parse(&request.url)?;
+            let client = self.clients_for(&url).await?.post;
+            let sent = client.to(&url).post(url.clone()).headers(request.headers).body(body);
+            whole(sent, request.max_body).await
+        })
+    }
+}
+
+/// The answer, read to its end.
+async fn whole(request: RequestBuilder, max_body: usize) -> Result<Response<Bytes>, BoxError> {
+    let mut answer = request.send().await.map_err(reqwest::Error::without_url)?;
+    let mut whole = Response::builder().status(answer.status());
+    if let Some(headers) = whole.headers_mut() {
+        std::mem::swap(headers, answer.headers_mut());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
+        if body.len() + chunk.len() > max_body {
+            return Err(BodyTooLong.into());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(whole.body(body.into())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A server that answers every request with these bytes.
+    fn serve(answer: impl Into<Vec<u8>>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let answer = answer.into();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(&answer);
+            }
+        });
+        url
+    }
+
+    async fn get(url: String) -> Result<Response<Bytes>, Box<dyn Error + Send + Sync>> {
+        ReqwestFetch::new()?.get(FetchRequest::new(url, 1000)).await
+    }
+
+    #[tokio::test]
+    async fn a_long_body_is_not_read_to_its_end() {
+        let answer = |length: usize| {
+            let head = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+            format!("{head}{}", "x".repeat(length))
+        };
+        assert_eq!(get(serve(answer(1000))).await.unwrap().body().len(), 1000);
+        let error = get(serve(answer(1001))).await.unwrap_err();
+        assert!(error.is::<BodyTooLong>(), "{error}");
+    }
+
+    #[tokio::test]
+    async fn no_redirect_is_followed() {
+        let to = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
+        let head = format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0");
+        let url = serve(format!("{head}\r\nconnection: close\r\n\r\n"));
+        assert_eq!(get(url).await.unwrap().status(), 302);
+    }
+
+    /// In a process of its own, since variables can not be set safely in this one.
+    #[test]
+    fn what_is_meant_for_this_machine_goes_through_no_proxy() {
+        const CHILD: &str = "PORTCULLIS_TEST_CHILD";
+        if std::env::var_os(CHILD).is_none() {
+            let this = "what_is_meant_for_this_machine_goes_through_no_proxy";
+            let child = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", &format!("remote::reqwest_fetch::tests::{this}")])
+                .env(CHILD, "1")
+                .env("HTTP_PROXY", "http://127.0.0.1:1")
+                .env("http_proxy", "http://127.0.0.1:1")
+                .env_remove("NO_PROXY")
+                .env_remove("no_proxy")
+                .env_remove("REQUEST_METHOD")
+                .output()
+                .unwrap();
+            let output = String::from_utf8_lossy(&child.stdout);
+            assert!(child.status.success() && output.contains("1 passed"), "{output}");
+            return;
+        }
+        let url = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        assert_eq!(runtime.block_on(get(url)).unwrap().status(), 200);
+    }
+}

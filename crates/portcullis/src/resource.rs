@@ -1,0 +1,204 @@
+//! Protected-resource metadata ([RFC 9728]): a client that was refused finds out by itself which
+//! issuer to ask for a token. The authorization of MCP servers is built on it.
+//!
+//! [RFC 9728]: https://www.rfc-editor.org/rfc/rfc9728
+
+use std::sync::Once;
+
+use bytes::Bytes;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Method, Response};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::refusal::Protocol;
+use crate::remote::url::is_loopback;
+use crate::request::RequestView;
+use crate::settings;
+
+/// What RFC 9728 §3 puts between a resource's host and its path.
+const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
+/// What a service tells of itself in its metadata ([RFC 9728 §2]).
+///
+/// ```
+/// # use portcullis::{Authenticator, ProtectedResource};
+/// let builder = Authenticator::builder("https://auth.example", "https://mcp.example/mcp")
+///     .protected_resource(
+///         ProtectedResource::new("https://mcp.example/mcp")
+///             .scopes(["tools:call"])
+///             .name("The example's tools"),
+///     );
+/// ```
+///
+/// [RFC 9728 §2]: https://www.rfc-editor.org/rfc/rfc9728#section-2
+#[derive(Debug, Clone)]
+pub struct ProtectedResource {
+    pub(crate) identifier: String,
+    members: Map<String, Value>,
+}
+
+impl ProtectedResource {
+    /// The resource's identifier: the https URL that clients know the service by, usually also the
+    /// audience of its tokens.
+    #[must_use]
+    pub fn new(identifier: impl Into<String>) -> Self {
+        Self { identifier: identifier.into(), members: Map::new() }
+    }
+
+    /// The scopes that a client may ask the issuer for.
+    #[must_use]
+    pub fn scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
+        let scopes: Vec<String> = scopes.into_iter().map(Into::into).collect();
+        self.member("scopes_supported", scopes)
+    }
+
+    /// What people call the service.
+    #[must_use]
+    pub fn name(self, name: impl Into<String>) -> Self {
+        self.member("resource_name", name.into())
+    }
+
+    /// Any other member of the metadata. `resource` and `authorization_servers` say what the
+    /// settings say, and can not be set.
+    #[must_use]
+    pub fn member(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.members.insert(name.into(), value.into());
+        self
+    }
+
+    /// `None` if the identifier is none (RFC 9728 §1.2).
+    pub(crate) fn at(&self, issuers: &[&str]) -> Option<Resource> {
+        let mut url = Url::parse(&self.identifier).ok()?;
+        let secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+        let plain = url.fragment().is_none() && url.username().is_empty() && url.host().is_some();
+        if !secure || !plain || url.password().is_some() {
+            return None;
+        }
+        let path = format!("{WELL_KNOWN}{}", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        let mut document = self.members.clone();
+        document.insert("resource".to_owned(), json!(self.identifier));
+        document.insert("authorization_servers".to_owned(), json!(issuers));
+        // The Authorization header always works; a cookie is nothing that this member knows.
+        document.insert("bearer_methods_supported".to_owned(), json!(["header"]));
+        Some(Resource {
+            path,
+            url: url.into(),
+            document: Value::Object(document).to_string().into(),
+            unserved: Once::new(),
+        })
+    }
+}
+
+impl<S: Into<String>> From<S> for ProtectedResource {
+    fn from(identifier: S) -> Self {
+        Self::new(identifier)
+    }
+}
+
+/// A resource and where its metadata are.
+#[derive(Debug)]
+pub(crate) struct Resource {
+    path: String,
+    url: String,
+    document: Bytes,
+    /// Told that somebody does not serve the document.
+    unserved: Once,
+}
+
+impl Resource {
+    /// RFC 9728 §5.1.
+    pub(crate) fn metadata_url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn is_asked_for(&self, request: &(impl RequestView + ?Sized)) -> bool {
+        let method = request.method();
+        request.path() == Some(&self.path)
+            && [Method::GET, Method::HEAD].iter().any(|read| method == Some(read.as_str()))
+    }
+
+    /// Tells the operator, once, of a layer whose challenges name metadata that it does not serve.
+    pub(crate) fn report_unserved(&self) {
+        self.unserved.call_once(|| {
+            tracing::warn!(
+                target: "portcullis",
+                metadata = self.url, setting = %settings::RESOURCE,
+                remedy = "call `with_bodies` on the layer, or have another one serve them",
+                "a layer without bodies does not serve the metadata that its challenges name",
+            );
+        });
+    }
+
+    /// RFC 9728 §3.2. Public: any page may read it, and anybody may keep it for a while.
+    pub(crate) fn to_response<B: From<Bytes>>(&self, protocol: Protocol) -> Response<B> {
+        let is_head = protocol == Protocol::Head;
+        let document = if is_head { Bytes::new() } else { self.document.clone() };
+        let mut response = Response::new(document.into());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metadata_stand_between_the_host_and_the_path() {
+        for (identifier, url) in [
+            ("https://api.example", "https://api.example/.well-known/oauth-protected-resource"),
+            ("https://api.example/", "https://api.example/.well-known/oauth-protected-resource"),
+            (
+                "https://api.example:8443/a/mcp?x=1",
+                "https://api.example:8443/.well-known/oauth-protected-resource/a/mcp?x=1",
+            ),
+            ("http://127.0.0.1:3000", "http://127.0.0.1:3000/.well-known/oauth-protected-resource"),
+        ] {
+            let resource = ProtectedResource::new(identifier).at(&[]).unwrap();
+            assert_eq!(resource.metadata_url(), url);
+        }
+    }
+
+    #[test]
+    fn what_is_no_identifier_is_refused() {
+        for identifier in [
+            "",
+            "api",
+            "http://api.example",
+            "https://a.example/#b",
+            "https://u@a.example",
+            "urn:a",
+        ] {
+            assert!(ProtectedResource::new(identifier).at(&[]).is_none(), "{identifier}");
+        }
+    }
+
+    #[test]
+    fn the_document_says_what_the_settings_say() {
+        let resource = ProtectedResource::new("https://api.example")
+            .scopes(["read"])
+            .name("API")
+            .member("resource", "https://evil.example");
+        let resource = resource.at(&["https://auth.example"]).unwrap();
+        let document: Value = serde_json::from_slice(&resource.document).unwrap();
+        assert_eq!(
+            document,
+            json!({
+                "resource": "https://api.example",
+                "authorization_servers": ["https://auth.example"],
+                "bearer_methods_supported": ["header"],
+                "scopes_supported": ["read"],
+                "resource_name": "API",
+            })
+        );
+    }
+}
