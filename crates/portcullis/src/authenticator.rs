@@ -26,6 +26,7 @@ use std::task::{Context, Poll};
 use crate::anonymous::Anonymous;
 use crate::authenticated::Authenticated;
 use crate::claims::{NumericDate, RegisteredClaims};
+use crate::clock::Timestamp;
 use crate::credentials::{BearerToken, Credentials};
 use crate::error::TokenError;
 use crate::jws::{CompactJws, KnownHeaders};
@@ -308,15 +309,18 @@ impl Inner {
     fn recall(&self, token: &[u8], means: Means) -> Option<(Authenticated, bool)> {
         let seen = self.seen.as_ref()?;
         let known = |verified: &Verified| {
-            let now = || NumericDate::from(self.space.clock.now());
-            // Read once, if at all.
-            let read = Cell::new(None);
+            // Each clock is read once, if at all.
+            let read = Cell::new(None::<Timestamp>);
             let at = || {
                 read.get().unwrap_or_else(|| {
-                    let at = self.space.clock.monotonic();
+                    let at = Timestamp::now(&*self.space.clock);
                     read.set(Some(at));
                     at
                 })
+            };
+            let now = || {
+                let wall = read.get().map(Timestamp::wall);
+                NumericDate::from(wall.unwrap_or_else(|| self.space.clock.now()))
             };
             let holds = verified.still_holds(&self.issuers, now, at);
             holds.then(|| (verified.who.clone(), verified.plainly_stands(means, at)))

@@ -7,14 +7,46 @@ use std::time::{Duration, Instant, SystemTime};
 /// The time that tokens and key sets are judged by.
 ///
 /// Two readings, because they answer two questions: [`now`](Clock::now) is the wall clock that
-/// `exp`, `nbf` and `iat` are compared with, and may jump; [`monotonic`](Clock::monotonic)
-/// measures ages and never goes back.
+/// `exp`, `nbf` and `iat` are compared with, and may jump; [`monotonic`](Clock::monotonic) never
+/// goes back, but stands still while the machine is suspended. The age of a key set or a status
+/// list is the larger of what the two say.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The wall-clock time.
     fn now(&self) -> SystemTime;
 
     /// The time since an arbitrary but fixed instant.
     fn monotonic(&self) -> Duration;
+}
+
+/// Both readings of a [`Clock`] at one moment, so that the time since then can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timestamp {
+    monotonic: Duration,
+    wall: SystemTime,
+}
+
+impl Timestamp {
+    pub(crate) fn now(clock: &(impl Clock + ?Sized)) -> Self {
+        Self { monotonic: clock.monotonic(), wall: clock.now() }
+    }
+
+    /// The reading that budgets and back-off count by.
+    pub(crate) fn monotonic(self) -> Duration {
+        self.monotonic
+    }
+
+    /// The reading that `exp`, `nbf` and `iat` are compared with.
+    pub(crate) fn wall(self) -> SystemTime {
+        self.wall
+    }
+
+    /// The time since `earlier`: the larger of what the two clocks say, so that neither a suspended
+    /// machine (the monotonic clock stands still) nor a wall clock that was set back makes anything
+    /// look younger than it is.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        let monotonic = self.monotonic.saturating_sub(earlier.monotonic);
+        monotonic.max(self.wall.duration_since(earlier.wall).unwrap_or_default())
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
@@ -55,5 +87,30 @@ impl Clock for SystemClock {
 
     fn monotonic(&self) -> Duration {
         self.origin.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elapsed_time_is_the_larger_of_both_clocks() {
+        const HOUR: i64 = 3600;
+        let at = |monotonic: u64, wall: i64| Timestamp {
+            monotonic: Duration::from_secs(monotonic),
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs((1_800_000_000 + wall) as u64),
+        };
+        for (later, expected) in [
+            (at(100, 0), 0),
+            (at(160, 60), 60),
+            // The machine was suspended for ten hours.
+            (at(101, 10 * HOUR), 36_000),
+            // The wall clock was set back by an hour.
+            (at(160, 60 - HOUR), 60),
+        ] {
+            assert_eq!(later.since(at(100, 0)), Duration::from_secs(expected), "{later:?}");
+        }
+        assert_eq!(at(100, 0).since(at(160, 60)), Duration::ZERO);
     }
 }

@@ -5,6 +5,7 @@
 //! | [`MissingToken`](RefusalKind::MissingToken) | 401 | 16 | scheme and realm only |
 //! | [`InvalidRequest`](RefusalKind::InvalidRequest) | 400 | 3 | `invalid_request` |
 //! | [`InvalidToken`](RefusalKind::InvalidToken) | 401 | 16 | `invalid_token` and one of three texts |
+//! | [`KeyBudgetSpent`](RefusalKind::KeyBudgetSpent) | 429, `Retry-After` | 14 | none |
 //! | [`InsufficientScope`](RefusalKind::InsufficientScope) | 403 | 7 | `insufficient_scope`, `scope` |
 //! | [`InsufficientAuthentication`](RefusalKind::InsufficientAuthentication) | 401 | 16 | RFC 9470 |
 //! | [`Forbidden`](RefusalKind::Forbidden) | 403 | 7 | none |
@@ -36,7 +37,7 @@ use crate::policy::Denial;
 use crate::protection::ProtectionSpace;
 use crate::remote::fetch::FetchError;
 use crate::request::{RequestView, is_grpc};
-use crate::settings::Setting;
+use crate::settings::{self, Setting};
 
 pub(crate) use body::WriteBody;
 pub use body::{RefusalBody, with_body};
@@ -51,6 +52,9 @@ pub enum RefusalKind {
     InvalidRequest,
     /// There is a token, and it is not accepted.
     InvalidToken,
+    /// The token's key is unknown, and no fetch of the keys is allowed now: tokens with unknown keys
+    /// have spent the budget, or too many requests are waiting.
+    KeyBudgetSpent,
     /// The token is accepted, but its scope does not reach.
     InsufficientScope,
     /// The token is accepted, but its user must authenticate anew or more strongly (RFC 9470).
@@ -73,6 +77,7 @@ impl RefusalKind {
             Self::MissingToken => "missing_token",
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
+            Self::KeyBudgetSpent => "key_budget_spent",
             Self::InsufficientScope => "insufficient_scope",
             Self::InsufficientAuthentication => "insufficient_authentication",
             Self::Forbidden => "forbidden",
@@ -90,6 +95,7 @@ impl RefusalKind {
             Self::MissingToken | Self::InvalidToken | Self::InsufficientAuthentication => {
                 StatusCode::UNAUTHORIZED
             }
+            Self::KeyBudgetSpent => StatusCode::TOO_MANY_REQUESTS,
             Self::InsufficientScope | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::KeysUnavailable | Self::RevocationUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
@@ -103,7 +109,7 @@ impl RefusalKind {
             Self::InvalidRequest => 3,
             Self::InsufficientScope | Self::Forbidden => 7,
             Self::Misconfigured => 13,
-            Self::KeysUnavailable | Self::RevocationUnavailable => 14,
+            Self::KeyBudgetSpent | Self::KeysUnavailable | Self::RevocationUnavailable => 14,
             Self::MissingToken | Self::InvalidToken | Self::InsufficientAuthentication => 16,
         }
     }
@@ -151,6 +157,7 @@ enum Cause {
     Credentials(CredentialsError),
     Token(TokenError),
     Denied(Denial),
+    BudgetSpent { retry_after: Duration },
     Unavailable { wanted: Wanted, retry_after: Duration, source: Option<FetchError> },
     Misconfigured { remedy: &'static str },
 }
@@ -186,6 +193,9 @@ impl Refusal {
     ) -> Self {
         match error {
             ResolveError::Refused(error) => Self::token(error, space),
+            ResolveError::BudgetSpent { retry_after } => {
+                Self::new(Cause::BudgetSpent { retry_after }, Some(space))
+            }
             ResolveError::Unavailable { retry_after, source } => {
                 Self::new(Cause::Unavailable { wanted, retry_after, source }, Some(space))
             }
@@ -236,6 +246,7 @@ impl Refusal {
                 Denial::Forbidden { .. } => RefusalKind::Forbidden,
                 Denial::UnboundCheck { .. } => RefusalKind::Misconfigured,
             },
+            Cause::BudgetSpent { .. } => RefusalKind::KeyBudgetSpent,
             Cause::Unavailable { wanted: Wanted::Keys, .. } => RefusalKind::KeysUnavailable,
             Cause::Unavailable { wanted: Wanted::Status, .. } => RefusalKind::RevocationUnavailable,
             Cause::Misconfigured { .. } => RefusalKind::Misconfigured,
@@ -264,6 +275,7 @@ impl Refusal {
             Cause::Credentials(error) => error.rule(),
             Cause::Token(error) => error.rule(),
             Cause::Denied(denial) => denial.rule(),
+            Cause::BudgetSpent { .. } => "key_budget",
             Cause::Unavailable { wanted: Wanted::Keys, .. } => "keys",
             Cause::Unavailable { wanted: Wanted::Status, .. } => "status",
             Cause::Misconfigured { .. } => "misconfigured",
@@ -282,6 +294,7 @@ impl Refusal {
         match &self.0.cause {
             Cause::Token(error) => error.setting(),
             Cause::Credentials(error) => error.setting(),
+            Cause::BudgetSpent { .. } => Some(settings::COOLDOWN),
             _ => None,
         }
     }
@@ -294,6 +307,10 @@ impl Refusal {
             Cause::Credentials(error) => error.remedy(),
             Cause::Token(error) => error.remedy(),
             Cause::Denied(denial) => denial.remedy(),
+            Cause::BudgetSpent { .. } => {
+                "if many tokens have keys that the issuer does not publish, find their sender; \
+                 `cooldown` is how long one fetch of the budget takes to come back"
+            }
             Cause::Unavailable { wanted: Wanted::Keys, .. } => {
                 "see the events of `portcullis::keys`"
             }
@@ -343,6 +360,9 @@ impl fmt::Display for Reason<'_> {
             Cause::Credentials(error) => error.fmt(f),
             Cause::Token(error) => error.fmt(f),
             Cause::Denied(denial) => denial.fmt(f),
+            Cause::BudgetSpent { .. } => {
+                f.write_str("the token's key is unknown, and no fetch of the keys is allowed now")
+            }
             Cause::Unavailable { wanted: Wanted::Keys, .. } => {
                 f.write_str("the issuer's keys are not to be had")
             }
@@ -375,7 +395,7 @@ impl Error for Refusal {
             Cause::Token(error) => Some(error),
             Cause::Denied(denial) => Some(denial),
             Cause::Unavailable { source, .. } => source.as_ref().map(|error| error as _),
-            Cause::Missing | Cause::Misconfigured { .. } => None,
+            Cause::Missing | Cause::BudgetSpent { .. } | Cause::Misconfigured { .. } => None,
         }
     }
 }

@@ -5,7 +5,6 @@
 //! join a fetch, never across an await. Fetches happen in a task of their own, at most one at a
 //! time ([`flight`]), so that a client that hangs up wastes nothing.
 
-mod absent;
 mod caching;
 pub(crate) mod discovery;
 pub(crate) mod fetch;
@@ -26,20 +25,23 @@ pub(crate) mod status_list;
 #[cfg(test)]
 mod tests;
 pub(crate) mod url;
+mod wait;
+mod withdrawn;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use caching::Headers;
 use fetch::{Client, FetchError};
 use flight::Flight;
-use freshness::{Decision, Lifetime, Lookup, Reason};
+use freshness::{Decision, History, Lifetime, Lookup, Reason};
 use history::{Progress, Record};
 use refresh::Document;
 use refresher::Refresher;
+use wait::{Question, Waiters};
 
 pub(crate) use freshness::Limits;
 pub(crate) use key_set::{Config, Location, RemoteKeySet};
@@ -55,16 +57,17 @@ pub(crate) struct Remote<D: Document> {
     snapshot: ArcSwapOption<Snapshot<D::Kept>>,
     record: Record,
     refresher: Refresher,
+    waiters: Waiters,
 }
 
 /// A document, as the last good fetch left it.
 pub(crate) struct Snapshot<T> {
     kept: T,
-    /// When that fetch began, by the monotonic clock.
-    fetched_at: Duration,
+    /// When that fetch began.
+    fetched_at: Timestamp,
     lifetime: Lifetime,
     headers: Headers,
-    /// Counts the documents, not the fetches: a 304 brings no new one.
+    /// Counts the documents, not the fetches: one that is as it was keeps its number.
     generation: u64,
 }
 
@@ -77,35 +80,40 @@ impl<T> Snapshot<T> {
 
 impl<D: Document> Remote<D> {
     fn new(document: D, limits: Limits, client: Client, clock: Arc<dyn Clock>) -> Self {
-        let (snapshot, record, refresher) = Default::default();
-        Self { document, limits, client, clock, snapshot, record, refresher }
+        let (snapshot, record, refresher, waiters) = Default::default();
+        Self { document, limits, client, clock, snapshot, record, refresher, waiters }
+    }
+
+    /// What has happened so far, for the table.
+    fn history(&self, now: Timestamp) -> History {
+        self.record.history(now.monotonic(), self.limits.cooldown)
     }
 
     /// The flight under way, or a new one if there is still reason for it: a request that waited
     /// before it got here must not spend what another has spent meanwhile.
-    /// `ages` says what the document at hand is good for, by who asks.
-    fn join(
-        self: &Arc<Self>,
-        reason: Reason,
-        ages: impl FnOnce(&Snapshot<D::Kept>) -> Option<Lifetime>,
-    ) -> Result<Option<Flight>, FetchError> {
-        let now = self.clock.monotonic();
+    fn join<Q: Question<D>>(self: &Arc<Self>, question: &Q) -> Result<Option<Flight>, FetchError> {
+        let now = Timestamp::now(&*self.clock);
         let mut progress = self.record.progress();
-        if let Some(flight) = self.record.under_way(&mut progress, now) {
+        if let Some(flight) = self.record.under_way(&mut progress, now.monotonic()) {
             return Ok(Some(flight));
         }
-        let lookup = if reason == Reason::Due { Lookup::Hit } else { Lookup::Miss };
         let snapshot = self.snapshot.load();
-        let set = snapshot.as_ref().and_then(|snapshot| Some((snapshot.age(now), ages(snapshot)?)));
-        let history = self.record.history(now);
-        let still = freshness::decide(lookup, set, &self.limits, history);
-        if still != Decision::Fetch(reason) {
-            return Ok(None);
+        let usable = snapshot
+            .as_deref()
+            .and_then(|snapshot| Some((snapshot, question.lifetime(self, snapshot)?)));
+        let has_answer =
+            usable.is_some_and(|(snapshot, _)| question.ask(&snapshot.kept, now).is_some());
+        let lookup = if has_answer { Lookup::Hit } else { Lookup::Miss };
+        let set = usable.map(|(snapshot, lifetime)| (snapshot.age(now), lifetime));
+        match freshness::decide(lookup, set, &self.limits, self.history(now)) {
+            Decision::Fetch(reason) => {
+                if reason == Reason::UnknownKey {
+                    self.record.spend(&mut progress, now.monotonic(), self.limits.cooldown);
+                }
+                self.start(&mut progress, now).map(Some)
+            }
+            _ => Ok(None),
         }
-        if reason == Reason::UnknownKey {
-            self.record.last_miss.set(Some(now));
-        }
-        self.start(&mut progress, now).map(Some)
     }
 
     /// Of one fetch.
@@ -115,19 +123,18 @@ impl<D: Document> Remote<D> {
 
     /// The flight under way, or a new one in any case.
     fn start_or_join(self: &Arc<Self>) -> Result<Flight, FetchError> {
-        let now = self.clock.monotonic();
+        let now = Timestamp::now(&*self.clock);
         let mut progress = self.record.progress();
-        match self.record.under_way(&mut progress, now) {
+        match self.record.under_way(&mut progress, now.monotonic()) {
             Some(flight) => Ok(flight),
             None => self.start(&mut progress, now),
         }
     }
 
     /// Starts a fetch that nobody waits for, unless one is under way or being started.
-    fn refresh_meanwhile(self: &Arc<Self>) {
-        let now = self.clock.monotonic();
+    fn refresh_meanwhile(self: &Arc<Self>, now: Timestamp) {
         let Some(mut progress) = self.record.try_progress() else { return };
-        if self.record.under_way(&mut progress, now).is_none() {
+        if self.record.under_way(&mut progress, now.monotonic()).is_none() {
             // Without a runtime there is nothing to start it on; who must wait is told so.
             let _ = self.start(&mut progress, now);
         }
@@ -136,7 +143,7 @@ impl<D: Document> Remote<D> {
     fn start(
         self: &Arc<Self>,
         progress: &mut Progress,
-        began: Duration,
+        began: Timestamp,
     ) -> Result<Flight, FetchError> {
         if self.limits.renews_ahead() {
             self.refresher.keep_running(self);
@@ -144,20 +151,16 @@ impl<D: Document> Remote<D> {
         let number = progress.flights + 1;
         let (remote, deadline) = (self.clone(), self.deadline());
         let fetch = async move { remote.fetch(number, began, deadline).await };
-        let flight = Flight::start(number, began, deadline, fetch)?;
+        let flight = Flight::start(number, began.monotonic(), deadline, fetch)?;
         progress.flights = number;
         progress.flight = Some(flight.clone());
-        self.record.flight_began.set(Some(began));
+        self.record.flight_began.set(Some(began.monotonic()));
         Ok(flight)
     }
 }
 
 impl<T> Snapshot<T> {
-    fn age(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.fetched_at)
-    }
-
-    fn is_fresh(&self, now: Duration) -> bool {
-        self.age(now) < self.lifetime.ttl
+    fn age(&self, now: Timestamp) -> Duration {
+        now.since(self.fetched_at)
     }
 }

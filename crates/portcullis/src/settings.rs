@@ -79,7 +79,7 @@ settings! {
     IGNORE_MUST_REVALIDATE: "ignore_must_revalidate", "PORTCULLIS_JWKS_IGNORE_MUST_REVALIDATE",
         "false", "use stale keys in an outage even though the server's headers forbid it";
     COOLDOWN: "cooldown", "PORTCULLIS_JWKS_COOLDOWN_SECS", "30",
-        "the least time between two fetches that unknown `kid`s cause";
+        "how long until unknown `kid`s may cause another fetch, beyond a burst of 3";
     FETCH_TIMEOUT: "fetch_timeout", "PORTCULLIS_FETCH_TIMEOUT_SECS", "5",
         "the deadline of one whole fetch, discovery included";
     MAX_BODY: "max_body", "PORTCULLIS_JWKS_MAX_BODY_BYTES", "524288",

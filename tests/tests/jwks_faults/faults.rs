@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::server::{Answer, Server};
 use crate::service::{
     AT_ONCE, FETCH_TIMEOUT, JWKS, MAX_BODY, SLACK, ask, builder, jwks, last_error, status, token,
-    until_next_attempt, until_stale,
+    until_fresh, until_next_attempt, until_stale,
 };
 use rows::{Row, documents, interim_responses, padded, redirects, statuses, transport};
 
@@ -141,7 +141,7 @@ impl Service {
         assert_eq!(asked.status, 200, "{name}: {asked:?}");
         assert!(asked.waited < AT_ONCE, "{name}: {asked:?}");
         let asked = ask(auth, &unknown).await;
-        assert_eq!(asked.status, 503, "{name}: {asked:?}");
+        assert_eq!(asked.status, 429, "{name}: {asked:?}");
         assert!(asked.waited < AT_ONCE, "{name}: {asked:?}");
         assert_eq!(server.requests(JWKS).len(), 4, "{name}");
 
@@ -174,6 +174,7 @@ impl Service {
         let asked = ask(auth, token).await;
         assert_eq!(asked.status, 200, "{name}: {asked:?}");
         assert!(asked.waited < FETCH_TIMEOUT + SLACK, "{name}: {asked:?}");
+        until_fresh(auth).await;
         let status = status(auth);
         assert_eq!((status.freshness, status.keys), (Freshness::Fresh, 1), "{name}");
         assert!(status.last_error.is_none(), "{name}: {status:?}");

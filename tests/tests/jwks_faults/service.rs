@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::TestKey;
 use portcullis::{
-    Authenticator, AuthenticatorBuilder, Clock, KeySetStatus, SystemClock, TokenError,
+    Authenticator, AuthenticatorBuilder, Clock, Freshness, KeySetStatus, SystemClock, TokenError,
 };
 use serde_json::json;
 
@@ -114,6 +114,14 @@ pub(crate) async fn until_stale(auth: &Authenticator) {
     let status = status(auth);
     let rest = status.ttl.unwrap().saturating_sub(status.age.unwrap());
     tokio::time::sleep(rest + Duration::from_millis(5)).await;
+}
+
+/// Waits until a fetch that no request waits for has brought the keys, for as long as it may take.
+pub(crate) async fn until_fresh(auth: &Authenticator) {
+    let end = Instant::now() + FETCH_TIMEOUT + SLACK;
+    while status(auth).freshness != Freshness::Fresh && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// Waits until failures cease to back off.

@@ -152,7 +152,6 @@ async fn wait_until_signing(fire: &Fire, kid: &str) {
 async fn verifier(url: &str, fetch_timeout: Duration) -> Authenticator {
     Authenticator::builder(url, API)
         .jwks_ttl(Duration::from_secs(2))
-        .min_ttl(Duration::from_secs(1))
         .fetch_timeout(fetch_timeout)
         // It learns of a new key by the clock alone, as a verifier may that is not Portcullis.
         .cooldown(Duration::from_secs(3600))

@@ -17,7 +17,7 @@ const MISSING: &str = "An access token is required";
 const STEP_UP: &str = "A more recent authentication is required";
 const FORBIDDEN: &str = "The caller may not do this";
 const FOREIGN: &str = "The request came from another site's page";
-const AWAY: &str = "The access token can not be judged at the moment";
+const AWAY: &str = "Token validation is temporarily unavailable";
 const MISCONFIGURED: &str = "The service is not set up for this request";
 
 const VARY: &str = "authorization, x-access-token, sec-websocket-protocol, cookie";

@@ -285,8 +285,9 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// The least time between two fetches that unknown `kid`s cause: 30 seconds by default. It
-    /// keeps forged tokens from turning into requests to the issuer.
+    /// How long it takes until unknown `kid`s may cause another fetch of the keys, beyond the 3 that
+    /// they may cause at once: 30 seconds by default. It keeps forged tokens from turning into
+    /// requests to the issuer. A token that finds the budget spent is refused with 429.
     ///
     /// `PORTCULLIS_JWKS_COOLDOWN_SECS`
     pub fn cooldown(mut self, cooldown: Duration) -> Self {
@@ -294,7 +295,8 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// The deadline of one whole fetch, discovery included: 5 seconds by default.
+    /// The deadline of one whole fetch, discovery included: 5 seconds by default. No request waits
+    /// longer for keys. At most [`min_ttl`](Self::min_ttl), if that is set.
     ///
     /// `PORTCULLIS_FETCH_TIMEOUT_SECS`
     pub fn fetch_timeout(mut self, timeout: Duration) -> Self {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::key::{KeyRequest, KeySource, VerificationKey};
 use crate::remote::RemoteKeySet;
 
@@ -27,13 +27,13 @@ impl IssuerKeys {
         }
     }
 
-    /// As [`KeySource::is_current`]. Keys that were fetched are asked as of `at`, by the monotonic
-    /// clock, which whoever asks for more than the keys has read already.
+    /// As [`KeySource::is_current`]. Keys that were fetched are asked as of `at`: a request
+    /// reads the clocks once.
     pub(super) fn is_current(
         &self,
         wanted: &KeyRequest<'_>,
         key: &VerificationKey,
-        at: impl FnOnce() -> Duration,
+        at: impl FnOnce() -> Timestamp,
     ) -> bool {
         match self {
             Self::Fetched(keys) => keys.is_current_at(wanted, key, at()),

@@ -61,6 +61,7 @@ impl KeySettings {
             ignore_must_revalidate: self.ignore_must_revalidate,
             cooldown: self.cooldown,
             fetch_timeout: self.fetch_timeout,
+            stale_while_retrying: true,
         }
     }
 
@@ -72,6 +73,17 @@ impl KeySettings {
         if let Some(min_ttl) = self.min_ttl {
             within(settings::MIN_TTL, min_ttl, SECOND, DAY)?;
             self.check_below_ttl(settings::MIN_TTL, min_ttl, min_ttl <= self.ttl)?;
+            if min_ttl < self.fetch_timeout {
+                return Err(ConfigError::Contradiction {
+                    first: settings::MIN_TTL,
+                    second: settings::FETCH_TIMEOUT,
+                    why: format!(
+                        "keys may take {:?} to fetch, and would then be past a TTL of {min_ttl:?} \
+                         when they arrive; raise `min_ttl` or lower `fetch_timeout`",
+                        self.fetch_timeout
+                    ),
+                });
+            }
         }
         if let Some(ahead) = self.refresh_ahead {
             within(settings::REFRESH_AHEAD, ahead, SECOND / 10, DAY)?;

@@ -295,6 +295,7 @@ async fn wrong_settings_are_refused_at_start_by_name() {
             &["leeway", "max_token_lifetime", "30s"],
         ),
         (builder(&key).min_ttl(secs(301)), &["min_ttl", "jwks_ttl", "301s", "300s"]),
+        (builder(&key).min_ttl(secs(1)), &["min_ttl", "fetch_timeout", "1s", "5s"]),
         (builder(&key).refresh_ahead(secs(300)), &["refresh_ahead", "jwks_ttl"]),
         (
             builder(&key).refresh_ahead(secs(9)).background_refresh(false),

@@ -1,11 +1,11 @@
 //! What is kept of a token that was accepted, and what is asked of it again each time.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use super::issuers::{Issuers, TrustedIssuer};
 use crate::authenticated::Authenticated;
 use crate::claims::NumericDate;
+use crate::clock::Timestamp;
 use crate::key::{KeyRequest, VerificationKey};
 use crate::remote::standing::Ages;
 use crate::remote::status_list::RemoteStatusList;
@@ -32,13 +32,13 @@ impl Verified {
     /// Whether everything still holds that can change while the token, the settings and the
     /// signature stay what they are: its issuer is still trusted, its own key is still the
     /// current one by the same freshness table as for a token that was never seen, and it is
-    /// still its time. `at` is that by the monotonic clock. What a route asks of revocations is
+    /// still its time. What a route asks of revocations is
     /// asked behind this, of a token that was seen as of one that was not.
     pub(super) fn still_holds(
         &self,
         issuers: &Issuers,
         now: impl FnOnce() -> NumericDate,
-        at: impl FnOnce() -> Duration,
+        at: impl FnOnce() -> Timestamp,
     ) -> bool {
         let wanted = KeyRequest::new(self.who.key_id(), self.key.algorithm());
         issuers.still_has(&self.issuer)
@@ -48,7 +48,7 @@ impl Verified {
 
     /// Whether it is plain that the token stands by what a route asks for. If not, the long way
     /// says what is the matter. Only after [`still_holds`](Self::still_holds).
-    pub(super) fn plainly_stands(&self, means: Means, at: impl FnOnce() -> Duration) -> bool {
+    pub(super) fn plainly_stands(&self, means: Means, at: impl FnOnce() -> Timestamp) -> bool {
         match means {
             Means::Expiry => true,
             Means::StatusList(ages) => self.stands_in_list(ages, at()),
@@ -56,7 +56,7 @@ impl Verified {
         }
     }
 
-    fn stands_in_list(&self, ages: Ages, at: Duration) -> bool {
+    fn stands_in_list(&self, ages: Ages, at: Timestamp) -> bool {
         let (list, index) = match self.place.get() {
             Some(place) => place,
             None => {
@@ -66,8 +66,8 @@ impl Verified {
                 self.place.get_or_init(|| (list, place.index))
             }
         };
-        if list.is_forgotten(at) {
-            self.issuer.status_lists.remember(list, at);
+        if list.is_forgotten(at.monotonic()) {
+            self.issuer.status_lists.remember(list, at.monotonic());
         }
         list.plainly_stands(*index, ages, &self.key, at)
     }

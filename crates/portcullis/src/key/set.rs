@@ -149,6 +149,15 @@ impl KeySet {
         Self::from_json_within(json, allowed, MAX_KEYS)
     }
 
+    /// Whether `other` has the same keys under the same `kid`s, in the same order, and the same ones
+    /// that are not used.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let pairs = || self.keys.iter().zip(&other.keys);
+        self.keys.len() == other.keys.len()
+            && self.skipped == other.skipped
+            && pairs().all(|(one, other)| one.id == other.id && one.is_same(other))
+    }
+
     /// How many usable keys there are.
     #[must_use]
     pub fn len(&self) -> usize {

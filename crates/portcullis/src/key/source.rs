@@ -112,13 +112,31 @@ impl fmt::Debug for Resolution {
 pub enum ResolveError {
     /// The token is at fault: nothing that the issuer publishes fits it.
     Refused(TokenError),
-    /// Nobody can say now: the keys could not be fetched, or may not be fetched yet.
+    /// No usable keys: they could not be fetched.
     Unavailable {
-        /// When it is worth trying again.
+        /// When to retry.
         retry_after: Duration,
-        /// What the last fetch failed of, if one did.
+        /// Why the last fetch failed.
         source: Option<FetchError>,
     },
+    /// The keys at hand lack the token's key, and no fetch is allowed now: unknown `kid`s have
+    /// spent the budget, or too many requests are waiting.
+    BudgetSpent {
+        /// When to retry.
+        retry_after: Duration,
+    },
+}
+
+impl ResolveError {
+    /// When to retry; zero where that does not help.
+    pub(crate) fn retry_after(&self) -> Duration {
+        match self {
+            Self::Refused(_) => Duration::ZERO,
+            Self::Unavailable { retry_after, .. } | Self::BudgetSpent { retry_after } => {
+                *retry_after
+            }
+        }
+    }
 }
 
 /// Keys that the process holds itself, replaced as a whole by their owner.

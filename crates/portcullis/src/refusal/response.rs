@@ -44,6 +44,7 @@ impl Refusal {
                 step_up(error, acr_values, *max_age)
             }
             Cause::Denied(Denial::Forbidden { .. } | Denial::UnboundCheck { .. })
+            | Cause::BudgetSpent { .. }
             | Cause::Unavailable { .. }
             | Cause::Misconfigured { .. } => return None,
         };
@@ -57,7 +58,11 @@ impl Refusal {
     /// When to try again, where that helps: whole seconds, at least one.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        let Cause::Unavailable { retry_after, .. } = self.0.cause else { return None };
+        let (Cause::Unavailable { retry_after, .. } | Cause::BudgetSpent { retry_after }) =
+            self.0.cause
+        else {
+            return None;
+        };
         let whole = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         Some(Duration::from_secs(whole.max(1)))
     }
@@ -118,7 +123,9 @@ impl Refusal {
                 Denial::Forbidden { .. } => "The caller may not do this",
                 Denial::UnboundCheck { .. } => MISCONFIGURED,
             },
-            Cause::Unavailable { .. } => "The access token can not be judged at the moment",
+            Cause::BudgetSpent { .. } | Cause::Unavailable { .. } => {
+                "Token validation is temporarily unavailable"
+            }
             Cause::Misconfigured { .. } => MISCONFIGURED,
         }
     }

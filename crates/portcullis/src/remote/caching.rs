@@ -2,12 +2,8 @@
 //!
 //! [RFC 9111]: https://www.rfc-editor.org/rfc/rfc9111
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::digest;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{
     AGE, CACHE_CONTROL, DATE, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
     PRAGMA, RETRY_AFTER,
@@ -28,18 +24,6 @@ pub(super) struct Headers {
 impl Headers {
     pub(super) fn new(url: Url, received: HeaderMap) -> Self {
         Self { url, received }
-    }
-
-    /// The same of a file, with its digest as the entity tag.
-    pub(super) fn of_file(path: &Path, text: &[u8]) -> Option<Self> {
-        let mut received = HeaderMap::new();
-        let digest = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, text));
-        received.insert(ETAG, HeaderValue::try_from(digest).ok()?);
-        Some(Self { url: Url::from_file_path(path).ok()?, received })
-    }
-
-    pub(super) fn etag(&self) -> Option<&HeaderValue> {
-        self.received.get(ETAG)
     }
 
     /// What makes the next request for `url` conditional (RFC 9110 §13.1): nothing, if the keys
@@ -150,6 +134,7 @@ mod tests {
         ignore_must_revalidate: false,
         cooldown: Duration::from_secs(30),
         fetch_timeout: Duration::from_secs(5),
+        stale_while_retrying: true,
     };
 
     /// 2027-01-15T08:00:00Z, a Friday.

@@ -2,37 +2,119 @@
 //!
 //! [RFC 8414 §3]: https://www.rfc-editor.org/rfc/rfc8414#section-3
 
-use std::time::SystemTime;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 use serde::de::MapAccess;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::fetch::{Client, FetchError};
 use crate::json::{self, FromMembers, Member};
 
-/// Where `issuer` says that its keys are: in the document at `metadata`, or at its usual places.
-pub(super) async fn jwks_uri(
+/// What an issuer's metadata says, and where it was found.
+pub(super) struct Discovered {
+    pub(super) metadata: Url,
+    pub(super) jwks_uri: Url,
+}
+
+/// Where the metadata of `issuer` may be: at `configured`, or at its well-known locations, the one
+/// that was good last first.
+pub(super) fn locations(
+    issuer: &str,
+    configured: Option<&Url>,
+    last_good: Option<&Url>,
+) -> Result<Vec<Url>, FetchError> {
+    if let Some(url) = configured {
+        return Ok(vec![url.clone()]);
+    }
+    let insecure = || FetchError::Insecure { url: issuer.to_owned() };
+    let mut locations = metadata_urls(issuer).ok_or_else(insecure)?;
+    // A stable sort: the others keep their order.
+    locations.sort_by_key(|url| Some(url) != last_good);
+    Ok(locations.to_vec())
+}
+
+/// Where `issuer` says that its keys are, by the first of `locations` that answers with its metadata.
+///
+/// They are asked in order: the next one when the one before has failed, or has taken its share of
+/// the time until `deadline`. One that is slow is not given up for that, and one that hangs leaves
+/// time for the others and for the keys.
+pub(super) async fn discover(
     client: &Client,
     issuer: &str,
-    metadata: Option<&Url>,
+    locations: &[Url],
+    deadline: Duration,
     now: SystemTime,
-) -> Result<Url, FetchError> {
-    if let Some(url) = metadata {
-        return read_metadata(client, url, issuer, now).await;
-    }
-    let [openid, oauth] =
-        metadata_urls(issuer).ok_or_else(|| FetchError::Insecure { url: issuer.to_owned() })?;
-    match read_metadata(client, &openid, issuer, now).await {
-        // Not there; a plain OAuth server has only the other document.
-        Err(error @ FetchError::Status { .. }) => {
-            match read_metadata(client, &oauth, issuer, now).await {
-                Err(FetchError::Status { .. }) => Err(error),
-                answer => answer,
+) -> Result<Discovered, FetchError> {
+    let end = Instant::now() + deadline.mul_f64(0.9);
+    let mut attempts: Vec<_> = locations.iter().map(|url| Err(late(url, deadline))).collect();
+    let mut running: Vec<(usize, Reading<'_>)> = Vec::new();
+    let mut waiting = locations.iter().enumerate();
+    loop {
+        match waiting.next() {
+            Some((at, url)) => {
+                running.push((at, Box::pin(read_metadata(client, url, issuer, now))));
             }
+            None if running.is_empty() => break,
+            None => {}
         }
-        answer => answer,
+        let left = waiting.len() as u32;
+        let rest = end.saturating_duration_since(Instant::now());
+        let share = if left > 0 { rest / (left + 2) } else { rest };
+        match timeout(share, first_of(&mut running)).await {
+            Ok((at, Ok(jwks_uri))) => {
+                let metadata = locations.get(at).cloned().ok_or(FetchError::Abandoned)?;
+                return Ok(Discovered { metadata, jwks_uri });
+            }
+            // The token for fetching cannot be read: no location is at fault.
+            Ok((_, Err(error @ FetchError::File { .. }))) => return Err(error),
+            Ok((at, error)) => {
+                if let Some(attempt) = attempts.get_mut(at) {
+                    *attempt = error;
+                }
+            }
+            Err(_elapsed) if left == 0 => break,
+            Err(_elapsed) => {}
+        }
     }
+    let attempts: Vec<_> = attempts.into_iter().filter_map(Result::err).collect();
+    Err(match <[FetchError; 1]>::try_from(attempts) {
+        Ok([error]) => error,
+        Err(attempts) => FetchError::NoMetadata { issuer: issuer.to_owned(), attempts },
+    })
+}
+
+/// The metadata of one location, on its way.
+type Reading<'r> = Pin<Box<dyn Future<Output = Result<Url, FetchError>> + Send + 'r>>;
+
+/// The first of `running` that ends, which is taken out, with its number.
+async fn first_of(running: &mut Vec<(usize, Reading<'_>)>) -> (usize, Result<Url, FetchError>) {
+    poll_fn(|context| {
+        let ended = running.iter_mut().enumerate().find_map(|(place, (at, reading))| match reading
+            .as_mut()
+            .poll(context)
+        {
+            Poll::Ready(outcome) => Some((place, *at, outcome)),
+            Poll::Pending => None,
+        });
+        match ended {
+            Some((place, at, outcome)) => {
+                drop(running.swap_remove(place));
+                Poll::Ready((at, outcome))
+            }
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn late(url: &Url, deadline: Duration) -> FetchError {
+    let reason = format!("no complete response within {deadline:?}");
+    FetchError::Transport { url: url.to_string(), reason }
 }
 
 /// The two well-known places. An issuer's last slash is left out once in building the path, and

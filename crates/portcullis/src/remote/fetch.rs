@@ -162,6 +162,14 @@ pub enum FetchError {
         /// The issuer that the document names.
         found: String,
     },
+    /// None of the locations where the metadata may be has it.
+    #[error("no usable metadata of {issuer}: {}", list(.attempts))]
+    NoMetadata {
+        /// The configured issuer.
+        issuer: String,
+        /// Why, for each location in the order in which they were tried.
+        attempts: Vec<FetchError>,
+    },
     /// The URL is neither https nor on this machine.
     #[error("{url} is neither https nor on this machine")]
     Insecure {
@@ -186,8 +194,19 @@ pub enum FetchError {
 
 impl FetchError {
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        if let Self::Status { retry_after, .. } = self { *retry_after } else { None }
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            Self::NoMetadata { attempts, .. } => {
+                attempts.iter().filter_map(Self::retry_after).max()
+            }
+            _ => None,
+        }
     }
+}
+
+fn list(attempts: &[FetchError]) -> String {
+    let attempts: Vec<_> = attempts.iter().map(ToString::to_string).collect();
+    attempts.join("; ")
 }
 
 /// The HTTP client and what is demanded of every answer to it.

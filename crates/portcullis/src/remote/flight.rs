@@ -7,6 +7,9 @@ use tokio::sync::watch;
 
 use super::fetch::FetchError;
 
+/// How much longer than its deadline a fetch is waited for: its own error says more.
+pub(super) const PATIENCE: Duration = Duration::from_millis(250);
+
 /// A fetch in a task of its own. Clones wait for the same one.
 #[derive(Clone)]
 pub(super) struct Flight {
@@ -46,9 +49,8 @@ impl Flight {
             && now.saturating_sub(self.began) <= self.patience()
     }
 
-    /// A little more than the fetch's own bound, whose error says more.
     fn patience(&self) -> Duration {
-        self.deadline.saturating_add(Duration::from_millis(250))
+        self.deadline.saturating_add(PATIENCE)
     }
 
     /// Waits for the end, for a bounded time.

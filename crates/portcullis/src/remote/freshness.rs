@@ -16,10 +16,13 @@ pub(crate) struct Limits {
     pub(crate) max_stale: Duration,
     /// Whether that is so even if the server's headers forbid it.
     pub(crate) ignore_must_revalidate: bool,
-    /// The least time between two fetches that unknown `kid`s cause.
+    /// How long it takes until unknown `kid`s may cause one more fetch; [`BURST`] of them at once.
     pub(crate) cooldown: Duration,
     /// The deadline of one whole fetch.
     pub(crate) fetch_timeout: Duration,
+    /// Whether a document past its TTL serves at once while a failed fetch is retried; if not, each
+    /// retry is waited for.
+    pub(crate) stale_while_retrying: bool,
 }
 
 impl Limits {
@@ -35,10 +38,11 @@ impl Limits {
         !self.refresh_ahead.is_zero()
     }
 
-    /// The longest that a withdrawn key is accepted while the issuer can be reached: the fetch
-    /// that still brought it began up to a TTL ago, and the next one may take its time.
+    /// The longest that a withdrawn key is accepted while the issuer can be reached: the fetch that
+    /// still brought it began up to a TTL ago, the next one takes its time, and may fail once.
     pub(crate) fn withdrawal_bound(&self) -> Duration {
-        self.ttl.saturating_add(self.fetch_timeout)
+        let retry = BACK_OFF.0.mul_f64(1.0 + JITTER).saturating_add(self.fetch_timeout);
+        self.ttl.saturating_add(self.fetch_timeout).saturating_add(retry)
     }
 
     /// The longest that a withdrawn key is accepted while the issuer can not be reached.
@@ -79,12 +83,30 @@ pub(crate) enum Lookup {
 /// What has happened so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct History {
-    /// Since the last fetch that an unknown `kid` caused began, whether it failed or not.
-    pub(crate) since_miss: Option<Duration>,
-    /// Until the next attempt, while failures back off.
-    pub(crate) retry_in: Option<Duration>,
+    /// Until unknown `kid`s may cause another fetch; zero: now.
+    pub(crate) budget_in: Duration,
+    /// Of the last fetch, if it failed.
+    pub(crate) failure: Option<Failure>,
     /// Whether a fetch is under way.
     pub(crate) in_flight: bool,
+}
+
+/// When the last fetch failed, and when the next attempt is due.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Failure {
+    /// Since it failed.
+    pub(crate) ago: Duration,
+    /// Until back-off ends; zero once it has.
+    pub(crate) retry_in: Duration,
+    /// Since back-off ended; zero before.
+    pub(crate) overdue: Duration,
+}
+
+impl Failure {
+    /// Until the next attempt where a request would wait for it: that is never far away.
+    pub(crate) fn retry_on_demand(&self) -> Duration {
+        self.retry_in.min(MAX_DEMAND.saturating_sub(self.ago))
+    }
 }
 
 /// What to do for a token.
@@ -96,16 +118,18 @@ pub(crate) enum Decision {
     UseAndRefresh,
     /// Wait for a fetch, starting one if none is under way.
     Fetch(Reason),
-    /// Answer that nobody can say before this time is over.
-    Wait { retry_after: Duration },
+    /// Reject: the set at hand lacks the key, and no fetch is allowed now.
+    Limited { retry_after: Duration },
+    /// Reject: fetching failed, and no usable set is left.
+    Unavailable { retry_after: Duration },
 }
 
 /// What a fetch is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// There is no set, or it is past its time.
+    /// There is no set, it is past its TTL, or the last fetch failed.
     Due,
-    /// The set is fresh and has not the key: this is what the budget is for.
+    /// The set is fresh and lacks the key: this spends the budget.
     UnknownKey,
 }
 
@@ -116,31 +140,56 @@ pub(crate) fn decide(
     limits: &Limits,
     history: History,
 ) -> Decision {
-    let retry_in = history.retry_in.filter(|rest| !rest.is_zero());
-    let Some((age, lifetime)) = set else {
-        return retry_in
-            .map_or(Decision::Fetch(Reason::Due), |retry_after| Decision::Wait { retry_after });
+    let failure = history.failure;
+    let retry_in = failure.unwrap_or_default().retry_in;
+    let retry_on_demand = failure.unwrap_or_default().retry_on_demand();
+    let Some((age, lifetime)) = set.filter(|(age, lifetime)| *age < lifetime.end) else {
+        return if retry_on_demand.is_zero() {
+            Decision::Fetch(Reason::Due)
+        } else {
+            Decision::Unavailable { retry_after: retry_on_demand }
+        };
     };
     let fresh = age < lifetime.ttl;
-    match (lookup, fresh, retry_in) {
-        (Lookup::Hit, true, None) if age >= lifetime.ageing => Decision::UseAndRefresh,
-        (Lookup::Hit, true, _) => Decision::Use,
-        // While failures back off nobody waits: there would be nothing to wait for.
-        (Lookup::Hit, false, Some(_)) if age < lifetime.end => Decision::Use,
-        (_, _, Some(retry_after)) => Decision::Wait { retry_after },
-        (_, false, None) => Decision::Fetch(Reason::Due),
-        // What is under way anyhow costs nothing, and may bring the key.
-        (Lookup::Miss, true, None) if history.in_flight => Decision::Fetch(Reason::UnknownKey),
-        (Lookup::Miss, true, None) => {
-            // The budget counts attempts, so that failures do not refill it.
-            let rest = history.since_miss.and_then(|since| limits.cooldown.checked_sub(since));
-            rest.filter(|rest| !rest.is_zero())
-                .map_or(Decision::Fetch(Reason::UnknownKey), |retry_after| Decision::Wait {
-                    retry_after,
-                })
+    match (lookup, failure) {
+        (Lookup::Hit, _) if fresh => {
+            if age >= lifetime.ageing && retry_in.is_zero() {
+                Decision::UseAndRefresh
+            } else {
+                Decision::Use
+            }
         }
+        (Lookup::Hit, Some(_)) if !retry_in.is_zero() => Decision::Use,
+        // Not for long without an attempt: the issuer may be back.
+        (Lookup::Hit, Some(failure))
+            if limits.stale_while_retrying
+                && (history.in_flight || failure.overdue < limits.fetch_timeout) =>
+        {
+            Decision::UseAndRefresh
+        }
+        (Lookup::Hit, _) => Decision::Fetch(Reason::Due),
+        (Lookup::Miss, _) if !retry_on_demand.is_zero() => {
+            Decision::Limited { retry_after: retry_on_demand }
+        }
+        (Lookup::Miss, Some(_)) => Decision::Fetch(Reason::Due),
+        (Lookup::Miss, None) if !fresh => Decision::Fetch(Reason::Due),
+        // Joining the fetch under way costs nothing, and it may bring the key.
+        (Lookup::Miss, None) if history.in_flight || history.budget_in.is_zero() => {
+            Decision::Fetch(Reason::UnknownKey)
+        }
+        (Lookup::Miss, None) => Decision::Limited { retry_after: history.budget_in },
     }
 }
+
+/// The number of fetches that unknown `kid`s may cause at once.
+pub(crate) const BURST: u32 = 3;
+
+/// The longest time from a failed fetch to the next attempt where a request would wait for it.
+const MAX_DEMAND: Duration = Duration::from_secs(5);
+
+/// The share by which a back-off may be longer, so that services that lost one issuer do not come
+/// back as one.
+pub(crate) const JITTER: f64 = 0.1;
 
 /// The shortest and the longest wait after a failed fetch.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -169,6 +218,7 @@ mod tests {
         ignore_must_revalidate: false,
         cooldown: Duration::from_secs(30),
         fetch_timeout: Duration::from_secs(5),
+        stale_while_retrying: true,
     };
     const LIFETIME: Lifetime = Lifetime {
         ageing: Duration::from_secs(270),
@@ -176,101 +226,149 @@ mod tests {
         end: Duration::from_secs(3900),
     };
 
-    fn decided(
-        lookup: Lookup,
-        age: Option<u64>,
-        since_miss: Option<u64>,
-        retry_in: Option<u64>,
-    ) -> Decision {
-        let history = History {
-            since_miss: since_miss.map(Duration::from_secs),
-            retry_in: retry_in.map(Duration::from_secs),
-            in_flight: false,
-        };
+    /// What is known of the past, in seconds.
+    #[derive(Debug, Clone, Copy)]
+    enum Past {
+        /// The last fetch succeeded.
+        Good,
+        /// The same, and the budget is spent for so long.
+        Spent(u64),
+        /// A fetch failed so long ago, and back-off lasts for so long.
+        Failed(u64, u64),
+        /// Back-off ended so long ago.
+        Overdue(u64),
+    }
+
+    impl Past {
+        fn history(self) -> History {
+            let secs = Duration::from_secs;
+            let failure = |ago, retry_in, overdue| {
+                let (ago, retry_in, overdue) = (secs(ago), secs(retry_in), secs(overdue));
+                Some(Failure { ago, retry_in, overdue })
+            };
+            let (budget_in, failure) = match self {
+                Self::Good => (0, None),
+                Self::Spent(budget_in) => (budget_in, None),
+                Self::Failed(ago, retry_in) => (0, failure(ago, retry_in, 0)),
+                Self::Overdue(overdue) => (0, failure(overdue + 1, 0, overdue)),
+            };
+            History { budget_in: secs(budget_in), failure, in_flight: false }
+        }
+    }
+
+    fn decided(lookup: Lookup, age: Option<u64>, past: Past) -> Decision {
         let set = age.map(|age| (Duration::from_secs(age), LIFETIME));
-        decide(lookup, set, &LIMITS, history)
+        decide(lookup, set, &LIMITS, past.history())
     }
 
     #[test]
     fn the_table() {
-        use Decision::{Fetch, Use, UseAndRefresh, Wait};
+        use Decision::{Fetch, Use, UseAndRefresh};
         use Lookup::{Hit, Miss};
+        use Past::{Failed, Good, Overdue, Spent};
         const DUE: Decision = Fetch(Reason::Due);
         const UNKNOWN: Decision = Fetch(Reason::UnknownKey);
-        let wait = |secs| Wait { retry_after: Duration::from_secs(secs) };
-        // lookup, age, seconds since the last miss, seconds until the next attempt
-        for (lookup, age, since_miss, retry_in, expected) in [
-            // Nothing fetched yet.
-            (Miss, None, None, None, DUE),
-            (Miss, None, Some(0), None, DUE),
-            (Miss, None, None, Some(7), wait(7)),
-            // Fresh: a hit asks nobody.
-            (Hit, Some(0), None, None, Use),
-            (Hit, Some(269), Some(0), Some(7), Use),
-            // Ageing: a hit has the set renewed, unless failures back off.
-            (Hit, Some(270), None, None, UseAndRefresh),
-            (Hit, Some(299), None, Some(0), UseAndRefresh),
-            (Hit, Some(299), None, Some(7), Use),
-            // Fresh or ageing: a miss has a budget.
-            (Miss, Some(0), None, None, UNKNOWN),
-            (Miss, Some(0), Some(0), None, wait(30)),
-            (Miss, Some(299), Some(29), None, wait(1)),
-            (Miss, Some(299), Some(30), None, UNKNOWN),
-            (Miss, Some(299), Some(30), Some(7), wait(7)),
-            // Past the TTL: whoever comes waits for the fetch, known key or not.
-            (Hit, Some(300), None, None, DUE),
-            (Hit, Some(300), None, Some(0), DUE),
-            (Miss, Some(300), Some(0), None, DUE),
-            // Past the TTL, and failures back off: known keys are used up to the bound.
-            (Hit, Some(300), None, Some(7), Use),
-            (Hit, Some(3899), None, Some(7), Use),
-            (Hit, Some(3900), None, Some(7), wait(7)),
-            (Miss, Some(300), None, Some(7), wait(7)),
-            (Hit, Some(3900), None, None, DUE),
+        let limited = |secs| Decision::Limited { retry_after: Duration::from_secs(secs) };
+        let unavailable = |secs| Decision::Unavailable { retry_after: Duration::from_secs(secs) };
+        for (lookup, age, past, expected) in [
+            // No set yet, and none that may be used any more. Somebody waits: the next attempt
+            // begins at most 5 s after the last one failed.
+            (Miss, None, Good, DUE),
+            (Miss, None, Spent(9), DUE),
+            (Miss, None, Failed(1, 1), unavailable(1)),
+            (Miss, None, Failed(1, 29), unavailable(4)),
+            (Miss, None, Failed(5, 25), DUE),
+            (Miss, None, Overdue(0), DUE),
+            (Hit, Some(3900), Good, DUE),
+            (Hit, Some(3900), Failed(1, 29), unavailable(4)),
+            (Miss, Some(3900), Failed(1, 29), unavailable(4)),
+            (Hit, Some(3900), Failed(5, 25), DUE),
+            // A known key, fresh.
+            (Hit, Some(0), Good, Use),
+            (Hit, Some(269), Failed(0, 7), Use),
+            // Ageing: renewed meanwhile, unless failures back off.
+            (Hit, Some(270), Good, UseAndRefresh),
+            (Hit, Some(299), Overdue(0), UseAndRefresh),
+            (Hit, Some(299), Failed(9, 20), Use),
+            // Past the TTL: the request waits for the first fetch; after a failure stale keys serve
+            // at once while it is retried, but not without a retry.
+            (Hit, Some(300), Good, DUE),
+            (Hit, Some(300), Failed(0, 1), Use),
+            (Hit, Some(3899), Failed(9, 20), Use),
+            (Hit, Some(300), Overdue(0), UseAndRefresh),
+            (Hit, Some(3899), Overdue(4), UseAndRefresh),
+            (Hit, Some(300), Overdue(5), DUE),
+            // An unknown key, fresh: within the budget.
+            (Miss, Some(0), Good, UNKNOWN),
+            (Miss, Some(299), Spent(1), limited(1)),
+            // Fetches fail: no budget is spent by a retry, and the next one is never far away.
+            (Miss, Some(0), Failed(0, 1), limited(1)),
+            (Miss, Some(0), Failed(1, 29), limited(4)),
+            (Miss, Some(0), Failed(5, 25), DUE),
+            (Miss, Some(0), Overdue(0), DUE),
+            // An unknown key past the TTL: that fetch is due anyhow.
+            (Miss, Some(300), Good, DUE),
+            (Miss, Some(300), Spent(9), DUE),
+            (Miss, Some(300), Failed(1, 29), limited(4)),
+            (Miss, Some(300), Overdue(9), DUE),
         ] {
-            let decision = decided(lookup, age, since_miss, retry_in);
-            assert_eq!(decision, expected, "{lookup:?} {age:?} {since_miss:?} {retry_in:?}");
+            assert_eq!(decided(lookup, age, past), expected, "{lookup:?} {age:?} {past:?}");
         }
     }
 
     /// What must hold of every row, whatever its numbers.
     #[test]
     fn the_invariants_hold_for_every_age_and_history() {
-        let seconds = || [None, Some(0), Some(1), Some(29), Some(30), Some(31)].into_iter();
+        let pasts = [0, 1, 4, 5, 6, 30, 31].into_iter().flat_map(|secs| {
+            let failed = |retry_in| Past::Failed(secs, retry_in);
+            [Past::Good, Past::Spent(secs), failed(1), failed(30), Past::Overdue(secs)]
+        });
         let ages = (0..=4000).step_by(10).flat_map(|age| [age, age.max(1) - 1]);
-        for age in ages {
-            for since_miss in seconds() {
-                for retry_in in seconds() {
-                    let hit = decided(Lookup::Hit, Some(age), since_miss, retry_in);
-                    let miss = decided(Lookup::Miss, Some(age), since_miss, retry_in);
-                    let backs_off = retry_in.is_some_and(|rest| rest > 0);
-                    let case = format!("{age} {since_miss:?} {retry_in:?}");
-                    // A known key within the TTL never waits, and is never used past the end.
-                    let used = matches!(hit, Decision::Use | Decision::UseAndRefresh);
-                    assert!(used || age >= 300, "{case}");
-                    assert!(!used || age < 3900, "{case}");
-                    // While failures back off nobody starts a fetch.
-                    let fetches =
-                        |decision| matches!(decision, Decision::Fetch(_) | Decision::UseAndRefresh);
-                    assert!(!backs_off || !fetches(hit) && !fetches(miss), "{case}");
-                    // A miss is never answered from the set, and is no excuse to flood.
-                    assert!(!matches!(miss, Decision::Use | Decision::UseAndRefresh), "{case}");
-                    if let Decision::Fetch(Reason::UnknownKey) = miss {
-                        assert!(since_miss.is_none_or(|since| since >= 30), "{case}");
-                    }
+        for (age, past) in ages.flat_map(|age| pasts.clone().map(move |past| (age, past))) {
+            let hit = decided(Lookup::Hit, Some(age), past);
+            let miss = decided(Lookup::Miss, Some(age), past);
+            let case = format!("{age} {past:?}");
+            let used = matches!(hit, Decision::Use | Decision::UseAndRefresh);
+            assert!(used || age >= 300, "a known key waited within the TTL: {case}");
+            assert!(!used || age < 3900, "a key was used past the end: {case}");
+            assert!(!matches!(miss, Decision::Use | Decision::UseAndRefresh), "{case}");
+            // 503 only where nothing usable is left and a fetch has failed.
+            for decision in [hit, miss] {
+                if let Decision::Unavailable { retry_after } = decision {
+                    assert!(age >= 3900 && matches!(past, Past::Failed(..)), "{case}");
+                    assert!(retry_after <= MAX_DEMAND, "{case}");
                 }
+            }
+            // Unknown keys have a budget.
+            if let Decision::Fetch(Reason::UnknownKey) = miss {
+                assert!(matches!(past, Past::Good | Past::Spent(0)), "{case}");
             }
         }
     }
 
     #[test]
-    fn a_miss_joins_what_is_under_way_whatever_its_budget() {
-        let history = History { since_miss: Some(Duration::ZERO), retry_in: None, in_flight: true };
+    fn unknown_key_joins_the_fetch_under_way_whatever_its_budget() {
+        let history = History { in_flight: true, ..Past::Spent(9).history() };
         let fresh = Some((Duration::ZERO, LIFETIME));
         let decision = decide(Lookup::Miss, fresh, &LIMITS, history);
         assert_eq!(decision, Decision::Fetch(Reason::UnknownKey));
         let decision = decide(Lookup::Hit, fresh, &LIMITS, history);
         assert_eq!(decision, Decision::Use);
+    }
+
+    #[test]
+    fn live_answers_wait_for_each_retry() {
+        let limits = Limits { stale_while_retrying: false, ..LIMITS };
+        let set = Some((Duration::from_secs(300), LIFETIME));
+        let decided = |past: Past| decide(Lookup::Hit, set, &limits, past.history());
+        assert_eq!(decided(Past::Failed(0, 1)), Decision::Use);
+        assert_eq!(decided(Past::Overdue(0)), Decision::Fetch(Reason::Due));
+    }
+
+    #[test]
+    fn withdrawal_bound_includes_one_failed_fetch_and_its_retry() {
+        assert_eq!(LIMITS.withdrawal_bound(), Duration::from_millis(311_100));
+        assert_eq!(LIMITS.withdrawal_bound_in_outage(), Duration::from_secs(3900));
     }
 
     #[test]

@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use super::fetch::FetchError;
 use super::flight::Flight;
-use super::freshness::History;
+use super::freshness::{BURST, Failure, History};
 
 #[derive(Default)]
 pub(super) struct Record {
-    /// When a fetch last began because of an unknown `kid`.
-    pub(super) last_miss: Moment,
-    /// When failures cease to back off.
-    pub(super) retry_at: Moment,
-    /// When the fetch began that is under way.
+    /// When the budget for unknown `kid`s will be whole again: a token bucket in one number (the
+    /// generic cell rate algorithm).
+    whole_at: Moment,
+    /// When the last fetch failed; absent after one that succeeded.
+    failed_at: Moment,
+    /// When back-off ends.
+    retry_at: Moment,
+    /// When the fetch under way began.
     pub(super) flight_began: Moment,
     progress: Mutex<Progress>,
 }
@@ -32,12 +35,47 @@ pub(super) struct Progress {
 }
 
 impl Record {
-    pub(super) fn history(&self, now: Duration) -> History {
+    pub(super) fn history(&self, now: Duration, cooldown: Duration) -> History {
+        let failure = self.failed_at.get().map(|failed_at| {
+            let retry_at = self.retry_at.get().unwrap_or(failed_at);
+            Failure {
+                ago: now.saturating_sub(failed_at),
+                retry_in: retry_at.saturating_sub(now),
+                overdue: now.saturating_sub(retry_at),
+            }
+        });
+        let debt = self.whole_at.get().unwrap_or_default().saturating_sub(now);
         History {
-            since_miss: self.last_miss.get().map(|then| now.saturating_sub(then)),
-            retry_in: self.retry_at.get().and_then(|then| then.checked_sub(now)),
+            budget_in: debt.saturating_sub(cooldown * (BURST - 1)),
+            failure,
             in_flight: self.flight_began.get().is_some(),
         }
+    }
+
+    /// Takes one fetch from the budget for unknown `kid`s.
+    pub(super) fn spend(&self, _: &mut Progress, now: Duration, cooldown: Duration) {
+        let whole_at = self.whole_at.get().unwrap_or_default().max(now);
+        self.whole_at.set(Some(whole_at.saturating_add(cooldown)));
+    }
+
+    /// Notes that the last fetch succeeded.
+    pub(super) fn succeeded(&self, progress: &mut Progress) {
+        self.failed_at.set(None);
+        progress.failures = 0;
+        progress.last_error = None;
+    }
+
+    /// Notes that the last fetch failed, and how long to back off.
+    pub(super) fn failed(
+        &self,
+        progress: &mut Progress,
+        error: &FetchError,
+        now: Duration,
+        back_off: Duration,
+    ) {
+        self.retry_at.set(Some(now.saturating_add(back_off)));
+        self.failed_at.set(Some(now));
+        progress.last_error = Some(error.clone());
     }
 
     /// The flight that may still end well. One that can not is forgotten.
@@ -99,6 +137,28 @@ impl Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn budget_allows_a_burst_and_one_more_per_cooldown() {
+        const COOLDOWN: Duration = Duration::from_secs(30);
+        let record = Record::default();
+        let mut spent = Vec::new();
+        for second in 100..400 {
+            let now = Duration::from_secs(second);
+            while record.history(now, COOLDOWN).budget_in.is_zero() {
+                record.spend(&mut record.progress(), now, COOLDOWN);
+                spent.push(second);
+            }
+        }
+        assert_eq!(spent, [100, 100, 100, 130, 160, 190, 220, 250, 280, 310, 340, 370]);
+        // Left alone, it is whole again, and not more than that.
+        let later = Duration::from_secs(10_000);
+        for _ in 0..BURST {
+            assert!(record.history(later, COOLDOWN).budget_in.is_zero());
+            record.spend(&mut record.progress(), later, COOLDOWN);
+        }
+        assert_eq!(record.history(later, COOLDOWN).budget_in, COOLDOWN);
+    }
 
     #[test]
     fn a_moment_is_kept_to_the_nanosecond() {

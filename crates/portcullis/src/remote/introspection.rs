@@ -27,10 +27,9 @@ use super::freshness::{Lifetime, Limits};
 use super::standing::{Ages, Judge, Standing};
 use super::{Document, Remote, Snapshot};
 use crate::claims::NumericDate;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::error::TokenError;
 use crate::json::{self, FromMembers, Member};
-use crate::key::ResolveError;
 use crate::metrics;
 
 /// The longest answer that is read, in bytes: an issuer may put all claims into it.
@@ -194,6 +193,8 @@ impl RemoteIntrospection {
             ignore_must_revalidate: true,
             cooldown: Duration::ZERO,
             fetch_timeout: introspector.fetch_timeout,
+            // What was asked for is an answer, as soon as the issuer can give one again.
+            stale_while_retrying: false,
         };
         let (client, clock) = (introspector.client.clone(), introspector.clock.clone());
         let introspection = Introspection { token, introspector: introspector.clone() };
@@ -212,7 +213,8 @@ impl Document for Introspection {
     async fn fetch(
         remote: &Remote<Self>,
         at_hand: Option<Arc<Snapshot<Answer>>>,
-        began: Duration,
+        began: Timestamp,
+        _: Duration,
     ) -> Result<Snapshot<Answer>, FetchError> {
         let Self { token, introspector } = &remote.document;
         let kept = introspector.ask(token.as_str()).await?;
@@ -245,16 +247,21 @@ impl Document for Introspection {
 impl Judge for Introspection {
     type Place = ();
 
-    const PATIENCE: Duration = Duration::from_secs(1);
-
-    fn holds(remote: &Remote<Self>, answer: &Answer) -> bool {
-        // What the issuer says is over is not over later because it said so earlier.
-        let now = || NumericDate::from(remote.clock.now());
-        answer.expires_at.is_none_or(|expiry| now() < expiry)
+    fn holds(_: &Remote<Self>, _: &Answer) -> bool {
+        true
     }
 
-    fn judge(answer: &Answer, (): ()) -> Result<(), ResolveError> {
-        if answer.active { Ok(()) } else { Err(ResolveError::Refused(TokenError::Revoked)) }
+    /// What the issuer says is over is over, within the leeway too: it would not answer otherwise if
+    /// it were asked again.
+    fn judge(answer: &Answer, (): (), now: Timestamp) -> Result<(), TokenError> {
+        if !answer.active {
+            return Err(TokenError::Revoked);
+        }
+        let now = NumericDate::from(now.wall()).as_duration();
+        match answer.expires_at.map(NumericDate::as_duration).filter(|&expiry| expiry <= now) {
+            Some(expiry) => Err(TokenError::Expired { ago: now - expiry }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -3,27 +3,24 @@
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use url::Url;
 
-use super::absent::AbsentKeys;
 use super::caching::Headers;
 use super::fetch::{Client, FetchError};
 use super::freshness::Limits;
-use super::resolve::{OwnedRequest, Place, Step, resolve_fetching};
+use super::resolve::{IsCurrent, OwnedRequest};
 use super::status::KeySetStatus;
+use super::wait::{Place, Step, crowded};
+use super::withdrawn::WithdrawnKeys;
 use super::{Document, Remote, Snapshot, discovery, jitter};
 use crate::algorithm::Algorithm;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::key::{KeyRequest, KeySet, KeySource, Refreshing, Resolution, VerificationKey};
 use crate::metrics;
-
-/// How long the answer of the metadata, where the keys are, is believed.
-const METADATA_TTL: Duration = Duration::from_secs(3600);
 
 /// Where an issuer's keys are.
 #[derive(Debug, Clone)]
@@ -71,16 +68,9 @@ pub(crate) struct Keys {
     pub(super) location: Location,
     allowed: Vec<Algorithm>,
     max_keys: usize,
-    discovered: Mutex<Option<Discovered>>,
-    pub(super) absent: AbsentKeys,
-    pub(super) waiting_for_unknown: AtomicUsize,
-}
-
-/// Where the metadata said that the keys are, and when it was asked.
-#[derive(Clone)]
-struct Discovered {
-    jwks_uri: Url,
-    asked_at: Duration,
+    /// The location of the metadata that was good last.
+    metadata_at: Mutex<Option<Url>>,
+    pub(super) withdrawn: WithdrawnKeys,
 }
 
 impl RemoteKeySet {
@@ -95,9 +85,8 @@ impl RemoteKeySet {
             location: config.location,
             allowed: config.allowed,
             max_keys: config.max_keys,
-            discovered: Mutex::default(),
-            absent: AbsentKeys::new(config.limits.cooldown),
-            waiting_for_unknown: AtomicUsize::new(0),
+            metadata_at: Mutex::default(),
+            withdrawn: WithdrawnKeys::default(),
         };
         Self(Arc::new(Remote::new(keys, config.limits, config.client, config.clock)))
     }
@@ -107,25 +96,23 @@ impl RemoteKeySet {
         &self,
         wanted: &KeyRequest<'_>,
         key: &VerificationKey,
-        now: Duration,
+        now: Timestamp,
     ) -> bool {
-        let step = self.0.look_up(wanted, None, now, |current| current.is_same(key));
-        matches!(step, Step::Answer(Ok(true)))
+        let question = IsCurrent { wanted: *wanted, key };
+        matches!(self.0.look(&question, now, false), Step::Answer(Ok(true)))
     }
 }
 
 impl KeySource for RemoteKeySet {
     fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
-        let inner = &self.0;
-        let now = inner.clock.monotonic();
-        match inner.look_up(wanted, None, now, Arc::clone) {
+        let remote = &self.0;
+        match remote.look(wanted, Timestamp::now(&*remote.clock), false) {
             Step::Answer(answer) => Resolution::Ready(answer),
-            Step::Fetch(reason) => match Place::take(inner, reason) {
+            Step::Wait => match Place::take(remote) {
                 Some(place) => {
-                    let wanted = OwnedRequest::from(wanted);
-                    Resolution::Pending(Box::pin(resolve_fetching(place, wanted, reason, now)))
+                    Resolution::Pending(Box::pin(place.wait(OwnedRequest::from(wanted))))
                 }
-                None => Resolution::Ready(Err(inner.unavailable(Duration::from_secs(1)))),
+                None => Resolution::Ready(remote.settle(wanted, crowded())),
             },
         }
     }
@@ -133,7 +120,7 @@ impl KeySource for RemoteKeySet {
     /// Through the same table as [`resolve`](Self::resolve), so that tokens that were seen before
     /// keep the set fresh, and are refused with it.
     fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
-        self.is_current_at(wanted, key, self.0.clock.monotonic())
+        self.is_current_at(wanted, key, Timestamp::now(&*self.0.clock))
     }
 
     fn status(&self) -> Option<KeySetStatus> {
@@ -151,13 +138,17 @@ impl Document for Keys {
     fn fetch(
         remote: &Remote<Self>,
         at_hand: Option<Arc<Snapshot<KeySet>>>,
-        began: Duration,
+        began: Timestamp,
+        deadline: Duration,
     ) -> impl Future<Output = Result<Snapshot<KeySet>, FetchError>> + Send {
-        remote.fetch_keys(at_hand, began)
+        remote.fetch_keys(at_hand, began, deadline)
     }
 
     fn kept(remote: &Remote<Self>, snapshot: &Snapshot<KeySet>, before: Option<&Snapshot<KeySet>>) {
         let modified = snapshot.is_modified(before);
+        if let Some(before) = before.filter(|_| modified) {
+            remote.document.withdrawn.note(&before.kept, &snapshot.kept);
+        }
         let location = remote.document.location.to_string();
         let skipped = snapshot.kept.skipped();
         metrics::fetch_ended(&location, if modified { "fetched" } else { "not_modified" });
@@ -180,8 +171,6 @@ impl Document for Keys {
     }
 
     fn failed(remote: &Remote<Self>, failures: u32, back_off: Duration, error: &FetchError) {
-        // The keys may have moved.
-        *remote.document.discovered() = None;
         let location = remote.document.location.to_string();
         metrics::fetch_ended(&location, "failed");
         tracing::warn!(
@@ -192,93 +181,79 @@ impl Document for Keys {
     }
 }
 
-impl Keys {
-    fn discovered(&self) -> MutexGuard<'_, Option<Discovered>> {
-        self.discovered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Remote<Keys> {
+    /// Fetches the keys whole, never on condition: a server may keep a validator through a
+    /// rotation, and would confirm keys that are withdrawn.
     async fn fetch_keys(
         &self,
         at_hand: Option<Arc<Snapshot<KeySet>>>,
-        began: Duration,
+        began: Timestamp,
+        deadline: Duration,
     ) -> Result<Snapshot<KeySet>, FetchError> {
-        if let Location::File(path) = &self.document.location {
-            return self.read_keys(path, at_hand, began).await;
-        }
-        let url = self.locate(began).await?;
-        let conditions =
-            at_hand.as_ref().map(|snapshot| snapshot.headers.conditions(&url)).unwrap_or_default();
-        let conditional = !conditions.is_empty();
-        let answer = self.client.get(&url, conditions).await?;
-        let (keys, headers, generation) = match (answer.status, at_hand) {
-            (StatusCode::OK, at_hand) => {
-                let keys = self.parse(&answer.body, url.as_str())?;
-                let generation = at_hand.map_or(0, |snapshot| snapshot.generation + 1);
-                (keys, Headers::new(url, answer.headers), generation)
+        let (keys, headers) = match &self.document.location {
+            Location::File(path) => self.read_keys(path).await?,
+            Location::Fixed(url) => self.get_keys(url).await?,
+            Location::Discovered { issuer, metadata } => {
+                // Each time, since the keys may move.
+                let url = self.discover(issuer, metadata.as_ref(), deadline).await?;
+                self.get_keys(&url).await?
             }
-            // RFC 9110 §15.4.5, and only as the answer to a question that was asked.
-            (StatusCode::NOT_MODIFIED, Some(at_hand)) if conditional => {
-                let headers = at_hand.headers.updated(&answer.headers);
-                (at_hand.kept.clone(), headers, at_hand.generation)
-            }
-            _ => return Err(answer.refused(&url, self.clock.now())),
         };
-        let now = self.clock.now();
-        let lifetime = headers.lifetime(&self.limits, now, jitter::fraction());
-        Ok(Snapshot { kept: keys, fetched_at: began, lifetime, headers, generation })
-    }
-
-    /// The keys of a file. One that is as it was is no new set.
-    async fn read_keys(
-        &self,
-        path: &Path,
-        at_hand: Option<Arc<Snapshot<KeySet>>>,
-        began: Duration,
-    ) -> Result<Snapshot<KeySet>, FetchError> {
-        let unreadable = |reason| FetchError::File { path: path.to_owned(), reason };
-        let text = tokio::fs::read(path).await.map_err(|error| unreadable(error.to_string()))?;
-        let headers = Headers::of_file(path, &text)
-            .ok_or_else(|| unreadable("its path must be absolute".to_owned()))?;
-        let (keys, generation) = match at_hand {
-            Some(at_hand) if at_hand.headers.etag() == headers.etag() => {
+        // What was verified with a key that is still there stays verified.
+        let (kept, generation) = match at_hand {
+            Some(at_hand) if at_hand.kept.is_same(&keys) => {
                 (at_hand.kept.clone(), at_hand.generation)
             }
-            at_hand => {
-                let keys = self.parse(&text, &path.display().to_string())?;
-                (keys, at_hand.map_or(0, |snapshot| snapshot.generation + 1))
-            }
+            Some(at_hand) => (keys, at_hand.generation + 1),
+            None => (keys, 0),
         };
-        let limits = &self.limits;
-        let lifetime = headers.lifetime(limits, self.clock.now(), jitter::fraction());
-        Ok(Snapshot { kept: keys, fetched_at: began, lifetime, headers, generation })
+        let lifetime = headers.lifetime(&self.limits, self.clock.now(), jitter::fraction());
+        Ok(Snapshot { kept, fetched_at: began, lifetime, headers, generation })
+    }
+
+    async fn get_keys(&self, url: &Url) -> Result<(KeySet, Headers), FetchError> {
+        let answer = self.client.get(url, HeaderMap::new()).await?;
+        if answer.status != StatusCode::OK {
+            return Err(answer.refused(url, self.clock.now()));
+        }
+        let keys = self.parse(&answer.body, url.as_str())?;
+        Ok((keys, Headers::new(url.clone(), answer.headers)))
+    }
+
+    async fn read_keys(&self, path: &Path) -> Result<(KeySet, Headers), FetchError> {
+        let unreadable = |reason| FetchError::File { path: path.to_owned(), reason };
+        let url = Url::from_file_path(path)
+            .map_err(|()| unreadable("its path must be absolute".to_owned()))?;
+        let text = tokio::fs::read(path).await.map_err(|error| unreadable(error.to_string()))?;
+        let keys = self.parse(&text, &path.display().to_string())?;
+        Ok((keys, Headers::new(url, HeaderMap::new())))
+    }
+
+    /// Where the metadata says that the keys are.
+    async fn discover(
+        &self,
+        issuer: &str,
+        metadata: Option<&Url>,
+        deadline: Duration,
+    ) -> Result<Url, FetchError> {
+        let last_good = self.document.metadata_at().clone();
+        let locations = discovery::locations(issuer, metadata, last_good.as_ref())?;
+        let now = self.clock.now();
+        let discovered =
+            discovery::discover(&self.client, issuer, &locations, deadline, now).await?;
+        *self.document.metadata_at() = Some(discovered.metadata);
+        Ok(discovered.jwks_uri)
     }
 
     fn parse(&self, text: &[u8], location: &str) -> Result<KeySet, FetchError> {
         KeySet::from_json_within(text, &self.document.allowed, self.document.max_keys)
             .map_err(|source| FetchError::NotAKeySet { url: location.to_owned(), source })
     }
+}
 
-    /// Where the keys are; the metadata is asked again from time to time, and after a failure.
-    async fn locate(&self, now: Duration) -> Result<Url, FetchError> {
-        let (issuer, metadata) = match &self.document.location {
-            Location::Discovered { issuer, metadata } => (issuer, metadata.as_ref()),
-            Location::Fixed(url) => return Ok(url.clone()),
-            Location::File(path) => {
-                let reason = "it has no URL".to_owned();
-                return Err(FetchError::File { path: path.clone(), reason });
-            }
-        };
-        let known = self.document.discovered().clone();
-        if let Some(known) = known.filter(|known| now < known.asked_at + METADATA_TTL) {
-            return Ok(known.jwks_uri);
-        }
-        let wall_clock = self.clock.now();
-        let jwks_uri = discovery::jwks_uri(&self.client, issuer, metadata, wall_clock).await?;
-        *self.document.discovered() =
-            Some(Discovered { jwks_uri: jwks_uri.clone(), asked_at: now });
-        Ok(jwks_uri)
+impl Keys {
+    fn metadata_at(&self) -> MutexGuard<'_, Option<Url>> {
+        self.metadata_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

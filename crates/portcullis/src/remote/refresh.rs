@@ -5,17 +5,20 @@ use std::time::Duration;
 
 use super::fetch::FetchError;
 use super::{Remote, Snapshot, freshness, jitter};
+use crate::clock::Timestamp;
 
 /// What is fetched: an issuer's keys, or something else that it publishes and changes.
 pub(crate) trait Document: Sized + Send + Sync + 'static {
     /// What is kept of an answer.
     type Kept: Send + Sync;
 
-    /// Fetches it once; `at_hand` is what there is already.
+    /// Fetches it once; `at_hand` is what there is already. What is not done by the deadline is
+    /// given up.
     fn fetch(
         remote: &Remote<Self>,
         at_hand: Option<Arc<Snapshot<Self::Kept>>>,
-        began: Duration,
+        began: Timestamp,
+        deadline: Duration,
     ) -> impl Future<Output = Result<Snapshot<Self::Kept>, FetchError>> + Send;
 
     /// How much longer than usual a fetch may take, since the server is asked to wait.
@@ -40,7 +43,7 @@ pub(crate) trait Document: Sized + Send + Sync + 'static {
         before: Option<&Snapshot<Self::Kept>>,
     );
 
-    /// Reports that it could not be fetched, for the how manieth time in a row.
+    /// Reports that it could not be fetched, and the number of consecutive failures.
     fn failed(remote: &Remote<Self>, failures: u32, back_off: Duration, error: &FetchError);
 }
 
@@ -49,15 +52,15 @@ impl<D: Document> Remote<D> {
     pub(super) async fn fetch(
         self: Arc<Self>,
         number: u64,
-        began: Duration,
+        began: Timestamp,
         deadline: Duration,
     ) -> Result<(), FetchError> {
         // Whatever a client of the user's own does, it counts as a failed attempt.
         let note_panic = NotePanic { remote: &self, number };
-        let fetched =
-            tokio::time::timeout(deadline, D::fetch(&self, self.snapshot.load_full(), began))
-                .await
-                .unwrap_or(Err(FetchError::Timeout { after: deadline }));
+        let fetch = D::fetch(&self, self.snapshot.load_full(), began, deadline);
+        let fetched = tokio::time::timeout(deadline, fetch)
+            .await
+            .unwrap_or(Err(FetchError::Timeout { after: deadline }));
         drop(note_panic);
         match fetched {
             Ok(snapshot) => {
@@ -75,9 +78,7 @@ impl<D: Document> Remote<D> {
         let Some(mut progress) = self.record.land(number) else { return };
         let snapshot = Arc::new(snapshot);
         let before = self.snapshot.swap(Some(snapshot.clone()));
-        self.record.retry_at.set(None);
-        progress.failures = 0;
-        progress.last_error = None;
+        self.record.succeeded(&mut progress);
         // Nothing is reported under the lock: whoever listens may take its time.
         drop(progress);
         D::kept(self, &snapshot, before.as_deref());
@@ -87,12 +88,10 @@ impl<D: Document> Remote<D> {
         let Some(mut progress) = self.record.land(number) else { return };
         progress.failures = progress.failures.saturating_add(1);
         let failures = progress.failures;
-        // Up to a tenth more, so that services that lost one issuer do not come back as one.
         let back_off = freshness::back_off(failures, error.retry_after())
             .min(self.document.max_back_off())
-            .mul_f64(1.0 + jitter::fraction() / 10.0);
-        self.record.retry_at.set(Some(self.clock.monotonic() + back_off));
-        progress.last_error = Some(error.clone());
+            .mul_f64(1.0 + freshness::JITTER * jitter::fraction());
+        self.record.failed(&mut progress, error, self.clock.monotonic(), back_off);
         drop(progress);
         D::failed(self, failures, back_off, error);
     }

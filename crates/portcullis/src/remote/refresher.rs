@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::{Document, Remote};
+use crate::clock::Timestamp;
 
 /// Owns the task: it ends with the last handle to the document.
 #[derive(Default)]
@@ -53,9 +54,9 @@ async fn run<D: Document>(remote: Weak<Remote<D>>) {
 impl<D: Document> Remote<D> {
     /// How long there is nothing to do.
     fn until_refresh(&self) -> Duration {
-        let now = self.clock.monotonic();
-        if let Some(retry_in) = self.record.history(now).retry_in {
-            return retry_in;
+        let now = Timestamp::now(&*self.clock);
+        if let Some(failure) = self.history(now).failure {
+            return failure.retry_in;
         }
         let snapshot = self.snapshot.load();
         snapshot.as_ref().map_or(Duration::ZERO, |snapshot| {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Remote;
 use super::fetch::FetchError;
 use super::key_set::Keys;
+use crate::clock::Timestamp;
 use crate::key::SkippedKey;
 
 /// How the keys of one issuer are.
@@ -27,7 +28,8 @@ pub struct KeySetStatus {
     pub keys: usize,
     /// Those that can not, each with its reason.
     pub skipped: Vec<SkippedKey>,
-    /// The longest that a withdrawn key is accepted while the issuer can be reached.
+    /// The longest that a withdrawn key is accepted while the issuer can be reached: the TTL, one
+    /// fetch, and one more after a failure.
     pub withdrawal_bound: Duration,
     /// The longest that a withdrawn key is accepted while the issuer can not be reached.
     pub withdrawal_bound_in_outage: Duration,
@@ -62,7 +64,7 @@ impl Freshness {
 
 impl Remote<Keys> {
     pub(super) fn status(&self) -> KeySetStatus {
-        let now = self.clock.monotonic();
+        let now = Timestamp::now(&*self.clock);
         let limits = &self.limits;
         let snapshot = self.snapshot.load_full();
         let age = snapshot.as_ref().map(|snapshot| snapshot.age(now));
@@ -79,7 +81,7 @@ impl Remote<Keys> {
             age,
             ttl: lifetime.map(|lifetime| lifetime.ttl),
             last_error: self.record.progress().last_error.clone(),
-            next_attempt: self.record.history(now).retry_in,
+            next_attempt: self.history(now).failure.map(|failure| failure.retry_in),
             keys: snapshot.as_ref().map_or(0, |snapshot| snapshot.kept.len()),
             skipped: snapshot.map_or_else(Vec::new, |snapshot| snapshot.kept.skipped().to_vec()),
             withdrawal_bound: limits.withdrawal_bound(),

@@ -29,9 +29,9 @@ use super::standing::{Ages, Judge, Standing};
 use super::{Document, Remote, Snapshot, jitter};
 use crate::algorithm::Algorithm;
 use crate::claims::NumericDate;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::error::TokenError;
-use crate::key::{KeySource, ResolveError, VerificationKey};
+use crate::key::{KeySource, VerificationKey};
 use crate::metrics;
 use token::List;
 pub(crate) use token::MAX_TOKEN_BYTES;
@@ -101,6 +101,7 @@ impl RemoteStatusList {
             ignore_must_revalidate: true,
             cooldown: Duration::ZERO,
             fetch_timeout: config.fetch_timeout,
+            stale_while_retrying: true,
         };
         let list = StatusList {
             url: config.url,
@@ -134,7 +135,7 @@ impl RemoteStatusList {
         index: u64,
         ages: Ages,
         key: &VerificationKey,
-        at: Duration,
+        at: Timestamp,
     ) -> bool {
         let remote = &self.0;
         let snapshot = remote.snapshot.load();
@@ -164,7 +165,7 @@ impl RemoteStatusList {
 
     pub(crate) fn status(&self) -> StatusListStatus {
         let remote = &self.0;
-        let now = remote.clock.monotonic();
+        let now = Timestamp::now(&*remote.clock);
         let snapshot = remote.snapshot.load_full();
         StatusListStatus {
             uri: remote.document.uri.clone(),
@@ -174,7 +175,7 @@ impl RemoteStatusList {
             statuses: snapshot.as_ref().map_or(0, |snapshot| snapshot.kept.bits.len()),
             pushed: snapshot.is_some_and(|snapshot| snapshot.lifetime.ageing == BREATH),
             last_error: remote.record.progress().last_error.clone(),
-            next_attempt: remote.record.history(now).retry_in,
+            next_attempt: remote.history(now).failure.map(|failure| failure.retry_in),
         }
     }
 }
@@ -208,18 +209,16 @@ pub struct StatusListStatus {
 impl Judge for StatusList {
     type Place = u64;
 
-    const PATIENCE: Duration = MIN_INTERVAL;
-
     fn holds(remote: &Remote<Self>, list: &Arc<List>) -> bool {
         list.holds(&remote.document, NumericDate::from(remote.clock.now()))
     }
 
     /// §7.1: 0 is valid; whatever else a status says, it is not that.
-    fn judge(list: &Arc<List>, index: u64) -> Result<(), ResolveError> {
+    fn judge(list: &Arc<List>, index: u64, _: Timestamp) -> Result<(), TokenError> {
         match list.bits.get(index) {
             Some(0) => Ok(()),
-            Some(_) => Err(ResolveError::Refused(TokenError::Revoked)),
-            None => Err(ResolveError::Refused(TokenError::NoStatus)),
+            Some(_) => Err(TokenError::Revoked),
+            None => Err(TokenError::NoStatus),
         }
     }
 }
@@ -257,7 +256,7 @@ impl StatusList {
     }
 
     /// How old the list, as it was, had become for a request that was judged by it.
-    fn age_in_use(&self, list: &Snapshot<Arc<List>>, now: Duration) -> Duration {
+    fn age_in_use(&self, list: &Snapshot<Arc<List>>, now: Timestamp) -> Duration {
         list.age(now).min(self.longest())
     }
 
@@ -283,7 +282,8 @@ impl Document for StatusList {
     async fn fetch(
         remote: &Remote<Self>,
         at_hand: Option<Arc<Snapshot<Arc<List>>>>,
-        began: Duration,
+        began: Timestamp,
+        _: Duration,
     ) -> Result<Snapshot<Arc<List>>, FetchError> {
         let document = &remote.document;
         let url = &document.url;
@@ -349,7 +349,7 @@ impl Document for StatusList {
         let modified = set.is_modified(before);
         metrics::status_list_fetched(issuer, modified);
         if let Some(before) = before {
-            let age = remote.document.age_in_use(before, remote.clock.monotonic());
+            let age = remote.document.age_in_use(before, Timestamp::now(&*remote.clock));
             metrics::revocation_age(issuer, age);
             // Whatever it says that the other did not was published after that one was asked for.
             if modified && set.kept.bits != before.kept.bits {
@@ -358,7 +358,7 @@ impl Document for StatusList {
         }
         tracing::debug!(
             target: "portcullis::status_list",
-            uri, modified, statuses = set.kept.bits.len(), age = ?set.age(remote.clock.monotonic()),
+            uri, modified, statuses = set.kept.bits.len(), age = ?set.age(Timestamp::now(&*remote.clock)),
             "the status list was fetched",
         );
     }
@@ -367,7 +367,7 @@ impl Document for StatusList {
         let StatusList { uri, issuer, .. } = &remote.document;
         metrics::status_list_failed(issuer);
         if let Some(list) = remote.snapshot.load().as_deref() {
-            let age = remote.document.age_in_use(list, remote.clock.monotonic());
+            let age = remote.document.age_in_use(list, Timestamp::now(&*remote.clock));
             metrics::revocation_age(issuer, age);
         }
         tracing::warn!(

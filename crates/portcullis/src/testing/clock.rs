@@ -9,6 +9,7 @@ use crate::clock::Clock;
 pub struct ManualClock {
     start: SystemTime,
     elapsed_nanos: Arc<AtomicU64>,
+    suspended_nanos: Arc<AtomicU64>,
 }
 
 impl ManualClock {
@@ -16,23 +17,33 @@ impl ManualClock {
     #[must_use]
     pub fn at(secs: u64) -> Self {
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
-        Self { start, elapsed_nanos: Arc::default() }
+        Self { start, elapsed_nanos: Arc::default(), suspended_nanos: Arc::default() }
     }
 
     /// Moves both readings forward.
     pub fn advance(&self, by: Duration) {
-        self.elapsed_nanos.fetch_add(u64::try_from(by.as_nanos()).unwrap(), Ordering::SeqCst);
+        self.elapsed_nanos.fetch_add(nanos(by), Ordering::SeqCst);
+    }
+
+    /// Moves the wall clock alone, as the machine's do while it is suspended.
+    pub fn suspend(&self, by: Duration) {
+        self.suspended_nanos.fetch_add(nanos(by), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> SystemTime {
-        self.start + self.monotonic()
+        let suspended = Duration::from_nanos(self.suspended_nanos.load(Ordering::SeqCst));
+        self.start + self.monotonic() + suspended
     }
 
     fn monotonic(&self) -> Duration {
         Duration::from_nanos(self.elapsed_nanos.load(Ordering::SeqCst))
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap()
 }
 
 /// A clock that follows tokio's, which a test can pause: sleeping then costs no time.

@@ -109,7 +109,7 @@ async fn a_failed_refresh_takes_no_key_away() {
         let world = World::publishing(&[&key]).await;
         world.fetch.set(JWKS, failure.clone());
         world.advance(31);
-        assert_eq!(world.rule(&unknown).await, "keys_unavailable", "{failure:?}");
+        assert_eq!(world.rule(&unknown).await, "key_budget_spent", "{failure:?}");
         assert_eq!(world.rule(&key).await, "accepted", "{failure:?}");
         world.advance(300);
         assert_eq!(world.rule(&key).await, "accepted", "stale: {failure:?}");
@@ -262,7 +262,73 @@ async fn metadata_speak_for_their_own_issuer_only() {
     }
 }
 
-/// A flood of unknown `kid`s costs the issuer one fetch a cooldown, and good tokens nothing.
+/// nginx gives a file of equal length and modification time the same ETag, so that a 304 confirms
+/// keys that were replaced: key sets are read whole.
+#[tokio::test]
+async fn unchanged_validators_do_not_keep_a_withdrawn_key() {
+    let (old, new) = (es256("k1"), es256("k2"));
+    let world = World::publishing(&[&old]).await;
+    let tagged = |key| Answer::ok(TestKey::jwks([key])).with("etag", "\"1\"");
+    world.fetch.set(JWKS, tagged(&old));
+    world.advance(301);
+    assert_eq!(world.rule(&old).await, "accepted");
+    world.fetch.set(JWKS, tagged(&new));
+    world.advance(301);
+    assert_eq!(world.rule(&old).await, "kid");
+    assert_eq!(world.rule(&new).await, "accepted");
+    // A confirmation of what was not asked about, under whatever name, confirms nothing.
+    world.fetch.set(JWKS, Answer::status(304, "").with("etag", "\"2\""));
+    world.advance(4000);
+    assert_eq!(world.rule(&new).await, "keys_unavailable");
+    let conditional = ["if-none-match", "if-modified-since"];
+    for request in world.fetch.requests() {
+        assert!(conditional.iter().all(|name| !request.headers.contains_key(*name)));
+    }
+}
+
+/// The issuer moves its key set, and the old place goes on serving the old keys: the metadata is
+/// read with each fetch.
+#[tokio::test]
+async fn keys_at_a_place_that_the_metadata_left_are_refused_after_the_ttl() {
+    const METADATA: &str = "https://issuer.example/.well-known/openid-configuration";
+    const MOVED: &str = "https://issuer.example/moved";
+    let (old, new) = (es256("old"), es256("new"));
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    let metadata = |keys| Answer::ok(json!({"issuer": ISSUER, "jwks_uri": keys}));
+    fetch.set(METADATA, metadata(JWKS));
+    fetch.set(JWKS, Answer::ok(TestKey::jwks([&old])));
+    let auth = Authenticator::builder(ISSUER, AUDIENCE)
+        .fetch(fetch.clone())
+        .clock(clock.clone())
+        .background_refresh(false)
+        .build()
+        .await
+        .unwrap();
+    let world = World { fetch, clock, auth };
+    assert_eq!(world.rule(&old).await, "accepted");
+    world.fetch.set(METADATA, metadata(MOVED));
+    world.fetch.set(MOVED, Answer::ok(TestKey::jwks([&new])));
+    world.advance(301);
+    assert_eq!(world.rule(&old).await, "kid");
+    assert_eq!(world.rule(&new).await, "accepted");
+}
+
+/// The monotonic clock stands still while a machine is suspended or a snapshot of it is kept.
+#[tokio::test]
+async fn suspended_machine_does_not_accept_withdrawn_keys() {
+    let (old, new) = (es256("old"), es256("new"));
+    let world = World::publishing(&[&old, &new]).await;
+    assert_eq!(world.rule(&old).await, "accepted");
+    world.publish(&[&new]);
+    world.clock.suspend(Duration::from_secs(301));
+    assert_eq!(world.rule(&old).await, "kid");
+    world.fetch.set(JWKS, Answer::Fails);
+    world.clock.suspend(Duration::from_secs(36_000));
+    assert_eq!(world.rule(&new).await, "keys_unavailable");
+}
+
+/// A flood of unknown `kid`s costs the issuer a burst and one fetch a cooldown, and good tokens
+/// nothing.
 #[tokio::test]
 async fn unknown_kids_do_not_drown_the_issuer() {
     let key = es256("k");
@@ -272,8 +338,9 @@ async fn unknown_kids_do_not_drown_the_issuer() {
     for number in 0..200 {
         let header = json!({"alg": "ES256", "kid": format!("random-{number}")}).to_string();
         let token = key.sign(&header, &claims().to_string());
-        assert_ne!(rule(&world.auth, &token).await, "accepted");
+        let refused = if number < 3 { "kid" } else { "key_budget_spent" };
+        assert_eq!(rule(&world.auth, &token).await, refused);
         assert_eq!(world.rule(&key).await, "accepted");
     }
-    assert_eq!(world.fetch.requests().len() - before, 1);
+    assert_eq!(world.fetch.requests().len() - before, 3);
 }

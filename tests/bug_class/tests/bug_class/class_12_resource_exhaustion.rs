@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Algorithm, Authenticator, KeySet, SharedKeySet, signature};
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{Algorithm, Attempt, Authenticator, KeySet, SharedKeySet, signature};
 use serde_json::json;
 
 use super::support::{AUDIENCE, ISSUER, NOW, auth, authorization, claims, encode, rule, rule_of};
@@ -252,4 +252,42 @@ fn a_malformed_key_harms_no_other_and_does_not_panic() {
     let token = good.token(&claims());
     let set = TestKey::key_set([&good]);
     assert!(signature::verify(&token, &set, Algorithm::ALL).is_ok());
+}
+
+/// Forged tokens while the issuer hangs: a bounded number of them waits, known keys serve, and none
+/// of it is the service's fault.
+#[tokio::test]
+async fn forged_tokens_wait_in_bounded_numbers_while_the_issuer_hangs() {
+    const JWKS: &str = "https://issuer.example/keys";
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));
+    let auth = Authenticator::builder(ISSUER, AUDIENCE)
+        .jwks_url(JWKS)
+        .fetch(fetch.clone())
+        .clock(clock.clone())
+        .background_refresh(false)
+        .build()
+        .await
+        .unwrap();
+    fetch.set(JWKS, Answer::Hangs);
+    clock.advance(Duration::from_secs(301));
+    let forger = TestKey::generate("k", Algorithm::Es256);
+    let unknown = TestKey::generate("unknown", Algorithm::Es256);
+    let mut waiting = Vec::new();
+    for (forger, beyond, status) in [(&forger, "signature", 401), (&unknown, "key_budget", 429)] {
+        let headers = authorization(&format!("Bearer {}", forger.token(&claims())));
+        for _ in 0..3000 {
+            match auth.attempt(&headers) {
+                Attempt::Pending(pending) => waiting.push(pending),
+                Attempt::Done(outcome) => {
+                    let refusal = outcome.unwrap_err();
+                    assert_eq!((refusal.rule(), refusal.status().as_u16()), (beyond, status));
+                }
+            }
+        }
+        assert_eq!(waiting.len(), 1024, "{beyond}");
+    }
+    let honest = authorization(&format!("Bearer {}", key.token(&claims())));
+    assert!(matches!(auth.attempt(&honest), Attempt::Done(Ok(Some(_)))));
 }

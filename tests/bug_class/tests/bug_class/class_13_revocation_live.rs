@@ -219,7 +219,20 @@ async fn an_answer_is_used_twice_only_where_a_route_says_so_and_not_past_its_exp
     world.advance(1_000);
     assert_eq!(world.ask(long, &other).await, "passes");
     world.advance(1_000);
-    assert_eq!(world.ask(long, &other).await, "revoked");
+    assert_eq!(world.ask(long, &other).await, "exp");
+}
+
+/// The token is within the leeway, and the issuer says when it expired: to ask again would not make
+/// it younger.
+#[tokio::test]
+async fn active_token_past_the_exp_of_the_answer_is_401_after_one_question() {
+    let world = World::new().await;
+    world.answers(&format!(r#"{{"active":true,"exp":{NOW}}}"#));
+    let token = world.token("a");
+    for questions in 1..=3 {
+        assert_eq!(world.ask(Revocation::live(), &token).await, "exp");
+        assert_eq!(world.questions(), questions);
+    }
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "silence",
         fault: |_| Answer::Hang(Vec::new()),
-        told: "no whole answer within 400ms",
+        told: "no complete response within",
     },
     Row {
         name: "a document without end",

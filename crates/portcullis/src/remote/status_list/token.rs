@@ -59,7 +59,9 @@ impl StatusList {
         };
         let key = key.map_err(|error| match error {
             ResolveError::Refused(error) => error.to_string(),
-            ResolveError::Unavailable { .. } => "the issuer's keys are not to be had".to_owned(),
+            ResolveError::Unavailable { .. } | ResolveError::BudgetSpent { .. } => {
+                "the issuer's keys are unavailable".to_owned()
+            }
         })?;
         let payload = key.verify(&self.parse(text)?).map_err(|error| error.to_string())?;
         let claims: ListClaims<'_> =

@@ -1,0 +1,194 @@
+//! Every bound rests on our own complete reads and our own clocks, and every wait has an end.
+
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+use crate::key::PendingKey;
+
+fn published(ids: &[&str]) -> Answer {
+    let keys: Vec<_> = ids.iter().map(|id| TestKey::generate(id, Algorithm::Es256)).collect();
+    Answer::ok(TestKey::jwks(&keys))
+}
+
+#[tokio::test]
+async fn key_sets_are_never_fetched_conditionally() {
+    let world = World::publishing(&["a"]);
+    let tagged = |ids: &[&str]| {
+        let modified = "Fri, 15 Jan 2027 07:00:00 GMT";
+        published(ids).with("etag", "\"1\"").with("last-modified", modified)
+    };
+    world.fetch.set(JWKS, tagged(&["a"]));
+    assert_eq!(world.ask("a").await, "key");
+    // The server keeps the validators through a rotation.
+    world.fetch.set(JWKS, tagged(&["b"]));
+    world.advance(300);
+    assert_eq!(world.ask("a").await, "unknown");
+    assert_eq!(world.ask("b").await, "key");
+    for request in world.fetch.requests() {
+        assert!(!request.headers.contains_key("if-none-match"), "{request:?}");
+        assert!(!request.headers.contains_key("if-modified-since"), "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn not_modified_is_no_answer() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    for etag in ["\"1\"", "\"2\""] {
+        world.fetch.set(JWKS, Answer::status(304, "").with("etag", etag));
+        world.advance(2000);
+        let _ = world.ask("a").await;
+        let status = world.keys.0.status();
+        assert!(status.last_error.unwrap().to_string().contains("304"));
+    }
+    assert!(world.ask("a").await.starts_with("503"), "4,000 s without a complete read");
+}
+
+#[tokio::test]
+async fn a_set_that_is_as_it_was_keeps_its_generation() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    let generation = || world.keys.0.snapshot.load().as_ref().unwrap().generation;
+    for _ in 0..3 {
+        world.advance(300);
+        assert_eq!(world.ask("a").await, "key");
+        assert_eq!(generation(), 0);
+    }
+    world.publish(&["a"]);
+    world.advance(300);
+    assert_eq!(world.ask("a").await, "key");
+    assert_eq!(generation(), 1, "another key under the same `kid`");
+}
+
+#[tokio::test]
+async fn suspended_machine_does_not_stop_the_age_of_keys() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    world.publish(&["b"]);
+    world.clock.suspend(Duration::from_secs(36_000));
+    assert_eq!(world.keys.0.status().freshness, status::Freshness::Unavailable);
+    assert_eq!(world.ask("a").await, "unknown");
+    assert_eq!(world.ask("b").await, "key");
+    // With the issuer gone, too.
+    world.fetch.set(JWKS, Answer::Fails);
+    world.clock.suspend(Duration::from_secs(36_000));
+    assert!(world.ask("b").await.starts_with("503"));
+}
+
+fn poll(key: &mut PendingKey) -> bool {
+    matches!(key.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(_))
+}
+
+/// Requests with a token of each of these `kid`s: those that wait, and what the others got.
+fn flood(world: &World, ids: impl Iterator<Item = String>) -> (Vec<PendingKey>, Vec<String>) {
+    let (mut waiting, mut answered) = (Vec::new(), Vec::new());
+    for id in ids {
+        match world.resolve(&id) {
+            Resolution::Pending(mut key) => {
+                assert!(!poll(&mut key));
+                waiting.push(key);
+            }
+            Resolution::Ready(Ok(_)) => answered.push("key".to_owned()),
+            Resolution::Ready(Err(ResolveError::BudgetSpent { retry_after })) => {
+                answered.push(format!("429 after {} s", retry_after.as_secs()));
+            }
+            Resolution::Ready(Err(error)) => panic!("{error:?}"),
+        }
+    }
+    (waiting, answered)
+}
+
+#[tokio::test]
+async fn only_1024_requests_wait_while_an_issuer_hangs() {
+    for (ids, beyond) in [("known", "key"), ("forged", "429 after 1 s")] {
+        let world = World::publishing(&["known"]);
+        assert_eq!(world.ask("known").await, "key");
+        world.fetch.set(JWKS, Answer::Hangs);
+        world.advance(300);
+        let (waiting, answered) = flood(&world, (0..20_000).map(|_| ids.to_owned()));
+        assert_eq!(waiting.len(), MAX_WAITERS);
+        assert!(answered.iter().all(|answer| answer == beyond), "{ids}");
+        assert_eq!(answered.len(), 20_000 - MAX_WAITERS);
+        // A request that ends gives its place back.
+        drop(waiting);
+        assert!(matches!(world.resolve(ids), Resolution::Pending(_)));
+    }
+}
+
+#[tokio::test]
+async fn without_any_keys_too_many_requests_are_429() {
+    let world = World::publishing(&["a"]);
+    world.fetch.set(JWKS, Answer::Hangs);
+    let (waiting, answered) = flood(&world, (0..2000).map(|_| "a".to_owned()));
+    assert_eq!(waiting.len(), MAX_WAITERS);
+    assert!(answered.iter().all(|answer| answer == "429 after 1 s"));
+}
+
+#[tokio::test]
+async fn fresh_known_keys_are_used_whatever_waits() {
+    let world = World::publishing(&["a"]);
+    assert_eq!(world.ask("a").await, "key");
+    world.fetch.set(JWKS, Answer::Hangs);
+    let (waiting, answered) = flood(&world, (0..2000).map(|number| format!("junk{number}")));
+    assert_eq!((waiting.len(), answered.len()), (MAX_WAITERS, 2000 - MAX_WAITERS));
+    assert!(matches!(world.resolve("a"), Resolution::Ready(Ok(_))));
+}
+
+/// An issuer whose answers take longer than they may be kept.
+#[derive(Debug, Clone)]
+struct Slow(ScriptedFetch, ManualClock, Duration);
+
+impl Fetch for Slow {
+    fn get(&self, request: fetch::FetchRequest) -> fetch::Fetching<'_> {
+        Box::pin(async move {
+            let answer = self.0.get(request).await;
+            self.1.advance(self.2);
+            answer
+        })
+    }
+}
+
+#[tokio::test]
+async fn keys_that_expire_on_the_way_still_answer_the_request_that_waited() {
+    let (script, clock) = (ScriptedFetch::default(), ManualClock::at(1_800_000_000));
+    script.set(JWKS, published(&["a"]).with("cache-control", "no-store"));
+    let limits = Limits { min_ttl: Duration::from_secs(1), ..LIMITS };
+    let fetch = Slow(script.clone(), clock.clone(), Duration::from_millis(1200));
+    let keys = RemoteKeySet::new(config(limits, fetch, clock));
+    for (id, found) in [("a", true), ("b", false)] {
+        let wanted = KeyRequest::new(Some(id), Algorithm::Es256);
+        let Resolution::Pending(key) = keys.resolve(&wanted) else { panic!("kept too long") };
+        let begun = script.requests().len();
+        assert_eq!(key.await.is_ok(), found, "{id}");
+        assert_eq!(script.requests().len(), begun + 1, "{id}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_has_one_deadline_whatever_it_joins() {
+    let world = World::publishing(&["a"]);
+    world.fetch.set(JWKS, Answer::Hangs);
+    let Resolution::Pending(mut first) = world.resolve("a") else { panic!("not fetched") };
+    assert!(!poll(&mut first));
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let begun = tokio::time::Instant::now();
+    assert!(world.ask("a").await.starts_with("503"));
+    assert!(begun.elapsed() <= Duration::from_millis(5250), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn stale_keys_serve_at_once_while_an_issuer_that_hangs_is_retried() {
+    let (keys, fetch) = timeless(Duration::ZERO);
+    keys.refresh().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    fetch.set(JWKS, Answer::Hangs);
+    let wanted = KeyRequest::new(Some("a"), Algorithm::Es256);
+    let Resolution::Pending(first) = keys.resolve(&wanted) else { panic!("used past the TTL") };
+    first.await.unwrap();
+    // After that one failure no request waits.
+    for _ in 0..600 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(matches!(keys.resolve(&wanted), Resolution::Ready(Ok(_))));
+    }
+    assert!((10..40).contains(&fetch.requests().len()), "{}", fetch.requests().len());
+}

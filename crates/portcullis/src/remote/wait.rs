@@ -1,0 +1,199 @@
+//! What a request wants to know of a document: a look at the snapshot, and, where that does not
+//! settle it, a bounded wait for a fetch and another look.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::fetch::FetchError;
+use super::flight::PATIENCE;
+use super::freshness::{self, Decision, Lifetime, Lookup};
+use super::{Document, Remote, Snapshot};
+use crate::clock::Timestamp;
+use crate::error::TokenError;
+use crate::key::ResolveError;
+
+/// The maximum number of requests that wait for one document at a time: forged tokens must not fill
+/// the memory while an issuer hangs.
+pub(super) const MAX_WAITERS: usize = 1024;
+
+/// What a request that found no place, or that no fetch could answer, is told to wait.
+const CROWDED: Duration = Duration::from_secs(1);
+
+/// What a request wants to know of a document.
+pub(super) trait Question<D: Document>: Send + Sync {
+    type Answer: Send;
+
+    /// What `snapshot` is good for, by age; `None` if it must not be used at all.
+    fn lifetime(&self, remote: &Remote<D>, snapshot: &Snapshot<D::Kept>) -> Option<Lifetime>;
+
+    /// The answer of a document; `None` if only a newer one may have it.
+    fn ask(&self, kept: &D::Kept, now: Timestamp) -> Option<Result<Self::Answer, TokenError>>;
+
+    /// Why there is no answer, where a newer document is known not to have it either.
+    fn refusal(&self, _remote: &Remote<D>) -> Option<TokenError> {
+        None
+    }
+}
+
+/// What a look at the snapshot comes to.
+pub(super) enum Step<T> {
+    Answer(Result<T, ResolveError>),
+    /// Wait for a fetch.
+    Wait,
+}
+
+impl<D: Document> Remote<D> {
+    /// Looks at the snapshot, without waiting for anything. `conclusive`: a fetch that began after
+    /// the request arrived has just succeeded, so that the snapshot is as new as it can be.
+    pub(super) fn look<Q: Question<D>>(
+        self: &Arc<Self>,
+        question: &Q,
+        now: Timestamp,
+        conclusive: bool,
+    ) -> Step<Q::Answer> {
+        let snapshot = self.snapshot.load();
+        let usable = snapshot
+            .as_deref()
+            .and_then(|snapshot| Some((snapshot, question.lifetime(self, snapshot)?)));
+        let answer = usable.and_then(|(snapshot, _)| question.ask(&snapshot.kept, now));
+        // One that woke up late is bound by the age of the answer all the same.
+        let good_for = |lifetime: Lifetime| lifetime.end.max(self.deadline() + PATIENCE);
+        if conclusive && usable.is_some_and(|(set, lifetime)| set.age(now) < good_for(lifetime)) {
+            let absent = || Err(question.refusal(self).unwrap_or(TokenError::UnknownKey));
+            return Step::Answer(answer.unwrap_or_else(absent).map_err(ResolveError::Refused));
+        }
+        let lookup = if answer.is_some() { Lookup::Hit } else { Lookup::Miss };
+        let set = usable.map(|(snapshot, lifetime)| (snapshot.age(now), lifetime));
+        let decision = freshness::decide(lookup, set, &self.limits, self.history(now));
+        if decision == Decision::UseAndRefresh {
+            self.refresh_meanwhile(now);
+        }
+        match (decision, answer) {
+            (Decision::Use | Decision::UseAndRefresh, Some(answer)) => {
+                Step::Answer(answer.map_err(ResolveError::Refused))
+            }
+            (Decision::Limited { retry_after }, _) => {
+                Step::Answer(Err(self.limited(question, retry_after)))
+            }
+            (Decision::Unavailable { retry_after }, _) => {
+                Step::Answer(Err(self.unavailable(retry_after)))
+            }
+            (Decision::Fetch(_), _) | (_, None) => Step::Wait,
+        }
+    }
+
+    /// Answers from the snapshot even past its TTL, while it may be used at all; fails with `error`
+    /// if none is.
+    pub(super) fn settle<Q: Question<D>>(
+        &self,
+        question: &Q,
+        error: ResolveError,
+    ) -> Result<Q::Answer, ResolveError> {
+        let now = Timestamp::now(&*self.clock);
+        let snapshot = self.snapshot.load();
+        let usable = snapshot.as_deref().filter(|snapshot| {
+            question
+                .lifetime(self, snapshot)
+                .is_some_and(|lifetime| snapshot.age(now) < lifetime.end)
+        });
+        let Some(snapshot) = usable else { return Err(error) };
+        match question.ask(&snapshot.kept, now) {
+            Some(answer) => answer.map_err(ResolveError::Refused),
+            None => Err(self.limited(question, error.retry_after())),
+        }
+    }
+
+    /// Why a request is rejected that the snapshot cannot answer and for which no fetch is allowed.
+    fn limited<Q: Question<D>>(&self, question: &Q, retry_after: Duration) -> ResolveError {
+        question
+            .refusal(self)
+            .map_or(ResolveError::BudgetSpent { retry_after }, ResolveError::Refused)
+    }
+
+    /// Why a request is rejected whose fetch has failed.
+    pub(super) fn failed(&self, error: FetchError) -> ResolveError {
+        let failure = self.history(Timestamp::now(&*self.clock)).failure;
+        let retry_after = failure.unwrap_or_default().retry_on_demand();
+        ResolveError::Unavailable { retry_after, source: Some(error) }
+    }
+
+    /// Why a request is rejected for which there is nothing usable and no fetch is due.
+    fn unavailable(&self, retry_after: Duration) -> ResolveError {
+        // The cause is for the log; no request waits for the lock to tell it.
+        let source = self.record.try_progress().and_then(|progress| progress.last_error.clone());
+        ResolveError::Unavailable { retry_after, source }
+    }
+}
+
+/// The number of requests that wait for a document.
+#[derive(Default)]
+pub(super) struct Waiters(AtomicUsize);
+
+/// A place among them; given back when the request has its answer, or hangs up.
+pub(super) struct Place<D: Document> {
+    remote: Arc<Remote<D>>,
+    /// How many fetches had begun when the request came.
+    begun: u64,
+}
+
+impl<D: Document> Place<D> {
+    /// `None` if all places are taken.
+    pub(super) fn take(remote: &Arc<Remote<D>>) -> Option<Self> {
+        let before = remote.waiters.0.fetch_add(1, Ordering::Relaxed);
+        let mut place = Self { remote: remote.clone(), begun: 0 };
+        if before >= MAX_WAITERS {
+            return None;
+        }
+        place.begun = remote.record.progress().flights;
+        Some(place)
+    }
+
+    /// Waits for fetches, for one deadline in all, and looks again after each.
+    pub(super) async fn wait<Q: Question<D>>(self, question: Q) -> Result<Q::Answer, ResolveError> {
+        let remote = &self.remote;
+        if tokio::runtime::Handle::try_current().is_err() {
+            return remote.settle(&question, remote.failed(FetchError::NoRuntime));
+        }
+        let deadline = remote.deadline();
+        let answer = tokio::time::timeout(deadline + PATIENCE, self.wait_for_fetches(&question));
+        answer.await.unwrap_or_else(|_elapsed| {
+            let error = remote.failed(FetchError::Timeout { after: deadline });
+            remote.settle(&question, error)
+        })
+    }
+
+    async fn wait_for_fetches<Q: Question<D>>(
+        &self,
+        question: &Q,
+    ) -> Result<Q::Answer, ResolveError> {
+        let remote = &self.remote;
+        // The fetch under way may have begun too early for this request; the next one has not.
+        for _ in 0..3 {
+            let mut conclusive = false;
+            // `None`: while this request was on its way here, another one's fetch has ended.
+            if let Some(flight) = remote.join(question).map_err(|error| remote.failed(error))? {
+                conclusive = flight.number() > self.begun;
+                if let Err(error) = flight.landed().await {
+                    return remote.settle(question, remote.failed(error));
+                }
+            }
+            match remote.look(question, Timestamp::now(&*remote.clock), conclusive) {
+                Step::Answer(answer) => return answer,
+                Step::Wait => {}
+            }
+        }
+        Err(remote.unavailable(CROWDED))
+    }
+}
+
+impl<D: Document> Drop for Place<D> {
+    fn drop(&mut self) {
+        self.remote.waiters.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Why a request is rejected that found no place.
+pub(super) fn crowded() -> ResolveError {
+    ResolveError::BudgetSpent { retry_after: CROWDED }
+}
