@@ -57,14 +57,21 @@ impl<D: Document> Remote<D> {
             .as_deref()
             .and_then(|snapshot| Some((snapshot, question.lifetime(self, snapshot)?)));
         let answer = usable.and_then(|(snapshot, _)| question.ask(&snapshot.kept, now));
+        let set = usable.map(|(snapshot, lifetime)| (snapshot.age(now), lifetime));
+        let answer = match (answer, set) {
+            // The usual request: whatever has happened, the table would say `Use`.
+            (Some(answer), Some((age, lifetime))) if age < lifetime.ageing => {
+                return Step::Answer(answer.map_err(ResolveError::Refused));
+            }
+            (answer, _) => answer,
+        };
         // One that woke up late is bound by the age of the answer all the same.
         let good_for = |lifetime: Lifetime| lifetime.end.max(self.deadline() + PATIENCE);
-        if conclusive && usable.is_some_and(|(set, lifetime)| set.age(now) < good_for(lifetime)) {
+        if conclusive && set.is_some_and(|(age, lifetime)| age < good_for(lifetime)) {
             let absent = || Err(question.refusal(self).unwrap_or(TokenError::UnknownKey));
             return Step::Answer(answer.unwrap_or_else(absent).map_err(ResolveError::Refused));
         }
         let lookup = if answer.is_some() { Lookup::Hit } else { Lookup::Miss };
-        let set = usable.map(|(snapshot, lifetime)| (snapshot.age(now), lifetime));
         let decision = freshness::decide(lookup, set, &self.limits, self.history(now));
         if decision == Decision::UseAndRefresh {
             self.refresh_meanwhile(now);
