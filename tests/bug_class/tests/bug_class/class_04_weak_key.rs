@@ -68,6 +68,85 @@ fn a_weak_rsa_key_is_not_used_however_it_is_dressed() {
     }
 }
 
+/// The points of Ed25519 whose order is 1, 2, 4 or 8, in every encoding that some decoder takes:
+/// the y coordinate, little-endian, and the sign of x in its highest bit. Those with a y of p or
+/// more, and those with x = 0 and a sign, are not canonical (RFC 8032 §5.1.3).
+fn small_order_points() -> Vec<[u8; 32]> {
+    let bytes = |hex: &str| -> [u8; 32] {
+        std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
+    };
+    [
+        // Order 1: y = 1, and p + 1.
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        // Order 2: y = -1.
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        // Order 4: y = 0, and p.
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        // Order 8.
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    ]
+    .into_iter()
+    .map(bytes)
+    .flat_map(|point| {
+        let mut signed = point;
+        signed[31] |= 0x80;
+        [point, signed]
+    })
+    .collect()
+}
+
+/// One signature for every message: with the neutral point as the key, R + h·A is R whatever h is.
+#[tokio::test]
+async fn ed25519_key_of_small_order_is_skipped() {
+    let points = small_order_points();
+    assert_eq!(points.len(), 14);
+    for point in &points {
+        let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": encode(point)});
+        let set = set(&jwk);
+        assert!(set.is_empty(), "accepted: {point:02x?}");
+        let reason = set.skipped()[0].reason.to_string();
+        assert!(reason.contains("small order"), "{reason}");
+        let alone = VerificationKey::from_jwk(jwk.to_string().as_bytes(), Algorithm::Ed25519);
+        assert!(alone.is_err(), "{point:02x?}");
+
+        // R is the neutral point, or the key's own; S is 0.
+        let auth = Authenticator::builder(ISSUER, AUDIENCE)
+            .key_source(SharedKeySet::new(set.clone()))
+            .clock(ManualClock::at(NOW))
+            .build()
+            .await
+            .unwrap();
+        for r in &points {
+            let signature = encode([&r[..], &[0; 32]].concat());
+            for subject in ["alice", "bob", "carol"] {
+                let mut claims = claims();
+                claims["sub"] = json!(subject);
+                let header = encode(r#"{"alg":"EdDSA","kid":"k","typ":"at+jwt"}"#);
+                let token = format!("{header}.{}.{signature}", encode(claims.to_string()));
+                assert_eq!(rule(&auth, &token).await, "kid", "{point:02x?} {r:02x?}");
+                assert!(signature::verify(&token, &set, Algorithm::ALL).is_err());
+            }
+        }
+    }
+}
+
+/// RFC 8032 §5.1.3: y is below p. Another reader would take the key for the one of y - p.
+#[test]
+fn ed25519_key_that_is_not_canonical_is_skipped() {
+    for more in 0..19_u8 {
+        for sign in [0, 0x80] {
+            let mut point = [0xff; 32];
+            point[0] = 0xed + more;
+            point[31] = 0x7f | sign;
+            let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": encode(point)});
+            assert!(set(&jwk).is_empty(), "accepted: {point:02x?}");
+        }
+    }
+}
+
 /// CVE-2022-23541 (jsonwebtoken) and its like: a key of one type for the algorithm of another.
 #[test]
 fn a_key_for_something_else_is_not_used() {
