@@ -21,4 +21,5 @@ mod class_12_resource_exhaustion;
 mod class_13_revocation;
 mod class_13_revocation_faults;
 mod class_13_revocation_live;
+mod class_14_cross_site;
 mod support;
