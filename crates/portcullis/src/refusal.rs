@@ -233,7 +233,7 @@ impl Refusal {
                 Denial::Scope { .. } => RefusalKind::InsufficientScope,
                 Denial::Authentication { .. } => RefusalKind::InsufficientAuthentication,
                 Denial::TokenAge { .. } => RefusalKind::InvalidToken,
-                Denial::Forbidden { .. } => RefusalKind::Forbidden,
+                Denial::Forbidden { .. } | Denial::UnreadableClaim(_) => RefusalKind::Forbidden,
                 Denial::UnboundCheck { .. } => RefusalKind::Misconfigured,
             },
             Cause::Unavailable { wanted: Wanted::Keys, .. } => RefusalKind::KeysUnavailable,

@@ -44,6 +44,7 @@ impl Refusal {
                 step_up(error, acr_values, *max_age)
             }
             Cause::Denied(Denial::Forbidden { .. } | Denial::UnboundCheck { .. })
+            | Cause::Denied(Denial::UnreadableClaim(_))
             | Cause::Unavailable { .. }
             | Cause::Misconfigured { .. } => return None,
         };
@@ -115,7 +116,9 @@ impl Refusal {
                     "A different authentication level is required"
                 }
                 Denial::TokenAge { .. } => EXPIRED,
-                Denial::Forbidden { .. } => "The caller may not do this",
+                Denial::Forbidden { .. } | Denial::UnreadableClaim(_) => {
+                    "The caller may not do this"
+                }
                 Denial::UnboundCheck { .. } => MISCONFIGURED,
             },
             Cause::Unavailable { .. } => "The access token can not be judged at the moment",

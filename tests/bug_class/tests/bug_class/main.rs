@@ -22,4 +22,5 @@ mod class_13_revocation;
 mod class_13_revocation_faults;
 mod class_13_revocation_live;
 mod class_14_cross_site;
+mod class_15_policy;
 mod support;
