@@ -58,7 +58,8 @@ impl<'a> Raw<'a> {
     pub(crate) fn find(self, name: &str) -> Option<Raw<'a>> {
         let mut found = None;
         let find = Find { name, found: &mut found };
-        serde_json::Deserializer::from_str(self.0).deserialize_map(find).ok()?;
+        // An error where the member was found is that the rest was not read.
+        let _ = serde_json::Deserializer::from_str(self.0).deserialize_map(find);
         found
     }
 
@@ -151,7 +152,7 @@ pub(crate) fn may_be_rounded(number: &Number) -> bool {
         && number.as_f64().is_none_or(|float| float.fract() == 0.0)
 }
 
-/// Finds one member and skips the others.
+/// Finds one member and skips those before it.
 struct Find<'a, 'f> {
     name: &'f str,
     found: &'f mut Option<Raw<'a>>,
@@ -168,9 +169,9 @@ impl<'de> Visitor<'de> for Find<'de, '_> {
         while let Some(name) = map.next_key::<Text<'de>>()? {
             if name.0 == self.name {
                 *self.found = Some(Raw(map.next_value::<&RawValue>()?.get()));
-            } else {
-                map.next_value::<IgnoredAny>()?;
+                break;
             }
+            map.next_value::<IgnoredAny>()?;
         }
         Ok(())
     }

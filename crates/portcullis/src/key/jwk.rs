@@ -64,6 +64,9 @@ pub enum KeyError {
     /// An Ed25519 point of small order: signing under it takes no secret.
     #[error("an Ed25519 point of small order, under which anybody can sign")]
     SmallOrder,
+    /// An ML-DSA key whose t1 is zero: signing under it takes no secret.
+    #[error("an ML-DSA key of zeros, under which anybody can sign")]
+    ZeroKey,
     /// A secret for HMAC that is shorter than the hash (RFC 7518 §3.2).
     #[error("a secret of {bytes} bytes, not of {min} or more")]
     ShortSecret {
@@ -251,7 +254,12 @@ impl Jwk {
         algorithm: &'static dyn VerificationAlgorithm,
         length: usize,
     ) -> Result<(ParsedPublicKey, Vec<u8>), KeyError> {
-        parsed(algorithm, bytes("pub", self.public.as_deref(), Some(length))?)
+        let public = bytes("pub", self.public.as_deref(), Some(length))?;
+        // FIPS 204 §7.2: ρ, of 32 bytes, and t1.
+        if public.iter().skip(32).all(|&byte| byte == 0) {
+            return Err(KeyError::ZeroKey);
+        }
+        parsed(algorithm, public)
     }
 
     fn parse_rsa(

@@ -194,6 +194,12 @@ pub(super) const CHECKS: &[Break] = &[
         new: "ed25519::check(&point).ok();",
     },
     Break {
+        check: "an ML-DSA key is not zero",
+        file: "key/jwk.rs",
+        old: "if public.iter().skip(32).all(|&byte| byte == 0) {",
+        new: "if public.is_empty() {",
+    },
+    Break {
         check: "coordinates have their full length",
         file: "key/jwk.rs",
         old: "Some(length) if bytes.len() != length => Err(KeyError::Encoding(name)),",
