@@ -1,7 +1,9 @@
 //! What portcullis looks at of an actix-web request.
 
+use std::ops::ControlFlow;
+
 use actix_web::HttpRequest;
-use http::header::{HOST, HeaderName};
+use http::header::HeaderName;
 use portcullis::RequestView;
 
 /// An actix-web request's head. Its `http` is another major version than portcullis's; names and
@@ -13,8 +15,13 @@ impl RequestView for View<'_> {
         Some(self.0.method().as_str())
     }
 
-    fn header(&self, name: &HeaderName, index: usize) -> Option<&[u8]> {
-        self.0.headers().get_all(name.as_str()).nth(index).map(|value| value.as_bytes())
+    fn visit_header<'r>(
+        &'r self,
+        name: &HeaderName,
+        visit: &mut dyn FnMut(&'r [u8]) -> ControlFlow<()>,
+    ) {
+        let mut lines = self.0.headers().get_all(name.as_str());
+        let _ = lines.try_for_each(|line| visit(line.as_bytes()));
     }
 
     fn path(&self) -> Option<&str> {
@@ -27,8 +34,7 @@ impl RequestView for View<'_> {
 
     /// Not `ConnectionInfo::host`, which believes `Forwarded` and `X-Forwarded-Host`, and those
     /// anybody can send.
-    fn authority(&self) -> Option<&[u8]> {
-        let target = self.0.uri().authority().map(|authority| authority.as_str().as_bytes());
-        target.or_else(|| self.header(&HOST, 0))
+    fn target_authority(&self) -> Option<&[u8]> {
+        self.0.uri().authority().map(|authority| authority.as_str().as_bytes())
     }
 }

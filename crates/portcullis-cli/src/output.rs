@@ -1,4 +1,4 @@
-//! What is written, and what never is: no token, and nothing that a terminal would obey.
+//! What is written, and what never is: no token, and nothing that a terminal would obey or hide.
 
 use std::io::{self, StdoutLock, Write as _};
 use std::ops::ControlFlow;
@@ -23,9 +23,9 @@ impl Output {
         self.text(&escaped(&text))
     }
 
-    /// Writes `text` and the end of its line, and keeps none of it back.
+    /// Writes the lines of `text`, and keeps none of them back.
     pub(crate) fn text(&mut self, text: &str) -> Result<ControlFlow<()>, Failure> {
-        match writeln!(self.0, "{text}").and_then(|()| self.0.flush()) {
+        match writeln!(self.0, "{}", lines(text)).and_then(|()| self.0.flush()) {
             Ok(()) => Ok(ControlFlow::Continue(())),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
             Err(error) => Err(Failure::wrong(format!("standard output: {error}"))),
@@ -45,24 +45,54 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<Exit, Failure> {
 
 /// Tells the user something on standard error; that nobody listens there is no failure.
 pub(crate) fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", without_tokens(text));
+    let _ = writeln!(io::stderr(), "{}", lines(&without_tokens(text)));
 }
 
-/// JSON in one line whose strings hold no control character, not even those that JSON allows.
+/// JSON in one line that has no hidden character, and says the same.
 pub(crate) fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
         match character {
             // Outside a string these are white space, and inside none they come as escapes.
             '\r' | '\n' | '\t' => text.push(' '),
-            // The rest stands in strings, and below U+10000.
-            control if control.is_control() => {
-                text.push_str(&format!("\\u{:04x}", u32::from(control)));
+            // The rest stands in strings.
+            hidden if is_hidden(hidden) => {
+                for unit in hidden.encode_utf16(&mut [0; 2]) {
+                    text.push_str(&format!("\\u{unit:04x}"));
+                }
             }
             other => text.push(other),
         }
     }
     text
+}
+
+/// A line that has no hidden character: each is written as Rust has it, `\u{202e}`.
+pub(crate) fn line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_hidden(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Several such lines.
+fn lines(text: &str) -> String {
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a terminal would obey the character, or not show it where it stands: control and format
+/// characters, those that turn the direction of writing or have no width, and what has no meaning.
+/// Combining marks are among them, each of which changes what is before it.
+fn is_hidden(character: char) -> bool {
+    // Letters that are shown as nothing.
+    const FILLERS: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
+    let is_escaped = || character.escape_debug().len() > 1;
+    !matches!(character, ' '..='~') && (is_escaped() || FILLERS.contains(&character))
 }
 
 /// The text without what looks like a token: an argument in the wrong place is quoted by whoever
@@ -99,10 +129,24 @@ mod tests {
     }
 
     #[test]
+    fn hidden_character_is_escaped_and_others_are_not() {
+        for (text, shown) in [
+            ("a\u{202e}b\u{200b}", r"a\u{202e}b\u{200b}"),
+            ("\u{1b}[31m\r\t\u{7f}", r"\u{1b}[31m\u{d}\u{9}\u{7f}"),
+            ("e\u{301} \u{3164} \u{e0041}", r"e\u{301} \u{3164} \u{e0041}"),
+            ("a 'b' \"c\" \\ é ß 漢 한 ع 🔑 …", "a 'b' \"c\" \\ é ß 漢 한 ع 🔑 …"),
+        ] {
+            assert_eq!(line(text), shown);
+            assert_eq!(lines(&format!("{text}\n{text}")), format!("{shown}\n{shown}"));
+        }
+        assert_eq!(line("a\nb"), r"a\u{a}b");
+    }
+
+    #[test]
     fn no_control_character_is_written_and_the_json_says_the_same() {
-        let text = "{\"a\":\r[1,\t2],\"b\":\"\u{9b}31m\u{7f}é\"}";
+        let text = "{\"a\":\r[1,\t2],\"b\":\"\u{9b}31m\u{7f}é\u{202e}\u{e0041}\"}";
         let shown = escaped(text);
-        assert!(!shown.chars().any(char::is_control), "{shown:?}");
+        assert!(!shown.chars().any(is_hidden), "{shown:?}");
         let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         assert_eq!(value(&shown), value(text));
     }

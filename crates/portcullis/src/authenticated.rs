@@ -8,9 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::algorithm::Algorithm;
-use crate::claims::{NumericDate, RegisteredClaims};
+use crate::claims::{NumericDate, RegisteredClaims, UnreadableClaim};
 use crate::error::TokenError;
-use crate::json;
 use crate::policy::Policy;
 use crate::protection::ProtectionSpace;
 use crate::refusal::Refusal;
@@ -72,8 +71,12 @@ impl Authenticated {
     ///
     /// When they do not fit the type: a refusal with 401, since a token without what this API
     /// needs is no token for it. The log names the type and the claim.
+    ///
+    /// A member that comes twice inside a claim that no rule, profile or policy reads is left to the
+    /// type: a struct that derives `Deserialize` refuses it for its own fields, a map or a [`Value`] keeps
+    /// the last one. [`claim`](Self::claim) refuses it at any depth.
     pub fn claims<C: DeserializeOwned>(&self) -> Result<C, Refusal> {
-        serde_json::from_slice(self.0.registered.payload()).map_err(|error| {
+        serde_json::from_str(self.0.registered.payload()).map_err(|error| {
             let wanted = std::any::type_name::<C>();
             let error = TokenError::UnfitClaims { wanted, problem: without_value(&error) };
             Refusal::token(error, &self.0.space)
@@ -118,13 +121,20 @@ impl Authenticated {
         Ok(claims)
     }
 
-    /// The value of the claim `name`, a member of the payload itself; `None` if it is absent.
+    /// Returns the value of the claim `name`, a member of the payload itself; `None` if it is absent.
     ///
-    /// Reads the payload anew each time. For more than a look into a claim or two there is
-    /// [`claims`](Self::claims).
-    #[must_use]
-    pub fn claim(&self, name: &str) -> Option<Value> {
-        json::member(self.0.registered.payload(), name)
+    /// Equal numbers are equal here, however the token writes them: `1.0` and `1e0` are the integer 1,
+    /// and `-0.0` is 0. Reads the payload anew each time. For more than a look into a claim or two
+    /// there is [`claims`](Self::claims).
+    ///
+    /// # Errors
+    ///
+    /// The claim is present and cannot be read: an object in it has a member twice, or it holds a number
+    /// that is neither a whole number from -2^63 to 2^64 - 1 nor a fraction that a 64-bit float prints
+    /// with the same digits. Do not treat this as absence.
+    pub fn claim(&self, name: &str) -> Result<Option<Value>, UnreadableClaim> {
+        let claim = self.0.registered.raw().find(name);
+        claim.map(|raw| raw.value().map_err(|why| UnreadableClaim::new(name, why))).transpose()
     }
 
     /// How much memory it takes, about, with the claims that may be shared: of a type that nobody
@@ -174,11 +184,10 @@ fn without_value(error: &serde_json::Error) -> String {
         .map_or_else(place, |(_value, expected)| format!("expected {expected}"))
 }
 
-/// Says who signed and until when, and no claim.
+/// Shows the algorithm, the expiry and the number of names. No text out of the token.
 impl fmt::Debug for Authenticated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authenticated")
-            .field("key_id", &self.0.key_id)
             .field("algorithm", &self.0.algorithm)
             .field("registered", &self.0.registered)
             .finish_non_exhaustive()

@@ -4,6 +4,7 @@ mod numeric_date;
 mod scope;
 mod status;
 mod texts;
+mod unreadable;
 mod validation;
 
 use std::fmt;
@@ -12,7 +13,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess};
 use smallvec::SmallVec;
 
 use crate::error::TokenError;
-use crate::json::{self, FromMembers, JsonError, Lenient, Member, Text};
+use crate::json::{self, FromMembers, JsonError, Lenient, Member, Raw, Text};
 use crate::key::Payload;
 use status::StatusClaim;
 use texts::{Reading, Span, Spans, Texts};
@@ -20,6 +21,7 @@ use texts::{Reading, Span, Spans, Texts};
 pub use numeric_date::NumericDate;
 pub use scope::Scope;
 pub(crate) use status::StatusReference;
+pub use unreadable::UnreadableClaim;
 pub(crate) use validation::ClaimsRules;
 
 /// The claims that this crate gives a meaning to: those of [RFC 7519 §4.1] and [RFC 9068 §2.2].
@@ -49,6 +51,16 @@ pub struct RegisteredClaims {
     acr: Option<Span>,
     status: Option<(u64, Span)>,
     marks: Marks,
+    /// Claims that should list names and hold something else, at least in part. Almost always empty.
+    malformed: Vec<(Listed, UnreadableClaim)>,
+}
+
+/// What a claim lists the names of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listed {
+    Scopes,
+    Roles,
+    Permissions,
 }
 
 impl RegisteredClaims {
@@ -63,12 +75,26 @@ impl RegisteredClaims {
         let Reader { mut claims, texts } = reader;
         let unescaped = texts.into_unescaped();
         claims.texts = Texts::new(payload, &unescaped);
+        for (_, malformed) in &claims.malformed {
+            malformed.check_readable(claims.raw())?;
+        }
         Ok(claims)
     }
 
     /// The payload itself: a JSON object, each member of which comes once.
-    pub(crate) fn payload(&self) -> &[u8] {
+    pub(crate) fn payload(&self) -> &str {
         self.texts.payload()
+    }
+
+    /// The payload, to read further claims from.
+    pub(crate) fn raw(&self) -> Raw<'_> {
+        Raw::new(self.payload())
+    }
+
+    /// Returns the claim that should list names of this kind and holds something else, at least in
+    /// part. A name that is not among those that were read may be meant by it.
+    pub(crate) fn malformed(&self, kind: Listed) -> Option<&UnreadableClaim> {
+        self.malformed.iter().find(|(of, _)| *of == kind).map(|(_, claim)| claim)
     }
 
     /// `iss`: who issued the token; always the configured issuer.
@@ -190,16 +216,26 @@ impl RegisteredClaims {
         self.roles.extend(roles.map(|role| self.texts.keep(role)));
     }
 
+    pub(crate) fn add_malformed(&mut self, kind: Listed, claim: UnreadableClaim) {
+        self.malformed.push((kind, claim));
+    }
+
     /// For credentials that are ID tokens by design.
     pub(crate) fn allow_identity_token(&mut self) {
         self.marks.identity = None;
     }
 }
 
-/// Names what is there, not what it says.
+/// Shows the expiry and the number of names. No text out of the token.
 impl fmt::Debug for RegisteredClaims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RegisteredClaims").field("exp", &self.exp).finish_non_exhaustive()
+        f.debug_struct("RegisteredClaims")
+            .field("exp", &self.exp)
+            .field("audiences", &self.audience().names.len())
+            .field("scopes", &self.scope.iter().count())
+            .field("roles", &self.roles.len())
+            .field("permissions", &self.permissions.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -212,6 +248,24 @@ struct Marks {
     identity: Option<&'static str>,
     /// The first mark of another token that is not for APIs.
     foreign: Option<&'static str>,
+}
+
+impl RegisteredClaims {
+    /// Reads the strings of a string or an array. Issuers write roles in many shapes: anything else
+    /// does not refuse the token, and is recorded.
+    fn names<'de, A: MapAccess<'de>>(
+        &mut self,
+        texts: &mut Reading<'de>,
+        member: Member<'_, A>,
+        kind: Listed,
+        claim: &'static str,
+    ) -> Result<Spans, A::Error> {
+        let value: Lenient<'de> = member.read(claim)?;
+        if value.is_malformed() {
+            self.add_malformed(kind, UnreadableClaim::no_names(claim));
+        }
+        Ok(texts.keep_all(value.strings()))
+    }
 }
 
 /// Fills the claims from a payload.
@@ -240,8 +294,11 @@ impl<'de> FromMembers<'de> for Reader<'de> {
             "jti" => claims.jti = Some(texts.read(member, "jti")?),
             "client_id" => claims.client_id = Some(texts.read(member, "client_id")?),
             "scope" => claims.scope = member.read("scope")?,
-            "roles" => claims.roles = texts.read_any(member, "roles")?,
-            "permissions" => claims.permissions = texts.read_any(member, "permissions")?,
+            "roles" => claims.roles = claims.names(texts, member, Listed::Roles, "roles")?,
+            "permissions" => {
+                let kind = Listed::Permissions;
+                claims.permissions = claims.names(texts, member, kind, "permissions")?;
+            }
             "sid" => claims.sid = Some(texts.read(member, "sid")?),
             "auth_time" => claims.auth_time = Some(member.read("auth_time")?),
             "acr" => claims.acr = Some(texts.read(member, "acr")?),
@@ -342,9 +399,10 @@ impl<'c> Audience<'c> {
     }
 }
 
+/// Shows the number of names, and no name.
 impl fmt::Debug for Audience<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
+        f.debug_struct("Audience").field("names", &self.names.len()).finish()
     }
 }
 
@@ -356,7 +414,7 @@ impl<'de> Deserialize<'de> for OneOrMore<'de> {
         match Lenient::deserialize(deserializer)? {
             Lenient::Text(name) => Ok(Self(std::iter::once(name).collect())),
             Lenient::Texts(names) => Ok(Self(names)),
-            Lenient::Mixed(_) | Lenient::Other => {
+            Lenient::Mixed(_) | Lenient::Null | Lenient::Other => {
                 Err(D::Error::custom("not a string or an array of strings"))
             }
         }
@@ -378,17 +436,21 @@ mod tests {
     }
 
     #[test]
-    fn debug_tells_the_expiry_and_no_name() {
-        let claims = parse(r#"{"iss":"issuer","sub":"alice","exp":1234567}"#).unwrap();
-        let shown = format!("{claims:?}");
-        assert!(shown.starts_with("RegisteredClaims") && shown.contains("1234567"), "{shown}");
-        assert!(!shown.contains("issuer") && !shown.contains("alice"), "{shown}");
+    fn debug_shows_the_expiry_and_counts() {
+        let claims = parse(
+            r#"{"iss":"issuer","sub":"alice","aud":["a"],"exp":1234567,"scope":"b c","roles":["d"]}"#,
+        );
+        assert_eq!(
+            format!("{:?}", claims.unwrap()),
+            "RegisteredClaims { exp: Some(1234567), audiences: 1, scopes: 2, roles: 1, \
+             permissions: 0, .. }"
+        );
     }
 
     #[test]
-    fn debug_of_an_audience_tells_its_names() {
+    fn debug_of_an_audience_shows_a_count() {
         let claims = parse(r#"{"aud":["a","b"]}"#).unwrap();
-        assert_eq!(format!("{:?}", claims.audience()), r#"["a", "b"]"#);
+        assert_eq!(format!("{:?}", claims.audience()), "Audience { names: 2 }");
     }
 
     /// The bound of the token cache counts them.
@@ -463,12 +525,42 @@ mod tests {
     }
 
     #[test]
-    fn roles_of_another_shape_are_no_roles() {
-        for roles in ["null", "1", "-1", "1.5", "true", r#"{"admin":{}}"#, "[[\"admin\"]]"] {
+    fn roles_of_another_shape_are_recorded_and_ignored() {
+        for (roles, names, malformed) in [
+            ("null", &[][..], false),
+            ("[]", &[], false),
+            (r#""r""#, &["r"], false),
+            (r#"["r","s"]"#, &["r", "s"], false),
+            (r#"["r",7]"#, &["r"], true),
+            (r#"["r",null]"#, &["r"], true),
+            ("1", &[], true),
+            ("-1", &[], true),
+            ("1.5", &[], true),
+            ("true", &[], true),
+            (r#"{"admin":{}}"#, &[], true),
+            (r#"[["admin"]]"#, &[], true),
+        ] {
             let claims = parse(&format!(r#"{{"roles":{roles}}}"#)).unwrap();
-            assert_eq!(claims.roles().count(), 0, "{roles}");
+            assert_eq!(claims.roles().collect::<Vec<_>>(), names, "{roles}");
+            assert_eq!(claims.malformed(Listed::Roles).is_some(), malformed, "{roles}");
+            assert!(claims.malformed(Listed::Permissions).is_none(), "{roles}");
+            let claims = parse(&format!(r#"{{"permissions":{roles}}}"#)).unwrap();
+            let found = claims.malformed(Listed::Permissions).is_some();
+            assert_eq!(found, malformed, "{roles}");
         }
-        assert_eq!(parse(r#"{"roles":"r"}"#).unwrap().roles().collect::<Vec<_>>(), ["r"]);
+    }
+
+    #[test]
+    fn roles_with_a_member_twice_are_refused() {
+        for roles in [r#"{"a":1,"a":1}"#, r#"["r",{"a":1,"a":1}]"#, r#"[[{"a":1,"a":1}]]"#] {
+            let error = parse(&format!(r#"{{"roles":{roles}}}"#)).unwrap_err();
+            assert_eq!(error.rule(), "duplicate_member", "{roles}");
+            assert_eq!(
+                error.to_string(),
+                "claim `roles` cannot be read: a member of it comes twice",
+                "{roles}"
+            );
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod websocket;
 use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL};
 
-use crate::request::RequestView;
+use crate::request::{Repeated, RequestView, single};
 use crate::settings::{self, Setting};
 
 pub use cookie::ACCESS_COOKIE;
@@ -49,6 +49,12 @@ pub enum CredentialsError {
     CrossSite,
 }
 
+impl From<Repeated> for CredentialsError {
+    fn from(Repeated: Repeated) -> Self {
+        Self::Repeated
+    }
+}
+
 impl CredentialsError {
     pub(crate) fn rule(self) -> &'static str {
         match self {
@@ -85,10 +91,7 @@ impl Credentials {
         &self,
         request: &'r (impl RequestView + ?Sized),
     ) -> Result<Option<BearerToken<'r>>, CredentialsError> {
-        if let Some(value) = request.header(&AUTHORIZATION, 0) {
-            if request.header(&AUTHORIZATION, 1).is_some() {
-                return Err(CredentialsError::Repeated);
-            }
+        if let Some(value) = single(request, &AUTHORIZATION)? {
             // With an Authorization header the cookie is not looked at, whatever the header says:
             // two identities in one request are not to be chosen from.
             return bearer(value);
@@ -105,7 +108,7 @@ impl Credentials {
         }
         let Some(name) = &self.cookie else { return Ok(None) };
         let token = cookie::find(request, name)?;
-        if token.is_some() && !cross_site::may_use_cookie(request, &self.trusted_origins) {
+        if token.is_some() && !cross_site::may_use_cookie(request, name, &self.trusted_origins) {
             return Err(CredentialsError::CrossSite);
         }
         Ok(token)
@@ -117,11 +120,7 @@ fn in_header<'r>(
     request: &'r (impl RequestView + ?Sized),
     name: &HeaderName,
 ) -> Result<Option<BearerToken<'r>>, CredentialsError> {
-    let Some(value) = request.header(name, 0) else { return Ok(None) };
-    if request.header(name, 1).is_some() {
-        return Err(CredentialsError::Repeated);
-    }
-    BearerToken::parse(value).map(Some)
+    single(request, name)?.map(BearerToken::parse).transpose()
 }
 
 /// The token in an Authorization header's value: `None` if the scheme is another one
@@ -175,9 +174,12 @@ impl<'a> BearerToken<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use http::HeaderMap;
 
     use super::*;
+    use crate::request::tests::Counting;
 
     fn headers(lines: &[(&'static str, &[u8])]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -312,6 +314,29 @@ mod tests {
             &[("x-access-token", b"")],
         ] {
             assert!(found(lines).is_err(), "{lines:?}");
+        }
+    }
+
+    /// The client chooses the number of lines.
+    #[test]
+    fn forty_thousand_header_lines_are_visited_once() {
+        const LINES: usize = 40_000;
+        let credentials = Credentials {
+            header: Some(HeaderName::from_static("x-access-token")),
+            websocket_protocol: Some("bearer.".to_owned()),
+            cookie: Some("t".to_owned()),
+            ..Credentials::default()
+        };
+        for (name, line, method, looks) in [
+            ("cookie", &b"a=b"[..], "POST", LINES),
+            ("sec-websocket-protocol", b"chat", "GET", LINES),
+            ("authorization", b"Bearer a", "GET", 2),
+            ("x-access-token", b"a", "GET", 2),
+        ] {
+            let lines = vec![line; LINES];
+            let request = Counting { name, lines, method, looks: Cell::new(0) };
+            let _ = credentials.find(&request);
+            assert_eq!(request.looks.get(), looks, "{name}");
         }
     }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::algorithm::Algorithm;
+use crate::claims::UnreadableClaim;
 use crate::settings::{self, Setting};
 
 /// The rule that a token broke.
@@ -49,6 +50,10 @@ pub enum TokenError {
         /// The header parameter or claim.
         name: &'static str,
     },
+    /// A claim that a rule or the profile reads is present and cannot be read: a member comes twice in
+    /// it, for example.
+    #[error(transparent)]
+    UnreadableClaim(UnreadableClaim),
     /// The issuer has revoked the token, or suspended it.
     #[error("the token was revoked")]
     Revoked,
@@ -196,6 +201,8 @@ impl TokenError {
             Self::NotJson { .. } => "json",
             Self::DuplicateMember { .. } => "duplicate_member",
             Self::WrongType { .. } => "wrong_type",
+            Self::UnreadableClaim(claim) if claim.is_repeated() => "duplicate_member",
+            Self::UnreadableClaim(_) => "unreadable_claim",
             Self::Revoked => "revoked",
             Self::NoStatus => "no_status",
             Self::CriticalHeader => "crit",
@@ -255,7 +262,8 @@ impl TokenError {
             Self::NotBase64Url { .. }
             | Self::NotJson { .. }
             | Self::DuplicateMember { .. }
-            | Self::WrongType { .. } => "the token is damaged, forged or made by a faulty issuer",
+            | Self::WrongType { .. }
+            | Self::UnreadableClaim(_) => "the token is damaged, forged or made by a faulty issuer",
             Self::Revoked => "the user should log in again",
             Self::NoStatus => {
                 "have the issuer put `status` into its tokens, and its lists where they are looked for"

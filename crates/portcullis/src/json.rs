@@ -10,7 +10,8 @@
 //! [RFC 7519 §4]: https://www.rfc-editor.org/rfc/rfc7519#section-4
 
 mod lenient;
-mod one;
+mod number;
+mod raw;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -21,7 +22,7 @@ use serde::de::{
 };
 
 pub(crate) use lenient::Lenient;
-pub(crate) use one::{member, normalize};
+pub(crate) use raw::{Members, Raw, Unreadable, may_be_rounded, normalize};
 use smallvec::SmallVec;
 
 /// A type that is filled from an object's members, one after another.
@@ -178,7 +179,7 @@ fn kind(Text(name): &Text<'_>) -> u64 {
 }
 
 /// A JSON string, borrowed from the text unless it has escapes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
 impl Text<'_> {

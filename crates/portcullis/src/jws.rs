@@ -132,7 +132,7 @@ fn decode(encoded: &str) -> Option<Decoded> {
 /// should verify.
 ///
 /// [RFC 7515 §4.1]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct JoseHeader {
     pub(crate) algorithm: Algorithm,
     pub(crate) key_id: Option<Arc<str>>,

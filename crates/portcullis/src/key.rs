@@ -1,5 +1,6 @@
 //! Verification keys: one key, a set of them, and where a set comes from.
 
+mod ed25519;
 mod hmac;
 mod jwk;
 mod set;

@@ -65,7 +65,7 @@ pub use authenticator::{
     Pending,
 };
 pub use caller::{admit, optional_caller, required_caller};
-pub use claims::{Audience, NumericDate, RegisteredClaims, Scope};
+pub use claims::{Audience, NumericDate, RegisteredClaims, Scope, UnreadableClaim};
 pub use clock::{Clock, SystemClock};
 pub use credentials::{ACCESS_COOKIE, CredentialsError};
 pub use error::TokenError;

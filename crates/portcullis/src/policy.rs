@@ -1,6 +1,7 @@
 //! What an authenticated caller may do, as data.
 
 mod check;
+mod compare;
 mod denial;
 mod display;
 mod rule;
@@ -33,6 +34,22 @@ pub use denial::Denial;
 /// );
 /// assert_ne!(read, refund);
 /// ```
+///
+/// # Met, not met, unknown
+///
+/// A policy is three-valued. A rule about a claim that is absent or `null` is *not met*. A rule is
+/// *unknown* if the claim that it reads is present and cannot be read: a member comes twice, the type is
+/// another one than the rule compares, or a number cannot be held exactly. Rules combine by Kleene's
+/// logic:
+///
+/// | | |
+/// |---|---|
+/// | [`not`](Self::not) | is unknown where its part is |
+/// | [`or`](Self::or) | is met if one part is, and else unknown if one is |
+/// | [`and`](Self::and) | is not met if one part is not, and else unknown if one is |
+///
+/// Only a policy that is met lets the caller through. One that is unknown is refused with 403, and the
+/// log names the claim.
 ///
 /// It is held to with [`Authenticated::require`] in a handler, or by an adapter's `RequireLayer`
 /// in front of it.
@@ -96,12 +113,34 @@ impl Policy {
         Self(Rule::AnyPermission(strings(permissions)))
     }
 
-    /// The claim `name`, a member of the payload itself, must be `value`: of the same type, an
-    /// array in the same order. A claim that is absent is not met.
+    /// The claim `name`, a member of the payload itself, must equal `value`.
+    ///
+    /// - **Numbers** are compared by their exact value, however they are written: `1`, `1.0` and `1e0` are
+    ///   equal, `0` and `-0.0` too. They are never rounded. A claim with a whole number outside -2^63 to
+    ///   2^64 - 1, or with a fraction that a 64-bit float does not print with the same digits, cannot be
+    ///   read: the rule is [unknown](Self#met-not-met-unknown).
+    /// - A **fraction in `value`** is the number that its 64-bit float prints. A float of 2^53 or more may
+    ///   have been rounded, so the rule is unknown; policies that are read as data refuse it.
+    /// - **Strings and booleans** must be identical. **Arrays** must have equal items in the same order,
+    ///   **objects** the same names with equal values.
+    /// - `null` equals `null` alone. An absent claim equals nothing, not even `null`.
+    /// - Another **type** than that of `value`, such as `"true"` for `true` or `["a"]` for `"a"`, or a
+    ///   **member that comes twice**, makes the rule unknown. Both count at any depth.
+    ///
+    /// ```
+    /// # use portcullis::Policy;
+    /// let ours = Policy::claim("tenant", "acme");
+    /// // A token with `"suspended": "true"` meets neither this policy nor its negation.
+    /// let active = Policy::claim("suspended", true).not();
+    /// assert_eq!(active.to_string(), "not claim(suspended = true)");
+    /// // 2^64 would be rounded.
+    /// let data = r#"{"claim": {"name": "limit", "value": 18446744073709551616}}"#;
+    /// assert!(serde_json::from_str::<Policy>(data).is_err());
+    /// # let _ = ours;
+    /// ```
     #[must_use]
     pub fn claim(name: impl Into<String>, value: impl Into<Value>) -> Self {
         let mut value = value.into();
-        // One that is too large to be held is in no claim either.
         json::normalize(&mut value);
         Self(Rule::Claim { name: name.into(), value })
     }
@@ -136,7 +175,8 @@ impl Policy {
         Self(Rule::MaxTokenAge(Duration::from_secs(age.as_secs())))
     }
 
-    /// `check` must hold. Its name is what logs, and a policy that is kept as data, call it.
+    /// `check` must hold. Its result is never unknown: a check that reads claims decides itself what a
+    /// [claim that cannot be read](Authenticated::claim) means. Its name is what logs, and a policy that is kept as data, call it.
     ///
     /// ```
     /// # use portcullis::{Authenticated, Policy};
@@ -198,8 +238,9 @@ impl Policy {
         Self(Rule::Or(rules))
     }
 
-    /// It must not be met. Beware of what is absent: `Policy::roles(["suspended"]).not()` is met
-    /// by a token that names no roles at all.
+    /// It must not be met. An absent claim is not met: `Policy::roles(["suspended"]).not()` is met by a
+    /// token without roles. A claim that cannot be read is [unknown](Self#met-not-met-unknown), and so is
+    /// the negation: the same policy refuses a token whose `roles` is not a list of strings.
     #[must_use]
     #[expect(clippy::should_implement_trait, reason = "a policy is no boolean")]
     pub fn not(self) -> Self {

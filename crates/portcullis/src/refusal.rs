@@ -243,7 +243,7 @@ impl Refusal {
                 Denial::Scope { .. } => RefusalKind::InsufficientScope,
                 Denial::Authentication { .. } => RefusalKind::InsufficientAuthentication,
                 Denial::TokenAge { .. } => RefusalKind::InvalidToken,
-                Denial::Forbidden { .. } => RefusalKind::Forbidden,
+                Denial::Forbidden { .. } | Denial::UnreadableClaim(_) => RefusalKind::Forbidden,
                 Denial::UnboundCheck { .. } => RefusalKind::Misconfigured,
             },
             Cause::BudgetSpent { .. } => RefusalKind::KeyBudgetSpent,

@@ -1,6 +1,10 @@
 //! What is looked at of a request, without owning it or knowing its framework.
 
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, HOST, HeaderName, ORIGIN};
+use std::ops::ControlFlow;
+
+use http::header::{
+    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN,
+};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri};
 
@@ -9,12 +13,47 @@ use http::{HeaderMap, Method, Request, Uri};
 /// Values are bytes because header values are, and because actix-web is on another major version
 /// of `http`. Implemented for [`http::Request`], [`http::request::Parts`] and, for code that has
 /// nothing else, [`http::HeaderMap`].
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use http::header::{AUTHORIZATION, HeaderName};
+/// use portcullis::RequestView;
+///
+/// /// A message that carries a token, and nothing else of a request.
+/// struct Message {
+///     authorization: Vec<u8>,
+/// }
+///
+/// impl RequestView for Message {
+///     fn method(&self) -> Option<&str> {
+///         None
+///     }
+///
+///     fn visit_header<'r>(
+///         &'r self,
+///         name: &HeaderName,
+///         visit: &mut dyn FnMut(&'r [u8]) -> ControlFlow<()>,
+///     ) {
+///         if *name == AUTHORIZATION {
+///             let _ = visit(&self.authorization);
+///         }
+///     }
+/// }
+/// ```
 pub trait RequestView {
     /// The method; `None` if it is not known, which is then taken for an unsafe one.
     fn method(&self) -> Option<&str>;
 
-    /// The value of the header `name` in its line `index`, counted from 0.
-    fn header(&self, name: &HeaderName, index: usize) -> Option<&[u8]>;
+    /// Calls `visit` with the value of each line of the header `name`, in order, until `visit` breaks.
+    ///
+    /// Must take one pass over the lines, whose number the client chooses: an implementation that
+    /// seeks each line from the first one on is quadratic.
+    fn visit_header<'r>(
+        &'r self,
+        name: &HeaderName,
+        visit: &mut dyn FnMut(&'r [u8]) -> ControlFlow<()>,
+    );
 
     /// The path of the request's target, as it was sent: nothing is decoded. `None` if it is not
     /// known, which then is no path that any rule names.
@@ -27,10 +66,10 @@ pub trait RequestView {
         None
     }
 
-    /// The host and port that the request was sent to: the `Host` header, or what HTTP/2 has
-    /// instead of it.
-    fn authority(&self) -> Option<&[u8]> {
-        self.header(&HOST, 0)
+    /// The host and port in the request's target: `:authority` over HTTP/2, or that of a target in
+    /// absolute form. `None` if the target has none; the `Host` header then counts.
+    fn target_authority(&self) -> Option<&[u8]> {
+        None
     }
 }
 
@@ -39,8 +78,12 @@ impl RequestView for HeaderMap {
         None
     }
 
-    fn header(&self, name: &HeaderName, index: usize) -> Option<&[u8]> {
-        self.get_all(name).iter().nth(index).map(http::HeaderValue::as_bytes)
+    fn visit_header<'r>(
+        &'r self,
+        name: &HeaderName,
+        visit: &mut dyn FnMut(&'r [u8]) -> ControlFlow<()>,
+    ) {
+        let _ = self.get_all(name).iter().map(HeaderValue::as_bytes).try_for_each(visit);
     }
 }
 
@@ -49,8 +92,12 @@ impl<B> RequestView for Request<B> {
         Some(self.method().as_str())
     }
 
-    fn header(&self, name: &HeaderName, index: usize) -> Option<&[u8]> {
-        self.headers().header(name, index)
+    fn visit_header<'r>(
+        &'r self,
+        name: &HeaderName,
+        visit: &mut dyn FnMut(&'r [u8]) -> ControlFlow<()>,
+    ) {
+        self.headers().visit_header(name, visit);
     }
 
     fn path(&self) -> Option<&str> {
@@ -61,8 +108,8 @@ impl<B> RequestView for Request<B> {
         self.uri().query()
     }
 
-    fn authority(&self) -> Option<&[u8]> {
-        authority(self.uri(), self.headers())
+    fn target_authority(&self) -> Option<&[u8]> {
+        target_authority(self.uri())
     }
 }
 
@@ -71,8 +118,12 @@ impl RequestView for Parts {
         Some(self.method.as_str())
     }
 
-    fn header(&self, name: &HeaderName, index: usize) -> Option<&[u8]> {
-        self.headers.header(name, index)
+    fn visit_header<'r>(
+        &'r self,
+        name: &HeaderName,
+        visit: &mut dyn FnMut(&'r [u8]) -> ControlFlow<()>,
+    ) {
+        self.headers.visit_header(name, visit);
     }
 
     fn path(&self) -> Option<&str> {
@@ -83,14 +134,64 @@ impl RequestView for Parts {
         self.uri.query()
     }
 
-    fn authority(&self) -> Option<&[u8]> {
-        authority(&self.uri, &self.headers)
+    fn target_authority(&self) -> Option<&[u8]> {
+        target_authority(&self.uri)
     }
 }
 
-/// RFC 9113 §8.3.1: over HTTP/2 the authority stands in the request's target.
-fn authority<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r [u8]> {
-    uri.authority().map(|authority| authority.as_str().as_bytes()).or_else(|| headers.authority())
+fn target_authority(uri: &Uri) -> Option<&[u8]> {
+    uri.authority().map(|authority| authority.as_str().as_bytes())
+}
+
+/// A header that may come once came in several lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Repeated;
+
+/// Returns the value of a header that may come once.
+pub(crate) fn single<'r>(
+    request: &'r (impl RequestView + ?Sized),
+    name: &HeaderName,
+) -> Result<Option<&'r [u8]>, Repeated> {
+    let mut found = Ok(None);
+    request.visit_header(name, &mut |value| {
+        let first = found == Ok(None);
+        found = if first { Ok(Some(value)) } else { Err(Repeated) };
+        if first { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    found
+}
+
+/// Returns the value of a header's first line.
+fn first<'r>(request: &'r (impl RequestView + ?Sized), name: &HeaderName) -> Option<&'r [u8]> {
+    let mut found = None;
+    request.visit_header(name, &mut |value| {
+        found = Some(value);
+        ControlFlow::Break(())
+    });
+    found
+}
+
+/// Calls `read` with each line of a header, until `read` fails.
+pub(crate) fn try_each_line<'r, E>(
+    request: &'r (impl RequestView + ?Sized),
+    name: &HeaderName,
+    mut read: impl FnMut(&'r [u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut outcome = Ok(());
+    request.visit_header(name, &mut |line| {
+        outcome = read(line);
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    outcome
+}
+
+/// The host and port that the request was sent to ([RFC 9113 §8.3.1], [RFC 9110 §7.2]): what the
+/// target says, or else the `Host` header, if that comes once.
+///
+/// [RFC 9113 §8.3.1]: https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1
+/// [RFC 9110 §7.2]: https://www.rfc-editor.org/rfc/rfc9110#section-7.2
+pub(crate) fn authority(request: &(impl RequestView + ?Sized)) -> Option<&[u8]> {
+    request.target_authority().or_else(|| single(request, &HOST).ok()?)
 }
 
 /// Whether a request with `method` changes nothing ([RFC 9110 §9.2.1]).
@@ -104,7 +205,7 @@ pub(crate) fn is_safe(method: Option<&str>) -> bool {
 
 /// Whether a request is one of gRPC. gRPC-Web is not: its clients read the status of HTTP.
 pub(crate) fn is_grpc(request: &(impl RequestView + ?Sized)) -> bool {
-    let Some(content_type) = request.header(&CONTENT_TYPE, 0) else { return false };
+    let Some(content_type) = first(request, &CONTENT_TYPE) else { return false };
     content_type.split_at_checked(b"application/grpc".len()).is_some_and(|(start, rest)| {
         start.eq_ignore_ascii_case(b"application/grpc")
             && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
@@ -117,21 +218,82 @@ pub(crate) fn is_grpc(request: &(impl RequestView + ?Sized)) -> bool {
 /// [Fetch, CORS-preflight]: https://fetch.spec.whatwg.org/#cors-preflight-request
 pub(crate) fn is_preflight(request: &(impl RequestView + ?Sized)) -> bool {
     request.method() == Some(Method::OPTIONS.as_str())
-        && request.header(&ORIGIN, 0).is_some()
-        && request.header(&ACCESS_CONTROL_REQUEST_METHOD, 0).is_some()
+        && first(request, &ORIGIN).is_some()
+        && first(request, &ACCESS_CONTROL_REQUEST_METHOD).is_some()
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
+    /// A request with one header in many lines, which counts the lines that are visited.
+    pub(crate) struct Counting {
+        pub(crate) name: &'static str,
+        pub(crate) lines: Vec<&'static [u8]>,
+        pub(crate) method: &'static str,
+        pub(crate) looks: Cell<usize>,
+    }
+
+    impl RequestView for Counting {
+        fn method(&self) -> Option<&str> {
+            Some(self.method)
+        }
+
+        fn visit_header<'r>(
+            &'r self,
+            name: &HeaderName,
+            visit: &mut dyn FnMut(&'r [u8]) -> ControlFlow<()>,
+        ) {
+            if name == self.name {
+                for line in &self.lines {
+                    self.looks.set(self.looks.get() + 1);
+                    if visit(line).is_break() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
-    fn over_http_2_the_authority_stands_in_the_target() {
-        let request = Request::post("https://api.example:8443/x").header("host", "other.example");
-        let request = request.body(()).unwrap();
-        assert_eq!(RequestView::authority(&request), Some(&b"api.example:8443"[..]));
-        assert_eq!(RequestView::authority(&request.into_parts().0), Some(&b"api.example:8443"[..]));
-        let request = Request::post("/x").header("host", "api.example").body(()).unwrap();
-        assert_eq!(RequestView::authority(&request), Some(&b"api.example"[..]));
+    fn authority_comes_from_the_target_or_a_single_host_line() {
+        let of = |uri: &str, hosts: &[&str]| {
+            let mut request = Request::post(uri);
+            for host in hosts {
+                request = request.header("host", *host);
+            }
+            let request = request.body(()).unwrap();
+            let whole = authority(&request).map(<[u8]>::to_vec);
+            let parts = request.into_parts().0;
+            assert_eq!(authority(&parts).map(<[u8]>::to_vec), whole);
+            whole.map(|authority| String::from_utf8(authority).unwrap())
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let target = "https://api.example:8443/x";
+        assert_eq!(of(target, &["other.example"]), some("api.example:8443"));
+        assert_eq!(of(target, &["a.example", "b.example"]), some("api.example:8443"));
+        assert_eq!(of("/x", &["api.example"]), some("api.example"));
+        assert_eq!(of("/x", &["api.example", "api.example"]), None);
+        assert_eq!(of("/x", &[]), None);
+    }
+
+    #[test]
+    fn lines_are_visited_in_order_until_the_visitor_breaks() {
+        let lines: Vec<&[u8]> = vec![b"a", b"b", b"c"];
+        let request = Counting { name: "x", lines, method: "GET", looks: Cell::new(0) };
+        let name = HeaderName::from_static("x");
+        assert_eq!((first(&request, &name), request.looks.take()), (Some(&b"a"[..]), 1));
+        assert_eq!((single(&request, &name), request.looks.take()), (Err(Repeated), 2));
+        let mut seen = Vec::new();
+        let outcome = try_each_line(&request, &name, |line| {
+            seen.push(line);
+            if line == b"b" { Err("enough") } else { Ok(()) }
+        });
+        assert_eq!((outcome, request.looks.take()), (Err("enough"), 2));
+        assert_eq!(seen, [b"a", b"b"]);
+        let other = HeaderName::from_static("y");
+        assert_eq!((first(&request, &other), single(&request, &other)), (None, Ok(None)));
     }
 }

@@ -110,7 +110,7 @@ settings! {
         "what a WebSocket subprotocol begins with whose rest is the token, such as `bearer.`";
     COOKIE: "cookie", "PORTCULLIS_COOKIE", "none: no cookie is read",
         "the cookie that may hold the token when there is no Authorization header";
-    TRUSTED_ORIGINS: "trusted_origin", "PORTCULLIS_TRUSTED_ORIGINS", "this host only",
+    TRUSTED_ORIGINS: "trusted_origin", "PORTCULLIS_TRUSTED_ORIGINS", "this origin only",
         "the origins whose pages may send that cookie with unsafe requests";
     TOKEN_CACHE: "token_cache", "PORTCULLIS_TOKEN_CACHE_BYTES", "33554432",
         "how much memory verified tokens may take, so that they need not be verified again; 0: off";

@@ -79,13 +79,10 @@ impl VerifiedJws {
     }
 }
 
-/// Says who signed, and not what.
+/// Shows the algorithm. No text out of the token.
 impl fmt::Debug for VerifiedJws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifiedJws")
-            .field("key_id", &self.key_id)
-            .field("algorithm", &self.algorithm)
-            .finish_non_exhaustive()
+        f.debug_struct("VerifiedJws").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }
 

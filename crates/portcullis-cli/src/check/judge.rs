@@ -1,5 +1,6 @@
 //! Judges tokens as a service does: an [`Authenticator`], and then a [`Policy`].
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -82,8 +83,14 @@ impl RequestView for Request {
         None
     }
 
-    fn header(&self, name: &HeaderName, index: usize) -> Option<&[u8]> {
-        (*name == AUTHORIZATION && index == 0).then_some(&self.0)
+    fn visit_header<'r>(
+        &'r self,
+        name: &HeaderName,
+        visit: &mut dyn FnMut(&'r [u8]) -> ControlFlow<()>,
+    ) {
+        if *name == AUTHORIZATION {
+            let _ = visit(&self.0);
+        }
     }
 }
 

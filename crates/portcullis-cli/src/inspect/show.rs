@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::Inspected;
-use crate::output::escaped;
+use crate::output::{self, escaped};
 
 impl fmt::Display for Inspected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,7 +35,7 @@ impl fmt::Display for Inspected {
             }
             write!(f, "\n    {}", suggestion.places())?;
             for line in suggestion.rust.iter().chain(&suggestion.environment) {
-                write!(f, "\n      {}", line.replace(char::is_control, "?"))?;
+                write!(f, "\n      {}", output::line(line))?;
             }
         }
         Ok(())

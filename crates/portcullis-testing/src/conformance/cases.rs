@@ -220,7 +220,8 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
     let cookie = || ("cookie", format!("__Host-portcullis-access={}", tokens.good).into_bytes());
     let protocol =
         |token: &str| ("sec-websocket-protocol", format!("chat, bearer.{token}").into_bytes());
-    let own = || line("origin", "http://{authority}");
+    // The access cookie's prefix says that the request came over https, whoever ended TLS.
+    let own = || line("origin", "https://{authority}");
 
     let mut cases = Vec::new();
     let mut add = |name,
@@ -408,8 +409,25 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         post(
             "a cookie, the origin of a target in absolute form",
             "http://api.example/",
-            vec![cookie(), line("origin", "http://api.example")],
+            vec![cookie(), line("origin", "https://api.example")],
             alice,
+        ),
+        post(
+            "a cookie, own host over http",
+            "/",
+            vec![cookie(), line("origin", "http://{authority}")],
+            foreign,
+        ),
+        post("a cookie, own origin twice", "/", vec![cookie(), own(), own()], foreign),
+        post(
+            "a cookie, same origin twice",
+            "/",
+            vec![
+                cookie(),
+                line("sec-fetch-site", "same-origin"),
+                line("sec-fetch-site", "same-origin"),
+            ],
+            foreign,
         ),
         post(
             "a cookie, not that of a target in absolute form",

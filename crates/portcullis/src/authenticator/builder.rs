@@ -432,7 +432,9 @@ impl AuthenticatorBuilder {
     /// cookie is read. See [`ACCESS_COOKIE`](crate::ACCESS_COOKIE).
     ///
     /// Requests that could change something, WebSocket handshakes among them, are refused with 403
-    /// unless a page of this host, or of a [trusted origin](Self::trusted_origin), has sent them.
+    /// unless a page of this origin, or of a [trusted origin](Self::trusted_origin), sent them. With a
+    /// cookie called `__Host-…` or `__Secure-…`, which browsers send over https only, a page of this
+    /// host over plain http is not of this origin.
     ///
     /// `PORTCULLIS_COOKIE`
     pub fn cookie(mut self, name: impl Into<String>) -> Self {

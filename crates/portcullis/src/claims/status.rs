@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use crate::json::{self, FromMembers, Member, Text};
 
 /// A place in a status list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) struct StatusReference<'c> {
     /// The list.
     pub(crate) uri: &'c str,

@@ -3,7 +3,7 @@
 use serde::de::MapAccess;
 use smallvec::SmallVec;
 
-use crate::json::{Lenient, Member, Text};
+use crate::json::{Member, Text};
 
 /// A payload, and behind it the texts that do not stand in it as they are read.
 #[derive(Default)]
@@ -39,8 +39,8 @@ impl Texts {
         Self { all: payload, payload: length }
     }
 
-    pub(super) fn payload(&self) -> &[u8] {
-        self.all.as_bytes().get(..self.payload).unwrap_or_default()
+    pub(super) fn payload(&self) -> &str {
+        self.all.get(..self.payload).unwrap_or_default()
     }
 
     pub(super) fn get(&self, span: Span) -> &str {
@@ -107,19 +107,5 @@ impl<'a> Reading<'a> {
     ) -> Result<Span, A::Error> {
         let text: Text<'a> = member.read(name)?;
         Ok(self.keep(&text))
-    }
-
-    /// Reads the strings of a string, or of an array of anything. Roles come in many shapes, and
-    /// one that is not understood only withholds power.
-    pub(super) fn read_any<A: MapAccess<'a>>(
-        &mut self,
-        member: Member<'_, A>,
-        name: &'static str,
-    ) -> Result<Spans, A::Error> {
-        Ok(match member.read::<Lenient<'a>>(name)? {
-            Lenient::Text(text) => self.keep_all(&[text]),
-            Lenient::Texts(texts) | Lenient::Mixed(texts) => self.keep_all(&texts),
-            Lenient::Other => Spans::new(),
-        })
     }
 }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::{NumericDate, RegisteredClaims};
+use super::{NumericDate, RegisteredClaims, UnreadableClaim};
 use crate::error::TokenError;
-use crate::json;
 use crate::profile::Profile;
 
 /// What a token's claims must say to be accepted here.
@@ -97,9 +96,11 @@ impl ClaimsRules {
     /// The claims that the configuration asks for, whatever they say.
     fn check_present(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
         for name in &self.required_claims {
-            if json::member(claims.payload(), name).is_none_or(|value| value.is_null()) {
-                return Err(TokenError::RequiredClaim { name: name.clone() });
-            }
+            let claim = claims.raw().find(name).filter(|claim| !claim.is_null());
+            let claim = claim.ok_or_else(|| TokenError::RequiredClaim { name: name.clone() })?;
+            claim
+                .value()
+                .map_err(|why| TokenError::UnreadableClaim(UnreadableClaim::new(name, why)))?;
         }
         Ok(())
     }

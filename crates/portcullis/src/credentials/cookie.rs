@@ -5,7 +5,7 @@
 use http::header::COOKIE;
 
 use super::{BearerToken, CredentialsError};
-use crate::request::RequestView;
+use crate::request::{RequestView, try_each_line};
 
 /// The access cookie of Portcullis's issuer, without its prefix.
 ///
@@ -20,7 +20,7 @@ pub(super) fn find<'r>(
     name: &str,
 ) -> Result<Option<BearerToken<'r>>, CredentialsError> {
     let mut found = None;
-    for line in (0..).map_while(|index| request.header(&COOKIE, index)) {
+    try_each_line(request, &COOKIE, |line| {
         for pair in line.split(|&byte| byte == b';') {
             let pair = pair.trim_ascii();
             let Some(at) = pair.iter().position(|&byte| byte == b'=') else { continue };
@@ -34,7 +34,8 @@ pub(super) fn find<'r>(
             }
             found = Some(BearerToken::parse(value.get(1..).unwrap_or_default())?);
         }
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 

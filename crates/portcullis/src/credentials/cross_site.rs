@@ -7,50 +7,112 @@
 //! [Fetch Metadata]: https://www.w3.org/TR/fetch-metadata/
 //! [RFC 6454 §7]: https://www.rfc-editor.org/rfc/rfc6454#section-7
 
+use std::convert::identity;
+
 use http::header::{CONNECTION, HeaderName, ORIGIN};
 
-use crate::request::{RequestView, is_safe};
+use crate::request::{Repeated, RequestView, authority, is_safe, single, try_each_line};
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Whether the request is safe, or sent by a page of this host or of a trusted origin.
+/// Whether the request is safe, or sent by a page of this origin or of a trusted one.
 pub(super) fn may_use_cookie(
     request: &(impl RequestView + ?Sized),
+    cookie: &str,
     trusted_origins: &[String],
 ) -> bool {
     if is_safe(request.method()) && !is_upgrade(request) {
         return true;
     }
-    let origin = request.header(&ORIGIN, 0);
+    is_from_own_page(request, cookie, trusted_origins).is_ok_and(identity)
+}
+
+/// Whether the browser's headers name a page of ours. A browser sends each of them once.
+fn is_from_own_page(
+    request: &(impl RequestView + ?Sized),
+    cookie: &str,
+    trusted_origins: &[String],
+) -> Result<bool, Repeated> {
+    let origin = single(request, &ORIGIN)?;
+    let site = single(request, &SEC_FETCH_SITE)?;
     if trusted_origins.iter().any(|trusted| origin == Some(trusted.as_bytes())) {
-        return true;
+        return Ok(true);
     }
-    match request.header(&SEC_FETCH_SITE, 0) {
+    Ok(match (site, origin, authority(request)) {
         // `none` is the user's own doing: an address typed, a bookmark.
-        Some(b"same-origin" | b"none") => true,
+        (Some(b"same-origin" | b"none"), ..) => true,
         // `same-site` is another host of the same domain, which need not be ours.
-        Some(_) => false,
+        (Some(_), ..) => false,
         // An older browser, or no browser at all: a page's request has an Origin.
-        None => origin.is_some_and(|origin| is_own_host(origin, request)),
-    }
+        (None, Some(origin), Some(authority)) => is_own(origin, authority, is_secure(cookie)),
+        (None, ..) => false,
+    })
 }
 
 /// A WebSocket handshake is a GET, but what follows it is not safe, and no preflight guards it.
 fn is_upgrade(request: &(impl RequestView + ?Sized)) -> bool {
-    (0..).map_while(|index| request.header(&CONNECTION, index)).any(|line| {
-        line.split(|&byte| byte == b',')
-            .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+    try_each_line(request, &CONNECTION, |line| {
+        let mut options = line.split(|&byte| byte == b',');
+        let upgrades = options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
+        if upgrades { Err(()) } else { Ok(()) }
+    })
+    .is_err()
+}
+
+/// Whether browsers send a cookie of this name over https only (RFC 6265bis §4.1.3). They compare the
+/// prefixes without regard to case.
+fn is_secure(cookie: &str) -> bool {
+    ["__Host-", "__Secure-"].iter().any(|prefix| {
+        cookie.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     })
 }
 
-/// Whether `origin` is the host that the request was sent to. The scheme is not compared: behind
-/// a proxy that ends TLS nobody here knows it.
-fn is_own_host(origin: &[u8], request: &(impl RequestView + ?Sized)) -> bool {
-    let Some(host) = request.authority() else { return false };
-    [&b"https://"[..], b"http://"]
-        .iter()
-        .filter_map(|scheme| origin.strip_prefix(*scheme))
-        .any(|authority| !host.is_empty() && authority.eq_ignore_ascii_case(host))
+/// Whether `origin` ([RFC 6454 §6.2]) is the origin of `authority`, which the request was sent to. The
+/// request's scheme is unknown behind a proxy that ends TLS, so both schemes are accepted unless the
+/// cookie proves https.
+///
+/// [RFC 6454 §6.2]: https://www.rfc-editor.org/rfc/rfc6454#section-6.2
+fn is_own(origin: &[u8], authority: &[u8], must_be_https: bool) -> bool {
+    let (rest, default_port) = if let Some(rest) = origin.strip_prefix(b"https://") {
+        (rest, 443)
+    } else if let Some(rest) = origin.strip_prefix(b"http://")
+        && !must_be_https
+    {
+        (rest, 80)
+    } else {
+        return false;
+    };
+    let host_and_port = |text| split_port(text, default_port);
+    host_and_port(rest).is_some_and(|(host, port)| {
+        host_and_port(authority)
+            .is_some_and(|(own, own_port)| host.eq_ignore_ascii_case(own) && port == own_port)
+    })
+}
+
+/// Splits an authority into a host name or IP address and its port. `None` for any other authority,
+/// such as one with a user (RFC 3986 §3.2).
+fn split_port(authority: &[u8], default: u16) -> Option<(&[u8], u16)> {
+    let is_address = authority.first() == Some(&b'[');
+    let end = if is_address {
+        authority.iter().position(|&byte| byte == b']')? + 1
+    } else {
+        authority.iter().position(|&byte| byte == b':').unwrap_or(authority.len())
+    };
+    let (host, port) = authority.split_at_checked(end)?;
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    let in_address = |byte: &u8| byte.is_ascii_hexdigit() || b":.".contains(byte);
+    let is_host = match host {
+        [b'[', inside @ .., b']'] => !inside.is_empty() && inside.iter().all(in_address),
+        name => !name.is_empty() && name.iter().all(in_name),
+    };
+    let port = match port {
+        [] => default,
+        [b':', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => {
+            std::str::from_utf8(digits).ok()?.parse().ok()?
+        }
+        _ => return None,
+    };
+    is_host.then_some((host, port))
 }
 
 #[cfg(test)]
@@ -58,6 +120,7 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::request::tests::Counting;
 
     fn allowed(method: &str, headers: &[(&str, &str)]) -> bool {
         let mut request = Request::builder().method(method);
@@ -65,7 +128,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let trusted = ["https://app.example".to_owned()];
-        may_use_cookie(&request.body(()).unwrap(), &trusted)
+        may_use_cookie(&request.body(()).unwrap(), "access", &trusted)
     }
 
     #[test]
@@ -127,7 +190,47 @@ mod tests {
     }
 
     #[test]
+    fn absent_port_is_the_default_port() {
+        for (authority, expected) in [
+            ("a.example", Some(("a.example", 443))),
+            ("a.example:443", Some(("a.example", 443))),
+            ("a_b-c.example:8443", Some(("a_b-c.example", 8443))),
+            ("127.0.0.1:1", Some(("127.0.0.1", 1))),
+            ("[::1]", Some(("[::1]", 443))),
+            ("[::ffff:1.2.3.4]:65535", Some(("[::ffff:1.2.3.4]", 65535))),
+            ("", None),
+            (":443", None),
+            ("a.example:", None),
+            ("a.example:65536", None),
+            ("a.example:+1", None),
+            ("a.example:1:1", None),
+            ("u@a.example", None),
+            ("u:p@a.example", None),
+            ("a.example/", None),
+            ("a example", None),
+            ("\u{e4}.example", None),
+            ("[]", None),
+            ("[::1", None),
+            ("[::1]x", None),
+            ("[a.example]", None),
+            ("[::1%25eth0]", None),
+        ] {
+            let expected = expected.map(|(host, port): (&str, u16)| (host.as_bytes(), port));
+            assert_eq!(split_port(authority.as_bytes(), 443), expected, "{authority}");
+        }
+    }
+
+    #[test]
+    fn forty_thousand_connection_lines_are_visited_once() {
+        let lines = vec![&b"keep-alive"[..]; 40_000];
+        let looks = std::cell::Cell::new(0);
+        let request = Counting { name: "connection", lines, method: "GET", looks };
+        assert!(may_use_cookie(&request, "access", &[]));
+        assert_eq!(request.looks.get(), 40_000);
+    }
+
+    #[test]
     fn an_unknown_method_is_unsafe() {
-        assert!(!may_use_cookie(&http::HeaderMap::new(), &[]));
+        assert!(!may_use_cookie(&http::HeaderMap::new(), "access", &[]));
     }
 }

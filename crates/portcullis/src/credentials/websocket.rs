@@ -7,7 +7,7 @@
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 
 use super::{BearerToken, CredentialsError};
-use crate::request::RequestView;
+use crate::request::{RequestView, try_each_line};
 
 /// The token behind `prefix` in the list of subprotocols.
 pub(super) fn find<'r>(
@@ -15,7 +15,7 @@ pub(super) fn find<'r>(
     prefix: &str,
 ) -> Result<Option<BearerToken<'r>>, CredentialsError> {
     let mut found = None;
-    for line in (0..).map_while(|index| request.header(&SEC_WEBSOCKET_PROTOCOL, index)) {
+    try_each_line(request, &SEC_WEBSOCKET_PROTOCOL, |line| {
         for protocol in line.split(|&byte| byte == b',') {
             let Some(token) = protocol.trim_ascii().strip_prefix(prefix.as_bytes()) else {
                 continue;
@@ -25,7 +25,8 @@ pub(super) fn find<'r>(
             }
             found = Some(BearerToken::parse(token)?);
         }
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 

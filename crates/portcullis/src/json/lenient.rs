@@ -13,7 +13,24 @@ pub(crate) enum Lenient<'a> {
     Texts(SmallVec<[Text<'a>; 4]>),
     /// The strings of an array that holds other things too.
     Mixed(SmallVec<[Text<'a>; 4]>),
+    Null,
     Other,
+}
+
+impl<'a> Lenient<'a> {
+    /// Returns the strings.
+    pub(crate) fn strings(&self) -> &[Text<'a>] {
+        match self {
+            Self::Text(text) => std::slice::from_ref(text),
+            Self::Texts(texts) | Self::Mixed(texts) => texts,
+            Self::Null | Self::Other => &[],
+        }
+    }
+
+    /// Whether there is anything but strings. `null` is nothing.
+    pub(crate) fn is_malformed(&self) -> bool {
+        matches!(self, Self::Mixed(_) | Self::Other)
+    }
 }
 
 impl<'de> Deserialize<'de> for Lenient<'de> {
@@ -40,7 +57,7 @@ impl<'de> Deserialize<'de> for Lenient<'de> {
                 while let Some(item) = items.next_element()? {
                     match item {
                         Lenient::Text(text) => texts.push(text),
-                        Lenient::Texts(_) | Lenient::Mixed(_) | Lenient::Other => {
+                        Lenient::Texts(_) | Lenient::Mixed(_) | Lenient::Null | Lenient::Other => {
                             only_texts = false;
                         }
                     }
@@ -54,7 +71,7 @@ impl<'de> Deserialize<'de> for Lenient<'de> {
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Lenient::Other)
+                Ok(Lenient::Null)
             }
 
             fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::MapAccess;
 
-use super::{Material, VerificationKey};
+use super::{Material, VerificationKey, ed25519};
 use crate::algorithm::Algorithm;
 use crate::json::{FromMembers, JsonError, Lenient, Member, Text};
 
@@ -61,6 +61,12 @@ pub enum KeyError {
     /// An RSA exponent that is even, 1, or longer than 64 bits.
     #[error("a bad RSA exponent")]
     Exponent,
+    /// An Ed25519 point of small order: signing under it takes no secret.
+    #[error("an Ed25519 point of small order, under which anybody can sign")]
+    SmallOrder,
+    /// An ML-DSA key whose t1 is zero: signing under it takes no secret.
+    #[error("an ML-DSA key of zeros, under which anybody can sign")]
+    ZeroKey,
     /// A secret for HMAC that is shorter than the hash (RFC 7518 §3.2).
     #[error("a secret of {bytes} bytes, not of {min} or more")]
     ShortSecret {
@@ -231,7 +237,9 @@ impl Jwk {
             Algorithm::Es384 => self.parse_ec(&signature::ECDSA_P384_SHA384_FIXED, 48),
             Algorithm::Es512 => self.parse_ec(&signature::ECDSA_P521_SHA512_FIXED, 66),
             Algorithm::Ed25519 => {
-                parsed(&signature::ED25519, bytes("x", self.x.as_deref(), Some(32))?)
+                let point = bytes("x", self.x.as_deref(), Some(32))?;
+                ed25519::check(&point)?;
+                parsed(&signature::ED25519, point)
             }
             Algorithm::MlDsa44 => self.parse_akp(&signature::ML_DSA_44, 1312),
             Algorithm::MlDsa65 => self.parse_akp(&signature::ML_DSA_65, 1952),
@@ -246,7 +254,12 @@ impl Jwk {
         algorithm: &'static dyn VerificationAlgorithm,
         length: usize,
     ) -> Result<(ParsedPublicKey, Vec<u8>), KeyError> {
-        parsed(algorithm, bytes("pub", self.public.as_deref(), Some(length))?)
+        let public = bytes("pub", self.public.as_deref(), Some(length))?;
+        // FIPS 204 §7.2: ρ, of 32 bytes, and t1.
+        if public.iter().skip(32).all(|&byte| byte == 0) {
+            return Err(KeyError::ZeroKey);
+        }
+        parsed(algorithm, public)
     }
 
     fn parse_rsa(

@@ -15,7 +15,7 @@ use crate::remote::fetch::FetchError;
 use crate::remote::status::KeySetStatus;
 
 /// What a token says of the key that it was signed with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct KeyRequest<'a> {
     /// `kid`, which is whatever the sender wrote.
@@ -29,6 +29,16 @@ impl<'a> KeyRequest<'a> {
     #[must_use]
     pub fn new(key_id: Option<&'a str>, algorithm: Algorithm) -> Self {
         Self { key_id, algorithm }
+    }
+}
+
+/// Shows the algorithm and whether there is a `kid`, which is unverified text out of a token.
+impl fmt::Debug for KeyRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRequest")
+            .field("has_key_id", &self.key_id.is_some())
+            .field("algorithm", &self.algorithm)
+            .finish()
     }
 }
 

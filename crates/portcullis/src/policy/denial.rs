@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::claims::Scope;
+use crate::claims::{Scope, UnreadableClaim};
 
 /// Why a [`Policy`](crate::Policy) is not met. What it names is the policy's, not the token's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +36,10 @@ pub enum Denial {
         /// The part of the policy that is not met.
         rule: String,
     },
+    /// It is unknown whether the policy is met: a claim cannot be read, or has another type than the
+    /// policy compares it with.
+    #[error(transparent)]
+    UnreadableClaim(UnreadableClaim),
     /// A custom check that was read as data has no meaning; see
     /// [`Policy::bind`](crate::Policy::bind).
     #[error("the custom check {name:?} is not bound to a function")]
@@ -53,6 +57,7 @@ impl Denial {
             Self::Authentication { .. } => "authentication",
             Self::TokenAge { .. } => "token_age",
             Self::Forbidden { .. } => "policy",
+            Self::UnreadableClaim(_) => "unreadable_claim",
             Self::UnboundCheck { .. } => "unbound_check",
         }
     }
@@ -66,7 +71,26 @@ impl Denial {
                 "the client should have the user authenticate again, as the challenge says"
             }
             Self::TokenAge { .. } => "the client should refresh its token; check both clocks",
+            Self::UnreadableClaim(_) => {
+                "compare the claim's JSON type and form at the issuer with what the policy expects"
+            }
             Self::UnboundCheck { .. } => "call `Policy::bind` with the check's name at start",
+        }
+    }
+
+    /// Whether the policy is unknown, and not known to be not met: then its negation is unknown, too.
+    pub(super) fn is_unknown(&self) -> bool {
+        matches!(self, Self::UnreadableClaim(_) | Self::UnboundCheck { .. })
+    }
+
+    /// Combines the denials of two alternatives: an unknown one wins, then the first.
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (unbound @ Self::UnboundCheck { .. }, _) | (_, unbound @ Self::UnboundCheck { .. }) => {
+                unbound
+            }
+            (first, other) if other.is_unknown() && !first.is_unknown() => other,
+            (first, _) => first,
         }
     }
 
@@ -77,6 +101,9 @@ impl Denial {
             (unbound @ Self::UnboundCheck { .. }, _) | (_, unbound @ Self::UnboundCheck { .. }) => {
                 unbound
             }
+            // Not met, whatever the unknown part is.
+            (Self::UnreadableClaim(_), known) if !known.is_unknown() => known,
+            (known, Self::UnreadableClaim(_)) => known,
             (Self::Scope { needed }, Self::Scope { needed: also }) => {
                 let new = also.iter().filter(|name| !needed.contains(name));
                 Self::Scope { needed: needed.iter().chain(new).collect() }

@@ -6,9 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
 
 use super::check::Check;
+use super::compare::is_equal;
 use super::denial::Denial;
 use crate::authenticated::Authenticated;
-use crate::claims::NumericDate;
+use crate::claims::{Listed, NumericDate, RegisteredClaims, UnreadableClaim};
 use crate::json;
 
 /// How far ahead of this clock an `auth_time` may be: the largest leeway there is. Beyond it the
@@ -32,7 +33,7 @@ pub(super) enum Rule {
     AnyPermission(Vec<String>),
     Claim {
         name: String,
-        #[serde(deserialize_with = "normalized")]
+        #[serde(deserialize_with = "exact")]
         value: Value,
     },
     #[serde(deserialize_with = "not_empty")]
@@ -50,19 +51,38 @@ pub(super) enum Rule {
 }
 
 impl Rule {
+    /// Whether `who` meets the rule. Three-valued: a denial that [is unknown](Denial::is_unknown) says
+    /// that the rule is unknown, any other that it is not met.
     pub(super) fn check(&self, who: &Authenticated) -> Result<(), Denial> {
         let claims = who.registered();
         let scope = |name: &String| claims.scope().contains(name);
         let role = |name: &String| claims.roles().any(|has| has == name);
         let permission = |name: &String| claims.permissions().any(|has| has == name);
         match self {
-            Self::Scopes(names) => reaches(names.iter().all(scope), names),
-            Self::AnyScope(names) => reaches(names.iter().any(scope), names),
-            Self::Roles(names) => self.allows(names.iter().all(role)),
-            Self::AnyRole(names) => self.allows(names.iter().any(role)),
-            Self::Permissions(names) => self.allows(names.iter().all(permission)),
-            Self::AnyPermission(names) => self.allows(names.iter().any(permission)),
-            Self::Claim { name, value } => self.allows(who.claim(name).as_ref() == Some(value)),
+            Self::Scopes(names) => {
+                self.lists(Listed::Scopes, names, names.iter().all(scope), claims)
+            }
+            Self::AnyScope(names) => {
+                self.lists(Listed::Scopes, names, names.iter().any(scope), claims)
+            }
+            Self::Roles(names) => self.lists(Listed::Roles, names, names.iter().all(role), claims),
+            Self::AnyRole(names) => {
+                self.lists(Listed::Roles, names, names.iter().any(role), claims)
+            }
+            Self::Permissions(names) => {
+                self.lists(Listed::Permissions, names, names.iter().all(permission), claims)
+            }
+            Self::AnyPermission(names) => {
+                self.lists(Listed::Permissions, names, names.iter().any(permission), claims)
+            }
+            Self::Claim { name, value } => match who.claim(name) {
+                Ok(None) => self.allows(false),
+                Ok(Some(claim)) => {
+                    let unreadable = |why| Denial::UnreadableClaim(UnreadableClaim::new(name, why));
+                    self.allows(is_equal(value, &claim).map_err(unreadable)?)
+                }
+                Err(unreadable) => Err(Denial::UnreadableClaim(unreadable)),
+            },
             Self::Acr(values) => {
                 let acr = claims.authentication_context();
                 if acr.is_some_and(|acr| values.iter().any(|value| value == acr)) {
@@ -91,8 +111,7 @@ impl Rule {
             Self::Or(rules) => self.any(rules, who),
             Self::Not(rule) => match rule.check(who) {
                 Ok(()) => self.allows(false),
-                // Neither met nor not met.
-                Err(unbound @ Denial::UnboundCheck { .. }) => Err(unbound),
+                Err(unknown) if unknown.is_unknown() => Err(unknown),
                 Err(_) => Ok(()),
             },
         }
@@ -102,15 +121,31 @@ impl Rule {
         if met { Ok(()) } else { Err(Denial::Forbidden { rule: self.to_string() }) }
     }
 
-    /// If none is met the refusal is the first one's, unless nobody can say.
+    /// The verdict of a rule about a list of names. Where the list is malformed, a name that was not
+    /// found is neither present nor absent.
+    fn lists(
+        &self,
+        kind: Listed,
+        names: &[String],
+        met: bool,
+        claims: &RegisteredClaims,
+    ) -> Result<(), Denial> {
+        match claims.malformed(kind) {
+            _ if met => Ok(()),
+            Some(claim) if !names.is_empty() => Err(Denial::UnreadableClaim(claim.clone())),
+            _ if kind == Listed::Scopes => Err(Denial::Scope { needed: names.iter().collect() }),
+            _ => self.allows(false),
+        }
+    }
+
     fn any(&self, rules: &[Self], who: &Authenticated) -> Result<(), Denial> {
-        let mut said = None;
+        let mut said: Option<Denial> = None;
         for rule in rules {
-            match rule.check(who) {
-                Ok(()) => return Ok(()),
-                Err(unbound @ Denial::UnboundCheck { .. }) => said = Some(unbound),
-                Err(denial) => said = said.or(Some(denial)),
-            }
+            let Err(denial) = rule.check(who) else { return Ok(()) };
+            said = Some(match said {
+                Some(before) => before.or(denial),
+                None => denial,
+            });
         }
         said.map_or_else(|| self.allows(false), Err)
     }
@@ -137,10 +172,6 @@ impl Rule {
     }
 }
 
-fn reaches(met: bool, needed: &[String]) -> Result<(), Denial> {
-    if met { Ok(()) } else { Err(Denial::Scope { needed: needed.iter().collect() }) }
-}
-
 /// Whether `moment` was at most `max` ago. One that is absent was not.
 fn is_within(moment: Option<NumericDate>, max: Duration, now: NumericDate) -> bool {
     let (Some(moment), now) = (moment, now.as_duration()) else { return false };
@@ -148,10 +179,15 @@ fn is_within(moment: Option<NumericDate>, max: Duration, now: NumericDate) -> bo
     now.saturating_sub(moment) <= max && moment.saturating_sub(now) <= MAX_SKEW
 }
 
-fn normalized<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+/// Reads a claim's value and refuses a number that may have been rounded.
+fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     let mut value = Value::deserialize(deserializer)?;
-    json::normalize(&mut value);
-    Ok(value)
+    if json::normalize(&mut value) {
+        return Ok(value);
+    }
+    Err(de::Error::custom(
+        "a number that is not exact: write a whole number as an integer, from -2^63 to 2^64 - 1",
+    ))
 }
 
 fn not_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>

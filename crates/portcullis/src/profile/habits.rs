@@ -1,10 +1,9 @@
 //! How an issuer's claims differ from those that the standards name.
 
-use serde_json::{Map, Value};
-
 use super::Profile;
-use crate::claims::RegisteredClaims;
+use crate::claims::{Listed, RegisteredClaims, UnreadableClaim};
 use crate::error::TokenError;
+use crate::json::{Lenient, Members, Raw, Unreadable};
 
 /// Where things stand, and what must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,25 +46,37 @@ impl Habits {
 
 impl Profile {
     /// Reads what this kind of token has elsewhere into the registered claims, and holds it to
-    /// what it must be.
+    /// what it must be. Every object on the path to a value that is read must have each member once;
+    /// other claims are not read.
     pub(crate) fn apply(&self, claims: &mut RegisteredClaims) -> Result<(), TokenError> {
         if self.habits == Habits::NONE && self.roles_at.is_empty() {
             return Ok(());
         }
-        let object: Map<String, Value> = serde_json::from_slice(claims.payload())
-            .map_err(|_| TokenError::NotJson { part: "payload" })?;
-        self.check_kind(&object)?;
+        // A copy, because values that are read are appended to the claims' text.
+        let payload = claims.payload().to_owned();
+        let members = Raw::new(&payload).members().map_err(|why| unreadable("payload", why))?;
+        self.check_kind(&members)?;
         if let Some(name) = self.habits.audience_in {
-            let audience = object.get(name).ok_or(TokenError::MissingClaim { name })?;
-            claims.set_audience(audience.as_str().ok_or(TokenError::WrongType { name })?);
+            let audience = members.get(name).ok_or(TokenError::MissingClaim { name })?;
+            let audience = audience.string().ok_or(TokenError::WrongType { name })?;
+            claims.set_audience(&audience.0);
         }
         if let Some(name) = self.habits.scopes_in {
-            claims.set_scope(strings(object.get(name)).flat_map(|names| names.split(' ')));
+            let found = strings(claims, Listed::Scopes, &members, &[name])?;
+            let names = found.iter().flat_map(|found| found.strings());
+            claims.set_scope(names.flat_map(|names| names.0.split(' ')));
         }
-        let fixed = self.habits.roles_in.iter().map(|path| at(&object, path.iter().copied()));
-        let added = self.roles_at.iter().map(|path| at(&object, path.iter().map(String::as_str)));
-        for place in fixed.chain(added) {
-            claims.add_roles(strings(place));
+        let mut add = |path: &[&str]| -> Result<(), TokenError> {
+            let found = strings(claims, Listed::Roles, &members, path)?;
+            let names = found.iter().flat_map(|found| found.strings());
+            claims.add_roles(names.map(|name| &*name.0));
+            Ok(())
+        };
+        for path in self.habits.roles_in {
+            add(path)?;
+        }
+        for path in &self.roles_at {
+            add(&path.iter().map(String::as_str).collect::<Vec<_>>())?;
         }
         if self.habits.identity_tokens {
             claims.allow_identity_token();
@@ -85,20 +96,22 @@ impl Profile {
         self.habits.key_hosts
     }
 
-    fn check_kind(&self, object: &Map<String, Value>) -> Result<(), TokenError> {
-        let text = |name| object.get(name).and_then(Value::as_str);
+    fn check_kind(&self, members: &Members<'_>) -> Result<(), TokenError> {
+        let text = |name| members.get(name).and_then(Raw::string);
         for &name in self.habits.requires {
-            if object.get(name).is_none_or(Value::is_null) {
-                return Err(TokenError::MissingClaim { name });
-            }
+            let claim = members.get(name).filter(|claim| !claim.is_null());
+            let claim = claim.ok_or(TokenError::MissingClaim { name })?;
+            claim.value().map_err(|why| unreadable(name, why))?;
         }
         for &(name, expected) in self.habits.expects {
-            if text(name) != Some(expected) {
+            if text(name).is_none_or(|text| text.0 != expected) {
                 return Err(TokenError::ClaimValue { name, expected });
             }
         }
         for &(name, beginning, mark) in self.habits.refuses {
-            if text(name).is_some_and(|value| value.starts_with(beginning)) {
+            let Some(claim) = members.get(name).filter(|claim| !claim.is_null()) else { continue };
+            let value = claim.string().ok_or(TokenError::WrongType { name })?;
+            if value.0.starts_with(beginning) {
                 return Err(TokenError::NotAnAccessToken { mark });
             }
         }
@@ -106,23 +119,34 @@ impl Profile {
     }
 }
 
-/// What stands at the end of a path of member names. The names are compared whole: a dot in one is
-/// part of it.
-fn at<'o, 'p>(
-    object: &'o Map<String, Value>,
-    path: impl Iterator<Item = &'p str>,
-) -> Option<&'o Value> {
-    let mut path = path;
-    let first = object.get(path.next()?)?;
-    path.try_fold(first, |value, name| value.as_object()?.get(name))
+/// Returns the strings at the end of a path of member names, which are compared whole: a dot in a name
+/// is part of it. `None` where the path ends early. A claim of another shape is recorded in `claims`.
+fn strings<'a>(
+    claims: &mut RegisteredClaims,
+    kind: Listed,
+    members: &Members<'a>,
+    path: &[&str],
+) -> Result<Option<Lenient<'a>>, TokenError> {
+    let unreadable = |why| unreadable(&path.join("."), why);
+    let Some((first, inner)) = path.split_first() else { return Ok(None) };
+    let Some(mut value) = members.get(first) else { return Ok(None) };
+    for name in inner {
+        if !value.is_object() && !value.is_null() {
+            value.value().map_err(unreadable)?;
+            claims.add_malformed(kind, UnreadableClaim::no_names(&path.join(".")));
+        }
+        match value.members().map_err(unreadable)?.get(name) {
+            Some(member) => value = member,
+            None => return Ok(None),
+        }
+    }
+    let strings = value.strings().map_err(unreadable)?;
+    if strings.is_malformed() {
+        claims.add_malformed(kind, UnreadableClaim::no_names(&path.join(".")));
+    }
+    Ok(Some(strings))
 }
 
-/// A string, or the strings of an array; of anything else none.
-fn strings(value: Option<&Value>) -> impl Iterator<Item = &str> {
-    let (one, many) = match value {
-        Some(Value::String(string)) => (Some(string.as_str()), None),
-        Some(Value::Array(items)) => (None, Some(items.iter().filter_map(Value::as_str))),
-        _ => (None, None),
-    };
-    one.into_iter().chain(many.into_iter().flatten())
+fn unreadable(name: &str, why: Unreadable) -> TokenError {
+    TokenError::UnreadableClaim(UnreadableClaim::new(name, why))
 }

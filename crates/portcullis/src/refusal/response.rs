@@ -45,6 +45,7 @@ impl Refusal {
             }
             Cause::Denied(Denial::Forbidden { .. } | Denial::UnboundCheck { .. })
             | Cause::BudgetSpent { .. }
+            | Cause::Denied(Denial::UnreadableClaim(_))
             | Cause::Unavailable { .. }
             | Cause::Misconfigured { .. } => return None,
         };
@@ -120,7 +121,9 @@ impl Refusal {
                     "A different authentication level is required"
                 }
                 Denial::TokenAge { .. } => EXPIRED,
-                Denial::Forbidden { .. } => "The caller may not do this",
+                Denial::Forbidden { .. } | Denial::UnreadableClaim(_) => {
+                    "The caller may not do this"
+                }
                 Denial::UnboundCheck { .. } => MISCONFIGURED,
             },
             Cause::BudgetSpent { .. } | Cause::Unavailable { .. } => {

@@ -68,6 +68,196 @@ fn a_weak_rsa_key_is_not_used_however_it_is_dressed() {
     }
 }
 
+/// The points of Ed25519 whose order is 1, 2, 4 or 8, in every encoding that some decoder takes:
+/// the y coordinate, little-endian, and the sign of x in its highest bit. Those with a y of p or
+/// more, and those with x = 0 and a sign, are not canonical (RFC 8032 §5.1.3).
+fn small_order_points() -> Vec<[u8; 32]> {
+    let bytes = |hex: &str| -> [u8; 32] {
+        std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
+    };
+    [
+        // Order 1: y = 1, and p + 1.
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        // Order 2: y = -1.
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        // Order 4: y = 0, and p.
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        // Order 8.
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    ]
+    .into_iter()
+    .map(bytes)
+    .flat_map(|point| {
+        let mut signed = point;
+        signed[31] |= 0x80;
+        [point, signed]
+    })
+    .collect()
+}
+
+/// One signature for every message: with the neutral point as the key, R + h·A is R whatever h is.
+#[tokio::test]
+async fn ed25519_key_of_small_order_is_skipped() {
+    let points = small_order_points();
+    assert_eq!(points.len(), 14);
+    for point in &points {
+        let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": encode(point)});
+        let set = set(&jwk);
+        // R is the neutral point, or the key's own; S is 0.
+        let auth = Authenticator::builder(ISSUER, AUDIENCE)
+            .key_source(SharedKeySet::new(set.clone()))
+            .clock(ManualClock::at(NOW))
+            .build()
+            .await
+            .unwrap();
+        for r in &points {
+            let signature = encode([&r[..], &[0; 32]].concat());
+            for subject in ["alice", "bob", "carol"] {
+                let mut claims = claims();
+                claims["sub"] = json!(subject);
+                let header = encode(r#"{"alg":"EdDSA","kid":"k","typ":"at+jwt"}"#);
+                let token = format!("{header}.{}.{signature}", encode(claims.to_string()));
+                assert_eq!(rule(&auth, &token).await, "kid", "{point:02x?} {r:02x?}");
+                assert!(signature::verify(&token, &set, Algorithm::ALL).is_err());
+            }
+        }
+        assert!(set.is_empty(), "accepted: {point:02x?}");
+        let reason = set.skipped()[0].reason.to_string();
+        assert!(reason.contains("small order"), "{reason}");
+        let alone = VerificationKey::from_jwk(jwk.to_string().as_bytes(), Algorithm::Ed25519);
+        assert!(alone.is_err(), "{point:02x?}");
+    }
+}
+
+/// RFC 8032 §5.1.3: y is below p. Another reader would take the key for the one of y - p.
+#[test]
+fn ed25519_key_that_is_not_canonical_is_skipped() {
+    for more in 0..19_u8 {
+        for sign in [0, 0x80] {
+            let mut point = [0xff; 32];
+            point[0] = 0xed + more;
+            point[31] = 0x7f | sign;
+            let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": encode(point)});
+            assert!(set(&jwk).is_empty(), "accepted: {point:02x?}");
+        }
+    }
+}
+
+/// aws-lc decodes the point when it verifies, and finds none.
+#[test]
+fn ed25519_key_off_the_curve_verifies_nothing() {
+    let mut y = [0; 32];
+    // The least y without an x.
+    y[0] = 2;
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": encode(y)});
+    let input = format!("{}.{}", encode(r#"{"alg":"EdDSA","kid":"k"}"#), encode("{}"));
+    for r in small_order_points().into_iter().chain([y]) {
+        let token = format!("{input}.{}", encode([&r[..], &[0; 32]].concat()));
+        assert!(signature::verify(&token, &set(&jwk), Algorithm::ALL).is_err(), "{r:02x?}");
+    }
+}
+
+/// SHAKE256 (FIPS 202 §6.2).
+fn shake256(input: &[u8], length: usize) -> Vec<u8> {
+    const RATE: usize = 136;
+    let mut padded = [input, &[0x1f]].concat();
+    padded.resize(padded.len().next_multiple_of(RATE), 0);
+    *padded.last_mut().unwrap() |= 0x80;
+    let mut state = [0_u64; 25];
+    for block in padded.chunks(RATE) {
+        for (lane, bytes) in state.iter_mut().zip(block.chunks(8)) {
+            *lane ^= u64::from_le_bytes(bytes.try_into().unwrap());
+        }
+        keccak(&mut state);
+    }
+    // No more is needed here than one block has.
+    assert!(length <= RATE);
+    state.iter().flat_map(|lane| lane.to_le_bytes()).take(length).collect()
+}
+
+/// Keccak-f[1600] (FIPS 202 §3.3).
+fn keccak(state: &mut [u64; 25]) {
+    let mut round = 1_u8;
+    for _ in 0..24 {
+        let columns: [u64; 5] =
+            std::array::from_fn(|x| (0..5).fold(0, |c, y| c ^ state[x + 5 * y]));
+        for (at, lane) in state.iter_mut().enumerate() {
+            *lane ^= columns[(at + 4) % 5] ^ columns[(at + 1) % 5].rotate_left(1);
+        }
+        let (mut x, mut y, mut moved) = (1, 0, state[1]);
+        for step in 0..24_u32 {
+            (x, y) = (y, (2 * x + 3 * y) % 5);
+            let rotated = moved.rotate_left((step + 1) * (step + 2) / 2 % 64);
+            moved = std::mem::replace(&mut state[x + 5 * y], rotated);
+        }
+        for row in state.chunks_mut(5) {
+            let old = [row[0], row[1], row[2], row[3], row[4]];
+            for (x, lane) in row.iter_mut().enumerate() {
+                *lane = old[x] ^ (!old[(x + 1) % 5] & old[(x + 2) % 5]);
+            }
+        }
+        for bit in 0..7 {
+            if round & 1 == 1 {
+                state[0] ^= 1 << ((1 << bit) - 1);
+            }
+            round = (round << 1) ^ (if round & 0x80 == 0 { 0 } else { 0x71 });
+        }
+    }
+}
+
+/// FIPS 204 §6.3: with t1 = 0 the commitment that a verifier recomputes does not depend on the
+/// challenge, so z = 0 and no hints are a signature of any message.
+#[tokio::test]
+async fn ml_dsa_key_of_zeros_is_skipped() {
+    // The lengths of the key, the challenge and the signature; the bytes of w1; the bits of a
+    // coefficient of z.
+    for (algorithm, key, challenge, whole, w1, bits) in [
+        (Algorithm::MlDsa44, 1312, 32, 2420, 768, 18),
+        (Algorithm::MlDsa65, 1952, 48, 3309, 768, 20),
+        (Algorithm::MlDsa87, 2592, 64, 4627, 1024, 20),
+    ] {
+        for seed in [0, 7] {
+            let mut public = vec![0; key];
+            public[..32].fill(seed);
+            let alg = algorithm.as_str();
+            let jwk = json!({"kty": "AKP", "alg": alg, "kid": "k", "pub": encode(&public)});
+            let set = set(&jwk);
+            let auth = Authenticator::builder(ISSUER, AUDIENCE)
+                .key_source(SharedKeySet::new(set.clone()))
+                .clock(ManualClock::at(NOW))
+                .build()
+                .await
+                .unwrap();
+            let header = encode(json!({"alg": alg, "kid": "k", "typ": "at+jwt"}).to_string());
+            let input = format!("{header}.{}", encode(claims().to_string()));
+            let context = [0, 0];
+            let message = [&shake256(&public, 64)[..], &context, input.as_bytes()].concat();
+            let mu = shake256(&message, 64);
+            let mut signature = shake256(&[mu, vec![0; w1]].concat(), challenge);
+            // Each coefficient is packed as 2^(bits - 1) - z: four in so many bytes, or two.
+            let zeros: &[u8] =
+                if bits == 18 { &[0, 0, 2, 0, 8, 0, 32, 0, 128] } else { &[0, 0, 8, 0, 128] };
+            let hints = if bits == 18 {
+                84
+            } else if challenge == 48 {
+                61
+            } else {
+                83
+            };
+            signature.extend(zeros.iter().cycle().take(whole - challenge - hints));
+            signature.resize(whole, 0);
+            let token = format!("{input}.{}", encode(signature));
+            assert_eq!(rule(&auth, &token).await, "kid", "{alg}: forged");
+            assert!(set.is_empty());
+            let reason = set.skipped()[0].reason.to_string();
+            assert!(reason.contains("zero"), "{reason}");
+        }
+    }
+}
+
 /// CVE-2022-23541 (jsonwebtoken) and its like: a key of one type for the algorithm of another.
 #[test]
 fn a_key_for_something_else_is_not_used() {

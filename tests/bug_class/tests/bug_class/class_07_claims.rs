@@ -308,6 +308,10 @@ async fn a_providers_other_tokens_are_no_access_tokens() {
         (Profile::cognito(), json!({"client_id": AUDIENCE}), "claim_value"),
         (Profile::okta(), json!({"jti": "AT.1"}), "accepted"),
         (Profile::okta(), json!({"jti": "ID.1"}), "access_token"),
+        (Profile::clerk(), json!({"azp": AUDIENCE, "sid": "s"}), "accepted"),
+        (Profile::clerk(), json!({"azp": AUDIENCE, "sid": "s", "sts": "pending"}), "access_token"),
+        (Profile::clerk(), json!({"azp": AUDIENCE, "sid": "s", "sts": ["pending"]}), "wrong_type"),
+        (Profile::clerk(), json!({"azp": AUDIENCE, "sid": "s", "sts": null}), "accepted"),
         (Profile::kubernetes(), kubernetes, "accepted"),
         (Profile::kubernetes(), json!({}), "missing_claim"),
         (Profile::kubernetes(), json!({"kubernetes.io": null}), "missing_claim"),
@@ -318,5 +322,58 @@ async fn a_providers_other_tokens_are_no_access_tokens() {
         }
         let auth = builder(&key).profile(profile).build().await.unwrap();
         assert_eq!(rule(&auth, &key.token(&claims)).await, expected, "{changes}");
+    }
+}
+
+/// RFC 7519 §4 within a claim: of two members with one name somebody else takes the other one.
+/// Where a rule or a profile reads, the token is refused; what nothing asks for is not read.
+#[tokio::test]
+async fn claim_with_a_member_twice_is_refused_where_a_rule_or_a_profile_reads_it() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let plain = || builder(&key);
+    let keycloak = || plain().profile(Profile::keycloak());
+    let client = || {
+        let profile = Profile::keycloak().roles_at(["resource_access", "orders.api", "roles"]);
+        plain().profile(profile)
+    };
+    let clerk = || plain().profile(Profile::clerk());
+    let entra = || plain().profile(Profile::entra_v2());
+    let twice = "duplicate_member";
+    for (builder, members, expected) in [
+        (keycloak(), r#""realm_access":{"roles":["user"]}"#, "accepted"),
+        (keycloak(), r#""realm_access":{"roles":["user"],"roles":["admin"]}"#, twice),
+        (keycloak(), r#""realm_access":{"roles":["user"],"r\u006fles":["user"]}"#, twice),
+        (keycloak(), r#""realm_access":{"x":1,"x":2,"roles":["user"]}"#, twice),
+        (keycloak(), r#""realm_access":{"roles":[{"a":1,"a":2}]}"#, twice),
+        (
+            client(),
+            r#""resource_access":{"orders.api":{"roles":["a"]},"orders.api":{"roles":["b"]}}"#,
+            twice,
+        ),
+        (client(), r#""resource_access":{"orders.api":{"roles":["a"],"roles":["b"]}}"#, twice),
+        (client(), r#""resource_access":{"orders.api":{"roles":["a"]}}"#, "accepted"),
+        (clerk(), r#""azp":"https://api.example","sid":"s","o":{"rol":"a","rol":"b"}"#, twice),
+        (entra(), r#""ver":"2.0","scp":{"a":1,"a":1}"#, twice),
+        (plain(), r#""roles":{"a":1,"a":1}"#, twice),
+        (plain(), r#""roles":["a",{"a":1,"a":1}]"#, twice),
+        (plain(), r#""permissions":[[{"a":1,"a":1}]]"#, twice),
+        (plain(), r#""status":{"status_list":{"idx":1,"idx":2,"uri":"u"}}"#, "wrong_type"),
+        (plain(), r#""status":{"status_list":{},"status_list":{}}"#, "wrong_type"),
+        (plain(), r#""cnf":{"jkt":"a","jkt":"b"}"#, "cnf"),
+        (plain().required_claims(["tenant"]), r#""tenant":{"id":1}"#, "accepted"),
+        (plain().required_claims(["tenant"]), r#""tenant":{"id":1,"id":1}"#, twice),
+        (plain().required_claims(["tenant"]), r#""tenant":[[{"id":1,"id":1}]]"#, twice),
+        // Nobody asks for these.
+        (plain(), r#""tenant":{"id":1,"id":2}"#, "accepted"),
+        (plain(), r#""realm_access":{"roles":["a"],"roles":["b"]}"#, "accepted"),
+        (keycloak(), r#""tenant":{"id":1,"id":2}"#, "accepted"),
+        (keycloak(), r#""tenant":1e999"#, "accepted"),
+    ] {
+        let auth = builder.build().await.unwrap();
+        let mut good = claims();
+        good["typ"] = json!("Bearer");
+        let payload = format!("{{{members},{}", &good.to_string()[1..]);
+        let token = key.sign(r#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#, &payload);
+        assert_eq!(rule(&auth, &token).await, expected, "{members}");
     }
 }

@@ -291,3 +291,33 @@ async fn forged_tokens_wait_in_bounded_numbers_while_the_issuer_hangs() {
     let honest = authorization(&format!("Bearer {}", key.token(&claims())));
     assert!(matches!(auth.attempt(&honest), Attempt::Done(Ok(Some(_)))));
 }
+
+/// A header that comes in tens of thousands of lines, as HTTP/2 lets cookies (RFC 9113 §8.2.3): each
+/// line is looked at once. Thirty seconds, when each was sought from the first one on.
+#[tokio::test]
+async fn forty_thousand_header_lines_are_read_at_once() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = super::support::builder(&key)
+        .token_header("x-access-token")
+        .websocket_protocol("bearer.")
+        .cookie("access")
+        .build()
+        .await
+        .unwrap();
+    for (name, line, expected) in [
+        ("cookie", "a=b", "missing_token"),
+        ("sec-websocket-protocol", "chat", "missing_token"),
+        ("connection", "keep-alive", "missing_token"),
+        ("x-access-token", "a", "invalid_request"),
+        ("authorization", "Bearer a", "invalid_request"),
+    ] {
+        let mut request = http::Request::get("/").body(()).unwrap();
+        for _ in 0..40_000 {
+            request.headers_mut().append(name, http::HeaderValue::from_static(line));
+        }
+        let start = Work::start();
+        let refusal = auth.authenticate(&request).await.unwrap_err();
+        assert_eq!(refusal.kind().as_str(), expected, "{name}");
+        assert!(start.elapsed() < AT_ONCE, "{name} took {:?}", start.elapsed());
+    }
+}

@@ -1,6 +1,7 @@
 //! The twelve classes of bugs that validators of JWTs have had, each with the tokens, key sets and
-//! traffic of its published vulnerabilities: none of them gets through here. And a thirteenth, that a revoked token
-//! is accepted where it must not be.
+//! traffic of its published vulnerabilities: none of them gets through here. And four more: a revoked token that
+//! is accepted, a cookie that another site's page uses, a policy that is met by what cannot be read, and a token's
+//! text in debug output.
 //!
 //! A module is a class. What makes a class impossible by construction stands at its top; the
 //! tests below hold whoever changes the construction to it.
@@ -21,4 +22,7 @@ mod class_12_resource_exhaustion;
 mod class_13_revocation;
 mod class_13_revocation_faults;
 mod class_13_revocation_live;
+mod class_14_cross_site;
+mod class_15_policy;
+mod class_16_disclosure;
 mod support;

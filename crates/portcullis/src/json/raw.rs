@@ -1,0 +1,304 @@
+//! Values of a payload that are read only when a rule, a profile or a policy asks for them, and then
+//! strictly: at any depth each member comes once, and each number is held exactly.
+
+use std::fmt;
+
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Number, Value};
+use smallvec::SmallVec;
+
+use super::{Lenient, Names, Text, number};
+
+/// The maximum nesting depth of a value.
+const MAX_DEPTH: usize = 64;
+
+/// Why a value cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error("a member of it comes twice")]
+    DuplicateMember,
+    #[error("it has a number that neither a 64-bit integer nor a 64-bit float holds exactly")]
+    Number,
+    #[error("it has a string that is not Unicode")]
+    Text,
+    #[error("it is nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    #[error("it is not {expected}")]
+    WrongType { expected: &'static str },
+    #[error(
+        "it is compared with a number that may have been rounded; write whole numbers of 2^53 or \
+         more as integers"
+    )]
+    Rounded,
+}
+
+/// The text of a value, in a document that is known to be JSON.
+#[derive(Clone, Copy)]
+pub(crate) struct Raw<'a>(&'a str);
+
+/// An object's members, each of which comes once.
+pub(crate) struct Members<'a>(SmallVec<[(Text<'a>, Raw<'a>); 16]>);
+
+impl<'a> Raw<'a> {
+    /// Takes a whole document, which must have been parsed before.
+    pub(crate) fn new(json: &'a str) -> Self {
+        Self(json.trim_ascii())
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        self.0 == "null"
+    }
+
+    pub(crate) fn is_object(self) -> bool {
+        self.0.starts_with('{')
+    }
+
+    /// Returns the member `name` of an object whose names are known to be unique.
+    pub(crate) fn find(self, name: &str) -> Option<Raw<'a>> {
+        let mut found = None;
+        let find = Find { name, found: &mut found };
+        // An error where the member was found is that the rest was not read.
+        let _ = serde_json::Deserializer::from_str(self.0).deserialize_map(find);
+        found
+    }
+
+    /// Returns the members of an object, whose values are not read. Other values have none.
+    pub(crate) fn members(self) -> Result<Members<'a>, Unreadable> {
+        let mut read = Members(SmallVec::new());
+        if !self.is_object() {
+            return Ok(read);
+        }
+        let mut repeated = false;
+        let collect = Collect { members: &mut read, repeated: &mut repeated };
+        match serde_json::Deserializer::from_str(self.0).deserialize_map(collect) {
+            Ok(()) => Ok(read),
+            Err(_) if repeated => Err(Unreadable::DuplicateMember),
+            Err(_) => Err(Unreadable::Text),
+        }
+    }
+
+    /// Returns the strings of a string or an array. Anything else there must be readable.
+    pub(crate) fn strings(self) -> Result<Lenient<'a>, Unreadable> {
+        match serde_json::from_str::<Lenient<'a>>(self.0) {
+            Ok(strings) if strings.is_malformed() => self.value().map(|_| strings),
+            Ok(strings) => Ok(strings),
+            // The strict reader knows the reason.
+            Err(_) => self.value().and(Err(Unreadable::Text)),
+        }
+    }
+
+    pub(crate) fn string(self) -> Option<Text<'a>> {
+        serde_json::from_str(self.0).ok()
+    }
+
+    /// Reads the value. Equal numbers get one form, however they are written.
+    pub(crate) fn value(self) -> Result<Value, Unreadable> {
+        self.value_within(MAX_DEPTH)
+    }
+
+    fn value_within(self, depth: usize) -> Result<Value, Unreadable> {
+        let inner = depth.checked_sub(1).ok_or(Unreadable::TooDeep)?;
+        Ok(match self.0.as_bytes().first() {
+            Some(b'{') => {
+                let members = self.members()?.0.into_iter();
+                let members = members
+                    .map(|(name, value)| Ok((name.into_owned(), value.value_within(inner)?)));
+                Value::Object(members.collect::<Result<_, _>>()?)
+            }
+            Some(b'[') => {
+                let items: Vec<&RawValue> =
+                    serde_json::from_str(self.0).map_err(|_| Unreadable::Text)?;
+                let items = items.into_iter().map(|item| Raw(item.get()).value_within(inner));
+                Value::Array(items.collect::<Result<_, _>>()?)
+            }
+            Some(b'"') => Value::String(self.string().ok_or(Unreadable::Text)?.into_owned()),
+            Some(b'n') => Value::Null,
+            Some(b't' | b'f') => Value::Bool(self.0 == "true"),
+            _ => Value::Number(number::exact(self.0).ok_or(Unreadable::Number)?),
+        })
+    }
+}
+
+impl<'a> Members<'a> {
+    pub(crate) fn get(&self, name: &str) -> Option<Raw<'a>> {
+        self.0.iter().find(|(other, _)| other.0 == name).map(|&(_, value)| value)
+    }
+}
+
+/// Gives every number of a value that this module did not read the form that [`Raw::value`] gives it.
+/// Returns false if a number may have been rounded before; such a number is left as it is.
+pub(crate) fn normalize(value: &mut Value) -> bool {
+    match value {
+        Value::Number(number) => match number::unrounded(number) {
+            Some(normal) => {
+                *number = normal;
+                true
+            }
+            None => false,
+        },
+        Value::Array(items) => items.iter_mut().map(normalize).fold(true, |all, one| all & one),
+        Value::Object(members) => {
+            members.values_mut().map(normalize).fold(true, |all, one| all & one)
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
+}
+
+/// Whether [`normalize`] left this number as it was.
+pub(crate) fn may_be_rounded(number: &Number) -> bool {
+    number.as_u64().is_none()
+        && number.as_i64().is_none()
+        && number.as_f64().is_none_or(|float| float.fract() == 0.0)
+}
+
+/// Finds one member and skips those before it.
+struct Find<'a, 'f> {
+    name: &'f str,
+    found: &'f mut Option<Raw<'a>>,
+}
+
+impl<'de> Visitor<'de> for Find<'de, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            if name.0 == self.name {
+                *self.found = Some(Raw(map.next_value::<&RawValue>()?.get()));
+                break;
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+}
+
+/// Collects all members and refuses a repeated name.
+struct Collect<'a, 'c> {
+    members: &'c mut Members<'a>,
+    repeated: &'c mut bool,
+}
+
+impl<'de> Visitor<'de> for Collect<'de, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut names = Names::default();
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            if !names.insert(&name) {
+                *self.repeated = true;
+                return Err(A::Error::custom("duplicate member"));
+            }
+            self.members.0.push((name, Raw(map.next_value::<&RawValue>()?.get())));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn member_is_found_among_values_that_cannot_be_held() {
+        let text = r#"{"a":1e999,"b":{"b":2},"\u0063":[1.5,null],"d":"\ud800"}"#;
+        let value = |name| Raw::new(text).find(name).map(Raw::value);
+        assert_eq!(value("b"), Some(Ok(json!({"b": 2}))));
+        assert_eq!(value("c"), Some(Ok(json!([1.5, null]))));
+        assert_eq!(value("a"), Some(Err(Unreadable::Number)));
+        assert_eq!(value("d"), Some(Err(Unreadable::Text)));
+        for name in ["e", "B", ""] {
+            assert_eq!(value(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn value_with_a_member_twice_at_any_depth_is_refused() {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"[0,{"b":{"a":1,"a":1}}]"#,
+            r#"{"a":{"b":1,"b":1}}"#,
+        ] {
+            assert_eq!(Raw::new(text).value(), Err(Unreadable::DuplicateMember), "{text}");
+        }
+        let text = r#"{"a":{"b":1},"b":{"a":1,"b":[{"a":1},{"a":1}]}}"#;
+        assert_eq!(Raw::new(text).value(), Ok(serde_json::from_str(text).unwrap()));
+    }
+
+    #[test]
+    fn members_of_an_object_are_read_without_their_values() {
+        let members = Raw::new(r#" {"a":{"x":1,"x":2},"b":1e999} "#).members().unwrap();
+        assert!(members.get("a").unwrap().is_object() && members.get("c").is_none());
+        assert_eq!(members.get("b").unwrap().value(), Err(Unreadable::Number));
+        let twice = Raw::new(r#"{"a":1,"a":2}"#).members().err();
+        assert_eq!(twice, Some(Unreadable::DuplicateMember));
+        let lone = Raw::new(r#"{"\ud800":1}"#).members().err();
+        assert_eq!(lone, Some(Unreadable::Text));
+        for other in ["null", "7", r#""a""#, r#"["a"]"#] {
+            assert!(Raw::new(other).members().unwrap().get("a").is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn strings_are_distinguished_from_other_values() {
+        let shape = |text| match Raw::new(text).strings() {
+            Ok(Lenient::Null) => "null",
+            Ok(Lenient::Text(_)) => "text",
+            Ok(Lenient::Texts(_)) => "texts",
+            Ok(Lenient::Mixed(_)) => "mixed",
+            Ok(Lenient::Other) => "other",
+            Err(Unreadable::DuplicateMember) => "twice",
+            Err(_) => "unreadable",
+        };
+        for (text, expected) in [
+            ("null", "null"),
+            (r#""a""#, "text"),
+            ("[]", "texts"),
+            (r#"["a","b"]"#, "texts"),
+            (r#"["a",null]"#, "mixed"),
+            (r#"["a",{"a":1}]"#, "mixed"),
+            ("7", "other"),
+            ("true", "other"),
+            (r#"{"a":1}"#, "other"),
+            (r#"{"a":1,"a":1}"#, "twice"),
+            (r#"["a",[{"a":1,"a":1}]]"#, "twice"),
+            (r#""\ud800""#, "unreadable"),
+            (r#"["a",1e999]"#, "unreadable"),
+        ] {
+            assert_eq!(shape(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_limited() {
+        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Raw::new(&nested(MAX_DEPTH - 1)).value().is_ok());
+        for depth in [MAX_DEPTH, 100_000] {
+            assert_eq!(Raw::new(&nested(depth)).value(), Err(Unreadable::TooDeep), "{depth}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_other_readers_get_the_same_form() {
+        let mut value = json!({"a": [1.0, -0.0, 1.5, u64::MAX], "b": "1.0"});
+        assert!(normalize(&mut value));
+        assert_eq!(value, json!({"a": [1, 0, 1.5, u64::MAX], "b": "1.0"}));
+        let mut rounded = json!([1e300, 2.0]);
+        assert!(!normalize(&mut rounded));
+        assert_eq!(rounded, json!([1e300, 2]), "the others are normal all the same");
+        let Value::Array(items) = rounded else { panic!("an array") };
+        let may = items.iter().map(|item| may_be_rounded(item.as_number().unwrap()));
+        assert_eq!(may.collect::<Vec<_>>(), [true, false]);
+    }
+}

@@ -1,0 +1,274 @@
+//! A policy that is met by what nobody could read.
+//!
+//! A policy is three-valued: met, not met, unknown. A claim that cannot be read makes the rule that
+//! reads it unknown, `not` leaves it so, and only what is met lets anybody in.
+
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, Authenticated, Authenticator, Policy, Profile};
+use serde_json::{Value, json};
+
+use super::support::{auth, bearer, builder, claims};
+
+/// The caller with a good token that has `members`, as text, besides.
+async fn caller(auth: &Authenticator, key: &TestKey, members: &str) -> Authenticated {
+    let whole = claims().to_string();
+    let payload = format!("{{{members},{}", &whole[1..]);
+    let token = key.sign(r#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#, &payload);
+    let who = auth.authenticate(&bearer(&token)).await;
+    assert!(who.is_ok(), "{members}: {who:?}");
+    who.unwrap()
+}
+
+fn verdict(who: &Authenticated, policy: &Policy) -> &'static str {
+    match who.require(policy) {
+        Ok(()) => "met",
+        Err(refusal) => {
+            assert_eq!(refusal.status(), 403, "{policy}");
+            refusal.rule()
+        }
+    }
+}
+
+/// Numbers that two readers take for two numbers: none is compared as a float.
+#[tokio::test]
+async fn number_that_no_type_holds_meets_neither_a_policy_nor_its_negation() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    for number in [
+        "18446744073709551616",
+        "18446744073709551617",
+        "18446744073709551616.0",
+        "-9223372036854775809",
+        "1e20",
+        "1e300",
+        "1e999",
+        "-1e999",
+        "1e-999",
+        "1e99999999999999999999999999",
+        "1e-99999999999999999999999999",
+        "0.10000000000000000001",
+        "100.00000000000000000001",
+        "18446744073709551615.5",
+    ] {
+        for claim in [number.to_owned(), format!("[{number}]"), format!(r#"{{"a":[0,{number}]}}"#)]
+        {
+            let who = caller(&auth, &key, &format!(r#""n":{claim}"#)).await;
+            for value in [
+                json!(1),
+                json!(u64::MAX),
+                json!(1.8446744073709552e19),
+                json!(1e300),
+                json!(0.1),
+                json!(0),
+                json!(100),
+                json!([1.8446744073709552e19]),
+                json!([7]),
+                json!({"a": [0, 1e300]}),
+            ] {
+                let policy = Policy::claim("n", value);
+                assert_eq!(verdict(&who, &policy), "unreadable_claim", "{policy}: {claim}");
+                let not = policy.not();
+                assert_eq!(verdict(&who, &not), "unreadable_claim", "{not}: {claim}");
+            }
+        }
+    }
+}
+
+/// And what can be held is compared exactly, however it is written.
+#[tokio::test]
+async fn numbers_are_equal_by_their_value_alone() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    for (number, value, equal) in [
+        ("1", json!(1), true),
+        ("1.0", json!(1), true),
+        ("1e0", json!(1), true),
+        ("10e-1", json!(1), true),
+        ("1", json!(1.0), true),
+        ("0", json!(-0.0), true),
+        ("-0", json!(0), true),
+        ("-0.0", json!(0), true),
+        ("0e99999999999999999999", json!(0), true),
+        ("1.50", json!(1.5), true),
+        ("15e-1", json!(1.5), true),
+        ("0.1", json!(0.1), true),
+        ("-1", json!(1), false),
+        ("9007199254740993", json!(9_007_199_254_740_992_u64), false),
+        ("9007199254740993", json!(9_007_199_254_740_993_u64), true),
+        ("9007199254740993.0", json!(9_007_199_254_740_993_u64), true),
+        ("9007199254740993.0", json!(9_007_199_254_740_992_u64), false),
+        ("18446744073709551615", json!(u64::MAX), true),
+        ("1.8446744073709551615e19", json!(u64::MAX), true),
+        ("18446744073709551615", json!(u64::MAX - 1), false),
+        ("18446744073709551615", json!(-1), false),
+        ("-9223372036854775808", json!(i64::MIN), true),
+        ("-9223372036854775808", json!(i64::MIN + 1), false),
+        ("9223372036854775808", json!(9_223_372_036_854_775_808_u64), true),
+    ] {
+        let who = caller(&auth, &key, &format!(r#""n":[{number}]"#)).await;
+        let policy = Policy::claim("n", json!([value]));
+        let (plain, negated) = if equal { ("met", "policy") } else { ("policy", "met") };
+        assert_eq!(verdict(&who, &policy), plain, "{policy}: {number}");
+        let not = policy.not();
+        assert_eq!(verdict(&who, &not), negated, "{not}: {number}");
+    }
+}
+
+/// A policy's own number may be one that was rounded when it was read: 2^53 + 1, as a float.
+#[tokio::test]
+async fn policy_with_a_number_that_was_rounded_is_never_met() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let who = caller(&auth, &key, r#""n":9007199254740992,"m":5"#).await;
+    for value in [json!(9_007_199_254_740_992.0), json!(1e300), json!([1e300]), json!({"a": -1e16})]
+    {
+        for name in ["n", "m"] {
+            let policy = Policy::claim(name, value.clone());
+            assert_eq!(verdict(&who, &policy), "unreadable_claim", "{policy}");
+            assert_eq!(verdict(&who, &policy.not()), "unreadable_claim", "{value}");
+        }
+        let data = json!({"claim": {"name": "n", "value": value}}).to_string();
+        assert!(serde_json::from_str::<Policy>(&data).is_err(), "{data}");
+    }
+    for number in ["9007199254740993.0", "18446744073709551616", "1e300"] {
+        let data = format!(r#"{{"not":{{"claim":{{"name":"n","value":[{number}]}}}}}}"#);
+        assert!(serde_json::from_str::<Policy>(&data).is_err(), "{data}");
+    }
+}
+
+/// Row h: of two members with one name, somebody else takes the other one.
+#[tokio::test]
+async fn claim_with_a_member_twice_meets_neither_a_policy_nor_its_negation() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    for claim in [
+        r#"{"id":7,"id":8}"#,
+        r#"{"id":8,"id":7}"#,
+        r#"{"id":7,"\u0069d":7}"#,
+        r#"{"id":7,"x":[{"a":1,"a":1}]}"#,
+        r#"[{"id":7,"id":7}]"#,
+    ] {
+        let who = caller(&auth, &key, &format!(r#""tenant":{claim}"#)).await;
+        for value in [json!({"id": 7}), json!({"id": 8}), json!("x"), json!([{"id": 7}])] {
+            let policy = Policy::claim("tenant", value);
+            assert_eq!(verdict(&who, &policy), "unreadable_claim", "{policy}: {claim}");
+            let not = policy.not();
+            assert_eq!(verdict(&who, &not), "unreadable_claim", "{not}: {claim}");
+        }
+        // What nothing asks for is not read.
+        assert_eq!(verdict(&who, &Policy::claim("sub", "alice")), "met", "{claim}");
+    }
+}
+
+/// A flag that is text, a role list that is an object: not what the policy can judge.
+#[tokio::test]
+async fn claim_of_another_type_meets_no_negation() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    for (claim, value) in [
+        (r#""true""#, json!(true)),
+        ("1", json!(true)),
+        ("7", json!("7")),
+        (r#"["a"]"#, json!("a")),
+        (r#"{"a":"7"}"#, json!({"a": 7})),
+    ] {
+        let who = caller(&auth, &key, &format!(r#""x":{claim}"#)).await;
+        let policy = Policy::claim("x", value);
+        assert_eq!(verdict(&who, &policy), "unreadable_claim", "{policy}: {claim}");
+        assert_eq!(verdict(&who, &policy.not()), "unreadable_claim", "{claim}");
+    }
+    // No value is no type.
+    let who = caller(&auth, &key, r#""x":null"#).await;
+    assert_eq!(verdict(&who, &Policy::claim("x", true)), "policy");
+    assert_eq!(verdict(&who, &Policy::claim("x", true).not()), "met");
+    assert_eq!(verdict(&who, &Policy::claim("x", Value::Null)), "met");
+}
+
+#[tokio::test]
+async fn roles_of_another_shape_meet_no_negation() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = builder(&key)
+        .profile(Profile::jwt().roles_at(["realm_access", "roles"]))
+        .build()
+        .await
+        .unwrap();
+    let suspended = Policy::roles(["suspended"]);
+    for members in [
+        r#""roles":{"suspended":true}"#,
+        r#""roles":[["suspended"]]"#,
+        r#""roles":["clerk",{"name":"suspended"}]"#,
+        r#""roles":7"#,
+        r#""realm_access":["suspended"]"#,
+        r#""realm_access":"suspended""#,
+        r#""realm_access":{"roles":{"suspended":true}}"#,
+        r#""roles":["clerk"],"realm_access":{"roles":[7]}"#,
+    ] {
+        let who = caller(&auth, &key, members).await;
+        assert_eq!(verdict(&who, &suspended), "unreadable_claim", "{members}");
+        assert_eq!(verdict(&who, &suspended.clone().not()), "unreadable_claim", "{members}");
+        let either = Policy::any_role(["suspended", "banned"]);
+        assert_eq!(verdict(&who, &either.not()), "unreadable_claim", "{members}");
+    }
+    // What is there is there, whatever stands beside it.
+    let who = caller(&auth, &key, r#""roles":["clerk",7]"#).await;
+    assert_eq!(verdict(&who, &Policy::roles(["clerk"])), "met");
+    assert_eq!(verdict(&who, &Policy::roles(["clerk"]).not()), "policy");
+    // Absent is not met, so that `not` is.
+    for members in [r#""x":0"#, r#""roles":null"#, r#""roles":[]"#, r#""realm_access":{}"#] {
+        let who = caller(&auth, &key, members).await;
+        assert_eq!(verdict(&who, &suspended), "policy", "{members}");
+        assert_eq!(verdict(&who, &suspended.clone().not()), "met", "{members}");
+    }
+    for members in [r#""permissions":7"#, r#""permissions":[["a"]]"#] {
+        let who = caller(&auth, &key, members).await;
+        let policy = Policy::any_permission(["a"]);
+        assert_eq!(verdict(&who, &policy), "unreadable_claim", "{members}");
+        assert_eq!(verdict(&who, &policy.not()), "unreadable_claim", "{members}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_scope_meets_no_negation() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = builder(&key).profile(Profile::okta()).build().await.unwrap();
+    for scp in ["7", "{}", r#"["read",7]"#, "[[]]"] {
+        let who = caller(&auth, &key, &format!(r#""scp":{scp}"#)).await;
+        let policy = Policy::scopes(["admin"]);
+        assert_eq!(verdict(&who, &policy), "unreadable_claim", "{scp}");
+        assert_eq!(verdict(&who, &policy.not()), "unreadable_claim", "{scp}");
+    }
+    let who = caller(&auth, &key, r#""scp":["read"]"#).await;
+    assert_eq!(verdict(&who, &Policy::scopes(["admin"]).not()), "met");
+}
+
+/// Kleene's logic: what is certain whatever the unknown part comes to is decided.
+#[tokio::test]
+async fn unknown_part_leaves_what_is_certain_without_it() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let who = caller(&auth, &key, r#""x":1e999"#).await;
+    let unknown = || Policy::claim("x", 1);
+    let (yes, no) = (|| Policy::claim("sub", "alice"), || Policy::claim("sub", "bob"));
+    for (policy, expected) in [
+        (unknown(), "unreadable_claim"),
+        (unknown().not(), "unreadable_claim"),
+        (unknown().not().not(), "unreadable_claim"),
+        (unknown().or(yes()), "met"),
+        (yes().or(unknown()), "met"),
+        (unknown().or(no()), "unreadable_claim"),
+        (no().or(unknown()), "unreadable_claim"),
+        (unknown().or(yes()).not(), "policy"),
+        (no().or(unknown()).not(), "unreadable_claim"),
+        (unknown().and(yes()), "unreadable_claim"),
+        (yes().and(unknown()), "unreadable_claim"),
+        (unknown().and(no()), "policy"),
+        (no().and(unknown()), "policy"),
+        (unknown().and(no()).not(), "met"),
+        (no().and(unknown()).not(), "met"),
+        (yes().and(unknown()).not(), "unreadable_claim"),
+    ] {
+        assert_eq!(verdict(&who, &policy), expected, "{policy}");
+    }
+    let reason = who.require(&unknown()).unwrap_err().reason().to_string();
+    assert!(reason.contains("`x`") && !reason.contains("999"), "{reason}");
+}
