@@ -33,13 +33,15 @@
 //! # Ok(()) }
 //! ```
 
+mod auth;
 mod claims;
 mod protect;
 mod rejection;
 
 pub use portcullis;
-pub use portcullis_tower::{AuthLayer, RequireLayer};
+pub use portcullis_tower::{AuthService, RequireLayer};
 
+pub use auth::AuthLayer;
 pub use claims::{Caller, Claims, SharedClaims};
 pub use protect::{Protected, protect};
 pub use rejection::Rejection;

@@ -1,6 +1,6 @@
 //! The twelve classes of bugs that validators of JWTs have had, each with the tokens, key sets and
-//! traffic of its published vulnerabilities: none of them gets through here. And a thirteenth, that a revoked token
-//! is accepted where it must not be.
+//! traffic of its published vulnerabilities: none of them gets through here. And two more: that a revoked token
+//! is accepted where it must not be, and that a request passes for something that it is not.
 //!
 //! A module is a class. What makes a class impossible by construction stands at its top; the
 //! tests below hold whoever changes the construction to it.
@@ -21,4 +21,5 @@ mod class_12_resource_exhaustion;
 mod class_13_revocation;
 mod class_13_revocation_faults;
 mod class_13_revocation_live;
+mod class_14_gate;
 mod support;
