@@ -32,6 +32,9 @@
 //! # assert_eq!(app.oneshot(get("/orders")?).await?.status(), 401);
 //! # Ok(()) }
 //! ```
+//!
+//! A route without a token stands outside, as `/health` does above, or is added by
+//! [`open_route`](Protected::open_route). [CORS](protect#cors) stands outside, too.
 
 mod auth;
 mod claims;

@@ -95,7 +95,7 @@ impl Refusal {
     /// Rewrites the response of a refusal from within: status, headers and body are those of this
     /// refusal, and headers that it does not have stay, such as a request ID.
     pub(crate) fn rewrite<B: Default>(self, response: Response<B>) -> Response<B> {
-        let (own, body) = self.into_response().into_parts();
+        let (own, body) = self.into_response::<B>().into_parts();
         let (mut parts, _) = response.into_parts();
         parts.status = own.status;
         parts.headers.remove(CONTENT_LENGTH);
