@@ -16,7 +16,7 @@ use crate::response;
 /// [`Authenticated`] into their extensions.
 ///
 /// For the `wrap` of an `App`, a `Scope` or a `Resource`; all of it is protected, whenever it was
-/// added.
+/// added. What is open stands outside: see [the crate's documentation](crate#open-routes).
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, test, web};
@@ -50,8 +50,8 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// A middleware that refuses every request without a good token, but for those that a [`Gate`]
-    /// lets through. It also answers with the metadata of the authenticator's
+    /// A middleware that refuses every request without a good token. It takes an authenticator, or a
+    /// [`Gate`] that says more. It also answers with the metadata of the authenticator's
     /// [protected resource](portcullis::AuthenticatorBuilder::protected_resource), where it covers
     /// their path: wrap the `App` in that case.
     #[must_use]
@@ -100,7 +100,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let view = View(request.request());
-        let vary = self.gate.exit(&view).vary();
+        let exit = self.gate.exit(&view);
         if let Some(metadata) = self.gate.metadata(&view) {
             let metadata = response::translate(metadata).map_into_right_body();
             return ResponseFuture::answered(request.into_response(metadata));
@@ -108,11 +108,11 @@ where
         match self.gate.enter(&view) {
             Entry::Pass(visitor) => {
                 mark(&request, visitor);
-                ResponseFuture::inner(self.inner.call(request), vary)
+                ResponseFuture::inner(self.inner.call(request), Some(exit))
             }
             Entry::Refused(refusal) => ResponseFuture::refused(request, refusal),
             Entry::Waiting(waiting) => {
-                ResponseFuture::waiting(waiting, self.inner.clone(), request, vary)
+                ResponseFuture::waiting(waiting, self.inner.clone(), request, exit)
             }
         }
     }

@@ -11,9 +11,10 @@ use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::VARY;
 use pin_project_lite::pin_project;
-use portcullis::{Refusal, Waiting};
+use portcullis::{Exit, Refusal, Waiting};
 
 use crate::auth::mark;
+use crate::rejection::Rejection;
 use crate::response;
 
 pin_project! {
@@ -25,7 +26,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, B>,
-        vary: Option<http::HeaderValue>,
+        exit: Option<Exit>,
     }
 }
 
@@ -43,21 +44,21 @@ pin_project! {
 }
 
 impl<S: Service<ServiceRequest>, B> ResponseFuture<S, B> {
-    pub(crate) fn inner(future: S::Future, vary: Option<http::HeaderValue>) -> Self {
-        Self { state: State::Inner { future }, vary }
+    pub(crate) fn inner(future: S::Future, exit: Option<Exit>) -> Self {
+        Self { state: State::Inner { future }, exit }
     }
 
     pub(crate) fn waiting(
         waiting: Waiting,
         inner: Rc<S>,
         request: ServiceRequest,
-        vary: Option<http::HeaderValue>,
+        exit: Exit,
     ) -> Self {
-        Self { state: State::Waiting { waiting, call: Some((inner, request)) }, vary }
+        Self { state: State::Waiting { waiting, call: Some((inner, request)) }, exit: Some(exit) }
     }
 
     pub(crate) fn answered(response: ServiceResponse<EitherBody<B>>) -> Self {
-        Self { state: State::Answered { response: ready(Ok(response)) }, vary: None }
+        Self { state: State::Answered { response: ready(Ok(response)) }, exit: None }
     }
 
     pub(crate) fn refused(request: ServiceRequest, refusal: Refusal) -> Self {
@@ -71,15 +72,24 @@ fn refused<B>(request: ServiceRequest, refusal: Refusal) -> ServiceResponse<Eith
 }
 
 /// As [`portcullis::Bodies::passed`]; a refusal has its body already.
-fn passed<B>(
-    mut passed: ServiceResponse<B>,
-    vary: Option<http::HeaderValue>,
-) -> ServiceResponse<EitherBody<B>> {
-    let refused = passed.response().extensions().contains::<Refusal>();
-    if let Some(vary) = vary.filter(|_| !refused).and_then(response::value) {
-        passed.headers_mut().append(VARY, vary);
-    }
-    passed.map_into_left_body()
+fn passed<B>(mut passed: ServiceResponse<B>, exit: &Exit) -> ServiceResponse<EitherBody<B>> {
+    let refusal = passed.response().extensions().get::<Refusal>().cloned();
+    let Some(refusal) = refusal else {
+        if let Some(vary) = exit.vary().and_then(response::value) {
+            passed.headers_mut().append(VARY, vary);
+        }
+        return passed.map_into_left_body();
+    };
+    let Some(refusal) = exit.instead_of(&refusal) else { return passed.map_into_left_body() };
+    let (request, response) = passed.into_parts();
+    let response = response::rewrite(response, refusal).map_into_right_body();
+    ServiceResponse::new(request, response)
+}
+
+/// The same for a refusal that comes from within as an error, such as from a middleware.
+fn failed(error: Error, exit: &Exit) -> Error {
+    let refusal = error.as_error().and_then(|Rejection(refusal)| exit.instead_of(refusal));
+    refusal.map_or(error, |refusal| Rejection(refusal).into())
 }
 
 impl<S, B> Future for ResponseFuture<S, B>
@@ -107,8 +117,12 @@ where
                     }
                 }
                 Projected::Inner { future } => {
-                    let outcome = future.poll(context);
-                    return outcome.map_ok(|response| passed(response, this.vary.take()));
+                    let outcome = ready!(future.poll(context));
+                    let Some(exit) = this.exit else {
+                        return Poll::Ready(outcome.map(ServiceResponse::map_into_left_body));
+                    };
+                    let outcome = outcome.map(|response| passed(response, exit));
+                    return Poll::Ready(outcome.map_err(|error| failed(error, exit)));
                 }
                 Projected::Answered { response } => return response.poll(context),
             };

@@ -56,8 +56,61 @@
 //!   scope, under a path that the scope has as well, answers in its place.
 //!
 //! A refusal is a response, not an error: what is wrapped around the [`Auth`], such as CORS or a
-//! logger, sees it, and finds the [`Refusal`](portcullis::Refusal) in its extensions. Wrap CORS
-//! outside, since a preflight request has no token.
+//! logger, sees it, and finds the [`Refusal`](portcullis::Refusal) in its extensions.
+//!
+//! # Open routes
+//!
+//! A route is open if it is registered outside the wrapped scope, **before** it. actix-web's router
+//! decides what the route matches; a request that it leads elsewhere is not open.
+//!
+//! ```
+//! use actix_web::{App, HttpResponse, web};
+//! use portcullis_actix::Auth;
+//! # use portcullis_actix::portcullis::{Authenticator, SharedKeySet};
+//!
+//! # actix_web::rt::System::new().block_on(async {
+//! # use actix_web::test;
+//! # let auth = Authenticator::builder("https://auth.example", "https://api.example");
+//! # let auth = auth.key_source(SharedKeySet::new(Default::default())).build().await.unwrap();
+//! let app = App::new().service(
+//!     web::scope("/v1")
+//!         .route("/health", web::get().to(HttpResponse::Ok)) // open
+//!         .service(
+//!             web::scope("")
+//!                 .wrap(Auth::new(auth)) // everything else below /v1
+//!                 .route("/orders", web::get().to(HttpResponse::Ok)),
+//!         ),
+//! );
+//! let app = test::init_service(app).await;
+//! let get = |path| test::call_service(&app, test::TestRequest::get().uri(path).to_request());
+//! assert_eq!(get("/v1/health").await.status(), 200);
+//! assert_eq!(get("/v1//health").await.status(), 401);
+//! assert_eq!(get("/v1/orders").await.status(), 401);
+//! # });
+//! ```
+//!
+//! # CORS
+//!
+//! A browser's preflight request is an `OPTIONS` without a token, which is refused like any other.
+//! Wrap actix-cors outside the [`Auth`]: it answers preflights itself, and adds its headers to
+//! refusals as well, so that a page can read them.
+//!
+//! ```
+//! use actix_cors::Cors;
+//! use actix_web::{App, HttpResponse, web};
+//! use portcullis_actix::Auth;
+//! # use portcullis_actix::portcullis::{Authenticator, SharedKeySet};
+//!
+//! # actix_web::rt::System::new().block_on(async {
+//! # let auth = Authenticator::builder("https://auth.example", "https://api.example");
+//! # let auth = auth.key_source(SharedKeySet::new(Default::default())).build().await.unwrap();
+//! let app = App::new()
+//!     .route("/orders", web::get().to(HttpResponse::Ok))
+//!     .wrap(Auth::new(auth))
+//!     .wrap(Cors::default().allowed_origin("https://app.example")); // the last is the outermost
+//! # actix_web::test::init_service(app).await;
+//! # });
+//! ```
 
 mod auth;
 mod claims;

@@ -8,7 +8,6 @@ use actix_web::{Error, HttpMessage};
 use portcullis::{Policy, admit};
 
 use crate::future::ResponseFuture;
-use crate::request::View;
 
 /// Lets through only callers who meet a [`Policy`].
 ///
@@ -91,8 +90,7 @@ where
         let met = {
             let extensions = request.extensions();
             let remedy = "wrap an Auth around the Require";
-            let view = View(request.request());
-            admit(&view, extensions.get(), extensions.get(), &self.policy, remedy)
+            admit(extensions.get(), extensions.get(), &self.policy, remedy)
         };
         match met {
             Ok(()) => ResponseFuture::inner(self.inner.call(request), None),

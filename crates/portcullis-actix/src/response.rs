@@ -3,7 +3,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue};
 use bytes::Bytes;
 use portcullis::Refusal;
 
@@ -14,15 +14,33 @@ pub(crate) fn refusal(refusal: Refusal) -> HttpResponse {
     response
 }
 
+/// Writes `refusal` in the place of one from within. Headers that it does not have stay.
+pub(crate) fn rewrite<B>(response: HttpResponse<B>, refusal: Refusal) -> HttpResponse {
+    let (mut response, _) = response.into_parts();
+    let told: http::Response<Bytes> = refusal.clone().into_full_response();
+    *response.status_mut() = status(told.status());
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response.headers_mut().remove(CONTENT_ENCODING);
+    for (name, value) in headers(&told) {
+        response.headers_mut().insert(name, value);
+    }
+    response.extensions_mut().insert(refusal);
+    response.set_body(told.into_body()).map_into_boxed_body()
+}
+
 pub(crate) fn translate(told: http::Response<Bytes>) -> HttpResponse {
     let mut response = HttpResponse::new(status(told.status()));
-    for (name, value) in told.headers() {
-        let name = HeaderName::from_bytes(name.as_str().as_bytes());
-        if let (Ok(name), Some(value)) = (name, self::value(value.clone())) {
-            response.headers_mut().append(name, value);
-        }
+    for (name, value) in headers(&told) {
+        response.headers_mut().append(name, value);
     }
     response.set_body(told.into_body()).map_into_boxed_body()
+}
+
+fn headers(told: &http::Response<Bytes>) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    told.headers().iter().filter_map(|(name, value)| {
+        let name = HeaderName::from_bytes(name.as_str().as_bytes()).ok()?;
+        Some((name, self::value(value.clone())?))
+    })
 }
 
 pub(crate) fn status(status: http::StatusCode) -> StatusCode {

@@ -10,7 +10,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::{App, HttpMessage, HttpServer, web};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, Policy, Refusal, RefusalKind};
+use portcullis::{Algorithm, Authenticator, Gate, Policy, Refusal, RefusalKind};
 use portcullis_actix::{Auth, Caller, Claims, MaybeCaller, MaybeClaims, Rejection, Require};
 use reqwest::Response;
 use serde::Deserialize;
@@ -434,4 +434,156 @@ async fn what_is_wrapped_outside_sees_a_refusal_as_a_response() {
         RefusalKind::InvalidToken,
     ];
     assert_eq!(*seen.lock().unwrap(), expected.map(Some));
+}
+
+#[tokio::test]
+async fn grpc_gate_rewrites_refusals_from_within_and_a_plain_one_none() {
+    let world = World::warm().await;
+    let auth = world.auth.clone();
+    let address = serve!(1, move || {
+        let write = || Require::new(Policy::scopes(["write"]));
+        let scope = |path: &str, gate: Gate| {
+            web::scope(path)
+                .wrap(Auth::new(gate))
+                .service(web::resource("/require").wrap(write()).to(reached))
+                .service(web::resource("/extractor").to(whoami))
+                .service(web::resource("/error").to(reached).wrap_fn(|request, service| {
+                    // As a middleware of the app's own, which fails instead of answering.
+                    let who = request.extensions().get::<portcullis::Authenticated>().cloned();
+                    let met = who.unwrap().require(&Policy::scopes(["write"]));
+                    let response = service.call(request);
+                    async move {
+                        met.map_err(Rejection::from)?;
+                        response.await
+                    }
+                }))
+        };
+        let gate = Gate::new(auth.clone());
+        App::new().service(scope("/plain", gate.clone())).service(scope("/grpc", gate.grpc()))
+    });
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (path, status, grpc_status) in
+        [("/require", 403, "7"), ("/extractor", 401, "16"), ("/error", 403, "7")]
+    {
+        for kind in ["application/grpc", "application/json"] {
+            let ask = async |gate: &str| {
+                let request = client.post(format!("http://{address}{gate}{path}"));
+                let request = request.bearer_auth(world.token(&json!({})));
+                request.header("content-type", kind).send().await.unwrap()
+            };
+            let plain = ask("/plain").await;
+            assert_eq!(plain.status(), status, "{path} {kind}");
+            assert!(!plain.headers().contains_key("grpc-status"), "{path} {kind}");
+            let grpc = ask("/grpc").await;
+            assert_eq!(grpc.status(), 200, "{path} {kind}");
+            assert_eq!(grpc.headers()["grpc-status"], grpc_status, "{path} {kind}");
+            assert_eq!(grpc.headers()["content-type"], "application/grpc", "{path} {kind}");
+            assert_eq!(
+                grpc.headers().get(WWW_AUTHENTICATE),
+                plain.headers().get(WWW_AUTHENTICATE),
+                "{path} {kind}"
+            );
+            assert_eq!(grpc.text().await.unwrap(), "", "{path} {kind}");
+        }
+    }
+}
+
+/// Sends a target as it is written, which reqwest would normalize.
+async fn raw(address: &str, method: &str, target: &str) -> (u16, String) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!("{method} {target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+#[tokio::test]
+async fn other_spellings_of_an_open_route_are_refused() {
+    let world = World::warm().await;
+    let auth = world.auth.clone();
+    let address = serve!(1, move || {
+        let health = || web::get().to(async || "fine");
+        let rest =
+            || web::scope("").wrap(Auth::new(auth.clone())).default_service(web::to(reached));
+        let v1 = || web::scope("/v1").route("/health", health()).service(rest());
+        App::new()
+            .service(v1())
+            .service(web::scope("/twice").service(v1()))
+            .service(web::resource("/outside/health").route(health()))
+            .service(
+                web::scope("/outside")
+                    .wrap(Auth::new(auth.clone()))
+                    .default_service(web::to(reached)),
+            )
+    });
+    for prefix in ["/v1", "/twice/v1", "/outside"] {
+        for method in ["GET", "POST", "DELETE", "OPTIONS", "PROPFIND"] {
+            for target in [
+                format!("{prefix}//health"),
+                format!("{prefix}/./health"),
+                format!("{prefix}/x/../health"),
+                format!("{prefix}/%2Fhealth"),
+                format!("{prefix}/health/"),
+                format!("{prefix}/health//"),
+                format!("{prefix}/health;x"),
+                format!("{prefix}/Health"),
+                format!("{prefix}/healthz"),
+                format!("{prefix}/orders"),
+                format!("{prefix}/"),
+                prefix.to_owned(),
+            ] {
+                let answer = raw(&address, method, &target).await;
+                assert_eq!(answer, (401, String::new()), "{method} {target}");
+            }
+            // actix-web decodes what it routes by: these are the open route itself, and run its
+            // handler and no other.
+            for target in [format!("{prefix}/health"), format!("{prefix}/%68ealth")] {
+                // Another method is not there, or is led on to the protected scope.
+                let (statuses, text): (&[u16], _) =
+                    if method == "GET" { (&[200], "fine") } else { (&[401, 405], "") };
+                let (status, body) = raw(&address, method, &target).await;
+                assert!(statuses.contains(&status), "{method} {target}: {status}");
+                assert_eq!(body, text, "{method} {target}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn cors_outside_answers_preflights_and_marks_refusals() {
+    const APP: &str = "https://app.example";
+    let world = World::warm().await;
+    let auth = world.auth.clone();
+    let address = serve!(1, move || {
+        let cors = actix_cors::Cors::default().allowed_origin(APP).allowed_methods(["DELETE"]);
+        let scope = |path: &str| {
+            web::scope(path).wrap(Auth::new(auth.clone())).default_service(web::to(reached))
+        };
+        App::new()
+            .service(scope("/without"))
+            .service(web::scope("/with").wrap(cors).service(scope("")))
+    });
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let send = async |method: &str, path: &str| {
+        let url = format!("http://{address}{path}");
+        let request = client.request(method.parse().unwrap(), url).header("origin", APP);
+        let request = request.header("access-control-request-method", "DELETE");
+        request.body("a body").send().await.unwrap()
+    };
+    let refused = send("OPTIONS", "/without").await;
+    assert_eq!(refused.status(), 401);
+    assert!(!refused.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+
+    let preflight = send("OPTIONS", "/with/x").await;
+    assert_eq!(preflight.status(), 200);
+    assert_eq!(preflight.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], APP);
+    assert_eq!(preflight.text().await.unwrap(), "");
+    let refused = send("DELETE", "/with/x").await;
+    assert_eq!(refused.status(), 401);
+    assert_eq!(refused.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], APP);
+    assert_eq!(refused.headers()[WWW_AUTHENTICATE], r#"Bearer realm="api""#);
 }

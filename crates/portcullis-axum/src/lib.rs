@@ -32,14 +32,19 @@
 //! # assert_eq!(app.oneshot(get("/orders")?).await?.status(), 401);
 //! # Ok(()) }
 //! ```
+//!
+//! A route without a token stands outside, as `/health` does above, or is added by
+//! [`open_route`](Protected::open_route). [CORS](protect#cors) stands outside, too.
 
+mod auth;
 mod claims;
 mod protect;
 mod rejection;
 
 pub use portcullis;
-pub use portcullis_tower::{AuthLayer, RequireLayer};
+pub use portcullis_tower::{AuthService, RequireLayer};
 
+pub use auth::AuthLayer;
 pub use claims::{Caller, Claims, SharedClaims};
 pub use protect::{Protected, protect};
 pub use rejection::Rejection;

@@ -2,10 +2,11 @@
 
 use axum::Router;
 use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use http::StatusCode;
-use portcullis::Gate;
+use portcullis::{Bodies, FromBytes, Gate};
 
 use crate::AuthLayer;
 
@@ -26,20 +27,47 @@ use crate::AuthLayer;
 /// # }
 /// ```
 ///
+/// # CORS
+///
+/// A browser's preflight request is an `OPTIONS` without a token, which is refused like any other.
+/// Put tower-http's `CorsLayer` outside: it answers preflights itself, and adds its headers to
+/// refusals as well, so that a page can read them.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower_http::cors::CorsLayer;
+/// # use portcullis_axum::{protect, portcullis::Authenticator};
+///
+/// # fn app(auth: Authenticator) -> Result<Router, http::header::InvalidHeaderValue> {
+/// let cors = CorsLayer::new().allow_origin([
+///     "https://app.example".parse::<http::HeaderValue>()?,
+/// ]);
+/// let api = Router::new().route("/orders", get(async || "orders"));
+/// Ok(protect(auth, api).into_router().layer(cors)) // the last layer is the outermost
+/// # }
+/// ```
+///
+/// # Metadata
+///
 /// Where the authenticator has a
 /// [protected resource](portcullis::AuthenticatorBuilder::protected_resource), its metadata are a
 /// route as well, open as they must be; so let the router be merged and not nested, and protect
 /// only one with such an authenticator, or the others [without](Protected::without_metadata).
-pub fn protect<S>(gate: impl Into<Gate>, router: Router<S>) -> Protected<S> {
-    Protected { gate: gate.into(), router, metadata: true }
+pub fn protect<S>(gate: impl Into<Gate>, router: Router<S>) -> Protected<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    Protected { gate: gate.into(), router, open: Router::new(), metadata: true }
 }
 
-/// A router whose every route is protected, whenever it was added.
+/// A router whose every route is protected, whenever it was added, but for its
+/// [open routes](Protected::open_route).
 #[derive(Debug, Clone)]
 #[must_use = "it serves nothing before it is merged into a router or made one"]
 pub struct Protected<S = ()> {
     gate: Gate,
     router: Router<S>,
+    open: Router<S>,
     metadata: bool,
 }
 
@@ -49,7 +77,43 @@ impl<S: Clone + Send + Sync + 'static> Protected<S> {
         self.map(|router| router.route(path, method_router))
     }
 
-    /// Adds another router's routes, as [`Router::merge`].
+    /// Adds an open route: its handlers run without a token, and their caller is an
+    /// [`Anonymous`](portcullis::Anonymous), so that `Option<Caller>` is `None`. A token that is sent
+    /// is not looked at.
+    ///
+    /// What is open is the route, not its path: only a request that axum's router leads to
+    /// `method_router` passes. Every other spelling of the path goes where the router leads it, which
+    /// is protected. A method that `method_router` does not have is answered with 405.
+    ///
+    /// ```
+    /// use axum::{Router, routing::{any, get}};
+    /// # use portcullis_axum::{protect, portcullis::Authenticator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tower::ServiceExt;
+    /// # let auth = Authenticator::builder("https://auth.example", "https://api.example")
+    /// #     .key_source(portcullis_axum::portcullis::SharedKeySet::new(Default::default())).build().await?;
+    /// let api = Router::new().route("/{*rest}", any(async || "orders"));
+    /// let api = protect(auth, api).open_route("/health", get(async || "fine"));
+    /// let app: Router = Router::new().nest("/v1", api.into());
+    /// for (path, status) in [("/v1/health", 200), ("/v1//health", 401), ("/v1/orders", 401)] {
+    ///     let request = http::Request::get(path).body(axum::body::Body::empty())?;
+    ///     assert_eq!(app.clone().oneshot(request).await?.status(), status);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`Router::route`], for a path or a method that is there already; where the other one is
+    /// protected, when this becomes a router.
+    #[track_caller]
+    pub fn open_route(self, path: &str, method_router: MethodRouter<S>) -> Self {
+        Self { open: self.open.route(path, method_router), ..self }
+    }
+
+    /// Adds another router's routes, as [`Router::merge`]. Open routes of another [`Protected`] are
+    /// open no more: they are behind this one's gate, too.
     pub fn merge(self, other: impl Into<Router<S>>) -> Self {
         self.map(|router| router.merge(other))
     }
@@ -77,16 +141,28 @@ impl<S: Clone + Send + Sync + 'static> Protected<S> {
     /// The protected router. What is added to it from here on is not protected.
     pub fn into_router(self) -> Router<S> {
         let path = self.gate.metadata_path().filter(|_| self.metadata).map(str::to_owned);
-        let gate = self.gate.clone();
-        let router = self.router.layer(AuthLayer::new(self.gate).with_bodies());
-        match path {
+        let open = match path {
             Some(path) => {
-                let metadata = async move |request: Request| answer(&gate, &request);
-                router.route(&path, get(metadata))
+                let gate = self.gate.clone();
+                self.open.route(&path, get(async move |request: Request| answer(&gate, &request)))
             }
-            None => router,
-        }
+            None => self.open,
+        };
+        let gate = self.gate.clone();
+        let pass = move |request, next| pass(gate.clone(), request, next);
+        // Where both routers have something, axum keeps what is merged in: that the method or the
+        // route is not there is said behind the gate. The router's own choice of checks holds.
+        open.layer(from_fn(pass))
+            .without_v07_checks()
+            .merge(self.router.layer(AuthLayer::new(self.gate)))
     }
+}
+
+/// Lets a request to an open route in.
+async fn pass(gate: Gate, mut request: Request, next: Next) -> Response {
+    let (visitor, exit) = gate.enter_open(&request);
+    visitor.mark(request.extensions_mut());
+    FromBytes::passed(next.run(request).await, &exit)
 }
 
 fn answer(gate: &Gate, request: &Request) -> Response {

@@ -48,21 +48,27 @@ use portcullis::{Bodies, Entry, Exit, FromBytes, Gate, NoBodies, Waiting};
 pub struct AuthService<S, M = NoBodies> {
     inner: S,
     gate: Gate,
+    open_paths: Vec<String>,
     bodies: PhantomData<fn() -> M>,
 }
 
 impl<S> AuthService<S> {
-    /// Refuses every request to `inner` without a good token, but for those that a [`Gate`] lets
-    /// through.
+    /// Refuses every request to `inner` without a good token. It takes an authenticator, or a
+    /// [`Gate`] that says more.
     #[must_use]
     pub fn new(gate: impl Into<Gate>, inner: S) -> Self {
-        Self { inner, gate: gate.into(), bodies: PhantomData }
+        Self { inner, gate: gate.into(), open_paths: Vec::new(), bodies: PhantomData }
     }
 
     /// The same with bodies, for services whose bodies are `From<Bytes>`.
     #[must_use]
     pub fn with_bodies(self) -> AuthService<S, FromBytes> {
-        AuthService { inner: self.inner, gate: self.gate, bodies: PhantomData }
+        AuthService {
+            inner: self.inner,
+            gate: self.gate,
+            open_paths: self.open_paths,
+            bodies: PhantomData,
+        }
     }
 }
 
@@ -72,11 +78,48 @@ impl<S, M> AuthService<S, M> {
     pub fn optional(self) -> Self {
         Self { gate: self.gate.optional(), ..self }
     }
+
+    /// Opens a path: requests to it reach the inner service without a token, by any method, and their
+    /// caller is an [`Anonymous`](portcullis::Anonymous). A token that is sent is not looked at.
+    ///
+    /// The path is compared with [`Uri::path`](http::Uri::path) of the request: the exact text,
+    /// without patterns or decoding. `/health/`, `//health` and `/%68ealth` are other paths than
+    /// `/health`. **The inner service must read the path in the same way**: one that decodes or
+    /// normalizes it can take a request for another route than this service does.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use hyper::service::{Service, service_fn};
+    /// use portcullis_hyper::{AuthService, portcullis::Authenticator};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let auth = Authenticator::builder("https://auth.example", "https://api.example")
+    /// #     .key_source(portcullis_hyper::portcullis::SharedKeySet::new(Default::default())).build().await?;
+    /// let inner = service_fn(async |_: Request<String>| {
+    ///     Ok::<_, std::convert::Infallible>(Response::new("fine".to_owned()))
+    /// });
+    /// let service = AuthService::new(auth, inner).open_path("/health");
+    /// for (path, status) in [("/health", 200), ("/health/", 401), ("/orders", 401)] {
+    ///     let response = service.call(Request::get(path).body(String::new())?).await?;
+    ///     assert_eq!(response.status(), status);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn open_path(mut self, path: impl Into<String>) -> Self {
+        self.open_paths.push(path.into());
+        self
+    }
 }
 
 impl<S: Clone, M> Clone for AuthService<S, M> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), gate: self.gate.clone(), bodies: PhantomData }
+        Self {
+            inner: self.inner.clone(),
+            gate: self.gate.clone(),
+            open_paths: self.open_paths.clone(),
+            bodies: PhantomData,
+        }
     }
 }
 
@@ -90,9 +133,14 @@ where
     type Future = AuthFuture<S, ReqBody, M>;
 
     fn call(&self, mut request: Request<ReqBody>) -> Self::Future {
-        let exit = self.gate.exit(&request);
+        let mut exit = self.gate.exit(&request);
         let state = if let Some(metadata) = M::metadata(&self.gate, &request) {
             State::answered(metadata)
+        } else if self.open_paths.iter().any(|open| open == request.uri().path()) {
+            let visitor;
+            (visitor, exit) = self.gate.enter_open(&request);
+            visitor.mark(request.extensions_mut());
+            State::Inner { future: self.inner.call(request) }
         } else {
             match self.gate.enter(&request) {
                 Entry::Pass(visitor) => {

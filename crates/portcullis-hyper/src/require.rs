@@ -61,7 +61,7 @@ where
     fn call(&self, request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
         let remedy = "put the RequireService inside an AuthService";
-        let met = admit(&request, extensions.get(), extensions.get(), &self.policy, remedy);
+        let met = admit(extensions.get(), extensions.get(), &self.policy, remedy);
         RequireFuture {
             state: match met {
                 Ok(()) => State::Inner { future: self.inner.call(request) },

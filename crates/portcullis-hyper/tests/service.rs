@@ -344,3 +344,38 @@ async fn what_stands_outside_finds_the_refusal_in_the_response() {
         assert_eq!(response.extensions().get().map(Refusal::kind), Some(kind));
     }
 }
+
+#[tokio::test]
+async fn open_path_is_the_exact_text_and_no_token_is_looked_at() {
+    let world = World::warm().await;
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = calls.clone();
+    let inner = service_fn(move |request: Request<String>| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        let who = maybe_caller(&request).map(|who| format!("{:?}", who.map(|who| who.subject())));
+        async move { who.map(Response::new) }
+    });
+    let service =
+        AuthService::new(world.auth.clone(), inner).open_path("/health").open_path("/ready");
+    let ask = async |method: &str, path: &str, token: Option<&str>| {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        service.call(request.body(String::new()).unwrap()).await.unwrap()
+    };
+    let good = world.token(&json!({}));
+    for path in ["/health", "/ready", "/health?x=1", "http://a.example/health"] {
+        for method in ["GET", "HEAD", "POST", "OPTIONS"] {
+            for token in [None, Some("bad"), Some(good.as_str())] {
+                assert_eq!(ask(method, path, token).await.body(), "None", "{method} {path}");
+            }
+        }
+    }
+    assert_eq!(calls.swap(0, Ordering::SeqCst), 4 * 4 * 3);
+    for path in ["/", "/health/", "//health", "/%68ealth", "/Health", "/a/health", "/healthz", "*"]
+    {
+        assert_eq!(ask("GET", path, None).await.status(), 401, "{path}");
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+}

@@ -6,15 +6,19 @@
 //! are left out, and everything else counts. `content-length` is compared where there is a body;
 //! without one, servers say so in their own ways.
 //!
+//! Every case is sent once more with `content-type: application/grpc`, and must be answered alike:
+//! nothing that a client sends chooses the shape of a refusal. [`Suite::grpc`] holds the same
+//! service to the answers of gates that are declared gRPC.
+//!
 //! # The service
 //!
-//! A handler answers 200 with `content-type: text/plain` and, for a body, the caller's `sub` or
-//! `nobody`.
+//! A handler takes any method and answers 200 with `content-type: text/plain` and, for a body, the
+//! caller's `sub` or `nobody`.
 //!
 //! | path | in front of the handler | the handler |
 //! |---|---|---|
-//! | `/` | [`Suite::strict`] | takes any method |
-//! | `/health` | [`Suite::strict`], which lets it pass | |
+//! | `/` | [`Suite::strict`] | |
+//! | `/health` | [`Suite::strict`], where the adapter opens this route | says `nobody` |
 //! | `/optional` | [`Suite::optional`] | |
 //! | `/scope` | [`Suite::strict`], a `Require` of [`scope_policy`] | |
 //! | `/method` | [`Suite::strict`], for `POST` alone a `Require` of [`scope_policy`] | |

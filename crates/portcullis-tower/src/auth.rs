@@ -22,21 +22,22 @@ use tower_service::Service;
 #[derive(Debug)]
 pub struct AuthLayer<M = NoBodies> {
     gate: Gate,
+    open_paths: Vec<String>,
     bodies: PhantomData<fn() -> M>,
 }
 
 impl AuthLayer {
-    /// A layer that refuses every request without a good token, but for those that a [`Gate`]
-    /// lets through.
+    /// A layer that refuses every request without a good token. It takes an authenticator, or a
+    /// [`Gate`] that says more.
     #[must_use]
     pub fn new(gate: impl Into<Gate>) -> Self {
-        Self { gate: gate.into(), bodies: PhantomData }
+        Self { gate: gate.into(), open_paths: Vec::new(), bodies: PhantomData }
     }
 
     /// The same with bodies, for services whose bodies are `From<Bytes>`.
     #[must_use]
     pub fn with_bodies(self) -> AuthLayer<FromBytes> {
-        AuthLayer { gate: self.gate, bodies: PhantomData }
+        AuthLayer { gate: self.gate, open_paths: self.open_paths, bodies: PhantomData }
     }
 }
 
@@ -46,11 +47,43 @@ impl<M> AuthLayer<M> {
     pub fn optional(self) -> Self {
         Self { gate: self.gate.optional(), ..self }
     }
+
+    /// Opens a path: requests to it reach the service without a token, by any method, and their
+    /// caller is an [`Anonymous`](portcullis::Anonymous). A token that is sent is not looked at.
+    ///
+    /// The path is compared with [`Uri::path`](http::Uri::path) of the request as this layer gets it:
+    /// the exact text, without patterns or decoding. `/health/`, `//health` and `/%68ealth` are other
+    /// paths than `/health`. **The service behind must read the path in the same way.** A router
+    /// that strips a prefix, or decodes or normalizes the path, can take a request for another route
+    /// than this layer does; with a router, open its route instead, outside this layer.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use portcullis_tower::{AuthLayer, portcullis::Authenticator};
+    /// use tower::{ServiceBuilder, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let auth = Authenticator::builder("https://auth.example", "https://api.example")
+    /// #     .key_source(portcullis_tower::portcullis::SharedKeySet::new(Default::default())).build().await?;
+    /// let service = ServiceBuilder::new()
+    ///     .layer(AuthLayer::new(auth).open_path("/health"))
+    ///     .service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+    /// for (path, status) in [("/health", 200), ("/health/", 401), ("/orders", 401)] {
+    ///     let response = service.clone().oneshot(Request::get(path).body(())?).await?;
+    ///     assert_eq!(response.status(), status);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn open_path(mut self, path: impl Into<String>) -> Self {
+        self.open_paths.push(path.into());
+        self
+    }
 }
 
 impl<M> Clone for AuthLayer<M> {
     fn clone(&self) -> Self {
-        Self { gate: self.gate.clone(), bodies: PhantomData }
+        Self { gate: self.gate.clone(), open_paths: self.open_paths.clone(), bodies: PhantomData }
     }
 }
 
@@ -58,7 +91,12 @@ impl<S, M> Layer<S> for AuthLayer<M> {
     type Service = AuthService<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AuthService { inner, gate: self.gate.clone(), bodies: PhantomData }
+        AuthService {
+            inner,
+            gate: self.gate.clone(),
+            open_paths: self.open_paths.clone(),
+            bodies: PhantomData,
+        }
     }
 }
 
@@ -67,12 +105,18 @@ impl<S, M> Layer<S> for AuthLayer<M> {
 pub struct AuthService<S, M = NoBodies> {
     inner: S,
     gate: Gate,
+    open_paths: Vec<String>,
     bodies: PhantomData<fn() -> M>,
 }
 
 impl<S: Clone, M> Clone for AuthService<S, M> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), gate: self.gate.clone(), bodies: PhantomData }
+        Self {
+            inner: self.inner.clone(),
+            gate: self.gate.clone(),
+            open_paths: self.open_paths.clone(),
+            bodies: PhantomData,
+        }
     }
 }
 
@@ -92,9 +136,14 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let exit = self.gate.exit(&request);
+        let mut exit = self.gate.exit(&request);
         let state = if let Some(metadata) = M::metadata(&self.gate, &request) {
             State::answered(metadata)
+        } else if self.open_paths.iter().any(|open| open == request.uri().path()) {
+            let visitor;
+            (visitor, exit) = self.gate.enter_open(&request);
+            visitor.mark(request.extensions_mut());
+            State::Inner { future: self.inner.call(request) }
         } else {
             match self.gate.enter(&request) {
                 Entry::Pass(visitor) => {

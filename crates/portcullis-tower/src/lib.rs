@@ -27,6 +27,18 @@
 //! assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 //! # Ok(()) }
 //! ```
+//!
+//! # gRPC
+//!
+//! In front of gRPC services, such as tonic's, declare the gate:
+//! `AuthLayer::new(Gate::new(auth).grpc())`. Every refusal is then HTTP 200 with a `grpc-status`, those
+//! of a [`RequireLayer`] inside too. See [`Gate::grpc`](portcullis::Gate::grpc).
+//!
+//! # CORS
+//!
+//! Preflight requests have no token, and are refused like any other request without one. Put
+//! tower-http's `CorsLayer` outside the [`AuthLayer`]: it answers preflights itself, and adds its headers
+//! to refusals too.
 
 mod auth;
 mod require;

@@ -59,7 +59,7 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
         let remedy = "put an AuthLayer outside the RequireLayer";
-        let met = admit(&request, extensions.get(), extensions.get(), &self.policy, remedy);
+        let met = admit(extensions.get(), extensions.get(), &self.policy, remedy);
         RequireFuture {
             state: match met {
                 Ok(()) => State::Inner { future: self.inner.call(request) },

@@ -231,3 +231,32 @@ async fn a_policy_without_authentication_lets_nothing_through() {
     let refusal = response.extensions().get::<Refusal>().unwrap();
     assert_eq!(refusal.kind(), RefusalKind::Misconfigured);
 }
+
+#[tokio::test]
+async fn open_path_is_the_exact_text_and_no_token_is_looked_at() {
+    let world = World::warm().await;
+    let calls = Arc::new(AtomicUsize::new(0));
+    let strict = Strict { ready: false, calls: calls.clone() };
+    let mut service =
+        AuthLayer::new(world.auth).open_path("/health").open_path("/ready").layer(strict);
+    let mut ask = async |method: &str, path: &str, token: Option<&str>| {
+        let mut request = request(token);
+        *request.method_mut() = method.parse().unwrap();
+        *request.uri_mut() = path.parse().unwrap();
+        service.ready().await.unwrap().call(request).await.unwrap()
+    };
+    for path in ["/health", "/ready", "/health?x=1", "http://a.example/health"] {
+        for method in ["GET", "HEAD", "POST", "OPTIONS"] {
+            for token in [None, Some("bad"), Some(token(&world.key).as_str())] {
+                assert_eq!(ask(method, path, token).await.body(), "None", "{method} {path}");
+            }
+        }
+    }
+    let open = calls.swap(0, Ordering::SeqCst);
+    assert_eq!(open, 4 * 4 * 3);
+    for path in ["/", "/health/", "//health", "/%68ealth", "/Health", "/a/health", "/healthz", "*"]
+    {
+        assert_eq!(ask("GET", path, None).await.status(), 401, "{path}");
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+}

@@ -5,23 +5,20 @@ use crate::anonymous::Anonymous;
 use crate::authenticated::Authenticated;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::request::RequestView;
 
-/// Whether the caller of `request` meets `policy`: what every adapter's `Require` comes down to.
-/// `who` and `anonymous` are what stands in the request's extensions.
+/// Whether the caller meets `policy`: what every adapter's `Require` comes down to. `who` and
+/// `anonymous` are what stands in the request's extensions.
 ///
 /// # Errors
 ///
 /// As [`required_caller`], and as [`Authenticated::require`].
 pub fn admit(
-    request: &(impl RequestView + ?Sized),
     who: Option<&Authenticated>,
     anonymous: Option<&Anonymous>,
     policy: &Policy,
     remedy: &'static str,
 ) -> Result<(), Refusal> {
-    let met = required_caller(who, anonymous, remedy).and_then(|who| who.require(policy));
-    met.map_err(|refusal| refusal.to(request))
+    required_caller(who, anonymous, remedy)?.require(policy)
 }
 
 /// The caller, where one is required. `who` and `anonymous` are what stands in the request's

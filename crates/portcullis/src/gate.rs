@@ -16,25 +16,31 @@ use crate::authenticated::Authenticated;
 use crate::authenticator::{Attempt, Authenticator, NOBODY_TO_ASK};
 use crate::refusal::{Protocol, Refusal, with_body};
 use crate::remote::standing::Standing;
-use crate::request::{RequestView, is_preflight};
+use crate::request::{RequestView, is_head};
 use crate::resource::Resource;
 use crate::revocation::{Means, Revocation};
 
-/// An [`Authenticator`], and which requests it lets past: every adapter's layer takes one, or an
-/// authenticator alone, which lets nothing past.
+/// An [`Authenticator`], and what the routes behind it need: every adapter's layer takes one, or an
+/// authenticator alone.
+///
+/// A gate knows neither routes nor methods: every request that comes to it needs a good token, an
+/// `OPTIONS` too. Each adapter opens single routes in its own framework's terms, and CORS belongs
+/// outside the gate.
 ///
 /// ```
-/// # use portcullis::{Authenticator, Gate};
-/// # fn gate(auth: Authenticator) -> Gate {
-/// Gate::new(auth).open_path("/health").open_preflight()
+/// # use portcullis::{Authenticator, Gate, Revocation};
+/// # fn gates(auth: Authenticator) -> [Gate; 3] {
+/// let strict = Gate::new(auth.clone());
+/// let optional = Gate::new(auth.clone()).optional();
+/// let grpc = Gate::new(auth).grpc();
+/// # [strict, optional, grpc]
 /// # }
 /// ```
 #[derive(Debug, Clone)]
 pub struct Gate {
     auth: Authenticator,
     optional: bool,
-    preflight: bool,
-    open_paths: Vec<String>,
+    grpc: bool,
     revocation: Revocation,
     vary: Option<HeaderValue>,
 }
@@ -44,14 +50,7 @@ impl Gate {
     #[must_use]
     pub fn new(auth: Authenticator) -> Self {
         let vary = vary(&auth, false);
-        Self {
-            auth,
-            optional: false,
-            preflight: false,
-            open_paths: Vec::new(),
-            revocation: Revocation::expiry(),
-            vary,
-        }
+        Self { auth, optional: false, grpc: false, revocation: Revocation::expiry(), vary }
     }
 
     /// Lets requests without any token through as well, with an [`Anonymous`] in their extensions.
@@ -63,24 +62,18 @@ impl Gate {
         self
     }
 
-    /// Lets every request to this path through without looking for a token: a health check. Its
-    /// caller is an [`Anonymous`].
+    /// Declares that gRPC services are behind the gate. Every refusal, the gate's own and those from
+    /// within, is then HTTP 200 with a `grpc-status` ([Trailers-Only]), whatever the request says
+    /// of itself. Without this call no refusal is 2xx.
     ///
-    /// The path is compared whole, as it was sent, and as the layer sees it (some frameworks take
-    /// off the prefix under which a router is nested): there are no patterns, and `/health/` or
-    /// `/%68ealth` is another path than `/health`.
+    /// Give gRPC services a gate of their own: an HTTP client, and a proxy that only looks at the
+    /// status, take such a refusal for a success. gRPC-Web clients that read the status of HTTP
+    /// need the plain form.
+    ///
+    /// [Trailers-Only]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
     #[must_use]
-    pub fn open_path(mut self, path: impl Into<String>) -> Self {
-        self.open_paths.push(path.into());
-        self
-    }
-
-    /// Lets the preflight requests of CORS through, for a CORS layer inside: `OPTIONS` with
-    /// `Origin` and `Access-Control-Request-Method`, which browsers send without a token. A CORS
-    /// layer outside needs nothing of this.
-    #[must_use]
-    pub fn open_preflight(mut self) -> Self {
-        self.preflight = true;
+    pub fn grpc(mut self) -> Self {
+        self.grpc = true;
         self
     }
 
@@ -105,14 +98,12 @@ impl Gate {
 
     /// What becomes of `request`.
     pub fn enter<R: RequestView + ?Sized>(&self, request: &R) -> Entry {
-        if self.is_open(request) {
-            return Entry::Pass(Visitor::Anonymous(self.auth.anonymous()));
-        }
-        let refused = |refusal: Refusal| Entry::Refused(refusal.to(request));
+        let protocol = self.protocol(request);
+        let refused = |refusal: Refusal| Entry::Refused(refusal.in_protocol(protocol));
         let (attempt, stands) = self.auth.attempt_by(request, self.revocation.means());
         match attempt {
             Attempt::Done(Ok(Some(who))) if stands => Entry::Pass(Visitor::Caller(who)),
-            Attempt::Done(Ok(Some(who))) => self.stand(who, request),
+            Attempt::Done(Ok(Some(who))) => self.stand(who, request, protocol),
             Attempt::Done(Ok(None)) if self.optional => {
                 Entry::Pass(Visitor::Anonymous(self.auth.anonymous()))
             }
@@ -136,24 +127,40 @@ impl Gate {
                         })
                     }
                 };
-                Entry::Waiting(Waiting { caller, protocol: Protocol::of(request) })
+                Entry::Waiting(Waiting { caller, protocol })
             }
         }
     }
 
+    /// Lets a request to an open route in: no token is looked for, and the caller is an
+    /// [`Anonymous`]. The [`Exit`] is for the response.
+    ///
+    /// For adapters. Which routes are open the adapter's framework decides, by its own routing.
+    pub fn enter_open(&self, request: &(impl RequestView + ?Sized)) -> (Visitor, Exit) {
+        // No credential decides what the response says.
+        let exit = Exit { vary: None, protocol: self.protocol(request) };
+        (Visitor::Anonymous(self.auth.anonymous()), exit)
+    }
+
     /// What becomes of a caller with a good token that may have been revoked.
-    fn stand(&self, who: Authenticated, request: &(impl RequestView + ?Sized)) -> Entry {
+    fn stand(
+        &self,
+        who: Authenticated,
+        request: &(impl RequestView + ?Sized),
+        protocol: Protocol,
+    ) -> Entry {
         let means = self.revocation.means();
+        let refused = |refusal: Refusal| Entry::Refused(refusal.in_protocol(protocol));
         match self.auth.standing(&who, means, || self.auth.token_of(request)) {
             Ok(Standing::Ready(Ok(()))) => Entry::Pass(Visitor::Caller(who)),
-            Ok(Standing::Ready(Err(error))) => Entry::Refused(self.auth.fallen(error).to(request)),
-            Err(refusal) => Entry::Refused(refusal.to(request)),
+            Ok(Standing::Ready(Err(error))) => refused(self.auth.fallen(error)),
+            Err(refusal) => refused(refusal),
             Ok(Standing::Pending(stands)) => {
                 let auth = self.auth.clone();
                 let caller = Box::pin(async move {
                     stands.await.map_err(|error| auth.fallen(error)).map(|()| who)
                 });
-                Entry::Waiting(Waiting { caller, protocol: Protocol::of(request) })
+                Entry::Waiting(Waiting { caller, protocol })
             }
         }
     }
@@ -165,7 +172,7 @@ impl Gate {
         request: &(impl RequestView + ?Sized),
     ) -> Option<Response<B>> {
         let resource = self.resource()?;
-        resource.is_asked_for(request).then(|| resource.to_response(Protocol::of(request)))
+        resource.is_asked_for(request).then(|| resource.to_response(request))
     }
 
     /// The path that the metadata have, where there are any: for adapters that must route it.
@@ -176,17 +183,23 @@ impl Gate {
 
     /// What the response to `request` needs to know of it, if it goes through.
     pub fn exit(&self, request: &(impl RequestView + ?Sized)) -> Exit {
-        Exit { vary: self.vary.clone(), protocol: Protocol::of(request) }
+        Exit { vary: self.vary.clone(), protocol: self.protocol(request) }
     }
 
     fn resource(&self) -> Option<&Resource> {
         self.auth.space().resource.as_ref()
     }
 
-    fn is_open(&self, request: &(impl RequestView + ?Sized)) -> bool {
-        let path = || request.path();
-        (!self.open_paths.is_empty() && self.open_paths.iter().any(|open| path() == Some(open)))
-            || (self.preflight && is_preflight(request))
+    /// What refusals are written in: the service's declaration, and nothing that the client sends,
+    /// but that the answer to a `HEAD` has the same status and no body.
+    fn protocol(&self, request: &(impl RequestView + ?Sized)) -> Protocol {
+        if self.grpc {
+            Protocol::Grpc
+        } else if is_head(request) {
+            Protocol::Head
+        } else {
+            Protocol::Http
+        }
     }
 }
 
@@ -283,11 +296,28 @@ impl Exit {
         self.vary.clone()
     }
 
-    /// A refusal from within may not know what it is an answer to.
-    fn tell<B>(&self, response: &mut Response<B>) {
-        if let Some(refusal) = response.extensions_mut().get_mut::<Refusal>() {
+    /// The refusal to answer with in the place of `refusal`, which comes from within: one of gRPC,
+    /// where the gate's service is and `refusal` is not. `None` where the response can stay as it is.
+    ///
+    /// For adapters whose responses are not those of `http`; [`Bodies::passed`] does it for the
+    /// others.
+    #[must_use]
+    pub fn instead_of(&self, refusal: &Refusal) -> Option<Refusal> {
+        let is_in_other_words =
+            self.protocol == Protocol::Grpc && refusal.protocol() != Protocol::Grpc;
+        is_in_other_words.then(|| refusal.clone().into_grpc())
+    }
+
+    /// A refusal from within does not know what it is an answer to.
+    fn restate<B: Default>(&self, mut response: Response<B>) -> Response<B> {
+        let Some(refusal) = response.extensions_mut().get_mut::<Refusal>() else { return response };
+        if let Some(refusal) = self.instead_of(refusal) {
+            return refusal.rewrite(response);
+        }
+        if refusal.protocol() == Protocol::Http {
             *refusal = refusal.clone().in_protocol(self.protocol);
         }
+        response
     }
 
     fn with_vary<B>(&self, mut response: Response<B>) -> Response<B> {
@@ -333,7 +363,7 @@ impl<B: Default> Bodies<B> for NoBodies {
     }
 
     fn passed(response: Response<B>, exit: &Exit) -> Response<B> {
-        exit.with_vary(response)
+        exit.with_vary(exit.restate(response))
     }
 }
 
@@ -346,9 +376,8 @@ impl<B: Default + From<Bytes>> Bodies<B> for FromBytes {
         refusal.into_full_response()
     }
 
-    fn passed(mut response: Response<B>, exit: &Exit) -> Response<B> {
-        exit.tell(&mut response);
-        exit.with_vary(with_body(response))
+    fn passed(response: Response<B>, exit: &Exit) -> Response<B> {
+        exit.with_vary(with_body(exit.restate(response)))
     }
 }
 
@@ -393,33 +422,80 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_the_listed_path_is_open_as_it_is_written() {
+    async fn no_path_and_no_method_passes_without_a_token() {
         let (gate, token) = gate_with(|builder| builder).await;
-        let gate = gate.open_path("/health");
-        for target in ["/health", "/health?x=1", "http://a.example/health"] {
-            assert_eq!(entry(&gate, "GET", target, &[]), "anonymous", "{target}");
-        }
-        for target in ["/", "/health/", "//health", "/%68ealth", "/Health", "/a/health", "/healthz"]
-        {
-            assert_eq!(entry(&gate, "GET", target, &[]), "missing", "{target}");
+        let preflight =
+            [("origin", "https://app.example"), ("access-control-request-method", "POST")];
+        for method in ["GET", "HEAD", "POST", "OPTIONS", "TRACE", "PROPFIND"] {
+            for target in ["/", "/health", "//health", "*"] {
+                assert_eq!(
+                    entry(&gate, method, target, &preflight),
+                    "missing",
+                    "{method} {target}"
+                );
+            }
         }
         let bearer = format!("Bearer {token}");
-        assert_eq!(entry(&gate, "GET", "/x", &[("authorization", &bearer)]), "caller");
+        assert_eq!(entry(&gate, "OPTIONS", "/x", &[("authorization", &bearer)]), "caller");
+    }
+
+    /// What becomes of `response` on its way out, in status and `grpc-status`.
+    fn shape(response: &Response<Bytes>) -> (u16, Option<&str>) {
+        let status = response.headers().get("grpc-status").map(|status| status.to_str().unwrap());
+        (response.status().as_u16(), status)
     }
 
     #[tokio::test]
-    async fn only_what_is_a_preflight_passes_for_one_and_only_on_demand() {
-        let (closed, _) = gate_with(|builder| builder).await;
-        let open = closed.clone().open_preflight();
-        let preflight =
-            [("origin", "https://app.example"), ("access-control-request-method", "POST")];
-        assert_eq!(entry(&closed, "OPTIONS", "/x", &preflight), "missing");
-        assert_eq!(entry(&open, "OPTIONS", "/x", &preflight), "anonymous");
-        assert_eq!(entry(&open, "POST", "/x", &preflight), "missing");
-        assert_eq!(entry(&open, "options", "/x", &preflight), "missing");
-        for part in preflight {
-            assert_eq!(entry(&open, "OPTIONS", "/x", &[part]), "missing");
+    async fn only_a_declared_gate_answers_in_grpc_terms_and_it_always_does() {
+        let (plain, _) = gate_with(AuthenticatorBuilder::problem_json).await;
+        let declared = plain.clone().grpc();
+        for kind in ["", "application/grpc", "application/grpc+proto", "application/json"] {
+            for method in ["GET", "HEAD", "POST", "OPTIONS"] {
+                let request = Request::builder().method(method).header("content-type", kind);
+                let request = request.body(()).unwrap();
+                for (gate, expected) in [(&plain, (401, None)), (&declared, (200, Some("16")))] {
+                    let Entry::Refused(refusal) = gate.enter(&request) else { unreachable!() };
+                    assert_eq!(shape(&refusal.into_full_response()), expected, "{kind} {method}");
+                }
+                // From within: a layer, an extractor or a handler, on a route that is open or not.
+                let within = || Refusal::misconfigured("").into_full_response();
+                for (gate, expected) in [(&plain, (500, None)), (&declared, (200, Some("13")))] {
+                    let (_, open) = gate.enter_open(&request);
+                    for exit in [gate.exit(&request), open] {
+                        assert_eq!(shape(&FromBytes::passed(within(), &exit)), expected);
+                        assert_eq!(shape(&NoBodies::passed(within(), &exit)), expected);
+                    }
+                }
+            }
         }
+    }
+
+    #[tokio::test]
+    async fn problem_document_from_within_is_dropped_by_a_grpc_gate() {
+        let (gate, _) = gate_with(AuthenticatorBuilder::problem_json).await;
+        let gate = gate.grpc();
+        let request = Request::new(());
+        let (Visitor::Anonymous(anonymous), exit) = gate.enter_open(&request) else {
+            unreachable!()
+        };
+        let within: Response<Bytes> = anonymous.refusal().into_full_response();
+        assert!(!within.body().is_empty());
+        let passed = FromBytes::passed(within, &exit);
+        assert_eq!(shape(&passed), (200, Some("16")));
+        assert!(passed.body().is_empty());
+        assert_eq!(passed.headers()["content-type"], "application/grpc");
+        assert_eq!(passed.headers()["www-authenticate"], r#"Bearer realm="api""#);
+    }
+
+    #[tokio::test]
+    async fn open_route_has_an_anonymous_caller_and_no_vary() {
+        let (gate, _) = gate_with(|builder| builder.cookie("t")).await;
+        let mut request = Request::get("/").header("authorization", "Bearer bad").body(()).unwrap();
+        let (visitor, exit) = gate.enter_open(&request);
+        visitor.mark(request.extensions_mut());
+        assert!(request.extensions().get::<Anonymous>().is_some());
+        assert!(exit.vary().is_none());
+        assert!(gate.exit(&request).vary().is_some());
     }
 
     #[tokio::test]

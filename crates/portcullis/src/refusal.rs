@@ -13,8 +13,10 @@
 //! | [`RevocationUnavailable`](RefusalKind::RevocationUnavailable) | 503, `Retry-After` | 14 | none |
 //! | [`Misconfigured`](RefusalKind::Misconfigured) | 500 | 13 | none |
 //!
-//! None may be stored (`Cache-Control: no-store`). A gRPC request gets its status in the headers,
-//! on HTTP 200, and the same challenge.
+//! No refusal may be stored (`Cache-Control: no-store`). Where the service declared gRPC
+//! ([`Gate::grpc`](crate::Gate::grpc), [`Refusal::into_grpc`]) the answer is HTTP 200 with the gRPC
+//! status and the same challenge in its headers. Nothing that the client sends chooses between the
+//! two: without that declaration no refusal is 2xx.
 //!
 //! Every refusal is one `tracing` event of the target `portcullis::refusal`, which names the rule,
 //! the setting and the remedy. Nothing that came with the request is in either.
@@ -27,7 +29,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 
 use crate::credentials::CredentialsError;
 use crate::error::TokenError;
@@ -36,7 +38,6 @@ use crate::metrics;
 use crate::policy::Denial;
 use crate::protection::ProtectionSpace;
 use crate::remote::fetch::FetchError;
-use crate::request::{RequestView, is_grpc};
 use crate::settings::{self, Setting};
 
 pub(crate) use body::WriteBody;
@@ -120,28 +121,16 @@ impl RefusalKind {
 #[derive(Clone)]
 pub struct Refusal(Arc<Inner>, Protocol);
 
-/// What the client speaks.
+/// The protocol that the answer is written in: the service's choice, never the client's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http,
-    /// HTTP, asked for the headers alone: hyper would send a body over HTTP/2 all the same, which
+    /// HTTP without a body, for `HEAD`: hyper would send a body over HTTP/2 all the same, which
     /// breaks the stream ([RFC 9110 §9.3.2]).
     ///
     /// [RFC 9110 §9.3.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
     Head,
     Grpc,
-}
-
-impl Protocol {
-    pub(crate) fn of(request: &(impl RequestView + ?Sized)) -> Self {
-        if is_grpc(request) {
-            Self::Grpc
-        } else if request.method() == Some(Method::HEAD.as_str()) {
-            Self::Head
-        } else {
-            Self::Http
-        }
-    }
 }
 
 struct Inner {
@@ -218,16 +207,35 @@ impl Refusal {
         refusal
     }
 
-    /// The same in the protocol that `request` speaks: one of gRPC gets its answer as gRPC has it.
+    /// Turns the refusal into one that is answered in gRPC's terms: HTTP 200 with a `grpc-status`.
     ///
-    /// For adapters, and for handlers of gRPC that answer with a refusal themselves.
+    /// For gRPC services that answer with a refusal themselves. Behind a
+    /// [`Gate::grpc`](crate::Gate::grpc) it is not needed: the gate rewrites every refusal from
+    /// within.
+    ///
+    /// ```
+    /// use http::Response;
+    /// use portcullis::Refusal;
+    ///
+    /// let refusal = Refusal::misconfigured("put the gate in front of the service");
+    /// let response: Response<String> = refusal.clone().into_grpc().into_response();
+    /// assert_eq!((response.status().as_u16(), &response.headers()["grpc-status"]), (200, &"13".parse()?));
+    ///
+    /// let plain: Response<String> = refusal.into_response();
+    /// assert_eq!(plain.status(), 500);
+    /// # Ok::<(), http::header::InvalidHeaderValue>(())
+    /// ```
     #[must_use]
-    pub fn to(self, request: &(impl RequestView + ?Sized)) -> Self {
-        self.in_protocol(Protocol::of(request))
+    pub fn into_grpc(self) -> Self {
+        self.in_protocol(Protocol::Grpc)
     }
 
     pub(crate) fn in_protocol(self, protocol: Protocol) -> Self {
         Self(self.0, protocol)
+    }
+
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.1
     }
 
     /// What sort of refusal it is.

@@ -2,9 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use http::header::{
-    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN,
-};
+use http::header::{HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri};
 
@@ -56,7 +54,7 @@ pub trait RequestView {
     );
 
     /// The path of the request's target, as it was sent: nothing is decoded. `None` if it is not
-    /// known, which then is no path that any rule names.
+    /// known. It decides only whether the metadata of the protected resource are asked for.
     fn path(&self) -> Option<&str> {
         None
     }
@@ -161,16 +159,6 @@ pub(crate) fn single<'r>(
     found
 }
 
-/// Returns the value of a header's first line.
-fn first<'r>(request: &'r (impl RequestView + ?Sized), name: &HeaderName) -> Option<&'r [u8]> {
-    let mut found = None;
-    request.visit_header(name, &mut |value| {
-        found = Some(value);
-        ControlFlow::Break(())
-    });
-    found
-}
-
 /// Calls `read` with each line of a header, until `read` fails.
 pub(crate) fn try_each_line<'r, E>(
     request: &'r (impl RequestView + ?Sized),
@@ -203,23 +191,11 @@ pub(crate) fn is_safe(method: Option<&str>) -> bool {
     })
 }
 
-/// Whether a request is one of gRPC. gRPC-Web is not: its clients read the status of HTTP.
-pub(crate) fn is_grpc(request: &(impl RequestView + ?Sized)) -> bool {
-    let Some(content_type) = first(request, &CONTENT_TYPE) else { return false };
-    content_type.split_at_checked(b"application/grpc".len()).is_some_and(|(start, rest)| {
-        start.eq_ignore_ascii_case(b"application/grpc")
-            && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
-    })
-}
-
-/// Whether a browser asks if a page may send a request ([Fetch, CORS-preflight]): it can have no
-/// token.
+/// Whether only the headers of the answer are asked for ([RFC 9110 §9.3.2]).
 ///
-/// [Fetch, CORS-preflight]: https://fetch.spec.whatwg.org/#cors-preflight-request
-pub(crate) fn is_preflight(request: &(impl RequestView + ?Sized)) -> bool {
-    request.method() == Some(Method::OPTIONS.as_str())
-        && first(request, &ORIGIN).is_some()
-        && first(request, &ACCESS_CONTROL_REQUEST_METHOD).is_some()
+/// [RFC 9110 §9.3.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
+pub(crate) fn is_head(request: &(impl RequestView + ?Sized)) -> bool {
+    request.method() == Some(Method::HEAD.as_str())
 }
 
 #[cfg(test)]

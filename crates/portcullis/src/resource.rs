@@ -11,9 +11,8 @@ use http::{Method, Response};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::refusal::Protocol;
 use crate::remote::url::is_loopback;
-use crate::request::RequestView;
+use crate::request::{RequestView, is_head};
 use crate::settings;
 
 /// What RFC 9728 §3 puts between a resource's host and its path.
@@ -136,9 +135,11 @@ impl Resource {
     }
 
     /// RFC 9728 §3.2. Public: any page may read it, and anybody may keep it for a while.
-    pub(crate) fn to_response<B: From<Bytes>>(&self, protocol: Protocol) -> Response<B> {
-        let is_head = protocol == Protocol::Head;
-        let document = if is_head { Bytes::new() } else { self.document.clone() };
+    pub(crate) fn to_response<B: From<Bytes>>(
+        &self,
+        request: &(impl RequestView + ?Sized),
+    ) -> Response<B> {
+        let document = if is_head(request) { Bytes::new() } else { self.document.clone() };
         let mut response = Response::new(document.into());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

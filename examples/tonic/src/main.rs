@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use portcullis_tower::portcullis::{Authenticated, Authenticator, Policy};
+use portcullis_tower::portcullis::{Authenticated, Authenticator, Gate, Policy};
 use portcullis_tower::{AuthLayer, RequireLayer};
 use tokio::net::TcpListener;
 use tonic::service::{LayerExt as _, Routes};
@@ -62,12 +62,13 @@ impl exports::Exports for Shop {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let auth = Authenticator::from_env().await?;
+    // Declared gRPC: every refusal is a `grpc-status`, whatever the request says of itself.
+    let gate = Gate::new(Authenticator::from_env().await?).grpc();
 
     // Every service says what its callers may do.
     let scope = |scope: &str| {
         ServiceBuilder::new()
-            .layer(AuthLayer::new(auth.clone()))
+            .layer(AuthLayer::new(gate.clone()))
             .layer(RequireLayer::new(Policy::scopes([scope])))
             .into_inner()
     };

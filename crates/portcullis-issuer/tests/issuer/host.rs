@@ -56,6 +56,22 @@ async fn status(app: &Router, line: &str, token: &str) -> u16 {
     ask(app, line, &[("authorization", &bearer)]).await.status().as_u16()
 }
 
+/// A proxy that asks the issuer or the app by the status must not take a refusal for a yes.
+#[tokio::test]
+async fn request_that_says_it_is_grpc_is_refused_like_any_other() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let app = app(&issuer);
+    let bearer = format!("Bearer {}", login(&issuer).await.expect(200).text("access_token"));
+    for (line, status) in [("GET /orders", 401), ("GET /v1/users/me", 401)] {
+        let refused = ask(&app, line, &[("content-type", "application/grpc")]).await;
+        assert_eq!(refused.status(), status, "{line}");
+        assert!(!refused.headers().contains_key("grpc-status"), "{line}");
+    }
+    let headers = [("content-type", "application/grpc"), ("authorization", bearer.as_str())];
+    assert_eq!(ask(&app, "GET /nobody", &headers).await.status(), 403);
+}
+
 async fn an_ended_session_is_refused_at_the_next_request(home: Home) {
     let issuer = home.open_with_alice().await;
     let app = app(&issuer);

@@ -1,5 +1,7 @@
 //! The cases: what is sent, and what must come back.
 
+use std::fmt;
+
 use http::Method;
 use portcullis::testing::TestKey;
 use serde_json::{Value, json};
@@ -20,12 +22,15 @@ const FOREIGN: &str = "The request came from another site's page";
 const AWAY: &str = "Token validation is temporarily unavailable";
 const MISCONFIGURED: &str = "The service is not set up for this request";
 
+/// The paths without a gate, which no declaration of a gate reaches.
+const UNGATED: [&str; 3] = ["/require-alone", "/caller-alone", "/maybe-alone"];
+
 const VARY: &str = "authorization, x-access-token, sec-websocket-protocol, cookie";
 
 /// A request and what it must be answered with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Case {
-    pub(super) name: &'static str,
+    name: &'static str,
     pub(super) method: Method,
     pub(super) path: &'static str,
     pub(super) headers: Vec<(&'static str, Vec<u8>)>,
@@ -34,11 +39,20 @@ pub(super) struct Case {
     bodies: bool,
     /// What HTTP/2 has no way to say.
     http1_only: bool,
+    /// Whether the request is said to be gRPC.
+    says_grpc: bool,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        if self.says_grpc { f.write_str(", said to be gRPC") } else { Ok(()) }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Outcome {
-    /// The handler's answer: whom it saw. Whether the gate adds to `Vary`.
+    /// The handler's answer: whom it saw.
     Handler(&'static str),
     /// Status, gRPC status, detail, and what the challenge has behind the realm, if there is one.
     Refused(u16, u16, &'static str, Option<Challenge>),
@@ -52,17 +66,26 @@ enum Challenge {
 }
 
 impl Case {
-    /// What `protocol` must answer; `None` where it can not carry the case.
-    pub(super) fn expected(&self, protocol: Protocol) -> Option<Answer> {
+    /// The same request, which its sender says is one of gRPC.
+    fn said_to_be_grpc(mut self) -> Self {
+        self.headers.push(("content-type", b"application/grpc".to_vec()));
+        Self { says_grpc: true, ..self }
+    }
+
+    /// What must be answered over `protocol`; `None` where it can not carry the case. `declared` is
+    /// whether the gates are declared gRPC.
+    pub(super) fn expected(&self, protocol: Protocol, declared: bool) -> Option<Answer> {
         let grpc = protocol == Protocol::Grpc;
         let connect = self.method == Method::CONNECT;
+        let not_grpc =
+            grpc_name(self.path).is_none() || self.method != Method::POST || self.says_grpc;
         if (self.http1_only && protocol != Protocol::Http1)
             || connect != (protocol == Protocol::ExtendedConnect)
-            || (grpc && (grpc_name(self.path).is_none() || self.method != Method::POST))
+            || (grpc && not_grpc)
         {
             return None;
         }
-        let mut answer = self.answer(grpc);
+        let mut answer = self.answer(grpc, declared && !UNGATED.contains(&self.path));
         if !grpc && !answer.body.is_empty() {
             let length = answer.body.len().to_string();
             answer.headers.insert("content-length".to_owned(), vec![length]);
@@ -70,12 +93,13 @@ impl Case {
         Some(answer)
     }
 
-    fn answer(&self, grpc: bool) -> Answer {
+    fn answer(&self, grpc: bool, declared: bool) -> Answer {
         match self.outcome {
             Outcome::Handler(who) => {
                 let kind = if grpc { "application/grpc" } else { "text/plain" };
                 let mut headers = vec![("content-type", kind)];
-                if self.path != "/caller-alone" {
+                // No credential decides what an open route says.
+                if self.path != "/health" {
                     headers.push(("vary", VARY));
                 }
                 if grpc {
@@ -86,7 +110,7 @@ impl Case {
                 Answer::new(200, &headers, if silent { "" } else { who })
             }
             Outcome::Refused(status, grpc_status, detail, challenge) => {
-                self.refused(status, grpc.then_some(grpc_status), detail, challenge)
+                self.refused(status, declared.then_some(grpc_status), detail, challenge)
             }
             Outcome::Metadata => {
                 let headers = [
@@ -231,7 +255,8 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
                    outcome| {
         let http1_only =
             headers.iter().any(|(name, _)| *name == "connection") || !path.starts_with('/');
-        cases.push(Case { name, method, path, headers, outcome, bodies, http1_only });
+        let says_grpc = false;
+        cases.push(Case { name, method, path, headers, outcome, bodies, http1_only, says_grpc });
     };
 
     // Each over POST, which gRPC is; what differs for safe methods has GET.
@@ -332,27 +357,24 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             misconfigured,
         ),
         // What passes without a token.
-        get("an open path", "/health", vec![], nobody),
-        get("an open path, and a bad token", "/health", vec![bearer(&tokens.forged)], nobody),
-        get("an open path with a slash", "/health/", vec![], missing),
-        get("an open path, encoded", "/%68ealth", vec![], missing),
+        get("an open route", "/health", vec![], nobody),
+        post("an open route, another method", "/health", vec![], nobody),
+        get("an open route, and a bad token", "/health", vec![bearer(&tokens.forged)], nobody),
+        get("an open route with a slash behind", "/health/", vec![], missing),
+        get("an open route with two slashes", "//health", vec![], missing),
+        get("an open route below another path", "/scope/health", vec![], missing),
         (
-            "a preflight",
+            "a preflight with a body",
             Method::OPTIONS,
             "/",
             vec![
-                line("origin", "https://evil.example"),
+                line("origin", "https://app.example"),
                 line("access-control-request-method", "POST"),
             ],
-            nobody,
-        ),
-        (
-            "no preflight",
-            Method::OPTIONS,
-            "/",
-            vec![line("origin", "https://evil.example")],
             missing,
         ),
+        ("OPTIONS with a body", Method::OPTIONS, "/", vec![], missing),
+        ("OPTIONS, good", Method::OPTIONS, "/", vec![bearer(&tokens.good)], alice),
         // Other places for a token.
         post("another header", "/", vec![line("x-access-token", &tokens.good)], alice),
         post(
@@ -518,5 +540,8 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             Outcome::Metadata,
         );
     }
+    // What a request says of itself chooses nothing.
+    let said: Vec<Case> = cases.iter().cloned().map(Case::said_to_be_grpc).collect();
+    cases.extend(said);
     cases
 }

@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// An empty message of gRPC: not compressed, of no length.
 const EMPTY_MESSAGE: &[u8] = &[0; 5];
 
+/// What an `OPTIONS` has for a body: one that an `any` handler could act on.
+const A_BODY: &[u8] = b"a body";
+
 /// What a service is spoken to in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -106,7 +109,12 @@ impl Client {
                 request.extensions_mut().insert(ext::Protocol::from_static("websocket"));
                 case.path.to_owned()
             }
-            Protocol::Http1 | Protocol::Http2 => case.path.to_owned(),
+            Protocol::Http1 | Protocol::Http2 => {
+                if case.method == Method::OPTIONS {
+                    *request.body_mut() = Full::from(A_BODY);
+                }
+                case.path.to_owned()
+            }
         };
         *request.method_mut() =
             if self.protocol == Protocol::Grpc { Method::POST } else { case.method.clone() };

@@ -63,12 +63,13 @@ pub struct Unfit {
 }
 
 /// The gates to put in front of a service, and the cases it is held to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Suite {
     /// In front of what demands a token.
     pub strict: Gate,
     /// In front of what does not.
     pub optional: Gate,
+    grpc: bool,
     cases: Vec<Case>,
 }
 
@@ -105,10 +106,18 @@ impl Suite {
             .trusted_origin("https://app.example");
         let auth = change(builder).build().await.unwrap();
         Self {
-            strict: Gate::new(auth.clone()).open_path("/health").open_preflight(),
+            strict: Gate::new(auth.clone()),
             optional: Gate::new(auth).optional(),
+            grpc: false,
             cases: cases::all(&Tokens::new(&key), bodies),
         }
+    }
+
+    /// The same with gates that are declared gRPC, whatever the service behind them speaks.
+    #[must_use]
+    pub fn grpc(self) -> Self {
+        let (strict, optional) = (self.strict.grpc(), self.optional.grpc());
+        Self { strict, optional, grpc: true, ..self }
     }
 
     /// Sends every case that `protocol` can carry to the service at `address`.
@@ -116,11 +125,11 @@ impl Suite {
         let mut report = Report { name: format!("{adapter}, {protocol}"), cases: 0, wrong: vec![] };
         let client = Client { address, protocol };
         for case in &self.cases {
-            let Some(expected) = case.expected(protocol) else { continue };
+            let Some(expected) = case.expected(protocol, self.grpc) else { continue };
             report.cases += 1;
             let answer = client.send(case).await;
             if let Some(difference) = expected.difference(&answer) {
-                report.wrong.push(format!("{}: {difference}", case.name));
+                report.wrong.push(format!("{case}: {difference}"));
             }
         }
         report

@@ -91,10 +91,12 @@ macro_rules! serve {
                     match policy {
                         Some(policy) => {
                             let inner = RequireService::new(policy, handler);
-                            AuthService::new(gate, inner)$(.$with_bodies())?.call(request).await
+                            let service = AuthService::new(gate, inner).open_path("/health");
+                            service$(.$with_bodies())?.call(request).await
                         }
                         None => {
-                            AuthService::new(gate, handler)$(.$with_bodies())?.call(request).await
+                            let service = AuthService::new(gate, handler).open_path("/health");
+                            service$(.$with_bodies())?.call(request).await
                         }
                     }
                 }

@@ -29,34 +29,37 @@ fn conclude(reports: &[Report]) {
 
 #[tokio::test]
 async fn every_adapter_answers_every_case_alike() {
-    let plain = Suite::plain().await;
-    let bodies = Suite::with_bodies().await;
+    let plain = [("", Suite::plain().await), (", gRPC", Suite::plain().await.grpc())];
+    let bodies = [("", Suite::with_bodies().await), (", gRPC", Suite::with_bodies().await.grpc())];
     let mut reports = Vec::new();
     for protocol in [Protocol::Http1, Protocol::Http2] {
-        let address = tower::serve(&plain).await;
-        reports.push(plain.run("tower", address, protocol).await);
-        let address = tower::serve_with_bodies(&bodies).await;
-        reports.push(bodies.run("tower, bodies", address, protocol).await);
-        let address = axum::serve(&plain).await;
-        reports.push(plain.run("axum", address, protocol).await);
-        let address = axum::serve(&bodies).await;
-        reports.push(bodies.run("axum, bodies", address, protocol).await);
-        let address = actix::serve(&plain);
-        reports.push(plain.run("actix", address, protocol).await);
-        let address = actix::serve(&bodies);
-        reports.push(bodies.run("actix, bodies", address, protocol).await);
-        let address = hyper::serve(&plain).await;
-        reports.push(plain.run("hyper", address, protocol).await);
-        let address = hyper::serve_with_bodies(&bodies).await;
-        reports.push(bodies.run("hyper, bodies", address, protocol).await);
+        for (kind, plain) in &plain {
+            let mut run = async |adapter: &str, address| {
+                reports.push(plain.run(&format!("{adapter}{kind}"), address, protocol).await);
+            };
+            run("tower", tower::serve(plain).await).await;
+            run("axum", axum::serve(plain).await).await;
+            run("actix", actix::serve(plain)).await;
+            run("hyper", hyper::serve(plain).await).await;
+        }
+        for (kind, bodies) in &bodies {
+            let mut run = async |adapter: &str, address| {
+                let adapter = format!("{adapter}, bodies{kind}");
+                reports.push(bodies.run(&adapter, address, protocol).await);
+            };
+            run("tower", tower::serve_with_bodies(bodies).await).await;
+            run("axum", axum::serve(bodies).await).await;
+            run("actix", actix::serve(bodies)).await;
+            run("hyper", hyper::serve_with_bodies(bodies).await).await;
+        }
     }
+    let [(_, plain), (_, grpc)] = plain;
     // actix-web has no extended CONNECT.
     let protocol = Protocol::ExtendedConnect;
     reports.push(plain.run("tower", tower::serve(&plain).await, protocol).await);
     reports.push(plain.run("axum", axum::serve(&plain).await, protocol).await);
     reports.push(plain.run("hyper", hyper::serve(&plain).await, protocol).await);
-    let address = tonic::serve(&plain).await;
-    reports.push(plain.run("tonic", address, Protocol::Grpc).await);
+    reports.push(grpc.run("tonic", tonic::serve(&grpc).await, Protocol::Grpc).await);
     conclude(&reports);
 }
 
@@ -69,4 +72,18 @@ async fn a_service_that_breaks_a_rule_fails_the_table() {
     let address = axum::serve(&suite).await;
     let report = suite.run("a lax one", address, Protocol::Http1).await;
     assert!(report.wrong.iter().any(|wrong| wrong.starts_with("no token: ")), "{report}");
+}
+
+/// Nor would the second half of it, in which each request is said to be gRPC.
+#[tokio::test]
+async fn gate_of_the_other_kind_fails_the_table() {
+    let (plain, grpc) = (Suite::plain().await, Suite::plain().await.grpc());
+    for (suite, other) in [(&plain, &grpc), (&grpc, &plain)] {
+        let mut suite = suite.clone();
+        suite.strict = other.strict.clone();
+        let report = suite.run("other", axum::serve(&suite).await, Protocol::Http1).await;
+        for name in ["no token: ", "no token, said to be gRPC: "] {
+            assert!(report.wrong.iter().any(|wrong| wrong.starts_with(name)), "{report}");
+        }
+    }
 }

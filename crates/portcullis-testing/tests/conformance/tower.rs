@@ -28,7 +28,8 @@ macro_rules! serve {
                     Front::Optional => Some(optional.clone()),
                     Front::Nothing => None,
                 };
-                let auth = auth.map(|gate| AuthLayer::new(gate)$(.$with_bodies())?);
+                let auth =
+                    auth.map(|gate| AuthLayer::new(gate).open_path("/health")$(.$with_bodies())?);
                 let require = policy.map(RequireLayer::new);
                 async move {
                     let service = ServiceBuilder::new()

@@ -61,8 +61,8 @@ impl fmt::Debug for WriteBody {
 
 impl Refusal {
     /// The body that the authenticator's settings give this refusal. None by default, and none
-    /// for gRPC, which has no place for it. To a `HEAD` request [`with_body`] sends only its
-    /// `Content-Type`.
+    /// [for gRPC](Refusal::into_grpc), which has no place for it. To a `HEAD` request [`with_body`]
+    /// sends only its `Content-Type`.
     #[must_use]
     pub fn body(&self) -> Option<RefusalBody> {
         let write = self.0.space.as_ref()?.write_body.as_ref()?;

@@ -1,7 +1,7 @@
 //! The twelve classes of bugs that validators of JWTs have had, each with the tokens, key sets and
-//! traffic of its published vulnerabilities: none of them gets through here. And four more: a revoked token that
-//! is accepted, a cookie that another site's page uses, a policy that is met by what cannot be read, and a token's
-//! text in debug output.
+//! traffic of its published vulnerabilities: none of them gets through here. And five more: a revoked token that
+//! is accepted, a cookie that another site's page uses, a policy that is met by what cannot be read, a token's
+//! text in debug output, and a request that passes for something that it is not.
 //!
 //! A module is a class. What makes a class impossible by construction stands at its top; the
 //! tests below hold whoever changes the construction to it.
@@ -25,4 +25,5 @@ mod class_13_revocation_live;
 mod class_14_cross_site;
 mod class_15_policy;
 mod class_16_disclosure;
+mod class_17_gate;
 mod support;

@@ -1,0 +1,45 @@
+//! A gate, a good token for it, and requests to a router.
+
+use axum::Router;
+use axum::body::Body;
+use http::header::{HeaderMap, HeaderName};
+use http::{Request, Response};
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{Algorithm, Authenticator, Gate, SharedKeySet};
+use serde_json::json;
+use tower::ServiceExt as _;
+
+const NOW: u64 = 1_800_000_000;
+
+pub(crate) async fn gate_and_bearer() -> (Gate, String) {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = Authenticator::builder("https://issuer.example", "https://api.example")
+        .key_source(SharedKeySet::new(TestKey::key_set([&key])))
+        .clock(ManualClock::at(NOW))
+        .build()
+        .await
+        .unwrap();
+    let token = key.token(&json!({
+        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "alice",
+        "exp": NOW + 900,
+    }));
+    (Gate::new(auth), format!("Bearer {token}"))
+}
+
+/// The answer to a request with a body.
+pub(crate) async fn send(
+    app: &Router,
+    method: &str,
+    path: &str,
+    headers: &[(HeaderName, &str)],
+) -> (u16, HeaderMap, String) {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(name, *value);
+    }
+    let request = request.body(Body::from("a body")).unwrap();
+    let response: Response<Body> = app.clone().oneshot(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, 10_000).await.unwrap();
+    (head.status.as_u16(), head.headers, String::from_utf8(body.to_vec()).unwrap())
+}
