@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::client::Protocol;
 use super::exchange::Answer;
-use super::suite::{ABSENT_ISSUER, AUDIENCE, ISSUER, LATE_ISSUER, NOW, grpc_name};
+use super::suite::{ABSENT_ISSUER, AUDIENCE, BUSY_ISSUER, ISSUER, LATE_ISSUER, NOW, grpc_name};
 
 const MALFORMED_REQUEST: &str = "The request's credentials are malformed";
 const MALFORMED: &str = "The access token is malformed";
@@ -119,7 +119,7 @@ impl Case {
                     ("content-type", "application/json"),
                 ];
                 let document = json!({
-                    "authorization_servers": [ISSUER, LATE_ISSUER, ABSENT_ISSUER],
+                    "authorization_servers": [ISSUER, LATE_ISSUER, ABSENT_ISSUER, BUSY_ISSUER],
                     "bearer_methods_supported": ["header"],
                     "resource": "https://api.example/v1",
                 });
@@ -148,7 +148,7 @@ impl Case {
             }
             headers.push(("www-authenticate", text));
         }
-        if status == 503 {
+        if matches!(status, 429 | 503) {
             headers.push(("retry-after", "7".to_owned()));
         }
         let mut body = String::new();
@@ -187,6 +187,7 @@ pub(super) struct Tokens {
     late: String,
     late_forged: String,
     absent: String,
+    busy: String,
 }
 
 impl Tokens {
@@ -214,6 +215,7 @@ impl Tokens {
             late: with(key, json!({"iss": LATE_ISSUER})),
             late_forged: with(forged, json!({"iss": LATE_ISSUER})),
             absent: with(key, json!({"iss": ABSENT_ISSUER})),
+            busy: with(key, json!({"iss": BUSY_ISSUER})),
         }
     }
 }
@@ -235,6 +237,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
     let forbidden = Refused(403, 7, FORBIDDEN, None);
     let foreign = Refused(403, 7, FOREIGN, None);
     let away = Refused(503, 14, AWAY, None);
+    let busy = Refused(429, 14, AWAY, None);
     let misconfigured = Refused(500, 13, MISCONFIGURED, None);
     let alice = Handler("alice");
     let nobody = Handler("nobody");
@@ -284,6 +287,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         post("unknown key", "/", vec![bearer(&tokens.unknown)], invalid),
         post("bound to a key", "/", vec![bearer(&tokens.bound)], invalid),
         post("keys that are away", "/", vec![bearer(&tokens.absent)], away),
+        post("no fetch allowed for an unknown key", "/", vec![bearer(&tokens.busy)], busy),
         post("keys that are late", "/", vec![bearer(&tokens.late)], alice),
         post("forged, and keys that are late", "/", vec![bearer(&tokens.late_forged)], invalid),
         post("good", "/", vec![bearer(&tokens.good)], alice),

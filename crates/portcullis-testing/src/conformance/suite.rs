@@ -20,6 +20,7 @@ pub(super) const ISSUER: &str = "https://issuer.example";
 pub(super) const LATE_ISSUER: &str = "https://late.example";
 /// An issuer whose keys are not to be had.
 pub(super) const ABSENT_ISSUER: &str = "https://absent.example";
+pub(super) const BUSY_ISSUER: &str = "https://busy.example";
 pub(super) const AUDIENCE: &str = "https://api.example";
 
 /// What `/scope` asks for.
@@ -95,10 +96,12 @@ impl Suite {
         let keys = SharedKeySet::new(TestKey::key_set([&key]));
         let late = Authenticator::builder(LATE_ISSUER, AUDIENCE).key_source(Late(keys.clone()));
         let absent = Authenticator::builder(ABSENT_ISSUER, AUDIENCE).key_source(Absent);
+        let busy = Authenticator::builder(BUSY_ISSUER, AUDIENCE).key_source(Busy);
         let builder = Authenticator::builder(ISSUER, AUDIENCE)
             .key_source(keys)
             .also_issuer(late)
             .also_issuer(absent)
+            .also_issuer(busy)
             .clock(ManualClock::at(NOW))
             .token_header("x-access-token")
             .websocket_protocol("bearer.")
@@ -183,6 +186,16 @@ struct Absent;
 impl KeySource for Absent {
     fn resolve(&self, _: &KeyRequest<'_>) -> Resolution {
         Resolution::Ready(Err(unavailable()))
+    }
+}
+
+/// Unknown keys have spent the budget.
+#[derive(Debug)]
+struct Busy;
+
+impl KeySource for Busy {
+    fn resolve(&self, _: &KeyRequest<'_>) -> Resolution {
+        Resolution::Ready(Err(ResolveError::BudgetSpent { retry_after: Duration::from_secs(7) }))
     }
 }
 
