@@ -6,6 +6,7 @@ mod boundary;
 mod breaks;
 mod ci;
 mod examples;
+mod former_name;
 mod fuzz;
 mod install;
 mod mutants;
@@ -56,7 +57,8 @@ enum Chore {
 
     /// Everything that a change must pass: what `.ci/run` runs
     ///
-    /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, the
+    /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, no trace of
+    /// the family's former name but where it is kept on purpose, the
     /// licences and sources of every dependency (cargo-deny, built into `target/tools` if it is
     /// missing), the same as `cargo xtask test`, the examples' READMEs, and the quickstart's tour. Goes on after a failure, so that one run
     /// shows them all, and ends with the time that each step took.
