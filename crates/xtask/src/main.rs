@@ -51,7 +51,9 @@ enum Chore {
     /// (with apt-get; the tests start a server of their own on loopback), schemathesis with the
     /// Python packages that it needs (into `target/tools`), and for the guide's programs in other
     /// languages Python's PyJWT and joserfc (there too), npm's jose and openid-client (into
-    /// `docs/other-languages/node/node_modules`) and Debian's ruby-jwt.
+    /// `docs/other-languages/node/node_modules`) and Debian's ruby-jwt,
+    /// and nginx and Caddy (Debian's packages, unpacked into `target/tools` and not installed, so that
+    /// neither starts as a service).
     /// Each step says what it does and why; nothing is installed twice.
     Install,
 

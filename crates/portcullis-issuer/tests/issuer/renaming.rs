@@ -1,4 +1,4 @@
-//! The family used to have another name. What was made under it goes on.
+//! A database that was made under the family's former name.
 
 use axum::http::Request;
 use base64::Engine as _;
@@ -16,7 +16,7 @@ on_every_store!(database_made_before_the_renaming_opens_and_serves);
 const ON_SQLITE: &str = include_str!("before_renaming/sqlite.sql");
 const ON_POSTGRES: &str = include_str!("before_renaming/postgres.sql");
 
-/// What a client of the issuer had in its hands when the database was dumped.
+/// Reads a fact that a client of the issuer knew when the database was dumped.
 fn known(dump: &'static str, name: &str) -> &'static str {
     let value =
         |line: &'static str| line.strip_prefix("-- ")?.strip_prefix(name)?.strip_prefix(": ");
@@ -52,13 +52,13 @@ async fn client_token(issuer: &Issuer, id: &str, secret: &str) -> Answer {
 async fn database_made_before_the_renaming_opens_and_serves(mut home: Home) {
     let dump = if home.postgres().is_some() { ON_POSTGRES } else { ON_SQLITE };
     let known = |name| known(dump, name);
-    // A client may still ask again for the answer to its last refresh.
+    // Within the time in which a refresh may be repeated.
     home.restore(dump, known("at").parse::<u64>().unwrap() + 2).await;
     let mut config = home.config();
     config.key_encryption_key = KeyEncryptionKey::from_base64(KEY);
     let issuer = Issuer::open(config).await.unwrap();
 
-    // The signing keys: the old one signs, and the next one will.
+    // Signing keys: both decrypt, and the active one signs.
     let keys = issuer.keys().await.unwrap();
     let keys: Vec<_> = keys.iter().map(|key| (key.kid.as_str(), key.state)).collect();
     let (active, next) = (known("active_kid"), known("next_kid"));
@@ -71,7 +71,7 @@ async fn database_made_before_the_renaming_opens_and_serves(mut home: Home) {
     assert_eq!(accepted_kid(&issuer, &token).await, active);
     assert_eq!(accepted_kid(&issuer, known("access_token")).await, active, "the old token");
 
-    // The sessions: who never got the answer gets the same one; who did goes on; who left, left.
+    // Sessions: a repeated refresh gets the same answer, and a revoked session stays revoked.
     let again = refresh(&issuer, known("repeated_token")).await.expect(200);
     assert_eq!(again.text("refresh_token"), known("successor_of_repeated"));
     let on = refresh(&issuer, known("refresh_token")).await.expect(200);

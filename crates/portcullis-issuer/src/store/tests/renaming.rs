@@ -70,12 +70,12 @@ async fn process_does_not_lead_beside_an_old_version_that_does() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn change_of_the_keys_by_an_old_version_is_heard_and_the_other_way_round() {
+async fn change_of_the_keys_is_heard_between_an_old_version_and_this_one() {
     let place = Place::postgres().await;
     let store = place.open().await;
     let old = OldVersion::on(&place).await;
-    // A version that is in no table, so that it cannot have been read there; the next reading
-    // forgets it, so that it is told until it is heard.
+    // This version is in no table, so it can only come from the notification. The next poll
+    // overwrites it, hence the repetition.
     let told = format!("{} 1000000", old.schema);
     let pool = sqlx::PgPool::connect(&old.url).await.unwrap();
     until(async || {
