@@ -1,4 +1,4 @@
-//! The axum, actix and hyper examples as authorities: what they let past, and what they refuse.
+//! The axum, actix and hyper examples as authorities: what passes, and what is refused.
 
 use std::net::SocketAddr;
 
@@ -11,8 +11,8 @@ use crate::servers::Recorder;
 use crate::{METHODS, behind_each_proxy, example};
 
 behind_each_proxy!(
-    request_passes_with_a_good_token_alone_whatever_else_it_says,
-    examples_whose_issuer_is_down_refuse_with_503_and_retry_after,
+    request_without_a_good_token_never_reaches_the_app,
+    example_whose_issuer_is_down_answers_503_with_retry_after,
 );
 
 const EXAMPLES: [&str; 3] = ["example-axum", "example-actix", "example-hyper"];
@@ -105,7 +105,7 @@ fn check_refusal(kind: Kind, asked: &str, answer: &Answer, status: u16) -> Resul
     Ok(())
 }
 
-async fn request_passes_with_a_good_token_alone_whatever_else_it_says(kind: Kind) {
+async fn request_without_a_good_token_never_reaches_the_app(kind: Kind) {
     let issuer = TestIssuer::start().await;
     let cases = cases(&issuer);
     let app = Recorder::app().await;
@@ -143,7 +143,7 @@ async fn request_passes_with_a_good_token_alone_whatever_else_it_says(kind: Kind
     assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-async fn examples_whose_issuer_is_down_refuse_with_503_and_retry_after(kind: Kind) {
+async fn example_whose_issuer_is_down_answers_503_with_retry_after(kind: Kind) {
     let issuer = TestIssuer::start().await;
     issuer.begin_outage();
     let bearer = issuer.token("alice").scopes(["orders:read"]).bearer();

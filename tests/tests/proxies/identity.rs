@@ -1,4 +1,4 @@
-//! What the app and the authority learn of the caller, and what a log does.
+//! What the app, the authority and the logs receive of the caller.
 
 use http::HeaderMap;
 use portcullis_testing::TestIssuer;
@@ -7,22 +7,22 @@ use crate::authority::authority;
 use crate::behind_each_proxy;
 use crate::client::ask;
 use crate::proxy::{Kind, Proxy};
-use crate::servers::{Recorder, nobody, serve};
+use crate::servers::{Recorder, serve, unused_address};
 
 behind_each_proxy!(
-    app_learns_the_subject_from_the_authority_alone,
+    subject_at_the_app_is_the_one_of_the_authority,
     subject_that_is_no_plain_text_is_refused,
-    open_route_is_one_path_and_names_nobody,
-    authority_learns_method_and_path_and_no_cookie_or_body,
+    open_route_is_one_path_without_identity,
+    authority_receives_method_and_path_without_cookie_or_body,
     token_in_a_cookie_is_not_accepted,
     token_is_not_in_a_log,
 );
 
-/// Many a framework takes `_` for `-`, and all take capitals for small letters.
+/// Many frameworks treat `_` as `-`, and all of them ignore case.
 const PLANTED: [&str; 5] =
     ["x-auth-subject", "X-AUTH-SUBJECT", "x_auth_subject", "X-Auth_Subject", "x_auth-subject"];
 
-/// What an app could take for the subject.
+/// The header lines that an app could take for the subject.
 fn subjects(headers: &HeaderMap) -> Vec<&str> {
     let alike = |name: &str| name.replace('_', "-").eq_ignore_ascii_case("x-auth-subject");
     let lines = headers.iter().filter(|(name, _)| alike(name.as_str()));
@@ -38,7 +38,7 @@ struct Setup {
 /// The authority of the guide, behind its proxy.
 async fn set_up(kind: Kind) -> Setup {
     let issuer = TestIssuer::start().await;
-    // As little as an authority may be told, to see that the proxy keeps it from the cookies.
+    // It would accept a token in this cookie, which the proxy must not forward.
     let auth = issuer.authenticator().cookie("__Host-portcullis-access").build().await.unwrap();
     let (authority, app) = (serve(authority(auth)).await, Recorder::app().await);
     let proxy = Proxy::start(kind, authority, "/authorize", app.address);
@@ -62,7 +62,7 @@ impl Setup {
     }
 }
 
-async fn app_learns_the_subject_from_the_authority_alone(kind: Kind) {
+async fn subject_at_the_app_is_the_one_of_the_authority(kind: Kind) {
     let setup = set_up(kind).await;
     let bearer = setup.bearer("alice");
     for method in ["GET", "POST"] {
@@ -87,7 +87,7 @@ async fn subject_that_is_no_plain_text_is_refused(kind: Kind) {
         let answer = setup.ask("GET", "/orders", &[("authorization", &bearer)]).await;
         assert_eq!(answer, (403, vec![]), "{subject:?}");
     }
-    // What Caddy would write in the place of a header that is missing names nobody.
+    // A subject that looks like Caddy's placeholder for a missing header is removed.
     let braced = setup.bearer("{http.reverse_proxy.header.X-Auth-Subject}");
     let (status, told) = setup.ask("GET", "/orders", &[("authorization", &braced)]).await;
     let expected =
@@ -95,7 +95,7 @@ async fn subject_that_is_no_plain_text_is_refused(kind: Kind) {
     assert_eq!((status, told), (200, vec![expected.to_owned()]));
 }
 
-async fn open_route_is_one_path_and_names_nobody(kind: Kind) {
+async fn open_route_is_one_path_without_identity(kind: Kind) {
     let setup = set_up(kind).await;
     for planted in PLANTED {
         let headers = [(planted, "root"), ("authorization", "Bearer anything")];
@@ -117,7 +117,7 @@ async fn open_route_is_one_path_and_names_nobody(kind: Kind) {
         let (status, reached) = setup.ask("GET", path, &[]).await;
         assert!(!(200..300).contains(&status) && reached.is_empty(), "{path}: {status}");
     }
-    // Whatever else a proxy takes for this path, the app is asked for it and for no other.
+    // Other spellings that the proxy accepts reach the app as this path only.
     for path in
         ["/orders/../health", "/orders/%2e%2e/health", "//health", "/%68ealth", "/x/..%2fhealth"]
     {
@@ -129,7 +129,7 @@ async fn open_route_is_one_path_and_names_nobody(kind: Kind) {
     }
 }
 
-async fn authority_learns_method_and_path_and_no_cookie_or_body(kind: Kind) {
+async fn authority_receives_method_and_path_without_cookie_or_body(kind: Kind) {
     let (authority, app) = (Recorder::authority().await, Recorder::app().await);
     let proxy = Proxy::start(kind, authority.address, "/authorize", app.address);
     let (method, uri) = match kind {
@@ -193,7 +193,7 @@ async fn token_is_not_in_a_log(kind: Kind) {
     })
     .await;
     // An authority that is away is in the error log, with the request.
-    let away = Proxy::start(kind, nobody(), "/authorize", setup.app.address);
+    let away = Proxy::start(kind, unused_address(), "/authorize", setup.app.address);
     let headers = [("authorization", bearer.as_str()), ("cookie", cookie.as_str())];
     ask(away.address, "GET", "/away?x=secret", &headers).await;
     let away = crate::client::eventually(|| {

@@ -1,8 +1,8 @@
 //! A Portcullis service as the authority behind nginx (`auth_request`) and Caddy (`forward_auth`),
 //! both real, with the configurations of the guide's chapter *Behind a proxy*.
 //!
-//! Whatever a client sends: a refusal is never 2xx, keeps its status and headers, and the app behind
-//! the proxy never learns of the request.
+//! Whatever a client sends, a refusal is never 2xx, keeps its status and headers, and the request does
+//! not reach the app.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -140,12 +140,12 @@ fn caddy(folder: &Path) -> Command {
     command
 }
 
-/// An address that nobody else is given between this and the proxy's start.
+/// An address that no other program is given before the proxy starts.
 fn free_address() -> SocketAddr {
     static NUMBER: AtomicU8 = AtomicU8::new(1);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let [_, _, high, low] = std::process::id().to_be_bytes();
-    // Linux has all of 127.0.0.0/8, and everybody else is on the first of them.
+    // Linux has all of 127.0.0.0/8, and other programs use the first of them.
     let host =
         if cfg!(target_os = "linux") { [127, high | 128, low, number] } else { [127, 0, 0, 1] };
     TcpListener::bind((IpAddr::from(host), 0)).unwrap().local_addr().unwrap()

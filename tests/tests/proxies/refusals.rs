@@ -2,12 +2,12 @@
 
 use crate::client::ask;
 use crate::proxy::{Kind, Proxy};
-use crate::servers::{Recorder, challenge, nobody};
+use crate::servers::{Recorder, challenge, unused_address};
 use crate::{METHODS, behind_each_proxy};
 
 behind_each_proxy!(
     refusal_keeps_status_challenge_and_retry_after,
-    authority_that_answers_something_else_or_nothing_lets_nobody_past,
+    unexpected_or_missing_answer_of_the_authority_is_a_refusal,
 );
 
 async fn refusal_keeps_status_challenge_and_retry_after(kind: Kind) {
@@ -33,10 +33,10 @@ async fn refusal_keeps_status_challenge_and_retry_after(kind: Kind) {
     }
 }
 
-async fn authority_that_answers_something_else_or_nothing_lets_nobody_past(kind: Kind) {
+async fn unexpected_or_missing_answer_of_the_authority_is_a_refusal(kind: Kind) {
     let (authority, app) = (Recorder::authority().await, Recorder::app().await);
     let proxy = Proxy::start(kind, authority.address, "/authorize", app.address);
-    let without = Proxy::start(kind, nobody(), "/authorize", app.address);
+    let without = Proxy::start(kind, unused_address(), "/authorize", app.address);
     for method in METHODS {
         for status in ["301", "302", "304", "404", "405", "502", "504"] {
             let answer = ask(proxy.address, method, "/orders", &[("x-want", status)]).await;
