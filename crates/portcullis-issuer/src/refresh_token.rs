@@ -12,12 +12,16 @@ use crate::error::Error;
 use crate::key_ring::KeyEncryptionKey;
 use crate::store::TokenHash;
 
+/// The name that the family had when the first of these keys was derived. Another label derives
+/// another key: a client that asks again for a lost answer would get a token that is not its own.
+const LABEL: &str = "tollgate-issuer: the successor of a refresh token";
+
 /// Makes successors.
 pub(crate) struct RefreshTokens(hmac::Key);
 
 impl RefreshTokens {
     pub(crate) fn new(key: &KeyEncryptionKey) -> Result<Self, Error> {
-        let key = key.derive("tollgate-issuer: the successor of a refresh token")?;
+        let key = key.derive(LABEL)?;
         Ok(Self(key.as_hmac_key()))
     }
 

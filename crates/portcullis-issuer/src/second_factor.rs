@@ -15,12 +15,16 @@ use crate::password::Verdict;
 use crate::store::{EventKind, NewEvent, Session, User};
 use crate::token;
 
+/// The name that the family had when the first secret was sealed. Another label derives another key,
+/// which opens none of the secrets that are in the databases.
+const LABEL: &str = "tollgate-issuer: secrets of second factors";
+
 /// Seals the secrets that codes are made from.
 pub(crate) struct SecondFactors(KeyEncryptionKey);
 
 impl SecondFactors {
     pub(crate) fn new(key: &KeyEncryptionKey) -> Result<Self, Error> {
-        key.derive("tollgate-issuer: secrets of second factors").map(Self)
+        key.derive(LABEL).map(Self)
     }
 }
 

@@ -180,7 +180,7 @@ mod tests {
         issuer.begin_outage();
         issuer.rotate();
         clock.advance(Duration::from_secs(31));
-        assert_eq!(rule(&auth, &issuer.token("a")).await, Some("keys"));
+        assert_eq!(rule(&auth, &issuer.token("a")).await, Some("key_budget"));
         issuer.end_outage();
         clock.advance(Duration::from_secs(60));
         assert_eq!(rule(&auth, &issuer.token("a")).await, None);

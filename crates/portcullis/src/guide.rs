@@ -1,6 +1,6 @@
 //! Chapters: which pattern, how to add it, tune it and measure it, what key sets do, why verified tokens can be
 //! kept, how promptly a revocation is known, how other languages validate
-//! the same tokens, and what to set at three well-known issuers.
+//! the same tokens, how a proxy asks about each request, and what to set at three well-known issuers.
 
 #[doc = include_str!("guide/patterns.md")]
 pub mod patterns {}
@@ -25,6 +25,9 @@ pub mod measure_it {}
 
 #[doc = include_str!("guide/other_languages.md")]
 pub mod other_languages {}
+
+#[doc = include_str!("guide/behind_a_proxy.md")]
+pub mod behind_a_proxy {}
 
 #[doc = include_str!("guide/auth0.md")]
 pub mod auth0 {}

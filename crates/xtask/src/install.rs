@@ -1,6 +1,8 @@
 //! What the tests against real components need on a bare Debian machine. Only apt-get, npm,
 //! pip and cargo are used, what is already there is left alone, and every step says what it does and why.
 
+mod unpacked;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
@@ -45,6 +47,9 @@ pub(crate) struct Installed {
     pub(crate) schemathesis: PathBuf,
     /// A Python that has the libraries of the guide's chapter on other languages.
     pub(crate) python: PathBuf,
+    /// The proxies of the guide's chapter on them.
+    pub(crate) nginx: PathBuf,
+    pub(crate) caddy: PathBuf,
 }
 
 /// Installs everything that `cargo xtask test` needs.
@@ -61,7 +66,9 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     npm_packages("status lists", STATUS_LISTS)?;
     let python = python_packages("other-languages", &format!("{OTHER_LANGUAGES}/python"))?;
     ruby()?;
-    Ok(Installed { node, postgres, schemathesis, python })
+    let nginx = unpacked::program_of("nginx", "usr/sbin/nginx", "-v")?;
+    let caddy = unpacked::program_of("caddy", "usr/bin/caddy", "version")?;
+    Ok(Installed { node, postgres, schemathesis, python, nginx, caddy })
 }
 
 /// A Python that has schemathesis.
@@ -273,13 +280,17 @@ pub(crate) fn postgres() -> Result<postgres::Programs, Failure> {
 }
 
 fn apt_install(package: &str) -> Result<(), Failure> {
+    update_package_lists(package)?;
+    run(apt_get()?.args(["install", "--yes", "--no-install-recommends", package]))
+}
+
+fn update_package_lists(package: &str) -> Result<(), Failure> {
     if version("apt-get").is_none() {
         return Err(Failure::new(format!(
             "there is no apt-get here to install {package} with: install it your way and run this again"
         )));
     }
-    run(apt_get()?.arg("update"))?;
-    run(apt_get()?.args(["install", "--yes", "--no-install-recommends", package]))
+    run(apt_get()?.arg("update"))
 }
 
 fn apt_get() -> Result<Command, Failure> {

@@ -6,6 +6,7 @@ mod boundary;
 mod breaks;
 mod ci;
 mod examples;
+mod former_name;
 mod fuzz;
 mod install;
 mod mutants;
@@ -50,13 +51,16 @@ enum Chore {
     /// (with apt-get; the tests start a server of their own on loopback), schemathesis with the
     /// Python packages that it needs (into `target/tools`), and for the guide's programs in other
     /// languages Python's PyJWT and joserfc (there too), npm's jose and openid-client (into
-    /// `docs/other-languages/node/node_modules`) and Debian's ruby-jwt.
+    /// `docs/other-languages/node/node_modules`) and Debian's ruby-jwt,
+    /// and nginx and Caddy (Debian's packages, unpacked into `target/tools` and not installed, so that
+    /// neither starts as a service).
     /// Each step says what it does and why; nothing is installed twice.
     Install,
 
     /// Everything that a change must pass: what `.ci/run` runs
     ///
-    /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, the
+    /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, no trace of
+    /// the family's former name but where it is kept on purpose, the
     /// licences and sources of every dependency (cargo-deny, built into `target/tools` if it is
     /// missing), the same as `cargo xtask test`, the examples' READMEs, and the quickstart's tour. Goes on after a failure, so that one run
     /// shows them all, and ends with the time that each step took.

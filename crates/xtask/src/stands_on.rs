@@ -23,7 +23,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     let mut missing = Vec::new();
     for (package, by, what_for) in STANDS_ON {
         if direct_dependencies(by)?.iter().any(|name| name == package) {
-            println!("{package:<14} {by:<15} {what_for}");
+            println!("{package:<14} {by:<16} {what_for}");
         } else {
             missing.push(format!("{by} does not depend on {package} any more ({what_for})"));
         }

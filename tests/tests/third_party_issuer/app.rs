@@ -1,12 +1,6 @@
-//! The axum example, built and run as a user would.
+//! The axum example, before the issuer's tokens.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::OnceLock;
-
-use serde_json::Value;
-use tokio::process::Command;
-
+use crate::example;
 use crate::process::Process;
 
 #[derive(Debug)]
@@ -31,21 +25,12 @@ impl App {
     /// Starts one on a port of its own, and with no tolerance for clocks, since issuer and app
     /// read the same one.
     pub(crate) async fn start(issuer: &str, audience: &str) -> Self {
-        let mut command = Command::new(binary());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PORTCULLIS_") {
-                command.env_remove(name);
-            }
-        }
-        command
-            .env("LISTEN", "127.0.0.1:0")
-            .env("PORTCULLIS_ISSUER", issuer)
-            .env("PORTCULLIS_AUDIENCE", audience)
-            .env("PORTCULLIS_LEEWAY_SECS", "0");
-        let (process, url) = Process::start("example-axum", &mut command, |line| {
-            line.split_once("listening on ").map(|(_, url)| url.trim().to_owned())
-        })
-        .await;
+        let settings = [
+            ("PORTCULLIS_ISSUER", issuer),
+            ("PORTCULLIS_AUDIENCE", audience),
+            ("PORTCULLIS_LEEWAY_SECS", "0"),
+        ];
+        let (process, url) = example::start("example-axum", &settings).await;
         Self { url, client: http_client(), _process: process }
     }
 
@@ -81,29 +66,4 @@ impl Answer {
 /// A client that a proxy in the environment does not concern.
 pub(crate) fn http_client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
-}
-
-/// The example's binary. Cargo tells a test about the binaries of its own package only, and builds
-/// no other package's for it, so it is asked to, in the workspace's root, as for the examples'
-/// READMEs: that is right for any selection of packages, and never runs a stale one.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let built = std::process::Command::new(env!("CARGO"))
-            .args(["build", "--bin", "example-axum"])
-            .arg("--message-format=json-render-diagnostics")
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        assert!(built.status.success(), "the example does not build");
-        String::from_utf8(built.stdout)
-            .unwrap()
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(|message| message["target"]["name"] == "example-axum")
-            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-            .expect("cargo names the executable that it has built")
-    })
 }

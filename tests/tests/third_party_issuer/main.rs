@@ -12,8 +12,11 @@
 )]
 
 mod app;
+#[path = "../common/example.rs"]
+mod example;
 mod issuer;
 mod other_languages;
+#[path = "../common/process.rs"]
 mod process;
 mod status_lists;
 

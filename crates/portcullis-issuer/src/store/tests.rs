@@ -1,5 +1,7 @@
 //! One suite of tests for both stores: each runs on SQLite, and on PostgreSQL where there is one.
 
+mod renaming;
+
 use std::sync::Arc;
 
 use sqlx::Connection as _;

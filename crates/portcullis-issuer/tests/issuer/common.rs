@@ -120,6 +120,22 @@ impl Home {
         }
     }
 
+    /// Fills the empty database of this home with a dump, and sets its clock.
+    pub(crate) async fn restore(&mut self, dump: &'static str, now: u64) {
+        self.clock = ManualClock::at(now);
+        match &self.postgres {
+            Some(url) => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                sqlx::raw_sql(dump).execute(&mut connection).await.unwrap();
+            }
+            None => {
+                let mut connection = stranger(self).await;
+                sqlx::raw_sql(dump).execute(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+            }
+        }
+    }
+
     /// Has the issuers of this home go through `address` to their server, whose own is returned.
     pub(crate) fn reroute(&mut self, address: &str) -> String {
         let url = self.postgres.take().unwrap();

@@ -26,6 +26,8 @@ mod postgres;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod renaming;
+#[cfg(test)]
 mod second_factor;
 #[cfg(test)]
 mod sessions;

@@ -6,7 +6,7 @@ use super::figures::Figures;
 use super::page::shown;
 
 const ROW: usize = 26;
-const LABEL: f64 = 330.0;
+const LABEL: f64 = 344.0;
 const LENGTH: f64 = 380.0;
 
 /// Each with its name.

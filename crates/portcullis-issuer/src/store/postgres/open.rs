@@ -56,7 +56,8 @@ impl PostgresStore {
 }
 
 /// Brings the schema up to date under a lock that ends with the connection, so that of two
-/// processes that start at once the second finds everything done.
+/// processes that start at once the second finds everything done. The lock has the name that the
+/// family had before: a process of an older version takes the same.
 async fn migrate(url: &DatabaseUrl, connection: &mut PgConnection) -> Result<(), Error> {
     sqlx::query(
         "SELECT pg_advisory_lock(hashtextextended('tollgate schema ' || current_schema(), 0))",

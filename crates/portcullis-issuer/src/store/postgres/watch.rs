@@ -20,7 +20,13 @@ use tokio::time::timeout;
 
 use crate::metrics;
 
+/// What the trigger of the first migration notifies; the family had this name then. An applied
+/// migration never changes, and processes of older versions listen here.
 const CHANNEL: &str = "tollgate_keys";
+
+/// The leader's lock, of each schema its own. It has the family's former name, so that a process of
+/// an older version and this one never lead at once.
+const LEAD: &str = "SELECT pg_try_advisory_lock(hashtextextended('tollgate ' || $1, 0))";
 
 /// How long the version that was read or told last counts.
 const BELIEVED: Duration = Duration::from_secs(1);
@@ -151,12 +157,7 @@ impl Watch {
                 .fetch_one(&mut *listener)
                 .await?;
             let leads = self.is_leader()
-                || sqlx::query_scalar(
-                    "SELECT pg_try_advisory_lock(hashtextextended('tollgate ' || $1, 0))",
-                )
-                .bind(&listening.schema)
-                .fetch_one(listener)
-                .await?;
+                || sqlx::query_scalar(LEAD).bind(&listening.schema).fetch_one(listener).await?;
             Ok::<_, sqlx::Error>((version, leads))
         };
         let (version, leads) =

@@ -1,0 +1,49 @@
+//! Servers out of Debian's packages, which are unpacked into target/tools and not installed: an
+//! installed one would start as a service.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use super::{step, update_package_lists};
+use crate::run::{Failure, program, run, tools_dir};
+
+/// The program at this place in Debian's package of this name, or the one that is here.
+pub(super) fn program_of(name: &str, place: &str, asks_version: &str) -> Result<PathBuf, Failure> {
+    let folder = tools_dir().join(name);
+    let own = folder.join(place);
+    let answers = |candidate: &Path| {
+        let mut asked = program(candidate);
+        asked.arg(asks_version).stdout(Stdio::null()).stderr(Stdio::null());
+        asked.status().is_ok_and(|status| status.success())
+    };
+    // Debian keeps nginx out of a user's search path.
+    for candidate in [PathBuf::from(name), Path::new("/").join(place), own.clone()] {
+        if answers(&candidate) {
+            step(name, &format!("{} is here", candidate.display()));
+            return Ok(candidate);
+        }
+    }
+    step(name, "missing: unpacking Debian's into target/tools, for the guide's chapter on proxies");
+    update_package_lists(name)?;
+    let io = |error: std::io::Error| Failure::new(format!("{}: {error}", folder.display()));
+    // What is left of an attempt that failed.
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(io)?;
+    }
+    fs::create_dir_all(&folder).map_err(io)?;
+    run(program("apt-get").current_dir(&folder).args(["download", name]))?;
+    // All names first: unpacking makes more of them.
+    let downloaded: Vec<_> = fs::read_dir(&folder).map_err(io)?.collect();
+    for package in downloaded {
+        let package = package.map_err(io)?.path();
+        run(program("dpkg-deb").arg("--extract").arg(package).arg(&folder))?;
+    }
+    if answers(&own) {
+        return Ok(own);
+    }
+    Err(Failure::new(format!(
+        "Debian's {name} was unpacked, but `{} {asks_version}` fails: install {name} your way and run this again",
+        own.display(),
+    )))
+}

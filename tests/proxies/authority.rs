@@ -1,0 +1,20 @@
+//! The authority: what the proxy asks about each request.
+
+use axum::Router;
+use axum::http::{HeaderValue, StatusCode};
+use axum::routing::get;
+use portcullis_axum::portcullis::{Authenticator, Policy};
+use portcullis_axum::{Caller, RequireLayer, protect};
+
+/// Tells the proxy the caller's subject. One that cannot be a header value as it is gets 403.
+async fn authorize(Caller(who): Caller) -> Result<[(&'static str, HeaderValue); 1], StatusCode> {
+    let subject = who.subject().filter(|subject| !subject.is_empty());
+    let subject = subject.filter(|subject| subject.bytes().all(|byte| byte.is_ascii_graphic()));
+    let value = subject.and_then(|subject| HeaderValue::from_str(subject).ok());
+    Ok([("x-auth-subject", value.ok_or(StatusCode::FORBIDDEN)?)])
+}
+
+pub(crate) fn authority(auth: Authenticator) -> Router {
+    let read = RequireLayer::new(Policy::scopes(["orders:read"]));
+    protect(auth, Router::new().route("/authorize", get(authorize).route_layer(read))).into_router()
+}
