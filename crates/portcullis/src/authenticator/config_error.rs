@@ -23,6 +23,14 @@ pub enum ConfigError {
         /// What would be right.
         expected: String,
     },
+    /// A variable still has the name that it had before the family was renamed.
+    #[error("{variable} is no longer read: rename it to {renamed}")]
+    Renamed {
+        /// The variable.
+        variable: String,
+        /// Its name now.
+        renamed: String,
+    },
     /// Two settings can not both hold.
     #[error("{first} and {second} contradict each other: {why}")]
     Contradiction {

@@ -14,16 +14,21 @@ use crate::settings::{self, Setting};
 /// What every variable of this crate begins with.
 const PREFIX: &str = "PORTCULLIS_";
 
+/// What they began with before the family was renamed.
+const FORMER_PREFIX: &str = "TOLLGATE_";
+
 impl AuthenticatorBuilder {
     /// Starts with the `PORTCULLIS_*` variables of the environment, for code that sets some things
     /// itself. A variable of an unknown name is warned about.
     ///
     /// # Errors
     ///
-    /// When a compulsory setting is missing, or one can not be read.
+    /// When a compulsory setting is missing, or one can not be read, or a variable still has the
+    /// prefix that it had before the family was renamed.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-        warn_of_unknown(names);
+        let names = || std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        check_former(names())?;
+        warn_of_unknown(names());
         // What is not Unicode is not "not set": it fails to be read, with its name.
         Self::from_lookup(|name| {
             std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
@@ -178,6 +183,19 @@ fn list(value: &str) -> Vec<String> {
         .collect()
 }
 
+/// A limit under its former name would silently not apply.
+fn check_former(names: impl Iterator<Item = String>) -> Result<(), ConfigError> {
+    for variable in names {
+        if let Some(rest) = variable.strip_prefix(FORMER_PREFIX) {
+            let renamed = format!("{PREFIX}{rest}");
+            if Setting::ALL.iter().any(|setting| setting.variable == renamed) {
+                return Err(ConfigError::Renamed { variable, renamed });
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A misspelt name would otherwise be a setting that silently does not apply.
 fn warn_of_unknown(names: impl Iterator<Item = String>) {
     for (name, nearest) in unknown(names) {
@@ -216,6 +234,18 @@ mod tests {
         ]);
         env.extend(changes.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
         AuthenticatorBuilder::from_lookup(|name| env.get(name).cloned())
+    }
+
+    #[test]
+    fn variable_with_the_former_prefix_is_refused_by_name() {
+        let check = |names: &[&str]| check_former(names.iter().map(|&name| name.to_owned()));
+        for setting in Setting::ALL {
+            let former = setting.variable.replace(PREFIX, FORMER_PREFIX);
+            let error = check(&["PATH", &former]).unwrap_err().to_string();
+            assert!(error.contains(&former) && error.contains(setting.variable), "{error}");
+        }
+        // Somebody else's, as other software has that name.
+        check(&[&format!("{FORMER_PREFIX}HOME"), "PORTCULLIS_ISSUER"]).unwrap();
     }
 
     #[test]
