@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::run::{Failure, cargo, program, run};
-use crate::{boundary, examples, install, stands_on, test};
+use crate::{boundary, cycles, examples, install, stands_on, test};
 
 /// `cargo xtask ci`. Goes on after a failure, so that one run shows them all.
 pub(crate) fn ci() -> Result<(), Failure> {
@@ -13,6 +13,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
     report.step("clippy", clippy);
     report.step("rustdoc", rustdoc);
     report.step("boundaries", boundary::check);
+    report.step("import cycles", || cycles::check(&[]));
     report.step("stands on", stands_on::check);
     report.step("dependencies", dependencies);
     if let Some(installed) = report.step("install", install::for_tests) {
