@@ -15,8 +15,6 @@ use std::time::Duration;
 use axum::http::HeaderName;
 use portcullis::{Clock, SystemClock};
 
-#[cfg(feature = "client")]
-pub(crate) use self::check::is_loopback;
 pub use self::database_url::DatabaseUrl;
 pub use self::error::ConfigError;
 pub use self::password_cost::PasswordCost;

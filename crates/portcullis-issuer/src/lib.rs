@@ -180,8 +180,6 @@ mod grants;
 mod http;
 mod introspection;
 mod issuer;
-#[cfg(feature = "client")]
-mod issuer_client;
 mod jwks;
 mod key_ring;
 mod limits;
@@ -205,8 +203,6 @@ pub use self::config::{ConfigError, DatabaseUrl, IssuerConfig, PasswordCost, SET
 pub use self::error::Error;
 pub use self::http::LiveSession;
 pub use self::issuer::{Issuer, KeyInfo};
-#[cfg(feature = "client")]
-pub use self::issuer_client::{ClientError, IssuerClient, Me};
 pub use self::key_ring::{
     KeyEncryptionKey, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
 };

@@ -175,7 +175,7 @@ fn check_origin(name: &'static str, value: &str, example: &str) -> Result<Url, C
 
 /// The hosts whose keys verifiers fetch without TLS. Not `*.localhost`: that it never leaves the
 /// machine is up to the resolver.
-pub(crate) fn is_loopback(url: &Url) -> bool {
+fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
