@@ -3,8 +3,6 @@
 mod check;
 mod database_url;
 mod env;
-mod error;
-mod password_cost;
 mod settings;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,12 +14,12 @@ use axum::http::HeaderName;
 use portcullis::{Clock, SystemClock};
 
 pub use self::database_url::DatabaseUrl;
-pub use self::error::ConfigError;
-pub use self::password_cost::PasswordCost;
 pub use self::settings::{SETTINGS, Setting};
 use crate::clock::secs;
-use crate::key_ring::{KeyEncryptionKey, Signer, SigningAlgorithm};
-use crate::status_lists::LIFETIME_IN_TTLS;
+use crate::domain::keys::{KeyEncryptionKey, Signer, SigningAlgorithm};
+use crate::domain::tokens::status_lists::LIFETIME_IN_TTLS;
+pub use crate::domain::users::password_cost::PasswordCost;
+pub use crate::error::ConfigError;
 use crate::store::Until;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).

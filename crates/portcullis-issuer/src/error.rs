@@ -1,8 +1,10 @@
 //! What can go wrong, said so that the reader knows what to do about it.
 
+mod config;
+
 use std::path::PathBuf;
 
-use crate::config::ConfigError;
+pub use self::config::ConfigError;
 use crate::store::StoreError;
 
 /// Why the issuer could not be opened or could not do what it was asked.

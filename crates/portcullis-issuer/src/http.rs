@@ -13,6 +13,7 @@ mod operation;
 mod problem;
 mod protected;
 mod second_factor;
+mod serve;
 mod sessions;
 mod status_lists;
 mod trace;
@@ -32,7 +33,8 @@ use self::problem::Problem as P;
 pub(crate) use self::problem::no_such_page;
 pub use self::protected::LiveSession;
 pub(crate) use self::protected::{authenticator, protect};
-use crate::audit::AUDIT_SCOPE;
+pub(crate) use self::serve::serve;
+use crate::domain::audit::AUDIT_SCOPE;
 use crate::issuer::Issuer;
 
 /// More than any body that makes sense here: a name and a password.

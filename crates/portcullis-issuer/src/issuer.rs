@@ -4,6 +4,8 @@
 mod full;
 mod keys;
 mod readiness;
+#[cfg(feature = "testing")]
+mod testing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,16 +19,16 @@ pub use self::keys::KeyInfo;
 use self::keys::key_encryption_key;
 use crate::clock::now_secs;
 use crate::config::IssuerConfig;
+use crate::domain::keys::{Custody, KeyRing, KeyRingOptions, Schedule};
+use crate::domain::limits::Attempts;
+use crate::domain::second_factor::SecondFactors;
+use crate::domain::sessions::refresh_token::RefreshTokens;
+use crate::domain::tokens::status_lists::StatusLists;
+use crate::domain::users::password::Passwords;
 use crate::error::Error;
 use crate::http;
-use crate::key_ring::{Custody, KeyRing, KeyRingOptions, Schedule};
-use crate::limits::Attempts;
+use crate::http::serve;
 use crate::metrics;
-use crate::password::Passwords;
-use crate::refresh_token::RefreshTokens;
-use crate::second_factor::SecondFactors;
-use crate::serve::serve;
-use crate::status_lists::StatusLists;
 use crate::store::Store;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;

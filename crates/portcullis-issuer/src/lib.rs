@@ -167,44 +167,25 @@
 //! `tracing-opentelemetry` reads. The caller's W3C `traceparent` is the field of that name; an app that
 //! continues its trace puts its own layer around [`Issuer::router`].
 
-mod assertion;
-mod audit;
-mod client;
-mod client_auth;
-mod clients;
 mod clock;
 mod config;
+mod domain;
 mod error;
 mod files;
-mod grants;
 mod http;
-mod introspection;
 mod issuer;
-mod jwks;
-mod key_ring;
-mod limits;
 mod metrics;
-mod password;
 mod random;
-mod refresh_token;
-mod second_factor;
-mod serve;
-mod sessions;
-mod status_lists;
 #[allow(clippy::duplicate_mod, reason = "the statements are compiled for each database")]
 mod store;
-#[cfg(feature = "testing")]
-mod testing;
-mod token;
-mod users;
 
-pub use self::clients::NewClient;
 pub use self::config::{ConfigError, DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
+pub use self::domain::clients::NewClient;
+pub use self::domain::keys::{
+    KeyEncryptionKey, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
+};
+pub use self::domain::users::{NewUser, SessionInfo};
 pub use self::error::Error;
 pub use self::http::LiveSession;
 pub use self::issuer::{Issuer, KeyInfo};
-pub use self::key_ring::{
-    KeyEncryptionKey, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
-};
 pub use self::store::{Event, EventKind, KeyState, RegisteredClient, StoreError, User};
-pub use self::users::{NewUser, SessionInfo};

@@ -5,7 +5,6 @@
 //! for each of the two; what differs between them is in `sqlite` and `postgres`. Times are
 //! NumericDates: whole seconds since 1970.
 
-mod event;
 pub(crate) mod postgres;
 mod records;
 pub(crate) mod sqlite;
@@ -16,8 +15,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Instant;
 
-pub(crate) use self::event::NewEvent;
-pub use self::event::{Event, EventKind};
 pub(crate) use self::records::{
     Credential, KeyTable, NewKey, Place, Promises, Refreshed, Rotation, Session, StoredKey,
     TokenHash, Until,
@@ -25,6 +22,8 @@ pub(crate) use self::records::{
 pub use self::records::{KeyState, RegisteredClient, User};
 pub(crate) use self::sqlite::PLACES;
 
+pub(crate) use crate::domain::audit::event::NewEvent;
+pub use crate::domain::audit::event::{Event, EventKind};
 use crate::metrics;
 
 /// The store failed; the cause is for the log, never for a client.

@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use super::{ConfigError, IssuerConfig};
 use crate::clock::secs;
-use crate::key_ring::Schedule;
+use crate::domain::keys::Schedule;
 
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
@@ -213,7 +213,7 @@ fn check_cookie_domain(domain: &str, issuer: &Url) -> Result<(), ConfigError> {
 mod tests {
     use super::*;
     use crate::config::DatabaseUrl;
-    use crate::key_ring::KeyEncryptionKey;
+    use crate::domain::keys::KeyEncryptionKey;
 
     fn refused(change: impl FnOnce(&mut IssuerConfig)) -> String {
         let mut config = IssuerConfig::new("https://auth.example.com", "identsphere.db");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
-use crate::audit::PAGE;
+use crate::domain::audit::PAGE;
 use crate::issuer::Issuer;
 use crate::store::Event;
 

@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::{cookies, cross_site};
-use crate::client::Client;
+use crate::domain::peer::Client;
+use crate::domain::sessions::Grant;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::sessions::Grant;
 
 /// Who somebody says they are.
 #[derive(Deserialize, ToSchema)]

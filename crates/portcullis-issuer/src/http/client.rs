@@ -8,7 +8,7 @@ use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 
-use crate::client::Client;
+use crate::domain::peer::Client;
 use crate::issuer::Issuer;
 
 impl FromRequestParts<Issuer> for Client {

@@ -17,10 +17,10 @@ use super::body::JsonBody;
 use super::cookies;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use crate::client::Client;
+use crate::domain::peer::Client;
+use crate::domain::second_factor::SteppedUp;
+use crate::domain::tokens::access_token::TWO_FACTORS;
 use crate::issuer::Issuer;
-use crate::second_factor::SteppedUp;
-use crate::token::TWO_FACTORS;
 
 /// What switching the second factor off asks for.
 pub(super) fn just_stepped_up() -> Policy {

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::auth;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use crate::client::Client;
+use crate::domain::peer::Client;
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::store::Session;

@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
 use super::problem::Problem;
+use crate::domain::keys::jwks;
 use crate::issuer::Issuer;
-use crate::jwks;
 
 /// RFC 7240.
 const PREFER: HeaderName = HeaderName::from_static("prefer");

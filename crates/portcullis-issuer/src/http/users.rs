@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::protected::LiveSession;
+use crate::domain::users::NewUser;
 use crate::issuer::Issuer;
 use crate::store::User;
-use crate::users::NewUser;
 
 /// A user.
 #[derive(Serialize, ToSchema)]

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::metadata::Metadata;
+use crate::domain::keys::Snapshot;
 use crate::issuer::Issuer;
-use crate::key_ring::Snapshot;
 
 /// How long the store may keep a verifier waiting.
 const MAX_WAIT: Duration = Duration::from_millis(500);

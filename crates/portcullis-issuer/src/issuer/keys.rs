@@ -2,8 +2,8 @@
 
 use super::Issuer;
 use crate::config::IssuerConfig;
+use crate::domain::keys::{KeyEncryptionKey, default_key_file};
 use crate::error::Error;
-use crate::key_ring::{KeyEncryptionKey, default_key_file};
 use crate::store::{KeyState, Store};
 
 impl Issuer {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::key_ring::SigningAlgorithm;
+use crate::domain::keys::SigningAlgorithm;
 
 /// The SHA-256 of a refresh token, of a client's secret, or of what names a JWT.
 pub(crate) type TokenHash = [u8; 32];

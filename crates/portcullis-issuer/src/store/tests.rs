@@ -12,7 +12,7 @@ use super::{
     Rotation, Session, Store, TokenHash, Until, User, client_owner,
 };
 use crate::config::DatabaseUrl;
-use crate::key_ring::SigningAlgorithm;
+use crate::domain::keys::SigningAlgorithm;
 
 /// A place for a database, on which any number of stores can be opened.
 enum Place {

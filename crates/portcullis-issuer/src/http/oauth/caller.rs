@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 
 use super::error::OAuthError;
 use super::form::decode;
-use crate::assertion::claimed_client;
-use crate::client::Client;
-use crate::client_auth::Proof;
+use crate::domain::clients::assertion::claimed_client;
+use crate::domain::clients::authentication::Proof;
+use crate::domain::peer::Client;
+use crate::domain::tokens::access_token::FIRST_PARTY;
 use crate::issuer::Issuer;
 use crate::store::RegisteredClient;
-use crate::token::FIRST_PARTY;
 
 /// RFC 7523 section 2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use super::caller::{Caller, ClientFields};
 use super::error::OAuthError;
 use super::form::Form;
-use crate::client::Client;
-use crate::introspection::Introspected;
+use crate::domain::introspection::Introspected;
+use crate::domain::peer::Client;
 use crate::issuer::Issuer;
 
 /// Which token is asked about. What is known of it follows from the token: a `token_type_hint` is

@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 use super::caller::{Caller, ClientFields};
 use super::error::OAuthError;
 use super::form::Form;
-use crate::client::Client;
-use crate::introspection::Revoked;
+use crate::domain::introspection::Revoked;
+use crate::domain::peer::Client;
 use crate::issuer::Issuer;
 use crate::store::EventKind;
 

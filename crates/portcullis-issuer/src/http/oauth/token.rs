@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use super::caller::{Caller, ClientFields};
 use super::error::OAuthError;
 use super::form::Form;
-use crate::client::Client;
-use crate::grants::ClientGrant;
+use crate::domain::clients::grants::ClientGrant;
+use crate::domain::peer::Client;
 use crate::issuer::Issuer;
 
 /// What a client asks for.

@@ -1,5 +1,7 @@
 //! The audit log: who may read it, and when it is forgotten.
 
+pub(crate) mod event;
+
 use std::time::Duration;
 
 use crate::clock::secs;

@@ -6,8 +6,8 @@ use portcullis::KeySet;
 
 use super::custody::verified_as;
 use super::{ActiveKey, Custody, Schedule};
+use crate::domain::keys::jwks::Jwks;
 use crate::error::Error;
-use crate::jwks::Jwks;
 use crate::metrics;
 use crate::store::{KeyState, KeyTable, Promises, Store, StoredKey};
 

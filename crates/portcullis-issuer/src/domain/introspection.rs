@@ -4,13 +4,13 @@ use portcullis::{Algorithm, signature};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::assertion::name_of;
 use crate::clock::secs;
+use crate::domain::clients::assertion::name_of;
+use crate::domain::sessions::refresh_token::hash_of;
+use crate::domain::tokens::access_token::FIRST_PARTY;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::refresh_token::hash_of;
 use crate::store::{NewEvent, Session, User};
-use crate::token::FIRST_PARTY;
 
 /// The claims of a token that this issuer signed.
 #[derive(Debug, Deserialize)]

@@ -76,7 +76,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key_ring::SigningAlgorithm;
+    use crate::domain::keys::SigningAlgorithm;
 
     fn key(state: KeyState, signs_from: i64) -> StoredKey {
         StoredKey {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::{Algorithm, KeySet, NumericDate, TokenError, signature};
 use serde::Deserialize;
 
-use crate::refresh_token::hash_of;
+use crate::domain::sessions::refresh_token::hash_of;
 use crate::store::TokenHash;
 
 /// How far ahead `exp` may be, in seconds: its `jti` must be remembered for as long, and whoever

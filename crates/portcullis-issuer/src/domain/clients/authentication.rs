@@ -3,13 +3,13 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use zeroize::Zeroizing;
 
-use crate::assertion;
-use crate::client::Client;
-use crate::clients::is_client_id;
+use crate::domain::clients::assertion;
+use crate::domain::clients::is_client_id;
+use crate::domain::limits::{Limited, network_of};
+use crate::domain::peer::Client;
+use crate::domain::sessions::refresh_token::hash_of;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::limits::{Limited, network_of};
-use crate::refresh_token::hash_of;
 use crate::store::{Credential, EventKind, NewEvent, RegisteredClient};
 
 /// What a request brings to prove that it is a client's.

@@ -6,14 +6,14 @@ use std::fmt;
 use totp_rs::{Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
-use crate::client::Client;
+use crate::domain::keys::KeyEncryptionKey;
+use crate::domain::limits::network_of;
+use crate::domain::peer::Client;
+use crate::domain::tokens::access_token as token;
+use crate::domain::users::password::Verdict;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::key_ring::KeyEncryptionKey;
-use crate::limits::network_of;
-use crate::password::Verdict;
 use crate::store::{EventKind, NewEvent, Session, User};
-use crate::token;
 
 /// Seals the secrets that codes are made from.
 pub(crate) struct SecondFactors(KeyEncryptionKey);

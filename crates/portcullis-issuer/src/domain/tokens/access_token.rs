@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::clock::secs;
 use crate::config::IssuerConfig;
+use crate::domain::keys::Snapshot;
+use crate::domain::tokens::status_lists;
 use crate::error::Error;
-use crate::key_ring::Snapshot;
 use crate::metrics;
-use crate::status_lists;
 use crate::store::{Place, Session, User};
 
 /// The `client_id` of tokens that come from the issuer's own login, which knows no other clients: a

@@ -1,6 +1,6 @@
 //! What checking a password costs, the issuer and whoever guesses.
 
-use super::ConfigError;
+use crate::error::ConfigError;
 
 /// What argon2id (RFC 9106) costs for one password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl Default for PasswordCost {
 impl PasswordCost {
     /// <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>: of its
     /// alternatives the cheapest, by memory and by memory times iterations.
-    pub(super) fn check(self) -> Result<(), ConfigError> {
+    pub(crate) fn check(self) -> Result<(), ConfigError> {
         let Self { memory_kib, iterations } = self;
         if !(7168..=1_048_576).contains(&memory_kib) {
             let expected = "it must be from 7168 to 1048576";

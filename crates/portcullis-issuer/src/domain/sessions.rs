@@ -1,18 +1,20 @@
 //! Sessions: begun by a login, kept by refresh tokens that are good for one use, ended at once.
 
+pub(crate) mod refresh_token;
+
 use zeroize::Zeroizing;
 
-use crate::client::Client;
 use crate::clock::secs;
+use crate::domain::limits::network_of;
+use crate::domain::peer::Client;
+use crate::domain::sessions::refresh_token::hash_of;
+use crate::domain::tokens::access_token as token;
+use crate::domain::users::password::Verdict;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::limits::network_of;
 use crate::metrics;
-use crate::password::Verdict;
 use crate::random;
-use crate::refresh_token::hash_of;
 use crate::store::{EventKind, NewEvent, Refreshed, Rotation, Session, User};
-use crate::token;
 
 /// What a login or a refresh hands out.
 pub(crate) struct Grant {

@@ -1,10 +1,13 @@
 //! Users: who may be added, and under what names.
 
+pub(crate) mod password;
+pub(crate) mod password_cost;
+
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::client::Client;
+use crate::domain::peer::Client;
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::store::User;

@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
+use crate::domain::keys::KeyEncryptionKey;
 use crate::error::Error;
-use crate::key_ring::KeyEncryptionKey;
 use crate::store::TokenHash;
 
 /// Makes successors.

@@ -1,15 +1,19 @@
 //! Machine clients: services that get tokens in their own name, and what an operator does with
 //! them.
 
+pub(crate) mod assertion;
+pub(crate) mod authentication;
+pub(crate) mod grants;
+
 use portcullis::KeySet;
 
+use crate::domain::sessions::refresh_token::hash_of;
+use crate::domain::tokens::access_token::FIRST_PARTY;
+use crate::domain::users::is_scope_token;
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::random;
-use crate::refresh_token::hash_of;
 use crate::store::{Credential, EventKind, NewEvent, RegisteredClient};
-use crate::token::FIRST_PARTY;
-use crate::users::is_scope_token;
 
 /// As many keys as a rotation takes, and not a whole directory.
 const MAX_KEYS_BYTES: usize = 64 * 1024;

@@ -4,9 +4,9 @@ use std::future::Future as _;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use crate::domain::tokens::access_token as token;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::token;
 
 impl Issuer {
     /// What makes an access token of this live session each time that it is called, by the key

@@ -21,12 +21,12 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::clock::secs;
 use crate::config::IssuerConfig;
+use crate::domain::keys::Snapshot;
+use crate::domain::keys::jwks;
+use crate::domain::tokens::access_token as token;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::jwks;
-use crate::key_ring::Snapshot;
 use crate::store::PLACES;
-use crate::token;
 
 /// How long a list is good, in TTLs: so long an app goes on during an outage that may go on that
 /// long, and so long a list is believed that somebody replays.

@@ -1,0 +1,4 @@
+//! Access tokens, and the status lists that say which of them were revoked.
+
+pub(crate) mod access_token;
+pub(crate) mod status_lists;
