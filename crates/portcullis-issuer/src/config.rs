@@ -19,7 +19,6 @@ use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Signer, SigningAlgorithm};
 use crate::domain::tokens::status_lists::LIFETIME_IN_TTLS;
 pub use crate::domain::users::password_cost::PasswordCost;
-pub use crate::error::ConfigError;
 use crate::store::Until;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).

@@ -171,6 +171,7 @@ mod clock;
 mod config;
 mod domain;
 mod error;
+mod etag;
 mod files;
 mod http;
 mod issuer;
@@ -179,13 +180,13 @@ mod random;
 #[allow(clippy::duplicate_mod, reason = "the statements are compiled for each database")]
 mod store;
 
-pub use self::config::{ConfigError, DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
+pub use self::config::{DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
 pub use self::domain::clients::NewClient;
 pub use self::domain::keys::{
     KeyEncryptionKey, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
 };
 pub use self::domain::users::{NewUser, SessionInfo};
-pub use self::error::Error;
+pub use self::error::{ConfigError, Error, StoreError};
 pub use self::http::LiveSession;
 pub use self::issuer::{Issuer, KeyInfo};
-pub use self::store::{Event, EventKind, KeyState, RegisteredClient, StoreError, User};
+pub use self::store::{Event, EventKind, KeyState, RegisteredClient, User};

@@ -24,21 +24,8 @@ pub(crate) use self::sqlite::PLACES;
 
 pub(crate) use crate::domain::audit::event::NewEvent;
 pub use crate::domain::audit::event::{Event, EventKind};
+use crate::error::StoreError;
 use crate::metrics;
-
-/// The store failed; the cause is for the log, never for a client.
-#[derive(Debug, thiserror::Error)]
-#[error("{problem}")]
-pub struct StoreError {
-    pub(crate) problem: &'static str,
-    pub(crate) source: Box<dyn std::error::Error + Send + Sync>,
-}
-
-impl StoreError {
-    pub(crate) fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { problem: "the store failed", source: source.into() }
-    }
-}
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
@@ -48,7 +35,7 @@ impl From<sqlx::Error> for StoreError {
         } else {
             "the store failed"
         };
-        Self { problem, source: Box::new(error) }
+        Self::because(problem, error)
     }
 }
 

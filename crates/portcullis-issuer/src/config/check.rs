@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::{ConfigError, IssuerConfig};
+use super::IssuerConfig;
 use crate::clock::secs;
 use crate::domain::keys::Schedule;
+use crate::error::ConfigError;
 
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 

@@ -22,7 +22,7 @@
 //! process, the leader.
 
 mod custody;
-pub(crate) mod jwks;
+mod jwks;
 mod schedule;
 mod sealed;
 mod signer;

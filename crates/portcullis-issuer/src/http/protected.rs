@@ -18,8 +18,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::cookies;
 use super::problem::{self, Problem};
-use crate::config::{ConfigError, IssuerConfig};
-use crate::error::Error;
+use crate::config::IssuerConfig;
+use crate::error::{ConfigError, Error};
 use crate::issuer::Issuer;
 use crate::store::{Session, User};
 

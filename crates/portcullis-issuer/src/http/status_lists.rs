@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
 use super::problem::Problem;
-use crate::domain::keys::jwks;
+use crate::etag;
 use crate::issuer::Issuer;
 
 /// RFC 7240.
@@ -52,7 +52,7 @@ pub(super) async fn list(
     let Path(list) = list.map_err(|_| Problem::NoSuchPage)?;
     let known = |etag: &str| {
         let fields = headers.get_all(IF_NONE_MATCH).iter().filter_map(|field| field.to_str().ok());
-        fields.into_iter().any(|field| jwks::is_named_by(etag, field))
+        fields.into_iter().any(|field| etag::is_named_by(etag, field))
     };
     let gzip = takes_gzip(&headers);
     let preferred = preferred_wait(&headers);

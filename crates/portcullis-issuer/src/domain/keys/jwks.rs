@@ -1,8 +1,6 @@
 //! The published key set (RFC 7517 section 5) as it goes over the wire.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::etag;
 
 /// A serialized key set with its strong entity tag (RFC 9110 section 8.8.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,29 +14,14 @@ impl Jwks {
     pub(crate) fn new<'a>(public_jwks: impl IntoIterator<Item = &'a str>) -> Self {
         let keys: Vec<&str> = public_jwks.into_iter().collect();
         let body = format!("{{\"keys\":[{}]}}", keys.join(","));
-        let etag = etag(&body);
+        let etag = etag::of(&body);
         Self { body, etag }
     }
 
     /// Does an `If-None-Match` field name this very set (RFC 9110 section 13.1.2)?
     pub(crate) fn is_named_by(&self, if_none_match: &str) -> bool {
-        is_named_by(&self.etag, if_none_match)
+        etag::is_named_by(&self.etag, if_none_match)
     }
-}
-
-/// The strong entity tag of a text (RFC 9110 section 8.8.3).
-pub(crate) fn etag(text: &str) -> String {
-    format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes())))
-}
-
-/// Does an `If-None-Match` field name this tag (RFC 9110 section 13.1.2)?
-pub(crate) fn is_named_by(etag: &str, if_none_match: &str) -> bool {
-    if_none_match
-        .split(',')
-        .map(str::trim)
-        // The comparison is the weak one: a cache may have weakened the tag.
-        .map(|tag| tag.strip_prefix("W/").unwrap_or(tag))
-        .any(|tag| tag == "*" || tag == etag)
 }
 
 #[cfg(test)]

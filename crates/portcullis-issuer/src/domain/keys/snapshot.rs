@@ -38,13 +38,22 @@ pub(super) async fn load(
 ) -> Result<Snapshot, Error> {
     loop {
         let table = store.keys().await?;
-        metrics::keys(&table.keys, schedule.next_change(&table.keys));
+        measure(&table.keys, schedule);
         let snapshot = Snapshot::of(table, custody, schedule)?;
         if store.note_promises(snapshot.active.kid(), promises(schedule)).await? {
             return Ok(snapshot);
         }
         // It was rotated out meanwhile; another one signs.
     }
+}
+
+fn measure(keys: &[StoredKey], schedule: &Schedule) {
+    use KeyState::{Active, Next, Retired, Withdrawn};
+    for state in [Next, Active, Retired, Withdrawn] {
+        let count = keys.iter().filter(|key| key.state == state).count();
+        metrics::keys(state.as_str(), count);
+    }
+    metrics::next_key_change(schedule.next_change(keys));
 }
 
 impl Snapshot {

@@ -22,9 +22,9 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use crate::clock::secs;
 use crate::config::IssuerConfig;
 use crate::domain::keys::Snapshot;
-use crate::domain::keys::jwks;
 use crate::domain::tokens::access_token as token;
 use crate::error::Error;
+use crate::etag;
 use crate::issuer::Issuer;
 use crate::store::PLACES;
 
@@ -157,7 +157,7 @@ impl Issuer {
         let token = token::sign(keys, "statuslist+jwt", &claims).await?;
         // Of what is signed: signatures are made by chance, and another process has made another.
         let signed = token.rsplit_once('.').map_or("", |(signed, _)| signed);
-        let etag = jwks::etag(signed);
+        let etag = etag::of(signed);
         let (gzipped, token) = (gzipped(&token)?, token.into());
         Ok(Published { token, gzipped, etag, version, revoked, kid, issued_at: iat })
     }

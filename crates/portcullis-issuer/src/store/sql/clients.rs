@@ -1,7 +1,8 @@
 //! Machine clients.
 
 use super::{Connection, events, rows};
-use crate::store::{Credential, NewEvent, RegisteredClient, StoreError};
+use crate::error::StoreError;
+use crate::store::{Credential, NewEvent, RegisteredClient};
 
 pub(super) async fn add(
     connection: &mut Connection,

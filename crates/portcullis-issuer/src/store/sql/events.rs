@@ -3,8 +3,9 @@
 use sqlx::Row as _;
 
 use super::{Connection, DbRow};
+use crate::error::StoreError;
 use crate::metrics;
-use crate::store::{Event, NewEvent, StoreError};
+use crate::store::{Event, NewEvent};
 
 pub(super) async fn insert(
     connection: &mut Connection,
@@ -23,7 +24,7 @@ pub(super) async fn insert(
     .bind(&event.address)
     .execute(connection)
     .await?;
-    metrics::event(event.kind);
+    metrics::event(event.kind.as_str());
     Ok(())
 }
 

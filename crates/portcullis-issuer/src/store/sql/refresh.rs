@@ -3,7 +3,8 @@
 use sqlx::Row as _;
 
 use super::{Connection, events, sessions, status_places};
-use crate::store::{EventKind, NewEvent, Refreshed, Rotation, StoreError, TokenHash};
+use crate::error::StoreError;
+use crate::store::{EventKind, NewEvent, Refreshed, Rotation, TokenHash};
 
 pub(super) async fn session_of(
     connection: &mut Connection,

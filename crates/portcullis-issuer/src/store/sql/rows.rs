@@ -3,9 +3,8 @@
 use sqlx::Row as _;
 
 use super::DbRow;
-use crate::store::{
-    Credential, KeyState, RegisteredClient, Session, StoreError, StoredKey, TokenHash, User,
-};
+use crate::error::StoreError;
+use crate::store::{Credential, KeyState, RegisteredClient, Session, StoredKey, TokenHash, User};
 
 /// A live session with its user; the user's columns that clash are prefixed.
 pub(super) const SESSION_AND_USER: &str = "SELECT sessions.*, users.name, users.roles, \

@@ -1,7 +1,8 @@
 //! Sessions: how they begin and end.
 
 use super::{Connection, events, rows};
-use crate::store::{EventKind, NewEvent, Session, StoreError, User};
+use crate::error::StoreError;
+use crate::store::{EventKind, NewEvent, Session, User};
 
 pub(super) async fn start(
     connection: &mut Connection,

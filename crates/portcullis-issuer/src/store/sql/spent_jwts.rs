@@ -1,7 +1,8 @@
 //! JWTs that are good no more, until they expire.
 
 use super::{Connection, events};
-use crate::store::{NewEvent, StoreError, TokenHash};
+use crate::error::StoreError;
+use crate::store::{NewEvent, TokenHash};
 
 pub(super) async fn spend(
     connection: &mut Connection,

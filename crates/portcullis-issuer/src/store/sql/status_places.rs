@@ -3,8 +3,9 @@
 use sqlx::Row as _;
 
 use super::{Connection, DbRow};
+use crate::error::StoreError;
 use crate::random;
-use crate::store::{Place, StoreError, Until};
+use crate::store::{Place, Until};
 
 /// How many places a list has: 128 KiB of bits, and a fraction of that as it is sent.
 pub(crate) const PLACES: u32 = 1 << 20;

@@ -3,7 +3,8 @@
 use sqlx::Row as _;
 
 use super::{Connection, events, rows};
-use crate::store::{EventKind, NewEvent, StoreError, User};
+use crate::error::StoreError;
+use crate::store::{EventKind, NewEvent, User};
 
 pub(super) async fn add(
     connection: &mut Connection,
