@@ -27,16 +27,23 @@ pub(crate) fn ci() -> Result<(), Failure> {
 }
 
 fn clippy() -> Result<(), Failure> {
-    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let all = ["clippy", "--workspace", "--all-targets", "--all-features"];
+    run(cargo(&all).args(["--", "-D", "warnings"]))?;
     // What the workspace's other members switch on or off is no excuse.
-    for features in ["--no-default-features", "--all-features"] {
-        run(&mut cargo(&["clippy", "--package", "portcullis", features, "--", "-D", "warnings"]))?;
+    for (package, features) in [
+        ("portcullis", "--no-default-features"),
+        ("portcullis", "--all-features"),
+        ("portcullis-cli", "--no-default-features"),
+    ] {
+        let one = ["clippy", "--package", package, features];
+        run(cargo(&one).args(["--", "-D", "warnings"]))?;
     }
     Ok(())
 }
 
 fn rustdoc() -> Result<(), Failure> {
-    run(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    run(cargo(&["doc", "--workspace", "--no-deps", "--all-features"])
+        .env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 fn dependencies() -> Result<(), Failure> {
