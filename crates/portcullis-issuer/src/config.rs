@@ -17,9 +17,9 @@ pub use self::database_url::DatabaseUrl;
 pub use self::settings::{SETTINGS, Setting};
 use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Signer, SigningAlgorithm};
+use crate::domain::tokens::Until;
 use crate::domain::tokens::status_lists::LIFETIME_IN_TTLS;
 pub use crate::domain::users::password_cost::PasswordCost;
-use crate::store::Until;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
 ///

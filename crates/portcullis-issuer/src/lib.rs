@@ -181,12 +181,12 @@ mod random;
 mod store;
 
 pub use self::config::{DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
-pub use self::domain::clients::NewClient;
+pub use self::domain::audit::{Event, EventKind};
+pub use self::domain::clients::{NewClient, RegisteredClient};
 pub use self::domain::keys::{
-    KeyEncryptionKey, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
+    KeyEncryptionKey, KeyState, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
 };
-pub use self::domain::users::{NewUser, SessionInfo};
+pub use self::domain::users::{NewUser, SessionInfo, User};
 pub use self::error::{ConfigError, Error, StoreError};
 pub use self::http::LiveSession;
 pub use self::issuer::{Issuer, KeyInfo};
-pub use self::store::{Event, EventKind, KeyState, RegisteredClient, User};

@@ -1,13 +1,17 @@
 //! The audit log: who may read it, and when it is forgotten.
 
-pub(crate) mod event;
+mod event;
+mod store;
 
 use std::time::Duration;
+
+pub(crate) use self::event::NewEvent;
+pub use self::event::{Event, EventKind};
+pub(crate) use self::store::AuditStore;
 
 use crate::clock::secs;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::store::Event;
 
 /// The scope of those who may read it over HTTP.
 pub(crate) const AUDIT_SCOPE: &str = "identsphere:audit";

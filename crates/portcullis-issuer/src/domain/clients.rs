@@ -4,16 +4,20 @@
 pub(crate) mod assertion;
 pub(crate) mod authentication;
 pub(crate) mod grants;
+mod store;
 
 use portcullis::KeySet;
 
-use crate::domain::sessions::refresh_token::hash_of;
+pub use self::store::RegisteredClient;
+pub(crate) use self::store::{ClientStore, Credential};
+
+use crate::domain::audit::{EventKind, NewEvent};
+use crate::domain::hash::hash_of;
+use crate::domain::scope::is_scope_token;
 use crate::domain::tokens::access_token::FIRST_PARTY;
-use crate::domain::users::is_scope_token;
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::random;
-use crate::store::{Credential, EventKind, NewEvent, RegisteredClient};
 
 /// As many keys as a rotation takes, and not a whole directory.
 const MAX_KEYS_BYTES: usize = 64 * 1024;

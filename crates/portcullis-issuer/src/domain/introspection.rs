@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::secs;
+use crate::domain::audit::NewEvent;
 use crate::domain::clients::assertion::name_of;
-use crate::domain::sessions::refresh_token::hash_of;
+use crate::domain::hash::hash_of;
+use crate::domain::sessions::Session;
 use crate::domain::tokens::access_token::FIRST_PARTY;
+use crate::domain::users::User;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::store::{NewEvent, Session, User};
 
 /// The claims of a token that this issuer signed.
 #[derive(Debug, Deserialize)]

@@ -28,6 +28,7 @@ mod sealed;
 mod signer;
 mod signing_key;
 mod snapshot;
+mod store;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
@@ -45,9 +46,11 @@ use self::signing_key::SigningKey;
 pub use self::signing_key::{SigningAlgorithm, UnknownSigningAlgorithm};
 pub(crate) use self::snapshot::Snapshot;
 use self::snapshot::{active_of, load, promises};
+pub use self::store::KeyState;
+pub(crate) use self::store::{KeyStore, KeyTable, NewKey, Promises, StoredKey};
 use crate::clock::now_secs;
 use crate::error::Error;
-use crate::store::{KeyState, NewKey, Store, StoredKey};
+use crate::store::Store;
 
 /// How long a signer that made no key is left alone, in seconds.
 const SIGNER_PAUSE: i64 = 30;

@@ -1,19 +1,25 @@
 //! The second factor: codes from an authenticator app (TOTP, RFC 6238), for the operations for
 //! which a password of this morning is not enough.
 
+mod store;
+
 use std::fmt;
 
 use totp_rs::{Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
+pub(crate) use self::store::SecondFactorStore;
+
+use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::keys::KeyEncryptionKey;
 use crate::domain::limits::network_of;
 use crate::domain::peer::Client;
+use crate::domain::sessions::Session;
 use crate::domain::tokens::access_token as token;
+use crate::domain::users::User;
 use crate::domain::users::password::Verdict;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::store::{EventKind, NewEvent, Session, User};
 
 /// Seals the secrets that codes are made from.
 pub(crate) struct SecondFactors(KeyEncryptionKey);

@@ -1,20 +1,24 @@
 //! Sessions: begun by a login, kept by refresh tokens that are good for one use, ended at once.
 
 pub(crate) mod refresh_token;
+mod store;
 
 use zeroize::Zeroizing;
 
+pub(crate) use self::store::{Refreshed, Rotation, Session, SessionStore};
+
 use crate::clock::secs;
+use crate::domain::audit::{EventKind, NewEvent};
+use crate::domain::hash::hash_of;
 use crate::domain::limits::network_of;
 use crate::domain::peer::Client;
-use crate::domain::sessions::refresh_token::hash_of;
 use crate::domain::tokens::access_token as token;
+use crate::domain::users::User;
 use crate::domain::users::password::Verdict;
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::metrics;
 use crate::random;
-use crate::store::{EventKind, NewEvent, Refreshed, Rotation, Session, User};
 
 /// What a login or a refresh hands out.
 pub(crate) struct Grant {

@@ -2,3 +2,6 @@
 
 pub(crate) mod access_token;
 pub(crate) mod status_lists;
+mod store;
+
+pub(crate) use self::store::{PLACES, Place, TokenStore, Until, client_owner};

@@ -2,15 +2,19 @@
 
 pub(crate) mod password;
 pub(crate) mod password_cost;
+mod store;
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
+pub use self::store::User;
+pub(crate) use self::store::UserStore;
+
 use crate::domain::peer::Client;
+use crate::domain::scope::is_scope_token;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::store::User;
 
 /// A cookie has 4096 bytes (RFC 6265 section 6.1), and base64url makes four of three.
 const MAX_NAMES_BYTES: usize = 2048;
@@ -106,11 +110,6 @@ impl NewUser {
         }
         Ok(())
     }
-}
-
-/// `scope-token` of RFC 6749 section 3.3.
-pub(crate) fn is_scope_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
 }
 
 impl Issuer {

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
+use crate::domain::audit::Event;
 use crate::domain::audit::PAGE;
 use crate::issuer::Issuer;
-use crate::store::Event;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -19,9 +19,10 @@ use utoipa_axum::router::OpenApiRouter;
 use super::cookies;
 use super::problem::{self, Problem};
 use crate::config::IssuerConfig;
+use crate::domain::sessions::Session;
+use crate::domain::users::User;
 use crate::error::{ConfigError, Error};
 use crate::issuer::Issuer;
-use crate::store::{Session, User};
 
 /// Who calls, and in which session, as the store has them at this very request.
 ///

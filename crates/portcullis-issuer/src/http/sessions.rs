@@ -12,9 +12,9 @@ use super::auth;
 use super::problem::Problem;
 use super::protected::LiveSession;
 use crate::domain::peer::Client;
+use crate::domain::sessions::Session;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::store::Session;
 
 /// A user's live sessions.
 #[derive(Serialize, ToSchema)]

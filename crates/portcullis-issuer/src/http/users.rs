@@ -12,8 +12,8 @@ use super::body::JsonBody;
 use super::problem::Problem;
 use super::protected::LiveSession;
 use crate::domain::users::NewUser;
+use crate::domain::users::User;
 use crate::issuer::Issuer;
-use crate::store::User;
 
 /// A user.
 #[derive(Serialize, ToSchema)]

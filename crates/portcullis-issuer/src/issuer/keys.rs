@@ -2,9 +2,10 @@
 
 use super::Issuer;
 use crate::config::IssuerConfig;
+use crate::domain::keys::KeyState;
 use crate::domain::keys::{KeyEncryptionKey, default_key_file};
 use crate::error::Error;
-use crate::store::{KeyState, Store};
+use crate::store::Store;
 
 impl Issuer {
     /// Publishes the key that follows, and returns its `kid`. It signs as soon as every cached key

@@ -13,7 +13,6 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 pub(super) use self::problem::is_locked;
-pub(crate) use self::sql::status_places::PLACES;
 use crate::files::{self, FileId};
 
 type Db = SqliteStore;

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::{Algorithm, KeySet, NumericDate, TokenError, signature};
 use serde::Deserialize;
 
-use crate::domain::sessions::refresh_token::hash_of;
-use crate::store::TokenHash;
+use crate::domain::hash::TokenHash;
+use crate::domain::hash::hash_of;
 
 /// How far ahead `exp` may be, in seconds: its `jti` must be remembered for as long, and whoever
 /// steals one that was not used has as long.

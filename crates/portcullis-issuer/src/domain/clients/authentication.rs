@@ -3,14 +3,15 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use zeroize::Zeroizing;
 
+use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::clients::assertion;
 use crate::domain::clients::is_client_id;
+use crate::domain::clients::{Credential, RegisteredClient};
+use crate::domain::hash::hash_of;
 use crate::domain::limits::{Limited, network_of};
 use crate::domain::peer::Client;
-use crate::domain::sessions::refresh_token::hash_of;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::store::{Credential, EventKind, NewEvent, RegisteredClient};
 
 /// What a request brings to prove that it is a client's.
 pub(crate) enum Proof {

@@ -1,10 +1,12 @@
 //! What a machine client is given: access tokens in its own name (RFC 6749 section 4.4).
 
+use crate::domain::audit::EventKind;
+use crate::domain::clients::RegisteredClient;
 use crate::domain::peer::Client;
 use crate::domain::tokens::access_token as token;
+use crate::domain::tokens::client_owner;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::store::{EventKind, RegisteredClient, client_owner};
 
 /// What became of a request for a token.
 pub(crate) enum ClientGrant {

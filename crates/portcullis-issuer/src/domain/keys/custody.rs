@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use super::signing_key::{members_of, published};
 use super::{KeyEncryptionKey, Schedule, Signer, SignerAnswer, SigningAlgorithm, SigningKey};
+use crate::domain::keys::{NewKey, StoredKey};
 use crate::error::Error;
-use crate::store::{NewKey, StoredKey};
 
 /// How long a signer may take.
 const MAX_WAIT: Duration = Duration::from_secs(5);

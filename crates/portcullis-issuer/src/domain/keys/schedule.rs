@@ -2,7 +2,7 @@
 
 use crate::clock::secs;
 use crate::config::IssuerConfig;
-use crate::store::{KeyState, StoredKey};
+use crate::domain::keys::{KeyState, StoredKey};
 
 /// The times that the rotation contract is made of, in seconds.
 #[derive(Debug, Clone, Copy)]

@@ -7,9 +7,10 @@ use portcullis::KeySet;
 use super::custody::verified_as;
 use super::{ActiveKey, Custody, Schedule};
 use crate::domain::keys::jwks::Jwks;
+use crate::domain::keys::{KeyState, KeyTable, Promises, StoredKey};
 use crate::error::Error;
 use crate::metrics;
-use crate::store::{KeyState, KeyTable, Promises, Store, StoredKey};
+use crate::store::Store;
 
 /// The ring at one version of the key table.
 #[derive(Debug)]

@@ -1,11 +1,36 @@
-//! What is kept, as values: keys, users, sessions and their refresh tokens.
+//! The key table.
 
 use std::fmt;
 
-use crate::domain::keys::SigningAlgorithm;
+use super::signing_key::SigningAlgorithm;
+use crate::domain::{Answer, Member};
 
-/// The SHA-256 of a refresh token, of a client's secret, or of what names a JWT.
-pub(crate) type TokenHash = [u8; 32];
+/// Keys, and a version that counts their changes.
+pub(crate) trait KeyStore: Member + fmt::Debug {
+    /// Counts the changes of the key table; two equal answers mean that nothing changed between.
+    /// The answer may be a second old where other processes tell of their changes.
+    fn key_version(&self) -> Answer<'_, i64>;
+    /// All keys, the newest first.
+    fn keys(&self) -> Answer<'_, KeyTable>;
+    /// Makes `key` the active one if there is none; otherwise changes nothing.
+    fn add_first_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()>;
+    /// Publishes `key` as the next one, unless there is a next one for the same algorithm; one
+    /// for another algorithm, which has signed nothing, is withdrawn.
+    fn publish_next_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()>;
+    /// Makes the next key the active one, if it is still this one, and retires its predecessor,
+    /// which stays published until the last token that it signed has expired, and `margin`
+    /// seconds more.
+    fn promote_key<'a>(&'a self, kid: &'a str, now: i64, margin: i64) -> Answer<'a, ()>;
+    /// The same for a key that was not published before; a next one, if any, is withdrawn.
+    fn rotate_key<'a>(&'a self, key: &'a NewKey, now: i64, margin: i64) -> Answer<'a, ()>;
+    /// Notes on this key that it signs tokens that live this long from now on, and that key sets
+    /// may be cached so long; `false` if it is not the active key (any more), and must sign none.
+    fn note_promises<'a>(&'a self, kid: &'a str, promised: Promises) -> Answer<'a, bool>;
+    /// Marks the retired keys whose time is over as withdrawn.
+    fn withdraw_due_keys(&self, now: i64) -> Answer<'_, ()>;
+    /// Withdraws a key that does not sign (any more) before its time; `false` if there is none.
+    fn withdraw_key<'a>(&'a self, kid: &'a str, now: i64) -> Answer<'a, bool>;
+}
 
 /// The key table at one version.
 #[derive(Debug)]
@@ -82,144 +107,4 @@ pub(crate) struct NewKey {
     pub(crate) created_at: i64,
     pub(crate) signs_from: i64,
     pub(crate) promises: Promises,
-}
-
-/// Someone who can log in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct User {
-    /// The `sub` of their tokens: opaque, and never reused.
-    pub id: String,
-    /// What they log in with.
-    pub name: String,
-    /// The `roles` of their tokens.
-    pub roles: Vec<String>,
-    /// The `scope` of their tokens.
-    pub scopes: Vec<String>,
-    /// When the user was added, in seconds since 1970.
-    pub created_at: i64,
-}
-
-/// A machine client: a service that gets tokens in its own name (RFC 6749 section 4.4).
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RegisteredClient {
-    /// Its `client_id`, which is also the `sub` of its tokens.
-    pub id: String,
-    pub(crate) credential: Credential,
-    /// What its tokens may be used for.
-    pub scopes: Vec<String>,
-    /// The APIs that it may ask tokens for; none means those of `IDENTSPHERE_AUDIENCES`.
-    pub audiences: Vec<String>,
-    /// When it was added, in seconds since 1970.
-    pub created_at: i64,
-    /// When it was disabled, in seconds since 1970, if it is.
-    pub disabled_at: Option<i64>,
-}
-
-impl RegisteredClient {
-    /// How it proves who it is, as the registry of `token_endpoint_auth_method` has it:
-    /// `client_secret_basic` (or `client_secret_post`), or `private_key_jwt`.
-    #[must_use]
-    pub fn auth_method(&self) -> &'static str {
-        match self.credential {
-            Credential::Secret(_) => "client_secret_basic",
-            Credential::Keys(_) => "private_key_jwt",
-        }
-    }
-}
-
-/// What a machine client proves itself with. It has one: the weaker of two would be its strength.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Credential {
-    /// The hash of its secret.
-    Secret(TokenHash),
-    /// Its public keys: a JWK Set.
-    Keys(String),
-}
-
-/// A hash of 256 random bits tells nothing, and has no business in a log all the same.
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Secret(_) => "Secret(redacted)",
-            Self::Keys(_) => "Keys(..)",
-        })
-    }
-}
-
-/// One login and what followed from it.
-#[derive(Debug, Clone)]
-pub(crate) struct Session {
-    pub(crate) id: String,
-    pub(crate) user_id: String,
-    pub(crate) created_at: i64,
-    pub(crate) last_used_at: i64,
-    pub(crate) expires_at: i64,
-    pub(crate) user_agent: Option<String>,
-    /// When the second factor was shown last.
-    pub(crate) stepped_up_at: Option<i64>,
-    /// Where a status list says whether it has ended: known when a token is about to be issued.
-    pub(crate) place: Option<Place>,
-}
-
-/// A place in a status list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    pub(crate) list: i64,
-    pub(crate) index: i64,
-}
-
-/// Until when a token may name a place.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Until {
-    pub(crate) expiry: i64,
-    /// Whose last token expired by then may lose the place to somebody else: no list is believed
-    /// any more that says something of that token.
-    pub(crate) free: i64,
-}
-
-/// One refresh token in exchange for another.
-pub(crate) struct Rotation {
-    pub(crate) presented: TokenHash,
-    pub(crate) successor: TokenHash,
-    pub(crate) now: i64,
-    /// For the token that is about to be issued.
-    pub(crate) until: Until,
-    /// How long the session lives if it is not used again.
-    pub(crate) idle_secs: i64,
-    /// How long it lives however much it is used.
-    pub(crate) max_secs: i64,
-    /// How long the same may be asked again while the successor is unused.
-    pub(crate) grace_secs: i64,
-    /// The client's, for the audit log.
-    pub(crate) address: Option<String>,
-}
-
-/// What became of a [`Rotation`].
-#[derive(Debug)]
-pub(crate) enum Refreshed {
-    /// The successor is now the session's current token.
-    Rotated(Session, User),
-    /// The token was exchanged for this very successor a moment ago, which nobody has used.
-    Repeated(Session, User),
-    /// The token had been exchanged before; its session has been ended.
-    Reused {
-        /// The session.
-        session_id: String,
-    },
-    /// No such token, or its session is over.
-    Refused,
-}
-
-impl Refreshed {
-    /// As the metrics have it.
-    pub(crate) fn as_str(&self) -> &'static str {
-        match self {
-            Self::Rotated(..) => "rotated",
-            Self::Repeated(..) => "repeated",
-            Self::Reused { .. } => "reused",
-            Self::Refused => "refused",
-        }
-    }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +9,6 @@ use zeroize::Zeroizing;
 
 use crate::domain::keys::KeyEncryptionKey;
 use crate::error::Error;
-use crate::store::TokenHash;
 
 /// Makes successors.
 pub(crate) struct RefreshTokens(hmac::Key);
@@ -28,13 +26,6 @@ impl RefreshTokens {
         let tag = hmac::sign(&self.0, token.as_bytes());
         Zeroizing::new(URL_SAFE_NO_PAD.encode(tag))
     }
-}
-
-/// A plain hash will do: there is nothing to guess in 256 random bits.
-pub(crate) fn hash_of(token: &str) -> TokenHash {
-    let mut hash = TokenHash::default();
-    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-    hash
 }
 
 impl fmt::Debug for RefreshTokens {

@@ -7,10 +7,12 @@ use serde::Serialize;
 use crate::clock::secs;
 use crate::config::IssuerConfig;
 use crate::domain::keys::Snapshot;
+use crate::domain::sessions::Session;
+use crate::domain::tokens::Place;
 use crate::domain::tokens::status_lists;
+use crate::domain::users::User;
 use crate::error::Error;
 use crate::metrics;
-use crate::store::{Place, Session, User};
 
 /// The `client_id` of tokens that come from the issuer's own login, which knows no other clients: a
 /// public one, that has no secret.

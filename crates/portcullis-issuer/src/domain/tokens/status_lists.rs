@@ -22,11 +22,11 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use crate::clock::secs;
 use crate::config::IssuerConfig;
 use crate::domain::keys::Snapshot;
+use crate::domain::tokens::PLACES;
 use crate::domain::tokens::access_token as token;
 use crate::error::Error;
 use crate::etag;
 use crate::issuer::Issuer;
-use crate::store::PLACES;
 
 /// How long a list is good, in TTLs: so long an app goes on during an outage that may go on that
 /// long, and so long a list is believed that somebody replays.

@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 
 use super::error::OAuthError;
 use super::form::decode;
+use crate::domain::clients::RegisteredClient;
 use crate::domain::clients::assertion::claimed_client;
 use crate::domain::clients::authentication::Proof;
 use crate::domain::peer::Client;
 use crate::domain::tokens::access_token::FIRST_PARTY;
 use crate::issuer::Issuer;
-use crate::store::RegisteredClient;
 
 /// RFC 7523 section 2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

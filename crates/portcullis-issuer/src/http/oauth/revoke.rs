@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 use super::caller::{Caller, ClientFields};
 use super::error::OAuthError;
 use super::form::Form;
+use crate::domain::audit::EventKind;
 use crate::domain::introspection::Revoked;
 use crate::domain::peer::Client;
 use crate::issuer::Issuer;
-use crate::store::EventKind;
 
 /// Which token shall be good no more. What is known of it follows from the token: a
 /// `token_type_hint` is not needed.

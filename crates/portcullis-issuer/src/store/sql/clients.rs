@@ -1,8 +1,9 @@
 //! Machine clients.
 
 use super::{Connection, events, rows};
+use crate::domain::audit::NewEvent;
+use crate::domain::clients::{Credential, RegisteredClient};
 use crate::error::StoreError;
-use crate::store::{Credential, NewEvent, RegisteredClient};
 
 pub(super) async fn add(
     connection: &mut Connection,

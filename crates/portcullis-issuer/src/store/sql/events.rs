@@ -3,9 +3,9 @@
 use sqlx::Row as _;
 
 use super::{Connection, DbRow};
+use crate::domain::audit::{Event, NewEvent};
 use crate::error::StoreError;
 use crate::metrics;
-use crate::store::{Event, NewEvent};
 
 pub(super) async fn insert(
     connection: &mut Connection,

@@ -2,8 +2,9 @@
 //! transaction, so that there is one change at a time, and counts up the version in it.
 
 use super::{Connection, events, rows};
+use crate::domain::audit::{EventKind, NewEvent};
+use crate::domain::keys::{KeyState, KeyTable, NewKey, Promises};
 use crate::error::StoreError;
-use crate::store::{EventKind, KeyState, KeyTable, NewEvent, NewKey, Promises};
 
 pub(super) async fn version(connection: &mut Connection) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar("SELECT version FROM key_ring").fetch_one(connection).await?)

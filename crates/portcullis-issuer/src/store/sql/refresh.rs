@@ -3,8 +3,10 @@
 use sqlx::Row as _;
 
 use super::{Connection, events, sessions, status_places};
+use crate::domain::audit::{EventKind, NewEvent};
+use crate::domain::hash::TokenHash;
+use crate::domain::sessions::{Refreshed, Rotation};
 use crate::error::StoreError;
-use crate::store::{EventKind, NewEvent, Refreshed, Rotation, TokenHash};
 
 pub(super) async fn session_of(
     connection: &mut Connection,

@@ -3,8 +3,12 @@
 use sqlx::Row as _;
 
 use super::DbRow;
+use crate::domain::clients::{Credential, RegisteredClient};
+use crate::domain::hash::TokenHash;
+use crate::domain::keys::{KeyState, StoredKey};
+use crate::domain::sessions::Session;
+use crate::domain::users::User;
 use crate::error::StoreError;
-use crate::store::{Credential, KeyState, RegisteredClient, Session, StoredKey, TokenHash, User};
 
 /// A live session with its user; the user's columns that clash are prefixed.
 pub(super) const SESSION_AND_USER: &str = "SELECT sessions.*, users.name, users.roles, \

@@ -1,8 +1,8 @@
 //! Second factors: one for a user, in the user's row.
 
 use super::{Connection, events};
+use crate::domain::audit::{EventKind, NewEvent};
 use crate::error::StoreError;
-use crate::store::{EventKind, NewEvent};
 
 pub(super) async fn enrol(
     connection: &mut Connection,

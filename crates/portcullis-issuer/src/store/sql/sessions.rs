@@ -1,8 +1,10 @@
 //! Sessions: how they begin and end.
 
 use super::{Connection, events, rows};
+use crate::domain::audit::{EventKind, NewEvent};
+use crate::domain::sessions::Session;
+use crate::domain::users::User;
 use crate::error::StoreError;
-use crate::store::{EventKind, NewEvent, Session, User};
 
 pub(super) async fn start(
     connection: &mut Connection,

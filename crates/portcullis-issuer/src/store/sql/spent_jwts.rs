@@ -1,8 +1,9 @@
 //! JWTs that are good no more, until they expire.
 
 use super::{Connection, events};
+use crate::domain::audit::NewEvent;
+use crate::domain::hash::TokenHash;
 use crate::error::StoreError;
-use crate::store::{NewEvent, TokenHash};
 
 pub(super) async fn spend(
     connection: &mut Connection,

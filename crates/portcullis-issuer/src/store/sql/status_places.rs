@@ -3,12 +3,9 @@
 use sqlx::Row as _;
 
 use super::{Connection, DbRow};
+use crate::domain::tokens::{PLACES, Place, Until};
 use crate::error::StoreError;
 use crate::random;
-use crate::store::{Place, Until};
-
-/// How many places a list has: 128 KiB of bits, and a fraction of that as it is sent.
-pub(crate) const PLACES: u32 = 1 << 20;
 
 /// So many places in a row that are taken mean that about half of all are: time for a new list, in
 /// which a free one is found at once.

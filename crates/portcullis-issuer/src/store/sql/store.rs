@@ -16,12 +16,24 @@ mod users;
 use std::pin::Pin;
 
 use super::{Connection, Db, DbRow};
-use crate::store::{
-    Answer, Credential, Event, KeyTable, NewEvent, NewKey, Place, Promises, Refreshed,
-    RegisteredClient, Rotation, Session, Store, TokenHash, Until, User, timed,
-};
+use crate::domain::audit::{AuditStore, Event, NewEvent};
+use crate::domain::clients::{ClientStore, Credential, RegisteredClient};
+use crate::domain::hash::TokenHash;
+use crate::domain::keys::{KeyStore, KeyTable, NewKey, Promises};
+use crate::domain::second_factor::SecondFactorStore;
+use crate::domain::sessions::{Refreshed, Rotation, Session, SessionStore};
+use crate::domain::tokens::{Place, TokenStore, Until};
+use crate::domain::users::{User, UserStore};
+use crate::domain::{Answer, Member};
+use crate::store::{Store, timed};
 
-impl Store for Db {
+impl Member for Db {
+    fn leads(&self) -> bool {
+        self.is_leader()
+    }
+}
+
+impl KeyStore for Db {
     fn key_version(&self) -> Answer<'_, i64> {
         timed("key_version", async {
             match self.told_version() {
@@ -29,10 +41,6 @@ impl Store for Db {
                 None => keys::version(&mut *self.reader().await?).await,
             }
         })
-    }
-
-    fn leads(&self) -> bool {
-        self.is_leader()
     }
 
     fn keys(&self) -> Answer<'_, KeyTable> {
@@ -99,7 +107,9 @@ impl Store for Db {
             Ok(found)
         })
     }
+}
 
+impl UserStore for Db {
     fn add_user<'a>(&'a self, user: &'a User, password_hash: &'a str) -> Answer<'a, bool> {
         timed("add_user", async move {
             let mut tx = self.begin().await?;
@@ -130,7 +140,9 @@ impl Store for Db {
             Ok(tx.commit().await?)
         })
     }
+}
 
+impl SecondFactorStore for Db {
     fn enrol_second_factor<'a>(&'a self, user_id: &'a str, sealed: &'a [u8]) -> Answer<'a, bool> {
         timed("enrol_second_factor", async move {
             second_factor::enrol(&mut *self.writer().await?, user_id, sealed).await
@@ -160,7 +172,9 @@ impl Store for Db {
             Ok(removed)
         })
     }
+}
 
+impl SessionStore for Db {
     fn start_session<'a>(
         &'a self,
         session: &'a Session,
@@ -174,25 +188,6 @@ impl Store for Db {
             events::insert(&mut tx, event).await?;
             tx.commit().await?;
             Ok(())
-        })
-    }
-
-    fn take_place<'a>(&'a self, owner: &'a str, until: Until) -> Answer<'a, Place> {
-        timed("take_place", async move {
-            let mut tx = self.begin().await?;
-            let place = status_places::take(&mut tx, owner, until).await?;
-            tx.commit().await?;
-            Ok(place)
-        })
-    }
-
-    fn status_version(&self) -> Answer<'_, i64> {
-        timed("status_version", async { status_places::version(&mut *self.reader().await?).await })
-    }
-
-    fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Vec<i64>>> {
-        timed("revoked_places", async move {
-            status_places::revoked(&mut *self.reader().await?, list, epoch).await
         })
     }
 
@@ -271,7 +266,49 @@ impl Store for Db {
             Ok(ended)
         })
     }
+}
 
+impl TokenStore for Db {
+    fn take_place<'a>(&'a self, owner: &'a str, until: Until) -> Answer<'a, Place> {
+        timed("take_place", async move {
+            let mut tx = self.begin().await?;
+            let place = status_places::take(&mut tx, owner, until).await?;
+            tx.commit().await?;
+            Ok(place)
+        })
+    }
+
+    fn status_version(&self) -> Answer<'_, i64> {
+        timed("status_version", async { status_places::version(&mut *self.reader().await?).await })
+    }
+
+    fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Vec<i64>>> {
+        timed("revoked_places", async move {
+            status_places::revoked(&mut *self.reader().await?, list, epoch).await
+        })
+    }
+
+    fn spend_jwt<'a>(
+        &'a self,
+        jwt: &'a TokenHash,
+        expires_at: i64,
+        now: i64,
+        event: Option<&'a NewEvent>,
+    ) -> Answer<'a, bool> {
+        timed("spend_jwt", async move {
+            let mut tx = self.begin().await?;
+            let first = spent_jwts::spend(&mut tx, jwt, expires_at, now, event).await?;
+            tx.commit().await?;
+            Ok(first)
+        })
+    }
+
+    fn is_spent<'a>(&'a self, jwt: &'a TokenHash) -> Answer<'a, bool> {
+        timed("is_spent", async move { spent_jwts::has(&mut *self.reader().await?, jwt).await })
+    }
+}
+
+impl ClientStore for Db {
     fn add_client<'a>(
         &'a self,
         client: &'a RegisteredClient,
@@ -323,26 +360,9 @@ impl Store for Db {
             Ok(found)
         })
     }
+}
 
-    fn spend_jwt<'a>(
-        &'a self,
-        jwt: &'a TokenHash,
-        expires_at: i64,
-        now: i64,
-        event: Option<&'a NewEvent>,
-    ) -> Answer<'a, bool> {
-        timed("spend_jwt", async move {
-            let mut tx = self.begin().await?;
-            let first = spent_jwts::spend(&mut tx, jwt, expires_at, now, event).await?;
-            tx.commit().await?;
-            Ok(first)
-        })
-    }
-
-    fn is_spent<'a>(&'a self, jwt: &'a TokenHash) -> Answer<'a, bool> {
-        timed("is_spent", async move { spent_jwts::has(&mut *self.reader().await?, jwt).await })
-    }
-
+impl AuditStore for Db {
     fn record<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()> {
         timed("record", async move { events::insert(&mut *self.writer().await?, event).await })
     }
@@ -360,7 +380,9 @@ impl Store for Db {
             async move { events::forget(&mut *self.writer().await?, before).await },
         )
     }
+}
 
+impl Store for Db {
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(self.close_all())
     }

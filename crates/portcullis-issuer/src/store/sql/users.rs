@@ -3,8 +3,9 @@
 use sqlx::Row as _;
 
 use super::{Connection, events, rows};
+use crate::domain::audit::{EventKind, NewEvent};
+use crate::domain::users::User;
 use crate::error::StoreError;
-use crate::store::{EventKind, NewEvent, User};
 
 pub(super) async fn add(
     connection: &mut Connection,
