@@ -177,7 +177,6 @@ mod http;
 mod issuer;
 mod metrics;
 mod random;
-#[allow(clippy::duplicate_mod, reason = "the statements are compiled for each database")]
 mod store;
 
 pub use self::config::{DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};

@@ -1,18 +1,19 @@
 //! What the issuer keeps: in one SQLite file, or in a PostgreSQL that several processes share.
 //!
-//! Only the modules below this one know SQL. The statements stand once, in `sql`, and are compiled
-//! for each of the two; what differs between them is in `sqlite` and `postgres`. Times are
-//! NumericDates: whole seconds since 1970.
+//! Only the modules below this one know SQL. The statements stand once, in `sql`, for every
+//! `dialect`; what differs between the two is in `sqlite` and `postgres`. Times are NumericDates:
+//! whole seconds since 1970.
 
+mod dialect;
 pub(crate) mod postgres;
+mod sql;
 pub(crate) mod sqlite;
 #[cfg(test)]
 mod tests;
 
 use std::pin::Pin;
-use std::time::Instant;
 
-use crate::domain::Answer;
+use self::dialect::Database;
 use crate::domain::audit::AuditStore;
 use crate::domain::clients::ClientStore;
 use crate::domain::keys::KeyStore;
@@ -21,7 +22,6 @@ use crate::domain::sessions::SessionStore;
 use crate::domain::tokens::TokenStore;
 use crate::domain::users::UserStore;
 use crate::error::StoreError;
-use crate::metrics;
 
 /// Everything that outlives a request.
 pub(crate) trait Store:
@@ -43,15 +43,8 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// Boxes the work of one method, and measures how long it takes.
-pub(crate) fn timed<'a, T>(
-    operation: &'static str,
-    work: impl Future<Output = Result<T, StoreError>> + Send + 'a,
-) -> Answer<'a, T> {
-    Box::pin(async move {
-        let begun = Instant::now();
-        let outcome = work.await;
-        metrics::store(operation, begun.elapsed(), outcome.is_ok());
-        outcome
-    })
+impl<D: Database> Store for D {
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.close_all())
+    }
 }
