@@ -3,13 +3,13 @@
 mod audit;
 mod auth;
 mod body;
-mod client;
 mod cookies;
 mod cross_site;
 mod metadata;
 mod oauth;
 mod openapi;
 mod operation;
+mod peer;
 mod problem;
 mod protected;
 mod second_factor;

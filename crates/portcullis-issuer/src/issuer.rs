@@ -19,8 +19,9 @@ pub use self::keys::KeyInfo;
 use self::keys::key_encryption_key;
 use crate::clock::now_secs;
 use crate::config::IssuerConfig;
+use crate::domain::audit::{Audit, Event};
 use crate::domain::keys::{Custody, KeyRing, KeyRingOptions, Schedule};
-use crate::domain::limits::Attempts;
+use crate::domain::limits::Limits;
 use crate::domain::second_factor::SecondFactors;
 use crate::domain::sessions::refresh_token::RefreshTokens;
 use crate::domain::tokens::status_lists::StatusLists;
@@ -47,8 +48,8 @@ struct Inner {
     passwords: Passwords,
     refresh_tokens: RefreshTokens,
     second_factors: SecondFactors,
-    accounts: Attempts,
-    addresses: Attempts,
+    limits: Limits,
+    audit: Arc<Audit>,
     authenticator: Authenticator,
     status_lists: StatusLists,
     stopping: AtomicBool,
@@ -100,10 +101,17 @@ impl Issuer {
         let passwords = Passwords::new(config.password_cost).await?;
         let authenticator = http::authenticator(&config, ring.shared()).await?;
         let keeper = tokio::spawn(KeyRing::keep_turning(Arc::downgrade(&ring))).abort_handle();
-        let attempts = |limit| Attempts::new(limit, Arc::clone(&config.clock));
+        let clock = Arc::clone(&config.clock);
+        let audit = Arc::new(Audit::new(
+            Arc::clone(&store) as _,
+            Arc::clone(&clock),
+            config.audit_retention,
+        ));
+        drop(tokio::spawn(Audit::keep_tidy(Arc::downgrade(&audit))));
+        let (per_account, per_network) = (config.attempts_per_account, config.attempts_per_address);
         let inner = Inner {
-            accounts: attempts(config.attempts_per_account),
-            addresses: attempts(config.attempts_per_address),
+            limits: Limits::new(per_account, per_network, &clock, Arc::clone(&audit)),
+            audit,
             config,
             store,
             ring,
@@ -115,9 +123,7 @@ impl Issuer {
             status_lists: StatusLists::default(),
             stopping: AtomicBool::new(false),
         };
-        let issuer = Self { inner: Arc::new(inner) };
-        issuer.keep_audit_log_tidy();
-        Ok(issuer)
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The routes, to be served or merged into an app's own.
@@ -246,14 +252,25 @@ impl Issuer {
         &self.inner.passwords
     }
 
-    /// The attempts at the accounts, by name or id.
-    pub(crate) fn accounts(&self) -> &Attempts {
-        &self.inner.accounts
+    /// Up to `limit` events of the audit log, 1000 at most, after the one of this serial number:
+    /// 0 begins with the first.
+    ///
+    /// Several processes on one PostgreSQL write at once: of events that are a few seconds apart
+    /// the one with the lower number may appear later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails.
+    pub async fn events(&self, after: i64, limit: u16) -> Result<Vec<Event>, Error> {
+        self.audit().events(after, limit).await
     }
 
-    /// The attempts of the clients' networks.
-    pub(crate) fn addresses(&self) -> &Attempts {
-        &self.inner.addresses
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.inner.audit
     }
 
     pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {

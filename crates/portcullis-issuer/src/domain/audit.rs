@@ -3,15 +3,17 @@
 mod event;
 mod store;
 
+use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use portcullis::Clock;
 
 pub(crate) use self::event::NewEvent;
 pub use self::event::{Event, EventKind};
 pub(crate) use self::store::AuditStore;
-
-use crate::clock::secs;
+use crate::clock::{now_secs, secs};
+use crate::domain::peer::Peer;
 use crate::error::Error;
-use crate::issuer::Issuer;
 
 /// The scope of those who may read it over HTTP.
 pub(crate) const AUDIT_SCOPE: &str = "identsphere:audit";
@@ -22,36 +24,51 @@ pub(crate) const PAGE: u16 = 1000;
 /// How often old events are looked for.
 const TIDY: Duration = Duration::from_secs(60 * 60);
 
-impl Issuer {
-    /// Up to `limit` events of the audit log, 1000 at most, after the one of this serial number:
-    /// 0 begins with the first.
-    ///
-    /// Several processes on one PostgreSQL write at once: of events that are a few seconds apart
-    /// the one with the lower number may appear later.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`] if the store fails.
-    pub async fn events(&self, after: i64, limit: u16) -> Result<Vec<Event>, Error> {
-        Ok(self.store().events(after, i64::from(limit.min(PAGE))).await?)
+/// The audit log.
+#[derive(Debug)]
+pub(crate) struct Audit {
+    store: Arc<dyn AuditStore>,
+    clock: Arc<dyn Clock>,
+    retention: Duration,
+}
+
+impl Audit {
+    pub(crate) fn new(
+        store: Arc<dyn AuditStore>,
+        clock: Arc<dyn Clock>,
+        retention: Duration,
+    ) -> Self {
+        Self { store, clock, retention }
     }
 
-    /// Forgets what is older than `IDENTSPHERE_AUDIT_DAYS`, until this issuer is dropped.
-    pub(crate) fn keep_audit_log_tidy(&self) {
-        let issuer = self.downgrade();
-        let tidy = tokio::spawn(async move {
-            while let Some(issuer) = issuer() {
-                let before = issuer.now().saturating_sub(secs(issuer.config().audit_retention));
-                if issuer.store().leads()
-                    && let Err(error) = issuer.store().forget_events(before).await
-                {
-                    let error = &error as &(dyn std::error::Error + 'static);
-                    tracing::warn!(error, "cannot forget old events; trying again later");
-                }
-                drop(issuer);
-                tokio::time::sleep(TIDY).await;
+    /// An event that happens now, by this peer. It is recorded with what it changes, or by
+    /// [`record`](Self::record).
+    pub(crate) fn event(&self, kind: EventKind, peer: &Peer) -> NewEvent {
+        NewEvent::new(kind, now_secs(&*self.clock)).address(peer.shown_address().as_deref())
+    }
+
+    /// Records an event that changed nothing else.
+    pub(crate) async fn record(&self, event: &NewEvent) -> Result<(), Error> {
+        Ok(self.store.record(event).await?)
+    }
+
+    /// Up to `limit` events, 1000 at most, after the one of this serial number.
+    pub(crate) async fn events(&self, after: i64, limit: u16) -> Result<Vec<Event>, Error> {
+        Ok(self.store.events(after, i64::from(limit.min(PAGE))).await?)
+    }
+
+    /// Forgets what is older than the retention, until the log is dropped.
+    pub(crate) async fn keep_tidy(audit: Weak<Self>) {
+        while let Some(audit) = audit.upgrade() {
+            let before = now_secs(&*audit.clock).saturating_sub(secs(audit.retention));
+            if audit.store.leads()
+                && let Err(error) = audit.store.forget_events(before).await
+            {
+                let error = &error as &(dyn std::error::Error + 'static);
+                tracing::warn!(error, "cannot forget old events; trying again later");
             }
-        });
-        drop(tidy);
+            drop(audit);
+            tokio::time::sleep(TIDY).await;
+        }
     }
 }

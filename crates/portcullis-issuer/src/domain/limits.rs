@@ -12,6 +12,9 @@ use moka::sync::Cache;
 use portcullis::Clock;
 
 use crate::clock::now_millis;
+use crate::domain::audit::{Audit, EventKind};
+use crate::domain::peer::Peer;
+use crate::error::Error;
 
 /// What a limit's number is a number in.
 const WINDOW: u64 = 5 * 60 * 1000;
@@ -19,6 +22,62 @@ const WINDOW: u64 = 5 * 60 * 1000;
 /// How many accounts, and how many addresses, are remembered; those that were seen longest ago
 /// are forgotten.
 const REMEMBERED: u64 = 100_000;
+
+/// The attempts at passwords, codes and the credentials of machine clients.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    /// By name or id.
+    accounts: Attempts,
+    /// By the peers' networks.
+    networks: Attempts,
+    audit: Arc<Audit>,
+}
+
+impl Limits {
+    /// So many attempts of each account, and of each network.
+    pub(crate) fn new(
+        per_account: u32,
+        per_network: u32,
+        clock: &Arc<dyn Clock>,
+        audit: Arc<Audit>,
+    ) -> Self {
+        let attempts = |limit| Attempts::new(limit, Arc::clone(clock));
+        Self { accounts: attempts(per_account), networks: attempts(per_network), audit }
+    }
+
+    /// Pays for an attempt at a password or a code, before anything is found out about it.
+    pub(crate) async fn take(&self, account: &str, peer: &Peer) -> Result<(), Error> {
+        let by_network = self.take_of_network(peer);
+        let Err(limited) = by_network.and_then(|()| self.take_of_account(account)) else {
+            return Ok(());
+        };
+        // Once: the log must not grow with whatever somebody sends who is not let in.
+        if limited.first {
+            self.audit.record(&self.audit.event(EventKind::LoginLimited, peer)).await?;
+        }
+        Err(Error::Limited { retry_after_secs: limited.retry_after_secs })
+    }
+
+    /// Pays back one that succeeded.
+    pub(crate) fn give_back(&self, account: &str, peer: &Peer) {
+        self.accounts.give_back(account);
+        self.give_back_of_network(peer);
+    }
+
+    pub(crate) fn take_of_account(&self, account: &str) -> Result<(), Limited> {
+        self.accounts.take(account)
+    }
+
+    pub(crate) fn take_of_network(&self, peer: &Peer) -> Result<(), Limited> {
+        peer.address.map_or(Ok(()), |address| self.networks.take(&network_of(address)))
+    }
+
+    pub(crate) fn give_back_of_network(&self, peer: &Peer) {
+        if let Some(address) = peer.address {
+            self.networks.give_back(&network_of(address));
+        }
+    }
+}
 
 /// Why an attempt is not looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +90,7 @@ pub(crate) struct Limited {
 
 /// The attempts at something of which there are many.
 #[derive(Debug)]
-pub(crate) struct Attempts {
+struct Attempts {
     /// How much time one attempt takes up, in milliseconds; `None` switches the limit off.
     interval: Option<u64>,
     clock: Arc<dyn Clock>,
@@ -47,13 +106,13 @@ struct Taken {
 
 impl Attempts {
     /// So many at once, and as many again over [`WINDOW`]; any number if it is 0.
-    pub(crate) fn new(limit: u32, clock: Arc<dyn Clock>) -> Self {
+    fn new(limit: u32, clock: Arc<dyn Clock>) -> Self {
         let interval = (limit > 0).then(|| WINDOW / u64::from(limit));
         Self { interval, clock, taken: Cache::new(REMEMBERED) }
     }
 
     /// Takes one attempt at `what`.
-    pub(crate) fn take(&self, what: &str) -> Result<(), Limited> {
+    fn take(&self, what: &str) -> Result<(), Limited> {
         let Some(interval) = self.interval else { return Ok(()) };
         let now = now_millis(&*self.clock);
         let mut verdict = Ok(());
@@ -71,7 +130,7 @@ impl Attempts {
     }
 
     /// Gives one back, that succeeded.
-    pub(crate) fn give_back(&self, what: &str) {
+    fn give_back(&self, what: &str) {
         let Some(interval) = self.interval else { return };
         self.taken.entry(what.to_owned()).and_compute_with(|entry| match entry {
             Some(entry) => {
@@ -85,7 +144,7 @@ impl Attempts {
 
 /// Whose attempts are counted together: of IPv6 one has as many addresses as one likes, within the
 /// network that one was given.
-pub(crate) fn network_of(address: IpAddr) -> String {
+fn network_of(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {

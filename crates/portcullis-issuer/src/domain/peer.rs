@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-/// A client: for the user's list of sessions, the audit log and the limits.
+/// The other end of a request: for the user's list of sessions, the audit log and the limits.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Client {
+pub(crate) struct Peer {
     pub(crate) address: Option<IpAddr>,
     pub(crate) user_agent: Option<String>,
 }
 
-impl Client {
+impl Peer {
     /// As the audit log has it.
     pub(crate) fn shown_address(&self) -> Option<String> {
         self.address.map(|address| address.to_canonical().to_string())

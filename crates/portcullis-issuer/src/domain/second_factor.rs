@@ -12,8 +12,7 @@ pub(crate) use self::store::SecondFactorStore;
 
 use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::keys::KeyEncryptionKey;
-use crate::domain::limits::network_of;
-use crate::domain::peer::Client;
+use crate::domain::peer::Peer;
 use crate::domain::sessions::Session;
 use crate::domain::tokens::access_token as token;
 use crate::domain::users::User;
@@ -52,18 +51,17 @@ impl Issuer {
         &self,
         user: &User,
         password: Zeroizing<String>,
-        client: &Client,
+        peer: &Peer,
     ) -> Result<Option<Enrolment>, Error> {
         let account = user.name.to_ascii_lowercase();
-        let network = client.address.map(network_of);
-        self.take_attempt(&account, network.as_deref(), client).await?;
+        self.limits().take(&account, peer).await?;
         let hash = self.store().user_named(&user.name).await?.map(|(_, hash)| hash);
         if self.passwords().verify(password, hash).await? == Verdict::Wrong {
-            let failed = self.event_of(EventKind::StepUpFailed, user, client);
-            self.store().record(&failed).await?;
+            let failed = self.event_of(EventKind::StepUpFailed, user, peer);
+            self.audit().record(&failed).await?;
             return Ok(None);
         }
-        self.give_attempt_back(&account, network.as_deref());
+        self.limits().give_back(&account, peer);
         let mut bytes = Zeroizing::new([0; 20]);
         crate::random::fill(bytes.as_mut_slice())?;
         let sealed = self.second_factors().0.seal(&user.id, bytes.as_slice())?;
@@ -82,14 +80,13 @@ impl Issuer {
         user: &User,
         session: &Session,
         code: &str,
-        client: &Client,
+        peer: &Peer,
     ) -> Result<SteppedUp, Error> {
         // A million codes and some minutes are not many.
         let account = format!("second factor of {}", user.id);
-        let network = client.address.map(network_of);
-        self.take_attempt(&account, network.as_deref(), client).await?;
+        self.limits().take(&account, peer).await?;
         let Some(sealed) = self.store().second_factor(&user.id).await? else {
-            self.give_attempt_back(&account, network.as_deref());
+            self.limits().give_back(&account, peer);
             return Ok(SteppedUp::NotEnrolled);
         };
         let secret = self
@@ -101,7 +98,7 @@ impl Issuer {
         let now = self.now();
         let time = u64::try_from(now).unwrap_or_default();
         let step = totp(&secret, user, &self.config().issuer)?.check(code, time);
-        let event = self.event_of(EventKind::StepUp, user, client).session(&session.id);
+        let event = self.event_of(EventKind::StepUp, user, peer).session(&session.id);
         if let Some(step) = step.and_then(|step| i64::try_from(step).ok()) {
             // First what may fail: no code is good twice.
             let until = self.config().token_until(now);
@@ -110,12 +107,12 @@ impl Issuer {
                 Session { stepped_up_at: Some(now), place: Some(place), ..session.clone() };
             let token = token::issue(&keys, self.config(), user, &session, now).await?;
             if self.store().step_up(&sealed, step, &event).await? {
-                self.give_attempt_back(&account, network.as_deref());
+                self.limits().give_back(&account, peer);
                 return Ok(SteppedUp::Token(token));
             }
         }
         let failed = NewEvent { kind: EventKind::StepUpFailed, ..event };
-        self.store().record(&failed).await?;
+        self.audit().record(&failed).await?;
         Ok(SteppedUp::WrongCode)
     }
 
@@ -123,15 +120,14 @@ impl Issuer {
     pub(crate) async fn remove_second_factor(
         &self,
         user: &User,
-        client: &Client,
+        peer: &Peer,
     ) -> Result<bool, Error> {
-        let event = self.event_of(EventKind::TotpRemoved, user, client);
+        let event = self.event_of(EventKind::TotpRemoved, user, peer);
         Ok(self.store().remove_second_factor(&event).await?)
     }
 
-    fn event_of(&self, kind: EventKind, user: &User, client: &Client) -> NewEvent {
-        let address = client.shown_address();
-        NewEvent::new(kind, self.now()).user(&user.id).address(address.as_deref())
+    fn event_of(&self, kind: EventKind, user: &User, peer: &Peer) -> NewEvent {
+        self.audit().event(kind, peer).user(&user.id)
     }
 }
 

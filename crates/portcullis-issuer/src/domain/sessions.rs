@@ -8,10 +8,9 @@ use zeroize::Zeroizing;
 pub(crate) use self::store::{Refreshed, Rotation, Session, SessionStore};
 
 use crate::clock::secs;
-use crate::domain::audit::{EventKind, NewEvent};
+use crate::domain::audit::EventKind;
 use crate::domain::hash::hash_of;
-use crate::domain::limits::network_of;
-use crate::domain::peer::Client;
+use crate::domain::peer::Peer;
 use crate::domain::tokens::access_token as token;
 use crate::domain::users::User;
 use crate::domain::users::password::Verdict;
@@ -34,30 +33,27 @@ impl Issuer {
         &self,
         name: &str,
         password: Zeroizing<String>,
-        client: Client,
+        peer: Peer,
     ) -> Result<Option<Grant>, Error> {
         // Longer names are nobody's, and need not be remembered.
         let account: String = name.chars().take(128).collect::<String>().to_ascii_lowercase();
-        let network = client.address.map(network_of);
-        self.take_attempt(&account, network.as_deref(), &client).await?;
+        self.limits().take(&account, &peer).await?;
         let (user, hash) = self.store().user_named(name).await?.unzip();
         let verdict = self.passwords().verify(password, hash.clone()).await?;
-        let address = client.shown_address();
-        let event = |kind| NewEvent::new(kind, self.now()).address(address.as_deref());
         let user = match user {
             Some(user) if verdict != Verdict::Wrong => user,
             // The name of nobody is not recorded: it may well be somebody's password.
             nobody => {
-                let failed = event(EventKind::LoginFailed);
+                let failed = self.audit().event(EventKind::LoginFailed, &peer);
                 let failed = match &nobody {
                     Some(user) => failed.user(&user.id),
                     None => failed,
                 };
-                self.store().record(&failed).await?;
+                self.audit().record(&failed).await?;
                 return Ok(None);
             }
         };
-        self.give_attempt_back(&account, network.as_deref());
+        self.limits().give_back(&account, &peer);
         let keys = self.ring().current().await?;
         let now = self.now();
         if let (Verdict::Rehashed(new), Some(old)) = (&verdict, &hash) {
@@ -69,7 +65,7 @@ impl Issuer {
             created_at: now,
             last_used_at: now,
             expires_at: now.saturating_add(secs(self.config().refresh_expiry)),
-            user_agent: client.user_agent,
+            user_agent: peer.user_agent.clone(),
             stepped_up_at: None,
             place: None,
         };
@@ -79,47 +75,16 @@ impl Issuer {
         let session = Session { place: Some(place), ..session };
         let access_token = token::issue(&keys, self.config(), &user, &session, now).await?;
         let refresh_token = random::secret()?;
-        let begun = event(EventKind::Login).user(&user.id).session(&session.id);
+        let begun = self.audit().event(EventKind::Login, &peer);
+        let begun = begun.user(&user.id).session(&session.id);
         self.store().start_session(&session, &hash_of(&refresh_token), &begun).await?;
         Ok(Some(grant(access_token, refresh_token, &user, session)))
-    }
-
-    /// Pays for an attempt at a password, before anything is found out about it.
-    pub(crate) async fn take_attempt(
-        &self,
-        account: &str,
-        network: Option<&str>,
-        client: &Client,
-    ) -> Result<(), Error> {
-        let by_address = network.map_or(Ok(()), |network| self.addresses().take(network));
-        let Err(limited) = by_address.and_then(|()| self.accounts().take(account)) else {
-            return Ok(());
-        };
-        // Once: the log must not grow with whatever somebody sends who is not let in.
-        if limited.first {
-            let address = client.shown_address();
-            let event = NewEvent::new(EventKind::LoginLimited, self.now());
-            self.store().record(&event.address(address.as_deref())).await?;
-        }
-        Err(Error::Limited { retry_after_secs: limited.retry_after_secs })
-    }
-
-    /// Pays back one that succeeded.
-    pub(crate) fn give_attempt_back(&self, account: &str, network: Option<&str>) {
-        self.accounts().give_back(account);
-        if let Some(network) = network {
-            self.addresses().give_back(network);
-        }
     }
 
     /// Continues a session; `None` if the token is unknown, spent or of a session that is over.
     /// A spent one ends its session: one of the two who hold it is a thief (RFC 9700 4.14.2),
     /// unless it was spent a moment ago and nobody has used what it was exchanged for.
-    pub(crate) async fn refresh(
-        &self,
-        token: &str,
-        client: &Client,
-    ) -> Result<Option<Grant>, Error> {
+    pub(crate) async fn refresh(&self, token: &str, peer: &Peer) -> Result<Option<Grant>, Error> {
         // First what may fail: a rotation cannot be taken back. A signer elsewhere may, too.
         let keys = self.ring().current().await?;
         let now = self.now();
@@ -141,7 +106,7 @@ impl Issuer {
             idle_secs: secs(self.config().refresh_expiry),
             max_secs: secs(self.config().session_max),
             grace_secs: secs(self.config().refresh_grace),
-            address: client.shown_address(),
+            address: peer.shown_address(),
         };
         let refreshed = self.store().rotate_refresh(&rotation).await?;
         metrics::refreshed(refreshed.as_str());
@@ -163,22 +128,14 @@ impl Issuer {
 
     /// Ends the session of a refresh token, spent or not. An unknown token ends nothing, and
     /// nobody is told (RFC 7009 section 2.2).
-    pub(crate) async fn logout(&self, token: &str, client: &Client) -> Result<(), Error> {
-        let address = client.shown_address();
-        let event = NewEvent::new(EventKind::Logout, self.now()).address(address.as_deref());
+    pub(crate) async fn logout(&self, token: &str, peer: &Peer) -> Result<(), Error> {
+        let event = self.audit().event(EventKind::Logout, peer);
         Ok(self.store().end_session_of(&hash_of(token), &event).await?)
     }
 
     /// Ends all sessions of a user, and says how many those were.
-    pub(crate) async fn logout_everywhere(
-        &self,
-        user: &User,
-        client: &Client,
-    ) -> Result<u64, Error> {
-        let address = client.shown_address();
-        let event = NewEvent::new(EventKind::LogoutEverywhere, self.now())
-            .user(&user.id)
-            .address(address.as_deref());
+    pub(crate) async fn logout_everywhere(&self, user: &User, peer: &Peer) -> Result<u64, Error> {
+        let event = self.audit().event(EventKind::LogoutEverywhere, peer).user(&user.id);
         Ok(self.store().end_all_sessions(&user.id, &event).await?)
     }
 
@@ -187,13 +144,10 @@ impl Issuer {
         &self,
         user: &User,
         session_id: &str,
-        client: &Client,
+        peer: &Peer,
     ) -> Result<bool, Error> {
-        let address = client.shown_address();
-        let event = NewEvent::new(EventKind::SessionDeleted, self.now())
-            .user(&user.id)
-            .session(session_id)
-            .address(address.as_deref());
+        let event = self.audit().event(EventKind::SessionDeleted, peer);
+        let event = event.user(&user.id).session(session_id);
         Ok(self.store().delete_session(&user.id, session_id, &event).await?)
     }
 }

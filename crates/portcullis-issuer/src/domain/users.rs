@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 pub use self::store::User;
 pub(crate) use self::store::UserStore;
 
-use crate::domain::peer::Client;
+use crate::domain::peer::Peer;
 use crate::domain::scope::is_scope_token;
 use crate::error::Error;
 use crate::issuer::Issuer;
@@ -194,7 +194,7 @@ impl Issuer {
     /// [`Error::Store`] if the store fails.
     pub async fn end_sessions_of(&self, name: &str) -> Result<Option<u64>, Error> {
         let Some((user, _)) = self.store().user_named(name).await? else { return Ok(None) };
-        Ok(Some(self.logout_everywhere(&user, &Client::default()).await?))
+        Ok(Some(self.logout_everywhere(&user, &Peer::default()).await?))
     }
 }
 

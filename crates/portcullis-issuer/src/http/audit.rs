@@ -65,7 +65,7 @@ pub(super) async fn events(
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Events>, Problem> {
     let Query(Page { after, limit }) = page.map_err(|_| Problem::WrongQuery)?;
-    let events = issuer.events(after, limit.unwrap_or(PAGE)).await?;
+    let events = issuer.audit().events(after, limit.unwrap_or(PAGE)).await?;
     Ok(Json(Events { events: events.into_iter().map(ShownEvent::from).collect() }))
 }
 

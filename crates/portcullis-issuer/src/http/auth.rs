@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::{cookies, cross_site};
-use crate::domain::peer::Client;
+use crate::domain::peer::Peer;
 use crate::domain::sessions::Grant;
 use crate::error::Error;
 use crate::issuer::Issuer;
@@ -68,14 +68,14 @@ impl<'t> Tokens<'t> {
 )]
 pub(super) async fn login(
     State(issuer): State<Issuer>,
-    client: Client,
+    peer: Peer,
     headers: HeaderMap,
     JsonBody(Credentials { username, password }): JsonBody<Credentials>,
 ) -> Result<Response, Problem> {
     // Nobody's page logs the user of another one's in as somebody else.
     cross_site::check(&headers, issuer.config())?;
     let password = Zeroizing::new(password);
-    let grant = issuer.login(&username, password, client).await?;
+    let grant = issuer.login(&username, password, peer).await?;
     let grant = grant.ok_or(Problem::WrongCredentials)?;
     hand_out(&issuer, &grant, Keeper::of(&headers))
 }
@@ -91,10 +91,10 @@ pub(super) async fn login(
 )]
 pub(super) async fn refresh(
     State(issuer): State<Issuer>,
-    client: Client,
+    peer: Peer,
     PresentedToken { token, keeper }: PresentedToken,
 ) -> Result<Response, Problem> {
-    match (issuer.refresh(&token, &client).await?, keeper) {
+    match (issuer.refresh(&token, &peer).await?, keeper) {
         (Some(grant), _) => hand_out(&issuer, &grant, keeper),
         (None, Keeper::Browser) => without_cookies(&issuer, Problem::WrongRefreshToken),
         (None, Keeper::Client) => Err(Problem::WrongRefreshToken),
@@ -115,11 +115,11 @@ pub(super) async fn refresh(
 )]
 pub(super) async fn logout(
     State(issuer): State<Issuer>,
-    client: Client,
+    peer: Peer,
     presented: Result<PresentedToken, Problem>,
 ) -> Result<Response, Problem> {
     match presented {
-        Ok(PresentedToken { token, .. }) => issuer.logout(&token, &client).await?,
+        Ok(PresentedToken { token, .. }) => issuer.logout(&token, &peer).await?,
         Err(Problem::NoRefreshToken) => {}
         Err(problem) => return Err(problem),
     }

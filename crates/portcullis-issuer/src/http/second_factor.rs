@@ -17,7 +17,7 @@ use super::body::JsonBody;
 use super::cookies;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use crate::domain::peer::Client;
+use crate::domain::peer::Peer;
 use crate::domain::second_factor::SteppedUp;
 use crate::domain::tokens::access_token::TWO_FACTORS;
 use crate::issuer::Issuer;
@@ -55,11 +55,11 @@ pub(super) struct Secret<'s> {
 pub(super) async fn enrol(
     State(issuer): State<Issuer>,
     Extension(live): Extension<LiveSession>,
-    client: Client,
+    peer: Peer,
     JsonBody(Password { password }): JsonBody<Password>,
 ) -> Result<Response, Problem> {
     let password = Zeroizing::new(password);
-    let enrolment = issuer.enrol_second_factor(&live.user, password, &client).await?;
+    let enrolment = issuer.enrol_second_factor(&live.user, password, &peer).await?;
     let enrolment = enrolment.ok_or(Problem::WrongPassword)?;
     let body = Secret { secret: &enrolment.secret, otpauth_url: &enrolment.url };
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(body)).into_response())
@@ -83,10 +83,10 @@ pub(super) struct Code {
 pub(super) async fn step_up(
     State(issuer): State<Issuer>,
     Extension(live): Extension<LiveSession>,
-    client: Client,
+    peer: Peer,
     JsonBody(Code { code }): JsonBody<Code>,
 ) -> Result<Response, Problem> {
-    let token = match issuer.step_up(&live.user, &live.session, &code, &client).await? {
+    let token = match issuer.step_up(&live.user, &live.session, &code, &peer).await? {
         SteppedUp::Token(token) => token,
         SteppedUp::WrongCode => return Err(Problem::WrongCode),
         SteppedUp::NotEnrolled => return Err(Problem::NoSecondFactor),
@@ -110,9 +110,9 @@ pub(super) async fn step_up(
 pub(super) async fn remove(
     State(issuer): State<Issuer>,
     Extension(live): Extension<LiveSession>,
-    client: Client,
+    peer: Peer,
 ) -> Result<StatusCode, Problem> {
-    match issuer.remove_second_factor(&live.user, &client).await? {
+    match issuer.remove_second_factor(&live.user, &peer).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::NoSecondFactor),
     }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::auth;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use crate::domain::peer::Client;
+use crate::domain::peer::Peer;
 use crate::domain::sessions::Session;
 use crate::error::Error;
 use crate::issuer::Issuer;
@@ -78,12 +78,12 @@ pub(super) async fn list(
 pub(super) async fn end(
     State(issuer): State<Issuer>,
     Extension(live): Extension<LiveSession>,
-    client: Client,
+    peer: Peer,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     // What is no text is no session's id.
     let Path(id) = id.map_err(|_| Problem::NoSuchSession)?;
-    match issuer.delete_session(&live.user, &id, &client).await? {
+    match issuer.delete_session(&live.user, &id, &peer).await? {
         false => Err(Problem::NoSuchSession),
         true if id == live.session.id => auth::without_cookies(&issuer, StatusCode::NO_CONTENT),
         true => Ok(StatusCode::NO_CONTENT.into_response()),
@@ -101,8 +101,8 @@ pub(super) async fn end(
 pub(super) async fn end_all(
     State(issuer): State<Issuer>,
     Extension(live): Extension<LiveSession>,
-    client: Client,
+    peer: Peer,
 ) -> Result<Response, Problem> {
-    issuer.logout_everywhere(&live.user, &client).await?;
+    issuer.logout_everywhere(&live.user, &peer).await?;
     auth::without_cookies(&issuer, StatusCode::NO_CONTENT)
 }

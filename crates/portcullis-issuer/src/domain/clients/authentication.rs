@@ -8,8 +8,8 @@ use crate::domain::clients::assertion;
 use crate::domain::clients::is_client_id;
 use crate::domain::clients::{Credential, RegisteredClient};
 use crate::domain::hash::hash_of;
-use crate::domain::limits::{Limited, network_of};
-use crate::domain::peer::Client;
+use crate::domain::limits::Limited;
+use crate::domain::peer::Peer;
 use crate::error::Error;
 use crate::issuer::Issuer;
 
@@ -38,13 +38,10 @@ impl Issuer {
     pub(crate) async fn authenticate_client(
         &self,
         proof: &Proof,
-        from: &Client,
+        peer: &Peer,
     ) -> Result<Option<RegisteredClient>, Error> {
-        let network = from.address.map(network_of);
-        if let Some(network) = &network
-            && let Err(limited) = self.addresses().take(network)
-        {
-            return Err(self.limited(limited, None, from).await?);
+        if let Err(limited) = self.limits().take_of_network(peer) {
+            return Err(self.limited(limited, None, peer).await?);
         }
         // Whatever else somebody sends is nothing to ask the store about.
         let client = match Some(proof.client_id()).filter(|id| is_client_id(id)) {
@@ -55,19 +52,17 @@ impl Issuer {
             && client.disabled_at.is_none()
             && self.proves(proof, client).await?
         {
-            if let Some(network) = &network {
-                self.addresses().give_back(network);
-            }
+            self.limits().give_back_of_network(peer);
             return Ok(Some(client.clone()));
         }
         // A name of nobody's is not recorded: it may well be somebody's secret.
         let known = client.as_ref().map(|client| client.id.as_str());
         if let Some(id) = known
-            && let Err(limited) = self.accounts().take(&format!("client {id}"))
+            && let Err(limited) = self.limits().take_of_account(&format!("client {id}"))
         {
-            return Err(self.limited(limited, known, from).await?);
+            return Err(self.limited(limited, known, peer).await?);
         }
-        self.store().record(&self.client_event(EventKind::ClientRefused, known, from)).await?;
+        self.audit().record(&self.client_event(EventKind::ClientRefused, known, peer)).await?;
         Ok(None)
     }
 
@@ -101,12 +96,12 @@ impl Issuer {
         &self,
         limited: Limited,
         client_id: Option<&str>,
-        from: &Client,
+        peer: &Peer,
     ) -> Result<Error, Error> {
         // Once: the log must not grow with whatever somebody sends who is not let in.
         if limited.first {
-            let event = self.client_event(EventKind::ClientLimited, client_id, from);
-            self.store().record(&event).await?;
+            let event = self.client_event(EventKind::ClientLimited, client_id, peer);
+            self.audit().record(&event).await?;
         }
         Ok(Error::Limited { retry_after_secs: limited.retry_after_secs })
     }
@@ -116,10 +111,9 @@ impl Issuer {
         &self,
         kind: EventKind,
         client_id: Option<&str>,
-        from: &Client,
+        peer: &Peer,
     ) -> NewEvent {
-        let address = from.shown_address();
-        let event = NewEvent::new(kind, self.now()).address(address.as_deref());
+        let event = self.audit().event(kind, peer);
         match client_id {
             Some(id) => event.client(id),
             None => event,

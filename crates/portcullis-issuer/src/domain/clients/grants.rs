@@ -2,7 +2,7 @@
 
 use crate::domain::audit::EventKind;
 use crate::domain::clients::RegisteredClient;
-use crate::domain::peer::Client;
+use crate::domain::peer::Peer;
 use crate::domain::tokens::access_token as token;
 use crate::domain::tokens::client_owner;
 use crate::error::Error;
@@ -28,7 +28,7 @@ impl Issuer {
         client: &RegisteredClient,
         scope: Option<&str>,
         resources: &[String],
-        from: &Client,
+        peer: &Peer,
     ) -> Result<ClientGrant, Error> {
         let Some(scopes) = chosen(scope.map(|scope| scope.split(' ')), &client.scopes) else {
             return Ok(ClientGrant::WrongScope);
@@ -52,8 +52,8 @@ impl Issuer {
             now,
         )
         .await?;
-        let event = self.client_event(EventKind::ClientToken, Some(&client.id), from);
-        self.store().record(&event).await?;
+        let event = self.client_event(EventKind::ClientToken, Some(&client.id), peer);
+        self.audit().record(&event).await?;
         Ok(ClientGrant::Token { access_token, scope })
     }
 }

@@ -14,7 +14,7 @@ use super::form::decode;
 use crate::domain::clients::RegisteredClient;
 use crate::domain::clients::assertion::claimed_client;
 use crate::domain::clients::authentication::Proof;
-use crate::domain::peer::Client;
+use crate::domain::peer::Peer;
 use crate::domain::tokens::access_token::FIRST_PARTY;
 use crate::issuer::Issuer;
 
@@ -71,10 +71,10 @@ impl Caller {
         issuer: &Issuer,
         headers: &HeaderMap,
         fields: ClientFields,
-        from: &Client,
+        peer: &Peer,
     ) -> Result<Self, OAuthError> {
         let Some(proof) = proof(headers, fields)? else { return Ok(Self::FirstParty) };
-        let client = issuer.authenticate_client(&proof, from).await?;
+        let client = issuer.authenticate_client(&proof, peer).await?;
         client.map(Self::Registered).ok_or(OAuthError::InvalidClient)
     }
 }

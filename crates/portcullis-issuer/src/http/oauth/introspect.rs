@@ -12,7 +12,7 @@ use super::caller::{Caller, ClientFields};
 use super::error::OAuthError;
 use super::form::Form;
 use crate::domain::introspection::Introspected;
-use crate::domain::peer::Client;
+use crate::domain::peer::Peer;
 use crate::issuer::Issuer;
 
 /// Which token is asked about. What is known of it follows from the token: a `token_type_hint` is
@@ -38,12 +38,12 @@ pub(in crate::http) struct IntrospectionRequest {
 )]
 pub(in crate::http) async fn introspect(
     State(issuer): State<Issuer>,
-    from: Client,
+    peer: Peer,
     headers: HeaderMap,
     Form(request): Form<IntrospectionRequest>,
 ) -> Result<Response, OAuthError> {
     // RFC 7662 section 2.1: otherwise anybody could try tokens out.
-    let caller = Caller::of(&issuer, &headers, request.client, &from).await?;
+    let caller = Caller::of(&issuer, &headers, request.client, &peer).await?;
     let Caller::Registered(_) = caller else { return Err(OAuthError::InvalidClient) };
     let token = request.token.ok_or(OAuthError::InvalidRequest("token is missing."))?;
     let introspected = issuer.introspect(&token).await?;

@@ -12,7 +12,7 @@ use super::error::OAuthError;
 use super::form::Form;
 use crate::domain::audit::EventKind;
 use crate::domain::introspection::Revoked;
-use crate::domain::peer::Client;
+use crate::domain::peer::Peer;
 use crate::issuer::Issuer;
 
 /// Which token shall be good no more. What is known of it follows from the token: a
@@ -40,13 +40,13 @@ pub(in crate::http) struct RevocationRequest {
 )]
 pub(in crate::http) async fn revoke(
     State(issuer): State<Issuer>,
-    from: Client,
+    peer: Peer,
     headers: HeaderMap,
     Form(request): Form<RevocationRequest>,
 ) -> Result<Response, OAuthError> {
-    let caller = Caller::of(&issuer, &headers, request.client, &from).await?;
+    let caller = Caller::of(&issuer, &headers, request.client, &peer).await?;
     let token = request.token.ok_or(OAuthError::InvalidRequest("token is missing."))?;
-    let event = issuer.client_event(EventKind::TokenRevoked, Some(caller.id()), &from);
+    let event = issuer.client_event(EventKind::TokenRevoked, Some(caller.id()), &peer);
     match issuer.revoke(&token, caller.id(), event).await? {
         // RFC 7009 section 2.2: for a token that there never was, too.
         Revoked::Done => Ok([(CACHE_CONTROL, "no-store")].into_response()),

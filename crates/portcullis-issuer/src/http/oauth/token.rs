@@ -12,7 +12,7 @@ use super::caller::{Caller, ClientFields};
 use super::error::OAuthError;
 use super::form::Form;
 use crate::domain::clients::grants::ClientGrant;
-use crate::domain::peer::Client;
+use crate::domain::peer::Peer;
 use crate::issuer::Issuer;
 
 /// What a client asks for.
@@ -65,16 +65,16 @@ pub(in crate::http) struct TokenAnswer<'a> {
 )]
 pub(in crate::http) async fn token(
     State(issuer): State<Issuer>,
-    from: Client,
+    peer: Peer,
     headers: HeaderMap,
     Form(request): Form<TokenRequest>,
 ) -> Result<Response, OAuthError> {
     let TokenRequest { grant_type, scope, resource, refresh_token, client } = request;
-    let caller = Caller::of(&issuer, &headers, client, &from).await?;
+    let caller = Caller::of(&issuer, &headers, client, &peer).await?;
     let grant_type = grant_type.ok_or(OAuthError::InvalidRequest("grant_type is missing."))?;
     match (grant_type.as_str(), caller) {
         ("client_credentials", Caller::Registered(client)) => {
-            let grant = issuer.grant_to_client(&client, scope.as_deref(), &resource, &from).await?;
+            let grant = issuer.grant_to_client(&client, scope.as_deref(), &resource, &peer).await?;
             match grant {
                 ClientGrant::Token { access_token, scope } => {
                     Ok(answer(&issuer, &access_token, None, &scope))
@@ -86,7 +86,7 @@ pub(in crate::http) async fn token(
             }
         }
         ("client_credentials", Caller::FirstParty) => Err(OAuthError::UnauthorizedClient),
-        ("refresh_token", _) => refresh(&issuer, refresh_token, &resource, &from).await,
+        ("refresh_token", _) => refresh(&issuer, refresh_token, &resource, &peer).await,
         _ => Err(OAuthError::UnsupportedGrantType),
     }
 }
@@ -97,7 +97,7 @@ async fn refresh(
     issuer: &Issuer,
     token: Option<String>,
     resource: &[String],
-    from: &Client,
+    peer: &Peer,
 ) -> Result<Response, OAuthError> {
     let why = "refresh_token is missing.";
     let token = zeroize::Zeroizing::new(token.ok_or(OAuthError::InvalidRequest(why))?);
@@ -108,7 +108,7 @@ async fn refresh(
         return Err(OAuthError::InvalidTarget(why));
     }
     let why = "The refresh token is not valid (any more).";
-    let grant = issuer.refresh(&token, from).await?.ok_or(OAuthError::InvalidGrant(why))?;
+    let grant = issuer.refresh(&token, peer).await?.ok_or(OAuthError::InvalidGrant(why))?;
     Ok(answer(issuer, &grant.access_token, Some(&grant.refresh_token), &grant.scope))
 }
 

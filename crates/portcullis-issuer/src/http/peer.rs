@@ -1,4 +1,4 @@
-//! The client of a request, as the connection and its header fields tell.
+//! The peer of a request, as the connection and its header fields tell.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -8,10 +8,10 @@ use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 
-use crate::domain::peer::Client;
+use crate::domain::peer::Peer;
 use crate::issuer::Issuer;
 
-impl FromRequestParts<Issuer> for Client {
+impl FromRequestParts<Issuer> for Peer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, issuer: &Issuer) -> Result<Self, Infallible> {
