@@ -16,7 +16,7 @@ use portcullis::{Clock, SystemClock};
 pub use self::database_url::DatabaseUrl;
 pub use self::settings::{SETTINGS, Setting};
 use crate::clock::secs;
-use crate::domain::keys::{KeyEncryptionKey, Signer, SigningAlgorithm};
+use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};
 use crate::domain::tokens::Until;
 use crate::domain::tokens::status_lists::LIFETIME_IN_TTLS;
 pub use crate::domain::users::password_cost::PasswordCost;
@@ -131,6 +131,16 @@ impl IssuerConfig {
             trusted_origins: Vec::new(),
             registration: false,
             clock: Arc::new(SystemClock::new()),
+        }
+    }
+
+    /// The times of a key.
+    pub(crate) fn schedule(&self) -> Schedule {
+        Schedule {
+            period: self.key_rotation.map(secs),
+            max_age: secs(self.jwks_max_age),
+            skew: secs(self.clock_skew),
+            token_lifetime: secs(self.access_expiry),
         }
     }
 

@@ -13,14 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use portcullis::{Authenticator, SharedKeySet};
 use tokio::net::TcpListener;
-use tokio::task::AbortHandle;
 
 pub use self::keys::KeyInfo;
 use self::keys::key_encryption_key;
 use crate::clock::now_secs;
 use crate::config::IssuerConfig;
 use crate::domain::audit::{Audit, Event};
-use crate::domain::keys::{Custody, KeyRing, KeyRingOptions, Schedule};
+use crate::domain::keys::{Custody, Keeper, KeyRing, KeyRingOptions};
 use crate::domain::limits::Limits;
 use crate::domain::second_factor::SecondFactors;
 use crate::domain::sessions::refresh_token::RefreshTokens;
@@ -44,7 +43,7 @@ struct Inner {
     config: IssuerConfig,
     store: Arc<dyn Store>,
     ring: Arc<KeyRing>,
-    keeper: AbortHandle,
+    keeper: Keeper,
     passwords: Passwords,
     refresh_tokens: RefreshTokens,
     second_factors: SecondFactors,
@@ -94,13 +93,14 @@ impl Issuer {
         let options = KeyRingOptions {
             custody: Custody { key_encryption_key, origin, signer: config.signer.clone() },
             algorithm: config.signing_algorithm,
-            schedule: Schedule::of(&config),
+            schedule: config.schedule(),
         };
-        let ring = KeyRing::open(Arc::clone(&store), Arc::clone(&config.clock), options).await?;
+        let ring =
+            KeyRing::open(Arc::clone(&store) as _, Arc::clone(&config.clock), options).await?;
         let ring = Arc::new(ring);
         let passwords = Passwords::new(config.password_cost).await?;
         let authenticator = http::authenticator(&config, ring.shared()).await?;
-        let keeper = tokio::spawn(KeyRing::keep_turning(Arc::downgrade(&ring))).abort_handle();
+        let keeper = ring.keep();
         let clock = Arc::clone(&config.clock);
         let audit = Arc::new(Audit::new(
             Arc::clone(&store) as _,
@@ -215,7 +215,7 @@ impl Issuer {
     /// Closes the store, after which this issuer and its clones answer no more. All data is in
     /// SQLite's one file then, and its side files are gone, unless another process has it open.
     pub async fn close(&self) {
-        self.inner.keeper.abort();
+        self.inner.keeper.stop();
         self.inner.passwords.close();
         self.inner.store.close().await;
     }
@@ -291,12 +291,6 @@ impl Issuer {
 
     pub(crate) fn now(&self) -> i64 {
         now_secs(&*self.inner.config.clock)
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.keeper.abort();
     }
 }
 

@@ -6,7 +6,6 @@ use url::{Host, Url};
 
 use super::IssuerConfig;
 use crate::clock::secs;
-use crate::domain::keys::Schedule;
 use crate::error::ConfigError;
 
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -121,7 +120,7 @@ impl IssuerConfig {
     /// signed what has not expired.
     fn check_key_rotation(&self) -> Result<(), ConfigError> {
         let Some(period) = self.key_rotation else { return Ok(()) };
-        let (least, sum) = Schedule::of(self).least_period();
+        let (least, sum) = self.schedule().least_period();
         if secs(period) < least {
             return Err(ConfigError::new(
                 "IDENTSPHERE_KEY_ROTATION_DAYS",

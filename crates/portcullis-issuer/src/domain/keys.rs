@@ -36,21 +36,20 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use portcullis::{Clock, SharedKeySet};
+use tokio::task::AbortHandle;
 
-pub(crate) use self::custody::{ActiveKey, Custody};
+pub(crate) use self::custody::Custody;
 pub(crate) use self::schedule::Schedule;
 pub use self::sealed::KeyEncryptionKey;
 pub(crate) use self::sealed::default_key_file;
 pub use self::signer::{Signer, SignerAnswer};
-use self::signing_key::SigningKey;
 pub use self::signing_key::{SigningAlgorithm, UnknownSigningAlgorithm};
 pub(crate) use self::snapshot::Snapshot;
-use self::snapshot::{active_of, load, promises};
+use self::snapshot::{active_of, load};
 pub use self::store::KeyState;
 pub(crate) use self::store::{KeyStore, KeyTable, NewKey, Promises, StoredKey};
 use crate::clock::now_secs;
 use crate::error::Error;
-use crate::store::Store;
 
 /// How long a signer that made no key is left alone, in seconds.
 const SIGNER_PAUSE: i64 = 30;
@@ -62,7 +61,7 @@ const TURNS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// The keys of one issuer.
 #[derive(Debug)]
 pub(crate) struct KeyRing {
-    store: Arc<dyn Store>,
+    store: Arc<dyn KeyStore>,
     clock: Arc<dyn Clock>,
     custody: Custody,
     /// What new keys sign with, if it is not what the key before signs with.
@@ -88,7 +87,7 @@ pub(crate) struct KeyRingOptions {
 impl KeyRing {
     /// Opens the ring; makes the first key if there is none.
     pub(crate) async fn open(
-        store: Arc<dyn Store>,
+        store: Arc<dyn KeyStore>,
         clock: Arc<dyn Clock>,
         options: KeyRingOptions,
     ) -> Result<Self, Error> {
@@ -198,9 +197,12 @@ impl KeyRing {
         Ok(key)
     }
 
-    /// Keeps turning the ring until it is dropped, so that a key is published in time though
-    /// nobody asks.
-    pub(crate) async fn keep_turning(ring: Weak<Self>) {
+    /// Keeps turning the ring, so that a key is published in time though nobody asks.
+    pub(crate) fn keep(self: &Arc<Self>) -> Keeper {
+        Keeper(tokio::spawn(Self::keep_turning(Arc::downgrade(self))).abort_handle())
+    }
+
+    async fn keep_turning(ring: Weak<Self>) {
         let (at_least, at_most) = TURNS;
         while let Some(wait) = ring.upgrade().map(|ring| ring.until_next_change()) {
             tokio::time::sleep(wait.clamp(at_least, at_most)).await;
@@ -300,5 +302,21 @@ impl KeyRing {
         self.shared.replace(snapshot.verification.clone());
         self.current.store(Arc::clone(&snapshot));
         Ok(snapshot)
+    }
+}
+
+/// Turns a ring until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Keeper(AbortHandle);
+
+impl Keeper {
+    pub(crate) fn stop(&self) {
+        self.0.abort();
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.stop();
     }
 }

@@ -2,10 +2,8 @@
 
 use super::Issuer;
 use crate::config::IssuerConfig;
-use crate::domain::keys::KeyState;
-use crate::domain::keys::{KeyEncryptionKey, default_key_file};
+use crate::domain::keys::{KeyEncryptionKey, KeyState, KeyStore, default_key_file};
 use crate::error::Error;
-use crate::store::Store;
 
 impl Issuer {
     /// Publishes the key that follows, and returns its `kid`. It signs as soon as every cached key
@@ -89,7 +87,7 @@ pub struct KeyInfo {
 /// that another one would be needed for.
 pub(super) async fn key_encryption_key(
     config: &IssuerConfig,
-    store: &dyn Store,
+    store: &dyn KeyStore,
 ) -> Result<(KeyEncryptionKey, String), Error> {
     if let Some(key) = &config.key_encryption_key {
         return Ok((key.clone(), "IDENTSPHERE_KEY_ENCRYPTION_KEY".to_owned()));

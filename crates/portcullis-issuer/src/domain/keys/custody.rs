@@ -6,9 +6,11 @@ use std::time::Duration;
 use portcullis::{Algorithm, VerificationKey};
 use tokio::time::timeout;
 
-use super::signing_key::{members_of, published};
-use super::{KeyEncryptionKey, Schedule, Signer, SignerAnswer, SigningAlgorithm, SigningKey};
-use crate::domain::keys::{NewKey, StoredKey};
+use super::schedule::Schedule;
+use super::sealed::KeyEncryptionKey;
+use super::signer::{Signer, SignerAnswer};
+use super::signing_key::{SigningAlgorithm, SigningKey, members_of, published};
+use super::store::{NewKey, StoredKey};
 use crate::error::Error;
 
 /// How long a signer may take.
@@ -54,7 +56,7 @@ impl Custody {
             sealed,
             created_at,
             signs_from: created_at.saturating_add(lead),
-            promises: super::promises(schedule),
+            promises: schedule.promises(),
         })
     }
 

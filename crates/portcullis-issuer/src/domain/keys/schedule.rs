@@ -1,30 +1,24 @@
 //! When a key is published, signs, retires and is withdrawn: the one place for the sums.
 
-use crate::clock::secs;
-use crate::config::IssuerConfig;
-use crate::domain::keys::{KeyState, StoredKey};
+use super::store::{KeyState, Promises, StoredKey};
 
 /// The times that the rotation contract is made of, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Schedule {
     /// How long a key signs; `None` if only an operator rotates.
-    period: Option<i64>,
+    pub(crate) period: Option<i64>,
     /// How long a key set may be cached.
     pub(crate) max_age: i64,
     /// How far clocks may be apart.
-    skew: i64,
+    pub(crate) skew: i64,
     /// How long the tokens live that this process signs.
     pub(crate) token_lifetime: i64,
 }
 
 impl Schedule {
-    pub(crate) fn of(config: &IssuerConfig) -> Self {
-        Self {
-            period: config.key_rotation.map(secs),
-            max_age: secs(config.jwks_max_age),
-            skew: secs(config.clock_skew),
-            token_lifetime: secs(config.access_expiry),
-        }
+    /// What is promised of a key that signs.
+    pub(super) fn promises(&self) -> Promises {
+        Promises { token_secs: self.token_lifetime, max_age_secs: self.max_age }
     }
 
     /// How long a key is published before it signs: until every cached key set without it has

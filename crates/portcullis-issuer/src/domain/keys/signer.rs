@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use serde_json::Value;
 
-use super::SigningAlgorithm;
+use super::signing_key::SigningAlgorithm;
 
 /// Has private keys, and signs with them: a key management service, for example.
 ///

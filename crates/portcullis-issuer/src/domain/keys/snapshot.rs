@@ -4,13 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::KeySet;
 
-use super::custody::verified_as;
-use super::{ActiveKey, Custody, Schedule};
-use crate::domain::keys::jwks::Jwks;
-use crate::domain::keys::{KeyState, KeyTable, Promises, StoredKey};
+use super::custody::{ActiveKey, Custody, verified_as};
+use super::jwks::Jwks;
+use super::schedule::Schedule;
+use super::store::{KeyState, KeyStore, KeyTable, StoredKey};
 use crate::error::Error;
 use crate::metrics;
-use crate::store::Store;
 
 /// The ring at one version of the key table.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ pub(super) fn active_of(keys: &[StoredKey]) -> Result<&StoredKey, Error> {
 /// Reads the table, and notes on the key that signs how long the tokens of this process live, and
 /// its key sets in caches: the process that made the key may promise less.
 pub(super) async fn load(
-    store: &dyn Store,
+    store: &dyn KeyStore,
     custody: &Custody,
     schedule: &Schedule,
 ) -> Result<Snapshot, Error> {
@@ -41,7 +40,7 @@ pub(super) async fn load(
         let table = store.keys().await?;
         measure(&table.keys, schedule);
         let snapshot = Snapshot::of(table, custody, schedule)?;
-        if store.note_promises(snapshot.active.kid(), promises(schedule)).await? {
+        if store.note_promises(snapshot.active.kid(), schedule.promises()).await? {
             return Ok(snapshot);
         }
         // It was rotated out meanwhile; another one signs.
@@ -86,10 +85,6 @@ impl Snapshot {
         }
         Ok(token)
     }
-}
-
-pub(super) fn promises(schedule: &Schedule) -> Promises {
-    Promises { token_secs: schedule.token_lifetime, max_age_secs: schedule.max_age }
 }
 
 fn key_set(jwks: &Jwks) -> Result<KeySet, Error> {
