@@ -17,9 +17,9 @@ pub use self::database_url::DatabaseUrl;
 pub use self::settings::{SETTINGS, Setting};
 use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};
-use crate::domain::tokens::Until;
-use crate::domain::tokens::status_lists::LIFETIME_IN_TTLS;
-pub use crate::domain::users::password_cost::PasswordCost;
+use crate::domain::sessions::Lifetimes;
+use crate::domain::tokens::TokenSettings;
+pub use crate::domain::users::PasswordCost;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
 ///
@@ -134,7 +134,7 @@ impl IssuerConfig {
         }
     }
 
-    /// The times of a key.
+    /// The settings of the key rotation.
     pub(crate) fn schedule(&self) -> Schedule {
         Schedule {
             period: self.key_rotation.map(secs),
@@ -144,13 +144,23 @@ impl IssuerConfig {
         }
     }
 
-    /// Until when a token that is issued now may be good anywhere.
-    pub(crate) fn token_until(&self, now: i64) -> Until {
-        let lifetime = self.access_expiry + 2 * self.clock_skew;
-        let believed = LIFETIME_IN_TTLS * self.status_list_ttl + 2 * self.clock_skew;
-        Until {
-            expiry: now.saturating_add(secs(lifetime)),
-            free: now.saturating_sub(secs(believed)),
+    /// The settings of tokens and status lists.
+    pub(crate) fn tokens(&self) -> TokenSettings {
+        TokenSettings {
+            issuer: self.issuer.clone(),
+            audiences: self.audiences.clone(),
+            access_expiry: self.access_expiry,
+            status_list_ttl: self.status_list_ttl,
+            clock_skew: self.clock_skew,
+        }
+    }
+
+    /// The settings of sessions.
+    pub(crate) fn lifetimes(&self) -> Lifetimes {
+        Lifetimes {
+            unused: self.refresh_expiry,
+            longest: self.session_max,
+            grace: self.refresh_grace,
         }
     }
 }

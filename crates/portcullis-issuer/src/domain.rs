@@ -1,5 +1,5 @@
-//! What the issuer does, without HTTP and SQL: a service for each subject, and the part of the store
-//! that it needs, as a trait.
+//! What the issuer does, without HTTP and SQL: a service for each subject, with a trait for its part
+//! of the store.
 
 pub(crate) mod audit;
 pub(crate) mod clients;
@@ -15,15 +15,39 @@ pub(crate) mod tokens;
 pub(crate) mod users;
 
 use std::pin::Pin;
+use std::sync::Arc;
 
+use self::audit::Audit;
+use self::clients::Clients;
+use self::introspection::Introspection;
+use self::keys::{Keeper, KeyRing};
+use self::second_factor::SecondFactors;
+use self::sessions::Sessions;
+use self::tokens::StatusLists;
+use self::users::Users;
 use crate::error::StoreError;
 
-/// What a method of a store returns: boxed, so that the store can be chosen at run time. Each is one
-/// transaction, and what it changes is in the audit log when it commits.
+/// All services.
+#[derive(Debug)]
+pub(crate) struct Domain {
+    pub(crate) audit: Arc<Audit>,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) introspection: Introspection,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) keeper: Keeper,
+    pub(crate) second_factors: SecondFactors,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) status_lists: Arc<StatusLists>,
+    pub(crate) users: Arc<Users>,
+}
+
+/// What a method of a store returns. It is boxed, because the database is chosen at run time.
+///
+/// Each method is one transaction, which also writes the audit log.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// One of the processes on a store.
+/// A process that may share its store with others.
 pub(crate) trait Member: Send + Sync {
-    /// Whether this process is the one that does what is due: about the keys, and about old events.
+    /// Returns whether this process does the periodic work: rotating keys, deleting old events.
     fn leads(&self) -> bool;
 }

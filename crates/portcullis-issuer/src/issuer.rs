@@ -1,34 +1,27 @@
-//! The issuer itself: what the parts have in common, and the way in for an app or the binary.
+//! The issuer: puts the services together, and is the API for an app and the binary.
 
+mod clients;
 #[cfg(test)]
 mod full;
 mod keys;
-mod readiness;
+mod open;
 #[cfg(feature = "testing")]
 mod testing;
+mod users;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use portcullis::{Authenticator, SharedKeySet};
+use portcullis::SharedKeySet;
 use tokio::net::TcpListener;
 
 pub use self::keys::KeyInfo;
-use self::keys::key_encryption_key;
-use crate::clock::now_secs;
 use crate::config::IssuerConfig;
-use crate::domain::audit::{Audit, Event};
-use crate::domain::keys::{Custody, Keeper, KeyRing, KeyRingOptions};
-use crate::domain::limits::Limits;
-use crate::domain::second_factor::SecondFactors;
-use crate::domain::sessions::refresh_token::RefreshTokens;
-use crate::domain::tokens::status_lists::StatusLists;
-use crate::domain::users::password::Passwords;
+use crate::domain::Domain;
+use crate::domain::audit::Event;
 use crate::error::Error;
-use crate::http;
-use crate::http::serve;
-use crate::metrics;
+use crate::http::{self, Api};
 use crate::store::Store;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
@@ -36,22 +29,8 @@ use crate::store::sqlite::SqliteStore;
 /// An issuer. Cloning it is cheap and gives another handle to the same one.
 #[derive(Clone)]
 pub struct Issuer {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    config: IssuerConfig,
+    api: Arc<Api>,
     store: Arc<dyn Store>,
-    ring: Arc<KeyRing>,
-    keeper: Keeper,
-    passwords: Passwords,
-    refresh_tokens: RefreshTokens,
-    second_factors: SecondFactors,
-    limits: Limits,
-    audit: Arc<Audit>,
-    authenticator: Authenticator,
-    status_lists: StatusLists,
-    stopping: AtomicBool,
 }
 
 impl Issuer {
@@ -86,51 +65,15 @@ impl Issuer {
     }
 
     async fn open_on(store: Arc<dyn Store>, config: IssuerConfig) -> Result<Self, Error> {
-        metrics::leads(store.leads());
-        let (key_encryption_key, origin) = key_encryption_key(&config, &*store).await?;
-        let refresh_tokens = RefreshTokens::new(&key_encryption_key)?;
-        let second_factors = SecondFactors::new(&key_encryption_key)?;
-        let options = KeyRingOptions {
-            custody: Custody { key_encryption_key, origin, signer: config.signer.clone() },
-            algorithm: config.signing_algorithm,
-            schedule: config.schedule(),
-        };
-        let ring =
-            KeyRing::open(Arc::clone(&store) as _, Arc::clone(&config.clock), options).await?;
-        let ring = Arc::new(ring);
-        let passwords = Passwords::new(config.password_cost).await?;
-        let authenticator = http::authenticator(&config, ring.shared()).await?;
-        let keeper = ring.keep();
-        let clock = Arc::clone(&config.clock);
-        let audit = Arc::new(Audit::new(
-            Arc::clone(&store) as _,
-            Arc::clone(&clock),
-            config.audit_retention,
-        ));
-        drop(tokio::spawn(Audit::keep_tidy(Arc::downgrade(&audit))));
-        let (per_account, per_network) = (config.attempts_per_account, config.attempts_per_address);
-        let inner = Inner {
-            limits: Limits::new(per_account, per_network, &clock, Arc::clone(&audit)),
-            audit,
-            config,
-            store,
-            ring,
-            keeper,
-            passwords,
-            refresh_tokens,
-            second_factors,
-            authenticator,
-            status_lists: StatusLists::default(),
-            stopping: AtomicBool::new(false),
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        let api = Arc::new(open::open(&store, config).await?);
+        Ok(Self { api, store })
     }
 
     /// The routes, to be served or merged into an app's own.
     ///
     /// It has no fallback of its own, so that it can be merged; [`serve`](Self::serve) adds one.
     pub fn router(&self) -> axum::Router {
-        http::router(self)
+        http::router(&self.api)
     }
 
     /// Puts an app's own routes behind the issuer: a token is validated as by
@@ -170,7 +113,7 @@ impl Issuer {
     where
         S: Clone + Send + Sync + 'static,
     {
-        http::protect(self, routes)
+        http::protect(&self.api, routes)
     }
 
     /// Serves the routes over HTTP/1 until `shutdown` is ready. From then on it says that it is not
@@ -187,9 +130,8 @@ impl Issuer {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let inner = &self.inner;
-        let active = inner.ring.last_known().active.algorithm();
-        if let Some(configured) = inner.config.signing_algorithm
+        let active = self.domain().keys.last_known().active.algorithm();
+        if let Some(configured) = self.config().signing_algorithm
             && configured != active
         {
             tracing::warn!(
@@ -199,25 +141,21 @@ impl Issuer {
                  takes effect at the next `portcullis-issuer keys rotate`"
             );
         }
-        let stopping = self.clone();
+        let api = Arc::clone(&self.api);
         let shutdown = async move {
             shutdown.await;
-            stopping.inner.stopping.store(true, Ordering::Release);
-            tokio::time::sleep(stopping.config().shutdown_delay).await;
+            api.stopping.store(true, Ordering::Release);
+            tokio::time::sleep(api.config.shutdown_delay).await;
         };
-        serve(listener, self.router().fallback(http::no_such_page), shutdown).await
-    }
-
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.inner.stopping.load(Ordering::Acquire)
+        http::serve(listener, self.router().fallback(http::no_such_page), shutdown).await
     }
 
     /// Closes the store, after which this issuer and its clones answer no more. All data is in
     /// SQLite's one file then, and its side files are gone, unless another process has it open.
     pub async fn close(&self) {
-        self.inner.keeper.stop();
-        self.inner.passwords.close();
-        self.inner.store.close().await;
+        self.domain().keeper.stop();
+        self.domain().users.close();
+        self.store.close().await;
     }
 
     /// The published keys as an in-process key source, for an app that has the issuer inside.
@@ -225,31 +163,13 @@ impl Issuer {
     /// It follows a rotation by this issuer at once, and one by another process as soon as this
     /// issuer's own routes are used.
     pub fn key_source(&self) -> SharedKeySet {
-        self.ring().shared()
+        self.domain().keys.shared()
     }
 
     /// The settings that it was opened with.
     #[must_use]
     pub fn config(&self) -> &IssuerConfig {
-        &self.inner.config
-    }
-
-    /// Works on the issuer now and then, for as long as there is one.
-    pub(crate) fn downgrade(&self) -> impl Fn() -> Option<Self> + Send + 'static {
-        let inner = Arc::downgrade(&self.inner);
-        move || inner.upgrade().map(|inner| Self { inner })
-    }
-
-    pub(crate) fn store(&self) -> &dyn Store {
-        &*self.inner.store
-    }
-
-    pub(crate) fn ring(&self) -> &KeyRing {
-        &self.inner.ring
-    }
-
-    pub(crate) fn passwords(&self) -> &Passwords {
-        &self.inner.passwords
+        &self.api.config
     }
 
     /// Up to `limit` events of the audit log, 1000 at most, after the one of this serial number:
@@ -262,43 +182,19 @@ impl Issuer {
     ///
     /// [`Error::Store`] if the store fails.
     pub async fn events(&self, after: i64, limit: u16) -> Result<Vec<Event>, Error> {
-        self.audit().events(after, limit).await
+        self.domain().audit.events(after, limit).await
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.inner.limits
-    }
-
-    pub(crate) fn audit(&self) -> &Audit {
-        &self.inner.audit
-    }
-
-    pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {
-        &self.inner.refresh_tokens
-    }
-
-    pub(crate) fn second_factors(&self) -> &SecondFactors {
-        &self.inner.second_factors
-    }
-
-    pub(crate) fn status_lists(&self) -> &StatusLists {
-        &self.inner.status_lists
-    }
-
-    pub(crate) fn authenticator(&self) -> &Authenticator {
-        &self.inner.authenticator
-    }
-
-    pub(crate) fn now(&self) -> i64 {
-        now_secs(&*self.inner.config.clock)
+    fn domain(&self) -> &Domain {
+        &self.api.domain
     }
 }
 
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issuer")
-            .field("config", &self.inner.config)
-            .field("ring", &self.inner.ring)
+            .field("config", &self.api.config)
+            .field("ring", &self.domain().keys)
             .finish_non_exhaustive()
     }
 }

@@ -185,7 +185,8 @@ pub use self::domain::clients::{NewClient, RegisteredClient};
 pub use self::domain::keys::{
     KeyEncryptionKey, KeyState, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
 };
-pub use self::domain::users::{NewUser, SessionInfo, User};
+pub use self::domain::sessions::SessionInfo;
+pub use self::domain::users::{NewUser, User};
 pub use self::error::{ConfigError, Error, StoreError};
 pub use self::http::LiveSession;
 pub use self::issuer::{Issuer, KeyInfo};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::IssuerConfig;
+use super::{IssuerConfig, PasswordCost};
 use crate::clock::secs;
 use crate::error::ConfigError;
 
@@ -90,7 +90,7 @@ impl IssuerConfig {
             ));
         }
         self.check_key_rotation()?;
-        self.password_cost.check()?;
+        check_password_cost(self.password_cost)?;
         let days = self.audit_retention.as_secs() / 86_400;
         if !(1..=3650).contains(&days) {
             return Err(ConfigError::new("IDENTSPHERE_AUDIT_DAYS", days, "it must be 1 to 3650"));
@@ -141,6 +141,25 @@ impl IssuerConfig {
         }
         Ok(())
     }
+}
+
+/// <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>: of its
+/// alternatives the cheapest, by memory and by memory times iterations.
+fn check_password_cost(cost: PasswordCost) -> Result<(), ConfigError> {
+    let PasswordCost { memory_kib, iterations } = cost;
+    if !(7168..=1_048_576).contains(&memory_kib) {
+        let expected = "it must be from 7168 to 1048576";
+        return Err(ConfigError::new("IDENTSPHERE_PASSWORD_MEMORY_KIB", memory_kib, expected));
+    }
+    if iterations > 100 || memory_kib.saturating_mul(iterations) < 35_840 {
+        let least = 35_840_u32.div_ceil(memory_kib);
+        return Err(ConfigError::new(
+            "IDENTSPHERE_PASSWORD_ITERATIONS",
+            iterations,
+            format!("with {memory_kib} KiB it must be from {least} to 100"),
+        ));
+    }
+    Ok(())
 }
 
 fn check_issuer(value: &str) -> Result<Url, ConfigError> {

@@ -24,7 +24,7 @@ pub(crate) const PAGE: u16 = 1000;
 /// How often old events are looked for.
 const TIDY: Duration = Duration::from_secs(60 * 60);
 
-/// The audit log.
+/// The audit log of one issuer.
 #[derive(Debug)]
 pub(crate) struct Audit {
     store: Arc<dyn AuditStore>,
@@ -41,23 +41,23 @@ impl Audit {
         Self { store, clock, retention }
     }
 
-    /// An event that happens now, by this peer. It is recorded with what it changes, or by
-    /// [`record`](Self::record).
+    /// Creates an event of this moment and this peer. The store records it with the change, or
+    /// [`record`](Self::record) does.
     pub(crate) fn event(&self, kind: EventKind, peer: &Peer) -> NewEvent {
         NewEvent::new(kind, now_secs(&*self.clock)).address(peer.shown_address().as_deref())
     }
 
-    /// Records an event that changed nothing else.
+    /// Records an event that has no other effect on the store.
     pub(crate) async fn record(&self, event: &NewEvent) -> Result<(), Error> {
         Ok(self.store.record(event).await?)
     }
 
-    /// Up to `limit` events, 1000 at most, after the one of this serial number.
+    /// Returns up to `limit` events, 1000 at most, after this serial number.
     pub(crate) async fn events(&self, after: i64, limit: u16) -> Result<Vec<Event>, Error> {
         Ok(self.store.events(after, i64::from(limit.min(PAGE))).await?)
     }
 
-    /// Forgets what is older than the retention, until the log is dropped.
+    /// Deletes events older than the retention, once an hour, until the log is dropped.
     pub(crate) async fn keep_tidy(audit: Weak<Self>) {
         while let Some(audit) = audit.upgrade() {
             let before = now_secs(&*audit.clock).saturating_sub(secs(audit.retention));

@@ -1,22 +1,29 @@
 //! Machine clients: services that get tokens in their own name, and what an operator does with
 //! them.
 
-pub(crate) mod assertion;
-pub(crate) mod authentication;
-pub(crate) mod grants;
+mod assertion;
+mod authentication;
+mod grants;
 mod store;
 
-use portcullis::KeySet;
+use std::sync::Arc;
 
+use portcullis::{Clock, KeySet};
+
+pub(crate) use self::assertion::claimed_client;
+pub(crate) use self::authentication::Proof;
+pub(crate) use self::grants::ClientGrant;
 pub use self::store::RegisteredClient;
 pub(crate) use self::store::{ClientStore, Credential};
-
-use crate::domain::audit::{EventKind, NewEvent};
+use crate::clock::now_secs;
+use crate::domain::audit::{Audit, EventKind, NewEvent};
 use crate::domain::hash::hash_of;
+use crate::domain::keys::KeyRing;
+use crate::domain::limits::Limits;
+use crate::domain::peer::Peer;
 use crate::domain::scope::is_scope_token;
-use crate::domain::tokens::access_token::FIRST_PARTY;
+use crate::domain::tokens::{FIRST_PARTY, Tokens};
 use crate::error::Error;
-use crate::issuer::Issuer;
 use crate::random;
 
 /// As many keys as a rotation takes, and not a whole directory.
@@ -118,19 +125,25 @@ impl NewClient {
 }
 
 /// Of the characters that no encoding changes (RFC 3986 section 2.3), since it stands in forms.
-pub(crate) fn is_client_id(text: &str) -> bool {
+fn is_client_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte);
     (1..=128).contains(&text.len()) && text.bytes().all(plain)
 }
 
-impl Issuer {
-    /// Adds a machine client, and returns its secret, which is kept nowhere, unless it has keys.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidClient`] or [`Error::InvalidClientKeys`] if something about it does not fit,
-    /// [`Error::ClientExists`] if the id is taken.
-    pub async fn add_client(&self, client: NewClient) -> Result<Option<String>, Error> {
+/// The machine clients.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    pub(crate) store: Arc<dyn ClientStore>,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) audit: Arc<Audit>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Clients {
+    /// Adds a client. Returns its secret, unless it has keys.
+    pub(crate) async fn add(&self, client: NewClient) -> Result<Option<String>, Error> {
         client.check()?;
         let (credential, secret) = match client.keys {
             Some(jwks) => (Credential::Keys(checked_keys(&jwks)?), None),
@@ -145,82 +158,64 @@ impl Issuer {
             disabled_at: None,
         };
         let event = self.about(EventKind::ClientAdded, &added.id);
-        if self.store().add_client(&added, &event).await? {
+        if self.store.add_client(&added, &event).await? {
             Ok(secret)
         } else {
             Err(Error::ClientExists { id: added.id })
         }
     }
 
-    /// All machine clients, by id.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`] if the store fails.
-    pub async fn clients(&self) -> Result<Vec<RegisteredClient>, Error> {
-        Ok(self.store().clients().await?)
+    /// Returns all clients, by id.
+    pub(crate) async fn all(&self) -> Result<Vec<RegisteredClient>, Error> {
+        Ok(self.store.clients().await?)
     }
 
-    /// Gives a client a new secret in the place of the old one, or of its keys, which count no more
-    /// from now on. Tokens that it has stay good.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSuchClient`] if there is none of that id.
-    pub async fn rotate_client_secret(&self, id: &str) -> Result<String, Error> {
+    /// Returns the client with this id, enabled or not.
+    pub(crate) async fn of(&self, id: &str) -> Result<Option<RegisteredClient>, Error> {
+        Ok(self.store.client(id).await?)
+    }
+
+    /// Replaces the client's credential by a new secret, and returns it.
+    pub(crate) async fn rotate_secret(&self, id: &str) -> Result<String, Error> {
         let (credential, secret) = new_secret()?;
         self.set_credential(id, &credential).await.map(|()| secret)
     }
 
-    /// Gives a client these keys, a JWK Set, in the place of the old ones, or of its secret.
-    ///
-    /// To change keys without a pause, first set both, and then the new one alone.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidClientKeys`], or [`Error::NoSuchClient`] if there is none of that id.
-    pub async fn set_client_keys(&self, id: &str, jwks: &str) -> Result<(), Error> {
+    /// Replaces the client's credential by these keys.
+    pub(crate) async fn set_keys(&self, id: &str, jwks: &str) -> Result<(), Error> {
         self.set_credential(id, &Credential::Keys(checked_keys(jwks)?)).await
     }
 
-    /// Lets a client have no more tokens. Those that it has are inactive to whoever introspects
-    /// them, and accepted by APIs that validate locally until they expire.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSuchClient`] if there is none of that id.
-    pub async fn disable_client(&self, id: &str) -> Result<(), Error> {
+    /// Stops issuing tokens to a client.
+    pub(crate) async fn disable(&self, id: &str) -> Result<(), Error> {
         let event = self.about(EventKind::ClientDisabled, id);
-        found(id, self.store().set_disabled(true, &event).await?)
+        found(id, self.store.set_disabled(true, &event).await?)
     }
 
-    /// Lets it have tokens again.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSuchClient`] if there is none of that id.
-    pub async fn enable_client(&self, id: &str) -> Result<(), Error> {
+    /// Issues tokens to a disabled client again.
+    pub(crate) async fn enable(&self, id: &str) -> Result<(), Error> {
         let event = self.about(EventKind::ClientEnabled, id);
-        found(id, self.store().set_disabled(false, &event).await?)
+        found(id, self.store.set_disabled(false, &event).await?)
     }
 
-    /// Forgets a client, whose tokens then fare as those of a disabled one.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSuchClient`] if there is none of that id.
-    pub async fn remove_client(&self, id: &str) -> Result<(), Error> {
+    /// Deletes a client.
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), Error> {
         let event = self.about(EventKind::ClientRemoved, id);
-        found(id, self.store().remove_client(&event).await?)
+        found(id, self.store.remove_client(&event).await?)
     }
 
     async fn set_credential(&self, id: &str, credential: &Credential) -> Result<(), Error> {
         let event = self.about(EventKind::ClientCredentialChanged, id);
-        found(id, self.store().set_credential(credential, &event).await?)
+        found(id, self.store.set_credential(credential, &event).await?)
     }
 
+    /// Creates an event about a client, caused by an operator.
     fn about(&self, kind: EventKind, id: &str) -> NewEvent {
-        NewEvent::new(kind, self.now()).client(id)
+        self.audit.event(kind, &Peer::default()).client(id)
+    }
+
+    fn now(&self) -> i64 {
+        now_secs(&*self.clock)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is kept of secrets, and of names that are long.
+//! The hash that the store keeps in place of a secret or a long name.
 
 use aws_lc_rs::digest::{SHA256, digest};
 

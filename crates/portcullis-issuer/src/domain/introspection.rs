@@ -1,18 +1,19 @@
 //! What a token is worth right now (RFC 7662), and how it is made worth nothing (RFC 7009).
 
-use portcullis::{Algorithm, signature};
+use std::sync::Arc;
+
+use portcullis::{Algorithm, Clock, signature};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::clock::secs;
+use crate::clock::{now_secs, secs};
 use crate::domain::audit::NewEvent;
-use crate::domain::clients::assertion::name_of;
-use crate::domain::hash::hash_of;
-use crate::domain::sessions::Session;
-use crate::domain::tokens::access_token::FIRST_PARTY;
+use crate::domain::clients::Clients;
+use crate::domain::keys::KeyRing;
+use crate::domain::sessions::{Session, Sessions};
+use crate::domain::tokens::{FIRST_PARTY, Tokens, name_of};
 use crate::domain::users::User;
 use crate::error::Error;
-use crate::issuer::Issuer;
 
 /// The claims of a token that this issuer signed.
 #[derive(Debug, Deserialize)]
@@ -90,7 +91,17 @@ pub(crate) enum Revoked {
     NotYours,
 }
 
-impl Issuer {
+/// Introspection and revocation of tokens.
+#[derive(Debug)]
+pub(crate) struct Introspection {
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Introspection {
     /// Whether a token of this issuer's is good now, and what it says. Unlike an API that validates
     /// locally it asks the store: whether its session goes on, its client is there and enabled, and
     /// nobody has revoked it.
@@ -98,7 +109,7 @@ impl Issuer {
         let active = if token.contains('.') {
             self.active_access_token(token).await?
         } else {
-            let session = self.store().session_of(&hash_of(token), self.now()).await?;
+            let session = self.sessions.of_refresh_token(token).await?;
             session.map(|(session, user)| self.refresh_token_of(session, user))
         };
         Ok(active.unwrap_or_default())
@@ -106,15 +117,15 @@ impl Issuer {
 
     async fn active_access_token(&self, token: &str) -> Result<Option<Introspected>, Error> {
         let Some(issued) = self.issued(token).await? else { return Ok(None) };
-        if self.store().is_spent(&name_of(&issued.iss, &issued.jti)).await? {
+        if self.tokens.is_spent(&name_of(&issued.iss, &issued.jti)).await? {
             return Ok(None);
         }
         let username = match &issued.sid {
-            Some(sid) => match self.store().live_session(sid, self.now()).await? {
+            Some(sid) => match self.sessions.live(sid).await? {
                 Some((_, user)) if user.id == issued.sub => Some(user.name),
                 _ => return Ok(None),
             },
-            None => match self.store().client(&issued.client_id).await? {
+            None => match self.clients.of(&issued.client_id).await? {
                 // One of the same name that was there before is another client.
                 Some(client) if client.disabled_at.is_none() && client.created_at <= issued.iat => {
                     None
@@ -143,7 +154,7 @@ impl Issuer {
     fn refresh_token_of(&self, session: Session, user: User) -> Introspected {
         Introspected {
             active: true,
-            iss: Some(self.config().issuer.clone()),
+            iss: Some(self.tokens.settings().issuer.clone()),
             sub: Some(user.id),
             username: Some(user.name),
             client_id: Some(FIRST_PARTY.to_owned()),
@@ -160,7 +171,7 @@ impl Issuer {
     /// that validates locally accepts an access token until it expires, whichever it is.
     ///
     /// `event` is recorded if it was worth something. A session's refresh token is anybody's who
-    /// has it, as for [`refresh`](Self::refresh).
+    /// has it, as for [`refresh`](Sessions::refresh).
     pub(crate) async fn revoke(
         &self,
         token: &str,
@@ -168,7 +179,7 @@ impl Issuer {
         event: NewEvent,
     ) -> Result<Revoked, Error> {
         if !token.contains('.') {
-            self.store().end_session_of(&hash_of(token), &event).await?;
+            self.sessions.end_of_refresh_token(token, &event).await?;
             return Ok(Revoked::Done);
         }
         let Some(issued) = self.issued(token).await? else { return Ok(Revoked::Done) };
@@ -177,14 +188,13 @@ impl Issuer {
         }
         match &issued.sid {
             Some(sid) => {
-                let event = event.user(&issued.sub).session(sid);
-                self.store().delete_session(&issued.sub, sid, &event).await?;
+                self.sessions.end(&issued.sub, sid, event).await?;
             }
             None => {
                 let name = name_of(&issued.iss, &issued.jti);
                 // Another process, whose clock is behind this one's, takes it for so much longer.
-                let until = issued.exp.saturating_add(secs(self.config().clock_skew));
-                self.store().spend_jwt(&name, until, self.now(), Some(&event)).await?;
+                let until = issued.exp.saturating_add(secs(self.tokens.settings().clock_skew));
+                self.tokens.spend(&name, until, self.now(), Some(&event)).await?;
             }
         }
         Ok(Revoked::Done)
@@ -194,10 +204,15 @@ impl Issuer {
     /// it has not expired. What these keys sign besides, a status list, is no client's and for
     /// nobody: it lacks most of what is read here.
     async fn issued(&self, token: &str) -> Result<Option<Issued>, Error> {
-        let keys = self.ring().current().await?;
+        let keys = self.keys.current().await?;
         let verified = signature::verify(token, &keys.verification, Algorithm::ALL).ok();
         let issued: Option<Issued> =
             verified.and_then(|verified| serde_json::from_slice(verified.payload()).ok());
-        Ok(issued.filter(|issued| issued.iss == self.config().issuer && issued.exp > self.now()))
+        let issuer = &self.tokens.settings().issuer;
+        Ok(issued.filter(|issued| issued.iss == *issuer && issued.exp > self.now()))
+    }
+
+    fn now(&self) -> i64 {
+        now_secs(&*self.clock)
     }
 }

@@ -197,7 +197,7 @@ impl KeyRing {
         Ok(key)
     }
 
-    /// Keeps turning the ring, so that a key is published in time though nobody asks.
+    /// Starts the task that rotates keys on schedule when no request does.
     pub(crate) fn keep(self: &Arc<Self>) -> Keeper {
         Keeper(tokio::spawn(Self::keep_turning(Arc::downgrade(self))).abort_handle())
     }
@@ -305,7 +305,7 @@ impl KeyRing {
     }
 }
 
-/// Turns a ring until this is dropped.
+/// The task that rotates keys on schedule. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Keeper(AbortHandle);
 

@@ -23,18 +23,18 @@ const WINDOW: u64 = 5 * 60 * 1000;
 /// are forgotten.
 const REMEMBERED: u64 = 100_000;
 
-/// The attempts at passwords, codes and the credentials of machine clients.
+/// Rate limits for passwords, codes and the credentials of machine clients.
 #[derive(Debug)]
 pub(crate) struct Limits {
-    /// By name or id.
+    /// Keyed by name or id.
     accounts: Attempts,
-    /// By the peers' networks.
+    /// Keyed by the peer's network.
     networks: Attempts,
     audit: Arc<Audit>,
 }
 
 impl Limits {
-    /// So many attempts of each account, and of each network.
+    /// Limits the attempts per account and per network. 0 is no limit.
     pub(crate) fn new(
         per_account: u32,
         per_network: u32,
@@ -45,7 +45,8 @@ impl Limits {
         Self { accounts: attempts(per_account), networks: attempts(per_network), audit }
     }
 
-    /// Pays for an attempt at a password or a code, before anything is found out about it.
+    /// Takes an attempt at a password or a code from both limits, before the check. Records the
+    /// first rejected attempt.
     pub(crate) async fn take(&self, account: &str, peer: &Peer) -> Result<(), Error> {
         let by_network = self.take_of_network(peer);
         let Err(limited) = by_network.and_then(|()| self.take_of_account(account)) else {
@@ -58,7 +59,7 @@ impl Limits {
         Err(Error::Limited { retry_after_secs: limited.retry_after_secs })
     }
 
-    /// Pays back one that succeeded.
+    /// Returns the attempt after a success.
     pub(crate) fn give_back(&self, account: &str, peer: &Peer) {
         self.accounts.give_back(account);
         self.give_back_of_network(peer);

@@ -4,26 +4,27 @@
 mod store;
 
 use std::fmt;
+use std::sync::Arc;
 
+use portcullis::Clock;
 use totp_rs::{Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
 pub(crate) use self::store::SecondFactorStore;
-
-use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::keys::KeyEncryptionKey;
+use crate::clock::now_secs;
+use crate::domain::audit::{Audit, EventKind, NewEvent};
+use crate::domain::keys::{KeyEncryptionKey, KeyRing};
+use crate::domain::limits::Limits;
 use crate::domain::peer::Peer;
 use crate::domain::sessions::Session;
-use crate::domain::tokens::access_token as token;
-use crate::domain::users::User;
-use crate::domain::users::password::Verdict;
+use crate::domain::tokens::Tokens;
+use crate::domain::users::{PasswordCheck, User, Users};
 use crate::error::Error;
-use crate::issuer::Issuer;
 
 /// Seals the secrets that codes are made from.
-pub(crate) struct SecondFactors(KeyEncryptionKey);
+pub(crate) struct Sealing(KeyEncryptionKey);
 
-impl SecondFactors {
+impl Sealing {
     pub(crate) fn new(key: &KeyEncryptionKey) -> Result<Self, Error> {
         key.derive("tollgate-issuer: secrets of second factors").map(Self)
     }
@@ -44,29 +45,42 @@ pub(crate) enum SteppedUp {
     NotEnrolled,
 }
 
-impl Issuer {
+/// Second factors, one per user.
+#[derive(Debug)]
+pub(crate) struct SecondFactors {
+    pub(crate) sealing: Sealing,
+    pub(crate) store: Arc<dyn SecondFactorStore>,
+    pub(crate) users: Arc<Users>,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) audit: Arc<Audit>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl SecondFactors {
     /// Makes a secret for the user's app. It counts from the first right code on. `None` if the
     /// password is wrong: a stolen access token is not enough.
-    pub(crate) async fn enrol_second_factor(
+    pub(crate) async fn enrol(
         &self,
         user: &User,
         password: Zeroizing<String>,
         peer: &Peer,
     ) -> Result<Option<Enrolment>, Error> {
         let account = user.name.to_ascii_lowercase();
-        self.limits().take(&account, peer).await?;
-        let hash = self.store().user_named(&user.name).await?.map(|(_, hash)| hash);
-        if self.passwords().verify(password, hash).await? == Verdict::Wrong {
+        self.limits.take(&account, peer).await?;
+        let checked = self.users.check_password(&user.name, password).await?;
+        if let PasswordCheck::Wrong { .. } = checked {
             let failed = self.event_of(EventKind::StepUpFailed, user, peer);
-            self.audit().record(&failed).await?;
+            self.audit.record(&failed).await?;
             return Ok(None);
         }
-        self.limits().give_back(&account, peer);
+        self.limits.give_back(&account, peer);
         let mut bytes = Zeroizing::new([0; 20]);
         crate::random::fill(bytes.as_mut_slice())?;
-        let sealed = self.second_factors().0.seal(&user.id, bytes.as_slice())?;
-        let totp = totp(bytes.as_slice(), user, &self.config().issuer)?;
-        if !self.store().enrol_second_factor(&user.id, &sealed).await? {
+        let sealed = self.sealing.0.seal(&user.id, bytes.as_slice())?;
+        let totp = totp(bytes.as_slice(), user, self.issuer())?;
+        if !self.store.enrol_second_factor(&user.id, &sealed).await? {
             return Err(Error::SecondFactorExists);
         }
         let url = totp.to_url().map_err(|_| Error::Crypto("writing an otpauth URL"))?;
@@ -84,50 +98,49 @@ impl Issuer {
     ) -> Result<SteppedUp, Error> {
         // A million codes and some minutes are not many.
         let account = format!("second factor of {}", user.id);
-        self.limits().take(&account, peer).await?;
-        let Some(sealed) = self.store().second_factor(&user.id).await? else {
-            self.limits().give_back(&account, peer);
+        self.limits.take(&account, peer).await?;
+        let Some(sealed) = self.store.second_factor(&user.id).await? else {
+            self.limits.give_back(&account, peer);
             return Ok(SteppedUp::NotEnrolled);
         };
         let secret = self
-            .second_factors()
+            .sealing
             .0
             .open(&user.id, &sealed)
             .ok_or(Error::Crypto("opening a second factor"))?;
-        let keys = self.ring().current().await?;
-        let now = self.now();
+        let keys = self.keys.current().await?;
+        let now = now_secs(&*self.clock);
         let time = u64::try_from(now).unwrap_or_default();
-        let step = totp(&secret, user, &self.config().issuer)?.check(code, time);
+        let step = totp(&secret, user, self.issuer())?.check(code, time);
         let event = self.event_of(EventKind::StepUp, user, peer).session(&session.id);
         if let Some(step) = step.and_then(|step| i64::try_from(step).ok()) {
             // First what may fail: no code is good twice.
-            let until = self.config().token_until(now);
-            let place = self.store().take_place(&session.id, until).await?;
+            let place = self.tokens.take_place(&session.id, now).await?;
             let session =
                 Session { stepped_up_at: Some(now), place: Some(place), ..session.clone() };
-            let token = token::issue(&keys, self.config(), user, &session, now).await?;
-            if self.store().step_up(&sealed, step, &event).await? {
-                self.limits().give_back(&account, peer);
+            let token = self.tokens.issue(&keys, &session.subject(user), now).await?;
+            if self.store.step_up(&sealed, step, &event).await? {
+                self.limits.give_back(&account, peer);
                 return Ok(SteppedUp::Token(token));
             }
         }
         let failed = NewEvent { kind: EventKind::StepUpFailed, ..event };
-        self.audit().record(&failed).await?;
+        self.audit.record(&failed).await?;
         Ok(SteppedUp::WrongCode)
     }
 
     /// Forgets the second factor; `false` if there is none.
-    pub(crate) async fn remove_second_factor(
-        &self,
-        user: &User,
-        peer: &Peer,
-    ) -> Result<bool, Error> {
+    pub(crate) async fn remove(&self, user: &User, peer: &Peer) -> Result<bool, Error> {
         let event = self.event_of(EventKind::TotpRemoved, user, peer);
-        Ok(self.store().remove_second_factor(&event).await?)
+        Ok(self.store.remove_second_factor(&event).await?)
+    }
+
+    fn issuer(&self) -> &str {
+        &self.tokens.settings().issuer
     }
 
     fn event_of(&self, kind: EventKind, user: &User, peer: &Peer) -> NewEvent {
-        self.audit().event(kind, peer).user(&user.id)
+        self.audit.event(kind, peer).user(&user.id)
     }
 }
 
@@ -144,8 +157,8 @@ fn totp(secret: &[u8], user: &User, issuer: &str) -> Result<Totp, Error> {
         .map_err(|_| Error::Crypto("setting up TOTP"))
 }
 
-impl fmt::Debug for SecondFactors {
+impl fmt::Debug for Sealing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecondFactors(redacted)")
+        f.write_str("Sealing(redacted)")
     }
 }

@@ -1,20 +1,22 @@
 //! Users: who may be added, and under what names.
 
-pub(crate) mod password;
-pub(crate) mod password_cost;
+mod password;
+mod password_cost;
 mod store;
 
 use std::fmt;
+use std::sync::Arc;
 
+use portcullis::Clock;
 use zeroize::Zeroizing;
 
+use self::password::{Passwords, Verdict};
+pub use self::password_cost::PasswordCost;
 pub use self::store::User;
 pub(crate) use self::store::UserStore;
-
-use crate::domain::peer::Peer;
+use crate::clock::now_secs;
 use crate::domain::scope::is_scope_token;
 use crate::error::Error;
-use crate::issuer::Issuer;
 
 /// A cookie has 4096 bytes (RFC 6265 section 6.1), and base64url makes four of three.
 const MAX_NAMES_BYTES: usize = 2048;
@@ -112,89 +114,104 @@ impl NewUser {
     }
 }
 
-impl Issuer {
-    /// Adds a user.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidUser`] if name, password, a role or a scope does not fit,
-    /// [`Error::UserExists`] if the name is taken, whatever its capitals.
-    pub async fn add_user(&self, user: NewUser) -> Result<User, Error> {
+/// Users and their passwords.
+#[derive(Debug)]
+pub(crate) struct Users {
+    store: Arc<dyn UserStore>,
+    passwords: Passwords,
+    clock: Arc<dyn Clock>,
+}
+
+/// The result of a password check.
+pub(crate) enum PasswordCheck {
+    Right {
+        user: User,
+        /// Set if the stored hash has other parameters than the configured ones.
+        outdated: Option<Outdated>,
+    },
+    /// The password is wrong, or there is no such user.
+    Wrong { user: Option<User> },
+}
+
+/// A stored hash, and the hash of the same password that replaces it.
+pub(crate) struct Outdated {
+    old: String,
+    new: String,
+}
+
+impl Users {
+    pub(crate) async fn new(
+        store: Arc<dyn UserStore>,
+        cost: PasswordCost,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        Ok(Self { store, passwords: Passwords::new(cost).await?, clock })
+    }
+
+    pub(crate) async fn add(&self, user: NewUser) -> Result<User, Error> {
         user.check()?;
-        let hash = self.passwords().hash(user.password).await?;
+        let hash = self.passwords.hash(user.password).await?;
         let added = User {
             id: crate::random::hex_id()?,
             name: user.name,
             roles: user.roles,
             scopes: user.scopes,
-            created_at: self.now(),
+            created_at: now_secs(&*self.clock),
         };
-        if self.store().add_user(&added, &hash).await? {
+        if self.store.add_user(&added, &hash).await? {
             Ok(added)
         } else {
             Err(Error::UserExists { name: added.name })
         }
     }
 
-    /// All users, by name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`] if the store fails.
-    pub async fn users(&self) -> Result<Vec<User>, Error> {
-        Ok(self.store().users().await?)
+    /// Returns all users, by name.
+    pub(crate) async fn all(&self) -> Result<Vec<User>, Error> {
+        Ok(self.store.users().await?)
     }
-}
 
-/// A live session, as far as it is an operator's business.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SessionInfo {
-    /// The `sid` of its tokens.
-    pub id: String,
-    /// When its user logged in, in seconds since 1970.
-    pub created_at: i64,
-    /// When it was refreshed last, in seconds since 1970.
-    pub last_used_at: i64,
-    /// When it ends if it is not used, in seconds since 1970.
-    pub expires_at: i64,
-    /// What the client called itself.
-    pub user_agent: Option<String>,
-}
+    /// Returns the user with this name, which is case-insensitive.
+    pub(crate) async fn named(&self, name: &str) -> Result<Option<User>, Error> {
+        Ok(self.store.user_named(name).await?.map(|(user, _)| user))
+    }
 
-impl Issuer {
-    /// The live sessions of the user of that name, the latest first; `None` if there is no such
+    /// Checks a password against the hash of the user with this name. Takes as long for an unknown
     /// user.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`] if the store fails.
-    pub async fn sessions_of(&self, name: &str) -> Result<Option<Vec<SessionInfo>>, Error> {
-        let Some((user, _)) = self.store().user_named(name).await? else { return Ok(None) };
-        let sessions = self.store().live_sessions(&user.id, self.now()).await?;
-        Ok(Some(
-            sessions
-                .into_iter()
-                .map(|session| SessionInfo {
-                    id: session.id,
-                    created_at: session.created_at,
-                    last_used_at: session.last_used_at,
-                    expires_at: session.expires_at,
-                    user_agent: session.user_agent,
-                })
-                .collect(),
-        ))
+    pub(crate) async fn check_password(
+        &self,
+        name: &str,
+        password: Zeroizing<String>,
+    ) -> Result<PasswordCheck, Error> {
+        let (user, hash) = self.store.user_named(name).await?.unzip();
+        let verdict = self.passwords.verify(password, hash.clone()).await?;
+        Ok(match (user, verdict) {
+            (user, Verdict::Wrong) => PasswordCheck::Wrong { user },
+            (None, _) => PasswordCheck::Wrong { user: None },
+            (Some(user), Verdict::Right) => PasswordCheck::Right { user, outdated: None },
+            (Some(user), Verdict::Rehashed(new)) => {
+                PasswordCheck::Right { user, outdated: hash.map(|old| Outdated { old, new }) }
+            }
+        })
     }
 
-    /// Ends all sessions of the user of that name, and says how many those were; `None` if there
-    /// is no such user. Their access tokens are accepted by apps until they expire.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`] if the store fails.
-    pub async fn end_sessions_of(&self, name: &str) -> Result<Option<u64>, Error> {
-        let Some((user, _)) = self.store().user_named(name).await? else { return Ok(None) };
-        Ok(Some(self.logout_everywhere(&user, &Peer::default()).await?))
+    /// Replaces an outdated hash.
+    pub(crate) async fn replace_hash(
+        &self,
+        user: &User,
+        outdated: &Outdated,
+        now: i64,
+    ) -> Result<(), Error> {
+        let Outdated { old, new } = outdated;
+        Ok(self.store.rehash_password(&user.id, old, new, now).await?)
+    }
+
+    /// Stops all password checks, and ends those that wait.
+    pub(crate) fn close(&self) {
+        self.passwords.close();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.passwords.is_closed()
     }
 }
 

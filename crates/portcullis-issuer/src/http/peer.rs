@@ -2,21 +2,22 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 
+use super::api::Api;
 use crate::domain::peer::Peer;
-use crate::issuer::Issuer;
 
-impl FromRequestParts<Issuer> for Peer {
+impl FromRequestParts<Arc<Api>> for Peer {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, issuer: &Issuer) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let address = match &issuer.config().client_address_header {
+        let address = match &api.config.client_address_header {
             Some(name) => forwarded(&parts.headers, name),
             None => peer.map(|ConnectInfo(peer)| peer.ip()),
         };

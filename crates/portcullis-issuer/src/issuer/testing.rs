@@ -4,7 +4,7 @@ use std::future::Future as _;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::domain::tokens::access_token as token;
+use crate::clock::now_secs;
 use crate::error::Error;
 use crate::issuer::Issuer;
 
@@ -19,13 +19,16 @@ impl Issuer {
         &self,
         session_id: &str,
     ) -> Result<Option<impl Fn() -> Option<String> + use<>>, Error> {
-        let keys = self.ring().current().await?;
-        let Some((session, user)) = self.store().live_session(session_id, self.now()).await? else {
+        let keys = self.domain().keys.current().await?;
+        let Some((session, user)) = self.domain().sessions.live(session_id).await? else {
             return Ok(None);
         };
         let issuer = self.clone();
         Ok(Some(move || {
-            let token = token::issue(&keys, issuer.config(), &user, &session, issuer.now());
+            let (tokens, now) =
+                (&issuer.domain().sessions.tokens, now_secs(&*issuer.config().clock));
+            let subject = session.subject(&user);
+            let token = tokens.issue(&keys, &subject, now);
             match pin!(token).poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(token) => token.ok(),
                 Poll::Pending => None,

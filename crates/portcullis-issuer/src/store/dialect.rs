@@ -1,4 +1,4 @@
-//! What differs between the databases, and statements that run on either.
+//! Statements that run on every database, and what differs between the databases.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,18 +9,18 @@ use sqlx::{Arguments, Decode, Encode, Postgres, Sqlite, Type};
 
 use crate::error::StoreError;
 
-/// A database with its connections.
+/// A database and its connections.
 pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
     type Connection: Dialect;
 
     /// Starts a transaction that writes.
     fn begin(&self) -> impl Future<Output = Result<Transaction<Self>, sqlx::Error>> + Send;
-    /// Starts a transaction whose statements all see the same.
+    /// Starts a transaction whose statements all see the same snapshot.
     fn begin_snapshot(&self)
     -> impl Future<Output = Result<Transaction<Self>, sqlx::Error>> + Send;
     fn reader(&self) -> impl Future<Output = Result<Pooled<Self>, sqlx::Error>> + Send;
     fn writer(&self) -> impl Future<Output = Result<Pooled<Self>, sqlx::Error>> + Send;
-    /// The version of the keys, where other processes tell of their changes.
+    /// Returns the version of the keys if the database has pushed it recently.
     fn told_version(&self) -> Option<i64>;
     fn learn_version(&self, version: i64);
     fn is_leader(&self) -> bool;
@@ -31,7 +31,7 @@ pub(super) type Transaction<D> = sqlx::Transaction<'static, Driver<D>>;
 pub(super) type Pooled<D> = PoolConnection<Driver<D>>;
 type Driver<D> = <<D as Database>::Connection as sqlx::Connection>::Database;
 
-/// A connection, and the statements that are not the same for both databases.
+/// A connection, and the statements that differ between the databases.
 pub(super) trait Dialect: sqlx::Connection {
     type Row: Row;
 
@@ -42,7 +42,7 @@ pub(super) trait Dialect: sqlx::Connection {
     const FREE_PLACES: &'static str;
     const FORGET_JWTS: &'static str;
 
-    /// Runs a statement, and says how many rows it has changed.
+    /// Runs a statement, and returns the number of changed rows.
     fn execute(
         &mut self,
         statement: Statement<'_>,
@@ -55,19 +55,19 @@ pub(super) trait Dialect: sqlx::Connection {
         &mut self,
         statement: Statement<'_>,
     ) -> impl Future<Output = Result<Option<Self::Row>, sqlx::Error>> + Send;
-    /// The first column of every row.
+    /// Returns the first column of every row.
     fn scalars<T: Column>(
         &mut self,
         statement: Statement<'_>,
     ) -> impl Future<Output = Result<Vec<T>, sqlx::Error>> + Send;
-    /// The first column of the first row.
+    /// Returns the first column of the first row.
     fn scalar<T: Column>(
         &mut self,
         statement: Statement<'_>,
     ) -> impl Future<Output = Result<Option<T>, sqlx::Error>> + Send;
 }
 
-/// What both databases can have in a column.
+/// A type that both drivers can decode from a column.
 pub(super) trait Column:
     for<'r> Decode<'r, Postgres>
     + for<'r> Decode<'r, Sqlite>
@@ -89,7 +89,7 @@ impl<T> Column for T where
 }
 
 pub(super) trait Row: Send + Sync {
-    /// The column of this name.
+    /// Returns the column with this name.
     fn column<T: Column>(&self, name: &str) -> Result<T, StoreError>;
 }
 
@@ -110,7 +110,7 @@ impl<'v> Statement<'v> {
         self
     }
 
-    /// The values as a driver has them.
+    /// Returns the values in the driver's form.
     pub(super) fn arguments<DB: sqlx::Database>(&self) -> Result<DB::Arguments, sqlx::Error>
     where
         for<'t> Option<i64>: Encode<'t, DB> + Type<DB>,
@@ -147,7 +147,7 @@ impl<'v> Statement<'v> {
         Ok(connection.row(self).await?)
     }
 
-    /// The first column of every row.
+    /// Returns the first column of every row.
     pub(super) async fn scalars<T: Column>(
         self,
         connection: &mut impl Dialect,
@@ -155,7 +155,7 @@ impl<'v> Statement<'v> {
         Ok(connection.scalars(self).await?)
     }
 
-    /// The first column of the first row.
+    /// Returns the first column of the first row.
     pub(super) async fn scalar_optional<T: Column>(
         self,
         connection: &mut impl Dialect,
@@ -163,7 +163,7 @@ impl<'v> Statement<'v> {
         Ok(connection.scalar(self).await?)
     }
 
-    /// The same of a statement that always has a row.
+    /// Returns the first column of the row, of a statement that always has one.
     pub(super) async fn scalar<T: Column>(
         self,
         connection: &mut impl Dialect,

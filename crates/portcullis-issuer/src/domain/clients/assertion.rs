@@ -6,7 +6,7 @@ use portcullis::{Algorithm, KeySet, NumericDate, TokenError, signature};
 use serde::Deserialize;
 
 use crate::domain::hash::TokenHash;
-use crate::domain::hash::hash_of;
+use crate::domain::tokens::name_of;
 
 /// How far ahead `exp` may be, in seconds: its `jti` must be remembered for as long, and whoever
 /// steals one that was not used has as long.
@@ -121,12 +121,6 @@ pub(crate) fn check(
         // Another process, whose clock is behind this one's, takes it for so much longer.
         good_until: exp.saturating_add(skew.saturating_mul(2)),
     })
-}
-
-/// What a JWT is known by: no issuer uses an id twice (RFC 7519 section 4.1.7).
-pub(crate) fn name_of(issuer: &str, jti: &str) -> TokenHash {
-    // Neither a URL nor a client's id has the character between the two.
-    hash_of(&format!("{issuer}\n{jti}"))
 }
 
 #[cfg(test)]

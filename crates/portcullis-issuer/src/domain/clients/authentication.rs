@@ -3,15 +3,15 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use zeroize::Zeroizing;
 
+use super::assertion;
+use super::store::{Credential, RegisteredClient};
+use super::{Clients, is_client_id};
+use crate::clock::secs;
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::clients::assertion;
-use crate::domain::clients::is_client_id;
-use crate::domain::clients::{Credential, RegisteredClient};
 use crate::domain::hash::hash_of;
 use crate::domain::limits::Limited;
 use crate::domain::peer::Peer;
 use crate::error::Error;
-use crate::issuer::Issuer;
 
 /// What a request brings to prove that it is a client's.
 pub(crate) enum Proof {
@@ -28,41 +28,41 @@ impl Proof {
     }
 }
 
-impl Issuer {
+impl Clients {
     /// The client, if it proves that it is one and is enabled; `None` without saying which of the
     /// two is missing.
     ///
     /// Failed attempts cost one of the address's, and then of the client's; what succeeds costs
     /// nothing. The client's are looked at only after its proof, which nobody can guess, has failed:
     /// so they bound what a flood leaves in the log, and nobody can lock a client out in its name.
-    pub(crate) async fn authenticate_client(
+    pub(crate) async fn authenticate(
         &self,
         proof: &Proof,
         peer: &Peer,
     ) -> Result<Option<RegisteredClient>, Error> {
-        if let Err(limited) = self.limits().take_of_network(peer) {
+        if let Err(limited) = self.limits.take_of_network(peer) {
             return Err(self.limited(limited, None, peer).await?);
         }
         // Whatever else somebody sends is nothing to ask the store about.
         let client = match Some(proof.client_id()).filter(|id| is_client_id(id)) {
-            Some(id) => self.store().client(id).await?,
+            Some(id) => self.of(id).await?,
             None => None,
         };
         if let Some(client) = &client
             && client.disabled_at.is_none()
             && self.proves(proof, client).await?
         {
-            self.limits().give_back_of_network(peer);
+            self.limits.give_back_of_network(peer);
             return Ok(Some(client.clone()));
         }
         // A name of nobody's is not recorded: it may well be somebody's secret.
         let known = client.as_ref().map(|client| client.id.as_str());
         if let Some(id) = known
-            && let Err(limited) = self.limits().take_of_account(&format!("client {id}"))
+            && let Err(limited) = self.limits.take_of_account(&format!("client {id}"))
         {
             return Err(self.limited(limited, known, peer).await?);
         }
-        self.audit().record(&self.client_event(EventKind::ClientRefused, known, peer)).await?;
+        self.audit.record(&self.event(EventKind::ClientRefused, known, peer)).await?;
         Ok(None)
     }
 
@@ -72,14 +72,13 @@ impl Issuer {
                 Ok(verify_slices_are_equal(&hash_of(secret), hash).is_ok())
             }
             (Proof::Assertion { assertion, .. }, Credential::Keys(keys)) => {
-                let skew = crate::clock::secs(self.config().clock_skew);
-                let (issuer, now) = (&self.config().issuer, self.now());
+                let settings = self.tokens.settings();
+                let (skew, now) = (secs(settings.clock_skew), self.now());
+                let issuer = &settings.issuer;
                 let checked = assertion::check(assertion, &client.id, keys, issuer, now, skew);
                 match checked {
                     // Last, and only now: what anybody can make up is not to be remembered.
-                    Ok(jwt) => {
-                        Ok(self.store().spend_jwt(&jwt.name, jwt.good_until, now, None).await?)
-                    }
+                    Ok(jwt) => self.tokens.spend(&jwt.name, jwt.good_until, now, None).await,
                     Err(why) => {
                         tracing::debug!(client_id = client.id, %why, "refused a client assertion");
                         Ok(false)
@@ -100,20 +99,15 @@ impl Issuer {
     ) -> Result<Error, Error> {
         // Once: the log must not grow with whatever somebody sends who is not let in.
         if limited.first {
-            let event = self.client_event(EventKind::ClientLimited, client_id, peer);
-            self.audit().record(&event).await?;
+            let event = self.event(EventKind::ClientLimited, client_id, peer);
+            self.audit.record(&event).await?;
         }
         Ok(Error::Limited { retry_after_secs: limited.retry_after_secs })
     }
 
     /// An event that a client, if it is known, has caused.
-    pub(crate) fn client_event(
-        &self,
-        kind: EventKind,
-        client_id: Option<&str>,
-        peer: &Peer,
-    ) -> NewEvent {
-        let event = self.audit().event(kind, peer);
+    pub(crate) fn event(&self, kind: EventKind, client_id: Option<&str>, peer: &Peer) -> NewEvent {
+        let event = self.audit.event(kind, peer);
         match client_id {
             Some(id) => event.client(id),
             None => event,

@@ -1,12 +1,11 @@
 //! What a machine client is given: access tokens in its own name (RFC 6749 section 4.4).
 
+use super::Clients;
+use super::store::RegisteredClient;
 use crate::domain::audit::EventKind;
-use crate::domain::clients::RegisteredClient;
 use crate::domain::peer::Peer;
-use crate::domain::tokens::access_token as token;
 use crate::domain::tokens::client_owner;
 use crate::error::Error;
-use crate::issuer::Issuer;
 
 /// What became of a request for a token.
 pub(crate) enum ClientGrant {
@@ -20,10 +19,10 @@ pub(crate) enum ClientGrant {
     WrongTarget,
 }
 
-impl Issuer {
+impl Clients {
     /// Issues a token to `client` for the scopes that it asks for, which may be fewer than its own,
     /// and for the APIs that it names (RFC 8707); for all of its own if it says nothing.
-    pub(crate) async fn grant_to_client(
+    pub(crate) async fn grant(
         &self,
         client: &RegisteredClient,
         scope: Option<&str>,
@@ -33,27 +32,20 @@ impl Issuer {
         let Some(scopes) = chosen(scope.map(|scope| scope.split(' ')), &client.scopes) else {
             return Ok(ClientGrant::WrongScope);
         };
-        let own =
-            if client.audiences.is_empty() { &self.config().audiences } else { &client.audiences };
+        let settings = self.tokens.settings();
+        let own = if client.audiences.is_empty() { &settings.audiences } else { &client.audiences };
         let asked = (!resources.is_empty()).then(|| resources.iter().map(String::as_str));
         let Some(audiences) = chosen(asked, own).filter(|audiences| !audiences.is_empty()) else {
             return Ok(ClientGrant::WrongTarget);
         };
-        let keys = self.ring().current().await?;
+        let keys = self.keys.current().await?;
         let (scope, now) = (scopes.join(" "), self.now());
-        let until = self.config().token_until(now);
-        let place = self.store().take_place(&client_owner(&client.id), until).await?;
-        let access_token = token::issue_to_client(
-            &keys,
-            self.config(),
-            (&client.id, place),
-            scope.clone(),
-            audiences,
-            now,
-        )
-        .await?;
-        let event = self.client_event(EventKind::ClientToken, Some(&client.id), peer);
-        self.audit().record(&event).await?;
+        let place = self.tokens.take_place(&client_owner(&client.id), now).await?;
+        let named = (client.id.as_str(), place);
+        let issued = self.tokens.issue_to_client(&keys, named, scope.clone(), audiences, now);
+        let access_token = issued.await?;
+        let event = self.event(EventKind::ClientToken, Some(&client.id), peer);
+        self.audit.record(&event).await?;
         Ok(ClientGrant::Token { access_token, scope })
     }
 }

@@ -1,16 +1,11 @@
 //! Access tokens: the JWT profile of RFC 9068.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use crate::clock::secs;
-use crate::config::IssuerConfig;
+use super::settings::TokenSettings;
+use super::store::Place;
+use super::{Tokens, jwt};
 use crate::domain::keys::Snapshot;
-use crate::domain::sessions::Session;
-use crate::domain::tokens::Place;
-use crate::domain::tokens::status_lists;
-use crate::domain::users::User;
 use crate::error::Error;
 use crate::metrics;
 
@@ -22,14 +17,6 @@ pub(crate) const FIRST_PARTY: &str = "identsphere-first-party";
 /// levels 1 and 2 of NIST SP 800-63B; and the `amr` (RFC 8176).
 const PASSWORD_ONLY: (&str, &[&str]) = ("aal1", &["pwd"]);
 pub(crate) const TWO_FACTORS: (&str, &[&str]) = ("aal2", &["pwd", "otp", "mfa"]);
-
-/// RFC 9068 section 2.1.
-#[derive(Serialize)]
-struct Header<'a> {
-    typ: &'static str,
-    alg: &'static str,
-    kid: &'a str,
-}
 
 /// RFC 9068 section 2.2.
 #[derive(Serialize)]
@@ -73,104 +60,99 @@ struct Listed {
 }
 
 impl Status {
-    fn at(config: &IssuerConfig, place: Place) -> Self {
-        let uri = status_lists::uri(config, place.list);
+    fn at(settings: &TokenSettings, place: Place) -> Self {
+        let uri = settings.status_list_uri(place.list);
         Self { status_list: Listed { idx: place.index, uri } }
     }
 }
 
-/// Issues an access token of `session` to `user`.
-pub(crate) async fn issue(
-    keys: &Snapshot,
-    config: &IssuerConfig,
-    user: &User,
-    session: &Session,
-    now: i64,
-) -> Result<String, Error> {
-    let (acr, amr) = if session.stepped_up_at.is_some() { TWO_FACTORS } else { PASSWORD_ONLY };
-    let claims = Claims {
-        iss: &config.issuer,
-        sub: &user.id,
-        aud: audiences(config),
-        exp: now.saturating_add(secs(config.access_expiry)),
-        iat: now,
-        jti: crate::random::hex_id()?,
-        client_id: FIRST_PARTY,
-        scope: user.scopes.join(" "),
-        roles: Some(&user.roles),
-        sid: Some(&session.id),
-        auth_time: Some(session.stepped_up_at.unwrap_or(session.created_at)),
-        acr: Some(acr),
-        amr: Some(amr),
-        status: session.place.map(|place| Status::at(config, place)),
-    };
-    sign_access_token(keys, &claims).await
+/// The user and the session of a token.
+pub(crate) struct Subject<'a> {
+    pub(crate) user_id: &'a str,
+    pub(crate) roles: &'a [String],
+    pub(crate) scopes: &'a [String],
+    pub(crate) session_id: &'a str,
+    pub(crate) logged_in_at: i64,
+    /// When the second factor was shown last.
+    pub(crate) stepped_up_at: Option<i64>,
+    pub(crate) place: Option<Place>,
 }
 
-/// Issues an access token to a machine client, in its own name: the `sub` is the client (RFC 9068
-/// section 2.2). Without a session there is nothing of the issuer's own that it could do with it.
-pub(crate) async fn issue_to_client(
-    keys: &Snapshot,
-    config: &IssuerConfig,
-    (client_id, place): (&str, Place),
-    scope: String,
-    aud: Vec<&str>,
-    now: i64,
-) -> Result<String, Error> {
-    let claims = Claims {
-        iss: &config.issuer,
-        sub: client_id,
-        aud,
-        exp: now.saturating_add(secs(config.access_expiry)),
-        iat: now,
-        jti: crate::random::hex_id()?,
-        client_id,
-        scope,
-        roles: None,
-        sid: None,
-        auth_time: None,
-        acr: None,
-        amr: None,
-        status: Some(Status::at(config, place)),
-    };
-    sign_access_token(keys, &claims).await
+impl Tokens {
+    /// Issues an access token of a session.
+    pub(crate) async fn issue(
+        &self,
+        keys: &Snapshot,
+        subject: &Subject<'_>,
+        now: i64,
+    ) -> Result<String, Error> {
+        let settings = self.settings();
+        let stepped_up = subject.stepped_up_at.is_some();
+        let (acr, amr) = if stepped_up { TWO_FACTORS } else { PASSWORD_ONLY };
+        let claims = Claims {
+            iss: &settings.issuer,
+            sub: subject.user_id,
+            aud: audiences(settings),
+            exp: settings.expiry(now),
+            iat: now,
+            jti: crate::random::hex_id()?,
+            client_id: FIRST_PARTY,
+            scope: subject.scopes.join(" "),
+            roles: Some(subject.roles),
+            sid: Some(subject.session_id),
+            auth_time: Some(subject.stepped_up_at.unwrap_or(subject.logged_in_at)),
+            acr: Some(acr),
+            amr: Some(amr),
+            status: subject.place.map(|place| Status::at(settings, place)),
+        };
+        sign_access_token(keys, &claims).await
+    }
+
+    /// Issues an access token to a machine client, in its own name: the `sub` is the client (RFC
+    /// 9068 section 2.2). Without a session there is nothing of the issuer's own that it could do
+    /// with it.
+    pub(crate) async fn issue_to_client(
+        &self,
+        keys: &Snapshot,
+        (client_id, place): (&str, Place),
+        scope: String,
+        aud: Vec<&str>,
+        now: i64,
+    ) -> Result<String, Error> {
+        let settings = self.settings();
+        let claims = Claims {
+            iss: &settings.issuer,
+            sub: client_id,
+            aud,
+            exp: settings.expiry(now),
+            iat: now,
+            jti: crate::random::hex_id()?,
+            client_id,
+            scope,
+            roles: None,
+            sid: None,
+            auth_time: None,
+            acr: None,
+            amr: None,
+            status: Some(Status::at(settings, place)),
+        };
+        sign_access_token(keys, &claims).await
+    }
 }
 
 async fn sign_access_token(keys: &Snapshot, claims: &Claims<'_>) -> Result<String, Error> {
-    let token = sign(keys, "at+jwt", claims).await?;
+    let token = jwt::sign(keys, "at+jwt", claims).await?;
     metrics::token_issued(keys.active.algorithm().as_str());
     Ok(token)
 }
 
-/// Signs a JWT of this `typ`.
-pub(crate) async fn sign(
-    keys: &Snapshot,
-    typ: &'static str,
-    claims: &impl Serialize,
-) -> Result<String, Error> {
-    let (alg, kid) = (keys.active.algorithm().as_str(), keys.active.kid());
-    let header = Header { typ, alg, kid };
-    // As long as most are, with the signature.
-    let mut token = String::with_capacity(1024);
-    encode(&header, &mut token)?;
-    token.push('.');
-    encode(claims, &mut token)?;
-    keys.sign(token).await
-}
-
 /// The issuer itself, whose own routes take the token too, and then the configured APIs.
-fn audiences(config: &IssuerConfig) -> Vec<&str> {
-    let mut audiences = vec![config.issuer.as_str()];
-    for audience in &config.audiences {
+fn audiences(settings: &TokenSettings) -> Vec<&str> {
+    let mut audiences = vec![settings.issuer.as_str()];
+    for audience in &settings.audiences {
         if !audiences.contains(&audience.as_str()) {
             audiences.push(audience);
         }
     }
     audiences
-}
-
-fn encode(part: &impl Serialize, to: &mut String) -> Result<(), Error> {
-    serde_json::to_vec(part)
-        .map(|json| URL_SAFE_NO_PAD.encode_string(json, to))
-        .map_err(|_| Error::Crypto("serializing a token"))
 }

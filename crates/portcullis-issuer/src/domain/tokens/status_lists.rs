@@ -7,41 +7,33 @@
 //! an old list for a new one.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
+use portcullis::Clock;
 use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
-use crate::clock::secs;
-use crate::config::IssuerConfig;
-use crate::domain::keys::Snapshot;
-use crate::domain::tokens::PLACES;
-use crate::domain::tokens::access_token as token;
+use super::jwt;
+use super::settings::{LIFETIME_IN_TTLS, TokenSettings};
+use super::store::{PLACES, TokenStore};
+use crate::clock::{now_secs, secs};
+use crate::domain::keys::{KeyRing, Snapshot};
 use crate::error::Error;
 use crate::etag;
-use crate::issuer::Issuer;
-
-/// How long a list is good, in TTLs: so long an app goes on during an outage that may go on that
-/// long, and so long a list is believed that somebody replays.
-pub(crate) const LIFETIME_IN_TTLS: u32 = 10;
 
 /// How often the counter is read while somebody waits for it.
 const LOOK: Duration = Duration::from_millis(40);
 
 /// How many may wait at once. Whoever comes later is answered at once, and comes again.
 const MAX_WAITING: usize = 448;
-
-/// Where a list is published.
-pub(crate) fn uri(config: &IssuerConfig, list: i64) -> String {
-    format!("{}/v1/status-lists/{list}", config.issuer)
-}
 
 /// A list as it goes over the wire.
 #[derive(Debug)]
@@ -59,6 +51,10 @@ pub(crate) struct Published {
 
 /// The lists that were published last, and those who wait for the next ones.
 pub(crate) struct StatusLists {
+    settings: TokenSettings,
+    keys: Arc<KeyRing>,
+    store: Arc<dyn TokenStore>,
+    clock: Arc<dyn Clock>,
     published: Mutex<HashMap<i64, Arc<Published>>>,
     /// One at a time is made.
     making: tokio::sync::Mutex<()>,
@@ -66,18 +62,25 @@ pub(crate) struct StatusLists {
     waiting: Semaphore,
 }
 
-impl Default for StatusLists {
-    fn default() -> Self {
+impl StatusLists {
+    pub(crate) fn new(
+        settings: TokenSettings,
+        keys: Arc<KeyRing>,
+        store: Arc<dyn TokenStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
+            settings,
+            keys,
+            store,
+            clock,
             published: Mutex::default(),
             making: tokio::sync::Mutex::default(),
             version: watch::channel(-1).0,
             waiting: Semaphore::new(MAX_WAITING),
         }
     }
-}
 
-impl StatusLists {
     /// A place among those who wait, if there is one.
     pub(crate) fn wait(&self) -> Option<SemaphorePermit<'_>> {
         self.waiting.try_acquire().ok()
@@ -91,24 +94,22 @@ impl StatusLists {
         let mut all = self.published.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(list, published.clone());
     }
-}
 
-impl Issuer {
     /// The list as it is now; `None` if there is none of this number.
-    pub(crate) async fn status_list(&self, list: i64) -> Result<Option<Arc<Published>>, Error> {
-        let keys = self.ring().current().await?;
-        let version = self.store().status_version().await?;
+    pub(crate) async fn list(&self, list: i64) -> Result<Option<Arc<Published>>, Error> {
+        let keys = self.keys.current().await?;
+        let version = self.store.status_version().await?;
         let holds = |at_hand: &Arc<Published>| at_hand.version == version;
         if let Some(at_hand) = self.fresh(list, &keys).filter(holds) {
             return Ok(Some(at_hand));
         }
-        let _one_at_a_time = self.status_lists().making.lock().await;
+        let _one_at_a_time = self.making.lock().await;
         if let Some(at_hand) = self.fresh(list, &keys).filter(|at_hand| at_hand.version >= version)
         {
             return Ok(Some(at_hand));
         }
         // After the counter: what is read here may be newer than it says, and never older.
-        let Some(revoked) = self.store().revoked_places(list, self.status_epoch()).await? else {
+        let Some(revoked) = self.store.revoked_places(list, self.status_epoch()).await? else {
             return Ok(None);
         };
         let published = match self.fresh(list, &keys).filter(|at_hand| at_hand.revoked == revoked) {
@@ -124,15 +125,14 @@ impl Issuer {
             None => self.publish(list, &keys, version, revoked).await?,
         };
         let published = Arc::new(published);
-        self.status_lists().keep(list, &published);
+        self.keep(list, &published);
         Ok(Some(published))
     }
 
     /// The one that was published last, unless it is time for another signature.
     fn fresh(&self, list: i64, keys: &Snapshot) -> Option<Arc<Published>> {
         let epoch = self.status_epoch();
-        self.status_lists()
-            .at_hand(list)
+        self.at_hand(list)
             .filter(|at_hand| at_hand.kid == keys.active.kid() && at_hand.issued_at == epoch)
     }
 
@@ -143,10 +143,10 @@ impl Issuer {
         version: i64,
         revoked: Vec<i64>,
     ) -> Result<Published, Error> {
-        let (iat, ttl) = (self.status_epoch(), secs(self.config().status_list_ttl));
-        let uri = uri(self.config(), list);
+        let (iat, ttl) = (self.status_epoch(), secs(self.settings.status_list_ttl));
+        let uri = self.settings.status_list_uri(list);
         let claims = Claims {
-            iss: &self.config().issuer,
+            iss: &self.settings.issuer,
             sub: &uri,
             iat,
             exp: iat.saturating_add(ttl.saturating_mul(i64::from(LIFETIME_IN_TTLS))),
@@ -154,7 +154,7 @@ impl Issuer {
             status_list: Bits { bits: 1, lst: packed(&revoked)? },
         };
         let kid = keys.active.kid().to_owned();
-        let token = token::sign(keys, "statuslist+jwt", &claims).await?;
+        let token = jwt::sign(keys, "statuslist+jwt", &claims).await?;
         // Of what is signed: signatures are made by chance, and another process has made another.
         let signed = token.rsplit_once('.').map_or("", |(signed, _)| signed);
         let etag = etag::of(signed);
@@ -164,17 +164,17 @@ impl Issuer {
 
     /// When the list is signed anew, whoever asks: several processes say the same.
     fn status_epoch(&self) -> i64 {
-        let ttl = secs(self.config().status_list_ttl).max(1);
-        self.now().div_euclid(ttl).saturating_mul(ttl)
+        let ttl = secs(self.settings.status_list_ttl).max(1);
+        now_secs(&*self.clock).div_euclid(ttl).saturating_mul(ttl)
     }
 
     /// Waits until somebody is revoked, in whichever process, or the list needs another signature;
     /// at most that long.
-    pub(crate) async fn until_status_changes(&self, published: &Published, at_most: Duration) {
-        let age = self.now().saturating_sub(published.issued_at).max(0);
-        let left = secs(self.config().status_list_ttl).saturating_sub(age).max(0);
+    pub(crate) async fn until_changes(self: &Arc<Self>, published: &Published, at_most: Duration) {
+        let age = now_secs(&*self.clock).saturating_sub(published.issued_at).max(0);
+        let left = secs(self.settings.status_list_ttl).saturating_sub(age).max(0);
         let at_most = at_most.min(Duration::from_secs(u64::try_from(left).unwrap_or_default()));
-        let mut version = self.status_lists().version.subscribe();
+        let mut version = self.version.subscribe();
         // The first to wait has the others told.
         self.tell_of_changes();
         let changed = version.wait_for(|version| *version > published.version);
@@ -182,19 +182,18 @@ impl Issuer {
     }
 
     /// Reads the counter for as long as somebody waits.
-    fn tell_of_changes(&self) {
-        let sender = &self.status_lists().version;
-        if sender.receiver_count() > 1 {
+    fn tell_of_changes(self: &Arc<Self>) {
+        if self.version.receiver_count() > 1 {
             return;
         }
-        let issuer = self.downgrade();
+        let lists = Arc::downgrade(self);
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(LOOK).await;
-                let Some(issuer) = issuer() else { return };
-                let sender = &issuer.status_lists().version;
+                let Some(lists) = lists.upgrade() else { return };
+                let sender = &lists.version;
                 // Whoever waits when it fails is answered when its time is over, by what then is.
-                if let Ok(version) = issuer.store().status_version().await {
+                if let Ok(version) = lists.store.status_version().await {
                     sender.send_if_modified(|told| version > std::mem::replace(told, version));
                 }
                 if sender.receiver_count() == 0 {
@@ -202,6 +201,12 @@ impl Issuer {
                 }
             }
         });
+    }
+}
+
+impl fmt::Debug for StatusLists {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StatusLists").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -244,21 +249,4 @@ fn gzipped(token: &str) -> Result<Bytes, Error> {
 
 fn not_compressed(_: std::io::Error) -> Error {
     Error::Crypto("compressing a status list")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A verifier that still has a list that speaks of the one must not judge the other by it.
-    #[test]
-    fn no_list_is_believed_any_more_when_a_place_goes_to_somebody_else() {
-        let mut config = IssuerConfig::new("https://auth.example", "identsphere.db");
-        config.status_list_ttl = Duration::from_secs(30);
-        config.clock_skew = Duration::from_secs(5);
-        let until = config.token_until(100_000);
-        assert_eq!(until.expiry, 100_000 + secs(config.access_expiry) + 10);
-        // Ten TTLs, and clocks that differ.
-        assert_eq!(until.free, 100_000 - 300 - 10);
-    }
 }

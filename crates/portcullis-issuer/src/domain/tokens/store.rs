@@ -1,10 +1,10 @@
-//! Places in the status lists, and JWTs that are good no more.
+//! Places in the status lists, and JWTs that were used or revoked.
 
 use std::fmt;
 
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
-use crate::domain::hash::TokenHash;
+use crate::domain::hash::{TokenHash, hash_of};
 
 /// How many places a list has: 128 KiB of bits, and a fraction of that as it is sent.
 pub(crate) const PLACES: u32 = 1 << 20;
@@ -14,7 +14,13 @@ pub(crate) fn client_owner(client_id: &str) -> String {
     format!("client {client_id}")
 }
 
-/// What is kept of tokens that were issued or taken.
+/// What a JWT is known by: no issuer uses an id twice (RFC 7519 section 4.1.7).
+pub(crate) fn name_of(issuer: &str, jti: &str) -> TokenHash {
+    // Neither a URL nor a client's id has the character between the two.
+    hash_of(&format!("{issuer}\n{jti}"))
+}
+
+/// Places in the status lists, and JWTs that were used or revoked.
 pub(crate) trait TokenStore: fmt::Debug + Send + Sync {
     /// The place in a status list of a session or of a [machine client](client_owner), which is its
     /// own for that long at least.

@@ -10,7 +10,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::config::PasswordCost;
+use super::password_cost::PasswordCost;
 use crate::error::Error;
 use crate::metrics::Waiting;
 
