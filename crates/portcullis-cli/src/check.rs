@@ -14,6 +14,7 @@ use crate::cli::CheckArguments;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 use judge::Judge;
+#[cfg(feature = "bench")]
 pub(crate) use judge::StoppedClock;
 use tokens::Token;
 use verdict::Verdict;

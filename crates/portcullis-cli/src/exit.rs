@@ -15,6 +15,7 @@ pub(crate) enum Exit {
     /// Keys could not be had, so that nobody can say.
     NoKeys = 3,
     /// Ctrl-C, as shells count it. What was measured until then is reported.
+    #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only `bench` goes on so long"))]
     Interrupted = 130,
 }
 
@@ -45,6 +46,7 @@ impl Failure {
         Self { exit: Exit::Wrong, message: message.into() }
     }
 
+    #[cfg(feature = "bench")]
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self { exit: Exit::Refused, message: message.into() }
     }

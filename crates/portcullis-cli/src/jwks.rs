@@ -147,6 +147,7 @@ fn client(ca_file: Option<&Path>) -> Result<ReqwestFetch, Failure> {
 }
 
 /// The key set as it is published at this URL, or where the issuer's metadata say.
+#[cfg(feature = "bench")]
 pub(crate) async fn document(issuer: &str, url: Option<&str>) -> Result<String, Failure> {
     let fetch =
         ReqwestFetch::new().map_err(|error| Failure::wrong(format!("no HTTP client: {error}")))?;

@@ -1,5 +1,6 @@
 //! `portcullis`: says of tokens and signatures what a service with the crate `portcullis` would say.
 
+#[cfg(feature = "bench")]
 mod bench;
 mod check;
 mod cli;
@@ -18,7 +19,10 @@ use crate::cli::Command;
 
 fn main() -> ExitCode {
     let outcome = match cli::parse() {
+        #[cfg(feature = "bench")]
         Ok(Command::Bench(arguments)) => bench::run(&arguments),
+        #[cfg(not(feature = "bench"))]
+        Ok(Command::Bench { .. }) => Err(exit::Failure::wrong(cli::WITHOUT_BENCH)),
         Ok(Command::Check(arguments)) => check::run(&arguments),
         Ok(Command::Inspect(arguments)) => inspect::run(&arguments),
         Ok(Command::Jwks(arguments)) => jwks::run(&arguments),

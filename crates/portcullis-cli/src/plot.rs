@@ -108,6 +108,7 @@ pub(crate) fn plot(what: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
 }
 
 /// A bar: its name, its length, and what it says at its end.
+#[cfg(feature = "bench")]
 #[derive(Debug)]
 pub(crate) struct Bar {
     /// What it and those below it are about; empty if it goes on.
@@ -120,6 +121,7 @@ pub(crate) struct Bar {
 }
 
 /// Bars from the left, one below the other.
+#[cfg(feature = "bench")]
 pub(crate) fn bars(what: &str, bars: &[Bar]) -> String {
     const ROW: f64 = 22.0;
     const GAP: f64 = 10.0;

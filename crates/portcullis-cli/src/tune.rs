@@ -3,7 +3,9 @@
 mod activity;
 mod arguments;
 mod html;
+#[cfg(feature = "live")]
 mod live;
+mod measured;
 mod mechanisms;
 mod memo;
 mod model;

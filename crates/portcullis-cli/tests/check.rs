@@ -3,7 +3,7 @@
 mod support;
 
 use portcullis::Algorithm;
-use portcullis::testing::TestKey;
+use portcullis_testing::TestKey;
 use serde_json::json;
 use support::{AUDIENCE, ISSUED, Issuer, claims, run, serve};
 

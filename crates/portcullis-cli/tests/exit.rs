@@ -26,6 +26,22 @@ fn help_tells_the_exit_codes() {
     }
 }
 
+#[cfg(not(feature = "bench"))]
+#[test]
+fn bench_without_its_feature_is_2_and_names_the_feature() {
+    for options in [&["bench"][..], &["bench", "--json", "--rounds", "2"], &["bench", "token"]] {
+        let told = run(options, b"").expect(2).stderr;
+        assert!(told.contains("cargo install portcullis-cli --features bench"), "{told}");
+    }
+}
+
+#[cfg(not(feature = "live"))]
+#[test]
+fn live_run_without_its_feature_is_2_and_names_the_feature() {
+    let told = run(&["tune", "--live"], b"").expect(2).stderr;
+    assert!(told.contains("cargo install portcullis-cli --features live"), "{told}");
+}
+
 #[test]
 fn every_shell_gets_completions_of_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

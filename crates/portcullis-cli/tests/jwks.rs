@@ -27,7 +27,7 @@ mod service {
 }
 
 use portcullis::Algorithm;
-use portcullis::testing::TestKey;
+use portcullis_testing::TestKey;
 use rows::Row;
 use serde_json::json;
 use server::{Answer, Server, response};

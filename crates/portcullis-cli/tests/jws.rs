@@ -11,7 +11,7 @@ mod support;
 use std::io::{BufRead as _, BufReader, Write as _};
 
 use portcullis::Algorithm;
-use portcullis::testing::TestKey;
+use portcullis_testing::TestKey;
 use serde_json::{Value, json};
 use support::{command, run};
 

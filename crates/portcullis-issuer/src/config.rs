@@ -3,8 +3,6 @@
 mod check;
 mod database_url;
 mod env;
-mod error;
-mod password_cost;
 mod settings;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,16 +13,13 @@ use std::time::Duration;
 use axum::http::HeaderName;
 use portcullis::{Clock, SystemClock};
 
-#[cfg(feature = "client")]
-pub(crate) use self::check::is_loopback;
 pub use self::database_url::DatabaseUrl;
-pub use self::error::ConfigError;
-pub use self::password_cost::PasswordCost;
 pub use self::settings::{SETTINGS, Setting};
 use crate::clock::secs;
-use crate::key_ring::{KeyEncryptionKey, Signer, SigningAlgorithm};
-use crate::status_lists::LIFETIME_IN_TTLS;
-use crate::store::Until;
+use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};
+use crate::domain::sessions::Lifetimes;
+use crate::domain::tokens::TokenSettings;
+pub use crate::domain::users::PasswordCost;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
 ///
@@ -139,13 +134,33 @@ impl IssuerConfig {
         }
     }
 
-    /// Until when a token that is issued now may be good anywhere.
-    pub(crate) fn token_until(&self, now: i64) -> Until {
-        let lifetime = self.access_expiry + 2 * self.clock_skew;
-        let believed = LIFETIME_IN_TTLS * self.status_list_ttl + 2 * self.clock_skew;
-        Until {
-            expiry: now.saturating_add(secs(lifetime)),
-            free: now.saturating_sub(secs(believed)),
+    /// The settings of the key rotation.
+    pub(crate) fn schedule(&self) -> Schedule {
+        Schedule {
+            period: self.key_rotation.map(secs),
+            max_age: secs(self.jwks_max_age),
+            skew: secs(self.clock_skew),
+            token_lifetime: secs(self.access_expiry),
+        }
+    }
+
+    /// The settings of tokens and status lists.
+    pub(crate) fn tokens(&self) -> TokenSettings {
+        TokenSettings {
+            issuer: self.issuer.clone(),
+            audiences: self.audiences.clone(),
+            access_expiry: self.access_expiry,
+            status_list_ttl: self.status_list_ttl,
+            clock_skew: self.clock_skew,
+        }
+    }
+
+    /// The settings of sessions.
+    pub(crate) fn lifetimes(&self) -> Lifetimes {
+        Lifetimes {
+            unused: self.refresh_expiry,
+            longest: self.session_max,
+            grace: self.refresh_grace,
         }
     }
 }

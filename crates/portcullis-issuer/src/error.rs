@@ -1,9 +1,12 @@
 //! What can go wrong, said so that the reader knows what to do about it.
 
+mod config;
+mod store;
+
 use std::path::PathBuf;
 
-use crate::config::ConfigError;
-use crate::store::StoreError;
+pub use self::config::ConfigError;
+pub use self::store::StoreError;
 
 /// Why the issuer could not be opened or could not do what it was asked.
 ///

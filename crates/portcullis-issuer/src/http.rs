@@ -1,23 +1,28 @@
 //! The issuer over HTTP: which path leads where. Everything else is below.
 
+mod api;
 mod audit;
 mod auth;
 mod body;
-mod client;
 mod cookies;
 mod cross_site;
 mod metadata;
 mod oauth;
 mod openapi;
 mod operation;
+mod peer;
 mod problem;
 mod protected;
+mod readiness;
 mod second_factor;
+mod serve;
 mod sessions;
 mod status_lists;
 mod trace;
 mod users;
 mod well_known;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -27,34 +32,35 @@ use portcullis_axum::RequireLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
+pub(crate) use self::api::Api;
 use self::openapi::{A_BODY, A_REFRESH_COOKIE, AN_ATTEMPT, of, open, own};
 use self::problem::Problem as P;
 pub(crate) use self::problem::no_such_page;
 pub use self::protected::LiveSession;
 pub(crate) use self::protected::{authenticator, protect};
-use crate::audit::AUDIT_SCOPE;
-use crate::issuer::Issuer;
+pub(crate) use self::serve::serve;
+use crate::domain::audit::AUDIT_SCOPE;
 
 /// More than any body that makes sense here: a name and a password.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
-pub(crate) fn router(issuer: &Issuer) -> Router {
-    let routes = for_anybody(issuer).merge(protected::protect_own(issuer, for_users()));
+pub(crate) fn router(api: &Arc<Api>) -> Router {
+    let routes = for_anybody(api).merge(protected::protect_own(api, for_users()));
     let router = openapi::publish(routes)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-    let router = if issuer.config().trusted_origins.is_empty() {
+    let router = if api.config.trusted_origins.is_empty() {
         router
     } else {
-        router.layer(cross_site::cors(issuer.config()))
+        router.layer(cross_site::cors(&api.config))
     };
-    router.layer(from_fn(trace::in_a_span)).with_state(issuer.clone())
+    router.layer(from_fn(trace::in_a_span)).with_state(api.clone())
 }
 
-fn for_anybody(issuer: &Issuer) -> OpenApiRouter<Issuer> {
+fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
     let wrong_credentials = &[of(P::WrongCredentials), of(P::CrossSite)];
     let wrong_token = &[of(P::NoRefreshToken), of(P::WrongRefreshToken)];
-    let routes = OpenApiRouter::with_openapi(openapi::document(issuer.config()))
+    let routes = OpenApiRouter::with_openapi(openapi::document(&api.config))
         .routes(open(routes!(auth::login), &[A_BODY, AN_ATTEMPT, wrong_credentials]))
         .routes(open(routes!(auth::refresh), &[A_BODY, A_REFRESH_COOKIE, wrong_token]))
         .routes(open(routes!(auth::logout), &[A_BODY, A_REFRESH_COOKIE]))
@@ -67,7 +73,7 @@ fn for_anybody(issuer: &Issuer) -> OpenApiRouter<Issuer> {
         .routes(routes!(well_known::metadata_of_rfc_8414))
         .routes(routes!(operation::alive))
         .routes(open(routes!(operation::ready), &[&[of(P::NotReady(""))]]));
-    if issuer.config().registration {
+    if api.config.registration {
         let refusals = &[of(P::InvalidUser("")), of(P::NameTaken)];
         routes.routes(open(routes!(users::register), &[A_BODY, refusals]))
     } else {
@@ -75,7 +81,7 @@ fn for_anybody(issuer: &Issuer) -> OpenApiRouter<Issuer> {
     }
 }
 
-fn for_users() -> OpenApiRouter<Issuer> {
+fn for_users() -> OpenApiRouter<Arc<Api>> {
     let for_auditors = RequireLayer::new(Policy::scopes([AUDIT_SCOPE]));
     let just_stepped_up = RequireLayer::new(second_factor::just_stepped_up());
     let enrolled = &[of(P::WrongPassword), of(P::SecondFactorExists)];

@@ -1,32 +1,27 @@
-//! The issuer itself: what the parts have in common, and the way in for an app or the binary.
+//! The issuer: puts the services together, and is the API for an app and the binary.
 
+mod clients;
 #[cfg(test)]
 mod full;
 mod keys;
-mod readiness;
+mod open;
+#[cfg(feature = "testing")]
+mod testing;
+mod users;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use portcullis::{Authenticator, SharedKeySet};
+use portcullis::SharedKeySet;
 use tokio::net::TcpListener;
-use tokio::task::AbortHandle;
 
 pub use self::keys::KeyInfo;
-use self::keys::key_encryption_key;
-use crate::clock::now_secs;
 use crate::config::IssuerConfig;
+use crate::domain::Domain;
+use crate::domain::audit::Event;
 use crate::error::Error;
-use crate::http;
-use crate::key_ring::{Custody, KeyRing, KeyRingOptions, Schedule};
-use crate::limits::Attempts;
-use crate::metrics;
-use crate::password::Passwords;
-use crate::refresh_token::RefreshTokens;
-use crate::second_factor::SecondFactors;
-use crate::serve::serve;
-use crate::status_lists::StatusLists;
+use crate::http::{self, Api};
 use crate::store::Store;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
@@ -34,22 +29,8 @@ use crate::store::sqlite::SqliteStore;
 /// An issuer. Cloning it is cheap and gives another handle to the same one.
 #[derive(Clone)]
 pub struct Issuer {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    config: IssuerConfig,
+    api: Arc<Api>,
     store: Arc<dyn Store>,
-    ring: Arc<KeyRing>,
-    keeper: AbortHandle,
-    passwords: Passwords,
-    refresh_tokens: RefreshTokens,
-    second_factors: SecondFactors,
-    accounts: Attempts,
-    addresses: Attempts,
-    authenticator: Authenticator,
-    status_lists: StatusLists,
-    stopping: AtomicBool,
 }
 
 impl Issuer {
@@ -84,45 +65,15 @@ impl Issuer {
     }
 
     async fn open_on(store: Arc<dyn Store>, config: IssuerConfig) -> Result<Self, Error> {
-        metrics::leads(store.leads());
-        let (key_encryption_key, origin) = key_encryption_key(&config, &*store).await?;
-        let refresh_tokens = RefreshTokens::new(&key_encryption_key)?;
-        let second_factors = SecondFactors::new(&key_encryption_key)?;
-        let options = KeyRingOptions {
-            custody: Custody { key_encryption_key, origin, signer: config.signer.clone() },
-            algorithm: config.signing_algorithm,
-            schedule: Schedule::of(&config),
-        };
-        let ring = KeyRing::open(Arc::clone(&store), Arc::clone(&config.clock), options).await?;
-        let ring = Arc::new(ring);
-        let passwords = Passwords::new(config.password_cost).await?;
-        let authenticator = http::authenticator(&config, ring.shared()).await?;
-        let keeper = tokio::spawn(KeyRing::keep_turning(Arc::downgrade(&ring))).abort_handle();
-        let attempts = |limit| Attempts::new(limit, Arc::clone(&config.clock));
-        let inner = Inner {
-            accounts: attempts(config.attempts_per_account),
-            addresses: attempts(config.attempts_per_address),
-            config,
-            store,
-            ring,
-            keeper,
-            passwords,
-            refresh_tokens,
-            second_factors,
-            authenticator,
-            status_lists: StatusLists::default(),
-            stopping: AtomicBool::new(false),
-        };
-        let issuer = Self { inner: Arc::new(inner) };
-        issuer.keep_audit_log_tidy();
-        Ok(issuer)
+        let api = Arc::new(open::open(&store, config).await?);
+        Ok(Self { api, store })
     }
 
     /// The routes, to be served or merged into an app's own.
     ///
     /// It has no fallback of its own, so that it can be merged; [`serve`](Self::serve) adds one.
     pub fn router(&self) -> axum::Router {
-        http::router(self)
+        http::router(&self.api)
     }
 
     /// Puts an app's own routes behind the issuer: a token is validated as by
@@ -162,7 +113,7 @@ impl Issuer {
     where
         S: Clone + Send + Sync + 'static,
     {
-        http::protect(self, routes)
+        http::protect(&self.api, routes)
     }
 
     /// Serves the routes over HTTP/1 until `shutdown` is ready. From then on it says that it is not
@@ -179,9 +130,8 @@ impl Issuer {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let inner = &self.inner;
-        let active = inner.ring.last_known().active.algorithm();
-        if let Some(configured) = inner.config.signing_algorithm
+        let active = self.domain().keys.last_known().active.algorithm();
+        if let Some(configured) = self.config().signing_algorithm
             && configured != active
         {
             tracing::warn!(
@@ -191,25 +141,21 @@ impl Issuer {
                  takes effect at the next `portcullis-issuer keys rotate`"
             );
         }
-        let stopping = self.clone();
+        let api = Arc::clone(&self.api);
         let shutdown = async move {
             shutdown.await;
-            stopping.inner.stopping.store(true, Ordering::Release);
-            tokio::time::sleep(stopping.config().shutdown_delay).await;
+            api.stopping.store(true, Ordering::Release);
+            tokio::time::sleep(api.config.shutdown_delay).await;
         };
-        serve(listener, self.router().fallback(http::no_such_page), shutdown).await
-    }
-
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.inner.stopping.load(Ordering::Acquire)
+        http::serve(listener, self.router().fallback(http::no_such_page), shutdown).await
     }
 
     /// Closes the store, after which this issuer and its clones answer no more. All data is in
     /// SQLite's one file then, and its side files are gone, unless another process has it open.
     pub async fn close(&self) {
-        self.inner.keeper.abort();
-        self.inner.passwords.close();
-        self.inner.store.close().await;
+        self.domain().keeper.stop();
+        self.domain().users.close();
+        self.store.close().await;
     }
 
     /// The published keys as an in-process key source, for an app that has the issuer inside.
@@ -217,75 +163,38 @@ impl Issuer {
     /// It follows a rotation by this issuer at once, and one by another process as soon as this
     /// issuer's own routes are used.
     pub fn key_source(&self) -> SharedKeySet {
-        self.ring().shared()
+        self.domain().keys.shared()
     }
 
     /// The settings that it was opened with.
     #[must_use]
     pub fn config(&self) -> &IssuerConfig {
-        &self.inner.config
+        &self.api.config
     }
 
-    /// Works on the issuer now and then, for as long as there is one.
-    pub(crate) fn downgrade(&self) -> impl Fn() -> Option<Self> + Send + 'static {
-        let inner = Arc::downgrade(&self.inner);
-        move || inner.upgrade().map(|inner| Self { inner })
+    /// Up to `limit` events of the audit log, 1000 at most, after the one of this serial number:
+    /// 0 begins with the first.
+    ///
+    /// Several processes on one PostgreSQL write at once: of events that are a few seconds apart
+    /// the one with the lower number may appear later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails.
+    pub async fn events(&self, after: i64, limit: u16) -> Result<Vec<Event>, Error> {
+        self.domain().audit.events(after, limit).await
     }
 
-    pub(crate) fn store(&self) -> &dyn Store {
-        &*self.inner.store
-    }
-
-    pub(crate) fn ring(&self) -> &KeyRing {
-        &self.inner.ring
-    }
-
-    pub(crate) fn passwords(&self) -> &Passwords {
-        &self.inner.passwords
-    }
-
-    /// The attempts at the accounts, by name or id.
-    pub(crate) fn accounts(&self) -> &Attempts {
-        &self.inner.accounts
-    }
-
-    /// The attempts of the clients' networks.
-    pub(crate) fn addresses(&self) -> &Attempts {
-        &self.inner.addresses
-    }
-
-    pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {
-        &self.inner.refresh_tokens
-    }
-
-    pub(crate) fn second_factors(&self) -> &SecondFactors {
-        &self.inner.second_factors
-    }
-
-    pub(crate) fn status_lists(&self) -> &StatusLists {
-        &self.inner.status_lists
-    }
-
-    pub(crate) fn authenticator(&self) -> &Authenticator {
-        &self.inner.authenticator
-    }
-
-    pub(crate) fn now(&self) -> i64 {
-        now_secs(&*self.inner.config.clock)
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.keeper.abort();
+    fn domain(&self) -> &Domain {
+        &self.api.domain
     }
 }
 
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issuer")
-            .field("config", &self.inner.config)
-            .field("ring", &self.inner.ring)
+            .field("config", &self.api.config)
+            .field("ring", &self.domain().keys)
             .finish_non_exhaustive()
     }
 }

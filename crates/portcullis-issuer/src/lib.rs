@@ -167,48 +167,26 @@
 //! `tracing-opentelemetry` reads. The caller's W3C `traceparent` is the field of that name; an app that
 //! continues its trace puts its own layer around [`Issuer::router`].
 
-mod assertion;
-mod audit;
-mod client;
-mod client_auth;
-mod clients;
 mod clock;
 mod config;
+mod domain;
 mod error;
+mod etag;
 mod files;
-mod grants;
 mod http;
-mod introspection;
 mod issuer;
-#[cfg(feature = "client")]
-mod issuer_client;
-mod jwks;
-mod key_ring;
-mod limits;
 mod metrics;
-mod password;
 mod random;
-mod refresh_token;
-mod second_factor;
-mod serve;
-mod sessions;
-mod status_lists;
-#[allow(clippy::duplicate_mod, reason = "the statements are compiled for each database")]
 mod store;
-#[cfg(feature = "testing")]
-mod testing;
-mod token;
-mod users;
 
-pub use self::clients::NewClient;
-pub use self::config::{ConfigError, DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
-pub use self::error::Error;
+pub use self::config::{DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
+pub use self::domain::audit::{Event, EventKind};
+pub use self::domain::clients::{NewClient, RegisteredClient};
+pub use self::domain::keys::{
+    KeyEncryptionKey, KeyState, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
+};
+pub use self::domain::sessions::SessionInfo;
+pub use self::domain::users::{NewUser, User};
+pub use self::error::{ConfigError, Error, StoreError};
 pub use self::http::LiveSession;
 pub use self::issuer::{Issuer, KeyInfo};
-#[cfg(feature = "client")]
-pub use self::issuer_client::{ClientError, IssuerClient, Me};
-pub use self::key_ring::{
-    KeyEncryptionKey, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
-};
-pub use self::store::{Event, EventKind, KeyState, RegisteredClient, StoreError, User};
-pub use self::users::{NewUser, SessionInfo};

@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use ::metrics::{counter, gauge, histogram};
 
-use crate::store::{EventKind, KeyState, StoredKey};
-
 /// An entry of the audit log.
-pub(crate) fn event(kind: EventKind) {
-    counter!("portcullis_issuer_events_total", "kind" => kind.as_str()).increment(1);
+pub(crate) fn event(kind: &'static str) {
+    counter!("portcullis_issuer_events_total", "kind" => kind).increment(1);
 }
 
 /// What became of a refresh.
@@ -29,14 +27,14 @@ pub(crate) fn refused(problem: &'static str) {
     counter!("portcullis_issuer_refusals_total", "problem" => problem).increment(1);
 }
 
-/// The keys, and when something about them is due, in seconds since 1970.
-pub(crate) fn keys(keys: &[StoredKey], next_change: Option<i64>) {
-    use KeyState::{Active, Next, Retired, Withdrawn};
-    for state in [Next, Active, Retired, Withdrawn] {
-        let of_state = keys.iter().filter(|key| key.state == state).count();
-        #[expect(clippy::cast_precision_loss, reason = "there are a few")]
-        gauge!("portcullis_issuer_keys", "state" => state.as_str()).set(of_state as f64);
-    }
+/// How many keys there are of a state.
+pub(crate) fn keys(state: &'static str, count: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "there are a few")]
+    gauge!("portcullis_issuer_keys", "state" => state).set(count as f64);
+}
+
+/// When something about the keys is due, in seconds since 1970.
+pub(crate) fn next_key_change(next_change: Option<i64>) {
     #[expect(clippy::cast_precision_loss, reason = "whole seconds are exact beyond any calendar")]
     let due = next_change.map_or(f64::INFINITY, |due| due as f64);
     gauge!("portcullis_issuer_next_key_change_timestamp_seconds").set(due);

@@ -1,19 +1,24 @@
-//! Which way the arrows between the crates point: the core, the tower and the hyper adapter know
-//! no web framework, so that a user of one framework never builds another.
+//! What a crate must not depend on, so that its users do not build it: a web framework where
+//! another one may be used, and the issuer's database and password hash where no issuer runs.
 
 use crate::run::{Failure, cargo, output};
 
-/// The packages that must stay free of every framework.
-const FRAMEWORK_FREE: [&str; 3] = ["portcullis", "portcullis-tower", "portcullis-hyper"];
+/// A package with these features, and what must not be among its dependencies: crates that are
+/// called this, or this and a dash and more.
+const RULES: [(&str, &str, &[&str]); 5] = [
+    ("portcullis", "--all-features", FRAMEWORKS),
+    ("portcullis-tower", "--all-features", FRAMEWORKS),
+    ("portcullis-hyper", "--all-features", FRAMEWORKS),
+    ("portcullis-issuer-client", "--all-features", &["argon2", "axum", "portcullis", "sqlx"]),
+    ("portcullis-cli", "--no-default-features", &["argon2", "axum", "portcullis-issuer", "sqlx"]),
+];
 
-/// A framework's crate is called this, or this and a dash and more.
-const FRAMEWORKS: [&str; 6] = ["actix", "axum", "poem", "rocket", "tonic", "warp"];
+const FRAMEWORKS: &[&str] = &["actix", "axum", "poem", "rocket", "tonic", "warp"];
 
-/// Fails with the name of every framework that such a package depends on, with any of its
-/// features and on any platform.
+/// Fails with the name of every such crate that a package depends on, on any platform.
 pub(crate) fn check() -> Result<(), Failure> {
     let mut broken = Vec::new();
-    for package in FRAMEWORK_FREE {
+    for (package, features, forbidden) in RULES {
         let tree = output(&mut cargo(&[
             "tree",
             "--package",
@@ -22,13 +27,13 @@ pub(crate) fn check() -> Result<(), Failure> {
             "normal",
             "--prefix",
             "none",
-            "--all-features",
+            features,
             "--target",
             "all",
         ]))?;
-        let found = frameworks_in(&tree);
+        let found = among(forbidden, &tree);
         if found.is_empty() {
-            println!("{package}: no web framework among its dependencies");
+            println!("{package} {features}: no {}", forbidden.join(", "));
         } else {
             broken.push(format!(
                 "{package} must not depend on {} (`cargo tree -p {package} -e normal -i {}` says why it does)",
@@ -40,22 +45,21 @@ pub(crate) fn check() -> Result<(), Failure> {
     if broken.is_empty() { Ok(()) } else { Err(Failure::new(broken.join("\n"))) }
 }
 
-/// The frameworks among the crates that `cargo tree --prefix none` lists, each once.
-fn frameworks_in(tree: &str) -> Vec<&str> {
+/// Those of the crates that `cargo tree --prefix none` lists below the package itself, each once.
+fn among<'t>(forbidden: &[&str], tree: &'t str) -> Vec<&'t str> {
     let mut found: Vec<&str> = tree
         .lines()
+        .skip(1)
         .filter_map(|line| line.split_whitespace().next())
-        .filter(|name| is_framework(name))
+        .filter(|name| forbidden.iter().any(|forbidden| is_called(name, forbidden)))
         .collect();
     found.sort_unstable();
     found.dedup();
     found
 }
 
-fn is_framework(name: &str) -> bool {
-    FRAMEWORKS.iter().any(|framework| {
-        name.strip_prefix(framework).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-    })
+fn is_called(name: &str, forbidden: &str) -> bool {
+    name.strip_prefix(forbidden).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 #[cfg(test)]
@@ -70,7 +74,13 @@ mod tests {
                     tower-http v0.6.8\n\
                     axumatic v1.0.0\n\
                     hyper v1.12.0 (*)\n";
-        assert_eq!(frameworks_in(tree), Vec::<&str>::new());
+        assert_eq!(among(FRAMEWORKS, tree), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_package_is_not_its_own_dependency() {
+        let tree = "portcullis-issuer-client v0.1.0\nsqlx-core v0.9.0\nportcullis v0.1.0\n";
+        assert_eq!(among(&["portcullis", "sqlx"], tree), ["portcullis", "sqlx-core"]);
     }
 
     #[test]
@@ -83,6 +93,9 @@ mod tests {
                     actix-http v3.11.2\n\
                     axum-core v0.5.6 (*)\n\
                     http v1.5.0\n";
-        assert_eq!(frameworks_in(tree), ["actix-http", "actix-web", "axum", "axum-core", "tonic"]);
+        assert_eq!(
+            among(FRAMEWORKS, tree),
+            ["actix-http", "actix-web", "axum", "axum-core", "tonic"]
+        );
     }
 }

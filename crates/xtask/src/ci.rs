@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::run::{Failure, cargo, program, run};
-use crate::{boundary, examples, former_name, install, stands_on, test};
+use crate::{boundary, cycles, examples, former_name, install, stands_on, test};
 
 /// `cargo xtask ci`. Goes on after a failure, so that one run shows them all.
 pub(crate) fn ci() -> Result<(), Failure> {
@@ -13,6 +13,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
     report.step("clippy", clippy);
     report.step("rustdoc", rustdoc);
     report.step("boundaries", boundary::check);
+    report.step("import cycles", || cycles::check(&[]));
     report.step("stands on", stands_on::check);
     report.step("former name", former_name::check);
     report.step("dependencies", dependencies);
@@ -27,16 +28,23 @@ pub(crate) fn ci() -> Result<(), Failure> {
 }
 
 fn clippy() -> Result<(), Failure> {
-    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let all = ["clippy", "--workspace", "--all-targets", "--all-features"];
+    run(cargo(&all).args(["--", "-D", "warnings"]))?;
     // What the workspace's other members switch on or off is no excuse.
-    for features in ["--no-default-features", "--all-features"] {
-        run(&mut cargo(&["clippy", "--package", "portcullis", features, "--", "-D", "warnings"]))?;
+    for (package, features) in [
+        ("portcullis", "--no-default-features"),
+        ("portcullis", "--all-features"),
+        ("portcullis-cli", "--no-default-features"),
+    ] {
+        let one = ["clippy", "--package", package, features];
+        run(cargo(&one).args(["--", "-D", "warnings"]))?;
     }
     Ok(())
 }
 
 fn rustdoc() -> Result<(), Failure> {
-    run(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    run(cargo(&["doc", "--workspace", "--no-deps", "--all-features"])
+        .env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 fn dependencies() -> Result<(), Failure> {

@@ -14,8 +14,12 @@ const KEPT: [(&str, Option<usize>, &str); 12] = [
         Some(1),
         "an applied migration never changes: it names the notification channel",
     ),
-    ("crates/portcullis-issuer/src/refresh_token.rs", Some(1), "a key-derivation label"),
-    ("crates/portcullis-issuer/src/second_factor.rs", Some(1), "a key-derivation label"),
+    (
+        "crates/portcullis-issuer/src/domain/sessions/refresh_token.rs",
+        Some(1),
+        "a key-derivation label",
+    ),
+    ("crates/portcullis-issuer/src/domain/second_factor.rs", Some(1), "a key-derivation label"),
     (
         "crates/portcullis-issuer/src/store/postgres/open.rs",
         Some(1),

@@ -5,6 +5,7 @@ mod bench;
 mod boundary;
 mod breaks;
 mod ci;
+mod cycles;
 mod examples;
 mod former_name;
 mod fuzz;
@@ -59,12 +60,21 @@ enum Chore {
 
     /// Everything that a change must pass: what `.ci/run` runs
     ///
-    /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, no trace of
-    /// the family's former name but where it is kept on purpose, the
-    /// licences and sources of every dependency (cargo-deny, built into `target/tools` if it is
+    /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, import
+    /// cycles between modules, no trace of the family's former name but where it is kept on purpose,
+    /// the licences and sources of every dependency (cargo-deny, built into `target/tools` if it is
     /// missing), the same as `cargo xtask test`, the examples' READMEs, and the quickstart's tour. Goes on after a failure, so that one run
     /// shows them all, and ends with the time that each step took.
     Ci,
+
+    /// Look for import cycles between the modules of a crate
+    ///
+    /// Siblings must not import each other in a circle; what that means to the letter stands in
+    /// `crates/xtask/src/cycles.rs`. Ends with an error that names the lines.
+    Cycles {
+        /// Packages below `crates`; by default those that must have no cycle
+        packages: Vec<String>,
+    },
 
     /// Run the README of each example as it is written
     ///
@@ -157,6 +167,7 @@ fn main() -> ExitCode {
         Chore::Test => test::test(),
         Chore::Install => install::for_tests().map(drop),
         Chore::Ci => ci::ci(),
+        Chore::Cycles { packages } => cycles::check(&packages),
         Chore::Examples => examples::examples(),
         Chore::Bench { rounds, only } => bench::bench(rounds, &only),
         Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),

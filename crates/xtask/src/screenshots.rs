@@ -21,7 +21,8 @@ const SESSION: [&str; 2] = ["browser-session", "browser-session-phone"];
 /// `cargo xtask screenshots`: writes all of them to `docs`.
 pub(crate) fn screenshots() -> Result<(), Failure> {
     let chromium = install::chromium()?;
-    run(&mut cargo(&["build", "--release", "--package", "portcullis-cli"]))?;
+    let build = ["build", "--release", "--package", "portcullis-cli", "--features", "bench"];
+    run(&mut cargo(&build))?;
     let (pages, docs) = (target_dir().join("screenshots"), root().join("docs"));
     for folder in [&pages, &docs] {
         fs::create_dir_all(folder)

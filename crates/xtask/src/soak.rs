@@ -9,8 +9,8 @@ use crate::run::{Failure, cargo, run};
 pub(crate) fn soak(kills: u32, rotations: u32, fuzz_secs: u32) -> Result<(), Failure> {
     let mut faults = cargo(&["test", "--package", "portcullis-bug-class", "--", "faults"]);
     run(faults.env("PORTCULLIS_SOAK_SEEDS", kills.max(1).to_string()))?;
-    let mut live = cargo(&["test", "--package", "portcullis-cli", "--bin", "portcullis"]);
-    live.args(["come_and_go", "--", "--nocapture"]);
+    let mut live = cargo(&["test", "--package", "portcullis-cli", "--features", "live"]);
+    live.args(["--bin", "portcullis", "come_and_go", "--", "--nocapture"]);
     run(live.env("PORTCULLIS_SOAK_SESSIONS", kills.saturating_mul(5).max(150).to_string()))?;
     let schemathesis = install::schemathesis()?;
     let postgres = Server::start(&install::postgres()?)?;

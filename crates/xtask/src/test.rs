@@ -14,9 +14,9 @@ pub(crate) fn test() -> Result<(), Failure> {
 /// Unit and integration tests, the ignored ones too.
 pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
     let postgres = Server::start(&installed.postgres)?;
-    let mut tests =
-        cargo(&["test", "--workspace", "--tests", "--no-fail-fast", "--", "--include-ignored"]);
+    let mut tests = cargo(&["test", "--workspace", "--tests", "--all-features"]);
     run(tests
+        .args(["--no-fail-fast", "--", "--include-ignored"])
         .env("PORTCULLIS_NODE", &installed.node)
         .env("PORTCULLIS_PYTHON", &installed.python)
         .env("PORTCULLIS_NGINX", &installed.nginx)
@@ -26,10 +26,11 @@ pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
         .env("PORTCULLIS_SCHEMATHESIS", &installed.schemathesis))
 }
 
-/// The core once more with its optional parts, and with a feature of serde_json's on that changes
-/// how numbers are read: any crate of a user's build may switch it on, and no verdict may depend
-/// on it.
+/// The command once more without its optional parts. The core once more with its own, and with a
+/// feature of serde_json's on that changes how numbers are read: any crate of a user's build may
+/// switch it on, and no verdict may depend on it.
 pub(crate) fn run_with_features() -> Result<(), Failure> {
+    run(&mut cargo(&["test", "--package", "portcullis-cli", "--test", "exit"]))?;
     run(&mut cargo(&[
         "test",
         "--package",
@@ -43,5 +44,5 @@ pub(crate) fn run_with_features() -> Result<(), Failure> {
 /// The examples in the documentation. Apart, because `--include-ignored` would run those that are
 /// marked `ignore` as well, and such an example is one that can not be built.
 pub(crate) fn run_doc_tests() -> Result<(), Failure> {
-    run(&mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]))
+    run(&mut cargo(&["test", "--workspace", "--doc", "--all-features", "--no-fail-fast"]))
 }

@@ -9,14 +9,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use portcullis_axum::portcullis::{Authenticator, Gate, Policy, Revocation};
 use portcullis_axum::{Claims, RequireLayer, protect};
-use portcullis_issuer::{ClientError, IssuerClient};
+use portcullis_issuer_client::{CallerToken, ClientError, IssuerClient};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
@@ -57,7 +57,7 @@ async fn me(
     State(issuer): State<IssuerClient>,
     headers: HeaderMap,
 ) -> Result<Json<Profile>, Failed> {
-    let me = issuer.me(caller(&headers)?).await?;
+    let me = issuer.me(&CallerToken::from_headers(&headers)?).await?;
     Ok(Json(Profile { name: me.name, scopes: me.scopes }))
 }
 
@@ -67,13 +67,8 @@ async fn log_out(
     Path(session): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Failed> {
-    issuer.end_session(caller(&headers)?, &session).await?;
+    issuer.end_session(&CallerToken::from_headers(&headers)?, &session).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// What the layer has accepted; the header is the only place for a token here.
-fn caller(headers: &HeaderMap) -> Result<&HeaderValue, ClientError> {
-    headers.get(AUTHORIZATION).ok_or(ClientError::Refused)
 }
 
 /// Why the issuer did not do it, as an answer.
@@ -87,7 +82,7 @@ impl From<ClientError> for Failed {
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        let challenge = matches!(self.0, ClientError::Refused)
+        let challenge = matches!(self.0, ClientError::Rejected)
             .then_some([(WWW_AUTHENTICATE, r#"Bearer realm="api", error="invalid_token""#)]);
         (self.0.status(), challenge, self.0.to_string()).into_response()
     }

@@ -8,11 +8,11 @@ use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, VerificationAlg
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
-use portcullis::testing::TestKey;
 use portcullis::{
     Algorithm, Attempt, Authenticator, Clock, KeySet, NumericDate, Profile, SharedKeySet,
     SystemClock,
 };
+use portcullis_testing::TestKey;
 use serde_json::{Map, Value, json};
 
 use super::arguments::BenchArguments;

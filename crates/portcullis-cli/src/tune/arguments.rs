@@ -133,7 +133,7 @@ pub(crate) struct TuneArguments {
     pub(crate) simulate: f64,
 
     /// Run a real issuer and real instances in this process as well, on a clock that does not wait,
-    /// and show what is measured beside the model.
+    /// and show what is measured beside the model. Needs a build with the feature `live`.
     #[arg(long, help_heading = "Live")]
     pub(crate) live: bool,
 
@@ -229,6 +229,12 @@ impl TuneArguments {
                 let expected = format!("it must be from {least} to {most} seconds");
                 return Err(Failure::wrong(format!("{name} is {value} s: {expected}")));
             }
+        }
+        if self.live && !cfg!(feature = "live") {
+            return Err(Failure::wrong(
+                "--live: this build has no live run; install one that has: \
+                 `cargo install portcullis-cli --features live`",
+            ));
         }
         if self.live
             && self.access_expiry.fract() + self.vs_access_expiry.unwrap_or(1.0).fract() > 0.0

@@ -9,13 +9,12 @@ mod world;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::measured::Measured;
+use super::scenario::Scenario;
+use crate::exit::Failure;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_distr::Exp1;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use serde::Serialize;
-
-use super::scenario::Scenario;
-use crate::exit::Failure;
 use session::{Event, Session, What};
 use world::World;
 
@@ -24,22 +23,6 @@ const CYCLES: f64 = 4.0;
 
 /// How often a revoked token is tried within the bound.
 const TRIES: f64 = 100.0;
-
-/// What was seen. Times are in seconds.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Measured {
-    pub(super) sessions: u64,
-    /// Refreshes in a second.
-    pub(super) refreshes: f64,
-    pub(super) lag_median: f64,
-    pub(super) lag_p99: f64,
-    /// When a token was last accepted, after its session was revoked.
-    pub(super) lag_max: f64,
-    pub(super) without_lag: f64,
-    pub(super) requests: u64,
-    /// Requests with a token that should have been accepted, and was not.
-    pub(super) wrongly_refused: u64,
-}
 
 /// Runs so many sessions of the scenario; the other figures are as it says.
 pub(super) fn run(scenario: &Scenario, sessions: u64, seed: u64) -> Result<Measured, Failure> {

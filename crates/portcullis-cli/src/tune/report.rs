@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::activity::{Recorded, Summary};
 use super::arguments::TuneArguments;
-use super::live::{self, Measured};
+#[cfg(feature = "live")]
+use super::live;
+use super::measured::Measured;
 use super::mechanisms::{self, Mechanism};
 use super::recommend::{self, Recommendation};
 use super::scenario::Scenario;
@@ -83,7 +85,7 @@ impl Report {
     pub(super) fn new(arguments: &TuneArguments) -> Result<Self, Failure> {
         let recorded = arguments.recorded()?;
         let expiries = [Some(arguments.access_expiry), arguments.vs_access_expiry];
-        let mut settings: Vec<_> = expiries
+        let settings: Vec<_> = expiries
             .into_iter()
             .flatten()
             .map(|expiry| {
@@ -94,12 +96,8 @@ impl Report {
                 figures
             })
             .collect();
-        if arguments.live {
-            for figures in &mut settings {
-                let sessions = arguments.live_sessions;
-                figures.live = Some(live::run(&figures.scenario, sessions, arguments.seed)?);
-            }
-        }
+        #[cfg(feature = "live")]
+        let settings = with_live(settings, arguments)?;
         let first = arguments.scenario(arguments.access_expiry, recorded.as_ref());
         Ok(Self {
             seed: arguments.seed,
@@ -116,6 +114,21 @@ impl Report {
             recommendation: recommend::recommend(arguments, &first),
         })
     }
+}
+
+/// With what a live run measures of each, if one is asked for.
+#[cfg(feature = "live")]
+fn with_live(
+    mut settings: Vec<Figures>,
+    arguments: &TuneArguments,
+) -> Result<Vec<Figures>, Failure> {
+    if arguments.live {
+        for figures in &mut settings {
+            let sessions = arguments.live_sessions;
+            figures.live = Some(live::run(&figures.scenario, sessions, arguments.seed)?);
+        }
+    }
+    Ok(settings)
 }
 
 impl Figures {

@@ -123,6 +123,7 @@ fn nothing_beats_what_is_on_the_front() {
 }
 
 /// A real issuer and real instances: the model holds of them, and the bound always.
+#[cfg(feature = "live")]
 #[test]
 fn the_model_holds_of_a_running_system() {
     for options in [
@@ -135,6 +136,7 @@ fn the_model_holds_of_a_running_system() {
 
 /// Chance has a part in when they do, so that few of them say less: twice the error of a mean is let
 /// pass beside the five of a hundred. `cargo xtask soak` has thousands.
+#[cfg(feature = "live")]
 #[test]
 fn the_model_holds_of_sessions_that_come_and_go() {
     let sessions = std::env::var("PORTCULLIS_SOAK_SESSIONS").map_or(150, |n| n.parse().unwrap());
@@ -145,6 +147,7 @@ fn the_model_holds_of_sessions_that_come_and_go() {
     assert_holds(&options, 0.05 + 2.0 / f64::from(sessions).sqrt());
 }
 
+#[cfg(feature = "live")]
 #[track_caller]
 fn assert_holds(options: &str, tolerance: f64) {
     let options = format!("{options} --instances 3 --jwks-ttl 30 --live");

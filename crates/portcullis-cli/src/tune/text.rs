@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::live::Measured;
+use super::measured::Measured;
 use super::report::{Comparison, Figure, Figures, Report};
 use super::scenario::{Habit, Scenario};
 

@@ -13,7 +13,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use portcullis::Algorithm;
-use portcullis::testing::TestKey;
+use portcullis_testing::TestKey;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

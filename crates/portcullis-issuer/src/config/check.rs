@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::{ConfigError, IssuerConfig};
+use super::{IssuerConfig, PasswordCost};
 use crate::clock::secs;
-use crate::key_ring::Schedule;
+use crate::error::ConfigError;
 
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
@@ -90,7 +90,7 @@ impl IssuerConfig {
             ));
         }
         self.check_key_rotation()?;
-        self.password_cost.check()?;
+        check_password_cost(self.password_cost)?;
         let days = self.audit_retention.as_secs() / 86_400;
         if !(1..=3650).contains(&days) {
             return Err(ConfigError::new("IDENTSPHERE_AUDIT_DAYS", days, "it must be 1 to 3650"));
@@ -120,7 +120,7 @@ impl IssuerConfig {
     /// signed what has not expired.
     fn check_key_rotation(&self) -> Result<(), ConfigError> {
         let Some(period) = self.key_rotation else { return Ok(()) };
-        let (least, sum) = Schedule::of(self).least_period();
+        let (least, sum) = self.schedule().least_period();
         if secs(period) < least {
             return Err(ConfigError::new(
                 "IDENTSPHERE_KEY_ROTATION_DAYS",
@@ -141,6 +141,25 @@ impl IssuerConfig {
         }
         Ok(())
     }
+}
+
+/// <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>: of its
+/// alternatives the cheapest, by memory and by memory times iterations.
+fn check_password_cost(cost: PasswordCost) -> Result<(), ConfigError> {
+    let PasswordCost { memory_kib, iterations } = cost;
+    if !(7168..=1_048_576).contains(&memory_kib) {
+        let expected = "it must be from 7168 to 1048576";
+        return Err(ConfigError::new("IDENTSPHERE_PASSWORD_MEMORY_KIB", memory_kib, expected));
+    }
+    if iterations > 100 || memory_kib.saturating_mul(iterations) < 35_840 {
+        let least = 35_840_u32.div_ceil(memory_kib);
+        return Err(ConfigError::new(
+            "IDENTSPHERE_PASSWORD_ITERATIONS",
+            iterations,
+            format!("with {memory_kib} KiB it must be from {least} to 100"),
+        ));
+    }
+    Ok(())
 }
 
 fn check_issuer(value: &str) -> Result<Url, ConfigError> {
@@ -175,7 +194,7 @@ fn check_origin(name: &'static str, value: &str, example: &str) -> Result<Url, C
 
 /// The hosts whose keys verifiers fetch without TLS. Not `*.localhost`: that it never leaves the
 /// machine is up to the resolver.
-pub(crate) fn is_loopback(url: &Url) -> bool {
+fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -213,7 +232,7 @@ fn check_cookie_domain(domain: &str, issuer: &Url) -> Result<(), ConfigError> {
 mod tests {
     use super::*;
     use crate::config::DatabaseUrl;
-    use crate::key_ring::KeyEncryptionKey;
+    use crate::domain::keys::KeyEncryptionKey;
 
     fn refused(change: impl FnOnce(&mut IssuerConfig)) -> String {
         let mut config = IssuerConfig::new("https://auth.example.com", "identsphere.db");

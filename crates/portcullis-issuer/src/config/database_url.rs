@@ -5,7 +5,7 @@ use std::fmt;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use super::ConfigError;
+use crate::error::ConfigError;
 
 const NAME: &str = "IDENTSPHERE_DATABASE_URL";
 

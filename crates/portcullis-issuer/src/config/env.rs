@@ -4,8 +4,9 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use super::{ConfigError, DatabaseUrl, IssuerConfig, SETTINGS};
-use crate::key_ring::KeyEncryptionKey;
+use super::{DatabaseUrl, IssuerConfig, SETTINGS};
+use crate::domain::keys::KeyEncryptionKey;
+use crate::error::ConfigError;
 
 const PREFIX: &str = "IDENTSPHERE_";
 const AN_ADDRESS: &str = "it must be an IP address and a port, for example 127.0.0.1:8080 or \

@@ -1,15 +1,17 @@
 //! The audit log, for those whose task it is to read it.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::api::Api;
 use super::problem::Problem;
-use crate::audit::PAGE;
-use crate::issuer::Issuer;
-use crate::store::Event;
+use crate::domain::audit::Event;
+use crate::domain::audit::PAGE;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -61,11 +63,11 @@ struct ShownEvent {
     responses((status = 200, description = "The events that follow", body = Events)),
 )]
 pub(super) async fn events(
-    State(issuer): State<Issuer>,
+    State(api): State<Arc<Api>>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Events>, Problem> {
     let Query(Page { after, limit }) = page.map_err(|_| Problem::WrongQuery)?;
-    let events = issuer.events(after, limit.unwrap_or(PAGE)).await?;
+    let events = api.domain.audit.events(after, limit.unwrap_or(PAGE)).await?;
     Ok(Json(Events { events: events.into_iter().map(ShownEvent::from).collect() }))
 }
 

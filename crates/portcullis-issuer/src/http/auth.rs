@@ -1,5 +1,7 @@
 //! Login, refresh and logout.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN};
@@ -9,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use super::api::Api;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::{cookies, cross_site};
-use crate::client::Client;
+use crate::domain::peer::Peer;
+use crate::domain::sessions::Grant;
 use crate::error::Error;
-use crate::issuer::Issuer;
-use crate::sessions::Grant;
 
 /// Who somebody says they are.
 #[derive(Deserialize, ToSchema)]
@@ -47,12 +49,12 @@ pub(super) struct Tokens<'t> {
 
 impl<'t> Tokens<'t> {
     pub(super) fn of_session(
-        issuer: &Issuer,
+        api: &Api,
         access_token: &'t str,
         scope: &'t str,
         session_id: &'t str,
     ) -> Self {
-        let expires_in = issuer.config().access_expiry.as_secs();
+        let expires_in = api.config.access_expiry.as_secs();
         let token_type = "Bearer";
         Self { access_token, token_type, expires_in, refresh_token: None, scope, session_id }
     }
@@ -67,17 +69,17 @@ impl<'t> Tokens<'t> {
     responses((status = 200, description = "The session's first tokens", body = Tokens<'_>)),
 )]
 pub(super) async fn login(
-    State(issuer): State<Issuer>,
-    client: Client,
+    State(api): State<Arc<Api>>,
+    peer: Peer,
     headers: HeaderMap,
     JsonBody(Credentials { username, password }): JsonBody<Credentials>,
 ) -> Result<Response, Problem> {
     // Nobody's page logs the user of another one's in as somebody else.
-    cross_site::check(&headers, issuer.config())?;
+    cross_site::check(&headers, &api.config)?;
     let password = Zeroizing::new(password);
-    let grant = issuer.login(&username, password, client).await?;
+    let grant = api.domain.sessions.login(&username, password, &peer).await?;
     let grant = grant.ok_or(Problem::WrongCredentials)?;
-    hand_out(&issuer, &grant, Keeper::of(&headers))
+    hand_out(&api, &grant, Keeper::of(&headers))
 }
 
 /// Exchanges a refresh token, from the body or else from its cookie, for new tokens.
@@ -90,13 +92,13 @@ pub(super) async fn login(
     security((), ("refresh_cookie" = [])),
 )]
 pub(super) async fn refresh(
-    State(issuer): State<Issuer>,
-    client: Client,
+    State(api): State<Arc<Api>>,
+    peer: Peer,
     PresentedToken { token, keeper }: PresentedToken,
 ) -> Result<Response, Problem> {
-    match (issuer.refresh(&token, &client).await?, keeper) {
-        (Some(grant), _) => hand_out(&issuer, &grant, keeper),
-        (None, Keeper::Browser) => without_cookies(&issuer, Problem::WrongRefreshToken),
+    match (api.domain.sessions.refresh(&token, &peer).await?, keeper) {
+        (Some(grant), _) => hand_out(&api, &grant, keeper),
+        (None, Keeper::Browser) => without_cookies(&api, Problem::WrongRefreshToken),
         (None, Keeper::Client) => Err(Problem::WrongRefreshToken),
     }
 }
@@ -114,16 +116,16 @@ pub(super) async fn refresh(
     security((), ("refresh_cookie" = [])),
 )]
 pub(super) async fn logout(
-    State(issuer): State<Issuer>,
-    client: Client,
+    State(api): State<Arc<Api>>,
+    peer: Peer,
     presented: Result<PresentedToken, Problem>,
 ) -> Result<Response, Problem> {
     match presented {
-        Ok(PresentedToken { token, .. }) => issuer.logout(&token, &client).await?,
+        Ok(PresentedToken { token, .. }) => api.domain.sessions.logout(&token, &peer).await?,
         Err(Problem::NoRefreshToken) => {}
         Err(problem) => return Err(problem),
     }
-    without_cookies(&issuer, StatusCode::NO_CONTENT)
+    without_cookies(&api, StatusCode::NO_CONTENT)
 }
 
 /// Who keeps the refresh token.
@@ -144,11 +146,11 @@ impl Keeper {
 }
 
 /// The answer to a login or a refresh.
-fn hand_out(issuer: &Issuer, grant: &Grant, keeper: Keeper) -> Result<Response, Problem> {
-    let config = issuer.config();
+fn hand_out(api: &Api, grant: &Grant, keeper: Keeper) -> Result<Response, Problem> {
+    let config = &api.config;
     let body = Tokens {
         refresh_token: matches!(keeper, Keeper::Client).then_some(&*grant.refresh_token),
-        ..Tokens::of_session(issuer, &grant.access_token, &grant.scope, &grant.session_id)
+        ..Tokens::of_session(api, &grant.access_token, &grant.scope, &grant.session_id)
     };
     let mut response = Json(body).into_response();
     let headers = response.headers_mut();
@@ -157,14 +159,11 @@ fn hand_out(issuer: &Issuer, grant: &Grant, keeper: Keeper) -> Result<Response, 
     Ok(response)
 }
 
-pub(super) fn without_cookies(
-    issuer: &Issuer,
-    answer: impl IntoResponse,
-) -> Result<Response, Problem> {
+pub(super) fn without_cookies(api: &Api, answer: impl IntoResponse) -> Result<Response, Problem> {
     let mut response = answer.into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    cookies::clear(headers, issuer.config()).map_err(no_header)?;
+    cookies::clear(headers, &api.config).map_err(no_header)?;
     Ok(response)
 }
 
@@ -186,20 +185,20 @@ struct RefreshToken {
     refresh_token: Option<String>,
 }
 
-impl FromRequest<Issuer> for PresentedToken {
+impl FromRequest<Arc<Api>> for PresentedToken {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, issuer: &Issuer) -> Result<Self, Problem> {
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
         let headers = request.headers().clone();
         // Without a content type there is no body to speak of: the browser's case.
         if headers.contains_key(CONTENT_TYPE) {
-            let body = JsonBody::<Option<RefreshToken>>::from_request(request, issuer).await?;
+            let body = JsonBody::<Option<RefreshToken>>::from_request(request, api).await?;
             if let Some(token) = body.0.and_then(|body| body.refresh_token) {
                 return Ok(Self { token: Zeroizing::new(token), keeper: Keeper::Client });
             }
         }
         // Whoever has the token itself in hand may be anywhere; a cookie comes by itself.
-        cross_site::check(&headers, issuer.config())?;
+        cross_site::check(&headers, &api.config)?;
         let token = cookies::refresh_token(&headers)?.ok_or(Problem::NoRefreshToken)?;
         Ok(Self { token: Zeroizing::new(token.to_owned()), keeper: Keeper::Browser })
     }

@@ -21,10 +21,10 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
+use super::api::Api;
 use super::cookies;
 use super::problem::{Document, PROBLEM_JSON, Problem, urn};
 use crate::config::IssuerConfig;
-use crate::issuer::Issuer;
 
 /// Names of the security schemes.
 pub(super) const ACCESS_TOKEN: &str = "access_token";
@@ -64,7 +64,7 @@ pub(super) fn document(config: &IssuerConfig) -> OpenApi {
 }
 
 /// The routes alone, with one more that serves their document, itself included.
-pub(super) fn publish(routes: OpenApiRouter<Issuer>) -> Router<Issuer> {
+pub(super) fn publish(routes: OpenApiRouter<Arc<Api>>) -> Router<Arc<Api>> {
     let json = Published::default();
     let serve = routes!(serve).layer(Extension(json.clone()));
     let (routes, document) = routes.routes(serve).split_for_parts();
@@ -138,9 +138,9 @@ const ACCESS: &[Refusal] = &[
 
 /// A route for anybody, and how it refuses.
 pub(super) fn open(
-    (schemas, mut paths, route): UtoipaMethodRouter<Issuer>,
+    (schemas, mut paths, route): UtoipaMethodRouter<Arc<Api>>,
     refusals: &[&[Refusal]],
-) -> UtoipaMethodRouter<Issuer> {
+) -> UtoipaMethodRouter<Arc<Api>> {
     let refusals: Vec<&[Refusal]> = refusals.iter().chain(&[THE_STORE]).copied().collect();
     for operation in paths.paths.values_mut().flat_map(operations) {
         document_refusals(operation, &refusals);
@@ -150,9 +150,9 @@ pub(super) fn open(
 
 /// A route behind the middleware and the session check, and how it refuses.
 pub(super) fn own(
-    (schemas, mut paths, route): UtoipaMethodRouter<Issuer>,
+    (schemas, mut paths, route): UtoipaMethodRouter<Arc<Api>>,
     refusals: &[&[Refusal]],
-) -> UtoipaMethodRouter<Issuer> {
+) -> UtoipaMethodRouter<Arc<Api>> {
     let refusals: Vec<&[Refusal]> = [ACCESS].iter().chain(refusals).copied().collect();
     for operation in paths.paths.values_mut().flat_map(operations) {
         operation.security = Some(

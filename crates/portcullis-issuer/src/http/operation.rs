@@ -1,5 +1,7 @@
 //! How the issuer is, for whatever keeps it running.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
@@ -7,8 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::api::Api;
 use super::problem::Problem;
-use crate::issuer::Issuer;
+use super::readiness::readiness;
 
 /// How it is.
 #[derive(Serialize, ToSchema)]
@@ -42,8 +45,8 @@ pub(super) async fn alive() -> Response {
     operation_id = "readyz",
     responses((status = 200, description = "They should", body = Health)),
 )]
-pub(super) async fn ready(State(issuer): State<Issuer>) -> Result<Response, Problem> {
-    issuer.readiness().await.map_err(Problem::NotReady)?;
+pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+    readiness(&api).await.map_err(Problem::NotReady)?;
     Ok(fine())
 }
 

@@ -16,16 +16,17 @@ use portcullis_axum::Claims;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::api::Api;
 use super::cookies;
 use super::problem::{self, Problem};
-use crate::config::{ConfigError, IssuerConfig};
-use crate::error::Error;
-use crate::issuer::Issuer;
-use crate::store::{Session, User};
+use crate::config::IssuerConfig;
+use crate::domain::sessions::Session;
+use crate::domain::users::User;
+use crate::error::ConfigError;
 
 /// Who calls, and in which session, as the store has them at this very request.
 ///
-/// A handler's argument on the routes behind [`Issuer::protect`]; on others it answers 500, and the
+/// A handler's argument on the routes behind [`Issuer::protect`](crate::Issuer::protect); on others it answers 500, and the
 /// log says why.
 #[derive(Debug, Clone)]
 pub struct LiveSession {
@@ -79,20 +80,23 @@ pub(crate) async fn authenticator(
 }
 
 /// Puts routes behind the middleware and the session check.
-pub(crate) fn protect<S>(issuer: &Issuer, routes: Router<S>) -> Router<S>
+pub(crate) fn protect<S>(api: &Arc<Api>, routes: Router<S>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let routes = routes.layer(from_fn_with_state(issuer.clone(), require_live_session));
-    portcullis_axum::protect(issuer.authenticator().clone(), routes)
+    let routes = routes.layer(from_fn_with_state(api.clone(), require_live_session));
+    portcullis_axum::protect(api.authenticator.clone(), routes)
         .into_router()
-        .layer(from_fn_with_state(issuer.clone(), know_the_keys))
+        .layer(from_fn_with_state(api.clone(), know_the_keys))
 }
 
 /// The same for the issuer's own routes.
-pub(super) fn protect_own(issuer: &Issuer, routes: OpenApiRouter<Issuer>) -> OpenApiRouter<Issuer> {
+pub(super) fn protect_own(
+    api: &Arc<Api>,
+    routes: OpenApiRouter<Arc<Api>>,
+) -> OpenApiRouter<Arc<Api>> {
     let (routes, document) = routes.split_for_parts();
-    let routes = protect(issuer, routes)
+    let routes = protect(api, routes)
         // A path that leads nowhere is for the app to answer that this is merged into.
         .reset_fallback()
         .route_layer(map_response(finish));
@@ -107,8 +111,8 @@ async fn finish(response: Response) -> Response {
 }
 
 /// Another process may have rotated the keys; its tokens must be known here.
-async fn know_the_keys(State(issuer): State<Issuer>, request: Request, next: Next) -> Response {
-    if let Err(error) = issuer.ring().current().await {
+async fn know_the_keys(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    if let Err(error) = api.domain.keys.current().await {
         return Problem::from(error).into_response();
     }
     next.run(request).await
@@ -120,17 +124,12 @@ struct SessionClaim {
 }
 
 async fn require_live_session(
-    State(issuer): State<Issuer>,
+    State(api): State<Arc<Api>>,
     Claims(SessionClaim { sid }): Claims<SessionClaim>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let (session, user) = issuer
-        .store()
-        .live_session(&sid, issuer.now())
-        .await
-        .map_err(Error::from)?
-        .ok_or(Problem::SessionOver)?;
+    let (session, user) = api.domain.sessions.live(&sid).await?.ok_or(Problem::SessionOver)?;
     request.extensions_mut().insert(LiveSession { session, user });
     Ok(next.run(request).await)
 }

@@ -1,5 +1,6 @@
 //! Step-up: a second factor, and a fresh `auth_time` and higher `acr` for whoever shows it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -12,15 +13,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use super::api::Api;
 use super::auth::{self, Tokens};
 use super::body::JsonBody;
 use super::cookies;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use crate::client::Client;
-use crate::issuer::Issuer;
-use crate::second_factor::SteppedUp;
-use crate::token::TWO_FACTORS;
+use crate::domain::peer::Peer;
+use crate::domain::second_factor::SteppedUp;
+use crate::domain::tokens::TWO_FACTORS;
 
 /// What switching the second factor off asks for.
 pub(super) fn just_stepped_up() -> Policy {
@@ -53,13 +54,13 @@ pub(super) struct Secret<'s> {
     responses((status = 201, description = "The secret", body = Secret<'_>)),
 )]
 pub(super) async fn enrol(
-    State(issuer): State<Issuer>,
+    State(api): State<Arc<Api>>,
     Extension(live): Extension<LiveSession>,
-    client: Client,
+    peer: Peer,
     JsonBody(Password { password }): JsonBody<Password>,
 ) -> Result<Response, Problem> {
     let password = Zeroizing::new(password);
-    let enrolment = issuer.enrol_second_factor(&live.user, password, &client).await?;
+    let enrolment = api.domain.second_factors.enrol(&live.user, password, &peer).await?;
     let enrolment = enrolment.ok_or(Problem::WrongPassword)?;
     let body = Secret { secret: &enrolment.secret, otpauth_url: &enrolment.url };
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(body)).into_response())
@@ -81,21 +82,22 @@ pub(super) struct Code {
     responses((status = 200, description = "The session's access token from now on", body = Tokens<'_>)),
 )]
 pub(super) async fn step_up(
-    State(issuer): State<Issuer>,
+    State(api): State<Arc<Api>>,
     Extension(live): Extension<LiveSession>,
-    client: Client,
+    peer: Peer,
     JsonBody(Code { code }): JsonBody<Code>,
 ) -> Result<Response, Problem> {
-    let token = match issuer.step_up(&live.user, &live.session, &code, &client).await? {
-        SteppedUp::Token(token) => token,
-        SteppedUp::WrongCode => return Err(Problem::WrongCode),
-        SteppedUp::NotEnrolled => return Err(Problem::NoSecondFactor),
-    };
+    let token =
+        match api.domain.second_factors.step_up(&live.user, &live.session, &code, &peer).await? {
+            SteppedUp::Token(token) => token,
+            SteppedUp::WrongCode => return Err(Problem::WrongCode),
+            SteppedUp::NotEnrolled => return Err(Problem::NoSecondFactor),
+        };
     let scope = live.user.scopes.join(" ");
-    let body = Tokens::of_session(&issuer, &token, &scope, &live.session.id);
+    let body = Tokens::of_session(&api, &token, &scope, &live.session.id);
     let mut response = ([(CACHE_CONTROL, "no-store")], Json(body)).into_response();
     let headers = response.headers_mut();
-    cookies::set_access(headers, issuer.config(), &token).map_err(auth::no_header)?;
+    cookies::set_access(headers, &api.config, &token).map_err(auth::no_header)?;
     Ok(response)
 }
 
@@ -108,11 +110,11 @@ pub(super) async fn step_up(
     responses((status = 204, description = "It is forgotten")),
 )]
 pub(super) async fn remove(
-    State(issuer): State<Issuer>,
+    State(api): State<Arc<Api>>,
     Extension(live): Extension<LiveSession>,
-    client: Client,
+    peer: Peer,
 ) -> Result<StatusCode, Problem> {
-    match issuer.remove_second_factor(&live.user, &client).await? {
+    match api.domain.second_factors.remove(&live.user, &peer).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::NoSecondFactor),
     }

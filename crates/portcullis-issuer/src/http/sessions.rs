@@ -1,5 +1,7 @@
 //! A user's own sessions.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -8,13 +10,12 @@ use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::api::Api;
 use super::auth;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use crate::client::Client;
-use crate::error::Error;
-use crate::issuer::Issuer;
-use crate::store::Session;
+use crate::domain::peer::Peer;
+use crate::domain::sessions::Session;
 
 /// A user's live sessions.
 #[derive(Serialize, ToSchema)]
@@ -50,11 +51,10 @@ struct ShownSession {
     responses((status = 200, description = "The sessions", body = Sessions)),
 )]
 pub(super) async fn list(
-    State(issuer): State<Issuer>,
+    State(api): State<Arc<Api>>,
     Extension(live): Extension<LiveSession>,
 ) -> Result<Json<Sessions>, Problem> {
-    let sessions =
-        issuer.store().live_sessions(&live.user.id, issuer.now()).await.map_err(Error::from)?;
+    let sessions = api.domain.sessions.live_of(&live.user).await?;
     let shown = |session: Session| ShownSession {
         current: session.id == live.session.id,
         id: session.id,
@@ -76,16 +76,16 @@ pub(super) async fn list(
     responses((status = 204, description = "It has ended")),
 )]
 pub(super) async fn end(
-    State(issuer): State<Issuer>,
+    State(api): State<Arc<Api>>,
     Extension(live): Extension<LiveSession>,
-    client: Client,
+    peer: Peer,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     // What is no text is no session's id.
     let Path(id) = id.map_err(|_| Problem::NoSuchSession)?;
-    match issuer.delete_session(&live.user, &id, &client).await? {
+    match api.domain.sessions.delete(&live.user, &id, &peer).await? {
         false => Err(Problem::NoSuchSession),
-        true if id == live.session.id => auth::without_cookies(&issuer, StatusCode::NO_CONTENT),
+        true if id == live.session.id => auth::without_cookies(&api, StatusCode::NO_CONTENT),
         true => Ok(StatusCode::NO_CONTENT.into_response()),
     }
 }
@@ -99,10 +99,10 @@ pub(super) async fn end(
     responses((status = 204, description = "They have ended")),
 )]
 pub(super) async fn end_all(
-    State(issuer): State<Issuer>,
+    State(api): State<Arc<Api>>,
     Extension(live): Extension<LiveSession>,
-    client: Client,
+    peer: Peer,
 ) -> Result<Response, Problem> {
-    issuer.logout_everywhere(&live.user, &client).await?;
-    auth::without_cookies(&issuer, StatusCode::NO_CONTENT)
+    api.domain.sessions.logout_everywhere(&live.user, &peer).await?;
+    auth::without_cookies(&api, StatusCode::NO_CONTENT)
 }

@@ -1,5 +1,6 @@
 //! Status lists, as verifiers read them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::PathRejection;
@@ -12,9 +13,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
+use super::api::Api;
 use super::problem::Problem;
-use crate::issuer::Issuer;
-use crate::jwks;
+use crate::etag;
 
 /// RFC 7240.
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -45,29 +46,30 @@ const MAX_WAIT: u64 = 60;
     ),
 )]
 pub(super) async fn list(
-    State(issuer): State<Issuer>,
+    State(api): State<Arc<Api>>,
     list: Result<Path<i64>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Path(list) = list.map_err(|_| Problem::NoSuchPage)?;
+    let lists = &api.domain.status_lists;
     let known = |etag: &str| {
         let fields = headers.get_all(IF_NONE_MATCH).iter().filter_map(|field| field.to_str().ok());
-        fields.into_iter().any(|field| jwks::is_named_by(etag, field))
+        fields.into_iter().any(|field| etag::is_named_by(etag, field))
     };
     let gzip = takes_gzip(&headers);
     let preferred = preferred_wait(&headers);
     // Whoever finds no place to wait at is answered at once, and told so by what is not said.
-    let place = preferred.and_then(|_| issuer.status_lists().wait());
+    let place = preferred.and_then(|_| lists.wait());
     let wait = preferred.filter(|_| place.is_some());
     let deadline = Instant::now() + Duration::from_secs(wait.unwrap_or_default());
     loop {
-        let published = issuer.status_list(list).await?.ok_or(Problem::NoSuchPage)?;
+        let published = lists.list(list).await?.ok_or(Problem::NoSuchPage)?;
         // Another representation of the list, and so another tag (RFC 9110 §8.8.3).
         let etag = if gzip { gzip_tag(&published.etag) } else { published.etag.clone() };
         let known = known(&etag);
         let left = deadline.saturating_duration_since(Instant::now());
         if known && !left.is_zero() {
-            issuer.until_status_changes(&published, left).await;
+            lists.until_changes(&published, left).await;
             continue;
         }
         let mut answer = if known {

@@ -1,5 +1,7 @@
 //! The user behind a token, and registration where it is switched on.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
@@ -8,12 +10,12 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::api::Api;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use crate::issuer::Issuer;
-use crate::store::User;
-use crate::users::NewUser;
+use crate::domain::users::NewUser;
+use crate::domain::users::User;
 
 /// A user.
 #[derive(Serialize, ToSchema)]
@@ -61,10 +63,10 @@ pub(super) struct Registration {
     responses((status = 201, description = "The user", body = ShownUser)),
 )]
 pub(super) async fn register(
-    State(issuer): State<Issuer>,
+    State(api): State<Arc<Api>>,
     JsonBody(Registration { username, password }): JsonBody<Registration>,
 ) -> Result<Response, Problem> {
-    let user = issuer.add_user(NewUser::new(username, password)).await?;
+    let user = api.domain.users.add(NewUser::new(username, password)).await?;
     let private = [(CACHE_CONTROL, "no-store")];
     Ok((StatusCode::CREATED, private, Json(ShownUser::from(user))).into_response())
 }

@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::api::Api;
 use super::metadata::Metadata;
-use crate::issuer::Issuer;
-use crate::key_ring::Snapshot;
+use crate::domain::keys::Snapshot;
 
 /// How long the store may keep a verifier waiting.
 const MAX_WAIT: Duration = Duration::from_millis(500);
@@ -40,11 +40,11 @@ struct JwkSet {
          headers(("ETag" = String))),
     ),
 )]
-pub(super) async fn jwks(State(issuer): State<Issuer>, headers: HeaderMap) -> Response {
-    let keys = current_or_last_known(&issuer).await;
+pub(super) async fn jwks(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
+    let keys = current_or_last_known(&api).await;
     // A shared cache asks every time: one answer that it kept would hide a rotation from every
     // verifier behind it, for which an unknown `kid` is the reason to ask again.
-    let caching = format!("{}, s-maxage=0", cache_control(&issuer));
+    let caching = format!("{}, s-maxage=0", cache_control(&api));
     let common = [(ETAG, keys.jwks.etag.clone()), (CACHE_CONTROL, caching)];
     let known = headers
         .get_all(IF_NONE_MATCH)
@@ -60,8 +60,8 @@ pub(super) async fn jwks(State(issuer): State<Issuer>, headers: HeaderMap) -> Re
 }
 
 /// Every app depends on these: a store that fails, or is slow, is no reason to fail them.
-async fn current_or_last_known(issuer: &Issuer) -> Arc<Snapshot> {
-    match tokio::time::timeout(MAX_WAIT, issuer.ring().current()).await {
+async fn current_or_last_known(api: &Api) -> Arc<Snapshot> {
+    match tokio::time::timeout(MAX_WAIT, api.domain.keys.current()).await {
         Ok(Ok(keys)) => return keys,
         Ok(Err(error)) => {
             let error = &error as &dyn std::error::Error;
@@ -69,7 +69,7 @@ async fn current_or_last_known(issuer: &Issuer) -> Arc<Snapshot> {
         }
         Err(_) => tracing::warn!("serving the last known keys: the store does not answer"),
     }
-    issuer.ring().last_known()
+    api.domain.keys.last_known()
 }
 
 /// The metadata, as OpenID Connect Discovery has it.
@@ -80,9 +80,9 @@ async fn current_or_last_known(issuer: &Issuer) -> Arc<Snapshot> {
     operation_id = "openid_configuration",
     responses((status = 200, description = "The metadata", body = Metadata<'_>)),
 )]
-pub(super) async fn metadata(State(issuer): State<Issuer>) -> Response {
-    let document = Metadata::of(&issuer.config().issuer);
-    ([(CACHE_CONTROL, cache_control(&issuer))], Json(document)).into_response()
+pub(super) async fn metadata(State(api): State<Arc<Api>>) -> Response {
+    let document = Metadata::of(&api.config.issuer);
+    ([(CACHE_CONTROL, cache_control(&api))], Json(document)).into_response()
 }
 
 /// The same, as RFC 8414 has it.
@@ -93,10 +93,10 @@ pub(super) async fn metadata(State(issuer): State<Issuer>) -> Response {
     operation_id = "authorization_server_metadata",
     responses((status = 200, description = "The metadata", body = Metadata<'_>)),
 )]
-pub(super) async fn metadata_of_rfc_8414(issuer: State<Issuer>) -> Response {
-    metadata(issuer).await
+pub(super) async fn metadata_of_rfc_8414(api: State<Arc<Api>>) -> Response {
+    metadata(api).await
 }
 
-fn cache_control(issuer: &Issuer) -> String {
-    format!("public, max-age={}", issuer.config().jwks_max_age.as_secs())
+fn cache_control(api: &Api) -> String {
+    format!("public, max-age={}", api.config.jwks_max_age.as_secs())
 }

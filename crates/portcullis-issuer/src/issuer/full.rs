@@ -11,8 +11,8 @@ use tower::ServiceExt as _;
 
 use super::Issuer;
 use crate::config::IssuerConfig;
+use crate::domain::users::NewUser;
 use crate::store::sqlite::SqliteStore;
-use crate::users::NewUser;
 
 async fn post(issuer: &Issuer, path: &str, body: &Value) -> (u16, Value) {
     let request = Request::post(path).header("content-type", "application/json");

@@ -1,10 +1,8 @@
-//! What an operator does with the keys, and where the key-encryption key is.
+//! What an operator does with the keys.
 
 use super::Issuer;
-use crate::config::IssuerConfig;
+use crate::domain::keys::KeyState;
 use crate::error::Error;
-use crate::key_ring::{KeyEncryptionKey, default_key_file};
-use crate::store::{KeyState, Store};
 
 impl Issuer {
     /// Publishes the key that follows, and returns its `kid`. It signs as soon as every cached key
@@ -18,7 +16,7 @@ impl Issuer {
     ///
     /// [`Error::Store`] if the store fails; nothing is changed then.
     pub async fn rotate_keys(&self) -> Result<String, Error> {
-        self.ring().rotate().await
+        self.domain().keys.rotate().await
     }
 
     /// Signs with a new key at once and returns its `kid`.
@@ -31,7 +29,7 @@ impl Issuer {
     ///
     /// [`Error::Store`] if the store fails; the old key stays in use then.
     pub async fn rotate_keys_now(&self) -> Result<String, Error> {
-        self.ring().rotate_now().await
+        self.domain().keys.rotate_now().await
     }
 
     /// Withdraws a key at once, because it is in the wrong hands: honest tokens that it signed
@@ -42,7 +40,7 @@ impl Issuer {
     ///
     /// [`Error::NoSuchKey`] if no such key is published, [`Error::Store`] if the store fails.
     pub async fn withdraw_key_now(&self, kid: &str) -> Result<(), Error> {
-        self.ring().withdraw_now(kid).await
+        self.domain().keys.withdraw_now(kid).await
     }
 
     /// All keys, the newest first.
@@ -51,7 +49,7 @@ impl Issuer {
     ///
     /// [`Error::Store`] if the store fails.
     pub async fn keys(&self) -> Result<Vec<KeyInfo>, Error> {
-        let keys = self.ring().list().await?;
+        let keys = self.domain().keys.list().await?;
         Ok(keys
             .into_iter()
             .map(|key| KeyInfo {
@@ -82,32 +80,4 @@ pub struct KeyInfo {
     pub signs_from: i64,
     /// When it is or was withdrawn, in seconds since 1970, if that is known already.
     pub published_until: Option<i64>,
-}
-
-/// The key-encryption key and where it came from. A key file is made only while there is nothing
-/// that another one would be needed for.
-pub(super) async fn key_encryption_key(
-    config: &IssuerConfig,
-    store: &dyn Store,
-) -> Result<(KeyEncryptionKey, String), Error> {
-    if let Some(key) = &config.key_encryption_key {
-        return Ok((key.clone(), "IDENTSPHERE_KEY_ENCRYPTION_KEY".to_owned()));
-    }
-    let path = match &config.key_encryption_key_file {
-        Some(path) => path.clone(),
-        None => default_key_file(&config.database),
-    };
-    // Processes that share a database must be given their key, and not each make one.
-    let may_create = config.database_url.is_none()
-        && store.keys().await?.keys.iter().all(|key| key.sealed.is_none());
-    if may_create && path.exists() {
-        tracing::warn!(
-            database = %config.database.display(),
-            key_file = %path.display(),
-            "the database is empty, but there is a key file for it. If users and keys should be \
-             there, stop: it may have been moved or restored without its -wal file"
-        );
-    }
-    let key = KeyEncryptionKey::from_file(&path, may_create)?;
-    Ok((key, format!("the key in {}", path.display())))
 }

@@ -6,33 +6,17 @@
 
 mod open;
 mod problem;
-#[path = "sql/store.rs"]
-mod sql;
 mod watch;
 
 use std::sync::Arc;
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Row as _};
 use tokio::task::AbortHandle;
 
 use self::watch::Watch;
-
-type Db = PostgresStore;
-type Connection = PgConnection;
-type DbRow = PgRow;
-
-const NEWEST_KEYS_FIRST: &str = "SELECT * FROM signing_keys ORDER BY created_at DESC, serial DESC";
-const LOCK_KEYS: &str = "SELECT version FROM key_ring FOR UPDATE";
-const LOCK_SESSION: &str = "SELECT id FROM sessions WHERE id = $1 FOR UPDATE";
-/// Those that another process is forgetting are left to it.
-const FORGET_SESSIONS: &str = "DELETE FROM sessions WHERE id IN \
-    (SELECT id FROM sessions WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)";
-const FREE_PLACES: &str = "DELETE FROM status_places WHERE owner IN \
-    (SELECT owner FROM status_places WHERE taken_until <= $1 FOR UPDATE SKIP LOCKED)";
-const FORGET_JWTS: &str = "DELETE FROM spent_jwts WHERE hash IN \
-    (SELECT hash FROM spent_jwts WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)";
+use super::dialect::{Column, Database, Dialect, Pooled, Row, Statement, Transaction};
+use crate::error::StoreError;
 
 /// Connections to one schema of a PostgreSQL database.
 #[derive(Debug)]
@@ -42,21 +26,23 @@ pub(crate) struct PostgresStore {
     watcher: AbortHandle,
 }
 
-impl PostgresStore {
-    async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+impl Database for PostgresStore {
+    type Connection = PgConnection;
+
+    async fn begin(&self) -> Result<Transaction<Self>, sqlx::Error> {
         self.pool.begin().await
     }
 
     /// Starts a transaction whose statements all see the same.
-    async fn begin_snapshot(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    async fn begin_snapshot(&self) -> Result<Transaction<Self>, sqlx::Error> {
         self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
     }
 
-    async fn reader(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    async fn reader(&self) -> Result<Pooled<Self>, sqlx::Error> {
         self.pool.acquire().await
     }
 
-    async fn writer(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    async fn writer(&self) -> Result<Pooled<Self>, sqlx::Error> {
         self.pool.acquire().await
     }
 
@@ -76,6 +62,60 @@ impl PostgresStore {
         self.watcher.abort();
         self.watch.close().await;
         self.pool.close().await;
+    }
+}
+
+impl Dialect for PgConnection {
+    type Row = PgRow;
+
+    const NEWEST_KEYS_FIRST: &'static str =
+        "SELECT * FROM signing_keys ORDER BY created_at DESC, serial DESC";
+    const LOCK_KEYS: &'static str = "SELECT version FROM key_ring FOR UPDATE";
+    const LOCK_SESSION: &'static str = "SELECT id FROM sessions WHERE id = $1 FOR UPDATE";
+    /// Those that another process is forgetting are left to it.
+    const FORGET_SESSIONS: &'static str = "DELETE FROM sessions WHERE id IN \
+        (SELECT id FROM sessions WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)";
+    const FREE_PLACES: &'static str = "DELETE FROM status_places WHERE owner IN \
+        (SELECT owner FROM status_places WHERE taken_until <= $1 FOR UPDATE SKIP LOCKED)";
+    const FORGET_JWTS: &'static str = "DELETE FROM spent_jwts WHERE hash IN \
+        (SELECT hash FROM spent_jwts WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)";
+
+    async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, sqlx::Error> {
+        let arguments = statement.arguments::<Postgres>()?;
+        let done = sqlx::query_with(statement.sql, arguments).execute(self).await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<Self::Row>, sqlx::Error> {
+        let arguments = statement.arguments::<Postgres>()?;
+        sqlx::query_with(statement.sql, arguments).fetch_all(self).await
+    }
+
+    async fn row(&mut self, statement: Statement<'_>) -> Result<Option<Self::Row>, sqlx::Error> {
+        let arguments = statement.arguments::<Postgres>()?;
+        sqlx::query_with(statement.sql, arguments).fetch_optional(self).await
+    }
+
+    async fn scalars<T: Column>(
+        &mut self,
+        statement: Statement<'_>,
+    ) -> Result<Vec<T>, sqlx::Error> {
+        let arguments = statement.arguments::<Postgres>()?;
+        sqlx::query_scalar_with(statement.sql, arguments).fetch_all(self).await
+    }
+
+    async fn scalar<T: Column>(
+        &mut self,
+        statement: Statement<'_>,
+    ) -> Result<Option<T>, sqlx::Error> {
+        let arguments = statement.arguments::<Postgres>()?;
+        sqlx::query_scalar_with(statement.sql, arguments).fetch_optional(self).await
+    }
+}
+
+impl Row for PgRow {
+    fn column<T: Column>(&self, name: &str) -> Result<T, StoreError> {
+        Ok(self.try_get(name)?)
     }
 }
 

@@ -2,31 +2,17 @@
 
 mod open;
 mod problem;
-#[path = "sql/store.rs"]
-mod sql;
 
 use std::io;
 use std::path::PathBuf;
 
-use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool};
 
 pub(super) use self::problem::is_locked;
-pub(crate) use self::sql::status_places::PLACES;
+use super::dialect::{Column, Database, Dialect, Pooled, Row, Statement, Transaction};
+use crate::error::StoreError;
 use crate::files::{self, FileId};
-
-type Db = SqliteStore;
-type Connection = SqliteConnection;
-type DbRow = SqliteRow;
-
-const NEWEST_KEYS_FIRST: &str = "SELECT * FROM signing_keys ORDER BY created_at DESC, rowid DESC";
-/// A transaction that writes holds the whole file's lock already.
-const LOCK_KEYS: &str = "SELECT version FROM key_ring";
-const LOCK_SESSION: &str = "SELECT id FROM sessions WHERE id = $1";
-const FORGET_SESSIONS: &str = "DELETE FROM sessions WHERE expires_at <= $1";
-const FREE_PLACES: &str = "DELETE FROM status_places WHERE taken_until <= $1";
-const FORGET_JWTS: &str = "DELETE FROM spent_jwts WHERE expires_at <= $1";
 
 /// Connections to one SQLite file: whoever reads never waits for whoever writes.
 #[derive(Debug)]
@@ -38,38 +24,28 @@ pub(crate) struct SqliteStore {
     writer: SqlitePool,
 }
 
-impl SqliteStore {
+impl Database for SqliteStore {
+    type Connection = SqliteConnection;
+
     /// Starts a transaction that holds the write lock from its first statement, so that what it
     /// reads is still true when it writes.
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    async fn begin(&self) -> Result<Transaction<Self>, sqlx::Error> {
         self.require_file()?;
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 
     /// Starts a transaction whose statements all see the same.
-    async fn begin_snapshot(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    async fn begin_snapshot(&self) -> Result<Transaction<Self>, sqlx::Error> {
         self.require_file()?;
         self.readers.begin().await
     }
 
-    /// SQLite goes on writing to a file that was moved or deleted, and what it acknowledges is lost
-    /// (<https://sqlite.org/howtocorrupt.html> 4.1); and a reader that is opened meanwhile joins
-    /// another file with this one's write-ahead log. So neither is done unless the path still leads
-    /// to the file that was opened.
-    fn require_file(&self) -> Result<(), sqlx::Error> {
-        if files::id_of(&self.path) == self.file {
-            return Ok(());
-        }
-        let gone = "the database file was moved, replaced or deleted; put it back";
-        Err(io::Error::new(io::ErrorKind::NotFound, gone).into())
-    }
-
-    async fn reader(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+    async fn reader(&self) -> Result<Pooled<Self>, sqlx::Error> {
         self.require_file()?;
         self.readers.acquire().await
     }
 
-    async fn writer(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+    async fn writer(&self) -> Result<Pooled<Self>, sqlx::Error> {
         self.require_file()?;
         self.writer.acquire().await
     }
@@ -93,6 +69,71 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// SQLite goes on writing to a file that was moved or deleted, and what it acknowledges is lost
+    /// (<https://sqlite.org/howtocorrupt.html> 4.1); and a reader that is opened meanwhile joins
+    /// another file with this one's write-ahead log. So neither is done unless the path still leads
+    /// to the file that was opened.
+    fn require_file(&self) -> Result<(), sqlx::Error> {
+        if files::id_of(&self.path) == self.file {
+            return Ok(());
+        }
+        let gone = "the database file was moved, replaced or deleted; put it back";
+        Err(io::Error::new(io::ErrorKind::NotFound, gone).into())
+    }
+}
+
+impl Dialect for SqliteConnection {
+    type Row = SqliteRow;
+
+    const NEWEST_KEYS_FIRST: &'static str =
+        "SELECT * FROM signing_keys ORDER BY created_at DESC, rowid DESC";
+    /// A transaction that writes holds the whole file's lock already.
+    const LOCK_KEYS: &'static str = "SELECT version FROM key_ring";
+    const LOCK_SESSION: &'static str = "SELECT id FROM sessions WHERE id = $1";
+    const FORGET_SESSIONS: &'static str = "DELETE FROM sessions WHERE expires_at <= $1";
+    const FREE_PLACES: &'static str = "DELETE FROM status_places WHERE taken_until <= $1";
+    const FORGET_JWTS: &'static str = "DELETE FROM spent_jwts WHERE expires_at <= $1";
+
+    async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, sqlx::Error> {
+        let arguments = statement.arguments::<Sqlite>()?;
+        let done = sqlx::query_with(statement.sql, arguments).execute(self).await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<Self::Row>, sqlx::Error> {
+        let arguments = statement.arguments::<Sqlite>()?;
+        sqlx::query_with(statement.sql, arguments).fetch_all(self).await
+    }
+
+    async fn row(&mut self, statement: Statement<'_>) -> Result<Option<Self::Row>, sqlx::Error> {
+        let arguments = statement.arguments::<Sqlite>()?;
+        sqlx::query_with(statement.sql, arguments).fetch_optional(self).await
+    }
+
+    async fn scalars<T: Column>(
+        &mut self,
+        statement: Statement<'_>,
+    ) -> Result<Vec<T>, sqlx::Error> {
+        let arguments = statement.arguments::<Sqlite>()?;
+        sqlx::query_scalar_with(statement.sql, arguments).fetch_all(self).await
+    }
+
+    async fn scalar<T: Column>(
+        &mut self,
+        statement: Statement<'_>,
+    ) -> Result<Option<T>, sqlx::Error> {
+        let arguments = statement.arguments::<Sqlite>()?;
+        sqlx::query_scalar_with(statement.sql, arguments).fetch_optional(self).await
+    }
+}
+
+impl Row for SqliteRow {
+    fn column<T: Column>(&self, name: &str) -> Result<T, StoreError> {
+        Ok(self.try_get(name)?)
+    }
+}
+
 #[cfg(test)]
 impl SqliteStore {
     /// Fills the disk, as far as this store can tell.
@@ -104,9 +145,8 @@ impl SqliteStore {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::Row as _;
-
     use super::*;
+    use crate::store::sql::tokens::places::REVOKED;
 
     /// Going through half a million places takes ten times as long as the few that are revoked.
     #[tokio::test]
@@ -114,7 +154,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("a.db")).await.unwrap();
         let mut reader = store.reader().await.unwrap();
-        let explain = format!("EXPLAIN QUERY PLAN {}", sql::status_places::REVOKED);
+        let explain = format!("EXPLAIN QUERY PLAN {}", REVOKED);
         let plan = sqlx::query(sqlx::AssertSqlSafe(explain)).bind(1).bind(1);
         let plan = plan.fetch_all(&mut *reader).await.unwrap();
         let steps: Vec<String> = plan.iter().map(|step| step.get("detail")).collect();

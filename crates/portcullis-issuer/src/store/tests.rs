@@ -7,14 +7,17 @@ use std::sync::Arc;
 use sqlx::Connection as _;
 use tempfile::TempDir;
 
+use super::Store;
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
-use super::{
-    Credential, EventKind, KeyState, NewEvent, NewKey, Promises, Refreshed, RegisteredClient,
-    Rotation, Session, Store, TokenHash, Until, User, client_owner,
-};
 use crate::config::DatabaseUrl;
-use crate::key_ring::SigningAlgorithm;
+use crate::domain::audit::{EventKind, NewEvent};
+use crate::domain::clients::{Credential, RegisteredClient};
+use crate::domain::hash::TokenHash;
+use crate::domain::keys::{KeyState, NewKey, Promises, SigningAlgorithm};
+use crate::domain::sessions::{Refreshed, Rotation, Session};
+use crate::domain::tokens::{Until, client_owner};
+use crate::domain::users::User;
 
 /// A place for a database, on which any number of stores can be opened.
 enum Place {
@@ -487,7 +490,7 @@ async fn a_jwt_is_spent_once_however_many_ask(place: Place) {
 }
 
 /// The revoked ones among these places.
-async fn revoked(store: &dyn Store, places: &[super::Place]) -> Vec<usize> {
+async fn revoked(store: &dyn Store, places: &[crate::domain::tokens::Place]) -> Vec<usize> {
     let list = store.revoked_places(0, 1000).await.unwrap().unwrap();
     assert!(list.is_sorted());
     places

@@ -11,12 +11,10 @@ use zeroize::Zeroizing;
 
 use super::error::OAuthError;
 use super::form::decode;
-use crate::assertion::claimed_client;
-use crate::client::Client;
-use crate::client_auth::Proof;
-use crate::issuer::Issuer;
-use crate::store::RegisteredClient;
-use crate::token::FIRST_PARTY;
+use crate::domain::clients::{Proof, RegisteredClient, claimed_client};
+use crate::domain::peer::Peer;
+use crate::domain::tokens::FIRST_PARTY;
+use crate::http::api::Api;
 
 /// RFC 7523 section 2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -68,13 +66,13 @@ impl Caller {
 
     /// Finds out who calls.
     pub(super) async fn of(
-        issuer: &Issuer,
+        api: &Api,
         headers: &HeaderMap,
         fields: ClientFields,
-        from: &Client,
+        peer: &Peer,
     ) -> Result<Self, OAuthError> {
         let Some(proof) = proof(headers, fields)? else { return Ok(Self::FirstParty) };
-        let client = issuer.authenticate_client(&proof, from).await?;
+        let client = api.domain.clients.authenticate(&proof, peer).await?;
         client.map(Self::Registered).ok_or(OAuthError::InvalidClient)
     }
 }

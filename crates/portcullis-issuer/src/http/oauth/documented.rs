@@ -1,6 +1,7 @@
 //! How these routes refuse, for the OpenAPI document.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
@@ -9,8 +10,8 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::error::{ErrorBody, OAuthError as E};
+use crate::http::api::Api;
 use crate::http::openapi::operations;
-use crate::issuer::Issuer;
 
 /// What may be wrong with a request for a token, besides what may be wrong with any.
 pub(in crate::http) const OF_TOKENS: &[E] = &[
@@ -36,9 +37,9 @@ const OF_ANY: &[E] = &[
 
 /// A route, and how it refuses.
 pub(in crate::http) fn documented(
-    (mut schemas, mut paths, route): UtoipaMethodRouter<Issuer>,
+    (mut schemas, mut paths, route): UtoipaMethodRouter<Arc<Api>>,
     errors: &[E],
-) -> UtoipaMethodRouter<Issuer> {
+) -> UtoipaMethodRouter<Arc<Api>> {
     let mut by_status: BTreeMap<StatusCode, Vec<&'static str>> = BTreeMap::new();
     for error in errors.iter().chain(OF_ANY) {
         let (status, code, _) = error.parts();

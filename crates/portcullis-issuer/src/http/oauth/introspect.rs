@@ -1,5 +1,7 @@
 //! `POST /oauth/introspect` (RFC 7662).
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -11,9 +13,9 @@ use utoipa::ToSchema;
 use super::caller::{Caller, ClientFields};
 use super::error::OAuthError;
 use super::form::Form;
-use crate::client::Client;
-use crate::introspection::Introspected;
-use crate::issuer::Issuer;
+use crate::domain::introspection::Introspected;
+use crate::domain::peer::Peer;
+use crate::http::api::Api;
 
 /// Which token is asked about. What is known of it follows from the token: a `token_type_hint` is
 /// not needed.
@@ -37,15 +39,15 @@ pub(in crate::http) struct IntrospectionRequest {
     security((), ("client_secret" = [])),
 )]
 pub(in crate::http) async fn introspect(
-    State(issuer): State<Issuer>,
-    from: Client,
+    State(api): State<Arc<Api>>,
+    peer: Peer,
     headers: HeaderMap,
     Form(request): Form<IntrospectionRequest>,
 ) -> Result<Response, OAuthError> {
     // RFC 7662 section 2.1: otherwise anybody could try tokens out.
-    let caller = Caller::of(&issuer, &headers, request.client, &from).await?;
+    let caller = Caller::of(&api, &headers, request.client, &peer).await?;
     let Caller::Registered(_) = caller else { return Err(OAuthError::InvalidClient) };
     let token = request.token.ok_or(OAuthError::InvalidRequest("token is missing."))?;
-    let introspected = issuer.introspect(&token).await?;
+    let introspected = api.domain.introspection.introspect(&token).await?;
     Ok(([(CACHE_CONTROL, "no-store")], Json(introspected)).into_response())
 }

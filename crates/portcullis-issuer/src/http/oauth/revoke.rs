@@ -1,5 +1,7 @@
 //! `POST /oauth/revoke` (RFC 7009).
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CACHE_CONTROL;
@@ -10,10 +12,10 @@ use utoipa::ToSchema;
 use super::caller::{Caller, ClientFields};
 use super::error::OAuthError;
 use super::form::Form;
-use crate::client::Client;
-use crate::introspection::Revoked;
-use crate::issuer::Issuer;
-use crate::store::EventKind;
+use crate::domain::audit::EventKind;
+use crate::domain::introspection::Revoked;
+use crate::domain::peer::Peer;
+use crate::http::api::Api;
 
 /// Which token shall be good no more. What is known of it follows from the token: a
 /// `token_type_hint` is not needed.
@@ -39,15 +41,15 @@ pub(in crate::http) struct RevocationRequest {
     security((), ("client_secret" = [])),
 )]
 pub(in crate::http) async fn revoke(
-    State(issuer): State<Issuer>,
-    from: Client,
+    State(api): State<Arc<Api>>,
+    peer: Peer,
     headers: HeaderMap,
     Form(request): Form<RevocationRequest>,
 ) -> Result<Response, OAuthError> {
-    let caller = Caller::of(&issuer, &headers, request.client, &from).await?;
+    let caller = Caller::of(&api, &headers, request.client, &peer).await?;
     let token = request.token.ok_or(OAuthError::InvalidRequest("token is missing."))?;
-    let event = issuer.client_event(EventKind::TokenRevoked, Some(caller.id()), &from);
-    match issuer.revoke(&token, caller.id(), event).await? {
+    let event = api.domain.clients.event(EventKind::TokenRevoked, Some(caller.id()), &peer);
+    match api.domain.introspection.revoke(&token, caller.id(), event).await? {
         // RFC 7009 section 2.2: for a token that there never was, too.
         Revoked::Done => Ok([(CACHE_CONTROL, "no-store")].into_response()),
         // Section 2.1. Whoever holds it can read in it whose it is.

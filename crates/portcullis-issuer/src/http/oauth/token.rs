@@ -1,5 +1,7 @@
 //! `POST /oauth/token` (RFC 6749 section 3.2).
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -11,9 +13,9 @@ use utoipa::ToSchema;
 use super::caller::{Caller, ClientFields};
 use super::error::OAuthError;
 use super::form::Form;
-use crate::client::Client;
-use crate::grants::ClientGrant;
-use crate::issuer::Issuer;
+use crate::domain::clients::ClientGrant;
+use crate::domain::peer::Peer;
+use crate::http::api::Api;
 
 /// What a client asks for.
 #[derive(Deserialize, ToSchema)]
@@ -64,20 +66,21 @@ pub(in crate::http) struct TokenAnswer<'a> {
     security((), ("client_secret" = [])),
 )]
 pub(in crate::http) async fn token(
-    State(issuer): State<Issuer>,
-    from: Client,
+    State(api): State<Arc<Api>>,
+    peer: Peer,
     headers: HeaderMap,
     Form(request): Form<TokenRequest>,
 ) -> Result<Response, OAuthError> {
     let TokenRequest { grant_type, scope, resource, refresh_token, client } = request;
-    let caller = Caller::of(&issuer, &headers, client, &from).await?;
+    let caller = Caller::of(&api, &headers, client, &peer).await?;
     let grant_type = grant_type.ok_or(OAuthError::InvalidRequest("grant_type is missing."))?;
     match (grant_type.as_str(), caller) {
         ("client_credentials", Caller::Registered(client)) => {
-            let grant = issuer.grant_to_client(&client, scope.as_deref(), &resource, &from).await?;
+            let clients = &api.domain.clients;
+            let grant = clients.grant(&client, scope.as_deref(), &resource, &peer).await?;
             match grant {
                 ClientGrant::Token { access_token, scope } => {
-                    Ok(answer(&issuer, &access_token, None, &scope))
+                    Ok(answer(&api, &access_token, None, &scope))
                 }
                 ClientGrant::WrongScope => Err(OAuthError::InvalidScope),
                 ClientGrant::WrongTarget => Err(OAuthError::InvalidTarget(
@@ -86,7 +89,7 @@ pub(in crate::http) async fn token(
             }
         }
         ("client_credentials", Caller::FirstParty) => Err(OAuthError::UnauthorizedClient),
-        ("refresh_token", _) => refresh(&issuer, refresh_token, &resource, &from).await,
+        ("refresh_token", _) => refresh(&api, refresh_token, &resource, &peer).await,
         _ => Err(OAuthError::UnsupportedGrantType),
     }
 }
@@ -94,10 +97,10 @@ pub(in crate::http) async fn token(
 /// Continues a session, as `POST /v1/auth/refresh` does: for whoever holds its refresh token, which
 /// a login gave out and which is no client's in particular.
 async fn refresh(
-    issuer: &Issuer,
+    api: &Api,
     token: Option<String>,
     resource: &[String],
-    from: &Client,
+    peer: &Peer,
 ) -> Result<Response, OAuthError> {
     let why = "refresh_token is missing.";
     let token = zeroize::Zeroizing::new(token.ok_or(OAuthError::InvalidRequest(why))?);
@@ -108,17 +111,13 @@ async fn refresh(
         return Err(OAuthError::InvalidTarget(why));
     }
     let why = "The refresh token is not valid (any more).";
-    let grant = issuer.refresh(&token, from).await?.ok_or(OAuthError::InvalidGrant(why))?;
-    Ok(answer(issuer, &grant.access_token, Some(&grant.refresh_token), &grant.scope))
+    let grant =
+        api.domain.sessions.refresh(&token, peer).await?.ok_or(OAuthError::InvalidGrant(why))?;
+    Ok(answer(api, &grant.access_token, Some(&grant.refresh_token), &grant.scope))
 }
 
-fn answer(
-    issuer: &Issuer,
-    access_token: &str,
-    refresh_token: Option<&str>,
-    scope: &str,
-) -> Response {
-    let expires_in = issuer.config().access_expiry.as_secs();
+fn answer(api: &Api, access_token: &str, refresh_token: Option<&str>, scope: &str) -> Response {
+    let expires_in = api.config.access_expiry.as_secs();
     let token_type = "Bearer";
     let answer = TokenAnswer { access_token, token_type, expires_in, refresh_token, scope };
     ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()

@@ -1,15 +1,73 @@
 //! Machine clients.
 
-use super::{Connection, events, rows};
-use crate::store::{Credential, NewEvent, RegisteredClient, StoreError};
+use super::{audit, rows, timed};
+use crate::domain::Answer;
+use crate::domain::audit::NewEvent;
+use crate::domain::clients::{ClientStore, Credential, RegisteredClient};
+use crate::error::StoreError;
+use crate::store::dialect::{Database, Dialect, query};
 
-pub(super) async fn add(
-    connection: &mut Connection,
+impl<D: Database> ClientStore for D {
+    fn add_client<'a>(
+        &'a self,
+        client: &'a RegisteredClient,
+        event: &'a NewEvent,
+    ) -> Answer<'a, bool> {
+        timed("add_client", async move {
+            let mut tx = self.begin().await?;
+            let added = add(&mut *tx, client, event).await?;
+            tx.commit().await?;
+            Ok(added)
+        })
+    }
+
+    fn client<'a>(&'a self, id: &'a str) -> Answer<'a, Option<RegisteredClient>> {
+        timed("client", async move { of(&mut *self.reader().await?, id).await })
+    }
+
+    fn clients(&self) -> Answer<'_, Vec<RegisteredClient>> {
+        timed("clients", async { all(&mut *self.reader().await?).await })
+    }
+
+    fn set_credential<'a>(
+        &'a self,
+        credential: &'a Credential,
+        event: &'a NewEvent,
+    ) -> Answer<'a, bool> {
+        timed("set_credential", async move {
+            let mut tx = self.begin().await?;
+            let found = set_credential(&mut *tx, credential, event).await?;
+            tx.commit().await?;
+            Ok(found)
+        })
+    }
+
+    fn set_disabled<'a>(&'a self, disabled: bool, event: &'a NewEvent) -> Answer<'a, bool> {
+        timed("set_disabled", async move {
+            let mut tx = self.begin().await?;
+            let found = set_disabled(&mut *tx, disabled, event).await?;
+            tx.commit().await?;
+            Ok(found)
+        })
+    }
+
+    fn remove_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool> {
+        timed("remove_client", async move {
+            let mut tx = self.begin().await?;
+            let found = remove(&mut *tx, event).await?;
+            tx.commit().await?;
+            Ok(found)
+        })
+    }
+}
+
+async fn add(
+    connection: &mut impl Dialect,
     client: &RegisteredClient,
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
     let (secret_hash, jwks) = columns(&client.credential);
-    let added = sqlx::query(
+    let added = query(
         "INSERT INTO clients (id, secret_hash, jwks, scopes, audiences, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
     )
@@ -19,67 +77,62 @@ pub(super) async fn add(
     .bind(rows::names_to_json(&client.scopes)?)
     .bind(rows::names_to_json(&client.audiences)?)
     .bind(client.created_at)
-    .execute(&mut *connection)
+    .execute(connection)
     .await?;
-    changed(connection, added.rows_affected(), event).await
+    changed(connection, added, event).await
 }
 
-pub(super) async fn of(
-    connection: &mut Connection,
+async fn of(
+    connection: &mut impl Dialect,
     id: &str,
 ) -> Result<Option<RegisteredClient>, StoreError> {
-    let row = sqlx::query("SELECT * FROM clients WHERE id = $1")
-        .bind(id)
-        .fetch_optional(connection)
-        .await?;
+    let row =
+        query("SELECT * FROM clients WHERE id = $1").bind(id).fetch_optional(connection).await?;
     row.as_ref().map(rows::client_from).transpose()
 }
 
-pub(super) async fn all(connection: &mut Connection) -> Result<Vec<RegisteredClient>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM clients").fetch_all(connection).await?;
+async fn all(connection: &mut impl Dialect) -> Result<Vec<RegisteredClient>, StoreError> {
+    let rows = query("SELECT * FROM clients").fetch_all(connection).await?;
     let mut clients = rows.iter().map(rows::client_from).collect::<Result<Vec<_>, _>>()?;
     // Not by the database, whose order may follow the machine's language.
     clients.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(clients)
 }
 
-pub(super) async fn set_credential(
-    connection: &mut Connection,
+async fn set_credential(
+    connection: &mut impl Dialect,
     credential: &Credential,
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
     let (secret_hash, jwks) = columns(credential);
-    let set = sqlx::query("UPDATE clients SET secret_hash = $1, jwks = $2 WHERE id = $3")
+    let set = query("UPDATE clients SET secret_hash = $1, jwks = $2 WHERE id = $3")
         .bind(secret_hash)
         .bind(jwks)
         .bind(&event.client_id)
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
-    changed(connection, set.rows_affected(), event).await
+    changed(connection, set, event).await
 }
 
-pub(super) async fn set_disabled(
-    connection: &mut Connection,
+async fn set_disabled(
+    connection: &mut impl Dialect,
     disabled: bool,
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
-    let set = sqlx::query("UPDATE clients SET disabled_at = $1 WHERE id = $2")
+    let set = query("UPDATE clients SET disabled_at = $1 WHERE id = $2")
         .bind(disabled.then_some(event.at))
         .bind(&event.client_id)
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
-    changed(connection, set.rows_affected(), event).await
+    changed(connection, set, event).await
 }
 
-pub(super) async fn remove(
-    connection: &mut Connection,
-    event: &NewEvent,
-) -> Result<bool, StoreError> {
-    let removed = sqlx::query("DELETE FROM clients WHERE id = $1")
+async fn remove(connection: &mut impl Dialect, event: &NewEvent) -> Result<bool, StoreError> {
+    let removed = query("DELETE FROM clients WHERE id = $1")
         .bind(&event.client_id)
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
-    changed(connection, removed.rows_affected(), event).await
+    changed(connection, removed, event).await
 }
 
 fn columns(credential: &Credential) -> (Option<&[u8]>, Option<&str>) {
@@ -90,13 +143,13 @@ fn columns(credential: &Credential) -> (Option<&[u8]>, Option<&str>) {
 }
 
 async fn changed(
-    connection: &mut Connection,
+    connection: &mut impl Dialect,
     rows: u64,
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
     if rows == 0 {
         return Ok(false);
     }
-    events::insert(connection, event).await?;
+    audit::insert(connection, event).await?;
     Ok(true)
 }

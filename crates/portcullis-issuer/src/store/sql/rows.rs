@@ -1,11 +1,12 @@
 //! Rows to values and back.
 
-use sqlx::Row as _;
-
-use super::DbRow;
-use crate::store::{
-    Credential, KeyState, RegisteredClient, Session, StoreError, StoredKey, TokenHash, User,
-};
+use crate::domain::clients::{Credential, RegisteredClient};
+use crate::domain::hash::TokenHash;
+use crate::domain::keys::{KeyState, StoredKey};
+use crate::domain::sessions::Session;
+use crate::domain::users::User;
+use crate::error::StoreError;
+use crate::store::dialect::Row;
 
 /// A live session with its user; the user's columns that clash are prefixed.
 pub(super) const SESSION_AND_USER: &str = "SELECT sessions.*, users.name, users.roles, \
@@ -13,11 +14,11 @@ pub(super) const SESSION_AND_USER: &str = "SELECT sessions.*, users.name, users.
     JOIN users ON users.id = sessions.user_id \
     WHERE sessions.id = $1 AND sessions.ended_at IS NULL AND sessions.expires_at > $2";
 
-pub(super) fn key_from(row: &DbRow) -> Result<StoredKey, StoreError> {
-    let algorithm: String = row.try_get("algorithm")?;
-    let state: String = row.try_get("state")?;
+pub(super) fn key_from(row: &impl Row) -> Result<StoredKey, StoreError> {
+    let algorithm: String = row.column("algorithm")?;
+    let state: String = row.column("state")?;
     Ok(StoredKey {
-        kid: row.try_get("kid")?,
+        kid: row.column("kid")?,
         algorithm: algorithm.parse().map_err(StoreError::new)?,
         state: match state.as_str() {
             "next" => KeyState::Next,
@@ -26,46 +27,46 @@ pub(super) fn key_from(row: &DbRow) -> Result<StoredKey, StoreError> {
             "withdrawn" => KeyState::Withdrawn,
             other => return Err(StoreError::new(format!("unknown key state {other:?}"))),
         },
-        public_jwk: row.try_get("public_jwk")?,
-        sealed: row.try_get("sealed_private_key")?,
-        created_at: row.try_get("created_at")?,
-        signs_from: row.try_get("signs_from")?,
-        longest_max_age_secs: row.try_get("longest_max_age_secs")?,
-        published_until: row.try_get("published_until")?,
+        public_jwk: row.column("public_jwk")?,
+        sealed: row.column("sealed_private_key")?,
+        created_at: row.column("created_at")?,
+        signs_from: row.column("signs_from")?,
+        longest_max_age_secs: row.column("longest_max_age_secs")?,
+        published_until: row.column("published_until")?,
     })
 }
 
-pub(super) fn user_from(row: &DbRow) -> Result<User, StoreError> {
+pub(super) fn user_from(row: &impl Row) -> Result<User, StoreError> {
     Ok(User {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
-        roles: names_from_json(row.try_get("roles")?)?,
-        scopes: names_from_json(row.try_get("scopes")?)?,
-        created_at: row.try_get("created_at")?,
+        id: row.column("id")?,
+        name: row.column("name")?,
+        roles: names_from_json(row.column("roles")?)?,
+        scopes: names_from_json(row.column("scopes")?)?,
+        created_at: row.column("created_at")?,
     })
 }
 
-pub(super) fn session_from(row: &DbRow) -> Result<Session, StoreError> {
+pub(super) fn session_from(row: &impl Row) -> Result<Session, StoreError> {
     Ok(Session {
-        id: row.try_get("id")?,
-        user_id: row.try_get("user_id")?,
-        created_at: row.try_get("created_at")?,
-        last_used_at: row.try_get("last_used_at")?,
-        expires_at: row.try_get("expires_at")?,
-        user_agent: row.try_get("user_agent")?,
-        stepped_up_at: row.try_get("stepped_up_at")?,
+        id: row.column("id")?,
+        user_id: row.column("user_id")?,
+        created_at: row.column("created_at")?,
+        last_used_at: row.column("last_used_at")?,
+        expires_at: row.column("expires_at")?,
+        user_agent: row.column("user_agent")?,
+        stepped_up_at: row.column("stepped_up_at")?,
         place: None,
     })
 }
 
-pub(super) fn session_and_user_from(row: &DbRow) -> Result<(Session, User), StoreError> {
+pub(super) fn session_and_user_from(row: &impl Row) -> Result<(Session, User), StoreError> {
     let session = session_from(row)?;
     let user = User {
         id: session.user_id.clone(),
-        name: row.try_get("name")?,
-        roles: names_from_json(row.try_get("roles")?)?,
-        scopes: names_from_json(row.try_get("scopes")?)?,
-        created_at: row.try_get("user_created_at")?,
+        name: row.column("name")?,
+        roles: names_from_json(row.column("roles")?)?,
+        scopes: names_from_json(row.column("scopes")?)?,
+        created_at: row.column("user_created_at")?,
     };
     Ok((session, user))
 }
@@ -75,9 +76,9 @@ pub(super) fn can_be_stored(text: &str) -> bool {
     !text.contains('\0')
 }
 
-pub(super) fn client_from(row: &DbRow) -> Result<RegisteredClient, StoreError> {
-    let hash: Option<Vec<u8>> = row.try_get("secret_hash")?;
-    let keys: Option<String> = row.try_get("jwks")?;
+pub(super) fn client_from(row: &impl Row) -> Result<RegisteredClient, StoreError> {
+    let hash: Option<Vec<u8>> = row.column("secret_hash")?;
+    let keys: Option<String> = row.column("jwks")?;
     let credential = match (hash, keys) {
         (Some(hash), None) => {
             let hash = TokenHash::try_from(hash.as_slice()).map_err(StoreError::new)?;
@@ -87,12 +88,12 @@ pub(super) fn client_from(row: &DbRow) -> Result<RegisteredClient, StoreError> {
         _ => return Err(StoreError::new("a client has one credential")),
     };
     Ok(RegisteredClient {
-        id: row.try_get("id")?,
+        id: row.column("id")?,
         credential,
-        scopes: names_from_json(row.try_get("scopes")?)?,
-        audiences: names_from_json(row.try_get("audiences")?)?,
-        created_at: row.try_get("created_at")?,
-        disabled_at: row.try_get("disabled_at")?,
+        scopes: names_from_json(row.column("scopes")?)?,
+        audiences: names_from_json(row.column("audiences")?)?,
+        created_at: row.column("created_at")?,
+        disabled_at: row.column("disabled_at")?,
     })
 }
 

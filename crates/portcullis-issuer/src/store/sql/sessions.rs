@@ -1,137 +1,103 @@
-//! Sessions: how they begin and end.
+//! Sessions and their refresh tokens.
 
-use super::{Connection, events, rows};
-use crate::store::{EventKind, NewEvent, Session, StoreError, User};
+mod life;
+mod refresh;
 
-pub(super) async fn start(
-    connection: &mut Connection,
-    session: &Session,
-) -> Result<(), StoreError> {
-    // The only place where sessions are made is a fair place to forget the dead ones.
-    sqlx::query(super::super::FORGET_SESSIONS)
-        .bind(session.created_at)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query(
-        "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(&session.id)
-    .bind(&session.user_id)
-    .bind(session.created_at)
-    .bind(session.last_used_at)
-    .bind(session.expires_at)
-    .bind(&session.user_agent)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
+use super::{audit, timed};
+use crate::domain::Answer;
+use crate::domain::audit::NewEvent;
+use crate::domain::hash::TokenHash;
+use crate::domain::sessions::{Refreshed, Rotation, Session, SessionStore};
+use crate::domain::users::User;
+use crate::store::dialect::Database;
 
-pub(super) async fn live(
-    connection: &mut Connection,
-    id: &str,
-    now: i64,
-) -> Result<Option<(Session, User)>, StoreError> {
-    let row =
-        sqlx::query(rows::SESSION_AND_USER).bind(id).bind(now).fetch_optional(connection).await?;
-    row.as_ref().map(rows::session_and_user_from).transpose()
-}
-
-pub(super) async fn live_of(
-    connection: &mut Connection,
-    user_id: &str,
-    now: i64,
-) -> Result<Vec<Session>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT * FROM sessions WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 \
-         ORDER BY last_used_at DESC, id",
-    )
-    .bind(user_id)
-    .bind(now)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(rows::session_from).collect()
-}
-
-/// Nothing happens to a session that has ended before.
-pub(super) async fn log_out(
-    connection: &mut Connection,
-    id: &str,
-    event: &NewEvent,
-) -> Result<(), StoreError> {
-    end(connection, id, "logout", event.clone().session(id)).await
-}
-
-/// The same for one whose spent refresh token was presented.
-pub(super) async fn end_for_reuse(
-    connection: &mut Connection,
-    id: &str,
-    now: i64,
-    address: Option<&str>,
-) -> Result<(), StoreError> {
-    let event = NewEvent::new(EventKind::RefreshReused, now).session(id).address(address);
-    end(connection, id, "reuse", event).await
-}
-
-async fn end(
-    connection: &mut Connection,
-    id: &str,
-    reason: &'static str,
-    event: NewEvent,
-) -> Result<(), StoreError> {
-    let ended: Option<String> = sqlx::query_scalar(
-        "UPDATE sessions SET ended_at = $1, end_reason = $2 \
-         WHERE id = $3 AND ended_at IS NULL RETURNING user_id",
-    )
-    .bind(event.at)
-    .bind(reason)
-    .bind(id)
-    .fetch_optional(&mut *connection)
-    .await?;
-    match ended {
-        Some(user_id) => events::insert(connection, &event.user(&user_id)).await,
-        None => Ok(()),
+impl<D: Database> SessionStore for D {
+    fn start_session<'a>(
+        &'a self,
+        session: &'a Session,
+        token: &'a TokenHash,
+        event: &'a NewEvent,
+    ) -> Answer<'a, ()> {
+        timed("start_session", async move {
+            let mut tx = self.begin().await?;
+            life::start(&mut *tx, session).await?;
+            refresh::insert(&mut *tx, token, &session.id, session.created_at).await?;
+            audit::insert(&mut *tx, event).await?;
+            tx.commit().await?;
+            Ok(())
+        })
     }
-}
 
-pub(super) async fn delete(
-    connection: &mut Connection,
-    user_id: &str,
-    id: &str,
-    event: &NewEvent,
-) -> Result<bool, StoreError> {
-    if !rows::can_be_stored(id) {
-        return Ok(false);
+    fn rotate_refresh<'a>(&'a self, rotation: &'a Rotation) -> Answer<'a, Refreshed> {
+        timed("rotate_refresh", async move {
+            // Looked up without a lock: tokens that somebody made up must not keep writers
+            // waiting. A token never changes its session, so what is read here stays true.
+            let presented = &rotation.presented;
+            let session = refresh::session_of(&mut *self.reader().await?, presented).await?;
+            let Some(session_id) = session else { return Ok(Refreshed::Refused) };
+            let mut tx = self.begin().await?;
+            let refreshed = refresh::rotate(&mut *tx, &session_id, rotation).await?;
+            if !matches!(refreshed, Refreshed::Refused) {
+                tx.commit().await?;
+            }
+            Ok(refreshed)
+        })
     }
-    let ended = sqlx::query(
-        "UPDATE sessions SET ended_at = $1, end_reason = 'deleted' \
-         WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $1",
-    )
-    .bind(event.at)
-    .bind(id)
-    .bind(user_id)
-    .execute(&mut *connection)
-    .await?;
-    let ended = ended.rows_affected() == 1;
-    if ended {
-        events::insert(connection, event).await?;
-    }
-    Ok(ended)
-}
 
-pub(super) async fn end_all(
-    connection: &mut Connection,
-    user_id: &str,
-    event: &NewEvent,
-) -> Result<u64, StoreError> {
-    let ended = sqlx::query(
-        "UPDATE sessions SET ended_at = $1, end_reason = 'logout' \
-         WHERE user_id = $2 AND ended_at IS NULL AND expires_at > $1",
-    )
-    .bind(event.at)
-    .bind(user_id)
-    .execute(&mut *connection)
-    .await?;
-    events::insert(connection, event).await?;
-    Ok(ended.rows_affected())
+    fn end_session_of<'a>(&'a self, token: &'a TokenHash, event: &'a NewEvent) -> Answer<'a, ()> {
+        timed("end_session_of", async move {
+            let session = refresh::session_of(&mut *self.reader().await?, token).await?;
+            let Some(session_id) = session else { return Ok(()) };
+            let mut tx = self.begin().await?;
+            life::log_out(&mut *tx, &session_id, event).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn session_of<'a>(
+        &'a self,
+        token: &'a TokenHash,
+        now: i64,
+    ) -> Answer<'a, Option<(Session, User)>> {
+        timed("session_of", async move {
+            let mut reader = self.reader().await?;
+            match refresh::current_session_of(&mut *reader, token).await? {
+                Some(session_id) => life::live(&mut *reader, &session_id, now).await,
+                None => Ok(None),
+            }
+        })
+    }
+
+    fn live_session<'a>(&'a self, id: &'a str, now: i64) -> Answer<'a, Option<(Session, User)>> {
+        timed("live_session", async move { life::live(&mut *self.reader().await?, id, now).await })
+    }
+
+    fn live_sessions<'a>(&'a self, user_id: &'a str, now: i64) -> Answer<'a, Vec<Session>> {
+        timed("live_sessions", async move {
+            life::live_of(&mut *self.reader().await?, user_id, now).await
+        })
+    }
+
+    fn delete_session<'a>(
+        &'a self,
+        user_id: &'a str,
+        session_id: &'a str,
+        event: &'a NewEvent,
+    ) -> Answer<'a, bool> {
+        timed("delete_session", async move {
+            let mut tx = self.begin().await?;
+            let deleted = life::delete(&mut *tx, user_id, session_id, event).await?;
+            tx.commit().await?;
+            Ok(deleted)
+        })
+    }
+
+    fn end_all_sessions<'a>(&'a self, user_id: &'a str, event: &'a NewEvent) -> Answer<'a, u64> {
+        timed("end_all_sessions", async move {
+            let mut tx = self.begin().await?;
+            let ended = life::end_all(&mut *tx, user_id, event).await?;
+            tx.commit().await?;
+            Ok(ended)
+        })
+    }
 }

@@ -1,16 +1,51 @@
 //! Users.
 
-use sqlx::Row as _;
+use super::{audit, rows, timed};
+use crate::domain::Answer;
+use crate::domain::audit::{EventKind, NewEvent};
+use crate::domain::users::{User, UserStore};
+use crate::error::StoreError;
+use crate::store::dialect::{Database, Dialect, Row as _, query};
 
-use super::{Connection, events, rows};
-use crate::store::{EventKind, NewEvent, StoreError, User};
+impl<D: Database> UserStore for D {
+    fn add_user<'a>(&'a self, user: &'a User, password_hash: &'a str) -> Answer<'a, bool> {
+        timed("add_user", async move {
+            let mut tx = self.begin().await?;
+            let added = add(&mut *tx, user, password_hash).await?;
+            tx.commit().await?;
+            Ok(added)
+        })
+    }
 
-pub(super) async fn add(
-    connection: &mut Connection,
+    fn user_named<'a>(&'a self, name: &'a str) -> Answer<'a, Option<(User, String)>> {
+        timed("user_named", async move { named(&mut *self.reader().await?, name).await })
+    }
+
+    fn users(&self) -> Answer<'_, Vec<User>> {
+        timed("users", async { all(&mut *self.reader().await?).await })
+    }
+
+    fn rehash_password<'a>(
+        &'a self,
+        user_id: &'a str,
+        old: &'a str,
+        new: &'a str,
+        now: i64,
+    ) -> Answer<'a, ()> {
+        timed("rehash_password", async move {
+            let mut tx = self.begin().await?;
+            rehash(&mut *tx, user_id, old, new, now).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+}
+
+async fn add(
+    connection: &mut impl Dialect,
     user: &User,
     password_hash: &str,
 ) -> Result<bool, StoreError> {
-    let added = sqlx::query(
+    let added = query(
         "INSERT INTO users (id, name, password_hash, roles, scopes, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
     )
@@ -20,55 +55,54 @@ pub(super) async fn add(
     .bind(rows::names_to_json(&user.roles)?)
     .bind(rows::names_to_json(&user.scopes)?)
     .bind(user.created_at)
-    .execute(&mut *connection)
+    .execute(connection)
     .await?;
-    let added = added.rows_affected() == 1;
+    let added = added == 1;
     if added {
         let event = NewEvent::new(EventKind::UserAdded, user.created_at).user(&user.id);
-        events::insert(connection, &event).await?;
+        audit::insert(connection, &event).await?;
     }
     Ok(added)
 }
 
-pub(super) async fn named(
-    connection: &mut Connection,
+async fn named(
+    connection: &mut impl Dialect,
     name: &str,
 ) -> Result<Option<(User, String)>, StoreError> {
     if !rows::can_be_stored(name) {
         return Ok(None);
     }
-    let row = sqlx::query("SELECT * FROM users WHERE lower(name) = lower($1)")
+    let row = query("SELECT * FROM users WHERE lower(name) = lower($1)")
         .bind(name)
         .fetch_optional(connection)
         .await?;
-    row.map(|row| Ok((rows::user_from(&row)?, row.try_get("password_hash")?))).transpose()
+    row.map(|row| Ok((rows::user_from(&row)?, row.column("password_hash")?))).transpose()
 }
 
-pub(super) async fn all(connection: &mut Connection) -> Result<Vec<User>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM users").fetch_all(connection).await?;
+async fn all(connection: &mut impl Dialect) -> Result<Vec<User>, StoreError> {
+    let rows = query("SELECT * FROM users").fetch_all(connection).await?;
     let mut users = rows.iter().map(rows::user_from).collect::<Result<Vec<_>, _>>()?;
     // Not by the database, whose order may follow the machine's language.
     users.sort_by_key(|user| user.name.to_ascii_lowercase());
     Ok(users)
 }
 
-pub(super) async fn rehash(
-    connection: &mut Connection,
+async fn rehash(
+    connection: &mut impl Dialect,
     user_id: &str,
     old: &str,
     new: &str,
     now: i64,
 ) -> Result<(), StoreError> {
-    let changed =
-        sqlx::query("UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3")
-            .bind(new)
-            .bind(user_id)
-            .bind(old)
-            .execute(&mut *connection)
-            .await?;
-    if changed.rows_affected() == 0 {
+    let changed = query("UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3")
+        .bind(new)
+        .bind(user_id)
+        .bind(old)
+        .execute(connection)
+        .await?;
+    if changed == 0 {
         return Ok(());
     }
     let event = NewEvent::new(EventKind::PasswordRehashed, now).user(user_id);
-    events::insert(connection, &event).await
+    audit::insert(connection, &event).await
 }

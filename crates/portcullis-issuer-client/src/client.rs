@@ -1,0 +1,183 @@
+//! The client.
+
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{Method, StatusCode};
+use reqwest::{Client, Response, redirect};
+use serde::Deserialize;
+use url::{Host, Url};
+
+use crate::error::ClientError;
+use crate::token::CallerToken;
+
+/// Far more than the issuer needs; the app's caller waits.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// More than any user takes: all roles and scopes have at most 2 KiB.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Calls the issuer with a caller's own token. Cloning is cheap, and clones share connections.
+///
+/// ```no_run
+/// use portcullis_issuer_client::{CallerToken, ClientError, IssuerClient};
+///
+/// # async fn f(headers: http::HeaderMap) -> Result<(), ClientError> {
+/// let issuer = IssuerClient::new("https://auth.example")?;
+/// let caller = CallerToken::from_headers(&headers)?;
+/// match issuer.me(&caller).await {
+///     Ok(me) => println!("{} has the roles {:?}", me.name, me.roles),
+///     Err(ClientError::Rejected) => println!("the session has ended"),
+///     Err(error) => return Err(error),
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct IssuerClient {
+    client: Client,
+    issuer: Url,
+}
+
+/// A user as the issuer knows them now. The token has what was true when it was issued.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct Me {
+    /// The `sub` of their tokens.
+    pub id: String,
+    /// The name that they log in with.
+    pub name: String,
+    /// Their roles.
+    pub roles: Vec<String>,
+    /// Their scopes.
+    pub scopes: Vec<String>,
+}
+
+impl IssuerClient {
+    /// Creates a client of the issuer at this URL, which is the `iss` of its tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Url`] unless it is an https URL, or an http URL of a loopback host.
+    /// [`ClientError::Setup`] if the TLS backend cannot be set up.
+    pub fn new(issuer: &str) -> Result<Self, ClientError> {
+        let wrong = |why| ClientError::Url { url: issuer.to_owned(), why };
+        let parsed = Url::parse(issuer)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(|| wrong("it must be an absolute one, such as https://auth.example"))?;
+        if parsed.scheme() == "http" && !is_loopback(&parsed) {
+            return Err(wrong("tokens are sent in the clear to a loopback host only; use https"));
+        }
+        // A redirect would take the token elsewhere.
+        let mut client = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
+        if is_loopback(&parsed) {
+            client = client.no_proxy();
+        }
+        let client = client.build().map_err(|error| ClientError::Setup(error.into()))?;
+        Ok(Self { client, issuer: parsed })
+    }
+
+    /// Returns the user whose token this is (`GET /v1/users/me`).
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Rejected`] if the session has ended, [`ClientError::Unreachable`] and
+    /// [`ClientError::Unexpected`].
+    pub async fn me(&self, caller: &CallerToken) -> Result<Me, ClientError> {
+        let mut response = self.send(Method::GET, &["users", "me"], caller).await?;
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_BODY_BYTES {
+                return Err(ClientError::Unexpected(status));
+            }
+        }
+        match status {
+            StatusCode::OK => {
+                serde_json::from_slice(&body).map_err(|_| ClientError::Unexpected(status))
+            }
+            _ => Err(ClientError::Unexpected(status)),
+        }
+    }
+
+    /// Ends a session of the user whose token this is (`DELETE /v1/auth/sessions/{id}`). Its
+    /// refresh token stops working at once; apps that validate locally accept its access tokens
+    /// until they expire.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::NoSuchSession`] if the user has none with this `id`,
+    /// [`ClientError::Rejected`] if the session of `caller` has ended,
+    /// [`ClientError::Unreachable`] and [`ClientError::Unexpected`].
+    pub async fn end_session(&self, caller: &CallerToken, id: &str) -> Result<(), ClientError> {
+        // In a path these mean another place.
+        if matches!(id, "" | "." | "..") {
+            return Err(ClientError::NoSuchSession);
+        }
+        let path = ["auth", "sessions", id];
+        match self.send(Method::DELETE, &path, caller).await?.status() {
+            StatusCode::NO_CONTENT => Ok(()),
+            StatusCode::NOT_FOUND => Err(ClientError::NoSuchSession),
+            status => Err(ClientError::Unexpected(status)),
+        }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        caller: &CallerToken,
+    ) -> Result<Response, ClientError> {
+        let mut url = self.issuer.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("v1").extend(path);
+        }
+        let request = self.client.request(method, url);
+        let request = request.header(AUTHORIZATION, caller.authorization());
+        let response = request.send().await.map_err(unreachable)?;
+        match response.status() {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(ClientError::Rejected),
+            _ => Ok(response),
+        }
+    }
+}
+
+/// The hosts that need no TLS. Not `*.localhost`: whether that stays on the machine is up to the
+/// resolver.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Without the URL, which may contain what a caller sent.
+fn unreachable(error: reqwest::Error) -> ClientError {
+    ClientError::Unreachable(error.without_url().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn url_that_tokens_must_not_be_sent_to_is_rejected_with_the_reason() {
+        for (url, why) in [
+            ("http://auth.example", "use https"),
+            ("http://auth.localhost", "use https"),
+            ("auth.example", "an absolute one"),
+            ("ftp://auth.example", "an absolute one"),
+        ] {
+            let error = IssuerClient::new(url).unwrap_err().to_string();
+            assert!(error.contains(url) && error.contains(why), "{error}");
+        }
+        for url in
+            ["https://auth.example", "http://127.0.0.1:8080", "http://[::1]", "http://localhost"]
+        {
+            assert!(IssuerClient::new(url).is_ok(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Why a call failed.
+
+use http::StatusCode;
+
+/// Why a call to the issuer failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The issuer's URL cannot be used.
+    #[error("the issuer's URL is {url:?}: {why}")]
+    Url {
+        /// The URL.
+        url: String,
+        /// What a valid URL would be.
+        why: &'static str,
+    },
+    /// The HTTP client could not be set up.
+    #[error("the HTTP client could not be set up")]
+    Setup(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The caller's request has no access token.
+    #[error("the request has no access token; send `Authorization: Bearer` and the token")]
+    NoToken,
+    /// The caller's request has an access token more than once in one place.
+    #[error("the request has the access token more than once; send it once")]
+    RepeatedToken,
+    /// The caller's access token is malformed (RFC 6750 section 2.1).
+    #[error("malformed bearer token; send `Authorization: Bearer` and the token, without quotes")]
+    MalformedToken,
+    /// The issuer rejected the token: it is invalid, or its session has ended.
+    #[error("the issuer rejected the token; log in again")]
+    Rejected,
+    /// The user has no live session with this id.
+    #[error("the user has no live session with this id")]
+    NoSuchSession,
+    /// The issuer could not be reached within 5 seconds.
+    #[error("the issuer is unreachable")]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The issuer responded with this status, or with a body that could not be read.
+    #[error("unexpected response from the issuer (status {0}); check that the URL is the issuer's")]
+    Unexpected(StatusCode),
+}
+
+impl ClientError {
+    /// Returns the status that an app may answer its caller: 400 for a malformed or repeated
+    /// token, 401 for [`NoToken`](Self::NoToken) and [`Rejected`](Self::Rejected), 404 for
+    /// [`NoSuchSession`](Self::NoSuchSession), 502 for [`Unexpected`](Self::Unexpected), 503 for
+    /// [`Unreachable`](Self::Unreachable), and 500 for an error of the app's own setup.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::RepeatedToken | Self::MalformedToken => StatusCode::BAD_REQUEST,
+            Self::NoToken | Self::Rejected => StatusCode::UNAUTHORIZED,
+            Self::NoSuchSession => StatusCode::NOT_FOUND,
+            Self::Unexpected(_) => StatusCode::BAD_GATEWAY,
+            Self::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Url { .. } | Self::Setup(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}

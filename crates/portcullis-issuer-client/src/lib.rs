@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod error;
+mod token;
+
+pub use self::client::{IssuerClient, Me};
+pub use self::error::ClientError;
+pub use self::token::CallerToken;

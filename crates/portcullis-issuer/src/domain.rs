@@ -1,0 +1,53 @@
+//! What the issuer does, without HTTP and SQL: a service for each subject, with a trait for its part
+//! of the store.
+
+pub(crate) mod audit;
+pub(crate) mod clients;
+pub(crate) mod hash;
+pub(crate) mod introspection;
+pub(crate) mod keys;
+pub(crate) mod limits;
+pub(crate) mod peer;
+pub(crate) mod scope;
+pub(crate) mod second_factor;
+pub(crate) mod sessions;
+pub(crate) mod tokens;
+pub(crate) mod users;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use self::audit::Audit;
+use self::clients::Clients;
+use self::introspection::Introspection;
+use self::keys::{Keeper, KeyRing};
+use self::second_factor::SecondFactors;
+use self::sessions::Sessions;
+use self::tokens::StatusLists;
+use self::users::Users;
+use crate::error::StoreError;
+
+/// All services.
+#[derive(Debug)]
+pub(crate) struct Domain {
+    pub(crate) audit: Arc<Audit>,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) introspection: Introspection,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) keeper: Keeper,
+    pub(crate) second_factors: SecondFactors,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) status_lists: Arc<StatusLists>,
+    pub(crate) users: Arc<Users>,
+}
+
+/// What a method of a store returns. It is boxed, because the database is chosen at run time.
+///
+/// Each method is one transaction, which also writes the audit log.
+pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A process that may share its store with others.
+pub(crate) trait Member: Send + Sync {
+    /// Returns whether this process does the periodic work: rotating keys, deleting old events.
+    fn leads(&self) -> bool;
+}

@@ -1,0 +1,87 @@
+//! What a machine client is given: access tokens in its own name (RFC 6749 section 4.4).
+
+use super::Clients;
+use super::store::RegisteredClient;
+use crate::domain::audit::EventKind;
+use crate::domain::peer::Peer;
+use crate::domain::tokens::client_owner;
+use crate::error::Error;
+
+/// What became of a request for a token.
+pub(crate) enum ClientGrant {
+    Token {
+        access_token: String,
+        scope: String,
+    },
+    /// A scope that is not the client's.
+    WrongScope,
+    /// An API that the client may not ask tokens for.
+    WrongTarget,
+}
+
+impl Clients {
+    /// Issues a token to `client` for the scopes that it asks for, which may be fewer than its own,
+    /// and for the APIs that it names (RFC 8707); for all of its own if it says nothing.
+    pub(crate) async fn grant(
+        &self,
+        client: &RegisteredClient,
+        scope: Option<&str>,
+        resources: &[String],
+        peer: &Peer,
+    ) -> Result<ClientGrant, Error> {
+        let Some(scopes) = chosen(scope.map(|scope| scope.split(' ')), &client.scopes) else {
+            return Ok(ClientGrant::WrongScope);
+        };
+        let settings = self.tokens.settings();
+        let own = if client.audiences.is_empty() { &settings.audiences } else { &client.audiences };
+        let asked = (!resources.is_empty()).then(|| resources.iter().map(String::as_str));
+        let Some(audiences) = chosen(asked, own).filter(|audiences| !audiences.is_empty()) else {
+            return Ok(ClientGrant::WrongTarget);
+        };
+        let keys = self.keys.current().await?;
+        let (scope, now) = (scopes.join(" "), self.now());
+        let place = self.tokens.take_place(&client_owner(&client.id), now).await?;
+        let named = (client.id.as_str(), place);
+        let issued = self.tokens.issue_to_client(&keys, named, scope.clone(), audiences, now);
+        let access_token = issued.await?;
+        let event = self.event(EventKind::ClientToken, Some(&client.id), peer);
+        self.audit.record(&event).await?;
+        Ok(ClientGrant::Token { access_token, scope })
+    }
+}
+
+/// The names that are asked for, each once; all of those that there are if none is asked for, and
+/// `None` if one of them is not among those.
+fn chosen<'n>(
+    asked: Option<impl Iterator<Item = &'n str>>,
+    own: &'n [String],
+) -> Option<Vec<&'n str>> {
+    let Some(asked) = asked else { return Some(own.iter().map(String::as_str).collect()) };
+    let mut chosen = Vec::new();
+    for name in asked {
+        if !own.iter().any(|own| own == name) {
+            return None;
+        }
+        if !chosen.contains(&name) {
+            chosen.push(name);
+        }
+    }
+    Some(chosen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_gets_what_one_asks_for_and_never_more_than_one_has() {
+        let own = ["a".to_owned(), "b".to_owned()];
+        let scope = |asked: &'static str| chosen(Some(asked.split(' ')), &own);
+        assert_eq!(chosen(None::<std::str::Split<'_, char>>, &own), Some(vec!["a", "b"]));
+        assert_eq!(scope("b"), Some(vec!["b"]));
+        assert_eq!(scope("b a b"), Some(vec!["b", "a"]));
+        for wrong in ["c", "a c", "A", "", "a  b", "a\tb", " a"] {
+            assert_eq!(scope(wrong), None, "{wrong:?}");
+        }
+    }
+}

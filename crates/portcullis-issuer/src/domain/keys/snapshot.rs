@@ -1,0 +1,93 @@
+//! The ring at one version of the key table: ready to sign, and to be published.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::KeySet;
+
+use super::custody::{ActiveKey, Custody, verified_as};
+use super::jwks::Jwks;
+use super::schedule::Schedule;
+use super::store::{KeyState, KeyStore, KeyTable, StoredKey};
+use crate::error::Error;
+use crate::metrics;
+
+/// The ring at one version of the key table.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(super) version: i64,
+    /// When something about the keys is due: from then on this snapshot is out of date.
+    pub(super) next_change: Option<i64>,
+    pub(crate) active: ActiveKey,
+    pub(crate) jwks: Jwks,
+    /// The same, to verify with.
+    pub(crate) verification: KeySet,
+}
+
+pub(super) fn active_of(keys: &[StoredKey]) -> Result<&StoredKey, Error> {
+    keys.iter()
+        .find(|key| key.state == KeyState::Active)
+        .ok_or(Error::Crypto("the key table has no active key"))
+}
+
+/// Reads the table, and notes on the key that signs how long the tokens of this process live, and
+/// its key sets in caches: the process that made the key may promise less.
+pub(super) async fn load(
+    store: &dyn KeyStore,
+    custody: &Custody,
+    schedule: &Schedule,
+) -> Result<Snapshot, Error> {
+    loop {
+        let table = store.keys().await?;
+        measure(&table.keys, schedule);
+        let snapshot = Snapshot::of(table, custody, schedule)?;
+        if store.note_promises(snapshot.active.kid(), schedule.promises()).await? {
+            return Ok(snapshot);
+        }
+        // It was rotated out meanwhile; another one signs.
+    }
+}
+
+fn measure(keys: &[StoredKey], schedule: &Schedule) {
+    use KeyState::{Active, Next, Retired, Withdrawn};
+    for state in [Next, Active, Retired, Withdrawn] {
+        let count = keys.iter().filter(|key| key.state == state).count();
+        metrics::keys(state.as_str(), count);
+    }
+    metrics::next_key_change(schedule.next_change(keys));
+}
+
+impl Snapshot {
+    fn of(table: KeyTable, custody: &Custody, schedule: &Schedule) -> Result<Self, Error> {
+        let active = custody.open(active_of(&table.keys)?)?;
+        let published = table.keys.iter().filter(|stored| stored.state != KeyState::Withdrawn);
+        let jwks = Jwks::new(published.map(|stored| stored.public_jwk.as_str()));
+        Ok(Self {
+            version: table.version,
+            next_change: schedule.next_change(&table.keys),
+            active,
+            verification: key_set(&jwks)?,
+            jwks,
+        })
+    }
+}
+
+impl Snapshot {
+    /// Completes a token whose part up to the signature is given.
+    pub(crate) async fn sign(&self, mut token: String) -> Result<String, Error> {
+        let signature = self.active.sign(token.as_bytes()).await?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        // A signature in DER, say, shall be noticed here and not by every verifier.
+        if self.active.is_elsewhere() {
+            let allowed = [verified_as(self.active.algorithm())];
+            portcullis::signature::verify(&token, &self.verification, &allowed)
+                .map_err(|error| Error::Signer(error.into()))?;
+        }
+        Ok(token)
+    }
+}
+
+fn key_set(jwks: &Jwks) -> Result<KeySet, Error> {
+    KeySet::from_json(jwks.body.as_bytes())
+        .map_err(|_| Error::Crypto("the published key set does not parse"))
+}

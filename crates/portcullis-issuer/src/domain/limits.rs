@@ -1,0 +1,223 @@
+//! How often passwords and codes may be tried, for each account and each address.
+//!
+//! An attempt costs one of so many; it is given back if it succeeds, and the rest come back evenly
+//! over [`WINDOW`]. So whoever knows their password is never held up by their own logins, and many
+//! attempts at once pay before any of them is known to have failed. Each process counts for itself.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use moka::ops::compute::Op;
+use moka::sync::Cache;
+use portcullis::Clock;
+
+use crate::clock::now_millis;
+use crate::domain::audit::{Audit, EventKind};
+use crate::domain::peer::Peer;
+use crate::error::Error;
+
+/// What a limit's number is a number in.
+const WINDOW: u64 = 5 * 60 * 1000;
+
+/// How many accounts, and how many addresses, are remembered; those that were seen longest ago
+/// are forgotten.
+const REMEMBERED: u64 = 100_000;
+
+/// Rate limits for passwords, codes and the credentials of machine clients.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    /// Keyed by name or id.
+    accounts: Attempts,
+    /// Keyed by the peer's network.
+    networks: Attempts,
+    audit: Arc<Audit>,
+}
+
+impl Limits {
+    /// Limits the attempts per account and per network. 0 is no limit.
+    pub(crate) fn new(
+        per_account: u32,
+        per_network: u32,
+        clock: &Arc<dyn Clock>,
+        audit: Arc<Audit>,
+    ) -> Self {
+        let attempts = |limit| Attempts::new(limit, Arc::clone(clock));
+        Self { accounts: attempts(per_account), networks: attempts(per_network), audit }
+    }
+
+    /// Takes an attempt at a password or a code from both limits, before the check. Records the
+    /// first rejected attempt.
+    pub(crate) async fn take(&self, account: &str, peer: &Peer) -> Result<(), Error> {
+        let by_network = self.take_of_network(peer);
+        let Err(limited) = by_network.and_then(|()| self.take_of_account(account)) else {
+            return Ok(());
+        };
+        // Once: the log must not grow with whatever somebody sends who is not let in.
+        if limited.first {
+            self.audit.record(&self.audit.event(EventKind::LoginLimited, peer)).await?;
+        }
+        Err(Error::Limited { retry_after_secs: limited.retry_after_secs })
+    }
+
+    /// Returns the attempt after a success.
+    pub(crate) fn give_back(&self, account: &str, peer: &Peer) {
+        self.accounts.give_back(account);
+        self.give_back_of_network(peer);
+    }
+
+    pub(crate) fn take_of_account(&self, account: &str) -> Result<(), Limited> {
+        self.accounts.take(account)
+    }
+
+    pub(crate) fn take_of_network(&self, peer: &Peer) -> Result<(), Limited> {
+        peer.address.map_or(Ok(()), |address| self.networks.take(&network_of(address)))
+    }
+
+    pub(crate) fn give_back_of_network(&self, peer: &Peer) {
+        if let Some(address) = peer.address {
+            self.networks.give_back(&network_of(address));
+        }
+    }
+}
+
+/// Why an attempt is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limited {
+    /// When to come back.
+    pub(crate) retry_after_secs: u64,
+    /// Whether it is the first one that is refused since one was let through.
+    pub(crate) first: bool,
+}
+
+/// The attempts at something of which there are many.
+#[derive(Debug)]
+struct Attempts {
+    /// How much time one attempt takes up, in milliseconds; `None` switches the limit off.
+    interval: Option<u64>,
+    clock: Arc<dyn Clock>,
+    taken: Cache<String, Taken>,
+}
+
+/// The generic cell rate algorithm: time that is taken up already.
+#[derive(Debug, Clone, Copy, Default)]
+struct Taken {
+    until: u64,
+    told: bool,
+}
+
+impl Attempts {
+    /// So many at once, and as many again over [`WINDOW`]; any number if it is 0.
+    fn new(limit: u32, clock: Arc<dyn Clock>) -> Self {
+        let interval = (limit > 0).then(|| WINDOW / u64::from(limit));
+        Self { interval, clock, taken: Cache::new(REMEMBERED) }
+    }
+
+    /// Takes one attempt at `what`.
+    fn take(&self, what: &str) -> Result<(), Limited> {
+        let Some(interval) = self.interval else { return Ok(()) };
+        let now = now_millis(&*self.clock);
+        let mut verdict = Ok(());
+        self.taken.entry(what.to_owned()).and_compute_with(|entry| {
+            let taken = entry.map(moka::Entry::into_value).unwrap_or_default();
+            let until = taken.until.max(now) + interval;
+            let over = until.saturating_sub(now + WINDOW);
+            if over == 0 {
+                return Op::Put(Taken { until, told: false });
+            }
+            verdict = Err(Limited { retry_after_secs: over.div_ceil(1000), first: !taken.told });
+            Op::Put(Taken { told: true, ..taken })
+        });
+        verdict
+    }
+
+    /// Gives one back, that succeeded.
+    fn give_back(&self, what: &str) {
+        let Some(interval) = self.interval else { return };
+        self.taken.entry(what.to_owned()).and_compute_with(|entry| match entry {
+            Some(entry) => {
+                let taken = entry.into_value();
+                Op::Put(Taken { until: taken.until.saturating_sub(interval), ..taken })
+            }
+            None => Op::Nop,
+        });
+    }
+}
+
+/// Whose attempts are counted together: of IPv6 one has as many addresses as one likes, within the
+/// network that one was given.
+fn network_of(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use portcullis::testing::ManualClock;
+
+    use super::*;
+
+    fn attempts(limit: u32) -> (Attempts, ManualClock) {
+        let clock = ManualClock::at(1_800_000_000);
+        (Attempts::new(limit, Arc::new(clock.clone())), clock)
+    }
+
+    #[test]
+    fn so_many_at_once_and_then_one_by_one() {
+        let (attempts, clock) = attempts(3);
+        for _ in 0..3 {
+            attempts.take("alice").unwrap();
+        }
+        let limited = |first| Err(Limited { retry_after_secs: 100, first });
+        assert_eq!(attempts.take("alice"), limited(true));
+        assert_eq!(attempts.take("alice"), limited(false));
+        attempts.take("bob").unwrap();
+        clock.advance(Duration::from_millis(99_999));
+        assert!(attempts.take("alice").is_err());
+        clock.advance(Duration::from_millis(1));
+        attempts.take("alice").unwrap();
+        assert_eq!(attempts.take("alice"), limited(true));
+        clock.advance(Duration::from_secs(100_000));
+        for _ in 0..3 {
+            attempts.take("alice").unwrap();
+        }
+        assert!(attempts.take("alice").is_err(), "more than there ever were");
+    }
+
+    #[test]
+    fn what_succeeds_costs_nothing() {
+        let (attempts, _) = attempts(2);
+        for _ in 0..100 {
+            attempts.take("alice").unwrap();
+            attempts.give_back("alice");
+        }
+        attempts.give_back("nobody");
+        for _ in 0..2 {
+            attempts.take("alice").unwrap();
+        }
+        assert!(attempts.take("alice").is_err(), "one cannot save up");
+    }
+
+    #[test]
+    fn no_limit_is_no_limit() {
+        let (attempts, _) = attempts(0);
+        for _ in 0..10_000 {
+            attempts.take("alice").unwrap();
+        }
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_client() {
+        let network = |text: &str| network_of(text.parse().unwrap());
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::1"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+}

@@ -1,0 +1,275 @@
+//! Sessions: begun by a login, kept by refresh tokens that are good for one use, ended at once.
+
+mod refresh_token;
+mod store;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis::Clock;
+use zeroize::Zeroizing;
+
+pub(crate) use self::refresh_token::RefreshTokens;
+pub(crate) use self::store::{Refreshed, Rotation, Session, SessionStore};
+use crate::clock::{now_secs, secs};
+use crate::domain::audit::{Audit, EventKind, NewEvent};
+use crate::domain::hash::hash_of;
+use crate::domain::keys::KeyRing;
+use crate::domain::limits::Limits;
+use crate::domain::peer::Peer;
+use crate::domain::tokens::{Subject, Tokens};
+use crate::domain::users::{PasswordCheck, User, Users};
+use crate::error::Error;
+use crate::metrics;
+use crate::random;
+
+/// What a login or a refresh hands out.
+pub(crate) struct Grant {
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: Zeroizing<String>,
+    pub(crate) scope: String,
+    pub(crate) session_id: String,
+}
+
+/// A live session, as far as it is an operator's business.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// The `sid` of its tokens.
+    pub id: String,
+    /// When its user logged in, in seconds since 1970.
+    pub created_at: i64,
+    /// When it was refreshed last, in seconds since 1970.
+    pub last_used_at: i64,
+    /// When it ends if it is not used, in seconds since 1970.
+    pub expires_at: i64,
+    /// What the client called itself.
+    pub user_agent: Option<String>,
+}
+
+/// How long a session lives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lifetimes {
+    /// Without being used.
+    pub(crate) unused: Duration,
+    /// However much it is used.
+    pub(crate) longest: Duration,
+    /// How long a spent refresh token may be sent again.
+    pub(crate) grace: Duration,
+}
+
+/// The sessions of all users.
+pub(crate) struct Sessions {
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) users: Arc<Users>,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) audit: Arc<Audit>,
+    pub(crate) refresh_tokens: RefreshTokens,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Sessions {
+    /// Begins a session; `None` if name or password is wrong, without saying which.
+    pub(crate) async fn login(
+        &self,
+        name: &str,
+        password: Zeroizing<String>,
+        peer: &Peer,
+    ) -> Result<Option<Grant>, Error> {
+        // Longer names are nobody's, and need not be remembered.
+        let account: String = name.chars().take(128).collect::<String>().to_ascii_lowercase();
+        self.limits.take(&account, peer).await?;
+        let (user, outdated) = match self.users.check_password(name, password).await? {
+            PasswordCheck::Right { user, outdated } => (user, outdated),
+            // The name of nobody is not recorded: it may well be somebody's password.
+            PasswordCheck::Wrong { user } => {
+                let failed = self.audit.event(EventKind::LoginFailed, peer);
+                let failed = match &user {
+                    Some(user) => failed.user(&user.id),
+                    None => failed,
+                };
+                self.audit.record(&failed).await?;
+                return Ok(None);
+            }
+        };
+        self.limits.give_back(&account, peer);
+        let keys = self.keys.current().await?;
+        let now = self.now();
+        if let Some(outdated) = &outdated {
+            self.users.replace_hash(&user, outdated, now).await?;
+        }
+        let session = Session {
+            id: random::hex_id()?,
+            user_id: user.id.clone(),
+            created_at: now,
+            last_used_at: now,
+            expires_at: now.saturating_add(secs(self.lifetimes.unused)),
+            user_agent: peer.user_agent.clone(),
+            stepped_up_at: None,
+            place: None,
+        };
+        // Before anything is recorded: the token names it, and signing may fail.
+        let place = self.tokens.take_place(&session.id, now).await?;
+        let session = Session { place: Some(place), ..session };
+        let access_token = self.tokens.issue(&keys, &session.subject(&user), now).await?;
+        let refresh_token = random::secret()?;
+        let begun = self.audit.event(EventKind::Login, peer).user(&user.id).session(&session.id);
+        self.store.start_session(&session, &hash_of(&refresh_token), &begun).await?;
+        Ok(Some(grant(access_token, refresh_token, &user, session)))
+    }
+
+    /// Continues a session; `None` if the token is unknown, spent or of a session that is over.
+    /// A spent one ends its session: one of the two who hold it is a thief (RFC 9700 4.14.2),
+    /// unless it was spent a moment ago and nobody has used what it was exchanged for.
+    pub(crate) async fn refresh(&self, token: &str, peer: &Peer) -> Result<Option<Grant>, Error> {
+        // First what may fail: a rotation cannot be taken back. A signer elsewhere may, too.
+        let keys = self.keys.current().await?;
+        let now = self.now();
+        let presented = hash_of(token);
+        let mut signed = None;
+        if keys.active.is_elsewhere()
+            && let Some((mut session, user)) = self.store.session_of(&presented, now).await?
+        {
+            session.place = Some(self.tokens.take_place(&session.id, now).await?);
+            signed = Some(self.tokens.issue(&keys, &session.subject(&user), now).await?);
+        }
+        let successor = self.refresh_tokens.successor_of(token);
+        let rotation = Rotation {
+            presented,
+            successor: hash_of(&successor),
+            now,
+            until: self.tokens.settings().until(now),
+            idle_secs: secs(self.lifetimes.unused),
+            max_secs: secs(self.lifetimes.longest),
+            grace_secs: secs(self.lifetimes.grace),
+            address: peer.shown_address(),
+        };
+        let refreshed = self.store.rotate_refresh(&rotation).await?;
+        metrics::refreshed(refreshed.as_str());
+        match refreshed {
+            Refreshed::Rotated(session, user) | Refreshed::Repeated(session, user) => {
+                let access_token = match signed {
+                    Some(token) => token,
+                    None => self.tokens.issue(&keys, &session.subject(&user), now).await?,
+                };
+                Ok(Some(grant(access_token, successor, &user, session)))
+            }
+            Refreshed::Reused { session_id } => {
+                tracing::warn!(session_id, "a spent refresh token was presented; session ended");
+                Ok(None)
+            }
+            Refreshed::Refused => Ok(None),
+        }
+    }
+
+    /// Ends the session of a refresh token, spent or not. An unknown token ends nothing, and
+    /// nobody is told (RFC 7009 section 2.2).
+    pub(crate) async fn logout(&self, token: &str, peer: &Peer) -> Result<(), Error> {
+        self.end_of_refresh_token(token, &self.audit.event(EventKind::Logout, peer)).await
+    }
+
+    /// Does the same, and records this event.
+    pub(crate) async fn end_of_refresh_token(
+        &self,
+        token: &str,
+        event: &NewEvent,
+    ) -> Result<(), Error> {
+        Ok(self.store.end_session_of(&hash_of(token), event).await?)
+    }
+
+    /// Ends all sessions of a user, and says how many those were.
+    pub(crate) async fn logout_everywhere(&self, user: &User, peer: &Peer) -> Result<u64, Error> {
+        let event = self.audit.event(EventKind::LogoutEverywhere, peer).user(&user.id);
+        Ok(self.store.end_all_sessions(&user.id, &event).await?)
+    }
+
+    /// Ends one of a user's own live sessions; `false` if there is no such session.
+    pub(crate) async fn delete(
+        &self,
+        user: &User,
+        session_id: &str,
+        peer: &Peer,
+    ) -> Result<bool, Error> {
+        self.end(&user.id, session_id, self.audit.event(EventKind::SessionDeleted, peer)).await
+    }
+
+    /// Does the same, and records this event.
+    pub(crate) async fn end(
+        &self,
+        user_id: &str,
+        session_id: &str,
+        event: NewEvent,
+    ) -> Result<bool, Error> {
+        let event = event.user(user_id).session(session_id);
+        Ok(self.store.delete_session(user_id, session_id, &event).await?)
+    }
+
+    /// Returns the session and its user, unless it has ended or expired.
+    pub(crate) async fn live(&self, id: &str) -> Result<Option<(Session, User)>, Error> {
+        Ok(self.store.live_session(id, self.now()).await?)
+    }
+
+    /// Returns the live session with this current refresh token.
+    pub(crate) async fn of_refresh_token(
+        &self,
+        token: &str,
+    ) -> Result<Option<(Session, User)>, Error> {
+        Ok(self.store.session_of(&hash_of(token), self.now()).await?)
+    }
+
+    /// Returns a user's live sessions, the latest first.
+    pub(crate) async fn live_of(&self, user: &User) -> Result<Vec<Session>, Error> {
+        Ok(self.store.live_sessions(&user.id, self.now()).await?)
+    }
+
+    fn now(&self) -> i64 {
+        now_secs(&*self.clock)
+    }
+}
+
+impl Session {
+    /// The claims of a token of this session.
+    pub(crate) fn subject<'a>(&'a self, user: &'a User) -> Subject<'a> {
+        Subject {
+            user_id: &user.id,
+            roles: &user.roles,
+            scopes: &user.scopes,
+            session_id: &self.id,
+            logged_in_at: self.created_at,
+            stepped_up_at: self.stepped_up_at,
+            place: self.place,
+        }
+    }
+}
+
+impl From<Session> for SessionInfo {
+    fn from(session: Session) -> Self {
+        Self {
+            id: session.id,
+            created_at: session.created_at,
+            last_used_at: session.last_used_at,
+            expires_at: session.expires_at,
+            user_agent: session.user_agent,
+        }
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").field("lifetimes", &self.lifetimes).finish_non_exhaustive()
+    }
+}
+
+fn grant(
+    access_token: String,
+    refresh_token: Zeroizing<String>,
+    user: &User,
+    session: Session,
+) -> Grant {
+    let scope = user.scopes.join(" ");
+    Grant { access_token, refresh_token, scope, session_id: session.id }
+}

@@ -1,0 +1,158 @@
+//! Access tokens: the JWT profile of RFC 9068.
+
+use serde::Serialize;
+
+use super::settings::TokenSettings;
+use super::store::Place;
+use super::{Tokens, jwt};
+use crate::domain::keys::Snapshot;
+use crate::error::Error;
+use crate::metrics;
+
+/// The `client_id` of tokens that come from the issuer's own login, which knows no other clients: a
+/// public one, that has no secret.
+pub(crate) const FIRST_PARTY: &str = "identsphere-first-party";
+
+/// The `acr` of a login by password alone, and after a second factor: authenticator assurance
+/// levels 1 and 2 of NIST SP 800-63B; and the `amr` (RFC 8176).
+const PASSWORD_ONLY: (&str, &[&str]) = ("aal1", &["pwd"]);
+pub(crate) const TWO_FACTORS: (&str, &[&str]) = ("aal2", &["pwd", "otp", "mfa"]);
+
+/// RFC 9068 section 2.2.
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: Vec<&'a str>,
+    exp: i64,
+    iat: i64,
+    jti: String,
+    client_id: &'a str,
+    /// Left out when empty: a scope has at least one token (RFC 6749 section 3.3).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    scope: String,
+    /// Only a user has them, as all that follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<&'a [String]>,
+    /// The session, so that the issuer's own routes can refuse a token whose session is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amr: Option<&'static [&'static str]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+}
+
+/// Where a status list says whether it was revoked (draft-ietf-oauth-status-list section 6.2).
+#[derive(Serialize)]
+struct Status {
+    status_list: Listed,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    idx: i64,
+    uri: String,
+}
+
+impl Status {
+    fn at(settings: &TokenSettings, place: Place) -> Self {
+        let uri = settings.status_list_uri(place.list);
+        Self { status_list: Listed { idx: place.index, uri } }
+    }
+}
+
+/// The user and the session of a token.
+pub(crate) struct Subject<'a> {
+    pub(crate) user_id: &'a str,
+    pub(crate) roles: &'a [String],
+    pub(crate) scopes: &'a [String],
+    pub(crate) session_id: &'a str,
+    pub(crate) logged_in_at: i64,
+    /// When the second factor was shown last.
+    pub(crate) stepped_up_at: Option<i64>,
+    pub(crate) place: Option<Place>,
+}
+
+impl Tokens {
+    /// Issues an access token of a session.
+    pub(crate) async fn issue(
+        &self,
+        keys: &Snapshot,
+        subject: &Subject<'_>,
+        now: i64,
+    ) -> Result<String, Error> {
+        let settings = self.settings();
+        let stepped_up = subject.stepped_up_at.is_some();
+        let (acr, amr) = if stepped_up { TWO_FACTORS } else { PASSWORD_ONLY };
+        let claims = Claims {
+            iss: &settings.issuer,
+            sub: subject.user_id,
+            aud: audiences(settings),
+            exp: settings.expiry(now),
+            iat: now,
+            jti: crate::random::hex_id()?,
+            client_id: FIRST_PARTY,
+            scope: subject.scopes.join(" "),
+            roles: Some(subject.roles),
+            sid: Some(subject.session_id),
+            auth_time: Some(subject.stepped_up_at.unwrap_or(subject.logged_in_at)),
+            acr: Some(acr),
+            amr: Some(amr),
+            status: subject.place.map(|place| Status::at(settings, place)),
+        };
+        sign_access_token(keys, &claims).await
+    }
+
+    /// Issues an access token to a machine client, in its own name: the `sub` is the client (RFC
+    /// 9068 section 2.2). Without a session there is nothing of the issuer's own that it could do
+    /// with it.
+    pub(crate) async fn issue_to_client(
+        &self,
+        keys: &Snapshot,
+        (client_id, place): (&str, Place),
+        scope: String,
+        aud: Vec<&str>,
+        now: i64,
+    ) -> Result<String, Error> {
+        let settings = self.settings();
+        let claims = Claims {
+            iss: &settings.issuer,
+            sub: client_id,
+            aud,
+            exp: settings.expiry(now),
+            iat: now,
+            jti: crate::random::hex_id()?,
+            client_id,
+            scope,
+            roles: None,
+            sid: None,
+            auth_time: None,
+            acr: None,
+            amr: None,
+            status: Some(Status::at(settings, place)),
+        };
+        sign_access_token(keys, &claims).await
+    }
+}
+
+async fn sign_access_token(keys: &Snapshot, claims: &Claims<'_>) -> Result<String, Error> {
+    let token = jwt::sign(keys, "at+jwt", claims).await?;
+    metrics::token_issued(keys.active.algorithm().as_str());
+    Ok(token)
+}
+
+/// The issuer itself, whose own routes take the token too, and then the configured APIs.
+fn audiences(settings: &TokenSettings) -> Vec<&str> {
+    let mut audiences = vec![settings.issuer.as_str()];
+    for audience in &settings.audiences {
+        if !audiences.contains(&audience.as_str()) {
+            audiences.push(audience);
+        }
+    }
+    audiences
+}

@@ -1,0 +1,252 @@
+//! Status lists (draft-ietf-oauth-status-list): who was revoked, as one signed list of bits that
+//! verifiers keep.
+//!
+//! What a list says is read from the store for each request, by a counter that every revocation
+//! counts up, whichever process it came to. So nothing is ever answered from memory that the store
+//! does not stand behind at that moment: where it fails there is no answer, and no verifier takes
+//! an old list for a new one.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use portcullis::Clock;
+use serde::Serialize;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+
+use super::jwt;
+use super::settings::{LIFETIME_IN_TTLS, TokenSettings};
+use super::store::{PLACES, TokenStore};
+use crate::clock::{now_secs, secs};
+use crate::domain::keys::{KeyRing, Snapshot};
+use crate::error::Error;
+use crate::etag;
+
+/// How often the counter is read while somebody waits for it.
+const LOOK: Duration = Duration::from_millis(40);
+
+/// How many may wait at once. Whoever comes later is answered at once, and comes again.
+const MAX_WAITING: usize = 448;
+
+/// A list as it goes over the wire.
+#[derive(Debug)]
+pub(crate) struct Published {
+    /// As it is, and as gzip makes it a quarter shorter.
+    pub(crate) token: Bytes,
+    pub(crate) gzipped: Bytes,
+    pub(crate) etag: String,
+    /// The counter that it was made at, or last found unchanged at.
+    version: i64,
+    revoked: Vec<i64>,
+    kid: String,
+    issued_at: i64,
+}
+
+/// The lists that were published last, and those who wait for the next ones.
+pub(crate) struct StatusLists {
+    settings: TokenSettings,
+    keys: Arc<KeyRing>,
+    store: Arc<dyn TokenStore>,
+    clock: Arc<dyn Clock>,
+    published: Mutex<HashMap<i64, Arc<Published>>>,
+    /// One at a time is made.
+    making: tokio::sync::Mutex<()>,
+    version: watch::Sender<i64>,
+    waiting: Semaphore,
+}
+
+impl StatusLists {
+    pub(crate) fn new(
+        settings: TokenSettings,
+        keys: Arc<KeyRing>,
+        store: Arc<dyn TokenStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            settings,
+            keys,
+            store,
+            clock,
+            published: Mutex::default(),
+            making: tokio::sync::Mutex::default(),
+            version: watch::channel(-1).0,
+            waiting: Semaphore::new(MAX_WAITING),
+        }
+    }
+
+    /// A place among those who wait, if there is one.
+    pub(crate) fn wait(&self) -> Option<SemaphorePermit<'_>> {
+        self.waiting.try_acquire().ok()
+    }
+
+    fn at_hand(&self, list: i64) -> Option<Arc<Published>> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner).get(&list).cloned()
+    }
+
+    fn keep(&self, list: i64, published: &Arc<Published>) {
+        let mut all = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(list, published.clone());
+    }
+
+    /// The list as it is now; `None` if there is none of this number.
+    pub(crate) async fn list(&self, list: i64) -> Result<Option<Arc<Published>>, Error> {
+        let keys = self.keys.current().await?;
+        let version = self.store.status_version().await?;
+        let holds = |at_hand: &Arc<Published>| at_hand.version == version;
+        if let Some(at_hand) = self.fresh(list, &keys).filter(holds) {
+            return Ok(Some(at_hand));
+        }
+        let _one_at_a_time = self.making.lock().await;
+        if let Some(at_hand) = self.fresh(list, &keys).filter(|at_hand| at_hand.version >= version)
+        {
+            return Ok(Some(at_hand));
+        }
+        // After the counter: what is read here may be newer than it says, and never older.
+        let Some(revoked) = self.store.revoked_places(list, self.status_epoch()).await? else {
+            return Ok(None);
+        };
+        let published = match self.fresh(list, &keys).filter(|at_hand| at_hand.revoked == revoked) {
+            Some(same) => Published {
+                token: same.token.clone(),
+                gzipped: same.gzipped.clone(),
+                etag: same.etag.clone(),
+                kid: same.kid.clone(),
+                version,
+                revoked,
+                issued_at: same.issued_at,
+            },
+            None => self.publish(list, &keys, version, revoked).await?,
+        };
+        let published = Arc::new(published);
+        self.keep(list, &published);
+        Ok(Some(published))
+    }
+
+    /// The one that was published last, unless it is time for another signature.
+    fn fresh(&self, list: i64, keys: &Snapshot) -> Option<Arc<Published>> {
+        let epoch = self.status_epoch();
+        self.at_hand(list)
+            .filter(|at_hand| at_hand.kid == keys.active.kid() && at_hand.issued_at == epoch)
+    }
+
+    async fn publish(
+        &self,
+        list: i64,
+        keys: &Snapshot,
+        version: i64,
+        revoked: Vec<i64>,
+    ) -> Result<Published, Error> {
+        let (iat, ttl) = (self.status_epoch(), secs(self.settings.status_list_ttl));
+        let uri = self.settings.status_list_uri(list);
+        let claims = Claims {
+            iss: &self.settings.issuer,
+            sub: &uri,
+            iat,
+            exp: iat.saturating_add(ttl.saturating_mul(i64::from(LIFETIME_IN_TTLS))),
+            ttl,
+            status_list: Bits { bits: 1, lst: packed(&revoked)? },
+        };
+        let kid = keys.active.kid().to_owned();
+        let token = jwt::sign(keys, "statuslist+jwt", &claims).await?;
+        // Of what is signed: signatures are made by chance, and another process has made another.
+        let signed = token.rsplit_once('.').map_or("", |(signed, _)| signed);
+        let etag = etag::of(signed);
+        let (gzipped, token) = (gzipped(&token)?, token.into());
+        Ok(Published { token, gzipped, etag, version, revoked, kid, issued_at: iat })
+    }
+
+    /// When the list is signed anew, whoever asks: several processes say the same.
+    fn status_epoch(&self) -> i64 {
+        let ttl = secs(self.settings.status_list_ttl).max(1);
+        now_secs(&*self.clock).div_euclid(ttl).saturating_mul(ttl)
+    }
+
+    /// Waits until somebody is revoked, in whichever process, or the list needs another signature;
+    /// at most that long.
+    pub(crate) async fn until_changes(self: &Arc<Self>, published: &Published, at_most: Duration) {
+        let age = now_secs(&*self.clock).saturating_sub(published.issued_at).max(0);
+        let left = secs(self.settings.status_list_ttl).saturating_sub(age).max(0);
+        let at_most = at_most.min(Duration::from_secs(u64::try_from(left).unwrap_or_default()));
+        let mut version = self.version.subscribe();
+        // The first to wait has the others told.
+        self.tell_of_changes();
+        let changed = version.wait_for(|version| *version > published.version);
+        let _ = tokio::time::timeout(at_most, changed).await;
+    }
+
+    /// Reads the counter for as long as somebody waits.
+    fn tell_of_changes(self: &Arc<Self>) {
+        if self.version.receiver_count() > 1 {
+            return;
+        }
+        let lists = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                let Some(lists) = lists.upgrade() else { return };
+                let sender = &lists.version;
+                // Whoever waits when it fails is answered when its time is over, by what then is.
+                if let Ok(version) = lists.store.status_version().await {
+                    sender.send_if_modified(|told| version > std::mem::replace(told, version));
+                }
+                if sender.receiver_count() == 0 {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+impl fmt::Debug for StatusLists {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StatusLists").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Section 5.1 of the draft.
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    iat: i64,
+    exp: i64,
+    ttl: i64,
+    status_list: Bits,
+}
+
+#[derive(Serialize)]
+struct Bits {
+    bits: u8,
+    lst: String,
+}
+
+/// A bit for each place, the first of them the least significant of the first byte (section 4.1).
+fn packed(revoked: &[i64]) -> Result<String, Error> {
+    let mut bytes = vec![0_u8; PLACES as usize / 8];
+    for place in revoked.iter().filter_map(|place| usize::try_from(*place).ok()) {
+        if let Some(byte) = bytes.get_mut(place / 8) {
+            *byte |= 1 << (place % 8);
+        }
+    }
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(&bytes).map_err(not_compressed)?;
+    Ok(URL_SAFE_NO_PAD.encode(encoder.finish().map_err(not_compressed)?))
+}
+
+/// Base64url spends eight bits on six, which is most of what there is to gain.
+fn gzipped(token: &str) -> Result<Bytes, Error> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(token.as_bytes()).map_err(not_compressed)?;
+    Ok(encoder.finish().map_err(not_compressed)?.into())
+}
+
+fn not_compressed(_: std::io::Error) -> Error {
+    Error::Crypto("compressing a status list")
+}

@@ -1,0 +1,16 @@
+//! What checking a password costs, the issuer and whoever guesses.
+
+/// What argon2id (RFC 9106) costs for one password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordCost {
+    /// Memory, in KiB.
+    pub memory_kib: u32,
+    /// How many times it goes over that memory.
+    pub iterations: u32,
+}
+
+impl Default for PasswordCost {
+    fn default() -> Self {
+        Self { memory_kib: 19_456, iterations: 2 }
+    }
+}

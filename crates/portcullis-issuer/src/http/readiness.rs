@@ -1,0 +1,31 @@
+//! Whether requests should be sent here.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::api::Api;
+
+/// How long the store may take; a probe waits no longer by default in Kubernetes.
+const MAX_WAIT: Duration = Duration::from_millis(900);
+
+/// Why no requests should be sent here, in words for whoever looks after it.
+pub(super) async fn readiness(api: &Api) -> Result<(), &'static str> {
+    if api.stopping.load(Ordering::Acquire) {
+        return Err("It is stopping.");
+    }
+    if api.domain.users.is_closed() {
+        return Err("It has been closed.");
+    }
+    match tokio::time::timeout(MAX_WAIT, api.domain.keys.current()).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "not ready: the keys cannot be read from the store");
+            Err("The keys cannot be read from the store.")
+        }
+        Err(_) => {
+            tracing::warn!("not ready: the store does not answer");
+            Err("The store does not answer.")
+        }
+    }
+}

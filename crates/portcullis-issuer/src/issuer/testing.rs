@@ -1,0 +1,38 @@
+//! Hidden, and no promise: for benchmarks.
+
+use std::future::Future as _;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::clock::now_secs;
+use crate::error::Error;
+use crate::issuer::Issuer;
+
+impl Issuer {
+    /// What makes an access token of this live session each time that it is called, by the key
+    /// that signs now, which is here: the part of a login or a refresh that asks nobody.
+    ///
+    /// # Errors
+    ///
+    /// When the store can not be read.
+    pub async fn access_tokens_of(
+        &self,
+        session_id: &str,
+    ) -> Result<Option<impl Fn() -> Option<String> + use<>>, Error> {
+        let keys = self.domain().keys.current().await?;
+        let Some((session, user)) = self.domain().sessions.live(session_id).await? else {
+            return Ok(None);
+        };
+        let issuer = self.clone();
+        Ok(Some(move || {
+            let (tokens, now) =
+                (&issuer.domain().sessions.tokens, now_secs(&*issuer.config().clock));
+            let subject = session.subject(&user);
+            let token = tokens.issue(&keys, &subject, now);
+            match pin!(token).poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(token) => token.ok(),
+                Poll::Pending => None,
+            }
+        }))
+    }
+}

@@ -1,0 +1,74 @@
+//! The audit log.
+
+use super::timed;
+use crate::domain::Answer;
+use crate::domain::audit::{AuditStore, Event, NewEvent};
+use crate::error::StoreError;
+use crate::metrics;
+use crate::store::dialect::{Database, Dialect, Row, query};
+
+impl<D: Database> AuditStore for D {
+    fn record<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()> {
+        timed("record", async move { insert(&mut *self.writer().await?, event).await })
+    }
+
+    fn events(&self, after: i64, limit: i64) -> Answer<'_, Vec<Event>> {
+        timed("events", async move { events_after(&mut *self.reader().await?, after, limit).await })
+    }
+
+    fn forget_events(&self, before: i64) -> Answer<'_, ()> {
+        timed("forget_events", async move { forget(&mut *self.writer().await?, before).await })
+    }
+}
+
+pub(super) async fn insert(
+    connection: &mut impl Dialect,
+    event: &NewEvent,
+) -> Result<(), StoreError> {
+    query(
+        "INSERT INTO events (at, kind, user_id, session_id, kid, client_id, address) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(event.at)
+    .bind(event.kind.as_str())
+    .bind(&event.user_id)
+    .bind(&event.session_id)
+    .bind(&event.kid)
+    .bind(&event.client_id)
+    .bind(&event.address)
+    .execute(connection)
+    .await?;
+    metrics::event(event.kind.as_str());
+    Ok(())
+}
+
+async fn events_after(
+    connection: &mut impl Dialect,
+    serial: i64,
+    limit: i64,
+) -> Result<Vec<Event>, StoreError> {
+    let rows = query("SELECT * FROM events WHERE serial > $1 ORDER BY serial LIMIT $2")
+        .bind(serial)
+        .bind(limit)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(event_from).collect()
+}
+
+async fn forget(connection: &mut impl Dialect, before: i64) -> Result<(), StoreError> {
+    query("DELETE FROM events WHERE at < $1").bind(before).execute(connection).await?;
+    Ok(())
+}
+
+fn event_from(row: &impl Row) -> Result<Event, StoreError> {
+    Ok(Event {
+        serial: row.column("serial")?,
+        at: row.column("at")?,
+        kind: row.column("kind")?,
+        user_id: row.column("user_id")?,
+        session_id: row.column("session_id")?,
+        kid: row.column("kid")?,
+        client_id: row.column("client_id")?,
+        address: row.column("address")?,
+    })
+}
