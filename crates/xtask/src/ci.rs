@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::run::{Failure, cargo, program, run};
+use crate::run::{COMMAND, Failure, cargo, program, run};
 use crate::{boundary, cycles, examples, former_name, install, stands_on, test};
 
 /// `cargo xtask ci`. Goes on after a failure, so that one run shows them all.
@@ -28,7 +28,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
 }
 
 fn clippy() -> Result<(), Failure> {
-    let all = ["clippy", "--workspace", "--all-targets", "--all-features"];
+    let all = ["clippy", "--workspace", "--all-targets", "--features", COMMAND];
     run(cargo(&all).args(["--", "-D", "warnings"]))?;
     // What the workspace's other members switch on or off is no excuse.
     for (package, features) in [
@@ -43,7 +43,7 @@ fn clippy() -> Result<(), Failure> {
 }
 
 fn rustdoc() -> Result<(), Failure> {
-    run(cargo(&["doc", "--workspace", "--no-deps", "--all-features"])
+    run(cargo(&["doc", "--workspace", "--no-deps", "--features", COMMAND])
         .env("RUSTDOCFLAGS", "-D warnings"))
 }
 

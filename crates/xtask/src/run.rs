@@ -45,6 +45,9 @@ pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// The features of the command that its default build leaves out, so that all of it is checked.
+pub(crate) const COMMAND: &str = "portcullis-cli/bench,portcullis-cli/live";
+
 /// The cargo that runs this chore, as a user would call it.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = program(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -2,7 +2,7 @@
 
 use crate::install;
 use crate::postgres::Server;
-use crate::run::{Failure, cargo, run};
+use crate::run::{COMMAND, Failure, cargo, run};
 
 /// `cargo xtask test`.
 pub(crate) fn test() -> Result<(), Failure> {
@@ -14,7 +14,7 @@ pub(crate) fn test() -> Result<(), Failure> {
 /// Unit and integration tests, the ignored ones too.
 pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
     let postgres = Server::start(&installed.postgres)?;
-    let mut tests = cargo(&["test", "--workspace", "--tests", "--all-features"]);
+    let mut tests = cargo(&["test", "--workspace", "--tests", "--features", COMMAND]);
     run(tests
         .args(["--no-fail-fast", "--", "--include-ignored"])
         .env("PORTCULLIS_NODE", &installed.node)
@@ -44,5 +44,5 @@ pub(crate) fn run_with_features() -> Result<(), Failure> {
 /// The examples in the documentation. Apart, because `--include-ignored` would run those that are
 /// marked `ignore` as well, and such an example is one that can not be built.
 pub(crate) fn run_doc_tests() -> Result<(), Failure> {
-    run(&mut cargo(&["test", "--workspace", "--doc", "--all-features", "--no-fail-fast"]))
+    run(&mut cargo(&["test", "--workspace", "--doc", "--features", COMMAND, "--no-fail-fast"]))
 }
