@@ -3,6 +3,7 @@
 mod ed25519;
 mod hmac;
 mod jwk;
+mod ml_dsa;
 mod set;
 mod source;
 

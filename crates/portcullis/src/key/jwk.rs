@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::MapAccess;
 
-use super::{Material, VerificationKey, ed25519};
+use super::{Material, VerificationKey, ed25519, ml_dsa};
 use crate::algorithm::Algorithm;
 use crate::json::{FromMembers, JsonError, Lenient, Member, Text};
 
@@ -64,9 +64,9 @@ pub enum KeyError {
     /// An Ed25519 point of small order: signing under it takes no secret.
     #[error("an Ed25519 point of small order, under which anybody can sign")]
     SmallOrder,
-    /// An ML-DSA key whose t1 is zero: signing under it takes no secret.
-    #[error("an ML-DSA key of zeros, under which anybody can sign")]
-    ZeroKey,
+    /// An ML-DSA key whose t1 is short, such as one of zeros: signing under it takes no secret.
+    #[error("a short ML-DSA key, under which anybody can sign")]
+    ShortKey,
     /// A secret for HMAC that is shorter than the hash (RFC 7518 §3.2).
     #[error("a secret of {bytes} bytes, not of {min} or more")]
     ShortSecret {
@@ -255,10 +255,7 @@ impl Jwk {
         length: usize,
     ) -> Result<(ParsedPublicKey, Vec<u8>), KeyError> {
         let public = bytes("pub", self.public.as_deref(), Some(length))?;
-        // FIPS 204 §7.2: ρ, of 32 bytes, and t1.
-        if public.iter().skip(32).all(|&byte| byte == 0) {
-            return Err(KeyError::ZeroKey);
-        }
+        ml_dsa::check(&public)?;
         parsed(algorithm, public)
     }
 

@@ -194,10 +194,16 @@ pub(super) const CHECKS: &[Break] = &[
         new: "ed25519::check(&point).ok();",
     },
     Break {
-        check: "an ML-DSA key is not zero",
+        check: "an ML-DSA key is not short",
         file: "key/jwk.rs",
-        old: "if public.iter().skip(32).all(|&byte| byte == 0) {",
-        new: "if public.is_empty() {",
+        old: "ml_dsa::check(&public)?;",
+        new: "ml_dsa::check(&public).ok();",
+    },
+    Break {
+        check: "an ML-DSA key of ones is short",
+        file: "key/ml_dsa.rs",
+        old: "!(SHORT..1024 - SHORT).contains(&coefficient)",
+        new: "!(SHORT..1024).contains(&coefficient)",
     },
     Break {
         check: "coordinates have their full length",

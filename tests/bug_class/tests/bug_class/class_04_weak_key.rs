@@ -208,10 +208,27 @@ fn keccak(state: &mut [u64; 25]) {
     }
 }
 
-/// FIPS 204 §6.3: with t1 = 0 the commitment that a verifier recomputes does not depend on the
-/// challenge, so z = 0 and no hints are a signature of any message.
+/// The coefficients of t1, ten bits each (FIPS 204 §7.1).
+fn ml_dsa_t1(bytes: usize, coefficient: impl Fn(usize) -> u64) -> Vec<u8> {
+    let groups = (0..bytes / 5)
+        .map(|group| (0..4).fold(0, |bits, at| bits | (coefficient(4 * group + at) << (10 * at))));
+    groups.flat_map(|bits| bits.to_le_bytes().into_iter().take(5)).collect()
+}
+
+/// FIPS 204 §6.3: where t1 · 2^13 is short modulo q, which 1023 · 2^13 = -1 is as well as 0, the
+/// commitment that a verifier recomputes does not depend on the challenge, so z = 0 and no hints are a
+/// signature of any message.
 #[tokio::test]
-async fn ml_dsa_key_of_zeros_is_skipped() {
+async fn ml_dsa_key_with_a_short_t1_is_skipped() {
+    type T1 = fn(usize) -> u64;
+    let patterns: [(&str, T1); 5] = [
+        ("zeros", |_| 0),
+        ("ones", |_| 1023),
+        ("zeros and ones", |at| if at % 3 == 0 { 0 } else { 1023 }),
+        // At most ten in each of the polynomials, whose coefficients then stay below 2^17.
+        ("a few of +2^13", |at| if at % 256 < 5 { 1 } else { 0 }),
+        ("a few of -2^13 - 1", |at| if at % 256 < 5 { 1022 } else { 1023 }),
+    ];
     // The lengths of the key, the challenge and the signature; the bytes of w1; the bits of a
     // coefficient of z.
     for (algorithm, key, challenge, whole, w1, bits) in [
@@ -219,9 +236,10 @@ async fn ml_dsa_key_of_zeros_is_skipped() {
         (Algorithm::MlDsa65, 1952, 48, 3309, 768, 20),
         (Algorithm::MlDsa87, 2592, 64, 4627, 1024, 20),
     ] {
-        for seed in [0, 7] {
-            let mut public = vec![0; key];
-            public[..32].fill(seed);
+        for (seed, (pattern, t1)) in
+            [0, 7].into_iter().flat_map(|seed| patterns.map(|t1| (seed, t1)))
+        {
+            let public = [vec![seed; 32], ml_dsa_t1(key - 32, t1)].concat();
             let alg = algorithm.as_str();
             let jwk = json!({"kty": "AKP", "alg": alg, "kid": "k", "pub": encode(&public)});
             let set = set(&jwk);
@@ -250,10 +268,10 @@ async fn ml_dsa_key_of_zeros_is_skipped() {
             signature.extend(zeros.iter().cycle().take(whole - challenge - hints));
             signature.resize(whole, 0);
             let token = format!("{input}.{}", encode(signature));
-            assert_eq!(rule(&auth, &token).await, "kid", "{alg}: forged");
-            assert!(set.is_empty());
+            assert_eq!(rule(&auth, &token).await, "kid", "{alg}, {pattern}: forged");
+            assert!(set.is_empty(), "{alg}, {pattern}");
             let reason = set.skipped()[0].reason.to_string();
-            assert!(reason.contains("zero"), "{reason}");
+            assert!(reason.contains("short"), "{reason}");
         }
     }
 }
