@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::caching::Headers;
+use super::discovery::Discovered;
 use super::fetch::{Client, FetchError};
 use super::freshness::Limits;
 use super::resolve::{IsCurrent, OwnedRequest};
@@ -68,7 +69,7 @@ pub(crate) struct Keys {
     pub(super) location: Location,
     allowed: Vec<Algorithm>,
     max_keys: usize,
-    /// The location of the metadata that was good last.
+    /// The location of the metadata that led to keys last.
     metadata_at: Mutex<Option<Url>>,
     pub(super) withdrawn: WithdrawnKeys,
 }
@@ -195,8 +196,11 @@ impl Remote<Keys> {
             Location::Fixed(url) => self.get_keys(url).await?,
             Location::Discovered { issuer, metadata } => {
                 // Each time, since the keys may move.
-                let url = self.discover(issuer, metadata.as_ref(), deadline).await?;
-                self.get_keys(&url).await?
+                let found = self.discover(issuer, metadata.as_ref(), deadline).await?;
+                let keys = self.get_keys(&found.jwks_uri).await?;
+                // Metadata is good if the keys are where it says.
+                *self.document.metadata_at() = Some(found.metadata);
+                keys
             }
         };
         // What was verified with a key that is still there stays verified.
@@ -229,20 +233,16 @@ impl Remote<Keys> {
         Ok((keys, Headers::new(url, HeaderMap::new())))
     }
 
-    /// Where the metadata says that the keys are.
+    /// Where the keys are, by the metadata.
     async fn discover(
         &self,
         issuer: &str,
         metadata: Option<&Url>,
         deadline: Duration,
-    ) -> Result<Url, FetchError> {
+    ) -> Result<Discovered, FetchError> {
         let last_good = self.document.metadata_at().clone();
         let locations = discovery::locations(issuer, metadata, last_good.as_ref())?;
-        let now = self.clock.now();
-        let discovered =
-            discovery::discover(&self.client, issuer, &locations, deadline, now).await?;
-        *self.document.metadata_at() = Some(discovered.metadata);
-        Ok(discovered.jwks_uri)
+        discovery::discover(&self.client, issuer, &locations, deadline, self.clock.now()).await
     }
 
     fn parse(&self, text: &[u8], location: &str) -> Result<KeySet, FetchError> {

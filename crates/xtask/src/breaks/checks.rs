@@ -730,8 +730,8 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "the metadata is read with each fetch",
         file: "remote/key_set.rs",
-        old: "let url = self.discover(issuer, metadata.as_ref(), deadline).await?;",
-        new: "static KEPT: std::sync::OnceLock<Url> = std::sync::OnceLock::new();\n                let url = match KEPT.get() {\n                    Some(url) => url.clone(),\n                    None => {\n                        let url = self.discover(issuer, metadata.as_ref(), deadline).await?;\n                        KEPT.get_or_init(|| url).clone()\n                    }\n                };",
+        old: "let keys = self.get_keys(&found.jwks_uri).await?;",
+        new: "static KEPT: std::sync::OnceLock<Url> = std::sync::OnceLock::new();\n                let keys = self.get_keys(KEPT.get_or_init(|| found.jwks_uri.clone())).await?;",
     },
     Break {
         check: "the number of waiting requests is bounded",

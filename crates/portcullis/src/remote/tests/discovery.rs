@@ -199,3 +199,20 @@ async fn a_slow_location_is_not_given_up_for_another() {
         assert!(keys.refresh().await.is_ok(), "{name}");
     }
 }
+
+/// One failure must not have the keys looked for where they never were, for ever.
+#[tokio::test]
+async fn location_whose_keys_cannot_be_fetched_is_not_the_last_good_one() {
+    let world = discovered();
+    world.fetch.set(OPENID, metadata("https://issuer.example", JWKS));
+    world.fetch.set(OAUTH, metadata("https://issuer.example", MOVED));
+    world.fetch.set(JWKS, keys(&["a"]));
+    assert_eq!(world.ask("a").await, "key");
+    world.fetch.set(OPENID, Answer::status(500, ""));
+    world.advance(300);
+    assert_eq!(world.ask("a").await, "key");
+    world.fetch.set(OPENID, metadata("https://issuer.example", JWKS));
+    world.advance(3600);
+    assert_eq!(world.ask("a").await, "key");
+    assert_eq!(world.keys.0.status().freshness, status::Freshness::Fresh);
+}
