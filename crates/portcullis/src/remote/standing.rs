@@ -70,9 +70,19 @@ impl<D: Judge> Remote<D> {
             Step::Answer(answer) => Standing::Ready(answer),
             Step::Wait => match Place::take(self) {
                 Some(place) => Standing::Pending(Box::pin(place.wait(question))),
-                None => Standing::Ready(self.settle(&question, crowded())),
+                None => Standing::Ready(self.crowded_out(&question)),
             },
         }
+    }
+
+    /// The answer for a request that found no place. That many are waiting is no outage, since whoever
+    /// sends requests can bring it about: only a fetch that failed is.
+    fn crowded_out(&self, question: &Stands<D::Place>) -> Result<(), ResolveError> {
+        let now = Timestamp::now(&*self.clock);
+        if self.history(now).failure.is_some() {
+            return self.settle(question, crowded());
+        }
+        Err(crowded())
     }
 
     /// What a document that may be believed is good for, to a request that asks for these ages.

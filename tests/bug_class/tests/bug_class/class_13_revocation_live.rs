@@ -452,3 +452,35 @@ async fn settings_that_can_not_be_right_are_refused_at_the_start() {
     .await;
     assert!(error.contains("https") && error.contains("issuer.example/introspect"), "{error}");
 }
+
+/// Only the issuer can bring an outage about: whoever sends 1,024 requests with a revoked token must not
+/// get the next one judged by an old answer.
+#[tokio::test]
+async fn request_that_finds_no_place_is_not_judged_by_an_answer_for_outages() {
+    let (sender, mut questions) = mpsc::unbounded_channel();
+    let world = World::with(Slow(sender), patient).await;
+    let live = Revocation::live().in_outage(Duration::from_secs(60));
+    let gate = Gate::new(world.auth.clone()).revocation(live);
+    let token = world.token("a");
+    let first = tokio::spawn({
+        let (gate, token) = (gate.clone(), token.clone());
+        async move { outcome(&gate, &token).await }
+    });
+    next(&mut questions).await.send(ACTIVE).unwrap();
+    first.await.unwrap().unwrap();
+    // The session ends here.
+    world.advance(10_000);
+    let mut waiting = Vec::new();
+    for _ in 0..1024 {
+        match gate.enter(&token) {
+            Entry::Waiting(request) => waiting.push(request),
+            other => panic!("{other:?}"),
+        }
+    }
+    let refusal = outcome(&gate, &token).await.unwrap_err();
+    assert_eq!((refusal.rule(), refusal.status().as_u16()), ("key_budget", 429));
+    drop(waiting);
+    let last = tokio::spawn(async move { outcome(&gate, &token).await });
+    next(&mut questions).await.send(INACTIVE).unwrap();
+    assert_eq!(last.await.unwrap().unwrap_err().rule(), "revoked");
+}
