@@ -5,8 +5,8 @@
 use std::time::{Duration, SystemTime};
 
 use http::header::{
-    AGE, CACHE_CONTROL, DATE, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
-    PRAGMA, RETRY_AFTER,
+    CACHE_CONTROL, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, PRAGMA,
+    RETRY_AFTER,
 };
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_cache_semantics::{CacheOptions, CachePolicy};
@@ -40,22 +40,6 @@ impl Headers {
             }
         }
         conditions
-    }
-
-    /// The headers after a 304 (RFC 9111 §3.2, §4.3.4): what it says replaces what was said.
-    pub(super) fn updated(&self, not_modified: &HeaderMap) -> Self {
-        let mut received = self.received.clone();
-        // An age is of one answer, not of the keys.
-        received.remove(AGE);
-        for name in [CACHE_CONTROL, EXPIRES, PRAGMA, DATE, AGE, ETAG, LAST_MODIFIED] {
-            if not_modified.contains_key(&name) {
-                received.remove(&name);
-                for value in not_modified.get_all(&name) {
-                    received.append(name.clone(), value.clone());
-                }
-            }
-        }
-        Self { url: self.url.clone(), received }
     }
 
     /// How long the keys may be used: never longer than the operator says, and shorter if the
@@ -223,16 +207,6 @@ mod tests {
         assert_eq!(conditions[IF_MODIFIED_SINCE], modified);
         let other = Url::parse("https://issuer.example/other").unwrap();
         assert!(headers.conditions(&other).is_empty());
-    }
-
-    #[test]
-    fn a_304_renews_what_it_mentions() {
-        let old = headers(&[("etag", "\"a\""), ("cache-control", "max-age=60"), ("age", "50")]);
-        let touched = old.updated(&headers(&[]).received);
-        assert_eq!(touched.lifetime(&LIMITS, now(), 0.0).ttl.as_secs(), 60);
-        let touched = old.updated(&headers(&[("cache-control", "max-age=20")]).received);
-        assert_eq!(touched.lifetime(&LIMITS, now(), 0.0).ttl.as_secs(), 20);
-        assert_eq!(touched.conditions(&old.url)[IF_NONE_MATCH], "\"a\"");
     }
 
     #[test]

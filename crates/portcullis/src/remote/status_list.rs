@@ -288,7 +288,10 @@ impl Document for StatusList {
         let document = &remote.document;
         let url = &document.url;
         let now = NumericDate::from(remote.clock.now());
-        let held = at_hand.as_ref().filter(|set| set.kept.holds(document, now));
+        // Only what ends by itself: a server may keep a validator although the list is another one.
+        let held = at_hand
+            .as_ref()
+            .filter(|set| set.kept.expires_at.is_some() && set.kept.holds(document, now));
         let mut headers = held.map(|set| set.headers.conditions(url)).unwrap_or_default();
         let conditional = !headers.is_empty();
         headers.insert(ACCEPT, HeaderValue::from_static("application/statuslist+jwt"));
@@ -311,7 +314,8 @@ impl Document for StatusList {
                 (Arc::new(list), generation, Headers::new(url.clone(), answer.headers.clone()))
             }
             (StatusCode::NOT_MODIFIED, Some(set)) if conditional => {
-                (set.kept.clone(), set.generation, set.headers.updated(&answer.headers))
+                // Its own validators, whatever the answer names: the next question is about it, too.
+                (set.kept.clone(), set.generation, set.headers.clone())
             }
             _ => return Err(answer.refused(url, remote.clock.now())),
         };
@@ -319,7 +323,7 @@ impl Document for StatusList {
         let waits = if conditional {
             applied(&answer.headers)
         } else {
-            !headers.conditions(url).is_empty()
+            list.expires_at.is_some() && !headers.conditions(url).is_empty()
         };
         let ageing = if waits { BREATH } else { document.interval(&list) };
         let left = |expiry: NumericDate| expiry.as_duration().saturating_sub(now.as_duration());

@@ -860,6 +860,12 @@ pub(super) const CHECKS: &[Break] = &[
         new: "if document.is_older(&list) && false {",
     },
     Break {
+        check: "a status list without `exp` is fetched whole",
+        file: "remote/status_list.rs",
+        old: "set.kept.expires_at.is_some() && set.kept.holds(document, now)",
+        new: "set.kept.holds(document, now)",
+    },
+    Break {
         check: "a document answers for no longer than a route asks for",
         file: "remote/standing.rs",
         old: "            ttl: ages.usual,",

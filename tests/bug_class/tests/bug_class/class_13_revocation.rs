@@ -402,6 +402,47 @@ async fn the_server_is_asked_to_wait_and_not_modified_confirms() {
     assert_eq!((status.age, status.statuses), (Some(Duration::ZERO), 8));
 }
 
+/// A server may keep a validator when a list of equal length takes the place of another, and nothing would
+/// bound that.
+#[tokio::test]
+async fn list_without_exp_is_fetched_whole() {
+    let world = World::new().await;
+    let mut claims = world.claims(0);
+    claims.as_object_mut().unwrap().remove("exp");
+    world.fetch.set(LIST, Answer::ok(world.list(&claims)).with("etag", "\"1\""));
+    let token = world.at(0);
+    for _ in 0..3 {
+        assert_eq!(world.ask(within(10), &token).await, "passes");
+        world.advance(10);
+    }
+    for request in world.fetch.requests() {
+        assert!(!request.headers.contains_key("if-none-match"), "{request:?}");
+    }
+    assert!(!world.auth.status()[0].status_lists[0].pushed);
+    world.fetch.set(LIST, Answer::status(304, "").with("etag", "\"1\""));
+    assert_eq!(world.ask(within(10), &token).await, "status");
+}
+
+/// Otherwise the next 304 would confirm a list that is not the one at hand.
+#[tokio::test]
+async fn list_is_confirmed_by_its_own_tag_whatever_a_304_names() {
+    let world = World::new().await;
+    world.publish(0);
+    let token = world.at(0);
+    assert_eq!(world.ask(within(10), &token).await, "passes");
+    let another = Answer::status(304, "")
+        .with("etag", "\"2\"")
+        .with("last-modified", "Fri, 15 Jan 2027 08:00:00 GMT");
+    world.fetch.set(LIST, another);
+    for _ in 0..2 {
+        world.advance(10);
+        assert_eq!(world.ask(within(10), &token).await, "passes");
+        let request = world.fetch.requests().pop().unwrap();
+        assert_eq!(request.headers["if-none-match"], "\"0\"");
+        assert!(!request.headers.contains_key("if-modified-since"));
+    }
+}
+
 #[tokio::test]
 async fn any_number_of_requests_wait_for_one_fetch() {
     let world = World::new().await;
