@@ -316,8 +316,9 @@ impl Refusal {
             Cause::Token(error) => error.remedy(),
             Cause::Denied(denial) => denial.remedy(),
             Cause::BudgetSpent { .. } => {
-                "if many tokens have keys that the issuer does not publish, find their sender; \
-                 `cooldown` is how long one fetch of the budget takes to come back"
+                "if many tokens have keys that the issuer does not publish, find their sender \
+                 (`cooldown` is how long one fetch of the budget takes to come back); if requests \
+                 wait, the issuer is slow"
             }
             Cause::Unavailable { wanted: Wanted::Keys, .. } => {
                 "see the events of `portcullis::keys`"
@@ -368,9 +369,10 @@ impl fmt::Display for Reason<'_> {
             Cause::Credentials(error) => error.fmt(f),
             Cause::Token(error) => error.fmt(f),
             Cause::Denied(denial) => denial.fmt(f),
-            Cause::BudgetSpent { .. } => {
-                f.write_str("the token's key is unknown, and no fetch of the keys is allowed now")
-            }
+            Cause::BudgetSpent { .. } => f.write_str(
+                "only a fetch could answer, and none is allowed now: unknown keys have spent \
+                     the budget, or too many requests are waiting",
+            ),
             Cause::Unavailable { wanted: Wanted::Keys, .. } => {
                 f.write_str("the issuer's keys are not to be had")
             }

@@ -193,6 +193,11 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Whether it says something of the server. A question that was not asked does not.
+    pub(super) fn is_outage(&self) -> bool {
+        !matches!(self, Self::TooManyQuestions { .. })
+    }
+
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,

@@ -96,9 +96,11 @@ pub(crate) struct History {
 pub(crate) struct Failure {
     /// Since it failed.
     pub(crate) ago: Duration,
-    /// Until back-off ends; zero once it has.
+    /// Until back-off ends, or as long as the server asks; zero once that is over.
     pub(crate) retry_in: Duration,
-    /// Since back-off ended; zero before.
+    /// Until our own back-off ends, whatever the server asks: no header stretches a bound.
+    pub(crate) back_off_in: Duration,
+    /// Since our own back-off ended; zero before.
     pub(crate) overdue: Duration,
 }
 
@@ -159,7 +161,7 @@ pub(crate) fn decide(
                 Decision::Use
             }
         }
-        (Lookup::Hit, Some(_)) if !retry_in.is_zero() => Decision::Use,
+        (Lookup::Hit, Some(failure)) if !failure.back_off_in.is_zero() => Decision::Use,
         // Not for long without an attempt: the issuer may be back.
         (Lookup::Hit, Some(failure))
             if limits.stale_while_retrying
@@ -198,12 +200,15 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_s
 /// mistake, and the keys at hand end.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// How long to wait after that many failures in a row: 1 s, doubling, at most 30 s; or as long as
-/// the server asks.
-pub(crate) fn back_off(failures: u32, retry_after: Option<Duration>) -> Duration {
+/// How long to wait after that many consecutive failures: 1 s, doubling, at most 30 s.
+pub(crate) fn back_off(failures: u32) -> Duration {
     let (min, max) = BACK_OFF;
-    let doubled = min.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(max);
-    retry_after.map_or(doubled, |asked| asked.clamp(min, MAX_RETRY_AFTER).max(doubled))
+    min.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(max)
+}
+
+/// For how long a server that asks for so much is left alone.
+pub(crate) fn asked(retry_after: Option<Duration>) -> Duration {
+    retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)
 }
 
 #[cfg(test)]
@@ -237,20 +242,24 @@ mod tests {
         Failed(u64, u64),
         /// Back-off ended so long ago.
         Overdue(u64),
+        /// The same, and the server asks to be left alone for so long.
+        Asked(u64, u64),
     }
 
     impl Past {
         fn history(self) -> History {
             let secs = Duration::from_secs;
-            let failure = |ago, retry_in, overdue| {
-                let (ago, retry_in, overdue) = (secs(ago), secs(retry_in), secs(overdue));
-                Some(Failure { ago, retry_in, overdue })
+            let failure = |ago, retry_in, back_off_in, overdue| {
+                let [ago, retry_in, back_off_in, overdue] =
+                    [ago, retry_in, back_off_in, overdue].map(secs);
+                Some(Failure { ago, retry_in, back_off_in, overdue })
             };
             let (budget_in, failure) = match self {
                 Self::Good => (0, None),
                 Self::Spent(budget_in) => (budget_in, None),
-                Self::Failed(ago, retry_in) => (0, failure(ago, retry_in, 0)),
-                Self::Overdue(overdue) => (0, failure(overdue + 1, 0, overdue)),
+                Self::Failed(ago, retry_in) => (0, failure(ago, retry_in, retry_in, 0)),
+                Self::Overdue(overdue) => (0, failure(overdue + 1, 0, 0, overdue)),
+                Self::Asked(overdue, asked) => (0, failure(overdue + 1, asked, 0, overdue)),
             };
             History { budget_in: secs(budget_in), failure, in_flight: false }
         }
@@ -265,7 +274,7 @@ mod tests {
     fn the_table() {
         use Decision::{Fetch, Use, UseAndRefresh};
         use Lookup::{Hit, Miss};
-        use Past::{Failed, Good, Overdue, Spent};
+        use Past::{Asked, Failed, Good, Overdue, Spent};
         const DUE: Decision = Fetch(Reason::Due);
         const UNKNOWN: Decision = Fetch(Reason::UnknownKey);
         let limited = |secs| Decision::Limited { retry_after: Duration::from_secs(secs) };
@@ -298,6 +307,10 @@ mod tests {
             (Hit, Some(300), Overdue(0), UseAndRefresh),
             (Hit, Some(3899), Overdue(4), UseAndRefresh),
             (Hit, Some(300), Overdue(5), DUE),
+            // `Retry-After` is heeded while the set is fresh, and stretches no bound.
+            (Hit, Some(299), Asked(0, 300), Use),
+            (Hit, Some(300), Asked(0, 300), UseAndRefresh),
+            (Hit, Some(300), Asked(5, 300), DUE),
             // An unknown key, fresh: within the budget.
             (Miss, Some(0), Good, UNKNOWN),
             (Miss, Some(299), Spent(1), limited(1)),
@@ -386,13 +399,17 @@ mod tests {
     }
 
     #[test]
-    fn back_off_doubles_up_to_its_bound_and_heeds_the_server() {
-        let seconds: Vec<_> = (0..9).map(|failures| back_off(failures, None).as_secs()).collect();
+    fn back_off_doubles_up_to_its_bound() {
+        let seconds: Vec<_> = (0..9).map(|failures| back_off(failures).as_secs()).collect();
         assert_eq!(seconds, [1, 1, 2, 4, 8, 16, 30, 30, 30]);
-        assert_eq!(back_off(u32::MAX, None).as_secs(), 30);
-        for (failures, asked, expected) in [(1, 0, 1), (1, 60, 60), (1, 86_400, 300), (9, 5, 30)] {
-            let asked = Some(Duration::from_secs(asked));
-            assert_eq!(back_off(failures, asked).as_secs(), expected, "{failures} {asked:?}");
+        assert_eq!(back_off(u32::MAX).as_secs(), 30);
+    }
+
+    #[test]
+    fn retry_after_is_heeded_up_to_its_bound() {
+        for (secs, expected) in [(0, 0), (60, 60), (86_400, 300)] {
+            assert_eq!(asked(Some(Duration::from_secs(secs))).as_secs(), expected);
         }
+        assert_eq!(asked(None), Duration::ZERO);
     }
 }

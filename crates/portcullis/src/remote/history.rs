@@ -16,8 +16,10 @@ pub(super) struct Record {
     whole_at: Moment,
     /// When the last fetch failed; absent after one that succeeded.
     failed_at: Moment,
-    /// When back-off ends.
+    /// When back-off ends, or what the server asked for.
     retry_at: Moment,
+    /// When our own back-off ends.
+    back_off_until: Moment,
     /// When the fetch under way began.
     pub(super) flight_began: Moment,
     progress: Mutex<Progress>,
@@ -38,10 +40,12 @@ impl Record {
     pub(super) fn history(&self, now: Duration, cooldown: Duration) -> History {
         let failure = self.failed_at.get().map(|failed_at| {
             let retry_at = self.retry_at.get().unwrap_or(failed_at);
+            let back_off_until = self.back_off_until.get().unwrap_or(failed_at);
             Failure {
                 ago: now.saturating_sub(failed_at),
                 retry_in: retry_at.saturating_sub(now),
-                overdue: now.saturating_sub(retry_at),
+                back_off_in: back_off_until.saturating_sub(now),
+                overdue: now.saturating_sub(back_off_until),
             }
         });
         let debt = self.whole_at.get().unwrap_or_default().saturating_sub(now);
@@ -65,15 +69,18 @@ impl Record {
         progress.last_error = None;
     }
 
-    /// Notes that the last fetch failed, and how long to back off.
+    /// Notes that the last fetch failed, how long to back off, and for how long the server asks to be
+    /// left alone, if that is longer.
     pub(super) fn failed(
         &self,
         progress: &mut Progress,
         error: &FetchError,
         now: Duration,
         back_off: Duration,
+        asked: Duration,
     ) {
-        self.retry_at.set(Some(now.saturating_add(back_off)));
+        self.retry_at.set(Some(now.saturating_add(back_off.max(asked))));
+        self.back_off_until.set(Some(now.saturating_add(back_off)));
         self.failed_at.set(Some(now));
         progress.last_error = Some(error.clone());
     }

@@ -9,6 +9,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -53,6 +54,8 @@ pub(crate) struct Introspector {
     fetch_timeout: Duration,
     clock: Arc<dyn Clock>,
     at_once: Semaphore,
+    /// Whether the last question that ended has failed.
+    failing: AtomicBool,
 }
 
 /// What an introspector is told at its making.
@@ -77,15 +80,25 @@ impl Introspector {
             fetch_timeout: config.fetch_timeout,
             clock: config.clock,
             at_once: Semaphore::new(MAX_AT_ONCE),
+            failing: AtomicBool::new(false),
         }
     }
 
     /// Asks about `token`.
     async fn ask(&self, token: &str) -> Result<Answer, FetchError> {
         let url = &self.url;
-        let no_place =
-            |_| FetchError::TooManyQuestions { url: url.to_string(), limit: MAX_AT_ONCE };
-        let _place = self.at_once.try_acquire().map_err(no_place)?;
+        // A crowd is no outage: only where questions fail may older answers count.
+        let _place = self.at_once.try_acquire().map_err(|_| {
+            let url = url.to_string();
+            if self.failing.load(Ordering::Relaxed) {
+                let reason =
+                    format!("{MAX_AT_ONCE} questions are under way, and the last one failed");
+                FetchError::Transport { url, reason }
+            } else {
+                FetchError::TooManyQuestions { url, limit: MAX_AT_ONCE }
+            }
+        })?;
+        let question = Question { failing: &self.failing };
         let form = Serializer::new(String::new())
             .append_pair("token", token)
             .append_pair("token_type_hint", "access_token")
@@ -97,6 +110,7 @@ impl Introspector {
         let answer: AnswerMembers =
             json::from_slice(&answer.body).map_err(|error| self.no_answer(error.to_string()))?;
         let active = answer.active.ok_or_else(|| self.no_answer("`active` is absent"))?;
+        question.answered();
         Ok(Answer { active, expires_at: answer.exp })
     }
 
@@ -122,6 +136,24 @@ impl Introspector {
             .map_err(|_| unreadable("it can not be sent in a header".to_owned()))?;
         header.set_sensitive(true);
         Ok(header)
+    }
+}
+
+/// A question that fails unless it is answered: its deadline drops it.
+struct Question<'f> {
+    failing: &'f AtomicBool,
+}
+
+impl Question<'_> {
+    fn answered(self) {
+        self.failing.store(false, Ordering::Relaxed);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        self.failing.store(true, Ordering::Relaxed);
     }
 }
 

@@ -86,14 +86,18 @@ impl<D: Document> Remote<D> {
 
     fn note_failure(&self, number: u64, error: &FetchError) {
         let Some(mut progress) = self.record.land(number) else { return };
+        if !error.is_outage() {
+            return;
+        }
         progress.failures = progress.failures.saturating_add(1);
         let failures = progress.failures;
-        let back_off = freshness::back_off(failures, error.retry_after())
-            .min(self.document.max_back_off())
-            .mul_f64(1.0 + freshness::JITTER * jitter::fraction());
-        self.record.failed(&mut progress, error, self.clock.monotonic(), back_off);
+        let spread = 1.0 + freshness::JITTER * jitter::fraction();
+        let [back_off, asked] =
+            [freshness::back_off(failures), freshness::asked(error.retry_after())]
+                .map(|wait| wait.min(self.document.max_back_off()).mul_f64(spread));
+        self.record.failed(&mut progress, error, self.clock.monotonic(), back_off, asked);
         drop(progress);
-        D::failed(self, failures, back_off, error);
+        D::failed(self, failures, back_off.max(asked), error);
     }
 }
 

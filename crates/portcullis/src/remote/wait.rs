@@ -182,6 +182,9 @@ impl<D: Document> Place<D> {
             if let Some(flight) = remote.join(question).map_err(|error| remote.failed(error))? {
                 conclusive = flight.number() > self.begun;
                 if let Err(error) = flight.landed().await {
+                    if !error.is_outage() {
+                        return Err(crowded());
+                    }
                     return remote.settle(question, remote.failed(error));
                 }
             }

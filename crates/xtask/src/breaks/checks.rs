@@ -734,6 +734,18 @@ pub(super) const CHECKS: &[Break] = &[
         new: "static KEPT: std::sync::OnceLock<Url> = std::sync::OnceLock::new();\n                let keys = self.get_keys(KEPT.get_or_init(|| found.jwks_uri.clone())).await?;",
     },
     Break {
+        check: "`Retry-After` stretches no bound",
+        file: "remote/freshness.rs",
+        old: "(Lookup::Hit, Some(failure)) if !failure.back_off_in.is_zero() => Decision::Use,",
+        new: "(Lookup::Hit, Some(_)) if !retry_in.is_zero() => Decision::Use,",
+    },
+    Break {
+        check: "a crowd of questions is no outage",
+        file: "remote/wait.rs",
+        old: "if !error.is_outage() {",
+        new: "if false {",
+    },
+    Break {
         check: "the number of waiting requests is bounded",
         file: "remote/wait.rs",
         old: "if before >= MAX_WAITERS {",

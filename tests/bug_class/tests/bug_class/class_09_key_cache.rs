@@ -327,6 +327,25 @@ async fn suspended_machine_does_not_accept_withdrawn_keys() {
     assert_eq!(world.rule(&new).await, "keys_unavailable");
 }
 
+/// A server that asks to be left alone is, while the keys are fresh; past their TTL it is asked again.
+#[tokio::test]
+async fn retry_after_does_not_keep_a_withdrawn_key() {
+    let (old, new) = (es256("old"), es256("new"));
+    let world = World::publishing(&[&old, &new]).await;
+    world.fetch.set(JWKS, Answer::status(503, "").with("retry-after", "300"));
+    world.advance(299);
+    world.auth.refresh().await.unwrap_err();
+    world.publish(&[&new]);
+    let bound = world.auth.status().remove(0).keys.unwrap().withdrawal_bound.as_secs();
+    for _ in 300..=bound {
+        world.advance(1);
+        let _ = world.rule(&old).await;
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.rule(&old).await, "kid");
+}
+
 /// A flood of unknown `kid`s costs the issuer a burst and one fetch a cooldown, and good tokens
 /// nothing.
 #[tokio::test]

@@ -260,6 +260,41 @@ async fn in_an_outage_only_a_route_that_says_so_lives_on_old_answers_and_not_for
     assert_eq!(world.ask(patient, &alice).await, "revoked");
 }
 
+/// A crowd is no outage: while the issuer answers, a token is not judged by an older answer because
+/// as many questions as may be are under way.
+#[tokio::test]
+async fn crowd_of_questions_is_not_taken_for_an_outage() {
+    let (sender, mut questions) = mpsc::unbounded_channel();
+    let world = World::with(Slow(sender), patient).await;
+    let route = Revocation::live().in_outage(Duration::from_secs(60));
+    let gate = Gate::new(world.auth.clone()).revocation(route);
+    let ask = |name: &str| {
+        let (gate, token) = (gate.clone(), world.token(name));
+        tokio::spawn(async move { outcome(&gate, &token).await })
+    };
+    let known = ask("known");
+    next(&mut questions).await.send(ACTIVE).unwrap();
+    assert!(known.await.unwrap().is_ok());
+    let waiting: Vec<_> = (0..256).map(|number| ask(&number.to_string())).collect();
+    let mut answers = Vec::new();
+    for _ in 0..256 {
+        answers.push(next(&mut questions).await);
+    }
+    for _ in 0..2 {
+        assert_eq!(ask("known").await.unwrap().unwrap_err().status(), 429);
+    }
+    for answer in answers {
+        answer.send(ACTIVE).unwrap();
+    }
+    for request in waiting {
+        assert!(request.await.unwrap().is_ok());
+    }
+    // The session has ended meanwhile.
+    let known = ask("known");
+    next(&mut questions).await.send(INACTIVE).unwrap();
+    assert_eq!(known.await.unwrap().unwrap_err().rule(), "revoked");
+}
+
 /// An issuer that answers when told, and tells of each question.
 #[derive(Debug, Clone)]
 struct Slow(mpsc::UnboundedSender<oneshot::Sender<&'static str>>);
@@ -331,7 +366,7 @@ async fn an_issuer_that_hangs_is_asked_a_bounded_number_of_questions_at_once() {
         answers.push(next(&mut questions).await);
     }
     let refusal = ask(256).await.unwrap().unwrap_err();
-    assert_eq!((refusal.rule(), refusal.status().as_u16()), ("status", 503));
+    assert_eq!((refusal.rule(), refusal.status().as_u16()), ("key_budget", 429));
     assert!(questions.try_recv().is_err(), "it was asked all the same");
     for answer in answers {
         answer.send(ACTIVE).unwrap();

@@ -192,3 +192,26 @@ async fn stale_keys_serve_at_once_while_an_issuer_that_hangs_is_retried() {
     }
     assert!((10..40).contains(&fetch.requests().len()), "{}", fetch.requests().len());
 }
+
+#[tokio::test]
+async fn retry_after_does_not_stretch_the_withdrawal_bound() {
+    let world = World::publishing(&["a", "b"]);
+    assert_eq!(world.ask("a").await, "key");
+    world.fetch.set(JWKS, Answer::status(503, "").with("retry-after", "300"));
+    world.advance(299);
+    world.keys.refresh().await.unwrap_err();
+    // The issuer is back at once, without the key.
+    world.publish(&["b"]);
+    let bound = world.keys.0.status().withdrawal_bound.as_secs();
+    let mut accepted_until = 299;
+    for second in 300..700 {
+        world.advance(1);
+        if world.ask("a").await == "key" {
+            accepted_until = second;
+        }
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert!(accepted_until < bound, "accepted until {accepted_until} s of {bound} s");
+}
