@@ -611,7 +611,7 @@ pub(super) const CHECKS: &[Break] = &[
         check: "`Authorization` comes once",
         file: "credentials.rs",
         old: "single(request, &AUTHORIZATION)?",
-        new: "single(request, &AUTHORIZATION).unwrap_or(Some(b\"Bearer\"))",
+        new: "single(request, &AUTHORIZATION).unwrap_or(None)",
     },
     Break {
         check: "another header comes once",
