@@ -261,7 +261,7 @@ fn a_token_that_nobody_can_judge_is_undecided() {
     let shown = ended.json();
     let verdicts: Vec<_> = shown.iter().map(|line| line["verdict"].clone()).collect();
     assert_eq!(verdicts, ["undecided", "refused", "accepted"]);
-    assert_eq!((&shown[0]["status"], &shown[0]["rule"]), (&json!(503), &json!("keys")));
+    assert_eq!((&shown[0]["status"], &shown[0]["rule"]), (&json!(429), &json!("key_budget")));
     let reason = shown[0]["reason"].as_str().unwrap();
     assert!(reason.contains("/keys answered 503"), "{reason}");
 }

@@ -146,7 +146,7 @@ enum Cause {
     Credentials(CredentialsError),
     Token(TokenError),
     Denied(Denial),
-    BudgetSpent { retry_after: Duration },
+    BudgetSpent { retry_after: Duration, source: Option<FetchError> },
     Unavailable { wanted: Wanted, retry_after: Duration, source: Option<FetchError> },
     Misconfigured { remedy: &'static str },
 }
@@ -182,8 +182,8 @@ impl Refusal {
     ) -> Self {
         match error {
             ResolveError::Refused(error) => Self::token(error, space),
-            ResolveError::BudgetSpent { retry_after } => {
-                Self::new(Cause::BudgetSpent { retry_after }, Some(space))
+            ResolveError::BudgetSpent { retry_after, source } => {
+                Self::new(Cause::BudgetSpent { retry_after, source }, Some(space))
             }
             ResolveError::Unavailable { retry_after, source } => {
                 Self::new(Cause::Unavailable { wanted, retry_after, source }, Some(space))
@@ -345,7 +345,9 @@ impl Refusal {
         } else {
             // The fetch that failed has warned once; this would be as often as anybody likes.
             let unavailable = match &self.0.cause {
-                Cause::Unavailable { source, .. } => source.as_ref(),
+                Cause::Unavailable { source, .. } | Cause::BudgetSpent { source, .. } => {
+                    source.as_ref()
+                }
                 _ => None,
             };
             tracing::debug!(
@@ -404,8 +406,10 @@ impl Error for Refusal {
             Cause::Credentials(error) => Some(error),
             Cause::Token(error) => Some(error),
             Cause::Denied(denial) => Some(denial),
-            Cause::Unavailable { source, .. } => source.as_ref().map(|error| error as _),
-            Cause::Missing | Cause::BudgetSpent { .. } | Cause::Misconfigured { .. } => None,
+            Cause::Unavailable { source, .. } | Cause::BudgetSpent { source, .. } => {
+                source.as_ref().map(|error| error as _)
+            }
+            Cause::Missing | Cause::Misconfigured { .. } => None,
         }
     }
 }

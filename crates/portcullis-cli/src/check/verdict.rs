@@ -75,17 +75,18 @@ impl From<&Refusal> for Verdict {
             option: setting.and_then(configuration::option),
             remedy: remedy(refusal),
         };
-        if kind == RefusalKind::KeysUnavailable {
-            Self::Undecided(refused)
-        } else {
-            Self::Refused(refused)
-        }
+        if is_undecided(kind) { Self::Undecided(refused) } else { Self::Refused(refused) }
     }
+}
+
+/// Whether a fetch of the keys, which there was none of, could have told.
+fn is_undecided(kind: RefusalKind) -> bool {
+    matches!(kind, RefusalKind::KeysUnavailable | RefusalKind::KeyBudgetSpent)
 }
 
 /// Why, where nothing has failed.
 fn reason(refusal: &Refusal) -> String {
-    if refusal.kind() == RefusalKind::KeysUnavailable {
+    if is_undecided(refusal.kind()) {
         return "its key is none of those at hand, and the issuer was asked too often to be asked \
                 again"
             .to_owned();
@@ -97,7 +98,7 @@ fn reason(refusal: &Refusal) -> String {
 fn remedy(refusal: &Refusal) -> &'static str {
     match refusal.kind() {
         RefusalKind::InvalidRequest => "give the token alone: no quotes, no spaces, no line breaks",
-        RefusalKind::KeysUnavailable => "try again when the issuer answers",
+        kind if is_undecided(kind) => "try again when the issuer answers",
         _ => refusal.remedy(),
     }
 }

@@ -195,7 +195,8 @@ struct Busy;
 
 impl KeySource for Busy {
     fn resolve(&self, _: &KeyRequest<'_>) -> Resolution {
-        Resolution::Ready(Err(ResolveError::BudgetSpent { retry_after: Duration::from_secs(7) }))
+        let retry_after = Duration::from_secs(7);
+        Resolution::Ready(Err(ResolveError::BudgetSpent { retry_after, source: None }))
     }
 }
 

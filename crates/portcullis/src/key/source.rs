@@ -134,6 +134,8 @@ pub enum ResolveError {
     BudgetSpent {
         /// When to retry.
         retry_after: Duration,
+        /// Why the last fetch failed, if it did.
+        source: Option<FetchError>,
     },
 }
 
@@ -142,7 +144,7 @@ impl ResolveError {
     pub(crate) fn retry_after(&self) -> Duration {
         match self {
             Self::Refused(_) => Duration::ZERO,
-            Self::Unavailable { retry_after, .. } | Self::BudgetSpent { retry_after } => {
+            Self::Unavailable { retry_after, .. } | Self::BudgetSpent { retry_after, .. } => {
                 *retry_after
             }
         }

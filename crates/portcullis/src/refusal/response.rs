@@ -62,7 +62,7 @@ impl Refusal {
     /// When to try again, where that helps: whole seconds, at least one.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        let (Cause::Unavailable { retry_after, .. } | Cause::BudgetSpent { retry_after }) =
+        let (Cause::Unavailable { retry_after, .. } | Cause::BudgetSpent { retry_after, .. }) =
             self.0.cause
         else {
             return None;

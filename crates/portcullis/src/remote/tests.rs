@@ -93,7 +93,7 @@ impl World {
             Err(ResolveError::Unavailable { retry_after, .. }) => {
                 format!("503 after {} s", retry_after.as_secs())
             }
-            Err(ResolveError::BudgetSpent { retry_after }) => {
+            Err(ResolveError::BudgetSpent { retry_after, .. }) => {
                 format!("429 after {} s", retry_after.as_secs())
             }
         }

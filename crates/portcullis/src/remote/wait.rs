@@ -113,9 +113,8 @@ impl<D: Document> Remote<D> {
 
     /// Why a request is rejected that the snapshot cannot answer and for which no fetch is allowed.
     fn limited<Q: Question<D>>(&self, question: &Q, retry_after: Duration) -> ResolveError {
-        question
-            .refusal(self)
-            .map_or(ResolveError::BudgetSpent { retry_after }, ResolveError::Refused)
+        let over_budget = || ResolveError::BudgetSpent { retry_after, source: self.last_error() };
+        question.refusal(self).map_or_else(over_budget, ResolveError::Refused)
     }
 
     /// Why a request is rejected whose fetch has failed.
@@ -127,9 +126,12 @@ impl<D: Document> Remote<D> {
 
     /// Why a request is rejected for which there is nothing usable and no fetch is due.
     fn unavailable(&self, retry_after: Duration) -> ResolveError {
-        // The cause is for the log; no request waits for the lock to tell it.
-        let source = self.record.try_progress().and_then(|progress| progress.last_error.clone());
-        ResolveError::Unavailable { retry_after, source }
+        ResolveError::Unavailable { retry_after, source: self.last_error() }
+    }
+
+    /// The cause is for the log; no request waits for the lock to tell it.
+    fn last_error(&self) -> Option<FetchError> {
+        self.record.try_progress().and_then(|progress| progress.last_error.clone())
     }
 }
 
@@ -205,5 +207,5 @@ impl<D: Document> Drop for Place<D> {
 
 /// Why a request is rejected that found no place.
 pub(super) fn crowded() -> ResolveError {
-    ResolveError::BudgetSpent { retry_after: CROWDED }
+    ResolveError::BudgetSpent { retry_after: CROWDED, source: None }
 }

@@ -89,7 +89,7 @@ fn flood(world: &World, ids: impl Iterator<Item = String>) -> (Vec<PendingKey>, 
                 waiting.push(key);
             }
             Resolution::Ready(Ok(_)) => answered.push("key".to_owned()),
-            Resolution::Ready(Err(ResolveError::BudgetSpent { retry_after })) => {
+            Resolution::Ready(Err(ResolveError::BudgetSpent { retry_after, .. })) => {
                 answered.push(format!("429 after {} s", retry_after.as_secs()));
             }
             Resolution::Ready(Err(error)) => panic!("{error:?}"),
