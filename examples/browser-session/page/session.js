@@ -32,13 +32,16 @@ export class Session {
    * and the request is sent once more: the caller notices nothing.
    */
   async fetch(url, options = {}) {
-    const began = Date.now();
-    const answer = await this.#send(url, options);
-    if (answer.status !== 401) return answer;
-    await this.#refresh(began);
-    const second = await this.#send(url, options);
-    if (second.status === 401) throw new SignedOut();
-    return second;
+    let began = Date.now();
+    let answer = await this.#send(url, options);
+    // The refresh of another tab counts as well; if it failed, this tab's own follows.
+    for (let own = false; answer.status === 401 && !own; ) {
+      own = await this.#refresh(began);
+      began = Date.now();
+      answer = await this.#send(url, options);
+    }
+    if (answer.status === 401) throw new SignedOut();
+    return answer;
   }
 
   async me() {
@@ -65,16 +68,22 @@ export class Session {
     return this.#refreshing;
   }
 
-  /** … and of all tabs: who waited while another one refreshed has what it wanted. */
-  #refreshInTurn(since) {
-    return navigator.locks.request('refresh', async () => {
-      if (Number(localStorage.getItem('refreshed')) >= since) return;
+  /** … and of all tabs. Returns whether this tab need not try again, whatever comes of it. */
+  async #refreshInTurn(since) {
+    const own = await navigator.locks.request('refresh', { ifAvailable: true }, async (lock) => {
+      if (!lock) return false;
+      if (Number(localStorage.getItem('refreshed')) >= since) return true;
       const answer = await this.#send(`${this.#issuer}/v1/auth/refresh`, { method: 'POST' });
       // 400 is no refresh token at all, 401 one whose session is over.
       if (answer.status === 400 || answer.status === 401) throw new SignedOut();
       if (!answer.ok) throw new Error(`the refresh was answered ${answer.status}`);
       localStorage.setItem('refreshed', Date.now());
+      return true;
     });
+    // Another tab is at it. What it writes into `localStorage` may be seen here a little later than
+    // the end of its lock, so that the lock alone tells that it is done.
+    if (!own) await navigator.locks.request('refresh', () => {});
+    return own;
   }
 
   async #send(url, options) {
