@@ -222,6 +222,20 @@ async fn an_answer_is_used_twice_only_where_a_route_says_so_and_not_past_its_exp
     assert_eq!(world.ask(long, &other).await, "exp");
 }
 
+/// What is good enough for an outage is not while the issuer can be asked.
+#[tokio::test]
+async fn age_for_an_outage_does_not_count_while_the_issuer_can_be_asked() {
+    let world = World::new().await;
+    let token = world.token("a");
+    let route = Revocation::live().reuse_for(Duration::from_millis(500));
+    let route = route.in_outage(Duration::from_secs(60));
+    world.answers(ACTIVE);
+    assert_eq!(world.ask(route, &token).await, "passes");
+    world.answers(INACTIVE);
+    world.advance(500);
+    assert_eq!(world.ask(route, &token).await, "revoked");
+}
+
 /// The token is within the leeway, and the issuer says when it expired: to ask again would not make
 /// it younger.
 #[tokio::test]
