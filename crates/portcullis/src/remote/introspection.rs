@@ -98,7 +98,7 @@ impl Introspector {
                 FetchError::TooManyQuestions { url, limit: MAX_AT_ONCE }
             }
         })?;
-        let question = Question { failing: &self.failing };
+        let asking = Asking { failing: &self.failing };
         let form = Serializer::new(String::new())
             .append_pair("token", token)
             .append_pair("token_type_hint", "access_token")
@@ -110,7 +110,7 @@ impl Introspector {
         let answer: AnswerMembers =
             json::from_slice(&answer.body).map_err(|error| self.no_answer(error.to_string()))?;
         let active = answer.active.ok_or_else(|| self.no_answer("`active` is absent"))?;
-        question.answered();
+        asking.answered();
         Ok(Answer { active, expires_at: answer.exp })
     }
 
@@ -139,19 +139,19 @@ impl Introspector {
     }
 }
 
-/// A question that fails unless it is answered: its deadline drops it.
-struct Question<'f> {
+/// A question under way. It has failed unless it is answered: its deadline drops it.
+struct Asking<'f> {
     failing: &'f AtomicBool,
 }
 
-impl Question<'_> {
+impl Asking<'_> {
     fn answered(self) {
         self.failing.store(false, Ordering::Relaxed);
         std::mem::forget(self);
     }
 }
 
-impl Drop for Question<'_> {
+impl Drop for Asking<'_> {
     fn drop(&mut self) {
         self.failing.store(true, Ordering::Relaxed);
     }
