@@ -15,7 +15,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use portcullis::testing::TestKey;
-use portcullis::{Algorithm, Attempt, Authenticator, Clock, SharedKeySet, SystemClock};
+use portcullis::{Algorithm, Authenticator, Clock, MaybeReady, SharedKeySet, SystemClock};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -92,7 +92,7 @@ fn validate(criterion: &mut Criterion) {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
         group.bench_function("portcullis", |bencher| {
             bencher.iter(|| match auth.attempt(black_box(&headers)) {
-                Attempt::Done(Ok(Some(who))) => who,
+                MaybeReady::Ready(Ok(Some(who))) => who,
                 other => unreachable!("{other:?}"),
             });
         });

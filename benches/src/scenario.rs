@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::TestKey;
 use portcullis::{
-    Algorithm, Attempt, Authenticated, Authenticator, Clock, KeySet, SharedKeySet, SystemClock,
+    Algorithm, Authenticated, Authenticator, Clock, KeySet, MaybeReady, SharedKeySet, SystemClock,
     dangerous,
 };
 use serde::{Deserialize, Serialize};
@@ -122,7 +122,7 @@ pub fn bearer(token: &str) -> HeaderMap {
 #[must_use]
 pub fn caller(auth: &Authenticator, headers: &HeaderMap) -> Authenticated {
     match auth.attempt(headers) {
-        Attempt::Done(Ok(Some(who))) => who,
+        MaybeReady::Ready(Ok(Some(who))) => who,
         other => unreachable!("{other:?}"),
     }
 }

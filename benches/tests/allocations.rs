@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::Full;
 use hyper::service::{Service as _, service_fn};
 use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Algorithm, Attempt, Authenticator, KeySet, SharedKeySet, dangerous};
+use portcullis::{Algorithm, Authenticator, KeySet, MaybeReady, SharedKeySet, dangerous};
 use portcullis_axum::AuthLayer;
 use serde_json::json;
 
@@ -75,7 +75,7 @@ fn es256() -> (String, Authenticator, Authenticator) {
 
 fn validated(auth: &Authenticator, headers: &HeaderMap) {
     match auth.attempt(headers) {
-        Attempt::Done(Ok(Some(who))) => drop(black_box(who)),
+        MaybeReady::Ready(Ok(Some(who))) => drop(black_box(who)),
         other => unreachable!("{other:?}"),
     }
 }

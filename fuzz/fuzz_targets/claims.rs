@@ -11,7 +11,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use portcullis::{Algorithm, Attempt, Authenticator, KeySet, Profile, dangerous};
+use portcullis::{Algorithm, MaybeReady, Authenticator, KeySet, Profile, dangerous};
 use portcullis_fuzz::{AUDIENCE, ISSUER, NOW, builder, built};
 
 const SECRET: [u8; 32] = [7; 32];
@@ -40,7 +40,7 @@ fn token(payload: &[u8]) -> HeaderValue {
 fuzz_target!(|payload: &[u8]| {
     let headers = HeaderMap::from_iter([(AUTHORIZATION, token(payload))]);
     for (profile, auth) in PROFILES.iter() {
-        let Attempt::Done(outcome) = auth.attempt(&headers) else { panic!("the key is at hand") };
+        let MaybeReady::Ready(outcome) = auth.attempt(&headers) else { panic!("the key is at hand") };
         match outcome {
             Ok(who) => {
                 let who = who.expect("there is a token");

@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, Entry, Gate, Revocation, SharedKeySet};
+use portcullis::{Algorithm, Authenticator, MaybeReady, Gate, Revocation, SharedKeySet};
 use portcullis_fuzz::{AUDIENCE, ISSUER, NOW};
 
 const LIST: &str = "https://issuer.example/lists/1";
@@ -106,8 +106,8 @@ async fn gate(list: String) -> Gate {
 
 async fn passes(gate: &Gate, request: &HeaderMap) -> bool {
     match gate.enter(request) {
-        Entry::Pass(_) => true,
-        Entry::Waiting(waiting) => waiting.await.is_ok(),
-        Entry::Refused(_) => false,
+        MaybeReady::Ready(Ok(_)) => true,
+        MaybeReady::Pending(waiting) => waiting.await.is_ok(),
+        MaybeReady::Ready(Err(_)) => false,
     }
 }

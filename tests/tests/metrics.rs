@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, Entry, Gate, Revocation, SharedKeySet};
+use portcullis::{Algorithm, Authenticator, Gate, MaybeReady, Revocation, SharedKeySet};
 use serde_json::json;
 
 const NOW: u64 = 1_800_000_000;
@@ -120,9 +120,9 @@ fn assert_mentioned(metrics: &BTreeMap<String, f64>, chapter: &str) {
 /// Whether the gate lets the request in.
 async fn passes(gate: &Gate, request: &HeaderMap) -> bool {
     match gate.enter(request) {
-        Entry::Pass(_) => true,
-        Entry::Waiting(waiting) => waiting.await.is_ok(),
-        Entry::Refused(_) => false,
+        MaybeReady::Ready(Ok(_)) => true,
+        MaybeReady::Pending(waiting) => waiting.await.is_ok(),
+        MaybeReady::Ready(Err(_)) => false,
     }
 }
 

@@ -8,7 +8,9 @@ use std::sync::LazyLock;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Algorithm, Attempt, Authenticated, Authenticator, Policy, Profile, SharedKeySet};
+use portcullis::{
+    Algorithm, Authenticated, Authenticator, MaybeReady, Policy, Profile, SharedKeySet,
+};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -225,7 +227,7 @@ impl Said {
         let token = KEY.sign(r#"{"alg":"EdDSA","kid":"k"}"#, &payload);
         let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
         match AUTH.attempt(&HeaderMap::from_iter([(AUTHORIZATION, value)])) {
-            Attempt::Done(Ok(Some(who))) => who,
+            MaybeReady::Ready(Ok(Some(who))) => who,
             other => panic!("{payload}: {other:?}"),
         }
     }

@@ -15,7 +15,7 @@ use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::{ManualClock, TestKey};
 use portcullis::{
-    Algorithm, Attempt, Authenticator, AuthenticatorBuilder, KeySet, Policy, SharedKeySet,
+    Algorithm, Authenticator, AuthenticatorBuilder, KeySet, MaybeReady, Policy, SharedKeySet,
     signature,
 };
 use proptest::collection::vec;
@@ -67,14 +67,14 @@ fn config(cases: u32) -> ProptestConfig {
 /// Whether a request with these headers is let in as somebody.
 fn accepted(headers: &HeaderMap) -> bool {
     match AUTH.attempt(headers) {
-        Attempt::Done(Ok(who)) => who.is_some(),
-        Attempt::Done(Err(refusal)) => {
+        MaybeReady::Ready(Ok(who)) => who.is_some(),
+        MaybeReady::Ready(Err(refusal)) => {
             // What is told to the client and to the operator is part of what must not panic.
             let _ = format!("{refusal} {refusal:?} {:?}", refusal.challenge());
             assert!(refusal.status().is_client_error() || refusal.status().is_server_error());
             false
         }
-        Attempt::Pending(_) => panic!("the keys are at hand"),
+        MaybeReady::Pending(_) => panic!("the keys are at hand"),
     }
 }
 

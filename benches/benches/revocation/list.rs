@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use portcullis::{Authenticator, Entry, Gate, Revocation};
+use portcullis::{Authenticator, Gate, MaybeReady, Revocation};
 use portcullis_benches::measure::note;
 use portcullis_benches::scenario::{AUDIENCE, bearer};
 use sqlx::{ConnectOptions as _, Executor as _};
@@ -51,7 +51,9 @@ pub(crate) async fn of_a_million() {
         let auth = Authenticator::builder(&issuer.url, AUDIENCE).build().await.unwrap();
         let gate = Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(60)));
         let begun = Instant::now();
-        let Entry::Waiting(waiting) = gate.enter(&bearer(&token)) else { unreachable!("a list") };
+        let MaybeReady::Pending(waiting) = gate.enter(&bearer(&token)) else {
+            unreachable!("a list")
+        };
         waiting.await.unwrap();
         fetched.push(begun.elapsed());
         services.push(gate);

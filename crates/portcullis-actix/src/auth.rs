@@ -3,17 +3,17 @@
 use std::future::{Ready, ready};
 use std::rc::Rc;
 
+use actix_web::Error;
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::{Error, HttpMessage};
-use portcullis::{Authenticated, Entry, Gate, Visitor};
+use portcullis::Gate;
 
 use crate::future::ResponseFuture;
 use crate::request::View;
 use crate::response;
 
 /// Lets through only requests with a good token, and puts the
-/// [`Authenticated`] into their extensions.
+/// [`Authenticated`](portcullis::Authenticated) into their extensions.
 ///
 /// For the `wrap` of an `App`, a `Scope` or a `Resource`; all of it is protected, whenever it was
 /// added. What is open stands outside: see [the crate's documentation](crate#open-routes).
@@ -105,28 +105,7 @@ where
             let metadata = response::translate(metadata).map_into_right_body();
             return ResponseFuture::answered(request.into_response(metadata));
         }
-        match self.gate.enter(&view) {
-            Entry::Pass(visitor) => {
-                mark(&request, visitor);
-                ResponseFuture::inner(self.inner.call(request), Some(exit))
-            }
-            Entry::Refused(refusal) => ResponseFuture::refused(request, refusal),
-            Entry::Waiting(waiting) => {
-                ResponseFuture::waiting(waiting, self.inner.clone(), request, exit)
-            }
-        }
-    }
-}
-
-/// As [`Visitor::mark`]: these extensions are not those of `http`.
-pub(crate) fn mark(request: &ServiceRequest, visitor: Visitor) {
-    match visitor {
-        Visitor::Caller(who) => {
-            request.extensions_mut().insert(who);
-        }
-        Visitor::Anonymous(anonymous) => {
-            request.extensions_mut().remove::<Authenticated>();
-            request.extensions_mut().insert(anonymous);
-        }
+        let admission = self.gate.enter(&view).map(|visitor| visitor.map(Some));
+        ResponseFuture::of(&self.inner, request, admission, Some(exit))
     }
 }

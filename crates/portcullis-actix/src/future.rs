@@ -6,14 +6,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use actix_web::Error;
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::VARY;
+use actix_web::{Error, HttpMessage as _};
 use pin_project_lite::pin_project;
-use portcullis::{Exit, Refusal, Waiting};
+use portcullis::{Authenticated, Exit, MaybeReady, Pending, Refusal, Visitor};
 
-use crate::auth::mark;
 use crate::rejection::Rejection;
 use crate::response;
 
@@ -36,33 +35,60 @@ pin_project! {
     where
         S: Service<ServiceRequest>,
     {
-        // The key must be fetched first.
-        Waiting { waiting: Waiting, call: Option<(Rc<S>, ServiceRequest)> },
+        // Something must be fetched first.
+        Waiting { admission: Pending<Admission>, call: Option<(Rc<S>, ServiceRequest)> },
         Inner { #[pin] future: S::Future },
         Answered { #[pin] response: Ready<Result<ServiceResponse<EitherBody<B>>, Error>> },
     }
 }
 
-impl<S: Service<ServiceRequest>, B> ResponseFuture<S, B> {
-    pub(crate) fn inner(future: S::Future, exit: Option<Exit>) -> Self {
-        Self { state: State::Inner { future }, exit }
-    }
+/// Who is let in, and a new entry of the request's extensions if there is one.
+pub(crate) type Admission = Result<Option<Visitor>, Refusal>;
 
-    pub(crate) fn waiting(
-        waiting: Waiting,
-        inner: Rc<S>,
+impl<S: Service<ServiceRequest>, B> ResponseFuture<S, B> {
+    /// Calls `inner` if `admission` lets the request in.
+    pub(crate) fn of(
+        inner: &Rc<S>,
         request: ServiceRequest,
-        exit: Exit,
+        admission: MaybeReady<Admission>,
+        exit: Option<Exit>,
     ) -> Self {
-        Self { state: State::Waiting { waiting, call: Some((inner, request)) }, exit: Some(exit) }
+        let state = match admission {
+            MaybeReady::Ready(Ok(visitor)) => call(&**inner, visitor, request),
+            MaybeReady::Ready(Err(refusal)) => return Self::answered(refused(request, refusal)),
+            MaybeReady::Pending(admission) => {
+                State::Waiting { admission, call: Some((inner.clone(), request)) }
+            }
+        };
+        Self { state, exit }
     }
 
     pub(crate) fn answered(response: ServiceResponse<EitherBody<B>>) -> Self {
         Self { state: State::Answered { response: ready(Ok(response)) }, exit: None }
     }
+}
 
-    pub(crate) fn refused(request: ServiceRequest, refusal: Refusal) -> Self {
-        Self::answered(refused(request, refusal))
+fn call<S: Service<ServiceRequest>, B>(
+    inner: &S,
+    visitor: Option<Visitor>,
+    request: ServiceRequest,
+) -> State<S, B> {
+    if let Some(visitor) = visitor {
+        mark(&request, visitor);
+    }
+    State::Inner { future: inner.call(request) }
+}
+
+/// As [`Visitor::mark`]: these extensions are not those of `http`.
+fn mark(request: &ServiceRequest, visitor: Visitor) {
+    match visitor {
+        Visitor::Caller(who) => {
+            request.extensions_mut().insert(who);
+        }
+        Visitor::Anonymous(anonymous) => {
+            request.extensions_mut().remove::<Authenticated>();
+            request.extensions_mut().insert(anonymous);
+        }
     }
 }
 
@@ -103,14 +129,11 @@ where
         let mut state = this.state;
         loop {
             let next = match state.as_mut().project() {
-                Projected::Waiting { waiting, call } => {
-                    let outcome = ready!(Pin::new(waiting).poll(context));
-                    let Some((inner, request)) = call.take() else { return Poll::Pending };
-                    match outcome {
-                        Ok(visitor) => {
-                            mark(&request, visitor);
-                            State::Inner { future: inner.call(request) }
-                        }
+                Projected::Waiting { admission, call: waiting } => {
+                    let admission = ready!(admission.as_mut().poll(context));
+                    let Some((inner, request)) = waiting.take() else { return Poll::Pending };
+                    match admission {
+                        Ok(visitor) => call(&*inner, visitor, request),
                         Err(refusal) => {
                             State::Answered { response: ready(Ok(refused(request, refusal))) }
                         }

@@ -1,15 +1,17 @@
 //! What the caller may do.
 
 use std::future::{Ready, ready};
+use std::rc::Rc;
 
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::{Error, HttpMessage};
-use portcullis::{Policy, admit};
+use portcullis::{Requirement, Revocation, admit};
 
 use crate::future::ResponseFuture;
 
-/// Lets through only callers who meet a [`Policy`].
+/// Lets through only callers who meet a [`Policy`](portcullis::Policy), and whose token was not revoked
+/// where the route asks for that.
 ///
 /// It stands inside an [`Auth`](crate::Auth). Without one nothing is let through: the answer is
 /// 500, and the log says what is missing. On the same `App`, `Scope` or `Resource` its `wrap` comes
@@ -43,14 +45,20 @@ use crate::future::ResponseFuture;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Require {
-    policy: Policy,
+    requirement: Requirement,
 }
 
 impl Require {
-    /// A middleware that holds callers to `policy`.
+    /// A middleware that holds callers to a policy, to a [`Revocation`], or to both.
     #[must_use]
-    pub fn new(policy: Policy) -> Self {
-        Self { policy }
+    pub fn new(requirement: impl Into<Requirement>) -> Self {
+        Self { requirement: requirement.into() }
+    }
+
+    /// Asks as well that the token was not revoked. What the `Auth` asks for holds all the same.
+    #[must_use]
+    pub fn revocation(self, revocation: Revocation) -> Self {
+        Self { requirement: self.requirement.revocation(revocation) }
     }
 }
 
@@ -65,15 +73,18 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(RequireMiddleware { inner: service, policy: self.policy.clone() }))
+        ready(Ok(RequireMiddleware {
+            inner: Rc::new(service),
+            requirement: self.requirement.clone(),
+        }))
     }
 }
 
 /// The service that [`Require`] makes.
 #[derive(Debug)]
 pub struct RequireMiddleware<S> {
-    inner: S,
-    policy: Policy,
+    inner: Rc<S>,
+    requirement: Requirement,
 }
 
 impl<S, B> Service<ServiceRequest> for RequireMiddleware<S>
@@ -87,14 +98,12 @@ where
     forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let met = {
+        let admission = {
             let extensions = request.extensions();
             let remedy = "wrap an Auth around the Require";
-            admit(extensions.get(), extensions.get(), &self.policy, remedy)
+            admit(extensions.get(), extensions.get(), &self.requirement, remedy)
         };
-        match met {
-            Ok(()) => ResponseFuture::inner(self.inner.call(request), None),
-            Err(refusal) => ResponseFuture::refused(request, refusal),
-        }
+        let admission = admission.map(|admitted| admitted.map(|()| None));
+        ResponseFuture::of(&self.inner, request, admission, None)
     }
 }

@@ -11,7 +11,8 @@ use portcullis::{Bodies, FromBytes, Gate};
 use crate::AuthLayer;
 
 /// Puts `gate`, an authenticator or a [`Gate`], in front of everything in `router`: its routes,
-/// those of routers nested in it, and its fallback.
+/// those of routers nested in it, and a fallback of its own. A path that has neither is answered with
+/// 404 without a look at the token, as in a router without a gate.
 ///
 /// Axum's own `Router::layer` covers the routes that are there when it is called and leaves those
 /// added later open. What this returns protects them too: the layer is put on when it becomes a
@@ -150,11 +151,15 @@ impl<S: Clone + Send + Sync + 'static> Protected<S> {
         };
         let gate = self.gate.clone();
         let pass = move |request, next| pass(gate.clone(), request, next);
-        // Where both routers have something, axum keeps what is merged in: that the method or the
-        // route is not there is said behind the gate. The router's own choice of checks holds.
+        // Where both routers have something, axum keeps what is merged in. That the method is not
+        // there is said behind the gate; that the route is not, by axum's own fallback without one:
+        // of several gates in a router none is the one to ask. A fallback of the router's own stays,
+        // behind the gate, since it comes before a default one. The router's own choice of checks
+        // holds.
         open.layer(from_fn(pass))
             .without_v07_checks()
             .merge(self.router.layer(AuthLayer::new(self.gate)))
+            .merge(Router::new())
     }
 }
 

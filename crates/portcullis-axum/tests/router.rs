@@ -94,6 +94,41 @@ async fn every_route_of_a_protected_router_is_protected_whenever_it_was_added() 
     assert_eq!(ask(&app, "/health", None).await.status(), 200);
 }
 
+/// Neither gate is the one to ask where nothing is routed, and an issuer asked in vain tells a client
+/// that its good token is bad.
+#[tokio::test]
+async fn path_without_a_route_or_a_fallback_is_404_behind_any_number_of_gates() {
+    let keys = [TestKey::generate("k", Algorithm::Es256), TestKey::generate("k", Algorithm::Es256)];
+    let [first, second] = [auth(&keys[0]).await, auth(&keys[1]).await];
+    let router = |path: &str| Router::new().route(path, get(async || "reached"));
+    let fallback = async || "fallback";
+    let good = token(&keys[0], &json!({}));
+    let two = || {
+        let one = protect(first.clone(), router("/one"));
+        Router::new().merge(one).merge(protect(second.clone(), router("/two")))
+    };
+    let one = protect(first.clone(), router("/one")).open_route("/open", get(async || "open"));
+    for (case, app, nope) in [
+        ("one gate", one.into_router(), [404, 404]),
+        ("two gates", two(), [404, 404]),
+        ("nested", two().nest("/n", protect(first.clone(), router("/three")).into()), [404, 404]),
+        ("a fallback outside", two().fallback(fallback), [200, 200]),
+        (
+            "a fallback inside",
+            two().merge(protect(first.clone(), Router::new().fallback(fallback))),
+            [401, 200],
+        ),
+    ] {
+        for path in ["/nope", "/one/", "/n/nope", "//one"] {
+            let statuses = [ask(&app, path, None).await, ask(&app, path, Some(&good)).await]
+                .map(|a| a.status());
+            assert_eq!(statuses.map(|status| status.as_u16()), nope, "{case}: {path}");
+        }
+        assert_eq!(ask(&app, "/one", Some("bad")).await.status(), 401, "{case}");
+        assert_eq!(ask(&app, "/one", Some(&good)).await.status(), 200, "{case}");
+    }
+}
+
 #[tokio::test]
 async fn a_forgotten_layer_is_a_fault_of_the_server_and_lets_nothing_through() {
     let required = get(async || "reached").route_layer(RequireLayer::new(Policy::scopes(["read"])));

@@ -1,15 +1,12 @@
 //! Who is calling.
 
-use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use hyper::service::Service;
-use pin_project_lite::pin_project;
-use portcullis::{Bodies, Entry, Exit, FromBytes, Gate, NoBodies, Waiting};
+use portcullis::{Bodies, FromBytes, Gate, MaybeReady, NoBodies};
+
+use crate::future::ResponseFuture;
 
 /// Lets through only requests with a good token, and puts the
 /// [`Authenticated`](portcullis::Authenticated) into their extensions.
@@ -130,105 +127,19 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = AuthFuture<S, ReqBody, M>;
+    type Future = ResponseFuture<S, ReqBody, M>;
 
-    fn call(&self, mut request: Request<ReqBody>) -> Self::Future {
-        let mut exit = self.gate.exit(&request);
-        let state = if let Some(metadata) = M::metadata(&self.gate, &request) {
-            State::answered(metadata)
-        } else if self.open_paths.iter().any(|open| open == request.uri().path()) {
-            let visitor;
-            (visitor, exit) = self.gate.enter_open(&request);
-            visitor.mark(request.extensions_mut());
-            State::Inner { future: self.inner.call(request) }
-        } else {
-            match self.gate.enter(&request) {
-                Entry::Pass(visitor) => {
-                    visitor.mark(request.extensions_mut());
-                    State::Inner { future: self.inner.call(request) }
-                }
-                Entry::Refused(refusal) => State::answered(M::refused(refusal)),
-                Entry::Waiting(waiting) => {
-                    State::Waiting { waiting, call: Some((self.inner.clone(), request)) }
-                }
-            }
-        };
-        AuthFuture { state, exit, bodies: PhantomData }
-    }
-}
-
-pin_project! {
-    /// The response of an [`AuthService`].
-    pub struct AuthFuture<S, B, M = NoBodies>
-    where
-        S: Service<Request<B>>,
-    {
-        #[pin]
-        state: State<S, B>,
-        exit: Exit,
-        bodies: PhantomData<fn() -> M>,
-    }
-}
-
-pin_project! {
-    #[project = Projected]
-    enum State<S, B>
-    where
-        S: Service<Request<B>>,
-    {
-        // The key must be fetched first.
-        Waiting { waiting: Waiting, call: Option<(S, Request<B>)> },
-        Inner { #[pin] future: S::Future },
-        Answered { response: Option<Box<S::Response>> },
-    }
-}
-
-impl<S: Service<Request<B>>, B> State<S, B> {
-    fn answered(response: S::Response) -> Self {
-        Self::Answered { response: Some(Box::new(response)) }
-    }
-}
-
-impl<S, M, ReqBody, ResBody> Future for AuthFuture<S, ReqBody, M>
-where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    M: Bodies<ResBody>,
-{
-    type Output = Result<S::Response, S::Error>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut state = this.state;
-        loop {
-            let next = match state.as_mut().project() {
-                Projected::Waiting { waiting, call } => {
-                    let outcome = ready!(Pin::new(waiting).poll(context));
-                    let Some((inner, mut request)) = call.take() else { return Poll::Pending };
-                    match outcome {
-                        Ok(visitor) => {
-                            visitor.mark(request.extensions_mut());
-                            State::Inner { future: inner.call(request) }
-                        }
-                        Err(refusal) => State::answered(M::refused(refusal)),
-                    }
-                }
-                Projected::Inner { future } => {
-                    let outcome = future.poll(context);
-                    return outcome.map_ok(|response| M::passed(response, this.exit));
-                }
-                Projected::Answered { response } => {
-                    return response
-                        .take()
-                        .map_or(Poll::Pending, |response| Poll::Ready(Ok(*response)));
-                }
-            };
-            state.set(next);
+    fn call(&self, request: Request<ReqBody>) -> Self::Future {
+        if let Some(metadata) = M::metadata(&self.gate, &request) {
+            return ResponseFuture::answered(metadata, Some(self.gate.exit(&request)));
         }
-    }
-}
-
-impl<S: Service<Request<B>>, B, M> fmt::Debug for AuthFuture<S, B, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthFuture").finish_non_exhaustive()
+        let (admission, exit) = if self.open_paths.iter().any(|open| open == request.uri().path()) {
+            let (visitor, exit) = self.gate.enter_open(&request);
+            (MaybeReady::Ready(Ok(visitor)), exit)
+        } else {
+            (self.gate.enter(&request), self.gate.exit(&request))
+        };
+        let admission = admission.map(|visitor| visitor.map(Some));
+        ResponseFuture::of(&self.inner, request, admission, Some(exit))
     }
 }

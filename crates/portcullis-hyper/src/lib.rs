@@ -82,10 +82,12 @@
 
 mod auth;
 mod caller;
+mod future;
 mod require;
 
 pub use portcullis;
 
-pub use auth::{AuthFuture, AuthService};
+pub use auth::AuthService;
 pub use caller::{caller, maybe_caller};
-pub use require::{RequireFuture, RequireService};
+pub use future::ResponseFuture;
+pub use require::RequireService;

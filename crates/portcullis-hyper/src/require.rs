@@ -1,16 +1,13 @@
 //! What the caller may do.
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
 use http::{Request, Response};
 use hyper::service::Service;
-use pin_project_lite::pin_project;
-use portcullis::{Policy, Refusal, admit};
+use portcullis::{NoBodies, Requirement, Revocation, admit};
 
-/// Lets through only callers who meet a [`Policy`].
+use crate::future::ResponseFuture;
+
+/// Lets through only callers who meet a [`Policy`](portcullis::Policy), and whose token was not revoked
+/// where the route asks for that.
 ///
 /// It stands inside an [`AuthService`](crate::AuthService). Without one nothing is let through:
 /// the answer is 500, and the log says what is missing.
@@ -38,74 +35,37 @@ use portcullis::{Policy, Refusal, admit};
 #[derive(Debug, Clone)]
 pub struct RequireService<S> {
     inner: S,
-    policy: Policy,
+    requirement: Requirement,
 }
 
 impl<S> RequireService<S> {
-    /// Holds the callers of `inner` to `policy`.
+    /// Holds the callers of `inner` to a policy, to a [`Revocation`], or to both.
     #[must_use]
-    pub fn new(policy: Policy, inner: S) -> Self {
-        Self { inner, policy }
+    pub fn new(requirement: impl Into<Requirement>, inner: S) -> Self {
+        Self { inner, requirement: requirement.into() }
+    }
+
+    /// Asks as well that the token was not revoked. What the gate asks for holds all the same.
+    #[must_use]
+    pub fn revocation(self, revocation: Revocation) -> Self {
+        Self { requirement: self.requirement.revocation(revocation), ..self }
     }
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RequireService<S>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     ResBody: Default,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = RequireFuture<S::Future>;
+    type Future = ResponseFuture<S, ReqBody, NoBodies>;
 
     fn call(&self, request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
         let remedy = "put the RequireService inside an AuthService";
-        let met = admit(extensions.get(), extensions.get(), &self.policy, remedy);
-        RequireFuture {
-            state: match met {
-                Ok(()) => State::Inner { future: self.inner.call(request) },
-                Err(refusal) => State::Refused { refusal: Some(refusal) },
-            },
-        }
-    }
-}
-
-pin_project! {
-    /// The response of a [`RequireService`].
-    pub struct RequireFuture<F> {
-        #[pin]
-        state: State<F>,
-    }
-}
-
-pin_project! {
-    #[project = Projected]
-    enum State<F> {
-        Inner { #[pin] future: F },
-        Refused { refusal: Option<Refusal> },
-    }
-}
-
-impl<F, B, E> Future for RequireFuture<F>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-    B: Default,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            Projected::Inner { future } => future.poll(context),
-            Projected::Refused { refusal } => refusal
-                .take()
-                .map_or(Poll::Pending, |refusal| Poll::Ready(Ok(refusal.into_response()))),
-        }
-    }
-}
-
-impl<F> fmt::Debug for RequireFuture<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireFuture").finish_non_exhaustive()
+        let admission = admit(extensions.get(), extensions.get(), &self.requirement, remedy);
+        let admission = admission.map(|admitted| admitted.map(|()| None));
+        ResponseFuture::of(&self.inner, request, admission, None)
     }
 }

@@ -1,17 +1,14 @@
 //! Who is calling.
 
-use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
-use std::mem;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use pin_project_lite::pin_project;
-use portcullis::{Bodies, Entry, Exit, FromBytes, Gate, NoBodies};
+use portcullis::{Bodies, FromBytes, Gate, MaybeReady, NoBodies};
 use tower_layer::Layer;
 use tower_service::Service;
+
+use crate::future::ResponseFuture;
 
 /// Lets through only requests with a good token, and puts the
 /// [`Authenticated`](portcullis::Authenticated) into their extensions.
@@ -129,101 +126,23 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = AuthFuture<S::Future, S::Response, S::Error, M>;
+    type Future = ResponseFuture<S::Future, S::Response, S::Error, M>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let mut exit = self.gate.exit(&request);
-        let state = if let Some(metadata) = M::metadata(&self.gate, &request) {
-            State::answered(metadata)
-        } else if self.open_paths.iter().any(|open| open == request.uri().path()) {
-            let visitor;
-            (visitor, exit) = self.gate.enter_open(&request);
-            visitor.mark(request.extensions_mut());
-            State::Inner { future: self.inner.call(request) }
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        if let Some(metadata) = M::metadata(&self.gate, &request) {
+            return ResponseFuture::answered(metadata, Some(self.gate.exit(&request)));
+        }
+        let (admission, exit) = if self.open_paths.iter().any(|open| open == request.uri().path()) {
+            let (visitor, exit) = self.gate.enter_open(&request);
+            (MaybeReady::Ready(Ok(visitor)), exit)
         } else {
-            match self.gate.enter(&request) {
-                Entry::Pass(visitor) => {
-                    visitor.mark(request.extensions_mut());
-                    State::Inner { future: self.inner.call(request) }
-                }
-                Entry::Refused(refusal) => State::answered(M::refused(refusal)),
-                Entry::Waiting(waiting) => {
-                    // The service that was polled ready is the one to call; a fresh clone, which
-                    // may not be ready, takes its place.
-                    let clone = self.inner.clone();
-                    let mut inner = mem::replace(&mut self.inner, clone);
-                    let future = Box::pin(async move {
-                        match waiting.await {
-                            Ok(visitor) => {
-                                visitor.mark(request.extensions_mut());
-                                inner.call(request).await
-                            }
-                            Err(refusal) => Ok(M::refused(refusal)),
-                        }
-                    });
-                    State::Slow { future }
-                }
-            }
+            (self.gate.enter(&request), self.gate.exit(&request))
         };
-        AuthFuture { state, exit, bodies: PhantomData }
-    }
-}
-
-pin_project! {
-    /// The response of an [`AuthService`].
-    pub struct AuthFuture<F, R, E, M = NoBodies> {
-        #[pin]
-        state: State<F, R, E>,
-        exit: Exit,
-        bodies: PhantomData<fn() -> M>,
-    }
-}
-
-pin_project! {
-    #[project = Projected]
-    enum State<F, R, E> {
-        // The key was at hand: nothing is boxed.
-        Inner { #[pin] future: F },
-        // The key must be fetched first.
-        Slow { future: Pin<Box<dyn Future<Output = Result<R, E>> + Send>> },
-        Answered { response: Option<Box<R>> },
-    }
-}
-
-impl<F, R, E> State<F, R, E> {
-    fn answered(response: R) -> Self {
-        Self::Answered { response: Some(Box::new(response)) }
-    }
-}
-
-impl<F, B, E, M> Future for AuthFuture<F, Response<B>, E, M>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-    M: Bodies<B>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let outcome = match this.state.project() {
-            Projected::Inner { future } => future.poll(context),
-            Projected::Slow { future } => future.as_mut().poll(context),
-            Projected::Answered { response } => {
-                return response
-                    .take()
-                    .map_or(Poll::Pending, |response| Poll::Ready(Ok(*response)));
-            }
-        };
-        outcome.map_ok(|response| M::passed(response, this.exit))
-    }
-}
-
-impl<F, R, E, M> fmt::Debug for AuthFuture<F, R, E, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthFuture").finish_non_exhaustive()
+        let admission = admission.map(|visitor| visitor.map(Some));
+        ResponseFuture::of(&mut self.inner, request, admission, Some(exit))
     }
 }

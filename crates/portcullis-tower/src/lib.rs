@@ -41,9 +41,11 @@
 //! to refusals too.
 
 mod auth;
+mod future;
 mod require;
 
 pub use portcullis;
 
-pub use auth::{AuthFuture, AuthLayer, AuthService};
-pub use require::{RequireFuture, RequireLayer, RequireService};
+pub use auth::{AuthLayer, AuthService};
+pub use future::ResponseFuture;
+pub use require::{RequireLayer, RequireService};

@@ -1,30 +1,45 @@
 //! What the caller may do.
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use pin_project_lite::pin_project;
-use portcullis::{Policy, Refusal, admit};
+use portcullis::{NoBodies, Requirement, Revocation, admit};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Lets through only callers who meet a [`Policy`].
+use crate::future::ResponseFuture;
+
+/// Lets through only callers who meet a [`Policy`](portcullis::Policy), and whose token was not revoked
+/// where the route asks for that.
 ///
 /// It stands behind an [`AuthLayer`](crate::AuthLayer). Without one nothing is let through: the
 /// answer is 500, and the log says what is missing.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis_tower::{RequireLayer, portcullis::{Policy, Revocation}};
+///
+/// let read = RequireLayer::new(Policy::scopes(["orders:read"]));
+/// let pay = RequireLayer::new(Policy::scopes(["payments:write"])).revocation(Revocation::live());
+/// let logged_in = RequireLayer::new(Revocation::status_list(Duration::from_secs(10)));
+/// # let _ = (read, pay, logged_in);
+/// ```
 #[derive(Debug, Clone)]
 pub struct RequireLayer {
-    policy: Policy,
+    requirement: Requirement,
 }
 
 impl RequireLayer {
-    /// A layer that holds callers to `policy`.
+    /// A layer that holds callers to a policy, to a [`Revocation`], or to both.
     #[must_use]
-    pub fn new(policy: Policy) -> Self {
-        Self { policy }
+    pub fn new(requirement: impl Into<Requirement>) -> Self {
+        Self { requirement: requirement.into() }
+    }
+
+    /// Asks as well that the token was not revoked. What the gate asks for holds all the same.
+    #[must_use]
+    pub fn revocation(self, revocation: Revocation) -> Self {
+        Self { requirement: self.requirement.revocation(revocation) }
     }
 }
 
@@ -32,7 +47,7 @@ impl<S> Layer<S> for RequireLayer {
     type Service = RequireService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RequireService { inner, policy: self.policy.clone() }
+        RequireService { inner, requirement: self.requirement.clone() }
     }
 }
 
@@ -40,17 +55,19 @@ impl<S> Layer<S> for RequireLayer {
 #[derive(Debug, Clone)]
 pub struct RequireService<S> {
     inner: S,
-    policy: Policy,
+    requirement: Requirement,
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RequireService<S>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    ReqBody: Send + 'static,
     ResBody: Default,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = RequireFuture<S::Future>;
+    type Future = ResponseFuture<S::Future, S::Response, S::Error, NoBodies>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
@@ -59,51 +76,8 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
         let remedy = "put an AuthLayer outside the RequireLayer";
-        let met = admit(extensions.get(), extensions.get(), &self.policy, remedy);
-        RequireFuture {
-            state: match met {
-                Ok(()) => State::Inner { future: self.inner.call(request) },
-                Err(refusal) => State::Refused { refusal: Some(refusal) },
-            },
-        }
-    }
-}
-
-pin_project! {
-    /// The response of a [`RequireService`].
-    pub struct RequireFuture<F> {
-        #[pin]
-        state: State<F>,
-    }
-}
-
-pin_project! {
-    #[project = Projected]
-    enum State<F> {
-        Inner { #[pin] future: F },
-        Refused { refusal: Option<Refusal> },
-    }
-}
-
-impl<F, B, E> Future for RequireFuture<F>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-    B: Default,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            Projected::Inner { future } => future.poll(context),
-            Projected::Refused { refusal } => refusal
-                .take()
-                .map_or(Poll::Pending, |refusal| Poll::Ready(Ok(refusal.into_response()))),
-        }
-    }
-}
-
-impl<F> fmt::Debug for RequireFuture<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireFuture").finish_non_exhaustive()
+        let admission = admit(extensions.get(), extensions.get(), &self.requirement, remedy);
+        let admission = admission.map(|admitted| admitted.map(|()| None));
+        ResponseFuture::of(&mut self.inner, request, admission, None)
     }
 }

@@ -6,39 +6,63 @@ use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
 use crate::claims::{NumericDate, RegisteredClaims, UnreadableClaim};
+use crate::clock::Timestamp;
 use crate::error::TokenError;
+use crate::issuer::TrustedIssuer;
+use crate::key::VerificationKey;
+use crate::maybe_ready::MaybeReady;
 use crate::policy::Policy;
 use crate::protection::ProtectionSpace;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Wanted};
+use crate::remote::standing::Ages;
+use crate::remote::status_list::RemoteStatusList;
+use crate::revocation::Means;
+use crate::token_cache::HasToken;
 
 /// A caller whose token was accepted: signature, claims, time and kind all held.
 ///
-/// Cheap to clone, and found in the request's extensions behind an adapter. The token itself is
-/// not kept.
+/// Cheap to clone, and found in the request's extensions behind an adapter. The token itself cannot
+/// be taken out of it.
 #[derive(Clone)]
 pub struct Authenticated(Arc<Inner>);
 
 struct Inner {
     registered: RegisteredClaims,
     key_id: Option<Arc<str>>,
-    algorithm: Algorithm,
+    origin: Origin,
     space: Arc<ProtectionSpace>,
     /// The claims in the first type that they were shared in.
     shared: OnceLock<Arc<dyn Any + Send + Sync>>,
+    /// The token's place in a status list, once a route has asked for it.
+    place: OnceLock<(RemoteStatusList, u64)>,
 }
+
+/// What a token was accepted with: what is asked again of a token that comes again, and what a route
+/// asks about revocation.
+pub(crate) struct Origin {
+    pub(crate) issuer: Arc<TrustedIssuer>,
+    pub(crate) key: Arc<VerificationKey>,
+    /// The token, where it is needed: to be found again, or to ask its issuer about it.
+    pub(crate) token: Option<Zeroizing<Box<str>>>,
+}
+
+/// What an operator can do about a route that asks an issuer that it is not known how to ask.
+const NOBODY_TO_ASK: &str = "a route asks the token's issuer each time (`Revocation::live`): set \
+    `introspection_url` and what goes with it for that issuer";
 
 impl Authenticated {
     pub(crate) fn new(
         registered: RegisteredClaims,
         key_id: Option<Arc<str>>,
-        algorithm: Algorithm,
+        origin: Origin,
         space: Arc<ProtectionSpace>,
     ) -> Self {
-        let shared = OnceLock::new();
-        Self(Arc::new(Inner { registered, key_id, algorithm, space, shared }))
+        let (shared, place) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Inner { registered, key_id, origin, space, shared, place }))
     }
 
     /// The claims that have a registered meaning.
@@ -62,7 +86,11 @@ impl Authenticated {
     /// The algorithm of the signature.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
-        self.0.algorithm
+        self.0.origin.key.algorithm()
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.0.origin
     }
 
     /// The claims, read into the application's own type.
@@ -140,12 +168,13 @@ impl Authenticated {
     /// How much memory it takes, about, with the claims that may be shared: of a type that nobody
     /// knows yet, and taken for twice as large as the payload.
     pub(crate) fn bytes(&self) -> usize {
-        // The two counts of an `Arc`, and what an allocator adds to each of five allocations.
-        const OVERHEAD: usize = 16 + 5 * 16;
+        // The two counts of an `Arc`, and what an allocator adds to each of six allocations.
+        const OVERHEAD: usize = 16 + 6 * 16;
         let inner = &*self.0;
         let key_id = inner.key_id.as_ref().map_or(0, |key_id| key_id.len());
         let shared = 2 * inner.registered.payload().len();
-        size_of::<Inner>() + inner.registered.heap_bytes() + key_id + shared + OVERHEAD
+        let token = inner.origin.token.as_ref().map_or(0, |token| token.len());
+        size_of::<Inner>() + inner.registered.heap_bytes() + key_id + token + shared + OVERHEAD
     }
 
     /// The time of the clock that the token was judged by.
@@ -161,6 +190,67 @@ impl Authenticated {
     /// about it, namely refresh the token or have the user authenticate again.
     pub fn require(&self, policy: &Policy) -> Result<(), Refusal> {
         policy.check(self).map_err(|denial| Refusal::denied(denial, &self.0.space))
+    }
+
+    /// Asks that the token was not revoked, by what `revocation` says.
+    ///
+    /// # Errors
+    ///
+    /// A refusal with 401 if it was, with 503 if nobody can say now, and with 500 if its issuer
+    /// cannot be asked at all.
+    pub(crate) fn stands(&self, means: Means) -> MaybeReady<Result<(), Refusal>> {
+        let at = || Timestamp::now(&*self.0.space.clock);
+        if self.plainly_stands(means, at) {
+            return MaybeReady::Ready(Ok(()));
+        }
+        let Origin { issuer, token, .. } = &self.0.origin;
+        let standing = match (means, token) {
+            (Means::Expiry, _) => return MaybeReady::Ready(Ok(())),
+            (Means::StatusList(ages), _) => {
+                Some(issuer.status_lists.standing(self.0.registered.status(), ages))
+            }
+            (Means::Live(ages), Some(token)) => issuer.introspections.standing(token, ages),
+            (Means::Live(_), None) => None,
+        };
+        let Some(standing) = standing else {
+            return MaybeReady::Ready(Err(Refusal::misconfigured(NOBODY_TO_ASK)));
+        };
+        let space = self.0.space.clone();
+        standing.map(move |standing| {
+            standing.map_err(|error| Refusal::unresolved(error, Wanted::Status, &space))
+        })
+    }
+
+    /// Whether it is plain that the token stands. If not, [`stands`](Self::stands) says what is the
+    /// matter. Only where the token's key has just been found current.
+    pub(crate) fn plainly_stands(&self, means: Means, at: impl FnOnce() -> Timestamp) -> bool {
+        match means {
+            Means::Expiry => true,
+            Means::StatusList(ages) => self.stands_in_list(ages, at()),
+            Means::Live(_) => false,
+        }
+    }
+
+    fn stands_in_list(&self, ages: Ages, at: Timestamp) -> bool {
+        let Origin { issuer, key, .. } = &self.0.origin;
+        let (list, index) = match self.0.place.get() {
+            Some(place) => place,
+            None => {
+                let Some(place) = self.0.registered.status() else { return false };
+                let Some(list) = issuer.status_lists.list(place.uri) else { return false };
+                self.0.place.get_or_init(|| (list, place.index))
+            }
+        };
+        if list.is_forgotten(at.monotonic()) {
+            issuer.status_lists.remember(list, at.monotonic());
+        }
+        list.plainly_stands(*index, ages, key, at)
+    }
+}
+
+impl HasToken for Authenticated {
+    fn token(&self) -> &[u8] {
+        self.0.origin.token.as_ref().map_or(&[], |token| token.as_bytes())
     }
 }
 
@@ -188,7 +278,7 @@ fn without_value(error: &serde_json::Error) -> String {
 impl fmt::Debug for Authenticated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authenticated")
-            .field("algorithm", &self.0.algorithm)
+            .field("algorithm", &self.algorithm())
             .field("registered", &self.0.registered)
             .finish_non_exhaustive()
     }
@@ -199,8 +289,15 @@ impl Authenticated {
     /// For the tests of what comes after authentication.
     pub(crate) fn for_test(claims: &str) -> Self {
         let payload = crate::key::Payload::for_test(claims);
-        let registered = RegisteredClaims::parse(payload).unwrap();
-        Self::new(registered, None, Algorithm::Es256, ProtectionSpace::for_test())
+        Self::of_claims(RegisteredClaims::parse(payload).unwrap())
+    }
+
+    fn of_claims(registered: RegisteredClaims) -> Self {
+        let key = crate::testing::TestKey::generate("k", Algorithm::Es256);
+        let key = VerificationKey::from_jwk(key.jwk().to_string().as_bytes(), Algorithm::Es256);
+        let key = Arc::new(key.unwrap());
+        let origin = Origin { issuer: TrustedIssuer::for_test(), key, token: None };
+        Self::new(registered, None, origin, ProtectionSpace::for_test())
     }
 }
 
@@ -254,13 +351,7 @@ mod tests {
             (r#"{"sub":"alice","tenant":7,"x, expected s3cret":8}"#, "at line 1"),
         ] {
             // The last one can not get here with a token, which is refused for it before.
-            let who = Authenticated(Arc::new(Inner {
-                registered: RegisteredClaims::unread(claims),
-                key_id: None,
-                algorithm: Algorithm::Es256,
-                space: ProtectionSpace::for_test(),
-                shared: OnceLock::new(),
-            }));
+            let who = Authenticated::of_claims(RegisteredClaims::unread(claims));
             let refusal = who.claims::<User>().unwrap_err();
             assert_eq!(refusal.status(), 401);
             let shown = format!("{refusal:?}");

@@ -7,48 +7,42 @@ mod checks;
 mod config_error;
 mod env;
 mod introspection_settings;
-mod issuer_keys;
 mod issuers;
 mod key_origin;
 mod key_settings;
-mod status;
 #[cfg(test)]
 mod tests;
-mod verified;
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+
+use zeroize::Zeroizing;
 
 use crate::anonymous::Anonymous;
-use crate::authenticated::Authenticated;
+use crate::authenticated::{Authenticated, Origin};
 use crate::claims::{NumericDate, RegisteredClaims};
 use crate::clock::Timestamp;
 use crate::credentials::{BearerToken, Credentials};
 use crate::error::TokenError;
+use crate::issuer::{IssuerStatus, TrustedIssuer};
 use crate::jws::{CompactJws, KnownHeaders};
-use crate::key::{KeyRequest, Resolution, ResolveError, VerificationKey};
+use crate::key::{CandidateKeys, KeyRequest, Payload, ResolveError};
+use crate::maybe_ready::MaybeReady;
 use crate::protection::ProtectionSpace;
 use crate::refusal::{Refusal, Wanted};
 use crate::remote::fetch::FetchError;
-use crate::remote::standing::Standing;
 use crate::request::RequestView;
 use crate::revocation::Means;
 use crate::token_cache::TokenCache;
-use issuers::{Issuers, TrustedIssuer};
-use verified::Verified;
+use issuers::Issuers;
 
 pub use builder::AuthenticatorBuilder;
 pub use config_error::ConfigError;
 pub use issuers::IssuerResolver;
-pub use status::IssuerStatus;
 
-/// What an operator can do about a route that asks the issuer, who is not known how to be asked.
-pub(crate) const NOBODY_TO_ASK: &str = "a route asks the token's issuer each time \
-    (`Revocation::live`): set `introspection_url` and what goes with it for that issuer";
+/// The caller; `None` for a request without a token.
+pub(crate) type Verdict = Result<Option<Authenticated>, Refusal>;
 
 /// Says who sent a request, from the token that came with it, without asking anybody.
 ///
@@ -85,7 +79,7 @@ struct Inner {
     space: Arc<ProtectionSpace>,
     headers: KnownHeaders,
     /// What was verified before; `None` if nothing is kept.
-    seen: Option<TokenCache<Verified>>,
+    seen: Option<TokenCache<Authenticated>>,
 }
 
 impl Authenticator {
@@ -107,7 +101,10 @@ impl Authenticator {
         AuthenticatorBuilder::from_env()?.build().await
     }
 
-    /// The caller; a request without a token is refused.
+    /// The caller, by the token alone; a request without one is refused.
+    ///
+    /// Nobody asks here whether the token was revoked: [`Gate::authenticate`](crate::Gate::authenticate) does, and
+    /// decides what an adapter does.
     ///
     /// `request` is a [`http::Request`], its [`Parts`](http::request::Parts) or its
     /// [`HeaderMap`](http::HeaderMap).
@@ -119,58 +116,41 @@ impl Authenticator {
         &self,
         request: &R,
     ) -> impl Future<Output = Result<Authenticated, Refusal>> + Send + use<R> {
-        let known = match self.attempt(request) {
-            Attempt::Done(Ok(Some(who))) => Ok(Ok(who)),
-            Attempt::Done(Ok(None)) => Ok(Err(self.anonymous().refusal())),
-            Attempt::Done(Err(refusal)) => Ok(Err(refusal)),
-            Attempt::Pending(pending) => Err(pending),
-        };
-        async move {
-            match known {
-                Ok(outcome) => outcome,
-                Err(pending) => pending.await,
-            }
-        }
+        let verdict = self.attempt(request);
+        let anonymous = self.anonymous();
+        async move { verdict.await?.ok_or_else(|| anonymous.refusal()) }
     }
 
-    /// The caller, if the request has a token at all: one that is there and is bad is refused.
-    ///
-    /// # Errors
-    ///
-    /// The [`Refusal`] that the client should get.
-    pub fn authenticate_optional<R: RequestView + ?Sized>(
+    /// As [`authenticate`](Self::authenticate), ready at once when everything is at hand; `None` for a
+    /// request without a token.
+    pub fn attempt<R: RequestView + ?Sized>(
         &self,
         request: &R,
-    ) -> impl Future<Output = Result<Option<Authenticated>, Refusal>> + Send + use<R> {
-        let attempt = self.attempt(request);
-        async move {
-            match attempt {
-                Attempt::Done(outcome) => outcome,
-                Attempt::Pending(pending) => pending.await.map(Some),
-            }
-        }
+    ) -> MaybeReady<Result<Option<Authenticated>, Refusal>> {
+        self.decide(request, &self.0.credentials, Means::Expiry)
     }
 
-    /// What both of the above come down to, for adapters: answered at once whenever the key is at
-    /// hand, so that the usual request suspends nowhere and allocates no future.
-    pub fn attempt<R: RequestView + ?Sized>(&self, request: &R) -> Attempt {
-        self.attempt_by(request, Means::Expiry).0
-    }
-
-    /// The same, and whether it is plain already that the token stands by these means, so that
-    /// [`standing`](Self::standing) need not be asked.
-    pub(crate) fn attempt_by<R: RequestView + ?Sized>(
+    /// The one function under everything: the token, its issuer, its key, the signature, the claims,
+    /// and whether it was revoked. Ready at once if all of that is at hand, so that the usual request
+    /// suspends nowhere and allocates no future.
+    pub(crate) fn decide<R: RequestView + ?Sized>(
         &self,
         request: &R,
+        places: &Credentials,
         means: Means,
-    ) -> (Attempt, bool) {
-        match self.0.credentials.find(request) {
-            Ok(Some(token)) => match self.0.recall(token.bytes(), means) {
-                Some((who, stands)) => (Attempt::Done(Ok(Some(who))), stands),
-                None => (self.attempt_new(token), means == Means::Expiry),
-            },
-            Ok(None) => (Attempt::Done(Ok(None)), false),
-            Err(error) => (Attempt::Done(Err(Refusal::credentials(error, &self.0.space))), false),
+    ) -> MaybeReady<Verdict> {
+        let inner = &self.0;
+        let token = match places.find(request) {
+            Ok(Some(token)) => token,
+            Ok(None) => return MaybeReady::Ready(Ok(None)),
+            Err(error) => {
+                return MaybeReady::Ready(Err(Refusal::credentials(error, &inner.space)));
+            }
+        };
+        match inner.recall(token.bytes(), means) {
+            Some((who, true)) => MaybeReady::Ready(Ok(Some(who))),
+            Some((who, false)) => standing(who, means),
+            None => inner.decide_anew(token, means),
         }
     }
 
@@ -184,45 +164,10 @@ impl Authenticator {
         &self.0.space
     }
 
-    /// Whether the caller's token stands, by what its issuer says of revocations. `token` is asked
-    /// for the token itself where that is what the issuer is asked about.
-    ///
-    /// # Errors
-    ///
-    /// When nobody is configured to be asked.
-    pub(crate) fn standing<'t>(
-        &self,
-        who: &Authenticated,
-        means: Means,
-        token: impl FnOnce() -> Option<&'t str>,
-    ) -> Result<Standing, Refusal> {
-        let claims = who.registered();
-        let Some(issuer) = self.0.issuers.named(claims.issuer()) else {
-            // It was trusted a moment ago.
-            let error = ResolveError::Refused(TokenError::UntrustedIssuer);
-            return Ok(Standing::Ready(Err(error)));
-        };
-        match means {
-            Means::Expiry => Ok(Standing::Ready(Ok(()))),
-            Means::StatusList(ages) => Ok(issuer.status_lists.standing(claims.status(), ages)),
-            Means::Live(ages) => token()
-                .and_then(|token| issuer.introspections.standing(token, ages))
-                .ok_or_else(|| Refusal::misconfigured(NOBODY_TO_ASK)),
-        }
-    }
-
-    /// Whether every configured issuer can be asked about its tokens.
-    pub(crate) fn can_introspect(&self) -> bool {
-        self.0.issuers.configured().all(|issuer| issuer.introspections.are_possible())
-    }
-
-    /// The token that a request was authenticated with.
-    pub(crate) fn token_of<'r>(&self, request: &'r (impl RequestView + ?Sized)) -> Option<&'r str> {
-        self.0.credentials.find(request).ok()??.text().ok()
-    }
-
-    pub(crate) fn fallen(&self, error: ResolveError) -> Refusal {
-        Refusal::unresolved(error, Wanted::Status, &self.0.space)
+    /// The first configured issuer that cannot be asked about its tokens.
+    pub(crate) fn without_introspection(&self) -> Option<&str> {
+        let mut issuers = self.0.issuers.configured();
+        issuers.find(|issuer| !issuer.introspections.are_possible()).map(TrustedIssuer::name)
     }
 
     pub(crate) fn credentials(&self) -> &Credentials {
@@ -270,45 +215,23 @@ impl Authenticator {
         }
         outcome
     }
+}
 
-    /// A token that is not known.
-    fn attempt_new(&self, token: BearerToken<'_>) -> Attempt {
-        let token = match token.text() {
-            Ok(token) => token,
-            Err(error) => return Attempt::Done(Err(Refusal::credentials(error, &self.0.space))),
-        };
-        let (jws, issuer) = match self.0.read(token) {
-            Ok(read) => read,
-            Err(error) => return Attempt::Done(Err(self.0.refuse(error))),
-        };
-        let wanted = KeyRequest::new(jws.header.key_id.as_deref(), jws.header.algorithm);
-        match issuer.keys.source().resolve(&wanted) {
-            Resolution::Ready(Ok(key)) => {
-                Attempt::Done(self.0.accept(token, jws, issuer, key).map(Some))
-            }
-            Resolution::Ready(Err(error)) => {
-                Attempt::Done(Err(Refusal::unresolved(error, Wanted::Keys, &self.0.space)))
-            }
-            Resolution::Pending(key) => {
-                let (inner, token) = (self.0.clone(), token.to_owned());
-                Attempt::Pending(Pending(Box::pin(async move {
-                    let unresolved = |error| Refusal::unresolved(error, Wanted::Keys, &inner.space);
-                    let key = key.await.map_err(unresolved)?;
-                    let jws = CompactJws::parse(&token).map_err(|error| inner.refuse(error))?;
-                    inner.accept(&token, jws, issuer, key)
-                })))
-            }
-        }
+/// The caller, if the token was not revoked.
+fn standing(who: Authenticated, means: Means) -> MaybeReady<Verdict> {
+    match who.stands(means) {
+        MaybeReady::Ready(stands) => MaybeReady::Ready(stands.map(|()| Some(who))),
+        pending => pending.map(|stands| stands.map(|()| Some(who))),
     }
 }
 
 impl Inner {
-    /// The caller whose token was verified before, if everything that can change still holds, and
-    /// whether it is plain that the token stands by these means. Anything else is no answer: the
-    /// token goes the long way, which may refuse it.
+    /// The caller whose token was accepted before, if everything that can change still holds, and
+    /// whether it is plain that it was not revoked. Anything else is no answer: the token goes the
+    /// long way, which may refuse it.
     fn recall(&self, token: &[u8], means: Means) -> Option<(Authenticated, bool)> {
         let seen = self.seen.as_ref()?;
-        let known = |verified: &Verified| {
+        let known = |who: &Authenticated| {
             // Each clock is read once, if at all.
             let read = Cell::new(None::<Timestamp>);
             let at = || {
@@ -322,47 +245,109 @@ impl Inner {
                 let wall = read.get().map(Timestamp::wall);
                 NumericDate::from(wall.unwrap_or_else(|| self.space.clock.now()))
             };
-            let holds = verified.still_holds(&self.issuers, now, at);
-            holds.then(|| (verified.who.clone(), verified.plainly_stands(means, at)))
+            let holds = self.still_holds(who, now, at);
+            holds.then(|| (who.clone(), who.plainly_stands(means, at)))
         };
         seen.recall(token, known)
+    }
+
+    /// Whether everything still holds that can change while the token, the settings and the
+    /// signature stay what they are: its issuer is still trusted, its own key is still the current
+    /// one by the same freshness table as for a token that was never seen, and it is still its
+    /// time.
+    fn still_holds(
+        &self,
+        who: &Authenticated,
+        now: impl FnOnce() -> NumericDate,
+        at: impl FnOnce() -> Timestamp,
+    ) -> bool {
+        let Origin { issuer, key, .. } = who.origin();
+        let wanted = KeyRequest::new(who.key_id(), key.algorithm());
+        self.issuers.still_has(issuer)
+            && issuer.keys.is_current(&wanted, key, at)
+            && issuer.rules.check_time(who.registered(), now()).is_ok()
+    }
+
+    /// A token that is not known.
+    fn decide_anew(self: &Arc<Self>, token: BearerToken<'_>, means: Means) -> MaybeReady<Verdict> {
+        let token = match token.text() {
+            Ok(token) => token,
+            Err(error) => {
+                return MaybeReady::Ready(Err(Refusal::credentials(error, &self.space)));
+            }
+        };
+        let (jws, issuer) = match self.read(token) {
+            Ok(read) => read,
+            Err(error) => return MaybeReady::Ready(Err(self.refuse(error))),
+        };
+        let header = jws.header();
+        let wanted = KeyRequest::new(header.key_id.as_deref(), header.algorithm);
+        match issuer.keys.source().resolve(&wanted) {
+            MaybeReady::Ready(Err(error)) => MaybeReady::Ready(Err(self.unresolved(error))),
+            MaybeReady::Ready(Ok(keys)) => match self.accept(&jws, &issuer, &keys) {
+                Ok(who) => standing(who, means),
+                Err(refusal) => MaybeReady::Ready(Err(refusal)),
+            },
+            MaybeReady::Pending(keys) => {
+                let (inner, jws) = (self.clone(), jws.to_owned());
+                MaybeReady::pending(async move {
+                    let keys = keys.await.map_err(|error| inner.unresolved(error))?;
+                    let who = inner.accept(&jws.borrow(), &issuer, &keys)?;
+                    standing(who, means).await
+                })
+            }
+        }
     }
 
     /// All that can be judged without a key.
     fn read<'t>(&self, token: &'t str) -> Result<(CompactJws<'t>, Arc<TrustedIssuer>), TokenError> {
         let jws = CompactJws::parse_knowing(token, &self.headers)?;
         let issuer = self.issuers.of(&jws)?;
-        let algorithm = jws.header.algorithm;
+        let algorithm = jws.header().algorithm;
         if !issuer.algorithms.contains(&algorithm) {
             return Err(TokenError::AlgorithmNotAllowed { algorithm });
         }
-        issuer.rules.profile.check_token_type(jws.header.token_type)?;
+        issuer.rules.profile.check_token_type(jws.header().token_type)?;
         Ok((jws, issuer))
     }
 
     /// The signature, then the claims. What passes is kept, and nothing else is.
     fn accept(
         &self,
-        token: &str,
-        jws: CompactJws<'_>,
-        issuer: Arc<TrustedIssuer>,
-        key: Arc<VerificationKey>,
+        jws: &CompactJws<'_>,
+        issuer: &Arc<TrustedIssuer>,
+        keys: &CandidateKeys,
     ) -> Result<Authenticated, Refusal> {
         let accept = || {
-            let mut claims = RegisteredClaims::parse(key.verify(&jws)?)?;
-            issuer.rules.profile.apply(&mut claims)?;
-            issuer.rules.check(&claims, NumericDate::from(self.space.clock.now()))?;
-            Ok(claims)
+            let (payload, key) = keys.verify(jws)?;
+            Ok((self.read_claims(payload, issuer)?, key))
         };
-        let claims = accept().map_err(|error| self.refuse(error))?;
+        let (claims, key) = accept().map_err(|error| self.refuse(error))?;
         jws.keep_header(&self.headers);
-        let key_id = jws.header.key_id;
-        let who = Authenticated::new(claims, key_id, key.algorithm(), self.space.clone());
+        let is_needed = self.seen.is_some() || issuer.introspections.are_possible();
+        let token = is_needed.then(|| Zeroizing::new(jws.token().into()));
+        let origin = Origin { issuer: issuer.clone(), key: key.clone(), token };
+        let key_id = jws.header().key_id.clone();
+        let who = Authenticated::new(claims, key_id, origin, self.space.clone());
         if let Some(seen) = &self.seen {
-            let bytes = who.bytes();
-            seen.insert(token, bytes, || Verified::new(who.clone(), issuer, key));
+            seen.insert(who.bytes(), who.clone());
         }
         Ok(who)
+    }
+
+    fn read_claims(
+        &self,
+        payload: Payload,
+        issuer: &TrustedIssuer,
+    ) -> Result<RegisteredClaims, TokenError> {
+        let mut claims = RegisteredClaims::parse(payload)?;
+        issuer.rules.profile.apply(&mut claims)?;
+        issuer.rules.check(&claims, NumericDate::from(self.space.clock.now()))?;
+        Ok(claims)
+    }
+
+    fn unresolved(&self, error: ResolveError) -> Refusal {
+        Refusal::unresolved(error, Wanted::Keys, &self.space)
     }
 
     fn refuse(&self, error: TokenError) -> Refusal {
@@ -376,31 +361,5 @@ impl fmt::Debug for Authenticator {
             .field("issuers", &self.0.issuers.configured().collect::<Vec<_>>())
             .field("credentials", &self.0.credentials)
             .finish_non_exhaustive()
-    }
-}
-
-/// Where [`Authenticator::attempt`] has got to.
-#[derive(Debug)]
-pub enum Attempt {
-    /// To the end: `None` is a request without a token.
-    Done(Result<Option<Authenticated>, Refusal>),
-    /// To a key that must be fetched first.
-    Pending(Pending),
-}
-
-/// An authentication that waits for a key. It owns all it needs: the request may go.
-pub struct Pending(Pin<Box<dyn Future<Output = Result<Authenticated, Refusal>> + Send>>);
-
-impl Future for Pending {
-    type Output = Result<Authenticated, Refusal>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(context)
-    }
-}
-
-impl fmt::Debug for Pending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending").finish_non_exhaustive()
     }
 }

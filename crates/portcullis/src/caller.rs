@@ -3,22 +3,31 @@
 
 use crate::anonymous::Anonymous;
 use crate::authenticated::Authenticated;
-use crate::policy::Policy;
+use crate::maybe_ready::MaybeReady;
 use crate::refusal::Refusal;
+use crate::requirement::Requirement;
 
-/// Whether the caller meets `policy`: what every adapter's `Require` comes down to. `who` and
-/// `anonymous` are what stands in the request's extensions.
+/// Whether the caller meets what a route requires: what every adapter's `Require` comes down to.
+/// `who` and `anonymous` are what stands in the request's extensions.
 ///
 /// # Errors
 ///
-/// As [`required_caller`], and as [`Authenticated::require`].
+/// As [`required_caller`], and as [`Authenticated::require`]; then, where the route asks for it, 401
+/// for a token that was revoked, 503 if nobody can say now, and 500 if its issuer cannot be asked.
 pub fn admit(
     who: Option<&Authenticated>,
     anonymous: Option<&Anonymous>,
-    policy: &Policy,
+    requirement: &Requirement,
     remedy: &'static str,
-) -> Result<(), Refusal> {
-    required_caller(who, anonymous, remedy)?.require(policy)
+) -> MaybeReady<Result<(), Refusal>> {
+    let met = required_caller(who, anonymous, remedy).and_then(|who| {
+        let policy = requirement.policy.as_ref();
+        policy.map_or(Ok(()), |policy| who.require(policy)).map(|()| who)
+    });
+    match met {
+        Ok(who) => who.stands(requirement.revocation.means()),
+        Err(refusal) => MaybeReady::Ready(Err(refusal)),
+    }
 }
 
 /// The caller, where one is required. `who` and `anonymous` are what stands in the request's

@@ -7,12 +7,14 @@
 
 mod known_headers;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use base64_simd::{AsOut as _, URL_SAFE_NO_PAD};
 use memchr::memchr_iter;
 use serde::de::{IgnoredAny, MapAccess};
 use smallvec::SmallVec;
+use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
@@ -34,12 +36,30 @@ pub(crate) type Decoded = SmallVec<[u8; 512]>;
 
 /// A token that has the right form. Nothing in it is trusted yet, and it can not be printed.
 pub(crate) struct CompactJws<'a> {
-    pub(crate) header: JoseHeader,
+    token: &'a str,
+    parts: Parts,
+    /// The payload, where it was decoded before the signature was verified.
+    decoded: Cell<Option<Vec<u8>>>,
+}
+
+/// What the header says, and where the parts end.
+#[derive(Clone)]
+struct Parts {
+    header: JoseHeader,
     header_is_known: bool,
-    encoded_header: &'a str,
-    signing_input: &'a str,
-    payload: &'a str,
-    signature: &'a str,
+    dots: [usize; 2],
+}
+
+/// The same with a copy of the token: it outlives the request.
+pub(crate) struct OwnedJws {
+    token: Zeroizing<String>,
+    parts: Parts,
+}
+
+impl OwnedJws {
+    pub(crate) fn borrow(&self) -> CompactJws<'_> {
+        CompactJws { token: &self.token, parts: self.parts.clone(), decoded: Cell::default() }
+    }
 }
 
 impl<'a> CompactJws<'a> {
@@ -63,9 +83,23 @@ impl<'a> CompactJws<'a> {
 
     /// For a token that was accepted: makes its header known.
     pub(crate) fn keep_header(&self, headers: &KnownHeaders) {
-        if !self.header_is_known {
-            headers.keep(self.encoded_header, &self.header);
+        if !self.parts.header_is_known {
+            let [end, _] = self.parts.dots;
+            headers.keep(self.token.get(..end).unwrap_or_default(), &self.parts.header);
         }
+    }
+
+    /// The whole token.
+    pub(crate) fn token(&self) -> &'a str {
+        self.token
+    }
+
+    pub(crate) fn header(&self) -> &JoseHeader {
+        &self.parts.header
+    }
+
+    pub(crate) fn to_owned(&self) -> OwnedJws {
+        OwnedJws { token: Zeroizing::new(self.token.to_owned()), parts: self.parts.clone() }
     }
 
     fn parse_with(
@@ -86,36 +120,45 @@ impl<'a> CompactJws<'a> {
             2 => return Err(TokenError::Encrypted),
             _ => return Err(TokenError::NotCompact),
         }
-        let (signing_input, signature) = split(token, second);
-        let (encoded_header, payload) = split(signing_input, first);
-        let (header, header_is_known) = read(encoded_header)?;
-        Ok(Self { header, header_is_known, encoded_header, signing_input, payload, signature })
+        let (header, header_is_known) = read(token.get(..first).unwrap_or_default())?;
+        let parts = Parts { header, header_is_known, dots: [first, second] };
+        Ok(Self { token, parts, decoded: Cell::default() })
     }
 
     /// What the signature was made over.
     pub(crate) fn signing_input(&self) -> &[u8] {
-        self.signing_input.as_bytes()
+        let [_, end] = self.parts.dots;
+        self.token.as_bytes().get(..end).unwrap_or_default()
     }
 
     /// The decoded signature.
     pub(crate) fn signature(&self) -> Result<Decoded, TokenError> {
-        if self.signature.len() / 4 * 3 > MAX_SIGNATURE_BYTES {
+        let [_, end] = self.parts.dots;
+        let signature = self.token.get(end + 1..).unwrap_or_default();
+        if signature.len() / 4 * 3 > MAX_SIGNATURE_BYTES {
             return Err(TokenError::TooLong { limit: MAX_SIGNATURE_BYTES });
         }
-        decode(self.signature).ok_or(TokenError::NotBase64Url { part: "signature" })
+        decode(signature).ok_or(TokenError::NotBase64Url { part: "signature" })
     }
 
     /// The decoded payload; for whoever holds proof that the signature is right.
     pub(crate) fn decode_payload(&self) -> Result<Vec<u8>, TokenError> {
+        if let Some(decoded) = self.decoded.take() {
+            return Ok(decoded);
+        }
+        let [start, end] = self.parts.dots;
         URL_SAFE_NO_PAD
-            .decode_to_vec(self.payload)
+            .decode_to_vec(self.token.get(start + 1..end).unwrap_or_default())
             .map_err(|_| TokenError::NotBase64Url { part: "payload" })
     }
-}
 
-/// What stands before and behind the dot at `at`.
-fn split(text: &str, at: usize) -> (&str, &str) {
-    (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default())
+    /// What `read` makes of the payload, before anybody knows whether the signature is right.
+    pub(crate) fn peek<T>(&self, read: impl FnOnce(&[u8]) -> T) -> Result<T, TokenError> {
+        let payload = self.decode_payload()?;
+        let read = read(&payload);
+        self.decoded.set(Some(payload));
+        Ok(read)
+    }
 }
 
 /// The bytes of `encoded`, which is strict base64url; `None` if it is not.
@@ -256,9 +299,9 @@ mod tests {
     fn a_good_header_is_read() {
         let token = token(r#"{"alg":"ES256","kid":"k\u0031","typ":"application/AT+JWT","x":[]}"#);
         let jws = CompactJws::parse(&token).unwrap();
-        assert_eq!(jws.header.algorithm, Algorithm::Es256);
-        assert_eq!(jws.header.key_id.as_deref(), Some("k1"));
-        assert_eq!(jws.header.token_type, TokenType::AccessToken);
+        assert_eq!(jws.header().algorithm, Algorithm::Es256);
+        assert_eq!(jws.header().key_id.as_deref(), Some("k1"));
+        assert_eq!(jws.header().token_type, TokenType::AccessToken);
         assert_eq!(jws.signing_input(), token.strip_suffix(".AA").unwrap().as_bytes());
         assert_eq!(jws.signature().unwrap().as_slice(), [0]);
         assert_eq!(jws.decode_payload().unwrap(), b"{}");

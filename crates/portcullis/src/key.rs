@@ -19,9 +19,7 @@ use crate::jws::CompactJws;
 pub use jwk::KeyError;
 pub use set::{KeySet, KeySetError, SkippedKey};
 pub(crate) use set::{MAX_KEYS, MAX_MAX_KEYS, Selection};
-pub use source::{
-    KeyRequest, KeySource, PendingKey, Refreshing, Resolution, ResolveError, SharedKeySet,
-};
+pub use source::{CandidateKeys, KeyRequest, KeySource, Refreshing, ResolveError, SharedKeySet};
 
 /// A key, parsed once and pinned to one algorithm ([RFC 8725 §3.1]).
 ///
@@ -73,9 +71,9 @@ impl VerificationKey {
 
     /// The token's payload, if its signature was made with this key.
     pub(crate) fn verify(&self, jws: &CompactJws<'_>) -> Result<Payload, TokenError> {
-        if jws.header.algorithm != self.algorithm {
+        if jws.header().algorithm != self.algorithm {
             return Err(TokenError::AlgorithmMismatch {
-                algorithm: jws.header.algorithm,
+                algorithm: jws.header().algorithm,
                 key_algorithm: self.algorithm,
             });
         }

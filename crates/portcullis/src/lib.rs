@@ -37,17 +37,20 @@ mod clock;
 mod credentials;
 mod error;
 mod gate;
+mod issuer;
 mod json;
 #[cfg(feature = "jsonwebtoken")]
 mod jsonwebtoken;
 mod jws;
 mod key;
+mod maybe_ready;
 mod metrics;
 mod policy;
 mod profile;
 mod protection;
 mod remote;
 mod request;
+mod requirement;
 mod resource;
 mod revocation;
 mod settings;
@@ -60,20 +63,19 @@ pub mod testing;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use anonymous::Anonymous;
 pub use authenticated::Authenticated;
-pub use authenticator::{
-    Attempt, Authenticator, AuthenticatorBuilder, ConfigError, IssuerResolver, IssuerStatus,
-    Pending,
-};
+pub use authenticator::{Authenticator, AuthenticatorBuilder, ConfigError, IssuerResolver};
 pub use caller::{admit, optional_caller, required_caller};
 pub use claims::{Audience, NumericDate, RegisteredClaims, Scope, UnreadableClaim};
 pub use clock::{Clock, SystemClock};
 pub use credentials::{ACCESS_COOKIE, CredentialsError};
 pub use error::TokenError;
-pub use gate::{Bodies, Entry, Exit, FromBytes, Gate, NoBodies, Visitor, Waiting};
+pub use gate::{Bodies, Exit, FromBytes, Gate, NoBodies, Visitor};
+pub use issuer::IssuerStatus;
 pub use key::{
-    KeyError, KeyRequest, KeySet, KeySetError, KeySource, PendingKey, Refreshing, Resolution,
-    ResolveError, SharedKeySet, SkippedKey, VerificationKey,
+    CandidateKeys, KeyError, KeyRequest, KeySet, KeySetError, KeySource, Refreshing, ResolveError,
+    SharedKeySet, SkippedKey, VerificationKey,
 };
+pub use maybe_ready::{Answer, MaybeReady, Pending};
 pub use policy::{Denial, Policy};
 pub use profile::{Profile, UnknownProfile};
 pub use refusal::{Refusal, RefusalKind};
@@ -82,6 +84,7 @@ pub use remote::ReqwestFetch;
 pub use remote::fetch::{BodyTooLong, Fetch, FetchError, FetchRequest, Fetching};
 pub use remote::status::{Freshness, KeySetStatus};
 pub use request::RequestView;
+pub use requirement::Requirement;
 pub use resource::ProtectedResource;
 pub use revocation::{Revocation, StatusListStatus};
 pub use settings::Setting;

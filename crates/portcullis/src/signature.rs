@@ -38,11 +38,11 @@ use crate::key::{KeyRequest, KeySet, Payload, Selection};
 /// key, or the signature.
 pub fn verify(jws: &str, keys: &KeySet, allowed: &[Algorithm]) -> Result<VerifiedJws, TokenError> {
     let jws = CompactJws::parse(jws)?;
-    let algorithm = jws.header.algorithm;
+    let algorithm = jws.header().algorithm;
     if !allowed.contains(&algorithm) {
         return Err(TokenError::AlgorithmNotAllowed { algorithm });
     }
-    let wanted = KeyRequest::new(jws.header.key_id.as_deref(), algorithm);
+    let wanted = KeyRequest::new(jws.header().key_id.as_deref(), algorithm);
     let key = match keys.select(&wanted) {
         Selection::Key(key) => key,
         Selection::Absent => return Err(TokenError::UnknownKey),

@@ -16,7 +16,6 @@ use arc_swap::ArcSwapOption;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
-use zeroize::Zeroizing;
 
 /// The default bound: some 11,000 tokens of a usual length.
 pub(crate) const DEFAULT_BYTES: usize = 32 * 1024 * 1024;
@@ -33,6 +32,12 @@ const WAYS: usize = 8;
 /// One place for each so many bytes of the bound: about twice as many as there can be entries of
 /// a usual size, so that a token finds a place of its own.
 const BYTES_PER_SLOT: usize = 1024;
+
+/// What is kept, and found by its token.
+pub(crate) trait HasToken {
+    /// The token, whole.
+    fn token(&self) -> &[u8];
+}
 
 pub(crate) struct TokenCache<V> {
     /// Their number is a power of two.
@@ -54,15 +59,13 @@ struct Slot<V> {
 
 struct Entry<V> {
     hash: u64,
-    /// Wiped when the entry goes.
-    token: Zeroizing<Box<[u8]>>,
     value: V,
     bytes: usize,
     /// Whether it was found since room was last made around here.
     used: AtomicBool,
 }
 
-impl<V> TokenCache<V> {
+impl<V: HasToken> TokenCache<V> {
     /// A table that never takes more than about `limit` bytes, entries and all. `None` for a limit
     /// of 0, and on a machine that has no randomness to offer.
     pub(crate) fn new(limit: usize) -> Option<Self> {
@@ -106,21 +109,14 @@ impl<V> TokenCache<V> {
         None
     }
 
-    /// Keeps `value` for `token`, unless it is too large to be kept. `bytes` is what the value
-    /// takes.
-    pub(crate) fn insert(&self, token: &str, bytes: usize, value: impl FnOnce() -> V) {
-        let bytes = bytes + token.len() + size_of::<Entry<V>>();
+    /// Keeps `value`, unless it is too large to be kept. `bytes` is what it takes.
+    pub(crate) fn insert(&self, bytes: usize, value: V) {
+        let bytes = bytes + size_of::<Entry<V>>();
         if bytes > MAX_ENTRY_BYTES.min(self.limit) || !self.make_room(bytes) {
             return;
         }
-        let hash = self.hash(token.as_bytes());
-        let entry = Entry {
-            hash,
-            token: Zeroizing::new(token.as_bytes().into()),
-            value: value(),
-            bytes,
-            used: AtomicBool::new(false),
-        };
+        let hash = self.hash(value.token());
+        let entry = Entry { hash, value, bytes, used: AtomicBool::new(false) };
         let Some(slot) = self.place_for(hash) else { return self.released(bytes) };
         slot.hint.store(hash, Ordering::Relaxed);
         if let Some(old) = slot.entry.swap(Some(Arc::new(entry))) {
@@ -206,11 +202,11 @@ impl<V> Default for Slot<V> {
     }
 }
 
-impl<V> Entry<V> {
+impl<V: HasToken> Entry<V> {
     /// The hash first: who can not meet all of its bits learns nothing of how far the comparison
     /// got, which takes the same time wherever the tokens differ.
     fn is_of(&self, hash: u64, token: &[u8]) -> bool {
-        self.hash == hash && verify_slices_are_equal(&self.token, token).is_ok()
+        self.hash == hash && verify_slices_are_equal(self.value.token(), token).is_ok()
     }
 }
 
@@ -238,15 +234,27 @@ impl<V> TokenCache<V> {
 mod tests {
     use super::*;
 
-    fn cache(limit: usize) -> TokenCache<u32> {
+    struct Kept(String, u32);
+
+    impl HasToken for Kept {
+        fn token(&self) -> &[u8] {
+            self.0.as_bytes()
+        }
+    }
+
+    fn cache(limit: usize) -> TokenCache<Kept> {
         TokenCache::new(limit).unwrap()
     }
 
-    fn recall(cache: &TokenCache<u32>, token: &str) -> Option<u32> {
-        cache.recall(token.as_bytes(), |&value| Some(value))
+    fn insert(cache: &TokenCache<Kept>, token: &str, bytes: usize, value: u32) {
+        cache.insert(bytes + token.len(), Kept(token.to_owned(), value));
     }
 
-    fn entries(cache: &TokenCache<u32>) -> Vec<usize> {
+    fn recall(cache: &TokenCache<Kept>, token: &str) -> Option<u32> {
+        cache.recall(token.as_bytes(), |Kept(_, value)| Some(*value))
+    }
+
+    fn entries(cache: &TokenCache<Kept>) -> Vec<usize> {
         let slots = cache.sets.iter().flatten();
         slots.filter_map(|slot| Some(slot.entry.load().as_ref()?.bytes)).collect()
     }
@@ -254,7 +262,7 @@ mod tests {
     #[test]
     fn only_the_very_same_token_is_found() {
         let cache = cache(1 << 20);
-        cache.insert("abcdef.ghijkl.mnopqr", 0, || 1);
+        insert(&cache, "abcdef.ghijkl.mnopqr", 0, 1);
         assert_eq!(recall(&cache, "abcdef.ghijkl.mnopqr"), Some(1));
         for other in
             ["", "a", "abcdef.ghijkl.mnopq", "abcdef.ghijkl.mnopqrs", "abcdef.ghijkl.mnopqR"]
@@ -266,13 +274,8 @@ mod tests {
     /// What the argument rests on: even under one hash tokens are told apart.
     #[test]
     fn a_collision_answers_nothing() {
-        let entry = Entry {
-            hash: 7,
-            token: Zeroizing::new(b"alice".as_slice().into()),
-            value: 1,
-            bytes: 0,
-            used: AtomicBool::new(false),
-        };
+        let (value, used) = (Kept("alice".to_owned(), 1), AtomicBool::new(false));
+        let entry = Entry { hash: 7, value, bytes: 0, used };
         assert!(entry.is_of(7, b"alice"));
         for (hash, token) in [(7, "malet"), (7, "alic"), (7, "alice "), (7, ""), (8, "alice")] {
             assert!(!entry.is_of(hash, token.as_bytes()), "{hash} {token}");
@@ -281,14 +284,14 @@ mod tests {
 
     #[test]
     fn two_tables_hash_differently() {
-        let hash = |cache: TokenCache<u32>| cache.hash(b"a token");
+        let hash = |cache: TokenCache<Kept>| cache.hash(b"a token");
         assert_ne!(hash(cache(1 << 16)), hash(cache(1 << 16)));
     }
 
     #[test]
     fn what_gets_no_answer_is_dropped() {
         let cache = cache(1 << 20);
-        cache.insert("a", 100, || 1);
+        insert(&cache, "a", 100, 1);
         assert_eq!(cache.recall(b"a", |_| None::<u32>), None);
         assert_eq!(recall(&cache, "a"), None);
         assert_eq!((entries(&cache).len(), cache.bytes.load(Ordering::Relaxed)), (0, 0));
@@ -298,10 +301,10 @@ mod tests {
     fn the_bound_holds_under_a_flood_and_what_is_used_stays() {
         let limit = 1 << 18;
         let cache = cache(limit);
-        cache.insert("hot", 0, || 7);
+        insert(&cache, "hot", 0, 7);
         for number in 0..20_000 {
             let token = format!("{number:0>900}");
-            cache.insert(&token, 500, || number);
+            insert(&cache, &token, 500, number);
             assert_eq!(recall(&cache, "hot"), Some(7), "after {number}");
             let bytes = cache.bytes.load(Ordering::Relaxed);
             assert!(bytes <= limit, "{bytes} after {number}");
@@ -323,7 +326,7 @@ mod tests {
                         let token = format!("{thread}{:0>600}", number % 700);
                         match recall(cache, &token) {
                             Some(found) => assert_eq!(found, number % 700),
-                            None => cache.insert(&token, 0, || number % 700),
+                            None => insert(cache, &token, 0, number % 700),
                         }
                     }
                 });
@@ -336,9 +339,9 @@ mod tests {
     #[test]
     fn what_is_too_large_is_not_kept() {
         let cache = cache(1 << 20);
-        cache.insert(&"x".repeat(MAX_ENTRY_BYTES), 0, || 1);
-        cache.insert("x", MAX_ENTRY_BYTES, || 1);
+        insert(&cache, &"x".repeat(MAX_ENTRY_BYTES), 0, 1);
+        insert(&cache, "x", MAX_ENTRY_BYTES, 1);
         assert_eq!((entries(&cache).len(), cache.bytes.load(Ordering::Relaxed)), (0, 0));
-        assert!(TokenCache::<u32>::new(0).is_none());
+        assert!(TokenCache::<Kept>::new(0).is_none());
     }
 }

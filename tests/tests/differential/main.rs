@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::TestKey;
-use portcullis::{Algorithm, Attempt, Authenticator, RefusalKind, SharedKeySet, TokenError};
+use portcullis::{Algorithm, Authenticator, MaybeReady, RefusalKind, SharedKeySet, TokenError};
 use serde_json::Value;
 
 use generator::{Generator, Sample};
@@ -78,8 +78,8 @@ impl Ours {
     fn judge(&self, token: &str) -> Result<Option<Value>, &'static str> {
         let value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| "no header")?;
         match self.0.attempt(&HeaderMap::from_iter([(AUTHORIZATION, value)])) {
-            Attempt::Done(Ok(Some(who))) => Ok(who.claims::<Value>().ok()),
-            Attempt::Done(Err(refusal)) => Err(refusal
+            MaybeReady::Ready(Ok(Some(who))) => Ok(who.claims::<Value>().ok()),
+            MaybeReady::Ready(Err(refusal)) => Err(refusal
                 .token_error()
                 .map_or_else(|| RefusalKind::as_str(refusal.kind()), TokenError::rule)),
             other => panic!("{other:?}"),

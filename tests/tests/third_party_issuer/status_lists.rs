@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
-use portcullis::{Authenticator, Entry, Gate, Revocation};
+use portcullis::{Authenticator, Gate, MaybeReady, Revocation};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -73,9 +73,9 @@ async fn another_implementations_lists_say_the_same_to_us() {
         let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
         let request = HeaderMap::from_iter([(AUTHORIZATION, value)]);
         let outcome = match gate.enter(&request) {
-            Entry::Pass(_) => Ok(()),
-            Entry::Waiting(waiting) => waiting.await.map(drop),
-            Entry::Refused(refusal) => Err(refusal),
+            MaybeReady::Ready(Ok(_)) => Ok(()),
+            MaybeReady::Pending(waiting) => waiting.await.map(drop),
+            MaybeReady::Ready(Err(refusal)) => Err(refusal),
         };
         let refused_by = outcome.err().map(|refusal| refusal.rule());
         assert_eq!(refused_by, (status != 0).then_some("revoked"), "{status}: {token}");

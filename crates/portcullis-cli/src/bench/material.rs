@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use portcullis::{
-    Algorithm, Attempt, Authenticator, Clock, KeySet, NumericDate, Profile, SharedKeySet,
+    Algorithm, Authenticator, Clock, KeySet, MaybeReady, NumericDate, Profile, SharedKeySet,
     SystemClock,
 };
 use portcullis_testing::TestKey;
@@ -143,7 +143,7 @@ impl Material {
             .await
             .map_err(|error| Failure::wrong(error.to_string()))?;
         for (number, headers) in self.headers()?.iter().enumerate() {
-            if let Attempt::Done(Err(refusal)) = auth.attempt(headers) {
+            if let MaybeReady::Ready(Err(refusal)) = auth.attempt(headers) {
                 let rule = refusal.rule();
                 return Err(Failure::refused(format!(
                     "token {} is refused by the rule {rule}: there is nothing to measure; \

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
-use portcullis::{Attempt, Authenticator};
+use portcullis::{Authenticator, MaybeReady};
 
 use super::material::{CACHE, Material, bare, split};
 use super::measure::{Case, Measured, measure};
@@ -30,8 +30,8 @@ const NEW_TOKENS: usize = 512;
 
 fn validate(auth: &Authenticator, headers: &HeaderMap) {
     match auth.attempt(black_box(headers)) {
-        Attempt::Done(outcome) => drop(black_box(outcome)),
-        Attempt::Pending(_) => unreachable!("the keys are at hand"),
+        MaybeReady::Ready(outcome) => drop(black_box(outcome)),
+        MaybeReady::Pending(_) => unreachable!("the keys are at hand"),
     }
 }
 

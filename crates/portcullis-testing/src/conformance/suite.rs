@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use portcullis::testing::{ManualClock, TestKey};
 use portcullis::{
-    Algorithm, Authenticator, AuthenticatorBuilder, Gate, KeyRequest, KeySource, Policy,
-    Resolution, ResolveError, SharedKeySet,
+    Algorithm, Authenticator, AuthenticatorBuilder, CandidateKeys, Gate, KeyRequest, KeySource,
+    MaybeReady, Policy, ResolveError, SharedKeySet,
 };
 
 use super::cases::{self, Case, Tokens};
@@ -169,14 +169,12 @@ impl Answer {
 struct Late(SharedKeySet);
 
 impl KeySource for Late {
-    fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
-        let Resolution::Ready(key) = self.0.resolve(wanted) else {
-            return Resolution::Ready(Err(unavailable()));
-        };
-        Resolution::Pending(Box::pin(async move {
+    fn resolve(&self, wanted: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
+        let keys = self.0.resolve(wanted);
+        MaybeReady::pending(async move {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            key
-        }))
+            keys.await
+        })
     }
 }
 
@@ -184,8 +182,8 @@ impl KeySource for Late {
 struct Absent;
 
 impl KeySource for Absent {
-    fn resolve(&self, _: &KeyRequest<'_>) -> Resolution {
-        Resolution::Ready(Err(unavailable()))
+    fn resolve(&self, _: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
+        MaybeReady::Ready(Err(unavailable()))
     }
 }
 
@@ -194,9 +192,9 @@ impl KeySource for Absent {
 struct Busy;
 
 impl KeySource for Busy {
-    fn resolve(&self, _: &KeyRequest<'_>) -> Resolution {
+    fn resolve(&self, _: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
         let retry_after = Duration::from_secs(7);
-        Resolution::Ready(Err(ResolveError::BudgetSpent { retry_after, source: None }))
+        MaybeReady::Ready(Err(ResolveError::BudgetSpent { retry_after, source: None }))
     }
 }
 

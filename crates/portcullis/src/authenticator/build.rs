@@ -8,10 +8,11 @@ use super::checks::{
     within_numbers,
 };
 use super::config_error::ConfigError;
-use super::issuers::{Issuers, TrustedIssuer};
+use super::issuers::Issuers;
 use super::key_origin::secure_url;
 use super::{Authenticator, AuthenticatorBuilder, Inner};
 use crate::claims::ClaimsRules;
+use crate::issuer::TrustedIssuer;
 use crate::jws::KnownHeaders;
 use crate::metrics;
 use crate::protection::ProtectionSpace;
@@ -223,5 +224,15 @@ impl AuthenticatorBuilder {
             );
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+impl TrustedIssuer {
+    /// For the tests of what comes after authentication.
+    pub(crate) fn for_test() -> Arc<Self> {
+        let builder = Authenticator::builder("https://auth.example", "https://api.example");
+        let keys = crate::key::SharedKeySet::new(crate::key::KeySet::default());
+        Arc::new(builder.key_source(keys).trusted_issuer().unwrap())
     }
 }

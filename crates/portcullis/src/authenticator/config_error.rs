@@ -1,10 +1,13 @@
 //! What can be wrong with a configuration.
 
+use std::error::Error;
+use std::fmt;
+
 use crate::remote::fetch::FetchError;
 use crate::settings::Setting;
 
 /// Why an [`Authenticator`](crate::Authenticator) could not be built.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// A compulsory setting is absent.
@@ -52,6 +55,15 @@ pub enum ConfigError {
         /// What went wrong.
         source: FetchError,
     },
+    /// A gate asks the issuer about each token, and this issuer cannot be asked.
+    #[error(
+        "a gate asks the issuer about each token (`Revocation::live`), and {issuer} has no \
+         `introspection_url`: set it, and what goes with it, for every issuer of the gate"
+    )]
+    NoIntrospection {
+        /// The issuer.
+        issuer: String,
+    },
     /// There is nothing to fetch the keys with.
     #[error("no HTTP client to fetch keys with: {reason}")]
     NoHttpClient {
@@ -67,5 +79,18 @@ impl ConfigError {
         expected: impl Into<String>,
     ) -> Self {
         Self::Invalid { setting, value: value.into(), expected: expected.into() }
+    }
+}
+
+/// As [`Display`](fmt::Display), with the causes: what a `main` that returns the error prints.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }

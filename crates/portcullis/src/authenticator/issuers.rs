@@ -1,6 +1,5 @@
 //! The issuers whose tokens are accepted, and which of them a token claims to be from.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,14 +7,11 @@ use moka::sync::Cache;
 use serde::de::MapAccess;
 
 use super::AuthenticatorBuilder;
-use super::issuer_keys::IssuerKeys;
-use crate::algorithm::Algorithm;
-use crate::claims::ClaimsRules;
 use crate::clock::Clock;
 use crate::error::TokenError;
+use crate::issuer::TrustedIssuer;
 use crate::json::{self, FromMembers, Member, Text};
 use crate::jws::CompactJws;
-use crate::revocation::{Introspections, StatusLists};
 
 /// How many issuers that were met at run time are kept, and how long unused.
 const MAX_RESOLVED: u64 = 1000;
@@ -43,21 +39,6 @@ pub trait IssuerResolver: Send + Sync + 'static {
     /// at once and without I/O; it is kept while it is used, so a change is seen when the issuer
     /// has not been met for an hour. The keys are fetched when the first token needs them.
     fn resolve(&self, issuer: &str) -> Option<AuthenticatorBuilder>;
-}
-
-/// An issuer, what its tokens must say, and its keys.
-pub(super) struct TrustedIssuer {
-    pub(super) rules: ClaimsRules,
-    pub(super) algorithms: Vec<Algorithm>,
-    pub(super) keys: IssuerKeys,
-    pub(super) status_lists: StatusLists,
-    pub(super) introspections: Introspections,
-}
-
-impl TrustedIssuer {
-    pub(super) fn name(&self) -> &str {
-        &self.rules.issuer
-    }
 }
 
 pub(super) struct Issuers {
@@ -92,12 +73,6 @@ impl Issuers {
         self.configured.iter().find(|issuer| issuer.name() == name)
     }
 
-    /// The one of this name, if its tokens are accepted.
-    pub(super) fn named(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
-        let configured = self.configured_as(name).cloned();
-        configured.or_else(|| self.resolved.as_ref()?.met.get(name))
-    }
-
     /// All that have keys now.
     pub(super) fn all(&self) -> Vec<Arc<TrustedIssuer>> {
         let met = self.resolved.iter().flat_map(|resolved| &resolved.met);
@@ -111,9 +86,12 @@ impl Issuers {
         if let ([only], None) = (self.configured.as_slice(), &self.resolved) {
             return Ok(only.clone());
         }
-        let payload = jws.decode_payload()?;
+        jws.peek(|payload| self.claimed_in(payload))?
+    }
+
+    fn claimed_in(&self, payload: &[u8]) -> Result<Arc<TrustedIssuer>, TokenError> {
         let claimed: Claimed<'_> =
-            json::from_slice(&payload).map_err(|_| TokenError::NotJson { part: "payload" })?;
+            json::from_slice(payload).map_err(|_| TokenError::NotJson { part: "payload" })?;
         let Text(name) = claimed.iss.ok_or(TokenError::MissingClaim { name: "iss" })?;
         if let Some(issuer) = self.configured_as(&name) {
             return Ok(issuer.clone());
@@ -189,15 +167,5 @@ impl<'de> FromMembers<'de> for Claimed<'de> {
             _ => member.skip()?,
         }
         Ok(())
-    }
-}
-
-impl fmt::Debug for TrustedIssuer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TrustedIssuer")
-            .field("rules", &self.rules)
-            .field("algorithms", &self.algorithms)
-            .field("keys", &self.keys)
-            .finish()
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use url::Url;
 
 use super::config_error::ConfigError;
-use super::issuer_keys::IssuerKeys;
 use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
+use crate::issuer::IssuerKeys;
 use crate::key::KeySource;
 use crate::profile::Profile;
 use crate::remote::fetch::{Client, Fetch, OriginToken};

@@ -191,11 +191,11 @@ async fn absent_is_none_only_where_it_is_optional_and_bad_is_refused_everywhere(
     let nothing = HeaderMap::new();
     let refusal = auth.authenticate(&nothing).await.unwrap_err();
     assert_eq!(refusal.kind(), RefusalKind::MissingToken);
-    assert!(auth.authenticate_optional(&nothing).await.unwrap().is_none());
+    assert!(auth.attempt(&nothing).await.unwrap().is_none());
     let good = bearer(&key.token(&claims()));
-    assert!(auth.authenticate_optional(&good).await.unwrap().is_some());
+    assert!(auth.attempt(&good).await.unwrap().is_some());
     for token in ["x", "a.b.c"] {
-        let refusal = auth.authenticate_optional(&bearer(token)).await.unwrap_err();
+        let refusal = auth.attempt(&bearer(token)).await.unwrap_err();
         assert_eq!(refusal.kind(), RefusalKind::InvalidToken);
     }
 }
@@ -234,8 +234,8 @@ async fn a_bad_token_that_waited_for_a_key_is_not_absent() {
     clock.advance(Duration::from_secs(2));
     fetch.set(jwks_url, Answer::ok(TestKey::jwks([&key])));
     let forged = bearer(&forger.token(&claims()));
-    assert!(matches!(auth.attempt(&forged), Attempt::Pending(_)));
-    assert!(auth.authenticate_optional(&forged).await.is_err());
+    assert!(matches!(auth.attempt(&forged), MaybeReady::Pending(_)));
+    assert!(auth.attempt(&forged).await.is_err());
     assert!(auth.ready());
     assert_eq!(auth.status()[0].keys.as_ref().unwrap().keys, 1);
     auth.refresh().await.unwrap();

@@ -3,14 +3,25 @@
 
 use super::JoseHeader;
 use crate::error::TokenError;
-use crate::token_cache::TokenCache;
+use crate::token_cache::{HasToken, TokenCache};
 
 /// Room for some hundred, and issuers have a handful.
 const BYTES: usize = 64 * 1024;
 
 /// What the headers of tokens say that were accepted. Of others nothing is kept: who has no valid
 /// token can not push one out.
-pub(crate) struct KnownHeaders(Option<TokenCache<JoseHeader>>);
+pub(crate) struct KnownHeaders(Option<TokenCache<KnownHeader>>);
+
+struct KnownHeader {
+    encoded: Box<str>,
+    header: JoseHeader,
+}
+
+impl HasToken for KnownHeader {
+    fn token(&self) -> &[u8] {
+        self.encoded.as_bytes()
+    }
+}
 
 impl KnownHeaders {
     pub(crate) fn new() -> Self {
@@ -22,15 +33,15 @@ impl KnownHeaders {
         let known = self
             .0
             .as_ref()
-            .and_then(|known| known.recall(encoded.as_bytes(), |it| Some(it.clone())));
+            .and_then(|known| known.recall(encoded.as_bytes(), |it| Some(it.header.clone())));
         known.map_or_else(|| Ok((JoseHeader::parse(encoded)?, false)), |header| Ok((header, true)))
     }
 
     /// Keeps what `encoded` says.
     pub(super) fn keep(&self, encoded: &str, header: &JoseHeader) {
         if let Some(known) = &self.0 {
-            let bytes = header.key_id.as_ref().map_or(0, |key_id| key_id.len());
-            known.insert(encoded, bytes, || header.clone());
+            let bytes = encoded.len() + header.key_id.as_ref().map_or(0, |key_id| key_id.len());
+            known.insert(bytes, KnownHeader { encoded: encoded.into(), header: header.clone() });
         }
     }
 }

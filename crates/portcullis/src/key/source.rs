@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use smallvec::SmallVec;
 
-use super::{KeySet, Selection, VerificationKey};
+use super::{KeySet, Payload, Selection, VerificationKey};
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
+use crate::jws::CompactJws;
+use crate::maybe_ready::MaybeReady;
 use crate::remote::fetch::FetchError;
 use crate::remote::status::KeySetStatus;
 
@@ -51,7 +54,7 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     ///
     /// Called once a request: what is at hand must be answered at once, without I/O and without
     /// waiting for a lock that is held across I/O.
-    fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution;
+    fn resolve(&self, wanted: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>>;
 
     /// Whether `key` is still the one for `wanted`, and may be used now: asked for each request
     /// whose token was verified with `key` before.
@@ -60,7 +63,7 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// with this key at once: what is due for a renewal is renewed, and what is too old is not
     /// current. After `false` the token is verified anew.
     fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
-        matches!(self.resolve(wanted), Resolution::Ready(Ok(current)) if current.is_same(key))
+        matches!(self.resolve(wanted), MaybeReady::Ready(Ok(current)) if current.contains(key))
     }
 
     /// How the keys are; `None` for a source that is always at hand.
@@ -78,7 +81,7 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
 pub type Refreshing<'s> = Pin<Box<dyn Future<Output = Result<(), FetchError>> + Send + 's>>;
 
 impl<S: KeySource + ?Sized> KeySource for Arc<S> {
-    fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
+    fn resolve(&self, wanted: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
         (**self).resolve(wanted)
     }
 
@@ -95,24 +98,40 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
     }
 }
 
-/// The answer of a [`KeySource`]: there already, or on its way.
-pub enum Resolution {
-    /// The key is at hand, or it is certain that there is none.
-    Ready(Result<Arc<VerificationKey>, ResolveError>),
-    /// The answer needs I/O.
-    Pending(PendingKey),
+/// The keys that a token may have been signed with: one where it names it, or up to four.
+#[derive(Debug, Clone)]
+pub struct CandidateKeys(SmallVec<[Arc<VerificationKey>; 1]>);
+
+impl CandidateKeys {
+    /// The keys, at least one.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<VerificationKey>> {
+        self.0.iter()
+    }
+
+    /// The payload of `jws` and the key that its signature holds under.
+    pub(crate) fn verify(
+        &self,
+        jws: &CompactJws<'_>,
+    ) -> Result<(Payload, &Arc<VerificationKey>), TokenError> {
+        let mut refused = TokenError::UnknownKey;
+        for key in &self.0 {
+            match key.verify(jws) {
+                Ok(payload) => return Ok((payload, key)),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
+    }
+
+    /// Whether `key` is one of them.
+    pub(crate) fn contains(&self, key: &VerificationKey) -> bool {
+        self.iter().any(|candidate| candidate.is_same(key))
+    }
 }
 
-/// A key that is on its way.
-pub type PendingKey =
-    Pin<Box<dyn Future<Output = Result<Arc<VerificationKey>, ResolveError>> + Send>>;
-
-impl fmt::Debug for Resolution {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ready(key) => f.debug_tuple("Ready").field(key).finish(),
-            Self::Pending(_) => f.debug_tuple("Pending").finish_non_exhaustive(),
-        }
+impl From<Arc<VerificationKey>> for CandidateKeys {
+    fn from(key: Arc<VerificationKey>) -> Self {
+        Self(SmallVec::from([key]))
     }
 }
 
@@ -180,9 +199,9 @@ impl SharedKeySet {
 }
 
 impl KeySource for SharedKeySet {
-    fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
-        Resolution::Ready(match self.0.load().select(wanted) {
-            Selection::Key(key) => Ok(key.clone()),
+    fn resolve(&self, wanted: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
+        MaybeReady::Ready(match self.0.load().select(wanted) {
+            Selection::Key(key) => Ok(key.clone().into()),
             Selection::Absent => Err(ResolveError::Refused(TokenError::UnknownKey)),
             Selection::Refused(error) => Err(ResolveError::Refused(error)),
         })
@@ -207,7 +226,7 @@ mod tests {
         let source = SharedKeySet::new(TestKey::key_set([&old_key]));
         let has = |id| {
             let wanted = KeyRequest::new(Some(id), Algorithm::Es256);
-            matches!(source.clone().resolve(&wanted), Resolution::Ready(Ok(_)))
+            matches!(source.clone().resolve(&wanted), MaybeReady::Ready(Ok(_)))
         };
         assert_eq!((has(old), has(new)), (true, false));
         source.replace(TestKey::key_set([&new_key]));
@@ -218,7 +237,10 @@ mod tests {
     struct Plain(SharedKeySet);
 
     impl KeySource for Plain {
-        fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
+        fn resolve(
+            &self,
+            wanted: &KeyRequest<'_>,
+        ) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
             self.0.resolve(wanted)
         }
     }
@@ -229,10 +251,11 @@ mod tests {
         let new = TestKey::generate("k", Algorithm::Es256);
         let keys = SharedKeySet::new(TestKey::key_set([&old]));
         let wanted = KeyRequest::new(Some("k"), Algorithm::Es256);
-        let Resolution::Ready(Ok(key)) = keys.resolve(&wanted) else { panic!("not at hand") };
+        let MaybeReady::Ready(Ok(found)) = keys.resolve(&wanted) else { panic!("not at hand") };
+        let key = found.iter().next().unwrap();
         let sources: [&dyn KeySource; 3] =
             [&keys, &Plain(keys.clone()), &Arc::new(Plain(keys.clone()))];
-        let current = || sources.map(|source| source.is_current(&wanted, &key));
+        let current = || sources.map(|source| source.is_current(&wanted, key));
         assert_eq!(current(), [true; 3]);
         keys.replace(TestKey::key_set([&new]));
         assert_eq!(current(), [false; 3]);
@@ -243,8 +266,11 @@ mod tests {
         #[derive(Debug)]
         struct Told;
         impl KeySource for Told {
-            fn resolve(&self, _: &KeyRequest<'_>) -> Resolution {
-                Resolution::Pending(Box::pin(std::future::pending()))
+            fn resolve(
+                &self,
+                _: &KeyRequest<'_>,
+            ) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
+                MaybeReady::Pending(Box::pin(std::future::pending()))
             }
 
             fn status(&self) -> Option<KeySetStatus> {

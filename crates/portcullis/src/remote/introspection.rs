@@ -25,12 +25,14 @@ use zeroize::Zeroizing;
 use super::caching::Headers;
 use super::fetch::{Client, FetchError};
 use super::freshness::{Lifetime, Limits};
-use super::standing::{Ages, Judge, Standing};
+use super::standing::{Ages, Judge};
 use super::{Document, Remote, Snapshot};
 use crate::claims::NumericDate;
 use crate::clock::{Clock, Timestamp};
 use crate::error::TokenError;
 use crate::json::{self, FromMembers, Member};
+use crate::key::ResolveError;
+use crate::maybe_ready::MaybeReady;
 use crate::metrics;
 
 /// The longest answer that is read, in bytes: an issuer may put all claims into it.
@@ -234,7 +236,7 @@ impl RemoteIntrospection {
     }
 
     /// Whether the token stands, by an answer that is not older than that.
-    pub(crate) fn standing(&self, ages: Ages) -> Standing {
+    pub(crate) fn standing(&self, ages: Ages) -> MaybeReady<Result<(), ResolveError>> {
         self.0.standing((), ages)
     }
 }

@@ -20,7 +20,10 @@ use super::withdrawn::WithdrawnKeys;
 use super::{Document, Remote, Snapshot, discovery, jitter};
 use crate::algorithm::Algorithm;
 use crate::clock::{Clock, Timestamp};
-use crate::key::{KeyRequest, KeySet, KeySource, Refreshing, Resolution, VerificationKey};
+use crate::key::{
+    CandidateKeys, KeyRequest, KeySet, KeySource, Refreshing, ResolveError, VerificationKey,
+};
+use crate::maybe_ready::MaybeReady;
 use crate::metrics;
 
 /// Where an issuer's keys are.
@@ -105,15 +108,13 @@ impl RemoteKeySet {
 }
 
 impl KeySource for RemoteKeySet {
-    fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
+    fn resolve(&self, wanted: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
         let remote = &self.0;
         match remote.look(wanted, Timestamp::now(&*remote.clock), false) {
-            Step::Answer(answer) => Resolution::Ready(answer),
+            Step::Answer(answer) => MaybeReady::Ready(answer),
             Step::Wait => match Place::take(remote) {
-                Some(place) => {
-                    Resolution::Pending(Box::pin(place.wait(OwnedRequest::from(wanted))))
-                }
-                None => Resolution::Ready(remote.settle(wanted, crowded())),
+                Some(place) => MaybeReady::pending(place.wait(OwnedRequest::from(wanted))),
+                None => MaybeReady::Ready(remote.settle(wanted, crowded())),
             },
         }
     }

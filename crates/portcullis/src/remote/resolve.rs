@@ -1,7 +1,5 @@
 //! The key for a token, as a question about an issuer's key set.
 
-use std::sync::Arc;
-
 use super::freshness::Lifetime;
 use super::key_set::Keys;
 use super::wait::Question;
@@ -9,10 +7,10 @@ use super::{Remote, Snapshot};
 use crate::algorithm::Algorithm;
 use crate::clock::Timestamp;
 use crate::error::TokenError;
-use crate::key::{KeyRequest, KeySet, Selection, VerificationKey};
+use crate::key::{CandidateKeys, KeyRequest, KeySet, Selection, VerificationKey};
 
 impl Question<Keys> for KeyRequest<'_> {
-    type Answer = Arc<VerificationKey>;
+    type Answer = CandidateKeys;
 
     fn lifetime(&self, _: &Remote<Keys>, snapshot: &Snapshot<KeySet>) -> Option<Lifetime> {
         Some(snapshot.lifetime)
@@ -20,7 +18,7 @@ impl Question<Keys> for KeyRequest<'_> {
 
     fn ask(&self, keys: &KeySet, _: Timestamp) -> Option<Result<Self::Answer, TokenError>> {
         match keys.select(self) {
-            Selection::Key(key) => Some(Ok(key.clone())),
+            Selection::Key(key) => Some(Ok(key.clone().into())),
             Selection::Refused(error) => Some(Err(error)),
             Selection::Absent => None,
         }
@@ -74,7 +72,7 @@ impl OwnedRequest {
 }
 
 impl Question<Keys> for OwnedRequest {
-    type Answer = Arc<VerificationKey>;
+    type Answer = CandidateKeys;
 
     fn lifetime(&self, remote: &Remote<Keys>, snapshot: &Snapshot<KeySet>) -> Option<Lifetime> {
         self.borrow().lifetime(remote, snapshot)

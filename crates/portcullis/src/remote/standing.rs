@@ -1,8 +1,6 @@
 //! Whether a token stands, by what its issuer says: a question about a document that says so, be
 //! that a list of many tokens or the answer about one.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +10,7 @@ use super::{Document, Remote, Snapshot};
 use crate::clock::Timestamp;
 use crate::error::TokenError;
 use crate::key::ResolveError;
+use crate::maybe_ready::MaybeReady;
 
 /// How old the truth may be that a request is judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,15 +21,6 @@ pub(crate) struct Ages {
     /// While it can not.
     pub(crate) in_outage: Duration,
 }
-
-/// Whether a token stands: at once, or when the issuer was asked.
-pub(crate) enum Standing {
-    Ready(Result<(), ResolveError>),
-    Pending(PendingStanding),
-}
-
-/// An answer that needs I/O.
-pub(crate) type PendingStanding = Pin<Box<dyn Future<Output = Result<(), ResolveError>> + Send>>;
 
 /// A document that says whether tokens stand.
 pub(crate) trait Judge: Document {
@@ -64,13 +54,17 @@ impl<D: Judge> Question<D> for Stands<D::Place> {
 
 impl<D: Judge> Remote<D> {
     /// Whether the token at `place` stands, by a document that is not older than that.
-    pub(super) fn standing(self: &Arc<Self>, place: D::Place, ages: Ages) -> Standing {
+    pub(super) fn standing(
+        self: &Arc<Self>,
+        place: D::Place,
+        ages: Ages,
+    ) -> MaybeReady<Result<(), ResolveError>> {
         let question = Stands { place, ages };
         match self.look(&question, Timestamp::now(&*self.clock), false) {
-            Step::Answer(answer) => Standing::Ready(answer),
+            Step::Answer(answer) => MaybeReady::Ready(answer),
             Step::Wait => match Place::take(self) {
-                Some(place) => Standing::Pending(Box::pin(place.wait(question))),
-                None => Standing::Ready(self.crowded_out(&question)),
+                Some(place) => MaybeReady::pending(place.wait(question)),
+                None => MaybeReady::Ready(self.crowded_out(&question)),
             },
         }
     }

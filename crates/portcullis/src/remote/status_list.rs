@@ -25,13 +25,14 @@ use super::caching::Headers;
 use super::fetch::{Client, FetchError};
 use super::freshness::{Lifetime, Limits};
 use super::history::Moment;
-use super::standing::{Ages, Judge, Standing};
+use super::standing::{Ages, Judge};
 use super::{Document, Remote, Snapshot, jitter};
 use crate::algorithm::Algorithm;
 use crate::claims::NumericDate;
 use crate::clock::{Clock, Timestamp};
 use crate::error::TokenError;
-use crate::key::{KeySource, VerificationKey};
+use crate::key::{KeySource, ResolveError, VerificationKey};
+use crate::maybe_ready::MaybeReady;
 use crate::metrics;
 use token::List;
 pub(crate) use token::MAX_TOKEN_BYTES;
@@ -119,7 +120,7 @@ impl RemoteStatusList {
     }
 
     /// Whether the token at `index` stands, by a list that is not older than that.
-    pub(crate) fn standing(&self, index: u64, ages: Ages) -> Standing {
+    pub(crate) fn standing(&self, index: u64, ages: Ages) -> MaybeReady<Result<(), ResolveError>> {
         let remote = &self.0;
         remote.document.is_asked_for(ages);
         remote.document.asked_at.set(Some(remote.clock.monotonic()));

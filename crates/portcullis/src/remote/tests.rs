@@ -7,7 +7,9 @@ use super::wait::MAX_WAITERS;
 use super::*;
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
-use crate::key::{KeyRequest, KeySource, Resolution, ResolveError};
+use crate::key::CandidateKeys;
+use crate::key::{KeyRequest, KeySource, ResolveError};
+use crate::maybe_ready::{MaybeReady, Pending};
 use crate::remote::fetch::Fetch;
 use crate::testing::{Answer, ManualClock, ScriptedFetch, TestKey, TokioClock};
 
@@ -76,15 +78,15 @@ impl World {
         self.fetch.set(JWKS, Answer::ok(TestKey::jwks(&keys)));
     }
 
-    fn resolve(&self, id: &str) -> Resolution {
+    fn resolve(&self, id: &str) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
         self.keys.resolve(&KeyRequest { key_id: Some(id), algorithm: Algorithm::Es256 })
     }
 
     /// What a request with a token of this `kid` gets: `key`, `unknown`, or `429` or `503 after n s`.
     async fn ask(&self, id: &str) -> String {
         let answer = match self.resolve(id) {
-            Resolution::Ready(answer) => answer,
-            Resolution::Pending(answer) => answer.await,
+            MaybeReady::Ready(answer) => answer,
+            MaybeReady::Pending(answer) => answer.await,
         };
         match answer {
             Ok(_) => "key".to_owned(),
@@ -113,7 +115,7 @@ async fn keys_are_fetched_once_and_used_until_their_ttl() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     world.advance(299);
-    assert!(matches!(world.resolve("a"), Resolution::Ready(Ok(_))), "a fresh key is at hand");
+    assert!(matches!(world.resolve("a"), MaybeReady::Ready(Ok(_))), "a fresh key is at hand");
     assert_eq!(world.fetches(), 1);
     world.advance(1);
     assert_eq!(world.ask("a").await, "key");
@@ -125,8 +127,8 @@ async fn any_number_of_requests_share_one_fetch() {
     let world = World::publishing(&["a"]);
     let waiting: Vec<_> = (0..1000)
         .map(|_| match world.resolve("a") {
-            Resolution::Pending(key) => tokio::spawn(key),
-            Resolution::Ready(_) => panic!("nothing has been fetched yet"),
+            MaybeReady::Pending(key) => tokio::spawn(key),
+            MaybeReady::Ready(_) => panic!("nothing has been fetched yet"),
         })
         .collect();
     for key in waiting {
@@ -139,7 +141,7 @@ async fn any_number_of_requests_share_one_fetch() {
 async fn a_client_that_hangs_up_wastes_nothing() {
     let world = World::publishing(&["a"]);
     drop(world.resolve("a"));
-    let Resolution::Pending(mut key) = world.resolve("a") else { panic!("already fetched") };
+    let MaybeReady::Pending(mut key) = world.resolve("a") else { panic!("already fetched") };
     assert!(futures_poll_once(&mut key).await.is_none());
     drop(key);
     assert_eq!(world.ask("a").await, "key");
@@ -178,15 +180,15 @@ async fn a_known_kid_for_another_algorithm_costs_no_fetch() {
         Err(ResolveError::BudgetSpent { .. }) => "429",
         Ok(_) => "key",
     };
-    let Resolution::Pending(answer) = world.keys.resolve(&wanted) else { panic!("not fetched") };
+    let MaybeReady::Pending(answer) = world.keys.resolve(&wanted) else { panic!("not fetched") };
     assert_eq!(rule(answer.await), "alg_of_key");
-    let Resolution::Ready(answer) = world.keys.resolve(&wanted) else { panic!("a fetch") };
+    let MaybeReady::Ready(answer) = world.keys.resolve(&wanted) else { panic!("a fetch") };
     assert_eq!(rule(answer), "alg_of_key");
     assert_eq!(world.fetches(), 1);
     // Past the bound nobody can say any more.
     world.fetch.set(JWKS, Answer::Fails);
     world.advance(3900);
-    let Resolution::Pending(answer) = world.keys.resolve(&wanted) else { panic!("used") };
+    let MaybeReady::Pending(answer) = world.keys.resolve(&wanted) else { panic!("used") };
     assert_eq!(rule(answer.await), "503");
 }
 
@@ -208,8 +210,8 @@ async fn a_fetched_rsa_key_is_pinned_to_a_configured_algorithm() {
     let allowed = vec![Algorithm::Ps256];
     let keys = RemoteKeySet::new(Config { allowed, ..config(LIMITS, fetch, clock) });
     let wanted = KeyRequest::new(Some("a"), Algorithm::Ps256);
-    let Resolution::Pending(key) = keys.resolve(&wanted) else { panic!("not fetched") };
-    assert_eq!(key.await.unwrap().algorithm(), Algorithm::Ps256);
+    let MaybeReady::Pending(key) = keys.resolve(&wanted) else { panic!("not fetched") };
+    assert_eq!(key.await.unwrap().iter().next().unwrap().algorithm(), Algorithm::Ps256);
 }
 
 #[tokio::test]
@@ -351,7 +353,7 @@ async fn an_ageing_set_is_renewed_while_requests_go_on() {
     world.advance(299);
     assert_eq!(world.keys.0.status().freshness, status::Freshness::Ageing);
     for _ in 0..100 {
-        assert!(matches!(world.resolve("a"), Resolution::Ready(Ok(_))), "nobody waits");
+        assert!(matches!(world.resolve("a"), MaybeReady::Ready(Ok(_))), "nobody waits");
     }
     while world.keys.0.status().freshness != status::Freshness::Fresh {
         tokio::task::yield_now().await;
@@ -396,7 +398,7 @@ async fn without_background_refresh_nothing_is_fetched_until_somebody_calls() {
     assert_eq!(fetch.requests().len(), 1);
     assert_eq!(keys.0.status().freshness, status::Freshness::Unavailable);
     let wanted = KeyRequest { key_id: Some("a"), algorithm: Algorithm::Es256 };
-    let Resolution::Pending(key) = keys.resolve(&wanted) else { panic!("stale keys were used") };
+    let MaybeReady::Pending(key) = keys.resolve(&wanted) else { panic!("stale keys were used") };
     assert!(key.await.is_ok());
     assert_eq!(fetch.requests().len(), 2);
 }
@@ -413,8 +415,8 @@ async fn through_an_outage_no_good_token_is_refused_before_the_bound_and_none_ac
     while begun.elapsed() < Duration::from_secs(5000) {
         for _ in 0..20 {
             let answer = match keys.resolve(&wanted) {
-                Resolution::Ready(answer) => answer,
-                Resolution::Pending(answer) => answer.await,
+                MaybeReady::Ready(answer) => answer,
+                MaybeReady::Pending(answer) => answer.await,
             };
             match answer {
                 Ok(_) => last_accepted = begun.elapsed(),

@@ -13,8 +13,9 @@ use crate::claims::StatusReference;
 use crate::clock::Clock;
 use crate::error::TokenError;
 use crate::key::{KeySource, ResolveError};
+use crate::maybe_ready::MaybeReady;
 use crate::remote::fetch::Client;
-use crate::remote::standing::{Ages, Standing};
+use crate::remote::standing::Ages;
 use crate::remote::status_list::{self, IDLE, RemoteStatusList};
 
 /// The most lists that are kept and renewed at once. At a million tokens a list there are few.
@@ -55,11 +56,15 @@ impl StatusLists {
     }
 
     /// Whether the token that has this place stands.
-    pub(crate) fn standing(&self, place: Option<StatusReference<'_>>, ages: Ages) -> Standing {
+    pub(crate) fn standing(
+        &self,
+        place: Option<StatusReference<'_>>,
+        ages: Ages,
+    ) -> MaybeReady<Result<(), ResolveError>> {
         let list = place.and_then(|place| Some((place.index, self.list(place.uri)?)));
         match list {
             Some((index, list)) => list.standing(index, ages),
-            None => Standing::Ready(Err(ResolveError::Refused(TokenError::NoStatus))),
+            None => MaybeReady::Ready(Err(ResolveError::Refused(TokenError::NoStatus))),
         }
     }
 

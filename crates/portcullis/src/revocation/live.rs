@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
+use crate::key::ResolveError;
+use crate::maybe_ready::MaybeReady;
 use crate::remote::introspection::{AskedToken, Introspector, RemoteIntrospection};
-use crate::remote::standing::{Ages, Standing};
+use crate::remote::standing::Ages;
 
 /// The most tokens whose answers are kept, for who may wait for one that is under way or is content
 /// with one of a moment ago.
@@ -36,7 +38,11 @@ impl Introspections {
     }
 
     /// Whether `token`, which was verified, stands; `None` where nobody can be asked.
-    pub(crate) fn standing(&self, token: &str, ages: Ages) -> Option<Standing> {
+    pub(crate) fn standing(
+        &self,
+        token: &str,
+        ages: Ages,
+    ) -> Option<MaybeReady<Result<(), ResolveError>>> {
         let introspector = self.introspector.as_ref()?;
         let known = self.known.get(token).unwrap_or_else(|| {
             let asked = AskedToken::new(token);

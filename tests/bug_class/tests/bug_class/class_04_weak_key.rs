@@ -7,7 +7,7 @@ use std::sync::Arc;
 use portcullis::dangerous::hmac_key;
 use portcullis::testing::{ManualClock, TestKey};
 use portcullis::{
-    Algorithm, Authenticator, KeyRequest, KeySet, KeySource, Resolution, SharedKeySet,
+    Algorithm, Authenticator, KeyRequest, KeySet, KeySource, MaybeReady, SharedKeySet,
     VerificationKey, signature,
 };
 use serde_json::{Value, json};
@@ -360,8 +360,8 @@ async fn no_key_is_no_key() {
 struct AnyKey(Arc<VerificationKey>);
 
 impl KeySource for AnyKey {
-    fn resolve(&self, _wanted: &KeyRequest<'_>) -> Resolution {
-        Resolution::Ready(Ok(self.0.clone()))
+    fn resolve(&self, _wanted: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
+        MaybeReady::Ready(Ok(self.0.clone()))
     }
 }
 

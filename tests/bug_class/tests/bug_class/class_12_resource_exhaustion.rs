@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Attempt, Authenticator, KeySet, SharedKeySet, signature};
+use portcullis::{Algorithm, Authenticator, KeySet, MaybeReady, SharedKeySet, signature};
 use serde_json::json;
 
 use super::support::{AUDIENCE, ISSUER, NOW, auth, authorization, claims, encode, rule, rule_of};
@@ -279,8 +279,8 @@ async fn forged_tokens_wait_in_bounded_numbers_while_the_issuer_hangs() {
         let headers = authorization(&format!("Bearer {}", forger.token(&claims())));
         for _ in 0..3000 {
             match auth.attempt(&headers) {
-                Attempt::Pending(pending) => waiting.push(pending),
-                Attempt::Done(outcome) => {
+                MaybeReady::Pending(pending) => waiting.push(pending),
+                MaybeReady::Ready(outcome) => {
                     let refusal = outcome.unwrap_err();
                     assert_eq!((refusal.rule(), refusal.status().as_u16()), (beyond, status));
                 }
@@ -289,7 +289,7 @@ async fn forged_tokens_wait_in_bounded_numbers_while_the_issuer_hangs() {
         assert_eq!(waiting.len(), 1024, "{beyond}");
     }
     let honest = authorization(&format!("Bearer {}", key.token(&claims())));
-    assert!(matches!(auth.attempt(&honest), Attempt::Done(Ok(Some(_)))));
+    assert!(matches!(auth.attempt(&honest), MaybeReady::Ready(Ok(Some(_)))));
 }
 
 /// A header that comes in tens of thousands of lines, as HTTP/2 lets cookies (RFC 9113 §8.2.3): each

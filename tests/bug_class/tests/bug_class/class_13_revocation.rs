@@ -15,7 +15,9 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, Clock, Entry, Gate, Revocation, SharedKeySet, Visitor};
+use portcullis::{
+    Algorithm, Authenticator, Clock, Gate, MaybeReady, Revocation, SharedKeySet, Visitor,
+};
 
 const NOW: u64 = 1_800_000_000;
 const ISSUER: &str = "https://issuer.example";
@@ -96,9 +98,9 @@ impl World {
     async fn ask(&self, revocation: Revocation, request: &HeaderMap) -> &'static str {
         let gate = Gate::new(self.auth.clone()).revocation(revocation);
         let outcome = match gate.enter(request) {
-            Entry::Pass(visitor) => Ok(visitor),
-            Entry::Refused(refusal) => Err(refusal),
-            Entry::Waiting(waiting) => waiting.await,
+            MaybeReady::Ready(Ok(visitor)) => Ok(visitor),
+            MaybeReady::Ready(Err(refusal)) => Err(refusal),
+            MaybeReady::Pending(waiting) => waiting.await,
         };
         match outcome {
             Ok(Visitor::Caller(_)) => "passes",
@@ -450,7 +452,7 @@ async fn any_number_of_requests_wait_for_one_fetch() {
     let gate = Gate::new(world.auth.clone()).revocation(within(10));
     let waiting: Vec<_> = (0..100)
         .map(|index| match gate.enter(&world.at(index % 8)) {
-            Entry::Waiting(waiting) => tokio::spawn(waiting),
+            MaybeReady::Pending(waiting) => tokio::spawn(waiting),
             other => panic!("nothing has been fetched yet: {other:?}"),
         })
         .collect();
@@ -511,7 +513,9 @@ async fn a_request_that_waits_for_its_key_is_asked_as_any_other() {
         world.fetch.set(KEYS, Answer::ok(TestKey::jwks([&*world.key])));
         world.advance(60);
         let gate = Gate::new(auth).revocation(within(10));
-        let Entry::Waiting(waiting) = gate.enter(&world.at(index)) else { panic!("no key yet") };
+        let MaybeReady::Pending(waiting) = gate.enter(&world.at(index)) else {
+            panic!("no key yet")
+        };
         let answered = waiting.await.map_or_else(|refusal| refusal.rule(), |_| "passes");
         assert_eq!(answered, answer);
     }

@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, Entry, Gate, Revocation, SharedKeySet};
+use portcullis::{Algorithm, Authenticator, Gate, MaybeReady, Revocation, SharedKeySet};
 
 const NOW: u64 = 1_800_000_000;
 const ISSUER: &str = "https://issuer.example";
@@ -292,9 +292,9 @@ impl World {
         let bearer = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
         let request = HeaderMap::from_iter([(http::header::AUTHORIZATION, bearer)]);
         match Gate::new(self.auth.clone()).revocation(policy.revocation()).enter(&request) {
-            Entry::Pass(_) => "passes",
-            Entry::Refused(refusal) => refusal.rule(),
-            Entry::Waiting(waiting) => {
+            MaybeReady::Ready(Ok(_)) => "passes",
+            MaybeReady::Ready(Err(refusal)) => refusal.rule(),
+            MaybeReady::Pending(waiting) => {
                 waiting.await.map_or_else(|refusal| refusal.rule(), |_| "passes")
             }
         }

@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
 use portcullis::{
-    Algorithm, Authenticator, AuthenticatorBuilder, Entry, Fetch, FetchRequest, Fetching, Gate,
-    Refusal, Revocation, SharedKeySet,
+    Algorithm, Authenticator, AuthenticatorBuilder, Fetch, FetchRequest, Fetching, Gate,
+    MaybeReady, Refusal, Revocation, SharedKeySet,
 };
 
 const NOW: u64 = 1_800_000_000;
@@ -94,9 +94,9 @@ impl World {
 
 async fn outcome(gate: &Gate, request: &HeaderMap) -> Result<(), Refusal> {
     match gate.enter(request) {
-        Entry::Pass(_) => Ok(()),
-        Entry::Refused(refusal) => Err(refusal),
-        Entry::Waiting(waiting) => waiting.await.map(drop),
+        MaybeReady::Ready(Ok(_)) => Ok(()),
+        MaybeReady::Ready(Err(refusal)) => Err(refusal),
+        MaybeReady::Pending(waiting) => waiting.await.map(drop),
     }
 }
 
@@ -522,7 +522,7 @@ async fn request_that_finds_no_place_is_not_judged_by_an_answer_for_outages() {
     let mut waiting = Vec::new();
     for _ in 0..1024 {
         match gate.enter(&token) {
-            Entry::Waiting(request) => waiting.push(request),
+            MaybeReady::Pending(request) => waiting.push(request),
             other => panic!("{other:?}"),
         }
     }

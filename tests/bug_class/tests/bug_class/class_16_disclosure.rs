@@ -4,7 +4,9 @@
 
 use http::HeaderMap;
 use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Algorithm, Attempt, Authenticator, Gate, KeyRequest, Policy, Refusal, signature};
+use portcullis::{
+    Algorithm, Authenticator, Gate, KeyRequest, MaybeReady, Policy, Refusal, signature,
+};
 use serde_json::{Value, json};
 
 use super::support::{AUDIENCE, ISSUER, NOW, auth, bearer};
@@ -135,7 +137,7 @@ async fn debug_of_a_pending_attempt_shows_no_value() {
         .unwrap();
     let headers = bearer(&key.token(&marked()));
     let attempt = auth.attempt(&headers);
-    assert!(matches!(attempt, Attempt::Pending(_)));
+    assert!(matches!(attempt, MaybeReady::Pending(_)));
     assert_unmarked(shown![attempt, Gate::new(auth).enter(&headers)]);
 }
 
@@ -144,6 +146,6 @@ struct Late;
 
 impl portcullis::KeySource for Late {
     fn resolve(&self, _: &KeyRequest<'_>) -> portcullis::Resolution {
-        portcullis::Resolution::Pending(Box::pin(std::future::pending()))
+        portcullis::MaybeReady::Pending(Box::pin(std::future::pending()))
     }
 }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use portcullis::testing::TestKey;
 use portcullis::{
-    Algorithm, Authenticated, Authenticator, Bodies, Entry, FromBytes, Gate, KeyRequest, KeySource,
-    NoBodies, Policy, Resolution, ResolveError, Revocation, SharedKeySet, Visitor, admit,
+    Algorithm, Authenticated, Authenticator, Bodies, FromBytes, Gate, KeyRequest, KeySource,
+    MaybeReady, NoBodies, Policy, ResolveError, Revocation, SharedKeySet, Visitor, admit,
 };
 use serde_json::json;
 
@@ -42,12 +42,12 @@ const SAID: [&[(&str, &str)]; 14] = [
 struct Keys(SharedKeySet, &'static str);
 
 impl KeySource for Keys {
-    fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
+    fn resolve(&self, wanted: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
         let unavailable =
             || ResolveError::Unavailable { retry_after: Duration::from_secs(1), source: None };
         match (self.1, self.0.resolve(wanted)) {
-            ("late", Resolution::Ready(key)) => Resolution::Pending(Box::pin(async { key })),
-            _ => Resolution::Ready(Err(unavailable())),
+            ("late", MaybeReady::Ready(key)) => MaybeReady::Pending(Box::pin(async { key })),
+            _ => MaybeReady::Ready(Err(unavailable())),
         }
     }
 }
@@ -123,9 +123,9 @@ struct Refused {
 async fn answer<M: Bodies<Bytes>>(gate: &Gate, mut request: Request<()>) -> Response<Bytes> {
     let exit = gate.exit(&request);
     let visitor = match gate.enter(&request) {
-        Entry::Pass(visitor) => Ok(visitor),
-        Entry::Refused(refusal) => Err(refusal),
-        Entry::Waiting(waiting) => waiting.await,
+        MaybeReady::Ready(Ok(visitor)) => Ok(visitor),
+        MaybeReady::Ready(Err(refusal)) => Err(refusal),
+        MaybeReady::Pending(waiting) => waiting.await,
     };
     let visitor = match visitor {
         Ok(visitor) => visitor,
@@ -212,13 +212,13 @@ async fn no_method_header_or_path_takes_the_place_of_a_token() {
                 if method != "CONNECT" {
                     *request.uri_mut() = path.parse().unwrap();
                 }
-                let Entry::Refused(refusal) = world.gate.enter(&request) else {
+                let MaybeReady::Ready(Err(refusal)) = world.gate.enter(&request) else {
                     unreachable!("{method} {path} {said:?} passed")
                 };
                 assert_eq!(refusal.rule(), "missing", "{method} {path} {said:?}");
                 let (name, value) = (HeaderName::from_static("authorization"), &good);
                 request.headers_mut().insert(name, HeaderValue::try_from(value).unwrap());
-                let Entry::Pass(Visitor::Caller(who)) = world.gate.enter(&request) else {
+                let MaybeReady::Ready(Ok(Visitor::Caller(who))) = world.gate.enter(&request) else {
                     unreachable!("{method} {path} {said:?} was refused")
                 };
                 assert_eq!(Authenticated::subject(&who), Some("alice"));

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
-use crate::key::{KeySet, KeySource, Resolution, VerificationKey};
+use crate::key::{KeySet, KeySource, VerificationKey};
 
 /// Keys that count the tokens that are verified with them.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ impl Counted {
 }
 
 impl KeySource for Counted {
-    fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
+    fn resolve(&self, wanted: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
         self.verified.fetch_add(1, Ordering::SeqCst);
         self.keys.resolve(wanted)
     }

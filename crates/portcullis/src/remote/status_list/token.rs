@@ -13,7 +13,7 @@ use super::bits::Bits;
 use crate::claims::NumericDate;
 use crate::json::{self, FromMembers, Member, Nested, Text};
 use crate::jws::{CompactJws, TokenType};
-use crate::key::{KeyRequest, Resolution, ResolveError, VerificationKey};
+use crate::key::{KeyRequest, ResolveError, VerificationKey};
 
 /// The longest list as it is sent, in bytes.
 pub(crate) const MAX_TOKEN_BYTES: usize = 1024 * 1024;
@@ -50,20 +50,18 @@ impl StatusList {
         let text = std::str::from_utf8(text).map_err(|_| "it is not ASCII".to_owned())?.trim_end();
         let wanted = {
             let jws = self.parse(text)?;
-            (jws.header.key_id.clone(), jws.header.algorithm)
+            (jws.header().key_id.clone(), jws.header().algorithm)
         };
         let (key_id, algorithm) = wanted;
-        let key = match self.keys.resolve(&KeyRequest::new(key_id.as_deref(), algorithm)) {
-            Resolution::Ready(key) => key,
-            Resolution::Pending(key) => key.await,
-        };
-        let key = key.map_err(|error| match error {
+        let keys = self.keys.resolve(&KeyRequest::new(key_id.as_deref(), algorithm)).await;
+        let keys = keys.map_err(|error| match error {
             ResolveError::Refused(error) => error.to_string(),
             ResolveError::Unavailable { .. } | ResolveError::BudgetSpent { .. } => {
                 "the issuer's keys are unavailable".to_owned()
             }
         })?;
-        let payload = key.verify(&self.parse(text)?).map_err(|error| error.to_string())?;
+        let (payload, key) = keys.verify(&self.parse(text)?).map_err(|error| error.to_string())?;
+        let key = key.clone();
         let claims: ListClaims<'_> =
             json::from_slice(payload.as_ref()).map_err(|error| error.to_string())?;
         self.read(&claims, now, key_id, key).map_err(str::to_owned)
@@ -73,11 +71,11 @@ impl StatusList {
         let jws =
             CompactJws::parse_within(text, MAX_TOKEN_BYTES).map_err(|error| error.to_string())?;
         // RFC 8725 §3.11: no other token that the issuer signs is a list.
-        if jws.header.token_type != TokenType::StatusList {
+        if jws.header().token_type != TokenType::StatusList {
             return Err("its `typ` is not `statuslist+jwt`".to_owned());
         }
-        if !self.algorithms.contains(&jws.header.algorithm) {
-            return Err(format!("its `alg`, {}, is not allowed", jws.header.algorithm));
+        if !self.algorithms.contains(&jws.header().algorithm) {
+            return Err(format!("its `alg`, {}, is not allowed", jws.header().algorithm));
         }
         Ok(jws)
     }

@@ -3,7 +3,6 @@
 use std::task::{Context, Poll, Waker};
 
 use super::*;
-use crate::key::PendingKey;
 
 fn published(ids: &[&str]) -> Answer {
     let keys: Vec<_> = ids.iter().map(|id| TestKey::generate(id, Algorithm::Es256)).collect();
@@ -75,24 +74,27 @@ async fn suspended_machine_does_not_stop_the_age_of_keys() {
     assert!(world.ask("b").await.starts_with("503"));
 }
 
-fn poll(key: &mut PendingKey) -> bool {
+fn poll(key: &mut Pending<Result<CandidateKeys, ResolveError>>) -> bool {
     matches!(key.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(_))
 }
 
 /// Requests with a token of each of these `kid`s: those that wait, and what the others got.
-fn flood(world: &World, ids: impl Iterator<Item = String>) -> (Vec<PendingKey>, Vec<String>) {
+fn flood(
+    world: &World,
+    ids: impl Iterator<Item = String>,
+) -> (Vec<Pending<Result<CandidateKeys, ResolveError>>>, Vec<String>) {
     let (mut waiting, mut answered) = (Vec::new(), Vec::new());
     for id in ids {
         match world.resolve(&id) {
-            Resolution::Pending(mut key) => {
+            MaybeReady::Pending(mut key) => {
                 assert!(!poll(&mut key));
                 waiting.push(key);
             }
-            Resolution::Ready(Ok(_)) => answered.push("key".to_owned()),
-            Resolution::Ready(Err(ResolveError::BudgetSpent { retry_after, .. })) => {
+            MaybeReady::Ready(Ok(_)) => answered.push("key".to_owned()),
+            MaybeReady::Ready(Err(ResolveError::BudgetSpent { retry_after, .. })) => {
                 answered.push(format!("429 after {} s", retry_after.as_secs()));
             }
-            Resolution::Ready(Err(error)) => panic!("{error:?}"),
+            MaybeReady::Ready(Err(error)) => panic!("{error:?}"),
         }
     }
     (waiting, answered)
@@ -111,7 +113,7 @@ async fn only_1024_requests_wait_while_an_issuer_hangs() {
         assert_eq!(answered.len(), 20_000 - MAX_WAITERS);
         // A request that ends gives its place back.
         drop(waiting);
-        assert!(matches!(world.resolve(ids), Resolution::Pending(_)));
+        assert!(matches!(world.resolve(ids), MaybeReady::Pending(_)));
     }
 }
 
@@ -131,7 +133,7 @@ async fn fresh_known_keys_are_used_whatever_waits() {
     world.fetch.set(JWKS, Answer::Hangs);
     let (waiting, answered) = flood(&world, (0..2000).map(|number| format!("junk{number}")));
     assert_eq!((waiting.len(), answered.len()), (MAX_WAITERS, 2000 - MAX_WAITERS));
-    assert!(matches!(world.resolve("a"), Resolution::Ready(Ok(_))));
+    assert!(matches!(world.resolve("a"), MaybeReady::Ready(Ok(_))));
 }
 
 /// An issuer whose answers take longer than they may be kept.
@@ -157,7 +159,7 @@ async fn keys_that_expire_on_the_way_still_answer_the_request_that_waited() {
     let keys = RemoteKeySet::new(config(limits, fetch, clock));
     for (id, found) in [("a", true), ("b", false)] {
         let wanted = KeyRequest::new(Some(id), Algorithm::Es256);
-        let Resolution::Pending(key) = keys.resolve(&wanted) else { panic!("kept too long") };
+        let MaybeReady::Pending(key) = keys.resolve(&wanted) else { panic!("kept too long") };
         let begun = script.requests().len();
         assert_eq!(key.await.is_ok(), found, "{id}");
         assert_eq!(script.requests().len(), begun + 1, "{id}");
@@ -168,7 +170,7 @@ async fn keys_that_expire_on_the_way_still_answer_the_request_that_waited() {
 async fn a_wait_has_one_deadline_whatever_it_joins() {
     let world = World::publishing(&["a"]);
     world.fetch.set(JWKS, Answer::Hangs);
-    let Resolution::Pending(mut first) = world.resolve("a") else { panic!("not fetched") };
+    let MaybeReady::Pending(mut first) = world.resolve("a") else { panic!("not fetched") };
     assert!(!poll(&mut first));
     tokio::time::sleep(Duration::from_secs(4)).await;
     let begun = tokio::time::Instant::now();
@@ -183,12 +185,12 @@ async fn stale_keys_serve_at_once_while_an_issuer_that_hangs_is_retried() {
     tokio::time::sleep(Duration::from_secs(300)).await;
     fetch.set(JWKS, Answer::Hangs);
     let wanted = KeyRequest::new(Some("a"), Algorithm::Es256);
-    let Resolution::Pending(first) = keys.resolve(&wanted) else { panic!("used past the TTL") };
+    let MaybeReady::Pending(first) = keys.resolve(&wanted) else { panic!("used past the TTL") };
     first.await.unwrap();
     // After that one failure no request waits.
     for _ in 0..600 {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        assert!(matches!(keys.resolve(&wanted), Resolution::Ready(Ok(_))));
+        assert!(matches!(keys.resolve(&wanted), MaybeReady::Ready(Ok(_))));
     }
     assert!((10..40).contains(&fetch.requests().len()), "{}", fetch.requests().len());
 }

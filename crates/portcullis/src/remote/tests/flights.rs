@@ -10,7 +10,9 @@ use http::Response;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::key::{PendingKey, ResolveError};
+use crate::key::CandidateKeys;
+use crate::key::ResolveError;
+use crate::maybe_ready::{MaybeReady, Pending};
 use crate::remote::fetch::{Fetch, FetchRequest, Fetching};
 
 /// An issuer whose every answer waits until it is let go.
@@ -53,14 +55,14 @@ fn jwks(ids: &[&str]) -> serde_json::Value {
     TestKey::jwks(&keys)
 }
 
-fn pending(keys: &RemoteKeySet, id: &str) -> PendingKey {
+fn pending(keys: &RemoteKeySet, id: &str) -> Pending<Result<CandidateKeys, ResolveError>> {
     match keys.resolve(&KeyRequest::new(Some(id), Algorithm::Es256)) {
-        Resolution::Pending(key) => key,
-        Resolution::Ready(answer) => panic!("{answer:?}"),
+        MaybeReady::Pending(key) => key,
+        MaybeReady::Ready(answer) => panic!("{answer:?}"),
     }
 }
 
-fn poll_once(key: &mut PendingKey) {
+fn poll_once(key: &mut Pending<Result<CandidateKeys, ResolveError>>) {
     assert!(key.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
 }
 
@@ -116,8 +118,8 @@ async fn an_older_fetch_never_replaces_a_newer_set() {
     let _ = first.await;
     settle().await;
     let resolve = |id| keys.resolve(&KeyRequest::new(Some(id), Algorithm::Es256));
-    assert!(matches!(resolve("current"), Resolution::Ready(Ok(_))));
-    assert!(!matches!(resolve("withdrawn"), Resolution::Ready(Ok(_))));
+    assert!(matches!(resolve("current"), MaybeReady::Ready(Ok(_))));
+    assert!(!matches!(resolve("withdrawn"), MaybeReady::Ready(Ok(_))));
 }
 
 #[tokio::test]
@@ -251,8 +253,8 @@ async fn a_client_that_panics_backs_off_like_any_failure() {
     let keys = RemoteKeySet::new(config(LIMITS, fetch.clone(), clock));
     for _ in 0..5 {
         let answer = match keys.resolve(&KeyRequest::new(Some("a"), Algorithm::Es256)) {
-            Resolution::Ready(answer) => answer,
-            Resolution::Pending(answer) => answer.await,
+            MaybeReady::Ready(answer) => answer,
+            MaybeReady::Pending(answer) => answer.await,
         };
         assert!(matches!(answer, Err(ResolveError::Unavailable { .. })), "{answer:?}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::issuers::TrustedIssuer;
+use super::TrustedIssuer;
 use crate::remote::status::{Freshness, KeySetStatus};
 use crate::revocation::StatusListStatus;
 
@@ -24,7 +24,7 @@ pub struct IssuerStatus {
 }
 
 impl TrustedIssuer {
-    pub(super) fn status(&self) -> IssuerStatus {
+    pub(crate) fn status(&self) -> IssuerStatus {
         IssuerStatus {
             issuer: self.name().to_owned(),
             revocation_bound: self.rules.revocation_bound(),
@@ -34,7 +34,7 @@ impl TrustedIssuer {
     }
 
     /// Whether there are keys to validate with.
-    pub(super) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.keys.source().status().is_none_or(|status| status.freshness != Freshness::Unavailable)
     }
 }

@@ -7,20 +7,20 @@ use crate::clock::Timestamp;
 use crate::key::{KeyRequest, KeySource, VerificationKey};
 use crate::remote::RemoteKeySet;
 
-pub(super) enum IssuerKeys {
+pub(crate) enum IssuerKeys {
     Fetched(RemoteKeySet),
     Given(Arc<dyn KeySource>),
 }
 
 impl IssuerKeys {
-    pub(super) fn source(&self) -> &dyn KeySource {
+    pub(crate) fn source(&self) -> &dyn KeySource {
         match self {
             Self::Fetched(keys) => keys,
             Self::Given(keys) => keys,
         }
     }
 
-    pub(super) fn shared(&self) -> Arc<dyn KeySource> {
+    pub(crate) fn shared(&self) -> Arc<dyn KeySource> {
         match self {
             Self::Fetched(keys) => Arc::new(keys.clone()),
             Self::Given(keys) => keys.clone(),
@@ -29,7 +29,7 @@ impl IssuerKeys {
 
     /// As [`KeySource::is_current`]. Keys that were fetched are asked as of `at`: a request
     /// reads the clocks once.
-    pub(super) fn is_current(
+    pub(crate) fn is_current(
         &self,
         wanted: &KeyRequest<'_>,
         key: &VerificationKey,

@@ -1,0 +1,183 @@
+use http::Request;
+use http::header::HeaderValue;
+use serde_json::json;
+
+use super::*;
+use crate::algorithm::Algorithm;
+use crate::authenticator::AuthenticatorBuilder;
+use crate::key::SharedKeySet;
+use crate::refusal::with_body;
+use crate::testing::{ManualClock, TestKey};
+
+const NOW: u64 = 1_800_000_000;
+
+async fn gate_with(
+    change: impl FnOnce(AuthenticatorBuilder) -> AuthenticatorBuilder,
+) -> (Gate, String) {
+    let key = TestKey::generate("k", Algorithm::Ed25519);
+    let builder = Authenticator::builder("https://issuer.example", "https://api.example")
+        .key_source(SharedKeySet::new(TestKey::key_set([&key])))
+        .clock(ManualClock::at(NOW));
+    let token = key.token(&json!({
+        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "a",
+        "exp": NOW + 900,
+    }));
+    (Gate::new(change(builder).build().await.unwrap()), token)
+}
+
+fn entry(gate: &Gate, method: &str, target: &str, headers: &[(&str, &str)]) -> &'static str {
+    let mut request = Request::builder().method(method).uri(target);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    match gate.enter(&request.body(()).unwrap()) {
+        MaybeReady::Ready(Ok(Visitor::Caller(_))) => "caller",
+        MaybeReady::Ready(Ok(Visitor::Anonymous(_))) => "anonymous",
+        MaybeReady::Ready(Err(refusal)) => refusal.rule(),
+        MaybeReady::Pending(_) => "pending",
+    }
+}
+
+#[tokio::test]
+async fn no_path_and_no_method_passes_without_a_token() {
+    let (gate, token) = gate_with(|builder| builder).await;
+    let preflight = [("origin", "https://app.example"), ("access-control-request-method", "POST")];
+    for method in ["GET", "HEAD", "POST", "OPTIONS", "TRACE", "PROPFIND"] {
+        for target in ["/", "/health", "//health", "*"] {
+            assert_eq!(entry(&gate, method, target, &preflight), "missing", "{method} {target}");
+        }
+    }
+    let bearer = format!("Bearer {token}");
+    assert_eq!(entry(&gate, "OPTIONS", "/x", &[("authorization", &bearer)]), "caller");
+}
+
+/// What becomes of `response` on its way out, in status and `grpc-status`.
+fn shape(response: &Response<Bytes>) -> (u16, Option<&str>) {
+    let status = response.headers().get("grpc-status").map(|status| status.to_str().unwrap());
+    (response.status().as_u16(), status)
+}
+
+#[tokio::test]
+async fn only_a_declared_gate_answers_in_grpc_terms_and_it_always_does() {
+    let (plain, _) = gate_with(AuthenticatorBuilder::problem_json).await;
+    let declared = plain.clone().grpc();
+    for kind in ["", "application/grpc", "application/grpc+proto", "application/json"] {
+        for method in ["GET", "HEAD", "POST", "OPTIONS"] {
+            let request = Request::builder().method(method).header("content-type", kind);
+            let request = request.body(()).unwrap();
+            for (gate, expected) in [(&plain, (401, None)), (&declared, (200, Some("16")))] {
+                let MaybeReady::Ready(Err(refusal)) = gate.enter(&request) else { unreachable!() };
+                assert_eq!(shape(&refusal.into_full_response()), expected, "{kind} {method}");
+            }
+            // From within: a layer, an extractor or a handler, on a route that is open or not.
+            let within = || Refusal::misconfigured("").into_full_response();
+            for (gate, expected) in [(&plain, (500, None)), (&declared, (200, Some("13")))] {
+                let (_, open) = gate.enter_open(&request);
+                for exit in [gate.exit(&request), open] {
+                    assert_eq!(shape(&FromBytes::passed(within(), &exit)), expected);
+                    assert_eq!(shape(&NoBodies::passed(within(), &exit)), expected);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn problem_document_from_within_is_dropped_by_a_grpc_gate() {
+    let (gate, _) = gate_with(AuthenticatorBuilder::problem_json).await;
+    let gate = gate.grpc();
+    let request = Request::new(());
+    let (Visitor::Anonymous(anonymous), exit) = gate.enter_open(&request) else { unreachable!() };
+    let within: Response<Bytes> = anonymous.refusal().into_full_response();
+    assert!(!within.body().is_empty());
+    let passed = FromBytes::passed(within, &exit);
+    assert_eq!(shape(&passed), (200, Some("16")));
+    assert!(passed.body().is_empty());
+    assert_eq!(passed.headers()["content-type"], "application/grpc");
+    assert_eq!(passed.headers()["www-authenticate"], r#"Bearer realm="api""#);
+}
+
+#[tokio::test]
+async fn open_route_has_an_anonymous_caller_and_no_vary() {
+    let (gate, _) = gate_with(|builder| builder.cookie("t")).await;
+    let mut request = Request::get("/").header("authorization", "Bearer bad").body(()).unwrap();
+    let (visitor, exit) = gate.enter_open(&request);
+    visitor.mark(request.extensions_mut());
+    assert!(request.extensions().get::<Anonymous>().is_some());
+    assert!(exit.vary().is_none());
+    assert!(gate.exit(&request).vary().is_some());
+}
+
+#[tokio::test]
+async fn a_request_says_where_else_its_token_stands() {
+    let (gate, token) = gate_with(|builder| {
+        let builder =
+            builder.token_header("X-Access-Token").websocket_protocol("bearer.").cookie("t");
+        crate::dangerous::token_in_query(builder, "access_token")
+    })
+    .await;
+    let protocol = format!("chat, bearer.{token}");
+    let cookie = format!("t={token}");
+    let query = format!("/x?access_token={token}");
+    assert_eq!(entry(&gate, "GET", "/x", &[("x-access-token", &token)]), "caller");
+    assert_eq!(entry(&gate, "GET", "/x", &[("sec-websocket-protocol", &protocol)]), "caller");
+    assert_eq!(entry(&gate, "GET", &query, &[]), "caller");
+    assert_eq!(entry(&gate, "GET", "/x", &[("cookie", &cookie)]), "caller");
+    assert_eq!(entry(&gate, "POST", "/x", &[("cookie", &cookie)]), "cross_site");
+    let handshake = [("connection", "upgrade"), ("cookie", cookie.as_str())];
+    assert_eq!(entry(&gate, "GET", "/x", &handshake), "cross_site");
+    assert_eq!(entry(&gate, "CONNECT", "a.example:1", &handshake), "cross_site");
+    let two = [("x-access-token", token.as_str()), ("sec-websocket-protocol", &protocol)];
+    assert_eq!(entry(&gate, "GET", "/x", &two), "credentials_repeated");
+    assert_eq!(
+        gate.exit(&Request::new(())).vary().unwrap(),
+        "authorization, x-access-token, sec-websocket-protocol, cookie"
+    );
+}
+
+#[tokio::test]
+async fn metadata_are_answered_at_their_path_and_named_in_every_challenge() {
+    let (gate, _) = gate_with(|builder| builder.protected_resource("https://api.example/v1")).await;
+    let path = "/.well-known/oauth-protected-resource/v1";
+    assert_eq!(gate.metadata_path(), Some(path));
+    let ask = |method: &str, target: &str| {
+        let request = Request::builder().method(method).uri(target).body(()).unwrap();
+        gate.metadata::<Bytes>(&request)
+    };
+    let answer = ask("GET", path).unwrap();
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    assert!(answer.body().starts_with(b"{"));
+    for (method, target) in [("POST", path), ("GET", "/v1"), ("GET", "/")] {
+        assert!(ask(method, target).is_none(), "{method} {target}");
+    }
+    let MaybeReady::Ready(Err(refusal)) = gate.enter(&Request::new(())) else { unreachable!() };
+    assert_eq!(
+        refusal.challenge().unwrap(),
+        "Bearer realm=\"api\", resource_metadata=\"https://api.example/.well-known/\
+         oauth-protected-resource/v1\""
+    );
+}
+
+#[tokio::test]
+async fn a_body_takes_the_place_of_no_header() {
+    let (gate, _) = gate_with(AuthenticatorBuilder::problem_json).await;
+    let MaybeReady::Ready(Err(refusal)) = gate.enter(&Request::new(())) else { unreachable!() };
+    let bare = refusal.clone().into_response::<Bytes>();
+    assert!(bare.body().is_empty());
+    let full = FromBytes::passed(bare, &gate.exit(&Request::new(())));
+    assert_eq!(full.status(), 401);
+    assert_eq!(full.headers()["www-authenticate"], r#"Bearer realm="api""#);
+    assert_eq!(full.headers()["content-type"], "application/problem+json");
+    let document: serde_json::Value = serde_json::from_slice(full.body()).unwrap();
+    assert_eq!(
+        document,
+        json!({
+            "type": "about:blank", "title": "Unauthorized", "status": 401,
+            "detail": "An access token is required",
+        })
+    );
+    // What a handler has put there itself stays.
+    let mut own = refusal.into_response::<Bytes>();
+    own.headers_mut().insert("content-type", HeaderValue::from_static("text/plain"));
+    assert!(with_body(own).body().is_empty());
+}
