@@ -101,7 +101,7 @@ async fn gate(list: String) -> Gate {
         .build()
         .await
         .expect("settings that hold");
-    Gate::new(auth).revocation(Revocation::status_list(std::time::Duration::from_secs(10)))
+    Gate::new(auth).revocation(Revocation::status_list(std::time::Duration::from_secs(10))).unwrap()
 }
 
 async fn passes(gate: &Gate, request: &HeaderMap) -> bool {

@@ -156,7 +156,7 @@ fn the_metrics_of_revocation_are_those_of_the_guide() {
         let secs = Duration::from_secs;
         let gate = |age| {
             let revocation = Revocation::status_list(secs(age)).in_outage(secs(6 * age));
-            Gate::new(auth.clone()).revocation(revocation)
+            Gate::new(auth.clone()).revocation(revocation).unwrap()
         };
         publish(NOW, NONE_REVOKED, "\"1\"");
         assert!(passes(&gate(20), &token).await);

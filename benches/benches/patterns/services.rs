@@ -70,12 +70,12 @@ async fn serve(router: Router) -> SocketAddr {
 }
 
 async fn protected(builder: AuthenticatorBuilder, revocation: Revocation) -> SocketAddr {
-    let gate = Gate::new(builder.build().await.unwrap()).revocation(revocation);
+    let gate = Gate::new(builder.build().await.unwrap()).revocation(revocation).unwrap();
     serve(service().layer(AuthLayer::new(gate))).await
 }
 
 async fn sidecar(issuer: &Server, builder: AuthenticatorBuilder) -> SocketAddr {
-    let gate = Gate::new(builder.build().await.unwrap()).revocation(Revocation::live());
+    let gate = Gate::new(builder.build().await.unwrap()).revocation(Revocation::live()).unwrap();
     let app = serve(service()).await.to_string().parse().unwrap();
     let issuer = issuer.url.trim_start_matches("http://").parse().unwrap();
     serve(super::proxy::sidecar(gate, issuer, app)).await

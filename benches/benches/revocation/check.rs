@@ -43,7 +43,8 @@ pub(crate) fn warm(runtime: &Runtime, rounds: usize) {
     let auth = Authenticator::builder(ISSUER, AUDIENCE).jwks_url(jwks).fetch(fetch).build();
     let auth = runtime.block_on(auth).unwrap();
     let by_token = Gate::new(auth.clone());
-    let by_list = Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(3600)));
+    let by_list =
+        Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(3600))).unwrap();
     let headers = bearer(&token);
     // The token is kept, and the list fetched.
     let MaybeReady::Pending(waiting) = by_list.enter(&headers) else { unreachable!("no list yet") };

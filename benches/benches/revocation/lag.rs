@@ -162,7 +162,7 @@ async fn service(means: Means, issuer: &Server) -> String {
             (builder, Revocation::live())
         }
     };
-    let gate = Gate::new(builder.build().await.unwrap()).revocation(revocation);
+    let gate = Gate::new(builder.build().await.unwrap()).revocation(revocation).unwrap();
     let app = axum::Router::new().route("/", get(async || "fine")).layer(AuthLayer::new(gate));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());

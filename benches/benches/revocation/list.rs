@@ -49,7 +49,8 @@ pub(crate) async fn of_a_million() {
     let before = resident();
     for _ in 0..21 {
         let auth = Authenticator::builder(&issuer.url, AUDIENCE).build().await.unwrap();
-        let gate = Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(60)));
+        let gate =
+            Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(60))).unwrap();
         let begun = Instant::now();
         let MaybeReady::Pending(waiting) = gate.enter(&bearer(&token)) else {
             unreachable!("a list")

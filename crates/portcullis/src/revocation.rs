@@ -17,25 +17,24 @@ pub(crate) use live::Introspections;
 /// The least age that a status list can be asked for: below it, asking would be all that it does.
 const MIN_AGE: Duration = Duration::from_secs(3);
 
-/// How promptly a revocation is known, for the routes behind one [`Gate`](crate::Gate).
+/// How promptly a revocation is known.
 ///
 /// A token that was verified here is accepted until it expires, unless somebody asks the issuer.
-/// Which is worth it where is the application's to say:
+/// Which is worth it where is the application's to say, for everything behind a
+/// [`Gate`](crate::Gate::revocation) or for a route behind it:
 ///
 /// ```
 /// use std::time::Duration;
-/// use portcullis::{Authenticator, Gate, Revocation};
+/// use portcullis::{Authenticator, Gate, Policy, Revocation, adapter::Requirement};
 ///
-/// # fn gates(auth: Authenticator) -> [Gate; 3] {
-/// // Reading may go on for the minutes that a token has left.
-/// let read = Gate::new(auth.clone());
-/// // Writing may not: a revocation is known within 10 seconds, and if the issuer can not be asked
-/// // for longer than that, nobody writes.
-/// let write = Gate::new(auth.clone())
-///     .revocation(Revocation::status_list(Duration::from_secs(10)));
-/// // Whoever pays must be logged in right now, at the price of one question a request.
-/// let pay = Gate::new(auth).revocation(Revocation::live());
-/// # [read, write, pay]
+/// # fn gate(auth: Authenticator) -> Result<(Gate, Requirement), portcullis::ConfigError> {
+/// // A revocation is known within 10 seconds, and if the list can not be fetched for longer than
+/// // that, nobody is let in.
+/// let gate = Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(10)))?;
+/// // Whoever pays must be logged in right now, at the price of one question a request. This is what
+/// // an adapter's `RequireLayer` or `Require` takes.
+/// let pay = Requirement::from(Policy::scopes(["pay"])).revocation(Revocation::live());
+/// # Ok((gate, pay))
 /// # }
 /// ```
 ///

@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use portcullis_axum::portcullis::{Authenticator, Gate, Policy, Revocation};
+use portcullis_axum::portcullis::{Authenticator, Policy, Revocation};
 use portcullis_axum::{Claims, RequireLayer, protect};
 use portcullis_issuer_client::{CallerToken, ClientError, IssuerClient};
 use serde::{Deserialize, Serialize};
@@ -92,24 +92,17 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let auth = Authenticator::from_env().await?;
     let issuer = std::env::var("PORTCULLIS_ISSUER").map_err(|_| "PORTCULLIS_ISSUER must be set")?;
 
-    let read = RequireLayer::new(Policy::scopes(["orders:read"]));
-    let by_token = Router::new()
-        .route("/orders", get(list).route_layer(read))
-        .route("/me", get(me))
-        .route("/sessions/{id}", delete(log_out));
-    let by_list = Router::new().route("/orders", post(order));
-    let by_asking = Router::new().route("/payments", post(pay));
-
     // In an outage of the issuer who was not logged out a minute ago may still write; nobody pays.
     let listed =
         Revocation::status_list(Duration::from_secs(10)).in_outage(Duration::from_secs(60));
-    let listed = Gate::new(auth.clone()).revocation(listed);
-    let live = Gate::new(auth.clone()).revocation(Revocation::live());
-    let app = protect(auth, by_token)
-        .into_router()
-        .merge(protect(listed, by_list))
-        .merge(protect(live, by_asking))
-        .with_state(IssuerClient::new(&issuer)?);
+    let read = RequireLayer::new(Policy::scopes(["orders:read"]));
+    let api = Router::new()
+        .route("/orders", get(list).route_layer(read))
+        .route("/orders", post(order).route_layer(RequireLayer::new(listed)))
+        .route("/payments", post(pay).route_layer(RequireLayer::new(Revocation::live())))
+        .route("/me", get(me))
+        .route("/sessions/{id}", delete(log_out));
+    let app = protect(auth, api).into_router().with_state(IssuerClient::new(&issuer)?);
 
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);

@@ -28,7 +28,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .cookie(ACCESS)
         .build()
         .await?;
-    let gate = Gate::new(auth).revocation(Revocation::live());
+    let gate = Gate::new(auth).revocation(Revocation::live())?;
 
     // On a port of its own that nobody else may reach: it believes what the proxy tells it.
     let app = TcpListener::bind("127.0.0.1:0").await?;

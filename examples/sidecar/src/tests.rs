@@ -58,7 +58,7 @@ impl World {
             .build()
             .await
             .unwrap();
-        let gate = Gate::new(auth).revocation(Revocation::live());
+        let gate = Gate::new(auth).revocation(Revocation::live()).unwrap();
         tokio::spawn(async move { axum::serve(app_at, Router::new().fallback(echo)).await });
         let sidecar = crate::proxy::sidecar(gate, issuer_at.clone(), app);
         let sidecar = sidecar.into_make_service_with_connect_info::<SocketAddr>();

@@ -64,7 +64,7 @@ async fn another_implementations_lists_say_the_same_to_us() {
         .await
         .unwrap();
     let revocation = Revocation::status_list(Duration::from_secs(60));
-    let gate = Gate::new(auth.clone()).revocation(revocation);
+    let gate = Gate::new(auth.clone()).revocation(revocation).unwrap();
     let tokens = served["tokens"].as_array().unwrap();
     // Of 1, 2, 4 and 8 bits: every status there is, and eight more.
     assert_eq!(tokens.len(), (4 + 8) + (8 + 8) + (32 + 8) + (512 + 8));

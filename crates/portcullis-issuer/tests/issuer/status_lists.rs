@@ -226,7 +226,7 @@ async fn a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked(hom
     let mut gates = Vec::new();
     for _ in 0..4 {
         let auth = introspecting(&secret_file).await.unwrap();
-        gates.push(Gate::new(auth).revocation(Revocation::live()));
+        gates.push(Gate::new(auth).revocation(Revocation::live()).unwrap());
     }
     for _ in 0..5 {
         let session = login(&issuer).await.expect(200);
@@ -242,7 +242,7 @@ async fn a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked(hom
     // Who is not let to ask can not tell, and lets nobody in.
     std::fs::write(home.path().join("wrong"), "wrong").unwrap();
     let stranger = introspecting(&home.path().join("wrong")).await.unwrap();
-    let gate = Gate::new(stranger).revocation(Revocation::live());
+    let gate = Gate::new(stranger).revocation(Revocation::live()).unwrap();
     let request = bearer(&login(&issuer).await.expect(200));
     assert_eq!(ask(&gate, &request).await, "status");
     server.abort();
@@ -255,7 +255,7 @@ async fn a_revocation_is_known_to_verifiers_as_soon_as_it_is_published(home: Hom
     for _ in 0..4 {
         let auth = Authenticator::builder(&url, API).build().await.unwrap();
         let bound = Duration::from_secs(30);
-        gates.push(Gate::new(auth).revocation(Revocation::status_list(bound)));
+        gates.push(Gate::new(auth).revocation(Revocation::status_list(bound)).unwrap());
     }
     let mut slowest = Duration::ZERO;
     for _ in 0..5 {

@@ -360,8 +360,11 @@ async fn no_key_is_no_key() {
 struct AnyKey(Arc<VerificationKey>);
 
 impl KeySource for AnyKey {
-    fn resolve(&self, _wanted: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
-        MaybeReady::Ready(Ok(self.0.clone()))
+    fn resolve(
+        &self,
+        _wanted: &KeyRequest<'_>,
+    ) -> MaybeReady<Result<portcullis::CandidateKeys, portcullis::ResolveError>> {
+        MaybeReady::Ready(Ok(self.0.clone().into()))
     }
 }
 

@@ -96,7 +96,7 @@ impl World {
 
     /// What a request gets: `passes`, or the rule that refuses it.
     async fn ask(&self, revocation: Revocation, request: &HeaderMap) -> &'static str {
-        let gate = Gate::new(self.auth.clone()).revocation(revocation);
+        let gate = Gate::new(self.auth.clone()).revocation(revocation).unwrap();
         let outcome = match gate.enter(request) {
             MaybeReady::Ready(Ok(visitor)) => Ok(visitor),
             MaybeReady::Ready(Err(refusal)) => Err(refusal),
@@ -449,7 +449,7 @@ async fn list_is_confirmed_by_its_own_tag_whatever_a_304_names() {
 async fn any_number_of_requests_wait_for_one_fetch() {
     let world = World::new().await;
     world.publish(0);
-    let gate = Gate::new(world.auth.clone()).revocation(within(10));
+    let gate = Gate::new(world.auth.clone()).revocation(within(10)).unwrap();
     let waiting: Vec<_> = (0..100)
         .map(|index| match gate.enter(&world.at(index % 8)) {
             MaybeReady::Pending(waiting) => tokio::spawn(waiting),
@@ -512,7 +512,7 @@ async fn a_request_that_waits_for_its_key_is_asked_as_any_other() {
             .unwrap();
         world.fetch.set(KEYS, Answer::ok(TestKey::jwks([&*world.key])));
         world.advance(60);
-        let gate = Gate::new(auth).revocation(within(10));
+        let gate = Gate::new(auth).revocation(within(10)).unwrap();
         let MaybeReady::Pending(waiting) = gate.enter(&world.at(index)) else {
             panic!("no key yet")
         };

@@ -291,7 +291,8 @@ impl World {
         }));
         let bearer = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
         let request = HeaderMap::from_iter([(http::header::AUTHORIZATION, bearer)]);
-        match Gate::new(self.auth.clone()).revocation(policy.revocation()).enter(&request) {
+        match Gate::new(self.auth.clone()).revocation(policy.revocation()).unwrap().enter(&request)
+        {
             MaybeReady::Ready(Ok(_)) => "passes",
             MaybeReady::Ready(Err(refusal)) => refusal.rule(),
             MaybeReady::Pending(waiting) => {

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
 use portcullis::{
     Algorithm, Authenticator, AuthenticatorBuilder, Fetch, FetchRequest, Fetching, Gate,
-    MaybeReady, Refusal, Revocation, SharedKeySet,
+    IssuerResolver, MaybeReady, Refusal, Requirement, Revocation, SharedKeySet, admit,
 };
 
 const NOW: u64 = 1_800_000_000;
@@ -77,7 +77,8 @@ impl World {
 
     /// What a request gets: `passes`, or the rule that refuses it.
     async fn ask(&self, revocation: Revocation, request: &HeaderMap) -> &'static str {
-        match outcome(&Gate::new(self.auth.clone()).revocation(revocation), request).await {
+        match outcome(&Gate::new(self.auth.clone()).revocation(revocation).unwrap(), request).await
+        {
             Ok(()) => "passes",
             Err(refusal) => {
                 let answered = (refusal.rule(), refusal.status().as_u16());
@@ -93,11 +94,7 @@ impl World {
 }
 
 async fn outcome(gate: &Gate, request: &HeaderMap) -> Result<(), Refusal> {
-    match gate.enter(request) {
-        MaybeReady::Ready(Ok(_)) => Ok(()),
-        MaybeReady::Ready(Err(refusal)) => Err(refusal),
-        MaybeReady::Pending(waiting) => waiting.await.map(drop),
-    }
+    gate.enter(request).await.map(drop)
 }
 
 /// The token is in the token cache from the first request on.
@@ -281,7 +278,7 @@ async fn crowd_of_questions_is_not_taken_for_an_outage() {
     let (sender, mut questions) = mpsc::unbounded_channel();
     let world = World::with(Slow(sender), patient).await;
     let route = Revocation::live().in_outage(Duration::from_secs(60));
-    let gate = Gate::new(world.auth.clone()).revocation(route);
+    let gate = Gate::new(world.auth.clone()).revocation(route).unwrap();
     let ask = |name: &str| {
         let (gate, token) = (gate.clone(), world.token(name));
         tokio::spawn(async move { outcome(&gate, &token).await })
@@ -335,7 +332,7 @@ impl Fetch for Slow {
 async fn a_request_is_not_judged_by_a_question_that_was_asked_before_it_came() {
     let (sender, mut questions) = mpsc::unbounded_channel();
     let world = World::with(Slow(sender), patient).await;
-    let gate = Gate::new(world.auth.clone()).revocation(Revocation::live());
+    let gate = Gate::new(world.auth.clone()).revocation(Revocation::live()).unwrap();
     let token = world.token("a");
     let done = Arc::new(Mutex::new(Vec::new()));
     let ask = |name: &'static str| {
@@ -369,7 +366,7 @@ async fn a_request_is_not_judged_by_a_question_that_was_asked_before_it_came() {
 async fn an_issuer_that_hangs_is_asked_a_bounded_number_of_questions_at_once() {
     let (sender, mut questions) = mpsc::unbounded_channel();
     let world = World::with(Slow(sender), patient).await;
-    let gate = Gate::new(world.auth.clone()).revocation(Revocation::live());
+    let gate = Gate::new(world.auth.clone()).revocation(Revocation::live()).unwrap();
     let ask = |number: usize| {
         let (gate, token) = (gate.clone(), world.token(&number.to_string()));
         tokio::spawn(async move { outcome(&gate, &token).await })
@@ -471,12 +468,41 @@ async fn a_route_that_asks_an_issuer_who_is_not_known_how_to_be_asked_lets_nobod
         .unwrap();
     let world = World::new().await;
     let world = World { auth, key, ..world };
-    let gate = Gate::new(world.auth.clone()).revocation(Revocation::live());
-    let refusal = outcome(&gate, &world.token("a")).await.unwrap_err();
+    let gate = Gate::new(world.auth.clone());
+    let error = gate.clone().revocation(Revocation::live()).unwrap_err().to_string();
+    assert!(error.contains(ISSUER) && error.contains("introspection_url"), "{error}");
+    // A route that asks beside its policy is told when it does.
+    let who = gate.authenticate(&world.token("a")).await.unwrap();
+    let required = Requirement::from(Revocation::live());
+    let refusal = admit(Some(&who), None, &required, "").await.unwrap_err();
     assert_eq!(refusal.status(), 500);
     assert!(refusal.remedy().contains("introspection_url"), "{}", refusal.remedy());
-    // A token that is no good is still told as such.
-    assert_eq!(outcome(&gate, &HeaderMap::new()).await.unwrap_err().status(), 401);
+}
+
+/// Nobody knows at the start who will be met.
+#[tokio::test]
+async fn an_issuer_met_at_run_time_that_cannot_be_asked_lets_nobody_in() {
+    struct Met(TestKey);
+    impl IssuerResolver for Met {
+        fn resolve(&self, issuer: &str) -> Option<AuthenticatorBuilder> {
+            let keys = SharedKeySet::new(TestKey::key_set([&self.0]));
+            Some(Authenticator::builder(issuer, "https://api.example").key_source(keys))
+        }
+    }
+    let world = World::new().await;
+    let met = TestKey::generate("k", Algorithm::Es256);
+    let mut claims = json!({"aud": "https://api.example", "exp": NOW + 900});
+    claims["iss"] = json!("https://met.example");
+    let mut request = HeaderMap::new();
+    request.insert("authorization", format!("Bearer {}", met.token(&claims)).parse().unwrap());
+    let world = World::with(world.fetch, |builder| builder.issuer_resolver(Met(met))).await;
+    let gate = Gate::new(world.auth.clone());
+    assert!(gate.authenticate(&request).await.is_ok());
+    let live = gate.revocation(Revocation::live()).unwrap();
+    let refusal = live.authenticate(&request).await.unwrap_err();
+    assert_eq!(refusal.status(), 500);
+    // A request without a token is still told as such.
+    assert_eq!(live.authenticate(&HeaderMap::new()).await.unwrap_err().status(), 401);
 }
 
 #[tokio::test]
@@ -509,7 +535,7 @@ async fn request_that_finds_no_place_is_not_judged_by_an_answer_for_outages() {
     let (sender, mut questions) = mpsc::unbounded_channel();
     let world = World::with(Slow(sender), patient).await;
     let live = Revocation::live().in_outage(Duration::from_secs(60));
-    let gate = Gate::new(world.auth.clone()).revocation(live);
+    let gate = Gate::new(world.auth.clone()).revocation(live).unwrap();
     let token = world.token("a");
     let first = tokio::spawn({
         let (gate, token) = (gate.clone(), token.clone());

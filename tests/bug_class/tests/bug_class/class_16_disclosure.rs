@@ -145,7 +145,10 @@ async fn debug_of_a_pending_attempt_shows_no_value() {
 struct Late;
 
 impl portcullis::KeySource for Late {
-    fn resolve(&self, _: &KeyRequest<'_>) -> portcullis::Resolution {
+    fn resolve(
+        &self,
+        _: &KeyRequest<'_>,
+    ) -> portcullis::MaybeReady<Result<portcullis::CandidateKeys, portcullis::ResolveError>> {
         portcullis::MaybeReady::Pending(Box::pin(std::future::pending()))
     }
 }

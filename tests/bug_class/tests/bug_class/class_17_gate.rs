@@ -11,7 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use portcullis::testing::TestKey;
 use portcullis::{
     Algorithm, Authenticated, Authenticator, Bodies, FromBytes, Gate, KeyRequest, KeySource,
-    MaybeReady, NoBodies, Policy, ResolveError, Revocation, SharedKeySet, Visitor, admit,
+    MaybeReady, NoBodies, Policy, Requirement, ResolveError, Revocation, SharedKeySet, Visitor,
+    admit,
 };
 use serde_json::json;
 
@@ -42,7 +43,10 @@ const SAID: [&[(&str, &str)]; 14] = [
 struct Keys(SharedKeySet, &'static str);
 
 impl KeySource for Keys {
-    fn resolve(&self, wanted: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
+    fn resolve(
+        &self,
+        wanted: &KeyRequest<'_>,
+    ) -> MaybeReady<Result<portcullis::CandidateKeys, portcullis::ResolveError>> {
         let unavailable =
             || ResolveError::Unavailable { retry_after: Duration::from_secs(1), source: None };
         match (self.1, self.0.resolve(wanted)) {
@@ -87,15 +91,18 @@ impl World {
         let token = |issuer: &str, changes| Some(self.token(issuer, &changes));
         let (late, away) = ("https://late.example", "https://away.example");
         let expired = json!({"exp": NOW - 60});
-        let listed = gate.clone().revocation(Revocation::status_list(Duration::from_secs(10)));
-        let live = gate.clone().revocation(Revocation::live());
+        let listed =
+            gate.clone().revocation(Revocation::status_list(Duration::from_secs(10))).unwrap();
         let row = |name, status, gate: &Gate, authorization| Refused {
             name,
             status,
             gate: gate.clone(),
             authorization,
+            required: Policy::scopes(["read"]).into(),
         };
+        let no_introspection = row("no introspection", (500, "13"), gate, token(ISSUER, json!({})));
         vec![
+            Refused { required: Revocation::live().into(), ..no_introspection },
             row("no token", (401, "16"), gate, None),
             row("a malformed one", (400, "3"), gate, Some("Bearer".to_owned())),
             row("no JWT", (401, "16"), gate, Some("Bearer a.b.c".to_owned())),
@@ -104,7 +111,6 @@ impl World {
             row("expired, keys late", (401, "16"), gate, token(late, expired)),
             row("no status", (401, "16"), &listed, token(ISSUER, json!({}))),
             row("no status, keys late", (401, "16"), &listed, token(late, json!({}))),
-            row("no introspection", (500, "13"), &live, token(ISSUER, json!({}))),
             row("within: no scope", (403, "7"), gate, token(ISSUER, json!({}))),
             row("within: an anonymous caller", (401, "16"), &gate.clone().optional(), None),
         ]
@@ -117,24 +123,24 @@ struct Refused {
     status: (u16, &'static str),
     gate: Gate,
     authorization: Option<String>,
+    /// By the route.
+    required: Requirement,
 }
 
-/// What a service behind `gate` that asks for a scope answers.
-async fn answer<M: Bodies<Bytes>>(gate: &Gate, mut request: Request<()>) -> Response<Bytes> {
+/// What a service behind `gate` answers whose route requires something.
+async fn answer<M: Bodies<Bytes>>(
+    gate: &Gate,
+    required: &Requirement,
+    mut request: Request<()>,
+) -> Response<Bytes> {
     let exit = gate.exit(&request);
-    let visitor = match gate.enter(&request) {
-        MaybeReady::Ready(Ok(visitor)) => Ok(visitor),
-        MaybeReady::Ready(Err(refusal)) => Err(refusal),
-        MaybeReady::Pending(waiting) => waiting.await,
-    };
-    let visitor = match visitor {
+    let visitor = match gate.enter(&request).await {
         Ok(visitor) => visitor,
         Err(refusal) => return M::refused(refusal),
     };
     visitor.mark(request.extensions_mut());
     let (who, anonymous) = (request.extensions().get(), request.extensions().get());
-    let met = admit(who, anonymous, &Policy::scopes(["read"]), "");
-    let response = match met {
+    let response = match admit(who, anonymous, required, "").await {
         Ok(()) => Response::new(Bytes::from_static(b"reached")),
         Err(refusal) => refusal.into_full_response(),
     };
@@ -161,13 +167,15 @@ fn grpc_status(headers: &HeaderMap) -> Option<&str> {
 #[tokio::test]
 async fn no_request_makes_a_plain_gate_refuse_with_success() {
     let world = World::new().await;
-    for Refused { name, status: (status, _), gate, authorization } in world.refused(&world.gate) {
+    for Refused { name, status: (status, _), gate, authorization, required } in
+        world.refused(&world.gate)
+    {
         for (method, said) in METHODS.into_iter().flat_map(|method| SAID.map(|said| (method, said)))
         {
             let request = || request(method, said, authorization.as_deref());
             for response in [
-                answer::<NoBodies>(&gate, request()).await,
-                answer::<FromBytes>(&gate, request()).await,
+                answer::<NoBodies>(&gate, &required, request()).await,
+                answer::<FromBytes>(&gate, &required, request()).await,
             ] {
                 assert_eq!(response.status(), status, "{name}: {method} {said:?}");
                 assert_eq!(grpc_status(response.headers()), None, "{name}: {method} {said:?}");
@@ -182,13 +190,14 @@ async fn no_request_makes_a_grpc_gate_refuse_in_another_way() {
     let world = World::new().await;
     let content_type = |headers: &HeaderMap| headers[http::header::CONTENT_TYPE].clone();
     let gate = world.gate.clone().grpc();
-    for Refused { name, status: (_, status), gate, authorization } in world.refused(&gate) {
+    for Refused { name, status: (_, status), gate, authorization, required } in world.refused(&gate)
+    {
         for (method, said) in METHODS.into_iter().flat_map(|method| SAID.map(|said| (method, said)))
         {
             let request = || request(method, said, authorization.as_deref());
             for response in [
-                answer::<NoBodies>(&gate, request()).await,
-                answer::<FromBytes>(&gate, request()).await,
+                answer::<NoBodies>(&gate, &required, request()).await,
+                answer::<FromBytes>(&gate, &required, request()).await,
             ] {
                 let headers = response.headers();
                 assert_eq!(response.status(), 200, "{name}: {method} {said:?}");
