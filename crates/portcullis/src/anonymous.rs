@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::protection::ProtectionSpace;
+use crate::refusal::ProtectionSpace;
 use crate::refusal::Refusal;
 
 /// A request without a token that an optional layer let through.

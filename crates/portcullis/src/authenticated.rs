@@ -9,14 +9,14 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
-use crate::claims::{NumericDate, RegisteredClaims, UnreadableClaim};
+use crate::claims::{NumericDate, RegisteredClaims};
 use crate::clock::Timestamp;
 use crate::error::TokenError;
+use crate::error::UnreadableClaim;
 use crate::issuer::TrustedIssuer;
 use crate::key::VerificationKey;
 use crate::maybe_ready::MaybeReady;
-use crate::policy::Policy;
-use crate::protection::ProtectionSpace;
+use crate::refusal::ProtectionSpace;
 use crate::refusal::{Refusal, Wanted};
 use crate::remote::standing::Ages;
 use crate::remote::status_list::RemoteStatusList;
@@ -91,6 +91,10 @@ impl Authenticated {
 
     pub(crate) fn origin(&self) -> &Origin {
         &self.0.origin
+    }
+
+    pub(crate) fn space(&self) -> &Arc<ProtectionSpace> {
+        &self.0.space
     }
 
     /// The claims, read into the application's own type.
@@ -180,16 +184,6 @@ impl Authenticated {
     /// The time of the clock that the token was judged by.
     pub(crate) fn now(&self) -> NumericDate {
         NumericDate::from(self.0.space.clock.now())
-    }
-
-    /// Holds the caller to a policy.
-    ///
-    /// # Errors
-    ///
-    /// When the policy is not met: a refusal with 403; with 401 where the client can do something
-    /// about it, namely refresh the token or have the user authenticate again.
-    pub fn require(&self, policy: &Policy) -> Result<(), Refusal> {
-        policy.check(self).map_err(|denial| Refusal::denied(denial, &self.0.space))
     }
 
     /// Asks that the token was not revoked, by what `revocation` says.

@@ -4,15 +4,13 @@ mod numeric_date;
 mod scope;
 mod status;
 mod texts;
-mod unreadable;
-mod validation;
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess};
 use smallvec::SmallVec;
 
-use crate::error::TokenError;
+use crate::error::{TokenError, UnreadableClaim};
 use crate::json::{self, FromMembers, JsonError, Lenient, Member, Raw, Text};
 use crate::key::Payload;
 use status::StatusClaim;
@@ -21,8 +19,6 @@ use texts::{Reading, Span, Spans, Texts};
 pub use numeric_date::NumericDate;
 pub use scope::Scope;
 pub(crate) use status::StatusReference;
-pub use unreadable::UnreadableClaim;
-pub(crate) use validation::ClaimsRules;
 
 /// The claims that this crate gives a meaning to: those of [RFC 7519 §4.1] and [RFC 9068 §2.2].
 ///
@@ -35,14 +31,14 @@ pub(crate) use validation::ClaimsRules;
 pub struct RegisteredClaims {
     /// The payload, in which every claim below that is text stands.
     texts: Texts,
-    iss: Option<Span>,
-    sub: Option<Span>,
-    aud: Option<Spans>,
-    exp: Option<NumericDate>,
-    nbf: Option<NumericDate>,
-    iat: Option<NumericDate>,
-    jti: Option<Span>,
-    client_id: Option<Span>,
+    pub(crate) iss: Option<Span>,
+    pub(crate) sub: Option<Span>,
+    pub(crate) aud: Option<Spans>,
+    pub(crate) exp: Option<NumericDate>,
+    pub(crate) nbf: Option<NumericDate>,
+    pub(crate) iat: Option<NumericDate>,
+    pub(crate) jti: Option<Span>,
+    pub(crate) client_id: Option<Span>,
     scope: Scope,
     roles: Spans,
     permissions: Spans,
@@ -50,7 +46,7 @@ pub struct RegisteredClaims {
     auth_time: Option<NumericDate>,
     acr: Option<Span>,
     status: Option<(u64, Span)>,
-    marks: Marks,
+    pub(crate) marks: Marks,
     /// Claims that should list names and hold something else, at least in part. Almost always empty.
     malformed: Vec<(Listed, UnreadableClaim)>,
 }
@@ -192,7 +188,7 @@ impl RegisteredClaims {
         Self { texts: Texts::new(payload.to_owned(), ""), ..Self::default() }
     }
 
-    fn text(&self, span: Option<Span>) -> Option<&str> {
+    pub(crate) fn text(&self, span: Option<Span>) -> Option<&str> {
         span.map(|span| self.texts.get(span))
     }
 
@@ -241,13 +237,13 @@ impl fmt::Debug for RegisteredClaims {
 
 /// Traces of another kind of token than an access token.
 #[derive(Debug, Default)]
-struct Marks {
+pub(crate) struct Marks {
     /// `cnf`, RFC 7800: usable only together with a proof.
-    sender_constrained: bool,
+    pub(crate) sender_constrained: bool,
     /// The first mark of an ID token.
-    identity: Option<&'static str>,
+    pub(crate) identity: Option<&'static str>,
     /// The first mark of another token that is not for APIs.
-    foreign: Option<&'static str>,
+    pub(crate) foreign: Option<&'static str>,
 }
 
 impl RegisteredClaims {

@@ -1,11 +1,14 @@
 //! What can be wrong with a token, as the operator is told it. What the client is told is in
 //! [`refusal`](crate::refusal).
 
+mod unreadable;
+
 use std::time::Duration;
 
 use crate::algorithm::Algorithm;
-use crate::claims::UnreadableClaim;
 use crate::settings::{self, Setting};
+
+pub use unreadable::UnreadableClaim;
 
 /// The rule that a token broke.
 ///

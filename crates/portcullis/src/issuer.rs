@@ -1,15 +1,16 @@
 //! One trusted issuer: its keys, what its tokens must say, and how it tells of revocations.
 
 mod keys;
+mod rules;
 mod status;
 
 use std::fmt;
 
 use crate::algorithm::Algorithm;
-use crate::claims::ClaimsRules;
 use crate::revocation::{Introspections, StatusLists};
 
 pub(crate) use keys::IssuerKeys;
+pub(crate) use rules::ClaimsRules;
 pub use status::IssuerStatus;
 
 /// An issuer, what its tokens must say, and its keys.

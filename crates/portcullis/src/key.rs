@@ -1,11 +1,12 @@
-//! Verification keys: one key, a set of them, and where a set comes from.
+//! Verification keys: one key, and a set of them.
 
 mod ed25519;
 mod hmac;
 mod jwk;
+mod key_error;
 mod ml_dsa;
+mod request;
 mod set;
-mod source;
 
 use std::fmt;
 
@@ -16,10 +17,10 @@ use crate::error::TokenError;
 use crate::json;
 use crate::jws::CompactJws;
 
-pub use jwk::KeyError;
+pub use key_error::KeyError;
+pub use request::{CandidateKeys, KeyRequest};
 pub use set::{KeySet, KeySetError, SkippedKey};
 pub(crate) use set::{MAX_KEYS, MAX_MAX_KEYS, Selection};
-pub use source::{CandidateKeys, KeyRequest, KeySource, Refreshing, ResolveError, SharedKeySet};
 
 /// A key, parsed once and pinned to one algorithm ([RFC 8725 §3.1]).
 ///

@@ -36,6 +36,7 @@ mod claims;
 mod clock;
 mod credentials;
 mod error;
+mod fetch;
 mod gate;
 mod issuer;
 mod json;
@@ -43,11 +44,11 @@ mod json;
 mod jsonwebtoken;
 mod jws;
 mod key;
+mod key_source;
 mod maybe_ready;
 mod metrics;
 mod policy;
 mod profile;
-mod protection;
 mod remote;
 mod request;
 mod requirement;
@@ -65,24 +66,23 @@ pub use anonymous::Anonymous;
 pub use authenticated::Authenticated;
 pub use authenticator::{Authenticator, AuthenticatorBuilder, ConfigError, IssuerResolver};
 pub use caller::{admit, optional_caller, required_caller};
-pub use claims::{Audience, NumericDate, RegisteredClaims, Scope, UnreadableClaim};
+pub use claims::{Audience, NumericDate, RegisteredClaims, Scope};
 pub use clock::{Clock, SystemClock};
 pub use credentials::{ACCESS_COOKIE, CredentialsError};
-pub use error::TokenError;
+pub use error::{TokenError, UnreadableClaim};
+#[cfg(feature = "reqwest")]
+pub use fetch::ReqwestFetch;
+pub use fetch::{BodyTooLong, Fetch, FetchError, FetchRequest, Fetching};
 pub use gate::{Bodies, Exit, FromBytes, Gate, NoBodies, Visitor};
 pub use issuer::IssuerStatus;
 pub use key::{
-    CandidateKeys, KeyError, KeyRequest, KeySet, KeySetError, KeySource, Refreshing, ResolveError,
-    SharedKeySet, SkippedKey, VerificationKey,
+    CandidateKeys, KeyError, KeyRequest, KeySet, KeySetError, SkippedKey, VerificationKey,
 };
+pub use key_source::{Freshness, KeySetStatus, KeySource, Refreshing, ResolveError, SharedKeySet};
 pub use maybe_ready::{Answer, MaybeReady, Pending};
-pub use policy::{Denial, Policy};
+pub use policy::Policy;
 pub use profile::{Profile, UnknownProfile};
-pub use refusal::{Refusal, RefusalKind};
-#[cfg(feature = "reqwest")]
-pub use remote::ReqwestFetch;
-pub use remote::fetch::{BodyTooLong, Fetch, FetchError, FetchRequest, Fetching};
-pub use remote::status::{Freshness, KeySetStatus};
+pub use refusal::{Denial, Refusal, RefusalKind};
 pub use request::RequestView;
 pub use requirement::Requirement;
 pub use resource::ProtectedResource;

@@ -2,7 +2,6 @@
 
 mod check;
 mod compare;
-mod denial;
 mod display;
 mod rule;
 
@@ -13,10 +12,9 @@ use serde_json::Value;
 
 use crate::authenticated::Authenticated;
 use crate::json;
+use crate::refusal::{Denial, Refusal};
 use check::Check;
 use rule::Rule;
-
-pub use denial::Denial;
 
 /// A requirement that a caller must meet.
 ///
@@ -250,6 +248,18 @@ impl Policy {
     /// Whether `who` meets it.
     pub(crate) fn check(&self, who: &Authenticated) -> Result<(), Denial> {
         self.0.check(who)
+    }
+}
+
+impl Authenticated {
+    /// Holds the caller to a policy.
+    ///
+    /// # Errors
+    ///
+    /// When the policy is not met: a refusal with 403; with 401 where the client can do something
+    /// about it, namely refresh the token or have the user authenticate again.
+    pub fn require(&self, policy: &Policy) -> Result<(), Refusal> {
+        policy.check(self).map_err(|denial| Refusal::denied(denial, self.space()))
     }
 }
 

@@ -22,7 +22,9 @@
 //! the setting and the remedy. Nothing that came with the request is in either.
 
 mod body;
+mod denial;
 mod response;
+mod space;
 
 use std::error::Error;
 use std::fmt;
@@ -33,15 +35,15 @@ use http::StatusCode;
 
 use crate::credentials::CredentialsError;
 use crate::error::TokenError;
-use crate::key::ResolveError;
+use crate::fetch::FetchError;
+use crate::key_source::ResolveError;
 use crate::metrics;
-use crate::policy::Denial;
-use crate::protection::ProtectionSpace;
-use crate::remote::fetch::FetchError;
 use crate::settings::{self, Setting};
 
 pub(crate) use body::WriteBody;
 pub use body::{RefusalBody, with_body};
+pub use denial::Denial;
+pub(crate) use space::ProtectionSpace;
 
 /// What sort of refusal it is: the row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

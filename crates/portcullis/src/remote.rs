@@ -7,7 +7,6 @@
 
 mod caching;
 pub(crate) mod discovery;
-pub(crate) mod fetch;
 mod flight;
 mod freshness;
 mod history;
@@ -16,15 +15,10 @@ mod jitter;
 mod key_set;
 mod refresh;
 mod refresher;
-#[cfg(feature = "reqwest")]
-mod reqwest_fetch;
-mod resolve;
 pub(crate) mod standing;
-pub(crate) mod status;
 pub(crate) mod status_list;
 #[cfg(test)]
 mod tests;
-pub(crate) mod url;
 mod wait;
 mod withdrawn;
 
@@ -34,8 +28,8 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 
 use crate::clock::{Clock, Timestamp};
+use crate::fetch::{Client, FetchError};
 use caching::Headers;
-use fetch::{Client, FetchError};
 use flight::Flight;
 use freshness::{Decision, History, Lifetime, Lookup, Reason};
 use history::{Progress, Record};
@@ -45,8 +39,6 @@ use wait::{Question, Waiters};
 
 pub(crate) use freshness::Limits;
 pub(crate) use key_set::{Config, Location, RemoteKeySet};
-#[cfg(feature = "reqwest")]
-pub use reqwest_fetch::ReqwestFetch;
 
 /// A document, as it was last fetched, and everything about fetching it again.
 pub(crate) struct Remote<D: Document> {

@@ -11,7 +11,7 @@ use http::{Method, Response};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::remote::url::is_loopback;
+use crate::fetch::url::is_loopback;
 use crate::request::{RequestView, is_head};
 use crate::settings;
 

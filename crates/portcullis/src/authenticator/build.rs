@@ -11,12 +11,12 @@ use super::config_error::ConfigError;
 use super::issuers::Issuers;
 use super::key_origin::secure_url;
 use super::{Authenticator, AuthenticatorBuilder, Inner};
-use crate::claims::ClaimsRules;
+use crate::fetch::Client;
+use crate::issuer::ClaimsRules;
 use crate::issuer::TrustedIssuer;
 use crate::jws::KnownHeaders;
 use crate::metrics;
-use crate::protection::ProtectionSpace;
-use crate::remote::fetch::Client;
+use crate::refusal::ProtectionSpace;
 use crate::remote::status_list::MAX_TOKEN_BYTES;
 use crate::resource::Resource;
 use crate::revocation::{Introspections, StatusLists};
@@ -232,7 +232,7 @@ impl TrustedIssuer {
     /// For the tests of what comes after authentication.
     pub(crate) fn for_test() -> Arc<Self> {
         let builder = Authenticator::builder("https://auth.example", "https://api.example");
-        let keys = crate::key::SharedKeySet::new(crate::key::KeySet::default());
+        let keys = crate::key_source::SharedKeySet::new(crate::key::KeySet::default());
         Arc::new(builder.key_source(keys).trusted_issuer().unwrap())
     }
 }

@@ -12,10 +12,10 @@ use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
 use crate::clock::{Clock, SystemClock};
 use crate::credentials::Credentials;
-use crate::key::KeySource;
+use crate::fetch::Fetch;
+use crate::key_source::KeySource;
 use crate::profile::Profile;
 use crate::refusal::{Refusal, RefusalBody, WriteBody};
-use crate::remote::fetch::Fetch;
 use crate::resource::ProtectedResource;
 use crate::token_cache;
 

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::remote::fetch::FetchError;
+use crate::fetch::FetchError;
 use crate::settings::Setting;
 
 /// Why an [`Authenticator`](crate::Authenticator) could not be built.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::config_error::ConfigError;
 use super::key_origin::secure_url;
 use crate::clock::Clock;
-use crate::remote::fetch::Client;
+use crate::fetch::Client;
 use crate::remote::introspection::{self, Introspector};
 use crate::settings::{self, Setting};
 

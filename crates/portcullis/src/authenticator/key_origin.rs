@@ -10,11 +10,11 @@ use super::config_error::ConfigError;
 use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
+use crate::fetch::url::UrlPolicy;
+use crate::fetch::{Client, Fetch, OriginToken};
 use crate::issuer::IssuerKeys;
-use crate::key::KeySource;
+use crate::key_source::KeySource;
 use crate::profile::Profile;
-use crate::remote::fetch::{Client, Fetch, OriginToken};
-use crate::remote::url::UrlPolicy;
 use crate::remote::{self, Location, RemoteKeySet};
 use crate::settings::{self, Setting};
 
@@ -153,7 +153,7 @@ impl KeyOrigin {
             return Ok(fetch.clone());
         }
         #[cfg(feature = "reqwest")]
-        return crate::remote::ReqwestFetch::new()
+        return crate::fetch::ReqwestFetch::new()
             .map(|fetch| match &self.ca_file {
                 Some(path) => Arc::new(fetch.trusting(path)) as Arc<dyn Fetch>,
                 None => Arc::new(fetch),

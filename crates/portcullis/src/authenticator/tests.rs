@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
-use crate::key::SharedKeySet;
+use crate::key_source::SharedKeySet;
 use crate::profile::Profile;
 use crate::refusal::RefusalKind;
 use crate::testing::{Answer, ManualClock, ScriptedFetch, TestKey};

@@ -15,12 +15,12 @@ pub(super) struct Texts {
 
 /// A place in [`Texts`]: means nothing in another token's.
 #[derive(Clone, Copy)]
-pub(super) struct Span {
+pub(crate) struct Span {
     start: u32,
     end: u32,
 }
 
-pub(super) type Spans = SmallVec<[Span; 4]>;
+pub(crate) type Spans = SmallVec<[Span; 4]>;
 
 impl Span {
     /// A token is far shorter than what could not be told in 32 bits; a place beyond it would be

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::algorithm::Algorithm;
 use crate::authenticator::AuthenticatorBuilder;
-use crate::key::SharedKeySet;
+use crate::key_source::SharedKeySet;
 use crate::refusal::with_body;
 use crate::testing::{ManualClock, TestKey};
 

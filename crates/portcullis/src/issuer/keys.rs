@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
-use crate::key::{KeyRequest, KeySource, VerificationKey};
+use crate::key::{KeyRequest, VerificationKey};
+use crate::key_source::KeySource;
 use crate::remote::RemoteKeySet;
 
 pub(crate) enum IssuerKeys {

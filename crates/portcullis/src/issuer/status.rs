@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::TrustedIssuer;
-use crate::remote::status::{Freshness, KeySetStatus};
+use crate::key_source::{Freshness, KeySetStatus};
 use crate::revocation::StatusListStatus;
 
 /// How one issuer stands.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::jwk::{Jwk, KeyError};
+use super::KeyError;
+use super::jwk::Jwk;
 use super::{KeyRequest, VerificationKey};
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::check::Check;
 use super::compare::is_equal;
-use super::denial::Denial;
 use crate::authenticated::Authenticated;
-use crate::claims::{Listed, NumericDate, RegisteredClaims, UnreadableClaim};
+use crate::claims::{Listed, NumericDate, RegisteredClaims};
+use crate::error::UnreadableClaim;
 use crate::json;
+use crate::refusal::Denial;
 
 /// How far ahead of this clock an `auth_time` may be: the largest leeway there is. Beyond it the
 /// claim is no time but a mistake, which must not look like "just now".

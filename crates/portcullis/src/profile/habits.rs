@@ -1,8 +1,9 @@
 //! How an issuer's claims differ from those that the standards name.
 
 use super::Profile;
-use crate::claims::{Listed, RegisteredClaims, UnreadableClaim};
+use crate::claims::{Listed, RegisteredClaims};
 use crate::error::TokenError;
+use crate::error::UnreadableClaim;
 use crate::json::{Lenient, Members, Raw, Unreadable};
 
 /// Where things stand, and what must be there.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::claims::{ClaimsRules, NumericDate, RegisteredClaims};
+use crate::claims::{NumericDate, RegisteredClaims};
+use crate::issuer::ClaimsRules;
 use crate::key::Payload;
 
 const NOW: u64 = 1_800_000_000;

@@ -11,12 +11,12 @@ use http::header::{
     WWW_AUTHENTICATE,
 };
 
+use super::Denial;
 use super::body::with_body;
 use super::{Cause, Protocol, Refusal};
 use crate::challenge::Challenge;
 use crate::credentials::CredentialsError;
 use crate::error::TokenError;
-use crate::policy::Denial;
 
 const EXPIRED: &str = "The access token expired";
 const MISCONFIGURED: &str = "The service is not set up for this request";
@@ -182,8 +182,8 @@ fn token_detail(error: &TokenError) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::ResolveError;
-    use crate::protection::ProtectionSpace;
+    use crate::key_source::ResolveError;
+    use crate::refusal::ProtectionSpace;
 
     #[test]
     fn grpc_refusal_has_its_status_in_the_headers() {

@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{
     CACHE_CONTROL, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, PRAGMA,
-    RETRY_AFTER,
 };
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_cache_semantics::{CacheOptions, CachePolicy};
@@ -94,16 +93,6 @@ fn cache_control(headers: &HeaderMap) -> impl Iterator<Item = String> {
 fn directives(headers: &HeaderMap) -> impl Iterator<Item = String> {
     let name = |directive: &str| directive.split('=').next().unwrap_or_default().trim().to_owned();
     cache_control(headers).flat_map(move |line| line.split(',').map(name).collect::<Vec<_>>())
-}
-
-/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.
-pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -207,20 +196,5 @@ mod tests {
         assert_eq!(conditions[IF_MODIFIED_SINCE], modified);
         let other = Url::parse("https://issuer.example/other").unwrap();
         assert!(headers.conditions(&other).is_empty());
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        for (value, secs) in [
-            ("120", Some(120)),
-            ("0", Some(0)),
-            ("Fri, 15 Jan 2027 08:01:00 GMT", Some(60)),
-            ("Fri, 15 Jan 2027 07:00:00 GMT", Some(0)),
-            ("soon", None),
-            ("-1", None),
-        ] {
-            let headers = headers(&[("retry-after", value)]).received;
-            assert_eq!(retry_after(&headers, now()).map(|after| after.as_secs()), secs, "{value}");
-        }
     }
 }

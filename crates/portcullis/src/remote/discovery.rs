@@ -12,7 +12,7 @@ use serde::de::MapAccess;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::fetch::{Client, FetchError};
+use crate::fetch::{Client, FetchError};
 use crate::json::{self, FromMembers, Member};
 
 /// What an issuer's metadata says, and where it was found.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::fetch::FetchError;
+use crate::fetch::FetchError;
 
 /// How much longer than its deadline a fetch is waited for: its own error says more.
 pub(super) const PATIENCE: Duration = Duration::from_millis(250);

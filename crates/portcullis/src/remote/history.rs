@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use super::fetch::FetchError;
 use super::flight::Flight;
 use super::freshness::{BURST, Failure, History};
+use crate::fetch::FetchError;
 
 #[derive(Default)]
 pub(super) struct Record {

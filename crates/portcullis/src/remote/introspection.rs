@@ -23,15 +23,15 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 use zeroize::Zeroizing;
 
 use super::caching::Headers;
-use super::fetch::{Client, FetchError};
 use super::freshness::{Lifetime, Limits};
 use super::standing::{Ages, Judge};
 use super::{Document, Remote, Snapshot};
 use crate::claims::NumericDate;
 use crate::clock::{Clock, Timestamp};
 use crate::error::TokenError;
+use crate::fetch::{Client, FetchError};
 use crate::json::{self, FromMembers, Member};
-use crate::key::ResolveError;
+use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
 use crate::metrics;
 

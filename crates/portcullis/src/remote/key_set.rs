@@ -1,5 +1,7 @@
 //! The keys of an issuer, as one of the documents that are fetched and kept.
 
+mod resolve;
+
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,20 +13,18 @@ use url::Url;
 
 use super::caching::Headers;
 use super::discovery::Discovered;
-use super::fetch::{Client, FetchError};
 use super::freshness::Limits;
-use super::resolve::{IsCurrent, OwnedRequest};
-use super::status::KeySetStatus;
 use super::wait::{Place, Step, crowded};
 use super::withdrawn::WithdrawnKeys;
 use super::{Document, Remote, Snapshot, discovery, jitter};
 use crate::algorithm::Algorithm;
 use crate::clock::{Clock, Timestamp};
-use crate::key::{
-    CandidateKeys, KeyRequest, KeySet, KeySource, Refreshing, ResolveError, VerificationKey,
-};
+use crate::fetch::{Client, FetchError};
+use crate::key::{CandidateKeys, KeyRequest, KeySet, VerificationKey};
+use crate::key_source::{Freshness, KeySetStatus, KeySource, Refreshing, ResolveError};
 use crate::maybe_ready::MaybeReady;
 use crate::metrics;
+use resolve::{IsCurrent, OwnedRequest};
 
 /// Where an issuer's keys are.
 #[derive(Debug, Clone)]
@@ -249,6 +249,34 @@ impl Remote<Keys> {
     fn parse(&self, text: &[u8], location: &str) -> Result<KeySet, FetchError> {
         KeySet::from_json_within(text, &self.document.allowed, self.document.max_keys)
             .map_err(|source| FetchError::NotAKeySet { url: location.to_owned(), source })
+    }
+}
+
+impl Remote<Keys> {
+    fn status(&self) -> KeySetStatus {
+        let now = Timestamp::now(&*self.clock);
+        let limits = &self.limits;
+        let snapshot = self.snapshot.load_full();
+        let age = snapshot.as_ref().map(|snapshot| snapshot.age(now));
+        let lifetime = snapshot.as_ref().map(|snapshot| snapshot.lifetime);
+        let freshness = match age.zip(lifetime) {
+            Some((age, lifetime)) if age < lifetime.ageing => Freshness::Fresh,
+            Some((age, lifetime)) if age < lifetime.ttl => Freshness::Ageing,
+            Some((age, lifetime)) if age < lifetime.end => Freshness::Stale,
+            _ => Freshness::Unavailable,
+        };
+        KeySetStatus {
+            location: self.document.location.to_string(),
+            freshness,
+            age,
+            ttl: lifetime.map(|lifetime| lifetime.ttl),
+            last_error: self.record.progress().last_error.clone(),
+            next_attempt: self.history(now).failure.map(|failure| failure.retry_in),
+            keys: snapshot.as_ref().map_or(0, |snapshot| snapshot.kept.len()),
+            skipped: snapshot.map_or_else(Vec::new, |snapshot| snapshot.kept.skipped().to_vec()),
+            withdrawal_bound: limits.withdrawal_bound(),
+            withdrawal_bound_in_outage: limits.withdrawal_bound_in_outage(),
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fetch::FetchError;
 use super::{Remote, Snapshot, freshness, jitter};
 use crate::clock::Timestamp;
+use crate::fetch::FetchError;
 
 /// What is fetched: an issuer's keys, or something else that it publishes and changes.
 pub(crate) trait Document: Sized + Send + Sync + 'static {

@@ -9,7 +9,7 @@ use super::wait::{Place, Question, Step, crowded};
 use super::{Document, Remote, Snapshot};
 use crate::clock::Timestamp;
 use crate::error::TokenError;
-use crate::key::ResolveError;
+use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
 
 /// How old the truth may be that a request is judged by.

@@ -22,7 +22,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use url::Url;
 
 use super::caching::Headers;
-use super::fetch::{Client, FetchError};
 use super::freshness::{Lifetime, Limits};
 use super::history::Moment;
 use super::standing::{Ages, Judge};
@@ -31,7 +30,9 @@ use crate::algorithm::Algorithm;
 use crate::claims::NumericDate;
 use crate::clock::{Clock, Timestamp};
 use crate::error::TokenError;
-use crate::key::{KeySource, ResolveError, VerificationKey};
+use crate::fetch::{Client, FetchError};
+use crate::key::VerificationKey;
+use crate::key_source::{KeySource, ResolveError};
 use crate::maybe_ready::MaybeReady;
 use crate::metrics;
 use token::List;

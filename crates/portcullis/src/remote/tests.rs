@@ -7,10 +7,11 @@ use super::wait::MAX_WAITERS;
 use super::*;
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
+use crate::fetch::Fetch;
 use crate::key::CandidateKeys;
-use crate::key::{KeyRequest, KeySource, ResolveError};
+use crate::key::KeyRequest;
+use crate::key_source::{KeySource, ResolveError};
 use crate::maybe_ready::{MaybeReady, Pending};
-use crate::remote::fetch::Fetch;
 use crate::testing::{Answer, ManualClock, ScriptedFetch, TestKey, TokioClock};
 
 const JWKS: &str = "https://issuer.example/keys";
@@ -40,7 +41,7 @@ fn config(limits: Limits, fetch: impl Fetch, clock: impl Clock) -> Config {
         client: Client {
             fetch: Arc::new(fetch),
             max_body: MAX_BODY,
-            urls: url::UrlPolicy::default(),
+            urls: crate::fetch::url::UrlPolicy::default(),
             token: None,
         },
         clock: Arc::new(clock),
@@ -327,7 +328,7 @@ async fn must_revalidate_means_no_stale_keys() {
     assert_eq!(world.ask("a").await, "key");
     world.advance(1);
     assert_eq!(world.ask("a").await, "503 after 1 s");
-    assert_eq!(world.keys.0.status().freshness, status::Freshness::Unavailable);
+    assert_eq!(world.keys.0.status().freshness, crate::key_source::Freshness::Unavailable);
 }
 
 #[tokio::test]
@@ -351,11 +352,11 @@ async fn an_ageing_set_is_renewed_while_requests_go_on() {
     assert_eq!(world.ask("a").await, "key");
     world.publish(&["b"]);
     world.advance(299);
-    assert_eq!(world.keys.0.status().freshness, status::Freshness::Ageing);
+    assert_eq!(world.keys.0.status().freshness, crate::key_source::Freshness::Ageing);
     for _ in 0..100 {
         assert!(matches!(world.resolve("a"), MaybeReady::Ready(Ok(_))), "nobody waits");
     }
-    while world.keys.0.status().freshness != status::Freshness::Fresh {
+    while world.keys.0.status().freshness != crate::key_source::Freshness::Fresh {
         tokio::task::yield_now().await;
     }
     assert_eq!(world.fetches(), 2);
@@ -379,7 +380,7 @@ async fn an_idle_service_keeps_its_keys_fresh_until_the_last_handle_is_gone() {
     for _ in 0..600 {
         tokio::time::sleep(Duration::from_secs(6)).await;
         let status = keys.0.status();
-        assert_ne!(status.freshness, status::Freshness::Stale, "{status:?}");
+        assert_ne!(status.freshness, crate::key_source::Freshness::Stale, "{status:?}");
     }
     // Each renewal is 240 to 270 s after the one before.
     let renewals = fetch.requests().len();
@@ -396,7 +397,7 @@ async fn without_background_refresh_nothing_is_fetched_until_somebody_calls() {
     keys.refresh().await.unwrap();
     tokio::time::sleep(Duration::from_secs(36_000)).await;
     assert_eq!(fetch.requests().len(), 1);
-    assert_eq!(keys.0.status().freshness, status::Freshness::Unavailable);
+    assert_eq!(keys.0.status().freshness, crate::key_source::Freshness::Unavailable);
     let wanted = KeyRequest { key_id: Some("a"), algorithm: Algorithm::Es256 };
     let MaybeReady::Pending(key) = keys.resolve(&wanted) else { panic!("stale keys were used") };
     assert!(key.await.is_ok());
@@ -436,21 +437,21 @@ async fn through_an_outage_no_good_token_is_refused_before_the_bound_and_none_ac
     // Recovery within one back-off step, with nobody asking.
     fetch.set(JWKS, Answer::ok(TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)])));
     tokio::time::sleep(Duration::from_secs(34)).await;
-    assert_eq!(keys.0.status().freshness, status::Freshness::Fresh);
+    assert_eq!(keys.0.status().freshness, crate::key_source::Freshness::Fresh);
 }
 
 #[tokio::test]
 async fn the_status_says_what_happened() {
     let world = World::publishing(&["a"]);
     let status = world.keys.0.status();
-    assert_eq!(status.freshness, status::Freshness::Unavailable);
+    assert_eq!(status.freshness, crate::key_source::Freshness::Unavailable);
     assert_eq!((status.age, status.keys, status.location.as_str()), (None, 0, JWKS));
     let mut jwks = TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)]);
     jwks["keys"].as_array_mut().unwrap().push(json!({"kty": "oct", "kid": "b", "k": "AA"}));
     world.fetch.set(JWKS, Answer::ok(jwks));
     assert_eq!(world.ask("a").await, "key");
     let status = world.keys.0.status();
-    assert_eq!((status.freshness, status.keys), (status::Freshness::Fresh, 1));
+    assert_eq!((status.freshness, status.keys), (crate::key_source::Freshness::Fresh, 1));
     assert_eq!(status.skipped[0].id.as_deref(), Some("b"));
     assert_eq!(status.withdrawal_bound.as_millis(), 311_100);
     assert_eq!(status.withdrawal_bound_in_outage.as_secs(), 3900);
@@ -458,7 +459,7 @@ async fn the_status_says_what_happened() {
     world.advance(300);
     assert_eq!(world.ask("a").await, "key");
     let status = world.keys.0.status();
-    assert_eq!(status.freshness, status::Freshness::Stale);
+    assert_eq!(status.freshness, crate::key_source::Freshness::Stale);
     assert!(status.last_error.unwrap().to_string().contains("503"));
     assert_eq!(status.next_attempt.unwrap().as_secs(), 1);
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::fetch::FetchError;
 use super::flight::PATIENCE;
 use super::freshness::{self, Decision, Lifetime, Lookup};
 use super::{Document, Remote, Snapshot};
 use crate::clock::Timestamp;
 use crate::error::TokenError;
-use crate::key::ResolveError;
+use crate::fetch::FetchError;
+use crate::key_source::ResolveError;
 
 /// The maximum number of requests that wait for one document at a time: forged tokens must not fill
 /// the memory while an issuer hangs.

@@ -12,9 +12,9 @@ use crate::algorithm::Algorithm;
 use crate::claims::StatusReference;
 use crate::clock::Clock;
 use crate::error::TokenError;
-use crate::key::{KeySource, ResolveError};
+use crate::fetch::Client;
+use crate::key_source::{KeySource, ResolveError};
 use crate::maybe_ready::MaybeReady;
-use crate::remote::fetch::Client;
 use crate::remote::standing::Ages;
 use crate::remote::status_list::{self, IDLE, RemoteStatusList};
 

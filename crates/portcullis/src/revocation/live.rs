@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
-use crate::key::ResolveError;
+use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
 use crate::remote::introspection::{AskedToken, Introspector, RemoteIntrospection};
 use crate::remote::standing::Ages;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response};
 
-use crate::remote::fetch::{Fetch, FetchRequest, Fetching};
+use crate::fetch::{Fetch, FetchRequest, Fetching};
 
 /// What a [`ScriptedFetch`] answers at some URL.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! Where keys come from.
 
 use super::*;
-use crate::remote::status::Freshness;
+use crate::key_source::Freshness;
 
 const ISSUER: &str = "https://issuer.example";
 

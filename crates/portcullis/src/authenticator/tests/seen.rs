@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
-use crate::key::{KeySet, KeySource, VerificationKey};
+use crate::key::{KeySet, VerificationKey};
+use crate::key_source::KeySource;
 
 /// Keys that count the tokens that are verified with them.
 #[derive(Debug, Clone)]

@@ -13,7 +13,8 @@ use super::bits::Bits;
 use crate::claims::NumericDate;
 use crate::json::{self, FromMembers, Member, Nested, Text};
 use crate::jws::{CompactJws, TokenType};
-use crate::key::{KeyRequest, ResolveError, VerificationKey};
+use crate::key::{KeyRequest, VerificationKey};
+use crate::key_source::ResolveError;
 
 /// The longest list as it is sent, in bytes.
 pub(crate) const MAX_TOKEN_BYTES: usize = 1024 * 1024;

@@ -65,7 +65,7 @@ async fn suspended_machine_does_not_stop_the_age_of_keys() {
     assert_eq!(world.ask("a").await, "key");
     world.publish(&["b"]);
     world.clock.suspend(Duration::from_secs(36_000));
-    assert_eq!(world.keys.0.status().freshness, status::Freshness::Unavailable);
+    assert_eq!(world.keys.0.status().freshness, crate::key_source::Freshness::Unavailable);
     assert_eq!(world.ask("a").await, "unknown");
     assert_eq!(world.ask("b").await, "key");
     // With the issuer gone, too.
@@ -141,7 +141,7 @@ async fn fresh_known_keys_are_used_whatever_waits() {
 struct Slow(ScriptedFetch, ManualClock, Duration);
 
 impl Fetch for Slow {
-    fn get(&self, request: fetch::FetchRequest) -> fetch::Fetching<'_> {
+    fn get(&self, request: crate::fetch::FetchRequest) -> crate::fetch::Fetching<'_> {
         Box::pin(async move {
             let answer = self.0.get(request).await;
             self.1.advance(self.2);

@@ -106,7 +106,7 @@ async fn bad_metadata_is_a_failed_fetch_and_costs_no_keys() {
     world.advance(300);
     assert_eq!(world.ask("a").await, "key");
     let status = world.keys.0.status();
-    assert_eq!(status.freshness, status::Freshness::Stale);
+    assert_eq!(status.freshness, crate::key_source::Freshness::Stale);
     assert!(status.next_attempt.unwrap() >= Duration::from_secs(60), "{status:?}");
     assert!(status.last_error.unwrap().to_string().contains(OPENID));
 }
@@ -126,7 +126,7 @@ async fn the_last_good_location_is_asked_first() {
     world.fetch.set(OPENID, metadata("https://issuer.example", JWKS));
     world.advance(300);
     assert_eq!(world.ask("a").await, "key");
-    assert_eq!(world.keys.0.status().freshness, status::Freshness::Fresh);
+    assert_eq!(world.keys.0.status().freshness, crate::key_source::Freshness::Fresh);
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,7 +138,7 @@ async fn a_location_that_hangs_leaves_time_for_the_rest() {
     let begun = tokio::time::Instant::now();
     assert_eq!(world.ask("a").await, "key");
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
-    assert_eq!(world.keys.0.status().freshness, status::Freshness::Fresh);
+    assert_eq!(world.keys.0.status().freshness, crate::key_source::Freshness::Fresh);
     world.fetch.set(OAUTH, Answer::Hangs);
     world.advance(300);
     let begun = tokio::time::Instant::now();
@@ -174,7 +174,7 @@ async fn metadata_must_lead_to_a_secure_place() {
 struct SlowAt(ScriptedFetch, &'static str, Duration);
 
 impl Fetch for SlowAt {
-    fn get(&self, request: fetch::FetchRequest) -> fetch::Fetching<'_> {
+    fn get(&self, request: crate::fetch::FetchRequest) -> crate::fetch::Fetching<'_> {
         let late = if request.url == self.1 { self.2 } else { Duration::ZERO };
         let answer = self.0.get(request);
         Box::pin(async move {
@@ -214,5 +214,5 @@ async fn location_whose_keys_cannot_be_fetched_is_not_the_last_good_one() {
     world.fetch.set(OPENID, metadata("https://issuer.example", JWKS));
     world.advance(3600);
     assert_eq!(world.ask("a").await, "key");
-    assert_eq!(world.keys.0.status().freshness, status::Freshness::Fresh);
+    assert_eq!(world.keys.0.status().freshness, crate::key_source::Freshness::Fresh);
 }

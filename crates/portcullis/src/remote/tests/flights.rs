@@ -10,10 +10,10 @@ use http::Response;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::fetch::{Fetch, FetchRequest, Fetching};
 use crate::key::CandidateKeys;
-use crate::key::ResolveError;
+use crate::key_source::ResolveError;
 use crate::maybe_ready::{MaybeReady, Pending};
-use crate::remote::fetch::{Fetch, FetchRequest, Fetching};
 
 /// An issuer whose every answer waits until it is let go.
 #[derive(Debug, Clone, Default)]

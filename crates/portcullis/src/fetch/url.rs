@@ -1,6 +1,6 @@
 //! Which URLs keys may come from.
 
-use url::{Host, Url};
+use ::url::{Host, Url};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct UrlPolicy {

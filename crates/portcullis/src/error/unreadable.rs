@@ -1,6 +1,6 @@
 //! A claim that is present and cannot be read: it is neither absent nor equal to any value.
 
-use crate::error::TokenError;
+use super::TokenError;
 use crate::json::{Raw, Unreadable};
 
 /// A claim that is present and cannot be read, and why. Contains no value out of the token.
@@ -34,7 +34,7 @@ impl UnreadableClaim {
 
     /// Refuses a payload whose claim of this name not only has another shape but has a member twice,
     /// or a number or a string that cannot be read.
-    pub(super) fn check_readable(&self, payload: Raw<'_>) -> Result<(), TokenError> {
+    pub(crate) fn check_readable(&self, payload: Raw<'_>) -> Result<(), TokenError> {
         let unreadable = |why| TokenError::UnreadableClaim(Self::new(&self.name, why));
         payload.find(&self.name).map_or(Ok(()), |raw| raw.value().map(drop).map_err(unreadable))
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{NumericDate, RegisteredClaims, UnreadableClaim};
-use crate::error::TokenError;
+use crate::claims::{NumericDate, RegisteredClaims};
+use crate::error::{TokenError, UnreadableClaim};
 use crate::profile::Profile;
 
 /// What a token's claims must say to be accepted here.

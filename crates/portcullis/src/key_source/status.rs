@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use super::Remote;
-use super::fetch::FetchError;
-use super::key_set::Keys;
-use crate::clock::Timestamp;
+use crate::fetch::FetchError;
 use crate::key::SkippedKey;
 
 /// How the keys of one issuer are.
@@ -58,34 +55,6 @@ impl Freshness {
             Self::Ageing => "ageing",
             Self::Stale => "stale",
             Self::Unavailable => "unavailable",
-        }
-    }
-}
-
-impl Remote<Keys> {
-    pub(super) fn status(&self) -> KeySetStatus {
-        let now = Timestamp::now(&*self.clock);
-        let limits = &self.limits;
-        let snapshot = self.snapshot.load_full();
-        let age = snapshot.as_ref().map(|snapshot| snapshot.age(now));
-        let lifetime = snapshot.as_ref().map(|snapshot| snapshot.lifetime);
-        let freshness = match age.zip(lifetime) {
-            Some((age, lifetime)) if age < lifetime.ageing => Freshness::Fresh,
-            Some((age, lifetime)) if age < lifetime.ttl => Freshness::Ageing,
-            Some((age, lifetime)) if age < lifetime.end => Freshness::Stale,
-            _ => Freshness::Unavailable,
-        };
-        KeySetStatus {
-            location: self.document.location.to_string(),
-            freshness,
-            age,
-            ttl: lifetime.map(|lifetime| lifetime.ttl),
-            last_error: self.record.progress().last_error.clone(),
-            next_attempt: self.history(now).failure.map(|failure| failure.retry_in),
-            keys: snapshot.as_ref().map_or(0, |snapshot| snapshot.kept.len()),
-            skipped: snapshot.map_or_else(Vec::new, |snapshot| snapshot.kept.skipped().to_vec()),
-            withdrawal_bound: limits.withdrawal_bound(),
-            withdrawal_bound_in_outage: limits.withdrawal_bound_in_outage(),
         }
     }
 }

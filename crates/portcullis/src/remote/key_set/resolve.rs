@@ -1,9 +1,9 @@
 //! The key for a token, as a question about an issuer's key set.
 
-use super::freshness::Lifetime;
-use super::key_set::Keys;
-use super::wait::Question;
-use super::{Remote, Snapshot};
+use super::super::freshness::Lifetime;
+use super::super::wait::Question;
+use super::super::{Remote, Snapshot};
+use super::Keys;
 use crate::algorithm::Algorithm;
 use crate::clock::Timestamp;
 use crate::error::TokenError;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::WriteBody;
 use crate::clock::Clock;
-use crate::refusal::WriteBody;
 use crate::resource::Resource;
 
 /// The protection space ([RFC 9110 §11.5]) that a service is, and the clock it goes by.

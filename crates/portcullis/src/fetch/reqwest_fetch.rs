@@ -11,8 +11,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, RequestBuilder};
 use url::Url;
 
-use super::fetch::{BodyTooLong, Fetch, FetchRequest, Fetching};
 use super::url::is_loopback;
+use super::{BodyTooLong, Fetch, FetchRequest, Fetching};
 
 /// How long a connection is kept for the next question: less than servers usually keep theirs, so
 /// that few are closed under a question.
@@ -209,7 +209,7 @@ mod tests {
         if std::env::var_os(CHILD).is_none() {
             let this = "what_is_meant_for_this_machine_goes_through_no_proxy";
             let child = std::process::Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", &format!("remote::reqwest_fetch::tests::{this}")])
+                .args(["--exact", &format!("fetch::reqwest_fetch::tests::{this}")])
                 .env(CHILD, "1")
                 .env("HTTP_PROXY", "http://127.0.0.1:1")
                 .env("http_proxy", "http://127.0.0.1:1")

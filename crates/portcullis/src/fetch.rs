@@ -1,5 +1,9 @@
 //! How documents are fetched: a small trait, and what is demanded of every answer.
 
+#[cfg(feature = "reqwest")]
+mod reqwest_fetch;
+pub(crate) mod url;
+
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -8,14 +12,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use ::url::{Origin, Url};
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use url::{Origin, Url};
 
-use super::caching;
-use super::url::UrlPolicy;
+use self::url::UrlPolicy;
 use crate::key::KeySetError;
+
+#[cfg(feature = "reqwest")]
+pub use reqwest_fetch::ReqwestFetch;
 
 /// An HTTP client, as far as keys and revocations need one.
 ///
@@ -50,7 +56,7 @@ pub trait Fetch: fmt::Debug + Send + Sync + 'static {
 pub type Fetching<'f> = Pin<Box<dyn Future<Output = Fetched> + Send + 'f>>;
 
 /// An answer, or why there is none.
-pub(super) type Fetched = Result<Response<Bytes>, Box<dyn Error + Send + Sync>>;
+pub(crate) type Fetched = Result<Response<Bytes>, Box<dyn Error + Send + Sync>>;
 
 /// One request.
 #[derive(Debug, Clone)]
@@ -194,11 +200,11 @@ pub enum FetchError {
 
 impl FetchError {
     /// Whether it says something of the server. A question that was not asked does not.
-    pub(super) fn is_outage(&self) -> bool {
+    pub(crate) fn is_outage(&self) -> bool {
         !matches!(self, Self::TooManyQuestions { .. })
     }
 
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
             Self::NoMetadata { attempts, .. } => {
@@ -248,15 +254,15 @@ impl OriginToken {
 }
 
 /// An answer of any status, read to its end.
-pub(super) struct Document {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Document {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Client {
     /// Asks for `url`, under these conditions (RFC 9110 §13).
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         url: &Url,
         conditions: HeaderMap,
@@ -275,7 +281,7 @@ impl Client {
 
     /// Posts a form to `url`, which does nothing but answer: it is asked once more if a connection
     /// that was kept turns out to be closed.
-    pub(super) async fn post(
+    pub(crate) async fn post(
         &self,
         url: &Url,
         authorization: HeaderValue,
@@ -320,8 +326,8 @@ impl Client {
 
 impl Document {
     /// Its status as an error.
-    pub(super) fn refused(&self, url: &Url, now: SystemTime) -> FetchError {
-        let retry_after = caching::retry_after(&self.headers, now);
+    pub(crate) fn refused(&self, url: &Url, now: SystemTime) -> FetchError {
+        let retry_after = retry_after(&self.headers, now);
         FetchError::Status { url: url.to_string(), status: self.status, retry_after }
     }
 }
@@ -339,4 +345,36 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     line
+}
+
+/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        // 2027-01-15T08:00:00Z, a Friday.
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        for (value, secs) in [
+            ("120", Some(120)),
+            ("0", Some(0)),
+            ("Fri, 15 Jan 2027 08:01:00 GMT", Some(60)),
+            ("Fri, 15 Jan 2027 07:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]);
+            assert_eq!(retry_after(&headers, now).map(|after| after.as_secs()), secs, "{value}");
+        }
+    }
 }

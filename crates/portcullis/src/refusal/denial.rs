@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::claims::{Scope, UnreadableClaim};
+use crate::claims::Scope;
+use crate::error::UnreadableClaim;
 
 /// Why a [`Policy`](crate::Policy) is not met. What it names is the policy's, not the token's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,12 +80,12 @@ impl Denial {
     }
 
     /// Whether the policy is unknown, and not known to be not met: then its negation is unknown, too.
-    pub(super) fn is_unknown(&self) -> bool {
+    pub(crate) fn is_unknown(&self) -> bool {
         matches!(self, Self::UnreadableClaim(_) | Self::UnboundCheck { .. })
     }
 
     /// Combines the denials of two alternatives: an unknown one wins, then the first.
-    pub(super) fn or(self, other: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         match (self, other) {
             (unbound @ Self::UnboundCheck { .. }, _) | (_, unbound @ Self::UnboundCheck { .. }) => {
                 unbound
@@ -96,7 +97,7 @@ impl Denial {
 
     /// What to say when both parts of a conjunction are not met: all that a client would have to
     /// change at once, or that it can change nothing.
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (unbound @ Self::UnboundCheck { .. }, _) | (_, unbound @ Self::UnboundCheck { .. }) => {
                 unbound
