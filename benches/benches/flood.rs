@@ -32,7 +32,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::TestKey;
-use portcullis::{Algorithm, Authenticator, Clock, SystemClock};
+use portcullis::{
+    Algorithm, Authenticator,
+    clock::{Clock, SystemClock},
+};
 use serde_json::json;
 use tokio::runtime::Runtime;
 

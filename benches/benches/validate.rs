@@ -15,7 +15,12 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use portcullis::testing::TestKey;
-use portcullis::{Algorithm, Authenticator, Clock, MaybeReady, SharedKeySet, SystemClock};
+use portcullis::{
+    Algorithm, Authenticator,
+    adapter::MaybeReady,
+    clock::{Clock, SystemClock},
+    keys::SharedKeySet,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -115,7 +120,7 @@ fn validate(criterion: &mut Criterion) {
 fn authenticator(key: &TestKey) -> Authenticator {
     let build = Authenticator::builder(ISSUER, AUDIENCE)
         .key_source(SharedKeySet::new(TestKey::key_set([key])))
-        .token_cache(0)
+        .token_cache_bytes(0)
         .build();
     // With keys of its own there is nothing to wait for.
     match Box::pin(build).as_mut().poll(&mut Context::from_waker(Waker::noop())) {

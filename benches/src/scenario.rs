@@ -8,8 +8,11 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::TestKey;
 use portcullis::{
-    Algorithm, Authenticated, Authenticator, Clock, KeySet, MaybeReady, SharedKeySet, SystemClock,
+    Algorithm, Authenticated, Authenticator,
+    adapter::MaybeReady,
+    clock::{Clock, SystemClock},
     dangerous,
+    keys::{KeySet, SharedKeySet},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -104,7 +107,7 @@ impl Signer {
         let build = Authenticator::builder(ISSUER, AUDIENCE)
             .key_source(SharedKeySet::new(keys))
             .algorithms([algorithm])
-            .token_cache(token_cache)
+            .token_cache_bytes(token_cache)
             .build();
         // With keys of its own there is nothing to wait for.
         at_once(build).unwrap()

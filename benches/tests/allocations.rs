@@ -17,7 +17,12 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::Full;
 use hyper::service::{Service as _, service_fn};
 use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Algorithm, Authenticator, KeySet, MaybeReady, SharedKeySet, dangerous};
+use portcullis::{
+    Algorithm, Authenticator,
+    adapter::MaybeReady,
+    dangerous,
+    keys::{KeySet, SharedKeySet},
+};
 use portcullis_axum::AuthLayer;
 use serde_json::json;
 
@@ -55,7 +60,7 @@ fn authenticator(keys: KeySet, algorithm: Algorithm, token_cache: usize) -> Auth
         .key_source(SharedKeySet::new(keys))
         .algorithms([algorithm])
         .clock(ManualClock::at(NOW))
-        .token_cache(token_cache)
+        .token_cache_bytes(token_cache)
         .build();
     at_once(build).unwrap()
 }

@@ -43,7 +43,7 @@ fuzz_target!(|realm: &str| {
         http::header::AUTHORIZATION,
         http::HeaderValue::from_static("Bearer a.b.c"),
     )]);
-    let portcullis::MaybeReady::Ready(Err(refusal)) = auth.attempt(&headers) else {
+    let portcullis::adapter::MaybeReady::Ready(Err(refusal)) = auth.attempt(&headers) else {
         panic!("it is no token")
     };
     let challenge = refusal.challenge().expect("a challenge");

@@ -11,7 +11,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use portcullis::{Algorithm, MaybeReady, Authenticator, KeySet, Profile, dangerous};
+use portcullis::{Algorithm, Authenticator, Profile, dangerous, adapter::MaybeReady, keys::KeySet};
 use portcullis_fuzz::{AUDIENCE, ISSUER, NOW, builder, built};
 
 const SECRET: [u8; 32] = [7; 32];

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderValue, Method, Request};
 use libfuzzer_sys::fuzz_target;
-use portcullis::{MaybeReady, Authenticator, RefusalKind};
+use portcullis::{Authenticator, adapter::MaybeReady, refusal::RefusalKind};
 use portcullis_fuzz::{SET, builder, built};
 
 static AUTH: LazyLock<Authenticator> =

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use portcullis::{Algorithm, VerificationKey};
+use portcullis::{Algorithm, keys::VerificationKey};
 
 fuzz_target!(|bytes: &[u8]| {
     for &algorithm in Algorithm::ALL {

@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, MaybeReady, Gate, Revocation, SharedKeySet};
+use portcullis::{Algorithm, Authenticator, Gate, Revocation, adapter::MaybeReady, keys::SharedKeySet};
 use portcullis_fuzz::{AUDIENCE, ISSUER, NOW};
 
 const LIST: &str = "https://issuer.example/lists/1";
@@ -97,7 +97,7 @@ async fn gate(list: String) -> Gate {
         .key_source(SharedKeySet::new(TestKey::key_set([&*KEY])))
         .fetch(fetch)
         .clock(ManualClock::at(NOW))
-        .token_cache(0)
+        .token_cache_bytes(0)
         .build()
         .await
         .expect("settings that hold");

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 
 use portcullis::testing::ManualClock;
-use portcullis::{Authenticator, AuthenticatorBuilder, KeySet, SharedKeySet};
+use portcullis::{Authenticator, AuthenticatorBuilder, keys::{KeySet, SharedKeySet}};
 
 /// The time that tokens are judged at.
 pub const NOW: u64 = 1_800_000_000;

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Algorithm, Authenticator, Policy, Refusal, SharedKeySet};
+use portcullis::{Algorithm, Authenticator, Policy, Refusal, keys::SharedKeySet};
 use serde_json::json;
 use tokio::net::TcpListener;
 

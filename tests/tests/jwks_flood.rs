@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::testing::TestKey;
-use portcullis::{Algorithm, TokenError};
+use portcullis::{Algorithm, token::TokenError};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -38,7 +38,6 @@ async fn flood_of_random_kids_costs_the_issuer_a_burst_and_good_callers_no_wait(
     let auth = builder(&server)
         .jwks_ttl(Duration::from_secs(300))
         .cooldown(COOLDOWN)
-        .background_refresh(true)
         .build()
         .await
         .unwrap();

@@ -10,7 +10,9 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::{ManualClock, TestKey};
 use portcullis::{
-    Algorithm, Authenticator, Bodies, FromBytes, Gate, NoBodies, Policy, Profile, SharedKeySet,
+    Algorithm, Authenticator, Gate, Policy, Profile,
+    adapter::{Bodies, FromBytes, NoBodies},
+    keys::SharedKeySet,
 };
 use serde_json::{Value, json};
 

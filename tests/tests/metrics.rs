@@ -8,7 +8,9 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, Gate, MaybeReady, Revocation, SharedKeySet};
+use portcullis::{
+    Algorithm, Authenticator, Gate, Revocation, adapter::MaybeReady, keys::SharedKeySet,
+};
 use serde_json::json;
 
 const NOW: u64 = 1_800_000_000;

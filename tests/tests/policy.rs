@@ -9,7 +9,8 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::{ManualClock, TestKey};
 use portcullis::{
-    Algorithm, Authenticated, Authenticator, MaybeReady, Policy, Profile, SharedKeySet,
+    Algorithm, Authenticated, Authenticator, Policy, Profile, adapter::MaybeReady,
+    keys::SharedKeySet,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;

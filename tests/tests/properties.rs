@@ -15,7 +15,9 @@ use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::{ManualClock, TestKey};
 use portcullis::{
-    Algorithm, Authenticator, AuthenticatorBuilder, KeySet, MaybeReady, Policy, SharedKeySet,
+    Algorithm, Authenticator, AuthenticatorBuilder, Policy,
+    adapter::MaybeReady,
+    keys::{KeySet, SharedKeySet},
     signature,
 };
 use proptest::collection::vec;

@@ -1,6 +1,6 @@
 //! The README's tables, held against the code.
 
-use portcullis::Setting;
+use portcullis::config::Setting;
 
 const README: &str = include_str!("../../README.md");
 

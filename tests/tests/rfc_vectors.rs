@@ -10,7 +10,10 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::{ManualClock, TestKey};
 use portcullis::{
-    Algorithm, Authenticator, KeySet, Profile, SharedKeySet, TokenError, dangerous, signature,
+    Algorithm, Authenticator, Profile, dangerous,
+    keys::{KeySet, SharedKeySet},
+    signature,
+    token::TokenError,
 };
 use serde_json::Value;
 

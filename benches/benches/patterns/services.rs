@@ -49,7 +49,7 @@ pub(crate) async fn all(issuer: &Server, postgres: Option<&str>) -> Vec<Service>
         all.push(in_process("1, in process, PostgreSQL", Some(postgres)).await);
     }
     all.push(at("1, sidecar", sidecar(issuer, asking()).await, false));
-    let cold = protected(builder().token_cache(0), Revocation::expiry()).await;
+    let cold = protected(builder().token_cache_bytes(0), Revocation::expiry()).await;
     all.push(at("2, the token alone, cold", cold, true));
     all.push(at("2, the token alone", protected(builder(), Revocation::expiry()).await, true));
     all.push(at("2, with a status list, pushed", protected(builder(), list).await, false));

@@ -9,7 +9,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use hyper::service::{Service, service_fn};
-use portcullis::{Authenticator, KeySet, SharedKeySet};
+use portcullis::{
+    Authenticator,
+    keys::{KeySet, SharedKeySet},
+};
 use portcullis_axum::AuthLayer;
 use portcullis_benches::measure::{Case, measure, note, report};
 use portcullis_benches::scenario::{AUDIENCE, CACHE, ISSUER, Signer, at_once, bearer};
@@ -23,7 +26,7 @@ pub(crate) fn serve(mode: &str, jwk: &str) {
     let auth = |bytes| {
         let keys = KeySet::from_json(format!(r#"{{"keys":[{jwk}]}}"#).as_bytes()).unwrap();
         let builder = Authenticator::builder(ISSUER, AUDIENCE).key_source(SharedKeySet::new(keys));
-        at_once(builder.token_cache(bytes).build()).unwrap()
+        at_once(builder.token_cache_bytes(bytes).build()).unwrap()
     };
     service::serve(match mode {
         "warm" => service::bare().layer(AuthLayer::new(auth(CACHE))),

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use portcullis::{Authenticator, Clock as _, SystemClock};
+use portcullis::{
+    Authenticator,
+    clock::{Clock as _, SystemClock},
+};
 use portcullis_benches::measure::{Case, measure, note, report};
 use portcullis_benches::scenario::{AUDIENCE, CACHE, ISSUER, Signer, bearer, caller};
 use serde_json::json;
@@ -23,7 +26,7 @@ pub(crate) fn under_load(rounds: usize) {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let auth = |bytes| {
         let builder = Authenticator::builder(ISSUER, AUDIENCE).jwks_url(server.url("/jwks"));
-        runtime.block_on(builder.token_cache(bytes).build()).unwrap()
+        runtime.block_on(builder.token_cache_bytes(bytes).build()).unwrap()
     };
     let (warm, cold) = (auth(CACHE), auth(0));
     let headers = bearer(&signer.token(0));

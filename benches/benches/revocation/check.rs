@@ -7,7 +7,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::testing::{Answer, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, Clock as _, Gate, MaybeReady, Revocation, SystemClock};
+use portcullis::{
+    Algorithm, Authenticator, Gate, Revocation,
+    adapter::MaybeReady,
+    clock::{Clock as _, SystemClock},
+};
 use portcullis_benches::measure::{Case, measure, report};
 use portcullis_benches::scenario::{AUDIENCE, ISSUER, bearer};
 use serde_json::json;

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 
 use axum::routing::get;
 use bytes::Bytes;
-use portcullis::{Authenticator, Fetch, FetchRequest, Fetching, Gate, ReqwestFetch, Revocation};
+use portcullis::{
+    Authenticator, Gate, Revocation,
+    fetch::{Fetch, FetchRequest, Fetching, ReqwestFetch},
+};
 use portcullis_axum::AuthLayer;
 use portcullis_benches::measure::{Measured, note, report};
 use portcullis_benches::scenario::AUDIENCE;

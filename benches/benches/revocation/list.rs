@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use portcullis::{Authenticator, Gate, MaybeReady, Revocation};
+use portcullis::{Authenticator, Gate, Revocation, adapter::MaybeReady};
 use portcullis_benches::measure::note;
 use portcullis_benches::scenario::{AUDIENCE, bearer};
 use sqlx::{ConnectOptions as _, Executor as _};

@@ -21,7 +21,7 @@ use axum::routing::get;
 use http::{HeaderMap, Request};
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::json;
-use portcullis::{Authenticator, KeySet, SharedKeySet};
+use portcullis::{Authenticator, keys::{KeySet, SharedKeySet}};
 use portcullis_benches::measure::{Case, measure, report};
 use portcullis_benches::scenario::{AUDIENCE, CACHE, Claims, ISSUER, Signer, at_once, bearer};
 use portcullis_benches::service;
@@ -89,7 +89,7 @@ fn serve_behind(mode: &str, jwk: &serde_json::Value) {
 fn authenticator(jwk: &serde_json::Value, token_cache: usize) -> Authenticator {
     let keys = KeySet::from_json(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap();
     let builder = Authenticator::builder(ISSUER, AUDIENCE).key_source(SharedKeySet::new(keys));
-    at_once(builder.token_cache(token_cache).build()).unwrap()
+    at_once(builder.token_cache_bytes(token_cache).build()).unwrap()
 }
 
 fn ours(auth: Authenticator) -> Router {

@@ -21,7 +21,7 @@ use crate::response;
 /// ```
 /// use actix_web::{App, HttpResponse, test, web};
 /// use portcullis_actix::Auth;
-/// # use portcullis_actix::portcullis::{Authenticator, SharedKeySet};
+/// # use portcullis_actix::portcullis::{Authenticator, keys::SharedKeySet};
 ///
 /// # actix_web::rt::System::new().block_on(async {
 /// # let auth = Authenticator::builder("https://auth.example", "https://api.example");

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use portcullis::{Authenticated, optional_caller, required_caller};
+use portcullis::{
+    Authenticated,
+    adapter::{optional_caller, required_caller},
+};
 use serde::de::DeserializeOwned;
 
 use crate::rejection::Rejection;

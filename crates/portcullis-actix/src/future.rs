@@ -11,7 +11,10 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::VARY;
 use actix_web::{Error, HttpMessage as _};
 use pin_project_lite::pin_project;
-use portcullis::{Authenticated, Exit, MaybeReady, Pending, Refusal, Visitor};
+use portcullis::{
+    Authenticated, Refusal,
+    adapter::{Exit, MaybeReady, Pending, Visitor},
+};
 
 use crate::rejection::Rejection;
 use crate::response;
@@ -97,7 +100,7 @@ fn refused<B>(request: ServiceRequest, refusal: Refusal) -> ServiceResponse<Eith
     request.into_response(response::refusal(refusal).map_into_right_body())
 }
 
-/// As [`portcullis::Bodies::passed`]; a refusal has its body already.
+/// As [`portcullis::adapter::Bodies::passed`]; a refusal has its body already.
 fn passed<B>(mut passed: ServiceResponse<B>, exit: &Exit) -> ServiceResponse<EitherBody<B>> {
     let refusal = passed.response().extensions().get::<Refusal>().cloned();
     let Some(refusal) = refusal else {

@@ -18,7 +18,7 @@
 //!
 //! # actix_web::rt::System::new().block_on(async {
 //! # use actix_web::test;
-//! # let keys = portcullis_actix::portcullis::SharedKeySet::new(Default::default());
+//! # let keys = portcullis_actix::portcullis::keys::SharedKeySet::new(Default::default());
 //! let auth = Authenticator::builder("https://auth.example", "https://api.example")
 //!     .key_source(keys) // without this line the keys are discovered
 //!     .build()
@@ -66,7 +66,7 @@
 //! ```
 //! use actix_web::{App, HttpResponse, web};
 //! use portcullis_actix::Auth;
-//! # use portcullis_actix::portcullis::{Authenticator, SharedKeySet};
+//! # use portcullis_actix::portcullis::{Authenticator, keys::SharedKeySet};
 //!
 //! # actix_web::rt::System::new().block_on(async {
 //! # use actix_web::test;
@@ -99,7 +99,7 @@
 //! use actix_cors::Cors;
 //! use actix_web::{App, HttpResponse, web};
 //! use portcullis_actix::Auth;
-//! # use portcullis_actix::portcullis::{Authenticator, SharedKeySet};
+//! # use portcullis_actix::portcullis::{Authenticator, keys::SharedKeySet};
 //!
 //! # actix_web::rt::System::new().block_on(async {
 //! # let auth = Authenticator::builder("https://auth.example", "https://api.example");

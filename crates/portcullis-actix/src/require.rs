@@ -6,7 +6,10 @@ use std::rc::Rc;
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::{Error, HttpMessage};
-use portcullis::{Requirement, Revocation, admit};
+use portcullis::{
+    Revocation,
+    adapter::{Requirement, admit},
+};
 
 use crate::future::ResponseFuture;
 
@@ -22,7 +25,7 @@ use crate::future::ResponseFuture;
 /// ```
 /// use actix_web::{App, HttpResponse, test, web};
 /// use portcullis_actix::{Auth, Require};
-/// # use portcullis_actix::portcullis::{Authenticator, Policy, SharedKeySet};
+/// # use portcullis_actix::portcullis::{Authenticator, Policy, keys::SharedKeySet};
 ///
 /// # actix_web::rt::System::new().block_on(async {
 /// # let auth = Authenticator::builder("https://auth.example", "https://api.example");

@@ -10,7 +10,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::{App, HttpMessage, HttpServer, web};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, Gate, Policy, Refusal, RefusalKind};
+use portcullis::{Algorithm, Authenticator, Gate, Policy, Refusal, refusal::RefusalKind};
 use portcullis_actix::{Auth, Caller, Claims, MaybeCaller, MaybeClaims, Rejection, Require};
 use reqwest::Response;
 use serde::Deserialize;
@@ -37,7 +37,7 @@ impl World {
             .clock(clock.clone())
             .start_without_keys()
             // Only requests cause fetches.
-            .background_refresh(false)
+            .without_background_refresh()
             .build()
             .await
             .unwrap();

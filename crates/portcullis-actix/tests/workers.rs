@@ -8,7 +8,10 @@ use std::time::Duration;
 use actix_web::dev::Service;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, Fetch, FetchRequest, Fetching};
+use portcullis::{
+    Algorithm, Authenticator,
+    fetch::{Fetch, FetchRequest, Fetching},
+};
 use portcullis_actix::Auth;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -44,7 +47,7 @@ async fn workers_wait_for_one_fetch_together() {
         .fetch(Gated { fetch: fetch.clone(), gate: gate.clone() })
         .clock(clock.clone())
         .start_without_keys()
-        .background_refresh(false)
+        .without_background_refresh()
         .build()
         .await
         .unwrap();

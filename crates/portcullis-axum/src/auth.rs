@@ -1,6 +1,6 @@
 //! Who is calling, for parts of a router.
 
-use portcullis::{FromBytes, Gate};
+use portcullis::{Gate, adapter::FromBytes};
 use portcullis_tower::AuthService;
 use tower_layer::Layer;
 
@@ -23,7 +23,7 @@ use tower_layer::Layer;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # use tower::ServiceExt;
 /// # let auth = Authenticator::builder("https://auth.example", "https://api.example")
-/// #     .key_source(portcullis_axum::portcullis::SharedKeySet::new(Default::default())).build().await?;
+/// #     .key_source(portcullis_axum::portcullis::keys::SharedKeySet::new(Default::default())).build().await?;
 /// let app: Router = Router::new()
 ///     .route("/orders", get(async || "orders").layer(AuthLayer::new(auth)))
 ///     .route("/health", get(async || "fine"));

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
-use portcullis::{Authenticated, optional_caller, required_caller};
+use portcullis::{
+    Authenticated,
+    adapter::{optional_caller, required_caller},
+};
 use serde::de::DeserializeOwned;
 
 use crate::rejection::Rejection;

@@ -18,7 +18,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # use tower::ServiceExt;
-//! # let keys = portcullis_axum::portcullis::SharedKeySet::new(Default::default());
+//! # let keys = portcullis_axum::portcullis::keys::SharedKeySet::new(Default::default());
 //! let auth = Authenticator::builder("https://auth.example", "https://api.example")
 //!     .key_source(keys) // without this line the keys are discovered
 //!     .build()

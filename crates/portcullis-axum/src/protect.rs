@@ -6,7 +6,10 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use http::StatusCode;
-use portcullis::{Bodies, FromBytes, Gate};
+use portcullis::{
+    Gate,
+    adapter::{Bodies, FromBytes},
+};
 
 use crate::AuthLayer;
 
@@ -93,7 +96,7 @@ impl<S: Clone + Send + Sync + 'static> Protected<S> {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # use tower::ServiceExt;
     /// # let auth = Authenticator::builder("https://auth.example", "https://api.example")
-    /// #     .key_source(portcullis_axum::portcullis::SharedKeySet::new(Default::default())).build().await?;
+    /// #     .key_source(portcullis_axum::portcullis::keys::SharedKeySet::new(Default::default())).build().await?;
     /// let api = Router::new().route("/{*rest}", any(async || "orders"));
     /// let api = protect(auth, api).open_route("/health", get(async || "fine"));
     /// let app: Router = Router::new().nest("/v1", api.into());

@@ -7,7 +7,7 @@ use axum::routing::get;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{Request, Response};
 use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Algorithm, Authenticator, Policy, SharedKeySet};
+use portcullis::{Algorithm, Authenticator, Policy, keys::SharedKeySet};
 use portcullis_axum::{Caller, Claims, Rejection, RequireLayer, protect};
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -6,7 +6,10 @@ mod notes;
 mod show;
 mod suggest;
 
-use portcullis::{Clock as _, NumericDate, SystemClock};
+use portcullis::{
+    claims::NumericDate,
+    clock::{Clock as _, SystemClock},
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 

@@ -10,7 +10,7 @@ use std::error::Error as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use portcullis::{Authenticator, ConfigError, KeySet, ReqwestFetch};
+use portcullis::{Authenticator, ConfigError, fetch::ReqwestFetch, keys::KeySet};
 use serde::Serialize;
 
 use crate::cli::JwksArguments;
@@ -77,8 +77,8 @@ async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
         .fetch(recording.clone())
         .jwks_ttl(ttl)
         .fetch_timeout(Duration::from_secs_f64(arguments.fetch_timeout))
-        .max_body(arguments.max_body)
-        .background_refresh(false)
+        .max_body_bytes(arguments.max_body)
+        .without_background_refresh()
         .start_without_keys();
     if let Some(url) = &arguments.url {
         builder = builder.jwks_url(url);
@@ -152,8 +152,9 @@ pub(crate) async fn document(issuer: &str, url: Option<&str>) -> Result<String, 
     let fetch =
         ReqwestFetch::new().map_err(|error| Failure::wrong(format!("no HTTP client: {error}")))?;
     let recording = Recording::new(fetch);
-    let mut builder =
-        Authenticator::builder(issuer, "nobody").fetch(recording.clone()).background_refresh(false);
+    let mut builder = Authenticator::builder(issuer, "nobody")
+        .fetch(recording.clone())
+        .without_background_refresh();
     if let Some(url) = url {
         builder = builder.jwks_url(url);
     }

@@ -6,7 +6,7 @@ mod stage;
 use std::borrow::Cow;
 use std::io;
 
-use portcullis::{Algorithm, KeySet, signature};
+use portcullis::{Algorithm, keys::KeySet, signature};
 use serde::Serialize;
 use serde_json::value::RawValue;
 

@@ -4,7 +4,10 @@ use std::marker::PhantomData;
 
 use http::{Request, Response};
 use hyper::service::Service;
-use portcullis::{Bodies, FromBytes, Gate, MaybeReady, NoBodies};
+use portcullis::{
+    Gate,
+    adapter::{Bodies, FromBytes, MaybeReady, NoBodies},
+};
 
 use crate::future::ResponseFuture;
 
@@ -25,7 +28,7 @@ use crate::future::ResponseFuture;
 /// use portcullis_hyper::{AuthService, maybe_caller};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let keys = portcullis_hyper::portcullis::SharedKeySet::new(Default::default());
+/// # let keys = portcullis_hyper::portcullis::keys::SharedKeySet::new(Default::default());
 /// # let auth = Authenticator::builder("https://auth.example", "https://api.example")
 /// #     .key_source(keys).build().await?;
 /// let greet = service_fn(async |request: Request<String>| {
@@ -91,7 +94,7 @@ impl<S, M> AuthService<S, M> {
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let auth = Authenticator::builder("https://auth.example", "https://api.example")
-    /// #     .key_source(portcullis_hyper::portcullis::SharedKeySet::new(Default::default())).build().await?;
+    /// #     .key_source(portcullis_hyper::portcullis::keys::SharedKeySet::new(Default::default())).build().await?;
     /// let inner = service_fn(async |_: Request<String>| {
     ///     Ok::<_, std::convert::Infallible>(Response::new("fine".to_owned()))
     /// });

@@ -1,7 +1,10 @@
 //! The caller, for whom a handler is.
 
 use http::Request;
-use portcullis::{Authenticated, Refusal, optional_caller, required_caller};
+use portcullis::{
+    Authenticated, Refusal,
+    adapter::{optional_caller, required_caller},
+};
 
 const REMEDY: &str = "put an AuthService in front";
 
@@ -9,7 +12,7 @@ const REMEDY: &str = "put an AuthService in front";
 ///
 /// ```
 /// use http::{Request, Response};
-/// use portcullis_hyper::{caller, portcullis::{Policy, Refusal, RefusalKind}};
+/// use portcullis_hyper::{caller, portcullis::{Policy, Refusal, refusal::RefusalKind}};
 ///
 /// fn refund<B>(request: &Request<B>) -> Result<Response<String>, Refusal> {
 ///     let who = caller(request)?;

@@ -9,7 +9,10 @@ use std::task::{Context, Poll, ready};
 use http::{Request, Response};
 use hyper::service::Service;
 use pin_project_lite::pin_project;
-use portcullis::{Bodies, Exit, MaybeReady, NoBodies, Pending, Refusal, Visitor};
+use portcullis::{
+    Refusal,
+    adapter::{Bodies, Exit, MaybeReady, NoBodies, Pending, Visitor},
+};
 
 pin_project! {
     /// The response of an [`AuthService`](crate::AuthService) or a

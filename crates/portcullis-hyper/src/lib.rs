@@ -24,7 +24,7 @@
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let keys = portcullis_hyper::portcullis::SharedKeySet::new(Default::default());
+//! # let keys = portcullis_hyper::portcullis::keys::SharedKeySet::new(Default::default());
 //! let auth = Authenticator::builder("https://auth.example", "https://api.example")
 //!     .key_source(keys) // without this line the keys are discovered
 //!     .build()
@@ -67,7 +67,7 @@
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let keys = portcullis_hyper::portcullis::SharedKeySet::new(Default::default());
+//! # let keys = portcullis_hyper::portcullis::keys::SharedKeySet::new(Default::default());
 //! # let auth = Authenticator::builder("https://auth.example", "https://api.example")
 //! #     .key_source(keys).build().await?;
 //! let open = Request::get("/health").body(())?;

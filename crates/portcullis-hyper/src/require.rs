@@ -2,7 +2,10 @@
 
 use http::{Request, Response};
 use hyper::service::Service;
-use portcullis::{NoBodies, Requirement, Revocation, admit};
+use portcullis::{
+    Revocation,
+    adapter::{NoBodies, Requirement, admit},
+};
 
 use crate::future::ResponseFuture;
 
@@ -19,7 +22,7 @@ use crate::future::ResponseFuture;
 /// use portcullis_hyper::{AuthService, RequireService};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let keys = portcullis_hyper::portcullis::SharedKeySet::new(Default::default());
+/// # let keys = portcullis_hyper::portcullis::keys::SharedKeySet::new(Default::default());
 /// # let auth = Authenticator::builder("https://auth.example", "https://api.example")
 /// #     .key_source(keys).build().await?;
 /// let refund = service_fn(async |_: Request<String>| {

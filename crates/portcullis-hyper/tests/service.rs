@@ -17,7 +17,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticated, Authenticator, Policy, Refusal, RefusalKind};
+use portcullis::{Algorithm, Authenticated, Authenticator, Policy, Refusal, refusal::RefusalKind};
 use portcullis_hyper::{AuthService, RequireService, caller, maybe_caller};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ impl World {
             .clock(clock.clone())
             .start_without_keys()
             // Only requests cause fetches.
-            .background_refresh(false)
+            .without_background_refresh()
             .build()
             .await
             .unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use portcullis::Clock;
+use portcullis::clock::Clock;
 
 /// Whole seconds since 1970, rounded down.
 pub(crate) fn now_secs(clock: &dyn Clock) -> i64 {

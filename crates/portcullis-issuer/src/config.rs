@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderName;
-use portcullis::{Clock, SystemClock};
+use portcullis::clock::{Clock, SystemClock};
 
 pub use self::database_url::DatabaseUrl;
 pub use self::settings::{SETTINGS, Setting};

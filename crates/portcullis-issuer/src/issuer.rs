@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use portcullis::SharedKeySet;
+use portcullis::keys::SharedKeySet;
 use tokio::net::TcpListener;
 
 pub use self::keys::KeyInfo;

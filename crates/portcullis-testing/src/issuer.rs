@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use portcullis::testing::TestKey;
-use portcullis::{Algorithm, Authenticator, AuthenticatorBuilder, Clock, SystemClock};
+use portcullis::{
+    Algorithm, Authenticator, AuthenticatorBuilder,
+    clock::{Clock, SystemClock},
+};
 
 use crate::server::{Published, Server};
 use crate::token::TestToken;
@@ -155,7 +158,7 @@ mod tests {
     async fn it_does_what_it_is_told_to() {
         let clock = ManualClock::at(1_800_000_000);
         let issuer = TestIssuer::start_at(clock.clone()).await;
-        let auth = issuer.authenticator().clock(clock.clone()).background_refresh(false);
+        let auth = issuer.authenticator().clock(clock.clone()).without_background_refresh();
         let auth = auth.build().await.unwrap();
         assert_eq!(rule(&auth, &issuer.token("a")).await, None);
         assert_eq!(rule(&auth, &issuer.token("a").expired()).await, Some("exp"));

@@ -4,7 +4,10 @@ use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use portcullis::{Bodies, FromBytes, Gate, MaybeReady, NoBodies};
+use portcullis::{
+    Gate,
+    adapter::{Bodies, FromBytes, MaybeReady, NoBodies},
+};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -61,7 +64,7 @@ impl<M> AuthLayer<M> {
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let auth = Authenticator::builder("https://auth.example", "https://api.example")
-    /// #     .key_source(portcullis_tower::portcullis::SharedKeySet::new(Default::default())).build().await?;
+    /// #     .key_source(portcullis_tower::portcullis::keys::SharedKeySet::new(Default::default())).build().await?;
     /// let service = ServiceBuilder::new()
     ///     .layer(AuthLayer::new(auth).open_path("/health"))
     ///     .service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));

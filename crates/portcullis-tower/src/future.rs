@@ -9,7 +9,10 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use portcullis::{Bodies, Exit, MaybeReady, NoBodies, Refusal, Visitor};
+use portcullis::{
+    Refusal,
+    adapter::{Bodies, Exit, MaybeReady, NoBodies, Visitor},
+};
 use tower_service::Service;
 
 pin_project! {

@@ -10,7 +10,7 @@
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let keys = portcullis::SharedKeySet::new(portcullis::KeySet::from_json(br#"{"keys":[]}"#)?);
+//! # let keys = portcullis::keys::SharedKeySet::new(portcullis::keys::KeySet::from_json(br#"{"keys":[]}"#)?);
 //! let auth = Authenticator::builder("https://auth.example", "https://api.example")
 //!     .key_source(keys) // without this line the keys are discovered
 //!     .build()

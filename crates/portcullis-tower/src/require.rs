@@ -3,7 +3,10 @@
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use portcullis::{NoBodies, Requirement, Revocation, admit};
+use portcullis::{
+    Revocation,
+    adapter::{NoBodies, Requirement, admit},
+};
 use tower_layer::Layer;
 use tower_service::Service;
 

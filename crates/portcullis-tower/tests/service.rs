@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Request, Response};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticated, Authenticator, Policy, Refusal, RefusalKind};
+use portcullis::{Algorithm, Authenticated, Authenticator, Policy, Refusal, refusal::RefusalKind};
 use portcullis_tower::{AuthLayer, RequireLayer};
 use serde_json::json;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
@@ -35,7 +35,7 @@ impl World {
             .jwks_url(JWKS)
             .fetch(fetch.clone())
             .clock(clock.clone())
-            .background_refresh(false)
+            .without_background_refresh()
             .start_without_keys()
             .build()
             .await

@@ -7,6 +7,7 @@ mod checks;
 mod config_error;
 mod env;
 mod introspection_settings;
+mod issuer_settings;
 mod issuers;
 mod key_origin;
 mod key_settings;
@@ -40,6 +41,7 @@ use issuers::Issuers;
 
 pub use builder::AuthenticatorBuilder;
 pub use config_error::ConfigError;
+pub use issuer_settings::IssuerSettings;
 pub use issuers::IssuerResolver;
 
 /// The caller; `None` for a request without a token.
@@ -50,7 +52,7 @@ pub(crate) type Verdict = Result<Option<Authenticated>, Refusal>;
 /// Immutable and cheap to clone; one serves a whole application.
 ///
 /// ```
-/// use portcullis::{Authenticator, KeySet, RefusalKind, SharedKeySet};
+/// use portcullis::{Authenticator, keys::{KeySet, SharedKeySet}, refusal::RefusalKind};
 /// use http::{HeaderMap, header::AUTHORIZATION};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -81,6 +83,7 @@ struct Inner {
     headers: KnownHeaders,
     /// What was verified before; `None` if nothing is kept.
     seen: Option<TokenCache<Authenticated>>,
+    max_token_bytes: usize,
 }
 
 impl Authenticator {
@@ -89,11 +92,11 @@ impl Authenticator {
     /// `issuer` is what `iss` must say, byte for byte; unless told otherwise the keys are
     /// discovered below it. `audience` is this API's name, which `aud` must hold.
     pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> AuthenticatorBuilder {
-        AuthenticatorBuilder::new(issuer.into(), audience.into())
+        AuthenticatorBuilder::new(IssuerSettings::new(issuer, audience))
     }
 
     /// Builds one from the `PORTCULLIS_*` variables of the environment; see
-    /// [`Setting`](crate::Setting).
+    /// [`Setting`](crate::config::Setting).
     ///
     /// # Errors
     ///
@@ -302,7 +305,7 @@ impl Inner {
 
     /// All that can be judged without a key.
     fn read<'t>(&self, token: &'t str) -> Result<(CompactJws<'t>, Arc<TrustedIssuer>), TokenError> {
-        let jws = CompactJws::parse_knowing(token, &self.headers)?;
+        let jws = CompactJws::parse_knowing(token, self.max_token_bytes, &self.headers)?;
         let issuer = self.issuers.of(&jws)?;
         let algorithm = jws.header().algorithm;
         if !issuer.algorithms.contains(&algorithm) {

@@ -1,4 +1,14 @@
 //! The registered claims of an access token, read once and only after the signature held.
+//!
+//! ```
+//! use portcullis::Authenticated;
+//! use portcullis::claims::NumericDate;
+//!
+//! fn may_still_pay(who: &Authenticated, until: NumericDate) -> bool {
+//!     let claims = who.registered();
+//!     claims.scope().contains("pay") && claims.expires_at().is_some_and(|expiry| expiry > until)
+//! }
+//! ```
 
 mod numeric_date;
 mod scope;
@@ -10,12 +20,13 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess};
 use smallvec::SmallVec;
 
-use crate::error::{TokenError, UnreadableClaim};
+use crate::error::TokenError;
 use crate::json::{self, FromMembers, JsonError, Lenient, Member, Raw, Text};
 use crate::key::Payload;
 use status::StatusClaim;
 use texts::{Reading, Span, Spans, Texts};
 
+pub use crate::error::UnreadableClaim;
 pub use numeric_date::NumericDate;
 pub use scope::Scope;
 pub(crate) use status::StatusReference;

@@ -1,4 +1,27 @@
 //! Where time comes from: a trait, so that a test can move it.
+//!
+//! ```
+//! use std::time::{Duration, SystemTime};
+//! use portcullis::Authenticator;
+//! use portcullis::clock::Clock;
+//!
+//! /// A clock that stands still.
+//! #[derive(Debug)]
+//! struct Stopped(SystemTime);
+//!
+//! impl Clock for Stopped {
+//!     fn now(&self) -> SystemTime {
+//!         self.0
+//!     }
+//!
+//!     fn monotonic(&self) -> Duration {
+//!         Duration::ZERO
+//!     }
+//! }
+//!
+//! let builder = Authenticator::builder("https://auth.example", "https://api.example")
+//!     .clock(Stopped(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)));
+//! ```
 
 use std::fmt;
 use std::sync::Arc;

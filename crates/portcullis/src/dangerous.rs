@@ -15,7 +15,7 @@ use crate::key::{KeyError, VerificationKey};
 /// as the hash, from a random generator: a word that people chose is found from one token.
 ///
 /// ```
-/// use portcullis::{Algorithm, Authenticator, KeySet, SharedKeySet, dangerous};
+/// use portcullis::{Algorithm, Authenticator, dangerous, keys::{KeySet, SharedKeySet}};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let secret = [7; 32];

@@ -1,4 +1,33 @@
 //! How documents are fetched: a small trait, and what is demanded of every answer.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::Response;
+//! use portcullis::Authenticator;
+//! use portcullis::fetch::{Fetch, FetchRequest, Fetching};
+//!
+//! /// Answers from memory what a client of your own would fetch.
+//! #[derive(Debug)]
+//! struct Canned;
+//!
+//! impl Fetch for Canned {
+//!     fn get(&self, request: FetchRequest) -> Fetching<'_> {
+//!         Box::pin(async move {
+//!             assert_eq!(request.url, "https://auth.example/keys");
+//!             Ok(Response::new(Bytes::from_static(br#"{"keys":[]}"#)))
+//!         })
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let auth = Authenticator::builder("https://auth.example", "https://api.example")
+//!     .jwks_url("https://auth.example/keys")
+//!     .fetch(Canned)
+//!     .build()
+//!     .await?;
+//! assert_eq!(auth.status()[0].keys.as_ref().unwrap().keys, 0);
+//! # Ok(()) }
+//! ```
 
 #[cfg(feature = "reqwest")]
 mod reqwest_fetch;
@@ -25,7 +54,7 @@ pub use reqwest_fetch::ReqwestFetch;
 
 /// An HTTP client, as far as keys and revocations need one.
 ///
-/// [`ReqwestFetch`](crate::ReqwestFetch) is the default. An implementation of one's own decides on
+/// [`ReqwestFetch`](crate::fetch::ReqwestFetch) is the default. An implementation of one's own decides on
 /// TLS, proxies and connections; which URLs may be asked, the deadline and what an answer must
 /// look like stay with the caller. It must not follow redirects: the keys are where the
 /// configuration says.

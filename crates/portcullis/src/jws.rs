@@ -22,8 +22,11 @@ use crate::json::{self, FromMembers, JsonError, Member, Text};
 
 pub(crate) use known_headers::KnownHeaders;
 
-/// The longest token that is looked at, in bytes; more than any server takes as a header.
-pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
+/// The longest token that is read by default, in bytes; more than most servers take as a header.
+pub(crate) const DEFAULT_MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// The least limit that can be set, and the most.
+pub(crate) const MAX_TOKEN_BOUNDS: (usize, usize) = (1024, 1024 * 1024);
 
 /// The longest JOSE header that is decoded, in base64url characters.
 const MAX_HEADER_CHARS: usize = 8 * 1024;
@@ -65,7 +68,7 @@ impl OwnedJws {
 impl<'a> CompactJws<'a> {
     /// Splits and reads `token`, which must be exactly three base64url parts.
     pub(crate) fn parse(token: &'a str) -> Result<Self, TokenError> {
-        Self::parse_within(token, MAX_TOKEN_BYTES)
+        Self::parse_within(token, DEFAULT_MAX_TOKEN_BYTES)
     }
 
     /// The same of what is no request's token and may be longer.
@@ -73,12 +76,13 @@ impl<'a> CompactJws<'a> {
         Self::parse_with(token, max, |encoded| Ok((JoseHeader::parse(encoded)?, false)))
     }
 
-    /// As [`parse`](Self::parse), without reading a header that is known.
+    /// As [`parse_within`](Self::parse_within), without reading a header that is known.
     pub(crate) fn parse_knowing(
         token: &'a str,
+        max: usize,
         headers: &KnownHeaders,
     ) -> Result<Self, TokenError> {
-        Self::parse_with(token, MAX_TOKEN_BYTES, |encoded| headers.read(encoded))
+        Self::parse_with(token, max, |encoded| headers.read(encoded))
     }
 
     /// For a token that was accepted: makes its header known.
@@ -359,9 +363,9 @@ mod tests {
 
     #[test]
     fn sizes_are_limited() {
-        let text = "a".repeat(MAX_TOKEN_BYTES + 1);
+        let text = "a".repeat(DEFAULT_MAX_TOKEN_BYTES + 1);
         assert!(matches!(refusal(&text), TokenError::TooLong { limit: 16_384 }));
-        let text = "a".repeat(MAX_TOKEN_BYTES);
+        let text = "a".repeat(DEFAULT_MAX_TOKEN_BYTES);
         assert!(matches!(refusal(&text), TokenError::NotCompact), "at the limit");
         let text = format!("{}.e30.AA", "a".repeat(MAX_HEADER_CHARS + 1));
         assert!(matches!(refusal(&text), TokenError::TooLong { limit: 8192 }));

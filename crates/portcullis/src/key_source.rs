@@ -111,11 +111,11 @@ impl ResolveError {
 /// a request that has begun finishes with the keys that it began with.
 ///
 /// ```
-/// use portcullis::{KeySet, SharedKeySet};
+/// use portcullis::keys::{KeySet, SharedKeySet};
 ///
 /// let keys = SharedKeySet::new(KeySet::from_json(br#"{"keys":[]}"#)?);
 /// keys.replace(KeySet::from_json(br#"{"keys":[]}"#)?);
-/// # Ok::<(), portcullis::KeySetError>(())
+/// # Ok::<(), portcullis::keys::KeySetError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct SharedKeySet(Arc<ArcSwap<KeySet>>);

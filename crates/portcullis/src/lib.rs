@@ -3,17 +3,55 @@
 //! An application's backend validates tokens **itself**: no call to the issuer on the request
 //! path. This crate fetches and keeps the issuer's keys, verifies signatures, validates claims
 //! and says, for every refused request, what its client gets and what its operator is told. It
-//! knows no web framework: `portcullis-axum`, `portcullis-actix`, `portcullis-hyper` and `portcullis-tower`
-//! put it into one.
+//! knows no web framework: `portcullis-axum`, `portcullis-actix`, `portcullis-hyper` and
+//! `portcullis-tower` put it into one, and [`Gate::authenticate`] into any other.
 //!
-//! - [`Authenticator`] is where to start: [`Authenticator::builder`], then
-//!   [`authenticate`](Authenticator::authenticate).
-//! - [`Authenticated`] is who called; [`Policy`] is what they may do.
-//! - [`Gate`] stands in front of a service, in every adapter's layer; it says what may pass.
-//! - [`Refusal`] is what everybody else gets: see the table in its [module](crate::refusal).
-//! - [`Setting`] names every knob, in code and in the environment.
-//! - [`signature`] verifies a signature and nothing else.
-//! - [`dangerous`] has what weakens a service, by name.
+//! ```no_run
+//! # use portcullis::{Authenticator, Gate, Refusal};
+//! # async fn handle(request: http::Request<()>) -> Result<(), Box<dyn std::error::Error>> {
+//! let auth = Authenticator::builder("https://auth.example", "https://api.example").build().await?;
+//! let gate = Gate::new(auth);
+//! let who = gate.authenticate(&request).await?;
+//! println!("{:?} may {:?}", who.subject(), who.registered().scope());
+//! # Ok(()) }
+//! ```
+//!
+//! The same with keys at hand, so that it runs:
+//!
+//! ```
+//! use http::{Request, StatusCode};
+//! use portcullis::keys::{KeySet, SharedKeySet};
+//! use portcullis::{Authenticator, Gate};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // RFC 8037's key and a token that it signed.
+//! let keys = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"k",
+//!     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+//! let auth = Authenticator::builder("https://auth.example", "https://api.example")
+//!     .key_source(SharedKeySet::new(KeySet::from_json(keys.as_bytes())?))
+//!     .build()
+//!     .await?;
+//! let gate = Gate::new(auth);
+//!
+//! let refusal = gate.authenticate(&Request::new(())).await.unwrap_err();
+//! assert_eq!(refusal.status(), StatusCode::UNAUTHORIZED);
+//! let forged = Request::get("/").header("authorization", "Bearer not.a.token").body(())?;
+//! let response = gate.authenticate(&forged).await.unwrap_err().into_response::<String>();
+//! assert!(response.headers()["www-authenticate"].to_str()?.contains("invalid_token"));
+//! # Ok(()) }
+//! ```
+//!
+//! | what you want | where |
+//! |---|---|
+//! | who called | [`Gate::authenticate`], or an adapter's extractor: an [`Authenticated`], or an [`Anonymous`] |
+//! | what they may do | [`Policy`], [`Revocation`] |
+//! | whose tokens are accepted | [`Authenticator::builder`], [`IssuerSettings`], [`Profile`], [`config`] |
+//! | what everybody else gets | [`Refusal`], [`refusal`] |
+//! | keys from elsewhere | [`keys`], [`fetch`], [`clock`] |
+//! | how the keys and lists are | [`status`] |
+//! | a signature and nothing else | [`signature`] |
+//! | an adapter for another framework | [`adapter`], [`RequestView`] |
+//! | what weakens a service | [`dangerous`] |
 //!
 //! The [`guide`] has the chapters: [add it](guide::add_it), [tune it](guide::tune_it), [measure
 //! it](guide::measure_it), and a page each for [Auth0](guide::auth0), [Keycloak](guide::keycloak)
@@ -21,10 +59,18 @@
 //!
 //! It fails closed: whatever a token does not prove, is wrong about, or says twice, refuses it.
 
+pub mod adapter;
+pub mod claims;
+pub mod clock;
+pub mod config;
 pub mod dangerous;
+pub mod fetch;
 pub mod guide;
+pub mod keys;
 pub mod refusal;
 pub mod signature;
+pub mod status;
+pub mod token;
 
 mod algorithm;
 mod anonymous;
@@ -32,11 +78,8 @@ mod authenticated;
 mod authenticator;
 mod caller;
 mod challenge;
-mod claims;
-mod clock;
 mod credentials;
 mod error;
-mod fetch;
 mod gate;
 mod issuer;
 mod json;
@@ -61,30 +104,14 @@ mod token_cache;
 #[doc(hidden)]
 pub mod testing;
 
-pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use algorithm::Algorithm;
 pub use anonymous::Anonymous;
 pub use authenticated::Authenticated;
-pub use authenticator::{Authenticator, AuthenticatorBuilder, ConfigError, IssuerResolver};
-pub use caller::{admit, optional_caller, required_caller};
-pub use claims::{Audience, NumericDate, RegisteredClaims, Scope};
-pub use clock::{Clock, SystemClock};
-pub use credentials::{ACCESS_COOKIE, CredentialsError};
-pub use error::{TokenError, UnreadableClaim};
-#[cfg(feature = "reqwest")]
-pub use fetch::ReqwestFetch;
-pub use fetch::{BodyTooLong, Fetch, FetchError, FetchRequest, Fetching};
-pub use gate::{Bodies, Exit, FromBytes, Gate, NoBodies, Visitor};
-pub use issuer::IssuerStatus;
-pub use key::{
-    CandidateKeys, KeyError, KeyRequest, KeySet, KeySetError, SkippedKey, VerificationKey,
-};
-pub use key_source::{Freshness, KeySetStatus, KeySource, Refreshing, ResolveError, SharedKeySet};
-pub use maybe_ready::{Answer, MaybeReady, Pending};
+pub use authenticator::{Authenticator, AuthenticatorBuilder, ConfigError, IssuerSettings};
+pub use gate::Gate;
 pub use policy::Policy;
-pub use profile::{Profile, UnknownProfile};
-pub use refusal::{Denial, Refusal, RefusalKind};
+pub use profile::Profile;
+pub use refusal::Refusal;
 pub use request::RequestView;
-pub use requirement::Requirement;
 pub use resource::ProtectedResource;
-pub use revocation::{Revocation, StatusListStatus};
-pub use settings::Setting;
+pub use revocation::Revocation;

@@ -72,7 +72,7 @@ settings! {
         "the least that the server's caching headers may shorten the TTL to";
     REFRESH_AHEAD: "refresh_ahead", "PORTCULLIS_JWKS_REFRESH_AHEAD_SECS", "a tenth of the TTL",
         "how long before its TTL a key set is renewed in the background";
-    BACKGROUND_REFRESH: "background_refresh", "PORTCULLIS_JWKS_BACKGROUND_REFRESH", "true",
+    BACKGROUND_REFRESH: "without_background_refresh", "PORTCULLIS_JWKS_BACKGROUND_REFRESH", "true",
         "renew keys ahead of time; off, the first request past the TTL waits for the fetch";
     MAX_STALE: "max_stale", "PORTCULLIS_JWKS_MAX_STALE_SECS", "3600",
         "how long beyond its TTL a key set is used while the issuer can not be reached";
@@ -82,7 +82,7 @@ settings! {
         "how long until unknown `kid`s may cause another fetch, beyond a burst of 3";
     FETCH_TIMEOUT: "fetch_timeout", "PORTCULLIS_FETCH_TIMEOUT_SECS", "5",
         "the deadline of one whole fetch, discovery included";
-    MAX_BODY: "max_body", "PORTCULLIS_JWKS_MAX_BODY_BYTES", "524288",
+    MAX_BODY: "max_body_bytes", "PORTCULLIS_JWKS_MAX_BODY_BYTES", "524288",
         "the longest key set or metadata that is read, in bytes";
     MAX_KEYS: "max_keys", "PORTCULLIS_JWKS_MAX_KEYS", "200",
         "the most keys that a set may hold";
@@ -110,10 +110,12 @@ settings! {
         "what a WebSocket subprotocol begins with whose rest is the token, such as `bearer.`";
     COOKIE: "cookie", "PORTCULLIS_COOKIE", "none: no cookie is read",
         "the cookie that may hold the token when there is no Authorization header";
-    TRUSTED_ORIGINS: "trusted_origin", "PORTCULLIS_TRUSTED_ORIGINS", "this origin only",
+    TRUSTED_ORIGINS: "also_trusted_origin", "PORTCULLIS_TRUSTED_ORIGINS", "this origin only",
         "the origins whose pages may send that cookie with unsafe requests";
-    TOKEN_CACHE: "token_cache", "PORTCULLIS_TOKEN_CACHE_BYTES", "33554432",
+    TOKEN_CACHE: "token_cache_bytes", "PORTCULLIS_TOKEN_CACHE_BYTES", "33554432",
         "how much memory verified tokens may take, so that they need not be verified again; 0: off";
+    MAX_TOKEN_BYTES: "max_token_bytes", "PORTCULLIS_MAX_TOKEN_BYTES", "16384",
+        "the longest token that is read, in bytes";
     START_WITHOUT_KEYS: "start_without_keys", "PORTCULLIS_START_WITHOUT_KEYS", "false",
         "start, and answer 503, even though the keys can not be fetched yet";
 }

@@ -5,7 +5,7 @@
 //! [`Authenticator`](crate::Authenticator).
 //!
 //! ```
-//! use portcullis::{Algorithm, KeySet, signature};
+//! use portcullis::{Algorithm, signature, keys::KeySet};
 //!
 //! // RFC 8037 appendix A.2 and A.4.
 //! let keys = KeySet::from_json(br#"{"keys":[{"kty":"OKP","crv":"Ed25519",

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
-use portcullis_axum::portcullis::{ACCESS_COOKIE, Authenticator};
+use portcullis_axum::portcullis::{Authenticator, token::ACCESS_COOKIE};
 use portcullis_axum::{Caller, protect};
 use serde::Serialize;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -43,7 +43,7 @@ pub(crate) async fn router(
         .jwks_url(keys)
         .cookie(format!("__Secure-{ACCESS_COOKIE}"))
         // Whose requests the cookie may speak in, if they could change something …
-        .trusted_origin(app)
+        .also_trusted_origin(app)
         .build()
         .await?;
     // … and whose pages may read the answers. A preflight has no token, so this is outside.

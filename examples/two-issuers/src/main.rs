@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use axum::routing::get;
 use axum::{Json, Router};
-use portcullis_axum::portcullis::{Authenticator, AuthenticatorBuilder, Policy};
+use portcullis_axum::portcullis::{AuthenticatorBuilder, IssuerSettings, Policy};
 use portcullis_axum::{Claims, RequireLayer, protect};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -32,7 +32,7 @@ async fn list(Claims(User { iss, sub }): Claims<User>) -> Json<Orders> {
 async fn serve() -> Result<(), Box<dyn Error>> {
     let staff = std::env::var("SECOND_ISSUER").map_err(|_| "SECOND_ISSUER must be set")?;
     let auth = AuthenticatorBuilder::from_env()?
-        .also_issuer(Authenticator::builder(&staff, "https://api.example"))
+        .also_issuer(IssuerSettings::new(&staff, "https://api.example"))
         .build()
         .await?;
 

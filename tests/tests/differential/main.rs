@@ -24,7 +24,10 @@ use std::collections::BTreeMap;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::TestKey;
-use portcullis::{Algorithm, Authenticator, MaybeReady, RefusalKind, SharedKeySet, TokenError};
+use portcullis::{
+    Algorithm, Authenticator, adapter::MaybeReady, keys::SharedKeySet, refusal::RefusalKind,
+    token::TokenError,
+};
 use serde_json::Value;
 
 use generator::{Generator, Sample};

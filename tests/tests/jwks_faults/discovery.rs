@@ -3,7 +3,7 @@
 mod rows;
 
 use portcullis::testing::TestKey;
-use portcullis::{Algorithm, Authenticator, Freshness};
+use portcullis::{Algorithm, Authenticator, status::Freshness};
 use tokio::task::JoinSet;
 
 use crate::server::{Answer, Server};

@@ -84,7 +84,7 @@ fn fetch((name, document): (&str, Vec<u8>)) {
         let server = Server::start();
         let key = TestKey::generate("a", Algorithm::Es256);
         server.set(JWKS, Answer::Document(jwks([&key])));
-        let auth = builder(&server).max_body(MAX_BODY).build().await.unwrap();
+        let auth = builder(&server).max_body_bytes(MAX_BODY).build().await.unwrap();
         server.set(JWKS, Answer::Bytes(document));
         let before = peak();
         // Whether it is a key set does not matter here.

@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use portcullis::testing::TestKey;
-use portcullis::{Algorithm, Authenticator, Freshness, TokenError};
+use portcullis::{
+    Algorithm, Authenticator, AuthenticatorBuilder, status::Freshness, token::TokenError,
+};
 use tokio::task::JoinSet;
 
 use crate::server::{Answer, Server};
@@ -71,7 +73,7 @@ async fn withdrawn(background_refresh: bool) -> (Server, Authenticator, String, 
     let (kept, withdrawn) = (key("a"), key("b"));
     let late = |document| Answer::Late(FETCH_TIMEOUT * 3 / 4, document);
     server.set(JWKS, late(jwks([&kept, &withdrawn])));
-    let building = builder(&server).background_refresh(background_refresh).build();
+    let building = renewed(builder(&server), background_refresh).build();
     let building = tokio::spawn(building);
     while server.requests(JWKS).is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -146,8 +148,7 @@ async fn outlive(outage: Answer, background_refresh: bool) -> Duration {
     let key = key("a");
     let token = token(&key);
     server.set(JWKS, Answer::Document(jwks([&key])));
-    let auth = builder(&server)
-        .background_refresh(background_refresh)
+    let auth = renewed(builder(&server), background_refresh)
         .max_stale(Duration::from_secs(2))
         .build()
         .await
@@ -179,4 +180,9 @@ async fn outlive(outage: Answer, background_refresh: bool) -> Duration {
     tokio::time::sleep(CLOCK_SLACK).await;
     assert_eq!(ask(&auth, &token).await.status, 200);
     accepted
+}
+
+/// With or without a task that renews the keys.
+fn renewed(builder: AuthenticatorBuilder, in_background: bool) -> AuthenticatorBuilder {
+    if in_background { builder } else { builder.without_background_refresh() }
 }

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use portcullis::testing::TestKey;
-use portcullis::{Algorithm, Freshness};
+use portcullis::{Algorithm, status::Freshness};
 use tokio::runtime::Runtime;
 
 use crate::server::{Answer, Server};
@@ -72,7 +72,7 @@ fn no_connection_is_left_with_a_runtime_that_stands_idle() {
     server.set(JWKS, Answer::Document(jwks([&key])));
     let (first, second) = (runtime(), runtime());
     // The renewing task is the first one's too, and is of no use there.
-    let auth = first.block_on(builder(&server).background_refresh(true).build()).unwrap();
+    let auth = first.block_on(builder(&server).build()).unwrap();
     for _ in 0..3 {
         second.block_on(auth.refresh()).unwrap();
     }

@@ -7,7 +7,10 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::TestKey;
 use portcullis::{
-    Authenticator, AuthenticatorBuilder, Clock, Freshness, KeySetStatus, SystemClock, TokenError,
+    Authenticator, AuthenticatorBuilder,
+    clock::{Clock, SystemClock},
+    status::{Freshness, KeySetStatus},
+    token::TokenError,
 };
 use serde_json::json;
 
@@ -47,8 +50,8 @@ fn short(builder: AuthenticatorBuilder) -> AuthenticatorBuilder {
         .fetch_timeout(FETCH_TIMEOUT)
         .cooldown(Duration::from_secs(1))
         .max_stale(MAX_STALE)
-        .max_body(MAX_BODY)
-        .background_refresh(false)
+        .max_body_bytes(MAX_BODY)
+        .without_background_refresh()
 }
 
 /// A good token of the issuer.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
-use portcullis::{Authenticator, Gate, MaybeReady, Revocation};
+use portcullis::{Authenticator, Gate, Revocation, adapter::MaybeReady};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;

@@ -5,7 +5,7 @@ use axum::body::Body;
 use http::header::{HeaderMap, HeaderName};
 use http::{Request, Response};
 use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Algorithm, Authenticator, Gate, SharedKeySet};
+use portcullis::{Algorithm, Authenticator, Gate, keys::SharedKeySet};
 use serde_json::json;
 use tower::ServiceExt as _;
 

@@ -9,8 +9,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use portcullis::{
-    Algorithm, Authenticator, Clock, KeySet, MaybeReady, NumericDate, Profile, SharedKeySet,
-    SystemClock,
+    Algorithm, Authenticator, Profile,
+    adapter::MaybeReady,
+    claims::NumericDate,
+    clock::{Clock, SystemClock},
+    keys::{KeySet, SharedKeySet},
 };
 use portcullis_testing::TestKey;
 use serde_json::{Map, Value, json};
@@ -138,7 +141,7 @@ impl Material {
             .key_source(SharedKeySet::new(keys))
             .profile(self.profile.clone())
             .clock(self.clock.clone())
-            .token_cache(token_cache)
+            .token_cache_bytes(token_cache)
             .build()
             .await
             .map_err(|error| Failure::wrong(error.to_string()))?;

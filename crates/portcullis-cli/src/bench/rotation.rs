@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
-use portcullis::{Fetch, FetchRequest, Fetching, ReqwestFetch};
+use portcullis::fetch::{Fetch, FetchRequest, Fetching, ReqwestFetch};
 use portcullis_testing::TestIssuer;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};

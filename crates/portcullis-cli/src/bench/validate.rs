@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
-use portcullis::{Authenticator, MaybeReady};
+use portcullis::{Authenticator, adapter::MaybeReady};
 
 use super::material::{CACHE, Material, bare, split};
 use super::measure::{Case, Measured, measure};

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis::{
-    Algorithm, Authenticator, Clock, ConfigError, KeySet, Policy, Setting, SharedKeySet, SkippedKey,
+    Algorithm, Authenticator, ConfigError, Policy,
+    clock::Clock,
+    config::Setting,
+    keys::{KeySet, SharedKeySet, SkippedKey},
 };
 
 use crate::cli::CheckArguments;

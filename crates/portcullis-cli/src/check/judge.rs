@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{AUTHORIZATION, HeaderName};
 use portcullis::{
-    Authenticated, Authenticator, Clock, NumericDate, Policy, Refusal, RequestView, SystemClock,
+    Authenticated, Authenticator, Policy, Refusal, RequestView,
+    claims::NumericDate,
+    clock::{Clock, SystemClock},
 };
 
 use super::configuration;

@@ -3,7 +3,9 @@
 use std::error::Error as _;
 use std::fmt;
 
-use portcullis::{Authenticated, NumericDate, Refusal, RefusalKind, Setting};
+use portcullis::{
+    Authenticated, Refusal, claims::NumericDate, config::Setting, refusal::RefusalKind,
+};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 

@@ -7,7 +7,10 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, DATE, ETAG, EXPIRES, HeaderName, LAST_MODIFIED};
 use http::{HeaderMap, Response};
-use portcullis::{Clock as _, Fetch, FetchRequest, Fetching, ReqwestFetch, SystemClock};
+use portcullis::{
+    clock::{Clock as _, SystemClock},
+    fetch::{Fetch, FetchRequest, Fetching, ReqwestFetch},
+};
 use serde::Serialize;
 
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! How far a signature got.
 
-use portcullis::TokenError;
+use portcullis::token::TokenError;
 use serde::Serialize;
 
 /// What a line failed at.

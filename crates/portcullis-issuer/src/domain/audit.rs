@@ -6,7 +6,7 @@ mod store;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use portcullis::Clock;
+use portcullis::clock::Clock;
 
 pub(crate) use self::event::NewEvent;
 pub use self::event::{Event, EventKind};

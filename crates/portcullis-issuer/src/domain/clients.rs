@@ -8,7 +8,7 @@ mod store;
 
 use std::sync::Arc;
 
-use portcullis::{Clock, KeySet};
+use portcullis::{clock::Clock, keys::KeySet};
 
 pub(crate) use self::assertion::claimed_client;
 pub(crate) use self::authentication::Proof;

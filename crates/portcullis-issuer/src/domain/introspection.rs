@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis::{Algorithm, Clock, signature};
+use portcullis::{Algorithm, clock::Clock, signature};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

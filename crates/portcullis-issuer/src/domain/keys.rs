@@ -35,7 +35,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use portcullis::{Clock, SharedKeySet};
+use portcullis::{clock::Clock, keys::SharedKeySet};
 use tokio::task::AbortHandle;
 
 pub(crate) use self::custody::Custody;

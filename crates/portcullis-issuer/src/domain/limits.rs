@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use moka::ops::compute::Op;
 use moka::sync::Cache;
-use portcullis::Clock;
+use portcullis::clock::Clock;
 
 use crate::clock::now_millis;
 use crate::domain::audit::{Audit, EventKind};

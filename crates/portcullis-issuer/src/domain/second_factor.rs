@@ -6,7 +6,7 @@ mod store;
 use std::fmt;
 use std::sync::Arc;
 
-use portcullis::Clock;
+use portcullis::clock::Clock;
 use totp_rs::{Builder, Secret, Totp};
 use zeroize::Zeroizing;
 

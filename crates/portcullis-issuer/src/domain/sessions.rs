@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis::Clock;
+use portcullis::clock::Clock;
 use zeroize::Zeroizing;
 
 pub(crate) use self::refresh_token::RefreshTokens;

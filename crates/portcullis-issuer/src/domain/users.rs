@@ -7,7 +7,7 @@ mod store;
 use std::fmt;
 use std::sync::Arc;
 
-use portcullis::Clock;
+use portcullis::clock::Clock;
 use zeroize::Zeroizing;
 
 use self::password::{Passwords, Verdict};

@@ -14,7 +14,7 @@ const REFRESH_PATH: &str = "/v1/auth";
 /// shared with one; `__Secure-` is what remains when a domain is configured.
 pub(super) fn access_name(config: &IssuerConfig) -> String {
     let prefix = if config.cookie_domain.is_some() { "__Secure-" } else { "__Host-" };
-    format!("{prefix}{}", portcullis::ACCESS_COOKIE)
+    format!("{prefix}{}", portcullis::token::ACCESS_COOKIE)
 }
 
 /// Sets both cookies.

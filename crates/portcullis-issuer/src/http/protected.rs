@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use portcullis::{Authenticator, SharedKeySet};
+use portcullis::{Authenticator, keys::SharedKeySet};
 use portcullis_axum::Claims;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
@@ -68,10 +68,10 @@ pub(crate) async fn authenticator(
         .key_source(keys)
         .cookie(cookies::access_name(config))
         // A proxy in front may have changed the Host that the middleware would compare with.
-        .trusted_origin(&config.issuer)
+        .also_trusted_origin(&config.issuer)
         .clock(Arc::clone(&config.clock));
     for origin in &config.trusted_origins {
-        builder = builder.trusted_origin(origin);
+        builder = builder.also_trusted_origin(origin);
     }
     builder
         .build()

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::BodyExt as _;
-use portcullis::Clock;
+use portcullis::clock::Clock;
 use portcullis::testing::ManualClock;
 use portcullis_issuer::{DatabaseUrl, Issuer, IssuerConfig, KeyEncryptionKey, NewUser};
 use serde_json::{Value, json};

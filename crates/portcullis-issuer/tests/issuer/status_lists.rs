@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::BodyExt as _;
-use portcullis::{Authenticator, Gate, MaybeReady, Revocation, SystemClock};
+use portcullis::{Authenticator, Gate, Revocation, adapter::MaybeReady, clock::SystemClock};
 use portcullis_issuer::{Issuer, NewClient, NewUser};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use portcullis::testing::{ManualClock, TestKey};
 use portcullis::{
-    Algorithm, Authenticator, AuthenticatorBuilder, CandidateKeys, Gate, KeyRequest, KeySource,
-    MaybeReady, Policy, ResolveError, SharedKeySet,
+    Algorithm, Authenticator, AuthenticatorBuilder, Gate, IssuerSettings, Policy,
+    adapter::MaybeReady,
+    keys::{CandidateKeys, KeyRequest, KeySource, ResolveError, SharedKeySet},
 };
 
 use super::cases::{self, Case, Tokens};
@@ -94,9 +95,9 @@ impl Suite {
     ) -> Self {
         let key = TestKey::generate("k", Algorithm::Es256);
         let keys = SharedKeySet::new(TestKey::key_set([&key]));
-        let late = Authenticator::builder(LATE_ISSUER, AUDIENCE).key_source(Late(keys.clone()));
-        let absent = Authenticator::builder(ABSENT_ISSUER, AUDIENCE).key_source(Absent);
-        let busy = Authenticator::builder(BUSY_ISSUER, AUDIENCE).key_source(Busy);
+        let late = IssuerSettings::new(LATE_ISSUER, AUDIENCE).key_source(Late(keys.clone()));
+        let absent = IssuerSettings::new(ABSENT_ISSUER, AUDIENCE).key_source(Absent);
+        let busy = IssuerSettings::new(BUSY_ISSUER, AUDIENCE).key_source(Busy);
         let builder = Authenticator::builder(ISSUER, AUDIENCE)
             .key_source(keys)
             .also_issuer(late)
@@ -106,7 +107,7 @@ impl Suite {
             .token_header("x-access-token")
             .websocket_protocol("bearer.")
             .cookie("__Host-portcullis-access")
-            .trusted_origin("https://app.example");
+            .also_trusted_origin("https://app.example");
         let auth = change(builder).build().await.unwrap();
         Self {
             strict: Gate::new(auth.clone()),

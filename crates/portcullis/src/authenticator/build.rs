@@ -8,17 +8,19 @@ use super::checks::{
     within_numbers,
 };
 use super::config_error::ConfigError;
+use super::issuer_settings::IssuerSettings;
 use super::issuers::Issuers;
 use super::key_origin::secure_url;
 use super::{Authenticator, AuthenticatorBuilder, Inner};
+use crate::clock::Clock;
 use crate::fetch::Client;
 use crate::issuer::ClaimsRules;
 use crate::issuer::TrustedIssuer;
-use crate::jws::KnownHeaders;
+use crate::jws::{KnownHeaders, MAX_TOKEN_BOUNDS};
 use crate::metrics;
 use crate::refusal::ProtectionSpace;
 use crate::remote::status_list::MAX_TOKEN_BYTES;
-use crate::resource::Resource;
+use crate::resource::{ProtectedResource, Resource};
 use crate::revocation::{Introspections, StatusLists};
 use crate::settings::{self, Setting};
 use crate::token_cache::{self, TokenCache};
@@ -41,11 +43,13 @@ impl AuthenticatorBuilder {
         if let Some(name) = &self.token_header {
             self.credentials.header = Some(check_token_header(name)?);
         }
+        self.check()?;
+        let resource = self.resource.take();
         let mut trusted: Vec<Arc<TrustedIssuer>> = Vec::new();
-        for mut builder in self.with_others() {
-            builder.clock = self.clock.clone();
-            let may_wait = self.start_without_keys || builder.start_without_keys;
-            let issuer = builder.trusted_issuer()?;
+        let may_wait_for_all = self.issuer.start_without_keys;
+        for of_one in std::iter::once(self.issuer.clone()).chain(self.others) {
+            let may_wait = may_wait_for_all || of_one.start_without_keys;
+            let issuer = of_one.trusted_issuer(&self.clock)?;
             if trusted.iter().any(|other| other.name() == issuer.name()) {
                 let expected = "it is there already; its settings can not be two";
                 return Err(ConfigError::invalid(settings::ISSUER, issuer.name(), expected));
@@ -59,7 +63,7 @@ impl AuthenticatorBuilder {
         }
         let names: Vec<&str> = trusted.iter().map(|issuer| issuer.name()).collect();
         let space = ProtectionSpace {
-            resource: self.resource(&names)?,
+            resource: resource.map(|resource| published(&resource, &names)).transpose()?,
             realm: self.realm,
             write_body: self.write_body,
             clock: self.clock.clone(),
@@ -70,25 +74,44 @@ impl AuthenticatorBuilder {
             space: Arc::new(space),
             headers: KnownHeaders::new(),
             seen: TokenCache::new(self.token_cache),
+            max_token_bytes: self.max_token_bytes,
         })))
     }
 
-    fn resource(&self, issuers: &[&str]) -> Result<Option<Resource>, ConfigError> {
-        let Some(resource) = &self.resource else { return Ok(None) };
-        resource.at(issuers).map(Some).ok_or_else(|| {
-            let expected = "it must be an https URL (http on this machine) without a fragment";
-            ConfigError::invalid(settings::RESOURCE, &resource.identifier, expected)
-        })
+    /// Everything of the service that can be told to be wrong.
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.token_cache != 0 {
+            let (min, max) = token_cache::BOUNDS;
+            within_numbers(settings::TOKEN_CACHE, self.token_cache, min, max)?;
+        }
+        let (min, max) = MAX_TOKEN_BOUNDS;
+        within_numbers(settings::MAX_TOKEN_BYTES, self.max_token_bytes, min, max)?;
+        if let Some(name) = &self.credentials.cookie {
+            check_cookie_name(name)?;
+        }
+        if let Some(prefix) = &self.credentials.websocket_protocol {
+            check_protocol(prefix)?;
+        }
+        for origin in &self.credentials.trusted_origins {
+            check_origin(origin)?;
+        }
+        Ok(())
     }
+}
 
-    /// This builder and, one below the other, those that were added to it.
-    fn with_others(&self) -> Vec<Self> {
-        let others = self.others.iter().flat_map(Self::with_others);
-        std::iter::once(self.clone()).chain(others).collect()
-    }
+fn published(resource: &ProtectedResource, issuers: &[&str]) -> Result<Resource, ConfigError> {
+    resource.at(issuers).ok_or_else(|| {
+        let expected = "it must be an https URL (http on this machine) without a fragment";
+        ConfigError::invalid(settings::RESOURCE, &resource.identifier, expected)
+    })
+}
 
-    /// What this builder says of its issuer. Nothing is fetched yet.
-    pub(super) fn trusted_issuer(self) -> Result<TrustedIssuer, ConfigError> {
+impl IssuerSettings {
+    /// The issuer, by these settings. Nothing is fetched yet.
+    pub(super) fn trusted_issuer(
+        self,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<TrustedIssuer, ConfigError> {
         self.check()?;
         let client = {
             let needed = self.status_lists.is_some() || self.introspection.are_set();
@@ -100,13 +123,13 @@ impl AuthenticatorBuilder {
             &self.algorithms,
             &self.keys,
             client.as_ref(),
-            &self.clock,
+            clock,
         )?;
         let introspector = self.introspection.introspector(
             &self.issuer,
             client.as_ref(),
             self.keys.fetch_timeout,
-            &self.clock,
+            clock,
         )?;
         let status_lists = StatusLists::new(
             self.place_of_status_lists(client)?,
@@ -114,7 +137,7 @@ impl AuthenticatorBuilder {
             keys.shared(),
             &self.algorithms,
             [self.leeway, self.keys.fetch_timeout],
-            &self.clock,
+            clock,
         );
         let rules = ClaimsRules {
             issuer: self.issuer,
@@ -173,21 +196,8 @@ impl AuthenticatorBuilder {
             let expected = "no JWKS may hold its key, which is a secret: see `dangerous`";
             return Err(ConfigError::invalid(settings::ALGORITHMS, symmetric.as_str(), expected));
         }
-        if self.token_cache != 0 {
-            let (min, max) = token_cache::BOUNDS;
-            within_numbers(settings::TOKEN_CACHE, self.token_cache, min, max)?;
-        }
         self.keys.check()?;
         self.check_times()?;
-        if let Some(name) = &self.credentials.cookie {
-            check_cookie_name(name)?;
-        }
-        if let Some(prefix) = &self.credentials.websocket_protocol {
-            check_protocol(prefix)?;
-        }
-        for origin in &self.credentials.trusted_origins {
-            check_origin(origin)?;
-        }
         Ok(())
     }
 
@@ -231,8 +241,9 @@ impl AuthenticatorBuilder {
 impl TrustedIssuer {
     /// For the tests of what comes after authentication.
     pub(crate) fn for_test() -> Arc<Self> {
-        let builder = Authenticator::builder("https://auth.example", "https://api.example");
+        let settings = IssuerSettings::new("https://auth.example", "https://api.example");
         let keys = crate::key_source::SharedKeySet::new(crate::key::KeySet::default());
-        Arc::new(builder.key_source(keys).trusted_issuer().unwrap())
+        let clock: Arc<dyn Clock> = Arc::new(crate::clock::SystemClock::new());
+        Arc::new(settings.key_source(keys).trusted_issuer(&clock).unwrap())
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::AuthenticatorBuilder;
 use super::config_error::ConfigError;
 use super::introspection_settings::IntrospectionSettings;
+use super::issuer_settings::IssuerSettings;
 use super::key_origin::KeyOrigin;
 use crate::algorithm::Algorithm;
 use crate::settings::{self, Setting};
@@ -48,9 +49,10 @@ impl AuthenticatorBuilder {
         if audiences.is_empty() {
             return Err(ConfigError::Missing { setting: settings::AUDIENCE });
         }
-        let mut builder = Self::new(issuer, audiences.remove(0));
-        builder.audiences.append(&mut audiences);
-        builder.origin = KeyOrigin {
+        let mut builder = Self::new(IssuerSettings::new(issuer, audiences.remove(0)));
+        let first = &mut builder.issuer;
+        first.audiences.append(&mut audiences);
+        first.origin = KeyOrigin {
             jwks_url: env.text(settings::JWKS_URL),
             discovery_url: env.text(settings::DISCOVERY_URL),
             jwks_file: env.path(settings::JWKS_FILE),
@@ -59,57 +61,61 @@ impl AuthenticatorBuilder {
             token_file: env.path(settings::FETCH_TOKEN_FILE),
             ..KeyOrigin::default()
         };
-        builder.status_lists = env.text(settings::STATUS_LISTS);
-        builder.introspection = IntrospectionSettings {
+        first.status_lists = env.text(settings::STATUS_LISTS);
+        first.introspection = IntrospectionSettings {
             url: env.text(settings::INTROSPECTION_URL),
             client_id: env.text(settings::INTROSPECTION_CLIENT_ID),
             secret_file: env.path(settings::INTROSPECTION_SECRET_FILE),
         };
         for (setting, limit) in [
-            (settings::JWKS_TTL, &mut builder.keys.ttl),
-            (settings::MAX_STALE, &mut builder.keys.max_stale),
-            (settings::COOLDOWN, &mut builder.keys.cooldown),
-            (settings::FETCH_TIMEOUT, &mut builder.keys.fetch_timeout),
-            (settings::LEEWAY, &mut builder.leeway),
+            (settings::JWKS_TTL, &mut first.keys.ttl),
+            (settings::MAX_STALE, &mut first.keys.max_stale),
+            (settings::COOLDOWN, &mut first.keys.cooldown),
+            (settings::FETCH_TIMEOUT, &mut first.keys.fetch_timeout),
+            (settings::LEEWAY, &mut first.leeway),
         ] {
             if let Some(secs) = env.seconds(setting)? {
                 *limit = secs;
             }
         }
-        builder.keys.min_ttl = env.seconds(settings::MIN_TTL)?;
-        builder.keys.refresh_ahead = env.seconds(settings::REFRESH_AHEAD)?;
+        first.keys.min_ttl = env.seconds(settings::MIN_TTL)?;
+        first.keys.refresh_ahead = env.seconds(settings::REFRESH_AHEAD)?;
+        let (mut token_cache, mut max_token_bytes) = (builder.token_cache, builder.max_token_bytes);
+        let first = &mut builder.issuer;
         for (setting, number) in [
-            (settings::MAX_BODY, &mut builder.keys.max_body),
-            (settings::MAX_KEYS, &mut builder.keys.max_keys),
-            (settings::TOKEN_CACHE, &mut builder.token_cache),
+            (settings::MAX_BODY, &mut first.keys.max_body),
+            (settings::MAX_KEYS, &mut first.keys.max_keys),
+            (settings::TOKEN_CACHE, &mut token_cache),
+            (settings::MAX_TOKEN_BYTES, &mut max_token_bytes),
         ] {
             if let Some(value) = env.text(setting) {
                 *number = parse_number(setting, &value)?;
             }
         }
         for (setting, switch) in [
-            (settings::BACKGROUND_REFRESH, &mut builder.keys.background_refresh),
-            (settings::IGNORE_MUST_REVALIDATE, &mut builder.keys.ignore_must_revalidate),
-            (settings::START_WITHOUT_KEYS, &mut builder.start_without_keys),
+            (settings::BACKGROUND_REFRESH, &mut first.keys.background_refresh),
+            (settings::IGNORE_MUST_REVALIDATE, &mut first.keys.ignore_must_revalidate),
+            (settings::START_WITHOUT_KEYS, &mut first.start_without_keys),
         ] {
             if let Some(value) = env.text(setting) {
                 *switch = parse_switch(setting, &value)?;
             }
         }
-        builder.max_token_lifetime = env.seconds(settings::MAX_TOKEN_LIFETIME)?;
-        builder.max_token_age = env.seconds(settings::MAX_TOKEN_AGE)?;
+        first.max_token_lifetime = env.seconds(settings::MAX_TOKEN_LIFETIME)?;
+        first.max_token_age = env.seconds(settings::MAX_TOKEN_AGE)?;
         if let Some(names) = env.text(settings::REQUIRED_CLAIMS) {
-            builder.required_claims = list(&names);
+            first.required_claims = list(&names);
         }
         if let Some(names) = env.text(settings::ALGORITHMS) {
-            builder.algorithms = list(&names)
+            first.algorithms = list(&names)
                 .iter()
                 .map(|name| parse(settings::ALGORITHMS, name))
                 .collect::<Result<Vec<Algorithm>, _>>()?;
         }
         if let Some(name) = env.text(settings::PROFILE) {
-            builder.profile = parse(settings::PROFILE, &name)?;
+            first.profile = parse(settings::PROFILE, &name)?;
         }
+        (builder.token_cache, builder.max_token_bytes) = (token_cache, max_token_bytes);
         if let Some(realm) = env.text(settings::REALM) {
             builder.realm = realm;
         }
@@ -284,27 +290,33 @@ mod tests {
             ("PORTCULLIS_START_WITHOUT_KEYS", "true"),
         ])
         .unwrap();
-        assert_eq!(builder.issuer, "https://issuer.example");
-        assert_eq!(builder.audiences, ["https://api.example", "urn:b"]);
-        assert_eq!(builder.origin.jwks_url.as_deref(), Some("https://keys.example/jwks"));
-        assert_eq!(builder.origin.discovery_url.as_deref(), Some("https://i.example/meta"));
-        assert_eq!(builder.origin.http_host.as_deref(), Some("keycloak.internal"));
-        let paths = [builder.origin.jwks_file, builder.origin.ca_file, builder.origin.token_file];
+        assert_eq!(builder.issuer.issuer, "https://issuer.example");
+        assert_eq!(builder.issuer.audiences, ["https://api.example", "urn:b"]);
+        assert_eq!(builder.issuer.origin.jwks_url.as_deref(), Some("https://keys.example/jwks"));
+        assert_eq!(builder.issuer.origin.discovery_url.as_deref(), Some("https://i.example/meta"));
+        assert_eq!(builder.issuer.origin.http_host.as_deref(), Some("keycloak.internal"));
+        let paths = [
+            builder.issuer.origin.jwks_file,
+            builder.issuer.origin.ca_file,
+            builder.issuer.origin.token_file,
+        ];
         assert_eq!(paths.map(|path| path.unwrap().display().to_string()), ["/a", "/b", "/c"]);
-        assert_eq!(builder.keys.ttl.as_secs(), 60);
-        assert_eq!(builder.keys.max_stale.as_secs(), 120);
-        assert_eq!(builder.keys.cooldown.as_secs(), 10);
-        assert_eq!(builder.keys.fetch_timeout.as_secs(), 3);
-        assert_eq!(builder.keys.min_ttl, Some(Duration::from_secs(5)));
-        assert_eq!(builder.keys.refresh_ahead, Some(Duration::from_secs(7)));
-        assert!(!builder.keys.background_refresh && builder.keys.ignore_must_revalidate);
-        assert_eq!((builder.keys.max_body, builder.keys.max_keys), (2048, 8));
-        assert_eq!(builder.leeway.as_secs(), 0);
-        assert_eq!(builder.max_token_lifetime.map(|max| max.as_secs()), Some(900));
-        assert_eq!(builder.max_token_age.map(|max| max.as_secs()), Some(600));
-        assert_eq!(builder.required_claims, ["sub", "tenant"]);
-        assert_eq!(builder.algorithms, [Algorithm::Es256, Algorithm::Ed25519]);
-        assert_eq!(builder.profile, Profile::rfc9068());
+        assert_eq!(builder.issuer.keys.ttl.as_secs(), 60);
+        assert_eq!(builder.issuer.keys.max_stale.as_secs(), 120);
+        assert_eq!(builder.issuer.keys.cooldown.as_secs(), 10);
+        assert_eq!(builder.issuer.keys.fetch_timeout.as_secs(), 3);
+        assert_eq!(builder.issuer.keys.min_ttl, Some(Duration::from_secs(5)));
+        assert_eq!(builder.issuer.keys.refresh_ahead, Some(Duration::from_secs(7)));
+        assert!(
+            !builder.issuer.keys.background_refresh && builder.issuer.keys.ignore_must_revalidate
+        );
+        assert_eq!((builder.issuer.keys.max_body, builder.issuer.keys.max_keys), (2048, 8));
+        assert_eq!(builder.issuer.leeway.as_secs(), 0);
+        assert_eq!(builder.issuer.max_token_lifetime.map(|max| max.as_secs()), Some(900));
+        assert_eq!(builder.issuer.max_token_age.map(|max| max.as_secs()), Some(600));
+        assert_eq!(builder.issuer.required_claims, ["sub", "tenant"]);
+        assert_eq!(builder.issuer.algorithms, [Algorithm::Es256, Algorithm::Ed25519]);
+        assert_eq!(builder.issuer.profile, Profile::rfc9068());
         assert_eq!(builder.realm, "orders");
         let resource = builder.resource.map(|resource| resource.identifier);
         assert_eq!(resource.as_deref(), Some("https://api.example/v1"));
@@ -316,7 +328,7 @@ mod tests {
             builder.credentials.trusted_origins,
             ["https://app.example", "https://b.example"]
         );
-        assert!(builder.start_without_keys);
+        assert!(builder.issuer.start_without_keys);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 use serde::de::MapAccess;
 
-use super::AuthenticatorBuilder;
+use super::issuer_settings::IssuerSettings;
 use crate::clock::Clock;
 use crate::error::TokenError;
 use crate::issuer::TrustedIssuer;
@@ -20,15 +20,15 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// Vouches for issuers that are only known at run time, such as one for each tenant.
 ///
 /// ```
-/// use portcullis::{Authenticator, AuthenticatorBuilder, IssuerResolver};
+/// use portcullis::{IssuerSettings, config::IssuerResolver};
 ///
 /// struct Tenants;
 ///
 /// impl IssuerResolver for Tenants {
-///     fn resolve(&self, issuer: &str) -> Option<AuthenticatorBuilder> {
+///     fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
 ///         // What a token says is nobody's word yet: look it up in what *you* know.
 ///         let known = ["https://a.tenants.example", "https://b.tenants.example"];
-///         known.contains(&issuer).then(|| Authenticator::builder(issuer, "https://api.example"))
+///         known.contains(&issuer).then(|| IssuerSettings::new(issuer, "https://api.example"))
 ///     }
 /// }
 /// ```
@@ -38,7 +38,7 @@ pub trait IssuerResolver: Send + Sync + 'static {
     /// `issuer` is whatever the sender of a token wrote. The answer must come from a trusted set,
     /// at once and without I/O; it is kept while it is used, so a change is seen when the issuer
     /// has not been met for an hour. The keys are fetched when the first token needs them.
-    fn resolve(&self, issuer: &str) -> Option<AuthenticatorBuilder>;
+    fn resolve(&self, issuer: &str) -> Option<IssuerSettings>;
 }
 
 pub(super) struct Issuers {
@@ -118,9 +118,7 @@ impl Resolved {
     fn get(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
         // One at a time makes an issuer: two would have two budgets.
         self.met.optionally_get_with_by_ref(name, || {
-            let mut builder = self.resolver.resolve(name)?;
-            builder.clock = self.clock.clone();
-            match builder.trusted_issuer() {
+            match self.resolver.resolve(name)?.trusted_issuer(&self.clock) {
                 Ok(issuer) if issuer.name() == name => Some(Arc::new(issuer)),
                 Ok(issuer) => {
                     tracing::error!(

@@ -26,7 +26,7 @@ pub(crate) const MAX_MAX_KEYS: usize = 10_000;
 /// reason and never spoils the others ([RFC 7517 §5]).
 ///
 /// ```
-/// use portcullis::KeySet;
+/// use portcullis::keys::KeySet;
 ///
 /// let set = KeySet::from_json(br#"{"keys":[
 ///     {"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
@@ -36,7 +36,7 @@ pub(crate) const MAX_MAX_KEYS: usize = 10_000;
 /// assert_eq!(set.skipped()[0].reason.to_string(), "a symmetric key");
 ///
 /// assert!(KeySet::from_json(b"<html>").is_err());
-/// # Ok::<(), portcullis::KeySetError>(())
+/// # Ok::<(), portcullis::keys::KeySetError>(())
 /// ```
 ///
 /// [RFC 7517 §5]: https://www.rfc-editor.org/rfc/rfc7517#section-5

@@ -70,7 +70,7 @@ impl Profile {
     /// `https://login.microsoftonline.com/TENANT/v2.0`. The audience is the API's own GUID.
     ///
     /// Scopes stand in `scp` (users), application roles in `roles`. For several tenants use an
-    /// [`IssuerResolver`](crate::IssuerResolver) that knows them, one issuer each.
+    /// [`IssuerResolver`](crate::config::IssuerResolver) that knows them, one issuer each.
     #[must_use]
     pub fn entra_v2() -> Self {
         Self::of(

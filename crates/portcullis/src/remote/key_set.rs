@@ -253,7 +253,7 @@ impl Remote<Keys> {
 }
 
 impl Remote<Keys> {
-    fn status(&self) -> KeySetStatus {
+    pub(super) fn status(&self) -> KeySetStatus {
         let now = Timestamp::now(&*self.clock);
         let limits = &self.limits;
         let snapshot = self.snapshot.load_full();

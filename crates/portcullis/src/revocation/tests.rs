@@ -26,7 +26,7 @@ fn ages_are_bounded_below_and_said() {
 async fn a_list_that_nobody_asks_for_is_left_alone_until_somebody_does() {
     use crate::algorithm::Algorithm;
     use crate::testing::{Answer, ScriptedFetch, TestKey, TokioClock};
-    use crate::{Authenticator, Gate, SharedKeySet};
+    use crate::{Authenticator, Gate, keys::SharedKeySet};
 
     const NOW: u64 = 1_800_000_000;
     const LIST: &str = "https://issuer.example/lists/1";

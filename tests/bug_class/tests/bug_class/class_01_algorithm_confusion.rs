@@ -5,7 +5,7 @@
 
 use aws_lc_rs::hmac;
 use portcullis::testing::TestKey;
-use portcullis::{Algorithm, KeySet, signature};
+use portcullis::{Algorithm, keys::KeySet, signature};
 use serde_json::{Value, json};
 
 use super::support::{auth, builder, claims, decode, encode, rule};

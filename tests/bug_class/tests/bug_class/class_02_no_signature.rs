@@ -3,7 +3,7 @@
 //! `none` is no value of the type `Algorithm`, and a payload exists only once a signature held.
 
 use portcullis::testing::TestKey;
-use portcullis::{Algorithm, TokenError, signature};
+use portcullis::{Algorithm, signature, token::TokenError};
 use serde_json::json;
 
 use super::support::{auth, claims, encode, rule, split};

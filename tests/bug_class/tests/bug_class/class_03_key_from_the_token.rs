@@ -57,7 +57,7 @@ async fn no_url_of_a_token_is_fetched() {
         .jwks_url(JWKS)
         .fetch(fetch.clone())
         .clock(clock.clone())
-        .background_refresh(false)
+        .without_background_refresh()
         .build()
         .await
         .unwrap();

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use portcullis::dangerous::hmac_key;
 use portcullis::testing::{ManualClock, TestKey};
 use portcullis::{
-    Algorithm, Authenticator, KeyRequest, KeySet, KeySource, MaybeReady, SharedKeySet,
-    VerificationKey, signature,
+    Algorithm, Authenticator,
+    adapter::MaybeReady,
+    keys::{KeyRequest, KeySet, KeySource, SharedKeySet, VerificationKey},
+    signature,
 };
 use serde_json::{Value, json};
 
@@ -363,7 +365,7 @@ impl KeySource for AnyKey {
     fn resolve(
         &self,
         _wanted: &KeyRequest<'_>,
-    ) -> MaybeReady<Result<portcullis::CandidateKeys, portcullis::ResolveError>> {
+    ) -> MaybeReady<Result<portcullis::keys::CandidateKeys, portcullis::keys::ResolveError>> {
         MaybeReady::Ready(Ok(self.0.clone().into()))
     }
 }

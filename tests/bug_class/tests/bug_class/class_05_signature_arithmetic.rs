@@ -4,7 +4,7 @@
 //! curves, which are checked before it.
 
 use portcullis::testing::TestKey;
-use portcullis::{Algorithm, KeySet, signature};
+use portcullis::{Algorithm, keys::KeySet, signature};
 use serde_json::json;
 
 use super::support::{auth, claims, decode, encode, rule, split};

@@ -5,7 +5,11 @@
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Algorithm, Authenticator, KeySet, SharedKeySet, signature};
+use portcullis::{
+    Algorithm, Authenticator,
+    keys::{KeySet, SharedKeySet},
+    signature,
+};
 use serde_json::json;
 
 use super::support::{

@@ -6,7 +6,11 @@
 use std::time::Duration;
 
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, AuthenticatorBuilder, KeySet, SharedKeySet, signature};
+use portcullis::{
+    Algorithm, Authenticator, AuthenticatorBuilder, IssuerSettings,
+    keys::{KeySet, SharedKeySet},
+    signature,
+};
 use serde_json::json;
 
 use super::support::{AUDIENCE, ISSUER, NOW, claims, rule};
@@ -28,7 +32,7 @@ impl World {
             .jwks_url(JWKS)
             .fetch(fetch.clone())
             .clock(clock.clone())
-            .background_refresh(false)
+            .without_background_refresh()
             .build()
             .await
             .unwrap();
@@ -140,10 +144,8 @@ async fn an_unknown_kid_is_no_key_even_if_the_signature_would_hold() {
     }
 }
 
-fn of(issuer: &str, key: &TestKey) -> AuthenticatorBuilder {
-    Authenticator::builder(issuer, AUDIENCE)
-        .key_source(SharedKeySet::new(TestKey::key_set([key])))
-        .clock(ManualClock::at(NOW))
+fn of(issuer: &str, key: &TestKey) -> IssuerSettings {
+    IssuerSettings::new(issuer, AUDIENCE).key_source(SharedKeySet::new(TestKey::key_set([key])))
 }
 
 /// CVE-2025-59936 (get-jwks: the parts of a cache's key ran into each other), CVE-2026-50202
@@ -153,7 +155,8 @@ async fn a_key_answers_for_its_own_issuer_only() {
     let issuers = ["https://a.example", "https://b.example", "https://a.example:https://b.example"];
     for kid in ["k", "https://b.example", "k:https://b.example", "ES256:k:https://a.example"] {
         let keys = [es256(kid), es256(kid), es256(kid)];
-        let auth = of(issuers[0], &keys[0])
+        let auth = AuthenticatorBuilder::new(of(issuers[0], &keys[0]))
+            .clock(ManualClock::at(NOW))
             .also_issuer(of(issuers[1], &keys[1]))
             .also_issuer(of(issuers[2], &keys[2]))
             .build()
@@ -203,7 +206,7 @@ fn a_key_for_two_algorithms_is_two_keys() {
     let algorithms: Vec<_> = KeySet::from_json(set.as_bytes())
         .unwrap()
         .iter()
-        .map(portcullis::VerificationKey::algorithm)
+        .map(portcullis::keys::VerificationKey::algorithm)
         .collect();
     assert_eq!(algorithms, [Algorithm::Rs256, Algorithm::Ps256]);
 }
@@ -300,7 +303,7 @@ async fn keys_at_a_place_that_the_metadata_left_are_refused_after_the_ttl() {
     let auth = Authenticator::builder(ISSUER, AUDIENCE)
         .fetch(fetch.clone())
         .clock(clock.clone())
-        .background_refresh(false)
+        .without_background_refresh()
         .build()
         .await
         .unwrap();

@@ -6,7 +6,10 @@
 use std::time::Duration;
 
 use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Algorithm, Authenticator, KeySet, SharedKeySet};
+use portcullis::{
+    Algorithm, Authenticator,
+    keys::{KeySet, SharedKeySet},
+};
 use serde_json::json;
 
 use super::support::{AUDIENCE, ISSUER, NOW, auth, bearer, builder, claims, rule, split};

@@ -8,7 +8,12 @@ use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, KeySet, MaybeReady, SharedKeySet, signature};
+use portcullis::{
+    Algorithm, Authenticator,
+    adapter::MaybeReady,
+    keys::{KeySet, SharedKeySet},
+    signature,
+};
 use serde_json::json;
 
 use super::support::{AUDIENCE, ISSUER, NOW, auth, authorization, claims, encode, rule, rule_of};
@@ -266,7 +271,7 @@ async fn forged_tokens_wait_in_bounded_numbers_while_the_issuer_hangs() {
         .jwks_url(JWKS)
         .fetch(fetch.clone())
         .clock(clock.clone())
-        .background_refresh(false)
+        .without_background_refresh()
         .build()
         .await
         .unwrap();

@@ -16,7 +16,10 @@ use serde_json::{Value, json};
 
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
 use portcullis::{
-    Algorithm, Authenticator, Clock, Gate, MaybeReady, Revocation, SharedKeySet, Visitor,
+    Algorithm, Authenticator, Gate, Revocation,
+    adapter::{MaybeReady, Visitor},
+    clock::Clock,
+    keys::SharedKeySet,
 };
 
 const NOW: u64 = 1_800_000_000;

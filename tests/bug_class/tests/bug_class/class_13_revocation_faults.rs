@@ -18,7 +18,9 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, Gate, MaybeReady, Revocation, SharedKeySet};
+use portcullis::{
+    Algorithm, Authenticator, Gate, Revocation, adapter::MaybeReady, keys::SharedKeySet,
+};
 
 const NOW: u64 = 1_800_000_000;
 const ISSUER: &str = "https://issuer.example";

@@ -13,8 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
 use portcullis::{
-    Algorithm, Authenticator, AuthenticatorBuilder, Fetch, FetchRequest, Fetching, Gate,
-    IssuerResolver, MaybeReady, Refusal, Requirement, Revocation, SharedKeySet, admit,
+    Algorithm, Authenticator, AuthenticatorBuilder, Gate, IssuerSettings, Refusal, Revocation,
+    adapter::{MaybeReady, Requirement, admit},
+    config::IssuerResolver,
+    fetch::{Fetch, FetchRequest, Fetching},
+    keys::SharedKeySet,
 };
 
 const NOW: u64 = 1_800_000_000;
@@ -484,9 +487,9 @@ async fn a_route_that_asks_an_issuer_who_is_not_known_how_to_be_asked_lets_nobod
 async fn an_issuer_met_at_run_time_that_cannot_be_asked_lets_nobody_in() {
     struct Met(TestKey);
     impl IssuerResolver for Met {
-        fn resolve(&self, issuer: &str) -> Option<AuthenticatorBuilder> {
+        fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
             let keys = SharedKeySet::new(TestKey::key_set([&self.0]));
-            Some(Authenticator::builder(issuer, "https://api.example").key_source(keys))
+            Some(IssuerSettings::new(issuer, "https://api.example").key_source(keys))
         }
     }
     let world = World::new().await;

@@ -13,7 +13,7 @@ use super::support::{builder, claims};
 const TRUSTED: &str = "https://app.example";
 
 async fn auth(key: &TestKey, cookie: &str) -> Authenticator {
-    builder(key).cookie(cookie).trusted_origin(TRUSTED).build().await.unwrap()
+    builder(key).cookie(cookie).also_trusted_origin(TRUSTED).build().await.unwrap()
 }
 
 /// The outcome of `POST https://HOST/` with the cookie and these headers.

@@ -5,7 +5,8 @@
 use http::HeaderMap;
 use portcullis::testing::{ManualClock, TestKey};
 use portcullis::{
-    Algorithm, Authenticator, Gate, KeyRequest, MaybeReady, Policy, Refusal, signature,
+    Algorithm, Authenticator, Gate, Policy, Refusal, adapter::MaybeReady, keys::KeyRequest,
+    signature,
 };
 use serde_json::{Value, json};
 
@@ -144,11 +145,13 @@ async fn debug_of_a_pending_attempt_shows_no_value() {
 #[derive(Debug)]
 struct Late;
 
-impl portcullis::KeySource for Late {
+impl portcullis::keys::KeySource for Late {
     fn resolve(
         &self,
         _: &KeyRequest<'_>,
-    ) -> portcullis::MaybeReady<Result<portcullis::CandidateKeys, portcullis::ResolveError>> {
-        portcullis::MaybeReady::Pending(Box::pin(std::future::pending()))
+    ) -> portcullis::adapter::MaybeReady<
+        Result<portcullis::keys::CandidateKeys, portcullis::keys::ResolveError>,
+    > {
+        portcullis::adapter::MaybeReady::Pending(Box::pin(std::future::pending()))
     }
 }

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use portcullis::testing::TestKey;
 use portcullis::{
-    Algorithm, Authenticated, Authenticator, Bodies, FromBytes, Gate, KeyRequest, KeySource,
-    MaybeReady, NoBodies, Policy, Requirement, ResolveError, Revocation, SharedKeySet, Visitor,
-    admit,
+    Algorithm, Authenticated, Gate, IssuerSettings, Policy, Revocation,
+    adapter::{Bodies, FromBytes, MaybeReady, NoBodies, Requirement, Visitor, admit},
+    keys::{KeyRequest, KeySource, ResolveError, SharedKeySet},
 };
 use serde_json::json;
 
@@ -46,7 +46,7 @@ impl KeySource for Keys {
     fn resolve(
         &self,
         wanted: &KeyRequest<'_>,
-    ) -> MaybeReady<Result<portcullis::CandidateKeys, portcullis::ResolveError>> {
+    ) -> MaybeReady<Result<portcullis::keys::CandidateKeys, portcullis::keys::ResolveError>> {
         let unavailable =
             || ResolveError::Unavailable { retry_after: Duration::from_secs(1), source: None };
         match (self.1, self.0.resolve(wanted)) {
@@ -67,7 +67,7 @@ impl World {
         let keys = || SharedKeySet::new(TestKey::key_set([&key]));
         let other = |name: &'static str| {
             let issuer = format!("https://{name}.example");
-            Authenticator::builder(issuer, AUDIENCE).key_source(Keys(keys(), name))
+            IssuerSettings::new(issuer, AUDIENCE).key_source(Keys(keys(), name))
         };
         let auth = builder(&key)
             .also_issuer(other("late"))

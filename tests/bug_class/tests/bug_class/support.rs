@@ -5,7 +5,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Authenticator, AuthenticatorBuilder, RefusalKind, SharedKeySet, TokenError};
+use portcullis::{
+    Authenticator, AuthenticatorBuilder, keys::SharedKeySet, refusal::RefusalKind,
+    token::TokenError,
+};
 use serde_json::{Value, json};
 
 pub(crate) const NOW: u64 = 1_800_000_000;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis::{Clock, SystemClock};
+use portcullis::clock::{Clock, SystemClock};
 
 use super::ELSEWHERE;
 use crate::server::{Answer, response};

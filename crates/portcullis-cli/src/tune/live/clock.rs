@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use portcullis::{Clock, NumericDate};
+use portcullis::{claims::NumericDate, clock::Clock};
 
 /// A clock that the events move. Clones show the same time.
 #[derive(Debug, Clone, Default)]

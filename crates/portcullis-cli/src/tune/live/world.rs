@@ -74,7 +74,7 @@ impl World {
                 .leeway(secs(scenario.verifier.leeway))
                 .jwks_ttl(secs(scenario.verifier.jwks_ttl))
                 // A task that sleeps would sleep by another clock: whoever comes past the TTL asks.
-                .background_refresh(false)
+                .without_background_refresh()
                 .clock(clock.clone());
             let instance = instance.build().await.map_err(|error| failed("an instance", error))?;
             instances.push(instance);

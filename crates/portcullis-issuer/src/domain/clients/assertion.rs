@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portcullis::{Algorithm, KeySet, NumericDate, TokenError, signature};
+use portcullis::{Algorithm, claims::NumericDate, keys::KeySet, signature, token::TokenError};
 use serde::Deserialize;
 
 use crate::domain::hash::TokenHash;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis::{Algorithm, VerificationKey};
+use portcullis::{Algorithm, keys::VerificationKey};
 use tokio::time::timeout;
 
 use super::schedule::Schedule;

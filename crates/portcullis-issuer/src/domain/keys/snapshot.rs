@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portcullis::KeySet;
+use portcullis::keys::KeySet;
 
 use super::custody::{ActiveKey, Custody, verified_as};
 use super::jwks::Jwks;

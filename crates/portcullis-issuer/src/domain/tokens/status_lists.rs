@@ -17,7 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
-use portcullis::Clock;
+use portcullis::clock::Clock;
 use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 

@@ -50,7 +50,7 @@ async fn a_token_that_comes_again_is_not_verified_again_unless_that_is_switched_
     let key = TestKey::generate("k", Algorithm::Es256);
     for (bytes, verified) in [(1 << 20, 1), (0, 3)] {
         let keys = Counted::new(&[&key]);
-        let auth = counted(&keys).token_cache(bytes).build().await.unwrap();
+        let auth = counted(&keys).token_cache_bytes(bytes).build().await.unwrap();
         let token = key.token(&claims());
         for _ in 0..3 {
             let who = auth.authenticate(&bearer(&token)).await.unwrap();
@@ -142,7 +142,7 @@ async fn nothing_but_kept_tokens_keeps_the_keys_fresh_and_ends_with_them() {
         .jwks_url(url)
         .jwks_ttl(Duration::from_secs(100))
         .max_stale(Duration::from_secs(200))
-        .background_refresh(false)
+        .without_background_refresh()
         .fetch(fetch.clone())
         .clock(clock.clone())
         .build()
@@ -178,9 +178,9 @@ async fn an_issuer_that_is_no_longer_vouched_for_takes_its_kept_tokens_along() {
     let (vouched, tenants) = (Arc::new(AtomicBool::new(true)), keys.clone());
     struct Tenants(Arc<AtomicBool>, Counted);
     impl IssuerResolver for Tenants {
-        fn resolve(&self, issuer: &str) -> Option<AuthenticatorBuilder> {
-            let builder = Authenticator::builder(issuer, "https://api.example");
-            self.0.load(Ordering::SeqCst).then(|| builder.key_source(self.1.clone()))
+        fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
+            let settings = IssuerSettings::new(issuer, "https://api.example");
+            self.0.load(Ordering::SeqCst).then(|| settings.key_source(self.1.clone()))
         }
     }
     let auth = Authenticator::builder("https://main.example", "https://api.example")
@@ -225,7 +225,7 @@ async fn what_one_authenticator_keeps_is_nothing_to_another() {
 async fn a_flood_of_new_tokens_stays_within_the_bound() {
     let key = TestKey::generate("k", Algorithm::Ed25519);
     let keys = Counted::new(&[&key]);
-    let auth = counted(&keys).token_cache(64 * 1024).build().await.unwrap();
+    let auth = counted(&keys).token_cache_bytes(64 * 1024).build().await.unwrap();
     for number in 0..1000 {
         let mut claims = claims();
         claims["jti"] = json!(number.to_string());
@@ -233,7 +233,7 @@ async fn a_flood_of_new_tokens_stays_within_the_bound() {
     }
     // No entry is smaller than a kibibyte.
     assert!((10..=64).contains(&kept(&auth)), "{} are kept", kept(&auth));
-    let builder = |bytes| counted(&keys).token_cache(bytes).build();
+    let builder = |bytes| counted(&keys).token_cache_bytes(bytes).build();
     let error = builder(1000).await.unwrap_err().to_string();
     assert!(error.contains("token_cache") && error.contains("1000"), "{error}");
 }
@@ -243,7 +243,7 @@ async fn only_the_header_of_an_accepted_token_is_known_and_it_decides_nothing() 
     let (old, new) =
         (TestKey::generate("old", Algorithm::Es256), TestKey::generate("new", Algorithm::Es256));
     let keys = Counted::new(&[&old]);
-    let auth = counted(&keys).token_cache(0).build().await.unwrap();
+    let auth = counted(&keys).token_cache_bytes(0).build().await.unwrap();
     let refused = [
         new.token(&claims()),
         new.sign(r#"{"alg":"ES256","kid":"old"}"#, &claims().to_string()),
@@ -272,7 +272,7 @@ async fn only_the_header_of_an_accepted_token_is_known_and_it_decides_nothing() 
 async fn claims_are_shared_between_the_requests_of_one_token() {
     let key = TestKey::generate("k", Algorithm::Es256);
     for (bytes, shared) in [(1 << 20, true), (0, false)] {
-        let auth = counted(&Counted::new(&[&key])).token_cache(bytes).build().await.unwrap();
+        let auth = counted(&Counted::new(&[&key])).token_cache_bytes(bytes).build().await.unwrap();
         let token = key.token(&claims());
         let mut both = Vec::new();
         for _ in 0..2 {

@@ -1,0 +1,37 @@
+//! What an adapter for a web framework is made of.
+//!
+//! An adapter hands its request to a [`Gate`](crate::Gate) as a [`RequestView`](crate::RequestView) and
+//! does what the gate says; it decides nothing about tokens. The answer is a [`MaybeReady`]: usually at
+//! hand, so that no future is allocated. Code that is no middleware calls
+//! [`Gate::authenticate`](crate::Gate::authenticate).
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use portcullis::Gate;
+//! use portcullis::adapter::{Bodies, FromBytes};
+//!
+//! /// A middleware around `inner`, without a framework.
+//! async fn serve(
+//!     gate: &Gate,
+//!     mut request: Request<Bytes>,
+//!     inner: impl AsyncFn(Request<Bytes>) -> Response<Bytes>,
+//! ) -> Response<Bytes> {
+//!     if let Some(metadata) = gate.metadata(&request) {
+//!         return metadata;
+//!     }
+//!     let exit = gate.exit(&request);
+//!     match gate.enter(&request).await {
+//!         Ok(visitor) => {
+//!             visitor.mark(request.extensions_mut());
+//!             FromBytes::passed(inner(request).await, &exit)
+//!         }
+//!         Err(refusal) => FromBytes::refused(refusal),
+//!     }
+//! }
+//! ```
+
+pub use crate::caller::{admit, optional_caller, required_caller};
+pub use crate::gate::{Bodies, Exit, FromBytes, NoBodies, Visitor};
+pub use crate::maybe_ready::{Answer, MaybeReady, Pending};
+pub use crate::requirement::Requirement;

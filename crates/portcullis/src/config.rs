@@ -1,0 +1,14 @@
+//! Settings beyond those of one service and one issuer: every setting by name, and issuers that are
+//! only known at run time.
+//!
+//! ```
+//! use portcullis::config::Setting;
+//!
+//! let ttl = Setting::ALL.iter().find(|setting| setting.method == "jwks_ttl").unwrap();
+//! assert_eq!(ttl.variable, "PORTCULLIS_JWKS_TTL_SECS");
+//! assert_eq!(ttl.default, "300");
+//! ```
+
+pub use crate::authenticator::IssuerResolver;
+pub use crate::profile::UnknownProfile;
+pub use crate::settings::Setting;

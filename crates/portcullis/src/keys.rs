@@ -1,0 +1,25 @@
+//! Verification keys: one key, a set of them, and where a set comes from.
+//!
+//! Usually an [`Authenticator`](crate::Authenticator) fetches its issuer's keys itself. A
+//! [`SharedKeySet`] is for keys that the process has anyhow, a [`KeySource`] of your own for keys from
+//! anywhere else.
+//!
+//! ```
+//! use portcullis::keys::{KeySet, SharedKeySet};
+//!
+//! let published = br#"{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"a",
+//!     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}, {"kty":"oct","k":"AAAA"}]}"#;
+//! let keys = KeySet::from_json(published)?;
+//! assert_eq!(keys.len(), 1);
+//! // A secret in a published set is everybody's: it is not used, and the reason is kept.
+//! assert_eq!(keys.skipped()[0].reason.to_string(), "a symmetric key");
+//! let source = SharedKeySet::new(keys);
+//! # let _ = source;
+//! # Ok::<(), portcullis::keys::KeySetError>(())
+//! ```
+
+pub use crate::algorithm::UnknownAlgorithm;
+pub use crate::key::{
+    CandidateKeys, KeyError, KeyRequest, KeySet, KeySetError, SkippedKey, VerificationKey,
+};
+pub use crate::key_source::{KeySource, Refreshing, ResolveError, SharedKeySet};
