@@ -24,6 +24,7 @@ impl Stage {
             }
             TokenError::UnknownKey
             | TokenError::AmbiguousKey { .. }
+            | TokenError::TooManyCandidates { .. }
             | TokenError::AlgorithmMismatch { .. } => Self::Select,
             TokenError::Signature => Self::Signature,
             TokenError::NotJson { .. }

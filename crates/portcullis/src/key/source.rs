@@ -183,6 +183,10 @@ impl KeySource for SharedKeySet {
     fn resolve(&self, wanted: &KeyRequest<'_>) -> Resolution {
         Resolution::Ready(match self.0.load().select(wanted) {
             Selection::Key(key) => Ok(key.clone()),
+            Selection::Several(_) => {
+                let algorithm = wanted.algorithm;
+                Err(ResolveError::Refused(TokenError::AmbiguousKey { algorithm }))
+            }
             Selection::Absent => Err(ResolveError::Refused(TokenError::UnknownKey)),
             Selection::Refused(error) => Err(ResolveError::Refused(error)),
         })

@@ -21,6 +21,9 @@ impl Question<Keys> for KeyRequest<'_> {
     fn ask(&self, keys: &KeySet, _: Timestamp) -> Option<Result<Self::Answer, TokenError>> {
         match keys.select(self) {
             Selection::Key(key) => Some(Ok(key.clone())),
+            Selection::Several(_) => {
+                Some(Err(TokenError::AmbiguousKey { algorithm: self.algorithm }))
+            }
             Selection::Refused(error) => Some(Err(error)),
             Selection::Absent => None,
         }
@@ -49,6 +52,9 @@ impl Question<Keys> for IsCurrent<'_> {
     fn ask(&self, keys: &KeySet, _: Timestamp) -> Option<Result<bool, TokenError>> {
         match keys.select(&self.wanted) {
             Selection::Key(key) => Some(Ok(key.is_same(self.key))),
+            Selection::Several(_) => {
+                Some(Err(TokenError::AmbiguousKey { algorithm: self.wanted.algorithm }))
+            }
             Selection::Refused(error) => Some(Err(error)),
             Selection::Absent => None,
         }

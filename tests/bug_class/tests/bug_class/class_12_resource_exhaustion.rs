@@ -254,6 +254,19 @@ fn a_malformed_key_harms_no_other_and_does_not_panic() {
     assert!(signature::verify(&token, &set, Algorithm::ALL).is_ok());
 }
 
+/// A token without `kid` costs at most 4 verifications, however many keys the issuer has.
+#[tokio::test]
+async fn without_a_kid_at_most_4_keys_are_tried() {
+    let ids = ["a", "b", "c", "d", "e"];
+    let keys = ids.map(|id| TestKey::generate(id, Algorithm::Es256));
+    let forged = TestKey::generate("f", Algorithm::Es256).sign(r#"{"alg":"ES256"}"#, "x");
+    for (count, expected) in [(1, "signature"), (4, "signature"), (5, "kid")] {
+        let set = TestKey::key_set(&keys[..count]);
+        let error = signature::verify(&forged, &set, Algorithm::ALL).unwrap_err();
+        assert_eq!(error.rule(), expected, "{count}");
+    }
+}
+
 /// Forged tokens while the issuer hangs: a bounded number of them waits, known keys serve, and none
 /// of it is the service's fault.
 #[tokio::test]
