@@ -355,6 +355,7 @@ impl Inner {
             Ok(claims)
         };
         let claims = accept().map_err(|error| self.refuse(error))?;
+        self.issuers.note_accepted(&issuer);
         jws.keep_header(&self.headers);
         let key_id = jws.header.key_id;
         let who = Authenticated::new(claims, key_id, key.algorithm(), self.space.clone());

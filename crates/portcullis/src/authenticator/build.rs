@@ -15,6 +15,7 @@ use crate::claims::ClaimsRules;
 use crate::jws::KnownHeaders;
 use crate::metrics;
 use crate::protection::ProtectionSpace;
+use crate::remote::Budget;
 use crate::remote::fetch::Client;
 use crate::remote::status_list::MAX_TOKEN_BYTES;
 use crate::resource::Resource;
@@ -44,7 +45,7 @@ impl AuthenticatorBuilder {
         for mut builder in self.with_others() {
             builder.clock = self.clock.clone();
             let may_wait = self.start_without_keys || builder.start_without_keys;
-            let issuer = builder.trusted_issuer()?;
+            let issuer = builder.trusted_issuer(Budget::default())?;
             if trusted.iter().any(|other| other.name() == issuer.name()) {
                 let expected = "it is there already; its settings can not be two";
                 return Err(ConfigError::invalid(settings::ISSUER, issuer.name(), expected));
@@ -54,6 +55,15 @@ impl AuthenticatorBuilder {
                 let issuer = issuer.name().to_owned();
                 return Err(ConfigError::KeysUnavailable { issuer, source });
             }
+            let rules = &issuer.rules;
+            tracing::info!(
+                target: "portcullis",
+                issuer = rules.issuer, audiences = ?rules.audiences, profile = rules.profile.name(),
+                leeway = ?rules.leeway, max_token_lifetime = ?rules.max_token_lifetime,
+                max_token_age = ?rules.max_token_age, required_claims = ?rules.required_claims,
+                revocation_bound = ?rules.revocation_bound(),
+                "tokens are validated locally",
+            );
             trusted.push(Arc::new(issuer));
         }
         let names: Vec<&str> = trusted.iter().map(|issuer| issuer.name()).collect();
@@ -86,21 +96,15 @@ impl AuthenticatorBuilder {
         std::iter::once(self.clone()).chain(others).collect()
     }
 
-    /// What this builder says of its issuer. Nothing is fetched yet.
-    pub(super) fn trusted_issuer(self) -> Result<TrustedIssuer, ConfigError> {
+    /// What this builder says of its issuer. Nothing is fetched yet; `budget` is for the fetches
+    /// of its keys.
+    pub(super) fn trusted_issuer(self, budget: Budget) -> Result<TrustedIssuer, ConfigError> {
         self.check()?;
         let client = {
             let needed = self.status_lists.is_some() || self.introspection.are_set();
             self.origin.client(self.keys.max_body, needed)?
         };
-        let keys = self.origin.key_source(
-            &self.issuer,
-            &self.profile,
-            &self.algorithms,
-            &self.keys,
-            client.as_ref(),
-            &self.clock,
-        )?;
+        let keys = self.origin.key_source(&self, client.as_ref(), budget)?;
         let introspector = self.introspection.introspector(
             &self.issuer,
             client.as_ref(),
@@ -124,18 +128,9 @@ impl AuthenticatorBuilder {
             required_claims: self.required_claims,
             profile: self.profile,
         };
-        let revocation_bound = rules.revocation_bound();
-        if let Some(bound) = revocation_bound {
+        if let Some(bound) = rules.revocation_bound() {
             metrics::revocation_bound(&rules.issuer, bound);
         }
-        tracing::info!(
-            target: "portcullis",
-            issuer = rules.issuer, audiences = ?rules.audiences, profile = rules.profile.name(),
-            leeway = ?rules.leeway, max_token_lifetime = ?rules.max_token_lifetime,
-            max_token_age = ?rules.max_token_age, required_claims = ?rules.required_claims,
-            ?revocation_bound,
-            "tokens are validated locally",
-        );
         let introspections = Introspections::new(introspector);
         Ok(TrustedIssuer { rules, algorithms: self.algorithms, keys, status_lists, introspections })
     }

@@ -1,13 +1,12 @@
 //! The issuers whose tokens are accepted, and which of them a token claims to be from.
 
+mod resolved;
+
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use moka::sync::Cache;
 use serde::de::MapAccess;
 
-use super::AuthenticatorBuilder;
 use super::issuer_keys::IssuerKeys;
 use crate::algorithm::Algorithm;
 use crate::claims::ClaimsRules;
@@ -16,34 +15,9 @@ use crate::error::TokenError;
 use crate::json::{self, FromMembers, Member, Text};
 use crate::jws::CompactJws;
 use crate::revocation::{Introspections, StatusLists};
+use resolved::Resolved;
 
-/// How many issuers that were met at run time are kept, and how long unused.
-const MAX_RESOLVED: u64 = 1000;
-const IDLE: Duration = Duration::from_secs(3600);
-
-/// Vouches for issuers that are only known at run time, such as one for each tenant.
-///
-/// ```
-/// use portcullis::{Authenticator, AuthenticatorBuilder, IssuerResolver};
-///
-/// struct Tenants;
-///
-/// impl IssuerResolver for Tenants {
-///     fn resolve(&self, issuer: &str) -> Option<AuthenticatorBuilder> {
-///         // What a token says is nobody's word yet: look it up in what *you* know.
-///         let known = ["https://a.tenants.example", "https://b.tenants.example"];
-///         known.contains(&issuer).then(|| Authenticator::builder(issuer, "https://api.example"))
-///     }
-/// }
-/// ```
-pub trait IssuerResolver: Send + Sync + 'static {
-    /// The settings for the tokens of `issuer`, or `None` if it is not trusted.
-    ///
-    /// `issuer` is whatever the sender of a token wrote. The answer must come from a trusted set,
-    /// at once and without I/O; it is kept while it is used, so a change is seen when the issuer
-    /// has not been met for an hour. The keys are fetched when the first token needs them.
-    fn resolve(&self, issuer: &str) -> Option<AuthenticatorBuilder>;
-}
+pub use resolved::IssuerResolver;
 
 /// An issuer, what its tokens must say, and its keys.
 pub(super) struct TrustedIssuer {
@@ -65,21 +39,13 @@ pub(super) struct Issuers {
     resolved: Option<Resolved>,
 }
 
-struct Resolved {
-    resolver: Arc<dyn IssuerResolver>,
-    /// Bounded, since the names come from whoever sends tokens.
-    met: Cache<String, Arc<TrustedIssuer>>,
-    clock: Arc<dyn Clock>,
-}
-
 impl Issuers {
     pub(super) fn new(
         configured: Vec<Arc<TrustedIssuer>>,
         resolver: Option<Arc<dyn IssuerResolver>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let met = || Cache::builder().max_capacity(MAX_RESOLVED).time_to_idle(IDLE).build();
-        let resolved = resolver.map(|resolver| Resolved { resolver, met: met(), clock });
+        let resolved = resolver.map(|resolver| Resolved::new(resolver, clock));
         Self { configured, resolved }
     }
 
@@ -95,13 +61,22 @@ impl Issuers {
     /// The one of this name, if its tokens are accepted.
     pub(super) fn named(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
         let configured = self.configured_as(name).cloned();
-        configured.or_else(|| self.resolved.as_ref()?.met.get(name))
+        configured.or_else(|| self.resolved.as_ref()?.known(name))
     }
 
     /// All that have keys now.
     pub(super) fn all(&self) -> Vec<Arc<TrustedIssuer>> {
-        let met = self.resolved.iter().flat_map(|resolved| &resolved.met);
-        self.configured.iter().cloned().chain(met.map(|(_, issuer)| issuer)).collect()
+        let resolved = self.resolved.iter().flat_map(Resolved::all);
+        self.configured.iter().cloned().chain(resolved).collect()
+    }
+
+    /// Notes that a token of `issuer` was accepted: issuers that forged tokens name must not evict it.
+    pub(super) fn note_accepted(&self, issuer: &Arc<TrustedIssuer>) {
+        if let Some(resolved) = &self.resolved
+            && !self.configured.iter().any(|configured| Arc::ptr_eq(configured, issuer))
+        {
+            resolved.note_accepted(issuer);
+        }
     }
 
     /// The issuer whose token this claims to be. Where there is only one, that is its signature's
@@ -131,37 +106,8 @@ impl Issuers {
             || self
                 .resolved
                 .as_ref()
-                .and_then(|resolved| resolved.met.get(issuer.name()))
+                .and_then(|resolved| resolved.known(issuer.name()))
                 .is_some_and(|other| same(&other))
-    }
-}
-
-impl Resolved {
-    fn get(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
-        // One at a time makes an issuer: two would have two budgets.
-        self.met.optionally_get_with_by_ref(name, || {
-            let mut builder = self.resolver.resolve(name)?;
-            builder.clock = self.clock.clone();
-            match builder.trusted_issuer() {
-                Ok(issuer) if issuer.name() == name => Some(Arc::new(issuer)),
-                Ok(issuer) => {
-                    tracing::error!(
-                        target: "portcullis",
-                        resolved = issuer.name(),
-                        "the resolver answered with another issuer than it was asked for",
-                    );
-                    None
-                }
-                Err(error) => {
-                    tracing::error!(
-                        target: "portcullis",
-                        error = &error as &dyn std::error::Error,
-                        "the resolver answered with settings that can not be right",
-                    );
-                    None
-                }
-            }
-        })
     }
 }
 
@@ -169,7 +115,7 @@ impl Resolved {
 impl Issuers {
     /// As if no issuer had been met for an hour.
     pub(super) fn forget_met(&self) {
-        self.resolved.iter().for_each(|resolved| resolved.met.invalidate_all());
+        self.resolved.iter().for_each(Resolved::forget_all);
     }
 }
 

@@ -1,21 +1,19 @@
 //! Where an issuer's keys come from, as the settings say it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use url::Url;
 
+use super::AuthenticatorBuilder;
 use super::config_error::ConfigError;
 use super::issuer_keys::IssuerKeys;
-use super::key_settings::KeySettings;
-use crate::algorithm::Algorithm;
-use crate::clock::Clock;
 use crate::key::KeySource;
 use crate::profile::Profile;
 use crate::remote::fetch::{Client, Fetch, OriginToken};
 use crate::remote::url::UrlPolicy;
-use crate::remote::{self, Location, RemoteKeySet};
+use crate::remote::{self, Budget, Location, RemoteKeySet};
 use crate::settings::{self, Setting};
 
 /// How often a file is looked at: reading one costs nothing, and somebody waits for the change.
@@ -37,12 +35,9 @@ impl KeyOrigin {
     /// The source that the settings name. Nothing is fetched yet.
     pub(super) fn key_source(
         &self,
-        issuer: &str,
-        profile: &Profile,
-        algorithms: &[Algorithm],
-        settings: &KeySettings,
+        builder: &AuthenticatorBuilder,
         client: Option<&Client>,
-        clock: &Arc<dyn Clock>,
+        budget: Budget,
     ) -> Result<IssuerKeys, ConfigError> {
         let (None, Some(client)) = (&self.key_source, client) else {
             let no_client = || ConfigError::NoHttpClient { reason: "none is set".to_owned() };
@@ -50,11 +45,11 @@ impl KeyOrigin {
         };
         let urls = UrlPolicy {
             // Whoever names a place for the metadata is behind a host of their own.
-            key_hosts: profile.key_hosts().filter(|_| self.discovery_url.is_none()),
+            key_hosts: builder.profile.key_hosts().filter(|_| self.discovery_url.is_none()),
             ..client.urls.clone()
         };
-        let location = self.location(issuer, profile, &urls)?;
-        let mut limits = settings.limits();
+        let location = self.location(&builder.issuer, &builder.profile, &urls)?;
+        let mut limits = builder.keys.limits();
         if matches!(location, Location::File(_)) {
             limits.shorten_ttl(FILE_TTL);
         }
@@ -62,13 +57,25 @@ impl KeyOrigin {
             Some(OriginToken { origin: location.configured_url()?.origin(), file: file.clone() })
         });
         Ok(IssuerKeys::Fetched(RemoteKeySet::new(remote::Config {
-            allowed: algorithms.to_vec(),
+            allowed: builder.algorithms.clone(),
             limits,
-            max_keys: settings.max_keys,
+            max_keys: builder.keys.max_keys,
             client: Client { urls, token, ..client.clone() },
-            clock: clock.clone(),
+            clock: builder.clock.clone(),
             location,
+            budget,
         })))
+    }
+
+    /// Takes the client that `shared` holds, where the settings leave it to the default: any forged
+    /// token may have an issuer resolved, and a client is expensive to build.
+    pub(super) fn share_client(&mut self, shared: &OnceLock<Arc<dyn Fetch>>) {
+        if self.fetch.is_some() || self.ca_file.is_some() || self.key_source.is_some() {
+            return;
+        }
+        // Where none can be built, the settings' own check says so.
+        let built = || self.http_client().ok().map(|fetch| shared.get_or_init(|| fetch).clone());
+        self.fetch = shared.get().cloned().or_else(built);
     }
 
     /// The client for whatever is fetched of the issuer; `None` where `lists` says that nothing

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
+use super::budget::Budget;
 use super::caching::Headers;
 use super::discovery::Discovered;
 use super::fetch::{Client, FetchError};
@@ -24,7 +25,7 @@ use crate::key::{KeyRequest, KeySet, KeySource, Refreshing, Resolution, Verifica
 use crate::metrics;
 
 /// Where an issuer's keys are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Location {
     /// In the metadata that the issuer publishes below its own URL.
     Discovered {
@@ -58,6 +59,7 @@ pub(crate) struct Config {
     pub(crate) max_keys: usize,
     pub(crate) client: Client,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) budget: Budget,
 }
 
 /// The keys of an issuer, fetched over HTTP and kept for a configured time. Clones share the keys.
@@ -89,7 +91,20 @@ impl RemoteKeySet {
             metadata_at: Mutex::default(),
             withdrawn: WithdrawnKeys::default(),
         };
-        Self(Arc::new(Remote::new(keys, config.limits, config.client, config.clock)))
+        let Config { limits, client, clock, budget, .. } = config;
+        Self(Arc::new(Remote::new(keys, limits, client, clock, budget)))
+    }
+
+    /// Takes over the keys of `other`, if there are none here and both are fetched alike.
+    pub(crate) fn adopt(&self, other: &Self) {
+        let ([here, there], none) = ([&self.0, &other.0], None::<Arc<Snapshot<KeySet>>>);
+        let settings = |remote: &Remote<Keys>| {
+            let Keys { location, allowed, max_keys, .. } = &remote.document;
+            (location.clone(), allowed.clone(), *max_keys, remote.limits)
+        };
+        if settings(here) == settings(there) {
+            here.snapshot.compare_and_swap(&none, there.snapshot.load_full());
+        }
     }
 
     /// The same as [`is_current`](KeySource::is_current), at that moment.

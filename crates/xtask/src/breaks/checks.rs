@@ -705,9 +705,33 @@ pub(super) const CHECKS: &[Break] = &[
     },
     Break {
         check: "unknown keys have a budget",
-        file: "remote/history.rs",
-        old: "budget_in: debt.saturating_sub(cooldown * (BURST - 1)),",
-        new: "budget_in: debt.saturating_sub(cooldown * BURST * 1000),",
+        file: "remote/budget.rs",
+        old: "debt.saturating_sub(interval.saturating_mul(self.burst - 1))",
+        new: "debt.saturating_sub(interval.saturating_mul(self.burst * 1000))",
+    },
+    Break {
+        check: "all resolved issuers together have a budget",
+        file: "remote/budget.rs",
+        old: "const CAP_BURST: u32 = 1024;",
+        new: "const CAP_BURST: u32 = 1 << 20;",
+    },
+    Break {
+        check: "first fetches of a resolved issuer have a budget",
+        file: "remote/budget.rs",
+        old: "        self.cap.is_some()\n",
+        new: "        false\n",
+    },
+    Break {
+        check: "a resolved issuer that was evicted keeps its budget",
+        file: "authenticator/issuers/resolved.rs",
+        old: "self.budgets.of(name)",
+        new: "IssuerBudgets::new().of(name)",
+    },
+    Break {
+        check: "forged tokens evict no issuer with an accepted token",
+        file: "authenticator/issuers/resolved.rs",
+        old: "            self.claimed.insert(name.to_owned(), issuer.clone());",
+        new: "            self.accepted.insert(name.to_owned(), issuer.clone());",
     },
     Break {
         check: "keys have a TTL",

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Attempt, Authenticator, KeySet, SharedKeySet, signature};
+use portcullis::{
+    Algorithm, Attempt, Authenticator, AuthenticatorBuilder, IssuerResolver, KeySet, SharedKeySet,
+    signature,
+};
 use serde_json::json;
 
 use super::support::{AUDIENCE, ISSUER, NOW, auth, authorization, claims, encode, rule, rule_of};
@@ -303,6 +306,77 @@ async fn forged_tokens_wait_in_bounded_numbers_while_the_issuer_hangs() {
     }
     let honest = authorization(&format!("Bearer {}", key.token(&claims())));
     assert!(matches!(auth.attempt(&honest), Attempt::Done(Ok(Some(_)))));
+}
+
+/// Vouches for every tenant.
+struct Tenants(ScriptedFetch);
+
+impl IssuerResolver for Tenants {
+    fn resolve(&self, issuer: &str) -> Option<AuthenticatorBuilder> {
+        issuer.starts_with("https://tenants.example/").then(|| {
+            Authenticator::builder(issuer, AUDIENCE)
+                .jwks_url(format!("{issuer}/keys"))
+                .background_refresh(false)
+                .fetch(self.0.clone())
+        })
+    }
+}
+
+/// Forged tokens of more tenants than are kept: they cause a bounded number of fetches, and no tenant
+/// whose tokens were accepted before loses its keys.
+#[tokio::test]
+async fn forged_tokens_of_many_tenants_cause_few_fetches_and_harm_no_honest_tenant() {
+    const TENANTS: usize = 1100;
+    const HONEST: usize = 900;
+    const FORGED: usize = 40_000;
+    const FLOOD: Duration = Duration::from_secs(60);
+    // What `IssuerResolver` promises: 1,024 at once, and 10 a second.
+    const BOUND: usize = 1024 + 10 * 60;
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let forger = TestKey::generate("unknown", Algorithm::Es256);
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    let auth = super::support::builder(&key)
+        .clock(clock.clone())
+        .token_cache(0)
+        .issuer_resolver(Tenants(fetch.clone()))
+        .build()
+        .await
+        .unwrap();
+    let signed_by = |signer: &TestKey| {
+        let of = |tenant| {
+            let mut claims = claims();
+            claims["iss"] = json!(format!("https://tenants.example/{tenant}"));
+            authorization(&format!("Bearer {}", signer.token(&claims)))
+        };
+        (0..TENANTS).map(of).collect::<Vec<_>>()
+    };
+    for tenant in 0..TENANTS {
+        let url = format!("https://tenants.example/{tenant}/keys");
+        fetch.set(&url, Answer::ok(TestKey::jwks([&key])));
+    }
+    let (honest, forged) = (signed_by(&key), signed_by(&forger));
+    let honest = &honest[..HONEST];
+    for headers in honest {
+        assert_eq!(rule_of(&auth, headers).await, "accepted");
+    }
+    let mut limited = 0;
+    for number in 0..FORGED {
+        let refusal = auth.authenticate(&forged[number % TENANTS]).await.unwrap_err();
+        let status = refusal.status().as_u16();
+        assert!(
+            status == 401 || status == 429 && refusal.retry_after().is_some(),
+            "{status} for {number}",
+        );
+        limited += usize::from(status == 429);
+        if number % 10 == 0 {
+            let headers = &honest[number / 10 % HONEST];
+            assert_eq!(rule_of(&auth, headers).await, "accepted", "{number}");
+        }
+        clock.advance(FLOOD / 40_000);
+    }
+    let fetches = fetch.requests().len();
+    println!("{FORGED} forged tokens of {TENANTS} tenants: {fetches} fetches, {limited} times 429");
+    assert!(fetches <= BOUND, "{fetches} fetches");
 }
 
 /// A header that comes in tens of thousands of lines, as HTTP/2 lets cookies (RFC 9113 §8.2.3): each

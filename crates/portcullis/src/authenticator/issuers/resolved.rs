@@ -1,0 +1,174 @@
+//! The issuers that are only known at run time: which of them are kept, and for how long.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+
+use super::TrustedIssuer;
+use crate::authenticator::AuthenticatorBuilder;
+use crate::clock::Clock;
+use crate::remote::IssuerBudgets;
+use crate::remote::fetch::Fetch;
+
+/// The number of issuers that are kept, and how long unused.
+const MAX_ACCEPTED: u64 = 1000;
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// The number of issuers that are kept though none of their tokens was accepted.
+const MAX_CLAIMED: u64 = 100;
+
+/// The number of locks under which issuers are resolved.
+const LOCKS: usize = 64;
+
+/// Vouches for issuers that are only known at run time, such as one for each tenant.
+///
+/// ```
+/// use portcullis::{Authenticator, AuthenticatorBuilder, IssuerResolver};
+///
+/// struct Tenants;
+///
+/// impl IssuerResolver for Tenants {
+///     fn resolve(&self, issuer: &str) -> Option<AuthenticatorBuilder> {
+///         // The `iss` of a token is not verified yet: look it up in what *you* know.
+///         let known = ["https://a.tenants.example", "https://b.tenants.example"];
+///         known.contains(&issuer).then(|| Authenticator::builder(issuer, "https://api.example"))
+///     }
+/// }
+/// ```
+///
+/// # Limits
+///
+/// Forged tokens can name any tenant. Fetches of keys are therefore limited while there is no usable
+/// key set, and for unknown `kid`s: in `t` seconds all resolved issuers together cause at most
+/// 1,024 + 10 × `t` such fetches, and one issuer at most 8 + `t` /
+/// [`cooldown`](AuthenticatorBuilder::cooldown). A token over the limit is refused with 429. The
+/// regular renewals of key sets that are at hand are not limited.
+///
+/// The 1,000 most used issuers with an accepted token are kept, and 100 others. Issuers that forged
+/// tokens name do not evict those with an accepted token.
+pub trait IssuerResolver: Send + Sync + 'static {
+    /// The settings for the tokens of `issuer`, or `None` if it is not trusted.
+    ///
+    /// `issuer` is whatever the sender of a token wrote. The answer must come from a trusted set,
+    /// at once and without I/O; it is kept while it is used, so a change is seen when the issuer
+    /// has not been met for an hour. The keys are fetched when the first token needs them.
+    fn resolve(&self, issuer: &str) -> Option<AuthenticatorBuilder>;
+}
+
+pub(super) struct Resolved {
+    resolver: Arc<dyn IssuerResolver>,
+    /// Those of which a token was accepted.
+    accepted: Cache<String, Arc<TrustedIssuer>>,
+    /// The others: their names come from whoever sends tokens, and must evict nothing else.
+    claimed: Cache<String, Arc<TrustedIssuer>>,
+    budgets: IssuerBudgets,
+    client: OnceLock<Arc<dyn Fetch>>,
+    /// One request at a time resolves an issuer. Chosen by a hash of its name.
+    locks: [Mutex<()>; LOCKS],
+    hasher: RandomState,
+    clock: Arc<dyn Clock>,
+}
+
+impl Resolved {
+    pub(super) fn new(resolver: Arc<dyn IssuerResolver>, clock: Arc<dyn Clock>) -> Self {
+        let cache = |capacity| Cache::builder().max_capacity(capacity).time_to_idle(IDLE);
+        Self {
+            resolver,
+            accepted: cache(MAX_ACCEPTED).build(),
+            // The latest ones: an honest tenant's first request has just come.
+            claimed: cache(MAX_CLAIMED).eviction_policy(EvictionPolicy::lru()).build(),
+            budgets: IssuerBudgets::new(),
+            client: OnceLock::new(),
+            locks: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            clock,
+        }
+    }
+
+    /// The issuer of this name, if it was resolved before.
+    pub(super) fn known(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
+        self.accepted.get(name).or_else(|| self.claimed.get(name))
+    }
+
+    /// All that were resolved before.
+    pub(super) fn all(&self) -> impl Iterator<Item = Arc<TrustedIssuer>> {
+        self.accepted.iter().chain(&self.claimed).map(|(_, issuer)| issuer)
+    }
+
+    /// The issuer of this name, if the resolver vouches for it.
+    pub(super) fn get(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
+        self.known(name).or_else(|| {
+            let _one_at_a_time = self.lock(name);
+            self.get_locked(name)
+        })
+    }
+
+    /// Notes that a token of `issuer` was accepted.
+    pub(super) fn note_accepted(&self, issuer: &TrustedIssuer) {
+        let name = issuer.name();
+        if self.accepted.contains_key(name) {
+            return;
+        }
+        let _one_at_a_time = self.lock(name);
+        // Evicted while its keys were fetched, it is resolved anew, and they are not lost.
+        if self.get_locked(name).is_some()
+            && let Some(kept) = self.claimed.remove(name)
+        {
+            kept.keys.adopt(&issuer.keys);
+            self.accepted.insert(name.to_owned(), kept);
+        }
+    }
+
+    fn lock(&self, name: &str) -> Option<MutexGuard<'_, ()>> {
+        #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
+        let at = self.hasher.hash_one(name) as usize % LOCKS;
+        let lock = self.locks.get(at)?;
+        Some(lock.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn get_locked(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
+        self.known(name).or_else(|| {
+            let issuer = Arc::new(self.resolve(name)?);
+            self.claimed.insert(name.to_owned(), issuer.clone());
+            Some(issuer)
+        })
+    }
+
+    /// Asks the resolver.
+    fn resolve(&self, name: &str) -> Option<TrustedIssuer> {
+        let mut builder = self.resolver.resolve(name)?;
+        builder.clock = self.clock.clone();
+        builder.origin.share_client(&self.client);
+        match builder.trusted_issuer(self.budgets.of(name)) {
+            Ok(issuer) if issuer.name() == name => Some(issuer),
+            Ok(issuer) => {
+                tracing::error!(
+                    target: "portcullis",
+                    resolved = issuer.name(),
+                    "the resolver answered with another issuer than it was asked for",
+                );
+                None
+            }
+            Err(error) => {
+                tracing::error!(
+                    target: "portcullis",
+                    error = &error as &dyn std::error::Error,
+                    "the resolver answered with settings that can not be right",
+                );
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+impl Resolved {
+    /// As if no issuer had been met for an hour.
+    pub(super) fn forget_all(&self) {
+        self.accepted.invalidate_all();
+        self.claimed.invalidate_all();
+    }
+}
