@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use serde::de::MapAccess;
 
+use super::Authenticator;
 use super::issuer_keys::IssuerKeys;
 use crate::algorithm::Algorithm;
 use crate::claims::ClaimsRules;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::error::TokenError;
 use crate::json::{self, FromMembers, Member, Text};
 use crate::jws::CompactJws;
@@ -61,7 +62,7 @@ impl Issuers {
     /// The one of this name, if its tokens are accepted.
     pub(super) fn named(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
         let configured = self.configured_as(name).cloned();
-        configured.or_else(|| self.resolved.as_ref()?.known(name))
+        configured.or_else(|| self.resolved.as_ref()?.get(name))
     }
 
     /// All that have keys now.
@@ -100,22 +101,30 @@ impl Issuers {
 
 impl Issuers {
     /// Whether `issuer` is still the one of its name: a resolver's answer is kept for a time only.
-    pub(super) fn still_has(&self, issuer: &Arc<TrustedIssuer>) -> bool {
+    pub(super) fn still_has(
+        &self,
+        issuer: &Arc<TrustedIssuer>,
+        now: impl FnOnce() -> Timestamp,
+    ) -> bool {
         let same = |other: &Arc<TrustedIssuer>| Arc::ptr_eq(other, issuer);
         self.configured.iter().any(same)
             || self
                 .resolved
                 .as_ref()
-                .and_then(|resolved| resolved.known(issuer.name()))
+                .and_then(|resolved| resolved.known(issuer.name(), now()))
                 .is_some_and(|other| same(&other))
     }
 }
 
-#[cfg(test)]
-impl Issuers {
-    /// As if no issuer had been met for an hour.
-    pub(super) fn forget_met(&self) {
-        self.resolved.iter().for_each(Resolved::forget_all);
+impl Authenticator {
+    /// Forgets what the [`IssuerResolver`] has answered for `issuer`: its next token asks the resolver
+    /// again, whether or not the token was accepted before. Call it when a tenant is offboarded.
+    ///
+    /// An issuer that was named at the start is not forgotten.
+    pub fn forget(&self, issuer: &str) {
+        if let Some(resolved) = &self.0.issuers.resolved {
+            resolved.forget(issuer);
+        }
     }
 }
 

@@ -38,10 +38,10 @@ impl Verified {
         &self,
         issuers: &Issuers,
         now: impl FnOnce() -> NumericDate,
-        at: impl FnOnce() -> Timestamp,
+        at: impl Fn() -> Timestamp,
     ) -> bool {
         let wanted = KeyRequest::new(self.who.key_id(), self.key.algorithm());
-        issuers.still_has(&self.issuer)
+        issuers.still_has(&self.issuer, &at)
             && self.issuer.keys.is_current(&wanted, &self.key, at)
             && self.issuer.rules.check_time(self.who.registered(), now()).is_ok()
     }

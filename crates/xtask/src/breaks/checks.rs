@@ -730,8 +730,38 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "forged tokens evict no issuer with an accepted token",
         file: "authenticator/issuers/resolved.rs",
-        old: "            self.claimed.insert(name.to_owned(), issuer.clone());",
-        new: "            self.accepted.insert(name.to_owned(), issuer.clone());",
+        old: "        if self.accepted.contains_key(name) {\n            self.accepted",
+        new: "        if true {\n            self.accepted",
+    },
+    Break {
+        check: "a resolver's answer has a lifetime",
+        file: "authenticator/issuers/resolved.rs",
+        old: "now.since(met.resolved_at) < self.lifetime",
+        new: "now.since(met.resolved_at) < self.lifetime * 1000",
+    },
+    Break {
+        check: "an issuer that is forgotten is asked about again",
+        file: "authenticator/issuers/resolved.rs",
+        old: "let _one_at_a_time = self.lock(name);\n        self.remove(name);",
+        new: "let _one_at_a_time = self.lock(name);",
+    },
+    Break {
+        check: "a request under way does not bring back a forgotten issuer",
+        file: "authenticator/issuers/resolved.rs",
+        old: "        if self.get_locked(name, Timestamp::now(&*self.clock)).is_some()\n            && let Some(met) = self.claimed.remove(name)\n",
+        new: "        let resolved_at = Timestamp::now(&*self.clock);\n        if let Some(met) = Some(Met { issuer: issuer.clone(), resolved_at })\n",
+    },
+    Break {
+        check: "keys from another place are not taken over",
+        file: "remote/key_set.rs",
+        old: "if settings(here) == settings(there) {",
+        new: "if settings(here) == settings(there) || true {",
+    },
+    Break {
+        check: "a kept token's issuer is still trusted",
+        file: "authenticator/verified.rs",
+        old: "issuers.still_has(&self.issuer, &at)\n",
+        new: "(issuers.still_has(&self.issuer, &at) || true)\n",
     },
     Break {
         check: "keys have a TTL",

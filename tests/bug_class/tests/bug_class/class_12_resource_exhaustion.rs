@@ -328,7 +328,7 @@ impl IssuerResolver for Tenants {
 async fn forged_tokens_of_many_tenants_cause_few_fetches_and_harm_no_honest_tenant() {
     const TENANTS: usize = 1100;
     const HONEST: usize = 900;
-    const FORGED: usize = 40_000;
+    const FORGED: usize = 4000;
     const FLOOD: Duration = Duration::from_secs(60);
     // What `IssuerResolver` promises: 1,024 at once, and 10 a second.
     const BOUND: usize = 1024 + 10 * 60;
@@ -359,7 +359,6 @@ async fn forged_tokens_of_many_tenants_cause_few_fetches_and_harm_no_honest_tena
     for headers in honest {
         assert_eq!(rule_of(&auth, headers).await, "accepted");
     }
-    let mut limited = 0;
     for number in 0..FORGED {
         let refusal = auth.authenticate(&forged[number % TENANTS]).await.unwrap_err();
         let status = refusal.status().as_u16();
@@ -367,15 +366,13 @@ async fn forged_tokens_of_many_tenants_cause_few_fetches_and_harm_no_honest_tena
             status == 401 || status == 429 && refusal.retry_after().is_some(),
             "{status} for {number}",
         );
-        limited += usize::from(status == 429);
-        if number % 10 == 0 {
-            let headers = &honest[number / 10 % HONEST];
+        if number % 2 == 0 {
+            let headers = &honest[number / 2 % HONEST];
             assert_eq!(rule_of(&auth, headers).await, "accepted", "{number}");
         }
-        clock.advance(FLOOD / 40_000);
+        clock.advance(FLOOD / 4000);
     }
     let fetches = fetch.requests().len();
-    println!("{FORGED} forged tokens of {TENANTS} tenants: {fetches} fetches, {limited} times 429");
     assert!(fetches <= BOUND, "{fetches} fetches");
 }
 

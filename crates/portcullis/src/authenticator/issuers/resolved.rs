@@ -9,13 +9,16 @@ use moka::sync::Cache;
 
 use super::TrustedIssuer;
 use crate::authenticator::AuthenticatorBuilder;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::remote::IssuerBudgets;
 use crate::remote::fetch::Fetch;
 
 /// The number of issuers that are kept, and how long unused.
 const MAX_ACCEPTED: u64 = 1000;
 const IDLE: Duration = Duration::from_secs(3600);
+
+/// How long a resolver's answer counts by default.
+const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The number of issuers that are kept though none of their tokens was accepted.
 const MAX_CLAIMED: u64 = 100;
@@ -53,17 +56,33 @@ pub trait IssuerResolver: Send + Sync + 'static {
     /// The settings for the tokens of `issuer`, or `None` if it is not trusted.
     ///
     /// `issuer` is whatever the sender of a token wrote. The answer must come from a trusted set,
-    /// at once and without I/O; it is kept while it is used, so a change is seen when the issuer
-    /// has not been met for an hour. The keys are fetched when the first token needs them.
+    /// at once, without I/O and without calling the authenticator. It counts for
+    /// [`lifetime`](Self::lifetime), or until [`Authenticator::forget`](crate::Authenticator::forget).
+    /// The keys are fetched when the first token needs them.
     fn resolve(&self, issuer: &str) -> Option<AuthenticatorBuilder>;
+
+    /// How long an answer counts, whether it is used or not: 1 hour by default. The next token of
+    /// the issuer then asks again, so tokens of an issuer that is no longer trusted are accepted
+    /// for at most this long. Fetched keys are kept where the answer says to fetch them as before.
+    fn lifetime(&self) -> Duration {
+        LIFETIME
+    }
+}
+
+#[derive(Clone)]
+struct Met {
+    issuer: Arc<TrustedIssuer>,
+    resolved_at: Timestamp,
 }
 
 pub(super) struct Resolved {
     resolver: Arc<dyn IssuerResolver>,
+    /// How long its answers count.
+    lifetime: Duration,
     /// Those of which a token was accepted.
-    accepted: Cache<String, Arc<TrustedIssuer>>,
+    accepted: Cache<String, Met>,
     /// The others: their names come from whoever sends tokens, and must evict nothing else.
-    claimed: Cache<String, Arc<TrustedIssuer>>,
+    claimed: Cache<String, Met>,
     budgets: IssuerBudgets,
     client: OnceLock<Arc<dyn Fetch>>,
     /// One request at a time resolves an issuer. Chosen by a hash of its name.
@@ -76,6 +95,7 @@ impl Resolved {
     pub(super) fn new(resolver: Arc<dyn IssuerResolver>, clock: Arc<dyn Clock>) -> Self {
         let cache = |capacity| Cache::builder().max_capacity(capacity).time_to_idle(IDLE);
         Self {
+            lifetime: resolver.lifetime(),
             resolver,
             accepted: cache(MAX_ACCEPTED).build(),
             // The latest ones: an honest tenant's first request has just come.
@@ -88,37 +108,56 @@ impl Resolved {
         }
     }
 
-    /// The issuer of this name, if it was resolved before.
-    pub(super) fn known(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
+    /// The issuer of this name, if it was resolved before and the answer still counts.
+    pub(super) fn known(&self, name: &str, now: Timestamp) -> Option<Arc<TrustedIssuer>> {
+        let met = self.met(name).filter(|met| now.since(met.resolved_at) < self.lifetime);
+        met.map(|met| met.issuer)
+    }
+
+    fn met(&self, name: &str) -> Option<Met> {
         self.accepted.get(name).or_else(|| self.claimed.get(name))
     }
 
     /// All that were resolved before.
     pub(super) fn all(&self) -> impl Iterator<Item = Arc<TrustedIssuer>> {
-        self.accepted.iter().chain(&self.claimed).map(|(_, issuer)| issuer)
+        self.accepted.iter().chain(&self.claimed).map(|(_, met)| met.issuer)
     }
 
     /// The issuer of this name, if the resolver vouches for it.
     pub(super) fn get(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
-        self.known(name).or_else(|| {
+        let now = Timestamp::now(&*self.clock);
+        self.known(name, now).or_else(|| {
             let _one_at_a_time = self.lock(name);
-            self.get_locked(name)
+            self.get_locked(name, now)
         })
     }
 
+    /// Has the next token of this issuer ask the resolver.
+    pub(super) fn forget(&self, name: &str) {
+        // Not while it is being asked: its answer is one from before.
+        let _one_at_a_time = self.lock(name);
+        self.remove(name);
+    }
+
+    fn remove(&self, name: &str) {
+        self.accepted.invalidate(name);
+        self.claimed.invalidate(name);
+    }
+
     /// Notes that a token of `issuer` was accepted.
-    pub(super) fn note_accepted(&self, issuer: &TrustedIssuer) {
+    pub(super) fn note_accepted(&self, issuer: &Arc<TrustedIssuer>) {
         let name = issuer.name();
         if self.accepted.contains_key(name) {
             return;
         }
         let _one_at_a_time = self.lock(name);
-        // Evicted while its keys were fetched, it is resolved anew, and they are not lost.
-        if self.get_locked(name).is_some()
-            && let Some(kept) = self.claimed.remove(name)
+        // One that is gone since its token arrived needs the resolver's word again. Its keys are
+        // not lost.
+        if self.get_locked(name, Timestamp::now(&*self.clock)).is_some()
+            && let Some(met) = self.claimed.remove(name)
         {
-            kept.keys.adopt(&issuer.keys);
-            self.accepted.insert(name.to_owned(), kept);
+            met.issuer.keys.adopt(&issuer.keys);
+            self.accepted.insert(name.to_owned(), met);
         }
     }
 
@@ -129,12 +168,24 @@ impl Resolved {
         Some(lock.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn get_locked(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
-        self.known(name).or_else(|| {
-            let issuer = Arc::new(self.resolve(name)?);
-            self.claimed.insert(name.to_owned(), issuer.clone());
-            Some(issuer)
-        })
+    fn get_locked(&self, name: &str, now: Timestamp) -> Option<Arc<TrustedIssuer>> {
+        if let Some(issuer) = self.known(name, now) {
+            return Some(issuer);
+        }
+        let Some(issuer) = self.resolve(name).map(Arc::new) else {
+            self.remove(name);
+            return None;
+        };
+        let met = Met { issuer: issuer.clone(), resolved_at: now };
+        if let Some(before) = self.met(name) {
+            issuer.keys.adopt(&before.issuer.keys);
+        }
+        if self.accepted.contains_key(name) {
+            self.accepted.insert(name.to_owned(), met);
+        } else {
+            self.claimed.insert(name.to_owned(), met);
+        }
+        Some(issuer)
     }
 
     /// Asks the resolver.
@@ -161,14 +212,5 @@ impl Resolved {
                 None
             }
         }
-    }
-}
-
-#[cfg(test)]
-impl Resolved {
-    /// As if no issuer had been met for an hour.
-    pub(super) fn forget_all(&self) {
-        self.accepted.invalidate_all();
-        self.claimed.invalidate_all();
     }
 }
