@@ -185,6 +185,35 @@ fn of_two_keys_under_one_kid_neither_is_used() {
     assert!(signature::verify(&other.token(&claims()), &set, Algorithm::ALL).is_ok());
 }
 
+/// Several keys fit a token without `kid`: the first one is no better than any other.
+#[tokio::test]
+async fn without_a_kid_no_key_is_guessed() {
+    let keys = [es256("a"), es256("b")];
+    let auth = super::support::builder(&keys[0])
+        .key_source(SharedKeySet::new(TestKey::key_set(&keys)))
+        .build()
+        .await
+        .unwrap();
+    for key in &keys {
+        let token = key.sign(r#"{"alg":"ES256"}"#, &claims().to_string());
+        assert_eq!(rule(&auth, &token).await, "kid");
+    }
+}
+
+/// One `kid` for keys of two algorithms is no choice: the token's algorithm tells them apart.
+#[tokio::test]
+async fn keys_of_two_algorithms_may_share_a_kid() {
+    let keys = [es256("k"), TestKey::generate("k", Algorithm::Ed25519)];
+    let auth = super::support::builder(&keys[0])
+        .key_source(SharedKeySet::new(TestKey::key_set(&keys)))
+        .build()
+        .await
+        .unwrap();
+    for key in &keys {
+        assert_eq!(rule(&auth, &key.token(&claims())).await, "accepted");
+    }
+}
+
 /// The same key listed twice is no choice: an issuer that repeats itself keeps its users.
 #[tokio::test]
 async fn the_same_key_twice_is_one_key() {
