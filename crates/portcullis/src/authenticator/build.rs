@@ -15,7 +15,6 @@ use crate::claims::ClaimsRules;
 use crate::jws::KnownHeaders;
 use crate::metrics;
 use crate::protection::ProtectionSpace;
-use crate::remote::Budget;
 use crate::remote::fetch::Client;
 use crate::remote::status_list::MAX_TOKEN_BYTES;
 use crate::resource::Resource;
@@ -45,7 +44,7 @@ impl AuthenticatorBuilder {
         for mut builder in self.with_others() {
             builder.clock = self.clock.clone();
             let may_wait = self.start_without_keys || builder.start_without_keys;
-            let issuer = builder.trusted_issuer(Budget::default())?;
+            let issuer = builder.trusted_issuer()?;
             if trusted.iter().any(|other| other.name() == issuer.name()) {
                 let expected = "it is there already; its settings can not be two";
                 return Err(ConfigError::invalid(settings::ISSUER, issuer.name(), expected));
@@ -96,15 +95,21 @@ impl AuthenticatorBuilder {
         std::iter::once(self.clone()).chain(others).collect()
     }
 
-    /// What this builder says of its issuer. Nothing is fetched yet; `budget` is for the fetches
-    /// of its keys.
-    pub(super) fn trusted_issuer(self, budget: Budget) -> Result<TrustedIssuer, ConfigError> {
+    /// What this builder says of its issuer. Nothing is fetched yet.
+    pub(super) fn trusted_issuer(self) -> Result<TrustedIssuer, ConfigError> {
         self.check()?;
         let client = {
             let needed = self.status_lists.is_some() || self.introspection.are_set();
             self.origin.client(self.keys.max_body, needed)?
         };
-        let keys = self.origin.key_source(&self, client.as_ref(), budget)?;
+        let keys = self.origin.key_source(
+            &self.issuer,
+            &self.profile,
+            &self.algorithms,
+            &self.keys,
+            client.as_ref(),
+            &self.clock,
+        )?;
         let introspector = self.introspection.introspector(
             &self.issuer,
             client.as_ref(),

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::AuthenticatorBuilder;
 use super::config_error::ConfigError;
 use super::issuer_keys::IssuerKeys;
+use super::key_settings::KeySettings;
+use crate::algorithm::Algorithm;
+use crate::clock::Clock;
 use crate::key::KeySource;
 use crate::profile::Profile;
 use crate::remote::fetch::{Client, Fetch, OriginToken};
@@ -29,15 +31,20 @@ pub(super) struct KeyOrigin {
     pub(super) token_file: Option<PathBuf>,
     pub(super) key_source: Option<Arc<dyn KeySource>>,
     pub(super) fetch: Option<Arc<dyn Fetch>>,
+    /// What fetches of the keys spend; `None`: a budget of their own.
+    pub(super) budget: Option<Budget>,
 }
 
 impl KeyOrigin {
     /// The source that the settings name. Nothing is fetched yet.
     pub(super) fn key_source(
         &self,
-        builder: &AuthenticatorBuilder,
+        issuer: &str,
+        profile: &Profile,
+        algorithms: &[Algorithm],
+        settings: &KeySettings,
         client: Option<&Client>,
-        budget: Budget,
+        clock: &Arc<dyn Clock>,
     ) -> Result<IssuerKeys, ConfigError> {
         let (None, Some(client)) = (&self.key_source, client) else {
             let no_client = || ConfigError::NoHttpClient { reason: "none is set".to_owned() };
@@ -45,11 +52,11 @@ impl KeyOrigin {
         };
         let urls = UrlPolicy {
             // Whoever names a place for the metadata is behind a host of their own.
-            key_hosts: builder.profile.key_hosts().filter(|_| self.discovery_url.is_none()),
+            key_hosts: profile.key_hosts().filter(|_| self.discovery_url.is_none()),
             ..client.urls.clone()
         };
-        let location = self.location(&builder.issuer, &builder.profile, &urls)?;
-        let mut limits = builder.keys.limits();
+        let location = self.location(issuer, profile, &urls)?;
+        let mut limits = settings.limits();
         if matches!(location, Location::File(_)) {
             limits.shorten_ttl(FILE_TTL);
         }
@@ -57,13 +64,13 @@ impl KeyOrigin {
             Some(OriginToken { origin: location.configured_url()?.origin(), file: file.clone() })
         });
         Ok(IssuerKeys::Fetched(RemoteKeySet::new(remote::Config {
-            allowed: builder.algorithms.clone(),
+            allowed: algorithms.to_vec(),
             limits,
-            max_keys: builder.keys.max_keys,
+            max_keys: settings.max_keys,
             client: Client { urls, token, ..client.clone() },
-            clock: builder.clock.clone(),
+            clock: clock.clone(),
             location,
-            budget,
+            budget: self.budget.clone().unwrap_or_default(),
         })))
     }
 

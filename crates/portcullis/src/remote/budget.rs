@@ -27,7 +27,7 @@ const CAP_BURST: u32 = 1024;
 const CAP_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The fetches of one document that senders of tokens may cause.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Budget {
     bucket: Arc<Bucket>,
     /// The cap on all resolved issuers; `None` for a configured issuer.
@@ -90,6 +90,7 @@ impl IssuerBudgets {
 }
 
 /// A token bucket in one number: the generic cell rate algorithm.
+#[derive(Debug)]
 struct Bucket {
     /// When it will be full again, in nanoseconds of the monotonic clock.
     full_at: AtomicU64,

@@ -193,7 +193,8 @@ impl Resolved {
         let mut builder = self.resolver.resolve(name)?;
         builder.clock = self.clock.clone();
         builder.origin.share_client(&self.client);
-        match builder.trusted_issuer(self.budgets.of(name)) {
+        builder.origin.budget = Some(self.budgets.of(name));
+        match builder.trusted_issuer() {
             Ok(issuer) if issuer.name() == name => Some(issuer),
             Ok(issuer) => {
                 tracing::error!(
