@@ -263,11 +263,11 @@ impl Inner {
         &self,
         who: &Authenticated,
         now: impl FnOnce() -> NumericDate,
-        at: impl FnOnce() -> Timestamp,
+        at: impl Fn() -> Timestamp,
     ) -> bool {
         let Origin { issuer, key, .. } = who.origin();
         let wanted = KeyRequest::new(who.key_id(), key.algorithm());
-        self.issuers.still_has(issuer)
+        self.issuers.still_has(issuer, &at)
             && issuer.keys.is_current(&wanted, key, at)
             && issuer.rules.check_time(who.registered(), now()).is_ok()
     }
@@ -288,18 +288,53 @@ impl Inner {
         let wanted = KeyRequest::new(header.key_id.as_deref(), header.algorithm);
         match issuer.keys.source().resolve(&wanted) {
             MaybeReady::Ready(Err(error)) => MaybeReady::Ready(Err(self.unresolved(error))),
-            MaybeReady::Ready(Ok(keys)) => match self.accept(&jws, &issuer, &keys) {
-                Ok(who) => standing(who, means),
-                Err(refusal) => MaybeReady::Ready(Err(refusal)),
-            },
+            MaybeReady::Ready(Ok(keys)) => self.judge(&jws, issuer, &keys, means),
             MaybeReady::Pending(keys) => {
                 let (inner, jws) = (self.clone(), jws.to_owned());
                 MaybeReady::pending(async move {
                     let keys = keys.await.map_err(|error| inner.unresolved(error))?;
-                    let who = inner.accept(&jws.borrow(), &issuer, &keys)?;
-                    standing(who, means).await
+                    // They were fetched for this token: none is newer.
+                    let who = inner.accept(&jws.borrow(), &issuer, &keys);
+                    standing(who.map_err(|error| inner.refuse(error))?, means).await
                 })
             }
+        }
+    }
+
+    /// A token whose keys are at hand. If its signature holds under none of them, one may have been
+    /// replaced under its `kid`.
+    fn judge(
+        self: &Arc<Self>,
+        jws: &CompactJws<'_>,
+        issuer: Arc<TrustedIssuer>,
+        keys: &CandidateKeys,
+        means: Means,
+    ) -> MaybeReady<Verdict> {
+        let verdict = match self.accept(jws, &issuer, keys) {
+            Err(TokenError::Signature) => {
+                let header = jws.header();
+                let wanted = KeyRequest::new(header.key_id.as_deref(), header.algorithm);
+                match issuer.keys.source().replaced(&wanted, keys) {
+                    MaybeReady::Ready(None) => Err(TokenError::Signature),
+                    MaybeReady::Ready(Some(others)) => self.accept(jws, &issuer, &others),
+                    MaybeReady::Pending(others) => {
+                        let (inner, jws) = (self.clone(), jws.to_owned());
+                        return MaybeReady::pending(async move {
+                            let verdict = match others.await {
+                                None => Err(TokenError::Signature),
+                                Some(others) => inner.accept(&jws.borrow(), &issuer, &others),
+                            };
+                            let who = verdict.map_err(|error| inner.refuse(error))?;
+                            standing(who, means).await
+                        });
+                    }
+                }
+            }
+            verdict => verdict,
+        };
+        match verdict {
+            Ok(who) => standing(who, means),
+            Err(error) => MaybeReady::Ready(Err(self.refuse(error))),
         }
     }
 
@@ -321,12 +356,10 @@ impl Inner {
         jws: &CompactJws<'_>,
         issuer: &Arc<TrustedIssuer>,
         keys: &CandidateKeys,
-    ) -> Result<Authenticated, Refusal> {
-        let accept = || {
-            let (payload, key) = keys.verify(jws)?;
-            Ok((self.read_claims(payload, issuer)?, key))
-        };
-        let (claims, key) = accept().map_err(|error| self.refuse(error))?;
+    ) -> Result<Authenticated, TokenError> {
+        let (payload, key) = keys.verify(jws)?;
+        let claims = self.read_claims(payload, issuer)?;
+        self.issuers.note_accepted(issuer);
         jws.keep_header(&self.headers);
         let is_needed = self.seen.is_some() || issuer.introspections.are_possible();
         let token = is_needed.then(|| Zeroizing::new(jws.token().into()));

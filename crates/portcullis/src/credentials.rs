@@ -72,7 +72,7 @@ impl CredentialsError {
         match self {
             Self::Repeated => "send the token once, in one place",
             Self::Grammar => "send `Authorization: Bearer` and the token, without quotes",
-            Self::CrossSite => "add the page's origin as a `trusted_origin`, if it is yours",
+            Self::CrossSite => "add the page's origin as an `also_trusted_origin`, if it is yours",
         }
     }
 }
@@ -275,7 +275,7 @@ mod tests {
         for (error, rule, setting, remedy) in [
             (CredentialsError::Repeated, "credentials_repeated", None, "once"),
             (CredentialsError::Grammar, "credentials_grammar", None, "Bearer"),
-            (CredentialsError::CrossSite, "cross_site", Some("trusted_origin"), "origin"),
+            (CredentialsError::CrossSite, "cross_site", Some("also_trusted_origin"), "origin"),
         ] {
             assert_eq!(error.rule(), rule);
             assert_eq!(error.setting().map(|setting| setting.method), setting, "{rule}");

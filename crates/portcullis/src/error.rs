@@ -87,11 +87,13 @@ pub enum TokenError {
     /// No key of the issuer has the token's `kid`.
     #[error("no key of the issuer has this `kid`")]
     UnknownKey,
-    /// The token has no `kid`, and several keys would do.
-    #[error("no `kid`, and the issuer has several keys for {algorithm}")]
-    AmbiguousKey {
+    /// The token has no `kid`, and more keys fit than are tried.
+    #[error("no `kid`, and the issuer has more than {limit} keys for {algorithm}")]
+    TooManyCandidates {
         /// The token's algorithm.
         algorithm: Algorithm,
+        /// The maximum number of keys that are tried.
+        limit: usize,
     },
     /// The key of that `kid` is for another algorithm (RFC 8725 §3.1).
     #[error("`alg` is {algorithm}, but the key of this `kid` is for {key_algorithm}")]
@@ -213,7 +215,7 @@ impl TokenError {
             Self::UnknownAlgorithm | Self::AlgorithmNotAllowed { .. } => "alg",
             Self::AlgorithmMismatch { .. } => "alg_of_key",
             Self::TokenType { .. } => "typ",
-            Self::UnknownKey | Self::AmbiguousKey { .. } => "kid",
+            Self::UnknownKey | Self::TooManyCandidates { .. } => "kid",
             Self::Signature => "signature",
             Self::MissingClaim { .. } => "missing_claim",
             Self::Issuer { .. } | Self::UntrustedIssuer => "iss",
@@ -239,7 +241,7 @@ impl TokenError {
             Self::TokenType { .. } | Self::NotAnAccessToken { .. } | Self::ClaimValue { .. } => {
                 settings::PROFILE
             }
-            Self::UnknownKey | Self::AmbiguousKey { .. } => settings::JWKS_URL,
+            Self::UnknownKey | Self::TooManyCandidates { .. } => settings::JWKS_URL,
             Self::Issuer { .. } | Self::UntrustedIssuer => settings::ISSUER,
             Self::Audience { .. } => settings::AUDIENCE,
             Self::Expired { .. } | Self::NotYetValid { .. } | Self::IssuedInFuture { .. } => {
@@ -286,7 +288,7 @@ impl TokenError {
             Self::UnknownKey => {
                 "is the token from this issuer? if so, does its JWKS publish the key that signs?"
             }
-            Self::AmbiguousKey { .. } => "have the issuer put `kid` into its tokens and keys",
+            Self::TooManyCandidates { .. } => "have the issuer put `kid` into its tokens and keys",
             Self::AlgorithmMismatch { .. } => "have the issuer publish the key's real `alg`",
             Self::Signature => "the token is forged or damaged, or signed by another key",
             Self::MissingClaim { .. } | Self::RequiredClaim { .. } => {

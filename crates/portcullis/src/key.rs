@@ -19,8 +19,8 @@ use crate::jws::CompactJws;
 
 pub use key_error::KeyError;
 pub use request::{CandidateKeys, KeyRequest};
+pub(crate) use set::{Candidates, MAX_KEYS, MAX_MAX_KEYS};
 pub use set::{KeySet, KeySetError, SkippedKey};
-pub(crate) use set::{MAX_KEYS, MAX_MAX_KEYS, Selection};
 
 /// A key, parsed once and pinned to one algorithm ([RFC 8725 §3.1]).
 ///

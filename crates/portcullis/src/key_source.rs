@@ -11,7 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::error::TokenError;
-use crate::key::{CandidateKeys, KeyRequest, KeySet, Selection, VerificationKey};
+use crate::key::{CandidateKeys, KeyRequest, KeySet, VerificationKey};
 use crate::maybe_ready::MaybeReady;
 
 use crate::fetch::FetchError;
@@ -38,6 +38,19 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
         matches!(self.resolve(wanted), MaybeReady::Ready(Ok(current)) if current.contains(key))
     }
 
+    /// The keys to try once more, for a token whose signature held under none of `tried`: a key may
+    /// have been replaced under its `kid`. `None` if there are no others, which is all that a source
+    /// answers that is always up to date.
+    ///
+    /// Any forged token asks for this, so it must be bounded what it costs.
+    fn replaced(
+        &self,
+        _wanted: &KeyRequest<'_>,
+        _tried: &CandidateKeys,
+    ) -> MaybeReady<Option<CandidateKeys>> {
+        MaybeReady::Ready(None)
+    }
+
     /// How the keys are; `None` for a source that is always at hand.
     fn status(&self) -> Option<KeySetStatus> {
         None
@@ -59,6 +72,14 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
 
     fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
         (**self).is_current(wanted, key)
+    }
+
+    fn replaced(
+        &self,
+        wanted: &KeyRequest<'_>,
+        tried: &CandidateKeys,
+    ) -> MaybeReady<Option<CandidateKeys>> {
+        (**self).replaced(wanted, tried)
     }
 
     fn status(&self) -> Option<KeySetStatus> {
@@ -135,15 +156,17 @@ impl SharedKeySet {
 
 impl KeySource for SharedKeySet {
     fn resolve(&self, wanted: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
-        MaybeReady::Ready(match self.0.load().select(wanted) {
-            Selection::Key(key) => Ok(key.clone().into()),
-            Selection::Absent => Err(ResolveError::Refused(TokenError::UnknownKey)),
-            Selection::Refused(error) => Err(ResolveError::Refused(error)),
-        })
+        let keys = self.0.load();
+        let keys = keys
+            .candidates(wanted)
+            .and_then(|candidates| CandidateKeys::of(&candidates).ok_or(TokenError::UnknownKey));
+        MaybeReady::Ready(keys.map_err(ResolveError::Refused))
     }
 
     fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
-        matches!(self.0.load().select(wanted), Selection::Key(current) if current.is_same(key))
+        let keys = self.0.load();
+        let candidates = keys.candidates(wanted).unwrap_or_default();
+        candidates.iter().any(|current| current.is_same(key))
     }
 }
 

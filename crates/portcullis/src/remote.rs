@@ -5,6 +5,7 @@
 //! join a fetch, never across an await. Fetches happen in a task of their own, at most one at a
 //! time ([`flight`]), so that a client that hangs up wastes nothing.
 
+mod budget;
 mod caching;
 pub(crate) mod discovery;
 mod flight;
@@ -29,6 +30,7 @@ use arc_swap::ArcSwapOption;
 
 use crate::clock::{Clock, Timestamp};
 use crate::fetch::{Client, FetchError};
+use crate::key_source::ResolveError;
 use caching::Headers;
 use flight::Flight;
 use freshness::{Decision, History, Lifetime, Lookup, Reason};
@@ -37,6 +39,7 @@ use refresh::Document;
 use refresher::Refresher;
 use wait::{Question, Waiters};
 
+pub(crate) use budget::{Budget, IssuerBudgets};
 pub(crate) use freshness::Limits;
 pub(crate) use key_set::{Config, Location, RemoteKeySet};
 
@@ -46,6 +49,7 @@ pub(crate) struct Remote<D: Document> {
     limits: Limits,
     client: Client,
     clock: Arc<dyn Clock>,
+    budget: Budget,
     snapshot: ArcSwapOption<Snapshot<D::Kept>>,
     record: Record,
     refresher: Refresher,
@@ -71,19 +75,31 @@ impl<T> Snapshot<T> {
 }
 
 impl<D: Document> Remote<D> {
-    fn new(document: D, limits: Limits, client: Client, clock: Arc<dyn Clock>) -> Self {
+    fn new(
+        document: D,
+        limits: Limits,
+        client: Client,
+        clock: Arc<dyn Clock>,
+        budget: Budget,
+    ) -> Self {
         let (snapshot, record, refresher, waiters) = Default::default();
-        Self { document, limits, client, clock, snapshot, record, refresher, waiters }
+        Self { document, limits, client, clock, budget, snapshot, record, refresher, waiters }
     }
 
     /// What has happened so far, for the table.
     fn history(&self, now: Timestamp) -> History {
-        self.record.history(now.monotonic(), self.limits.cooldown)
+        let budget_in = self.budget.wait(now.monotonic(), self.limits.cooldown);
+        let covers_first = self.budget.covers_first_fetches();
+        let first_in = if covers_first { budget_in } else { Duration::ZERO };
+        History { budget_in, first_in, ..self.record.history(now.monotonic()) }
     }
 
     /// The flight under way, or a new one if there is still reason for it: a request that waited
     /// before it got here must not spend what another has spent meanwhile.
-    fn join<Q: Question<D>>(self: &Arc<Self>, question: &Q) -> Result<Option<Flight>, FetchError> {
+    fn join<Q: Question<D>>(
+        self: &Arc<Self>,
+        question: &Q,
+    ) -> Result<Option<Flight>, ResolveError> {
         let now = Timestamp::now(&*self.clock);
         let mut progress = self.record.progress();
         if let Some(flight) = self.record.under_way(&mut progress, now.monotonic()) {
@@ -97,15 +113,18 @@ impl<D: Document> Remote<D> {
             usable.is_some_and(|(snapshot, _)| question.ask(&snapshot.kept, now).is_some());
         let lookup = if has_answer { Lookup::Hit } else { Lookup::Miss };
         let set = usable.map(|(snapshot, lifetime)| (snapshot.age(now), lifetime));
-        match freshness::decide(lookup, set, &self.limits, self.history(now)) {
-            Decision::Fetch(reason) => {
-                if reason == Reason::UnknownKey {
-                    self.record.spend(&mut progress, now.monotonic(), self.limits.cooldown);
-                }
-                self.start(&mut progress, now).map(Some)
-            }
-            _ => Ok(None),
+        let decision = freshness::decide(lookup, set, &self.limits, self.history(now));
+        let Decision::Fetch(reason) = decision else { return Ok(None) };
+        let spends = match reason {
+            Reason::UnknownKey => true,
+            Reason::First => self.budget.covers_first_fetches(),
+            Reason::Due => false,
+        };
+        // Several issuers may share a budget: the request of another one may have been quicker.
+        if spends && !self.budget.try_spend(now.monotonic(), self.limits.cooldown) {
+            return Err(self.limited(question, self.history(now).budget_in));
         }
+        self.start(&mut progress, now).map(Some).map_err(|error| self.failed(error))
     }
 
     /// Of one fetch.
@@ -121,6 +140,18 @@ impl<D: Document> Remote<D> {
             Some(flight) => Ok(flight),
             None => self.start(&mut progress, now),
         }
+    }
+
+    /// The same for a renewal that no request waits for. Where first fetches have a budget, they
+    /// are left to the requests.
+    fn renew(self: &Arc<Self>) -> Option<Flight> {
+        let now = Timestamp::now(&*self.clock);
+        let mut progress = self.record.progress();
+        let flight = self.record.under_way(&mut progress, now.monotonic());
+        if self.budget.covers_first_fetches() && self.snapshot.load().is_none() {
+            return flight;
+        }
+        flight.or_else(|| self.start(&mut progress, now).ok())
     }
 
     /// Starts a fetch that nobody waits for, unless one is under way or being started.

@@ -28,9 +28,10 @@ use std::fmt;
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
 use crate::jws::CompactJws;
-use crate::key::{KeyRequest, KeySet, Payload, Selection};
+use crate::key::{CandidateKeys, KeyRequest, KeySet, Payload};
 
 /// Verifies the signature of `jws`, in compact form, with the key of `keys` that its header names.
+/// Without a `kid`, each key of its algorithm is tried, unless there are more than 4.
 ///
 /// # Errors
 ///
@@ -43,13 +44,10 @@ pub fn verify(jws: &str, keys: &KeySet, allowed: &[Algorithm]) -> Result<Verifie
         return Err(TokenError::AlgorithmNotAllowed { algorithm });
     }
     let wanted = KeyRequest::new(jws.header().key_id.as_deref(), algorithm);
-    let key = match keys.select(&wanted) {
-        Selection::Key(key) => key,
-        Selection::Absent => return Err(TokenError::UnknownKey),
-        Selection::Refused(error) => return Err(error),
-    };
-    let payload = key.verify(&jws)?;
-    Ok(VerifiedJws { payload, key_id: key.id().map(str::to_owned), algorithm })
+    let candidates = CandidateKeys::of(&keys.candidates(&wanted)?).ok_or(TokenError::UnknownKey)?;
+    let (payload, key) = candidates.verify(&jws)?;
+    let key_id = key.id().map(str::to_owned);
+    Ok(VerifiedJws { payload, key_id, algorithm })
 }
 
 /// A payload whose signature held.
@@ -108,5 +106,23 @@ mod tests {
         assert_eq!(rule(&other, Algorithm::ALL).err(), Some("kid"));
         let mismatch = key.sign(r#"{"alg":"ES384","kid":"k"}"#, "x");
         assert_eq!(rule(&mismatch, Algorithm::ALL).err(), Some("alg_of_key"));
+    }
+
+    #[test]
+    fn without_a_kid_each_of_at_most_4_keys_is_tried() {
+        let ids = ["a", "b", "c", "d", "e"];
+        let made = ids.map(|id| TestKey::generate(id, Algorithm::Es256));
+        let verified_with = |signer: &TestKey, keys: &[TestKey]| {
+            let jws = signer.sign(r#"{"alg":"ES256"}"#, "x");
+            let verified = verify(&jws, &TestKey::key_set(keys), Algorithm::ALL)?;
+            Ok(verified.key_id().unwrap().to_owned())
+        };
+        for (signer, id) in made.iter().zip(ids).take(4) {
+            assert_eq!(verified_with(signer, &made[..4]), Ok(id.to_owned()));
+        }
+        assert_eq!(verified_with(&made[4], &made[..4]), Err(TokenError::Signature));
+        let (algorithm, limit) = (Algorithm::Es256, 4);
+        let too_many = TokenError::TooManyCandidates { algorithm, limit };
+        assert_eq!(verified_with(&made[0], &made), Err(too_many));
     }
 }

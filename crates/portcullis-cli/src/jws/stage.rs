@@ -23,7 +23,8 @@ impl Stage {
                 Self::Algorithm
             }
             TokenError::UnknownKey
-            | TokenError::AmbiguousKey { .. }
+            | TokenError::TooManyCandidates { .. }
+            | TokenError::TooManyCandidates { .. }
             | TokenError::AlgorithmMismatch { .. } => Self::Select,
             TokenError::Signature => Self::Signature,
             TokenError::NotJson { .. }

@@ -59,6 +59,15 @@ impl AuthenticatorBuilder {
                 let issuer = issuer.name().to_owned();
                 return Err(ConfigError::KeysUnavailable { issuer, source });
             }
+            let rules = &issuer.rules;
+            tracing::info!(
+                target: "portcullis",
+                issuer = rules.issuer, audiences = ?rules.audiences, profile = rules.profile.name(),
+                leeway = ?rules.leeway, max_token_lifetime = ?rules.max_token_lifetime,
+                max_token_age = ?rules.max_token_age, required_claims = ?rules.required_claims,
+                revocation_bound = ?rules.revocation_bound(),
+                "tokens are validated locally",
+            );
             trusted.push(Arc::new(issuer));
         }
         let names: Vec<&str> = trusted.iter().map(|issuer| issuer.name()).collect();
@@ -148,18 +157,9 @@ impl IssuerSettings {
             required_claims: self.required_claims,
             profile: self.profile,
         };
-        let revocation_bound = rules.revocation_bound();
-        if let Some(bound) = revocation_bound {
+        if let Some(bound) = rules.revocation_bound() {
             metrics::revocation_bound(&rules.issuer, bound);
         }
-        tracing::info!(
-            target: "portcullis",
-            issuer = rules.issuer, audiences = ?rules.audiences, profile = rules.profile.name(),
-            leeway = ?rules.leeway, max_token_lifetime = ?rules.max_token_lifetime,
-            max_token_age = ?rules.max_token_age, required_claims = ?rules.required_claims,
-            ?revocation_bound,
-            "tokens are validated locally",
-        );
         let introspections = Introspections::new(introspector);
         Ok(TrustedIssuer { rules, algorithms: self.algorithms, keys, status_lists, introspections })
     }

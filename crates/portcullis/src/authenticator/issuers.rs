@@ -1,56 +1,25 @@
 //! The issuers whose tokens are accepted, and which of them a token claims to be from.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod resolved;
 
-use moka::sync::Cache;
+use std::sync::Arc;
+
 use serde::de::MapAccess;
 
-use super::issuer_settings::IssuerSettings;
-use crate::clock::Clock;
+use super::Authenticator;
+use crate::clock::{Clock, Timestamp};
 use crate::error::TokenError;
 use crate::issuer::TrustedIssuer;
 use crate::json::{self, FromMembers, Member, Text};
 use crate::jws::CompactJws;
 
-/// How many issuers that were met at run time are kept, and how long unused.
-const MAX_RESOLVED: u64 = 1000;
-const IDLE: Duration = Duration::from_secs(3600);
+use resolved::Resolved;
 
-/// Vouches for issuers that are only known at run time, such as one for each tenant.
-///
-/// ```
-/// use portcullis::{IssuerSettings, config::IssuerResolver};
-///
-/// struct Tenants;
-///
-/// impl IssuerResolver for Tenants {
-///     fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
-///         // What a token says is nobody's word yet: look it up in what *you* know.
-///         let known = ["https://a.tenants.example", "https://b.tenants.example"];
-///         known.contains(&issuer).then(|| IssuerSettings::new(issuer, "https://api.example"))
-///     }
-/// }
-/// ```
-pub trait IssuerResolver: Send + Sync + 'static {
-    /// The settings for the tokens of `issuer`, or `None` if it is not trusted.
-    ///
-    /// `issuer` is whatever the sender of a token wrote. The answer must come from a trusted set,
-    /// at once and without I/O; it is kept while it is used, so a change is seen when the issuer
-    /// has not been met for an hour. The keys are fetched when the first token needs them.
-    fn resolve(&self, issuer: &str) -> Option<IssuerSettings>;
-}
+pub use resolved::IssuerResolver;
 
 pub(super) struct Issuers {
     configured: Vec<Arc<TrustedIssuer>>,
     resolved: Option<Resolved>,
-}
-
-struct Resolved {
-    resolver: Arc<dyn IssuerResolver>,
-    /// Bounded, since the names come from whoever sends tokens.
-    met: Cache<String, Arc<TrustedIssuer>>,
-    clock: Arc<dyn Clock>,
 }
 
 impl Issuers {
@@ -59,8 +28,7 @@ impl Issuers {
         resolver: Option<Arc<dyn IssuerResolver>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let met = || Cache::builder().max_capacity(MAX_RESOLVED).time_to_idle(IDLE).build();
-        let resolved = resolver.map(|resolver| Resolved { resolver, met: met(), clock });
+        let resolved = resolver.map(|resolver| Resolved::new(resolver, clock));
         Self { configured, resolved }
     }
 
@@ -75,8 +43,17 @@ impl Issuers {
 
     /// All that have keys now.
     pub(super) fn all(&self) -> Vec<Arc<TrustedIssuer>> {
-        let met = self.resolved.iter().flat_map(|resolved| &resolved.met);
-        self.configured.iter().cloned().chain(met.map(|(_, issuer)| issuer)).collect()
+        let resolved = self.resolved.iter().flat_map(Resolved::all);
+        self.configured.iter().cloned().chain(resolved).collect()
+    }
+
+    /// Notes that a token of `issuer` was accepted: issuers that forged tokens name must not evict it.
+    pub(super) fn note_accepted(&self, issuer: &Arc<TrustedIssuer>) {
+        if let Some(resolved) = &self.resolved
+            && !self.configured.iter().any(|configured| Arc::ptr_eq(configured, issuer))
+        {
+            resolved.note_accepted(issuer);
+        }
     }
 
     /// The issuer whose token this claims to be. Where there is only one, that is its signature's
@@ -103,49 +80,30 @@ impl Issuers {
 
 impl Issuers {
     /// Whether `issuer` is still the one of its name: a resolver's answer is kept for a time only.
-    pub(super) fn still_has(&self, issuer: &Arc<TrustedIssuer>) -> bool {
+    pub(super) fn still_has(
+        &self,
+        issuer: &Arc<TrustedIssuer>,
+        now: impl FnOnce() -> Timestamp,
+    ) -> bool {
         let same = |other: &Arc<TrustedIssuer>| Arc::ptr_eq(other, issuer);
         self.configured.iter().any(same)
             || self
                 .resolved
                 .as_ref()
-                .and_then(|resolved| resolved.met.get(issuer.name()))
+                .and_then(|resolved| resolved.known(issuer.name(), now()))
                 .is_some_and(|other| same(&other))
     }
 }
 
-impl Resolved {
-    fn get(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
-        // One at a time makes an issuer: two would have two budgets.
-        self.met.optionally_get_with_by_ref(name, || {
-            match self.resolver.resolve(name)?.trusted_issuer(&self.clock) {
-                Ok(issuer) if issuer.name() == name => Some(Arc::new(issuer)),
-                Ok(issuer) => {
-                    tracing::error!(
-                        target: "portcullis",
-                        resolved = issuer.name(),
-                        "the resolver answered with another issuer than it was asked for",
-                    );
-                    None
-                }
-                Err(error) => {
-                    tracing::error!(
-                        target: "portcullis",
-                        error = &error as &dyn std::error::Error,
-                        "the resolver answered with settings that can not be right",
-                    );
-                    None
-                }
-            }
-        })
-    }
-}
-
-#[cfg(test)]
-impl Issuers {
-    /// As if no issuer had been met for an hour.
-    pub(super) fn forget_met(&self) {
-        self.resolved.iter().for_each(|resolved| resolved.met.invalidate_all());
+impl Authenticator {
+    /// Forgets what the [`IssuerResolver`] has answered for `issuer`: its next token asks the resolver
+    /// again, whether or not the token was accepted before. Call it when a tenant is offboarded.
+    ///
+    /// An issuer that was named at the start is not forgotten.
+    pub fn forget(&self, issuer: &str) {
+        if let Some(resolved) = &self.0.issuers.resolved {
+            resolved.forget(issuer);
+        }
     }
 }
 

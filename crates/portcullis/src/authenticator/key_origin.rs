@@ -15,7 +15,7 @@ use crate::fetch::{Client, Fetch, OriginToken};
 use crate::issuer::IssuerKeys;
 use crate::key_source::KeySource;
 use crate::profile::Profile;
-use crate::remote::{self, Location, RemoteKeySet};
+use crate::remote::{self, Budget, Location, RemoteKeySet};
 use crate::settings::{self, Setting};
 
 /// How often a file is looked at: reading one costs nothing, and somebody waits for the change.
@@ -31,6 +31,8 @@ pub(super) struct KeyOrigin {
     pub(super) token_file: Option<PathBuf>,
     pub(super) key_source: Option<Arc<dyn KeySource>>,
     pub(super) fetch: Option<Arc<dyn Fetch>>,
+    /// What fetches of the keys spend; `None`: a budget of their own.
+    pub(super) budget: Option<Budget>,
 }
 
 impl KeyOrigin {
@@ -68,6 +70,7 @@ impl KeyOrigin {
             client: Client { urls, token, ..client.clone() },
             clock: clock.clone(),
             location,
+            budget: self.budget.clone().unwrap_or_default(),
         })))
     }
 

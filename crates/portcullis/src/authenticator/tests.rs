@@ -17,6 +17,7 @@ use crate::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
 
 mod issuers;
 mod origins;
+mod resolved;
 mod seen;
 
 const NOW: u64 = 1_800_000_000;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,13 +52,22 @@ struct CaFile {
 }
 
 impl ReqwestFetch {
-    /// A client that uses the proxies in `HTTPS_PROXY` and the like.
+    /// A client that uses the proxies in `HTTPS_PROXY` and the like. All of a process share one, which
+    /// is built when it is first asked for.
     ///
     /// # Errors
     ///
     /// When the TLS backend can not be set up, for example without any trusted certificate.
     pub fn new() -> Result<Self, BoxError> {
-        Ok(Self { clients: Clients::new(&[])?, ca: None })
+        static SHARED: OnceLock<Clients> = OnceLock::new();
+        let clients = match SHARED.get() {
+            Some(clients) => clients.clone(),
+            None => {
+                let clients = Clients::new(&[])?;
+                SHARED.get_or_init(|| clients).clone()
+            }
+        };
+        Ok(Self { clients, ca: None })
     }
 
     /// The same, trusting the certificates in this file (PEM) as well. It is read at each fetch:

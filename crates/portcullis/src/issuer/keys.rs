@@ -28,6 +28,14 @@ impl IssuerKeys {
         }
     }
 
+    /// Takes over the keys that `other` has fetched, if there are none here and both are fetched
+    /// alike.
+    pub(crate) fn adopt(&self, other: &Self) {
+        if let (Self::Fetched(keys), Self::Fetched(other)) = (self, other) {
+            keys.adopt(other);
+        }
+    }
+
     /// As [`KeySource::is_current`]. Keys that were fetched are asked as of `at`: a request
     /// reads the clocks once.
     pub(crate) fn is_current(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Payload, VerificationKey};
+use super::{Candidates, Payload, VerificationKey};
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
 use crate::jws::CompactJws;
@@ -69,8 +69,24 @@ impl CandidateKeys {
     }
 }
 
+impl PartialEq for CandidateKeys {
+    /// By the keys themselves, in the same order.
+    fn eq(&self, other: &Self) -> bool {
+        let pairs = || self.iter().zip(other.iter());
+        self.0.len() == other.0.len() && pairs().all(|(one, other)| one.is_same(other))
+    }
+}
+
 impl From<Arc<VerificationKey>> for CandidateKeys {
     fn from(key: Arc<VerificationKey>) -> Self {
         Self(SmallVec::from([key]))
+    }
+}
+
+impl CandidateKeys {
+    /// `None` if there is none: a newer set may have the key.
+    pub(crate) fn of(candidates: &Candidates<'_>) -> Option<Self> {
+        let keys = || candidates.iter().map(|&key| key.clone()).collect();
+        (!candidates.is_empty()).then(|| Self(keys()))
     }
 }

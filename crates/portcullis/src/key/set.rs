@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use smallvec::SmallVec;
 
 use super::KeyError;
 use super::jwk::Jwk;
@@ -19,6 +20,13 @@ pub(crate) const MAX_KEYS: usize = 200;
 
 /// The most that this limit can be set to.
 pub(crate) const MAX_MAX_KEYS: usize = 10_000;
+
+/// The maximum number of keys that are tried for one token without `kid`: it bounds what a forged
+/// token costs.
+pub(crate) const MAX_CANDIDATES: usize = 4;
+
+/// The keys that may have signed a token, in the order of the set.
+pub(crate) type Candidates<'s> = SmallVec<[&'s Arc<VerificationKey>; MAX_CANDIDATES]>;
 
 /// The public keys of one issuer.
 ///
@@ -69,16 +77,6 @@ pub enum KeySetError {
         /// The most that a set may hold.
         limit: usize,
     },
-}
-
-/// What a set has to say to a token's `alg` and `kid`.
-pub(crate) enum Selection<'s> {
-    /// The one key that fits.
-    Key(&'s Arc<VerificationKey>),
-    /// No key of that `kid`: a newer set may have it.
-    Absent,
-    /// There is a key, but not for this token.
-    Refused(TokenError),
 }
 
 impl KeySet {
@@ -182,30 +180,29 @@ impl KeySet {
         &self.skipped
     }
 
-    /// The key for a token: of its `kid` and its algorithm, or, for a token without `kid`, the
-    /// only one of its algorithm.
-    pub(crate) fn select(&self, wanted: &KeyRequest<'_>) -> Selection<'_> {
+    /// The keys to try for a token: the one of its `kid` and its algorithm, or, for a token without
+    /// `kid`, each one of its algorithm. None if a newer set may have the key.
+    pub(crate) fn candidates(&self, wanted: &KeyRequest<'_>) -> Result<Candidates<'_>, TokenError> {
         let algorithm = wanted.algorithm;
-        let Some(kid) = wanted.key_id else {
-            let mut fitting = self.keys.iter().filter(|key| key.algorithm == algorithm);
-            return match (fitting.next(), fitting.next()) {
-                (Some(key), None) => Selection::Key(key),
-                (Some(_), Some(_)) => Selection::Refused(TokenError::AmbiguousKey { algorithm }),
-                (None, _) => Selection::Absent,
-            };
-        };
-        let mut mismatch = None;
+        let (mut candidates, mut mismatch) = (Candidates::new(), None);
         for key in &self.keys {
-            if key.id.as_deref() == Some(kid) {
-                if key.algorithm == algorithm {
-                    return Selection::Key(key);
-                }
-                mismatch = Some(key.algorithm);
+            if wanted.key_id.is_some() && key.id.as_deref() != wanted.key_id {
+                continue;
+            }
+            if key.algorithm != algorithm {
+                mismatch = wanted.key_id.map(|_| key.algorithm);
+            } else if candidates.len() == MAX_CANDIDATES {
+                return Err(TokenError::TooManyCandidates { algorithm, limit: MAX_CANDIDATES });
+            } else {
+                candidates.push(key);
             }
         }
-        mismatch.map_or(Selection::Absent, |key_algorithm| {
-            Selection::Refused(TokenError::AlgorithmMismatch { algorithm, key_algorithm })
-        })
+        match mismatch {
+            Some(key_algorithm) if candidates.is_empty() => {
+                Err(TokenError::AlgorithmMismatch { algorithm, key_algorithm })
+            }
+            _ => Ok(candidates),
+        }
     }
 }
 
@@ -359,10 +356,15 @@ mod tests {
     }
 
     fn chosen(set: &KeySet, kid: Option<&str>, algorithm: Algorithm) -> String {
-        match set.select(&KeyRequest { key_id: kid, algorithm }) {
-            Selection::Key(key) => format!("{}/{}", key.id().unwrap_or("-"), key.algorithm()),
-            Selection::Absent => "absent".to_owned(),
-            Selection::Refused(error) => error.rule().to_owned(),
+        match set.candidates(&KeyRequest { key_id: kid, algorithm }) {
+            Ok(keys) => match keys.as_slice() {
+                [] => "absent".to_owned(),
+                [key] => format!("{}/{}", key.id().unwrap_or("-"), key.algorithm()),
+                keys => {
+                    keys.iter().map(|key| key.id().unwrap_or("-")).collect::<Vec<_>>().join(" ")
+                }
+            },
+            Err(error) => error.to_string(),
         }
     }
 
@@ -526,20 +528,35 @@ mod tests {
         // CVE-2026-89313: an unknown kid is no key at all.
         assert_eq!(chosen(&set, Some("c"), Algorithm::Rs256), "absent");
         assert_eq!(chosen(&set, Some(""), Algorithm::Rs256), "absent");
-        assert_eq!(chosen(&set, Some("b"), Algorithm::Ps256), "alg_of_key");
-        assert_eq!(chosen(&set, Some("b"), Algorithm::Es256), "alg_of_key");
+        for other in [Algorithm::Ps256, Algorithm::Es256] {
+            let mismatch = format!("`alg` is {other}, but the key of this `kid` is for RS256");
+            assert_eq!(chosen(&set, Some("b"), other), mismatch);
+        }
     }
 
     #[test]
-    fn without_a_kid_the_key_must_be_the_only_one() {
+    fn without_a_kid_each_key_of_the_algorithm_is_a_candidate() {
         let one = set(&[format!(r#"{ED},"kid":"a""#), EC.to_owned()]);
         assert_eq!(chosen(&one, None, Algorithm::Ed25519), "a/EdDSA");
         assert_eq!(chosen(&one, None, Algorithm::Es256), "-/ES256");
         assert_eq!(chosen(&one, None, Algorithm::Rs256), "absent");
         // A key without a kid is not the key of every kid.
         assert_eq!(chosen(&one, Some("x"), Algorithm::Es256), "absent");
-        let two = set(&[format!(r#"{},"kid":"a""#, rsa()), rsa()]);
-        assert_eq!(chosen(&two, None, Algorithm::Rs256), "kid");
+        let many = |count| {
+            let rsa = (0..count).map(|at| format!(r#"{},"kid":"{at}""#, rsa()));
+            set(&rsa.chain([EC.to_owned(), format!(r#"{ED},"kid":"ed""#)]).collect::<Vec<_>>())
+        };
+        for (count, expected) in [
+            (0, "absent"),
+            (1, "0/RS256"),
+            (2, "0 1"),
+            (4, "0 1 2 3"),
+            (5, "no `kid`, and the issuer has more than 4 keys for RS256"),
+        ] {
+            assert_eq!(chosen(&many(count), None, Algorithm::Rs256), expected, "{count}");
+        }
+        // However many there are, a `kid` names one.
+        assert_eq!(chosen(&many(50), Some("49"), Algorithm::Rs256), "49/RS256");
     }
 
     #[test]

@@ -85,6 +85,8 @@ pub(crate) enum Lookup {
 pub(crate) struct History {
     /// Until unknown `kid`s may cause another fetch; zero: now.
     pub(crate) budget_in: Duration,
+    /// Until a fetch may begin while there is no usable set; zero: now.
+    pub(crate) first_in: Duration,
     /// Of the last fetch, if it failed.
     pub(crate) failure: Option<Failure>,
     /// Whether a fetch is under way.
@@ -129,7 +131,9 @@ pub(crate) enum Decision {
 /// What a fetch is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// There is no set, it is past its TTL, or the last fetch failed.
+    /// There is no usable set: this spends the budget of a resolved issuer.
+    First,
+    /// The set is past its TTL, or the last fetch failed.
     Due,
     /// The set is fresh and lacks the key: this spends the budget.
     UnknownKey,
@@ -146,10 +150,12 @@ pub(crate) fn decide(
     let retry_in = failure.unwrap_or_default().retry_in;
     let retry_on_demand = failure.unwrap_or_default().retry_on_demand();
     let Some((age, lifetime)) = set.filter(|(age, lifetime)| *age < lifetime.end) else {
-        return if retry_on_demand.is_zero() {
-            Decision::Fetch(Reason::Due)
-        } else {
+        return if !retry_on_demand.is_zero() {
             Decision::Unavailable { retry_after: retry_on_demand }
+        } else if history.in_flight || history.first_in.is_zero() {
+            Decision::Fetch(Reason::First)
+        } else {
+            Decision::Limited { retry_after: history.first_in }
         };
     };
     let fresh = age < lifetime.ttl;
@@ -182,9 +188,6 @@ pub(crate) fn decide(
         (Lookup::Miss, None) => Decision::Limited { retry_after: history.budget_in },
     }
 }
-
-/// The number of fetches that unknown `kid`s may cause at once.
-pub(crate) const BURST: u32 = 3;
 
 /// The longest time from a failed fetch to the next attempt where a request would wait for it.
 const MAX_DEMAND: Duration = Duration::from_secs(5);
@@ -238,6 +241,8 @@ mod tests {
         Good,
         /// The same, and the budget is spent for so long.
         Spent(u64),
+        /// The same, and it covers first fetches.
+        FirstSpent(u64),
         /// A fetch failed so long ago, and back-off lasts for so long.
         Failed(u64, u64),
         /// Back-off ended so long ago.
@@ -256,12 +261,15 @@ mod tests {
             };
             let (budget_in, failure) = match self {
                 Self::Good => (0, None),
-                Self::Spent(budget_in) => (budget_in, None),
+                Self::Spent(budget_in) | Self::FirstSpent(budget_in) => (budget_in, None),
                 Self::Failed(ago, retry_in) => (0, failure(ago, retry_in, retry_in, 0)),
                 Self::Overdue(overdue) => (0, failure(overdue + 1, 0, 0, overdue)),
                 Self::Asked(overdue, asked) => (0, failure(overdue + 1, asked, 0, overdue)),
             };
-            History { budget_in: secs(budget_in), failure, in_flight: false }
+            let budget_in = secs(budget_in);
+            let covers_first = matches!(self, Self::FirstSpent(_));
+            let first_in = if covers_first { budget_in } else { Duration::ZERO };
+            History { budget_in, first_in, failure, in_flight: false }
         }
     }
 
@@ -274,7 +282,8 @@ mod tests {
     fn the_table() {
         use Decision::{Fetch, Use, UseAndRefresh};
         use Lookup::{Hit, Miss};
-        use Past::{Asked, Failed, Good, Overdue, Spent};
+        use Past::{Asked, Failed, FirstSpent, Good, Overdue, Spent};
+        const FIRST: Decision = Fetch(Reason::First);
         const DUE: Decision = Fetch(Reason::Due);
         const UNKNOWN: Decision = Fetch(Reason::UnknownKey);
         let limited = |secs| Decision::Limited { retry_after: Duration::from_secs(secs) };
@@ -282,16 +291,18 @@ mod tests {
         for (lookup, age, past, expected) in [
             // No set yet, and none that may be used any more. Somebody waits: the next attempt
             // begins at most 5 s after the last one failed.
-            (Miss, None, Good, DUE),
-            (Miss, None, Spent(9), DUE),
+            (Miss, None, Good, FIRST),
+            (Miss, None, Spent(9), FIRST),
+            (Miss, None, FirstSpent(9), limited(9)),
             (Miss, None, Failed(1, 1), unavailable(1)),
             (Miss, None, Failed(1, 29), unavailable(4)),
-            (Miss, None, Failed(5, 25), DUE),
-            (Miss, None, Overdue(0), DUE),
-            (Hit, Some(3900), Good, DUE),
+            (Miss, None, Failed(5, 25), FIRST),
+            (Miss, None, Overdue(0), FIRST),
+            (Hit, Some(3900), Good, FIRST),
+            (Hit, Some(3900), FirstSpent(9), limited(9)),
             (Hit, Some(3900), Failed(1, 29), unavailable(4)),
             (Miss, Some(3900), Failed(1, 29), unavailable(4)),
-            (Hit, Some(3900), Failed(5, 25), DUE),
+            (Hit, Some(3900), Failed(5, 25), FIRST),
             // A known key, fresh.
             (Hit, Some(0), Good, Use),
             (Hit, Some(269), Failed(0, 7), Use),
@@ -302,6 +313,7 @@ mod tests {
             // Past the TTL: the request waits for the first fetch; after a failure stale keys serve
             // at once while it is retried, but not without a retry.
             (Hit, Some(300), Good, DUE),
+            (Hit, Some(300), FirstSpent(9), DUE),
             (Hit, Some(300), Failed(0, 1), Use),
             (Hit, Some(3899), Failed(9, 20), Use),
             (Hit, Some(300), Overdue(0), UseAndRefresh),

@@ -6,14 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use super::flight::Flight;
-use super::freshness::{BURST, Failure, History};
+use super::freshness::{Failure, History};
 use crate::fetch::FetchError;
 
 #[derive(Default)]
 pub(super) struct Record {
-    /// When the budget for unknown `kid`s will be whole again: a token bucket in one number (the
-    /// generic cell rate algorithm).
-    whole_at: Moment,
     /// When the last fetch failed; absent after one that succeeded.
     failed_at: Moment,
     /// When back-off ends, or what the server asked for.
@@ -37,7 +34,7 @@ pub(super) struct Progress {
 }
 
 impl Record {
-    pub(super) fn history(&self, now: Duration, cooldown: Duration) -> History {
+    pub(super) fn history(&self, now: Duration) -> History {
         let failure = self.failed_at.get().map(|failed_at| {
             let retry_at = self.retry_at.get().unwrap_or(failed_at);
             let back_off_until = self.back_off_until.get().unwrap_or(failed_at);
@@ -48,18 +45,8 @@ impl Record {
                 overdue: now.saturating_sub(back_off_until),
             }
         });
-        let debt = self.whole_at.get().unwrap_or_default().saturating_sub(now);
-        History {
-            budget_in: debt.saturating_sub(cooldown * (BURST - 1)),
-            failure,
-            in_flight: self.flight_began.get().is_some(),
-        }
-    }
-
-    /// Takes one fetch from the budget for unknown `kid`s.
-    pub(super) fn spend(&self, _: &mut Progress, now: Duration, cooldown: Duration) {
-        let whole_at = self.whole_at.get().unwrap_or_default().max(now);
-        self.whole_at.set(Some(whole_at.saturating_add(cooldown)));
+        let in_flight = self.flight_began.get().is_some();
+        History { failure, in_flight, ..History::default() }
     }
 
     /// Notes that the last fetch succeeded.
@@ -144,28 +131,6 @@ impl Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn budget_allows_a_burst_and_one_more_per_cooldown() {
-        const COOLDOWN: Duration = Duration::from_secs(30);
-        let record = Record::default();
-        let mut spent = Vec::new();
-        for second in 100..400 {
-            let now = Duration::from_secs(second);
-            while record.history(now, COOLDOWN).budget_in.is_zero() {
-                record.spend(&mut record.progress(), now, COOLDOWN);
-                spent.push(second);
-            }
-        }
-        assert_eq!(spent, [100, 100, 100, 130, 160, 190, 220, 250, 280, 310, 340, 370]);
-        // Left alone, it is whole again, and not more than that.
-        let later = Duration::from_secs(10_000);
-        for _ in 0..BURST {
-            assert!(record.history(later, COOLDOWN).budget_in.is_zero());
-            record.spend(&mut record.progress(), later, COOLDOWN);
-        }
-        assert_eq!(record.history(later, COOLDOWN).budget_in, COOLDOWN);
-    }
 
     #[test]
     fn a_moment_is_kept_to_the_nanosecond() {

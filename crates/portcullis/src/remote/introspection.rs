@@ -22,6 +22,7 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 use zeroize::Zeroizing;
 
+use super::budget::Budget;
 use super::caching::Headers;
 use super::freshness::{Lifetime, Limits};
 use super::standing::{Ages, Judge};
@@ -232,7 +233,7 @@ impl RemoteIntrospection {
         };
         let (client, clock) = (introspector.client.clone(), introspector.clock.clone());
         let introspection = Introspection { token, introspector: introspector.clone() };
-        Self(Arc::new(Remote::new(introspection, limits, client, clock)))
+        Self(Arc::new(Remote::new(introspection, limits, client, clock, Budget::default())))
     }
 
     /// Whether the token stands, by an answer that is not older than that.

@@ -1,5 +1,6 @@
 //! The keys of an issuer, as one of the documents that are fetched and kept.
 
+mod replaced;
 mod resolve;
 
 use std::error::Error;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
+use super::budget::Budget;
 use super::caching::Headers;
 use super::discovery::Discovered;
 use super::freshness::Limits;
@@ -24,10 +26,11 @@ use crate::key::{CandidateKeys, KeyRequest, KeySet, VerificationKey};
 use crate::key_source::{Freshness, KeySetStatus, KeySource, Refreshing, ResolveError};
 use crate::maybe_ready::MaybeReady;
 use crate::metrics;
+use replaced::Retried;
 use resolve::{IsCurrent, OwnedRequest};
 
 /// Where an issuer's keys are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Location {
     /// In the metadata that the issuer publishes below its own URL.
     Discovered {
@@ -61,6 +64,7 @@ pub(crate) struct Config {
     pub(crate) max_keys: usize,
     pub(crate) client: Client,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) budget: Budget,
 }
 
 /// The keys of an issuer, fetched over HTTP and kept for a configured time. Clones share the keys.
@@ -75,6 +79,7 @@ pub(crate) struct Keys {
     /// The location of the metadata that led to keys last.
     metadata_at: Mutex<Option<Url>>,
     pub(super) withdrawn: WithdrawnKeys,
+    retried: Retried,
 }
 
 impl RemoteKeySet {
@@ -91,8 +96,22 @@ impl RemoteKeySet {
             max_keys: config.max_keys,
             metadata_at: Mutex::default(),
             withdrawn: WithdrawnKeys::default(),
+            retried: Retried::default(),
         };
-        Self(Arc::new(Remote::new(keys, config.limits, config.client, config.clock)))
+        let Config { limits, client, clock, budget, .. } = config;
+        Self(Arc::new(Remote::new(keys, limits, client, clock, budget)))
+    }
+
+    /// Takes over the keys of `other`, if there are none here and both are fetched alike.
+    pub(crate) fn adopt(&self, other: &Self) {
+        let ([here, there], none) = ([&self.0, &other.0], None::<Arc<Snapshot<KeySet>>>);
+        let settings = |remote: &Remote<Keys>| {
+            let Keys { location, allowed, max_keys, .. } = &remote.document;
+            (location.clone(), allowed.clone(), *max_keys, remote.limits)
+        };
+        if settings(here) == settings(there) {
+            here.snapshot.compare_and_swap(&none, there.snapshot.load_full());
+        }
     }
 
     /// The same as [`is_current`](KeySource::is_current), at that moment.
@@ -123,6 +142,14 @@ impl KeySource for RemoteKeySet {
     /// keep the set fresh, and are refused with it.
     fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
         self.is_current_at(wanted, key, Timestamp::now(&*self.0.clock))
+    }
+
+    fn replaced(
+        &self,
+        wanted: &KeyRequest<'_>,
+        tried: &CandidateKeys,
+    ) -> MaybeReady<Option<CandidateKeys>> {
+        self.fetch_replaced(wanted, tried)
     }
 
     fn status(&self) -> Option<KeySetStatus> {

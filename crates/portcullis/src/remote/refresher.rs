@@ -42,12 +42,13 @@ async fn run<D: Document>(remote: Weak<Remote<D>>) {
         if !strong.document.is_wanted(strong.clock.monotonic()) {
             return;
         }
-        let flight = strong.until_refresh().is_zero().then(|| strong.start_or_join());
-        drop(strong);
-        if let Some(Ok(flight)) = flight {
-            // What came of it is in the record.
-            let _ = flight.landed().await;
+        if !strong.until_refresh().is_zero() {
+            continue;
         }
+        let Some(flight) = strong.renew() else { return };
+        drop(strong);
+        // What came of it is in the record.
+        let _ = flight.landed().await;
     }
 }
 

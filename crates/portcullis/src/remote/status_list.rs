@@ -21,6 +21,7 @@ use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use url::Url;
 
+use super::budget::Budget;
 use super::caching::Headers;
 use super::freshness::{Lifetime, Limits};
 use super::history::Moment;
@@ -117,7 +118,8 @@ impl RemoteStatusList {
             newest: AtomicU64::new(0),
             asked_at: Moment::default(),
         };
-        Self(Arc::new(Remote::new(list, limits, config.client, config.clock)))
+        let budget = Budget::default();
+        Self(Arc::new(Remote::new(list, limits, config.client, config.clock, budget)))
     }
 
     /// Whether the token at `index` stands, by a list that is not older than that.

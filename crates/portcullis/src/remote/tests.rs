@@ -45,6 +45,7 @@ fn config(limits: Limits, fetch: impl Fetch, clock: impl Clock) -> Config {
             token: None,
         },
         clock: Arc::new(clock),
+        budget: Budget::default(),
     }
 }
 

@@ -112,7 +112,11 @@ impl<D: Document> Remote<D> {
     }
 
     /// Why a request is rejected that the snapshot cannot answer and for which no fetch is allowed.
-    fn limited<Q: Question<D>>(&self, question: &Q, retry_after: Duration) -> ResolveError {
+    pub(super) fn limited<Q: Question<D>>(
+        &self,
+        question: &Q,
+        retry_after: Duration,
+    ) -> ResolveError {
         let over_budget = || ResolveError::BudgetSpent { retry_after, source: self.last_error() };
         question.refusal(self).map_or_else(over_budget, ResolveError::Refused)
     }
@@ -158,6 +162,10 @@ impl<D: Document> Place<D> {
         Some(place)
     }
 
+    pub(super) fn remote(&self) -> &Remote<D> {
+        &self.remote
+    }
+
     /// Waits for fetches, for one deadline in all, and looks again after each.
     pub(super) async fn wait<Q: Question<D>>(self, question: Q) -> Result<Q::Answer, ResolveError> {
         let remote = &self.remote;
@@ -181,7 +189,7 @@ impl<D: Document> Place<D> {
         for _ in 0..3 {
             let mut conclusive = false;
             // `None`: while this request was on its way here, another one's fetch has ended.
-            if let Some(flight) = remote.join(question).map_err(|error| remote.failed(error))? {
+            if let Some(flight) = remote.join(question)? {
                 conclusive = flight.number() > self.begun;
                 if let Err(error) = flight.landed().await {
                     if !error.is_outage() {

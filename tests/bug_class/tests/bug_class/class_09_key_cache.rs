@@ -138,9 +138,6 @@ async fn an_unknown_kid_is_no_key_even_if_the_signature_would_hold() {
             world.advance(31);
             assert_eq!(rule(&world.auth, &token).await, "kid", "{kid:?}");
         }
-        // Without one there are two keys to choose from, and no choice is made.
-        let token = key.sign(r#"{"alg":"ES256"}"#, &claims().to_string());
-        assert_eq!(rule(&world.auth, &token).await, "kid");
     }
 }
 
@@ -186,6 +183,97 @@ fn of_two_keys_under_one_kid_neither_is_used() {
         assert_eq!(error.rule(), "kid");
     }
     assert!(signature::verify(&other.token(&claims()), &set, Algorithm::ALL).is_ok());
+}
+
+/// Several keys fit a token without `kid`: each is tried, and a token that costs more than that is
+/// refused.
+#[tokio::test]
+async fn without_a_kid_up_to_four_keys_are_tried() {
+    let keys = ["a", "b", "c", "d", "e"].map(es256);
+    for (number, expected) in [(2, "accepted"), (4, "accepted"), (5, "kid")] {
+        let other = es256("f");
+        let auth = super::support::builder(&keys[0])
+            .key_source(SharedKeySet::new(TestKey::key_set(&keys[..number])))
+            .build()
+            .await
+            .unwrap();
+        let sign = |key: &TestKey| key.sign(r#"{"alg":"ES256"}"#, &claims().to_string());
+        for key in &keys[..number] {
+            // Twice: the second time it is a token that was accepted before.
+            for _ in 0..2 {
+                assert_eq!(rule(&auth, &sign(key)).await, expected, "{number}");
+            }
+        }
+        let forged = if number == 5 { "kid" } else { "signature" };
+        assert_eq!(rule(&auth, &sign(&other)).await, forged, "{number}");
+    }
+}
+
+/// A key that is replaced under its `kid` is used after one fetch, and no forgery causes more than one
+/// fetch for a `kid` in a cooldown.
+#[tokio::test]
+async fn key_replaced_under_its_kid_is_used_and_forgeries_cause_few_fetches() {
+    let [old, new, forger] = ["k", "k", "k"].map(es256);
+    let world = World::publishing(&[&old]).await;
+    assert_eq!(world.rule(&old).await, "accepted");
+    world.publish(&[&new]);
+    assert_eq!(world.rule(&new).await, "accepted");
+    // It is gone, for a token that was accepted before, too.
+    assert_eq!(world.rule(&old).await, "signature");
+    assert_eq!(world.fetch.requests().len(), 2);
+
+    for _ in 0..1000 {
+        assert_eq!(world.rule(&forger).await, "signature");
+    }
+    assert_eq!(world.fetch.requests().len(), 2, "within one cooldown of the last one");
+    for round in 0..10 {
+        world.advance(30);
+        for _ in 0..100 {
+            assert_eq!(world.rule(&forger).await, "signature");
+            assert_eq!(world.rule(&new).await, "accepted");
+        }
+        assert_eq!(world.fetch.requests().len(), 3 + round);
+    }
+    // While the issuer is away, the answer is the same, and nothing is fetched for it.
+    world.fetch.set(JWKS, Answer::Fails);
+    world.advance(30);
+    assert_eq!(world.rule(&forger).await, "signature");
+    let fetches = world.fetch.requests().len();
+    world.advance(3);
+    assert_eq!(world.rule(&forger).await, "signature");
+    assert_eq!((world.rule(&new).await, world.fetch.requests().len()), ("accepted", fetches));
+}
+
+/// The budget is the one for unknown `kid`s.
+#[tokio::test]
+async fn forgeries_under_known_kids_spend_the_budget_for_unknown_ones() {
+    let keys = ["a", "b", "c", "d", "e"].map(es256);
+    let world = World::publishing(&keys.each_ref()).await;
+    let forged = ["a", "b", "c", "d", "e"].map(es256);
+    for forger in &forged {
+        assert_eq!(world.rule(forger).await, "signature");
+    }
+    assert_eq!(world.fetch.requests().len(), 1 + 3);
+    assert_eq!(world.rule(&es256("unknown")).await, "key_budget_spent");
+    // The next one is for whoever asks first.
+    world.advance(30);
+    assert_eq!(world.rule(&es256("unknown")).await, "kid");
+    assert_eq!(world.rule(&forged[3]).await, "signature");
+    assert_eq!(world.fetch.requests().len(), 1 + 4);
+}
+
+/// One `kid` for keys of two algorithms is no choice: the token's algorithm tells them apart.
+#[tokio::test]
+async fn keys_of_two_algorithms_may_share_a_kid() {
+    let keys = [es256("k"), TestKey::generate("k", Algorithm::Ed25519)];
+    let auth = super::support::builder(&keys[0])
+        .key_source(SharedKeySet::new(TestKey::key_set(&keys)))
+        .build()
+        .await
+        .unwrap();
+    for key in &keys {
+        assert_eq!(rule(&auth, &key.token(&claims())).await, "accepted");
+    }
 }
 
 /// The same key listed twice is no choice: an issuer that repeats itself keeps its users.

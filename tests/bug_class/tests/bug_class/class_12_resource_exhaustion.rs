@@ -9,8 +9,9 @@ use std::time::Duration;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
 use portcullis::{
-    Algorithm, Authenticator,
+    Algorithm, Authenticator, IssuerSettings,
     adapter::MaybeReady,
+    config::IssuerResolver,
     keys::{KeySet, SharedKeySet},
     signature,
 };
@@ -259,6 +260,19 @@ fn a_malformed_key_harms_no_other_and_does_not_panic() {
     assert!(signature::verify(&token, &set, Algorithm::ALL).is_ok());
 }
 
+/// A token without `kid` costs at most 4 verifications, however many keys the issuer has.
+#[tokio::test]
+async fn without_a_kid_at_most_4_keys_are_tried() {
+    let ids = ["a", "b", "c", "d", "e"];
+    let keys = ids.map(|id| TestKey::generate(id, Algorithm::Es256));
+    let forged = TestKey::generate("f", Algorithm::Es256).sign(r#"{"alg":"ES256"}"#, "x");
+    for (count, expected) in [(1, "signature"), (4, "signature"), (5, "kid")] {
+        let set = TestKey::key_set(&keys[..count]);
+        let error = signature::verify(&forged, &set, Algorithm::ALL).unwrap_err();
+        assert_eq!(error.rule(), expected, "{count}");
+    }
+}
+
 /// Forged tokens while the issuer hangs: a bounded number of them waits, known keys serve, and none
 /// of it is the service's fault.
 #[tokio::test]
@@ -295,6 +309,74 @@ async fn forged_tokens_wait_in_bounded_numbers_while_the_issuer_hangs() {
     }
     let honest = authorization(&format!("Bearer {}", key.token(&claims())));
     assert!(matches!(auth.attempt(&honest), MaybeReady::Ready(Ok(Some(_)))));
+}
+
+/// Vouches for every tenant.
+struct Tenants(ScriptedFetch);
+
+impl IssuerResolver for Tenants {
+    fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
+        issuer.starts_with("https://tenants.example/").then(|| {
+            IssuerSettings::new(issuer, AUDIENCE)
+                .jwks_url(format!("{issuer}/keys"))
+                .without_background_refresh()
+                .fetch(self.0.clone())
+        })
+    }
+}
+
+/// Forged tokens of more tenants than are kept: they cause a bounded number of fetches, and no tenant
+/// whose tokens were accepted before loses its keys.
+#[tokio::test]
+async fn forged_tokens_of_many_tenants_cause_few_fetches_and_harm_no_honest_tenant() {
+    const TENANTS: usize = 1100;
+    const HONEST: usize = 900;
+    const FORGED: usize = 4000;
+    const FLOOD: Duration = Duration::from_secs(60);
+    // What `IssuerResolver` promises: 1,024 at once, and 10 a second.
+    const BOUND: usize = 1024 + 10 * 60;
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let forger = TestKey::generate("unknown", Algorithm::Es256);
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    let auth = super::support::builder(&key)
+        .clock(clock.clone())
+        .token_cache_bytes(0)
+        .issuer_resolver(Tenants(fetch.clone()))
+        .build()
+        .await
+        .unwrap();
+    let signed_by = |signer: &TestKey| {
+        let of = |tenant| {
+            let mut claims = claims();
+            claims["iss"] = json!(format!("https://tenants.example/{tenant}"));
+            authorization(&format!("Bearer {}", signer.token(&claims)))
+        };
+        (0..TENANTS).map(of).collect::<Vec<_>>()
+    };
+    for tenant in 0..TENANTS {
+        let url = format!("https://tenants.example/{tenant}/keys");
+        fetch.set(&url, Answer::ok(TestKey::jwks([&key])));
+    }
+    let (honest, forged) = (signed_by(&key), signed_by(&forger));
+    let honest = &honest[..HONEST];
+    for headers in honest {
+        assert_eq!(rule_of(&auth, headers).await, "accepted");
+    }
+    for number in 0..FORGED {
+        let refusal = auth.authenticate(&forged[number % TENANTS]).await.unwrap_err();
+        let status = refusal.status().as_u16();
+        assert!(
+            status == 401 || status == 429 && refusal.retry_after().is_some(),
+            "{status} for {number}",
+        );
+        if number % 2 == 0 {
+            let headers = &honest[number / 2 % HONEST];
+            assert_eq!(rule_of(&auth, headers).await, "accepted", "{number}");
+        }
+        clock.advance(FLOOD / 4000);
+    }
+    let fetches = fetch.requests().len();
+    assert!(fetches <= BOUND, "{fetches} fetches");
 }
 
 /// A header that comes in tens of thousands of lines, as HTTP/2 lets cookies (RFC 9113 §8.2.3): each

@@ -7,7 +7,7 @@ use super::Keys;
 use crate::algorithm::Algorithm;
 use crate::clock::Timestamp;
 use crate::error::TokenError;
-use crate::key::{CandidateKeys, KeyRequest, KeySet, Selection, VerificationKey};
+use crate::key::{CandidateKeys, KeyRequest, KeySet, VerificationKey};
 
 impl Question<Keys> for KeyRequest<'_> {
     type Answer = CandidateKeys;
@@ -17,10 +17,9 @@ impl Question<Keys> for KeyRequest<'_> {
     }
 
     fn ask(&self, keys: &KeySet, _: Timestamp) -> Option<Result<Self::Answer, TokenError>> {
-        match keys.select(self) {
-            Selection::Key(key) => Some(Ok(key.clone().into())),
-            Selection::Refused(error) => Some(Err(error)),
-            Selection::Absent => None,
+        match keys.candidates(self) {
+            Ok(candidates) => CandidateKeys::of(&candidates).map(Ok),
+            Err(error) => Some(Err(error)),
         }
     }
 
@@ -45,10 +44,10 @@ impl Question<Keys> for IsCurrent<'_> {
     }
 
     fn ask(&self, keys: &KeySet, _: Timestamp) -> Option<Result<bool, TokenError>> {
-        match keys.select(&self.wanted) {
-            Selection::Key(key) => Some(Ok(key.is_same(self.key))),
-            Selection::Refused(error) => Some(Err(error)),
-            Selection::Absent => None,
+        match keys.candidates(&self.wanted) {
+            Ok(candidates) if candidates.is_empty() => None,
+            Ok(candidates) => Some(Ok(candidates.iter().any(|key| key.is_same(self.key)))),
+            Err(error) => Some(Err(error)),
         }
     }
 }
@@ -66,7 +65,7 @@ impl From<&KeyRequest<'_>> for OwnedRequest {
 }
 
 impl OwnedRequest {
-    fn borrow(&self) -> KeyRequest<'_> {
+    pub(super) fn borrow(&self) -> KeyRequest<'_> {
         KeyRequest { key_id: self.key_id.as_deref(), algorithm: self.algorithm }
     }
 }

@@ -1,0 +1,177 @@
+//! The number of fetches that the senders of tokens may cause.
+//!
+//! A budget stands outside the document whose fetches it limits, and outside the cache that the
+//! document may be evicted from: an eviction gives nobody a new budget.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The number of fetches that the tokens of a configured issuer may cause at once.
+const BURST: u32 = 3;
+
+/// The same for the resolved issuers of one bucket. It covers first fetches as well, and a few
+/// issuers may share a bucket.
+const BUCKET_BURST: u32 = 8;
+
+/// The number of buckets for resolved issuers: several for each issuer that is kept, so that hardly
+/// any two of them share one.
+const BUCKETS: usize = 4096;
+
+/// The number of fetches that all resolved issuers together may cause at once: one for each issuer
+/// that is kept, so that a restart is not limited.
+const CAP_BURST: u32 = 1024;
+
+/// The time until all resolved issuers together may cause one more.
+const CAP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The fetches of one document that senders of tokens may cause.
+#[derive(Debug, Clone)]
+pub(crate) struct Budget {
+    bucket: Arc<Bucket>,
+    /// The cap on all resolved issuers; `None` for a configured issuer.
+    cap: Option<Arc<Bucket>>,
+}
+
+impl Default for Budget {
+    /// The budget of a configured issuer.
+    fn default() -> Self {
+        Self { bucket: Bucket::new(BURST), cap: None }
+    }
+}
+
+impl Budget {
+    /// Whether a fetch spends from it while there is no usable document. A configured issuer's
+    /// document is fetched anyhow; a resolved issuer is met because a token names it.
+    pub(super) fn covers_first_fetches(&self) -> bool {
+        self.cap.is_some()
+    }
+
+    /// The time until a fetch is allowed. `cooldown` is what one fetch costs.
+    pub(super) fn wait(&self, now: Duration, cooldown: Duration) -> Duration {
+        let cap = self.cap.as_ref().map_or(Duration::ZERO, |cap| cap.wait(now, CAP_INTERVAL));
+        self.bucket.wait(now, cooldown).max(cap)
+    }
+
+    /// Takes one fetch, if one is allowed now.
+    pub(super) fn try_spend(&self, now: Duration, cooldown: Duration) -> bool {
+        let taken = self.bucket.try_spend(now, cooldown);
+        let within_cap = || self.cap.as_ref().is_none_or(|cap| cap.try_spend(now, CAP_INTERVAL));
+        if taken && !within_cap() {
+            self.bucket.refund(cooldown);
+            return false;
+        }
+        taken
+    }
+}
+
+/// The budgets of issuers that are only known at run time: a fixed number of buckets, chosen by a
+/// seeded hash of the issuer's name, and a cap on all of them.
+pub(crate) struct IssuerBudgets {
+    buckets: Vec<Arc<Bucket>>,
+    cap: Arc<Bucket>,
+    hasher: RandomState,
+}
+
+impl IssuerBudgets {
+    pub(crate) fn new() -> Self {
+        let buckets = (0..BUCKETS).map(|_| Bucket::new(BUCKET_BURST)).collect();
+        Self { buckets, cap: Bucket::new(CAP_BURST), hasher: RandomState::new() }
+    }
+
+    /// The budget of `issuer`: always the same one.
+    pub(crate) fn of(&self, issuer: &str) -> Budget {
+        #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
+        let at = self.hasher.hash_one(issuer) as usize % BUCKETS;
+        let bucket = self.buckets.get(at).unwrap_or(&self.cap).clone();
+        Budget { bucket, cap: Some(self.cap.clone()) }
+    }
+}
+
+/// A token bucket in one number: the generic cell rate algorithm.
+#[derive(Debug)]
+struct Bucket {
+    /// When it will be full again, in nanoseconds of the monotonic clock.
+    full_at: AtomicU64,
+    burst: u32,
+}
+
+impl Bucket {
+    fn new(burst: u32) -> Arc<Self> {
+        Arc::new(Self { full_at: AtomicU64::new(0), burst })
+    }
+
+    fn wait(&self, now: Duration, interval: Duration) -> Duration {
+        self.wait_until(self.full_at.load(Ordering::Relaxed), now, interval)
+    }
+
+    fn wait_until(&self, full_at: u64, now: Duration, interval: Duration) -> Duration {
+        let debt = Duration::from_nanos(full_at).saturating_sub(now);
+        debt.saturating_sub(interval.saturating_mul(self.burst - 1))
+    }
+
+    fn try_spend(&self, now: Duration, interval: Duration) -> bool {
+        let spent = |full_at: u64| {
+            let allowed = self.wait_until(full_at, now, interval).is_zero();
+            allowed.then(|| full_at.max(nanos(now)).saturating_add(nanos(interval)))
+        };
+        self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spent).is_ok()
+    }
+
+    /// Gives back what [`try_spend`](Self::try_spend) took.
+    fn refund(&self, interval: Duration) {
+        self.full_at.fetch_sub(nanos(interval), Ordering::Relaxed);
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COOLDOWN: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn budget_allows_a_burst_and_one_more_per_cooldown() {
+        let budget = Budget::default();
+        let mut spent = Vec::new();
+        for second in 100..400 {
+            let now = Duration::from_secs(second);
+            while budget.wait(now, COOLDOWN).is_zero() {
+                assert!(budget.try_spend(now, COOLDOWN));
+                spent.push(second);
+            }
+            assert!(!budget.try_spend(now, COOLDOWN));
+        }
+        assert_eq!(spent, [100, 100, 100, 130, 160, 190, 220, 250, 280, 310, 340, 370]);
+        // Left alone, it is full again, and not more than that.
+        let later = Duration::from_secs(10_000);
+        for _ in 0..BURST {
+            assert!(budget.try_spend(later, COOLDOWN));
+        }
+        assert_eq!(budget.wait(later, COOLDOWN), COOLDOWN);
+    }
+
+    #[test]
+    fn issuer_keeps_its_budget_and_all_of_them_have_a_cap() {
+        let budgets = IssuerBudgets::new();
+        let now = Duration::from_secs(1);
+        let spend = |issuer: &str| budgets.of(issuer).try_spend(now, COOLDOWN);
+        assert_eq!((0..100).filter(|_| spend("a")).count(), 8);
+        assert_eq!(budgets.of("a").wait(now, COOLDOWN), COOLDOWN);
+        let of_many = (0..10_000).filter(|issuer| spend(&issuer.to_string())).count();
+        assert_eq!(of_many, 1024 - 8);
+        // What the cap refuses costs the bucket nothing.
+        let fresh = budgets.buckets.iter().find(|bucket| bucket.wait(now, COOLDOWN).is_zero());
+        let budget = Budget { bucket: fresh.unwrap().clone(), cap: Some(budgets.cap.clone()) };
+        let before = budget.bucket.full_at.load(Ordering::Relaxed);
+        assert!(!budget.try_spend(now, COOLDOWN));
+        assert_eq!(budget.bucket.full_at.load(Ordering::Relaxed), before);
+        assert_eq!(budget.wait(now, COOLDOWN), CAP_INTERVAL);
+        assert!(budget.try_spend(now + CAP_INTERVAL, COOLDOWN));
+    }
+}

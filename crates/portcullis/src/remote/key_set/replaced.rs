@@ -1,0 +1,80 @@
+//! A key that was replaced under its `kid`: a signature that does not hold may be the first sign.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::super::Remote;
+use super::super::flight::Flight;
+use super::super::wait::Place;
+use super::resolve::OwnedRequest;
+use super::{Keys, RemoteKeySet};
+use crate::clock::Timestamp;
+use crate::key::{CandidateKeys, KeyRequest};
+use crate::maybe_ready::MaybeReady;
+
+/// The `kid`s for which the keys were fetched again, and when: one fetch per `kid` and cooldown.
+/// Tokens without `kid` count as one. A `kid` stands here only if a key of the set has it, so that
+/// there are never more than keys.
+#[derive(Default)]
+pub(super) struct Retried(Mutex<Vec<(Option<String>, Duration)>>);
+
+impl Retried {
+    /// Whether it may be fetched for `kid` now; if so, it is noted.
+    fn allows(&self, key_id: Option<&str>, now: Duration, cooldown: Duration) -> bool {
+        let mut retried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        retried.retain(|(_, at)| now.saturating_sub(*at) < cooldown);
+        if retried.iter().any(|(retried, _)| retried.as_deref() == key_id) {
+            return false;
+        }
+        retried.push((key_id.map(str::to_owned), now));
+        true
+    }
+}
+
+impl RemoteKeySet {
+    /// As [`KeySource::replaced`](crate::key_source::KeySource::replaced). Whoever finds a fetch under
+    /// way waits for that; any other fetch is from the budget for unknown `kid`s.
+    pub(super) fn fetch_replaced(
+        &self,
+        wanted: &KeyRequest<'_>,
+        tried: &CandidateKeys,
+    ) -> MaybeReady<Option<CandidateKeys>> {
+        let remote = &self.0;
+        if let Some(others) = remote.others(wanted, tried) {
+            return MaybeReady::Ready(Some(others));
+        }
+        let Some(place) = Place::take(remote) else { return MaybeReady::Ready(None) };
+        let Some(flight) = remote.fetch_again(wanted.key_id) else {
+            return MaybeReady::Ready(None);
+        };
+        let (wanted, tried) = (OwnedRequest::from(wanted), tried.clone());
+        MaybeReady::pending(async move {
+            // A failure leaves the keys as they are.
+            let _ = flight.landed().await;
+            place.remote().others(&wanted.borrow(), &tried)
+        })
+    }
+}
+
+impl Remote<Keys> {
+    /// The keys for `wanted`, if they are others than those.
+    fn others(&self, wanted: &KeyRequest<'_>, than: &CandidateKeys) -> Option<CandidateKeys> {
+        let snapshot = self.snapshot.load();
+        let candidates = snapshot.as_deref()?.kept.candidates(wanted).ok()?;
+        CandidateKeys::of(&candidates).filter(|others| others != than)
+    }
+
+    fn fetch_again(self: &std::sync::Arc<Self>, key_id: Option<&str>) -> Option<Flight> {
+        let now = Timestamp::now(&*self.clock);
+        let mut progress = self.record.progress();
+        if let Some(flight) = self.record.under_way(&mut progress, now.monotonic()) {
+            return Some(flight);
+        }
+        let cooldown = self.limits.cooldown;
+        // While fetches fail and back off, none is made for this.
+        let is_allowed = self.history(now).failure.is_none()
+            && self.document.retried.allows(key_id, now.monotonic(), cooldown)
+            && self.budget.try_spend(now.monotonic(), cooldown);
+        is_allowed.then(|| self.start(&mut progress, now).ok())?
+    }
+}
