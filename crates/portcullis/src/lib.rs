@@ -38,8 +38,6 @@ mod credentials;
 mod error;
 mod gate;
 mod json;
-#[cfg(feature = "jsonwebtoken")]
-mod jsonwebtoken;
 mod jws;
 mod key;
 mod metrics;

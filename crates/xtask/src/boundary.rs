@@ -1,11 +1,14 @@
 //! What a crate must not depend on, so that its users do not build it: a web framework where
-//! another one may be used, and the issuer's database and password hash where no issuer runs.
+//! another one may be used, the issuer's database and password hash where no issuer runs, and
+//! jsonwebtoken.
 
 use crate::run::{Failure, cargo, output};
 
 /// A package with these features, and what must not be among its dependencies: crates that are
 /// called this, or this and a dash and more.
-const RULES: [(&str, &str, &[&str]); 5] = [
+const RULES: [(&str, &str, &[&str]); 6] = [
+    // It is what the core is compared with.
+    ("portcullis", "--all-features", &["jsonwebtoken"]),
     ("portcullis", "--all-features", FRAMEWORKS),
     ("portcullis-tower", "--all-features", FRAMEWORKS),
     ("portcullis-hyper", "--all-features", FRAMEWORKS),
