@@ -5,6 +5,7 @@ mod bench;
 mod boundary;
 mod breaks;
 mod ci;
+mod crates;
 mod cycles;
 mod examples;
 mod former_name;
@@ -75,6 +76,11 @@ enum Chore {
         /// Packages below `crates`; by default those that must have no cycle
         packages: Vec<String>,
     },
+
+    /// Count the crates that each published package brings
+    ///
+    /// On Linux with default features, build scripts' own dependencies left out.
+    Crates,
 
     /// Run the README of each example as it is written
     ///
@@ -168,6 +174,7 @@ fn main() -> ExitCode {
         Chore::Install => install::for_tests().map(drop),
         Chore::Ci => ci::ci(),
         Chore::Cycles { packages } => cycles::check(&packages),
+        Chore::Crates => crates::crates(),
         Chore::Examples => examples::examples(),
         Chore::Bench { rounds, only } => bench::bench(rounds, &only),
         Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
