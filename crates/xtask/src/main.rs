@@ -1,6 +1,7 @@
 //! The project's own chores, run as `cargo xtask <chore>`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
+mod api;
 mod bench;
 mod boundary;
 mod breaks;
@@ -61,8 +62,8 @@ enum Chore {
 
     /// Everything that a change must pass: what `.ci/run` runs
     ///
-    /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, import
-    /// cycles between modules, no trace of the family's former name but where it is kept on purpose,
+    /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, other
+    /// crates' types in public signatures, import cycles between modules, no trace of the family's former name but where it is kept on purpose,
     /// the licences and sources of every dependency (cargo-deny, built into `target/tools` if it is
     /// missing), the same as `cargo xtask test`, the examples' READMEs, and the quickstart's tour. Goes on after a failure, so that one run
     /// shows them all, and ends with the time that each step took.
@@ -76,6 +77,12 @@ enum Chore {
         /// Packages below `crates`; by default those that must have no cycle
         packages: Vec<String>,
     },
+
+    /// Look for other crates' types in the public signatures of ours
+    ///
+    /// Allowed are `http`, `bytes`, `serde`, `serde_json` and an adapter's framework; how they are
+    /// found stands in `crates/xtask/src/api.rs`. Ends with an error that names the lines.
+    Api,
 
     /// Count the crates that each published package brings
     ///
@@ -174,6 +181,7 @@ fn main() -> ExitCode {
         Chore::Install => install::for_tests().map(drop),
         Chore::Ci => ci::ci(),
         Chore::Cycles { packages } => cycles::check(&packages),
+        Chore::Api => api::check(),
         Chore::Crates => crates::crates(),
         Chore::Examples => examples::examples(),
         Chore::Bench { rounds, only } => bench::bench(rounds, &only),
