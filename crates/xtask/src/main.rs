@@ -1,6 +1,7 @@
 //! The project's own chores, run as `cargo xtask <chore>`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
+mod advisories;
 mod api;
 mod bench;
 mod boundary;
@@ -20,6 +21,7 @@ mod soak;
 mod stands_on;
 mod test;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -76,6 +78,16 @@ enum Chore {
     Cycles {
         /// Packages below `crates`; by default those that must have no cycle
         packages: Vec<String>,
+    },
+
+    /// Look for known vulnerabilities without the network
+    ///
+    /// Holds Cargo.lock against a clone of the RustSec advisory database, with cargo-audit (built into
+    /// `target/tools` if it is missing). What `deny.toml` ignores, with its reason, is ignored.
+    Advisories {
+        /// The clone's folder
+        #[arg(long, value_name = "DIR")]
+        db: PathBuf,
     },
 
     /// Look for other crates' types in the public signatures of ours
@@ -181,6 +193,7 @@ fn main() -> ExitCode {
         Chore::Install => install::for_tests().map(drop),
         Chore::Ci => ci::ci(),
         Chore::Cycles { packages } => cycles::check(&packages),
+        Chore::Advisories { db } => advisories::check(&db),
         Chore::Api => api::check(),
         Chore::Crates => crates::crates(),
         Chore::Examples => examples::examples(),
