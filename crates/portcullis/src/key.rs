@@ -1,5 +1,6 @@
 //! Verification keys: one key, and a set of them.
 
+mod candidates;
 mod ed25519;
 mod hmac;
 mod jwk;
@@ -17,10 +18,11 @@ use crate::error::TokenError;
 use crate::json;
 use crate::jws::CompactJws;
 
+pub use candidates::CandidateKeys;
 pub use key_error::KeyError;
-pub use request::{CandidateKeys, KeyRequest};
-pub(crate) use set::{Candidates, MAX_KEYS, MAX_MAX_KEYS};
+pub use request::KeyRequest;
 pub use set::{KeySet, KeySetError, SkippedKey};
+pub(crate) use set::{MAX_KEYS, MAX_MAX_KEYS};
 
 /// A key, parsed once and pinned to one algorithm ([RFC 8725 §3.1]).
 ///

@@ -83,8 +83,6 @@ mod error;
 mod gate;
 mod issuer;
 mod json;
-#[cfg(feature = "jsonwebtoken")]
-mod jsonwebtoken;
 mod jws;
 mod key;
 mod key_source;

@@ -1,12 +1,17 @@
 //! What a crate must not depend on, so that its users do not build it: a web framework where
-//! another one may be used, and the issuer's database and password hash where no issuer runs.
+//! another one may be used, the issuer's database and password hash where no issuer runs, and
+//! jsonwebtoken.
 
 use crate::run::{Failure, cargo, output};
 
 /// A package with these features, and what must not be among its dependencies: crates that are
 /// called this, or this and a dash and more.
-const RULES: [(&str, &str, &[&str]); 5] = [
+const RULES: [(&str, &str, &[&str]); 7] = [
+    // It is what the core is compared with.
+    ("portcullis", "--all-features", &["jsonwebtoken"]),
     ("portcullis", "--all-features", FRAMEWORKS),
+    // Without HTTP/2, whose h2 0.3 has an advisory: an application chooses.
+    ("portcullis-actix", "--all-features", &["h2"]),
     ("portcullis-tower", "--all-features", FRAMEWORKS),
     ("portcullis-hyper", "--all-features", FRAMEWORKS),
     ("portcullis-issuer-client", "--all-features", &["argon2", "axum", "portcullis", "sqlx"]),

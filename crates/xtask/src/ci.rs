@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::run::{COMMAND, Failure, cargo, program, run};
-use crate::{boundary, cycles, examples, former_name, install, stands_on, test};
+use crate::{api, boundary, cycles, examples, former_name, install, stands_on, test};
 
 /// `cargo xtask ci`. Goes on after a failure, so that one run shows them all.
 pub(crate) fn ci() -> Result<(), Failure> {
@@ -13,6 +13,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
     report.step("clippy", clippy);
     report.step("rustdoc", rustdoc);
     report.step("boundaries", boundary::check);
+    report.step("public types", api::check);
     report.step("import cycles", || cycles::check(&[]));
     report.step("stands on", stands_on::check);
     report.step("former name", former_name::check);

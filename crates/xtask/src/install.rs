@@ -19,6 +19,8 @@ const NODE_PACKAGE: &str = "node@24";
 /// `deny.toml` is written for this version.
 const CARGO_DENY: &str = "cargo-deny@^0.20";
 
+const CARGO_AUDIT: &str = "cargo-audit@^0.22";
+
 /// What the score in SECURITY.md was taken with.
 const CARGO_MUTANTS: &str = "cargo-mutants@^27.1";
 
@@ -108,6 +110,11 @@ pub(crate) fn cargo_deny() -> Result<PathBuf, Failure> {
         CARGO_DENY,
         "to check licences and sources (about two minutes on two cores)",
     )
+}
+
+/// cargo-audit, which holds a lock file against a local database of advisories.
+pub(crate) fn cargo_audit() -> Result<PathBuf, Failure> {
+    cargo_tool("cargo-audit", CARGO_AUDIT, "to look for advisories (a few minutes on two cores)")
 }
 
 /// cargo-mutants, which changes the code to see whether the tests notice.

@@ -1,10 +1,13 @@
 //! The project's own chores, run as `cargo xtask <chore>`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
+mod advisories;
+mod api;
 mod bench;
 mod boundary;
 mod breaks;
 mod ci;
+mod crates;
 mod cycles;
 mod examples;
 mod former_name;
@@ -18,6 +21,7 @@ mod soak;
 mod stands_on;
 mod test;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -60,8 +64,8 @@ enum Chore {
 
     /// Everything that a change must pass: what `.ci/run` runs
     ///
-    /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, import
-    /// cycles between modules, no trace of the family's former name but where it is kept on purpose,
+    /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, other
+    /// crates' types in public signatures, import cycles between modules, no trace of the family's former name but where it is kept on purpose,
     /// the licences and sources of every dependency (cargo-deny, built into `target/tools` if it is
     /// missing), the same as `cargo xtask test`, the examples' READMEs, and the quickstart's tour. Goes on after a failure, so that one run
     /// shows them all, and ends with the time that each step took.
@@ -75,6 +79,27 @@ enum Chore {
         /// Packages below `crates`; by default those that must have no cycle
         packages: Vec<String>,
     },
+
+    /// Look for known vulnerabilities without the network
+    ///
+    /// Holds Cargo.lock against a clone of the RustSec advisory database, with cargo-audit (built into
+    /// `target/tools` if it is missing). What `deny.toml` ignores, with its reason, is ignored.
+    Advisories {
+        /// The clone's folder
+        #[arg(long, value_name = "DIR")]
+        db: PathBuf,
+    },
+
+    /// Look for other crates' types in the public signatures of ours
+    ///
+    /// Allowed are `http`, `bytes`, `serde`, `serde_json` and an adapter's framework; how they are
+    /// found stands in `crates/xtask/src/api.rs`. Ends with an error that names the lines.
+    Api,
+
+    /// Count the crates that each published package brings
+    ///
+    /// On Linux with default features, build scripts' own dependencies left out.
+    Crates,
 
     /// Run the README of each example as it is written
     ///
@@ -168,6 +193,9 @@ fn main() -> ExitCode {
         Chore::Install => install::for_tests().map(drop),
         Chore::Ci => ci::ci(),
         Chore::Cycles { packages } => cycles::check(&packages),
+        Chore::Advisories { db } => advisories::check(&db),
+        Chore::Api => api::check(),
+        Chore::Crates => crates::crates(),
         Chore::Examples => examples::examples(),
         Chore::Bench { rounds, only } => bench::bench(rounds, &only),
         Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),

@@ -1,43 +1,75 @@
-//! The packages that this product was asked to stand on: which shipped crate depends on each, and
-//! what for. Fails when one is no longer a dependency where it is said to be.
+//! The table of [ARCHITECTURE.md](../../../ARCHITECTURE.md) about the packages that the product was
+//! asked to stand on. Fails when a row is no longer true.
 
-use crate::run::{Failure, cargo, output};
+use std::fs;
 
-/// Package, the shipped crate that depends on it, and what it does there.
-const STANDS_ON: [(&str, &str, &str); 11] = [
-    ("jsonwebtoken", "portcullis", "its JWK sets and algorithms can be converted (a feature)"),
-    ("reqwest", "portcullis", "fetches key sets and metadata (a default feature)"),
-    ("moka", "portcullis", "bounded memory: absent kids, issuers that are met at run time"),
-    ("tower-layer", "portcullis-tower", "AuthLayer and RequireLayer"),
-    ("tower-service", "portcullis-tower", "AuthService and RequireService"),
-    ("http", "portcullis", "requests, responses and headers, in and out"),
-    ("hyper", "portcullis-hyper", "AuthService and RequireService"),
-    ("actix-web", "portcullis-actix", "the middleware and the extractors"),
-    ("serde", "portcullis", "headers, claims and keys, read by one visitor"),
-    ("tokio", "portcullis", "fetches in tasks of their own, deadlines, the background refresh"),
-    ("axum", "portcullis-axum", "protect, Claims, Caller"),
-];
+use crate::run::{Failure, cargo, output, root};
 
-/// Prints the list, and fails with what is missing from it.
+const PAGE: &str = "ARCHITECTURE.md";
+const HEADING: &str = "## What the product stands on";
+
+/// The packages that are not published: they may depend on a package for their tests alone.
+const UNPUBLISHED: [&str; 2] = ["portcullis-benches", "portcullis-tests"];
+
+/// One line of the table.
+#[derive(Debug, PartialEq, Eq)]
+struct Row<'p> {
+    package: &'p str,
+    /// The crate of ours that depends on it.
+    by: &'p str,
+    role: &'p str,
+    /// The test that shows the role, and its file.
+    test: &'p str,
+    file: &'p str,
+}
+
+/// Prints the table, and fails with the rows that are wrong.
 pub(crate) fn check() -> Result<(), Failure> {
-    let mut missing = Vec::new();
-    for (package, by, what_for) in STANDS_ON {
-        if direct_dependencies(by)?.iter().any(|name| name == package) {
-            println!("{package:<14} {by:<16} {what_for}");
-        } else {
-            missing.push(format!("{by} does not depend on {package} any more ({what_for})"));
+    let page = read(PAGE)?;
+    let mut wrong = Vec::new();
+    for row in rows(&page).map_err(Failure::new)? {
+        let Row { package, by, role, test, file } = row;
+        println!("{package:<14} {by:<18} {role}");
+        if !direct_dependencies(by)?.iter().any(|name| name == package) {
+            wrong.push(format!("{by} does not depend on {package} ({role})"));
+        }
+        if !has_test(&read(file).unwrap_or_default(), test) {
+            wrong.push(format!("{file} has no test `{test}`, which shows the role of {package}"));
         }
     }
-    if missing.is_empty() { Ok(()) } else { Err(Failure::new(missing.join("\n"))) }
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::new(wrong.join("\n"))) }
+}
+
+/// The rows of the table below the heading: package, crate, role, and a link to the test.
+fn rows(page: &str) -> Result<Vec<Row<'_>>, String> {
+    let lines = page.lines().skip_while(|line| *line != HEADING);
+    let table = lines.skip_while(|line| !line.starts_with('|')).skip(2);
+    let rows = table.take_while(|line| line.starts_with('|'));
+    let rows: Vec<Row<'_>> = rows
+        .map(|line| row(line).ok_or_else(|| format!("{PAGE}: cannot read the row {line}")))
+        .collect::<Result<_, _>>()?;
+    if rows.is_empty() { Err(format!("{PAGE}: no table below `{HEADING}`")) } else { Ok(rows) }
+}
+
+fn row(line: &str) -> Option<Row<'_>> {
+    let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+    let ["", package, by, role, link, ""] = cells[..] else { return None };
+    let (test, file) = link.strip_prefix("[`")?.strip_suffix(')')?.split_once("`](")?;
+    Some(Row { package, by, role, test, file })
+}
+
+fn has_test(source: &str, test: &str) -> bool {
+    source.contains(&format!("fn {test}("))
 }
 
 fn direct_dependencies(package: &str) -> Result<Vec<String>, Failure> {
+    let edges = if UNPUBLISHED.contains(&package) { "normal,dev" } else { "normal" };
     let tree = output(&mut cargo(&[
         "tree",
         "--package",
         package,
         "--edges",
-        "normal",
+        edges,
         "--depth",
         "1",
         "--prefix",
@@ -52,6 +84,10 @@ fn names(tree: &str) -> impl Iterator<Item = &str> {
     tree.lines().skip(1).filter_map(|line| line.split_whitespace().next())
 }
 
+fn read(file: &str) -> Result<String, Failure> {
+    fs::read_to_string(root().join(file)).map_err(|error| Failure::new(format!("{file}: {error}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +96,30 @@ mod tests {
     fn the_root_is_not_its_own_dependency() {
         let tree = "hyper v0.1.0 (/src)\nbytes v1.12.2\nhttp v1.5.0 (*)\n";
         assert_eq!(names(tree).collect::<Vec<_>>(), ["bytes", "http"]);
+    }
+
+    #[test]
+    fn table_below_the_heading_is_read() {
+        let table = "| package | crate | role | test |\n|---|---|---|---|\n";
+        let row = "| http | portcullis | requests | [`reads`](src/a.rs) |\n";
+        let page = format!("| other | table |\n\n{HEADING}\n\nWords.\n\n{table}{row}\n| no |\n");
+        let wanted = Row {
+            package: "http",
+            by: "portcullis",
+            role: "requests",
+            test: "reads",
+            file: "src/a.rs",
+        };
+        assert_eq!(rows(&page), Ok(vec![wanted]));
+        assert!(rows(&page.replace("[`reads`]", "reads")).is_err());
+        assert!(rows(&page.replace(row, "")).is_err());
+        assert!(rows(&page.replace(HEADING, "## Other")).is_err());
+    }
+
+    #[test]
+    fn test_is_found_by_its_whole_name() {
+        assert!(has_test("async fn token_is_read() {", "token_is_read"));
+        assert!(!has_test("fn token_is_read_twice() {", "token_is_read"));
+        assert!(!has_test("// token_is_read", "token_is_read"));
     }
 }

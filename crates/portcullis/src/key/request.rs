@@ -1,14 +1,8 @@
-//! What a token says of its key, and the keys that may be it.
+//! What a token says of its key.
 
 use std::fmt;
-use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::{Candidates, Payload, VerificationKey};
 use crate::algorithm::Algorithm;
-use crate::error::TokenError;
-use crate::jws::CompactJws;
 
 /// What a token says of the key that it was signed with.
 #[derive(Clone, Copy)]
@@ -35,58 +29,5 @@ impl fmt::Debug for KeyRequest<'_> {
             .field("has_key_id", &self.key_id.is_some())
             .field("algorithm", &self.algorithm)
             .finish()
-    }
-}
-
-/// The keys that a token may have been signed with: one where it names it, or up to four.
-#[derive(Debug, Clone)]
-pub struct CandidateKeys(SmallVec<[Arc<VerificationKey>; 1]>);
-
-impl CandidateKeys {
-    /// The keys, at least one.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<VerificationKey>> {
-        self.0.iter()
-    }
-
-    /// The payload of `jws` and the key that its signature holds under.
-    pub(crate) fn verify(
-        &self,
-        jws: &CompactJws<'_>,
-    ) -> Result<(Payload, &Arc<VerificationKey>), TokenError> {
-        let mut refused = TokenError::UnknownKey;
-        for key in &self.0 {
-            match key.verify(jws) {
-                Ok(payload) => return Ok((payload, key)),
-                Err(error) => refused = error,
-            }
-        }
-        Err(refused)
-    }
-
-    /// Whether `key` is one of them.
-    pub(crate) fn contains(&self, key: &VerificationKey) -> bool {
-        self.iter().any(|candidate| candidate.is_same(key))
-    }
-}
-
-impl PartialEq for CandidateKeys {
-    /// By the keys themselves, in the same order.
-    fn eq(&self, other: &Self) -> bool {
-        let pairs = || self.iter().zip(other.iter());
-        self.0.len() == other.0.len() && pairs().all(|(one, other)| one.is_same(other))
-    }
-}
-
-impl From<Arc<VerificationKey>> for CandidateKeys {
-    fn from(key: Arc<VerificationKey>) -> Self {
-        Self(SmallVec::from([key]))
-    }
-}
-
-impl CandidateKeys {
-    /// `None` if there is none: a newer set may have the key.
-    pub(crate) fn of(candidates: &Candidates<'_>) -> Option<Self> {
-        let keys = || candidates.iter().map(|&key| key.clone()).collect();
-        (!candidates.is_empty()).then(|| Self(keys()))
     }
 }

@@ -6,9 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use smallvec::SmallVec;
 
 use super::KeyError;
+use super::candidates::{Candidates, MAX_CANDIDATES};
 use super::jwk::Jwk;
 use super::{KeyRequest, VerificationKey};
 use crate::algorithm::Algorithm;
@@ -20,13 +20,6 @@ pub(crate) const MAX_KEYS: usize = 200;
 
 /// The most that this limit can be set to.
 pub(crate) const MAX_MAX_KEYS: usize = 10_000;
-
-/// The maximum number of keys that are tried for one token without `kid`: it bounds what a forged
-/// token costs.
-pub(crate) const MAX_CANDIDATES: usize = 4;
-
-/// The keys that may have signed a token, in the order of the set.
-pub(crate) type Candidates<'s> = SmallVec<[&'s Arc<VerificationKey>; MAX_CANDIDATES]>;
 
 /// The public keys of one issuer.
 ///

@@ -5,10 +5,10 @@
 use std::time::{Duration, SystemTime};
 
 use http::header::{
-    CACHE_CONTROL, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, PRAGMA,
+    AGE, CACHE_CONTROL, DATE, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    PRAGMA, VARY,
 };
-use http::{HeaderMap, HeaderValue, Request, Response};
-use http_cache_semantics::{CacheOptions, CachePolicy};
+use http::{HeaderMap, HeaderName};
 use url::Url;
 
 use super::freshness::{Lifetime, Limits};
@@ -44,59 +44,68 @@ impl Headers {
     /// How long the keys may be used: never longer than the operator says, and shorter if the
     /// server does, but not under the floor.
     pub(super) fn lifetime(&self, limits: &Limits, now: SystemTime, spread: f64) -> Lifetime {
-        let policy = self.policy(limits.ttl, now);
-        let ttl = policy.time_to_live(now).clamp(limits.min_ttl, limits.ttl);
+        let directives = directives(&self.received);
+        let ttl = fresh_for(&self.received, &directives, now).unwrap_or(limits.ttl);
+        let ttl = ttl.saturating_sub(age(&self.received)).clamp(limits.min_ttl, limits.ttl);
         // §5.2.2.2: stale keys are then not to be used, in an outage neither.
         let forbids_stale = !limits.ignore_must_revalidate
-            && directives(&self.received).any(|name| name == "must-revalidate");
+            && directives.iter().any(|(name, _)| name == "must-revalidate");
         let max_stale = if forbids_stale { Duration::ZERO } else { limits.max_stale };
         Lifetime::new(ttl, max_stale, limits, spread)
     }
+}
 
-    fn policy(&self, default: Duration, now: SystemTime) -> CachePolicy {
-        let mut headers = self.received.clone();
-        // The names of directives have no case (§5.2); the crate expects them in lower case.
-        let mut control: Vec<_> = cache_control(&headers).collect();
-        if !says_how_long(&headers) {
-            // The operator's TTL, rather than a guess from the document's age (§4.2.2).
-            control.push(format!("max-age={}", default.as_secs()));
-        }
-        if let Ok(control) = HeaderValue::try_from(control.join(", ")) {
-            headers.insert(CACHE_CONTROL, control);
-        }
-        let mut answer = Response::new(());
-        *answer.headers_mut() = headers;
-        // The keys are for this process alone: `private` and `s-maxage` are not about it.
-        let options = CacheOptions { shared: false, ..CacheOptions::default() };
-        CachePolicy::new_options(&self.request(), &answer, now, options)
+/// How long the answer is fresh from when the server made it (§4.2.1), if its headers say so. What
+/// cannot be read is stale. `private` and `s-maxage` are not about a cache of one process, and
+/// nothing is guessed from the document's age (§4.2.2).
+fn fresh_for(
+    headers: &HeaderMap,
+    directives: &[(String, String)],
+    now: SystemTime,
+) -> Option<Duration> {
+    let has = |wanted: &str| directives.iter().any(|(name, _)| name == wanted);
+    if has("no-cache") || has("no-store") || text(headers, VARY) == Some("*") {
+        return Some(Duration::ZERO);
     }
-
-    fn request(&self) -> Request<()> {
-        Request::get(self.url.as_str()).body(()).unwrap_or_default()
+    if let Some((_, seconds)) = directives.iter().find(|(name, _)| name == "max-age") {
+        return Some(Duration::from_secs(seconds.parse().unwrap_or(0)));
     }
+    if headers.contains_key(EXPIRES) {
+        let made = date(headers, DATE).unwrap_or(now);
+        let expires = date(headers, EXPIRES).unwrap_or(made);
+        return Some(expires.duration_since(made).unwrap_or_default());
+    }
+    headers.contains_key(PRAGMA).then_some(Duration::ZERO)
 }
 
-/// Whether the headers say anything of how long the answer is fresh.
-fn says_how_long(headers: &HeaderMap) -> bool {
-    let has_directive = directives(headers)
-        .any(|name| matches!(name.as_str(), "max-age" | "no-cache" | "no-store"));
-    has_directive || headers.contains_key(EXPIRES) || headers.contains_key(PRAGMA)
+/// How long the answer was in caches on the way (§5.1).
+fn age(headers: &HeaderMap) -> Duration {
+    let seconds = text(headers, AGE).and_then(|value| value.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0))
 }
 
-/// The lines of `Cache-Control`, in lower case.
-fn cache_control(headers: &HeaderMap) -> impl Iterator<Item = String> {
-    let lines = headers.get_all(CACHE_CONTROL).iter();
-    lines.filter_map(|line| line.to_str().ok()).map(str::to_ascii_lowercase)
+/// The directives of `Cache-Control`: names, which have no case (§5.2), and values.
+fn directives(headers: &HeaderMap) -> Vec<(String, String)> {
+    let lines = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
+    let directive = |text: &str| {
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        (name.trim().to_ascii_lowercase(), value.trim().trim_matches('"').to_owned())
+    };
+    lines.flat_map(|line| line.split(',')).map(directive).collect()
 }
 
-/// The names of its directives.
-fn directives(headers: &HeaderMap) -> impl Iterator<Item = String> {
-    let name = |directive: &str| directive.split('=').next().unwrap_or_default().trim().to_owned();
-    cache_control(headers).flat_map(move |line| line.split(',').map(name).collect::<Vec<_>>())
+fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
+    httpdate::parse_http_date(text(headers, name)?).ok()
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    Some(headers.get(name)?.to_str().ok()?.trim())
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     const LIMITS: Limits = Limits {
@@ -146,6 +155,12 @@ mod tests {
             (&[("cache-control", "no-cache")], 10),
             (&[("pragma", "no-cache")], 10),
             (&[("cache-control", "max-age=nonsense")], 10),
+            (&[("cache-control", "max-age")], 10),
+            (&[("cache-control", "max-age=99999999999999999999")], 10),
+            (&[("cache-control", "max-age=20, max-age=60")], 20),
+            (&[("cache-control", "no-cache=\"a\", max-age=60")], 10),
+            (&[("cache-control", "max-age=60"), ("vary", "*")], 10),
+            (&[("pragma", "no-cache"), ("last-modified", "Fri, 15 Jan 2027 07:00:00 GMT")], 10),
             // What says nothing of time leaves the operator's.
             (&[("cache-control", "public")], 300),
             (&[("cache-control", "immutable")], 300),
@@ -156,6 +171,7 @@ mod tests {
             // Age is subtracted, max-age comes before Expires.
             (&[("cache-control", "max-age=60"), ("age", "40")], 20),
             (&[("cache-control", "max-age=60"), ("age", "100")], 10),
+            (&[("age", "40")], 260),
             (
                 &[
                     ("date", "Fri, 15 Jan 2027 08:00:00 GMT"),

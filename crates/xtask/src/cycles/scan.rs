@@ -8,28 +8,28 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use super::Sources;
 
 /// The names from the crate's root down; the root has none.
-pub(super) type ModulePath = Vec<String>;
+pub(crate) type ModulePath = Vec<String>;
 
-pub(super) type Modules = BTreeMap<ModulePath, Module>;
+pub(crate) type Modules = BTreeMap<ModulePath, Module>;
 
 #[derive(Debug, Default)]
-pub(super) struct Module {
-    pub(super) file: PathBuf,
-    pub(super) children: BTreeSet<String>,
+pub(crate) struct Module {
+    pub(crate) file: PathBuf,
+    pub(crate) children: BTreeSet<String>,
     /// The name that each import is known by here, and the path as it is written.
-    pub(super) imports: Vec<(String, Vec<String>)>,
+    pub(crate) imports: Vec<(String, Vec<String>)>,
     /// Every path of two names and more, imports too.
-    pub(super) references: Vec<Reference>,
+    pub(crate) references: Vec<Reference>,
 }
 
 #[derive(Debug)]
-pub(super) struct Reference {
-    pub(super) path: Vec<String>,
-    pub(super) line: usize,
+pub(crate) struct Reference {
+    pub(crate) path: Vec<String>,
+    pub(crate) line: usize,
 }
 
 /// Reads a crate from its root file on.
-pub(super) fn modules(sources: &Sources, crate_root: &Path) -> Result<Modules, String> {
+pub(crate) fn modules(sources: &Sources, crate_root: &Path) -> Result<Modules, String> {
     let mut modules = Modules::new();
     let directory = crate_root.parent().unwrap_or(Path::new("")).to_owned();
     read_file(sources, &mut modules, Vec::new(), crate_root, directory)?;

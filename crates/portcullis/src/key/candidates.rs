@@ -1,0 +1,69 @@
+//! The keys that may have signed a token.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::{Payload, VerificationKey};
+use crate::error::TokenError;
+use crate::jws::CompactJws;
+
+/// The maximum number of keys that are tried for one token without `kid`: it bounds what a forged
+/// token costs.
+pub(crate) const MAX_CANDIDATES: usize = 4;
+
+/// Those of one set, in its order.
+pub(crate) type Candidates<'s> = SmallVec<[&'s Arc<VerificationKey>; MAX_CANDIDATES]>;
+
+/// The keys that a token may have been signed with: one where it names it, or up to four.
+#[derive(Debug, Clone)]
+pub struct CandidateKeys(SmallVec<[Arc<VerificationKey>; 1]>);
+
+impl CandidateKeys {
+    /// The keys, at least one.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<VerificationKey>> {
+        self.0.iter()
+    }
+
+    /// The payload of `jws` and the key that its signature holds under.
+    pub(crate) fn verify(
+        &self,
+        jws: &CompactJws<'_>,
+    ) -> Result<(Payload, &Arc<VerificationKey>), TokenError> {
+        let mut refused = TokenError::UnknownKey;
+        for key in &self.0 {
+            match key.verify(jws) {
+                Ok(payload) => return Ok((payload, key)),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
+    }
+
+    /// Whether `key` is one of them.
+    pub(crate) fn contains(&self, key: &VerificationKey) -> bool {
+        self.iter().any(|candidate| candidate.is_same(key))
+    }
+}
+
+impl PartialEq for CandidateKeys {
+    /// By the keys themselves, in the same order.
+    fn eq(&self, other: &Self) -> bool {
+        let pairs = || self.iter().zip(other.iter());
+        self.0.len() == other.0.len() && pairs().all(|(one, other)| one.is_same(other))
+    }
+}
+
+impl From<Arc<VerificationKey>> for CandidateKeys {
+    fn from(key: Arc<VerificationKey>) -> Self {
+        Self(SmallVec::from([key]))
+    }
+}
+
+impl CandidateKeys {
+    /// `None` if there is none: a newer set may have the key.
+    pub(crate) fn of(candidates: &Candidates<'_>) -> Option<Self> {
+        let keys = || candidates.iter().map(|&key| key.clone()).collect();
+        (!candidates.is_empty()).then(|| Self(keys()))
+    }
+}

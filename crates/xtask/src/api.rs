@@ -1,0 +1,204 @@
+//! Whose types the public signatures of our published crates name, read from their source text.
+//!
+//! `unreachable_pub` is denied, so whatever is `pub` can be reached: every `pub` item is looked at,
+//! and every `impl` of a trait for a type that is. A name is followed through imports, re-exports
+//! and type aliases to the crate that it comes from. A name that leads nowhere is an error, so that
+//! nothing passes for want of being understood. What a `derive` implements is not seen.
+
+mod names;
+mod surface;
+
+use std::path::Path;
+
+use self::names::Names;
+use crate::crates::published;
+use crate::cycles::{Sources, sources_of};
+use crate::run::Failure;
+
+/// The crates whose types may stand in any public signature, beside our own.
+const EVERYWHERE: [&str; 7] = ["alloc", "bytes", "core", "http", "serde", "serde_json", "std"];
+
+/// What an adapter may name: its framework.
+const FRAMEWORKS: [(&str, &[&str]); 5] = [
+    ("portcullis-actix", &["actix_web"]),
+    ("portcullis-axum", &["axum", "axum_core", "tower_layer", "tower_service"]),
+    ("portcullis-hyper", &["hyper"]),
+    // Its router is a part of an application's.
+    ("portcullis-issuer", &["axum"]),
+    ("portcullis-tower", &["tower_layer", "tower_service"]),
+];
+
+/// What is still there: the package, the signature, and whose type it names.
+const EXCEPTIONS: [(&str, &str, &str); 2] = [
+    // The listener that `axum::serve` takes, too.
+    ("portcullis-issuer", "serve", "tokio"),
+    // For `?` in the store's own code.
+    ("portcullis-issuer", "impl From", "sqlx"),
+];
+
+/// `cargo xtask api`: fails with each public signature that names another crate's type.
+pub(crate) fn check() -> Result<(), Failure> {
+    let mut found = Vec::new();
+    for package in published()? {
+        let sources = sources_of(&package)?;
+        if !sources.contains_key(Path::new("lib.rs")) {
+            continue;
+        }
+        let (signatures, foreign) = foreign(&sources, &allowed(&package)?)
+            .map_err(|why| Failure::new(format!("{package}: {why}")))?;
+        println!("{package}: {signatures} public signatures");
+        let mut unmet: Vec<_> = EXCEPTIONS.iter().filter(|known| known.0 == package).collect();
+        for Foreign { signature, origin, what } in foreign {
+            let is_known =
+                |known: &&(&str, &str, &str)| (known.1, known.2) == (&signature, &origin);
+            match EXCEPTIONS.iter().find(|known| known.0 == package && is_known(known)) {
+                Some(_) => unmet.retain(|known| !is_known(known)),
+                None => found.push(format!("{package}: {what}")),
+            }
+        }
+        let no_more = |known| format!("{package}: an exception is no longer needed: {known:?}");
+        found.extend(unmet.into_iter().map(no_more));
+    }
+    if found.is_empty() { Ok(()) } else { Err(Failure::new(found.join("\n"))) }
+}
+
+fn allowed(package: &str) -> Result<Vec<String>, Failure> {
+    let framework = FRAMEWORKS.iter().filter(|(adapter, _)| *adapter == package);
+    let framework = framework.flat_map(|(_, crates)| *crates).copied();
+    let mut allowed: Vec<String> =
+        EVERYWHERE.into_iter().chain(framework).map(Into::into).collect();
+    allowed.extend(published()?.iter().map(|ours| ours.replace('-', "_")));
+    Ok(allowed)
+}
+
+/// A type in a public signature that must not be there.
+struct Foreign {
+    signature: String,
+    /// The crate that it comes from, or the name that leads nowhere.
+    origin: String,
+    what: String,
+}
+
+/// How many public signatures there are, and what is wrong with which.
+fn foreign(sources: &Sources, allowed: &[String]) -> Result<(usize, Vec<Foreign>), String> {
+    let names = Names::read(sources)?;
+    let signatures = names.signatures()?;
+    let mut found = Vec::new();
+    for signature in &signatures {
+        for (path, line) in &signature.paths {
+            let file = names.file(&signature.module).display();
+            let written = path.join("::");
+            let place = format!("{file}:{line}: `{}` names `{written}`", signature.name);
+            let mut add = |origin: String, what: String| {
+                found.push(Foreign { signature: signature.name.clone(), origin, what });
+            };
+            match names.origins(&signature.module, path) {
+                Ok(origins) => {
+                    for origin in origins.into_iter().filter(|origin| !allowed.contains(origin)) {
+                        let what = format!("{place}, a type of {origin}");
+                        add(origin, what);
+                    }
+                }
+                Err(name) => {
+                    let what = format!("{place}, and `{name}` is not found");
+                    add(name, what);
+                }
+            }
+        }
+    }
+    Ok((signatures.len(), found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a crate of these files.
+    fn wrong(files: &[(&str, &str)]) -> Vec<String> {
+        let sources: Sources =
+            files.iter().map(|(path, text)| (path.into(), (*text).to_owned())).collect();
+        let allowed = EVERYWHERE.map(str::to_owned);
+        let (_, foreign) = foreign(&sources, &allowed).unwrap();
+        foreign.into_iter().map(|foreign| foreign.what).collect()
+    }
+
+    #[test]
+    fn type_of_a_dependency_is_found_wherever_it_stands() {
+        for text in [
+            "pub fn x(u: url::Url) {}",
+            "pub fn x() -> Option<Vec<&'static url::Url>> { None }",
+            "pub fn x(u: impl Into<url::Url>) {}",
+            "pub fn x<T: Into<url::Url>>(t: T) {}",
+            "pub fn x<T>(t: T) where T: Fn(url::Url) -> u8 {}",
+            "pub fn x(u: &dyn url::Trait) {}",
+            "use url::Url; pub fn x(u: Url) {}",
+            "use url::{self as u, Url as Address}; pub fn x(a: Address) {}",
+            "use url; pub fn x(u: url::Url) {}",
+            "type Address = url::Url; pub fn x(a: Address) {}",
+            "pub type Address = url::Url;",
+            "pub const X: Option<url::Url> = None;",
+            "pub struct X { pub u: url::Url }",
+            "pub struct X(pub url::Url);",
+            "pub struct X<T: url::Trait>(T);",
+            "pub enum X { A { u: url::Url } }",
+            "pub trait X: url::Trait {}",
+            "pub trait X { type A: url::Trait; }",
+            "pub trait X { fn x(&self, u: url::Url) {} }",
+            "pub struct X; impl X { pub fn x(u: url::Url) {} }",
+            "pub struct X; impl From<url::Url> for X { fn from(_: url::Url) -> X { X } }",
+            "pub struct X; impl TryFrom<u8> for X { type Error = url::ParseError; }",
+            "pub struct X; impl url::Trait for X {}",
+            "pub use url::Url;",
+            "pub use url;",
+            "pub use url::*;",
+            "pin_project! { pub struct X { #[pin] pub u: url::Url } }",
+            "mod m { pub fn x(u: super::Url) {} } use url::Url; pub use m::x;",
+            "mod m { pub fn x(u: crate::other::Url) {} } mod other { pub(crate) use url::Url; }",
+        ] {
+            let found = wrong(&[("lib.rs", text)]);
+            assert!(found.iter().any(|line| line.ends_with("a type of url")), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_users_cannot_name_may_be_of_any_crate() {
+        for text in [
+            "fn x(u: url::Url) {}",
+            "pub(crate) fn x(u: url::Url) {}",
+            "pub fn x() { let u: url::Url = todo!(); }",
+            "pub struct X { u: url::Url }",
+            "pub struct X; impl X { fn x(u: url::Url) {} pub(crate) fn y() -> url::Url { todo!() } }",
+            "struct X; impl From<url::Url> for X { fn from(_: url::Url) -> X { X } }",
+            "pub struct X; trait Y {} impl Y for X { }",
+            "#[cfg(test)] mod tests { pub fn x(u: url::Url) {} }",
+            "use url::Url;",
+            "pub fn x(u: http::Uri, v: std::time::Duration) -> Result<String, serde_json::Error> {}",
+            "use std::fmt; pub struct X; impl fmt::Display for X {}",
+            "pub trait T { type A; fn x(&self) -> Self::A; }",
+            "pub fn x<T: Iterator>(t: T) -> T::Item where T::Item: Clone {}",
+        ] {
+            assert_eq!(wrong(&[("lib.rs", text)]), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_followed_through_files_and_said_with_their_line() {
+        let files = [
+            ("lib.rs", "mod a;\npub use a::b::x;"),
+            ("a.rs", "pub(crate) mod b;\nuse url::Url;"),
+            ("a/b.rs", "use super::Url as Address;\n\npub fn x(a: Address) {}"),
+        ];
+        assert_eq!(wrong(&files), ["a/b.rs:3: `x` names `Address`, a type of url"]);
+    }
+
+    #[test]
+    fn name_that_leads_nowhere_is_said() {
+        assert_eq!(
+            wrong(&[("lib.rs", "pub fn x(u: Url) {}")]),
+            ["lib.rs:1: `x` names `Url`, and `Url` is not found"]
+        );
+        let unread = [("lib.rs", "make! { x => pub struct }")];
+        let sources = unread.map(|(path, text)| (path.into(), text.to_owned())).into();
+        assert!(foreign(&sources, &[]).is_err());
+    }
+}
