@@ -4,11 +4,11 @@
 //! over [`WINDOW`]. So whoever knows their password is never held up by their own logins, and many
 //! attempts at once pay before any of them is known to have failed. Each process counts for itself.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use moka::ops::compute::Op;
-use moka::sync::Cache;
 use portcullis::clock::Clock;
 
 use crate::clock::now_millis;
@@ -19,9 +19,12 @@ use crate::error::Error;
 /// What a limit's number is a number in.
 const WINDOW: u64 = 5 * 60 * 1000;
 
-/// How many accounts, and how many addresses, are remembered; those that were seen longest ago
-/// are forgotten.
-const REMEMBERED: u64 = 100_000;
+/// The number of accounts, and of networks, that are counted one by one. An entry goes only when all
+/// its attempts have come back: whoever names many accounts must not make a count be forgotten.
+const COUNTED: usize = 100_000;
+
+/// The number of counts that all others share, by a seeded hash, while that many are counted.
+const SHARED: usize = 4096;
 
 /// Rate limits for passwords, codes and the credentials of machine clients.
 #[derive(Debug)]
@@ -95,7 +98,36 @@ struct Attempts {
     /// How much time one attempt takes up, in milliseconds; `None` switches the limit off.
     interval: Option<u64>,
     clock: Arc<dyn Clock>,
-    taken: Cache<String, Taken>,
+    taken: Mutex<Table>,
+}
+
+/// What was taken of each, in bounded memory.
+#[derive(Debug, Default)]
+struct Table {
+    counted: HashMap<String, Taken>,
+    shared: HashMap<usize, Taken>,
+    /// When the entries that have come back were last dropped.
+    swept_at: u64,
+    hasher: RandomState,
+}
+
+impl Table {
+    /// The entry of `what`.
+    fn entry(&mut self, what: &str, now: u64) -> &mut Taken {
+        if !self.counted.contains_key(what) && self.counted.len() >= COUNTED {
+            // Not each time: the table is long.
+            if self.swept_at + 1000 <= now {
+                self.swept_at = now;
+                self.counted.retain(|_, taken| taken.until > now);
+            }
+            if self.counted.len() >= COUNTED {
+                #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
+                let bucket = self.hasher.hash_one(what) as usize % SHARED;
+                return self.shared.entry(bucket).or_default();
+            }
+        }
+        self.counted.entry(what.to_owned()).or_default()
+    }
 }
 
 /// The generic cell rate algorithm: time that is taken up already.
@@ -109,37 +141,32 @@ impl Attempts {
     /// So many at once, and as many again over [`WINDOW`]; any number if it is 0.
     fn new(limit: u32, clock: Arc<dyn Clock>) -> Self {
         let interval = (limit > 0).then(|| WINDOW / u64::from(limit));
-        Self { interval, clock, taken: Cache::new(REMEMBERED) }
+        Self { interval, clock, taken: Mutex::default() }
     }
 
     /// Takes one attempt at `what`.
     fn take(&self, what: &str) -> Result<(), Limited> {
         let Some(interval) = self.interval else { return Ok(()) };
         let now = now_millis(&*self.clock);
-        let mut verdict = Ok(());
-        self.taken.entry(what.to_owned()).and_compute_with(|entry| {
-            let taken = entry.map(moka::Entry::into_value).unwrap_or_default();
-            let until = taken.until.max(now) + interval;
-            let over = until.saturating_sub(now + WINDOW);
-            if over == 0 {
-                return Op::Put(Taken { until, told: false });
-            }
-            verdict = Err(Limited { retry_after_secs: over.div_ceil(1000), first: !taken.told });
-            Op::Put(Taken { told: true, ..taken })
-        });
-        verdict
+        let mut table = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = table.entry(what, now);
+        let until = taken.until.max(now) + interval;
+        let over = until.saturating_sub(now + WINDOW);
+        if over > 0 {
+            let first = !std::mem::replace(&mut taken.told, true);
+            return Err(Limited { retry_after_secs: over.div_ceil(1000), first });
+        }
+        *taken = Taken { until, told: false };
+        Ok(())
     }
 
     /// Gives one back, that succeeded.
     fn give_back(&self, what: &str) {
         let Some(interval) = self.interval else { return };
-        self.taken.entry(what.to_owned()).and_compute_with(|entry| match entry {
-            Some(entry) => {
-                let taken = entry.into_value();
-                Op::Put(Taken { until: taken.until.saturating_sub(interval), ..taken })
-            }
-            None => Op::Nop,
-        });
+        let now = now_millis(&*self.clock);
+        let mut table = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = table.entry(what, now);
+        taken.until = taken.until.saturating_sub(interval);
     }
 }
 
@@ -219,5 +246,28 @@ mod tests {
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+
+    /// With moka in the place of the table, the count of `alice` was forgotten.
+    #[test]
+    fn a_flood_of_names_makes_no_count_be_forgotten_and_takes_bounded_memory() {
+        let (attempts, clock) = attempts(3);
+        let tries = |what: &str| (0..).take_while(|_| attempts.take(what).is_ok()).count();
+        assert_eq!(tries("alice"), 3);
+        for number in 0..COUNTED + 20_000 {
+            let _ = attempts.take(&format!("name-{number}"));
+        }
+        assert_eq!(tries("alice"), 0);
+        let sizes = || {
+            let table = attempts.taken.lock().unwrap();
+            (table.counted.len(), table.shared.len())
+        };
+        let (counted, shared) = sizes();
+        assert!(counted == COUNTED && shared <= SHARED, "{counted} and {shared}");
+        // Whoever comes now shares a count.
+        assert!(tries("bob") <= 3);
+        clock.advance(Duration::from_millis(WINDOW));
+        assert_eq!((tries("carol"), tries("alice")), (3, 3));
+        assert!(sizes().0 < 10, "what has come back is dropped");
     }
 }
