@@ -387,25 +387,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::algorithm::Algorithm;
     use crate::authenticator::AuthenticatorBuilder;
-    use crate::key::SharedKeySet;
-    use crate::testing::{ManualClock, TestKey};
-
-    const NOW: u64 = 1_800_000_000;
+    use crate::testing::{Scene, verdict_now};
 
     async fn gate_with(
         change: impl FnOnce(AuthenticatorBuilder) -> AuthenticatorBuilder,
     ) -> (Gate, String) {
-        let key = TestKey::generate("k", Algorithm::Ed25519);
-        let builder = Authenticator::builder("https://issuer.example", "https://api.example")
-            .key_source(SharedKeySet::new(TestKey::key_set([&key])))
-            .clock(ManualClock::at(NOW));
-        let token = key.token(&json!({
-            "iss": "https://issuer.example", "aud": "https://api.example", "sub": "a",
-            "exp": NOW + 900,
-        }));
-        (Gate::new(change(builder).build().await.unwrap()), token)
+        let scene = Scene::with(change).await;
+        (scene.gate(), scene.token("a").sign())
     }
 
     fn entry(gate: &Gate, method: &str, target: &str, headers: &[(&str, &str)]) -> &'static str {
@@ -413,11 +402,11 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        match gate.enter(&request.body(()).unwrap()) {
-            Entry::Pass(Visitor::Caller(_)) => "caller",
-            Entry::Pass(Visitor::Anonymous(_)) => "anonymous",
-            Entry::Refused(refusal) => refusal.rule(),
-            Entry::Waiting(_) => "waiting",
+        match verdict_now(gate, &request.body(()).unwrap()) {
+            Ok(Ok(Visitor::Caller(_))) => "caller",
+            Ok(Ok(Visitor::Anonymous(_))) => "anonymous",
+            Ok(Err(refusal)) => refusal.rule(),
+            Err(_) => "waits",
         }
     }
 
@@ -454,7 +443,7 @@ mod tests {
                 let request = Request::builder().method(method).header("content-type", kind);
                 let request = request.body(()).unwrap();
                 for (gate, expected) in [(&plain, (401, None)), (&declared, (200, Some("16")))] {
-                    let Entry::Refused(refusal) = gate.enter(&request) else { unreachable!() };
+                    let refusal = verdict_now(gate, &request).unwrap().unwrap_err();
                     assert_eq!(shape(&refusal.into_full_response()), expected, "{kind} {method}");
                 }
                 // From within: a layer, an extractor or a handler, on a route that is open or not.
@@ -541,7 +530,7 @@ mod tests {
         for (method, target) in [("POST", path), ("GET", "/v1"), ("GET", "/")] {
             assert!(ask(method, target).is_none(), "{method} {target}");
         }
-        let Entry::Refused(refusal) = gate.enter(&Request::new(())) else { unreachable!() };
+        let refusal = verdict_now(&gate, &Request::new(())).unwrap().unwrap_err();
         assert_eq!(
             refusal.challenge().unwrap(),
             "Bearer realm=\"api\", resource_metadata=\"https://api.example/.well-known/\
@@ -552,7 +541,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_takes_the_place_of_no_header() {
         let (gate, _) = gate_with(AuthenticatorBuilder::problem_json).await;
-        let Entry::Refused(refusal) = gate.enter(&Request::new(())) else { unreachable!() };
+        let refusal = verdict_now(&gate, &Request::new(())).unwrap().unwrap_err();
         let bare = refusal.clone().into_response::<Bytes>();
         assert!(bare.body().is_empty());
         let full = FromBytes::passed(bare, &gate.exit(&Request::new(())));

@@ -53,8 +53,7 @@ mod revocation;
 mod settings;
 mod token_cache;
 
-#[cfg(any(test, feature = "testing"))]
-#[doc(hidden)]
+#[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};

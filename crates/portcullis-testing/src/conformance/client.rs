@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 use super::cases::Case;
 use super::exchange::Answer;
-use super::suite::grpc_name;
+use super::service::grpc_name;
 
 /// Far more than any answer needs, on any machine.
 const PATIENCE: Duration = Duration::from_secs(60);

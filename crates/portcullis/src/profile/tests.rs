@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::claims::{ClaimsRules, NumericDate, RegisteredClaims};
 use crate::key::Payload;
-
-const NOW: u64 = 1_800_000_000;
+use crate::testing::NOW;
 
 /// The verdict on a token of `issuer` for `audience`: its scope and its roles.
 fn judge(

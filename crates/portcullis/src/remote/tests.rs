@@ -9,9 +9,8 @@ use crate::algorithm::Algorithm;
 use crate::error::TokenError;
 use crate::key::{KeyRequest, KeySource, Resolution, ResolveError};
 use crate::remote::fetch::Fetch;
-use crate::testing::{Answer, ManualClock, ScriptedFetch, TestKey, TokioClock};
+use crate::testing::{Answer, JWKS, ManualClock, NOW, ScriptedFetch, TestKey, TokioClock};
 
-const JWKS: &str = "https://issuer.example/keys";
 const MAX_BODY: usize = 512 * 1024;
 const LIMITS: Limits = Limits {
     ttl: Duration::from_secs(300),
@@ -53,7 +52,7 @@ struct World {
 
 impl World {
     fn new(location: Location) -> Self {
-        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(1_800_000_000));
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
         let config = Config { location, ..config(LIMITS, fetch.clone(), clock.clone()) };
         let keys = RemoteKeySet::new(config);
         Self { keys, fetch, clock }
@@ -365,7 +364,7 @@ fn timeless(refresh_ahead: Duration) -> (RemoteKeySet, ScriptedFetch) {
     let fetch = ScriptedFetch::default();
     fetch.set(JWKS, Answer::ok(TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)])));
     let limits = Limits { refresh_ahead, ..LIMITS };
-    let clock = TokioClock::at(1_800_000_000);
+    let clock = TokioClock::at(NOW);
     let keys = RemoteKeySet::new(config(limits, fetch.clone(), clock));
     (keys, fetch)
 }
