@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portcullis::testing::{Answer, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, Clock as _, Entry, Gate, Revocation, SystemClock};
+use portcullis::testing::{Answer, ScriptedFetch, TestKey, verdict, verdict_now};
+use portcullis::{Algorithm, Authenticator, Clock as _, Gate, Revocation, SystemClock};
 use portcullis_benches::measure::{Case, measure, report};
 use portcullis_benches::scenario::{AUDIENCE, ISSUER, bearer};
 use serde_json::json;
@@ -46,11 +46,10 @@ pub(crate) fn warm(runtime: &Runtime, rounds: usize) {
     let by_list = Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(3600)));
     let headers = bearer(&token);
     // The token is kept, and the list fetched.
-    let Entry::Waiting(waiting) = by_list.enter(&headers) else { unreachable!("no list yet") };
-    runtime.block_on(waiting).unwrap();
+    runtime.block_on(verdict(&by_list, &headers)).unwrap();
     let passes = |gate: &Gate| {
-        let entry = black_box(gate.enter(black_box(&headers)));
-        assert!(matches!(entry, Entry::Pass(_)));
+        let verdict = black_box(verdict_now(gate, black_box(&headers)));
+        assert!(matches!(verdict, Ok(Ok(_))));
     };
     let _guard = runtime.enter();
     let cases = vec![

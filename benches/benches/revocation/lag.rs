@@ -8,12 +8,11 @@ use axum::routing::get;
 use bytes::Bytes;
 use portcullis::{Authenticator, Fetch, FetchRequest, Fetching, Gate, ReqwestFetch, Revocation};
 use portcullis_axum::AuthLayer;
+use portcullis_bench_issuer::{CLIENT, Server, Session, end, log_in};
 use portcullis_benches::measure::{Measured, note, report};
 use portcullis_benches::scenario::AUDIENCE;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
-
-use super::issuer::{CLIENT, Server, Session, end, log_in};
 
 /// The group of the figures.
 const GROUP: &str = "revocation, until known";

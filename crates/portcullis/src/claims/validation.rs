@@ -323,7 +323,8 @@ mod tests {
                 "iat":1800000010,"exp":1808000000}"#,
         );
         let claims = RegisteredClaims::parse(payload).unwrap();
-        let at = |secs: u64| rules.check(&claims, NumericDate::from_secs(testing::NOW + secs)).is_ok();
+        let at =
+            |secs: u64| rules.check(&claims, NumericDate::from_secs(testing::NOW + secs)).is_ok();
         assert!(at(0) && at(619) && !at(620));
     }
 
