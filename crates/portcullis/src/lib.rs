@@ -20,6 +20,16 @@
 //! and [Entra](guide::entra).
 //!
 //! It fails closed: whatever a token does not prove, is wrong about, or says twice, refuses it.
+//!
+//! # Cargo features
+//!
+//! Each adds API and changes no decision.
+//!
+//! | feature | |
+//! |---|---|
+//! | `reqwest` (default) | `ReqwestFetch`, the HTTP client for key sets |
+//! | `jsonwebtoken` | conversions from the types of the crate `jsonwebtoken` |
+//! | `test-util` | the module `testing`: a clock that moves when told, a scripted HTTP client, keys that sign, and a `Scene` over them |
 
 pub mod dangerous;
 pub mod guide;
