@@ -33,9 +33,9 @@ mod issuer;
 mod server;
 
 pub use portcullis::testing::{
-    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, Scene, ScriptedFetch, TestKey, TestToken,
-    TokioClock, Waits, attempt_now, authorization, bearer, builder, claims, rule, verdict,
-    verdict_now,
+    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, Now, Scene, ScriptedFetch, TestKey,
+    TestToken, TokioClock, Waits, attempt_now, authorization, bearer, builder, claims, rule,
+    verdict, verdict_now,
 };
 
 pub use issuer::TestIssuer;

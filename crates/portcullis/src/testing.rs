@@ -38,4 +38,4 @@ pub use fetch::{Answer, ScriptedFetch};
 pub use key::TestKey;
 pub use scene::{AUDIENCE, ISSUER, JWKS, NOW, Scene, authorization, bearer, builder, claims};
 pub use token::TestToken;
-pub use verdict::{Waits, attempt_now, rule, verdict, verdict_now};
+pub use verdict::{Now, Waits, attempt_now, rule, verdict, verdict_now};

@@ -31,13 +31,11 @@ pub const AT_ONCE: Duration = Duration::from_millis(300);
 pub const JWKS: &str = "/jwks";
 
 /// Short settings, the real HTTP client, and nothing fetched unless somebody waits for it.
-#[must_use]
 pub fn builder(server: &Server) -> AuthenticatorBuilder {
     short(Authenticator::builder(ISSUER, AUDIENCE)).jwks_url(server.url(JWKS))
 }
 
 /// The same, with the keys discovered below the server's own URL.
-#[must_use]
 pub fn discovering(server: &Server) -> AuthenticatorBuilder {
     short(Authenticator::builder(server.url(""), AUDIENCE))
 }

@@ -38,7 +38,6 @@ pub fn claims() -> Value {
 
 /// The settings of a service that accepts [`claims`] signed with `key`, on a clock that stands at
 /// [`NOW`]. The key is in memory: nothing is fetched.
-#[must_use]
 pub fn builder(key: &TestKey) -> AuthenticatorBuilder {
     Authenticator::builder(ISSUER, AUDIENCE)
         .key_source(SharedKeySet::new(TestKey::key_set([key])))

@@ -12,6 +12,9 @@ use crate::gate::{Entry, Gate, Visitor};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::request::RequestView;
 
+/// An answer that is known now, or the future of it.
+pub type Now<T> = Result<T, Waits<T>>;
+
 /// The verdict of `gate` on `request`, after whatever it has to wait for.
 ///
 /// # Errors
@@ -35,7 +38,7 @@ pub async fn verdict(
 pub fn verdict_now(
     gate: &Gate,
     request: &(impl RequestView + ?Sized),
-) -> Result<Result<Visitor, Refusal>, Waits<Result<Visitor, Refusal>>> {
+) -> Now<Result<Visitor, Refusal>> {
     match gate.enter(request) {
         Entry::Pass(visitor) => Ok(Ok(visitor)),
         Entry::Refused(refusal) => Ok(Err(refusal)),
@@ -52,7 +55,7 @@ pub fn verdict_now(
 pub fn attempt_now(
     auth: &Authenticator,
     request: &(impl RequestView + ?Sized),
-) -> Result<Result<Option<Authenticated>, Refusal>, Waits<Result<Option<Authenticated>, Refusal>>> {
+) -> Now<Result<Option<Authenticated>, Refusal>> {
     match auth.attempt(request) {
         Attempt::Done(outcome) => Ok(outcome),
         Attempt::Pending(pending) => Err(Waits::new(async { pending.await.map(Some) })),
