@@ -1,8 +1,6 @@
 //! Tokens with random `kid`s, as fast as they can be sent: the issuer hears next to nothing of
 //! it, and neither do those who send good ones. `cargo bench -p portcullis-benches --bench flood`
 //! is the long form.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
