@@ -6,8 +6,8 @@ use http::Method;
 use portcullis::testing::{ISSUER, NOW, TestKey, claims};
 use serde_json::{Value, json};
 
-use super::client::Protocol;
 use super::exchange::Answer;
+use super::protocol::Protocol;
 use super::service::{ABSENT_ISSUER, BUSY_ISSUER, LATE_ISSUER, grpc_name};
 
 const MALFORMED_REQUEST: &str = "The request's credentials are malformed";

@@ -11,8 +11,9 @@ use portcullis::{
 };
 
 use super::cases::{self, Case, Tokens};
-use super::client::{Client, Protocol};
+use super::client::Client;
 use super::exchange::Answer;
+use super::protocol::Protocol;
 use super::service::{ABSENT_ISSUER, BUSY_ISSUER, LATE_ISSUER};
 
 /// The gates to put in front of a service, and the cases it is held to.
