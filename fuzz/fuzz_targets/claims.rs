@@ -41,7 +41,7 @@ fn token(payload: &[u8]) -> HeaderValue {
 fuzz_target!(|payload: &[u8]| {
     let headers = HeaderMap::from_iter([(AUTHORIZATION, token(payload))]);
     for (profile, auth) in PROFILES.iter() {
-        let outcome = attempt_now(&auth, &headers).expect("the key is at hand");
+        let outcome = attempt_now(auth, &headers).expect("the key is at hand");
         match outcome {
             Ok(who) => {
                 let who = who.expect("there is a token");
