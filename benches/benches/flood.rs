@@ -17,10 +17,6 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "set up or not at all")]
 #![expect(clippy::print_stdout, reason = "the figures are for reading")]
 
-#[path = "../../tests/tests/jwks_faults/server.rs"]
-#[expect(dead_code, reason = "most of it is for the faults")]
-mod server;
-
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,11 +32,11 @@ use portcullis::{
     Algorithm, Authenticator,
     clock::{Clock, SystemClock},
 };
+use portcullis_test_support::key_server::{Answer, Server};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
 use portcullis_benches::measure::{Measured, note, report};
-use server::{Answer, Server};
 
 const GROUP: &str = "flood of random kids";
 

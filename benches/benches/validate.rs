@@ -11,21 +11,16 @@ use aws_lc_rs::signature::{self, ParsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{Criterion, criterion_group, criterion_main};
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
 use jsonwebtoken::{DecodingKey, Validation, decode};
-use portcullis::testing::TestKey;
+use portcullis::testing::{AUDIENCE, ISSUER, TestKey, bearer};
 use portcullis::{
     Algorithm, Authenticator,
-    adapter::MaybeReady,
     clock::{Clock, SystemClock},
     keys::SharedKeySet,
 };
+use portcullis_benches::scenario::caller;
 use serde::Deserialize;
 use serde_json::json;
-
-const ISSUER: &str = "https://issuer.example";
-const AUDIENCE: &str = "https://api.example";
 
 /// What jsonwebtoken reads: the claims that `authenticate` reads as well.
 #[derive(Deserialize)]
@@ -93,13 +88,9 @@ fn validate(criterion: &mut Criterion) {
         });
 
         let auth = authenticator(&key);
-        let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
-        let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+        let headers = bearer(&token);
         group.bench_function("portcullis", |bencher| {
-            bencher.iter(|| match auth.attempt(black_box(&headers)) {
-                MaybeReady::Ready(Ok(Some(who))) => who,
-                other => unreachable!("{other:?}"),
-            });
+            bencher.iter(|| caller(&auth, black_box(&headers)));
         });
 
         let decoding_key =

@@ -4,23 +4,17 @@ use std::task::{Context, Poll, Waker};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
-use portcullis::testing::TestKey;
+use http::HeaderMap;
+pub use portcullis::testing::{AUDIENCE, ISSUER, bearer};
+use portcullis::testing::{TestKey, attempt_now};
 use portcullis::{
     Algorithm, Authenticated, Authenticator,
-    adapter::MaybeReady,
     clock::{Clock, SystemClock},
     dangerous,
     keys::{KeySet, SharedKeySet},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-/// Who issues the tokens.
-pub const ISSUER: &str = "https://issuer.example";
-/// Whom they are for.
-pub const AUDIENCE: &str = "https://api.example";
 
 /// The claims as a handler wants them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -114,18 +108,11 @@ impl Signer {
     }
 }
 
-/// A request's headers with this token.
-#[must_use]
-pub fn bearer(token: &str) -> HeaderMap {
-    let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
-    HeaderMap::from_iter([(AUTHORIZATION, value)])
-}
-
 /// The caller behind headers that are known to be good.
 #[must_use]
 pub fn caller(auth: &Authenticator, headers: &HeaderMap) -> Authenticated {
-    match auth.attempt(headers) {
-        MaybeReady::Ready(Ok(Some(who))) => who,
+    match attempt_now(auth, headers) {
+        Ok(Ok(Some(who))) => who,
         other => unreachable!("{other:?}"),
     }
 }

@@ -12,21 +12,17 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use hyper::service::{Service as _, service_fn};
-use portcullis::testing::{ManualClock, TestKey};
+use portcullis::testing::{AUDIENCE, ISSUER, ManualClock, NOW, TestKey, attempt_now, bearer};
 use portcullis::{
-    Algorithm, Authenticator,
-    adapter::MaybeReady,
-    dangerous,
+    Algorithm, Authenticator, dangerous,
     keys::{KeySet, SharedKeySet},
 };
 use portcullis_axum::AuthLayer;
 use serde_json::json;
 
-const NOW: u64 = 1_800_000_000;
 const CACHE: usize = 1 << 20;
 
 /// In one thread, in the mean of a thousand, rounded: frameworks fill pools now and then.
@@ -46,8 +42,8 @@ fn at_once<F: Future>(future: F) -> F::Output {
 
 fn claims() -> String {
     json!({
-        "iss": "https://issuer.example", "sub": "8f3a1f6e-6c1b-4f0e-9d0a-0e5c2b7d9a11",
-        "aud": ["https://issuer.example", "https://api.example"],
+        "iss": ISSUER, "sub": "8f3a1f6e-6c1b-4f0e-9d0a-0e5c2b7d9a11",
+        "aud": [ISSUER, AUDIENCE],
         "exp": NOW + 900, "iat": NOW, "nbf": NOW, "jti": "0b7c9d5e8f6a4c3b2a1908f7e6d5c4b3",
         "client_id": "identsphere-first-party", "scope": "orders:read orders:write profile",
         "sid": "b1946ac92492d2347c6235b4d2611184", "roles": ["customer", "clerk", "auditor"],
@@ -56,18 +52,13 @@ fn claims() -> String {
 }
 
 fn authenticator(keys: KeySet, algorithm: Algorithm, token_cache: usize) -> Authenticator {
-    let build = Authenticator::builder("https://issuer.example", "https://api.example")
+    let build = Authenticator::builder(ISSUER, AUDIENCE)
         .key_source(SharedKeySet::new(keys))
         .algorithms([algorithm])
         .clock(ManualClock::at(NOW))
         .token_cache_bytes(token_cache)
         .build();
     at_once(build).unwrap()
-}
-
-fn bearer(token: &str) -> HeaderMap {
-    let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
-    HeaderMap::from_iter([(AUTHORIZATION, value)])
 }
 
 /// An ES256 token, and authenticators without and with a token cache.
@@ -79,8 +70,8 @@ fn es256() -> (String, Authenticator, Authenticator) {
 }
 
 fn validated(auth: &Authenticator, headers: &HeaderMap) {
-    match auth.attempt(headers) {
-        MaybeReady::Ready(Ok(Some(who))) => drop(black_box(who)),
+    match attempt_now(auth, headers) {
+        Ok(Ok(Some(who))) => drop(black_box(who)),
         other => unreachable!("{other:?}"),
     }
 }

@@ -2,8 +2,8 @@
 //! than ours, whatever the values hold.
 #![no_main]
 
-use http::HeaderMap;
 use libfuzzer_sys::fuzz_target;
+use portcullis::testing::{attempt_now, bearer};
 use portcullis_fuzz::{SET, builder, built};
 
 /// The names of the parameters, read by the grammar of RFC 9110 §11.2.
@@ -39,13 +39,7 @@ fuzz_target!(|realm: &str| {
     let refusal = auth.anonymous().refusal();
     let challenge = refusal.challenge().expect("a challenge");
     assert_eq!(names(challenge.to_str().expect("ASCII")), ["realm"]);
-    let headers = HeaderMap::from_iter([(
-        http::header::AUTHORIZATION,
-        http::HeaderValue::from_static("Bearer a.b.c"),
-    )]);
-    let portcullis::adapter::MaybeReady::Ready(Err(refusal)) = auth.attempt(&headers) else {
-        panic!("it is no token")
-    };
+    let Ok(Err(refusal)) = attempt_now(&auth, &bearer("a.b.c")) else { panic!("it is no token") };
     let challenge = refusal.challenge().expect("a challenge");
     let told = names(challenge.to_str().expect("ASCII"));
     assert_eq!(told, ["realm", "error", "error_description"]);

@@ -10,9 +10,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
-use portcullis::{Algorithm, Authenticator, Profile, dangerous, adapter::MaybeReady, keys::KeySet};
+use portcullis::testing::attempt_now;
+use portcullis::{Algorithm, Authenticator, Profile, dangerous, keys::KeySet};
 use portcullis_fuzz::{AUDIENCE, ISSUER, NOW, builder, built};
+use serde_json::Value;
 
 const SECRET: [u8; 32] = [7; 32];
 const LEEWAY: f64 = 10.0;
@@ -40,7 +41,7 @@ fn token(payload: &[u8]) -> HeaderValue {
 fuzz_target!(|payload: &[u8]| {
     let headers = HeaderMap::from_iter([(AUTHORIZATION, token(payload))]);
     for (profile, auth) in PROFILES.iter() {
-        let MaybeReady::Ready(outcome) = auth.attempt(&headers) else { panic!("the key is at hand") };
+        let outcome = attempt_now(auth, &headers).expect("the key is at hand");
         match outcome {
             Ok(who) => {
                 let who = who.expect("there is a token");

@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderValue, Method, Request};
 use libfuzzer_sys::fuzz_target;
-use portcullis::{Authenticator, adapter::MaybeReady, refusal::RefusalKind};
+use portcullis::testing::attempt_now;
+use portcullis::{Authenticator, refusal::RefusalKind};
 use portcullis_fuzz::{SET, builder, built};
 
 static AUTH: LazyLock<Authenticator> =
@@ -29,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
             request.headers_mut().append(name, value);
         }
     }
-    let MaybeReady::Ready(outcome) = AUTH.attempt(&request) else { panic!("the keys are at hand") };
+    let outcome = attempt_now(&AUTH, &request).expect("the keys are at hand");
     match outcome {
         Ok(who) => assert!(who.is_none(), "nobody can have signed a token for this API"),
         Err(refusal) => {

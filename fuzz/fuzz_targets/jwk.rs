@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
 use portcullis::{Algorithm, keys::VerificationKey};
+use serde_json::Value;
 
 fuzz_target!(|bytes: &[u8]| {
     for &algorithm in Algorithm::ALL {

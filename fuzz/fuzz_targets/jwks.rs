@@ -5,8 +5,8 @@
 use std::collections::HashSet;
 
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
 use portcullis::keys::KeySet;
+use serde_json::Value;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(set) = KeySet::from_json(bytes) else { return };

@@ -6,16 +6,8 @@ use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 
 use portcullis::testing::ManualClock;
+pub use portcullis::testing::{AUDIENCE, ISSUER, NOW};
 use portcullis::{Authenticator, AuthenticatorBuilder, keys::{KeySet, SharedKeySet}};
-
-/// The time that tokens are judged at.
-pub const NOW: u64 = 1_800_000_000;
-
-/// The issuer that is trusted.
-pub const ISSUER: &str = "https://issuer.example";
-
-/// The API that tokens are for.
-pub const AUDIENCE: &str = "https://api.example";
 
 /// The examples' keys of RFC 7515 appendix A.2 and A.3 and of RFC 8037 appendix A.
 pub const KEYS: &str = include_str!("../corpus/jwks/rfc");

@@ -4,9 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use portcullis_bench_issuer::{Server, Session, end, log_in};
 use portcullis_benches::measure::{Measured, note, report};
 
-use super::issuer::{Server, Session, end, log_in};
 use super::services::{self, Service};
 
 /// The groups of the figures.

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt as _;
+use portcullis_bench_issuer::{PASSWORD, cpu_of};
 use portcullis_benches::measure::{Measured, note, report};
 use portcullis_issuer::Issuer;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
-use super::issuer::{PASSWORD, cpu_of};
 use super::services::open;
 
 /// The group of the figures.

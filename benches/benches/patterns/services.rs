@@ -6,12 +6,11 @@ use axum::Router;
 use axum::routing::get;
 use portcullis::{Authenticator, AuthenticatorBuilder, Gate, Revocation};
 use portcullis_axum::AuthLayer;
+use portcullis_bench_issuer::{self as issuer, CLIENT, PASSWORD, Server};
 use portcullis_benches::scenario::AUDIENCE;
 use portcullis_issuer::{DatabaseUrl, Issuer, KeyEncryptionKey, NewUser};
 use sqlx::Connection as _;
 use tokio::net::TcpListener;
-
-use super::issuer::{self, CLIENT, PASSWORD, Server};
 
 /// Base64 of 32 bytes that protect nothing.
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -78,7 +77,7 @@ async fn sidecar(issuer: &Server, builder: AuthenticatorBuilder) -> SocketAddr {
     let gate = Gate::new(builder.build().await.unwrap()).revocation(Revocation::live()).unwrap();
     let app = serve(service()).await.to_string().parse().unwrap();
     let issuer = issuer.url.trim_start_matches("http://").parse().unwrap();
-    serve(super::proxy::sidecar(gate, issuer, app)).await
+    serve(example_sidecar::proxy::sidecar(gate, issuer, app)).await
 }
 
 /// The issuer in the service, and the service's route behind the store's word.

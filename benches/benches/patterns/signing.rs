@@ -7,13 +7,13 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
+use portcullis_bench_issuer::PASSWORD;
 use portcullis_benches::measure::{Case, measure, report};
 use portcullis_benches::scenario::AUDIENCE;
 use portcullis_issuer::{Issuer, IssuerConfig, NewUser, SigningAlgorithm};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::issuer::PASSWORD;
 use super::refreshes::call;
 
 pub(crate) fn beside_the_signature(runtime: &Runtime, rounds: usize) {

@@ -11,9 +11,8 @@ use portcullis::{
 };
 use portcullis_benches::measure::{Case, measure, note, report};
 use portcullis_benches::scenario::{AUDIENCE, CACHE, ISSUER, Signer, bearer, caller};
+use portcullis_test_support::key_server::{Answer, Server};
 use serde_json::json;
-
-use super::server::{Answer, Server};
 
 /// A key set that was fetched over HTTP is fetched anew by another thread while a token is
 /// validated: some hundred times a second, where a service does it once in minutes.

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portcullis::testing::{Answer, ScriptedFetch, TestKey};
+use portcullis::testing::{Answer, ScriptedFetch, TestKey, verdict, verdict_now};
 use portcullis::{
     Algorithm, Authenticator, Gate, Revocation,
-    adapter::MaybeReady,
     clock::{Clock as _, SystemClock},
 };
 use portcullis_benches::measure::{Case, measure, report};
@@ -51,11 +50,10 @@ pub(crate) fn warm(runtime: &Runtime, rounds: usize) {
         Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(3600))).unwrap();
     let headers = bearer(&token);
     // The token is kept, and the list fetched.
-    let MaybeReady::Pending(waiting) = by_list.enter(&headers) else { unreachable!("no list yet") };
-    runtime.block_on(waiting).unwrap();
+    runtime.block_on(verdict(&by_list, &headers)).unwrap();
     let passes = |gate: &Gate| {
-        let entry = black_box(gate.enter(black_box(&headers)));
-        assert!(matches!(entry, MaybeReady::Ready(Ok(_))));
+        let verdict = black_box(verdict_now(gate, black_box(&headers)));
+        assert!(matches!(verdict, Ok(Ok(_))));
     };
     let _guard = runtime.enter();
     let cases = vec![

@@ -11,12 +11,11 @@ use portcullis::{
     fetch::{Fetch, FetchRequest, Fetching, ReqwestFetch},
 };
 use portcullis_axum::AuthLayer;
+use portcullis_bench_issuer::{CLIENT, Server, Session, end, log_in};
 use portcullis_benches::measure::{Measured, note, report};
 use portcullis_benches::scenario::AUDIENCE;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
-
-use super::issuer::{CLIENT, Server, Session, end, log_in};
 
 /// The group of the figures.
 const GROUP: &str = "revocation, until known";

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use portcullis::{Authenticator, Gate, Revocation, adapter::MaybeReady};
+use portcullis::testing::verdict;
+use portcullis::{Authenticator, Gate, Revocation};
+use portcullis_bench_issuer::{Server, log_in};
 use portcullis_benches::measure::note;
 use portcullis_benches::scenario::{AUDIENCE, bearer};
 use sqlx::{ConnectOptions as _, Executor as _};
-
-use super::issuer::{Server, log_in};
 
 /// The group of the figures.
 const GROUP: &str = "revocation, until known";
@@ -52,10 +52,7 @@ pub(crate) async fn of_a_million() {
         let gate =
             Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(60))).unwrap();
         let begun = Instant::now();
-        let MaybeReady::Pending(waiting) = gate.enter(&bearer(&token)) else {
-            unreachable!("a list")
-        };
-        waiting.await.unwrap();
+        verdict(&gate, &bearer(&token)).await.unwrap();
         fetched.push(begun.elapsed());
         services.push(gate);
     }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use portcullis_bench_issuer::{Server, end, log_in};
 use portcullis_benches::measure::note;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-
-use super::issuer::{Server, end, log_in};
 
 /// The group of the figures.
 const GROUP: &str = "revocation, until known";

@@ -3,79 +3,26 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use actix_web::dev::Service;
 use actix_web::http::header::HeaderValue;
 use actix_web::{App, HttpMessage, HttpServer, web};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator, Gate, Policy, Refusal, refusal::RefusalKind};
+use portcullis::testing::{Scene, TestKey};
+use portcullis::{Algorithm, Gate, Policy, Refusal, refusal::RefusalKind};
 use portcullis_actix::{Auth, Caller, Claims, MaybeCaller, MaybeClaims, Rejection, Require};
 use reqwest::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-const NOW: u64 = 1_800_000_000;
-const JWKS: &str = "https://issuer.example/keys";
-
-/// An issuer whose keys are fetched when the first token needs them: the slow path.
-struct World {
-    key: TestKey,
-    fetch: ScriptedFetch,
-    clock: ManualClock,
-    auth: Authenticator,
+fn token(scene: &Scene, extra: &Value) -> String {
+    scene.token("alice").scopes(["read"]).claims(extra).sign()
 }
 
-impl World {
-    async fn new() -> Self {
-        let key = TestKey::generate("k", Algorithm::Es256);
-        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
-        let auth = Authenticator::builder("https://issuer.example", "https://api.example")
-            .jwks_url(JWKS)
-            .fetch(fetch.clone())
-            .clock(clock.clone())
-            .start_without_keys()
-            // Only requests cause fetches.
-            .without_background_refresh()
-            .build()
-            .await
-            .unwrap();
-        Self { key, fetch, clock, auth }
-    }
-
-    /// From now on the issuer can be reached; the next token waits for the fetch.
-    fn publish(&self) {
-        self.fetch.set(JWKS, Answer::ok(TestKey::jwks([&self.key])));
-        // Past the back-off of the fetch that failed.
-        self.clock.advance(Duration::from_secs(2));
-    }
-
-    async fn published() -> Self {
-        let world = Self::new().await;
-        world.publish();
-        world
-    }
-
-    /// The same with the keys at hand: the fast path.
-    async fn warm() -> Self {
-        let world = Self::published().await;
-        world.auth.refresh().await.unwrap();
-        world
-    }
-
-    fn token(&self, extra: &Value) -> String {
-        token(&self.key, extra)
-    }
-}
-
-fn token(key: &TestKey, extra: &Value) -> String {
-    let mut claims = json!({
-        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "alice",
-        "iat": NOW, "exp": NOW + 900, "scope": "read",
-    });
-    claims.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-    key.token(&claims)
+/// The same, signed with a key that is not the issuer's.
+fn forged(scene: &Scene) -> String {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    scene.token("alice").signed_with(Arc::new(key)).sign()
 }
 
 /// Serves the app on this many workers, and says where.
@@ -122,15 +69,15 @@ async fn reached() -> &'static str {
 
 #[tokio::test]
 async fn claims_are_the_handlers_own_type() {
-    let world = World::warm().await;
-    let auth = world.auth.clone();
+    let scene = Scene::warm().await;
+    let auth = scene.auth.clone();
     let address = serve!(1, move || {
         App::new().wrap(Auth::new(auth.clone())).route("/", web::get().to(whoami))
     });
-    let good = world.token(&json!({"tenant": 7}));
+    let good = token(&scene, &json!({"tenant": 7}));
     assert_eq!(ask(&address, "/", Some(&good)).await.text().await.unwrap(), "alice of 7");
     for extra in [json!({}), json!({"tenant": "seven"})] {
-        let response = ask(&address, "/", Some(&world.token(&extra))).await;
+        let response = ask(&address, "/", Some(&token(&scene, &extra))).await;
         assert_eq!(response.status(), 401);
         let challenge = response.headers()[WWW_AUTHENTICATE].to_str().unwrap();
         assert!(
@@ -143,8 +90,8 @@ async fn claims_are_the_handlers_own_type() {
 
 #[tokio::test]
 async fn everything_in_what_is_wrapped_is_protected_whenever_it_was_added() {
-    let world = World::warm().await;
-    let auth = world.auth.clone();
+    let scene = Scene::warm().await;
+    let auth = scene.auth.clone();
     let address = serve!(1, move || {
         let get = || web::get().to(reached);
         let scope = web::scope("/scope")
@@ -160,7 +107,7 @@ async fn everything_in_what_is_wrapped_is_protected_whenever_it_was_added() {
         let resource = web::resource("/resource").wrap(Auth::new(auth.clone())).route(get());
         App::new().service(scope).service(resource).route("/health", get())
     });
-    let auth = world.auth.clone();
+    let auth = scene.auth.clone();
     let app = serve!(1, move || {
         let get = || web::get().to(reached);
         App::new()
@@ -171,7 +118,7 @@ async fn everything_in_what_is_wrapped_is_protected_whenever_it_was_added() {
             .default_service(get())
     });
 
-    let good = world.token(&json!({}));
+    let good = token(&scene, &json!({}));
     for (address, path) in [
         (&address, "/scope/early"),
         (&address, "/scope/nested/x"),
@@ -193,8 +140,8 @@ async fn everything_in_what_is_wrapped_is_protected_whenever_it_was_added() {
 
 #[tokio::test]
 async fn a_forgotten_middleware_is_a_fault_of_the_server_and_lets_nothing_through() {
-    let world = World::warm().await;
-    let auth = world.auth.clone();
+    let scene = Scene::warm().await;
+    let auth = scene.auth.clone();
     let address = serve!(1, move || {
         let read = || Require::new(Policy::scopes(["read"]));
         let inside_out = web::resource("/inside-out").wrap(Auth::new(auth.clone())).wrap(read());
@@ -206,7 +153,7 @@ async fn a_forgotten_middleware_is_a_fault_of_the_server_and_lets_nothing_throug
             .service(web::resource("/required").wrap(read()).to(reached))
             .service(inside_out.to(reached))
     });
-    let good = world.token(&json!({"tenant": 7}));
+    let good = token(&scene, &json!({"tenant": 7}));
     for path in ["/claims", "/caller", "/maybe-claims", "/maybe-caller", "/required", "/inside-out"]
     {
         for token in [None, Some(good.as_str())] {
@@ -219,8 +166,8 @@ async fn a_forgotten_middleware_is_a_fault_of_the_server_and_lets_nothing_throug
 
 #[tokio::test]
 async fn an_optional_caller_is_none_or_good() {
-    let world = World::warm().await;
-    let auth = world.auth.clone();
+    let scene = Scene::warm().await;
+    let auth = scene.auth.clone();
     let address = serve!(1, move || {
         let greet = async |claims: MaybeClaims<User>, caller: MaybeCaller| {
             assert_eq!(claims.0.is_some(), caller.0.is_some());
@@ -235,11 +182,11 @@ async fn an_optional_caller_is_none_or_good() {
             .route("/caller", web::get().to(named))
     });
     assert_eq!(ask(&address, "/", None).await.text().await.unwrap(), "stranger");
-    let good = world.token(&json!({"tenant": 7}));
+    let good = token(&scene, &json!({"tenant": 7}));
     assert_eq!(ask(&address, "/", Some(&good)).await.text().await.unwrap(), "alice");
     assert_eq!(ask(&address, "/", Some("bad")).await.status(), 401);
     // Present but unfit is not absent.
-    assert_eq!(ask(&address, "/", Some(&world.token(&json!({})))).await.status(), 401);
+    assert_eq!(ask(&address, "/", Some(&token(&scene, &json!({})))).await.status(), 401);
     // Who must be known where only some must be is asked for a token.
     for path in ["/required", "/claims", "/caller"] {
         let response = ask(&address, path, None).await;
@@ -252,27 +199,27 @@ async fn an_optional_caller_is_none_or_good() {
 /// the warnings in the documentation can go.
 #[tokio::test]
 async fn actix_webs_own_option_hides_what_maybe_claims_refuses() {
-    let world = World::warm().await;
-    let auth = world.auth.clone();
+    let scene = Scene::warm().await;
+    let auth = scene.auth.clone();
     let address = serve!(1, move || {
         App::new()
             .wrap(Auth::new(auth.clone()).optional())
             .route("/option", web::get().to(async |_: Option<Claims<User>>| "reached"))
             .route("/maybe", web::get().to(async |_: MaybeClaims<User>| "reached"))
     });
-    let unfit = world.token(&json!({}));
+    let unfit = token(&scene, &json!({}));
     assert_eq!(ask(&address, "/option", Some(&unfit)).await.status(), 200);
     assert_eq!(ask(&address, "/maybe", Some(&unfit)).await.status(), 401);
 }
 
 #[tokio::test]
 async fn whom_an_outer_middleware_found_is_nobody_to_an_optional_one() {
-    let world = World::warm().await;
+    let scene = Scene::warm().await;
     let mut headers = http::HeaderMap::new();
-    let good = format!("Bearer {}", world.token(&json!({})));
+    let good = format!("Bearer {}", token(&scene, &json!({})));
     headers.insert(AUTHORIZATION, good.parse().unwrap());
-    let alice = world.auth.authenticate(&headers).await.unwrap();
-    let auth = world.auth.clone();
+    let alice = scene.auth.authenticate(&headers).await.unwrap();
+    let auth = scene.auth.clone();
     let address = serve!(1, move || {
         let alice = alice.clone();
         App::new()
@@ -288,8 +235,8 @@ async fn whom_an_outer_middleware_found_is_nobody_to_an_optional_one() {
 
 #[tokio::test]
 async fn policies_stand_at_resources_scopes_and_in_handlers() {
-    let world = World::warm().await;
-    let auth = world.auth.clone();
+    let scene = Scene::warm().await;
+    let auth = scene.auth.clone();
     let address = serve!(1, move || {
         let refund = async |Caller(who): Caller| -> Result<&'static str, Rejection> {
             who.require(&Policy::roles(["clerk"]))?;
@@ -303,7 +250,7 @@ async fn policies_stand_at_resources_scopes_and_in_handlers() {
             .service(web::scope("/all").wrap(scopes("write")).route("/x", web::get().to(reached)))
             .route("/refund", web::get().to(refund))
     });
-    let (plain, clerk) = (world.token(&json!({})), world.token(&json!({"roles": ["clerk"]})));
+    let (plain, clerk) = (token(&scene, &json!({})), token(&scene, &json!({"roles": ["clerk"]})));
     for (path, token, status) in [
         ("/read", &plain, 200),
         ("/write", &plain, 403),
@@ -321,12 +268,12 @@ async fn policies_stand_at_resources_scopes_and_in_handlers() {
 
 #[tokio::test]
 async fn without_keys_the_answer_is_503_until_they_are_there() {
-    let world = World::new().await;
-    let auth = world.auth.clone();
+    let scene = Scene::unpublished().await;
+    let auth = scene.auth.clone();
     let address = serve!(1, move || {
         App::new().wrap(Auth::new(auth.clone())).route("/", web::get().to(named))
     });
-    let good = world.token(&json!({}));
+    let good = token(&scene, &json!({}));
     let response = ask(&address, "/", Some(&good)).await;
     assert_eq!(response.status(), 503);
     let retry_after: u64 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
@@ -334,33 +281,32 @@ async fn without_keys_the_answer_is_503_until_they_are_there() {
     assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
     // A token that no key could save is not worth waiting for.
     assert_eq!(ask(&address, "/", Some("a.b.c")).await.status(), 401);
-    world.publish();
+    scene.publish([&*scene.key]);
     let response = ask(&address, "/", Some(&good)).await;
     assert_eq!(response.text().await.unwrap(), "Some(\"alice\")");
 }
 
 #[tokio::test]
 async fn a_request_that_waited_for_a_key_goes_on_whole() {
-    let world = World::published().await;
-    let (auth, before) = (world.auth.clone(), world.fetch.requests().len());
+    let scene = Scene::published().await;
+    let (auth, before) = (scene.auth.clone(), scene.fetch.requests().len());
     let address = serve!(1, move || {
         let echo = async |path: web::Path<u32>, body: String| format!("{path}: {body}");
         App::new().wrap(Auth::new(auth.clone())).route("/items/{id}", web::post().to(echo))
     });
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = client.post(format!("http://{address}/items/7")).body("a body");
-    let response = request.bearer_auth(world.token(&json!({}))).send().await.unwrap();
+    let response = request.bearer_auth(token(&scene, &json!({}))).send().await.unwrap();
     assert_eq!(response.text().await.unwrap(), "7: a body");
-    assert_eq!(world.fetch.requests().len(), before + 1);
+    assert_eq!(scene.fetch.requests().len(), before + 1);
 }
 
 #[tokio::test]
 async fn a_refused_request_does_not_reach_the_handler() {
-    let forger = TestKey::generate("k", Algorithm::Es256);
     for optional in [false, true] {
-        for world in [World::published().await, World::warm().await] {
+        for scene in [Scene::published().await, Scene::warm().await] {
             let calls = Arc::new(AtomicUsize::new(0));
-            let (auth, counter) = (world.auth.clone(), calls.clone());
+            let (auth, counter) = (scene.auth.clone(), calls.clone());
             let address = serve!(1, move || {
                 let counter = counter.clone();
                 let auth = Auth::new(auth.clone());
@@ -372,7 +318,7 @@ async fn a_refused_request_does_not_reach_the_handler() {
                     })
                     .wrap(if optional { auth.optional() } else { auth })
             });
-            let forged = token(&forger, &json!({}));
+            let forged = forged(&scene);
             let anonymous = if optional { Some("x") } else { None };
             for token in [Some(forged.as_str()), anonymous, Some("x"), Some("a.b.c")] {
                 let response = ask(&address, "/", token).await;
@@ -380,7 +326,7 @@ async fn a_refused_request_does_not_reach_the_handler() {
                 assert!(response.headers().contains_key(WWW_AUTHENTICATE));
             }
             assert_eq!(calls.load(Ordering::SeqCst), 0);
-            let good = world.token(&json!({}));
+            let good = token(&scene, &json!({}));
             assert_eq!(ask(&address, "/", Some(&good)).await.status(), 200);
             assert_eq!(calls.load(Ordering::SeqCst), 1);
         }
@@ -389,9 +335,9 @@ async fn a_refused_request_does_not_reach_the_handler() {
 
 #[tokio::test]
 async fn what_is_wrapped_outside_sees_a_refusal_as_a_response() {
-    let world = World::published().await;
+    let scene = Scene::published().await;
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let (auth, log) = (world.auth.clone(), seen.clone());
+    let (auth, log) = (scene.auth.clone(), seen.clone());
     let address = serve!(1, move || {
         let log = log.clone();
         let write = Require::new(Policy::scopes(["write"]));
@@ -413,8 +359,8 @@ async fn what_is_wrapped_outside_sees_a_refusal_as_a_response() {
                 }
             })
     });
-    let forged = token(&TestKey::generate("k", Algorithm::Es256), &json!({}));
-    let good = world.token(&json!({}));
+    let forged = forged(&scene);
+    let good = token(&scene, &json!({}));
     for (path, token, status) in [
         ("/write", Some(&forged), 401), // after a fetch
         ("/write", Some(&forged), 401),
@@ -438,8 +384,8 @@ async fn what_is_wrapped_outside_sees_a_refusal_as_a_response() {
 
 #[tokio::test]
 async fn grpc_gate_rewrites_refusals_from_within_and_a_plain_one_none() {
-    let world = World::warm().await;
-    let auth = world.auth.clone();
+    let scene = Scene::warm().await;
+    let auth = scene.auth.clone();
     let address = serve!(1, move || {
         let write = || Require::new(Policy::scopes(["write"]));
         let scope = |path: &str, gate: Gate| {
@@ -468,7 +414,7 @@ async fn grpc_gate_rewrites_refusals_from_within_and_a_plain_one_none() {
         for kind in ["application/grpc", "application/json"] {
             let ask = async |gate: &str| {
                 let request = client.post(format!("http://{address}{gate}{path}"));
-                let request = request.bearer_auth(world.token(&json!({})));
+                let request = request.bearer_auth(token(&scene, &json!({})));
                 request.header("content-type", kind).send().await.unwrap()
             };
             let plain = ask("/plain").await;
@@ -503,8 +449,8 @@ async fn raw(address: &str, method: &str, target: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn other_spellings_of_an_open_route_are_refused() {
-    let world = World::warm().await;
-    let auth = world.auth.clone();
+    let scene = Scene::warm().await;
+    let auth = scene.auth.clone();
     let address = serve!(1, move || {
         let health = || web::get().to(async || "fine");
         let rest =
@@ -556,8 +502,8 @@ async fn other_spellings_of_an_open_route_are_refused() {
 #[tokio::test]
 async fn cors_outside_answers_preflights_and_marks_refusals() {
     const APP: &str = "https://app.example";
-    let world = World::warm().await;
-    let auth = world.auth.clone();
+    let scene = Scene::warm().await;
+    let auth = scene.auth.clone();
     let address = serve!(1, move || {
         let cors = actix_cors::Cors::default().allowed_origin(APP).allowed_methods(["DELETE"]);
         let scope = |path: &str| {

@@ -3,21 +3,13 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
 
 use actix_web::dev::Service;
 use actix_web::{App, HttpResponse, HttpServer, web};
-use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{
-    Algorithm, Authenticator,
-    fetch::{Fetch, FetchRequest, Fetching},
-};
+use portcullis::fetch::{Fetch, FetchRequest, Fetching};
+use portcullis::testing::{Answer, JWKS, Scene, ScriptedFetch, TestKey};
 use portcullis_actix::Auth;
-use serde_json::json;
 use tokio::sync::Semaphore;
-
-const NOW: u64 = 1_800_000_000;
-const JWKS: &str = "https://issuer.example/keys";
 
 /// An HTTP client that answers when it is let.
 #[derive(Debug)]
@@ -39,20 +31,12 @@ impl Fetch for Gated {
 #[tokio::test]
 async fn workers_wait_for_one_fetch_together() {
     const WORKERS: usize = 4;
-    let key = TestKey::generate("k", Algorithm::Es256);
-    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
-    let gate = Arc::new(Semaphore::new(1));
-    let auth = Authenticator::builder("https://issuer.example", "https://api.example")
-        .jwks_url(JWKS)
-        .fetch(Gated { fetch: fetch.clone(), gate: gate.clone() })
-        .clock(clock.clone())
-        .start_without_keys()
-        .without_background_refresh()
-        .build()
-        .await
-        .unwrap();
-    fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));
-    clock.advance(Duration::from_secs(2));
+    let (fetch, gate) = (ScriptedFetch::default(), Arc::new(Semaphore::new(1)));
+    let gated = Gated { fetch: fetch.clone(), gate: gate.clone() };
+    let scene = Scene::unpublished_with(|builder| builder.fetch(gated)).await;
+    let auth = scene.auth.clone();
+    fetch.set(JWKS, Answer::ok(TestKey::jwks([&*scene.key])));
+    scene.advance(2);
     gate.forget_permits(1);
     let before = fetch.requests().len();
 
@@ -76,10 +60,7 @@ async fn workers_wait_for_one_fetch_together() {
     let server = server.workers(WORKERS).disable_signals().bind("127.0.0.1:0").unwrap();
     let address = server.addrs().first().unwrap().to_string();
     tokio::spawn(server.run());
-    let token = key.token(&json!({
-        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "alice",
-        "iat": NOW, "exp": NOW + 900,
-    }));
+    let token = scene.token("alice").sign();
     let answers: Vec<_> = (0..WORKERS)
         .map(|_| {
             // Each with a connection of its own, for a worker of its own.

@@ -6,31 +6,15 @@ use axum::body::Body;
 use axum::routing::get;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{Request, Response};
-use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Algorithm, Authenticator, Policy, keys::SharedKeySet};
+use portcullis::Policy;
+use portcullis::testing::Scene;
 use portcullis_axum::{Caller, Claims, Rejection, RequireLayer, protect};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-const NOW: u64 = 1_800_000_000;
-
-async fn auth(key: &TestKey) -> Authenticator {
-    Authenticator::builder("https://issuer.example", "https://api.example")
-        .key_source(SharedKeySet::new(TestKey::key_set([key])))
-        .clock(ManualClock::at(NOW))
-        .build()
-        .await
-        .unwrap()
-}
-
-fn token(key: &TestKey, extra: &Value) -> String {
-    let mut claims = json!({
-        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "alice",
-        "iat": NOW, "exp": NOW + 900, "scope": "read",
-    });
-    claims.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-    key.token(&claims)
+fn token(scene: &Scene, extra: &Value) -> String {
+    scene.token("alice").scopes(["read"]).claims(extra).sign()
 }
 
 async fn ask(app: &Router, path: &str, token: Option<&str>) -> Response<Body> {
@@ -58,12 +42,12 @@ async fn whoami(Claims(user): Claims<User>) -> String {
 
 #[tokio::test]
 async fn claims_are_the_handlers_own_type() {
-    let key = TestKey::generate("k", Algorithm::Es256);
-    let app = protect(auth(&key).await, Router::new().route("/", get(whoami))).into_router();
-    let good = token(&key, &json!({"tenant": 7}));
+    let scene = Scene::new().await;
+    let app = protect(scene.auth.clone(), Router::new().route("/", get(whoami))).into_router();
+    let good = token(&scene, &json!({"tenant": 7}));
     assert_eq!(text(ask(&app, "/", Some(&good)).await).await, "alice of 7");
     for extra in [json!({}), json!({"tenant": "seven"})] {
-        let response = ask(&app, "/", Some(&token(&key, &extra))).await;
+        let response = ask(&app, "/", Some(&token(&scene, &extra))).await;
         assert_eq!(response.status(), 401);
         let challenge = response.headers()[WWW_AUTHENTICATE].to_str().unwrap();
         assert!(
@@ -75,18 +59,18 @@ async fn claims_are_the_handlers_own_type() {
 
 #[tokio::test]
 async fn every_route_of_a_protected_router_is_protected_whenever_it_was_added() {
-    let key = TestKey::generate("k", Algorithm::Es256);
+    let scene = Scene::new().await;
     let open = || get(async || "reached");
     let api =
         Router::new().route("/early", open()).nest("/nested", Router::new().route("/x", open()));
-    let api = protect(auth(&key).await, api)
+    let api = protect(scene.auth.clone(), api)
         .route("/late", open())
         .merge(Router::new().route("/merged", open()))
         .nest("/late-nested", Router::new().route("/x", open()))
         .map(|router| router.fallback(async || "fallback"));
     let app = Router::new().route("/health", open()).merge(api);
 
-    let good = token(&key, &json!({}));
+    let good = token(&scene, &json!({}));
     for path in ["/early", "/nested/x", "/late", "/merged", "/late-nested/x", "/nowhere"] {
         assert_eq!(ask(&app, path, None).await.status(), 401, "{path}");
         assert_eq!(ask(&app, path, Some(&good)).await.status(), 200, "{path}");
@@ -98,11 +82,11 @@ async fn every_route_of_a_protected_router_is_protected_whenever_it_was_added() 
 /// that its good token is bad.
 #[tokio::test]
 async fn path_without_a_route_or_a_fallback_is_404_behind_any_number_of_gates() {
-    let keys = [TestKey::generate("k", Algorithm::Es256), TestKey::generate("k", Algorithm::Es256)];
-    let [first, second] = [auth(&keys[0]).await, auth(&keys[1]).await];
+    let [scene, other] = [Scene::new().await, Scene::new().await];
+    let (first, second) = (scene.auth.clone(), other.auth.clone());
     let router = |path: &str| Router::new().route(path, get(async || "reached"));
     let fallback = async || "fallback";
-    let good = token(&keys[0], &json!({}));
+    let good = token(&scene, &json!({}));
     let two = || {
         let one = protect(first.clone(), router("/one"));
         Router::new().merge(one).merge(protect(second.clone(), router("/two")))
@@ -147,15 +131,15 @@ async fn a_forgotten_layer_is_a_fault_of_the_server_and_lets_nothing_through() {
 
 #[tokio::test]
 async fn an_optional_caller_is_none_or_good() {
-    let key = TestKey::generate("k", Algorithm::Es256);
+    let scene = Scene::new().await;
     let greet = async |claims: Option<Claims<User>>, caller: Option<Caller>| {
         assert_eq!(claims.is_some(), caller.is_some());
         claims.map_or_else(|| "stranger".to_owned(), |Claims(user)| user.sub)
     };
     let router = Router::new().route("/", get(greet));
-    let app = protect(auth(&key).await, router).optional().into_router();
+    let app = protect(scene.auth.clone(), router).optional().into_router();
     assert_eq!(text(ask(&app, "/", None).await).await, "stranger");
-    let good = token(&key, &json!({"tenant": 7}));
+    let good = token(&scene, &json!({"tenant": 7}));
     assert_eq!(text(ask(&app, "/", Some(&good)).await).await, "alice");
     assert_eq!(ask(&app, "/", Some("bad")).await.status(), 401);
     // Who must be known where only some must be is asked for a token.
@@ -164,19 +148,19 @@ async fn an_optional_caller_is_none_or_good() {
         .route("/required", get(async || "reached").route_layer(required))
         .route("/claims", get(whoami))
         .route("/caller", get(async |Caller(_): Caller| "reached"));
-    let mixed = protect(auth(&key).await, router).optional().into_router();
+    let mixed = protect(scene.auth.clone(), router).optional().into_router();
     for path in ["/required", "/claims", "/caller"] {
         let response = ask(&mixed, path, None).await;
         assert_eq!(response.status(), 401, "{path}");
         assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="api""#);
     }
     // Present but unfit is not absent.
-    assert_eq!(ask(&app, "/", Some(&token(&key, &json!({})))).await.status(), 401);
+    assert_eq!(ask(&app, "/", Some(&token(&scene, &json!({})))).await.status(), 401);
 }
 
 #[tokio::test]
 async fn policies_stand_at_routes_and_in_handlers() {
-    let key = TestKey::generate("k", Algorithm::Es256);
+    let scene = Scene::new().await;
     let refund = async |Caller(who): Caller| -> Result<&'static str, Rejection> {
         who.require(&Policy::roles(["clerk"]))?;
         Ok("done")
@@ -188,8 +172,8 @@ async fn policies_stand_at_routes_and_in_handlers() {
         )
         .route("/write", get(async || "").route_layer(RequireLayer::new(Policy::scopes(["write"]))))
         .route("/refund", get(refund));
-    let app = protect(auth(&key).await, api).into_router();
-    let (plain, clerk) = (token(&key, &json!({})), token(&key, &json!({"roles": ["clerk"]})));
+    let app = protect(scene.auth.clone(), api).into_router();
+    let (plain, clerk) = (token(&scene, &json!({})), token(&scene, &json!({"roles": ["clerk"]})));
     for (path, token, status) in [
         ("/read", &plain, 200),
         ("/write", &plain, 403),

@@ -6,36 +6,16 @@
     reason = "a test that can not be set up has failed"
 )]
 
-#[path = "../../../tests/tests/jwks_faults/bad_keys/rows.rs"]
-mod bad_keys;
-#[path = "../../../tests/tests/private_ca/server.rs"]
-mod https;
-#[path = "../../../tests/tests/jwks_faults/discovery/rows.rs"]
-mod metadata;
-#[path = "../../../tests/tests/jwks_faults/faults/rows.rs"]
-#[allow(dead_code, reason = "the suite has more uses for it")]
-mod rows;
-#[path = "../../../tests/tests/jwks_faults/server.rs"]
-#[allow(dead_code, reason = "the suite has more uses for it")]
-mod server;
 mod support;
 
-/// What the suite's modules expect to find.
-mod service {
-    pub(crate) const JWKS: &str = "/jwks";
-    pub(crate) const MAX_BODY: usize = 64 * 1024;
-}
-
 use portcullis::Algorithm;
+use portcullis_test_support::faults::{self, Row};
+use portcullis_test_support::key_server::{Answer, Server, response};
+use portcullis_test_support::service::JWKS;
+use portcullis_test_support::{bad_keys, bad_metadata, private_ca};
 use portcullis_testing::TestKey;
-use rows::Row;
 use serde_json::json;
-use server::{Answer, Server, response};
-use service::JWKS;
 use support::run;
-
-/// Where redirects lead.
-const ELSEWHERE: &str = "/elsewhere";
 
 fn document() -> String {
     TestKey::jwks([&TestKey::generate("k1", Algorithm::Es256)]).to_string()
@@ -43,11 +23,11 @@ fn document() -> String {
 
 #[test]
 fn every_fault_of_the_suite_is_named() {
-    let mut rows = rows::statuses();
-    rows.extend(rows::transport());
-    rows.push(rows::interim_responses());
-    rows.extend(rows::documents());
-    rows.extend(rows::redirects("http://127.0.0.1:9/elsewhere"));
+    let mut rows = faults::statuses();
+    rows.extend(faults::transport());
+    rows.push(faults::interim_responses());
+    rows.extend(faults::documents());
+    rows.extend(faults::redirects("http://127.0.0.1:9/elsewhere"));
     assert!(rows.len() > 40);
     for (number, Row { name, fault, told, .. }) in rows.into_iter().enumerate() {
         let server = Server::start();
@@ -66,10 +46,10 @@ fn every_fault_of_the_suite_is_named() {
 
 #[test]
 fn every_fault_of_metadata_is_named() {
-    for metadata::Row { name, fault, told } in metadata::ROWS {
+    for bad_metadata::Row { name, fault, told } in bad_metadata::ROWS {
         let server = Server::start();
         server.set(JWKS, Answer::Document(document()));
-        server.set(metadata::METADATA, fault(&server));
+        server.set(bad_metadata::METADATA, fault(&server));
         let timeout = if told.ends_with("within 400ms") { "0.4" } else { "60" };
         let issuer = server.url("");
         let options = ["--issuer", &issuer, "--fetch-timeout", timeout, "--max-body", "65536"];
@@ -82,7 +62,7 @@ fn every_fault_of_metadata_is_named() {
     }
     let good = Server::start();
     good.set(JWKS, Answer::Document(document()));
-    good.set(metadata::METADATA, metadata::good(&good));
+    good.set(bad_metadata::METADATA, bad_metadata::good(&good));
     run(&["jwks", "--issuer", &good.url("")], b"").expect(0);
 }
 
@@ -108,7 +88,7 @@ fn every_bad_key_is_named_beside_a_good_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
-    let (pem, url) = https::serve(document()).await;
+    let (pem, url) = private_ca::serve(document()).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, pem).unwrap();

@@ -6,7 +6,6 @@ use std::error::Error;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -16,74 +15,23 @@ use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticated, Authenticator, Policy, Refusal, refusal::RefusalKind};
+use portcullis::testing::{Scene, TestKey};
+use portcullis::{Algorithm, Authenticated, Policy, Refusal, refusal::RefusalKind};
 use portcullis_hyper::{AuthService, RequireService, caller, maybe_caller};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-const NOW: u64 = 1_800_000_000;
-const JWKS: &str = "https://issuer.example/keys";
 const BOTH: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
-/// An issuer whose keys are fetched when the first token needs them: the slow path.
-struct World {
-    key: TestKey,
-    fetch: ScriptedFetch,
-    clock: ManualClock,
-    auth: Authenticator,
+fn token(scene: &Scene, extra: &Value) -> String {
+    scene.token("alice").scopes(["a"]).roles(["clerk"]).claims(extra).sign()
 }
 
-impl World {
-    async fn new() -> Self {
-        let key = TestKey::generate("k", Algorithm::Es256);
-        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
-        let auth = Authenticator::builder("https://issuer.example", "https://api.example")
-            .jwks_url(JWKS)
-            .fetch(fetch.clone())
-            .clock(clock.clone())
-            .start_without_keys()
-            // Only requests cause fetches.
-            .without_background_refresh()
-            .build()
-            .await
-            .unwrap();
-        Self { key, fetch, clock, auth }
-    }
-
-    /// From now on the issuer can be reached; the next token waits for the fetch.
-    fn publish(&self) {
-        self.fetch.set(JWKS, Answer::ok(TestKey::jwks([&self.key])));
-        // Past the back-off of the fetch that failed.
-        self.clock.advance(Duration::from_secs(2));
-    }
-
-    async fn published() -> Self {
-        let world = Self::new().await;
-        world.publish();
-        world
-    }
-
-    /// The same with the keys at hand: the fast path.
-    async fn warm() -> Self {
-        let world = Self::published().await;
-        world.auth.refresh().await.unwrap();
-        world
-    }
-
-    fn token(&self, extra: &Value) -> String {
-        token(&self.key, extra)
-    }
-}
-
-fn token(key: &TestKey, extra: &Value) -> String {
-    let mut claims = json!({
-        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "alice",
-        "iat": NOW, "exp": NOW + 900, "scope": "a", "roles": ["clerk"],
-    });
-    claims.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-    key.token(&claims)
+/// The same, signed with a key that is not the issuer's.
+fn forged(scene: &Scene) -> String {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    scene.token("alice").signed_with(Arc::new(key)).sign()
 }
 
 type Reply = Response<Full<Bytes>>;
@@ -154,18 +102,18 @@ struct User {
 
 #[tokio::test]
 async fn claims_are_the_handlers_own_type() {
-    let world = World::warm().await;
+    let scene = Scene::warm().await;
     let whoami = handler!(|request| {
         let user: User = caller(request)?.claims()?;
         Ok(format!("{} of {}", user.sub, user.tenant))
     });
-    let address = serve(AuthService::new(world.auth.clone(), whoami)).await;
+    let address = serve(AuthService::new(scene.auth.clone(), whoami)).await;
     for version in BOTH {
-        let good = world.token(&json!({"tenant": 7}));
+        let good = token(&scene, &json!({"tenant": 7}));
         let response = ask(version, &address, Some(&good)).await;
         assert_eq!(response.text().await.unwrap(), "alice of 7");
         for extra in [json!({}), json!({"tenant": "seven"})] {
-            let response = ask(version, &address, Some(&world.token(&extra))).await;
+            let response = ask(version, &address, Some(&token(&scene, &extra))).await;
             assert_eq!(response.status(), 401);
             let challenge = response.headers()[WWW_AUTHENTICATE].to_str().unwrap();
             assert!(challenge.contains("invalid_token") && !challenge.contains("tenant"));
@@ -175,13 +123,13 @@ async fn claims_are_the_handlers_own_type() {
 
 #[tokio::test]
 async fn a_forgotten_service_is_a_fault_of_the_server_and_lets_nothing_through() {
-    let world = World::warm().await;
+    let scene = Scene::warm().await;
     let a = || Policy::scopes(["a"]);
-    let good = world.token(&json!({}));
+    let good = token(&scene, &json!({}));
     let must = serve(handler!(|request| caller(request).map(|_| "reached".to_owned()))).await;
     let may = serve(handler!(|request| maybe_caller(request).map(|_| "reached".to_owned()))).await;
     let required = serve(RequireService::new(a(), service_fn(echo))).await;
-    let inside_out = AuthService::new(world.auth.clone(), service_fn(echo));
+    let inside_out = AuthService::new(scene.auth.clone(), service_fn(echo));
     let inside_out = serve(RequireService::new(a(), inside_out)).await;
     for (case, address) in
         [("caller", must), ("maybe", may), ("required", required), ("inside out", inside_out)]
@@ -198,23 +146,23 @@ async fn a_forgotten_service_is_a_fault_of_the_server_and_lets_nothing_through()
 
 #[tokio::test]
 async fn an_optional_caller_is_none_or_good() {
-    let world = World::warm().await;
+    let scene = Scene::warm().await;
     let greet = handler!(|request| {
         let user: Option<User> = maybe_caller(request)?.map(Authenticated::claims).transpose()?;
         Ok(user.map_or_else(|| "stranger".to_owned(), |user| user.sub))
     });
-    let open = serve(AuthService::new(world.auth.clone(), greet).optional()).await;
+    let open = serve(AuthService::new(scene.auth.clone(), greet).optional()).await;
     let named = handler!(|request| caller(request).map(|_| "reached".to_owned()));
-    let named = serve(AuthService::new(world.auth.clone(), named).optional()).await;
+    let named = serve(AuthService::new(scene.auth.clone(), named).optional()).await;
     let required = RequireService::new(Policy::scopes(["a"]), service_fn(echo));
-    let required = serve(AuthService::new(world.auth.clone(), required).optional()).await;
-    let good = world.token(&json!({"tenant": 7}));
+    let required = serve(AuthService::new(scene.auth.clone(), required).optional()).await;
+    let good = token(&scene, &json!({"tenant": 7}));
     for version in BOTH {
         assert_eq!(ask(version, &open, None).await.text().await.unwrap(), "stranger");
         assert_eq!(ask(version, &open, Some(&good)).await.text().await.unwrap(), "alice");
         assert_eq!(ask(version, &open, Some("a.b.c")).await.status(), 401);
         // Present but unfit is not absent.
-        assert_eq!(ask(version, &open, Some(&world.token(&json!({})))).await.status(), 401);
+        assert_eq!(ask(version, &open, Some(&token(&scene, &json!({})))).await.status(), 401);
         // Who must be known where only some must be is asked for a token.
         for address in [&named, &required] {
             let response = ask(version, address, None).await;
@@ -226,12 +174,12 @@ async fn an_optional_caller_is_none_or_good() {
 
 #[tokio::test]
 async fn whom_an_outer_service_found_is_nobody_to_an_optional_one() {
-    let world = World::warm().await;
+    let scene = Scene::warm().await;
     let mut headers = http::HeaderMap::new();
-    let good = format!("Bearer {}", world.token(&json!({})));
+    let good = format!("Bearer {}", token(&scene, &json!({})));
     headers.insert(AUTHORIZATION, good.parse().unwrap());
-    let alice = world.auth.authenticate(&headers).await.unwrap();
-    let inner = AuthService::new(world.auth.clone(), service_fn(echo)).optional();
+    let alice = scene.auth.authenticate(&headers).await.unwrap();
+    let inner = AuthService::new(scene.auth.clone(), service_fn(echo)).optional();
     let outer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(alice.clone());
         inner.call(request)
@@ -242,7 +190,7 @@ async fn whom_an_outer_service_found_is_nobody_to_an_optional_one() {
 
 #[tokio::test]
 async fn a_policy_is_held_to() {
-    let world = World::warm().await;
+    let scene = Scene::warm().await;
     for (policy, status, challenge) in [
         (Policy::scopes(["a"]), 200, None),
         (
@@ -256,9 +204,9 @@ async fn a_policy_is_held_to() {
         (Policy::roles(["admin"]), 403, None),
     ] {
         let service = RequireService::new(policy.clone(), service_fn(echo));
-        let address = serve(AuthService::new(world.auth.clone(), service)).await;
+        let address = serve(AuthService::new(scene.auth.clone(), service)).await;
         for version in BOTH {
-            let response = ask(version, &address, Some(&world.token(&json!({})))).await;
+            let response = ask(version, &address, Some(&token(&scene, &json!({})))).await;
             assert_eq!(response.status(), status, "{policy:?}");
             let header = response.headers().get(WWW_AUTHENTICATE);
             assert_eq!(header.map(|value| value.to_str().unwrap()), challenge, "{policy:?}");
@@ -269,9 +217,9 @@ async fn a_policy_is_held_to() {
 #[tokio::test]
 async fn without_keys_the_answer_is_503_until_they_are_there() {
     for version in BOTH {
-        let world = World::new().await;
-        let address = serve(AuthService::new(world.auth.clone(), service_fn(echo))).await;
-        let good = world.token(&json!({}));
+        let scene = Scene::unpublished().await;
+        let address = serve(AuthService::new(scene.auth.clone(), service_fn(echo))).await;
+        let good = token(&scene, &json!({}));
         let response = ask(version, &address, Some(&good)).await;
         assert_eq!(response.status(), 503);
         let retry_after: u64 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
@@ -279,31 +227,31 @@ async fn without_keys_the_answer_is_503_until_they_are_there() {
         assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
         // A token that no key could save is not worth waiting for.
         assert_eq!(ask(version, &address, Some("a.b.c")).await.status(), 401);
-        let before = world.fetch.requests().len();
-        world.publish();
+        let before = scene.fetch.requests().len();
+        scene.publish([&*scene.key]);
         // What waited for a key goes on whole.
         let response = ask(version, &address, Some(&good)).await;
         assert_eq!(response.text().await.unwrap(), "Some(\"alice\"): a body");
-        assert_eq!(world.fetch.requests().len(), before + 1);
+        assert_eq!(scene.fetch.requests().len(), before + 1);
     }
 }
 
 #[tokio::test]
 async fn a_refused_request_does_not_reach_the_service() {
-    let forged = token(&TestKey::generate("k", Algorithm::Es256), &json!({}));
     for (version, optional) in
         BOTH.into_iter().flat_map(|version| [(version, false), (version, true)])
     {
-        for world in [World::published().await, World::warm().await] {
+        for scene in [Scene::published().await, Scene::warm().await] {
             let calls = Arc::new(AtomicUsize::new(0));
             let counter = calls.clone();
             let counting = service_fn(move |request| {
                 counter.fetch_add(1, Ordering::SeqCst);
                 echo(request)
             });
-            let service = AuthService::new(world.auth.clone(), Arc::new(counting));
+            let service = AuthService::new(scene.auth.clone(), Arc::new(counting));
             let service = if optional { service.optional() } else { service };
             let address = serve(service).await;
+            let forged = forged(&scene);
             let anonymous = if optional { Some("x") } else { None };
             for token in [Some(forged.as_str()), anonymous, Some("x"), Some("a.b.c")] {
                 let response = ask(version, &address, token).await;
@@ -311,7 +259,7 @@ async fn a_refused_request_does_not_reach_the_service() {
                 assert!(response.headers().contains_key(WWW_AUTHENTICATE));
             }
             assert_eq!(calls.load(Ordering::SeqCst), 0);
-            let good = world.token(&json!({}));
+            let good = token(&scene, &json!({}));
             assert_eq!(ask(version, &address, Some(&good)).await.status(), 200);
             assert_eq!(calls.load(Ordering::SeqCst), 1);
         }
@@ -321,19 +269,19 @@ async fn a_refused_request_does_not_reach_the_service() {
 /// And nothing of it has to be `Send`, for runtimes of one thread.
 #[tokio::test]
 async fn what_stands_outside_finds_the_refusal_in_the_response() {
-    let world = World::published().await;
+    let scene = Scene::published().await;
     let nothing = Rc::new("reached");
     let inner = service_fn(move |_: Request<String>| {
         let nothing = nothing.clone();
         async move { Ok::<_, Infallible>(Response::new(nothing.to_string())) }
     });
     let write = RequireService::new(Policy::scopes(["write"]), Rc::new(inner));
-    let service = AuthService::new(world.auth.clone(), Rc::new(write));
-    let forged = token(&TestKey::generate("k", Algorithm::Es256), &json!({}));
+    let service = AuthService::new(scene.auth.clone(), Rc::new(write));
+    let forged = forged(&scene);
     for (token, kind) in [
         (Some(forged), RefusalKind::InvalidToken),
         (None, RefusalKind::MissingToken),
-        (Some(world.token(&json!({}))), RefusalKind::InsufficientScope),
+        (Some(token(&scene, &json!({}))), RefusalKind::InsufficientScope),
     ] {
         let mut request = Request::new(String::new());
         if let Some(token) = token {
@@ -347,7 +295,7 @@ async fn what_stands_outside_finds_the_refusal_in_the_response() {
 
 #[tokio::test]
 async fn open_path_is_the_exact_text_and_no_token_is_looked_at() {
-    let world = World::warm().await;
+    let scene = Scene::warm().await;
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = calls.clone();
     let inner = service_fn(move |request: Request<String>| {
@@ -356,7 +304,7 @@ async fn open_path_is_the_exact_text_and_no_token_is_looked_at() {
         async move { who.map(Response::new) }
     });
     let service =
-        AuthService::new(world.auth.clone(), inner).open_path("/health").open_path("/ready");
+        AuthService::new(scene.auth.clone(), inner).open_path("/health").open_path("/ready");
     let ask = async |method: &str, path: &str, token: Option<&str>| {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(token) = token {
@@ -364,7 +312,7 @@ async fn open_path_is_the_exact_text_and_no_token_is_looked_at() {
         }
         service.call(request.body(String::new()).unwrap()).await.unwrap()
     };
-    let good = world.token(&json!({}));
+    let good = token(&scene, &json!({}));
     for path in ["/health", "/ready", "/health?x=1", "http://a.example/health"] {
         for method in ["GET", "HEAD", "POST", "OPTIONS"] {
             for token in [None, Some("bad"), Some(good.as_str())] {

@@ -38,7 +38,10 @@
 mod cases;
 mod client;
 mod exchange;
+mod protocol;
+mod service;
 mod suite;
 
-pub use client::Protocol;
-pub use suite::{Report, Suite, Unfit, grpc_name, role_policy, scope_policy, step_up_policy};
+pub use protocol::Protocol;
+pub use service::{Unfit, grpc_name, role_policy, scope_policy, step_up_policy};
+pub use suite::{Report, Suite};

@@ -3,17 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
-use portcullis::testing::TestKey;
+use portcullis::testing::{AUDIENCE, TestKey, TestToken};
 use portcullis::{
     Algorithm, Authenticator, AuthenticatorBuilder,
     clock::{Clock, SystemClock},
 };
 
 use crate::server::{Published, Server};
-use crate::token::TestToken;
-
-/// What the tokens of a [`TestIssuer`] are for.
-pub const AUDIENCE: &str = "https://api.example";
 
 /// An issuer with real keys, whose metadata and JWKS are served over loopback until it is dropped.
 #[derive(Debug)]
@@ -142,21 +138,16 @@ impl TestIssuer {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
-    use http::header::AUTHORIZATION;
-
     use super::*;
-    use crate::ManualClock;
+    use crate::{ManualClock, NOW};
 
     async fn rule(auth: &Authenticator, token: &TestToken) -> Option<&'static str> {
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, token.bearer().parse().unwrap());
-        auth.authenticate(&headers).await.err().map(|refusal| refusal.rule())
+        auth.authenticate(&token.headers()).await.err().map(|refusal| refusal.rule())
     }
 
     #[tokio::test]
     async fn it_does_what_it_is_told_to() {
-        let clock = ManualClock::at(1_800_000_000);
+        let clock = ManualClock::at(NOW);
         let issuer = TestIssuer::start_at(clock.clone()).await;
         let auth = issuer.authenticator().clock(clock.clone()).without_background_refresh();
         let auth = auth.build().await.unwrap();

@@ -2,29 +2,25 @@
 //!
 //! - [`TestIssuer`] is an issuer in the process: real keys, a real JWKS over loopback, tokens in
 //!   one line, rotations, outages and a clock that is wrong on demand.
-//! - [`ManualClock`] moves when it is told to; [`ScriptedFetch`] answers from a script; [`TestKey`]
-//!   signs whatever it is told to.
+//! - [`Scene`] is a service without sockets: a [`ManualClock`] that moves when told, a
+//!   [`ScriptedFetch`] that answers from a script, a [`TestKey`] that signs whatever it is told to,
+//!   and an authenticator over them. [`rule`], [`verdict`] and [`attempt_now`] ask it.
 //! - [`conformance`] has the cases that every adapter must answer alike, also one of your own.
 //!
 //! ```
-//! use http::{HeaderMap, header::AUTHORIZATION};
-//! use portcullis_testing::TestIssuer;
+//! use portcullis_testing::{TestIssuer, rule};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let issuer = TestIssuer::start().await;
 //! let auth = issuer.authenticator().build().await?;
 //!
-//! let mut headers = HeaderMap::new();
-//! headers.insert(AUTHORIZATION, issuer.token("alice").scopes(["orders:read"]).bearer().parse()?);
-//! assert_eq!(auth.authenticate(&headers).await?.subject(), Some("alice"));
-//!
-//! headers.insert(AUTHORIZATION, issuer.token("alice").expired().bearer().parse()?);
-//! assert_eq!(auth.authenticate(&headers).await.unwrap_err().rule(), "exp");
+//! let good = issuer.token("alice").scopes(["orders:read"]);
+//! assert_eq!(auth.authenticate(&good.headers()).await?.subject(), Some("alice"));
+//! assert_eq!(rule(&auth, &issuer.token("alice").expired().headers()).await, "exp");
 //! # Ok(()) }
 //! ```
 //!
-//! Everything here panics where it can not do what it is told: a test that can not be set up has
-//! failed.
+//! Everything here panics where a test cannot be set up.
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -35,9 +31,11 @@ pub mod conformance;
 
 mod issuer;
 mod server;
-mod token;
 
-pub use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey, TokioClock};
+pub use portcullis::testing::{
+    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, Now, Scene, ScriptedFetch, TestKey,
+    TestToken, TokioClock, attempt_now, authorization, bearer, builder, claims, rule, verdict,
+    verdict_now,
+};
 
-pub use issuer::{AUDIENCE, TestIssuer};
-pub use token::TestToken;
+pub use issuer::TestIssuer;

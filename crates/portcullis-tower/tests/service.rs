@@ -6,57 +6,13 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Request, Response};
-use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticated, Authenticator, Policy, Refusal, refusal::RefusalKind};
+use portcullis::testing::{Scene, TestKey};
+use portcullis::{Algorithm, Authenticated, Policy, Refusal, refusal::RefusalKind};
 use portcullis_tower::{AuthLayer, RequireLayer};
-use serde_json::json;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
-
-const NOW: u64 = 1_800_000_000;
-const JWKS: &str = "https://issuer.example/keys";
-
-/// An issuer whose keys are fetched when the first token needs them: the slow path.
-struct World {
-    key: TestKey,
-    fetch: ScriptedFetch,
-    clock: ManualClock,
-    auth: Authenticator,
-}
-
-impl World {
-    async fn new() -> Self {
-        let key = TestKey::generate("k", Algorithm::Es256);
-        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
-        let auth = Authenticator::builder("https://issuer.example", "https://api.example")
-            .jwks_url(JWKS)
-            .fetch(fetch.clone())
-            .clock(clock.clone())
-            .without_background_refresh()
-            .start_without_keys()
-            .build()
-            .await
-            .unwrap();
-        Self { key, fetch, clock, auth }
-    }
-
-    /// From now on the issuer can be reached; the next token waits for the fetch.
-    fn publish(&self) {
-        self.fetch.set(JWKS, Answer::ok(TestKey::jwks([&self.key])));
-        self.clock.advance(Duration::from_secs(2));
-    }
-
-    /// The same with the keys at hand: the fast path.
-    async fn warm() -> Self {
-        let world = Self::new().await;
-        world.publish();
-        world.auth.authenticate(&request(Some(&token(&world.key)))).await.unwrap();
-        world
-    }
-}
 
 fn request(token: Option<&str>) -> Request<()> {
     let mut request = Request::builder();
@@ -66,11 +22,8 @@ fn request(token: Option<&str>) -> Request<()> {
     request.body(()).unwrap()
 }
 
-fn token(key: &TestKey) -> String {
-    key.token(&json!({
-        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "alice",
-        "iat": NOW, "exp": NOW + 900, "scope": "a", "roles": ["clerk"],
-    }))
+fn token(scene: &Scene) -> String {
+    scene.token("alice").scopes(["a"]).roles(["clerk"]).sign()
 }
 
 /// Says who called, as the services behind the layers do here.
@@ -116,13 +69,13 @@ impl Service<Request<()>> for Strict {
 
 #[tokio::test]
 async fn only_the_service_that_was_polled_ready_is_called() {
-    for world in [World::new().await, World::warm().await] {
-        world.publish();
+    for scene in [Scene::unpublished().await, Scene::warm().await] {
+        scene.publish([&*scene.key]);
         let calls = Arc::new(AtomicUsize::new(0));
         let strict = Strict { ready: false, calls: calls.clone() };
-        let mut service = AuthLayer::new(world.auth).layer(strict);
+        let mut service = AuthLayer::new(scene.auth.clone()).layer(strict);
         for _ in 0..3 {
-            let request = request(Some(&token(&world.key)));
+            let request = request(Some(&token(&scene)));
             let response = service.ready().await.unwrap().call(request).await.unwrap();
             assert_eq!(response.body(), "Some(\"alice\")");
         }
@@ -132,10 +85,10 @@ async fn only_the_service_that_was_polled_ready_is_called() {
 
 #[tokio::test]
 async fn a_refused_request_does_not_reach_the_service() {
-    let world = World::warm().await;
+    let scene = Scene::warm().await;
     let calls = Arc::new(AtomicUsize::new(0));
     let strict = Strict { ready: false, calls: calls.clone() };
-    let mut service = AuthLayer::new(world.auth).layer(strict);
+    let mut service = AuthLayer::new(scene.auth.clone()).layer(strict);
     for token in [None, Some("x"), Some("a.b.c")] {
         let response = service.ready().await.unwrap().call(request(token)).await.unwrap();
         assert_eq!(response.status(), 401);
@@ -148,15 +101,15 @@ async fn a_refused_request_does_not_reach_the_service() {
 
 #[tokio::test]
 async fn a_bad_token_that_waited_for_a_key_does_not_reach_the_service() {
-    let forger = TestKey::generate("k", Algorithm::Es256);
+    let forger = Arc::new(TestKey::generate("k", Algorithm::Es256));
     for optional in [false, true] {
-        let world = World::new().await;
-        world.publish();
-        let layer = AuthLayer::new(world.auth.clone());
+        let scene = Scene::unpublished().await;
+        scene.publish([&*scene.key]);
+        let layer = AuthLayer::new(scene.auth.clone());
         let layer = if optional { layer.optional() } else { layer };
         let calls = Arc::new(AtomicUsize::new(0));
         let mut service = layer.layer(Strict { ready: false, calls: calls.clone() });
-        let request = request(Some(&token(&forger)));
+        let request = request(Some(&scene.token("alice").signed_with(forger.clone()).sign()));
         let response = service.ready().await.unwrap().call(request).await.unwrap();
         assert_eq!(response.status(), 401);
         assert_eq!(calls.load(Ordering::SeqCst), 0);
@@ -165,9 +118,9 @@ async fn a_bad_token_that_waited_for_a_key_does_not_reach_the_service() {
 
 #[tokio::test]
 async fn without_keys_the_answer_is_503_until_they_are_there() {
-    let world = World::new().await;
-    let service = AuthLayer::new(world.auth.clone()).layer(tower::service_fn(echo_service));
-    let good = token(&world.key);
+    let scene = Scene::unpublished().await;
+    let service = AuthLayer::new(scene.auth.clone()).layer(tower::service_fn(echo_service));
+    let good = token(&scene);
     let response = service.clone().oneshot(request(Some(&good))).await.unwrap();
     assert_eq!(response.status(), 503);
     // The first back-off is a second and up to a tenth, in whole seconds.
@@ -176,30 +129,30 @@ async fn without_keys_the_answer_is_503_until_they_are_there() {
     // A token that no key could save is not worth waiting for.
     let response = service.clone().oneshot(request(Some("a.b.c"))).await.unwrap();
     assert_eq!(response.status(), 401);
-    world.publish();
+    scene.publish([&*scene.key]);
     assert_eq!(service.oneshot(request(Some(&good))).await.unwrap().status(), 200);
 }
 
 #[tokio::test]
 async fn optional_lets_nobody_through_and_no_bad_token() {
-    let world = World::warm().await;
-    let layer = AuthLayer::new(world.auth.clone()).optional();
+    let scene = Scene::warm().await;
+    let layer = AuthLayer::new(scene.auth.clone()).optional();
     let service = layer.layer(tower::service_fn(echo_service));
     let ask = |token: Option<&str>| service.clone().oneshot(request(token));
     assert_eq!(ask(None).await.unwrap().body(), "None");
-    assert_eq!(ask(Some(&token(&world.key))).await.unwrap().body(), "Some(\"alice\")");
+    assert_eq!(ask(Some(&token(&scene))).await.unwrap().body(), "Some(\"alice\")");
     assert_eq!(ask(Some("a.b.c")).await.unwrap().status(), 401);
     // Whom another layer found is nobody to this one.
     let mut request = request(None);
     request
         .extensions_mut()
-        .insert(world.auth.authenticate(&self::request(Some(&token(&world.key)))).await.unwrap());
+        .insert(scene.auth.authenticate(&self::request(Some(&token(&scene)))).await.unwrap());
     assert_eq!(service.oneshot(request).await.unwrap().body(), "None");
 }
 
 #[tokio::test]
 async fn a_policy_is_held_to() {
-    let world = World::warm().await;
+    let scene = Scene::warm().await;
     for (policy, status, challenge) in [
         (Policy::scopes(["a"]), 200, None),
         (
@@ -213,10 +166,10 @@ async fn a_policy_is_held_to() {
         (Policy::roles(["admin"]), 403, None),
     ] {
         let service = ServiceBuilder::new()
-            .layer(AuthLayer::new(world.auth.clone()))
+            .layer(AuthLayer::new(scene.auth.clone()))
             .layer(RequireLayer::new(policy.clone()))
             .service_fn(echo_service);
-        let response = service.oneshot(request(Some(&token(&world.key)))).await.unwrap();
+        let response = service.oneshot(request(Some(&token(&scene)))).await.unwrap();
         assert_eq!(response.status(), status, "{policy:?}");
         let header = response.headers().get(WWW_AUTHENTICATE);
         assert_eq!(header.map(|value| value.to_str().unwrap()), challenge, "{policy:?}");
@@ -234,11 +187,11 @@ async fn a_policy_without_authentication_lets_nothing_through() {
 
 #[tokio::test]
 async fn open_path_is_the_exact_text_and_no_token_is_looked_at() {
-    let world = World::warm().await;
+    let scene = Scene::warm().await;
     let calls = Arc::new(AtomicUsize::new(0));
     let strict = Strict { ready: false, calls: calls.clone() };
     let mut service =
-        AuthLayer::new(world.auth).open_path("/health").open_path("/ready").layer(strict);
+        AuthLayer::new(scene.auth.clone()).open_path("/health").open_path("/ready").layer(strict);
     let mut ask = async |method: &str, path: &str, token: Option<&str>| {
         let mut request = request(token);
         *request.method_mut() = method.parse().unwrap();
@@ -247,7 +200,7 @@ async fn open_path_is_the_exact_text_and_no_token_is_looked_at() {
     };
     for path in ["/health", "/ready", "/health?x=1", "http://a.example/health"] {
         for method in ["GET", "HEAD", "POST", "OPTIONS"] {
-            for token in [None, Some("bad"), Some(token(&world.key).as_str())] {
+            for token in [None, Some("bad"), Some(token(&scene).as_str())] {
                 assert_eq!(ask(method, path, token).await.body(), "None", "{method} {path}");
             }
         }

@@ -116,13 +116,14 @@ impl Clock for SystemClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::NOW;
 
     #[test]
     fn elapsed_time_is_the_larger_of_both_clocks() {
         const HOUR: i64 = 3600;
         let at = |monotonic: u64, wall: i64| Timestamp {
             monotonic: Duration::from_secs(monotonic),
-            wall: SystemTime::UNIX_EPOCH + Duration::from_secs((1_800_000_000 + wall) as u64),
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(NOW.saturating_add_signed(wall)),
         };
         for (later, expected) in [
             (at(100, 0), 0),

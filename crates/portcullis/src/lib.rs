@@ -58,6 +58,15 @@
 //! and [Entra](guide::entra).
 //!
 //! It fails closed: whatever a token does not prove, is wrong about, or says twice, refuses it.
+//!
+//! # Cargo features
+//!
+//! Each adds API and changes no decision.
+//!
+//! | feature | |
+//! |---|---|
+//! | `reqwest` (default) | `ReqwestFetch`, the HTTP client for key sets |
+//! | `test-util` | the module `testing`: a clock that moves when told, a scripted HTTP client, keys that sign, and a `Scene` over them |
 
 pub mod adapter;
 pub mod claims;
@@ -98,8 +107,7 @@ mod revocation;
 mod settings;
 mod token_cache;
 
-#[cfg(any(test, feature = "testing"))]
-#[doc(hidden)]
+#[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 
 pub use algorithm::Algorithm;

@@ -25,17 +25,17 @@ const CARGO_AUDIT: &str = "cargo-audit@^0.22";
 const CARGO_MUTANTS: &str = "cargo-mutants@^27.1";
 
 /// The third-party issuer: a package of its own with a lock file.
-const ISSUER: &str = "tests/third_party/oidc-provider";
+const ISSUER: &str = "tests/interop/third_party/oidc-provider";
 
 /// Another implementation of status lists: a package of its own with a lock file.
-const STATUS_LISTS: &str = "tests/third_party/status-list";
+const STATUS_LISTS: &str = "tests/interop/third_party/status-list";
 
 /// What drives the browser.
 const BROWSER_DRIVER: &str = "examples/browser-session/browser";
 
 /// What sends the issuer whatever its OpenAPI document allows, and much that it does not: a Python
 /// package, with those that it needs, by their versions.
-const SCHEMATHESIS: &str = "tests/third_party/schemathesis";
+const SCHEMATHESIS: &str = "tests/interop/third_party/schemathesis";
 
 /// The guide's programs for other languages: each a package with its lock file or its list.
 const OTHER_LANGUAGES: &str = "docs/other-languages";

@@ -11,7 +11,7 @@ const MODULES: [&str; 5] = ["jws", "key", "claims", "credentials", "challenge"];
 pub(crate) fn mutants(shard: Option<&str>) -> Result<(), Failure> {
     let cargo_mutants = install::cargo_mutants()?;
     let mut command = program(cargo_mutants);
-    command.args(["mutants", "--package", "portcullis", "--features", "testing", "--jobs", "1"]);
+    command.args(["mutants", "--package", "portcullis", "--features", "test-util", "--jobs", "1"]);
     for module in MODULES {
         command.args(["--file", &format!("crates/portcullis/src/{module}.rs")]);
         command.args(["--file", &format!("crates/portcullis/src/{module}/**")]);

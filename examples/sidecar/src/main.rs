@@ -3,8 +3,6 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
 
 mod app;
-mod headers;
-mod proxy;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +10,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use example_sidecar::proxy::sidecar;
 use http::uri::Authority;
 use portcullis_axum::portcullis::{AuthenticatorBuilder, Gate, Revocation};
 use tokio::net::TcpListener;
@@ -37,7 +36,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
 
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
-    let sidecar = proxy::sidecar(gate, issuer, at);
+    let sidecar = sidecar(gate, issuer, at);
     axum::serve(listener, sidecar.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }

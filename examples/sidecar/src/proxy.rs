@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(75);
 
 /// The whole service. It must be served with the client's address
 /// (`into_make_service_with_connect_info`): the issuer limits failed logins by it.
-pub(crate) fn sidecar(gate: Gate, issuer: Authority, app: Authority) -> Router {
+pub fn sidecar(gate: Gate, issuer: Authority, app: Authority) -> Router {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let app = Upstream { at: app, client: client.clone() };
     let app = Router::new().fallback(to_app).with_state(app).layer(AuthLayer::new(gate));

@@ -60,7 +60,7 @@ impl World {
             .unwrap();
         let gate = Gate::new(auth).revocation(Revocation::live()).unwrap();
         tokio::spawn(async move { axum::serve(app_at, Router::new().fallback(echo)).await });
-        let sidecar = crate::proxy::sidecar(gate, issuer_at.clone(), app);
+        let sidecar = example_sidecar::proxy::sidecar(gate, issuer_at.clone(), app);
         let sidecar = sidecar.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(public, sidecar).await });
         Self { folder, issuer, issuer_at, serving, at }

@@ -4,26 +4,13 @@ use axum::Router;
 use axum::body::Body;
 use http::header::{HeaderMap, HeaderName};
 use http::{Request, Response};
-use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Algorithm, Authenticator, Gate, keys::SharedKeySet};
-use serde_json::json;
+use portcullis::Gate;
+use portcullis::testing::Scene;
 use tower::ServiceExt as _;
 
-const NOW: u64 = 1_800_000_000;
-
 pub(crate) async fn gate_and_bearer() -> (Gate, String) {
-    let key = TestKey::generate("k", Algorithm::Es256);
-    let auth = Authenticator::builder("https://issuer.example", "https://api.example")
-        .key_source(SharedKeySet::new(TestKey::key_set([&key])))
-        .clock(ManualClock::at(NOW))
-        .build()
-        .await
-        .unwrap();
-    let token = key.token(&json!({
-        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "alice",
-        "exp": NOW + 900,
-    }));
-    (Gate::new(auth), format!("Bearer {token}"))
+    let scene = Scene::new().await;
+    (scene.gate(), scene.token("alice").bearer())
 }
 
 /// The answer to a request with a body.

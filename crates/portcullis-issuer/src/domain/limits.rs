@@ -186,12 +186,12 @@ fn network_of(address: IpAddr) -> String {
 mod tests {
     use std::time::Duration;
 
-    use portcullis::testing::ManualClock;
+    use portcullis::testing::{ManualClock, NOW};
 
     use super::*;
 
     fn attempts(limit: u32) -> (Attempts, ManualClock) {
-        let clock = ManualClock::at(1_800_000_000);
+        let clock = ManualClock::at(NOW);
         (Attempts::new(limit, Arc::new(clock.clone())), clock)
     }
 

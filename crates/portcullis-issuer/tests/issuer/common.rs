@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::BodyExt as _;
 use portcullis::clock::Clock;
-use portcullis::testing::ManualClock;
+use portcullis::testing::{ManualClock, NOW};
 use portcullis_issuer::{DatabaseUrl, Issuer, IssuerConfig, KeyEncryptionKey, NewUser};
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -57,7 +57,7 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn new() -> Self {
-        let clock = ManualClock::at(1_800_000_000);
+        let clock = ManualClock::at(NOW);
         Self { directory: tempfile::tempdir().unwrap(), postgres: None, clock }
     }
 

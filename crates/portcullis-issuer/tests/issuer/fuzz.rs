@@ -8,7 +8,8 @@ use crate::common::{Home, PASSWORD};
 use crate::process::{HttpClient, Server};
 
 /// Where schemathesis's settings and hooks are.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/third_party/schemathesis");
+const FOLDER: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/interop/third_party/schemathesis");
 
 /// Where the hooks' attempts are not limited, and those of one address soon are.
 const SETTINGS: [(&str, &str); 6] = [

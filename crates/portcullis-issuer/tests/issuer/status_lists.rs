@@ -8,7 +8,8 @@ use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::BodyExt as _;
-use portcullis::{Authenticator, Gate, Revocation, adapter::MaybeReady, clock::SystemClock};
+use portcullis::testing::verdict;
+use portcullis::{Authenticator, Gate, Revocation, clock::SystemClock};
 use portcullis_issuer::{Issuer, NewClient, NewUser};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -281,13 +282,7 @@ async fn a_revocation_is_known_to_verifiers_as_soon_as_it_is_published(home: Hom
 }
 
 async fn ask(gate: &Gate, request: &HeaderMap) -> &'static str {
-    match gate.enter(request) {
-        MaybeReady::Ready(Ok(_)) => "passes",
-        MaybeReady::Ready(Err(refusal)) => refusal.rule(),
-        MaybeReady::Pending(waiting) => {
-            waiting.await.map_or_else(|refusal| refusal.rule(), |_| "passes")
-        }
-    }
+    verdict(gate, request).await.map_or_else(|refusal| refusal.rule(), |_| "passes")
 }
 
 /// Whoever has an old list must not be told that it is the current one.

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use http::Method;
-use portcullis::testing::TestKey;
+use portcullis::testing::{ISSUER, NOW, TestKey, claims};
 use serde_json::{Value, json};
 
-use super::client::Protocol;
 use super::exchange::Answer;
-use super::suite::{ABSENT_ISSUER, AUDIENCE, BUSY_ISSUER, ISSUER, LATE_ISSUER, NOW, grpc_name};
+use super::protocol::Protocol;
+use super::service::{ABSENT_ISSUER, BUSY_ISSUER, LATE_ISSUER, grpc_name};
 
 const MALFORMED_REQUEST: &str = "The request's credentials are malformed";
 const MALFORMED: &str = "The access token is malformed";
@@ -193,9 +193,7 @@ pub(super) struct Tokens {
 impl Tokens {
     pub(super) fn signed(key: &TestKey, forged: &TestKey, unknown: &TestKey) -> Self {
         let with = |key: &TestKey, changes: Value| {
-            let mut claims = json!({
-                "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "iat": NOW, "exp": NOW + 900,
-            });
+            let mut claims = claims();
             for (name, value) in changes.as_object().into_iter().flatten() {
                 claims.as_object_mut().unwrap().insert(name.clone(), value.clone());
             }

@@ -1,6 +1,5 @@
 //! Requests as the cases describe them, over a real socket.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,7 +15,8 @@ use tokio::net::TcpStream;
 
 use super::cases::Case;
 use super::exchange::Answer;
-use super::suite::grpc_name;
+use super::protocol::Protocol;
+use super::service::grpc_name;
 
 /// Far more than any answer needs, on any machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,31 +26,6 @@ const EMPTY_MESSAGE: &[u8] = &[0; 5];
 
 /// What an `OPTIONS` has for a body: one that an `any` handler could act on.
 const A_BODY: &[u8] = b"a body";
-
-/// What a service is spoken to in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Protocol {
-    /// HTTP/1.1
-    Http1,
-    /// HTTP/2, with prior knowledge.
-    Http2,
-    /// HTTP/2's handshake of a WebSocket (RFC 8441), for servers that have it switched on.
-    ExtendedConnect,
-    /// gRPC.
-    Grpc,
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Http1 => "HTTP/1.1",
-            Self::Http2 => "HTTP/2",
-            Self::ExtendedConnect => "extended CONNECT",
-            Self::Grpc => "gRPC",
-        })
-    }
-}
 
 pub(super) struct Client {
     pub(super) address: SocketAddr,

@@ -4,65 +4,18 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use portcullis::testing::{ManualClock, TestKey};
+use portcullis::testing::{AUDIENCE, TestKey, builder};
 use portcullis::{
-    Algorithm, Authenticator, AuthenticatorBuilder, Gate, IssuerSettings, Policy,
+    Algorithm, AuthenticatorBuilder, Gate, IssuerSettings,
     adapter::MaybeReady,
     keys::{CandidateKeys, KeyRequest, KeySource, ResolveError, SharedKeySet},
 };
 
 use super::cases::{self, Case, Tokens};
-use super::client::{Client, Protocol};
+use super::client::Client;
 use super::exchange::Answer;
-
-pub(super) const NOW: u64 = 1_800_000_000;
-pub(super) const ISSUER: &str = "https://issuer.example";
-/// An issuer whose keys always have to be waited for.
-pub(super) const LATE_ISSUER: &str = "https://late.example";
-/// An issuer whose keys are not to be had.
-pub(super) const ABSENT_ISSUER: &str = "https://absent.example";
-pub(super) const BUSY_ISSUER: &str = "https://busy.example";
-pub(super) const AUDIENCE: &str = "https://api.example";
-
-/// What `/scope` asks for.
-#[must_use]
-pub fn scope_policy() -> Policy {
-    Policy::scopes(["read"])
-}
-
-/// What `/role` and `/inside` ask for.
-#[must_use]
-pub fn role_policy() -> Policy {
-    Policy::roles(["clerk"])
-}
-
-/// What `/step-up` asks for (RFC 9470).
-#[must_use]
-pub fn step_up_policy() -> Policy {
-    Policy::acr(["urn:strong"]).and(Policy::max_auth_age(Duration::from_secs(300)))
-}
-
-/// The service over gRPC that stands for `path`, where there is one: `conformance.` and this.
-#[must_use]
-pub fn grpc_name(path: &str) -> Option<&'static str> {
-    Some(match path {
-        "/" => "Root",
-        "/optional" => "Optional",
-        "/scope" => "Scope",
-        "/role" => "Role",
-        "/step-up" => "StepUp",
-        "/optional-scope" => "OptionalScope",
-        "/require-alone" => "RequireAlone",
-        _ => return None,
-    })
-}
-
-/// Claims that no token of the suite has: deserialized by a handler of `/unfit`, by any means.
-#[derive(Debug, Clone, Copy, serde::Deserialize)]
-pub struct Unfit {
-    /// A number, which no token has.
-    pub tenant: u32,
-}
+use super::protocol::Protocol;
+use super::service::{ABSENT_ISSUER, BUSY_ISSUER, LATE_ISSUER};
 
 /// The gates to put in front of a service, and the cases it is held to.
 #[derive(Debug, Clone)]
@@ -95,15 +48,13 @@ impl Suite {
     ) -> Self {
         let key = TestKey::generate("k", Algorithm::Es256);
         let keys = SharedKeySet::new(TestKey::key_set([&key]));
-        let late = IssuerSettings::new(LATE_ISSUER, AUDIENCE).key_source(Late(keys.clone()));
+        let late = IssuerSettings::new(LATE_ISSUER, AUDIENCE).key_source(Late(keys));
         let absent = IssuerSettings::new(ABSENT_ISSUER, AUDIENCE).key_source(Absent);
         let busy = IssuerSettings::new(BUSY_ISSUER, AUDIENCE).key_source(Busy);
-        let builder = Authenticator::builder(ISSUER, AUDIENCE)
-            .key_source(keys)
+        let builder = builder(&key)
             .also_issuer(late)
             .also_issuer(absent)
             .also_issuer(busy)
-            .clock(ManualClock::at(NOW))
             .token_header("x-access-token")
             .websocket_protocol("bearer.")
             .cookie("__Host-portcullis-access")

@@ -1,28 +1,16 @@
 use http::Request;
-use http::header::HeaderValue;
 use serde_json::json;
 
 use super::*;
-use crate::algorithm::Algorithm;
 use crate::authenticator::AuthenticatorBuilder;
-use crate::key_source::SharedKeySet;
 use crate::refusal::with_body;
-use crate::testing::{ManualClock, TestKey};
-
-const NOW: u64 = 1_800_000_000;
+use crate::testing::{Scene, verdict_now};
 
 async fn gate_with(
     change: impl FnOnce(AuthenticatorBuilder) -> AuthenticatorBuilder,
 ) -> (Gate, String) {
-    let key = TestKey::generate("k", Algorithm::Ed25519);
-    let builder = Authenticator::builder("https://issuer.example", "https://api.example")
-        .key_source(SharedKeySet::new(TestKey::key_set([&key])))
-        .clock(ManualClock::at(NOW));
-    let token = key.token(&json!({
-        "iss": "https://issuer.example", "aud": "https://api.example", "sub": "a",
-        "exp": NOW + 900,
-    }));
-    (Gate::new(change(builder).build().await.unwrap()), token)
+    let scene = Scene::with(change).await;
+    (scene.gate(), scene.token("a").sign())
 }
 
 fn entry(gate: &Gate, method: &str, target: &str, headers: &[(&str, &str)]) -> &'static str {
@@ -30,11 +18,11 @@ fn entry(gate: &Gate, method: &str, target: &str, headers: &[(&str, &str)]) -> &
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    match gate.enter(&request.body(()).unwrap()) {
-        MaybeReady::Ready(Ok(Visitor::Caller(_))) => "caller",
-        MaybeReady::Ready(Ok(Visitor::Anonymous(_))) => "anonymous",
-        MaybeReady::Ready(Err(refusal)) => refusal.rule(),
-        MaybeReady::Pending(_) => "pending",
+    match verdict_now(gate, &request.body(()).unwrap()) {
+        Ok(Ok(Visitor::Caller(_))) => "caller",
+        Ok(Ok(Visitor::Anonymous(_))) => "anonymous",
+        Ok(Err(refusal)) => refusal.rule(),
+        Err(_) => "waits",
     }
 }
 
@@ -66,7 +54,7 @@ async fn only_a_declared_gate_answers_in_grpc_terms_and_it_always_does() {
             let request = Request::builder().method(method).header("content-type", kind);
             let request = request.body(()).unwrap();
             for (gate, expected) in [(&plain, (401, None)), (&declared, (200, Some("16")))] {
-                let MaybeReady::Ready(Err(refusal)) = gate.enter(&request) else { unreachable!() };
+                let refusal = verdict_now(gate, &request).unwrap().unwrap_err();
                 assert_eq!(shape(&refusal.into_full_response()), expected, "{kind} {method}");
             }
             // From within: a layer, an extractor or a handler, on a route that is open or not.
@@ -150,7 +138,7 @@ async fn metadata_are_answered_at_their_path_and_named_in_every_challenge() {
     for (method, target) in [("POST", path), ("GET", "/v1"), ("GET", "/")] {
         assert!(ask(method, target).is_none(), "{method} {target}");
     }
-    let MaybeReady::Ready(Err(refusal)) = gate.enter(&Request::new(())) else { unreachable!() };
+    let refusal = verdict_now(&gate, &Request::new(())).unwrap().unwrap_err();
     assert_eq!(
         refusal.challenge().unwrap(),
         "Bearer realm=\"api\", resource_metadata=\"https://api.example/.well-known/\
@@ -161,7 +149,7 @@ async fn metadata_are_answered_at_their_path_and_named_in_every_challenge() {
 #[tokio::test]
 async fn a_body_takes_the_place_of_no_header() {
     let (gate, _) = gate_with(AuthenticatorBuilder::problem_json).await;
-    let MaybeReady::Ready(Err(refusal)) = gate.enter(&Request::new(())) else { unreachable!() };
+    let refusal = verdict_now(&gate, &Request::new(())).unwrap().unwrap_err();
     let bare = refusal.clone().into_response::<Bytes>();
     assert!(bare.body().is_empty());
     let full = FromBytes::passed(bare, &gate.exit(&Request::new(())));

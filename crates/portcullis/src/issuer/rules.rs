@@ -155,8 +155,9 @@ impl ClaimsRules {
 mod tests {
     use super::*;
     use crate::key::Payload;
+    use crate::testing;
 
-    const NOW: NumericDate = NumericDate::from_secs(1_000_000);
+    const NOW: NumericDate = NumericDate::from_secs(testing::NOW);
 
     fn rules() -> ClaimsRules {
         ClaimsRules {
@@ -175,8 +176,8 @@ mod tests {
         let mut members = vec![
             ("iss", r#""https://issuer.example""#),
             ("aud", r#""https://api.example""#),
-            ("exp", "1000900"),
-            ("iat", "1000000"),
+            ("exp", "1800000900"),
+            ("iat", "1800000000"),
         ];
         for &(name, value) in changes {
             members.retain(|(other, _)| *other != name);
@@ -234,13 +235,13 @@ mod tests {
         let rule = |changes: &[(&str, &str)]| {
             verdict(&rules(), changes).map_err(|error| error.rule().to_owned())
         };
-        assert_eq!(rule(&[("exp", "999991")]), Ok(()));
-        assert_eq!(rule(&[("exp", "999990")]), Err("exp".to_owned()));
-        assert_eq!(rule(&[("exp", "999990.5")]), Ok(()));
-        assert_eq!(rule(&[("nbf", "1000010")]), Ok(()));
-        assert_eq!(rule(&[("nbf", "1000011")]), Err("nbf".to_owned()));
-        assert_eq!(rule(&[("iat", "1000010")]), Ok(()));
-        assert_eq!(rule(&[("iat", "1000010.5")]), Err("iat".to_owned()));
+        assert_eq!(rule(&[("exp", "1799999991")]), Ok(()));
+        assert_eq!(rule(&[("exp", "1799999990")]), Err("exp".to_owned()));
+        assert_eq!(rule(&[("exp", "1799999990.5")]), Ok(()));
+        assert_eq!(rule(&[("nbf", "1800000010")]), Ok(()));
+        assert_eq!(rule(&[("nbf", "1800000011")]), Err("nbf".to_owned()));
+        assert_eq!(rule(&[("iat", "1800000010")]), Ok(()));
+        assert_eq!(rule(&[("iat", "1800000010.5")]), Err("iat".to_owned()));
         assert_eq!(rule(&[("iat", "")]), Ok(()));
         // Extremes do not overflow.
         assert_eq!(rule(&[("exp", "253402300799")]), Ok(()));
@@ -260,9 +261,9 @@ mod tests {
     fn the_maximum_lifetime_bounds_what_the_issuer_may_do() {
         let rules = ClaimsRules { max_token_lifetime: Some(Duration::from_secs(900)), ..rules() };
         assert_eq!(verdict(&rules, &[]), Ok(()));
-        assert_eq!(verdict(&rules, &[("exp", "1000901")]).unwrap_err().rule(), "lifetime");
+        assert_eq!(verdict(&rules, &[("exp", "1800000901")]).unwrap_err().rule(), "lifetime");
         // A long token near its end is still a long token.
-        let near_end = [("iat", "900000"), ("exp", "1000001")];
+        let near_end = [("iat", "1799900000"), ("exp", "1800000001")];
         assert_eq!(verdict(&rules, &near_end).unwrap_err().rule(), "lifetime");
         let no_iat = [("iat", "")];
         assert_eq!(verdict(&rules, &no_iat), Err(TokenError::MissingClaim { name: "iat" }));
@@ -277,23 +278,23 @@ mod tests {
         // The worst that an issuer can date: from the latest `iat` that is accepted now.
         let payload = Payload::for_test(
             r#"{"iss":"https://issuer.example","aud":"https://api.example",
-                "iat":1000010,"exp":1000910}"#,
+                "iat":1800000010,"exp":1800000910}"#,
         );
         let claims = RegisteredClaims::parse(payload).unwrap();
-        let at = |secs| rules.check(&claims, NumericDate::from_secs(1_000_000 + secs)).is_ok();
+        let at = |secs| rules.check(&claims, NumericDate::from_secs(testing::NOW + secs)).is_ok();
         assert!(at(0) && at(bound - 1) && !at(bound));
     }
 
     #[test]
     fn the_maximum_age_bounds_what_a_long_token_is_worth() {
         let rules = ClaimsRules { max_token_age: Some(Duration::from_secs(600)), ..rules() };
-        let day = ("exp", "1086400");
+        let day = ("exp", "1800086400");
         for (iat, expected) in [
-            ("1000000", Ok(())),
-            ("1000010", Ok(())),
-            ("999391", Ok(())),
-            ("999390.5", Ok(())),
-            ("999390", Err("token_age")),
+            ("1800000000", Ok(())),
+            ("1800000010", Ok(())),
+            ("1799999391", Ok(())),
+            ("1799999390.5", Ok(())),
+            ("1799999390", Err("token_age")),
             ("0", Err("token_age")),
             ("", Err("missing_claim")),
         ] {
@@ -319,10 +320,11 @@ mod tests {
         let rules = ClaimsRules { max_token_age: secs(600), ..rules() };
         let payload = Payload::for_test(
             r#"{"iss":"https://issuer.example","aud":"https://api.example",
-                "iat":1000010,"exp":9000000}"#,
+                "iat":1800000010,"exp":1808000000}"#,
         );
         let claims = RegisteredClaims::parse(payload).unwrap();
-        let at = |secs: u64| rules.check(&claims, NumericDate::from_secs(1_000_000 + secs)).is_ok();
+        let at =
+            |secs: u64| rules.check(&claims, NumericDate::from_secs(testing::NOW + secs)).is_ok();
         assert!(at(0) && at(619) && !at(620));
     }
 

@@ -1,9 +1,7 @@
 use serde_json::json;
 
 use super::*;
-
-/// The time of the tests' clock; see `ProtectionSpace::for_test`.
-const NOW: u64 = 1_000_000;
+use crate::testing::NOW;
 
 fn who(text: &str) -> Authenticated {
     Authenticated::for_test(text)
@@ -12,7 +10,7 @@ fn who(text: &str) -> Authenticated {
 fn verdict(policy: &Policy) -> Result<(), Denial> {
     policy
         .check(&who(r#"{"scope":"a b","roles":["clerk","temp"],"permissions":["read:x","write:x"],
-            "tenant":{"id":7},"tags":["x","y"],"acr":"silver","auth_time":999700,"iat":999940}"#))
+            "tenant":{"id":7},"tags":["x","y"],"acr":"silver","auth_time":1799999700,"iat":1799999940}"#))
 }
 
 fn scope_denial(needed: &str) -> Result<(), Denial> {

@@ -8,8 +8,7 @@ use super::*;
 use crate::claims::{NumericDate, RegisteredClaims};
 use crate::issuer::ClaimsRules;
 use crate::key::Payload;
-
-const NOW: u64 = 1_800_000_000;
+use crate::testing::NOW;
 
 /// The verdict on a token of `issuer` for `audience`: its scope and its roles.
 fn judge(

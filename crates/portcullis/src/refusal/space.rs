@@ -24,7 +24,7 @@ pub(crate) struct ProtectionSpace {
 impl ProtectionSpace {
     /// For the tests of what comes after authentication.
     pub(crate) fn for_test() -> Arc<Self> {
-        let clock = Arc::new(crate::testing::ManualClock::at(1_000_000));
+        let clock = Arc::new(crate::testing::ManualClock::at(crate::testing::NOW));
         Arc::new(Self { realm: "api".to_owned(), resource: None, write_body: None, clock })
     }
 }

@@ -121,7 +121,7 @@ mod tests {
 
     /// 2027-01-15T08:00:00Z, a Friday.
     fn now() -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+        SystemTime::UNIX_EPOCH + Duration::from_secs(crate::testing::NOW)
     }
 
     fn headers(lines: &[(&'static str, &'static str)]) -> Headers {

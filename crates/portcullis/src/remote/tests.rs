@@ -8,13 +8,11 @@ use super::*;
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
 use crate::fetch::Fetch;
-use crate::key::CandidateKeys;
-use crate::key::KeyRequest;
+use crate::key::{CandidateKeys, KeyRequest};
 use crate::key_source::{KeySource, ResolveError};
 use crate::maybe_ready::{MaybeReady, Pending};
-use crate::testing::{Answer, ManualClock, ScriptedFetch, TestKey, TokioClock};
+use crate::testing::{Answer, JWKS, ManualClock, NOW, ScriptedFetch, TestKey, TokioClock};
 
-const JWKS: &str = "https://issuer.example/keys";
 const MAX_BODY: usize = 512 * 1024;
 const LIMITS: Limits = Limits {
     ttl: Duration::from_secs(300),
@@ -57,7 +55,7 @@ struct World {
 
 impl World {
     fn new(location: Location) -> Self {
-        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(1_800_000_000));
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
         let config = Config { location, ..config(LIMITS, fetch.clone(), clock.clone()) };
         let keys = RemoteKeySet::new(config);
         Self { keys, fetch, clock }
@@ -369,7 +367,7 @@ fn timeless(refresh_ahead: Duration) -> (RemoteKeySet, ScriptedFetch) {
     let fetch = ScriptedFetch::default();
     fetch.set(JWKS, Answer::ok(TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)])));
     let limits = Limits { refresh_ahead, ..LIMITS };
-    let clock = TokioClock::at(1_800_000_000);
+    let clock = TokioClock::at(NOW);
     let keys = RemoteKeySet::new(config(limits, fetch.clone(), clock));
     (keys, fetch)
 }

@@ -24,11 +24,12 @@ fn ages_are_bounded_below_and_said() {
 /// A list is renewed while somebody asks for it, and not for ever after.
 #[tokio::test(start_paused = true)]
 async fn a_list_that_nobody_asks_for_is_left_alone_until_somebody_does() {
+    use crate::Gate;
     use crate::algorithm::Algorithm;
-    use crate::testing::{Answer, ScriptedFetch, TestKey, TokioClock};
-    use crate::{Authenticator, Gate, keys::SharedKeySet};
+    use crate::testing::{
+        Answer, NOW, ScriptedFetch, TestKey, TokioClock, bearer, builder, claims, verdict,
+    };
 
-    const NOW: u64 = 1_800_000_000;
     const LIST: &str = "https://issuer.example/lists/1";
     let key = TestKey::generate("k", Algorithm::Ed25519);
     let list = serde_json::json!({
@@ -39,21 +40,14 @@ async fn a_list_that_nobody_asks_for_is_left_alone_until_somebody_does() {
     let header = r#"{"alg":"EdDSA","kid":"k","typ":"statuslist+jwt"}"#;
     let fetch = ScriptedFetch::default();
     fetch.set(LIST, Answer::ok(key.sign(header, &list.to_string())).with("etag", "\"1\""));
-    let auth = Authenticator::builder("https://issuer.example", "https://api.example")
-        .key_source(SharedKeySet::new(TestKey::key_set([&key])))
-        .fetch(fetch.clone())
-        .clock(TokioClock::at(NOW))
-        .build()
-        .await
-        .unwrap();
-    let token = key.token(&serde_json::json!({
-        "iss": "https://issuer.example", "aud": "https://api.example", "exp": NOW + 86_400,
-        "status": {"status_list": {"idx": 0, "uri": LIST}},
-    }));
-    let mut request = http::HeaderMap::new();
-    request.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let builder = builder(&key).fetch(fetch.clone()).clock(TokioClock::at(NOW));
+    let auth = builder.build().await.unwrap();
+    let mut claims = claims();
+    claims["exp"] = (NOW + 86_400).into();
+    claims["status"] = serde_json::json!({"status_list": {"idx": 0, "uri": LIST}});
+    let request = bearer(&key.token(&claims));
     let gate = Gate::new(auth).revocation(Revocation::status_list(20 * SEC)).unwrap();
-    let passes = async || gate.enter(&request).await.is_ok();
+    let passes = async || verdict(&gate, &request).await.is_ok();
     // Asked for by a token that is kept, all the while.
     for _ in 0..2000 {
         assert!(passes().await);

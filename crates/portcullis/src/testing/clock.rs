@@ -5,6 +5,9 @@ use std::time::{Duration, SystemTime};
 use crate::clock::Clock;
 
 /// A clock that stands still until it is told to move. Clones share the same time.
+///
+/// Give a clone to [`AuthenticatorBuilder::clock`](crate::AuthenticatorBuilder::clock), and move the
+/// other one.
 #[derive(Debug, Clone)]
 pub struct ManualClock {
     start: SystemTime,
@@ -13,19 +16,28 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that shows `secs` seconds after 1970 until it is advanced.
+    /// A clock at `secs` seconds after 1970, until it is advanced. Its monotonic reading starts at
+    /// zero.
     #[must_use]
     pub fn at(secs: u64) -> Self {
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
         Self { start, elapsed_nanos: Arc::default(), suspended_nanos: Arc::default() }
     }
 
-    /// Moves both readings forward.
+    /// Moves both readings forward by `by`: time passes.
+    ///
+    /// # Panics
+    ///
+    /// If `by` is longer than 584 years.
     pub fn advance(&self, by: Duration) {
         self.elapsed_nanos.fetch_add(nanos(by), Ordering::SeqCst);
     }
 
-    /// Moves the wall clock alone, as the machine's do while it is suspended.
+    /// Moves the wall clock alone forward by `by`, as those of a machine that is suspended.
+    ///
+    /// # Panics
+    ///
+    /// If `by` is longer than 584 years.
     pub fn suspend(&self, by: Duration) {
         self.suspended_nanos.fetch_add(nanos(by), Ordering::SeqCst);
     }
@@ -46,7 +58,8 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap()
 }
 
-/// A clock that follows tokio's, which a test can pause: sleeping then costs no time.
+/// A clock that follows tokio's, which a test can pause (`#[tokio::test(start_paused = true)]`):
+/// sleeping then costs no time.
 #[derive(Debug, Clone)]
 pub struct TokioClock {
     start: SystemTime,
@@ -54,7 +67,7 @@ pub struct TokioClock {
 }
 
 impl TokioClock {
-    /// A clock that shows `secs` seconds after 1970 now.
+    /// A clock that is at `secs` seconds after 1970 now.
     #[must_use]
     pub fn at(secs: u64) -> Self {
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(secs);

@@ -6,29 +6,33 @@ use http::{HeaderMap, HeaderValue, Response};
 
 use crate::fetch::{Fetch, FetchRequest, Fetching};
 
-/// What a [`ScriptedFetch`] answers at some URL.
+/// The answer of a [`ScriptedFetch`] at a URL.
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// A response with this status, these headers and this body.
     Response(u16, HeaderMap, Bytes),
-    /// No connection.
+    /// An error, as if the connection were refused.
     Fails,
-    /// A connection, and then nothing for ever.
+    /// No answer: the request waits until its caller gives up.
     Hangs,
 }
 
 impl Answer {
-    /// 200 with `body`.
+    /// Status 200 with `body`, and no header.
     pub fn ok(body: impl ToString) -> Self {
         Self::status(200, body)
     }
 
-    /// This status with `body`.
+    /// This status with `body`, and no header.
     pub fn status(status: u16, body: impl ToString) -> Self {
         Self::Response(status, HeaderMap::new(), Bytes::from(body.to_string()))
     }
 
-    /// The same with a header.
+    /// Adds a header line to a response; the other answers stay as they are.
+    ///
+    /// # Panics
+    ///
+    /// If `name` or `value` is not one of a header.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: &str) -> Self {
         if let Self::Response(_, headers, _) = &mut self {
@@ -38,8 +42,9 @@ impl Answer {
     }
 }
 
-/// An HTTP client that answers from a script, and remembers what it was asked. A URL that the
-/// script does not name is answered with 404. Clones share the script.
+/// An HTTP client that answers from a script and records its requests, for
+/// [`AuthenticatorBuilder::fetch`](crate::AuthenticatorBuilder::fetch). A URL that is not in the
+/// script is answered with 404. Clones share script and record.
 #[derive(Debug, Clone, Default)]
 pub struct ScriptedFetch {
     answers: Arc<Mutex<HashMap<String, Answer>>>,
@@ -48,18 +53,18 @@ pub struct ScriptedFetch {
 }
 
 impl ScriptedFetch {
-    /// From now on `url` is answered with `answer`.
+    /// Answers `url` with `answer` from now on, whether it is fetched or posted to.
     pub fn set(&self, url: &str, answer: Answer) {
         self.answers.lock().unwrap().insert(url.to_owned(), answer);
     }
 
-    /// What was asked for, in order.
+    /// Returns the requests so far (`GET`), in order.
     #[must_use]
     pub fn requests(&self) -> Vec<FetchRequest> {
         self.requests.lock().unwrap().clone()
     }
 
-    /// What was posted, in order.
+    /// Returns the `POST` requests so far with their bodies, in order.
     #[must_use]
     pub fn posts(&self) -> Vec<(FetchRequest, Bytes)> {
         self.posts.lock().unwrap().clone()

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::algorithm::Algorithm;
 use crate::key::KeySet;
 
-/// A key pair that signs whatever it is told to.
+/// A key pair that signs whatever it is told to: good tokens, bad ones, and no tokens at all.
 #[derive(Debug)]
 pub struct TestKey {
     id: String,
@@ -25,7 +25,7 @@ enum Pair {
 }
 
 impl TestKey {
-    /// A new key.
+    /// Generates a key pair with this `kid`. RSA keys have 2048 bits.
     #[must_use]
     pub fn generate(id: &str, algorithm: Algorithm) -> Self {
         use Algorithm::{Ed25519, Es256, Es384, Es512, MlDsa44, MlDsa65, MlDsa87};
@@ -44,7 +44,7 @@ impl TestKey {
         Self { id: id.to_owned(), algorithm, pair }
     }
 
-    /// The public key as a JWK.
+    /// Returns the public key as a JWK with `kid` and `alg`.
     #[must_use]
     pub fn jwk(&self) -> Value {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -75,24 +75,29 @@ impl TestKey {
         jwk
     }
 
-    /// The public keys of `keys` as a JWK Set.
+    /// Returns the public keys of `keys` as a JWK Set, the body of a key set's URL.
     pub fn jwks<'k>(keys: impl IntoIterator<Item = &'k Self>) -> Value {
         json!({"keys": keys.into_iter().map(Self::jwk).collect::<Vec<_>>()})
     }
 
-    /// The public keys of `keys`, ready to verify with.
+    /// Returns the public keys of `keys`, for a [`SharedKeySet`](crate::keys::SharedKeySet) or
+    /// [`signature::verify`](crate::signature::verify).
+    ///
+    /// # Panics
+    ///
+    /// If they are more than a key set may have.
     pub fn key_set<'k>(keys: impl IntoIterator<Item = &'k Self>) -> KeySet {
         KeySet::from_json(Self::jwks(keys).to_string().as_bytes()).unwrap()
     }
 
-    /// An access token with these claims.
+    /// Returns an access token (`typ` is `at+jwt`) with exactly these claims.
     #[must_use]
     pub fn token(&self, claims: &Value) -> String {
         let header = json!({"alg": self.algorithm.as_str(), "typ": "at+jwt", "kid": self.id});
         self.sign(&header.to_string(), &claims.to_string())
     }
 
-    /// A JWS with exactly this header and payload, whether or not they make sense.
+    /// Returns a JWS with exactly this header and payload, whether or not they make sense.
     #[must_use]
     pub fn sign(&self, header: &str, payload: &str) -> String {
         let input =

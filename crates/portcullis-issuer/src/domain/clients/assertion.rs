@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     const ISSUER: &str = "https://auth.example";
-    const NOW: i64 = 1_800_000_000;
+    const NOW: i64 = portcullis::testing::NOW.cast_signed();
 
     fn claims() -> Value {
         json!({ "iss": "billing", "sub": "billing", "aud": ISSUER, "exp": NOW + 60, "jti": "1" })

@@ -45,7 +45,7 @@ impl Fetch for Gated {
 }
 
 fn gated() -> (RemoteKeySet, Gated, ManualClock) {
-    let (fetch, clock) = (Gated::default(), ManualClock::at(1_800_000_000));
+    let (fetch, clock) = (Gated::default(), ManualClock::at(NOW));
     let keys = RemoteKeySet::new(config(LIMITS, fetch.clone(), clock.clone()));
     (keys, fetch, clock)
 }
@@ -249,7 +249,7 @@ impl Fetch for Panics {
 #[tokio::test]
 async fn a_client_that_panics_backs_off_like_any_failure() {
     let fetch = Panics::default();
-    let clock = ManualClock::at(1_800_000_000);
+    let clock = ManualClock::at(NOW);
     let keys = RemoteKeySet::new(config(LIMITS, fetch.clone(), clock));
     for _ in 0..5 {
         let answer = match keys.resolve(&KeyRequest::new(Some("a"), Algorithm::Es256)) {

@@ -1,0 +1,33 @@
+//! The patterns side by side: what each adds to a request, and how long an ended session goes on;
+//! and what a refresh costs the issuer. Run by `cargo xtask bench --only patterns`.
+#![expect(clippy::unwrap_used, reason = "a benchmark that can not be set up has failed")]
+#![expect(clippy::indexing_slicing, reason = "set up or not at all")]
+#![expect(clippy::cast_precision_loss, reason = "counts that are far from 2^53")]
+
+mod latency;
+mod refreshes;
+mod services;
+mod signing;
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().collect();
+    if let [_, serve, folder, ttl] = arguments.as_slice()
+        && serve == "issuer"
+    {
+        return portcullis_bench_issuer::serve(folder.as_ref(), ttl.parse().unwrap());
+    }
+    // `cargo test --all-targets` runs this too, and wants no figures.
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        return;
+    }
+    let value = |name: &str| arguments.iter().find_map(|argument| argument.strip_prefix(name));
+    let rounds = value("rounds=").map_or(31, |number| number.parse().unwrap());
+    // Where there is none, its rows are left out.
+    let postgres = std::env::var("PORTCULLIS_POSTGRES").ok();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    signing::beside_the_signature(&runtime, rounds);
+    runtime.block_on(async {
+        latency::side_by_side(rounds, postgres.as_deref()).await;
+        refreshes::of_every_store(postgres.as_deref()).await;
+    });
+}

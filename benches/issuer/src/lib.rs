@@ -1,0 +1,141 @@
+//! The issuer that benchmarks measure, in a process of its own.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot be set up has failed"
+)]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use portcullis::testing::AUDIENCE;
+use portcullis_issuer::{Issuer, IssuerConfig, NewClient, NewUser, PasswordCost};
+use serde_json::{Value, json};
+
+/// The password of the one user, `alice`.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// The client id that services ask it about tokens with.
+pub const CLIENT: &str = "api";
+
+/// The settings of an issuer at `url` with its database in `folder`, whose status lists have this TTL
+/// in seconds.
+#[must_use]
+pub fn config(url: &str, folder: &Path, ttl: u64) -> IssuerConfig {
+    let mut config = IssuerConfig::new(url, folder.join("issuer.db"));
+    config.audiences = vec![AUDIENCE.to_owned()];
+    config.status_list_ttl = Duration::from_secs(ttl);
+    // A thousand logins from one address are what is wanted here, and not what is measured.
+    (config.attempts_per_account, config.attempts_per_address) = (1_000_000, 1_000_000);
+    config.password_cost = PasswordCost { memory_kib: 7168, iterations: 5 };
+    config
+}
+
+/// The program with the argument `issuer`: prints where it listens, and serves until its standard
+/// input ends.
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
+pub fn serve(folder: &Path, ttl: u64) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().read(&mut [0]);
+        std::process::exit(0);
+    });
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let issuer = Issuer::open(config(&url, folder, ttl)).await.unwrap();
+        println!("{url}");
+        issuer.serve(listener, std::future::pending()).await.unwrap();
+    });
+}
+
+/// A running issuer. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// Its URL.
+    pub url: String,
+    /// The folder of its database, with the secret of the client in the file `secret`.
+    pub folder: tempfile::TempDir,
+}
+
+/// A session of the one user.
+#[derive(Debug)]
+pub struct Session {
+    id: String,
+    /// Its access token.
+    pub token: String,
+}
+
+impl Server {
+    /// Starts one with a user and a client, whose status lists have this TTL in seconds. `prepare` is
+    /// given its database before it starts.
+    pub async fn start(ttl: u64, prepare: impl AsyncFnOnce(&Path)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let issuer = Issuer::open(config("http://127.0.0.1", folder.path(), ttl)).await.unwrap();
+        issuer.add_user(NewUser::new("alice", PASSWORD)).await.unwrap();
+        let secret = issuer.add_client(NewClient::new(CLIENT)).await.unwrap().unwrap();
+        std::fs::write(folder.path().join("secret"), secret).unwrap();
+        issuer.close().await;
+        prepare(&folder.path().join("issuer.db")).await;
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg("issuer")
+            .arg(folder.path())
+            .arg(ttl.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        Self { child, url: url.trim().to_owned(), folder }
+    }
+
+    /// Its processor time until now, of all its threads, in seconds.
+    #[must_use]
+    pub fn cpu(&self) -> f64 {
+        cpu_of(&self.child.id().to_string())
+    }
+}
+
+/// Processor time of a process, of its threads that have ended as well, in seconds.
+#[must_use]
+pub fn cpu_of(process: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // After the name, which may hold anything: `utime` and `stime` are the 14th and 15th.
+    let rest = stat.rsplit_once(')').unwrap().1;
+    let ticks: f64 =
+        rest.split_whitespace().skip(11).take(2).map(|t| t.parse::<f64>().unwrap()).sum();
+    // USER_HZ is 100 on every Linux.
+    ticks / 100.0
+}
+
+/// Logs the one user in at the issuer of this URL.
+pub async fn log_in(client: &reqwest::Client, issuer: &str) -> Session {
+    let answer = client
+        .post(format!("{issuer}/v1/auth/login"))
+        .json(&json!({"username": "alice", "password": PASSWORD}))
+        .send()
+        .await
+        .unwrap();
+    let answer: Value = answer.error_for_status().unwrap().json().await.unwrap();
+    let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+    Session { id: text("session_id"), token: text("access_token") }
+}
+
+/// Ends a session; returns when the issuer has acknowledged it.
+pub async fn end(client: &reqwest::Client, issuer: &str, session: &Session) {
+    let url = format!("{issuer}/v1/auth/sessions/{}", session.id);
+    let answer = client.delete(url).bearer_auth(&session.token).send().await.unwrap();
+    assert_eq!(answer.status(), 204);
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its standard input ends, and so does it.
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}

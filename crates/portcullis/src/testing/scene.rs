@@ -1,0 +1,169 @@
+//! A service under test: keys, a clock, a scripted HTTP client, and an authenticator over them.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+
+use super::clock::ManualClock;
+use super::fetch::{Answer, ScriptedFetch};
+use super::key::TestKey;
+use super::token::TestToken;
+use crate::algorithm::Algorithm;
+use crate::authenticator::{Authenticator, AuthenticatorBuilder};
+use crate::clock::Clock as _;
+use crate::gate::Gate;
+use crate::key::KeySet;
+use crate::key_source::SharedKeySet;
+
+/// The time at which tests start, in seconds since 1970: 2027-01-15 08:00:00 UTC.
+pub const NOW: u64 = 1_800_000_000;
+
+/// The issuer of the tokens, their `iss`.
+pub const ISSUER: &str = "https://issuer.example";
+
+/// The API that the tokens are for, their `aud`.
+pub const AUDIENCE: &str = "https://api.example";
+
+/// The URL of the issuer's key set.
+pub const JWKS: &str = "https://issuer.example/keys";
+
+/// The claims of a good token: issued by [`ISSUER`] to `alice` at [`NOW`] for [`AUDIENCE`], with a
+/// lifetime of 900 s.
+#[must_use]
+pub fn claims() -> Value {
+    json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "iat": NOW, "exp": NOW + 900})
+}
+
+/// The settings of a service that accepts [`claims`] signed with `key`, on a clock that stands at
+/// [`NOW`]. The key is in memory: nothing is fetched.
+pub fn builder(key: &TestKey) -> AuthenticatorBuilder {
+    Authenticator::builder(ISSUER, AUDIENCE)
+        .key_source(SharedKeySet::new(TestKey::key_set([key])))
+        .clock(ManualClock::at(NOW))
+}
+
+/// Request headers with `Authorization: VALUE`.
+#[must_use]
+pub fn authorization(value: &str) -> HeaderMap {
+    HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::try_from(value).unwrap())])
+}
+
+/// Request headers with `Authorization: Bearer TOKEN`.
+#[must_use]
+pub fn bearer(token: &str) -> HeaderMap {
+    authorization(&format!("Bearer {token}"))
+}
+
+/// A service under test and what it depends on. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// Signs the tokens: ES256 under the `kid` `k`, unless another one was given.
+    pub key: Arc<TestKey>,
+    /// The keys that the service accepts, where they are in memory: replace them to rotate.
+    pub keys: SharedKeySet,
+    /// Answers the service's HTTP requests, and records them.
+    pub fetch: ScriptedFetch,
+    /// The clock of the service and of its tokens. It starts at [`NOW`].
+    pub clock: ManualClock,
+    /// The service.
+    pub auth: Authenticator,
+}
+
+impl Scene {
+    /// A service with its keys in memory: no request waits.
+    pub async fn new() -> Self {
+        Self::with(|builder| builder).await
+    }
+
+    /// The same with further settings.
+    ///
+    /// # Panics
+    ///
+    /// If the settings are refused.
+    pub async fn with(change: impl FnOnce(AuthenticatorBuilder) -> AuthenticatorBuilder) -> Self {
+        let key = TestKey::generate("k", Algorithm::Es256);
+        let keys = SharedKeySet::new(TestKey::key_set([&key]));
+        let trusted = keys.clone();
+        Self::build(key, keys, |builder| change(builder.key_source(trusted))).await
+    }
+
+    /// A service that fetches its keys from [`JWKS`], where nothing can be reached until
+    /// [`publish`](Self::publish) is called. Only requests cause fetches.
+    pub async fn unpublished() -> Self {
+        Self::unpublished_with(|builder| builder).await
+    }
+
+    /// The same with further settings.
+    ///
+    /// # Panics
+    ///
+    /// If the settings are refused.
+    pub async fn unpublished_with(
+        change: impl FnOnce(AuthenticatorBuilder) -> AuthenticatorBuilder,
+    ) -> Self {
+        let key = TestKey::generate("k", Algorithm::Es256);
+        let change = |builder: AuthenticatorBuilder| {
+            change(builder.jwks_url(JWKS).start_without_keys().without_background_refresh())
+        };
+        Self::build(key, SharedKeySet::new(KeySet::default()), change).await
+    }
+
+    /// The same with the key published: the first token waits for the fetch.
+    pub async fn published() -> Self {
+        let scene = Self::unpublished().await;
+        scene.publish([&*scene.key]);
+        scene
+    }
+
+    /// The same with the key fetched: no token waits.
+    pub async fn warm() -> Self {
+        let scene = Self::published().await;
+        scene.auth.refresh().await.expect("the keys are published");
+        scene
+    }
+
+    async fn build(
+        key: TestKey,
+        keys: SharedKeySet,
+        change: impl FnOnce(AuthenticatorBuilder) -> AuthenticatorBuilder,
+    ) -> Self {
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+        let builder = Authenticator::builder(ISSUER, AUDIENCE);
+        let builder = change(builder.fetch(fetch.clone()).clock(clock.clone()));
+        let auth = builder.build().await.expect("settings that hold");
+        Self { key: Arc::new(key), keys, fetch, clock, auth }
+    }
+
+    /// Publishes these keys at [`JWKS`], and moves the clock by 2 s: past the back-off of a first
+    /// failed fetch.
+    pub fn publish<'k>(&self, keys: impl IntoIterator<Item = &'k TestKey>) {
+        self.fetch.set(JWKS, Answer::ok(TestKey::jwks(keys)));
+        self.advance(2);
+    }
+
+    /// A gate before the service that lets nobody in without a token.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        Gate::new(self.auth.clone())
+    }
+
+    /// A good token for `subject`, issued now, with a lifetime of 900 s.
+    #[must_use]
+    pub fn token(&self, subject: &str) -> TestToken {
+        TestToken::new(self.key.clone(), ISSUER, subject, self.now())
+    }
+
+    /// Moves the clock by so many seconds.
+    pub fn advance(&self, secs: u64) {
+        self.clock.advance(Duration::from_secs(secs));
+    }
+
+    /// The time of the clock, in seconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+    }
+}

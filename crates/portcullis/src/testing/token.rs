@@ -1,0 +1,126 @@
+//! A token in the making.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use serde_json::{Map, Value, json};
+
+use super::key::TestKey;
+use super::scene::{AUDIENCE, authorization};
+
+/// A token that is signed when it is turned into [text](Self::sign) or [headers](Self::headers).
+///
+/// It begins as an RFC 9068 access token for [`AUDIENCE`] with a lifetime of 900 s; each method
+/// changes a claim.
+#[derive(Debug, Clone)]
+pub struct TestToken {
+    key: Arc<TestKey>,
+    claims: Map<String, Value>,
+    now: u64,
+}
+
+impl TestToken {
+    /// A good token of `issuer` for `subject`, issued at `now` (seconds since 1970) and signed with
+    /// `key`.
+    #[must_use]
+    pub fn new(key: Arc<TestKey>, issuer: &str, subject: &str, now: u64) -> Self {
+        let claims = [
+            ("iss", json!(issuer)),
+            ("sub", json!(subject)),
+            ("aud", json!(AUDIENCE)),
+            ("client_id", json!("test")),
+            ("jti", json!(format!("{subject}-{now}"))),
+            ("iat", json!(now)),
+            ("exp", json!(now + 900)),
+        ];
+        let claims = claims.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        Self { key, claims, now }
+    }
+
+    /// Sets a claim.
+    #[must_use]
+    pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.claims.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Sets each member of an object as a claim.
+    ///
+    /// # Panics
+    ///
+    /// If `claims` is not an object.
+    #[must_use]
+    pub fn claims(mut self, claims: &Value) -> Self {
+        self.claims.extend(claims.as_object().expect("an object").clone());
+        self
+    }
+
+    /// Removes a claim.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.claims.remove(name);
+        self
+    }
+
+    /// Sets `iss`.
+    #[must_use]
+    pub fn issuer(self, issuer: &str) -> Self {
+        self.claim("iss", issuer)
+    }
+
+    /// Sets `aud`, in place of [`AUDIENCE`].
+    #[must_use]
+    pub fn audience(self, audience: &str) -> Self {
+        self.claim("aud", audience)
+    }
+
+    /// Sets `scope`.
+    #[must_use]
+    pub fn scopes<const N: usize>(self, scopes: [&str; N]) -> Self {
+        self.claim("scope", scopes.join(" "))
+    }
+
+    /// Sets `roles`.
+    #[must_use]
+    pub fn roles<const N: usize>(self, roles: [&str; N]) -> Self {
+        self.claim("roles", roles.map(str::to_owned).to_vec())
+    }
+
+    /// Sets `iat` and `exp` so that the token expired 60 s ago.
+    #[must_use]
+    pub fn expired(self) -> Self {
+        let now = self.now;
+        self.claim("iat", now - 960).claim("exp", now - 60)
+    }
+
+    /// Sets `exp` to so many seconds after the token was issued.
+    #[must_use]
+    pub fn lifetime(self, secs: u64) -> Self {
+        let now = self.now;
+        self.claim("exp", now + secs)
+    }
+
+    /// Signs with another key.
+    #[must_use]
+    pub fn signed_with(self, key: Arc<TestKey>) -> Self {
+        Self { key, ..self }
+    }
+
+    /// Returns the signed token.
+    #[must_use]
+    pub fn sign(&self) -> String {
+        self.key.token(&Value::Object(self.claims.clone()))
+    }
+
+    /// Returns the value of an Authorization header: `Bearer` and the signed token.
+    #[must_use]
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.sign())
+    }
+
+    /// Returns request headers with the signed token.
+    #[must_use]
+    pub fn headers(&self) -> HeaderMap {
+        authorization(&self.bearer())
+    }
+}

@@ -1,0 +1,70 @@
+//! What a gate or an authenticator says to a request. The only place where tests look into how the
+//! answer is represented.
+
+use crate::authenticated::Authenticated;
+use crate::authenticator::Authenticator;
+use crate::error::TokenError;
+use crate::gate::{Gate, Visitor};
+use crate::maybe_ready::{Answer, MaybeReady};
+use crate::refusal::{Refusal, RefusalKind};
+use crate::request::RequestView;
+
+/// An answer that is known now, or the future of it.
+pub type Now<T> = Result<T, Answer<T>>;
+
+/// The verdict of `gate` on `request`, after whatever it has to wait for.
+///
+/// # Errors
+///
+/// The refusal, if the request is not let in.
+pub async fn verdict(
+    gate: &Gate,
+    request: &(impl RequestView + ?Sized),
+) -> Result<Visitor, Refusal> {
+    gate.enter(request).await
+}
+
+/// The verdict of `gate` on `request`, if everything that it needs is in memory.
+///
+/// # Errors
+///
+/// A future of the verdict, if a key, a status list or the issuer's answer must be fetched first.
+pub fn verdict_now(
+    gate: &Gate,
+    request: &(impl RequestView + ?Sized),
+) -> Now<Result<Visitor, Refusal>> {
+    now(gate.enter(request))
+}
+
+/// What `auth` says to `request`, if everything that it needs is in memory: the caller, or `None`
+/// for a request without a token.
+///
+/// # Errors
+///
+/// A future of the outcome, if a key must be fetched first.
+pub fn attempt_now(
+    auth: &Authenticator,
+    request: &(impl RequestView + ?Sized),
+) -> Now<Result<Option<Authenticated>, Refusal>> {
+    now(auth.attempt(request))
+}
+
+/// What `auth` says to `request` in a word: `accepted`, or the rule that refuses the token
+/// ([`TokenError::rule`]), or the kind of a refusal that is not about a token
+/// ([`RefusalKind::as_str`]).
+pub async fn rule(auth: &Authenticator, request: &(impl RequestView + ?Sized)) -> &'static str {
+    match auth.authenticate(request).await {
+        Ok(_) => "accepted",
+        Err(refusal) => match refusal.token_error() {
+            Some(error) => TokenError::rule(error),
+            None => RefusalKind::as_str(refusal.kind()),
+        },
+    }
+}
+
+fn now<T>(answer: MaybeReady<T>) -> Now<T> {
+    match answer {
+        MaybeReady::Ready(answer) => Ok(answer),
+        pending => Err(pending.into_future()),
+    }
+}

@@ -1,1 +1,0 @@
-//! Nothing: what there is to see are the tests.

@@ -1,0 +1,77 @@
+//! Issuer metadata that is absent, broken or somebody else's.
+
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, Authenticator, status::Freshness};
+use portcullis_test_support::bad_metadata::{METADATA, ROWS, Row, good};
+use portcullis_test_support::key_server::{Answer, Server};
+use portcullis_test_support::service::{
+    FETCH_TIMEOUT, JWKS, SLACK, ask, discovering, jwks, last_error, status, token_of, until_fresh,
+    until_next_attempt, until_stale,
+};
+use tokio::task::JoinSet;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metadata_that_can_not_be_used_leads_nowhere_and_costs_no_caller() {
+    let mut services = Vec::new();
+    for row in ROWS {
+        let server = Server::start();
+        server.set(METADATA, Answer::Reset);
+        let auth = discovering(&server).start_without_keys().build().await.unwrap();
+        services.push((row, server, auth));
+    }
+    let mut rows = JoinSet::new();
+    for (row, server, auth) in services {
+        rows.spawn(check(row, server, auth));
+    }
+    let mut failed = 0;
+    while let Some(outcome) = rows.join_next().await {
+        failed += usize::from(outcome.is_err());
+    }
+    assert_eq!(failed, 0, "rows have failed, see above");
+}
+
+async fn check(row: &'static Row, server: Server, auth: Authenticator) {
+    let Row { name, fault, .. } = row;
+    let key = TestKey::generate("a", Algorithm::Es256);
+    let token = token_of(&server.url(""), &key);
+
+    // There are no keys yet, and none are looked for where such metadata leads.
+    server.set(METADATA, fault(&server));
+    server.set(JWKS, Answer::Document(jwks([&key])));
+    server.set("/moved", good(&server));
+    auth.refresh().await.unwrap_err();
+    failed(row, &auth, Freshness::Unavailable);
+    assert_eq!(ask(&auth, &token).await.status, 503, "{name}");
+    assert!(server.requests(JWKS).is_empty(), "{name}");
+    server.set(METADATA, good(&server));
+    recovers(name, &auth, &token).await;
+
+    // The metadata is read with each fetch: while it is bad, the keys at hand serve.
+    server.set(METADATA, fault(&server));
+    until_stale(&auth).await;
+    let asked = ask(&auth, &token).await;
+    assert_eq!(asked.status, 200, "{name}: {asked:?}");
+    assert!(asked.waited < FETCH_TIMEOUT + SLACK, "{name}: {asked:?}");
+    failed(row, &auth, Freshness::Stale);
+    assert_eq!(server.requests(JWKS).len(), 1, "{name}");
+    assert!(server.requests("/moved").is_empty(), "{name}");
+
+    server.set(METADATA, good(&server));
+    recovers(name, &auth, &token).await;
+}
+
+fn failed(row: &Row, auth: &Authenticator, freshness: Freshness) {
+    assert_eq!(status(auth).freshness, freshness, "{}", row.name);
+    let told = last_error(auth).unwrap_or_default();
+    assert!(told.contains(row.told), "{}: {told}", row.name);
+}
+
+async fn recovers(name: &str, auth: &Authenticator, token: &str) {
+    until_next_attempt(auth).await;
+    let asked = ask(auth, token).await;
+    assert_eq!(asked.status, 200, "{name}: {asked:?}");
+    until_fresh(auth).await;
+    let status = status(auth);
+    assert_eq!(status.freshness, Freshness::Fresh, "{name}");
+    assert!(status.last_error.is_none(), "{name}: {status:?}");
+}

@@ -1,0 +1,66 @@
+//! Tokens with random `kid`s, as fast as they can be sent: the issuer hears next to nothing of
+//! it, and neither do those who send good ones. `cargo bench -p portcullis-benches --bench flood`
+//! is the long form.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::testing::TestKey;
+use portcullis::{Algorithm, token::TokenError};
+use portcullis_test_support::key_server::{Answer, Server};
+use portcullis_test_support::service::{AT_ONCE, JWKS, ask, builder, jwks, token};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+const TOKENS: usize = 20_000;
+const SENDERS: usize = 8;
+
+/// The default.
+const COOLDOWN: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flood_of_random_kids_costs_the_issuer_a_burst_and_good_callers_no_wait() {
+    let server = Server::start();
+    let key = TestKey::generate("a", Algorithm::Es256);
+    server.set(JWKS, Answer::Document(jwks([&key])));
+    let auth = builder(&server)
+        .jwks_ttl(Duration::from_secs(300))
+        .cooldown(COOLDOWN)
+        .build()
+        .await
+        .unwrap();
+    let good = token(&key);
+    let begun = Instant::now();
+    let mut senders = JoinSet::new();
+    for _ in 0..SENDERS {
+        let (auth, good) = (auth.clone(), good.clone());
+        senders.spawn(async move {
+            let (chance, tail) = (RandomState::new(), good.split_once('.').unwrap().1);
+            for number in 0..TOKENS / SENDERS {
+                let kid = format!("{:016x}", chance.hash_one(number));
+                let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": kid}).to_string();
+                let forged = format!("{}.{tail}", URL_SAFE_NO_PAD.encode(header));
+                let asked = ask(&auth, &forged).await;
+                // Certainly unknown, or no fetch is allowed now.
+                let unknown = asked.error == Some(TokenError::UnknownKey);
+                assert!(unknown || asked.status == 429, "{asked:?}");
+                assert!(asked.retry_after <= Some(COOLDOWN), "{asked:?}");
+                if number % 20 == 0 {
+                    let asked = ask(&auth, &good).await;
+                    assert_eq!(asked.status, 200, "{asked:?}");
+                    assert!(asked.waited < AT_ONCE, "{asked:?}");
+                }
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    senders.join_all().await;
+    let took = begun.elapsed();
+    println!("{TOKENS} tokens in {took:?}");
+    assert!(took < COOLDOWN, "the flood took {took:?}: too long to count the fetches of it");
+    // The first, and the burst that the flood may have.
+    let (requests, connections) = (server.requests(JWKS).len(), server.connections());
+    assert_eq!((requests, connections, server.peak()), (4, 4, 1));
+}

@@ -1,0 +1,178 @@
+//! The metrics, as the guide promises them: names, labels and their values.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::HeaderMap;
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use portcullis::testing::{
+    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, ScriptedFetch, TestKey, bearer, builder,
+    claims, verdict,
+};
+use portcullis::{Algorithm, Authenticator, Gate, Revocation};
+use serde_json::json;
+
+const LIST: &str = "https://issuer.example/lists/1";
+/// Eight tokens: the zlib streams of the bytes 0 and 1.
+const NONE_REVOKED: &str = "eNpjAAAAAQAB";
+const FIRST_REVOKED: &str = "eNpjBAAAAgAC";
+const OF_KEYS: &str = include_str!("../../crates/portcullis/src/guide/key_sets.md");
+const OF_REVOCATION: &str = include_str!("../../crates/portcullis/src/guide/revocation.md");
+
+/// Everything that was recorded while `run` ran: `name{label=value,…}` and the value.
+fn recorded(run: impl AsyncFnOnce()) -> BTreeMap<String, f64> {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    metrics::with_local_recorder(&recorder, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(run());
+    });
+    snapshotter
+        .snapshot()
+        .into_vec()
+        .into_iter()
+        .map(|(key, _, _, value)| {
+            let mut labels: Vec<_> = key
+                .key()
+                .labels()
+                .map(|label| format!("{}={}", label.key(), label.value()))
+                .collect();
+            labels.sort_unstable();
+            let value = match value {
+                #[expect(clippy::cast_precision_loss, reason = "there are a few")]
+                DebugValue::Counter(count) => count as f64,
+                DebugValue::Gauge(value) => value.into_inner(),
+                // One at a time here, so that what it stands for is the sum.
+                DebugValue::Histogram(values) => values.iter().map(|value| value.0).sum(),
+            };
+            (format!("{}{{{}}}", key.key().name(), labels.join(",")), value)
+        })
+        .collect()
+}
+
+#[test]
+fn the_metrics_are_those_of_the_guide() {
+    let metrics = recorded(async || {
+        let key = TestKey::generate("k", Algorithm::Es256);
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+        let mut jwks = TestKey::jwks([&key]);
+        jwks["keys"].as_array_mut().unwrap().push(json!({"kty": "oct", "k": "AA"}));
+        fetch.set(JWKS, Answer::ok(jwks));
+        let auth = Authenticator::builder(ISSUER, AUDIENCE)
+            .jwks_url(JWKS)
+            .max_token_lifetime(Duration::from_secs(900))
+            .fetch(fetch.clone())
+            .clock(clock.clone())
+            .build()
+            .await
+            .unwrap();
+        clock.advance(Duration::from_secs(5));
+        auth.refresh().await.unwrap();
+        fetch.set(JWKS, Answer::Fails);
+        auth.refresh().await.unwrap_err();
+
+        auth.authenticate(&HeaderMap::new()).await.unwrap_err();
+        for _ in 0..2 {
+            auth.authenticate(&bearer("s3cret.s3cret")).await.unwrap_err();
+        }
+        let expired = key.token(&json!({
+            "iss": ISSUER, "aud": AUDIENCE, "exp": 1, "iat": 0,
+        }));
+        auth.authenticate(&bearer(&expired)).await.unwrap_err();
+    });
+
+    let location = format!("location={JWKS}");
+    let expected = BTreeMap::from([
+        ("portcullis_refusals_total{kind=missing_token,rule=missing}".to_owned(), 1.0),
+        ("portcullis_refusals_total{kind=invalid_token,rule=compact_form}".to_owned(), 2.0),
+        ("portcullis_refusals_total{kind=invalid_token,rule=exp}".to_owned(), 1.0),
+        (format!("portcullis_jwks_fetches_total{{{location},outcome=fetched}}"), 1.0),
+        (format!("portcullis_jwks_fetches_total{{{location},outcome=not_modified}}"), 1.0),
+        (format!("portcullis_jwks_fetches_total{{{location},outcome=failed}}"), 1.0),
+        (format!("portcullis_jwks_keys{{{location}}}"), 1.0),
+        (format!("portcullis_jwks_skipped_keys{{{location}}}"), 1.0),
+        (format!("portcullis_jwks_last_success_timestamp_seconds{{{location}}}"), 1_800_000_005.0),
+        (format!("portcullis_key_withdrawal_bound_seconds{{issuer=reachable,{location}}}"), 311.1),
+        (
+            format!("portcullis_key_withdrawal_bound_seconds{{issuer=unreachable,{location}}}"),
+            3900.0,
+        ),
+        ("portcullis_revocation_bound_seconds{issuer=https://issuer.example}".to_owned(), 920.0),
+    ]);
+    assert_eq!(metrics, expected);
+    assert_mentioned(&metrics, OF_KEYS);
+}
+
+/// That the guide's chapter names them all.
+fn assert_mentioned(metrics: &BTreeMap<String, f64>, chapter: &str) {
+    for name in metrics.keys() {
+        let name = name.split('{').next().unwrap();
+        assert!(chapter.contains(&format!("`{name}`")), "the guide does not mention {name}");
+    }
+}
+
+/// Lists of 8 tokens, on a clock that moves when told: what is recorded is the age of the list that
+/// was used, and the lag of what came to be known.
+#[test]
+fn the_metrics_of_revocation_are_those_of_the_guide() {
+    let metrics = recorded(async || {
+        let key = TestKey::generate("k", Algorithm::Es256);
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+        let publish = |at: u64, list: &str, tag: &str| {
+            let claims = json!({
+                "sub": LIST, "iat": at, "exp": NOW + 86_400,
+                "status_list": {"bits": 1, "lst": list},
+            });
+            let header = r#"{"alg":"ES256","kid":"k","typ":"statuslist+jwt"}"#;
+            let list = Answer::ok(key.sign(header, &claims.to_string())).with("etag", tag);
+            fetch.set(LIST, list);
+        };
+        let auth = builder(&key).fetch(fetch.clone()).clock(clock.clone()).build().await.unwrap();
+        let mut claims = claims();
+        claims["exp"] = json!(NOW + 86_400);
+        claims["status"] = json!({"status_list": {"idx": 0, "uri": LIST}});
+        let token = bearer(&key.token(&claims));
+        let secs = Duration::from_secs;
+        let gate = |age| {
+            let revocation = Revocation::status_list(secs(age)).in_outage(secs(6 * age));
+            Gate::new(auth.clone()).revocation(revocation).unwrap()
+        };
+        publish(NOW, NONE_REVOKED, "\"1\"");
+        assert!(verdict(&gate(20), &token).await.is_ok());
+        // Another list that says the same, when the first is 30 s old.
+        clock.advance(secs(30));
+        publish(NOW + 30, NONE_REVOKED, "\"2\"");
+        assert!(verdict(&gate(20), &token).await.is_ok());
+        // 40 s later the same is still true: not modified.
+        clock.advance(secs(40));
+        fetch.set(LIST, Answer::status(304, ""));
+        assert!(verdict(&gate(20), &token).await.is_ok());
+        // An attempt that fails, after 25 s.
+        clock.advance(secs(25));
+        fetch.set(LIST, Answer::Fails);
+        assert!(verdict(&gate(20), &token).await.is_ok());
+        // A revocation that may have been published right after the question of 500 s ago; no
+        // request was judged by what was known then for more than 6 * 20 s.
+        clock.advance(secs(475));
+        publish(NOW + 570, FIRST_REVOKED, "\"3\"");
+        assert!(verdict(&gate(10), &token).await.is_err());
+    });
+    let issuer = "issuer=https://issuer.example";
+    let fetches =
+        |outcome| format!("portcullis_status_list_fetches_total{{{issuer},outcome={outcome}}}");
+    let bound = |list| format!("portcullis_status_list_bound_seconds{{{issuer},list={list}}}");
+    let expected = BTreeMap::from([
+        ("portcullis_refusals_total{kind=invalid_token,rule=revoked}".to_owned(), 1.0),
+        (fetches("fetched"), 3.0),
+        (fetches("not_modified"), 1.0),
+        (fetches("failed"), 1.0),
+        (bound("reachable"), 10.0),
+        (bound("unreachable"), 120.0),
+        (format!("portcullis_revocation_age_seconds{{{issuer}}}"), 30.0 + 40.0 + 25.0 + 120.0),
+        (format!("portcullis_revocation_lag_seconds{{{issuer}}}"), 120.0),
+    ]);
+    assert_eq!(metrics, expected);
+    assert_mentioned(&metrics, &[OF_KEYS, OF_REVOCATION].concat());
+    assert!(OF_REVOCATION.contains("`portcullis_introspections_total`"));
+}

@@ -1,0 +1,48 @@
+//! A Portcullis service as the authority behind nginx (`auth_request`) and Caddy (`forward_auth`),
+//! both real, with the configurations of the guide's chapter *Behind a proxy*.
+//!
+//! Whatever a client sends, a refusal is never 2xx, keeps its status and headers, and the request does
+//! not reach the app.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test, and what only a test calls, fails by panicking"
+)]
+
+mod authority;
+mod client;
+mod examples;
+mod identity;
+mod proxy;
+mod recipe;
+mod refusals;
+mod servers;
+
+/// Makes a test for each proxy of every function that takes a [`Kind`](proxy::Kind).
+macro_rules! behind_each_proxy {
+    ($($name:ident),* $(,)?) => {
+        mod nginx {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                #[ignore = "needs nginx: run cargo xtask test"]
+                async fn $name() {
+                    super::$name(crate::proxy::Kind::Nginx).await;
+                }
+            )*
+        }
+        mod caddy {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                #[ignore = "needs Caddy: run cargo xtask test"]
+                async fn $name() {
+                    super::$name(crate::proxy::Kind::Caddy).await;
+                }
+            )*
+        }
+    };
+}
+use behind_each_proxy;
+
+const METHODS: [&str; 4] = ["GET", "POST", "OPTIONS", "HEAD"];

@@ -1,0 +1,152 @@
+//! nginx and Caddy, with the configurations of the guide on loopback ports.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+pub(crate) const NGINX: &str = include_str!("nginx.conf");
+pub(crate) const CADDY: &str = include_str!("Caddyfile");
+
+/// Long enough for a busy machine. A program that fails ends, and is noticed at once.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Nginx,
+    Caddy,
+}
+
+/// A proxy in front of `upstream`, which asks the `authority` at this path.
+pub(crate) struct Proxy {
+    pub(crate) kind: Kind,
+    pub(crate) address: SocketAddr,
+    folder: TempDir,
+    child: Child,
+}
+
+impl Proxy {
+    pub(crate) fn start(
+        kind: Kind,
+        authority: SocketAddr,
+        path: &str,
+        upstream: SocketAddr,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let changed = |configuration: &str, listens: (&str, String), logs: &str| {
+            let mut configuration = configuration.to_owned();
+            let logs = (logs, format!("{}/", folder.path().display()));
+            for (from, to) in [
+                listens,
+                logs,
+                ("127.0.0.1:3000", authority.to_string()),
+                ("/authorize", path.to_owned()),
+                ("127.0.0.1:9000", upstream.to_string()),
+            ] {
+                assert!(configuration.contains(from), "there is no {from}");
+                configuration = configuration.replace(from, &to);
+            }
+            fs::write(folder.path().join("recipe"), configuration).unwrap();
+        };
+        let mut command = match kind {
+            Kind::Nginx => {
+                changed(NGINX, ("127.0.0.1:8080", address.to_string()), "/var/log/nginx/");
+                nginx(folder.path())
+            }
+            Kind::Caddy => {
+                changed(
+                    CADDY,
+                    ("api.example {", format!("http://{address} {{")),
+                    "/var/log/caddy/",
+                );
+                caddy(folder.path())
+            }
+        };
+        let output = fs::File::create(folder.path().join("output.log")).unwrap();
+        command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
+        let child = command.current_dir(folder.path()).spawn().unwrap_or_else(|error| {
+            panic!("{command:?} could not be started ({error}): run cargo xtask test");
+        });
+        let mut proxy = Self { kind, address, folder, child };
+        proxy.wait_until_ready();
+        proxy
+    }
+
+    fn wait_until_ready(&mut self) {
+        let start = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            let ended = self.child.try_wait().unwrap();
+            if ended.is_some() || start.elapsed() > READY_WITHIN {
+                panic!("{:?} is not ready ({ended:?}):\n{}", self.kind, self.log("output.log"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Its access log, which the recipe writes.
+    pub(crate) fn access_log(&self) -> String {
+        self.log("api.log")
+    }
+
+    /// Everything else that it wrote: its error log.
+    pub(crate) fn error_log(&self) -> String {
+        self.log("output.log")
+    }
+
+    fn log(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What `cargo xtask test` has found or unpacked.
+fn named(variable: &str, name: &str) -> PathBuf {
+    std::env::var_os(variable).unwrap_or_else(|| name.into()).into()
+}
+
+/// One process, with all its files in the folder.
+fn nginx(folder: &Path) -> Command {
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path {name};\n"))
+        .concat();
+    let main = format!(
+        "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\nevents {{}}\n\
+         http {{\n{temporary}include recipe;\n}}\n"
+    );
+    fs::write(folder.join("nginx.conf"), main).unwrap();
+    let mut command = Command::new(named("PORTCULLIS_NGINX", "nginx"));
+    command.arg("-p").arg(folder).args(["-e", "stderr", "-c", "nginx.conf"]);
+    command
+}
+
+fn caddy(folder: &Path) -> Command {
+    fs::write(folder.join("Caddyfile"), "{\n\tadmin off\n}\nimport recipe\n").unwrap();
+    let mut command = Command::new(named("PORTCULLIS_CADDY", "caddy"));
+    command.args(["run", "--config", "Caddyfile", "--adapter", "caddyfile"]);
+    for variable in ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
+        command.env(variable, folder);
+    }
+    command
+}
+
+/// An address that no other program is given before the proxy starts.
+fn free_address() -> SocketAddr {
+    static NUMBER: AtomicU8 = AtomicU8::new(1);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    // Linux has all of 127.0.0.0/8, and other programs use the first of them.
+    let host =
+        if cfg!(target_os = "linux") { [127, high | 128, low, number] } else { [127, 0, 0, 1] };
+    TcpListener::bind((IpAddr::from(host), 0)).unwrap().local_addr().unwrap()
+}

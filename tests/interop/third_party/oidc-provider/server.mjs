@@ -1,0 +1,111 @@
+// A certified OpenID provider (the npm package `oidc-provider`) on a loopback port of the system's
+// choice, as the issuer of the tests in `tests/interop/third_party_issuer`.
+//
+// It prints one line of JSON once it serves, `{"issuer":"http://127.0.0.1:PORT"}`, and ends when
+// its standard input closes, so that it never outlives the test that started it.
+//
+// - `POST /token`, client_credentials: an access token (RFC 9068) for the `resource` asked for.
+//   The clients below say with which algorithm it is signed and how long it lives.
+// - `GET /test/id-token`: logs a user in, as a browser would, and answers with the ID token.
+
+import { createServer } from 'node:http';
+import { generateKeyPairSync } from 'node:crypto';
+
+import { Provider } from 'oidc-provider';
+
+import { logIn } from './login.mjs';
+
+const API = 'https://api.example';
+const SECRET = 'only-for-tests';
+const SCOPES = 'orders:read orders:write';
+
+/** client_id -> how its access tokens are made */
+const MACHINES = {
+  rs256: { alg: 'RS256', ttl: 300 },
+  ps256: { alg: 'PS256', ttl: 300 },
+  es256: { alg: 'ES256', ttl: 300 },
+  eddsa: { alg: 'EdDSA', ttl: 300 },
+  // Times in a token are whole seconds: one of two seconds is good for between one and two.
+  brief: { alg: 'ES256', ttl: 2 },
+};
+
+/** A client whose id is the API's audience: in its ID tokens `aud` says what an access token's would. */
+const WEB_APP = {
+  client_id: API,
+  client_secret: SECRET,
+  redirect_uris: ['https://app.example/callback'],
+  response_types: ['code'],
+  grant_types: ['authorization_code'],
+};
+
+function privateKey(alg, type, options) {
+  const { privateKey } = generateKeyPairSync(type, options);
+  return { ...privateKey.export({ format: 'jwk' }), alg, use: 'sig', kid: `key-${alg.toLowerCase()}` };
+}
+
+function configuration() {
+  const machines = Object.keys(MACHINES).map((client_id) => ({
+    client_id,
+    client_secret: SECRET,
+    grant_types: ['client_credentials'],
+    redirect_uris: [],
+    response_types: [],
+    scope: SCOPES,
+  }));
+
+  return {
+    clients: [...machines, WEB_APP],
+    jwks: {
+      keys: [
+        privateKey('RS256', 'rsa', { modulusLength: 2048 }),
+        privateKey('PS256', 'rsa', { modulusLength: 2048 }),
+        privateKey('ES256', 'ec', { namedCurve: 'P-256' }),
+        privateKey('EdDSA', 'ed25519'),
+      ],
+    },
+    scopes: ['openid', ...SCOPES.split(' ')],
+    claims: { openid: ['sub'] },
+    cookies: { keys: [SECRET] },
+    findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+    features: {
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: true },
+      // RFC 8707: a token is asked for one resource, and is a JWT with that audience.
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo(_ctx, resource, client) {
+          const { alg, ttl } = MACHINES[client.clientId] ?? MACHINES.rs256;
+          return {
+            audience: resource,
+            scope: SCOPES,
+            accessTokenFormat: 'jwt',
+            accessTokenTTL: ttl,
+            jwt: { sign: { alg } },
+          };
+        },
+      },
+    },
+  };
+}
+
+const server = createServer();
+server.listen(0, '127.0.0.1', () => {
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const serve = new Provider(issuer, configuration()).callback();
+
+  server.on('request', async (request, response) => {
+    if (request.url !== '/test/id-token') {
+      serve(request, response);
+      return;
+    }
+    try {
+      const tokens = await logIn(issuer, WEB_APP);
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(tokens));
+    } catch (error) {
+      response.writeHead(500).end(String(error?.stack ?? error));
+    }
+  });
+  console.log(JSON.stringify({ issuer }));
+});
+
+process.stdin.resume().on('end', () => process.exit(0));

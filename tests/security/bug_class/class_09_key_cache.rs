@@ -1,0 +1,447 @@
+//! Keys that outlive their withdrawal, answer for another issuer, or vanish in an outage.
+//!
+//! Each issuer has a key set of its own, replaced whole by a good answer and by nothing else; a
+//! `kid` that is not in it is no key at all.
+
+use std::time::Duration;
+
+use portcullis::testing::{Answer, ManualClock, Scene, ScriptedFetch, TestKey};
+use portcullis::{
+    Algorithm, Authenticator, AuthenticatorBuilder, IssuerSettings,
+    keys::{KeySet, SharedKeySet},
+    signature,
+};
+use serde_json::json;
+
+use super::support::{AUDIENCE, ISSUER, JWKS, NOW, claims, rule};
+
+/// An issuer whose keys are fetched, and a clock.
+struct World {
+    fetch: ScriptedFetch,
+    clock: ManualClock,
+    auth: Authenticator,
+}
+
+impl World {
+    async fn publishing(keys: &[&TestKey]) -> Self {
+        let scene = Scene::unpublished().await;
+        scene.publish(keys.iter().copied());
+        scene.auth.refresh().await.unwrap();
+        Self { fetch: scene.fetch, clock: scene.clock, auth: scene.auth }
+    }
+
+    fn publish(&self, keys: &[&TestKey]) {
+        self.fetch.set(JWKS, Answer::ok(TestKey::jwks(keys.iter().copied())));
+    }
+
+    async fn rule(&self, key: &TestKey) -> &'static str {
+        rule(&self.auth, &long_lived(key, ISSUER)).await
+    }
+
+    fn advance(&self, secs: u64) {
+        self.clock.advance(Duration::from_secs(secs));
+    }
+}
+
+fn long_lived(key: &TestKey, issuer: &str) -> String {
+    let mut claims = claims();
+    claims["iss"] = json!(issuer);
+    claims["exp"] = json!(NOW + 90_000);
+    key.token(&claims)
+}
+
+fn es256(id: &str) -> TestKey {
+    TestKey::generate(id, Algorithm::Es256)
+}
+
+/// CVE-2025-22149 (jwkset): a refresh added keys and removed none; CVE-2026-50202 (Steeltoe):
+/// keys never expired.
+#[tokio::test]
+async fn a_removed_key_is_refused_after_the_ttl() {
+    let (old, new) = (es256("old"), es256("new"));
+    let world = World::publishing(&[&old, &new]).await;
+    assert_eq!(world.rule(&old).await, "accepted");
+    world.publish(&[&new]);
+    world.advance(301);
+    assert_eq!(world.rule(&old).await, "kid");
+    assert_eq!(world.rule(&new).await, "accepted");
+    // An empty set is a set.
+    world.publish(&[]);
+    world.advance(301);
+    assert_eq!(world.rule(&new).await, "kid");
+}
+
+/// The same `kid` with another key: the new one counts, and only the new one.
+#[tokio::test]
+async fn a_key_that_was_replaced_under_its_kid_is_gone() {
+    let (old, new) = (es256("k"), es256("k"));
+    let world = World::publishing(&[&old]).await;
+    assert_eq!(world.rule(&old).await, "accepted");
+    world.publish(&[&new]);
+    world.advance(301);
+    assert_eq!(world.rule(&new).await, "accepted");
+    assert_eq!(world.rule(&old).await, "signature");
+}
+
+/// GHSA-fhv5-28vv-h8m8 (PyJWT): one failed fetch, which an unknown `kid` could cause, emptied the
+/// set.
+#[tokio::test]
+async fn a_failed_refresh_takes_no_key_away() {
+    let (key, unknown) = (es256("k"), es256("unknown"));
+    let failures = [
+        Answer::Fails,
+        Answer::status(500, ""),
+        Answer::status(404, "{\"keys\":[]}"),
+        Answer::status(204, ""),
+        Answer::ok("<html>maintenance</html>"),
+        Answer::ok("{}"),
+        Answer::ok("{\"keys\":null}"),
+        Answer::ok("[]"),
+        Answer::ok(""),
+        Answer::status(302, "").with("location", "https://evil.example/keys"),
+    ];
+    for failure in failures {
+        let world = World::publishing(&[&key]).await;
+        world.fetch.set(JWKS, failure.clone());
+        world.advance(31);
+        assert_eq!(world.rule(&unknown).await, "key_budget_spent", "{failure:?}");
+        assert_eq!(world.rule(&key).await, "accepted", "{failure:?}");
+        world.advance(300);
+        assert_eq!(world.rule(&key).await, "accepted", "stale: {failure:?}");
+        // Bounded all the same: an issuer that is cut off can not withdraw anything.
+        world.advance(4000);
+        assert_eq!(world.rule(&key).await, "keys_unavailable", "{failure:?}");
+        world.publish(&[&key]);
+        world.advance(301);
+        assert_eq!(world.rule(&key).await, "accepted", "{failure:?}");
+    }
+}
+
+/// CVE-2026-89313 (gose): an unknown `kid` got the last key.
+#[tokio::test]
+async fn an_unknown_kid_is_no_key_even_if_the_signature_would_hold() {
+    let (first, last) = (es256("first"), es256("last"));
+    let world = World::publishing(&[&first, &last]).await;
+    for key in [&first, &last] {
+        for kid in ["", "other", "LAST", "last ", "las", "last\u{0}", "0", "*"] {
+            let header = json!({"alg": "ES256", "kid": kid}).to_string();
+            let token = key.sign(&header, &claims().to_string());
+            world.advance(31);
+            assert_eq!(rule(&world.auth, &token).await, "kid", "{kid:?}");
+        }
+    }
+}
+
+fn of(issuer: &str, key: &TestKey) -> IssuerSettings {
+    IssuerSettings::new(issuer, AUDIENCE).key_source(SharedKeySet::new(TestKey::key_set([key])))
+}
+
+/// CVE-2025-59936 (get-jwks: the parts of a cache's key ran into each other), CVE-2026-50202
+/// (Steeltoe: the `kid` alone was the cache's key).
+#[tokio::test]
+async fn a_key_answers_for_its_own_issuer_only() {
+    let issuers = ["https://a.example", "https://b.example", "https://a.example:https://b.example"];
+    for kid in ["k", "https://b.example", "k:https://b.example", "ES256:k:https://a.example"] {
+        let keys = [es256(kid), es256(kid), es256(kid)];
+        let auth = AuthenticatorBuilder::new(of(issuers[0], &keys[0]))
+            .clock(ManualClock::at(NOW))
+            .also_issuer(of(issuers[1], &keys[1]))
+            .also_issuer(of(issuers[2], &keys[2]))
+            .build()
+            .await
+            .unwrap();
+        // Twice, so that nothing that the first round may have left helps in the second.
+        for _ in 0..2 {
+            for (signer, key) in keys.iter().enumerate() {
+                for (claimed, issuer) in issuers.iter().enumerate() {
+                    let expected = if signer == claimed { "accepted" } else { "signature" };
+                    let token = long_lived(key, issuer);
+                    assert_eq!(rule(&auth, &token).await, expected, "{kid} {signer} {claimed}");
+                }
+            }
+        }
+    }
+}
+
+/// Two keys under one `kid`: any choice would be a guess, or the attacker's.
+#[test]
+fn of_two_keys_under_one_kid_neither_is_used() {
+    let (one, two, other) = (es256("k"), es256("k"), es256("other"));
+    let json = TestKey::jwks([&one, &two, &other]).to_string();
+    let set = KeySet::from_json(json.as_bytes()).unwrap();
+    for key in [&one, &two] {
+        let error = signature::verify(&key.token(&claims()), &set, Algorithm::ALL).unwrap_err();
+        assert_eq!(error.rule(), "kid");
+    }
+    assert!(signature::verify(&other.token(&claims()), &set, Algorithm::ALL).is_ok());
+}
+
+/// Several keys fit a token without `kid`: each is tried, and a token that costs more than that is
+/// refused.
+#[tokio::test]
+async fn without_a_kid_up_to_four_keys_are_tried() {
+    let keys = ["a", "b", "c", "d", "e"].map(es256);
+    for (number, expected) in [(2, "accepted"), (4, "accepted"), (5, "kid")] {
+        let other = es256("f");
+        let auth = super::support::builder(&keys[0])
+            .key_source(SharedKeySet::new(TestKey::key_set(&keys[..number])))
+            .build()
+            .await
+            .unwrap();
+        let sign = |key: &TestKey| key.sign(r#"{"alg":"ES256"}"#, &claims().to_string());
+        for key in &keys[..number] {
+            // Twice: the second time it is a token that was accepted before.
+            for _ in 0..2 {
+                assert_eq!(rule(&auth, &sign(key)).await, expected, "{number}");
+            }
+        }
+        let forged = if number == 5 { "kid" } else { "signature" };
+        assert_eq!(rule(&auth, &sign(&other)).await, forged, "{number}");
+    }
+}
+
+/// A key that is replaced under its `kid` is used after one fetch, and no forgery causes more than one
+/// fetch for a `kid` in a cooldown.
+#[tokio::test]
+async fn key_replaced_under_its_kid_is_used_and_forgeries_cause_few_fetches() {
+    let [old, new, forger] = ["k", "k", "k"].map(es256);
+    let world = World::publishing(&[&old]).await;
+    assert_eq!(world.rule(&old).await, "accepted");
+    world.publish(&[&new]);
+    assert_eq!(world.rule(&new).await, "accepted");
+    // It is gone, for a token that was accepted before, too.
+    assert_eq!(world.rule(&old).await, "signature");
+    assert_eq!(world.fetch.requests().len(), 2);
+
+    for _ in 0..1000 {
+        assert_eq!(world.rule(&forger).await, "signature");
+    }
+    assert_eq!(world.fetch.requests().len(), 2, "within one cooldown of the last one");
+    for round in 0..10 {
+        world.advance(30);
+        for _ in 0..100 {
+            assert_eq!(world.rule(&forger).await, "signature");
+            assert_eq!(world.rule(&new).await, "accepted");
+        }
+        assert_eq!(world.fetch.requests().len(), 3 + round);
+    }
+    // While the issuer is away, the answer is the same, and nothing is fetched for it.
+    world.fetch.set(JWKS, Answer::Fails);
+    world.advance(30);
+    assert_eq!(world.rule(&forger).await, "signature");
+    let fetches = world.fetch.requests().len();
+    world.advance(3);
+    assert_eq!(world.rule(&forger).await, "signature");
+    assert_eq!((world.rule(&new).await, world.fetch.requests().len()), ("accepted", fetches));
+}
+
+/// The budget is the one for unknown `kid`s.
+#[tokio::test]
+async fn forgeries_under_known_kids_spend_the_budget_for_unknown_ones() {
+    let keys = ["a", "b", "c", "d", "e"].map(es256);
+    let world = World::publishing(&keys.each_ref()).await;
+    let forged = ["a", "b", "c", "d", "e"].map(es256);
+    for forger in &forged {
+        assert_eq!(world.rule(forger).await, "signature");
+    }
+    assert_eq!(world.fetch.requests().len(), 1 + 3);
+    assert_eq!(world.rule(&es256("unknown")).await, "key_budget_spent");
+    // The next one is for whoever asks first.
+    world.advance(30);
+    assert_eq!(world.rule(&es256("unknown")).await, "kid");
+    assert_eq!(world.rule(&forged[3]).await, "signature");
+    assert_eq!(world.fetch.requests().len(), 1 + 4);
+}
+
+/// One `kid` for keys of two algorithms is no choice: the token's algorithm tells them apart.
+#[tokio::test]
+async fn keys_of_two_algorithms_may_share_a_kid() {
+    let keys = [es256("k"), TestKey::generate("k", Algorithm::Ed25519)];
+    let auth = super::support::builder(&keys[0])
+        .key_source(SharedKeySet::new(TestKey::key_set(&keys)))
+        .build()
+        .await
+        .unwrap();
+    for key in &keys {
+        assert_eq!(rule(&auth, &key.token(&claims())).await, "accepted");
+    }
+}
+
+/// The same key listed twice is no choice: an issuer that repeats itself keeps its users.
+#[tokio::test]
+async fn the_same_key_twice_is_one_key() {
+    let key = es256("k");
+    let world = World::publishing(&[&key, &key]).await;
+    assert_eq!(world.rule(&key).await, "accepted");
+}
+
+/// One RSA key that is published for two algorithms is two keys; each verifies its own.
+#[test]
+fn a_key_for_two_algorithms_is_two_keys() {
+    let key = TestKey::generate("k", Algorithm::Rs256);
+    let (rs256, mut ps256) = (key.jwk(), key.jwk());
+    ps256["alg"] = json!("PS256");
+    let set = json!({"keys": [rs256, ps256]}).to_string();
+    let algorithms: Vec<_> = KeySet::from_json(set.as_bytes())
+        .unwrap()
+        .iter()
+        .map(portcullis::keys::VerificationKey::algorithm)
+        .collect();
+    assert_eq!(algorithms, [Algorithm::Rs256, Algorithm::Ps256]);
+}
+
+/// Past the stale bound not even an outage keeps a key alive, however good the token is.
+#[tokio::test]
+async fn stale_keys_end() {
+    let key = es256("k");
+    let world = World::publishing(&[&key]).await;
+    world.fetch.set(JWKS, Answer::status(503, ""));
+    world.advance(301);
+    assert_eq!(world.rule(&key).await, "accepted", "stale");
+    world.advance(3600);
+    assert_eq!(world.rule(&key).await, "keys_unavailable", "the end");
+    // Also with a fetch that failed a moment ago, and is not tried again yet.
+    assert_eq!(world.rule(&key).await, "keys_unavailable", "and it stays so");
+}
+
+/// A set of too many keys is refused whole: each would have to be parsed, and looked through.
+#[tokio::test]
+async fn a_key_set_has_a_limit() {
+    let key = es256("k");
+    let world = World::publishing(&[&key]).await;
+    let mut jwks = TestKey::jwks([&key]);
+    let keys = jwks["keys"].as_array_mut().unwrap();
+    keys.extend((0..200).map(|number| json!({"kty": "x", "kid": number.to_string()})));
+    assert_eq!(keys.len(), 201);
+    let error = KeySet::from_json(jwks.to_string().as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "more than 200 keys");
+    // What was there before stays.
+    world.fetch.set(JWKS, Answer::ok(jwks));
+    world.advance(301);
+    assert_eq!(world.rule(&key).await, "accepted");
+}
+
+/// Metadata that are another issuer's lead to another issuer's keys (RFC 8414 §3.3).
+#[tokio::test]
+async fn metadata_speak_for_their_own_issuer_only() {
+    let key = es256("k");
+    let metadata = "https://issuer.example/.well-known/openid-configuration";
+    for (issuer, expected) in [
+        (ISSUER, true),
+        ("https://issuer.example/", false),
+        ("https://ISSUER.example", false),
+        ("https://evil.example", false),
+    ] {
+        let fetch = ScriptedFetch::default();
+        fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));
+        fetch.set(metadata, Answer::ok(json!({"issuer": issuer, "jwks_uri": JWKS})));
+        let auth = Authenticator::builder(ISSUER, AUDIENCE)
+            .fetch(fetch)
+            .clock(ManualClock::at(NOW))
+            .build()
+            .await;
+        assert_eq!(auth.is_ok(), expected, "{issuer}: {auth:?}");
+    }
+}
+
+/// nginx gives a file of equal length and modification time the same ETag, so that a 304 confirms
+/// keys that were replaced: key sets are read whole.
+#[tokio::test]
+async fn unchanged_validators_do_not_keep_a_withdrawn_key() {
+    let (old, new) = (es256("k1"), es256("k2"));
+    let world = World::publishing(&[&old]).await;
+    let tagged = |key| Answer::ok(TestKey::jwks([key])).with("etag", "\"1\"");
+    world.fetch.set(JWKS, tagged(&old));
+    world.advance(301);
+    assert_eq!(world.rule(&old).await, "accepted");
+    world.fetch.set(JWKS, tagged(&new));
+    world.advance(301);
+    assert_eq!(world.rule(&old).await, "kid");
+    assert_eq!(world.rule(&new).await, "accepted");
+    // A confirmation of what was not asked about, under whatever name, confirms nothing.
+    world.fetch.set(JWKS, Answer::status(304, "").with("etag", "\"2\""));
+    world.advance(4000);
+    assert_eq!(world.rule(&new).await, "keys_unavailable");
+    let conditional = ["if-none-match", "if-modified-since"];
+    for request in world.fetch.requests() {
+        assert!(conditional.iter().all(|name| !request.headers.contains_key(*name)));
+    }
+}
+
+/// The issuer moves its key set, and the old place goes on serving the old keys: the metadata is
+/// read with each fetch.
+#[tokio::test]
+async fn keys_at_a_place_that_the_metadata_left_are_refused_after_the_ttl() {
+    const METADATA: &str = "https://issuer.example/.well-known/openid-configuration";
+    const MOVED: &str = "https://issuer.example/moved";
+    let (old, new) = (es256("old"), es256("new"));
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    let metadata = |keys| Answer::ok(json!({"issuer": ISSUER, "jwks_uri": keys}));
+    fetch.set(METADATA, metadata(JWKS));
+    fetch.set(JWKS, Answer::ok(TestKey::jwks([&old])));
+    let auth = Authenticator::builder(ISSUER, AUDIENCE)
+        .fetch(fetch.clone())
+        .clock(clock.clone())
+        .without_background_refresh()
+        .build()
+        .await
+        .unwrap();
+    let world = World { fetch, clock, auth };
+    assert_eq!(world.rule(&old).await, "accepted");
+    world.fetch.set(METADATA, metadata(MOVED));
+    world.fetch.set(MOVED, Answer::ok(TestKey::jwks([&new])));
+    world.advance(301);
+    assert_eq!(world.rule(&old).await, "kid");
+    assert_eq!(world.rule(&new).await, "accepted");
+}
+
+/// The monotonic clock stands still while a machine is suspended or a snapshot of it is kept.
+#[tokio::test]
+async fn suspended_machine_does_not_accept_withdrawn_keys() {
+    let (old, new) = (es256("old"), es256("new"));
+    let world = World::publishing(&[&old, &new]).await;
+    assert_eq!(world.rule(&old).await, "accepted");
+    world.publish(&[&new]);
+    world.clock.suspend(Duration::from_secs(301));
+    assert_eq!(world.rule(&old).await, "kid");
+    world.fetch.set(JWKS, Answer::Fails);
+    world.clock.suspend(Duration::from_secs(36_000));
+    assert_eq!(world.rule(&new).await, "keys_unavailable");
+}
+
+/// A server that asks to be left alone is, while the keys are fresh; past their TTL it is asked again.
+#[tokio::test]
+async fn retry_after_does_not_keep_a_withdrawn_key() {
+    let (old, new) = (es256("old"), es256("new"));
+    let world = World::publishing(&[&old, &new]).await;
+    world.fetch.set(JWKS, Answer::status(503, "").with("retry-after", "300"));
+    world.advance(299);
+    world.auth.refresh().await.unwrap_err();
+    world.publish(&[&new]);
+    let bound = world.auth.status().remove(0).keys.unwrap().withdrawal_bound.as_secs();
+    for _ in 300..=bound {
+        world.advance(1);
+        let _ = world.rule(&old).await;
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.rule(&old).await, "kid");
+}
+
+/// A flood of unknown `kid`s costs the issuer a burst and one fetch a cooldown, and good tokens
+/// nothing.
+#[tokio::test]
+async fn unknown_kids_do_not_drown_the_issuer() {
+    let key = es256("k");
+    let world = World::publishing(&[&key]).await;
+    world.advance(31);
+    let before = world.fetch.requests().len();
+    for number in 0..200 {
+        let header = json!({"alg": "ES256", "kid": format!("random-{number}")}).to_string();
+        let token = key.sign(&header, &claims().to_string());
+        let refused = if number < 3 { "kid" } else { "key_budget_spent" };
+        assert_eq!(rule(&world.auth, &token).await, refused);
+        assert_eq!(world.rule(&key).await, "accepted");
+    }
+    assert_eq!(world.fetch.requests().len() - before, 3);
+}

@@ -1,0 +1,197 @@
+//! A verified token that is remembered too long, or for somebody else.
+//!
+//! Verified tokens are kept, and found by nothing but all of their bytes; what a token was accepted
+//! for is asked again each time: the time that it is now, the key that counts now, and whether its issuer
+//! is still trusted.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{
+    Algorithm, Authenticator, IssuerSettings,
+    adapter::MaybeReady,
+    config::IssuerResolver,
+    keys::{KeySet, SharedKeySet},
+};
+use serde_json::json;
+
+use super::support::{AUDIENCE, ISSUER, NOW, auth, bearer, builder, claims, rule, split};
+
+/// CVE-2026-107719 (fast-jwt): without `iat` a remembered token never expired.
+#[tokio::test]
+async fn a_token_that_was_accepted_expires_all_the_same() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    for name in ["", "iat", "sub"] {
+        let clock = ManualClock::at(NOW);
+        let auth = builder(&key).clock(clock.clone()).build().await.unwrap();
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove(name);
+        let token = key.token(&claims);
+        for _ in 0..100 {
+            assert_eq!(rule(&auth, &token).await, "accepted", "without {name}");
+        }
+        clock.advance(Duration::from_secs(910));
+        assert_eq!(rule(&auth, &token).await, "exp", "without {name}");
+    }
+}
+
+/// The rest of that class: entries that did not know which key had verified them.
+#[tokio::test]
+async fn a_token_that_was_accepted_goes_with_its_key() {
+    let (key, other) =
+        (TestKey::generate("k", Algorithm::Es256), TestKey::generate("k", Algorithm::Es256));
+    let keys = SharedKeySet::new(TestKey::key_set([&key]));
+    let auth = Authenticator::builder(ISSUER, AUDIENCE)
+        .key_source(keys.clone())
+        .clock(ManualClock::at(NOW))
+        .build()
+        .await
+        .unwrap();
+    let token = key.token(&claims());
+    assert_eq!(rule(&auth, &token).await, "accepted");
+    keys.replace(TestKey::key_set([&other]));
+    assert_eq!(rule(&auth, &token).await, "signature");
+    keys.replace(KeySet::default());
+    assert_eq!(rule(&auth, &token).await, "kid");
+    keys.replace(TestKey::key_set([&key]));
+    assert_eq!(rule(&auth, &token).await, "accepted", "and a refusal is not remembered either");
+}
+
+/// CVE-2026-35039 (fast-jwt): two tokens under one key of the cache swapped their bearers.
+#[tokio::test]
+async fn nobody_gets_the_identity_of_another() {
+    let key = TestKey::generate("k", Algorithm::Ed25519);
+    let auth = auth(&key).await;
+    // Alike in all that a careless key of a cache would be made of: header, length, ends, `jti`.
+    let tokens: Vec<_> = (1000..1500)
+        .map(|number| {
+            let mut claims = claims();
+            claims["jti"] = json!("same");
+            claims["sub"] = json!(format!("user-{number}"));
+            (format!("user-{number}"), key.token(&claims))
+        })
+        .collect();
+    for _ in 0..2 {
+        for (subject, token) in &tokens {
+            let who = auth.authenticate(&bearer(token)).await.unwrap();
+            assert_eq!(who.subject(), Some(subject.as_str()));
+        }
+    }
+    // The signature of one behind the claims of another, both accepted a moment ago.
+    for pair in tokens.windows(2) {
+        let (input, _) = split(&pair[0].1);
+        let (_, signature) = split(&pair[1].1);
+        assert_eq!(rule(&auth, &format!("{input}.{signature}")).await, "signature");
+    }
+}
+
+/// One tenant, whose settings the test replaces.
+#[derive(Clone, Default)]
+struct Tenant {
+    /// Where its keys are; `None` once it is offboarded.
+    jwks_url: Arc<Mutex<Option<&'static str>>>,
+    asked: Arc<AtomicUsize>,
+    fetch: ScriptedFetch,
+}
+
+const TENANT: &str = "https://tenant.example";
+const OLD_KEYS: &str = "https://tenant.example/old";
+const NEW_KEYS: &str = "https://tenant.example/new";
+
+impl IssuerResolver for Tenant {
+    fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let url = (*self.jwks_url.lock().unwrap()).filter(|_| issuer == TENANT)?;
+        let settings = IssuerSettings::new(issuer, AUDIENCE).jwks_url(url);
+        let ten_hours = Duration::from_secs(36_000);
+        Some(settings.jwks_ttl(ten_hours).without_background_refresh().fetch(self.fetch.clone()))
+    }
+}
+
+impl Tenant {
+    fn set(&self, jwks_url: Option<&'static str>) {
+        *self.jwks_url.lock().unwrap() = jwks_url;
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        (self.asked.load(Ordering::SeqCst), self.fetch.requests().len())
+    }
+}
+
+/// A tenant, its authenticator with and without a cache of tokens, and a token that lasts.
+async fn tenant(token_cache: usize) -> (Tenant, Authenticator, ManualClock, String) {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let (tenant, clock) = (Tenant::default(), ManualClock::at(NOW));
+    tenant.set(Some(OLD_KEYS));
+    tenant.fetch.set(OLD_KEYS, Answer::ok(TestKey::jwks([&key])));
+    let other = TestKey::generate("other", Algorithm::Es256);
+    tenant.fetch.set(NEW_KEYS, Answer::ok(TestKey::jwks([&other])));
+    let builder = builder(&other).clock(clock.clone()).token_cache_bytes(token_cache);
+    let auth = builder.issuer_resolver(tenant.clone()).build().await.unwrap();
+    let mut claims = claims();
+    (claims["iss"], claims["exp"]) = (json!(TENANT), json!(NOW + 100_000));
+    (tenant, auth, clock, key.token(&claims))
+}
+
+/// However often its tokens come, the resolver is asked about a tenant again after an hour.
+#[tokio::test]
+async fn offboarded_tenant_ends_within_the_lifetime_of_the_answer() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    for token_cache in [0, 1 << 20] {
+        let (tenant, auth, clock, token) = tenant(token_cache).await;
+        for _ in 0..60 {
+            assert_eq!(rule(&auth, &token).await, "accepted");
+            clock.advance(MINUTE);
+        }
+        assert_eq!(tenant.counts(), (1, 1));
+        // Vouched for again, with the same settings: the keys are kept.
+        assert_eq!(rule(&auth, &token).await, "accepted");
+        assert_eq!(tenant.counts(), (2, 1));
+        tenant.set(None);
+        clock.advance(59 * MINUTE);
+        assert_eq!(rule(&auth, &token).await, "accepted");
+        clock.advance(MINUTE);
+        assert_eq!(rule(&auth, &token).await, "iss");
+        // Its keys moved: those from the old place count no more.
+        tenant.set(Some(OLD_KEYS));
+        assert_eq!(rule(&auth, &token).await, "accepted");
+        tenant.set(Some(NEW_KEYS));
+        clock.advance(60 * MINUTE);
+        assert_eq!(rule(&auth, &token).await, "kid");
+    }
+}
+
+#[tokio::test]
+async fn forgotten_tenant_is_accepted_only_if_the_resolver_vouches_for_it_again() {
+    for token_cache in [0, 1 << 20] {
+        let (tenant, auth, _, token) = tenant(token_cache).await;
+        assert_eq!(rule(&auth, &token).await, "accepted");
+        tenant.set(None);
+        assert_eq!(rule(&auth, &token).await, "accepted");
+        auth.forget("https://other.example");
+        assert_eq!(rule(&auth, &token).await, "accepted");
+        auth.forget(TENANT);
+        assert_eq!(rule(&auth, &token).await, "iss");
+        assert_eq!(rule(&auth, &token).await, "iss");
+        tenant.set(Some(OLD_KEYS));
+        assert_eq!(rule(&auth, &token).await, "accepted");
+        assert_eq!(tenant.counts(), (4, 2));
+    }
+}
+
+/// A request that waits for keys while its tenant is forgotten does not bring the old answer back.
+#[tokio::test]
+async fn request_under_way_does_not_bring_a_forgotten_tenant_back() {
+    for (jwks_url, expected) in [(None, "iss"), (Some(OLD_KEYS), "accepted")] {
+        let (tenant, auth, _, token) = tenant(0).await;
+        let MaybeReady::Pending(pending) = auth.attempt(&bearer(&token)) else { panic!("no wait") };
+        auth.forget(TENANT);
+        tenant.set(jwks_url);
+        assert!(pending.await.is_ok());
+        assert_eq!(rule(&auth, &token).await, expected);
+        // What the request has fetched is not fetched again.
+        assert_eq!(tenant.fetch.requests().len(), 1);
+    }
+}

@@ -1,0 +1,553 @@
+//! The thirteenth class, on routes that ask the issuer each time: a token passes only by an answer
+//! of its issuer that says that it is active, to a question that was asked after the request came.
+//!
+//! Gates, before a scripted issuer and on a clock that moves when told.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{
+    Algorithm, Authenticator, AuthenticatorBuilder, Gate, IssuerSettings, Refusal, Revocation,
+    adapter::{Requirement, admit},
+    config::IssuerResolver,
+    fetch::{Fetch, FetchRequest, Fetching},
+    keys::SharedKeySet,
+};
+
+use super::support::{AUDIENCE, ISSUER, NOW, bearer, builder, verdict, verdict_now};
+
+const ASKED: &str = "https://issuer.example/oauth/introspect";
+const ACTIVE: &str = r#"{"active":true}"#;
+const INACTIVE: &str = r#"{"active":false}"#;
+
+struct World {
+    auth: Authenticator,
+    key: TestKey,
+    fetch: ScriptedFetch,
+    clock: ManualClock,
+    secret: tempfile::NamedTempFile,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::with(ScriptedFetch::default(), |builder| builder).await
+    }
+
+    /// One whose authenticator fetches with `fetch`.
+    async fn with(
+        fetch: impl Fetch + Clone,
+        change: impl FnOnce(AuthenticatorBuilder) -> AuthenticatorBuilder,
+    ) -> Self {
+        let key = TestKey::generate("k", Algorithm::Es256);
+        let clock = ManualClock::at(NOW);
+        let secret = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(secret.path(), "s3cret:%\n").unwrap();
+        let builder = builder(&key)
+            .fetch(fetch.clone())
+            .clock(clock.clone())
+            .introspection_url(ASKED)
+            .introspection_client_id("an api")
+            .introspection_secret_file(secret.path());
+        let auth = change(builder).build().await.unwrap();
+        let any: Box<dyn std::any::Any> = Box::new(fetch);
+        let fetch = any.downcast::<ScriptedFetch>().map(|fetch| *fetch).unwrap_or_default();
+        Self { auth, key, fetch, clock, secret }
+    }
+
+    fn answers(&self, body: &str) {
+        self.fetch.set(ASKED, Answer::ok(body));
+    }
+
+    fn advance(&self, millis: u64) {
+        self.clock.advance(Duration::from_millis(millis));
+    }
+
+    fn token(&self, subject: &str) -> HeaderMap {
+        let token = self.key.token(&json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": subject, "exp": NOW + 86_400,
+        }));
+        bearer(&token)
+    }
+
+    /// What a request gets: `passes`, or the rule that refuses it.
+    async fn ask(&self, revocation: Revocation, request: &HeaderMap) -> &'static str {
+        match outcome(&Gate::new(self.auth.clone()).revocation(revocation).unwrap(), request).await
+        {
+            Ok(()) => "passes",
+            Err(refusal) => {
+                let answered = (refusal.rule(), refusal.status().as_u16());
+                assert!(matches!(answered, ("status", 503) | (_, 401)), "{answered:?}");
+                refusal.rule()
+            }
+        }
+    }
+
+    fn questions(&self) -> usize {
+        self.fetch.posts().len()
+    }
+}
+
+async fn outcome(gate: &Gate, request: &HeaderMap) -> Result<(), Refusal> {
+    verdict(gate, request).await.map(drop)
+}
+
+/// The token is in the token cache from the first request on.
+#[tokio::test]
+async fn a_revocation_is_known_to_the_very_next_request() {
+    let world = World::new().await;
+    let token = world.token("a");
+    world.answers(ACTIVE);
+    assert_eq!(world.ask(Revocation::live(), &token).await, "passes");
+    assert_eq!(world.ask(Revocation::live(), &token).await, "passes");
+    world.answers(INACTIVE);
+    assert_eq!(world.ask(Revocation::live(), &token).await, "revoked");
+    assert_eq!(world.questions(), 3);
+    // Nobody asks where nobody wants to know.
+    assert_eq!(world.ask(Revocation::expiry(), &token).await, "passes");
+    assert_eq!(world.questions(), 3);
+}
+
+#[tokio::test]
+async fn the_question_is_the_standards_and_its_secret_the_one_of_the_moment() {
+    let world = World::new().await;
+    world.answers(ACTIVE);
+    let request = world.token("a");
+    assert_eq!(world.ask(Revocation::live(), &request).await, "passes");
+    std::fs::write(world.secret.path(), "another").unwrap();
+    assert_eq!(world.ask(Revocation::live(), &request).await, "passes");
+    let token = request["authorization"].to_str().unwrap().strip_prefix("Bearer ").unwrap();
+    let form = format!("token={token}&token_type_hint=access_token");
+    // `an+api:s3cret%3A%25` and `an+api:another`.
+    let secrets = ["YW4rYXBpOnMzY3JldCUzQSUyNQ==", "YW4rYXBpOmFub3RoZXI="];
+    let posts = world.fetch.posts();
+    assert_eq!(posts.len(), 2);
+    for ((question, body), secret) in posts.iter().zip(secrets) {
+        assert_eq!(question.url, ASKED);
+        assert_eq!(body, form.as_bytes());
+        assert_eq!(question.headers["content-type"], "application/x-www-form-urlencoded");
+        let authorization = &question.headers["authorization"];
+        assert_eq!(authorization, format!("Basic {secret}").as_str());
+        assert!(authorization.is_sensitive());
+        assert_eq!(question.max_body, 64 * 1024);
+    }
+    std::fs::write(world.secret.path(), " \n").unwrap();
+    assert_eq!(world.ask(Revocation::live(), &request).await, "status");
+    assert_eq!(world.questions(), 2);
+}
+
+#[tokio::test]
+async fn what_is_no_answer_lets_nobody_in_and_accuses_nobody() {
+    for answer in [
+        Answer::Fails,
+        Answer::status(401, r#"{"error":"invalid_client"}"#),
+        Answer::status(500, ACTIVE),
+        Answer::status(204, ""),
+        Answer::status(302, ACTIVE),
+        Answer::ok(""),
+        Answer::ok("true"),
+        Answer::ok("{}"),
+        Answer::ok(r#"{"active":"true"}"#),
+        Answer::ok(r#"{"active":1}"#),
+        Answer::ok(r#"{"active":null}"#),
+        Answer::ok(r#"{"Active":true}"#),
+        Answer::ok(r#"{"active":false,"active":true}"#),
+        Answer::ok(r#"[{"active":true}]"#),
+        Answer::ok(r#"{"active":true}{"#),
+        Answer::ok(r#"{"active":true,"exp":"never"}"#),
+        Answer::ok(format!(r#"{{"active":true,"x":"{}"}}"#, "x".repeat(64 * 1024))),
+    ] {
+        let world = World::new().await;
+        world.fetch.set(ASKED, answer.clone());
+        assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, "status", "{answer:?}");
+        // While failures back off nobody asks again about this token; about another one they do.
+        let asked = world.questions();
+        assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, "status");
+        assert!(world.questions() >= asked, "{answer:?}");
+        world.answers(ACTIVE);
+        assert_eq!(world.ask(Revocation::live(), &world.token("b")).await, "passes", "{answer:?}");
+        world.advance(5_600);
+        assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, "passes", "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_does_not_answer_is_waited_for_as_long_as_for_any_fetch() {
+    let world = World::with(ScriptedFetch::default(), |builder| {
+        builder.fetch_timeout(Duration::from_secs(1))
+    })
+    .await;
+    world.fetch.set(ASKED, Answer::Hangs);
+    let start = std::time::Instant::now();
+    assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, "status");
+    assert!(start.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn an_answer_is_used_twice_only_where_a_route_says_so_and_not_past_its_exp() {
+    let world = World::new().await;
+    let token = world.token("a");
+    let briefly = Revocation::live().reuse_for(Duration::from_millis(500));
+    world.answers(ACTIVE);
+    assert_eq!(world.ask(briefly, &token).await, "passes");
+    world.answers(INACTIVE);
+    world.advance(499);
+    assert_eq!(world.ask(briefly, &token).await, "passes");
+    assert_eq!(world.questions(), 1);
+    // A route that asks each time is not content with that.
+    assert_eq!(world.ask(Revocation::live(), &token).await, "revoked");
+    assert_eq!(world.ask(briefly, &token).await, "revoked");
+    assert_eq!(world.questions(), 2);
+    world.answers(ACTIVE);
+    world.advance(500);
+    assert_eq!(world.ask(briefly, &token).await, "passes");
+    assert_eq!(world.questions(), 3);
+
+    world.answers(&format!(r#"{{"active":true,"exp":{}}}"#, NOW + 2));
+    let long = Revocation::live().reuse_for(Duration::from_secs(60));
+    let other = world.token("b");
+    assert_eq!(world.ask(long, &other).await, "passes");
+    world.answers(INACTIVE);
+    world.advance(1_000);
+    assert_eq!(world.ask(long, &other).await, "passes");
+    world.advance(1_000);
+    assert_eq!(world.ask(long, &other).await, "exp");
+}
+
+/// What is good enough for an outage is not while the issuer can be asked.
+#[tokio::test]
+async fn age_for_an_outage_does_not_count_while_the_issuer_can_be_asked() {
+    let world = World::new().await;
+    let token = world.token("a");
+    let route = Revocation::live().reuse_for(Duration::from_millis(500));
+    let route = route.in_outage(Duration::from_secs(60));
+    world.answers(ACTIVE);
+    assert_eq!(world.ask(route, &token).await, "passes");
+    world.answers(INACTIVE);
+    world.advance(500);
+    assert_eq!(world.ask(route, &token).await, "revoked");
+}
+
+/// The token is within the leeway, and the issuer says when it expired: to ask again would not make
+/// it younger.
+#[tokio::test]
+async fn active_token_past_the_exp_of_the_answer_is_401_after_one_question() {
+    let world = World::new().await;
+    world.answers(&format!(r#"{{"active":true,"exp":{NOW}}}"#));
+    let token = world.token("a");
+    for questions in 1..=3 {
+        assert_eq!(world.ask(Revocation::live(), &token).await, "exp");
+        assert_eq!(world.questions(), questions);
+    }
+}
+
+#[tokio::test]
+async fn in_an_outage_only_a_route_that_says_so_lives_on_old_answers_and_not_for_longer() {
+    let world = World::new().await;
+    let (alice, bob, carol) = (world.token("a"), world.token("b"), world.token("c"));
+    let patient = Revocation::live().in_outage(Duration::from_secs(60));
+    world.answers(ACTIVE);
+    assert_eq!(world.ask(patient, &alice).await, "passes");
+    world.answers(INACTIVE);
+    assert_eq!(world.ask(patient, &bob).await, "revoked");
+    world.fetch.set(ASKED, Answer::Fails);
+    world.advance(59_000);
+    for _ in 0..3 {
+        assert_eq!(world.ask(patient, &alice).await, "passes");
+        assert_eq!(world.ask(patient, &bob).await, "revoked");
+        assert_eq!(world.ask(patient, &carol).await, "status");
+        assert_eq!(world.ask(Revocation::live(), &alice).await, "status");
+    }
+    world.advance(1_000);
+    assert_eq!(world.ask(patient, &alice).await, "status");
+    // The issuer is back: what it says counts, from the next question on.
+    world.answers(INACTIVE);
+    world.advance(5_600);
+    assert_eq!(world.ask(patient, &alice).await, "revoked");
+}
+
+/// A crowd is no outage: while the issuer answers, a token is not judged by an older answer because
+/// as many questions as may be are under way.
+#[tokio::test]
+async fn crowd_of_questions_is_not_taken_for_an_outage() {
+    let (sender, mut questions) = mpsc::unbounded_channel();
+    let world = World::with(Slow(sender), patient).await;
+    let route = Revocation::live().in_outage(Duration::from_secs(60));
+    let gate = Gate::new(world.auth.clone()).revocation(route).unwrap();
+    let ask = |name: &str| {
+        let (gate, token) = (gate.clone(), world.token(name));
+        tokio::spawn(async move { outcome(&gate, &token).await })
+    };
+    let known = ask("known");
+    next(&mut questions).await.send(ACTIVE).unwrap();
+    assert!(known.await.unwrap().is_ok());
+    let waiting: Vec<_> = (0..256).map(|number| ask(&number.to_string())).collect();
+    let mut answers = Vec::new();
+    for _ in 0..256 {
+        answers.push(next(&mut questions).await);
+    }
+    for _ in 0..2 {
+        assert_eq!(ask("known").await.unwrap().unwrap_err().status(), 429);
+    }
+    for answer in answers {
+        answer.send(ACTIVE).unwrap();
+    }
+    for request in waiting {
+        assert!(request.await.unwrap().is_ok());
+    }
+    // The session has ended meanwhile.
+    let known = ask("known");
+    next(&mut questions).await.send(INACTIVE).unwrap();
+    assert_eq!(known.await.unwrap().unwrap_err().rule(), "revoked");
+}
+
+/// An issuer that answers when told, and tells of each question.
+#[derive(Debug, Clone)]
+struct Slow(mpsc::UnboundedSender<oneshot::Sender<&'static str>>);
+
+type Questions = mpsc::UnboundedReceiver<oneshot::Sender<&'static str>>;
+
+impl Fetch for Slow {
+    fn get(&self, _: FetchRequest) -> Fetching<'_> {
+        Box::pin(std::future::pending())
+    }
+
+    fn post(&self, _: FetchRequest, _: Bytes) -> Fetching<'_> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(answer).unwrap();
+        Box::pin(async move {
+            let body = answered.await?;
+            Ok(http::Response::new(Bytes::from_static(body.as_bytes())))
+        })
+    }
+}
+
+/// The question under way was asked before this request came: the session may have ended since.
+#[tokio::test]
+async fn a_request_is_not_judged_by_a_question_that_was_asked_before_it_came() {
+    let (sender, mut questions) = mpsc::unbounded_channel();
+    let world = World::with(Slow(sender), patient).await;
+    let gate = Gate::new(world.auth.clone()).revocation(Revocation::live()).unwrap();
+    let token = world.token("a");
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let ask = |name: &'static str| {
+        let (gate, token, done) = (gate.clone(), token.clone(), done.clone());
+        tokio::spawn(async move {
+            let passed = outcome(&gate, &token).await.is_ok();
+            done.lock().unwrap().push((name, passed));
+        })
+    };
+    let first = ask("before");
+    let question = next(&mut questions).await;
+    // The session ends here; all of these come afterwards, and share one more question.
+    let others: Vec<_> = (0..20).map(|_| ask("after")).collect();
+    settle().await;
+    assert!(questions.try_recv().is_err());
+    question.send(ACTIVE).unwrap();
+    first.await.unwrap();
+    let question = next(&mut questions).await;
+    settle().await;
+    assert_eq!(*done.lock().unwrap(), [("before", true)]);
+    question.send(INACTIVE).unwrap();
+    for other in others {
+        other.await.unwrap();
+    }
+    assert!(questions.try_recv().is_err(), "more than two questions");
+    assert_eq!(done.lock().unwrap()[1..], [("after", false); 20]);
+}
+
+/// Whoever sends tokens makes no more than so many questions wait.
+#[tokio::test]
+async fn an_issuer_that_hangs_is_asked_a_bounded_number_of_questions_at_once() {
+    let (sender, mut questions) = mpsc::unbounded_channel();
+    let world = World::with(Slow(sender), patient).await;
+    let gate = Gate::new(world.auth.clone()).revocation(Revocation::live()).unwrap();
+    let ask = |number: usize| {
+        let (gate, token) = (gate.clone(), world.token(&number.to_string()));
+        tokio::spawn(async move { outcome(&gate, &token).await })
+    };
+    let waiting: Vec<_> = (0..256).map(ask).collect();
+    let mut answers = Vec::new();
+    for _ in 0..256 {
+        answers.push(next(&mut questions).await);
+    }
+    let refusal = ask(256).await.unwrap().unwrap_err();
+    assert_eq!((refusal.rule(), refusal.status().as_u16()), ("key_budget", 429));
+    assert!(questions.try_recv().is_err(), "it was asked all the same");
+    for answer in answers {
+        answer.send(ACTIVE).unwrap();
+    }
+    for request in waiting {
+        assert!(request.await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_its_key_is_asked_about_as_any_other() {
+    const KEYS: &str = "https://issuer.example/keys";
+    for (body, answer) in [(ACTIVE, "passes"), (INACTIVE, "revoked")] {
+        let world = World::new().await;
+        world.answers(body);
+        world.fetch.set(KEYS, Answer::Fails);
+        let auth = Authenticator::builder(ISSUER, AUDIENCE)
+            .jwks_url(KEYS)
+            .start_without_keys()
+            .fetch(world.fetch.clone())
+            .clock(world.clock.clone())
+            .introspection_url(ASKED)
+            .introspection_client_id("a")
+            .introspection_secret_file(world.secret.path())
+            .build()
+            .await
+            .unwrap();
+        world.fetch.set(KEYS, Answer::ok(TestKey::jwks([&world.key])));
+        world.advance(60_000);
+        let world = World { auth, ..world };
+        assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, answer);
+    }
+}
+
+/// The server closed the connection that was kept, just then.
+#[tokio::test]
+async fn a_question_that_got_lost_is_asked_once_more() {
+    #[derive(Debug, Clone)]
+    struct Lossy(ScriptedFetch, Arc<Mutex<u32>>);
+
+    impl Fetch for Lossy {
+        fn get(&self, request: FetchRequest) -> Fetching<'_> {
+            self.0.get(request)
+        }
+
+        fn post(&self, request: FetchRequest, body: Bytes) -> Fetching<'_> {
+            let mut losses = self.1.lock().unwrap();
+            if *losses == 0 {
+                return self.0.post(request, body);
+            }
+            *losses -= 1;
+            Box::pin(std::future::ready(Err("connection closed".into())))
+        }
+    }
+
+    for (losses, answer) in [(1, "passes"), (2, "status")] {
+        let fetch = ScriptedFetch::default();
+        fetch.set(ASKED, Answer::ok(ACTIVE));
+        let lossy = Lossy(fetch, Arc::new(Mutex::new(losses)));
+        let world = World::with(lossy, |builder| builder).await;
+        assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, answer, "{losses}");
+    }
+}
+
+/// With time enough for a machine that is busy with other things.
+fn patient(builder: AuthenticatorBuilder) -> AuthenticatorBuilder {
+    builder.fetch_timeout(Duration::from_secs(30))
+}
+
+async fn next(questions: &mut Questions) -> oneshot::Sender<&'static str> {
+    tokio::time::timeout(Duration::from_secs(30), questions.recv()).await.unwrap().unwrap()
+}
+
+async fn settle() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_route_that_asks_an_issuer_who_is_not_known_how_to_be_asked_lets_nobody_in() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = builder(&key).build().await.unwrap();
+    let world = World::new().await;
+    let world = World { auth, key, ..world };
+    let gate = Gate::new(world.auth.clone());
+    let error = gate.clone().revocation(Revocation::live()).unwrap_err().to_string();
+    assert!(error.contains(ISSUER) && error.contains("introspection_url"), "{error}");
+    // A route that asks beside its policy is told when it does.
+    let who = gate.authenticate(&world.token("a")).await.unwrap();
+    let required = Requirement::from(Revocation::live());
+    let refusal = admit(Some(&who), None, &required, "").await.unwrap_err();
+    assert_eq!(refusal.status(), 500);
+    assert!(refusal.remedy().contains("introspection_url"), "{}", refusal.remedy());
+}
+
+/// Nobody knows at the start who will be met.
+#[tokio::test]
+async fn an_issuer_met_at_run_time_that_cannot_be_asked_lets_nobody_in() {
+    struct Met(TestKey);
+    impl IssuerResolver for Met {
+        fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
+            let keys = SharedKeySet::new(TestKey::key_set([&self.0]));
+            Some(IssuerSettings::new(issuer, "https://api.example").key_source(keys))
+        }
+    }
+    let world = World::new().await;
+    let met = TestKey::generate("k", Algorithm::Es256);
+    let mut claims = json!({"aud": "https://api.example", "exp": NOW + 900});
+    claims["iss"] = json!("https://met.example");
+    let mut request = HeaderMap::new();
+    request.insert("authorization", format!("Bearer {}", met.token(&claims)).parse().unwrap());
+    let world = World::with(world.fetch, |builder| builder.issuer_resolver(Met(met))).await;
+    let gate = Gate::new(world.auth.clone());
+    assert!(gate.authenticate(&request).await.is_ok());
+    let live = gate.revocation(Revocation::live()).unwrap();
+    let refusal = live.authenticate(&request).await.unwrap_err();
+    assert_eq!(refusal.status(), 500);
+    // A request without a token is still told as such.
+    assert_eq!(live.authenticate(&HeaderMap::new()).await.unwrap_err().status(), 401);
+}
+
+#[tokio::test]
+async fn settings_that_can_not_be_right_are_refused_at_the_start() {
+    let start = |change: fn(AuthenticatorBuilder) -> AuthenticatorBuilder| async move {
+        let keys = SharedKeySet::new(TestKey::key_set([]));
+        let builder = Authenticator::builder(ISSUER, AUDIENCE).key_source(keys);
+        change(builder).build().await.unwrap_err().to_string()
+    };
+    let error = start(|builder| builder.introspection_url(ASKED)).await;
+    assert!(error.contains("PORTCULLIS_INTROSPECTION_URL"), "{error}");
+    assert!(error.contains("PORTCULLIS_INTROSPECTION_CLIENT_ID"), "{error}");
+    let error = start(|builder| builder.introspection_secret_file("a")).await;
+    assert!(error.contains("PORTCULLIS_INTROSPECTION_SECRET_FILE"), "{error}");
+    assert!(error.contains("PORTCULLIS_INTROSPECTION_URL"), "{error}");
+    let error = start(|builder| {
+        builder
+            .introspection_url("http://issuer.example/introspect")
+            .introspection_client_id("a")
+            .introspection_secret_file("b")
+    })
+    .await;
+    assert!(error.contains("https") && error.contains("issuer.example/introspect"), "{error}");
+}
+
+/// Only the issuer can bring an outage about: whoever sends 1,024 requests with a revoked token must not
+/// get the next one judged by an old answer.
+#[tokio::test]
+async fn request_that_finds_no_place_is_not_judged_by_an_answer_for_outages() {
+    let (sender, mut questions) = mpsc::unbounded_channel();
+    let world = World::with(Slow(sender), patient).await;
+    let live = Revocation::live().in_outage(Duration::from_secs(60));
+    let gate = Gate::new(world.auth.clone()).revocation(live).unwrap();
+    let token = world.token("a");
+    let first = tokio::spawn({
+        let (gate, token) = (gate.clone(), token.clone());
+        async move { outcome(&gate, &token).await }
+    });
+    next(&mut questions).await.send(ACTIVE).unwrap();
+    first.await.unwrap().unwrap();
+    // The session ends here.
+    world.advance(10_000);
+    let mut waiting = Vec::new();
+    for _ in 0..1024 {
+        waiting.push(verdict_now(&gate, &token).unwrap_err());
+    }
+    let refusal = outcome(&gate, &token).await.unwrap_err();
+    assert_eq!((refusal.rule(), refusal.status().as_u16()), ("key_budget", 429));
+    drop(waiting);
+    let last = tokio::spawn(async move { outcome(&gate, &token).await });
+    next(&mut questions).await.send(INACTIVE).unwrap();
+    assert_eq!(last.await.unwrap().unwrap_err().rule(), "revoked");
+}

@@ -1,0 +1,237 @@
+//! A request that passes for something that it is not.
+//!
+//! A gate knows no routes and no methods: nothing in a request but a good token opens it. What a
+//! refusal looks like is the service's declaration: a proxy that asks a service by its status
+//! (`auth_request` in nginx, `forward_auth` in Caddy) lets through whatever is answered with 2xx.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use portcullis::testing::TestKey;
+use portcullis::{
+    Algorithm, Authenticated, Gate, IssuerSettings, Policy, Revocation,
+    adapter::{Bodies, FromBytes, MaybeReady, NoBodies, Requirement, Visitor, admit},
+    keys::{KeyRequest, KeySource, ResolveError, SharedKeySet},
+};
+use serde_json::json;
+
+use super::support::{AUDIENCE, ISSUER, NOW, builder, claims, verdict, verdict_now};
+
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "OPTIONS", "CONNECT", "PROPFIND"];
+
+/// What clients say of themselves, of their requests and of the answers that they want.
+const SAID: [&[(&str, &str)]; 14] = [
+    &[],
+    &[("content-type", "application/grpc")],
+    &[("content-type", "application/grpc+proto")],
+    &[("content-type", "Application/gRPC; a=b")],
+    &[("content-type", "application/grpc-web")],
+    &[("content-type", "application/json"), ("content-type", "application/grpc")],
+    &[("content-type", "application/grpc"), ("te", "trailers"), ("grpc-timeout", "1S")],
+    &[("accept", "application/grpc"), ("grpc-accept-encoding", "gzip")],
+    &[("user-agent", "grpc-rust/1.0"), ("x-grpc-web", "1")],
+    &[("origin", "https://app.example"), ("access-control-request-method", "POST")],
+    &[("origin", "https://app.example"), ("access-control-request-headers", "authorization")],
+    &[("connection", "upgrade"), ("upgrade", "websocket")],
+    &[("x-http-method-override", "OPTIONS"), ("x-original-url", "/health")],
+    &[("x-forwarded-proto", "grpc"), ("x-forwarded-uri", "/health"), ("accept", "text/html")],
+];
+
+/// One issuer whose keys are here, one whose keys are late, one whose keys are away.
+#[derive(Debug)]
+struct Keys(SharedKeySet, &'static str);
+
+impl KeySource for Keys {
+    fn resolve(
+        &self,
+        wanted: &KeyRequest<'_>,
+    ) -> MaybeReady<Result<portcullis::keys::CandidateKeys, portcullis::keys::ResolveError>> {
+        let unavailable =
+            || ResolveError::Unavailable { retry_after: Duration::from_secs(1), source: None };
+        match (self.1, self.0.resolve(wanted)) {
+            ("late", MaybeReady::Ready(key)) => MaybeReady::Pending(Box::pin(async { key })),
+            _ => MaybeReady::Ready(Err(unavailable())),
+        }
+    }
+}
+
+struct World {
+    key: TestKey,
+    gate: Gate,
+}
+
+impl World {
+    async fn new() -> Self {
+        let key = TestKey::generate("k", Algorithm::Es256);
+        let keys = || SharedKeySet::new(TestKey::key_set([&key]));
+        let other = |name: &'static str| {
+            let issuer = format!("https://{name}.example");
+            IssuerSettings::new(issuer, AUDIENCE).key_source(Keys(keys(), name))
+        };
+        let auth = builder(&key)
+            .also_issuer(other("late"))
+            .also_issuer(other("away"))
+            .problem_json()
+            .build()
+            .await
+            .unwrap();
+        Self { gate: Gate::new(auth), key }
+    }
+
+    fn token(&self, issuer: &str, changes: &serde_json::Value) -> String {
+        let mut claims = claims();
+        claims["iss"] = json!(issuer);
+        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        format!("Bearer {}", self.key.token(&claims))
+    }
+
+    /// Every way in which `gate` refuses, or what is behind it.
+    fn refused(&self, gate: &Gate) -> Vec<Refused> {
+        let token = |issuer: &str, changes| Some(self.token(issuer, &changes));
+        let (late, away) = ("https://late.example", "https://away.example");
+        let expired = json!({"exp": NOW - 60});
+        let listed =
+            gate.clone().revocation(Revocation::status_list(Duration::from_secs(10))).unwrap();
+        let row = |name, status, gate: &Gate, authorization| Refused {
+            name,
+            status,
+            gate: gate.clone(),
+            authorization,
+            required: Policy::scopes(["read"]).into(),
+        };
+        let no_introspection = row("no introspection", (500, "13"), gate, token(ISSUER, json!({})));
+        vec![
+            Refused { required: Revocation::live().into(), ..no_introspection },
+            row("no token", (401, "16"), gate, None),
+            row("a malformed one", (400, "3"), gate, Some("Bearer".to_owned())),
+            row("no JWT", (401, "16"), gate, Some("Bearer a.b.c".to_owned())),
+            row("expired", (401, "16"), gate, token(ISSUER, expired.clone())),
+            row("keys away", (503, "14"), gate, token(away, json!({}))),
+            row("expired, keys late", (401, "16"), gate, token(late, expired)),
+            row("no status", (401, "16"), &listed, token(ISSUER, json!({}))),
+            row("no status, keys late", (401, "16"), &listed, token(late, json!({}))),
+            row("within: no scope", (403, "7"), gate, token(ISSUER, json!({}))),
+            row("within: an anonymous caller", (401, "16"), &gate.clone().optional(), None),
+        ]
+    }
+}
+
+struct Refused {
+    name: &'static str,
+    /// Over HTTP, and over gRPC.
+    status: (u16, &'static str),
+    gate: Gate,
+    authorization: Option<String>,
+    /// By the route.
+    required: Requirement,
+}
+
+/// What a service behind `gate` answers whose route requires something.
+async fn answer<M: Bodies<Bytes>>(
+    gate: &Gate,
+    required: &Requirement,
+    mut request: Request<()>,
+) -> Response<Bytes> {
+    let exit = gate.exit(&request);
+    let visitor = match verdict(gate, &request).await {
+        Ok(visitor) => visitor,
+        Err(refusal) => return M::refused(refusal),
+    };
+    visitor.mark(request.extensions_mut());
+    let (who, anonymous) = (request.extensions().get(), request.extensions().get());
+    let response = match admit(who, anonymous, required, "").await {
+        Ok(()) => Response::new(Bytes::from_static(b"reached")),
+        Err(refusal) => refusal.into_full_response(),
+    };
+    M::passed(response, &exit)
+}
+
+fn request(method: &str, said: &[(&str, &str)], authorization: Option<&str>) -> Request<()> {
+    let target = if method == "CONNECT" { "api.example:443" } else { "/health" };
+    let mut request = Request::builder().method(method).uri(target);
+    for (name, value) in said {
+        request = request.header(*name, *value);
+    }
+    if let Some(authorization) = authorization {
+        request = request.header("authorization", authorization);
+    }
+    request.body(()).unwrap()
+}
+
+fn grpc_status(headers: &HeaderMap) -> Option<&str> {
+    headers.get("grpc-status").map(|status| status.to_str().unwrap())
+}
+
+/// Until 2026-11 any request with `Content-Type: application/grpc` was refused with 200.
+#[tokio::test]
+async fn no_request_makes_a_plain_gate_refuse_with_success() {
+    let world = World::new().await;
+    for Refused { name, status: (status, _), gate, authorization, required } in
+        world.refused(&world.gate)
+    {
+        for (method, said) in METHODS.into_iter().flat_map(|method| SAID.map(|said| (method, said)))
+        {
+            let request = || request(method, said, authorization.as_deref());
+            for response in [
+                answer::<NoBodies>(&gate, &required, request()).await,
+                answer::<FromBytes>(&gate, &required, request()).await,
+            ] {
+                assert_eq!(response.status(), status, "{name}: {method} {said:?}");
+                assert_eq!(grpc_status(response.headers()), None, "{name}: {method} {said:?}");
+                assert_ne!(response.body(), "reached", "{name}: {method} {said:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_request_makes_a_grpc_gate_refuse_in_another_way() {
+    let world = World::new().await;
+    let content_type = |headers: &HeaderMap| headers[http::header::CONTENT_TYPE].clone();
+    let gate = world.gate.clone().grpc();
+    for Refused { name, status: (_, status), gate, authorization, required } in world.refused(&gate)
+    {
+        for (method, said) in METHODS.into_iter().flat_map(|method| SAID.map(|said| (method, said)))
+        {
+            let request = || request(method, said, authorization.as_deref());
+            for response in [
+                answer::<NoBodies>(&gate, &required, request()).await,
+                answer::<FromBytes>(&gate, &required, request()).await,
+            ] {
+                let headers = response.headers();
+                assert_eq!(response.status(), 200, "{name}: {method} {said:?}");
+                assert_eq!(grpc_status(headers), Some(status), "{name}: {method} {said:?}");
+                assert_eq!(content_type(headers), "application/grpc", "{name}: {method} {said:?}");
+                assert!(response.body().is_empty(), "{name}: {method} {said:?}");
+            }
+        }
+    }
+}
+
+/// Until 2026-11 a preflight, and what looked like one, could be let through to any handler.
+#[tokio::test]
+async fn no_method_header_or_path_takes_the_place_of_a_token() {
+    let world = World::new().await;
+    let good = world.token(ISSUER, &json!({}));
+    for method in METHODS {
+        for said in SAID {
+            for path in ["/", "/health", "//health", "/metrics", "/.well-known/x", "*"] {
+                let mut request = request(method, said, None);
+                if method != "CONNECT" {
+                    *request.uri_mut() = path.parse().unwrap();
+                }
+                let Ok(Err(refusal)) = verdict_now(&world.gate, &request) else {
+                    unreachable!("{method} {path} {said:?} passed")
+                };
+                assert_eq!(refusal.rule(), "missing", "{method} {path} {said:?}");
+                let (name, value) = (HeaderName::from_static("authorization"), &good);
+                request.headers_mut().insert(name, HeaderValue::try_from(value).unwrap());
+                let Ok(Ok(Visitor::Caller(who))) = verdict_now(&world.gate, &request) else {
+                    unreachable!("{method} {path} {said:?} was refused")
+                };
+                assert_eq!(Authenticated::subject(&who), Some("alice"));
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Thousands of generated tokens through our authenticator and through jsonwebtoken's `decode`,
+//! configured as alike as they can be: whoever judges alone must have a reason that stands here.
+//!
+//! The one direction is safety: what jsonwebtoken refuses is accepted here for the reasons of a
+//! short list only. The other is strictness: each of our rules that it does not have is named.
+//! The seed is fixed and printed; `DIFFERENTIAL_SEED` and `DIFFERENTIAL_TOKENS`
+//! choose another run.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking; its table is its output; jsonwebtoken is what is compared with"
+)]
+
+mod generator;
+mod members;
+mod random;
+mod theirs;
+
+use std::collections::BTreeMap;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use portcullis::testing::{AUDIENCE, ISSUER, TestKey, attempt_now};
+use portcullis::{
+    Algorithm, Authenticator, keys::SharedKeySet, refusal::RefusalKind, token::TokenError,
+};
+use serde_json::Value;
+
+use generator::{Generator, Sample};
+use theirs::Theirs;
+
+const LEEWAY_SECS: u64 = 10;
+
+const SEED: u64 = 0x7011_6a7e;
+const TOKENS: usize = 6000;
+
+/// What we refuse by a rule that jsonwebtoken does not have.
+const STRICTER: &[(&str, &str)] = &[
+    ("crit", "jsonwebtoken passes over `crit` (RFC 7515 §4.1.11 forbids it)"),
+    ("b64", "jsonwebtoken passes over `b64`"),
+    ("typ", "jsonwebtoken never looks at `typ`"),
+    ("iat", "jsonwebtoken never looks at `iat`"),
+    ("cnf", "jsonwebtoken takes a sender-constrained token for a plain one"),
+    ("access_token", "jsonwebtoken does not tell ID tokens from access tokens"),
+    ("duplicate_member", "jsonwebtoken takes the last of two members that it has no field for"),
+    ("wrong_type", "jsonwebtoken takes `iss` as an array, and types that it does not read"),
+    ("unreadable_claim", "jsonwebtoken rounds numbers, and reads no claim that a rule here reads"),
+    ("length", "jsonwebtoken has no limit of length"),
+];
+
+/// What we accept and jsonwebtoken refuses: the mutation that was at work, what jsonwebtoken says,
+/// and why we are right to. Nothing else may ever come here; a signature can not.
+const LOOSER: &[(&str, &str, &str)] = &[
+    ("alg Ed25519", "json", "jsonwebtoken does not know EdDSA's name of RFC 9864"),
+    (
+        "ignored header",
+        "json",
+        "jsonwebtoken reads `jwk`, `x5c`, … and refuses odd ones; we never look",
+    ),
+    ("unread claim", "json", "jsonwebtoken reads claims that nobody asked for; we pass over them"),
+];
+
+struct Ours(Authenticator);
+
+impl Ours {
+    async fn new(keys: &[TestKey]) -> Self {
+        // The clock is the machine's: jsonwebtoken has no other.
+        let auth = Authenticator::builder(ISSUER, AUDIENCE)
+            .key_source(SharedKeySet::new(TestKey::key_set(keys)))
+            .leeway(std::time::Duration::from_secs(LEEWAY_SECS))
+            .algorithms([Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::Ed25519]);
+        Self(auth.build().await.unwrap())
+    }
+
+    fn judge(&self, token: &str) -> Result<Option<Value>, &'static str> {
+        let value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| "no header")?;
+        match attempt_now(&self.0, &HeaderMap::from_iter([(AUTHORIZATION, value)])) {
+            Ok(Ok(Some(who))) => Ok(who.claims::<Value>().ok()),
+            Ok(Err(refusal)) => Err(refusal
+                .token_error()
+                .map_or_else(|| RefusalKind::as_str(refusal.kind()), TokenError::rule)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Tally {
+    both_accept: usize,
+    both_refuse: BTreeMap<&'static str, usize>,
+    differences: BTreeMap<(&'static str, String), usize>,
+    unexplained: Vec<String>,
+}
+
+impl Tally {
+    fn count(
+        &mut self,
+        sample: &Sample,
+        ours: Result<Option<Value>, &'static str>,
+        theirs: Result<Value, String>,
+    ) {
+        let explanation = match (&ours, &theirs) {
+            (Ok(ours), Ok(theirs)) => {
+                // Accepted by both as the same thing.
+                if ours.as_ref() == Some(theirs) {
+                    self.both_accept += 1;
+                    return;
+                }
+                None
+            }
+            (Err(rule), Err(_)) => {
+                *self.both_refuse.entry(rule).or_default() += 1;
+                return;
+            }
+            (Err(rule), Ok(_)) => STRICTER
+                .iter()
+                .find(|(known, _)| known == rule)
+                .map(|(_, reason)| ("refused only here", format!("{rule}: {reason}"))),
+            (Ok(_), Err(error)) => LOOSER
+                .iter()
+                .find(|(mutation, says, _)| sample.mutations.contains(mutation) && says == error)
+                .map(|(mutation, _, reason)| {
+                    ("accepted only here", format!("{mutation}: {reason}"))
+                }),
+        };
+        match explanation {
+            Some(explanation) => *self.differences.entry(explanation).or_default() += 1,
+            None => self.unexplained.push(format!(
+                "{:?}\n  ours: {:?}\n  jsonwebtoken: {theirs:?}\n  header {}\n  claims {}\n  {}",
+                sample.mutations,
+                ours.as_ref().map(|_| "accepted"),
+                sample.header,
+                sample.claims,
+                sample.token,
+            )),
+        }
+    }
+
+    fn print(&self, tokens: usize, seed: u64) {
+        let refused: usize = self.both_refuse.values().sum();
+        println!("seed {seed:#x}, {tokens} tokens");
+        println!("{:>6}  both accept, with the same claims", self.both_accept);
+        println!("{refused:>6}  both refuse, we by");
+        for (rule, count) in &self.both_refuse {
+            println!("{:>6}  {count:>6}  {rule}", "");
+        }
+        for ((side, reason), count) in &self.differences {
+            println!("{count:>6}  {side}: {reason}");
+        }
+        println!("{:>6}  unexplained", self.unexplained.len());
+    }
+}
+
+fn from_env<T: std::str::FromStr>(name: &str, default: T) -> T {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+#[tokio::test]
+async fn we_differ_from_jsonwebtoken_only_where_we_mean_to() {
+    let seed = from_env("DIFFERENTIAL_SEED", SEED);
+    let tokens = from_env("DIFFERENTIAL_TOKENS", TOKENS);
+    let keys = generator::keys();
+    let (ours, theirs) = (Ours::new(&keys).await, Theirs::new(&keys));
+    let mut generator = Generator::new(seed, &keys);
+    let mut tally = Tally::default();
+    for _ in 0..tokens {
+        let sample = generator.next(jsonwebtoken::get_current_timestamp());
+        let (verdict, other) = (ours.judge(&sample.token), theirs.judge(&sample.token));
+        tally.count(&sample, verdict, other);
+    }
+    tally.print(tokens, seed);
+    assert!(tally.unexplained.is_empty(), "{}", tally.unexplained.join("\n"));
+    // A generator that only ever made good tokens, or bad ones, would prove nothing.
+    let least = tokens / 20;
+    let refused: usize = tally.both_refuse.values().sum();
+    assert!(tally.both_accept > least && refused > least);
+    if tokens >= TOKENS {
+        for rule in ["signature", "iss", "aud", "exp", "nbf", "missing_claim", "kid", "base64url"] {
+            assert!(tally.both_refuse.contains_key(rule), "no token was refused by {rule}");
+        }
+        // No reason stands here that no token needed.
+        assert_eq!(tally.differences.len(), STRICTER.len() + LOOSER.len());
+    }
+}

@@ -1,0 +1,173 @@
+//! The table of faults.
+
+use std::time::Duration;
+
+use portcullis::clock::{Clock, SystemClock};
+
+use crate::key_server::{Answer, response};
+use crate::service::{JWKS, MAX_BODY};
+
+/// Where the redirects lead.
+pub const ELSEWHERE: &str = "/elsewhere";
+
+/// 32 MiB of spaces and a key set, gzipped. Were it expanded, it would be too long.
+pub const GZIP_BOMB: &[u8] = include_bytes!("gzip/bomb.json.gz");
+
+/// A fault and what it leads to.
+#[derive(Debug)]
+pub struct Row {
+    /// What it is, in words.
+    pub name: &'static str,
+    /// What the server answers.
+    pub fault: Answer,
+    /// Part of what the operator reads.
+    pub told: &'static str,
+    /// Until the next attempt after one failure.
+    pub next_attempt: (Duration, Duration),
+    /// The most bytes that are taken.
+    pub taken: usize,
+}
+
+/// The limit, and what the kernel and the HTTP client hold in their buffers.
+const TAKEN: usize = MAX_BODY + 1024 * 1024;
+
+/// One second, and a tenth of it by chance.
+const USUAL: (Duration, Duration) = (Duration::from_millis(400), Duration::from_millis(1100));
+
+fn row(name: &'static str, fault: Answer, told: &'static str) -> Row {
+    Row { name, fault, told, next_attempt: USUAL, taken: TAKEN }
+}
+
+fn ok(headers: &str, body: impl AsRef<[u8]>) -> Answer {
+    Answer::Bytes(response("200 OK", headers, body))
+}
+
+fn refused(status: &str, headers: &str) -> Answer {
+    // What it says would be a key set, were it not for the status.
+    Answer::Bytes(response(status, headers, r#"{"keys":[]}"#))
+}
+
+/// Statuses other than 200.
+#[must_use]
+pub fn statuses() -> Vec<Row> {
+    let in_three_seconds = || {
+        let date = httpdate::fmt_http_date(SystemClock::new().now() + Duration::from_secs(3));
+        response("503 Busy", &format!("retry-after: {date}\r\n"), "")
+    };
+    let millis = |from, to| (Duration::from_millis(from), Duration::from_millis(to));
+    vec![
+        row("400", refused("400 Bad Request", ""), "answered 400 Bad Request"),
+        row("404", refused("404 Not Found", ""), "answered 404 Not Found"),
+        row("500", refused("500 Internal Server Error", ""), "answered 500 Internal Server Error"),
+        row("204", Answer::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()), "answered 204"),
+        row("304 that nobody asked for", refused("304 Not Modified", ""), "answered 304"),
+        Row {
+            next_attempt: millis(1300, 2200),
+            ..row("429", refused("429 Slow Down", "retry-after: 2\r\n"), "answered 429")
+        },
+        Row {
+            next_attempt: millis(1300, 2200),
+            ..row("503, seconds", refused("503 Busy", "retry-after: 2\r\n"), "answered 503")
+        },
+        Row {
+            // A date has whole seconds only.
+            next_attempt: millis(1300, 3300),
+            ..row("503, a date", Answer::Made(in_three_seconds), "answered 503")
+        },
+    ]
+}
+
+/// Connections that break, and answers that do not end.
+#[must_use]
+pub fn transport() -> Vec<Row> {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 2000\r\n\r\n";
+    let body = [&head[..], b"{\"keys\":["].concat();
+    let timeout = "no whole answer within 400ms";
+    let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let chunk = [b"1000\r\n", [b' '; 0x1000].as_slice(), b"\r\n"].concat();
+    vec![
+        row("silence before the headers", Answer::Hang(Vec::new()), timeout),
+        row("silence in the headers", Answer::Hang(head[..20].to_vec()), timeout),
+        row("silence in the body", Answer::Hang(body.clone()), timeout),
+        row("headers that drip", Answer::Drip(b"HTTP/1.1 200 OK\r\nx: x".to_vec()), timeout),
+        row("a body that drips", Answer::Drip([&head[..], b" "].concat()), timeout),
+        row("a truncated body", Answer::Bytes(body), "end of file"),
+        row("a truncated chunk", Answer::Bytes([&chunked[..], &chunk[..99]].concat()), "body"),
+        row("nothing at all", Answer::Bytes(Vec::new()), "/jwks: error sending request"),
+        row("a reset", Answer::Reset, "/jwks: error sending request"),
+        row("garbage", Answer::Bytes(vec![0xff; 2000]), "/jwks: error sending request"),
+        row(
+            "another protocol",
+            Answer::Bytes(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec()),
+            "/jwks: error sending request",
+        ),
+        row(
+            "headers without end",
+            Answer::Endless(b"HTTP/1.1 200 OK\r\nx: ".to_vec(), vec![b'x'; 0x1000]),
+            "/jwks: error sending request",
+        ),
+        row(
+            "a body without end",
+            Answer::Endless(chunked.to_vec(), chunk),
+            "more than 65536 bytes",
+        ),
+        row(
+            "a body without length or end",
+            Answer::Endless(b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b' '; 0x1000]),
+            "more than 65536 bytes",
+        ),
+        row("a long body", ok("", vec![b' '; 10 * 1024 * 1024]), "more than 65536 bytes"),
+        row("a body one byte too long", ok("", padded(MAX_BODY + 1)), "more than 65536 bytes"),
+    ]
+}
+
+/// Nothing of these is kept, so that only the deadline ends them.
+#[must_use]
+pub fn interim_responses() -> Row {
+    let hints = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(50);
+    let timeout = "no whole answer within 400ms";
+    Row { taken: usize::MAX, ..row("103 for ever", Answer::Endless(Vec::new(), hints), timeout) }
+}
+
+/// An empty key set of this many bytes.
+#[must_use]
+pub fn padded(length: usize) -> Vec<u8> {
+    let mut document = br#"{"keys":[]}"#.to_vec();
+    document.resize(length, b' ');
+    document
+}
+
+/// Documents that are no key set.
+#[must_use]
+pub fn documents() -> Vec<Row> {
+    let none = "is no key set: not a JSON object with an array `keys`";
+    let nested = |open: &str, depth: usize| ok("", format!(r#"{{"keys":[{}"#, open.repeat(depth)));
+    let many = |number| ok("", format!(r#"{{"keys":[{}]}}"#, vec!["{}"; number].join(",")));
+    vec![
+        row("an empty body", ok("", ""), none),
+        row("HTML", ok("content-type: text/html\r\n", "<!doctype html><p>Log in</p>"), none),
+        row("not UTF-8", ok("", b"{\"keys\":[],\"x\":\"\xff\"}"), none),
+        row("something behind it", ok("", r#"{"keys":[]}{"keys":[]}"#), none),
+        row("no `keys`", ok("", "{}"), none),
+        row("`keys` twice", ok("", r#"{"keys":[],"keys":[]}"#), none),
+        row("`keys` that is no array", ok("", r#"{"keys":{}}"#), none),
+        row("`keys` that is null", ok("", r#"{"keys":null}"#), none),
+        row("a deep nest of arrays, open", nested("[", 60_000), none),
+        row("a deep nest of objects, open", nested(r#"{"a":"#, 10_000), none),
+        row("too many keys", many(201), "is no key set: more than 200 keys"),
+        // Expanded it would be a key set: nobody has asked for it in that form.
+        row("gzip", ok("content-encoding: gzip\r\n", include_bytes!("gzip/keys.json.gz")), none),
+        row("a gzip bomb", ok("content-encoding: gzip\r\n", GZIP_BOMB), none),
+    ]
+}
+
+/// Redirects, one of them to `to_other_origin`.
+#[must_use]
+pub fn redirects(to_other_origin: &str) -> Vec<Row> {
+    let redirect = |to: &str| refused("302 Found", &format!("location: {to}\r\n"));
+    vec![
+        row("a redirect", redirect(ELSEWHERE), "answered 302 Found"),
+        row("a loop of redirects", redirect(JWKS), "answered 302 Found"),
+        row("a redirect elsewhere", redirect(to_other_origin), "answered 302 Found"),
+    ]
+}

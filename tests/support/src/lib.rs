@@ -1,0 +1,19 @@
+//! What the tests of several packages share. What a user's tests could use, too, stands in
+//! `portcullis-testing` instead.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+pub mod bad_keys;
+pub mod bad_metadata;
+pub mod example;
+pub mod faults;
+pub mod key_server;
+pub mod private_ca;
+pub mod process;
+pub mod service;

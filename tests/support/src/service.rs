@@ -1,0 +1,140 @@
+//! A service with short settings whose keys come from a [`Server`], and requests to it.
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use portcullis::testing::{AUDIENCE, ISSUER, TestKey, bearer};
+use portcullis::{
+    Authenticator, AuthenticatorBuilder,
+    clock::{Clock, SystemClock},
+    status::{Freshness, KeySetStatus},
+    token::TokenError,
+};
+use serde_json::json;
+
+use crate::key_server::Server;
+
+/// The time to live of the keys.
+pub const TTL: Duration = Duration::from_secs(1);
+/// The most that a fetch may take.
+pub const FETCH_TIMEOUT: Duration = Duration::from_millis(400);
+/// How long stale keys may serve.
+pub const MAX_STALE: Duration = Duration::from_secs(4);
+/// The most bytes of a document.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// What a busy machine may add to any wait.
+pub const SLACK: Duration = Duration::from_millis(500);
+
+/// What is answered without waiting for the network is answered within this: less than any fetch
+/// that does not end.
+pub const AT_ONCE: Duration = Duration::from_millis(300);
+
+/// Where the keys are.
+pub const JWKS: &str = "/jwks";
+
+/// Short settings, the real HTTP client, and nothing fetched unless somebody waits for it.
+pub fn builder(server: &Server) -> AuthenticatorBuilder {
+    short(Authenticator::builder(ISSUER, AUDIENCE)).jwks_url(server.url(JWKS))
+}
+
+/// The same, with the keys discovered below the server's own URL.
+pub fn discovering(server: &Server) -> AuthenticatorBuilder {
+    short(Authenticator::builder(server.url(""), AUDIENCE))
+}
+
+fn short(builder: AuthenticatorBuilder) -> AuthenticatorBuilder {
+    builder
+        .jwks_ttl(TTL)
+        .fetch_timeout(FETCH_TIMEOUT)
+        .cooldown(Duration::from_secs(1))
+        .max_stale(MAX_STALE)
+        .max_body_bytes(MAX_BODY)
+        .without_background_refresh()
+}
+
+/// A good token of the issuer.
+#[must_use]
+pub fn token(key: &TestKey) -> String {
+    token_of(ISSUER, key)
+}
+
+/// A good token of `issuer`.
+#[must_use]
+pub fn token_of(issuer: &str, key: &TestKey) -> String {
+    let now = SystemClock::new().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    key.token(&json!({"iss": issuer, "aud": AUDIENCE, "sub": "alice", "exp": now + 900}))
+}
+
+/// The keys as the issuer publishes them.
+#[must_use]
+pub fn jwks<'k>(keys: impl IntoIterator<Item = &'k TestKey>) -> String {
+    TestKey::jwks(keys).to_string()
+}
+
+/// What a request got, and how long it waited.
+#[derive(Debug)]
+pub struct Asked {
+    /// 200, or the refusal's.
+    pub status: u16,
+    /// How long the request waited.
+    pub waited: Duration,
+    /// The refusal's `Retry-After`.
+    pub retry_after: Option<Duration>,
+    /// What is wrong with the token.
+    pub error: Option<TokenError>,
+}
+
+/// Sends one request.
+pub async fn ask(auth: &Authenticator, token: &str) -> Asked {
+    let headers = bearer(token);
+    let begun = Instant::now();
+    let answer = tokio::time::timeout(Duration::from_secs(20), auth.authenticate(&headers));
+    let refusal = answer.await.expect("a request waits for ever").err();
+    Asked {
+        status: refusal.as_ref().map_or(200, |refusal| refusal.status().as_u16()),
+        waited: begun.elapsed(),
+        retry_after: refusal.as_ref().and_then(|refusal| refusal.retry_after()),
+        error: refusal.and_then(|refusal| refusal.token_error().cloned()),
+    }
+}
+
+/// How the keys are.
+#[must_use]
+pub fn status(auth: &Authenticator) -> KeySetStatus {
+    auth.status().remove(0).keys.unwrap()
+}
+
+/// What the last fetch failed of, causes included.
+#[must_use]
+pub fn last_error(auth: &Authenticator) -> Option<String> {
+    let error = status(auth).last_error?;
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    Some(text)
+}
+
+/// Waits until the keys are past their TTL.
+pub async fn until_stale(auth: &Authenticator) {
+    let status = status(auth);
+    let rest = status.ttl.unwrap().saturating_sub(status.age.unwrap());
+    tokio::time::sleep(rest + Duration::from_millis(5)).await;
+}
+
+/// Waits until a fetch that no request waits for has brought the keys, for as long as it may take.
+pub async fn until_fresh(auth: &Authenticator) {
+    let end = Instant::now() + FETCH_TIMEOUT + SLACK;
+    while status(auth).freshness != Freshness::Fresh && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Waits until failures cease to back off.
+pub async fn until_next_attempt(auth: &Authenticator) {
+    let rest = status(auth).next_attempt.unwrap_or_default();
+    tokio::time::sleep(rest + Duration::from_millis(5)).await;
+}
