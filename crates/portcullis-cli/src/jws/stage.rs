@@ -24,7 +24,6 @@ impl Stage {
             }
             TokenError::UnknownKey
             | TokenError::TooManyCandidates { .. }
-            | TokenError::TooManyCandidates { .. }
             | TokenError::AlgorithmMismatch { .. } => Self::Select,
             TokenError::Signature => Self::Signature,
             TokenError::NotJson { .. }
