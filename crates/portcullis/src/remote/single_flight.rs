@@ -55,9 +55,8 @@ impl<K: Hash + Eq + Clone, T> SingleFlight<K, T> {
         if let Some(line) = lines.get(key) {
             return Some(line.clone());
         }
-        if lines.len() >= self.max_keys {
-            lines.retain(|_, line| Arc::strong_count(line) > 1);
-        }
+        // Keys are secrets: none stays for longer than until the next one comes.
+        lines.retain(|_, line| Arc::strong_count(line) > 1);
         let is_free = lines.len() < self.max_keys;
         is_free.then(|| lines.entry(key.clone()).or_default().clone())
     }
