@@ -1118,6 +1118,12 @@ pub(super) const CHECKS: &[Break] = &[
         new: "if !by_others {",
     },
     Break {
+        check: "a crowd is no outage to a route that asks for a status list",
+        file: "remote/status_list/standing.rs",
+        old: "None if self.history(now).failure.is_none() =>",
+        new: "None if false =>",
+    },
+    Break {
         check: "an answer is used twice for no longer than a route asks for",
         file: "revocation/live.rs",
         old: "self.within(ages.usual, now).or_else(|| {",
