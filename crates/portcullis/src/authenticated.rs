@@ -18,7 +18,7 @@ use crate::key::VerificationKey;
 use crate::maybe_ready::MaybeReady;
 use crate::refusal::ProtectionSpace;
 use crate::refusal::{Refusal, Wanted};
-use crate::remote::standing::Ages;
+use crate::remote::freshness::Ages;
 use crate::remote::status_list::RemoteStatusList;
 use crate::revocation::Means;
 use crate::token_cache::HasToken;

@@ -171,14 +171,6 @@ pub enum FetchError {
         /// What is wrong with it.
         problem: String,
     },
-    /// As many questions about tokens are under way as may be.
-    #[error("{url} is being asked {limit} questions already")]
-    TooManyQuestions {
-        /// What is asked.
-        url: String,
-        /// The limit.
-        limit: usize,
-    },
     /// The body is no issuer metadata (RFC 8414 §3.2).
     #[error("{url} is no issuer metadata: {problem}")]
     NotMetadata {
@@ -228,11 +220,6 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// Whether it says something of the server. A question that was not asked does not.
-    pub(crate) fn is_outage(&self) -> bool {
-        !matches!(self, Self::TooManyQuestions { .. })
-    }
-
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,

@@ -3,27 +3,27 @@
 //! A reader loads a snapshot and two or three numbers, all atomically, and is never blocked: what
 //! it may do is decided from them in [`freshness`], and the one lock is taken only to start or
 //! join a fetch, never across an await. Fetches happen in a task of their own, at most one at a
-//! time ([`flight`]), so that a client that hangs up wastes nothing.
+//! time ([`single_flight`]), so that a client that hangs up wastes nothing.
 
 mod budget;
 mod caching;
 pub(crate) mod discovery;
-mod flight;
-mod freshness;
-mod history;
+pub(crate) mod freshness;
+pub(crate) mod history;
 pub(crate) mod introspection;
 mod jitter;
 mod key_set;
 mod refresh;
 mod refresher;
-pub(crate) mod standing;
+pub(crate) mod single_flight;
 pub(crate) mod status_list;
 #[cfg(test)]
 mod tests;
-mod wait;
+pub(crate) mod wait;
 mod withdrawn;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -32,12 +32,12 @@ use crate::clock::{Clock, Timestamp};
 use crate::fetch::{Client, FetchError};
 use crate::key_source::ResolveError;
 use caching::Headers;
-use flight::Flight;
 use freshness::{Decision, History, Lifetime, Lookup, Reason};
-use history::{Progress, Record};
+use history::Record;
 use refresh::Document;
 use refresher::Refresher;
-use wait::{Question, Waiters};
+use single_flight::{Flights, Line, Place};
+use wait::Question;
 
 pub(crate) use budget::{Budget, IssuerBudgets};
 pub(crate) use freshness::Limits;
@@ -53,8 +53,11 @@ pub(crate) struct Remote<D: Document> {
     snapshot: ArcSwapOption<Snapshot<D::Kept>>,
     record: Record,
     refresher: Refresher,
-    waiters: Waiters,
+    line: Line<()>,
 }
+
+/// A fetch under way: what it brings is in the snapshot.
+type Flight = single_flight::Flight<()>;
 
 /// A document, as the last good fetch left it.
 pub(crate) struct Snapshot<T> {
@@ -82,8 +85,8 @@ impl<D: Document> Remote<D> {
         clock: Arc<dyn Clock>,
         budget: Budget,
     ) -> Self {
-        let (snapshot, record, refresher, waiters) = Default::default();
-        Self { document, limits, client, clock, budget, snapshot, record, refresher, waiters }
+        let (snapshot, record, refresher, line) = Default::default();
+        Self { document, limits, client, clock, budget, snapshot, record, refresher, line }
     }
 
     /// What has happened so far, for the table.
@@ -101,8 +104,8 @@ impl<D: Document> Remote<D> {
         question: &Q,
     ) -> Result<Option<Flight>, ResolveError> {
         let now = Timestamp::now(&*self.clock);
-        let mut progress = self.record.progress();
-        if let Some(flight) = self.record.under_way(&mut progress, now.monotonic()) {
+        let mut flights = self.line.lock();
+        if let Some(flight) = self.under_way(&mut flights, now) {
             return Ok(Some(flight));
         }
         let snapshot = self.snapshot.load();
@@ -124,7 +127,7 @@ impl<D: Document> Remote<D> {
         if spends && !self.budget.try_spend(now.monotonic(), self.limits.cooldown) {
             return Err(self.limited(question, self.history(now).budget_in));
         }
-        self.start(&mut progress, now).map(Some).map_err(|error| self.failed(error))
+        self.start(&mut flights, now).map(Some).map_err(|error| self.failed(error))
     }
 
     /// Of one fetch.
@@ -135,50 +138,54 @@ impl<D: Document> Remote<D> {
     /// The flight under way, or a new one in any case.
     fn start_or_join(self: &Arc<Self>) -> Result<Flight, FetchError> {
         let now = Timestamp::now(&*self.clock);
-        let mut progress = self.record.progress();
-        match self.record.under_way(&mut progress, now.monotonic()) {
-            Some(flight) => Ok(flight),
-            None => self.start(&mut progress, now),
-        }
+        let mut flights = self.line.lock();
+        let flight = self.under_way(&mut flights, now);
+        flight.map_or_else(|| self.start(&mut flights, now), Ok)
     }
 
     /// The same for a renewal that no request waits for. Where first fetches have a budget, they
     /// are left to the requests.
     fn renew(self: &Arc<Self>) -> Option<Flight> {
         let now = Timestamp::now(&*self.clock);
-        let mut progress = self.record.progress();
-        let flight = self.record.under_way(&mut progress, now.monotonic());
+        let mut flights = self.line.lock();
+        let flight = self.under_way(&mut flights, now);
         if self.budget.covers_first_fetches() && self.snapshot.load().is_none() {
             return flight;
         }
-        flight.or_else(|| self.start(&mut progress, now).ok())
+        flight.or_else(|| self.start(&mut flights, now).ok())
     }
 
     /// Starts a fetch that nobody waits for, unless one is under way or being started.
     fn refresh_meanwhile(self: &Arc<Self>, now: Timestamp) {
-        let Some(mut progress) = self.record.try_progress() else { return };
-        if self.record.under_way(&mut progress, now.monotonic()).is_none() {
+        let Ok(mut flights) = self.line.flights.try_lock() else { return };
+        if self.under_way(&mut flights, now).is_none() {
             // Without a runtime there is nothing to start it on; who must wait is told so.
-            let _ = self.start(&mut progress, now);
+            let _ = self.start(&mut flights, now);
         }
     }
 
     fn start(
         self: &Arc<Self>,
-        progress: &mut Progress,
+        flights: &mut Flights<()>,
         began: Timestamp,
     ) -> Result<Flight, FetchError> {
         if self.limits.renews_ahead() {
             self.refresher.keep_running(self);
         }
-        let number = progress.flights + 1;
-        let (remote, deadline) = (self.clone(), self.deadline());
-        let fetch = async move { remote.fetch(number, began, deadline).await };
-        let flight = Flight::start(number, began.monotonic(), deadline, fetch)?;
-        progress.flights = number;
-        progress.flight = Some(flight.clone());
-        self.record.flight_began.set(Some(began.monotonic()));
+        let deadline = self.deadline();
+        let fetch = |number| self.clone().fetch(number, began, deadline);
+        let flight = flights.start(began.monotonic(), deadline, fetch)?;
+        self.record.in_flight.store(true, Ordering::Release);
         Ok(flight)
+    }
+
+    /// The flight that may still succeed. One that can not is forgotten.
+    fn under_way(&self, flights: &mut Flights<()>, now: Timestamp) -> Option<Flight> {
+        flights.under_way(now.monotonic()).unwrap_or_else(|abandoned| {
+            self.record.in_flight.store(false, Ordering::Release);
+            self.record.progress().last_error = Some(abandoned);
+            None
+        })
     }
 }
 

@@ -8,7 +8,7 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
-use crate::remote::standing::Ages;
+use crate::remote::freshness::Ages;
 
 pub use crate::remote::status_list::StatusListStatus;
 pub(crate) use lists::StatusLists;

@@ -427,6 +427,23 @@ async fn list_is_confirmed_by_its_own_tag_whatever_a_304_names() {
     }
 }
 
+/// Only the issuer can bring an outage about, not 1,024 requests.
+#[tokio::test]
+async fn request_that_finds_no_place_is_not_judged_by_a_list_for_outages() {
+    let world = World::new().await;
+    world.publish(0);
+    let route = within(10).in_outage(Duration::from_secs(60));
+    assert_eq!(world.ask(route, &world.at(0)).await, "passes");
+    world.advance(20);
+    let gate = Gate::new(world.auth.clone()).revocation(route).unwrap();
+    let request = world.at(0);
+    let enter = || gate.enter(&request);
+    let waiting: Vec<_> = (0..1024).map(|_| enter()).collect();
+    assert!(waiting.iter().all(|request| matches!(request, MaybeReady::Pending(_))));
+    let MaybeReady::Ready(Err(refusal)) = enter() else { panic!("it found a place") };
+    assert_eq!((refusal.rule(), refusal.status().as_u16()), ("key_budget", 429));
+}
+
 #[tokio::test]
 async fn any_number_of_requests_wait_for_one_fetch() {
     let world = World::new().await;

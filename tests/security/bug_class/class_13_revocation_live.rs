@@ -271,6 +271,64 @@ async fn in_an_outage_only_a_route_that_says_so_lives_on_old_answers_and_not_for
     assert_eq!(world.ask(patient, &alice).await, "revoked");
 }
 
+#[tokio::test]
+async fn old_answer_counts_only_while_failures_back_off() {
+    let world = World::new().await;
+    let token = world.token("a");
+    let route = Revocation::live().in_outage(Duration::from_secs(60));
+    world.answers(ACTIVE);
+    assert_eq!(world.ask(route, &token).await, "passes");
+    world.fetch.set(ASKED, Answer::Fails);
+    assert_eq!(world.ask(route, &token).await, "passes");
+    let asked = world.questions();
+    world.answers(INACTIVE);
+    assert_eq!(world.ask(route, &token).await, "passes");
+    assert_eq!(world.questions(), asked);
+    world.advance(1_200);
+    assert_eq!(world.ask(route, &token).await, "revoked");
+}
+
+#[tokio::test]
+async fn client_that_panics_backs_off_like_any_failure() {
+    #[derive(Debug, Clone, Default)]
+    struct Panics(Arc<Mutex<u32>>);
+
+    impl Fetch for Panics {
+        fn get(&self, _: FetchRequest) -> Fetching<'_> {
+            Box::pin(std::future::pending())
+        }
+
+        fn post(&self, _: FetchRequest, _: Bytes) -> Fetching<'_> {
+            *self.0.lock().unwrap() += 1;
+            Box::pin(async { panic!("a bug in the client") })
+        }
+    }
+
+    let fetch = Panics::default();
+    let world = World::with(fetch.clone(), |builder| builder).await;
+    let token = world.token("a");
+    for _ in 0..3 {
+        assert_eq!(world.ask(Revocation::live(), &token).await, "status");
+        assert_eq!(*fetch.0.lock().unwrap(), 1);
+    }
+}
+
+#[test]
+fn question_that_died_with_its_runtime_is_asked_again() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let world = first.block_on(World::new());
+    world.fetch.set(ASKED, Answer::Hangs);
+    let token = world.token("a");
+    let asked = world.ask(Revocation::live(), &token);
+    let hung_up = first
+        .block_on(async { tokio::time::timeout(Duration::from_millis(500), asked).await.is_err() });
+    assert!(hung_up && world.questions() == 1);
+    drop(first);
+    world.answers(ACTIVE);
+    assert_eq!(runtime().block_on(world.ask(Revocation::live(), &token)), "passes");
+}
+
 /// A crowd is no outage: while the issuer answers, a token is not judged by an older answer because
 /// as many questions as may be are under way.
 #[tokio::test]

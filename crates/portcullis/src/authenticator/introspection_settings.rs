@@ -8,7 +8,7 @@ use super::config_error::ConfigError;
 use super::key_origin::secure_url;
 use crate::clock::Clock;
 use crate::fetch::Client;
-use crate::remote::introspection::{self, Introspector};
+use crate::remote::introspection::{Introspector, MAX_ANSWER_BYTES};
 use crate::settings::{self, Setting};
 
 #[derive(Debug, Clone, Default)]
@@ -44,15 +44,15 @@ impl IntrospectionSettings {
             let absent = find(false).map_or(settings::INTROSPECTION_URL, |(absent, _)| absent);
             return Err(incomplete(set, absent));
         };
-        Ok(Some(Introspector::new(introspection::Config {
+        Ok(Some(Introspector {
             issuer: issuer.to_owned(),
             url: secure_url(settings::INTROSPECTION_URL, url, &client.urls)?,
             client_id: client_id.clone(),
             secret_file: secret_file.clone(),
-            client: client.clone(),
+            client: Client { max_body: MAX_ANSWER_BYTES, token: None, ..client.clone() },
             fetch_timeout,
             clock: clock.clone(),
-        })))
+        }))
     }
 }
 

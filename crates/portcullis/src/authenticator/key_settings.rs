@@ -61,7 +61,6 @@ impl KeySettings {
             ignore_must_revalidate: self.ignore_must_revalidate,
             cooldown: self.cooldown,
             fetch_timeout: self.fetch_timeout,
-            stale_while_retrying: true,
         }
     }
 

@@ -116,7 +116,6 @@ mod tests {
         ignore_must_revalidate: false,
         cooldown: Duration::from_secs(30),
         fetch_timeout: Duration::from_secs(5),
-        stale_while_retrying: true,
     };
 
     /// 2027-01-15T08:00:00Z, a Friday.

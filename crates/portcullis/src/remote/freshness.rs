@@ -20,9 +20,6 @@ pub(crate) struct Limits {
     pub(crate) cooldown: Duration,
     /// The deadline of one whole fetch.
     pub(crate) fetch_timeout: Duration,
-    /// Whether a document past its TTL serves at once while a failed fetch is retried; if not, each
-    /// retry is waited for.
-    pub(crate) stale_while_retrying: bool,
 }
 
 impl Limits {
@@ -49,6 +46,16 @@ impl Limits {
     pub(crate) fn withdrawal_bound_in_outage(&self) -> Duration {
         self.ttl.saturating_add(self.max_stale)
     }
+}
+
+/// How old the answer to whether a token was revoked may be, as the route says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ages {
+    /// While the issuer can be asked; at zero, only an answer to a question that was asked after the
+    /// request arrived is used.
+    pub(crate) usual: Duration,
+    /// While it cannot.
+    pub(crate) in_outage: Duration,
 }
 
 /// What those bounds and the server's headers make of one fetched set: ages.
@@ -170,8 +177,7 @@ pub(crate) fn decide(
         (Lookup::Hit, Some(failure)) if !failure.back_off_in.is_zero() => Decision::Use,
         // Not for long without an attempt: the issuer may be back.
         (Lookup::Hit, Some(failure))
-            if limits.stale_while_retrying
-                && (history.in_flight || failure.overdue < limits.fetch_timeout) =>
+            if history.in_flight || failure.overdue < limits.fetch_timeout =>
         {
             Decision::UseAndRefresh
         }
@@ -226,7 +232,6 @@ mod tests {
         ignore_must_revalidate: false,
         cooldown: Duration::from_secs(30),
         fetch_timeout: Duration::from_secs(5),
-        stale_while_retrying: true,
     };
     const LIFETIME: Lifetime = Lifetime {
         ageing: Duration::from_secs(270),
@@ -379,15 +384,6 @@ mod tests {
         assert_eq!(decision, Decision::Fetch(Reason::UnknownKey));
         let decision = decide(Lookup::Hit, fresh, &LIMITS, history);
         assert_eq!(decision, Decision::Use);
-    }
-
-    #[test]
-    fn live_answers_wait_for_each_retry() {
-        let limits = Limits { stale_while_retrying: false, ..LIMITS };
-        let set = Some((Duration::from_secs(300), LIFETIME));
-        let decided = |past: Past| decide(Lookup::Hit, set, &limits, past.history());
-        assert_eq!(decided(Past::Failed(0, 1)), Decision::Use);
-        assert_eq!(decided(Past::Overdue(0)), Decision::Fetch(Reason::Due));
     }
 
     #[test]

@@ -1,40 +1,36 @@
 //! What has happened to a key set's fetches: numbers that readers load without waiting, and the
 //! rest behind a lock that is never held across an await.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::flight::Flight;
-use super::freshness::{Failure, History};
+use super::freshness::{self, Failure, History};
+use super::jitter;
 use crate::fetch::FetchError;
 
 #[derive(Default)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// When the last fetch failed; absent after one that succeeded.
     failed_at: Moment,
     /// When back-off ends, or what the server asked for.
     retry_at: Moment,
     /// When our own back-off ends.
     back_off_until: Moment,
-    /// When the fetch under way began.
-    pub(super) flight_began: Moment,
+    pub(super) in_flight: AtomicBool,
     progress: Mutex<Progress>,
 }
 
-/// What only those need who start, join or end a fetch, or ask how the keys are.
+/// What only those need who end a fetch, or ask how the keys are.
 #[derive(Default)]
 pub(super) struct Progress {
-    pub(super) flight: Option<Flight>,
-    /// How many there have been: the number of the latest.
-    pub(super) flights: u64,
     /// In a row.
-    pub(super) failures: u32,
+    failures: u32,
     pub(super) last_error: Option<FetchError>,
 }
 
 impl Record {
-    pub(super) fn history(&self, now: Duration) -> History {
+    pub(crate) fn history(&self, now: Duration) -> History {
         let failure = self.failed_at.get().map(|failed_at| {
             let retry_at = self.retry_at.get().unwrap_or(failed_at);
             let back_off_until = self.back_off_until.get().unwrap_or(failed_at);
@@ -45,69 +41,49 @@ impl Record {
                 overdue: now.saturating_sub(back_off_until),
             }
         });
-        let in_flight = self.flight_began.get().is_some();
+        let in_flight = self.in_flight.load(Ordering::Acquire);
         History { failure, in_flight, ..History::default() }
     }
 
     /// Notes that the last fetch succeeded.
-    pub(super) fn succeeded(&self, progress: &mut Progress) {
+    pub(crate) fn succeeded(&self) {
+        let mut progress = self.progress();
         self.failed_at.set(None);
         progress.failures = 0;
         progress.last_error = None;
     }
 
-    /// Notes that the last fetch failed, how long to back off, and for how long the server asks to be
-    /// left alone, if that is longer.
-    pub(super) fn failed(
+    /// Notes that the last fetch failed; returns the number of consecutive failures and how long the
+    /// server is left alone: our back-off, or what it asks for if that is longer, each at most
+    /// `longest`.
+    pub(crate) fn failed(
         &self,
-        progress: &mut Progress,
         error: &FetchError,
         now: Duration,
-        back_off: Duration,
-        asked: Duration,
-    ) {
-        self.retry_at.set(Some(now.saturating_add(back_off.max(asked))));
+        longest: Duration,
+    ) -> (u32, Duration) {
+        let mut progress = self.progress();
+        progress.failures = progress.failures.saturating_add(1);
+        progress.last_error = Some(error.clone());
+        let spread = 1.0 + freshness::JITTER * jitter::fraction();
+        let back_off = freshness::back_off(progress.failures);
+        let [back_off, asked] = [back_off, freshness::asked(error.retry_after())]
+            .map(|wait| wait.min(longest).mul_f64(spread));
+        let wait = back_off.max(asked);
+        self.retry_at.set(Some(now.saturating_add(wait)));
         self.back_off_until.set(Some(now.saturating_add(back_off)));
         self.failed_at.set(Some(now));
-        progress.last_error = Some(error.clone());
+        (progress.failures, wait)
     }
 
-    /// The flight that may still end well. One that can not is forgotten.
-    pub(super) fn under_way(&self, progress: &mut Progress, now: Duration) -> Option<Flight> {
-        let flight = progress.flight.take()?;
-        if !flight.is_under_way(now) {
-            self.flight_began.set(None);
-            progress.last_error = Some(FetchError::Abandoned);
-            return None;
-        }
-        progress.flight = Some(flight.clone());
-        Some(flight)
-    }
-
-    /// Notes that flight `number` is over; `None` if it had been given up, and its outcome is not
-    /// to be kept: a later one may have ended before it.
-    pub(super) fn land(&self, number: u64) -> Option<MutexGuard<'_, Progress>> {
-        let mut progress = self.progress();
-        if progress.flights != number {
-            return None;
-        }
-        progress.flight = None;
-        self.flight_began.set(None);
-        Some(progress)
+    /// The cause, for the log.
+    pub(crate) fn last_error(&self) -> Option<FetchError> {
+        self.progress().last_error.clone()
     }
 
     pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
         // Nothing that holds it can leave it half done.
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The same, if nobody else holds it right now.
-    pub(super) fn try_progress(&self) -> Option<MutexGuard<'_, Progress>> {
-        match self.progress.try_lock() {
-            Ok(progress) => Some(progress),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::budget::Budget;
 use super::caching::Headers;
 use super::discovery::Discovered;
 use super::freshness::Limits;
-use super::wait::{Place, Step, crowded};
+use super::wait::{Step, crowded};
 use super::withdrawn::WithdrawnKeys;
 use super::{Document, Remote, Snapshot, discovery, jitter};
 use crate::algorithm::Algorithm;
@@ -131,8 +131,10 @@ impl KeySource for RemoteKeySet {
         let remote = &self.0;
         match remote.look(wanted, Timestamp::now(&*remote.clock), false) {
             Step::Answer(answer) => MaybeReady::Ready(answer),
-            Step::Wait => match Place::take(remote) {
-                Some(place) => MaybeReady::pending(place.wait(OwnedRequest::from(wanted))),
+            Step::Wait => match remote.line.place() {
+                Some(place) => {
+                    MaybeReady::pending(remote.clone().wait(place, OwnedRequest::from(wanted)))
+                }
                 None => MaybeReady::Ready(remote.settle(wanted, crowded())),
             },
         }
@@ -297,7 +299,7 @@ impl Remote<Keys> {
             freshness,
             age,
             ttl: lifetime.map(|lifetime| lifetime.ttl),
-            last_error: self.record.progress().last_error.clone(),
+            last_error: self.record.last_error(),
             next_attempt: self.history(now).failure.map(|failure| failure.retry_in),
             keys: snapshot.as_ref().map_or(0, |snapshot| snapshot.kept.len()),
             skipped: snapshot.map_or_else(Vec::new, |snapshot| snapshot.kept.skipped().to_vec()),

@@ -1,9 +1,11 @@
 //! One fetch of a document, from the request to the note of how it went.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Remote, Snapshot, freshness, jitter};
+use super::single_flight::bounded;
+use super::{Remote, Snapshot};
 use crate::clock::Timestamp;
 use crate::fetch::FetchError;
 
@@ -55,62 +57,27 @@ impl<D: Document> Remote<D> {
         began: Timestamp,
         deadline: Duration,
     ) -> Result<(), FetchError> {
-        // Whatever a client of the user's own does, it counts as a failed attempt.
-        let note_panic = NotePanic { remote: &self, number };
         let fetch = D::fetch(&self, self.snapshot.load_full(), began, deadline);
-        let fetched = tokio::time::timeout(deadline, fetch)
-            .await
-            .unwrap_or(Err(FetchError::Timeout { after: deadline }));
-        drop(note_panic);
+        let fetched = bounded(deadline, fetch).await;
+        let Some(flights) = self.line.land(number) else { return fetched.map(drop) };
+        self.record.in_flight.store(false, Ordering::Release);
+        // Nothing is reported under the lock: whoever listens may take its time.
         match fetched {
             Ok(snapshot) => {
-                self.keep(number, snapshot);
+                let snapshot = Arc::new(snapshot);
+                let before = self.snapshot.swap(Some(snapshot.clone()));
+                self.record.succeeded();
+                drop(flights);
+                D::kept(&self, &snapshot, before.as_deref());
                 Ok(())
             }
             Err(error) => {
-                self.note_failure(number, &error);
+                let (now, longest) = (self.clock.monotonic(), self.document.max_back_off());
+                let (failures, wait) = self.record.failed(&error, now, longest);
+                drop(flights);
+                D::failed(&self, failures, wait, &error);
                 Err(error)
             }
-        }
-    }
-
-    fn keep(&self, number: u64, snapshot: Snapshot<D::Kept>) {
-        let Some(mut progress) = self.record.land(number) else { return };
-        let snapshot = Arc::new(snapshot);
-        let before = self.snapshot.swap(Some(snapshot.clone()));
-        self.record.succeeded(&mut progress);
-        // Nothing is reported under the lock: whoever listens may take its time.
-        drop(progress);
-        D::kept(self, &snapshot, before.as_deref());
-    }
-
-    fn note_failure(&self, number: u64, error: &FetchError) {
-        let Some(mut progress) = self.record.land(number) else { return };
-        if !error.is_outage() {
-            return;
-        }
-        progress.failures = progress.failures.saturating_add(1);
-        let failures = progress.failures;
-        let spread = 1.0 + freshness::JITTER * jitter::fraction();
-        let [back_off, asked] =
-            [freshness::back_off(failures), freshness::asked(error.retry_after())]
-                .map(|wait| wait.min(self.document.max_back_off()).mul_f64(spread));
-        self.record.failed(&mut progress, error, self.clock.monotonic(), back_off, asked);
-        drop(progress);
-        D::failed(self, failures, back_off.max(asked), error);
-    }
-}
-
-/// Notes a failure if it is dropped by a panic.
-struct NotePanic<'r, D: Document> {
-    remote: &'r Remote<D>,
-    number: u64,
-}
-
-impl<D: Document> Drop for NotePanic<'_, D> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.remote.note_failure(self.number, &FetchError::Abandoned);
         }
     }
 }

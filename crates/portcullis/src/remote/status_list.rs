@@ -10,6 +10,7 @@
 //! [RFC 7240 §4.3]: https://www.rfc-editor.org/rfc/rfc7240#section-4.3
 
 mod bits;
+mod standing;
 mod token;
 
 use std::error::Error;
@@ -23,14 +24,12 @@ use url::Url;
 
 use super::budget::Budget;
 use super::caching::Headers;
-use super::freshness::{Lifetime, Limits};
+use super::freshness::{Ages, Lifetime, Limits};
 use super::history::Moment;
-use super::standing::{Ages, Judge};
 use super::{Document, Remote, Snapshot, jitter};
 use crate::algorithm::Algorithm;
 use crate::claims::NumericDate;
 use crate::clock::{Clock, Timestamp};
-use crate::error::TokenError;
 use crate::fetch::{Client, FetchError};
 use crate::key::VerificationKey;
 use crate::key_source::{KeySource, ResolveError};
@@ -104,7 +103,6 @@ impl RemoteStatusList {
             ignore_must_revalidate: true,
             cooldown: Duration::ZERO,
             fetch_timeout: config.fetch_timeout,
-            stale_while_retrying: true,
         };
         let list = StatusList {
             url: config.url,
@@ -178,7 +176,7 @@ impl RemoteStatusList {
             bound_in_outage: remote.document.longest(),
             statuses: snapshot.as_ref().map_or(0, |snapshot| snapshot.kept.bits.len()),
             pushed: snapshot.is_some_and(|snapshot| snapshot.lifetime.ageing == BREATH),
-            last_error: remote.record.progress().last_error.clone(),
+            last_error: remote.record.last_error(),
             next_attempt: remote.history(now).failure.map(|failure| failure.retry_in),
         }
     }
@@ -208,23 +206,6 @@ pub struct StatusListStatus {
     pub last_error: Option<FetchError>,
     /// Until the next attempt, while failures back off.
     pub next_attempt: Option<Duration>,
-}
-
-impl Judge for StatusList {
-    type Place = u64;
-
-    fn holds(remote: &Remote<Self>, list: &Arc<List>) -> bool {
-        list.holds(&remote.document, NumericDate::from(remote.clock.now()))
-    }
-
-    /// §7.1: 0 is valid; whatever else a status says, it is not that.
-    fn judge(list: &Arc<List>, index: u64, _: Timestamp) -> Result<(), TokenError> {
-        match list.bits.get(index) {
-            Some(0) => Ok(()),
-            Some(_) => Err(TokenError::Revoked),
-            None => Err(TokenError::NoStatus),
-        }
-    }
 }
 
 impl StatusList {

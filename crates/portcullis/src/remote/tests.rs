@@ -3,7 +3,7 @@
 use ::url::Url;
 use serde_json::json;
 
-use super::wait::MAX_WAITERS;
+use super::single_flight::MAX_WAITERS;
 use super::*;
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
@@ -22,7 +22,6 @@ const LIMITS: Limits = Limits {
     max_stale: Duration::from_secs(3600),
     cooldown: Duration::from_secs(30),
     fetch_timeout: Duration::from_secs(5),
-    stale_while_retrying: true,
 };
 
 mod bounds;

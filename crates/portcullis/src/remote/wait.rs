@@ -2,23 +2,18 @@
 //! settle it, a bounded wait for a fetch and another look.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::flight::PATIENCE;
 use super::freshness::{self, Decision, Lifetime, Lookup};
-use super::{Document, Remote, Snapshot};
+use super::single_flight::{PATIENCE, waited};
+use super::{Document, Place, Remote, Snapshot};
 use crate::clock::Timestamp;
 use crate::error::TokenError;
 use crate::fetch::FetchError;
 use crate::key_source::ResolveError;
 
-/// The maximum number of requests that wait for one document at a time: forged tokens must not fill
-/// the memory while an issuer hangs.
-pub(super) const MAX_WAITERS: usize = 1024;
-
 /// What a request that found no place, or that no fetch could answer, is told to wait.
-const CROWDED: Duration = Duration::from_secs(1);
+pub(crate) const CROWDED: Duration = Duration::from_secs(1);
 
 /// What a request wants to know of a document.
 pub(super) trait Question<D: Document>: Send + Sync {
@@ -117,7 +112,8 @@ impl<D: Document> Remote<D> {
         question: &Q,
         retry_after: Duration,
     ) -> ResolveError {
-        let over_budget = || ResolveError::BudgetSpent { retry_after, source: self.last_error() };
+        let over_budget =
+            || ResolveError::BudgetSpent { retry_after, source: self.record.last_error() };
         question.refusal(self).map_or_else(over_budget, ResolveError::Refused)
     }
 
@@ -130,90 +126,44 @@ impl<D: Document> Remote<D> {
 
     /// Why a request is rejected for which there is nothing usable and no fetch is due.
     fn unavailable(&self, retry_after: Duration) -> ResolveError {
-        ResolveError::Unavailable { retry_after, source: self.last_error() }
-    }
-
-    /// The cause is for the log; no request waits for the lock to tell it.
-    fn last_error(&self) -> Option<FetchError> {
-        self.record.try_progress().and_then(|progress| progress.last_error.clone())
-    }
-}
-
-/// The number of requests that wait for a document.
-#[derive(Default)]
-pub(super) struct Waiters(AtomicUsize);
-
-/// A place among them; given back when the request has its answer, or hangs up.
-pub(super) struct Place<D: Document> {
-    remote: Arc<Remote<D>>,
-    /// How many fetches had begun when the request came.
-    begun: u64,
-}
-
-impl<D: Document> Place<D> {
-    /// `None` if all places are taken.
-    pub(super) fn take(remote: &Arc<Remote<D>>) -> Option<Self> {
-        let before = remote.waiters.0.fetch_add(1, Ordering::Relaxed);
-        let mut place = Self { remote: remote.clone(), begun: 0 };
-        if before >= MAX_WAITERS {
-            return None;
-        }
-        place.begun = remote.record.progress().flights;
-        Some(place)
-    }
-
-    pub(super) fn remote(&self) -> &Remote<D> {
-        &self.remote
+        ResolveError::Unavailable { retry_after, source: self.record.last_error() }
     }
 
     /// Waits for fetches, for one deadline in all, and looks again after each.
-    pub(super) async fn wait<Q: Question<D>>(self, question: Q) -> Result<Q::Answer, ResolveError> {
-        let remote = &self.remote;
-        if tokio::runtime::Handle::try_current().is_err() {
-            return remote.settle(&question, remote.failed(FetchError::NoRuntime));
-        }
-        let deadline = remote.deadline();
-        let answer = tokio::time::timeout(deadline + PATIENCE, self.wait_for_fetches(&question));
-        answer.await.unwrap_or_else(|_elapsed| {
-            let error = remote.failed(FetchError::Timeout { after: deadline });
-            remote.settle(&question, error)
-        })
+    pub(super) async fn wait<Q: Question<D>>(
+        self: Arc<Self>,
+        place: Place,
+        question: Q,
+    ) -> Result<Q::Answer, ResolveError> {
+        let answer = waited(self.deadline(), self.wait_for_fetches(&place, &question)).await;
+        answer.unwrap_or_else(|error| self.settle(&question, self.failed(error)))
     }
 
     async fn wait_for_fetches<Q: Question<D>>(
-        &self,
+        self: &Arc<Self>,
+        place: &Place,
         question: &Q,
     ) -> Result<Q::Answer, ResolveError> {
-        let remote = &self.remote;
         // The fetch under way may have begun too early for this request; the next one has not.
         for _ in 0..3 {
             let mut conclusive = false;
             // `None`: while this request was on its way here, another one's fetch has ended.
-            if let Some(flight) = remote.join(question)? {
-                conclusive = flight.number() > self.begun;
+            if let Some(flight) = self.join(question)? {
+                conclusive = place.precedes(&flight);
                 if let Err(error) = flight.landed().await {
-                    if !error.is_outage() {
-                        return Err(crowded());
-                    }
-                    return remote.settle(question, remote.failed(error));
+                    return self.settle(question, self.failed(error));
                 }
             }
-            match remote.look(question, Timestamp::now(&*remote.clock), conclusive) {
+            match self.look(question, Timestamp::now(&*self.clock), conclusive) {
                 Step::Answer(answer) => return answer,
                 Step::Wait => {}
             }
         }
-        Err(remote.unavailable(CROWDED))
-    }
-}
-
-impl<D: Document> Drop for Place<D> {
-    fn drop(&mut self) {
-        self.remote.waiters.0.fetch_sub(1, Ordering::Relaxed);
+        Err(self.unavailable(CROWDED))
     }
 }
 
 /// Why a request is rejected that found no place.
-pub(super) fn crowded() -> ResolveError {
+pub(crate) fn crowded() -> ResolveError {
     ResolveError::BudgetSpent { retry_after: CROWDED, source: None }
 }

@@ -15,7 +15,7 @@ use crate::error::TokenError;
 use crate::fetch::Client;
 use crate::key_source::{KeySource, ResolveError};
 use crate::maybe_ready::MaybeReady;
-use crate::remote::standing::Ages;
+use crate::remote::freshness::Ages;
 use crate::remote::status_list::{self, IDLE, RemoteStatusList};
 
 /// The most lists that are kept and renewed at once. At a million tokens a list there are few.

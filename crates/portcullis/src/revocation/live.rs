@@ -1,62 +1,235 @@
 //! Asking the issuer itself about the tokens of one issuer.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
 
+use crate::clock::Timestamp;
+use crate::fetch::FetchError;
 use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
-use crate::remote::introspection::{AskedToken, Introspector, RemoteIntrospection};
-use crate::remote::standing::Ages;
+use crate::metrics;
+use crate::remote::freshness::Ages;
+use crate::remote::history::Record;
+use crate::remote::introspection::{Answer, AskedToken, Introspector};
+use crate::remote::single_flight::{self, PATIENCE, Place, SingleFlight, bounded, waited};
+use crate::remote::wait::{CROWDED, crowded};
 
-/// The most tokens whose answers are kept, for who may wait for one that is under way or is content
-/// with one of a moment ago.
+/// The maximum number of tokens whose answers are kept.
 const MAX_TOKENS: u64 = 10_000;
 
-/// How long an answer is kept that nobody asks for: no outage is bridged for longer.
+/// How long an answer is kept that no request uses: no outage is bridged for longer.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// The questions about the tokens of an issuer.
-pub(crate) struct Introspections {
-    /// `None` where nobody is configured to be asked.
-    introspector: Option<Arc<Introspector>>,
-    known: Cache<AskedToken, RemoteIntrospection>,
+/// The maximum number of tokens that are asked about at once. An issuer that does not answer must
+/// not make every request of a service wait for it, nor get all of them when it comes back.
+const MAX_AT_ONCE: usize = 256;
+
+/// The longest that a token is not asked about after failures.
+const MAX_BACK_OFF: Duration = Duration::from_secs(5);
+
+type Standing = Result<(), ResolveError>;
+type Line = single_flight::Line<Arc<Answer>>;
+type Flight = single_flight::Flight<Arc<Answer>>;
+
+/// The questions about the tokens of an issuer; `None` where introspection is not configured.
+pub(crate) struct Introspections(Option<Arc<Live>>);
+
+struct Live {
+    introspector: Introspector,
+    /// Whether the last question that ended has failed.
+    is_failing: AtomicBool,
+    known: Cache<AskedToken, Arc<Known>>,
+    flights: SingleFlight<AskedToken, Arc<Answer>>,
+}
+
+/// What is known of one token: the last answer, and how asking has gone since.
+#[derive(Default)]
+struct Known {
+    answer: ArcSwapOption<Answer>,
+    record: Record,
+}
+
+/// A request that no known answer settles.
+#[derive(Clone)]
+struct Request {
+    live: Arc<Live>,
+    token: AskedToken,
+    known: Arc<Known>,
+    ages: Ages,
 }
 
 impl Introspections {
     pub(crate) fn new(introspector: Option<Introspector>) -> Self {
-        Self {
-            introspector: introspector.map(Arc::new),
-            known: Cache::builder().max_capacity(MAX_TOKENS).time_to_idle(IDLE).build(),
-        }
+        Self(introspector.map(|introspector| {
+            let known = Cache::builder().max_capacity(MAX_TOKENS).time_to_idle(IDLE).build();
+            let (is_failing, flights) = (AtomicBool::new(false), SingleFlight::new(MAX_AT_ONCE));
+            Arc::new(Live { introspector, is_failing, known, flights })
+        }))
     }
 
     pub(crate) fn are_possible(&self) -> bool {
-        self.introspector.is_some()
+        self.0.is_some()
     }
 
-    /// Whether `token`, which was verified, stands; `None` where nobody can be asked.
-    pub(crate) fn standing(
-        &self,
-        token: &str,
-        ages: Ages,
-    ) -> Option<MaybeReady<Result<(), ResolveError>>> {
-        let introspector = self.introspector.as_ref()?;
-        let known = self.known.get(token).unwrap_or_else(|| {
-            let asked = AskedToken::new(token);
-            let new = || RemoteIntrospection::new(asked.clone(), introspector);
-            self.known.get_with(asked.clone(), new)
-        });
-        Some(known.standing(ages))
+    /// Whether `token`, which was verified, stands; `None` where introspection is not configured.
+    pub(crate) fn standing(&self, token: &str, ages: Ages) -> Option<MaybeReady<Standing>> {
+        let live = self.0.as_ref()?;
+        let now = live.now();
+        if let Some(standing) = live.known.get(token).and_then(|known| known.look(ages, now)) {
+            return Some(MaybeReady::Ready(standing));
+        }
+        let token = AskedToken::new(token);
+        let known = live.known.get_with_by_ref(&token, Arc::default);
+        let request = Request { live: live.clone(), token, known, ages };
+        let line = live.flights.line(&request.token);
+        Some(match line.map(|line| (line.place(), line)) {
+            Some((Some(place), line)) => MaybeReady::pending(request.wait(line, place)),
+            crowded => MaybeReady::Ready(request.crowded_out(crowded.is_none(), now)),
+        })
+    }
+}
+
+impl Request {
+    /// Waits for an answer, for one deadline in all.
+    async fn wait(self, line: Arc<Line>, place: Place) -> Standing {
+        let answer = self.wait_for_answer(&line, &place);
+        let answer = waited(self.live.introspector.fetch_timeout, answer).await;
+        answer.unwrap_or_else(|error| self.settle(error))
+    }
+
+    async fn wait_for_answer(&self, line: &Arc<Line>, place: &Place) -> Standing {
+        let Introspector { fetch_timeout, .. } = self.live.introspector;
+        // The question under way may have been asked too early for this request; the next one has
+        // not.
+        loop {
+            let flight = match self.join(line) {
+                Ok(flight) => flight,
+                Err(standing) => return standing,
+            };
+            // A request that woke up late is bound by the age of the answer all the same.
+            let late = self.ages.in_outage.max(fetch_timeout.saturating_add(PATIENCE));
+            let age = if place.precedes(&flight) { late } else { self.ages.usual };
+            match flight.landed().await.map(|answer| answer.within(age, self.live.now())) {
+                Ok(Some(standing)) => return standing,
+                Ok(None) => {}
+                Err(error) => return self.settle(error),
+            }
+        }
+    }
+
+    /// The question under way, or a new one, unless another request's has ended meanwhile.
+    fn join(&self, line: &Arc<Line>) -> Result<Flight, Standing> {
+        let now = self.live.now();
+        let mut flights = line.lock();
+        if let Ok(Some(flight)) = flights.under_way(now.monotonic()) {
+            return Ok(flight);
+        }
+        if let Some(standing) = self.known.look(self.ages, now) {
+            return Err(standing);
+        }
+        let ask = |number| self.clone().ask(line.clone(), number, now);
+        let flight = flights.start(now.monotonic(), self.live.introspector.fetch_timeout, ask);
+        flight.map_err(|error| self.settle(error))
+    }
+
+    /// Asks, and records what comes of it.
+    async fn ask(
+        self,
+        line: Arc<Line>,
+        number: u64,
+        asked_at: Timestamp,
+    ) -> Result<Arc<Answer>, FetchError> {
+        let Introspector { issuer, url, fetch_timeout, .. } = &self.live.introspector;
+        let asked = self.live.introspector.ask(&self.token, asked_at);
+        let answer = bounded(*fetch_timeout, asked).await.map(Arc::new);
+        self.live.is_failing.store(answer.is_err(), Ordering::Relaxed);
+        let Some(flights) = line.land(number) else { return answer };
+        match &answer {
+            Ok(answer) => {
+                self.known.answer.store(Some(answer.clone()));
+                self.known.record.succeeded();
+                drop(flights);
+                metrics::introspected(issuer, if answer.active { "active" } else { "inactive" });
+            }
+            Err(error) => {
+                let now = self.live.now().monotonic();
+                let (failures, back_off) = self.known.record.failed(error, now, MAX_BACK_OFF);
+                drop(flights);
+                metrics::introspected(issuer, "failed");
+                tracing::warn!(
+                    target: "portcullis::introspection",
+                    issuer, url = url.as_str(), failures, ?back_off, error = error as &dyn Error,
+                    "the issuer could not be asked about a token",
+                );
+            }
+        }
+        answer
+    }
+
+    /// The answer where too many wait, with this token or `by_others`. A crowd is no outage, since
+    /// whoever sends requests can bring it about: only a question that failed is.
+    fn crowded_out(&self, by_others: bool, now: Timestamp) -> Standing {
+        let source = self.known.record.last_error();
+        if by_others && self.live.is_failing.load(Ordering::Relaxed) {
+            self.in_outage(ResolveError::Unavailable { retry_after: CROWDED, source })
+        } else if !by_others && self.known.record.history(now.monotonic()).failure.is_some() {
+            self.in_outage(crowded())
+        } else {
+            Err(crowded())
+        }
+    }
+
+    /// What can be said after a failure.
+    fn settle(&self, error: FetchError) -> Standing {
+        let failure = self.known.record.history(self.live.now().monotonic()).failure;
+        let retry_after = failure.unwrap_or_default().retry_on_demand();
+        self.in_outage(ResolveError::Unavailable { retry_after, source: Some(error) })
+    }
+
+    fn in_outage(&self, error: ResolveError) -> Standing {
+        self.known.in_outage(self.ages, self.live.now()).unwrap_or(Err(error))
+    }
+}
+
+impl Live {
+    fn now(&self) -> Timestamp {
+        Timestamp::now(&*self.introspector.clock)
+    }
+}
+
+impl Known {
+    /// What can be said without asking: by an answer that is young enough or, while failures back
+    /// off, by one that is young enough for an outage.
+    fn look(&self, ages: Ages, now: Timestamp) -> Option<Standing> {
+        self.within(ages.usual, now).or_else(|| {
+            let failure = self.record.history(now.monotonic()).failure?;
+            if let Some(standing) = self.in_outage(ages, now) {
+                return (!failure.back_off_in.is_zero()).then_some(standing);
+            }
+            let (retry_after, source) = (failure.retry_on_demand(), self.record.last_error());
+            let unavailable = ResolveError::Unavailable { retry_after, source };
+            (!retry_after.is_zero()).then_some(Err(unavailable))
+        })
+    }
+
+    fn in_outage(&self, ages: Ages, now: Timestamp) -> Option<Standing> {
+        self.within(ages.in_outage, now)
+    }
+
+    fn within(&self, age: Duration, now: Timestamp) -> Option<Standing> {
+        self.answer.load().as_ref()?.within(age, now)
     }
 }
 
 impl fmt::Debug for Introspections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Introspections")
-            .field("introspector", &self.introspector)
-            .finish_non_exhaustive()
+        let url = self.0.as_ref().map(|live| live.introspector.url.as_str());
+        f.debug_tuple("Introspections").field(&url).finish()
     }
 }

@@ -1,11 +1,9 @@
 //! A key that was replaced under its `kid`: a signature that does not hold may be the first sign.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::super::Remote;
-use super::super::flight::Flight;
-use super::super::wait::Place;
+use super::super::{Flight, Remote};
 use super::resolve::OwnedRequest;
 use super::{Keys, RemoteKeySet};
 use crate::clock::Timestamp;
@@ -43,15 +41,16 @@ impl RemoteKeySet {
         if let Some(others) = remote.others(wanted, tried) {
             return MaybeReady::Ready(Some(others));
         }
-        let Some(place) = Place::take(remote) else { return MaybeReady::Ready(None) };
+        let Some(place) = remote.line.place() else { return MaybeReady::Ready(None) };
         let Some(flight) = remote.fetch_again(wanted.key_id) else {
             return MaybeReady::Ready(None);
         };
-        let (wanted, tried) = (OwnedRequest::from(wanted), tried.clone());
+        let (remote, wanted, tried) = (remote.clone(), OwnedRequest::from(wanted), tried.clone());
         MaybeReady::pending(async move {
             // A failure leaves the keys as they are.
             let _ = flight.landed().await;
-            place.remote().others(&wanted.borrow(), &tried)
+            drop(place);
+            remote.others(&wanted.borrow(), &tried)
         })
     }
 }
@@ -64,10 +63,10 @@ impl Remote<Keys> {
         CandidateKeys::of(&candidates).filter(|others| others != than)
     }
 
-    fn fetch_again(self: &std::sync::Arc<Self>, key_id: Option<&str>) -> Option<Flight> {
+    fn fetch_again(self: &Arc<Self>, key_id: Option<&str>) -> Option<Flight> {
         let now = Timestamp::now(&*self.clock);
-        let mut progress = self.record.progress();
-        if let Some(flight) = self.record.under_way(&mut progress, now.monotonic()) {
+        let mut flights = self.line.lock();
+        if let Some(flight) = self.under_way(&mut flights, now) {
             return Some(flight);
         }
         let cooldown = self.limits.cooldown;
@@ -75,6 +74,6 @@ impl Remote<Keys> {
         let is_allowed = self.history(now).failure.is_none()
             && self.document.retried.allows(key_id, now.monotonic(), cooldown)
             && self.budget.try_spend(now.monotonic(), cooldown);
-        is_allowed.then(|| self.start(&mut progress, now).ok())?
+        is_allowed.then(|| self.start(&mut flights, now).ok())?
     }
 }

@@ -1,0 +1,193 @@
+//! Single-flight: at most one computation per key is under way, and any number of requests wait for
+//! it, within bounds.
+//!
+//! A computation runs in a task of its own, so a client that disconnects cancels nothing.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::hash::Hash;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::fetch::FetchError;
+
+/// How much longer than its deadline a computation is waited for: its own error says more.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
+
+/// The maximum number of requests that wait for one key at a time: forged tokens must not fill the
+/// memory while an issuer hangs.
+pub(super) const MAX_WAITERS: usize = 1024;
+
+/// A [`Line`] for each key that is in use.
+pub(crate) struct SingleFlight<K, T> {
+    max_keys: usize,
+    lines: Mutex<HashMap<K, Arc<Line<T>>>>,
+}
+
+/// The computations of one key, and the requests that wait for them.
+pub(crate) struct Line<T> {
+    waiters: Arc<()>,
+    pub(super) flights: Mutex<Flights<T>>,
+}
+
+/// The lock of a line. It is never held across an await.
+pub(crate) struct Flights<T> {
+    /// The number of flights started so far, and the number of the latest.
+    started: u64,
+    flight: Option<Flight<T>>,
+}
+
+impl<K: Hash + Eq + Clone, T> SingleFlight<K, T> {
+    pub(crate) fn new(max_keys: usize) -> Self {
+        Self { max_keys, lines: Mutex::default() }
+    }
+
+    /// The line of `key`; `None` if `max_keys` others are in use: by requests that wait, or by a
+    /// computation.
+    pub(crate) fn line(&self, key: &K) -> Option<Arc<Line<T>>> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = lines.get(key) {
+            return Some(line.clone());
+        }
+        // Keys are secrets: none stays for longer than until the next one comes.
+        lines.retain(|_, line| Arc::strong_count(line) > 1);
+        let is_free = lines.len() < self.max_keys;
+        is_free.then(|| lines.entry(key.clone()).or_default().clone())
+    }
+}
+
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        let flights = Mutex::new(Flights { started: 0, flight: None });
+        Self { waiters: Arc::default(), flights }
+    }
+}
+
+impl<T> Line<T> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Flights<T>> {
+        // No holder of the lock can leave it inconsistent.
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place among the requests that wait; `None` if all are taken.
+    pub(crate) fn place(&self) -> Option<Place> {
+        let waiter = self.waiters.clone();
+        let is_free = Arc::strong_count(&waiter) <= MAX_WAITERS + 1;
+        is_free.then(|| Place { started: self.lock().started, _waiter: waiter })
+    }
+
+    /// Ends flight `number`. The lock is returned so that the outcome is recorded under it; `None`
+    /// if the flight was given up and its outcome must be dropped: a later one may have ended
+    /// before it.
+    pub(crate) fn land(&self, number: u64) -> Option<MutexGuard<'_, Flights<T>>> {
+        let mut flights = self.lock();
+        flights.flight.take_if(|flight| flight.number == number)?;
+        Some(flights)
+    }
+}
+
+impl<T: Clone> Flights<T> {
+    /// The flight that may still succeed; `Abandoned` once for a flight that cannot any more.
+    pub(crate) fn under_way(&mut self, now: Duration) -> Result<Option<Flight<T>>, FetchError> {
+        match self.flight.take_if(|flight| !flight.is_under_way(now)) {
+            Some(_) => Err(FetchError::Abandoned),
+            None => Ok(self.flight.clone()),
+        }
+    }
+
+    /// Starts a computation, given its number, that began at `began` and bounds itself to
+    /// `deadline`.
+    pub(crate) fn start<F>(
+        &mut self,
+        began: Duration,
+        deadline: Duration,
+        computation: impl FnOnce(u64) -> F,
+    ) -> Result<Flight<T>, FetchError>
+    where
+        F: Future<Output = Result<T, FetchError>> + Send + 'static,
+        T: Send + Sync + 'static,
+    {
+        let runtime = Handle::try_current().map_err(|_| FetchError::NoRuntime)?;
+        self.started += 1;
+        let (sender, landed) = watch::channel(None);
+        let computation = computation(self.started);
+        runtime.spawn(async move { sender.send_replace(Some(computation.await)) });
+        let flight = Flight { number: self.started, began, deadline, landed };
+        Ok(self.flight.insert(flight).clone())
+    }
+}
+
+/// A place among the requests that wait for one key; released when dropped.
+pub(crate) struct Place {
+    started: u64,
+    _waiter: Arc<()>,
+}
+
+impl Place {
+    /// Whether `flight` started after this request arrived. Flights are numbered, since clocks may
+    /// not tell two moments apart.
+    pub(crate) fn precedes<T>(&self, flight: &Flight<T>) -> bool {
+        flight.number > self.started
+    }
+}
+
+/// One computation. Clones wait for the same one.
+#[derive(Clone)]
+pub(crate) struct Flight<T> {
+    number: u64,
+    began: Duration,
+    deadline: Duration,
+    landed: watch::Receiver<Option<Result<T, FetchError>>>,
+}
+
+impl<T: Clone> Flight<T> {
+    /// Whether it may still succeed: its runtime can stop, or stand idle.
+    fn is_under_way(&self, now: Duration) -> bool {
+        self.landed.borrow().is_none()
+            && self.landed.has_changed().is_ok()
+            && now.saturating_sub(self.began) <= self.deadline.saturating_add(PATIENCE)
+    }
+
+    /// Waits for the outcome, for a bounded time.
+    pub(crate) async fn landed(mut self) -> Result<T, FetchError> {
+        let landed = self.landed.wait_for(Option::is_some);
+        // Closed: the task is gone.
+        let closed = || Err(FetchError::Abandoned);
+        waited(self.deadline, async {
+            landed.await.map_or_else(|_| closed(), |it| it.clone().unwrap_or_else(closed))
+        })
+        .await?
+    }
+}
+
+/// Runs `computation` within `deadline`. A panic counts as a failure.
+pub(crate) async fn bounded<T>(
+    deadline: Duration,
+    computation: impl Future<Output = Result<T, FetchError>>,
+) -> Result<T, FetchError> {
+    let mut computation = pin!(computation);
+    let caught = poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| computation.as_mut().poll(context)))
+            .unwrap_or(Poll::Ready(Err(FetchError::Abandoned)))
+    });
+    let timeout = tokio::time::timeout(deadline, caught).await;
+    timeout.unwrap_or(Err(FetchError::Timeout { after: deadline }))
+}
+
+/// Waits for something that bounds itself to `deadline`, and hardly longer than that.
+pub(crate) async fn waited<R>(
+    deadline: Duration,
+    waiting: impl Future<Output = R>,
+) -> Result<R, FetchError> {
+    if Handle::try_current().is_err() {
+        return Err(FetchError::NoRuntime);
+    }
+    let timeout = tokio::time::timeout(deadline.saturating_add(PATIENCE), waiting).await;
+    timeout.map_err(|_elapsed| FetchError::Timeout { after: deadline })
+}
