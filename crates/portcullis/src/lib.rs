@@ -77,6 +77,7 @@ mod anonymous;
 mod authenticated;
 mod authenticator;
 mod caller;
+mod causes;
 mod challenge;
 mod credentials;
 mod error;
