@@ -76,7 +76,7 @@ fn said() -> Outcome<BTreeMap<PathBuf, String>> {
     let mut said = BTreeMap::<PathBuf, String>::new();
     for line in String::from_utf8(check.stdout)?.lines() {
         let line: Value = serde_json::from_str(line)?;
-        let message = &line["message"];
+        let Some(message) = line.get("message") else { continue };
         let primary = members(message, "spans").find(|span| span["is_primary"] == true);
         let file = primary.and_then(|span| Path::new(span["file_name"].as_str()?).file_name());
         let Some(file) = file.filter(|_| message["level"] == "error") else { continue };
@@ -96,7 +96,8 @@ fn said() -> Outcome<BTreeMap<PathBuf, String>> {
 /// those change with every version.
 fn render(message: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let code = message["code"]["code"].as_str().map(|code| format!("[{code}]")).unwrap_or_default();
+    let code = message.pointer("/code/code").and_then(Value::as_str);
+    let code = code.map(|code| format!("[{code}]")).unwrap_or_default();
     let mut rendered = format!("error{code}: {}\n", text(&message["message"]));
     for span in members(message, "spans").filter(|span| span["is_primary"] == true) {
         for line in members(span, "text") {
