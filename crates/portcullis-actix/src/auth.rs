@@ -44,6 +44,7 @@ use crate::response;
 /// assert_eq!(test::call_service(&app, request).await.status(), 200);
 /// # });
 /// ```
+#[doc(alias("middleware", "jwt", "bearer"))]
 #[derive(Debug, Clone)]
 pub struct Auth {
     gate: Gate,

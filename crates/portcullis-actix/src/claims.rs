@@ -22,6 +22,7 @@ use crate::rejection::Rejection;
 /// Where the token is optional take [`MaybeClaims`], **not `Option<Claims<C>>`**: actix-web's own
 /// extractor for `Option` makes `None` of every error, so that neither claims that do not fit nor a
 /// forgotten middleware would be refused.
+#[doc(alias("extractor"))]
 #[derive(Debug, Clone, Copy)]
 pub struct Claims<C>(pub C);
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use actix_web::HttpRequest;
 use http::header::HeaderName;
-use portcullis::RequestView;
+use portcullis::{RequestView, adapter::Connection};
 
 /// An actix-web request's head. Its `http` is another major version than portcullis's; names and
 /// values cross as text and bytes.
@@ -36,5 +36,56 @@ impl RequestView for View<'_> {
     /// anybody can send.
     fn target_authority(&self) -> Option<&[u8]> {
         self.0.uri().authority().map(|authority| authority.as_str().as_bytes())
+    }
+
+    /// What `HttpServer::on_connect` put there: `HttpRequest::peer_addr` alone has neither the scheme
+    /// nor a certificate, and `ConnectionInfo` believes headers.
+    fn connection(&self) -> Option<&Connection> {
+        self.0.conn_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::rt::net::TcpStream;
+    use actix_web::{App, HttpServer, web};
+
+    use super::*;
+
+    /// The connection of a request that also has forwarding headers.
+    async fn seen(tell: bool) -> String {
+        let app = || {
+            App::new().default_service(web::to(async |request: HttpRequest| {
+                format!("{:?}", View(&request).connection())
+            }))
+        };
+        let server = HttpServer::new(app).workers(1).on_connect(move |socket, data| {
+            let socket = socket.downcast_ref::<TcpStream>().filter(|_| tell);
+            if let Some(peer) = socket.and_then(|socket| socket.peer_addr().ok()) {
+                data.insert(Connection::new().with_peer(([127, 0, 0, 1], peer.port()).into()));
+            }
+        });
+        let server = server.bind(("127.0.0.1", 0)).unwrap();
+        let address = server.addrs()[0];
+        let server = server.run();
+        let handle = server.handle();
+        let server = actix_web::rt::spawn(server);
+        let client = reqwest::Client::new();
+        let request = client.get(format!("http://{address}/"));
+        let request =
+            request.header("x-forwarded-for", "192.0.2.1").header("x-forwarded-proto", "https");
+        let seen = request.send().await.unwrap().text().await.unwrap();
+        handle.stop(false).await;
+        server.await.unwrap().unwrap();
+        seen
+    }
+
+    #[test]
+    fn connection_is_what_the_server_told_and_never_a_header() {
+        let system = actix_web::rt::System::new();
+        assert_eq!(system.block_on(seen(false)), "None");
+        let seen = system.block_on(seen(true));
+        assert!(seen.starts_with("Some(Connection { peer: Some(127.0.0.1:"), "{seen}");
+        assert!(seen.contains("scheme: None"), "{seen}");
     }
 }

@@ -46,6 +46,7 @@ use crate::future::ResponseFuture;
 /// }
 /// # });
 /// ```
+#[doc(alias("middleware", "authorization", "scope"))]
 #[derive(Debug, Clone)]
 pub struct Require {
     requirement: Requirement,

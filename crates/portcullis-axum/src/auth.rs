@@ -32,6 +32,7 @@ use tower_layer::Layer;
 /// # assert_eq!(app.oneshot(get("/orders")?).await?.status(), 401);
 /// # Ok(()) }
 /// ```
+#[doc(alias("middleware", "jwt", "bearer"))]
 #[derive(Debug, Clone)]
 pub struct AuthLayer(portcullis_tower::AuthLayer<FromBytes>);
 

@@ -18,6 +18,7 @@ use crate::rejection::Rejection;
 /// request without a token, behind an [optional](crate::AuthLayer::optional) layer; a token that
 /// is there and is bad never gets so far. On a route that nothing protects both answer 500, and
 /// the log says why: a forgotten layer must not look like a caller without a token.
+#[doc(alias("extractor"))]
 #[derive(Debug, Clone, Copy)]
 pub struct Claims<C>(pub C);
 

@@ -57,6 +57,7 @@ use crate::AuthLayer;
 /// [protected resource](portcullis::AuthenticatorBuilder::protected_resource), its metadata are a
 /// route as well, open as they must be; so let the router be merged and not nested, and protect
 /// only one with such an authenticator, or the others [without](Protected::without_metadata).
+#[doc(alias("middleware", "jwt", "bearer"))]
 pub fn protect<S>(gate: impl Into<Gate>, router: Router<S>) -> Protected<S>
 where
     S: Clone + Send + Sync + 'static,

@@ -44,6 +44,7 @@ use crate::future::ResponseFuture;
 /// assert_eq!(optional.call(bad).await?.status(), 401);
 /// # Ok(()) }
 /// ```
+#[doc(alias("middleware", "jwt", "bearer"))]
 #[derive(Debug)]
 pub struct AuthService<S, M = NoBodies> {
     inner: S,

@@ -49,20 +49,20 @@
 //! use std::convert::Infallible;
 //!
 //! use http::{Request, Response};
-//! use portcullis_hyper::portcullis::{Authenticator, Policy, Refusal};
+//! use portcullis_hyper::portcullis::{Authenticator, Gate, Policy, Refusal};
 //!
-//! async fn list<B>(auth: &Authenticator, request: &Request<B>) -> Result<String, Refusal> {
-//!     let who = auth.authenticate(request).await?; // absent is refused, too
+//! async fn list<B>(gate: &Gate, request: &Request<B>) -> Result<String, Refusal> {
+//!     let who = gate.authenticate(request).await?; // absent is refused, too
 //!     who.require(&Policy::scopes(["orders:read"]))?;
 //!     Ok(format!("the orders of {:?}", who.subject()))
 //! }
 //!
 //! type Answer = Result<Response<String>, Infallible>;
 //!
-//! async fn serve<B>(auth: Authenticator, request: Request<B>) -> Answer {
+//! async fn serve<B>(gate: Gate, request: Request<B>) -> Answer {
 //!     Ok(match (request.method().as_str(), request.uri().path()) {
 //!         ("GET", "/health") => Response::new("fine".to_owned()),
-//!         _ => list(&auth, &request).await.map_or_else(Refusal::into_response, Response::new),
+//!         _ => list(&gate, &request).await.map_or_else(Refusal::into_response, Response::new),
 //!     })
 //! }
 //!
@@ -70,9 +70,10 @@
 //! # let keys = portcullis_hyper::portcullis::keys::SharedKeySet::new(Default::default());
 //! # let auth = Authenticator::builder("https://auth.example", "https://api.example")
 //! #     .key_source(keys).build().await?;
+//! let gate = Gate::new(auth);
 //! let open = Request::get("/health").body(())?;
-//! assert_eq!(serve(auth.clone(), open).await?.status(), 200);
-//! let refused = serve(auth, Request::get("/orders").body(())?).await?;
+//! assert_eq!(serve(gate.clone(), open).await?.status(), 200);
+//! let refused = serve(gate, Request::get("/orders").body(())?).await?;
 //! assert_eq!(refused.status(), 401);
 //! assert_eq!(refused.headers()["www-authenticate"], r#"Bearer realm="api""#);
 //! # Ok(()) }

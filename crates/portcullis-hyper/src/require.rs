@@ -35,6 +35,7 @@ use crate::future::ResponseFuture;
 /// assert_eq!(service.call(Request::new(String::new())).await?.status(), 401);
 /// # Ok(()) }
 /// ```
+#[doc(alias("middleware", "authorization", "scope"))]
 #[derive(Debug, Clone)]
 pub struct RequireService<S> {
     inner: S,

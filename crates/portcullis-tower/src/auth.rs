@@ -19,6 +19,7 @@ use crate::future::ResponseFuture;
 /// Refusals have no body, so that the service's responses can be of any type, tonic's among them.
 /// Where a body can be made from bytes, [`with_bodies`](Self::with_bodies) gives them the one that
 /// the authenticator's settings say, and serves the metadata of the protected resource.
+#[doc(alias("middleware", "jwt", "bearer"))]
 #[derive(Debug)]
 pub struct AuthLayer<M = NoBodies> {
     gate: Gate,

@@ -27,6 +27,7 @@ use crate::future::ResponseFuture;
 /// let logged_in = RequireLayer::new(Revocation::status_list(Duration::from_secs(10)));
 /// # let _ = (read, pay, logged_in);
 /// ```
+#[doc(alias("middleware", "authorization", "scope"))]
 #[derive(Debug, Clone)]
 pub struct RequireLayer {
     requirement: Requirement,

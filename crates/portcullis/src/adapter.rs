@@ -34,4 +34,5 @@
 pub use crate::caller::{admit, optional_caller, required_caller};
 pub use crate::gate::{Bodies, Exit, FromBytes, NoBodies, Visitor};
 pub use crate::maybe_ready::{Answer, MaybeReady, Pending};
+pub use crate::request::Connection;
 pub use crate::requirement::Requirement;

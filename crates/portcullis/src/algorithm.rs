@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::causes::debug_with_causes;
+
 /// A JWS signature algorithm ([RFC 7518 §3.1], [RFC 8037 §3.1], [RFC 9864], [RFC 9964]).
 ///
 /// `none` has no variant, so a token that names it can not even be represented here. The symmetric
@@ -120,11 +122,13 @@ impl fmt::Display for Algorithm {
 }
 
 /// A name that is no asymmetric [`Algorithm`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, ML-DSA-44, ML-DSA-65, ML-DSA-87"
 )]
 pub struct UnknownAlgorithm(pub(crate) String);
+
+debug_with_causes!(UnknownAlgorithm);
 
 impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;

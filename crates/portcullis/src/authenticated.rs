@@ -27,6 +27,7 @@ use crate::token_cache::HasToken;
 ///
 /// Cheap to clone, and found in the request's extensions behind an adapter. The token itself cannot
 /// be taken out of it.
+#[doc(alias("principal", "user"))]
 #[derive(Clone)]
 pub struct Authenticated(Arc<Inner>);
 

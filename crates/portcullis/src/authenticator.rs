@@ -73,6 +73,7 @@ pub(crate) type Verdict = Result<Option<Authenticated>, Refusal>;
 /// assert_eq!(refusal.kind(), RefusalKind::InvalidToken);
 /// # Ok(()) }
 /// ```
+#[doc(alias("jwt", "bearer", "jwks", "oidc", "validator"))]
 #[derive(Clone)]
 pub struct Authenticator(Arc<Inner>);
 

@@ -33,6 +33,12 @@ use std::time::{Duration, Instant, SystemTime};
 /// `exp`, `nbf` and `iat` are compared with, and may jump; [`monotonic`](Clock::monotonic) never
 /// goes back, but stands still while the machine is suspended. The age of a key set or a status
 /// list is the larger of what the two say.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a clock",
+    label = "not a `Clock`",
+    note = "leave out `clock` to use `portcullis::clock::SystemClock`; in a test, implement \
+            `portcullis::clock::Clock` for a clock that the test sets"
+)]
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The wall-clock time.
     fn now(&self) -> SystemTime;

@@ -6,6 +6,7 @@ mod unreadable;
 use std::time::Duration;
 
 use crate::algorithm::Algorithm;
+use crate::causes::debug_with_causes;
 use crate::settings::{self, Setting};
 
 pub use unreadable::UnreadableClaim;
@@ -14,11 +15,12 @@ pub use unreadable::UnreadableClaim;
 ///
 /// Its text and fields name rules, settings and their configured values, never a value out of
 /// the token: it may be logged.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
     /// Longer than any token should be.
     #[error("the token or its header is longer than {limit} bytes")]
+    #[non_exhaustive]
     TooLong {
         /// The limit, in bytes.
         limit: usize,
@@ -31,24 +33,28 @@ pub enum TokenError {
     Encrypted,
     /// A part is not base64url without padding (RFC 7515 §2).
     #[error("the {part} is not base64url")]
+    #[non_exhaustive]
     NotBase64Url {
         /// `header`, `payload` or `signature`.
         part: &'static str,
     },
     /// A part is not a JSON object.
     #[error("the {part} is not a JSON object")]
+    #[non_exhaustive]
     NotJson {
         /// `header` or `payload`.
         part: &'static str,
     },
     /// A member name comes twice (RFC 7515 §4, RFC 7519 §4).
     #[error("the {part} has a member twice")]
+    #[non_exhaustive]
     DuplicateMember {
         /// `header` or `payload`.
         part: &'static str,
     },
     /// A header parameter or claim has a value of the wrong type.
     #[error("`{name}` has a value of the wrong type")]
+    #[non_exhaustive]
     WrongType {
         /// The header parameter or claim.
         name: &'static str,
@@ -74,12 +80,14 @@ pub enum TokenError {
     UnknownAlgorithm,
     /// `alg` is not among the configured ones.
     #[error("`alg` is {algorithm}, which is not allowed")]
+    #[non_exhaustive]
     AlgorithmNotAllowed {
         /// The token's algorithm.
         algorithm: Algorithm,
     },
     /// `typ` is not what the profile asks for (RFC 9068 §4, RFC 8725 §3.11).
     #[error("`typ` is not that of profile {profile}")]
+    #[non_exhaustive]
     TokenType {
         /// The configured profile.
         profile: &'static str,
@@ -89,6 +97,7 @@ pub enum TokenError {
     UnknownKey,
     /// The token has no `kid`, and more keys fit than are tried.
     #[error("no `kid`, and the issuer has more than {limit} keys for {algorithm}")]
+    #[non_exhaustive]
     TooManyCandidates {
         /// The token's algorithm.
         algorithm: Algorithm,
@@ -97,6 +106,7 @@ pub enum TokenError {
     },
     /// The key of that `kid` is for another algorithm (RFC 8725 §3.1).
     #[error("`alg` is {algorithm}, but the key of this `kid` is for {key_algorithm}")]
+    #[non_exhaustive]
     AlgorithmMismatch {
         /// The token's algorithm.
         algorithm: Algorithm,
@@ -108,12 +118,14 @@ pub enum TokenError {
     Signature,
     /// A compulsory claim is absent.
     #[error("`{name}` is absent")]
+    #[non_exhaustive]
     MissingClaim {
         /// The claim.
         name: &'static str,
     },
     /// `iss` is another issuer.
     #[error("`iss` is not {expected:?}")]
+    #[non_exhaustive]
     Issuer {
         /// The configured issuer.
         expected: String,
@@ -123,30 +135,35 @@ pub enum TokenError {
     UntrustedIssuer,
     /// `aud` does not name this API.
     #[error("`aud` holds none of {expected:?}")]
+    #[non_exhaustive]
     Audience {
         /// The configured audiences.
         expected: Vec<String>,
     },
     /// `exp` has passed.
     #[error("`exp` passed {ago:?} ago")]
+    #[non_exhaustive]
     Expired {
         /// How long ago, the leeway not counted.
         ago: Duration,
     },
     /// `nbf` is still to come.
     #[error("`nbf` is {ahead:?} ahead")]
+    #[non_exhaustive]
     NotYetValid {
         /// How far it is ahead.
         ahead: Duration,
     },
     /// `iat` is still to come.
     #[error("`iat` is {ahead:?} ahead")]
+    #[non_exhaustive]
     IssuedInFuture {
         /// How far it is ahead.
         ahead: Duration,
     },
     /// The token was issued for longer than the configured maximum.
     #[error("the token was issued for {lifetime:?}, which is longer than {max:?}")]
+    #[non_exhaustive]
     LifetimeTooLong {
         /// From `iat` to `exp`.
         lifetime: Duration,
@@ -155,6 +172,7 @@ pub enum TokenError {
     },
     /// The token was issued longer ago than the configured maximum.
     #[error("the token was issued {age:?} ago, which is longer than {max:?}")]
+    #[non_exhaustive]
     TooOld {
         /// Since `iat`, the leeway not counted.
         age: Duration,
@@ -163,18 +181,21 @@ pub enum TokenError {
     },
     /// A claim is absent, or `null`, that this service requires.
     #[error("`{name}` is absent, and is required here")]
+    #[non_exhaustive]
     RequiredClaim {
         /// The claim.
         name: String,
     },
     /// A mark of an ID token, logout token, refresh token or proof (RFC 8725 §3.12).
     #[error("not an access token: {mark}")]
+    #[non_exhaustive]
     NotAnAccessToken {
         /// The mark.
         mark: &'static str,
     },
     /// A claim has not the value that the profile expects of an access token.
     #[error("`{name}` is not {expected:?}")]
+    #[non_exhaustive]
     ClaimValue {
         /// The claim.
         name: &'static str,
@@ -186,6 +207,7 @@ pub enum TokenError {
     SenderConstrained,
     /// The claims do not fit the type that the handler asks for.
     #[error("the claims do not fit {wanted}: {problem}")]
+    #[non_exhaustive]
     UnfitClaims {
         /// The handler's type.
         wanted: &'static str,
@@ -193,6 +215,8 @@ pub enum TokenError {
         problem: String,
     },
 }
+
+debug_with_causes!(TokenError);
 
 impl TokenError {
     /// A short, stable name of the rule, from a closed list: for logs and metric labels.

@@ -47,6 +47,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFT
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use self::url::UrlPolicy;
+use crate::causes::{debug_with_causes, with_causes};
 use crate::key::KeySetError;
 
 #[cfg(feature = "reqwest")]
@@ -58,6 +59,12 @@ pub use reqwest_fetch::ReqwestFetch;
 /// TLS, proxies and connections; which URLs may be asked, the deadline and what an answer must
 /// look like stay with the caller. It must not follow redirects: the keys are where the
 /// configuration says.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an HTTP client that Portcullis can fetch with",
+    label = "not a `Fetch`",
+    note = "leave out `fetch` to use `portcullis::fetch::ReqwestFetch`; for another client, implement \
+            `portcullis::fetch::Fetch` for a type of your own around it"
+)]
 pub trait Fetch: fmt::Debug + Send + Sync + 'static {
     /// Sends one GET request.
     ///
@@ -101,6 +108,7 @@ pub struct FetchRequest {
 
 impl FetchRequest {
     /// A request without headers, for the tests of an implementation of [`Fetch`].
+    #[must_use]
     pub fn new(url: impl Into<String>, max_body: usize) -> Self {
         Self { url: url.into(), headers: HeaderMap::new(), max_body }
     }
@@ -112,10 +120,11 @@ impl FetchRequest {
 pub struct BodyTooLong;
 
 /// Why a key set could not be fetched. Shared by all who waited for it.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// There was no whole answer.
+    /// There was no whole answer. A [`KeySource`](crate::keys::KeySource) with a client of its own
+    /// answers this, too.
     #[error("{url}: {reason}")]
     Transport {
         /// What was asked for.
@@ -125,12 +134,14 @@ pub enum FetchError {
     },
     /// The deadline passed.
     #[error("no whole answer within {after:?}")]
+    #[non_exhaustive]
     Timeout {
         /// The deadline of the whole fetch.
         after: Duration,
     },
     /// The answer is not 200.
     #[error("{url} answered {status}")]
+    #[non_exhaustive]
     Status {
         /// What was asked for.
         url: String,
@@ -141,6 +152,7 @@ pub enum FetchError {
     },
     /// The body is too long.
     #[error("{url} answered more than {limit} bytes")]
+    #[non_exhaustive]
     TooLong {
         /// What was asked for.
         url: String,
@@ -149,6 +161,7 @@ pub enum FetchError {
     },
     /// The body is no key set.
     #[error("{url} is no key set")]
+    #[non_exhaustive]
     NotAKeySet {
         /// What was asked for.
         url: String,
@@ -157,6 +170,7 @@ pub enum FetchError {
     },
     /// The body is no status list that is to be believed (draft-ietf-oauth-status-list §8.3).
     #[error("{url} is no status list: {problem}")]
+    #[non_exhaustive]
     NotAStatusList {
         /// What was asked for.
         url: String,
@@ -165,6 +179,7 @@ pub enum FetchError {
     },
     /// The body is no answer about a token (RFC 7662 §2.2).
     #[error("{url} answered with no introspection: {problem}")]
+    #[non_exhaustive]
     NotAnIntrospection {
         /// What was asked.
         url: String,
@@ -173,6 +188,7 @@ pub enum FetchError {
     },
     /// The body is no issuer metadata (RFC 8414 §3.2).
     #[error("{url} is no issuer metadata: {problem}")]
+    #[non_exhaustive]
     NotMetadata {
         /// What was asked for.
         url: String,
@@ -181,6 +197,7 @@ pub enum FetchError {
     },
     /// The metadata is another issuer's (RFC 8414 §3.3).
     #[error("{url} is the metadata of {found:?}, not of {expected:?}")]
+    #[non_exhaustive]
     OtherIssuer {
         /// What was asked for.
         url: String,
@@ -191,6 +208,7 @@ pub enum FetchError {
     },
     /// None of the locations where the metadata may be has it.
     #[error("no usable metadata of {issuer}: {}", list(.attempts))]
+    #[non_exhaustive]
     NoMetadata {
         /// The configured issuer.
         issuer: String,
@@ -199,12 +217,14 @@ pub enum FetchError {
     },
     /// The URL is neither https nor on this machine.
     #[error("{url} is neither https nor on this machine")]
+    #[non_exhaustive]
     Insecure {
         /// The URL.
         url: String,
     },
     /// A file can not be read.
     #[error("{}: {reason}", .path.display())]
+    #[non_exhaustive]
     File {
         /// The file.
         path: PathBuf,
@@ -218,6 +238,8 @@ pub enum FetchError {
     #[error("the fetch broke off: its runtime has ended, or the HTTP client panicked")]
     Abandoned,
 }
+
+debug_with_causes!(FetchError);
 
 impl FetchError {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
@@ -346,21 +368,6 @@ impl Document {
         let retry_after = retry_after(&self.headers, now);
         FetchError::Status { url: url.to_string(), status: self.status, retry_after }
     }
-}
-
-/// The error and its causes in one line: a failed connection says why only at the bottom.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.ends_with(&text) {
-            line.push_str(": ");
-            line.push_str(&text);
-        }
-        cause = error.source();
-    }
-    line
 }
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.

@@ -1,6 +1,7 @@
 //! Chapters: which pattern, how to add it, tune it and measure it, what key sets do, why verified tokens can be
 //! kept, how promptly a revocation is known, how other languages validate
-//! the same tokens, how a proxy asks about each request, and what to set at three well-known issuers.
+//! the same tokens, how a proxy asks about each request, what the compiler's messages mean, and what to
+//! set at three well-known issuers.
 
 #[doc = include_str!("guide/patterns.md")]
 pub mod patterns {}
@@ -28,6 +29,9 @@ pub mod other_languages {}
 
 #[doc = include_str!("guide/behind_a_proxy.md")]
 pub mod behind_a_proxy {}
+
+#[doc = include_str!("guide/compiler_messages.md")]
+pub mod compiler_messages {}
 
 #[doc = include_str!("guide/auth0.md")]
 pub mod auth0 {}

@@ -30,6 +30,7 @@ pub(crate) use set::{MAX_KEYS, MAX_MAX_KEYS};
 /// makes algorithm confusion impossible.
 ///
 /// [RFC 8725 §3.1]: https://www.rfc-editor.org/rfc/rfc8725#section-3.1
+#[doc(alias("jwk", "DecodingKey"))]
 pub struct VerificationKey {
     id: Option<String>,
     algorithm: Algorithm,

@@ -21,6 +21,12 @@ pub use status::{Freshness, KeySetStatus};
 ///
 /// Usually an [`Authenticator`](crate::Authenticator) fetches the keys itself; [`SharedKeySet`] is
 /// for keys that the process has anyhow.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a source of keys",
+    label = "not a `KeySource`",
+    note = "put keys that the process has into a `portcullis::keys::SharedKeySet`; leave out `key_source` to have \
+            them fetched"
+)]
 pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// Finds the key for a token.
     ///

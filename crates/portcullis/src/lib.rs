@@ -86,6 +86,7 @@ mod anonymous;
 mod authenticated;
 mod authenticator;
 mod caller;
+mod causes;
 mod challenge;
 mod credentials;
 mod error;

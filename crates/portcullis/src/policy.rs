@@ -68,6 +68,7 @@ use rule::Rule;
 /// An empty list, which asks for nothing or can not be met, is refused there: in a file it is a
 /// mistake. A [custom check](Self::custom) is written as its name, and must be
 /// [bound](Self::bind) again when it was read.
+#[doc(alias("authorization", "scope", "role", "permission"))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Policy(Rule);

@@ -120,6 +120,7 @@ impl RefusalKind {
 
 /// A refused request: what its client gets, and, as [`source`](Error::source), what only the
 /// operator is told.
+#[doc(alias("unauthorized", "forbidden", "WWW-Authenticate"))]
 #[derive(Clone)]
 pub struct Refusal(Arc<Inner>, Protocol);
 

@@ -1,10 +1,14 @@
 //! What is looked at of a request, without owning it or knowing its framework.
 
+mod connection;
+
 use std::ops::ControlFlow;
 
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri};
+
+pub use connection::Connection;
 
 /// A request's head, borrowed from whatever the web framework has.
 ///
@@ -39,6 +43,12 @@ use http::{HeaderMap, Method, Request, Uri};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a request that Portcullis can read",
+    label = "not a `RequestView`",
+    note = "pass `&http::Request<B>`, `&http::request::Parts` or `&http::HeaderMap`, or implement \
+            `portcullis::RequestView` for the request of your framework"
+)]
 pub trait RequestView {
     /// The method; `None` if it is not known, which is then taken for an unsafe one.
     fn method(&self) -> Option<&str>;
@@ -67,6 +77,12 @@ pub trait RequestView {
     /// The host and port in the request's target: `:authority` over HTTP/2, or that of a target in
     /// absolute form. `None` if the target has none; the `Host` header then counts.
     fn target_authority(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// The connection that the request came in on, if the code that accepted it says so: peer, scheme
+    /// and client certificate. Never made from a header, since a client can send any.
+    fn connection(&self) -> Option<&Connection> {
         None
     }
 }
@@ -109,6 +125,10 @@ impl<B> RequestView for Request<B> {
     fn target_authority(&self) -> Option<&[u8]> {
         target_authority(self.uri())
     }
+
+    fn connection(&self) -> Option<&Connection> {
+        self.extensions().get()
+    }
 }
 
 impl RequestView for Parts {
@@ -134,6 +154,10 @@ impl RequestView for Parts {
 
     fn target_authority(&self) -> Option<&[u8]> {
         target_authority(&self.uri)
+    }
+
+    fn connection(&self) -> Option<&Connection> {
+        self.extensions.get()
     }
 }
 

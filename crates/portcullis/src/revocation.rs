@@ -39,6 +39,7 @@ const MIN_AGE: Duration = Duration::from_secs(3);
 /// ```
 ///
 /// The [guide](crate::guide::revocation) has what each promises and costs.
+#[doc(alias("introspection", "revoke", "logout"))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Revocation(Means);
 

@@ -37,6 +37,7 @@ use crate::key::{CandidateKeys, KeyRequest, KeySet, Payload};
 ///
 /// The rule that it broke: of its form, its header, its `alg` (which must be in `allowed`), its
 /// key, or the signature.
+#[doc(alias("decode", "jws"))]
 pub fn verify(jws: &str, keys: &KeySet, allowed: &[Algorithm]) -> Result<VerifiedJws, TokenError> {
     let jws = CompactJws::parse(jws)?;
     let algorithm = jws.header().algorithm;

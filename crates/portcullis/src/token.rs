@@ -4,10 +4,10 @@
 //! told is in [`refusal`](crate::refusal). No error holds a value out of a token.
 //!
 //! ```
-//! use portcullis::token::TokenError;
+//! use portcullis::{Algorithm, keys::KeySet, signature, token::TokenError};
 //!
-//! let error = TokenError::MissingClaim { name: "aud" };
-//! assert_eq!(error.rule(), "aud");
+//! let error = signature::verify("opaque", &KeySet::default(), Algorithm::ALL).unwrap_err();
+//! assert_eq!((&error, error.rule()), (&TokenError::NotCompact, "compact_form"));
 //! ```
 
 pub use crate::credentials::{ACCESS_COOKIE, CredentialsError};

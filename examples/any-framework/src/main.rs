@@ -1,11 +1,11 @@
-//! A framework that has no adapter, here warp, needs none: hand the headers to the authenticator,
-//! and answer a refusal with its response.
+//! A framework that has no adapter, here warp, needs none: hand the headers to a gate, and
+//! answer a refusal with its response.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
 
 use std::error::Error;
 use std::process::ExitCode;
 
-use portcullis::{Authenticator, Policy, Refusal};
+use portcullis::{Authenticator, Gate, Policy, Refusal};
 use serde::{Deserialize, Serialize};
 use warp::http::HeaderMap;
 use warp::reply::{Reply, Response, json};
@@ -22,19 +22,19 @@ struct Orders {
     orders: Vec<u32>,
 }
 
-async fn list(auth: Authenticator, headers: HeaderMap) -> Result<Response, Refusal> {
-    let who = auth.authenticate(&headers).await?; // absent is refused, too
+async fn list(gate: Gate, headers: HeaderMap) -> Result<Response, Refusal> {
+    let who = gate.authenticate(&headers).await?; // absent is refused, too
     who.require(&Policy::scopes(["orders:read"]))?;
     let User { sub } = who.claims()?;
     Ok(json(&Orders { owner: sub, orders: vec![17, 4] }).into_response())
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let auth = Authenticator::from_env().await?;
+    let gate = Gate::new(Authenticator::from_env().await?);
 
     let orders = warp::get().and(path!("orders")).and(header::headers_cloned());
     let orders = orders.then(move |headers| {
-        let listed = list(auth.clone(), headers);
+        let listed = list(gate.clone(), headers);
         async {
             listed.await.unwrap_or_else(|refusal| refusal.into_response::<String>().into_response())
         }

@@ -1,8 +1,6 @@
 //! What can be wrong with a configuration.
 
-use std::error::Error;
-use std::fmt;
-
+use crate::causes::debug_with_causes;
 use crate::fetch::FetchError;
 use crate::settings::Setting;
 
@@ -12,12 +10,14 @@ use crate::settings::Setting;
 pub enum ConfigError {
     /// A compulsory setting is absent.
     #[error("{setting} is not set: {}", .setting.meaning)]
+    #[non_exhaustive]
     Missing {
         /// The setting.
         setting: &'static Setting,
     },
     /// A setting has a value that can not be right.
     #[error("{setting} is {value:?}: {expected}")]
+    #[non_exhaustive]
     Invalid {
         /// The setting.
         setting: &'static Setting,
@@ -28,6 +28,7 @@ pub enum ConfigError {
     },
     /// A variable still has the name that it had before the family was renamed.
     #[error("{variable} is no longer read: rename it to {renamed}")]
+    #[non_exhaustive]
     Renamed {
         /// The variable.
         variable: String,
@@ -36,6 +37,7 @@ pub enum ConfigError {
     },
     /// Two settings can not both hold.
     #[error("{first} and {second} contradict each other: {why}")]
+    #[non_exhaustive]
     Contradiction {
         /// One of the two.
         first: &'static Setting,
@@ -49,6 +51,7 @@ pub enum ConfigError {
     /// [`start_without_keys`](crate::AuthenticatorBuilder::start_without_keys) makes the service
     /// start all the same, and answer 503 until they can be.
     #[error("the keys of {issuer} could not be fetched")]
+    #[non_exhaustive]
     KeysUnavailable {
         /// The issuer.
         issuer: String,
@@ -60,12 +63,14 @@ pub enum ConfigError {
         "a gate asks the issuer about each token (`Revocation::live`), and {issuer} has no \
          `introspection_url`: set it, and what goes with it, for every issuer of the gate"
     )]
+    #[non_exhaustive]
     NoIntrospection {
         /// The issuer.
         issuer: String,
     },
     /// There is nothing to fetch the keys with.
     #[error("no HTTP client to fetch keys with: {reason}")]
+    #[non_exhaustive]
     NoHttpClient {
         /// Why there is none.
         reason: String,
@@ -82,15 +87,4 @@ impl ConfigError {
     }
 }
 
-/// As [`Display`](fmt::Display), with the causes: what a `main` that returns the error prints.
-impl fmt::Debug for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
-}
+debug_with_causes!(ConfigError);

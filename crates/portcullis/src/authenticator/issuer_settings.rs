@@ -68,6 +68,7 @@ impl IssuerSettings {
     }
 
     /// Another name of this API: a token for any of its names is accepted.
+    #[doc(alias("audience", "aud"))]
     pub fn also_audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
@@ -139,6 +140,7 @@ impl IssuerSettings {
     /// `PORTCULLIS_INTROSPECTION_URL`
     ///
     /// [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
+    #[doc(alias("introspection", "RFC 7662"))]
     pub fn introspection_url(mut self, url: impl Into<String>) -> Self {
         self.introspection.url = Some(url.into());
         self
@@ -273,6 +275,7 @@ impl IssuerSettings {
     /// minutes. It adds to every revocation lag.
     ///
     /// `PORTCULLIS_LEEWAY_SECS`
+    #[doc(alias("clock skew", "clock_skew"))]
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
@@ -282,6 +285,7 @@ impl IssuerSettings {
     /// revocation lag is then at most this much and twice the leeway. By default there is no limit.
     ///
     /// `PORTCULLIS_MAX_TOKEN_LIFETIME_SECS`
+    #[doc(alias("exp"))]
     pub fn max_token_lifetime(mut self, max: Duration) -> Self {
         self.max_token_lifetime = Some(max);
         self

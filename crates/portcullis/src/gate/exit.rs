@@ -61,7 +61,13 @@ impl Exit {
 
 /// Whether a service's responses can have bodies that the gate makes: for adapters whose services
 /// have responses of any type. [`NoBodies`] and [`FromBytes`] are the two answers.
-pub trait Bodies<B> {
+#[diagnostic::on_unimplemented(
+    message = "the gate cannot make a response body `{B}`",
+    label = "`{B}` is not `Default`, or not `From<bytes::Bytes>`",
+    note = "without `with_bodies` refusals have no body, and `{B}: Default` is enough; with it the inner \
+            service's body must also be `From<bytes::Bytes>`"
+)]
+pub trait Bodies<B>: Sealed {
     /// [`Gate::metadata`], where a body can be made.
     fn metadata(gate: &Gate, request: &(impl RequestView + ?Sized)) -> Option<Response<B>>;
 
@@ -72,6 +78,12 @@ pub trait Bodies<B> {
     fn passed(response: Response<B>, exit: &Exit) -> Response<B>;
 }
 
+/// Only [`NoBodies`] and [`FromBytes`] are `Bodies`, so that the trait can grow.
+pub trait Sealed {}
+
+impl Sealed for NoBodies {}
+impl Sealed for FromBytes {}
+
 /// Refusals have headers and no body, which any type of body can do.
 #[derive(Debug, Clone, Copy)]
 pub struct NoBodies(());
@@ -80,6 +92,8 @@ pub struct NoBodies(());
 #[derive(Debug, Clone, Copy)]
 pub struct FromBytes(());
 
+// So that the compiler names the body, and what to do, instead of a bound of this implementation.
+#[diagnostic::do_not_recommend]
 impl<B: Default> Bodies<B> for NoBodies {
     fn metadata(gate: &Gate, _: &(impl RequestView + ?Sized)) -> Option<Response<B>> {
         if let Some(resource) = gate.resource() {
@@ -97,6 +111,7 @@ impl<B: Default> Bodies<B> for NoBodies {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<B: Default + From<Bytes>> Bodies<B> for FromBytes {
     fn metadata(gate: &Gate, request: &(impl RequestView + ?Sized)) -> Option<Response<B>> {
         gate.metadata(request)

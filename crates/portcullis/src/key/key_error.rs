@@ -1,9 +1,10 @@
 //! Why a key is not used.
 
+use crate::causes::debug_with_causes;
 use crate::json::JsonError;
 
 /// Why a JWK is not used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// Not a JSON object.
@@ -41,6 +42,7 @@ pub enum KeyError {
     NotAllowed,
     /// An RSA modulus under 2048 or over 8192 bits (RFC 7518 §3.3).
     #[error("an RSA modulus of {bits} bits, not of 2048 to 8192")]
+    #[non_exhaustive]
     ModulusSize {
         /// The length of the modulus.
         bits: usize,
@@ -56,6 +58,7 @@ pub enum KeyError {
     ShortKey,
     /// A secret for HMAC that is shorter than the hash (RFC 7518 §3.2).
     #[error("a secret of {bytes} bytes, not of {min} or more")]
+    #[non_exhaustive]
     ShortSecret {
         /// The length of the secret.
         bytes: usize,
@@ -69,6 +72,8 @@ pub enum KeyError {
     #[error("another key has the same `kid`")]
     Ambiguous,
 }
+
+debug_with_causes!(KeyError);
 
 impl From<JsonError> for KeyError {
     fn from(error: JsonError) -> Self {

@@ -12,6 +12,7 @@ use super::candidates::{Candidates, MAX_CANDIDATES};
 use super::jwk::Jwk;
 use super::{KeyRequest, VerificationKey};
 use crate::algorithm::Algorithm;
+use crate::causes::debug_with_causes;
 use crate::error::TokenError;
 use crate::json::{self, FromMembers, Member, Names, Text};
 
@@ -41,6 +42,7 @@ pub(crate) const MAX_MAX_KEYS: usize = 10_000;
 /// ```
 ///
 /// [RFC 7517 §5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
+#[doc(alias("jwks", "JwkSet"))]
 #[derive(Debug, Clone, Default)]
 pub struct KeySet {
     keys: Vec<Arc<VerificationKey>>,
@@ -58,7 +60,7 @@ pub struct SkippedKey {
 }
 
 /// Why a text is not a key set at all.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeySetError {
     /// Not a JSON object with an array `keys`.
@@ -66,11 +68,14 @@ pub enum KeySetError {
     NotAKeySet,
     /// More keys than any issuer has.
     #[error("more than {limit} keys")]
+    #[non_exhaustive]
     TooManyKeys {
         /// The most that a set may hold.
         limit: usize,
     },
 }
+
+debug_with_causes!(KeySetError);
 
 impl KeySet {
     /// Reads a JWK Set.

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use super::Profile;
 use super::habits::Habits;
+use crate::causes::debug_with_causes;
 
 /// The issuer publishes its keys itself.
 const SAME_HOST: Option<&'static [&'static str]> = Some(&[]);
@@ -222,9 +223,11 @@ impl Profile {
 }
 
 /// A name that is no [`Profile`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it must be one of {}", Profile::names().join(", "))]
 pub struct UnknownProfile(());
+
+debug_with_causes!(UnknownProfile);
 
 impl FromStr for Profile {
     type Err = UnknownProfile;

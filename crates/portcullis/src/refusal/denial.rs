@@ -11,6 +11,7 @@ use crate::error::UnreadableClaim;
 pub enum Denial {
     /// The token's scope does not reach; the client is told what would.
     #[error("the scope does not suffice; {:?} is needed", .needed.as_str())]
+    #[non_exhaustive]
     Scope {
         /// The scope that the policy asks for.
         needed: Scope,
@@ -19,6 +20,7 @@ pub enum Denial {
     #[error(
         "the user's authentication does not suffice; needed: acr {acr_values:?}, age {max_age:?}"
     )]
+    #[non_exhaustive]
     Authentication {
         /// What `acr` should be one of, the preferred ones first; empty if it does not matter.
         acr_values: Vec<String>,
@@ -27,12 +29,14 @@ pub enum Denial {
     },
     /// The token was issued too long ago; the client can refresh it.
     #[error("the token was issued more than {max:?} ago, or does not say when")]
+    #[non_exhaustive]
     TokenAge {
         /// The oldest that it may be.
         max: Duration,
     },
     /// The bearer may not do this, and no other token of theirs would change that.
     #[error("`{rule}` is not met")]
+    #[non_exhaustive]
     Forbidden {
         /// The part of the policy that is not met.
         rule: String,
@@ -44,6 +48,7 @@ pub enum Denial {
     /// A custom check that was read as data has no meaning; see
     /// [`Policy::bind`](crate::Policy::bind).
     #[error("the custom check {name:?} is not bound to a function")]
+    #[non_exhaustive]
     UnboundCheck {
         /// Its name.
         name: String,

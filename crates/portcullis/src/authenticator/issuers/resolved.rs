@@ -51,6 +51,12 @@ const LOCKS: usize = 64;
 ///
 /// The 1,000 most used issuers with an accepted token are kept, and 100 others. Issuers that forged
 /// tokens name do not evict those with an accepted token.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a resolver of issuers",
+    label = "not an `IssuerResolver`",
+    note = "implement `portcullis::config::IssuerResolver` for a type of your own, not for a closure; add issuers \
+            that are known at start with `also_issuer`"
+)]
 pub trait IssuerResolver: Send + Sync + 'static {
     /// The settings for the tokens of `issuer`, or `None` if it is not trusted.
     ///

@@ -1,0 +1,85 @@
+//! An error and its causes in one line.
+
+use std::error::Error;
+
+/// Returns the error and its causes: a failed connection says why only at the bottom.
+pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line
+}
+
+/// Implements `Debug` as `Display`, with the causes: what a `main` that returns the error prints.
+macro_rules! debug_with_causes {
+    ($error:ty) => {
+        impl std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&$crate::causes::with_causes(self))
+            }
+        }
+    };
+}
+
+pub(crate) use debug_with_causes;
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use http::StatusCode;
+
+    use crate::authenticator::ConfigError;
+    use crate::dangerous;
+    use crate::fetch::FetchError;
+    use crate::key::{KeySet, KeySetError};
+    use crate::{Algorithm, Authenticator, Profile, signature};
+
+    /// What `fn main() -> Result<(), Box<dyn Error>>` prints behind `Error: `.
+    fn printed(error: impl Into<Box<dyn Error>>) -> String {
+        format!("{:?}", error.into())
+    }
+
+    #[tokio::test]
+    async fn main_that_returns_an_error_prints_a_sentence_with_the_causes() {
+        let url = "https://auth.example/keys";
+        let source = FetchError::NotAKeySet {
+            url: url.to_owned(),
+            source: KeySet::from_json(b"[]").unwrap_err(),
+        };
+        let no_key_set =
+            "https://auth.example/keys is no key set: not a JSON object with an array `keys`";
+        assert_eq!(printed(source.clone()), no_key_set);
+        let issuer = "https://auth.example".to_owned();
+        assert_eq!(
+            printed(ConfigError::KeysUnavailable { issuer, source }),
+            format!("the keys of https://auth.example could not be fetched: {no_key_set}")
+        );
+        let unset = Authenticator::builder("", "https://api.example").build().await.unwrap_err();
+        assert_eq!(
+            printed(unset),
+            "issuer (PORTCULLIS_ISSUER) is not set: what `iss` must say, byte for byte; keys are \
+             discovered below it"
+        );
+        let status = StatusCode::BAD_GATEWAY;
+        let bad = FetchError::Status { url: url.to_owned(), status, retry_after: None };
+        assert_eq!(printed(bad), "https://auth.example/keys answered 502 Bad Gateway");
+        assert_eq!(printed(KeySetError::TooManyKeys { limit: 200 }), "more than 200 keys");
+
+        let short = dangerous::hmac_key(Some("a"), Algorithm::Hs256, b"secret").unwrap_err();
+        assert_eq!(printed(short), "a secret of 6 bytes, not of 32 or more");
+        let opaque = signature::verify("opaque", &KeySet::default(), Algorithm::ALL).unwrap_err();
+        assert_eq!(printed(opaque), "the token is not a JWS in compact form");
+        let algorithm = "none".parse::<Algorithm>().unwrap_err();
+        assert!(printed(algorithm).starts_with("`none` is not one of RS256, "));
+        let profile = "other".parse::<Profile>().unwrap_err();
+        assert!(printed(profile).starts_with("it must be one of jwt, "));
+    }
+}

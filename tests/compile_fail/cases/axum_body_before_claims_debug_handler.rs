@@ -1,0 +1,13 @@
+//! The same with axum's own help.
+
+use axum::{Router, routing::post};
+use portcullis_axum::Caller;
+
+#[axum::debug_handler]
+async fn create(order: String, Caller(who): Caller) -> String {
+    format!("{order} of {:?}", who.subject())
+}
+
+fn case() {
+    let _: Router = Router::new().route("/orders", post(create));
+}

@@ -1,0 +1,1 @@
+//! Nothing: what there is to see are the tests.
