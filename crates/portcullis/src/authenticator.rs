@@ -40,6 +40,7 @@ use crate::token_cache::TokenCache;
 use issuers::Issuers;
 
 pub use builder::AuthenticatorBuilder;
+pub(crate) use checks::check_places;
 pub use config_error::ConfigError;
 pub use issuer_settings::IssuerSettings;
 pub use issuers::IssuerResolver;
@@ -77,7 +78,7 @@ pub(crate) type Verdict = Result<Option<Authenticated>, Refusal>;
 pub struct Authenticator(Arc<Inner>);
 
 struct Inner {
-    credentials: Credentials,
+    credentials: Arc<Credentials>,
     issuers: Issuers,
     space: Arc<ProtectionSpace>,
     headers: KnownHeaders,
@@ -154,7 +155,7 @@ impl Authenticator {
         match inner.recall(token.bytes(), means) {
             Some((who, true)) => MaybeReady::Ready(Ok(Some(who))),
             Some((who, false)) => standing(who, means),
-            None => inner.decide_anew(token, means),
+            None => inner.decide_anew(&token, means),
         }
     }
 
@@ -174,7 +175,8 @@ impl Authenticator {
         issuers.find(|issuer| !issuer.introspections.are_possible()).map(TrustedIssuer::name)
     }
 
-    pub(crate) fn credentials(&self) -> &Credentials {
+    /// Where tokens are looked for, unless a gate has its own list.
+    pub(crate) fn credentials(&self) -> &Arc<Credentials> {
         &self.0.credentials
     }
 
@@ -273,7 +275,7 @@ impl Inner {
     }
 
     /// A token that is not known.
-    fn decide_anew(self: &Arc<Self>, token: BearerToken<'_>, means: Means) -> MaybeReady<Verdict> {
+    fn decide_anew(self: &Arc<Self>, token: &BearerToken<'_>, means: Means) -> MaybeReady<Verdict> {
         let token = match token.text() {
             Ok(token) => token,
             Err(error) => {

@@ -6,7 +6,7 @@
 //!
 //! fn may_still_pay(who: &Authenticated, until: NumericDate) -> bool {
 //!     let claims = who.registered();
-//!     claims.scope().contains("pay") && claims.expires_at().is_some_and(|expiry| expiry > until)
+//!     claims.scope().contains("pay") && claims.expires_at() > until
 //! }
 //! ```
 
