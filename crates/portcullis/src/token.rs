@@ -32,7 +32,7 @@
 //! use portcullis::token::TokenError;
 //!
 //! let error = TokenError::MissingClaim { name: "aud" };
-//! assert_eq!(error.rule(), "aud");
+//! assert_eq!(error.rule(), "missing_claim");
 //! ```
 
 pub use crate::credentials::{ACCESS_COOKIE, CredentialsError, TokenPlace};
