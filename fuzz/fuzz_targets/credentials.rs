@@ -1,19 +1,27 @@
-//! Any Authorization and Cookie headers, a line each (`A` or `C` and the value), of a request that
-//! changes nothing or may (`c`, `a`): no panic, nobody is let in, and the client is told no word of
-//! what it sent.
+//! Any headers that may hold a token, a line each (`A` for Authorization, `P` for subprotocols, `H` for
+//! another header or `C` for Cookie, and the value), of a request that changes nothing or may (`c`,
+//! `a`): no panic, nobody is let in, and the client is told no word of what it sent.
 #![no_main]
 
 use std::sync::LazyLock;
 
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderValue, Method, Request};
 use libfuzzer_sys::fuzz_target;
 use portcullis::testing::attempt_now;
-use portcullis::{Authenticator, refusal::RefusalKind};
+use portcullis::{Authenticator, refusal::RefusalKind, token::TokenPlace};
 use portcullis_fuzz::{SET, builder, built};
 
-static AUTH: LazyLock<Authenticator> =
-    LazyLock::new(|| built(builder(SET.clone()).cookie("t")).expect("good settings"));
+static AUTH: LazyLock<Authenticator> = LazyLock::new(|| {
+    let places = [
+        TokenPlace::authorization(),
+        TokenPlace::header_with_scheme("x-token", "JWT"),
+        TokenPlace::websocket_prefix("bearer."),
+        TokenPlace::websocket_pair("bearer"),
+        TokenPlace::websocket_base64url("b64."),
+    ];
+    built(builder(SET.clone()).token_places(places).cookie("t")).expect("good settings")
+});
 
 fuzz_target!(|bytes: &[u8]| {
     let mut request = Request::new(());
@@ -22,6 +30,8 @@ fuzz_target!(|bytes: &[u8]| {
         let (name, method) = match kind {
             b'A' => (AUTHORIZATION, Method::GET),
             b'a' => (AUTHORIZATION, Method::POST),
+            b'P' => (SEC_WEBSOCKET_PROTOCOL, Method::GET),
+            b'H' => (HeaderName::from_static("x-token"), Method::GET),
             b'c' => (COOKIE, Method::POST),
             _ => (COOKIE, Method::GET),
         };

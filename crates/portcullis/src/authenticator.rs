@@ -40,6 +40,7 @@ use crate::token_cache::TokenCache;
 use issuers::Issuers;
 
 pub use builder::AuthenticatorBuilder;
+pub(crate) use checks::check_places;
 pub use config_error::ConfigError;
 pub use issuer_settings::IssuerSettings;
 pub use issuers::IssuerResolver;
@@ -78,7 +79,7 @@ pub(crate) type Verdict = Result<Option<Authenticated>, Refusal>;
 pub struct Authenticator(Arc<Inner>);
 
 struct Inner {
-    credentials: Credentials,
+    credentials: Arc<Credentials>,
     issuers: Issuers,
     space: Arc<ProtectionSpace>,
     headers: KnownHeaders,
@@ -155,7 +156,7 @@ impl Authenticator {
         match inner.recall(token.bytes(), means) {
             Some((who, true)) => MaybeReady::Ready(Ok(Some(who))),
             Some((who, false)) => standing(who, means),
-            None => inner.decide_anew(token, means),
+            None => inner.decide_anew(&token, means),
         }
     }
 
@@ -175,7 +176,8 @@ impl Authenticator {
         issuers.find(|issuer| !issuer.introspections.are_possible()).map(TrustedIssuer::name)
     }
 
-    pub(crate) fn credentials(&self) -> &Credentials {
+    /// Where tokens are looked for, unless a gate has its own list.
+    pub(crate) fn credentials(&self) -> &Arc<Credentials> {
         &self.0.credentials
     }
 
@@ -274,7 +276,7 @@ impl Inner {
     }
 
     /// A token that is not known.
-    fn decide_anew(self: &Arc<Self>, token: BearerToken<'_>, means: Means) -> MaybeReady<Verdict> {
+    fn decide_anew(self: &Arc<Self>, token: &BearerToken<'_>, means: Means) -> MaybeReady<Verdict> {
         let token = match token.text() {
             Ok(token) => token,
             Err(error) => {

@@ -1,43 +1,47 @@
-//! Where in a request a token may stand: one place, and never two.
+//! Where in a request a token may stand: the places of a list, and never in two of them.
 
+mod bearer;
 mod cookie;
 mod cross_site;
+mod place;
 mod query;
 mod websocket;
 
 use http::HeaderName;
-use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL};
+use http::header::COOKIE;
 
-use crate::request::{Repeated, RequestView, single};
+use crate::request::{Repeated, RequestView};
 use crate::settings::{self, Setting};
 
+pub(crate) use bearer::BearerToken;
 pub use cookie::ACCESS_COOKIE;
+pub(crate) use place::Place;
+pub use place::TokenPlace;
 
 /// Where tokens are looked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Credentials {
-    /// Another header than Authorization, with a token and nothing else.
-    pub(crate) header: Option<HeaderName>,
-    /// What a WebSocket subprotocol begins with whose rest is the token.
-    pub(crate) websocket_protocol: Option<String>,
-    /// The parameter of the query that may hold the token.
-    pub(crate) query: Option<String>,
-    /// The name of the cookie that is read when the token stands nowhere else.
+    /// The places that are looked at in every request, and no others.
+    pub(crate) places: Vec<Place>,
+    /// The name of the cookie that is read when no place holds a token.
     pub(crate) cookie: Option<String>,
     /// The origins whose pages may send that cookie with unsafe requests.
     pub(crate) trusted_origins: Vec<String>,
 }
 
-/// What stands where a bearer token should.
-#[derive(Clone, Copy)]
-pub(crate) struct BearerToken<'a>(&'a [u8]);
+impl Default for Credentials {
+    fn default() -> Self {
+        let places = vec![Place::Authorization];
+        Self { places, cookie: None, trusted_origins: Vec::new() }
+    }
+}
 
 /// Why the credentials of a request are not even looked into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
-    /// More than one Authorization header, more than one cookie of the name, or tokens in two
-    /// places.
+    /// A header that may hold the token came twice, or more than one cookie of the name, or tokens in
+    /// two places.
     #[error("the request has the credentials twice")]
     Repeated,
     /// `Bearer` with nothing, or with something else than a token behind it (RFC 6750 §2.1).
@@ -71,19 +75,25 @@ impl CredentialsError {
     pub(crate) fn remedy(self) -> &'static str {
         match self {
             Self::Repeated => "send the token once, in one place",
-            Self::Grammar => "send `Authorization: Bearer` and the token, without quotes",
+            Self::Grammar => {
+                "send the token without quotes, and behind `Bearer` where the place has that scheme"
+            }
             Self::CrossSite => "add the page's origin as an `also_trusted_origin`, if it is yours",
         }
     }
 }
 
 impl Credentials {
-    /// The headers that may hold a token, besides Authorization.
+    /// The headers that may hold a token.
     pub(crate) fn headers(&self) -> Vec<&str> {
-        let header = self.header.as_ref().map(HeaderName::as_str);
-        let protocol = self.websocket_protocol.as_ref().map(|_| SEC_WEBSOCKET_PROTOCOL.as_str());
-        let cookie = self.cookie.as_ref().map(|_| COOKIE.as_str());
-        [header, protocol, cookie].into_iter().flatten().collect()
+        let places = self.places.iter().filter_map(Place::header).map(HeaderName::as_str);
+        let mut names = Vec::new();
+        for name in places.chain(self.cookie.as_ref().map(|_| COOKIE.as_str())) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     /// The token of `request`, if there is one.
@@ -91,84 +101,22 @@ impl Credentials {
         &self,
         request: &'r (impl RequestView + ?Sized),
     ) -> Result<Option<BearerToken<'r>>, CredentialsError> {
-        if let Some(value) = single(request, &AUTHORIZATION)? {
-            // With an Authorization header the cookie is not looked at, whatever the header says:
-            // two identities in one request are not to be chosen from.
-            return bearer(value);
+        let mut found = None;
+        for place in &self.places {
+            let Some(token) = place.find(request)? else { continue };
+            // Two identities in one request are not to be chosen from, even if they agree.
+            if found.is_some() {
+                return Err(CredentialsError::Repeated);
+            }
+            found = Some(token);
         }
         // What a page or a client has put there on purpose comes before what browsers add.
-        let header = self.header.as_ref().map_or(Ok(None), |name| in_header(request, name))?;
-        let protocol = self.websocket_protocol.as_deref();
-        let protocol = protocol.map_or(Ok(None), |prefix| websocket::find(request, prefix))?;
-        let query = self.query.as_deref().map_or(Ok(None), |name| query::find(request, name))?;
-        let mut explicit = [header, protocol, query].into_iter().flatten();
-        if let Some(token) = explicit.next() {
-            let alone = explicit.next().is_none();
-            return if alone { Ok(Some(token)) } else { Err(CredentialsError::Repeated) };
-        }
-        let Some(name) = &self.cookie else { return Ok(None) };
+        let (None, Some(name)) = (&found, &self.cookie) else { return Ok(found) };
         let token = cookie::find(request, name)?;
         if token.is_some() && !cross_site::may_use_cookie(request, name, &self.trusted_origins) {
             return Err(CredentialsError::CrossSite);
         }
         Ok(token)
-    }
-}
-
-/// A token that is all of a header's value.
-fn in_header<'r>(
-    request: &'r (impl RequestView + ?Sized),
-    name: &HeaderName,
-) -> Result<Option<BearerToken<'r>>, CredentialsError> {
-    single(request, name)?.map(BearerToken::parse).transpose()
-}
-
-/// The token in an Authorization header's value: `None` if the scheme is another one
-/// ([RFC 6750 §2.1], [RFC 9110 §11.4]).
-///
-/// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
-/// [RFC 9110 §11.4]: https://www.rfc-editor.org/rfc/rfc9110#section-11.4
-fn bearer(value: &[u8]) -> Result<Option<BearerToken<'_>>, CredentialsError> {
-    let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    let end = value.iter().position(|byte| !is_tchar(byte)).unwrap_or(value.len());
-    let (scheme, rest) = value.split_at(end);
-    if !scheme.eq_ignore_ascii_case(b"Bearer") {
-        return Ok(None);
-    }
-    if rest.first().is_some_and(|&byte| byte != b' ') {
-        return Err(CredentialsError::Grammar);
-    }
-    let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
-    // Its characters are looked at where it is read: one that was read before had the right ones.
-    Ok(Some(BearerToken(rest.get(spaces..).unwrap_or_default())))
-}
-
-impl<'a> BearerToken<'a> {
-    /// What is a token by its characters.
-    fn parse(bytes: &'a [u8]) -> Result<Self, CredentialsError> {
-        Self(bytes).text().map(|_| Self(bytes))
-    }
-
-    /// Whatever it is.
-    pub(crate) fn bytes(self) -> &'a [u8] {
-        self.0
-    }
-
-    /// `b64token`, RFC 6750 §2.1.
-    pub(crate) fn text(self) -> Result<&'a str, CredentialsError> {
-        let bytes = self.0;
-        let unpadded = bytes.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
-        let (body, _padding) = bytes.split_at(unpadded);
-        // Without a branch, so that the compiler looks at many bytes at once: tokens are long.
-        let foreign = |byte: u8| {
-            let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-            let dash_to_nine = byte.wrapping_sub(b'-') < 13;
-            u8::from(!(letter | dash_to_nine | (byte == b'+') | (byte == b'_') | (byte == b'~')))
-        };
-        if body.is_empty() || body.iter().fold(0, |any, &byte| any | foreign(byte)) != 0 {
-            return Err(CredentialsError::Grammar);
-        }
-        std::str::from_utf8(bytes).map_err(|_| CredentialsError::Grammar)
     }
 }
 
@@ -187,59 +135,6 @@ mod tests {
             headers.append(*name, http::HeaderValue::from_bytes(value).unwrap());
         }
         headers
-    }
-
-    fn found(value: &[u8]) -> Result<Option<String>, CredentialsError> {
-        let headers = headers(&[("authorization", value)]);
-        let token = Credentials::default().find(&headers)?;
-        token.map(|token| token.text().map(str::to_owned)).transpose()
-    }
-
-    #[test]
-    fn a_bearer_token_is_found() {
-        for value in
-            ["Bearer a.b-c_d~e+f/g==", "bearer a.b-c_d~e+f/g==", "BEARER   a.b-c_d~e+f/g=="]
-        {
-            assert_eq!(found(value.as_bytes()), Ok(Some("a.b-c_d~e+f/g==".to_owned())), "{value}");
-        }
-    }
-
-    #[test]
-    fn another_scheme_is_no_bearer_token() {
-        for value in ["Basic YTpi", "Bearerx a", "DPoP a", "", "Token"] {
-            assert_eq!(found(value.as_bytes()), Ok(None), "{value}");
-        }
-    }
-
-    /// RFC 6750 §2.1: `b64token`, of all bytes that there are.
-    #[test]
-    fn a_token_has_just_the_characters_of_its_grammar() {
-        for byte in 0..=u8::MAX {
-            let allowed = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
-            let bytes = [b'a', byte, b'a'];
-            assert_eq!(BearerToken::parse(&bytes).is_ok(), allowed, "{byte:#x}");
-        }
-    }
-
-    #[test]
-    fn bad_grammar_is_not_absence() {
-        for value in [
-            &b"Bearer"[..],
-            b"Bearer ",
-            b"Bearer =",
-            b"Bearer a b",
-            b"Bearer a,Bearer b",
-            b"Bearer a=b",
-            b"Bearer \"a\"",
-            b"Bearer a\t",
-            b"Bearer\ta",
-            b"Bearer,a",
-            b"bearer=a",
-            b"Bearer \xff",
-            "Bearer é".as_bytes(),
-        ] {
-            assert_eq!(found(value), Err(CredentialsError::Grammar), "{value:?}");
-        }
     }
 
     #[test]
@@ -274,7 +169,7 @@ mod tests {
     fn each_fault_names_its_rule_its_setting_and_a_remedy() {
         for (error, rule, setting, remedy) in [
             (CredentialsError::Repeated, "credentials_repeated", None, "once"),
-            (CredentialsError::Grammar, "credentials_grammar", None, "Bearer"),
+            (CredentialsError::Grammar, "credentials_grammar", None, "quotes"),
             (CredentialsError::CrossSite, "cross_site", Some("also_trusted_origin"), "origin"),
         ] {
             assert_eq!(error.rule(), rule);
@@ -289,44 +184,120 @@ mod tests {
         assert_eq!(Credentials::default().find(&headers).map(|token| token.is_some()), Ok(false));
     }
 
+    fn at(places: Vec<TokenPlace>, cookie: Option<&str>) -> Credentials {
+        Credentials {
+            places: places.into_iter().map(|place| place.place.unwrap()).collect(),
+            cookie: cookie.map(str::to_owned),
+            ..Credentials::default()
+        }
+    }
+
+    /// The token that is found in a safe request with these headers.
+    fn found(
+        credentials: &Credentials,
+        target: &str,
+        lines: &[(&'static str, &str)],
+    ) -> Result<Option<String>, CredentialsError> {
+        let mut request = http::Request::get(target);
+        for (name, value) in lines {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(()).unwrap();
+        let token = credentials.find(&request)?;
+        token.map(|token| token.text().map(str::to_owned)).transpose()
+    }
+
+    #[test]
+    fn only_listed_places_are_looked_at() {
+        let (bearer, other) = (("authorization", "Bearer a"), ("x-access-token", "b"));
+        let socket = ("sec-websocket-protocol", "bearer.c");
+        let forwarded = ("x-forwarded-authorization", "Bearer d");
+        let listed = [
+            (TokenPlace::authorization(), "a"),
+            (TokenPlace::header("X-Access-Token"), "b"),
+            (TokenPlace::websocket_prefix("bearer."), "c"),
+            (TokenPlace::header_with_scheme("X-Forwarded-Authorization", "Bearer"), "d"),
+            (TokenPlace::query("token".to_owned()), "e"),
+        ];
+        for (place, expected) in listed {
+            let credentials = at(vec![place.clone()], Some("t"));
+            let lines = [bearer, other, socket, forwarded, ("cookie", "t=f")];
+            let token = Ok(Some(expected.to_owned()));
+            assert_eq!(found(&credentials, "/?token=e", &lines), token, "{place}");
+        }
+        // Faults where nothing is read are none.
+        let credentials = at(vec![TokenPlace::header("X-Access-Token")], None);
+        for authorization in ["Basic YTpi", "Bearer", "Bearer other", "Bearer a b"] {
+            let lines = [("authorization", authorization), ("authorization", authorization), other];
+            assert_eq!(found(&credentials, "/", &lines), Ok(Some("b".to_owned())));
+        }
+    }
+
+    #[test]
+    fn tokens_in_two_listed_places_are_refused_even_if_they_agree() {
+        let places = [
+            (TokenPlace::authorization(), ("authorization", "Bearer a")),
+            (TokenPlace::header("x-a"), ("x-a", "a")),
+            (TokenPlace::header_with_scheme("x-b", "Bearer"), ("x-b", "Bearer a")),
+            (TokenPlace::websocket_prefix("bearer."), ("sec-websocket-protocol", "bearer.a")),
+            (TokenPlace::websocket_pair("pair"), ("sec-websocket-protocol", "pair, a")),
+            (TokenPlace::websocket_base64url("b64."), ("sec-websocket-protocol", "b64.YQ")),
+        ];
+        let all = places.iter().map(|(place, _)| place.clone());
+        let all = at(all.chain([TokenPlace::query("token".to_owned())]).collect(), Some("t"));
+        let alone = Ok(Some("a".to_owned()));
+        for (at, (place, first)) in places.iter().enumerate() {
+            assert_eq!(found(&all, "/", &[*first]), alone, "{place}");
+            let repeated = Err(CredentialsError::Repeated);
+            assert_eq!(found(&all, "/?token=a", &[*first]), repeated, "{place}");
+            for (other, (_, second)) in places.iter().enumerate() {
+                if at != other {
+                    assert_eq!(
+                        found(&all, "/", &[*first, *second]),
+                        repeated,
+                        "{place} {second:?}"
+                    );
+                }
+            }
+        }
+    }
+
     #[test]
     fn another_header_holds_the_token_alone() {
-        let credentials = Credentials {
-            header: Some(HeaderName::from_static("x-access-token")),
-            cookie: Some("t".to_owned()),
-            ..Credentials::default()
-        };
-        let found = |lines: &[(&'static str, &[u8])]| {
-            let headers = headers(lines);
-            credentials
-                .find(&headers)
-                .map(|token| token.map(|token| token.text().unwrap().to_owned()))
-        };
-        let a = |token: &str| Ok(Some(token.to_owned()));
-        assert_eq!(found(&[("x-access-token", b"a.b.c")]), a("a.b.c"));
-        // The method is not known, so that a cookie alone would be refused.
-        assert_eq!(found(&[("x-access-token", b"a"), ("cookie", b"t=b")]), a("a"));
-        assert_eq!(found(&[("x-access-token", b"a"), ("authorization", b"Bearer b")]), a("b"));
-        assert_eq!(found(&[("x-access-token", b"a"), ("authorization", b"Basic b")]), Ok(None));
+        let credentials = at(vec![TokenPlace::header("x-access-token")], None);
         for lines in [
-            &[("x-access-token", &b"a"[..]), ("x-access-token", b"a")][..],
-            &[("x-access-token", b"Bearer a")],
-            &[("x-access-token", b"")],
+            &[("x-access-token", "a"), ("x-access-token", "a")][..],
+            &[("x-access-token", "Bearer a")],
+            &[("x-access-token", "")],
         ] {
-            assert!(found(lines).is_err(), "{lines:?}");
+            assert!(found(&credentials, "/", lines).is_err(), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn each_header_is_named_once() {
+        let places = vec![
+            TokenPlace::header("X-A"),
+            TokenPlace::header_with_scheme("authorization", "JWT"),
+            TokenPlace::authorization(),
+            TokenPlace::websocket_prefix("bearer."),
+            TokenPlace::websocket_pair("bearer"),
+            TokenPlace::query("t".to_owned()),
+        ];
+        let expected = ["x-a", "authorization", "sec-websocket-protocol", "cookie"];
+        assert_eq!(at(places, Some("t")).headers(), expected);
     }
 
     /// The client chooses the number of lines.
     #[test]
     fn forty_thousand_header_lines_are_visited_once() {
         const LINES: usize = 40_000;
-        let credentials = Credentials {
-            header: Some(HeaderName::from_static("x-access-token")),
-            websocket_protocol: Some("bearer.".to_owned()),
-            cookie: Some("t".to_owned()),
-            ..Credentials::default()
-        };
+        let places = vec![
+            TokenPlace::authorization(),
+            TokenPlace::header("x-access-token"),
+            TokenPlace::websocket_prefix("bearer."),
+        ];
+        let credentials = at(places, Some("t"));
         for (name, line, method, looks) in [
             ("cookie", &b"a=b"[..], "POST", LINES),
             ("sec-websocket-protocol", b"chat", "GET", LINES),
@@ -341,30 +312,16 @@ mod tests {
     }
 
     #[test]
-    fn tokens_in_two_places_are_refused() {
-        let credentials = Credentials {
-            header: Some(HeaderName::from_static("x-access-token")),
-            query: Some("token".to_owned()),
-            ..Credentials::default()
-        };
-        let request = http::Request::get("/?token=a").header("x-access-token", "a");
-        let found = credentials.find(&request.body(()).unwrap()).map(|token| token.is_some());
-        assert_eq!(found, Err(CredentialsError::Repeated));
-    }
-
-    #[test]
-    fn an_authorization_header_rules_the_cookie_out() {
+    fn cookie_is_read_only_when_no_place_holds_a_token() {
         let credentials = Credentials { cookie: Some("t".to_owned()), ..Credentials::default() };
         for (authorization, expected) in [
             ("Bearer a", Ok(Some("a"))),
-            ("Basic a", Ok(None)),
+            ("Basic a", Ok(Some("b"))),
             ("Bearer", Err(CredentialsError::Grammar)),
         ] {
-            let headers =
-                headers(&[("authorization", authorization.as_bytes()), ("cookie", b"t=b")]);
-            let found = credentials.find(&headers);
-            let found = found.and_then(|token| token.map(BearerToken::text).transpose());
-            assert_eq!(found, expected, "{authorization}");
+            let lines = [("authorization", authorization), ("cookie", "t=b")];
+            let expected = expected.map(|token| token.map(str::to_owned));
+            assert_eq!(found(&credentials, "/", &lines), expected, "{authorization}");
         }
     }
 }

@@ -2,8 +2,8 @@
 //! publishes a JWKS.
 
 use crate::algorithm::Algorithm;
-use crate::authenticator::AuthenticatorBuilder;
 use crate::key::{KeyError, VerificationKey};
+use crate::token::TokenPlace;
 
 /// A key for HMAC ([RFC 7518 §3.2]): **every service that can verify with it can also sign**.
 ///
@@ -41,25 +41,26 @@ pub fn hmac_key(
     VerificationKey::hmac(id.map(str::to_owned), algorithm, secret)
 }
 
-/// Reads the token from a parameter of the query as well ([RFC 6750 §2.3]): **URLs end up in
-/// logs, histories and `Referer` headers, and the tokens with them**.
+/// A parameter of the query that holds the token ([RFC 6750 §2.3]): **URLs end up in logs, histories
+/// and `Referer` headers, and the tokens with them**.
 ///
 /// For what can send nothing else, such as `EventSource` or a link; a cookie is nearly always the
-/// better way. With an Authorization header the query is not looked at.
+/// better way. List it for the one gate that needs it. Nothing of the query is decoded. No variable
+/// of the environment sets it.
 ///
 /// ```
-/// # use portcullis::{Authenticator, dangerous};
-/// let builder = Authenticator::builder("https://auth.example", "https://api.example");
-/// let builder = dangerous::token_in_query(builder, "access_token");
+/// use portcullis::{Authenticator, ConfigError, Gate, dangerous, token::TokenPlace};
+///
+/// // Both gates share the keys; only the second one reads the query.
+/// fn gates(auth: Authenticator) -> Result<(Gate, Gate), ConfigError> {
+///     let places = [TokenPlace::authorization(), dangerous::token_in_query("access_token")];
+///     Ok((Gate::new(auth.clone()), Gate::new(auth).token_places(places)?))
+/// }
 /// ```
 ///
 /// [RFC 6750 §2.3]: https://www.rfc-editor.org/rfc/rfc6750#section-2.3
-pub fn token_in_query(
-    mut builder: AuthenticatorBuilder,
-    parameter: impl Into<String>,
-) -> AuthenticatorBuilder {
-    builder.credentials.query = Some(parameter.into());
-    builder
+pub fn token_in_query(parameter: impl Into<String>) -> TokenPlace {
+    TokenPlace::query(parameter.into())
 }
 
 #[cfg(test)]

@@ -3,13 +3,16 @@
 
 mod exit;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http::header::HeaderValue;
+use http::header::{AUTHORIZATION, HeaderValue};
 use http::{Extensions, Response};
 
 use crate::anonymous::Anonymous;
 use crate::authenticated::Authenticated;
-use crate::authenticator::{Authenticator, ConfigError, Verdict};
+use crate::authenticator::{Authenticator, ConfigError, Verdict, check_places};
+use crate::credentials::{Credentials, TokenPlace};
 use crate::maybe_ready::MaybeReady;
 use crate::refusal::{Protocol, Refusal};
 use crate::request::{RequestView, is_head};
@@ -40,6 +43,8 @@ pub struct Gate {
     optional: bool,
     grpc: bool,
     revocation: Revocation,
+    /// Where this gate looks for tokens.
+    credentials: Arc<Credentials>,
     vary: Option<HeaderValue>,
 }
 
@@ -47,8 +52,10 @@ impl Gate {
     /// A gate that refuses every request without a good token.
     #[must_use]
     pub fn new(auth: Authenticator) -> Self {
-        let vary = vary(&auth, false);
-        Self { auth, optional: false, grpc: false, revocation: Revocation::expiry(), vary }
+        let credentials = auth.credentials().clone();
+        let vary = vary(&credentials, false);
+        let revocation = Revocation::expiry();
+        Self { auth, optional: false, grpc: false, revocation, credentials, vary }
     }
 
     /// Lets requests without any token through as well, with an [`Anonymous`] in their extensions.
@@ -56,8 +63,38 @@ impl Gate {
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.optional = true;
-        self.vary = vary(&self.auth, true);
+        self.vary = vary(&self.credentials, true);
         self
+    }
+
+    /// Looks for tokens in these places instead of the authenticator's
+    /// [`token_places`](crate::AuthenticatorBuilder::token_places). The cookie stays as it is there.
+    ///
+    /// So gates with different places share one authenticator, its keys and its fetches. The
+    /// [metadata](crate::AuthenticatorBuilder::protected_resource) are those of the authenticator.
+    ///
+    /// ```
+    /// # use portcullis::{Authenticator, ConfigError, Gate, token::TokenPlace};
+    /// fn gates(auth: Authenticator) -> Result<[Gate; 2], ConfigError> {
+    ///     let rest = Gate::new(auth.clone());
+    ///     let sockets = Gate::new(auth).token_places([TokenPlace::websocket_pair("bearer")])?;
+    ///     Ok([rest, sockets])
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a name can not be right, when a token could stand in two of the places at once, or when
+    /// the list is empty and the authenticator has no cookie.
+    pub fn token_places(
+        mut self,
+        places: impl IntoIterator<Item = TokenPlace>,
+    ) -> Result<Self, ConfigError> {
+        let shared = self.auth.credentials();
+        let places = check_places(places, shared.cookie.is_some())?;
+        self.credentials = Arc::new(Credentials { places, ..Credentials::clone(shared) });
+        self.vary = vary(&self.credentials, self.optional);
+        Ok(self)
     }
 
     /// Declares that gRPC services are behind the gate. Every refusal, the gate's own and those from
@@ -109,7 +146,7 @@ impl Gate {
         request: &R,
     ) -> MaybeReady<Result<Visitor, Refusal>> {
         let protocol = self.protocol(request);
-        match self.auth.decide(request, self.auth.credentials(), self.revocation.means()) {
+        match self.auth.decide(request, &self.credentials, self.revocation.means()) {
             MaybeReady::Ready(Ok(Some(who))) => MaybeReady::Ready(Ok(Visitor::Caller(who))),
             verdict => {
                 let (optional, anonymous) = (self.optional, self.auth.anonymous());
@@ -210,13 +247,13 @@ impl From<Authenticator> for Gate {
     }
 }
 
-/// The headers that decide what a response says, beyond the one that caches know of.
-fn vary(auth: &Authenticator, optional: bool) -> Option<HeaderValue> {
-    let others = auth.credentials().headers();
-    if others.is_empty() && !optional {
+/// The headers that decide what a response says. `None` if there is none, or only the one that caches
+/// know of.
+fn vary(credentials: &Credentials, optional: bool) -> Option<HeaderValue> {
+    let names = credentials.headers();
+    if names.is_empty() || (names == [AUTHORIZATION.as_str()] && !optional) {
         return None;
     }
-    let names: Vec<&str> = std::iter::once("authorization").chain(others).collect();
     HeaderValue::try_from(names.join(", ")).ok()
 }
 

@@ -314,7 +314,10 @@ impl Refusal {
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match &self.0.cause {
-            Cause::Missing => "send `Authorization: Bearer` and an access token",
+            Cause::Missing => {
+                "send `Authorization: Bearer` and an access token, unless `token_places` lists \
+                 another place"
+            }
             Cause::Credentials(error) => error.remedy(),
             Cause::Token(error) => error.remedy(),
             Cause::Denied(denial) => denial.remedy(),

@@ -67,7 +67,7 @@ impl ProtectedResource {
     }
 
     /// `None` if the identifier is none (RFC 9728 §1.2).
-    pub(crate) fn at(&self, issuers: &[&str]) -> Option<Resource> {
+    pub(crate) fn at(&self, issuers: &[&str], by_header: bool) -> Option<Resource> {
         let mut url = Url::parse(&self.identifier).ok()?;
         let secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
         let plain = url.fragment().is_none() && url.username().is_empty() && url.host().is_some();
@@ -79,8 +79,10 @@ impl ProtectedResource {
         let mut document = self.members.clone();
         document.insert("resource".to_owned(), json!(self.identifier));
         document.insert("authorization_servers".to_owned(), json!(issuers));
-        // The Authorization header always works; a cookie is nothing that this member knows.
-        document.insert("bearer_methods_supported".to_owned(), json!(["header"]));
+        // Of the places for a token this member knows only those of RFC 6750.
+        if by_header {
+            document.insert("bearer_methods_supported".to_owned(), json!(["header"]));
+        }
         Some(Resource {
             path,
             url: url.into(),
@@ -164,7 +166,7 @@ mod tests {
             ),
             ("http://127.0.0.1:3000", "http://127.0.0.1:3000/.well-known/oauth-protected-resource"),
         ] {
-            let resource = ProtectedResource::new(identifier).at(&[]).unwrap();
+            let resource = ProtectedResource::new(identifier).at(&[], true).unwrap();
             assert_eq!(resource.metadata_url(), url);
         }
     }
@@ -179,7 +181,7 @@ mod tests {
             "https://u@a.example",
             "urn:a",
         ] {
-            assert!(ProtectedResource::new(identifier).at(&[]).is_none(), "{identifier}");
+            assert!(ProtectedResource::new(identifier).at(&[], true).is_none(), "{identifier}");
         }
     }
 
@@ -189,7 +191,7 @@ mod tests {
             .scopes(["read"])
             .name("API")
             .member("resource", "https://evil.example");
-        let resource = resource.at(&["https://auth.example"]).unwrap();
+        let resource = resource.at(&["https://auth.example"], true).unwrap();
         let document: Value = serde_json::from_slice(&resource.document).unwrap();
         assert_eq!(
             document,
@@ -201,5 +203,8 @@ mod tests {
                 "resource_name": "API",
             })
         );
+        let elsewhere = ProtectedResource::new("https://api.example").at(&[], false).unwrap();
+        let document: Value = serde_json::from_slice(&elsewhere.document).unwrap();
+        assert!(document.get("bearer_methods_supported").is_none());
     }
 }

@@ -104,12 +104,12 @@ settings! {
         "this API's URL, for which metadata are published (RFC 9728) that challenges point to";
     PROBLEM_JSON: "problem_json", "PORTCULLIS_PROBLEM_JSON", "false",
         "give refusals a problem document (RFC 9457) for a body";
-    TOKEN_HEADER: "token_header", "PORTCULLIS_TOKEN_HEADER", "none",
-        "another header that may hold the token, alone, when there is no Authorization header";
-    WEBSOCKET_PROTOCOL: "websocket_protocol", "PORTCULLIS_WEBSOCKET_PROTOCOL", "none",
-        "what a WebSocket subprotocol begins with whose rest is the token, such as `bearer.`";
+    TOKEN_PLACES: "token_places", "PORTCULLIS_TOKEN_PLACES", "authorization",
+        "the places where a token may stand, separated by commas: `authorization`, `header:NAME`, \
+         `header:NAME:SCHEME`, `websocket:PREFIX`, `websocket-pair:MARKER`, \
+         `websocket-base64url:PREFIX`";
     COOKIE: "cookie", "PORTCULLIS_COOKIE", "none: no cookie is read",
-        "the cookie that may hold the token when there is no Authorization header";
+        "the cookie that may hold the token when no listed place does";
     TRUSTED_ORIGINS: "also_trusted_origin", "PORTCULLIS_TRUSTED_ORIGINS", "this origin only",
         "the origins whose pages may send that cookie with unsafe requests";
     TOKEN_CACHE: "token_cache_bytes", "PORTCULLIS_TOKEN_CACHE_BYTES", "33554432",

@@ -9,6 +9,7 @@ use portcullis::{
     Algorithm, Authenticator,
     keys::{KeySet, SharedKeySet},
     signature,
+    token::TokenPlace,
 };
 use serde_json::json;
 
@@ -159,8 +160,14 @@ async fn a_request_names_one_token() {
 async fn nor_does_it_choose_between_places() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = builder(&key)
-        .token_header("x-access-token")
-        .websocket_protocol("bearer.")
+        .token_places([
+            TokenPlace::authorization(),
+            TokenPlace::header("x-access-token"),
+            TokenPlace::header_with_scheme("x-forwarded-authorization", "Bearer"),
+            TokenPlace::websocket_prefix("bearer."),
+            TokenPlace::websocket_pair("bearer"),
+            TokenPlace::websocket_base64url("b64."),
+        ])
         .cookie("access")
         .build()
         .await
@@ -168,6 +175,13 @@ async fn nor_does_it_choose_between_places() {
     let token = key.token(&claims());
     let in_header = ("x-access-token", token.clone());
     let in_protocol = ("sec-websocket-protocol", format!("chat, bearer.{token}"));
+    let in_pair = ("sec-websocket-protocol", format!("bearer, {token}"));
+    let unmarked = ("sec-websocket-protocol", format!("chat, {token}"));
+    let encoded = ("sec-websocket-protocol", format!("b64.{}", encode(&token)));
+    let in_authorization = ("authorization", format!("Bearer {token}"));
+    let behind_scheme = ("x-forwarded-authorization", format!("Bearer {token}"));
+    let other_scheme = ("authorization", "Basic YTpi".to_owned());
+    let forged = ("authorization", "Bearer a.b.c".to_owned());
     let in_cookie = ("cookie", format!("a=b; access={token}"));
     let cookies = ("cookie", format!("access={token}; access={token}"));
     let same = ("sec-fetch-site", "same-origin".to_owned());
@@ -177,6 +191,21 @@ async fn nor_does_it_choose_between_places() {
         (vec![&in_header, &in_header], "invalid_request"),
         (vec![&in_protocol], "accepted"),
         (vec![&in_header, &in_protocol], "invalid_request"),
+        (vec![&in_protocol, &in_protocol], "invalid_request"),
+        (vec![&in_pair], "accepted"),
+        (vec![&in_pair, &in_pair], "invalid_request"),
+        (vec![&unmarked], "missing_token"),
+        (vec![&encoded], "accepted"),
+        (vec![&encoded, &encoded], "invalid_request"),
+        (vec![&in_pair, &encoded], "invalid_request"),
+        (vec![&behind_scheme], "accepted"),
+        (vec![&behind_scheme, &behind_scheme], "invalid_request"),
+        (vec![&behind_scheme, &in_authorization], "invalid_request"),
+        (vec![&in_authorization, &in_header], "invalid_request"),
+        (vec![&other_scheme, &in_header], "accepted"),
+        (vec![&other_scheme, &in_cookie, &same], "accepted"),
+        (vec![&other_scheme, &in_cookie, &cross], "forbidden"),
+        (vec![&forged, &in_cookie, &same], "invalid_token"),
         (vec![&in_cookie, &same], "accepted"),
         (vec![&in_cookie, &in_cookie, &same], "invalid_request"),
         (vec![&cookies, &same], "invalid_request"),

@@ -13,6 +13,7 @@ use portcullis::{
     config::IssuerResolver,
     keys::{KeySet, SharedKeySet},
     signature,
+    token::TokenPlace,
 };
 use serde_json::json;
 
@@ -385,8 +386,11 @@ async fn forged_tokens_of_many_tenants_cause_few_fetches_and_harm_no_honest_tena
 async fn forty_thousand_header_lines_are_read_at_once() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = super::support::builder(&key)
-        .token_header("x-access-token")
-        .websocket_protocol("bearer.")
+        .token_places([
+            TokenPlace::authorization(),
+            TokenPlace::header("x-access-token"),
+            TokenPlace::websocket_prefix("bearer."),
+        ])
         .cookie("access")
         .build()
         .await

@@ -12,7 +12,9 @@ use portcullis::testing::TestKey;
 use portcullis::{
     Algorithm, Authenticated, Gate, IssuerSettings, Policy, Revocation,
     adapter::{Bodies, FromBytes, MaybeReady, NoBodies, Requirement, Visitor, admit},
+    dangerous,
     keys::{KeyRequest, KeySource, ResolveError, SharedKeySet},
+    token::TokenPlace,
 };
 use serde_json::json;
 
@@ -233,5 +235,64 @@ async fn no_method_header_or_path_takes_the_place_of_a_token() {
                 assert_eq!(Authenticated::subject(&who), Some("alice"));
             }
         }
+    }
+}
+
+/// Gates that share an authenticator: one that reads the query for a client that can send nothing
+/// else does not open the query of the others, and what a gate does not list is not read.
+#[tokio::test]
+async fn token_is_read_only_where_its_gate_looks() {
+    let world = World::new().await;
+    let token = world.token(ISSUER, &json!({}));
+    let token = token.strip_prefix("Bearer ").unwrap();
+    let encoded = super::support::encode(token);
+    type Sent = (&'static str, &'static str, String);
+    let places: [(TokenPlace, Sent); 6] = [
+        (TokenPlace::authorization(), ("/", "authorization", format!("Bearer {token}"))),
+        (TokenPlace::header("x-token"), ("/", "x-token", token.to_owned())),
+        (
+            TokenPlace::header_with_scheme("x-forwarded-authorization", "Bearer"),
+            ("/", "x-forwarded-authorization", format!("Bearer {token}")),
+        ),
+        (
+            TokenPlace::websocket_prefix("bearer."),
+            ("/", "sec-websocket-protocol", format!("bearer.{token}")),
+        ),
+        (
+            TokenPlace::websocket_pair("bearer"),
+            ("/", "sec-websocket-protocol", format!("bearer, {token}")),
+        ),
+        (
+            TokenPlace::websocket_base64url("b64."),
+            ("/", "sec-websocket-protocol", format!("b64.{encoded}")),
+        ),
+    ];
+    let in_query = dangerous::token_in_query("token");
+    let query = format!("/?token={token}");
+    let enter = |gate: &Gate, target: &str, sent: Option<&Sent>| {
+        let mut request = Request::get(target);
+        if let Some((_, name, value)) = sent {
+            request = request.header(*name, value);
+        }
+        match gate.enter(&request.body(()).unwrap()) {
+            MaybeReady::Ready(Ok(_)) => "accepted",
+            MaybeReady::Ready(Err(refusal)) => refusal.rule(),
+            MaybeReady::Pending(_) => "pending",
+        }
+    };
+    let of_query = world.gate.clone().token_places([in_query.clone()]).unwrap();
+    assert_eq!(enter(&of_query, &query, None), "accepted");
+    assert_eq!(enter(&world.gate, &query, None), "missing");
+    for (place, sent) in &places {
+        let gate = world.gate.clone().token_places([place.clone()]).unwrap();
+        for (other, elsewhere) in &places {
+            let expected = if place == other { "accepted" } else { "missing" };
+            assert_eq!(enter(&gate, "/", Some(elsewhere)), expected, "{other} at {place}");
+        }
+        // What it does not list is no second token, either; what it lists is.
+        assert_eq!(enter(&gate, &query, Some(sent)), "accepted", "{place}");
+        assert_eq!(enter(&of_query, &query, Some(sent)), "accepted", "{place}");
+        let both = world.gate.clone().token_places([place.clone(), in_query.clone()]).unwrap();
+        assert_eq!(enter(&both, &query, Some(sent)), "credentials_repeated", "{place}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
 use portcullis::testing::{ISSUER, NOW, TestKey, claims};
 use serde_json::{Value, json};
@@ -26,6 +28,9 @@ const MISCONFIGURED: &str = "The service is not set up for this request";
 const UNGATED: [&str; 3] = ["/require-alone", "/caller-alone", "/maybe-alone"];
 
 const VARY: &str = "authorization, x-access-token, sec-websocket-protocol, cookie";
+
+/// What Kubernetes clients put before the base64url of their token.
+pub(super) const K8S: &str = "base64url.bearer.authorization.k8s.io.";
 
 /// A request and what it must be answered with.
 #[derive(Debug, Clone)]
@@ -245,6 +250,12 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
     let cookie = || ("cookie", format!("__Host-portcullis-access={}", tokens.good).into_bytes());
     let protocol =
         |token: &str| ("sec-websocket-protocol", format!("chat, bearer.{token}").into_bytes());
+    let pair =
+        |token: &str| ("sec-websocket-protocol", format!("bearer, {token}, chat").into_bytes());
+    let encoded = |token: &str| {
+        let encoded = URL_SAFE_NO_PAD.encode(token);
+        ("sec-websocket-protocol", format!("chat, {K8S}{encoded}").into_bytes())
+    };
     // The access cookie's prefix says that the request came over https, whoever ended TLS.
     let own = || line("origin", "https://{authority}");
 
@@ -393,6 +404,46 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         ),
         get("a subprotocol", "/", vec![protocol(&tokens.good)], alice),
         get("a subprotocol, forged", "/", vec![protocol(&tokens.forged)], invalid),
+        get("two subprotocols, marker and token", "/", vec![pair(&tokens.good)], alice),
+        get("two subprotocols, marker and token, forged", "/", vec![pair(&tokens.forged)], invalid),
+        get(
+            "two subprotocols, marker alone",
+            "/",
+            vec![line("sec-websocket-protocol", "chat, bearer")],
+            bad_request,
+        ),
+        get("a subprotocol in base64url", "/", vec![encoded(&tokens.good)], alice),
+        get("a subprotocol in base64url, forged", "/", vec![encoded(&tokens.forged)], invalid),
+        get(
+            "a subprotocol in base64url, not encoded",
+            "/",
+            vec![line("sec-websocket-protocol", &format!("{K8S}{}", tokens.good))],
+            bad_request,
+        ),
+        post(
+            "another header beside another scheme",
+            "/",
+            vec![line("authorization", "Basic YTpi"), line("x-access-token", &tokens.good)],
+            alice,
+        ),
+        post(
+            "a header that is not listed",
+            "/",
+            vec![line("x-forwarded-access-token", &tokens.good)],
+            missing,
+        ),
+        post(
+            "two places, Authorization and another header",
+            "/",
+            vec![bearer(&tokens.good), line("x-access-token", &tokens.good)],
+            bad_request,
+        ),
+        get(
+            "two places, Authorization and a subprotocol",
+            "/",
+            vec![bearer(&tokens.good), pair(&tokens.good)],
+            bad_request,
+        ),
         post(
             "two places",
             "/",
@@ -514,8 +565,15 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             "a cookie beside another scheme",
             "/",
             vec![cookie(), line("authorization", "Basic YTpi")],
-            missing,
+            alice,
         ),
+        post(
+            "a cookie from nowhere, beside another scheme",
+            "/",
+            vec![cookie(), line("authorization", "Basic YTpi")],
+            foreign,
+        ),
+        post("an empty cookie", "/", vec![line("cookie", "__Host-portcullis-access=")], missing),
         connect("a WebSocket over HTTP/2, no token", vec![], missing),
         connect("a WebSocket over HTTP/2, from nowhere", vec![cookie()], foreign),
         connect(

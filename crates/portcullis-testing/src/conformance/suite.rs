@@ -9,6 +9,7 @@ use portcullis::{
     Algorithm, AuthenticatorBuilder, Gate, IssuerSettings,
     adapter::MaybeReady,
     keys::{CandidateKeys, KeyRequest, KeySource, ResolveError, SharedKeySet},
+    token::TokenPlace,
 };
 
 use super::cases::{self, Case, Tokens};
@@ -55,8 +56,13 @@ impl Suite {
             .also_issuer(late)
             .also_issuer(absent)
             .also_issuer(busy)
-            .token_header("x-access-token")
-            .websocket_protocol("bearer.")
+            .token_places([
+                TokenPlace::authorization(),
+                TokenPlace::header("x-access-token"),
+                TokenPlace::websocket_prefix("bearer."),
+                TokenPlace::websocket_pair("bearer"),
+                TokenPlace::websocket_base64url(cases::K8S),
+            ])
             .cookie("__Host-portcullis-access")
             .also_trusted_origin("https://app.example");
         let auth = change(builder).build().await.unwrap();

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::checks::{
-    check_cookie_name, check_origin, check_protocol, check_token_header, not_empty, within,
-    within_numbers,
+    check_cookie_name, check_origin, check_places, not_empty, within, within_numbers,
 };
 use super::config_error::ConfigError;
 use super::issuer_settings::IssuerSettings;
@@ -13,6 +12,7 @@ use super::issuers::Issuers;
 use super::key_origin::secure_url;
 use super::{Authenticator, AuthenticatorBuilder, Inner};
 use crate::clock::Clock;
+use crate::credentials::{Credentials, Place};
 use crate::fetch::Client;
 use crate::issuer::ClaimsRules;
 use crate::issuer::TrustedIssuer;
@@ -40,10 +40,9 @@ impl AuthenticatorBuilder {
     ///
     /// On a tokio runtime without timers or I/O, which fetching needs.
     pub async fn build(mut self) -> Result<Authenticator, ConfigError> {
-        if let Some(name) = &self.token_header {
-            self.credentials.header = Some(check_token_header(name)?);
-        }
         self.check()?;
+        let has_cookie = self.credentials.cookie.is_some();
+        self.credentials.places = check_places(self.token_places, has_cookie)?;
         let resource = self.resource.take();
         let mut trusted: Vec<Arc<TrustedIssuer>> = Vec::new();
         let may_wait_for_all = self.issuer.start_without_keys;
@@ -72,13 +71,15 @@ impl AuthenticatorBuilder {
         }
         let names: Vec<&str> = trusted.iter().map(|issuer| issuer.name()).collect();
         let space = ProtectionSpace {
-            resource: resource.map(|resource| published(&resource, &names)).transpose()?,
+            resource: resource
+                .map(|resource| published(&resource, &names, &self.credentials))
+                .transpose()?,
             realm: self.realm,
             write_body: self.write_body,
             clock: self.clock.clone(),
         };
         Ok(Authenticator(Arc::new(Inner {
-            credentials: self.credentials,
+            credentials: Arc::new(self.credentials),
             issuers: Issuers::new(trusted, self.resolver, self.clock),
             space: Arc::new(space),
             headers: KnownHeaders::new(),
@@ -98,9 +99,6 @@ impl AuthenticatorBuilder {
         if let Some(name) = &self.credentials.cookie {
             check_cookie_name(name)?;
         }
-        if let Some(prefix) = &self.credentials.websocket_protocol {
-            check_protocol(prefix)?;
-        }
         for origin in &self.credentials.trusted_origins {
             check_origin(origin)?;
         }
@@ -108,8 +106,13 @@ impl AuthenticatorBuilder {
     }
 }
 
-fn published(resource: &ProtectedResource, issuers: &[&str]) -> Result<Resource, ConfigError> {
-    resource.at(issuers).ok_or_else(|| {
+fn published(
+    resource: &ProtectedResource,
+    issuers: &[&str],
+    credentials: &Credentials,
+) -> Result<Resource, ConfigError> {
+    let by_header = credentials.places.contains(&Place::Authorization);
+    resource.at(issuers, by_header).ok_or_else(|| {
         let expected = "it must be an https URL (http on this machine) without a fragment";
         ConfigError::invalid(settings::RESOURCE, &resource.identifier, expected)
     })

@@ -9,7 +9,7 @@ use super::issuer_settings::IssuerSettings;
 use super::issuers::IssuerResolver;
 use crate::algorithm::Algorithm;
 use crate::clock::{Clock, SystemClock};
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, TokenPlace};
 use crate::fetch::Fetch;
 use crate::jws::DEFAULT_MAX_TOKEN_BYTES;
 use crate::key_source::KeySource;
@@ -30,10 +30,10 @@ pub struct AuthenticatorBuilder {
     pub(super) others: Vec<IssuerSettings>,
     pub(super) resolver: Option<Arc<dyn IssuerResolver>>,
     pub(super) realm: String,
-    pub(crate) credentials: Credentials,
+    pub(super) token_places: Vec<TokenPlace>,
+    pub(super) credentials: Credentials,
     pub(super) token_cache: usize,
     pub(super) max_token_bytes: usize,
-    pub(super) token_header: Option<String>,
     pub(super) resource: Option<ProtectedResource>,
     pub(super) write_body: Option<WriteBody>,
     pub(super) clock: Arc<dyn Clock>,
@@ -97,10 +97,10 @@ impl AuthenticatorBuilder {
             others: Vec::new(),
             resolver: None,
             realm: "api".to_owned(),
+            token_places: vec![TokenPlace::authorization()],
             credentials: Credentials::default(),
             token_cache: token_cache::DEFAULT_BYTES,
             max_token_bytes: DEFAULT_MAX_TOKEN_BYTES,
-            token_header: None,
             resource: None,
             write_body: None,
             clock: Arc::new(SystemClock::new()),
@@ -178,29 +178,29 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Reads the token from this header as well, where it stands alone, without a scheme. With an
-    /// Authorization header this one is not looked at.
+    /// Where a token may stand: [`TokenPlace::authorization`] alone by default. The list replaces the
+    /// default, so that it names Authorization where that is still wanted.
     ///
-    /// `PORTCULLIS_TOKEN_HEADER`
-    pub fn token_header(mut self, name: impl Into<String>) -> Self {
-        self.token_header = Some(name.into());
+    /// A place that is not listed is not read. A request with tokens in two places of the list is
+    /// refused with 400, even if they agree. A [`Gate`](crate::Gate::token_places) may have its own
+    /// list. An empty list needs a [`cookie`](Self::cookie), which is apart from it.
+    ///
+    /// ```
+    /// # use portcullis::{Authenticator, token::TokenPlace};
+    /// // Behind a proxy that authenticates by itself and forwards the token.
+    /// let builder = Authenticator::builder("https://auth.example", "https://api.example")
+    ///     .token_places([TokenPlace::header("X-Forwarded-Access-Token")]);
+    /// ```
+    ///
+    /// `PORTCULLIS_TOKEN_PLACES`
+    pub fn token_places(mut self, places: impl IntoIterator<Item = TokenPlace>) -> Self {
+        self.token_places = places.into_iter().collect();
         self
     }
 
-    /// Reads the token of a WebSocket handshake from a subprotocol that begins with this, such as
-    /// `bearer.`: the only header that a page can set there.
-    ///
-    /// A page then calls `new WebSocket(url, ["chat", "bearer." + token])`, and the service must
-    /// select the other subprotocol, never the one that holds the token.
-    ///
-    /// `PORTCULLIS_WEBSOCKET_PROTOCOL`
-    pub fn websocket_protocol(mut self, prefix: impl Into<String>) -> Self {
-        self.credentials.websocket_protocol = Some(prefix.into());
-        self
-    }
-
-    /// Reads the token from this cookie when there is no Authorization header; by default no
-    /// cookie is read. See [`ACCESS_COOKIE`](crate::token::ACCESS_COOKIE).
+    /// Reads the token from this cookie when none of the [`token_places`](Self::token_places) holds one;
+    /// by default no cookie is read. An empty cookie is none. See
+    /// [`ACCESS_COOKIE`](crate::token::ACCESS_COOKIE).
     ///
     /// Requests that could change something, WebSocket handshakes among them, are refused with 403
     /// unless a page of this origin, or of a [trusted origin](Self::also_trusted_origin), sent them. With a

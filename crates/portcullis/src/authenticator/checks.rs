@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use url::Url;
 
 use super::config_error::ConfigError;
+use crate::credentials::{Place, TokenPlace};
 use crate::settings::{self, Setting};
 
 pub(super) fn not_empty(setting: &'static Setting, value: &str) -> Result<(), ConfigError> {
@@ -35,25 +35,25 @@ pub(super) fn check_cookie_name(name: &str) -> Result<(), ConfigError> {
     Err(ConfigError::invalid(settings::COOKIE, name, expected))
 }
 
-/// Any header, but for those that say something else.
-pub(super) fn check_token_header(name: &str) -> Result<HeaderName, ConfigError> {
-    let taken = [AUTHORIZATION, COOKIE, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL];
-    HeaderName::from_bytes(name.as_bytes()).ok().filter(|name| !taken.contains(name)).ok_or_else(
-        || {
-            let expected = "it must be a header's name, such as `x-access-token`, and none that \
-                            has another meaning";
-            ConfigError::invalid(settings::TOKEN_HEADER, name, expected)
-        },
-    )
-}
-
-/// RFC 6455 §4.1: a subprotocol's name is a token, as a header's is.
-pub(super) fn check_protocol(prefix: &str) -> Result<(), ConfigError> {
-    if HeaderName::from_bytes(prefix.as_bytes()).is_ok() {
-        return Ok(());
+/// Places that can be looked at together. Without any, there must be a cookie.
+pub(crate) fn check_places(
+    listed: impl IntoIterator<Item = TokenPlace>,
+    has_cookie: bool,
+) -> Result<Vec<Place>, ConfigError> {
+    let mut places: Vec<Place> = Vec::new();
+    for TokenPlace { text, place } in listed {
+        let invalid = |expected| ConfigError::invalid(settings::TOKEN_PLACES, &text, expected);
+        let place = place.map_err(invalid)?;
+        if places.iter().any(|other| other.overlaps(&place)) {
+            return Err(invalid("a token there would also stand in another place of the list"));
+        }
+        places.push(place);
     }
-    let expected = "it must be the beginning of a subprotocol's name, such as `bearer.`";
-    Err(ConfigError::invalid(settings::WEBSOCKET_PROTOCOL, prefix, expected))
+    if places.is_empty() && !has_cookie {
+        let expected = "name at least one place, or set a `cookie`";
+        return Err(ConfigError::invalid(settings::TOKEN_PLACES, "", expected));
+    }
+    Ok(places)
 }
 
 /// RFC 6454 §6.2: scheme, host and port as a browser writes them.

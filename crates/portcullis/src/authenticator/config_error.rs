@@ -35,6 +35,16 @@ pub enum ConfigError {
         /// Its name now.
         renamed: String,
     },
+    /// A variable is no longer read, because another setting has taken its place.
+    #[error("{variable} is no longer read: set {}={value}", .setting.variable)]
+    Replaced {
+        /// The variable.
+        variable: String,
+        /// The setting that has taken its place.
+        setting: &'static Setting,
+        /// The value of that setting with the same meaning.
+        value: String,
+    },
     /// Two settings can not both hold.
     #[error("{first} and {second} contradict each other: {why}")]
     #[non_exhaustive]

@@ -10,6 +10,7 @@ use super::introspection_settings::IntrospectionSettings;
 use super::issuer_settings::IssuerSettings;
 use super::key_origin::KeyOrigin;
 use crate::algorithm::Algorithm;
+use crate::credentials::TokenPlace;
 use crate::settings::{self, Setting};
 
 /// What every variable of this crate begins with.
@@ -18,14 +19,18 @@ const PREFIX: &str = "PORTCULLIS_";
 /// What they began with before the family was renamed.
 const FORMER_PREFIX: &str = "TOLLGATE_";
 
+/// The variables that one place each had, without their prefix, and what the place is called now.
+const FORMER_PLACES: [(&str, &str); 2] =
+    [("TOKEN_HEADER", "header"), ("WEBSOCKET_PROTOCOL", "websocket")];
+
 impl AuthenticatorBuilder {
     /// Starts with the `PORTCULLIS_*` variables of the environment, for code that sets some things
     /// itself. A variable of an unknown name is warned about.
     ///
     /// # Errors
     ///
-    /// When a compulsory setting is missing, or one can not be read, or a variable still has the
-    /// prefix that it had before the family was renamed.
+    /// When a compulsory setting is missing, or one can not be read, or a variable still has a name
+    /// that is no longer read.
     pub fn from_env() -> Result<Self, ConfigError> {
         let names = || std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         check_former(names())?;
@@ -125,8 +130,11 @@ impl AuthenticatorBuilder {
         {
             builder = builder.problem_json();
         }
-        builder.token_header = env.text(settings::TOKEN_HEADER);
-        builder.credentials.websocket_protocol = env.text(settings::WEBSOCKET_PROTOCOL);
+        env.check_former_places()?;
+        if let Some(places) = env.text(settings::TOKEN_PLACES) {
+            builder.token_places =
+                list(&places).iter().map(|place| read_place(place)).collect::<Result<_, _>>()?;
+        }
         builder.credentials.cookie = env.text(settings::COOKIE);
         if let Some(origins) = env.text(settings::TRUSTED_ORIGINS) {
             builder.credentials.trusted_origins = list(&origins);
@@ -140,9 +148,26 @@ struct Lookup<F>(F);
 impl<F: Fn(&str) -> Option<String>> Lookup<F> {
     /// The value; one that is empty counts as not set, which is how deployments unset variables.
     fn text(&self, setting: &'static Setting) -> Option<String> {
-        (self.0)(setting.variable)
-            .map(|value| value.trim().to_owned())
-            .filter(|value| !value.is_empty())
+        self.variable(setting.variable)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// A place that had a variable of its own would silently not be read.
+    fn check_former_places(&self) -> Result<(), ConfigError> {
+        for (name, place) in FORMER_PLACES {
+            for prefix in [PREFIX, FORMER_PREFIX] {
+                let variable = format!("{prefix}{name}");
+                if let Some(value) = self.variable(&variable) {
+                    let value = format!("authorization,{place}:{value}");
+                    let setting = settings::TOKEN_PLACES;
+                    return Err(ConfigError::Replaced { variable, setting, value });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn path(&self, setting: &'static Setting) -> Option<PathBuf> {
@@ -166,6 +191,14 @@ fn parse<T: FromStr<Err: std::fmt::Display>>(
     value: &str,
 ) -> Result<T, ConfigError> {
     value.parse().map_err(|error: T::Err| ConfigError::invalid(setting, value, error.to_string()))
+}
+
+fn read_place(text: &str) -> Result<TokenPlace, ConfigError> {
+    TokenPlace::from_text(text).ok_or_else(|| {
+        let expected = "it must be `authorization`, `header:NAME`, `header:NAME:SCHEME`, \
+                        `websocket:PREFIX`, `websocket-pair:MARKER` or `websocket-base64url:PREFIX`";
+        ConfigError::invalid(settings::TOKEN_PLACES, text, expected)
+    })
 }
 
 fn parse_number(setting: &'static Setting, value: &str) -> Result<usize, ConfigError> {
@@ -283,8 +316,12 @@ mod tests {
             ("PORTCULLIS_REALM", "orders"),
             ("PORTCULLIS_RESOURCE", "https://api.example/v1"),
             ("PORTCULLIS_PROBLEM_JSON", "true"),
-            ("PORTCULLIS_TOKEN_HEADER", "x-access-token"),
-            ("PORTCULLIS_WEBSOCKET_PROTOCOL", "bearer."),
+            (
+                "PORTCULLIS_TOKEN_PLACES",
+                "authorization, header:X-Access-Token, header:X-Forwarded-Authorization:Bearer, \
+                 websocket:bearer., websocket-pair:bearer, \
+                 websocket-base64url:base64url.bearer.authorization.k8s.io.",
+            ),
             ("PORTCULLIS_COOKIE", "__Host-portcullis-access"),
             ("PORTCULLIS_TRUSTED_ORIGINS", "https://app.example https://b.example"),
             ("PORTCULLIS_START_WITHOUT_KEYS", "true"),
@@ -321,8 +358,17 @@ mod tests {
         let resource = builder.resource.map(|resource| resource.identifier);
         assert_eq!(resource.as_deref(), Some("https://api.example/v1"));
         assert!(builder.write_body.is_some());
-        assert_eq!(builder.token_header.as_deref(), Some("x-access-token"));
-        assert_eq!(builder.credentials.websocket_protocol.as_deref(), Some("bearer."));
+        assert_eq!(
+            builder.token_places,
+            [
+                TokenPlace::authorization(),
+                TokenPlace::header("X-Access-Token"),
+                TokenPlace::header_with_scheme("X-Forwarded-Authorization", "Bearer"),
+                TokenPlace::websocket_prefix("bearer."),
+                TokenPlace::websocket_pair("bearer"),
+                TokenPlace::websocket_base64url("base64url.bearer.authorization.k8s.io."),
+            ]
+        );
         assert_eq!(builder.credentials.cookie.as_deref(), Some("__Host-portcullis-access"));
         assert_eq!(
             builder.credentials.trusted_origins,
@@ -340,11 +386,26 @@ mod tests {
             ("PORTCULLIS_PROFILE", "auth1", "jwt, rfc9068, auth0"),
             ("PORTCULLIS_JWKS_MAX_KEYS", "many", "whole number"),
             ("PORTCULLIS_START_WITHOUT_KEYS", "yes", "`true` or `false`"),
+            ("PORTCULLIS_TOKEN_PLACES", "query:access_token", "`authorization`, `header:NAME`"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err().to_string();
             for part in [variable, value, expected] {
                 assert!(error.contains(part), "{error} should name {part}");
             }
+        }
+    }
+
+    #[test]
+    fn former_variable_of_a_place_is_refused_with_what_replaces_it() {
+        for (variable, value, right) in [
+            ("PORTCULLIS_TOKEN_HEADER", "X-A", "PORTCULLIS_TOKEN_PLACES=authorization,header:X-A"),
+            ("TOLLGATE_TOKEN_HEADER", "X-A", "PORTCULLIS_TOKEN_PLACES=authorization,header:X-A"),
+            ("PORTCULLIS_WEBSOCKET_PROTOCOL", "b.", "=authorization,websocket:b."),
+            ("TOLLGATE_WEBSOCKET_PROTOCOL", "b.", "=authorization,websocket:b."),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.contains(variable) && error.contains(right), "{error}");
+            assert!(read(&[(variable, " ")]).is_ok(), "as good as not set");
         }
     }
 

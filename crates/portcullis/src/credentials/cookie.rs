@@ -25,14 +25,16 @@ pub(super) fn find<'r>(
             let pair = pair.trim_ascii();
             let Some(at) = pair.iter().position(|&byte| byte == b'=') else { continue };
             let (cookie, value) = pair.split_at(at);
-            if cookie != name.as_bytes() {
+            let value = value.get(1..).unwrap_or_default();
+            // An empty one is what a service leaves that logs its user out.
+            if cookie != name.as_bytes() || value.is_empty() {
                 continue;
             }
             // A second one was planted, by a sibling host for example.
             if found.is_some() {
                 return Err(CredentialsError::Repeated);
             }
-            found = Some(BearerToken::parse(value.get(1..).unwrap_or_default())?);
+            found = Some(BearerToken::parse(value)?);
         }
         Ok(())
     })?;
@@ -70,11 +72,19 @@ mod tests {
     }
 
     #[test]
+    fn empty_cookie_is_no_cookie() {
+        for lines in [&["t="][..], &["t=; x=1"], &["t=", "t= "]] {
+            assert_eq!(found(lines), Ok(None), "{lines:?}");
+        }
+        assert_eq!(found(&["t=; t=a"]), Ok(Some("a".to_owned())));
+    }
+
+    #[test]
     fn a_cookie_that_comes_twice_or_is_no_token_is_refused() {
         for lines in [&["t=a; t=b"][..], &["t=a", "t=a"]] {
             assert_eq!(found(lines), Err(CredentialsError::Repeated), "{lines:?}");
         }
-        for lines in [&["t="][..], &["t=\"a\""], &["t=a b"], &["t=a,b"]] {
+        for lines in [&["t=="][..], &["t=\"a\""], &["t=\"\""], &["t=a b"], &["t=a,b"]] {
             assert_eq!(found(lines), Err(CredentialsError::Grammar), "{lines:?}");
         }
     }

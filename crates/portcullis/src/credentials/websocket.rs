@@ -9,25 +9,48 @@ use http::header::SEC_WEBSOCKET_PROTOCOL;
 use super::{BearerToken, CredentialsError};
 use crate::request::{RequestView, try_each_line};
 
-/// The token behind `prefix` in the list of subprotocols.
+/// How the list of subprotocols holds the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Behind the marker, in the same item.
+    Prefix,
+    /// The same, as base64url.
+    Base64url,
+    /// In the item right behind the marker's.
+    Pair,
+}
+
+/// The token that `marker` marks in the list of subprotocols.
 pub(super) fn find<'r>(
     request: &'r (impl RequestView + ?Sized),
-    prefix: &str,
+    form: Form,
+    marker: &str,
 ) -> Result<Option<BearerToken<'r>>, CredentialsError> {
     let mut found = None;
+    // Lines are one list (RFC 9110 §5.3): the marker of a pair may be the last item of one.
+    let mut is_marked = false;
     try_each_line(request, &SEC_WEBSOCKET_PROTOCOL, |line| {
-        for protocol in line.split(|&byte| byte == b',') {
-            let Some(token) = protocol.trim_ascii().strip_prefix(prefix.as_bytes()) else {
-                continue;
+        for item in line.split(|&byte| byte == b',') {
+            let item = item.trim_ascii();
+            let token = if form == Form::Pair {
+                let is_token = is_marked;
+                is_marked = !is_token && item == marker.as_bytes();
+                is_token.then_some(item)
+            } else {
+                item.strip_prefix(marker.as_bytes())
             };
+            let Some(token) = token else { continue };
             if found.is_some() {
                 return Err(CredentialsError::Repeated);
             }
-            found = Some(BearerToken::parse(token)?);
+            found = Some(match form {
+                Form::Prefix | Form::Pair => BearerToken::parse(token)?,
+                Form::Base64url => BearerToken::decode(token)?,
+            });
         }
         Ok(())
     })?;
-    Ok(found)
+    if is_marked { Err(CredentialsError::Grammar) } else { Ok(found) }
 }
 
 #[cfg(test)]
@@ -36,16 +59,21 @@ mod tests {
 
     use super::*;
 
-    fn found(lines: &[&'static str]) -> Result<Option<String>, CredentialsError> {
+    fn found(
+        form: Form,
+        marker: &str,
+        lines: &[&'static str],
+    ) -> Result<Option<String>, CredentialsError> {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(SEC_WEBSOCKET_PROTOCOL, http::HeaderValue::from_static(line));
         }
-        Ok(find(&headers, "bearer.")?.map(|token| token.text().unwrap().to_owned()))
+        Ok(find(&headers, form, marker)?.map(|token| token.text().unwrap().to_owned()))
     }
 
     #[test]
     fn the_token_is_found_among_other_protocols() {
+        let found = |lines: &[&'static str]| found(Form::Prefix, "bearer.", lines);
         for lines in [&["bearer.a.b.c"][..], &["chat, bearer.a.b.c"], &["chat", "bearer.a.b.c,x"]] {
             assert_eq!(found(lines), Ok(Some("a.b.c".to_owned())), "{lines:?}");
         }
@@ -56,9 +84,47 @@ mod tests {
 
     #[test]
     fn two_tokens_or_none_behind_the_prefix_are_refused() {
+        let found = |lines: &[&'static str]| found(Form::Prefix, "bearer.", lines);
         assert_eq!(found(&["bearer.a, bearer.a"]), Err(CredentialsError::Repeated));
         assert_eq!(found(&["bearer.a", "bearer.b"]), Err(CredentialsError::Repeated));
         for lines in [&["bearer."][..], &["bearer.a b"], &["bearer.\"a\""]] {
+            assert_eq!(found(lines), Err(CredentialsError::Grammar), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn encoded_token_is_found_behind_its_prefix() {
+        let found = |lines: &[&'static str]| found(Form::Base64url, "b64.", lines);
+        for lines in [&["b64.YS5iLmM"][..], &["chat, b64.YS5iLmM"], &["chat", "b64.YS5iLmM,x"]] {
+            assert_eq!(found(lines), Ok(Some("a.b.c".to_owned())), "{lines:?}");
+        }
+        for lines in [&[][..], &["YS5iLmM"], &["B64.YS5iLmM"]] {
+            assert_eq!(found(lines), Ok(None), "{lines:?}");
+        }
+        assert_eq!(found(&["b64.YQ, b64.YQ"]), Err(CredentialsError::Repeated));
+        for lines in [&["b64."][..], &["b64.a.b"], &["b64.YQ=="], &["b64.YR"]] {
+            assert_eq!(found(lines), Err(CredentialsError::Grammar), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn item_behind_the_marker_is_the_token() {
+        let found = |lines: &[&'static str]| found(Form::Pair, "bearer", lines);
+        for lines in [
+            &["bearer, a.b.c"][..],
+            &["bearer,a.b.c"],
+            &["chat, bearer, a.b.c, x"],
+            &["chat, bearer", "a.b.c"],
+        ] {
+            assert_eq!(found(lines), Ok(Some("a.b.c".to_owned())), "{lines:?}");
+        }
+        for lines in [&[][..], &["a.b.c"], &["Bearer, a"], &["bearer.a"], &["chat, a"]] {
+            assert_eq!(found(lines), Ok(None), "{lines:?}");
+        }
+        for lines in [&["bearer, a, bearer, a"][..], &["bearer, a", "bearer, b"]] {
+            assert_eq!(found(lines), Err(CredentialsError::Repeated), "{lines:?}");
+        }
+        for lines in [&["bearer"][..], &["bearer,"], &["bearer,, a"], &["bearer, a, bearer"]] {
             assert_eq!(found(lines), Err(CredentialsError::Grammar), "{lines:?}");
         }
     }

@@ -17,8 +17,8 @@ pub struct Exit {
 
 impl Exit {
     /// What a response must add to its `Vary` header, unless it is a refusal from within, which is
-    /// not stored at all. `None` where the Authorization header alone decides: no shared cache
-    /// keeps such a response ([RFC 9111 §3.5]).
+    /// not stored at all. `None` where the Authorization header alone decides (no shared cache
+    /// keeps such a response, [RFC 9111 §3.5]), or no header does.
     ///
     /// [RFC 9111 §3.5]: https://www.rfc-editor.org/rfc/rfc9111#section-3.5
     #[must_use]

@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::authenticator::AuthenticatorBuilder;
+use crate::credentials::TokenPlace;
 use crate::refusal::with_body;
 use crate::testing::{Scene, verdict_now};
 
@@ -98,12 +99,13 @@ async fn open_route_has_an_anonymous_caller_and_no_vary() {
 
 #[tokio::test]
 async fn a_request_says_where_else_its_token_stands() {
-    let (gate, token) = gate_with(|builder| {
-        let builder =
-            builder.token_header("X-Access-Token").websocket_protocol("bearer.").cookie("t");
-        crate::dangerous::token_in_query(builder, "access_token")
-    })
-    .await;
+    let places = [
+        TokenPlace::authorization(),
+        TokenPlace::header("X-Access-Token"),
+        TokenPlace::websocket_prefix("bearer."),
+        crate::dangerous::token_in_query("access_token"),
+    ];
+    let (gate, token) = gate_with(|builder| builder.token_places(places).cookie("t")).await;
     let protocol = format!("chat, bearer.{token}");
     let cookie = format!("t={token}");
     let query = format!("/x?access_token={token}");
@@ -121,6 +123,81 @@ async fn a_request_says_where_else_its_token_stands() {
         gate.exit(&Request::new(())).vary().unwrap(),
         "authorization, x-access-token, sec-websocket-protocol, cookie"
     );
+}
+
+#[tokio::test]
+async fn gates_of_one_authenticator_have_their_own_places_and_vary() {
+    let (rest, token) = gate_with(|builder| builder).await;
+    let places = |places: &[TokenPlace]| rest.clone().token_places(places.to_vec()).unwrap();
+    let query = places(&[crate::dangerous::token_in_query("access_token")]);
+    let forwarded = places(&[TokenPlace::header("X-Forwarded-Access-Token")]);
+    let both = places(&[TokenPlace::authorization(), TokenPlace::websocket_pair("bearer")]);
+    let target = format!("/?access_token={token}");
+    let bearer = format!("Bearer {token}");
+    let pair = format!("bearer, {token}");
+    for (target, headers, expected) in [
+        (
+            "/",
+            &[("authorization", bearer.as_str())][..],
+            ["caller", "missing", "missing", "caller"],
+        ),
+        (&target, &[], ["missing", "caller", "missing", "missing"]),
+        (&target, &[("authorization", &bearer)], ["caller", "caller", "missing", "caller"]),
+        (
+            "/",
+            &[("x-forwarded-access-token", &token), ("authorization", "Basic YTpi")],
+            ["missing", "missing", "caller", "missing"],
+        ),
+        (
+            "/",
+            &[("authorization", &bearer), ("sec-websocket-protocol", &pair)],
+            ["caller", "missing", "missing", "credentials_repeated"],
+        ),
+    ] {
+        let gates = [&rest, &query, &forwarded, &both];
+        let entries = gates.map(|gate| entry(gate, "GET", target, headers));
+        assert_eq!(entries, expected, "{headers:?}");
+    }
+    let vary = |gate: &Gate| {
+        gate.exit(&Request::new(())).vary().map(|vary| vary.to_str().unwrap().to_owned())
+    };
+    for (gate, strict, optional) in [
+        (&rest, None, Some("authorization")),
+        (&query, None, None),
+        (&forwarded, Some("x-forwarded-access-token"), Some("x-forwarded-access-token")),
+        (
+            &both,
+            Some("authorization, sec-websocket-protocol"),
+            Some("authorization, sec-websocket-protocol"),
+        ),
+    ] {
+        assert_eq!(vary(gate).as_deref(), strict);
+        assert_eq!(vary(&gate.clone().optional()).as_deref(), optional);
+    }
+    // Whichever is said first.
+    let places = [TokenPlace::authorization()];
+    let optional = forwarded.optional().token_places(places).unwrap();
+    assert_eq!(vary(&optional).as_deref(), Some("authorization"));
+}
+
+#[tokio::test]
+async fn list_of_places_is_checked() {
+    let (gate, token) = gate_with(|builder| builder).await;
+    for (places, reason) in [
+        (vec![], "name at least one place"),
+        (vec![TokenPlace::header("x token")], "header:x token"),
+        (vec![TokenPlace::authorization(), TokenPlace::authorization()], "another place"),
+        (vec![crate::dangerous::token_in_query("")], "parameter's name"),
+    ] {
+        let error = gate.clone().token_places(places).unwrap_err().to_string();
+        assert!(error.contains("token_places") && error.contains(reason), "{error}");
+    }
+    let (gate, _) = gate_with(|builder| builder.token_places([]).cookie("t")).await;
+    let cookie = format!("t={token}");
+    assert_eq!(entry(&gate, "GET", "/", &[("authorization", "Bearer a")]), "missing");
+    assert_ne!(entry(&gate, "GET", "/", &[("cookie", &cookie)]), "missing");
+    assert_eq!(gate.exit(&Request::new(())).vary().unwrap(), "cookie");
+    assert!(gate.token_places([]).is_ok());
 }
 
 #[tokio::test]

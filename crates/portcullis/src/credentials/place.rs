@@ -1,0 +1,303 @@
+//! The places where a client or a page puts a token on purpose.
+
+use std::fmt;
+
+use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+
+use super::websocket::{self, Form};
+use super::{BearerToken, CredentialsError, query};
+use crate::request::{RequestView, single};
+
+const BEARER: &str = "Bearer";
+
+/// A place in a request where a token may stand.
+///
+/// A list of them is a setting of the service
+/// ([`AuthenticatorBuilder::token_places`](crate::AuthenticatorBuilder::token_places)) or of a single
+/// [`Gate`](crate::Gate::token_places). What is not listed is not read. A request with tokens in two
+/// listed places is refused with 400. Names are checked where the list is used.
+///
+/// Displayed as `PORTCULLIS_TOKEN_PLACES` holds it, such as `header:X-Access-Token`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a place does nothing before it is listed"]
+pub struct TokenPlace {
+    pub(crate) text: String,
+    /// The place, or what its name must be.
+    pub(crate) place: Result<Place, &'static str>,
+}
+
+/// A place whose names are checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// `Authorization: Bearer`. Apart from other headers because nearly every request takes this way.
+    Authorization,
+    Header {
+        name: HeaderName,
+        scheme: Option<String>,
+    },
+    Websocket {
+        form: Form,
+        marker: String,
+    },
+    Query(String),
+}
+
+impl TokenPlace {
+    /// `Authorization: Bearer TOKEN` ([RFC 6750 §2.1]). Without a list this is the only place.
+    ///
+    /// In the environment: `authorization`.
+    ///
+    /// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+    pub fn authorization() -> Self {
+        Self { text: "authorization".to_owned(), place: Ok(Place::Authorization) }
+    }
+
+    /// A header that holds the token and nothing else, without a scheme.
+    ///
+    /// In the environment: `header:X-Access-Token`.
+    pub fn header(name: impl AsRef<str>) -> Self {
+        let name = name.as_ref();
+        Self { text: format!("header:{name}"), place: header(name, None) }
+    }
+
+    /// A header that holds `scheme` and the token, as Authorization does. A value with another scheme
+    /// holds no token.
+    ///
+    /// In the environment: `header:X-Forwarded-Authorization:Bearer`.
+    pub fn header_with_scheme(name: impl AsRef<str>, scheme: impl AsRef<str>) -> Self {
+        let (name, scheme) = (name.as_ref(), scheme.as_ref());
+        Self { text: format!("header:{name}:{scheme}"), place: header(name, Some(scheme)) }
+    }
+
+    /// The WebSocket subprotocol that begins with `prefix`; the rest is the token. A page calls
+    /// `new WebSocket(url, ["chat", "bearer." + token])`: the list of subprotocols is the only header
+    /// that it can set.
+    ///
+    /// The service must select the other subprotocol, never the one that holds the token.
+    ///
+    /// In the environment: `websocket:bearer.`.
+    pub fn websocket_prefix(prefix: impl Into<String>) -> Self {
+        Self::websocket("websocket", Form::Prefix, prefix.into())
+    }
+
+    /// The WebSocket subprotocol right behind `marker` in the list: `new WebSocket(url, ["bearer",
+    /// token])`. The service selects `marker`.
+    ///
+    /// In the environment: `websocket-pair:bearer`.
+    pub fn websocket_pair(marker: impl Into<String>) -> Self {
+        Self::websocket("websocket-pair", Form::Pair, marker.into())
+    }
+
+    /// The WebSocket subprotocol that begins with `prefix`; the rest is the base64url of the token,
+    /// without padding. Kubernetes clients do so, with `base64url.bearer.authorization.k8s.io.`.
+    ///
+    /// The service must select another subprotocol.
+    ///
+    /// In the environment: `websocket-base64url:base64url.bearer.authorization.k8s.io.`.
+    pub fn websocket_base64url(prefix: impl Into<String>) -> Self {
+        Self::websocket("websocket-base64url", Form::Base64url, prefix.into())
+    }
+
+    fn websocket(kind: &str, form: Form, marker: String) -> Self {
+        let text = format!("{kind}:{marker}");
+        // RFC 6455 §4.1: a subprotocol's name is a token, as a header's is.
+        let place = if is_token(&marker) {
+            Ok(Place::Websocket { form, marker })
+        } else {
+            Err("it must be a subprotocol's name or the beginning of one, such as `bearer.`")
+        };
+        Self { text, place }
+    }
+
+    /// For [`dangerous::token_in_query`](crate::dangerous::token_in_query).
+    pub(crate) fn query(parameter: String) -> Self {
+        let text = format!("query:{parameter}");
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        // Nothing in a query is decoded.
+        let place = if !parameter.is_empty() && parameter.bytes().all(is_plain) {
+            Ok(Place::Query(parameter))
+        } else {
+            Err("it must be a parameter's name of letters, digits and `-._~`")
+        };
+        Self { text, place }
+    }
+
+    /// The place that `text` displays. The query is none of them: it is dangerous, and set in code.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        Some(match text.split_once(':') {
+            None if text == "authorization" => Self::authorization(),
+            Some(("header", rest)) => match rest.split_once(':') {
+                Some((name, scheme)) => Self::header_with_scheme(name, scheme),
+                None => Self::header(rest),
+            },
+            Some(("websocket", prefix)) => Self::websocket_prefix(prefix),
+            Some(("websocket-pair", marker)) => Self::websocket_pair(marker),
+            Some(("websocket-base64url", prefix)) => Self::websocket_base64url(prefix),
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for TokenPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Any header, but for those that say something else.
+fn header(name: &str, scheme: Option<&str>) -> Result<Place, &'static str> {
+    const EXPECTED: &str = "it must be a header's name, such as `X-Access-Token`, and none that has \
+                            another meaning; Authorization has a scheme";
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| EXPECTED)?;
+    let is_taken = [COOKIE, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL].contains(&name);
+    if is_taken || (name == AUTHORIZATION && scheme.is_none()) {
+        return Err(EXPECTED);
+    }
+    match scheme {
+        Some(scheme) if !is_token(scheme) => Err("its scheme must be a word, such as `Bearer`"),
+        Some(scheme) if name == AUTHORIZATION && scheme.eq_ignore_ascii_case(BEARER) => {
+            Ok(Place::Authorization)
+        }
+        scheme => Ok(Place::Header { name, scheme: scheme.map(str::to_owned) }),
+    }
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(text: &str) -> bool {
+    HeaderName::from_bytes(text.as_bytes()).is_ok()
+}
+
+impl Place {
+    /// The token that stands here.
+    #[inline]
+    pub(super) fn find<'r>(
+        &self,
+        request: &'r (impl RequestView + ?Sized),
+    ) -> Result<Option<BearerToken<'r>>, CredentialsError> {
+        let behind = |scheme: &str, value| BearerToken::behind(scheme.as_bytes(), value);
+        match self {
+            Self::Authorization => {
+                single(request, &AUTHORIZATION)?.map_or(Ok(None), |value| behind(BEARER, value))
+            }
+            Self::Header { name, scheme: Some(scheme) } => {
+                single(request, name)?.map_or(Ok(None), |value| behind(scheme, value))
+            }
+            Self::Header { name, scheme: None } => {
+                single(request, name)?.map(BearerToken::parse).transpose()
+            }
+            Self::Websocket { form, marker } => websocket::find(request, *form, marker),
+            Self::Query(parameter) => query::find(request, parameter),
+        }
+    }
+
+    /// The header that the token stands in, if it stands in one.
+    pub(super) fn header(&self) -> Option<&HeaderName> {
+        match self {
+            Self::Authorization => Some(&AUTHORIZATION),
+            Self::Header { name, .. } => Some(name),
+            Self::Websocket { .. } => Some(&SEC_WEBSOCKET_PROTOCOL),
+            Self::Query(_) => None,
+        }
+    }
+
+    /// Whether a token could stand in both places at once, so that it would always be refused.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Header { name, scheme: Some(scheme) },
+                Self::Header { name: other, scheme: Some(others) },
+            ) => name == other && scheme.eq_ignore_ascii_case(others),
+            (Self::Header { name, .. }, Self::Header { name: other, .. }) => name == other,
+            (Self::Websocket { form, marker }, Self::Websocket { form: others, marker: other }) => {
+                match (form, others) {
+                    (Form::Pair, Form::Pair) => marker == other,
+                    (Form::Pair, _) => marker.starts_with(other),
+                    (_, Form::Pair) => other.starts_with(marker),
+                    _ => marker.starts_with(other) || other.starts_with(marker),
+                }
+            }
+            (one, other) => one == other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_place_is_displayed_as_it_is_read() {
+        for (place, text) in [
+            (TokenPlace::authorization(), "authorization"),
+            (TokenPlace::header("X-Access-Token"), "header:X-Access-Token"),
+            (TokenPlace::header_with_scheme("X-A", "Bearer"), "header:X-A:Bearer"),
+            (TokenPlace::websocket_prefix("bearer."), "websocket:bearer."),
+            (TokenPlace::websocket_pair("bearer"), "websocket-pair:bearer"),
+            (TokenPlace::websocket_base64url("b64."), "websocket-base64url:b64."),
+        ] {
+            assert_eq!(place.to_string(), text);
+            assert!(place.place.is_ok(), "{text}");
+            assert_eq!(TokenPlace::from_text(text), Some(place));
+        }
+        for text in ["", "cookie:t", "query:t", "Authorization", "authorization:Bearer", "header"] {
+            assert_eq!(TokenPlace::from_text(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_that_can_not_be_right_are_no_places() {
+        for place in [
+            TokenPlace::header(""),
+            TokenPlace::header("x token"),
+            TokenPlace::header("Authorization"),
+            TokenPlace::header("Cookie"),
+            TokenPlace::header_with_scheme("Host", "Bearer"),
+            TokenPlace::header("Origin"),
+            TokenPlace::header("Sec-WebSocket-Protocol"),
+            TokenPlace::header_with_scheme("x-token", ""),
+            TokenPlace::header_with_scheme("x-token", "Bearer "),
+            TokenPlace::websocket_prefix(""),
+            TokenPlace::websocket_prefix("a,b"),
+            TokenPlace::websocket_pair("a b"),
+            TokenPlace::websocket_base64url("é"),
+            TokenPlace::query(String::new()),
+            TokenPlace::query("a=b".to_owned()),
+            TokenPlace::query("a%20b".to_owned()),
+        ] {
+            assert!(place.place.is_err(), "{place}");
+        }
+        // Another name for the first place.
+        let named = TokenPlace::header_with_scheme("authorization", "bearer");
+        assert_eq!(named.place, TokenPlace::authorization().place);
+    }
+
+    #[test]
+    fn places_that_overlap_are_told() {
+        let header = |name: &str| TokenPlace::header(name);
+        let with = |name: &str, scheme: &str| TokenPlace::header_with_scheme(name, scheme);
+        let (prefix, pair) = (TokenPlace::websocket_prefix("b."), TokenPlace::websocket_pair("b"));
+        for (one, other, expected) in [
+            (TokenPlace::authorization(), with("Authorization", "Bearer"), true),
+            (TokenPlace::authorization(), with("Authorization", "JWT"), false),
+            (TokenPlace::authorization(), header("x"), false),
+            (header("x"), header("X"), true),
+            (header("x"), header("y"), false),
+            (header("x"), with("x", "Bearer"), true),
+            (with("x", "bearer"), with("x", "Bearer"), true),
+            (with("x", "JWT"), with("x", "Bearer"), false),
+            (prefix.clone(), prefix.clone(), true),
+            (prefix.clone(), TokenPlace::websocket_base64url("b.64."), true),
+            (prefix.clone(), TokenPlace::websocket_base64url("c."), false),
+            (prefix.clone(), pair.clone(), false),
+            (prefix.clone(), TokenPlace::websocket_pair("b.c"), true),
+            (pair.clone(), pair.clone(), true),
+            (pair, TokenPlace::websocket_pair("bb"), false),
+            (TokenPlace::query("a".into()), TokenPlace::query("a".into()), true),
+            (TokenPlace::query("a".into()), TokenPlace::query("b".into()), false),
+        ] {
+            let (one, other) = (one.place.unwrap(), other.place.unwrap());
+            assert_eq!(one.overlaps(&other), expected, "{one:?} {other:?}");
+            assert_eq!(other.overlaps(&one), expected, "{other:?} {one:?}");
+        }
+    }
+}
