@@ -35,7 +35,8 @@ pub(crate) async fn serve(suite: &Suite) -> SocketAddr {
         .route("/role", require(role_policy()))
         .route("/step-up", require(step_up_policy()))
         .route("/inside", any(inside))
-        .route("/unfit", any(unfit));
+        .route("/unfit", any(unfit))
+        .fallback(who);
     let optional = Router::new()
         .route("/optional", any(who))
         .route("/optional-scope", require(scope_policy()));

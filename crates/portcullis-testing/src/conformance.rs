@@ -31,6 +31,7 @@
 //! | `/caller-alone` | nothing | demands a caller |
 //! | `/maybe-alone` | nothing | |
 //! | the metadata's path | [`Suite::strict`], which answers itself | |
+//! | any other | [`Suite::strict`]: in a router, a fallback of its own | |
 //!
 //! Over gRPC the method `/conformance.<Name>/Who` takes the place of a path, where [`grpc_name`]
 //! has one, and answers with a message that is the text.
