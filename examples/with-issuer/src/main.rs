@@ -15,8 +15,8 @@ use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// The name of every example's API, and what the MCP server calls itself.
-const AUDIENCES: [&str; 2] = ["https://api.example", "http://127.0.0.1:3000/mcp"];
+/// The name of every example's API but the MCP server's.
+const AUDIENCE: &str = "https://api.example";
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -32,6 +32,12 @@ struct Options {
     /// What the issuer is called by, for an example that stands in front of it
     #[arg(long)]
     public_url: Option<String>,
+    /// Where the issuer listens
+    #[arg(long, env = "IDENTSPHERE_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: String,
+    /// Where the second issuer listens
+    #[arg(long, env = "SECOND_LISTEN", default_value = "127.0.0.1:8081")]
+    second_listen: String,
 }
 
 /// As what an example asks the issuer about tokens.
@@ -51,7 +57,9 @@ async fn start(
     let mut config = IssuerConfig::new(&url, folder.join(address.replace(':', "-")));
     // Whoever stands in front of it says who asks, and lets nobody else say it.
     config.client_address_header = public_url.map(|_| HeaderName::from_static("x-forwarded-for"));
-    config.audiences = AUDIENCES.map(str::to_owned).to_vec();
+    // The MCP server calls itself by where it listens.
+    let example = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    config.audiences = vec![AUDIENCE.to_owned(), format!("http://{example}/mcp")];
     let issuer = Issuer::open(config).await?;
     for (name, scopes) in users {
         issuer.add_user(NewUser::new(*name, PASSWORD).scopes(scopes.iter().copied())).await?;
@@ -68,7 +76,7 @@ async fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let reader: &[_] = &["orders:read"];
     let users = [("alice", reader), ("bob", &[])];
-    let at = "127.0.0.1:8080";
+    let at = &options.listen;
     let (issuer, secret_file) =
         start(folder.path(), at, options.public_url.as_deref(), &users).await?;
     let mut example = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -86,11 +94,11 @@ async fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         .env("PORTCULLIS_INTROSPECTION_CLIENT_ID", CLIENT)
         .env("PORTCULLIS_INTROSPECTION_SECRET_FILE", secret_file)
         .env("PORTCULLIS_ISSUER", issuer)
-        .env("PORTCULLIS_AUDIENCE", "https://api.example")
+        .env("PORTCULLIS_AUDIENCE", AUDIENCE)
         .kill_on_drop(true);
     if options.second {
-        let (second, _) =
-            start(folder.path(), "127.0.0.1:8081", None, &[("carol", reader)]).await?;
+        let users = [("carol", reader)];
+        let (second, _) = start(folder.path(), &options.second_listen, None, &users).await?;
         example.env("SECOND_ISSUER", second);
     }
     let mut terminated = signal(SignalKind::terminate())?;
