@@ -1,33 +1,29 @@
 //! An issuer in the process of the test.
 
+use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use portcullis::testing::{AUDIENCE, TestKey, TestToken};
+use portcullis::testing::{AUDIENCE, TestToken};
 use portcullis::{
     Algorithm, Authenticator, AuthenticatorBuilder,
     clock::{Clock, SystemClock},
 };
+use tempfile::NamedTempFile;
+use tokio::net::TcpListener;
 
-use crate::server::{Published, Server};
+use crate::revocation::{CLIENT_ID, SECRET};
+use crate::server::Server;
+use crate::state::State;
 
-/// An issuer with real keys, whose metadata and JWKS are served over loopback until it is dropped.
+/// An issuer with real keys. It serves its metadata, its JWKS, status lists and introspection over
+/// loopback until it is dropped.
 #[derive(Debug)]
 pub struct TestIssuer {
-    server: Server,
-    published: Arc<Mutex<Published>>,
-    keys: Mutex<Keys>,
-    clock: Box<dyn Clock>,
-}
-
-#[derive(Debug)]
-struct Keys {
-    /// The last one signs.
-    keys: Vec<Arc<TestKey>>,
-    made: usize,
-    /// By how much the clock of the issuer is fast, or slow.
-    fast: Duration,
-    slow: Duration,
+    state: Arc<Mutex<State>>,
+    /// The introspection client's secret.
+    secret: NamedTempFile,
+    _server: Server,
 }
 
 impl TestIssuer {
@@ -39,37 +35,52 @@ impl TestIssuer {
     /// Starts one that takes the time from `clock`, a [`ManualClock`](crate::ManualClock) for
     /// example.
     pub async fn start_at(clock: impl Clock) -> Self {
-        let published = Arc::<Mutex<Published>>::default();
-        let server = Server::start(published.clone()).await;
-        let zero = Duration::ZERO;
-        let keys = Keys { keys: Vec::new(), made: 0, fast: zero, slow: zero };
-        let issuer = Self { server, published, keys: Mutex::new(keys), clock: Box::new(clock) };
-        issuer.rotate();
-        issuer
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(Mutex::new(State::new(url, clock)));
+        let mut secret = NamedTempFile::new().unwrap();
+        secret.write_all(SECRET.as_bytes()).unwrap();
+        Self { _server: Server::start(listener, state.clone()), state, secret }
     }
 
     /// Its URL, the `iss` of its tokens.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.server.address)
+        self.state().url.clone()
     }
 
-    /// The settings of a service that takes its tokens: the issuer and [`AUDIENCE`].
+    /// Returns the settings of a service that accepts its tokens: the issuer, [`AUDIENCE`], and
+    /// introspection at `{url}/introspect` by the client `api`, whose secret is in a temporary file
+    /// that is deleted with the issuer. Both [`Revocation::live`](portcullis::Revocation::live) and
+    /// [`Revocation::status_list`](portcullis::Revocation::status_list) work with them.
     pub fn authenticator(&self) -> AuthenticatorBuilder {
-        Authenticator::builder(self.url(), AUDIENCE)
+        let url = self.url();
+        Authenticator::builder(&url, AUDIENCE)
+            .introspection_url(format!("{url}/introspect"))
+            .introspection_client_id(CLIENT_ID)
+            .introspection_secret_file(self.secret.path())
     }
 
     /// A token for `subject`: by itself an RFC 9068 access token for [`AUDIENCE`] that lives for a
-    /// quarter of an hour.
+    /// quarter of an hour. Each has a place of its own in the status list `{url}/status/1`, in
+    /// `/status/2` after 65,536 tokens, and so on.
     #[must_use]
     pub fn token(&self, subject: &str) -> TestToken {
-        let (now, key) = {
-            let keys = self.keys();
-            let now = self.clock.now() + keys.fast - keys.slow;
-            (now, keys.keys.last().expect("there is always a key").clone())
-        };
-        let now = now.duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970").as_secs();
-        TestToken::new(key, &self.url(), subject, now)
+        let mut state = self.state();
+        let (uri, index) = state.next_place();
+        TestToken::new(state.key().clone(), &state.url, subject, state.now()).status(&uri, index)
+    }
+
+    /// Revokes `token` and every token that was made of it: introspection and the status list say
+    /// so from the next request to them.
+    ///
+    /// # Panics
+    ///
+    /// If the token's `status` is not a place in a status list of this issuer.
+    pub fn revoke(&self, token: &TestToken) {
+        let place = token.get("status").and_then(|status| self.state().place(status));
+        let place = place.expect("the token's `status` is a place in a list of this issuer");
+        self.state().revoked.insert(place);
     }
 
     /// Publishes a new key and signs with it. The ones before stay published.
@@ -79,67 +90,54 @@ impl TestIssuer {
 
     /// The same with a key of this algorithm.
     pub fn rotate_to(&self, algorithm: Algorithm) {
-        let mut keys = self.keys();
-        keys.made += 1;
-        let key = TestKey::generate(&format!("key-{}", keys.made), algorithm);
-        keys.keys.push(Arc::new(key));
-        self.publish(&keys);
+        self.state().rotate_to(algorithm);
     }
 
     /// Publishes no key but the one that signs: what is withdrawn must be refused in time.
     pub fn withdraw_old_keys(&self) {
-        let mut keys = self.keys();
-        let old = keys.keys.len().saturating_sub(1);
-        keys.keys.drain(..old);
-        self.publish(&keys);
+        self.state().withdraw_old_keys();
     }
 
     /// From now on every request to it is answered with 503, until it is
     /// [back](Self::end_outage).
     pub fn begin_outage(&self) {
-        self.published().away = true;
+        self.state().away = true;
     }
 
     /// Ends what [`begin_outage`](Self::begin_outage) began.
     pub fn end_outage(&self) {
-        self.published().away = false;
+        self.state().away = false;
     }
 
     /// Sets its clock ahead by this much: its tokens are from the future.
     pub fn skew_ahead(&self, by: Duration) {
-        let mut keys = self.keys();
-        (keys.fast, keys.slow) = (by, Duration::ZERO);
+        let mut state = self.state();
+        (state.fast, state.slow) = (by, Duration::ZERO);
     }
 
     /// Sets its clock back by this much.
     pub fn skew_back(&self, by: Duration) {
-        let mut keys = self.keys();
-        (keys.fast, keys.slow) = (Duration::ZERO, by);
+        let mut state = self.state();
+        (state.fast, state.slow) = (Duration::ZERO, by);
     }
 
     /// How often its keys were asked for.
     #[must_use]
     pub fn fetches(&self) -> usize {
-        self.published().fetches
+        self.state().fetches
     }
 
-    fn publish(&self, keys: &Keys) {
-        self.published().jwks = TestKey::jwks(keys.keys.iter().map(AsRef::as_ref));
-    }
-
-    fn keys(&self) -> MutexGuard<'_, Keys> {
-        self.keys.lock().unwrap()
-    }
-
-    fn published(&self) -> MutexGuard<'_, Published> {
-        self.published.lock().unwrap()
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use portcullis::{Gate, Revocation};
+
     use super::*;
-    use crate::{ManualClock, NOW};
+    use crate::{ManualClock, NOW, TestKey, verdict};
 
     async fn rule(auth: &Authenticator, token: &TestToken) -> Option<&'static str> {
         auth.authenticate(&token.headers()).await.err().map(|refusal| refusal.rule())
@@ -178,5 +176,121 @@ mod tests {
         issuer.end_outage();
         clock.advance(Duration::from_secs(60));
         assert_eq!(rule(&auth, &issuer.token("a")).await, None);
+    }
+
+    async fn outcome(gate: &Gate, token: &TestToken) -> (u16, &'static str) {
+        match verdict(gate, &token.headers()).await {
+            Ok(_) => (200, "accepted"),
+            Err(refusal) => (refusal.status().as_u16(), refusal.rule()),
+        }
+    }
+
+    const LIVE: Revocation = Revocation::live();
+
+    async fn issuer_and_gates() -> (TestIssuer, ManualClock, [Gate; 2]) {
+        let clock = ManualClock::at(NOW);
+        let issuer = TestIssuer::start_at(clock.clone()).await;
+        let auth = issuer.authenticator().clock(clock.clone()).without_background_refresh();
+        let auth = auth.build().await.unwrap();
+        let list = Revocation::status_list(Duration::from_secs(10));
+        let gates = [LIVE, list].map(|by| Gate::new(auth.clone()).revocation(by).unwrap());
+        (issuer, clock, gates)
+    }
+
+    #[tokio::test]
+    async fn revoked_token_is_rejected() {
+        let (issuer, clock, gates) = issuer_and_gates().await;
+        let (token, other) = (issuer.token("a"), issuer.token("a"));
+        for gate in &gates {
+            assert_eq!(outcome(gate, &token).await, (200, "accepted"));
+        }
+        issuer.revoke(&token);
+        clock.advance(Duration::from_secs(11));
+        // Issued after the list was fetched, in a list signed with another key.
+        issuer.rotate();
+        let later = issuer.token("a");
+        issuer.state().issued = 1 << 16;
+        let in_the_second_list = issuer.token("a");
+        for gate in &gates {
+            assert_eq!(outcome(gate, &token).await, (401, "revoked"));
+            assert_eq!(outcome(gate, &token.clone().scopes(["a"])).await, (401, "revoked"));
+            for good in [&other, &later, &in_the_second_list] {
+                assert_eq!(outcome(gate, good).await, (200, "accepted"));
+            }
+        }
+        issuer.revoke(&in_the_second_list);
+        clock.advance(Duration::from_secs(11));
+        for gate in &gates {
+            assert_eq!(outcome(gate, &in_the_second_list).await, (401, "revoked"));
+            assert_eq!(outcome(gate, &other).await, (200, "accepted"));
+        }
+    }
+
+    #[tokio::test]
+    async fn outage_makes_the_revocation_status_unavailable() {
+        let (issuer, clock, gates) = issuer_and_gates().await;
+        let token = issuer.token("a");
+        for gate in &gates {
+            assert_eq!(outcome(gate, &token).await, (200, "accepted"));
+        }
+        issuer.begin_outage();
+        clock.advance(Duration::from_secs(11));
+        for gate in &gates {
+            assert_eq!(outcome(gate, &token).await.0, 503);
+        }
+        issuer.end_outage();
+        clock.advance(Duration::from_secs(11));
+        for gate in &gates {
+            assert_eq!(outcome(gate, &token).await, (200, "accepted"));
+        }
+    }
+
+    #[tokio::test]
+    async fn token_without_a_place_is_rejected_by_the_list_alone() {
+        let (issuer, _, [live, list]) = issuer_and_gates().await;
+        let token = issuer.token("a").without("status");
+        assert_eq!(outcome(&live, &token).await, (200, "accepted"));
+        assert_eq!(outcome(&list, &token).await, (401, "no_status"));
+    }
+
+    #[tokio::test]
+    async fn introspection_says_active_of_its_own_good_tokens_alone() {
+        let (issuer, clock, _) = issuer_and_gates().await;
+        let active = |token: &str| issuer.state().introspect(token)["active"] == true;
+        let token = issuer.token("a");
+        assert!(active(&token.sign()));
+        assert_eq!(issuer.state().introspect(&token.sign())["sub"], "a");
+        let list = issuer.state().status_list(1);
+        let stranger = Arc::new(TestKey::generate("key-1", Algorithm::Es256));
+        for bad in [
+            token.clone().expired().sign(),
+            token.clone().issuer("https://other.example").sign(),
+            token.clone().without("exp").sign(),
+            token.clone().signed_with(stranger).sign(),
+            list,
+            String::new(),
+        ] {
+            assert!(!active(&bad), "{bad}");
+        }
+        clock.advance(Duration::from_secs(900));
+        assert!(!active(&token.sign()));
+    }
+
+    #[tokio::test]
+    async fn introspection_with_a_wrong_secret_is_no_answer() {
+        let issuer = TestIssuer::start().await;
+        let auth = issuer.authenticator().introspection_client_id("other").build().await.unwrap();
+        let gate = Gate::new(auth).revocation(LIVE).unwrap();
+        assert_eq!(outcome(&gate, &issuer.token("a")).await.0, 503);
+    }
+
+    #[tokio::test]
+    async fn header_of_another_kind_of_token_is_rejected() {
+        let issuer = TestIssuer::start().await;
+        let auth = issuer.authenticator().build().await.unwrap();
+        let token = issuer.token("a");
+        assert_eq!(rule(&auth, &token.clone().header("typ", "AT+JWT")).await, None);
+        assert_eq!(rule(&auth, &token.clone().header("typ", "dpop+jwt")).await, Some("typ"));
+        assert_eq!(rule(&auth, &token.header("kid", "key-2")).await, Some("kid"));
     }
 }

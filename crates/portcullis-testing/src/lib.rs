@@ -1,7 +1,7 @@
 //! What a test of a service needs that Portcullis protects.
 //!
 //! - [`TestIssuer`] is an issuer in the process: real keys, a real JWKS over loopback, tokens in
-//!   one line, rotations, outages and a clock that is wrong on demand.
+//!   one line, revocations, rotations, outages and a clock that is wrong on demand.
 //! - [`Scene`] is a service without sockets: a [`ManualClock`] that moves when told, a
 //!   [`ScriptedFetch`] that answers from a script, a [`TestKey`] that signs whatever it is told to,
 //!   and an authenticator over them. [`rule`], [`verdict`] and [`attempt_now`] ask it.
@@ -20,9 +20,34 @@
 //! # Ok(()) }
 //! ```
 //!
+//! The issuer publishes revocations by introspection and by a status list, so that a test shows what
+//! a route does with a revoked token. A gate asks for either like a route's `RequireLayer` does:
+//!
+//! ```
+//! use portcullis::{Gate, Revocation};
+//! use portcullis_testing::{TestIssuer, verdict};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let issuer = TestIssuer::start().await;
+//! let gate = Gate::new(issuer.authenticator().build().await?).revocation(Revocation::live())?;
+//!
+//! let token = issuer.token("alice");
+//! assert!(verdict(&gate, &token.headers()).await.is_ok());
+//!
+//! issuer.revoke(&token);
+//! let refusal = verdict(&gate, &token.headers()).await.unwrap_err();
+//! assert_eq!((refusal.status().as_u16(), refusal.rule()), (401, "revoked"));
+//!
+//! issuer.begin_outage();
+//! let refusal = verdict(&gate, &issuer.token("bob").headers()).await.unwrap_err();
+//! assert_eq!(refusal.status().as_u16(), 503);
+//! # Ok(()) }
+//! ```
+//!
 //! Everything here panics where a test cannot be set up.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a test that can not be set up has failed"
 )]
@@ -30,7 +55,9 @@
 pub mod conformance;
 
 mod issuer;
+mod revocation;
 mod server;
+mod state;
 
 pub use portcullis::testing::{
     AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, Now, Scene, ScriptedFetch, TestKey,

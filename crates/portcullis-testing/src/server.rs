@@ -1,45 +1,39 @@
 //! The issuer's HTTP server, on a port of loopback that the system chooses.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use portcullis::testing::TestKey;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// What is served, shared with who changes it.
-#[derive(Debug, Default)]
-pub(crate) struct Published {
-    pub(crate) jwks: Value,
-    pub(crate) away: bool,
-    /// How often the keys were asked for.
-    pub(crate) fetches: usize,
-}
+use crate::revocation;
+use crate::state::State;
 
 /// Serves until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
-    task: JoinHandle<()>,
-}
+pub(crate) struct Server(JoinHandle<()>);
 
 impl Server {
-    pub(crate) async fn start(published: Arc<Mutex<Published>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let task = tokio::spawn(async move {
+    pub(crate) fn start(listener: TcpListener, state: Arc<Mutex<State>>) -> Self {
+        Self(tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let published = published.clone();
+                let state = state.clone();
                 let service = service_fn(move |request: Request<Incoming>| {
-                    let response = answer(&published, address, request.uri().path());
-                    async move { Ok::<_, Infallible>(response) }
+                    let state = state.clone();
+                    async move {
+                        let (head, body) = request.into_parts();
+                        let body = body.collect().await?.to_bytes();
+                        Ok::<_, hyper::Error>(answer(&mut state.lock().unwrap(), &head, &body))
+                    }
                 });
                 let connection = hyper::server::conn::http1::Builder::new()
                     .keep_alive(false)
@@ -47,32 +41,58 @@ impl Server {
                 // A client that hangs up is its own affair.
                 tokio::spawn(async move { connection.await.ok() });
             }
-        });
-        Self { address, task }
+        }))
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.task.abort();
+        self.0.abort();
     }
 }
 
-fn answer(published: &Mutex<Published>, address: SocketAddr, path: &str) -> Response<Full<Bytes>> {
-    let mut published = published.lock().unwrap();
-    let (status, body) = match path {
-        _ if published.away => (StatusCode::SERVICE_UNAVAILABLE, json!({})),
+fn answer(state: &mut State, head: &Parts, body: &[u8]) -> Response<Full<Bytes>> {
+    let json = |status, body: Value| response(status, "application/json", body.to_string());
+    match head.uri.path() {
+        _ if state.away => json(StatusCode::SERVICE_UNAVAILABLE, json!({})),
         "/jwks.json" => {
-            published.fetches += 1;
-            (StatusCode::OK, published.jwks.clone())
+            state.fetches += 1;
+            json(StatusCode::OK, TestKey::jwks(state.keys()))
         }
         "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => {
-            let issuer = format!("http://{address}");
-            (StatusCode::OK, json!({ "jwks_uri": format!("{issuer}/jwks.json"), "issuer": issuer }))
+            let url = &state.url;
+            let metadata = json!({
+                "issuer": url,
+                "jwks_uri": format!("{url}/jwks.json"),
+                "introspection_endpoint": format!("{url}/introspect"),
+            });
+            json(StatusCode::OK, metadata)
         }
-        _ => (StatusCode::NOT_FOUND, json!({})),
-    };
-    let mut response = Response::new(Full::from(body.to_string()));
+        "/introspect" => {
+            let authorization = head.headers.get(AUTHORIZATION);
+            if head.method != Method::POST {
+                json(StatusCode::METHOD_NOT_ALLOWED, json!({}))
+            } else if authorization.is_none_or(|value| *value != *revocation::authorization()) {
+                json(StatusCode::UNAUTHORIZED, json!({"error": "invalid_client"}))
+            } else {
+                // What a form encodes is not in a token.
+                let form = String::from_utf8_lossy(body);
+                let token = form.split('&').find_map(|member| member.strip_prefix("token="));
+                json(StatusCode::OK, state.introspect(token.unwrap_or_default()))
+            }
+        }
+        path => match path.strip_prefix("/status/").and_then(|list| list.parse().ok()) {
+            Some(list) => {
+                response(StatusCode::OK, "application/statuslist+jwt", state.status_list(list))
+            }
+            None => json(StatusCode::NOT_FOUND, json!({})),
+        },
+    }
+}
+
+fn response(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
     *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }

@@ -1,10 +1,11 @@
 //! Each example's README, run as it is written: the first command of its first `console` block
 //! serves, the others are typed into one shell beside it, and every line that the README shows
-//! must come out, in that order. A `…` stands for any part of a line.
+//! must come out, in that order. A `…` stands for any part of a line. Only the ports are others, so
+//! that whatever else listens on this machine does not matter.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -13,8 +14,9 @@ use std::time::{Duration, Instant};
 use crate::install;
 use crate::run::{Failure, output, program, root, run};
 
-/// What the READMEs of the examples name.
-const PORTS: [u16; 3] = [3000, 8080, 8081];
+/// The ports of 127.0.0.1 that the READMEs name, and the variable that sets each address.
+const DOCUMENTED: [(u16, &str); 3] =
+    [(3000, "LISTEN"), (8080, "IDENTSPHERE_LISTEN"), (8081, "SECOND_LISTEN")];
 
 /// An example with another kind of tour, and what runs the others.
 const WITHOUT_README: [&str; 2] = ["quickstart", "with-issuer"];
@@ -25,8 +27,8 @@ const STARTED_WITHIN: Duration = Duration::from_secs(900);
 /// All commands of one README, in seconds.
 const ANSWERED_WITHIN: &str = "120";
 
-/// `cargo xtask examples`.
-pub(crate) fn examples() -> Result<(), Failure> {
+/// `cargo xtask examples`: these, or all if none is named.
+pub(crate) fn examples(names: &[String]) -> Result<(), Failure> {
     install::curl()?;
     let io = |error: std::io::Error| Failure::new(format!("examples: {error}"));
     let mut folders = Vec::new();
@@ -37,6 +39,11 @@ pub(crate) fn examples() -> Result<(), Failure> {
             folders.push((name, entry.path()));
         }
     }
+    let unknown = names.iter().find(|name| !folders.iter().any(|(folder, _)| folder == *name));
+    if let Some(unknown) = unknown {
+        return Err(Failure::new(format!("examples/{unknown} has no README to run")));
+    }
+    folders.retain(|(name, _)| names.is_empty() || names.contains(name));
     folders.sort();
     let mut failed = Vec::new();
     for (name, folder) in folders {
@@ -52,12 +59,12 @@ pub(crate) fn examples() -> Result<(), Failure> {
 fn readme(folder: &Path) -> Result<usize, Failure> {
     let text = fs::read_to_string(folder.join("README.md"))
         .map_err(|error| Failure::new(format!(" {error}")))?;
-    let commands = commands(&text)?;
+    let ports = free_ports()?;
+    let commands = commands(&with_ports(text, ports))?;
     let [serves, asks @ ..] = commands.as_slice() else {
         return Err(Failure::new(" it has no command"));
     };
-    ports_are_free()?;
-    let server = Server::start(serves)?;
+    let server = Server::start(serves, ports)?;
     let outcome = ask(asks);
     server.stop()?;
     outcome.map(|()| commands.len())
@@ -142,17 +149,22 @@ fn is_like(line: &str, pattern: &str) -> bool {
     true
 }
 
-fn ports_are_free() -> Result<(), Failure> {
-    let begin = Instant::now();
-    for port in PORTS {
-        while let Err(error) = TcpListener::bind(("127.0.0.1", port)) {
-            if begin.elapsed() > Duration::from_secs(30) {
-                return Err(Failure::new(format!(" 127.0.0.1:{port}, which it needs: {error}")));
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-    Ok(())
+/// A free port for each documented one. The example may be built first, and takes its ports after
+/// that: so they are below those that systems give to connections.
+fn free_ports() -> Result<[u16; 3], Failure> {
+    // Another run on this machine begins elsewhere.
+    let first = 20_000 + u16::try_from(std::process::id() % 900).unwrap_or_default() * 10;
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let mut free = (first..32_000).filter(is_free);
+    let mut next = || free.next().ok_or_else(|| Failure::new(" no port is free".to_owned()));
+    Ok([next()?, next()?, next()?])
+}
+
+/// The README with these ports in place of the documented ones.
+fn with_ports(readme: String, ports: [u16; 3]) -> String {
+    DOCUMENTED.iter().zip(ports).fold(readme, |text, ((documented, _), port)| {
+        text.replace(&format!(":{documented}"), &format!(":{port}"))
+    })
 }
 
 /// The first command, until it is told to end.
@@ -163,10 +175,13 @@ struct Server {
 }
 
 impl Server {
-    fn start(command: &Command) -> Result<Self, Failure> {
+    fn start(command: &Command, ports: [u16; 3]) -> Result<Self, Failure> {
         println!("$ {}", command.text);
         let mut shell = program("bash");
         shell.args(["-c", &format!("exec {}", command.text)]).stdout(Stdio::piped());
+        for ((_, variable), port) in DOCUMENTED.iter().zip(ports) {
+            shell.env(variable, format!("127.0.0.1:{port}"));
+        }
         let failure = |error| command.failure(&format!("{error}"));
         let mut process = shell.spawn().map_err(failure)?;
         let (sender, lines) = mpsc::channel();
@@ -247,6 +262,18 @@ mod tests {
         assert_eq!(commands[0].shown, ["listening on 1"]);
         assert!(commands[1].shown.is_empty());
         assert_eq!(commands[2].shown, ["200 OK", "{\"a\":\"…\"}"]);
+    }
+
+    #[test]
+    fn documented_ports_are_replaced_by_free_ones() {
+        let ports = free_ports().unwrap();
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, ports[0])).unwrap();
+        assert!(!free_ports().unwrap().contains(&ports[0]), "{taken:?}");
+        let readme = "http://127.0.0.1:8080 a.localhost:3000/3000 127.0.0.1:8081 Max-Age=8080";
+        assert_eq!(
+            with_ports(readme.to_owned(), [20_001, 20_002, 20_003]),
+            "http://127.0.0.1:20002 a.localhost:20001/3000 127.0.0.1:20003 Max-Age=8080",
+        );
     }
 
     #[test]

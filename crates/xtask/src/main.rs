@@ -104,9 +104,12 @@ enum Chore {
     /// Run the README of each example as it is written
     ///
     /// Starts each example as its README says, types the README's other commands, and ends with an
-    /// error if one does not answer what is shown there. Needs curl, and the ports 3000, 8080 and 8081
-    /// of 127.0.0.1 to itself.
-    Examples,
+    /// error if one does not answer what is shown there. Free ports take the place of those that the
+    /// READMEs name. Needs curl.
+    Examples {
+        /// Only these, by the names of their folders
+        names: Vec<String>,
+    },
 
     /// Measure, and write benches/RESULTS.md with its plots
     ///
@@ -196,7 +199,7 @@ fn main() -> ExitCode {
         Chore::Advisories { db } => advisories::check(&db),
         Chore::Api => api::check(),
         Chore::Crates => crates::crates(),
-        Chore::Examples => examples::examples(),
+        Chore::Examples { names } => examples::examples(&names),
         Chore::Bench { rounds, only } => bench::bench(rounds, &only),
         Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
         Chore::Soak { kills, rotations, fuzz_secs } => soak::soak(kills, rotations, fuzz_secs),

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use portcullis::{Authenticator, Gate, Policy, Refusal};
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
 use warp::http::HeaderMap;
 use warp::reply::{Reply, Response, json};
 use warp::{Filter, header, path};
@@ -41,8 +42,12 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     });
     let health = path!("health").map(|| "fine");
 
-    println!("listening on http://127.0.0.1:3000");
-    warp::serve(health.or(orders)).run(([127, 0, 0, 1], 3000)).await;
+    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&listen)
+        .await
+        .map_err(|error| format!("LISTEN is {listen:?}: {error}"))?;
+    println!("listening on http://{}", listener.local_addr()?);
+    warp::serve(health.or(orders)).incoming(listener).run().await;
     Ok(())
 }
 

@@ -28,9 +28,13 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let certificate = folder.join("ca.pem");
     std::fs::write(&certificate, authority.pem())?;
 
-    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&listen)
+        .await
+        .map_err(|error| format!("LISTEN is {listen:?}: {error}"))?;
     // Browsers and curl know without being told that `localhost` is this machine, and all below it.
-    let shop = Shop::open("shop.localhost", ":3000", Duration::from_secs(20)).await?;
+    let port = format!(":{}", listener.local_addr()?.port());
+    let shop = Shop::open("shop.localhost", &port, Duration::from_secs(20)).await?;
     println!("user {}, password {:?}", USER.0, USER.1);
     println!("certificates are signed by {}", certificate.display());
     println!("listening on {}", shop.origin("app"));

@@ -16,7 +16,7 @@ pub(crate) const USER: (&str, &str) = ("alice", "correct horse battery staple");
 
 pub(crate) struct Shop {
     domain: String,
-    port: &'static str,
+    port: String,
     #[cfg_attr(not(test), expect(dead_code, reason = "a test reads its audit log"))]
     pub(crate) issuer: Issuer,
     hosts: Hosts,
@@ -27,7 +27,7 @@ impl Shop {
     /// A shop whose access tokens live for `expiry`. Its hosts are reached at `port`.
     pub(crate) async fn open(
         domain: &str,
-        port: &'static str,
+        port: &str,
         expiry: Duration,
     ) -> Result<Self, Box<dyn Error>> {
         let origin = |host: &str| format!("https://{host}.{domain}{port}");
@@ -55,7 +55,13 @@ impl Shop {
             (format!("api.{domain}"), api::router(&app, &api, &auth, &keys).await?),
             (format!("auth.{domain}"), issuer.router()),
         ]);
-        Ok(Self { domain: domain.to_owned(), port, issuer, hosts, _folder: folder })
+        Ok(Self {
+            domain: domain.to_owned(),
+            port: port.to_owned(),
+            issuer,
+            hosts,
+            _folder: folder,
+        })
     }
 
     pub(crate) fn origin(&self, host: &str) -> String {

@@ -15,9 +15,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// This server's URL: tokens must be for it, and for nobody else (RFC 8707).
-const RESOURCE: &str = "http://127.0.0.1:3000/mcp";
-
 /// A message of JSON-RPC 2.0; a notification has no `id`.
 #[derive(Deserialize)]
 struct Message {
@@ -59,12 +56,18 @@ async fn mcp(
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
+    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&listen)
+        .await
+        .map_err(|error| format!("LISTEN is {listen:?}: {error}"))?;
+    // This server's URL, which tokens must be for (RFC 8707).
+    let resource = format!("http://{}/mcp", listener.local_addr()?);
+
     let issuer = std::env::var("PORTCULLIS_ISSUER").map_err(|_| "PORTCULLIS_ISSUER must be set")?;
     let auth =
-        Authenticator::builder(issuer, RESOURCE).protected_resource(RESOURCE).build().await?;
+        Authenticator::builder(issuer, &resource).protected_resource(&resource).build().await?;
 
     let app: Router = protect(auth, Router::new().route("/mcp", post(mcp))).into();
-    let listener = TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

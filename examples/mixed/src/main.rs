@@ -1,7 +1,6 @@
-//! An axum API whose routes differ in how soon they know that a session has ended: reading goes by
-//! the token alone, writing by the issuer's status list, paying by the issuer's own answer. And it
-//! asks the issuer with the caller's own token for what only the issuer has: who the caller is now,
-//! and to end a session.
+//! An axum API whose routes differ in how soon a revocation is known: reading goes by the token
+//! alone, writing by the issuer's status list, paying by the issuer's own answer. It also calls the
+//! issuer with the caller's own token: to read the caller's profile, and to end a session.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
 
 use std::error::Error;
@@ -9,8 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::http::header::WWW_AUTHENTICATE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header::WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
@@ -104,7 +102,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .route("/sessions/{id}", delete(log_out));
     let app = protect(auth, api).into_router().with_state(IssuerClient::new(&issuer)?);
 
-    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&listen).await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

@@ -34,7 +34,10 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let at = app.local_addr()?.to_string().parse()?;
     tokio::spawn(async move { axum::serve(app, app::router()).await });
 
-    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&listen)
+        .await
+        .map_err(|error| format!("LISTEN is {listen:?}: {error}"))?;
     println!("listening on http://{}", listener.local_addr()?);
     let sidecar = sidecar(gate, issuer, at);
     axum::serve(listener, sidecar.into_make_service_with_connect_info::<SocketAddr>()).await?;

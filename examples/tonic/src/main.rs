@@ -76,7 +76,10 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let exports = scope("orders:export").named_layer(exports::ExportsServer::new(Shop));
     let routes = Routes::new(orders).add_service(exports);
 
-    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&listen)
+        .await
+        .map_err(|error| format!("LISTEN is {listen:?}: {error}"))?;
     println!("listening on http://{}", listener.local_addr()?);
     Server::builder().add_routes(routes).serve_with_incoming(TcpIncoming::from(listener)).await?;
     Ok(())

@@ -43,7 +43,10 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .route("/orders/all", get(list).route_layer(RequireLayer::new(staff_only)));
     let app = Router::new().route("/health", get(async || "fine")).merge(protect(auth, api));
 
-    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&listen)
+        .await
+        .map_err(|error| format!("LISTEN is {listen:?}: {error}"))?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

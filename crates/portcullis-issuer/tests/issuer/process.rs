@@ -27,6 +27,8 @@ pub(crate) fn program_at(
         .args(arguments)
         .current_dir(home)
         .env_clear()
+        // Not the default, which another process may have.
+        .env("IDENTSPHERE_LISTEN", "127.0.0.1:0")
         .envs(settings.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

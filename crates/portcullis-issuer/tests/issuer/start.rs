@@ -249,7 +249,6 @@ async fn a_database_of_another_user_is_left_alone() {
         command.uid(65534);
     }
     let before = fs::read_dir(home.path()).unwrap().count();
-    command.env("IDENTSPHERE_LISTEN", "127.0.0.1:0");
     let output = command.spawn().unwrap().wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("identsphere.db cannot be used: it is read-only"), "{told}");

@@ -93,8 +93,12 @@ impl TestKey {
     /// Returns an access token (`typ` is `at+jwt`) with exactly these claims.
     #[must_use]
     pub fn token(&self, claims: &Value) -> String {
-        let header = json!({"alg": self.algorithm.as_str(), "typ": "at+jwt", "kid": self.id});
-        self.sign(&header.to_string(), &claims.to_string())
+        self.sign(&self.header().to_string(), &claims.to_string())
+    }
+
+    /// The JOSE header of an access token.
+    pub(super) fn header(&self) -> Value {
+        json!({"alg": self.algorithm.as_str(), "typ": "at+jwt", "kid": self.id})
     }
 
     /// Returns a JWS with exactly this header and payload, whether or not they make sense.

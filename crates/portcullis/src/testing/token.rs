@@ -11,10 +11,12 @@ use super::scene::{AUDIENCE, authorization};
 /// A token that is signed when it is turned into [text](Self::sign) or [headers](Self::headers).
 ///
 /// It begins as an RFC 9068 access token for [`AUDIENCE`] with a lifetime of 900 s; each method
-/// changes a claim.
+/// changes a claim or the JOSE header.
 #[derive(Debug, Clone)]
 pub struct TestToken {
     key: Arc<TestKey>,
+    /// The members of the JOSE header that are set.
+    header: Map<String, Value>,
     claims: Map<String, Value>,
     now: u64,
 }
@@ -34,7 +36,14 @@ impl TestToken {
             ("exp", json!(now + 900)),
         ];
         let claims = claims.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
-        Self { key, claims, now }
+        Self { key, header: Map::new(), claims, now }
+    }
+
+    /// Sets a member of the JOSE header, such as `typ` or `kid`, in place of the signing key's own.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.header.insert(name.to_owned(), value.into());
+        self
     }
 
     /// Sets a claim.
@@ -62,6 +71,12 @@ impl TestToken {
         self
     }
 
+    /// Returns a claim.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.claims.get(name)
+    }
+
     /// Sets `iss`.
     #[must_use]
     pub fn issuer(self, issuer: &str) -> Self {
@@ -84,6 +99,14 @@ impl TestToken {
     #[must_use]
     pub fn roles<const N: usize>(self, roles: [&str; N]) -> Self {
         self.claim("roles", roles.map(str::to_owned).to_vec())
+    }
+
+    /// Sets `status` to a place in the status list at `uri` ([draft-ietf-oauth-status-list §6.1]).
+    ///
+    /// [draft-ietf-oauth-status-list §6.1]: https://datatracker.ietf.org/doc/html/draft-ietf-oauth-status-list#section-6.1
+    #[must_use]
+    pub fn status(self, uri: &str, index: u64) -> Self {
+        self.claim("status", json!({"status_list": {"uri": uri, "idx": index}}))
     }
 
     /// Sets `iat` and `exp` so that the token expired 60 s ago.
@@ -109,7 +132,11 @@ impl TestToken {
     /// Returns the signed token.
     #[must_use]
     pub fn sign(&self) -> String {
-        self.key.token(&Value::Object(self.claims.clone()))
+        let mut header = self.key.header();
+        for (name, value) in &self.header {
+            header[name.as_str()] = value.clone();
+        }
+        self.key.sign(&header.to_string(), &json!(self.claims).to_string())
     }
 
     /// Returns the value of an Authorization header: `Bearer` and the signed token.

@@ -1,0 +1,46 @@
+//! The issuer, with users to log in as.
+
+use std::error::Error;
+use std::future::pending;
+use std::path::{Path, PathBuf};
+
+use http::HeaderName;
+use portcullis_issuer::{Issuer, IssuerConfig, NewClient, NewUser};
+use tokio::net::TcpListener;
+
+/// The name of every example's API but the MCP server's.
+pub(crate) const AUDIENCE: &str = "https://api.example";
+
+/// As what an example asks the issuer about tokens.
+pub(crate) const CLIENT: &str = "api";
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// Starts an issuer that has these users, with the scopes that their tokens have, and a client
+/// whose secret is in the file of the second name.
+pub(crate) async fn start(
+    folder: &Path,
+    address: &str,
+    public_url: Option<&str>,
+    users: &[(&str, &[&str])],
+) -> Result<(String, PathBuf), Box<dyn Error>> {
+    let listener =
+        TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}"))?;
+    let url = public_url.map_or_else(|| format!("http://{address}"), str::to_owned);
+    let mut config = IssuerConfig::new(&url, folder.join(address.replace(':', "-")));
+    // Whoever stands in front of it says who asks, and lets nobody else say it.
+    config.client_address_header = public_url.map(|_| HeaderName::from_static("x-forwarded-for"));
+    // The MCP server calls itself by where it listens.
+    let example = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    config.audiences = vec![AUDIENCE.to_owned(), format!("http://{example}/mcp")];
+    let issuer = Issuer::open(config).await?;
+    for (name, scopes) in users {
+        issuer.add_user(NewUser::new(*name, PASSWORD).scopes(scopes.iter().copied())).await?;
+        println!("issuer {url}: user {name}, password {PASSWORD:?}, scopes {scopes:?}");
+    }
+    let secret = issuer.add_client(NewClient::new(CLIENT)).await?.ok_or("it has no secret")?;
+    let secret_file = folder.join("secret").with_extension(address.replace(':', "-"));
+    tokio::fs::write(&secret_file, secret).await?;
+    tokio::spawn(async move { issuer.serve(listener, pending()).await });
+    Ok((url, secret_file))
+}
