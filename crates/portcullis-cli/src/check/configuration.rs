@@ -127,13 +127,13 @@ pub(super) fn option(setting: &Setting) -> Option<&'static str> {
 fn explain(error: &ConfigError, discovered: bool) -> Failure {
     let name = |setting| option(setting).map_or(setting.to_string(), str::to_owned);
     match error {
-        ConfigError::Missing { setting } => {
+        ConfigError::Missing { setting, .. } => {
             Failure::wrong(format!("{} is empty: {}", name(setting), setting.meaning))
         }
-        ConfigError::Invalid { setting, value, expected } => {
+        ConfigError::Invalid { setting, value, expected, .. } => {
             Failure::wrong(format!("{} is {value:?}: {expected}", name(setting)))
         }
-        ConfigError::Contradiction { first, second, why } => Failure::wrong(format!(
+        ConfigError::Contradiction { first, second, why, .. } => Failure::wrong(format!(
             "{} and {} contradict each other: {why}",
             name(first),
             name(second)
