@@ -194,6 +194,10 @@ impl Authenticated {
     /// A refusal with 401 if it was, with 503 if nobody can say now, and with 500 if its issuer
     /// cannot be asked at all.
     pub(crate) fn stands(&self, means: Means) -> MaybeReady<Result<(), Refusal>> {
+        if self.0.origin.issuer.is_forgotten() {
+            let refusal = Refusal::token(TokenError::UntrustedIssuer, &self.0.space);
+            return MaybeReady::Ready(Err(refusal));
+        }
         let at = || Timestamp::now(&*self.0.space.clock);
         if self.plainly_stands(means, at) {
             return MaybeReady::Ready(Ok(()));

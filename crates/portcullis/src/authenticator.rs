@@ -362,11 +362,11 @@ impl Inner {
     ) -> Result<Authenticated, TokenError> {
         let (payload, key) = keys.verify(jws)?;
         let claims = self.read_claims(payload, issuer)?;
-        self.issuers.note_accepted(issuer);
+        let issuer = self.issuers.note_accepted(issuer).ok_or(TokenError::UntrustedIssuer)?;
         jws.keep_header(&self.headers);
         let is_needed = self.seen.is_some() || issuer.introspections.are_possible();
         let token = is_needed.then(|| Zeroizing::new(jws.token().into()));
-        let origin = Origin { issuer: issuer.clone(), key: key.clone(), token };
+        let origin = Origin { issuer, key: key.clone(), token };
         let key_id = jws.header().key_id.clone();
         let who = Authenticated::new(claims, key_id, origin, self.space.clone());
         if let Some(seen) = &self.seen {

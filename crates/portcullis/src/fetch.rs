@@ -55,7 +55,7 @@ pub use reqwest_fetch::ReqwestFetch;
 
 /// An HTTP client, as far as keys and revocations need one.
 ///
-/// [`ReqwestFetch`](crate::fetch::ReqwestFetch) is the default. An implementation of one's own decides on
+/// [`ReqwestFetch`] is the default. An implementation of one's own decides on
 /// TLS, proxies and connections; which URLs may be asked, the deadline and what an answer must
 /// look like stay with the caller. It must not follow redirects: the keys are where the
 /// configuration says.
@@ -268,7 +268,7 @@ pub(crate) struct Client {
 }
 
 /// A bearer token for fetching, and the one origin that it is for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OriginToken {
     pub(crate) origin: Origin,
     pub(crate) file: PathBuf,

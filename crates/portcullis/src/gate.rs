@@ -38,6 +38,8 @@ pub use exit::{Bodies, Exit, FromBytes, NoBodies};
 /// # }
 /// ```
 #[derive(Debug, Clone)]
+#[doc(alias = "middleware")]
+#[doc(alias = "guard")]
 pub struct Gate {
     auth: Authenticator,
     optional: bool,
@@ -197,6 +199,7 @@ impl Gate {
     /// [`Anonymous`]. The [`Exit`] is for the response.
     ///
     /// For adapters. Which routes are open the adapter's framework decides, by its own routing.
+    #[must_use]
     pub fn enter_open(&self, request: &(impl RequestView + ?Sized)) -> (Visitor, Exit) {
         // No credential decides what the response says.
         let exit = Exit { vary: None, protocol: self.protocol(request) };
@@ -205,6 +208,7 @@ impl Gate {
 
     /// The metadata of the [protected resource](crate::AuthenticatorBuilder::protected_resource),
     /// if `request` asks for them. An adapter answers with them before anything else.
+    #[must_use]
     pub fn metadata<B: From<Bytes>>(
         &self,
         request: &(impl RequestView + ?Sized),
@@ -220,6 +224,7 @@ impl Gate {
     }
 
     /// What the response to `request` needs to know of it, if it goes through.
+    #[must_use]
     pub fn exit(&self, request: &(impl RequestView + ?Sized)) -> Exit {
         Exit { vary: self.vary.clone(), protocol: self.protocol(request) }
     }

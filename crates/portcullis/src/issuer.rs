@@ -5,6 +5,7 @@ mod rules;
 mod status;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::algorithm::Algorithm;
 use crate::revocation::{Introspections, StatusLists};
@@ -20,11 +21,28 @@ pub(crate) struct TrustedIssuer {
     pub(crate) keys: IssuerKeys,
     pub(crate) status_lists: StatusLists,
     pub(crate) introspections: Introspections,
+    /// Whether it was forgotten: its callers are let in nowhere any more.
+    pub(crate) forgotten: AtomicBool,
 }
 
 impl TrustedIssuer {
     pub(crate) fn name(&self) -> &str {
         &self.rules.issuer
+    }
+
+    /// Stops what renews its keys although nobody asks: another has its place. Whoever asks for them
+    /// all the same is answered.
+    pub(crate) fn retire(&self) {
+        self.keys.retire();
+    }
+
+    pub(crate) fn forget(&self) {
+        self.forgotten.store(true, Ordering::Relaxed);
+        self.retire();
+    }
+
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.forgotten.load(Ordering::Relaxed)
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
 use portcullis::{
-    Algorithm, Authenticator, IssuerSettings,
-    adapter::MaybeReady,
+    Algorithm, Authenticator, IssuerSettings, Policy,
+    adapter::{MaybeReady, Requirement, admit},
     config::IssuerResolver,
     keys::{KeySet, SharedKeySet},
 };
@@ -88,8 +88,9 @@ async fn nobody_gets_the_identity_of_another() {
 }
 
 /// One tenant, whose settings the test replaces.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Tenant {
+    settings: IssuerSettings,
     /// Where its keys are; `None` once it is offboarded.
     jwks_url: Arc<Mutex<Option<&'static str>>>,
     asked: Arc<AtomicUsize>,
@@ -104,9 +105,7 @@ impl IssuerResolver for Tenant {
     fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let url = (*self.jwks_url.lock().unwrap()).filter(|_| issuer == TENANT)?;
-        let settings = IssuerSettings::new(issuer, AUDIENCE).jwks_url(url);
-        let ten_hours = Duration::from_secs(36_000);
-        Some(settings.jwks_ttl(ten_hours).without_background_refresh().fetch(self.fetch.clone()))
+        Some(self.settings.clone().jwks_url(url))
     }
 }
 
@@ -123,7 +122,13 @@ impl Tenant {
 /// A tenant, its authenticator with and without a cache of tokens, and a token that lasts.
 async fn tenant(token_cache: usize) -> (Tenant, Authenticator, ManualClock, String) {
     let key = TestKey::generate("k", Algorithm::Es256);
-    let (tenant, clock) = (Tenant::default(), ManualClock::at(NOW));
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    let settings = IssuerSettings::new(TENANT, AUDIENCE)
+        .jwks_ttl(Duration::from_secs(36_000))
+        .without_background_refresh()
+        .fetch(fetch.clone());
+    let (jwks_url, asked) = (Arc::default(), Arc::default());
+    let tenant = Tenant { settings, jwks_url, asked, fetch };
     tenant.set(Some(OLD_KEYS));
     tenant.fetch.set(OLD_KEYS, Answer::ok(TestKey::jwks([&key])));
     let other = TestKey::generate("other", Algorithm::Es256);
@@ -181,6 +186,19 @@ async fn forgotten_tenant_is_accepted_only_if_the_resolver_vouches_for_it_again(
     }
 }
 
+/// Who was let in before its tenant was forgotten is let in by no route behind the gate.
+#[tokio::test]
+async fn caller_of_a_forgotten_tenant_meets_no_requirement() {
+    let (tenant, auth, _, token) = tenant(0).await;
+    let who = auth.authenticate(&bearer(&token)).await.unwrap();
+    let required = Requirement::from(Policy::scopes([""; 0]));
+    let admitted = async || admit(Some(&who), None, &required, "").await;
+    assert!(admitted().await.is_ok());
+    auth.forget(TENANT);
+    tenant.set(None);
+    assert_eq!(admitted().await.unwrap_err().rule(), "iss");
+}
+
 /// A request that waits for keys while its tenant is forgotten does not bring the old answer back.
 #[tokio::test]
 async fn request_under_way_does_not_bring_a_forgotten_tenant_back() {
@@ -189,7 +207,8 @@ async fn request_under_way_does_not_bring_a_forgotten_tenant_back() {
         let MaybeReady::Pending(pending) = auth.attempt(&bearer(&token)) else { panic!("no wait") };
         auth.forget(TENANT);
         tenant.set(jwks_url);
-        assert!(pending.await.is_ok());
+        // Nobody vouches for it any more when its keys arrive.
+        assert_eq!(pending.await.is_ok(), jwks_url.is_some());
         assert_eq!(rule(&auth, &token).await, expected);
         // What the request has fetched is not fetched again.
         assert_eq!(tenant.fetch.requests().len(), 1);

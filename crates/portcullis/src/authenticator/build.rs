@@ -1,6 +1,7 @@
 //! From a builder to an [`Authenticator`]: the settings are checked, and the keys fetched.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::checks::{
@@ -164,7 +165,14 @@ impl IssuerSettings {
             metrics::revocation_bound(&rules.issuer, bound);
         }
         let introspections = Introspections::new(introspector);
-        Ok(TrustedIssuer { rules, algorithms: self.algorithms, keys, status_lists, introspections })
+        Ok(TrustedIssuer {
+            rules,
+            algorithms: self.algorithms,
+            keys,
+            status_lists,
+            introspections,
+            forgotten: AtomicBool::new(false),
+        })
     }
 
     /// What the addresses of the issuer's lists begin with. Without a setting that is the issuer's

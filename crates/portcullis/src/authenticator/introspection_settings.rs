@@ -11,7 +11,7 @@ use crate::fetch::Client;
 use crate::remote::introspection::{Introspector, MAX_ANSWER_BYTES};
 use crate::settings::{self, Setting};
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct IntrospectionSettings {
     pub(super) url: Option<String>,
     pub(super) client_id: Option<String>,

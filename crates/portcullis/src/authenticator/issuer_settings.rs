@@ -348,6 +348,25 @@ impl IssuerSettings {
     }
 }
 
+impl IssuerSettings {
+    /// Whether both say the same of the same issuer.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let Self { issuer, audiences, origin, status_lists, introspection, keys, .. } = self;
+        let Self { required_claims, algorithms, profile, .. } = self;
+        let times = |it: &Self| (it.leeway, it.max_token_lifetime, it.max_token_age);
+        *issuer == other.issuer
+            && *audiences == other.audiences
+            && origin.is_same(&other.origin)
+            && *status_lists == other.status_lists
+            && *introspection == other.introspection
+            && *keys == other.keys
+            && times(self) == times(other)
+            && *required_claims == other.required_claims
+            && *algorithms == other.algorithms
+            && *profile == other.profile
+    }
+}
+
 impl fmt::Debug for IssuerSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IssuerSettings")

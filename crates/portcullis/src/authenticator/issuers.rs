@@ -48,11 +48,15 @@ impl Issuers {
     }
 
     /// Notes that a token of `issuer` was accepted: issuers that forged tokens name must not evict it.
-    pub(super) fn note_accepted(&self, issuer: &Arc<TrustedIssuer>) {
-        if let Some(resolved) = &self.resolved
-            && !self.configured.iter().any(|configured| Arc::ptr_eq(configured, issuer))
-        {
-            resolved.note_accepted(issuer);
+    /// The answer is the issuer that its caller is of; `None` if it is not trusted any more.
+    pub(super) fn note_accepted(&self, issuer: &Arc<TrustedIssuer>) -> Option<Arc<TrustedIssuer>> {
+        match &self.resolved {
+            Some(resolved)
+                if !self.configured.iter().any(|configured| Arc::ptr_eq(configured, issuer)) =>
+            {
+                resolved.note_accepted(issuer)
+            }
+            _ => Some(issuer.clone()),
         }
     }
 

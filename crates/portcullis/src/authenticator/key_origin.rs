@@ -36,6 +36,25 @@ pub(super) struct KeyOrigin {
 }
 
 impl KeyOrigin {
+    /// Whether keys come from the same place by the same client. A client, or a source of keys, is the
+    /// same only if it is the very one.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let text = |origin: &Self| {
+            let Self { jwks_url, discovery_url, jwks_file, http_host, ca_file, token_file, .. } =
+                origin.clone();
+            (jwks_url, discovery_url, jwks_file, http_host, ca_file, token_file)
+        };
+        let fetch = match (&self.fetch, &other.fetch) {
+            (Some(fetch), Some(other)) => Arc::ptr_eq(fetch, other),
+            (fetch, other) => fetch.is_none() && other.is_none(),
+        };
+        let source = match (&self.key_source, &other.key_source) {
+            (Some(source), Some(other)) => Arc::ptr_eq(source, other),
+            (source, other) => source.is_none() && other.is_none(),
+        };
+        text(self) == text(other) && fetch && source
+    }
+
     /// The source that the settings name. Nothing is fetched yet.
     pub(super) fn key_source(
         &self,

@@ -11,7 +11,7 @@ use crate::settings::{self, Setting};
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeySettings {
     /// 5 minutes: a withdrawn key's bound that few need shorter, at 288 fetches a day.
     pub(super) ttl: Duration,

@@ -2,7 +2,7 @@
 
 use ::url::{Host, Url};
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct UrlPolicy {
     /// The one host that may be asked over plain http.
     pub(crate) http_host: Option<String>,

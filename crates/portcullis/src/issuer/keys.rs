@@ -36,6 +36,13 @@ impl IssuerKeys {
         }
     }
 
+    /// Has keys that were fetched renewed only when somebody asks for them.
+    pub(crate) fn retire(&self) {
+        if let Self::Fetched(keys) = self {
+            keys.retire();
+        }
+    }
+
     /// As [`KeySource::is_current`]. Keys that were fetched are asked as of `at`: a request
     /// reads the clocks once.
     pub(crate) fn is_current(

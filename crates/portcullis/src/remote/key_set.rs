@@ -6,6 +6,7 @@ mod resolve;
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -80,6 +81,7 @@ pub(crate) struct Keys {
     metadata_at: Mutex<Option<Url>>,
     pub(super) withdrawn: WithdrawnKeys,
     retried: Retried,
+    retired: AtomicBool,
 }
 
 impl RemoteKeySet {
@@ -97,6 +99,7 @@ impl RemoteKeySet {
             metadata_at: Mutex::default(),
             withdrawn: WithdrawnKeys::default(),
             retried: Retried::default(),
+            retired: AtomicBool::new(false),
         };
         let Config { limits, client, clock, budget, .. } = config;
         Self(Arc::new(Remote::new(keys, limits, client, clock, budget)))
@@ -107,11 +110,17 @@ impl RemoteKeySet {
         let ([here, there], none) = ([&self.0, &other.0], None::<Arc<Snapshot<KeySet>>>);
         let settings = |remote: &Remote<Keys>| {
             let Keys { location, allowed, max_keys, .. } = &remote.document;
-            (location.clone(), allowed.clone(), *max_keys, remote.limits)
+            let client = (remote.client.urls.clone(), remote.client.token.clone());
+            (location.clone(), allowed.clone(), *max_keys, remote.limits, client)
         };
         if settings(here) == settings(there) {
             here.snapshot.compare_and_swap(&none, there.snapshot.load_full());
         }
+    }
+
+    /// Stops renewing the keys while nobody asks for them.
+    pub(crate) fn retire(&self) {
+        self.0.document.retired.store(true, Ordering::Relaxed);
     }
 
     /// The same as [`is_current`](KeySource::is_current), at that moment.
@@ -165,6 +174,10 @@ impl KeySource for RemoteKeySet {
 
 impl Document for Keys {
     type Kept = KeySet;
+
+    fn is_wanted(&self, _: Duration) -> bool {
+        !self.retired.load(Ordering::Relaxed)
+    }
 
     fn fetch(
         remote: &Remote<Self>,

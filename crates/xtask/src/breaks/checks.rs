@@ -232,14 +232,14 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "forgeries fetch once per `kid` and cooldown",
         file: "remote/key_set/replaced.rs",
-        old: "        if retried.iter().any(|(retried, _)| retried.as_deref() == key_id) {",
-        new: "        if false {",
+        old: "if kids.iter().any(|(retried, _)| retried.as_deref() == key_id) || !spend() {",
+        new: "if !spend() {",
     },
     Break {
         check: "forgeries spend the budget for unknown `kid`s",
         file: "remote/key_set/replaced.rs",
-        old: "            && self.budget.try_spend(now.monotonic(), cooldown);",
-        new: "            && (self.budget.try_spend(now.monotonic(), cooldown) || true);",
+        old: "                self.budget.try_spend(now.monotonic(), cooldown)\n",
+        new: "                self.budget.try_spend(now.monotonic(), cooldown) || true\n",
     },
     Break {
         check: "while fetches fail, forgeries cause none",
@@ -796,8 +796,14 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a request under way does not bring back a forgotten issuer",
         file: "authenticator/issuers/resolved.rs",
-        old: "        if self.get_locked(name, Timestamp::now(&*self.clock)).is_some()\n            && let Some(met) = self.claimed.remove(name)\n",
-        new: "        let resolved_at = Timestamp::now(&*self.clock);\n        if let Some(met) = Some(Met { issuer: issuer.clone(), resolved_at })\n",
+        old: "let current = self.get_locked(name, Timestamp::now(&*self.clock))?;",
+        new: "let current = issuer.clone();",
+    },
+    Break {
+        check: "a caller of a forgotten issuer is let in nowhere",
+        file: "authenticated.rs",
+        old: "if self.0.origin.issuer.is_forgotten() {",
+        new: "if false {",
     },
     Break {
         check: "keys from another place are not taken over",

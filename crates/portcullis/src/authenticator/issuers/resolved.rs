@@ -1,13 +1,15 @@
 //! The issuers that are only known at run time: which of them are kept, and for how long.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use crate::authenticator::IssuerSettings;
+use crate::authenticator::{ConfigError, IssuerSettings};
 use crate::clock::{Clock, Timestamp};
 use crate::issuer::TrustedIssuer;
 use crate::remote::IssuerBudgets;
@@ -68,7 +70,9 @@ pub trait IssuerResolver: Send + Sync + 'static {
 
     /// How long an answer counts, whether it is used or not: 1 hour by default. The next token of
     /// the issuer then asks again, so tokens of an issuer that is no longer trusted are accepted
-    /// for at most this long. Fetched keys are kept where the answer says to fetch them as before.
+    /// for at most this long. An answer that says the same as the one before changes nothing: keys,
+    /// status lists and answers of the issuer are kept. A custom client or source of keys is the same
+    /// only if it is the very one, so return clones of settings that you keep.
     fn lifetime(&self) -> Duration {
         LIFETIME
     }
@@ -77,6 +81,8 @@ pub trait IssuerResolver: Send + Sync + 'static {
 #[derive(Clone)]
 struct Met {
     issuer: Arc<TrustedIssuer>,
+    /// What the resolver said.
+    settings: Arc<IssuerSettings>,
     resolved_at: Timestamp,
 }
 
@@ -92,12 +98,22 @@ pub(super) struct Resolved {
     /// One request at a time resolves an issuer. Chosen by a hash of its name.
     locks: [Mutex<()>; LOCKS],
     hasher: RandomState,
+    /// When a wrong answer was last reported.
+    said_at: AtomicU64,
     clock: Arc<dyn Clock>,
 }
 
 impl Resolved {
     pub(super) fn new(resolver: Arc<dyn IssuerResolver>, clock: Arc<dyn Clock>) -> Self {
-        let cache = |capacity| Cache::builder().max_capacity(capacity).time_to_idle(IDLE);
+        let evicted = |_: Arc<String>, met: Met, cause: RemovalCause| {
+            if cause.was_evicted() {
+                met.issuer.retire();
+            }
+        };
+        let cache = |capacity| {
+            let cache = Cache::builder().max_capacity(capacity).time_to_idle(IDLE);
+            cache.eviction_listener(evicted)
+        };
         Self {
             lifetime: resolver.lifetime(),
             resolver,
@@ -107,6 +123,7 @@ impl Resolved {
             budgets: IssuerBudgets::new(),
             locks: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
+            said_at: AtomicU64::new(0),
             clock,
         }
     }
@@ -143,25 +160,29 @@ impl Resolved {
     }
 
     fn remove(&self, name: &str) {
-        self.accepted.invalidate(name);
-        self.claimed.invalidate(name);
+        for met in [&self.accepted, &self.claimed].into_iter().filter_map(|met| met.remove(name)) {
+            met.issuer.forget();
+        }
     }
 
-    /// Notes that a token of `issuer` was accepted.
-    pub(super) fn note_accepted(&self, issuer: &Arc<TrustedIssuer>) {
+    /// Notes that a token of `issuer` was accepted. The answer is the issuer that its caller is of;
+    /// `None` if the resolver does not vouch for it any more.
+    pub(super) fn note_accepted(&self, issuer: &Arc<TrustedIssuer>) -> Option<Arc<TrustedIssuer>> {
         let name = issuer.name();
-        if self.accepted.contains_key(name) {
-            return;
+        if self.accepted.contains_key(name) && !issuer.is_forgotten() {
+            return Some(issuer.clone());
         }
         let _one_at_a_time = self.lock(name);
         // One that is gone since its token arrived needs the resolver's word again. Its keys are
         // not lost.
-        if self.get_locked(name, Timestamp::now(&*self.clock)).is_some()
-            && let Some(met) = self.claimed.remove(name)
-        {
-            met.issuer.keys.adopt(&issuer.keys);
+        let current = self.get_locked(name, Timestamp::now(&*self.clock))?;
+        if let Some(met) = self.claimed.remove(name) {
+            if !Arc::ptr_eq(&met.issuer, issuer) {
+                met.issuer.keys.adopt(&issuer.keys);
+            }
             self.accepted.insert(name.to_owned(), met);
         }
+        Some(current)
     }
 
     fn lock(&self, name: &str) -> Option<MutexGuard<'_, ()>> {
@@ -175,14 +196,11 @@ impl Resolved {
         if let Some(issuer) = self.known(name, now) {
             return Some(issuer);
         }
-        let Some(issuer) = self.resolve(name).map(Arc::new) else {
+        let Some((settings, issuer)) = self.resolve(name) else {
             self.remove(name);
             return None;
         };
-        let met = Met { issuer: issuer.clone(), resolved_at: now };
-        if let Some(before) = self.met(name) {
-            issuer.keys.adopt(&before.issuer.keys);
-        }
+        let met = Met { issuer: issuer.clone(), settings, resolved_at: now };
         if self.accepted.contains_key(name) {
             self.accepted.insert(name.to_owned(), met);
         } else {
@@ -191,28 +209,50 @@ impl Resolved {
         Some(issuer)
     }
 
-    /// Asks the resolver.
-    fn resolve(&self, name: &str) -> Option<TrustedIssuer> {
+    /// Asks the resolver. Where it says what it said before, the issuer is the same one, with its keys,
+    /// its status lists and what is known of its tokens.
+    fn resolve(&self, name: &str) -> Option<(Arc<IssuerSettings>, Arc<TrustedIssuer>)> {
         let mut settings = self.resolver.resolve(name)?;
-        settings.origin.budget = Some(self.budgets.of(name));
-        match settings.trusted_issuer(&self.clock) {
-            Ok(issuer) if issuer.name() == name => Some(issuer),
-            Ok(issuer) => {
-                tracing::error!(
-                    target: "portcullis",
-                    resolved = issuer.name(),
-                    "the resolver answered with another issuer than it was asked for",
-                );
-                None
-            }
-            Err(error) => {
-                tracing::error!(
-                    target: "portcullis",
-                    error = &error as &dyn std::error::Error,
-                    "the resolver answered with settings that can not be right",
-                );
-                None
-            }
+        let before = self.met(name);
+        if let Some(Met { issuer, settings: before, .. }) = &before
+            && before.is_same(&settings)
+        {
+            return Some((before.clone(), issuer.clone()));
         }
+        settings.origin.budget = Some(self.budgets.of(name));
+        let issuer = match settings.clone().trusted_issuer(&self.clock) {
+            Ok(issuer) if issuer.name() == name => Arc::new(issuer),
+            Ok(_) => return self.wrong_answer(None),
+            Err(error) => return self.wrong_answer(Some(&error)),
+        };
+        if let Some(before) = before {
+            before.issuer.retire();
+        }
+        Some((Arc::new(settings), issuer))
+    }
+
+    /// Says once a minute that the resolver is at fault: forged tokens decide how often it is asked.
+    fn wrong_answer<T>(&self, error: Option<&ConfigError>) -> Option<T> {
+        const MINUTE: u64 = 60;
+        let now = self.clock.monotonic().as_secs() + MINUTE;
+        let said_at = self.said_at.load(Ordering::Relaxed);
+        let says = now >= said_at + MINUTE
+            && self
+                .said_at
+                .compare_exchange(said_at, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        match error {
+            Some(error) if says => tracing::error!(
+                target: "portcullis",
+                error = error as &dyn std::error::Error,
+                "the resolver answered with settings that can not be right",
+            ),
+            None if says => tracing::error!(
+                target: "portcullis",
+                "the resolver answered with another issuer than it was asked for",
+            ),
+            _ => {}
+        }
+        None
     }
 }

@@ -10,22 +10,39 @@ use crate::clock::Timestamp;
 use crate::key::{CandidateKeys, KeyRequest};
 use crate::maybe_ready::MaybeReady;
 
+/// The maximum number of requests that wait for this at a time: forgeries must leave places to others.
+const MAX_WAITERS: usize = 64;
+
 /// The `kid`s for which the keys were fetched again, and when: one fetch per `kid` and cooldown.
 /// Tokens without `kid` count as one. A `kid` stands here only if a key of the set has it, so that
 /// there are never more than keys.
 #[derive(Default)]
-pub(super) struct Retried(Mutex<Vec<(Option<String>, Duration)>>);
+pub(super) struct Retried {
+    kids: Mutex<Vec<(Option<String>, Duration)>>,
+    waiters: Arc<()>,
+}
 
 impl Retried {
-    /// Whether it may be fetched for `kid` now; if so, it is noted.
-    fn allows(&self, key_id: Option<&str>, now: Duration, cooldown: Duration) -> bool {
-        let mut retried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        retried.retain(|(_, at)| now.saturating_sub(*at) < cooldown);
-        if retried.iter().any(|(retried, _)| retried.as_deref() == key_id) {
+    /// Notes that keys are fetched for `kid`, if `spend` allows it and none were for a cooldown.
+    fn note(
+        &self,
+        key_id: Option<&str>,
+        now: Duration,
+        cooldown: Duration,
+        spend: impl FnOnce() -> bool,
+    ) -> bool {
+        let mut kids = self.kids.lock().unwrap_or_else(PoisonError::into_inner);
+        kids.retain(|(_, at)| now.saturating_sub(*at) < cooldown);
+        if kids.iter().any(|(retried, _)| retried.as_deref() == key_id) || !spend() {
             return false;
         }
-        retried.push((key_id.map(str::to_owned), now));
+        kids.push((key_id.map(str::to_owned), now));
         true
+    }
+
+    /// A place among those who wait; `None` if all are taken.
+    fn place(&self) -> Option<Arc<()>> {
+        Some(self.waiters.clone()).filter(|place| Arc::strong_count(place) <= MAX_WAITERS + 1)
     }
 }
 
@@ -41,15 +58,24 @@ impl RemoteKeySet {
         if let Some(others) = remote.others(wanted, tried) {
             return MaybeReady::Ready(Some(others));
         }
-        let Some(place) = remote.line.place() else { return MaybeReady::Ready(None) };
+        let own = remote.document.retried.place();
+        let Some(place) = own.and_then(|own| Some((remote.line.place()?, own))) else {
+            return MaybeReady::Ready(None);
+        };
         let Some(flight) = remote.fetch_again(wanted.key_id) else {
             return MaybeReady::Ready(None);
         };
         let (remote, wanted, tried) = (remote.clone(), OwnedRequest::from(wanted), tried.clone());
         MaybeReady::pending(async move {
+            let began_later = place.0.precedes(&flight);
             // A failure leaves the keys as they are.
             let _ = flight.landed().await;
-            drop(place);
+            let others = remote.others(&wanted.borrow(), &tried);
+            if others.is_some() || began_later {
+                return others;
+            }
+            // That one began too early to bring a key that was replaced since.
+            let _ = remote.fetch_again(wanted.borrow().key_id)?.landed().await;
             remote.others(&wanted.borrow(), &tried)
         })
     }
@@ -72,8 +98,9 @@ impl Remote<Keys> {
         let cooldown = self.limits.cooldown;
         // While fetches fail and back off, none is made for this.
         let is_allowed = self.history(now).failure.is_none()
-            && self.document.retried.allows(key_id, now.monotonic(), cooldown)
-            && self.budget.try_spend(now.monotonic(), cooldown);
+            && self.document.retried.note(key_id, now.monotonic(), cooldown, || {
+                self.budget.try_spend(now.monotonic(), cooldown)
+            });
         is_allowed.then(|| self.start(&mut flights, now).ok())?
     }
 }
