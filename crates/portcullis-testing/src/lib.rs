@@ -1,11 +1,11 @@
-//! What a test of a service needs that Portcullis protects.
+//! Test support for services that Portcullis protects.
 //!
 //! - [`TestIssuer`] is an issuer in the process: real keys, a real JWKS over loopback, tokens in
 //!   one line, revocations, rotations, outages and a clock that is wrong on demand.
 //! - [`Scene`] is a service without sockets: a [`ManualClock`] that moves when told, a
 //!   [`ScriptedFetch`] that answers from a script, a [`TestKey`] that signs whatever it is told to,
-//!   and an authenticator over them. [`rule`], [`verdict`] and [`attempt_now`] ask it.
-//! - [`conformance`] has the cases that every adapter must answer alike, also one of your own.
+//!   and an authenticator over them. [`rule`], [`verdict`] and [`attempt_now`] give its verdicts.
+//! - [`conformance`] has the cases that every adapter must answer alike, one of your own included.
 //!
 //! ```
 //! use portcullis_testing::{TestIssuer, rule};
@@ -21,7 +21,7 @@
 //! ```
 //!
 //! The issuer publishes revocations by introspection and by a status list, so that a test shows what
-//! a route does with a revoked token. A gate asks for either like a route's `RequireLayer` does:
+//! a route does with a revoked token. A gate requires either, and so does a route's `RequireLayer`:
 //!
 //! ```
 //! use portcullis::{Gate, Revocation};

@@ -89,7 +89,7 @@ struct Inner {
 }
 
 impl Authenticator {
-    /// Starts with the two settings that can not be left out.
+    /// Starts with the two settings that cannot be left out.
     ///
     /// `issuer` is what `iss` must say, byte for byte; unless told otherwise the keys are
     /// discovered below it. `audience` is this API's name, which `aud` must hold.
@@ -107,10 +107,11 @@ impl Authenticator {
         AuthenticatorBuilder::from_env()?.build().await
     }
 
-    /// The caller, by the token alone; a request without one is refused.
+    /// Returns the caller, by the token alone; a request without a token is refused.
     ///
-    /// Nobody asks here whether the token was revoked: [`Gate::authenticate`](crate::Gate::authenticate) does, and
-    /// decides what an adapter does.
+    /// It does not check whether the token was revoked.
+    /// [`Gate::authenticate`](crate::Gate::authenticate) does, and gives the verdict that an
+    /// adapter gives.
     ///
     /// `request` is a [`http::Request`], its [`Parts`](http::request::Parts) or its
     /// [`HeaderMap`](http::HeaderMap).

@@ -1,4 +1,4 @@
-//! The registered claims of an access token, read once and only after the signature held.
+//! The registered claims of an access token, read once, and only after the signature was verified.
 //!
 //! ```
 //! use portcullis::Authenticated;

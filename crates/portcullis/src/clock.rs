@@ -1,4 +1,4 @@
-//! Where time comes from: a trait, so that a test can move it.
+//! The source of time: a trait, so that a test can set it.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
@@ -27,12 +27,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// The time that tokens and key sets are judged by.
+/// The clock that tokens and key sets are judged by.
 ///
-/// Two readings, because they answer two questions: [`now`](Clock::now) is the wall clock that
-/// `exp`, `nbf` and `iat` are compared with, and may jump; [`monotonic`](Clock::monotonic) never
-/// goes back, but stands still while the machine is suspended. The age of a key set or a status
-/// list is the larger of what the two say.
+/// It has two readings. [`now`](Clock::now) is the wall clock that `exp`, `nbf` and `iat` are
+/// compared with, and may jump. [`monotonic`](Clock::monotonic) never goes back, but may stand
+/// still while the machine is suspended. The age of a key set or a status list is the larger of the
+/// two.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a clock",
     label = "not a `Clock`",

@@ -1,5 +1,4 @@
-//! Settings beyond those of one service and one issuer: every setting by name, and issuers that are
-//! only known at run time.
+//! The list of all settings by name, and issuers that are known only at run time.
 //!
 //! ```
 //! use portcullis::config::Setting;

@@ -1,4 +1,4 @@
-//! How documents are fetched: a small trait, and what is demanded of every answer.
+//! How documents are fetched: the HTTP client as a trait, and the errors of a fetch.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -53,12 +53,12 @@ use crate::key::KeySetError;
 #[cfg(feature = "reqwest")]
 pub use reqwest_fetch::ReqwestFetch;
 
-/// An HTTP client, as far as keys and revocations need one.
+/// An HTTP client for key sets, metadata, status lists and introspection.
 ///
-/// [`ReqwestFetch`] is the default. An implementation of one's own decides on
-/// TLS, proxies and connections; which URLs may be asked, the deadline and what an answer must
-/// look like stay with the caller. It must not follow redirects: the keys are where the
-/// configuration says.
+/// [`ReqwestFetch`] is the default. An implementation of your own decides on TLS, proxies and
+/// connections. The caller decides which URLs are fetched, sets the deadline and checks the
+/// response. An implementation must not follow redirects: the keys are where the configuration
+/// says.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an HTTP client that Portcullis can fetch with",
     label = "not a `Fetch`",

@@ -1,5 +1,5 @@
-//! The gate in front of a service: everything that an adapter does with a request, but for what its
-//! framework's types are called.
+//! The gate in front of a service: everything that an adapter does with a request, except for its
+//! framework's types.
 
 mod exit;
 
@@ -21,12 +21,12 @@ use crate::revocation::{Means, Revocation};
 
 pub use exit::{Bodies, Exit, FromBytes, NoBodies};
 
-/// An [`Authenticator`], and what the routes behind it need: every adapter's layer takes one, or an
-/// authenticator alone.
+/// An [`Authenticator`] with the settings of the routes behind it. Every adapter's layer takes a
+/// gate, or an authenticator alone.
 ///
-/// A gate knows neither routes nor methods: every request that comes to it needs a good token, an
-/// `OPTIONS` too. Each adapter opens single routes in its own framework's terms, and CORS belongs
-/// outside the gate.
+/// A gate knows neither routes nor methods: every request that reaches it needs a valid token,
+/// `OPTIONS` included. Each adapter opens single routes in its own framework's terms, and CORS
+/// belongs outside the gate.
 ///
 /// ```
 /// # use portcullis::{Authenticator, Gate, Revocation};
@@ -51,7 +51,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate that refuses every request without a good token.
+    /// Creates a gate that refuses every request without a valid token.
     #[must_use]
     pub fn new(auth: Authenticator) -> Self {
         let credentials = auth.credentials().clone();
@@ -60,8 +60,8 @@ impl Gate {
         Self { auth, optional: false, grpc: false, revocation, credentials, vary }
     }
 
-    /// Lets requests without any token through as well, with an [`Anonymous`] in their extensions.
-    /// A token that is there and is bad is refused all the same.
+    /// Also lets requests without a token through, with an [`Anonymous`] in their extensions. A
+    /// request with a bad token is still refused.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.optional = true;
@@ -70,10 +70,11 @@ impl Gate {
     }
 
     /// Looks for tokens in these places instead of the authenticator's
-    /// [`token_places`](crate::AuthenticatorBuilder::token_places). The cookie stays as it is there.
+    /// [`token_places`](crate::AuthenticatorBuilder::token_places). The cookie and the
+    /// [metadata](crate::AuthenticatorBuilder::protected_resource) remain those of the
+    /// authenticator.
     ///
-    /// So gates with different places share one authenticator, its keys and its fetches. The
-    /// [metadata](crate::AuthenticatorBuilder::protected_resource) are those of the authenticator.
+    /// Gates with different places can share one authenticator, its keys and its fetches.
     ///
     /// ```
     /// # use portcullis::{Authenticator, ConfigError, Gate, token::TokenPlace};
@@ -86,8 +87,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// When a name can not be right, when a token could stand in two of the places at once, or when
-    /// the list is empty and the authenticator has no cookie.
+    /// When a place has an invalid name, when one token could stand in two of the places at once,
+    /// or when the list is empty and the authenticator has no cookie.
     pub fn token_places(
         mut self,
         places: impl IntoIterator<Item = TokenPlace>,
@@ -100,12 +101,12 @@ impl Gate {
     }
 
     /// Declares that gRPC services are behind the gate. Every refusal, the gate's own and those from
-    /// within, is then HTTP 200 with a `grpc-status` ([Trailers-Only]), whatever the request says
-    /// of itself. Without this call no refusal is 2xx.
+    /// within, is then HTTP 200 with a `grpc-status` ([Trailers-Only]), whatever the request says.
+    /// Without this call no refusal is 2xx.
     ///
     /// Give gRPC services a gate of their own: an HTTP client, and a proxy that only looks at the
-    /// status, take such a refusal for a success. gRPC-Web clients that read the status of HTTP
-    /// need the plain form.
+    /// status, take such a refusal for a success. gRPC-Web clients that read the HTTP status need a
+    /// gate without this call.
     ///
     /// [Trailers-Only]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
     #[must_use]
@@ -114,15 +115,15 @@ impl Gate {
         self
     }
 
-    /// Asks for this of the tokens of every request that comes through: how promptly a revocation
-    /// must be known here. [`Revocation::expiry`] by default. A single route behind the gate asks for
-    /// more beside its policy, in an adapter's `RequireLayer` or `Require`.
+    /// Sets how promptly a revocation must be known, for every request that comes through:
+    /// [`Revocation::expiry`] by default. A single route behind the gate can require more, beside
+    /// its policy, in an adapter's `RequireLayer` or `Require`.
     ///
     /// # Errors
     ///
-    /// When the issuer must be asked about each token ([`Revocation::live`]) and one of the
-    /// authenticator's cannot be. For an issuer that is met at run time a request is refused with
-    /// 500.
+    /// When `revocation` is [`Revocation::live`] and a configured issuer has no
+    /// [`introspection_url`](crate::IssuerSettings::introspection_url). An issuer that is met at
+    /// run time is not checked here: without that setting its requests are refused with 500.
     pub fn revocation(mut self, revocation: Revocation) -> Result<Self, ConfigError> {
         if let (Means::Live(_), Some(issuer)) =
             (revocation.means(), self.auth.without_introspection())
@@ -133,16 +134,16 @@ impl Gate {
         Ok(self)
     }
 
-    /// The authenticator.
+    /// Returns the authenticator.
     #[must_use]
     pub fn authenticator(&self) -> &Authenticator {
         &self.auth
     }
 
-    /// What becomes of `request`: the visitor to let in, or the refusal to answer with. Ready at once
-    /// when everything is at hand.
+    /// Returns the visitor to let in, or the refusal to answer `request` with. Ready at once unless
+    /// keys or a revocation status must be fetched first.
     ///
-    /// For adapters; [`authenticate`](Self::authenticate) is the same for everybody else.
+    /// For adapters. [`authenticate`](Self::authenticate) gives the same verdict to other code.
     pub fn enter<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -163,9 +164,11 @@ impl Gate {
         }
     }
 
-    /// The caller, by everything that this gate asks for: the token, and whether it was revoked. A
-    /// request without a token is refused. With this a framework without an adapter has the same
-    /// verdicts as one with it.
+    /// Returns the caller, if the request meets everything that this gate requires: a valid token
+    /// and, where that is set, its [revocation status](Self::revocation). A request without a token
+    /// is refused, also by an [`optional`](Self::optional) gate.
+    ///
+    /// For frameworks without an adapter: the verdict is the one that an adapter gives.
     ///
     /// `request` is a [`http::Request`], its [`Parts`](http::request::Parts), its
     /// [`HeaderMap`](http::HeaderMap), or any other [`RequestView`].
@@ -195,10 +198,10 @@ impl Gate {
         }
     }
 
-    /// Lets a request to an open route in: no token is looked for, and the caller is an
+    /// Lets a request to an open route in. No token is looked for, and the caller is an
     /// [`Anonymous`]. The [`Exit`] is for the response.
     ///
-    /// For adapters. Which routes are open the adapter's framework decides, by its own routing.
+    /// For adapters. The framework's own routing decides which routes are open.
     #[must_use]
     pub fn enter_open(&self, request: &(impl RequestView + ?Sized)) -> (Visitor, Exit) {
         // No credential decides what the response says.
@@ -206,8 +209,9 @@ impl Gate {
         (Visitor::Anonymous(self.auth.anonymous()), exit)
     }
 
-    /// The metadata of the [protected resource](crate::AuthenticatorBuilder::protected_resource),
-    /// if `request` asks for them. An adapter answers with them before anything else.
+    /// Returns the metadata of the
+    /// [protected resource](crate::AuthenticatorBuilder::protected_resource) if `request` asks for
+    /// them. An adapter answers with them before anything else.
     #[must_use]
     pub fn metadata<B: From<Bytes>>(
         &self,
@@ -217,13 +221,13 @@ impl Gate {
         resource.is_asked_for(request).then(|| resource.to_response(request))
     }
 
-    /// The path that the metadata have, where there are any: for adapters that must route it.
+    /// Returns the path of the metadata, if there are any: for adapters that must route it.
     #[must_use]
     pub fn metadata_path(&self) -> Option<&str> {
         self.resource().map(Resource::path)
     }
 
-    /// What the response to `request` needs to know of it, if it goes through.
+    /// Returns what the response needs to know about `request`, if the request is let through.
     #[must_use]
     pub fn exit(&self, request: &(impl RequestView + ?Sized)) -> Exit {
         Exit { vary: self.vary.clone(), protocol: self.protocol(request) }
@@ -233,8 +237,8 @@ impl Gate {
         self.auth.space().resource.as_ref()
     }
 
-    /// What refusals are written in: the service's declaration, and nothing that the client sends,
-    /// but that the answer to a `HEAD` has the same status and no body.
+    /// The protocol of refusals. The service declares it; of the request, only a `HEAD` counts: its
+    /// refusal has the same status and no body.
     fn protocol(&self, request: &(impl RequestView + ?Sized)) -> Protocol {
         if self.grpc {
             Protocol::Grpc
@@ -252,8 +256,8 @@ impl From<Authenticator> for Gate {
     }
 }
 
-/// The headers that decide what a response says. `None` if there is none, or only the one that caches
-/// know of.
+/// The headers that a response varies by. `None` if there is none, or if Authorization decides
+/// alone: no shared cache keeps such a response.
 fn vary(credentials: &Credentials, optional: bool) -> Option<HeaderValue> {
     let names = credentials.headers();
     if names.is_empty() || (names == [AUTHORIZATION.as_str()] && !optional) {
@@ -262,17 +266,17 @@ fn vary(credentials: &Credentials, optional: bool) -> Option<HeaderValue> {
     HeaderValue::try_from(names.join(", ")).ok()
 }
 
-/// Whom a [`Gate`] let through: what stands in the request's extensions.
+/// The sender of a request that a [`Gate`] let through, as stored in the request's extensions.
 #[derive(Debug)]
 pub enum Visitor {
-    /// Somebody with a good token.
+    /// A caller with a valid token.
     Caller(Authenticated),
-    /// Somebody without one, where it is not compulsory.
+    /// The sender of a request without a token, where none is required.
     Anonymous(Anonymous),
 }
 
 impl Visitor {
-    /// Puts the visitor there. Whom an outer gate found is nobody to this one.
+    /// Puts the visitor into `extensions`. Replaces any caller set by an outer gate.
     pub fn mark(self, extensions: &mut Extensions) {
         match self {
             Self::Caller(who) => {

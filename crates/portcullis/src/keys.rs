@@ -1,8 +1,8 @@
 //! Verification keys: one key, a set of them, and where a set comes from.
 //!
 //! Usually an [`Authenticator`](crate::Authenticator) fetches its issuer's keys itself. A
-//! [`SharedKeySet`] is for keys that the process has anyhow, a [`KeySource`] of your own for keys from
-//! anywhere else.
+//! [`SharedKeySet`] is for keys that the process already has, a [`KeySource`] of your own for keys
+//! from anywhere else.
 //!
 //! ```
 //! use portcullis::keys::{KeySet, SharedKeySet};
@@ -11,7 +11,7 @@
 //!     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}, {"kty":"oct","k":"AAAA"}]}"#;
 //! let keys = KeySet::from_json(published)?;
 //! assert_eq!(keys.len(), 1);
-//! // A secret in a published set is everybody's: it is not used, and the reason is kept.
+//! // A symmetric key in a published set is public: it is skipped, and the reason is kept.
 //! assert_eq!(keys.skipped()[0].reason.to_string(), "a symmetric key");
 //! let source = SharedKeySet::new(keys);
 //! # let _ = source;

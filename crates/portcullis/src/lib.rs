@@ -1,10 +1,10 @@
 //! Local JWT validation against a published JWKS.
 //!
 //! An application's backend validates tokens **itself**: no call to the issuer on the request
-//! path. This crate fetches and keeps the issuer's keys, verifies signatures, validates claims
-//! and says, for every refused request, what its client gets and what its operator is told. It
+//! path. This crate fetches and keeps the issuer's keys, verifies signatures and validates claims.
+//! For a refused request it makes the response for the client and a log event for the operator. It
 //! knows no web framework: `portcullis-axum`, `portcullis-actix`, `portcullis-hyper` and
-//! `portcullis-tower` put it into one, and [`Gate::authenticate`] into any other.
+//! `portcullis-tower` are the adapters; any other framework calls [`Gate::authenticate`].
 //!
 //! ```no_run
 //! # use portcullis::{Authenticator, Gate, Refusal};
@@ -16,7 +16,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The same with keys at hand, so that it runs:
+//! The same with a local key set, so that it runs:
 //!
 //! ```
 //! use http::{Request, StatusCode};
@@ -46,18 +46,20 @@
 //! | who called | [`Gate::authenticate`], or an adapter's extractor: an [`Authenticated`], or an [`Anonymous`] |
 //! | what they may do | [`Policy`], [`Revocation`] |
 //! | whose tokens are accepted | [`Authenticator::builder`], [`IssuerSettings`], [`Profile`], [`config`] |
-//! | what everybody else gets | [`Refusal`], [`refusal`] |
-//! | keys from elsewhere | [`keys`], [`fetch`], [`clock`] |
-//! | how the keys and lists are | [`status`] |
+//! | where a request carries its token, and what a token says | [`token`], [`claims`] |
+//! | how requests are refused | [`Refusal`], [`refusal`] |
+//! | another source of keys, HTTP client or clock | [`keys`], [`fetch`], [`clock`] |
+//! | the state of keys and status lists | [`status`] |
 //! | a signature and nothing else | [`signature`] |
 //! | an adapter for another framework | [`adapter`], [`RequestView`] |
 //! | what weakens a service | [`dangerous`] |
 //!
 //! The [`guide`] has the chapters: [add it](guide::add_it), [tune it](guide::tune_it), [measure
-//! it](guide::measure_it), and a page each for [Auth0](guide::auth0), [Keycloak](guide::keycloak)
-//! and [Entra](guide::entra).
+//! it](guide::measure_it), [compiler messages](guide::compiler_messages), and a page each for
+//! [Auth0](guide::auth0), [Keycloak](guide::keycloak) and [Entra](guide::entra).
 //!
-//! It fails closed: whatever a token does not prove, is wrong about, or says twice, refuses it.
+//! It fails closed: a token is refused if anything that is required of it is missing, wrong or said
+//! twice.
 //!
 //! # Cargo features
 //!

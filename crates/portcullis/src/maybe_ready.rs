@@ -1,14 +1,14 @@
-//! An answer that is usually at hand.
+//! An answer that is usually ready at once.
 
 use std::fmt;
 use std::future::{Future, IntoFuture, Ready, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// An answer that is at hand, or that needs I/O first.
+/// An answer that is ready, or that needs I/O first.
 ///
-/// The usual request is answered from memory: it allocates no future and suspends nowhere. Match on
-/// it to take that path, or await it.
+/// Most requests are answered from memory, without allocating a future or suspending. Match on the
+/// value to take that path, or await it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -21,22 +21,22 @@ use std::task::{Context, Poll};
 /// ```
 #[must_use = "an answer that is pending comes only if it is awaited"]
 pub enum MaybeReady<T> {
-    /// The answer.
+    /// The answer is ready.
     Ready(T),
-    /// It needs I/O. The future owns all it needs.
+    /// The answer needs I/O. The future owns all it needs.
     Pending(Pending<T>),
 }
 
-/// An answer that is on its way.
+/// The boxed future of an answer that needs I/O.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl<T> MaybeReady<T> {
-    /// An answer that needs I/O.
+    /// Wraps a future whose answer needs I/O.
     pub fn pending(answer: impl Future<Output = T> + Send + 'static) -> Self {
         Self::Pending(Box::pin(answer))
     }
 
-    /// The same answer, changed.
+    /// Applies `change` to the answer.
     pub fn map<U>(self, change: impl FnOnce(T) -> U + Send + 'static) -> MaybeReady<U>
     where
         T: 'static,

@@ -20,8 +20,8 @@ pub struct Requirement {
 }
 
 impl Requirement {
-    /// Asks for this as well, in the place of what was asked before. What the gate asks for holds all
-    /// the same.
+    /// Requires `revocation` as well, and replaces any that was set before. What the gate requires
+    /// still holds.
     #[must_use]
     pub fn revocation(self, revocation: Revocation) -> Self {
         Self { revocation, ..self }

@@ -1,4 +1,4 @@
-//! What a route asks for beyond a token that has not expired: that its session was not revoked.
+//! What a route requires beyond a token that has not expired: that the token was not revoked.
 
 mod lists;
 mod live;
@@ -14,36 +14,35 @@ pub use crate::remote::status_list::StatusListStatus;
 pub(crate) use lists::StatusLists;
 pub(crate) use live::Introspections;
 
-/// The least age that a status list can be asked for: below it, asking would be all that it does.
+/// The shortest maximum age of a status list: a shorter one would cause fetches without a pause.
 const MIN_AGE: Duration = Duration::from_secs(3);
 
 /// How promptly a revocation is known.
 ///
-/// A token that was verified here is accepted until it expires, unless somebody asks the issuer.
-/// Which is worth it where is the application's to say, for everything behind a
-/// [`Gate`](crate::Gate::revocation) or for a route behind it:
+/// A token that is validated locally is accepted until it expires, even if it was revoked. Choose
+/// the trade-off for everything behind a [`Gate`](crate::Gate::revocation), or per route:
 ///
 /// ```
 /// use std::time::Duration;
 /// use portcullis::{Authenticator, Gate, Policy, Revocation, adapter::Requirement};
 ///
 /// # fn gate(auth: Authenticator) -> Result<(Gate, Requirement), portcullis::ConfigError> {
-/// // A revocation is known within 10 seconds, and if the list can not be fetched for longer than
-/// // that, nobody is let in.
+/// // A revocation is known within 10 seconds. If the list cannot be fetched for longer than that,
+/// // requests are refused with 503.
 /// let gate = Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(10)))?;
-/// // Whoever pays must be logged in right now, at the price of one question a request. This is what
-/// // an adapter's `RequireLayer` or `Require` takes.
+/// // Payments ask the issuer about the token of each request. This is what an adapter's
+/// // `RequireLayer` or `Require` takes.
 /// let pay = Requirement::from(Policy::scopes(["pay"])).revocation(Revocation::live());
 /// # Ok((gate, pay))
 /// # }
 /// ```
 ///
-/// The [guide](crate::guide::revocation) has what each promises and costs.
+/// The [guide](crate::guide::revocation) says what each one guarantees and costs.
 #[doc(alias("introspection", "revoke", "logout"))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Revocation(Means);
 
-/// By what it is known.
+/// How a revocation is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Means {
     /// Nothing but the token itself.
@@ -56,21 +55,21 @@ pub(crate) enum Means {
 }
 
 impl Revocation {
-    /// Tokens are accepted until they expire, and nobody is asked: the default.
+    /// Accepts tokens until they expire, without asking the issuer: the default.
     #[must_use]
     pub const fn expiry() -> Self {
         Self(Means::Expiry)
     }
 
-    /// The token's place in a status list of its issuer ([draft-ietf-oauth-status-list]) must say
-    /// that it stands. A token that has no place in one is refused with 401.
+    /// Requires that a status list of the token's issuer ([draft-ietf-oauth-status-list]) says that
+    /// the token is valid. A token without a place in a list is refused with 401.
     ///
     /// `max_age` is the bound: a revocation that the issuer published longer ago than this is
-    /// known. At least 3 seconds; a shorter one is taken for that. The list is fetched often enough
-    /// in the background that requests do not wait for it; one that comes when it is older waits
-    /// for a fetch, and if that fails is refused with 503. The bound holds of what the issuer's
-    /// server answers: a cache that replays an older list in its place is believed until that list
-    /// expires.
+    /// known. The minimum is 3 seconds; a shorter `max_age` counts as 3 seconds. The list is
+    /// renewed in the background, so requests usually do not wait. A request that finds an older
+    /// list waits for a fetch, and is refused with 503 if the fetch fails. The bound assumes that
+    /// the issuer's own server answers: a cache that replays an older list is believed until that
+    /// list expires.
     ///
     /// [draft-ietf-oauth-status-list]: https://datatracker.ietf.org/doc/draft-ietf-oauth-status-list/
     #[must_use]
@@ -79,14 +78,13 @@ impl Revocation {
         Self(Means::StatusList(Ages { usual, in_outage: usual }))
     }
 
-    /// The issuer is asked about the token at each request ([RFC 7662], see
-    /// [`introspection_url`](crate::AuthenticatorBuilder::introspection_url)), and must answer that
-    /// it is active: a session that ended is refused at the next request.
+    /// Asks the issuer about the token of each request, by introspection ([RFC 7662], see
+    /// [`introspection_url`](crate::AuthenticatorBuilder::introspection_url)). The issuer must
+    /// answer that the token is active, so a session that ended is refused at the next request.
     ///
-    /// Requests with one token that come at once share the question that was asked after they had
-    /// come. If there is no answer, they are refused with 503. The issuer is then asked for every
-    /// request, which is what local validation is there to avoid: for the few routes that are worth
-    /// it.
+    /// Concurrent requests with one token share a question, but only one that was sent after they
+    /// arrived. Without an answer they are refused with 503. This gives up what local validation is
+    /// for: use it on the few routes that need it.
     ///
     /// [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
     #[must_use]
@@ -94,9 +92,9 @@ impl Revocation {
         Self(Means::Live(Ages { usual: Duration::ZERO, in_outage: Duration::ZERO }))
     }
 
-    /// Is content with an answer of the issuer that is not older than this, and not past the `exp`
-    /// that it names: by default [`live`](Self::live) uses none twice. Nothing changes for the
-    /// others.
+    /// Accepts an earlier answer of the issuer that is at most this old and not past the `exp` that
+    /// it names. By default [`live`](Self::live) needs a new answer for each request. Has no effect
+    /// on [`expiry`](Self::expiry) and [`status_list`](Self::status_list).
     #[must_use]
     pub fn reuse_for(self, max_age: Duration) -> Self {
         Self(match self.0 {
@@ -107,9 +105,9 @@ impl Revocation {
         })
     }
 
-    /// While the issuer can not be asked, accepts tokens that stood up to this long ago: the bound
-    /// during an outage, and the price of not refusing everybody. Of [`live`](Self::live) these are
-    /// the tokens that were asked about: the last 10,000, and within an hour.
+    /// While the issuer cannot be reached, accepts tokens that were known to be valid at most this
+    /// long ago: the bound during an outage. With [`live`](Self::live) that covers only tokens that
+    /// were asked about before: the last 10,000, and within an hour.
     #[must_use]
     pub fn in_outage(self, max_age: Duration) -> Self {
         let in_outage = |ages: Ages| Ages { in_outage: max_age.max(ages.usual), ..ages };

@@ -1,7 +1,7 @@
-//! How an issuer's keys and status lists are: for a status page, an alarm, a readiness probe.
+//! The state of each issuer's keys and status lists, for status pages, alerts and readiness probes.
 //!
-//! [`Authenticator::status`](crate::Authenticator::status) tells it of each issuer, without fetching
-//! anything.
+//! [`Authenticator::status`](crate::Authenticator::status) returns it for each issuer and fetches
+//! nothing.
 //!
 //! ```
 //! use portcullis::Authenticator;

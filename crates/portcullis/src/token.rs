@@ -1,7 +1,7 @@
-//! Where a token may stand in a request, and what can be wrong with a token and its place.
+//! Where a request may carry its token, and the errors of tokens and credentials.
 //!
 //! By default a token stands in `Authorization: Bearer`, and nowhere else. A list of [`TokenPlace`]s
-//! says otherwise, for the whole service
+//! replaces that default, for the whole service
 //! ([`AuthenticatorBuilder::token_places`](crate::AuthenticatorBuilder::token_places)) or for one
 //! [`Gate`](crate::Gate::token_places):
 //!
@@ -19,14 +19,15 @@
 //!
 //! let handshake = Request::get("/feed").header("sec-websocket-protocol", "chat, bearer.a.b.c");
 //! let handshake = handshake.body(())?;
-//! // The one gate sees no token, the other one a bad token.
+//! // The first gate finds no token, the second a malformed one.
 //! assert_eq!(rest.authenticate(&handshake).await.unwrap_err().rule(), "missing");
 //! assert_eq!(sockets.authenticate(&handshake).await.unwrap_err().rule(), "base64url");
 //! # Ok(()) }
 //! ```
 //!
-//! Each error names a rule, the setting that decides it and a remedy, for the operator; what the
-//! client is told is in [`refusal`](crate::refusal). No error holds a value out of a token.
+//! A [`TokenError`] names the rule that failed, a remedy and, where there is one, the setting that
+//! decides it: for the operator. What the client is told is in [`refusal`](crate::refusal). No
+//! error holds a value out of a token.
 //!
 //! ```
 //! use portcullis::{Algorithm, keys::KeySet, signature, token::TokenError};

@@ -18,11 +18,10 @@ use crate::refusal::{Refusal, RefusalBody, WriteBody};
 use crate::resource::ProtectedResource;
 use crate::token_cache;
 
-/// An [`Authenticator`](crate::Authenticator) in the making.
+/// Builds an [`Authenticator`](crate::Authenticator).
 ///
-/// It has the settings of the service, and as its first methods those of the first issuer. Each
-/// documents its default and the variable that [`from_env`](AuthenticatorBuilder::from_env) reads
-/// instead.
+/// It has the settings of the service, and those of the first issuer. Each documents its default
+/// and the variable that [`from_env`](AuthenticatorBuilder::from_env) reads instead.
 #[derive(Clone)]
 #[must_use = "nothing is checked before `build`"]
 pub struct AuthenticatorBuilder {
@@ -137,8 +136,8 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Publishes metadata that say whose tokens this service takes ([RFC 9728]), and has challenges
-    /// point to them. With this one call an MCP server meets the discovery that its clients need.
+    /// Publishes metadata that say whose tokens this service accepts ([RFC 9728]); challenges link
+    /// to them. This one call is all that an MCP server needs for its clients to find the issuer.
     ///
     /// The adapters answer at the well-known path of the resource, without a token.
     ///
@@ -158,8 +157,8 @@ impl AuthenticatorBuilder {
         self.refusal_body(RefusalBody::problem)
     }
 
-    /// Gives refusals a body of your own. It can take the place of no header: the status and the
-    /// challenge stay as they are.
+    /// Gives refusals a body of your own. It cannot replace a header: the status and the challenge
+    /// stay as they are.
     ///
     /// ```
     /// # use portcullis::{Authenticator, refusal::RefusalBody};
@@ -179,11 +178,11 @@ impl AuthenticatorBuilder {
     }
 
     /// Where a token may stand: [`TokenPlace::authorization`] alone by default. The list replaces the
-    /// default, so that it names Authorization where that is still wanted.
+    /// default, so list Authorization too if it is still wanted.
     ///
     /// A place that is not listed is not read. A request with tokens in two places of the list is
     /// refused with 400, even if they agree. A [`Gate`](crate::Gate::token_places) may have its own
-    /// list. An empty list needs a [`cookie`](Self::cookie), which is apart from it.
+    /// list. An empty list needs a [`cookie`](Self::cookie), which is not part of the list.
     ///
     /// ```
     /// # use portcullis::{Authenticator, token::TokenPlace};
@@ -199,7 +198,7 @@ impl AuthenticatorBuilder {
     }
 
     /// Reads the token from this cookie when none of the [`token_places`](Self::token_places) holds one;
-    /// by default no cookie is read. An empty cookie is none. See
+    /// by default no cookie is read. An empty cookie counts as absent. See
     /// [`ACCESS_COOKIE`](crate::token::ACCESS_COOKIE).
     ///
     /// Requests that could change something, WebSocket handshakes among them, are refused with 403
@@ -222,9 +221,9 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// How many bytes the tokens may take that were verified before, 32 MiB by default: one that
-    /// comes again is then not verified again, only held against the clock and the keys of the
-    /// moment. 0 switches it off.
+    /// The maximum memory for tokens that were verified before, in bytes: 32 MiB by default. A
+    /// token that comes again is not verified again, only checked against the clock and the current
+    /// keys. 0 turns this cache off.
     ///
     /// `PORTCULLIS_TOKEN_CACHE_BYTES`
     pub fn token_cache_bytes(mut self, bytes: usize) -> Self {
@@ -232,8 +231,8 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// The longest token that is read, in bytes: 16 KiB by default. A longer one is refused with 401
-    /// before anything of it is read. Between 1 KiB and 1 MiB; servers limit headers, too.
+    /// The longest token that is read, in bytes: 16 KiB by default, from 1 KiB to 1 MiB. A longer
+    /// one is refused with 401 before it is parsed. Servers limit the size of headers, too.
     ///
     /// `PORTCULLIS_MAX_TOKEN_BYTES`
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {

@@ -1,4 +1,4 @@
-//! What is trusted of one issuer: whose tokens, for whom, and by which keys.
+//! The settings of one issuer: its name, the audiences of its tokens, and its keys.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -82,9 +82,8 @@ impl IssuerSettings {
         self
     }
 
-    /// Where the issuer's metadata is, when it is not below the issuer's own URL: for an issuer
-    /// that is reached under another name than it goes by. The metadata must name the issuer all
-    /// the same.
+    /// Where the issuer's metadata is, if it is not below the issuer's own URL: for an issuer that
+    /// this service reaches under another name. The metadata must still name the issuer.
     ///
     /// `PORTCULLIS_DISCOVERY_URL`
     pub fn discovery_url(mut self, url: impl Into<String>) -> Self {
@@ -92,8 +91,8 @@ impl IssuerSettings {
         self
     }
 
-    /// A file with the keys, a JWK Set, instead of a URL. It is read again every few seconds; one
-    /// that can not be read leaves the keys at hand in use, as an issuer does that is away.
+    /// A file with the keys, a JWK Set, instead of a URL. It is read again every few seconds. While
+    /// it cannot be read, the current keys stay in use, as with an unreachable issuer.
     ///
     /// `PORTCULLIS_JWKS_FILE`
     pub fn jwks_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -101,8 +100,8 @@ impl IssuerSettings {
         self
     }
 
-    /// One host, by name, that keys may be fetched from over plain http: whoever is on the way
-    /// can then replace them. For a network that is trusted as a whole.
+    /// One host, by name, from which keys may be fetched over plain http. An attacker on the
+    /// network path can then replace the keys: only for a network that is trusted as a whole.
     ///
     /// `PORTCULLIS_ALLOW_HTTP_HOST`
     pub fn allow_http_host(mut self, host: impl Into<String>) -> Self {
@@ -131,11 +130,13 @@ impl IssuerSettings {
     }
 
     /// Where the issuer is asked about a token ([RFC 7662]), for routes that
-    /// [ask it each time](crate::Revocation::live): https, or http on this machine. It needs the
-    /// next two as well. By default nobody is asked, and no such route lets anybody in.
+    /// [ask it each time](crate::Revocation::live): https, or http on this machine. It needs
+    /// [`introspection_client_id`](Self::introspection_client_id) and
+    /// [`introspection_secret_file`](Self::introspection_secret_file) as well. Unset by default: a
+    /// [gate](crate::Gate::revocation) that asks the issuer then fails at start, and a single route
+    /// that asks it answers 500.
     ///
-    /// The metadata are not asked where this is: the secret goes to the place that is named here,
-    /// and to no other.
+    /// It is never discovered: the secret is sent to the URL that is set here, and to no other.
     ///
     /// `PORTCULLIS_INTROSPECTION_URL`
     ///
@@ -156,7 +157,7 @@ impl IssuerSettings {
         self
     }
 
-    /// A file with that client's secret, read again each time: secrets rotate.
+    /// A file with that client's secret, read again for each question, because secrets rotate.
     ///
     /// `PORTCULLIS_INTROSPECTION_SECRET_FILE`
     pub fn introspection_secret_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -176,8 +177,9 @@ impl IssuerSettings {
 
     /// How long a fetched key set is used before it is fetched again: 5 minutes by default.
     ///
-    /// A key that the issuer withdraws is refused this much and one fetch later. It does **not**
-    /// shorten the revocation of sessions, which the expiry of the tokens bounds.
+    /// A key that the issuer withdraws is refused after this time and one fetch, with one retry if
+    /// the fetch fails. It does **not** make the revocation of sessions faster: the expiry of the
+    /// tokens bounds that.
     ///
     /// `PORTCULLIS_JWKS_TTL_SECS`
     pub fn jwks_ttl(mut self, ttl: Duration) -> Self {
@@ -185,9 +187,9 @@ impl IssuerSettings {
         self
     }
 
-    /// The least that the server's caching headers may shorten the TTL to: 10 seconds by default.
+    /// The shortest TTL that the server's caching headers may set: 10 seconds by default.
     ///
-    /// A server may say `no-store`; the issuer shall not be asked at every request all the same.
+    /// A server that says `no-store` must not cause a fetch at every request.
     ///
     /// `PORTCULLIS_JWKS_MIN_TTL_SECS`
     pub fn min_ttl(mut self, min_ttl: Duration) -> Self {
@@ -195,9 +197,9 @@ impl IssuerSettings {
         self
     }
 
-    /// How long before its TTL a key set is renewed, so that nobody waits for it: a tenth of the
-    /// TTL by default, at most 30 seconds. Services that were started together spread out over as
-    /// long again.
+    /// How long before its TTL a key set is renewed, so that no request waits for it: a tenth of
+    /// the TTL by default, at most 30 seconds. Services that start together spread their renewals
+    /// over the same time again.
     ///
     /// `PORTCULLIS_JWKS_REFRESH_AHEAD_SECS`
     pub fn refresh_ahead(mut self, ahead: Duration) -> Self {
@@ -205,8 +207,8 @@ impl IssuerSettings {
         self
     }
 
-    /// Does not renew keys ahead of time: by default they are, also while nobody calls, by a task on the
-    /// tokio runtime that ends with the last clone of the authenticator.
+    /// Does not renew keys ahead of time. By default a task on the tokio runtime renews them, also
+    /// without requests, and ends with the last clone of the authenticator.
     ///
     /// For runtimes that freeze between requests; the first request past the TTL then waits for the
     /// fetch.
@@ -243,7 +245,7 @@ impl IssuerSettings {
         self
     }
 
-    /// How long beyond its TTL a key set is used while the issuer can not be reached: 1 hour by
+    /// How long beyond its TTL a key set is used while the issuer cannot be reached: 1 hour by
     /// default. After that requests get 503.
     ///
     /// `PORTCULLIS_JWKS_MAX_STALE_SECS`
@@ -252,9 +254,10 @@ impl IssuerSettings {
         self
     }
 
-    /// How long it takes until unknown `kid`s may cause another fetch of the keys, beyond the 3 that
-    /// they may cause at once: 30 seconds by default. It keeps forged tokens from turning into
-    /// requests to the issuer. A token that finds the budget spent is refused with 429.
+    /// The time until unknown `kid`s may cause one more fetch of the keys, beyond the 3 that they
+    /// may cause at once: 30 seconds by default. It keeps forged tokens from turning into requests
+    /// to the issuer. While the budget is spent, a token with an unknown `kid` is refused with 429.
+    /// [Resolved issuers](crate::config::IssuerResolver) may cause 8 at once.
     ///
     /// `PORTCULLIS_JWKS_COOLDOWN_SECS`
     pub fn cooldown(mut self, cooldown: Duration) -> Self {
@@ -301,8 +304,8 @@ impl IssuerSettings {
         self
     }
 
-    /// Claims that a token must have as well, by name, `null` not counting: besides `iss`, `aud`,
-    /// `exp` and those of the [profile](Self::profile). None by default.
+    /// The names of claims that a token must have besides `iss`, `aud`, `exp` and those of the
+    /// [profile](Self::profile). A `null` counts as absent. None by default.
     ///
     /// `PORTCULLIS_REQUIRED_CLAIMS`
     pub fn required_claims<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
@@ -327,7 +330,7 @@ impl IssuerSettings {
         self
     }
 
-    /// Starts even though the keys can not be fetched yet; requests get 503 until they can.
+    /// Starts even though the keys cannot be fetched yet; requests get 503 until they can.
     ///
     /// `PORTCULLIS_START_WITHOUT_KEYS`
     pub fn start_without_keys(mut self) -> Self {

@@ -17,7 +17,7 @@ const BEARER: &str = "Bearer";
 /// [`Gate`](crate::Gate::token_places). What is not listed is not read. A request with tokens in two
 /// listed places is refused with 400. Names are checked where the list is used.
 ///
-/// Displayed as `PORTCULLIS_TOKEN_PLACES` holds it, such as `header:X-Access-Token`.
+/// `Display` writes the form that `PORTCULLIS_TOKEN_PLACES` uses, such as `header:X-Access-Token`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a place does nothing before it is listed"]
 pub struct TokenPlace {
@@ -73,14 +73,14 @@ impl TokenPlace {
     /// `new WebSocket(url, ["chat", "bearer." + token])`: the list of subprotocols is the only header
     /// that it can set.
     ///
-    /// The service must select the other subprotocol, never the one that holds the token.
+    /// The service must select another subprotocol, never the one that holds the token.
     ///
     /// In the environment: `websocket:bearer.`.
     pub fn websocket_prefix(prefix: impl Into<String>) -> Self {
         Self::websocket("websocket", Form::Prefix, prefix.into())
     }
 
-    /// The WebSocket subprotocol right behind `marker` in the list: `new WebSocket(url, ["bearer",
+    /// The WebSocket subprotocol right after `marker` in the list: `new WebSocket(url, ["bearer",
     /// token])`. The service selects `marker`.
     ///
     /// In the environment: `websocket-pair:bearer`.
@@ -122,7 +122,7 @@ impl TokenPlace {
         Self { text, place }
     }
 
-    /// The place that `text` displays. The query is none of them: it is dangerous, and set in code.
+    /// Parses the `Display` form. The query has none here: it is dangerous, and set only in code.
     pub(crate) fn from_text(text: &str) -> Option<Self> {
         Some(match text.split_once(':') {
             None if text == "authorization" => Self::authorization(),
@@ -144,7 +144,7 @@ impl fmt::Display for TokenPlace {
     }
 }
 
-/// Any header, but for those that say something else.
+/// Any header except those with another meaning.
 fn header(name: &str, scheme: Option<&str>) -> Result<Place, &'static str> {
     const EXPECTED: &str = "it must be a header's name, such as `X-Access-Token`, and none that has \
                             another meaning; Authorization has a scheme";

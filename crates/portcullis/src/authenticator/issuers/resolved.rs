@@ -18,7 +18,7 @@ use crate::remote::IssuerBudgets;
 const MAX_ACCEPTED: u64 = 1000;
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// How long a resolver's answer counts by default.
+/// How long a resolver's answer is valid by default.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The number of issuers that are kept though none of their tokens was accepted.
@@ -48,8 +48,8 @@ const LOCKS: usize = 64;
 /// Forged tokens can name any tenant. Fetches of keys are therefore limited while there is no usable
 /// key set, and for unknown `kid`s: in `t` seconds all resolved issuers together cause at most
 /// 1,024 + 10 × `t` such fetches, and one issuer at most 8 + `t` /
-/// [`cooldown`](IssuerSettings::cooldown). A token over the limit is refused with 429. The
-/// regular renewals of key sets that are at hand are not limited.
+/// [`cooldown`](IssuerSettings::cooldown). A token over the limit is refused with 429. Regular
+/// renewals of usable key sets are not limited.
 ///
 /// The 1,000 most used issuers with an accepted token are kept, and 100 others. Issuers that forged
 /// tokens name do not evict those with an accepted token.
@@ -62,17 +62,21 @@ const LOCKS: usize = 64;
 pub trait IssuerResolver: Send + Sync + 'static {
     /// The settings for the tokens of `issuer`, or `None` if it is not trusted.
     ///
-    /// `issuer` is whatever the sender of a token wrote. The answer must come from a trusted set,
-    /// at once, without I/O and without calling the authenticator. It counts for
-    /// [`lifetime`](Self::lifetime), or until [`Authenticator::forget`](crate::Authenticator::forget).
-    /// The keys are fetched when the first token needs them.
+    /// `issuer` is the unverified `iss` of a token. The answer must come from a trusted set, at
+    /// once, without I/O and without calling the authenticator. It is valid for
+    /// [`lifetime`](Self::lifetime), or until
+    /// [`Authenticator::forget`](crate::Authenticator::forget). The keys are fetched when the first
+    /// token needs them.
     fn resolve(&self, issuer: &str) -> Option<IssuerSettings>;
 
-    /// How long an answer counts, whether it is used or not: 1 hour by default. The next token of
-    /// the issuer then asks again, so tokens of an issuer that is no longer trusted are accepted
-    /// for at most this long. An answer that says the same as the one before changes nothing: keys,
-    /// status lists and answers of the issuer are kept. A custom client or source of keys is the same
-    /// only if it is the very one, so return clones of settings that you keep.
+    /// How long an answer is valid, whether it is used or not: 1 hour by default. After that, the
+    /// next token of the issuer causes another call, so tokens of an issuer that is no longer
+    /// trusted are accepted for at most this long.
+    ///
+    /// If the answer has not changed, the issuer's keys, status lists and introspection answers are
+    /// kept. A custom [`fetch`](IssuerSettings::fetch) or
+    /// [`key_source`](IssuerSettings::key_source) counts as unchanged only if it is the same
+    /// object: keep the settings and return clones.
     fn lifetime(&self) -> Duration {
         LIFETIME
     }
@@ -88,11 +92,11 @@ struct Met {
 
 pub(super) struct Resolved {
     resolver: Arc<dyn IssuerResolver>,
-    /// How long its answers count.
+    /// How long its answers are valid.
     lifetime: Duration,
-    /// Those of which a token was accepted.
+    /// The issuers with an accepted token.
     accepted: Cache<String, Met>,
-    /// The others: their names come from whoever sends tokens, and must evict nothing else.
+    /// The other issuers: unverified tokens name them, so they must evict nothing else.
     claimed: Cache<String, Met>,
     budgets: IssuerBudgets,
     /// One request at a time resolves an issuer. Chosen by a hash of its name.
@@ -128,7 +132,7 @@ impl Resolved {
         }
     }
 
-    /// The issuer of this name, if it was resolved before and the answer still counts.
+    /// The issuer of this name, if it was resolved before and the answer is still valid.
     pub(super) fn known(&self, name: &str, now: Timestamp) -> Option<Arc<TrustedIssuer>> {
         let met = self.met(name).filter(|met| now.since(met.resolved_at) < self.lifetime);
         met.map(|met| met.issuer)
@@ -154,7 +158,7 @@ impl Resolved {
 
     /// Has the next token of this issuer ask the resolver.
     pub(super) fn forget(&self, name: &str) {
-        // Not while it is being asked: its answer is one from before.
+        // A call of the resolver that is under way ends first: its answer is older than this.
         let _one_at_a_time = self.lock(name);
         self.remove(name);
     }
@@ -165,16 +169,16 @@ impl Resolved {
         }
     }
 
-    /// Notes that a token of `issuer` was accepted. The answer is the issuer that its caller is of;
-    /// `None` if the resolver does not vouch for it any more.
+    /// Notes that a token of `issuer` was accepted, and returns the current issuer of that name;
+    /// `None` if the resolver no longer vouches for it.
     pub(super) fn note_accepted(&self, issuer: &Arc<TrustedIssuer>) -> Option<Arc<TrustedIssuer>> {
         let name = issuer.name();
         if self.accepted.contains_key(name) && !issuer.is_forgotten() {
             return Some(issuer.clone());
         }
         let _one_at_a_time = self.lock(name);
-        // One that is gone since its token arrived needs the resolver's word again. Its keys are
-        // not lost.
+        // An issuer that was evicted or forgotten since its token arrived is resolved again. Keys
+        // that are fetched in the same way are kept.
         let current = self.get_locked(name, Timestamp::now(&*self.clock))?;
         if let Some(met) = self.claimed.remove(name) {
             if !Arc::ptr_eq(&met.issuer, issuer) {
@@ -209,8 +213,8 @@ impl Resolved {
         Some(issuer)
     }
 
-    /// Asks the resolver. Where it says what it said before, the issuer is the same one, with its keys,
-    /// its status lists and what is known of its tokens.
+    /// Asks the resolver. If the answer has not changed, the issuer stays the same, with its keys,
+    /// its status lists and its introspection answers.
     fn resolve(&self, name: &str) -> Option<(Arc<IssuerSettings>, Arc<TrustedIssuer>)> {
         let mut settings = self.resolver.resolve(name)?;
         let before = self.met(name);
@@ -231,7 +235,8 @@ impl Resolved {
         Some((Arc::new(settings), issuer))
     }
 
-    /// Says once a minute that the resolver is at fault: forged tokens decide how often it is asked.
+    /// Logs at most once a minute that the resolver is at fault: forged tokens decide how often it
+    /// is asked.
     fn wrong_answer<T>(&self, error: Option<&ConfigError>) -> Option<T> {
         const MINUTE: u64 = 60;
         let now = self.clock.monotonic().as_secs() + MINUTE;
