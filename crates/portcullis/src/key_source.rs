@@ -170,9 +170,7 @@ impl KeySource for SharedKeySet {
     }
 
     fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
-        let keys = self.0.load();
-        let candidates = keys.candidates(wanted).unwrap_or_default();
-        candidates.iter().any(|current| current.is_same(key))
+        matches!(self.0.load().has(wanted, key), Ok(Some(true)))
     }
 }
 

@@ -178,6 +178,25 @@ impl KeySet {
         &self.skipped
     }
 
+    /// Whether `key` is one to try for a token; `None` if a newer set may have one.
+    pub(crate) fn has(
+        &self,
+        wanted: &KeyRequest<'_>,
+        key: &VerificationKey,
+    ) -> Result<Option<bool>, TokenError> {
+        // The usual token names its key, which has not been replaced since.
+        let is_named = wanted.key_id.is_some() && key.id.as_deref() == wanted.key_id;
+        if is_named
+            && key.algorithm == wanted.algorithm
+            && self.keys.iter().any(|own| std::ptr::eq(&raw const **own, key))
+        {
+            return Ok(Some(true));
+        }
+        let candidates = self.candidates(wanted)?;
+        let has = || candidates.iter().any(|candidate| candidate.is_same(key));
+        Ok((!candidates.is_empty()).then(has))
+    }
+
     /// The keys to try for a token: the one of its `kid` and its algorithm, or, for a token without
     /// `kid`, each one of its algorithm. None if a newer set may have the key.
     pub(crate) fn candidates(&self, wanted: &KeyRequest<'_>) -> Result<Candidates<'_>, TokenError> {

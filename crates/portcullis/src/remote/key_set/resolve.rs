@@ -44,11 +44,7 @@ impl Question<Keys> for IsCurrent<'_> {
     }
 
     fn ask(&self, keys: &KeySet, _: Timestamp) -> Option<Result<bool, TokenError>> {
-        match keys.candidates(&self.wanted) {
-            Ok(candidates) if candidates.is_empty() => None,
-            Ok(candidates) => Some(Ok(candidates.iter().any(|key| key.is_same(self.key)))),
-            Err(error) => Some(Err(error)),
-        }
+        keys.has(&self.wanted, self.key).transpose()
     }
 }
 
