@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::testing::TestKey;
 use portcullis::{Algorithm, token::TokenError};
 use portcullis_test_support::key_server::{Answer, Server};
-use portcullis_test_support::service::{AT_ONCE, JWKS, ask, builder, jwks, token};
+use portcullis_test_support::service::{AT_ONCE, JWKS, ask, jwks, renewing_builder, token};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -25,7 +25,7 @@ async fn flood_of_random_kids_costs_the_issuer_a_burst_and_good_callers_no_wait(
     let server = Server::start();
     let key = TestKey::generate("a", Algorithm::Es256);
     server.set(JWKS, Answer::Document(jwks([&key])));
-    let auth = builder(&server)
+    let auth = renewing_builder(&server)
         .jwks_ttl(Duration::from_secs(300))
         .cooldown(COOLDOWN)
         .build()

@@ -70,8 +70,7 @@ async fn recovers(name: &str, auth: &Authenticator, token: &str) {
     until_next_attempt(auth).await;
     let asked = ask(auth, token).await;
     assert_eq!(asked.status, 200, "{name}: {asked:?}");
-    until_fresh(auth).await;
-    let status = status(auth);
+    let status = until_fresh(auth).await;
     assert_eq!(status.freshness, Freshness::Fresh, "{name}");
     assert!(status.last_error.is_none(), "{name}: {status:?}");
 }

@@ -170,8 +170,7 @@ impl Service {
         let asked = ask(auth, token).await;
         assert_eq!(asked.status, 200, "{name}: {asked:?}");
         assert!(asked.waited < FETCH_TIMEOUT + SLACK, "{name}: {asked:?}");
-        until_fresh(auth).await;
-        let status = status(auth);
+        let status = until_fresh(auth).await;
         assert_eq!((status.freshness, status.keys), (Freshness::Fresh, 1), "{name}");
         assert!(status.last_error.is_none(), "{name}: {status:?}");
         assert_eq!(server.requests(JWKS).len(), requests, "{name}");

@@ -9,7 +9,8 @@ use portcullis::{
 };
 use portcullis_test_support::key_server::{Answer, Server};
 use portcullis_test_support::service::{
-    Asked, FETCH_TIMEOUT, JWKS, SLACK, TTL, ask, builder, jwks, status, token, until_next_attempt,
+    Asked, FETCH_TIMEOUT, JWKS, SLACK, TTL, ask, builder, jwks, renewing_builder, status, token,
+    until_next_attempt,
 };
 use tokio::task::JoinSet;
 
@@ -72,7 +73,7 @@ async fn withdrawn(background_refresh: bool) -> (Server, Authenticator, String, 
     let (kept, withdrawn) = (key("a"), key("b"));
     let late = |document| Answer::Late(FETCH_TIMEOUT * 3 / 4, document);
     server.set(JWKS, late(jwks([&kept, &withdrawn])));
-    let building = renewed(builder(&server), background_refresh).build();
+    let building = renewed(renewing_builder(&server), background_refresh).build();
     let building = tokio::spawn(building);
     while server.requests(JWKS).is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -147,7 +148,7 @@ async fn outlive(outage: Answer, background_refresh: bool) -> Duration {
     let key = key("a");
     let token = token(&key);
     server.set(JWKS, Answer::Document(jwks([&key])));
-    let auth = renewed(builder(&server), background_refresh)
+    let auth = renewed(renewing_builder(&server), background_refresh)
         .max_stale(Duration::from_secs(2))
         .build()
         .await

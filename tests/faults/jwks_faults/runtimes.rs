@@ -7,7 +7,7 @@ use portcullis::testing::TestKey;
 use portcullis::{Algorithm, status::Freshness};
 use portcullis_test_support::key_server::{Answer, Server};
 use portcullis_test_support::service::{
-    FETCH_TIMEOUT, JWKS, SLACK, ask, builder, jwks, status, token, until_stale,
+    FETCH_TIMEOUT, JWKS, SLACK, ask, builder, jwks, renewing_builder, status, token, until_stale,
 };
 use tokio::runtime::Runtime;
 
@@ -73,7 +73,7 @@ fn no_connection_is_left_with_a_runtime_that_stands_idle() {
     server.set(JWKS, Answer::Document(jwks([&key])));
     let (first, second) = (runtime(), runtime());
     // The renewing task is the first one's too, and is of no use there.
-    let auth = first.block_on(builder(&server).build()).unwrap();
+    let auth = first.block_on(renewing_builder(&server).build()).unwrap();
     for _ in 0..3 {
         second.block_on(auth.refresh()).unwrap();
     }

@@ -35,12 +35,17 @@ pub const JWKS: &str = "/jwks";
 
 /// Short settings, the real HTTP client, and nothing fetched unless somebody waits for it.
 pub fn builder(server: &Server) -> AuthenticatorBuilder {
+    renewing_builder(server).without_background_refresh()
+}
+
+/// The same, with a task that renews the keys.
+pub fn renewing_builder(server: &Server) -> AuthenticatorBuilder {
     short(Authenticator::builder(ISSUER, AUDIENCE)).jwks_url(server.url(JWKS))
 }
 
 /// The same, with the keys discovered below the server's own URL.
 pub fn discovering(server: &Server) -> AuthenticatorBuilder {
-    short(Authenticator::builder(server.url(""), AUDIENCE))
+    short(Authenticator::builder(server.url(""), AUDIENCE)).without_background_refresh()
 }
 
 fn short(builder: AuthenticatorBuilder) -> AuthenticatorBuilder {
@@ -50,7 +55,6 @@ fn short(builder: AuthenticatorBuilder) -> AuthenticatorBuilder {
         .cooldown(Duration::from_secs(1))
         .max_stale(MAX_STALE)
         .max_body_bytes(MAX_BODY)
-        .without_background_refresh()
 }
 
 /// A good token of the issuer.
@@ -126,9 +130,14 @@ pub async fn until_stale(auth: &Authenticator) {
 }
 
 /// Waits until a fetch that no request waits for has brought the keys, for as long as it may take.
-pub async fn until_fresh(auth: &Authenticator) {
-    let end = Instant::now() + FETCH_TIMEOUT + SLACK;
-    while status(auth).freshness != Freshness::Fresh && Instant::now() < end {
+pub async fn until_fresh(auth: &Authenticator) -> KeySetStatus {
+    let end = Instant::now() + Duration::from_secs(5);
+    loop {
+        // Looked at once: a short TTL may pass before the next look.
+        let status = status(auth);
+        if status.freshness == Freshness::Fresh || Instant::now() >= end {
+            return status;
+        }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
