@@ -18,6 +18,7 @@ use crate::testing::{
 
 mod issuers;
 mod origins;
+mod replaced;
 mod resolved;
 mod seen;
 

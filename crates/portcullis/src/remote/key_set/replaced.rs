@@ -59,7 +59,7 @@ impl RemoteKeySet {
             return MaybeReady::Ready(Some(others));
         }
         let own = remote.document.retried.place();
-        let Some(place) = own.and_then(|own| Some((remote.line.place()?, own))) else {
+        let Some((own, place)) = own.and_then(|own| Some((own, remote.line.place()?))) else {
             return MaybeReady::Ready(None);
         };
         let Some(flight) = remote.fetch_again(wanted.key_id) else {
@@ -67,7 +67,8 @@ impl RemoteKeySet {
         };
         let (remote, wanted, tried) = (remote.clone(), OwnedRequest::from(wanted), tried.clone());
         MaybeReady::pending(async move {
-            let began_later = place.0.precedes(&flight);
+            let _held = own;
+            let began_later = place.precedes(&flight);
             // A failure leaves the keys as they are.
             let _ = flight.landed().await;
             let others = remote.others(&wanted.borrow(), &tried);
