@@ -102,8 +102,12 @@ fn a_set_is_chosen_from() {
     let [_, b, c] = &keys;
     assert_eq!(answer(&line(b.sign(r#"{"alg":"ES256","kid":"b"}"#, "")))["valid"], true);
     assert_eq!(answer(&line(c.sign(r#"{"alg":"EdDSA"}"#, "")))["valid"], true);
-    assert_stage(&line(b.sign(r#"{"alg":"ES256"}"#, "")), "select");
+    // Without `kid` each key of the algorithm is tried, up to four.
+    assert_eq!(answer(&line(b.sign(r#"{"alg":"ES256"}"#, "")))["valid"], true);
     assert_stage(&line(b.sign(r#"{"alg":"ES256","kid":"a"}"#, "")), "signature");
+    let many = ["a", "b", "c", "d", "e"].map(|id| TestKey::generate(id, Algorithm::Es256));
+    let jws = many[0].sign(r#"{"alg":"ES256"}"#, "");
+    assert_stage(&json!({"id": 1, "jwks": TestKey::jwks(&many), "jws": jws}), "select");
 }
 
 #[test]
