@@ -33,9 +33,30 @@ mod scene;
 mod token;
 mod verdict;
 
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+
 pub use clock::{ManualClock, TokioClock};
 pub use fetch::{Answer, ScriptedFetch};
 pub use key::TestKey;
-pub use scene::{AUDIENCE, ISSUER, JWKS, NOW, Scene, authorization, bearer, builder, claims};
+pub use scene::{Scene, bearer, builder, claims};
 pub use token::TestToken;
 pub use verdict::{Now, attempt_now, rule, verdict, verdict_now};
+
+/// The time at which tests start, in seconds since 1970: 2027-01-15 08:00:00 UTC.
+pub const NOW: u64 = 1_800_000_000;
+
+/// The issuer of the tokens, their `iss`.
+pub const ISSUER: &str = "https://issuer.example";
+
+/// The API that the tokens are for, their `aud`.
+pub const AUDIENCE: &str = "https://api.example";
+
+/// The URL of the issuer's key set.
+pub const JWKS: &str = "https://issuer.example/keys";
+
+/// Request headers with `Authorization: VALUE`.
+#[must_use]
+pub fn authorization(value: &str) -> HeaderMap {
+    HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::try_from(value).unwrap())])
+}

@@ -3,32 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::clock::ManualClock;
 use super::fetch::{Answer, ScriptedFetch};
 use super::key::TestKey;
 use super::token::TestToken;
+use super::{AUDIENCE, ISSUER, JWKS, NOW, authorization};
 use crate::algorithm::Algorithm;
 use crate::authenticator::{Authenticator, AuthenticatorBuilder};
 use crate::clock::Clock as _;
 use crate::gate::Gate;
 use crate::key::KeySet;
 use crate::key_source::SharedKeySet;
-
-/// The time at which tests start, in seconds since 1970: 2027-01-15 08:00:00 UTC.
-pub const NOW: u64 = 1_800_000_000;
-
-/// The issuer of the tokens, their `iss`.
-pub const ISSUER: &str = "https://issuer.example";
-
-/// The API that the tokens are for, their `aud`.
-pub const AUDIENCE: &str = "https://api.example";
-
-/// The URL of the issuer's key set.
-pub const JWKS: &str = "https://issuer.example/keys";
 
 /// The claims of a good token: issued by [`ISSUER`] to `alice` at [`NOW`] for [`AUDIENCE`], with a
 /// lifetime of 900 s.
@@ -43,12 +31,6 @@ pub fn builder(key: &TestKey) -> AuthenticatorBuilder {
     Authenticator::builder(ISSUER, AUDIENCE)
         .key_source(SharedKeySet::new(TestKey::key_set([key])))
         .clock(ManualClock::at(NOW))
-}
-
-/// Request headers with `Authorization: VALUE`.
-#[must_use]
-pub fn authorization(value: &str) -> HeaderMap {
-    HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::try_from(value).unwrap())])
 }
 
 /// Request headers with `Authorization: Bearer TOKEN`.

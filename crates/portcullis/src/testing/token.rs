@@ -6,7 +6,7 @@ use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 use super::key::TestKey;
-use super::scene::{AUDIENCE, authorization};
+use super::{AUDIENCE, authorization};
 
 /// A token that is signed when it is turned into [text](Self::sign) or [headers](Self::headers).
 ///
