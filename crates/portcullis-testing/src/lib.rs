@@ -3,7 +3,7 @@
 //! - [`TestIssuer`] is an issuer in the process: real keys, a real JWKS over loopback, tokens in
 //!   one line, revocations, rotations, outages and a clock that is wrong on demand.
 //! - [`Scene`] is a service without sockets: a [`ManualClock`] that moves when told, a
-//!   [`ScriptedFetch`] that answers from a script, a [`TestKey`] that signs whatever it is told to,
+//!   [`ScriptedFetch`] that answers from a script, a [`TestKey`] that signs any text,
 //!   and an authenticator over them. [`rule`], [`verdict`] and [`attempt_now`] give its verdicts.
 //! - [`conformance`] has the cases that every adapter must answer alike, one of your own included.
 //!

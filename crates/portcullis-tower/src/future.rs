@@ -29,7 +29,7 @@ pin_project! {
 pin_project! {
     #[project = Projected]
     enum State<F, R, E> {
-        // Everything was at hand: nothing is boxed.
+        // Decided from memory: nothing is boxed.
         Inner { #[pin] future: F },
         // Something must be fetched first.
         Slow { future: Pin<Box<dyn Future<Output = Result<R, E>> + Send>> },

@@ -191,8 +191,8 @@ impl Authenticated {
     ///
     /// # Errors
     ///
-    /// A refusal with 401 if it was, with 503 if nobody can say now, and with 500 if its issuer
-    /// cannot be asked at all.
+    /// A refusal with 401 if it was revoked, with 503 if the issuer cannot be asked now, and with 500
+    /// if no introspection is configured for it.
     pub(crate) fn stands(&self, means: Means) -> MaybeReady<Result<(), Refusal>> {
         if self.0.origin.issuer.is_forgotten() {
             let refusal = Refusal::token(TokenError::UntrustedIssuer, &self.0.space);

@@ -128,7 +128,7 @@ impl Authenticator {
         async move { verdict.await?.ok_or_else(|| anonymous.refusal()) }
     }
 
-    /// As [`authenticate`](Self::authenticate), ready at once when everything is at hand; `None` for a
+    /// As [`authenticate`](Self::authenticate), answered at once if everything is in memory; `None` for a
     /// request without a token.
     pub fn attempt<R: RequestView + ?Sized>(
         &self,
@@ -138,7 +138,7 @@ impl Authenticator {
     }
 
     /// The one function under everything: the token, its issuer, its key, the signature, the claims,
-    /// and whether it was revoked. Ready at once if all of that is at hand, so that the usual request
+    /// and whether it was revoked. Answered at once if everything is in memory, so that the usual request
     /// suspends nowhere and allocates no future.
     pub(crate) fn decide<R: RequestView + ?Sized>(
         &self,
@@ -305,7 +305,7 @@ impl Inner {
         }
     }
 
-    /// A token whose keys are at hand. If its signature holds under none of them, one may have been
+    /// A token whose keys are in memory. If its signature holds under none of them, one may have been
     /// replaced under its `kid`.
     fn judge(
         self: &Arc<Self>,

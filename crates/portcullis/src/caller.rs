@@ -13,7 +13,8 @@ use crate::requirement::Requirement;
 /// # Errors
 ///
 /// As [`required_caller`], and as [`Authenticated::require`]; then, where the route asks for it, 401
-/// for a token that was revoked, 503 if nobody can say now, and 500 if its issuer cannot be asked.
+/// for a token that was revoked, 503 if the issuer cannot be asked now, and 500 if it has no
+/// introspection.
 pub fn admit(
     who: Option<&Authenticated>,
     anonymous: Option<&Anonymous>,

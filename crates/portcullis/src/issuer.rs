@@ -21,7 +21,7 @@ pub(crate) struct TrustedIssuer {
     pub(crate) keys: IssuerKeys,
     pub(crate) status_lists: StatusLists,
     pub(crate) introspections: Introspections,
-    /// Whether it was forgotten: its callers are let in nowhere any more.
+    /// Whether it was forgotten: its tokens and callers are refused.
     pub(crate) forgotten: AtomicBool,
 }
 
@@ -30,8 +30,8 @@ impl TrustedIssuer {
         &self.rules.issuer
     }
 
-    /// Stops what renews its keys although nobody asks: another has its place. Whoever asks for them
-    /// all the same is answered.
+    /// Stops the background renewal of its keys, since it was replaced or evicted. Requests that still
+    /// use it are answered.
     pub(crate) fn retire(&self) {
         self.keys.retire();
     }

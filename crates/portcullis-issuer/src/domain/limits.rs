@@ -20,7 +20,7 @@ use crate::error::Error;
 const WINDOW: u64 = 5 * 60 * 1000;
 
 /// The number of accounts, and of networks, that are counted one by one. An entry goes only when all
-/// its attempts have come back: whoever names many accounts must not make a count be forgotten.
+/// its attempts have come back: a flood of names must not reset anybody's count.
 const COUNTED: usize = 100_000;
 
 /// The number of counts that all others share, by a seeded hash, while that many are counted.
@@ -248,9 +248,9 @@ mod tests {
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
     }
 
-    /// With moka in the place of the table, the count of `alice` was forgotten.
+    /// With moka instead of the table, the count of `alice` was lost.
     #[test]
-    fn a_flood_of_names_makes_no_count_be_forgotten_and_takes_bounded_memory() {
+    fn flood_of_names_resets_no_count_and_takes_bounded_memory() {
         let (attempts, clock) = attempts(3);
         let tries = |what: &str| (0..).take_while(|_| attempts.take(what).is_ok()).count();
         assert_eq!(tries("alice"), 3);
@@ -264,7 +264,7 @@ mod tests {
         };
         let (counted, shared) = sizes();
         assert!(counted == COUNTED && shared <= SHARED, "{counted} and {shared}");
-        // Whoever comes now shares a count.
+        // New names share counts.
         assert!(tries("bob") <= 3);
         clock.advance(Duration::from_millis(WINDOW));
         assert_eq!((tries("carol"), tries("alice")), (3, 3));

@@ -6,7 +6,7 @@ use portcullis::Policy;
 
 /// An issuer whose keys always have to be waited for.
 pub(super) const LATE_ISSUER: &str = "https://late.example";
-/// An issuer whose keys are not to be had.
+/// An issuer whose keys cannot be fetched.
 pub(super) const ABSENT_ISSUER: &str = "https://absent.example";
 pub(super) const BUSY_ISSUER: &str = "https://busy.example";
 

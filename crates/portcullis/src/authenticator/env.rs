@@ -29,7 +29,7 @@ impl AuthenticatorBuilder {
     ///
     /// # Errors
     ///
-    /// When a compulsory setting is missing, or one can not be read, or a variable still has a name
+    /// When a compulsory setting is missing, or one cannot be read, or a variable still has a name
     /// that is no longer read.
     pub fn from_env() -> Result<Self, ConfigError> {
         let names = || std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());

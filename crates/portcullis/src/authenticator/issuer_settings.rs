@@ -354,16 +354,31 @@ impl IssuerSettings {
 impl IssuerSettings {
     /// Whether both say the same of the same issuer.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let Self { issuer, audiences, origin, status_lists, introspection, keys, .. } = self;
-        let Self { required_claims, algorithms, profile, .. } = self;
-        let times = |it: &Self| (it.leeway, it.max_token_lifetime, it.max_token_age);
+        // All fields by name: a new one must be compared, too.
+        let Self {
+            issuer,
+            audiences,
+            origin,
+            status_lists,
+            introspection,
+            keys,
+            leeway,
+            max_token_lifetime,
+            max_token_age,
+            required_claims,
+            algorithms,
+            profile,
+            start_without_keys: _,
+        } = self;
         *issuer == other.issuer
             && *audiences == other.audiences
             && origin.is_same(&other.origin)
             && *status_lists == other.status_lists
             && *introspection == other.introspection
             && *keys == other.keys
-            && times(self) == times(other)
+            && *leeway == other.leeway
+            && *max_token_lifetime == other.max_token_lifetime
+            && *max_token_age == other.max_token_age
             && *required_claims == other.required_claims
             && *algorithms == other.algorithms
             && *profile == other.profile

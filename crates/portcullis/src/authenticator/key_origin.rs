@@ -39,20 +39,26 @@ impl KeyOrigin {
     /// Whether keys come from the same place by the same client. A client, or a source of keys, is the
     /// same only if it is the very one.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let text = |origin: &Self| {
-            let Self { jwks_url, discovery_url, jwks_file, http_host, ca_file, token_file, .. } =
-                origin.clone();
-            (jwks_url, discovery_url, jwks_file, http_host, ca_file, token_file)
-        };
-        let fetch = match (&self.fetch, &other.fetch) {
-            (Some(fetch), Some(other)) => Arc::ptr_eq(fetch, other),
-            (fetch, other) => fetch.is_none() && other.is_none(),
-        };
-        let source = match (&self.key_source, &other.key_source) {
-            (Some(source), Some(other)) => Arc::ptr_eq(source, other),
-            (source, other) => source.is_none() && other.is_none(),
-        };
-        text(self) == text(other) && fetch && source
+        // All fields by name: a new one must be compared, too.
+        let Self {
+            jwks_url,
+            discovery_url,
+            jwks_file,
+            http_host,
+            ca_file,
+            token_file,
+            key_source,
+            fetch,
+            budget: _,
+        } = self;
+        *jwks_url == other.jwks_url
+            && *discovery_url == other.discovery_url
+            && *jwks_file == other.jwks_file
+            && *http_host == other.http_host
+            && *ca_file == other.ca_file
+            && *token_file == other.token_file
+            && is_same(key_source.as_ref(), other.key_source.as_ref())
+            && is_same(fetch.as_ref(), other.fetch.as_ref())
     }
 
     /// The source that the settings name. Nothing is fetched yet.
@@ -185,6 +191,13 @@ impl KeyOrigin {
         Err(ConfigError::NoHttpClient {
             reason: "the feature `reqwest` is off, and no `fetch` is set".to_owned(),
         })
+    }
+}
+
+fn is_same<T: ?Sized>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 

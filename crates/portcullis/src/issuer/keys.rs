@@ -36,7 +36,7 @@ impl IssuerKeys {
         }
     }
 
-    /// Has keys that were fetched renewed only when somebody asks for them.
+    /// Stops the background renewal of fetched keys.
     pub(crate) fn retire(&self) {
         if let Self::Fetched(keys) = self {
             keys.retire();

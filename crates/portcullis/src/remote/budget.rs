@@ -168,6 +168,8 @@ mod tests {
         // What the cap refuses costs the bucket nothing.
         let fresh = budgets.buckets.iter().find(|bucket| bucket.wait(now, COOLDOWN).is_zero());
         let budget = Budget { bucket: fresh.unwrap().clone(), cap: Some(budgets.cap.clone()) };
+        // A bucket that was never used counts from now on.
+        assert!(!budget.try_spend(now, COOLDOWN));
         let before = budget.bucket.full_at.load(Ordering::Relaxed);
         assert!(!budget.try_spend(now, COOLDOWN));
         assert_eq!(budget.bucket.full_at.load(Ordering::Relaxed), before);

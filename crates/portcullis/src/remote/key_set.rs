@@ -118,7 +118,7 @@ impl RemoteKeySet {
         }
     }
 
-    /// Stops renewing the keys while nobody asks for them.
+    /// Stops the background renewal.
     pub(crate) fn retire(&self) {
         self.0.document.retired.store(true, Ordering::Relaxed);
     }

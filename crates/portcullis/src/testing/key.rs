@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::algorithm::Algorithm;
 use crate::key::KeySet;
 
-/// A key pair that signs whatever it is told to: good tokens, bad ones, and no tokens at all.
+/// A key pair that signs any text: good tokens, bad ones, and no tokens at all.
 #[derive(Debug)]
 pub struct TestKey {
     id: String,

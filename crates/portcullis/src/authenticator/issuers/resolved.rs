@@ -102,8 +102,8 @@ pub(super) struct Resolved {
     /// One request at a time resolves an issuer. Chosen by a hash of its name.
     locks: [Mutex<()>; LOCKS],
     hasher: RandomState,
-    /// When a wrong answer was last reported.
-    said_at: AtomicU64,
+    /// From when on a wrong answer is reported again, in seconds of the monotonic clock.
+    next_report: AtomicU64,
     clock: Arc<dyn Clock>,
 }
 
@@ -127,7 +127,7 @@ impl Resolved {
             budgets: IssuerBudgets::new(),
             locks: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
-            said_at: AtomicU64::new(0),
+            next_report: AtomicU64::new(0),
             clock,
         }
     }
@@ -238,25 +238,15 @@ impl Resolved {
     /// Logs at most once a minute that the resolver is at fault: forged tokens decide how often it
     /// is asked.
     fn wrong_answer<T>(&self, error: Option<&ConfigError>) -> Option<T> {
-        const MINUTE: u64 = 60;
-        let now = self.clock.monotonic().as_secs() + MINUTE;
-        let said_at = self.said_at.load(Ordering::Relaxed);
-        let says = now >= said_at + MINUTE
-            && self
-                .said_at
-                .compare_exchange(said_at, now, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok();
-        match error {
-            Some(error) if says => tracing::error!(
+        let (now, next) = (self.clock.monotonic().as_secs(), &self.next_report);
+        let due = next.load(Ordering::Relaxed);
+        let swap = || next.compare_exchange(due, now + 60, Ordering::Relaxed, Ordering::Relaxed);
+        if now >= due && swap().is_ok() {
+            tracing::error!(
                 target: "portcullis",
-                error = error as &dyn std::error::Error,
-                "the resolver answered with settings that can not be right",
-            ),
-            None if says => tracing::error!(
-                target: "portcullis",
-                "the resolver answered with another issuer than it was asked for",
-            ),
-            _ => {}
+                error = error.map(|error| error as &dyn std::error::Error),
+                "the resolver's answer is not used: it is for another issuer, or its settings are wrong",
+            );
         }
         None
     }

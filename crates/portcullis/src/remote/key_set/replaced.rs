@@ -10,7 +10,8 @@ use crate::clock::Timestamp;
 use crate::key::{CandidateKeys, KeyRequest};
 use crate::maybe_ready::MaybeReady;
 
-/// The maximum number of requests that wait for this at a time: forgeries must leave places to others.
+/// The maximum number of requests with a bad signature that wait at a time, so that forgeries leave
+/// places to others.
 const MAX_WAITERS: usize = 64;
 
 /// The `kid`s for which the keys were fetched again, and when: one fetch per `kid` and cooldown.
@@ -47,8 +48,8 @@ impl Retried {
 }
 
 impl RemoteKeySet {
-    /// As [`KeySource::replaced`](crate::key_source::KeySource::replaced). Whoever finds a fetch under
-    /// way waits for that; any other fetch is from the budget for unknown `kid`s.
+    /// As [`KeySource::replaced`](crate::key_source::KeySource::replaced). A request joins a
+    /// fetch that is under way; a new fetch spends the budget for unknown `kid`s.
     pub(super) fn fetch_replaced(
         &self,
         wanted: &KeyRequest<'_>,
@@ -75,7 +76,7 @@ impl RemoteKeySet {
             if others.is_some() || began_later {
                 return others;
             }
-            // That one began too early to bring a key that was replaced since.
+            // It began before the request, perhaps before the key was replaced.
             let _ = remote.fetch_again(wanted.borrow().key_id)?.landed().await;
             remote.others(&wanted.borrow(), &tried)
         })
