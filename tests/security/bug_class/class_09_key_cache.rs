@@ -255,6 +255,15 @@ async fn forgeries_under_known_kids_spend_the_budget_for_unknown_ones() {
     assert_eq!(world.rule(&es256("unknown")).await, "kid");
     assert_eq!(world.rule(&forged[3]).await, "signature");
     assert_eq!(fetches(), 4);
+    // With the budget whole again, and the issuer away: one failure, and nothing while it backs off.
+    world.advance(90);
+    assert_eq!(world.rule(&keys[0]).await, "accepted");
+    let before = fetches();
+    world.fetch.set(JWKS, Answer::Fails);
+    for forger in &forged {
+        assert_eq!(world.rule(forger).await, "signature");
+    }
+    assert_eq!(fetches(), before + 1);
 }
 
 /// One `kid` for keys of two algorithms is no choice: the token's algorithm tells them apart.
