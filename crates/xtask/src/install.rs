@@ -161,6 +161,15 @@ pub(crate) fn curl() -> Result<(), Failure> {
     apt_install("curl")
 }
 
+pub(crate) fn jq() -> Result<(), Failure> {
+    if let Some(version) = version("jq") {
+        step("jq", &format!("{version} is here"));
+        return Ok(());
+    }
+    step("jq", "missing: installing Debian's, for the steps of the guide's pages on issuers");
+    apt_install("jq")
+}
+
 /// A browser that draws a page without a screen.
 pub(crate) fn chromium() -> Result<PathBuf, Failure> {
     if version("chromium").is_none() {
@@ -291,7 +300,7 @@ fn apt_install(package: &str) -> Result<(), Failure> {
     run(apt_get()?.args(["install", "--yes", "--no-install-recommends", package]))
 }
 
-fn update_package_lists(package: &str) -> Result<(), Failure> {
+pub(crate) fn update_package_lists(package: &str) -> Result<(), Failure> {
     if version("apt-get").is_none() {
         return Err(Failure::new(format!(
             "there is no apt-get here to install {package} with: install it your way and run this again"

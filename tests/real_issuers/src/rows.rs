@@ -1,0 +1,295 @@
+//! The rows of the table: the same for every issuer.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use portcullis::Profile;
+use portcullis::config::Setting;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::failure::{Failure, Outcome};
+use crate::http;
+use crate::instances::{self, Instance, Settings};
+use crate::issuers::{Facts, Issuer, Start};
+use crate::load::{Load, Tally};
+use crate::page::Page;
+use crate::process::Script;
+use crate::results::{Report, Row};
+
+/// The TTL of the instances that see an outage, which lasts longer.
+const SHORT_TTL: Duration = Duration::from_secs(10);
+const OUTAGE: Duration = Duration::from_secs(30);
+
+/// The longest that an installation may take.
+const GET_WITHIN: Duration = Duration::from_secs(1800);
+const PAGE_WITHIN: Duration = Duration::from_secs(300);
+
+/// All rows of one issuer.
+pub(crate) async fn run<I: Issuer>(issuer: I, root: &Path, tools: &Path) -> Report {
+    let facts = I::facts();
+    let mut report = Report::new(facts.name, facts.version);
+    let folder = root.join(facts.page);
+    if let Err(failure) = all_rows(&issuer, &facts, &folder, tools, &mut report).await {
+        report.add(Row::failed("run", failure));
+    }
+    report
+}
+
+async fn all_rows<I: Issuer>(
+    issuer: &I,
+    facts: &Facts,
+    folder: &Path,
+    tools: &Path,
+    report: &mut Report,
+) -> Outcome<()> {
+    std::fs::create_dir_all(folder)?;
+    let page = page(facts, folder, tools).await;
+    report.add(Row::of("page", page.map(|()| "its steps run word for word".to_owned())));
+
+    let mut issues = Running::start(facts, folder).await?;
+    issuer.set_up().await?;
+
+    let profile: Profile = match facts.profile.parse() {
+        Ok(profile) => profile,
+        Err(_) => {
+            let why = format!("there is no profile `{}`: the rows below have `jwt`", facts.profile);
+            report.add(Row::failed("profile", Failure::new(why)));
+            Profile::jwt()
+        }
+    };
+    let policies = facts.policies.clone();
+    let settings = Settings { issuer: facts.issuer.to_owned(), profile, ttl: None, policies };
+    let services = instances::start(&settings).await?;
+    let found = accepted(issuer, &services).await;
+    report.add(Row::of("discovery", found.map(|()| format!("from `{}`", facts.issuer))));
+    report.add(Row::of("scopes, roles", policies_hold(issuer, facts, &services).await));
+    report.add(Row::of("ID token", refused(issuer.id_token().await, &services).await));
+    report.add(Row::of("other tokens", others(issuer, &services).await));
+    report.add(Row::of("key rotation", rotation(issuer, facts, &services).await));
+
+    let settings = Settings { ttl: Some(SHORT_TTL), ..settings };
+    let services = instances::start(&settings).await?;
+    let load = Load::start(issuer, &services).await?;
+    sleep(Duration::from_secs(3)).await;
+    issues.kill().await?;
+    sleep(OUTAGE).await;
+    report.add(Row::of(
+        "outage",
+        load.stop().await.and_then(|tally| {
+            none_refused(
+                &tally,
+                &format!("away for {} s at a TTL of {} s", OUTAGE.as_secs(), SHORT_TTL.as_secs()),
+            )
+        }),
+    ));
+    issues = Running::start(facts, folder).await?;
+    report.add(Row::of("restart with new keys", restart(issuer, &services).await));
+
+    // Last, because it changes what signs.
+    let settings = Settings { ttl: None, ..settings };
+    report.add(Row::of("algorithms", algorithms(issuer, facts, &settings).await));
+    issues.kill().await
+}
+
+/// Installs the issuer as its page says, once for each text of it, and runs the other steps.
+async fn page(facts: &Facts, folder: &Path, tools: &Path) -> Outcome<()> {
+    let page = Page::read(facts.page)?;
+    let path = format!("export PATH='{}':\"$PATH\"\n", tools.display());
+    let log = folder.join("page.log");
+    got(&page.get, folder, "page").await?;
+    let steps = format!("{path}{}\n{}\n", page.start, page.ask);
+    // What it starts in the background ends with the script's group.
+    let run = Script::run(&steps, folder, &log);
+    tokio::time::timeout(PAGE_WITHIN, run)
+        .await
+        .map_err(|_| Failure::new(format!("not finished within {PAGE_WITHIN:?}")))?
+}
+
+/// Runs an installation unless this very text was run here before.
+async fn got(text: &str, folder: &Path, name: &str) -> Outcome<()> {
+    let stamp = folder.join(format!(".{name}-got"));
+    if std::fs::read_to_string(&stamp).is_ok_and(|before| before == text) {
+        return Ok(());
+    }
+    let log = folder.join(format!("{name}-get.log"));
+    let run = Script::run(text, folder, &log);
+    tokio::time::timeout(GET_WITHIN, run)
+        .await
+        .map_err(|_| Failure::new(format!("not installed within {GET_WITHIN:?}")))??;
+    Ok(std::fs::write(stamp, text)?)
+}
+
+/// The issuer, for the rows.
+struct Running(Script);
+
+impl Running {
+    async fn start(facts: &Facts, folder: &Path) -> Outcome<Self> {
+        let log = folder.join("issuer.log");
+        let (text, folder) = match facts.start {
+            Start::Page(replaced) => {
+                let start = Page::read(facts.page)?.start;
+                let replace = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
+                let text = replaced.iter().fold(start, replace);
+                (format!("{text}\nwait\n"), folder.to_owned())
+            }
+            Start::Own { folder: source, build, start } => {
+                let source =
+                    format!("{}/../interop/third_party/{source}", env!("CARGO_MANIFEST_DIR"));
+                let own = folder.join("own");
+                std::fs::create_dir_all(&own)?;
+                // Built again when a file of it is another one.
+                let copy = format!("cp -ru '{source}/.' .\n{build}\n");
+                let contents = contents(Path::new(&source))?;
+                let stamp = folder.join(".own-sources");
+                if std::fs::read_to_string(&stamp).is_ok_and(|before| before == contents) {
+                    got(&copy, &own, "own").await?;
+                } else {
+                    Script::run(&copy, &own, &folder.join("own-get.log")).await?;
+                    std::fs::write(own.join(".own-got"), &copy)?;
+                    std::fs::write(stamp, contents)?;
+                }
+                (start.to_owned(), own)
+            }
+        };
+        let mut script = Script::start(&text, &folder, &log)?;
+        script.ready(facts.ready, facts.ready_within).await?;
+        Ok(Self(script))
+    }
+
+    async fn kill(self) -> Outcome<()> {
+        self.0.kill().await
+    }
+}
+
+/// The text of all files of a folder that belong to the repository.
+fn contents(folder: &Path) -> Outcome<String> {
+    let mut all = String::new();
+    let mut entries: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() {
+            if name != "node_modules" && name != "target" {
+                all.push_str(&contents(&entry.path())?);
+            }
+        } else {
+            all.push_str(&std::fs::read_to_string(entry.path())?);
+        }
+    }
+    Ok(all)
+}
+
+/// Every instance accepts an access token.
+async fn accepted<I: Issuer>(issuer: &I, services: &[Instance]) -> Outcome<()> {
+    let token = issuer.access_token().await?;
+    for service in services {
+        service.accepts(&token).await?.map_err(|refused| Failure::new(refused.to_string()))?;
+    }
+    Ok(())
+}
+
+async fn policies_hold<I: Issuer>(
+    issuer: &I,
+    facts: &Facts,
+    services: &[Instance],
+) -> Outcome<String> {
+    let token = issuer.access_token().await?;
+    for service in services {
+        service.expect("/has", &token, 200).await?;
+        service.expect("/lacks", &token, 403).await?;
+    }
+    Ok(facts.policy_words.to_owned())
+}
+
+/// Every instance refuses a token; by which rule.
+async fn refused(token: Outcome<String>, services: &[Instance]) -> Outcome<String> {
+    let token = token?;
+    let mut by = "";
+    for service in services {
+        service.expect("/", &token, 401).await?;
+        by = service.rule(&token).await;
+    }
+    Ok(format!("refused by `{by}`"))
+}
+
+async fn others<I: Issuer>(issuer: &I, services: &[Instance]) -> Outcome<String> {
+    let mut words = Vec::new();
+    for (name, token) in issuer.other_tokens().await? {
+        let by = refused(Ok(token), services).await;
+        let by = by.map_err(|failure| Failure::new(format!("{name}: {failure}")))?;
+        words.push(format!("{name}: {by}"));
+    }
+    Ok(if words.is_empty() { "none".to_owned() } else { words.join("; ") })
+}
+
+async fn algorithms<I: Issuer>(issuer: &I, facts: &Facts, settings: &Settings) -> Outcome<String> {
+    for algorithm in facts.algorithms {
+        // New ones, which have not met an unknown key yet; some issuers publish a key only when it signs.
+        let services = instances::start(settings).await?;
+        issuer.sign_with(algorithm).await?;
+        let token = issuer.access_token().await?;
+        let header = http::header(&token)?;
+        if header.get("alg").and_then(serde_json::Value::as_str) != Some(algorithm) {
+            return Err(Failure::new(format!("a token of {algorithm} has the header {header}")));
+        }
+        for service in &services {
+            let accepted = service.accepts(&token).await?;
+            accepted.map_err(|refused| Failure::new(format!("{algorithm}: {refused}")))?;
+        }
+    }
+    Ok(facts.algorithms.join(", "))
+}
+
+async fn rotation<I: Issuer>(issuer: &I, facts: &Facts, services: &[Instance]) -> Outcome<String> {
+    let load = Load::start(issuer, services).await?;
+    sleep(Duration::from_secs(3)).await;
+    issuer.rotate().await?;
+    let rotated = load.another_key(facts.rotates_within).await;
+    sleep(Duration::from_secs(5)).await;
+    let tally = load.stop().await?;
+    rotated?;
+    none_refused(&tally, &format!("{} keys", tally.keys))
+}
+
+fn none_refused(tally: &Tally, words: &str) -> Outcome<String> {
+    let (requests, refused) = (tally.requests, tally.refused.len());
+    let words = format!("{words}: {refused} of {requests} requests refused");
+    match tally.refused.first() {
+        None if requests > 100 => Ok(words),
+        None => Err(Failure::new(format!("{words}, which are too few"))),
+        Some(first) => Err(Failure::new(format!("{words}; the first: {first}"))),
+    }
+}
+
+/// How long after the issuer's return its new tokens are accepted by every instance.
+async fn restart<I: Issuer>(issuer: &I, services: &[Instance]) -> Outcome<String> {
+    let back = Instant::now();
+    let fetch_timeout = Setting::ALL.iter().find(|setting| setting.method == "fetch_timeout");
+    let fetch_timeout = fetch_timeout.and_then(|setting| setting.default.parse().ok());
+    let fetch_timeout: u64 = fetch_timeout.ok_or_else(|| Failure::new("no fetch_timeout"))?;
+    let bound = Duration::from_secs(5 + 2 * fetch_timeout);
+    issuer.set_up().await?;
+    let token = issuer.access_token().await?;
+    // All at once: each has its own keys to fetch.
+    let mut waiting = JoinSet::new();
+    for service in services {
+        let (service, token) = (service.clone(), token.clone());
+        waiting.spawn(async move {
+            while let Err(refused) = service.accepts(&token).await? {
+                if back.elapsed() > bound {
+                    return Err(Failure::new(format!("after {bound:?} still {refused}")));
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+            Ok(back.elapsed())
+        });
+    }
+    let mut took = Duration::ZERO;
+    while let Some(accepted) = waiting.join_next().await {
+        took = took.max(accepted??);
+    }
+    let words =
+        format!("accepted {:.1} s after its return, of {} s", took.as_secs_f64(), bound.as_secs());
+    if took <= bound { Ok(words) } else { Err(Failure::new(words)) }
+}
