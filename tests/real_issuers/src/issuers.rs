@@ -49,6 +49,8 @@ pub(crate) struct Facts {
     pub(crate) policy_words: &'static str,
     /// The algorithms of access tokens that the issuer offers.
     pub(crate) algorithms: &'static [&'static str],
+    /// What the table says about them besides.
+    pub(crate) about_algorithms: &'static str,
     /// How long after [`Issuer::rotate`] the new key signs, at the latest.
     pub(crate) rotates_within: Duration,
 }

@@ -62,7 +62,7 @@ impl Script {
                     )));
                 }
             }
-            let answer = client.get(url).timeout(Duration::from_secs(2)).send().await;
+            let answer = client.get(url).timeout(Duration::from_secs(15)).send().await;
             if answer.is_ok_and(|answer| answer.status() == 200) {
                 return Ok(());
             }

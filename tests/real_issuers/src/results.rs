@@ -62,7 +62,8 @@ impl Report {
 }
 
 const HEAD: &str = "# Real issuers\n\nWhat `cargo xtask interop` found, each issuer at its defaults, \
-                    against four instances: axum, actix-web, hyper and tower.\n";
+                    against four instances: axum, actix-web, hyper and tower. The proxies nginx, Caddy and \
+                    Envoy are in `tests/interop/proxies`, which `cargo xtask test` runs.\n";
 
 /// Puts the reports into the table in the place of older ones of the same issuers.
 pub(crate) fn write(path: &Path, reports: &[Report], date: &str) -> Outcome<()> {

@@ -238,7 +238,7 @@ async fn algorithms<I: Issuer>(issuer: &I, facts: &Facts, settings: &Settings) -
             accepted.map_err(|refused| Failure::new(format!("{algorithm}: {refused}")))?;
         }
     }
-    Ok(facts.algorithms.join(", "))
+    Ok(facts.algorithms.join(", ") + facts.about_algorithms)
 }
 
 async fn rotation<I: Issuer>(issuer: &I, facts: &Facts, services: &[Instance]) -> Outcome<String> {

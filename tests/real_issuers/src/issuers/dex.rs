@@ -30,6 +30,7 @@ impl Issuer for Dex {
             ],
             policy_words: "it has no scopes and no roles; the claim `email`",
             algorithms: &["RS256"],
+            about_algorithms: "",
             rotates_within: Duration::from_secs(120),
         }
     }

@@ -37,6 +37,7 @@ impl Issuer for Glewlwyd {
             policies: [Policy::scopes(["orders"]), Policy::scopes(["refunds"])],
             policy_words: "`scope`",
             algorithms: &["RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"],
+            about_algorithms: " (EC keys made again until their coordinates had their full length)",
             rotates_within: Duration::from_secs(5),
         }
     }
@@ -123,9 +124,14 @@ impl Glewlwyd {
              root/usr/bin/rnbyc -j -g {kind} -k k{} -a {algorithm} -p /dev/null -o new.json",
             next_number(),
         );
-        Script::run(&make, &self.folder, &self.folder.join("keys.log")).await?;
-        let new = std::fs::read_to_string(self.folder.join("new.json"))?;
-        let new: Value = serde_json::from_str(&new)?;
+        let new = loop {
+            Script::run(&make, &self.folder, &self.folder.join("keys.log")).await?;
+            let new = std::fs::read_to_string(self.folder.join("new.json"))?;
+            let new: Value = serde_json::from_str(&new)?;
+            if has_whole_coordinates(&new) {
+                break new;
+            }
+        };
 
         let mut admin = logged_in("admin", "password").await?;
         let found = call(&mut admin, Method::GET, "/mod/plugin/oidc", &Value::Null).await?;
@@ -142,6 +148,19 @@ impl Glewlwyd {
         call(&mut admin, Method::PUT, "/mod/plugin/oidc", &plugin).await?;
         call(&mut admin, Method::PUT, "/mod/plugin/oidc/reset/", &Value::Null).await.map(drop)
     }
+}
+
+/// Whether the key's coordinates have their full length, as RFC 7518 section 6.2.1.2 demands. The
+/// generator leaves leading zeros out: of P-521 in three keys of four, of P-256 in one of 128.
+fn has_whole_coordinates(set: &Value) -> bool {
+    let text = |name| set.pointer(&format!("/keys/0/{name}")).and_then(Value::as_str);
+    let length = match text("crv") {
+        Some("P-256") => 43,
+        Some("P-384") => 64,
+        Some("P-521") => 88,
+        _ => return true,
+    };
+    ["x", "y"].into_iter().filter_map(text).all(|coordinate| coordinate.len() == length)
 }
 
 async fn token(fields: &[(&str, &str)], member: &str) -> Outcome<String> {

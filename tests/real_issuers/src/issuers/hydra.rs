@@ -28,12 +28,14 @@ impl Issuer for Hydra {
             page: "hydra",
             profile: "hydra",
             issuer: PUBLIC,
-            ready: "http://127.0.0.1:4445/health/ready",
+            // The first request for its keys makes them.
+            ready: "http://127.0.0.1:4444/.well-known/jwks.json",
             ready_within: Duration::from_secs(60),
             start: Start::Page(&[]),
             policies: [Policy::scopes(["orders:read"]), Policy::scopes(["orders:write"])],
             policy_words: "`scp`, an array",
             algorithms: &["RS256", "ES256", "EdDSA"],
+            about_algorithms: "",
             rotates_within: Duration::from_secs(5),
         }
     }

@@ -38,6 +38,7 @@ impl Issuer for Keycloak {
                 "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
                 "EdDSA",
             ],
+            about_algorithms: "",
             rotates_within: Duration::from_secs(10),
         }
     }

@@ -36,6 +36,7 @@ impl Issuer for OidcProvider {
             policies: [Policy::scopes(["orders:read"]), Policy::scopes(["orders:write"])],
             policy_words: "`scope`",
             algorithms: &["RS256", "PS256", "ES256", "EdDSA"],
+            about_algorithms: "",
             rotates_within: Duration::from_secs(5),
         }
     }

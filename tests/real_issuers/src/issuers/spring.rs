@@ -38,6 +38,7 @@ impl Issuer for Spring {
             policies: [Policy::scopes(["orders:read"]), Policy::scopes(["orders:write"])],
             policy_words: "`scope`, an array",
             algorithms: &["RS256", "PS256", "ES256"],
+            about_algorithms: "",
             rotates_within: Duration::from_secs(5),
         }
     }
