@@ -8,6 +8,7 @@ use portcullis_test_support::faults::{
     ELSEWHERE, Row, documents, interim_responses, padded, redirects, statuses, transport,
 };
 use portcullis_test_support::key_server::{Answer, Server};
+use portcullis_test_support::rows::check_all;
 use portcullis_test_support::service::{
     AT_ONCE, FETCH_TIMEOUT, JWKS, MAX_BODY, SLACK, ask, builder, jwks, last_error, status, token,
     until_fresh, until_next_attempt, until_stale,
@@ -16,29 +17,29 @@ use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_status_other_than_200_costs_one_request_at_a_time_and_no_caller() {
-    check_all(statuses()).await;
+    check_all(statuses(), Service::start, Service::check).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_connection_or_an_endless_answer_costs_a_bounded_wait_and_no_caller() {
-    check_all(transport()).await;
+    check_all(transport(), Service::start, Service::check).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn interim_responses_without_end_cost_a_bounded_wait_and_no_caller() {
-    check_all(vec![interim_responses()]).await;
+    check_all(vec![interim_responses()], Service::start, Service::check).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_document_that_is_no_key_set_replaces_nothing() {
-    check_all(documents()).await;
+    check_all(documents(), Service::start, Service::check).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_redirect_is_followed() {
     let other = Server::start();
     other.set(ELSEWHERE, Answer::Document(jwks([])));
-    check_all(redirects(&other.url(ELSEWHERE))).await;
+    check_all(redirects(&other.url(ELSEWHERE)), Service::start, Service::check).await;
     assert_eq!(other.connections(), 0);
 }
 
@@ -48,24 +49,6 @@ async fn a_body_of_just_the_limit_is_read() {
     server.set(JWKS, Answer::Document(String::from_utf8(padded(MAX_BODY)).unwrap()));
     let auth = builder(&server).build().await.unwrap();
     assert_eq!(status(&auth).freshness, Freshness::Fresh);
-}
-
-/// All at the same time: most of it is waiting.
-async fn check_all(rows: Vec<Row>) {
-    // One after another, since to set up an HTTP client keeps a processor busy for a while.
-    let mut services = Vec::new();
-    for row in rows {
-        services.push(Service::start(row).await);
-    }
-    let mut tasks = JoinSet::new();
-    for service in services {
-        tasks.spawn(service.check());
-    }
-    let mut failed = 0;
-    while let Some(outcome) = tasks.join_next().await {
-        failed += usize::from(outcome.is_err());
-    }
-    assert_eq!(failed, 0, "rows have failed, see above");
 }
 
 /// A service, its key server, and the fault of the latter.

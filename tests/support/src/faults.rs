@@ -14,7 +14,7 @@ pub const ELSEWHERE: &str = "/elsewhere";
 pub const GZIP_BOMB: &[u8] = include_bytes!("gzip/bomb.json.gz");
 
 /// A fault and what it leads to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Row {
     /// What it is, in words.
     pub name: &'static str,

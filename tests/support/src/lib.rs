@@ -16,4 +16,5 @@ pub mod faults;
 pub mod key_server;
 pub mod private_ca;
 pub mod process;
+pub mod rows;
 pub mod service;
