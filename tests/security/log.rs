@@ -4,11 +4,15 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
-use portcullis::testing::{AUDIENCE, ISSUER, NOW, TestKey, authorization, bearer, builder};
+use portcullis::testing::{
+    AUDIENCE, Answer, ISSUER, ManualClock, NOW, ScriptedFetch, TestKey, authorization, bearer,
+    builder,
+};
 use portcullis::{
-    Algorithm, Authenticator, Gate, Policy, Profile,
+    Algorithm, Authenticator, Gate, Policy, Profile, Revocation,
     adapter::{Bodies, FromBytes, NoBodies},
 };
 use serde_json::{Value, json};
@@ -38,7 +42,7 @@ fn lines(ask: impl AsyncFnOnce()) -> Vec<String> {
         .without_time()
         .finish();
     tracing::subscriber::with_default(subscriber, || {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(ask());
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(ask());
     });
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     text.lines().map(str::to_owned).collect()
@@ -106,6 +110,45 @@ fn policies_credentials_and_types_are_reported_without_values() {
     let refusals = lines.iter().filter(|line| line.contains("portcullis::refusal"));
     assert_eq!(refusals.count(), 6, "{lines:#?}");
     assert_nothing_leaks(&lines, &token);
+}
+
+/// Keycloak says of every token that names another audience that it is not active.
+#[test]
+fn new_tokens_that_are_called_inactive_are_reported_once_a_minute_with_their_number() {
+    const ASKED: &str = "https://issuer.example/introspect";
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let clock = ManualClock::at(NOW);
+    let ask = async |gate: &Gate, age: u64| {
+        let claims = json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": "s3cret-subject",
+            "iat": NOW - age, "exp": NOW + 900,
+        });
+        let refusal = gate.authenticate(&bearer(&key.token(&claims))).await.unwrap_err();
+        assert_eq!(refusal.rule(), "inactive");
+    };
+    let lines = lines(async || {
+        let fetch = ScriptedFetch::default();
+        fetch.set(ASKED, Answer::ok(r#"{"active":false}"#));
+        let builder = builder(&key).fetch(fetch).clock(clock.clone()).introspection_url(ASKED);
+        let gate = Gate::new(builder.build().await.unwrap()).revocation(Revocation::live());
+        let gate = gate.unwrap();
+        // An older one may well have been revoked.
+        ask(&gate, 300).await;
+        for age in [0, 1, 60] {
+            ask(&gate, age).await;
+        }
+        clock.advance(Duration::from_secs(60));
+        ask(&gate, 0).await;
+    });
+    let reports: Vec<_> =
+        lines.iter().filter(|line| line.contains("portcullis::introspection")).collect();
+    assert_eq!(reports.len(), 2, "{reports:#?}");
+    for (report, tokens) in reports.into_iter().zip(["tokens=1 ", "tokens=3 "]) {
+        for part in ["WARN", tokens, "Keycloak", "Hydra", "Spring", ISSUER, ASKED] {
+            assert!(report.contains(part), "{report} should have {part}");
+        }
+    }
+    assert_nothing_leaks(&lines, &key.token(&json!({"iss": ISSUER})));
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::maybe_ready::MaybeReady;
 use crate::refusal::ProtectionSpace;
 use crate::refusal::{Refusal, Wanted};
 use crate::remote::freshness::Ages;
+use crate::remote::introspection::Life;
 use crate::remote::status_list::RemoteStatusList;
 use crate::revocation::Means;
 use crate::token_cache::HasToken;
@@ -208,7 +209,11 @@ impl Authenticated {
             (Means::StatusList(ages), _) => {
                 Some(issuer.status_lists.standing(self.0.registered.status(), ages))
             }
-            (Means::Live(ages), Some(token)) => issuer.introspections.standing(token, ages),
+            (Means::Live(ages), Some(token)) => {
+                let (issued_at, expires_at) =
+                    (self.0.registered.issued_at(), self.0.registered.expires_at());
+                issuer.introspections.standing(token, Life { issued_at, expires_at }, ages)
+            }
             (Means::Live(_), None) => None,
         };
         let Some(standing) = standing else {

@@ -66,6 +66,9 @@ pub enum TokenError {
     /// The issuer has revoked the token, or suspended it.
     #[error("the token was revoked")]
     Revoked,
+    /// The issuer, when asked, says that the token is not active (RFC 7662). It does not say why.
+    #[error("the issuer says that the token is not active")]
+    Inactive,
     /// The route asks for the token's status, and the token names no list that has it.
     #[error("the token has no place in a status list of its issuer")]
     NoStatus,
@@ -233,6 +236,7 @@ impl TokenError {
             Self::UnreadableClaim(claim) if claim.is_repeated() => "duplicate_member",
             Self::UnreadableClaim(_) => "unreadable_claim",
             Self::Revoked => "revoked",
+            Self::Inactive => "inactive",
             Self::NoStatus => "no_status",
             Self::CriticalHeader => "crit",
             Self::UnencodedPayload => "b64",
@@ -294,6 +298,10 @@ impl TokenError {
             | Self::WrongType { .. }
             | Self::UnreadableClaim(_) => "the token is damaged, forged or made by a faulty issuer",
             Self::Revoked => "the user should log in again",
+            Self::Inactive => {
+                "the token was revoked, or the client that asks may not ask about it (Keycloak: the \
+                 token's `aud` must name that client)"
+            }
             Self::NoStatus => {
                 "have the issuer put `status` into its tokens, and its lists where they are looked for"
             }

@@ -150,6 +150,16 @@ pub enum FetchError {
         /// When the server asks to be left alone until.
         retry_after: Option<Duration>,
     },
+    /// The introspection endpoint does not know the client that asks, or not with this secret.
+    #[error(
+        "{url} answered 401 to the client that asks: compare `introspection_client_id` and the secret \
+         in `introspection_secret_file` with the issuer's (both are percent-encoded, RFC 6749 §2.3.1)"
+    )]
+    #[non_exhaustive]
+    ClientRefused {
+        /// What was asked.
+        url: String,
+    },
     /// The body is too long.
     #[error("{url} answered more than {limit} bytes")]
     #[non_exhaustive]
@@ -322,15 +332,15 @@ impl Client {
     pub(crate) async fn post(
         &self,
         url: &Url,
-        authorization: HeaderValue,
+        authorization: Option<HeaderValue>,
         form: Bytes,
     ) -> Result<Document, FetchError> {
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
-        let headers = HeaderMap::from_iter([
+        let mut headers = HeaderMap::from_iter([
             (ACCEPT, HeaderValue::from_static("application/json")),
             (CONTENT_TYPE, form_type),
-            (AUTHORIZATION, authorization),
         ]);
+        headers.extend(authorization.map(|authorization| (AUTHORIZATION, authorization)));
         let request = self.request(url, headers);
         let first = self.fetch.post(request.clone(), form.clone()).await;
         match self.read(url, first) {

@@ -61,7 +61,7 @@ settings! {
     INTROSPECTION_URL: "introspection_url", "PORTCULLIS_INTROSPECTION_URL", "none",
         "where the issuer is asked about a token, for routes that ask it each time (RFC 7662)";
     INTROSPECTION_CLIENT_ID: "introspection_client_id", "PORTCULLIS_INTROSPECTION_CLIENT_ID", "none",
-        "as which client this service asks it";
+        "as which client this service asks it, where the issuer authenticates that client";
     INTROSPECTION_SECRET_FILE: "introspection_secret_file", "PORTCULLIS_INTROSPECTION_SECRET_FILE",
         "none", "a file with that client's secret, read again each time";
     FETCH_TOKEN_FILE: "fetch_token_file", "PORTCULLIS_FETCH_TOKEN_FILE", "none",

@@ -130,7 +130,8 @@ impl IssuerSettings {
     }
 
     /// Where the issuer is asked about a token ([RFC 7662]), for routes that
-    /// [ask it each time](crate::Revocation::live): https, or http on this machine. It needs
+    /// [ask it each time](crate::Revocation::live): https, or http on this machine. An issuer that
+    /// authenticates the client that asks, as most do, needs
     /// [`introspection_client_id`](Self::introspection_client_id) and
     /// [`introspection_secret_file`](Self::introspection_secret_file) as well. Unset by default: a
     /// [gate](crate::Gate::revocation) that asks the issuer then fails at start, and a single route
@@ -147,7 +148,9 @@ impl IssuerSettings {
         self
     }
 
-    /// The client that this service asks as, by HTTP Basic authentication ([RFC 6749 §2.3.1]).
+    /// The client that this service asks as, by HTTP Basic authentication ([RFC 6749 §2.3.1]): the id
+    /// and the secret are percent-encoded, so that a client id may be a URL. Without it nobody is
+    /// named, which only an endpoint in a closed network should allow, such as Hydra's admin port.
     ///
     /// `PORTCULLIS_INTROSPECTION_CLIENT_ID`
     ///
@@ -157,7 +160,8 @@ impl IssuerSettings {
         self
     }
 
-    /// A file with that client's secret, read again for each question, because secrets rotate.
+    /// A file with that client's secret, read again for each question, because secrets rotate. It
+    /// must be there at the start.
     ///
     /// `PORTCULLIS_INTROSPECTION_SECRET_FILE`
     pub fn introspection_secret_file(mut self, path: impl Into<PathBuf>) -> Self {
