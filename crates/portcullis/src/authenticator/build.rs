@@ -19,7 +19,7 @@ use crate::issuer::ClaimsRules;
 use crate::issuer::TrustedIssuer;
 use crate::jws::{KnownHeaders, MAX_TOKEN_BOUNDS};
 use crate::metrics;
-use crate::refusal::ProtectionSpace;
+use crate::refusal::{ProtectionSpace, Tally};
 use crate::remote::status_list::MAX_TOKEN_BYTES;
 use crate::resource::{ProtectedResource, Resource};
 use crate::revocation::{Introspections, StatusLists};
@@ -78,6 +78,10 @@ impl AuthenticatorBuilder {
             realm: self.realm,
             write_body: self.write_body,
             clock: self.clock.clone(),
+            tally: Tally::new(
+                self.clock.clone(),
+                trusted.iter().any(|issuer| issuer.keys.are_fetched()),
+            ),
         };
         Ok(Authenticator(Arc::new(Inner {
             credentials: Arc::new(self.credentials),

@@ -598,14 +598,14 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "an algorithm is allowed",
         file: "authenticator.rs",
-        old: "if !issuer.algorithms.contains(&algorithm) {",
-        new: "if false {",
+        old: "if issuer.algorithms.contains(&header.algorithm) {",
+        new: "if true {",
     },
     Break {
         check: "`typ` is that of the profile",
         file: "authenticator.rs",
-        old: "issuer.rules.profile.check_token_type(jws.header().token_type)?;",
-        new: "",
+        old: "issuer.rules.profile.check_token_type(header.token_type)\n",
+        new: "Ok(())\n",
     },
     Break {
         check: "the claims are validated",
@@ -1036,8 +1036,14 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a gate asks for revocations after a key was fetched, too",
         file: "authenticator.rs",
-        old: "                    standing(who, means).await\n",
-        new: "                    Ok(Some(who))\n",
+        old: "standing(who.map_err(|error| inner.refuse(error, &issuer))?, means).await",
+        new: "who.map(Some).map_err(|error| inner.refuse(error, &issuer))",
+    },
+    Break {
+        check: "a gate asks for revocations after a key was replaced, too",
+        file: "authenticator.rs",
+        old: "                            standing(who, means).await\n",
+        new: "                            Ok(Some(who))\n",
     },
     Break {
         check: "no header of a request makes a gate answer in gRPC's terms",
@@ -1058,16 +1064,10 @@ pub(super) const CHECKS: &[Break] = &[
         new: "        if self.grpc && !is_head(request) {\n",
     },
     Break {
-        check: "a refusal by the gate has the gate's form",
-        file: "gate.rs",
-        old: "        let protocol = self.protocol(request);\n",
-        new: "        let protocol = Protocol::Http;\n",
-    },
-    Break {
         check: "a refusal has the gate's form",
         file: "gate.rs",
-        old: "Err(refusal) => Err(refusal.in_protocol(protocol)),",
-        new: "Err(refusal) => Err(refusal),",
+        old: "visitor.map_err(|refusal| refusal.in_protocol(protocol))",
+        new: "visitor.map_err(|refusal| {\n let _ = protocol;\n refusal\n })",
     },
     Break {
         check: "a route asks beside its policy whether a token was revoked",
@@ -1078,7 +1078,7 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a route's policy is asked beside its revocation",
         file: "caller.rs",
-        old: "policy.map_or(Ok(()), |policy| who.require(policy)).map(|()| who)",
+        old: "policy.map_or(Ok(()), |policy| who.meets(policy)).map(|()| who)",
         new: "policy.map_or(Ok(()), |_| Ok(())).map(|()| who)",
     },
     Break {
@@ -1102,14 +1102,14 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "an OPTIONS needs a token like any other request",
         file: "gate.rs",
-        old: "let (optional, anonymous) = (self.optional, self.auth.anonymous());",
-        new: "let (optional, anonymous) = (self.optional || request.method() == Some(\"OPTIONS\"), self.auth.anonymous());",
+        old: "self.decide(request, self.optional)",
+        new: "self.decide(request, self.optional || request.method() == Some(\"OPTIONS\"))",
     },
     Break {
         check: "no path takes the place of a token",
         file: "gate.rs",
-        old: "let (optional, anonymous) = (self.optional, self.auth.anonymous());",
-        new: "let (optional, anonymous) = (self.optional || request.path() == Some(\"/health\"), self.auth.anonymous());",
+        old: "self.decide(request, self.optional)",
+        new: "self.decide(request, self.optional || request.path() == Some(\"/health\"))",
     },
     Break {
         check: "a list that a kept token stands by at once is young enough",
@@ -1216,8 +1216,8 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "where nobody can be asked nobody is let in",
         file: "authenticated.rs",
-        old: "            return MaybeReady::Ready(Err(Refusal::misconfigured(NOBODY_TO_ASK)));",
-        new: "            return MaybeReady::Ready(Ok(()));",
+        old: "            return MaybeReady::Ready(Err(refusal.of_issuer(issuer.name())));",
+        new: "            let _ = refusal;\n            return MaybeReady::Ready(Ok(()));",
     },
     Break {
         check: "the client that asks is set as a whole or not at all",
