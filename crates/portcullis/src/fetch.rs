@@ -29,6 +29,7 @@
 //! # Ok(()) }
 //! ```
 
+mod coding;
 #[cfg(feature = "reqwest")]
 mod reqwest_fetch;
 pub(crate) mod url;
@@ -43,13 +44,15 @@ use std::time::{Duration, SystemTime};
 
 use ::url::{Origin, Url};
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use self::url::UrlPolicy;
 use crate::causes::{debug_with_causes, with_causes};
 use crate::key::KeySetError;
+use crate::settings::{self, Setting};
 
+pub use coding::decoded;
 #[cfg(feature = "reqwest")]
 pub use reqwest_fetch::ReqwestFetch;
 
@@ -72,6 +75,9 @@ pub trait Fetch: fmt::Debug + Send + Sync + 'static {
     ///
     /// When there is no whole answer; [`BodyTooLong`] when its body is longer than
     /// [`max_body`](FetchRequest::max_body). An answer with any status is no error.
+    ///
+    /// A compressed body is handed over as it came, with its `Content-Encoding`; or else decoded,
+    /// within the same limit, and without that header.
     fn get(&self, request: FetchRequest) -> Fetching<'_>;
 
     /// Sends one POST request, whose headers say what `body` is. For
@@ -133,9 +139,14 @@ pub enum FetchError {
         reason: String,
     },
     /// The deadline passed.
-    #[error("no whole answer within {after:?}")]
+    #[error(
+        "{url}: no whole answer within {after:?}; raise {} if the server needs longer",
+        settings::FETCH_TIMEOUT
+    )]
     #[non_exhaustive]
     Timeout {
+        /// What was asked for: a URL, or the issuer whose documents are fetched.
+        url: String,
         /// The deadline of the whole fetch.
         after: Duration,
     },
@@ -150,14 +161,42 @@ pub enum FetchError {
         /// When the server asks to be left alone until.
         retry_after: Option<Duration>,
     },
+    /// The answer leads elsewhere. No redirect is followed: documents come from where the
+    /// configuration says.
+    #[error(
+        "{url} answered {status}, a redirect to {target:?}, which is not followed; if that is the \
+         right place, set {setting} to it"
+    )]
+    #[non_exhaustive]
+    Redirect {
+        /// What was asked for.
+        url: String,
+        /// The status.
+        status: StatusCode,
+        /// Where it leads, without a query.
+        target: String,
+        /// The setting that decides what is asked for.
+        setting: &'static Setting,
+    },
     /// The body is too long.
-    #[error("{url} answered more than {limit} bytes")]
+    #[error("{url} answered more than {limit} bytes{}", raise(*.setting))]
     #[non_exhaustive]
     TooLong {
         /// What was asked for.
         url: String,
-        /// The limit, in bytes.
+        /// The limit, in bytes, of the decoded body.
         limit: usize,
+        /// The setting that decides the limit, if one does.
+        setting: Option<&'static Setting>,
+    },
+    /// The body has a coding that is not read, or not the one that its header names.
+    #[error("{url} can not be decoded: {problem}")]
+    #[non_exhaustive]
+    ContentEncoding {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with it.
+        problem: String,
     },
     /// The body is no key set.
     #[error("{url} is no key set")]
@@ -193,10 +232,10 @@ pub enum FetchError {
         /// What was asked for.
         url: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: String,
     },
     /// The metadata is another issuer's (RFC 8414 §3.3).
-    #[error("{url} is the metadata of {found:?}, not of {expected:?}")]
+    #[error("{url} is the metadata of {found:?}, not of {expected:?}{}", slash(.expected, .found))]
     #[non_exhaustive]
     OtherIssuer {
         /// What was asked for.
@@ -253,6 +292,22 @@ impl FetchError {
     }
 }
 
+/// What to do where two issuers differ in nothing but the slash at the end.
+fn slash(expected: &str, found: &str) -> String {
+    let remedy = if expected.strip_suffix('/') == Some(found) {
+        "drop the slash at the end of"
+    } else if found.strip_suffix('/') == Some(expected) {
+        "add a slash at the end of"
+    } else {
+        return String::new();
+    };
+    format!("; {remedy} {}, if the tokens spell it so too", settings::ISSUER)
+}
+
+fn raise(setting: Option<&'static Setting>) -> String {
+    setting.map_or_else(String::new, |setting| format!("; raise {setting} if it is so long"))
+}
+
 fn list(attempts: &[FetchError]) -> String {
     let attempts: Vec<_> = attempts.iter().map(ToString::to_string).collect();
     attempts.join("; ")
@@ -263,6 +318,8 @@ fn list(attempts: &[FetchError]) -> String {
 pub(crate) struct Client {
     pub(crate) fetch: Arc<dyn Fetch>,
     pub(crate) max_body: usize,
+    /// The setting that decides it, if one does.
+    pub(crate) max_body_setting: Option<&'static Setting>,
     pub(crate) urls: UrlPolicy,
     pub(crate) token: Option<OriginToken>,
 }
@@ -291,6 +348,31 @@ impl OriginToken {
     }
 }
 
+/// What to ask for. Some servers answer 406 where their own type is not named (Kubernetes, whose key
+/// set is `application/jwk-set+json` only), and some files have any type at all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// RFC 7517 §8.5.1.
+    KeySet,
+    /// RFC 8414 §3.2.
+    Metadata,
+    /// Of the two forms of a list, the one that is read.
+    StatusList,
+    /// RFC 7662 §2.2.
+    Introspection,
+}
+
+impl Kind {
+    fn accept(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::KeySet => "application/jwk-set+json, application/json, */*;q=0.1",
+            Self::Metadata => "application/json, */*;q=0.1",
+            Self::StatusList => "application/statuslist+jwt",
+            Self::Introspection => "application/json",
+        })
+    }
+}
+
 /// An answer of any status, read to its end.
 pub(crate) struct Document {
     pub(crate) status: StatusCode,
@@ -303,10 +385,11 @@ impl Client {
     pub(crate) async fn get(
         &self,
         url: &Url,
+        kind: Kind,
         conditions: HeaderMap,
     ) -> Result<Document, FetchError> {
         let mut headers = conditions;
-        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, kind.accept());
         // RFC 9111 §5.2.1.4: a cache on the way would stretch every bound by its own.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         if let Some(token) = &self.token
@@ -327,7 +410,7 @@ impl Client {
     ) -> Result<Document, FetchError> {
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
         let headers = HeaderMap::from_iter([
-            (ACCEPT, HeaderValue::from_static("application/json")),
+            (ACCEPT, Kind::Introspection.accept()),
             (CONTENT_TYPE, form_type),
             (AUTHORIZATION, authorization),
         ]);
@@ -346,29 +429,75 @@ impl Client {
     }
 
     fn read(&self, url: &Url, answer: Fetched) -> Result<Document, FetchError> {
-        let too_long = || FetchError::TooLong { url: url.to_string(), limit: self.max_body };
-        let answer = answer.map_err(|error| {
+        let too_long = || {
+            let (limit, setting) = (self.max_body, self.max_body_setting);
+            FetchError::TooLong { url: url.to_string(), limit, setting }
+        };
+        let mut answer = answer.map_err(|error| {
             if error.is::<BodyTooLong>() {
                 return too_long();
             }
-            FetchError::Transport { url: url.to_string(), reason: with_causes(&*error) }
+            FetchError::Transport { url: url.to_string(), reason: reason(url, &*error) }
         })?;
         // Asked of the client already; made sure of for any client.
         if answer.body().len() > self.max_body {
             return Err(too_long());
+        }
+        // No other answer is looked into.
+        if answer.status() == StatusCode::OK {
+            answer = decoded(answer, self.max_body).map_err(|error| {
+                if error.is::<BodyTooLong>() {
+                    return too_long();
+                }
+                FetchError::ContentEncoding { url: url.to_string(), problem: error.to_string() }
+            })?;
         }
         let (head, body) = answer.into_parts();
         Ok(Document { status: head.status, headers: head.headers, body })
     }
 }
 
-impl Document {
-    /// Its status as an error.
-    pub(crate) fn refused(&self, url: &Url, now: SystemTime) -> FetchError {
-        let retry_after = retry_after(&self.headers, now);
-        FetchError::Status { url: url.to_string(), status: self.status, retry_after }
+/// What the HTTP client says, and what it means where that is a riddle: TLS reads the plain-text
+/// answer of an http server as a broken record.
+fn reason(url: &Url, error: &(dyn Error + 'static)) -> String {
+    let reason = with_causes(error);
+    let is_plain_text =
+        ["InvalidContentType", "wrong version number"].iter().any(|riddle| reason.contains(riddle));
+    if url.scheme() == "https" && is_plain_text {
+        format!("the server speaks http there, not https ({reason})")
+    } else {
+        reason
     }
 }
+
+impl Document {
+    /// Its status as an error; `setting` decides that `url` is asked for.
+    pub(crate) fn refused(
+        &self,
+        url: &Url,
+        setting: &'static Setting,
+        now: SystemTime,
+    ) -> FetchError {
+        let status = self.status;
+        if let Some(target) = self.target(url).filter(|_| status.is_redirection()) {
+            return FetchError::Redirect { url: url.to_string(), status, target, setting };
+        }
+        let retry_after = retry_after(&self.headers, now);
+        FetchError::Status { url: url.to_string(), status, retry_after }
+    }
+
+    /// Where a redirect leads. A query or a password in it may be a secret.
+    fn target(&self, url: &Url) -> Option<String> {
+        let mut target = url.join(self.headers.get(LOCATION)?.to_str().ok()?).ok()?;
+        target.set_query(None);
+        target.set_fragment(None);
+        let _ = (target.set_username(""), target.set_password(None));
+        Some(String::from(target).chars().take(MAX_SHOWN_TARGET).collect())
+    }
+}
+
+/// The longest target of a redirect that is shown, in characters.
+const MAX_SHOWN_TARGET: usize = 200;
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::checks::{
-    check_cookie_name, check_origin, check_places, not_empty, within, within_numbers,
+    check_cookie_name, check_origin, check_places, not_empty, not_quoted, within, within_numbers,
 };
 use super::config_error::ConfigError;
 use super::issuer_settings::IssuerSettings;
@@ -182,7 +182,7 @@ impl IssuerSettings {
         client: Option<Client>,
     ) -> Result<Option<(String, Client)>, ConfigError> {
         let Some(client) = client else { return Ok(None) };
-        let client = Client { max_body: MAX_TOKEN_BYTES, ..client };
+        let client = Client { max_body: MAX_TOKEN_BYTES, max_body_setting: None, ..client };
         let prefix = match &self.status_lists {
             Some(prefix) => secure_url(settings::STATUS_LISTS, prefix, &client.urls)?.to_string(),
             None => format!("{}/", self.issuer.trim_end_matches('/')),
@@ -193,8 +193,10 @@ impl IssuerSettings {
     /// Everything that can be told to be wrong without asking anybody.
     fn check(&self) -> Result<(), ConfigError> {
         not_empty(settings::ISSUER, &self.issuer)?;
+        not_quoted(settings::ISSUER, &self.issuer)?;
         for audience in &self.audiences {
             not_empty(settings::AUDIENCE, audience)?;
+            not_quoted(settings::AUDIENCE, audience)?;
         }
         for name in &self.required_claims {
             not_empty(settings::REQUIRED_CLAIMS, name)?;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::AuthenticatorBuilder;
+use super::checks::not_quoted;
 use super::config_error::ConfigError;
 use super::introspection_settings::IntrospectionSettings;
 use super::issuer_settings::IssuerSettings;
@@ -49,6 +50,7 @@ impl AuthenticatorBuilder {
     /// When a compulsory setting is missing, or one can not be read.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let env = Lookup(lookup);
+        env.check_quotes()?;
         let issuer = env.compulsory(settings::ISSUER)?;
         let mut audiences = list(&env.compulsory(settings::AUDIENCE)?);
         if audiences.is_empty() {
@@ -153,6 +155,16 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
 
     fn variable(&self, name: &str) -> Option<String> {
         (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// No setting has a value in quotes.
+    fn check_quotes(&self) -> Result<(), ConfigError> {
+        for setting in Setting::ALL {
+            if let Some(value) = self.text(setting) {
+                not_quoted(setting, &value)?;
+            }
+        }
+        Ok(())
     }
 
     /// A place that had a variable of its own would silently not be read.
@@ -392,6 +404,21 @@ mod tests {
             for part in [variable, value, expected] {
                 assert!(error.contains(part), "{error} should name {part}");
             }
+        }
+    }
+
+    #[test]
+    fn value_in_quotes_is_refused() {
+        for (variable, value) in [
+            ("PORTCULLIS_ISSUER", r#""https://issuer.example""#),
+            ("PORTCULLIS_ISSUER", "'https://issuer.example'"),
+            ("PORTCULLIS_ISSUER", "https://issuer.example\""),
+            ("PORTCULLIS_AUDIENCE", r#""https://api.example""#),
+            ("PORTCULLIS_JWKS_TTL_SECS", r#""300""#),
+            ("PORTCULLIS_REALM", "\u{201c}api\u{201d}"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.contains(variable) && error.contains("quotes"), "{error}");
         }
     }
 

@@ -49,7 +49,12 @@ impl IntrospectionSettings {
             url: secure_url(settings::INTROSPECTION_URL, url, &client.urls)?,
             client_id: client_id.clone(),
             secret_file: secret_file.clone(),
-            client: Client { max_body: MAX_ANSWER_BYTES, token: None, ..client.clone() },
+            client: Client {
+                max_body: MAX_ANSWER_BYTES,
+                max_body_setting: None,
+                token: None,
+                ..client.clone()
+            },
             fetch_timeout,
             clock: clock.clone(),
         }))

@@ -10,10 +10,11 @@ use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, VerificationAlg
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::MapAccess;
+use serde_json::value::RawValue;
 
 use super::{KeyError, Material, VerificationKey, ed25519, ml_dsa};
 use crate::algorithm::Algorithm;
-use crate::json::{FromMembers, Lenient, Member, Text};
+use crate::json::{FromMembers, IsPresent, Lenient, Member, Text};
 
 /// A JWK's members, as they stand in the set.
 #[derive(Debug, Default)]
@@ -36,6 +37,9 @@ pub(super) struct Jwk {
 
 impl<'de> FromMembers<'de> for Jwk {
     /// Never fails for what a member holds: in a set, the next key stands behind this one.
+    ///
+    /// A member that is `null`, blank or an empty array counts as absent: .NET writes every member
+    /// of a JWK, most of them so. Only `kid` is kept as it is written, since tokens repeat it.
     fn take<A: MapAccess<'de>>(
         &mut self,
         name: &str,
@@ -53,26 +57,33 @@ impl<'de> FromMembers<'de> for Jwk {
             "y" => ("y", &mut self.y),
             "pub" => ("pub", &mut self.public),
             "key_ops" => {
-                match member.read("key_ops")? {
+                match value(member)? {
                     Lenient::Texts(operations) => {
                         let operations = operations.into_iter().map(Text::into_owned);
-                        self.key_ops = Some(operations.collect());
+                        let operations: Vec<_> = operations.filter(|op| !is_blank(op)).collect();
+                        self.key_ops = Some(operations).filter(|operations| !operations.is_empty());
                     }
+                    Lenient::Null => {}
+                    Lenient::Text(text) if is_blank(&text.0) => {}
                     _ => self.wrong_type = Some("key_ops"),
                 }
                 return Ok(());
             }
             "k" => {
-                self.has_k = true;
-                return member.skip();
+                let IsPresent(is_present) = member.read("k")?;
+                self.has_k |= is_present;
+                return Ok(());
             }
             "d" | "p" | "q" | "dp" | "dq" | "qi" | "oth" | "priv" => {
-                self.has_private_member = true;
-                return member.skip();
+                let IsPresent(is_present) = member.read("d")?;
+                self.has_private_member |= is_present;
+                return Ok(());
             }
             _ => return member.skip(),
         };
-        match member.read(name)? {
+        match value(member)? {
+            Lenient::Null => {}
+            Lenient::Text(text) if is_blank(&text.0) && name != "kid" => {}
             Lenient::Text(text) => *to = Some(text.into_owned()),
             _ => self.wrong_type = Some(name),
         }
@@ -110,6 +121,8 @@ impl Jwk {
             ("EC", Some("P-384")) => &[Algorithm::Es384],
             ("EC", Some("P-521")) => &[Algorithm::Es512],
             ("OKP", Some("Ed25519")) => &[Algorithm::Ed25519],
+            // RFC 8037 §3.2: for key agreement.
+            ("OKP", Some("X25519" | "X448")) => return Err(KeyError::NotForSignatures),
             // RFC 9964 §3: what an AKP key is, only its `alg` says.
             ("AKP", _) if self.alg.is_none() => return Err(KeyError::Missing("alg")),
             ("AKP", _) => &[Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87],
@@ -137,7 +150,12 @@ impl Jwk {
                 .find(|algorithm| possible.contains(algorithm))
                 .ok_or(KeyError::NotAllowed);
         };
-        let algorithm = Algorithm::from_name(name).ok_or(KeyError::Unsupported)?;
+        let algorithm = Algorithm::from_name(name).ok_or_else(|| {
+            // RFC 7518 §4.1: what is published for encryption.
+            let encrypts =
+                ["RSA1_5", "RSA-OAEP", "ECDH-ES"].iter().any(|jwe| name.starts_with(jwe));
+            if encrypts { KeyError::NotForSignatures } else { KeyError::Unsupported }
+        })?;
         if !possible.contains(&algorithm) {
             Err(KeyError::AlgorithmMismatch)
         } else if !allowed.contains(&algorithm) {
@@ -215,6 +233,17 @@ impl Jwk {
         // SEC 1 §2.3.3: the uncompressed point.
         parsed(algorithm, [&[0x04], x.as_slice(), y.as_slice()].concat())
     }
+}
+
+/// The value of a member. What no reader can take in, such as a nest of a thousand arrays, is of the
+/// wrong type.
+fn value<'de, A: MapAccess<'de>>(member: Member<'_, A>) -> Result<Lenient<'de>, A::Error> {
+    let text: &RawValue = member.read("jwk")?;
+    Ok(serde_json::from_str(text.get()).unwrap_or(Lenient::Other))
+}
+
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
 }
 
 fn parsed(

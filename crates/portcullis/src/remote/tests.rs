@@ -26,6 +26,7 @@ const LIMITS: Limits = Limits {
 
 mod bounds;
 mod discovery;
+mod documents;
 mod flights;
 mod unknown_keys;
 
@@ -38,6 +39,7 @@ fn config(limits: Limits, fetch: impl Fetch, clock: impl Clock) -> Config {
         client: Client {
             fetch: Arc::new(fetch),
             max_body: MAX_BODY,
+            max_body_setting: None,
             urls: crate::fetch::url::UrlPolicy::default(),
             token: None,
         },

@@ -844,8 +844,8 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "the metadata is read with each fetch",
         file: "remote/key_set.rs",
-        old: "let keys = self.get_keys(&found.jwks_uri).await?;",
-        new: "static KEPT: std::sync::OnceLock<Url> = std::sync::OnceLock::new();\n                let keys = self.get_keys(KEPT.get_or_init(|| found.jwks_uri.clone())).await?;",
+        old: "let keys = self.get_keys(&found.jwks_uri);",
+        new: "static KEPT: std::sync::OnceLock<Url> = std::sync::OnceLock::new();\n                let keys = self.get_keys(KEPT.get_or_init(|| found.jwks_uri.clone()));",
     },
     Break {
         check: "`Retry-After` stretches no bound",
