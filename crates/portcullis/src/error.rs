@@ -98,6 +98,13 @@ pub enum TokenError {
     /// No key of the issuer has the token's `kid`.
     #[error("no key of the issuer has this `kid`")]
     UnknownKey,
+    /// The issuer publishes a key with the token's `kid`, which cannot be used.
+    #[error("the key with this `kid` cannot be used: {reason}")]
+    #[non_exhaustive]
+    UnusableKey {
+        /// What a [`KeyError`](crate::keys::KeyError) says of it.
+        reason: String,
+    },
     /// The token has no `kid`, and more keys fit than are tried.
     #[error("no `kid`, and the issuer has more than {limit} keys for {algorithm}")]
     #[non_exhaustive]
@@ -243,7 +250,7 @@ impl TokenError {
             Self::UnknownAlgorithm | Self::AlgorithmNotAllowed { .. } => "alg",
             Self::AlgorithmMismatch { .. } => "alg_of_key",
             Self::TokenType { .. } => "typ",
-            Self::UnknownKey | Self::TooManyCandidates { .. } => "kid",
+            Self::UnknownKey | Self::UnusableKey { .. } | Self::TooManyCandidates { .. } => "kid",
             Self::Signature => "signature",
             Self::MissingClaim { .. } => "missing_claim",
             Self::Issuer { .. } | Self::UntrustedIssuer => "iss",
@@ -319,6 +326,9 @@ impl TokenError {
             }
             Self::UnknownKey => {
                 "is the token from this issuer? if so, does its JWKS publish the key that signs?"
+            }
+            Self::UnusableKey { .. } => {
+                "have the issuer sign with a key that can be used; is its algorithm in `algorithms`?"
             }
             Self::TooManyCandidates { .. } => "have the issuer put `kid` into its tokens and keys",
             Self::AlgorithmMismatch { .. } => "have the issuer publish the key's real `alg`",

@@ -209,7 +209,8 @@ impl Gate {
 
     /// Returns the metadata of the
     /// [protected resource](crate::AuthenticatorBuilder::protected_resource) if `request` asks for
-    /// them. An adapter answers with them before anything else.
+    /// them, by `GET`, `HEAD` or a preflight (`OPTIONS`). An adapter answers with them before anything
+    /// else.
     #[must_use]
     pub fn metadata<B: From<Bytes>>(
         &self,

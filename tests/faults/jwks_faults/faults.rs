@@ -1,13 +1,15 @@
 //! Each fault while there are no keys, while there are some, and once it is over.
 
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use portcullis::testing::TestKey;
 use portcullis::{Algorithm, Authenticator, status::Freshness};
 use portcullis_test_support::faults::{
-    ELSEWHERE, Row, documents, interim_responses, padded, redirects, statuses, transport,
+    ELSEWHERE, GZIPPED_KEYS, Row, documents, interim_responses, padded, redirects, statuses,
+    transport,
 };
-use portcullis_test_support::key_server::{Answer, Server};
+use portcullis_test_support::key_server::{Answer, Server, response};
 use portcullis_test_support::rows::check_all;
 use portcullis_test_support::service::{
     AT_ONCE, FETCH_TIMEOUT, JWKS, MAX_BODY, SLACK, ask, builder, jwks, last_error, status, token,
@@ -49,6 +51,35 @@ async fn a_body_of_just_the_limit_is_read() {
     server.set(JWKS, Answer::Document(String::from_utf8(padded(MAX_BODY)).unwrap()));
     let auth = builder(&server).build().await.unwrap();
     assert_eq!(status(&auth).freshness, Freshness::Fresh);
+}
+
+/// Whether it was asked for or not.
+#[tokio::test]
+async fn compressed_keys_are_read() {
+    let server = Server::start();
+    let coded = response("200 OK", "content-encoding: gzip\r\n", GZIPPED_KEYS);
+    server.set(JWKS, Answer::Bytes(coded));
+    let auth = builder(&server).build().await.unwrap();
+    assert_eq!((status(&auth).freshness, status(&auth).keys), (Freshness::Fresh, 1));
+}
+
+#[tokio::test]
+async fn http_server_behind_an_https_url_is_named() {
+    // As web servers do with what is no request.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/jwks", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 64]);
+            let _ = stream.write_all(&response("400 Bad Request", "", ""));
+        }
+    });
+    let server = Server::start();
+    // To set up TLS takes a while on a busy machine.
+    let builder = builder(&server).jwks_url(&url).fetch_timeout(Duration::from_secs(10));
+    let auth = builder.start_without_keys().build().await.unwrap();
+    let told = last_error(&auth).unwrap();
+    assert!(told.contains(&format!("{url}: the server speaks http there, not https")), "{told}");
 }
 
 /// A service, its key server, and the fault of the latter.

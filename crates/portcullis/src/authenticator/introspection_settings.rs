@@ -44,7 +44,12 @@ impl IntrospectionSettings {
             issuer: issuer.to_owned(),
             url: secure_url(settings::INTROSPECTION_URL, url, &client.urls)?,
             asking_as,
-            client: Client { max_body: MAX_ANSWER_BYTES, token: None, ..client.clone() },
+            client: Client {
+                max_body: MAX_ANSWER_BYTES,
+                max_body_setting: None,
+                token: None,
+                ..client.clone()
+            },
             fetch_timeout,
             clock: clock.clone(),
         }))

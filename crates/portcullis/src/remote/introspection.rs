@@ -23,6 +23,8 @@ use crate::error::TokenError;
 use crate::fetch::{Client, FetchError};
 use crate::json::{self, FromMembers, Member};
 use crate::key_source::ResolveError;
+use crate::remote::single_flight::Deadline;
+use crate::settings;
 
 /// The longest answer that is read, in bytes: an issuer may put all claims into it.
 pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -45,6 +47,11 @@ pub(crate) struct Introspector {
 }
 
 impl Introspector {
+    /// Of one question.
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline { url: self.url.as_str().into(), after: self.fetch_timeout }
+    }
+
     /// Asks about `token`, whose own claims say when it was issued and expires.
     pub(crate) async fn ask(
         &self,
@@ -66,10 +73,10 @@ impl Introspector {
             return Err(FetchError::ClientRefused { url: url.to_string() });
         }
         if answer.status != StatusCode::OK {
-            return Err(answer.refused(url, self.clock.now()));
+            return Err(answer.refused(url, settings::INTROSPECTION_URL, self.clock.now()));
         }
         let answer: AnswerMembers =
-            json::from_slice(&answer.body).map_err(|error| self.no_answer(error.to_string()))?;
+            json::from_document(&answer.body).map_err(|problem| self.no_answer(problem))?;
         let active = answer.active.ok_or_else(|| self.no_answer("`active` is absent"))?;
         Ok(Answer { active, expires_at: answer.exp, life, asked_at })
     }

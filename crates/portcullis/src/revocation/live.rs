@@ -111,7 +111,7 @@ impl Request {
     /// Waits for an answer, for one deadline in all.
     async fn wait(self, line: Arc<Line>, place: Place) -> Standing {
         let answer = self.wait_for_answer(&line, &place);
-        let answer = waited(self.live.introspector.fetch_timeout, answer).await;
+        let answer = waited(&self.live.introspector.deadline(), answer).await;
         answer.unwrap_or_else(|error| self.settle(error))
     }
 
@@ -146,7 +146,7 @@ impl Request {
             return Err(standing);
         }
         let ask = |number| self.clone().ask(line.clone(), number, now);
-        let flight = flights.start(now.monotonic(), self.live.introspector.fetch_timeout, ask);
+        let flight = flights.start(now.monotonic(), self.live.introspector.deadline(), ask);
         flight.map_err(|error| self.settle(error))
     }
 
@@ -157,9 +157,9 @@ impl Request {
         number: u64,
         asked_at: Timestamp,
     ) -> Result<Arc<Answer>, FetchError> {
-        let Introspector { issuer, url, fetch_timeout, .. } = &self.live.introspector;
+        let Introspector { issuer, url, .. } = &self.live.introspector;
         let asked = self.live.introspector.ask(&self.token, self.life, asked_at);
-        let answer = bounded(*fetch_timeout, asked).await.map(Arc::new);
+        let answer = bounded(&self.live.introspector.deadline(), asked).await.map(Arc::new);
         self.live.is_failing.store(answer.is_err(), Ordering::Relaxed);
         let Some(flights) = line.land(number) else { return answer };
         match &answer {

@@ -824,6 +824,36 @@ pub(super) const CHECKS: &[Break] = &[
         new: "let fresh = age < lifetime.ttl || true;",
     },
     Break {
+        check: "the limit of a document is on decoded bytes",
+        file: "fetch/coding.rs",
+        old: "if decoded.len() > max_body {",
+        new: "if false {",
+    },
+    Break {
+        check: "a private member that says anything makes a private key",
+        file: "key/jwk.rs",
+        old: "self.has_private_member |= is_present;",
+        new: "let _ = is_present;",
+    },
+    Break {
+        check: "a server's lifetime shortens the TTL",
+        file: "remote/caching.rs",
+        old: "given.map_or(limits.ttl, left).clamp(limits.min_ttl, limits.ttl)",
+        new: "given.map_or(limits.ttl, |it| left(it).max(limits.ttl)).clamp(limits.min_ttl, limits.ttl)",
+    },
+    Break {
+        check: "no header lengthens the TTL",
+        file: "remote/caching.rs",
+        old: "left).clamp(limits.min_ttl, limits.ttl);",
+        new: "left).max(limits.min_ttl);",
+    },
+    Break {
+        check: "where no-cache is obeyed, no stale keys are used",
+        file: "remote/caching.rs",
+        old: "if limits.obey_no_cache && forbids_stale {",
+        new: "if limits.obey_no_cache && forbids_stale && false {",
+    },
+    Break {
         check: "stale keys have an end",
         file: "remote/freshness.rs",
         old: "set.filter(|(age, lifetime)| *age < lifetime.end)",
@@ -844,8 +874,8 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "the metadata is read with each fetch",
         file: "remote/key_set.rs",
-        old: "let keys = self.get_keys(&found.jwks_uri).await?;",
-        new: "static KEPT: std::sync::OnceLock<Url> = std::sync::OnceLock::new();\n                let keys = self.get_keys(KEPT.get_or_init(|| found.jwks_uri.clone())).await?;",
+        old: "let keys = self.get_keys(&found.jwks_uri);",
+        new: "static KEPT: std::sync::OnceLock<Url> = std::sync::OnceLock::new();\n                let keys = self.get_keys(KEPT.get_or_init(|| found.jwks_uri.clone()));",
     },
     Break {
         check: "`Retry-After` stretches no bound",
