@@ -6,6 +6,7 @@ mod actix;
 mod axum;
 mod behaviour;
 mod hyper;
+mod log;
 mod tonic;
 mod tower;
 

@@ -2,47 +2,22 @@
 //! nothing out of the request.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
-use portcullis::testing::{AUDIENCE, ISSUER, NOW, TestKey, authorization, bearer, builder};
-use portcullis::{
-    Algorithm, Authenticator, Gate, Policy, Profile,
-    adapter::{Bodies, FromBytes, NoBodies},
+use http::HeaderMap;
+use portcullis::testing::{
+    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, ScriptedFetch, TestKey, TokioClock,
+    authorization, bearer, builder,
 };
+use portcullis::{
+    Algorithm, Authenticator, Gate, IssuerSettings, Policy, Profile, Revocation,
+    adapter::{Bodies, FromBytes, NoBodies},
+    config::IssuerResolver,
+    keys::SharedKeySet,
+};
+use portcullis_test_support::log::lines;
 use serde_json::{Value, json};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(text);
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The lines that `RUST_LOG=portcullis=debug` shows of one request.
-fn lines(ask: impl AsyncFnOnce()) -> Vec<String> {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter("portcullis=debug")
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .without_time()
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(ask());
-    });
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    text.lines().map(str::to_owned).collect()
-}
 
 async fn auth(key: &TestKey) -> Authenticator {
     builder(key).profile(Profile::rfc9068()).build().await.unwrap()
@@ -70,7 +45,7 @@ fn a_refusal_is_one_line_that_names_rule_setting_and_remedy_and_no_value() {
         ("cnf", json!({"jkt": "s3cret"}), "cnf", ""),
     ] {
         let token = key.token(&claims(name, value));
-        let lines = lines(async || {
+        let lines = lines("debug", async || {
             let request = bearer(&token);
             auth(&key).await.authenticate(&request).await.unwrap_err();
         });
@@ -93,7 +68,7 @@ fn policies_credentials_and_types_are_reported_without_values() {
         "client_id": "s3cret-client", "jti": "s3cret-jti", "iat": NOW, "exp": NOW + 900,
         "tenant": "s3cret-tenant", "scope": "s3cret-scope", "roles": ["s3cret-role"],
     }));
-    let lines = lines(async || {
+    let lines = lines("debug", async || {
         let auth = auth(&key).await;
         let who = auth.authenticate(&bearer(&token)).await.unwrap();
         who.require(&Policy::scopes(["orders:read"])).unwrap_err();
@@ -108,6 +83,45 @@ fn policies_credentials_and_types_are_reported_without_values() {
     assert_nothing_leaks(&lines, &token);
 }
 
+/// Keycloak says of every token that names another audience that it is not active.
+#[test]
+fn new_tokens_that_are_called_inactive_are_reported_once_a_minute_with_their_number() {
+    const ASKED: &str = "https://issuer.example/introspect";
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let clock = ManualClock::at(NOW);
+    let ask = async |gate: &Gate, age: u64| {
+        let claims = json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": "s3cret-subject",
+            "iat": NOW - age, "exp": NOW + 900,
+        });
+        let refusal = gate.authenticate(&bearer(&key.token(&claims))).await.unwrap_err();
+        assert_eq!(refusal.rule(), "inactive");
+    };
+    let lines = lines("debug", async || {
+        let fetch = ScriptedFetch::default();
+        fetch.set(ASKED, Answer::ok(r#"{"active":false}"#));
+        let builder = builder(&key).fetch(fetch).clock(clock.clone()).introspection_url(ASKED);
+        let gate = Gate::new(builder.build().await.unwrap()).revocation(Revocation::live());
+        let gate = gate.unwrap();
+        // An older one may well have been revoked.
+        ask(&gate, 300).await;
+        for age in [0, 1, 60] {
+            ask(&gate, age).await;
+        }
+        clock.advance(Duration::from_secs(60));
+        ask(&gate, 0).await;
+    });
+    let reports: Vec<_> =
+        lines.iter().filter(|line| line.contains("portcullis::introspection")).collect();
+    assert_eq!(reports.len(), 2, "{reports:#?}");
+    for (report, tokens) in reports.into_iter().zip(["tokens=1 ", "tokens=3 "]) {
+        for part in ["WARN", tokens, "Keycloak", "Hydra", "Spring", ISSUER, ASKED] {
+            assert!(report.contains(part), "{report} should have {part}");
+        }
+    }
+    assert_nothing_leaks(&lines, &key.token(&json!({"iss": ISSUER})));
+}
+
 #[test]
 fn metadata_that_a_layer_does_not_serve_are_reported_once() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -120,7 +134,7 @@ fn metadata_that_a_layer_does_not_serve_are_reported_once() {
         Gate::new(builder.build().await.unwrap())
     };
     let request = http::Request::new(());
-    let lines_of_two = lines(async || {
+    let lines_of_two = lines("debug", async || {
         let gate = build(true).await;
         for gate in [gate.clone(), gate] {
             assert!(<NoBodies as Bodies<Bytes>>::metadata(&gate, &request).is_none());
@@ -131,11 +145,153 @@ fn metadata_that_a_layer_does_not_serve_are_reported_once() {
     for part in ["WARN", "with_bodies", "PORTCULLIS_RESOURCE", "oauth-protected-resource"] {
         assert!(told[0].contains(part), "{told:?}");
     }
-    let silent = lines(async || {
+    let silent = lines("debug", async || {
         <FromBytes as Bodies<Bytes>>::metadata(&build(true).await, &request);
         <NoBodies as Bodies<Bytes>>::metadata(&build(false).await, &request);
     });
     assert!(unserved(silent).is_empty());
+}
+
+/// What an operator has whose log is at `info`.
+#[test]
+fn at_info_refusals_are_one_line_for_each_rule_issuer_and_minute() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let clock = ManualClock::at(NOW);
+    let expired = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "s3cret", "exp": NOW - 900});
+    let token = key.token(&expired);
+    let lines = lines("info", async || {
+        let gate = Gate::new(builder(&key).clock(clock.clone()).build().await.unwrap());
+        let send = async |number: usize, headers: &HeaderMap| {
+            for _ in 0..number {
+                gate.authenticate(headers).await.unwrap_err();
+            }
+        };
+        send(1000, &bearer(&token)).await;
+        send(10, &HeaderMap::new()).await;
+        clock.advance(Duration::from_secs(59));
+        send(1, &bearer(&token)).await;
+        clock.advance(Duration::from_secs(1));
+        send(500, &bearer(&token)).await;
+        clock.advance(Duration::from_secs(60));
+        send(1, &bearer(&token)).await;
+        // A quiet hour ends it: the next one is told at once.
+        clock.advance(Duration::from_secs(3600));
+        send(1, &bearer(&token)).await;
+        clock.advance(Duration::from_secs(3600));
+        send(1, &bearer(&token)).await;
+    });
+    let told: Vec<_> = lines.iter().filter(|line| line.contains("portcullis::refused")).collect();
+    let counts = |rule: &str| -> Vec<&str> {
+        let of_rule = told.iter().filter(|line| line.contains(&format!("rule=\"{rule}\"")));
+        of_rule
+            .map(|line| line.split("count=").nth(1).unwrap().split(' ').next().unwrap())
+            .collect()
+    };
+    assert_eq!(counts("exp"), ["1", "1000", "500", "1", "1"], "{told:#?}");
+    assert_eq!(counts("missing"), ["1", "9"], "{told:#?}");
+    for part in ["INFO", &format!("issuer={ISSUER:?}"), "PORTCULLIS_LEEWAY_SECS", "remedy="] {
+        assert!(told[0].contains(part), "{} should have {part}", told[0]);
+    }
+    assert_nothing_leaks(&lines, &token);
+}
+
+/// The line of a minute does not wait for another refused request.
+#[test]
+fn what_was_counted_is_told_at_the_end_of_its_minute() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let told = std::cell::Cell::new(Duration::ZERO);
+    let lines = lines("info", async || {
+        let fetch = ScriptedFetch::default();
+        fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));
+        let builder = Authenticator::builder(ISSUER, AUDIENCE).jwks_url(JWKS).fetch(fetch);
+        let gate = Gate::new(builder.clock(TokioClock::at(NOW)).build().await.unwrap());
+        let begun = tokio::time::Instant::now();
+        for _ in 0..7 {
+            gate.authenticate(&HeaderMap::new()).await.unwrap_err();
+        }
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        told.set(begun.elapsed());
+    });
+    assert!(told.get() < Duration::from_secs(62));
+    let counted = |count: &str| lines.iter().any(|line| line.contains(count));
+    assert!(counted("count=1 ") && counted("count=6 "), "{lines:#?}");
+}
+
+/// Nothing that a client sends makes the log longer than so many lines a minute.
+#[test]
+fn a_flood_over_many_issuers_is_a_bounded_number_of_lines() {
+    struct Anybody(TestKey);
+    impl IssuerResolver for Anybody {
+        fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
+            let keys = SharedKeySet::new(TestKey::key_set([&self.0]));
+            Some(IssuerSettings::new(issuer, AUDIENCE).key_source(keys))
+        }
+    }
+    let (key, other) =
+        (TestKey::generate("k", Algorithm::Es256), TestKey::generate("o", Algorithm::Es256));
+    let lines = lines("info", async || {
+        let resolver = Anybody(TestKey::generate("k", Algorithm::Es256));
+        let builder = builder(&key).issuer_resolver(resolver);
+        let gate = Gate::new(builder.build().await.unwrap());
+        for number in 0..3000 {
+            let issuer = format!("https://tenant-{number}.example");
+            let token = other.token(&json!({"iss": issuer, "aud": AUDIENCE, "exp": NOW + 900}));
+            gate.authenticate(&bearer(&token)).await.unwrap_err();
+        }
+    });
+    let told = lines.iter().filter(|line| line.contains("portcullis::refused")).count();
+    assert!((1000..=1100).contains(&told), "{told} lines");
+}
+
+#[test]
+fn start_says_how_long_keys_are_used_and_which_headers_count() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    for (obeys, told) in
+        [(false, "only a positive max-age counts"), (true, "must-revalidate count (obey_no_cache)")]
+    {
+        let lines = lines("debug", async || {
+            let fetch = ScriptedFetch::default();
+            fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));
+            let builder = Authenticator::builder(ISSUER, AUDIENCE).jwks_url(JWKS).fetch(fetch);
+            let builder = builder.without_background_refresh();
+            if obeys { builder.obey_no_cache() } else { builder }.build().await.unwrap();
+        });
+        let start = lines.iter().find(|line| line.contains("validated locally")).unwrap();
+        let bounds = ["withdrawal_bound=311.1s", "withdrawal_bound_in_outage=3900s"];
+        for part in bounds.into_iter().chain([told]) {
+            assert!(start.contains(part), "{start} should have {part}");
+        }
+    }
+}
+
+/// A key for encryption is none of an operator's business, and no set is reported twice.
+#[test]
+fn skipped_keys_are_logged_once_for_each_set_by_how_bad_they_are() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let mut encryption = TestKey::generate("enc", Algorithm::Rs256).jwk();
+    encryption["use"] = json!("enc");
+    encryption["alg"] = json!("RSA-OAEP");
+    let secret = json!({"kty": "oct", "kid": "oct", "k": "c2VjcmV0"});
+    let lines = lines("debug", async || {
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+        fetch.set(JWKS, Answer::ok(json!({"keys": [key.jwk(), encryption, secret]})));
+        let builder = Authenticator::builder(ISSUER, AUDIENCE).jwks_url(JWKS).fetch(fetch);
+        let builder = builder.without_background_refresh().clock(clock);
+        let auth = builder.build().await.unwrap();
+        for _ in 0..3 {
+            auth.refresh().await.unwrap();
+        }
+    });
+    let of = |kid: &str| {
+        let kid = format!("kid={kid:?}");
+        lines.iter().filter(|line| line.contains(&kid)).cloned().collect::<Vec<_>>()
+    };
+    for (kid, level, reason) in
+        [("enc", "DEBUG", "not meant for verifying signatures"), ("oct", "WARN", "a symmetric key")]
+    {
+        let [line] = &of(kid)[..] else { panic!("{lines:#?}") };
+        assert!(line.contains(level) && line.contains(reason), "{line}");
+    }
 }
 
 fn assert_nothing_leaks(lines: &[String], token: &str) {

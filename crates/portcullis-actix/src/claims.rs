@@ -7,11 +7,12 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use portcullis::{
     Authenticated,
-    adapter::{optional_caller, required_caller},
+    adapter::{self, optional_caller, required_caller},
 };
 use serde::de::DeserializeOwned;
 
 use crate::rejection::Rejection;
+use crate::request::site;
 
 /// The token's claims, read into the handler's own type.
 ///
@@ -31,7 +32,7 @@ impl<C: DeserializeOwned> FromRequest for Claims<C> {
     type Future = Ready<Result<Self, Rejection>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authenticated(request).and_then(read).map(Self))
+        ready(authenticated(request).and_then(|who| read(&who, request)).map(Self))
     }
 }
 
@@ -59,7 +60,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for SharedClaims<C
     type Future = Ready<Result<Self, Rejection>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authenticated(request).and_then(|who| Ok(Self(who.shared_claims()?))))
+        let shared = |who: Authenticated| Ok(adapter::shared_claims(&who, || site(request))?);
+        ready(authenticated(request).and_then(shared).map(Self))
     }
 }
 
@@ -90,7 +92,7 @@ impl<C: DeserializeOwned> FromRequest for MaybeClaims<C> {
     type Future = Ready<Result<Self, Rejection>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let claims = caller(request).and_then(|who| who.map(read).transpose());
+        let claims = caller(request).and_then(|who| who.map(|who| read(&who, request)).transpose());
         ready(claims.map(Self))
     }
 }
@@ -124,19 +126,19 @@ impl FromRequest for MaybeCaller {
     }
 }
 
-fn read<C: DeserializeOwned>(who: Authenticated) -> Result<C, Rejection> {
-    Ok(who.claims()?)
+fn read<C: DeserializeOwned>(who: &Authenticated, request: &HttpRequest) -> Result<C, Rejection> {
+    Ok(adapter::claims(who, || site(request))?)
 }
 
 const REMEDY: &str = "wrap the route in an Auth";
 
 fn authenticated(request: &HttpRequest) -> Result<Authenticated, Rejection> {
     let extensions = request.extensions();
-    Ok(required_caller(extensions.get(), extensions.get(), REMEDY)?.clone())
+    Ok(required_caller(extensions.get(), extensions.get(), REMEDY, || site(request))?.clone())
 }
 
 /// `None` for an anonymous caller.
 fn caller(request: &HttpRequest) -> Result<Option<Authenticated>, Rejection> {
     let extensions = request.extensions();
-    Ok(optional_caller(extensions.get(), extensions.get(), REMEDY)?.cloned())
+    Ok(optional_caller(extensions.get(), extensions.get(), REMEDY, || site(request))?.cloned())
 }

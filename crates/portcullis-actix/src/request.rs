@@ -1,14 +1,20 @@
 //! What portcullis looks at of an actix-web request.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use actix_web::HttpRequest;
 use http::header::HeaderName;
-use portcullis::{RequestView, adapter::Connection};
+use portcullis::RequestView;
+use portcullis::adapter::{Connection, Site};
 
 /// An actix-web request's head. Its `http` is another major version than portcullis's; names and
 /// values cross as text and bytes.
 pub(crate) struct View<'r>(pub(crate) &'r HttpRequest);
+
+pub(crate) fn site(request: &HttpRequest) -> Site {
+    Site::of(&View(request), None)
+}
 
 impl RequestView for View<'_> {
     fn method(&self) -> Option<&str> {
@@ -42,6 +48,10 @@ impl RequestView for View<'_> {
     /// nor a certificate, and `ConnectionInfo` believes headers.
     fn connection(&self) -> Option<&Connection> {
         self.0.conn_data()
+    }
+
+    fn route(&self) -> Option<Cow<'_, str>> {
+        self.0.match_pattern().map(Cow::Owned)
     }
 }
 

@@ -12,6 +12,7 @@ use portcullis::{
 };
 
 use crate::future::ResponseFuture;
+use crate::request::site;
 
 /// Lets through only callers who meet a [`Policy`](portcullis::Policy), and whose token was not revoked
 /// where the route asks for that.
@@ -105,7 +106,8 @@ where
         let admission = {
             let extensions = request.extensions();
             let remedy = "wrap an Auth around the Require";
-            admit(extensions.get(), extensions.get(), &self.requirement, remedy)
+            let site = || site(request.request());
+            admit(extensions.get(), extensions.get(), &self.requirement, remedy, site)
         };
         let admission = admission.map(|admitted| admitted.map(|()| None));
         ResponseFuture::of(&self.inner, request, admission, None)

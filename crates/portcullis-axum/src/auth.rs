@@ -4,6 +4,8 @@ use portcullis::{Gate, adapter::FromBytes};
 use portcullis_tower::AuthService;
 use tower_layer::Layer;
 
+use crate::route::route;
+
 /// Lets through only requests with a good token, and puts the
 /// [`Authenticated`](portcullis::Authenticated) into their extensions.
 ///
@@ -41,7 +43,7 @@ impl AuthLayer {
     /// [`Gate`] that says more.
     #[must_use]
     pub fn new(gate: impl Into<Gate>) -> Self {
-        Self(portcullis_tower::AuthLayer::new(gate).with_bodies())
+        Self(portcullis_tower::AuthLayer::new(gate.into().route_from(route)).with_bodies())
     }
 
     /// Lets requests without any token through as well; see [`Gate::optional`].

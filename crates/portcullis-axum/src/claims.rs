@@ -6,11 +6,12 @@ use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 use portcullis::{
     Authenticated,
-    adapter::{optional_caller, required_caller},
+    adapter::{self, optional_caller, required_caller},
 };
 use serde::de::DeserializeOwned;
 
 use crate::rejection::Rejection;
+use crate::route::site;
 
 /// The token's claims, read into the handler's own type.
 ///
@@ -27,7 +28,7 @@ impl<S: Sync, C: DeserializeOwned> FromRequestParts<S> for Claims<C> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
         let who = authenticated(parts)?;
-        Ok(Self(who.claims()?))
+        Ok(Self(adapter::claims(who, || site(parts))?))
     }
 }
 
@@ -36,7 +37,7 @@ impl<S: Sync, C: DeserializeOwned> OptionalFromRequestParts<S> for Claims<C> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
         let Some(who) = caller(parts)? else { return Ok(None) };
-        Ok(Some(Self(who.claims()?)))
+        Ok(Some(Self(adapter::claims(who, || site(parts))?)))
     }
 }
 
@@ -67,7 +68,8 @@ where
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        Ok(Self(authenticated(parts)?.shared_claims()?))
+        let who = authenticated(parts)?;
+        Ok(Self(adapter::shared_claims(who, || site(parts))?))
     }
 }
 
@@ -80,7 +82,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
         let Some(who) = caller(parts)? else { return Ok(None) };
-        Ok(Some(Self(who.shared_claims()?)))
+        Ok(Some(Self(adapter::shared_claims(who, || site(parts))?)))
     }
 }
 
@@ -107,10 +109,12 @@ impl<S: Sync> OptionalFromRequestParts<S> for Caller {
 const REMEDY: &str = "protect the route";
 
 fn authenticated(parts: &Parts) -> Result<&Authenticated, Rejection> {
-    Ok(required_caller(parts.extensions.get(), parts.extensions.get(), REMEDY)?)
+    let extensions = &parts.extensions;
+    Ok(required_caller(extensions.get(), extensions.get(), REMEDY, || site(parts))?)
 }
 
 /// `None` for an anonymous caller.
 fn caller(parts: &Parts) -> Result<Option<&Authenticated>, Rejection> {
-    Ok(optional_caller(parts.extensions.get(), parts.extensions.get(), REMEDY)?)
+    let extensions = &parts.extensions;
+    Ok(optional_caller(extensions.get(), extensions.get(), REMEDY, || site(parts))?)
 }

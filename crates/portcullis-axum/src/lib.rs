@@ -40,11 +40,14 @@ mod auth;
 mod claims;
 mod protect;
 mod rejection;
+mod require;
+mod route;
 
 pub use portcullis;
-pub use portcullis_tower::{AuthService, RequireLayer};
+pub use portcullis_tower::{AuthService, RequireService};
 
 pub use auth::AuthLayer;
 pub use claims::{Caller, Claims, SharedClaims};
 pub use protect::{Protected, protect};
 pub use rejection::Rejection;
+pub use require::RequireLayer;

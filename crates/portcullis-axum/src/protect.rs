@@ -149,7 +149,8 @@ impl<S: Clone + Send + Sync + 'static> Protected<S> {
         let open = match path {
             Some(path) => {
                 let gate = self.gate.clone();
-                self.open.route(&path, get(async move |request: Request| answer(&gate, &request)))
+                let metadata = async move |request: Request| answer(&gate, &request);
+                self.open.route(&path, get(metadata.clone()).options(metadata))
             }
             None => self.open,
         };

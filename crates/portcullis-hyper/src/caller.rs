@@ -3,7 +3,7 @@
 use http::Request;
 use portcullis::{
     Authenticated, Refusal,
-    adapter::{optional_caller, required_caller},
+    adapter::{Site, optional_caller, required_caller},
 };
 
 const REMEDY: &str = "put an AuthService in front";
@@ -31,7 +31,7 @@ const REMEDY: &str = "put an AuthService in front";
 /// [optional](crate::AuthService::optional) service, and 500 where no service stands in front.
 pub fn caller<B>(request: &Request<B>) -> Result<&Authenticated, Refusal> {
     let extensions = request.extensions();
-    required_caller(extensions.get(), extensions.get(), REMEDY)
+    required_caller(extensions.get(), extensions.get(), REMEDY, || Site::of(request, None))
 }
 
 /// The caller of a request behind an [optional](crate::AuthService::optional) service; `None` only
@@ -43,5 +43,5 @@ pub fn caller<B>(request: &Request<B>) -> Result<&Authenticated, Refusal> {
 /// one must not look like a caller without a token.
 pub fn maybe_caller<B>(request: &Request<B>) -> Result<Option<&Authenticated>, Refusal> {
     let extensions = request.extensions();
-    optional_caller(extensions.get(), extensions.get(), REMEDY)
+    optional_caller(extensions.get(), extensions.get(), REMEDY, || Site::of(request, None))
 }

@@ -4,7 +4,7 @@ use http::{Request, Response};
 use hyper::service::Service;
 use portcullis::{
     Revocation,
-    adapter::{NoBodies, Requirement, admit},
+    adapter::{NoBodies, Requirement, Site, admit},
 };
 
 use crate::future::ResponseFuture;
@@ -68,7 +68,8 @@ where
     fn call(&self, request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
         let remedy = "put the RequireService inside an AuthService";
-        let admission = admit(extensions.get(), extensions.get(), &self.requirement, remedy);
+        let site = || Site::of(&request, None);
+        let admission = admit(extensions.get(), extensions.get(), &self.requirement, remedy, site);
         let admission = admission.map(|admitted| admitted.map(|()| None));
         ResponseFuture::of(&self.inner, request, admission, None)
     }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use portcullis::{
     Revocation,
-    adapter::{NoBodies, Requirement, admit},
+    adapter::{NoBodies, Requirement, RouteFrom, Site, admit},
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -31,19 +31,27 @@ use crate::future::ResponseFuture;
 #[derive(Debug, Clone)]
 pub struct RequireLayer {
     requirement: Requirement,
+    route_from: Option<RouteFrom>,
 }
 
 impl RequireLayer {
     /// A layer that holds callers to a policy, to a [`Revocation`], or to both.
     #[must_use]
     pub fn new(requirement: impl Into<Requirement>) -> Self {
-        Self { requirement: requirement.into() }
+        Self { requirement: requirement.into(), route_from: None }
     }
 
     /// Asks as well that the token was not revoked. What the gate asks for holds all the same.
     #[must_use]
     pub fn revocation(self, revocation: Revocation) -> Self {
-        Self { requirement: self.requirement.revocation(revocation) }
+        Self { requirement: self.requirement.revocation(revocation), ..self }
+    }
+
+    /// Tells how the log finds the route of a request that was refused, in what a router left in the
+    /// request's extensions; see [`Gate::route_from`](portcullis::Gate::route_from).
+    #[must_use]
+    pub fn route_from(self, find: RouteFrom) -> Self {
+        Self { route_from: Some(find), ..self }
     }
 }
 
@@ -51,7 +59,8 @@ impl<S> Layer<S> for RequireLayer {
     type Service = RequireService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RequireService { inner, requirement: self.requirement.clone() }
+        let (requirement, route_from) = (self.requirement.clone(), self.route_from);
+        RequireService { inner, requirement, route_from }
     }
 }
 
@@ -60,6 +69,7 @@ impl<S> Layer<S> for RequireLayer {
 pub struct RequireService<S> {
     inner: S,
     requirement: Requirement,
+    route_from: Option<RouteFrom>,
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RequireService<S>
@@ -80,7 +90,8 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
         let remedy = "put an AuthLayer outside the RequireLayer";
-        let admission = admit(extensions.get(), extensions.get(), &self.requirement, remedy);
+        let site = || Site::of(&request, self.route_from);
+        let admission = admit(extensions.get(), extensions.get(), &self.requirement, remedy, site);
         let admission = admission.map(|admitted| admitted.map(|()| None));
         ResponseFuture::of(&mut self.inner, request, admission, None)
     }

@@ -31,8 +31,9 @@
 //! }
 //! ```
 
-pub use crate::caller::{admit, optional_caller, required_caller};
+pub use crate::caller::{admit, claims, optional_caller, required_caller, shared_claims};
 pub use crate::gate::{Bodies, Exit, FromBytes, NoBodies, Visitor};
 pub use crate::maybe_ready::{Answer, MaybeReady, Pending};
+pub use crate::refusal::{RouteFrom, Site};
 pub use crate::request::Connection;
 pub use crate::requirement::Requirement;

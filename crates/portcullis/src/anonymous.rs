@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::refusal::ProtectionSpace;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Site, Unreported};
 
 /// A request without a token that an optional layer let through.
 ///
@@ -19,6 +19,10 @@ impl Anonymous {
     /// The refusal for a place that takes no anonymous callers.
     #[must_use]
     pub fn refusal(&self) -> Refusal {
-        Refusal::missing(&self.space)
+        self.refused().at(&Site::default())
+    }
+
+    pub(crate) fn refused(&self) -> Unreported {
+        Unreported::missing(&self.space)
     }
 }

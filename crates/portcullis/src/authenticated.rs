@@ -17,8 +17,9 @@ use crate::issuer::TrustedIssuer;
 use crate::key::VerificationKey;
 use crate::maybe_ready::MaybeReady;
 use crate::refusal::ProtectionSpace;
-use crate::refusal::{Refusal, Wanted};
+use crate::refusal::{Refusal, Site, Unreported, Wanted};
 use crate::remote::freshness::Ages;
+use crate::remote::introspection::Life;
 use crate::remote::status_list::RemoteStatusList;
 use crate::revocation::Means;
 use crate::token_cache::HasToken;
@@ -52,8 +53,9 @@ pub(crate) struct Origin {
 }
 
 /// What an operator can do about a route that asks an issuer that it is not known how to ask.
-const NOBODY_TO_ASK: &str = "a route asks the token's issuer each time (`Revocation::live`): set \
-    `introspection_url` and what goes with it for that issuer";
+const NO_INTROSPECTION: &str = "a route asks the token's issuer each time (`Revocation::live`), and that issuer cannot be asked";
+
+const NOBODY_TO_ASK: &str = "set `introspection_url` and what goes with it for that issuer";
 
 impl Authenticated {
     pub(crate) fn new(
@@ -90,6 +92,11 @@ impl Authenticated {
         self.0.origin.key.algorithm()
     }
 
+    /// The refusal of this token, with its issuer's name.
+    fn refused(&self, error: TokenError) -> Unreported {
+        Unreported::token(error, self.space()).of_issuer(self.0.origin.issuer.name())
+    }
+
     pub(crate) fn origin(&self) -> &Origin {
         &self.0.origin
     }
@@ -109,10 +116,14 @@ impl Authenticated {
     /// type: a struct that derives `Deserialize` refuses it for its own fields, a map or a [`Value`] keeps
     /// the last one. [`claim`](Self::claim) refuses it at any depth.
     pub fn claims<C: DeserializeOwned>(&self) -> Result<C, Refusal> {
+        self.read_claims().map_err(|refusal| refusal.at(&Site::default()))
+    }
+
+    pub(crate) fn read_claims<C: DeserializeOwned>(&self) -> Result<C, Unreported> {
         serde_json::from_str(self.0.registered.payload()).map_err(|error| {
             let wanted = std::any::type_name::<C>();
             let error = TokenError::UnfitClaims { wanted, problem: without_value(&error) };
-            Refusal::token(error, &self.0.space)
+            self.refused(error)
         })
     }
 
@@ -143,12 +154,19 @@ impl Authenticated {
     where
         C: DeserializeOwned + Send + Sync + 'static,
     {
+        self.read_shared_claims().map_err(|refusal| refusal.at(&Site::default()))
+    }
+
+    pub(crate) fn read_shared_claims<C>(&self) -> Result<Arc<C>, Unreported>
+    where
+        C: DeserializeOwned + Send + Sync + 'static,
+    {
         if let Some(kept) = self.0.shared.get().filter(|kept| kept.is::<C>())
             && let Ok(claims) = kept.clone().downcast()
         {
             return Ok(claims);
         }
-        let claims = Arc::new(self.claims::<C>()?);
+        let claims = Arc::new(self.read_claims::<C>()?);
         // Whoever was first has set it; what is read here is the same, or of another type.
         let _ = self.0.shared.set(claims.clone());
         Ok(claims)
@@ -193,10 +211,9 @@ impl Authenticated {
     ///
     /// A refusal with 401 if it was revoked, with 503 if the issuer cannot be asked now, and with 500
     /// if no introspection is configured for it.
-    pub(crate) fn stands(&self, means: Means) -> MaybeReady<Result<(), Refusal>> {
+    pub(crate) fn stands(&self, means: Means) -> MaybeReady<Result<(), Unreported>> {
         if self.0.origin.issuer.is_forgotten() {
-            let refusal = Refusal::token(TokenError::UntrustedIssuer, &self.0.space);
-            return MaybeReady::Ready(Err(refusal));
+            return MaybeReady::Ready(Err(self.refused(TokenError::UntrustedIssuer)));
         }
         let at = || Timestamp::now(&*self.0.space.clock);
         if self.plainly_stands(means, at) {
@@ -208,15 +225,23 @@ impl Authenticated {
             (Means::StatusList(ages), _) => {
                 Some(issuer.status_lists.standing(self.0.registered.status(), ages))
             }
-            (Means::Live(ages), Some(token)) => issuer.introspections.standing(token, ages),
+            (Means::Live(ages), Some(token)) => {
+                let (issued_at, expires_at) =
+                    (self.0.registered.issued_at(), self.0.registered.expires_at());
+                issuer.introspections.standing(token, Life { issued_at, expires_at }, ages)
+            }
             (Means::Live(_), None) => None,
         };
         let Some(standing) = standing else {
-            return MaybeReady::Ready(Err(Refusal::misconfigured(NOBODY_TO_ASK)));
+            let refusal = Unreported::misconfigured(NO_INTROSPECTION, NOBODY_TO_ASK, self.space());
+            return MaybeReady::Ready(Err(refusal.of_issuer(issuer.name())));
         };
-        let space = self.0.space.clone();
+        let who = self.clone();
         standing.map(move |standing| {
-            standing.map_err(|error| Refusal::unresolved(error, Wanted::Status, &space))
+            standing.map_err(|error| {
+                let refusal = Unreported::unresolved(error, Wanted::Status, who.space());
+                refusal.of_issuer(who.0.origin.issuer.name())
+            })
         })
     }
 

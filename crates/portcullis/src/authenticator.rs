@@ -33,7 +33,7 @@ use crate::key::{CandidateKeys, KeyRequest, Payload};
 use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
 use crate::refusal::ProtectionSpace;
-use crate::refusal::{Refusal, Wanted};
+use crate::refusal::{Refusal, Site, Unreported, Wanted, reported};
 use crate::request::RequestView;
 use crate::revocation::Means;
 use crate::token_cache::TokenCache;
@@ -46,7 +46,7 @@ pub use issuer_settings::IssuerSettings;
 pub use issuers::IssuerResolver;
 
 /// The caller; `None` for a request without a token.
-pub(crate) type Verdict = Result<Option<Authenticated>, Refusal>;
+pub(crate) type Verdict = Result<Option<Authenticated>, Unreported>;
 
 /// Says who sent a request, from the token that came with it, without asking anybody.
 ///
@@ -123,9 +123,10 @@ impl Authenticator {
         &self,
         request: &R,
     ) -> impl Future<Output = Result<Authenticated, Refusal>> + Send + use<R> {
-        let verdict = self.attempt(request);
+        let verdict = self.decide(request, &self.0.credentials, Means::Expiry);
         let anonymous = self.anonymous();
-        async move { verdict.await?.ok_or_else(|| anonymous.refusal()) }
+        let caller = verdict.map(move |verdict| verdict?.ok_or_else(|| anonymous.refused()));
+        reported(caller, || Site::of(request, None)).into_future()
     }
 
     /// As [`authenticate`](Self::authenticate), answered at once if everything is in memory; `None` for a
@@ -134,7 +135,8 @@ impl Authenticator {
         &self,
         request: &R,
     ) -> MaybeReady<Result<Option<Authenticated>, Refusal>> {
-        self.decide(request, &self.0.credentials, Means::Expiry)
+        let verdict = self.decide(request, &self.0.credentials, Means::Expiry);
+        reported(verdict, || Site::of(request, None))
     }
 
     /// The one function under everything: the token, its issuer, its key, the signature, the claims,
@@ -151,7 +153,7 @@ impl Authenticator {
             Ok(Some(token)) => token,
             Ok(None) => return MaybeReady::Ready(Ok(None)),
             Err(error) => {
-                return MaybeReady::Ready(Err(Refusal::credentials(error, &inner.space)));
+                return MaybeReady::Ready(Err(Unreported::credentials(error, &inner.space)));
             }
         };
         match inner.recall(token.bytes(), means) {
@@ -281,25 +283,27 @@ impl Inner {
         let token = match token.text() {
             Ok(token) => token,
             Err(error) => {
-                return MaybeReady::Ready(Err(Refusal::credentials(error, &self.space)));
+                return MaybeReady::Ready(Err(Unreported::credentials(error, &self.space)));
             }
         };
         let (jws, issuer) = match self.read(token) {
             Ok(read) => read,
-            Err(error) => return MaybeReady::Ready(Err(self.refuse(error))),
+            Err(refusal) => return MaybeReady::Ready(Err(refusal)),
         };
         let header = jws.header();
         let wanted = KeyRequest::new(header.key_id.as_deref(), header.algorithm);
         match issuer.keys.source().resolve(&wanted) {
-            MaybeReady::Ready(Err(error)) => MaybeReady::Ready(Err(self.unresolved(error))),
+            MaybeReady::Ready(Err(error)) => {
+                MaybeReady::Ready(Err(self.unresolved(error, &issuer)))
+            }
             MaybeReady::Ready(Ok(keys)) => self.judge(&jws, issuer, &keys, means),
             MaybeReady::Pending(keys) => {
                 let (inner, jws) = (self.clone(), jws.to_owned());
                 MaybeReady::pending(async move {
-                    let keys = keys.await.map_err(|error| inner.unresolved(error))?;
+                    let keys = keys.await.map_err(|error| inner.unresolved(error, &issuer))?;
                     // They were fetched for this token: none is newer.
                     let who = inner.accept(&jws.borrow(), &issuer, &keys);
-                    standing(who.map_err(|error| inner.refuse(error))?, means).await
+                    standing(who.map_err(|error| inner.refuse(error, &issuer))?, means).await
                 })
             }
         }
@@ -328,7 +332,7 @@ impl Inner {
                                 None => Err(TokenError::Signature),
                                 Some(others) => inner.accept(&jws.borrow(), &issuer, &others),
                             };
-                            let who = verdict.map_err(|error| inner.refuse(error))?;
+                            let who = verdict.map_err(|error| inner.refuse(error, &issuer))?;
                             standing(who, means).await
                         });
                     }
@@ -338,19 +342,22 @@ impl Inner {
         };
         match verdict {
             Ok(who) => standing(who, means),
-            Err(error) => MaybeReady::Ready(Err(self.refuse(error))),
+            Err(error) => MaybeReady::Ready(Err(self.refuse(error, &issuer))),
         }
     }
 
     /// All that can be judged without a key.
-    fn read<'t>(&self, token: &'t str) -> Result<(CompactJws<'t>, Arc<TrustedIssuer>), TokenError> {
-        let jws = CompactJws::parse_knowing(token, self.max_token_bytes, &self.headers)?;
-        let issuer = self.issuers.of(&jws)?;
-        let algorithm = jws.header().algorithm;
-        if !issuer.algorithms.contains(&algorithm) {
-            return Err(TokenError::AlgorithmNotAllowed { algorithm });
-        }
-        issuer.rules.profile.check_token_type(jws.header().token_type)?;
+    fn read<'t>(&self, token: &'t str) -> Result<(CompactJws<'t>, Arc<TrustedIssuer>), Unreported> {
+        let parsed = CompactJws::parse_knowing(token, self.max_token_bytes, &self.headers);
+        let read = parsed.and_then(|jws| self.issuers.of(&jws).map(|issuer| (jws, issuer)));
+        let (jws, issuer) = read.map_err(|error| Unreported::token(error, &self.space))?;
+        let header = jws.header();
+        let allowed = if issuer.algorithms.contains(&header.algorithm) {
+            issuer.rules.profile.check_token_type(header.token_type)
+        } else {
+            Err(TokenError::AlgorithmNotAllowed { algorithm: header.algorithm })
+        };
+        allowed.map_err(|error| self.refuse(error, &issuer))?;
         Ok((jws, issuer))
     }
 
@@ -387,12 +394,12 @@ impl Inner {
         Ok(claims)
     }
 
-    fn unresolved(&self, error: ResolveError) -> Refusal {
-        Refusal::unresolved(error, Wanted::Keys, &self.space)
+    fn unresolved(&self, error: ResolveError, issuer: &TrustedIssuer) -> Unreported {
+        Unreported::unresolved(error, Wanted::Keys, &self.space).of_issuer(issuer.name())
     }
 
-    fn refuse(&self, error: TokenError) -> Refusal {
-        Refusal::token(error, &self.space)
+    fn refuse(&self, error: TokenError, issuer: &TrustedIssuer) -> Unreported {
+        Unreported::token(error, &self.space).of_issuer(issuer.name())
     }
 }
 

@@ -1,14 +1,19 @@
 //! Who is behind a request, by what a layer left in its extensions. For adapters: whether it is a
 //! caller, nobody, or a service without a layer is decided here for all of them.
 
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
 use crate::anonymous::Anonymous;
 use crate::authenticated::Authenticated;
 use crate::maybe_ready::MaybeReady;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Site, Unreported, reported};
 use crate::requirement::Requirement;
 
 /// Whether the caller meets what a route requires: what every adapter's `Require` comes down to.
-/// `who` and `anonymous` are what stands in the request's extensions.
+/// `who` and `anonymous` are what stands in the request's extensions; `site` is asked only for a
+/// refusal, or where something must be fetched first.
 ///
 /// # Errors
 ///
@@ -20,15 +25,17 @@ pub fn admit(
     anonymous: Option<&Anonymous>,
     requirement: &Requirement,
     remedy: &'static str,
+    site: impl FnOnce() -> Site,
 ) -> MaybeReady<Result<(), Refusal>> {
-    let met = required_caller(who, anonymous, remedy).and_then(|who| {
+    let met = required(who, anonymous, remedy).and_then(|who| {
         let policy = requirement.policy.as_ref();
-        policy.map_or(Ok(()), |policy| who.require(policy)).map(|()| who)
+        policy.map_or(Ok(()), |policy| who.meets(policy)).map(|()| who)
     });
-    match met {
+    let admitted = match met {
         Ok(who) => who.stands(requirement.revocation.means()),
         Err(refusal) => MaybeReady::Ready(Err(refusal)),
-    }
+    };
+    reported(admitted, site)
 }
 
 /// The caller, where one is required. `who` and `anonymous` are what stands in the request's
@@ -42,12 +49,9 @@ pub fn required_caller<'e>(
     who: Option<&'e Authenticated>,
     anonymous: Option<&Anonymous>,
     remedy: &'static str,
+    site: impl FnOnce() -> Site,
 ) -> Result<&'e Authenticated, Refusal> {
-    match (who, anonymous) {
-        (Some(who), _) => Ok(who),
-        (None, Some(anonymous)) => Err(anonymous.refusal()),
-        (None, None) => Err(Refusal::misconfigured(remedy)),
-    }
+    required(who, anonymous, remedy).map_err(|refusal| refusal.at(&site()))
 }
 
 /// The caller, where none is required; `None` for an anonymous one.
@@ -60,9 +64,46 @@ pub fn optional_caller<'e>(
     who: Option<&'e Authenticated>,
     anonymous: Option<&Anonymous>,
     remedy: &'static str,
+    site: impl FnOnce() -> Site,
 ) -> Result<Option<&'e Authenticated>, Refusal> {
     match (who, anonymous) {
         (None, Some(_)) => Ok(None),
-        (who, anonymous) => required_caller(who, anonymous, remedy).map(Some),
+        (who, anonymous) => required_caller(who, anonymous, remedy, site).map(Some),
+    }
+}
+
+/// The caller's claims, as [`Authenticated::claims`], with the request's site in the log.
+///
+/// # Errors
+///
+/// As [`Authenticated::claims`].
+pub fn claims<C: DeserializeOwned>(
+    who: &Authenticated,
+    site: impl FnOnce() -> Site,
+) -> Result<C, Refusal> {
+    who.read_claims().map_err(|refusal| refusal.at(&site()))
+}
+
+/// The caller's claims, as [`Authenticated::shared_claims`], with the request's site in the log.
+///
+/// # Errors
+///
+/// As [`Authenticated::claims`].
+pub fn shared_claims<C: DeserializeOwned + Send + Sync + 'static>(
+    who: &Authenticated,
+    site: impl FnOnce() -> Site,
+) -> Result<Arc<C>, Refusal> {
+    who.read_shared_claims().map_err(|refusal| refusal.at(&site()))
+}
+
+fn required<'e>(
+    who: Option<&'e Authenticated>,
+    anonymous: Option<&Anonymous>,
+    remedy: &'static str,
+) -> Result<&'e Authenticated, Unreported> {
+    match (who, anonymous) {
+        (Some(who), _) => Ok(who),
+        (None, Some(anonymous)) => Err(anonymous.refused()),
+        (None, None) => Err(Unreported::past_all_layers(remedy)),
     }
 }

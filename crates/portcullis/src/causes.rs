@@ -55,7 +55,7 @@ mod tests {
             source: KeySet::from_json(b"[]").unwrap_err(),
         };
         let no_key_set =
-            "https://auth.example/keys is no key set: not a JSON object with an array `keys`";
+            "https://auth.example/keys is no key set: it is an array, not a JSON object";
         assert_eq!(printed(source.clone()), no_key_set);
         let issuer = "https://auth.example".to_owned();
         assert_eq!(
@@ -71,7 +71,8 @@ mod tests {
         let status = StatusCode::BAD_GATEWAY;
         let bad = FetchError::Status { url: url.to_owned(), status, retry_after: None };
         assert_eq!(printed(bad), "https://auth.example/keys answered 502 Bad Gateway");
-        assert_eq!(printed(KeySetError::TooManyKeys { limit: 200 }), "more than 200 keys");
+        let too_many = KeySetError::TooManyKeys { limit: 200, setting: None };
+        assert_eq!(printed(too_many), "more than 200 keys");
 
         let short = dangerous::hmac_key(Some("a"), Algorithm::Hs256, b"secret").unwrap_err();
         assert_eq!(printed(short), "a secret of 6 bytes, not of 32 or more");

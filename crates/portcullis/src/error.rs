@@ -66,6 +66,9 @@ pub enum TokenError {
     /// The issuer has revoked the token, or suspended it.
     #[error("the token was revoked")]
     Revoked,
+    /// The issuer, when asked, says that the token is not active (RFC 7662). It does not say why.
+    #[error("the issuer says that the token is not active")]
+    Inactive,
     /// The route asks for the token's status, and the token names no list that has it.
     #[error("the token has no place in a status list of its issuer")]
     NoStatus,
@@ -95,6 +98,13 @@ pub enum TokenError {
     /// No key of the issuer has the token's `kid`.
     #[error("no key of the issuer has this `kid`")]
     UnknownKey,
+    /// The issuer publishes a key with the token's `kid`, which cannot be used.
+    #[error("the key with this `kid` cannot be used: {reason}")]
+    #[non_exhaustive]
+    UnusableKey {
+        /// What a [`KeyError`](crate::keys::KeyError) says of it.
+        reason: String,
+    },
     /// The token has no `kid`, and more keys fit than are tried.
     #[error("no `kid`, and the issuer has more than {limit} keys for {algorithm}")]
     #[non_exhaustive]
@@ -233,13 +243,14 @@ impl TokenError {
             Self::UnreadableClaim(claim) if claim.is_repeated() => "duplicate_member",
             Self::UnreadableClaim(_) => "unreadable_claim",
             Self::Revoked => "revoked",
+            Self::Inactive => "inactive",
             Self::NoStatus => "no_status",
             Self::CriticalHeader => "crit",
             Self::UnencodedPayload => "b64",
             Self::UnknownAlgorithm | Self::AlgorithmNotAllowed { .. } => "alg",
             Self::AlgorithmMismatch { .. } => "alg_of_key",
             Self::TokenType { .. } => "typ",
-            Self::UnknownKey | Self::TooManyCandidates { .. } => "kid",
+            Self::UnknownKey | Self::UnusableKey { .. } | Self::TooManyCandidates { .. } => "kid",
             Self::Signature => "signature",
             Self::MissingClaim { .. } => "missing_claim",
             Self::Issuer { .. } | Self::UntrustedIssuer => "iss",
@@ -294,6 +305,10 @@ impl TokenError {
             | Self::WrongType { .. }
             | Self::UnreadableClaim(_) => "the token is damaged, forged or made by a faulty issuer",
             Self::Revoked => "the user should log in again",
+            Self::Inactive => {
+                "the token was revoked, or the client that asks may not ask about it (Keycloak: the \
+                 token's `aud` must name that client)"
+            }
             Self::NoStatus => {
                 "have the issuer put `status` into its tokens, and its lists where they are looked for"
             }
@@ -311,6 +326,9 @@ impl TokenError {
             }
             Self::UnknownKey => {
                 "is the token from this issuer? if so, does its JWKS publish the key that signs?"
+            }
+            Self::UnusableKey { .. } => {
+                "have the issuer sign with a key that can be used; is its algorithm in `algorithms`?"
             }
             Self::TooManyCandidates { .. } => "have the issuer put `kid` into its tokens and keys",
             Self::AlgorithmMismatch { .. } => "have the issuer publish the key's real `alg`",

@@ -14,7 +14,7 @@ use crate::authenticated::Authenticated;
 use crate::authenticator::{Authenticator, ConfigError, Verdict, check_places};
 use crate::credentials::{Credentials, TokenPlace};
 use crate::maybe_ready::MaybeReady;
-use crate::refusal::{Protocol, Refusal};
+use crate::refusal::{Protocol, Refusal, RouteFrom, Site, reported};
 use crate::request::{RequestView, is_head};
 use crate::resource::Resource;
 use crate::revocation::{Means, Revocation};
@@ -48,6 +48,8 @@ pub struct Gate {
     /// Where this gate looks for tokens.
     credentials: Arc<Credentials>,
     vary: Option<HeaderValue>,
+    /// How the log finds the route of a refused request.
+    route_from: Option<RouteFrom>,
 }
 
 impl Gate {
@@ -57,7 +59,8 @@ impl Gate {
         let credentials = auth.credentials().clone();
         let vary = vary(&credentials, false);
         let revocation = Revocation::expiry();
-        Self { auth, optional: false, grpc: false, revocation, credentials, vary }
+        let route_from = None;
+        Self { auth, optional: false, grpc: false, revocation, credentials, vary, route_from }
     }
 
     /// Also lets requests without a token through, with an [`Anonymous`] in their extensions. A
@@ -134,6 +137,14 @@ impl Gate {
         Ok(self)
     }
 
+    /// Tells how the log finds the route of a request that was refused: in what the framework's router
+    /// left in the request's extensions. An adapter whose framework does so calls it.
+    #[must_use]
+    pub fn route_from(mut self, find: RouteFrom) -> Self {
+        self.route_from = Some(find);
+        self
+    }
+
     /// Returns the authenticator.
     #[must_use]
     pub fn authenticator(&self) -> &Authenticator {
@@ -148,20 +159,7 @@ impl Gate {
         &self,
         request: &R,
     ) -> MaybeReady<Result<Visitor, Refusal>> {
-        let protocol = self.protocol(request);
-        match self.auth.decide(request, &self.credentials, self.revocation.means()) {
-            MaybeReady::Ready(Ok(Some(who))) => MaybeReady::Ready(Ok(Visitor::Caller(who))),
-            verdict => {
-                let (optional, anonymous) = (self.optional, self.auth.anonymous());
-                let visitor = move |verdict: Verdict| match verdict {
-                    Ok(Some(who)) => Ok(Visitor::Caller(who)),
-                    Ok(None) if optional => Ok(Visitor::Anonymous(anonymous)),
-                    Ok(None) => Err(anonymous.refusal().in_protocol(protocol)),
-                    Err(refusal) => Err(refusal.in_protocol(protocol)),
-                };
-                verdict.map(visitor)
-            }
-        }
+        self.decide(request, self.optional)
     }
 
     /// Returns the caller, if the request meets everything that this gate requires: a valid token
@@ -189,11 +187,11 @@ impl Gate {
         &self,
         request: &R,
     ) -> impl Future<Output = Result<Authenticated, Refusal>> + Send + use<R> {
-        let (visitor, protocol) = (self.enter(request), self.protocol(request));
+        let visitor = self.decide(request, false);
         async move {
             match visitor.await? {
                 Visitor::Caller(who) => Ok(who),
-                Visitor::Anonymous(anonymous) => Err(anonymous.refusal().in_protocol(protocol)),
+                Visitor::Anonymous(anonymous) => Err(anonymous.refusal()),
             }
         }
     }
@@ -211,7 +209,8 @@ impl Gate {
 
     /// Returns the metadata of the
     /// [protected resource](crate::AuthenticatorBuilder::protected_resource) if `request` asks for
-    /// them. An adapter answers with them before anything else.
+    /// them, by `GET`, `HEAD` or a preflight (`OPTIONS`). An adapter answers with them before anything
+    /// else.
     #[must_use]
     pub fn metadata<B: From<Bytes>>(
         &self,
@@ -231,6 +230,27 @@ impl Gate {
     #[must_use]
     pub fn exit(&self, request: &(impl RequestView + ?Sized)) -> Exit {
         Exit { vary: self.vary.clone(), protocol: self.protocol(request) }
+    }
+
+    fn decide<R: RequestView + ?Sized>(
+        &self,
+        request: &R,
+        optional: bool,
+    ) -> MaybeReady<Result<Visitor, Refusal>> {
+        match self.auth.decide(request, &self.credentials, self.revocation.means()) {
+            MaybeReady::Ready(Ok(Some(who))) => MaybeReady::Ready(Ok(Visitor::Caller(who))),
+            verdict => {
+                let (anonymous, protocol) = (self.auth.anonymous(), self.protocol(request));
+                let visitor = move |verdict: Verdict| match verdict? {
+                    Some(who) => Ok(Visitor::Caller(who)),
+                    None if optional => Ok(Visitor::Anonymous(anonymous)),
+                    None => Err(anonymous.refused()),
+                };
+                let site = || Site::of(request, self.route_from);
+                let visitor = reported(verdict.map(visitor), site);
+                visitor.map(move |visitor| visitor.map_err(|refusal| refusal.in_protocol(protocol)))
+            }
+        }
     }
 
     fn resource(&self) -> Option<&Resource> {

@@ -9,6 +9,7 @@
 //! [RFC 7515 §4]: https://www.rfc-editor.org/rfc/rfc7515#section-4
 //! [RFC 7519 §4]: https://www.rfc-editor.org/rfc/rfc7519#section-4
 
+mod document;
 mod lenient;
 mod number;
 mod raw;
@@ -21,7 +22,8 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
 };
 
-pub(crate) use lenient::Lenient;
+pub(crate) use document::from_document;
+pub(crate) use lenient::{IsPresent, Lenient};
 pub(crate) use raw::{Members, Raw, Unreadable, may_be_rounded, normalize};
 use smallvec::SmallVec;
 

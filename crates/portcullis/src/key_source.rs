@@ -165,7 +165,7 @@ impl KeySource for SharedKeySet {
         let keys = self.0.load();
         let keys = keys
             .candidates(wanted)
-            .and_then(|candidates| CandidateKeys::of(&candidates).ok_or(TokenError::UnknownKey));
+            .and_then(|found| CandidateKeys::of(&found).ok_or_else(|| keys.absence(wanted.key_id)));
         MaybeReady::Ready(keys.map_err(ResolveError::Refused))
     }
 
@@ -194,6 +194,22 @@ mod tests {
         source.replace(TestKey::key_set([&new_key]));
         assert_eq!((has(old), has(new)), (false, true));
     }
+
+    #[test]
+    fn key_that_is_skipped_is_refused_with_its_reason() {
+        let json = br#"{"keys":[{"kty":"oct","kid":"a","k":"c2VjcmV0"}]}"#;
+        let source = SharedKeySet::new(KeySet::from_json(json).unwrap());
+        let refused = |id| match source.resolve(&KeyRequest::new(id, Algorithm::Es256)) {
+            MaybeReady::Ready(Err(ResolveError::Refused(error))) => error.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let reason = "the key with this `kid` cannot be used: a symmetric key";
+        assert_eq!(refused(Some("a")), reason);
+        for other in [Some("b"), None] {
+            assert_eq!(refused(other), "no key of the issuer has this `kid`");
+        }
+    }
+
     /// A source of an application's own, which has what it must have and no more.
     #[derive(Debug)]
     struct Plain(SharedKeySet);

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::authenticated::Authenticated;
 use crate::json;
-use crate::refusal::{Denial, Refusal};
+use crate::refusal::{Denial, Refusal, Site, Unreported};
 use check::Check;
 use rule::Rule;
 
@@ -260,7 +260,13 @@ impl Authenticated {
     /// When the policy is not met: a refusal with 403; with 401 where the client can do something
     /// about it, namely refresh the token or have the user authenticate again.
     pub fn require(&self, policy: &Policy) -> Result<(), Refusal> {
-        policy.check(self).map_err(|denial| Refusal::denied(denial, self.space()))
+        self.meets(policy).map_err(|refusal| refusal.at(&Site::default()))
+    }
+
+    pub(crate) fn meets(&self, policy: &Policy) -> Result<(), Unreported> {
+        let denied = |denial| Unreported::denied(denial, self.space());
+        let denied = |denial| denied(denial).of_issuer(self.origin().issuer.name());
+        policy.check(self).map_err(denied)
     }
 }
 

@@ -19,12 +19,17 @@
 //! two: without that declaration no refusal is 2xx.
 //!
 //! Every refusal is one `tracing` event of the target `portcullis::refusal`, which names the rule,
-//! the setting and the remedy. Nothing that came with the request is in either.
+//! the setting and the remedy, the issuer, the method and the route. At the level `info` there is one
+//! event of the target `portcullis::refused` for each rule, issuer, route and minute, with the number
+//! of refusals. Nothing that came with the request is in any of them.
 
 mod body;
 mod denial;
+mod log;
 mod response;
+mod site;
 mod space;
+mod tally;
 
 use std::error::Error;
 use std::fmt;
@@ -37,13 +42,17 @@ use crate::credentials::CredentialsError;
 use crate::error::TokenError;
 use crate::fetch::FetchError;
 use crate::key_source::ResolveError;
-use crate::metrics;
 use crate::settings::{self, Setting};
 
 pub(crate) use body::WriteBody;
 pub use body::{RefusalBody, with_body};
 pub use denial::Denial;
+pub(crate) use site::reported;
+pub use site::{RouteFrom, Site};
 pub(crate) use space::ProtectionSpace;
+pub(crate) use tally::Tally;
+
+const PAST_ALL_LAYERS: &str = "a request came to a protected place past all authentication";
 
 /// What sort of refusal it is: the row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -140,6 +149,8 @@ struct Inner {
     cause: Cause,
     /// None where no service has said anything of itself.
     space: Option<Arc<ProtectionSpace>>,
+    /// The issuer of the token, once it is known to be trusted here.
+    issuer: Option<Arc<str>>,
 }
 
 /// Why: the operator's side.
@@ -151,7 +162,7 @@ enum Cause {
     Denied(Denial),
     BudgetSpent { retry_after: Duration, source: Option<FetchError> },
     Unavailable { wanted: Wanted, retry_after: Duration, source: Option<FetchError> },
-    Misconfigured { remedy: &'static str },
+    Misconfigured { reason: &'static str, remedy: &'static str },
 }
 
 /// What is not to be had.
@@ -161,7 +172,11 @@ pub(crate) enum Wanted {
     Status,
 }
 
-impl Refusal {
+/// A refusal that is not in the log yet, because it is not known here where the request came to.
+#[must_use = "a refusal is reported once"]
+pub(crate) struct Unreported(Refusal);
+
+impl Unreported {
     pub(crate) fn missing(space: &Arc<ProtectionSpace>) -> Self {
         Self::new(Cause::Missing, Some(space))
     }
@@ -194,20 +209,48 @@ impl Refusal {
         }
     }
 
+    /// A request that reached a protected place although no layer has seen it.
+    pub(crate) fn past_all_layers(remedy: &'static str) -> Self {
+        Self::new(Cause::Misconfigured { reason: PAST_ALL_LAYERS, remedy }, None)
+    }
+
+    /// A route asks something of an issuer that is not configured.
+    pub(crate) fn misconfigured(
+        reason: &'static str,
+        remedy: &'static str,
+        space: &Arc<ProtectionSpace>,
+    ) -> Self {
+        Self::new(Cause::Misconfigured { reason, remedy }, Some(space))
+    }
+
+    fn new(cause: Cause, space: Option<&Arc<ProtectionSpace>>) -> Self {
+        let inner = Inner { cause, space: space.cloned(), issuer: None };
+        Self(Refusal(Arc::new(inner), Protocol::Http))
+    }
+
+    /// Names the issuer that is trusted here and that the token is from, or claims to be from.
+    pub(crate) fn of_issuer(mut self, issuer: &str) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0.0) {
+            inner.issuer = Some(issuer.into());
+        }
+        self
+    }
+
+    /// Reports the refusal: the only way to one, so that there is exactly one event for each.
+    pub(crate) fn at(self, site: &Site) -> Refusal {
+        self.0.report(site);
+        self.0
+    }
+}
+
+impl Refusal {
     /// A request that reached a protected place past all authentication: the service is put
     /// together wrongly, and nothing is let through. `remedy` is for the log.
     ///
     /// For adapters.
     #[must_use]
     pub fn misconfigured(remedy: &'static str) -> Self {
-        Self::new(Cause::Misconfigured { remedy }, None)
-    }
-
-    /// To construct is to report, so that there is exactly one event a refusal.
-    fn new(cause: Cause, space: Option<&Arc<ProtectionSpace>>) -> Self {
-        let refusal = Self(Arc::new(Inner { cause, space: space.cloned() }), Protocol::Http);
-        refusal.report();
-        refusal
+        Unreported::past_all_layers(remedy).at(&Site::default())
     }
 
     /// Turns the refusal into one that is answered in gRPC's terms: HTTP 200 with a `grpc-status`.
@@ -332,37 +375,7 @@ impl Refusal {
             Cause::Unavailable { wanted: Wanted::Status, .. } => {
                 "see the events of `portcullis::status_list` and `portcullis::introspection`"
             }
-            Cause::Misconfigured { remedy } => remedy,
-        }
-    }
-
-    fn report(&self) {
-        let (kind, rule) = (self.kind(), self.rule());
-        metrics::refused(kind.as_str(), rule);
-        let setting = self.setting().map(tracing::field::display);
-        let (reason, remedy) = (self.reason(), self.remedy());
-        if kind == RefusalKind::Misconfigured {
-            // Not the client's doing, and every such request fails: this must not be overlooked.
-            tracing::error!(
-                target: "portcullis::refusal",
-                kind = kind.as_str(), rule, setting, %reason, remedy,
-                "refused",
-            );
-        } else {
-            // The fetch that failed has warned once; this would be as often as anybody likes.
-            let unavailable = match &self.0.cause {
-                Cause::Unavailable { source, .. } | Cause::BudgetSpent { source, .. } => {
-                    source.as_ref()
-                }
-                _ => None,
-            };
-            tracing::debug!(
-                target: "portcullis::refusal",
-                kind = kind.as_str(), rule, setting, %reason, remedy,
-                retry_after = self.retry_after().map(tracing::field::debug),
-                error = unavailable.map(|error| error as &dyn Error),
-                "refused",
-            );
+            Cause::Misconfigured { remedy, .. } => remedy,
         }
     }
 }
@@ -387,9 +400,7 @@ impl fmt::Display for Reason<'_> {
             Cause::Unavailable { wanted: Wanted::Status, .. } => {
                 f.write_str("whether the token was revoked is not to be had")
             }
-            Cause::Misconfigured { .. } => {
-                f.write_str("a request came to a protected place past all authentication")
-            }
+            Cause::Misconfigured { reason, .. } => f.write_str(reason),
         }
     }
 }

@@ -36,7 +36,7 @@ use freshness::{Decision, History, Lifetime, Lookup, Reason};
 use history::Record;
 use refresh::Document;
 use refresher::Refresher;
-use single_flight::{Flights, Line, Place};
+use single_flight::{Deadline, Flights, Line, Place};
 use wait::Question;
 
 pub(crate) use budget::{Budget, IssuerBudgets};
@@ -131,7 +131,11 @@ impl<D: Document> Remote<D> {
     }
 
     /// Of one fetch.
-    fn deadline(&self) -> Duration {
+    fn deadline(&self) -> Deadline {
+        Deadline { url: self.document.location().into(), after: self.time_for_fetch() }
+    }
+
+    fn time_for_fetch(&self) -> Duration {
         self.limits.fetch_timeout.saturating_add(self.document.patience())
     }
 
@@ -173,7 +177,8 @@ impl<D: Document> Remote<D> {
             self.refresher.keep_running(self);
         }
         let deadline = self.deadline();
-        let fetch = |number| self.clone().fetch(number, began, deadline);
+        let within = deadline.clone();
+        let fetch = |number| self.clone().fetch(number, began, within);
         let flight = flights.start(began.monotonic(), deadline, fetch)?;
         self.record.in_flight.store(true, Ordering::Release);
         Ok(flight)

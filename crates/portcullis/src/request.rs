@@ -2,11 +2,12 @@
 
 mod connection;
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Uri};
+use http::{Extensions, HeaderMap, Method, Request, Uri};
 
 pub use connection::Connection;
 
@@ -85,6 +86,19 @@ pub trait RequestView {
     fn connection(&self) -> Option<&Connection> {
         None
     }
+
+    /// The pattern of the route that the request is for, as the service's code spells it, such as
+    /// `/orders/{id}`: for the log, and asked for only when the request is refused. Never the path:
+    /// a client chooses that.
+    fn route(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    /// What a router may have left with the request; see
+    /// [`Gate::route_from`](crate::Gate::route_from).
+    fn extensions(&self) -> Option<&Extensions> {
+        None
+    }
 }
 
 impl RequestView for HeaderMap {
@@ -129,6 +143,10 @@ impl<B> RequestView for Request<B> {
     fn connection(&self) -> Option<&Connection> {
         self.extensions().get()
     }
+
+    fn extensions(&self) -> Option<&Extensions> {
+        Some(self.extensions())
+    }
 }
 
 impl RequestView for Parts {
@@ -158,6 +176,10 @@ impl RequestView for Parts {
 
     fn connection(&self) -> Option<&Connection> {
         self.extensions.get()
+    }
+
+    fn extensions(&self) -> Option<&Extensions> {
+        Some(&self.extensions)
     }
 }
 

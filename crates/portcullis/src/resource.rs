@@ -6,8 +6,11 @@
 use std::sync::Once;
 
 use bytes::Bytes;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use http::{Method, Response};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue,
+};
+use http::{Method, Response, StatusCode};
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -120,8 +123,9 @@ impl Resource {
 
     pub(crate) fn is_asked_for(&self, request: &(impl RequestView + ?Sized)) -> bool {
         let method = request.method();
+        let served = [Method::GET, Method::HEAD, Method::OPTIONS];
         request.path() == Some(&self.path)
-            && [Method::GET, Method::HEAD].iter().any(|read| method == Some(read.as_str()))
+            && served.iter().any(|served| method == Some(served.as_str()))
     }
 
     /// Tells the operator, once, of a layer whose challenges name metadata that it does not serve.
@@ -136,17 +140,32 @@ impl Resource {
         });
     }
 
-    /// RFC 9728 §3.2. Public: any page may read it, and anybody may keep it for a while.
+    /// RFC 9728 §3.2. Public: any page may read it, and anybody may keep it for a while. A browser
+    /// asks first whether the page may send a header of its own, such as MCP's protocol version.
     pub(crate) fn to_response<B: From<Bytes>>(
         &self,
         request: &(impl RequestView + ?Sized),
     ) -> Response<B> {
-        let document = if is_head(request) { Bytes::new() } else { self.document.clone() };
+        let is_preflight = request.method() == Some(Method::OPTIONS.as_str());
+        let has_body = !is_preflight && !is_head(request);
+        let document = if has_body { self.document.clone() } else { Bytes::new() };
         let mut response = Response::new(document.into());
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        if is_preflight {
+            for (name, value) in [
+                (ALLOW, "GET, HEAD, OPTIONS"),
+                (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
+                (ACCESS_CONTROL_ALLOW_HEADERS, "*"),
+                (ACCESS_CONTROL_MAX_AGE, "3600"),
+            ] {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+            *response.status_mut() = StatusCode::NO_CONTENT;
+        } else {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+        }
         response
     }
 }

@@ -53,7 +53,7 @@ settings! {
     JWKS_FILE: "jwks_file", "PORTCULLIS_JWKS_FILE", "none",
         "a file with the keys, read again when it changes";
     ALLOW_HTTP_HOST: "allow_http_host", "PORTCULLIS_ALLOW_HTTP_HOST", "none",
-        "one host that keys may be fetched from over plain http, by name";
+        "one host, a name or an address, that keys may be fetched from over plain http";
     CA_FILE: "ca_file", "PORTCULLIS_CA_FILE", "what the system trusts",
         "certificates in PEM that are trusted as well for fetching, read again at each fetch";
     STATUS_LISTS: "status_lists", "PORTCULLIS_STATUS_LISTS", "below the issuer",
@@ -61,7 +61,7 @@ settings! {
     INTROSPECTION_URL: "introspection_url", "PORTCULLIS_INTROSPECTION_URL", "none",
         "where the issuer is asked about a token, for routes that ask it each time (RFC 7662)";
     INTROSPECTION_CLIENT_ID: "introspection_client_id", "PORTCULLIS_INTROSPECTION_CLIENT_ID", "none",
-        "as which client this service asks it";
+        "as which client this service asks it, where the issuer authenticates that client";
     INTROSPECTION_SECRET_FILE: "introspection_secret_file", "PORTCULLIS_INTROSPECTION_SECRET_FILE",
         "none", "a file with that client's secret, read again each time";
     FETCH_TOKEN_FILE: "fetch_token_file", "PORTCULLIS_FETCH_TOKEN_FILE", "none",
@@ -76,8 +76,9 @@ settings! {
         "renew keys ahead of time; off, the first request past the TTL waits for the fetch";
     MAX_STALE: "max_stale", "PORTCULLIS_JWKS_MAX_STALE_SECS", "3600",
         "how long beyond its TTL a key set is used while the issuer can not be reached";
-    IGNORE_MUST_REVALIDATE: "ignore_must_revalidate", "PORTCULLIS_JWKS_IGNORE_MUST_REVALIDATE",
-        "false", "use stale keys in an outage even though the server's headers forbid it";
+    OBEY_NO_CACHE: "obey_no_cache", "PORTCULLIS_JWKS_OBEY_NO_CACHE", "false",
+        "let `no-cache`, `no-store`, `must-revalidate`, `max-age=0` and a past `Expires` of the server \
+         shorten the TTL to `min_ttl` and forbid stale keys";
     COOLDOWN: "cooldown", "PORTCULLIS_JWKS_COOLDOWN_SECS", "30",
         "how long until unknown `kid`s may cause another fetch, beyond a burst of 3";
     FETCH_TIMEOUT: "fetch_timeout", "PORTCULLIS_FETCH_TIMEOUT_SECS", "5",

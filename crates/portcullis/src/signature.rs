@@ -45,7 +45,8 @@ pub fn verify(jws: &str, keys: &KeySet, allowed: &[Algorithm]) -> Result<Verifie
         return Err(TokenError::AlgorithmNotAllowed { algorithm });
     }
     let wanted = KeyRequest::new(jws.header().key_id.as_deref(), algorithm);
-    let candidates = CandidateKeys::of(&keys.candidates(&wanted)?).ok_or(TokenError::UnknownKey)?;
+    let candidates =
+        CandidateKeys::of(&keys.candidates(&wanted)?).ok_or_else(|| keys.absence(wanted.key_id))?;
     let (payload, key) = candidates.verify(&jws)?;
     let key_id = key.id().map(str::to_owned);
     Ok(VerifiedJws { payload, key_id, algorithm })

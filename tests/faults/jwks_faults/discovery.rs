@@ -4,33 +4,34 @@ use portcullis::testing::TestKey;
 use portcullis::{Algorithm, Authenticator, status::Freshness};
 use portcullis_test_support::bad_metadata::{METADATA, ROWS, Row, good};
 use portcullis_test_support::key_server::{Answer, Server};
+use portcullis_test_support::rows::check_all;
 use portcullis_test_support::service::{
     FETCH_TIMEOUT, JWKS, SLACK, ask, discovering, jwks, last_error, status, token_of, until_fresh,
     until_next_attempt, until_stale,
 };
-use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn metadata_that_can_not_be_used_leads_nowhere_and_costs_no_caller() {
-    let mut services = Vec::new();
-    for row in ROWS {
+    check_all(ROWS.iter().collect(), Service::start, check).await;
+}
+
+struct Service {
+    row: &'static Row,
+    server: Server,
+    auth: Authenticator,
+}
+
+impl Service {
+    /// Starts a service that has no keys yet.
+    async fn start(row: &'static Row) -> Self {
         let server = Server::start();
         server.set(METADATA, Answer::Reset);
         let auth = discovering(&server).start_without_keys().build().await.unwrap();
-        services.push((row, server, auth));
+        Self { row, server, auth }
     }
-    let mut rows = JoinSet::new();
-    for (row, server, auth) in services {
-        rows.spawn(check(row, server, auth));
-    }
-    let mut failed = 0;
-    while let Some(outcome) = rows.join_next().await {
-        failed += usize::from(outcome.is_err());
-    }
-    assert_eq!(failed, 0, "rows have failed, see above");
 }
 
-async fn check(row: &'static Row, server: Server, auth: Authenticator) {
+async fn check(Service { row, server, auth }: Service) {
     let Row { name, fault, .. } = row;
     let key = TestKey::generate("a", Algorithm::Es256);
     let token = token_of(&server.url(""), &key);

@@ -1,13 +1,16 @@
 //! Each fault while there are no keys, while there are some, and once it is over.
 
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use portcullis::testing::TestKey;
 use portcullis::{Algorithm, Authenticator, status::Freshness};
 use portcullis_test_support::faults::{
-    ELSEWHERE, Row, documents, interim_responses, padded, redirects, statuses, transport,
+    ELSEWHERE, GZIPPED_KEYS, Row, documents, interim_responses, padded, redirects, statuses,
+    transport,
 };
-use portcullis_test_support::key_server::{Answer, Server};
+use portcullis_test_support::key_server::{Answer, Server, response};
+use portcullis_test_support::rows::check_all;
 use portcullis_test_support::service::{
     AT_ONCE, FETCH_TIMEOUT, JWKS, MAX_BODY, SLACK, ask, builder, jwks, last_error, status, token,
     until_fresh, until_next_attempt, until_stale,
@@ -16,29 +19,29 @@ use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_status_other_than_200_costs_one_request_at_a_time_and_no_caller() {
-    check_all(statuses()).await;
+    check_all(statuses(), Service::start, Service::check).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_connection_or_an_endless_answer_costs_a_bounded_wait_and_no_caller() {
-    check_all(transport()).await;
+    check_all(transport(), Service::start, Service::check).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn interim_responses_without_end_cost_a_bounded_wait_and_no_caller() {
-    check_all(vec![interim_responses()]).await;
+    check_all(vec![interim_responses()], Service::start, Service::check).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_document_that_is_no_key_set_replaces_nothing() {
-    check_all(documents()).await;
+    check_all(documents(), Service::start, Service::check).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_redirect_is_followed() {
     let other = Server::start();
     other.set(ELSEWHERE, Answer::Document(jwks([])));
-    check_all(redirects(&other.url(ELSEWHERE))).await;
+    check_all(redirects(&other.url(ELSEWHERE)), Service::start, Service::check).await;
     assert_eq!(other.connections(), 0);
 }
 
@@ -50,22 +53,33 @@ async fn a_body_of_just_the_limit_is_read() {
     assert_eq!(status(&auth).freshness, Freshness::Fresh);
 }
 
-/// All at the same time: most of it is waiting.
-async fn check_all(rows: Vec<Row>) {
-    // One after another, since to set up an HTTP client keeps a processor busy for a while.
-    let mut services = Vec::new();
-    for row in rows {
-        services.push(Service::start(row).await);
-    }
-    let mut tasks = JoinSet::new();
-    for service in services {
-        tasks.spawn(service.check());
-    }
-    let mut failed = 0;
-    while let Some(outcome) = tasks.join_next().await {
-        failed += usize::from(outcome.is_err());
-    }
-    assert_eq!(failed, 0, "rows have failed, see above");
+/// Whether it was asked for or not.
+#[tokio::test]
+async fn compressed_keys_are_read() {
+    let server = Server::start();
+    let coded = response("200 OK", "content-encoding: gzip\r\n", GZIPPED_KEYS);
+    server.set(JWKS, Answer::Bytes(coded));
+    let auth = builder(&server).build().await.unwrap();
+    assert_eq!((status(&auth).freshness, status(&auth).keys), (Freshness::Fresh, 1));
+}
+
+#[tokio::test]
+async fn http_server_behind_an_https_url_is_named() {
+    // As web servers do with what is no request.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/jwks", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 64]);
+            let _ = stream.write_all(&response("400 Bad Request", "", ""));
+        }
+    });
+    let server = Server::start();
+    // To set up TLS takes a while on a busy machine.
+    let builder = builder(&server).jwks_url(&url).fetch_timeout(Duration::from_secs(10));
+    let auth = builder.start_without_keys().build().await.unwrap();
+    let told = last_error(&auth).unwrap();
+    assert!(told.contains(&format!("{url}: the server speaks http there, not https")), "{told}");
 }
 
 /// A service, its key server, and the fault of the latter.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
 use portcullis::{
     Algorithm, Authenticator, IssuerSettings, Policy,
-    adapter::{MaybeReady, Requirement, admit},
+    adapter::{MaybeReady, Requirement, Site, admit},
     config::IssuerResolver,
     keys::{KeySet, SharedKeySet},
 };
@@ -192,7 +192,7 @@ async fn caller_of_a_forgotten_tenant_meets_no_requirement() {
     let (tenant, auth, _, token) = tenant(0).await;
     let who = auth.authenticate(&bearer(&token)).await.unwrap();
     let required = Requirement::from(Policy::scopes([""; 0]));
-    let admitted = async || admit(Some(&who), None, &required, "").await;
+    let admitted = async || admit(Some(&who), None, &required, "", Site::default).await;
     assert!(admitted().await.is_ok());
     auth.forget(TENANT);
     tenant.set(None);

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
 use portcullis::{
     Algorithm, Authenticator, AuthenticatorBuilder, Gate, IssuerSettings, Refusal, Revocation,
-    adapter::{Requirement, admit},
+    adapter::{Requirement, Site, admit},
     config::IssuerResolver,
     fetch::{Fetch, FetchRequest, Fetching},
     keys::SharedKeySet,
@@ -106,7 +106,7 @@ async fn a_revocation_is_known_to_the_very_next_request() {
     assert_eq!(world.ask(Revocation::live(), &token).await, "passes");
     assert_eq!(world.ask(Revocation::live(), &token).await, "passes");
     world.answers(INACTIVE);
-    assert_eq!(world.ask(Revocation::live(), &token).await, "revoked");
+    assert_eq!(world.ask(Revocation::live(), &token).await, "inactive");
     assert_eq!(world.questions(), 3);
     // Nobody asks where nobody wants to know.
     assert_eq!(world.ask(Revocation::expiry(), &token).await, "passes");
@@ -146,6 +146,7 @@ async fn what_is_no_answer_lets_nobody_in_and_accuses_nobody() {
     for answer in [
         Answer::Fails,
         Answer::status(401, r#"{"error":"invalid_client"}"#),
+        Answer::status(401, ACTIVE),
         Answer::status(500, ACTIVE),
         Answer::status(204, ""),
         Answer::status(302, ACTIVE),
@@ -200,8 +201,8 @@ async fn an_answer_is_used_twice_only_where_a_route_says_so_and_not_past_its_exp
     assert_eq!(world.ask(briefly, &token).await, "passes");
     assert_eq!(world.questions(), 1);
     // A route that asks each time is not content with that.
-    assert_eq!(world.ask(Revocation::live(), &token).await, "revoked");
-    assert_eq!(world.ask(briefly, &token).await, "revoked");
+    assert_eq!(world.ask(Revocation::live(), &token).await, "inactive");
+    assert_eq!(world.ask(briefly, &token).await, "inactive");
     assert_eq!(world.questions(), 2);
     world.answers(ACTIVE);
     world.advance(500);
@@ -230,7 +231,7 @@ async fn age_for_an_outage_does_not_count_while_the_issuer_can_be_asked() {
     assert_eq!(world.ask(route, &token).await, "passes");
     world.answers(INACTIVE);
     world.advance(500);
-    assert_eq!(world.ask(route, &token).await, "revoked");
+    assert_eq!(world.ask(route, &token).await, "inactive");
 }
 
 /// The token is within the leeway, and the issuer says when it expired: to ask again would not make
@@ -254,12 +255,12 @@ async fn in_an_outage_only_a_route_that_says_so_lives_on_old_answers_and_not_for
     world.answers(ACTIVE);
     assert_eq!(world.ask(patient, &alice).await, "passes");
     world.answers(INACTIVE);
-    assert_eq!(world.ask(patient, &bob).await, "revoked");
+    assert_eq!(world.ask(patient, &bob).await, "inactive");
     world.fetch.set(ASKED, Answer::Fails);
     world.advance(59_000);
     for _ in 0..3 {
         assert_eq!(world.ask(patient, &alice).await, "passes");
-        assert_eq!(world.ask(patient, &bob).await, "revoked");
+        assert_eq!(world.ask(patient, &bob).await, "inactive");
         assert_eq!(world.ask(patient, &carol).await, "status");
         assert_eq!(world.ask(Revocation::live(), &alice).await, "status");
     }
@@ -268,7 +269,7 @@ async fn in_an_outage_only_a_route_that_says_so_lives_on_old_answers_and_not_for
     // The issuer is back: what it says counts, from the next question on.
     world.answers(INACTIVE);
     world.advance(5_600);
-    assert_eq!(world.ask(patient, &alice).await, "revoked");
+    assert_eq!(world.ask(patient, &alice).await, "inactive");
 }
 
 #[tokio::test]
@@ -285,7 +286,7 @@ async fn old_answer_counts_only_while_failures_back_off() {
     assert_eq!(world.ask(route, &token).await, "passes");
     assert_eq!(world.questions(), asked);
     world.advance(1_200);
-    assert_eq!(world.ask(route, &token).await, "revoked");
+    assert_eq!(world.ask(route, &token).await, "inactive");
 }
 
 #[tokio::test]
@@ -361,7 +362,7 @@ async fn crowd_of_questions_is_not_taken_for_an_outage() {
     // The session has ended meanwhile.
     let known = ask("known");
     next(&mut questions).await.send(INACTIVE).unwrap();
-    assert_eq!(known.await.unwrap().unwrap_err().rule(), "revoked");
+    assert_eq!(known.await.unwrap().unwrap_err().rule(), "inactive");
 }
 
 /// An issuer that answers when told, and tells of each question.
@@ -448,7 +449,7 @@ async fn an_issuer_that_hangs_is_asked_a_bounded_number_of_questions_at_once() {
 #[tokio::test]
 async fn a_request_that_waits_for_its_key_is_asked_about_as_any_other() {
     const KEYS: &str = "https://issuer.example/keys";
-    for (body, answer) in [(ACTIVE, "passes"), (INACTIVE, "revoked")] {
+    for (body, answer) in [(ACTIVE, "passes"), (INACTIVE, "inactive")] {
         let world = World::new().await;
         world.answers(body);
         world.fetch.set(KEYS, Answer::Fails);
@@ -527,7 +528,7 @@ async fn a_route_that_asks_an_issuer_who_is_not_known_how_to_be_asked_lets_nobod
     // A route that asks beside its policy is told when it does.
     let who = gate.authenticate(&world.token("a")).await.unwrap();
     let required = Requirement::from(Revocation::live());
-    let refusal = admit(Some(&who), None, &required, "").await.unwrap_err();
+    let refusal = admit(Some(&who), None, &required, "", Site::default).await.unwrap_err();
     assert_eq!(refusal.status(), 500);
     assert!(refusal.remedy().contains("introspection_url"), "{}", refusal.remedy());
 }
@@ -565,20 +566,66 @@ async fn settings_that_can_not_be_right_are_refused_at_the_start() {
         let builder = Authenticator::builder(ISSUER, AUDIENCE).key_source(keys);
         change(builder).build().await.unwrap_err().to_string()
     };
-    let error = start(|builder| builder.introspection_url(ASKED)).await;
-    assert!(error.contains("PORTCULLIS_INTROSPECTION_URL"), "{error}");
+    let error = start(|builder| builder.introspection_client_id("a")).await;
     assert!(error.contains("PORTCULLIS_INTROSPECTION_CLIENT_ID"), "{error}");
+    assert!(error.contains("PORTCULLIS_INTROSPECTION_SECRET_FILE"), "{error}");
     let error = start(|builder| builder.introspection_secret_file("a")).await;
     assert!(error.contains("PORTCULLIS_INTROSPECTION_SECRET_FILE"), "{error}");
-    assert!(error.contains("PORTCULLIS_INTROSPECTION_URL"), "{error}");
-    let error = start(|builder| {
-        builder
-            .introspection_url("http://issuer.example/introspect")
-            .introspection_client_id("a")
-            .introspection_secret_file("b")
-    })
-    .await;
+    assert!(error.contains("PORTCULLIS_INTROSPECTION_CLIENT_ID"), "{error}");
+
+    let world = World::new().await;
+    let with = |url: &str, id: &str, secret: &std::path::Path| {
+        let keys = SharedKeySet::new(TestKey::key_set([]));
+        let builder = Authenticator::builder(ISSUER, AUDIENCE).key_source(keys);
+        let builder = builder.introspection_url(url).introspection_client_id(id);
+        let build = builder.introspection_secret_file(secret).build();
+        async { build.await.unwrap_err().to_string() }
+    };
+    let secret = world.secret.path();
+    let error = with("http://issuer.example/introspect", "a", secret).await;
     assert!(error.contains("https") && error.contains("issuer.example/introspect"), "{error}");
+    let error = with(ASKED, "", secret).await;
+    assert!(error.contains("PORTCULLIS_INTROSPECTION_CLIENT_ID"), "{error}");
+    let error = with(ASKED, "a", "/no/such/file".as_ref()).await;
+    assert!(error.contains("PORTCULLIS_INTROSPECTION_SECRET_FILE"), "{error}");
+    assert!(error.contains("/no/such/file"), "{error}");
+    std::fs::write(secret, " \n").unwrap();
+    let error = with(ASKED, "a", secret).await;
+    assert!(error.contains("it holds no secret"), "{error}");
+    // Without a URL there is nobody to ask.
+    std::fs::write(secret, "s3cret").unwrap();
+    let keys = SharedKeySet::new(TestKey::key_set([]));
+    let builder = Authenticator::builder(ISSUER, AUDIENCE).key_source(keys);
+    let builder = builder.introspection_client_id("a").introspection_secret_file(secret);
+    let error = builder.build().await.unwrap_err().to_string();
+    assert!(error.contains("PORTCULLIS_INTROSPECTION_URL"), "{error}");
+}
+
+/// Such as Hydra's, at its admin port.
+#[tokio::test]
+async fn an_endpoint_without_client_authentication_is_asked_by_nobody_in_particular() {
+    let world = World::new().await;
+    let builder = builder(&world.key).fetch(world.fetch.clone()).clock(world.clock.clone());
+    let auth = builder.introspection_url(ASKED).build().await.unwrap();
+    let world = World { auth, ..world };
+    world.answers(ACTIVE);
+    assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, "passes");
+    assert!(!world.fetch.posts()[0].0.headers.contains_key("authorization"));
+    world.answers(INACTIVE);
+    assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, "inactive");
+}
+
+/// The issuer does not say that it is, and the client should refresh its token.
+#[tokio::test]
+async fn a_token_that_is_expired_for_the_issuer_and_within_the_leeway_here_is_expired() {
+    let world = World::new().await;
+    world.answers(INACTIVE);
+    let claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "a", "exp": NOW + 5});
+    let token = bearer(&world.key.token(&claims));
+    assert_eq!(world.ask(Revocation::live(), &token).await, "inactive");
+    world.advance(6_000);
+    assert_eq!(world.ask(Revocation::expiry(), &token).await, "passes");
+    assert_eq!(world.ask(Revocation::live(), &token).await, "exp");
 }
 
 /// Only the issuer can bring an outage about: whoever sends 1,024 requests with a revoked token must not
@@ -607,5 +654,5 @@ async fn request_that_finds_no_place_is_not_judged_by_an_answer_for_outages() {
     drop(waiting);
     let last = tokio::spawn(async move { outcome(&gate, &token).await });
     next(&mut questions).await.send(INACTIVE).unwrap();
-    assert_eq!(last.await.unwrap().unwrap_err().rule(), "revoked");
+    assert_eq!(last.await.unwrap().unwrap_err().rule(), "inactive");
 }

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use portcullis::testing::TestKey;
 use portcullis::{
     Algorithm, Authenticated, Gate, IssuerSettings, Policy, Revocation,
-    adapter::{Bodies, FromBytes, MaybeReady, NoBodies, Requirement, Visitor, admit},
+    adapter::{Bodies, FromBytes, MaybeReady, NoBodies, Requirement, Site, Visitor, admit},
     dangerous,
     keys::{KeyRequest, KeySource, ResolveError, SharedKeySet},
     token::TokenPlace,
@@ -142,7 +142,7 @@ async fn answer<M: Bodies<Bytes>>(
     };
     visitor.mark(request.extensions_mut());
     let (who, anonymous) = (request.extensions().get(), request.extensions().get());
-    let response = match admit(who, anonymous, required, "").await {
+    let response = match admit(who, anonymous, required, "", Site::default).await {
         Ok(()) => Response::new(Bytes::from_static(b"reached")),
         Err(refusal) => refusal.into_full_response(),
     };

@@ -39,7 +39,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "the issuer with a slash",
         fault: |server| document(&server.url("/"), &server.url(JWKS)),
-        told: "is the metadata of",
+        told: "add a slash at the end of issuer",
     },
     Row {
         name: "no issuer",
@@ -54,7 +54,7 @@ pub const ROWS: &[Row] = &[
                 r#"{{"issuer":"{issuer}","issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#
             ))
         },
-        told: "not the JSON object it should be",
+        told: "its member \"issuer\" comes twice",
     },
     Row {
         name: "`jwks_uri` on another host, over http",
@@ -79,7 +79,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "HTML",
         fault: |_| Answer::Document("<!doctype html>".to_owned()),
-        told: "is no issuer metadata",
+        told: "is no issuer metadata: it is HTML or XML",
     },
     Row {
         name: "a redirect",
@@ -94,7 +94,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "silence",
         fault: |_| Answer::Hang(Vec::new()),
-        told: "no complete response within",
+        told: "no whole answer within 400ms",
     },
     Row {
         name: "a document without end",

@@ -10,11 +10,14 @@ use crate::service::{JWKS, MAX_BODY};
 /// Where the redirects lead.
 pub const ELSEWHERE: &str = "/elsewhere";
 
-/// 32 MiB of spaces and a key set, gzipped. Were it expanded, it would be too long.
+/// A set of one key, gzipped.
+pub const GZIPPED_KEYS: &[u8] = include_bytes!("gzip/keys.json.gz");
+
+/// 32 MiB of spaces and a key set, gzipped.
 pub const GZIP_BOMB: &[u8] = include_bytes!("gzip/bomb.json.gz");
 
 /// A fault and what it leads to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Row {
     /// What it is, in words.
     pub name: &'static str,
@@ -140,24 +143,30 @@ pub fn padded(length: usize) -> Vec<u8> {
 /// Documents that are no key set.
 #[must_use]
 pub fn documents() -> Vec<Row> {
-    let none = "is no key set: not a JSON object with an array `keys`";
     let nested = |open: &str, depth: usize| ok("", format!(r#"{{"keys":[{}"#, open.repeat(depth)));
     let many = |number| ok("", format!(r#"{{"keys":[{}]}}"#, vec!["{}"; number].join(",")));
+    let coded = |coding: &str, body: &[u8]| ok(&format!("content-encoding: {coding}\r\n"), body);
+    let html = "<!doctype html><p>Log in</p>";
+    let not_an_array = "is no key set: `keys` has a value of the wrong type";
+    let breaks_off = "is no key set: it ends within the JSON text";
     vec![
-        row("an empty body", ok("", ""), none),
-        row("HTML", ok("content-type: text/html\r\n", "<!doctype html><p>Log in</p>"), none),
-        row("not UTF-8", ok("", b"{\"keys\":[],\"x\":\"\xff\"}"), none),
-        row("something behind it", ok("", r#"{"keys":[]}{"keys":[]}"#), none),
-        row("no `keys`", ok("", "{}"), none),
-        row("`keys` twice", ok("", r#"{"keys":[],"keys":[]}"#), none),
-        row("`keys` that is no array", ok("", r#"{"keys":{}}"#), none),
-        row("`keys` that is null", ok("", r#"{"keys":null}"#), none),
-        row("a deep nest of arrays, open", nested("[", 60_000), none),
-        row("a deep nest of objects, open", nested(r#"{"a":"#, 10_000), none),
-        row("too many keys", many(201), "is no key set: more than 200 keys"),
-        // Expanded it would be a key set: nobody has asked for it in that form.
-        row("gzip", ok("content-encoding: gzip\r\n", include_bytes!("gzip/keys.json.gz")), none),
-        row("a gzip bomb", ok("content-encoding: gzip\r\n", GZIP_BOMB), none),
+        row("an empty body", ok("", ""), "is no key set: it is empty"),
+        row("null", ok("", "null"), "is no key set: it is `null`, not a JSON object"),
+        row("HTML", ok("content-type: text/html\r\n", html), "is no key set: it is HTML or XML"),
+        row("not UTF-8", ok("", b"{\"keys\":[],\"x\":\"\xff\"}"), "it is not UTF-8 (at byte 16)"),
+        row("UTF-16", ok("", b"\xff\xfe{\0}\0"), "is no key set: it is UTF-16, not UTF-8"),
+        row("something behind it", ok("", r#"{"keys":[]}{"keys":[]}"#), "trailing characters"),
+        row("no `keys`", ok("", "{}"), "is no key set: `keys` is absent"),
+        row("`keys` twice", ok("", r#"{"keys":[],"keys":[]}"#), r#"its member "keys" comes twice"#),
+        row("`keys` that is no array", ok("", r#"{"keys":{}}"#), not_an_array),
+        row("`keys` that is null", ok("", r#"{"keys":null}"#), not_an_array),
+        row("a deep nest of arrays, open", nested("[", 60_000), breaks_off),
+        row("a deep nest of objects, open", nested(r#"{"a":"#, 10_000), breaks_off),
+        row("too many keys", many(201), "more than 200 keys; raise max_keys"),
+        row("brotli", coded("br", b"\x0b\x05\x80{}"), "Content-Encoding is \"br\""),
+        row("no gzip in spite of the header", coded("gzip", b"{}"), "is gzip, and the body is not"),
+        row("gzip without the header", ok("", GZIPPED_KEYS), "it is gzip data without"),
+        row("a gzip bomb", coded("gzip", GZIP_BOMB), "more than 65536 bytes"),
     ]
 }
 

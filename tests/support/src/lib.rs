@@ -14,6 +14,8 @@ pub mod bad_metadata;
 pub mod example;
 pub mod faults;
 pub mod key_server;
+pub mod log;
 pub mod private_ca;
 pub mod process;
+pub mod rows;
 pub mod service;

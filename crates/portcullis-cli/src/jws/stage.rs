@@ -23,6 +23,7 @@ impl Stage {
                 Self::Algorithm
             }
             TokenError::UnknownKey
+            | TokenError::UnusableKey { .. }
             | TokenError::TooManyCandidates { .. }
             | TokenError::AlgorithmMismatch { .. } => Self::Select,
             TokenError::Signature => Self::Signature,

@@ -62,6 +62,8 @@ enum Outcome {
     /// Status, gRPC status, detail, and what the challenge has behind the realm, if there is one.
     Refused(u16, u16, &'static str, Option<Challenge>),
     Metadata,
+    /// The answer to a browser that asks whether a page may read them.
+    MetadataPreflight,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -131,6 +133,16 @@ impl Case {
                 let body =
                     if self.method == Method::HEAD { String::new() } else { document.to_string() };
                 Answer::new(200, &headers, &body)
+            }
+            Outcome::MetadataPreflight => {
+                let headers = [
+                    ("access-control-allow-headers", "*"),
+                    ("access-control-allow-methods", "GET, HEAD"),
+                    ("access-control-allow-origin", "*"),
+                    ("access-control-max-age", "3600"),
+                    ("allow", "GET, HEAD, OPTIONS"),
+                ];
+                Answer::new(204, &headers, "")
             }
         }
     }
@@ -592,6 +604,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         let path = "/.well-known/oauth-protected-resource/v1";
         add("metadata", Method::GET, path, vec![], Outcome::Metadata);
         add("metadata, HEAD", Method::HEAD, path, vec![], Outcome::Metadata);
+        add("metadata, preflight", Method::OPTIONS, path, vec![], Outcome::MetadataPreflight);
         add(
             "metadata, and a bad token",
             Method::GET,

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use tracing::field;
+
 use super::checks::{
-    check_cookie_name, check_origin, check_places, not_empty, within, within_numbers,
+    check_cookie_name, check_origin, check_places, not_empty, not_quoted, within, within_numbers,
 };
 use super::config_error::ConfigError;
 use super::issuer_settings::IssuerSettings;
@@ -18,8 +20,9 @@ use crate::fetch::Client;
 use crate::issuer::ClaimsRules;
 use crate::issuer::TrustedIssuer;
 use crate::jws::{KnownHeaders, MAX_TOKEN_BOUNDS};
+use crate::key_source::KeySetStatus;
 use crate::metrics;
-use crate::refusal::ProtectionSpace;
+use crate::refusal::{ProtectionSpace, Tally};
 use crate::remote::status_list::MAX_TOKEN_BYTES;
 use crate::resource::{ProtectedResource, Resource};
 use crate::revocation::{Introspections, StatusLists};
@@ -49,6 +52,7 @@ impl AuthenticatorBuilder {
         let may_wait_for_all = self.issuer.start_without_keys;
         for of_one in std::iter::once(self.issuer.clone()).chain(self.others) {
             let may_wait = may_wait_for_all || of_one.start_without_keys;
+            let obeys_no_cache = of_one.keys.obey_no_cache;
             let issuer = of_one.trusted_issuer(&self.clock)?;
             if trusted.iter().any(|other| other.name() == issuer.name()) {
                 let expected = "it is there already; its settings can not be two";
@@ -60,12 +64,17 @@ impl AuthenticatorBuilder {
                 return Err(ConfigError::KeysUnavailable { issuer, source });
             }
             let rules = &issuer.rules;
+            let keys = issuer.keys.source().status();
+            let bound = |of: fn(&KeySetStatus) -> Duration| keys.as_ref().map(of).map(field::debug);
             tracing::info!(
                 target: "portcullis",
                 issuer = rules.issuer, audiences = ?rules.audiences, profile = rules.profile.name(),
                 leeway = ?rules.leeway, max_token_lifetime = ?rules.max_token_lifetime,
                 max_token_age = ?rules.max_token_age, required_claims = ?rules.required_claims,
                 revocation_bound = ?rules.revocation_bound(),
+                cache_control = keys.as_ref().map(|_| cache_control(obeys_no_cache)),
+                withdrawal_bound = bound(|keys| keys.withdrawal_bound),
+                withdrawal_bound_in_outage = bound(|keys| keys.withdrawal_bound_in_outage),
                 "tokens are validated locally",
             );
             trusted.push(Arc::new(issuer));
@@ -78,6 +87,10 @@ impl AuthenticatorBuilder {
             realm: self.realm,
             write_body: self.write_body,
             clock: self.clock.clone(),
+            tally: Tally::new(
+                self.clock.clone(),
+                trusted.iter().any(|issuer| issuer.keys.are_fetched()),
+            ),
         };
         Ok(Authenticator(Arc::new(Inner {
             credentials: Arc::new(self.credentials),
@@ -104,6 +117,15 @@ impl AuthenticatorBuilder {
             check_origin(origin)?;
         }
         Ok(())
+    }
+}
+
+/// What a server's `Cache-Control` does to the TTL and `max_stale`, for the log.
+fn cache_control(obeys_no_cache: bool) -> &'static str {
+    if obeys_no_cache {
+        "max-age, no-cache, no-store and must-revalidate count (obey_no_cache)"
+    } else {
+        "only a positive max-age counts, which may shorten jwks_ttl"
     }
 }
 
@@ -182,7 +204,7 @@ impl IssuerSettings {
         client: Option<Client>,
     ) -> Result<Option<(String, Client)>, ConfigError> {
         let Some(client) = client else { return Ok(None) };
-        let client = Client { max_body: MAX_TOKEN_BYTES, ..client };
+        let client = Client { max_body: MAX_TOKEN_BYTES, max_body_setting: None, ..client };
         let prefix = match &self.status_lists {
             Some(prefix) => secure_url(settings::STATUS_LISTS, prefix, &client.urls)?.to_string(),
             None => format!("{}/", self.issuer.trim_end_matches('/')),
@@ -193,8 +215,10 @@ impl IssuerSettings {
     /// Everything that can be told to be wrong without asking anybody.
     fn check(&self) -> Result<(), ConfigError> {
         not_empty(settings::ISSUER, &self.issuer)?;
+        not_quoted(settings::ISSUER, &self.issuer)?;
         for audience in &self.audiences {
             not_empty(settings::AUDIENCE, audience)?;
+            not_quoted(settings::AUDIENCE, audience)?;
         }
         for name in &self.required_claims {
             not_empty(settings::REQUIRED_CLAIMS, name)?;

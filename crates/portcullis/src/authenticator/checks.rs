@@ -12,6 +12,21 @@ pub(super) fn not_empty(setting: &'static Setting, value: &str) -> Result<(), Co
     if value.is_empty() { Err(ConfigError::Missing { setting }) } else { Ok(()) }
 }
 
+/// A name in quotes is another name: `--env-file` of Docker, for one, keeps the quotes of a value.
+pub(super) fn not_quoted(setting: &'static Setting, value: &str) -> Result<(), ConfigError> {
+    const QUOTES: [char; 7] = ['"', '\'', '`', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}'];
+    if !value.starts_with(QUOTES) && !value.ends_with(QUOTES) {
+        return Ok(());
+    }
+    let expected = "leave out the quotes, which are read as a part of the value";
+    Err(ConfigError::invalid(setting, without_password(value), expected))
+}
+
+/// What stands before an @ may be a password.
+pub(super) fn without_password(value: &str) -> String {
+    value.rsplit_once('@').map_or(value.to_owned(), |(_, rest)| format!("…@{rest}"))
+}
+
 pub(super) fn within(
     setting: &'static Setting,
     value: Duration,

@@ -1,14 +1,17 @@
-//! Whom to ask about a token, as the settings say it.
+//! Where to ask about a token, and as which client, as the settings say it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
+use super::checks::not_empty;
 use super::config_error::ConfigError;
 use super::key_origin::secure_url;
 use crate::clock::Clock;
 use crate::fetch::Client;
-use crate::remote::introspection::{Introspector, MAX_ANSWER_BYTES};
+use crate::remote::introspection::{AskingClient, Introspector, MAX_ANSWER_BYTES, NO_SECRET};
 use crate::settings::{self, Setting};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,7 +26,7 @@ impl IntrospectionSettings {
         self.url.is_some()
     }
 
-    /// All three or none.
+    /// The URL alone, or all three.
     pub(super) fn introspector(
         &self,
         issuer: &str,
@@ -31,32 +34,58 @@ impl IntrospectionSettings {
         fetch_timeout: Duration,
         clock: &Arc<dyn Clock>,
     ) -> Result<Option<Introspector>, ConfigError> {
-        let settings = [
-            (settings::INTROSPECTION_URL, self.url.is_some()),
-            (settings::INTROSPECTION_CLIENT_ID, self.client_id.is_some()),
-            (settings::INTROSPECTION_SECRET_FILE, self.secret_file.is_some()),
-        ];
-        let find = |is_set| settings.iter().find(|setting| setting.1 == is_set);
-        let Some((set, _)) = find(true) else { return Ok(None) };
-        let (Some(url), Some(client_id), Some(secret_file), Some(client)) =
-            (&self.url, &self.client_id, &self.secret_file, client)
-        else {
-            let absent = find(false).map_or(settings::INTROSPECTION_URL, |(absent, _)| absent);
-            return Err(incomplete(set, absent));
+        let asking_as = self.asking_client()?;
+        let (Some(url), Some(client)) = (&self.url, client) else {
+            let missing =
+                |_| incomplete(settings::INTROSPECTION_CLIENT_ID, settings::INTROSPECTION_URL);
+            return asking_as.map_or(Ok(None), |client| Err(missing(client)));
         };
         Ok(Some(Introspector {
             issuer: issuer.to_owned(),
             url: secure_url(settings::INTROSPECTION_URL, url, &client.urls)?,
-            client_id: client_id.clone(),
-            secret_file: secret_file.clone(),
-            client: Client { max_body: MAX_ANSWER_BYTES, token: None, ..client.clone() },
+            asking_as,
+            client: Client {
+                max_body: MAX_ANSWER_BYTES,
+                max_body_setting: None,
+                token: None,
+                ..client.clone()
+            },
             fetch_timeout,
             clock: clock.clone(),
         }))
     }
+
+    /// The client and its secret, both or neither.
+    fn asking_client(&self) -> Result<Option<AskingClient>, ConfigError> {
+        let (id, secret_file) =
+            (settings::INTROSPECTION_CLIENT_ID, settings::INTROSPECTION_SECRET_FILE);
+        match (&self.client_id, &self.secret_file) {
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(incomplete(id, secret_file)),
+            (None, Some(_)) => Err(incomplete(secret_file, id)),
+            (Some(client_id), Some(path)) => {
+                not_empty(id, client_id)?;
+                check_secret(path)?;
+                Ok(Some(AskingClient { id: client_id.clone(), secret_file: path.clone() }))
+            }
+        }
+    }
+}
+
+/// The file is read each time; what is wrong with it already is better said at the start.
+fn check_secret(path: &Path) -> Result<(), ConfigError> {
+    let secret = std::fs::read_to_string(path).map(Zeroizing::new);
+    let problem = match &secret {
+        Ok(secret) if !secret.trim().is_empty() => return Ok(()),
+        Ok(_) => NO_SECRET.to_owned(),
+        Err(error) => format!("it cannot be read: {error}"),
+    };
+    let setting = settings::INTROSPECTION_SECRET_FILE;
+    Err(ConfigError::invalid(setting, path.display().to_string(), problem))
 }
 
 fn incomplete(set: &'static Setting, absent: &'static Setting) -> ConfigError {
-    let why = "introspection needs the URL, the client and its secret; set all three or none";
+    let why = "introspection needs the URL, and where the issuer authenticates the client that asks, its \
+               id and its secret; set all three, or the URL alone";
     ConfigError::Contradiction { first: set, second: absent, why: why.to_owned() }
 }

@@ -100,8 +100,8 @@ impl IssuerSettings {
         self
     }
 
-    /// One host, by name, from which keys may be fetched over plain http. An attacker on the
-    /// network path can then replace the keys: only for a network that is trusted as a whole.
+    /// One host, a name or an address, from which keys may be fetched over plain http. An attacker on
+    /// the network path can then replace the keys: only for a network that is trusted as a whole.
     ///
     /// `PORTCULLIS_ALLOW_HTTP_HOST`
     pub fn allow_http_host(mut self, host: impl Into<String>) -> Self {
@@ -130,7 +130,8 @@ impl IssuerSettings {
     }
 
     /// Where the issuer is asked about a token ([RFC 7662]), for routes that
-    /// [ask it each time](crate::Revocation::live): https, or http on this machine. It needs
+    /// [ask it each time](crate::Revocation::live): https, or http on this machine. An issuer that
+    /// authenticates the client that asks, as most do, needs
     /// [`introspection_client_id`](Self::introspection_client_id) and
     /// [`introspection_secret_file`](Self::introspection_secret_file) as well. Unset by default: a
     /// [gate](crate::Gate::revocation) that asks the issuer then fails at start, and a single route
@@ -147,7 +148,9 @@ impl IssuerSettings {
         self
     }
 
-    /// The client that this service asks as, by HTTP Basic authentication ([RFC 6749 §2.3.1]).
+    /// The client that this service asks as, by HTTP Basic authentication ([RFC 6749 §2.3.1]): the id
+    /// and the secret are percent-encoded, so that a client id may be a URL. Without it nobody is
+    /// named, which only an endpoint in a closed network should allow, such as Hydra's admin port.
     ///
     /// `PORTCULLIS_INTROSPECTION_CLIENT_ID`
     ///
@@ -157,7 +160,8 @@ impl IssuerSettings {
         self
     }
 
-    /// A file with that client's secret, read again for each question, because secrets rotate.
+    /// A file with that client's secret, read again for each question, because secrets rotate. It
+    /// must be there at the start.
     ///
     /// `PORTCULLIS_INTROSPECTION_SECRET_FILE`
     pub fn introspection_secret_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -189,7 +193,7 @@ impl IssuerSettings {
 
     /// The shortest TTL that the server's caching headers may set: 10 seconds by default.
     ///
-    /// A server that says `no-store` must not cause a fetch at every request.
+    /// A server that says `max-age=1` must not cause a fetch at every request.
     ///
     /// `PORTCULLIS_JWKS_MIN_TTL_SECS`
     pub fn min_ttl(mut self, min_ttl: Duration) -> Self {
@@ -219,13 +223,20 @@ impl IssuerSettings {
         self
     }
 
-    /// Uses stale keys in an outage even though the server's headers say `must-revalidate`
-    /// (RFC 9111 §5.2.2.2). Some frameworks send that with everything, and an issuer that does so
-    /// by accident makes each of its outages yours.
+    /// Obeys what forbids a cache to keep the keys: `no-cache`, `no-store`, `max-age=0` and an
+    /// `Expires` in the past shorten the TTL to [`min_ttl`](Self::min_ttl), and after `no-cache`,
+    /// `no-store` and `must-revalidate` no stale keys are used in an outage ([RFC 9111 §5.2.2]).
     ///
-    /// `PORTCULLIS_JWKS_IGNORE_MUST_REVALIDATE`
-    pub fn ignore_must_revalidate(mut self) -> Self {
-        self.keys.ignore_must_revalidate = true;
+    /// By default they do not count, because most issuers send them with everything:
+    /// [`jwks_ttl`](Self::jwks_ttl) and [`max_stale`](Self::max_stale) then hold, and only a positive
+    /// `max-age` or an `Expires` to come shortens the TTL.
+    ///
+    /// `PORTCULLIS_JWKS_OBEY_NO_CACHE`
+    ///
+    /// [RFC 9111 §5.2.2]: https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2
+    #[doc(alias("cache-control", "must-revalidate", "no-store"))]
+    pub fn obey_no_cache(mut self) -> Self {
+        self.keys.obey_no_cache = true;
         self
     }
 

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::Url;
+use url::{Host, Url};
 
+use super::checks::without_password;
 use super::config_error::ConfigError;
 use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
-use crate::fetch::url::UrlPolicy;
+use crate::fetch::url::{UrlPolicy, parse_host};
 use crate::fetch::{Client, Fetch, OriginToken};
 use crate::issuer::IssuerKeys;
 use crate::key_source::KeySource;
@@ -110,8 +111,10 @@ impl KeyOrigin {
         if self.key_source.is_some() && self.fetch.is_none() && !lists {
             return Ok(None);
         }
-        let urls = UrlPolicy { http_host: self.http_host.clone(), key_hosts: None };
-        Ok(Some(Client { fetch: self.http_client()?, max_body, urls, token: None }))
+        let urls = UrlPolicy { http_host: self.allowed_host()?, key_hosts: None };
+        let max_body_setting = Some(settings::MAX_BODY);
+        let fetch = self.http_client()?;
+        Ok(Some(Client { fetch, max_body, max_body_setting, urls, token: None }))
     }
 
     /// Keys come from one place.
@@ -176,6 +179,15 @@ impl KeyOrigin {
         Ok(Location::Discovered { issuer: issuer.to_owned(), metadata })
     }
 
+    /// The host that may be asked over plain http.
+    fn allowed_host(&self) -> Result<Option<Host>, ConfigError> {
+        let Some(text) = &self.http_host else { return Ok(None) };
+        parse_host(text).map(Some).ok_or_else(|| {
+            let expected = "it must be one host name or address, without scheme, port or path";
+            ConfigError::invalid(settings::ALLOW_HTTP_HOST, text, expected)
+        })
+    }
+
     fn http_client(&self) -> Result<Arc<dyn Fetch>, ConfigError> {
         if let Some(fetch) = &self.fetch {
             return Ok(fetch.clone());
@@ -209,9 +221,6 @@ pub(super) fn secure_url(
     Url::parse(value).ok().filter(|url| urls.allows(url)).ok_or_else(|| {
         let expected = "it must be an https URL, or an http one on this machine (localhost, \
                         127.0.0.1, [::1]) or on the host of allow_http_host, without a password";
-        // What stands before an @ may be a password.
-        let shown =
-            value.rsplit_once('@').map_or(value.to_owned(), |(_, rest)| format!("…@{rest}"));
-        ConfigError::invalid(setting, shown, expected)
+        ConfigError::invalid(setting, without_password(value), expected)
     })
 }

@@ -1,11 +1,13 @@
 //! Which URLs keys may come from.
 
+use std::net::Ipv6Addr;
+
 use ::url::{Host, Url};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct UrlPolicy {
     /// The one host that may be asked over plain http.
-    pub(crate) http_host: Option<String>,
+    pub(crate) http_host: Option<Host>,
     /// The hosts that metadata may lead to, besides its own; without it, to any.
     pub(crate) key_hosts: Option<&'static [&'static str]>,
 }
@@ -34,10 +36,27 @@ impl UrlPolicy {
     }
 
     fn allows_http_host(&self, url: &Url) -> bool {
-        let allowed = self.http_host.as_deref();
-        allowed.is_some()
-            && url.host_str().map(str::to_ascii_lowercase) == allowed.map(str::to_ascii_lowercase)
+        let allowed = self.http_host.as_ref();
+        allowed.is_some() && url.host().map(|host| host.to_owned()).as_ref() == allowed
     }
+}
+
+/// The host that `text` names: a domain, or an address, of IPv6 with brackets or without. `None` if
+/// it is anything else.
+pub(crate) fn parse_host(text: &str) -> Option<Host> {
+    if let Ok(address) = text.parse::<Ipv6Addr>() {
+        return Some(Host::Ipv6(address));
+    }
+    // A URL reads it as it reads those that are compared with it.
+    let url = Url::parse(&format!("http://{text}/")).ok()?;
+    let is_bare = url.username().is_empty()
+        && url.password().is_none()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && !text.ends_with(['/', '\\'])
+        && !text.rsplit(']').next().unwrap_or(text).contains([':', '@']);
+    url.host().map(|host| host.to_owned()).filter(|_| is_bare)
 }
 
 /// Whether `url` names this machine: `localhost`, 127.0.0.0/8 or `[::1]`.
@@ -80,7 +99,7 @@ mod tests {
     #[test]
     fn one_host_can_be_allowed_plain_http_by_name() {
         let policy =
-            UrlPolicy { http_host: Some("Keycloak.internal".to_owned()), ..UrlPolicy::default() };
+            UrlPolicy { http_host: parse_host("Keycloak.internal"), ..UrlPolicy::default() };
         for (url, allowed) in [
             ("http://keycloak.internal:8080/keys", true),
             ("http://keycloak.internal.evil.example/", false),
@@ -89,6 +108,34 @@ mod tests {
             ("ftp://keycloak.internal/", false),
         ] {
             assert_eq!(policy.allows(&Url::parse(url).unwrap()), allowed, "{url}");
+        }
+    }
+
+    #[test]
+    fn address_is_allowed_however_it_is_written() {
+        for (text, url) in [
+            ("fd00::1", "http://[fd00::1]:8080/keys"),
+            ("[fd00::1]", "http://[fd00::1]/keys"),
+            ("FD00:0:0::0001", "http://[fd00::1]/keys"),
+            ("10.0.0.7", "http://10.0.0.7:8080/keys"),
+        ] {
+            let policy = UrlPolicy { http_host: parse_host(text), ..UrlPolicy::default() };
+            assert!(policy.allows(&Url::parse(url).unwrap()), "{text}");
+            assert!(!policy.allows(&Url::parse("http://[fd00::2]/").unwrap()), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "http://keycloak",
+            "keycloak:8080",
+            "[fd00::1]:80",
+            "user@keycloak",
+            "a/b",
+            "a?b",
+            "a#b",
+            "keycloak/",
+        ] {
+            assert_eq!(parse_host(text), None, "{text}");
         }
     }
 

@@ -28,6 +28,10 @@ impl IssuerKeys {
         }
     }
 
+    pub(crate) fn are_fetched(&self) -> bool {
+        matches!(self, Self::Fetched(_))
+    }
+
     /// Takes over the keys that `other` has fetched, if there are none here and both are fetched
     /// alike.
     pub(crate) fn adopt(&self, other: &Self) {

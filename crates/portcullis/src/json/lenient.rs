@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use super::Text;
@@ -91,5 +92,20 @@ impl<'de> Deserialize<'de> for Lenient<'de> {
             }
         }
         deserializer.deserialize_any(LenientVisitor)
+    }
+}
+
+/// Whether a member says anything: not if it is `null`, a blank string or an empty array, which
+/// some writers put where they have nothing. What it says is not kept.
+pub(crate) struct IsPresent(pub(crate) bool);
+
+impl<'de> Deserialize<'de> for IsPresent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Its text: whatever is in there, no depth and no number can make it fail.
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        let within =
+            |open, close| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+        let content = within('"', '"').or_else(|| within('[', ']')).unwrap_or(text);
+        Ok(Self(text != "null" && !content.trim().is_empty()))
     }
 }

@@ -10,10 +10,11 @@ use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, VerificationAlg
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::MapAccess;
+use serde_json::value::RawValue;
 
 use super::{KeyError, Material, VerificationKey, ed25519, ml_dsa};
 use crate::algorithm::Algorithm;
-use crate::json::{FromMembers, Lenient, Member, Text};
+use crate::json::{FromMembers, IsPresent, Lenient, Member, Text};
 
 /// A JWK's members, as they stand in the set.
 #[derive(Debug, Default)]
@@ -36,6 +37,10 @@ pub(super) struct Jwk {
 
 impl<'de> FromMembers<'de> for Jwk {
     /// Never fails for what a member holds: in a set, the next key stands behind this one.
+    ///
+    /// A member that is `null` counts as absent, and so does an optional one that is blank or an empty
+    /// array: .NET writes every member of a JWK, most of them so. `kid` is kept as it is written, since
+    /// tokens repeat it, and an empty secret is still a secret.
     fn take<A: MapAccess<'de>>(
         &mut self,
         name: &str,
@@ -53,26 +58,32 @@ impl<'de> FromMembers<'de> for Jwk {
             "y" => ("y", &mut self.y),
             "pub" => ("pub", &mut self.public),
             "key_ops" => {
-                match member.read("key_ops")? {
+                match value(member)? {
                     Lenient::Texts(operations) => {
                         let operations = operations.into_iter().map(Text::into_owned);
-                        self.key_ops = Some(operations.collect());
+                        let operations: Vec<_> = operations.filter(|op| !is_blank(op)).collect();
+                        self.key_ops = Some(operations).filter(|operations| !operations.is_empty());
                     }
+                    Lenient::Null => {}
+                    Lenient::Text(text) if is_blank(&text.0) => {}
                     _ => self.wrong_type = Some("key_ops"),
                 }
                 return Ok(());
             }
             "k" => {
-                self.has_k = true;
-                return member.skip();
+                self.has_k |= !matches!(value(member)?, Lenient::Null);
+                return Ok(());
             }
             "d" | "p" | "q" | "dp" | "dq" | "qi" | "oth" | "priv" => {
-                self.has_private_member = true;
-                return member.skip();
+                let IsPresent(is_present) = member.read("d")?;
+                self.has_private_member |= is_present;
+                return Ok(());
             }
             _ => return member.skip(),
         };
-        match member.read(name)? {
+        match value(member)? {
+            Lenient::Null => {}
+            Lenient::Text(text) if is_blank(&text.0) && ["use", "alg", "crv"].contains(&name) => {}
             Lenient::Text(text) => *to = Some(text.into_owned()),
             _ => self.wrong_type = Some(name),
         }
@@ -215,6 +226,17 @@ impl Jwk {
         // SEC 1 §2.3.3: the uncompressed point.
         parsed(algorithm, [&[0x04], x.as_slice(), y.as_slice()].concat())
     }
+}
+
+/// The value of a member. What no reader can take in, such as a nest of a thousand arrays, is of the
+/// wrong type.
+fn value<'de, A: MapAccess<'de>>(member: Member<'_, A>) -> Result<Lenient<'de>, A::Error> {
+    let text: &RawValue = member.read("jwk")?;
+    Ok(serde_json::from_str(text.get()).unwrap_or(Lenient::Other))
+}
+
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
 }
 
 fn parsed(

@@ -75,6 +75,15 @@ pub enum KeyError {
 
 debug_with_causes!(KeyError);
 
+impl KeyError {
+    /// Whether something is wrong with the key, which its issuer should mend. A key for encryption,
+    /// of another algorithm or of an unknown type is of no use here and may be good for others.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        !matches!(self, Self::NotForSignatures | Self::Unsupported | Self::NotAllowed)
+    }
+}
+
 impl From<JsonError> for KeyError {
     fn from(error: JsonError) -> Self {
         match error {

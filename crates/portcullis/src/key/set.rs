@@ -15,6 +15,7 @@ use crate::algorithm::Algorithm;
 use crate::causes::debug_with_causes;
 use crate::error::TokenError;
 use crate::json::{self, FromMembers, Member, Names, Text};
+use crate::settings::{self, Setting};
 
 /// The most keys that a set may hold; Entra, the largest known, advises room for some dozens.
 pub(crate) const MAX_KEYS: usize = 200;
@@ -64,21 +65,31 @@ pub struct SkippedKey {
 #[non_exhaustive]
 pub enum KeySetError {
     /// Not a JSON object with an array `keys`.
-    #[error("not a JSON object with an array `keys`")]
-    NotAKeySet,
+    #[error("{problem}")]
+    #[non_exhaustive]
+    NotAKeySet {
+        /// What it is instead, or what is wrong with `keys`.
+        problem: String,
+    },
     /// More keys than any issuer has.
-    #[error("more than {limit} keys")]
+    #[error("more than {limit} keys{}", raise(*.setting))]
     #[non_exhaustive]
     TooManyKeys {
         /// The most that a set may hold.
         limit: usize,
+        /// The setting that decides the limit, if one does.
+        setting: Option<&'static Setting>,
     },
+}
+
+fn raise(setting: Option<&'static Setting>) -> String {
+    setting.map_or_else(String::new, |it| format!("; raise {it} if the issuer has so many"))
 }
 
 debug_with_causes!(KeySetError);
 
 impl KeySet {
-    /// Reads a JWK Set.
+    /// Reads a JWK Set. A byte order mark before it is skipped.
     ///
     /// # Errors
     ///
@@ -87,16 +98,32 @@ impl KeySet {
         Self::from_json_within(json, Algorithm::ALL, MAX_KEYS)
     }
 
-    /// As [`KeySet::from_json`], with only the keys for `allowed` algorithms, and another limit.
-    pub(crate) fn from_json_within(
+    /// As [`KeySet::from_json`], by the settings of an issuer.
+    pub(crate) fn from_issuer(
         json: &[u8],
         allowed: &[Algorithm],
         max_keys: usize,
     ) -> Result<Self, KeySetError> {
-        let document: Document = json::from_slice(json).map_err(|_| KeySetError::NotAKeySet)?;
-        let Entries(entries) = document.keys.ok_or(KeySetError::NotAKeySet)?;
+        Self::from_json_within(json, allowed, max_keys).map_err(|error| match error {
+            KeySetError::TooManyKeys { limit, .. } => {
+                KeySetError::TooManyKeys { limit, setting: Some(settings::MAX_KEYS) }
+            }
+            error @ KeySetError::NotAKeySet { .. } => error,
+        })
+    }
+
+    /// As [`KeySet::from_json`], with only the keys for `allowed` algorithms, and another limit.
+    fn from_json_within(
+        json: &[u8],
+        allowed: &[Algorithm],
+        max_keys: usize,
+    ) -> Result<Self, KeySetError> {
+        let not_a_key_set = |problem| KeySetError::NotAKeySet { problem };
+        let document: Document = json::from_document(json).map_err(not_a_key_set)?;
+        let keys = document.keys.ok_or_else(|| not_a_key_set("`keys` is absent".to_owned()))?;
+        let Entries(entries) = keys;
         if entries.len() > max_keys {
-            return Err(KeySetError::TooManyKeys { limit: max_keys });
+            return Err(KeySetError::TooManyKeys { limit: max_keys, setting: None });
         }
         let mut set = Self::default();
         for entry in entries {
@@ -120,11 +147,12 @@ impl KeySet {
     }
 
     /// Of two different keys under one `kid` and algorithm, neither is used: any choice between
-    /// them would be a guess.
+    /// them would be a guess. A blank `kid` names no key.
     fn drop_ambiguous(&mut self) {
         let (clear, ambiguous): (Vec<_>, Vec<_>) = self.keys.iter().cloned().partition(|key| {
             let rivals = self.keys.iter().filter(|other| {
-                key.id.is_some() && other.id == key.id && other.algorithm == key.algorithm
+                let is_named = key.id.as_deref().is_some_and(|id| !id.trim().is_empty());
+                is_named && other.id == key.id && other.algorithm == key.algorithm
             });
             rivals.count() <= 1
         });
@@ -176,6 +204,16 @@ impl KeySet {
     #[must_use]
     pub fn skipped(&self) -> &[SkippedKey] {
         &self.skipped
+    }
+
+    /// Why none of the keys is one for a token. A key that is not used is no key, but the reason is
+    /// what an operator must read.
+    pub(crate) fn absence(&self, key_id: Option<&str>) -> TokenError {
+        let named = |skipped: &&SkippedKey| key_id.is_some() && skipped.id.as_deref() == key_id;
+        match self.skipped.iter().find(named) {
+            Some(skipped) => TokenError::UnusableKey { reason: skipped.reason.to_string() },
+            None => TokenError::UnknownKey,
+        }
     }
 
     /// Whether `key` is one to try for a token; `None` if a newer set may have one.
@@ -428,7 +466,9 @@ mod tests {
             // CVE-2026-44699 and its like: an RSA key that is also a secret.
             (format!(r#"{},"k":"AA""#, rsa()), KeyError::Symmetric),
             (format!(r#"{ED},"d":"AA""#), KeyError::Private),
-            (format!(r#"{ED},"d":null"#), KeyError::Private),
+            (format!(r#"{ED},"d":{{}}"#), KeyError::Private),
+            (format!(r#"{ED},"d":[null]"#), KeyError::Private),
+            (format!(r#"{ED},"d":1e999"#), KeyError::Private),
             (format!(r#"{},"use":"enc""#, rsa()), KeyError::NotForSignatures),
             (format!(r#"{EC},"key_ops":["sign","encrypt"]"#), KeyError::NotForSignatures),
             (r#""kty":"AKP","alg":"ML-DSA-65","pub":"AA""#.to_owned(), KeyError::Encoding("pub")),
@@ -454,11 +494,53 @@ mod tests {
             (EC.replace("4Etl", "4Etm"), KeyError::Invalid),
             (ED.replace("11qY", ""), KeyError::Encoding("x")),
             (r#""kty":7"#.to_owned(), KeyError::WrongType("kty")),
-            (format!(r#"{ED},"kid":null"#), KeyError::WrongType("kid")),
+            (format!(r#"{ED},"kid":7"#), KeyError::WrongType("kid")),
+            (format!(r#"{ED},"key_ops":[null]"#), KeyError::WrongType("key_ops")),
+            (EC.replace("P-256", ""), KeyError::Missing("crv")),
+            (r#""kty":"RSA","n":null,"e":"AQAB""#.to_owned(), KeyError::Missing("n")),
+            (r#""kty":"AKP","alg":"","pub":"AA""#.to_owned(), KeyError::Missing("alg")),
+            (r#""kty":"oct","k":null"#.to_owned(), KeyError::Symmetric),
+            (format!(r#"{},"k":"""#, rsa()), KeyError::Symmetric),
+            (r#""kty":"RSA","n":"","e":"AQAB""#.to_owned(), KeyError::ModulusSize { bits: 0 }),
             (format!(r#"{ED},"crv":"Ed25519""#), KeyError::DuplicateMember),
         ] {
             assert_eq!(reason(&key), expected, "{key}");
         }
+    }
+
+    #[test]
+    fn null_blank_and_empty_members_are_absent_ones() {
+        for nothing in ["null", r#""""#, r#""  ""#, "[]", "[ ]", r#"[""]"#] {
+            for name in ["key_ops", "use", "alg", "crv", "x", "y", "d", "p", "q", "oth", "x5c"] {
+                let texts = matches!(nothing, "[]" | "[ ]" | r#"[""]"#);
+                let is_list = matches!(name, "key_ops" | "oth" | "x5c");
+                // An array is no value of a member that holds a text.
+                if texts && !is_list || nothing == r#"[""]"# && name == "oth" {
+                    continue;
+                }
+                let set = set(&[format!(r#"{},"kid":"a","{name}":{nothing}"#, rsa())]);
+                assert_eq!(set.skipped(), [], "{name}: {nothing}");
+                assert_eq!(chosen(&set, Some("a"), Algorithm::Rs256), "a/RS256");
+            }
+        }
+        // As .NET serialises an RSA key.
+        let set = set(&[format!(
+            r#""additionalData":{{}},"alg":null,"crv":null,"d":null,"dp":null,"dq":null,"e":"AQAB",
+            "k":null,"keyId":"a","key_ops":[],"kid":"a","kty":"RSA","n":"{N}","oth":null,"p":null,
+            "q":null,"qi":null,"use":null,"x":null,"x5c":[],"x5t":null,"y":null,"keySize":2048,
+            "hasPrivateKey":false,"cryptoProviderFactory":{{}}"#
+        )]);
+        assert_eq!((set.len(), set.skipped()), (1, &[][..]));
+    }
+
+    /// It is compared as it is written, if it is written at all.
+    #[test]
+    fn blank_kid_names_no_key_and_null_is_none() {
+        let other = rsa().replace("0vx7", "1vx7");
+        let set = set(&[format!(r#"{},"kid":"""#, rsa()), format!(r#"{other},"kid":"""#)]);
+        assert_eq!((set.len(), set.skipped()), (2, &[][..]));
+        let null = self::set(&[format!(r#"{ED},"kid":null"#)]);
+        assert_eq!(chosen(&null, None, Algorithm::Ed25519), "-/EdDSA");
     }
 
     #[test]
@@ -505,10 +587,23 @@ mod tests {
 
     #[test]
     fn what_is_no_key_set_is_refused_and_an_empty_one_is_not() {
-        for json in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"keys":[]} x"#] {
+        for (json, told) in [
+            ("", "it is empty"),
+            ("[]", "it is an array, not a JSON object"),
+            ("null", "it is `null`"),
+            ("<html>", "it is HTML"),
+            ("{}", "`keys` is absent"),
+            (r#"{"keys":{}}"#, "`keys` has a value of the wrong type"),
+            (r#"{"keys":null}"#, "`keys` has a value of the wrong type"),
+            (r#"{"keys":[],"keys":[]}"#, r#"its member "keys" comes twice"#),
+            (r#"{"keys":[]} x"#, "trailing characters"),
+        ] {
             let error = KeySet::from_json(json.as_bytes()).unwrap_err();
-            assert_eq!(error, KeySetError::NotAKeySet, "{json}");
+            assert!(matches!(error, KeySetError::NotAKeySet { .. }), "{json}");
+            assert!(error.to_string().contains(told), "{json}: {error}");
         }
+        let marked = format!("\u{feff}{{\"keys\":[{{{ED}}}]}}");
+        assert_eq!(KeySet::from_json(marked.as_bytes()).unwrap().len(), 1);
         assert!(KeySet::from_json(br#"{"keys":[]}"#).unwrap().is_empty());
     }
 
@@ -516,6 +611,15 @@ mod tests {
     fn deep_nesting_is_no_danger() {
         let deep = format!(r#"{{"keys":[{}{}]}}"#, "[".repeat(10_000), "]".repeat(10_000));
         assert_eq!(KeySet::from_json(deep.as_bytes()).unwrap().skipped().len(), 1);
+        for (name, value) in [
+            ("key_ops", format!("{}{}", "[".repeat(10_000), "]".repeat(10_000))),
+            ("kid", format!("{}{}", "[".repeat(10_000), "]".repeat(10_000))),
+            ("kid", r#""\ud800""#.to_owned()),
+            ("n", "1e999".to_owned()),
+        ] {
+            let set = set(&[format!(r#"{ED},"{name}":{value}"#), ED.to_owned()]);
+            assert_eq!((set.len(), set.skipped().len()), (1, 1), "{name}");
+        }
         for name in ["n", "x5c"] {
             let open = format!("{{\"{name}\":").repeat(10_000);
             let deep = format!(r#"{{"keys":[{open}1{}]}}"#, "}".repeat(10_000));
@@ -527,7 +631,7 @@ mod tests {
     fn the_number_of_keys_is_limited() {
         let json = format!(r#"{{"keys":[{}]}}"#, vec!["{}"; MAX_KEYS + 1].join(","));
         let error = KeySet::from_json(json.as_bytes()).unwrap_err();
-        assert_eq!(error, KeySetError::TooManyKeys { limit: MAX_KEYS });
+        assert_eq!(error, KeySetError::TooManyKeys { limit: MAX_KEYS, setting: None });
         let json = json.replacen("{},", "", 1);
         assert_eq!(KeySet::from_json(json.as_bytes()).unwrap().skipped().len(), MAX_KEYS);
     }

@@ -183,11 +183,11 @@ fn token_detail(error: &TokenError) -> &'static str {
 mod tests {
     use super::*;
     use crate::key_source::ResolveError;
-    use crate::refusal::ProtectionSpace;
+    use crate::refusal::{ProtectionSpace, Site, Unreported};
 
     #[test]
     fn grpc_refusal_has_its_status_in_the_headers() {
-        let refusal = Refusal::missing(&ProtectionSpace::for_test());
+        let refusal = Unreported::missing(&ProtectionSpace::for_test()).at(&Site::default());
         let response = refusal.clone().into_grpc().into_response::<()>();
         assert_eq!(response.status(), 200);
         let headers = response.headers();
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn rewritten_response_keeps_only_headers_that_do_not_describe_the_old_one() {
-        let refusal = Refusal::missing(&ProtectionSpace::for_test());
+        let refusal = Unreported::missing(&ProtectionSpace::for_test()).at(&Site::default());
         let response = Response::builder()
             .status(401)
             .header("x-request-id", "7")
@@ -228,11 +228,12 @@ mod tests {
                 retry_after: Duration::from_millis(millis),
                 source: None,
             };
-            let refusal = Refusal::unresolved(
+            let refusal = Unreported::unresolved(
                 error,
                 super::super::Wanted::Keys,
                 &ProtectionSpace::for_test(),
-            );
+            )
+            .at(&Site::default());
             assert_eq!(refusal.retry_after(), Some(Duration::from_secs(secs)), "{millis}");
         }
     }

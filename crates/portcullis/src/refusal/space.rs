@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::WriteBody;
+use super::{Tally, WriteBody};
 use crate::clock::Clock;
 use crate::resource::Resource;
 
@@ -18,13 +18,16 @@ pub(crate) struct ProtectionSpace {
     /// What its refusals have for bodies.
     pub(crate) write_body: Option<WriteBody>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Its refusals, for the log.
+    pub(crate) tally: Arc<Tally>,
 }
 
 #[cfg(test)]
 impl ProtectionSpace {
     /// For the tests of what comes after authentication.
     pub(crate) fn for_test() -> Arc<Self> {
-        let clock = Arc::new(crate::testing::ManualClock::at(crate::testing::NOW));
-        Arc::new(Self { realm: "api".to_owned(), resource: None, write_body: None, clock })
+        let clock: Arc<dyn Clock> = Arc::new(crate::testing::ManualClock::at(crate::testing::NOW));
+        let (realm, tally) = ("api".to_owned(), Tally::new(clock.clone(), false));
+        Arc::new(Self { realm, resource: None, write_body: None, clock, tally })
     }
 }

@@ -12,8 +12,9 @@ use serde::de::MapAccess;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use crate::fetch::{Client, FetchError};
+use crate::fetch::{Client, FetchError, Kind};
 use crate::json::{self, FromMembers, Member};
+use crate::settings;
 
 /// What an issuer's metadata says, and where it was found.
 pub(super) struct Discovered {
@@ -35,7 +36,7 @@ pub(super) fn locations(
     let mut locations = metadata_urls(issuer).ok_or_else(insecure)?;
     // A stable sort: the others keep their order.
     locations.sort_by_key(|url| Some(url) != last_good);
-    Ok(locations.to_vec())
+    Ok(locations)
 }
 
 /// Where `issuer` says that its keys are, by the first of `locations` that answers with its metadata.
@@ -113,23 +114,29 @@ async fn first_of(running: &mut Vec<(usize, Reading<'_>)>) -> (usize, Result<Url
 }
 
 fn late(url: &Url, deadline: Duration) -> FetchError {
-    let reason = format!("no complete response within {deadline:?}");
-    FetchError::Transport { url: url.to_string(), reason }
+    FetchError::Timeout { url: url.to_string(), after: deadline }
 }
 
-/// The two well-known places. An issuer's last slash is left out once in building the path, and
-/// kept wherever issuers are compared.
-fn metadata_urls(issuer: &str) -> Option<[Url; 2]> {
+/// The well-known places. An issuer's last slash is left out once in building the path, and kept
+/// wherever issuers are compared.
+fn metadata_urls(issuer: &str) -> Option<Vec<Url>> {
     let issuer = Url::parse(issuer).ok()?;
     let path = issuer.path().strip_suffix('/').unwrap_or(issuer.path()).to_owned();
-    // OpenID Connect Discovery §4.1 appends, RFC 8414 §3.1 inserts.
-    let openid = format!("{path}/.well-known/openid-configuration");
-    let oauth = format!("/.well-known/oauth-authorization-server{path}");
-    Some([openid, oauth].map(|path| {
+    // OpenID Connect Discovery §4.1 appends, RFC 8414 §3.1 inserts. Its §5 allows the former's name
+    // in the latter's place, which is the same URL for an issuer without a path.
+    let mut paths = vec![
+        format!("{path}/.well-known/openid-configuration"),
+        format!("/.well-known/oauth-authorization-server{path}"),
+    ];
+    if !path.is_empty() {
+        paths.push(format!("/.well-known/openid-configuration{path}"));
+    }
+    let at = |path: String| {
         let mut url = issuer.clone();
         url.set_path(&path);
         url
-    }))
+    };
+    Some(paths.into_iter().map(at).collect())
 }
 
 async fn read_metadata(
@@ -138,13 +145,13 @@ async fn read_metadata(
     issuer: &str,
     now: SystemTime,
 ) -> Result<Url, FetchError> {
-    let not_metadata = |problem| FetchError::NotMetadata { url: url.to_string(), problem };
-    let answer = client.get(url, HeaderMap::new()).await?;
+    let unreadable = |problem| FetchError::NotMetadata { url: url.to_string(), problem };
+    let not_metadata = |problem: &str| unreadable(problem.to_owned());
+    let answer = client.get(url, Kind::Metadata, HeaderMap::new()).await?;
     if answer.status != StatusCode::OK {
-        return Err(answer.refused(url, now));
+        return Err(answer.refused(url, settings::DISCOVERY_URL, now));
     }
-    let metadata: Metadata = json::from_slice(&answer.body)
-        .map_err(|_| not_metadata("not the JSON object it should be"))?;
+    let metadata: Metadata = json::from_document(&answer.body).map_err(unreadable)?;
     // RFC 8414 §3.3: "MUST be identical"; otherwise "the data contained in the response MUST NOT
     // be used".
     let found = metadata.issuer.ok_or_else(|| not_metadata("`issuer` is absent"))?;
@@ -195,24 +202,33 @@ mod tests {
 
     #[test]
     fn the_well_known_places() {
-        for (issuer, openid, oauth) in [
+        for (issuer, expected) in [
             (
                 "https://a.example",
-                "https://a.example/.well-known/openid-configuration",
-                "https://a.example/.well-known/oauth-authorization-server",
+                &[
+                    "https://a.example/.well-known/openid-configuration",
+                    "https://a.example/.well-known/oauth-authorization-server",
+                ][..],
             ),
             (
                 "https://a.example/",
-                "https://a.example/.well-known/openid-configuration",
-                "https://a.example/.well-known/oauth-authorization-server",
+                &[
+                    "https://a.example/.well-known/openid-configuration",
+                    "https://a.example/.well-known/oauth-authorization-server",
+                ],
             ),
             (
                 "https://a.example:8443/t/x/",
-                "https://a.example:8443/t/x/.well-known/openid-configuration",
-                "https://a.example:8443/.well-known/oauth-authorization-server/t/x",
+                &[
+                    "https://a.example:8443/t/x/.well-known/openid-configuration",
+                    "https://a.example:8443/.well-known/oauth-authorization-server/t/x",
+                    "https://a.example:8443/.well-known/openid-configuration/t/x",
+                ],
             ),
         ] {
-            assert_eq!(metadata_urls(issuer).unwrap().map(String::from), [openid, oauth]);
+            let urls: Vec<_> =
+                metadata_urls(issuer).unwrap().into_iter().map(String::from).collect();
+            assert_eq!(urls, expected);
         }
         assert_eq!(metadata_urls("a.example"), None);
     }

@@ -23,27 +23,40 @@ use crate::error::TokenError;
 use crate::fetch::{Client, FetchError};
 use crate::json::{self, FromMembers, Member};
 use crate::key_source::ResolveError;
+use crate::remote::single_flight::Deadline;
+use crate::settings;
 
 /// The longest answer that is read, in bytes: an issuer may put all claims into it.
 pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// Whom to ask about the tokens of an issuer, and as who.
+pub(crate) const NO_SECRET: &str = "it holds no secret";
+
+/// How long ago a token was issued "moments ago".
+const MOMENTS: Duration = Duration::from_secs(60);
+
+/// Where to ask about the tokens of an issuer, and as which client.
 pub(crate) struct Introspector {
     /// The issuer, as the tokens spell it.
     pub(crate) issuer: String,
     pub(crate) url: Url,
-    pub(crate) client_id: String,
-    pub(crate) secret_file: PathBuf,
+    /// None where the endpoint asks for no client authentication.
+    pub(crate) asking_as: Option<AskingClient>,
     pub(crate) client: Client,
     pub(crate) fetch_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Introspector {
-    /// Asks about `token`.
+    /// Of one question.
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline { url: self.url.as_str().into(), after: self.fetch_timeout }
+    }
+
+    /// Asks about `token`, whose own claims say when it was issued and expires.
     pub(crate) async fn ask(
         &self,
         token: &AskedToken,
+        life: Life,
         asked_at: Timestamp,
     ) -> Result<Answer, FetchError> {
         let url = &self.url;
@@ -51,20 +64,35 @@ impl Introspector {
             .append_pair("token", token.borrow())
             .append_pair("token_type_hint", "access_token")
             .finish();
-        let answer = self.client.post(url, self.authorization().await?, Bytes::from(form)).await?;
+        let authorization = match &self.asking_as {
+            Some(client) => Some(client.authorization().await?),
+            None => None,
+        };
+        let answer = self.client.post(url, authorization, Bytes::from(form)).await?;
+        if answer.status == StatusCode::UNAUTHORIZED {
+            return Err(FetchError::ClientRefused { url: url.to_string() });
+        }
         if answer.status != StatusCode::OK {
-            return Err(answer.refused(url, self.clock.now()));
+            return Err(answer.refused(url, settings::INTROSPECTION_URL, self.clock.now()));
         }
         let answer: AnswerMembers =
-            json::from_slice(&answer.body).map_err(|error| self.no_answer(error.to_string()))?;
+            json::from_document(&answer.body).map_err(|problem| self.no_answer(problem))?;
         let active = answer.active.ok_or_else(|| self.no_answer("`active` is absent"))?;
-        Ok(Answer { active, expires_at: answer.exp, asked_at })
+        Ok(Answer { active, expires_at: answer.exp, life, asked_at })
     }
 
     fn no_answer(&self, problem: impl Into<String>) -> FetchError {
         FetchError::NotAnIntrospection { url: self.url.to_string(), problem: problem.into() }
     }
+}
 
+/// The client that asks.
+pub(crate) struct AskingClient {
+    pub(crate) id: String,
+    pub(crate) secret_file: PathBuf,
+}
+
+impl AskingClient {
     /// `client_secret_basic` ([RFC 6749 §2.3.1]). The file is read each time: secrets rotate.
     ///
     /// [RFC 6749 §2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
@@ -73,10 +101,10 @@ impl Introspector {
         let secret = tokio::fs::read_to_string(&self.secret_file).await.map(Zeroizing::new);
         let secret = secret.map_err(|error| unreadable(error.to_string()))?;
         if secret.trim().is_empty() {
-            return Err(unreadable("it holds no secret".to_owned()));
+            return Err(unreadable(NO_SECRET.to_owned()));
         }
         let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-        let pair = format!("{}:{}", encoded(&self.client_id), encoded(secret.trim()));
+        let pair = format!("{}:{}", encoded(&self.id), encoded(secret.trim()));
         let pair = format!("Basic {}", STANDARD.encode(Zeroizing::new(pair).as_bytes()));
         // Base64 is nothing but what a header may hold.
         let mut header = HeaderValue::try_from(pair)
@@ -109,11 +137,19 @@ impl Hash for AskedToken {
     }
 }
 
+/// When a token was issued and expires, as it says itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Life {
+    pub(crate) issued_at: Option<NumericDate>,
+    pub(crate) expires_at: NumericDate,
+}
+
 /// An answer about one token.
 pub(crate) struct Answer {
     pub(crate) active: bool,
     /// When the token expires, if the issuer says so.
     expires_at: Option<NumericDate>,
+    life: Life,
     asked_at: Timestamp,
 }
 
@@ -122,13 +158,26 @@ impl Answer {
     /// within the leeway too: it would not answer otherwise if it were asked again.
     pub(crate) fn within(&self, age: Duration, at: Timestamp) -> Option<Result<(), ResolveError>> {
         let now = NumericDate::from(at.wall()).as_duration();
-        let expiry = self.expires_at.map(NumericDate::as_duration).filter(|&expiry| expiry <= now);
+        // A token that is within the leeway is expired for the issuer, which does not say so.
+        let expiry = if self.active { self.expires_at } else { Some(self.life.expires_at) };
+        let expiry = expiry.map(NumericDate::as_duration).filter(|&expiry| expiry <= now);
         let refusal = match expiry {
-            _ if !self.active => Some(TokenError::Revoked),
-            expiry => expiry.map(|expiry| TokenError::Expired { ago: now - expiry }),
+            Some(expiry) => Some(TokenError::Expired { ago: now - expiry }),
+            None if self.active => None,
+            None => Some(TokenError::Inactive),
         };
         let standing = refusal.map_or(Ok(()), |error| Err(ResolveError::Refused(error)));
         (at.since(self.asked_at) < age).then_some(standing)
+    }
+
+    /// Whether the issuer calls a token inactive that it issued moments ago: then it is more likely
+    /// that this client may not ask than that the token was revoked.
+    pub(crate) fn denies_a_new_token(&self) -> bool {
+        let asked_at = NumericDate::from(self.asked_at.wall()).as_duration();
+        let age = self.life.issued_at.map(|at| asked_at.saturating_sub(at.as_duration()));
+        !self.active
+            && self.life.expires_at.as_duration() > asked_at
+            && age.is_some_and(|age| age <= MOMENTS)
     }
 }
 

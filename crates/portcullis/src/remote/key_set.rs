@@ -11,22 +11,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::budget::Budget;
 use super::caching::Headers;
 use super::discovery::Discovered;
 use super::freshness::Limits;
+use super::single_flight::Deadline;
 use super::wait::{Step, crowded};
 use super::withdrawn::WithdrawnKeys;
 use super::{Document, Remote, Snapshot, discovery, jitter};
 use crate::algorithm::Algorithm;
 use crate::clock::{Clock, Timestamp};
-use crate::fetch::{Client, FetchError};
-use crate::key::{CandidateKeys, KeyRequest, KeySet, VerificationKey};
+use crate::fetch::{Client, FetchError, Kind};
+use crate::key::{CandidateKeys, KeyRequest, KeySet, SkippedKey, VerificationKey};
 use crate::key_source::{Freshness, KeySetStatus, KeySource, Refreshing, ResolveError};
 use crate::maybe_ready::MaybeReady;
 use crate::metrics;
+use crate::settings;
 use replaced::Retried;
 use resolve::{IsCurrent, OwnedRequest};
 
@@ -175,6 +178,10 @@ impl KeySource for RemoteKeySet {
 impl Document for Keys {
     type Kept = KeySet;
 
+    fn location(&self) -> String {
+        self.location.to_string()
+    }
+
     fn is_wanted(&self, _: Duration) -> bool {
         !self.retired.load(Ordering::Relaxed)
     }
@@ -198,13 +205,21 @@ impl Document for Keys {
         metrics::fetch_ended(&location, if modified { "fetched" } else { "not_modified" });
         let now = remote.clock.now();
         metrics::keys_kept(&location, snapshot.kept.len(), skipped.len(), now);
-        // Once for each set, not for each fetch.
-        for skipped in skipped.iter().filter(|_| modified) {
-            tracing::warn!(
-                target: "portcullis::keys",
-                location, kid = skipped.id, reason = %skipped.reason,
-                "a key of the set is not used",
-            );
+        // Once for each set, not for each fetch. Keys for encryption are nothing to worry about.
+        for SkippedKey { id, reason } in skipped.iter().filter(|_| modified) {
+            let (kid, is_fault) = (id.as_deref(), reason.is_fault());
+            let reason = tracing::field::display(reason);
+            if is_fault {
+                tracing::warn!(
+                    target: "portcullis::keys", location, kid, reason,
+                    "a key of the set is not used",
+                );
+            } else {
+                tracing::debug!(
+                    target: "portcullis::keys", location, kid, reason,
+                    "a key of the set is not for verifying tokens here",
+                );
+            }
         }
         tracing::debug!(
             target: "portcullis::keys",
@@ -238,9 +253,13 @@ impl Remote<Keys> {
             Location::File(path) => self.read_keys(path).await?,
             Location::Fixed(url) => self.get_keys(url).await?,
             Location::Discovered { issuer, metadata } => {
+                let end = Instant::now() + deadline.mul_f64(0.99);
                 // Each time, since the keys may move.
                 let found = self.discover(issuer, metadata.as_ref(), deadline).await?;
-                let keys = self.get_keys(&found.jwks_uri).await?;
+                // A little early, so that the error names what was slow.
+                let late = Deadline { url: found.jwks_uri.as_str().into(), after: deadline };
+                let keys = self.get_keys(&found.jwks_uri);
+                let keys = timeout_at(end, keys).await.unwrap_or_else(|_| Err(late.passed()))?;
                 // Metadata is good if the keys are where it says.
                 *self.document.metadata_at() = Some(found.metadata);
                 keys
@@ -259,9 +278,9 @@ impl Remote<Keys> {
     }
 
     async fn get_keys(&self, url: &Url) -> Result<(KeySet, Headers), FetchError> {
-        let answer = self.client.get(url, HeaderMap::new()).await?;
+        let answer = self.client.get(url, Kind::KeySet, HeaderMap::new()).await?;
         if answer.status != StatusCode::OK {
-            return Err(answer.refused(url, self.clock.now()));
+            return Err(answer.refused(url, settings::JWKS_URL, self.clock.now()));
         }
         let keys = self.parse(&answer.body, url.as_str())?;
         Ok((keys, Headers::new(url.clone(), answer.headers)))
@@ -289,7 +308,7 @@ impl Remote<Keys> {
     }
 
     fn parse(&self, text: &[u8], location: &str) -> Result<KeySet, FetchError> {
-        KeySet::from_json_within(text, &self.document.allowed, self.document.max_keys)
+        KeySet::from_issuer(text, &self.document.allowed, self.document.max_keys)
             .map_err(|source| FetchError::NotAKeySet { url: location.to_owned(), source })
     }
 }

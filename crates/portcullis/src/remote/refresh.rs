@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::single_flight::bounded;
+use super::single_flight::{Deadline, bounded};
 use super::{Remote, Snapshot};
 use crate::clock::Timestamp;
 use crate::fetch::FetchError;
@@ -13,6 +13,9 @@ use crate::fetch::FetchError;
 pub(crate) trait Document: Sized + Send + Sync + 'static {
     /// What is kept of an answer.
     type Kept: Send + Sync;
+
+    /// Where it is, as an operator knows it.
+    fn location(&self) -> String;
 
     /// Fetches it once; `at_hand` is what there is already. What is not done by the deadline is
     /// given up.
@@ -55,10 +58,10 @@ impl<D: Document> Remote<D> {
         self: Arc<Self>,
         number: u64,
         began: Timestamp,
-        deadline: Duration,
+        deadline: Deadline,
     ) -> Result<(), FetchError> {
-        let fetch = D::fetch(&self, self.snapshot.load_full(), began, deadline);
-        let fetched = bounded(deadline, fetch).await;
+        let fetch = D::fetch(&self, self.snapshot.load_full(), began, deadline.after);
+        let fetched = bounded(&deadline, fetch).await;
         let Some(flights) = self.line.land(number) else { return fetched.map(drop) };
         self.record.in_flight.store(false, Ordering::Release);
         // Nothing is reported under the lock: whoever listens may take its time.

@@ -106,7 +106,7 @@ impl<T: Clone> Flights<T> {
     pub(crate) fn start<F>(
         &mut self,
         began: Duration,
-        deadline: Duration,
+        deadline: Deadline,
         computation: impl FnOnce(u64) -> F,
     ) -> Result<Flight<T>, FetchError>
     where
@@ -142,7 +142,7 @@ impl Place {
 pub(crate) struct Flight<T> {
     number: u64,
     began: Duration,
-    deadline: Duration,
+    deadline: Deadline,
     landed: watch::Receiver<Option<Result<T, FetchError>>>,
 }
 
@@ -151,7 +151,7 @@ impl<T: Clone> Flight<T> {
     fn is_under_way(&self, now: Duration) -> bool {
         self.landed.borrow().is_none()
             && self.landed.has_changed().is_ok()
-            && now.saturating_sub(self.began) <= self.deadline.saturating_add(PATIENCE)
+            && now.saturating_sub(self.began) <= self.deadline.after.saturating_add(PATIENCE)
     }
 
     /// Waits for the outcome, for a bounded time.
@@ -159,16 +159,29 @@ impl<T: Clone> Flight<T> {
         let landed = self.landed.wait_for(Option::is_some);
         // Closed: the task is gone.
         let closed = || Err(FetchError::Abandoned);
-        waited(self.deadline, async {
+        waited(&self.deadline, async {
             landed.await.map_or_else(|_| closed(), |it| it.clone().unwrap_or_else(closed))
         })
         .await?
     }
 }
 
+/// How long a computation may take, and what the error says was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Deadline {
+    pub(crate) url: Arc<str>,
+    pub(crate) after: Duration,
+}
+
+impl Deadline {
+    pub(crate) fn passed(&self) -> FetchError {
+        FetchError::Timeout { url: self.url.to_string(), after: self.after }
+    }
+}
+
 /// Runs `computation` within `deadline`. A panic counts as a failure.
 pub(crate) async fn bounded<T>(
-    deadline: Duration,
+    deadline: &Deadline,
     computation: impl Future<Output = Result<T, FetchError>>,
 ) -> Result<T, FetchError> {
     let mut computation = pin!(computation);
@@ -176,18 +189,18 @@ pub(crate) async fn bounded<T>(
         catch_unwind(AssertUnwindSafe(|| computation.as_mut().poll(context)))
             .unwrap_or(Poll::Ready(Err(FetchError::Abandoned)))
     });
-    let timeout = tokio::time::timeout(deadline, caught).await;
-    timeout.unwrap_or(Err(FetchError::Timeout { after: deadline }))
+    let timeout = tokio::time::timeout(deadline.after, caught).await;
+    timeout.unwrap_or_else(|_elapsed| Err(deadline.passed()))
 }
 
 /// Waits for something that bounds itself to `deadline`, and hardly longer than that.
 pub(crate) async fn waited<R>(
-    deadline: Duration,
+    deadline: &Deadline,
     waiting: impl Future<Output = R>,
 ) -> Result<R, FetchError> {
     if Handle::try_current().is_err() {
         return Err(FetchError::NoRuntime);
     }
-    let timeout = tokio::time::timeout(deadline.saturating_add(PATIENCE), waiting).await;
-    timeout.map_err(|_elapsed| FetchError::Timeout { after: deadline })
+    let timeout = tokio::time::timeout(deadline.after.saturating_add(PATIENCE), waiting).await;
+    timeout.map_err(|_elapsed| deadline.passed())
 }

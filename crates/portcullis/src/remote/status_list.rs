@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use url::Url;
 
@@ -30,11 +29,12 @@ use super::{Document, Remote, Snapshot, jitter};
 use crate::algorithm::Algorithm;
 use crate::claims::NumericDate;
 use crate::clock::{Clock, Timestamp};
-use crate::fetch::{Client, FetchError};
+use crate::fetch::{Client, FetchError, Kind};
 use crate::key::VerificationKey;
 use crate::key_source::{KeySource, ResolveError};
 use crate::maybe_ready::MaybeReady;
 use crate::metrics;
+use crate::settings;
 use token::List;
 pub(crate) use token::MAX_TOKEN_BYTES;
 
@@ -100,7 +100,7 @@ impl RemoteStatusList {
             // Renewed by a task of its own.
             refresh_ahead: BREATH,
             max_stale: Duration::ZERO,
-            ignore_must_revalidate: true,
+            obey_no_cache: false,
             cooldown: Duration::ZERO,
             fetch_timeout: config.fetch_timeout,
         };
@@ -264,6 +264,10 @@ impl StatusList {
 impl Document for StatusList {
     type Kept = Arc<List>;
 
+    fn location(&self) -> String {
+        self.uri.clone()
+    }
+
     async fn fetch(
         remote: &Remote<Self>,
         at_hand: Option<Arc<Snapshot<Arc<List>>>>,
@@ -279,12 +283,11 @@ impl Document for StatusList {
             .filter(|set| set.kept.expires_at.is_some() && set.kept.holds(document, now));
         let mut headers = held.map(|set| set.headers.conditions(url)).unwrap_or_default();
         let conditional = !headers.is_empty();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/statuslist+jwt"));
         if conditional {
             let wait = format!("wait={}", document.wait().as_secs());
             headers.extend(HeaderValue::try_from(wait).ok().map(|wait| (PREFER, wait)));
         }
-        let answer = remote.client.get(url, headers).await?;
+        let answer = remote.client.get(url, Kind::StatusList, headers).await?;
         let now = NumericDate::from(remote.clock.now());
         let (list, generation, headers) = match (answer.status, held) {
             (StatusCode::OK, _) => {
@@ -302,7 +305,10 @@ impl Document for StatusList {
                 // Its own validators, whatever the answer names: the next question is about it, too.
                 (set.kept.clone(), set.generation, set.headers.clone())
             }
-            _ => return Err(answer.refused(url, remote.clock.now())),
+            _ => {
+                let now = remote.clock.now();
+                return Err(answer.refused(url, settings::STATUS_LISTS, now));
+            }
         };
         // Whether a server waits shows when it is first asked to, which needs a tag.
         let waits = if conditional {

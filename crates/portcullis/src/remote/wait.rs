@@ -61,7 +61,7 @@ impl<D: Document> Remote<D> {
             (answer, _) => answer,
         };
         // One that woke up late is bound by the age of the answer all the same.
-        let good_for = |lifetime: Lifetime| lifetime.end.max(self.deadline() + PATIENCE);
+        let good_for = |lifetime: Lifetime| lifetime.end.max(self.time_for_fetch() + PATIENCE);
         if conclusive && set.is_some_and(|(age, lifetime)| age < good_for(lifetime)) {
             let absent = || Err(question.refusal(self).unwrap_or(TokenError::UnknownKey));
             return Step::Answer(answer.unwrap_or_else(absent).map_err(ResolveError::Refused));
@@ -135,7 +135,7 @@ impl<D: Document> Remote<D> {
         place: Place,
         question: Q,
     ) -> Result<Q::Answer, ResolveError> {
-        let answer = waited(self.deadline(), self.wait_for_fetches(&place, &question)).await;
+        let answer = waited(&self.deadline(), self.wait_for_fetches(&place, &question)).await;
         answer.unwrap_or_else(|error| self.settle(&question, self.failed(error)))
     }
 

@@ -1,10 +1,10 @@
 //! Asking the issuer itself about the tokens of one issuer.
 
 use std::error::Error;
-use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use std::{fmt, mem};
 
 use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
@@ -16,7 +16,7 @@ use crate::maybe_ready::MaybeReady;
 use crate::metrics;
 use crate::remote::freshness::Ages;
 use crate::remote::history::Record;
-use crate::remote::introspection::{Answer, AskedToken, Introspector};
+use crate::remote::introspection::{Answer, AskedToken, Introspector, Life};
 use crate::remote::single_flight::{self, PATIENCE, Place, SingleFlight, bounded, waited};
 use crate::remote::wait::{CROWDED, crowded};
 
@@ -33,6 +33,9 @@ const MAX_AT_ONCE: usize = 256;
 /// The longest that a token is not asked about after failures.
 const MAX_BACK_OFF: Duration = Duration::from_secs(5);
 
+/// How long after a line about tokens that are called inactive the next may come.
+const BETWEEN_REPORTS: Duration = Duration::from_secs(60);
+
 type Standing = Result<(), ResolveError>;
 type Line = single_flight::Line<Arc<Answer>>;
 type Flight = single_flight::Flight<Arc<Answer>>;
@@ -44,6 +47,8 @@ struct Live {
     introspector: Introspector,
     /// Whether the last question that ended has failed.
     is_failing: AtomicBool,
+    /// How many new tokens the issuer called inactive since a line of the log said so, and when.
+    denied: Mutex<(u64, Option<Duration>)>,
     known: Cache<AskedToken, Arc<Known>>,
     flights: SingleFlight<AskedToken, Arc<Answer>>,
 }
@@ -60,6 +65,7 @@ struct Known {
 struct Request {
     live: Arc<Live>,
     token: AskedToken,
+    life: Life,
     known: Arc<Known>,
     ages: Ages,
 }
@@ -69,7 +75,8 @@ impl Introspections {
         Self(introspector.map(|introspector| {
             let known = Cache::builder().max_capacity(MAX_TOKENS).time_to_idle(IDLE).build();
             let (is_failing, flights) = (AtomicBool::new(false), SingleFlight::new(MAX_AT_ONCE));
-            Arc::new(Live { introspector, is_failing, known, flights })
+            let denied = Mutex::default();
+            Arc::new(Live { introspector, is_failing, denied, known, flights })
         }))
     }
 
@@ -78,7 +85,12 @@ impl Introspections {
     }
 
     /// Whether `token`, which was verified, stands; `None` where introspection is not configured.
-    pub(crate) fn standing(&self, token: &str, ages: Ages) -> Option<MaybeReady<Standing>> {
+    pub(crate) fn standing(
+        &self,
+        token: &str,
+        life: Life,
+        ages: Ages,
+    ) -> Option<MaybeReady<Standing>> {
         let live = self.0.as_ref()?;
         let now = live.now();
         if let Some(standing) = live.known.get(token).and_then(|known| known.look(ages, now)) {
@@ -86,7 +98,7 @@ impl Introspections {
         }
         let token = AskedToken::new(token);
         let known = live.known.get_with_by_ref(&token, Arc::default);
-        let request = Request { live: live.clone(), token, known, ages };
+        let request = Request { live: live.clone(), token, life, known, ages };
         let line = live.flights.line(&request.token);
         Some(match line.map(|line| (line.place(), line)) {
             Some((Some(place), line)) => MaybeReady::pending(request.wait(line, place)),
@@ -99,7 +111,7 @@ impl Request {
     /// Waits for an answer, for one deadline in all.
     async fn wait(self, line: Arc<Line>, place: Place) -> Standing {
         let answer = self.wait_for_answer(&line, &place);
-        let answer = waited(self.live.introspector.fetch_timeout, answer).await;
+        let answer = waited(&self.live.introspector.deadline(), answer).await;
         answer.unwrap_or_else(|error| self.settle(error))
     }
 
@@ -134,7 +146,7 @@ impl Request {
             return Err(standing);
         }
         let ask = |number| self.clone().ask(line.clone(), number, now);
-        let flight = flights.start(now.monotonic(), self.live.introspector.fetch_timeout, ask);
+        let flight = flights.start(now.monotonic(), self.live.introspector.deadline(), ask);
         flight.map_err(|error| self.settle(error))
     }
 
@@ -145,9 +157,9 @@ impl Request {
         number: u64,
         asked_at: Timestamp,
     ) -> Result<Arc<Answer>, FetchError> {
-        let Introspector { issuer, url, fetch_timeout, .. } = &self.live.introspector;
-        let asked = self.live.introspector.ask(&self.token, asked_at);
-        let answer = bounded(*fetch_timeout, asked).await.map(Arc::new);
+        let Introspector { issuer, url, .. } = &self.live.introspector;
+        let asked = self.live.introspector.ask(&self.token, self.life, asked_at);
+        let answer = bounded(&self.live.introspector.deadline(), asked).await.map(Arc::new);
         self.live.is_failing.store(answer.is_err(), Ordering::Relaxed);
         let Some(flights) = line.land(number) else { return answer };
         match &answer {
@@ -156,6 +168,9 @@ impl Request {
                 self.known.record.succeeded();
                 drop(flights);
                 metrics::introspected(issuer, if answer.active { "active" } else { "inactive" });
+                if answer.denies_a_new_token() {
+                    self.live.report_denied();
+                }
             }
             Err(error) => {
                 let now = self.live.now().monotonic();
@@ -200,6 +215,28 @@ impl Request {
 impl Live {
     fn now(&self) -> Timestamp {
         Timestamp::now(&*self.introspector.clock)
+    }
+
+    /// Says, once a minute, that the issuer calls tokens inactive that it has just issued.
+    fn report_denied(&self) {
+        let now = self.now().monotonic();
+        let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        denied.0 += 1;
+        if denied.1.is_some_and(|last| now.saturating_sub(last) < BETWEEN_REPORTS) {
+            return;
+        }
+        let (tokens, _) = mem::replace(&mut *denied, (0, Some(now)));
+        drop(denied);
+        let Introspector { issuer, url, asking_as, .. } = &self.introspector;
+        let client_id = asking_as.as_ref().map(|client| client.id.as_str());
+        tracing::warn!(
+            target: "portcullis::introspection",
+            issuer, url = url.as_str(), client_id, tokens,
+            remedy = "unless these sessions have ended, the client that asks lacks the right to. \
+                Keycloak: the token's `aud` must name this client. Spring Authorization Server: \
+                the client must be registered there. Hydra: ask at the admin port",
+            "the issuer calls tokens inactive that it issued less than a minute ago",
+        );
     }
 }
 

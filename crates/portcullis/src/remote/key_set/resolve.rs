@@ -23,10 +23,17 @@ impl Question<Keys> for KeyRequest<'_> {
         }
     }
 
-    /// The holder of a token of a withdrawn key must get a new one, not retry.
+    /// The holder of a token must get a new one, not retry, if its key was withdrawn, or is there and
+    /// cannot be used.
     fn refusal(&self, remote: &Remote<Keys>) -> Option<TokenError> {
         let withdrawn = &remote.document.withdrawn;
-        self.key_id.is_some_and(|id| withdrawn.contains(id)).then_some(TokenError::UnknownKey)
+        if self.key_id.is_some_and(|id| withdrawn.contains(id)) {
+            return Some(TokenError::UnknownKey);
+        }
+        let (snapshot, now) = (remote.snapshot.load(), Timestamp::now(&*remote.clock));
+        let usable = snapshot.as_deref().filter(|set| set.age(now) < set.lifetime.end)?;
+        let absence = usable.kept.absence(self.key_id);
+        matches!(absence, TokenError::UnusableKey { .. }).then_some(absence)
     }
 }
 

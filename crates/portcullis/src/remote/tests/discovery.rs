@@ -145,7 +145,7 @@ async fn a_location_that_hangs_leaves_time_for_the_rest() {
     assert_eq!(world.ask("a").await, "key", "stale keys serve");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     let error = world.keys.0.status().last_error.unwrap().to_string();
-    assert!(error.contains(OPENID) && error.contains("no complete response within"), "{error}");
+    assert!(error.contains(OPENID) && error.contains("no whole answer within"), "{error}");
 }
 
 #[tokio::test]

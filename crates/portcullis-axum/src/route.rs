@@ -1,0 +1,14 @@
+//! How the log names a route: as the router's own code spells it.
+
+use axum::extract::MatchedPath;
+use http::Extensions;
+use http::request::Parts;
+use portcullis::adapter::Site;
+
+pub(crate) fn route(extensions: &Extensions) -> Option<&str> {
+    extensions.get().map(MatchedPath::as_str)
+}
+
+pub(crate) fn site(parts: &Parts) -> Site {
+    Site::of(parts, Some(route))
+}

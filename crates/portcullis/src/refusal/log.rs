@@ -1,0 +1,48 @@
+//! What the operator reads of a refusal.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use super::{Cause, Refusal, RefusalKind, Site};
+use crate::metrics;
+
+impl Refusal {
+    pub(super) fn report(&self, site: &Site) {
+        let (kind, rule) = (self.kind(), self.rule());
+        metrics::refused(kind.as_str(), rule);
+        let setting = self.setting().map(tracing::field::display);
+        let (reason, remedy) = (self.reason(), self.remedy());
+        let issuer = self.0.issuer.as_deref();
+        let (method, route) = (site.method, site.route.as_deref());
+        if kind == RefusalKind::Misconfigured {
+            // Not the client's doing, and every such request fails: this must not be overlooked.
+            tracing::error!(
+                target: "portcullis::refusal",
+                kind = kind.as_str(), rule, issuer, method, route, setting, %reason, remedy,
+                "refused",
+            );
+            return;
+        }
+        // The fetch that failed has warned once; this would be as often as anybody likes.
+        let unavailable = match &self.0.cause {
+            Cause::Unavailable { source, .. } | Cause::BudgetSpent { source, .. } => {
+                source.as_ref()
+            }
+            _ => None,
+        };
+        tracing::debug!(
+            target: "portcullis::refusal",
+            kind = kind.as_str(), rule, issuer, method, route, setting, %reason, remedy,
+            retry_after = self.retry_after().map(tracing::field::debug),
+            error = unavailable.map(|error| error as &dyn Error),
+            "refused",
+        );
+        if let Some(space) = &self.0.space {
+            space.tally.note(self, site);
+        }
+    }
+
+    pub(super) fn issuer(&self) -> Option<&Arc<str>> {
+        self.0.issuer.as_ref()
+    }
+}

@@ -1,0 +1,51 @@
+//! Where in a service a request was refused, for the log.
+
+use std::sync::Arc;
+
+use http::Extensions;
+
+use super::{Refusal, Unreported};
+use crate::maybe_ready::MaybeReady;
+use crate::request::RequestView;
+
+/// Finds the pattern of a route in what a router left with the request.
+pub type RouteFrom = fn(&Extensions) -> Option<&str>;
+
+/// Where a request was refused: its method, and the pattern of its route where the framework tells.
+#[derive(Debug, Clone, Default)]
+pub struct Site {
+    /// One of the standard methods: nothing that a client has made up.
+    pub(super) method: Option<&'static str>,
+    pub(super) route: Option<Arc<str>>,
+}
+
+impl Site {
+    /// The site of `request`. `route_from` is for a request that does not know its
+    /// [route](RequestView::route) itself.
+    #[must_use]
+    pub fn of(request: &(impl RequestView + ?Sized), route_from: Option<RouteFrom>) -> Self {
+        let left = || route_from?(request.extensions()?).map(Arc::from);
+        let route = request.route().map(|route| Arc::from(&*route)).or_else(left);
+        Self { method: request.method().map(standard), route }
+    }
+}
+
+fn standard(method: &str) -> &'static str {
+    const METHODS: [&str; 9] =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+    METHODS.into_iter().find(|known| *known == method).unwrap_or("other")
+}
+
+/// Reports a refusal with the site of `request`, which is looked at only if there is one, or may be.
+pub(crate) fn reported<T: Send + 'static>(
+    verdict: MaybeReady<Result<T, Unreported>>,
+    site: impl FnOnce() -> Site,
+) -> MaybeReady<Result<T, Refusal>> {
+    match verdict {
+        MaybeReady::Ready(verdict) => MaybeReady::Ready(verdict.map_err(|why| why.at(&site()))),
+        pending => {
+            let site = site();
+            pending.map(move |verdict| verdict.map_err(|why| why.at(&site)))
+        }
+    }
+}

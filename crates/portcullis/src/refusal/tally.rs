@@ -1,0 +1,187 @@
+//! Counts refusals, so that a log at `info` has one line for many.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tracing::Level;
+
+use super::{Refusal, Site};
+use crate::clock::Clock;
+use crate::settings::Setting;
+
+/// How long refusals are counted for one line.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// The maximum number of lines a minute. Beyond it, refusals are told apart by their rule alone.
+const MAX_LINES: usize = 1024;
+
+/// The refusals of a service that were counted and not yet reported. The first one of its kind is
+/// reported at once; those of the minute after it in one line at its end, and so on until there are
+/// none.
+pub(crate) struct Tally {
+    counted: Mutex<Counted>,
+    clock: Arc<dyn Clock>,
+    /// Whether the service's runtime has timers, as fetching needs. Without one a line is written when
+    /// a later request is refused.
+    has_timers: bool,
+}
+
+#[derive(Default)]
+struct Counted {
+    windows: HashMap<Key, Window>,
+    sweeping: bool,
+}
+
+/// What one line is about.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    rule: &'static str,
+    issuer: Option<Arc<str>>,
+    route: Option<Arc<str>>,
+}
+
+struct Window {
+    /// By the service's monotonic clock.
+    begun: Duration,
+    /// Since then.
+    count: u64,
+    line: Line,
+}
+
+/// What a line says of all the refusals that it counts, by the first of them.
+#[derive(Clone)]
+struct Line {
+    kind: &'static str,
+    setting: Option<&'static Setting>,
+    reason: String,
+    remedy: &'static str,
+}
+
+impl Tally {
+    pub(crate) fn new(clock: Arc<dyn Clock>, has_timers: bool) -> Arc<Self> {
+        Arc::new(Self { counted: Mutex::default(), clock, has_timers })
+    }
+
+    pub(super) fn note(self: &Arc<Self>, refusal: &Refusal, site: &Site) {
+        if !tracing::enabled!(target: "portcullis::refused", Level::INFO) {
+            return;
+        }
+        let now = self.clock.monotonic();
+        let mut counted = self.counted();
+        let ended = counted.end(now);
+        let first = counted.count(refusal, site, now);
+        let sweeps = self.has_timers && !counted.sweeping;
+        let runtime = Handle::try_current().ok().filter(|_| sweeps);
+        counted.sweeping |= runtime.is_some();
+        drop(counted);
+        ended.iter().chain(&first).for_each(write);
+        if let Some(runtime) = runtime {
+            drop(runtime.spawn(sweep(Sweeper(Arc::downgrade(self)))));
+        }
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counted {
+    /// Counts a refusal; returns the line if it is the first one.
+    fn count(&mut self, refusal: &Refusal, site: &Site, now: Duration) -> Option<Counts> {
+        let (rule, issuer) = (refusal.rule(), refusal.issuer().cloned());
+        let mut key = Key { rule, issuer, route: site.route.clone() };
+        if self.windows.len() >= MAX_LINES && !self.windows.contains_key(&key) {
+            key = Key { rule, issuer: None, route: None };
+        }
+        match self.windows.entry(key) {
+            Entry::Occupied(mut window) => {
+                window.get_mut().count += 1;
+                None
+            }
+            Entry::Vacant(free) => {
+                let (kind, setting) = (refusal.kind().as_str(), refusal.setting());
+                let (reason, remedy) = (refusal.reason().to_string(), refusal.remedy());
+                let line = Line { kind, setting, reason, remedy };
+                let counts = (free.key().clone(), 1, line.clone());
+                free.insert(Window { begun: now, count: 0, line });
+                Some(counts)
+            }
+        }
+    }
+
+    /// Ends the windows that are over; returns what they have counted.
+    fn end(&mut self, now: Duration) -> Vec<Counts> {
+        let mut ended = Vec::new();
+        self.windows.retain(|key, window| {
+            if now.saturating_sub(window.begun) < WINDOW {
+                return true;
+            }
+            let count = std::mem::take(&mut window.count);
+            window.begun = now;
+            if count > 0 {
+                ended.push((key.clone(), count, window.line.clone()));
+            }
+            count > 0
+        });
+        ended
+    }
+
+    /// When the next window ends.
+    fn next_end(&self) -> Option<Duration> {
+        self.windows.values().map(|window| window.begun + WINDOW).min()
+    }
+}
+
+type Counts = (Key, u64, Line);
+
+fn write((key, count, line): &Counts) {
+    tracing::info!(
+        target: "portcullis::refused",
+        count, kind = line.kind, rule = key.rule, issuer = key.issuer.as_deref(),
+        route = key.route.as_deref(), setting = line.setting.map(tracing::field::display),
+        reason = line.reason, remedy = line.remedy,
+        "requests were refused",
+    );
+}
+
+/// The task that writes a line at the end of its minute, while there is anything to write.
+struct Sweeper(Weak<Tally>);
+
+async fn sweep(mut sweeper: Sweeper) {
+    let mut wait = WINDOW;
+    loop {
+        tokio::time::sleep(wait.max(Duration::from_secs(1))).await;
+        let Some(tally) = sweeper.0.upgrade() else { return };
+        let now = tally.clock.monotonic();
+        let mut counted = tally.counted();
+        let ended = counted.end(now);
+        let next = counted.next_end();
+        counted.sweeping = next.is_some();
+        drop(counted);
+        ended.iter().for_each(write);
+        let Some(next) = next else {
+            sweeper.0 = Weak::new();
+            return;
+        };
+        wait = next.saturating_sub(now);
+    }
+}
+
+/// A runtime that ends takes the task along; another one may begin it anew.
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        if let Some(tally) = self.0.upgrade() {
+            tally.counted().sweeping = false;
+        }
+    }
+}
+
+impl fmt::Debug for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tally").finish_non_exhaustive()
+    }
+}
