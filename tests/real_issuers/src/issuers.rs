@@ -38,6 +38,9 @@ pub(crate) struct Facts {
     /// The page of the guide.
     pub(crate) page: &'static str,
     pub(crate) profile: &'static str,
+    /// Whether nothing tells its access tokens from its ID tokens, as its page says. Then the profile
+    /// refuses both, and the rows have the opt-in.
+    pub(crate) indistinct: bool,
     pub(crate) issuer: &'static str,
     /// Answers 200 as soon as the issuer serves.
     pub(crate) ready: &'static str,

@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 use failure::{Failure, Outcome};
 use results::Report;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Debug, Default)]
 struct Arguments {
@@ -79,13 +80,22 @@ async fn run(arguments: &Arguments) -> Outcome<usize> {
     Ok(failures)
 }
 
+/// Ctrl-C, or a plain `kill`.
+async fn interrupted() -> std::io::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        outcome = tokio::signal::ctrl_c() => outcome,
+        _ = terminated.recv() => Ok(()),
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match arguments() {
         Ok(arguments) => tokio::select! {
             outcome = run(&arguments) => outcome,
             // What runs is dropped, and the issuer with it.
-            _ = tokio::signal::ctrl_c() => Err(Failure::new("interrupted")),
+            _ = interrupted() => Err(Failure::new("interrupted")),
         },
         Err(failure) => Err(failure),
     };

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use portcullis::Profile;
 use portcullis::config::Setting;
+use portcullis::{Profile, dangerous};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -50,21 +50,18 @@ async fn all_rows<I: Issuer>(
     let mut issues = Running::start(facts, folder).await?;
     issuer.set_up().await?;
 
-    let profile: Profile = match facts.profile.parse() {
-        Ok(profile) => profile,
-        Err(_) => {
-            let why = format!("there is no profile `{}`: the rows below have `jwt`", facts.profile);
-            report.add(Row::failed("profile", Failure::new(why)));
-            Profile::jwt()
-        }
-    };
+    let profile: Profile = facts.profile.parse()?;
     let policies = facts.policies.clone();
-    let settings = Settings { issuer: facts.issuer.to_owned(), profile, ttl: None, policies };
+    let mut settings = Settings { issuer: facts.issuer.to_owned(), profile, ttl: None, policies };
+    let id_token = id_token(issuer, facts, &settings).await;
+    if facts.indistinct {
+        settings.profile = dangerous::accept_id_tokens(settings.profile);
+    }
     let services = instances::start(&settings).await?;
+    report.add(Row::of("ID token", id_token));
     let found = accepted(issuer, &services).await;
     report.add(Row::of("discovery", found.map(|()| format!("from `{}`", facts.issuer))));
     report.add(Row::of("scopes, roles", policies_hold(issuer, facts, &services).await));
-    report.add(Row::of("ID token", refused(issuer.id_token().await, &services).await));
     report.add(Row::of("other tokens", others(issuer, &services).await));
     report.add(Row::of("key rotation", rotation(issuer, facts, &services).await));
 
@@ -200,6 +197,21 @@ async fn policies_hold<I: Issuer>(
         service.expect("/lacks", &token, 403).await?;
     }
     Ok(facts.policy_words.to_owned())
+}
+
+/// Every instance refuses the ID token, and that of an issuer whose tokens nothing tells apart the access
+/// token too.
+async fn id_token<I: Issuer>(issuer: &I, facts: &Facts, settings: &Settings) -> Outcome<String> {
+    let services = instances::start(settings).await?;
+    let by = refused(issuer.id_token().await, &services).await?;
+    if !facts.indistinct {
+        return Ok(by);
+    }
+    refused(issuer.access_token().await, &services).await?;
+    Ok(format!(
+        "{by}, and access tokens likewise, because nothing tells them apart; the rows below have \
+         `dangerous::accept_id_tokens`"
+    ))
 }
 
 /// Every instance refuses a token; by which rule.

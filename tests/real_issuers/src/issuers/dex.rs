@@ -19,6 +19,7 @@ impl Issuer for Dex {
             version: "2.45.1",
             page: "dex",
             profile: "dex",
+            indistinct: true,
             issuer: "http://127.0.0.1:5556/dex",
             ready: "http://127.0.0.1:5556/dex/healthz",
             ready_within: Duration::from_secs(30),

@@ -30,6 +30,7 @@ impl Issuer for Glewlwyd {
             version: "2.7.5",
             page: "glewlwyd",
             profile: "rfc9068",
+            indistinct: false,
             issuer: "http://127.0.0.1:4593/api/oidc",
             ready: "http://127.0.0.1:4593/api/oidc/jwks",
             ready_within: Duration::from_secs(60),

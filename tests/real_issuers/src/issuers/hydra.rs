@@ -27,6 +27,7 @@ impl Issuer for Hydra {
             version: "2.3.0",
             page: "hydra",
             profile: "hydra",
+            indistinct: false,
             issuer: PUBLIC,
             // The first request for its keys makes them.
             ready: "http://127.0.0.1:4444/.well-known/jwks.json",

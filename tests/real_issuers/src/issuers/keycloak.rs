@@ -25,6 +25,7 @@ impl Issuer for Keycloak {
             version: "26.7.3",
             page: "keycloak",
             profile: "keycloak",
+            indistinct: false,
             issuer: "http://127.0.0.1:8180/realms/shop",
             ready: "http://127.0.0.1:9100/health/ready",
             ready_within: Duration::from_secs(180),

@@ -24,6 +24,7 @@ impl Issuer for OidcProvider {
             version: "9.13.3",
             page: "oidc_provider",
             profile: "rfc9068",
+            indistinct: false,
             issuer: SERVER,
             ready: "http://127.0.0.1:4901/jwks",
             ready_within: Duration::from_secs(30),

@@ -27,6 +27,7 @@ impl Issuer for Spring {
             version: "3.5.7",
             page: "spring",
             profile: "spring",
+            indistinct: false,
             issuer: SERVER,
             ready: "http://127.0.0.1:9300/oauth2/jwks",
             ready_within: Duration::from_secs(60),
