@@ -117,7 +117,7 @@ impl Glewlwyd {
             "ES256" => "ec256",
             "ES384" => "ec384",
             "ES512" => "ec521",
-            "EdDSA" => "eddsa",
+            "EdDSA" => "ed25519",
             _ => "rsa2048",
         };
         let make = format!(
