@@ -120,7 +120,10 @@ fn look(auth: &Authenticator, recording: &Recording) -> Result<Examined, Failure
     });
     let usable = set.iter().filter(|_| fault.is_none()).flat_map(KeySet::iter);
     let accepted = usable
-        .map(|key| Accepted { kid: key.id().map(str::to_owned), alg: key.algorithm().as_str() })
+        .map(|key| {
+            let algorithms: Vec<_> = key.algorithms().map(Algorithm::as_str).collect();
+            Accepted { kid: key.id().map(str::to_owned), alg: algorithms.join(", ") }
+        })
         .collect();
     let skipped = keys.skipped.into_iter();
     Ok(Examined {

@@ -48,6 +48,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use self::url::UrlPolicy;
 use crate::causes::{debug_with_causes, with_causes};
+use crate::duration::InSeconds;
 use crate::key::KeySetError;
 
 #[cfg(feature = "reqwest")]
@@ -133,7 +134,7 @@ pub enum FetchError {
         reason: String,
     },
     /// The deadline passed.
-    #[error("no whole answer within {after:?}")]
+    #[error("no whole answer within {}", InSeconds(*.after))]
     #[non_exhaustive]
     Timeout {
         /// The deadline of the whole fetch.

@@ -91,6 +91,7 @@ mod caller;
 mod causes;
 mod challenge;
 mod credentials;
+mod duration;
 mod error;
 mod gate;
 mod issuer;

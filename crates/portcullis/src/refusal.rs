@@ -19,7 +19,8 @@
 //! two: without that declaration no refusal is 2xx.
 //!
 //! Every refusal is one `tracing` event of the target `portcullis::refusal`, which names the rule,
-//! the setting and the remedy. Nothing that came with the request is in either.
+//! the setting and the remedy. Nothing that came with the request is in it, except that `found` says what
+//! a token has whose signature held and whose `iss` or `aud` is another one.
 
 mod body;
 mod denial;
@@ -34,6 +35,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::credentials::CredentialsError;
+use crate::duration::InSeconds;
 use crate::error::TokenError;
 use crate::fetch::FetchError;
 use crate::key_source::ResolveError;
@@ -249,6 +251,8 @@ impl Refusal {
             // No form is wrong here, and no token would make it right.
             Cause::Credentials(CredentialsError::CrossSite) => RefusalKind::Forbidden,
             Cause::Credentials(_) => RefusalKind::InvalidRequest,
+            // The token is good: to refresh it would be in vain.
+            Cause::Token(TokenError::UnfitClaims { .. }) => RefusalKind::Forbidden,
             Cause::Token(_) => RefusalKind::InvalidToken,
             Cause::Denied(denial) => match denial {
                 Denial::Scope { .. } => RefusalKind::InsufficientScope,
@@ -356,10 +360,12 @@ impl Refusal {
                 }
                 _ => None,
             };
+            let found = self.token_error().and_then(TokenError::found);
             tracing::debug!(
                 target: "portcullis::refusal",
                 kind = kind.as_str(), rule, setting, %reason, remedy,
-                retry_after = self.retry_after().map(tracing::field::debug),
+                found = found.map(tracing::field::display),
+                retry_after = self.retry_after().map(InSeconds).map(tracing::field::display),
                 error = unavailable.map(|error| error as &dyn Error),
                 "refused",
             );

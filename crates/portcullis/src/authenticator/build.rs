@@ -14,6 +14,7 @@ use super::key_origin::secure_url;
 use super::{Authenticator, AuthenticatorBuilder, Inner};
 use crate::clock::Clock;
 use crate::credentials::{Credentials, Place};
+use crate::duration::InSeconds;
 use crate::fetch::Client;
 use crate::issuer::ClaimsRules;
 use crate::issuer::TrustedIssuer;
@@ -60,12 +61,13 @@ impl AuthenticatorBuilder {
                 return Err(ConfigError::KeysUnavailable { issuer, source });
             }
             let rules = &issuer.rules;
+            let secs = |duration: Option<_>| duration.map(InSeconds).map(tracing::field::display);
             tracing::info!(
                 target: "portcullis",
                 issuer = rules.issuer, audiences = ?rules.audiences, profile = rules.profile.name(),
-                leeway = ?rules.leeway, max_token_lifetime = ?rules.max_token_lifetime,
-                max_token_age = ?rules.max_token_age, required_claims = ?rules.required_claims,
-                revocation_bound = ?rules.revocation_bound(),
+                leeway = %InSeconds(rules.leeway), max_token_lifetime = secs(rules.max_token_lifetime),
+                max_token_age = secs(rules.max_token_age), required_claims = ?rules.required_claims,
+                revocation_bound = secs(rules.revocation_bound()),
                 "tokens are validated locally",
             );
             trusted.push(Arc::new(issuer));
@@ -232,7 +234,9 @@ impl IssuerSettings {
         let leeway = self.leeway;
         if leeway >= max {
             let why = format!(
-                "a leeway of {leeway:?} would more than double {max:?}; choose a smaller leeway"
+                "a leeway of {} would more than double {}; choose a smaller leeway",
+                InSeconds(leeway),
+                InSeconds(max),
             );
             let (first, second) = (settings::LEEWAY, setting);
             return Err(ConfigError::Contradiction { first, second, why });
@@ -240,7 +244,7 @@ impl IssuerSettings {
         if leeway * LARGE_LEEWAY > max {
             tracing::warn!(
                 target: "portcullis",
-                ?leeway, %setting, value = ?max,
+                leeway = %InSeconds(leeway), %setting, value = %InSeconds(max),
                 "the leeway is large: tokens are accepted for that much longer, twice over",
             );
         }

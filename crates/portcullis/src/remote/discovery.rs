@@ -12,6 +12,7 @@ use serde::de::MapAccess;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use crate::duration::InSeconds;
 use crate::fetch::{Client, FetchError};
 use crate::json::{self, FromMembers, Member};
 
@@ -113,7 +114,7 @@ async fn first_of(running: &mut Vec<(usize, Reading<'_>)>) -> (usize, Result<Url
 }
 
 fn late(url: &Url, deadline: Duration) -> FetchError {
-    let reason = format!("no complete response within {deadline:?}");
+    let reason = format!("no complete response within {}", InSeconds(deadline));
     FetchError::Transport { url: url.to_string(), reason }
 }
 
