@@ -10,7 +10,7 @@ use std::error::Error as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use portcullis::{Authenticator, ConfigError, fetch::ReqwestFetch, keys::KeySet};
+use portcullis::{Algorithm, Authenticator, ConfigError, fetch::ReqwestFetch, keys::KeySet};
 use serde::Serialize;
 
 use crate::cli::JwksArguments;
@@ -43,7 +43,7 @@ struct Examined {
 #[derive(Debug, Serialize)]
 struct Accepted {
     kid: Option<String>,
-    alg: &'static str,
+    alg: String,
 }
 
 #[derive(Debug, Serialize)]
