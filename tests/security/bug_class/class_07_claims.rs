@@ -309,6 +309,11 @@ async fn a_token_of_another_kind_is_no_access_token() {
             assert_eq!(verdict, expected, "{name} {typ} {bearer}");
         }
     }
+    for typ in ["access", "bearer", "JWT"] {
+        let claims = merged(&json!({"typ": typ, "nonce": "n"})).to_string();
+        let token = key.sign(r#"{"alg":"ES256","kid":"k"}"#, &claims);
+        assert_eq!(rule(&auth, &token).await, "access_token", "{typ}");
+    }
     for typ in ["Refresh", "ID", "Offline", "Logout", "Serialized-ID", "DPoP"] {
         let mut claims: Value = claims();
         claims["typ"] = json!(typ);

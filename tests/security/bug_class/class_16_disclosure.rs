@@ -89,6 +89,7 @@ async fn debug_of_a_refused_token_shows_no_value() {
         let is_told = ["iss", "aud"].contains(&refusal.rule());
         assert_eq!(found.is_some(), is_told, "{name}: {found:?}");
         assert!(found.is_none_or(|found| found.contains(MARKER)), "{name}");
+        assert_unmarked([(name, format!("{:?}", refusal.token_error().unwrap().found()))]);
     }
     for token in [other.token(&marked()), forged.token(&marked()), format!("{MARKER}.e30.AA")] {
         let refusal = auth.authenticate(&bearer(&token)).await.unwrap_err();

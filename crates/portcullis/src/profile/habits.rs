@@ -23,7 +23,7 @@ pub(super) struct Habits {
     pub(super) refuses: &'static [(&'static str, &'static str, &'static str)],
     /// What tells its access tokens from its ID tokens.
     pub(super) mark: AccessTokenMark,
-    /// What only other issuers' ID tokens have, of `nonce` and `at_hash`.
+    /// Which of `nonce` and `at_hash`, else the marks of ID tokens, its access tokens have, too.
     pub(super) carries: &'static [&'static str],
     /// Where the metadata of an issuer is whose URL begins like this: that, and the rest of it.
     pub(super) metadata_in: Option<(&'static str, &'static str)>,

@@ -103,11 +103,10 @@ impl Profile {
             | AccessTokenMark::NoMarkOfIdTokens
             | AccessTokenMark::IdTokens => false,
         };
-        let carries = |name| is_here(self.habits.carries, name);
         for (is_there, name, mark) in
             [(marks.at_hash, "at_hash", error::AT_HASH), (marks.nonce, "nonce", error::NONCE)]
         {
-            if is_there && !carries(name) {
+            if is_there && !self.habits.carries.contains(&name) {
                 return Err(TokenError::NotAnAccessToken { mark });
             }
         }
@@ -116,10 +115,6 @@ impl Profile {
         }
         Ok(())
     }
-}
-
-fn is_here(names: &[&str], name: &str) -> bool {
-    names.contains(&name)
 }
 
 /// Whether a token without a header `typ` that says more than `JWT` is made like an ID token without
