@@ -1,7 +1,7 @@
 //! Chapters: which pattern, how to add it, tune it and measure it, what key sets do, why verified tokens can be
 //! kept, how promptly a revocation is known, how other languages validate
 //! the same tokens, how a proxy asks about each request, what the compiler's messages mean, and what to
-//! set at three well-known issuers.
+//! set at well-known issuers.
 
 #[doc = include_str!("guide/patterns.md")]
 pub mod patterns {}
@@ -41,3 +41,6 @@ pub mod keycloak {}
 
 #[doc = include_str!("guide/entra.md")]
 pub mod entra {}
+
+#[doc = include_str!("guide/other_issuers.md")]
+pub mod other_issuers {}

@@ -56,7 +56,8 @@
 //!
 //! The [`guide`] has the chapters: [add it](guide::add_it), [tune it](guide::tune_it), [measure
 //! it](guide::measure_it), [compiler messages](guide::compiler_messages), and a page each for
-//! [Auth0](guide::auth0), [Keycloak](guide::keycloak) and [Entra](guide::entra).
+//! [Auth0](guide::auth0), [Keycloak](guide::keycloak), [Entra](guide::entra) and
+//! [Spring, Hydra, Azure AD B2C, authentik and Dex](guide::other_issuers).
 //!
 //! It fails closed: a token is refused if anything that is required of it is missing, wrong or said
 //! twice.
@@ -91,6 +92,7 @@ mod caller;
 mod causes;
 mod challenge;
 mod credentials;
+mod duration;
 mod error;
 mod gate;
 mod issuer;
