@@ -8,7 +8,7 @@ use serde_json::Value;
 fuzz_target!(|bytes: &[u8]| {
     for &algorithm in Algorithm::ALL {
         let Ok(key) = VerificationKey::from_jwk(bytes, algorithm) else { continue };
-        assert_eq!(key.algorithm(), algorithm);
+        assert!(key.algorithms().eq([algorithm]));
         // A number that no type can hold is nothing to who passes over it.
         let Ok(jwk) = serde_json::from_slice::<Value>(bytes) else { continue };
         for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"] {

@@ -36,11 +36,16 @@ fn a_refusal_is_one_line_that_names_rule_setting_and_remedy_and_no_value() {
         claims
     };
     for (name, value, rule, setting) in [
-        ("iss", json!("https://s3cret.example"), "iss", "issuer (PORTCULLIS_ISSUER)"),
-        ("aud", json!(["s3cret"]), "aud", "audience (PORTCULLIS_AUDIENCE)"),
+        ("iss", json!("https://other.example"), "iss", "issuer (PORTCULLIS_ISSUER)"),
+        (
+            "aud",
+            json!(["other\n\u{202e}", "https://api.example/"]),
+            "aud",
+            "audience (PORTCULLIS_AUDIENCE)",
+        ),
         ("exp", json!(NOW - 11), "exp", "leeway (PORTCULLIS_LEEWAY_SECS)"),
         ("nbf", json!(NOW + 11), "nbf", "leeway (PORTCULLIS_LEEWAY_SECS)"),
-        ("nonce", json!("s3cret"), "access_token", "profile (PORTCULLIS_PROFILE)"),
+        ("c_hash", json!("s3cret"), "access_token", "profile (PORTCULLIS_PROFILE)"),
         ("sub", json!({"s3cret": 1}), "wrong_type", ""),
         ("cnf", json!({"jkt": "s3cret"}), "cnf", ""),
     ] {
@@ -56,6 +61,14 @@ fn a_refusal_is_one_line_that_names_rule_setting_and_remedy_and_no_value() {
         for part in [&format!("rule={rule:?}"), setting, "kind=\"invalid_token\"", "remedy="] {
             assert!(line.contains(part), "{line} should have {part}");
         }
+        // What the token says is told of these two, escaped.
+        let found = match rule {
+            "iss" => r#"found="https://other.example""#,
+            "aud" => r#"found="other\n\u{202e}", "https://api.example/""#,
+            _ => "",
+        };
+        assert!(line.contains(found), "{line} should have {found}");
+        assert_eq!(line.contains("found="), !found.is_empty(), "{line}");
         assert_nothing_leaks(&lines, &token);
     }
 }

@@ -16,7 +16,7 @@ use crate::request::site;
 
 /// The token's claims, read into the handler's own type.
 ///
-/// Claims that do not fit the type are refused with 401. On a route that nothing protects the
+/// Claims that do not fit the type are refused with 403. On a route that nothing protects the
 /// answer is 500, and the log says why: a forgotten middleware must not look like a caller
 /// without a token.
 ///

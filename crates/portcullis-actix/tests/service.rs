@@ -186,7 +186,7 @@ async fn an_optional_caller_is_none_or_good() {
     assert_eq!(ask(&address, "/", Some(&good)).await.text().await.unwrap(), "alice");
     assert_eq!(ask(&address, "/", Some("bad")).await.status(), 401);
     // Present but unfit is not absent.
-    assert_eq!(ask(&address, "/", Some(&token(&scene, &json!({})))).await.status(), 401);
+    assert_eq!(ask(&address, "/", Some(&token(&scene, &json!({})))).await.status(), 403);
     // Who must be known where only some must be is asked for a token.
     for path in ["/required", "/claims", "/caller"] {
         let response = ask(&address, path, None).await;
@@ -209,7 +209,7 @@ async fn actix_webs_own_option_hides_what_maybe_claims_refuses() {
     });
     let unfit = token(&scene, &json!({}));
     assert_eq!(ask(&address, "/option", Some(&unfit)).await.status(), 200);
-    assert_eq!(ask(&address, "/maybe", Some(&unfit)).await.status(), 401);
+    assert_eq!(ask(&address, "/maybe", Some(&unfit)).await.status(), 403);
 }
 
 #[tokio::test]

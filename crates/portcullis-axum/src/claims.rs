@@ -15,7 +15,7 @@ use crate::route::site;
 
 /// The token's claims, read into the handler's own type.
 ///
-/// Claims that do not fit the type are refused with 401. `Option<Claims<C>>` is `None` for a
+/// Claims that do not fit the type are refused with 403. `Option<Claims<C>>` is `None` for a
 /// request without a token, behind an [optional](crate::AuthLayer::optional) layer; a token that
 /// is there and is bad never gets so far. On a route that nothing protects both answer 500, and
 /// the log says why: a forgotten layer must not look like a caller without a token.

@@ -155,7 +155,7 @@ async fn an_optional_caller_is_none_or_good() {
         assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="api""#);
     }
     // Present but unfit is not absent.
-    assert_eq!(ask(&app, "/", Some(&token(&scene, &json!({})))).await.status(), 401);
+    assert_eq!(ask(&app, "/", Some(&token(&scene, &json!({})))).await.status(), 403);
 }
 
 #[tokio::test]

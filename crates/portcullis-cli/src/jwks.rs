@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use portcullis::fetch::{FetchError, ReqwestFetch};
-use portcullis::{Authenticator, ConfigError, keys::KeySet};
+use portcullis::{Algorithm, Authenticator, ConfigError, keys::KeySet};
 use serde::Serialize;
 
 use crate::cli::JwksArguments;
@@ -47,7 +47,7 @@ struct Examined {
 #[derive(Debug, Serialize)]
 struct Accepted {
     kid: Option<String>,
-    alg: &'static str,
+    alg: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -136,7 +136,10 @@ fn look(auth: &Authenticator, recording: &Recording) -> Result<Examined, Failure
     });
     let usable = set.iter().filter(|_| fault.is_none()).flat_map(KeySet::iter);
     let accepted = usable
-        .map(|key| Accepted { kid: key.id().map(str::to_owned), alg: key.algorithm().as_str() })
+        .map(|key| {
+            let algorithms: Vec<_> = key.algorithms().map(Algorithm::as_str).collect();
+            Accepted { kid: key.id().map(str::to_owned), alg: algorithms.join(", ") }
+        })
         .collect();
     let skipped = keys.skipped.into_iter();
     Ok(Examined {

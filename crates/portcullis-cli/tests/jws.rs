@@ -111,25 +111,83 @@ fn a_set_is_chosen_from() {
 }
 
 #[test]
-fn an_rsa_key_without_alg_is_for_the_first_algorithm_allowed() {
-    let key = TestKey::generate("k", Algorithm::Ps384);
-    let mut jwk = key.jwk();
-    jwk.as_object_mut().unwrap().remove("alg");
-    let jws = key.sign(r#"{"alg":"PS384","kid":"k"}"#, "{}");
-    for (algs, stage) in [
-        (json!(["PS384"]), None),
-        (json!(["ES256", "PS384", "RS256"]), None),
-        (json!(["RS256", "PS384"]), Some("select")),
-        (json!(["ES256"]), Some("algorithm")),
-    ] {
-        for keys in [("jwk", jwk.clone()), ("jwks", json!({"keys": [jwk]}))] {
-            let line = json!({"id": 1, keys.0: keys.1, "jws": jws, "algs": algs});
-            assert_eq!(answer(&line)["stage"].as_str(), stage, "{line}");
+fn rsa_key_without_alg_is_for_each_algorithm_allowed() {
+    for algorithm in [Algorithm::Ps384, Algorithm::Rs512, Algorithm::Rs256] {
+        let key = TestKey::generate("k", algorithm);
+        let mut jwk = key.jwk();
+        jwk.as_object_mut().unwrap().remove("alg");
+        let alg = algorithm.as_str();
+        let jws = key.sign(&json!({"alg": alg, "kid": "k"}).to_string(), "{}");
+        for (algs, stage) in [
+            (json!([alg]), None),
+            (json!(["ES256", alg, "RS384"]), None),
+            (json!(["RS384", alg]), None),
+            (json!(["RS384"]), Some("algorithm")),
+        ] {
+            for keys in [("jwk", jwk.clone()), ("jwks", json!({"keys": [jwk]}))] {
+                let line = json!({"id": 1, keys.0: keys.1, "jws": jws, "algs": algs});
+                assert_eq!(answer(&line)["stage"].as_str(), stage, "{line}");
+            }
         }
+        assert_eq!(answer(&json!({"id": 1, "jwk": jwk, "jws": jws}))["valid"], true);
+        // What the key says of itself stands.
+        jwk["alg"] = json!("RS384");
+        assert_stage(&json!({"id": 1, "jwk": jwk, "jws": jws}), "select");
     }
-    assert_stage(&json!({"id": 1, "jwk": jwk, "jws": jws}), "select");
-    // What the key says of itself stands.
-    assert_stage(&json!({"id": 1, "jwk": key.jwk(), "jws": jws, "algs": ["RS256"]}), "algorithm");
+}
+
+/// RFC 7520 §4: the examples in compact form, with the keys of §3 as they are published.
+#[test]
+fn examples_of_the_jose_cookbook_verify() {
+    const RSA: &str = r#"{"kty":"RSA","kid":"bilbo.baggins@hobbiton.example","use":"sig","n":"n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw","e":"AQAB"}"#;
+    const EC: &str = r#"{"kty":"EC","kid":"bilbo.baggins@hobbiton.example","use":"sig","crv":"P-521","x":"AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt","y":"AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1"}"#;
+    const OCT: &str = r#"{"kty":"oct","kid":"018c0ae5-4d9b-471b-bfd6-eef314bc7037","use":"sig","alg":"HS256","k":"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg"}"#;
+    const PAYLOAD: &str = "SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250byB0aGUgcm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUgeW91IG1pZ2h0IGJlIHN3ZXB0IG9mZiB0by4";
+    for (example, key, [header, signature], stage) in [
+        (
+            "4.1",
+            RSA,
+            [
+                "eyJhbGciOiJSUzI1NiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
+                "MRjdkly7_-oTPTS3AXP41iQIGKa80A0ZmTuV5MEaHoxnW2e5CZ5NlKtainoFmKZopdHM1O2U4mwzJdQx996ivp83xuglII7PNDi84wnB-BDkoBwA78185hX-Es4JIwmDLJK3lfWRa-XtL0RnltuYv746iYTh_qHRD68BNt1uSNCrUCTJDt5aAE6x8wW1Kt9eRo4QPocSadnHXFxnt8Is9UzpERV0ePPQdLuW3IS_de3xyIrDaLGdjluPxUAhb6L2aXic1U12podGU0KLUQSE_oI-ZnmKJ3F4uOZDnd6QZWJushZ41Axf_fcIe8u9ipH84ogoree7vjbU5y18kDquDg",
+            ],
+            None,
+        ),
+        (
+            "4.2",
+            RSA,
+            [
+                "eyJhbGciOiJQUzM4NCIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
+                "cu22eBqkYDKgIlTpzDXGvaFfz6WGoz7fUDcfT0kkOy42miAh2qyBzk1xEsnk2IpN6-tPid6VrklHkqsGqDqHCdP6O8TTB5dDDItllVo6_1OLPpcbUrhiUSMxbbXUvdvWXzg-UD8biiReQFlfz28zGWVsdiNAUf8ZnyPEgVFn442ZdNqiVJRmBqrYRXe8P_ijQ7p8Vdz0TTrxUeT3lm8d9shnr2lfJT8ImUjvAA2Xez2Mlp8cBE5awDzT0qI0n6uiP1aCN_2_jLAeQTlqRHtfa64QQSUmFAAjVKPbByi7xho0uTOcbH510a6GYmJUAfmWjwZ6oD4ifKo8DYM-X72Eaw",
+            ],
+            None,
+        ),
+        (
+            "4.3",
+            EC,
+            [
+                "eyJhbGciOiJFUzUxMiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
+                "AE_R_YZCChjn4791jSQCrdPZCNYqHXCTZH0-JZGYNlaAjP2kqaluUIIUnC9qvbu9Plon7KRTzoNEuT4Va2cmL1eJAQy3mtPBu_u_sDDyYjnAMDxXPn7XrT0lw-kvAD890jl8e2puQens_IEKBpHABlsbEPX6sFY8OcGDqoRuBomu9xQ2",
+            ],
+            None,
+        ),
+        (
+            "4.4",
+            OCT,
+            [
+                "eyJhbGciOiJIUzI1NiIsImtpZCI6IjAxOGMwYWU1LTRkOWItNDcxYi1iZmQ2LWVlZjMxNGJjNzAzNyJ9",
+                "s0h6KThzkfBBBkLspW1h84VsJZFTsPPqMDA7g1Md7p0",
+            ],
+            Some("key"),
+        ),
+    ] {
+        let jwk: Value = serde_json::from_str(key).unwrap();
+        let line =
+            json!({"id": example, "jwk": jwk, "jws": format!("{header}.{PAYLOAD}.{signature}")});
+        let answer = answer(&line);
+        assert_eq!(answer["stage"].as_str(), stage, "{answer}");
+        assert_eq!(answer["valid"], stage.is_none(), "{example}");
+    }
 }
 
 #[test]

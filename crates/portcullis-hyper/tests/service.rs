@@ -162,7 +162,7 @@ async fn an_optional_caller_is_none_or_good() {
         assert_eq!(ask(version, &open, Some(&good)).await.text().await.unwrap(), "alice");
         assert_eq!(ask(version, &open, Some("a.b.c")).await.status(), 401);
         // Present but unfit is not absent.
-        assert_eq!(ask(version, &open, Some(&token(&scene, &json!({})))).await.status(), 401);
+        assert_eq!(ask(version, &open, Some(&token(&scene, &json!({})))).await.status(), 403);
         // Who must be known where only some must be is asked for a token.
         for address in [&named, &required] {
             let response = ask(version, address, None).await;

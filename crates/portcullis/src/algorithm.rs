@@ -53,7 +53,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every asymmetric algorithm, in the order in which an RSA key without `alg` tries to be pinned.
+    /// Every asymmetric algorithm.
     pub const ALL: &'static [Self] = &[
         Self::Rs256,
         Self::Rs384,

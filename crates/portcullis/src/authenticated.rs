@@ -1,6 +1,7 @@
 //! Who is calling: what is left of a token once everything about it held.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -9,11 +10,12 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
-use crate::claims::{NumericDate, RegisteredClaims};
+use crate::claims::{NumericDate, PolicyClaim, RegisteredClaims};
 use crate::clock::Timestamp;
 use crate::error::TokenError;
 use crate::error::UnreadableClaim;
 use crate::issuer::TrustedIssuer;
+use crate::json::Raw;
 use crate::key::VerificationKey;
 use crate::maybe_ready::MaybeReady;
 use crate::refusal::ProtectionSpace;
@@ -35,6 +37,7 @@ pub struct Authenticated(Arc<Inner>);
 struct Inner {
     registered: RegisteredClaims,
     key_id: Option<Arc<str>>,
+    algorithm: Algorithm,
     origin: Origin,
     space: Arc<ProtectionSpace>,
     /// The claims in the first type that they were shared in.
@@ -61,11 +64,12 @@ impl Authenticated {
     pub(crate) fn new(
         registered: RegisteredClaims,
         key_id: Option<Arc<str>>,
+        algorithm: Algorithm,
         origin: Origin,
         space: Arc<ProtectionSpace>,
     ) -> Self {
         let (shared, place) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Inner { registered, key_id, origin, space, shared, place }))
+        Self(Arc::new(Inner { registered, key_id, algorithm, origin, space, shared, place }))
     }
 
     /// The claims that have a registered meaning.
@@ -89,7 +93,13 @@ impl Authenticated {
     /// The algorithm of the signature.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
-        self.0.origin.key.algorithm()
+        self.0.algorithm
+    }
+
+    /// A place of the token that has these names and that its profile does not read.
+    pub(crate) fn unread_place(&self, of: PolicyClaim, names: &[String]) -> Option<&'static str> {
+        let profile = &self.0.origin.issuer.rules.profile;
+        profile.unread_place(of, names, &self.0.registered)
     }
 
     /// The refusal of this token, with its issuer's name.
@@ -109,21 +119,22 @@ impl Authenticated {
     ///
     /// # Errors
     ///
-    /// When they do not fit the type: a refusal with 401, since a token without what this API
-    /// needs is no token for it. The log names the type and the claim.
+    /// When they do not fit the type: a refusal with 403, since the token is good and another one of the
+    /// same issuer would not fit either. The log names the type and the claim.
     ///
-    /// A member that comes twice inside a claim that no rule, profile or policy reads is left to the
-    /// type: a struct that derives `Deserialize` refuses it for its own fields, a map or a [`Value`] keeps
-    /// the last one. [`claim`](Self::claim) refuses it at any depth.
+    /// A claim that no rule reads, or a member in it, may come twice. That is left to the type: a struct that
+    /// derives `Deserialize` refuses it for its own fields, a map or a [`Value`] keeps the last one.
+    /// [`claim`](Self::claim) refuses it at any depth.
     pub fn claims<C: DeserializeOwned>(&self) -> Result<C, Refusal> {
         self.read_claims().map_err(|refusal| refusal.at(&Site::default()))
     }
 
     pub(crate) fn read_claims<C: DeserializeOwned>(&self) -> Result<C, Unreported> {
-        serde_json::from_str(self.0.registered.payload()).map_err(|error| {
+        let payload = self.0.registered.payload();
+        serde_json::from_str(payload).map_err(|error| {
             let wanted = std::any::type_name::<C>();
-            let error = TokenError::UnfitClaims { wanted, problem: without_value(&error) };
-            self.refused(error)
+            let problem = without_value(&error, payload);
+            self.refused(TokenError::UnfitClaims { wanted, problem })
         })
     }
 
@@ -180,12 +191,13 @@ impl Authenticated {
     ///
     /// # Errors
     ///
-    /// The claim is present and cannot be read: an object in it has a member twice, or it holds a number
-    /// that is neither a whole number from -2^63 to 2^64 - 1 nor a fraction that a 64-bit float prints
+    /// The claim is present and cannot be read: it comes twice, an object in it has a member twice, or it
+    /// holds a number that is neither a whole number from -2^63 to 2^64 - 1 nor a fraction that a 64-bit float prints
     /// with the same digits. Do not treat this as absence.
     pub fn claim(&self, name: &str) -> Result<Option<Value>, UnreadableClaim> {
-        let claim = self.0.registered.raw().find(name);
-        claim.map(|raw| raw.value().map_err(|why| UnreadableClaim::new(name, why))).transpose()
+        let unreadable = |why| UnreadableClaim::new(name, why);
+        let claim = self.0.registered.raw().find(name).map_err(unreadable)?;
+        claim.map(|raw| raw.value().map_err(unreadable)).transpose()
     }
 
     /// How much memory it takes, about, with the claims that may be shared: of a type that nobody
@@ -280,8 +292,8 @@ impl HasToken for Authenticated {
 
 /// What serde says, without the value that it quotes: "invalid type: string "…", expected u64 at
 /// line 1 column 7" keeps what follows the value, and only messages that quote none are kept
-/// whole.
-fn without_value(error: &serde_json::Error) -> String {
+/// whole. The claim is found by the place where the reader stopped.
+fn without_value(error: &serde_json::Error, payload: &str) -> String {
     let text = error.to_string();
     let place = || format!("at line {} column {}", error.line(), error.column());
     if text.starts_with("missing field `") {
@@ -294,9 +306,21 @@ fn without_value(error: &serde_json::Error) -> String {
     {
         return place();
     }
-    text.rsplit_once(", expected ")
-        .map_or_else(place, |(_value, expected)| format!("expected {expected}"))
+    let Some((_value, expected)) = text.rsplit_once(", expected ") else { return place() };
+    let claim = claim_at(error, payload).map(|name| format!("`{}`: ", name.escape_debug()));
+    format!("{}expected {expected}", claim.unwrap_or_default())
 }
+
+/// The claim whose value the error is about, unless its name is longer than any type's field.
+fn claim_at<'p>(error: &serde_json::Error, payload: &'p str) -> Option<Cow<'p, str>> {
+    let lines = payload.split_inclusive('\n');
+    let before: usize = lines.take(error.line().checked_sub(1)?).map(str::len).sum();
+    let name = Raw::new(payload).member_at(payload, before + error.column())?;
+    (name.len() <= MAX_NAME).then_some(name)
+}
+
+/// The longest name of a claim that is shown.
+const MAX_NAME: usize = 64;
 
 /// Shows the algorithm, the expiry and the number of names. No text out of the token.
 impl fmt::Debug for Authenticated {
@@ -321,13 +345,14 @@ impl Authenticated {
         let key = VerificationKey::from_jwk(key.jwk().to_string().as_bytes(), Algorithm::Es256);
         let key = Arc::new(key.unwrap());
         let origin = Origin { issuer: TrustedIssuer::for_test(), key, token: None };
-        Self::new(registered, None, origin, ProtectionSpace::for_test())
+        Self::new(registered, None, Algorithm::Es256, origin, ProtectionSpace::for_test())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::refusal::RefusalKind;
     use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
@@ -361,7 +386,7 @@ mod tests {
     fn shared_claims_that_do_not_fit_are_refused_each_time() {
         let who = Authenticated::for_test(r#"{"sub":"alice"}"#);
         for _ in 0..2 {
-            assert_eq!(who.shared_claims::<User>().unwrap_err().status(), 401);
+            assert_eq!(who.shared_claims::<User>().unwrap_err().status(), 403);
         }
         assert!(who.shared_claims::<Value>().is_ok());
     }
@@ -370,14 +395,19 @@ mod tests {
     fn claims_that_do_not_fit_are_refused_without_being_quoted() {
         for (claims, problem) in [
             (r#"{"sub":"alice"}"#, "missing field `tenant`"),
-            (r#"{"sub":"alice","tenant":"s3cret, expected"}"#, "expected u64"),
+            (r#"{"sub":"alice","tenant":"s3cret, expected"}"#, "`tenant`: expected u64"),
+            ("{\"sub\":\"alice\",\n\n \"tenant\" : -7 }", "`tenant`: expected u64"),
+            (r#"{"sub":["s3cret"],"tenant":7}"#, "`sub`: expected a string"),
+            (r#"{"sub":null,"tenant":7}"#, "`sub`: expected a string"),
+            (r#"{"s\u0075b":7,"tenant":7}"#, "`sub`: expected a string"),
             (r#"{"sub":"alice","tenant":7,"tenant":8}"#, "at line 1"),
             (r#"{"sub":"alice","tenant":7,"x, expected s3cret":8}"#, "at line 1"),
         ] {
             // The last one can not get here with a token, which is refused for it before.
             let who = Authenticated::of_claims(RegisteredClaims::unread(claims));
             let refusal = who.claims::<User>().unwrap_err();
-            assert_eq!(refusal.status(), 401);
+            assert_eq!((refusal.status().as_u16(), refusal.kind()), (403, RefusalKind::Forbidden));
+            assert!(refusal.challenge().is_none(), "a refreshed token would not fit either");
             let shown = format!("{refusal:?}");
             assert!(shown.contains(problem) && !shown.contains("s3cret"), "{shown}");
         }

@@ -22,13 +22,13 @@ use zeroize::Zeroizing;
 
 use crate::anonymous::Anonymous;
 use crate::authenticated::{Authenticated, Origin};
-use crate::claims::{NumericDate, RegisteredClaims};
+use crate::claims::{Marks, NumericDate, RegisteredClaims};
 use crate::clock::Timestamp;
 use crate::credentials::{BearerToken, Credentials};
 use crate::error::TokenError;
 use crate::fetch::FetchError;
 use crate::issuer::{IssuerStatus, TrustedIssuer};
-use crate::jws::{CompactJws, KnownHeaders};
+use crate::jws::{CompactJws, KnownHeaders, TokenType};
 use crate::key::{CandidateKeys, KeyRequest, Payload};
 use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
@@ -227,6 +227,17 @@ impl Authenticator {
     }
 }
 
+/// Issuers sign refresh tokens with secrets of their own. That such a token says so is nothing to trust
+/// and only chooses what the operator reads.
+fn refuse_algorithm(jws: &CompactJws<'_>) -> TokenError {
+    let algorithm = jws.header().algorithm;
+    let mark = algorithm.is_symmetric().then(|| jws.peek(Marks::foreign_type).ok().flatten());
+    match mark.flatten() {
+        Some(mark) => TokenError::NotAnAccessToken { mark },
+        None => TokenError::AlgorithmNotAllowed { algorithm },
+    }
+}
+
 /// The caller, if the token was not revoked.
 fn standing(who: Authenticated, means: Means) -> MaybeReady<Verdict> {
     match who.stands(means) {
@@ -272,7 +283,7 @@ impl Inner {
         at: impl Fn() -> Timestamp,
     ) -> bool {
         let Origin { issuer, key, .. } = who.origin();
-        let wanted = KeyRequest::new(who.key_id(), key.algorithm());
+        let wanted = KeyRequest::new(who.key_id(), who.algorithm());
         self.issuers.still_has(issuer, &at)
             && issuer.keys.is_current(&wanted, key, at)
             && issuer.rules.check_time(who.registered(), now()).is_ok()
@@ -355,7 +366,7 @@ impl Inner {
         let allowed = if issuer.algorithms.contains(&header.algorithm) {
             issuer.rules.profile.check_token_type(header.token_type)
         } else {
-            Err(TokenError::AlgorithmNotAllowed { algorithm: header.algorithm })
+            Err(refuse_algorithm(&jws))
         };
         allowed.map_err(|error| self.refuse(error, &issuer))?;
         Ok((jws, issuer))
@@ -369,14 +380,15 @@ impl Inner {
         keys: &CandidateKeys,
     ) -> Result<Authenticated, TokenError> {
         let (payload, key) = keys.verify(jws)?;
-        let claims = self.read_claims(payload, issuer)?;
+        let claims = self.read_claims(payload, issuer, jws.header().token_type)?;
         let issuer = self.issuers.note_accepted(issuer).ok_or(TokenError::UntrustedIssuer)?;
         jws.keep_header(&self.headers);
         let is_needed = self.seen.is_some() || issuer.introspections.are_possible();
         let token = is_needed.then(|| Zeroizing::new(jws.token().into()));
         let origin = Origin { issuer, key: key.clone(), token };
         let key_id = jws.header().key_id.clone();
-        let who = Authenticated::new(claims, key_id, origin, self.space.clone());
+        let algorithm = jws.header().algorithm;
+        let who = Authenticated::new(claims, key_id, algorithm, origin, self.space.clone());
         if let Some(seen) = &self.seen {
             seen.insert(who.bytes(), who.clone());
         }
@@ -387,10 +399,11 @@ impl Inner {
         &self,
         payload: Payload,
         issuer: &TrustedIssuer,
+        token_type: TokenType,
     ) -> Result<RegisteredClaims, TokenError> {
         let mut claims = RegisteredClaims::parse(payload)?;
         issuer.rules.profile.apply(&mut claims)?;
-        issuer.rules.check(&claims, NumericDate::from(self.space.clock.now()))?;
+        issuer.rules.check(&claims, token_type, NumericDate::from(self.space.clock.now()))?;
         Ok(claims)
     }
 

@@ -10,6 +10,7 @@
 //! }
 //! ```
 
+mod marks;
 mod numeric_date;
 mod scope;
 mod status;
@@ -21,12 +22,14 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess};
 use smallvec::SmallVec;
 
 use crate::error::TokenError;
-use crate::json::{self, FromMembers, JsonError, Lenient, Member, Raw, Text};
+use crate::json::{self, FromMembers, Lenient, Member, Raw, Text, Unreadable};
 use crate::key::Payload;
+use numeric_date::AnyNumber;
 use status::StatusClaim;
 use texts::{Reading, Span, Spans, Texts};
 
 pub use crate::error::UnreadableClaim;
+pub(crate) use marks::{Marks, TypeClaim};
 pub use numeric_date::NumericDate;
 pub use scope::Scope;
 pub(crate) use status::StatusReference;
@@ -58,37 +61,33 @@ pub struct RegisteredClaims {
     acr: Option<Span>,
     status: Option<(u64, Span)>,
     pub(crate) marks: Marks,
-    /// Claims that should list names and hold something else, at least in part. Almost always empty.
-    malformed: Vec<(Listed, UnreadableClaim)>,
+    /// The claims that only policies read and that cannot be read. Almost always empty.
+    unreadable: Vec<(PolicyClaim, UnreadableClaim)>,
 }
 
-/// What a claim lists the names of.
+/// A claim that only policies read: one that cannot be read refuses no token, and makes the rules of
+/// a policy unknown that ask for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Listed {
+pub(crate) enum PolicyClaim {
     Scopes,
     Roles,
     Permissions,
+    AuthTime,
+    Acr,
 }
 
 impl RegisteredClaims {
     pub(crate) fn parse(payload: Payload) -> Result<Self, TokenError> {
         let payload = payload.into_text().ok_or(TokenError::NotJson { part: "payload" })?;
         let mut reader = Reader { claims: Self::default(), texts: Reading::new(&payload) };
-        json::fill(&mut reader, &payload).map_err(|error| match error {
-            JsonError::NotAnObject => TokenError::NotJson { part: "payload" },
-            JsonError::DuplicateMember => TokenError::DuplicateMember { part: "payload" },
-            JsonError::WrongType(name) => TokenError::WrongType { name },
-        })?;
+        json::fill(&mut reader, &payload).map_err(|error| TokenError::json(error, "payload"))?;
         let Reader { mut claims, texts } = reader;
         let unescaped = texts.into_unescaped();
         claims.texts = Texts::new(payload, &unescaped);
-        for (_, malformed) in &claims.malformed {
-            malformed.check_readable(claims.raw())?;
-        }
         Ok(claims)
     }
 
-    /// The payload itself: a JSON object, each member of which comes once.
+    /// The payload itself: a JSON object. What the rules read of it comes once.
     pub(crate) fn payload(&self) -> &str {
         self.texts.payload()
     }
@@ -98,10 +97,10 @@ impl RegisteredClaims {
         Raw::new(self.payload())
     }
 
-    /// Returns the claim that should list names of this kind and holds something else, at least in
-    /// part. A name that is not among those that were read may be meant by it.
-    pub(crate) fn malformed(&self, kind: Listed) -> Option<&UnreadableClaim> {
-        self.malformed.iter().find(|(of, _)| *of == kind).map(|(_, claim)| claim)
+    /// Returns the claim that a policy would read for this and that cannot be read, at least in part.
+    /// A name that is not among those that were read may be meant by it.
+    pub(crate) fn unreadable(&self, claim: PolicyClaim) -> Option<&UnreadableClaim> {
+        self.unreadable.iter().find(|(of, _)| *of == claim).map(|(_, why)| why)
     }
 
     /// `iss`: who issued the token; always the configured issuer.
@@ -140,19 +139,21 @@ impl RegisteredClaims {
         self.iat
     }
 
-    /// `jti`: the token's own identifier.
+    /// `jti`: the token's own identifier; `None` also if it is no string or comes twice.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.text(self.jti)
     }
 
-    /// `client_id`: the OAuth client that asked for the token.
+    /// `client_id`: the OAuth client that asked for the token; `None` also if it is no string or comes
+    /// twice.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         self.text(self.client_id)
     }
 
-    /// `scope`: what the token may be used for; empty when the claim is absent.
+    /// What the token may be used for: `scope`, or where the [profile](crate::Profile) finds it. Empty when
+    /// the claim is absent or has another shape; a [`Policy`](crate::Policy) tells the two apart.
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.scope
@@ -170,19 +171,20 @@ impl RegisteredClaims {
         self.texts.all(&self.permissions)
     }
 
-    /// `sid`: the issuer's session that the token belongs to.
+    /// `sid`: the issuer's session that the token belongs to; `None` also if it is no string or comes
+    /// twice.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
         self.text(self.sid)
     }
 
-    /// `auth_time`: when the user last proved who they are.
+    /// `auth_time`: when the user last proved who they are; `None` also if it is no date or comes twice.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<NumericDate> {
         self.auth_time
     }
 
-    /// `acr`: how strongly the user was authenticated.
+    /// `acr`: how strongly the user was authenticated; `None` also if it is no string or comes twice.
     #[must_use]
     pub fn authentication_context(&self) -> Option<&str> {
         self.text(self.acr)
@@ -215,21 +217,30 @@ impl RegisteredClaims {
         self.aud = Some(std::iter::once(self.texts.keep(name)).collect());
     }
 
-    pub(crate) fn set_scope<'s>(&mut self, names: impl Iterator<Item = &'s str>) {
-        self.scope = names.collect();
+    /// Takes the scopes from another place than `scope`, which is then not read.
+    pub(crate) fn set_scope(&mut self, name: &str, found: Result<Option<Lenient<'_>>, Unreadable>) {
+        self.unreadable.retain(|(of, _)| *of != PolicyClaim::Scopes);
+        self.scope = Scope::default();
+        match found {
+            Ok(found) => self.read_scope(name, found),
+            Err(why) => {
+                self.unreadable.push((PolicyClaim::Scopes, UnreadableClaim::new(name, why)));
+            }
+        }
     }
 
-    pub(crate) fn add_roles<'s>(&mut self, roles: impl Iterator<Item = &'s str>) {
-        self.roles.extend(roles.map(|role| self.texts.keep(role)));
-    }
-
-    pub(crate) fn add_malformed(&mut self, kind: Listed, claim: UnreadableClaim) {
-        self.malformed.push((kind, claim));
-    }
-
-    /// For credentials that are ID tokens by design.
-    pub(crate) fn allow_identity_token(&mut self) {
-        self.marks.identity = None;
+    pub(crate) fn add_roles(&mut self, name: &str, found: Result<Option<Lenient<'_>>, Unreadable>) {
+        let unreadable = match found {
+            Ok(found) => {
+                let names = found.iter().flat_map(Lenient::strings);
+                self.roles.extend(names.map(|role| self.texts.keep(&role.0)));
+                found
+                    .is_some_and(|found| found.is_malformed())
+                    .then(|| UnreadableClaim::no_names(name))
+            }
+            Err(why) => Some(UnreadableClaim::new(name, why)),
+        };
+        self.unreadable.extend(unreadable.map(|claim| (PolicyClaim::Roles, claim)));
     }
 }
 
@@ -246,36 +257,62 @@ impl fmt::Debug for RegisteredClaims {
     }
 }
 
-/// Traces of another kind of token than an access token.
-#[derive(Debug, Default)]
-pub(crate) struct Marks {
-    /// `cnf`, RFC 7800: usable only together with a proof.
-    pub(crate) sender_constrained: bool,
-    /// The first mark of an ID token.
-    pub(crate) identity: Option<&'static str>,
-    /// The first mark of another token that is not for APIs.
-    pub(crate) foreign: Option<&'static str>,
-}
-
 impl RegisteredClaims {
+    fn read_scope(&mut self, name: &str, found: Option<Lenient<'_>>) {
+        if found.is_some_and(|found| !self.scope.read(&found)) {
+            self.unreadable.push((PolicyClaim::Scopes, UnreadableClaim::no_scopes(name)));
+        }
+    }
+
     /// Reads the strings of a string or an array. Issuers write roles in many shapes: anything else
     /// does not refuse the token, and is recorded.
-    fn names<'de, A: MapAccess<'de>>(
+    fn names<'a>(
         &mut self,
-        texts: &mut Reading<'de>,
-        member: Member<'_, A>,
-        kind: Listed,
-        claim: &'static str,
-    ) -> Result<Spans, A::Error> {
-        let value: Lenient<'de> = member.read(claim)?;
-        if value.is_malformed() {
-            self.add_malformed(kind, UnreadableClaim::no_names(claim));
+        texts: &mut Reading<'a>,
+        of: PolicyClaim,
+        name: &str,
+        raw: Raw<'a>,
+    ) -> Spans {
+        let (names, unreadable) = match raw.strings() {
+            Ok(found) => {
+                let unreadable = found.is_malformed().then(|| UnreadableClaim::no_names(name));
+                (texts.keep_all(found.strings()), unreadable)
+            }
+            Err(why) => (Spans::new(), Some(UnreadableClaim::new(name, why))),
+        };
+        self.unreadable.extend(unreadable.map(|claim| (of, claim)));
+        names
+    }
+
+    /// A claim that comes again and that no rule reads counts as one that cannot be read.
+    fn forget(&mut self, name: &str) {
+        let claim = match name {
+            "scope" => PolicyClaim::Scopes,
+            "roles" => PolicyClaim::Roles,
+            "permissions" => PolicyClaim::Permissions,
+            "auth_time" => PolicyClaim::AuthTime,
+            "acr" => PolicyClaim::Acr,
+            "jti" => return self.jti = None,
+            "client_id" => return self.client_id = None,
+            "sid" => return self.sid = None,
+            "status" => return self.status = None,
+            _ => return,
+        };
+        match claim {
+            PolicyClaim::Scopes => self.scope = Scope::default(),
+            PolicyClaim::Roles => self.roles.clear(),
+            PolicyClaim::Permissions => self.permissions.clear(),
+            PolicyClaim::AuthTime => self.auth_time = None,
+            PolicyClaim::Acr => self.acr = None,
         }
-        Ok(texts.keep_all(value.strings()))
+        // A sender who writes it a thousand times does not fill the memory.
+        if !self.unreadable.iter().any(|(of, why)| *of == claim && why.is_repeated()) {
+            self.unreadable.push((claim, UnreadableClaim::repeated(name)));
+        }
     }
 }
 
-/// Fills the claims from a payload.
+/// Fills the claims from a payload: strictly what decides the verdict, and leniently the rest.
 struct Reader<'a> {
     claims: RegisteredClaims,
     texts: Reading<'a>,
@@ -295,92 +332,63 @@ impl<'de> FromMembers<'de> for Reader<'de> {
                 let OneOrMore(names) = member.read("aud")?;
                 claims.aud = Some(texts.keep_all(&names));
             }
-            "exp" => claims.exp = Some(member.read("exp")?),
-            "nbf" => claims.nbf = Some(member.read("nbf")?),
-            "iat" => claims.iat = Some(member.read("iat")?),
-            "jti" => claims.jti = Some(texts.read(member, "jti")?),
-            "client_id" => claims.client_id = Some(texts.read(member, "client_id")?),
-            "scope" => claims.scope = member.read("scope")?,
-            "roles" => claims.roles = claims.names(texts, member, Listed::Roles, "roles")?,
-            "permissions" => {
-                let kind = Listed::Permissions;
-                claims.permissions = claims.names(texts, member, kind, "permissions")?;
+            "exp" => claims.exp = Some(member.read_in_range::<AnyNumber, _>("exp")?),
+            "nbf" => claims.nbf = Some(member.read_in_range::<AnyNumber, _>("nbf")?),
+            "iat" => claims.iat = Some(member.read_in_range::<AnyNumber, _>("iat")?),
+            "jti" => claims.jti = texts.read_if_text(member.raw()?),
+            "client_id" => claims.client_id = texts.read_if_text(member.raw()?),
+            "sid" => claims.sid = texts.read_if_text(member.raw()?),
+            "scope" => {
+                let raw = member.raw()?;
+                claims.marks.has_scope |= !raw.is_null();
+                match raw.strings() {
+                    Ok(found) => claims.read_scope("scope", Some(found)),
+                    Err(why) => {
+                        let claim = UnreadableClaim::new("scope", why);
+                        claims.unreadable.push((PolicyClaim::Scopes, claim));
+                    }
+                }
             }
-            "sid" => claims.sid = Some(texts.read(member, "sid")?),
-            "auth_time" => claims.auth_time = Some(member.read("auth_time")?),
-            "acr" => claims.acr = Some(texts.read(member, "acr")?),
+            "roles" => {
+                claims.roles = claims.names(texts, PolicyClaim::Roles, "roles", member.raw()?);
+            }
+            "permissions" => {
+                let of = PolicyClaim::Permissions;
+                claims.permissions = claims.names(texts, of, "permissions", member.raw()?);
+            }
+            "auth_time" => {
+                let raw = member.raw()?;
+                claims.marks.has_auth_time = !raw.is_null();
+                claims.auth_time = raw.parse();
+                if claims.auth_time.is_none() && !raw.is_null() {
+                    let why = Unreadable::WrongType { expected: numeric_date::EXPECTED };
+                    let claim = UnreadableClaim::new("auth_time", why);
+                    claims.unreadable.push((PolicyClaim::AuthTime, claim));
+                }
+            }
+            "acr" => {
+                let raw = member.raw()?;
+                claims.acr = texts.read_if_text(raw);
+                if claims.acr.is_none() && !raw.is_null() {
+                    let why = Unreadable::WrongType { expected: "a string" };
+                    claims.unreadable.push((PolicyClaim::Acr, UnreadableClaim::new("acr", why)));
+                }
+            }
             "status" => {
-                let StatusClaim(status) = member.read("status")?;
+                let status = member.raw()?.parse().and_then(|StatusClaim(status)| status);
                 claims.status = status.map(|(index, uri)| (index, texts.keep(&uri)));
             }
-            "cnf" => {
-                claims.marks.sender_constrained = true;
-                member.skip()?;
-            }
+            "azp" => claims.marks.azp = texts.read_if_text(member.raw()?),
             _ => return claims.marks.take(name, member),
         }
         Ok(())
     }
-}
 
-impl Marks {
-    /// Members that tell another kind of token from an access token.
-    fn take<'de, A: MapAccess<'de>>(
-        &mut self,
-        name: &str,
-        member: Member<'_, A>,
-    ) -> Result<(), A::Error> {
-        let (found, mark) = match name {
-            // OpenID Connect Core §3.1.3.6, §3.3.2.11 and FAPI: hashes stand in ID tokens only.
-            "at_hash" => (&mut self.identity, "`at_hash` is an ID token's"),
-            "c_hash" => (&mut self.identity, "`c_hash` is an ID token's"),
-            "s_hash" => (&mut self.identity, "`s_hash` is an ID token's"),
-            // OpenID Connect Core §2.
-            "nonce" => (&mut self.identity, "`nonce` is an ID token's"),
-            // OpenID Connect Back-Channel Logout §2.4, RFC 8417 §2.2.
-            "events" => (&mut self.foreign, "`events` is a logout or security event token's"),
-            // RFC 9449 §4.2.
-            "htm" => (&mut self.foreign, "`htm` is a DPoP proof's"),
-            // Amazon Cognito: `access` or `id`.
-            "token_use" => {
-                if member.read::<TypeClaim>("token_use")? != TypeClaim::Access {
-                    self.foreign = Some("`token_use` is not `access`");
-                }
-                return Ok(());
-            }
-            // Keycloak: `Bearer`, `ID`, `Refresh`, `Offline`, `Logout`, …
-            "typ" => {
-                if member.read::<TypeClaim>("typ")? == TypeClaim::Foreign {
-                    self.foreign = Some("the claim `typ` names another kind of token");
-                }
-                return Ok(());
-            }
-            _ => return member.skip(),
-        };
-        found.get_or_insert(mark);
-        member.skip()
-    }
-}
-
-/// What a payload says of its own kind.
-#[derive(PartialEq, Eq)]
-enum TypeClaim {
-    Access,
-    Foreign,
-    Unknown,
-}
-
-impl<'de> Deserialize<'de> for TypeClaim {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const FOREIGN: [&str; 6] = ["ID", "Refresh", "Offline", "Logout", "Serialized-ID", "DPoP"];
-        let Text(name) = Text::deserialize(deserializer)?;
-        Ok(if name.eq_ignore_ascii_case("access") {
-            Self::Access
-        } else if FOREIGN.iter().any(|foreign| name.eq_ignore_ascii_case(foreign)) {
-            Self::Foreign
-        } else {
-            Self::Unknown
-        })
+    fn repeated(&mut self, name: &str) -> bool {
+        let decides = matches!(name, "iss" | "sub" | "aud" | "exp" | "nbf" | "iat" | "azp")
+            || Marks::ALL.contains(&name);
+        self.claims.forget(name);
+        !decides
     }
 }
 
@@ -514,9 +522,8 @@ mod tests {
             ("exp", "null"),
             ("nbf", "true"),
             ("iat", "[1]"),
-            ("jti", "7"),
-            ("scope", r#"["x"]"#),
-            ("client_id", "{}"),
+            ("token_use", "1"),
+            ("typ", "[]"),
         ] {
             let error = parse(&format!(r#"{{"{name}":{value}}}"#)).unwrap_err();
             assert_eq!(error, TokenError::WrongType { name }, "{name} {value}");
@@ -524,10 +531,126 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_comes_twice_is_refused_registered_or_not() {
-        for text in [r#"{"exp":1,"exp":2}"#, r#"{"tenant":1,"tenant":1}"#] {
-            let error = parse(text).unwrap_err();
-            assert_eq!(error, TokenError::DuplicateMember { part: "payload" }, "{text}");
+    fn date_out_of_range_is_not_a_wrong_type() {
+        for name in ["exp", "nbf", "iat"] {
+            for value in ["-1", "-0.5", "253402300800", "9223372036854775808", "1e300"] {
+                let error = parse(&format!(r#"{{"{name}":{value}}}"#)).unwrap_err();
+                assert_eq!(error, TokenError::OutOfRange { name }, "{name} {value}");
+                let text = format!("`{name}` is not a number of seconds between 1970 and 9999");
+                assert_eq!((error.to_string(), error.rule()), (text, "out_of_range"));
+            }
+        }
+    }
+
+    /// What a policy would read is unknown, what else is read is absent, and no token is refused.
+    #[test]
+    fn claim_that_no_rule_reads_may_be_of_any_type() {
+        for (name, of) in [
+            ("scope", Some(PolicyClaim::Scopes)),
+            ("roles", Some(PolicyClaim::Roles)),
+            ("permissions", Some(PolicyClaim::Permissions)),
+            ("auth_time", Some(PolicyClaim::AuthTime)),
+            ("acr", Some(PolicyClaim::Acr)),
+            ("jti", None),
+            ("client_id", None),
+            ("sid", None),
+            ("azp", None),
+            ("status", None),
+            ("tenant", None),
+        ] {
+            for value in ["true", "{}", "[7]", "-1", r#"{"a":1,"a":2}"#, r#""\ud800""#] {
+                let claims = parse(&format!(r#"{{"{name}":{value},"x":1}}"#)).unwrap();
+                let unreadable = of.map(|of| claims.unreadable(of).unwrap().name().to_owned());
+                assert_eq!(unreadable, of.map(|_| name.to_owned()), "{name} {value}");
+                assert!(claims.unreadable.len() == usize::from(of.is_some()), "{name} {value}");
+                assert_eq!(claims.scope().iter().count() + claims.roles().count(), 0, "{name}");
+                let texts = [
+                    claims.token_id(),
+                    claims.client_id(),
+                    claims.session_id(),
+                    claims.text(claims.acr),
+                ];
+                assert_eq!((texts, claims.authenticated_at()), ([None; 4], None), "{name} {value}");
+            }
+            let null = parse(&format!(r#"{{"{name}":null}}"#)).unwrap();
+            assert!(null.unreadable.is_empty(), "{name}");
+        }
+        let iso = parse(r#"{"auth_time":"2027-01-15T08:00:00.000Z"}"#).unwrap();
+        assert_eq!(
+            iso.unreadable(PolicyClaim::AuthTime).unwrap().to_string(),
+            "claim `auth_time` cannot be read: it is not a number of seconds between 1970 and 9999"
+        );
+    }
+
+    #[test]
+    fn claim_that_comes_twice_is_refused_where_a_rule_reads_it() {
+        for name in
+            ["iss", "sub", "aud", "exp", "nbf", "iat", "azp", "typ", "nonce", "cnf", "token_use"]
+        {
+            let value = if ["exp", "nbf", "iat"].contains(&name) { "1" } else { r#""access""# };
+            for again in [name.to_owned(), name.replacen(|_| true, &escaped(name), 1)] {
+                let error =
+                    parse(&format!(r#"{{"{name}":{value},"{again}":{value}}}"#)).unwrap_err();
+                assert_eq!(error, TokenError::DuplicateMember { part: "payload" }, "{again}");
+            }
+        }
+        for (name, value, of) in [
+            ("scope", r#""a""#, Some(PolicyClaim::Scopes)),
+            ("roles", r#"["a"]"#, Some(PolicyClaim::Roles)),
+            ("permissions", r#"["a"]"#, Some(PolicyClaim::Permissions)),
+            ("auth_time", "1", Some(PolicyClaim::AuthTime)),
+            ("acr", r#""1""#, Some(PolicyClaim::Acr)),
+            ("jti", r#""1""#, None),
+            ("client_id", r#""1""#, None),
+            ("sid", r#""1""#, None),
+            ("tenant", "1", None),
+        ] {
+            for times in 2..4 {
+                let members = vec![format!(r#""{name}":{value}"#); times].join(",");
+                let claims = parse(&format!("{{{members}}}")).unwrap();
+                let why = of.map(|of| claims.unreadable(of).unwrap().to_string());
+                let expected = of.map(|_| format!("claim `{name}` cannot be read: it comes twice"));
+                assert_eq!(why, expected, "{members}");
+                assert_eq!(claims.scope().iter().count() + claims.roles().count(), 0, "{name}");
+                assert_eq!(claims.permissions().count(), 0, "{name}");
+                let texts = [
+                    claims.token_id(),
+                    claims.client_id(),
+                    claims.session_id(),
+                    claims.text(claims.acr),
+                ];
+                assert_eq!((texts, claims.authenticated_at()), ([None; 4], None), "{name}");
+            }
+        }
+    }
+
+    /// The first letter as an escape, which means the same.
+    fn escaped(name: &str) -> String {
+        format!("\\u{:04x}", name.as_bytes()[0])
+    }
+
+    #[test]
+    fn scope_is_a_string_or_a_list_whose_elements_are_not_split() {
+        for (scope, names, unreadable) in [
+            (r#""a b""#, &["a", "b"][..], false),
+            (r#"" a  b ""#, &["a", "b"], false),
+            (r#""""#, &[], false),
+            ("[]", &[], false),
+            (r#"["a","b"]"#, &["a", "b"], false),
+            (r#"["orders:read","openid"]"#, &["orders:read", "openid"], false),
+            (r#"["a b"]"#, &[], true),
+            (r#"["c","a b"]"#, &["c"], true),
+            (r#"["a",7]"#, &["a"], true),
+            (r#"[["a"]]"#, &[], true),
+            ("7", &[], true),
+        ] {
+            let claims = parse(&format!(r#"{{"scope":{scope}}}"#)).unwrap();
+            assert_eq!(claims.scope().iter().collect::<Vec<_>>(), names, "{scope}");
+            let why = claims.unreadable(PolicyClaim::Scopes).map(ToString::to_string);
+            assert_eq!(why.is_some(), unreadable, "{scope}");
+            assert!(
+                why.is_none_or(|why| why.contains("`scope`") && why.contains("in each element"))
+            );
         }
     }
 
@@ -546,27 +669,16 @@ mod tests {
             ("true", &[], true),
             (r#"{"admin":{}}"#, &[], true),
             (r#"[["admin"]]"#, &[], true),
+            (r#"{"a":1,"a":1}"#, &[], true),
+            (r#"["r",{"a":1,"a":1}]"#, &[], true),
         ] {
             let claims = parse(&format!(r#"{{"roles":{roles}}}"#)).unwrap();
             assert_eq!(claims.roles().collect::<Vec<_>>(), names, "{roles}");
-            assert_eq!(claims.malformed(Listed::Roles).is_some(), malformed, "{roles}");
-            assert!(claims.malformed(Listed::Permissions).is_none(), "{roles}");
+            assert_eq!(claims.unreadable(PolicyClaim::Roles).is_some(), malformed, "{roles}");
+            assert!(claims.unreadable(PolicyClaim::Permissions).is_none(), "{roles}");
             let claims = parse(&format!(r#"{{"permissions":{roles}}}"#)).unwrap();
-            let found = claims.malformed(Listed::Permissions).is_some();
+            let found = claims.unreadable(PolicyClaim::Permissions).is_some();
             assert_eq!(found, malformed, "{roles}");
-        }
-    }
-
-    #[test]
-    fn roles_with_a_member_twice_are_refused() {
-        for roles in [r#"{"a":1,"a":1}"#, r#"["r",{"a":1,"a":1}]"#, r#"[[{"a":1,"a":1}]]"#] {
-            let error = parse(&format!(r#"{{"roles":{roles}}}"#)).unwrap_err();
-            assert_eq!(error.rule(), "duplicate_member", "{roles}");
-            assert_eq!(
-                error.to_string(),
-                "claim `roles` cannot be read: a member of it comes twice",
-                "{roles}"
-            );
         }
     }
 

@@ -9,5 +9,5 @@
 //! ```
 
 pub use crate::authenticator::IssuerResolver;
-pub use crate::profile::UnknownProfile;
+pub use crate::profile::{AccessTokenMark, UnknownProfile};
 pub use crate::settings::Setting;

@@ -3,6 +3,7 @@
 
 use crate::algorithm::Algorithm;
 use crate::key::{KeyError, VerificationKey};
+use crate::profile::Profile;
 use crate::token::TokenPlace;
 
 /// A key for HMAC ([RFC 7518 §3.2]): **every service that can verify with it can also sign**.
@@ -61,6 +62,26 @@ pub fn hmac_key(
 /// [RFC 6750 §2.3]: https://www.rfc-editor.org/rfc/rfc6750#section-2.3
 pub fn token_in_query(parameter: impl Into<String>) -> TokenPlace {
     TokenPlace::query(parameter.into())
+}
+
+/// Accepts ID tokens as well as access tokens: **an ID token that a user's browser or another service
+/// got hold of opens this API**, and its `aud` is a client, not an API.
+///
+/// For an issuer whose access tokens nothing tells from its ID tokens, such as [Dex](Profile::dex), or
+/// whose access tokens are made like ID tokens and which has no profile. Logout tokens, refresh tokens
+/// and proofs are refused all the same. No variable of the environment sets it.
+///
+/// ```
+/// use portcullis::{Authenticator, Profile, dangerous};
+///
+/// let profile = dangerous::accept_id_tokens(Profile::dex());
+/// assert!(profile.accepts_id_tokens() && !Profile::dex().accepts_id_tokens());
+/// let builder = Authenticator::builder("https://dex.example", "client-id").profile(profile);
+/// ```
+#[must_use]
+pub fn accept_id_tokens(mut profile: Profile) -> Profile {
+    profile.accepts_id_tokens = true;
+    profile
 }
 
 #[cfg(test)]

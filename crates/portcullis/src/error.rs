@@ -1,20 +1,26 @@
 //! What can be wrong with a token, as the operator is told it. What the client is told is in
 //! [`refusal`](crate::refusal).
 
+mod found;
+mod remedy;
 mod unreadable;
 
 use std::time::Duration;
 
 use crate::algorithm::Algorithm;
 use crate::causes::debug_with_causes;
+use crate::duration::InSeconds;
+use crate::json::JsonError;
 use crate::settings::{self, Setting};
 
+pub use found::Found;
+pub(crate) use remedy::{AT_HASH, NONCE};
 pub use unreadable::UnreadableClaim;
 
 /// The rule that a token broke.
 ///
-/// Its text and fields name rules, settings and their configured values, never a value out of
-/// the token: it may be logged.
+/// Its text and `Debug` name rules, settings and their configured values, never a value out of
+/// the token. Only [`found`](Self::found) does, for the operator's log.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -59,8 +65,15 @@ pub enum TokenError {
         /// The header parameter or claim.
         name: &'static str,
     },
-    /// A claim that a rule or the profile reads is present and cannot be read: a member comes twice in
-    /// it, for example.
+    /// `exp`, `nbf` or `iat` is a number and no moment between 1970 and 9999.
+    #[error("`{name}` is not a number of seconds between 1970 and 9999")]
+    #[non_exhaustive]
+    OutOfRange {
+        /// The claim.
+        name: &'static str,
+    },
+    /// A claim that a rule or the profile reads is present and cannot be read: it or a member in it comes
+    /// twice, for example.
     #[error(transparent)]
     UnreadableClaim(UnreadableClaim),
     /// The issuer has revoked the token, or suspended it.
@@ -134,45 +147,52 @@ pub enum TokenError {
         name: &'static str,
     },
     /// `iss` is another issuer.
-    #[error("`iss` is not {expected:?}")]
+    #[error("`iss` is not {expected:?}{}", found.difference())]
     #[non_exhaustive]
     Issuer {
         /// The configured issuer.
         expected: String,
+        /// What the token says.
+        found: Found,
     },
     /// `iss` is none of several issuers.
     #[error("`iss` is no issuer that is trusted here")]
     UntrustedIssuer,
     /// `aud` does not name this API.
-    #[error("`aud` holds none of {expected:?}")]
+    #[error("`aud` holds none of {expected:?}{}", found.difference())]
     #[non_exhaustive]
     Audience {
         /// The configured audiences.
         expected: Vec<String>,
+        /// What the token says.
+        found: Found,
     },
     /// `exp` has passed.
-    #[error("`exp` passed {ago:?} ago")]
+    #[error("`exp` passed {} ago", InSeconds(*.ago))]
     #[non_exhaustive]
     Expired {
         /// How long ago, the leeway not counted.
         ago: Duration,
     },
     /// `nbf` is still to come.
-    #[error("`nbf` is {ahead:?} ahead")]
+    #[error("`nbf` is {} ahead", InSeconds(*.ahead))]
     #[non_exhaustive]
     NotYetValid {
         /// How far it is ahead.
         ahead: Duration,
     },
     /// `iat` is still to come.
-    #[error("`iat` is {ahead:?} ahead")]
+    #[error("`iat` is {} ahead", InSeconds(*.ahead))]
     #[non_exhaustive]
     IssuedInFuture {
         /// How far it is ahead.
         ahead: Duration,
     },
     /// The token was issued for longer than the configured maximum.
-    #[error("the token was issued for {lifetime:?}, which is longer than {max:?}")]
+    #[error(
+        "the token was issued for {}, which is longer than {}",
+        InSeconds(*.lifetime), InSeconds(*.max)
+    )]
     #[non_exhaustive]
     LifetimeTooLong {
         /// From `iat` to `exp`.
@@ -181,7 +201,7 @@ pub enum TokenError {
         max: Duration,
     },
     /// The token was issued longer ago than the configured maximum.
-    #[error("the token was issued {age:?} ago, which is longer than {max:?}")]
+    #[error("the token was issued {} ago, which is longer than {}", InSeconds(*.age), InSeconds(*.max))]
     #[non_exhaustive]
     TooOld {
         /// Since `iat`, the leeway not counted.
@@ -202,6 +222,38 @@ pub enum TokenError {
     NotAnAccessToken {
         /// The mark.
         mark: &'static str,
+    },
+    /// None of the claims is there, one of which each access token of the profile has.
+    #[error("not an access token of profile `{profile}`: {} absent", are(.claims))]
+    #[non_exhaustive]
+    NoAccessMark {
+        /// The configured profile.
+        profile: &'static str,
+        /// The claims.
+        claims: &'static [&'static str],
+    },
+    /// A claim is there that no access token of the profile has.
+    #[error("not an access token of profile `{profile}`: it has `{name}`")]
+    #[non_exhaustive]
+    IdentityClaim {
+        /// The configured profile.
+        profile: &'static str,
+        /// The claim.
+        name: &'static str,
+    },
+    /// Nothing says what kind of token it is, and it is made like an ID token: `azp` is in `aud`,
+    /// `auth_time` is there, and there is no scope.
+    #[error(
+        "taken for an ID token: it has no `typ`, its `azp` is in its `aud`, it has `auth_time` and no \
+         scope"
+    )]
+    LikeIdToken,
+    /// The issuer of the profile makes access and ID tokens alike.
+    #[error("nothing tells an access token of profile `{profile}` from an ID token")]
+    #[non_exhaustive]
+    Indistinct {
+        /// The configured profile.
+        profile: &'static str,
     },
     /// A claim has not the value that the profile expects of an access token.
     #[error("`{name}` is not {expected:?}")]
@@ -228,7 +280,37 @@ pub enum TokenError {
 
 debug_with_causes!(TokenError);
 
+/// "`a`, `b` and `c` are", or "`a` is".
+fn are(claims: &[&str]) -> String {
+    let named: Vec<_> = claims.iter().map(|name| format!("`{name}`")).collect();
+    match named.as_slice() {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last} are", first.join(", ")),
+        one => format!("{} is", one.concat()),
+    }
+}
+
 impl TokenError {
+    /// The error of a `part` that is not read: `header` or `payload`.
+    pub(crate) fn json(error: JsonError, part: &'static str) -> Self {
+        match error {
+            JsonError::NotAnObject => Self::NotJson { part },
+            JsonError::DuplicateMember => Self::DuplicateMember { part },
+            JsonError::WrongType(name) => Self::WrongType { name },
+            JsonError::OutOfRange(name) => Self::OutOfRange { name },
+        }
+    }
+
+    /// Returns what the token has in the place of what is configured: its `iss` or `aud`, escaped and
+    /// cut short. For the operator's log: no client may be shown it. There is one only where the token's
+    /// signature held.
+    #[must_use]
+    pub fn found(&self) -> Option<&Found> {
+        match self {
+            Self::Issuer { found, .. } | Self::Audience { found, .. } => Some(found),
+            _ => None,
+        }
+    }
+
     /// A short, stable name of the rule, from a closed list: for logs and metric labels.
     #[must_use]
     pub fn rule(&self) -> &'static str {
@@ -240,6 +322,7 @@ impl TokenError {
             Self::NotJson { .. } => "json",
             Self::DuplicateMember { .. } => "duplicate_member",
             Self::WrongType { .. } => "wrong_type",
+            Self::OutOfRange { .. } => "out_of_range",
             Self::UnreadableClaim(claim) if claim.is_repeated() => "duplicate_member",
             Self::UnreadableClaim(_) => "unreadable_claim",
             Self::Revoked => "revoked",
@@ -261,7 +344,11 @@ impl TokenError {
             Self::LifetimeTooLong { .. } => "lifetime",
             Self::TooOld { .. } => "token_age",
             Self::RequiredClaim { .. } => "required_claim",
-            Self::NotAnAccessToken { .. } => "access_token",
+            Self::NotAnAccessToken { .. }
+            | Self::NoAccessMark { .. }
+            | Self::IdentityClaim { .. }
+            | Self::LikeIdToken
+            | Self::Indistinct { .. } => "access_token",
             Self::ClaimValue { .. } => "claim_value",
             Self::SenderConstrained => "cnf",
             Self::UnfitClaims { .. } => "claims",
@@ -273,9 +360,13 @@ impl TokenError {
     pub fn setting(&self) -> Option<&'static Setting> {
         Some(match self {
             Self::AlgorithmNotAllowed { .. } => settings::ALGORITHMS,
-            Self::TokenType { .. } | Self::NotAnAccessToken { .. } | Self::ClaimValue { .. } => {
-                settings::PROFILE
-            }
+            Self::TokenType { .. }
+            | Self::NotAnAccessToken { .. }
+            | Self::NoAccessMark { .. }
+            | Self::IdentityClaim { .. }
+            | Self::LikeIdToken
+            | Self::Indistinct { .. }
+            | Self::ClaimValue { .. } => settings::PROFILE,
             Self::UnknownKey | Self::TooManyCandidates { .. } => settings::JWKS_URL,
             Self::Issuer { .. } | Self::UntrustedIssuer => settings::ISSUER,
             Self::Audience { .. } => settings::AUDIENCE,
@@ -287,76 +378,5 @@ impl TokenError {
             Self::RequiredClaim { .. } => settings::REQUIRED_CLAIMS,
             _ => return None,
         })
-    }
-
-    /// What an operator can do when honest tokens are refused by this rule.
-    #[must_use]
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::TooLong { .. } => "issue smaller tokens",
-            Self::NotCompact => {
-                "send a signed JWT; an opaque token often means that the client asked the issuer \
-                 for no audience"
-            }
-            Self::Encrypted => "have the issuer sign access tokens, not encrypt them",
-            Self::NotBase64Url { .. }
-            | Self::NotJson { .. }
-            | Self::DuplicateMember { .. }
-            | Self::WrongType { .. }
-            | Self::UnreadableClaim(_) => "the token is damaged, forged or made by a faulty issuer",
-            Self::Revoked => "the user should log in again",
-            Self::Inactive => {
-                "the token was revoked, or the client that asks may not ask about it (Keycloak: the \
-                 token's `aud` must name that client)"
-            }
-            Self::NoStatus => {
-                "have the issuer put `status` into its tokens, and its lists where they are looked for"
-            }
-            Self::CriticalHeader | Self::UnencodedPayload => {
-                "have the issuer leave out JOSE extensions"
-            }
-            Self::AlgorithmNotAllowed { algorithm } if !algorithm.is_symmetric() => {
-                "allow the algorithm, if the issuer means to use it"
-            }
-            Self::UnknownAlgorithm | Self::AlgorithmNotAllowed { .. } => {
-                "have the issuer sign with an asymmetric algorithm: RS256, ES256, EdDSA, …"
-            }
-            Self::TokenType { .. } => {
-                "send an access token, or choose the profile that fits the issuer"
-            }
-            Self::UnknownKey => {
-                "is the token from this issuer? if so, does its JWKS publish the key that signs?"
-            }
-            Self::UnusableKey { .. } => {
-                "have the issuer sign with a key that can be used; is its algorithm in `algorithms`?"
-            }
-            Self::TooManyCandidates { .. } => "have the issuer put `kid` into its tokens and keys",
-            Self::AlgorithmMismatch { .. } => "have the issuer publish the key's real `alg`",
-            Self::Signature => "the token is forged or damaged, or signed by another key",
-            Self::MissingClaim { .. } | Self::RequiredClaim { .. } => {
-                "have the issuer put the claim into its access tokens"
-            }
-            Self::Issuer { .. } | Self::UntrustedIssuer => {
-                "set the issuer exactly as the tokens spell it: scheme, host, trailing slash"
-            }
-            Self::Audience { .. } => "have clients ask for a token for this API",
-            Self::Expired { .. } | Self::TooOld { .. } => {
-                "the client should refresh its token; check both clocks"
-            }
-            Self::NotYetValid { .. } | Self::IssuedInFuture { .. } => {
-                "synchronise the clocks of the issuer and of this host"
-            }
-            Self::LifetimeTooLong { .. } => {
-                "shorten the issuer's access expiry, or raise the limit"
-            }
-            Self::ClaimValue { .. } => "send an access token of the version that is configured",
-            Self::NotAnAccessToken { .. } => {
-                "send the access token; ID and refresh tokens are not for APIs"
-            }
-            Self::SenderConstrained => "issue plain bearer tokens for this API",
-            Self::UnfitClaims { .. } => {
-                "have the issuer add the claims, or relax the handler's type"
-            }
-        }
     }
 }

@@ -3,8 +3,8 @@
 //! Serde's derive lets an unknown member come twice, reads `null` as "absent" and does not say
 //! which member was of the wrong type. Every one of these has been somebody's vulnerability, so
 //! headers, claims and JWKs are all read by the one visitor below: each member name at most once
-//! ([RFC 7515 §4], [RFC 7519 §4]), `null` only where a type takes it, and the name of the
-//! offending member kept.
+//! ([RFC 7515 §4], [RFC 7519 §4]) unless its type says that nothing reads it, `null` only where a
+//! type takes it, and the name of the offending member kept.
 //!
 //! [RFC 7515 §4]: https://www.rfc-editor.org/rfc/rfc7515#section-4
 //! [RFC 7519 §4]: https://www.rfc-editor.org/rfc/rfc7519#section-4
@@ -24,7 +24,8 @@ use serde::de::{
 
 pub(crate) use document::from_document;
 pub(crate) use lenient::{IsPresent, Lenient};
-pub(crate) use raw::{Members, Raw, Unreadable, may_be_rounded, normalize};
+pub(crate) use raw::{LenientMembers, Raw, Unreadable, may_be_rounded, normalize};
+use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 /// A type that is filled from an object's members, one after another.
@@ -35,6 +36,12 @@ pub(crate) trait FromMembers<'de> {
         name: &str,
         member: Member<'_, A>,
     ) -> Result<(), A::Error>;
+
+    /// Takes note that the member called `name` came again, whose value is passed over. False, which
+    /// is what every member says that nothing else is known of, refuses the object.
+    fn repeated(&mut self, _name: &str) -> bool {
+        false
+    }
 }
 
 /// Why a text is not the object that was asked for.
@@ -46,6 +53,8 @@ pub(crate) enum JsonError {
     DuplicateMember,
     #[error("`{0}` has a value of the wrong type")]
     WrongType(&'static str),
+    #[error("`{0}` is out of range")]
+    OutOfRange(&'static str),
 }
 
 /// Reads the object that is the whole of `text`.
@@ -104,6 +113,25 @@ impl<'de, A: MapAccess<'de>> Member<'_, A> {
         self.map.next_value().inspect_err(|_| *self.fault = Some(JsonError::WrongType(name)))
     }
 
+    /// As [`read`](Self::read), of a type that also holds values which are out of range: those are
+    /// `None`.
+    pub(crate) fn read_in_range<V, T>(self, name: &'static str) -> Result<T, A::Error>
+    where
+        V: Deserialize<'de> + Into<Option<T>>,
+    {
+        let Self { map, fault } = self;
+        let value: V = Member { map, fault: &mut *fault }.read(name)?;
+        value.into().ok_or_else(|| {
+            *fault = Some(JsonError::OutOfRange(name));
+            A::Error::custom("out of range")
+        })
+    }
+
+    /// Leaves the value as it is written, for whoever asks for it later.
+    pub(crate) fn raw(self) -> Result<Raw<'de>, A::Error> {
+        self.map.next_value::<&RawValue>().map(Raw::of)
+    }
+
     /// Passes over the value, whatever it is.
     pub(crate) fn skip(self) -> Result<(), A::Error> {
         self.map.next_value::<IgnoredAny>().map(drop)
@@ -135,8 +163,12 @@ impl<'de, T: FromMembers<'de>> Visitor<'de> for Object<'_, T> {
         let mut seen = Names::default();
         while let Some(name) = map.next_key::<Text<'de>>()? {
             if !seen.insert(&name) {
-                *self.fault = Some(JsonError::DuplicateMember);
-                return Err(A::Error::custom("duplicate member"));
+                if !self.to.repeated(&name.0) {
+                    *self.fault = Some(JsonError::DuplicateMember);
+                    return Err(A::Error::custom("duplicate member"));
+                }
+                map.next_value::<IgnoredAny>()?;
+                continue;
             }
             self.to.take(&name.0, Member { map: &mut map, fault: self.fault })?;
         }

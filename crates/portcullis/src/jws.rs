@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
-use crate::json::{self, FromMembers, JsonError, Member, Text};
+use crate::json::{self, FromMembers, Member, Text};
 
 pub(crate) use known_headers::KnownHeaders;
 
@@ -229,11 +229,8 @@ impl JoseHeader {
             return Err(TokenError::TooLong { limit: MAX_HEADER_CHARS });
         }
         let decoded = decode(encoded).ok_or(TokenError::NotBase64Url { part: "header" })?;
-        let members: Members<'_> = json::from_slice(&decoded).map_err(|error| match error {
-            JsonError::NotAnObject => TokenError::NotJson { part: "header" },
-            JsonError::DuplicateMember => TokenError::DuplicateMember { part: "header" },
-            JsonError::WrongType(name) => TokenError::WrongType { name },
-        })?;
+        let members: Members<'_> =
+            json::from_slice(&decoded).map_err(|error| TokenError::json(error, "header"))?;
         // RFC 7515 §4.1.11: what must be understood is refused, since no extension is.
         if members.has_crit {
             return Err(TokenError::CriticalHeader);

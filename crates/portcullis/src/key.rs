@@ -12,6 +12,7 @@ mod set;
 use std::fmt;
 
 use aws_lc_rs::signature::ParsedPublicKey;
+use smallvec::SmallVec;
 
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
@@ -24,17 +25,18 @@ pub use request::KeyRequest;
 pub use set::{KeySet, KeySetError, SkippedKey};
 pub(crate) use set::{MAX_KEYS, MAX_MAX_KEYS};
 
-/// A key, parsed once and pinned to one algorithm ([RFC 8725 §3.1]).
+/// A key, parsed once for the algorithms that it is used with ([RFC 8725 §3.1]).
 ///
-/// A token whose `alg` is another one is refused, however much the key could do: that is what
-/// makes algorithm confusion impossible.
+/// A key with an `alg` is pinned to that. An RSA key without one is used with each *allowed* RSA
+/// algorithm; every other type of key has one algorithm. A token whose `alg` is another one is refused,
+/// however much the key could do: that is what makes algorithm confusion impossible.
 ///
 /// [RFC 8725 §3.1]: https://www.rfc-editor.org/rfc/rfc8725#section-3.1
 #[doc(alias("jwk", "DecodingKey"))]
 pub struct VerificationKey {
     id: Option<String>,
-    algorithm: Algorithm,
-    material: Material,
+    /// What it is used with, and how: at least one.
+    uses: SmallVec<[(Algorithm, Material); 1]>,
     /// The public key's own bytes, or a secret's hash: tells whether two keys are the same one.
     identity: Vec<u8>,
 }
@@ -61,29 +63,36 @@ impl VerificationKey {
         self.id.as_deref()
     }
 
-    /// The one algorithm that the key is used with.
-    #[must_use]
-    pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+    /// The algorithms that the key is used with: one, or for an RSA key without `alg` each allowed one.
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.uses.iter().map(|(algorithm, _)| *algorithm)
+    }
+
+    /// How it is used with `algorithm`, if it is.
+    fn used_with(&self, algorithm: Algorithm) -> Option<&Material> {
+        self.uses.iter().find(|(own, _)| *own == algorithm).map(|(_, material)| material)
     }
 
     /// Whether both are the same key, for the same use.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)
-            || self.algorithm == other.algorithm && self.identity == other.identity
+            || self.algorithms().eq(other.algorithms()) && self.identity == other.identity
+    }
+
+    fn mismatch(&self, algorithm: Algorithm) -> TokenError {
+        let key_algorithm = self.algorithms().next().unwrap_or(algorithm);
+        TokenError::AlgorithmMismatch { algorithm, key_algorithm }
     }
 
     /// The token's payload, if its signature was made with this key.
     pub(crate) fn verify(&self, jws: &CompactJws<'_>) -> Result<Payload, TokenError> {
-        if jws.header().algorithm != self.algorithm {
-            return Err(TokenError::AlgorithmMismatch {
-                algorithm: jws.header().algorithm,
-                key_algorithm: self.algorithm,
-            });
-        }
+        let algorithm = jws.header().algorithm;
+        let Some(material) = self.used_with(algorithm) else {
+            return Err(self.mismatch(algorithm));
+        };
         let signature = jws.signature()?;
         let (input, signature) = (jws.signing_input(), signature.as_slice());
-        match &self.material {
+        match material {
             Material::Public(key) => key.verify_sig(input, signature),
             Material::Secret(key) => aws_lc_rs::hmac::verify(key, input, signature),
         }
@@ -96,7 +105,7 @@ impl fmt::Debug for VerificationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerificationKey")
             .field("id", &self.id)
-            .field("algorithm", &self.algorithm)
+            .field("algorithms", &self.algorithms().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }
@@ -149,7 +158,7 @@ mod tests {
         let parsed = VerificationKey::from_jwk(public.as_bytes(), Algorithm::Es256).unwrap();
         assert_eq!(
             format!("{parsed:?}"),
-            r#"VerificationKey { id: Some("k"), algorithm: Es256, .. }"#
+            r#"VerificationKey { id: Some("k"), algorithms: [Es256], .. }"#
         );
     }
 }

@@ -57,8 +57,9 @@
 //! The [`guide`] has the chapters: [add it](guide::add_it), [tune it](guide::tune_it), [measure
 //! it](guide::measure_it), [compiler messages](guide::compiler_messages), and a page each for
 //! [Auth0](guide::auth0), [Dex](guide::dex), [Entra](guide::entra), [glewlwyd](guide::glewlwyd),
-//! [Keycloak](guide::keycloak), [oidc-provider](guide::oidc_provider), [Ory Hydra](guide::hydra) and
-//! [Spring Authorization Server](guide::spring).
+//! [Keycloak](guide::keycloak), [oidc-provider](guide::oidc_provider), [Ory Hydra](guide::hydra),
+//! [Spring Authorization Server](guide::spring) and [Azure AD B2C, authentik and
+//! others](guide::other_issuers).
 //!
 //! It fails closed: a token is refused if anything that is required of it is missing, wrong or said
 //! twice.
@@ -93,6 +94,7 @@ mod caller;
 mod causes;
 mod challenge;
 mod credentials;
+mod duration;
 mod error;
 mod gate;
 mod issuer;

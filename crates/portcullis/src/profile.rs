@@ -1,6 +1,7 @@
 //! What kind of token is expected: the habits of an issuer, as data.
 
 mod habits;
+mod mark;
 mod providers;
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,7 @@ use crate::error::TokenError;
 use crate::jws::TokenType;
 use habits::Habits;
 
+pub use mark::AccessTokenMark;
 pub use providers::UnknownProfile;
 
 /// The kind of token that is accepted, and where in it scopes, roles and the audience stand.
@@ -28,15 +30,21 @@ pub struct Profile {
     token_types: &'static [TokenType],
     required_claims: &'static [&'static str],
     habits: Habits,
+    /// Where scopes stand instead: a path of member names.
+    scopes_at: Option<Vec<String>>,
     /// Where roles stand besides: paths of member names.
     roles_at: Vec<Vec<String>>,
+    /// Whether ID tokens are accepted as well, which only `dangerous` says.
+    pub(crate) accepts_id_tokens: bool,
 }
 
 impl Profile {
     /// The default: any access token that is a JWT.
     ///
     /// `typ` may be `JWT`, `at+jwt` or absent, as it is with Okta, Cognito and Kubernetes; ID,
-    /// logout and refresh tokens are told by the marks in their claims and refused.
+    /// logout and refresh tokens are told by the marks in their claims and refused. So is a token that
+    /// says nothing of its kind and is made like an ID token: its `azp` is in its `aud`, it has
+    /// `auth_time`, and it has no scope.
     #[must_use]
     pub const fn jwt() -> Self {
         Self {
@@ -44,7 +52,9 @@ impl Profile {
             token_types: &[TokenType::AccessToken, TokenType::Jwt, TokenType::Absent],
             required_claims: &[],
             habits: Habits::NONE,
+            scopes_at: None,
             roles_at: Vec::new(),
+            accepts_id_tokens: false,
         }
     }
 
@@ -59,7 +69,9 @@ impl Profile {
             token_types: &[TokenType::AccessToken],
             required_claims: &["sub", "client_id", "iat", "jti"],
             habits: Habits::NONE,
+            scopes_at: None,
             roles_at: Vec::new(),
+            accepts_id_tokens: false,
         }
     }
 
@@ -69,7 +81,26 @@ impl Profile {
         self.name
     }
 
+    /// Looks for scopes in another place instead: the names of members, one inside the other. There the
+    /// scopes are a string with spaces between them, or an array with one in each element. Only this
+    /// one claim is read.
+    ///
+    /// `PORTCULLIS_SCOPES_AT`: a claim's name, or a path as a JSON array.
+    ///
+    /// ```
+    /// # use portcullis::Profile;
+    /// // {"scp": ["orders:read"]}
+    /// let profile = Profile::jwt().scopes_at(["scp"]);
+    /// ```
+    #[must_use]
+    pub fn scopes_at<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
+        self.scopes_at = Some(path.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// Looks for roles in another place as well: the names of members, one inside the other.
+    ///
+    /// `PORTCULLIS_ROLES_AT`: a claim's name, a path as a JSON array, or an array of such paths.
     ///
     /// ```
     /// # use portcullis::Profile;
@@ -89,6 +120,29 @@ impl Profile {
         } else {
             Err(TokenError::TokenType { profile: self.name })
         }
+    }
+
+    /// Returns where scopes are read: the names of members, one inside the other.
+    #[must_use]
+    pub fn scopes_place(&self) -> Vec<&str> {
+        match &self.scopes_at {
+            Some(path) => path.iter().map(String::as_str).collect(),
+            None => self.habits.scopes_in.to_vec(),
+        }
+    }
+
+    /// Returns the places where roles are read: in each, the names of members, one inside the other.
+    #[must_use]
+    pub fn roles_places(&self) -> Vec<Vec<&str>> {
+        let own = self.habits.roles_in.iter().map(|path| path.to_vec());
+        let added = self.roles_at.iter().map(|path| path.iter().map(String::as_str).collect());
+        std::iter::once(vec!["roles"]).chain(own).chain(added).collect()
+    }
+
+    /// Returns the claim that names the API: `aud`, or what the issuer has instead.
+    #[must_use]
+    pub fn audience_claim(&self) -> &'static str {
+        self.habits.audience_in.unwrap_or("aud")
     }
 
     pub(crate) fn required_claims(&self) -> &'static [&'static str] {

@@ -21,7 +21,8 @@
 //! Every refusal is one `tracing` event of the target `portcullis::refusal`, which names the rule,
 //! the setting and the remedy, the issuer, the method and the route. At the level `info` there is one
 //! event of the target `portcullis::refused` for each rule, issuer, route and minute, with the number
-//! of refusals. Nothing that came with the request is in any of them.
+//! of refusals. Nothing that came with the request is in any of them, except that `found` says what a
+//! token has whose signature held and whose `iss` or `aud` is another one.
 
 mod body;
 mod denial;
@@ -292,6 +293,8 @@ impl Refusal {
             // No form is wrong here, and no token would make it right.
             Cause::Credentials(CredentialsError::CrossSite) => RefusalKind::Forbidden,
             Cause::Credentials(_) => RefusalKind::InvalidRequest,
+            // The token is good: to refresh it would be in vain.
+            Cause::Token(TokenError::UnfitClaims { .. }) => RefusalKind::Forbidden,
             Cause::Token(_) => RefusalKind::InvalidToken,
             Cause::Denied(denial) => match denial {
                 Denial::Scope { .. } => RefusalKind::InsufficientScope,

@@ -99,6 +99,10 @@ settings! {
         "the signature algorithms that are accepted (separated by commas)";
     PROFILE: "profile", "PORTCULLIS_PROFILE", "jwt",
         "the kind of token: `rfc9068` for strict access tokens, or the issuer's habits";
+    SCOPES_AT: "Profile::scopes_at", "PORTCULLIS_SCOPES_AT", "where the profile says: `scope`",
+        "the one claim that scopes are read from: its name, or a path as a JSON array";
+    ROLES_AT: "Profile::roles_at", "PORTCULLIS_ROLES_AT", "only where the profile says",
+        "a claim that roles are read from as well: its name, a path as a JSON array, or several paths";
     REALM: "realm", "PORTCULLIS_REALM", "api",
         "the `realm` of the challenge that a refused client gets";
     RESOURCE: "protected_resource", "PORTCULLIS_RESOURCE", "none",

@@ -27,7 +27,7 @@
 //!
 //! A [`TokenError`] names the rule that failed, a remedy and, where there is one, the setting that
 //! decides it: for the operator. What the client is told is in [`refusal`](crate::refusal). No
-//! error holds a value out of a token.
+//! error shows a value out of a token, but for [`TokenError::found`].
 //!
 //! ```
 //! use portcullis::{Algorithm, keys::KeySet, signature, token::TokenError};
@@ -37,4 +37,4 @@
 //! ```
 
 pub use crate::credentials::{ACCESS_COOKIE, CredentialsError, TokenPlace};
-pub use crate::error::TokenError;
+pub use crate::error::{Found, TokenError};

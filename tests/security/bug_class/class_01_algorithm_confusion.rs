@@ -1,7 +1,7 @@
 //! A public key taken for an HMAC secret, or a key used with another algorithm than its own.
 //!
-//! There is no symmetric algorithm to choose, and every key is pinned to one algorithm when it is
-//! read: nobody asks the token how its key is to be used.
+//! There is no symmetric algorithm to choose, and every key is pinned when it is read, to its `alg` or,
+//! without one, to the allowed algorithms of its type: a token chooses among no others.
 
 use aws_lc_rs::hmac;
 use portcullis::testing::TestKey;
@@ -115,18 +115,6 @@ async fn a_key_is_used_with_its_own_algorithm_only() {
     }
 }
 
-/// An RSA key without `alg` takes its algorithm from the configuration, not from the token.
-#[tokio::test]
-async fn a_key_that_names_no_algorithm_does_not_leave_it_to_the_token() {
-    let key = TestKey::generate("k", Algorithm::Ps256);
-    let mut jwk = key.jwk();
-    jwk.as_object_mut().unwrap().remove("alg");
-    let keys = KeySet::from_json(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap();
-    let token = key.token(&claims());
-    let error = signature::verify(&token, &keys, Algorithm::ALL).unwrap_err();
-    assert_eq!(error.rule(), "alg_of_key", "pinned to RS256, the first of the list");
-}
-
 /// CVE-2020-15084 (express-jwt): the list of algorithms was optional, and an absent one meant all.
 #[tokio::test]
 async fn what_the_configuration_does_not_allow_is_refused_with_a_good_key() {
@@ -148,4 +136,58 @@ async fn names_of_algorithms_are_exact_and_signed() {
     // An algorithm that stands only in an inner object, as an unprotected header would, is none.
     let header = r#"{"kid":"k","header":{"alg":"RS256"},"unprotected":{"alg":"RS256"}}"#;
     assert_eq!(rule(&auth, &key.sign(header, &claims().to_string())).await, "alg");
+}
+
+/// A key without `alg` serves each allowed algorithm of its type, whatever the order of the setting, and
+/// no other.
+#[tokio::test]
+async fn key_without_alg_serves_the_allowed_algorithms_of_its_type_alone() {
+    const RSA: [Algorithm; 6] = [
+        Algorithm::Rs256,
+        Algorithm::Rs384,
+        Algorithm::Rs512,
+        Algorithm::Ps256,
+        Algorithm::Ps384,
+        Algorithm::Ps512,
+    ];
+    for signs in RSA {
+        let key = TestKey::generate("k", signs);
+        let mut jwk = key.jwk();
+        jwk.as_object_mut().unwrap().remove("alg");
+        let set = KeySet::from_json(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap();
+        assert_eq!(set.len(), 1, "one key, whatever it is used with");
+        let token = key.sign(&json!({"alg": signs.as_str(), "kid": "k"}).to_string(), "{}");
+        let rule = |token: &str, allowed: &[Algorithm]| {
+            signature::verify(token, &set, allowed).err().map(|error| error.rule())
+        };
+        for allowed in [&[signs][..], &RSA, Algorithm::ALL] {
+            assert_eq!(rule(&token, allowed), None, "{signs}");
+        }
+        let others: Vec<_> = RSA.into_iter().filter(|other| *other != signs).collect();
+        assert_eq!(rule(&token, &others), Some("alg"), "{signs}");
+        // The same bytes under another name are another signature.
+        for other in RSA.into_iter().filter(|other| *other != signs) {
+            let header = json!({"alg": other.as_str(), "kid": "k"}).to_string();
+            let confused = key.sign(&header, "{}");
+            assert_eq!(rule(&confused, Algorithm::ALL), Some("signature"), "{signs} as {other}");
+        }
+        for other in ["ES256", "EdDSA", "ML-DSA-44"] {
+            let header = json!({"alg": other, "kid": "k"}).to_string();
+            assert_eq!(rule(&key.sign(&header, "{}"), Algorithm::ALL), Some("alg_of_key"));
+        }
+    }
+}
+
+/// What is not allowed is not kept either: a set that is read for some algorithms knows no others.
+#[test]
+fn key_without_alg_is_read_for_the_allowed_algorithms_alone() {
+    let key = TestKey::generate("k", Algorithm::Ps256);
+    let mut jwk = key.jwk();
+    jwk.as_object_mut().unwrap().remove("alg");
+    let document = json!({"keys": [jwk]}).to_string();
+    let set = KeySet::from_json_for(document.as_bytes(), &[Algorithm::Rs256, Algorithm::Rs512]);
+    let set = set.unwrap();
+    let token = key.sign(r#"{"alg":"PS256","kid":"k"}"#, "{}");
+    let error = signature::verify(&token, &set, Algorithm::ALL).unwrap_err();
+    assert_eq!(error.rule(), "alg_of_key");
 }

@@ -343,7 +343,7 @@ fn a_key_for_two_algorithms_is_two_keys() {
     let algorithms: Vec<_> = KeySet::from_json(set.as_bytes())
         .unwrap()
         .iter()
-        .map(portcullis::keys::VerificationKey::algorithm)
+        .flat_map(portcullis::keys::VerificationKey::algorithms)
         .collect();
     assert_eq!(algorithms, [Algorithm::Rs256, Algorithm::Ps256]);
 }

@@ -150,8 +150,13 @@ async fn many_members_are_no_danger() {
     let payload = format!(r#"{},{many}}}"#, claims().to_string().trim_end_matches('}'));
     let header = r#"{"alg":"ES256","kid":"k"}"#;
     refused_at_once(&auth, "members", &key.sign(header, &payload), "accepted").await;
-    let twice = payload.replace("\"m899\"", "\"m1\"");
-    refused_at_once(&auth, "twice", &key.sign(header, &twice), "duplicate_member").await;
+    for (name, expected) in [("m1", "accepted"), ("exp", "duplicate_member")] {
+        let twice = payload.replace("\"m899\"", &format!("{name:?}"));
+        refused_at_once(&auth, name, &key.sign(header, &twice), expected).await;
+    }
+    let often = vec![r#""scope":7"#; 900].join(",");
+    let payload = format!(r#"{},{often}}}"#, claims().to_string().trim_end_matches('}'));
+    refused_at_once(&auth, "often", &key.sign(header, &payload), "accepted").await;
     let few: Vec<_> = members.iter().take(400).cloned().collect();
     let header = format!(r#"{{"alg":"ES256","kid":"k",{}}}"#, few.join(","));
     refused_at_once(&auth, "header", &key.sign(&header, &claims().to_string()), "accepted").await;

@@ -247,6 +247,24 @@ async fn active_token_past_the_exp_of_the_answer_is_401_after_one_question() {
     }
 }
 
+/// Issuers call a token inactive that has expired, too. Within the leeway that is no revocation: the client
+/// can refresh it, and its user need not log in.
+#[tokio::test]
+async fn inactive_token_that_has_expired_within_the_leeway_is_expired_and_not_revoked() {
+    let world = World::new().await;
+    world.answers(INACTIVE);
+    let token = |exp| {
+        let claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "exp": exp});
+        bearer(&world.key.token(&claims))
+    };
+    for (exp, rule) in [(NOW - 5, "exp"), (NOW, "exp"), (NOW + 1, "revoked")] {
+        let gate = Gate::new(world.auth.clone()).revocation(Revocation::live()).unwrap();
+        let refusal = outcome(&gate, &token(exp)).await.unwrap_err();
+        assert_eq!((refusal.status().as_u16(), refusal.rule()), (401, rule), "{exp}");
+        assert_eq!(refusal.remedy().contains("refresh"), rule == "exp", "{}", refusal.remedy());
+    }
+}
+
 #[tokio::test]
 async fn in_an_outage_only_a_route_that_says_so_lives_on_old_answers_and_not_for_longer() {
     let world = World::new().await;

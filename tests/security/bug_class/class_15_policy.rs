@@ -227,6 +227,93 @@ async fn roles_of_another_shape_meet_no_negation() {
     }
 }
 
+/// RFC 7519 §4: where a claim, or a member on the way to one, comes twice, somebody else takes the other.
+#[tokio::test]
+async fn claim_that_comes_twice_meets_neither_a_policy_nor_its_negation() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let client = Profile::keycloak().roles_at(["resource_access", "orders.api", "roles"]);
+    let roles = || Policy::roles(["user"]);
+    let scope = || Policy::scopes(["read"]);
+    for (profile, members, policy) in [
+        (Profile::jwt(), r#""roles":["user"],"roles":["user"]"#, roles()),
+        (Profile::jwt(), r#""roles":["user"],"r\u006fles":["user"]"#, roles()),
+        (Profile::jwt(), r#""roles":{"a":1,"a":1}"#, roles()),
+        (Profile::jwt(), r#""roles":["a",{"a":1,"a":1}]"#, roles()),
+        (Profile::jwt(), r#""scope":"read","scope":"read""#, scope()),
+        (Profile::jwt(), r#""permissions":[],"permissions":[]"#, Policy::permissions(["user"])),
+        (Profile::jwt(), r#""permissions":[[{"a":1,"a":1}]]"#, Policy::permissions(["user"])),
+        (Profile::jwt(), r#""tenant":"a","tenant":"a""#, Policy::claim("tenant", "a")),
+        (Profile::jwt(), r#""acr":"gold","acr":"gold""#, Policy::acr(["gold"])),
+        (Profile::jwt(), r#""auth_time":1800000000,"auth_time":1"#, max_auth_age()),
+        (Profile::okta(), r#""scp":["read"],"scp":["read"]"#, scope()),
+        (Profile::okta(), r#""scp":{"a":1,"a":1}"#, scope()),
+        (Profile::jwt().scopes_at(["ext", "scp"]), r#""ext":{"scp":"read","scp":"read"}"#, scope()),
+        (Profile::okta(), r#""groups":["user"],"groups":["user"]"#, roles()),
+        (Profile::keycloak(), r#""realm_access":{"roles":["user"],"roles":["user"]}"#, roles()),
+        (Profile::keycloak(), r#""realm_access":{"roles":["user"],"r\u006fles":["a"]}"#, roles()),
+        (Profile::keycloak(), r#""realm_access":{"x":1,"x":2,"roles":["user"]}"#, roles()),
+        (Profile::keycloak(), r#""realm_access":{"roles":[{"a":1,"a":2}]}"#, roles()),
+        (
+            client.clone(),
+            r#""resource_access":{"orders.api":{"roles":["user"]},"orders.api":{"roles":["b"]}}"#,
+            roles(),
+        ),
+        (client, r#""resource_access":{"orders.api":{"roles":["user"],"roles":["b"]}}"#, roles()),
+    ] {
+        let auth = builder(&key).profile(profile).build().await.unwrap();
+        let who = caller(&auth, &key, &format!(r#""typ":"Bearer","cid":"c",{members}"#)).await;
+        assert_eq!(verdict(&who, &policy), "unreadable_claim", "{members}");
+        let reason = who.require(&policy).unwrap_err().reason().to_string();
+        assert!(reason.contains("claim `") && reason.contains("twice"), "{members}: {reason}");
+        assert_eq!(verdict(&who, &policy.not()), "unreadable_claim", "{members}");
+        // What nothing asks for is not read.
+        assert_eq!(verdict(&who, &Policy::claim("sub", "alice")), "met", "{members}");
+    }
+}
+
+fn max_auth_age() -> Policy {
+    Policy::max_auth_age(std::time::Duration::from_secs(300))
+}
+
+/// AD FS writes `auth_time` as text. To log in again would not help.
+#[tokio::test]
+async fn auth_time_and_acr_of_another_type_meet_no_policy() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    for (members, policy) in [
+        (r#""auth_time":"2027-01-15T08:00:00.000Z""#, max_auth_age()),
+        (r#""auth_time":-1"#, max_auth_age()),
+        (r#""acr":["gold"]"#, Policy::acr(["gold"])),
+        (r#""acr":7"#, Policy::acr(["7"])),
+    ] {
+        let who = caller(&auth, &key, members).await;
+        assert_eq!(verdict(&who, &policy), "unreadable_claim", "{members}");
+        assert_eq!(verdict(&who, &policy.not()), "unreadable_claim", "{members}");
+    }
+}
+
+/// A list has one scope in each element: a space in one makes no two of it.
+#[tokio::test]
+async fn element_of_a_list_of_scopes_is_not_split() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let admin = || Policy::scopes(["admin"]);
+    let who = caller(&auth, &key, r#""scope":["read admin"]"#).await;
+    for policy in [admin(), admin().not(), Policy::scopes(["read admin"])] {
+        assert_eq!(verdict(&who, &policy), "unreadable_claim", "{policy}");
+    }
+    for (scope, expected) in [
+        (r#"["read","admin"]"#, "met"),
+        (r#""read admin""#, "met"),
+        (r#"["read"]"#, "scope"),
+        ("[]", "scope"),
+        ("null", "scope"),
+    ] {
+        let who = caller(&auth, &key, &format!(r#""scope":{scope},"scp":"admin""#)).await;
+        assert_eq!(verdict(&who, &admin()), expected, "{scope}");
+    }
+}
+
 #[tokio::test]
 async fn unknown_scope_meets_no_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);

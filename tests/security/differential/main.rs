@@ -47,7 +47,7 @@ const STRICTER: &[(&str, &str)] = &[
     ("access_token", "jsonwebtoken does not tell ID tokens from access tokens"),
     ("duplicate_member", "jsonwebtoken takes the last of two members that it has no field for"),
     ("wrong_type", "jsonwebtoken takes `iss` as an array, and types that it does not read"),
-    ("unreadable_claim", "jsonwebtoken rounds numbers, and reads no claim that a rule here reads"),
+    ("out_of_range", "jsonwebtoken takes dates before 1970 and after 9999"),
     ("length", "jsonwebtoken has no limit of length"),
 ];
 

@@ -153,7 +153,8 @@ mod tests {
             etag: true,
             date_off_secs: None,
         };
-        let accepted = |kid: &&str| Accepted { kid: Some((*kid).to_owned()), alg: "ES256" };
+        let accepted =
+            |kid: &&str| Accepted { kid: Some((*kid).to_owned()), alg: "ES256".to_owned() };
         Examined {
             location: String::new(),
             answers: vec![answer],

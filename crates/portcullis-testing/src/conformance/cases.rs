@@ -341,7 +341,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             vec![bearer(&tokens.good)],
             forbidden,
         ),
-        post("claims that do not fit", "/unfit", vec![bearer(&tokens.good)], invalid),
+        post("claims that do not fit", "/unfit", vec![bearer(&tokens.good)], forbidden),
         // Where a token is not compulsory.
         post("optional, none", "/optional", vec![], nobody),
         post("optional, good", "/optional", vec![bearer(&tokens.good)], alice),

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tracing::field;
-
 use super::checks::{
     check_cookie_name, check_origin, check_places, not_empty, not_quoted, within, within_numbers,
 };
@@ -16,6 +14,7 @@ use super::key_origin::secure_url;
 use super::{Authenticator, AuthenticatorBuilder, Inner};
 use crate::clock::Clock;
 use crate::credentials::{Credentials, Place};
+use crate::duration::InSeconds;
 use crate::fetch::Client;
 use crate::issuer::ClaimsRules;
 use crate::issuer::TrustedIssuer;
@@ -65,13 +64,14 @@ impl AuthenticatorBuilder {
             }
             let rules = &issuer.rules;
             let keys = issuer.keys.source().status();
-            let bound = |of: fn(&KeySetStatus) -> Duration| keys.as_ref().map(of).map(field::debug);
+            let secs = |duration: Option<_>| duration.map(InSeconds).map(tracing::field::display);
+            let bound = |of: fn(&KeySetStatus) -> Duration| secs(keys.as_ref().map(of));
             tracing::info!(
                 target: "portcullis",
                 issuer = rules.issuer, audiences = ?rules.audiences, profile = rules.profile.name(),
-                leeway = ?rules.leeway, max_token_lifetime = ?rules.max_token_lifetime,
-                max_token_age = ?rules.max_token_age, required_claims = ?rules.required_claims,
-                revocation_bound = ?rules.revocation_bound(),
+                leeway = %InSeconds(rules.leeway), max_token_lifetime = secs(rules.max_token_lifetime),
+                max_token_age = secs(rules.max_token_age), required_claims = ?rules.required_claims,
+                revocation_bound = secs(rules.revocation_bound()),
                 cache_control = keys.as_ref().map(|_| cache_control(obeys_no_cache)),
                 withdrawal_bound = bound(|keys| keys.withdrawal_bound),
                 withdrawal_bound_in_outage = bound(|keys| keys.withdrawal_bound_in_outage),
@@ -256,7 +256,9 @@ impl IssuerSettings {
         let leeway = self.leeway;
         if leeway >= max {
             let why = format!(
-                "a leeway of {leeway:?} would more than double {max:?}; choose a smaller leeway"
+                "a leeway of {} would more than double {}; choose a smaller leeway",
+                InSeconds(leeway),
+                InSeconds(max),
             );
             let (first, second) = (settings::LEEWAY, setting);
             return Err(ConfigError::Contradiction { first, second, why });
@@ -264,7 +266,7 @@ impl IssuerSettings {
         if leeway * LARGE_LEEWAY > max {
             tracing::warn!(
                 target: "portcullis",
-                ?leeway, %setting, value = ?max,
+                leeway = %InSeconds(leeway), %setting, value = %InSeconds(max),
                 "the leeway is large: tokens are accepted for that much longer, twice over",
             );
         }

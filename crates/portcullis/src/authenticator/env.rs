@@ -125,6 +125,14 @@ impl AuthenticatorBuilder {
         if let Some(name) = env.text(settings::PROFILE) {
             first.profile = parse(settings::PROFILE, &name)?;
         }
+        if let Some(text) = env.text(settings::SCOPES_AT) {
+            first.profile = first.profile.clone().scopes_at(read_path(settings::SCOPES_AT, &text)?);
+        }
+        if let Some(text) = env.text(settings::ROLES_AT) {
+            for path in read_paths(settings::ROLES_AT, &text)? {
+                first.profile = first.profile.clone().roles_at(path);
+            }
+        }
         (builder.token_cache, builder.max_token_bytes) = (token_cache, max_token_bytes);
         if let Some(realm) = env.text(settings::REALM) {
             builder.realm = realm;
@@ -220,6 +228,28 @@ fn read_place(text: &str) -> Result<TokenPlace, ConfigError> {
                         `websocket:PREFIX`, `websocket-pair:MARKER` or `websocket-base64url:PREFIX`";
         ConfigError::invalid(settings::TOKEN_PLACES, text, expected)
     })
+}
+
+/// A path of member names: one name, whatever is in it, or a JSON array.
+fn read_path(setting: &'static Setting, text: &str) -> Result<Vec<String>, ConfigError> {
+    let path = match text.strip_prefix('[') {
+        None => vec![text.to_owned()],
+        Some(_) => serde_json::from_str(text).unwrap_or_default(),
+    };
+    if path.is_empty() {
+        let expected =
+            "it must be a claim's name, or a path as a JSON array: [\"ext\", \"scopes\"]";
+        return Err(ConfigError::invalid(setting, text, expected));
+    }
+    Ok(path)
+}
+
+/// As [`read_path`], or an array of paths.
+fn read_paths(setting: &'static Setting, text: &str) -> Result<Vec<Vec<String>>, ConfigError> {
+    match serde_json::from_str::<Vec<Vec<String>>>(text) {
+        Ok(paths) if !paths.is_empty() && paths.iter().all(|path| !path.is_empty()) => Ok(paths),
+        _ => Ok(vec![read_path(setting, text)?]),
+    }
 }
 
 fn parse_number(setting: &'static Setting, value: &str) -> Result<usize, ConfigError> {
@@ -334,6 +364,8 @@ mod tests {
             ("PORTCULLIS_REQUIRED_CLAIMS", "sub,tenant"),
             ("PORTCULLIS_ALGORITHMS", "ES256, EdDSA"),
             ("PORTCULLIS_PROFILE", "rfc9068"),
+            ("PORTCULLIS_SCOPES_AT", "https://api.example/scopes"),
+            ("PORTCULLIS_ROLES_AT", r#"[["a","b.c"],["d"]]"#),
             ("PORTCULLIS_REALM", "orders"),
             ("PORTCULLIS_RESOURCE", "https://api.example/v1"),
             ("PORTCULLIS_PROBLEM_JSON", "true"),
@@ -372,7 +404,8 @@ mod tests {
         assert_eq!(builder.issuer.max_token_age.map(|max| max.as_secs()), Some(600));
         assert_eq!(builder.issuer.required_claims, ["sub", "tenant"]);
         assert_eq!(builder.issuer.algorithms, [Algorithm::Es256, Algorithm::Ed25519]);
-        assert_eq!(builder.issuer.profile, Profile::rfc9068());
+        let profile = Profile::rfc9068().scopes_at(["https://api.example/scopes"]);
+        assert_eq!(builder.issuer.profile, profile.roles_at(["a", "b.c"]).roles_at(["d"]));
         assert_eq!(builder.realm, "orders");
         let resource = builder.resource.map(|resource| resource.identifier);
         assert_eq!(resource.as_deref(), Some("https://api.example/v1"));
@@ -403,6 +436,10 @@ mod tests {
             ("PORTCULLIS_LEEWAY_SECS", "-1", "whole number of seconds"),
             ("PORTCULLIS_ALGORITHMS", "HS256", "not one of RS256"),
             ("PORTCULLIS_PROFILE", "auth1", "jwt, rfc9068, auth0"),
+            ("PORTCULLIS_SCOPES_AT", "[]", "a claim's name, or a path"),
+            ("PORTCULLIS_SCOPES_AT", "[[]]", "a claim's name, or a path"),
+            ("PORTCULLIS_ROLES_AT", "[7]", "a claim's name, or a path"),
+            ("PORTCULLIS_ROLES_AT", "[[],[]]", "a claim's name, or a path"),
             ("PORTCULLIS_JWKS_MAX_KEYS", "many", "whole number"),
             ("PORTCULLIS_START_WITHOUT_KEYS", "yes", "`true` or `false`"),
             ("PORTCULLIS_TOKEN_PLACES", "query:access_token", "`authorization`, `header:NAME`"),

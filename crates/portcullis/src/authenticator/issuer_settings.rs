@@ -324,8 +324,8 @@ impl IssuerSettings {
         self
     }
 
-    /// The accepted signature algorithms: all by default. An RSA key without `alg` is used with
-    /// the first RSA algorithm of this list.
+    /// The accepted signature algorithms: all by default. An RSA key without `alg` is used with each RSA
+    /// algorithm of this list, whatever their order.
     ///
     /// `PORTCULLIS_ALGORITHMS`
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {

@@ -72,7 +72,7 @@ impl Issuers {
 
     fn claimed_in(&self, payload: &[u8]) -> Result<Arc<TrustedIssuer>, TokenError> {
         let claimed: Claimed<'_> =
-            json::from_slice(payload).map_err(|_| TokenError::NotJson { part: "payload" })?;
+            json::from_slice(payload).map_err(|error| TokenError::json(error, "payload"))?;
         let Text(name) = claimed.iss.ok_or(TokenError::MissingClaim { name: "iss" })?;
         if let Some(issuer) = self.configured_as(&name) {
             return Ok(issuer.clone());
@@ -127,5 +127,9 @@ impl<'de> FromMembers<'de> for Claimed<'de> {
             _ => member.skip()?,
         }
         Ok(())
+    }
+
+    fn repeated(&mut self, name: &str) -> bool {
+        name != "iss"
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::checks::{within, within_numbers};
 use super::config_error::ConfigError;
+use crate::duration::InSeconds;
 use crate::key::{MAX_KEYS, MAX_MAX_KEYS};
 use crate::remote::Limits;
 use crate::settings::{self, Setting};
@@ -77,9 +78,10 @@ impl KeySettings {
                     first: settings::MIN_TTL,
                     second: settings::FETCH_TIMEOUT,
                     why: format!(
-                        "keys may take {:?} to fetch, and would then be past a TTL of {min_ttl:?} \
+                        "keys may take {} to fetch, and would then be past a TTL of {} \
                          when they arrive; raise `min_ttl` or lower `fetch_timeout`",
-                        self.fetch_timeout
+                        InSeconds(self.fetch_timeout),
+                        InSeconds(min_ttl)
                     ),
                 });
             }
@@ -111,7 +113,7 @@ impl KeySettings {
         Err(ConfigError::Contradiction {
             first: setting,
             second: settings::JWKS_TTL,
-            why: format!("{value:?} does not fit into a TTL of {:?}", self.ttl),
+            why: format!("{} does not fit into a TTL of {}", InSeconds(value), InSeconds(self.ttl)),
         })
     }
 }

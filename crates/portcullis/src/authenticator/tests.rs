@@ -280,10 +280,10 @@ async fn wrong_settings_are_refused_at_start_by_name() {
         (builder(&key).max_token_lifetime(secs(0)), &["max_token_lifetime"]),
         (
             builder(&key).max_token_lifetime(secs(30)).leeway(secs(30)),
-            &["leeway", "max_token_lifetime", "30s"],
+            &["leeway", "max_token_lifetime", "30 s"],
         ),
-        (builder(&key).min_ttl(secs(301)), &["min_ttl", "jwks_ttl", "301s", "300s"]),
-        (builder(&key).min_ttl(secs(1)), &["min_ttl", "fetch_timeout", "1s", "5s"]),
+        (builder(&key).min_ttl(secs(301)), &["min_ttl", "jwks_ttl", "301 s", "300 s"]),
+        (builder(&key).min_ttl(secs(1)), &["min_ttl", "fetch_timeout", "1 s", "5 s"]),
         (builder(&key).refresh_ahead(secs(300)), &["refresh_ahead", "jwks_ttl"]),
         (
             builder(&key).refresh_ahead(secs(9)).without_background_refresh(),

@@ -51,29 +51,55 @@ impl fmt::Debug for NumericDate {
 
 impl<'de> Deserialize<'de> for NumericDate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let AnyNumber(date) = AnyNumber::deserialize(deserializer)?;
+        date.ok_or_else(|| D::Error::custom(format_args!("expected {EXPECTED}")))
+    }
+}
+
+/// What a date is, where a claim is not one.
+pub(crate) const EXPECTED: &str = "a number of seconds between 1970 and 9999";
+
+/// A number, and the moment that it is, if it is one.
+pub(super) struct AnyNumber(Option<NumericDate>);
+
+impl From<AnyNumber> for Option<NumericDate> {
+    fn from(AnyNumber(date): AnyNumber) -> Self {
+        date
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct DateVisitor;
         impl Visitor<'_> for DateVisitor {
-            type Value = NumericDate;
+            type Value = AnyNumber;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number of seconds between 1970 and 9999")
+                f.write_str(EXPECTED)
             }
 
-            fn visit_u64<E: Error>(self, secs: u64) -> Result<NumericDate, E> {
+            fn visit_u64<E: Error>(self, secs: u64) -> Result<AnyNumber, E> {
                 if secs > LATEST_SECS {
-                    return Err(E::custom("out of range"));
+                    return Ok(AnyNumber(None));
                 }
-                Ok(NumericDate::from_secs(secs))
+                Ok(AnyNumber(Some(NumericDate::from_secs(secs))))
             }
 
-            fn visit_f64<E: Error>(self, secs: f64) -> Result<NumericDate, E> {
+            fn visit_i64<E: Error>(self, secs: i64) -> Result<AnyNumber, E> {
+                match u64::try_from(secs) {
+                    Ok(secs) => self.visit_u64(secs),
+                    Err(_) => Ok(AnyNumber(None)),
+                }
+            }
+
+            fn visit_f64<E: Error>(self, secs: f64) -> Result<AnyNumber, E> {
                 // The bound is far below where a float's distance exceeds a second.
                 #[expect(clippy::cast_precision_loss, reason = "exactly representable")]
                 let latest = LATEST_SECS as f64;
                 if !(0.0..=latest).contains(&secs) {
-                    return Err(E::custom("out of range"));
+                    return Ok(AnyNumber(None));
                 }
-                Duration::try_from_secs_f64(secs).map(NumericDate).map_err(E::custom)
+                Ok(AnyNumber(Duration::try_from_secs_f64(secs).ok().map(NumericDate)))
             }
         }
         // Not `any`: with serde_json's `arbitrary_precision`, which any crate of a build may

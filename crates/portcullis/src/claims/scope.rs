@@ -5,11 +5,12 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error};
+
+use crate::json::{Lenient, Text};
 
 /// The scope of a token or of a requirement.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Scope(String);
 
 impl Scope {
@@ -24,10 +25,33 @@ impl Scope {
         self.0.split(' ').filter(|name| !name.is_empty())
     }
 
-    /// The names as the claim has them: separated by spaces.
+    /// The names, separated by spaces, which is how the claim has them.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Reads a claim that is a string of names or a list of them. False if part of it is neither: an
+    /// element of a list is one name, and never split.
+    pub(super) fn read(&mut self, claim: &Lenient<'_>) -> bool {
+        if let Lenient::Text(names) = claim {
+            self.0 = names.0.to_string();
+            return true;
+        }
+        let is_name = |name: &&Text<'_>| !name.0.contains(' ');
+        *self = claim.strings().iter().filter(is_name).map(|name| &*name.0).collect();
+        claim.strings().iter().all(|name| is_name(&name)) && !claim.is_malformed()
+    }
+}
+
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut scope = Self::default();
+        if scope.read(&Lenient::deserialize(deserializer)?) {
+            Ok(scope)
+        } else {
+            Err(D::Error::custom("not a string of scopes or an array with one in each element"))
+        }
     }
 }
 

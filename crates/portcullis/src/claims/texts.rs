@@ -3,7 +3,7 @@
 use serde::de::MapAccess;
 use smallvec::SmallVec;
 
-use crate::json::{Member, Text};
+use crate::json::{Member, Raw, Text};
 
 /// A payload, and behind it the texts that do not stand in it as they are read.
 #[derive(Default)]
@@ -97,6 +97,11 @@ impl<'a> Reading<'a> {
 
     pub(super) fn keep_all(&mut self, texts: &[Text<'a>]) -> Spans {
         texts.iter().map(|text| self.keep(text)).collect()
+    }
+
+    /// Keeps a value that is a string.
+    pub(super) fn read_if_text(&mut self, raw: Raw<'a>) -> Option<Span> {
+        raw.string().map(|text| self.keep(&text))
     }
 
     /// Reads a member that must be a string.

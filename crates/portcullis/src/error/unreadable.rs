@@ -1,7 +1,6 @@
 //! A claim that is present and cannot be read: it is neither absent nor equal to any value.
 
-use super::TokenError;
-use crate::json::{Raw, Unreadable};
+use crate::json::Unreadable;
 
 /// A claim that is present and cannot be read, and why. Contains no value out of the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,9 +15,22 @@ impl UnreadableClaim {
         Self { name: name.into(), why }
     }
 
-    /// A claim that should list the names of scopes, roles or permissions, and holds something else.
+    /// A claim that should list the names of roles or permissions, and holds something else.
     pub(crate) fn no_names(name: &str) -> Self {
         Self::new(name, Unreadable::WrongType { expected: "a string or an array of strings" })
+    }
+
+    /// A claim that should list scopes, and holds something else. A string is split at its spaces, and
+    /// an element of a list is not.
+    pub(crate) fn no_scopes(name: &str) -> Self {
+        let expected =
+            "a string of scopes with spaces between, or an array with one in each element";
+        Self::new(name, Unreadable::WrongType { expected })
+    }
+
+    /// A claim of a rule or a profile that comes twice.
+    pub(crate) fn repeated(name: &str) -> Self {
+        Self::new(name, Unreadable::Repeated)
     }
 
     /// Returns the name of the claim, or the path to a nested one, such as `realm_access.roles`.
@@ -27,15 +39,8 @@ impl UnreadableClaim {
         &self.name
     }
 
-    /// Whether a member comes twice in it.
+    /// Whether it comes twice, or a member in it does.
     pub(crate) fn is_repeated(&self) -> bool {
-        self.why == Unreadable::DuplicateMember
-    }
-
-    /// Refuses a payload whose claim of this name not only has another shape but has a member twice,
-    /// or a number or a string that cannot be read.
-    pub(crate) fn check_readable(&self, payload: Raw<'_>) -> Result<(), TokenError> {
-        let unreadable = |why| TokenError::UnreadableClaim(Self::new(&self.name, why));
-        payload.find(&self.name).map_or(Ok(()), |raw| raw.value().map(drop).map_err(unreadable))
+        matches!(self.why, Unreadable::Repeated | Unreadable::DuplicateMember)
     }
 }

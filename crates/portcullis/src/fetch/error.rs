@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::causes::debug_with_causes;
+use crate::duration::InSeconds;
 use crate::key::KeySetError;
 use crate::settings::{self, Setting};
 
@@ -24,8 +25,8 @@ pub enum FetchError {
     },
     /// The deadline passed.
     #[error(
-        "{url}: no whole answer within {after:?}; raise {} if the server needs longer",
-        settings::FETCH_TIMEOUT
+        "{url}: no whole answer within {}; raise {} if the server needs longer",
+        InSeconds(*.after), settings::FETCH_TIMEOUT
     )]
     #[non_exhaustive]
     Timeout {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::claims::{NumericDate, RegisteredClaims};
-use crate::error::{TokenError, UnreadableClaim};
+use crate::error::{Found, TokenError, UnreadableClaim};
+use crate::jws::TokenType;
 use crate::profile::Profile;
 
 /// What a token's claims must say to be accepted here.
@@ -19,15 +20,16 @@ pub(crate) struct ClaimsRules {
 }
 
 impl ClaimsRules {
-    /// Holds `claims` to every rule, at the time `now`.
+    /// Holds `claims` to every rule, at the time `now`. `token_type` is what the header says.
     pub(crate) fn check(
         &self,
         claims: &RegisteredClaims,
+        token_type: TokenType,
         now: NumericDate,
     ) -> Result<(), TokenError> {
         self.check_issuer(claims)?;
         self.check_audience(claims)?;
-        self.check_kind(claims)?;
+        self.profile.check_kind(claims, token_type)?;
         self.check_required(claims)?;
         self.check_time(claims, now)?;
         self.check_present(claims)
@@ -49,7 +51,9 @@ impl ClaimsRules {
         if issuer == self.issuer {
             Ok(())
         } else {
-            Err(TokenError::Issuer { expected: self.issuer.clone() })
+            let expected = self.issuer.clone();
+            let found = Found::new(std::iter::once(issuer), std::slice::from_ref(&expected));
+            Err(TokenError::Issuer { expected, found })
         }
     }
 
@@ -61,20 +65,9 @@ impl ClaimsRules {
         if self.audiences.iter().any(|ours| claims.audience().contains(ours)) {
             Ok(())
         } else {
-            Err(TokenError::Audience { expected: self.audiences.clone() })
+            let found = Found::new(claims.audience().iter(), &self.audiences);
+            Err(TokenError::Audience { expected: self.audiences.clone(), found })
         }
-    }
-
-    /// RFC 8725 §3.12: the rules for one kind of token must not accept another kind.
-    fn check_kind(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
-        if let Some(mark) = claims.marks.foreign.or(claims.marks.identity) {
-            return Err(TokenError::NotAnAccessToken { mark });
-        }
-        // RFC 9449 §7.1: a bound token "MUST NOT" be taken as a plain bearer token.
-        if claims.marks.sender_constrained {
-            return Err(TokenError::SenderConstrained);
-        }
-        Ok(())
     }
 
     fn check_required(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
@@ -87,7 +80,12 @@ impl ClaimsRules {
                 _ => false,
             };
             if !present {
-                return Err(TokenError::MissingClaim { name });
+                // What no rule reads is read leniently; here one does.
+                return Err(match claims.raw().find(name) {
+                    Ok(None) => TokenError::MissingClaim { name },
+                    Ok(Some(_)) => TokenError::WrongType { name },
+                    Err(why) => TokenError::UnreadableClaim(UnreadableClaim::new(name, why)),
+                });
             }
         }
         Ok(())
@@ -96,11 +94,11 @@ impl ClaimsRules {
     /// The claims that the configuration asks for, whatever they say.
     fn check_present(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
         for name in &self.required_claims {
-            let claim = claims.raw().find(name).filter(|claim| !claim.is_null());
+            let unreadable = |why| TokenError::UnreadableClaim(UnreadableClaim::new(name, why));
+            let claim = claims.raw().find(name).map_err(unreadable)?;
+            let claim = claim.filter(|claim| !claim.is_null());
             let claim = claim.ok_or_else(|| TokenError::RequiredClaim { name: name.clone() })?;
-            claim
-                .value()
-                .map_err(|why| TokenError::UnreadableClaim(UnreadableClaim::new(name, why)))?;
+            claim.value().map_err(unreadable)?;
         }
         Ok(())
     }
@@ -154,6 +152,7 @@ impl ClaimsRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dangerous;
     use crate::key::Payload;
     use crate::testing;
 
@@ -169,6 +168,10 @@ mod tests {
             required_claims: Vec::new(),
             profile: Profile::default(),
         }
+    }
+
+    fn check_at(rules: &ClaimsRules, claims: &RegisteredClaims, now: u64) -> bool {
+        rules.check(claims, TokenType::Jwt, NumericDate::from_secs(now)).is_ok()
     }
 
     /// The verdict on a good token with some claims put in (JSON) or taken out (`""`).
@@ -188,7 +191,7 @@ mod tests {
         let members: Vec<_> =
             members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
         let payload = Payload::for_test(&format!("{{{}}}", members.join(",")));
-        rules.check(&RegisteredClaims::parse(payload).unwrap(), NOW)
+        rules.check(&RegisteredClaims::parse(payload).unwrap(), TokenType::Jwt, NOW)
     }
 
     #[test]
@@ -254,7 +257,7 @@ mod tests {
         );
         let claims = RegisteredClaims::parse(payload).unwrap();
         let before_1970 = std::time::SystemTime::UNIX_EPOCH - Duration::from_secs(1);
-        assert!(rules().check(&claims, NumericDate::from(before_1970)).is_err());
+        assert!(rules().check(&claims, TokenType::Jwt, NumericDate::from(before_1970)).is_err());
     }
 
     #[test]
@@ -281,7 +284,7 @@ mod tests {
                 "iat":1800000010,"exp":1800000910}"#,
         );
         let claims = RegisteredClaims::parse(payload).unwrap();
-        let at = |secs| rules.check(&claims, NumericDate::from_secs(testing::NOW + secs)).is_ok();
+        let at = |secs| check_at(&rules, &claims, testing::NOW + secs);
         assert!(at(0) && at(bound - 1) && !at(bound));
     }
 
@@ -323,8 +326,7 @@ mod tests {
                 "iat":1800000010,"exp":1808000000}"#,
         );
         let claims = RegisteredClaims::parse(payload).unwrap();
-        let at =
-            |secs: u64| rules.check(&claims, NumericDate::from_secs(testing::NOW + secs)).is_ok();
+        let at = |secs: u64| check_at(&rules, &claims, testing::NOW + secs);
         assert!(at(0) && at(619) && !at(620));
     }
 
@@ -348,30 +350,116 @@ mod tests {
         }
     }
 
+    /// The marks that nothing overrides, and the two that positive typing does.
     #[test]
     fn tokens_of_another_kind_are_refused_by_their_marks() {
-        for (name, value) in [
-            ("at_hash", r#""x""#),
-            ("c_hash", r#""x""#),
-            ("s_hash", r#""x""#),
-            ("nonce", r#""n""#),
-            ("nonce", "null"),
-            ("events", r#"{"http://schemas.openid.net/event/backchannel-logout":{}}"#),
-            ("htm", r#""GET""#),
-            ("token_use", r#""id""#),
-            ("token_use", r#""refresh""#),
-            ("typ", r#""ID""#),
-            ("typ", r#""Refresh""#),
-            ("typ", r#""Offline""#),
-            ("typ", r#""Logout""#),
-            ("typ", r#""Serialized-ID""#),
-            ("typ", r#""DPoP""#),
+        let typed = |name: &str, value: &str, token_type, type_claim: &str| {
+            let claims = format!(
+                r#"{{"iss":"https://issuer.example","aud":"https://api.example","exp":1800000900,
+                    "{name}":{value}{type_claim}}}"#
+            );
+            let claims = RegisteredClaims::parse(Payload::for_test(&claims)).unwrap();
+            rules().check(&claims, token_type, NOW).map_err(|error| error.rule())
+        };
+        let bearer = r#","typ":"Bearer""#;
+        for (name, value, rule) in [
+            ("c_hash", r#""x""#, "access_token"),
+            ("s_hash", r#""x""#, "access_token"),
+            (
+                "events",
+                r#"{"http://schemas.openid.net/event/backchannel-logout":{}}"#,
+                "access_token",
+            ),
+            ("htm", r#""GET""#, "access_token"),
+            ("token_use", r#""id""#, "access_token"),
+            ("token_use", r#""refresh""#, "access_token"),
+            ("cnf", r#"{"jkt":"x"}"#, "cnf"),
         ] {
-            let error = verdict(&rules(), &[(name, value)]).unwrap_err();
-            assert_eq!(error.rule(), "access_token", "{name} {value}");
+            for (token_type, claim) in [
+                (TokenType::Jwt, ""),
+                (TokenType::Absent, ""),
+                (TokenType::AccessToken, ""),
+                (TokenType::Jwt, bearer),
+            ] {
+                assert_eq!(typed(name, value, token_type, claim), Err(rule), "{name} {value}");
+            }
         }
-        let bound = [("cnf", r#"{"jkt":"x"}"#)];
-        assert_eq!(verdict(&rules(), &bound), Err(TokenError::SenderConstrained));
+        for typ in ["ID", "id", "Refresh", "Offline", "Logout", "Serialized-ID", "DPoP"] {
+            let value = format!("{typ:?}");
+            for token_type in [TokenType::Jwt, TokenType::AccessToken] {
+                assert_eq!(typed("typ", &value, token_type, ""), Err("access_token"), "{typ}");
+            }
+        }
+        for (name, value) in
+            [("nonce", r#""n""#), ("nonce", "null"), ("at_hash", r#""x""#), ("at_hash", "{}")]
+        {
+            for (token_type, claim, verdict) in [
+                (TokenType::Jwt, "", Err("access_token")),
+                (TokenType::Absent, "", Err("access_token")),
+                (TokenType::Absent, r#","typ":"access""#, Err("access_token")),
+                (TokenType::Absent, r#","typ":"bearer""#, Err("access_token")),
+                (TokenType::AccessToken, "", Ok(())),
+                (TokenType::Jwt, bearer, Ok(())),
+                (TokenType::Absent, bearer, Ok(())),
+            ] {
+                assert_eq!(typed(name, value, token_type, claim), verdict, "{name} {claim}");
+            }
+        }
+    }
+
+    /// Spring's ID token: the code flow does not demand a `nonce`.
+    #[test]
+    fn untyped_token_that_is_made_like_an_id_token_is_refused() {
+        let like = [("azp", r#""https://api.example""#), ("auth_time", "1")];
+        let with = |changes: &[(&str, &str)]| {
+            let all: Vec<_> = like.iter().chain(changes).copied().collect();
+            verdict(&rules(), &all)
+        };
+        assert_eq!(with(&[]), Err(TokenError::LikeIdToken));
+        for changes in [
+            &[("sid", r#""s""#)][..],
+            &[("aud", r#"["x","https://api.example"]"#)],
+            &[("scope", "null")],
+            &[("auth_time", r#""2027-01-15T08:00:00Z""#)],
+            &[("roles", r#"["r"]"#)],
+        ] {
+            assert_eq!(with(changes), Err(TokenError::LikeIdToken), "{changes:?}");
+        }
+        for changes in [
+            &[("azp", "")][..],
+            &[("azp", r#""another-client""#)],
+            &[("auth_time", "")],
+            &[("auth_time", "null")],
+            &[("scope", r#""openid""#)],
+            &[("scope", r#"["openid"]"#)],
+            &[("scp", r#"["openid"]"#)],
+            &[("typ", r#""Bearer""#)],
+            &[("typ", r#""access""#)],
+        ] {
+            assert_eq!(with(changes), Ok(()), "{changes:?}");
+        }
+        let opted = dangerous::accept_id_tokens(Profile::jwt());
+        assert_eq!(verdict(&ClaimsRules { profile: opted, ..rules() }, &like), Ok(()));
+    }
+
+    #[test]
+    fn what_the_token_has_in_place_of_iss_and_aud_is_found_and_not_shown() {
+        let error = verdict(&rules(), &[("iss", r#""https://s3cret.example""#)]).unwrap_err();
+        assert_eq!(error.found().unwrap().to_string(), r#""https://s3cret.example""#);
+        assert!(!format!("{error} {error:?} {:?}", error.found()).contains("s3cret"));
+        let error =
+            verdict(&rules(), &[("aud", r#"["s3cret","https://api.example/"]"#)]).unwrap_err();
+        assert_eq!(error.found().unwrap().to_string(), r#""s3cret", "https://api.example/""#);
+        let shown = format!("{error} {error:?} {:?}", error.found());
+        assert!(shown.contains("slash at the end") && !shown.contains("s3cret"), "{shown}");
+    }
+
+    #[test]
+    fn durations_in_messages_are_in_seconds() {
+        let error = verdict(&rules(), &[("exp", "1799999987.6")]).unwrap_err();
+        assert_eq!(error.to_string(), "`exp` passed 12.4 s ago");
+        let error = verdict(&rules(), &[("nbf", "1800000012")]).unwrap_err();
+        assert_eq!(error.to_string(), "`nbf` is 12 s ahead");
     }
 
     #[test]
@@ -382,6 +470,14 @@ mod tests {
         for name in ["sub", "client_id", "jti", "iat"] {
             let changes: Vec<_> = whole.into_iter().chain([(name, "")]).collect();
             assert_eq!(verdict(&rules, &changes), Err(TokenError::MissingClaim { name }));
+        }
+        // Nothing but this profile reads these two.
+        for name in ["client_id", "jti"] {
+            let changes: Vec<_> = whole.into_iter().chain([(name, "7")]).collect();
+            assert_eq!(verdict(&rules, &changes), Err(TokenError::WrongType { name }));
+            let twice = [("x", r#"1,"jti":"j","client_id":"c""#)];
+            let changes: Vec<_> = whole.into_iter().chain(twice).collect();
+            assert_eq!(verdict(&rules, &changes).unwrap_err().rule(), "duplicate_member");
         }
     }
 }

@@ -57,7 +57,7 @@ fn describe(text: &str, fault: Option<JsonError>, error: &serde_json::Error) -> 
             Some(name) => format!("its member {name:?} comes twice"),
             None => "a member comes twice".to_owned(),
         },
-        Some(fault @ JsonError::WrongType(_)) => fault.to_string(),
+        Some(fault @ (JsonError::WrongType(_) | JsonError::OutOfRange(_))) => fault.to_string(),
         Some(JsonError::NotAnObject) | None => {
             let kind = match start.chars().next() {
                 Some('[') => "an array",

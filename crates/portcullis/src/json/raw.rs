@@ -1,9 +1,11 @@
 //! Values of a payload that are read only when a rule, a profile or a policy asks for them, and then
-//! strictly: at any depth each member comes once, and each number is held exactly.
+//! strictly: each comes once, at any depth each member comes once, and each number is held exactly.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use memchr::memchr;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 use smallvec::SmallVec;
@@ -16,6 +18,8 @@ const MAX_DEPTH: usize = 64;
 /// Why a value cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
+    #[error("it comes twice")]
+    Repeated,
     #[error("a member of it comes twice")]
     DuplicateMember,
     #[error("it has a number that neither a 64-bit integer nor a 64-bit float holds exactly")]
@@ -40,10 +44,20 @@ pub(crate) struct Raw<'a>(&'a str);
 /// An object's members, each of which comes once.
 pub(crate) struct Members<'a>(SmallVec<[(Text<'a>, Raw<'a>); 16]>);
 
+/// An object's members, some of which may come twice.
+pub(crate) struct LenientMembers<'a> {
+    members: Members<'a>,
+    repeated: SmallVec<[Text<'a>; 1]>,
+}
+
 impl<'a> Raw<'a> {
     /// Takes a whole document, which must have been parsed before.
     pub(crate) fn new(json: &'a str) -> Self {
         Self(json.trim_ascii())
+    }
+
+    pub(super) fn of(value: &'a RawValue) -> Self {
+        Self(value.get())
     }
 
     pub(crate) fn is_null(self) -> bool {
@@ -54,32 +68,58 @@ impl<'a> Raw<'a> {
         self.0.starts_with('{')
     }
 
-    /// Returns the member `name` of an object whose names are known to be unique.
-    pub(crate) fn find(self, name: &str) -> Option<Raw<'a>> {
-        let mut found = None;
-        let find = Find { name, found: &mut found };
-        // An error where the member was found is that the rest was not read.
-        let _ = serde_json::Deserializer::from_str(self.0).deserialize_map(find);
-        found
-    }
-
-    /// Returns the members of an object, whose values are not read. Other values have none.
-    pub(crate) fn members(self) -> Result<Members<'a>, Unreadable> {
-        let mut read = Members(SmallVec::new());
-        if !self.is_object() {
-            return Ok(read);
-        }
-        let mut repeated = false;
-        let collect = Collect { members: &mut read, repeated: &mut repeated };
-        match serde_json::Deserializer::from_str(self.0).deserialize_map(collect) {
-            Ok(()) => Ok(read),
-            Err(_) if repeated => Err(Unreadable::DuplicateMember),
+    /// Returns the member `name` of an object. Others may come twice.
+    pub(crate) fn find(self, name: &str) -> Result<Option<Raw<'a>>, Unreadable> {
+        let (mut found, mut repeated) = (None, false);
+        let find = Find { name, found: &mut found, repeated: &mut repeated };
+        match serde_json::Deserializer::from_str(self.0).deserialize_map(find) {
+            _ if repeated => Err(Unreadable::Repeated),
+            Ok(()) => Ok(found),
             Err(_) => Err(Unreadable::Text),
         }
     }
 
+    /// Returns the members of an object, whose values are not read. Other values have none.
+    pub(crate) fn members(self) -> Result<Members<'a>, Unreadable> {
+        let mut repeated = false;
+        let members = self.collect(|_| repeated = true)?;
+        if repeated { Err(Unreadable::DuplicateMember) } else { Ok(members) }
+    }
+
+    /// As [`members`](Self::members), of an object with members that nothing reads: any may come
+    /// twice, and only what is asked for must not.
+    pub(crate) fn lenient_members(self) -> Result<LenientMembers<'a>, Unreadable> {
+        let mut repeated = SmallVec::new();
+        let members = self.collect(|name| repeated.push(name))?;
+        Ok(LenientMembers { members, repeated })
+    }
+
+    fn collect(self, repeated: impl FnMut(Text<'a>)) -> Result<Members<'a>, Unreadable> {
+        let mut members = Members(SmallVec::new());
+        if self.is_object() {
+            let collect = Collect { members: &mut members, repeated };
+            let read = serde_json::Deserializer::from_str(self.0).deserialize_map(collect);
+            read.map_err(|_| Unreadable::Text)?;
+        }
+        Ok(members)
+    }
+
+    /// Returns the name of the member whose value the place `at`, counted in bytes from the beginning of
+    /// `document`, is in or right behind.
+    pub(crate) fn member_at(self, document: &str, at: usize) -> Option<Cow<'a, str>> {
+        let place = |text: &str| text.as_ptr().addr().checked_sub(document.as_ptr().addr());
+        let members = self.lenient_members().ok()?.members.0;
+        members.into_iter().find_map(|(name, value)| {
+            let start = place(value.0)?;
+            (start..=start + value.0.len()).contains(&at).then_some(name.0)
+        })
+    }
+
     /// Returns the strings of a string or an array. Anything else there must be readable.
     pub(crate) fn strings(self) -> Result<Lenient<'a>, Unreadable> {
+        if let Some(text) = self.string() {
+            return Ok(Lenient::Text(text));
+        }
         match serde_json::from_str::<Lenient<'a>>(self.0) {
             Ok(strings) if strings.is_malformed() => self.value().map(|_| strings),
             Ok(strings) => Ok(strings),
@@ -89,6 +129,15 @@ impl<'a> Raw<'a> {
     }
 
     pub(crate) fn string(self) -> Option<Text<'a>> {
+        let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
+        if memchr(b'\\', inner.as_bytes()).is_none() {
+            return Some(Text(inner.into()));
+        }
+        self.parse()
+    }
+
+    /// Reads the value into a type of its own; `None` if it does not fit.
+    pub(crate) fn parse<T: Deserialize<'a>>(self) -> Option<T> {
         serde_json::from_str(self.0).ok()
     }
 
@@ -121,8 +170,21 @@ impl<'a> Raw<'a> {
 }
 
 impl<'a> Members<'a> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &*name.0)
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<Raw<'a>> {
         self.0.iter().find(|(other, _)| other.0 == name).map(|&(_, value)| value)
+    }
+}
+
+impl<'a> LenientMembers<'a> {
+    pub(crate) fn get(&self, name: &str) -> Result<Option<Raw<'a>>, Unreadable> {
+        if self.repeated.iter().any(|other| other.0 == name) {
+            return Err(Unreadable::Repeated);
+        }
+        Ok(self.members.get(name))
     }
 }
 
@@ -152,10 +214,11 @@ pub(crate) fn may_be_rounded(number: &Number) -> bool {
         && number.as_f64().is_none_or(|float| float.fract() == 0.0)
 }
 
-/// Finds one member and skips those before it.
+/// Finds one member and skips the others.
 struct Find<'a, 'f> {
     name: &'f str,
     found: &'f mut Option<Raw<'a>>,
+    repeated: &'f mut bool,
 }
 
 impl<'de> Visitor<'de> for Find<'de, '_> {
@@ -168,36 +231,38 @@ impl<'de> Visitor<'de> for Find<'de, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<Text<'de>>()? {
             if name.0 == self.name {
-                *self.found = Some(Raw(map.next_value::<&RawValue>()?.get()));
-                break;
+                *self.repeated |= self.found.is_some();
+                *self.found = Some(Raw::of(map.next_value()?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
-            map.next_value::<IgnoredAny>()?;
         }
         Ok(())
     }
 }
 
-/// Collects all members and refuses a repeated name.
-struct Collect<'a, 'c> {
+/// Collects the first member of each name, and the names that come again.
+struct Collect<'a, 'c, F> {
     members: &'c mut Members<'a>,
-    repeated: &'c mut bool,
+    repeated: F,
 }
 
-impl<'de> Visitor<'de> for Collect<'de, '_> {
+impl<'de, F: FnMut(Text<'de>)> Visitor<'de> for Collect<'de, '_, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let mut names = Names::default();
         while let Some(name) = map.next_key::<Text<'de>>()? {
-            if !names.insert(&name) {
-                *self.repeated = true;
-                return Err(A::Error::custom("duplicate member"));
+            let value = Raw::of(map.next_value()?);
+            if names.insert(&name) {
+                self.members.0.push((name, value));
+            } else {
+                (self.repeated)(name);
             }
-            self.members.0.push((name, Raw(map.next_value::<&RawValue>()?.get())));
         }
         Ok(())
     }
@@ -212,7 +277,7 @@ mod tests {
     #[test]
     fn member_is_found_among_values_that_cannot_be_held() {
         let text = r#"{"a":1e999,"b":{"b":2},"\u0063":[1.5,null],"d":"\ud800"}"#;
-        let value = |name| Raw::new(text).find(name).map(Raw::value);
+        let value = |name| Raw::new(text).find(name).unwrap().map(Raw::value);
         assert_eq!(value("b"), Some(Ok(json!({"b": 2}))));
         assert_eq!(value("c"), Some(Ok(json!([1.5, null]))));
         assert_eq!(value("a"), Some(Err(Unreadable::Number)));

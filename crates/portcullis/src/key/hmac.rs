@@ -3,6 +3,7 @@
 //! [RFC 7518 §3.2]: https://www.rfc-editor.org/rfc/rfc7518#section-3.2
 
 use aws_lc_rs::{digest, hmac};
+use smallvec::smallvec;
 
 use super::{KeyError, Material, VerificationKey};
 use crate::algorithm::Algorithm;
@@ -25,6 +26,6 @@ impl VerificationKey {
         }
         let material = Material::Secret(Box::new(hmac::Key::new(hash, secret)));
         let identity = digest::digest(&digest::SHA256, secret).as_ref().to_vec();
-        Ok(Self { id, algorithm, material, identity })
+        Ok(Self { id, uses: smallvec![(algorithm, material)], identity })
     }
 }

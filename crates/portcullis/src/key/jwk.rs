@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::MapAccess;
 use serde_json::value::RawValue;
+use smallvec::{SmallVec, smallvec};
 
 use super::{KeyError, Material, VerificationKey, ed25519, ml_dsa};
 use crate::algorithm::Algorithm;
@@ -92,10 +93,10 @@ impl<'de> FromMembers<'de> for Jwk {
 }
 
 impl Jwk {
-    /// The key, pinned to its `alg` or, without one, to the first of `allowed` that fits it.
+    /// The key, for its `alg` or, without one, for each of `allowed` that fits it.
     ///
-    /// Entra and others publish RSA keys without `alg`. The algorithm then comes from the
-    /// configuration, never from the token.
+    /// Entra and others publish RSA keys without `alg`. The algorithms then come from the
+    /// configuration, and a token chooses among those.
     pub(super) fn import(self, allowed: &[Algorithm]) -> Result<VerificationKey, KeyError> {
         if let Some(name) = self.wrong_type {
             return Err(KeyError::WrongType(name));
@@ -127,10 +128,13 @@ impl Jwk {
             ("EC" | "OKP", None) => return Err(KeyError::Missing("crv")),
             _ => return Err(KeyError::Unsupported),
         };
-        let algorithm = self.pin(possible, allowed)?;
-        let (parsed, identity) = self.parse(algorithm)?;
-        let material = Material::Public(parsed);
-        Ok(VerificationKey { id: self.kid, algorithm, material, identity })
+        let (mut uses, mut identity) = (SmallVec::new(), Vec::new());
+        for algorithm in self.algorithms(possible, allowed)? {
+            let (parsed, material) = self.parse(algorithm)?;
+            uses.push((algorithm, Material::Public(parsed)));
+            identity = material;
+        }
+        Ok(VerificationKey { id: self.kid, uses, identity })
     }
 
     fn check_usage(&self) -> Result<(), KeyError> {
@@ -140,13 +144,16 @@ impl Jwk {
         if for_signatures && may_verify { Ok(()) } else { Err(KeyError::NotForSignatures) }
     }
 
-    fn pin(&self, possible: &[Algorithm], allowed: &[Algorithm]) -> Result<Algorithm, KeyError> {
+    /// At least one, in an order that does not depend on that of `allowed`.
+    fn algorithms(
+        &self,
+        possible: &[Algorithm],
+        allowed: &[Algorithm],
+    ) -> Result<SmallVec<[Algorithm; 6]>, KeyError> {
         let Some(name) = &self.alg else {
-            return allowed
-                .iter()
-                .copied()
-                .find(|algorithm| possible.contains(algorithm))
-                .ok_or(KeyError::NotAllowed);
+            let usable = possible.iter().copied().filter(|algorithm| allowed.contains(algorithm));
+            let usable: SmallVec<_> = usable.collect();
+            return if usable.is_empty() { Err(KeyError::NotAllowed) } else { Ok(usable) };
         };
         let algorithm = Algorithm::from_name(name).ok_or(KeyError::Unsupported)?;
         if !possible.contains(&algorithm) {
@@ -154,7 +161,7 @@ impl Jwk {
         } else if !allowed.contains(&algorithm) {
             Err(KeyError::NotAllowed)
         } else {
-            Ok(algorithm)
+            Ok(smallvec![algorithm])
         }
     }
 

@@ -89,7 +89,7 @@ impl From<JsonError> for KeyError {
         match error {
             JsonError::NotAnObject => Self::NotAnObject,
             JsonError::DuplicateMember => Self::DuplicateMember,
-            JsonError::WrongType(name) => Self::WrongType(name),
+            JsonError::WrongType(name) | JsonError::OutOfRange(name) => Self::WrongType(name),
         }
     }
 }

@@ -146,15 +146,17 @@ impl KeySet {
         }
     }
 
-    /// Of two different keys under one `kid` and algorithm, neither is used: any choice between
+    /// Of two different keys under one `kid` and for one algorithm, neither is used: any choice between
     /// them would be a guess. A blank `kid` names no key.
     fn drop_ambiguous(&mut self) {
         let (clear, ambiguous): (Vec<_>, Vec<_>) = self.keys.iter().cloned().partition(|key| {
             let rivals = self.keys.iter().filter(|other| {
+                let shares_use = || key.algorithms().any(|own| other.used_with(own).is_some());
+                let differs = || other.identity != key.identity;
                 let is_named = key.id.as_deref().is_some_and(|id| !id.trim().is_empty());
-                is_named && other.id == key.id && other.algorithm == key.algorithm
+                is_named && other.id == key.id && differs() && shares_use()
             });
-            rivals.count() <= 1
+            rivals.count() == 0
         });
         self.keys = clear;
         self.skipped.extend(
@@ -165,7 +167,7 @@ impl KeySet {
     }
 
     /// As [`KeySet::from_json`], with only the keys that are for `allowed` algorithms. An RSA key
-    /// without `alg` is used with the first RSA algorithm of the list.
+    /// without `alg` is used with each RSA algorithm of the list.
     ///
     /// # Errors
     ///
@@ -225,7 +227,7 @@ impl KeySet {
         // The usual token names its key, which has not been replaced since.
         let is_named = wanted.key_id.is_some() && key.id.as_deref() == wanted.key_id;
         if is_named
-            && key.algorithm == wanted.algorithm
+            && key.used_with(wanted.algorithm).is_some()
             && self.keys.iter().any(|own| std::ptr::eq(&raw const **own, key))
         {
             return Ok(Some(true));
@@ -244,8 +246,8 @@ impl KeySet {
             if wanted.key_id.is_some() && key.id.as_deref() != wanted.key_id {
                 continue;
             }
-            if key.algorithm != algorithm {
-                mismatch = wanted.key_id.map(|_| key.algorithm);
+            if key.used_with(algorithm).is_none() {
+                mismatch = wanted.key_id.map(|_| key.mismatch(algorithm));
             } else if candidates.len() == MAX_CANDIDATES {
                 return Err(TokenError::TooManyCandidates { algorithm, limit: MAX_CANDIDATES });
             } else {
@@ -253,9 +255,7 @@ impl KeySet {
             }
         }
         match mismatch {
-            Some(key_algorithm) if candidates.is_empty() => {
-                Err(TokenError::AlgorithmMismatch { algorithm, key_algorithm })
-            }
+            Some(error) if candidates.is_empty() => Err(error),
             _ => Ok(candidates),
         }
     }
@@ -414,7 +414,7 @@ mod tests {
         match set.candidates(&KeyRequest { key_id: kid, algorithm }) {
             Ok(keys) => match keys.as_slice() {
                 [] => "absent".to_owned(),
-                [key] => format!("{}/{}", key.id().unwrap_or("-"), key.algorithm()),
+                [key] => format!("{}/{algorithm}", key.id().unwrap_or("-")),
                 keys => {
                     keys.iter().map(|key| key.id().unwrap_or("-")).collect::<Vec<_>>().join(" ")
                 }
@@ -424,20 +424,35 @@ mod tests {
     }
 
     #[test]
-    fn what_is_allowed_decides_what_a_key_without_alg_is_for() {
-        let document = format!(r#"{{"keys":[{{{}}}]}}"#, rsa());
-        for algorithm in [Algorithm::Rs256, Algorithm::Ps512] {
-            let set = KeySet::from_json_for(document.as_bytes(), &[algorithm]).unwrap();
-            assert!(!set.is_empty());
-            let algorithms: Vec<_> = set.iter().map(VerificationKey::algorithm).collect();
-            assert_eq!(algorithms, [algorithm]);
+    fn key_without_alg_is_for_each_allowed_algorithm_of_its_type() {
+        use Algorithm::{Es256, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+        let document = format!(r#"{{"keys":[{{{},"kid":"a"}}]}}"#, rsa());
+        for (allowed, used) in [
+            (&[Rs256][..], &[Rs256][..]),
+            (&[Ps512], &[Ps512]),
+            (&[Es256, Ps384, Rs256], &[Rs256, Ps384]),
+            (&[Rs256, Ps384, Es256], &[Rs256, Ps384]),
+            (Algorithm::ALL, &[Rs256, Rs384, Rs512, Ps256, Ps384, Ps512]),
+        ] {
+            let set = KeySet::from_json_for(document.as_bytes(), allowed).unwrap();
+            assert_eq!(set.len(), 1);
+            let algorithms: Vec<_> = set.iter().flat_map(VerificationKey::algorithms).collect();
+            assert_eq!(algorithms, used);
+            for algorithm in used {
+                assert_eq!(
+                    set.candidates(&KeyRequest::new(Some("a"), *algorithm)).unwrap().len(),
+                    1
+                );
+            }
+            let other = set.candidates(&KeyRequest::new(Some("a"), Es256)).unwrap_err();
+            assert_eq!(other.rule(), "alg_of_key");
         }
         let none = KeySet::from_json_for(document.as_bytes(), &[Algorithm::Es256]).unwrap();
         assert!(none.is_empty() && none.skipped().len() == 1);
     }
 
     #[test]
-    fn each_type_of_key_is_pinned_to_one_algorithm() {
+    fn key_is_for_its_alg_or_those_of_its_type() {
         let set = set(&[
             format!(r#"{ED},"kid":"ed","alg":"Ed25519","use":"sig""#),
             format!(r#"{EC},"kid":"ec","key_ops":["verify"]"#),
@@ -445,18 +460,20 @@ mod tests {
             format!(r#"{},"kid":"rs""#, rsa()),
         ]);
         assert_eq!(set.skipped(), []);
-        let algorithms: Vec<_> = set.iter().map(|key| key.algorithm().as_str()).collect();
-        assert_eq!(algorithms, ["EdDSA", "ES256", "PS256", "RS256"]);
+        let algorithms: Vec<_> = set.iter().flat_map(VerificationKey::algorithms).collect();
+        let rsa = [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512, Algorithm::Ps256];
+        let rsa = rsa.into_iter().chain([Algorithm::Ps384, Algorithm::Ps512]);
+        let typed = [Algorithm::Ed25519, Algorithm::Es256, Algorithm::Ps256];
+        assert_eq!(algorithms, typed.into_iter().chain(rsa).collect::<Vec<_>>());
     }
 
     #[test]
-    fn an_rsa_key_without_alg_takes_the_first_allowed_one() {
-        let json = format!(r#"{{"keys":[{{{}}}]}}"#, rsa());
-        let allowed = [Algorithm::Es256, Algorithm::Ps384, Algorithm::Rs256];
-        let set = KeySet::from_json_within(json.as_bytes(), &allowed, MAX_KEYS).unwrap();
-        assert_eq!(set.iter().next().unwrap().algorithm(), Algorithm::Ps384);
-        let set = KeySet::from_json_within(json.as_bytes(), &[Algorithm::Es256], MAX_KEYS).unwrap();
-        assert_eq!(set.skipped()[0].reason, KeyError::NotAllowed);
+    fn key_that_comes_with_and_without_alg_is_not_ambiguous() {
+        let set = set(&[
+            format!(r#"{},"kid":"a""#, rsa()),
+            format!(r#"{},"kid":"a","alg":"RS256""#, rsa()),
+        ]);
+        assert_eq!((set.len(), set.skipped().len()), (2, 0));
     }
 
     #[test]
@@ -649,7 +666,8 @@ mod tests {
         // CVE-2026-89313: an unknown kid is no key at all.
         assert_eq!(chosen(&set, Some("c"), Algorithm::Rs256), "absent");
         assert_eq!(chosen(&set, Some(""), Algorithm::Rs256), "absent");
-        for other in [Algorithm::Ps256, Algorithm::Es256] {
+        assert_eq!(chosen(&set, Some("b"), Algorithm::Ps256), "b/PS256");
+        for other in [Algorithm::Ed25519, Algorithm::Es256] {
             let mismatch = format!("`alg` is {other}, but the key of this `kid` is for RS256");
             assert_eq!(chosen(&set, Some("b"), other), mismatch);
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::check::Check;
 use super::compare::is_equal;
 use crate::authenticated::Authenticated;
-use crate::claims::{Listed, NumericDate, RegisteredClaims};
+use crate::claims::{NumericDate, PolicyClaim, RegisteredClaims};
 use crate::error::UnreadableClaim;
 use crate::json;
 use crate::refusal::Denial;
@@ -61,20 +61,22 @@ impl Rule {
         let permission = |name: &String| claims.permissions().any(|has| has == name);
         match self {
             Self::Scopes(names) => {
-                self.lists(Listed::Scopes, names, names.iter().all(scope), claims)
+                self.lists(PolicyClaim::Scopes, names, names.iter().all(scope), who)
             }
             Self::AnyScope(names) => {
-                self.lists(Listed::Scopes, names, names.iter().any(scope), claims)
+                self.lists(PolicyClaim::Scopes, names, names.iter().any(scope), who)
             }
-            Self::Roles(names) => self.lists(Listed::Roles, names, names.iter().all(role), claims),
+            Self::Roles(names) => {
+                self.lists(PolicyClaim::Roles, names, names.iter().all(role), who)
+            }
             Self::AnyRole(names) => {
-                self.lists(Listed::Roles, names, names.iter().any(role), claims)
+                self.lists(PolicyClaim::Roles, names, names.iter().any(role), who)
             }
             Self::Permissions(names) => {
-                self.lists(Listed::Permissions, names, names.iter().all(permission), claims)
+                self.lists(PolicyClaim::Permissions, names, names.iter().all(permission), who)
             }
             Self::AnyPermission(names) => {
-                self.lists(Listed::Permissions, names, names.iter().any(permission), claims)
+                self.lists(PolicyClaim::Permissions, names, names.iter().any(permission), who)
             }
             Self::Claim { name, value } => match who.claim(name) {
                 Ok(None) => self.allows(false),
@@ -89,12 +91,14 @@ impl Rule {
                 if acr.is_some_and(|acr| values.iter().any(|value| value == acr)) {
                     return Ok(());
                 }
+                readable(PolicyClaim::Acr, claims)?;
                 Err(Denial::Authentication { acr_values: values.clone(), max_age: None })
             }
             &Self::MaxAuthAge(max) => {
                 if is_within(claims.authenticated_at(), max, who.now()) {
                     return Ok(());
                 }
+                readable(PolicyClaim::AuthTime, claims)?;
                 Err(Denial::Authentication { acr_values: Vec::new(), max_age: Some(max) })
             }
             &Self::MaxTokenAge(max) => {
@@ -119,26 +123,29 @@ impl Rule {
     }
 
     fn allows(&self, met: bool) -> Result<(), Denial> {
-        if met { Ok(()) } else { Err(Denial::Forbidden { rule: self.to_string() }) }
+        if met { Ok(()) } else { Err(Denial::Forbidden { rule: self.to_string(), unread: None }) }
     }
 
     /// The verdict of a rule about a list of names. Where the list is malformed, a name that was not
     /// found is neither present nor absent.
     fn lists(
         &self,
-        kind: Listed,
+        claim: PolicyClaim,
         names: &[String],
         met: bool,
-        claims: &RegisteredClaims,
+        who: &Authenticated,
     ) -> Result<(), Denial> {
         if met {
             return Ok(());
         }
-        match claims.malformed(kind) {
-            Some(claim) if !names.is_empty() => Err(Denial::UnreadableClaim(claim.clone())),
-            _ if kind == Listed::Scopes => Err(Denial::Scope { needed: names.iter().collect() }),
-            _ => self.allows(false),
+        if !names.is_empty() {
+            readable(claim, who.registered())?;
         }
+        let unread = who.unread_place(claim, names);
+        Err(match claim {
+            PolicyClaim::Scopes => Denial::Scope { needed: names.iter().collect(), unread },
+            _ => Denial::Forbidden { rule: self.to_string(), unread },
+        })
     }
 
     fn any(&self, rules: &[Self], who: &Authenticated) -> Result<(), Denial> {
@@ -172,6 +179,14 @@ impl Rule {
             Self::Not(rule) => rule.for_each_check(visit),
             _ => {}
         }
+    }
+}
+
+/// Refuses what a policy cannot read: a rule about it is unknown.
+fn readable(claim: PolicyClaim, claims: &RegisteredClaims) -> Result<(), Denial> {
+    match claims.unreadable(claim) {
+        Some(claim) => Err(Denial::UnreadableClaim(claim.clone())),
+        None => Ok(()),
     }
 }
 

@@ -14,11 +14,11 @@ fn verdict(policy: &Policy) -> Result<(), Denial> {
 }
 
 fn scope_denial(needed: &str) -> Result<(), Denial> {
-    Err(Denial::Scope { needed: needed.split(' ').collect() })
+    Err(Denial::Scope { needed: needed.split(' ').collect(), unread: None })
 }
 
 fn forbidden(rule: &str) -> Result<(), Denial> {
-    Err(Denial::Forbidden { rule: rule.to_owned() })
+    Err(Denial::Forbidden { rule: rule.to_owned(), unread: None })
 }
 
 fn step_up(acr_values: &[&str], max_age: Option<u64>) -> Result<(), Denial> {
@@ -205,6 +205,81 @@ fn without_the_claims_or_with_absurd_ones_nothing_recent_is_believed() {
     let ahead = who(&format!(r#"{{"auth_time":{0},"iat":{0}}}"#, NOW + 300));
     assert_eq!(Policy::max_auth_age(secs(0)).check(&ahead), Ok(()));
     assert_eq!(Policy::max_token_age(secs(0)).check(&ahead), Ok(()));
+}
+
+/// The client could authenticate again for ever: it is told that it may not.
+#[test]
+fn auth_time_or_acr_that_cannot_be_read_is_unknown() {
+    let (age, acr) = (Policy::max_auth_age(secs(300)), Policy::acr(["silver"]));
+    for (claims, policy, name) in [
+        (r#"{"auth_time":"2027-01-15T08:00:00.000Z"}"#, &age, "auth_time"),
+        (r#"{"auth_time":-1}"#, &age, "auth_time"),
+        (r#"{"auth_time":1800000000,"auth_time":1800000000}"#, &age, "auth_time"),
+        (r#"{"acr":1}"#, &acr, "acr"),
+        (r#"{"acr":["silver"]}"#, &acr, "acr"),
+        (r#"{"acr":"silver","acr":"silver"}"#, &acr, "acr"),
+    ] {
+        let who = who(claims);
+        for policy in [policy.clone(), policy.clone().not()] {
+            let Err(Denial::UnreadableClaim(claim)) = policy.check(&who) else {
+                panic!("{policy} {claims}")
+            };
+            assert_eq!(claim.name(), name, "{claims}");
+        }
+        // Nothing else asks for it.
+        assert_eq!(Policy::roles(["x"]).not().check(&who), Ok(()));
+    }
+}
+
+#[test]
+fn claim_that_comes_twice_is_unknown() {
+    for (claims, policy) in [
+        (r#"{"scope":"a","scope":"a"}"#, Policy::scopes(["a"])),
+        (r#"{"scope":"a","s\u0063ope":"b"}"#, Policy::any_scope(["c"])),
+        (r#"{"roles":["a"],"roles":["b"]}"#, Policy::roles(["a"])),
+        (r#"{"permissions":[],"permissions":[]}"#, Policy::any_permission(["a"])),
+        (r#"{"tenant":"a","tenant":"a"}"#, Policy::claim("tenant", "a")),
+        (r#"{"roles":{"a":1,"a":1}}"#, Policy::roles(["a"])),
+    ] {
+        let who = who(claims);
+        for policy in [policy.clone(), policy.not()] {
+            let denial = policy.check(&who).unwrap_err();
+            assert_eq!(denial.rule(), "unreadable_claim", "{policy} {claims}");
+            assert!(denial.to_string().contains("twice"), "{denial}");
+        }
+    }
+}
+
+/// What the issuer has granted need not be granted again.
+#[test]
+fn denial_names_the_claim_that_has_it_and_is_not_read() {
+    let scope = Policy::scopes(["orders:read"]);
+    let role = Policy::any_role(["clerk"]);
+    for (claims, policy, place) in [
+        (r#"{"scp":"openid orders:read"}"#, &scope, Some("scp")),
+        (r#"{"scp":["orders:read"]}"#, &scope, Some("scp")),
+        (r#"{"scope":"x","permissions":["orders:read"]}"#, &scope, Some("permissions")),
+        (r#"{"scp":"orders:reads"}"#, &scope, None),
+        (r#"{"scope":"x"}"#, &scope, None),
+        (r#"{"realm_access":{"roles":["clerk"]}}"#, &role, Some("realm_access.roles")),
+        (
+            r#"{"resource_access":{"app":{"roles":["x"]},"o.api":{"roles":["clerk"]}}}"#,
+            &role,
+            Some("resource_access.CLIENT.roles"),
+        ),
+        (r#"{"groups":["clerk"]}"#, &role, Some("groups")),
+        (r#"{"realm_access":{"roles":["x"]},"resource_access":7}"#, &role, None),
+    ] {
+        let denial = policy.check(&who(claims)).unwrap_err();
+        let told = (denial.to_string(), denial.remedy());
+        match place {
+            Some(place) => {
+                assert!(told.0.contains(&format!("`{place}`")), "{told:?}");
+                assert!(told.1.contains("s_at") && told.1.contains("PORTCULLIS_"), "{told:?}");
+            }
+            None => assert!(told.1.contains("get a new token"), "{told:?}"),
+        }
+    }
 }
 
 #[test]

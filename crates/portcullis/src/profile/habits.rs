@@ -1,18 +1,18 @@
 //! How an issuer's claims differ from those that the standards name.
 
 use super::Profile;
-use crate::claims::{Listed, RegisteredClaims};
-use crate::error::TokenError;
-use crate::error::UnreadableClaim;
-use crate::json::{Lenient, Members, Raw, Unreadable};
+use super::mark::AccessTokenMark;
+use crate::claims::{PolicyClaim, RegisteredClaims};
+use crate::error::{TokenError, UnreadableClaim};
+use crate::json::{Lenient, LenientMembers, Raw, Unreadable};
 
 /// Where things stand, and what must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Habits {
     /// The claim that names the API in the place of `aud`.
     pub(super) audience_in: Option<&'static str>,
-    /// The claim that holds the scopes in the place of `scope`: a string or an array.
-    pub(super) scopes_in: Option<&'static str>,
+    /// Where the scopes stand, a string or an array: a path of member names.
+    pub(super) scopes_in: &'static [&'static str],
     /// Where roles stand besides `roles`: paths of member names.
     pub(super) roles_in: &'static [&'static [&'static str]],
     /// Claims that must have this value: they tell an access token.
@@ -21,8 +21,10 @@ pub(super) struct Habits {
     pub(super) requires: &'static [&'static str],
     /// Claims that must not begin like this, and the mark of another kind of token that it is.
     pub(super) refuses: &'static [(&'static str, &'static str, &'static str)],
-    /// Whether the credential is an ID token by design.
-    pub(super) identity_tokens: bool,
+    /// What tells its access tokens from its ID tokens.
+    pub(super) mark: AccessTokenMark,
+    /// Which of `nonce` and `at_hash`, else the marks of ID tokens, its access tokens have, too.
+    pub(super) carries: &'static [&'static str],
     /// Where the metadata of an issuer is whose URL begins like this: that, and the rest of it.
     pub(super) metadata_in: Option<(&'static str, &'static str)>,
     /// The hosts that its keys are on, besides that of the metadata; without it, wherever the
@@ -34,12 +36,13 @@ impl Habits {
     /// Those of the standards.
     pub(super) const NONE: Self = Self {
         audience_in: None,
-        scopes_in: None,
+        scopes_in: SCOPE,
         roles_in: &[],
         expects: &[],
         requires: &[],
         refuses: &[],
-        identity_tokens: false,
+        mark: AccessTokenMark::NoMarkOfIdTokens,
+        carries: &[],
         metadata_in: None,
         key_hosts: None,
     };
@@ -47,42 +50,71 @@ impl Habits {
 
 impl Profile {
     /// Reads what this kind of token has elsewhere into the registered claims, and holds it to
-    /// what it must be. Every object on the path to a value that is read must have each member once;
-    /// other claims are not read.
+    /// what it must be. A claim that decides here must come once and be readable. Scopes and roles, which
+    /// only policies read, are recorded as unreadable where they or an object on the path to them are
+    /// not; other claims are not read.
     pub(crate) fn apply(&self, claims: &mut RegisteredClaims) -> Result<(), TokenError> {
-        if self.habits == Habits::NONE && self.roles_at.is_empty() {
+        if self.habits == Habits::NONE && self.roles_at.is_empty() && self.scopes_at.is_none() {
             return Ok(());
         }
         // A copy, because values that are read are appended to the claims' text.
         let payload = claims.payload().to_owned();
-        let members = Raw::new(&payload).members().map_err(|why| unreadable("payload", why))?;
-        self.check_kind(&members)?;
+        let members =
+            Raw::new(&payload).lenient_members().map_err(|why| unreadable("payload", why))?;
+        self.check_kind_claims(&members)?;
+        claims.marks.of_profile = self.habits.mark.first_in(&members)?;
         if let Some(name) = self.habits.audience_in {
-            let audience = members.get(name).ok_or(TokenError::MissingClaim { name })?;
+            let audience = get(&members, name)?.ok_or(TokenError::MissingClaim { name })?;
             let audience = audience.string().ok_or(TokenError::WrongType { name })?;
             claims.set_audience(&audience.0);
         }
-        if let Some(name) = self.habits.scopes_in {
-            let found = strings(claims, Listed::Scopes, &members, &[name])?;
-            let names = found.iter().flat_map(|found| found.strings());
-            claims.set_scope(names.flat_map(|names| names.0.split(' ')));
+        let scopes = self.scopes_place();
+        if scopes != SCOPE {
+            claims.set_scope(&scopes.join("."), strings(&members, &scopes));
         }
-        let mut add = |path: &[&str]| -> Result<(), TokenError> {
-            let found = strings(claims, Listed::Roles, &members, path)?;
-            let names = found.iter().flat_map(|found| found.strings());
-            claims.add_roles(names.map(|name| &*name.0));
-            Ok(())
-        };
-        for path in self.habits.roles_in {
-            add(path)?;
-        }
-        for path in &self.roles_at {
-            add(&path.iter().map(String::as_str).collect::<Vec<_>>())?;
-        }
-        if self.habits.identity_tokens {
-            claims.allow_identity_token();
+        // `roles` itself was read with the registered claims.
+        for path in self.roles_places().iter().skip(1) {
+            claims.add_roles(&path.join("."), strings(&members, path));
         }
         Ok(())
+    }
+
+    /// Returns the first place that holds all of `names` and that this profile does not read. For
+    /// the operator whose caller lacks what the issuer has granted.
+    pub(crate) fn unread_place(
+        &self,
+        of: PolicyClaim,
+        names: &[String],
+        claims: &RegisteredClaims,
+    ) -> Option<&'static str> {
+        let (known, read): (&[&'static [&'static str]], _) = match of {
+            PolicyClaim::Scopes => (SCOPES_ELSEWHERE, vec![self.scopes_place()]),
+            PolicyClaim::Roles => (ROLES_ELSEWHERE, self.roles_places()),
+            _ => return None,
+        };
+        let members = claims.raw().lenient_members().ok()?;
+        let has_all = |found: Option<Lenient<'_>>| {
+            let has = |name: &String| {
+                let strings = || found.iter().flat_map(Lenient::strings);
+                strings().any(|text| text.0.split(' ').any(|word| word == name))
+            };
+            !names.is_empty() && names.iter().all(has)
+        };
+        let place = known.iter().find(|place| {
+            read.iter().all(|path| path != *place)
+                && has_all(strings(&members, place).ok().flatten())
+        });
+        match place {
+            Some(["realm_access", "roles"]) => Some("realm_access.roles"),
+            Some([name]) => Some(name),
+            _ if of == PolicyClaim::Roles => {
+                let clients = members.get(CLIENTS).ok()??.members().ok()?;
+                let mut paths = clients.names().map(|client| [CLIENTS, client, "roles"]);
+                let is_there = |path: &[&str; 3]| has_all(strings(&members, path).ok().flatten());
+                paths.any(|path| is_there(&path)).then_some("resource_access.CLIENT.roles")
+            }
+            _ => None,
+        }
     }
 
     /// The metadata of `issuer`, where that is not below its own URL.
@@ -97,20 +129,25 @@ impl Profile {
         self.habits.key_hosts
     }
 
-    fn check_kind(&self, members: &Members<'_>) -> Result<(), TokenError> {
-        let text = |name| members.get(name).and_then(Raw::string);
+    fn check_kind_claims(&self, members: &LenientMembers<'_>) -> Result<(), TokenError> {
         for &name in self.habits.requires {
-            let claim = members.get(name).filter(|claim| !claim.is_null());
+            let claim = get(members, name)?.filter(|claim| !claim.is_null());
             let claim = claim.ok_or(TokenError::MissingClaim { name })?;
             claim.value().map_err(|why| unreadable(name, why))?;
         }
-        for &(name, expected) in self.habits.expects {
-            if text(name).is_none_or(|text| text.0 != expected) {
+        let value = match self.habits.mark {
+            AccessTokenMark::Value(name, expected) => Some((name, expected)),
+            _ => None,
+        };
+        for &(name, expected) in self.habits.expects.iter().chain(&value) {
+            let text = get(members, name)?.and_then(Raw::string);
+            if text.is_none_or(|text| text.0 != expected) {
                 return Err(TokenError::ClaimValue { name, expected });
             }
         }
         for &(name, beginning, mark) in self.habits.refuses {
-            let Some(claim) = members.get(name).filter(|claim| !claim.is_null()) else { continue };
+            let claim = get(members, name)?.filter(|claim| !claim.is_null());
+            let Some(claim) = claim else { continue };
             let value = claim.string().ok_or(TokenError::WrongType { name })?;
             if value.0.starts_with(beginning) {
                 return Err(TokenError::NotAnAccessToken { mark });
@@ -120,32 +157,59 @@ impl Profile {
     }
 }
 
+impl AccessTokenMark {
+    /// Returns the first claim that is there of those that it names.
+    fn first_in(self, members: &LenientMembers<'_>) -> Result<Option<&'static str>, TokenError> {
+        let (Self::OneOf(names) | Self::NoneOf(names)) = self else { return Ok(None) };
+        for &name in names {
+            if get(members, name)?.is_some_and(|claim| !claim.is_null()) {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Where scopes stand unless an issuer has another place.
+const SCOPE: &[&str] = &["scope"];
+
+/// Keycloak's object with the roles of each client.
+const CLIENTS: &str = "resource_access";
+
+/// Where issuers put scopes and roles, as far as their names are known.
+const SCOPES_ELSEWHERE: &[&[&str]] = &[&["scope"], &["scp"], &["permissions"]];
+const ROLES_ELSEWHERE: &[&[&str]] = &[
+    &["realm_access", "roles"],
+    &["groups"],
+    &["cognito:groups"],
+    &["role"],
+    &["permissions"],
+    &["entitlements"],
+];
+
+/// Returns a claim that must come once.
+fn get<'a>(members: &LenientMembers<'a>, name: &str) -> Result<Option<Raw<'a>>, TokenError> {
+    members.get(name).map_err(|why| unreadable(name, why))
+}
+
 /// Returns the strings at the end of a path of member names, which are compared whole: a dot in a name
-/// is part of it. `None` where the path ends early. A claim of another shape is recorded in `claims`.
+/// is part of it. `None` where the path ends early.
 fn strings<'a>(
-    claims: &mut RegisteredClaims,
-    kind: Listed,
-    members: &Members<'a>,
+    members: &LenientMembers<'a>,
     path: &[&str],
-) -> Result<Option<Lenient<'a>>, TokenError> {
-    let unreadable = |why| unreadable(&path.join("."), why);
+) -> Result<Option<Lenient<'a>>, Unreadable> {
     let Some((first, inner)) = path.split_first() else { return Ok(None) };
-    let Some(mut value) = members.get(first) else { return Ok(None) };
+    let Some(mut value) = members.get(first)? else { return Ok(None) };
     for name in inner {
         if !value.is_object() && !value.is_null() {
-            value.value().map_err(unreadable)?;
-            claims.add_malformed(kind, UnreadableClaim::no_names(&path.join(".")));
+            return Err(Unreadable::WrongType { expected: "a string or an array of strings" });
         }
-        match value.members().map_err(unreadable)?.get(name) {
+        match value.members()?.get(name) {
             Some(member) => value = member,
             None => return Ok(None),
         }
     }
-    let strings = value.strings().map_err(unreadable)?;
-    if strings.is_malformed() {
-        claims.add_malformed(kind, UnreadableClaim::no_names(&path.join(".")));
-    }
-    Ok(Some(strings))
+    value.strings().map(Some)
 }
 
 fn unreadable(name: &str, why: Unreadable) -> TokenError {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::claims::{NumericDate, RegisteredClaims};
+use crate::claims::{NumericDate, PolicyClaim, RegisteredClaims};
+use crate::dangerous;
 use crate::issuer::ClaimsRules;
 use crate::key::Payload;
 use crate::testing::NOW;
@@ -27,7 +28,7 @@ fn judge(
     };
     let mut claims = RegisteredClaims::parse(Payload::for_test(&claims.to_string()))?;
     profile.apply(&mut claims)?;
-    rules.check(&claims, NumericDate::from_secs(NOW))?;
+    rules.check(&claims, TokenType::Jwt, NumericDate::from_secs(NOW))?;
     let roles = claims.roles().map(str::to_owned).collect();
     Ok((claims.scope().as_str().to_owned(), roles))
 }
@@ -67,6 +68,13 @@ fn auth0() {
     let no_slash = ("https://tenant.eu.auth0.com", who.1);
     assert_eq!(rule(judge(&profile, no_slash, &token)), "iss");
     assert_eq!(rule(judge(&profile, who, &with(&token, "nonce", json!("n")))), "access_token");
+    // The mark of its access tokens, in either token profile.
+    let unmarked = with(&token, "azp", Value::Null);
+    let claims = &["azp", "client_id"];
+    let expected = TokenError::NoAccessMark { profile: "auth0", claims };
+    assert_eq!(judge(&profile, who, &unmarked), Err(expected.clone()));
+    assert!(expected.to_string().ends_with("`azp` and `client_id` are absent"), "{expected}");
+    assert_eq!(judge(&profile, who, &with(&unmarked, "client_id", json!("client"))), both);
 }
 
 #[test]
@@ -81,6 +89,7 @@ fn okta() {
     let verdict = accepted("orders:read profile", &["Everyone", "clerks"]);
     assert_eq!(judge(&profile, who, &token), verdict);
     assert_eq!(rule(judge(&profile, who, &with(&token, "jti", json!("ID.abc")))), "access_token");
+    assert_eq!(rule(judge(&profile, who, &with(&token, "cid", Value::Null))), "access_token");
     let org = ("https://dev.okta.com", who.1);
     assert_eq!(rule(judge(&profile, org, &token)), "iss");
 }
@@ -99,6 +108,10 @@ fn entra() {
     assert_eq!(judge(&profile, v2, &application), accepted("", &["Clerk"]));
     assert_eq!(rule(judge(&profile, v2, &with(&token, "ver", json!("1.0")))), "claim_value");
     assert_eq!(rule(judge(&profile, v2, &with(&token, "ver", Value::Null))), "claim_value");
+    assert_eq!(rule(judge(&profile, v2, &with(&token, "azp", Value::Null))), "access_token");
+    // An app with one registration: the client is the API.
+    let one_app = with(&with(&token, "azp", json!(v2.1)), "auth_time", json!(NOW));
+    assert_eq!(rule(judge(&profile, v2, &one_app)), "accepted");
 
     let v1 = ("https://sts.windows.net/t/", "api://orders");
     let token = json!({
@@ -107,6 +120,8 @@ fn entra() {
     });
     assert_eq!(judge(&Profile::entra_v1(), v1, &token), accepted("Orders.Read", &[]));
     assert_eq!(rule(judge(&Profile::entra_v2(), v1, &token)), "claim_value");
+    let unmarked = with(&token, "appid", Value::Null);
+    assert_eq!(rule(judge(&Profile::entra_v1(), v1, &unmarked)), "access_token");
 }
 
 #[test]
@@ -160,6 +175,9 @@ fn keycloak() {
     assert_eq!(rule(judge(&profile, who, &no_mapper)), "missing_claim");
     let fresh_realm = with(&token, "aud", json!("account"));
     assert_eq!(rule(judge(&profile, who, &fresh_realm)), "aud");
+    // Before 25, and with a later mapper.
+    assert_eq!(rule(judge(&profile, who, &with(&token, "nonce", json!("n")))), "accepted");
+    assert_eq!(rule(judge(&profile, who, &with(&token, "c_hash", json!("n")))), "access_token");
     // Roles of another shape are no roles.
     let odd = with(&token, "realm_access", json!({"roles": {"clerk": true}}));
     assert_eq!(judge(&profile, who, &odd), accepted("openid orders:read", &["refund"]));
@@ -267,6 +285,226 @@ fn identity_tokens_that_are_credentials_need_a_profile_that_says_so() {
     // What is bound to a key is refused all the same.
     let bound = with(&token, "cnf", json!({"jkt": "x"}));
     assert_eq!(rule(judge(&Profile::google_identity(), google, &bound)), "cnf");
+}
+
+#[test]
+fn entra_b2c() {
+    let who = ("https://shop.b2clogin.com/t/v2.0/", "11111111-2222-3333-4444-555555555555");
+    let token = json!({
+        "iss": who.0, "exp": NOW + 3600, "nbf": NOW, "aud": who.1, "sub": "s", "tfp": "B2C_1_in",
+        "nonce": "n", "scp": "orders.read", "azp": "client", "ver": "1.0", "iat": NOW,
+        "auth_time": NOW,
+    });
+    let profile = Profile::entra_b2c();
+    assert_eq!(judge(&profile, who, &token), accepted("orders.read", &[]));
+    let id_token = with(&with(&token, "azp", Value::Null), "scp", Value::Null);
+    for (claims, expected) in [
+        (&id_token, "access_token"),
+        (&with(&token, "at_hash", json!("h")), "access_token"),
+        (&with(&token, "c_hash", json!("h")), "access_token"),
+    ] {
+        assert_eq!(rule(judge(&profile, who, claims)), expected, "{claims}");
+    }
+    assert_eq!(rule(judge(&Profile::jwt(), who, &token)), "access_token");
+}
+
+/// What a Spring Authorization Server with its defaults issues to one client.
+#[test]
+fn spring() {
+    let who = ("https://auth.example", "web");
+    let token = json!({
+        "iss": who.0, "aud": who.1, "sub": "alice", "iat": NOW, "nbf": NOW, "exp": NOW + 300,
+        "jti": "j", "scope": ["orders:read", "openid"],
+    });
+    let id_token = json!({
+        "iss": who.0, "aud": who.1, "azp": who.1, "sub": "alice", "iat": NOW, "exp": NOW + 1800,
+        "auth_time": NOW, "sid": "s", "jti": "j",
+    });
+    for profile in [Profile::spring(), Profile::jwt()] {
+        assert_eq!(judge(&profile, who, &token), accepted("orders:read openid", &[]));
+        assert_eq!(judge(&profile, who, &with(&token, "scope", Value::Null)), accepted("", &[]));
+    }
+    for name in Profile::names() {
+        let profile: Profile = name.parse().unwrap();
+        if profile.accepts_id_tokens() {
+            continue;
+        }
+        assert_ne!(rule(judge(&profile, who, &id_token)), "accepted", "{name}");
+    }
+    let expected = TokenError::IdentityClaim { profile: "spring", name: "azp" };
+    assert_eq!(judge(&Profile::spring(), who, &id_token), Err(expected));
+    assert_eq!(judge(&Profile::jwt(), who, &id_token), Err(TokenError::LikeIdToken));
+    for name in ["azp", "auth_time", "sid"] {
+        let verdict = rule(judge(&Profile::spring(), who, &with(&token, name, json!("web"))));
+        assert_eq!(verdict, "access_token", "{name}");
+    }
+}
+
+#[test]
+fn hydra() {
+    let who = ("https://hydra.example", "https://api.example");
+    let token = json!({
+        "aud": [who.1], "client_id": "web", "exp": NOW + 3600, "ext": {"roles": ["clerk"]},
+        "iat": NOW, "iss": who.0, "jti": "j", "nbf": NOW, "scp": ["openid", "orders:read"], "sub": "s",
+    });
+    let profile = Profile::hydra();
+    assert_eq!(judge(&profile, who, &token), accepted("openid orders:read", &[]));
+    let profile = profile.roles_at(["ext", "roles"]);
+    assert_eq!(judge(&profile, who, &token), accepted("openid orders:read", &["clerk"]));
+    assert_eq!(rule(judge(&profile, who, &with(&token, "aud", json!([])))), "aud");
+    let id_token = json!({
+        "aud": [who.1], "auth_time": NOW, "exp": NOW + 3600, "iat": NOW, "iss": who.0, "jti": "j",
+        "rat": NOW, "sid": "s", "sub": "s",
+    });
+    assert_eq!(rule(judge(&profile, who, &id_token)), "access_token");
+    let hashed = with(&token, "at_hash", json!("h"));
+    assert_eq!(rule(judge(&profile, who, &hashed)), "access_token");
+}
+
+#[test]
+fn authentik() {
+    let who = ("https://sso.example/application/o/shop/", "client");
+    let token = json!({
+        "iss": who.0, "sub": "s", "aud": who.1, "exp": NOW + 300, "iat": NOW, "auth_time": NOW,
+        "acr": "goauthentik.io/providers/oauth2/default", "nonce": "n", "at_hash": "h",
+        "azp": who.1, "uid": "u", "groups": ["clerk"],
+    });
+    let profile = Profile::authentik();
+    assert_eq!(judge(&profile, who, &token), accepted("", &["clerk"]));
+    let id_token = with(&with(&token, "uid", Value::Null), "azp", Value::Null);
+    assert_eq!(rule(judge(&profile, who, &id_token)), "access_token");
+    assert_eq!(rule(judge(&profile, who, &with(&token, "c_hash", json!("h")))), "access_token");
+    assert_eq!(rule(judge(&Profile::jwt(), who, &token)), "access_token");
+}
+
+#[test]
+fn dex_is_refused_until_id_tokens_are_accepted() {
+    let who = ("https://dex.example", "client");
+    let token = json!({
+        "iss": who.0, "sub": "s", "aud": who.1, "exp": NOW + 300, "iat": NOW, "nonce": "n",
+        "at_hash": "h", "email": "a@b.example", "groups": ["clerk"],
+    });
+    let profile = Profile::dex();
+    for token in [&token, &with(&with(&token, "nonce", Value::Null), "at_hash", Value::Null)] {
+        let error = judge(&profile, who, token).unwrap_err();
+        assert_eq!(error, TokenError::Indistinct { profile: "dex" });
+        assert!(error.remedy().contains("dangerous::accept_id_tokens"), "{error:?}");
+    }
+    let opted = dangerous::accept_id_tokens(profile.clone());
+    assert_ne!(opted, profile);
+    assert_eq!(judge(&opted, who, &token), accepted("", &["clerk"]));
+    assert_eq!(rule(judge(&opted, who, &with(&token, "events", json!({})))), "access_token");
+    assert_eq!(rule(judge(&opted, who, &with(&token, "cnf", json!({})))), "cnf");
+    // The default profile's remedy names this one.
+    let error = judge(&Profile::jwt(), who, &token).unwrap_err();
+    assert!(error.remedy().contains("`dex`"), "{error:?}");
+}
+
+/// An ID token without any mark of its own: its audience is the client, and nothing else is in it.
+#[test]
+fn every_profile_tells_the_plainest_id_token_or_says_that_nothing_does() {
+    let who = ("https://auth.example", "client");
+    let id_token = json!({
+        "iss": who.0, "aud": who.1, "sub": "s", "iat": NOW, "exp": NOW + 300, "ver": "2.0",
+    });
+    for name in Profile::names() {
+        let profile: Profile = name.parse().unwrap();
+        let verdict = rule(judge(&profile, who, &id_token));
+        match profile.access_token_mark() {
+            // The header alone says what it is; that is looked at before.
+            AccessTokenMark::Header => assert_eq!(verdict, "missing_claim", "{name}"),
+            AccessTokenMark::NoMarkOfIdTokens | AccessTokenMark::NoneOf(_) => {
+                assert_eq!(verdict, "accepted", "{name}");
+            }
+            AccessTokenMark::IdTokens => assert!(profile.accepts_id_tokens(), "{name}"),
+            _ => assert_ne!(verdict, "accepted", "{name}"),
+        }
+    }
+}
+
+/// The profiles that the refusal names take such a token, if it has their mark.
+#[test]
+fn profiles_that_a_refusal_names_take_such_a_token() {
+    let who = ("https://auth.example", "client");
+    let like = json!({
+        "iss": who.0, "aud": who.1, "sub": "s", "iat": NOW, "exp": NOW + 300, "azp": who.1,
+        "auth_time": NOW, "ver": "1.0",
+    });
+    let error = judge(&Profile::jwt(), who, &like).unwrap_err();
+    assert_eq!(error, TokenError::LikeIdToken);
+    assert!(error.remedy().contains("dangerous::accept_id_tokens"));
+    for (name, mark) in
+        [("authentik", "uid"), ("okta", "cid"), ("entra-v1", "appid"), ("hydra", "client_id")]
+    {
+        assert!(error.remedy().contains(&format!("`{name}`")), "{name}");
+        let profile: Profile = name.parse().unwrap();
+        assert_eq!(
+            rule(judge(&profile, who, &with(&like, mark, json!("x")))),
+            "accepted",
+            "{name}"
+        );
+        assert_eq!(rule(judge(&profile, who, &like)), "access_token", "{name}");
+    }
+}
+
+#[test]
+fn claim_of_a_profile_that_comes_twice_is_refused() {
+    let parse = |profile: &Profile, claims: &str| {
+        let mut claims = RegisteredClaims::parse(Payload::for_test(claims)).unwrap();
+        profile.apply(&mut claims).map(|()| claims)
+    };
+    for (profile, claims) in [
+        (Profile::okta(), r#"{"cid":"a","cid":"b"}"#),
+        (Profile::okta(), r#"{"jti":"AT.","jti":"ID."}"#),
+        (Profile::entra_v2(), r#"{"ver":"2.0","ver":"2.0"}"#),
+        (Profile::cognito(), r#"{"token_use":"access","client_id":"a","client_id":"a"}"#),
+        (Profile::spring(), r#"{"sid":"a","sid":"b"}"#),
+        (Profile::supabase(), r#"{"sub":"s","session_id":"a","session_id":"a"}"#),
+    ] {
+        let error = parse(&profile, claims).unwrap_err();
+        assert_eq!(error.rule(), "duplicate_member", "{claims}");
+    }
+    // What only policies read makes no difference to the token.
+    let twice = r#"{"cid":"a","scp":["a"],"scp":["b"],"groups":[],"groups":["g"],"x":1,"x":2}"#;
+    let claims = parse(&Profile::okta(), twice).unwrap();
+    for (of, name) in [(PolicyClaim::Scopes, "scp"), (PolicyClaim::Roles, "groups")] {
+        assert_eq!(claims.unreadable(of).unwrap().name(), name);
+    }
+    assert_eq!(claims.scope().iter().count() + claims.roles().count(), 0);
+}
+
+#[test]
+fn scopes_are_read_from_one_place() {
+    let parse = |profile: &Profile, claims: &str| {
+        let mut claims = RegisteredClaims::parse(Payload::for_test(claims)).unwrap();
+        profile.apply(&mut claims).unwrap();
+        let unreadable = claims.unreadable(PolicyClaim::Scopes).map(|why| why.name().to_owned());
+        (claims.scope().as_str().to_owned(), unreadable)
+    };
+    let both = r#"{"scope":"a","scp":["b"],"ext":{"a.b":"c d"}}"#;
+    let nested = Profile::jwt().scopes_at(["ext", "a.b"]);
+    for (profile, claims, scope, unreadable) in [
+        (&Profile::jwt(), both, "a", None),
+        (&Profile::okta(), both, "b", None),
+        (&Profile::jwt().scopes_at(["scp"]), both, "b", None),
+        (&Profile::okta().scopes_at(["scope"]), both, "a", None),
+        (&nested, both, "c d", None),
+        (&nested, r#"{"scope":"a"}"#, "", None),
+        (&nested, r#"{"scope":"a","ext":{"a":{"b":"c"}}}"#, "", None),
+        (&nested, r#"{"ext":{"a.b":["c d"]}}"#, "", Some("ext.a.b")),
+        (&nested, r#"{"ext":7}"#, "", Some("ext.a.b")),
+        (&nested, r#"{"ext":{"a.b":"c","a.b":"d"}}"#, "", Some("ext.a.b")),
+        // What stands elsewhere is not read, and is not unknown either.
+        (&Profile::okta(), r#"{"scope":7}"#, "", None),
+        (&Profile::okta(), r#"{"scope":"a","scope":"b","scp":"c"}"#, "c", None),
+    ] {
+        let expected = (scope.to_owned(), unreadable.map(str::to_owned));
+        assert_eq!(parse(profile, claims), expected, "{profile:?} {claims}");
+    }
+    assert_eq!(nested.scopes_place(), ["ext", "a.b"]);
+    assert_eq!(Profile::okta().scopes_place(), ["scp"]);
+    assert_eq!(Profile::keycloak().roles_places(), [vec!["roles"], vec!["realm_access", "roles"]]);
+    assert_eq!(Profile::clerk().audience_claim(), "azp");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::claims::Scope;
+use crate::duration::InSeconds;
 use crate::error::UnreadableClaim;
 
 /// Why a [`Policy`](crate::Policy) is not met. What it names is the policy's, not the token's.
@@ -10,16 +11,16 @@ use crate::error::UnreadableClaim;
 #[non_exhaustive]
 pub enum Denial {
     /// The token's scope does not reach; the client is told what would.
-    #[error("the scope does not suffice; {:?} is needed", .needed.as_str())]
+    #[error("the scope does not suffice; {:?} is needed{}", .needed.as_str(), granted_in(*.unread))]
     #[non_exhaustive]
     Scope {
         /// The scope that the policy asks for.
         needed: Scope,
+        /// A claim that has it and that the profile does not read.
+        unread: Option<&'static str>,
     },
     /// The user must authenticate anew or otherwise (RFC 9470); the client is told how.
-    #[error(
-        "the user's authentication does not suffice; needed: acr {acr_values:?}, age {max_age:?}"
-    )]
+    #[error("the user's authentication does not suffice; needed: {}", step_up(.acr_values, *.max_age))]
     #[non_exhaustive]
     Authentication {
         /// What `acr` should be one of, the preferred ones first; empty if it does not matter.
@@ -28,18 +29,20 @@ pub enum Denial {
         max_age: Option<Duration>,
     },
     /// The token was issued too long ago; the client can refresh it.
-    #[error("the token was issued more than {max:?} ago, or does not say when")]
+    #[error("the token was issued more than {} ago, or does not say when", InSeconds(*.max))]
     #[non_exhaustive]
     TokenAge {
         /// The oldest that it may be.
         max: Duration,
     },
-    /// The bearer may not do this, and no other token of theirs would change that.
-    #[error("`{rule}` is not met")]
+    /// The bearer may not do this, and no refreshed token of theirs would change that.
+    #[error("`{rule}` is not met{}", granted_in(*.unread))]
     #[non_exhaustive]
     Forbidden {
         /// The part of the policy that is not met.
         rule: String,
+        /// A claim that has what it asks for and that the profile does not read.
+        unread: Option<&'static str>,
     },
     /// It is unknown whether the policy is met: a claim cannot be read, or has another type than the
     /// policy compares it with.
@@ -53,6 +56,18 @@ pub enum Denial {
         /// Its name.
         name: String,
     },
+}
+
+fn granted_in(unread: Option<&str>) -> String {
+    unread.map_or_else(String::new, |claim| {
+        format!("; the token has it in `{claim}`, which the profile does not read")
+    })
+}
+
+fn step_up(acr_values: &[String], max_age: Option<Duration>) -> String {
+    let acr = (!acr_values.is_empty()).then(|| format!("`acr` one of {acr_values:?}"));
+    let age = max_age.map(|age| format!("`auth_time` at most {} ago", InSeconds(age)));
+    [acr, age].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 impl Denial {
@@ -70,8 +85,17 @@ impl Denial {
 
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
+            Self::Scope { unread: Some(_), .. } => {
+                "the issuer has granted it: name the claim with `scopes_at` (PORTCULLIS_SCOPES_AT), or choose \
+                 the issuer's profile"
+            }
+            Self::Forbidden { unread: Some(_), .. } => {
+                "the issuer has granted it: name the claim with `roles_at` (PORTCULLIS_ROLES_AT), or choose \
+                 the issuer's profile"
+            }
             Self::Scope { .. } | Self::Forbidden { .. } => {
-                "grant it to the user or client, if it should have it"
+                "if the user or client should have it, grant it at the issuer, and have the client get a new \
+                 token: one that was issued before stays as it is"
             }
             Self::Authentication { .. } => {
                 "the client should have the user authenticate again, as the challenge says"
@@ -110,9 +134,11 @@ impl Denial {
             // Not met, whatever the unknown part is.
             (Self::UnreadableClaim(_), known) if !known.is_unknown() => known,
             (known, Self::UnreadableClaim(_)) => known,
-            (Self::Scope { needed }, Self::Scope { needed: also }) => {
+            (Self::Scope { needed, unread }, Self::Scope { needed: also, unread: other }) => {
                 let new = also.iter().filter(|name| !needed.contains(name));
-                Self::Scope { needed: needed.iter().chain(new).collect() }
+                // Only what has all of it is worth reading.
+                let unread = unread.filter(|_| unread == other);
+                Self::Scope { needed: needed.iter().chain(new).collect(), unread }
             }
             (
                 Self::Authentication { acr_values, max_age },

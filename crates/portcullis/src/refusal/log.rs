@@ -4,6 +4,8 @@ use std::error::Error;
 use std::sync::Arc;
 
 use super::{Cause, Refusal, RefusalKind, Site};
+use crate::duration::InSeconds;
+use crate::error::TokenError;
 use crate::metrics;
 
 impl Refusal {
@@ -30,10 +32,12 @@ impl Refusal {
             }
             _ => None,
         };
+        let found = self.token_error().and_then(TokenError::found);
         tracing::debug!(
             target: "portcullis::refusal",
             kind = kind.as_str(), rule, issuer, method, route, setting, %reason, remedy,
-            retry_after = self.retry_after().map(tracing::field::debug),
+            found = found.map(tracing::field::display),
+            retry_after = self.retry_after().map(InSeconds).map(tracing::field::display),
             error = unavailable.map(|error| error as &dyn Error),
             "refused",
         );

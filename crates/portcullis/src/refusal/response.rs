@@ -19,6 +19,7 @@ use crate::credentials::CredentialsError;
 use crate::error::TokenError;
 
 const EXPIRED: &str = "The access token expired";
+const FORBIDDEN: &str = "The caller may not do this";
 const MISCONFIGURED: &str = "The service is not set up for this request";
 
 impl Refusal {
@@ -36,10 +37,11 @@ impl Refusal {
             Cause::Missing => challenge(),
             Cause::Credentials(CredentialsError::CrossSite) => return None,
             Cause::Credentials(_) => with_error("invalid_request", detail),
+            Cause::Token(TokenError::UnfitClaims { .. }) => return None,
             Cause::Token(_) | Cause::Denied(Denial::TokenAge { .. }) => {
                 with_error("invalid_token", detail)
             }
-            Cause::Denied(Denial::Scope { needed }) => {
+            Cause::Denied(Denial::Scope { needed, .. }) => {
                 with_error("insufficient_scope", detail).with("scope", needed.as_str())
             }
             Cause::Denied(Denial::Authentication { acr_values, max_age }) => {
@@ -129,6 +131,7 @@ impl Refusal {
                 "The request came from another site's page"
             }
             Cause::Credentials(_) => "The request's credentials are malformed",
+            Cause::Token(TokenError::UnfitClaims { .. }) => FORBIDDEN,
             Cause::Token(error) => token_detail(error),
             Cause::Denied(denial) => match denial {
                 Denial::Scope { .. } => "The access token's scope does not suffice",
@@ -139,9 +142,7 @@ impl Refusal {
                     "A different authentication level is required"
                 }
                 Denial::TokenAge { .. } => EXPIRED,
-                Denial::Forbidden { .. } | Denial::UnreadableClaim(_) => {
-                    "The caller may not do this"
-                }
+                Denial::Forbidden { .. } | Denial::UnreadableClaim(_) => FORBIDDEN,
                 Denial::UnboundCheck { .. } => MISCONFIGURED,
             },
             Cause::BudgetSpent { .. } | Cause::Unavailable { .. } => {

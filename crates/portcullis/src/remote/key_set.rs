@@ -24,6 +24,7 @@ use super::withdrawn::WithdrawnKeys;
 use super::{Document, Remote, Snapshot, discovery, jitter};
 use crate::algorithm::Algorithm;
 use crate::clock::{Clock, Timestamp};
+use crate::duration::InSeconds;
 use crate::fetch::{Client, FetchError, Kind};
 use crate::key::{CandidateKeys, KeyRequest, KeySet, SkippedKey, VerificationKey};
 use crate::key_source::{Freshness, KeySetStatus, KeySource, Refreshing, ResolveError};
@@ -224,7 +225,7 @@ impl Document for Keys {
         tracing::debug!(
             target: "portcullis::keys",
             location, modified, keys = snapshot.kept.len(), skipped = skipped.len(),
-            ttl = ?snapshot.lifetime.ttl, end = ?snapshot.lifetime.end,
+            ttl = %InSeconds(snapshot.lifetime.ttl), end = %InSeconds(snapshot.lifetime.end),
             "the keys were fetched",
         );
     }

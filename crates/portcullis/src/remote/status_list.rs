@@ -29,6 +29,7 @@ use super::{Document, Remote, Snapshot, jitter};
 use crate::algorithm::Algorithm;
 use crate::claims::NumericDate;
 use crate::clock::{Clock, Timestamp};
+use crate::duration::InSeconds;
 use crate::fetch::{Client, FetchError, Kind};
 use crate::key::VerificationKey;
 use crate::key_source::{KeySource, ResolveError};
@@ -353,7 +354,7 @@ impl Document for StatusList {
         }
         tracing::debug!(
             target: "portcullis::status_list",
-            uri, modified, statuses = set.kept.bits.len(), age = ?set.age(Timestamp::now(&*remote.clock)),
+            uri, modified, statuses = set.kept.bits.len(), age = %InSeconds(set.age(Timestamp::now(&*remote.clock))),
             "the status list was fetched",
         );
     }

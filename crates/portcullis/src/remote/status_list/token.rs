@@ -10,6 +10,7 @@ use serde::de::MapAccess;
 
 use super::StatusList;
 use super::bits::Bits;
+use crate::algorithm::Algorithm;
 use crate::claims::NumericDate;
 use crate::json::{self, FromMembers, Member, Nested, Text};
 use crate::jws::{CompactJws, TokenType};
@@ -28,6 +29,7 @@ pub(crate) struct List {
     /// After how long it should be fetched again.
     pub(super) ttl: Option<Duration>,
     key_id: Option<Arc<str>>,
+    algorithm: Algorithm,
     key: Arc<VerificationKey>,
 }
 
@@ -39,7 +41,7 @@ impl List {
     /// Whether it may be believed now: it has not expired, and its key is still a current one, by
     /// the same table as for a token that was signed with it.
     pub(super) fn holds(&self, document: &StatusList, now: NumericDate) -> bool {
-        let wanted = KeyRequest::new(self.key_id.as_deref(), self.key.algorithm());
+        let wanted = KeyRequest::new(self.key_id.as_deref(), self.algorithm);
         self.expires_at.is_none_or(|expiry| now < expiry)
             && document.keys.is_current(&wanted, &self.key)
     }
@@ -65,7 +67,7 @@ impl StatusList {
         let key = key.clone();
         let claims: ListClaims<'_> =
             json::from_slice(payload.as_ref()).map_err(|error| error.to_string())?;
-        self.read(&claims, now, key_id, key).map_err(str::to_owned)
+        self.read(&claims, now, (key_id, algorithm, key)).map_err(str::to_owned)
     }
 
     fn parse<'t>(&self, text: &'t str) -> Result<CompactJws<'t>, String> {
@@ -86,8 +88,7 @@ impl StatusList {
         &self,
         claims: &ListClaims<'_>,
         now: NumericDate,
-        key_id: Option<Arc<str>>,
-        key: Arc<VerificationKey>,
+        (key_id, algorithm, key): (Option<Arc<str>>, Algorithm, Arc<VerificationKey>),
     ) -> Result<List, &'static str> {
         let is = |claim: &Option<Text<'_>>, name: &str| {
             claim.as_ref().is_some_and(|Text(text)| text == name)
@@ -119,7 +120,7 @@ impl StatusList {
         let bits = Bits::unpack(width, &compressed)
             .ok_or("its `lst` is no zlib stream of a length and width that a list can have")?;
         let ttl = claims.ttl.map(Duration::from_secs);
-        Ok(List { bits, issued_at, expires_at: claims.exp, ttl, key_id, key })
+        Ok(List { bits, issued_at, expires_at: claims.exp, ttl, key_id, algorithm, key })
     }
 }
 

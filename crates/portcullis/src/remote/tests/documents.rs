@@ -214,7 +214,7 @@ async fn late_answer_is_told_with_its_url_and_the_setting() {
     world.fetch.set(OPENID, Answer::ok(metadata()));
     world.fetch.set(JWKS, Answer::Hangs);
     let setting = "raise fetch_timeout (PORTCULLIS_FETCH_TIMEOUT_SECS)";
-    let told = format!("{JWKS}: no whole answer within 5s; {setting}");
+    let told = format!("{JWKS}: no whole answer within 5 s; {setting}");
     let error = world.keys.refresh().await.unwrap_err().to_string();
     assert!(error.starts_with(&told), "{error}");
 }

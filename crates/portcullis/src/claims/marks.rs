@@ -1,0 +1,122 @@
+//! What tells other kinds of token from an access token ([RFC 8725 §3.12]).
+//!
+//! [RFC 8725 §3.12]: https://www.rfc-editor.org/rfc/rfc8725#section-3.12
+
+use serde::de::{Deserialize, Deserializer, MapAccess};
+
+use super::Span;
+use crate::json::{Member, Raw, Text};
+
+/// Traces of another kind of token than an access token.
+#[derive(Default)]
+pub(crate) struct Marks {
+    /// `cnf`, RFC 7800: usable only together with a proof.
+    pub(crate) sender_constrained: bool,
+    /// The first mark of another token that is not for APIs.
+    pub(crate) foreign: Option<&'static str>,
+    /// The first mark that stands in ID tokens only, whatever else the token says of its kind.
+    pub(crate) identity: Option<&'static str>,
+    /// `at_hash` and `nonce`, which some issuers put into access tokens, too.
+    pub(crate) at_hash: bool,
+    pub(crate) nonce: bool,
+    /// The claim `typ`.
+    pub(crate) type_claim: TypeClaim,
+    /// `azp`: the client that the token was issued to.
+    pub(crate) azp: Option<Span>,
+    pub(crate) has_auth_time: bool,
+    /// `scope` or `scp`.
+    pub(crate) has_scope: bool,
+    /// The first claim that is there of those that the profile's mark names.
+    pub(crate) of_profile: Option<&'static str>,
+}
+
+/// What a payload says of its own kind: Keycloak's claim `typ`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum TypeClaim {
+    #[default]
+    Absent,
+    /// `Bearer`: an access token.
+    Bearer,
+    /// Another kind of token, by what it is told.
+    Foreign(&'static str),
+    /// Nothing that is known.
+    Other,
+}
+
+impl Marks {
+    /// The claims that [`take`](Self::take) reads: each comes once.
+    pub(super) const ALL: [&str; 9] =
+        ["at_hash", "c_hash", "s_hash", "nonce", "events", "htm", "token_use", "typ", "cnf"];
+
+    /// Returns what the claim `typ` of a payload tells of its kind, if that is no access token.
+    pub(crate) fn foreign_type(payload: &[u8]) -> Option<&'static str> {
+        let text = std::str::from_utf8(payload).ok()?;
+        match Raw::new(text).find("typ").ok()??.parse()? {
+            TypeClaim::Foreign(mark) => Some(mark),
+            _ => None,
+        }
+    }
+
+    pub(super) fn take<'de, A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        member: Member<'_, A>,
+    ) -> Result<(), A::Error> {
+        match name {
+            // OpenID Connect Core §3.1.3.6, §3.3.2.11 and FAPI: hashes stand in ID tokens only.
+            "at_hash" => self.at_hash = true,
+            "c_hash" => self.identity = Some("`c_hash` is an ID token's"),
+            "s_hash" => self.identity = Some("`s_hash` is an ID token's"),
+            // OpenID Connect Core §2.
+            "nonce" => self.nonce = true,
+            // OpenID Connect Back-Channel Logout §2.4, RFC 8417 §2.2.
+            "events" => self.foreign = Some("`events` is a logout or security event token's"),
+            // RFC 9449 §4.2.
+            "htm" => self.foreign = Some("`htm` is a DPoP proof's"),
+            "cnf" => self.sender_constrained = true,
+            // Amazon Cognito: `access` or `id`.
+            "token_use" => {
+                let Text(kind) = member.read("token_use")?;
+                if !kind.eq_ignore_ascii_case("access") {
+                    self.foreign = Some("`token_use` is not `access`");
+                }
+                return Ok(());
+            }
+            // Keycloak: `Bearer`, `ID`, `Refresh`, `Offline`, `Logout`, …
+            "typ" => {
+                self.type_claim = member.read("typ")?;
+                if let TypeClaim::Foreign(mark) = self.type_claim {
+                    self.foreign = Some(mark);
+                }
+                return Ok(());
+            }
+            // OpenID Connect Core has no scopes in ID tokens. Only whether it is there counts here.
+            "scp" => {
+                self.has_scope |= !member.raw()?.is_null();
+                return Ok(());
+            }
+            _ => {}
+        }
+        member.skip()
+    }
+}
+
+impl<'de> Deserialize<'de> for TypeClaim {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const FOREIGN: [(&str, &str); 6] = [
+            ("ID", "the claim `typ` says that it is an ID token"),
+            ("Refresh", "the claim `typ` says that it is a refresh token"),
+            ("Offline", "the claim `typ` says that it is an offline (refresh) token"),
+            ("Logout", "the claim `typ` says that it is a logout token"),
+            ("Serialized-ID", "the claim `typ` says that it is an ID token"),
+            ("DPoP", "the claim `typ` says that it is bound to a key (DPoP)"),
+        ];
+        let Text(name) = Text::deserialize(deserializer)?;
+        let foreign = FOREIGN.iter().find(|(foreign, _)| name.eq_ignore_ascii_case(foreign));
+        Ok(match foreign {
+            Some((_, mark)) => Self::Foreign(mark),
+            None if name == "Bearer" => Self::Bearer,
+            None => Self::Other,
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! What a token has in the place of what is configured.
+
+use std::fmt;
+
+/// The most names that are shown, and the most characters of each.
+const MAX_NAMES: usize = 4;
+const MAX_CHARS: usize = 128;
+
+/// The `iss` or `aud` of a token whose signature held: each name in quotes, escaped and cut short.
+///
+/// Displayed for the operator alone; `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Found {
+    text: Box<str>,
+    differs_by_a_slash: bool,
+}
+
+impl Found {
+    /// What `names` are in the place of one of `expected`.
+    pub(crate) fn new<'n>(names: impl Iterator<Item = &'n str>, expected: &[String]) -> Self {
+        let (mut shown, mut more, mut differs_by_a_slash) = (Vec::new(), 0, false);
+        for name in names {
+            let bare = name.trim_end_matches('/');
+            differs_by_a_slash |= expected.iter().any(|other| other.trim_end_matches('/') == bare);
+            if shown.len() == MAX_NAMES {
+                more += 1;
+                continue;
+            }
+            let cut: String = name.chars().take(MAX_CHARS).collect();
+            let end = if cut.len() < name.len() { "…" } else { "" };
+            shown.push(format!("{cut:?}{end}"));
+        }
+        if more > 0 {
+            shown.push(format!("{more} more"));
+        }
+        Self { text: shown.join(", ").into(), differs_by_a_slash }
+    }
+
+    /// How it differs from what is expected, if that is easily overlooked.
+    pub(super) fn difference(&self) -> &'static str {
+        if self.differs_by_a_slash {
+            ": the token has it with another slash at the end"
+        } else {
+            ""
+        }
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.text.is_empty() { "nothing" } else { &self.text })
+    }
+}
+
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Found").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(names: &[&str]) -> Found {
+        Found::new(names.iter().copied(), &["https://api.example".to_owned()])
+    }
+
+    #[test]
+    fn names_are_escaped_and_bounded() {
+        let long = "a".repeat(MAX_CHARS + 1);
+        for (names, shown) in [
+            (&[][..], "nothing".to_owned()),
+            (&["a\n\u{1b}[31m\u{202e}"], r#""a\n\u{1b}[31m\u{202e}""#.to_owned()),
+            (&[&long], format!("{:?}…", &long[1..])),
+            (&["a", "b", "c", "d", "e", "f"], r#""a", "b", "c", "d", 2 more"#.to_owned()),
+        ] {
+            assert_eq!(found(names).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn slash_at_the_end_is_named() {
+        assert!(found(&["x", "https://api.example/"]).difference().contains("slash"));
+        for other in ["https://api.example.evil.example", "", "/", "https://api"] {
+            assert_eq!(found(&[other]).difference(), "", "{other}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! How an issuer's access tokens are told from its ID tokens ([RFC 8725 §3.12]).
+//!
+//! [RFC 8725 §3.12]: https://www.rfc-editor.org/rfc/rfc8725#section-3.12
+
+use super::Profile;
+use crate::claims::{RegisteredClaims, TypeClaim};
+use crate::error::{self, TokenError};
+use crate::jws::TokenType;
+
+/// How a [`Profile`] tells access tokens from the ID tokens of the same issuer.
+///
+/// A header `typ` of `at+jwt` is proof with every profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AccessTokenMark {
+    /// The header says `at+jwt` ([RFC 9068 §2.1]), and no other token is accepted.
+    ///
+    /// [RFC 9068 §2.1]: https://www.rfc-editor.org/rfc/rfc9068#section-2.1
+    Header,
+    /// By what ID tokens have alone: `nonce`, `at_hash`, `c_hash`, `s_hash`; or, in a token that says
+    /// nothing of its kind, an `azp` that is in `aud`, with `auth_time` and without a scope.
+    NoMarkOfIdTokens,
+    /// Each access token has one of these claims.
+    OneOf(&'static [&'static str]),
+    /// Each access token has this claim with this value.
+    Value(&'static str, &'static str),
+    /// No access token has any of these claims.
+    NoneOf(&'static [&'static str]),
+    /// The issuer signs no other tokens for this audience, or what it signs is told by the claims that
+    /// the profile requires.
+    Required(&'static [&'static str]),
+    /// There is none: every token is refused, until [`dangerous`](crate::dangerous) says that ID tokens
+    /// are accepted as well.
+    Nothing,
+    /// The credentials are ID tokens by design.
+    IdTokens,
+}
+
+impl Profile {
+    /// Returns how this profile tells access tokens from ID tokens.
+    #[must_use]
+    pub fn access_token_mark(&self) -> AccessTokenMark {
+        if self.token_types == [TokenType::AccessToken] {
+            return AccessTokenMark::Header;
+        }
+        self.habits.mark
+    }
+
+    /// Whether ID tokens are accepted: by design, or because
+    /// [`dangerous::accept_id_tokens`](crate::dangerous::accept_id_tokens) says so.
+    #[must_use]
+    pub fn accepts_id_tokens(&self) -> bool {
+        self.accepts_id_tokens || self.habits.mark == AccessTokenMark::IdTokens
+    }
+
+    /// Refuses a token of another kind.
+    pub(crate) fn check_kind(
+        &self,
+        claims: &RegisteredClaims,
+        token_type: TokenType,
+    ) -> Result<(), TokenError> {
+        let marks = &claims.marks;
+        if let Some(mark) = marks.foreign {
+            return Err(TokenError::NotAnAccessToken { mark });
+        }
+        if !self.accepts_id_tokens() {
+            self.check_no_id_token(claims, token_type)?;
+        }
+        // RFC 9449 §7.1: a bound token "MUST NOT" be taken as a plain bearer token.
+        if marks.sender_constrained {
+            return Err(TokenError::SenderConstrained);
+        }
+        Ok(())
+    }
+
+    fn check_no_id_token(
+        &self,
+        claims: &RegisteredClaims,
+        token_type: TokenType,
+    ) -> Result<(), TokenError> {
+        let marks = &claims.marks;
+        if let Some(mark) = marks.identity {
+            return Err(TokenError::NotAnAccessToken { mark });
+        }
+        if token_type == TokenType::AccessToken || marks.type_claim == TypeClaim::Bearer {
+            return Ok(());
+        }
+        let (profile, here) = (self.name, marks.of_profile);
+        let is_proven = match self.habits.mark {
+            AccessTokenMark::Nothing => return Err(TokenError::Indistinct { profile }),
+            AccessTokenMark::OneOf(claims) => {
+                let name = here.ok_or(TokenError::NoAccessMark { profile, claims })?;
+                // Other issuers' ID tokens have it, too.
+                name != "azp"
+            }
+            AccessTokenMark::NoneOf(_) => match here {
+                Some(name) => return Err(TokenError::IdentityClaim { profile, name }),
+                None => false,
+            },
+            AccessTokenMark::Value(..) => true,
+            AccessTokenMark::Header
+            | AccessTokenMark::Required(_)
+            | AccessTokenMark::NoMarkOfIdTokens
+            | AccessTokenMark::IdTokens => false,
+        };
+        for (is_there, name, mark) in
+            [(marks.at_hash, "at_hash", error::AT_HASH), (marks.nonce, "nonce", error::NONCE)]
+        {
+            if is_there && !self.habits.carries.contains(&name) {
+                return Err(TokenError::NotAnAccessToken { mark });
+            }
+        }
+        if !is_proven && is_like_an_id_token(claims) {
+            return Err(TokenError::LikeIdToken);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a token without a header `typ` that says more than `JWT` is made like an ID token without
+/// `nonce`, which the code flow does not demand (OpenID Connect Core §3.1.2.1).
+fn is_like_an_id_token(claims: &RegisteredClaims) -> bool {
+    let marks = &claims.marks;
+    let is_for_its_client =
+        claims.text(marks.azp).is_some_and(|client| claims.audience().contains(client));
+    marks.type_claim == TypeClaim::Absent
+        && is_for_its_client
+        && marks.has_auth_time
+        && !marks.has_scope
+        && claims.scope().iter().next().is_none()
+}
