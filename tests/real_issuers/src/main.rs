@@ -18,6 +18,7 @@ mod page;
 mod process;
 mod results;
 mod rows;
+mod running;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -5,25 +5,21 @@ use std::time::{Duration, Instant};
 
 use portcullis::config::Setting;
 use portcullis::{Profile, dangerous};
+use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::failure::{Failure, Outcome};
 use crate::http;
 use crate::instances::{self, Instance, Settings};
-use crate::issuers::{Facts, Issuer, Start};
+use crate::issuers::{Facts, Issuer};
 use crate::load::{Load, Tally};
-use crate::page::Page;
-use crate::process::Script;
 use crate::results::{Report, Row};
+use crate::running::{self, Running};
 
 /// The TTL of the instances that see an outage, which lasts longer.
 const SHORT_TTL: Duration = Duration::from_secs(10);
 const OUTAGE: Duration = Duration::from_secs(30);
-
-/// The longest that an installation may take.
-const GET_WITHIN: Duration = Duration::from_secs(1800);
-const PAGE_WITHIN: Duration = Duration::from_secs(300);
 
 /// All rows of one issuer.
 pub(crate) async fn run<I: Issuer>(issuer: I, root: &Path, tools: &Path) -> Report {
@@ -43,8 +39,7 @@ async fn all_rows<I: Issuer>(
     tools: &Path,
     report: &mut Report,
 ) -> Outcome<()> {
-    std::fs::create_dir_all(folder)?;
-    let page = page(facts, folder, tools).await;
+    let page = running::page(facts, folder, tools).await;
     report.add(Row::of("page", page.map(|()| "its steps run word for word".to_owned())));
 
     let mut issues = Running::start(facts, folder).await?;
@@ -71,15 +66,9 @@ async fn all_rows<I: Issuer>(
     sleep(Duration::from_secs(3)).await;
     issues.kill().await?;
     sleep(OUTAGE).await;
-    report.add(Row::of(
-        "outage",
-        load.stop().await.and_then(|tally| {
-            none_refused(
-                &tally,
-                &format!("away for {} s at a TTL of {} s", OUTAGE.as_secs(), SHORT_TTL.as_secs()),
-            )
-        }),
-    ));
+    let words = format!("away for {} s at a TTL of {} s", OUTAGE.as_secs(), SHORT_TTL.as_secs());
+    let tally = load.stop().await;
+    report.add(Row::of("outage", tally.and_then(|tally| none_refused(&tally, &words))));
     issues = Running::start(facts, folder).await?;
     report.add(Row::of("restart with new keys", restart(issuer, &services).await));
 
@@ -87,94 +76,6 @@ async fn all_rows<I: Issuer>(
     let settings = Settings { ttl: None, ..settings };
     report.add(Row::of("algorithms", algorithms(issuer, facts, &settings).await));
     issues.kill().await
-}
-
-/// Installs the issuer as its page says, once for each text of it, and runs the other steps.
-async fn page(facts: &Facts, folder: &Path, tools: &Path) -> Outcome<()> {
-    let page = Page::read(facts.page)?;
-    let path = format!("export PATH='{}':\"$PATH\"\n", tools.display());
-    let log = folder.join("page.log");
-    got(&page.get, folder, "page").await?;
-    let steps = format!("{path}{}\n{}\n", page.start, page.ask);
-    // What it starts in the background ends with the script's group.
-    let run = Script::run(&steps, folder, &log);
-    tokio::time::timeout(PAGE_WITHIN, run)
-        .await
-        .map_err(|_| Failure::new(format!("not finished within {PAGE_WITHIN:?}")))?
-}
-
-/// Runs an installation unless this very text was run here before.
-async fn got(text: &str, folder: &Path, name: &str) -> Outcome<()> {
-    let stamp = folder.join(format!(".{name}-got"));
-    if std::fs::read_to_string(&stamp).is_ok_and(|before| before == text) {
-        return Ok(());
-    }
-    let log = folder.join(format!("{name}-get.log"));
-    let run = Script::run(text, folder, &log);
-    tokio::time::timeout(GET_WITHIN, run)
-        .await
-        .map_err(|_| Failure::new(format!("not installed within {GET_WITHIN:?}")))??;
-    Ok(std::fs::write(stamp, text)?)
-}
-
-/// The issuer, for the rows.
-struct Running(Script);
-
-impl Running {
-    async fn start(facts: &Facts, folder: &Path) -> Outcome<Self> {
-        let log = folder.join("issuer.log");
-        let (text, folder) = match facts.start {
-            Start::Page(replaced) => {
-                let start = Page::read(facts.page)?.start;
-                let replace = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
-                let text = replaced.iter().fold(start, replace);
-                (format!("{text}\nwait\n"), folder.to_owned())
-            }
-            Start::Own { folder: source, build, start } => {
-                let source =
-                    format!("{}/../interop/third_party/{source}", env!("CARGO_MANIFEST_DIR"));
-                let own = folder.join("own");
-                std::fs::create_dir_all(&own)?;
-                // Built again when a file of it is another one.
-                let copy = format!("cp -ru '{source}/.' .\n{build}\n");
-                let contents = contents(Path::new(&source))?;
-                let stamp = folder.join(".own-sources");
-                if std::fs::read_to_string(&stamp).is_ok_and(|before| before == contents) {
-                    got(&copy, &own, "own").await?;
-                } else {
-                    Script::run(&copy, &own, &folder.join("own-get.log")).await?;
-                    std::fs::write(own.join(".own-got"), &copy)?;
-                    std::fs::write(stamp, contents)?;
-                }
-                (start.to_owned(), own)
-            }
-        };
-        let mut script = Script::start(&text, &folder, &log)?;
-        script.ready(facts.ready, facts.ready_within).await?;
-        Ok(Self(script))
-    }
-
-    async fn kill(self) -> Outcome<()> {
-        self.0.kill().await
-    }
-}
-
-/// The text of all files of a folder that belong to the repository.
-fn contents(folder: &Path) -> Outcome<String> {
-    let mut all = String::new();
-    let mut entries: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.path().is_dir() {
-            if name != "node_modules" && name != "target" {
-                all.push_str(&contents(&entry.path())?);
-            }
-        } else {
-            all.push_str(&std::fs::read_to_string(entry.path())?);
-        }
-    }
-    Ok(all)
 }
 
 /// Every instance accepts an access token.
@@ -236,13 +137,23 @@ async fn others<I: Issuer>(issuer: &I, services: &[Instance]) -> Outcome<String>
 }
 
 async fn algorithms<I: Issuer>(issuer: &I, facts: &Facts, settings: &Settings) -> Outcome<String> {
+    let metadata = format!("{}/.well-known/openid-configuration", facts.issuer);
+    let metadata = http::json(http::client()?.get(metadata)).await?;
+    let offered = metadata.get("id_token_signing_alg_values_supported").and_then(Value::as_array);
+    for offered in offered.into_iter().flatten().filter_map(Value::as_str) {
+        // What needs the client's secret is for the client.
+        let verifiable = !offered.starts_with("HS") && offered != "none";
+        if verifiable && !facts.algorithms.contains(&offered) {
+            return Err(Failure::new(format!("it offers {offered}, which is not tried")));
+        }
+    }
     for algorithm in facts.algorithms {
         // New ones, which have not met an unknown key yet; some issuers publish a key only when it signs.
         let services = instances::start(settings).await?;
         issuer.sign_with(algorithm).await?;
         let token = issuer.access_token().await?;
         let header = http::header(&token)?;
-        if header.get("alg").and_then(serde_json::Value::as_str) != Some(algorithm) {
+        if header.get("alg").and_then(Value::as_str) != Some(algorithm) {
             return Err(Failure::new(format!("a token of {algorithm} has the header {header}")));
         }
         for service in &services {

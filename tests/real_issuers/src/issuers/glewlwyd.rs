@@ -37,7 +37,10 @@ impl Issuer for Glewlwyd {
             start: Start::Page(&[]),
             policies: [Policy::scopes(["orders"]), Policy::scopes(["refunds"])],
             policy_words: "`scope`",
-            algorithms: &["RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"],
+            algorithms: &[
+                "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
+                "EdDSA",
+            ],
             about_algorithms: " (EC keys made again until their coordinates had their full length)",
             rotates_within: Duration::from_secs(5),
         }
