@@ -6,7 +6,10 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use portcullis::testing::{AUDIENCE, ISSUER, NOW, TestKey, authorization, bearer, builder};
+use portcullis::testing::{
+    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, ScriptedFetch, TestKey, authorization,
+    bearer, builder,
+};
 use portcullis::{
     Algorithm, Authenticator, Gate, Policy, Profile,
     adapter::{Bodies, FromBytes, NoBodies},
@@ -136,6 +139,57 @@ fn metadata_that_a_layer_does_not_serve_are_reported_once() {
         <NoBodies as Bodies<Bytes>>::metadata(&build(false).await, &request);
     });
     assert!(unserved(silent).is_empty());
+}
+
+#[test]
+fn start_says_how_long_keys_are_used_and_which_headers_count() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    for (obeys, told) in
+        [(false, "only a positive max-age counts"), (true, "must-revalidate count (obey_no_cache)")]
+    {
+        let lines = lines(async || {
+            let fetch = ScriptedFetch::default();
+            fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));
+            let builder = Authenticator::builder(ISSUER, AUDIENCE).jwks_url(JWKS).fetch(fetch);
+            let builder = builder.without_background_refresh();
+            if obeys { builder.obey_no_cache() } else { builder }.build().await.unwrap();
+        });
+        let start = lines.iter().find(|line| line.contains("validated locally")).unwrap();
+        let bounds = ["withdrawal_bound=311.1s", "withdrawal_bound_in_outage=3900s"];
+        for part in bounds.into_iter().chain([told]) {
+            assert!(start.contains(part), "{start} should have {part}");
+        }
+    }
+}
+
+/// A key for encryption is none of an operator's business, and no set is reported twice.
+#[test]
+fn skipped_keys_are_logged_once_for_each_set_by_how_bad_they_are() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let mut encryption = TestKey::generate("enc", Algorithm::Rs256).jwk();
+    encryption["use"] = json!("enc");
+    encryption["alg"] = json!("RSA-OAEP");
+    let secret = json!({"kty": "oct", "kid": "oct", "k": "c2VjcmV0"});
+    let lines = lines(async || {
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+        fetch.set(JWKS, Answer::ok(json!({"keys": [key.jwk(), encryption, secret]})));
+        let builder = Authenticator::builder(ISSUER, AUDIENCE).jwks_url(JWKS).fetch(fetch);
+        let builder = builder.without_background_refresh().clock(clock);
+        let auth = builder.build().await.unwrap();
+        for _ in 0..3 {
+            auth.refresh().await.unwrap();
+        }
+    });
+    let of = |kid: &str| {
+        let kid = format!("kid={kid:?}");
+        lines.iter().filter(|line| line.contains(&kid)).cloned().collect::<Vec<_>>()
+    };
+    for (kid, level, reason) in
+        [("enc", "DEBUG", "not meant for verifying signatures"), ("oct", "WARN", "a symmetric key")]
+    {
+        let [line] = &of(kid)[..] else { panic!("{lines:#?}") };
+        assert!(line.contains(level) && line.contains(reason), "{line}");
+    }
 }
 
 fn assert_nothing_leaks(lines: &[String], token: &str) {

@@ -76,8 +76,9 @@ settings! {
         "renew keys ahead of time; off, the first request past the TTL waits for the fetch";
     MAX_STALE: "max_stale", "PORTCULLIS_JWKS_MAX_STALE_SECS", "3600",
         "how long beyond its TTL a key set is used while the issuer can not be reached";
-    IGNORE_MUST_REVALIDATE: "ignore_must_revalidate", "PORTCULLIS_JWKS_IGNORE_MUST_REVALIDATE",
-        "false", "use stale keys in an outage even though the server's headers forbid it";
+    OBEY_NO_CACHE: "obey_no_cache", "PORTCULLIS_JWKS_OBEY_NO_CACHE", "false",
+        "let `no-cache`, `no-store`, `must-revalidate`, `max-age=0` and a past `Expires` of the server \
+         shorten the TTL to `min_ttl` and forbid stale keys";
     COOLDOWN: "cooldown", "PORTCULLIS_JWKS_COOLDOWN_SECS", "30",
         "how long until unknown `kid`s may cause another fetch, beyond a burst of 3";
     FETCH_TIMEOUT: "fetch_timeout", "PORTCULLIS_FETCH_TIMEOUT_SECS", "5",

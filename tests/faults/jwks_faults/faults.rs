@@ -1,5 +1,6 @@
 //! Each fault while there are no keys, while there are some, and once it is over.
 
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use portcullis::testing::TestKey;
@@ -63,9 +64,16 @@ async fn compressed_keys_are_read() {
 
 #[tokio::test]
 async fn http_server_behind_an_https_url_is_named() {
+    // As web servers do with what is no request.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/jwks", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 64]);
+            let _ = stream.write_all(&response("400 Bad Request", "", ""));
+        }
+    });
     let server = Server::start();
-    server.set(JWKS, Answer::Document(jwks([])));
-    let url = server.url(JWKS).replace("http://", "https://");
     // To set up TLS takes a while on a busy machine.
     let builder = builder(&server).jwks_url(&url).fetch_timeout(Duration::from_secs(10));
     let auth = builder.start_without_keys().build().await.unwrap();

@@ -163,6 +163,51 @@ async fn a_key_answers_for_its_own_issuer_only() {
     }
 }
 
+/// A server's headers may end a key's life early, and never prolong it.
+#[tokio::test]
+async fn caching_headers_shorten_the_life_of_a_removed_key_and_never_prolong_it() {
+    for (control, ttl) in [
+        ("max-age=60", 60),
+        ("max-age=86400", 300),
+        ("max-age=86400, immutable", 300),
+        ("no-cache, no-store, max-age=0, must-revalidate", 300),
+    ] {
+        let (old, new) = (es256("old"), es256("new"));
+        let world = World::publishing(&[&old, &new]).await;
+        let published = Answer::ok(TestKey::jwks([&old, &new])).with("cache-control", control);
+        world.fetch.set(JWKS, published);
+        world.auth.refresh().await.unwrap();
+        world.publish(&[&new]);
+        world.advance(ttl - 1);
+        assert_eq!(world.rule(&old).await, "accepted", "{control}");
+        world.advance(2);
+        assert_eq!(world.rule(&old).await, "kid", "{control}");
+    }
+}
+
+/// Where the operator obeys what forbids stale keys, none is used in an outage.
+#[tokio::test]
+async fn obeyed_no_cache_leaves_no_stale_keys() {
+    for control in ["max-age=60, must-revalidate", "no-cache", "no-store"] {
+        for (obeys, expected) in [(false, "accepted"), (true, "unavailable")] {
+            let key = es256("k");
+            let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+            fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])).with("cache-control", control));
+            let builder = Authenticator::builder(ISSUER, AUDIENCE)
+                .jwks_url(JWKS)
+                .fetch(fetch.clone())
+                .clock(clock.clone())
+                .without_background_refresh();
+            let builder = if obeys { builder.obey_no_cache() } else { builder };
+            let auth = builder.build().await.unwrap();
+            let token = long_lived(&key, ISSUER);
+            fetch.set(JWKS, Answer::Fails);
+            clock.advance(Duration::from_secs(301));
+            assert_eq!(rule(&auth, &token).await, expected, "{control}, obeyed: {obeys}");
+        }
+    }
+}
+
 /// Two keys under one `kid`: any choice would be a guess, or the attacker's.
 #[test]
 fn of_two_keys_under_one_kid_neither_is_used() {

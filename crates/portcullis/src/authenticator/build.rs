@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use tracing::field;
+
 use super::checks::{
     check_cookie_name, check_origin, check_places, not_empty, not_quoted, within, within_numbers,
 };
@@ -18,6 +20,7 @@ use crate::fetch::Client;
 use crate::issuer::ClaimsRules;
 use crate::issuer::TrustedIssuer;
 use crate::jws::{KnownHeaders, MAX_TOKEN_BOUNDS};
+use crate::key_source::KeySetStatus;
 use crate::metrics;
 use crate::refusal::ProtectionSpace;
 use crate::remote::status_list::MAX_TOKEN_BYTES;
@@ -49,6 +52,7 @@ impl AuthenticatorBuilder {
         let may_wait_for_all = self.issuer.start_without_keys;
         for of_one in std::iter::once(self.issuer.clone()).chain(self.others) {
             let may_wait = may_wait_for_all || of_one.start_without_keys;
+            let obeys_no_cache = of_one.keys.obey_no_cache;
             let issuer = of_one.trusted_issuer(&self.clock)?;
             if trusted.iter().any(|other| other.name() == issuer.name()) {
                 let expected = "it is there already; its settings can not be two";
@@ -60,12 +64,17 @@ impl AuthenticatorBuilder {
                 return Err(ConfigError::KeysUnavailable { issuer, source });
             }
             let rules = &issuer.rules;
+            let keys = issuer.keys.source().status();
+            let bound = |of: fn(&KeySetStatus) -> Duration| keys.as_ref().map(of).map(field::debug);
             tracing::info!(
                 target: "portcullis",
                 issuer = rules.issuer, audiences = ?rules.audiences, profile = rules.profile.name(),
                 leeway = ?rules.leeway, max_token_lifetime = ?rules.max_token_lifetime,
                 max_token_age = ?rules.max_token_age, required_claims = ?rules.required_claims,
                 revocation_bound = ?rules.revocation_bound(),
+                cache_control = keys.as_ref().map(|_| cache_control(obeys_no_cache)),
+                withdrawal_bound = bound(|keys| keys.withdrawal_bound),
+                withdrawal_bound_in_outage = bound(|keys| keys.withdrawal_bound_in_outage),
                 "tokens are validated locally",
             );
             trusted.push(Arc::new(issuer));
@@ -104,6 +113,15 @@ impl AuthenticatorBuilder {
             check_origin(origin)?;
         }
         Ok(())
+    }
+}
+
+/// What a server's `Cache-Control` does to the TTL and `max_stale`, for the log.
+fn cache_control(obeys_no_cache: bool) -> &'static str {
+    if obeys_no_cache {
+        "max-age, no-cache, no-store and must-revalidate count (obey_no_cache)"
+    } else {
+        "only a positive max-age counts, which may shorten jwks_ttl"
     }
 }
 

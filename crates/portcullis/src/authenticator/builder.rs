@@ -71,7 +71,7 @@ first_issuer! {
     min_ttl(min_ttl: Duration);
     refresh_ahead(ahead: Duration);
     without_background_refresh();
-    ignore_must_revalidate();
+    obey_no_cache();
     max_body_bytes(bytes: usize);
     max_keys(keys: usize);
     max_stale(max_stale: Duration);

@@ -24,6 +24,9 @@ const FORMER_PREFIX: &str = "TOLLGATE_";
 const FORMER_PLACES: [(&str, &str); 2] =
     [("TOKEN_HEADER", "header"), ("WEBSOCKET_PROTOCOL", "websocket")];
 
+/// The variable, without its prefix, that said the opposite of what [`settings::OBEY_NO_CACHE`] says.
+const FORMER_IGNORE: &str = "JWKS_IGNORE_MUST_REVALIDATE";
+
 impl AuthenticatorBuilder {
     /// Starts with the `PORTCULLIS_*` variables of the environment, for code that sets some things
     /// itself. A variable of an unknown name is warned about.
@@ -101,7 +104,7 @@ impl AuthenticatorBuilder {
         }
         for (setting, switch) in [
             (settings::BACKGROUND_REFRESH, &mut first.keys.background_refresh),
-            (settings::IGNORE_MUST_REVALIDATE, &mut first.keys.ignore_must_revalidate),
+            (settings::OBEY_NO_CACHE, &mut first.keys.obey_no_cache),
             (settings::START_WITHOUT_KEYS, &mut first.start_without_keys),
         ] {
             if let Some(value) = env.text(setting) {
@@ -132,7 +135,7 @@ impl AuthenticatorBuilder {
         {
             builder = builder.problem_json();
         }
-        env.check_former_places()?;
+        env.check_replaced()?;
         if let Some(places) = env.text(settings::TOKEN_PLACES) {
             builder.token_places =
                 list(&places).iter().map(|place| read_place(place)).collect::<Result<_, _>>()?;
@@ -167,16 +170,22 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
         Ok(())
     }
 
-    /// A place that had a variable of its own would silently not be read.
-    fn check_former_places(&self) -> Result<(), ConfigError> {
-        for (name, place) in FORMER_PLACES {
-            for prefix in [PREFIX, FORMER_PREFIX] {
+    /// A variable that another one has replaced would silently not be read.
+    fn check_replaced(&self) -> Result<(), ConfigError> {
+        for prefix in [PREFIX, FORMER_PREFIX] {
+            for (name, place) in FORMER_PLACES {
                 let variable = format!("{prefix}{name}");
                 if let Some(value) = self.variable(&variable) {
                     let value = format!("authorization,{place}:{value}");
                     let setting = settings::TOKEN_PLACES;
                     return Err(ConfigError::Replaced { variable, setting, value });
                 }
+            }
+            let variable = format!("{prefix}{FORMER_IGNORE}");
+            if let Some(value) = self.variable(&variable) {
+                let obeys = matches!(value.as_str(), "false" | "0");
+                let (setting, value) = (settings::OBEY_NO_CACHE, obeys.to_string());
+                return Err(ConfigError::Replaced { variable, setting, value });
             }
         }
         Ok(())
@@ -316,7 +325,7 @@ mod tests {
             ("PORTCULLIS_JWKS_MIN_TTL_SECS", "5"),
             ("PORTCULLIS_JWKS_REFRESH_AHEAD_SECS", "7"),
             ("PORTCULLIS_JWKS_BACKGROUND_REFRESH", "false"),
-            ("PORTCULLIS_JWKS_IGNORE_MUST_REVALIDATE", "1"),
+            ("PORTCULLIS_JWKS_OBEY_NO_CACHE", "1"),
             ("PORTCULLIS_JWKS_MAX_BODY_BYTES", "2048"),
             ("PORTCULLIS_JWKS_MAX_KEYS", "8"),
             ("PORTCULLIS_LEEWAY_SECS", "0"),
@@ -356,9 +365,7 @@ mod tests {
         assert_eq!(builder.issuer.keys.fetch_timeout.as_secs(), 3);
         assert_eq!(builder.issuer.keys.min_ttl, Some(Duration::from_secs(5)));
         assert_eq!(builder.issuer.keys.refresh_ahead, Some(Duration::from_secs(7)));
-        assert!(
-            !builder.issuer.keys.background_refresh && builder.issuer.keys.ignore_must_revalidate
-        );
+        assert!(!builder.issuer.keys.background_refresh && builder.issuer.keys.obey_no_cache);
         assert_eq!((builder.issuer.keys.max_body, builder.issuer.keys.max_keys), (2048, 8));
         assert_eq!(builder.issuer.leeway.as_secs(), 0);
         assert_eq!(builder.issuer.max_token_lifetime.map(|max| max.as_secs()), Some(900));
@@ -423,8 +430,10 @@ mod tests {
     }
 
     #[test]
-    fn former_variable_of_a_place_is_refused_with_what_replaces_it() {
+    fn former_variable_is_refused_with_what_replaces_it() {
         for (variable, value, right) in [
+            ("PORTCULLIS_JWKS_IGNORE_MUST_REVALIDATE", "true", "JWKS_OBEY_NO_CACHE=false"),
+            ("TOLLGATE_JWKS_IGNORE_MUST_REVALIDATE", "0", "JWKS_OBEY_NO_CACHE=true"),
             ("PORTCULLIS_TOKEN_HEADER", "X-A", "PORTCULLIS_TOKEN_PLACES=authorization,header:X-A"),
             ("TOLLGATE_TOKEN_HEADER", "X-A", "PORTCULLIS_TOKEN_PLACES=authorization,header:X-A"),
             ("PORTCULLIS_WEBSOCKET_PROTOCOL", "b.", "=authorization,websocket:b."),

@@ -189,7 +189,7 @@ impl IssuerSettings {
 
     /// The shortest TTL that the server's caching headers may set: 10 seconds by default.
     ///
-    /// A server that says `no-store` must not cause a fetch at every request.
+    /// A server that says `max-age=1` must not cause a fetch at every request.
     ///
     /// `PORTCULLIS_JWKS_MIN_TTL_SECS`
     pub fn min_ttl(mut self, min_ttl: Duration) -> Self {
@@ -219,13 +219,20 @@ impl IssuerSettings {
         self
     }
 
-    /// Uses stale keys in an outage even though the server's headers say `must-revalidate`
-    /// (RFC 9111 §5.2.2.2). Some frameworks send that with everything, and an issuer that does so
-    /// by accident makes each of its outages yours.
+    /// Obeys what forbids a cache to keep the keys: `no-cache`, `no-store`, `max-age=0` and an
+    /// `Expires` in the past shorten the TTL to [`min_ttl`](Self::min_ttl), and after `no-cache`,
+    /// `no-store` and `must-revalidate` no stale keys are used in an outage ([RFC 9111 §5.2.2]).
     ///
-    /// `PORTCULLIS_JWKS_IGNORE_MUST_REVALIDATE`
-    pub fn ignore_must_revalidate(mut self) -> Self {
-        self.keys.ignore_must_revalidate = true;
+    /// By default they do not count, because most issuers send them with everything:
+    /// [`jwks_ttl`](Self::jwks_ttl) and [`max_stale`](Self::max_stale) then hold, and only a positive
+    /// `max-age` or an `Expires` to come shortens the TTL.
+    ///
+    /// `PORTCULLIS_JWKS_OBEY_NO_CACHE`
+    ///
+    /// [RFC 9111 §5.2.2]: https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2
+    #[doc(alias("cache-control", "must-revalidate", "no-store"))]
+    pub fn obey_no_cache(mut self) -> Self {
+        self.keys.obey_no_cache = true;
         self
     }
 

@@ -15,14 +15,14 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(super) struct KeySettings {
     /// 5 minutes: a withdrawn key's bound that few need shorter, at 288 fetches a day.
     pub(super) ttl: Duration,
-    /// 10 seconds, or the TTL: a server that says `no-store` shall not be asked at every request.
+    /// 10 seconds, or the TTL: a server that says `max-age=1` shall not be asked at every request.
     pub(super) min_ttl: Option<Duration>,
     /// A tenth of the TTL, at most 30 seconds: time for some attempts before anybody must wait.
     pub(super) refresh_ahead: Option<Duration>,
     pub(super) background_refresh: bool,
     /// An hour: longer than most outages, shorter than a compromised key should live.
     pub(super) max_stale: Duration,
-    pub(super) ignore_must_revalidate: bool,
+    pub(super) obey_no_cache: bool,
     /// 30 seconds: two fetches a minute are nothing to an issuer, whatever is sent to us.
     pub(super) cooldown: Duration,
     /// 5 seconds: longer than any healthy fetch, and the longest that a request is made to wait.
@@ -41,7 +41,7 @@ impl Default for KeySettings {
             refresh_ahead: None,
             background_refresh: true,
             max_stale: 3600 * SECOND,
-            ignore_must_revalidate: false,
+            obey_no_cache: false,
             cooldown: 30 * SECOND,
             fetch_timeout: 5 * SECOND,
             max_body: 512 * 1024,
@@ -58,7 +58,7 @@ impl KeySettings {
             min_ttl: self.min_ttl.unwrap_or(10 * SECOND).min(self.ttl),
             refresh_ahead: if self.background_refresh { ahead } else { Duration::ZERO },
             max_stale: self.max_stale,
-            ignore_must_revalidate: self.ignore_must_revalidate,
+            obey_no_cache: self.obey_no_cache,
             cooldown: self.cooldown,
             fetch_timeout: self.fetch_timeout,
         }

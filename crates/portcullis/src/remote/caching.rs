@@ -41,16 +41,30 @@ impl Headers {
         conditions
     }
 
-    /// How long the keys may be used: never longer than the operator says, and shorter if the
-    /// server does, but not under the floor.
+    /// How long the keys may be used: never longer than the operator says, and shorter if the server
+    /// gives them a lifetime, but not under the floor.
+    ///
+    /// What forbids a cache to keep them, such as `no-cache`, counts only where the operator obeys it:
+    /// most issuers send it with everything, by default of their framework.
     pub(super) fn lifetime(&self, limits: &Limits, now: SystemTime, spread: f64) -> Lifetime {
         let directives = directives(&self.received);
-        let ttl = fresh_for(&self.received, &directives, now).unwrap_or(limits.ttl);
-        let ttl = ttl.saturating_sub(age(&self.received)).clamp(limits.min_ttl, limits.ttl);
-        // §5.2.2.2: stale keys are then not to be used, in an outage neither.
-        let forbids_stale = !limits.ignore_must_revalidate
-            && directives.iter().any(|(name, _)| name == "must-revalidate");
-        let max_stale = if forbids_stale { Duration::ZERO } else { limits.max_stale };
+        let has = |wanted: &str| directives.iter().any(|(name, _)| name == wanted);
+        let given = fresh_for(&self.received, &directives, now);
+        let is_uncacheable = has("no-cache")
+            || has("no-store")
+            || text(&self.received, VARY) == Some("*")
+            || given.is_none() && self.received.contains_key(PRAGMA);
+        let given = match given {
+            _ if limits.obey_no_cache && is_uncacheable => Some(Duration::ZERO),
+            Some(Duration::ZERO) if !limits.obey_no_cache => None,
+            given => given,
+        };
+        let left = |fresh: Duration| fresh.saturating_sub(age(&self.received));
+        let ttl = given.map_or(limits.ttl, left).clamp(limits.min_ttl, limits.ttl);
+        // §4.2.4: stale keys are then not to be used, in an outage neither.
+        let forbids_stale = ["must-revalidate", "no-cache", "no-store"].into_iter().any(has);
+        let max_stale =
+            if limits.obey_no_cache && forbids_stale { Duration::ZERO } else { limits.max_stale };
         Lifetime::new(ttl, max_stale, limits, spread)
     }
 }
@@ -63,25 +77,26 @@ fn fresh_for(
     directives: &[(String, String)],
     now: SystemTime,
 ) -> Option<Duration> {
-    let has = |wanted: &str| directives.iter().any(|(name, _)| name == wanted);
-    if has("no-cache") || has("no-store") || text(headers, VARY) == Some("*") {
-        return Some(Duration::ZERO);
-    }
     if let Some((_, seconds)) = directives.iter().find(|(name, _)| name == "max-age") {
-        return Some(Duration::from_secs(seconds.parse().unwrap_or(0)));
+        return Some(delta_seconds(seconds).unwrap_or_default());
     }
     if headers.contains_key(EXPIRES) {
         let made = date(headers, DATE).unwrap_or(now);
         let expires = date(headers, EXPIRES).unwrap_or(made);
         return Some(expires.duration_since(made).unwrap_or_default());
     }
-    headers.contains_key(PRAGMA).then_some(Duration::ZERO)
+    None
+}
+
+/// A number of seconds (§1.2.2). One that is too large is as good as any large one.
+fn delta_seconds(text: &str) -> Option<Duration> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| Duration::from_secs(text.parse().unwrap_or(u64::from(u32::MAX))))
 }
 
 /// How long the answer was in caches on the way (§5.1).
 fn age(headers: &HeaderMap) -> Duration {
-    let seconds = text(headers, AGE).and_then(|value| value.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(0))
+    text(headers, AGE).and_then(delta_seconds).unwrap_or_default()
 }
 
 /// The directives of `Cache-Control`: names, which have no case (§5.2), and values.
@@ -113,7 +128,7 @@ mod tests {
         min_ttl: Duration::from_secs(10),
         refresh_ahead: Duration::from_secs(30),
         max_stale: Duration::from_secs(3600),
-        ignore_must_revalidate: false,
+        obey_no_cache: false,
         cooldown: Duration::from_secs(30),
         fetch_timeout: Duration::from_secs(5),
     };
@@ -135,12 +150,16 @@ mod tests {
         Headers::new(url, map)
     }
 
+    type Lines = [(&'static str, &'static str)];
+
     /// TTL and `max_stale`, in seconds.
-    fn lifetime(lines: &[(&'static str, &'static str)]) -> (u64, u64) {
-        let lifetime = headers(lines).lifetime(&LIMITS, now(), 0.0);
+    fn lifetime(lines: &Lines, obey_no_cache: bool) -> (u64, u64) {
+        let limits = Limits { obey_no_cache, ..LIMITS };
+        let lifetime = headers(lines).lifetime(&limits, now(), 0.0);
         (lifetime.ttl.as_secs(), (lifetime.end - lifetime.ttl).as_secs())
     }
 
+    /// What is said of time, whether what forbids caching is obeyed or not.
     #[test]
     fn the_server_may_only_shorten_the_ttl_and_not_below_the_floor() {
         for (lines, ttl) in [
@@ -148,18 +167,11 @@ mod tests {
             (&[("cache-control", "max-age=60")], 60),
             (&[("cache-control", "public, MAX-AGE=60")], 60),
             (&[("cache-control", "public"), ("cache-control", "max-age=60")], 60),
+            (&[("cache-control", "max-age=\"60\"")], 60),
             (&[("cache-control", "max-age=86400")], 300),
             (&[("cache-control", "max-age=1")], 10),
-            (&[("cache-control", "no-store")], 10),
-            (&[("cache-control", "no-cache")], 10),
-            (&[("pragma", "no-cache")], 10),
-            (&[("cache-control", "max-age=nonsense")], 10),
-            (&[("cache-control", "max-age")], 10),
-            (&[("cache-control", "max-age=99999999999999999999")], 10),
+            (&[("cache-control", "max-age=99999999999999999999")], 300),
             (&[("cache-control", "max-age=20, max-age=60")], 20),
-            (&[("cache-control", "no-cache=\"a\", max-age=60")], 10),
-            (&[("cache-control", "max-age=60"), ("vary", "*")], 10),
-            (&[("pragma", "no-cache"), ("last-modified", "Fri, 15 Jan 2027 07:00:00 GMT")], 10),
             // What says nothing of time leaves the operator's.
             (&[("cache-control", "public")], 300),
             (&[("cache-control", "immutable")], 300),
@@ -167,10 +179,11 @@ mod tests {
             // Not for a private cache.
             (&[("cache-control", "private, max-age=60")], 60),
             (&[("cache-control", "s-maxage=20, max-age=60")], 60),
-            // Age is subtracted, max-age comes before Expires.
+            // Age is subtracted from what the server gives, max-age comes before Expires.
             (&[("cache-control", "max-age=60"), ("age", "40")], 20),
             (&[("cache-control", "max-age=60"), ("age", "100")], 10),
-            (&[("age", "40")], 260),
+            (&[("cache-control", "max-age=86400"), ("age", "86300")], 100),
+            (&[("age", "40")], 300),
             (
                 &[
                     ("date", "Fri, 15 Jan 2027 08:00:00 GMT"),
@@ -186,20 +199,48 @@ mod tests {
                 ],
                 60,
             ),
-            (&[("expires", "0")], 10),
         ] {
-            assert_eq!(lifetime(lines).0, ttl, "{lines:?}");
+            for obey_no_cache in [false, true] {
+                assert_eq!(lifetime(lines, obey_no_cache), (ttl, 3600), "{lines:?}");
+            }
         }
     }
 
     #[test]
-    fn must_revalidate_forbids_stale_keys_unless_told_otherwise() {
-        assert_eq!(lifetime(&[("cache-control", "max-age=60, must-revalidate")]), (60, 0));
-        assert_eq!(lifetime(&[("cache-control", "max-age=60")]), (60, 3600));
-        let limits = Limits { ignore_must_revalidate: true, ..LIMITS };
-        let headers = headers(&[("cache-control", "must-revalidate")]);
-        let lifetime = headers.lifetime(&limits, now(), 0.0);
-        assert_eq!(lifetime.end - lifetime.ttl, LIMITS.max_stale);
+    fn what_forbids_caching_counts_only_where_it_is_obeyed() {
+        const SPRING: &str = "no-cache, no-store, max-age=0, must-revalidate";
+        for (lines, by_default, obeyed) in [
+            // Keycloak, Spring, Hydra, Dex, at their defaults.
+            (&[("cache-control", "no-cache")][..], (300, 3600), (10, 0)),
+            (
+                &[("cache-control", SPRING), ("pragma", "no-cache"), ("expires", "0")],
+                (300, 3600),
+                (10, 0),
+            ),
+            (
+                &[("cache-control", "private, no-cache, no-store, must-revalidate")],
+                (300, 3600),
+                (10, 0),
+            ),
+            (&[("cache-control", "max-age=600, must-revalidate")], (300, 3600), (300, 0)),
+            (&[("cache-control", "max-age=60, must-revalidate")], (60, 3600), (60, 0)),
+            (&[("cache-control", "no-store")], (300, 3600), (10, 0)),
+            (&[("cache-control", "must-revalidate")], (300, 3600), (300, 0)),
+            (&[("cache-control", "max-age=0")], (300, 3600), (10, 3600)),
+            (&[("cache-control", "max-age=0"), ("age", "40")], (300, 3600), (10, 3600)),
+            (&[("cache-control", "max-age=nonsense")], (300, 3600), (10, 3600)),
+            (&[("cache-control", "max-age=-1")], (300, 3600), (10, 3600)),
+            (&[("cache-control", "max-age")], (300, 3600), (10, 3600)),
+            (&[("cache-control", "no-cache=\"a\", max-age=60")], (60, 3600), (10, 0)),
+            (&[("cache-control", "max-age=60"), ("vary", "*")], (60, 3600), (10, 3600)),
+            (&[("pragma", "no-cache")], (300, 3600), (10, 3600)),
+            (&[("cache-control", "max-age=60"), ("pragma", "no-cache")], (60, 3600), (60, 3600)),
+            (&[("expires", "0")], (300, 3600), (10, 3600)),
+            (&[("expires", "Fri, 15 Jan 2027 07:00:00 GMT")], (300, 3600), (10, 3600)),
+        ] {
+            assert_eq!(lifetime(lines, false), by_default, "{lines:?}");
+            assert_eq!(lifetime(lines, true), obeyed, "{lines:?}, obeyed");
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ pub(crate) struct Limits {
     pub(crate) refresh_ahead: Duration,
     /// For this long beyond its TTL a set is used while it can not be renewed.
     pub(crate) max_stale: Duration,
-    /// Whether that is so even if the server's headers forbid it.
-    pub(crate) ignore_must_revalidate: bool,
+    /// Whether the server's headers may forbid that, and may forbid to keep a set at all.
+    pub(crate) obey_no_cache: bool,
     /// How long it takes until unknown `kid`s may cause one more fetch; [`BURST`] of them at once.
     pub(crate) cooldown: Duration,
     /// The deadline of one whole fetch.
@@ -229,7 +229,7 @@ mod tests {
         min_ttl: Duration::from_secs(10),
         refresh_ahead: Duration::from_secs(30),
         max_stale: Duration::from_secs(3600),
-        ignore_must_revalidate: false,
+        obey_no_cache: false,
         cooldown: Duration::from_secs(30),
         fetch_timeout: Duration::from_secs(5),
     };

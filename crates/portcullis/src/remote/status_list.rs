@@ -100,7 +100,7 @@ impl RemoteStatusList {
             // Renewed by a task of its own.
             refresh_ahead: BREATH,
             max_stale: Duration::ZERO,
-            ignore_must_revalidate: true,
+            obey_no_cache: false,
             cooldown: Duration::ZERO,
             fetch_timeout: config.fetch_timeout,
         };

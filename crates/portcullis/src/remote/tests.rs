@@ -18,7 +18,7 @@ const LIMITS: Limits = Limits {
     ttl: Duration::from_secs(300),
     min_ttl: Duration::from_secs(10),
     refresh_ahead: Duration::ZERO,
-    ignore_must_revalidate: false,
+    obey_no_cache: false,
     max_stale: Duration::from_secs(3600),
     cooldown: Duration::from_secs(30),
     fetch_timeout: Duration::from_secs(5),
@@ -317,18 +317,61 @@ async fn the_servers_headers_shorten_the_ttl() {
     assert_eq!(world.fetches(), 4);
 }
 
+/// What Keycloak, Spring, Hydra and Dex send by default.
+const DEFAULT_HEADERS: [&str; 4] = [
+    "no-cache",
+    "no-cache, no-store, max-age=0, must-revalidate",
+    "private, no-cache, no-store, must-revalidate",
+    "max-age=600, must-revalidate",
+];
+
+/// The TTL and `max_stale` are the operator's promises.
 #[tokio::test]
-async fn must_revalidate_means_no_stale_keys() {
-    let world = World::publishing(&["a"]);
-    let keys = TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)]);
-    world.fetch.set(JWKS, Answer::ok(&keys).with("cache-control", "max-age=60, must-revalidate"));
-    assert_eq!(world.ask("a").await, "key");
-    world.fetch.set(JWKS, Answer::Fails);
-    world.advance(59);
-    assert_eq!(world.ask("a").await, "key");
-    world.advance(1);
-    assert_eq!(world.ask("a").await, "503 after 1 s");
-    assert_eq!(world.keys.0.status().freshness, crate::key_source::Freshness::Unavailable);
+async fn ttl_and_max_stale_hold_whatever_forbids_caching() {
+    for control in DEFAULT_HEADERS {
+        let world = World::publishing(&["a"]);
+        let keys = TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)]);
+        let answer = Answer::ok(&keys).with("cache-control", control).with("pragma", "no-cache");
+        world.fetch.set(JWKS, answer.with("expires", "0"));
+        assert_eq!(world.ask("a").await, "key");
+        world.advance(299);
+        assert_eq!(world.ask("a").await, "key");
+        assert_eq!(world.fetches(), 1, "{control}");
+        world.advance(1);
+        assert_eq!(world.ask("a").await, "key");
+        assert_eq!(world.fetches(), 2, "{control}");
+        // An outage is felt at the end of both, no earlier and no later.
+        world.fetch.set(JWKS, Answer::Fails);
+        for _ in 0..389 {
+            world.advance(10);
+            assert_eq!(world.ask("a").await, "key", "{control}");
+        }
+        world.advance(10);
+        let answer = world.ask("a").await;
+        assert!(answer.starts_with("503"), "{control}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn where_it_is_obeyed_must_revalidate_means_no_stale_keys() {
+    for control in ["max-age=60, must-revalidate", "max-age=60", DEFAULT_HEADERS[0]] {
+        let mut world = World::publishing(&["a"]);
+        world.limit(Limits { obey_no_cache: true, ..LIMITS });
+        let keys = TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)]);
+        world.fetch.set(JWKS, Answer::ok(&keys).with("cache-control", control));
+        assert_eq!(world.ask("a").await, "key");
+        world.fetch.set(JWKS, Answer::Fails);
+        let ttl = if control == "no-cache" { 10 } else { 60 };
+        world.advance(ttl - 1);
+        assert_eq!(world.ask("a").await, "key");
+        world.advance(1);
+        let forbids_stale = control != "max-age=60";
+        let expected = if forbids_stale { "503 after 1 s" } else { "key" };
+        assert_eq!(world.ask("a").await, expected, "{control}");
+        use crate::key_source::Freshness;
+        let expected = if forbids_stale { Freshness::Unavailable } else { Freshness::Stale };
+        assert_eq!(world.keys.0.status().freshness, expected, "{control}");
+    }
 }
 
 #[tokio::test]

@@ -824,6 +824,24 @@ pub(super) const CHECKS: &[Break] = &[
         new: "let fresh = age < lifetime.ttl || true;",
     },
     Break {
+        check: "a server's lifetime shortens the TTL",
+        file: "remote/caching.rs",
+        old: "given.map_or(limits.ttl, left).clamp(limits.min_ttl, limits.ttl)",
+        new: "given.map_or(limits.ttl, |it| left(it).max(limits.ttl)).clamp(limits.min_ttl, limits.ttl)",
+    },
+    Break {
+        check: "no header lengthens the TTL",
+        file: "remote/caching.rs",
+        old: "left).clamp(limits.min_ttl, limits.ttl);",
+        new: "left).max(limits.min_ttl);",
+    },
+    Break {
+        check: "where no-cache is obeyed, no stale keys are used",
+        file: "remote/caching.rs",
+        old: "if limits.obey_no_cache && forbids_stale {",
+        new: "if limits.obey_no_cache && forbids_stale && false {",
+    },
+    Break {
         check: "stale keys have an end",
         file: "remote/freshness.rs",
         old: "set.filter(|(age, lifetime)| *age < lifetime.end)",

@@ -154,7 +154,7 @@ impl Fetch for Slow {
 async fn keys_that_expire_on_the_way_still_answer_the_request_that_waited() {
     let (script, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
     script.set(JWKS, published(&["a"]).with("cache-control", "no-store"));
-    let limits = Limits { min_ttl: Duration::from_secs(1), ..LIMITS };
+    let limits = Limits { min_ttl: Duration::from_secs(1), obey_no_cache: true, ..LIMITS };
     let fetch = Slow(script.clone(), clock.clone(), Duration::from_millis(1200));
     let keys = RemoteKeySet::new(config(limits, fetch, clock));
     for (id, found) in [("a", true), ("b", false)] {
