@@ -171,6 +171,11 @@ pub(crate) struct JwksArguments {
     #[arg(long, value_name = "SECS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=86_400))]
     pub(crate) jwks_ttl: u64,
 
+    /// As a service with `obey_no_cache`: no-cache, no-store, must-revalidate, max-age=0 and a past
+    /// Expires count.
+    #[arg(long)]
+    pub(crate) obey_no_cache: bool,
+
     /// The deadline of the whole fetch.
     #[arg(long, value_name = "SECS", default_value_t = 5.0, value_parser = seconds)]
     pub(crate) fetch_timeout: f64,

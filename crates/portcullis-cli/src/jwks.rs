@@ -10,7 +10,8 @@ use std::error::Error as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use portcullis::{Authenticator, ConfigError, fetch::ReqwestFetch, keys::KeySet};
+use portcullis::fetch::{FetchError, ReqwestFetch};
+use portcullis::{Authenticator, ConfigError, keys::KeySet};
 use serde::Serialize;
 
 use crate::cli::JwksArguments;
@@ -31,6 +32,9 @@ struct Examined {
     answers: Vec<Answer>,
     /// Why there are no keys, as a service would say it.
     fault: Option<String>,
+    /// Whether the server answered, with something else than keys.
+    #[serde(skip)]
+    is_answered: bool,
     /// How long a service uses these keys before it asks again.
     ttl_secs: Option<u64>,
     accepted: Vec<Accepted>,
@@ -50,6 +54,9 @@ struct Accepted {
 struct Skipped {
     kid: Option<String>,
     reason: String,
+    /// Whether something is wrong with it.
+    #[serde(skip)]
+    is_fault: bool,
 }
 
 pub(crate) fn run(arguments: &JwksArguments) -> Result<Exit, Failure> {
@@ -83,6 +90,9 @@ async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
     if let Some(url) = &arguments.url {
         builder = builder.jwks_url(url);
     }
+    if arguments.obey_no_cache {
+        builder = builder.obey_no_cache();
+    }
     let auth = builder.build().await.map_err(|error| wrong(&error))?;
     let mut examined = look(&auth, &recording)?;
     let mut seen = Rotations::default();
@@ -114,6 +124,12 @@ fn look(auth: &Authenticator, recording: &Recording) -> Result<Examined, Failure
     };
     let answers = recording.answers();
     let set = recording.last_body().and_then(|body| KeySet::from_json(&body).ok());
+    let is_answered = matches!(
+        keys.last_error,
+        Some(
+            FetchError::NotAKeySet { .. } | FetchError::Status { .. } | FetchError::Redirect { .. }
+        )
+    );
     let fault = keys.last_error.map(|error| match error.source() {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
@@ -126,10 +142,15 @@ fn look(auth: &Authenticator, recording: &Recording) -> Result<Examined, Failure
     Ok(Examined {
         location: keys.location,
         fault,
+        is_answered,
         ttl_secs: keys.ttl.map(|ttl| ttl.as_secs()),
         accepted,
         skipped: skipped
-            .map(|key| Skipped { kid: key.id, reason: key.reason.to_string() })
+            .map(|key| Skipped {
+                kid: key.id,
+                is_fault: key.reason.is_fault(),
+                reason: key.reason.to_string(),
+            })
             .collect(),
         answers,
         changes: Vec::new(),
@@ -160,7 +181,10 @@ pub(crate) async fn document(issuer: &str, url: Option<&str>) -> Result<String, 
     }
     builder.build().await.map_err(|error| Failure::no_keys(error.to_string()))?;
     let body = recording.last_body().unwrap_or_default();
-    String::from_utf8(body.into()).map_err(|_| Failure::no_keys("the keys are not UTF-8"))
+    let text = String::from_utf8(body.into());
+    let text = text.map_err(|_| Failure::no_keys("the keys are not UTF-8"))?;
+    // As it is read here, where others would not take it.
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
 fn wrong(error: &ConfigError) -> Failure {

@@ -80,9 +80,13 @@ fn every_bad_key_is_named_beside_a_good_one() {
         let examined = &run(&["jwks", &url, "--json"], b"").expect(0).json()[0];
         assert_eq!(examined["skipped"], json!([{"kid": kid, "reason": reason}]), "{case}");
         assert_eq!(examined["accepted"], json!([{"kid": "good", "alg": "EdDSA"}]), "{case}");
-        assert_eq!(examined["findings"][0]["level"], "warning", "{case}");
-        let what = examined["findings"][0]["what"].as_str().unwrap();
-        assert!(what.contains(reason), "{case}: {what}");
+        // What is not for this service is no fault of its issuer.
+        let harmless = ["not meant for verifying signatures", "an unknown key type"];
+        let is_harmless = harmless.iter().any(|harmless| reason.starts_with(harmless));
+        let findings = examined["findings"].as_array().unwrap();
+        let finding = findings.iter().find(|it| it["what"].as_str().unwrap().contains(reason));
+        let level = if is_harmless { "note" } else { "warning" };
+        assert_eq!(finding.unwrap()["level"], level, "{case}");
     }
 }
 
@@ -128,8 +132,8 @@ fn good_keys_are_told_with_what_the_headers_make_of_them() {
     for (headers, ttl, told) in [
         ("cache-control: max-age=60\r\netag: \"1\"\r\n", 60, "used for  60 s"),
         ("cache-control: max-age=86400\r\n", 300, "max-age is 86400 s"),
-        ("cache-control: no-store\r\n", 10, "forbid caching"),
-        ("cache-control: max-age=60, must-revalidate\r\n", 60, "must-revalidate forbids"),
+        ("cache-control: no-store\r\n", 300, "no-store: not obeyed, since obey_no_cache is off"),
+        ("cache-control: max-age=60, must-revalidate\r\n", 60, "must-revalidate: not obeyed"),
         ("date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 0, "beyond the leeway"),
         ("", 300, "no header says how long"),
     ] {
@@ -144,6 +148,52 @@ fn good_keys_are_told_with_what_the_headers_make_of_them() {
         // An answer that claims to be decades old is as good as its age is.
         assert!(ttl == 0 || json["ttl_secs"] == ttl, "{headers}: {json}");
     }
+}
+
+/// As Keycloak sends them.
+#[test]
+fn what_forbids_caching_is_told_once_and_whether_it_counts() {
+    let server = Server::start();
+    let url = server.url(JWKS);
+    for (control, kept, obeyed) in [
+        ("no-cache", "used for  300 s", "used for  10 s"),
+        ("no-cache, no-store, max-age=0, must-revalidate", "used for  300 s", "used for  10 s"),
+        ("max-age=60, must-revalidate", "used for  60 s", "used for  60 s"),
+    ] {
+        let headers = format!("cache-control: {control}\r\netag: \"1\"\r\n");
+        server.set(JWKS, Answer::Bytes(response("200 OK", &headers, document())));
+        let text = run(&["jwks", &url], b"").expect(0).stdout;
+        assert!(text.contains(kept) && text.contains("not obeyed"), "{control}: {text}");
+        assert!(
+            !text.contains("warning") && !text.contains("have the issuer"),
+            "{control}: {text}"
+        );
+        assert!(!text.contains("no header says"), "{control}: {text}");
+        let text = run(&["jwks", &url, "--obey-no-cache"], b"").expect(0).stdout;
+        assert!(text.contains(obeyed) && text.contains(": obeyed"), "{control}: {text}");
+    }
+}
+
+#[test]
+fn compressed_and_marked_keys_are_told_as_they_are_read() {
+    let server = Server::start();
+    let coded = response("200 OK", "content-encoding: gzip\r\n", faults::GZIPPED_KEYS);
+    let marked = response("200 OK", "", format!("\u{feff}{}", document()));
+    for (answer, told) in [(coded, "accepted  \"a\", EdDSA"), (marked, "accepted  \"k1\", ES256")] {
+        server.set(JWKS, Answer::Bytes(answer));
+        let text = run(&["jwks", &server.url(JWKS)], b"").expect(0).stdout;
+        assert!(text.contains(told), "{text}");
+    }
+}
+
+#[test]
+fn url_of_an_issuer_is_told_to_be_one() {
+    let server = Server::start();
+    let url = server.url("/");
+    server.set("/", Answer::Document("<!doctype html><p>Log in</p>".to_owned()));
+    let text = run(&["jwks", &url], b"").expect(3).stdout;
+    assert!(text.contains(&format!("use `--issuer {url}`")), "{text}");
+    assert!(text.contains("it is HTML or XML"), "{text}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a person should know or do, worst first.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::Examined;
@@ -18,7 +20,7 @@ pub(super) enum Level {
 pub(super) struct Finding {
     pub(super) level: Level,
     pub(super) what: String,
-    pub(super) remedy: &'static str,
+    pub(super) remedy: Cow<'static, str>,
 }
 
 /// The leeway of a service, in seconds, unless it is told otherwise.
@@ -26,10 +28,19 @@ const LEEWAY: u64 = 10;
 
 pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut add = |level, what: String, remedy| found.push(Finding { level, what, remedy });
     if let Some(fault) = &examined.fault {
-        add(Level::Fault, fault.clone(), "the issuer's side has to be mended; or the URL is wrong");
-    } else if examined.accepted.is_empty() {
+        let remedy = match &arguments.url {
+            Some(url) if examined.is_answered => Cow::Owned(format!(
+                "are the keys at this very URL? for the issuer's own URL use `--issuer {url}`"
+            )),
+            _ => Cow::Borrowed("the issuer's side has to be mended; or the URL is wrong"),
+        };
+        found.push(Finding { level: Level::Fault, what: fault.clone(), remedy });
+    }
+    let mut add = |level, what: String, remedy: &'static str| {
+        found.push(Finding { level, what, remedy: remedy.into() });
+    };
+    if examined.fault.is_none() && examined.accepted.is_empty() {
         add(
             Level::Fault,
             "no key can be used: every token is refused".to_owned(),
@@ -37,15 +48,15 @@ pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Fi
         );
     }
     for key in &examined.skipped {
-        add(
-            Level::Warning,
-            format!(
-                "the key {:?} is not used: {}",
-                key.kid.as_deref().unwrap_or("without kid"),
-                key.reason
-            ),
-            "tokens that it signs are refused; have the issuer mend or withdraw it",
-        );
+        let kid = key.kid.as_deref().unwrap_or("without kid");
+        let what = format!("the key {kid:?} is not used: {}", key.reason);
+        if key.is_fault {
+            let remedy = "tokens that it signs are refused; have the issuer mend or withdraw it";
+            add(Level::Warning, what, remedy);
+        } else {
+            let remedy = "nothing needs to be done, unless it signs tokens for this service";
+            add(Level::Note, what, remedy);
+        }
     }
     let Some(keys) = examined.answers.last().filter(|_| examined.fault.is_none()) else {
         return found;
@@ -91,33 +102,39 @@ fn about_caching(
 ) {
     let Some(keys) = examined.answers.last() else { return };
     let control = keys.cache_control.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let directives: Vec<_> = control.split(',').map(str::trim).collect();
-    if directives.contains(&"no-store") || directives.contains(&"no-cache") {
-        add(
-            Level::Warning,
-            "the headers forbid caching: every instance asks again each min_ttl (10 s)".to_owned(),
-            "have the issuer send Cache-Control: max-age=300",
-        );
-    }
-    if directives.contains(&"must-revalidate") {
-        add(
-            Level::Warning,
-            "must-revalidate forbids stale keys: an outage of the issuer is felt at the TTL"
-                .to_owned(),
-            "have the issuer leave it out, or set ignore_must_revalidate",
-        );
+    let forbids = |directive: &&str| {
+        let name = directive.split('=').next().unwrap_or_default().trim_end();
+        ["no-store", "no-cache", "must-revalidate"].contains(&name)
+    };
+    let forbidding: Vec<_> = control.split(',').map(str::trim).filter(forbids).collect();
+    let ttl = arguments.jwks_ttl;
+    if !forbidding.is_empty() {
+        let named = forbidding.join(", ");
+        if arguments.obey_no_cache {
+            add(
+                Level::Warning,
+                format!("{named}: obeyed, so that an outage of the issuer is felt at the TTL"),
+                "leave out obey_no_cache, which is off by default, unless this is meant",
+            );
+        } else {
+            add(
+                Level::Note,
+                format!(
+                    "{named}: not obeyed, since obey_no_cache is off; the TTL and max_stale hold"
+                ),
+                "nothing needs to be done",
+            );
+        }
     }
     match max_age(&control) {
-        Some(secs) if secs > arguments.jwks_ttl => add(
+        Some(0) => {}
+        Some(secs) if secs > ttl => add(
             Level::Note,
-            format!(
-                "max-age is {secs} s; the TTL of {} s decides, since it is shorter",
-                arguments.jwks_ttl
-            ),
+            format!("max-age is {secs} s; the TTL of {ttl} s decides, since it is shorter"),
             "verifiers without such a setting notice a rotation or a withdrawal that much later",
         ),
         Some(_) => {}
-        None if keys.expires.is_none() => add(
+        None if keys.expires.is_none() && forbidding.is_empty() => add(
             Level::Note,
             "no header says how long the keys may be cached: the TTL decides".to_owned(),
             "nothing needs to be done",

@@ -9,7 +9,7 @@ use http::header::{CACHE_CONTROL, DATE, ETAG, EXPIRES, HeaderName, LAST_MODIFIED
 use http::{HeaderMap, Response};
 use portcullis::{
     clock::{Clock as _, SystemClock},
-    fetch::{Fetch, FetchRequest, Fetching, ReqwestFetch},
+    fetch::{Fetch, FetchRequest, Fetching, ReqwestFetch, decoded},
 };
 use serde::Serialize;
 
@@ -56,18 +56,21 @@ impl Recording {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).last_body.clone()
     }
 
-    fn keep(&self, url: String, began: Instant, answered: &Answered) {
+    fn keep(&self, url: String, max_body: usize, began: Instant, answered: &Answered) {
         let nothing = HeaderMap::new();
         let headers = answered.as_ref().map_or(&nothing, Response::headers);
         let text = |name: &HeaderName| {
             headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
-        let body = answered.as_ref().ok().map(|answer| answer.body().clone());
+        let answer = answered.as_ref().ok();
+        let bytes = answer.map_or(0, |answer| answer.body().len());
+        // What cannot be decoded is named by whoever reads it.
+        let body = answer.and_then(|answer| decoded(answer.clone(), max_body).ok());
         let answer = Answer {
             url,
             status: answered.as_ref().ok().map(|answer| answer.status().as_u16()),
             millis: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            bytes: body.as_ref().map_or(0, Bytes::len),
+            bytes,
             cache_control: text(&CACHE_CONTROL),
             expires: text(&EXPIRES),
             etag: headers.contains_key(ETAG) || headers.contains_key(LAST_MODIFIED),
@@ -75,7 +78,7 @@ impl Recording {
         };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.answers.push(answer);
-        seen.last_body = body;
+        seen.last_body = body.map(Response::into_body);
     }
 }
 
@@ -89,9 +92,9 @@ fn off(date: &str) -> Option<i64> {
 impl Fetch for Recording {
     fn get(&self, request: FetchRequest) -> Fetching<'_> {
         Box::pin(async move {
-            let (url, began) = (request.url.clone(), Instant::now());
+            let (url, max_body, began) = (request.url.clone(), request.max_body, Instant::now());
             let answered = self.inner.get(request).await;
-            self.keep(url, began, &answered);
+            self.keep(url, max_body, began, &answered);
             answered
         })
     }

@@ -69,7 +69,9 @@ impl Rotations {
     /// A withdrawn key must have been published together with its successor for as long as
     /// verifiers may keep a set without the latter.
     pub(super) fn judge(&self, jwks_ttl: u64, findings: &mut Vec<Finding>) {
-        let mut add = |level, what, remedy| findings.push(Finding { level, what, remedy });
+        let mut add = |level, what, remedy: &'static str| {
+            findings.push(Finding { level, what, remedy: remedy.into() });
+        };
         let kept = self.max_age.unwrap_or(jwks_ttl);
         if self.faults > 0 {
             add(
@@ -156,6 +158,7 @@ mod tests {
             location: String::new(),
             answers: vec![answer],
             fault: None,
+            is_answered: false,
             ttl_secs: None,
             accepted: kids.iter().map(accepted).collect(),
             skipped: Vec::new(),

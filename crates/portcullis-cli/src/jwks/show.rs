@@ -43,7 +43,12 @@ impl fmt::Display for Examined {
                 Level::Warning => "warning  ",
                 Level::Note => "note     ",
             };
-            writeln!(f, "  {level} {}\n            → {}", escaped(&finding.what), finding.remedy)?;
+            writeln!(
+                f,
+                "  {level} {}\n            → {}",
+                escaped(&finding.what),
+                escaped(&finding.remedy)
+            )?;
         }
         let worst = self.findings.first().map(|finding| finding.level);
         let verdict = match worst {
