@@ -14,7 +14,7 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Response};
 
-use super::{BodyTooLong, Fetched};
+use super::BodyTooLong;
 
 /// Why a body cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +55,10 @@ enum Coding {
 /// assert!(decoded(brotli, 1024).unwrap_err().to_string().contains("\"br\""));
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
-pub fn decoded(response: Response<Bytes>, max_body: usize) -> Fetched {
+pub fn decoded(
+    response: Response<Bytes>,
+    max_body: usize,
+) -> Result<Response<Bytes>, Box<dyn Error + Send + Sync>> {
     let Some(coding) = coding(response.headers())? else { return Ok(response) };
     let (mut head, body) = response.into_parts();
     let body = coding.decode(&body, max_body)?;

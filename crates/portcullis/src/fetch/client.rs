@@ -1,0 +1,235 @@
+//! The HTTP client as the core uses it: what is sent with each request, and what is demanded of each
+//! answer.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ::url::{Origin, Url};
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::url::UrlPolicy;
+use super::{BodyTooLong, Fetch, FetchError, FetchRequest, Fetched, decoded};
+use crate::causes::with_causes;
+use crate::settings::Setting;
+
+/// The HTTP client and what is demanded of every answer to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    pub(crate) fetch: Arc<dyn Fetch>,
+    pub(crate) max_body: usize,
+    /// The setting that decides it, if one does.
+    pub(crate) max_body_setting: Option<&'static Setting>,
+    pub(crate) urls: UrlPolicy,
+    pub(crate) token: Option<OriginToken>,
+}
+
+/// A bearer token for fetching, and the one origin that it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OriginToken {
+    pub(crate) origin: Origin,
+    pub(crate) file: PathBuf,
+}
+
+impl OriginToken {
+    /// The header, if `url` is of the origin. The file is read each time: tokens in files rotate.
+    async fn authorization(&self, url: &Url) -> Result<Option<HeaderValue>, FetchError> {
+        if url.origin() != self.origin {
+            return Ok(None);
+        }
+        let unreadable = |reason| FetchError::File { path: self.file.clone(), reason };
+        let text = tokio::fs::read_to_string(&self.file)
+            .await
+            .map_err(|error| unreadable(error.to_string()))?;
+        let mut header = HeaderValue::try_from(format!("Bearer {}", text.trim()))
+            .map_err(|_| unreadable("it holds no token".to_owned()))?;
+        header.set_sensitive(true);
+        Ok(Some(header))
+    }
+}
+
+/// What to ask for. Some servers answer 406 where their own type is not named (Kubernetes, whose key
+/// set is `application/jwk-set+json` only), and some files have any type at all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// RFC 7517 §8.5.1.
+    KeySet,
+    /// RFC 8414 §3.2.
+    Metadata,
+    /// Of the two forms of a list, the one that is read.
+    StatusList,
+    /// RFC 7662 §2.2.
+    Introspection,
+}
+
+impl Kind {
+    fn accept(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::KeySet => "application/jwk-set+json, application/json, */*;q=0.1",
+            Self::Metadata => "application/json, */*;q=0.1",
+            Self::StatusList => "application/statuslist+jwt",
+            Self::Introspection => "application/json",
+        })
+    }
+}
+
+/// An answer of any status, read to its end.
+pub(crate) struct Document {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Client {
+    /// Asks for `url`, under these conditions (RFC 9110 §13).
+    pub(crate) async fn get(
+        &self,
+        url: &Url,
+        kind: Kind,
+        conditions: HeaderMap,
+    ) -> Result<Document, FetchError> {
+        let mut headers = conditions;
+        headers.insert(ACCEPT, kind.accept());
+        // RFC 9111 §5.2.1.4: a cache on the way would stretch every bound by its own.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        if let Some(token) = &self.token
+            && let Some(authorization) = token.authorization(url).await?
+        {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        self.read(url, self.fetch.get(self.request(url, headers)).await)
+    }
+
+    /// Posts a form to `url`, which does nothing but answer: it is asked once more if a connection
+    /// that was kept turns out to be closed.
+    pub(crate) async fn post(
+        &self,
+        url: &Url,
+        authorization: HeaderValue,
+        form: Bytes,
+    ) -> Result<Document, FetchError> {
+        let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let headers = HeaderMap::from_iter([
+            (ACCEPT, Kind::Introspection.accept()),
+            (CONTENT_TYPE, form_type),
+            (AUTHORIZATION, authorization),
+        ]);
+        let request = self.request(url, headers);
+        let first = self.fetch.post(request.clone(), form.clone()).await;
+        match self.read(url, first) {
+            Err(FetchError::Transport { .. }) => {
+                self.read(url, self.fetch.post(request, form).await)
+            }
+            settled => settled,
+        }
+    }
+
+    fn request(&self, url: &Url, headers: HeaderMap) -> FetchRequest {
+        FetchRequest { url: url.to_string(), headers, max_body: self.max_body }
+    }
+
+    fn read(&self, url: &Url, answer: Fetched) -> Result<Document, FetchError> {
+        let too_long = || {
+            let (limit, setting) = (self.max_body, self.max_body_setting);
+            FetchError::TooLong { url: url.to_string(), limit, setting }
+        };
+        let mut answer = answer.map_err(|error| {
+            if error.is::<BodyTooLong>() {
+                return too_long();
+            }
+            FetchError::Transport { url: url.to_string(), reason: reason(url, &*error) }
+        })?;
+        // Asked of the client already; made sure of for any client.
+        if answer.body().len() > self.max_body {
+            return Err(too_long());
+        }
+        // No other answer is looked into.
+        if answer.status() == StatusCode::OK {
+            answer = decoded(answer, self.max_body).map_err(|error| {
+                if error.is::<BodyTooLong>() {
+                    return too_long();
+                }
+                FetchError::ContentEncoding { url: url.to_string(), problem: error.to_string() }
+            })?;
+        }
+        let (head, body) = answer.into_parts();
+        Ok(Document { status: head.status, headers: head.headers, body })
+    }
+}
+
+/// What the HTTP client says, and what it means where that is a riddle: TLS reads the plain-text
+/// answer of an http server as a broken record.
+fn reason(url: &Url, error: &(dyn Error + 'static)) -> String {
+    let reason = with_causes(error);
+    let is_plain_text =
+        ["InvalidContentType", "wrong version number"].iter().any(|riddle| reason.contains(riddle));
+    if url.scheme() == "https" && is_plain_text {
+        format!("the server speaks http there, not https ({reason})")
+    } else {
+        reason
+    }
+}
+
+impl Document {
+    /// Its status as an error; `setting` decides that `url` is asked for.
+    pub(crate) fn refused(
+        &self,
+        url: &Url,
+        setting: &'static Setting,
+        now: SystemTime,
+    ) -> FetchError {
+        let status = self.status;
+        if let Some(target) = self.target(url).filter(|_| status.is_redirection()) {
+            return FetchError::Redirect { url: url.to_string(), status, target, setting };
+        }
+        let retry_after = retry_after(&self.headers, now);
+        FetchError::Status { url: url.to_string(), status, retry_after }
+    }
+
+    /// Where a redirect leads. A query or a password in it may be a secret.
+    fn target(&self, url: &Url) -> Option<String> {
+        let mut target = url.join(self.headers.get(LOCATION)?.to_str().ok()?).ok()?;
+        target.set_query(None);
+        target.set_fragment(None);
+        let _ = (target.set_username(""), target.set_password(None));
+        Some(String::from(target).chars().take(MAX_SHOWN_TARGET).collect())
+    }
+}
+
+/// The longest target of a redirect that is shown, in characters.
+const MAX_SHOWN_TARGET: usize = 200;
+
+/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        // 2027-01-15T08:00:00Z, a Friday.
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        for (value, secs) in [
+            ("120", Some(120)),
+            ("0", Some(0)),
+            ("Fri, 15 Jan 2027 08:01:00 GMT", Some(60)),
+            ("Fri, 15 Jan 2027 07:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]);
+            assert_eq!(retry_after(&headers, now).map(|after| after.as_secs()), secs, "{value}");
+        }
+    }
+}
