@@ -41,7 +41,11 @@ fn lines(ask: impl AsyncFnOnce()) -> Vec<String> {
         .without_time()
         .finish();
     tracing::subscriber::with_default(subscriber, || {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(ask());
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap()
+            .block_on(ask());
     });
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     text.lines().map(str::to_owned).collect()

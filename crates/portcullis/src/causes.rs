@@ -71,10 +71,8 @@ mod tests {
         let status = StatusCode::BAD_GATEWAY;
         let bad = FetchError::Status { url: url.to_owned(), status, retry_after: None };
         assert_eq!(printed(bad), "https://auth.example/keys answered 502 Bad Gateway");
-        assert_eq!(
-            printed(KeySetError::TooManyKeys { limit: 200 }),
-            "more than 200 keys; raise max_keys (PORTCULLIS_JWKS_MAX_KEYS) if the issuer has so many"
-        );
+        let too_many = KeySetError::TooManyKeys { limit: 200, setting: None };
+        assert_eq!(printed(too_many), "more than 200 keys");
 
         let short = dangerous::hmac_key(Some("a"), Algorithm::Hs256, b"secret").unwrap_err();
         assert_eq!(printed(short), "a secret of 6 bytes, not of 32 or more");

@@ -1,6 +1,6 @@
 //! A small request that costs much.
 //!
-//! Sizes are looked at before anything is decoded, nothing is ever decompressed, no algorithm has
+//! Sizes are looked at before anything is decoded, nothing of a token is ever decompressed, no algorithm has
 //! a cost that the sender chooses, values that nobody asked for are skipped without recursion, and
 //! there are no regular expressions.
 
@@ -18,7 +18,8 @@ use portcullis::{
 use serde_json::json;
 
 use super::support::{
-    AUDIENCE, ISSUER, JWKS, NOW, attempt_now, auth, authorization, claims, encode, rule, rule_of,
+    AUDIENCE, ISSUER, JWKS, NOW, attempt_now, auth, authorization, claims, decode, encode, rule,
+    rule_of,
 };
 
 /// Far above what the work takes in a build without optimisation, far below what any of the
@@ -196,6 +197,32 @@ async fn nothing_is_decompressed() {
     assert_eq!(rule(&auth, &sign(plain.as_bytes())).await, "accepted");
     let jwe = format!("{}.AA.AA.AA.AA", encode(r#"{"alg":"dir","enc":"A128GCM","zip":"DEF"}"#));
     refused_at_once(&auth, "JWE", &jwe, "encrypted").await;
+}
+
+/// A key set is, where its server compressed it, and no further than the limit.
+#[tokio::test]
+async fn compressed_key_set_is_read_up_to_the_limit_of_what_it_becomes() {
+    // An empty key set and 200,000 spaces.
+    const GZIPPED: &str = concat!(
+        "H4sIAAAAAAACA-3BMQ0AIAwAMCtkMrCycHJxcpEF72jgb1ux5tnRc9wGAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAHx7rXEk80sNAwA",
+    );
+    let fetch = ScriptedFetch::default();
+    let headers = http::HeaderMap::from_iter([(
+        http::header::CONTENT_ENCODING,
+        http::HeaderValue::from_static("gzip"),
+    )]);
+    fetch.set(JWKS, Answer::Response(200, headers, decode(GZIPPED).into()));
+    for (limit, is_read) in [(1024, false), (200_010, false), (200_011, true)] {
+        let builder = Authenticator::builder(ISSUER, AUDIENCE)
+            .jwks_url(JWKS)
+            .fetch(fetch.clone())
+            .max_body_bytes(limit)
+            .without_background_refresh();
+        assert_eq!(builder.build().await.is_ok(), is_read, "{limit}");
+    }
 }
 
 /// CVE-2022-36083 (jose), CVE-2023-52428 (Nimbus), CVE-2023-51775 (jose4j): the sender says how

@@ -38,8 +38,9 @@ pub(super) struct Jwk {
 impl<'de> FromMembers<'de> for Jwk {
     /// Never fails for what a member holds: in a set, the next key stands behind this one.
     ///
-    /// A member that is `null`, blank or an empty array counts as absent: .NET writes every member
-    /// of a JWK, most of them so. Only `kid` is kept as it is written, since tokens repeat it.
+    /// A member that is `null` counts as absent, and so does an optional one that is blank or an empty
+    /// array: .NET writes every member of a JWK, most of them so. `kid` is kept as it is written, since
+    /// tokens repeat it, and an empty secret is still a secret.
     fn take<A: MapAccess<'de>>(
         &mut self,
         name: &str,
@@ -70,8 +71,7 @@ impl<'de> FromMembers<'de> for Jwk {
                 return Ok(());
             }
             "k" => {
-                let IsPresent(is_present) = member.read("k")?;
-                self.has_k |= is_present;
+                self.has_k |= !matches!(value(member)?, Lenient::Null);
                 return Ok(());
             }
             "d" | "p" | "q" | "dp" | "dq" | "qi" | "oth" | "priv" => {
@@ -83,7 +83,7 @@ impl<'de> FromMembers<'de> for Jwk {
         };
         match value(member)? {
             Lenient::Null => {}
-            Lenient::Text(text) if is_blank(&text.0) && name != "kid" => {}
+            Lenient::Text(text) if is_blank(&text.0) && ["use", "alg", "crv"].contains(&name) => {}
             Lenient::Text(text) => *to = Some(text.into_owned()),
             _ => self.wrong_type = Some(name),
         }
@@ -121,8 +121,6 @@ impl Jwk {
             ("EC", Some("P-384")) => &[Algorithm::Es384],
             ("EC", Some("P-521")) => &[Algorithm::Es512],
             ("OKP", Some("Ed25519")) => &[Algorithm::Ed25519],
-            // RFC 8037 §3.2: for key agreement.
-            ("OKP", Some("X25519" | "X448")) => return Err(KeyError::NotForSignatures),
             // RFC 9964 §3: what an AKP key is, only its `alg` says.
             ("AKP", _) if self.alg.is_none() => return Err(KeyError::Missing("alg")),
             ("AKP", _) => &[Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87],
@@ -150,12 +148,7 @@ impl Jwk {
                 .find(|algorithm| possible.contains(algorithm))
                 .ok_or(KeyError::NotAllowed);
         };
-        let algorithm = Algorithm::from_name(name).ok_or_else(|| {
-            // RFC 7518 §4.1: what is published for encryption.
-            let encrypts =
-                ["RSA1_5", "RSA-OAEP", "ECDH-ES"].iter().any(|jwe| name.starts_with(jwe));
-            if encrypts { KeyError::NotForSignatures } else { KeyError::Unsupported }
-        })?;
+        let algorithm = Algorithm::from_name(name).ok_or(KeyError::Unsupported)?;
         if !possible.contains(&algorithm) {
             Err(KeyError::AlgorithmMismatch)
         } else if !allowed.contains(&algorithm) {

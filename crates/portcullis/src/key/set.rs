@@ -15,7 +15,7 @@ use crate::algorithm::Algorithm;
 use crate::causes::debug_with_causes;
 use crate::error::TokenError;
 use crate::json::{self, FromMembers, Member, Names, Text};
-use crate::settings;
+use crate::settings::{self, Setting};
 
 /// The most keys that a set may hold; Entra, the largest known, advises room for some dozens.
 pub(crate) const MAX_KEYS: usize = 200;
@@ -72,12 +72,18 @@ pub enum KeySetError {
         problem: String,
     },
     /// More keys than any issuer has.
-    #[error("more than {limit} keys; raise {} if the issuer has so many", settings::MAX_KEYS)]
+    #[error("more than {limit} keys{}", raise(*.setting))]
     #[non_exhaustive]
     TooManyKeys {
         /// The most that a set may hold.
         limit: usize,
+        /// The setting that decides the limit, if one does.
+        setting: Option<&'static Setting>,
     },
+}
+
+fn raise(setting: Option<&'static Setting>) -> String {
+    setting.map_or_else(String::new, |it| format!("; raise {it} if the issuer has so many"))
 }
 
 debug_with_causes!(KeySetError);
@@ -92,8 +98,22 @@ impl KeySet {
         Self::from_json_within(json, Algorithm::ALL, MAX_KEYS)
     }
 
+    /// As [`KeySet::from_json`], by the settings of an issuer.
+    pub(crate) fn from_issuer(
+        json: &[u8],
+        allowed: &[Algorithm],
+        max_keys: usize,
+    ) -> Result<Self, KeySetError> {
+        Self::from_json_within(json, allowed, max_keys).map_err(|error| match error {
+            KeySetError::TooManyKeys { limit, .. } => {
+                KeySetError::TooManyKeys { limit, setting: Some(settings::MAX_KEYS) }
+            }
+            error @ KeySetError::NotAKeySet { .. } => error,
+        })
+    }
+
     /// As [`KeySet::from_json`], with only the keys for `allowed` algorithms, and another limit.
-    pub(crate) fn from_json_within(
+    fn from_json_within(
         json: &[u8],
         allowed: &[Algorithm],
         max_keys: usize,
@@ -103,7 +123,7 @@ impl KeySet {
         let keys = document.keys.ok_or_else(|| not_a_key_set("`keys` is absent".to_owned()))?;
         let Entries(entries) = keys;
         if entries.len() > max_keys {
-            return Err(KeySetError::TooManyKeys { limit: max_keys });
+            return Err(KeySetError::TooManyKeys { limit: max_keys, setting: None });
         }
         let mut set = Self::default();
         for entry in entries {
@@ -456,11 +476,9 @@ mod tests {
             (r#""kty":"AKP","alg":"ES256","pub":"AA""#.to_owned(), KeyError::AlgorithmMismatch),
             (r#""kty":"AKP","alg":"SLH-DSA-128","pub":"AA""#.to_owned(), KeyError::Unsupported),
             (r#""kty":"XYZ","alg":"ES256""#.to_owned(), KeyError::Unsupported),
-            (r#""kty":"OKP","crv":"X25519","x":"AA""#.to_owned(), KeyError::NotForSignatures),
-            (format!(r#"{EC},"alg":"ECDH-ES+A256KW""#), KeyError::NotForSignatures),
+            (r#""kty":"OKP","crv":"X25519","x":"AA""#.to_owned(), KeyError::Unsupported),
             (r#""kty":"EC","crv":"secp256k1""#.to_owned(), KeyError::Unsupported),
-            (format!(r#"{},"alg":"RSA-OAEP-256""#, rsa()), KeyError::NotForSignatures),
-            (format!(r#"{},"alg":"RS1""#, rsa()), KeyError::Unsupported),
+            (format!(r#"{},"alg":"RSA-OAEP""#, rsa()), KeyError::Unsupported),
             (format!(r#"{EC},"alg":"ES384""#), KeyError::AlgorithmMismatch),
             (format!(r#"{EC},"alg":"RS256""#), KeyError::AlgorithmMismatch),
             (r#""crv":"P-256""#.to_owned(), KeyError::Missing("kty")),
@@ -481,7 +499,9 @@ mod tests {
             (EC.replace("P-256", ""), KeyError::Missing("crv")),
             (r#""kty":"RSA","n":null,"e":"AQAB""#.to_owned(), KeyError::Missing("n")),
             (r#""kty":"AKP","alg":"","pub":"AA""#.to_owned(), KeyError::Missing("alg")),
-            (r#""kty":"oct","k":"""#.to_owned(), KeyError::Symmetric),
+            (r#""kty":"oct","k":null"#.to_owned(), KeyError::Symmetric),
+            (format!(r#"{},"k":"""#, rsa()), KeyError::Symmetric),
+            (r#""kty":"RSA","n":"","e":"AQAB""#.to_owned(), KeyError::ModulusSize { bits: 0 }),
             (format!(r#"{ED},"crv":"Ed25519""#), KeyError::DuplicateMember),
         ] {
             assert_eq!(reason(&key), expected, "{key}");
@@ -491,8 +511,7 @@ mod tests {
     #[test]
     fn null_blank_and_empty_members_are_absent_ones() {
         for nothing in ["null", r#""""#, r#""  ""#, "[]", "[ ]", r#"[""]"#] {
-            for name in ["key_ops", "use", "alg", "crv", "x", "y", "k", "d", "p", "q", "oth", "x5c"]
-            {
+            for name in ["key_ops", "use", "alg", "crv", "x", "y", "d", "p", "q", "oth", "x5c"] {
                 let texts = matches!(nothing, "[]" | "[ ]" | r#"[""]"#);
                 let is_list = matches!(name, "key_ops" | "oth" | "x5c");
                 // An array is no value of a member that holds a text.
@@ -612,7 +631,7 @@ mod tests {
     fn the_number_of_keys_is_limited() {
         let json = format!(r#"{{"keys":[{}]}}"#, vec!["{}"; MAX_KEYS + 1].join(","));
         let error = KeySet::from_json(json.as_bytes()).unwrap_err();
-        assert_eq!(error, KeySetError::TooManyKeys { limit: MAX_KEYS });
+        assert_eq!(error, KeySetError::TooManyKeys { limit: MAX_KEYS, setting: None });
         let json = json.replacen("{},", "", 1);
         assert_eq!(KeySet::from_json(json.as_bytes()).unwrap().skipped().len(), MAX_KEYS);
     }

@@ -308,7 +308,7 @@ impl Remote<Keys> {
     }
 
     fn parse(&self, text: &[u8], location: &str) -> Result<KeySet, FetchError> {
-        KeySet::from_json_within(text, &self.document.allowed, self.document.max_keys)
+        KeySet::from_issuer(text, &self.document.allowed, self.document.max_keys)
             .map_err(|source| FetchError::NotAKeySet { url: location.to_owned(), source })
     }
 }

@@ -824,6 +824,18 @@ pub(super) const CHECKS: &[Break] = &[
         new: "let fresh = age < lifetime.ttl || true;",
     },
     Break {
+        check: "the limit of a document is on decoded bytes",
+        file: "fetch/coding.rs",
+        old: "if decoded.len() > max_body {",
+        new: "if false {",
+    },
+    Break {
+        check: "a private member that says anything makes a private key",
+        file: "key/jwk.rs",
+        old: "self.has_private_member |= is_present;",
+        new: "let _ = is_present;",
+    },
+    Break {
         check: "a server's lifetime shortens the TTL",
         file: "remote/caching.rs",
         old: "given.map_or(limits.ttl, left).clamp(limits.min_ttl, limits.ttl)",
