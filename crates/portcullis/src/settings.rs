@@ -53,7 +53,7 @@ settings! {
     JWKS_FILE: "jwks_file", "PORTCULLIS_JWKS_FILE", "none",
         "a file with the keys, read again when it changes";
     ALLOW_HTTP_HOST: "allow_http_host", "PORTCULLIS_ALLOW_HTTP_HOST", "none",
-        "one host that keys may be fetched from over plain http, by name";
+        "one host, a name or an address, that keys may be fetched from over plain http";
     CA_FILE: "ca_file", "PORTCULLIS_CA_FILE", "what the system trusts",
         "certificates in PEM that are trusted as well for fetching, read again at each fetch";
     STATUS_LISTS: "status_lists", "PORTCULLIS_STATUS_LISTS", "below the issuer",

@@ -139,7 +139,8 @@ impl AuthenticatorBuilder {
     /// Publishes metadata that say whose tokens this service accepts ([RFC 9728]); challenges link
     /// to them. This one call is all that an MCP server needs for its clients to find the issuer.
     ///
-    /// The adapters answer at the well-known path of the resource, without a token.
+    /// The adapters answer at the well-known path of the resource, without a token and for any page:
+    /// preflights (`OPTIONS`) too.
     ///
     /// `PORTCULLIS_RESOURCE`
     ///

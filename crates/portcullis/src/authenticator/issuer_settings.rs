@@ -100,8 +100,8 @@ impl IssuerSettings {
         self
     }
 
-    /// One host, by name, from which keys may be fetched over plain http. An attacker on the
-    /// network path can then replace the keys: only for a network that is trusted as a whole.
+    /// One host, a name or an address, from which keys may be fetched over plain http. An attacker on
+    /// the network path can then replace the keys: only for a network that is trusted as a whole.
     ///
     /// `PORTCULLIS_ALLOW_HTTP_HOST`
     pub fn allow_http_host(mut self, host: impl Into<String>) -> Self {
