@@ -135,6 +135,8 @@ fn good_keys_are_told_with_what_the_headers_make_of_them() {
         ("cache-control: no-store\r\n", 300, "no-store: not obeyed, since obey_no_cache is off"),
         ("cache-control: max-age=60, must-revalidate\r\n", 60, "must-revalidate: not obeyed"),
         ("date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 0, "beyond the leeway"),
+        ("cache-control: max-age=0\r\n", 300, "max-age=0: not obeyed"),
+        ("expires: 0\r\n", 300, "a past Expires: not obeyed"),
         ("", 300, "no header says how long"),
     ] {
         let server = Server::start();
