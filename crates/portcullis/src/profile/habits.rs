@@ -68,13 +68,17 @@ impl Profile {
             let audience = audience.string().ok_or(TokenError::WrongType { name })?;
             claims.set_audience(&audience.0);
         }
-        let scopes = self.scopes_place();
-        if scopes != SCOPE {
-            claims.set_scope(&scopes.join("."), strings(&members, &scopes));
+        // `scope` and `roles` were read with the registered claims.
+        if self.scopes_at.is_some() || self.habits.scopes_in != SCOPE {
+            let path = self.scopes_place();
+            claims.set_scope(&path, strings(&members, &path));
         }
-        // `roles` itself was read with the registered claims.
-        for path in self.roles_places().iter().skip(1) {
-            claims.add_roles(&path.join("."), strings(&members, path));
+        for path in self.habits.roles_in {
+            claims.add_roles(path, strings(&members, path));
+        }
+        for path in &self.roles_at {
+            let path: Vec<_> = path.iter().map(String::as_str).collect();
+            claims.add_roles(&path, strings(&members, &path));
         }
         Ok(())
     }
