@@ -231,8 +231,10 @@ proptest! {
         let mut jwk = KEYS[key].jwk();
         let members = jwk.as_object_mut().unwrap();
         let place = member.index(members.len());
-        let (_, good) = members.iter_mut().nth(place).unwrap();
+        let (name, good) = members.iter_mut().nth(place).unwrap();
         prop_assume!(*good != value);
+        // A blank `alg` says nothing, and the key is what it was.
+        prop_assume!(name != "alg" || !value.trim().is_empty());
         *good = json!(value);
         let set = KeySet::from_json(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap();
         prop_assert!(signature::verify(&TOKENS[key], &set, Algorithm::ALL).is_err());

@@ -33,7 +33,7 @@ fn every_fault_of_the_suite_is_named() {
         let server = Server::start();
         server.set(JWKS, fault);
         // What does not end is what the deadline is for; nothing else may meet it.
-        let timeout = if told.ends_with("within 400ms") { "0.4" } else { "60" };
+        let timeout = if told.ends_with("within 0.4 s") { "0.4" } else { "60" };
         let url = server.url(JWKS);
         let options = ["--fetch-timeout", timeout, "--max-body", "65536", "--json"];
         let ended = run(&[&["jwks", &url][..], &options].concat(), b"").expect(3);
@@ -50,7 +50,7 @@ fn every_fault_of_metadata_is_named() {
         let server = Server::start();
         server.set(JWKS, Answer::Document(document()));
         server.set(bad_metadata::METADATA, fault(&server));
-        let timeout = if told.ends_with("within 400ms") { "0.4" } else { "60" };
+        let timeout = if told.ends_with("within 0.4 s") { "0.4" } else { "60" };
         let issuer = server.url("");
         let options = ["--issuer", &issuer, "--fetch-timeout", timeout, "--max-body", "65536"];
         let ended = run(&[&["jwks", "--json"][..], &options].concat(), b"").expect(3);
@@ -135,6 +135,8 @@ fn good_keys_are_told_with_what_the_headers_make_of_them() {
         ("cache-control: no-store\r\n", 300, "no-store: not obeyed, since obey_no_cache is off"),
         ("cache-control: max-age=60, must-revalidate\r\n", 60, "must-revalidate: not obeyed"),
         ("date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 0, "beyond the leeway"),
+        ("cache-control: max-age=0\r\n", 300, "max-age=0: not obeyed"),
+        ("expires: 0\r\n", 300, "a past Expires: not obeyed"),
         ("", 300, "no header says how long"),
     ] {
         let server = Server::start();

@@ -114,9 +114,9 @@ async fn claims_are_the_handlers_own_type() {
         assert_eq!(response.text().await.unwrap(), "alice of 7");
         for extra in [json!({}), json!({"tenant": "seven"})] {
             let response = ask(version, &address, Some(&token(&scene, &extra))).await;
-            assert_eq!(response.status(), 401);
-            let challenge = response.headers()[WWW_AUTHENTICATE].to_str().unwrap();
-            assert!(challenge.contains("invalid_token") && !challenge.contains("tenant"));
+            assert_eq!(response.status(), 403);
+            // A refreshed token would not fit either.
+            assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
         }
     }
 }

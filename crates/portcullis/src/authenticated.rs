@@ -96,10 +96,15 @@ impl Authenticated {
         self.0.algorithm
     }
 
-    /// A place of the token that has these names and that its profile does not read.
-    pub(crate) fn unread_place(&self, of: PolicyClaim, names: &[String]) -> Option<&'static str> {
+    /// A place of the token that has these names, or any of them, and that its profile does not read.
+    pub(crate) fn unread_place(
+        &self,
+        of: PolicyClaim,
+        names: &[&String],
+        any: bool,
+    ) -> Option<&'static str> {
         let profile = &self.0.origin.issuer.rules.profile;
-        profile.unread_place(of, names, &self.0.registered)
+        profile.unread_place(of, names, any, &self.0.registered)
     }
 
     /// The refusal of this token, with its issuer's name.

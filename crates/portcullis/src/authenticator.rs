@@ -11,6 +11,7 @@ mod issuer_settings;
 mod issuers;
 mod key_origin;
 mod key_settings;
+mod start;
 #[cfg(test)]
 mod tests;
 
@@ -190,11 +191,12 @@ impl Authenticator {
         self.0.issuers.all().iter().map(|issuer| issuer.status()).collect()
     }
 
-    /// Whether the tokens of every configured issuer can be validated: for a readiness probe.
-    /// Never causes a fetch.
+    /// Whether the tokens of a configured issuer can be validated: for a readiness probe. With
+    /// several issuers, one that is away does not take the service out of traffic;
+    /// [`status`](Self::status) tells them apart. Never causes a fetch.
     #[must_use]
     pub fn ready(&self) -> bool {
-        self.0.issuers.configured().all(TrustedIssuer::is_ready)
+        self.0.issuers.configured().any(TrustedIssuer::is_ready)
     }
 
     /// Fetches the keys of every issuer that has none to validate with: before the first request,

@@ -218,27 +218,36 @@ impl RegisteredClaims {
     }
 
     /// Takes the scopes from another place than `scope`, which is then not read.
-    pub(crate) fn set_scope(&mut self, name: &str, found: Result<Option<Lenient<'_>>, Unreadable>) {
+    pub(crate) fn set_scope(
+        &mut self,
+        path: &[&str],
+        found: Result<Option<Lenient<'_>>, Unreadable>,
+    ) {
         self.unreadable.retain(|(of, _)| *of != PolicyClaim::Scopes);
         self.scope = Scope::default();
         match found {
-            Ok(found) => self.read_scope(name, found),
+            Ok(found) => self.read_scope(path, found),
             Err(why) => {
-                self.unreadable.push((PolicyClaim::Scopes, UnreadableClaim::new(name, why)));
+                let claim = UnreadableClaim::new(&path.join("."), why);
+                self.unreadable.push((PolicyClaim::Scopes, claim));
             }
         }
     }
 
-    pub(crate) fn add_roles(&mut self, name: &str, found: Result<Option<Lenient<'_>>, Unreadable>) {
+    pub(crate) fn add_roles(
+        &mut self,
+        path: &[&str],
+        found: Result<Option<Lenient<'_>>, Unreadable>,
+    ) {
         let unreadable = match found {
             Ok(found) => {
                 let names = found.iter().flat_map(Lenient::strings);
                 self.roles.extend(names.map(|role| self.texts.keep(&role.0)));
                 found
                     .is_some_and(|found| found.is_malformed())
-                    .then(|| UnreadableClaim::no_names(name))
+                    .then(|| UnreadableClaim::no_names(&path.join(".")))
             }
-            Err(why) => Some(UnreadableClaim::new(name, why)),
+            Err(why) => Some(UnreadableClaim::new(&path.join("."), why)),
         };
         self.unreadable.extend(unreadable.map(|claim| (PolicyClaim::Roles, claim)));
     }
@@ -258,9 +267,10 @@ impl fmt::Debug for RegisteredClaims {
 }
 
 impl RegisteredClaims {
-    fn read_scope(&mut self, name: &str, found: Option<Lenient<'_>>) {
+    fn read_scope(&mut self, path: &[&str], found: Option<Lenient<'_>>) {
         if found.is_some_and(|found| !self.scope.read(&found)) {
-            self.unreadable.push((PolicyClaim::Scopes, UnreadableClaim::no_scopes(name)));
+            let claim = UnreadableClaim::no_scopes(&path.join("."));
+            self.unreadable.push((PolicyClaim::Scopes, claim));
         }
     }
 
@@ -342,7 +352,7 @@ impl<'de> FromMembers<'de> for Reader<'de> {
                 let raw = member.raw()?;
                 claims.marks.has_scope |= !raw.is_null();
                 match raw.strings() {
-                    Ok(found) => claims.read_scope("scope", Some(found)),
+                    Ok(found) => claims.read_scope(&["scope"], Some(found)),
                     Err(why) => {
                         let claim = UnreadableClaim::new("scope", why);
                         claims.unreadable.push((PolicyClaim::Scopes, claim));

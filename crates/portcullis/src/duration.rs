@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A duration in seconds, to a tenth from one second on.
+/// A duration in seconds: whole, to a tenth from one second on, or to four digits below.
 pub(crate) struct InSeconds(pub(crate) Duration);
 
 impl fmt::Display for InSeconds {
@@ -14,7 +14,7 @@ impl fmt::Display for InSeconds {
         } else if secs >= 1.0 {
             write!(f, "{secs:.1} s")
         } else {
-            write!(f, "{secs:.4} s")
+            write!(f, "{} s", format!("{secs:.4}").trim_end_matches('0').trim_end_matches('.'))
         }
     }
 }
@@ -27,7 +27,8 @@ mod tests {
     fn durations_are_written_in_seconds() {
         for (millis, text) in [
             (0, "0 s"),
-            (5, "0.0050 s"),
+            (5, "0.005 s"),
+            (400, "0.4 s"),
             (12_000, "12 s"),
             (11_604, "11.6 s"),
             (900_000, "900 s"),

@@ -259,6 +259,7 @@ mod tests {
                     ttl: None,
                     last_error: None,
                     next_attempt: None,
+                    is_kept: false,
                     keys: 0,
                     skipped: Vec::new(),
                     withdrawal_bound: Duration::ZERO,

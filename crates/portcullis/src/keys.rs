@@ -19,6 +19,7 @@
 //! ```
 
 pub use crate::algorithm::UnknownAlgorithm;
+pub use crate::kept_keys::{Keeping, KeptKeys};
 pub use crate::key::{
     CandidateKeys, KeyError, KeyRequest, KeySet, KeySetError, SkippedKey, VerificationKey,
 };

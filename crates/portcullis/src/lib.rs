@@ -100,6 +100,7 @@ mod gate;
 mod issuer;
 mod json;
 mod jws;
+mod kept_keys;
 mod key;
 mod key_source;
 mod maybe_ready;

@@ -72,7 +72,7 @@ pub enum RefusalKind {
     InsufficientScope,
     /// The token is accepted, but its user must authenticate anew or more strongly (RFC 9470).
     InsufficientAuthentication,
-    /// The token is accepted, but its bearer may not do this.
+    /// The token is accepted, but its bearer may not do this, or its claims do not fit the handler's type.
     Forbidden,
     /// Nobody can say now whether the token is good: the issuer's keys are not to be had.
     KeysUnavailable,

@@ -12,6 +12,7 @@ pub(crate) mod freshness;
 pub(crate) mod history;
 pub(crate) mod introspection;
 mod jitter;
+mod kept;
 mod key_set;
 mod refresh;
 mod refresher;
@@ -41,6 +42,7 @@ use wait::Question;
 
 pub(crate) use budget::{Budget, IssuerBudgets};
 pub(crate) use freshness::Limits;
+pub(crate) use kept::Keeper;
 pub(crate) use key_set::{Config, Location, RemoteKeySet};
 
 /// A document, as it was last fetched, and everything about fetching it again.
@@ -64,6 +66,8 @@ pub(crate) struct Snapshot<T> {
     kept: T,
     /// When that fetch began.
     fetched_at: Timestamp,
+    /// How old it was then already, if it was not fetched but kept from an earlier run.
+    kept_for: Option<Duration>,
     lifetime: Lifetime,
     headers: Headers,
     /// Counts the documents, not the fetches: one that is as it was keeps its number.
@@ -196,6 +200,6 @@ impl<D: Document> Remote<D> {
 
 impl<T> Snapshot<T> {
     fn age(&self, now: Timestamp) -> Duration {
-        now.since(self.fetched_at)
+        now.since(self.fetched_at).saturating_add(self.kept_for.unwrap_or_default())
     }
 }

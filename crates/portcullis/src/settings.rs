@@ -123,4 +123,6 @@ settings! {
         "the longest token that is read, in bytes";
     START_WITHOUT_KEYS: "start_without_keys", "PORTCULLIS_START_WITHOUT_KEYS", "false",
         "start, and answer 503, even though the keys can not be fetched yet";
+    KEPT_KEYS_FILE: "kept_keys_file", "PORTCULLIS_KEPT_KEYS_FILE", "none: nothing is kept",
+        "a file that keeps the last good keys, for a start while the issuer cannot be reached";
 }

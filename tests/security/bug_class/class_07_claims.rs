@@ -336,6 +336,7 @@ async fn an_id_token_without_any_mark_of_its_own_is_told_by_what_it_has() {
         (Profile::auth0(), &id_token, "access_token"),
         (Profile::spring(), &id_token, "access_token"),
         (Profile::dex(), &id_token, "access_token"),
+        (Profile::dex(), &access_token, "access_token"),
         (Profile::hydra(), &id_token, "access_token"),
         (Profile::okta(), &id_token, "access_token"),
         (Profile::entra_b2c(), &id_token, "access_token"),

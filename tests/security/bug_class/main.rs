@@ -15,6 +15,7 @@ mod class_05_signature_arithmetic;
 mod class_06_format_confusion;
 mod class_07_claims;
 mod class_08_crit;
+mod class_09_kept_keys;
 mod class_09_key_cache;
 mod class_10_token_cache;
 mod class_11_sender_constraint;

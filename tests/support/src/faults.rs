@@ -85,7 +85,7 @@ pub fn statuses() -> Vec<Row> {
 pub fn transport() -> Vec<Row> {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 2000\r\n\r\n";
     let body = [&head[..], b"{\"keys\":["].concat();
-    let timeout = "no whole answer within 400ms";
+    let timeout = "no whole answer within 0.4 s";
     let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let chunk = [b"1000\r\n", [b' '; 0x1000].as_slice(), b"\r\n"].concat();
     vec![
@@ -128,7 +128,7 @@ pub fn transport() -> Vec<Row> {
 #[must_use]
 pub fn interim_responses() -> Row {
     let hints = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(50);
-    let timeout = "no whole answer within 400ms";
+    let timeout = "no whole answer within 0.4 s";
     Row { taken: usize::MAX, ..row("103 for ever", Answer::Endless(Vec::new(), hints), timeout) }
 }
 

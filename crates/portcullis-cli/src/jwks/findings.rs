@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use portcullis::clock::{Clock as _, SystemClock};
 use serde::Serialize;
 
 use super::Examined;
@@ -95,6 +96,12 @@ pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Fi
     found
 }
 
+/// Whether an `Expires` is over (RFC 9111 §5.3: what is no date is).
+fn is_past(expires: &str) -> bool {
+    let now = SystemClock::new().now();
+    !httpdate::parse_http_date(expires).is_ok_and(|date| date > now)
+}
+
 fn about_caching(
     examined: &Examined,
     arguments: &JwksArguments,
@@ -104,16 +111,21 @@ fn about_caching(
     let control = keys.cache_control.as_deref().unwrap_or_default().to_ascii_lowercase();
     let forbids = |directive: &&str| {
         let name = directive.split('=').next().unwrap_or_default().trim_end();
-        ["no-store", "no-cache", "must-revalidate"].contains(&name)
+        ["no-store", "no-cache", "must-revalidate"].contains(&name) || *directive == "max-age=0"
     };
-    let forbidding: Vec<_> = control.split(',').map(str::trim).filter(forbids).collect();
+    let mut forbidding: Vec<_> = control.split(',').map(str::trim).filter(forbids).collect();
+    if max_age(&control).is_none() && keys.expires.as_deref().is_some_and(is_past) {
+        forbidding.push("a past Expires");
+    }
     let ttl = arguments.jwks_ttl;
     if !forbidding.is_empty() {
         let named = forbidding.join(", ");
         if arguments.obey_no_cache {
             add(
                 Level::Warning,
-                format!("{named}: obeyed, so that an outage of the issuer is felt at the TTL"),
+                format!(
+                    "{named}: obeyed: keys are kept for a shorter time, or not through an outage"
+                ),
                 "leave out obey_no_cache, which is off by default, unless this is meant",
             );
         } else {

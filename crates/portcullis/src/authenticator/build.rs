@@ -11,6 +11,7 @@ use super::config_error::ConfigError;
 use super::issuer_settings::IssuerSettings;
 use super::issuers::Issuers;
 use super::key_origin::secure_url;
+use super::start::{first_keys, start_without};
 use super::{Authenticator, AuthenticatorBuilder, Inner};
 use crate::clock::Clock;
 use crate::credentials::{Credentials, Place};
@@ -36,8 +37,10 @@ impl AuthenticatorBuilder {
     ///
     /// # Errors
     ///
-    /// When a setting is wrong, with its name, its value and what would be right; when the keys
-    /// can not be fetched, unless [`start_without_keys`](Self::start_without_keys) is set.
+    /// When a setting is wrong, with its name, its value and what would be right; when the keys of no
+    /// issuer can be fetched, and none of an [earlier run](Self::kept_keys_file) can be used, unless
+    /// [`start_without_keys`](Self::start_without_keys) is set. Of several issuers, one that cannot be
+    /// reached does not stop the start; one whose answer is wrong does.
     ///
     /// # Panics
     ///
@@ -47,9 +50,14 @@ impl AuthenticatorBuilder {
         let has_cookie = self.credentials.cookie.is_some();
         self.credentials.places = check_places(self.token_places, has_cookie)?;
         let resource = self.resource.take();
-        let mut trusted: Vec<Arc<TrustedIssuer>> = Vec::new();
+        let keeper = match self.kept_keys.take() {
+            Some(setting) => Some(setting.open().await?),
+            None => None,
+        };
+        let (mut trusted, mut away): (Vec<Arc<TrustedIssuer>>, Vec<_>) = Default::default();
         let may_wait_for_all = self.issuer.start_without_keys;
-        for of_one in std::iter::once(self.issuer.clone()).chain(self.others) {
+        for mut of_one in std::iter::once(self.issuer.clone()).chain(self.others) {
+            of_one.origin.keeper = keeper.clone();
             let may_wait = may_wait_for_all || of_one.start_without_keys;
             let obeys_no_cache = of_one.keys.obey_no_cache;
             let issuer = of_one.trusted_issuer(&self.clock)?;
@@ -57,10 +65,15 @@ impl AuthenticatorBuilder {
                 let expected = "it is there already; its settings can not be two";
                 return Err(ConfigError::invalid(settings::ISSUER, issuer.name(), expected));
             }
-            // A failure is reported by the fetch itself.
-            if let (Err(source), false) = (issuer.keys.source().refresh().await, may_wait) {
-                let issuer = issuer.name().to_owned();
-                return Err(ConfigError::KeysUnavailable { issuer, source });
+            match first_keys(&issuer, &*self.clock).await {
+                Err(source) if !may_wait && source.is_outage() => {
+                    away.push((issuer.name().to_owned(), source));
+                }
+                Err(source) if !may_wait => {
+                    let issuer = issuer.name().to_owned();
+                    return Err(ConfigError::KeysUnavailable { issuer, source });
+                }
+                _ => {}
             }
             let rules = &issuer.rules;
             let keys = issuer.keys.source().status();
@@ -79,7 +92,11 @@ impl AuthenticatorBuilder {
             );
             trusted.push(Arc::new(issuer));
         }
+        start_without(away, &trusted)?;
         let names: Vec<&str> = trusted.iter().map(|issuer| issuer.name()).collect();
+        if let Some(keeper) = &keeper {
+            keeper.retain(&names);
+        }
         let space = ProtectionSpace {
             resource: resource
                 .map(|resource| published(&resource, &names, &self.credentials))

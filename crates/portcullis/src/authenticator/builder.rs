@@ -12,6 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::credentials::{Credentials, TokenPlace};
 use crate::fetch::Fetch;
 use crate::jws::DEFAULT_MAX_TOKEN_BYTES;
+use crate::kept_keys::KeptKeys;
 use crate::key_source::KeySource;
 use crate::profile::Profile;
 use crate::refusal::{Refusal, RefusalBody, WriteBody};
@@ -36,6 +37,14 @@ pub struct AuthenticatorBuilder {
     pub(super) resource: Option<ProtectedResource>,
     pub(super) write_body: Option<WriteBody>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) kept_keys: Option<KeptKeysSetting>,
+}
+
+/// Where key sets are kept for the next start.
+#[derive(Debug, Clone)]
+pub(super) enum KeptKeysSetting {
+    File(PathBuf),
+    Elsewhere(Arc<dyn KeptKeys>),
 }
 
 /// The methods of [`IssuerSettings`], for the first issuer.
@@ -103,6 +112,7 @@ impl AuthenticatorBuilder {
             resource: None,
             write_body: None,
             clock: Arc::new(SystemClock::new()),
+            kept_keys: None,
         }
     }
 
@@ -238,6 +248,31 @@ impl AuthenticatorBuilder {
     /// `PORTCULLIS_MAX_TOKEN_BYTES`
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {
         self.max_token_bytes = bytes;
+        self
+    }
+
+    /// Keeps the last good key set of each issuer, with its time and source, in this file, for a start
+    /// while an issuer cannot be reached. By default nothing is kept, and such a start fails. The
+    /// directory must be there, and this process alone should be able to write it.
+    ///
+    /// At the start each issuer is asked first. If it cannot be reached, the kept keys are used until
+    /// they are [`jwks_ttl`](Self::jwks_ttl) and [`max_stale`](Self::max_stale) old, counted from when
+    /// they were fetched, and the log and [`status`](crate::Authenticator::status) say so. Keys are
+    /// ignored, with a reason in the log, if the file is damaged, if others than its owner may write
+    /// it, or if they are too old or from another source than the settings name.
+    ///
+    /// The file is written after each successful fetch: atomically, with mode 0600. It holds no secret,
+    /// but whoever can write it chooses the keys that a service trusts at such a start.
+    ///
+    /// `PORTCULLIS_KEPT_KEYS_FILE`
+    pub fn kept_keys_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.kept_keys = Some(KeptKeysSetting::File(path.into()));
+        self
+    }
+
+    /// As [`kept_keys_file`](Self::kept_keys_file), kept by `store`.
+    pub fn kept_keys(mut self, store: impl KeptKeys) -> Self {
+        self.kept_keys = Some(KeptKeysSetting::Elsewhere(Arc::new(store)));
         self
     }
 

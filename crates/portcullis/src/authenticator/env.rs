@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::AuthenticatorBuilder;
+use super::builder::KeptKeysSetting;
 use super::checks::not_quoted;
 use super::config_error::ConfigError;
 use super::introspection_settings::IntrospectionSettings;
@@ -111,6 +112,8 @@ impl AuthenticatorBuilder {
                 *switch = parse_switch(setting, &value)?;
             }
         }
+        builder.kept_keys = env.path(settings::KEPT_KEYS_FILE).map(KeptKeysSetting::File);
+        let first = &mut builder.issuer;
         first.max_token_lifetime = env.seconds(settings::MAX_TOKEN_LIFETIME)?;
         first.max_token_age = env.seconds(settings::MAX_TOKEN_AGE)?;
         if let Some(names) = env.text(settings::REQUIRED_CLAIMS) {
@@ -378,6 +381,7 @@ mod tests {
             ("PORTCULLIS_COOKIE", "__Host-portcullis-access"),
             ("PORTCULLIS_TRUSTED_ORIGINS", "https://app.example https://b.example"),
             ("PORTCULLIS_START_WITHOUT_KEYS", "true"),
+            ("PORTCULLIS_KEPT_KEYS_FILE", "/var/lib/api/keys.json"),
         ])
         .unwrap();
         assert_eq!(builder.issuer.issuer, "https://issuer.example");

@@ -16,7 +16,7 @@ use crate::fetch::{Client, Fetch, OriginToken};
 use crate::issuer::IssuerKeys;
 use crate::key_source::KeySource;
 use crate::profile::Profile;
-use crate::remote::{self, Budget, Location, RemoteKeySet};
+use crate::remote::{self, Budget, Keeper, Location, RemoteKeySet};
 use crate::settings::{self, Setting};
 
 /// How often a file is looked at: reading one costs nothing, and somebody waits for the change.
@@ -34,6 +34,8 @@ pub(super) struct KeyOrigin {
     pub(super) fetch: Option<Arc<dyn Fetch>>,
     /// What fetches of the keys spend; `None`: a budget of their own.
     pub(super) budget: Option<Budget>,
+    /// Keeps the keys for the next start.
+    pub(super) keeper: Option<Keeper>,
 }
 
 impl KeyOrigin {
@@ -51,6 +53,7 @@ impl KeyOrigin {
             key_source,
             fetch,
             budget: _,
+            keeper: _,
         } = self;
         *jwks_url == other.jwks_url
             && *discovery_url == other.discovery_url
@@ -95,6 +98,12 @@ impl KeyOrigin {
             max_keys: settings.max_keys,
             client: Client { urls, token, ..client.clone() },
             clock: clock.clone(),
+            // A file is there at the start, or is as good as none.
+            keeper: self
+                .keeper
+                .clone()
+                .filter(|_| !matches!(location, Location::File(_)))
+                .map(|keeper| (keeper, issuer.to_owned())),
             location,
             budget: self.budget.clone().unwrap_or_default(),
         })))

@@ -176,6 +176,18 @@ pub enum FetchError {
 debug_with_causes!(FetchError);
 
 impl FetchError {
+    /// Whether the server cannot be reached, or cannot answer now; otherwise its answer is wrong.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Transport { .. } | Self::Timeout { .. } | Self::Abandoned => true,
+            Self::Status { status, .. } => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::NoMetadata { attempts, .. } => attempts.iter().any(Self::is_outage),
+            _ => false,
+        }
+    }
+
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,

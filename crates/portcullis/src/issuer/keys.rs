@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::key::{KeyRequest, VerificationKey};
@@ -26,6 +27,11 @@ impl IssuerKeys {
             Self::Fetched(keys) => Arc::new(keys.clone()),
             Self::Given(keys) => keys.clone(),
         }
+    }
+
+    /// Uses the keys that were kept from an earlier run; see [`RemoteKeySet::restore`].
+    pub(crate) fn restore(&self) -> Option<Result<Duration, String>> {
+        if let Self::Fetched(keys) = self { keys.restore() } else { None }
     }
 
     pub(crate) fn are_fetched(&self) -> bool {

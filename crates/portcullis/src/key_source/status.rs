@@ -21,6 +21,11 @@ pub struct KeySetStatus {
     pub last_error: Option<FetchError>,
     /// Until the next attempt, while failures back off.
     pub next_attempt: Option<Duration>,
+    /// Whether the keys were kept from an earlier run ([`kept_keys_file`]), because the issuer could
+    /// not be reached since the start.
+    ///
+    /// [`kept_keys_file`]: crate::AuthenticatorBuilder::kept_keys_file
+    pub is_kept: bool,
     /// How many keys can be used.
     pub keys: usize,
     /// Those that can not, each with its reason.

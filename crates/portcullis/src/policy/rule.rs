@@ -60,23 +60,14 @@ impl Rule {
         let role = |name: &String| claims.roles().any(|has| has == name);
         let permission = |name: &String| claims.permissions().any(|has| has == name);
         match self {
-            Self::Scopes(names) => {
-                self.lists(PolicyClaim::Scopes, names, names.iter().all(scope), who)
+            Self::Scopes(names) | Self::AnyScope(names) => {
+                self.lists(PolicyClaim::Scopes, names, scope, who)
             }
-            Self::AnyScope(names) => {
-                self.lists(PolicyClaim::Scopes, names, names.iter().any(scope), who)
+            Self::Roles(names) | Self::AnyRole(names) => {
+                self.lists(PolicyClaim::Roles, names, role, who)
             }
-            Self::Roles(names) => {
-                self.lists(PolicyClaim::Roles, names, names.iter().all(role), who)
-            }
-            Self::AnyRole(names) => {
-                self.lists(PolicyClaim::Roles, names, names.iter().any(role), who)
-            }
-            Self::Permissions(names) => {
-                self.lists(PolicyClaim::Permissions, names, names.iter().all(permission), who)
-            }
-            Self::AnyPermission(names) => {
-                self.lists(PolicyClaim::Permissions, names, names.iter().any(permission), who)
+            Self::Permissions(names) | Self::AnyPermission(names) => {
+                self.lists(PolicyClaim::Permissions, names, permission, who)
             }
             Self::Claim { name, value } => match who.claim(name) {
                 Ok(None) => self.allows(false),
@@ -132,16 +123,20 @@ impl Rule {
         &self,
         claim: PolicyClaim,
         names: &[String],
-        met: bool,
+        has: impl Fn(&String) -> bool,
         who: &Authenticated,
     ) -> Result<(), Denial> {
+        let one_is_enough =
+            matches!(self, Self::AnyScope(_) | Self::AnyRole(_) | Self::AnyPermission(_));
+        let met = if one_is_enough { names.iter().any(&has) } else { names.iter().all(&has) };
         if met {
             return Ok(());
         }
         if !names.is_empty() {
             readable(claim, who.registered())?;
         }
-        let unread = who.unread_place(claim, names);
+        let missing: Vec<&String> = names.iter().filter(|name| !has(name)).collect();
+        let unread = who.unread_place(claim, &missing, one_is_enough);
         Err(match claim {
             PolicyClaim::Scopes => Denial::Scope { needed: names.iter().collect(), unread },
             _ => Denial::Forbidden { rule: self.to_string(), unread },

@@ -268,6 +268,13 @@ fn denial_names_the_claim_that_has_it_and_is_not_read() {
             Some("resource_access.CLIENT.roles"),
         ),
         (r#"{"groups":["clerk"]}"#, &role, Some("groups")),
+        (r#"{"groups":["clerk"]}"#, &Policy::any_role(["admin", "clerk"]), Some("groups")),
+        (r#"{"groups":["clerk"]}"#, &Policy::roles(["admin", "clerk"]), None),
+        (
+            r#"{"groups":["clerk"],"roles":["admin"]}"#,
+            &Policy::roles(["admin", "clerk"]),
+            Some("groups"),
+        ),
         (r#"{"realm_access":{"roles":["x"]},"resource_access":7}"#, &role, None),
     ] {
         let denial = policy.check(&who(claims)).unwrap_err();

@@ -68,23 +68,28 @@ impl Profile {
             let audience = audience.string().ok_or(TokenError::WrongType { name })?;
             claims.set_audience(&audience.0);
         }
-        let scopes = self.scopes_place();
-        if scopes != SCOPE {
-            claims.set_scope(&scopes.join("."), strings(&members, &scopes));
+        // `scope` and `roles` were read with the registered claims.
+        if self.scopes_at.is_some() || self.habits.scopes_in != SCOPE {
+            let path = self.scopes_place();
+            claims.set_scope(&path, strings(&members, &path));
         }
-        // `roles` itself was read with the registered claims.
-        for path in self.roles_places().iter().skip(1) {
-            claims.add_roles(&path.join("."), strings(&members, path));
+        for path in self.habits.roles_in {
+            claims.add_roles(path, strings(&members, path));
+        }
+        for path in &self.roles_at {
+            let path: Vec<_> = path.iter().map(String::as_str).collect();
+            claims.add_roles(&path, strings(&members, &path));
         }
         Ok(())
     }
 
-    /// Returns the first place that holds all of `names` and that this profile does not read. For
-    /// the operator whose caller lacks what the issuer has granted.
+    /// Returns the first place that holds all of `names`, or any, and that this profile does not read.
+    /// For the operator whose caller lacks what the issuer has granted.
     pub(crate) fn unread_place(
         &self,
         of: PolicyClaim,
-        names: &[String],
+        names: &[&String],
+        any: bool,
         claims: &RegisteredClaims,
     ) -> Option<&'static str> {
         let (known, read): (&[&'static [&'static str]], _) = match of {
@@ -93,16 +98,15 @@ impl Profile {
             _ => return None,
         };
         let members = claims.raw().lenient_members().ok()?;
-        let has_all = |found: Option<Lenient<'_>>| {
-            let has = |name: &String| {
+        let holds = |found: Option<Lenient<'_>>| {
+            let has = |name: &&String| {
                 let strings = || found.iter().flat_map(Lenient::strings);
-                strings().any(|text| text.0.split(' ').any(|word| word == name))
+                strings().any(|text| text.0.split(' ').any(|word| word == name.as_str()))
             };
-            !names.is_empty() && names.iter().all(has)
+            if any { names.iter().any(has) } else { !names.is_empty() && names.iter().all(has) }
         };
         let place = known.iter().find(|place| {
-            read.iter().all(|path| path != *place)
-                && has_all(strings(&members, place).ok().flatten())
+            read.iter().all(|path| path != *place) && holds(strings(&members, place).ok().flatten())
         });
         match place {
             Some(["realm_access", "roles"]) => Some("realm_access.roles"),
@@ -110,7 +114,7 @@ impl Profile {
             _ if of == PolicyClaim::Roles => {
                 let clients = members.get(CLIENTS).ok()??.members().ok()?;
                 let mut paths = clients.names().map(|client| [CLIENTS, client, "roles"]);
-                let is_there = |path: &[&str; 3]| has_all(strings(&members, path).ok().flatten());
+                let is_there = |path: &[&str; 3]| holds(strings(&members, path).ok().flatten());
                 paths.any(|path| is_there(&path)).then_some("resource_access.CLIENT.roles")
             }
             _ => None,

@@ -65,7 +65,9 @@ fn granted_in(unread: Option<&str>) -> String {
 }
 
 fn step_up(acr_values: &[String], max_age: Option<Duration>) -> String {
-    let acr = (!acr_values.is_empty()).then(|| format!("`acr` one of {acr_values:?}"));
+    // Without either it is a policy with an empty list, which no token meets.
+    let acr = (!acr_values.is_empty() || max_age.is_none())
+        .then(|| format!("`acr` one of {acr_values:?}"));
     let age = max_age.map(|age| format!("`auth_time` at most {} ago", InSeconds(age)));
     [acr, age].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

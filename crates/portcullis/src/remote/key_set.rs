@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -17,7 +18,8 @@ use url::Url;
 use super::budget::Budget;
 use super::caching::Headers;
 use super::discovery::Discovered;
-use super::freshness::Limits;
+use super::freshness::{Lifetime, Limits};
+use super::kept::{Keeper, Recalled, Record};
 use super::single_flight::Deadline;
 use super::wait::{Step, crowded};
 use super::withdrawn::WithdrawnKeys;
@@ -70,6 +72,8 @@ pub(crate) struct Config {
     pub(crate) client: Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) budget: Budget,
+    /// Keeps the keys of this issuer for the next start.
+    pub(crate) keeper: Option<(Keeper, String)>,
 }
 
 /// The keys of an issuer, fetched over HTTP and kept for a configured time. Clones share the keys.
@@ -86,6 +90,7 @@ pub(crate) struct Keys {
     pub(super) withdrawn: WithdrawnKeys,
     retried: Retried,
     retired: AtomicBool,
+    keeper: Option<(Keeper, String)>,
 }
 
 impl RemoteKeySet {
@@ -104,6 +109,7 @@ impl RemoteKeySet {
             withdrawn: WithdrawnKeys::default(),
             retried: Retried::default(),
             retired: AtomicBool::new(false),
+            keeper: config.keeper,
         };
         let Config { limits, client, clock, budget, .. } = config;
         Self(Arc::new(Remote::new(keys, limits, client, clock, budget)))
@@ -250,19 +256,21 @@ impl Remote<Keys> {
         began: Timestamp,
         deadline: Duration,
     ) -> Result<Snapshot<KeySet>, FetchError> {
-        let (keys, headers) = match &self.document.location {
+        let mut metadata = None;
+        let Fetched { keys, headers, text } = match &self.document.location {
             Location::File(path) => self.read_keys(path).await?,
             Location::Fixed(url) => self.get_keys(url).await?,
-            Location::Discovered { issuer, metadata } => {
+            Location::Discovered { issuer, metadata: configured } => {
                 let end = Instant::now() + deadline.mul_f64(0.99);
                 // Each time, since the keys may move.
-                let found = self.discover(issuer, metadata.as_ref(), deadline).await?;
+                let found = self.discover(issuer, configured.as_ref(), deadline).await?;
                 // A little early, so that the error names what was slow.
                 let late = Deadline { url: found.jwks_uri.as_str().into(), after: deadline };
                 let keys = self.get_keys(&found.jwks_uri);
                 let keys = timeout_at(end, keys).await.unwrap_or_else(|_| Err(late.passed()))?;
                 // Metadata is good if the keys are where it says.
-                *self.document.metadata_at() = Some(found.metadata);
+                *self.document.metadata_at() = Some(found.metadata.clone());
+                metadata = Some(found.metadata);
                 keys
             }
         };
@@ -275,25 +283,31 @@ impl Remote<Keys> {
             None => (keys, 0),
         };
         let lifetime = headers.lifetime(&self.limits, self.clock.now(), jitter::fraction());
-        Ok(Snapshot { kept, fetched_at: began, lifetime, headers, generation })
+        if let Some((keeper, issuer)) = &self.document.keeper {
+            let (source, fetched_at) = (self.document.location.to_string(), began.wall());
+            let record = Record::new(source, metadata, fetched_at, lifetime.end, text);
+            keeper.keep(issuer.clone(), record);
+        }
+        Ok(Snapshot { kept, fetched_at: began, kept_for: None, lifetime, headers, generation })
     }
 
-    async fn get_keys(&self, url: &Url) -> Result<(KeySet, Headers), FetchError> {
+    async fn get_keys(&self, url: &Url) -> Result<Fetched, FetchError> {
         let answer = self.client.get(url, Kind::KeySet, HeaderMap::new()).await?;
         if answer.status != StatusCode::OK {
             return Err(answer.refused(url, settings::JWKS_URL, self.clock.now()));
         }
         let keys = self.parse(&answer.body, url.as_str())?;
-        Ok((keys, Headers::new(url.clone(), answer.headers)))
+        let headers = Headers::new(url.clone(), answer.headers);
+        Ok(Fetched { keys, headers, text: answer.body })
     }
 
-    async fn read_keys(&self, path: &Path) -> Result<(KeySet, Headers), FetchError> {
+    async fn read_keys(&self, path: &Path) -> Result<Fetched, FetchError> {
         let unreadable = |reason| FetchError::File { path: path.to_owned(), reason };
         let url = Url::from_file_path(path)
             .map_err(|()| unreadable("its path must be absolute".to_owned()))?;
         let text = tokio::fs::read(path).await.map_err(|error| unreadable(error.to_string()))?;
         let keys = self.parse(&text, &path.display().to_string())?;
-        Ok((keys, Headers::new(url, HeaderMap::new())))
+        Ok(Fetched { keys, headers: Headers::new(url, HeaderMap::new()), text: text.into() })
     }
 
     /// Where the keys are, by the metadata.
@@ -314,7 +328,44 @@ impl Remote<Keys> {
     }
 }
 
+/// A key set, and the answer that it is from.
+struct Fetched {
+    keys: KeySet,
+    headers: Headers,
+    text: Bytes,
+}
+
+impl RemoteKeySet {
+    /// Uses the keys that were kept from an earlier run, since none can be fetched. Returns how old
+    /// they are; `None` if none are kept at all here.
+    pub(crate) fn restore(&self) -> Option<Result<Duration, String>> {
+        let (keeper, issuer) = self.0.document.keeper.as_ref()?;
+        Some(self.0.restore(keeper, issuer))
+    }
+}
+
 impl Remote<Keys> {
+    fn restore(&self, keeper: &Keeper, issuer: &str) -> Result<Duration, String> {
+        let (limits, now) = (&self.limits, Timestamp::now(&*self.clock));
+        let source = self.document.location.to_string();
+        let max_age = limits.ttl.saturating_add(limits.max_stale);
+        let Recalled { record, age, end } = keeper.recall(issuer, &source, max_age, now.wall())?;
+        let kept = self.parse(record.jwks.as_bytes(), &source).map_err(|error| {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("{error}{cause}")
+        })?;
+        let usual = Lifetime::new(limits.ttl.min(end), limits.max_stale, limits, 0.0);
+        let lifetime = Lifetime { end: usual.end.min(end), ..usual };
+        let place = self.document.location.configured_url();
+        let headers = Headers::new(place.ok_or("their source is not a URL")?, HeaderMap::new());
+        *self.document.metadata_at() =
+            record.metadata.as_deref().and_then(|url| Url::parse(url).ok());
+        let (fetched_at, kept_for, generation) = (now, Some(age), 0);
+        let restored = Snapshot { kept, fetched_at, kept_for, lifetime, headers, generation };
+        self.snapshot.store(Some(Arc::new(restored)));
+        Ok(age)
+    }
+
     pub(super) fn status(&self) -> KeySetStatus {
         let now = Timestamp::now(&*self.clock);
         let limits = &self.limits;
@@ -334,6 +385,7 @@ impl Remote<Keys> {
             ttl: lifetime.map(|lifetime| lifetime.ttl),
             last_error: self.record.last_error(),
             next_attempt: self.history(now).failure.map(|failure| failure.retry_in),
+            is_kept: snapshot.as_ref().is_some_and(|snapshot| snapshot.kept_for.is_some()),
             keys: snapshot.as_ref().map_or(0, |snapshot| snapshot.kept.len()),
             skipped: snapshot.map_or_else(Vec::new, |snapshot| snapshot.kept.skipped().to_vec()),
             withdrawal_bound: limits.withdrawal_bound(),

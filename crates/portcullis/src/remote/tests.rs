@@ -45,6 +45,7 @@ fn config(limits: Limits, fetch: impl Fetch, clock: impl Clock) -> Config {
         },
         clock: Arc::new(clock),
         budget: Budget::default(),
+        keeper: None,
     }
 }
 

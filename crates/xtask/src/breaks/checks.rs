@@ -1387,4 +1387,58 @@ pub(super) const CHECKS: &[Break] = &[
         old: "url: secure_url(settings::INTROSPECTION_URL, url, &client.urls)?,",
         new: "url: url::Url::parse(url).or_else(|_| secure_url(settings::INTROSPECTION_URL, url, &client.urls))?,",
     },
+    Break {
+        check: "kept keys are not used past their bound",
+        file: "remote/kept.rs",
+        old: "if age >= end {",
+        new: "if false {",
+    },
+    Break {
+        check: "kept keys are used no longer than without the restart",
+        file: "remote/kept.rs",
+        old: "max_age.min(Duration::from_secs(record.usable_for))",
+        new: "max_age",
+    },
+    Break {
+        check: "kept keys are from the source that is configured",
+        file: "remote/kept.rs",
+        old: "if record.source != source {",
+        new: "if false {",
+    },
+    Break {
+        check: "kept keys were not fetched in the future",
+        file: "remote/kept.rs",
+        old: "if fetched_at > now + CLOCK_SKEW {",
+        new: "if false {",
+    },
+    Break {
+        check: "kept keys are not read from a file that others may write",
+        file: "kept_keys/file.rs",
+        old: "if mode & 0o022 != 0 {",
+        new: "if false {",
+    },
+    Break {
+        check: "kept keys do not hide a wrong answer",
+        file: "authenticator/start.rs",
+        old: "if error.is_outage() { issuer.keys.restore() }",
+        new: "if true { issuer.keys.restore() }",
+    },
+    Break {
+        check: "kept keys are as old as they are",
+        file: "remote.rs",
+        old: ".saturating_add(self.kept_for.unwrap_or_default())",
+        new: "",
+    },
+    Break {
+        check: "kept keys end when they would have ended",
+        file: "remote/key_set.rs",
+        old: "end: usual.end.min(end)",
+        new: "end: usual.end",
+    },
+    Break {
+        check: "a start fails if the keys of no issuer are there",
+        file: "authenticator/start.rs",
+        old: "if !others_are_ready {",
+        new: "if false {",
+    },
 ];

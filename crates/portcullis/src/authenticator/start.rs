@@ -1,0 +1,84 @@
+//! The first fetch of each issuer's keys, and what is used where it fails.
+
+use std::sync::Arc;
+
+use super::builder::KeptKeysSetting;
+use super::config_error::ConfigError;
+use crate::clock::Clock;
+use crate::duration::InSeconds;
+use crate::fetch::FetchError;
+use crate::issuer::TrustedIssuer;
+use crate::kept_keys::{KeptInFile, KeptKeys};
+use crate::remote::Keeper;
+use crate::settings;
+
+impl KeptKeysSetting {
+    pub(super) async fn open(self) -> Result<Keeper, ConfigError> {
+        let store: Arc<dyn KeptKeys> = match self {
+            Self::Elsewhere(store) => store,
+            Self::File(path) => {
+                let file = KeptInFile::new(path.clone());
+                file.check().map_err(|error| {
+                    let expected =
+                        format!("its directory must be one that can be written: {error}");
+                    let path = path.display().to_string();
+                    ConfigError::invalid(settings::KEPT_KEYS_FILE, path, expected)
+                })?;
+                Arc::new(file)
+            }
+        };
+        Ok(Keeper::open(store).await)
+    }
+}
+
+/// Fetches the keys of `issuer` or, if it cannot be reached, takes those of an earlier run. What went
+/// wrong if there are none; a failed fetch reports itself.
+pub(super) async fn first_keys(
+    issuer: &TrustedIssuer,
+    clock: &dyn Clock,
+) -> Result<(), FetchError> {
+    let Err(error) = issuer.keys.source().refresh().await else { return Ok(()) };
+    // A wrong configuration must not be hidden by keys of the time when it was right.
+    let restored = if error.is_outage() { issuer.keys.restore() } else { None };
+    match restored {
+        None => Err(error),
+        Some(Ok(age)) => {
+            let fetched_at = clock.now().checked_sub(age).map(httpdate::fmt_http_date);
+            tracing::warn!(
+                target: "portcullis::keys",
+                issuer = issuer.name(), age = %InSeconds(age), fetched_at,
+                "the issuer cannot be reached; the keys of an earlier run are used",
+            );
+            Ok(())
+        }
+        Some(Err(reason)) => {
+            tracing::warn!(
+                target: "portcullis::keys",
+                issuer = issuer.name(), reason,
+                "the issuer cannot be reached, and the kept keys are not used",
+            );
+            Err(error)
+        }
+    }
+}
+
+/// Decides on a start for which the keys of some issuers are not there: it fails if those of all are
+/// not. One of several issuers that is away does not stop the others.
+pub(super) fn start_without(
+    away: Vec<(String, FetchError)>,
+    trusted: &[Arc<TrustedIssuer>],
+) -> Result<(), ConfigError> {
+    let others_are_ready = trusted.iter().any(|issuer| issuer.is_ready());
+    for (issuer, source) in away {
+        if !others_are_ready {
+            return Err(ConfigError::KeysUnavailable { issuer, source });
+        }
+        tracing::error!(
+            target: "portcullis::keys",
+            issuer,
+            "the service starts without the keys of this issuer: its tokens are refused with 503 until \
+             they can be fetched",
+        );
+    }
+    Ok(())
+}

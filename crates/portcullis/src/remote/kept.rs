@@ -1,0 +1,170 @@
+//! Key sets of an earlier run: kept after each fetch, and used at a start without the issuer.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::duration::InSeconds;
+use crate::kept_keys::KeptKeys;
+
+/// The form of what is kept. Another one is not read.
+const VERSION: u32 = 1;
+
+/// How far a clock that was set back may put the time of a fetch into the future.
+const CLOCK_SKEW: Duration = Duration::from_secs(10);
+
+/// What is kept for all configured issuers. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Keeper(Arc<Shared>);
+
+struct Shared {
+    store: Arc<dyn KeptKeys>,
+    kept: Mutex<BTreeMap<String, Record>>,
+    /// Held while the store is written, so that what is newer is written last.
+    writing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    version: u32,
+    issuers: BTreeMap<String, Record>,
+}
+
+/// The keys of one issuer.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// Where the configuration said that they are.
+    source: String,
+    /// Where the metadata was that led to them.
+    pub(super) metadata: Option<String>,
+    /// When the fetch began, in seconds since the epoch.
+    fetched_at: u64,
+    /// For how many seconds from then on they may be used, as the server's headers and the settings
+    /// had it.
+    usable_for: u64,
+    /// The document, as it was fetched.
+    pub(super) jwks: String,
+}
+
+impl Record {
+    pub(super) fn new(
+        source: String,
+        metadata: Option<Url>,
+        fetched_at: SystemTime,
+        usable_for: Duration,
+        jwks: Bytes,
+    ) -> Self {
+        let fetched_at = fetched_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let metadata = metadata.map(String::from);
+        let jwks = String::from_utf8_lossy(&jwks).into_owned();
+        Self { source, metadata, fetched_at, usable_for: usable_for.as_secs(), jwks }
+    }
+}
+
+/// What was kept, and can be used.
+pub(super) struct Recalled {
+    pub(super) record: Record,
+    pub(super) age: Duration,
+    /// The age at which it ends.
+    pub(super) end: Duration,
+}
+
+impl Keeper {
+    /// Reads what `store` has. What cannot be read is nothing, and reported.
+    pub(crate) async fn open(store: Arc<dyn KeptKeys>) -> Self {
+        let kept = match store.read().await {
+            Ok(Some(text)) => parse(&text),
+            Ok(None) => Ok(BTreeMap::new()),
+            Err(error) => Err(error),
+        };
+        let kept = kept.unwrap_or_else(|error| {
+            let error: &(dyn Error + 'static) = &*error;
+            tracing::warn!(
+                target: "portcullis::keys", error,
+                "the kept keys are ignored: they cannot be read",
+            );
+            BTreeMap::new()
+        });
+        Self(Arc::new(Shared { store, kept: Mutex::new(kept), writing: Default::default() }))
+    }
+
+    /// The keys of `issuer` that were fetched from `source` less than `max_age` ago; or why there are
+    /// none.
+    pub(super) fn recall(
+        &self,
+        issuer: &str,
+        source: &str,
+        max_age: Duration,
+        now: SystemTime,
+    ) -> Result<Recalled, String> {
+        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = kept.get(issuer).ok_or("none were kept")?;
+        if record.source != source {
+            return Err(format!("they are from {}, not from {source}", record.source));
+        }
+        let fetched_at = Duration::from_secs(record.fetched_at);
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if fetched_at > now + CLOCK_SKEW {
+            return Err("they were fetched in the future, by this machine's clock".to_owned());
+        }
+        let age = now.saturating_sub(fetched_at);
+        let end = max_age.min(Duration::from_secs(record.usable_for));
+        if age >= end {
+            let (age, end) = (InSeconds(age), InSeconds(end));
+            return Err(format!("they are {age} old, and could be used for {end}"));
+        }
+        Ok(Recalled { record: record.clone(), age, end })
+    }
+
+    /// Keeps what was fetched for `issuer`, in a task of its own.
+    pub(super) fn keep(&self, issuer: String, record: Record) {
+        let keeper = self.clone();
+        tokio::spawn(async move {
+            let shared = &keeper.0;
+            let _writing = shared.writing.lock().await;
+            let text = {
+                let mut kept = shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.insert(issuer, record);
+                serde_json::to_vec(&Document { version: VERSION, issuers: kept.clone() })
+            };
+            let written = match text {
+                Ok(text) => shared.store.write(Bytes::from(text)).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = written {
+                let error: &(dyn Error + 'static) = &*error;
+                tracing::warn!(
+                    target: "portcullis::keys", error,
+                    "the keys could not be kept for the next start",
+                );
+            }
+        });
+    }
+
+    /// Forgets the issuers that are no longer configured.
+    pub(crate) fn retain(&self, issuers: &[&str]) {
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|issuer, _| issuers.contains(&issuer.as_str()));
+    }
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Keeper").field(&self.0.store).finish()
+    }
+}
+
+fn parse(text: &[u8]) -> Result<BTreeMap<String, Record>, Box<dyn Error + Send + Sync>> {
+    let document: Document = serde_json::from_slice(text)?;
+    if document.version == VERSION {
+        Ok(document.issuers)
+    } else {
+        Err(format!("their form is {}, not {VERSION}", document.version).into())
+    }
+}

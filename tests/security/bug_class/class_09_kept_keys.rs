@@ -1,0 +1,263 @@
+//! The ninth class, over a restart: keys of an earlier run are used while the issuer cannot be reached,
+//! for as long as they could have been used without the restart, and no others.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
+use portcullis::{
+    Algorithm, Authenticator, AuthenticatorBuilder, ConfigError, IssuerSettings, status::Freshness,
+};
+use serde_json::{Value, json};
+
+use super::support::{AUDIENCE, ISSUER, JWKS, NOW, rule};
+
+const OTHER: &str = "https://other.example";
+const OTHER_JWKS: &str = "https://other.example/keys";
+
+struct World {
+    key: TestKey,
+    fetch: ScriptedFetch,
+    file: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (key, fetch) = (TestKey::generate("k", Algorithm::Es256), ScriptedFetch::default());
+        let file = directory.path().join("keys.json");
+        Self { key, fetch, file, _directory: directory }
+    }
+
+    /// A process that starts `after` so many seconds, with a monotonic clock that begins anew.
+    fn builder(&self, after: u64) -> (AuthenticatorBuilder, ManualClock) {
+        let clock = ManualClock::at(NOW + after);
+        let builder = Authenticator::builder(ISSUER, AUDIENCE)
+            .jwks_url(JWKS)
+            .fetch(self.fetch.clone())
+            .clock(clock.clone())
+            .without_background_refresh()
+            .max_stale(Duration::from_secs(3600))
+            .kept_keys_file(&self.file);
+        (builder, clock)
+    }
+
+    /// The first run: its keys are kept.
+    async fn first_run(&self) {
+        self.fetch.set(JWKS, Answer::ok(TestKey::jwks([&self.key])));
+        self.builder(0).0.build().await.unwrap();
+        self.until_kept().await;
+        self.fetch.set(JWKS, Answer::Fails);
+    }
+
+    /// The file is written by a task of its own.
+    async fn until_kept(&self) {
+        for _ in 0..2000 {
+            if self.file.exists() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(self.file.exists(), "nothing was kept");
+    }
+
+    fn token(&self) -> String {
+        self.key.token(&json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "a", "exp": NOW + 86_400}))
+    }
+
+    fn kept(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(&self.file).unwrap()).unwrap()
+    }
+
+    /// Another process that has changed what was kept.
+    fn keep(&self, change: impl FnOnce(&mut Value)) {
+        let mut kept = self.kept();
+        change(&mut kept["issuers"][ISSUER]);
+        std::fs::write(&self.file, kept.to_string()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn kept_keys_are_used_within_their_bound_and_until_the_issuer_is_back() {
+    let world = World::new();
+    world.first_run().await;
+    let (builder, clock) = world.builder(3000);
+    let auth = builder.build().await.unwrap();
+    assert!(auth.ready());
+    let status = || auth.status().remove(0).keys.unwrap();
+    assert!(status().is_kept);
+    assert_eq!(
+        (status().freshness, status().age),
+        (Freshness::Stale, Some(Duration::from_secs(3000)))
+    );
+    assert!(status().last_error.is_some());
+    assert_eq!(rule(&auth, &world.token()).await, "accepted");
+    // A TTL of 300 s and 3600 s of staleness, counted from the fetch in the first run.
+    clock.advance(Duration::from_secs(899));
+    assert_eq!(rule(&auth, &world.token()).await, "accepted");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(rule(&auth, &world.token()).await, "keys_unavailable");
+    assert!(!auth.ready());
+    world.fetch.set(JWKS, Answer::ok(TestKey::jwks([&world.key])));
+    clock.advance(Duration::from_secs(6));
+    assert_eq!(rule(&auth, &world.token()).await, "accepted");
+    assert!(!status().is_kept);
+    assert_eq!(status().freshness, Freshness::Fresh);
+}
+
+/// A wall clock that is set back after the start does not make them younger.
+#[tokio::test]
+async fn kept_keys_grow_old_by_the_larger_of_both_clocks() {
+    let world = World::new();
+    world.first_run().await;
+    let (builder, clock) = world.builder(3000);
+    let auth = builder.build().await.unwrap();
+    clock.suspend(Duration::from_secs(900));
+    assert_eq!(rule(&auth, &world.token()).await, "keys_unavailable");
+}
+
+/// Why a start fails although keys were kept.
+async fn refused(world: &World, after: u64) {
+    let error = world.builder(after).0.build().await.unwrap_err();
+    assert!(matches!(error, ConfigError::KeysUnavailable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn kept_keys_that_are_too_old_or_from_the_future_are_not_used() {
+    let world = World::new();
+    world.first_run().await;
+    refused(&world, 3900).await;
+    world.builder(3899).0.build().await.unwrap();
+    world.keep(|record| record["fetched_at"] = json!(NOW + 60));
+    refused(&world, 0).await;
+    // The settings of now hold as well.
+    world.keep(|record| record["fetched_at"] = json!(NOW));
+    let (builder, _) = world.builder(900);
+    builder.max_stale(Duration::from_secs(600)).build().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn kept_keys_that_are_foreign_or_damaged_are_not_used() {
+    for change in [
+        |record: &mut Value| record["source"] = json!("https://elsewhere.example/keys"),
+        |record: &mut Value| record["jwks"] = json!("{"),
+        |record: &mut Value| record["jwks"] = json!(r#"{"keys":[],"keys":[]}"#),
+        |record: &mut Value| record["fetched_at"] = json!("yesterday"),
+        |record: &mut Value| *record = Value::Null,
+    ] {
+        let world = World::new();
+        world.first_run().await;
+        world.keep(change);
+        refused(&world, 10).await;
+    }
+    for text in ["", "{}", "null", "[]", "\u{0}", r#"{"version":2,"issuers":{}}"#] {
+        let world = World::new();
+        world.first_run().await;
+        std::fs::write(&world.file, text).unwrap();
+        refused(&world, 10).await;
+        // And is replaced by what is fetched next.
+        world.fetch.set(JWKS, Answer::ok(TestKey::jwks([&world.key])));
+        std::fs::remove_file(&world.file).unwrap();
+        world.builder(20).0.build().await.unwrap();
+        world.until_kept().await;
+    }
+    // Keys of an issuer that is no longer configured serve nobody.
+    let world = World::new();
+    world.first_run().await;
+    let builder = Authenticator::builder(OTHER, AUDIENCE).jwks_url(OTHER_JWKS);
+    let builder = builder.fetch(world.fetch.clone()).kept_keys_file(&world.file);
+    builder.build().await.unwrap_err();
+}
+
+/// The server answers, and what it says is wrong: that is no outage.
+#[tokio::test]
+async fn kept_keys_do_not_hide_a_wrong_configuration() {
+    let world = World::new();
+    world.first_run().await;
+    for answer in [Answer::status(404, ""), Answer::ok("<html>"), Answer::status(302, "")] {
+        world.fetch.set(JWKS, answer);
+        refused(&world, 10).await;
+    }
+    for answer in [Answer::status(503, ""), Answer::status(429, ""), Answer::Fails] {
+        world.fetch.set(JWKS, answer);
+        world.builder(10).0.build().await.unwrap();
+    }
+}
+
+/// Where the operator obeys headers that forbid stale keys, a restart is no way round them.
+#[tokio::test]
+async fn kept_keys_that_must_be_revalidated_are_not_used_past_their_ttl() {
+    let world = World::new();
+    let answer = Answer::ok(TestKey::jwks([&world.key])).with("cache-control", "must-revalidate");
+    world.fetch.set(JWKS, answer);
+    let (builder, _) = world.builder(0);
+    builder.obey_no_cache().build().await.unwrap();
+    world.until_kept().await;
+    world.fetch.set(JWKS, Answer::Fails);
+    let (builder, clock) = world.builder(299);
+    let auth = builder.obey_no_cache().build().await.unwrap();
+    assert_eq!(rule(&auth, &world.token()).await, "accepted");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(rule(&auth, &world.token()).await, "keys_unavailable");
+    world.builder(300).0.obey_no_cache().build().await.unwrap_err();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn file_that_others_may_write_is_not_read_and_the_own_one_is_for_the_owner() {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let world = World::new();
+    world.first_run().await;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&world.file), 0o600);
+    for foreign in [0o620, 0o602, 0o666] {
+        set_permissions(&world.file, Permissions::from_mode(foreign)).unwrap();
+        refused(&world, 10).await;
+    }
+    set_permissions(&world.file, Permissions::from_mode(0o644)).unwrap();
+    world.builder(10).0.build().await.unwrap();
+}
+
+#[tokio::test]
+async fn place_that_cannot_be_written_is_refused_at_the_start() {
+    let world = World::new();
+    world.fetch.set(JWKS, Answer::ok(TestKey::jwks([&world.key])));
+    let (builder, _) = world.builder(0);
+    let error = builder.kept_keys_file("/no/such/place/keys.json").build().await.unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("PORTCULLIS_KEPT_KEYS_FILE"), "{error}");
+    assert!(error.contains("/no/such/place/keys.json"), "{error}");
+}
+
+#[tokio::test]
+async fn one_of_several_issuers_that_is_away_does_not_stop_the_others() {
+    let world = World::new();
+    let other = TestKey::generate("o", Algorithm::Es256);
+    let two = |after| {
+        let (builder, clock) = world.builder(after);
+        let settings = IssuerSettings::new(OTHER, AUDIENCE).jwks_url(OTHER_JWKS);
+        (builder.also_issuer(settings.fetch(world.fetch.clone())), clock)
+    };
+    let of_other = other.token(&json!({"iss": OTHER, "aud": AUDIENCE, "exp": NOW + 86_400}));
+    world.fetch.set(JWKS, Answer::ok(TestKey::jwks([&world.key])));
+    world.fetch.set(OTHER_JWKS, Answer::Fails);
+    let (builder, clock) = two(0);
+    let auth = builder.build().await.unwrap();
+    assert!(auth.ready());
+    assert_eq!(rule(&auth, &world.token()).await, "accepted");
+    assert_eq!(rule(&auth, &of_other).await, "keys_unavailable");
+    world.fetch.set(OTHER_JWKS, Answer::ok(TestKey::jwks([&other])));
+    clock.advance(Duration::from_secs(10));
+    assert_eq!(rule(&auth, &of_other).await, "accepted");
+    // If all are away there is nothing to start for, and a wrong answer stops the start in any case.
+    std::fs::remove_file(&world.file).ok();
+    world.fetch.set(JWKS, Answer::Fails);
+    world.fetch.set(OTHER_JWKS, Answer::Fails);
+    two(5000).0.build().await.unwrap_err();
+    world.fetch.set(JWKS, Answer::ok(TestKey::jwks([&world.key])));
+    world.fetch.set(OTHER_JWKS, Answer::status(404, ""));
+    two(5000).0.build().await.unwrap_err();
+}
