@@ -42,5 +42,20 @@ pub mod keycloak {}
 #[doc = include_str!("guide/entra.md")]
 pub mod entra {}
 
+#[doc = include_str!("guide/spring.md")]
+pub mod spring {}
+
+#[doc = include_str!("guide/hydra.md")]
+pub mod hydra {}
+
+#[doc = include_str!("guide/dex.md")]
+pub mod dex {}
+
+#[doc = include_str!("guide/oidc_provider.md")]
+pub mod oidc_provider {}
+
+#[doc = include_str!("guide/glewlwyd.md")]
+pub mod glewlwyd {}
+
 #[doc = include_str!("guide/other_issuers.md")]
 pub mod other_issuers {}
