@@ -131,7 +131,7 @@ fn keys_that_can_not_be_had_end_with_3() {
     let nobody = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     for (options, named) in [
-        (&["--issuer", ISSUER, "--jwks", &page][..], "page.html: not a JSON object with"),
+        (&["--issuer", ISSUER, "--jwks", &page][..], "page.html: it is HTML or XML, not JSON"),
         (&["--issuer", ISSUER, "--jwks", &list], "an array `keys`"),
         (&["--issuer", ISSUER, "--jwks", "/nowhere/keys.json"], "/nowhere/keys.json"),
         (&["--issuer", &nobody], &nobody),
