@@ -426,12 +426,16 @@ impl Inner {
         Ok(claims)
     }
 
-    fn unresolved(&self, error: ResolveError, issuer: &TrustedIssuer) -> Unreported {
-        Unreported::unresolved(error, Wanted::Keys, &self.space).of_issuer(issuer.name())
+    fn unresolved(&self, error: ResolveError, issuer: &Arc<TrustedIssuer>) -> Unreported {
+        self.named(Unreported::unresolved(error, Wanted::Keys, &self.space), issuer)
     }
 
-    fn refuse(&self, error: TokenError, issuer: &TrustedIssuer) -> Unreported {
-        Unreported::token(error, &self.space).of_issuer(issuer.name())
+    fn refuse(&self, error: TokenError, issuer: &Arc<TrustedIssuer>) -> Unreported {
+        self.named(Unreported::token(error, &self.space), issuer)
+    }
+
+    fn named(&self, refusal: Unreported, issuer: &Arc<TrustedIssuer>) -> Unreported {
+        if self.issuers.may_be_named(issuer) { refusal.of_issuer(issuer.name()) } else { refusal }
     }
 }
 

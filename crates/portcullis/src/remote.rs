@@ -66,6 +66,8 @@ pub(crate) struct Snapshot<T> {
     kept: T,
     /// When that fetch began.
     fetched_at: Timestamp,
+    /// What is to be kept of it for the next start.
+    to_keep: Option<Arc<kept::Record>>,
     /// How old it was then already, if it was not fetched but kept from an earlier run.
     kept_for: Option<Duration>,
     lifetime: Lifetime,

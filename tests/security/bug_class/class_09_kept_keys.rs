@@ -2,11 +2,18 @@
 //! for as long as they could have been used without the restart, and no others.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
 
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
 use portcullis::{
-    Algorithm, Authenticator, AuthenticatorBuilder, ConfigError, IssuerSettings, status::Freshness,
+    Algorithm, Authenticator, AuthenticatorBuilder, ConfigError, IssuerSettings,
+    fetch::{Fetch, FetchRequest, Fetching},
+    status::Freshness,
 };
 use serde_json::{Value, json};
 
@@ -219,6 +226,126 @@ async fn file_that_others_may_write_is_not_read_and_the_own_one_is_for_the_owner
     }
     set_permissions(&world.file, Permissions::from_mode(0o644)).unwrap();
     world.builder(10).0.build().await.unwrap();
+}
+
+/// A pipe would be waited for, and a link leads to a file that somebody else chose.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_file_is_not_read() {
+    let world = World::new();
+    world.first_run().await;
+    let kept = world.file.with_file_name("elsewhere.json");
+    std::fs::rename(&world.file, &kept).unwrap();
+    std::os::unix::fs::symlink(&kept, &world.file).unwrap();
+    refused(&world, 10).await;
+    std::fs::remove_file(&world.file).unwrap();
+    std::fs::create_dir(&world.file).unwrap();
+    refused(&world, 10).await;
+    std::fs::remove_dir(&world.file).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&world.file).status().unwrap();
+    assert!(made.success());
+    let start = tokio::time::timeout(Duration::from_secs(60), world.builder(10).0.build());
+    assert!(start.await.unwrap().is_err());
+}
+
+/// Where the metadata was told to be is part of where keys come from.
+#[tokio::test]
+async fn kept_keys_of_another_place_of_the_metadata_are_not_used() {
+    const OLD: &str = "https://old.example/metadata";
+    const NEW: &str = "https://new.example/metadata";
+    let own = format!("{ISSUER}/.well-known/openid-configuration");
+    let world = World::new();
+    let builder = |after| {
+        let builder = Authenticator::builder(ISSUER, AUDIENCE).fetch(world.fetch.clone());
+        let builder = builder.clock(ManualClock::at(NOW + after)).without_background_refresh();
+        builder.kept_keys_file(&world.file)
+    };
+    let metadata = |issuer: &str| Answer::ok(json!({"issuer": issuer, "jwks_uri": JWKS}));
+    world.fetch.set(OLD, metadata(ISSUER));
+    world.fetch.set(JWKS, Answer::ok(TestKey::jwks([&world.key])));
+    builder(0).discovery_url(OLD).build().await.unwrap();
+    world.until_kept().await;
+    for url in [OLD, NEW, &own] {
+        world.fetch.set(url, Answer::Fails);
+    }
+    builder(10).discovery_url(OLD).build().await.unwrap();
+    builder(10).discovery_url(NEW).build().await.unwrap_err();
+    builder(10).build().await.unwrap_err();
+    // Of two locations one says that the issuer is another: no outage explains that.
+    std::fs::remove_file(&world.file).unwrap();
+    world.fetch.set(&own, metadata(ISSUER));
+    builder(0).build().await.unwrap();
+    world.until_kept().await;
+    world.fetch.set(&own, Answer::Fails);
+    builder(10).build().await.unwrap();
+    world.fetch.set(&own, metadata(OTHER));
+    builder(10).build().await.unwrap_err();
+}
+
+/// A host that may no longer be asked over plain http gives no keys after a restart either.
+#[tokio::test]
+async fn kept_keys_from_where_no_keys_may_come_now_are_not_used() {
+    let world = World::new();
+    world.first_run().await;
+    world.keep(|record| record["jwks_url"] = json!("http://keys.internal/jwks"));
+    refused(&world, 10).await;
+    let (builder, _) = world.builder(10);
+    builder.allow_http_host("keys.internal").build().await.unwrap();
+    world.keep(|record| record["jwks_url"] = Value::Null);
+    refused(&world, 10).await;
+}
+
+/// Answers the second request only when it is told to, and gives another key from then on.
+#[derive(Debug, Clone)]
+struct Slow {
+    requests: Arc<AtomicUsize>,
+    answers: Arc<Notify>,
+    documents: [String; 2],
+}
+
+impl Fetch for Slow {
+    fn get(&self, _: FetchRequest) -> Fetching<'_> {
+        let number = self.requests.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            if number == 1 {
+                self.answers.notified().await;
+            }
+            let [old, new] = self.documents.clone();
+            Ok(http::Response::new(Bytes::from(if number > 1 { new } else { old })))
+        })
+    }
+}
+
+/// What comes of a fetch that was given up is not kept in the place of newer keys.
+#[tokio::test]
+async fn late_answer_of_a_fetch_that_was_given_up_is_not_kept() {
+    let world = World::new();
+    let (old, new) =
+        (TestKey::generate("old", Algorithm::Es256), TestKey::generate("new", Algorithm::Es256));
+    let documents = [&old, &new].map(|key| TestKey::jwks([key]).to_string());
+    let answers = Arc::new(Notify::new());
+    let slow = Slow { requests: Arc::default(), answers: answers.clone(), documents };
+    let (builder, clock) = world.builder(0);
+    let auth = builder.fetch(slow).build().await.unwrap();
+    world.until_kept().await;
+    let second = tokio::spawn({
+        let auth = auth.clone();
+        async move { auth.refresh().await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    clock.advance(Duration::from_secs(60));
+    auth.refresh().await.unwrap();
+    answers.notify_one();
+    let _ = second.await;
+    let kept_new = || world.kept().to_string().contains("new");
+    for _ in 0..2000 {
+        if kept_new() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(kept_new(), "{}", world.kept());
 }
 
 #[tokio::test]

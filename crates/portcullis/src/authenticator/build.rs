@@ -99,6 +99,9 @@ impl AuthenticatorBuilder {
         if let Some(keeper) = &keeper {
             keeper.retain(&names);
         }
+        // Fetching needs timers, so that a runtime that was fetched on has them.
+        let are_fetched = trusted.iter().any(|issuer| issuer.keys.are_fetched());
+        let runtime = Handle::try_current().ok();
         let space = ProtectionSpace {
             resource: resource
                 .map(|resource| published(&resource, &names, &self.credentials))
@@ -106,10 +109,7 @@ impl AuthenticatorBuilder {
             realm: self.realm,
             write_body: self.write_body,
             clock: self.clock.clone(),
-            tally: Tally::new(
-                self.clock.clone(),
-                trusted.iter().any(|issuer| issuer.keys.are_fetched()),
-            ),
+            tally: Tally::new(self.clock.clone(), runtime.clone().filter(|_| are_fetched)),
         };
         Ok(Authenticator(Arc::new(Inner {
             credentials: Arc::new(self.credentials),
@@ -118,7 +118,7 @@ impl AuthenticatorBuilder {
             headers: KnownHeaders::new(),
             seen: TokenCache::new(self.token_cache),
             max_token_bytes: self.max_token_bytes,
-            runtime: Handle::try_current().ok(),
+            runtime,
         })))
     }
 

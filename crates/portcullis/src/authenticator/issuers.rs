@@ -83,6 +83,13 @@ impl Issuers {
 }
 
 impl Issuers {
+    /// Whether the log may name `issuer`: it was named at the start, or one of its tokens was accepted. An
+    /// unverified token alone writes no name into the log.
+    pub(super) fn may_be_named(&self, issuer: &Arc<TrustedIssuer>) -> bool {
+        self.configured.iter().any(|other| Arc::ptr_eq(other, issuer))
+            || self.resolved.as_ref().is_some_and(|resolved| resolved.has_accepted(issuer.name()))
+    }
+
     /// Whether `issuer` is still the one of its name: a resolver's answer is kept for a time only.
     pub(super) fn still_has(
         &self,

@@ -17,8 +17,7 @@ impl KeptKeysSetting {
         let store: Arc<dyn KeptKeys> = match self {
             Self::Elsewhere(store) => store,
             Self::File(path) => {
-                let file = KeptInFile::new(path.clone());
-                file.check().map_err(|error| {
+                let file = KeptInFile::open(path.clone()).map_err(|error| {
                     let expected =
                         format!("its directory must be one that can be written: {error}");
                     let path = path.display().to_string();

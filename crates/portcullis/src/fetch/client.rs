@@ -192,6 +192,9 @@ impl Document {
     /// Where a redirect leads. A query or a password in it may be a secret.
     fn target(&self, url: &Url) -> Option<String> {
         let mut target = url.join(self.headers.get(LOCATION)?.to_str().ok()?).ok()?;
+        if !matches!(target.scheme(), "http" | "https") {
+            return Some(format!("a URL of the scheme {}", target.scheme()));
+        }
         target.set_query(None);
         target.set_fragment(None);
         let _ = (target.set_username(""), target.set_password(None));

@@ -10,7 +10,8 @@ use std::error::Error;
 use std::io::Read;
 
 use bytes::Bytes;
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::GzDecoder;
+use flate2::read::{DeflateDecoder, ZlibDecoder};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Response};
 
@@ -24,6 +25,9 @@ enum Undecodable {
     #[error("its Content-Encoding is {coding}, and the body is not ({reason})")]
     Damaged { coding: &'static str, reason: String },
 }
+
+/// The maximum number of members of a gzip file: a server sends one. Each costs a decoder.
+const MAX_MEMBERS: usize = 8;
 
 /// The codings that are read.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +92,7 @@ fn coding(headers: &HeaderMap) -> Result<Option<Coding>, Undecodable> {
 impl Coding {
     fn decode(self, body: &[u8], max_body: usize) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
         let (name, decoded) = match self {
-            Self::Gzip => ("gzip", read(MultiGzDecoder::new(body), max_body)),
+            Self::Gzip => ("gzip", gunzip(body, max_body)),
             // "deflate" is a zlib stream (§8.4.1.2); some servers leave out the wrapper.
             Self::Deflate if is_zlib(body) => ("deflate", read(ZlibDecoder::new(body), max_body)),
             Self::Deflate => ("deflate", read(DeflateDecoder::new(body), max_body)),
@@ -104,6 +108,21 @@ impl Coding {
 fn is_zlib(body: &[u8]) -> bool {
     matches!(body, [method, flags, ..]
         if method & 0x0f == 8 && u16::from_be_bytes([*method, *flags]) % 31 == 0)
+}
+
+/// What comes out of a gzip file, up to one byte too many (RFC 1952 §2.2: it may have several members).
+fn gunzip(mut body: &[u8], max_body: usize) -> std::io::Result<Vec<u8>> {
+    let mut decoded = Vec::new();
+    for _ in 0..MAX_MEMBERS {
+        let mut member = GzDecoder::new(body);
+        let left = (max_body as u64 + 1).saturating_sub(decoded.len() as u64);
+        member.by_ref().take(left).read_to_end(&mut decoded)?;
+        body = member.into_inner();
+        if body.is_empty() || decoded.len() > max_body {
+            return Ok(decoded);
+        }
+    }
+    Err(std::io::Error::other(format!("it has more than {MAX_MEMBERS} members")))
 }
 
 /// What comes out of `stream`, up to one byte too many.

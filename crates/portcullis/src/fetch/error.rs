@@ -48,8 +48,9 @@ pub enum FetchError {
     },
     /// The introspection endpoint does not know the client that asks, or not with this secret.
     #[error(
-        "{url} answered 401 to the client that asks: compare `introspection_client_id` and the secret \
-         in `introspection_secret_file` with the issuer's (both are percent-encoded, RFC 6749 §2.3.1)"
+        "{url} answered 401 to the client that asks: set `introspection_client_id` and \
+         `introspection_secret_file` to a client that the issuer knows, and its secret (both are \
+         percent-encoded, RFC 6749 §2.3.1)"
     )]
     #[non_exhaustive]
     ClientRefused {
@@ -183,7 +184,11 @@ impl FetchError {
             Self::Status { status, .. } => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
-            Self::NoMetadata { attempts, .. } => attempts.iter().any(Self::is_outage),
+            Self::NoMetadata { attempts, .. } => {
+                let is_absent = |error: &Self| matches!(error, Self::Status { .. });
+                attempts.iter().any(Self::is_outage)
+                    && attempts.iter().all(|error| error.is_outage() || is_absent(error))
+            }
             _ => false,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -16,35 +17,46 @@ const MAX_BYTES: u64 = 32 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct KeptInFile {
     path: PathBuf,
+    /// The user that this process writes as.
+    user: Option<u32>,
 }
 
 impl KeptInFile {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path }
-    }
-
     /// Makes sure that the file could be written.
-    pub(crate) fn check(&self) -> io::Result<()> {
-        let probe = self.beside("probe");
-        create(&probe)?;
-        fs::remove_file(probe)
+    pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
+        let probe = beside(&path);
+        let user = create(&probe)?.metadata().map(|metadata| owner(&metadata));
+        fs::remove_file(probe)?;
+        Ok(Self { path, user: user? })
     }
+}
 
-    /// A path in the same directory, which a rename can start from.
-    fn beside(&self, purpose: &str) -> PathBuf {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        self.path.with_file_name(format!(".{name}.{}.{purpose}", std::process::id()))
-    }
+/// A new name in the same directory, which a rename can start from. Nobody else has it: neither another
+/// thread nor the first process of another container.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let random = RandomState::new().build_hasher().finish();
+    path.with_file_name(format!(".{name}.{random:016x}"))
+}
+
+#[cfg(unix)]
+fn owner(metadata: &fs::Metadata) -> Option<u32> {
+    Some(std::os::unix::fs::MetadataExt::uid(metadata))
+}
+
+#[cfg(not(unix))]
+fn owner(_: &fs::Metadata) -> Option<u32> {
+    None
 }
 
 impl KeptKeys for KeptInFile {
     fn read(&self) -> Keeping<'_, Option<Bytes>> {
-        let path = self.path.clone();
-        in_background(move || read(&path))
+        let (path, user) = (self.path.clone(), self.user);
+        in_background(move || read(&path, user))
     }
 
     fn write(&self, kept: Bytes) -> Keeping<'_, ()> {
-        let (path, new) = (self.path.clone(), self.beside("new"));
+        let (path, new) = (self.path.clone(), beside(&self.path));
         in_background(move || {
             let written = write(&new, &kept).and_then(|()| fs::rename(&new, &path));
             if written.is_err() {
@@ -66,25 +78,16 @@ fn in_background<T: Send + 'static>(
     Box::pin(async { tokio::task::spawn_blocking(work).await? })
 }
 
-fn read(path: &Path) -> Result<Option<Bytes>, Box<dyn Error + Send + Sync>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
+fn read(path: &Path, user: Option<u32>) -> Result<Option<Bytes>, Box<dyn Error + Send + Sync>> {
+    // Looked at before it is opened: a pipe would never be, and a link leads elsewhere.
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Err("it is not a file".into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
-    };
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err("it is not a file".into());
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o022 != 0 {
-            let mode = format!("its mode is {mode:03o}: others than its owner may write it");
-            return Err(mode.into());
-        }
-    }
+    let file = File::open(path)?;
+    check_writers(&file.metadata()?, user)?;
     let mut kept = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut kept)?;
     if kept.len() as u64 > MAX_BYTES {
@@ -93,18 +96,31 @@ fn read(path: &Path) -> Result<Option<Bytes>, Box<dyn Error + Send + Sync>> {
     Ok(Some(kept.into()))
 }
 
+/// Whoever can write the file chooses the keys.
+fn check_writers(metadata: &fs::Metadata, user: Option<u32>) -> Result<(), String> {
+    const ROOT: u32 = 0;
+    if let Some(owner) = owner(metadata).filter(|&owner| owner != ROOT && Some(owner) != user) {
+        return Err(format!("it belongs to another user ({owner})"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o022 != 0 {
+            return Err(format!("its mode is {mode:03o}: others than its owner may write it"));
+        }
+    }
+    Ok(())
+}
+
 fn write(path: &Path, kept: &[u8]) -> io::Result<()> {
     let mut file = create(path)?;
     file.write_all(kept)?;
     file.sync_all()
 }
 
-/// A new file for its owner alone, in the place of one that a crash may have left.
+/// A new file for its owner alone.
 fn create(path: &Path) -> io::Result<File> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -113,4 +129,29 @@ fn create(path: &Path) -> io::Result<File> {
         options.mode(0o600);
     }
     options.open(path)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_of_this_user_or_of_root_is_believed() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = KeptInFile::open(directory.path().join("keys.json")).unwrap();
+        std::fs::write(&file.path, "{}").unwrap();
+        let metadata = std::fs::metadata(&file.path).unwrap();
+        assert_eq!(owner(&metadata), file.user);
+        assert_eq!(check_writers(&metadata, file.user), Ok(()));
+        let stranger = file.user.map(|user| user + 1);
+        // What root has written, any user's process believes.
+        assert_eq!(check_writers(&metadata, stranger).is_ok(), file.user == Some(0));
+    }
+
+    #[test]
+    fn names_beside_it_are_never_the_same() {
+        let path = Path::new("/srv/keys.json");
+        assert_ne!(beside(path), beside(path));
+        assert_eq!(beside(path).parent(), path.parent());
+    }
 }

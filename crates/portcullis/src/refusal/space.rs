@@ -27,7 +27,7 @@ impl ProtectionSpace {
     /// For the tests of what comes after authentication.
     pub(crate) fn for_test() -> Arc<Self> {
         let clock: Arc<dyn Clock> = Arc::new(crate::testing::ManualClock::at(crate::testing::NOW));
-        let (realm, tally) = ("api".to_owned(), Tally::new(clock.clone(), false));
+        let (realm, tally) = ("api".to_owned(), Tally::new(clock.clone(), None));
         Arc::new(Self { realm, resource: None, write_body: None, clock, tally })
     }
 }

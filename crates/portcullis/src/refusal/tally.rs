@@ -25,9 +25,9 @@ const MAX_LINES: usize = 1024;
 pub(crate) struct Tally {
     counted: Mutex<Counted>,
     clock: Arc<dyn Clock>,
-    /// Whether the service's runtime has timers, as fetching needs. Without one a line is written when
-    /// a later request is refused.
-    has_timers: bool,
+    /// A runtime with timers, such as fetching needs. Without one a line is written when a later request
+    /// is refused.
+    runtime: Option<Handle>,
 }
 
 #[derive(Default)]
@@ -62,8 +62,8 @@ struct Line {
 }
 
 impl Tally {
-    pub(crate) fn new(clock: Arc<dyn Clock>, has_timers: bool) -> Arc<Self> {
-        Arc::new(Self { counted: Mutex::default(), clock, has_timers })
+    pub(crate) fn new(clock: Arc<dyn Clock>, runtime: Option<Handle>) -> Arc<Self> {
+        Arc::new(Self { counted: Mutex::default(), clock, runtime })
     }
 
     pub(super) fn note(self: &Arc<Self>, refusal: &Refusal, site: &Site) {
@@ -74,8 +74,7 @@ impl Tally {
         let mut counted = self.counted();
         let ended = counted.end(now);
         let first = counted.count(refusal, site, now);
-        let sweeps = self.has_timers && !counted.sweeping;
-        let runtime = Handle::try_current().ok().filter(|_| sweeps);
+        let runtime = self.runtime.as_ref().filter(|_| !counted.sweeping);
         counted.sweeping |= runtime.is_some();
         drop(counted);
         ended.iter().chain(&first).for_each(write);

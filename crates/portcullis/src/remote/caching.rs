@@ -69,6 +69,14 @@ impl Headers {
     }
 }
 
+impl Headers {
+    /// Whether the answer is not to be written to a disk (§5.2.2.5), where the operator obeys that.
+    pub(super) fn forbids_storage(&self, limits: &Limits) -> bool {
+        limits.obey_no_cache
+            && directives(&self.received).iter().any(|(name, _)| name == "no-store")
+    }
+}
+
 /// How long the answer is fresh from when the server made it (§4.2.1), if its headers say so. What
 /// cannot be read is stale. `private` and `s-maxage` are not about a cache of one process, and
 /// nothing is guessed from the document's age (§4.2.2).

@@ -16,6 +16,9 @@ use crate::fetch::{Client, FetchError, Kind};
 use crate::json::{self, FromMembers, Member};
 use crate::settings;
 
+/// The longest name of another issuer that is shown, in characters.
+const MAX_SHOWN_ISSUER: usize = 200;
+
 /// What an issuer's metadata says, and where it was found.
 pub(super) struct Discovered {
     pub(super) metadata: Url,
@@ -157,6 +160,7 @@ async fn read_metadata(
     let found = metadata.issuer.ok_or_else(|| not_metadata("`issuer` is absent"))?;
     if found != issuer {
         let expected = issuer.to_owned();
+        let found = found.chars().take(MAX_SHOWN_ISSUER).collect();
         return Err(FetchError::OtherIssuer { url: url.to_string(), expected, found });
     }
     let jwks_uri = metadata.jwks_uri.ok_or_else(|| not_metadata("`jwks_uri` is absent"))?;

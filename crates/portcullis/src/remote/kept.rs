@@ -25,24 +25,26 @@ pub(crate) struct Keeper(Arc<Shared>);
 
 struct Shared {
     store: Arc<dyn KeptKeys>,
-    kept: Mutex<BTreeMap<String, Record>>,
+    kept: Mutex<BTreeMap<String, Arc<Record>>>,
     /// Held while the store is written, so that what is newer is written last.
     writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Document {
+struct Document<R> {
     version: u32,
-    issuers: BTreeMap<String, Record>,
+    issuers: BTreeMap<String, R>,
 }
 
 /// The keys of one issuer.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Record {
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Record {
     /// Where the configuration said that they are.
     source: String,
     /// Where the metadata was that led to them.
     pub(super) metadata: Option<String>,
+    /// Where the keys were.
+    pub(super) jwks_url: Option<String>,
     /// When the fetch began, in seconds since the epoch.
     fetched_at: u64,
     /// For how many seconds from then on they may be used, as the server's headers and the settings
@@ -55,21 +57,21 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn new(
         source: String,
-        metadata: Option<Url>,
+        [metadata, jwks_url]: [Option<Url>; 2],
         fetched_at: SystemTime,
         usable_for: Duration,
-        jwks: Bytes,
+        jwks: &[u8],
     ) -> Self {
         let fetched_at = fetched_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let metadata = metadata.map(String::from);
-        let jwks = String::from_utf8_lossy(&jwks).into_owned();
-        Self { source, metadata, fetched_at, usable_for: usable_for.as_secs(), jwks }
+        let [metadata, jwks_url] = [metadata, jwks_url].map(|url| url.map(String::from));
+        let (usable_for, jwks) = (usable_for.as_secs(), String::from_utf8_lossy(jwks).into_owned());
+        Self { source, metadata, jwks_url, fetched_at, usable_for, jwks }
     }
 }
 
 /// What was kept, and can be used.
 pub(super) struct Recalled {
-    pub(super) record: Record,
+    pub(super) record: Arc<Record>,
     pub(super) age: Duration,
     /// The age at which it ends.
     pub(super) end: Duration,
@@ -122,16 +124,21 @@ impl Keeper {
         Ok(Recalled { record: record.clone(), age, end })
     }
 
-    /// Keeps what was fetched for `issuer`, in a task of its own.
-    pub(super) fn keep(&self, issuer: String, record: Record) {
+    /// Keeps what was fetched for `issuer`. The store is written in a task of its own.
+    pub(super) fn keep(&self, issuer: &str, record: &Arc<Record>) {
+        {
+            let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.insert(issuer.to_owned(), record.clone());
+        }
         let keeper = self.clone();
         tokio::spawn(async move {
             let shared = &keeper.0;
             let _writing = shared.writing.lock().await;
             let text = {
-                let mut kept = shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
-                kept.insert(issuer, record);
-                serde_json::to_vec(&Document { version: VERSION, issuers: kept.clone() })
+                // What is newest by now.
+                let kept = shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                let issuers = kept.iter().map(|(issuer, record)| (issuer.clone(), &**record));
+                serde_json::to_vec(&Document { version: VERSION, issuers: issuers.collect() })
             };
             let written = match text {
                 Ok(text) => shared.store.write(Bytes::from(text)).await,
@@ -160,10 +167,11 @@ impl fmt::Debug for Keeper {
     }
 }
 
-fn parse(text: &[u8]) -> Result<BTreeMap<String, Record>, Box<dyn Error + Send + Sync>> {
-    let document: Document = serde_json::from_slice(text)?;
+fn parse(text: &[u8]) -> Result<BTreeMap<String, Arc<Record>>, Box<dyn Error + Send + Sync>> {
+    let document: Document<Record> = serde_json::from_slice(text)?;
     if document.version == VERSION {
-        Ok(document.issuers)
+        let records = document.issuers.into_iter();
+        Ok(records.map(|(issuer, record)| (issuer, Arc::new(record))).collect())
     } else {
         Err(format!("their form is {}, not {VERSION}", document.version).into())
     }

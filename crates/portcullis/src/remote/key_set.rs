@@ -53,6 +53,14 @@ pub(crate) enum Location {
 }
 
 impl Location {
+    /// What the settings say of where the keys are: kept ones are used only for the same.
+    fn source(&self) -> String {
+        match self {
+            Self::Discovered { metadata: Some(url), .. } => url.to_string(),
+            other => other.to_string(),
+        }
+    }
+
     /// The URL that somebody wrote into a setting; what comes of it may lead elsewhere.
     pub(crate) fn configured_url(&self) -> Option<Url> {
         match self {
@@ -207,6 +215,10 @@ impl Document for Keys {
         if let Some(before) = before.filter(|_| modified) {
             remote.document.withdrawn.note(&before.kept, &snapshot.kept);
         }
+        if let (Some((keeper, issuer)), Some(record)) = (&remote.document.keeper, &snapshot.to_keep)
+        {
+            keeper.keep(issuer, record);
+        }
         let location = remote.document.location.to_string();
         let skipped = snapshot.kept.skipped();
         metrics::fetch_ended(&location, if modified { "fetched" } else { "not_modified" });
@@ -257,7 +269,7 @@ impl Remote<Keys> {
         deadline: Duration,
     ) -> Result<Snapshot<KeySet>, FetchError> {
         let mut metadata = None;
-        let Fetched { keys, headers, text } = match &self.document.location {
+        let Fetched { keys, headers, url: jwks_url, text } = match &self.document.location {
             Location::File(path) => self.read_keys(path).await?,
             Location::Fixed(url) => self.get_keys(url).await?,
             Location::Discovered { issuer, metadata: configured } => {
@@ -283,12 +295,19 @@ impl Remote<Keys> {
             None => (keys, 0),
         };
         let lifetime = headers.lifetime(&self.limits, self.clock.now(), jitter::fraction());
-        if let Some((keeper, issuer)) = &self.document.keeper {
-            let (source, fetched_at) = (self.document.location.to_string(), began.wall());
-            let record = Record::new(source, metadata, fetched_at, lifetime.end, text);
-            keeper.keep(issuer.clone(), record);
-        }
-        Ok(Snapshot { kept, fetched_at: began, kept_for: None, lifetime, headers, generation })
+        let is_kept = self.document.keeper.is_some() && !headers.forbids_storage(&self.limits);
+        let to_keep = is_kept.then(|| {
+            let (source, fetched_at) = (self.document.location.source(), began.wall());
+            Arc::new(Record::new(
+                source,
+                [metadata, Some(jwks_url)],
+                fetched_at,
+                lifetime.end,
+                &text,
+            ))
+        });
+        let (fetched_at, kept_for) = (began, None);
+        Ok(Snapshot { kept, fetched_at, to_keep, kept_for, lifetime, headers, generation })
     }
 
     async fn get_keys(&self, url: &Url) -> Result<Fetched, FetchError> {
@@ -298,7 +317,7 @@ impl Remote<Keys> {
         }
         let keys = self.parse(&answer.body, url.as_str())?;
         let headers = Headers::new(url.clone(), answer.headers);
-        Ok(Fetched { keys, headers, text: answer.body })
+        Ok(Fetched { keys, headers, url: url.clone(), text: answer.body })
     }
 
     async fn read_keys(&self, path: &Path) -> Result<Fetched, FetchError> {
@@ -307,7 +326,8 @@ impl Remote<Keys> {
             .map_err(|()| unreadable("its path must be absolute".to_owned()))?;
         let text = tokio::fs::read(path).await.map_err(|error| unreadable(error.to_string()))?;
         let keys = self.parse(&text, &path.display().to_string())?;
-        Ok(Fetched { keys, headers: Headers::new(url, HeaderMap::new()), text: text.into() })
+        let headers = Headers::new(url.clone(), HeaderMap::new());
+        Ok(Fetched { keys, headers, url, text: text.into() })
     }
 
     /// Where the keys are, by the metadata.
@@ -332,6 +352,7 @@ impl Remote<Keys> {
 struct Fetched {
     keys: KeySet,
     headers: Headers,
+    url: Url,
     text: Bytes,
 }
 
@@ -347,9 +368,19 @@ impl RemoteKeySet {
 impl Remote<Keys> {
     fn restore(&self, keeper: &Keeper, issuer: &str) -> Result<Duration, String> {
         let (limits, now) = (&self.limits, Timestamp::now(&*self.clock));
-        let source = self.document.location.to_string();
+        let source = self.document.location.source();
         let max_age = limits.ttl.saturating_add(limits.max_stale);
         let Recalled { record, age, end } = keeper.recall(issuer, &source, max_age, now.wall())?;
+        let url = |url: &Option<String>| url.as_deref().and_then(|url| Url::parse(url).ok());
+        let metadata = url(&record.metadata);
+        let jwks_url = url(&record.jwks_url).ok_or("they do not say where they are from")?;
+        // By the settings of now.
+        let urls = &self.client.urls;
+        if !urls.allows(&jwks_url)
+            || metadata.as_ref().is_some_and(|url| !urls.leads(url, &jwks_url))
+        {
+            return Err(format!("they are from {jwks_url}, where no keys may come from now"));
+        }
         let kept = self.parse(record.jwks.as_bytes(), &source).map_err(|error| {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             format!("{error}{cause}")
@@ -358,11 +389,14 @@ impl Remote<Keys> {
         let lifetime = Lifetime { end: usual.end.min(end), ..usual };
         let place = self.document.location.configured_url();
         let headers = Headers::new(place.ok_or("their source is not a URL")?, HeaderMap::new());
-        *self.document.metadata_at() =
-            record.metadata.as_deref().and_then(|url| Url::parse(url).ok());
         let (fetched_at, kept_for, generation) = (now, Some(age), 0);
-        let restored = Snapshot { kept, fetched_at, kept_for, lifetime, headers, generation };
-        self.snapshot.store(Some(Arc::new(restored)));
+        let to_keep = None;
+        let restored =
+            Snapshot { kept, fetched_at, to_keep, kept_for, lifetime, headers, generation };
+        // A fetch may have been quicker.
+        let none = None::<Arc<Snapshot<KeySet>>>;
+        self.snapshot.compare_and_swap(&none, Some(Arc::new(restored)));
+        *self.document.metadata_at() = metadata;
         Ok(age)
     }
 

@@ -321,8 +321,8 @@ impl Document for StatusList {
         let left = |expiry: NumericDate| expiry.as_duration().saturating_sub(now.as_duration());
         let end = list.expires_at.map_or(Duration::MAX, left);
         let lifetime = Lifetime { ageing, ttl: Duration::MAX, end };
-        let (fetched_at, kept_for) = (began, None);
-        Ok(Snapshot { kept: list, fetched_at, kept_for, lifetime, headers, generation })
+        let (fetched_at, to_keep, kept_for) = (began, None, None);
+        Ok(Snapshot { kept: list, fetched_at, to_keep, kept_for, lifetime, headers, generation })
     }
 
     fn patience(&self) -> Duration {

@@ -132,6 +132,11 @@ impl Resolved {
         }
     }
 
+    /// Whether a token of an issuer of this name was accepted lately.
+    pub(super) fn has_accepted(&self, name: &str) -> bool {
+        self.accepted.contains_key(name)
+    }
+
     /// The issuer of this name, if it was resolved before and the answer is still valid.
     pub(super) fn known(&self, name: &str, now: Timestamp) -> Option<Arc<TrustedIssuer>> {
         let met = self.met(name).filter(|met| now.since(met.resolved_at) < self.lifetime);
