@@ -94,7 +94,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "silence",
         fault: |_| Answer::Hang(Vec::new()),
-        told: "no whole answer within 400ms",
+        told: "no whole answer within 0.4 s",
     },
     Row {
         name: "a document without end",
