@@ -147,21 +147,3 @@ fn the_chapter_on_other_languages_shows_the_programs_as_they_are() {
         assert!(CHAPTER.contains(&format!("| {name} | {version} |")), "{name} is {version}");
     }
 }
-
-/// A log file has no colour codes: every program asks whether its stream is a terminal.
-#[test]
-fn logs_of_programs_are_coloured_on_a_terminal_alone() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let folders = std::fs::read_dir(root.join("examples")).unwrap();
-    let mut programs: Vec<_> =
-        folders.map(|folder| folder.unwrap().path().join("src/main.rs")).collect();
-    programs.push(root.join("crates/portcullis-issuer/src/main.rs"));
-    for program in &programs {
-        let source = std::fs::read_to_string(program).unwrap();
-        let logs = source.matches("tracing_subscriber::fmt()").count();
-        assert_eq!(logs, 1, "{}", program.display());
-        let asks = source.contains("stderr().is_terminal()") && source.contains(".with_ansi(");
-        assert!(asks, "{}", program.display());
-    }
-    assert!(programs.len() > 10);
-}
