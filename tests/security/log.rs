@@ -270,7 +270,7 @@ fn start_says_how_long_keys_are_used_and_which_headers_count() {
             if obeys { builder.obey_no_cache() } else { builder }.build().await.unwrap();
         });
         let start = lines.iter().find(|line| line.contains("validated locally")).unwrap();
-        let bounds = ["withdrawal_bound=311.1s", "withdrawal_bound_in_outage=3900s"];
+        let bounds = ["withdrawal_bound=311.1 s", "withdrawal_bound_in_outage=3900 s"];
         for part in bounds.into_iter().chain([told]) {
             assert!(start.contains(part), "{start} should have {part}");
         }

@@ -1,6 +1,6 @@
 //! What can go wrong, said so that the reader knows what to do about it.
 
-mod causes;
+pub(crate) mod causes;
 mod config;
 mod store;
 

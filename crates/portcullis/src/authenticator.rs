@@ -19,6 +19,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use crate::anonymous::Anonymous;
@@ -87,6 +88,7 @@ struct Inner {
     /// What was verified before; `None` if nothing is kept.
     seen: Option<TokenCache<Authenticated>>,
     max_token_bytes: usize,
+    runtime: Option<Handle>,
 }
 
 impl Authenticator {
@@ -157,10 +159,20 @@ impl Authenticator {
                 return MaybeReady::Ready(Err(Unreported::credentials(error, &inner.space)));
             }
         };
+        self.decide_token(&token, means)
+    }
+
+    /// As [`decide`](Self::decide), for a token that was found already or came without a request.
+    pub(crate) fn decide_token(
+        &self,
+        token: &BearerToken<'_>,
+        means: Means,
+    ) -> MaybeReady<Verdict> {
+        let inner = &self.0;
         match inner.recall(token.bytes(), means) {
             Some((who, true)) => MaybeReady::Ready(Ok(Some(who))),
             Some((who, false)) => standing(who, means),
-            None => inner.decide_anew(&token, means),
+            None => inner.decide_anew(token, means),
         }
     }
 
@@ -168,6 +180,11 @@ impl Authenticator {
     #[must_use]
     pub fn anonymous(&self) -> Anonymous {
         Anonymous { space: self.0.space.clone() }
+    }
+
+    /// The runtime that it was built on.
+    pub(crate) fn runtime(&self) -> Option<&Handle> {
+        self.0.runtime.as_ref()
     }
 
     pub(crate) fn space(&self) -> &ProtectionSpace {

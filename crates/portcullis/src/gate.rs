@@ -12,9 +12,9 @@ use http::{Extensions, Response};
 use crate::anonymous::Anonymous;
 use crate::authenticated::Authenticated;
 use crate::authenticator::{Authenticator, ConfigError, Verdict, check_places};
-use crate::credentials::{Credentials, TokenPlace};
+use crate::credentials::{BearerToken, Credentials, TokenPlace};
 use crate::maybe_ready::MaybeReady;
-use crate::refusal::{Protocol, Refusal, RouteFrom, Site, reported};
+use crate::refusal::{Protocol, Refusal, RouteFrom, Site, Unreported, reported};
 use crate::request::{RequestView, is_head};
 use crate::resource::Resource;
 use crate::revocation::{Means, Revocation};
@@ -51,6 +51,9 @@ pub struct Gate {
     /// How the log finds the route of a refused request.
     route_from: Option<RouteFrom>,
 }
+
+const NO_RUNTIME: &str = "something must be fetched, and there is no runtime to fetch it on";
+const NO_RUNTIME_REMEDY: &str = "build the authenticator on a tokio runtime that goes on running";
 
 impl Gate {
     /// Creates a gate that refuses every request without a valid token.
@@ -193,6 +196,68 @@ impl Gate {
                 Visitor::Caller(who) => Ok(who),
                 Visitor::Anonymous(anonymous) => Err(anonymous.refusal()),
             }
+        }
+    }
+
+    /// Returns the caller whose token this is, if it meets everything that this gate requires: the
+    /// verdict that a request with the token gets. For tokens that come without an HTTP request: as a
+    /// database password, in the first message of a WebSocket, with a message of a queue.
+    ///
+    /// `token` is the token alone, without `Bearer`. An empty one is refused as any other that is no
+    /// token.
+    ///
+    /// ```
+    /// # use portcullis::{Gate, Policy, Refusal};
+    /// /// Whoever connects to the database gives a token as the password.
+    /// async fn log_in(gate: &Gate, user: &str, password: &str) -> Result<bool, Refusal> {
+    ///     let who = gate.authenticate_token(password).await?;
+    ///     who.require(&Policy::scopes(["db:connect"]))?;
+    ///     Ok(who.subject() == Some(user))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`]: what is told to the client is [`Refusal::detail`], and the log says why.
+    pub fn authenticate_token(
+        &self,
+        token: &str,
+    ) -> impl Future<Output = Result<Authenticated, Refusal>> + Send + use<> {
+        self.attempt_token(token).into_future()
+    }
+
+    /// As [`authenticate_token`](Self::authenticate_token), answered at once if everything is in memory.
+    pub fn attempt_token(&self, token: &str) -> MaybeReady<Result<Authenticated, Refusal>> {
+        let verdict = self.auth.decide_token(&BearerToken::bare(token), self.revocation.means());
+        let anonymous = self.auth.anonymous();
+        let caller = move |verdict: Verdict| verdict?.ok_or_else(|| anonymous.refused());
+        let protocol = if self.grpc { Protocol::Grpc } else { Protocol::Http };
+        let caller = reported(verdict.map(caller), Site::default);
+        caller.map(move |caller| caller.map_err(|refusal| refusal.in_protocol(protocol)))
+    }
+
+    /// As [`authenticate_token`](Self::authenticate_token), for a thread that no runtime runs on: it
+    /// blocks where something must be fetched, for at most `fetch_timeout`. The runtime that the
+    /// [`Authenticator`] was built on must still run, on other threads.
+    ///
+    /// # Errors
+    ///
+    /// As [`authenticate_token`](Self::authenticate_token).
+    ///
+    /// # Panics
+    ///
+    /// On a thread of a tokio runtime, if something must be fetched: `await` there.
+    pub fn authenticate_token_blocking(&self, token: &str) -> Result<Authenticated, Refusal> {
+        match self.attempt_token(token) {
+            MaybeReady::Ready(verdict) => verdict,
+            MaybeReady::Pending(verdict) => match self.auth.runtime() {
+                Some(runtime) => runtime.block_on(verdict),
+                None => {
+                    let space = self.auth.anonymous().space;
+                    let refusal = Unreported::misconfigured(NO_RUNTIME, NO_RUNTIME_REMEDY, &space);
+                    Err(refusal.at(&Site::default()))
+                }
+            },
         }
     }
 

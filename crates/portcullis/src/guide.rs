@@ -1,5 +1,5 @@
 //! Chapters: which pattern, how to add it, tune it and measure it, what key sets do, why verified tokens can be
-//! kept, how promptly a revocation is known, how other languages validate
+//! kept, how promptly a revocation is known, how tokens without a request are judged, how other languages validate
 //! the same tokens, how a proxy asks about each request, what the compiler's messages mean, and what to
 //! set at well-known issuers.
 
@@ -21,6 +21,9 @@ pub mod token_cache {}
 #[doc = include_str!("guide/revocation.md")]
 pub mod revocation {}
 
+#[doc = include_str!("guide/bare_token.md")]
+pub mod bare_token {}
+
 #[doc = include_str!("guide/measure_it.md")]
 pub mod measure_it {}
 
@@ -41,6 +44,21 @@ pub mod keycloak {}
 
 #[doc = include_str!("guide/entra.md")]
 pub mod entra {}
+
+#[doc = include_str!("guide/spring.md")]
+pub mod spring {}
+
+#[doc = include_str!("guide/hydra.md")]
+pub mod hydra {}
+
+#[doc = include_str!("guide/dex.md")]
+pub mod dex {}
+
+#[doc = include_str!("guide/oidc_provider.md")]
+pub mod oidc_provider {}
+
+#[doc = include_str!("guide/glewlwyd.md")]
+pub mod glewlwyd {}
 
 #[doc = include_str!("guide/other_issuers.md")]
 pub mod other_issuers {}

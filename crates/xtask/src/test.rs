@@ -21,6 +21,7 @@ pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
         .env("PORTCULLIS_PYTHON", &installed.python)
         .env("PORTCULLIS_NGINX", &installed.nginx)
         .env("PORTCULLIS_CADDY", &installed.caddy)
+        .env("PORTCULLIS_ENVOY", &installed.envoy)
         .env("PORTCULLIS_POSTGRES", &postgres.url)
         .env("PORTCULLIS_POSTGRES_CA", &postgres.ca)
         .env("PORTCULLIS_SCHEMATHESIS", &installed.schemathesis))

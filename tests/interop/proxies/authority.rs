@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode};
-use axum::routing::get;
+use axum::routing::any;
 use portcullis_axum::portcullis::{Authenticator, Policy};
 use portcullis_axum::{Caller, RequireLayer, protect};
 
@@ -16,5 +16,5 @@ async fn authorize(Caller(who): Caller) -> Result<[(&'static str, HeaderValue); 
 
 pub(crate) fn authority(auth: Authenticator) -> Router {
     let read = RequireLayer::new(Policy::scopes(["orders:read"]));
-    protect(auth, Router::new().route("/authorize", get(authorize).route_layer(read))).into_router()
+    protect(auth, Router::new().route("/authorize", any(authorize).layer(read))).into_router()
 }

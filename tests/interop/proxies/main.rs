@@ -1,8 +1,8 @@
-//! A Portcullis service as the authority behind nginx (`auth_request`) and Caddy (`forward_auth`),
-//! both real, with the configurations of the guide's chapter *Behind a proxy*.
+//! A Portcullis service as the authority behind nginx (`auth_request`), Caddy (`forward_auth`) and Envoy
+//! (`ext_authz`), all real, with the configurations of the guide's chapter *Behind a proxy*.
 //!
-//! Whatever a client sends, a refusal is never 2xx, keeps its status and headers, and the request does
-//! not reach the app.
+//! Whatever a client sends, a refusal keeps its status and headers, and the request does not reach the
+//! app. A refusal is 2xx only where Envoy answers a gRPC client.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -38,6 +38,15 @@ macro_rules! behind_each_proxy {
                 #[ignore = "needs Caddy: run cargo xtask test"]
                 async fn $name() {
                     super::$name(crate::proxy::Kind::Caddy).await;
+                }
+            )*
+        }
+        mod envoy {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                #[ignore = "needs Envoy: run cargo xtask test"]
+                async fn $name() {
+                    super::$name(crate::proxy::Kind::Envoy).await;
                 }
             )*
         }

@@ -1,4 +1,4 @@
-//! nginx and Caddy, with the configurations of the guide on loopback ports.
+//! nginx, Caddy and Envoy, with the configurations of the guide on loopback ports.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 pub(crate) const NGINX: &str = include_str!("nginx.conf");
 pub(crate) const CADDY: &str = include_str!("Caddyfile");
+pub(crate) const ENVOY: &str = include_str!("envoy.yaml");
 
 /// Long enough for a busy machine. A program that fails ends, and is noticed at once.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -19,6 +20,17 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) enum Kind {
     Nginx,
     Caddy,
+    Envoy,
+}
+
+impl Kind {
+    /// An address as its configuration has it.
+    fn spelled(self, address: SocketAddr) -> String {
+        match self {
+            Self::Nginx | Self::Caddy => address.to_string(),
+            Self::Envoy => format!("address: {}, port_value: {}", address.ip(), address.port()),
+        }
+    }
 }
 
 /// A proxy in front of `upstream`, which asks the `authority` at this path.
@@ -38,33 +50,40 @@ impl Proxy {
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = free_address();
-        let changed = |configuration: &str, listens: (&str, String), logs: &str| {
+        let changed = |configuration: &str, listens: (String, String), logs: &str| {
             let mut configuration = configuration.to_owned();
             let logs = (logs, format!("{}/", folder.path().display()));
+            let documented = |port| SocketAddr::from(([127, 0, 0, 1], port));
             for (from, to) in [
                 listens,
-                logs,
-                ("127.0.0.1:3000", authority.to_string()),
-                ("/authorize", path.to_owned()),
-                ("127.0.0.1:9000", upstream.to_string()),
+                (logs.0.to_owned(), logs.1),
+                (kind.spelled(documented(3000)), kind.spelled(authority)),
+                ("/authorize".to_owned(), path.to_owned()),
+                (kind.spelled(documented(9000)), kind.spelled(upstream)),
             ] {
-                assert!(configuration.contains(from), "there is no {from}");
-                configuration = configuration.replace(from, &to);
+                assert!(configuration.contains(&from), "there is no {from}");
+                configuration = configuration.replace(&from, &to);
             }
-            fs::write(folder.path().join("recipe"), configuration).unwrap();
+            // Envoy reads what the name's ending says.
+            let name = if kind == Kind::Envoy { "recipe.yaml" } else { "recipe" };
+            fs::write(folder.path().join(name), configuration).unwrap();
         };
         let mut command = match kind {
             Kind::Nginx => {
-                changed(NGINX, ("127.0.0.1:8080", address.to_string()), "/var/log/nginx/");
+                let listens = ("127.0.0.1:8080".to_owned(), address.to_string());
+                changed(NGINX, listens, "/var/log/nginx/");
                 nginx(folder.path())
             }
             Kind::Caddy => {
-                changed(
-                    CADDY,
-                    ("api.example {", format!("http://{address} {{")),
-                    "/var/log/caddy/",
-                );
+                let listens = ("api.example {".to_owned(), format!("http://{address} {{"));
+                changed(CADDY, listens, "/var/log/caddy/");
                 caddy(folder.path())
+            }
+            Kind::Envoy => {
+                let documented = SocketAddr::from(([127, 0, 0, 1], 8080));
+                let listens = (kind.spelled(documented), kind.spelled(address));
+                changed(ENVOY, listens, "/var/log/envoy/");
+                envoy()
             }
         };
         let output = fs::File::create(folder.path().join("output.log")).unwrap();
@@ -137,6 +156,14 @@ fn caddy(folder: &Path) -> Command {
     for variable in ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
         command.env(variable, folder);
     }
+    command
+}
+
+fn envoy() -> Command {
+    let mut command = Command::new(named("PORTCULLIS_ENVOY", "envoy"));
+    command.args(["--config-path", "recipe.yaml", "--log-level", "warning", "--concurrency", "1"]);
+    // Several run at once.
+    command.arg("--use-dynamic-base-id");
     command
 }
 

@@ -191,3 +191,13 @@ fn key_without_alg_is_read_for_the_allowed_algorithms_alone() {
     let error = signature::verify(&token, &set, Algorithm::ALL).unwrap_err();
     assert_eq!(error.rule(), "alg_of_key");
 }
+
+/// Keys for another algorithm are no candidates, and do not count as such.
+#[test]
+fn key_is_chosen_for_its_algorithm() {
+    let mut keys = vec![TestKey::generate("k", Algorithm::Es256)];
+    keys.extend(["a", "b", "c", "d"].map(|id| TestKey::generate(id, Algorithm::Ed25519)));
+    let token = keys[0].sign(r#"{"alg":"ES256"}"#, "{}");
+    keys.rotate_left(1);
+    assert!(signature::verify(&token, &TestKey::key_set(&keys), Algorithm::ALL).is_ok());
+}

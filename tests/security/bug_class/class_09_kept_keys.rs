@@ -59,7 +59,7 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        panic!("nothing was kept");
+        assert!(self.file.exists(), "nothing was kept");
     }
 
     fn token(&self) -> String {

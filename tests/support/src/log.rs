@@ -1,7 +1,11 @@
 //! What a service writes to its log.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use tracing::Dispatch;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -17,6 +21,11 @@ impl Write for Log {
     }
 }
 
+/// While there is but one subscriber, a place that is first reached on a thread without one is taken for
+/// a place that nobody listens to. A second one, which stays, keeps it from that.
+static SECOND: LazyLock<Dispatch> =
+    LazyLock::new(|| Dispatch::new(tracing_subscriber::registry().with(LevelFilter::OFF)));
+
 /// The lines that `RUST_LOG=portcullis=level` shows of what `run` does on a runtime of its own,
 /// whose clock is paused.
 ///
@@ -24,6 +33,7 @@ impl Write for Log {
 ///
 /// If there is no runtime to be had.
 pub fn lines(level: &str, run: impl AsyncFnOnce()) -> Vec<String> {
+    LazyLock::force(&SECOND);
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()

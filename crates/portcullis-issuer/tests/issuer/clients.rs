@@ -692,8 +692,8 @@ async fn a_client_that_cannot_be_is_not_added() {
     let mut private = key.jwk();
     private["d"] = json!("AAAA");
     for (jwks, problem) in [
-        ("<html>".to_owned(), "not a JSON object with an array `keys`"),
-        (key.jwk().to_string(), "not a JSON object with an array `keys`"),
+        ("<html>".to_owned(), "it is HTML or XML, not JSON"),
+        (key.jwk().to_string(), "`keys` is absent"),
         (json!({ "keys": [] }).to_string(), "there are none"),
         (json!({ "keys": [private] }).to_string(), "the key \"k\": a private key"),
         (json!({ "keys": [key.jwk(), { "kty": "oct", "k": "AAAA" }] }).to_string(), "symmetric"),

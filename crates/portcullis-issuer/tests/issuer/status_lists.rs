@@ -237,7 +237,7 @@ async fn a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked(hom
         }
         log_out(&issuer, &session).await;
         for gate in &gates {
-            assert_eq!(ask(gate, &request).await, "revoked");
+            assert_eq!(ask(gate, &request).await, "inactive");
         }
     }
     // Who is not let to ask can not tell, and lets nobody in.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::checks::{
     check_cookie_name, check_origin, check_places, not_empty, not_quoted, within, within_numbers,
 };
@@ -116,6 +118,7 @@ impl AuthenticatorBuilder {
             headers: KnownHeaders::new(),
             seen: TokenCache::new(self.token_cache),
             max_token_bytes: self.max_token_bytes,
+            runtime: Handle::try_current().ok(),
         })))
     }
 

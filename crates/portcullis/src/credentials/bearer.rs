@@ -19,6 +19,11 @@ impl<'a> BearerToken<'a> {
         Ok(token)
     }
 
+    /// A token that came without a request. Its characters are looked at where it is read.
+    pub(crate) fn bare(token: &'a str) -> Self {
+        Self(Cow::Borrowed(token.as_bytes()))
+    }
+
     /// The token that `encoded` is the base64url of, without padding.
     pub(super) fn decode(encoded: &[u8]) -> Result<Self, CredentialsError> {
         let bytes = URL_SAFE_NO_PAD.decode_to_vec(encoded);

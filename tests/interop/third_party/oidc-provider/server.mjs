@@ -1,5 +1,6 @@
-// A certified OpenID provider (the npm package `oidc-provider`) on a loopback port of the system's
-// choice, as the issuer of the tests in `tests/interop/third_party_issuer`.
+// A certified OpenID provider (the npm package `oidc-provider`) on the loopback port in `PORT`, or one of
+// the system's choice, as the issuer of the tests in `tests/interop/third_party_issuer` and
+// `tests/real_issuers`.
 //
 // It prints one line of JSON once it serves, `{"issuer":"http://127.0.0.1:PORT"}`, and ends when
 // its standard input closes, so that it never outlives the test that started it.
@@ -7,6 +8,7 @@
 // - `POST /token`, client_credentials: an access token (RFC 9068) for the `resource` asked for.
 //   The clients below say with which algorithm it is signed and how long it lives.
 // - `GET /test/id-token`: logs a user in, as a browser would, and answers with the ID token.
+// - `POST /test/rotate`: new keys sign from now on; those before stay published.
 
 import { createServer } from 'node:http';
 import { generateKeyPairSync } from 'node:crypto';
@@ -38,12 +40,24 @@ const WEB_APP = {
   grant_types: ['authorization_code'],
 };
 
-function privateKey(alg, type, options) {
-  const { privateKey } = generateKeyPairSync(type, options);
-  return { ...privateKey.export({ format: 'jwk' }), alg, use: 'sig', kid: `key-${alg.toLowerCase()}` };
+let generation = 0;
+
+function newKeys() {
+  generation += 1;
+  const privateKey = (alg, type, options) => {
+    const { privateKey } = generateKeyPairSync(type, options);
+    const kid = `key-${alg.toLowerCase()}-${generation}`;
+    return { ...privateKey.export({ format: 'jwk' }), alg, use: 'sig', kid };
+  };
+  return [
+    privateKey('RS256', 'rsa', { modulusLength: 2048 }),
+    privateKey('PS256', 'rsa', { modulusLength: 2048 }),
+    privateKey('ES256', 'ec', { namedCurve: 'P-256' }),
+    privateKey('EdDSA', 'ed25519'),
+  ];
 }
 
-function configuration() {
+function configuration(keys) {
   const machines = Object.keys(MACHINES).map((client_id) => ({
     client_id,
     client_secret: SECRET,
@@ -55,14 +69,7 @@ function configuration() {
 
   return {
     clients: [...machines, WEB_APP],
-    jwks: {
-      keys: [
-        privateKey('RS256', 'rsa', { modulusLength: 2048 }),
-        privateKey('PS256', 'rsa', { modulusLength: 2048 }),
-        privateKey('ES256', 'ec', { namedCurve: 'P-256' }),
-        privateKey('EdDSA', 'ed25519'),
-      ],
-    },
+    jwks: { keys },
     scopes: ['openid', ...SCOPES.split(' ')],
     claims: { openid: ['sub'] },
     cookies: { keys: [SECRET] },
@@ -89,11 +96,19 @@ function configuration() {
 }
 
 const server = createServer();
-server.listen(0, '127.0.0.1', () => {
+server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
-  const serve = new Provider(issuer, configuration()).callback();
+  let keys = newKeys();
+  let serve = new Provider(issuer, configuration(keys)).callback();
 
   server.on('request', async (request, response) => {
+    if (request.url === '/test/rotate') {
+      // The first key that fits signs.
+      keys = [...newKeys(), ...keys];
+      serve = new Provider(issuer, configuration(keys)).callback();
+      response.end();
+      return;
+    }
     if (request.url !== '/test/id-token') {
       serve(request, response);
       return;

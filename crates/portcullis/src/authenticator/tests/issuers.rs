@@ -162,7 +162,7 @@ async fn one_issuer_that_is_away_does_not_concern_the_other() {
         .build()
         .await
         .unwrap();
-    assert!(!auth.ready());
+    assert!(auth.ready());
     assert_eq!(rule(&auth, &token(&staff, STAFF)).await, "accepted");
     let refusal = auth.authenticate(&bearer(&token(&staff, PARTNERS))).await.unwrap_err();
     assert_eq!(refusal.kind(), RefusalKind::KeysUnavailable);

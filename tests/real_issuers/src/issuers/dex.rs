@@ -1,0 +1,72 @@
+//! Dex, as its page starts it.
+
+use std::time::Duration;
+
+use portcullis::Policy;
+
+use super::{Facts, Issuer, SECRET, Start};
+use crate::failure::Outcome;
+use crate::http::{self, post_form};
+use crate::instances::API;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Dex;
+
+impl Issuer for Dex {
+    fn facts() -> Facts {
+        Facts {
+            name: "Dex",
+            version: "2.45.1",
+            page: "dex",
+            profile: "dex",
+            indistinct: true,
+            issuer: "http://127.0.0.1:5556/dex",
+            ready: "http://127.0.0.1:5556/dex/healthz",
+            ready_within: Duration::from_secs(30),
+            // By itself it makes a new key every 6 hours, and cannot be told to make one now.
+            start: Start::Page(&[("signingKeys: 6h", "signingKeys: 30s")]),
+            policies: [
+                Policy::claim("email", "alice@example.com"),
+                Policy::claim("email", "bob@example.com"),
+            ],
+            policy_words: "it has no scopes and no roles; the claim `email`",
+            algorithms: &["RS256"],
+            about_algorithms: "",
+            rotates_within: Duration::from_secs(120),
+        }
+    }
+
+    async fn set_up(&self) -> Outcome<()> {
+        Ok(())
+    }
+
+    async fn access_token(&self) -> Outcome<String> {
+        token("access_token").await
+    }
+
+    async fn sign_with(&self, _: &str) -> Outcome<()> {
+        Ok(())
+    }
+
+    async fn id_token(&self) -> Outcome<String> {
+        token("id_token").await
+    }
+
+    /// It does so by itself.
+    async fn rotate(&self) -> Outcome<()> {
+        Ok(())
+    }
+}
+
+async fn token(member: &str) -> Outcome<String> {
+    let fields = [
+        ("grant_type", "password"),
+        ("client_id", API),
+        ("client_secret", SECRET),
+        ("username", "alice@example.com"),
+        ("password", "password"),
+        ("scope", "openid email"),
+    ];
+    let request = post_form(&http::client()?, "http://127.0.0.1:5556/dex/token", &fields);
+    http::string(request, member).await
+}

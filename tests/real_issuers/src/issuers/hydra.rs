@@ -1,0 +1,161 @@
+//! Ory Hydra, as its page starts it. These functions are its login and consent app.
+
+use std::time::Duration;
+
+use portcullis::Policy;
+use reqwest::Method;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{Facts, Issuer, SECRET, Start, next_number};
+use crate::failure::{Failure, Outcome};
+use crate::http::{self, Browser, Step, parameter, post_form, with_json};
+use crate::instances::API;
+
+const PUBLIC: &str = "http://127.0.0.1:4444";
+const ADMIN: &str = "http://127.0.0.1:4445";
+const LOGOUT: &str = "127.0.0.1:4999";
+const CALLBACK: &str = "http://127.0.0.1:4447/callback";
+
+#[derive(Debug, Clone)]
+pub(crate) struct Hydra;
+
+impl Issuer for Hydra {
+    fn facts() -> Facts {
+        Facts {
+            name: "Ory Hydra",
+            version: "2.3.0",
+            page: "hydra",
+            profile: "hydra",
+            indistinct: false,
+            issuer: PUBLIC,
+            // The first request for its keys makes them.
+            ready: "http://127.0.0.1:4444/.well-known/jwks.json",
+            ready_within: Duration::from_secs(60),
+            start: Start::Page(&[]),
+            policies: [Policy::scopes(["orders:read"]), Policy::scopes(["orders:write"])],
+            policy_words: "`scp`, an array",
+            algorithms: &["RS256", "ES256", "EdDSA"],
+            about_algorithms: "",
+            rotates_within: Duration::from_secs(5),
+        }
+    }
+
+    async fn set_up(&self) -> Outcome<()> {
+        let machine = json!({
+            "client_id": "shipping", "client_secret": SECRET,
+            "grant_types": ["client_credentials"], "audience": [API],
+            "scope": "orders:read orders:write",
+            "token_endpoint_auth_method": "client_secret_post",
+        });
+        let web = json!({
+            "client_id": API, "client_secret": SECRET, "grant_types": ["authorization_code"],
+            "response_types": ["code"], "redirect_uris": [CALLBACK], "scope": "openid",
+            "backchannel_logout_uri": format!("http://{LOGOUT}/logout"),
+            "token_endpoint_auth_method": "client_secret_post",
+        });
+        for client in [machine, web] {
+            admin(Method::POST, "/clients", &client).await?;
+        }
+        Ok(())
+    }
+
+    async fn access_token(&self) -> Outcome<String> {
+        machine_token(&[("audience", API)]).await
+    }
+
+    async fn sign_with(&self, algorithm: &str) -> Outcome<()> {
+        new_key(algorithm).await
+    }
+
+    async fn id_token(&self) -> Outcome<String> {
+        let query = http::form(&[
+            ("response_type", "code"),
+            ("client_id", API),
+            ("redirect_uri", CALLBACK),
+            ("scope", "openid"),
+            ("state", "at-least-8-characters"),
+        ]);
+        let start = Url::parse(&format!("{PUBLIC}/oauth2/auth?{query}"))?;
+        let mut browser = Browser::new()?;
+        let login = redirect(&mut browser, &start).await?;
+        let challenge = parameter(&login, "login_challenge")?;
+        let next =
+            accept("login", &challenge, &json!({"subject": "alice", "remember": true})).await?;
+        let consent = redirect(&mut browser, &next).await?;
+        let challenge = parameter(&consent, "consent_challenge")?;
+        let next = accept("consent", &challenge, &json!({"grant_scope": ["openid"]})).await?;
+        let callback = redirect(&mut browser, &next).await?;
+        let code = parameter(&callback, "code")?;
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("client_id", API),
+            ("client_secret", SECRET),
+            ("code", &code),
+            ("redirect_uri", CALLBACK),
+        ];
+        token(&fields, "id_token").await
+    }
+
+    async fn rotate(&self) -> Outcome<()> {
+        new_key("RS256").await
+    }
+
+    async fn other_tokens(&self) -> Outcome<Vec<(&'static str, String)>> {
+        let claims = http::claims(&self.id_token().await?)?;
+        let session = claims.get("sid").and_then(Value::as_str);
+        let session = session.ok_or_else(|| Failure::new("an ID token without `sid`"))?;
+        let query = http::form(&[("sid", session)]);
+        let end = async {
+            let url = format!("{ADMIN}/admin/oauth2/auth/sessions/login?{query}");
+            http::text(http::client()?.delete(url)).await.map(drop)
+        };
+        Ok(vec![
+            ("access token with an empty `aud`", machine_token(&[]).await?),
+            ("logout token", http::logout_token(LOGOUT, end).await?),
+        ])
+    }
+}
+
+async fn machine_token(more: &[(&str, &str)]) -> Outcome<String> {
+    let mut fields = vec![
+        ("grant_type", "client_credentials"),
+        ("client_id", "shipping"),
+        ("client_secret", SECRET),
+        ("scope", "orders:read"),
+    ];
+    fields.extend(more);
+    token(&fields, "access_token").await
+}
+
+async fn token(fields: &[(&str, &str)], member: &str) -> Outcome<String> {
+    let url = format!("{PUBLIC}/oauth2/token");
+    http::string(post_form(&http::client()?, &url, fields), member).await
+}
+
+/// The newest key of the set signs.
+async fn new_key(algorithm: &str) -> Outcome<()> {
+    let key = json!({"alg": algorithm, "use": "sig", "kid": format!("k{}", next_number())});
+    admin(Method::POST, "/keys/hydra.jwt.access-token", &key).await.map(drop)
+}
+
+async fn admin(method: Method, path: &str, body: &Value) -> Outcome<Value> {
+    let url = format!("{ADMIN}/admin{path}");
+    http::json(with_json(&http::client()?, method, &url, None, body)).await
+}
+
+/// The login or consent app accepts; where the browser goes next.
+async fn accept(what: &str, challenge: &str, body: &Value) -> Outcome<Url> {
+    let query = http::form(&[(&*format!("{what}_challenge"), challenge)]);
+    let path = format!("/oauth2/auth/requests/{what}/accept?{query}");
+    let answer = admin(Method::PUT, &path, body).await?;
+    let next = answer.get("redirect_to").and_then(Value::as_str);
+    Ok(Url::parse(next.ok_or_else(|| Failure::new(format!("no redirect_to of the {what}")))?)?)
+}
+
+async fn redirect(browser: &mut Browser, url: &Url) -> Outcome<Url> {
+    match browser.get(url).await? {
+        Step::Redirect(to) => Ok(to),
+        Step::Page { url, .. } => Err(Failure::new(format!("{url} should redirect"))),
+    }
+}

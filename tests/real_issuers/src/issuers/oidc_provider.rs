@@ -1,0 +1,76 @@
+//! npm's `oidc-provider`: the server of the tests in `tests/interop/third_party_issuer`.
+
+use std::time::Duration;
+
+use portcullis::Policy;
+
+use super::{Facts, Issuer, SECRET, Start};
+use crate::failure::Outcome;
+use crate::http::{self, post_form};
+use crate::instances::API;
+
+const SERVER: &str = "http://127.0.0.1:4901";
+
+/// The algorithm is chosen by the client.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OidcProvider {
+    client: std::sync::Arc<std::sync::Mutex<String>>,
+}
+
+impl Issuer for OidcProvider {
+    fn facts() -> Facts {
+        Facts {
+            name: "oidc-provider",
+            version: "9.13.3",
+            page: "oidc_provider",
+            profile: "rfc9068",
+            indistinct: false,
+            issuer: SERVER,
+            ready: "http://127.0.0.1:4901/jwks",
+            ready_within: Duration::from_secs(30),
+            start: Start::Own {
+                folder: "oidc-provider",
+                build: "npm ci",
+                // It ends when its standard input closes.
+                start: "tail -f /dev/null | PORT=4901 node server.mjs",
+            },
+            policies: [Policy::scopes(["orders:read"]), Policy::scopes(["orders:write"])],
+            policy_words: "`scope`",
+            algorithms: &["RS256", "PS256", "ES256", "EdDSA"],
+            about_algorithms: "",
+            rotates_within: Duration::from_secs(5),
+        }
+    }
+
+    async fn set_up(&self) -> Outcome<()> {
+        Ok(())
+    }
+
+    async fn access_token(&self) -> Outcome<String> {
+        let client = self.client.lock().map(|client| client.clone()).unwrap_or_default();
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_id", if client.is_empty() { "rs256" } else { &client }),
+            ("client_secret", SECRET),
+            ("resource", API),
+            ("scope", "orders:read"),
+        ];
+        let request = post_form(&http::client()?, &format!("{SERVER}/token"), &fields);
+        http::string(request, "access_token").await
+    }
+
+    async fn sign_with(&self, algorithm: &str) -> Outcome<()> {
+        if let Ok(mut client) = self.client.lock() {
+            *client = algorithm.to_ascii_lowercase();
+        }
+        Ok(())
+    }
+
+    async fn id_token(&self) -> Outcome<String> {
+        http::string(http::client()?.get(format!("{SERVER}/test/id-token")), "id_token").await
+    }
+
+    async fn rotate(&self) -> Outcome<()> {
+        http::text(http::client()?.post(format!("{SERVER}/test/rotate"))).await.map(drop)
+    }
+}

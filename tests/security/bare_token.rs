@@ -1,0 +1,136 @@
+//! A token that comes without a request gets the verdict of a request with it, and one event in the log.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use portcullis::testing::{
+    AUDIENCE, Answer, ISSUER, ManualClock, NOW, Scene, ScriptedFetch, TestKey, builder,
+};
+use portcullis::{Algorithm, Authenticated, Authenticator, Gate, Refusal, Revocation};
+use portcullis_test_support::log::lines;
+use serde_json::{Value, json};
+
+const ASKED: &str = "https://issuer.example/introspect";
+
+fn claims(name: &str, value: Value) -> Value {
+    let mut claims =
+        json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "iat": NOW, "exp": NOW + 900});
+    claims[name] = value;
+    claims
+}
+
+/// Good tokens and one for each way to be refused.
+fn tokens(key: &TestKey) -> Vec<String> {
+    let good = key.token(&claims("sub", json!("alice")));
+    let mut forged = good.clone();
+    forged.truncate(good.len() - 4);
+    let changed = [
+        claims("iss", json!("https://other.example")),
+        claims("aud", json!("other")),
+        claims("exp", json!(NOW - 11)),
+        claims("exp", json!("soon")),
+        claims("nbf", json!(NOW + 60)),
+        claims("iat", json!(NOW + 60)),
+        claims("nonce", json!("n")),
+        claims("cnf", json!({"jkt": "a"})),
+        claims("events", json!({})),
+        claims("aud", json!([])),
+    ];
+    let other = TestKey::generate("other", Algorithm::Es256);
+    let mut tokens: Vec<String> = changed.iter().map(|claims| key.token(claims)).collect();
+    tokens.extend([
+        good.clone(),
+        forged,
+        other.token(&claims("sub", json!("alice"))),
+        String::new(),
+        " ".to_owned(),
+        format!("Bearer {good}"),
+        format!("{good} {good}"),
+        format!("{good}\n"),
+        "a.b.c".to_owned(),
+        "opaque".to_owned(),
+        "ünïcode".to_owned(),
+        key.sign(r#"{"alg":"none"}"#, &claims("sub", json!("a")).to_string()),
+        "a".repeat(20_000),
+    ]);
+    tokens
+}
+
+fn told(verdict: &Result<Authenticated, Refusal>) -> (u16, &'static str, Option<String>) {
+    match verdict {
+        Ok(who) => (200, "accepted", who.subject().map(str::to_owned)),
+        Err(refusal) => {
+            let challenge = refusal.challenge();
+            let challenge = challenge.map(|value| value.to_str().unwrap().to_owned());
+            (refusal.status().as_u16(), refusal.rule(), challenge)
+        }
+    }
+}
+
+#[tokio::test]
+async fn token_and_request_get_one_verdict() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    for revocation in [Revocation::expiry(), Revocation::live()] {
+        for active in [true, false] {
+            let fetch = ScriptedFetch::default();
+            fetch.set(ASKED, Answer::ok(json!({"active": active})));
+            // Each from scratch, and once more when the token is kept.
+            let gate = async || {
+                let builder = builder(&key).fetch(fetch.clone()).introspection_url(ASKED);
+                Gate::new(builder.build().await.unwrap()).revocation(revocation).unwrap()
+            };
+            let (bare, requests) = (gate().await, gate().await);
+            for token in tokens(&key) {
+                for _ in 0..2 {
+                    // What cannot stand in a header at all, or is cut off there, has no request.
+                    let Ok(value) = http::HeaderValue::from_str(&format!("Bearer {token}")) else {
+                        assert_eq!(told(&bare.authenticate_token(&token).await).0, 400);
+                        continue;
+                    };
+                    let headers =
+                        http::HeaderMap::from_iter([(http::header::AUTHORIZATION, value)]);
+                    let expected = told(&requests.authenticate(&headers).await);
+                    assert_eq!(told(&bare.authenticate_token(&token).await), expected, "{token:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn token_waits_for_its_key_as_a_request_does() {
+    let scene = Scene::published().await;
+    let token = scene.token("alice").sign();
+    let who = scene.gate().authenticate_token(&token).await.unwrap();
+    assert_eq!(who.subject(), Some("alice"));
+    // From now on it is in memory.
+    assert!(matches!(
+        scene.gate().attempt_token(&token),
+        portcullis::adapter::MaybeReady::Ready(Ok(_))
+    ));
+}
+
+#[test]
+fn thread_without_a_runtime_waits_for_the_fetch() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let scene = runtime.block_on(Scene::published());
+    let token = scene.token("alice").sign();
+    let gate = scene.gate();
+    let who = std::thread::spawn(move || gate.authenticate_token_blocking(&token));
+    assert_eq!(who.join().unwrap().unwrap().subject(), Some("alice"));
+    let unknown = TestKey::generate("unknown", Algorithm::Es256);
+    let token = unknown.token(&claims("sub", json!("alice")));
+    let refusal = scene.gate().authenticate_token_blocking(&token).unwrap_err();
+    assert_eq!(refusal.rule(), "kid");
+}
+
+#[test]
+fn refused_token_is_one_line_without_its_text() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let token = key.token(&claims("exp", json!(NOW - 900)));
+    let lines = lines("debug", async || {
+        let auth: Authenticator = builder(&key).clock(ManualClock::at(NOW)).build().await.unwrap();
+        Gate::new(auth).authenticate_token(&token).await.unwrap_err();
+    });
+    let refusals = lines.iter().filter(|line| line.contains("portcullis::refusal"));
+    assert_eq!(refusals.count(), 1, "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains(&token[..12])), "{lines:#?}");
+}
