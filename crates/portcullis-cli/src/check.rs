@@ -3,6 +3,7 @@
 mod configuration;
 mod judge;
 pub(crate) mod tokens;
+mod variables;
 mod verdict;
 
 use std::fmt;
@@ -14,8 +15,7 @@ use crate::cli::CheckArguments;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 use judge::Judge;
-#[cfg(feature = "bench")]
-pub(crate) use judge::StoppedClock;
+pub(crate) use judge::{Request, StoppedClock};
 use tokens::Token;
 use verdict::Verdict;
 

@@ -75,7 +75,7 @@ pub(crate) fn completions(shell: Shell) -> Vec<u8> {
     text
 }
 
-/// What `check` is told: the settings of the service that it stands for.
+/// What `check` is told: the settings of the service that it stands for, over its variables.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     /// A token; `-`, or none, for a line each on standard input. Other users of this machine can
@@ -86,19 +86,30 @@ pub(crate) struct CheckArguments {
     /// What `iss` must say, byte for byte. The keys are discovered below it, unless --jwks says
     /// where they are.
     #[arg(long, value_name = "URL")]
-    pub(crate) issuer: String,
+    pub(crate) issuer: Option<String>,
 
     /// Where the keys are: an https URL, an http one on this machine, or a file.
     #[arg(long, value_name = "URL|FILE")]
     pub(crate) jwks: Option<String>,
 
     /// The API's name, which `aud` must hold. Repeat it for an API with several: one suffices.
-    #[arg(long, value_name = "NAME", required = true)]
+    #[arg(long, value_name = "NAME")]
     pub(crate) audience: Vec<String>,
 
     /// The kind of token: jwt, rfc9068, or an issuer's habits (auth0, okta, entra-v2, keycloak, …).
-    #[arg(long, value_name = "NAME", default_value = "jwt")]
-    pub(crate) profile: Profile,
+    /// [default: jwt]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<Profile>,
+
+    /// The one claim that scopes are read from: its name, or a path as a JSON array. [default: as the
+    /// profile says]
+    #[arg(long, value_name = "CLAIM")]
+    pub(crate) scopes_at: Option<String>,
+
+    /// A claim that roles are read from as well: its name, a path as a JSON array, or an array of
+    /// paths, such as '["resource_access","orders-api","roles"]'.
+    #[arg(long, value_name = "CLAIM")]
+    pub(crate) roles_at: Option<String>,
 
     /// A signature algorithm that is allowed, such as ES256. Repeat it for several. [default:
     /// every asymmetric one]
@@ -120,6 +131,16 @@ pub(crate) struct CheckArguments {
     /// A claim that the token must have. Repeated: every one of them.
     #[arg(long, value_name = "NAME")]
     pub(crate) require_claim: Vec<String>,
+
+    /// As a route with `Revocation::live()`: the issuer must say that the token is active. Needs
+    /// PORTCULLIS_INTROSPECTION_URL and what goes with it.
+    #[arg(long, conflicts_with = "status_list", help_heading = "Revocation")]
+    pub(crate) live: bool,
+
+    /// As a route with `Revocation::status_list`: a list that is at most this old must say that the
+    /// token is valid.
+    #[arg(long, value_name = "SECS", allow_negative_numbers = true, help_heading = "Revocation")]
+    pub(crate) status_list: Option<NonZeroU64>,
 
     /// Judge as at this time, in seconds since 1970, instead of now.
     // Up to the end of the year 9999.
@@ -157,15 +178,20 @@ pub(crate) struct CheckArguments {
 }
 
 /// Whose keys `jwks` examines, and with which settings.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct JwksArguments {
-    /// Where the keys are: an https URL, or an http one on this machine.
-    #[arg(value_name = "URL", required_unless_present = "issuer", conflicts_with = "issuer")]
+    /// Where the keys are: an https URL, an http one on this machine, or a file; or the issuer's URL, as a
+    /// metric's label `location` may have it.
+    #[arg(value_name = "URL|FILE", required_unless_present = "issuer", conflicts_with = "issuer")]
     pub(crate) url: Option<String>,
 
     /// The issuer, whose metadata say where the keys are.
     #[arg(long, value_name = "URL")]
     pub(crate) issuer: Option<String>,
+
+    /// Where the issuer's metadata are, if they are not below its URL.
+    #[arg(long, value_name = "URL", requires = "issuer")]
+    pub(crate) discovery_url: Option<String>,
 
     /// How long a service uses the keys at most before it asks again.
     #[arg(long, value_name = "SECS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=86_400))]
@@ -233,6 +259,15 @@ fn check_help() -> String {
 A token is judged as in a request's Authorization header: form, algorithm, key, signature, claims,
 time, and then the policy, if one is given. The token itself is never shown.
 
+Every setting that has a variable (PORTCULLIS_ISSUER, PORTCULLIS_PROFILE, PORTCULLIS_CA_FILE, …) is
+read from it, as a service reads it with `Authenticator::from_env()`; an option stands over its
+variable. In the service's environment, `portcullis check` alone judges as the service does. It
+differs in this: one issuer; the token comes as in `Authorization: Bearer`, wherever the service
+looks; keys are fetched at the start or it ends with 3, and nothing is kept for another start; the
+cooldown is 1 s; keys of a file are read once. What is set in code alone (`also_issuer`,
+`dangerous`, a policy of a route) has no variable: a policy is given by options, and the tokens of
+several issuers are judged with one run for each.
+
 Examples:
 
   Why does the API answer 401? The token from the clipboard, the keys discovered:
@@ -246,6 +281,9 @@ Examples:
     portcullis check --issuer https://auth.example --audience https://api.example \\
       --scope orders:read --any-role clerk --any-role admin - < token.txt
 
+  As the service judges, by its variables, and with groups for roles:
+    portcullis check --roles-at groups --role clerk - < token.txt
+
   Which rule refuses most, of the tokens in a file?
     portcullis check --issuer https://auth.example --audience https://api.example --json \\
       < tokens.txt | jq -r .rule | sort | uniq -c
@@ -253,7 +291,7 @@ Examples:
 With --json, every line has `token` (where it came from), `verdict` (accepted, refused, undecided)
 and `bearer_prefix`. Accepted: `key_id`, `algorithm`, `expires_in_secs`, `issued_secs_ago` and, with
 --show-claims, `claims`. Otherwise: `kind`, `status`, `rule`, `reason`, `setting`, `option`,
-`remedy`.
+`remedy`; `found` where `iss` or `aud` is wrong; `error` where nobody can say.
 
 {}
      (3 stands before 1: a token that nobody could judge may be either)
@@ -300,7 +338,7 @@ mod tests {
             Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{example}\n{error}"));
             count += 1;
         }
-        assert_eq!(count, if cfg!(feature = "bench") { 19 } else { 13 });
+        assert_eq!(count, if cfg!(feature = "bench") { 21 } else { 15 });
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! `portcullis inspect`: what a token says, and what is unusual about it. Nothing is verified, and
 //! nothing is said to be good.
 
+mod audiences;
 mod decode;
+mod issuers;
 mod notes;
+mod places;
 mod show;
 mod suggest;
+mod trial;
 
 use portcullis::{
     claims::NumericDate,
@@ -18,6 +22,7 @@ use crate::cli::InspectArguments;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use suggest::Suggestion;
+use trial::Trial;
 
 /// What `--help` ends with.
 pub(crate) const HELP: &str = include_str!("inspect/help.txt");
@@ -43,12 +48,13 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<Exit, Failure> {
     let now = arguments
         .at
         .unwrap_or_else(|| NumericDate::from(SystemClock::new().now()).as_duration().as_secs());
+    let trial = arguments.suggest.then(Trial::new).transpose()?;
     let mut output = Output::new();
     let (mut exit, mut count) = (Exit::Good, 0);
     for token in tokens::tokens(&arguments.tokens)? {
         let token = token?;
         count += 1;
-        let inspected = inspect(&token, now, arguments.suggest);
+        let inspected = inspect(&token, now, trial.as_ref());
         if inspected.form != "jws" {
             exit = Exit::Refused;
         }
@@ -67,7 +73,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn inspect(token: &tokens::Token, now: u64, suggest: bool) -> Inspected {
+fn inspect(token: &tokens::Token, now: u64, trial: Option<&Trial>) -> Inspected {
     let mut inspected = Inspected {
         token: token.place.to_string(),
         form: "jws",
@@ -81,7 +87,8 @@ fn inspect(token: &tokens::Token, now: u64, suggest: bool) -> Inspected {
     match decode::decode(&token.text) {
         Ok((header, claims)) => {
             inspected.notes = notes::notes(&header, &claims, now);
-            inspected.suggestion = suggest.then(|| Suggestion::new(&header, &claims));
+            inspected.suggestion =
+                trial.map(|trial| Suggestion::new(&token.text, &header, &claims, trial));
             inspected.header = Some(header);
             inspected.claims = Some(claims);
         }

@@ -6,12 +6,13 @@ mod record;
 mod rotation;
 mod show;
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use portcullis::fetch::{FetchError, ReqwestFetch};
-use portcullis::{Algorithm, Authenticator, ConfigError, keys::KeySet};
+use portcullis::{Algorithm, Authenticator, ConfigError, Profile, keys::KeySet};
 use serde::Serialize;
 
 use crate::cli::JwksArguments;
@@ -75,7 +76,24 @@ pub(crate) fn run(arguments: &JwksArguments) -> Result<Exit, Failure> {
     Ok(if examined.accepted.is_empty() { Exit::NoKeys } else { Exit::Good })
 }
 
+/// Looks at the keys of this URL or file, or of the issuer that it is the URL of.
 async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
+    let once = JwksArguments { watch: None, ..arguments.clone() };
+    let mut given = Cow::Borrowed(arguments);
+    let mut found = examine_as_given(&once).await?;
+    if found.is_answered && arguments.url.is_some() {
+        let of_issuer = JwksArguments { url: None, issuer: arguments.url.clone(), ..once };
+        if let Ok(examined) = examine_as_given(&of_issuer).await
+            && examined.fault.is_none()
+        {
+            found = examined;
+            given = Cow::Owned(JwksArguments { watch: arguments.watch, ..of_issuer });
+        }
+    }
+    if arguments.watch.is_some() { examine_as_given(&given).await } else { Ok(found) }
+}
+
+async fn examine_as_given(arguments: &JwksArguments) -> Result<Examined, Failure> {
     let recording = Recording::new(client(arguments.ca_file.as_deref())?);
     let ttl = Duration::from_secs(arguments.jwks_ttl);
     // Who issues and for whom is of no concern: no token is judged.
@@ -88,13 +106,20 @@ async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
         .without_background_refresh()
         .start_without_keys();
     if let Some(url) = &arguments.url {
-        builder = builder.jwks_url(url);
+        builder = if is_file(url) { builder.jwks_file(url) } else { builder.jwks_url(url) };
+    }
+    if let Some(url) = &arguments.discovery_url {
+        builder = builder.discovery_url(url);
+    } else if issuer.starts_with("https://sts.windows.net/") {
+        // Whose metadata are elsewhere.
+        builder = builder.profile(Profile::entra_v1());
     }
     if arguments.obey_no_cache {
         builder = builder.obey_no_cache();
     }
     let auth = builder.build().await.map_err(|error| wrong(&error))?;
-    let mut examined = look(&auth, &recording)?;
+    let file = arguments.url.as_deref().filter(|url| is_file(url));
+    let mut examined = look(&auth, &recording, file)?;
     let mut seen = Rotations::default();
     if let Some(secs) = arguments.watch {
         let (begun, looks) = (Instant::now(), Duration::from_secs_f64(arguments.every));
@@ -103,7 +128,7 @@ async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
             tokio::time::sleep(looks).await;
             // That it fails is seen in what it leaves behind.
             let _ = auth.refresh().await;
-            examined = look(&auth, &recording)?;
+            examined = look(&auth, &recording, file)?;
             seen.look(begun.elapsed(), &examined);
         }
     }
@@ -116,14 +141,26 @@ async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
     Ok(examined)
 }
 
+fn is_file(place: &str) -> bool {
+    !place.contains("://")
+}
+
 /// What the last fetch has left.
-fn look(auth: &Authenticator, recording: &Recording) -> Result<Examined, Failure> {
+fn look(
+    auth: &Authenticator,
+    recording: &Recording,
+    file: Option<&str>,
+) -> Result<Examined, Failure> {
     let status = auth.status().into_iter().find_map(|issuer| issuer.keys);
     let Some(keys) = status else {
         return Err(Failure::wrong("the keys come from nowhere"));
     };
     let answers = recording.answers();
-    let set = recording.last_body().and_then(|body| KeySet::from_json(&body).ok());
+    let body = match file {
+        Some(file) => std::fs::read(file).ok(),
+        None => recording.last_body().map(Into::into),
+    };
+    let set = body.and_then(|body: Vec<u8>| KeySet::from_json(&body).ok());
     let is_answered = matches!(
         keys.last_error,
         Some(

@@ -5,7 +5,7 @@ mod support;
 use portcullis::Algorithm;
 use portcullis_testing::TestKey;
 use serde_json::json;
-use support::{AUDIENCE, ISSUED, Issuer, claims, run, serve};
+use support::{AUDIENCE, ISSUED, Issuer, claims, run, run_with, serve};
 
 #[test]
 fn a_good_token_is_accepted_and_neither_it_nor_its_subject_is_shown() {
@@ -267,5 +267,133 @@ fn a_token_that_nobody_can_judge_is_undecided() {
     assert_eq!(verdicts, ["undecided", "refused", "accepted"]);
     assert_eq!((&shown[0]["status"], &shown[0]["rule"]), (&json!(429), &json!("key_budget")));
     let reason = shown[0]["reason"].as_str().unwrap();
-    assert!(reason.contains("/keys answered 503"), "{reason}");
+    assert!(reason.starts_with("only a fetch could answer"), "{reason}");
+    let error = shown[0]["error"].as_str().unwrap();
+    assert!(error.contains("/keys answered 503"), "{error}");
+}
+
+/// What a service with these variables would say, without one option.
+#[test]
+fn variables_of_the_service_decide_and_options_stand_over_them() {
+    let issuer = Issuer::new();
+    let roles =
+        json!({"resource_access": {"orders-api": {"roles": ["admin"]}}, "scope": 7, "scp": ["a"]});
+    let token = issuer.token(roles);
+    let (keys, at) = (issuer.keys(), (ISSUED + 60).to_string());
+    let base = [
+        ("PORTCULLIS_ISSUER", support::ISSUER),
+        ("PORTCULLIS_AUDIENCE", "https://other.example,https://api.example"),
+        ("PORTCULLIS_JWKS_FILE", &keys),
+    ];
+    let path = r#"["resource_access","orders-api","roles"]"#;
+    for (more, options, rule) in [
+        (&[][..], &[][..], None),
+        (&[("PORTCULLIS_AUDIENCE", "x")], &[], Some("aud")),
+        (&[("PORTCULLIS_AUDIENCE", "x")], &["--audience", AUDIENCE], None),
+        (&[("PORTCULLIS_ISSUER", "https://x.example")], &[], Some("iss")),
+        (&[("PORTCULLIS_ISSUER", "https://x.example")], &["--issuer", support::ISSUER], None),
+        (&[("PORTCULLIS_PROFILE", "supabase")], &[], Some("missing_claim")),
+        (&[("PORTCULLIS_PROFILE", "supabase")], &["--profile", "jwt"], None),
+        (&[("PORTCULLIS_ALGORITHMS", "RS256")], &[], Some("alg")),
+        (&[("PORTCULLIS_MAX_TOKEN_LIFETIME_SECS", "60")], &[], Some("lifetime")),
+        (&[("PORTCULLIS_MAX_TOKEN_AGE_SECS", "20")], &[], Some("token_age")),
+        (&[("PORTCULLIS_MAX_TOKEN_BYTES", "1024")], &[], None),
+        (&[("PORTCULLIS_REQUIRED_CLAIMS", "tenant")], &[], Some("required_claim")),
+        (&[], &["--role", "admin"], Some("policy")),
+        (&[("PORTCULLIS_ROLES_AT", path)], &["--role", "admin"], None),
+        (&[], &["--roles-at", path, "--role", "admin"], None),
+        (&[("PORTCULLIS_SCOPES_AT", "scp")], &["--scope", "a"], None),
+        (&[], &["--scopes-at", "scp", "--scope", "a"], None),
+        (&[], &["--scope", "a"], Some("unreadable_claim")),
+        // What a server does with requests does not matter here.
+        (&[("PORTCULLIS_TOKEN_PLACES", "header:X-Token")], &[], None),
+        (&[("PORTCULLIS_KEPT_KEYS_FILE", "/nowhere/keys")], &[], None),
+    ] {
+        let options = [&["check", "--json", "--at", &at][..], options, &["-"]].concat();
+        let set: Vec<_> = base.iter().chain(more).copied().collect();
+        let ended = run_with(&set, &options, token.as_bytes());
+        let ended = ended.expect(i32::from(rule.is_some()));
+        let refused = &ended.json()[0];
+        assert_eq!(refused["rule"].as_str(), rule, "{more:?} {options:?}: {refused}");
+        assert!(ended.stderr.contains("settings of the environment: "), "{}", ended.stderr);
+    }
+    let ended = run_with(&base, &["check", "--at", &at, "-"], token.as_bytes()).expect(0);
+    let told =
+        "settings of the environment: PORTCULLIS_ISSUER, PORTCULLIS_AUDIENCE, PORTCULLIS_JWKS_FILE";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+}
+
+#[test]
+fn wrong_variable_is_refused_in_the_services_words() {
+    for (name, value, told) in [
+        ("PORTCULLIS_LEEWAY_SECS", "ten", "leeway (PORTCULLIS_LEEWAY_SECS) is \"ten\""),
+        ("PORTCULLIS_PROFILE", "x", "profile (PORTCULLIS_PROFILE) is \"x\": it must be one of"),
+        ("TOLLGATE_LEEWAY_SECS", "1", "TOLLGATE_LEEWAY_SECS is no longer read"),
+        ("PORTCULLIS_INTROSPECTION_CLIENT_ID", "x", "introspection_client_id"),
+        ("PORTCULLIS_AUDIENCE", "", "audience (PORTCULLIS_AUDIENCE) is not set"),
+    ] {
+        let options = ["check", "--issuer", support::ISSUER, "-"];
+        let set = [("PORTCULLIS_AUDIENCE", AUDIENCE), (name, value)];
+        let ended = run_with(&set, &options, b"x").expect(2);
+        assert!(ended.stderr.contains(told), "{name}: {}", ended.stderr);
+    }
+    let issuer = Issuer::new();
+    let set = [("PORTCULLIS_JWKS_TTL", "60")];
+    let options = [
+        "check",
+        "--issuer",
+        support::ISSUER,
+        "--audience",
+        AUDIENCE,
+        "--jwks",
+        &issuer.keys(),
+        "-",
+    ];
+    let ended = run_with(&set, &options, b"x").expect(1);
+    assert!(ended.stderr.contains("PORTCULLIS_JWKS_TTL is no setting"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_the_token_has_in_place_of_issuer_or_audience_is_shown_as_in_the_log() {
+    let issuer = Issuer::new();
+    for (changes, found) in [
+        (json!({"aud": ["https://x.example", "y"]}), r#""https://x.example", "y""#),
+        (json!({"iss": "https://auth.example/"}), r#""https://auth.example/""#),
+    ] {
+        let token = issuer.token(changes);
+        let text = issuer.check(&[&token], "").expect(1).stdout;
+        assert!(text.contains(&format!("\n  found:   {found}\n")), "{text}");
+        assert_eq!(issuer.check(&["--json", &token], "").expect(1).json()[0]["found"], found);
+    }
+    // Of what nobody signed nothing is shown.
+    let forged = TestKey::generate("k1", Algorithm::Es256)
+        .token(&claims(support::ISSUER, json!({"aud": "secret-name"})));
+    let text = issuer.check(&[&forged], "").expect(1).stdout;
+    assert!(!text.contains("secret-name") && !text.contains("found"), "{text}");
+}
+
+#[test]
+fn revocation_is_asked_for_as_a_route_does() {
+    let issuer = Issuer::new();
+    let token = issuer.token(json!({}));
+    let ended = issuer.check(&["--json", "--status-list", "10", &token], "").expect(1);
+    assert_eq!(ended.json()[0]["rule"], "no_status");
+    let ended = issuer.check(&["--live", &token], "").expect(2);
+    assert!(ended.stderr.contains("has no `introspection_url`"), "{}", ended.stderr);
+    let secret = issuer.write("secret", "s");
+    // A port that was free a moment ago: nobody can say.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/introspect", listener.local_addr().unwrap());
+    drop(listener);
+    let set = [
+        ("PORTCULLIS_INTROSPECTION_URL", url.as_str()),
+        ("PORTCULLIS_INTROSPECTION_CLIENT_ID", "api"),
+        ("PORTCULLIS_INTROSPECTION_SECRET_FILE", &secret),
+    ];
+    let (keys, at) = (issuer.keys(), (ISSUED + 60).to_string());
+    let base = ["check", "--json", "--issuer", support::ISSUER, "--audience", AUDIENCE];
+    let options = [&base[..], &["--jwks", &keys, "--at", &at, "--live", "-"]].concat();
+    let shown = &run_with(&set, &options, token.as_bytes()).expect(3).json()[0];
+    assert_eq!((&shown["verdict"], &shown["rule"]), (&json!("undecided"), &json!("status")));
+    assert!(shown["error"].as_str().unwrap().contains(&url), "{shown}");
 }

@@ -64,7 +64,8 @@ fn inspect_escapes_what_a_token_says() {
         assert_visible(&ended);
         let shown = &ended.json()[0];
         assert_eq!((&shown["header"], &shown["claims"]), (&header, &claims));
-        assert_eq!(shown["suggestion"]["issuer"], claims["iss"]);
+        // No setting can hold such a name.
+        assert!(shown["suggestion"]["nothing"]["why"].is_string(), "{shown}");
     }
 }
 

@@ -91,24 +91,3 @@ fn what_is_no_signed_jwt_is_named_and_is_exit_code_1() {
     }
     run(&["inspect", "-"], b"\n").expect(2);
 }
-
-#[test]
-fn settings_are_suggested_in_rust_and_as_environment() {
-    let changes = json!({
-        "iss": "https://id.example/realms/main", "aud": ["orders", "billing"],
-        "realm_access": {"roles": ["clerk"]},
-    });
-    let told = inspect(&["--suggest"], &token(changes)).expect(0).stdout;
-    for part in [
-        "Authenticator::builder(\"https://id.example/realms/main\", \"orders\")",
-        ".also_audience(\"billing\")",
-        ".profile(Profile::keycloak())",
-        "PORTCULLIS_ISSUER=https://id.example/realms/main",
-        "PORTCULLIS_AUDIENCE=orders,billing",
-        "PORTCULLIS_PROFILE=keycloak",
-        "scopes stand in scope; roles in roles, realm_access.roles",
-        "keep only the audiences that are names of your API",
-    ] {
-        assert!(told.contains(part), "{part}\n{told}");
-    }
-}

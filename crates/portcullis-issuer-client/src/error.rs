@@ -1,9 +1,12 @@
 //! Why a call failed.
 
+use std::error::Error as _;
+use std::fmt;
+
 use http::StatusCode;
 
 /// Why a call to the issuer failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
     /// The issuer's URL cannot be used.
@@ -40,6 +43,19 @@ pub enum ClientError {
     Unexpected(StatusCode),
 }
 
+/// The text and its causes: what a `main` that returns the error prints.
+impl fmt::Debug for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
 impl ClientError {
     /// Returns the status that an app may answer its caller: 400 for a malformed or repeated
     /// token, 401 for [`NoToken`](Self::NoToken) and [`Rejected`](Self::Rejected), 404 for
@@ -55,5 +71,18 @@ impl ClientError {
             Self::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Url { .. } | Self::Setup(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn main_that_returns_an_error_prints_a_sentence_with_the_causes() {
+        let refused = ClientError::Unreachable("connection refused".into());
+        assert_eq!(format!("{refused:?}"), "the issuer is unreachable: connection refused");
+        let none = "the request has no access token; send `Authorization: Bearer` and the token";
+        assert_eq!(format!("{:?}", ClientError::NoToken), none);
     }
 }

@@ -1,17 +1,19 @@
 //! What can go wrong, said so that the reader knows what to do about it.
 
+pub(crate) mod causes;
 mod config;
 mod store;
 
 use std::path::PathBuf;
 
+pub(crate) use self::causes::debug_with_causes;
 pub use self::config::ConfigError;
 pub use self::store::StoreError;
 
 /// Why the issuer could not be opened or could not do what it was asked.
 ///
 /// No variant carries a secret: neither key bytes nor passwords nor tokens.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting is wrong.
@@ -149,3 +151,5 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+debug_with_causes!(Error);

@@ -34,17 +34,26 @@ pub(crate) use debug_with_causes;
 mod tests {
     use std::error::Error;
 
-    use http::StatusCode;
+    use http::{HeaderMap, StatusCode};
 
     use crate::authenticator::ConfigError;
+    use crate::credentials::CredentialsError;
     use crate::dangerous;
-    use crate::fetch::FetchError;
+    use crate::error::UnreadableClaim;
+    use crate::fetch::{BodyTooLong, FetchError};
     use crate::key::{KeySet, KeySetError};
+    use crate::key_source::SharedKeySet;
+    use crate::refusal::Denial;
     use crate::{Algorithm, Authenticator, Profile, signature};
 
     /// What `fn main() -> Result<(), Box<dyn Error>>` prints behind `Error: `.
     fn printed(error: impl Into<Box<dyn Error>>) -> String {
         format!("{:?}", error.into())
+    }
+
+    async fn auth_of_nothing() -> Authenticator {
+        let builder = Authenticator::builder("https://auth.example", "https://api.example");
+        builder.key_source(SharedKeySet::new(KeySet::default())).build().await.unwrap()
     }
 
     #[tokio::test]
@@ -82,5 +91,15 @@ mod tests {
         assert!(printed(algorithm).starts_with("`none` is not one of RS256, "));
         let profile = "other".parse::<Profile>().unwrap_err();
         assert!(printed(profile).starts_with("it must be one of jwt, "));
+
+        assert_eq!(printed(BodyTooLong), "the body is longer than allowed");
+        let twice = printed(CredentialsError::Repeated);
+        assert_eq!(twice, "the request has the credentials twice");
+        let refusal = auth_of_nothing().await.authenticate(&HeaderMap::new()).await.unwrap_err();
+        assert_eq!(printed(refusal), "refused: missing_token: the request has no bearer token");
+        let claim = UnreadableClaim::repeated("roles");
+        assert_eq!(printed(claim.clone()), claim.to_string());
+        let denial = Denial::UnreadableClaim(claim);
+        assert_eq!(printed(denial.clone()), denial.to_string());
     }
 }

@@ -10,6 +10,7 @@ mod websocket;
 use http::HeaderName;
 use http::header::COOKIE;
 
+use crate::causes::debug_with_causes;
 use crate::request::{Repeated, RequestView};
 use crate::settings::{self, Setting};
 
@@ -37,7 +38,7 @@ impl Default for Credentials {
 }
 
 /// Why the credentials of a request are not even looked into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
     /// A header that may hold the token came twice, or more than one cookie of the name, or tokens in
@@ -52,6 +53,8 @@ pub enum CredentialsError {
     #[error("the cookie came with an unsafe request that no trusted page has sent")]
     CrossSite,
 }
+
+debug_with_causes!(CredentialsError);
 
 impl From<Repeated> for CredentialsError {
     fn from(Repeated: Repeated) -> Self {

@@ -44,6 +44,8 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 
+use crate::causes::debug_with_causes;
+
 pub(crate) use client::{Client, Kind, OriginToken};
 pub use coding::decoded;
 pub use error::FetchError;
@@ -115,6 +117,8 @@ impl FetchRequest {
 }
 
 /// What a [`Fetch`] answers when a body is longer than it was allowed to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the body is longer than allowed")]
 pub struct BodyTooLong;
+
+debug_with_causes!(BodyTooLong);

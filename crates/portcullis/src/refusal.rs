@@ -155,7 +155,6 @@ struct Inner {
 }
 
 /// Why: the operator's side.
-#[derive(Debug)]
 enum Cause {
     Missing,
     Credentials(CredentialsError),
@@ -416,7 +415,13 @@ impl fmt::Display for Refusal {
 
 impl fmt::Debug for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refusal").field("kind", &self.kind()).field("cause", &self.0.cause).finish()
+        write!(f, "{self}: {}", self.reason())?;
+        match &self.0.cause {
+            // Why there is no answer.
+            Cause::Unavailable { source: Some(error), .. }
+            | Cause::BudgetSpent { source: Some(error), .. } => write!(f, ": {error:?}"),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 
 use std::error::Error;
 use std::io::ErrorKind;
+use std::io::{IsTerminal as _, stderr};
 use std::process::ExitCode;
 
 use axum::routing::get;
@@ -63,7 +64,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
 async fn main() -> ExitCode {
     let filter =
         EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ansi = stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(ansi).init();
     let Err(error) = serve().await else { return ExitCode::SUCCESS };
     let mut told = error.to_string();
     eprintln!("error: {told}");

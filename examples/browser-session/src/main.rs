@@ -11,6 +11,7 @@ mod shop;
 mod tests;
 
 use std::error::Error;
+use std::io::{IsTerminal as _, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -45,7 +46,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ansi = stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(ansi).init();
     let Err(error) = serve().await else { return ExitCode::SUCCESS };
     eprintln!("error: {error}");
     ExitCode::FAILURE

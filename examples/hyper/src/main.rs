@@ -11,6 +11,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::io::{IsTerminal as _, stderr};
 use std::process::ExitCode;
 
 use bytes::Bytes;
@@ -46,8 +47,7 @@ fn list<B>(request: &Request<B>) -> Result<Answer, Refusal> {
     Ok(match serde_json::to_vec(&orders) {
         Ok(json) => {
             let mut answer = Response::new(Full::from(json));
-            let json = HeaderValue::from_static("application/json");
-            answer.headers_mut().insert(CONTENT_TYPE, json);
+            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             answer
         }
         Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
@@ -106,8 +106,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::from_default_env();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let (filter, tty) = (tracing_subscriber::EnvFilter::from_default_env(), stderr().is_terminal());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(tty).init();
     let Err(error) = serve().await else { return ExitCode::SUCCESS };
     eprintln!("error: {error}");
     let mut cause = error.source();

@@ -7,6 +7,7 @@ mod app;
 mod tests;
 
 use std::error::Error;
+use std::io::{IsTerminal as _, stderr};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -47,7 +48,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ansi = stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(ansi).init();
     let Err(error) = serve().await else { return ExitCode::SUCCESS };
     eprintln!("error: {error}");
     ExitCode::FAILURE

@@ -5,6 +5,7 @@
 mod issuer;
 
 use std::error::Error;
+use std::io::{IsTerminal as _, stderr};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -79,7 +80,8 @@ async fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::from_default_env();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ansi = stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(ansi).init();
     run(&Options::parse()).await.unwrap_or_else(|error| {
         eprintln!("error: {error}");
         ExitCode::FAILURE

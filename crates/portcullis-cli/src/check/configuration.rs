@@ -1,4 +1,4 @@
-//! From the options to an [`Authenticator`] and policies, and what can be wrong with the options.
+//! From the settings to a [`Gate`] and policies, and what can be wrong with them.
 
 use std::error::Error;
 use std::fs;
@@ -6,49 +6,54 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis::{
-    Algorithm, Authenticator, ConfigError, Policy,
+    Algorithm, ConfigError, Gate, Policy, Revocation,
     clock::Clock,
-    config::Setting,
     keys::{KeySet, SharedKeySet, SkippedKey},
 };
 
+use super::variables::{self, Variables};
 use crate::cli::CheckArguments;
 use crate::exit::Failure;
 use crate::output;
 
-pub(super) async fn authenticator(
+/// What a service has with these settings, for a route that asks for this revocation.
+pub(super) async fn gate(
     arguments: &CheckArguments,
     clock: Arc<dyn Clock>,
-) -> Result<Authenticator, Failure> {
-    let CheckArguments { issuer, audience, jwks, alg, leeway, max_lifetime, .. } = arguments;
-    let (first, others) = audience.split_first().map_or(("", &[][..]), |(a, b)| (a.as_str(), b));
-    let mut builder = Authenticator::builder(issuer, first)
-        .profile(arguments.profile.clone())
+) -> Result<Gate, Failure> {
+    let variables = Variables(arguments);
+    let mut builder = variables
+        .builder()
+        .map_err(|error| explain(&error))?
         // Nobody floods a command with forged tokens but who runs it.
         .cooldown(Duration::from_secs(1))
+        .without_background_refresh()
         .clock(clock);
-    for audience in others {
-        builder = builder.also_audience(audience);
+    if let Some(file) = variables.keys_file() {
+        let allowed = variables.get("PORTCULLIS_ALGORITHMS").unwrap_or_default();
+        let allowed = allowed.split(|it: char| it == ',' || it.is_whitespace());
+        let allowed: Vec<Algorithm> = allowed.filter_map(|name| name.parse().ok()).collect();
+        builder = builder.key_source(SharedKeySet::new(from_file(&file, &allowed)?));
     }
-    builder = match jwks {
-        Some(url) if url.contains("://") => builder.jwks_url(url),
-        Some(file) => builder.key_source(SharedKeySet::new(from_file(file, alg)?)),
-        None => builder,
+    tell_of_the_environment(&variables);
+    let auth = builder.build().await.map_err(|error| explain(&error))?;
+    let revocation = match (arguments.live, arguments.status_list) {
+        (true, _) => Revocation::live(),
+        (false, Some(secs)) => Revocation::status_list(Duration::from_secs(secs.get())),
+        (false, None) => Revocation::expiry(),
     };
-    if !alg.is_empty() {
-        builder = builder.algorithms(alg.iter().copied());
+    Gate::new(auth).revocation(revocation).map_err(|error| explain(&error))
+}
+
+/// A variable that somebody forgot would decide in silence, and so would one that is misspelt.
+fn tell_of_the_environment(variables: &Variables<'_>) {
+    let names = variables.of_the_environment();
+    if !names.is_empty() {
+        output::complain(&format!("portcullis: settings of the environment: {}", names.join(", ")));
     }
-    if let Some(secs) = leeway {
-        builder = builder.leeway(Duration::from_secs(*secs));
+    for name in variables::unknown() {
+        output::complain(&format!("portcullis: {name} is no setting, and is ignored"));
     }
-    if let Some(secs) = max_lifetime {
-        builder = builder.max_token_lifetime(Duration::from_secs(secs.get()));
-    }
-    if let Some(secs) = arguments.max_age {
-        builder = builder.max_token_age(Duration::from_secs(secs.get()));
-    }
-    builder = builder.required_claims(&arguments.require_claim);
-    builder.build().await.map_err(|error| explain(&error, jwks.is_none()))
 }
 
 /// The keys of a file as they are now. A service looks at its file again when it meets an unknown
@@ -107,78 +112,23 @@ fn whole_policy(text: &str) -> Result<Policy, Failure> {
     Ok(policy)
 }
 
-/// The option that a setting of a service is here.
-pub(super) fn option(setting: &Setting) -> Option<&'static str> {
-    Some(match setting.method {
-        "issuer" => "--issuer",
-        "audience" => "--audience",
-        "jwks_url" | "jwks_file" => "--jwks",
-        "profile" => "--profile",
-        "algorithms" => "--alg",
-        "leeway" => "--leeway",
-        "max_token_lifetime" => "--max-lifetime",
-        "max_token_age" => "--max-age",
-        "required_claims" => "--require-claim",
-        _ => return None,
-    })
-}
-
-/// The error in terms of the options.
-fn explain(error: &ConfigError, discovered: bool) -> Failure {
-    let name = |setting| option(setting).map_or(setting.to_string(), str::to_owned);
-    match error {
-        ConfigError::Missing { setting, .. } => {
-            Failure::wrong(format!("{} is empty: {}", name(setting), setting.meaning))
+/// The service's own words, and the options that decide it here.
+fn explain(error: &ConfigError) -> Failure {
+    let options: Vec<_> = match error {
+        ConfigError::Missing { setting, .. } | ConfigError::Invalid { setting, .. } => {
+            variables::option(setting).into_iter().collect()
         }
-        ConfigError::Invalid { setting, value, expected, .. } => {
-            Failure::wrong(format!("{} is {value:?}: {expected}", name(setting)))
+        ConfigError::Contradiction { first, second, .. } => {
+            [first, second].into_iter().filter_map(|setting| variables::option(setting)).collect()
         }
-        ConfigError::Contradiction { first, second, why, .. } => Failure::wrong(format!(
-            "{} and {} contradict each other: {why}",
-            name(first),
-            name(second)
-        )),
-        ConfigError::KeysUnavailable { .. } => {
-            let hint = if discovered {
-                "\n  they were looked for in the issuer's metadata; --jwks says where else they are"
-            } else {
-                ""
-            };
-            Failure::no_keys(with_causes(error) + hint)
-        }
-        other => Failure::wrong(with_causes(other)),
-    }
-}
-
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!("\n  because: {error}");
-        cause = error.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_option_stands_for_a_setting_that_is_there() {
-        let options: Vec<_> = Setting::ALL.iter().filter_map(|setting| option(setting)).collect();
-        for there in [
-            "--issuer",
-            "--audience",
-            "--jwks",
-            "--profile",
-            "--alg",
-            "--leeway",
-            "--max-lifetime",
-            "--max-age",
-            "--require-claim",
-        ] {
-            assert!(options.contains(&there), "{there}");
-        }
-    }
+        // As `main` of a service prints it: with the causes.
+        ConfigError::KeysUnavailable { .. } => return Failure::no_keys(format!("{error:?}")),
+        _ => Vec::new(),
+    };
+    let here = if options.is_empty() {
+        String::new()
+    } else {
+        format!("\n  here: {}", options.join(", "))
+    };
+    Failure::wrong(format!("{error:?}{here}"))
 }

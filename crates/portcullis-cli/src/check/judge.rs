@@ -1,4 +1,4 @@
-//! Judges tokens as a service does: an [`Authenticator`], and then a [`Policy`].
+//! Judges tokens as a service does: a [`Gate`], and then a [`Policy`].
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{AUTHORIZATION, HeaderName};
 use portcullis::{
-    Authenticated, Authenticator, Policy, Refusal, RequestView,
+    Authenticated, Gate, Policy, Refusal, RequestView,
     claims::NumericDate,
     clock::{Clock, SystemClock},
 };
@@ -22,7 +22,7 @@ use crate::exit::Failure;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Judge {
-    auth: Authenticator,
+    gate: Gate,
     policies: Vec<Policy>,
     clock: Arc<dyn Clock>,
     show_claims: bool,
@@ -37,22 +37,22 @@ impl Judge {
             None => Arc::new(SystemClock::new()),
         };
         let policies = configuration::policies(arguments)?;
-        let auth = configuration::authenticator(arguments, clock.clone()).await?;
-        for keys in auth.status().into_iter().filter_map(|issuer| issuer.keys) {
+        let gate = configuration::gate(arguments, clock.clone()).await?;
+        for keys in gate.authenticator().status().into_iter().filter_map(|issuer| issuer.keys) {
             configuration::tell_unused(&keys.location, keys.keys, &keys.skipped);
         }
-        Ok(Self { auth, policies, clock, show_claims: arguments.show_claims, patience: PATIENCE })
+        Ok(Self { gate, policies, clock, show_claims: arguments.show_claims, patience: PATIENCE })
     }
 
     pub(super) async fn judge(&mut self, token: &Token) -> Verdict {
         let request = Request::with(&token.text);
         loop {
-            let outcome = self.auth.authenticate(&request).await;
+            let outcome = self.gate.authenticate(&request).await;
             let refusal = match outcome.and_then(|who| self.accept(&who)) {
                 Ok(accepted) => return Verdict::Accepted(accepted),
                 Err(refusal) => refusal,
             };
-            // Only a refusal for want of keys has it.
+            // Only a refusal for want of keys or of an answer of the issuer's has it.
             match refusal.retry_after().filter(|wait| *wait <= self.patience) {
                 Some(wait) => {
                     self.patience -= wait;
@@ -72,10 +72,10 @@ impl Judge {
 
 /// A request with an Authorization header and nothing else. Not a [`http::HeaderMap`]: what a
 /// token may not hold is for the [`Authenticator`] to say.
-struct Request(Vec<u8>);
+pub(crate) struct Request(Vec<u8>);
 
 impl Request {
-    fn with(token: &[u8]) -> Self {
+    pub(crate) fn with(token: &[u8]) -> Self {
         Self([b"Bearer ", token].concat())
     }
 }

@@ -5,11 +5,12 @@ use std::fmt;
 
 use portcullis::{
     Authenticated, Refusal, claims::NumericDate, config::Setting, refusal::RefusalKind,
+    token::TokenError,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::configuration;
+use super::variables;
 use crate::output::escaped;
 
 #[derive(Serialize)]
@@ -17,7 +18,7 @@ use crate::output::escaped;
 pub(super) enum Verdict {
     Accepted(Accepted),
     Refused(Refused),
-    /// Nobody can say: the keys could not be had.
+    /// Nobody can say: the keys, or the issuer's answer, could not be had.
     Undecided(Refused),
 }
 
@@ -39,6 +40,12 @@ pub(super) struct Refused {
     status: u16,
     rule: &'static str,
     reason: String,
+    /// Why nobody can say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// What the token has for `iss` or `aud`, where that is what is wrong and its signature held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<String>,
     #[serde(serialize_with = "as_text")]
     setting: Option<&'static Setting>,
     option: Option<&'static str>,
@@ -71,37 +78,33 @@ impl From<&Refusal> for Verdict {
             kind: kind.as_str(),
             status: refusal.status().as_u16(),
             rule: refusal.rule(),
-            // Of a fetch that has failed there is more to say than that keys are not to be had.
-            reason: refusal.source().map_or_else(|| reason(refusal), ToString::to_string),
+            reason: refusal.reason().to_string(),
+            // Of a fetch that has failed there is more to say than that there is no answer.
+            error: refusal
+                .source()
+                .filter(|_| is_undecided(kind))
+                .map(|error| format!("{error:?}")),
+            found: refusal.token_error().and_then(TokenError::found).map(ToString::to_string),
             setting,
-            option: setting.and_then(configuration::option),
+            option: setting.and_then(variables::option),
             remedy: remedy(refusal),
         };
         if is_undecided(kind) { Self::Undecided(refused) } else { Self::Refused(refused) }
     }
 }
 
-/// Whether a fetch of the keys, which there was none of, could have told.
+/// Whether a fetch that failed, or was not allowed, could have told.
 fn is_undecided(kind: RefusalKind) -> bool {
-    matches!(kind, RefusalKind::KeysUnavailable | RefusalKind::KeyBudgetSpent)
+    use RefusalKind::{KeyBudgetSpent, KeysUnavailable, RevocationUnavailable};
+    matches!(kind, KeysUnavailable | KeyBudgetSpent | RevocationUnavailable)
 }
 
-/// Why, where nothing has failed.
-fn reason(refusal: &Refusal) -> String {
-    if is_undecided(refusal.kind()) {
-        return "its key is none of those at hand, and the issuer was asked too often to be asked \
-                again"
-            .to_owned();
-    }
-    refusal.reason().to_string()
-}
-
-/// What to do about it: a command has no header to put a token into, and no log.
+/// What to do about it, in the service's words, which name a log where nothing was decided; here is none.
 fn remedy(refusal: &Refusal) -> &'static str {
-    match refusal.kind() {
-        RefusalKind::InvalidRequest => "give the token alone: no quotes, no spaces, no line breaks",
-        kind if is_undecided(kind) => "try again when the issuer answers",
-        _ => refusal.remedy(),
+    if is_undecided(refusal.kind()) {
+        "try again when the issuer answers"
+    } else {
+        refusal.remedy()
     }
 }
 
@@ -148,8 +151,11 @@ impl fmt::Display for Accepted {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, status, rule, reason, setting, option, remedy } = self;
+        let Self { kind, status, rule, reason, error, found, setting, option, remedy } = self;
         write!(f, " ({status} {kind})\n  rule:    {rule}\n  reason:  {reason}")?;
+        for (name, more) in [("error:  ", error), ("found:  ", found)] {
+            more.iter().try_for_each(|more| write!(f, "\n  {name} {more}"))?;
+        }
         match (setting, option) {
             (Some(setting), Some(option)) => {
                 write!(f, "\n  setting: {setting}; here {option}")?;

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::{audiences, issuers};
+
 /// Nobody issues access tokens for longer, on purpose.
 const LONG: u64 = 24 * 60 * 60;
 
@@ -77,34 +79,74 @@ fn about_time(claims: &Map<String, Value>, now: u64, notes: &mut Vec<String>) {
 }
 
 fn about_kind(header: &Map<String, Value>, claims: &Map<String, Value>, notes: &mut Vec<String>) {
-    let is_access_token = header
-        .get("typ")
-        .and_then(Value::as_str)
-        .is_some_and(|typ| typ.to_ascii_lowercase().ends_with("at+jwt"));
-    let identity = ["nonce", "at_hash", "c_hash"].iter().any(|name| claims.contains_key(*name))
-        || claims.get("token_use") == Some(&Value::from("id"))
-        || claims.get("typ") == Some(&Value::from("ID"));
+    let says = |name: &str, value: &str| claims.get(name) == Some(&Value::from(value));
+    let is_access_token = issuers::is_typed(header) || says("typ", "Bearer");
+    // Some issuers put these into access tokens as well, which have a mark of their own.
+    let carried: &[&str] = match issuers::profiles(header, claims) {
+        ["authentik"] if claims.contains_key("uid") => &["nonce", "at_hash"],
+        ["entra-b2c"] if claims.contains_key("azp") => &["nonce"],
+        _ => &[],
+    };
+    let mut marks = ["nonce", "at_hash", "c_hash"].iter().filter(|name| !carried.contains(name));
+    let identity = marks.any(|name| claims.contains_key(*name))
+        || says("token_use", "id")
+        || says("typ", "ID");
     if identity && !is_access_token {
-        notes.push(
+        notes.push(if issuers::profiles(header, claims) == ["dex"] {
+            "made like an ID token, as Dex makes access tokens, too: nothing tells the two apart"
+                .to_owned()
+        } else {
             "an ID token: it tells a client who logged in, and is no key to an API. Send the access \
              token"
-                .to_owned(),
-        );
+                .to_owned()
+        });
     }
-    if claims.get("typ") == Some(&Value::from("Refresh")) {
+    if says("typ", "Refresh") || says("typ", "Offline") {
         notes.push("a refresh token: it is for the issuer alone".to_owned());
     }
     if claims.contains_key("cnf") {
         notes.push("`cnf` binds it to its client's key: it is no plain bearer token".to_owned());
     }
-    if !claims.contains_key("aud") {
-        notes.push(
-            "`aud` is missing: it is for anybody. Profile `cognito` reads `client_id` instead"
-                .to_owned(),
-        );
-    }
+    about_audience(header, claims, notes);
     if !claims.contains_key("iss") {
         notes.push("`iss` is missing: nobody says whose keys are to verify it".to_owned());
+    }
+}
+
+fn about_audience(
+    header: &Map<String, Value>,
+    claims: &Map<String, Value>,
+    notes: &mut Vec<String>,
+) {
+    match claims.get("aud") {
+        None => notes.push(match issuers::profiles(header, claims) {
+            ["cognito"] => {
+                "`aud` is missing, as in every access token of Cognito: the profile `cognito` reads \
+                 `client_id` instead"
+                    .to_owned()
+            }
+            ["clerk"] => {
+                "`aud` is missing, as in every session token of Clerk: the profile `clerk` reads `azp` \
+                 instead"
+                    .to_owned()
+            }
+            ["keycloak"] => {
+                "`aud` is missing: no audience mapper puts your API in, or the client uses lightweight \
+                 access tokens, for which the mapper must be marked"
+                    .to_owned()
+            }
+            _ => "`aud` is missing: it is for anybody".to_owned(),
+        }),
+        Some(Value::Array(none)) if none.is_empty() => {
+            notes.push("`aud` is empty: the client asked for no audience".to_owned());
+        }
+        Some(_) => {}
+    }
+    if let Some(claim) = audiences::own_client(claims) {
+        notes.push(format!(
+            "warning: `aud` names the client itself (`{claim}`), as its ID tokens do: have the issuer put \
+             your API's name there"
+        ));
     }
 }
 
@@ -122,7 +164,7 @@ fn about_provider(
     }
     let is_for = |audience: &str| match claims.get("aud") {
         Some(Value::String(one)) => one == audience,
-        Some(Value::Array(all)) => all.iter().all(|one| one == audience),
+        Some(Value::Array(all)) => !all.is_empty() && all.iter().all(|one| one == audience),
         _ => false,
     };
     if issuer.contains("/realms/") && is_for("account") {
@@ -132,8 +174,7 @@ fn about_provider(
                 .to_owned(),
         );
     }
-    let graph = ["00000003-0000-0000-c000-000000000000", "https://graph.microsoft.com"];
-    if graph.into_iter().any(is_for)
+    if audiences::GRAPH.into_iter().any(is_for)
         || issuer.contains("windows.net") && header.contains_key("nonce")
     {
         notes.push(

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::Inspected;
-use crate::output::{self, escaped};
+use crate::output::escaped;
 
 impl fmt::Display for Inspected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,14 +29,7 @@ impl fmt::Display for Inspected {
             write!(f, "\n    {note}")?;
         }
         if let Some(suggestion) = &self.suggestion {
-            write!(f, "\n  suggested, if this is a token for your API")?;
-            if suggestion.audiences() > 1 {
-                write!(f, "\n    keep only the audiences that are names of your API")?;
-            }
-            write!(f, "\n    {}", suggestion.places())?;
-            for line in suggestion.rust.iter().chain(&suggestion.environment) {
-                write!(f, "\n      {}", output::line(line))?;
-            }
+            suggestion.fmt(f)?;
         }
         Ok(())
     }

@@ -1,106 +1,220 @@
-//! The settings of a service that takes tokens like this one.
+//! The settings of a service that accepts tokens like this one and refuses the issuer's ID tokens, or why
+//! there are none.
 
+use std::fmt;
+
+use portcullis::{Algorithm, Profile};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::audiences;
+use super::issuers::{self, host};
+use super::places::Places;
+use super::trial::Trial;
+use crate::output;
+
 #[derive(Debug, Serialize)]
-pub(super) struct Suggestion {
-    issuer: String,
-    audiences: Vec<String>,
-    profile: &'static str,
-    /// The claims that hold scopes, and those that hold roles.
-    scopes_in: Vec<&'static str>,
-    roles_in: Vec<&'static str>,
-    pub(super) rust: Vec<String>,
-    pub(super) environment: Vec<String>,
+#[serde(untagged)]
+pub(super) enum Suggestion {
+    Settings(Box<Settings>),
+    Nothing {
+        /// Why, and what to do about it.
+        nothing: Nothing,
+    },
 }
 
-/// What an issuer's URL tells of whose it is.
-const PROVIDERS: &[(&str, &str)] = &[
-    (".auth0.com", "auth0"),
-    (".okta.com", "okta"),
-    (".oktapreview.com", "okta"),
-    ("login.microsoftonline.com", "entra-v2"),
-    ("sts.windows.net", "entra-v1"),
-    ("cognito-idp.", "cognito"),
-    ("/realms/", "keycloak"),
-    ("kubernetes", "kubernetes"),
-    (".supabase.co", "supabase"),
-    ("token.actions.githubusercontent.com", "github-actions"),
-    ("accounts.google.com", "google-identity"),
-];
+#[derive(Debug, Serialize)]
+pub(super) struct Nothing {
+    pub(super) why: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) remedy: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Settings {
+    issuer: String,
+    audience: String,
+    /// What else the token's audience names.
+    other_audiences: Vec<String>,
+    profile: &'static str,
+    /// The claims of the token that scopes and roles are read from then.
+    scopes_in: Vec<String>,
+    roles_in: Vec<String>,
+    /// Claims that look like roles and are not read.
+    unread: Vec<String>,
+    rust: Vec<String>,
+    environment: Vec<String>,
+}
+
+type Object = Map<String, Value>;
 
 impl Suggestion {
-    pub(super) fn new(header: &Map<String, Value>, claims: &Map<String, Value>) -> Self {
-        let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-        let issuer = text("iss").unwrap_or_default();
-        let profile = profile(header, &issuer);
-        let audiences = match (claims.get("aud"), profile) {
-            (Some(Value::Array(all)), _) => {
-                all.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    pub(super) fn new(token: &[u8], header: &Object, claims: &Object, trial: &Trial) -> Self {
+        let mut first = None;
+        for profile in issuers::profiles(header, claims) {
+            match settings(token, header, claims, profile, trial) {
+                Ok(settings) => return Self::Settings(Box::new(settings)),
+                Err(nothing) => first = first.or(Some(nothing)),
             }
-            (None, "cognito") => text("client_id").into_iter().collect(),
-            _ => text("aud").into_iter().collect::<Vec<_>>(),
-        };
-        let there = |paths: &[&'static str]| {
-            paths.iter().copied().filter(|path| at(claims, path).is_some()).collect::<Vec<_>>()
-        };
-        let first = audiences.first().cloned().unwrap_or_default();
-        let mut rust = vec![format!("Authenticator::builder({issuer:?}, {first:?})")];
-        rust.extend(audiences.iter().skip(1).map(|name| format!("    .also_audience({name:?})")));
-        let mut environment = vec![
-            format!("PORTCULLIS_ISSUER={}", quoted(&issuer)),
-            format!("PORTCULLIS_AUDIENCE={}", quoted(&audiences.join(","))),
+        }
+        let nothing = first.unwrap_or_else(|| Nothing::because("no profile fits"));
+        Self::Nothing { nothing }
+    }
+}
+
+impl Nothing {
+    pub(super) fn because(why: impl Into<String>) -> Self {
+        Self { why: why.into(), remedy: None }
+    }
+
+    fn remedied(why: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { why: why.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+fn settings(
+    token: &[u8],
+    header: &Object,
+    claims: &Object,
+    name: &'static str,
+    trial: &Trial,
+) -> Result<Settings, Nothing> {
+    let profile: Profile =
+        name.parse().map_err(|_| Nothing::because(format!("there is no profile {name}")))?;
+    let issuer = claims.get("iss").and_then(Value::as_str).unwrap_or_default();
+    if issuer.is_empty() {
+        return Err(Nothing::remedied(
+            "`iss` is missing: nothing says whose keys verify the token",
+            "have the issuer name itself in `iss`",
+        ));
+    }
+    let names = audiences::names(claims, profile.audience_claim());
+    if claims.get("aud").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+        return Err(Nothing::remedied(
+            "`aud` is empty: the token is for no API",
+            "have the client ask for this API's audience, which the issuer must allow it",
+        ));
+    }
+    // What kind of token it is comes first: an ID token's audience is of no interest.
+    let writable = names.iter().find(|name| audiences::unwritable(name).is_none());
+    if let Some(any) =
+        writable.map(String::as_str).or(names.is_empty().then_some("https://api.example"))
+    {
+        trial
+            .accepts(token, &Draft::new(issuer, any, name, claims, &Places::default()).variables)?;
+    }
+    check_algorithm(header)?;
+    if name == "okta" && !issuer.contains("/oauth2/") {
+        return Err(Nothing::remedied(
+            "the token is of the organisation's own server, whose key Okta does not publish",
+            "have clients ask a custom authorization server: https://DOMAIN/oauth2/ID",
+        ));
+    }
+    let fits = |audience: &&String| audiences::unfit(audience, &profile, claims).is_none();
+    let Some(audience) =
+        names.iter().find(|it| it.contains(':') && fits(it)).or(names.iter().find(fits))
+    else {
+        let why = names.iter().filter_map(|it| {
+            audiences::unfit(it, &profile, claims).map(|why| format!("{it:?} {why}"))
+        });
+        let claim = profile.audience_claim();
+        return Err(Nothing::remedied(
+            format!(
+                "no name in `{claim}` can be that of an API: {}",
+                why.collect::<Vec<_>>().join("; ")
+            ),
+            "have the issuer put your API's name into `aud`",
+        ));
+    };
+    let places = Places::new(claims, &profile, audience);
+    let draft = Draft::new(issuer, audience, name, claims, &places);
+    trial.accepts(token, &draft.variables)?;
+    Ok(Settings {
+        issuer: issuer.to_owned(),
+        audience: audience.clone(),
+        other_audiences: names.iter().filter(|other| *other != audience).cloned().collect(),
+        profile: name,
+        rust: draft.rust,
+        environment: draft
+            .variables
+            .iter()
+            .map(|(name, value)| format!("{name}={}", quoted(value)))
+            .collect(),
+        scopes_in: places.scopes_in,
+        roles_in: places.roles_in,
+        unread: places.unread,
+    })
+}
+
+fn check_algorithm(header: &Object) -> Result<(), Nothing> {
+    let name = header.get("alg").and_then(Value::as_str).unwrap_or_default();
+    if name.parse::<Algorithm>().is_ok() {
+        return Ok(());
+    }
+    Err(Nothing::remedied(
+        "`alg` is not a known asymmetric algorithm: no published key verifies the token",
+        "have the issuer sign with an asymmetric algorithm: RS256, ES256, EdDSA, …",
+    ))
+}
+
+/// The same settings as variables and as code.
+struct Draft {
+    variables: Vec<(&'static str, String)>,
+    rust: Vec<String>,
+}
+
+impl Draft {
+    fn new(issuer: &str, audience: &str, profile: &str, claims: &Object, places: &Places) -> Self {
+        let mut variables = vec![
+            ("PORTCULLIS_ISSUER", issuer.to_owned()),
+            ("PORTCULLIS_AUDIENCE", audience.to_owned()),
         ];
+        let mut rust = vec![format!("let auth = Authenticator::builder({issuer:?}, {audience:?})")];
+        let mut habits = format!("Profile::{}()", profile.replace('-', "_"));
         if profile != "jwt" {
-            rust.push(format!("    .profile(Profile::{}())", profile.replace('-', "_")));
-            environment.push(format!("PORTCULLIS_PROFILE={profile}"));
+            variables.push(("PORTCULLIS_PROFILE", profile.to_owned()));
         }
-        rust.push("    .build().await?".to_owned());
-        Self {
-            scopes_in: there(&["scope", "scp", "permissions"]),
-            roles_in: there(&[
-                "roles",
-                "realm_access.roles",
-                "resource_access",
-                "groups",
-                "cognito:groups",
-            ]),
-            issuer,
-            audiences,
-            profile,
-            rust,
-            environment,
+        if let Some(path) = &places.scopes_at {
+            habits += &format!(".scopes_at({path:?})");
+            variables.push(("PORTCULLIS_SCOPES_AT", as_path(path)));
         }
-    }
-
-    pub(super) fn audiences(&self) -> usize {
-        self.audiences.len()
-    }
-
-    /// Where scopes and roles stand, in words.
-    pub(super) fn places(&self) -> String {
-        let named = |names: &[&str]| {
-            if names.is_empty() { "nowhere".to_owned() } else { format!("in {}", names.join(", ")) }
-        };
-        format!("scopes stand {}; roles {}", named(&self.scopes_in), named(&self.roles_in))
+        for path in &places.roles_at {
+            habits += &format!(".roles_at({path:?})");
+        }
+        match places.roles_at.as_slice() {
+            [] => {}
+            [path] => variables.push(("PORTCULLIS_ROLES_AT", as_path(path))),
+            paths => variables.push(("PORTCULLIS_ROLES_AT", Value::from(paths).to_string())),
+        }
+        if habits != "Profile::jwt()" {
+            rust.push(format!("    .profile({habits})"));
+        }
+        if let Some(url) = metadata_of_policy(issuer, profile, claims) {
+            rust.push(format!("    .discovery_url({url:?})"));
+            variables.push(("PORTCULLIS_DISCOVERY_URL", url));
+        }
+        rust.push("    .build().await?;".to_owned());
+        Self { variables, rust }
     }
 }
 
-fn profile(header: &Map<String, Value>, issuer: &str) -> &'static str {
-    let provider = PROVIDERS.iter().find(|(part, _)| issuer.contains(part));
-    let typ = header.get("typ").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-    match provider {
-        Some((_, name)) => name,
-        None if typ.ends_with("at+jwt") => "rfc9068",
-        None => "jwt",
-    }
+/// Azure AD B2C has metadata for each policy, which the token names.
+fn metadata_of_policy(issuer: &str, profile: &str, claims: &Object) -> Option<String> {
+    let policy = claims.get("tfp").and_then(Value::as_str).filter(|_| profile == "entra-b2c")?;
+    let is_name = policy.chars().all(|it| it.is_ascii_alphanumeric() || "_-".contains(it));
+    let tenant = issuer.split('/').nth(3).filter(|_| is_name)?;
+    Some(format!(
+        "https://{}/{tenant}/{policy}/v2.0/.well-known/openid-configuration",
+        host(issuer)
+    ))
 }
 
-fn at<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    let mut names = path.split('.');
-    let first = claims.get(names.next()?)?;
-    names.try_fold(first, |value, name| value.get(name))
+/// A path as a variable has it: one name, or a JSON array.
+fn as_path(path: &[String]) -> String {
+    match path {
+        [name] if !name.starts_with('[') && name.trim() == name => name.clone(),
+        path => Value::from(path).to_string(),
+    }
 }
 
 /// For a shell: single quotes, in which nothing else has a meaning.
@@ -113,19 +227,55 @@ fn quoted(text: &str) -> String {
     }
 }
 
+impl fmt::Display for Suggestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings(settings) => settings.fmt(f),
+            Self::Nothing { nothing: Nothing { why, remedy } } => {
+                write!(f, "\n  nothing to suggest: {}", output::line(why))?;
+                let remedy = remedy.iter().map(|remedy| output::line(remedy));
+                remedy.into_iter().try_for_each(|remedy| write!(f, "\n    remedy: {remedy}"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = |names: &[String]| {
+            if names.is_empty() {
+                "nowhere".to_owned()
+            } else {
+                format!("in {}", output::line(&names.join(", ")))
+            }
+        };
+        write!(f, "\n  suggested, if {:?} is your API's name and no client's id", self.audience)?;
+        if !self.other_audiences.is_empty() {
+            write!(
+                f,
+                "\n    the token is for {:?}, too: accept one name, your API's",
+                self.other_audiences
+            )?;
+        }
+        write!(
+            f,
+            "\n    scopes stand {}; roles {}",
+            named(&self.scopes_in),
+            named(&self.roles_in)
+        )?;
+        if !self.unread.is_empty() {
+            write!(f, "\n    not read: {}", output::line(&self.unread.join(", ")))?;
+        }
+        for line in self.rust.iter().chain(&self.environment) {
+            write!(f, "\n      {}", output::line(line))?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use portcullis::Profile;
-
     use super::*;
-
-    #[test]
-    fn every_profile_that_is_suggested_is_there() {
-        for (_, name) in PROVIDERS {
-            assert!(name.parse::<Profile>().is_ok(), "{name}");
-        }
-        assert!("rfc9068".parse::<Profile>().is_ok());
-    }
 
     #[test]
     fn a_shell_reads_what_was_meant() {

@@ -30,7 +30,12 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 
 /// Runs it to its end with this input.
 pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Ended {
-    let mut child = command(arguments).spawn().unwrap();
+    run_with(&[], arguments, input)
+}
+
+/// As [`run`], with these variables.
+pub(crate) fn run_with(variables: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Ended {
+    let mut child = command(arguments).envs(variables.iter().copied()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     // It may end without having read everything.

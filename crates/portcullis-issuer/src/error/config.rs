@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use super::causes::debug_with_causes;
+
 /// A setting is wrong: its name, its value unless that is a secret, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     name: &'static str,
     value: Option<String>,
@@ -50,3 +52,5 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+debug_with_causes!(ConfigError);

@@ -1,14 +1,17 @@
 //! A claim that is present and cannot be read: it is neither absent nor equal to any value.
 
+use crate::causes::debug_with_causes;
 use crate::json::Unreadable;
 
 /// A claim that is present and cannot be read, and why. Contains no value out of the token.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("claim `{name}` cannot be read: {why}")]
 pub struct UnreadableClaim {
     name: Box<str>,
     why: Unreadable,
 }
+
+debug_with_causes!(UnreadableClaim);
 
 impl UnreadableClaim {
     pub(crate) fn new(name: &str, why: Unreadable) -> Self {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use crate::causes::debug_with_causes;
 use crate::claims::Scope;
 use crate::duration::InSeconds;
 use crate::error::UnreadableClaim;
 
 /// Why a [`Policy`](crate::Policy) is not met. What it names is the policy's, not the token's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denial {
     /// The token's scope does not reach; the client is told what would.
@@ -57,6 +58,8 @@ pub enum Denial {
         name: String,
     },
 }
+
+debug_with_causes!(Denial);
 
 fn granted_in(unread: Option<&str>) -> String {
     unread.map_or_else(String::new, |claim| {

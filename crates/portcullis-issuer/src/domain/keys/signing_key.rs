@@ -16,7 +16,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::error::Error;
+use crate::error::{Error, debug_with_causes};
 
 /// How access tokens are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,9 +63,11 @@ impl FromStr for SigningAlgorithm {
 }
 
 /// The issuer does not sign with an algorithm of that name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the signing algorithm must be ES256, EdDSA or RS256")]
 pub struct UnknownSigningAlgorithm;
+
+debug_with_causes!(UnknownSigningAlgorithm);
 
 /// A private key that is ready to sign.
 pub(crate) struct SigningKey {

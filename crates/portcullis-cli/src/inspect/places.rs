@@ -1,0 +1,147 @@
+//! Where a token has scopes and roles, and what a profile must be told to read them.
+
+use portcullis::Profile;
+use serde_json::{Map, Value};
+
+/// The paths that a profile is told of, and what is read then.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    pub(super) scopes_at: Option<Vec<String>>,
+    pub(super) roles_at: Vec<Vec<String>>,
+    /// Paths that the token has and the settings read, in words.
+    pub(super) scopes_in: Vec<String>,
+    pub(super) roles_in: Vec<String>,
+    /// Paths that look like roles and are not read.
+    pub(super) unread: Vec<String>,
+}
+
+impl Places {
+    pub(super) fn new(claims: &Map<String, Value>, profile: &Profile, audience: &str) -> Self {
+        let mut places = Self::default();
+        let own = profile.scopes_place();
+        let known: [&[&str]; 2] = [&["scope"], &["scp"]];
+        let scopes = [own.as_slice()].into_iter().chain(known).find(|path| has_names(claims, path));
+        if let Some(path) = scopes {
+            places.scopes_in.push(path.join("."));
+            places.scopes_at = (path != own).then(|| owned(path));
+        }
+        let read = profile.roles_places();
+        for path in read.iter().filter(|path| has_names(claims, path)) {
+            places.roles_in.push(path.join("."));
+        }
+        for path in elsewhere(claims, &read) {
+            if is_for(&path, claims, audience) {
+                places.roles_in.push(path.join("."));
+                places.roles_at.push(path);
+            } else {
+                places.unread.push(path.join("."));
+            }
+        }
+        places
+    }
+}
+
+/// Paths with names of roles that are not among those that are read.
+fn elsewhere(claims: &Map<String, Value>, read: &[Vec<&str>]) -> Vec<Vec<String>> {
+    let mut paths = vec![
+        owned(&["realm_access", "roles"]),
+        owned(&["ext", "roles"]),
+        owned(&["groups"]),
+        owned(&["permissions"]),
+    ];
+    // As Auth0's Actions and others name claims of their own: `https://api.example/roles`.
+    let namespaced = |name: &&String| name.ends_with("/roles") || name.ends_with(":roles");
+    paths.extend(claims.keys().filter(namespaced).map(|name| vec![name.clone()]));
+    if let Some(Value::Object(clients)) = claims.get("resource_access") {
+        let path = |client: &String| owned(&["resource_access", client, "roles"]);
+        paths.extend(clients.keys().map(path));
+    }
+    let is_read = |path: &Vec<String>| read.iter().any(|other| other == path);
+    paths.retain(|path| {
+        !is_read(path) && has_names(claims, &path.iter().map(String::as_str).collect::<Vec<_>>())
+    });
+    paths
+}
+
+/// Whether the roles there can be those of this API: groups are named by people, and the roles of a client
+/// are of that client.
+fn is_for(path: &[String], claims: &Map<String, Value>, audience: &str) -> bool {
+    match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["groups"] | ["permissions"] => false,
+        ["resource_access", client, _] => {
+            let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
+            let others = claims.get("resource_access").and_then(Value::as_object);
+            let is_api = |name: &str| !KEYCLOAKS_OWN.contains(&name) && name != text("azp");
+            let apis = || others.into_iter().flat_map(Map::keys).filter(|name| is_api(name));
+            client == audience || is_api(client) && apis().all(|name| name == client)
+        }
+        _ => true,
+    }
+}
+
+/// Clients of every realm, whose roles are about Keycloak.
+const KEYCLOAKS_OWN: [&str; 3] = ["account", "broker", "realm-management"];
+
+fn owned(path: &[&str]) -> Vec<String> {
+    path.iter().map(|&name| name.to_owned()).collect()
+}
+
+/// Whether there is a string, or a list of strings, at the end of the path.
+fn has_names(claims: &Map<String, Value>, path: &[&str]) -> bool {
+    let Some((first, inner)) = path.split_first() else { return false };
+    let found =
+        claims.get(*first).and_then(|value| inner.iter().try_fold(value, |at, name| at.get(*name)));
+    match found {
+        Some(Value::String(_)) => true,
+        Some(Value::Array(all)) => all.iter().all(Value::is_string),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn places(
+        claims: &Value,
+        profile: Profile,
+    ) -> (Option<Vec<String>>, Vec<Vec<String>>, Vec<String>) {
+        let places = Places::new(claims.as_object().unwrap(), &profile, "https://api.example");
+        (places.scopes_at, places.roles_at, places.unread)
+    }
+
+    #[test]
+    fn what_the_profile_does_not_read_is_named_where_it_can_be_this_apis() {
+        let at = |path: &[&str]| owned(path);
+        let keycloak = json!({
+            "scope": "a", "azp": "web", "realm_access": {"roles": ["r"]},
+            "resource_access": {
+                "account": {"roles": ["r"]}, "web": {"roles": ["r"]}, "my.api": {"roles": ["r"]},
+            },
+        });
+        let unread = ["resource_access.account.roles", "resource_access.web.roles"];
+        assert_eq!(
+            places(&keycloak, Profile::keycloak()),
+            (
+                None,
+                vec![at(&["resource_access", "my.api", "roles"])],
+                unread.map(str::to_owned).into()
+            )
+        );
+        let two = json!({"resource_access": {"a": {"roles": ["r"]}, "b": {"roles": ["r"]}}});
+        assert!(places(&two, Profile::keycloak()).1.is_empty());
+        let scp = json!({"scp": ["a"], "ext": {"roles": ["r"]}, "groups": ["g"]});
+        assert_eq!(
+            places(&scp, Profile::jwt()),
+            (Some(at(&["scp"])), vec![at(&["ext", "roles"])], vec!["groups".to_owned()])
+        );
+        assert_eq!(places(&scp, Profile::okta()).0, None);
+        let string = json!({"scope": "a b", "https://shop.example/roles": ["r"]});
+        assert_eq!(
+            places(&string, Profile::hydra()),
+            (Some(at(&["scope"])), vec![at(&["https://shop.example/roles"])], vec![])
+        );
+    }
+}
