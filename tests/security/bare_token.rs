@@ -13,7 +13,7 @@ const ASKED: &str = "https://issuer.example/introspect";
 fn claims(name: &str, value: Value) -> Value {
     let mut claims =
         json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "iat": NOW, "exp": NOW + 900});
-    claims[name] = value;
+    claims.as_object_mut().unwrap().insert(name.to_owned(), value);
     claims
 }
 
@@ -132,5 +132,6 @@ fn refused_token_is_one_line_without_its_text() {
     });
     let refusals = lines.iter().filter(|line| line.contains("portcullis::refusal"));
     assert_eq!(refusals.count(), 1, "{lines:#?}");
-    assert!(!lines.iter().any(|line| line.contains(&token[..12])), "{lines:#?}");
+    let (header, _) = token.split_once('.').unwrap();
+    assert!(!lines.iter().any(|line| line.contains(header)), "{lines:#?}");
 }
