@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Examined;
 use super::rotation::max_age;
+use super::show::secs;
 use crate::cli::JwksArguments;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -74,7 +75,7 @@ pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Fi
     if keys.millis as f64 > arguments.fetch_timeout * 500.0 {
         add(
             Level::Warning,
-            format!("the answer took {} ms, more than half of the fetch timeout", keys.millis),
+            format!("the answer took {} s, more than half of the fetch timeout", secs(keys.millis)),
             "a slower one fails: raise fetch_timeout, or see why the issuer is slow",
         );
     }

@@ -6,6 +6,11 @@ use super::Examined;
 use super::findings::Level;
 use crate::output::escaped;
 
+/// Milliseconds as every duration is written, in seconds: 0.012.
+pub(super) fn secs(millis: u64) -> f64 {
+    millis as f64 / 1000.0
+}
+
 impl fmt::Display for Examined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "keys of {}", escaped(&self.location))?;
@@ -13,9 +18,9 @@ impl fmt::Display for Examined {
             let status = answer.status.map_or("no answer".to_owned(), |status| status.to_string());
             writeln!(
                 f,
-                "  asked     {}: {status} after {} ms, {} bytes",
+                "  asked     {}: {status} after {} s, {} bytes",
                 escaped(&answer.url),
-                answer.millis,
+                secs(answer.millis),
                 answer.bytes
             )?;
             if let Some(control) = &answer.cache_control {
