@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::Examined;
 use super::rotation::max_age;
-use super::show::secs;
 use crate::cli::JwksArguments;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -95,6 +94,11 @@ pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Fi
         );
     }
     found
+}
+
+/// Milliseconds as every duration is written, in seconds: 0.012.
+pub(super) fn secs(millis: u64) -> f64 {
+    millis as f64 / 1000.0
 }
 
 /// Whether an `Expires` is over (RFC 9111 §5.3: what is no date is).

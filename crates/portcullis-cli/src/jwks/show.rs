@@ -3,13 +3,8 @@
 use std::fmt;
 
 use super::Examined;
-use super::findings::Level;
+use super::findings::{Level, secs};
 use crate::output::escaped;
-
-/// Milliseconds as every duration is written, in seconds: 0.012.
-pub(super) fn secs(millis: u64) -> f64 {
-    millis as f64 / 1000.0
-}
 
 impl fmt::Display for Examined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
