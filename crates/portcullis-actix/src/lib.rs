@@ -50,8 +50,8 @@
 //! do matter:
 //!
 //! - Of several `wrap`s on one thing the **last is the outermost**. A [`Require`] stands inside:
-//!   put it on a scope or resource within, or before the [`Auth`]. The other way round every
-//!   request is answered with 500, and the log says why.
+//!   put it on a scope or resource within, or call its `wrap` before that of the [`Auth`]. The
+//!   other way round every request is answered with 500, and the log says why.
 //! - Requests go to the **first service that matches**. What is registered before a protected
 //!   scope, under a path that the scope has as well, answers in its place.
 //!

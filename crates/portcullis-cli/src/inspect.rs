@@ -5,6 +5,7 @@ mod audiences;
 mod decode;
 mod issuers;
 mod notes;
+mod nothing;
 mod places;
 mod show;
 mod suggest;

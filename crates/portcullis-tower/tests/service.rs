@@ -142,7 +142,7 @@ async fn optional_lets_nobody_through_and_no_bad_token() {
     assert_eq!(ask(None).await.unwrap().body(), "None");
     assert_eq!(ask(Some(&token(&scene))).await.unwrap().body(), "Some(\"alice\")");
     assert_eq!(ask(Some("a.b.c")).await.unwrap().status(), 401);
-    // Whom another layer found is nobody to this one.
+    // The caller of another layer is not this one's.
     let mut request = request(None);
     request
         .extensions_mut()

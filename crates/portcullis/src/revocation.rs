@@ -8,6 +8,7 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
+use crate::duration::InSeconds;
 use crate::remote::freshness::Ages;
 
 pub use crate::remote::status_list::StatusListStatus;
@@ -132,9 +133,9 @@ impl fmt::Display for Revocation {
         };
         let Ages { usual, in_outage } = ages;
         if usual == in_outage {
-            write!(f, "{name}({usual:?})")
+            write!(f, "{name}({})", InSeconds(usual))
         } else {
-            write!(f, "{name}({usual:?}, in an outage {in_outage:?})")
+            write!(f, "{name}({}, in an outage {})", InSeconds(usual), InSeconds(in_outage))
         }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::audiences;
 use super::issuers::{self, host};
+use super::nothing::Nothing;
 use super::places::Places;
 use super::trial::Trial;
 use crate::output;
@@ -21,13 +22,6 @@ pub(super) enum Suggestion {
         /// Why, and what to do about it.
         nothing: Nothing,
     },
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Nothing {
-    pub(super) why: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) remedy: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,16 +53,6 @@ impl Suggestion {
         }
         let nothing = first.unwrap_or_else(|| Nothing::because("no profile fits"));
         Self::Nothing { nothing }
-    }
-}
-
-impl Nothing {
-    pub(super) fn because(why: impl Into<String>) -> Self {
-        Self { why: why.into(), remedy: None }
-    }
-
-    fn remedied(why: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { why: why.into(), remedy: Some(remedy.into()) }
     }
 }
 
@@ -231,11 +215,7 @@ impl fmt::Display for Suggestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Settings(settings) => settings.fmt(f),
-            Self::Nothing { nothing: Nothing { why, remedy } } => {
-                write!(f, "\n  nothing to suggest: {}", output::line(why))?;
-                let remedy = remedy.iter().map(|remedy| output::line(remedy));
-                remedy.into_iter().try_for_each(|remedy| write!(f, "\n    remedy: {remedy}"))
-            }
+            Self::Nothing { nothing } => nothing.fmt(f),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Settings on trial: a service's own [`Authenticator`] judges a copy of the token that was signed here.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
@@ -8,11 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::Response;
+use portcullis::AuthenticatorBuilder;
 use portcullis::fetch::{Fetch, FetchRequest, Fetching};
-use portcullis::{AuthenticatorBuilder, ConfigError, Refusal};
 use serde_json::{Map, Value, json};
 
-use super::suggest::Nothing;
+use super::nothing::Nothing;
 use crate::check::{Request, StoppedClock};
 use crate::exit::Failure;
 
@@ -119,21 +118,5 @@ impl Fetch for Published {
         };
         let answer = Response::new(Bytes::from(body.to_string()));
         Box::pin(std::future::ready(Ok(answer)))
-    }
-}
-
-impl Nothing {
-    fn of_refusal(refusal: &Refusal) -> Self {
-        Self { why: refusal.reason().to_string(), remedy: Some(refusal.remedy().to_owned()) }
-    }
-
-    fn of_settings(error: &ConfigError) -> Self {
-        let mut why = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            why += &format!(": {error}");
-            cause = error.source();
-        }
-        Self { why, remedy: None }
     }
 }

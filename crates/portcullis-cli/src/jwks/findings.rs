@@ -74,7 +74,7 @@ pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Fi
     if keys.millis as f64 > arguments.fetch_timeout * 500.0 {
         add(
             Level::Warning,
-            format!("the answer took {} ms, more than half of the fetch timeout", keys.millis),
+            format!("the answer took {} s, more than half of the fetch timeout", secs(keys.millis)),
             "a slower one fails: raise fetch_timeout, or see why the issuer is slow",
         );
     }
@@ -94,6 +94,11 @@ pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Fi
         );
     }
     found
+}
+
+/// Milliseconds as every duration is written, in seconds: 0.012.
+pub(super) fn secs(millis: u64) -> f64 {
+    millis as f64 / 1000.0
 }
 
 /// Whether an `Expires` is over (RFC 9111 §5.3: what is no date is).

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Examined;
-use super::findings::Level;
+use super::findings::{Level, secs};
 use crate::output::escaped;
 
 impl fmt::Display for Examined {
@@ -13,9 +13,9 @@ impl fmt::Display for Examined {
             let status = answer.status.map_or("no answer".to_owned(), |status| status.to_string());
             writeln!(
                 f,
-                "  asked     {}: {status} after {} ms, {} bytes",
+                "  asked     {}: {status} after {} s, {} bytes",
                 escaped(&answer.url),
-                answer.millis,
+                secs(answer.millis),
                 answer.bytes
             )?;
             if let Some(control) = &answer.cache_control {

@@ -58,13 +58,16 @@ impl AuthenticatorBuilder {
         };
         let (mut trusted, mut away): (Vec<Arc<TrustedIssuer>>, Vec<_>) = Default::default();
         let may_wait_for_all = self.issuer.start_without_keys;
+        let is_alone = self.others.is_empty();
         for mut of_one in std::iter::once(self.issuer.clone()).chain(self.others) {
             of_one.origin.keeper = keeper.clone();
             let may_wait = may_wait_for_all || of_one.start_without_keys;
             let obeys_no_cache = of_one.keys.obey_no_cache;
-            let issuer = of_one.trusted_issuer(&self.clock)?;
+            let name = of_one.issuer.clone();
+            let issuer = of_one.trusted_issuer(&self.clock);
+            let issuer = issuer.map_err(|error| if is_alone { error } else { error.of(&name) })?;
             if trusted.iter().any(|other| other.name() == issuer.name()) {
-                let expected = "it is there already; its settings can not be two";
+                let expected = "this issuer is configured twice; give it one `IssuerSettings`";
                 return Err(ConfigError::invalid(settings::ISSUER, issuer.name(), expected));
             }
             match first_keys(&issuer, &*self.clock).await {

@@ -68,6 +68,16 @@ pub enum ConfigError {
         /// What went wrong.
         source: FetchError,
     },
+    /// A setting of one of several issuers is wrong.
+    #[error("of the issuer {issuer}: {problem}")]
+    #[non_exhaustive]
+    OfIssuer {
+        /// The issuer.
+        issuer: String,
+        /// What is wrong.
+        #[source]
+        problem: Box<ConfigError>,
+    },
     /// A gate asks the issuer about each token, and this issuer cannot be asked.
     #[error(
         "a gate asks the issuer about each token (`Revocation::live`), and {issuer} has no \
@@ -88,6 +98,11 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// Names the issuer whose setting it is.
+    pub(crate) fn of(self, issuer: &str) -> Self {
+        Self::OfIssuer { issuer: issuer.to_owned(), problem: Box::new(self) }
+    }
+
     pub(crate) fn invalid(
         setting: &'static Setting,
         value: impl Into<String>,

@@ -253,7 +253,7 @@ impl Document for Keys {
         metrics::fetch_ended(&location, "failed");
         tracing::warn!(
             target: "portcullis::keys",
-            location, failures, ?back_off, error = error as &dyn Error,
+            location, failures, back_off = %InSeconds(back_off), error = error as &dyn Error,
             "the keys could not be fetched",
         );
     }

@@ -369,7 +369,7 @@ impl Document for StatusList {
         }
         tracing::warn!(
             target: "portcullis::status_list",
-            uri, failures, ?back_off, error = error as &dyn Error,
+            uri, failures, back_off = %InSeconds(back_off), error = error as &dyn Error,
             "the status list could not be fetched",
         );
     }

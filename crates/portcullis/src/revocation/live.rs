@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
 
 use crate::clock::Timestamp;
+use crate::duration::InSeconds;
 use crate::fetch::FetchError;
 use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
@@ -179,7 +180,7 @@ impl Request {
                 metrics::introspected(issuer, "failed");
                 tracing::warn!(
                     target: "portcullis::introspection",
-                    issuer, url = url.as_str(), failures, ?back_off, error = error as &dyn Error,
+                    issuer, url = url.as_str(), failures, back_off = %InSeconds(back_off), error = error as &dyn Error,
                     "the issuer could not be asked about a token",
                 );
             }

@@ -179,3 +179,21 @@ async fn keys_are_no_keys_without_a_set() {
     let staff = TestKey::generate("k", Algorithm::Es256);
     assert_eq!(rule(&auth, &token(&staff, STAFF)).await, "kid");
 }
+
+#[tokio::test]
+async fn wrong_setting_of_one_of_several_issuers_is_refused_with_its_name() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let long = Duration::from_secs(301);
+    for (first, second, named) in [
+        (of(STAFF, &key), of(PARTNERS, &key).leeway(long), PARTNERS),
+        (of(STAFF, &key).leeway(long), of(PARTNERS, &key), STAFF),
+    ] {
+        let error = AuthenticatorBuilder::new(first).also_issuer(second).build().await.unwrap_err();
+        let start = format!("of the issuer {named}: leeway (PORTCULLIS_LEEWAY_SECS) is");
+        assert!(error.to_string().starts_with(&start), "{error}");
+        assert_eq!(format!("{error:?}"), error.to_string());
+    }
+    // Of one alone there is nothing to confuse it with.
+    let alone = AuthenticatorBuilder::new(of(STAFF, &key).leeway(long)).build().await.unwrap_err();
+    assert!(alone.to_string().starts_with("leeway (PORTCULLIS_LEEWAY_SECS) is"), "{alone}");
+}
