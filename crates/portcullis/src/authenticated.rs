@@ -10,7 +10,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
-use crate::claims::{NumericDate, PolicyClaim, RegisteredClaims};
+use crate::claims::{NumericDate, RegisteredClaims};
 use crate::clock::Timestamp;
 use crate::error::TokenError;
 use crate::error::UnreadableClaim;
@@ -18,6 +18,7 @@ use crate::issuer::TrustedIssuer;
 use crate::json::Raw;
 use crate::key::VerificationKey;
 use crate::maybe_ready::MaybeReady;
+use crate::profile::Lack;
 use crate::refusal::ProtectionSpace;
 use crate::refusal::{Refusal, Site, Unreported, Wanted};
 use crate::remote::freshness::Ages;
@@ -96,15 +97,9 @@ impl Authenticated {
         self.0.algorithm
     }
 
-    /// A place of the token that has these names, or any of them, and that its profile does not read.
-    pub(crate) fn unread_place(
-        &self,
-        of: PolicyClaim,
-        names: &[&String],
-        any: bool,
-    ) -> Option<&'static str> {
-        let profile = &self.0.origin.issuer.rules.profile;
-        profile.unread_place(of, names, any, &self.0.registered)
+    /// A place of the token that has what all of `lacks` name, and that its profile does not read.
+    pub(crate) fn unread_place(&self, lacks: &[Lack<'_>]) -> Option<&'static str> {
+        self.0.origin.issuer.rules.profile.unread_place(lacks, &self.0.registered)
     }
 
     /// The refusal of this token, with its issuer's name.

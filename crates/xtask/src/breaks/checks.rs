@@ -398,6 +398,18 @@ pub(super) const CHECKS: &[Break] = &[
         new: "if false {",
     },
     Break {
+        check: "where else a role is, is looked for only where the caller is denied",
+        file: "policy/rule.rs",
+        old: "Err(Unmet { denial, lacks: vec![lack] })",
+        new: "let _ = who.unread_place(std::slice::from_ref(&lack));\n        Err(Unmet { denial, lacks: vec![lack] })",
+    },
+    Break {
+        check: "where else a role is, is looked for in one pass",
+        file: "profile/unread.rs",
+        old: "let is_there = |client| holds(strings_in(client, &[\"roles\"]));",
+        new: "let all = || members.get(CLIENTS).ok().flatten().is_some_and(|all| all.members().is_ok());\n                let is_there = |client| all() && holds(strings_in(client, &[\"roles\"]));",
+    },
+    Break {
         check: "a bound token is no bearer token",
         file: "profile/mark.rs",
         old: "if marks.sender_constrained {",
@@ -640,13 +652,13 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "the negation of what is unknown is unknown",
         file: "policy/rule.rs",
-        old: "Err(unknown) if unknown.is_unknown() => Err(unknown),",
+        old: "Err(unmet) if unmet.denial.is_unknown() => Err(unmet),",
         new: "",
     },
     Break {
         check: "a claim that cannot be read is not absent",
         file: "policy/rule.rs",
-        old: "Err(unreadable) => Err(Denial::UnreadableClaim(unreadable)),",
+        old: "Err(unreadable) => Err(Denial::UnreadableClaim(unreadable).into()),",
         new: "Err(_) => self.allows(false),",
     },
     Break {
@@ -657,14 +669,14 @@ pub(super) const CHECKS: &[Break] = &[
     },
     Break {
         check: "an alternative of what is unknown is unknown",
-        file: "refusal/denial.rs",
-        old: "(first, other) if other.is_unknown() && !first.is_unknown() => other,",
+        file: "policy/unmet.rs",
+        old: "(first, second) if second.is_unknown() && !first.is_unknown() => other,",
         new: "",
     },
     Break {
         check: "what is not met decides over what is unknown",
-        file: "refusal/denial.rs",
-        old: "(Self::UnreadableClaim(_), known) if !known.is_unknown() => known,",
+        file: "policy/unmet.rs",
+        old: "(Denial::UnreadableClaim(_), known) if !known.is_unknown() => {\n                Self { denial: known, lacks: other_lacks }\n            }",
         new: "",
     },
     Break {
