@@ -302,13 +302,14 @@ impl TokenError {
 
     /// Returns what the token has in the place of what is configured: its `iss` or `aud`, escaped and
     /// cut short. For the operator's log: no client may be shown it. There is one only where the token's
-    /// signature held.
+    /// signature held, and none where the issuer has another claim in the place of `aud`.
     #[must_use]
     pub fn found(&self) -> Option<&Found> {
         match self {
             Self::Issuer { found, .. } | Self::Audience { found, .. } => Some(found),
             _ => None,
         }
+        .filter(|found| found.is_shown())
     }
 
     /// A short, stable name of the rule, from a closed list: for logs and metric labels.

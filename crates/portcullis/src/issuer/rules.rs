@@ -66,6 +66,8 @@ impl ClaimsRules {
             Ok(())
         } else {
             let found = Found::new(claims.audience().iter(), &self.audiences);
+            let is_aud = self.profile.audience_claim() == "aud";
+            let found = if is_aud { found } else { found.unshown() };
             Err(TokenError::Audience { expected: self.audiences.clone(), found })
         }
     }

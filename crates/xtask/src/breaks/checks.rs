@@ -398,6 +398,18 @@ pub(super) const CHECKS: &[Break] = &[
         new: "if false {",
     },
     Break {
+        check: "what stands in for `aud` is not shown",
+        file: "issuer/rules.rs",
+        old: "if is_aud { found } else { found.unshown() };",
+        new: "if is_aud { found } else { found };",
+    },
+    Break {
+        check: "a claim is named only if the handler's type has a field of that name",
+        file: "authenticated/unfit.rs",
+        old: "let claim = field_at::<C>(error, payload).map(|name| format!(\"`{name}`: \"));",
+        new: "let before = error.column();\n    let claim = Raw::new(payload).member_at(payload, before);\n    let claim = claim.map(|name| format!(\"`{name}`: \"));",
+    },
+    Break {
         check: "where else a role is, is looked for only where the caller is denied",
         file: "policy/rule.rs",
         old: "Err(Unmet { denial, lacks: vec![lack] })",
