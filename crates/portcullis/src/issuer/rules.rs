@@ -424,6 +424,9 @@ mod tests {
             &[("scope", "null")],
             &[("auth_time", r#""2027-01-15T08:00:00Z""#)],
             &[("roles", r#"["r"]"#)],
+            &[("typ", r#""access""#)],
+            &[("azp", "7")],
+            &[("scope", "[]")],
         ] {
             assert_eq!(with(changes), Err(TokenError::LikeIdToken), "{changes:?}");
         }
@@ -436,7 +439,6 @@ mod tests {
             &[("scope", r#"["openid"]"#)],
             &[("scp", r#"["openid"]"#)],
             &[("typ", r#""Bearer""#)],
-            &[("typ", r#""access""#)],
         ] {
             assert_eq!(with(changes), Ok(()), "{changes:?}");
         }

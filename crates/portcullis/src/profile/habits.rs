@@ -2,7 +2,7 @@
 
 use super::Profile;
 use super::mark::AccessTokenMark;
-use crate::claims::RegisteredClaims;
+use crate::claims::{MarkClaims, RegisteredClaims};
 use crate::error::{TokenError, UnreadableClaim};
 use crate::json::{Lenient, LenientMembers, Raw, Unreadable};
 
@@ -62,7 +62,7 @@ impl Profile {
         let members =
             Raw::new(&payload).lenient_members().map_err(|why| unreadable("payload", why))?;
         self.check_kind_claims(&members)?;
-        claims.marks.of_profile = self.habits.mark.first_in(&members)?;
+        claims.marks.of_profile = self.habits.mark.claims_in(&members)?;
         if let Some(name) = self.habits.audience_in {
             let audience = get(&members, name)?.ok_or(TokenError::MissingClaim { name })?;
             let audience = audience.string().ok_or(TokenError::WrongType { name })?;
@@ -124,15 +124,21 @@ impl Profile {
 }
 
 impl AccessTokenMark {
-    /// Returns the first claim that is there of those that it names.
-    fn first_in(self, members: &LenientMembers<'_>) -> Result<Option<&'static str>, TokenError> {
-        let (Self::OneOf(names) | Self::NoneOf(names)) = self else { return Ok(None) };
+    /// Returns which of the claims that it names are there: all of them if it asks for all, else the first.
+    fn claims_in(self, members: &LenientMembers<'_>) -> Result<MarkClaims, TokenError> {
+        let mut found = MarkClaims::new();
+        let (Self::OneOf(names) | Self::AllOf(names) | Self::NoneOf(names)) = self else {
+            return Ok(found);
+        };
         for &name in names {
             if get(members, name)?.is_some_and(|claim| !claim.is_null()) {
-                return Ok(Some(name));
+                found.push(name);
+                if !matches!(self, Self::AllOf(_)) {
+                    break;
+                }
             }
         }
-        Ok(None)
+        Ok(found)
     }
 }
 

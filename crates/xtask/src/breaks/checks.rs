@@ -352,8 +352,14 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "only positive typing overrides `nonce` and `at_hash`",
         file: "profile/mark.rs",
-        old: "if token_type == TokenType::AccessToken || marks.type_claim == TypeClaim::Bearer {",
+        old: "if token_type == TokenType::AccessToken || says_bearer {",
         new: "if true {",
+    },
+    Break {
+        check: "the claim `typ` is proof only where the issuer writes it",
+        file: "profile/mark.rs",
+        old: "marks.type_claim == TypeClaim::Bearer && self.knows_type_claim();",
+        new: "marks.type_claim == TypeClaim::Bearer;",
     },
     Break {
         check: "no other claim `typ` than `Bearer` is positive typing",
@@ -370,19 +376,25 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "an access token has its profile's mark",
         file: "profile/mark.rs",
-        old: "let name = here.ok_or(TokenError::NoAccessMark { profile, claims })?;",
-        new: r#"let name = here.unwrap_or("x");"#,
+        old: "let name = here.first().ok_or(TokenError::NoAccessMark { profile, claims })?;",
+        new: r#"let name = here.first().unwrap_or(&"x");"#,
     },
     Break {
         check: "an `azp` alone does not make an ID token another",
         file: "profile/mark.rs",
-        old: r#"name != "azp""#,
+        old: r#"*name != "azp""#,
         new: "true",
+    },
+    Break {
+        check: "an access token has all claims of its profile's mark",
+        file: "profile/mark.rs",
+        old: "claim.iter().any(|name| !here.contains(name));",
+        new: "claim.is_empty() || here.is_empty();",
     },
     Break {
         check: "an access token has nothing that its profile's do not have",
         file: "profile/mark.rs",
-        old: "Some(name) => return Err(TokenError::IdentityClaim { profile, name }),",
+        old: "Some(&name) => return Err(TokenError::IdentityClaim { profile, name }),",
         new: "Some(_) => false,",
     },
     Break {
@@ -396,6 +408,36 @@ pub(super) const CHECKS: &[Break] = &[
         file: "profile/mark.rs",
         old: "if !is_proven && is_like_an_id_token(claims) {",
         new: "if false {",
+    },
+    Break {
+        check: "an `azp` that is no string is not absent",
+        file: "profile/mark.rs",
+        old: "None => marks.has_azp,",
+        new: "None => false,",
+    },
+    Break {
+        check: "an `auth_time` that comes twice is not absent",
+        file: "claims/marks.rs",
+        old: r#""auth_time" => self.has_auth_time = true,"#,
+        new: r#""auth_time" => {}"#,
+    },
+    Break {
+        check: "a `scope` without a name is none",
+        file: "claims.rs",
+        old: "claims.marks.has_scope = scope::has_names(&found);",
+        new: "claims.marks.has_scope = true;",
+    },
+    Break {
+        check: "a `scp` without a name is none",
+        file: "claims/marks.rs",
+        old: "member.raw()?.strings().is_ok_and(|scopes| has_names(&scopes));",
+        new: "!member.raw()?.is_null();",
+    },
+    Break {
+        check: "a `scp` that comes twice is none",
+        file: "claims/marks.rs",
+        old: r#""scp" => self.has_scp = false,"#,
+        new: r#""scp" => {}"#,
     },
     Break {
         check: "what stands in for `aud` is not shown",
