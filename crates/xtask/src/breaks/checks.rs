@@ -428,6 +428,18 @@ pub(super) const CHECKS: &[Break] = &[
         new: "claims.marks.has_scope = true;",
     },
     Break {
+        check: "a `scope` that comes twice is none",
+        file: "claims/marks.rs",
+        old: r#""scope" => self.has_scope = false,"#,
+        new: r#""scope" => {}"#,
+    },
+    Break {
+        check: "a scope that cannot be read as a whole is none",
+        file: "claims.rs",
+        old: "self.scope.has_names() && self.unreadable(PolicyClaim::Scopes).is_none()",
+        new: "self.scope.has_names()",
+    },
+    Break {
         check: "a `scp` without a name is none",
         file: "claims/marks.rs",
         old: "member.raw()?.strings().is_ok_and(|scopes| has_names(&scopes));",
