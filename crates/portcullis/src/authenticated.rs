@@ -1,7 +1,8 @@
 //! Who is calling: what is left of a token once everything about it held.
 
+mod unfit;
+
 use std::any::Any;
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -10,14 +11,14 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
-use crate::claims::{NumericDate, PolicyClaim, RegisteredClaims};
+use crate::claims::{NumericDate, RegisteredClaims};
 use crate::clock::Timestamp;
 use crate::error::TokenError;
 use crate::error::UnreadableClaim;
 use crate::issuer::TrustedIssuer;
-use crate::json::Raw;
 use crate::key::VerificationKey;
 use crate::maybe_ready::MaybeReady;
+use crate::profile::Lack;
 use crate::refusal::ProtectionSpace;
 use crate::refusal::{Refusal, Site, Unreported, Wanted};
 use crate::remote::freshness::Ages;
@@ -96,15 +97,9 @@ impl Authenticated {
         self.0.algorithm
     }
 
-    /// A place of the token that has these names, or any of them, and that its profile does not read.
-    pub(crate) fn unread_place(
-        &self,
-        of: PolicyClaim,
-        names: &[&String],
-        any: bool,
-    ) -> Option<&'static str> {
-        let profile = &self.0.origin.issuer.rules.profile;
-        profile.unread_place(of, names, any, &self.0.registered)
+    /// A place of the token that has what all of `lacks` name, and that its profile does not read.
+    pub(crate) fn unread_place(&self, lacks: &[Lack<'_>]) -> Option<&'static str> {
+        self.0.origin.issuer.rules.profile.unread_place(lacks, &self.0.registered)
     }
 
     /// The refusal of this token, with its issuer's name.
@@ -125,7 +120,8 @@ impl Authenticated {
     /// # Errors
     ///
     /// When they do not fit the type: a refusal with 403, since the token is good and another one of the
-    /// same issuer would not fit either. The log names the type and the claim.
+    /// same issuer would not fit either. The log names the type, the place in the payload, and the claim if
+    /// the type is a struct that derives `Deserialize` and has a field of that name.
     ///
     /// A claim that no rule reads, or a member in it, may come twice. That is left to the type: a struct that
     /// derives `Deserialize` refuses it for its own fields, a map or a [`Value`] keeps the last one.
@@ -138,7 +134,7 @@ impl Authenticated {
         let payload = self.0.registered.payload();
         serde_json::from_str(payload).map_err(|error| {
             let wanted = std::any::type_name::<C>();
-            let problem = without_value(&error, payload);
+            let problem = unfit::problem::<C>(&error, payload);
             self.refused(TokenError::UnfitClaims { wanted, problem })
         })
     }
@@ -295,38 +291,6 @@ impl HasToken for Authenticated {
     }
 }
 
-/// What serde says, without the value that it quotes: "invalid type: string "…", expected u64 at
-/// line 1 column 7" keeps what follows the value, and only messages that quote none are kept
-/// whole. The claim is found by the place where the reader stopped.
-fn without_value(error: &serde_json::Error, payload: &str) -> String {
-    let text = error.to_string();
-    let place = || format!("at line {} column {}", error.line(), error.column());
-    if text.starts_with("missing field `") {
-        return text;
-    }
-    // Serde's own words. Those of a type's own `Deserialize` may quote anything anywhere.
-    if !["invalid type: ", "invalid value: ", "invalid length "]
-        .iter()
-        .any(|own| text.starts_with(own))
-    {
-        return place();
-    }
-    let Some((_value, expected)) = text.rsplit_once(", expected ") else { return place() };
-    let claim = claim_at(error, payload).map(|name| format!("`{}`: ", name.escape_debug()));
-    format!("{}expected {expected}", claim.unwrap_or_default())
-}
-
-/// The claim whose value the error is about, unless its name is longer than any type's field.
-fn claim_at<'p>(error: &serde_json::Error, payload: &'p str) -> Option<Cow<'p, str>> {
-    let lines = payload.split_inclusive('\n');
-    let before: usize = lines.take(error.line().checked_sub(1)?).map(str::len).sum();
-    let name = Raw::new(payload).member_at(payload, before + error.column())?;
-    (name.len() <= MAX_NAME).then_some(name)
-}
-
-/// The longest name of a claim that is shown.
-const MAX_NAME: usize = 64;
-
 /// Shows the algorithm, the expiry and the number of names. No text out of the token.
 impl fmt::Debug for Authenticated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -405,11 +369,13 @@ mod tests {
             (r#"{"sub":["s3cret"],"tenant":7}"#, "`sub`: expected a string"),
             (r#"{"sub":null,"tenant":7}"#, "`sub`: expected a string"),
             (r#"{"s\u0075b":7,"tenant":7}"#, "`sub`: expected a string"),
+            (r#"{"sub":"alice","tenant":7,"s3cret":[7]}"#, "at line 1"),
             (r#"{"sub":"alice","tenant":7,"tenant":8}"#, "at line 1"),
             (r#"{"sub":"alice","tenant":7,"x, expected s3cret":8}"#, "at line 1"),
         ] {
             // The last one can not get here with a token, which is refused for it before.
             let who = Authenticated::of_claims(RegisteredClaims::unread(claims));
+            assert_eq!(who.claims::<Option<User>>().unwrap_err().rule(), "claims");
             let refusal = who.claims::<User>().unwrap_err();
             assert_eq!((refusal.status().as_u16(), refusal.kind()), (403, RefusalKind::Forbidden));
             assert!(refusal.challenge().is_none(), "a refreshed token would not fit either");

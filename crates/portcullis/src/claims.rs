@@ -29,7 +29,7 @@ use status::StatusClaim;
 use texts::{Reading, Span, Spans, Texts};
 
 pub use crate::error::UnreadableClaim;
-pub(crate) use marks::{Marks, TypeClaim};
+pub(crate) use marks::{MarkClaims, Marks, TypeClaim};
 pub use numeric_date::NumericDate;
 pub use scope::Scope;
 pub(crate) use status::StatusReference;
@@ -157,6 +157,11 @@ impl RegisteredClaims {
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// Whether there is a scope where the profile finds it, and all of it can be read.
+    pub(crate) fn has_scope(&self) -> bool {
+        self.scope.has_names() && self.unreadable(PolicyClaim::Scopes).is_none()
     }
 
     /// `roles` ([RFC 9068 §2.2.3.1]); empty when the claim is absent or has another shape.
@@ -348,17 +353,16 @@ impl<'de> FromMembers<'de> for Reader<'de> {
             "jti" => claims.jti = texts.read_if_text(member.raw()?),
             "client_id" => claims.client_id = texts.read_if_text(member.raw()?),
             "sid" => claims.sid = texts.read_if_text(member.raw()?),
-            "scope" => {
-                let raw = member.raw()?;
-                claims.marks.has_scope |= !raw.is_null();
-                match raw.strings() {
-                    Ok(found) => claims.read_scope(&["scope"], Some(found)),
-                    Err(why) => {
-                        let claim = UnreadableClaim::new("scope", why);
-                        claims.unreadable.push((PolicyClaim::Scopes, claim));
-                    }
+            "scope" => match member.raw()?.strings() {
+                Ok(found) => {
+                    claims.marks.has_scope = scope::has_names(&found);
+                    claims.read_scope(&["scope"], Some(found));
                 }
-            }
+                Err(why) => {
+                    let claim = UnreadableClaim::new("scope", why);
+                    claims.unreadable.push((PolicyClaim::Scopes, claim));
+                }
+            },
             "roles" => {
                 claims.roles = claims.names(texts, PolicyClaim::Roles, "roles", member.raw()?);
             }
@@ -388,7 +392,11 @@ impl<'de> FromMembers<'de> for Reader<'de> {
                 let status = member.raw()?.parse().and_then(|StatusClaim(status)| status);
                 claims.status = status.map(|(index, uri)| (index, texts.keep(&uri)));
             }
-            "azp" => claims.marks.azp = texts.read_if_text(member.raw()?),
+            "azp" => {
+                let raw = member.raw()?;
+                claims.marks.has_azp = !raw.is_null();
+                claims.marks.azp = texts.read_if_text(raw);
+            }
             _ => return claims.marks.take(name, member),
         }
         Ok(())
@@ -397,6 +405,7 @@ impl<'de> FromMembers<'de> for Reader<'de> {
     fn repeated(&mut self, name: &str) -> bool {
         let decides = matches!(name, "iss" | "sub" | "aud" | "exp" | "nbf" | "iat" | "azp")
             || Marks::ALL.contains(&name);
+        self.claims.marks.repeated(name);
         self.claims.forget(name);
         !decides
     }

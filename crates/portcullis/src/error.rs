@@ -223,7 +223,8 @@ pub enum TokenError {
         /// The mark.
         mark: &'static str,
     },
-    /// None of the claims is there, one of which each access token of the profile has.
+    /// The claims are absent that tell an access token of the profile: one that each has, or all of several
+    /// of which each has one.
     #[error("not an access token of profile `{profile}`: {} absent", are(.claims))]
     #[non_exhaustive]
     NoAccessMark {
@@ -241,11 +242,11 @@ pub enum TokenError {
         /// The claim.
         name: &'static str,
     },
-    /// Nothing says what kind of token it is, and it is made like an ID token: `azp` is in `aud`,
-    /// `auth_time` is there, and there is no scope.
+    /// Nothing says what kind of token it is, and it is made like an ID token: `azp` is in `aud` or no
+    /// string, `auth_time` is there, and no scope is there that can be read.
     #[error(
-        "taken for an ID token: it has no `typ`, its `azp` is in its `aud`, it has `auth_time` and no \
-         scope"
+        "taken for an ID token: it has no `typ` that is known, its `azp` is in its `aud` or no string, it has \
+         `auth_time` and no scope that can be read"
     )]
     LikeIdToken,
     /// The issuer of the profile makes access and ID tokens alike.
@@ -302,13 +303,14 @@ impl TokenError {
 
     /// Returns what the token has in the place of what is configured: its `iss` or `aud`, escaped and
     /// cut short. For the operator's log: no client may be shown it. There is one only where the token's
-    /// signature held.
+    /// signature held, and none where the issuer has another claim in the place of `aud`.
     #[must_use]
     pub fn found(&self) -> Option<&Found> {
         match self {
             Self::Issuer { found, .. } | Self::Audience { found, .. } => Some(found),
             _ => None,
         }
+        .filter(|found| found.is_shown())
     }
 
     /// A short, stable name of the rule, from a closed list: for logs and metric labels.

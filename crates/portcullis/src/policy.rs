@@ -4,6 +4,7 @@ mod check;
 mod compare;
 mod display;
 mod rule;
+mod unmet;
 
 use std::time::Duration;
 
@@ -248,7 +249,7 @@ impl Policy {
 
     /// Whether `who` meets it.
     pub(crate) fn check(&self, who: &Authenticated) -> Result<(), Denial> {
-        self.0.check(who)
+        self.0.check(who).map_err(|unmet| unmet.explained(who))
     }
 }
 

@@ -5,6 +5,7 @@ mod mark;
 mod providers;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use crate::error::TokenError;
 use crate::jws::TokenType;
@@ -12,6 +13,7 @@ use habits::Habits;
 
 pub use mark::AccessTokenMark;
 pub use providers::UnknownProfile;
+pub(crate) use unread::Lack;
 
 /// The kind of token that is accepted, and where in it scopes, roles and the audience stand.
 ///

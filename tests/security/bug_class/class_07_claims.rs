@@ -359,6 +359,86 @@ async fn an_id_token_without_any_mark_of_its_own_is_told_by_what_it_has() {
     }
 }
 
+/// A claim that would tell an access token is read as strictly as one that refuses it.
+#[tokio::test]
+async fn nothing_that_says_nothing_makes_an_id_token_an_access_token() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let azp = format!(r#""azp":"{AUDIENCE}""#);
+    for (members, expected) in [
+        (format!(r#"{azp},"auth_time":1"#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scope":"""#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scope":" ""#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scope":"\t""#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scope":[]"#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scope":[""]"#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scope":0"#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scope":{{"a":1}}"#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scope":["a",0]"#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scope":["a b"]"#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scope":"a","scope":null"#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scp":"""#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scp":[]"#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scp":7"#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scp":["a",null]"#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"scp":"x","scp":null"#), "access_token"),
+        (format!(r#"{azp},"auth_time":null,"auth_time":1"#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"auth_time":null"#), "access_token"),
+        (format!(r#"{azp},"auth_time":"yesterday""#), "access_token"),
+        (format!(r#""azp":["{AUDIENCE}"],"auth_time":1"#), "access_token"),
+        (r#""azp":7,"auth_time":1"#.to_owned(), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"typ":"x""#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"typ":"""#), "access_token"),
+        (format!(r#"{azp},"auth_time":1,"typ":"Bearer""#), "accepted"),
+        (format!(r#"{azp},"auth_time":1,"scope":"a""#), "accepted"),
+        (format!(r#"{azp},"auth_time":1,"scope":["a"]"#), "accepted"),
+        (format!(r#"{azp},"auth_time":1,"scp":"a""#), "accepted"),
+        (format!(r#"{azp},"auth_time":1,"scp":["a"]"#), "accepted"),
+        (format!(r#"{azp},"auth_time":1,"scope":"","scp":"a""#), "accepted"),
+        (r#""azp":"another","auth_time":1"#.to_owned(), "accepted"),
+        (r#""azp":null,"auth_time":1"#.to_owned(), "accepted"),
+        (format!(r#"{azp},"auth_time":null"#), "accepted"),
+        // Of other tokens these claims are the sender's affair.
+        (r#""auth_time":"yesterday","scope":0"#.to_owned(), "accepted"),
+    ] {
+        let payload = format!("{{{members},{}", &claims().to_string()[1..]);
+        let token = key.sign(r#"{"alg":"ES256","kid":"k"}"#, &payload);
+        assert_eq!(rule(&auth, &token).await, expected, "{members}");
+    }
+}
+
+/// Keycloak alone writes it. With another issuer a mapper or a customizer may put it into ID tokens.
+#[tokio::test]
+async fn claim_typ_bearer_is_proof_only_where_the_issuer_writes_it() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let id_token = json!({
+        "nonce": "n", "at_hash": "h", "azp": "c", "client_id": AUDIENCE, "cid": "c", "appid": "c",
+        "uid": "u", "typ": "Bearer", "kubernetes.io": {}, "session_id": "s", "sid": "s",
+        "token_use": "access",
+    });
+    for name in Profile::names() {
+        let profile: Profile = name.parse().unwrap();
+        if profile.accepts_id_tokens() {
+            continue;
+        }
+        let mut claims = merged(&id_token);
+        match name {
+            "clerk" => claims["azp"] = json!(AUDIENCE),
+            "entra-v1" => claims["ver"] = json!("1.0"),
+            "entra-v2" => claims["ver"] = json!("2.0"),
+            _ => {}
+        }
+        let auth = builder(&key).profile(profile).build().await.unwrap();
+        let token = key.sign(r#"{"alg":"ES256","kid":"k"}"#, &claims.to_string());
+        let expected = match name {
+            "jwt" | "keycloak" => "accepted",
+            "rfc9068" => "typ",
+            _ => "access_token",
+        };
+        assert_eq!(rule(&auth, &token).await, expected, "{name}");
+    }
+}
+
 /// A good token's claims and these.
 fn merged(changes: &Value) -> Value {
     let mut claims = claims();
@@ -425,8 +505,13 @@ async fn a_providers_other_tokens_are_no_access_tokens() {
         (Profile::entra_b2c(), json!({"azp": "c", "nonce": "n"}), "accepted"),
         (Profile::entra_b2c(), json!({"azp": "c", "at_hash": "h"}), "access_token"),
         (Profile::entra_b2c(), json!({"nonce": "n"}), "access_token"),
-        (Profile::authentik(), json!({"uid": "u", "nonce": "n", "at_hash": "h"}), "accepted"),
+        (Profile::authentik(), json!({"azp": "c", "uid": "u", "nonce": "n"}), "accepted"),
         (Profile::authentik(), json!({"azp": "c"}), "access_token"),
+        (Profile::authentik(), json!({"azp": "c", "uid": null}), "access_token"),
+        // An ID token with a claim of a scope mapping.
+        (Profile::authentik(), json!({"uid": "u", "nonce": "n"}), "access_token"),
+        // No token can hold a hash of itself.
+        (Profile::authentik(), json!({"azp": "c", "uid": "u", "at_hash": "h"}), "access_token"),
         (Profile::hydra(), json!({"client_id": "c"}), "accepted"),
         (Profile::hydra(), json!({}), "access_token"),
         (Profile::cognito(), json!({"token_use": "access", "client_id": AUDIENCE}), "accepted"),

@@ -2,12 +2,17 @@
 //!
 //! `Debug` of everything that comes from a token tells names that are constant, and counts.
 
+use std::collections::BTreeMap;
+
 use http::HeaderMap;
 use portcullis::testing::{ManualClock, TestKey};
-use portcullis::{Algorithm, Authenticator, Gate, Policy, Refusal, keys::KeyRequest, signature};
+use portcullis::{
+    Algorithm, Authenticator, Gate, Policy, Profile, Refusal, keys::KeyRequest, signature,
+    token::TokenError,
+};
 use serde_json::{Value, json};
 
-use super::support::{AUDIENCE, ISSUER, NOW, attempt_now, auth, bearer};
+use super::support::{AUDIENCE, ISSUER, NOW, attempt_now, auth, bearer, builder, claims};
 
 /// In every value and in every name that is not registered.
 const MARKER: &str = "m4rker";
@@ -155,5 +160,43 @@ impl portcullis::keys::KeySource for Late {
         Result<portcullis::keys::CandidateKeys, portcullis::keys::ResolveError>,
     > {
         portcullis::adapter::MaybeReady::Pending(Box::pin(std::future::pending()))
+    }
+}
+
+/// `found` is for `iss` and `aud`. What some issuers have in the place of `aud` names a client or a site.
+#[tokio::test]
+async fn what_stands_in_for_aud_is_not_found() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    for (profile, changes) in [
+        (Profile::cognito(), json!({"token_use": "access", "client_id": MARKER})),
+        (Profile::clerk(), json!({"azp": MARKER, "sid": "s"})),
+        (Profile::clerk(), json!({"azp": format!("{AUDIENCE}/"), "sid": "s"})),
+    ] {
+        let auth = builder(&key).profile(profile).build().await.unwrap();
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let refusal = auth.authenticate(&bearer(&key.token(&claims))).await.unwrap_err();
+        let error = refusal.token_error().unwrap();
+        assert_eq!((error.rule(), error.found()), ("aud", None), "{changes}");
+        let TokenError::Audience { found, .. } = error else { panic!("{error}") };
+        assert_unmarked([("found", format!("{error} {error:?} {found} {found:?}"))]);
+        assert!(!found.to_string().contains(AUDIENCE), "{found}");
+    }
+}
+
+/// Names are values, too, where the sender chooses them.
+#[tokio::test]
+async fn unfit_claim_is_not_named_where_the_handlers_type_has_no_such_name() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let payload = format!(r#"{{"{MARKER}":"x",{}"#, &claims().to_string()[1..]);
+    let token = key.sign(r#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#, &payload);
+    let who = auth.authenticate(&bearer(&token)).await.unwrap();
+    let keyed = who.claims::<BTreeMap<String, [u8; 1]>>().unwrap_err();
+    let typed = who.claims::<BTreeMap<String, u64>>().unwrap_err();
+    for refusal in [keyed, typed] {
+        let reason = refusal.reason().to_string();
+        assert!(reason.contains("expected ") && reason.contains("line 1 column "), "{reason}");
+        assert_unmarked([("reason", format!("{reason} {refusal:?}"))]);
     }
 }

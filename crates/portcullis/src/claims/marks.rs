@@ -3,8 +3,10 @@
 //! [RFC 8725 §3.12]: https://www.rfc-editor.org/rfc/rfc8725#section-3.12
 
 use serde::de::{Deserialize, Deserializer, MapAccess};
+use smallvec::SmallVec;
 
 use super::Span;
+use super::scope::has_names;
 use crate::json::{Member, Raw, Text};
 
 /// Traces of another kind of token than an access token.
@@ -23,24 +25,29 @@ pub(crate) struct Marks {
     pub(crate) type_claim: TypeClaim,
     /// `azp`: the client that the token was issued to.
     pub(crate) azp: Option<Span>,
+    /// Whether there is an `azp`, be it readable or not.
+    pub(crate) has_azp: bool,
+    /// Whether there is an `auth_time`, be it readable or not.
     pub(crate) has_auth_time: bool,
-    /// `scope` or `scp`.
+    /// Whether `scope` comes once, can be read as a whole and has a name; and `scp`.
     pub(crate) has_scope: bool,
-    /// The first claim that is there of those that the profile's mark names.
-    pub(crate) of_profile: Option<&'static str>,
+    pub(crate) has_scp: bool,
+    /// The claims that are there of those that the profile's mark names.
+    pub(crate) of_profile: MarkClaims,
 }
+
+pub(crate) type MarkClaims = SmallVec<[&'static str; 2]>;
 
 /// What a payload says of its own kind: Keycloak's claim `typ`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum TypeClaim {
+    /// Absent, or nothing that is known.
     #[default]
-    Absent,
+    Unknown,
     /// `Bearer`: an access token.
     Bearer,
     /// Another kind of token, by what it is told.
     Foreign(&'static str),
-    /// Nothing that is known.
-    Other,
 }
 
 impl Marks {
@@ -54,6 +61,17 @@ impl Marks {
         match Raw::new(text).find("typ").ok()??.parse()? {
             TypeClaim::Foreign(mark) => Some(mark),
             _ => None,
+        }
+    }
+
+    /// Takes note that one of the claims comes again that may, and that tell an ID token: it then counts as
+    /// what an ID token has.
+    pub(super) fn repeated(&mut self, name: &str) {
+        match name {
+            "auth_time" => self.has_auth_time = true,
+            "scope" => self.has_scope = false,
+            "scp" => self.has_scp = false,
+            _ => {}
         }
     }
 
@@ -90,9 +108,9 @@ impl Marks {
                 }
                 return Ok(());
             }
-            // OpenID Connect Core has no scopes in ID tokens. Only whether it is there counts here.
+            // OpenID Connect Core has no scopes in ID tokens.
             "scp" => {
-                self.has_scope |= !member.raw()?.is_null();
+                self.has_scp = member.raw()?.strings().is_ok_and(|scopes| has_names(&scopes));
                 return Ok(());
             }
             _ => {}
@@ -116,7 +134,7 @@ impl<'de> Deserialize<'de> for TypeClaim {
         Ok(match foreign {
             Some((_, mark)) => Self::Foreign(mark),
             None if name == "Bearer" => Self::Bearer,
-            None => Self::Other,
+            None => Self::Unknown,
         })
     }
 }

@@ -31,6 +31,11 @@ impl Scope {
         &self.0
     }
 
+    /// Whether there is a name that is not blank.
+    pub(super) fn has_names(&self) -> bool {
+        !self.0.trim().is_empty()
+    }
+
     /// Reads a claim that is a string of names or a list of them. False if part of it is neither: an
     /// element of a list is one name, and never split.
     pub(super) fn read(&mut self, claim: &Lenient<'_>) -> bool {
@@ -42,6 +47,12 @@ impl Scope {
         *self = claim.strings().iter().filter(is_name).map(|name| &*name.0).collect();
         claim.strings().iter().all(|name| is_name(&name)) && !claim.is_malformed()
     }
+}
+
+/// Whether a claim can be read as a whole, and has a name that is not blank.
+pub(super) fn has_names(claim: &Lenient<'_>) -> bool {
+    let mut scope = Scope::default();
+    scope.read(claim) && scope.has_names()
 }
 
 impl<'de> Deserialize<'de> for Scope {

@@ -8,10 +8,12 @@ const MAX_CHARS: usize = 128;
 
 /// The `iss` or `aud` of a token whose signature held: each name in quotes, escaped and cut short.
 ///
-/// Displayed for the operator alone; `Debug` shows nothing of it.
+/// Displayed for the operator alone; `Debug` shows nothing of it. What an issuer has in the place of `aud` is
+/// not displayed either.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Found {
-    text: Box<str>,
+    /// `None` if it is not to be shown.
+    text: Option<Box<str>>,
     differs_by_a_slash: bool,
 }
 
@@ -33,7 +35,16 @@ impl Found {
         if more > 0 {
             shown.push(format!("{more} more"));
         }
-        Self { text: shown.join(", ").into(), differs_by_a_slash }
+        Self { text: Some(shown.join(", ").into()), differs_by_a_slash }
+    }
+
+    /// As it is, without the names: those of a claim in the place of `aud` name a client or a site.
+    pub(crate) fn unshown(self) -> Self {
+        Self { text: None, ..self }
+    }
+
+    pub(super) fn is_shown(&self) -> bool {
+        self.text.is_some()
     }
 
     /// How it differs from what is expected, if that is easily overlooked.
@@ -48,7 +59,11 @@ impl Found {
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.text.is_empty() { "nothing" } else { &self.text })
+        f.write_str(match self.text.as_deref() {
+            Some("") => "nothing",
+            Some(text) => text,
+            None => "what is not shown",
+        })
     }
 }
 

@@ -170,8 +170,8 @@ impl<'a> Raw<'a> {
 }
 
 impl<'a> Members<'a> {
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| &*name.0)
+    pub(crate) fn values(&self) -> impl Iterator<Item = Raw<'a>> {
+        self.0.iter().map(|&(_, value)| value)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Raw<'a>> {

@@ -7,10 +7,12 @@ use serde_json::Value;
 
 use super::check::Check;
 use super::compare::is_equal;
+use super::unmet::Unmet;
 use crate::authenticated::Authenticated;
 use crate::claims::{NumericDate, PolicyClaim, RegisteredClaims};
 use crate::error::UnreadableClaim;
 use crate::json;
+use crate::profile::Lack;
 use crate::refusal::Denial;
 
 /// How far ahead of this clock an `auth_time` may be: the largest leeway there is. Beyond it the
@@ -54,7 +56,7 @@ pub(super) enum Rule {
 impl Rule {
     /// Whether `who` meets the rule. Three-valued: a denial that [is unknown](Denial::is_unknown) says
     /// that the rule is unknown, any other that it is not met.
-    pub(super) fn check(&self, who: &Authenticated) -> Result<(), Denial> {
+    pub(super) fn check(&self, who: &Authenticated) -> Result<(), Unmet<'_>> {
         let claims = who.registered();
         let scope = |name: &String| claims.scope().contains(name);
         let role = |name: &String| claims.roles().any(|has| has == name);
@@ -75,7 +77,7 @@ impl Rule {
                     let unreadable = |why| Denial::UnreadableClaim(UnreadableClaim::new(name, why));
                     self.allows(is_equal(value, &claim).map_err(unreadable)?)
                 }
-                Err(unreadable) => Err(Denial::UnreadableClaim(unreadable)),
+                Err(unreadable) => Err(Denial::UnreadableClaim(unreadable).into()),
             },
             Self::Acr(values) => {
                 let acr = claims.authentication_context();
@@ -83,49 +85,53 @@ impl Rule {
                     return Ok(());
                 }
                 readable(PolicyClaim::Acr, claims)?;
-                Err(Denial::Authentication { acr_values: values.clone(), max_age: None })
+                Err(Denial::Authentication { acr_values: values.clone(), max_age: None }.into())
             }
             &Self::MaxAuthAge(max) => {
                 if is_within(claims.authenticated_at(), max, who.now()) {
                     return Ok(());
                 }
                 readable(PolicyClaim::AuthTime, claims)?;
-                Err(Denial::Authentication { acr_values: Vec::new(), max_age: Some(max) })
+                Err(Denial::Authentication { acr_values: Vec::new(), max_age: Some(max) }.into())
             }
             &Self::MaxTokenAge(max) => {
                 let young = is_within(claims.issued_at(), max, who.now());
-                if young { Ok(()) } else { Err(Denial::TokenAge { max }) }
+                if young { Ok(()) } else { Err(Denial::TokenAge { max }.into()) }
             }
             Self::Custom(check) => match check.holds(who) {
                 Some(holds) => self.allows(holds),
-                None => Err(Denial::UnboundCheck { name: check.name().to_owned() }),
+                None => Err(Denial::UnboundCheck { name: check.name().to_owned() }.into()),
             },
             Self::And(rules) => {
                 let denials = rules.iter().filter_map(|rule| rule.check(who).err());
-                denials.reduce(Denial::and).map_or(Ok(()), Err)
+                denials.reduce(Unmet::and).map_or(Ok(()), Err)
             }
             Self::Or(rules) => self.any(rules, who),
             Self::Not(rule) => match rule.check(who) {
                 Ok(()) => self.allows(false),
-                Err(unknown) if unknown.is_unknown() => Err(unknown),
+                Err(unmet) if unmet.denial.is_unknown() => Err(unmet),
                 Err(_) => Ok(()),
             },
         }
     }
 
-    fn allows(&self, met: bool) -> Result<(), Denial> {
-        if met { Ok(()) } else { Err(Denial::Forbidden { rule: self.to_string(), unread: None }) }
+    fn allows(&self, met: bool) -> Result<(), Unmet<'_>> {
+        if met { Ok(()) } else { Err(self.forbidden().into()) }
+    }
+
+    fn forbidden(&self) -> Denial {
+        Denial::Forbidden { rule: self.to_string(), unread: None }
     }
 
     /// The verdict of a rule about a list of names. Where the list is malformed, a name that was not
     /// found is neither present nor absent.
-    fn lists(
+    fn lists<'r>(
         &self,
         claim: PolicyClaim,
-        names: &[String],
+        names: &'r [String],
         has: impl Fn(&String) -> bool,
         who: &Authenticated,
-    ) -> Result<(), Denial> {
+    ) -> Result<(), Unmet<'r>> {
         let one_is_enough =
             matches!(self, Self::AnyScope(_) | Self::AnyRole(_) | Self::AnyPermission(_));
         let met = if one_is_enough { names.iter().any(&has) } else { names.iter().all(&has) };
@@ -135,21 +141,22 @@ impl Rule {
         if !names.is_empty() {
             readable(claim, who.registered())?;
         }
-        let missing: Vec<&String> = names.iter().filter(|name| !has(name)).collect();
-        let unread = who.unread_place(claim, &missing, one_is_enough);
-        Err(match claim {
-            PolicyClaim::Scopes => Denial::Scope { needed: names.iter().collect(), unread },
-            _ => Denial::Forbidden { rule: self.to_string(), unread },
-        })
+        let missing = names.iter().filter(|name| !has(name)).map(String::as_str);
+        let lack = Lack { of: claim, names: missing.collect(), one_is_enough };
+        let denial = match claim {
+            PolicyClaim::Scopes => Denial::Scope { needed: names.iter().collect(), unread: None },
+            _ => self.forbidden(),
+        };
+        Err(Unmet { denial, lacks: vec![lack] })
     }
 
-    fn any(&self, rules: &[Self], who: &Authenticated) -> Result<(), Denial> {
-        let mut said: Option<Denial> = None;
+    fn any<'r>(&'r self, rules: &'r [Self], who: &Authenticated) -> Result<(), Unmet<'r>> {
+        let mut said: Option<Unmet<'r>> = None;
         for rule in rules {
-            let Err(denial) = rule.check(who) else { return Ok(()) };
+            let Err(unmet) = rule.check(who) else { return Ok(()) };
             said = Some(match said {
-                Some(before) => before.or(denial),
-                None => denial,
+                Some(before) => before.or(unmet),
+                None => unmet,
             });
         }
         said.map_or_else(|| self.allows(false), Err)

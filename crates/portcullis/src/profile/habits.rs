@@ -2,7 +2,7 @@
 
 use super::Profile;
 use super::mark::AccessTokenMark;
-use crate::claims::{PolicyClaim, RegisteredClaims};
+use crate::claims::{MarkClaims, RegisteredClaims};
 use crate::error::{TokenError, UnreadableClaim};
 use crate::json::{Lenient, LenientMembers, Raw, Unreadable};
 
@@ -62,7 +62,7 @@ impl Profile {
         let members =
             Raw::new(&payload).lenient_members().map_err(|why| unreadable("payload", why))?;
         self.check_kind_claims(&members)?;
-        claims.marks.of_profile = self.habits.mark.first_in(&members)?;
+        claims.marks.of_profile = self.habits.mark.claims_in(&members)?;
         if let Some(name) = self.habits.audience_in {
             let audience = get(&members, name)?.ok_or(TokenError::MissingClaim { name })?;
             let audience = audience.string().ok_or(TokenError::WrongType { name })?;
@@ -81,44 +81,6 @@ impl Profile {
             claims.add_roles(&path, strings(&members, &path));
         }
         Ok(())
-    }
-
-    /// Returns the first place that holds all of `names`, or any, and that this profile does not read.
-    /// For the operator whose caller lacks what the issuer has granted.
-    pub(crate) fn unread_place(
-        &self,
-        of: PolicyClaim,
-        names: &[&String],
-        any: bool,
-        claims: &RegisteredClaims,
-    ) -> Option<&'static str> {
-        let (known, read): (&[&'static [&'static str]], _) = match of {
-            PolicyClaim::Scopes => (SCOPES_ELSEWHERE, vec![self.scopes_place()]),
-            PolicyClaim::Roles => (ROLES_ELSEWHERE, self.roles_places()),
-            _ => return None,
-        };
-        let members = claims.raw().lenient_members().ok()?;
-        let holds = |found: Option<Lenient<'_>>| {
-            let has = |name: &&String| {
-                let strings = || found.iter().flat_map(Lenient::strings);
-                strings().any(|text| text.0.split(' ').any(|word| word == name.as_str()))
-            };
-            if any { names.iter().any(has) } else { !names.is_empty() && names.iter().all(has) }
-        };
-        let place = known.iter().find(|place| {
-            read.iter().all(|path| path != *place) && holds(strings(&members, place).ok().flatten())
-        });
-        match place {
-            Some(["realm_access", "roles"]) => Some("realm_access.roles"),
-            Some([name]) => Some(name),
-            _ if of == PolicyClaim::Roles => {
-                let clients = members.get(CLIENTS).ok()??.members().ok()?;
-                let mut paths = clients.names().map(|client| [CLIENTS, client, "roles"]);
-                let is_there = |path: &[&str; 3]| holds(strings(&members, path).ok().flatten());
-                paths.any(|path| is_there(&path)).then_some("resource_access.CLIENT.roles")
-            }
-            _ => None,
-        }
     }
 
     /// The metadata of `issuer`, where that is not below its own URL.
@@ -162,34 +124,26 @@ impl Profile {
 }
 
 impl AccessTokenMark {
-    /// Returns the first claim that is there of those that it names.
-    fn first_in(self, members: &LenientMembers<'_>) -> Result<Option<&'static str>, TokenError> {
-        let (Self::OneOf(names) | Self::NoneOf(names)) = self else { return Ok(None) };
+    /// Returns which of the claims that it names are there: all of them if it asks for all, else the first.
+    fn claims_in(self, members: &LenientMembers<'_>) -> Result<MarkClaims, TokenError> {
+        let mut found = MarkClaims::new();
+        let (Self::OneOf(names) | Self::AllOf(names) | Self::NoneOf(names)) = self else {
+            return Ok(found);
+        };
         for &name in names {
             if get(members, name)?.is_some_and(|claim| !claim.is_null()) {
-                return Ok(Some(name));
+                found.push(name);
+                if !matches!(self, Self::AllOf(_)) {
+                    break;
+                }
             }
         }
-        Ok(None)
+        Ok(found)
     }
 }
 
 /// Where scopes stand unless an issuer has another place.
 const SCOPE: &[&str] = &["scope"];
-
-/// Keycloak's object with the roles of each client.
-const CLIENTS: &str = "resource_access";
-
-/// Where issuers put scopes and roles, as far as their names are known.
-const SCOPES_ELSEWHERE: &[&[&str]] = &[&["scope"], &["scp"], &["permissions"]];
-const ROLES_ELSEWHERE: &[&[&str]] = &[
-    &["realm_access", "roles"],
-    &["groups"],
-    &["cognito:groups"],
-    &["role"],
-    &["permissions"],
-    &["entitlements"],
-];
 
 /// Returns a claim that must come once.
 fn get<'a>(members: &LenientMembers<'a>, name: &str) -> Result<Option<Raw<'a>>, TokenError> {
@@ -198,13 +152,20 @@ fn get<'a>(members: &LenientMembers<'a>, name: &str) -> Result<Option<Raw<'a>>, 
 
 /// Returns the strings at the end of a path of member names, which are compared whole: a dot in a name
 /// is part of it. `None` where the path ends early.
-fn strings<'a>(
+pub(super) fn strings<'a>(
     members: &LenientMembers<'a>,
     path: &[&str],
 ) -> Result<Option<Lenient<'a>>, Unreadable> {
     let Some((first, inner)) = path.split_first() else { return Ok(None) };
-    let Some(mut value) = members.get(first)? else { return Ok(None) };
-    for name in inner {
+    members.get(first)?.map_or(Ok(None), |value| strings_in(value, inner))
+}
+
+/// As [`strings`], of a path that begins in `value`.
+pub(super) fn strings_in<'a>(
+    mut value: Raw<'a>,
+    path: &[&str],
+) -> Result<Option<Lenient<'a>>, Unreadable> {
+    for name in path {
         if !value.is_object() && !value.is_null() {
             return Err(Unreadable::WrongType { expected: "a string or an array of strings" });
         }

@@ -9,7 +9,10 @@ use crate::jws::TokenType;
 
 /// How a [`Profile`] tells access tokens from the ID tokens of the same issuer.
 ///
-/// A header `typ` of `at+jwt` is proof with every profile.
+/// A header `typ` of `at+jwt` is proof with every profile. A claim `typ` of `Bearer`, which Keycloak writes, is
+/// proof with [`Profile::jwt`] and [`Profile::keycloak`] alone: with others it says nothing. Proof overrides
+/// `nonce`, `at_hash`, and what follows except for the claims of `Value` and `Required`, which must be there all
+/// the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccessTokenMark {
@@ -18,10 +21,13 @@ pub enum AccessTokenMark {
     /// [RFC 9068 §2.1]: https://www.rfc-editor.org/rfc/rfc9068#section-2.1
     Header,
     /// By what ID tokens have alone: `nonce`, `at_hash`, `c_hash`, `s_hash`; or, in a token that says
-    /// nothing of its kind, an `azp` that is in `aud`, with `auth_time` and without a scope.
+    /// nothing of its kind, an `azp` that is in `aud`, with `auth_time` and without a scope. An `azp` or
+    /// `auth_time` that cannot be read counts as an ID token's, and a scope that cannot be read as none.
     NoMarkOfIdTokens,
     /// Each access token has one of these claims.
     OneOf(&'static [&'static str]),
+    /// Each access token has all of these claims.
+    AllOf(&'static [&'static str]),
     /// Each access token has this claim with this value.
     Value(&'static str, &'static str),
     /// No access token has any of these claims.
@@ -29,8 +35,8 @@ pub enum AccessTokenMark {
     /// The issuer signs no other tokens for this audience, or what it signs is told by the claims that
     /// the profile requires.
     Required(&'static [&'static str]),
-    /// There is none: every token is refused, until [`dangerous`](crate::dangerous) says that ID tokens
-    /// are accepted as well.
+    /// There is none: every token without `at+jwt` in its header is refused, until
+    /// [`dangerous`](crate::dangerous) says that ID tokens are accepted as well.
     Nothing,
     /// The credentials are ID tokens by design.
     IdTokens,
@@ -82,19 +88,27 @@ impl Profile {
         if let Some(mark) = marks.identity {
             return Err(TokenError::NotAnAccessToken { mark });
         }
-        if token_type == TokenType::AccessToken || marks.type_claim == TypeClaim::Bearer {
+        let says_bearer = marks.type_claim == TypeClaim::Bearer && self.knows_type_claim();
+        if token_type == TokenType::AccessToken || says_bearer {
             return Ok(());
         }
-        let (profile, here) = (self.name, marks.of_profile);
+        let (profile, here) = (self.name, &marks.of_profile);
         let is_proven = match self.habits.mark {
             AccessTokenMark::Nothing => return Err(TokenError::Indistinct { profile }),
             AccessTokenMark::OneOf(claims) => {
-                let name = here.ok_or(TokenError::NoAccessMark { profile, claims })?;
+                let name = here.first().ok_or(TokenError::NoAccessMark { profile, claims })?;
                 // Other issuers' ID tokens have it, too.
-                name != "azp"
+                *name != "azp"
             }
-            AccessTokenMark::NoneOf(_) => match here {
-                Some(name) => return Err(TokenError::IdentityClaim { profile, name }),
+            AccessTokenMark::AllOf(claims) => {
+                let is_absent = |claim: &&[_]| claim.iter().any(|name| !here.contains(name));
+                if let Some(claims) = claims.chunks(1).find(is_absent) {
+                    return Err(TokenError::NoAccessMark { profile, claims });
+                }
+                true
+            }
+            AccessTokenMark::NoneOf(_) => match here.first() {
+                Some(&name) => return Err(TokenError::IdentityClaim { profile, name }),
                 None => false,
             },
             AccessTokenMark::Value(..) => true,
@@ -115,17 +129,23 @@ impl Profile {
         }
         Ok(())
     }
+
+    /// Whether the claim `typ` of this issuer's tokens says what they are. Elsewhere a mapper or a customizer
+    /// may put it into ID tokens.
+    fn knows_type_claim(&self) -> bool {
+        use AccessTokenMark::{NoMarkOfIdTokens, Value};
+        matches!(self.habits.mark, NoMarkOfIdTokens | Value("typ", _))
+    }
 }
 
-/// Whether a token without a header `typ` that says more than `JWT` is made like an ID token without
-/// `nonce`, which the code flow does not demand (OpenID Connect Core §3.1.2.1).
+/// Whether a token that nothing proves to be an access token is made like an ID token without `nonce`, which
+/// the code flow does not demand (OpenID Connect Core §3.1.2.1). What cannot be read speaks against it.
 fn is_like_an_id_token(claims: &RegisteredClaims) -> bool {
     let marks = &claims.marks;
-    let is_for_its_client =
-        claims.text(marks.azp).is_some_and(|client| claims.audience().contains(client));
-    marks.type_claim == TypeClaim::Absent
-        && is_for_its_client
-        && marks.has_auth_time
-        && !marks.has_scope
-        && claims.scope().iter().next().is_none()
+    let is_for_its_client = match claims.text(marks.azp) {
+        Some(client) => claims.audience().contains(client),
+        None => marks.has_azp,
+    };
+    let has_scope = marks.has_scope || marks.has_scp || claims.has_scope();
+    is_for_its_client && marks.has_auth_time && !has_scope
 }

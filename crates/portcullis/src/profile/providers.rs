@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::Profile;
 use super::habits::Habits;
-use super::mark::AccessTokenMark::{IdTokens, NoneOf, Nothing, OneOf, Required, Value};
+use super::mark::AccessTokenMark::{AllOf, IdTokens, NoneOf, Nothing, OneOf, Required, Value};
 use crate::causes::debug_with_causes;
 
 const SCP: &[&str] = &["scp"];
@@ -286,16 +286,17 @@ impl Profile {
 
     /// authentik, for a provider with a signing key: `https://HOST/application/o/SLUG/`, with a slash.
     ///
-    /// The audience is the client's id. Groups count as roles. Access tokens are made like ID tokens,
-    /// with `nonce`, `at_hash` and `auth_time`; they have `uid`, which ID tokens do not have.
+    /// The audience is the client's id. Groups count as roles. Access tokens are made like ID tokens, with
+    /// `nonce` and `auth_time`; they have `azp` and `uid` besides, and no `at_hash`. A scope mapping can put any
+    /// claim into ID tokens: none must put in both of these.
     #[must_use]
     pub fn authentik() -> Self {
         Self::of(
             "authentik",
             Habits {
                 roles_in: &[&["groups"]],
-                mark: OneOf(&["uid"]),
-                carries: &["nonce", "at_hash"],
+                mark: AllOf(&["azp", "uid"]),
+                carries: &["nonce"],
                 key_hosts: SAME_HOST,
                 ..Habits::NONE
             },
@@ -304,8 +305,8 @@ impl Profile {
 
     /// Dex: the issuer is what `issuer` says there. The audience is the client's id.
     ///
-    /// **Every token is refused**, because nothing tells Dex's access tokens from its ID tokens. To accept
-    /// both, say [`dangerous::accept_id_tokens(Profile::dex())`](crate::dangerous::accept_id_tokens).
+    /// **Every token is refused** whose header does not say `at+jwt`, which Dex does not write: nothing tells
+    /// Dex's access tokens from its ID tokens. To accept both, say [`dangerous::accept_id_tokens(Profile::dex())`](crate::dangerous::accept_id_tokens).
     /// Groups count as roles; there are no scopes.
     #[must_use]
     pub fn dex() -> Self {

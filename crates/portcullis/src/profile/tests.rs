@@ -366,15 +366,23 @@ fn authentik() {
     let who = ("https://sso.example/application/o/shop/", "client");
     let token = json!({
         "iss": who.0, "sub": "s", "aud": who.1, "exp": NOW + 300, "iat": NOW, "auth_time": NOW,
-        "acr": "goauthentik.io/providers/oauth2/default", "nonce": "n", "at_hash": "h",
-        "azp": who.1, "uid": "u", "groups": ["clerk"],
+        "acr": "goauthentik.io/providers/oauth2/default", "nonce": "n", "azp": who.1, "uid": "u",
+        "groups": ["clerk"],
     });
     let profile = Profile::authentik();
     assert_eq!(judge(&profile, who, &token), accepted("", &["clerk"]));
+    for (name, missing) in [("uid", &["uid"]), ("azp", &["azp"])] {
+        let error = TokenError::NoAccessMark { profile: "authentik", claims: missing };
+        assert_eq!(judge(&profile, who, &with(&token, name, Value::Null)), Err(error));
+    }
     let id_token = with(&with(&token, "uid", Value::Null), "azp", Value::Null);
     assert_eq!(rule(judge(&profile, who, &id_token)), "access_token");
-    assert_eq!(rule(judge(&profile, who, &with(&token, "c_hash", json!("h")))), "access_token");
+    for hash in ["at_hash", "c_hash"] {
+        assert_eq!(rule(judge(&profile, who, &with(&token, hash, json!("h")))), "access_token");
+    }
     assert_eq!(rule(judge(&Profile::jwt(), who, &token)), "access_token");
+    let opted = dangerous::accept_id_tokens(profile);
+    assert_eq!(judge(&opted, who, &id_token), accepted("", &["clerk"]));
 }
 
 #[test]
@@ -459,6 +467,7 @@ fn claim_of_a_profile_that_comes_twice_is_refused() {
         (Profile::entra_v2(), r#"{"ver":"2.0","ver":"2.0"}"#),
         (Profile::cognito(), r#"{"token_use":"access","client_id":"a","client_id":"a"}"#),
         (Profile::spring(), r#"{"sid":"a","sid":"b"}"#),
+        (Profile::authentik(), r#"{"azp":"a","uid":"a","uid":null}"#),
         (Profile::supabase(), r#"{"sub":"s","session_id":"a","session_id":"a"}"#),
     ] {
         let error = parse(&profile, claims).unwrap_err();

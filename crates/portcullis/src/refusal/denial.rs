@@ -1,4 +1,4 @@
-//! Why a policy is not met, and what is said where several reasons meet.
+//! Why a policy is not met.
 
 use std::time::Duration;
 
@@ -116,45 +116,5 @@ impl Denial {
     /// Whether the policy is unknown, and not known to be not met: then its negation is unknown, too.
     pub(crate) fn is_unknown(&self) -> bool {
         matches!(self, Self::UnreadableClaim(_) | Self::UnboundCheck { .. })
-    }
-
-    /// Combines the denials of two alternatives: an unknown one wins, then the first.
-    pub(crate) fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (unbound @ Self::UnboundCheck { .. }, _) | (_, unbound @ Self::UnboundCheck { .. }) => {
-                unbound
-            }
-            (first, other) if other.is_unknown() && !first.is_unknown() => other,
-            (first, _) => first,
-        }
-    }
-
-    /// What to say when both parts of a conjunction are not met: all that a client would have to
-    /// change at once, or that it can change nothing.
-    pub(crate) fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (unbound @ Self::UnboundCheck { .. }, _) | (_, unbound @ Self::UnboundCheck { .. }) => {
-                unbound
-            }
-            // Not met, whatever the unknown part is.
-            (Self::UnreadableClaim(_), known) if !known.is_unknown() => known,
-            (known, Self::UnreadableClaim(_)) => known,
-            (Self::Scope { needed, unread }, Self::Scope { needed: also, unread: other }) => {
-                let new = also.iter().filter(|name| !needed.contains(name));
-                // Only what has all of it is worth reading.
-                let unread = unread.filter(|_| unread == other);
-                Self::Scope { needed: needed.iter().chain(new).collect(), unread }
-            }
-            (
-                Self::Authentication { acr_values, max_age },
-                Self::Authentication { acr_values: other_values, max_age: other_age },
-            ) => Self::Authentication {
-                acr_values: if acr_values.is_empty() { other_values } else { acr_values },
-                max_age: [max_age, other_age].into_iter().flatten().min(),
-            },
-            // To authenticate again, or to refresh, would be in vain.
-            (Self::Authentication { .. } | Self::TokenAge { .. }, other) => other,
-            (first, _) => first,
-        }
     }
 }

@@ -352,8 +352,14 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "only positive typing overrides `nonce` and `at_hash`",
         file: "profile/mark.rs",
-        old: "if token_type == TokenType::AccessToken || marks.type_claim == TypeClaim::Bearer {",
+        old: "if token_type == TokenType::AccessToken || says_bearer {",
         new: "if true {",
+    },
+    Break {
+        check: "the claim `typ` is proof only where the issuer writes it",
+        file: "profile/mark.rs",
+        old: "marks.type_claim == TypeClaim::Bearer && self.knows_type_claim();",
+        new: "marks.type_claim == TypeClaim::Bearer;",
     },
     Break {
         check: "no other claim `typ` than `Bearer` is positive typing",
@@ -370,19 +376,25 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "an access token has its profile's mark",
         file: "profile/mark.rs",
-        old: "let name = here.ok_or(TokenError::NoAccessMark { profile, claims })?;",
-        new: r#"let name = here.unwrap_or("x");"#,
+        old: "let name = here.first().ok_or(TokenError::NoAccessMark { profile, claims })?;",
+        new: r#"let name = here.first().unwrap_or(&"x");"#,
     },
     Break {
         check: "an `azp` alone does not make an ID token another",
         file: "profile/mark.rs",
-        old: r#"name != "azp""#,
+        old: r#"*name != "azp""#,
         new: "true",
+    },
+    Break {
+        check: "an access token has all claims of its profile's mark",
+        file: "profile/mark.rs",
+        old: "claim.iter().any(|name| !here.contains(name));",
+        new: "claim.is_empty() || here.is_empty();",
     },
     Break {
         check: "an access token has nothing that its profile's do not have",
         file: "profile/mark.rs",
-        old: "Some(name) => return Err(TokenError::IdentityClaim { profile, name }),",
+        old: "Some(&name) => return Err(TokenError::IdentityClaim { profile, name }),",
         new: "Some(_) => false,",
     },
     Break {
@@ -396,6 +408,72 @@ pub(super) const CHECKS: &[Break] = &[
         file: "profile/mark.rs",
         old: "if !is_proven && is_like_an_id_token(claims) {",
         new: "if false {",
+    },
+    Break {
+        check: "an `azp` that is no string is not absent",
+        file: "profile/mark.rs",
+        old: "None => marks.has_azp,",
+        new: "None => false,",
+    },
+    Break {
+        check: "an `auth_time` that comes twice is not absent",
+        file: "claims/marks.rs",
+        old: r#""auth_time" => self.has_auth_time = true,"#,
+        new: r#""auth_time" => {}"#,
+    },
+    Break {
+        check: "a `scope` without a name is none",
+        file: "claims.rs",
+        old: "claims.marks.has_scope = scope::has_names(&found);",
+        new: "claims.marks.has_scope = true;",
+    },
+    Break {
+        check: "a `scope` that comes twice is none",
+        file: "claims/marks.rs",
+        old: r#""scope" => self.has_scope = false,"#,
+        new: r#""scope" => {}"#,
+    },
+    Break {
+        check: "a scope that cannot be read as a whole is none",
+        file: "claims.rs",
+        old: "self.scope.has_names() && self.unreadable(PolicyClaim::Scopes).is_none()",
+        new: "self.scope.has_names()",
+    },
+    Break {
+        check: "a `scp` without a name is none",
+        file: "claims/marks.rs",
+        old: "member.raw()?.strings().is_ok_and(|scopes| has_names(&scopes));",
+        new: "!member.raw()?.is_null();",
+    },
+    Break {
+        check: "a `scp` that comes twice is none",
+        file: "claims/marks.rs",
+        old: r#""scp" => self.has_scp = false,"#,
+        new: r#""scp" => {}"#,
+    },
+    Break {
+        check: "what stands in for `aud` is not shown",
+        file: "issuer/rules.rs",
+        old: "if is_aud { found } else { found.unshown() };",
+        new: "if is_aud { found } else { found };",
+    },
+    Break {
+        check: "a claim is named only if the handler's type has a field of that name",
+        file: "authenticated/unfit.rs",
+        old: "let claim = field_at::<C>(error, payload).map(|name| format!(\"`{name}`: \"));",
+        new: "let before = error.column();\n    let claim = Raw::new(payload).member_at(payload, before);\n    let claim = claim.map(|name| format!(\"`{name}`: \"));",
+    },
+    Break {
+        check: "where else a role is, is looked for only where the caller is denied",
+        file: "policy/rule.rs",
+        old: "Err(Unmet { denial, lacks: vec![lack] })",
+        new: "let _ = who.unread_place(std::slice::from_ref(&lack));\n        Err(Unmet { denial, lacks: vec![lack] })",
+    },
+    Break {
+        check: "where else a role is, is looked for in one pass",
+        file: "profile/unread.rs",
+        old: "let is_there = |client| holds(strings_in(client, &[\"roles\"]));",
+        new: "let all = || members.get(CLIENTS).ok().flatten().is_some_and(|all| all.members().is_ok());\n                let is_there = |client| all() && holds(strings_in(client, &[\"roles\"]));",
     },
     Break {
         check: "a bound token is no bearer token",
@@ -640,13 +718,13 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "the negation of what is unknown is unknown",
         file: "policy/rule.rs",
-        old: "Err(unknown) if unknown.is_unknown() => Err(unknown),",
+        old: "Err(unmet) if unmet.denial.is_unknown() => Err(unmet),",
         new: "",
     },
     Break {
         check: "a claim that cannot be read is not absent",
         file: "policy/rule.rs",
-        old: "Err(unreadable) => Err(Denial::UnreadableClaim(unreadable)),",
+        old: "Err(unreadable) => Err(Denial::UnreadableClaim(unreadable).into()),",
         new: "Err(_) => self.allows(false),",
     },
     Break {
@@ -657,14 +735,14 @@ pub(super) const CHECKS: &[Break] = &[
     },
     Break {
         check: "an alternative of what is unknown is unknown",
-        file: "refusal/denial.rs",
-        old: "(first, other) if other.is_unknown() && !first.is_unknown() => other,",
+        file: "policy/unmet.rs",
+        old: "(first, second) if second.is_unknown() && !first.is_unknown() => other,",
         new: "",
     },
     Break {
         check: "what is not met decides over what is unknown",
-        file: "refusal/denial.rs",
-        old: "(Self::UnreadableClaim(_), known) if !known.is_unknown() => known,",
+        file: "policy/unmet.rs",
+        old: "(Denial::UnreadableClaim(_), known) if !known.is_unknown() => {\n                Self { denial: known, lacks: other_lacks }\n            }",
         new: "",
     },
     Break {

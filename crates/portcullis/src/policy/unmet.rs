@@ -1,0 +1,74 @@
+//! A rule that is not met or unknown, and what is said where several of them meet.
+
+use crate::authenticated::Authenticated;
+use crate::profile::Lack;
+use crate::refusal::Denial;
+
+/// A denial that does not say yet where else the token has what is lacking: only the one that refuses a
+/// request is worth looking for that.
+pub(super) struct Unmet<'r> {
+    pub(super) denial: Denial,
+    /// The names that are lacking, all of one claim.
+    pub(super) lacks: Vec<Lack<'r>>,
+}
+
+impl From<Denial> for Unmet<'_> {
+    fn from(denial: Denial) -> Self {
+        Self { denial, lacks: Vec::new() }
+    }
+}
+
+impl Unmet<'_> {
+    /// Returns the denial, with the place in the token of `who` that has what is lacking.
+    pub(super) fn explained(self, who: &Authenticated) -> Denial {
+        let Self { mut denial, lacks } = self;
+        if let Denial::Scope { unread, .. } | Denial::Forbidden { unread, .. } = &mut denial {
+            *unread = who.unread_place(&lacks);
+        }
+        denial
+    }
+
+    /// Combines the denials of two alternatives: an unknown one wins, then the first.
+    pub(super) fn or(self, other: Self) -> Self {
+        match (&self.denial, &other.denial) {
+            (Denial::UnboundCheck { .. }, _) => self,
+            (_, Denial::UnboundCheck { .. }) => other,
+            (first, second) if second.is_unknown() && !first.is_unknown() => other,
+            _ => self,
+        }
+    }
+
+    /// What to say when both parts of a conjunction are not met: all that a client would have to
+    /// change at once, or that it can change nothing.
+    pub(super) fn and(self, other: Self) -> Self {
+        let (mut lacks, other_lacks) = (self.lacks, other.lacks);
+        match (self.denial, other.denial) {
+            (unbound @ Denial::UnboundCheck { .. }, _)
+            | (_, unbound @ Denial::UnboundCheck { .. }) => unbound.into(),
+            // Not met, whatever the unknown part is.
+            (Denial::UnreadableClaim(_), known) if !known.is_unknown() => {
+                Self { denial: known, lacks: other_lacks }
+            }
+            (known, Denial::UnreadableClaim(_)) => Self { denial: known, lacks },
+            (Denial::Scope { needed, .. }, Denial::Scope { needed: also, .. }) => {
+                let new = also.iter().filter(|name| !needed.contains(name));
+                let needed = needed.iter().chain(new).collect();
+                // Only what has all of it is worth reading.
+                lacks.extend(other_lacks);
+                Self { denial: Denial::Scope { needed, unread: None }, lacks }
+            }
+            (
+                Denial::Authentication { acr_values, max_age },
+                Denial::Authentication { acr_values: other_values, max_age: other_age },
+            ) => Self::from(Denial::Authentication {
+                acr_values: if acr_values.is_empty() { other_values } else { acr_values },
+                max_age: [max_age, other_age].into_iter().flatten().min(),
+            }),
+            // To authenticate again, or to refresh, would be in vain.
+            (Denial::Authentication { .. } | Denial::TokenAge { .. }, denial) => {
+                Self { denial, lacks: other_lacks }
+            }
+            (denial, _) => Self { denial, lacks },
+        }
+    }
+}
