@@ -36,7 +36,7 @@
 //!
 //! issuer.revoke(&token);
 //! let refusal = verdict(&gate, &token.headers()).await.unwrap_err();
-//! assert_eq!((refusal.status().as_u16(), refusal.rule()), (401, "revoked"));
+//! assert_eq!((refusal.status().as_u16(), refusal.rule()), (401, "inactive"));
 //!
 //! issuer.begin_outage();
 //! let refusal = verdict(&gate, &issuer.token("bob").headers()).await.unwrap_err();

@@ -48,9 +48,9 @@ pub enum FetchError {
     },
     /// The introspection endpoint does not know the client that asks, or not with this secret.
     #[error(
-        "{url} answered 401 to the client that asks: set `introspection_client_id` and \
-         `introspection_secret_file` to a client that the issuer knows, and its secret (both are \
-         percent-encoded, RFC 6749 §2.3.1)"
+        "{url} answered 401 to the client that asks by HTTP Basic: set `introspection_client_id` and \
+         `introspection_secret_file` to a client that may do so, `client_secret_basic`, and its secret \
+         (both are percent-encoded, RFC 6749 §2.3.1)"
     )]
     #[non_exhaustive]
     ClientRefused {

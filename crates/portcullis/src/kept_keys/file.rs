@@ -52,7 +52,9 @@ fn owner(_: &fs::Metadata) -> Option<u32> {
 impl KeptKeys for KeptInFile {
     fn read(&self) -> Keeping<'_, Option<Bytes>> {
         let (path, user) = (self.path.clone(), self.user);
-        in_background(move || read(&path, user))
+        in_background(move || {
+            read(&path, user).map_err(|error| format!("{}: {error}", path.display()).into())
+        })
     }
 
     fn write(&self, kept: Bytes) -> Keeping<'_, ()> {

@@ -106,7 +106,7 @@ impl Keeper {
         now: SystemTime,
     ) -> Result<Recalled, String> {
         let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let record = kept.get(issuer).ok_or("none were kept")?;
+        let record = kept.get(issuer).ok_or("there are none of this issuer")?;
         if record.source != source {
             return Err(format!("they are from {}, not from {source}", record.source));
         }

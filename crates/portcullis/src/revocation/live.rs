@@ -48,6 +48,8 @@ struct Live {
     introspector: Introspector,
     /// Whether the last question that ended has failed.
     is_failing: AtomicBool,
+    /// Whether the issuer has ever called a token active: then this client may ask.
+    may_ask: AtomicBool,
     /// How many new tokens the issuer called inactive since a line of the log said so, and when.
     denied: Mutex<(u64, Option<Duration>)>,
     known: Cache<AskedToken, Arc<Known>>,
@@ -76,8 +78,8 @@ impl Introspections {
         Self(introspector.map(|introspector| {
             let known = Cache::builder().max_capacity(MAX_TOKENS).time_to_idle(IDLE).build();
             let (is_failing, flights) = (AtomicBool::new(false), SingleFlight::new(MAX_AT_ONCE));
-            let denied = Mutex::default();
-            Arc::new(Live { introspector, is_failing, denied, known, flights })
+            let (may_ask, denied) = (AtomicBool::new(false), Mutex::default());
+            Arc::new(Live { introspector, is_failing, may_ask, denied, known, flights })
         }))
     }
 
@@ -169,7 +171,10 @@ impl Request {
                 self.known.record.succeeded();
                 drop(flights);
                 metrics::introspected(issuer, if answer.active { "active" } else { "inactive" });
-                if answer.denies_a_new_token() {
+                if answer.active {
+                    self.live.may_ask.store(true, Ordering::Relaxed);
+                } else if answer.denies_a_new_token() && !self.live.may_ask.load(Ordering::Relaxed)
+                {
                     self.live.report_denied();
                 }
             }
