@@ -328,7 +328,6 @@ fn wrong_variable_is_refused_in_the_services_words() {
     for (name, value, told) in [
         ("PORTCULLIS_LEEWAY_SECS", "ten", "leeway (PORTCULLIS_LEEWAY_SECS) is \"ten\""),
         ("PORTCULLIS_PROFILE", "x", "profile (PORTCULLIS_PROFILE) is \"x\": it must be one of"),
-        ("TOLLGATE_LEEWAY_SECS", "1", "TOLLGATE_LEEWAY_SECS is no longer read"),
         ("PORTCULLIS_INTROSPECTION_CLIENT_ID", "x", "introspection_client_id"),
         ("PORTCULLIS_AUDIENCE", "", "audience (PORTCULLIS_AUDIENCE) is not set"),
     ] {

@@ -322,12 +322,18 @@ impl Inner {
         };
         let header = jws.header();
         let wanted = KeyRequest::new(header.key_id.as_deref(), header.algorithm);
-        match issuer.keys.source().resolve(&wanted) {
-            MaybeReady::Ready(Err(error)) => {
-                MaybeReady::Ready(Err(self.unresolved(error, &issuer)))
-            }
-            MaybeReady::Ready(Ok(keys)) => self.judge(&jws, issuer, &keys, means),
-            MaybeReady::Pending(keys) => {
+        let fetched = match issuer.keys.source().resolve(&wanted) {
+            MaybeReady::Ready(Ok(keys)) => return self.judge(&jws, issuer, &keys, means),
+            MaybeReady::Ready(Err(error)) => Err(error),
+            MaybeReady::Pending(keys) => Ok(keys),
+        };
+        // A token that says itself that it is another issuer's is worth no fetch.
+        if let Err(error) = self.issuers.check_claimed(&jws, &issuer) {
+            return MaybeReady::Ready(Err(self.refuse(error, &issuer)));
+        }
+        match fetched {
+            Err(error) => MaybeReady::Ready(Err(self.unresolved(error, &issuer))),
+            Ok(keys) => {
                 let (inner, jws) = (self.clone(), jws.to_owned());
                 MaybeReady::pending(async move {
                     let keys = keys.await.map_err(|error| inner.unresolved(error, &issuer))?;

@@ -503,3 +503,35 @@ async fn unknown_kids_do_not_drown_the_issuer() {
     }
     assert_eq!(world.fetch.requests().len() - before, 3);
 }
+
+/// The commonest mistake is a token of another realm or environment. It is told as such, and spends
+/// nothing that honest tokens need.
+#[tokio::test]
+async fn token_of_another_issuer_causes_no_fetch_and_is_told_as_such() {
+    let (key, other) =
+        (TestKey::generate("k", Algorithm::Es256), TestKey::generate("other", Algorithm::Es256));
+    let fetch = ScriptedFetch::default();
+    fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));
+    let clock = ManualClock::at(NOW);
+    let builder = Authenticator::builder(ISSUER, AUDIENCE).jwks_url(JWKS).fetch(fetch.clone());
+    let builder = builder.clock(clock.clone()).without_background_refresh();
+    let auth = builder.build().await.unwrap();
+    let claims = |iss: &str| json!({"iss": iss, "aud": AUDIENCE, "sub": "a", "exp": NOW + 86_400});
+    let foreign = other.token(&claims("https://other.example"));
+    for _ in 0..20 {
+        assert_eq!(rule(&auth, &foreign).await, "iss");
+    }
+    assert_eq!(fetch.requests().len(), 1);
+    // The budget is whole.
+    for _ in 0..3 {
+        assert_eq!(rule(&auth, &other.token(&claims(ISSUER))).await, "kid");
+    }
+    assert_eq!(fetch.requests().len(), 4);
+    assert_eq!(rule(&auth, &other.token(&claims(ISSUER))).await, "key_budget_spent");
+    assert_eq!(rule(&auth, &foreign).await, "iss");
+    // While nobody can say whose keys there are, it is still another issuer's.
+    fetch.set(JWKS, Answer::Fails);
+    clock.advance(Duration::from_secs(4000));
+    assert_eq!(rule(&auth, &foreign).await, "iss");
+    assert_eq!(rule(&auth, &key.token(&claims(ISSUER))).await, "keys_unavailable");
+}

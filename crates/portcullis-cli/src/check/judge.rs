@@ -71,7 +71,7 @@ impl Judge {
 }
 
 /// A request with an Authorization header and nothing else. Not a [`http::HeaderMap`]: what a
-/// token may not hold is for the [`Authenticator`] to say.
+/// token may not hold is for the [`Authenticator`](portcullis::Authenticator) to say.
 pub(crate) struct Request(Vec<u8>);
 
 impl Request {

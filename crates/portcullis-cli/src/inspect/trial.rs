@@ -1,4 +1,4 @@
-//! Settings on trial: a service's own [`Authenticator`] judges a copy of the token that was signed here.
+//! Settings on trial: a service's own [`Authenticator`](portcullis::Authenticator) judges a copy of the token that was signed here.
 
 use std::sync::Arc;
 

@@ -70,6 +70,20 @@ impl Issuers {
         jws.peek(|payload| self.claimed_in(payload))?
     }
 
+    /// Refuses a token that claims to be from another issuer than the only one that there is. What cannot
+    /// be read claims nothing.
+    pub(super) fn check_claimed(
+        &self,
+        jws: &CompactJws<'_>,
+        issuer: &TrustedIssuer,
+    ) -> Result<(), TokenError> {
+        let is_another = jws.peek(|payload| {
+            let claimed = json::from_slice::<Claimed<'_>>(payload).ok();
+            claimed.and_then(|claimed| claimed.iss).is_some_and(|Text(name)| name != issuer.name())
+        })?;
+        if is_another { Err(TokenError::UntrustedIssuer) } else { Ok(()) }
+    }
+
     fn claimed_in(&self, payload: &[u8]) -> Result<Arc<TrustedIssuer>, TokenError> {
         let claimed: Claimed<'_> =
             json::from_slice(payload).map_err(|error| TokenError::json(error, "payload"))?;

@@ -68,9 +68,9 @@ impl TokenError {
                 "set the issuer exactly as the tokens spell it: scheme, host, trailing slash"
             }
             Self::Audience { .. } => {
-                "set the audience exactly as the tokens spell it, or have the issuer put this API into \
-                 `aud`; with Keycloak, by an audience mapper. An ID token is for its client: send the \
-                 access token"
+                "have the issuer put this API into `aud` (Keycloak: by an audience mapper), or set the \
+                 audience as the tokens spell it, if that is a name of this API. An ID token is for its \
+                 client: send the access token"
             }
             Self::Expired { .. } | Self::TooOld { .. } => {
                 "the client should refresh its token; check both clocks"
@@ -85,7 +85,8 @@ impl TokenError {
                 "choose the profile of the version that the issuer makes: `entra-v1` or `entra-v2`"
             }
             Self::ClaimValue { .. } => {
-                "send the access token; ID and refresh tokens are not for APIs"
+                "send the access token; ID and refresh tokens are not for APIs. If this is one, choose the \
+                 profile of the issuer that made it"
             }
             Self::NotAnAccessToken { mark } if OF_SOME_ACCESS_TOKENS.contains(mark) => {
                 "send the access token; if this is one, choose its issuer's profile, which may know the \

@@ -99,8 +99,8 @@ impl Denial {
                  the issuer's profile"
             }
             Self::Scope { .. } | Self::Forbidden { .. } => {
-                "if the user or client should have it, grant it at the issuer, and have the client get a new \
-                 token: one that was issued before stays as it is"
+                "if the user or client should have it, grant it at the issuer, and have the client ask for it \
+                 and get a new token: one that was issued before stays as it is"
             }
             Self::Authentication { .. } => {
                 "the client should have the user authenticate again, as the challenge says"
