@@ -249,9 +249,12 @@ fn rows() -> Vec<Row> {
             ("https://id.example/application/o/shop/", jwt),
             json!({
                 "aud": "web", "azp": "web", "uid": "u", "sub": "s", "acr": "a", "amr": ["pwd"],
-                "auth_time": ISSUED, "nonce": "n", "at_hash": "h",
+                "auth_time": ISSUED, "nonce": "n",
             }),
-            json!({"aud": "web", "sub": "s", "acr": "a", "auth_time": ISSUED, "nonce": "n"}),
+            json!({
+                "aud": "web", "sub": "s", "acr": "a", "auth_time": ISSUED, "nonce": "n",
+                "at_hash": "h",
+            }),
         ),
     ]
 }

@@ -49,10 +49,12 @@ impl Scope {
     }
 }
 
-/// Whether a claim can be read as a whole, and has a name that is not blank.
+/// Whether a claim can be read as a whole, as by [`Scope::read`], and has a name that is not blank.
 pub(super) fn has_names(claim: &Lenient<'_>) -> bool {
-    let mut scope = Scope::default();
-    scope.read(claim) && scope.has_names()
+    let is_list = !matches!(claim, Lenient::Text(_));
+    let names = || claim.strings().iter().map(|name| &*name.0);
+    let is_whole = !claim.is_malformed() && !(is_list && names().any(|name| name.contains(' ')));
+    is_whole && names().any(|name| !name.trim().is_empty())
 }
 
 impl<'de> Deserialize<'de> for Scope {
