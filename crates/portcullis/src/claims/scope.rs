@@ -53,8 +53,8 @@ impl Scope {
 pub(super) fn has_names(claim: &Lenient<'_>) -> bool {
     let is_list = !matches!(claim, Lenient::Text(_));
     let names = || claim.strings().iter().map(|name| &*name.0);
-    let is_whole = !claim.is_malformed() && !(is_list && names().any(|name| name.contains(' ')));
-    is_whole && names().any(|name| !name.trim().is_empty())
+    let is_split = is_list && names().any(|name| name.contains(' '));
+    !claim.is_malformed() && !is_split && names().any(|name| !name.trim().is_empty())
 }
 
 impl<'de> Deserialize<'de> for Scope {
