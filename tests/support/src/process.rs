@@ -25,6 +25,20 @@ impl Process {
         command: &mut Command,
         ready: impl Fn(&str) -> Option<T>,
     ) -> (Self, T) {
+        if let Some(started) = Self::attempt(name, command, &ready).await {
+            return started;
+        }
+        eprintln!("{name} was not ready within {READY_WITHIN:?}, and is started again");
+        let again = Self::attempt(name, command, &ready).await;
+        again.unwrap_or_else(|| panic!("{name} was not ready within {READY_WITHIN:?}, twice"))
+    }
+
+    /// `None` if it was not ready in time.
+    async fn attempt<T>(
+        name: &'static str,
+        command: &mut Command,
+        ready: &impl Fn(&str) -> Option<T>,
+    ) -> Option<(Self, T)> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -49,14 +63,14 @@ impl Process {
         match timeout(READY_WITHIN, find).await {
             Ok(Some(found)) => {
                 tokio::spawn(show(name, stdout));
-                (Self { _child: child, _stdin: stdin }, found)
+                Some((Self { _child: child, _stdin: stdin }, found))
             }
             Ok(None) => {
                 // Everything that it had to say about it comes first.
                 errors.await.unwrap();
                 panic!("{name} ended before it was ready: {:?}", child.wait().await);
             }
-            Err(_) => panic!("{name} was not ready within {READY_WITHIN:?}"),
+            Err(_) => None,
         }
     }
 }
