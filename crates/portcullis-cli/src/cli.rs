@@ -75,7 +75,7 @@ pub(crate) fn completions(shell: Shell) -> Vec<u8> {
     text
 }
 
-/// What `check` is told: the settings of the service that it stands for, over its variables.
+/// The options of `check`: settings of the service, which override its variables.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     /// A token; `-`, or none, for a line each on standard input. Other users of this machine can
@@ -291,7 +291,7 @@ Examples:
 With --json, every line has `token` (where it came from), `verdict` (accepted, refused, undecided)
 and `bearer_prefix`. Accepted: `key_id`, `algorithm`, `expires_in_secs`, `issued_secs_ago` and, with
 --show-claims, `claims`. Otherwise: `kind`, `status`, `rule`, `reason`, `setting`, `option`,
-`remedy`; `found` where `iss` or `aud` is wrong; `error` where nobody can say.
+`remedy`; `found` where `iss` or `aud` is wrong; `error` where the verdict is undecided.
 
 {}
      (3 stands before 1: a token that nobody could judge may be either)

@@ -364,7 +364,7 @@ fn what_the_token_has_in_place_of_issuer_or_audience_is_shown_as_in_the_log() {
         assert!(text.contains(&format!("\n  found:   {found}\n")), "{text}");
         assert_eq!(issuer.check(&["--json", &token], "").expect(1).json()[0]["found"], found);
     }
-    // Of what nobody signed nothing is shown.
+    // Claims that are not verified are not shown.
     let forged = TestKey::generate("k1", Algorithm::Es256)
         .token(&claims(support::ISSUER, json!({"aud": "secret-name"})));
     let text = issuer.check(&[&forged], "").expect(1).stdout;
@@ -380,7 +380,7 @@ fn revocation_is_asked_for_as_a_route_does() {
     let ended = issuer.check(&["--live", &token], "").expect(2);
     assert!(ended.stderr.contains("has no `introspection_url`"), "{}", ended.stderr);
     let secret = issuer.write("secret", "s");
-    // A port that was free a moment ago: nobody can say.
+    // A port that was free a moment ago: the verdict is undecided.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/introspect", listener.local_addr().unwrap());
     drop(listener);

@@ -74,7 +74,7 @@ pub enum RefusalKind {
     InsufficientAuthentication,
     /// The token is accepted, but its bearer may not do this, or its claims do not fit the handler's type.
     Forbidden,
-    /// Nobody can say now whether the token is good: the issuer's keys are not to be had.
+    /// The token cannot be verified now: the issuer's keys are unavailable.
     KeysUnavailable,
     /// Nobody can say now whether the token was revoked, and the route asks for that.
     RevocationUnavailable,
@@ -165,7 +165,7 @@ enum Cause {
     Misconfigured { reason: &'static str, remedy: &'static str },
 }
 
-/// What is not to be had.
+/// What is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
     Keys,
@@ -397,10 +397,10 @@ impl fmt::Display for Reason<'_> {
                      the budget, or too many requests are waiting",
             ),
             Cause::Unavailable { wanted: Wanted::Keys, .. } => {
-                f.write_str("the issuer's keys are not to be had")
+                f.write_str("the issuer's keys are unavailable")
             }
             Cause::Unavailable { wanted: Wanted::Status, .. } => {
-                f.write_str("whether the token was revoked is not to be had")
+                f.write_str("the revocation status is unavailable")
             }
             Cause::Misconfigured { reason, .. } => f.write_str(reason),
         }

@@ -45,7 +45,7 @@ pub(super) async fn gate(
     Gate::new(auth).revocation(revocation).map_err(|error| explain(&error))
 }
 
-/// A variable that somebody forgot would decide in silence, and so would one that is misspelt.
+/// A forgotten variable would change the verdict silently, and so would a misspelt one.
 fn tell_of_the_environment(variables: &Variables<'_>) {
     let names = variables.of_the_environment();
     if !names.is_empty() {

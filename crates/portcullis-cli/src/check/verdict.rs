@@ -18,7 +18,7 @@ use crate::output::escaped;
 pub(super) enum Verdict {
     Accepted(Accepted),
     Refused(Refused),
-    /// Nobody can say: the keys, or the issuer's answer, could not be had.
+    /// Undecided: the keys, or the issuer's answer, could not be fetched.
     Undecided(Refused),
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Refused {
     status: u16,
     rule: &'static str,
     reason: String,
-    /// Why nobody can say.
+    /// Why it is undecided.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     /// What the token has for `iss` or `aud`, where that is what is wrong and its signature held.

@@ -65,7 +65,7 @@ pub(super) fn unfit(
         );
     }
     if GRAPH.contains(&name) {
-        return Some("is Microsoft Graph, whose tokens nobody else can verify");
+        return Some("is Microsoft Graph, and only Graph can verify its tokens");
     }
     if kind == "kubernetes" && host(name).starts_with("kubernetes.default") {
         return Some("is the cluster's API server: such a token is a credential for the cluster");

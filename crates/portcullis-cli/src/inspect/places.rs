@@ -3,7 +3,7 @@
 use portcullis::Profile;
 use serde_json::{Map, Value};
 
-/// The paths that a profile is told of, and what is read then.
+/// The paths to add to a profile, and what is read there.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     pub(super) scopes_at: Option<Vec<String>>,

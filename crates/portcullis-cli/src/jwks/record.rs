@@ -64,7 +64,7 @@ impl Recording {
         };
         let answer = answered.as_ref().ok();
         let bytes = answer.map_or(0, |answer| answer.body().len());
-        // What cannot be decoded is named by whoever reads it.
+        // A body that cannot be decoded is reported where it is read.
         let body = answer.and_then(|answer| decoded(answer.clone(), max_body).ok());
         let answer = Answer {
             url,

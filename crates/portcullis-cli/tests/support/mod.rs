@@ -24,7 +24,7 @@ pub(crate) const ISSUED: u64 = 1_700_000_000;
 
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-    // What the tests are told in the environment is none of a service's settings.
+    // The variables that `cargo xtask test` sets are not settings of the service.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PORTCULLIS_") {
             command.env_remove(name);

@@ -34,7 +34,7 @@ const MAX_AT_ONCE: usize = 256;
 /// The longest that a token is not asked about after failures.
 const MAX_BACK_OFF: Duration = Duration::from_secs(5);
 
-/// How long after a line about tokens that are called inactive the next may come.
+/// The minimum time between two reports of new tokens that the issuer calls inactive.
 const BETWEEN_REPORTS: Duration = Duration::from_secs(60);
 
 type Standing = Result<(), ResolveError>;
