@@ -131,7 +131,7 @@ impl Client {
 
     /// Of every URL, whichever client fetches it and wherever it is from.
     fn check_reach(&self, url: &Url) -> Result<(), FetchError> {
-        self.urls.reach.check(url).map_err(|source| refused(url, source))
+        self.urls.reach.check(url).map_err(|refused| not_fetched(url, refused))
     }
 
     fn request(&self, url: &Url, headers: HeaderMap) -> FetchRequest {
@@ -147,8 +147,8 @@ impl Client {
             if error.is::<BodyTooLong>() {
                 return too_long();
             }
-            if let Some(source) = refused_address(&*error) {
-                return refused(url, source.clone());
+            if let Some(refused) = refused_address(&*error) {
+                return not_fetched(url, refused.clone());
             }
             FetchError::Transport { url: url.to_string(), reason: reason(url, &*error) }
         })?;
@@ -170,8 +170,8 @@ impl Client {
     }
 }
 
-fn refused(url: &Url, source: RefusedAddress) -> FetchError {
-    FetchError::AddressRefused { url: url.to_string(), source }
+fn not_fetched(url: &Url, refused: RefusedAddress) -> FetchError {
+    FetchError::AddressRefused { url: url.to_string(), refused }
 }
 
 /// The refusal of an address that `error` is, or is caused by.

@@ -159,13 +159,13 @@ pub enum FetchError {
         url: String,
     },
     /// The URL leads to an address that is not public, and tenants may choose the URL.
-    #[error("{url} is not fetched")]
+    #[error("{url} is not fetched: {refused}")]
     #[non_exhaustive]
     AddressRefused {
         /// What was asked for.
         url: String,
         /// The host, and what its address is.
-        source: RefusedAddress,
+        refused: RefusedAddress,
     },
     /// A file can not be read.
     #[error("{}: {reason}", .path.display())]

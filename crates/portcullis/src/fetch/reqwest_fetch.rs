@@ -245,6 +245,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::fetch::script;
 
     /// A server that answers every request with these bytes.
     fn serve(answer: impl Into<Vec<u8>>) -> String {
@@ -283,24 +284,50 @@ mod tests {
         assert_eq!(get(url).await.unwrap().status(), 302);
     }
 
-    /// In a process of its own, since variables can not be set safely in this one.
+    /// Whether this is a process with a proxy in its environment that nothing listens at. Otherwise `this`
+    /// test is run in one, since variables can not be set safely here.
+    fn has_proxy(this: &str) -> bool {
+        const CHILD: &str = "PORTCULLIS_TEST_CHILD";
+        if std::env::var_os(CHILD).is_some() {
+            return true;
+        }
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &format!("fetch::reqwest_fetch::tests::{this}")])
+            .env(CHILD, "1")
+            .env("HTTP_PROXY", "http://127.0.0.1:1")
+            .env("http_proxy", "http://127.0.0.1:1")
+            .env_remove("NO_PROXY")
+            .env_remove("no_proxy")
+            .env_remove("REQUEST_METHOD")
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success() && output.contains("1 passed"), "{output}");
+        false
+    }
+
+    #[tokio::test]
+    async fn public_addresses_are_connected_to_without_a_proxy() {
+        if !has_proxy("public_addresses_are_connected_to_without_a_proxy") {
+            return;
+        }
+        let url = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
+        let port = Url::parse(&url).unwrap().port().unwrap();
+        for (name, allowed) in [("proxy-1.example", None), ("localhost", Some("localhost"))] {
+            script::set(name, vec![vec!["8.8.8.8".parse().unwrap()]]);
+            let mut fetch = ReqwestFetch::public_addresses_only().unwrap();
+            if let Some(allowed) = allowed {
+                fetch = fetch.allow_private_host(allowed).unwrap();
+            }
+            let request = |name| FetchRequest::new(format!("http://{name}:{port}/"), 1000);
+            assert_eq!(fetch.get(request(name)).await.unwrap().status(), 200);
+            assert!(ReqwestFetch::new().unwrap().get(request("proxy-1.example")).await.is_err());
+        }
+    }
+
     #[test]
     fn what_is_meant_for_this_machine_goes_through_no_proxy() {
-        const CHILD: &str = "PORTCULLIS_TEST_CHILD";
-        if std::env::var_os(CHILD).is_none() {
-            let this = "what_is_meant_for_this_machine_goes_through_no_proxy";
-            let child = std::process::Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", &format!("fetch::reqwest_fetch::tests::{this}")])
-                .env(CHILD, "1")
-                .env("HTTP_PROXY", "http://127.0.0.1:1")
-                .env("http_proxy", "http://127.0.0.1:1")
-                .env_remove("NO_PROXY")
-                .env_remove("no_proxy")
-                .env_remove("REQUEST_METHOD")
-                .output()
-                .unwrap();
-            let output = String::from_utf8_lossy(&child.stdout);
-            assert!(child.status.success() && output.contains("1 passed"), "{output}");
+        if !has_proxy("what_is_meant_for_this_machine_goes_through_no_proxy") {
             return;
         }
         let url = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
