@@ -17,7 +17,7 @@ use serde_json::json;
 use super::support::{AUDIENCE, ISSUER, NOW, bearer, claims, rule};
 
 /// Hosts that are not public, in every spelling that a parser of URLs or a resolver of names takes.
-const HOSTILE: [&str; 49] = [
+const HOSTILE: [&str; 50] = [
     "127.0.0.1",
     "127.1",
     "127.0.1",
@@ -60,6 +60,7 @@ const HOSTILE: [&str; 49] = [
     "10.0.0.1",
     "172.16.0.1",
     "192.168.0.1",
+    "169.254.1.1",
     "169.254.169.254",
     "2852039166",
     "0xa9fea9fe",
@@ -70,12 +71,13 @@ const HOSTILE: [&str; 49] = [
 ];
 
 /// The same as answers of a name server.
-const HOSTILE_ADDRESSES: [&str; 20] = [
+const HOSTILE_ADDRESSES: [&str; 21] = [
     "127.0.0.1",
     "0.0.0.0",
     "10.0.0.1",
     "172.16.0.1",
     "192.168.0.1",
+    "169.254.1.1",
     "169.254.169.254",
     "100.64.0.1",
     "100.100.100.200",
@@ -147,7 +149,8 @@ impl IssuerResolver for Tenant {
 
 async fn auth_at(clock: ManualClock, settings: IssuerSettings) -> Authenticator {
     let tenant = Tenant(Arc::new(Mutex::new(settings)));
-    Authenticator::builder_with_resolver(tenant).clock(clock).build().await.unwrap()
+    let builder = Authenticator::builder_with_resolver(tenant).clock(clock);
+    builder.token_cache_bytes(0).build().await.unwrap()
 }
 
 async fn auth(settings: IssuerSettings) -> Authenticator {
