@@ -248,6 +248,33 @@ async fn request_under_way_is_not_accepted_by_rules_that_were_replaced() {
     }
 }
 
+/// The same where the lifetime of the answer has ended meanwhile, and other requests use the new rules.
+#[tokio::test]
+async fn request_under_way_is_not_accepted_by_rules_whose_lifetime_has_ended() {
+    let [key, next] = ["k", "next"].map(|id| TestKey::generate(id, Algorithm::Es256));
+    let mut lasting = claims();
+    lasting["exp"] = json!(NOW + 100_000);
+    let (first, second) = (key.token(&lasting), next.token(&lasting));
+    for (required, expected) in [("sub", "accepted"), ("tenant", "iss")] {
+        let (hosts, fetch) = (Hosts::default(), ScriptedFetch::default());
+        fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));
+        let by = IssuerSettings::new(ISSUER, AUDIENCE).jwks_url(JWKS).fetch(fetch.clone());
+        let by = by.without_background_refresh().required_claims(["sub"]);
+        let by = by.jwks_ttl(Duration::from_secs(36_000));
+        hosts.set(A, by.clone());
+        let clock = ManualClock::at(NOW);
+        let auth = hosts.auth(&clock, 0).await;
+        assert_eq!(rule(&auth, A, &first).await, "accepted");
+        fetch.set(JWKS, Answer::ok(TestKey::jwks([&key, &next])));
+        let MaybeReady::Pending(pending) = auth.attempt(&to(A, &second)) else { panic!("no wait") };
+        hosts.set(A, by.required_claims([required]));
+        clock.advance(Duration::from_secs(3600));
+        let now = if required == "sub" { "accepted" } else { "required_claim" };
+        assert_eq!(rule(&auth, A, &first).await, now);
+        assert_eq!(word(&pending.await.map(Option::unwrap)), expected);
+    }
+}
+
 /// Of a token that the selected rules are not for, nothing is fetched.
 #[tokio::test]
 async fn token_of_another_issuer_than_the_hosts_causes_no_fetch() {

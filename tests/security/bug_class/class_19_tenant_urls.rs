@@ -261,6 +261,10 @@ async fn name_that_resolves_to_a_hostile_address_causes_no_connection() {
                 assert!(error.contains(named), "{error}");
             }
             assert_eq!(ScriptedNames::lookups(&name), 1);
+            // The client learns none of it.
+            let refusal = auth.authenticate(&bearer(&token)).await.unwrap_err();
+            let response = format!("{:?}", refusal.into_response::<String>());
+            assert!(!response.contains("tenant.example") && !response.contains(address));
         }
     }
     assert_eq!(server.connections(), 0);

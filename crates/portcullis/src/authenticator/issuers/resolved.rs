@@ -266,7 +266,9 @@ impl Resolved {
         rule_set: &str,
         issuer: &Arc<TrustedIssuer>,
     ) -> Option<Arc<TrustedIssuer>> {
-        if self.accepted.contains_key(rule_set) && !issuer.is_forgotten() {
+        let is_current = |met: &Met| Arc::ptr_eq(&met.issuer, issuer);
+        if !issuer.is_forgotten() && self.accepted.get(rule_set).is_some_and(|met| is_current(&met))
+        {
             return Some(issuer.clone());
         }
         let _one_at_a_time = self.lock(rule_set);
@@ -278,7 +280,7 @@ impl Resolved {
             return None;
         }
         if let Some(met) = self.claimed.remove(rule_set) {
-            if !Arc::ptr_eq(&met.issuer, issuer) {
+            if !is_current(&met) {
                 met.issuer.keys.adopt(&issuer.keys);
             }
             self.accepted.insert(rule_set.to_owned(), met);
