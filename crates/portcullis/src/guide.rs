@@ -1,5 +1,6 @@
 //! Chapters: which pattern, how to add it, tune it and measure it, what key sets do, why verified tokens can be
-//! kept, how promptly a revocation is known, how tokens without a request are judged, how other languages validate
+//! kept, how promptly a revocation is known, how tokens without a request are judged, issuers and rules of tenants,
+//! how other languages validate
 //! the same tokens, how a proxy asks about each request, what the compiler's messages mean, and what to
 //! set at well-known issuers.
 
@@ -23,6 +24,9 @@ pub mod revocation {}
 
 #[doc = include_str!("guide/bare_token.md")]
 pub mod bare_token {}
+
+#[doc = include_str!("guide/tenants.md")]
+pub mod tenants {}
 
 #[doc = include_str!("guide/measure_it.md")]
 pub mod measure_it {}

@@ -36,5 +36,5 @@
 //! assert_eq!((&error, error.rule()), (&TokenError::NotCompact, "compact_form"));
 //! ```
 
-pub use crate::credentials::{ACCESS_COOKIE, CredentialsError, TokenPlace};
+pub use crate::credentials::{ACCESS_COOKIE, BareToken, CredentialsError, TokenPlace};
 pub use crate::error::{Found, TokenError};

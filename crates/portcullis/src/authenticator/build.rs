@@ -57,9 +57,9 @@ impl AuthenticatorBuilder {
             None => None,
         };
         let (mut trusted, mut away): (Vec<Arc<TrustedIssuer>>, Vec<_>) = Default::default();
-        let may_wait_for_all = self.issuer.start_without_keys;
-        let is_alone = self.others.is_empty();
-        for mut of_one in std::iter::once(self.issuer.clone()).chain(self.others) {
+        let may_wait_for_all = self.issuer.as_ref().is_some_and(|first| first.start_without_keys);
+        let is_alone = self.issuer.iter().len() + self.others.len() == 1;
+        for mut of_one in self.issuer.take().into_iter().chain(self.others) {
             of_one.origin.keeper = keeper.clone();
             let may_wait = may_wait_for_all || of_one.start_without_keys;
             let obeys_no_cache = of_one.keys.obey_no_cache;
@@ -128,6 +128,9 @@ impl AuthenticatorBuilder {
 
     /// Everything of the service that can be told to be wrong.
     fn check(&self) -> Result<(), ConfigError> {
+        if let Some(method) = self.misplaced {
+            return Err(ConfigError::NoFirstIssuer { method });
+        }
         if self.token_cache != 0 {
             let (min, max) = token_cache::BOUNDS;
             within_numbers(settings::TOKEN_CACHE, self.token_cache, min, max)?;
@@ -212,6 +215,7 @@ impl IssuerSettings {
         }
         let introspections = Introspections::new(introspector);
         Ok(TrustedIssuer {
+            rule_set: None,
             rules,
             algorithms: self.algorithms,
             keys,

@@ -26,7 +26,10 @@ use crate::token_cache;
 #[derive(Clone)]
 #[must_use = "nothing is checked before `build`"]
 pub struct AuthenticatorBuilder {
-    pub(super) issuer: IssuerSettings,
+    /// `None` where all issuers are a resolver's.
+    pub(super) issuer: Option<IssuerSettings>,
+    /// A setting of the first issuer that was set although there is none.
+    pub(super) misplaced: Option<&'static str>,
     pub(super) others: Vec<IssuerSettings>,
     pub(super) resolver: Option<Arc<dyn IssuerResolver>>,
     pub(super) realm: String,
@@ -56,7 +59,10 @@ macro_rules! first_issuer {
                     "[`IssuerSettings::", stringify!($method), "`], of the first issuer.",
                 )]
                 pub fn $method$(<$($generic)*>)?(mut self $(, $argument: $type)?) -> Self {
-                    self.issuer = self.issuer.$method($($argument)?);
+                    match self.issuer {
+                        Some(issuer) => self.issuer = Some(issuer.$method($($argument)?)),
+                        None => self.misplaced = Some(stringify!($method)),
+                    }
                     self
                 }
             )*
@@ -100,8 +106,14 @@ first_issuer! {
 impl AuthenticatorBuilder {
     /// Starts with the settings of the first issuer.
     pub fn new(issuer: IssuerSettings) -> Self {
+        Self { issuer: Some(issuer), ..Self::without_issuer() }
+    }
+
+    /// Starts without an issuer: for those of a resolver.
+    pub(super) fn without_issuer() -> Self {
         Self {
-            issuer,
+            issuer: None,
+            misplaced: None,
             others: Vec::new(),
             resolver: None,
             realm: "api".to_owned(),
@@ -132,7 +144,8 @@ impl AuthenticatorBuilder {
     }
 
     /// Accepts the tokens of issuers that are only known at run time, such as one for each tenant:
-    /// those that `resolver` vouches for.
+    /// those that `resolver` vouches for. Without any other issuer, start with
+    /// [`Authenticator::builder_with_resolver`](crate::Authenticator::builder_with_resolver).
     pub fn issuer_resolver(mut self, resolver: impl IssuerResolver) -> Self {
         self.resolver = Some(Arc::new(resolver));
         self

@@ -109,6 +109,19 @@ impl IssuerSettings {
         self
     }
 
+    /// A host, a name or an address, that documents of this issuer may be fetched from although its
+    /// address is not public. May be called once for each host.
+    ///
+    /// For the answers of an [`IssuerResolver`](crate::config::IssuerResolver), where tenants may choose
+    /// URLs: loopback, private, link-local and metadata addresses are refused there unless their host
+    /// is named here. Name a host only if no tenant can make use of what it answers. The issuers that
+    /// the service is built with are not limited. Over plain http, a host other than this machine also
+    /// needs [`allow_http_host`](Self::allow_http_host).
+    pub fn allow_private_host(mut self, host: impl Into<String>) -> Self {
+        self.origin.private_hosts.push(host.into());
+        self
+    }
+
     /// Certificates in PEM that are trusted as well when keys are fetched, read again at each
     /// fetch: in Kubernetes `/var/run/secrets/kubernetes.io/serviceaccount/ca.crt`. For the
     /// default HTTP client only.
@@ -356,6 +369,9 @@ impl IssuerSettings {
     }
 
     /// Fetches with another HTTP client than the default one.
+    ///
+    /// In the answer of an [`IssuerResolver`](crate::config::IssuerResolver), which addresses a name may
+    /// have is then up to that client. URLs that show a private address are refused all the same.
     pub fn fetch(mut self, fetch: impl Fetch) -> Self {
         self.origin.fetch = Some(Arc::new(fetch));
         self

@@ -12,7 +12,7 @@ use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
 use crate::fetch::url::{UrlPolicy, parse_host};
-use crate::fetch::{Client, Fetch, OriginToken};
+use crate::fetch::{Client, Fetch, OriginToken, Reach};
 use crate::issuer::IssuerKeys;
 use crate::key_source::KeySource;
 use crate::profile::Profile;
@@ -28,6 +28,10 @@ pub(super) struct KeyOrigin {
     pub(super) discovery_url: Option<String>,
     pub(super) jwks_file: Option<PathBuf>,
     pub(super) http_host: Option<String>,
+    /// The hosts that a resolved issuer's documents may come from although they are not public.
+    pub(super) private_hosts: Vec<String>,
+    /// Whether a resolver has answered this: tenants may have chosen the URLs.
+    pub(super) is_resolved: bool,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) token_file: Option<PathBuf>,
     pub(super) key_source: Option<Arc<dyn KeySource>>,
@@ -48,6 +52,8 @@ impl KeyOrigin {
             discovery_url,
             jwks_file,
             http_host,
+            private_hosts,
+            is_resolved: _,
             ca_file,
             token_file,
             key_source,
@@ -59,6 +65,7 @@ impl KeyOrigin {
             && *discovery_url == other.discovery_url
             && *jwks_file == other.jwks_file
             && *http_host == other.http_host
+            && *private_hosts == other.private_hosts
             && *ca_file == other.ca_file
             && *token_file == other.token_file
             && is_same(key_source.as_ref(), other.key_source.as_ref())
@@ -120,9 +127,10 @@ impl KeyOrigin {
         if self.key_source.is_some() && self.fetch.is_none() && !lists {
             return Ok(None);
         }
-        let urls = UrlPolicy { http_host: self.allowed_host()?, key_hosts: None };
+        let reach = self.reach()?;
         let max_body_setting = Some(settings::MAX_BODY);
-        let fetch = self.http_client()?;
+        let fetch = self.http_client(&reach)?;
+        let urls = UrlPolicy { http_host: self.allowed_host()?, key_hosts: None, reach };
         Ok(Some(Client { fetch, max_body, max_body_setting, urls, token: None }))
     }
 
@@ -197,21 +205,35 @@ impl KeyOrigin {
         })
     }
 
-    fn http_client(&self) -> Result<Arc<dyn Fetch>, ConfigError> {
+    /// Which hosts may be connected to.
+    fn reach(&self) -> Result<Reach, ConfigError> {
+        if !self.is_resolved {
+            return Ok(Reach::Anywhere);
+        }
+        let host = |text: &String| {
+            parse_host(text).ok_or_else(|| ConfigError::PrivateHost { host: text.clone() })
+        };
+        let except = self.private_hosts.iter().map(host).collect::<Result<_, _>>()?;
+        Ok(Reach::Public { except })
+    }
+
+    fn http_client(&self, reach: &Reach) -> Result<Arc<dyn Fetch>, ConfigError> {
         if let Some(fetch) = &self.fetch {
             return Ok(fetch.clone());
         }
         #[cfg(feature = "reqwest")]
-        return crate::fetch::ReqwestFetch::new()
+        return crate::fetch::ReqwestFetch::within(reach.clone())
             .map(|fetch| match &self.ca_file {
                 Some(path) => Arc::new(fetch.trusting(path)) as Arc<dyn Fetch>,
                 None => Arc::new(fetch),
             })
             .map_err(|source| ConfigError::NoHttpClient { reason: source.to_string() });
         #[cfg(not(feature = "reqwest"))]
-        Err(ConfigError::NoHttpClient {
-            reason: "the feature `reqwest` is off, and no `fetch` is set".to_owned(),
-        })
+        {
+            let _ = reach;
+            let reason = "the feature `reqwest` is off, and no `fetch` is set".to_owned();
+            Err(ConfigError::NoHttpClient { reason })
+        }
     }
 }
 

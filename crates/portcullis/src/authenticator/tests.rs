@@ -20,6 +20,7 @@ mod issuers;
 mod origins;
 mod replaced;
 mod resolved;
+mod resolver_only;
 mod seen;
 
 fn claims() -> Value {

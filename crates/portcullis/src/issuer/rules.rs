@@ -8,7 +8,7 @@ use crate::jws::TokenType;
 use crate::profile::Profile;
 
 /// What a token's claims must say to be accepted here.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ClaimsRules {
     pub(crate) issuer: String,
     pub(crate) audiences: Vec<String>,

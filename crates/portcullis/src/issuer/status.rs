@@ -12,6 +12,9 @@ use crate::revocation::StatusListStatus;
 pub struct IssuerStatus {
     /// What `iss` says in its tokens.
     pub issuer: String,
+    /// The rule set that it is, if an [`IssuerResolver`](crate::config::IssuerResolver) has answered with
+    /// it; `None` for an issuer that the service was built with.
+    pub rule_set: Option<String>,
     /// The longest that a token is accepted whose session was revoked, whatever the issuer does:
     /// by [`max_token_lifetime`](crate::AuthenticatorBuilder::max_token_lifetime) or
     /// [`max_token_age`](crate::AuthenticatorBuilder::max_token_age), and twice the leeway. `None`
@@ -27,6 +30,7 @@ impl TrustedIssuer {
     pub(crate) fn status(&self) -> IssuerStatus {
         IssuerStatus {
             issuer: self.name().to_owned(),
+            rule_set: self.rule_set.as_deref().map(str::to_owned),
             revocation_bound: self.rules.revocation_bound(),
             keys: self.keys.source().status(),
             status_lists: self.status_lists.status(),
