@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::introspection_settings::IntrospectionSettings;
-use super::key_origin::KeyOrigin;
+use super::key_origin::{GivenKeys, KeyOrigin};
 use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
 use crate::fetch::Fetch;
@@ -50,9 +50,14 @@ impl IssuerSettings {
     /// `issuer` is what `iss` must say, byte for byte; unless told otherwise the keys are discovered
     /// below it. `audience` is this API's name, which `aud` must hold.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
+        Self { audiences: vec![audience.into()], ..Self::of_keys(issuer) }
+    }
+
+    /// Those of the keys alone, for no audience: no token is judged by them.
+    pub(super) fn of_keys(issuer: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),
-            audiences: vec![audience.into()],
+            audiences: Vec::new(),
             origin: KeyOrigin::default(),
             status_lists: None,
             introspection: IntrospectionSettings::default(),
@@ -349,9 +354,15 @@ impl IssuerSettings {
         self
     }
 
-    /// Takes keys from `source` instead of fetching them.
+    /// Takes keys from `source` instead of fetching them for this issuer alone: keys that the process
+    /// has ([`SharedKeySet`](crate::keys::SharedKeySet)), a set that several share
+    /// ([`RemoteKeySet`](crate::keys::RemoteKeySet)), or a source of your own.
+    ///
+    /// The settings for fetching keys, such as [`jwks_ttl`](Self::jwks_ttl), are then the source's own.
+    /// Status lists and introspection use the HTTP client of a `RemoteKeySet`, unless
+    /// [`fetch`](Self::fetch) names another one.
     pub fn key_source(mut self, source: impl KeySource) -> Self {
-        self.origin.key_source = Some(Arc::new(source));
+        self.origin.key_source = Some(GivenKeys::new(source));
         self
     }
 

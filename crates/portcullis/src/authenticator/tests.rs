@@ -21,6 +21,7 @@ mod origins;
 mod replaced;
 mod resolved;
 mod seen;
+mod shared_keys;
 
 fn claims() -> Value {
     let mut claims = crate::testing::claims();

@@ -1549,4 +1549,16 @@ pub(super) const CHECKS: &[Break] = &[
         old: "if is_another { Err(TokenError::UntrustedIssuer) } else { Ok(()) }",
         new: "if false && is_another { Err(TokenError::UntrustedIssuer) } else { Ok(()) }",
     },
+    Break {
+        check: "a shared set that was discovered is its own issuer's",
+        file: "authenticator/key_origin.rs",
+        old: "    if of != issuer {",
+        new: "    if of.is_empty() {",
+    },
+    Break {
+        check: "a shared set is held to the hosts that the profile knows",
+        file: "authenticator/key_origin.rs",
+        old: "    if profile.key_hosts().is_some() && hosts != profile.key_hosts() && !is_named {",
+        new: "    if profile.key_hosts().is_some() && hosts.is_some() && is_named {",
+    },
 ];
