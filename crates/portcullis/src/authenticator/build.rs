@@ -19,8 +19,7 @@ use crate::clock::Clock;
 use crate::credentials::{Credentials, Place};
 use crate::duration::InSeconds;
 use crate::fetch::Client;
-use crate::issuer::ClaimsRules;
-use crate::issuer::TrustedIssuer;
+use crate::issuer::{Audiences, ClaimsRules, TrustedIssuer};
 use crate::jws::{KnownHeaders, MAX_TOKEN_BOUNDS};
 use crate::key_source::KeySetStatus;
 use crate::metrics;
@@ -95,6 +94,13 @@ impl AuthenticatorBuilder {
                 withdrawal_bound_in_outage = bound(|keys| keys.withdrawal_bound_in_outage),
                 "tokens are validated locally",
             );
+            if rules.audiences == Audiences::Any {
+                tracing::warn!(
+                    target: "portcullis",
+                    issuer = rules.issuer,
+                    "`dangerous::any_audience`: every token of this issuer is accepted, whichever API it is for",
+                );
+            }
             trusted.push(Arc::new(issuer));
         }
         start_without(away, &trusted)?;
@@ -199,7 +205,11 @@ impl IssuerSettings {
         );
         let rules = ClaimsRules {
             issuer: self.issuer,
-            audiences: self.audiences,
+            audiences: if self.any_audience {
+                Audiences::Any
+            } else {
+                Audiences::Named(self.audiences)
+            },
             leeway: self.leeway,
             max_token_lifetime: self.max_token_lifetime,
             max_token_age: self.max_token_age,
@@ -239,6 +249,7 @@ impl IssuerSettings {
     fn check(&self) -> Result<(), ConfigError> {
         not_empty(settings::ISSUER, &self.issuer)?;
         not_quoted(settings::ISSUER, &self.issuer)?;
+        self.check_any_audience()?;
         for audience in &self.audiences {
             not_empty(settings::AUDIENCE, audience)?;
             not_quoted(settings::AUDIENCE, audience)?;
@@ -248,6 +259,38 @@ impl IssuerSettings {
         }
         self.check_keys()?;
         self.check_times()
+    }
+
+    /// Either some audiences are named, or any is accepted: never both, and never neither.
+    fn check_any_audience(&self) -> Result<(), ConfigError> {
+        if !self.any_audience {
+            return if self.audiences.is_empty() {
+                Err(ConfigError::Missing { setting: settings::AUDIENCE })
+            } else {
+                Ok(())
+            };
+        }
+        if !self.audiences.is_empty() {
+            let expected = "name none with `dangerous::any_audience`, which accepts all of them; to hold \
+                            tokens to some, use `IssuerSettings::new`";
+            return Err(ConfigError::invalid(
+                settings::AUDIENCE,
+                self.audiences.join(", "),
+                expected,
+            ));
+        }
+        if self.profile.accepts_id_tokens() {
+            return Err(ConfigError::Contradiction {
+                first: settings::AUDIENCE,
+                second: settings::PROFILE,
+                why: format!(
+                    "profile `{}` accepts ID tokens here, and `dangerous::any_audience` those of every \
+                     client of the issuer; name the audience",
+                    self.profile.name(),
+                ),
+            });
+        }
+        Ok(())
     }
 
     /// The part of [`check`](Self::check) that is about keys.

@@ -31,6 +31,8 @@ use crate::profile::Profile;
 pub struct IssuerSettings {
     pub(super) issuer: String,
     pub(super) audiences: Vec<String>,
+    /// Whether any audience is accepted, which only `dangerous` says; none is named then.
+    pub(super) any_audience: bool,
     pub(super) origin: KeyOrigin,
     pub(super) status_lists: Option<String>,
     pub(super) introspection: IntrospectionSettings,
@@ -53,11 +55,17 @@ impl IssuerSettings {
         Self { audiences: vec![audience.into()], ..Self::of_keys(issuer) }
     }
 
+    /// For tokens of any audience.
+    pub(crate) fn for_any_audience(issuer: impl Into<String>) -> Self {
+        Self { any_audience: true, ..Self::of_keys(issuer) }
+    }
+
     /// Those of the keys alone, for no audience: no token is judged by them.
     pub(super) fn of_keys(issuer: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),
             audiences: Vec::new(),
+            any_audience: false,
             origin: KeyOrigin::default(),
             status_lists: None,
             introspection: IntrospectionSettings::default(),
@@ -380,6 +388,7 @@ impl IssuerSettings {
         let Self {
             issuer,
             audiences,
+            any_audience,
             origin,
             status_lists,
             introspection,
@@ -394,6 +403,7 @@ impl IssuerSettings {
         } = self;
         *issuer == other.issuer
             && *audiences == other.audiences
+            && *any_audience == other.any_audience
             && origin.is_same(&other.origin)
             && *status_lists == other.status_lists
             && *introspection == other.introspection
@@ -412,6 +422,7 @@ impl fmt::Debug for IssuerSettings {
         f.debug_struct("IssuerSettings")
             .field("issuer", &self.issuer)
             .field("audiences", &self.audiences)
+            .field("any_audience", &self.any_audience)
             .field("keys", &self.keys)
             .finish_non_exhaustive()
     }

@@ -334,8 +334,8 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "`aud` names this API",
         file: "issuer/rules.rs",
-        old: "if self.audiences.iter().any(|ours| claims.audience().contains(ours)) {",
-        new: "if !self.audiences.is_empty() {",
+        old: "if audiences.iter().any(|ours| claims.audience().contains(ours)) {",
+        new: "if !audiences.is_empty() {",
     },
     Break {
         check: "other kinds of token are told by their marks",
@@ -1498,8 +1498,8 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "kept keys do not hide a wrong answer",
         file: "authenticator/start.rs",
-        old: "if error.is_outage() { issuer.keys.restore() }",
-        new: "if true { issuer.keys.restore() }",
+        old: "if error.is_outage() { keys.restore() }",
+        new: "if true { keys.restore() }",
     },
     Break {
         check: "kept keys are as old as they are",
@@ -1560,5 +1560,23 @@ pub(super) const CHECKS: &[Break] = &[
         file: "authenticator/key_origin.rs",
         old: "    if profile.key_hosts().is_some() && hosts != profile.key_hosts() && !is_named {",
         new: "    if profile.key_hosts().is_some() && hosts.is_some() && is_named {",
+    },
+    Break {
+        check: "an audience that is named is not one of any",
+        file: "authenticator/build.rs",
+        old: "        if !self.audiences.is_empty() {",
+        new: "        if self.audiences.len() > 9 {",
+    },
+    Break {
+        check: "any audience is not for ID tokens",
+        file: "authenticator/build.rs",
+        old: "        if self.profile.accepts_id_tokens() {",
+        new: "        if false {",
+    },
+    Break {
+        check: "one issuer's audience is not another one's",
+        file: "authenticator/build.rs",
+        old: "            audiences: if self.any_audience {",
+        new: "            audiences: if true {",
     },
 ];
