@@ -6,6 +6,7 @@
 //! |---|---|
 //! | fetched once, for several rule sets or for signatures alone | [`RemoteKeySet`] |
 //! | that the process already has | [`SharedKeySet`] |
+//! | in PEM or DER: public keys and certificates | [`KeySet::from_pem`], [`VerificationKey::from_pem`], [`from_der`](VerificationKey::from_der) |
 //! | from anywhere else | a [`KeySource`] of your own |
 //!
 //! ```

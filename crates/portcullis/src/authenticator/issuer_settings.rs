@@ -104,8 +104,10 @@ impl IssuerSettings {
         self
     }
 
-    /// A file with the keys, a JWK Set, instead of a URL. It is read again every few seconds. While
-    /// it cannot be read, the current keys stay in use, as with an unreachable issuer.
+    /// A file with the keys, instead of a URL: a JWK Set, or PEM with public keys and certificates
+    /// ([`KeySet::from_pem`](crate::keys::KeySet::from_pem)). It is read again every few seconds. While
+    /// it cannot be read, the current keys stay in use, as with an unreachable issuer; one with a private
+    /// key in PEM counts as one that cannot be read.
     ///
     /// `PORTCULLIS_JWKS_FILE`
     pub fn jwks_file(mut self, path: impl Into<PathBuf>) -> Self {

@@ -29,7 +29,7 @@ use crate::algorithm::Algorithm;
 use crate::clock::{Clock, Timestamp};
 use crate::duration::InSeconds;
 use crate::fetch::{Client, FetchError, Kind};
-use crate::key::{CandidateKeys, KeyRequest, KeySet, SkippedKey, VerificationKey};
+use crate::key::{CandidateKeys, KeyRequest, KeySet, SkippedKey, VerificationKey, is_pem};
 use crate::key_source::{Freshness, KeySetStatus, KeySource, Refreshing, ResolveError};
 use crate::maybe_ready::MaybeReady;
 use crate::metrics;
@@ -418,7 +418,14 @@ impl Remote<Keys> {
         let url = Url::from_file_path(path)
             .map_err(|()| unreadable("its path must be absolute".to_owned()))?;
         let text = tokio::fs::read(path).await.map_err(|error| unreadable(error.to_string()))?;
-        let keys = self.parse(&text, &path.display().to_string())?;
+        let keys = if is_pem(&text) {
+            let Keys { allowed, max_keys, .. } = &self.document;
+            KeySet::from_issuers_pem(&text, allowed, *max_keys).map_err(|source| {
+                FetchError::NotAKeySet { url: path.display().to_string(), source }
+            })?
+        } else {
+            self.parse(&text, &path.display().to_string())?
+        };
         let headers = Headers::new(url.clone(), HeaderMap::new());
         Ok(Fetched { keys, headers, url, text: text.into() })
     }
