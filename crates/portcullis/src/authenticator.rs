@@ -11,6 +11,8 @@ mod issuer_settings;
 mod issuers;
 mod key_origin;
 mod key_settings;
+mod of_issuer;
+mod remote_key_set;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -47,6 +49,7 @@ pub(crate) use checks::check_places;
 pub use config_error::ConfigError;
 pub use issuer_settings::IssuerSettings;
 pub use issuers::IssuerResolver;
+pub use remote_key_set::RemoteKeySetBuilder;
 
 /// The caller; `None` for a request without a token.
 pub(crate) type Verdict = Result<Option<Authenticated>, Unreported>;

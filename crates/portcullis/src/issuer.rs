@@ -1,5 +1,6 @@
 //! One trusted issuer: its keys, what its tokens must say, and how it tells of revocations.
 
+mod audiences;
 mod keys;
 mod rules;
 mod status;
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::algorithm::Algorithm;
 use crate::revocation::{Introspections, StatusLists};
 
+pub(crate) use audiences::Audiences;
 pub(crate) use keys::IssuerKeys;
 pub(crate) use rules::ClaimsRules;
 pub use status::IssuerStatus;

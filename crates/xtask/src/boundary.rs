@@ -1,12 +1,12 @@
 //! What a crate must not depend on, so that its users do not build it: a web framework where
 //! another one may be used, the issuer's database and password hash where no issuer runs, and
-//! jsonwebtoken.
+//! jsonwebtoken, which one adapter alone may have.
 
 use crate::run::{Failure, cargo, output};
 
 /// A package with these features, and what must not be among its dependencies: crates that are
 /// called this, or this and a dash and more.
-const RULES: [(&str, &str, &[&str]); 7] = [
+const RULES: [(&str, &str, &[&str]); 9] = [
     // It is what the core is compared with.
     ("portcullis", "--all-features", &["jsonwebtoken"]),
     ("portcullis", "--all-features", FRAMEWORKS),
@@ -14,6 +14,9 @@ const RULES: [(&str, &str, &[&str]); 7] = [
     ("portcullis-actix", "--all-features", &["h2"]),
     ("portcullis-tower", "--all-features", FRAMEWORKS),
     ("portcullis-hyper", "--all-features", FRAMEWORKS),
+    ("portcullis-jsonwebtoken", "--all-features", FRAMEWORKS),
+    // What the crypto backends of jsonwebtoken bring, of which the application chooses one.
+    ("portcullis-jsonwebtoken", "--all-features", &["ed25519-dalek", "hmac", "p256", "rsa"]),
     ("portcullis-issuer-client", "--all-features", &["argon2", "axum", "portcullis", "sqlx"]),
     ("portcullis-cli", "--no-default-features", &["argon2", "axum", "portcullis-issuer", "sqlx"]),
 ];

@@ -11,6 +11,7 @@
 mod class_01_algorithm_confusion;
 mod class_02_no_signature;
 mod class_03_key_from_the_token;
+mod class_04_keys_in_der;
 mod class_04_weak_key;
 mod class_05_signature_arithmetic;
 mod class_06_format_confusion;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::issuer_settings::IssuerSettings;
 use super::issuers::IssuerResolver;
+use super::of_issuer::of_issuer;
 use crate::algorithm::Algorithm;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, default_clock};
 use crate::credentials::{Credentials, TokenPlace};
 use crate::fetch::Fetch;
 use crate::jws::DEFAULT_MAX_TOKEN_BYTES;
@@ -50,27 +51,8 @@ pub(super) enum KeptKeysSetting {
     Elsewhere(Arc<dyn KeptKeys>),
 }
 
-/// The methods of [`IssuerSettings`], for the first issuer.
-macro_rules! first_issuer {
-    ($($method:ident$([$($generic:tt)*])?($($argument:ident: $type:ty)?);)*) => {
-        impl AuthenticatorBuilder {
-            $(
-                #[doc = concat!(
-                    "[`IssuerSettings::", stringify!($method), "`], of the first issuer.",
-                )]
-                pub fn $method$(<$($generic)*>)?(mut self $(, $argument: $type)?) -> Self {
-                    match self.issuer {
-                        Some(issuer) => self.issuer = Some(issuer.$method($($argument)?)),
-                        None => self.misplaced = Some(stringify!($method)),
-                    }
-                    self
-                }
-            )*
-        }
-    };
-}
-
-first_issuer! {
+of_issuer! {
+    AuthenticatorBuilder, ", of the first issuer.";
     also_audience(audience: impl Into<String>);
     jwks_url(url: impl Into<String>);
     discovery_url(url: impl Into<String>);
@@ -109,6 +91,19 @@ impl AuthenticatorBuilder {
         Self { issuer: Some(issuer), ..Self::without_issuer() }
     }
 
+    /// The first issuer, changed by its setting of this name.
+    fn of_issuer(
+        mut self,
+        setting: &'static str,
+        change: impl FnOnce(IssuerSettings) -> IssuerSettings,
+    ) -> Self {
+        match self.issuer {
+            Some(issuer) => self.issuer = Some(change(issuer)),
+            None => self.misplaced = Some(setting),
+        }
+        self
+    }
+
     /// Starts without an issuer: for those of a resolver.
     pub(super) fn without_issuer() -> Self {
         Self {
@@ -123,7 +118,7 @@ impl AuthenticatorBuilder {
             max_token_bytes: DEFAULT_MAX_TOKEN_BYTES,
             resource: None,
             write_body: None,
-            clock: Arc::new(SystemClock::new()),
+            clock: default_clock(),
             kept_keys: None,
         }
     }

@@ -22,6 +22,7 @@ mod replaced;
 mod resolved;
 mod resolver_only;
 mod seen;
+mod shared_keys;
 
 fn claims() -> Value {
     let mut claims = crate::testing::claims();
