@@ -34,6 +34,7 @@ use crate::jws::{CompactJws, KnownHeaders, TokenType};
 use crate::key::{CandidateKeys, KeyRequest, Payload};
 use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
+use crate::metrics::Tokens;
 use crate::refusal::ProtectionSpace;
 use crate::refusal::{Refusal, Site, Unreported, Wanted, reported};
 use crate::request::{Erased, RequestView};
@@ -87,6 +88,7 @@ struct Inner {
     headers: KnownHeaders,
     /// What was verified before; `None` if nothing is kept.
     seen: Option<TokenCache<Authenticated>>,
+    tokens: Tokens,
     max_token_bytes: usize,
     runtime: Option<Handle>,
 }
@@ -205,7 +207,9 @@ impl Authenticator {
         means: Means,
     ) -> MaybeReady<Verdict> {
         let inner = &self.0;
-        match inner.recall(token.bytes(), request, means) {
+        let known = inner.recall(token.bytes(), request, means);
+        inner.tokens.judged(known.is_some());
+        match known {
             Some((who, true)) => MaybeReady::Ready(Ok(Some(who))),
             Some((who, false)) => standing(who, means),
             None => inner.decide_anew(token, request, means),

@@ -120,6 +120,7 @@ impl AuthenticatorBuilder {
             space: Arc::new(space),
             headers: KnownHeaders::new(),
             seen: TokenCache::new(self.token_cache),
+            tokens: metrics::Tokens::new(),
             max_token_bytes: self.max_token_bytes,
             runtime,
         })))

@@ -104,6 +104,7 @@ pub(crate) struct Keys {
 impl RemoteKeySet {
     pub(crate) fn new(config: Config) -> Self {
         let limits = &config.limits;
+        metrics::fetches_begin(&config.location.to_string());
         metrics::withdrawal_bounds(
             &config.location.to_string(),
             limits.withdrawal_bound(),
@@ -223,7 +224,9 @@ impl Document for Keys {
         let skipped = snapshot.kept.skipped();
         metrics::fetch_ended(&location, if modified { "fetched" } else { "not_modified" });
         let now = remote.clock.now();
-        metrics::keys_kept(&location, snapshot.kept.len(), skipped.len(), now);
+        let faulty = skipped.iter().filter(|key| key.reason.is_fault()).count();
+        let unused = metrics::Skipped { faulty, for_other_uses: skipped.len() - faulty };
+        metrics::keys_kept(&location, snapshot.kept.len(), unused, now);
         // Once for each set, not for each fetch. Keys for encryption are nothing to worry about.
         for SkippedKey { id, reason } in skipped.iter().filter(|_| modified) {
             let (kid, is_fault) = (id.as_deref(), reason.is_fault());
