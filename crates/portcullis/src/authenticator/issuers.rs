@@ -1,6 +1,7 @@
 //! The issuers whose tokens are accepted, and which of them a token claims to be from.
 
 mod resolved;
+mod resolver;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::request::RequestView;
 
 use resolved::Resolved;
 
-pub use resolved::IssuerResolver;
+pub use resolver::IssuerResolver;
 
 pub(super) struct Issuers {
     configured: Vec<Arc<TrustedIssuer>>,
