@@ -301,6 +301,18 @@ impl TokenError {
         }
     }
 
+    /// Whether the text is no JWS at all by its form: not three parts, or the first is not the base64url of
+    /// a JSON object.
+    pub(crate) fn is_of_form(&self) -> bool {
+        matches!(
+            self,
+            Self::NotCompact
+                | Self::Encrypted
+                | Self::NotBase64Url { part: "header" }
+                | Self::NotJson { part: "header" }
+        )
+    }
+
     /// Returns what the token has in the place of what is configured: its `iss` or `aud`, escaped and
     /// cut short. For the operator's log: no client may be shown it. There is one only where the token's
     /// signature held, and none where the issuer has another claim in the place of `aud`.

@@ -152,6 +152,12 @@ impl Resolved {
         self.accepted.iter().chain(&self.claimed).map(|(_, met)| met.issuer)
     }
 
+    /// Whether the resolver answers for this name, with settings that can be used or not.
+    pub(super) fn answers_for(&self, name: &str) -> bool {
+        self.known(name, Timestamp::now(&*self.clock)).is_some()
+            || self.resolver.resolve(name).is_some()
+    }
+
     /// The issuer of this name, if the resolver vouches for it.
     pub(super) fn get(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
         let now = Timestamp::now(&*self.clock);
