@@ -111,6 +111,9 @@ pub enum TokenError {
     /// No key of the issuer has the token's `kid`.
     #[error("no key of the issuer has this `kid`")]
     UnknownKey,
+    /// None of the service's own keys has the token's `kid`.
+    #[error("no local key has this `kid`")]
+    UnknownLocalKey,
     /// The issuer publishes a key with the token's `kid`, which cannot be used.
     #[error("the key with this `kid` cannot be used: {reason}")]
     #[non_exhaustive]
@@ -347,7 +350,10 @@ impl TokenError {
             Self::UnknownAlgorithm | Self::AlgorithmNotAllowed { .. } => "alg",
             Self::AlgorithmMismatch { .. } => "alg_of_key",
             Self::TokenType { .. } => "typ",
-            Self::UnknownKey | Self::UnusableKey { .. } | Self::TooManyCandidates { .. } => "kid",
+            Self::UnknownKey
+            | Self::UnknownLocalKey
+            | Self::UnusableKey { .. }
+            | Self::TooManyCandidates { .. } => "kid",
             Self::Signature => "signature",
             Self::MissingClaim { .. } => "missing_claim",
             Self::Issuer { .. } | Self::UntrustedIssuer => "iss",

@@ -1,5 +1,5 @@
 //! Chapters: which pattern, how to add it, tune it and measure it, what key sets do, why verified tokens can be
-//! kept, how promptly a revocation is known, how tokens without a request are judged, how API
+//! kept, how promptly a revocation is known, what to do with local keys, how tokens without a request are judged, how API
 //! keys stand beside tokens, how other languages validate
 //! the same tokens, how a proxy asks about each request, what the compiler's messages mean, and what to
 //! set at well-known issuers.
@@ -24,6 +24,9 @@ pub mod revocation {}
 
 #[doc = include_str!("guide/api_keys.md")]
 pub mod api_keys {}
+
+#[doc = include_str!("guide/local_keys.md")]
+pub mod local_keys {}
 
 #[doc = include_str!("guide/bare_token.md")]
 pub mod bare_token {}

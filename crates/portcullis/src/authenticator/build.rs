@@ -95,6 +95,7 @@ impl AuthenticatorBuilder {
                 withdrawal_bound_in_outage = bound(|keys| keys.withdrawal_bound_in_outage),
                 "tokens are validated locally",
             );
+            warn_of_common_audience(rules);
             trusted.push(Arc::new(issuer));
         }
         start_without(away, &trusted)?;
@@ -162,6 +163,19 @@ fn published(
         let expected = "it must be an https URL (http on this machine) without a fragment";
         ConfigError::invalid(settings::RESOURCE, &resource.identifier, expected)
     })
+}
+
+/// Tokens for every API of the issuer would be accepted here.
+fn warn_of_common_audience(rules: &ClaimsRules) {
+    if let Some((audience, remedy)) = rules.profile.common_audience()
+        && rules.audiences.iter().any(|configured| configured == audience)
+    {
+        tracing::warn!(
+            target: "portcullis",
+            issuer = rules.issuer, audience, remedy,
+            "the audience is one that the issuer gives to tokens for other services, too",
+        );
+    }
 }
 
 impl IssuerSettings {

@@ -1550,6 +1550,12 @@ pub(super) const CHECKS: &[Break] = &[
         new: "if false && is_another { Err(TokenError::UntrustedIssuer) } else { Ok(()) }",
     },
     Break {
+        check: "an absent `sub` is not taken for an empty one",
+        file: "authenticated.rs",
+        old: "self.subject().ok_or_else(|| {",
+        new: "self.subject().or(Some(\"\")).ok_or_else(|| {",
+    },
+    Break {
         check: "a token of a trusted issuer is not foreign",
         file: "authenticator/issuers.rs",
         old: "(!is_ours).then_some(TokenError::UntrustedIssuer)",
