@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 
 use actix_web::http::header::ContentType;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{
+    App, FromRequest as _, HttpMessage as _, HttpRequest, HttpResponse, HttpServer, web,
+};
+use portcullis::token::Foreign;
 use portcullis_actix::{Auth, Caller, Claims, MaybeCaller, Rejection, Require};
 use portcullis_testing::conformance::{Suite, Unfit, role_policy, scope_policy, step_up_policy};
 
@@ -11,6 +14,14 @@ use crate::KIND;
 
 async fn who(MaybeCaller(who): MaybeCaller) -> HttpResponse {
     answer(who.as_ref().and_then(|who| who.subject()).unwrap_or("nobody"))
+}
+
+/// A caller, or a credential that this handler knows.
+async fn known(request: HttpRequest) -> Result<HttpResponse, Rejection> {
+    if request.extensions().get::<Foreign>().is_some() {
+        return Ok(answer("foreign"));
+    }
+    Ok(who(MaybeCaller::extract(&request).await?).await)
 }
 
 async fn inside(Caller(who): Caller) -> Result<HttpResponse, Rejection> {
@@ -28,6 +39,7 @@ fn answer(text: &str) -> HttpResponse {
 
 pub(crate) fn serve(suite: &Suite) -> SocketAddr {
     let (strict, optional) = (suite.strict.clone(), suite.optional.clone());
+    let foreign = suite.foreign.clone();
     let server = HttpServer::new(move || {
         let require = |path, policy| web::resource(path).wrap(Require::new(policy)).to(who);
         App::new()
@@ -40,6 +52,14 @@ pub(crate) fn serve(suite: &Suite) -> SocketAddr {
                 web::resource("/optional-scope")
                     .wrap(Require::new(scope_policy()))
                     .wrap(Auth::new(optional.clone()))
+                    .to(who),
+            )
+            .service(web::resource("/foreign").wrap(Auth::new(foreign.clone())).to(known))
+            .service(web::resource("/foreign-maybe").wrap(Auth::new(foreign.clone())).to(who))
+            .service(
+                web::resource("/foreign-scope")
+                    .wrap(Require::new(scope_policy()))
+                    .wrap(Auth::new(foreign.clone()))
                     .to(who),
             )
             .service(

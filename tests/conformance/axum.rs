@@ -2,10 +2,13 @@
 
 use std::net::SocketAddr;
 
-use axum::Router;
-use axum::response::IntoResponse;
+use axum::extract::FromRequestParts as _;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use axum::{Extension, Router};
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use portcullis::token::Foreign;
 use portcullis_axum::{Caller, Claims, Rejection, RequireLayer, protect};
 use portcullis_testing::conformance::{Suite, Unfit, role_policy, scope_policy, step_up_policy};
 use tokio::net::TcpListener;
@@ -15,6 +18,18 @@ use crate::KIND;
 async fn who(caller: Option<Caller>) -> impl IntoResponse {
     let who = caller.as_ref().and_then(|Caller(who)| who.subject());
     ([(CONTENT_TYPE, KIND)], who.unwrap_or("nobody").to_owned())
+}
+
+/// A caller, or a credential that this handler knows.
+async fn known(
+    foreign: Option<Extension<Foreign>>,
+    mut parts: Parts,
+) -> Result<Response, Rejection> {
+    if foreign.is_some() {
+        return Ok(([(CONTENT_TYPE, KIND)], "foreign").into_response());
+    }
+    let caller = Option::<Caller>::from_request_parts(&mut parts, &()).await?;
+    Ok(who(caller).await.into_response())
 }
 
 async fn inside(Caller(who): Caller) -> Result<impl IntoResponse, Rejection> {
@@ -40,11 +55,16 @@ pub(crate) async fn serve(suite: &Suite) -> SocketAddr {
     let optional = Router::new()
         .route("/optional", any(who))
         .route("/optional-scope", require(scope_policy()));
+    let foreign = Router::new()
+        .route("/foreign", any(known))
+        .route("/foreign-maybe", any(who))
+        .route("/foreign-scope", require(scope_policy()));
     let app = Router::new()
         .route("/require-alone", require(scope_policy()))
         .route("/maybe-alone", any(who))
         .route("/caller-alone", any(async |Caller(_): Caller| ()))
         .merge(protect(suite.optional.clone(), optional).without_metadata())
+        .merge(protect(suite.foreign.clone(), foreign).without_metadata())
         .merge(protect(suite.strict.clone(), strict).open_route("/health", any(who)));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use portcullis::{Policy, Refusal};
+use portcullis::{Policy, Refusal, token::Foreign};
 use portcullis_hyper::{AuthService, RequireService, caller, maybe_caller};
 use portcullis_testing::conformance::{Suite, Unfit, role_policy, scope_policy, step_up_policy};
 use tokio::net::TcpListener;
@@ -33,12 +33,18 @@ pub(crate) fn handle<B>(path: &str, request: &Request<B>) -> Result<Answer, Refu
             None
         }
         "/caller-alone" => Some(caller(request)?),
+        "/foreign" if request.extensions().get::<Foreign>().is_some() => {
+            return Ok(answer("foreign"));
+        }
         _ => maybe_caller(request)?,
     };
-    let who = who.and_then(|who| who.subject()).unwrap_or("nobody");
-    let mut answer = Response::new(Full::from(who.to_owned()));
+    Ok(answer(who.and_then(|who| who.subject()).unwrap_or("nobody")))
+}
+
+fn answer(text: &str) -> Answer {
+    let mut answer = Response::new(Full::from(text.to_owned()));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(KIND));
-    Ok(answer)
+    answer
 }
 
 /// What stands in front of a request's handler: a policy, and which gate.
@@ -50,6 +56,8 @@ pub(crate) fn guards<B>(request: &Request<B>) -> (Option<Policy>, Front) {
         "/step-up" => (Some(step_up_policy()), Front::Strict),
         "/optional" => (None, Front::Optional),
         "/optional-scope" => (Some(scope_policy()), Front::Optional),
+        "/foreign" | "/foreign-maybe" => (None, Front::Foreign),
+        "/foreign-scope" => (Some(scope_policy()), Front::Foreign),
         "/require-alone" => (Some(scope_policy()), Front::Nothing),
         "/caller-alone" | "/maybe-alone" => (None, Front::Nothing),
         _ => (None, Front::Strict),
@@ -60,15 +68,16 @@ pub(crate) fn guards<B>(request: &Request<B>) -> (Option<Policy>, Front) {
 pub(crate) enum Front {
     Strict,
     Optional,
+    Foreign,
     Nothing,
 }
 
 macro_rules! serve {
     ($name:ident $(. $with_bodies:ident)?) => {
         pub(crate) async fn $name(suite: &Suite) -> SocketAddr {
-            let (strict, optional) = (suite.strict.clone(), suite.optional.clone());
+            let gates = [&suite.strict, &suite.optional, &suite.foreign].map(Clone::clone);
             listen(service_fn(move |request: Request<Incoming>| {
-                let (strict, optional) = (strict.clone(), optional.clone());
+                let [strict, optional, foreign] = gates.clone();
                 async move {
                     let (policy, front) = guards(&request);
                     let handler = service_fn(async |request: Request<Incoming>| {
@@ -79,6 +88,7 @@ macro_rules! serve {
                     let gate = match front {
                         Front::Strict => strict,
                         Front::Optional => optional,
+                        Front::Foreign => foreign,
                         Front::Nothing => {
                             return match policy {
                                 Some(policy) => {

@@ -20,12 +20,14 @@ async fn handler(request: Request<Incoming>) -> Result<Answer, Infallible> {
 macro_rules! serve {
     ($name:ident $(. $with_bodies:ident)?) => {
         pub(crate) async fn $name(suite: &Suite) -> SocketAddr {
-            let (strict, optional) = (suite.strict.clone(), suite.optional.clone());
+            let [strict, optional, foreign] =
+                [&suite.strict, &suite.optional, &suite.foreign].map(Clone::clone);
             listen(TowerToHyperService::new(service_fn(move |request: Request<Incoming>| {
                 let (policy, front) = guards(&request);
                 let auth = match front {
                     Front::Strict => Some(strict.clone()),
                     Front::Optional => Some(optional.clone()),
+                    Front::Foreign => Some(foreign.clone()),
                     Front::Nothing => None,
                 };
                 let auth =

@@ -16,7 +16,7 @@ use portcullis::{
     adapter::{Bodies, FromBytes, NoBodies},
     config::IssuerResolver,
     dangerous,
-    keys::SharedKeySet,
+    keys::{KeySet, SharedKeySet},
 };
 use portcullis_test_support::log::lines;
 use serde_json::{Value, json};
@@ -345,4 +345,23 @@ fn assert_nothing_leaks(lines: &[String], token: &str) {
             assert!(!line.contains(&part[..12]), "{line}");
         }
     }
+}
+
+#[test]
+fn keycloaks_common_audience_is_warned_of_at_start() {
+    let started = |audience: &str, profile: Profile| {
+        lines("warn", async || {
+            let keys = SharedKeySet::new(KeySet::default());
+            let builder = Authenticator::builder("https://id.example/realms/a", "orders-api");
+            let builder = builder.also_audience(audience).profile(profile).key_source(keys);
+            builder.build().await.unwrap();
+        })
+    };
+    let lines = started("account", Profile::keycloak());
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for part in ["WARN", "audience=\"account\"", "mapper", "https://id.example/realms/a"] {
+        assert!(lines[0].contains(part), "{part} in {}", lines[0]);
+    }
+    assert!(started("accounts", Profile::keycloak()).is_empty());
+    assert!(started("account", Profile::jwt()).is_empty());
 }

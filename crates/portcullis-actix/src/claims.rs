@@ -134,11 +134,17 @@ const REMEDY: &str = "wrap the route in an Auth";
 
 fn authenticated(request: &HttpRequest) -> Result<Authenticated, Rejection> {
     let extensions = request.extensions();
-    Ok(required_caller(extensions.get(), extensions.get(), REMEDY, || site(request))?.clone())
+    Ok(required_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {
+        site(request)
+    })?
+    .clone())
 }
 
 /// `None` for an anonymous caller.
 fn caller(request: &HttpRequest) -> Result<Option<Authenticated>, Rejection> {
     let extensions = request.extensions();
-    Ok(optional_caller(extensions.get(), extensions.get(), REMEDY, || site(request))?.cloned())
+    Ok(optional_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {
+        site(request)
+    })?
+    .cloned())
 }

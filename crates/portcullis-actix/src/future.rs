@@ -12,8 +12,9 @@ use actix_web::http::header::VARY;
 use actix_web::{Error, HttpMessage as _};
 use pin_project_lite::pin_project;
 use portcullis::{
-    Authenticated, Refusal,
+    Anonymous, Authenticated, Refusal,
     adapter::{Exit, MaybeReady, Pending, Visitor},
+    token::Foreign,
 };
 
 use crate::rejection::Rejection;
@@ -86,11 +87,18 @@ fn call<S: Service<ServiceRequest>, B>(
 fn mark(request: &ServiceRequest, visitor: Visitor) {
     match visitor {
         Visitor::Caller(who) => {
+            request.extensions_mut().remove::<Foreign>();
             request.extensions_mut().insert(who);
         }
         Visitor::Anonymous(anonymous) => {
             request.extensions_mut().remove::<Authenticated>();
+            request.extensions_mut().remove::<Foreign>();
             request.extensions_mut().insert(anonymous);
+        }
+        Visitor::Foreign(foreign) => {
+            request.extensions_mut().remove::<Authenticated>();
+            request.extensions_mut().remove::<Anonymous>();
+            request.extensions_mut().insert(foreign);
         }
     }
 }

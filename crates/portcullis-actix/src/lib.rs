@@ -111,6 +111,81 @@
 //! # actix_web::test::init_service(app).await;
 //! # });
 //! ```
+//!
+//! # Bodies of refusals
+//!
+//! The authenticator's settings write them. [`RefusalBody::json`](portcullis::refusal::RefusalBody::json) needs no
+//! header type: actix-web's is of `http` 0.2, and the core's is of `http` 1.
+//!
+//! ```
+//! use actix_web::{App, HttpResponse, test, web};
+//! use portcullis_actix::{Auth, portcullis::{Authenticator, keys::SharedKeySet, refusal::RefusalBody}};
+//! use serde_json::json;
+//!
+//! # actix_web::rt::System::new().block_on(async {
+//! let auth = Authenticator::builder("https://auth.example", "https://api.example")
+//!     .refusal_body(|refusal| {
+//!         RefusalBody::json(&json!({"error": refusal.error_code(), "message": refusal.detail()}))
+//!     })
+//!     .key_source(SharedKeySet::new(Default::default())) // without this line the keys are discovered
+//!     .build()
+//!     .await
+//!     .unwrap();
+//! let app = App::new().route("/orders", web::get().to(HttpResponse::Ok)).wrap(Auth::new(auth));
+//! let app = test::init_service(app).await;
+//! let request = test::TestRequest::get().uri("/orders").insert_header(("authorization", "Bearer x"));
+//! let response = test::call_service(&app, request.to_request()).await;
+//! assert_eq!(response.headers().get("content-type").unwrap(), "application/json");
+//! let body: serde_json::Value = test::read_body_json(response).await;
+//! assert_eq!(body, json!({"error": "invalid_token", "message": "The access token is malformed"}));
+//! # });
+//! ```
+//!
+//! # Routes in another function
+//!
+//! A function that gives back routes names what they are, `impl HttpServiceFactory`: a wrapped scope's type cannot be
+//! written out.
+//!
+//! ```
+//! use actix_web::{HttpResponse, Responder, dev::HttpServiceFactory, get, web};
+//! use portcullis_actix::{Auth, Require, portcullis::{Authenticator, Policy}};
+//!
+//! #[get("/orders", wrap = "Require::new(Policy::scopes([\"orders:read\"]))")]
+//! async fn list() -> impl Responder {
+//!     HttpResponse::Ok()
+//! }
+//!
+//! fn routes(auth: Authenticator) -> impl HttpServiceFactory {
+//!     web::scope("/api").wrap(Auth::new(auth)).service(list)
+//! }
+//! # use actix_web::{App, test};
+//! # use portcullis_actix::portcullis::testing::Scene;
+//! # actix_web::rt::System::new().block_on(async {
+//! # let scene = Scene::new().await;
+//! # let app = test::init_service(App::new().service(routes(scene.auth.clone()))).await;
+//! # for (path, token, status) in [
+//! #     ("/api/orders", scene.token("a").scopes(["orders:read"]), 200),
+//! #     ("/api/orders", scene.token("a"), 403),
+//! #     ("/api/nowhere", scene.token("a"), 404),
+//! # ] {
+//! #     let request = test::TestRequest::get().uri(path).insert_header(("authorization", token.bearer()));
+//! #     assert_eq!(test::call_service(&app, request.to_request()).await.status(), status, "{path}");
+//! # }
+//! # });
+//! ```
+//!
+//! **Put a [`Require`] on a resource or a route, as above, not on a nested `web::scope("")`.** Such a scope takes every
+//! path that no earlier service has, and its middleware decides before anything inside is looked for: an unknown path
+//! is then 403 for a caller who does not meet the policy, and the services after the scope are never reached.
+//!
+//! # Cargo features
+//!
+//! | feature | |
+//! |---|---|
+//! | `reqwest` (default) | the HTTP client, with rustls, that fetches key sets |
+//!
+//! With `default-features = false` there is no HTTP client and no TLS among the dependencies: for
+//! [local keys](portcullis::guide::local_keys), or with a [`Fetch`](portcullis::fetch::Fetch) of the service's own.
 
 mod auth;
 mod claims;

@@ -107,7 +107,14 @@ where
             let extensions = request.extensions();
             let remedy = "wrap an Auth around the Require";
             let site = || site(request.request());
-            admit(extensions.get(), extensions.get(), &self.requirement, remedy, site)
+            admit(
+                extensions.get(),
+                extensions.get(),
+                extensions.get(),
+                &self.requirement,
+                remedy,
+                site,
+            )
         };
         let admission = admission.map(|admitted| admitted.map(|()| None));
         ResponseFuture::of(&self.inner, request, admission, None)

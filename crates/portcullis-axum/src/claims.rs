@@ -110,11 +110,15 @@ const REMEDY: &str = "protect the route";
 
 fn authenticated(parts: &Parts) -> Result<&Authenticated, Rejection> {
     let extensions = &parts.extensions;
-    Ok(required_caller(extensions.get(), extensions.get(), REMEDY, || site(parts))?)
+    Ok(required_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {
+        site(parts)
+    })?)
 }
 
 /// `None` for an anonymous caller.
 fn caller(parts: &Parts) -> Result<Option<&Authenticated>, Rejection> {
     let extensions = &parts.extensions;
-    Ok(optional_caller(extensions.get(), extensions.get(), REMEDY, || site(parts))?)
+    Ok(optional_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {
+        site(parts)
+    })?)
 }

@@ -35,6 +35,34 @@
 //!
 //! A route without a token stands outside, as `/health` does above, or is added by
 //! [`open_route`](Protected::open_route). [CORS](protect#cors) stands outside, too.
+//!
+//! An application with a `struct Claims` of its own imports the extractor under another name, or takes it by its
+//! path:
+//!
+//! ```
+//! use portcullis_axum::Claims as Token;
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Claims {
+//!     sub: String,
+//! }
+//!
+//! async fn greet(Token(claims): Token<Claims>) -> String {
+//!     format!("hello {}", claims.sub)
+//! }
+//! ```
+//!
+//! This crate is for axum 0.8. On axum 0.7 the layers of portcullis-tower work; a handler takes
+//! `Extension<Authenticated>`.
+//!
+//! # Cargo features
+//!
+//! | feature | |
+//! |---|---|
+//! | `reqwest` (default) | the HTTP client, with rustls, that fetches key sets |
+//!
+//! With `default-features = false` there is no HTTP client and no TLS among the dependencies: for
+//! [local keys](portcullis::guide::local_keys), or with a [`Fetch`](portcullis::fetch::Fetch) of the service's own.
 
 mod auth;
 mod claims;

@@ -31,7 +31,9 @@ const REMEDY: &str = "put an AuthService in front";
 /// [optional](crate::AuthService::optional) service, and 500 where no service stands in front.
 pub fn caller<B>(request: &Request<B>) -> Result<&Authenticated, Refusal> {
     let extensions = request.extensions();
-    required_caller(extensions.get(), extensions.get(), REMEDY, || Site::of(request, None))
+    required_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {
+        Site::of(request, None)
+    })
 }
 
 /// The caller of a request behind an [optional](crate::AuthService::optional) service; `None` only
@@ -43,5 +45,7 @@ pub fn caller<B>(request: &Request<B>) -> Result<&Authenticated, Refusal> {
 /// one must not look like a caller without a token.
 pub fn maybe_caller<B>(request: &Request<B>) -> Result<Option<&Authenticated>, Refusal> {
     let extensions = request.extensions();
-    optional_caller(extensions.get(), extensions.get(), REMEDY, || Site::of(request, None))
+    optional_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {
+        Site::of(request, None)
+    })
 }

@@ -80,6 +80,15 @@
 //! ```
 //!
 //! A tower service on hyper, by hyper-util's `TowerToHyperService`, is for `portcullis-tower`.
+//!
+//! # Cargo features
+//!
+//! | feature | |
+//! |---|---|
+//! | `reqwest` (default) | the HTTP client, with rustls, that fetches key sets |
+//!
+//! With `default-features = false` there is no HTTP client and no TLS among the dependencies: for
+//! [local keys](portcullis::guide::local_keys), or with a [`Fetch`](portcullis::fetch::Fetch) of the service's own.
 
 mod auth;
 mod caller;

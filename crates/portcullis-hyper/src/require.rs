@@ -69,7 +69,14 @@ where
         let extensions = request.extensions();
         let remedy = "put the RequireService inside an AuthService";
         let site = || Site::of(&request, None);
-        let admission = admit(extensions.get(), extensions.get(), &self.requirement, remedy, site);
+        let admission = admit(
+            extensions.get(),
+            extensions.get(),
+            extensions.get(),
+            &self.requirement,
+            remedy,
+            site,
+        );
         let admission = admission.map(|admitted| admitted.map(|()| None));
         ResponseFuture::of(&self.inner, request, admission, None)
     }

@@ -1,6 +1,6 @@
 //! The cases that every adapter must answer alike, down to the last header.
 //!
-//! An adapter's test serves [the routes below](#the-service) behind the two gates of a [`Suite`],
+//! An adapter's test serves [the routes below](#the-service) behind the gates of a [`Suite`],
 //! on a real socket, and hands its address to [`Suite::run`]. The names of headers compare without
 //! case, and their order does not count; `date` and what belongs to a single connection
 //! are left out, and everything else counts. `content-length` is compared where there is a body;
@@ -26,6 +26,9 @@
 //! | `/step-up` | [`Suite::strict`], a `Require` of [`step_up_policy`] | |
 //! | `/inside` | [`Suite::strict`] | demands [`role_policy`] itself |
 //! | `/unfit` | [`Suite::strict`] | reads [`Unfit`] from the claims |
+//! | `/foreign` | [`Suite::foreign`] | says `foreign` if the request is marked as [`Foreign`](portcullis::token::Foreign) |
+//! | `/foreign-maybe` | [`Suite::foreign`] | |
+//! | `/foreign-scope` | [`Suite::foreign`], a `Require` of [`scope_policy`] | |
 //! | `/optional-scope` | [`Suite::optional`], a `Require` of [`scope_policy`] | |
 //! | `/require-alone` | a `Require` of [`scope_policy`] | |
 //! | `/caller-alone` | nothing | demands a caller |

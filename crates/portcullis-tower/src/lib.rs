@@ -39,6 +39,21 @@
 //! Preflight requests have no token, and are refused like any other request without one. Put
 //! tower-http's `CorsLayer` outside the [`AuthLayer`]: it answers preflights itself, and adds its headers
 //! to refusals too.
+//!
+//! # Other frameworks
+//!
+//! The layers fit whatever is a tower service of [`http`](https://docs.rs/http/1) 1 requests: tonic, warp, and axum
+//! of other versions than portcullis-axum is for, such as 0.7. A handler finds the caller in the request's extensions, in axum by
+//! `Extension<Authenticated>`.
+//!
+//! # Cargo features
+//!
+//! | feature | |
+//! |---|---|
+//! | `reqwest` (default) | the HTTP client, with rustls, that fetches key sets |
+//!
+//! With `default-features = false` there is no HTTP client and no TLS among the dependencies: for
+//! [local keys](portcullis::guide::local_keys), or with a [`Fetch`](portcullis::fetch::Fetch) of the service's own.
 
 mod auth;
 mod future;

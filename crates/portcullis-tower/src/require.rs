@@ -91,7 +91,14 @@ where
         let extensions = request.extensions();
         let remedy = "put an AuthLayer outside the RequireLayer";
         let site = || Site::of(&request, self.route_from);
-        let admission = admit(extensions.get(), extensions.get(), &self.requirement, remedy, site);
+        let admission = admit(
+            extensions.get(),
+            extensions.get(),
+            extensions.get(),
+            &self.requirement,
+            remedy,
+            site,
+        );
         let admission = admission.map(|admitted| admitted.map(|()| None));
         ResponseFuture::of(&mut self.inner, request, admission, None)
     }

@@ -59,6 +59,10 @@ pub(crate) struct Origin {
 /// What an operator can do about a route that asks an issuer that it is not known how to ask.
 const NO_INTROSPECTION: &str = "a route asks the token's issuer each time (`Revocation::live`), and that issuer cannot be asked";
 
+const NO_SUBJECT: &str = "a handler requires `sub`, and the settings accept tokens without it";
+
+const REQUIRE_SUBJECT: &str = "add `sub` to the `required_claims` of that issuer";
+
 const NOBODY_TO_ASK: &str = "set `introspection_url` and what goes with it for that issuer";
 
 impl Authenticated {
@@ -83,6 +87,27 @@ impl Authenticated {
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.0.registered.subject()
+    }
+
+    /// `sub`, where every token must have it: with a [profile](crate::Profile) that demands it, or with `sub`
+    /// among the [`required_claims`](crate::AuthenticatorBuilder::required_claims).
+    ///
+    /// ```
+    /// # use portcullis::{Authenticated, Refusal};
+    /// fn owner(who: &Authenticated) -> Result<String, Refusal> {
+    ///     Ok(who.required_subject()?.to_owned())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A refusal with 500 if there is none, since the settings accepted such a token. The log says what to set.
+    /// Where tokens may have none, [`subject`](Self::subject) is `None` for them.
+    pub fn required_subject(&self) -> Result<&str, Refusal> {
+        self.subject().ok_or_else(|| {
+            let refused = Unreported::misconfigured(NO_SUBJECT, REQUIRE_SUBJECT, self.space());
+            refused.of_issuer(self.0.origin.issuer.name()).at(&Site::default())
+        })
     }
 
     /// The `kid` of the key that signed the token.

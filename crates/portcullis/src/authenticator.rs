@@ -6,6 +6,7 @@ mod builder;
 mod checks;
 mod config_error;
 mod env;
+mod foreign;
 mod introspection_settings;
 mod issuer_settings;
 mod issuers;

@@ -7,12 +7,13 @@ use serde::de::DeserializeOwned;
 
 use crate::anonymous::Anonymous;
 use crate::authenticated::Authenticated;
+use crate::foreign::Foreign;
 use crate::maybe_ready::MaybeReady;
 use crate::refusal::{Refusal, Site, Unreported, reported};
 use crate::requirement::Requirement;
 
 /// Whether the caller meets what a route requires: what every adapter's `Require` comes down to.
-/// `who` and `anonymous` are what stands in the request's extensions; `site` is asked only for a
+/// `who`, `anonymous` and `foreign` are what stands in the request's extensions; `site` is asked only for a
 /// refusal, or where something must be fetched first.
 ///
 /// # Errors
@@ -23,11 +24,12 @@ use crate::requirement::Requirement;
 pub fn admit(
     who: Option<&Authenticated>,
     anonymous: Option<&Anonymous>,
+    foreign: Option<&Foreign>,
     requirement: &Requirement,
     remedy: &'static str,
     site: impl FnOnce() -> Site,
 ) -> MaybeReady<Result<(), Refusal>> {
-    let met = required(who, anonymous, remedy).and_then(|who| {
+    let met = required(who, anonymous, foreign, remedy).and_then(|who| {
         let policy = requirement.policy.as_ref();
         policy.map_or(Ok(()), |policy| who.meets(policy)).map(|()| who)
     });
@@ -38,37 +40,39 @@ pub fn admit(
     reported(admitted, site)
 }
 
-/// The caller, where one is required. `who` and `anonymous` are what stands in the request's
+/// The caller, where one is required. `who`, `anonymous` and `foreign` are what stands in the request's
 /// extensions.
 ///
 /// # Errors
 ///
-/// 401 for an anonymous caller. 500 where no layer left anything, with `remedy` in the log: nothing
+/// 401 for an anonymous caller, and for a foreign credential. 500 where no layer left anything, with `remedy` in the log: nothing
 /// is let through because of a forgotten layer.
 pub fn required_caller<'e>(
     who: Option<&'e Authenticated>,
     anonymous: Option<&Anonymous>,
+    foreign: Option<&Foreign>,
     remedy: &'static str,
     site: impl FnOnce() -> Site,
 ) -> Result<&'e Authenticated, Refusal> {
-    required(who, anonymous, remedy).map_err(|refusal| refusal.at(&site()))
+    required(who, anonymous, foreign, remedy).map_err(|refusal| refusal.at(&site()))
 }
 
 /// The caller, where none is required; `None` for an anonymous one.
 ///
 /// # Errors
 ///
-/// 500 where no layer left anything, with `remedy` in the log: a forgotten layer must not look like
-/// a caller without a token.
+/// 401 for a foreign credential: one that nobody accepted must not look like none. 500 where no layer left
+/// anything, with `remedy` in the log: neither must a forgotten layer.
 pub fn optional_caller<'e>(
     who: Option<&'e Authenticated>,
     anonymous: Option<&Anonymous>,
+    foreign: Option<&Foreign>,
     remedy: &'static str,
     site: impl FnOnce() -> Site,
 ) -> Result<Option<&'e Authenticated>, Refusal> {
-    match (who, anonymous) {
-        (None, Some(_)) => Ok(None),
-        (who, anonymous) => required_caller(who, anonymous, remedy, site).map(Some),
+    match (who, anonymous, foreign) {
+        (None, Some(_), None) => Ok(None),
+        _ => required_caller(who, anonymous, foreign, remedy, site).map(Some),
     }
 }
 
@@ -99,11 +103,13 @@ pub fn shared_claims<C: DeserializeOwned + Send + Sync + 'static>(
 fn required<'e>(
     who: Option<&'e Authenticated>,
     anonymous: Option<&Anonymous>,
+    foreign: Option<&Foreign>,
     remedy: &'static str,
 ) -> Result<&'e Authenticated, Unreported> {
-    match (who, anonymous) {
-        (Some(who), _) => Ok(who),
-        (None, Some(anonymous)) => Err(anonymous.refused()),
-        (None, None) => Err(Unreported::past_all_layers(remedy)),
+    match (who, foreign, anonymous) {
+        (Some(who), _, _) => Ok(who),
+        (None, Some(foreign), _) => Err(foreign.refused()),
+        (None, None, Some(anonymous)) => Err(anonymous.refused()),
+        (None, None, None) => Err(Unreported::past_all_layers(remedy)),
     }
 }

@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(printed(too_many), "more than 200 keys");
 
         let short = dangerous::hmac_key(Some("a"), Algorithm::Hs256, b"secret").unwrap_err();
-        assert_eq!(printed(short), "a secret of 6 bytes, not of 32 or more");
+        assert_eq!(printed(short), "a secret of 6 bytes; this algorithm needs 32 or more");
         let opaque = signature::verify("opaque", &KeySet::default(), Algorithm::ALL).unwrap_err();
         assert_eq!(printed(opaque), "the token is not a JWS in compact form");
         let algorithm = "none".parse::<Algorithm>().unwrap_err();

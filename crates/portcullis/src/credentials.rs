@@ -9,10 +9,10 @@ mod query;
 mod websocket;
 
 use http::HeaderName;
-use http::header::COOKIE;
+use http::header::{AUTHORIZATION, COOKIE};
 
 use crate::causes::debug_with_causes;
-use crate::request::{Repeated, RequestView};
+use crate::request::{Repeated, RequestView, single};
 use crate::settings::{self, Setting};
 
 pub use bare::BareToken;
@@ -101,6 +101,13 @@ impl Credentials {
         names
     }
 
+    /// Whether the Authorization header is one of the places, and holds a credential of a scheme that is
+    /// not listed. For a request in which no token was found.
+    pub(crate) fn has_other_scheme(&self, request: &(impl RequestView + ?Sized)) -> bool {
+        let is_read = self.places.iter().any(|place| place.header() == Some(&AUTHORIZATION));
+        is_read && single(request, &AUTHORIZATION).is_ok_and(|line| line.is_some_and(is_not_blank))
+    }
+
     /// The token of `request`, if there is one.
     pub(crate) fn find<'r>(
         &self,
@@ -123,6 +130,10 @@ impl Credentials {
         }
         Ok(token)
     }
+}
+
+fn is_not_blank(line: &[u8]) -> bool {
+    !line.trim_ascii().is_empty()
 }
 
 #[cfg(test)]

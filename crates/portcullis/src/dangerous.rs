@@ -14,7 +14,9 @@ use crate::token::TokenPlace;
 ///
 /// `algorithm` is one of [`Hs256`](Algorithm::Hs256), [`Hs384`](Algorithm::Hs384) and
 /// [`Hs512`](Algorithm::Hs512), and must be allowed by name as well; `secret` is at least as long
-/// as the hash, from a random generator: a word that people chose is found from one token.
+/// as the hash (32, 48 or 64 bytes), from a random generator: a word that people chose is found from one token.
+/// A key without `id` is for tokens without `kid` alone. [The guide](crate::guide::local_keys) has more, and the way
+/// out.
 ///
 /// ```
 /// use portcullis::{Algorithm, Authenticator, dangerous, keys::{KeySet, SharedKeySet}};

@@ -111,6 +111,9 @@ pub enum TokenError {
     /// No key of the issuer has the token's `kid`.
     #[error("no key of the issuer has this `kid`")]
     UnknownKey,
+    /// None of the service's own keys has the token's `kid`.
+    #[error("no local key has this `kid`")]
+    UnknownLocalKey,
     /// The issuer publishes a key with the token's `kid`, which cannot be used.
     #[error("the key with this `kid` cannot be used: {reason}")]
     #[non_exhaustive]
@@ -301,6 +304,18 @@ impl TokenError {
         }
     }
 
+    /// Whether the text is no JWS at all by its form: not three parts, or the first is not the base64url of
+    /// a JSON object.
+    pub(crate) fn is_of_form(&self) -> bool {
+        matches!(
+            self,
+            Self::NotCompact
+                | Self::Encrypted
+                | Self::NotBase64Url { part: "header" }
+                | Self::NotJson { part: "header" }
+        )
+    }
+
     /// Returns what the token has in the place of what is configured: its `iss` or `aud`, escaped and
     /// cut short. For the operator's log: no client may be shown it. There is one only where the token's
     /// signature held, and none where the issuer has another claim in the place of `aud`.
@@ -335,7 +350,10 @@ impl TokenError {
             Self::UnknownAlgorithm | Self::AlgorithmNotAllowed { .. } => "alg",
             Self::AlgorithmMismatch { .. } => "alg_of_key",
             Self::TokenType { .. } => "typ",
-            Self::UnknownKey | Self::UnusableKey { .. } | Self::TooManyCandidates { .. } => "kid",
+            Self::UnknownKey
+            | Self::UnknownLocalKey
+            | Self::UnusableKey { .. }
+            | Self::TooManyCandidates { .. } => "kid",
             Self::Signature => "signature",
             Self::MissingClaim { .. } => "missing_claim",
             Self::Issuer { .. } | Self::UntrustedIssuer => "iss",

@@ -13,6 +13,7 @@ use crate::anonymous::Anonymous;
 use crate::authenticated::Authenticated;
 use crate::authenticator::{Authenticator, ConfigError, Verdict, check_places};
 use crate::credentials::{BareToken, BearerToken, Credentials, TokenPlace};
+use crate::foreign::Foreign;
 use crate::maybe_ready::{Answer, MaybeReady};
 use crate::refusal::{Protocol, Refusal, RouteFrom, Site, Unreported, reported};
 use crate::request::{RequestView, is_head};
@@ -43,6 +44,7 @@ pub use exit::{Bodies, Exit, FromBytes, NoBodies};
 pub struct Gate {
     auth: Authenticator,
     optional: bool,
+    pass_foreign: bool,
     grpc: bool,
     revocation: Revocation,
     /// Where this gate looks for tokens.
@@ -62,8 +64,16 @@ impl Gate {
         let credentials = auth.credentials().clone();
         let vary = vary(&credentials, false);
         let revocation = Revocation::expiry();
-        let route_from = None;
-        Self { auth, optional: false, grpc: false, revocation, credentials, vary, route_from }
+        Self {
+            auth,
+            optional: false,
+            pass_foreign: false,
+            grpc: false,
+            revocation,
+            credentials,
+            vary,
+            route_from: None,
+        }
     }
 
     /// Also lets requests without a token through, with an [`Anonymous`] in their extensions. A
@@ -72,6 +82,31 @@ impl Gate {
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self.vary = vary(&self.credentials, true);
+        self
+    }
+
+    /// Also lets requests through whose credential is none of ours, with a [`Foreign`] in their
+    /// extensions and nothing in the log, so that the code behind the gate can try another authenticator: API
+    /// keys beside tokens in one `Authorization` header, for example.
+    ///
+    /// What is foreign, and what is not: a text that has not the form of a JWS, a token whose `iss` is none of
+    /// the trusted issuers, or an Authorization header with another scheme. A token that names a trusted
+    /// issuer never is; nor is a request without a credential, unless the gate is [`optional`](Self::optional),
+    /// too. Nothing is fetched for a foreign credential. [The guide](crate::guide::api_keys) has all cases
+    /// and an example.
+    ///
+    /// Code that demands a caller refuses a foreign credential with 401, and so does code in which a
+    /// caller is optional: only what asks for the [`Foreign`] itself can accept one.
+    ///
+    /// ```
+    /// # use portcullis::{Authenticator, Gate};
+    /// # fn gate(auth: Authenticator) -> Gate {
+    /// Gate::new(auth).pass_foreign()
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn pass_foreign(mut self) -> Self {
+        self.pass_foreign = true;
         self
     }
 
@@ -162,12 +197,13 @@ impl Gate {
         &self,
         request: &R,
     ) -> MaybeReady<Result<Visitor, Refusal>> {
-        self.decide(request, self.optional)
+        self.decide(request, self.optional, self.pass_foreign)
     }
 
     /// Returns the caller, if the request meets everything that this gate requires: a valid token
     /// and, where that is set, its [revocation status](Self::revocation). A request without a token
-    /// is refused, also by an [`optional`](Self::optional) gate.
+    /// is refused, also by an [`optional`](Self::optional) gate, and so is a credential that
+    /// [`pass_foreign`](Self::pass_foreign) would pass.
     ///
     /// For frameworks without an adapter: the verdict is the one that an adapter gives.
     ///
@@ -190,13 +226,52 @@ impl Gate {
         &self,
         request: &R,
     ) -> impl Future<Output = Result<Authenticated, Refusal>> + Send + use<R> {
-        let visitor = self.decide(request, false);
+        let visitor = self.decide(request, false, false);
         async move {
             match visitor.await? {
                 Visitor::Caller(who) => Ok(who),
                 Visitor::Anonymous(anonymous) => Err(anonymous.refusal()),
+                Visitor::Foreign(foreign) => Err(foreign.refusal()),
             }
         }
+    }
+
+    /// Returns the caller, or a credential that another authenticator may know, or that the request has
+    /// none: each without an event in the log. Whether the gate is [`optional`](Self::optional) or
+    /// [passes foreign credentials](Self::pass_foreign) does not matter here.
+    ///
+    /// For frameworks without an adapter.
+    ///
+    /// ```
+    /// # use http::Request;
+    /// # use portcullis::{Gate, Refusal, adapter::Visitor};
+    /// async fn name(gate: &Gate, request: &Request<()>) -> Result<String, Refusal> {
+    ///     match gate.caller_or_foreign(request).await? {
+    ///         Visitor::Caller(who) => Ok(who.subject().unwrap_or_default().to_owned()),
+    ///         Visitor::Foreign(foreign) => match foreign.credential().and_then(owner_of) {
+    ///             Some(owner) => Ok(owner),
+    ///             None => Err(foreign.refusal()),
+    ///         },
+    ///         Visitor::Anonymous(anonymous) => Err(anonymous.refusal()),
+    ///     }
+    /// }
+    ///
+    /// /// Looks an API key up: see the guide.
+    /// fn owner_of(api_key: &str) -> Option<String> {
+    /// #   let _ = api_key;
+    ///     // …
+    /// #   None
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`authenticate`](Self::authenticate), for a bad token or a malformed request.
+    pub fn caller_or_foreign<R: RequestView + ?Sized>(
+        &self,
+        request: &R,
+    ) -> impl Future<Output = Result<Visitor, Refusal>> + Send + use<R> {
+        self.decide(request, true, true).into_future()
     }
 
     /// Returns the caller whose token this is, if it meets everything that this gate requires: the
@@ -234,12 +309,52 @@ impl Gate {
     ) -> MaybeReady<Result<Authenticated, Refusal>> {
         let token = token.into();
         let (bearer, request) = (BearerToken::bare(token.token), token.request());
-        let verdict = self.auth.decide_token(&bearer, request, self.revocation.means());
+        self.bare(self.auth.decide_token(&bearer, request, self.revocation.means()), request)
+    }
+
+    /// The verdict on a token that came without a head of its own.
+    fn bare(
+        &self,
+        verdict: MaybeReady<Verdict>,
+        request: &dyn RequestView,
+    ) -> MaybeReady<Result<Authenticated, Refusal>> {
         let anonymous = self.auth.anonymous();
         let caller = move |verdict: Verdict| verdict?.ok_or_else(|| anonymous.refused());
         let protocol = self.protocol(request);
         let caller = reported(verdict.map(caller), || Site::of(request, self.route_from));
         caller.map(move |caller| caller.map_err(|refusal| refusal.in_protocol(protocol)))
+    }
+
+    /// As [`caller_or_foreign`](Self::caller_or_foreign), for a token that comes without an HTTP request: a
+    /// database's password that may be a token, for example. Any text that is not empty may be foreign; the
+    /// answer is never [`Visitor::Anonymous`].
+    ///
+    /// ```
+    /// # use portcullis::{Gate, Refusal, adapter::Visitor};
+    /// async fn log_in(gate: &Gate, user: &str, password: &str) -> Result<bool, Refusal> {
+    ///     match gate.caller_or_foreign_token(password).await? {
+    ///         Visitor::Caller(who) => Ok(who.subject() == Some(user)),
+    ///         _ => Ok(is_password_of(user, password)),
+    ///     }
+    /// }
+    /// # fn is_password_of(_: &str, _: &str) -> bool { false }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`authenticate_token`](Self::authenticate_token), for a bad token; an empty one is refused.
+    pub fn caller_or_foreign_token<'t>(
+        &self,
+        token: impl Into<BareToken<'t>>,
+    ) -> Answer<Result<Visitor, Refusal>> {
+        let token = token.into();
+        let (bearer, request) = (BearerToken::bare(token.token), token.request());
+        let means = self.revocation.means();
+        let visitor = match self.auth.decide_token_unless_foreign(&bearer, request, means) {
+            Ok(verdict) => self.bare(verdict, request).map(|who| who.map(Visitor::Caller)),
+            Err(foreign) => MaybeReady::Ready(Ok(Visitor::Foreign(foreign))),
+        };
+        visitor.into_future()
     }
 
     /// As [`authenticate_token`](Self::authenticate_token), for a thread that no runtime runs on: it
@@ -310,8 +425,18 @@ impl Gate {
         &self,
         request: &R,
         optional: bool,
+        pass_foreign: bool,
     ) -> MaybeReady<Result<Visitor, Refusal>> {
-        match self.auth.decide(request, &self.credentials, self.revocation.means()) {
+        let (places, means) = (&*self.credentials, self.revocation.means());
+        let verdict = if pass_foreign {
+            match self.auth.decide_unless_foreign(request, places, means) {
+                Ok(verdict) => verdict,
+                Err(foreign) => return MaybeReady::Ready(Ok(Visitor::Foreign(foreign))),
+            }
+        } else {
+            self.auth.decide(request, places, means)
+        };
+        match verdict {
             MaybeReady::Ready(Ok(Some(who))) => MaybeReady::Ready(Ok(Visitor::Caller(who))),
             verdict => {
                 let (anonymous, protocol) = (self.auth.anonymous(), self.protocol(request));
@@ -367,6 +492,8 @@ pub enum Visitor {
     Caller(Authenticated),
     /// The sender of a request without a token, where none is required.
     Anonymous(Anonymous),
+    /// The sender of a credential that is none of ours, where [`Gate::pass_foreign`] lets it through.
+    Foreign(Foreign),
 }
 
 impl Visitor {
@@ -374,11 +501,18 @@ impl Visitor {
     pub fn mark(self, extensions: &mut Extensions) {
         match self {
             Self::Caller(who) => {
+                extensions.remove::<Foreign>();
                 extensions.insert(who);
             }
             Self::Anonymous(anonymous) => {
                 extensions.remove::<Authenticated>();
+                extensions.remove::<Foreign>();
                 extensions.insert(anonymous);
+            }
+            Self::Foreign(foreign) => {
+                extensions.remove::<Authenticated>();
+                extensions.remove::<Anonymous>();
+                extensions.insert(foreign);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Chapters: which pattern, how to add it, tune it and measure it, what key sets do, why verified tokens can be
-//! kept, how promptly a revocation is known, how tokens without a request are judged, issuers and rules of tenants,
-//! how other languages validate
+//! kept, how promptly a revocation is known, what to do with local keys, how tokens without a request are judged, how API
+//! keys stand beside tokens, issuers and rules of tenants, how other languages validate
 //! the same tokens, how a proxy asks about each request, what the compiler's messages mean, and what to
 //! set at well-known issuers.
 
@@ -21,6 +21,12 @@ pub mod token_cache {}
 
 #[doc = include_str!("guide/revocation.md")]
 pub mod revocation {}
+
+#[doc = include_str!("guide/api_keys.md")]
+pub mod api_keys {}
+
+#[doc = include_str!("guide/local_keys.md")]
+pub mod local_keys {}
 
 #[doc = include_str!("guide/bare_token.md")]
 pub mod bare_token {}

@@ -151,9 +151,7 @@ impl<'a> CompactJws<'a> {
             return Ok(decoded);
         }
         let [start, end] = self.parts.dots;
-        URL_SAFE_NO_PAD
-            .decode_to_vec(self.token.get(start + 1..end).unwrap_or_default())
-            .map_err(|_| TokenError::NotBase64Url { part: "payload" })
+        decode_payload(self.token.get(start + 1..end).unwrap_or_default())
     }
 
     /// What `read` makes of the payload, before anybody knows whether the signature is right.
@@ -163,6 +161,19 @@ impl<'a> CompactJws<'a> {
         self.decoded.set(Some(payload));
         Ok(read)
     }
+}
+
+/// The payload of a text in three parts whose header may be refused.
+pub(crate) fn peek_payload(token: &str) -> Result<Vec<u8>, TokenError> {
+    let mut parts = token.split('.').skip(1);
+    let (Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(TokenError::NotCompact);
+    };
+    decode_payload(payload)
+}
+
+fn decode_payload(encoded: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode_to_vec(encoded).map_err(|_| TokenError::NotBase64Url { part: "payload" })
 }
 
 /// The bytes of `encoded`, which is strict base64url; `None` if it is not.

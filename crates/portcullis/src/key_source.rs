@@ -175,7 +175,12 @@ impl KeySource for SharedKeySet {
         let keys = self.0.load();
         let keys = keys
             .candidates(wanted)
-            .and_then(|found| CandidateKeys::of(&found).ok_or_else(|| keys.absence(wanted.key_id)));
+            .and_then(|found| CandidateKeys::of(&found).ok_or_else(|| keys.absence(wanted.key_id)))
+            // Nothing is published: the issuer's JWKS is not to blame.
+            .map_err(|error| match error {
+                TokenError::UnknownKey => TokenError::UnknownLocalKey,
+                error => error,
+            });
         MaybeReady::Ready(keys.map_err(ResolveError::Refused))
     }
 
@@ -206,6 +211,23 @@ mod tests {
     }
 
     #[test]
+    fn local_keys_are_blamed_for_an_unknown_kid_and_no_jwks_is() {
+        let key = crate::dangerous::hmac_key(None, Algorithm::Hs256, &[7; 32]).unwrap();
+        let source = SharedKeySet::new(KeySet::from_iter([key]));
+        let resolved = |kid| source.resolve(&KeyRequest::new(kid, Algorithm::Hs256));
+        assert!(matches!(resolved(None), MaybeReady::Ready(Ok(_))));
+        let MaybeReady::Ready(Err(ResolveError::Refused(error))) = resolved(Some("k")) else {
+            unreachable!("a key without `kid` was used for a token with one")
+        };
+        assert_eq!((error.rule(), error.setting().map(|setting| setting.method)), ("kid", None));
+        assert!(
+            !error.to_string().contains("issuer") && !error.remedy().contains("JWKS"),
+            "{error}"
+        );
+        assert!(error.remedy().contains("hmac_key(Some("), "{}", error.remedy());
+    }
+
+    #[test]
     fn key_that_is_skipped_is_refused_with_its_reason() {
         let json = br#"{"keys":[{"kty":"oct","kid":"a","k":"c2VjcmV0"}]}"#;
         let source = SharedKeySet::new(KeySet::from_json(json).unwrap());
@@ -216,7 +238,7 @@ mod tests {
         let reason = "the key with this `kid` cannot be used: a symmetric key";
         assert_eq!(refused(Some("a")), reason);
         for other in [Some("b"), None] {
-            assert_eq!(refused(other), "no key of the issuer has this `kid`");
+            assert_eq!(refused(other), "no local key has this `kid`");
         }
     }
 

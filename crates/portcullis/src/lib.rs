@@ -44,6 +44,7 @@
 //! | what you want | where |
 //! |---|---|
 //! | who called | [`Gate::authenticate`], or an adapter's extractor: an [`Authenticated`], or an [`Anonymous`] |
+//! | who called with another credential, such as an API key | [`Gate::pass_foreign`], [`Gate::caller_or_foreign`] |
 //! | what they may do | [`Policy`], [`Revocation`] |
 //! | whose tokens are accepted | [`Authenticator::builder`], [`IssuerSettings`], [`Profile`], [`config`] |
 //! | where a request carries its token, and what a token says | [`token`], [`claims`] |
@@ -55,7 +56,7 @@
 //! | what weakens a service | [`dangerous`] |
 //!
 //! The [`guide`] has the chapters: [add it](guide::add_it), [tune it](guide::tune_it), [measure
-//! it](guide::measure_it), [compiler messages](guide::compiler_messages), and a page each for
+//! it](guide::measure_it), [API keys](guide::api_keys), [local keys](guide::local_keys), [compiler messages](guide::compiler_messages), and a page each for
 //! [Auth0](guide::auth0), [Dex](guide::dex), [Entra](guide::entra), [glewlwyd](guide::glewlwyd),
 //! [Keycloak](guide::keycloak), [oidc-provider](guide::oidc_provider), [Ory Hydra](guide::hydra),
 //! [Spring Authorization Server](guide::spring) and [Azure AD B2C, authentik and
@@ -96,6 +97,7 @@ mod challenge;
 mod credentials;
 mod duration;
 mod error;
+mod foreign;
 mod gate;
 mod issuer;
 mod json;

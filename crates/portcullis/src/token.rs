@@ -38,3 +38,4 @@
 
 pub use crate::credentials::{ACCESS_COOKIE, BareToken, CredentialsError, TokenPlace};
 pub use crate::error::{Found, TokenError};
+pub use crate::foreign::Foreign;

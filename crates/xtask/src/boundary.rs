@@ -1,12 +1,12 @@
 //! What a crate must not depend on, so that its users do not build it: a web framework where
 //! another one may be used, the issuer's database and password hash where no issuer runs, and
-//! jsonwebtoken, which one adapter alone may have.
+//! jsonwebtoken, which one adapter alone may have, and an HTTP client with TLS where keys are local.
 
 use crate::run::{Failure, cargo, output};
 
 /// A package with these features, and what must not be among its dependencies: crates that are
 /// called this, or this and a dash and more.
-const RULES: [(&str, &str, &[&str]); 9] = [
+const RULES: [(&str, &str, &[&str]); 14] = [
     // It is what the core is compared with.
     ("portcullis", "--all-features", &["jsonwebtoken"]),
     ("portcullis", "--all-features", FRAMEWORKS),
@@ -17,11 +17,28 @@ const RULES: [(&str, &str, &[&str]); 9] = [
     ("portcullis-jsonwebtoken", "--all-features", FRAMEWORKS),
     // What the crypto backends of jsonwebtoken bring, of which the application chooses one.
     ("portcullis-jsonwebtoken", "--all-features", &["ed25519-dalek", "hmac", "p256", "rsa"]),
+    ("portcullis", "--no-default-features", CLIENTS),
+    ("portcullis-actix", "--no-default-features", CLIENTS),
+    ("portcullis-axum", "--no-default-features", CLIENTS),
+    ("portcullis-hyper", "--no-default-features", CLIENTS),
+    ("portcullis-tower", "--no-default-features", CLIENTS),
     ("portcullis-issuer-client", "--all-features", &["argon2", "axum", "portcullis", "sqlx"]),
     ("portcullis-cli", "--no-default-features", &["argon2", "axum", "portcullis-issuer", "sqlx"]),
 ];
 
 const FRAMEWORKS: &[&str] = &["actix", "axum", "poem", "rocket", "tonic", "warp"];
+
+/// HTTP clients and TLS.
+const CLIENTS: &[&str] = &[
+    "hyper-rustls",
+    "native-tls",
+    "openssl",
+    "quinn",
+    "reqwest",
+    "rustls",
+    "tokio-rustls",
+    "webpki",
+];
 
 /// Fails with the name of every such crate that a package depends on, on any platform.
 pub(crate) fn check() -> Result<(), Failure> {
@@ -83,6 +100,16 @@ mod tests {
                     axumatic v1.0.0\n\
                     hyper v1.12.0 (*)\n";
         assert_eq!(among(FRAMEWORKS, tree), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn client_and_its_tls_are_found() {
+        let tree = "portcullis-axum v0.1.0 (/src/crates/portcullis-axum)\n\
+                    hyper v1.12.0\n\
+                    rustls-webpki v0.103.8\n\
+                    reqwest v0.13.5\n\
+                    webpki-root-certs v1.0.4\n";
+        assert_eq!(among(CLIENTS, tree), ["reqwest", "rustls-webpki", "webpki-root-certs"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::run::{COMMAND, Failure, cargo, program, run};
-use crate::{api, boundary, cycles, examples, former_name, install, stands_on, test};
+use crate::{api, boundary, cycles, examples, former_name, install, msrv, stands_on, test};
 
 /// `cargo xtask ci`. Goes on after a failure, so that one run shows them all.
 pub(crate) fn ci() -> Result<(), Failure> {
@@ -18,6 +18,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
     report.step("stands on", stands_on::check);
     report.step("former name", former_name::check);
     report.step("dependencies", dependencies);
+    report.step("oldest Rust", msrv::check);
     if let Some(installed) = report.step("install", install::for_tests) {
         report.step("tests", || test::run_tests(&installed));
     }
@@ -35,6 +36,10 @@ fn clippy() -> Result<(), Failure> {
     for (package, features) in [
         ("portcullis", "--no-default-features"),
         ("portcullis", "--all-features"),
+        ("portcullis-actix", "--no-default-features"),
+        ("portcullis-axum", "--no-default-features"),
+        ("portcullis-hyper", "--no-default-features"),
+        ("portcullis-tower", "--no-default-features"),
         ("portcullis-cli", "--no-default-features"),
     ] {
         let one = ["clippy", "--package", package, features];

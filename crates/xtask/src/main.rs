@@ -14,6 +14,7 @@ mod former_name;
 mod fuzz;
 mod install;
 mod interop;
+mod msrv;
 mod mutants;
 mod postgres;
 mod run;
@@ -102,6 +103,14 @@ enum Chore {
     ///
     /// On Linux with default features, build scripts' own dependencies left out.
     Crates,
+
+    /// Check the oldest Rust that the libraries build with
+    ///
+    /// Holds each published package's `rust-version` against those of its dependencies, looks for newer syntax,
+    /// and builds the core, the adapters for tower, axum and hyper, and portcullis-testing with Rust 1.88, with
+    /// their default features, without, and the core with all. Installs that toolchain with rustup if it is
+    /// missing; says so if that is not possible.
+    Msrv,
 
     /// Run the README of each example as it is written
     ///
@@ -216,6 +225,7 @@ fn main() -> ExitCode {
         Chore::Advisories { db } => advisories::check(&db),
         Chore::Api => api::check(),
         Chore::Crates => crates::crates(),
+        Chore::Msrv => msrv::check(),
         Chore::Examples { names } => examples::examples(&names),
         Chore::Bench { rounds, only } => bench::bench(rounds, &only),
         Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),

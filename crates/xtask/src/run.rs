@@ -50,8 +50,14 @@ pub(crate) const COMMAND: &str = "portcullis-cli/bench,portcullis-cli/live";
 
 /// The cargo that runs this chore, as a user would call it.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
-    let mut command = program(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = foreign_cargo(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments);
+    command
+}
+
+/// A program that runs cargo, such as rustup.
+pub(crate) fn foreign_cargo(name: impl AsRef<OsStr>) -> Command {
+    let mut command = program(name);
     // `cargo run` describes xtask in the environment. A build script that watches one of these
     // would run again each time that a chore and a plain `cargo build` take turns.
     for (name, _) in env::vars_os() {

@@ -31,6 +31,21 @@ async fn verdict(auth: &Authenticator, key: &TestKey, name: &str, value: Option<
     rule(auth, &token).await.to_owned()
 }
 
+/// An empty string in the place of an absent `sub` would be one user for all such tokens.
+#[tokio::test]
+async fn absent_subject_is_refused_where_one_is_required() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let mut claims = claims();
+    let who = auth.authenticate(&bearer(&key.token(&claims))).await.unwrap();
+    assert_eq!(who.required_subject().unwrap(), "alice");
+    claims.as_object_mut().unwrap().remove("sub");
+    let who = auth.authenticate(&bearer(&key.token(&claims))).await.unwrap();
+    let refusal = who.required_subject().unwrap_err();
+    assert_eq!(refusal.status(), 500);
+    assert!(refusal.remedy().contains("required_claims"), "{}", refusal.remedy());
+}
+
 /// CVE-2026-25537 (jsonwebtoken in Rust: another type was absence), CVE-2024-53861 (PyJWT: `iss`
 /// as a substring), CVE-2025-30144 (fast-jwt: `iss` as an array), CVE-2026-107275 (fastify-jwt: an
 /// expiry that was not understood was none), the Spring issuer bypass of 2018.

@@ -194,7 +194,7 @@ async fn caller_of_a_forgotten_tenant_meets_no_requirement() {
     let (tenant, auth, _, token) = tenant(0).await;
     let who = auth.authenticate(&bearer(&token)).await.unwrap();
     let required = Requirement::from(Policy::scopes([""; 0]));
-    let admitted = async || admit(Some(&who), None, &required, "", Site::default).await;
+    let admitted = async || admit(Some(&who), None, None, &required, "", Site::default).await;
     assert!(admitted().await.is_ok());
     auth.forget(TENANT);
     tenant.set(None);

@@ -89,6 +89,7 @@ impl World {
         match verdict(&gate, request).await {
             Ok(Visitor::Caller(_)) => "passes",
             Ok(Visitor::Anonymous(_)) => "anonymous",
+            Ok(Visitor::Foreign(_)) => "foreign",
             Err(refusal) => {
                 let answered = (refusal.rule(), refusal.status().as_u16());
                 assert!(matches!(answered, ("status", 503) | (_, 401)), "{answered:?}");

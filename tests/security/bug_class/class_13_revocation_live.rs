@@ -546,7 +546,7 @@ async fn a_route_that_asks_an_issuer_who_is_not_known_how_to_be_asked_lets_nobod
     // A route that asks beside its policy is told when it does.
     let who = gate.authenticate(&world.token("a")).await.unwrap();
     let required = Requirement::from(Revocation::live());
-    let refusal = admit(Some(&who), None, &required, "", Site::default).await.unwrap_err();
+    let refusal = admit(Some(&who), None, None, &required, "", Site::default).await.unwrap_err();
     assert_eq!(refusal.status(), 500);
     assert!(refusal.remedy().contains("introspection_url"), "{}", refusal.remedy());
 }

@@ -141,11 +141,12 @@ async fn answer<M: Bodies<Bytes>>(
         Err(refusal) => return M::refused(refusal),
     };
     visitor.mark(request.extensions_mut());
-    let (who, anonymous) = (request.extensions().get(), request.extensions().get());
-    let response = match admit(who, anonymous, required, "", Site::default).await {
-        Ok(()) => Response::new(Bytes::from_static(b"reached")),
-        Err(refusal) => refusal.into_full_response(),
-    };
+    let left = request.extensions();
+    let response =
+        match admit(left.get(), left.get(), left.get(), required, "", Site::default).await {
+            Ok(()) => Response::new(Bytes::from_static(b"reached")),
+            Err(refusal) => refusal.into_full_response(),
+        };
     M::passed(response, &exit)
 }
 

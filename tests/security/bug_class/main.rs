@@ -28,6 +28,7 @@ mod class_13_revocation_live;
 mod class_14_cross_site;
 mod class_15_policy;
 mod class_16_disclosure;
+mod class_17_foreign;
 mod class_17_gate;
 mod class_18_rule_sets;
 mod class_19_tenant_urls;

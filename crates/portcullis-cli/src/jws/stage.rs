@@ -23,6 +23,7 @@ impl Stage {
                 Self::Algorithm
             }
             TokenError::UnknownKey
+            | TokenError::UnknownLocalKey
             | TokenError::UnusableKey { .. }
             | TokenError::TooManyCandidates { .. }
             | TokenError::AlgorithmMismatch { .. } => Self::Select,

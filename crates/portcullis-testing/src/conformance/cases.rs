@@ -213,6 +213,7 @@ pub(super) struct Tokens {
     late_forged: String,
     absent: String,
     busy: String,
+    stranger: String,
 }
 
 impl Tokens {
@@ -239,6 +240,7 @@ impl Tokens {
             late_forged: with(forged, json!({"iss": LATE_ISSUER})),
             absent: with(key, json!({"iss": ABSENT_ISSUER})),
             busy: with(key, json!({"iss": BUSY_ISSUER})),
+            stranger: with(key, json!({"iss": "https://stranger.example"})),
         }
     }
 }
@@ -370,6 +372,57 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             vec![bearer(&tokens.good)],
             scope,
         ),
+        // Where a credential may be another authenticator's.
+        post("foreign, an API key", "/foreign", vec![bearer("key_1")], Handler("foreign")),
+        post(
+            "foreign, another scheme",
+            "/foreign",
+            vec![line("authorization", "ApiKey 1")],
+            Handler("foreign"),
+        ),
+        post(
+            "foreign, another issuer's",
+            "/foreign",
+            vec![bearer(&tokens.stranger)],
+            Handler("foreign"),
+        ),
+        post("foreign, good", "/foreign", vec![bearer(&tokens.good)], alice),
+        post("foreign, none", "/foreign", vec![], nobody),
+        post("foreign, forged", "/foreign", vec![bearer(&tokens.forged)], invalid),
+        post("foreign, late", "/foreign", vec![bearer(&tokens.late)], alice),
+        post(
+            "foreign, malformed",
+            "/foreign",
+            vec![line("authorization", "Bearer key 1")],
+            bad_request,
+        ),
+        post(
+            "foreign, an API key, to a handler that knows none",
+            "/foreign-maybe",
+            vec![bearer("key_1")],
+            malformed,
+        ),
+        post(
+            "foreign, another issuer's, to a handler that knows none",
+            "/foreign-maybe",
+            vec![bearer(&tokens.stranger)],
+            invalid,
+        ),
+        post(
+            "foreign, another scheme, to a handler that knows none",
+            "/foreign-maybe",
+            vec![line("authorization", "ApiKey 1")],
+            missing,
+        ),
+        post("foreign, none, to a handler that knows none", "/foreign-maybe", vec![], nobody),
+        post("foreign, then a policy", "/foreign-scope", vec![bearer("key_1")], malformed),
+        post(
+            "foreign, another scheme, then a policy",
+            "/foreign-scope",
+            vec![line("authorization", "ApiKey 1")],
+            missing,
+        ),
+        post("foreign, good, then a policy", "/foreign-scope", vec![bearer(&tokens.scope)], alice),
         // What stands before nothing, or behind nothing.
         post(
             "a policy without authentication",

@@ -1,4 +1,4 @@
-//! The two gates, what stands behind them, and how a service is held to the cases.
+//! The gates, what stands behind them, and how a service is held to the cases.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -25,6 +25,8 @@ pub struct Suite {
     pub strict: Gate,
     /// In front of what does not.
     pub optional: Gate,
+    /// In front of what may have other credentials than tokens.
+    pub foreign: Gate,
     grpc: bool,
     cases: Vec<Case>,
 }
@@ -68,7 +70,8 @@ impl Suite {
         let auth = change(builder).build().await.unwrap();
         Self {
             strict: Gate::new(auth.clone()),
-            optional: Gate::new(auth).optional(),
+            optional: Gate::new(auth.clone()).optional(),
+            foreign: Gate::new(auth).optional().pass_foreign(),
             grpc: false,
             cases: cases::all(&Tokens::new(&key), bodies),
         }
@@ -78,7 +81,8 @@ impl Suite {
     #[must_use]
     pub fn grpc(self) -> Self {
         let (strict, optional) = (self.strict.grpc(), self.optional.grpc());
-        Self { strict, optional, grpc: true, ..self }
+        let foreign = self.foreign.grpc();
+        Self { strict, optional, foreign, grpc: true, ..self }
     }
 
     /// Sends every case that `protocol` can carry to the service at `address`.

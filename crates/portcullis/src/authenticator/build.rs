@@ -101,6 +101,7 @@ impl AuthenticatorBuilder {
                     "`dangerous::any_audience`: every token of this issuer is accepted, whichever API it is for",
                 );
             }
+            warn_of_common_audience(rules);
             trusted.push(Arc::new(issuer));
         }
         start_without(away, &trusted)?;
@@ -172,6 +173,20 @@ fn published(
         let expected = "it must be an https URL (http on this machine) without a fragment";
         ConfigError::invalid(settings::RESOURCE, &resource.identifier, expected)
     })
+}
+
+/// Tokens for every API of the issuer would be accepted here.
+fn warn_of_common_audience(rules: &ClaimsRules) {
+    if let Some((audience, remedy)) = rules.profile.common_audience()
+        && let Audiences::Named(named) = &rules.audiences
+        && named.iter().any(|configured| configured == audience)
+    {
+        tracing::warn!(
+            target: "portcullis",
+            issuer = rules.issuer, audience, remedy,
+            "the audience is one that the issuer gives to tokens for other services, too",
+        );
+    }
 }
 
 impl IssuerSettings {

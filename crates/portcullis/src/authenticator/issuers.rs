@@ -90,6 +90,24 @@ impl Issuers {
         if is_another { Err(TokenError::UntrustedIssuer) } else { Ok(()) }
     }
 
+    /// Why the issuer that an unverified payload names is none of ours. `None` if it is ours, or cannot
+    /// be read. Whatever a resolver selects a rule set for that it answers for, usable or not, is ours.
+    ///
+    /// Tokens of our issuers always have `iss`: one without it is another's.
+    pub(super) fn why_foreign(
+        &self,
+        payload: &[u8],
+        request: &dyn RequestView,
+    ) -> Option<TokenError> {
+        let claimed: Claimed<'_> = json::from_slice(payload).ok()?;
+        let Some(Text(name)) = claimed.iss else {
+            return Some(TokenError::MissingClaim { name: "iss" });
+        };
+        let is_ours = self.configured_as(&name).is_some()
+            || self.resolved.as_ref().is_some_and(|resolved| resolved.answers_for(&name, request));
+        (!is_ours).then_some(TokenError::UntrustedIssuer)
+    }
+
     fn claimed_in(
         &self,
         payload: &[u8],

@@ -47,6 +47,10 @@ impl TokenError {
             Self::UnknownKey => {
                 "is the token from this issuer? if so, does its JWKS publish the key that signs?"
             }
+            Self::UnknownLocalKey => {
+                "name the key of the `key_source` as the token's `kid` does (`hmac_key(Some(…), …)` for a \
+                 secret): a key without a name is for tokens without `kid`"
+            }
             Self::UnusableKey { .. } => {
                 "have the issuer sign with a key that can be used; is its algorithm in `algorithms`?"
             }

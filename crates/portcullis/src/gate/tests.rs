@@ -22,6 +22,8 @@ fn entry(gate: &Gate, method: &str, target: &str, headers: &[(&str, &str)]) -> &
     match verdict_now(gate, &request.body(()).unwrap()) {
         Ok(Ok(Visitor::Caller(_))) => "caller",
         Ok(Ok(Visitor::Anonymous(_))) => "anonymous",
+        Ok(Ok(Visitor::Foreign(foreign))) if foreign.credential().is_none() => "scheme",
+        Ok(Ok(Visitor::Foreign(_))) => "foreign",
         Ok(Err(refusal)) => refusal.rule(),
         Err(_) => "waits",
     }
@@ -178,6 +180,74 @@ async fn gates_of_one_authenticator_have_their_own_places_and_vary() {
     let places = [TokenPlace::authorization()];
     let optional = forwarded.optional().token_places(places).unwrap();
     assert_eq!(vary(&optional).as_deref(), Some("authorization"));
+}
+
+#[tokio::test]
+async fn only_a_gate_that_passes_foreign_credentials_does() {
+    let (strict, token) = gate_with(|builder| builder.cookie("t")).await;
+    let optional = strict.clone().optional();
+    let passing = strict.clone().pass_foreign();
+    let both = optional.clone().pass_foreign();
+    let (bearer, cookie) = (format!("Bearer {token}"), format!("t={token}"));
+    let of = |value| ("authorization", value);
+    for (headers, expected) in [
+        (&[][..], ["missing", "anonymous", "missing", "anonymous"]),
+        (&[of("")], ["missing", "anonymous", "missing", "anonymous"]),
+        (&[of(&bearer)], ["caller"; 4]),
+        (&[of("Bearer key_1")], ["compact_form", "compact_form", "foreign", "foreign"]),
+        (&[of("Basic YTpi")], ["missing", "anonymous", "scheme", "scheme"]),
+        (&[of("ApiKey key_1")], ["missing", "anonymous", "scheme", "scheme"]),
+        (&[of("key_1")], ["missing", "anonymous", "scheme", "scheme"]),
+        // What has a token is not passed on for the sake of the rest.
+        (&[of("Basic YTpi"), ("cookie", &cookie)], ["caller"; 4]),
+        (&[of("Bearer key_1"), of("Bearer key_1")], ["credentials_repeated"; 4]),
+        (&[of("Basic YTpi"), of("Basic YTpi")], ["credentials_repeated"; 4]),
+        (&[of("Bearer")], ["credentials_grammar"; 4]),
+        (&[of("Bearer key 1")], ["credentials_grammar"; 4]),
+        (&[of("Bearer \"key_1\"")], ["credentials_grammar"; 4]),
+        // A cookie may hold another application's value.
+        (&[("cookie", "t=key_1")], ["compact_form", "compact_form", "foreign", "foreign"]),
+    ] {
+        let gates = [&strict, &optional, &passing, &both];
+        let entries = gates.map(|gate| entry(gate, "GET", "/", headers));
+        assert_eq!(entries, expected, "{headers:?}");
+    }
+    // Authorization is not a place of this gate: what stands there is not looked at.
+    let header = passing.token_places([TokenPlace::header("x-token")]).unwrap();
+    assert_eq!(entry(&header, "GET", "/", &[("authorization", "Basic YTpi")]), "missing");
+    assert_eq!(entry(&header, "GET", "/", &[("x-token", "key_1")]), "foreign");
+}
+
+#[tokio::test]
+async fn code_without_an_adapter_gets_caller_foreign_none_or_a_refusal() {
+    let (gate, token) = gate_with(|builder| builder).await;
+    let asked = async |authorization: Option<&str>| {
+        let mut request = Request::get("/");
+        if let Some(value) = authorization {
+            request = request.header("authorization", value);
+        }
+        gate.caller_or_foreign(&request.body(()).unwrap()).await
+    };
+    let bearer = format!("Bearer {token}");
+    assert!(matches!(asked(Some(&bearer)).await, Ok(Visitor::Caller(_))));
+    assert!(matches!(asked(None).await, Ok(Visitor::Anonymous(_))));
+    let Ok(Visitor::Foreign(foreign)) = asked(Some("Bearer key_1")).await else { unreachable!() };
+    assert_eq!(foreign.credential(), Some("key_1"));
+    assert!(!format!("{foreign:?}").contains("key_1"));
+    assert_eq!(asked(Some("Bearer a b")).await.unwrap_err().rule(), "credentials_grammar");
+    // `authenticate` refuses all but a caller.
+    let request = Request::get("/").header("authorization", "Bearer key_1").body(()).unwrap();
+    let refusal = gate.clone().pass_foreign().authenticate(&request).await.unwrap_err();
+    assert_eq!((refusal.status().as_u16(), refusal.rule()), (401, "compact_form"));
+
+    let bare = async |text: &str| gate.caller_or_foreign_token(text).await;
+    assert!(matches!(bare(&token).await, Ok(Visitor::Caller(_))));
+    for text in ["key_1", "correct horse battery staple", "pässwörd", " "] {
+        let Ok(Visitor::Foreign(foreign)) = bare(text).await else { unreachable!("{text}") };
+        assert_eq!(foreign.credential(), Some(text));
+    }
+    assert_eq!(bare("").await.unwrap_err().rule(), "credentials_grammar");
+    assert_eq!(bare(&format!("{token}\n")).await.unwrap_err().rule(), "credentials_grammar");
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ pub enum KeyError {
     #[error("a short ML-DSA key, under which anybody can sign")]
     ShortKey,
     /// A secret for HMAC that is shorter than the hash (RFC 7518 §3.2).
-    #[error("a secret of {bytes} bytes, not of {min} or more")]
+    #[error("a secret of {bytes} bytes; this algorithm needs {min} or more")]
     #[non_exhaustive]
     ShortSecret {
         /// The length of the secret.

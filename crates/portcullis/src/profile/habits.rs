@@ -30,6 +30,8 @@ pub(super) struct Habits {
     /// The hosts that its keys are on, besides that of the metadata; without it, wherever the
     /// metadata says.
     pub(super) key_hosts: Option<&'static [&'static str]>,
+    /// An audience that tokens for any API may have, and what to do about it.
+    pub(super) common_audience: Option<(&'static str, &'static str)>,
 }
 
 impl Habits {
@@ -45,6 +47,7 @@ impl Habits {
         carries: &[],
         metadata_in: None,
         key_hosts: None,
+        common_audience: None,
     };
 }
 
@@ -88,6 +91,11 @@ impl Profile {
         let (beginning, instead) = self.habits.metadata_in?;
         let rest = issuer.strip_prefix(beginning)?.trim_end_matches('/');
         Some(format!("{instead}{rest}/.well-known/openid-configuration"))
+    }
+
+    /// The audience that the issuer gives to tokens for any API, and what to do if it is configured.
+    pub(crate) fn common_audience(&self) -> Option<(&'static str, &'static str)> {
+        self.habits.common_audience
     }
 
     /// The hosts that its keys are on, besides that of the metadata.

@@ -176,6 +176,10 @@ impl Profile {
             Habits {
                 roles_in: &[&["realm_access", "roles"]],
                 mark: Value("typ", "Bearer"),
+                common_audience: Some((
+                    "account",
+                    "add an audience mapper in Keycloak, and configure the audience that it writes",
+                )),
                 ..Habits::NONE
             },
         )

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Protocol, Refusal};
 
@@ -21,6 +21,25 @@ pub struct RefusalBody {
 }
 
 impl RefusalBody {
+    /// A JSON document (`application/json`). No type of a header is needed for it, so that it is the same with
+    /// every framework, actix-web with its `http` 0.2 too.
+    ///
+    /// ```
+    /// use portcullis::{Refusal, refusal::RefusalBody};
+    /// use serde_json::json;
+    ///
+    /// fn body(refusal: &Refusal) -> RefusalBody {
+    ///     RefusalBody::json(&json!({"error": refusal.error_code(), "message": refusal.detail()}))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn json(document: &Value) -> Self {
+        Self {
+            content_type: HeaderValue::from_static("application/json"),
+            bytes: document.to_string().into(),
+        }
+    }
+
     /// A problem document ([RFC 9457]): the status and the constant words of
     /// [`detail`](Refusal::detail).
     ///

@@ -28,37 +28,66 @@ impl Refusal {
     pub fn challenge(&self) -> Option<HeaderValue> {
         let space = self.0.space.as_ref()?;
         let challenge = || Challenge::bearer().with("realm", &space.realm);
-        let with_error = |error: &str, description: &str| {
-            challenge().with("error", error).with("error_description", description)
-        };
-        let detail = self.detail();
-        let challenge = match &self.0.cause {
+        let challenge = match (&self.0.cause, self.error_code()) {
             // RFC 6750 §3.1: without credentials no error code.
-            Cause::Missing => challenge(),
-            Cause::Credentials(CredentialsError::CrossSite) => return None,
-            Cause::Credentials(_) => with_error("invalid_request", detail),
-            Cause::Token(TokenError::UnfitClaims { .. }) => return None,
-            Cause::Token(_) | Cause::Denied(Denial::TokenAge { .. }) => {
-                with_error("invalid_token", detail)
+            (Cause::Missing, _) => challenge(),
+            (_, None) => return None,
+            (cause, Some(error)) => {
+                let challenge =
+                    challenge().with("error", error).with("error_description", self.detail());
+                match cause {
+                    Cause::Denied(Denial::Scope { needed, .. }) => {
+                        challenge.with("scope", needed.as_str())
+                    }
+                    Cause::Denied(Denial::Authentication { acr_values, max_age }) => {
+                        step_up(challenge, acr_values, *max_age)
+                    }
+                    _ => challenge,
+                }
             }
-            Cause::Denied(Denial::Scope { needed, .. }) => {
-                with_error("insufficient_scope", detail).with("scope", needed.as_str())
-            }
-            Cause::Denied(Denial::Authentication { acr_values, max_age }) => {
-                let error = with_error("insufficient_user_authentication", detail);
-                step_up(error, acr_values, *max_age)
-            }
-            Cause::Denied(Denial::Forbidden { .. } | Denial::UnboundCheck { .. })
-            | Cause::BudgetSpent { .. }
-            | Cause::Denied(Denial::UnreadableClaim(_))
-            | Cause::Unavailable { .. }
-            | Cause::Misconfigured { .. } => return None,
         };
         let challenge = match &space.resource {
             Some(resource) => challenge.with("resource_metadata", resource.metadata_url()),
             None => challenge,
         };
         Some(challenge.into_header())
+    }
+
+    /// The `error` of the challenge ([RFC 6750 §3.1], [RFC 9470 §3]): `invalid_request`, `invalid_token`,
+    /// `insufficient_scope` or `insufficient_user_authentication`. `None` where the challenge has none, and where
+    /// there is no challenge: 500, 503 and 429 are not about the credentials.
+    ///
+    /// For bodies of your own, so that they say the same as the header:
+    ///
+    /// ```
+    /// use portcullis::{Authenticator, refusal::RefusalBody};
+    /// use serde_json::json;
+    ///
+    /// let builder = Authenticator::builder("https://auth.example", "https://api.example")
+    ///     .refusal_body(|refusal| {
+    ///         RefusalBody::json(&json!({"error": refusal.error_code(), "message": refusal.detail()}))
+    ///     });
+    /// ```
+    ///
+    /// [RFC 6750 §3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+    /// [RFC 9470 §3]: https://www.rfc-editor.org/rfc/rfc9470#section-3
+    #[must_use]
+    pub fn error_code(&self) -> Option<&'static str> {
+        Some(match &self.0.cause {
+            Cause::Credentials(CredentialsError::CrossSite)
+            | Cause::Token(TokenError::UnfitClaims { .. }) => return None,
+            Cause::Credentials(_) => "invalid_request",
+            Cause::Token(_) | Cause::Denied(Denial::TokenAge { .. }) => "invalid_token",
+            Cause::Denied(Denial::Scope { .. }) => "insufficient_scope",
+            Cause::Denied(Denial::Authentication { .. }) => "insufficient_user_authentication",
+            Cause::Denied(
+                Denial::Forbidden { .. } | Denial::UnboundCheck { .. } | Denial::UnreadableClaim(_),
+            )
+            | Cause::Missing
+            | Cause::BudgetSpent { .. }
+            | Cause::Unavailable { .. }
+            | Cause::Misconfigured { .. } => return None,
+        })
     }
 
     /// When to try again, where that helps: whole seconds, at least one.
@@ -220,6 +249,37 @@ mod tests {
         assert_eq!(headers["grpc-status"], "16");
         assert!(!headers.contains_key("content-length"));
         assert!(!headers.contains_key("content-encoding"));
+    }
+
+    #[test]
+    fn error_code_is_that_of_the_challenge() {
+        let space = ProtectionSpace::for_test();
+        let at = |refusal: Unreported| refusal.at(&Site::default());
+        let unavailable =
+            || ResolveError::Unavailable { retry_after: Duration::ZERO, source: None };
+        let spent = || ResolveError::BudgetSpent { retry_after: Duration::ZERO, source: None };
+        let keys = super::super::Wanted::Keys;
+        let unfit = TokenError::UnfitClaims { wanted: "User", problem: String::new() };
+        for (refusal, code) in [
+            (Unreported::missing(&space), None),
+            (Unreported::credentials(CredentialsError::Grammar, &space), Some("invalid_request")),
+            (Unreported::credentials(CredentialsError::CrossSite, &space), None),
+            (Unreported::token(TokenError::Signature, &space), Some("invalid_token")),
+            (Unreported::token(unfit, &space), None),
+            (Unreported::unresolved(unavailable(), keys, &space), None),
+            (Unreported::unresolved(spent(), keys, &space), None),
+            (Unreported::misconfigured("", "", &space), None),
+        ] {
+            let refusal = at(refusal);
+            assert_eq!(refusal.error_code(), code, "{refusal:?}");
+            let challenge = refusal.challenge();
+            let challenge = challenge.as_ref().map_or("", |challenge| challenge.to_str().unwrap());
+            let said = code.map(|code| format!("error=\"{code}\""));
+            match said {
+                Some(said) => assert!(challenge.contains(&said), "{challenge}"),
+                None => assert!(!challenge.contains("error="), "{challenge}"),
+            }
+        }
     }
 
     #[test]

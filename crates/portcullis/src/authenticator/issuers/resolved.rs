@@ -118,6 +118,15 @@ impl Resolved {
         self.accepted.iter().chain(&self.claimed).map(|(_, met)| met.issuer)
     }
 
+    /// Whether the resolver answers for the rule set that it selects, with settings that can be used or not,
+    /// and of this issuer or another one.
+    pub(super) fn answers_for(&self, name: &str, request: &dyn RequestView) -> bool {
+        self.resolver.select(name, request).is_some_and(|rule_set| {
+            self.known(&rule_set, Timestamp::now(&*self.clock)).is_some()
+                || self.resolver.resolve(&rule_set).is_some()
+        })
+    }
+
     fn get(&self, rule_set: &str) -> Option<Arc<TrustedIssuer>> {
         let now = Timestamp::now(&*self.clock);
         self.known(rule_set, now).or_else(|| {

@@ -1,0 +1,67 @@
+//! The oldest Rust that the libraries build with ([ADR 14](../../../docs/adr/0014-rust-1.88-for-the-libraries.md)).
+//!
+//! Three checks. Two always run and build nothing: what the dependencies of each published package demand, and
+//! a look for syntax that is newer (newer functions of the standard library are clippy's
+//! `incompatible_msrv`). The third builds the libraries with that very toolchain, where rustup has it or can
+//! install it.
+
+mod demands;
+mod syntax;
+
+use std::process::{Command, Stdio};
+
+use crate::run::{Failure, foreign_cargo, program, run, target_dir};
+
+/// The version that the libraries promise.
+const OLDEST: &str = "1.88";
+
+/// The packages that promise it. The others say in their manifests what they need.
+const LIBRARIES: [&str; 5] =
+    ["portcullis", "portcullis-axum", "portcullis-hyper", "portcullis-testing", "portcullis-tower"];
+
+/// Fails if a package demands more than it says, or does not build with what it says.
+pub(crate) fn check() -> Result<(), Failure> {
+    let demands = demands::check(&LIBRARIES, OLDEST);
+    let syntax = syntax::check(&LIBRARIES);
+    demands.and(syntax).and(build())
+}
+
+fn build() -> Result<(), Failure> {
+    if !has_toolchain() && !has_installed_toolchain() {
+        println!(
+            "NOT BUILT WITH RUST {OLDEST}: rustup does not have it and could not install it \
+             (`rustup toolchain install {OLDEST} --profile minimal`). The libraries were checked by \
+             their dependencies' `rust-version`, by their syntax, and by clippy's `incompatible_msrv`."
+        );
+        return Ok(());
+    }
+    let libraries = LIBRARIES.iter().flat_map(|library| ["--package", library]);
+    let libraries: Vec<&str> = libraries.collect();
+    for (packages, features) in [
+        (libraries.as_slice(), &[][..]),
+        (&libraries, &["--no-default-features"]),
+        (&["--package", "portcullis"], &["--all-features"]),
+    ] {
+        let mut check = foreign_cargo("rustup");
+        check.args(["run", OLDEST, "cargo", "check", "--locked"]).args(packages).args(features);
+        // A directory of its own: two toolchains in one would each build what the other has built.
+        run(check.env("CARGO_TARGET_DIR", target_dir().join("msrv")))?;
+    }
+    Ok(())
+}
+
+fn has_toolchain() -> bool {
+    let mut rustc = program("rustup");
+    is_success(rustc.args(["run", OLDEST, "rustc", "--version"]))
+}
+
+fn has_installed_toolchain() -> bool {
+    let mut install = program("rustup");
+    is_success(install.args(["toolchain", "install", OLDEST, "--profile", "minimal"]))
+        && has_toolchain()
+}
+
+fn is_success(command: &mut Command) -> bool {
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}

@@ -1,0 +1,233 @@
+//! A bad token that passes for another authenticator's credential, and a foreign credential that passes
+//! for none.
+//!
+//! A gate that passes foreign credentials hands them to whatever stands behind it: an API key's table, or
+//! an older validator that is less strict. A token of a trusted issuer that was refused must never get
+//! there, and code that knows nothing of other credentials must refuse them.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Request};
+use portcullis::testing::{Scene, ScriptedFetch, TestKey};
+use portcullis::{
+    Algorithm, Anonymous, Authenticated, Gate, IssuerSettings, Policy,
+    adapter::{Site, Visitor, admit, optional_caller, required_caller},
+    config::IssuerResolver,
+    token::Foreign,
+};
+use serde_json::json;
+
+use super::support::{AUDIENCE, ISSUER, JWKS, authorization, bearer, builder, claims, encode};
+
+const OTHER: &str = "https://other.example";
+
+async fn gate(key: &TestKey) -> Gate {
+    Gate::new(builder(key).build().await.unwrap())
+}
+
+/// `foreign`, `caller`, `none`, or the rule of the refusal.
+async fn judged(gate: &Gate, headers: &HeaderMap) -> &'static str {
+    match gate.caller_or_foreign(headers).await {
+        Ok(Visitor::Caller(_)) => "caller",
+        Ok(Visitor::Foreign(_)) => "foreign",
+        Ok(Visitor::Anonymous(_)) => "none",
+        Err(refusal) => refusal.rule(),
+    }
+}
+
+fn token(header: &str, payload: &str) -> String {
+    format!("{}.{}.AA", encode(header), encode(payload))
+}
+
+#[tokio::test]
+async fn each_form_of_credential_is_foreign_or_refused() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let gate = gate(&key).await;
+    let header = r#"{"alg":"ES256","kid":"k"}"#;
+    let ours = claims().to_string();
+    let of_other = json!({"iss": OTHER}).to_string();
+    let with = |payload: &str| token(header, payload);
+    for (credential, expected) in [
+        // No JWS.
+        ("key_1".to_owned(), "foreign"),
+        ("sk_live_4eC39HqLyjWDarjtT1zdp7dc".to_owned(), "foreign"),
+        ("a.b.c".to_owned(), "foreign"),
+        ("v2.local.AAAA".to_owned(), "foreign"),
+        (format!("{}.e30.AA", encode("[]")), "foreign"),
+        (format!("{}.e30", encode(header)), "foreign"),
+        (format!("{}.e30.AA.AA", encode(header)), "foreign"),
+        // A JWE.
+        (format!("{}.AA.AA.AA.AA", encode(r#"{"alg":"dir","enc":"A256GCM"}"#)), "foreign"),
+        // A token of an issuer that is not trusted, or of one that does not name itself.
+        (with(&of_other), "foreign"),
+        (with("{}"), "foreign"),
+        (with(r#"{"sub":"alice"}"#), "foreign"),
+        (token(r#"{"alg":"HS256"}"#, &of_other), "foreign"),
+        (token(r#"{"alg":"none"}"#, &of_other), "foreign"),
+        (token("{}", &of_other), "foreign"),
+        // A token of our issuer.
+        (with(&ours), "refused"),
+        (token(r#"{"alg":"HS256"}"#, &ours), "refused"),
+        (token(r#"{"alg":"none"}"#, &ours), "refused"),
+        (token("{}", &ours), "refused"),
+        (token(r#"{"alg":"ES256","crit":[]}"#, &ours), "refused"),
+        (token(r#"{"alg":"ES256","alg":"ES256"}"#, &ours), "refused"),
+        (token(r#"{"alg":7}"#, &ours), "refused"),
+        (format!("{}=", with(&ours)), "refused"),
+        // What cannot be read may be ours.
+        (format!("{}..AA", encode(header)), "refused"),
+        (format!("{}.e30=.AA", encode(header)), "refused"),
+        (format!("{}.!.AA", encode(header)), "refused"),
+        (with("[]"), "refused"),
+        (with(r#"{"iss":"https://other.example""#), "refused"),
+        (with(r#"{"iss":"https://other.example","iss":"https://other.example"}"#), "refused"),
+        (with(&format!(r#"{{"iss":"{OTHER}","iss":"{ISSUER}"}}"#)), "refused"),
+        (with(r#"{"iss":null}"#), "refused"),
+        (with(r#"{"iss":["https://other.example"]}"#), "refused"),
+        (with(r#"{"iss":7}"#), "refused"),
+        ("key 1".to_owned(), "refused"),
+        ("\"key_1\"".to_owned(), "refused"),
+        ("key_1, key_2".to_owned(), "refused"),
+        ("a".repeat(20_000), "refused"),
+        (format!("{}.{}.AA", encode(header), "a".repeat(20_000)), "refused"),
+        (format!("{}.e30.AA", "a".repeat(9_000)), "refused"),
+    ] {
+        let found = judged(&gate, &bearer(&credential)).await;
+        let found = if found == "foreign" { found } else { "refused" };
+        assert_eq!(found, expected, "{}", &credential[..credential.len().min(100)]);
+    }
+}
+
+/// Decoders that trim would accept what was refused here.
+#[tokio::test]
+async fn white_space_around_a_token_does_not_make_it_foreign() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let gate = gate(&key).await;
+    let token = key.token(&claims());
+    for (text, expected) in [
+        (format!("{token}\n"), "credentials_grammar"),
+        (format!(" {token}"), "credentials_grammar"),
+        (format!("\r\n\t{token} "), "credentials_grammar"),
+        ("key 1".to_owned(), "foreign"),
+    ] {
+        let found = match gate.caller_or_foreign_token(&text).await {
+            Ok(Visitor::Foreign(_)) => "foreign",
+            Ok(_) => "accepted",
+            Err(refusal) => refusal.rule(),
+        };
+        assert_eq!(found, expected, "{text:?}");
+    }
+}
+
+struct Tenants;
+
+impl IssuerResolver for Tenants {
+    fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
+        match issuer {
+            "https://tenant.example" => Some(IssuerSettings::new(issuer, AUDIENCE).jwks_url(JWKS)),
+            // An answer that cannot be used: it is vouched for all the same.
+            "https://wrong.example" => Some(IssuerSettings::new("https://else.example", AUDIENCE)),
+            _ => None,
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_resolver_answers_for_is_ours() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = builder(&key).issuer_resolver(Tenants).build().await.unwrap();
+    let gate = Gate::new(auth);
+    for (issuer, expected) in [
+        (ISSUER, "caller"),
+        ("https://tenant.example", "keys"),
+        ("https://wrong.example", "iss"),
+        (OTHER, "foreign"),
+        ("https://else.example", "foreign"),
+    ] {
+        let mut claims = claims();
+        claims["iss"] = json!(issuer);
+        let found = judged(&gate, &bearer(&key.token(&claims))).await;
+        assert_eq!(found, expected, "{issuer}");
+    }
+}
+
+#[tokio::test]
+async fn foreign_credentials_cause_no_fetch() {
+    let scene = Scene::warm().await;
+    let fetch: &ScriptedFetch = &scene.fetch;
+    let before = fetch.requests().len();
+    let gate = scene.gate().pass_foreign();
+    let stranger = Arc::new(TestKey::generate("unknown", Algorithm::Es256));
+    let foreign = scene.token("a").issuer(OTHER);
+    for headers in [
+        foreign.headers(),
+        // Under a known `kid` and an unknown one: no key is looked up.
+        foreign.clone().signed_with(stranger).headers(),
+        foreign.without("iss").headers(),
+        bearer("key_1"),
+        authorization("Basic YTpi"),
+    ] {
+        for _ in 0..5 {
+            assert_eq!(judged(&gate, &headers).await, "foreign");
+        }
+    }
+    assert_eq!(fetch.requests().len(), before);
+}
+
+#[tokio::test]
+async fn gate_that_was_not_told_so_passes_nothing_foreign() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let gate = gate(&key).await;
+    for gate in [gate.clone(), gate.optional()] {
+        assert!(gate.enter(&bearer("key_1")).await.is_err());
+        assert!(gate.authenticate(&bearer("key_1")).await.is_err());
+    }
+}
+
+/// A visitor's marks, read by code that knows nothing of foreign credentials.
+#[tokio::test]
+async fn foreign_credential_is_refused_where_a_caller_is_demanded_or_optional() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let gate = gate(&key).await.optional().pass_foreign();
+    let policy = Policy::scopes(["read"]).into();
+    for (value, error) in [("Bearer key_1", Some("invalid_token")), ("Basic YTpi", None)] {
+        let mut request = Request::get("/").header("authorization", value).body(()).unwrap();
+        // What an outer gate has found is replaced.
+        let good = gate.authenticate(&bearer(&key.token(&claims()))).await.unwrap();
+        request.extensions_mut().insert(good);
+        request.extensions_mut().insert(gate.authenticator().anonymous());
+        let visitor = gate.enter(&request).await.unwrap();
+        visitor.mark(request.extensions_mut());
+        let left = request.extensions();
+        assert!(left.get::<Authenticated>().is_none());
+        assert!(left.get::<Anonymous>().is_none());
+        assert!(left.get::<Foreign>().is_some());
+        let site = Site::default;
+        for refusal in [
+            admit(left.get(), left.get(), left.get(), &policy, "", site).await.unwrap_err(),
+            required_caller(left.get(), left.get(), left.get(), "", site).unwrap_err(),
+            optional_caller(left.get(), left.get(), left.get(), "", site).unwrap_err(),
+            left.get::<Foreign>().unwrap().refusal(),
+        ] {
+            assert_eq!(refusal.status(), 401);
+            let challenge = refusal.challenge().unwrap().to_str().unwrap().to_owned();
+            let code = challenge.contains("error=").then_some("invalid_token");
+            assert_eq!(code, error, "{challenge}");
+            assert!(code.is_none() || challenge.contains("invalid_token"), "{challenge}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn inner_gate_replaces_a_foreign_mark() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let gate = gate(&key).await.optional();
+    let good = bearer(&key.token(&claims()));
+    for headers in [&good, &HeaderMap::new()] {
+        let mut request = Request::new(());
+        let outer = gate.clone().pass_foreign().enter(&bearer("key_1")).await.unwrap();
+        outer.mark(request.extensions_mut());
+        gate.enter(headers).await.unwrap().mark(request.extensions_mut());
+        assert!(request.extensions().get::<Foreign>().is_none());
+    }
+}
