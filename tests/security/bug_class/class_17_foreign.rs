@@ -5,12 +5,13 @@
 //! an older validator that is less strict. A token of a trusted issuer that was refused must never get
 //! there, and code that knows nothing of other credentials must refuse them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::{HeaderMap, Request};
 use portcullis::testing::{Scene, ScriptedFetch, TestKey};
 use portcullis::{
-    Algorithm, Anonymous, Authenticated, Gate, IssuerSettings, Policy,
+    Algorithm, Anonymous, Authenticated, Gate, IssuerSettings, Policy, RequestView,
     adapter::{Site, Visitor, admit, optional_caller, required_caller},
     config::IssuerResolver,
     token::Foreign,
@@ -148,6 +149,40 @@ async fn whatever_a_resolver_answers_for_is_ours() {
         claims["iss"] = json!(issuer);
         let found = judged(&gate, &bearer(&key.token(&claims))).await;
         assert_eq!(found, expected, "{issuer}");
+    }
+}
+
+/// A rule set for each host, whatever the issuer; none for a host of nobody's.
+struct Hosts;
+
+impl IssuerResolver for Hosts {
+    fn select<'a>(&'a self, _: &'a str, request: &dyn RequestView) -> Option<Cow<'a, str>> {
+        let host = request.host()?;
+        (host == "a.example" || host == "b.example").then_some(Cow::Owned(host.into_owned()))
+    }
+
+    fn resolve(&self, rule_set: &str) -> Option<IssuerSettings> {
+        let issuer = format!("https://issuer.{rule_set}");
+        Some(IssuerSettings::new(issuer, AUDIENCE).jwks_url(JWKS))
+    }
+}
+
+/// The token of another tenant is refused where a rule set is selected: it names one of our issuers.
+#[tokio::test]
+async fn token_of_one_host_is_not_foreign_at_another() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = builder(&key).issuer_resolver(Hosts).build().await.unwrap();
+    let gate = Gate::new(auth);
+    let mut claims = claims();
+    claims["iss"] = json!("https://issuer.a.example");
+    for (host, expected) in
+        [("a.example", "keys"), ("b.example", "iss"), ("nobody.example", "foreign")]
+    {
+        let mut headers = bearer(&key.token(&claims));
+        headers.insert("host", host.parse().unwrap());
+        assert_eq!(judged(&gate, &headers).await, expected, "{host}");
+        let bare = gate.caller_or_foreign_token((&key.token(&claims), &headers)).await;
+        assert_eq!(matches!(bare, Ok(Visitor::Foreign(_))), expected == "foreign", "{host}");
     }
 }
 

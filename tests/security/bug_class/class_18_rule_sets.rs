@@ -314,7 +314,7 @@ async fn routes_revocation_is_that_of_the_selected_rule_set() {
     let required = Requirement::from(Revocation::live());
     for host in [A, B, A, B] {
         let who = gate.authenticate(&to(host, &token)).await.unwrap();
-        let admitted = admit(Some(&who), None, &required, "", Site::default).await;
+        let admitted = admit(Some(&who), None, None, &required, "", Site::default).await;
         assert_eq!(admitted.is_ok(), host == A, "{host}");
         let asked = fetch.posts().pop().unwrap().0.url;
         assert_eq!(asked.contains("/a/"), host == A, "{asked}");
