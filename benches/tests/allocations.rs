@@ -15,9 +15,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use hyper::service::{Service as _, service_fn};
-use portcullis::testing::{AUDIENCE, ISSUER, ManualClock, NOW, TestKey, attempt_now, bearer};
+use portcullis::testing::{
+    AUDIENCE, ISSUER, ManualClock, NOW, TestKey, attempt_now, bearer, verdict_now,
+};
 use portcullis::{
-    Algorithm, Authenticator, dangerous,
+    Algorithm, Authenticator, Gate, dangerous,
     keys::{KeySet, SharedKeySet},
 };
 use portcullis_axum::AuthLayer;
@@ -84,6 +86,19 @@ fn a_token_costs_three_allocations_and_none_when_it_comes_again() {
     assert_eq!(allocations(|| validated(&cold, &headers)), 3);
     assert_eq!(allocations(|| validated(&warm, &headers)), 0);
     assert_eq!(allocations(|| drop(at_once(warm.authenticate(&headers)).unwrap())), 0);
+}
+
+#[test]
+fn gate_that_passes_foreign_credentials_allocates_nothing_for_a_token_that_comes_again() {
+    let (token, _, auth) = es256();
+    let headers = bearer(&token);
+    for gate in [Gate::new(auth.clone()), Gate::new(auth).pass_foreign()] {
+        let enter = || match verdict_now(&gate, &headers) {
+            Ok(Ok(visitor)) => drop(black_box(visitor)),
+            other => unreachable!("{other:?}"),
+        };
+        assert_eq!(allocations(enter), 0);
+    }
 }
 
 #[test]
