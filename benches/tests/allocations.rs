@@ -16,9 +16,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use hyper::service::{Service as _, service_fn};
-use portcullis::testing::{AUDIENCE, ISSUER, ManualClock, NOW, TestKey, attempt_now, bearer};
+use portcullis::testing::{
+    AUDIENCE, ISSUER, ManualClock, NOW, TestKey, attempt_now, bearer, verdict_now,
+};
 use portcullis::{
-    Algorithm, Authenticator, IssuerSettings, RequestView,
+    Algorithm, Authenticator, Gate, IssuerSettings, RequestView,
     config::IssuerResolver,
     dangerous,
     keys::{KeySet, SharedKeySet},
@@ -116,6 +118,19 @@ fn selecting_a_rule_set_allocates_nothing_for_a_token_that_comes_again() {
         let builder = Authenticator::builder_with_resolver(Tenants { keys, by_host });
         let warm = at_once(builder.clock(ManualClock::at(NOW)).build()).unwrap();
         assert_eq!(allocations(|| validated(&warm, &headers)), 0, "by host: {by_host}");
+    }
+}
+
+#[test]
+fn gate_that_passes_foreign_credentials_allocates_nothing_for_a_token_that_comes_again() {
+    let (token, _, auth) = es256();
+    let headers = bearer(&token);
+    for gate in [Gate::new(auth.clone()), Gate::new(auth).pass_foreign()] {
+        let enter = || match verdict_now(&gate, &headers) {
+            Ok(Ok(visitor)) => drop(black_box(visitor)),
+            other => unreachable!("{other:?}"),
+        };
+        assert_eq!(allocations(enter), 0);
     }
 }
 

@@ -137,6 +137,7 @@ mod tests {
     use super::*;
     use crate::key::KeySet;
     use crate::signature;
+    use crate::testing::TestKey;
 
     fn sign(hash: hmac::Algorithm, alg: &str, secret: &[u8]) -> String {
         let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{alg}"}}"#));
@@ -170,6 +171,26 @@ mod tests {
             let other = sign(hash, "HS999", &secret);
             assert_eq!(rule(&other, &[algorithm]), Some("alg"));
         }
+    }
+
+    /// The way out of HS256: both keys in one set, as long as old tokens live.
+    #[test]
+    fn secret_and_key_pair_stand_in_one_set_and_neither_verifies_for_the_other() {
+        let pair = TestKey::generate("new", Algorithm::Es256);
+        let secret = [7; 32];
+        let old = hmac_key(None, Algorithm::Hs256, &secret).unwrap();
+        let keys = TestKey::key_set([&pair]).with(old);
+        let allowed = [Algorithm::Hs256, Algorithm::Es256];
+        let rule = |token: &str| signature::verify(token, &keys, &allowed).err().map(|e| e.rule());
+        assert_eq!(rule(&sign(hmac::HMAC_SHA256, "HS256", &secret)), None);
+        assert_eq!(rule(&pair.sign(r#"{"alg":"ES256","kid":"new"}"#, "{}")), None);
+        // The public key is no secret, whatever the token's header says.
+        let jwk = pair.jwk();
+        let public = [jwk["x"].as_str().unwrap(), jwk["y"].as_str().unwrap()].concat();
+        let forged = sign(hmac::HMAC_SHA256, "HS256", public.as_bytes());
+        assert_eq!(rule(&forged), Some("signature"));
+        let named = pair.sign(r#"{"alg":"HS256","kid":"new"}"#, "{}");
+        assert_eq!(rule(&named), Some("alg_of_key"));
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::run::{COMMAND, Failure, cargo, program, run};
-use crate::{api, boundary, cycles, examples, former_name, install, msrv, stands_on, test};
+use crate::{
+    api, boundary, cycles, examples, former_name, install, migrations, msrv, stands_on, test,
+};
 
 /// `cargo xtask ci`. Goes on after a failure, so that one run shows them all.
 pub(crate) fn ci() -> Result<(), Failure> {
@@ -24,6 +26,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
     }
     report.step("doc tests", test::run_doc_tests);
     report.step("features", test::run_with_features);
+    report.step("migrations", migrations::migrations);
     report.step("examples", || examples::examples(&[]));
     report.step("quickstart", quickstart);
     report.finish()

@@ -14,6 +14,7 @@ mod former_name;
 mod fuzz;
 mod install;
 mod interop;
+mod migrations;
 mod msrv;
 mod mutants;
 mod postgres;
@@ -103,6 +104,12 @@ enum Chore {
     ///
     /// On Linux with default features, build scripts' own dependencies left out.
     Crates,
+
+    /// Run the apps of docs/migrating, before, during and after
+    ///
+    /// In a workspace of their own (`tests/migrations`), with the crates that are migrated from: each app is sent
+    /// the same requests, and the pages must show the apps as they are.
+    Migrations,
 
     /// Check the oldest Rust that the libraries build with
     ///
@@ -226,6 +233,7 @@ fn main() -> ExitCode {
         Chore::Api => api::check(),
         Chore::Crates => crates::crates(),
         Chore::Msrv => msrv::check(),
+        Chore::Migrations => migrations::migrations(),
         Chore::Examples { names } => examples::examples(&names),
         Chore::Bench { rounds, only } => bench::bench(rounds, &only),
         Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
