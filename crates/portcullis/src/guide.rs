@@ -1,4 +1,4 @@
-//! Chapters: which pattern, how to add it, tune it and measure it, what key sets do, why verified tokens can be
+//! Chapters: which pattern, how to add it, replace your own validation, tune it and measure it, what key sets do, why verified tokens can be
 //! kept, how promptly a revocation is known, what to do with local keys, how tokens without a request are judged, how API
 //! keys stand beside tokens, issuers and rules of tenants, how other languages validate
 //! the same tokens, how a proxy asks about each request, what the compiler's messages mean, and what to
@@ -9,6 +9,9 @@ pub mod patterns {}
 
 #[doc = include_str!("guide/add_it.md")]
 pub mod add_it {}
+
+#[doc = include_str!("guide/own_code.md")]
+pub mod own_code {}
 
 #[doc = include_str!("guide/tune_it.md")]
 pub mod tune_it {}

@@ -56,7 +56,8 @@
 //! | what weakens a service | [`dangerous`] |
 //!
 //! The [`guide`] has the chapters: [add it](guide::add_it), [tune it](guide::tune_it), [measure
-//! it](guide::measure_it), [API keys](guide::api_keys), [local keys](guide::local_keys), [compiler messages](guide::compiler_messages), and a page each for
+//! it](guide::measure_it), [replacing your own validation](guide::own_code), [API keys](guide::api_keys),
+//! [local keys](guide::local_keys), [compiler messages](guide::compiler_messages), and a page each for
 //! [Auth0](guide::auth0), [Dex](guide::dex), [Entra](guide::entra), [glewlwyd](guide::glewlwyd),
 //! [Keycloak](guide::keycloak), [oidc-provider](guide::oidc_provider), [Ory Hydra](guide::hydra),
 //! [Spring Authorization Server](guide::spring) and [Azure AD B2C, authentik and
