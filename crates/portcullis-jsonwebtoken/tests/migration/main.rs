@@ -11,13 +11,13 @@ mod step_2;
 use std::time::Duration;
 
 use http::StatusCode;
-use jsonwebtoken::{decode_header, get_current_timestamp};
-use portcullis_jsonwebtoken::portcullis::Algorithm;
-use portcullis_jsonwebtoken::portcullis::keys::RemoteKeySet;
+use jsonwebtoken::{Validation, decode_header, get_current_timestamp};
+use portcullis_jsonwebtoken::portcullis::keys::{RemoteKeySet, SharedKeySet};
 use portcullis_jsonwebtoken::portcullis::testing::{
-    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, ScriptedFetch, TestKey, bearer,
+    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, ScriptedFetch, TestKey, bearer, rule,
 };
-use portcullis_jsonwebtoken::{DecodeError, DecodingKeyError, DecodingKeySource};
+use portcullis_jsonwebtoken::portcullis::{Algorithm, AuthenticatorBuilder};
+use portcullis_jsonwebtoken::{DecodeError, DecodingKeyError, DecodingKeySource, issuer_settings};
 use serde_json::{Value, json};
 
 use before::{Claims, validation};
@@ -128,6 +128,31 @@ async fn steps_judge_tokens_alike_but_for_what_is_listed() {
         let row = format!("| {name} | {} | {} | {} |", said(before), said(step_1), said(step_2));
         assert!(page.contains(&row), "the page should have {row}");
     }
+}
+
+/// What `issuer_settings` reads is what the authenticator does.
+#[tokio::test]
+async fn required_claims_algorithms_and_audiences_of_a_validation_hold_in_an_authenticator() {
+    let key = key("k");
+    let mut validation = validation();
+    validation.set_required_spec_claims(&["exp", "nbf", "sub"]);
+    validation.set_audience(&["https://second.example", AUDIENCE]);
+    validation.leeway = 0;
+    let judged = async |validation: &Validation, changes: Value| {
+        let keys = SharedKeySet::new(TestKey::key_set([&key]));
+        let settings = issuer_settings(validation).unwrap().key_source(keys);
+        let auth = AuthenticatorBuilder::new(settings).build().await.unwrap();
+        rule(&auth, &bearer(&key.token(&claims(changes)))).await
+    };
+    let now = get_current_timestamp();
+    assert_eq!(judged(&validation, json!({"nbf": now})).await, "accepted");
+    let second = json!({"nbf": now, "aud": "https://second.example"});
+    assert_eq!(judged(&validation, second).await, "accepted");
+    assert_eq!(judged(&validation, json!({})).await, "required_claim");
+    assert_eq!(judged(&validation, json!({"nbf": now, "sub": null})).await, "required_claim");
+    assert_eq!(judged(&validation, json!({"nbf": now, "exp": now - 5})).await, "exp");
+    validation.algorithms = vec![jsonwebtoken::Algorithm::ES384];
+    assert_eq!(judged(&validation, json!({"nbf": now})).await, "alg");
 }
 
 #[test]
