@@ -204,6 +204,29 @@ async fn unknown_kids_cost_a_budget_and_are_told_from_an_outage() {
     assert!(error.retry_after().is_some_and(|after| !after.is_zero()));
 }
 
+/// serde quotes the value that does not fit, and a token's values are nobody's business.
+#[tokio::test]
+async fn errors_have_no_value_out_of_the_token() {
+    let key = key("k");
+    let keys = SharedKeySet::new(TestKey::key_set([&key]));
+    for (changes, header) in [
+        (json!({"sub": {"s3cret": 1}}), json!({"alg": "ES256", "kid": "k"})),
+        (json!({"scope": ["s3cret"]}), json!({"alg": "ES256", "kid": "k"})),
+        (json!({"scope": 53_737_373}), json!({"alg": "ES256", "kid": "k"})),
+        (json!({}), json!({"alg": "ES256", "kid": "s3cret"})),
+        (json!({}), json!({"alg": "s3cret", "kid": "k"})),
+        (json!({}), json!({"alg": "ES256", "kid": ["s3cret"]})),
+        (json!({}), json!({"alg": "ES256", "kid": "k", "crit": ["s3cret"]})),
+    ] {
+        let token = key.sign(&header.to_string(), &claims(changes).to_string());
+        let error = keys.decode::<Claims>(&token, &validation()).await.unwrap_err();
+        for text in [error.to_string(), format!("{error:?}")] {
+            assert!(!text.contains("s3cret") && !text.contains("53737373"), "{text}");
+        }
+        assert_eq!(error.status(), StatusCode::UNAUTHORIZED);
+    }
+}
+
 #[tokio::test]
 async fn decode_finds_a_key_that_was_replaced_and_tries_each_that_is_not_named() {
     let (first, second) = (key("a"), key("b"));
