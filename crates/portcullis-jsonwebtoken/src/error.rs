@@ -1,12 +1,14 @@
 //! Why there is no key, and why a token is not decoded.
 
+use std::error::Error;
 use std::time::Duration;
 
 use http::StatusCode;
+use jsonwebtoken::errors::ErrorKind;
 use portcullis::signature::VerifyError;
 
 /// Why there is no [`DecodingKey`](jsonwebtoken::DecodingKey) for a token.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodingKeyError {
     /// The source has no key for the token, or cannot tell: see [`VerifyError`].
@@ -54,17 +56,53 @@ impl DecodingKeyError {
     }
 }
 
-/// Why a token is not decoded.
-#[derive(Debug, Clone, thiserror::Error)]
+/// Why a token is not decoded. Its text has no value out of the token.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// There is no key for it.
     #[error(transparent)]
     Key(#[from] DecodingKeyError),
-    /// jsonwebtoken refuses it.
-    #[error(transparent)]
-    Token(#[from] jsonwebtoken::errors::Error),
+    /// jsonwebtoken refuses it. The text of its own error may have values out of the token: take the
+    /// [kind](jsonwebtoken::errors::Error::kind) of it.
+    #[error("jsonwebtoken refuses the token: {}", reason(.0))]
+    Token(jsonwebtoken::errors::Error),
 }
+
+impl From<jsonwebtoken::errors::Error> for DecodeError {
+    fn from(error: jsonwebtoken::errors::Error) -> Self {
+        Self::Token(error)
+    }
+}
+
+/// What serde says of JSON has the value that does not fit.
+fn reason(error: &jsonwebtoken::errors::Error) -> String {
+    match error.kind() {
+        ErrorKind::Json(_) => "its header or its claims do not fit their type".to_owned(),
+        ErrorKind::Base64(_) => "a part is not base64url".to_owned(),
+        ErrorKind::Utf8(_) => "a part is not UTF-8".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// The text and its causes: what a `main` that returns the error prints.
+macro_rules! debug_with_causes {
+    ($($error:ty),*) => {$(
+        impl std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{self}")?;
+                let mut cause = self.source();
+                while let Some(error) = cause {
+                    write!(f, ": {error}")?;
+                    cause = error.source();
+                }
+                Ok(())
+            }
+        }
+    )*};
+}
+
+debug_with_causes!(DecodingKeyError, DecodeError);
 
 impl DecodeError {
     /// The status to answer a request with: 401 unless the keys are at fault.

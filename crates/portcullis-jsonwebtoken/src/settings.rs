@@ -1,5 +1,6 @@
 //! From a `Validation` to the settings of an issuer.
 
+use std::fmt;
 use std::time::Duration;
 
 use jsonwebtoken::Validation;
@@ -130,7 +131,7 @@ pub fn issuer_settings(validation: &Validation) -> Result<IssuerSettings, NotExp
 }
 
 /// The fields of a [`Validation`] that [`IssuerSettings`] cannot express.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the validation cannot be expressed: {}", list(.problems))]
 pub struct NotExpressible {
     problems: Vec<(&'static str, &'static str)>,
@@ -140,6 +141,13 @@ impl NotExpressible {
     /// The names of the fields.
     pub fn fields(&self) -> impl Iterator<Item = &'static str> {
         self.problems.iter().map(|(field, _)| *field)
+    }
+}
+
+/// As it is displayed: what a `main` that returns it prints.
+impl fmt::Debug for NotExpressible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

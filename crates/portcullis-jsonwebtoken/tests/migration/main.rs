@@ -11,13 +11,13 @@ mod step_2;
 use std::time::Duration;
 
 use http::StatusCode;
-use jsonwebtoken::{decode_header, get_current_timestamp};
-use portcullis_jsonwebtoken::portcullis::Algorithm;
-use portcullis_jsonwebtoken::portcullis::keys::RemoteKeySet;
+use jsonwebtoken::{Validation, decode_header, get_current_timestamp};
+use portcullis_jsonwebtoken::portcullis::keys::{RemoteKeySet, SharedKeySet};
 use portcullis_jsonwebtoken::portcullis::testing::{
-    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, ScriptedFetch, TestKey, bearer,
+    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, ScriptedFetch, TestKey, bearer, rule,
 };
-use portcullis_jsonwebtoken::{DecodeError, DecodingKeyError, DecodingKeySource};
+use portcullis_jsonwebtoken::portcullis::{Algorithm, AuthenticatorBuilder};
+use portcullis_jsonwebtoken::{DecodeError, DecodingKeyError, DecodingKeySource, issuer_settings};
 use serde_json::{Value, json};
 
 use before::{Claims, validation};
@@ -130,6 +130,31 @@ async fn steps_judge_tokens_alike_but_for_what_is_listed() {
     }
 }
 
+/// What `issuer_settings` reads is what the authenticator does.
+#[tokio::test]
+async fn required_claims_algorithms_and_audiences_of_a_validation_hold_in_an_authenticator() {
+    let key = key("k");
+    let mut validation = validation();
+    validation.set_required_spec_claims(&["exp", "nbf", "sub"]);
+    validation.set_audience(&["https://second.example", AUDIENCE]);
+    validation.leeway = 0;
+    let judged = async |validation: &Validation, changes: Value| {
+        let keys = SharedKeySet::new(TestKey::key_set([&key]));
+        let settings = issuer_settings(validation).unwrap().key_source(keys);
+        let auth = AuthenticatorBuilder::new(settings).build().await.unwrap();
+        rule(&auth, &bearer(&key.token(&claims(changes)))).await
+    };
+    let now = get_current_timestamp();
+    assert_eq!(judged(&validation, json!({"nbf": now})).await, "accepted");
+    let second = json!({"nbf": now, "aud": "https://second.example"});
+    assert_eq!(judged(&validation, second).await, "accepted");
+    assert_eq!(judged(&validation, json!({})).await, "required_claim");
+    assert_eq!(judged(&validation, json!({"nbf": now, "sub": null})).await, "required_claim");
+    assert_eq!(judged(&validation, json!({"nbf": now, "exp": now - 5})).await, "exp");
+    validation.algorithms = vec![jsonwebtoken::Algorithm::ES384];
+    assert_eq!(judged(&validation, json!({"nbf": now})).await, "alg");
+}
+
 #[test]
 fn page_shows_the_apps_as_they_are() {
     let page = include_str!("../../../../docs/migrating/from-jsonwebtoken.md");
@@ -177,6 +202,29 @@ async fn unknown_kids_cost_a_budget_and_are_told_from_an_outage() {
     assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE, "{error}");
     let DecodeError::Key(error) = error else { panic!("{error}") };
     assert!(error.retry_after().is_some_and(|after| !after.is_zero()));
+}
+
+/// serde quotes the value that does not fit, and a token's values are nobody's business.
+#[tokio::test]
+async fn errors_have_no_value_out_of_the_token() {
+    let key = key("k");
+    let keys = SharedKeySet::new(TestKey::key_set([&key]));
+    for (changes, header) in [
+        (json!({"sub": {"s3cret": 1}}), json!({"alg": "ES256", "kid": "k"})),
+        (json!({"scope": ["s3cret"]}), json!({"alg": "ES256", "kid": "k"})),
+        (json!({"scope": 53_737_373}), json!({"alg": "ES256", "kid": "k"})),
+        (json!({}), json!({"alg": "ES256", "kid": "s3cret"})),
+        (json!({}), json!({"alg": "s3cret", "kid": "k"})),
+        (json!({}), json!({"alg": "ES256", "kid": ["s3cret"]})),
+        (json!({}), json!({"alg": "ES256", "kid": "k", "crit": ["s3cret"]})),
+    ] {
+        let token = key.sign(&header.to_string(), &claims(changes).to_string());
+        let error = keys.decode::<Claims>(&token, &validation()).await.unwrap_err();
+        for text in [error.to_string(), format!("{error:?}")] {
+            assert!(!text.contains("s3cret") && !text.contains("53737373"), "{text}");
+        }
+        assert_eq!(error.status(), StatusCode::UNAUTHORIZED);
+    }
 }
 
 #[tokio::test]
