@@ -44,7 +44,11 @@
 //!
 //! The layers fit whatever is a tower service of [`http`](https://docs.rs/http/1) 1 requests: tonic, warp, and axum
 //! of other versions than portcullis-axum is for, such as 0.7. A handler finds the caller in the request's extensions, in axum by
-//! `Extension<Authenticated>`.
+//! `Extension<Authenticated>`. Where a caller is optional, or behind
+//! [`Gate::pass_foreign`](portcullis::Gate::pass_foreign), ask
+//! [`optional_caller`](portcullis::adapter::optional_caller) or
+//! [`required_caller`](portcullis::adapter::required_caller): no caller in the extensions may also mean a
+//! credential that nothing has accepted.
 //!
 //! # Cargo features
 //!

@@ -101,11 +101,14 @@ impl Credentials {
         names
     }
 
-    /// Whether the Authorization header is one of the places, and holds a credential of a scheme that is
-    /// not listed. For a request in which no token was found.
-    pub(crate) fn has_other_scheme(&self, request: &(impl RequestView + ?Sized)) -> bool {
+    /// The Authorization header, if it is one of the places and has a credential of a scheme that is not
+    /// listed. For a request in which no token was found.
+    pub(crate) fn other_scheme<'r>(
+        &self,
+        request: &'r (impl RequestView + ?Sized),
+    ) -> Option<&'r [u8]> {
         let is_read = self.places.iter().any(|place| place.header() == Some(&AUTHORIZATION));
-        is_read && single(request, &AUTHORIZATION).is_ok_and(|line| line.is_some_and(is_not_blank))
+        single(request, &AUTHORIZATION).ok()?.filter(|line| is_read && is_not_blank(line))
     }
 
     /// The token of `request`, if there is one.

@@ -102,7 +102,7 @@ pub fn accept_id_tokens(mut profile: Profile) -> Profile {
 /// `client_id`, Clerk's `azp`). An `aud` that is neither a string nor an array of strings refuses the token,
 /// since policies may read it. An audience that is named as well
 /// ([`also_audience`](IssuerSettings::also_audience)), and a profile that accepts ID tokens, are refused at
-/// the start. The start is logged as a warning, and [`status`](crate::Authenticator::status) says
+/// the start. The start, or the first accepted token of a resolved issuer, is logged as a warning, and [`status`](crate::Authenticator::status) says
 /// [`accepts_any_audience`](crate::status::IssuerStatus::accepts_any_audience). No variable of the
 /// environment sets it.
 ///

@@ -17,7 +17,9 @@ use crate::refusal::{ProtectionSpace, Refusal, Site, Unreported};
 /// such a request is refused: a credential that nobody accepted is not the same as none.
 ///
 /// What counts as foreign is listed in [the guide](crate::guide::api_keys#what-is-foreign). A token that
-/// names an issuer which is trusted here is never foreign, however bad it is.
+/// names an issuer which is trusted here is never foreign, however bad it is; of the issuers of an
+/// [`IssuerResolver`](crate::config::IssuerResolver) those are the ones that it
+/// [calls its own](crate::config::IssuerResolver::is_ours), by default all.
 #[derive(Clone)]
 pub struct Foreign(Arc<Inner>);
 

@@ -5,6 +5,7 @@ mod keys;
 mod rules;
 mod status;
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,8 @@ pub use status::IssuerStatus;
 pub(crate) struct TrustedIssuer {
     /// The name of the rule set that these are the rules of, if a resolver has answered with them.
     pub(crate) rule_set: Option<Arc<str>>,
+    /// The settings that a resolver has answered with, to tell whether another answer is the same.
+    pub(crate) made_from: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) rules: ClaimsRules,
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) keys: IssuerKeys,
@@ -33,11 +36,6 @@ pub(crate) struct TrustedIssuer {
 impl TrustedIssuer {
     pub(crate) fn name(&self) -> &str {
         &self.rules.issuer
-    }
-
-    /// Whether tokens are held to the same rules by both. Their keys may differ.
-    pub(crate) fn has_rules_of(&self, other: &Self) -> bool {
-        self.rules == other.rules && self.algorithms == other.algorithms
     }
 
     /// Stops the background renewal of its keys, since it was replaced or evicted. Requests that still

@@ -172,7 +172,7 @@ pub(crate) fn peek_payload(token: &str) -> Result<Vec<u8>, TokenError> {
     decode_payload(payload)
 }
 
-fn decode_payload(encoded: &str) -> Result<Vec<u8>, TokenError> {
+pub(crate) fn decode_payload(encoded: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode_to_vec(encoded).map_err(|_| TokenError::NotBase64Url { part: "payload" })
 }
 

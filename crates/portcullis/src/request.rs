@@ -69,7 +69,8 @@ pub trait RequestView {
 
     /// The path of the request's target, as it was sent: nothing is decoded. `None` if it is not
     /// known. It decides whether the metadata of the protected resource are asked for, and nothing
-    /// else unless an [`IssuerResolver`](crate::config::IssuerResolver) reads it.
+    /// else unless an [`IssuerResolver`](crate::config::IssuerResolver) reads it. A router that strips a
+    /// prefix, such as axum's `nest`, does so before what is inside it: select by paths outside.
     fn path(&self) -> Option<&str> {
         None
     }
@@ -91,7 +92,9 @@ pub trait RequestView {
     ///
     /// `None` if there is no host, if it is malformed, if `Host` comes more than once, or if the target
     /// and `Host` name different hosts ([RFC 9113 §8.3.1]). `Forwarded` and `X-Forwarded-Host` do not
-    /// count: any client can send them. Behind a proxy, have it pass the `Host` on. An implementation
+    /// count: any client can send them. Behind a proxy, have it pass the `Host` on. A
+    /// [`HeaderMap`](http::HeaderMap) has no target: hand on the request, not its headers, where the host
+    /// decides. An implementation
     /// overrides this only if it knows a host that no client can choose otherwise.
     ///
     /// ```

@@ -100,3 +100,22 @@ fn merged_sets_are_as_strict_as_each() {
     let error = signature::verify(&jws, &file, Algorithm::ALL).unwrap_err();
     assert_eq!(error.rule(), "kid");
 }
+
+#[test]
+fn private_key_under_any_label_is_told_as_such() {
+    let good = "-----BEGIN PUBLIC KEY-----\n\
+        MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+    let private = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
+    for label in [
+        "PUBLIC KEY",
+        "RSA PUBLIC KEY",
+        "CERTIFICATE",
+        "PGP PRIVATE KEY BLOCK",
+        "PRIVATE KEY ",
+        "KEY",
+    ] {
+        let pem = format!("{good}-----BEGIN {label}-----\n{private}\n-----END {label}-----\n");
+        let read = KeySet::from_pem(pem.as_bytes());
+        assert_eq!(read.unwrap_err(), KeySetError::PrivateKey, "{label}");
+    }
+}

@@ -9,16 +9,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::{HeaderMap, Request};
-use portcullis::testing::{Scene, ScriptedFetch, TestKey};
+use portcullis::testing::{ManualClock, Scene, ScriptedFetch, TestKey};
 use portcullis::{
-    Algorithm, Anonymous, Authenticated, Gate, IssuerSettings, Policy, RequestView,
+    Algorithm, Anonymous, Authenticated, Authenticator, Gate, IssuerSettings, Policy, RequestView,
     adapter::{Site, Visitor, admit, optional_caller, required_caller},
     config::IssuerResolver,
+    keys::SharedKeySet,
     token::Foreign,
 };
 use serde_json::json;
 
-use super::support::{AUDIENCE, ISSUER, JWKS, authorization, bearer, builder, claims, encode};
+use super::support::{AUDIENCE, ISSUER, JWKS, NOW, authorization, bearer, builder, claims, encode};
 
 const OTHER: &str = "https://other.example";
 
@@ -120,6 +121,7 @@ async fn white_space_around_a_token_does_not_make_it_foreign() {
     }
 }
 
+/// A resolver that knows its issuers, for any host.
 struct Tenants;
 
 impl IssuerResolver for Tenants {
@@ -131,10 +133,14 @@ impl IssuerResolver for Tenants {
             _ => None,
         }
     }
+
+    fn is_ours(&self, issuer: &str) -> bool {
+        self.resolve(issuer).is_some()
+    }
 }
 
 #[tokio::test]
-async fn whatever_a_resolver_answers_for_is_ours() {
+async fn issuer_that_a_resolver_calls_its_own_is_ours() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = builder(&key).issuer_resolver(Tenants).build().await.unwrap();
     let gate = Gate::new(auth);
@@ -152,37 +158,88 @@ async fn whatever_a_resolver_answers_for_is_ours() {
     }
 }
 
-/// A rule set for each host, whatever the issuer; none for a host of nobody's.
-struct Hosts;
+/// A rule set by the host alone. It does not say which issuers are its own: then all are.
+struct Hosts(IssuerSettings);
 
 impl IssuerResolver for Hosts {
-    fn select<'a>(&'a self, _: &'a str, request: &dyn RequestView) -> Option<Cow<'a, str>> {
-        let host = request.host()?;
-        (host == "a.example" || host == "b.example").then_some(Cow::Owned(host.into_owned()))
+    fn select<'a>(&'a self, _: &'a str, request: &'a dyn RequestView) -> Option<Cow<'a, str>> {
+        request.host()
     }
 
-    fn resolve(&self, rule_set: &str) -> Option<IssuerSettings> {
-        let issuer = format!("https://issuer.{rule_set}");
-        Some(IssuerSettings::new(issuer, AUDIENCE).jwks_url(JWKS))
+    fn resolve(&self, host: &str) -> Option<IssuerSettings> {
+        (host == "a.example").then(|| self.0.clone())
     }
 }
 
-/// The token of another tenant is refused where a rule set is selected: it names one of our issuers.
+/// Else a client could hand a token that is refused here to the code behind, by a host that nobody has.
 #[tokio::test]
-async fn token_of_one_host_is_not_foreign_at_another() {
+async fn no_host_makes_a_token_of_ours_foreign() {
     let key = TestKey::generate("k", Algorithm::Es256);
-    let auth = builder(&key).issuer_resolver(Hosts).build().await.unwrap();
-    let gate = Gate::new(auth);
-    let mut claims = claims();
-    claims["iss"] = json!("https://issuer.a.example");
-    for (host, expected) in
-        [("a.example", "keys"), ("b.example", "iss"), ("nobody.example", "foreign")]
-    {
-        let mut headers = bearer(&key.token(&claims));
-        headers.insert("host", host.parse().unwrap());
-        assert_eq!(judged(&gate, &headers).await, expected, "{host}");
-        let bare = gate.caller_or_foreign_token((&key.token(&claims), &headers)).await;
-        assert_eq!(matches!(bare, Ok(Visitor::Foreign(_))), expected == "foreign", "{host}");
+    let keys = SharedKeySet::new(TestKey::key_set([&key]));
+    let settings = IssuerSettings::new(ISSUER, "https://another-api.example").key_source(keys);
+    let auth = Authenticator::builder_with_resolver(Hosts(settings));
+    let auth = auth.clock(ManualClock::at(NOW)).build().await.unwrap();
+    let gate = Gate::new(auth).pass_foreign();
+    let token = key.token(&claims());
+    for (uri, hosts, expected) in [
+        ("/", vec!["a.example"], "aud"),
+        ("/", vec!["a.example", "a.example"], "iss"),
+        ("/", vec!["a.example", "b.example"], "iss"),
+        ("http://a.example/", vec!["b.example"], "iss"),
+        ("/", vec!["nobody.example"], "iss"),
+        ("/", vec![], "iss"),
+    ] {
+        let mut request = Request::get(uri).header("authorization", format!("Bearer {token}"));
+        for host in &hosts {
+            request = request.header("host", *host);
+        }
+        let request = request.body(()).unwrap();
+        assert_eq!(gate.enter(&request).await.unwrap_err().rule(), expected, "{uri} {hosts:?}");
+    }
+    assert_eq!(gate.caller_or_foreign_token(&token).await.unwrap_err().rule(), "iss");
+    // What is no token needs no rule set to be foreign.
+    let key = authorization("Bearer sk_live_4eC39HqLyjWDarjtT1zdp7dc");
+    assert_eq!(judged(&gate, &key).await, "foreign");
+}
+
+/// A less strict reader, to which a foreign credential goes, may find the token in each of these.
+#[tokio::test]
+async fn token_of_ours_in_another_form_is_not_foreign() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let gate = gate(&key).await;
+    let mut refused = claims();
+    refused["aud"] = json!("https://another-api.example");
+    let mut tokens = vec![key.token(&refused)];
+    let twice = format!(r#"{{"iss":"{ISSUER}","iss":"{OTHER}"}}"#);
+    tokens.push(token(r#"{"alg":"ES256","kid":"k"}"#, &twice));
+    for token in tokens {
+        let parts: Vec<&str> = token.split('.').collect();
+        let [protected, payload, signature] = parts[..] else { panic!() };
+        let flat = json!({"protected": protected, "payload": payload, "signature": signature});
+        for text in [
+            token.clone(),
+            format!("\u{a0}{token}"),
+            format!("\u{b}{token}"),
+            format!("\u{feff}{token}"),
+            format!("Bearer {token}"),
+            format!("\"{token}\""),
+            format!("{token}.x"),
+            flat.to_string(),
+        ] {
+            let verdict = gate.caller_or_foreign_token(&text).await;
+            assert!(verdict.is_err(), "{text}: {verdict:?}");
+        }
+        for value in [
+            format!("JWT {token}"),
+            token.clone(),
+            format!("DPoP {token}"),
+            format!("Bearer {token}.x"),
+        ] {
+            assert_ne!(judged(&gate, &authorization(&value)).await, "foreign", "{value}");
+        }
+    }
+    for value in ["ApiKey c2VjcmV0", "Basic YTpi", "JWT e30.eyJpc3MiOiJodHRwczovL2EifQ.x"] {
+        assert_eq!(judged(&gate, &authorization(value)).await, "foreign", "{value}");
     }
 }
 

@@ -336,3 +336,32 @@ async fn token_of_a_configured_issuer_never_reaches_the_resolver() {
     assert_eq!(hosts.asked.load(Ordering::SeqCst), 0);
     assert_eq!(auth.status()[0].rule_set, None);
 }
+
+/// The operator replaces the client (another CA), or the URL, and forgets the rule set, while a request waits
+/// for the old keys.
+#[tokio::test]
+async fn keys_that_were_fetched_by_a_replaced_answer_let_nobody_in() {
+    let [old, new] = ["k", "n"].map(|id| TestKey::generate(id, Algorithm::Es256));
+    let moved = "https://issuer.example/new-keys";
+    let (before, after) = (ScriptedFetch::default(), ScriptedFetch::default());
+    before.set(JWKS, Answer::ok(TestKey::jwks([&old])));
+    before.set(moved, Answer::ok(TestKey::jwks([&new])));
+    after.set(JWKS, Answer::ok(TestKey::jwks([&new])));
+    let by = |fetch: &ScriptedFetch, url: &str| {
+        let settings = IssuerSettings::new(ISSUER, AUDIENCE).jwks_url(url);
+        settings.fetch(fetch.clone()).without_background_refresh()
+    };
+    for answer in [by(&after, JWKS), by(&before, moved)] {
+        let hosts = Hosts::default();
+        hosts.set(A, by(&before, JWKS));
+        let auth = hosts.auth(&ManualClock::at(NOW), 1 << 20).await;
+        let MaybeReady::Pending(pending) = auth.attempt(&to(A, &old.token(&claims()))) else {
+            panic!("no wait")
+        };
+        hosts.set(A, answer);
+        auth.forget(A);
+        assert_eq!(pending.await.unwrap_err().rule(), "iss");
+        assert_eq!(rule(&auth, A, &old.token(&claims())).await, "kid");
+        assert_eq!(rule(&auth, A, &new.token(&claims())).await, "accepted");
+    }
+}

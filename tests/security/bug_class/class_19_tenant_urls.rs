@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use portcullis::config::IssuerResolver;
 use portcullis::fetch::{Fetch, FetchError, FetchRequest, RefusedAddress, ReqwestFetch};
-use portcullis::keys::SharedKeySet;
+use portcullis::keys::{RemoteKeySet, SharedKeySet};
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, ScriptedNames, TestKey};
 use portcullis::{Algorithm, Authenticator, Gate, IssuerSettings, Revocation};
 use serde_json::json;
@@ -372,4 +372,19 @@ async fn client_for_public_addresses_refuses_the_others() {
     assert!(get(&allowing, "127.0.0.1").await.is_ok());
     assert_eq!(server.connections(), 2);
     assert!(fetch.allow_private_host("127.0.0.1:80").is_err());
+}
+
+/// A set of its own for a URL that a tenant chose.
+#[tokio::test]
+async fn shared_set_keeps_to_public_addresses_where_it_is_told_so() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let server = Server::of_keys(&key);
+    let set = || RemoteKeySet::at(format!("http://127.0.0.1:{}/keys", server.port));
+    let refused = set().public_addresses_only().build().await.unwrap_err();
+    assert!(format!("{refused:?}").contains("allow_private_host"), "{refused:?}");
+    assert_eq!(server.connections(), 0);
+    let allowed = set().public_addresses_only().allow_private_host("127.0.0.1");
+    assert!(allowed.build().await.is_ok());
+    // The operator's own set may be anywhere.
+    assert!(set().build().await.is_ok());
 }

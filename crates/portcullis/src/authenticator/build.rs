@@ -94,14 +94,7 @@ impl AuthenticatorBuilder {
                 withdrawal_bound_in_outage = bound(|keys| keys.withdrawal_bound_in_outage),
                 "tokens are validated locally",
             );
-            if rules.audiences == Audiences::Any {
-                tracing::warn!(
-                    target: "portcullis",
-                    issuer = rules.issuer,
-                    "`dangerous::any_audience`: every token of this issuer is accepted, whichever API it is for",
-                );
-            }
-            warn_of_common_audience(rules);
+            warn_of_audiences(rules);
             trusted.push(Arc::new(issuer));
         }
         start_without(away, &trusted)?;
@@ -176,7 +169,14 @@ fn published(
 }
 
 /// Tokens for every API of the issuer would be accepted here.
-fn warn_of_common_audience(rules: &ClaimsRules) {
+pub(super) fn warn_of_audiences(rules: &ClaimsRules) {
+    if rules.audiences == Audiences::Any {
+        tracing::warn!(
+            target: "portcullis",
+            issuer = rules.issuer,
+            "`dangerous::any_audience`: every token of this issuer is accepted, whichever API it is for",
+        );
+    }
     if let Some((audience, remedy)) = rules.profile.common_audience()
         && let Audiences::Named(named) = &rules.audiences
         && named.iter().any(|configured| configured == audience)
@@ -241,6 +241,7 @@ impl IssuerSettings {
         let introspections = Introspections::new(introspector);
         Ok(TrustedIssuer {
             rule_set: None,
+            made_from: None,
             rules,
             algorithms: self.algorithms,
             keys,

@@ -4,7 +4,7 @@ use super::{Authenticator, Inner, Verdict, standing};
 use crate::credentials::{BearerToken, Credentials};
 use crate::error::TokenError;
 use crate::foreign::Foreign;
-use crate::jws::{CompactJws, peek_payload};
+use crate::jws::{CompactJws, decode_payload, peek_payload};
 use crate::maybe_ready::MaybeReady;
 use crate::request::{Erased, RequestView};
 use crate::revocation::Means;
@@ -25,7 +25,13 @@ impl Authenticator {
             Ok(Some(token)) => {
                 self.unless_foreign(&token, &Erased(request), means, |token| token.text().ok())
             }
-            Ok(None) if places.has_other_scheme(request) => Err(Foreign::scheme(&self.0.space)),
+            // Another scheme, unless one of our tokens stands behind it.
+            Ok(None)
+                if let Some(line) = places.other_scheme(request)
+                    && std::str::from_utf8(line).is_ok_and(|line| !self.0.holds_token(line)) =>
+            {
+                Err(Foreign::scheme(&self.0.space))
+            }
             _ => Ok(self.decide(request, places, means)),
         }
     }
@@ -55,7 +61,7 @@ impl Authenticator {
         let known = inner.recall(token.bytes(), request, means);
         if known.is_none()
             && let Some(text) = text(token)
-            && let Some(error) = inner.why_foreign(text, request)
+            && let Some(error) = inner.why_foreign(text)
         {
             return Err(Foreign::token(text, error, &inner.space));
         }
@@ -70,18 +76,28 @@ impl Authenticator {
 
 impl Inner {
     /// Why `text` is no token of an issuer that is trusted here. `None` if it is one, or may be one.
-    fn why_foreign(&self, text: &str, request: &dyn RequestView) -> Option<TokenError> {
-        // A decoder that is less strict than this one may pass over white space: it must not get a token
-        // that was refused here.
-        let text = text.trim_ascii();
-        let claimed = |payload: &[u8]| self.issuers.why_foreign(payload, request);
+    fn why_foreign(&self, text: &str) -> Option<TokenError> {
+        let claimed = |payload: &[u8]| self.issuers.why_foreign(payload);
         match CompactJws::parse_knowing(text, self.max_token_bytes, &self.headers) {
             Ok(jws) => jws.peek(claimed).ok().flatten(),
-            Err(error) if error.is_of_form() => Some(error),
+            Err(error) if error.is_of_form() => (!self.holds_token(text)).then_some(error),
             // What is longer is not read, and may be anybody's.
             Err(TokenError::TooLong { .. }) => None,
             // The header is JSON, and what it says is refused: it is a JWS.
             Err(_) => peek_payload(text).ok().as_deref().and_then(claimed),
         }
+    }
+
+    /// Whether a text that has not the form of a token has one of our tokens in it: behind a scheme, within
+    /// white space or quotes, with another part, or as JSON (RFC 7515 §7.2). A less strict reader, which the
+    /// text is passed on to, may find it there.
+    fn holds_token(&self, text: &str) -> bool {
+        let part =
+            |character: char| !(character.is_ascii_alphanumeric() || "-_".contains(character));
+        // Nothing shorter has a claim in it.
+        text.split(part).filter(|part| part.len() > 8).any(|part| {
+            let payload = decode_payload(part);
+            payload.is_ok_and(|payload| self.issuers.may_name_ours(&payload))
+        })
     }
 }

@@ -90,22 +90,29 @@ impl Issuers {
         if is_another { Err(TokenError::UntrustedIssuer) } else { Ok(()) }
     }
 
+    /// Whether an unverified payload names an issuer of ours, or is an object that cannot be read.
+    pub(super) fn may_name_ours(&self, payload: &[u8]) -> bool {
+        match json::from_slice::<Claimed<'_>>(payload) {
+            Ok(claimed) => claimed.iss.is_some_and(|Text(name)| self.is_ours(&name)),
+            Err(_) => payload.trim_ascii_start().starts_with(b"{"),
+        }
+    }
+
     /// Why the issuer that an unverified payload names is none of ours. `None` if it is ours, or cannot
-    /// be read. Whatever a resolver selects a rule set for that it answers for, usable or not, is ours.
+    /// be read.
     ///
     /// Tokens of our issuers always have `iss`: one without it is another's.
-    pub(super) fn why_foreign(
-        &self,
-        payload: &[u8],
-        request: &dyn RequestView,
-    ) -> Option<TokenError> {
+    pub(super) fn why_foreign(&self, payload: &[u8]) -> Option<TokenError> {
         let claimed: Claimed<'_> = json::from_slice(payload).ok()?;
-        let Some(Text(name)) = claimed.iss else {
-            return Some(TokenError::MissingClaim { name: "iss" });
-        };
-        let is_ours = self.configured_as(&name).is_some()
-            || self.resolved.as_ref().is_some_and(|resolved| resolved.answers_for(&name, request));
-        (!is_ours).then_some(TokenError::UntrustedIssuer)
+        match claimed.iss {
+            None => Some(TokenError::MissingClaim { name: "iss" }),
+            Some(Text(name)) => (!self.is_ours(&name)).then_some(TokenError::UntrustedIssuer),
+        }
+    }
+
+    fn is_ours(&self, name: &str) -> bool {
+        self.configured_as(name).is_some()
+            || self.resolved.as_ref().is_some_and(|resolved| resolved.is_ours(name))
     }
 
     fn claimed_in(

@@ -31,8 +31,8 @@ pub(super) struct KeyOrigin {
     pub(super) http_host: Option<String>,
     /// The hosts that a resolved issuer's documents may come from although they are not public.
     pub(super) private_hosts: Vec<String>,
-    /// Whether a resolver has answered this: tenants may have chosen the URLs.
-    pub(super) is_resolved: bool,
+    /// Whether documents may come from public addresses alone: tenants may have chosen the URLs.
+    pub(super) public_only: bool,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) token_file: Option<PathBuf>,
     pub(super) key_source: Option<GivenKeys>,
@@ -83,7 +83,7 @@ impl KeyOrigin {
             jwks_file,
             http_host,
             private_hosts,
-            is_resolved: _,
+            public_only: _,
             ca_file,
             token_file,
             key_source,
@@ -267,7 +267,7 @@ impl KeyOrigin {
 
     /// Which hosts may be connected to.
     fn reach(&self) -> Result<Reach, ConfigError> {
-        if !self.is_resolved {
+        if !self.public_only {
             return Ok(Reach::Anywhere);
         }
         let host = |text: &String| {

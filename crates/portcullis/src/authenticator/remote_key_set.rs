@@ -59,6 +59,7 @@ of_issuer! {
     RemoteKeySetBuilder, ".";
     discovery_url(url: impl Into<String>);
     allow_http_host(host: impl Into<String>);
+    allow_private_host(host: impl Into<String>);
     ca_file(path: impl Into<PathBuf>);
     fetch_token_file(path: impl Into<PathBuf>);
     jwks_ttl(ttl: Duration);
@@ -85,6 +86,14 @@ impl RemoteKeySetBuilder {
         change: impl FnOnce(IssuerSettings) -> IssuerSettings,
     ) -> Self {
         self.issuer = change(self.issuer);
+        self
+    }
+
+    /// Fetches from public addresses only, as for the issuers of an
+    /// [`IssuerResolver`](crate::config::IssuerResolver): for a URL, or an issuer, that a tenant chose. By
+    /// default the set may be anywhere.
+    pub fn public_addresses_only(mut self) -> Self {
+        self.issuer.origin.public_only = true;
         self
     }
 

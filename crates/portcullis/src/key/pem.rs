@@ -163,8 +163,15 @@ impl Block<'_> {
             b"RSA PUBLIC KEY" => spki::rsa_public_key(&self.der),
             b"CERTIFICATE" | b"X509 CERTIFICATE" => spki::certificate(&self.der),
             _ => Err(KeyError::Unsupported),
-        }?;
-        import(found, allowed)
+        };
+        match found {
+            Ok(found) => import(found, allowed),
+            // A private key is one under any label.
+            Err(error) => match spki::read(&self.der) {
+                Err(KeyError::Private) => Err(KeyError::Private),
+                _ => Err(error),
+            },
+        }
     }
 }
 
@@ -190,7 +197,7 @@ impl<'p> Blocks<'p> {
                     break;
                 }
                 // What is in a private key is nobody's business, encrypted or not.
-                if label.ends_with(b"PRIVATE KEY") {
+                if contains(label, b"PRIVATE KEY") {
                     return Err(KeyError::Private);
                 }
                 let der = STANDARD.decode(&encoded);
@@ -213,6 +220,10 @@ impl<'p> Iterator for Blocks<'p> {
             }
         }
     }
+}
+
+fn contains(label: &[u8], part: &[u8]) -> bool {
+    label.windows(part.len()).any(|window| window == part)
 }
 
 /// The label of a line that begins or ends a block.

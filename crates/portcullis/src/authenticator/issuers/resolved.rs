@@ -11,6 +11,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::IssuerResolver;
+use crate::authenticator::build::warn_of_audiences;
 use crate::authenticator::{ConfigError, IssuerSettings};
 use crate::clock::{Clock, Timestamp};
 use crate::issuer::TrustedIssuer;
@@ -30,9 +31,21 @@ const LOCKS: usize = 64;
 #[derive(Clone)]
 struct Met {
     issuer: Arc<TrustedIssuer>,
-    /// What the resolver said.
-    settings: Arc<IssuerSettings>,
     resolved_at: Timestamp,
+}
+
+/// What the resolver has answered with.
+struct Answered(IssuerSettings);
+
+/// Whether the resolver's answers for both were the same.
+fn is_same_answer(one: &TrustedIssuer, other: &TrustedIssuer) -> bool {
+    let [one, other] = [one, other].map(answer);
+    one.zip(other).is_some_and(|(one, other)| one.is_same(other))
+}
+
+fn answer(issuer: &TrustedIssuer) -> Option<&IssuerSettings> {
+    let answered: &Answered = issuer.made_from.as_deref()?.downcast_ref()?;
+    Some(&answered.0)
 }
 
 pub(super) struct Resolved {
@@ -118,13 +131,9 @@ impl Resolved {
         self.accepted.iter().chain(&self.claimed).map(|(_, met)| met.issuer)
     }
 
-    /// Whether the resolver answers for the rule set that it selects, with settings that can be used or not,
-    /// and of this issuer or another one.
-    pub(super) fn answers_for(&self, name: &str, request: &dyn RequestView) -> bool {
-        self.resolver.select(name, request).is_some_and(|rule_set| {
-            self.known(&rule_set, Timestamp::now(&*self.clock)).is_some()
-                || self.resolver.resolve(&rule_set).is_some()
-        })
+    /// Whether the resolver calls `issuer` one of its own.
+    pub(super) fn is_ours(&self, issuer: &str) -> bool {
+        self.resolver.is_ours(issuer)
     }
 
     fn get(&self, rule_set: &str) -> Option<Arc<TrustedIssuer>> {
@@ -165,14 +174,16 @@ impl Resolved {
         // An issuer that was evicted or forgotten since its token arrived is resolved again. Keys
         // that are fetched in the same way are kept.
         let current = self.get_locked(rule_set, Timestamp::now(&*self.clock))?;
-        // The token was held to the rules as they were.
-        if !current.has_rules_of(issuer) {
+        // The token was held to the rules and the keys of the answer as it was.
+        if !is_same_answer(&current, issuer) {
             return None;
         }
         if let Some(met) = self.claimed.remove(rule_set) {
             if !is_current(&met) {
                 met.issuer.keys.adopt(&issuer.keys);
             }
+            // Not sooner: forged tokens decide how often an issuer is met.
+            warn_of_audiences(&met.issuer.rules);
             self.accepted.insert(rule_set.to_owned(), met);
         }
         Some(current)
@@ -189,11 +200,11 @@ impl Resolved {
         if let Some(issuer) = self.known(rule_set, now) {
             return Some(issuer);
         }
-        let Some((settings, issuer)) = self.resolve(rule_set) else {
+        let Some(issuer) = self.resolve(rule_set) else {
             self.remove(rule_set);
             return None;
         };
-        let met = Met { issuer: issuer.clone(), settings, resolved_at: now };
+        let met = Met { issuer: issuer.clone(), resolved_at: now };
         if self.accepted.contains_key(rule_set) {
             self.accepted.insert(rule_set.to_owned(), met);
         } else {
@@ -204,24 +215,26 @@ impl Resolved {
 
     /// Asks the resolver. If the answer has not changed, the issuer stays the same, with its keys,
     /// its status lists and its introspection answers.
-    fn resolve(&self, rule_set: &str) -> Option<(Arc<IssuerSettings>, Arc<TrustedIssuer>)> {
+    fn resolve(&self, rule_set: &str) -> Option<Arc<TrustedIssuer>> {
         let mut settings = self.resolver.resolve(rule_set)?;
-        let before = self.met(rule_set);
-        if let Some(Met { issuer, settings: before, .. }) = &before
-            && before.is_same(&settings)
+        let before = self.met(rule_set).map(|met| met.issuer);
+        if let Some(issuer) = &before
+            && answer(issuer).is_some_and(|before| before.is_same(&settings))
         {
-            return Some((before.clone(), issuer.clone()));
+            return Some(issuer.clone());
         }
-        settings.origin.is_resolved = true;
+        settings.origin.public_only = true;
         settings.origin.budget = Some(self.budgets.of(rule_set));
         let issuer = match settings.clone().trusted_issuer(&self.clock) {
-            Ok(issuer) => Arc::new(TrustedIssuer { rule_set: Some(rule_set.into()), ..issuer }),
+            Ok(issuer) => issuer,
             Err(error) => return self.wrong_answer(Some(&error)),
         };
         if let Some(before) = before {
-            before.issuer.retire();
+            before.retire();
         }
-        Some((Arc::new(settings), issuer))
+        let (rule_set, made_from) =
+            (Some(rule_set.into()), Some(Arc::new(Answered(settings)) as _));
+        Some(Arc::new(TrustedIssuer { rule_set, made_from, ..issuer }))
     }
 
     /// Logs at most once a minute that the resolver is at fault: forged tokens decide how often it

@@ -43,7 +43,10 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 /// and follows no redirect, as anywhere. [`IssuerSettings::allow_private_host`] permits a host by name.
 /// An HTTP client of the settings' own ([`IssuerSettings::fetch`]) decides itself which addresses a name
 /// may have; [`ReqwestFetch::new`](crate::fetch::ReqwestFetch::new) permits any, and uses the proxies of
-/// the environment, which must then do the refusing.
+/// the environment, which must then do the refusing. A [`RemoteKeySet`](crate::keys::RemoteKeySet) that an
+/// answer has for a `key_source` is fetched by its own settings: build it with
+/// [`public_addresses_only`](crate::keys::RemoteKeySetBuilder::public_addresses_only) where a tenant chose its
+/// URL.
 ///
 /// # Limits
 ///
@@ -69,6 +72,9 @@ pub trait IssuerResolver: Send + Sync + 'static {
     /// answer must name one of the rule sets that are trusted. Take the host from
     /// [`RequestView::host`]. A [bare token](crate::token::BareToken) without a request comes with an
     /// empty one, which has no host.
+    ///
+    /// Give each rule set one name, and compare it exactly in [`resolve`](Self::resolve): two spellings are
+    /// two rule sets, each with its own keys and its own budget.
     ///
     /// It is called with every token that is not of a configured issuer, also with those that were
     /// accepted before: answer at once, without I/O and without calling the authenticator, and best
@@ -111,6 +117,18 @@ pub trait IssuerResolver: Send + Sync + 'static {
     /// [`Authenticator::forget`](crate::Authenticator::forget). The keys are fetched when the first
     /// token needs them.
     fn resolve(&self, rule_set: &str) -> Option<IssuerSettings>;
+
+    /// Whether `issuer` is one of yours: whether any rule set accepts its tokens, at any host and for any
+    /// caller. By default every issuer is.
+    ///
+    /// Only [`Gate::pass_foreign`](crate::Gate::pass_foreign) and
+    /// [`Gate::caller_or_foreign`](crate::Gate::caller_or_foreign) ask: a token of one of your issuers is
+    /// judged here, and never passed on to other code. `issuer` is the unverified `iss` of a token. Answer
+    /// `true` where you are not sure.
+    fn is_ours(&self, issuer: &str) -> bool {
+        let _ = issuer;
+        true
+    }
 
     /// How long an answer is valid, whether it is used or not: 1 hour by default. After that, the
     /// next token of the rule set causes another call, so tokens of an issuer that is no longer
