@@ -64,6 +64,15 @@ async fn every_adapter_answers_every_case_alike() {
     conclude(&reports);
 }
 
+#[tokio::test]
+async fn bare_token_gets_the_verdict_of_a_request_in_every_case() {
+    for suite in [Suite::plain().await, Suite::with_bodies().await, Suite::plain().await.grpc()] {
+        let report = suite.run_bare_tokens().await;
+        assert!(report.cases > 10, "{report}");
+        conclude(&[report]);
+    }
+}
+
 /// A table that nothing can fail would prove nothing.
 #[tokio::test]
 async fn a_service_that_breaks_a_rule_fails_the_table() {

@@ -91,7 +91,12 @@ fn the_metrics_are_those_of_the_guide() {
         (format!("portcullis_jwks_fetches_total{{{location},outcome=not_modified}}"), 1.0),
         (format!("portcullis_jwks_fetches_total{{{location},outcome=failed}}"), 1.0),
         (format!("portcullis_jwks_keys{{{location}}}"), 1.0),
-        (format!("portcullis_jwks_skipped_keys{{{location}}}"), 1.0),
+        (format!("portcullis_jwks_skipped_keys{{fault=true,{location}}}"), 1.0),
+        (format!("portcullis_jwks_skipped_keys{{fault=false,{location}}}"), 0.0),
+        ("portcullis_tokens_total{cache=hit}".to_owned(), 0.0),
+        ("portcullis_tokens_total{cache=miss}".to_owned(), 3.0),
+        unavailable("keys_unavailable"),
+        unavailable("revocation_unavailable"),
         (format!("portcullis_jwks_last_success_timestamp_seconds{{{location}}}"), 1_800_000_005.0),
         (format!("portcullis_key_withdrawal_bound_seconds{{issuer=reachable,{location}}}"), 311.1),
         (
@@ -102,6 +107,11 @@ fn the_metrics_are_those_of_the_guide() {
     ]);
     assert_eq!(metrics, expected);
     assert_mentioned(&metrics, OF_KEYS);
+}
+
+/// A counter that begins at 0, so that an alarm sees its first step.
+fn unavailable(kind: &str) -> (String, f64) {
+    (format!("portcullis_refusals_total{{kind={kind},rule={kind}}}"), 0.0)
 }
 
 /// That the guide's chapter names them all.
@@ -164,6 +174,10 @@ fn the_metrics_of_revocation_are_those_of_the_guide() {
     let bound = |list| format!("portcullis_status_list_bound_seconds{{{issuer},list={list}}}");
     let expected = BTreeMap::from([
         ("portcullis_refusals_total{kind=invalid_token,rule=revoked}".to_owned(), 1.0),
+        ("portcullis_tokens_total{cache=hit}".to_owned(), 4.0),
+        ("portcullis_tokens_total{cache=miss}".to_owned(), 1.0),
+        unavailable("keys_unavailable"),
+        unavailable("revocation_unavailable"),
         (fetches("fetched"), 3.0),
         (fetches("not_modified"), 1.0),
         (fetches("failed"), 1.0),

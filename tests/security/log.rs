@@ -11,9 +11,11 @@ use portcullis::testing::{
     authorization, bearer, builder,
 };
 use portcullis::{
-    Algorithm, Authenticator, Gate, IssuerSettings, Policy, Profile, Revocation,
+    Algorithm, Authenticator, AuthenticatorBuilder, Gate, IssuerSettings, Policy, Profile,
+    Revocation,
     adapter::{Bodies, FromBytes, NoBodies},
     config::IssuerResolver,
+    dangerous,
     keys::{KeySet, SharedKeySet},
 };
 use portcullis_test_support::log::lines;
@@ -285,6 +287,24 @@ fn start_says_how_long_keys_are_used_and_which_headers_count() {
         for part in bounds.into_iter().chain([told]) {
             assert!(start.contains(part), "{start} should have {part}");
         }
+    }
+}
+
+#[test]
+fn any_audience_is_warned_about_at_the_start_and_a_named_one_is_not() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    for (settings, is_any) in
+        [(dangerous::any_audience(ISSUER), true), (IssuerSettings::new(ISSUER, AUDIENCE), false)]
+    {
+        let lines = lines("info", async || {
+            let settings = settings.key_source(SharedKeySet::new(TestKey::key_set([&key])));
+            AuthenticatorBuilder::new(settings).build().await.unwrap();
+        });
+        let warned = lines.iter().find(|line| line.contains("dangerous::any_audience"));
+        assert_eq!(warned.is_some(), is_any, "{lines:#?}");
+        assert!(warned.is_none_or(|line| line.contains("WARN") && line.contains(ISSUER)));
+        let start = lines.iter().find(|line| line.contains("validated locally")).unwrap();
+        assert_eq!(start.contains("audiences=any"), is_any, "{start}");
     }
 }
 

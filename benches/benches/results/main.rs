@@ -134,7 +134,7 @@ fn theirs(signer: &Signer, algorithm: &str) -> (DecodingKey, Validation) {
         Signer::Pair(..) => {
             DecodingKey::from_jwk(&serde_json::from_value(signer.jwk()).unwrap()).unwrap()
         }
-        Signer::Secret(secret) => DecodingKey::from_secret(secret),
+        Signer::Secret(secret) => DecodingKey::from_secret(secret).unwrap(),
     };
     let mut validation = Validation::new(algorithm.parse().unwrap());
     validation.set_issuer(&[ISSUER]);

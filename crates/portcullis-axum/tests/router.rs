@@ -1,13 +1,17 @@
 //! The adapter as an axum application meets it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::borrow::Cow;
+
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{Request, Response};
-use portcullis::Policy;
-use portcullis::testing::Scene;
+use portcullis::config::IssuerResolver;
+use portcullis::keys::SharedKeySet;
+use portcullis::testing::{AUDIENCE, ISSUER, ManualClock, NOW, Scene, TestKey, claims};
+use portcullis::{Algorithm, Authenticator, IssuerSettings, Policy, RequestView};
 use portcullis_axum::{Caller, Claims, Rejection, RequireLayer, protect};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -178,5 +182,48 @@ async fn policies_stand_at_routes_and_in_handlers() {
         ("/refund", &clerk, 200),
     ] {
         assert_eq!(ask(&app, path, Some(token)).await.status(), status, "{path}");
+    }
+}
+
+/// Each tenant has a host and an audience, and all have one issuer.
+struct Tenants(SharedKeySet);
+
+impl IssuerResolver for Tenants {
+    fn select<'a>(&'a self, _: &'a str, request: &'a dyn RequestView) -> Option<Cow<'a, str>> {
+        request.host()
+    }
+
+    fn resolve(&self, host: &str) -> Option<IssuerSettings> {
+        let audience = if host == "a.example" { AUDIENCE } else { "https://b.example" };
+        Some(IssuerSettings::new(ISSUER, audience).key_source(self.0.clone()))
+    }
+}
+
+#[tokio::test]
+async fn token_of_one_tenant_is_refused_at_the_host_of_another() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let tenants = Tenants(SharedKeySet::new(TestKey::key_set([&key])));
+    let builder = Authenticator::builder_with_resolver(tenants).clock(ManualClock::at(NOW));
+    let router = || {
+        let who = get(async |Caller(who): Caller| who.subject().unwrap_or_default().to_owned());
+        Router::new().route("/", who.layer(RequireLayer::new(Policy::scopes([""; 0]))))
+    };
+    let auth = builder.build().await.unwrap();
+    let token = key.token(&claims());
+    for order in [["a.example", "b.example"], ["b.example", "a.example"]] {
+        let app = protect(auth.clone(), router()).into_router();
+        for host in order.into_iter().cycle().take(6) {
+            // The host of HTTP/1.1, and the authority of HTTP/2.
+            for (uri, line) in [("/".to_owned(), Some(host)), (format!("https://{host}/"), None)] {
+                let mut request = Request::get(uri);
+                if let Some(line) = line {
+                    request = request.header("host", line);
+                }
+                let request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+                let request = request.body(Body::empty()).unwrap();
+                let status = app.clone().oneshot(request).await.unwrap().status();
+                assert_eq!(status, if host == "a.example" { 200 } else { 401 }, "{host}");
+            }
+        }
     }
 }

@@ -314,6 +314,11 @@ impl HasToken for Authenticated {
     fn token(&self) -> &[u8] {
         self.0.origin.token.as_ref().map_or(&[], |token| token.as_bytes())
     }
+
+    /// One token may be accepted under several rule sets, each for itself.
+    fn is_replaced_by(&self, other: &Self) -> bool {
+        self.0.origin.issuer.rule_set == other.0.origin.issuer.rule_set
+    }
 }
 
 /// Shows the algorithm, the expiry and the number of names. No text out of the token.

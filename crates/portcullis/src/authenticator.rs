@@ -12,6 +12,8 @@ mod issuer_settings;
 mod issuers;
 mod key_origin;
 mod key_settings;
+mod of_issuer;
+mod remote_key_set;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -35,11 +37,12 @@ use crate::jws::{CompactJws, KnownHeaders, TokenType};
 use crate::key::{CandidateKeys, KeyRequest, Payload};
 use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
+use crate::metrics::Tokens;
 use crate::refusal::ProtectionSpace;
 use crate::refusal::{Refusal, Site, Unreported, Wanted, reported};
-use crate::request::RequestView;
+use crate::request::{Erased, RequestView};
 use crate::revocation::Means;
-use crate::token_cache::TokenCache;
+use crate::token_cache::{Recalled, TokenCache};
 use issuers::Issuers;
 
 pub use builder::AuthenticatorBuilder;
@@ -47,6 +50,7 @@ pub(crate) use checks::check_places;
 pub use config_error::ConfigError;
 pub use issuer_settings::IssuerSettings;
 pub use issuers::IssuerResolver;
+pub use remote_key_set::RemoteKeySetBuilder;
 
 /// The caller; `None` for a request without a token.
 pub(crate) type Verdict = Result<Option<Authenticated>, Unreported>;
@@ -88,6 +92,7 @@ struct Inner {
     headers: KnownHeaders,
     /// What was verified before; `None` if nothing is kept.
     seen: Option<TokenCache<Authenticated>>,
+    tokens: Tokens,
     max_token_bytes: usize,
     runtime: Option<Handle>,
 }
@@ -109,6 +114,40 @@ impl Authenticator {
     /// When a setting is missing or wrong, or the keys can not be fetched.
     pub async fn from_env() -> Result<Self, ConfigError> {
         AuthenticatorBuilder::from_env()?.build().await
+    }
+
+    /// Starts with issuers that are only known at run time, such as one for each tenant, and no others:
+    /// those that `resolver` vouches for.
+    ///
+    /// The builder then has no first issuer: a setting of one, such as
+    /// [`jwks_url`](AuthenticatorBuilder::jwks_url), belongs on the resolver's answers and is refused at
+    /// the build. Nothing is fetched at the start, [`ready`](Self::ready) is true at once, and
+    /// [`status`](Self::status) lists the issuers that were met. The metadata of a
+    /// [`protected_resource`](AuthenticatorBuilder::protected_resource) name no issuer, unless they are
+    /// given a member `authorization_servers`.
+    ///
+    /// ```
+    /// use portcullis::{Authenticator, IssuerSettings, config::IssuerResolver};
+    ///
+    /// struct Tenants;
+    ///
+    /// impl IssuerResolver for Tenants {
+    ///     fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
+    ///         let is_tenant = issuer == "https://a.tenants.example";
+    ///         is_tenant.then(|| IssuerSettings::new(issuer, "https://api.example"))
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let auth = Authenticator::builder_with_resolver(Tenants).build().await?;
+    /// assert!(auth.ready() && auth.status().is_empty());
+    ///
+    /// let misplaced = Authenticator::builder_with_resolver(Tenants).jwks_url("https://a.example/keys");
+    /// assert!(misplaced.build().await.unwrap_err().to_string().starts_with("jwks_url is a setting of"));
+    /// # Ok(()) }
+    /// ```
+    pub fn builder_with_resolver(resolver: impl IssuerResolver) -> AuthenticatorBuilder {
+        AuthenticatorBuilder::without_issuer().issuer_resolver(resolver)
     }
 
     /// Returns the caller, by the token alone; a request without a token is refused.
@@ -160,20 +199,24 @@ impl Authenticator {
                 return MaybeReady::Ready(Err(Unreported::credentials(error, &inner.space)));
             }
         };
-        self.decide_token(&token, means)
+        self.decide_token(&token, &Erased(request), means)
     }
 
     /// As [`decide`](Self::decide), for a token that was found already or came without a request.
+    /// Whatever is read of `request` is read before this returns.
     pub(crate) fn decide_token(
         &self,
         token: &BearerToken<'_>,
+        request: &dyn RequestView,
         means: Means,
     ) -> MaybeReady<Verdict> {
         let inner = &self.0;
-        match inner.recall(token.bytes(), means) {
+        let known = inner.recall(token.bytes(), request, means);
+        inner.tokens.judged(known.is_some());
+        match known {
             Some((who, true)) => MaybeReady::Ready(Ok(Some(who))),
             Some((who, false)) => standing(who, means),
-            None => inner.decide_anew(token, means),
+            None => inner.decide_anew(token, request, means),
         }
     }
 
@@ -211,10 +254,12 @@ impl Authenticator {
 
     /// Whether the tokens of a configured issuer can be validated: for a readiness probe. With
     /// several issuers, one that is away does not take the service out of traffic;
-    /// [`status`](Self::status) tells them apart. Never causes a fetch.
+    /// [`status`](Self::status) tells them apart. Where all issuers are a resolver's, none is waited
+    /// for. Never causes a fetch.
     #[must_use]
     pub fn ready(&self) -> bool {
-        self.0.issuers.configured().any(TrustedIssuer::is_ready)
+        let issuers = &self.0.issuers;
+        issuers.are_all_resolved() || issuers.configured().any(TrustedIssuer::is_ready)
     }
 
     /// Fetches the keys of every issuer that has none to validate with: before the first request,
@@ -270,9 +315,17 @@ impl Inner {
     /// The caller whose token was accepted before, if everything that can change still holds, and
     /// whether it is plain that it was not revoked. Anything else is no answer: the token goes the
     /// long way, which may refuse it.
-    fn recall(&self, token: &[u8], means: Means) -> Option<(Authenticated, bool)> {
+    fn recall(
+        &self,
+        token: &[u8],
+        request: &dyn RequestView,
+        means: Means,
+    ) -> Option<(Authenticated, bool)> {
         let seen = self.seen.as_ref()?;
         let known = |who: &Authenticated| {
+            if !self.issuers.has_selected(&who.origin().issuer, request) {
+                return Recalled::Elsewhere;
+            }
             // Each clock is read once, if at all.
             let read = Cell::new(None::<Timestamp>);
             let at = || {
@@ -286,8 +339,10 @@ impl Inner {
                 let wall = read.get().map(Timestamp::wall);
                 NumericDate::from(wall.unwrap_or_else(|| self.space.clock.now()))
             };
-            let holds = self.still_holds(who, now, at);
-            holds.then(|| (who.clone(), who.plainly_stands(means, at)))
+            if !self.still_holds(who, now, at) {
+                return Recalled::Ended;
+            }
+            Recalled::Holds((who.clone(), who.plainly_stands(means, at)))
         };
         seen.recall(token, known)
     }
@@ -310,14 +365,19 @@ impl Inner {
     }
 
     /// A token that is not known.
-    fn decide_anew(self: &Arc<Self>, token: &BearerToken<'_>, means: Means) -> MaybeReady<Verdict> {
+    fn decide_anew(
+        self: &Arc<Self>,
+        token: &BearerToken<'_>,
+        request: &dyn RequestView,
+        means: Means,
+    ) -> MaybeReady<Verdict> {
         let token = match token.text() {
             Ok(token) => token,
             Err(error) => {
                 return MaybeReady::Ready(Err(Unreported::credentials(error, &self.space)));
             }
         };
-        let (jws, issuer) = match self.read(token) {
+        let (jws, issuer) = match self.read(token, request) {
             Ok(read) => read,
             Err(refusal) => return MaybeReady::Ready(Err(refusal)),
         };
@@ -384,9 +444,14 @@ impl Inner {
     }
 
     /// All that can be judged without a key.
-    fn read<'t>(&self, token: &'t str) -> Result<(CompactJws<'t>, Arc<TrustedIssuer>), Unreported> {
+    fn read<'t>(
+        &self,
+        token: &'t str,
+        request: &dyn RequestView,
+    ) -> Result<(CompactJws<'t>, Arc<TrustedIssuer>), Unreported> {
         let parsed = CompactJws::parse_knowing(token, self.max_token_bytes, &self.headers);
-        let read = parsed.and_then(|jws| self.issuers.of(&jws).map(|issuer| (jws, issuer)));
+        let read =
+            parsed.and_then(|jws| self.issuers.of(&jws, request).map(|issuer| (jws, issuer)));
         let (jws, issuer) = read.map_err(|error| Unreported::token(error, &self.space))?;
         let header = jws.header();
         let allowed = if issuer.algorithms.contains(&header.algorithm) {

@@ -24,7 +24,7 @@
 //! ```
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The clock that tokens and key sets are judged by.
@@ -100,6 +100,12 @@ impl SystemClock {
     pub fn new() -> Self {
         Self { origin: Instant::now() }
     }
+}
+
+/// The one that is used where no clock is set: who shares it can share its readings.
+pub(crate) fn default_clock() -> Arc<dyn Clock> {
+    static CLOCK: LazyLock<Arc<dyn Clock>> = LazyLock::new(|| Arc::new(SystemClock::new()));
+    CLOCK.clone()
 }
 
 impl Default for SystemClock {

@@ -1,5 +1,6 @@
 //! Where in a request a token may stand: the places of a list, and never in two of them.
 
+mod bare;
 mod bearer;
 mod cookie;
 mod cross_site;
@@ -14,6 +15,7 @@ use crate::causes::debug_with_causes;
 use crate::request::{Repeated, RequestView, single};
 use crate::settings::{self, Setting};
 
+pub use bare::BareToken;
 pub(crate) use bearer::BearerToken;
 pub use cookie::ACCESS_COOKIE;
 pub(crate) use place::Place;

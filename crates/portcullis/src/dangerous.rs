@@ -1,7 +1,8 @@
 //! What weakens a service, in one place and by name. Nothing here is needed with an issuer that
-//! publishes a JWKS.
+//! publishes a JWKS and names this API in `aud`.
 
 use crate::algorithm::Algorithm;
+use crate::authenticator::IssuerSettings;
 use crate::key::{KeyError, VerificationKey};
 use crate::profile::Profile;
 use crate::token::TokenPlace;
@@ -86,6 +87,47 @@ pub fn accept_id_tokens(mut profile: Profile) -> Profile {
     profile
 }
 
+/// Settings for an issuer whose tokens are accepted whatever their `aud` says, or without one: **every API
+/// that gets a token of this issuer can use it here, and every client of the issuer can log in here**.
+///
+/// The audience is what keeps a token that was sent to a weather service from opening a bank ([RFC 7519
+/// §4.1.3], [RFC 9700 §2.3]). Without it, hold callers to something else that the issuer writes for this
+/// service alone, such as a scope or `client_id`, by a [`Policy`](crate::Policy) on every route. Many
+/// issuers' ID tokens are told from access tokens by their `aud` alone: choose the issuer's
+/// [`Profile`](crate::Profile), or [`rfc9068`](crate::Profile::rfc9068), not the default. For an issuer that
+/// writes no `aud`, or one for this service alone.
+///
+/// Nothing else becomes optional: `iss`, `exp`, the signature and the kind of the token are checked as ever,
+/// and so is a claim that the profile reads in the place of `aud`, which must be there (Cognito's
+/// `client_id`, Clerk's `azp`). An `aud` that is neither a string nor an array of strings refuses the token,
+/// since policies may read it. An audience that is named as well
+/// ([`also_audience`](IssuerSettings::also_audience)), and a profile that accepts ID tokens, are refused at
+/// the start. The start is logged as a warning, and [`status`](crate::Authenticator::status) says
+/// [`accepts_any_audience`](crate::status::IssuerStatus::accepts_any_audience). No variable of the
+/// environment sets it.
+///
+/// ```
+/// use portcullis::keys::{KeySet, SharedKeySet};
+/// use portcullis::{AuthenticatorBuilder, Profile, dangerous};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let keys = SharedKeySet::new(KeySet::from_json(br#"{"keys":[]}"#)?);
+/// let issuer = || dangerous::any_audience("https://auth.example").profile(Profile::rfc9068());
+/// let auth = AuthenticatorBuilder::new(issuer().key_source(keys)).build().await?;
+/// assert!(auth.status()[0].accepts_any_audience);
+///
+/// let both = AuthenticatorBuilder::new(issuer().also_audience("https://api.example"));
+/// assert!(both.build().await.is_err());
+/// # Ok(()) }
+/// ```
+///
+/// [RFC 7519 §4.1.3]: https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3
+/// [RFC 9700 §2.3]: https://www.rfc-editor.org/rfc/rfc9700#section-2.3
+#[doc(alias("validate_aud", "insecure_disable_aud_validation", "verify_aud"))]
+pub fn any_audience(issuer: impl Into<String>) -> IssuerSettings {
+    IssuerSettings::for_any_audience(issuer)
+}
+
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::hmac;
@@ -137,7 +179,7 @@ mod tests {
         let pair = TestKey::generate("new", Algorithm::Es256);
         let secret = [7; 32];
         let old = hmac_key(None, Algorithm::Hs256, &secret).unwrap();
-        let keys = TestKey::key_set([&pair]).with(old);
+        let keys = TestKey::key_set([&pair]).and(KeySet::from_iter([old]));
         let allowed = [Algorithm::Hs256, Algorithm::Es256];
         let rule = |token: &str| signature::verify(token, &keys, &allowed).err().map(|e| e.rule());
         assert_eq!(rule(&sign(hmac::HMAC_SHA256, "HS256", &secret)), None);

@@ -29,9 +29,13 @@
 //! # Ok(()) }
 //! ```
 
+mod address;
 mod client;
 mod coding;
 mod error;
+#[cfg(feature = "reqwest")]
+mod names;
+mod reach;
 #[cfg(feature = "reqwest")]
 mod reqwest_fetch;
 pub(crate) mod url;
@@ -49,6 +53,10 @@ use crate::causes::debug_with_causes;
 pub(crate) use client::{Client, Kind, OriginToken};
 pub use coding::decoded;
 pub use error::FetchError;
+#[cfg(all(feature = "reqwest", any(test, feature = "test-util")))]
+pub(crate) use names::script;
+pub(crate) use reach::Reach;
+pub use reach::RefusedAddress;
 #[cfg(feature = "reqwest")]
 pub use reqwest_fetch::ReqwestFetch;
 
@@ -58,6 +66,11 @@ pub use reqwest_fetch::ReqwestFetch;
 /// connections. The caller decides which URLs are fetched, sets the deadline and checks the
 /// response. An implementation must not follow redirects: the keys are where the configuration
 /// says.
+///
+/// For URLs that tenants choose, an implementation also decides which addresses it connects to. The
+/// caller refuses URLs that show a private address themselves; a name that resolves to one is left to
+/// the implementation, which answers [`RefusedAddress`] or an error that it causes.
+/// [`ReqwestFetch::public_addresses_only`] does so.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an HTTP client that Portcullis can fetch with",
     label = "not a `Fetch`",

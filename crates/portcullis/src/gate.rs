@@ -12,9 +12,9 @@ use http::{Extensions, Response};
 use crate::anonymous::Anonymous;
 use crate::authenticated::Authenticated;
 use crate::authenticator::{Authenticator, ConfigError, Verdict, check_places};
-use crate::credentials::{BearerToken, Credentials, TokenPlace};
+use crate::credentials::{BareToken, BearerToken, Credentials, TokenPlace};
 use crate::foreign::Foreign;
-use crate::maybe_ready::MaybeReady;
+use crate::maybe_ready::{Answer, MaybeReady};
 use crate::refusal::{Protocol, Refusal, RouteFrom, Site, Unreported, reported};
 use crate::request::{RequestView, is_head};
 use crate::resource::Resource;
@@ -278,8 +278,9 @@ impl Gate {
     /// verdict that a request with the token gets. For tokens that come without an HTTP request: as a
     /// database password, in the first message of a WebSocket, with a message of a queue.
     ///
-    /// `token` is the token alone, without `Bearer`. An empty one is refused as any other that is no
-    /// token.
+    /// `token` is the token alone, without `Bearer`: a text, or a [`BareToken`] with the request that it
+    /// belongs to, for resolvers that [select by it](crate::config::IssuerResolver::select). An empty one
+    /// is refused as any other that is no token.
     ///
     /// ```
     /// # use portcullis::{Gate, Policy, Refusal};
@@ -294,24 +295,34 @@ impl Gate {
     /// # Errors
     ///
     /// The [`Refusal`]: what is told to the client is [`Refusal::detail`], and the log says why.
-    pub fn authenticate_token(
+    pub fn authenticate_token<'t>(
         &self,
-        token: &str,
-    ) -> impl Future<Output = Result<Authenticated, Refusal>> + Send + use<> {
+        token: impl Into<BareToken<'t>>,
+    ) -> Answer<Result<Authenticated, Refusal>> {
         self.attempt_token(token).into_future()
     }
 
     /// As [`authenticate_token`](Self::authenticate_token), answered at once if everything is in memory.
-    pub fn attempt_token(&self, token: &str) -> MaybeReady<Result<Authenticated, Refusal>> {
-        self.bare(self.auth.decide_token(&BearerToken::bare(token), self.revocation.means()))
+    pub fn attempt_token<'t>(
+        &self,
+        token: impl Into<BareToken<'t>>,
+    ) -> MaybeReady<Result<Authenticated, Refusal>> {
+        let token = token.into();
+        let (bearer, request) = (BearerToken::bare(token.token), token.request());
+        let verdict = self.auth.decide_token(&bearer, request, self.revocation.means());
+        self.bare(verdict, request)
     }
 
-    /// The verdict on a token that came without a request.
-    fn bare(&self, verdict: MaybeReady<Verdict>) -> MaybeReady<Result<Authenticated, Refusal>> {
+    /// The verdict on a token that came without a header.
+    fn bare(
+        &self,
+        verdict: MaybeReady<Verdict>,
+        request: &dyn RequestView,
+    ) -> MaybeReady<Result<Authenticated, Refusal>> {
         let anonymous = self.auth.anonymous();
         let caller = move |verdict: Verdict| verdict?.ok_or_else(|| anonymous.refused());
-        let protocol = if self.grpc { Protocol::Grpc } else { Protocol::Http };
-        let caller = reported(verdict.map(caller), Site::default);
+        let protocol = self.protocol(request);
+        let caller = reported(verdict.map(caller), || Site::of(request, self.route_from));
         caller.map(move |caller| caller.map_err(|refusal| refusal.in_protocol(protocol)))
     }
 
@@ -333,14 +344,15 @@ impl Gate {
     /// # Errors
     ///
     /// As [`authenticate_token`](Self::authenticate_token), for a bad token; an empty one is refused.
-    pub fn caller_or_foreign_token(
+    pub fn caller_or_foreign_token<'t>(
         &self,
-        token: &str,
-    ) -> impl Future<Output = Result<Visitor, Refusal>> + Send + use<> {
-        let token = BearerToken::bare(token);
-        let verdict = self.auth.decide_token_unless_foreign(&token, self.revocation.means());
-        let visitor = match verdict {
-            Ok(verdict) => self.bare(verdict).map(|who| who.map(Visitor::Caller)),
+        token: impl Into<BareToken<'t>>,
+    ) -> Answer<Result<Visitor, Refusal>> {
+        let token = token.into();
+        let (bearer, request) = (BearerToken::bare(token.token), token.request());
+        let means = self.revocation.means();
+        let visitor = match self.auth.decide_token_unless_foreign(&bearer, request, means) {
+            Ok(verdict) => self.bare(verdict, request).map(|who| who.map(Visitor::Caller)),
             Err(foreign) => MaybeReady::Ready(Ok(Visitor::Foreign(foreign))),
         };
         visitor.into_future()
@@ -357,7 +369,10 @@ impl Gate {
     /// # Panics
     ///
     /// On a thread of a tokio runtime, if something must be fetched: `await` there.
-    pub fn authenticate_token_blocking(&self, token: &str) -> Result<Authenticated, Refusal> {
+    pub fn authenticate_token_blocking<'t>(
+        &self,
+        token: impl Into<BareToken<'t>>,
+    ) -> Result<Authenticated, Refusal> {
         match self.attempt_token(token) {
             MaybeReady::Ready(verdict) => verdict,
             MaybeReady::Pending(verdict) => match self.auth.runtime() {

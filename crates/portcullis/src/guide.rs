@@ -1,6 +1,6 @@
 //! Chapters: which pattern, how to add it, tune it and measure it, what key sets do, why verified tokens can be
 //! kept, how promptly a revocation is known, what to do with local keys, how tokens without a request are judged, how API
-//! keys stand beside tokens, how other languages validate
+//! keys stand beside tokens, issuers and rules of tenants, how other languages validate
 //! the same tokens, how a proxy asks about each request, what the compiler's messages mean, and what to
 //! set at well-known issuers.
 
@@ -30,6 +30,9 @@ pub mod local_keys {}
 
 #[doc = include_str!("guide/bare_token.md")]
 pub mod bare_token {}
+
+#[doc = include_str!("guide/tenants.md")]
+pub mod tenants {}
 
 #[doc = include_str!("guide/measure_it.md")]
 pub mod measure_it {}

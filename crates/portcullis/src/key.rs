@@ -1,13 +1,18 @@
 //! Verification keys: one key, and a set of them.
 
 mod candidates;
+mod der;
 mod ed25519;
 mod hmac;
 mod jwk;
 mod key_error;
 mod ml_dsa;
+mod pem;
+mod pss;
+mod public;
 mod request;
 mod set;
+mod spki;
 
 use std::fmt;
 
@@ -21,6 +26,8 @@ use crate::jws::CompactJws;
 
 pub use candidates::CandidateKeys;
 pub use key_error::KeyError;
+pub(crate) use pem::is_pem;
+use public::Identity;
 pub use request::KeyRequest;
 pub use set::{KeySet, KeySetError, SkippedKey};
 pub(crate) use set::{MAX_KEYS, MAX_MAX_KEYS};
@@ -38,7 +45,7 @@ pub struct VerificationKey {
     /// What it is used with, and how: at least one.
     uses: SmallVec<[(Algorithm, Material); 1]>,
     /// The public key's own bytes, or a secret's hash: tells whether two keys are the same one.
-    identity: Vec<u8>,
+    identity: Identity,
 }
 
 enum Material {

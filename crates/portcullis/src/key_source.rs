@@ -66,6 +66,12 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     fn refresh(&self) -> Refreshing<'_> {
         Box::pin(std::future::ready(Ok(())))
     }
+
+    /// Fetches the keys unless usable ones are in memory: called at the start of each authenticator that
+    /// uses the source. By default it is [`refresh`](Self::refresh).
+    fn warm_up(&self) -> Refreshing<'_> {
+        self.refresh()
+    }
 }
 
 /// A fetch that is under way.
@@ -94,6 +100,10 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
 
     fn refresh(&self) -> Refreshing<'_> {
         (**self).refresh()
+    }
+
+    fn warm_up(&self) -> Refreshing<'_> {
+        (**self).warm_up()
     }
 }
 

@@ -1,8 +1,13 @@
 //! Verification keys: one key, a set of them, and where a set comes from.
 //!
-//! Usually an [`Authenticator`](crate::Authenticator) fetches its issuer's keys itself. A
-//! [`SharedKeySet`] is for keys that the process already has, a [`KeySource`] of your own for keys
-//! from anywhere else.
+//! Usually an [`Authenticator`](crate::Authenticator) fetches its issuer's keys itself.
+//!
+//! | keys | type |
+//! |---|---|
+//! | fetched once, for several rule sets or for signatures alone | [`RemoteKeySet`] |
+//! | that the process already has | [`SharedKeySet`] |
+//! | in PEM or DER: public keys and certificates | [`KeySet::from_pem`], [`VerificationKey::from_pem`], [`from_der`](VerificationKey::from_der) |
+//! | from anywhere else | a [`KeySource`] of your own |
 //!
 //! ```
 //! use portcullis::keys::{KeySet, SharedKeySet};
@@ -19,8 +24,10 @@
 //! ```
 
 pub use crate::algorithm::UnknownAlgorithm;
+pub use crate::authenticator::RemoteKeySetBuilder;
 pub use crate::kept_keys::{Keeping, KeptKeys};
 pub use crate::key::{
     CandidateKeys, KeyError, KeyRequest, KeySet, KeySetError, SkippedKey, VerificationKey,
 };
 pub use crate::key_source::{KeySource, Refreshing, ResolveError, SharedKeySet};
+pub use crate::remote::RemoteKeySet;

@@ -49,7 +49,7 @@
 //! | whose tokens are accepted | [`Authenticator::builder`], [`IssuerSettings`], [`Profile`], [`config`] |
 //! | where a request carries its token, and what a token says | [`token`], [`claims`] |
 //! | how requests are refused | [`Refusal`], [`refusal`] |
-//! | another source of keys, HTTP client or clock | [`keys`], [`fetch`], [`clock`] |
+//! | one fetched key set for several rule sets, another source of keys, HTTP client or clock | [`keys`], [`fetch`], [`clock`] |
 //! | the state of keys and status lists | [`status`] |
 //! | a signature and nothing else | [`signature`] |
 //! | an adapter for another framework | [`adapter`], [`RequestView`] |

@@ -5,7 +5,29 @@
 
 use std::time::{Duration, SystemTime};
 
-use ::metrics::{counter, gauge, histogram};
+use ::metrics::{Counter, counter, gauge, histogram};
+
+/// How many tokens were judged, by whether the token cache had them. Each counter is looked up once: a
+/// recorder that is installed later than the authenticator is built does not see them.
+pub(crate) struct Tokens {
+    hits: Counter,
+    misses: Counter,
+}
+
+impl Tokens {
+    pub(crate) fn new() -> Self {
+        // An alarm needs the first of them, too: a series that begins with it has no rate.
+        for kind in ["keys_unavailable", "revocation_unavailable"] {
+            counter!("portcullis_refusals_total", "kind" => kind, "rule" => kind).increment(0);
+        }
+        let counter = |cache| counter!("portcullis_tokens_total", "cache" => cache);
+        Self { hits: counter("hit"), misses: counter("miss") }
+    }
+
+    pub(crate) fn judged(&self, was_cached: bool) {
+        if was_cached { self.hits.increment(1) } else { self.misses.increment(1) }
+    }
+}
 
 /// A refused request.
 pub(crate) fn refused(kind: &'static str, rule: &'static str) {
@@ -19,14 +41,35 @@ pub(crate) fn fetch_ended(location: &str, outcome: &'static str) {
         .increment(1);
 }
 
+/// The number of keys that are not used.
+pub(crate) struct Skipped {
+    /// Something is wrong with them.
+    pub(crate) faulty: usize,
+    /// For encryption, an algorithm that is not allowed, or an unknown type.
+    pub(crate) for_other_uses: usize,
+}
+
+/// The fetches that failed, before there is one: an alarm needs the first of them, too.
+pub(crate) fn fetches_begin(location: &str) {
+    for outcome in ["fetched", "failed"] {
+        let location = location.to_owned();
+        counter!("portcullis_jwks_fetches_total", "location" => location, "outcome" => outcome)
+            .increment(0);
+    }
+}
+
 /// The keys that a fetch brought or confirmed.
-pub(crate) fn keys_kept(location: &str, usable: usize, skipped: usize, now: SystemTime) {
+pub(crate) fn keys_kept(location: &str, usable: usize, skipped: Skipped, now: SystemTime) {
     #[expect(clippy::cast_precision_loss, reason = "there are a few dozen")]
     let count = |count: usize| count as f64;
     let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let location = location.to_owned();
     gauge!("portcullis_jwks_keys", "location" => location.clone()).set(count(usable));
-    gauge!("portcullis_jwks_skipped_keys", "location" => location.clone()).set(count(skipped));
+    for (fault, number) in [("true", skipped.faulty), ("false", skipped.for_other_uses)] {
+        let location = location.clone();
+        gauge!("portcullis_jwks_skipped_keys", "location" => location, "fault" => fault)
+            .set(count(number));
+    }
     gauge!("portcullis_jwks_last_success_timestamp_seconds", "location" => location).set(seconds);
 }
 
@@ -65,6 +108,15 @@ pub(crate) fn status_list_bounds(issuer: &str, reachable: Duration, unreachable:
         let issuer = issuer.to_owned();
         gauge!("portcullis_status_list_bound_seconds", "issuer" => issuer, "list" => list)
             .set(bound.as_secs_f64());
+    }
+}
+
+/// The same for the introspection of an issuer.
+pub(crate) fn introspections_begin(issuer: &str) {
+    for outcome in ["active", "failed"] {
+        let issuer = issuer.to_owned();
+        counter!("portcullis_introspections_total", "issuer" => issuer, "outcome" => outcome)
+            .increment(0);
     }
 }
 

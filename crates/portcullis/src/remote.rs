@@ -43,7 +43,8 @@ use wait::Question;
 pub(crate) use budget::{Budget, IssuerBudgets};
 pub(crate) use freshness::Limits;
 pub(crate) use kept::Keeper;
-pub(crate) use key_set::{Config, Location, RemoteKeySet};
+pub use key_set::RemoteKeySet;
+pub(crate) use key_set::{Config, Location};
 
 /// A document, as it was last fetched, and everything about fetching it again.
 pub(crate) struct Remote<D: Document> {

@@ -1,6 +1,8 @@
 //! What is looked at of a request, without owning it or knowing its framework.
 
 mod connection;
+mod erased;
+mod host;
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -10,6 +12,7 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, Request, Uri};
 
 pub use connection::Connection;
+pub(crate) use erased::{Erased, NoRequest};
 
 /// A request's head, borrowed from whatever the web framework has.
 ///
@@ -65,7 +68,8 @@ pub trait RequestView {
     );
 
     /// The path of the request's target, as it was sent: nothing is decoded. `None` if it is not
-    /// known. It decides only whether the metadata of the protected resource are asked for.
+    /// known. It decides whether the metadata of the protected resource are asked for, and nothing
+    /// else unless an [`IssuerResolver`](crate::config::IssuerResolver) reads it.
     fn path(&self) -> Option<&str> {
         None
     }
@@ -79,6 +83,33 @@ pub trait RequestView {
     /// absolute form. `None` if the target has none; the `Host` header then counts.
     fn target_authority(&self) -> Option<&[u8]> {
         None
+    }
+
+    /// The host that the request was sent to, in lower case and without a port: that of the
+    /// [target](Self::target_authority) or, if the target has none, of the only `Host` line
+    /// ([RFC 9110 §7.2]). An IPv6 address keeps its brackets.
+    ///
+    /// `None` if there is no host, if it is malformed, if `Host` comes more than once, or if the target
+    /// and `Host` name different hosts ([RFC 9113 §8.3.1]). `Forwarded` and `X-Forwarded-Host` do not
+    /// count: any client can send them. Behind a proxy, have it pass the `Host` on. An implementation
+    /// overrides this only if it knows a host that no client can choose otherwise.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis::RequestView;
+    ///
+    /// let request = Request::get("/orders").header("host", "Tenant-A.api.example:8443");
+    /// assert_eq!(request.body(())?.host().as_deref(), Some("tenant-a.api.example"));
+    ///
+    /// let ambiguous = Request::get("https://a.example/").header("host", "b.example");
+    /// assert_eq!(ambiguous.body(())?.host(), None);
+    /// # Ok::<_, http::Error>(())
+    /// ```
+    ///
+    /// [RFC 9110 §7.2]: https://www.rfc-editor.org/rfc/rfc9110#section-7.2
+    /// [RFC 9113 §8.3.1]: https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1
+    fn host(&self) -> Option<Cow<'_, str>> {
+        host::of(self)
     }
 
     /// The connection that the request came in on, if the code that accepted it says so: peer, scheme
@@ -249,6 +280,26 @@ pub(crate) mod tests {
     use std::cell::Cell;
 
     use super::*;
+
+    /// What a request says, each method by itself.
+    pub(crate) fn everything(request: &dyn RequestView) -> Vec<String> {
+        let mut lines = Vec::new();
+        request.visit_header(&http::header::ACCEPT, &mut |line| {
+            lines.push(line.to_vec());
+            ControlFlow::Continue(())
+        });
+        vec![
+            format!("{:?}", request.method()),
+            format!("{lines:?}"),
+            format!("{:?}", request.path()),
+            format!("{:?}", request.query()),
+            format!("{:?}", request.target_authority()),
+            format!("{:?}", request.host()),
+            format!("{:?}", request.connection()),
+            format!("{:?}", request.extensions().map(Extensions::len)),
+            format!("{:?}", request.route()),
+        ]
+    }
 
     /// A request with one header in many lines, which counts the lines that are visited.
     pub(crate) struct Counting {

@@ -62,7 +62,8 @@ impl ProtectedResource {
     }
 
     /// Any other member of the metadata. `resource` and `authorization_servers` say what the
-    /// settings say, and can not be set.
+    /// settings say, and can not be set; `authorization_servers` can if all issuers are a
+    /// [resolver's](crate::Authenticator::builder_with_resolver).
     #[must_use]
     pub fn member(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.members.insert(name.into(), value.into());
@@ -81,7 +82,10 @@ impl ProtectedResource {
         url.set_path(&path);
         let mut document = self.members.clone();
         document.insert("resource".to_owned(), json!(self.identifier));
-        document.insert("authorization_servers".to_owned(), json!(issuers));
+        // RFC 9728 §3.2: no empty list. A resolver's issuers are not known here.
+        if !issuers.is_empty() {
+            document.insert("authorization_servers".to_owned(), json!(issuers));
+        }
         // Of the places for a token this member knows only those of RFC 6750.
         if by_header {
             document.insert("bearer_methods_supported".to_owned(), json!(["header"]));

@@ -51,7 +51,7 @@ settings! {
     DISCOVERY_URL: "discovery_url", "PORTCULLIS_DISCOVERY_URL", "below the issuer",
         "where the issuer's metadata is, when it is not below the issuer's own URL";
     JWKS_FILE: "jwks_file", "PORTCULLIS_JWKS_FILE", "none",
-        "a file with the keys, read again when it changes";
+        "a file with the keys, a JWK Set or PEM, read again when it changes";
     ALLOW_HTTP_HOST: "allow_http_host", "PORTCULLIS_ALLOW_HTTP_HOST", "none",
         "one host, a name or an address, that keys may be fetched from over plain http";
     CA_FILE: "ca_file", "PORTCULLIS_CA_FILE", "what the system trusts",

@@ -1,5 +1,8 @@
 //! Signatures alone: whether a JWS ([RFC 7515]) was made with one of some keys.
 //!
+//! [`verify`] takes keys that are in memory, [`verify_from`] a [`KeySource`](crate::keys::KeySource), such as a
+//! fetched [`RemoteKeySet`](crate::keys::RemoteKeySet).
+//!
 //! This is **not** token validation. It says nothing of who issued a payload, to whom, for whom,
 //! until when, or whether it is a token at all; for that there is
 //! [`Authenticator`](crate::Authenticator).
@@ -24,11 +27,17 @@
 //! [RFC 7515]: https://www.rfc-editor.org/rfc/rfc7515
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::algorithm::Algorithm;
+use crate::causes::debug_with_causes;
+use crate::duration::InSeconds;
 use crate::error::TokenError;
+use crate::fetch::FetchError;
 use crate::jws::CompactJws;
 use crate::key::{CandidateKeys, KeyRequest, KeySet, Payload};
+use crate::key_source::{KeySource, ResolveError};
+use crate::remote::RemoteKeySet;
 
 /// Verifies the signature of `jws`, in compact form, with the key of `keys` that its header names.
 /// Without a `kid`, each key of its algorithm is tried, unless there are more than 4.
@@ -39,17 +48,132 @@ use crate::key::{CandidateKeys, KeyRequest, KeySet, Payload};
 /// key, or the signature.
 #[doc(alias("decode", "jws"))]
 pub fn verify(jws: &str, keys: &KeySet, allowed: &[Algorithm]) -> Result<VerifiedJws, TokenError> {
-    let jws = CompactJws::parse(jws)?;
-    let algorithm = jws.header().algorithm;
-    if !allowed.contains(&algorithm) {
-        return Err(TokenError::AlgorithmNotAllowed { algorithm });
-    }
-    let wanted = KeyRequest::new(jws.header().key_id.as_deref(), algorithm);
+    let jws = parse(jws, allowed)?;
+    let wanted = wanted(&jws);
     let candidates =
         CandidateKeys::of(&keys.candidates(&wanted)?).ok_or_else(|| keys.absence(wanted.key_id))?;
-    let (payload, key) = candidates.verify(&jws)?;
-    let key_id = key.id().map(str::to_owned);
-    Ok(VerifiedJws { payload, key_id, algorithm })
+    VerifiedJws::new(&jws, &candidates)
+}
+
+/// Verifies as [`verify`] does, with keys from any source: fetched ones are waited for, for as long as the
+/// source's deadline allows.
+///
+/// A key that was not at hand, or was replaced under its `kid`, is fetched within the source's budget, as it
+/// would be for an authenticator.
+///
+/// ```
+/// use portcullis::keys::{KeySet, SharedKeySet};
+/// use portcullis::{Algorithm, signature, signature::VerifyError};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let keys = SharedKeySet::new(KeySet::from_json(br#"{"keys":[{"kty":"OKP","crv":"Ed25519",
+///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#)?);
+/// let jws = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCj\
+///     P0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+/// let verified = signature::verify_from(jws, &keys, &[Algorithm::Ed25519]).await?;
+/// assert_eq!(verified.payload(), b"Example of Ed25519 signing");
+///
+/// match signature::verify_from(&jws.replace("RXhh", "RXhi"), &keys, Algorithm::ALL).await {
+///     Err(VerifyError::Jws(error)) => assert_eq!(error.rule(), "signature"),
+///     // Keys could not be had: retry, and do not call the JWS bad.
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// Whether the JWS is bad, the keys could not be fetched, or none may be fetched now.
+pub async fn verify_from<S: KeySource + ?Sized>(
+    jws: &str,
+    keys: &S,
+    allowed: &[Algorithm],
+) -> Result<VerifiedJws, VerifyError> {
+    let jws = parse(jws, allowed)?;
+    let wanted = wanted(&jws);
+    let candidates = keys.resolve(&wanted).await?;
+    match VerifiedJws::new(&jws, &candidates) {
+        Err(TokenError::Signature) => match keys.replaced(&wanted, &candidates).await {
+            Some(others) => Ok(VerifiedJws::new(&jws, &others)?),
+            None => Err(TokenError::Signature.into()),
+        },
+        verified => Ok(verified?),
+    }
+}
+
+impl RemoteKeySet {
+    /// Verifies the signature of `jws`, and **nothing else**: whose it is, for whom, until when and whether it
+    /// is a token at all, its payload says, which is for the caller to judge. A token that this accepts
+    /// authenticates nobody; for that there is [`Authenticator`](crate::Authenticator).
+    ///
+    /// # Errors
+    ///
+    /// As [`verify_from`].
+    pub async fn verify(
+        &self,
+        jws: &str,
+        allowed: &[Algorithm],
+    ) -> Result<VerifiedJws, VerifyError> {
+        verify_from(jws, self, allowed).await
+    }
+}
+
+fn parse<'j>(jws: &'j str, allowed: &[Algorithm]) -> Result<CompactJws<'j>, TokenError> {
+    let jws = CompactJws::parse(jws)?;
+    let algorithm = jws.header().algorithm;
+    if allowed.contains(&algorithm) {
+        Ok(jws)
+    } else {
+        Err(TokenError::AlgorithmNotAllowed { algorithm })
+    }
+}
+
+fn wanted<'j>(jws: &'j CompactJws<'_>) -> KeyRequest<'j> {
+    KeyRequest::new(jws.header().key_id.as_deref(), jws.header().algorithm)
+}
+
+/// Why [`verify_from`] has not verified a JWS: it is bad, or that could not be told.
+#[derive(Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The JWS broke a rule: of its form, its header, its `alg`, its key, or the signature.
+    #[error(transparent)]
+    Jws(#[from] TokenError),
+    /// There are no usable keys: they could not be fetched. Nothing is known of the JWS.
+    #[error("the keys could not be fetched; retry in {}", InSeconds(*.retry_after))]
+    #[non_exhaustive]
+    KeysUnavailable {
+        /// When to retry.
+        retry_after: Duration,
+        /// Why the last fetch failed.
+        source: Option<FetchError>,
+    },
+    /// The keys at hand lack the one of the JWS, and none may be fetched now: unknown `kid`s have spent the
+    /// budget, or too many requests are waiting. Nothing is known of the JWS.
+    #[error("no key at hand has this `kid`, and none may be fetched now; retry in {}", InSeconds(*.retry_after))]
+    #[non_exhaustive]
+    KeyBudgetSpent {
+        /// When to retry.
+        retry_after: Duration,
+        /// Why the last fetch failed, if it did.
+        source: Option<FetchError>,
+    },
+}
+
+debug_with_causes!(VerifyError);
+
+impl From<ResolveError> for VerifyError {
+    fn from(error: ResolveError) -> Self {
+        match error {
+            ResolveError::Refused(error) => Self::Jws(error),
+            ResolveError::Unavailable { retry_after, source } => {
+                Self::KeysUnavailable { retry_after, source }
+            }
+            ResolveError::BudgetSpent { retry_after, source } => {
+                Self::KeyBudgetSpent { retry_after, source }
+            }
+        }
+    }
 }
 
 /// A payload whose signature held.
@@ -60,6 +184,12 @@ pub struct VerifiedJws {
 }
 
 impl VerifiedJws {
+    fn new(jws: &CompactJws<'_>, candidates: &CandidateKeys) -> Result<Self, TokenError> {
+        let (payload, key) = candidates.verify(jws)?;
+        let key_id = key.id().map(str::to_owned);
+        Ok(Self { payload, key_id, algorithm: jws.header().algorithm })
+    }
+
     /// The payload's bytes, which may be anything.
     #[must_use]
     pub fn payload(&self) -> &[u8] {

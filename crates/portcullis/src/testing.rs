@@ -29,6 +29,8 @@
 mod clock;
 mod fetch;
 mod key;
+#[cfg(feature = "reqwest")]
+mod names;
 mod scene;
 mod token;
 mod verdict;
@@ -39,9 +41,11 @@ use http::{HeaderMap, HeaderValue};
 pub use clock::{ManualClock, TokioClock};
 pub use fetch::{Answer, ScriptedFetch};
 pub use key::TestKey;
+#[cfg(feature = "reqwest")]
+pub use names::ScriptedNames;
 pub use scene::{Scene, bearer, builder, claims};
 pub use token::TestToken;
-pub use verdict::{Now, attempt_now, rule, verdict, verdict_now};
+pub use verdict::{Now, attempt_now, rule, token_rule, verdict, verdict_now};
 
 /// The time at which tests start, in seconds since 1970: 2027-01-15 08:00:00 UTC.
 pub const NOW: u64 = 1_800_000_000;

@@ -36,6 +36,6 @@
 //! assert_eq!((&error, error.rule()), (&TokenError::NotCompact, "compact_form"));
 //! ```
 
-pub use crate::credentials::{ACCESS_COOKIE, CredentialsError, TokenPlace};
+pub use crate::credentials::{ACCESS_COOKIE, BareToken, CredentialsError, TokenPlace};
 pub use crate::error::{Found, TokenError};
 pub use crate::foreign::Foreign;

@@ -37,6 +37,22 @@ const BYTES_PER_SLOT: usize = 1024;
 pub(crate) trait HasToken {
     /// The token, whole.
     fn token(&self) -> &[u8];
+
+    /// Whether `other`, of the same token, takes its place; otherwise both are kept.
+    fn is_replaced_by(&self, other: &Self) -> bool {
+        let _ = other;
+        true
+    }
+}
+
+/// What an entry of a token answers.
+pub(crate) enum Recalled<T> {
+    /// This.
+    Holds(T),
+    /// Nothing: another entry of the same token may.
+    Elsewhere,
+    /// Nothing any more.
+    Ended,
 }
 
 pub(crate) struct TokenCache<V> {
@@ -82,13 +98,8 @@ impl<V: HasToken> TokenCache<V> {
         })
     }
 
-    /// What `answer` makes of the entry of exactly this token. An entry that it makes nothing of
-    /// is dropped.
-    pub(crate) fn recall<T>(
-        &self,
-        token: &[u8],
-        answer: impl FnOnce(&V) -> Option<T>,
-    ) -> Option<T> {
+    /// What `answer` makes of the entries of exactly this token. One that has ended is dropped.
+    pub(crate) fn recall<T>(&self, token: &[u8], answer: impl Fn(&V) -> Recalled<T>) -> Option<T> {
         let hash = self.hash(token);
         for slot in self.set(hash) {
             if slot.hint.load(Ordering::Relaxed) != hash {
@@ -98,13 +109,17 @@ impl<V: HasToken> TokenCache<V> {
             let Some(entry) = guard.as_ref().filter(|entry| entry.is_of(hash, token)) else {
                 continue;
             };
-            let answered = answer(&entry.value);
-            if answered.is_none() {
-                self.drop_entry(slot, entry);
-            } else if !entry.used.load(Ordering::Relaxed) {
-                entry.used.store(true, Ordering::Relaxed);
+            match answer(&entry.value) {
+                Recalled::Elsewhere => continue,
+                Recalled::Ended => self.drop_entry(slot, entry),
+                Recalled::Holds(answered) => {
+                    if !entry.used.load(Ordering::Relaxed) {
+                        entry.used.store(true, Ordering::Relaxed);
+                    }
+                    return Some(answered);
+                }
             }
-            return answered;
+            return None;
         }
         None
     }
@@ -117,20 +132,22 @@ impl<V: HasToken> TokenCache<V> {
         }
         let hash = self.hash(value.token());
         let entry = Entry { hash, value, bytes, used: AtomicBool::new(false) };
-        let Some(slot) = self.place_for(hash) else { return self.released(bytes) };
+        let Some(slot) = self.place_for(hash, &entry.value) else { return self.released(bytes) };
         slot.hint.store(hash, Ordering::Relaxed);
         if let Some(old) = slot.entry.swap(Some(Arc::new(entry))) {
             self.released(old.bytes);
         }
     }
 
-    /// The slot of this hash, or an empty one, or one that was not used lately.
-    fn place_for(&self, hash: u64) -> Option<&Slot<V>> {
+    /// The slot whose entry `value` replaces, or an empty one, or one that was not used lately.
+    fn place_for(&self, hash: u64, value: &V) -> Option<&Slot<V>> {
         let set = self.set(hash);
-        let hinted = |wanted| {
-            set.iter().find(move |slot: &&Slot<V>| slot.hint.load(Ordering::Relaxed) == wanted)
+        let hinted =
+            |wanted| set.iter().filter(move |slot| slot.hint.load(Ordering::Relaxed) == wanted);
+        let is_replaced = |slot: &&Slot<V>| {
+            slot.entry.load().as_ref().is_none_or(|entry| entry.value.is_replaced_by(value))
         };
-        hinted(hash).or_else(|| hinted(0)).or_else(|| {
+        hinted(hash).find(is_replaced).or_else(|| hinted(0).next()).or_else(|| {
             let idle = set.iter().find(|slot| slot.is_idle());
             idle.or(set.first())
         })
@@ -251,7 +268,7 @@ mod tests {
     }
 
     fn recall(cache: &TokenCache<Kept>, token: &str) -> Option<u32> {
-        cache.recall(token.as_bytes(), |Kept(_, value)| Some(*value))
+        cache.recall(token.as_bytes(), |Kept(_, value)| Recalled::Holds(*value))
     }
 
     fn entries(cache: &TokenCache<Kept>) -> Vec<usize> {
@@ -292,7 +309,7 @@ mod tests {
     fn what_gets_no_answer_is_dropped() {
         let cache = cache(1 << 20);
         insert(&cache, "a", 100, 1);
-        assert_eq!(cache.recall(b"a", |_| None::<u32>), None);
+        assert_eq!(cache.recall(b"a", |_| Recalled::Ended::<u32>), None);
         assert_eq!(recall(&cache, "a"), None);
         assert_eq!((entries(&cache).len(), cache.bytes.load(Ordering::Relaxed)), (0, 0));
     }

@@ -19,12 +19,14 @@ use crate::run::Failure;
 const EVERYWHERE: [&str; 7] = ["alloc", "bytes", "core", "http", "serde", "serde_json", "std"];
 
 /// What an adapter may name: its framework.
-const FRAMEWORKS: [(&str, &[&str]); 5] = [
+const FRAMEWORKS: [(&str, &[&str]); 6] = [
     ("portcullis-actix", &["actix_web"]),
     ("portcullis-axum", &["axum", "axum_core", "tower_layer", "tower_service"]),
     ("portcullis-hyper", &["hyper"]),
     // Its router is a part of an application's.
     ("portcullis-issuer", &["axum"]),
+    // An app's own calls of it, with our keys.
+    ("portcullis-jsonwebtoken", &["jsonwebtoken"]),
     ("portcullis-tower", &["tower_layer", "tower_service"]),
 ];
 

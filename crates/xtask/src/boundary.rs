@@ -1,12 +1,12 @@
 //! What a crate must not depend on, so that its users do not build it: a web framework where
 //! another one may be used, the issuer's database and password hash where no issuer runs, and
-//! jsonwebtoken, and an HTTP client with TLS where keys are local.
+//! jsonwebtoken, which one adapter alone may have, and an HTTP client with TLS where keys are local.
 
 use crate::run::{Failure, cargo, output};
 
 /// A package with these features, and what must not be among its dependencies: crates that are
 /// called this, or this and a dash and more.
-const RULES: [(&str, &str, &[&str]); 12] = [
+const RULES: [(&str, &str, &[&str]); 14] = [
     // It is what the core is compared with.
     ("portcullis", "--all-features", &["jsonwebtoken"]),
     ("portcullis", "--all-features", FRAMEWORKS),
@@ -19,6 +19,9 @@ const RULES: [(&str, &str, &[&str]); 12] = [
     ("portcullis-axum", "--no-default-features", CLIENTS),
     ("portcullis-hyper", "--no-default-features", CLIENTS),
     ("portcullis-tower", "--no-default-features", CLIENTS),
+    ("portcullis-jsonwebtoken", "--all-features", FRAMEWORKS),
+    // What the crypto backends of jsonwebtoken bring, of which the application chooses one.
+    ("portcullis-jsonwebtoken", "--all-features", &["ed25519-dalek", "hmac", "p256", "rsa"]),
     ("portcullis-issuer-client", "--all-features", &["argon2", "axum", "portcullis", "sqlx"]),
     ("portcullis-cli", "--no-default-features", &["argon2", "axum", "portcullis-issuer", "sqlx"]),
 ];

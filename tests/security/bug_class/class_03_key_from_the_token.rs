@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use portcullis::keys::RemoteKeySet;
 use portcullis::testing::{Answer, ManualClock, ScriptedFetch, TestKey};
-use portcullis::{Algorithm, Authenticator};
+use portcullis::{Algorithm, Authenticator, Profile};
 use serde_json::json;
 
 use super::support::{AUDIENCE, ISSUER, JWKS, NOW, auth, claims, encode, rule};
@@ -77,4 +78,34 @@ async fn no_url_of_a_token_is_fetched() {
     }
     let asked: Vec<_> = fetch.requests().into_iter().map(|request| request.url).collect();
     assert!(asked.len() > 10 && asked.iter().all(|url| url == JWKS), "{asked:?}");
+}
+
+/// One fetched set under several rule sets: what was discovered for one issuer signs for no other one, and is
+/// held to the hosts that the profile knows.
+#[tokio::test]
+async fn shared_set_is_trusted_no_further_than_a_set_of_ones_own() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let fetch = ScriptedFetch::default();
+    fetch.set(EVIL, Answer::ok(TestKey::jwks([&key])));
+    let openid = format!("{ISSUER}/.well-known/openid-configuration");
+    fetch.set(&openid, Answer::ok(json!({"issuer": ISSUER, "jwks_uri": EVIL})));
+    let discovered = RemoteKeySet::discover(ISSUER)
+        .fetch(fetch.clone())
+        .clock(ManualClock::at(NOW))
+        .without_background_refresh()
+        .build()
+        .await
+        .unwrap();
+    let over = |issuer: &str| {
+        let builder = Authenticator::builder(issuer, AUDIENCE).key_source(discovered.clone());
+        builder.clock(ManualClock::at(NOW))
+    };
+    let auth = over(ISSUER).build().await.unwrap();
+    assert_eq!(rule(&auth, &key.token(&claims())).await, "accepted");
+    for builder in [over("https://other.example"), over(ISSUER).profile(Profile::auth0())] {
+        assert!(builder.build().await.is_err());
+    }
+    // Its keys are for every algorithm; the rule set has a list of its own.
+    let auth = over(ISSUER).algorithms([Algorithm::Ps256]).build().await.unwrap();
+    assert_eq!(rule(&auth, &key.token(&claims())).await, "alg");
 }

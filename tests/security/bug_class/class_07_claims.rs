@@ -5,8 +5,11 @@
 
 use std::time::Duration;
 
-use portcullis::testing::TestKey;
-use portcullis::{Algorithm, Authenticator, AuthenticatorBuilder, Profile, dangerous};
+use portcullis::keys::SharedKeySet;
+use portcullis::testing::{ManualClock, TestKey};
+use portcullis::{
+    Algorithm, Authenticator, AuthenticatorBuilder, IssuerSettings, Profile, dangerous,
+};
 use serde_json::{Value, json};
 
 use super::support::{AUDIENCE, ISSUER, NOW, auth, bearer, builder, claims, rule};
@@ -581,4 +584,83 @@ async fn claim_with_a_member_twice_is_refused_where_a_rule_reads_it() {
         let token = key.sign(r#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#, &payload);
         assert_eq!(rule(&auth, &token).await, expected, "{members}");
     }
+}
+
+/// Without an audience everything else holds, and what the profile reads in the place of `aud` must be there.
+#[tokio::test]
+async fn any_audience_makes_nothing_else_optional() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let any = async |profile: Profile| {
+        let settings = dangerous::any_audience(ISSUER).profile(profile);
+        let keys = SharedKeySet::new(TestKey::key_set([&key]));
+        let builder = AuthenticatorBuilder::new(settings.key_source(keys));
+        builder.clock(ManualClock::at(NOW)).build().await
+    };
+    let auth = any(Profile::jwt()).await.unwrap();
+    for aud in [None, Some(r#""https://other.example""#), Some("[]"), Some(r#"["a","b"]"#)] {
+        assert_eq!(verdict(&auth, &key, "aud", aud).await, "accepted", "{aud:?}");
+    }
+    // RFC 7519 §4.1.3: a string, or an array of strings.
+    for aud in ["null", "7", "{}", "[7]", r#"["a",null]"#, "true"] {
+        assert_eq!(verdict(&auth, &key, "aud", Some(aud)).await, "wrong_type", "{aud}");
+    }
+    for aud in [r#""a","aud":"b""#, r#""a","aud":["a"]"#] {
+        assert_eq!(verdict(&auth, &key, "aud", Some(aud)).await, "duplicate_member", "{aud}");
+    }
+    for name in ["iss", "exp"] {
+        assert_eq!(verdict(&auth, &key, name, None).await, "missing_claim", "{name}");
+    }
+    assert_eq!(verdict(&auth, &key, "iss", Some(r#""https://other.example""#)).await, "iss");
+    assert_eq!(verdict(&auth, &key, "exp", Some("1")).await, "exp");
+    assert_eq!(verdict(&auth, &key, "events", Some("{}")).await, "access_token");
+
+    let cognito = any(Profile::cognito()).await.unwrap();
+    let mut claims = claims();
+    claims["token_use"] = json!("access");
+    for (client_id, expected) in [(json!("c"), "accepted"), (json!(null), "wrong_type")] {
+        claims["client_id"] = client_id;
+        assert_eq!(rule(&cognito, &key.token(&claims)).await, expected);
+    }
+    claims.as_object_mut().unwrap().remove("client_id");
+    assert_eq!(rule(&cognito, &key.token(&claims)).await, "missing_claim");
+    // The ID tokens of every client would be credentials here.
+    for profile in [
+        Profile::google_identity(),
+        Profile::github_actions(),
+        dangerous::accept_id_tokens(Profile::dex()),
+    ] {
+        let error = any(profile).await.unwrap_err().to_string();
+        assert!(error.contains("audience") && error.contains("profile"), "{error}");
+    }
+}
+
+/// Whoever names an audience means it: no list of settings turns into "any".
+#[tokio::test]
+async fn audience_is_named_or_any_is_accepted_and_never_both() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let keys = SharedKeySet::new(TestKey::key_set([&key]));
+    let built = async |settings: IssuerSettings| {
+        AuthenticatorBuilder::new(settings.key_source(keys.clone())).build().await
+    };
+    let error = built(dangerous::any_audience(ISSUER).also_audience(AUDIENCE)).await.unwrap_err();
+    assert!(error.to_string().contains("any_audience"), "{error}");
+    for audience in ["*", "any"] {
+        let auth = built(IssuerSettings::new(ISSUER, audience)).await.unwrap();
+        assert!(!auth.status()[0].accepts_any_audience);
+        assert_eq!(rule(&auth, &key.token(&claims())).await, "aud");
+    }
+    assert!(built(IssuerSettings::new(ISSUER, "")).await.is_err());
+    // Another issuer of the same service keeps its own rule.
+    let other = TestKey::generate("k", Algorithm::Es256);
+    let of_other = dangerous::any_audience("https://other.example")
+        .key_source(SharedKeySet::new(TestKey::key_set([&other])));
+    let auth = builder(&key).also_issuer(of_other).build().await.unwrap();
+    let mut theirs = claims();
+    theirs["aud"] = json!("https://elsewhere.example");
+    assert_eq!(rule(&auth, &key.token(&theirs)).await, "aud");
+    theirs["iss"] = json!("https://other.example");
+    assert_eq!(rule(&auth, &other.token(&theirs)).await, "accepted");
+    assert_eq!(rule(&auth, &key.token(&theirs)).await, "signature");
+    let any: Vec<_> = auth.status().iter().map(|issuer| issuer.accepts_any_audience).collect();
+    assert_eq!(any, [false, true]);
 }

@@ -13,7 +13,7 @@ use portcullis::{
 };
 use serde_json::json;
 
-use super::support::{AUDIENCE, ISSUER, JWKS, NOW, claims, rule};
+use super::support::{AUDIENCE, ISSUER, JWKS, NOW, claims, request_rule as rule};
 
 /// An issuer whose keys are fetched, and a clock.
 struct World {

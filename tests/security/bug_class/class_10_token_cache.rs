@@ -17,7 +17,9 @@ use portcullis::{
 };
 use serde_json::json;
 
-use super::support::{AUDIENCE, ISSUER, NOW, auth, bearer, builder, claims, rule, split};
+use super::support::{
+    AUDIENCE, ISSUER, NOW, auth, bearer, builder, claims, request_rule, rule, split,
+};
 
 /// CVE-2026-107719 (fast-jwt): without `iat` a remembered token never expired.
 #[tokio::test]
@@ -172,16 +174,16 @@ async fn offboarded_tenant_ends_within_the_lifetime_of_the_answer() {
 async fn forgotten_tenant_is_accepted_only_if_the_resolver_vouches_for_it_again() {
     for token_cache in [0, 1 << 20] {
         let (tenant, auth, _, token) = tenant(token_cache).await;
-        assert_eq!(rule(&auth, &token).await, "accepted");
+        assert_eq!(request_rule(&auth, &token).await, "accepted");
         tenant.set(None);
-        assert_eq!(rule(&auth, &token).await, "accepted");
+        assert_eq!(request_rule(&auth, &token).await, "accepted");
         auth.forget("https://other.example");
-        assert_eq!(rule(&auth, &token).await, "accepted");
+        assert_eq!(request_rule(&auth, &token).await, "accepted");
         auth.forget(TENANT);
-        assert_eq!(rule(&auth, &token).await, "iss");
-        assert_eq!(rule(&auth, &token).await, "iss");
+        assert_eq!(request_rule(&auth, &token).await, "iss");
+        assert_eq!(request_rule(&auth, &token).await, "iss");
         tenant.set(Some(OLD_KEYS));
-        assert_eq!(rule(&auth, &token).await, "accepted");
+        assert_eq!(request_rule(&auth, &token).await, "accepted");
         assert_eq!(tenant.counts(), (4, 2));
     }
 }

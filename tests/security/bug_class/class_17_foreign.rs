@@ -5,12 +5,13 @@
 //! an older validator that is less strict. A token of a trusted issuer that was refused must never get
 //! there, and code that knows nothing of other credentials must refuse them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::{HeaderMap, Request};
 use portcullis::testing::{Scene, ScriptedFetch, TestKey};
 use portcullis::{
-    Algorithm, Anonymous, Authenticated, Gate, IssuerSettings, Policy,
+    Algorithm, Anonymous, Authenticated, Gate, IssuerSettings, Policy, RequestView,
     adapter::{Site, Visitor, admit, optional_caller, required_caller},
     config::IssuerResolver,
     token::Foreign,
@@ -148,6 +149,46 @@ async fn whatever_a_resolver_answers_for_is_ours() {
         claims["iss"] = json!(issuer);
         let found = judged(&gate, &bearer(&key.token(&claims))).await;
         assert_eq!(found, expected, "{issuer}");
+    }
+}
+
+struct ByHost;
+
+impl IssuerResolver for ByHost {
+    fn select<'a>(&'a self, _: &'a str, request: &'a dyn RequestView) -> Option<Cow<'a, str>> {
+        request.host()
+    }
+
+    fn resolve(&self, host: &str) -> Option<IssuerSettings> {
+        let issuer = match host {
+            "a.example" => "https://login.a.example",
+            "b.example" => "https://login.b.example",
+            _ => return None,
+        };
+        Some(IssuerSettings::new(issuer, AUDIENCE).jwks_url(JWKS))
+    }
+}
+
+/// Another tenant's issuer is ours, too, and cannot be told from a stranger's.
+#[tokio::test]
+async fn token_at_a_tenants_host_is_never_foreign() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = builder(&key).issuer_resolver(ByHost).build().await.unwrap();
+    let gate = Gate::new(auth);
+    for (host, issuer, expected) in [
+        ("a.example", "https://login.a.example", "keys"),
+        ("b.example", "https://login.a.example", "iss"),
+        ("b.example", OTHER, "iss"),
+        ("else.example", OTHER, "foreign"),
+    ] {
+        let mut claims = claims();
+        claims["iss"] = json!(issuer);
+        let mut headers = bearer(&key.token(&claims));
+        headers.insert("host", host.parse().unwrap());
+        assert_eq!(judged(&gate, &headers).await, expected, "{issuer} at {host}");
+        let mut headers = bearer("key_1");
+        headers.insert("host", host.parse().unwrap());
+        assert_eq!(judged(&gate, &headers).await, "foreign", "{host}");
     }
 }
 

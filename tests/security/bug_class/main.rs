@@ -1,7 +1,8 @@
 //! The twelve classes of bugs that validators of JWTs have had, each with the tokens, key sets and
-//! traffic of its published vulnerabilities: none of them gets through here. And five more: a revoked token that
+//! traffic of its published vulnerabilities: none of them gets through here. And seven more: a revoked token that
 //! is accepted, a cookie that another site's page uses, a policy that is met by what cannot be read, a token's
-//! text in debug output, and a request that passes for something that it is not.
+//! text in debug output, a request that passes for something that it is not, a tenant's token at another
+//! tenant's host, and a tenant's URL that leads into the service's own network.
 //!
 //! A module is a class. What makes a class impossible by construction stands at its top; the
 //! tests below hold whoever changes the construction to it.
@@ -10,6 +11,7 @@
 mod class_01_algorithm_confusion;
 mod class_02_no_signature;
 mod class_03_key_from_the_token;
+mod class_04_keys_in_der;
 mod class_04_weak_key;
 mod class_05_signature_arithmetic;
 mod class_06_format_confusion;
@@ -28,4 +30,6 @@ mod class_15_policy;
 mod class_16_disclosure;
 mod class_17_foreign;
 mod class_17_gate;
+mod class_18_rule_sets;
+mod class_19_tenant_urls;
 mod support;

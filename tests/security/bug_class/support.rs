@@ -2,20 +2,29 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portcullis::Authenticator;
-use portcullis::testing::TestKey;
 pub(crate) use portcullis::testing::rule as rule_of;
 pub(crate) use portcullis::testing::{
     AUDIENCE, ISSUER, JWKS, NOW, attempt_now, authorization, bearer, builder, claims, verdict,
     verdict_now,
 };
+use portcullis::testing::{TestKey, token_rule};
+use portcullis::{Authenticator, Gate};
 
 pub(crate) async fn auth(key: &TestKey) -> Authenticator {
     builder(key).build().await.unwrap()
 }
 
-/// The rule that refuses the token, `accepted`, or the kind of a refusal that is not about it.
+/// The rule that refuses the token, `accepted`, or the kind of a refusal that is not about it: the
+/// same for a request with the token and for the bare token.
 pub(crate) async fn rule(auth: &Authenticator, token: &str) -> &'static str {
+    let rule = request_rule(auth, token).await;
+    let bare = token_rule(&Gate::new(auth.clone()), token).await;
+    assert_eq!(bare, rule, "a bare token gets another verdict");
+    rule
+}
+
+/// The same for a request alone: for tests that count what each token causes.
+pub(crate) async fn request_rule(auth: &Authenticator, token: &str) -> &'static str {
     rule_of(auth, &bearer(token)).await
 }
 

@@ -25,7 +25,8 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use portcullis::testing::{AUDIENCE, ISSUER, TestKey, attempt_now};
 use portcullis::{
-    Algorithm, Authenticator, keys::SharedKeySet, refusal::RefusalKind, token::TokenError,
+    Algorithm, Authenticated, Authenticator, Gate, Refusal, adapter::MaybeReady,
+    keys::SharedKeySet, refusal::RefusalKind, token::TokenError,
 };
 use serde_json::Value;
 
@@ -77,14 +78,25 @@ impl Ours {
 
     fn judge(&self, token: &str) -> Result<Option<Value>, &'static str> {
         let value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| "no header")?;
-        match attempt_now(&self.0, &HeaderMap::from_iter([(AUTHORIZATION, value)])) {
-            Ok(Ok(Some(who))) => Ok(who.claims::<Value>().ok()),
-            Ok(Err(refusal)) => Err(refusal
-                .token_error()
-                .map_or_else(|| RefusalKind::as_str(refusal.kind()), TokenError::rule)),
+        let verdict = match attempt_now(&self.0, &HeaderMap::from_iter([(AUTHORIZATION, value)])) {
+            Ok(Ok(Some(who))) => Ok(who),
+            Ok(Err(refusal)) => Err(refusal),
             other => panic!("{other:?}"),
-        }
+        };
+        let MaybeReady::Ready(bare) = Gate::new(self.0.clone()).attempt_token(token) else {
+            panic!("the key is in memory");
+        };
+        let (verdict, bare) = (told(verdict), told(bare));
+        assert_eq!(verdict, bare, "a bare token gets another verdict: {token}");
+        verdict
     }
+}
+
+/// The claims, or the rule that refuses the token.
+fn told(verdict: Result<Authenticated, Refusal>) -> Result<Option<Value>, &'static str> {
+    verdict.map(|who| who.claims::<Value>().ok()).map_err(|refusal| {
+        refusal.token_error().map_or_else(|| RefusalKind::as_str(refusal.kind()), TokenError::rule)
+    })
 }
 
 #[derive(Default)]

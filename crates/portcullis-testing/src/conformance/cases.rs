@@ -100,6 +100,14 @@ impl Case {
         Some(answer)
     }
 
+    /// The token, if the strict gate decides this case by a bearer token in the `Authorization` header
+    /// alone.
+    pub(super) fn bare_token(&self) -> Option<&str> {
+        let [("authorization", value)] = self.headers.as_slice() else { return None };
+        let token = std::str::from_utf8(value).ok()?.strip_prefix("Bearer ")?;
+        (self.path == "/" && self.method == Method::POST).then_some(token)
+    }
+
     fn answer(&self, grpc: bool, declared: bool) -> Answer {
         match self.outcome {
             Outcome::Handler(who) => {

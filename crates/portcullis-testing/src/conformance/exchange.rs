@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use http::HeaderMap;
+use bytes::Bytes;
+use http::{HeaderMap, Response};
 
 /// What belongs to one connection, or to the moment.
 const LEFT_OUT: [&str; 4] = ["connection", "date", "keep-alive", "transfer-encoding"];
@@ -21,6 +22,17 @@ impl Answer {
         let mut answer = Self { status, headers: BTreeMap::new(), body: body.to_owned() };
         for (name, value) in headers {
             answer.add(name, value);
+        }
+        answer
+    }
+
+    /// A response, as a server would send it.
+    pub(super) fn of(response: Response<Bytes>) -> Self {
+        let (parts, body) = response.into_parts();
+        let mut answer = Self::new(parts.status.as_u16(), &[], &String::from_utf8_lossy(&body));
+        answer.add_all(&parts.headers);
+        if !body.is_empty() {
+            answer.headers.insert("content-length".to_owned(), vec![body.len().to_string()]);
         }
         answer
     }

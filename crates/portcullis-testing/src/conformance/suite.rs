@@ -99,6 +99,27 @@ impl Suite {
         }
         report
     }
+
+    /// Gives the strict gate each token of the cases without a request: the verdict must be what the
+    /// table says of a request with that token.
+    pub async fn run_bare_tokens(&self) -> Report {
+        let mut report = Report { name: "bare token".to_owned(), cases: 0, wrong: vec![] };
+        for case in &self.cases {
+            let Some(token) = case.bare_token() else { continue };
+            let Some(expected) = case.expected(Protocol::Http1, self.grpc) else { continue };
+            report.cases += 1;
+            let difference = match self.strict.authenticate_token(token).await {
+                Ok(who) => {
+                    let who = who.subject().unwrap_or("nobody");
+                    (expected.status != 200 || expected.body != who)
+                        .then(|| format!("expected {expected}\n    but got {who}"))
+                }
+                Err(refusal) => expected.difference(&Answer::of(refusal.into_full_response())),
+            };
+            report.wrong.extend(difference.map(|difference| format!("{case}: {difference}")));
+        }
+        report
+    }
 }
 
 /// What came of a run.

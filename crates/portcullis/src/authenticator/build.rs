@@ -12,19 +12,19 @@ use super::checks::{
 use super::config_error::ConfigError;
 use super::issuer_settings::IssuerSettings;
 use super::issuers::Issuers;
-use super::key_origin::secure_url;
+use super::key_origin::{GivenKeys, no_client, secure_url};
 use super::start::{first_keys, start_without};
 use super::{Authenticator, AuthenticatorBuilder, Inner};
 use crate::clock::Clock;
 use crate::credentials::{Credentials, Place};
 use crate::duration::InSeconds;
 use crate::fetch::Client;
-use crate::issuer::ClaimsRules;
-use crate::issuer::TrustedIssuer;
+use crate::issuer::{Audiences, ClaimsRules, TrustedIssuer};
 use crate::jws::{KnownHeaders, MAX_TOKEN_BOUNDS};
 use crate::key_source::KeySetStatus;
 use crate::metrics;
 use crate::refusal::{ProtectionSpace, Tally};
+use crate::remote::RemoteKeySet;
 use crate::remote::status_list::MAX_TOKEN_BYTES;
 use crate::resource::{ProtectedResource, Resource};
 use crate::revocation::{Introspections, StatusLists};
@@ -57,12 +57,11 @@ impl AuthenticatorBuilder {
             None => None,
         };
         let (mut trusted, mut away): (Vec<Arc<TrustedIssuer>>, Vec<_>) = Default::default();
-        let may_wait_for_all = self.issuer.start_without_keys;
-        let is_alone = self.others.is_empty();
-        for mut of_one in std::iter::once(self.issuer.clone()).chain(self.others) {
+        let may_wait_for_all = self.issuer.as_ref().is_some_and(|first| first.start_without_keys);
+        let is_alone = self.issuer.iter().len() + self.others.len() == 1;
+        for mut of_one in self.issuer.take().into_iter().chain(self.others) {
             of_one.origin.keeper = keeper.clone();
             let may_wait = may_wait_for_all || of_one.start_without_keys;
-            let obeys_no_cache = of_one.keys.obey_no_cache;
             let name = of_one.issuer.clone();
             let issuer = of_one.trusted_issuer(&self.clock);
             let issuer = issuer.map_err(|error| if is_alone { error } else { error.of(&name) })?;
@@ -70,7 +69,7 @@ impl AuthenticatorBuilder {
                 let expected = "this issuer is configured twice; give it one `IssuerSettings`";
                 return Err(ConfigError::invalid(settings::ISSUER, issuer.name(), expected));
             }
-            match first_keys(&issuer, &*self.clock).await {
+            match first_keys(issuer.name(), &issuer.keys, &*self.clock).await {
                 Err(source) if !may_wait && source.is_outage() => {
                     away.push((issuer.name().to_owned(), source));
                 }
@@ -90,12 +89,19 @@ impl AuthenticatorBuilder {
                 leeway = %InSeconds(rules.leeway), max_token_lifetime = secs(rules.max_token_lifetime),
                 max_token_age = secs(rules.max_token_age), required_claims = ?rules.required_claims,
                 revocation_bound = secs(rules.revocation_bound()),
-                cache_control = keys.as_ref().map(|_| cache_control(obeys_no_cache)),
+                cache_control = issuer.keys.obey_no_cache().map(cache_control),
                 withdrawal_bound = bound(|keys| keys.withdrawal_bound),
                 withdrawal_bound_in_outage = bound(|keys| keys.withdrawal_bound_in_outage),
                 "tokens are validated locally",
             );
             warn_of_common_audience(rules);
+            if rules.audiences == Audiences::Any {
+                tracing::warn!(
+                    target: "portcullis",
+                    issuer = rules.issuer,
+                    "`dangerous::any_audience`: every token of this issuer is accepted, whichever API it is for",
+                );
+            }
             trusted.push(Arc::new(issuer));
         }
         start_without(away, &trusted)?;
@@ -121,6 +127,7 @@ impl AuthenticatorBuilder {
             space: Arc::new(space),
             headers: KnownHeaders::new(),
             seen: TokenCache::new(self.token_cache),
+            tokens: metrics::Tokens::new(),
             max_token_bytes: self.max_token_bytes,
             runtime,
         })))
@@ -128,6 +135,9 @@ impl AuthenticatorBuilder {
 
     /// Everything of the service that can be told to be wrong.
     fn check(&self) -> Result<(), ConfigError> {
+        if let Some(method) = self.misplaced {
+            return Err(ConfigError::NoFirstIssuer { method });
+        }
         if self.token_cache != 0 {
             let (min, max) = token_cache::BOUNDS;
             within_numbers(settings::TOKEN_CACHE, self.token_cache, min, max)?;
@@ -168,7 +178,7 @@ fn published(
 /// Tokens for every API of the issuer would be accepted here.
 fn warn_of_common_audience(rules: &ClaimsRules) {
     if let Some((audience, remedy)) = rules.profile.common_audience()
-        && rules.audiences.iter().any(|configured| configured == audience)
+        && matches!(&rules.audiences, Audiences::Named(names) if names.iter().any(|name| name == audience))
     {
         tracing::warn!(
             target: "portcullis",
@@ -213,7 +223,11 @@ impl IssuerSettings {
         );
         let rules = ClaimsRules {
             issuer: self.issuer,
-            audiences: self.audiences,
+            audiences: if self.any_audience {
+                Audiences::Any
+            } else {
+                Audiences::Named(self.audiences)
+            },
             leeway: self.leeway,
             max_token_lifetime: self.max_token_lifetime,
             max_token_age: self.max_token_age,
@@ -225,6 +239,7 @@ impl IssuerSettings {
         }
         let introspections = Introspections::new(introspector);
         Ok(TrustedIssuer {
+            rule_set: None,
             rules,
             algorithms: self.algorithms,
             keys,
@@ -253,6 +268,7 @@ impl IssuerSettings {
     fn check(&self) -> Result<(), ConfigError> {
         not_empty(settings::ISSUER, &self.issuer)?;
         not_quoted(settings::ISSUER, &self.issuer)?;
+        self.check_any_audience()?;
         for audience in &self.audiences {
             not_empty(settings::AUDIENCE, audience)?;
             not_quoted(settings::AUDIENCE, audience)?;
@@ -260,17 +276,65 @@ impl IssuerSettings {
         for name in &self.required_claims {
             not_empty(settings::REQUIRED_CLAIMS, name)?;
         }
+        self.check_keys()?;
+        self.check_times()
+    }
+
+    /// Either some audiences are named, or any is accepted: never both, and never neither.
+    fn check_any_audience(&self) -> Result<(), ConfigError> {
+        if !self.any_audience {
+            return if self.audiences.is_empty() {
+                Err(ConfigError::Missing { setting: settings::AUDIENCE })
+            } else {
+                Ok(())
+            };
+        }
+        if !self.audiences.is_empty() {
+            let expected = "name none with `dangerous::any_audience`, which accepts all of them; to hold \
+                            tokens to some, use `IssuerSettings::new`";
+            return Err(ConfigError::invalid(
+                settings::AUDIENCE,
+                self.audiences.join(", "),
+                expected,
+            ));
+        }
+        if self.profile.accepts_id_tokens() {
+            return Err(ConfigError::Contradiction {
+                first: settings::AUDIENCE,
+                second: settings::PROFILE,
+                why: format!(
+                    "profile `{}` accepts ID tokens here, and `dangerous::any_audience` those of every \
+                     client of the issuer; name the audience",
+                    self.profile.name(),
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    /// The part of [`check`](Self::check) that is about keys.
+    pub(super) fn check_keys(&self) -> Result<(), ConfigError> {
         if self.algorithms.is_empty() {
             return Err(ConfigError::invalid(settings::ALGORITHMS, "", "name at least one"));
         }
         let symmetric = self.algorithms.iter().find(|algorithm| algorithm.is_symmetric());
-        if let (Some(symmetric), None) = (symmetric, &self.origin.key_source) {
+        let are_fetched = !matches!(self.origin.key_source, Some(GivenKeys::Source(_)));
+        if let Some(symmetric) = symmetric.filter(|_| are_fetched) {
             let expected = "no JWKS may hold its key, which is a secret: see `dangerous`";
             return Err(ConfigError::invalid(settings::ALGORITHMS, symmetric.as_str(), expected));
         }
-        self.keys.check()?;
-        self.check_times()?;
-        Ok(())
+        self.keys.check()
+    }
+
+    /// The set of keys that are fetched by these settings. Nothing is fetched yet.
+    pub(super) fn remote_key_set(
+        &self,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<RemoteKeySet, ConfigError> {
+        let client = self.origin.client(self.keys.max_body, false)?;
+        let client = client.ok_or_else(no_client)?;
+        let Self { issuer, profile, algorithms, keys, .. } = self;
+        self.origin.fetched(issuer, profile, algorithms, keys, &client, clock)
     }
 
     fn check_times(&self) -> Result<(), ConfigError> {

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::issuer_settings::IssuerSettings;
 use super::issuers::IssuerResolver;
+use super::of_issuer::of_issuer;
 use crate::algorithm::Algorithm;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, default_clock};
 use crate::credentials::{Credentials, TokenPlace};
 use crate::fetch::Fetch;
 use crate::jws::DEFAULT_MAX_TOKEN_BYTES;
@@ -26,7 +27,10 @@ use crate::token_cache;
 #[derive(Clone)]
 #[must_use = "nothing is checked before `build`"]
 pub struct AuthenticatorBuilder {
-    pub(super) issuer: IssuerSettings,
+    /// `None` where all issuers are a resolver's.
+    pub(super) issuer: Option<IssuerSettings>,
+    /// A setting of the first issuer that was set although there is none.
+    pub(super) misplaced: Option<&'static str>,
     pub(super) others: Vec<IssuerSettings>,
     pub(super) resolver: Option<Arc<dyn IssuerResolver>>,
     pub(super) realm: String,
@@ -47,24 +51,8 @@ pub(super) enum KeptKeysSetting {
     Elsewhere(Arc<dyn KeptKeys>),
 }
 
-/// The methods of [`IssuerSettings`], for the first issuer.
-macro_rules! first_issuer {
-    ($($method:ident$([$($generic:tt)*])?($($argument:ident: $type:ty)?);)*) => {
-        impl AuthenticatorBuilder {
-            $(
-                #[doc = concat!(
-                    "[`IssuerSettings::", stringify!($method), "`], of the first issuer.",
-                )]
-                pub fn $method$(<$($generic)*>)?(mut self $(, $argument: $type)?) -> Self {
-                    self.issuer = self.issuer.$method($($argument)?);
-                    self
-                }
-            )*
-        }
-    };
-}
-
-first_issuer! {
+of_issuer! {
+    AuthenticatorBuilder, ", of the first issuer.";
     also_audience(audience: impl Into<String>);
     jwks_url(url: impl Into<String>);
     discovery_url(url: impl Into<String>);
@@ -100,8 +88,27 @@ first_issuer! {
 impl AuthenticatorBuilder {
     /// Starts with the settings of the first issuer.
     pub fn new(issuer: IssuerSettings) -> Self {
+        Self { issuer: Some(issuer), ..Self::without_issuer() }
+    }
+
+    /// The first issuer, changed by its setting of this name.
+    fn of_issuer(
+        mut self,
+        setting: &'static str,
+        change: impl FnOnce(IssuerSettings) -> IssuerSettings,
+    ) -> Self {
+        match self.issuer {
+            Some(issuer) => self.issuer = Some(change(issuer)),
+            None => self.misplaced = Some(setting),
+        }
+        self
+    }
+
+    /// Starts without an issuer: for those of a resolver.
+    pub(super) fn without_issuer() -> Self {
         Self {
-            issuer,
+            issuer: None,
+            misplaced: None,
             others: Vec::new(),
             resolver: None,
             realm: "api".to_owned(),
@@ -111,7 +118,7 @@ impl AuthenticatorBuilder {
             max_token_bytes: DEFAULT_MAX_TOKEN_BYTES,
             resource: None,
             write_body: None,
-            clock: Arc::new(SystemClock::new()),
+            clock: default_clock(),
             kept_keys: None,
         }
     }
@@ -132,7 +139,8 @@ impl AuthenticatorBuilder {
     }
 
     /// Accepts the tokens of issuers that are only known at run time, such as one for each tenant:
-    /// those that `resolver` vouches for.
+    /// those that `resolver` vouches for. Without any other issuer, start with
+    /// [`Authenticator::builder_with_resolver`](crate::Authenticator::builder_with_resolver).
     pub fn issuer_resolver(mut self, resolver: impl IssuerResolver) -> Self {
         self.resolver = Some(Arc::new(resolver));
         self

@@ -88,6 +88,26 @@ pub enum ConfigError {
         /// The issuer.
         issuer: String,
     },
+    /// A host that a resolved issuer's documents may come from is none.
+    #[error(
+        "allow_private_host is {host:?}: it must be one host name or address, without scheme, port \
+         or path"
+    )]
+    #[non_exhaustive]
+    PrivateHost {
+        /// What was named.
+        host: String,
+    },
+    /// A setting of the first issuer was set, and there is none: all issuers are a resolver's.
+    #[error(
+        "{method} is a setting of one issuer, and this builder has none: set it on the \
+         `IssuerSettings` that the resolver answers with"
+    )]
+    #[non_exhaustive]
+    NoFirstIssuer {
+        /// The method of the builder.
+        method: &'static str,
+    },
     /// There is nothing to fetch the keys with.
     #[error("no HTTP client to fetch keys with: {reason}")]
     #[non_exhaustive]

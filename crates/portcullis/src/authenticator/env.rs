@@ -60,8 +60,8 @@ impl AuthenticatorBuilder {
         if audiences.is_empty() {
             return Err(ConfigError::Missing { setting: settings::AUDIENCE });
         }
-        let mut builder = Self::new(IssuerSettings::new(issuer, audiences.remove(0)));
-        let first = &mut builder.issuer;
+        let mut first = IssuerSettings::new(issuer, audiences.remove(0));
+        let mut builder = Self::without_issuer();
         first.audiences.append(&mut audiences);
         first.origin = KeyOrigin {
             jwks_url: env.text(settings::JWKS_URL),
@@ -92,7 +92,6 @@ impl AuthenticatorBuilder {
         first.keys.min_ttl = env.seconds(settings::MIN_TTL)?;
         first.keys.refresh_ahead = env.seconds(settings::REFRESH_AHEAD)?;
         let (mut token_cache, mut max_token_bytes) = (builder.token_cache, builder.max_token_bytes);
-        let first = &mut builder.issuer;
         for (setting, number) in [
             (settings::MAX_BODY, &mut first.keys.max_body),
             (settings::MAX_KEYS, &mut first.keys.max_keys),
@@ -113,7 +112,6 @@ impl AuthenticatorBuilder {
             }
         }
         builder.kept_keys = env.path(settings::KEPT_KEYS_FILE).map(KeptKeysSetting::File);
-        let first = &mut builder.issuer;
         first.max_token_lifetime = env.seconds(settings::MAX_TOKEN_LIFETIME)?;
         first.max_token_age = env.seconds(settings::MAX_TOKEN_AGE)?;
         if let Some(names) = env.text(settings::REQUIRED_CLAIMS) {
@@ -136,6 +134,7 @@ impl AuthenticatorBuilder {
                 first.profile = first.profile.clone().roles_at(path);
             }
         }
+        builder.issuer = Some(first);
         (builder.token_cache, builder.max_token_bytes) = (token_cache, max_token_bytes);
         if let Some(realm) = env.text(settings::REALM) {
             builder.realm = realm;
@@ -384,32 +383,29 @@ mod tests {
             ("PORTCULLIS_KEPT_KEYS_FILE", "/var/lib/api/keys.json"),
         ])
         .unwrap();
-        assert_eq!(builder.issuer.issuer, "https://issuer.example");
-        assert_eq!(builder.issuer.audiences, ["https://api.example", "urn:b"]);
-        assert_eq!(builder.issuer.origin.jwks_url.as_deref(), Some("https://keys.example/jwks"));
-        assert_eq!(builder.issuer.origin.discovery_url.as_deref(), Some("https://i.example/meta"));
-        assert_eq!(builder.issuer.origin.http_host.as_deref(), Some("keycloak.internal"));
-        let paths = [
-            builder.issuer.origin.jwks_file,
-            builder.issuer.origin.ca_file,
-            builder.issuer.origin.token_file,
-        ];
+        let first = builder.issuer.clone().unwrap();
+        assert_eq!(first.issuer, "https://issuer.example");
+        assert_eq!(first.audiences, ["https://api.example", "urn:b"]);
+        assert_eq!(first.origin.jwks_url.as_deref(), Some("https://keys.example/jwks"));
+        assert_eq!(first.origin.discovery_url.as_deref(), Some("https://i.example/meta"));
+        assert_eq!(first.origin.http_host.as_deref(), Some("keycloak.internal"));
+        let paths = [first.origin.jwks_file, first.origin.ca_file, first.origin.token_file];
         assert_eq!(paths.map(|path| path.unwrap().display().to_string()), ["/a", "/b", "/c"]);
-        assert_eq!(builder.issuer.keys.ttl.as_secs(), 60);
-        assert_eq!(builder.issuer.keys.max_stale.as_secs(), 120);
-        assert_eq!(builder.issuer.keys.cooldown.as_secs(), 10);
-        assert_eq!(builder.issuer.keys.fetch_timeout.as_secs(), 3);
-        assert_eq!(builder.issuer.keys.min_ttl, Some(Duration::from_secs(5)));
-        assert_eq!(builder.issuer.keys.refresh_ahead, Some(Duration::from_secs(7)));
-        assert!(!builder.issuer.keys.background_refresh && builder.issuer.keys.obey_no_cache);
-        assert_eq!((builder.issuer.keys.max_body, builder.issuer.keys.max_keys), (2048, 8));
-        assert_eq!(builder.issuer.leeway.as_secs(), 0);
-        assert_eq!(builder.issuer.max_token_lifetime.map(|max| max.as_secs()), Some(900));
-        assert_eq!(builder.issuer.max_token_age.map(|max| max.as_secs()), Some(600));
-        assert_eq!(builder.issuer.required_claims, ["sub", "tenant"]);
-        assert_eq!(builder.issuer.algorithms, [Algorithm::Es256, Algorithm::Ed25519]);
+        assert_eq!(first.keys.ttl.as_secs(), 60);
+        assert_eq!(first.keys.max_stale.as_secs(), 120);
+        assert_eq!(first.keys.cooldown.as_secs(), 10);
+        assert_eq!(first.keys.fetch_timeout.as_secs(), 3);
+        assert_eq!(first.keys.min_ttl, Some(Duration::from_secs(5)));
+        assert_eq!(first.keys.refresh_ahead, Some(Duration::from_secs(7)));
+        assert!(!first.keys.background_refresh && first.keys.obey_no_cache);
+        assert_eq!((first.keys.max_body, first.keys.max_keys), (2048, 8));
+        assert_eq!(first.leeway.as_secs(), 0);
+        assert_eq!(first.max_token_lifetime.map(|max| max.as_secs()), Some(900));
+        assert_eq!(first.max_token_age.map(|max| max.as_secs()), Some(600));
+        assert_eq!(first.required_claims, ["sub", "tenant"]);
+        assert_eq!(first.algorithms, [Algorithm::Es256, Algorithm::Ed25519]);
         let profile = Profile::rfc9068().scopes_at(["https://api.example/scopes"]);
-        assert_eq!(builder.issuer.profile, profile.roles_at(["a", "b.c"]).roles_at(["d"]));
+        assert_eq!(first.profile, profile.roles_at(["a", "b.c"]).roles_at(["d"]));
         assert_eq!(builder.realm, "orders");
         let resource = builder.resource.map(|resource| resource.identifier);
         assert_eq!(resource.as_deref(), Some("https://api.example/v1"));
@@ -430,7 +426,7 @@ mod tests {
             builder.credentials.trusted_origins,
             ["https://app.example", "https://b.example"]
         );
-        assert!(builder.issuer.start_without_keys);
+        assert!(first.start_without_keys);
     }
 
     #[test]

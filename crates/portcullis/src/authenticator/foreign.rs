@@ -6,7 +6,7 @@ use crate::error::TokenError;
 use crate::foreign::Foreign;
 use crate::jws::{CompactJws, peek_payload};
 use crate::maybe_ready::MaybeReady;
-use crate::request::RequestView;
+use crate::request::{Erased, RequestView};
 use crate::revocation::Means;
 
 impl Authenticator {
@@ -22,7 +22,9 @@ impl Authenticator {
         means: Means,
     ) -> Result<MaybeReady<Verdict>, Foreign> {
         match places.find(request) {
-            Ok(Some(token)) => self.unless_foreign(&token, means, |token| token.text().ok()),
+            Ok(Some(token)) => {
+                self.unless_foreign(&token, &Erased(request), means, |token| token.text().ok())
+            }
             Ok(None) if places.has_other_scheme(request) => Err(Foreign::scheme(&self.0.space)),
             _ => Ok(self.decide(request, places, means)),
         }
@@ -33,9 +35,10 @@ impl Authenticator {
     pub(crate) fn decide_token_unless_foreign(
         &self,
         token: &BearerToken<'_>,
+        request: &dyn RequestView,
         means: Means,
     ) -> Result<MaybeReady<Verdict>, Foreign> {
-        self.unless_foreign(token, means, |token| {
+        self.unless_foreign(token, request, means, |token| {
             std::str::from_utf8(token.bytes()).ok().filter(|text| !text.is_empty())
         })
     }
@@ -44,32 +47,34 @@ impl Authenticator {
     fn unless_foreign<'t>(
         &self,
         token: &'t BearerToken<'_>,
+        request: &dyn RequestView,
         means: Means,
         text: impl FnOnce(&'t BearerToken<'_>) -> Option<&'t str>,
     ) -> Result<MaybeReady<Verdict>, Foreign> {
         let inner = &self.0;
-        Ok(match inner.recall(token.bytes(), means) {
+        let known = inner.recall(token.bytes(), request, means);
+        if known.is_none()
+            && let Some(text) = text(token)
+            && let Some(error) = inner.why_foreign(text, request)
+        {
+            return Err(Foreign::token(text, error, &inner.space));
+        }
+        inner.tokens.judged(known.is_some());
+        Ok(match known {
             Some((who, true)) => MaybeReady::Ready(Ok(Some(who))),
             Some((who, false)) => standing(who, means),
-            None => {
-                if let Some(text) = text(token)
-                    && let Some(error) = inner.why_foreign(text)
-                {
-                    return Err(Foreign::token(text, error, &inner.space));
-                }
-                inner.decide_anew(token, means)
-            }
+            None => inner.decide_anew(token, request, means),
         })
     }
 }
 
 impl Inner {
     /// Why `text` is no token of an issuer that is trusted here. `None` if it is one, or may be one.
-    fn why_foreign(&self, text: &str) -> Option<TokenError> {
+    fn why_foreign(&self, text: &str, request: &dyn RequestView) -> Option<TokenError> {
         // A decoder that is less strict than this one may pass over white space: it must not get a token
         // that was refused here.
         let text = text.trim_ascii();
-        let claimed = |payload: &[u8]| self.issuers.why_foreign(payload);
+        let claimed = |payload: &[u8]| self.issuers.why_foreign(payload, request);
         match CompactJws::parse_knowing(text, self.max_token_bytes, &self.headers) {
             Ok(jws) => jws.peek(claimed).ok().flatten(),
             Err(error) if error.is_of_form() => Some(error),

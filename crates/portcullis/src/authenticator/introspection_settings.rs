@@ -11,6 +11,7 @@ use super::config_error::ConfigError;
 use super::key_origin::secure_url;
 use crate::clock::Clock;
 use crate::fetch::Client;
+use crate::metrics;
 use crate::remote::introspection::{AskingClient, Introspector, MAX_ANSWER_BYTES, NO_SECRET};
 use crate::settings::{self, Setting};
 
@@ -40,6 +41,7 @@ impl IntrospectionSettings {
                 |_| incomplete(settings::INTROSPECTION_CLIENT_ID, settings::INTROSPECTION_URL);
             return asking_as.map_or(Ok(None), |client| Err(missing(client)));
         };
+        metrics::introspections_begin(issuer);
         Ok(Some(Introspector {
             issuer: issuer.to_owned(),
             url: secure_url(settings::INTROSPECTION_URL, url, &client.urls)?,

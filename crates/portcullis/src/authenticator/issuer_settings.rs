@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::introspection_settings::IntrospectionSettings;
-use super::key_origin::KeyOrigin;
+use super::key_origin::{GivenKeys, KeyOrigin};
 use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
 use crate::fetch::Fetch;
@@ -31,6 +31,8 @@ use crate::profile::Profile;
 pub struct IssuerSettings {
     pub(super) issuer: String,
     pub(super) audiences: Vec<String>,
+    /// Whether any audience is accepted, which only `dangerous` says; none is named then.
+    pub(super) any_audience: bool,
     pub(super) origin: KeyOrigin,
     pub(super) status_lists: Option<String>,
     pub(super) introspection: IntrospectionSettings,
@@ -50,9 +52,20 @@ impl IssuerSettings {
     /// `issuer` is what `iss` must say, byte for byte; unless told otherwise the keys are discovered
     /// below it. `audience` is this API's name, which `aud` must hold.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
+        Self { audiences: vec![audience.into()], ..Self::of_keys(issuer) }
+    }
+
+    /// For tokens of any audience.
+    pub(crate) fn for_any_audience(issuer: impl Into<String>) -> Self {
+        Self { any_audience: true, ..Self::of_keys(issuer) }
+    }
+
+    /// Those of the keys alone, for no audience: no token is judged by them.
+    pub(super) fn of_keys(issuer: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),
-            audiences: vec![audience.into()],
+            audiences: Vec::new(),
+            any_audience: false,
             origin: KeyOrigin::default(),
             status_lists: None,
             introspection: IntrospectionSettings::default(),
@@ -91,8 +104,10 @@ impl IssuerSettings {
         self
     }
 
-    /// A file with the keys, a JWK Set, instead of a URL. It is read again every few seconds. While
-    /// it cannot be read, the current keys stay in use, as with an unreachable issuer.
+    /// A file with the keys, instead of a URL: a JWK Set, or PEM with public keys and certificates
+    /// ([`KeySet::from_pem`](crate::keys::KeySet::from_pem)). It is read again every few seconds. While
+    /// it cannot be read, the current keys stay in use, as with an unreachable issuer; one with a private
+    /// key in PEM counts as one that cannot be read.
     ///
     /// `PORTCULLIS_JWKS_FILE`
     pub fn jwks_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -106,6 +121,19 @@ impl IssuerSettings {
     /// `PORTCULLIS_ALLOW_HTTP_HOST`
     pub fn allow_http_host(mut self, host: impl Into<String>) -> Self {
         self.origin.http_host = Some(host.into());
+        self
+    }
+
+    /// A host, a name or an address, that documents of this issuer may be fetched from although its
+    /// address is not public. May be called once for each host.
+    ///
+    /// For the answers of an [`IssuerResolver`](crate::config::IssuerResolver), where tenants may choose
+    /// URLs: loopback, private, link-local and metadata addresses are refused there unless their host
+    /// is named here. Name a host only if no tenant can make use of what it answers. The issuers that
+    /// the service is built with are not limited. Over plain http, a host other than this machine also
+    /// needs [`allow_http_host`](Self::allow_http_host).
+    pub fn allow_private_host(mut self, host: impl Into<String>) -> Self {
+        self.origin.private_hosts.push(host.into());
         self
     }
 
@@ -349,13 +377,22 @@ impl IssuerSettings {
         self
     }
 
-    /// Takes keys from `source` instead of fetching them.
+    /// Takes keys from `source` instead of fetching them for this issuer alone: keys that the process
+    /// has ([`SharedKeySet`](crate::keys::SharedKeySet)), a set that several share
+    /// ([`RemoteKeySet`](crate::keys::RemoteKeySet)), or a source of your own.
+    ///
+    /// The settings for fetching keys, such as [`jwks_ttl`](Self::jwks_ttl), are then the source's own.
+    /// Status lists and introspection use the HTTP client of a `RemoteKeySet`, unless
+    /// [`fetch`](Self::fetch) names another one.
     pub fn key_source(mut self, source: impl KeySource) -> Self {
-        self.origin.key_source = Some(Arc::new(source));
+        self.origin.key_source = Some(GivenKeys::new(source));
         self
     }
 
     /// Fetches with another HTTP client than the default one.
+    ///
+    /// In the answer of an [`IssuerResolver`](crate::config::IssuerResolver), which addresses a name may
+    /// have is then up to that client. URLs that show a private address are refused all the same.
     pub fn fetch(mut self, fetch: impl Fetch) -> Self {
         self.origin.fetch = Some(Arc::new(fetch));
         self
@@ -369,6 +406,7 @@ impl IssuerSettings {
         let Self {
             issuer,
             audiences,
+            any_audience,
             origin,
             status_lists,
             introspection,
@@ -383,6 +421,7 @@ impl IssuerSettings {
         } = self;
         *issuer == other.issuer
             && *audiences == other.audiences
+            && *any_audience == other.any_audience
             && origin.is_same(&other.origin)
             && *status_lists == other.status_lists
             && *introspection == other.introspection
@@ -401,6 +440,7 @@ impl fmt::Debug for IssuerSettings {
         f.debug_struct("IssuerSettings")
             .field("issuer", &self.issuer)
             .field("audiences", &self.audiences)
+            .field("any_audience", &self.any_audience)
             .field("keys", &self.keys)
             .finish_non_exhaustive()
     }

@@ -12,6 +12,7 @@ use crate::error::TokenError;
 use crate::issuer::TrustedIssuer;
 use crate::json::{self, FromMembers, Member, Text};
 use crate::jws::CompactJws;
+use crate::request::RequestView;
 
 use resolved::Resolved;
 
@@ -37,6 +38,11 @@ impl Issuers {
         self.configured.iter().map(AsRef::as_ref)
     }
 
+    /// Whether there are no others than those that a resolver answers with.
+    pub(super) fn are_all_resolved(&self) -> bool {
+        self.configured.is_empty()
+    }
+
     fn configured_as(&self, name: &str) -> Option<&Arc<TrustedIssuer>> {
         self.configured.iter().find(|issuer| issuer.name() == name)
     }
@@ -50,24 +56,23 @@ impl Issuers {
     /// Notes that a token of `issuer` was accepted: issuers that forged tokens name must not evict it.
     /// The answer is the issuer that its caller is of; `None` if it is not trusted any more.
     pub(super) fn note_accepted(&self, issuer: &Arc<TrustedIssuer>) -> Option<Arc<TrustedIssuer>> {
-        match &self.resolved {
-            Some(resolved)
-                if !self.configured.iter().any(|configured| Arc::ptr_eq(configured, issuer)) =>
-            {
-                resolved.note_accepted(issuer)
-            }
-            _ => Some(issuer.clone()),
-        }
+        let Some(rule_set) = &issuer.rule_set else { return Some(issuer.clone()) };
+        self.resolved.as_ref()?.note_accepted(rule_set, issuer)
     }
 
     /// The issuer whose token this claims to be. Where there is only one, that is its signature's
     /// and its claims' business; else `iss` is looked at, which is not trusted yet: the claims
-    /// that the signature covers are compared with the same issuer afterwards.
-    pub(super) fn of(&self, jws: &CompactJws<'_>) -> Result<Arc<TrustedIssuer>, TokenError> {
+    /// that the signature covers are compared with the same issuer afterwards. Of the issuers that a
+    /// resolver answers with, `request` decides, too.
+    pub(super) fn of(
+        &self,
+        jws: &CompactJws<'_>,
+        request: &dyn RequestView,
+    ) -> Result<Arc<TrustedIssuer>, TokenError> {
         if let ([only], None) = (self.configured.as_slice(), &self.resolved) {
             return Ok(only.clone());
         }
-        jws.peek(|payload| self.claimed_in(payload))?
+        jws.peek(|payload| self.claimed_in(payload, request))?
     }
 
     /// Refuses a token that claims to be from another issuer than the only one that there is. What cannot
@@ -85,20 +90,28 @@ impl Issuers {
     }
 
     /// Why the issuer that an unverified payload names is none of ours. `None` if it is ours, or cannot
-    /// be read. Whatever a resolver answers for, usable or not, is ours.
+    /// be read. Whatever a resolver answers for with this request, usable or not, is ours.
     ///
     /// Tokens of our issuers always have `iss`: one without it is another's.
-    pub(super) fn why_foreign(&self, payload: &[u8]) -> Option<TokenError> {
+    pub(super) fn why_foreign(
+        &self,
+        payload: &[u8],
+        request: &dyn RequestView,
+    ) -> Option<TokenError> {
         let claimed: Claimed<'_> = json::from_slice(payload).ok()?;
         let Some(Text(name)) = claimed.iss else {
             return Some(TokenError::MissingClaim { name: "iss" });
         };
         let is_ours = self.configured_as(&name).is_some()
-            || self.resolved.as_ref().is_some_and(|resolved| resolved.answers_for(&name));
+            || self.resolved.as_ref().is_some_and(|resolved| resolved.answers_for(&name, request));
         (!is_ours).then_some(TokenError::UntrustedIssuer)
     }
 
-    fn claimed_in(&self, payload: &[u8]) -> Result<Arc<TrustedIssuer>, TokenError> {
+    fn claimed_in(
+        &self,
+        payload: &[u8],
+        request: &dyn RequestView,
+    ) -> Result<Arc<TrustedIssuer>, TokenError> {
         let claimed: Claimed<'_> =
             json::from_slice(payload).map_err(|error| TokenError::json(error, "payload"))?;
         let Text(name) = claimed.iss.ok_or(TokenError::MissingClaim { name: "iss" })?;
@@ -106,7 +119,7 @@ impl Issuers {
             return Ok(issuer.clone());
         }
         let resolved = self.resolved.as_ref().ok_or(TokenError::UntrustedIssuer)?;
-        resolved.get(&name).ok_or(TokenError::UntrustedIssuer)
+        resolved.of(&name, request).ok_or(TokenError::UntrustedIssuer)
     }
 }
 
@@ -114,34 +127,49 @@ impl Issuers {
     /// Whether the log may name `issuer`: it was named at the start, or one of its tokens was accepted. An
     /// unverified token alone writes no name into the log.
     pub(super) fn may_be_named(&self, issuer: &Arc<TrustedIssuer>) -> bool {
-        self.configured.iter().any(|other| Arc::ptr_eq(other, issuer))
-            || self.resolved.as_ref().is_some_and(|resolved| resolved.has_accepted(issuer.name()))
+        self.in_resolved(issuer, Resolved::has_accepted)
     }
 
-    /// Whether `issuer` is still the one of its name: a resolver's answer is kept for a time only.
+    /// Whether tokens of `issuer` are judged by these rules when they come with `request`.
+    pub(super) fn has_selected(&self, issuer: &TrustedIssuer, request: &dyn RequestView) -> bool {
+        self.in_resolved(issuer, |resolved, rule_set| {
+            resolved.selects(rule_set, issuer.name(), request)
+        })
+    }
+
+    /// Whether `issuer` is still the one of its rule set: a resolver's answer is kept for a time only.
     pub(super) fn still_has(
         &self,
         issuer: &Arc<TrustedIssuer>,
         now: impl FnOnce() -> Timestamp,
     ) -> bool {
-        let same = |other: &Arc<TrustedIssuer>| Arc::ptr_eq(other, issuer);
-        self.configured.iter().any(same)
-            || self
-                .resolved
-                .as_ref()
-                .and_then(|resolved| resolved.known(issuer.name(), now()))
-                .is_some_and(|other| same(&other))
+        self.in_resolved(issuer, |resolved, rule_set| {
+            resolved.known(rule_set, now()).is_some_and(|current| Arc::ptr_eq(&current, issuer))
+        })
+    }
+
+    /// What the resolved issuers say to the rule set of `issuer`; an issuer that was named at the start
+    /// has none, and stays.
+    fn in_resolved(
+        &self,
+        issuer: &TrustedIssuer,
+        says: impl FnOnce(&Resolved, &str) -> bool,
+    ) -> bool {
+        let Some(rule_set) = &issuer.rule_set else { return true };
+        self.resolved.as_ref().is_some_and(|resolved| says(resolved, rule_set))
     }
 }
 
 impl Authenticator {
-    /// Forgets what the [`IssuerResolver`] has answered for `issuer`: its next token asks the resolver
-    /// again, whether or not the token was accepted before. Call it when a tenant is offboarded.
+    /// Forgets what the [`IssuerResolver`] has answered for `rule_set`: its next token asks the resolver
+    /// again, whether or not the token was accepted before. Call it when a tenant is offboarded, or
+    /// when its settings have changed.
     ///
-    /// An issuer that was named at the start is not forgotten.
-    pub fn forget(&self, issuer: &str) {
+    /// `rule_set` is what [`IssuerResolver::select`] has named: the issuer, unless the resolver selects
+    /// by more. An issuer that was named at the start is not forgotten.
+    pub fn forget(&self, rule_set: &str) {
         if let Some(resolved) = &self.0.issuers.resolved {
-            resolved.forget(issuer);
+            resolved.forget(rule_set);
         }
     }
 }

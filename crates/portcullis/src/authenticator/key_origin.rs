@@ -1,5 +1,6 @@
 //! Where an issuer's keys come from, as the settings say it.
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
 use crate::fetch::url::{UrlPolicy, parse_host};
-use crate::fetch::{Client, Fetch, OriginToken};
+use crate::fetch::{Client, Fetch, OriginToken, Reach};
 use crate::issuer::IssuerKeys;
 use crate::key_source::KeySource;
 use crate::profile::Profile;
@@ -28,14 +29,47 @@ pub(super) struct KeyOrigin {
     pub(super) discovery_url: Option<String>,
     pub(super) jwks_file: Option<PathBuf>,
     pub(super) http_host: Option<String>,
+    /// The hosts that a resolved issuer's documents may come from although they are not public.
+    pub(super) private_hosts: Vec<String>,
+    /// Whether a resolver has answered this: tenants may have chosen the URLs.
+    pub(super) is_resolved: bool,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) token_file: Option<PathBuf>,
-    pub(super) key_source: Option<Arc<dyn KeySource>>,
+    pub(super) key_source: Option<GivenKeys>,
     pub(super) fetch: Option<Arc<dyn Fetch>>,
     /// What fetches of the keys spend; `None`: a budget of their own.
     pub(super) budget: Option<Budget>,
     /// Keeps the keys for the next start.
     pub(super) keeper: Option<Keeper>,
+}
+
+/// Keys that the application gives.
+#[derive(Debug, Clone)]
+pub(super) enum GivenKeys {
+    /// A set that is fetched for several.
+    Shared(RemoteKeySet),
+    Source(Arc<dyn KeySource>),
+}
+
+impl GivenKeys {
+    /// A set that is shared is told by its type, so that it is treated as one that is fetched here.
+    pub(super) fn new(source: impl KeySource) -> Self {
+        let any: &dyn Any = &source;
+        let shared = any.downcast_ref::<RemoteKeySet>();
+        let shared = shared.or_else(|| any.downcast_ref::<Arc<RemoteKeySet>>().map(AsRef::as_ref));
+        match shared {
+            Some(keys) => Self::Shared(keys.clone()),
+            None => Self::Source(Arc::new(source)),
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Shared(one), Self::Shared(other)) => one.is_same(other),
+            (Self::Source(one), Self::Source(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
 }
 
 impl KeyOrigin {
@@ -48,6 +82,8 @@ impl KeyOrigin {
             discovery_url,
             jwks_file,
             http_host,
+            private_hosts,
+            is_resolved: _,
             ca_file,
             token_file,
             key_source,
@@ -59,10 +95,11 @@ impl KeyOrigin {
             && *discovery_url == other.discovery_url
             && *jwks_file == other.jwks_file
             && *http_host == other.http_host
+            && *private_hosts == other.private_hosts
             && *ca_file == other.ca_file
             && *token_file == other.token_file
-            && is_same(key_source.as_ref(), other.key_source.as_ref())
-            && is_same(fetch.as_ref(), other.fetch.as_ref())
+            && are_same(key_source.as_ref(), other.key_source.as_ref(), GivenKeys::is_same)
+            && are_same(fetch.as_ref(), other.fetch.as_ref(), Arc::ptr_eq)
     }
 
     /// The source that the settings name. Nothing is fetched yet.
@@ -75,10 +112,31 @@ impl KeyOrigin {
         client: Option<&Client>,
         clock: &Arc<dyn Clock>,
     ) -> Result<IssuerKeys, ConfigError> {
-        let (None, Some(client)) = (&self.key_source, client) else {
-            let no_client = || ConfigError::NoHttpClient { reason: "none is set".to_owned() };
-            return self.key_source.clone().map(IssuerKeys::Given).ok_or_else(no_client);
-        };
+        match (&self.key_source, client) {
+            (Some(GivenKeys::Source(keys)), _) => Ok(IssuerKeys::Given(keys.clone())),
+            (Some(GivenKeys::Shared(keys)), _) => {
+                check_shared(keys, issuer, profile)?;
+                let same_clock = keys.is_judged_by(clock);
+                Ok(IssuerKeys::Shared { keys: keys.clone(), same_clock })
+            }
+            (None, Some(client)) => {
+                let keys = self.fetched(issuer, profile, algorithms, settings, client, clock)?;
+                Ok(IssuerKeys::Fetched(keys))
+            }
+            (None, None) => Err(no_client()),
+        }
+    }
+
+    /// A set that is fetched with `client`.
+    pub(super) fn fetched(
+        &self,
+        issuer: &str,
+        profile: &Profile,
+        algorithms: &[Algorithm],
+        settings: &KeySettings,
+        client: &Client,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<RemoteKeySet, ConfigError> {
         let urls = UrlPolicy {
             // Whoever names a place for the metadata is behind a host of their own.
             key_hosts: profile.key_hosts().filter(|_| self.discovery_url.is_none()),
@@ -92,37 +150,47 @@ impl KeyOrigin {
         let token = self.token_file.as_ref().and_then(|file| {
             Some(OriginToken { origin: location.configured_url()?.origin(), file: file.clone() })
         });
-        Ok(IssuerKeys::Fetched(RemoteKeySet::new(remote::Config {
+        Ok(RemoteKeySet::new(remote::Config {
             allowed: algorithms.to_vec(),
             limits,
             max_keys: settings.max_keys,
             client: Client { urls, token, ..client.clone() },
             clock: clock.clone(),
             // A file is there at the start, or is as good as none.
-            keeper: self
-                .keeper
-                .clone()
-                .filter(|_| !matches!(location, Location::File(_)))
-                .map(|keeper| (keeper, issuer.to_owned())),
+            keeper: self.keeper.clone().filter(|_| !matches!(location, Location::File(_))).map(
+                |keeper| {
+                    let name =
+                        if issuer.is_empty() { location.to_string() } else { issuer.to_owned() };
+                    (keeper, name)
+                },
+            ),
             location,
             budget: self.budget.clone().unwrap_or_default(),
-        })))
+        }))
     }
 
     /// The client for whatever is fetched of the issuer; `None` where `lists` says that nothing
-    /// is, keys that are given apart.
+    /// is, keys that are given apart. With a shared set it is that set's, unless another one is set.
     pub(super) fn client(
         &self,
         max_body: usize,
         lists: bool,
     ) -> Result<Option<Client>, ConfigError> {
         self.check_alternatives()?;
-        if self.key_source.is_some() && self.fetch.is_none() && !lists {
-            return Ok(None);
-        }
-        let urls = UrlPolicy { http_host: self.allowed_host()?, key_hosts: None };
+        let reach = self.reach()?;
         let max_body_setting = Some(settings::MAX_BODY);
-        let fetch = self.http_client()?;
+        let http_host = self.allowed_host()?;
+        let is_own = self.fetch.is_some() || self.ca_file.is_some();
+        let (fetch, http_host) = match &self.key_source {
+            // The other URLs may be a tenant's: they need a client that keeps to `reach`.
+            Some(GivenKeys::Shared(keys)) if !is_own && reach == Reach::Anywhere => {
+                let client = keys.client();
+                (client.fetch.clone(), http_host.or_else(|| client.urls.http_host.clone()))
+            }
+            Some(GivenKeys::Source(_)) if self.fetch.is_none() && !lists => return Ok(None),
+            _ => (self.http_client(&reach)?, http_host),
+        };
+        let urls = UrlPolicy { http_host, key_hosts: None, reach };
         Ok(Some(Client { fetch, max_body, max_body_setting, urls, token: None }))
     }
 
@@ -197,27 +265,67 @@ impl KeyOrigin {
         })
     }
 
-    fn http_client(&self) -> Result<Arc<dyn Fetch>, ConfigError> {
+    /// Which hosts may be connected to.
+    fn reach(&self) -> Result<Reach, ConfigError> {
+        if !self.is_resolved {
+            return Ok(Reach::Anywhere);
+        }
+        let host = |text: &String| {
+            parse_host(text).ok_or_else(|| ConfigError::PrivateHost { host: text.clone() })
+        };
+        let except = self.private_hosts.iter().map(host).collect::<Result<_, _>>()?;
+        Ok(Reach::Public { except })
+    }
+
+    fn http_client(&self, reach: &Reach) -> Result<Arc<dyn Fetch>, ConfigError> {
         if let Some(fetch) = &self.fetch {
             return Ok(fetch.clone());
         }
         #[cfg(feature = "reqwest")]
-        return crate::fetch::ReqwestFetch::new()
+        return crate::fetch::ReqwestFetch::within(reach.clone())
             .map(|fetch| match &self.ca_file {
                 Some(path) => Arc::new(fetch.trusting(path)) as Arc<dyn Fetch>,
                 None => Arc::new(fetch),
             })
             .map_err(|source| ConfigError::NoHttpClient { reason: source.to_string() });
         #[cfg(not(feature = "reqwest"))]
-        Err(ConfigError::NoHttpClient {
-            reason: "the feature `reqwest` is off, and no `fetch` is set".to_owned(),
-        })
+        {
+            let _ = reach;
+            let reason = "the feature `reqwest` is off, and no `fetch` is set".to_owned();
+            Err(ConfigError::NoHttpClient { reason })
+        }
     }
 }
 
-fn is_same<T: ?Sized>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {
+/// A set that was discovered is one issuer's, and is held to what the issuer's profile says of the hosts
+/// of its keys, as it would be if it were discovered for this issuer alone.
+fn check_shared(keys: &RemoteKeySet, issuer: &str, profile: &Profile) -> Result<(), ConfigError> {
+    let Location::Discovered { issuer: of, metadata } = keys.location() else { return Ok(()) };
+    if of != issuer {
+        let expected = format!(
+            "its `key_source` was discovered for {of}; for keys that several issuers share, name \
+             their place with `RemoteKeySet::at`"
+        );
+        return Err(ConfigError::invalid(settings::ISSUER, issuer, expected));
+    }
+    let hosts = keys.client().urls.key_hosts;
+    // Whoever names a place for the metadata is behind a host of their own.
+    let is_named = metadata.is_some() && hosts.is_none();
+    if profile.key_hosts().is_some() && hosts != profile.key_hosts() && !is_named {
+        let expected = "it says on which hosts the keys are, and its `key_source` was discovered \
+                        without that: set the same profile there, `RemoteKeySetBuilder::profile`";
+        return Err(ConfigError::invalid(settings::PROFILE, profile.name(), expected));
+    }
+    Ok(())
+}
+
+pub(super) fn no_client() -> ConfigError {
+    ConfigError::NoHttpClient { reason: "none is set".to_owned() }
+}
+
+fn are_same<T>(one: Option<&T>, other: Option<&T>, is_same: fn(&T, &T) -> bool) -> bool {
     match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (Some(one), Some(other)) => is_same(one, other),
         (one, other) => one.is_none() && other.is_none(),
     }
 }

@@ -7,7 +7,7 @@ use super::config_error::ConfigError;
 use crate::clock::Clock;
 use crate::duration::InSeconds;
 use crate::fetch::FetchError;
-use crate::issuer::TrustedIssuer;
+use crate::issuer::{IssuerKeys, TrustedIssuer};
 use crate::kept_keys::{KeptInFile, KeptKeys};
 use crate::remote::Keeper;
 use crate::settings;
@@ -33,19 +33,20 @@ impl KeptKeysSetting {
 /// Fetches the keys of `issuer` or, if it cannot be reached, takes those of an earlier run. What went
 /// wrong if there are none; a failed fetch reports itself.
 pub(super) async fn first_keys(
-    issuer: &TrustedIssuer,
+    issuer: &str,
+    keys: &IssuerKeys,
     clock: &dyn Clock,
 ) -> Result<(), FetchError> {
-    let Err(error) = issuer.keys.source().refresh().await else { return Ok(()) };
+    let Err(error) = keys.source().warm_up().await else { return Ok(()) };
     // A wrong configuration must not be hidden by keys of the time when it was right.
-    let restored = if error.is_outage() { issuer.keys.restore() } else { None };
+    let restored = if error.is_outage() { keys.restore() } else { None };
     match restored {
         None => Err(error),
         Some(Ok(age)) => {
             let fetched_at = clock.now().checked_sub(age).map(httpdate::fmt_http_date);
             tracing::warn!(
                 target: "portcullis::keys",
-                issuer = issuer.name(), age = %InSeconds(age), fetched_at,
+                issuer, age = %InSeconds(age), fetched_at,
                 "the issuer cannot be reached; the keys of an earlier run are used",
             );
             Ok(())
@@ -53,7 +54,7 @@ pub(super) async fn first_keys(
         Some(Err(reason)) => {
             tracing::warn!(
                 target: "portcullis::keys",
-                issuer = issuer.name(), reason,
+                issuer, reason,
                 "the issuer cannot be reached, and the kept keys are not used",
             );
             Err(error)

@@ -20,7 +20,9 @@ mod issuers;
 mod origins;
 mod replaced;
 mod resolved;
+mod resolver_only;
 mod seen;
+mod shared_keys;
 
 fn claims() -> Value {
     let mut claims = crate::testing::claims();

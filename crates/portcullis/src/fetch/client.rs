@@ -12,7 +12,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION,
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::url::UrlPolicy;
-use super::{BodyTooLong, Fetch, FetchError, FetchRequest, Fetched, decoded};
+use super::{BodyTooLong, Fetch, FetchError, FetchRequest, Fetched, RefusedAddress, decoded};
 use crate::causes::with_causes;
 use crate::settings::Setting;
 
@@ -91,6 +91,7 @@ impl Client {
         kind: Kind,
         conditions: HeaderMap,
     ) -> Result<Document, FetchError> {
+        self.check_reach(url)?;
         let mut headers = conditions;
         headers.insert(ACCEPT, kind.accept());
         // RFC 9111 §5.2.1.4: a cache on the way would stretch every bound by its own.
@@ -111,6 +112,7 @@ impl Client {
         authorization: Option<HeaderValue>,
         form: Bytes,
     ) -> Result<Document, FetchError> {
+        self.check_reach(url)?;
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
         let mut headers = HeaderMap::from_iter([
             (ACCEPT, Kind::Introspection.accept()),
@@ -127,6 +129,11 @@ impl Client {
         }
     }
 
+    /// Of every URL, whichever client fetches it and wherever it is from.
+    fn check_reach(&self, url: &Url) -> Result<(), FetchError> {
+        self.urls.reach.check(url).map_err(|refused| not_fetched(url, refused))
+    }
+
     fn request(&self, url: &Url, headers: HeaderMap) -> FetchRequest {
         FetchRequest { url: url.to_string(), headers, max_body: self.max_body }
     }
@@ -139,6 +146,9 @@ impl Client {
         let mut answer = answer.map_err(|error| {
             if error.is::<BodyTooLong>() {
                 return too_long();
+            }
+            if let Some(refused) = refused_address(&*error) {
+                return not_fetched(url, refused.clone());
             }
             FetchError::Transport { url: url.to_string(), reason: reason(url, &*error) }
         })?;
@@ -158,6 +168,15 @@ impl Client {
         let (head, body) = answer.into_parts();
         Ok(Document { status: head.status, headers: head.headers, body })
     }
+}
+
+fn not_fetched(url: &Url, refused: RefusedAddress) -> FetchError {
+    FetchError::AddressRefused { url: url.to_string(), refused }
+}
+
+/// The refusal of an address that `error` is, or is caused by.
+fn refused_address<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e RefusedAddress> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(<dyn Error>::downcast_ref)
 }
 
 /// What the HTTP client says, and what it means where that is a riddle: TLS reads the plain-text

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::RefusedAddress;
 use crate::causes::debug_with_causes;
 use crate::duration::InSeconds;
 use crate::key::KeySetError;
@@ -156,6 +157,15 @@ pub enum FetchError {
     Insecure {
         /// The URL.
         url: String,
+    },
+    /// The URL leads to an address that is not public, and tenants may choose the URL.
+    #[error("{url} is not fetched: {refused}")]
+    #[non_exhaustive]
+    AddressRefused {
+        /// What was asked for.
+        url: String,
+        /// The host, and what its address is.
+        refused: RefusedAddress,
     },
     /// A file can not be read.
     #[error("{}: {reason}", .path.display())]

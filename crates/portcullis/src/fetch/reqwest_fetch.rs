@@ -11,8 +11,10 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, RequestBuilder};
 use url::Url;
 
-use super::url::is_loopback;
-use super::{BodyTooLong, Fetch, FetchRequest, Fetching};
+use super::names::PublicNames;
+use super::reach::Reach;
+use super::url::{is_loopback, parse_host};
+use super::{BodyTooLong, Fetch, FetchRequest, Fetching, RefusedAddress};
 
 /// How long a connection is kept for the next question: less than servers usually keep theirs, so
 /// that few are closed under a question.
@@ -24,11 +26,13 @@ type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// Follows no redirect, keeps no idle connection for what is fetched now and then (a pooled one may
 /// belong to a runtime that is gone), and for questions that come with requests keeps them for a
-/// few seconds. Never sends what is meant for this machine through a proxy.
+/// few seconds. Never sends what is meant for this machine through a proxy. Connects to any address,
+/// unless it is made to connect to [public ones only](Self::public_addresses_only).
 #[derive(Debug, Clone)]
 pub struct ReqwestFetch {
     clients: Clients,
     ca: Option<Arc<CaFile>>,
+    reach: Reach,
 }
 
 #[derive(Debug, Clone)]
@@ -37,11 +41,12 @@ struct Clients {
     post: Direct,
 }
 
-/// A client, and one that uses no proxy.
+/// A client for most hosts, and one for those that are connected to without a proxy and whatever their
+/// addresses are: this machine, or a host that is named.
 #[derive(Debug, Clone)]
 struct Direct {
     client: Client,
-    loopback: Client,
+    direct: Client,
 }
 
 /// Certificates in a file, and the clients that trust them as they were last read.
@@ -59,15 +64,71 @@ impl ReqwestFetch {
     ///
     /// When the TLS backend can not be set up, for example without any trusted certificate.
     pub fn new() -> Result<Self, BoxError> {
-        static SHARED: OnceLock<Clients> = OnceLock::new();
-        let clients = match SHARED.get() {
+        Self::within(Reach::Anywhere)
+    }
+
+    /// A client that connects to public addresses alone, for URLs that tenants choose.
+    ///
+    /// Loopback, private, shared, link-local and metadata addresses, and all others that are not public,
+    /// are refused, also within IPv6 addresses: in a URL, and at every connection after the name was
+    /// looked up. A name is refused if any of its addresses is. The error is caused by a
+    /// [`RefusedAddress`](super::RefusedAddress). No proxy is used, because a proxy would look up the
+    /// names itself.
+    ///
+    /// Issuers of an [`IssuerResolver`](crate::config::IssuerResolver) are fetched with this client by
+    /// default.
+    ///
+    /// ```
+    /// use portcullis::fetch::{Fetch, FetchRequest, RefusedAddress, ReqwestFetch};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fetch = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
+    /// let fetch = ReqwestFetch::public_addresses_only()?.allow_private_host("keycloak.internal")?;
+    /// # Ok(fetch) };
+    /// # let fetch = fetch().map_err(|error| error.to_string())?;
+    /// let request = FetchRequest::new("https://169.254.169.254/keys", 1000);
+    /// let error = fetch.get(request).await.unwrap_err();
+    /// assert!(error.is::<RefusedAddress>());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn public_addresses_only() -> Result<Self, BoxError> {
+        Self::within(Reach::Public { except: Vec::new() })
+    }
+
+    /// Permits connections to `host`, a name or an address, whatever its addresses are. For a client of
+    /// [`public_addresses_only`](Self::public_addresses_only); no other refuses an address.
+    ///
+    /// # Errors
+    ///
+    /// When `host` is none: it has a scheme, a port or a path.
+    pub fn allow_private_host(mut self, host: impl AsRef<str>) -> Result<Self, BoxError> {
+        let host = host.as_ref();
+        let parsed = parse_host(host).ok_or_else(|| {
+            format!("allow_private_host is {host:?}: it must be one host name or address")
+        })?;
+        if let Reach::Public { except } = &mut self.reach {
+            except.push(parsed);
+        }
+        Ok(self)
+    }
+
+    /// All of a process share the clients.
+    pub(crate) fn within(reach: Reach) -> Result<Self, BoxError> {
+        static ANYWHERE: OnceLock<Clients> = OnceLock::new();
+        static PUBLIC: OnceLock<Clients> = OnceLock::new();
+        let shared = if reach == Reach::Anywhere { &ANYWHERE } else { &PUBLIC };
+        let clients = match shared.get() {
             Some(clients) => clients.clone(),
             None => {
-                let clients = Clients::new(&[])?;
-                SHARED.get_or_init(|| clients).clone()
+                let clients = Clients::new(&[], &reach)?;
+                shared.get_or_init(|| clients).clone()
             }
         };
-        Ok(Self { clients, ca: None })
+        Ok(Self { clients, ca: None, reach })
     }
 
     /// The same, trusting the certificates in this file (PEM) as well. It is read at each fetch:
@@ -80,14 +141,27 @@ impl ReqwestFetch {
 
     async fn clients_for(&self, url: &Url) -> Result<Clients, BoxError> {
         match &self.ca {
-            Some(ca) if !(is_loopback(url) && url.scheme() == "http") => ca.clients().await,
+            Some(ca) if !(is_loopback(url) && url.scheme() == "http") => {
+                ca.clients(&self.reach).await
+            }
             _ => Ok(self.clients.clone()),
         }
+    }
+
+    /// The client for `url`. Its host is checked here for a client by itself: the issuer's URLs are
+    /// checked before any client.
+    fn client<'c>(&self, clients: &'c Direct, url: &Url) -> Result<&'c Client, RefusedAddress> {
+        self.reach.check(url)?;
+        let is_direct = match self.reach {
+            Reach::Anywhere => is_loopback(url),
+            Reach::Public { .. } => self.reach.is_unlimited(url),
+        };
+        Ok(if is_direct { &clients.direct } else { &clients.client })
     }
 }
 
 impl Clients {
-    fn new(trusted: &[Certificate]) -> Result<Self, BoxError> {
+    fn new(trusted: &[Certificate], reach: &Reach) -> Result<Self, BoxError> {
         let build = |kept: Duration, connections| {
             let builder = || {
                 Client::builder()
@@ -97,23 +171,20 @@ impl Clients {
                     .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
                     .tls_certs_merge(trusted.iter().cloned())
             };
-            Ok::<_, BoxError>(Direct {
-                client: builder().build()?,
-                loopback: builder().no_proxy().build()?,
-            })
+            let client = match reach {
+                Reach::Anywhere => builder(),
+                // A proxy would look up the names, and connect to whatever they lead to.
+                Reach::Public { .. } => builder().no_proxy().dns_resolver(PublicNames),
+            };
+            let direct = builder().no_proxy();
+            Ok::<_, BoxError>(Direct { client: client.build()?, direct: direct.build()? })
         };
         Ok(Self { get: build(Duration::ZERO, 0)?, post: build(KEPT, usize::MAX)? })
     }
 }
 
-impl Direct {
-    fn to(&self, url: &Url) -> &Client {
-        if is_loopback(url) { &self.loopback } else { &self.client }
-    }
-}
-
 impl CaFile {
-    async fn clients(&self) -> Result<Clients, BoxError> {
+    async fn clients(&self, reach: &Reach) -> Result<Clients, BoxError> {
         let unusable = |error: &dyn Error| format!("the CA file {}: {error}", self.path.display());
         let pem = tokio::fs::read(&self.path).await.map_err(|error| unusable(&error))?;
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,7 +195,7 @@ impl CaFile {
         if certificates.is_empty() {
             return Err(unusable(&std::io::Error::other("it holds no certificate")).into());
         }
-        let clients = Clients::new(&certificates)?;
+        let clients = Clients::new(&certificates, reach)?;
         *built = Some((pem, clients.clone()));
         Ok(clients)
     }
@@ -134,8 +205,8 @@ impl Fetch for ReqwestFetch {
     fn get(&self, request: FetchRequest) -> Fetching<'_> {
         Box::pin(async move {
             let url = Url::parse(&request.url)?;
-            let client = self.clients_for(&url).await?.get;
-            let sent = client.to(&url).get(url.clone()).headers(request.headers);
+            let clients = self.clients_for(&url).await?.get;
+            let sent = self.client(&clients, &url)?.get(url.clone()).headers(request.headers);
             whole(sent, request.max_body).await
         })
     }
@@ -143,8 +214,9 @@ impl Fetch for ReqwestFetch {
     fn post(&self, request: FetchRequest, body: Bytes) -> Fetching<'_> {
         Box::pin(async move {
             let url = Url::parse(&request.url)?;
-            let client = self.clients_for(&url).await?.post;
-            let sent = client.to(&url).post(url.clone()).headers(request.headers).body(body);
+            let clients = self.clients_for(&url).await?.post;
+            let sent =
+                self.client(&clients, &url)?.post(url.clone()).headers(request.headers).body(body);
             whole(sent, request.max_body).await
         })
     }
@@ -173,6 +245,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::fetch::script;
 
     /// A server that answers every request with these bytes.
     fn serve(answer: impl Into<Vec<u8>>) -> String {
@@ -211,24 +284,50 @@ mod tests {
         assert_eq!(get(url).await.unwrap().status(), 302);
     }
 
-    /// In a process of its own, since variables can not be set safely in this one.
+    /// Whether this is a process with a proxy in its environment that nothing listens at. Otherwise `this`
+    /// test is run in one, since variables can not be set safely here.
+    fn has_proxy(this: &str) -> bool {
+        const CHILD: &str = "PORTCULLIS_TEST_CHILD";
+        if std::env::var_os(CHILD).is_some() {
+            return true;
+        }
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &format!("fetch::reqwest_fetch::tests::{this}")])
+            .env(CHILD, "1")
+            .env("HTTP_PROXY", "http://127.0.0.1:1")
+            .env("http_proxy", "http://127.0.0.1:1")
+            .env_remove("NO_PROXY")
+            .env_remove("no_proxy")
+            .env_remove("REQUEST_METHOD")
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success() && output.contains("1 passed"), "{output}");
+        false
+    }
+
+    #[tokio::test]
+    async fn public_addresses_are_connected_to_without_a_proxy() {
+        if !has_proxy("public_addresses_are_connected_to_without_a_proxy") {
+            return;
+        }
+        let url = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
+        let port = Url::parse(&url).unwrap().port().unwrap();
+        for (name, allowed) in [("proxy-1.example", None), ("localhost", Some("localhost"))] {
+            script::set(name, vec![vec!["8.8.8.8".parse().unwrap()]]);
+            let mut fetch = ReqwestFetch::public_addresses_only().unwrap();
+            if let Some(allowed) = allowed {
+                fetch = fetch.allow_private_host(allowed).unwrap();
+            }
+            let request = |name| FetchRequest::new(format!("http://{name}:{port}/"), 1000);
+            assert_eq!(fetch.get(request(name)).await.unwrap().status(), 200);
+            assert!(ReqwestFetch::new().unwrap().get(request("proxy-1.example")).await.is_err());
+        }
+    }
+
     #[test]
     fn what_is_meant_for_this_machine_goes_through_no_proxy() {
-        const CHILD: &str = "PORTCULLIS_TEST_CHILD";
-        if std::env::var_os(CHILD).is_none() {
-            let this = "what_is_meant_for_this_machine_goes_through_no_proxy";
-            let child = std::process::Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", &format!("fetch::reqwest_fetch::tests::{this}")])
-                .env(CHILD, "1")
-                .env("HTTP_PROXY", "http://127.0.0.1:1")
-                .env("http_proxy", "http://127.0.0.1:1")
-                .env_remove("NO_PROXY")
-                .env_remove("no_proxy")
-                .env_remove("REQUEST_METHOD")
-                .output()
-                .unwrap();
-            let output = String::from_utf8_lossy(&child.stdout);
-            assert!(child.status.success() && output.contains("1 passed"), "{output}");
+        if !has_proxy("what_is_meant_for_this_machine_goes_through_no_proxy") {
             return;
         }
         let url = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");

@@ -4,12 +4,16 @@ use std::net::Ipv6Addr;
 
 use ::url::{Host, Url};
 
+use super::reach::Reach;
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct UrlPolicy {
     /// The one host that may be asked over plain http.
     pub(crate) http_host: Option<Host>,
     /// The hosts that metadata may lead to, besides its own; without it, to any.
     pub(crate) key_hosts: Option<&'static [&'static str]>,
+    /// The addresses that may be connected to.
+    pub(crate) reach: Reach,
 }
 
 impl UrlPolicy {

@@ -10,21 +10,28 @@ use crate::key_source::KeySource;
 use crate::remote::RemoteKeySet;
 
 pub(crate) enum IssuerKeys {
+    /// Fetched for this issuer alone.
     Fetched(RemoteKeySet),
+    /// Fetched for several issuers or services.
+    Shared {
+        keys: RemoteKeySet,
+        /// Whether the set's clock is the service's, so that a reading of one is one of the other.
+        same_clock: bool,
+    },
     Given(Arc<dyn KeySource>),
 }
 
 impl IssuerKeys {
     pub(crate) fn source(&self) -> &dyn KeySource {
         match self {
-            Self::Fetched(keys) => keys,
+            Self::Fetched(keys) | Self::Shared { keys, .. } => keys,
             Self::Given(keys) => keys,
         }
     }
 
     pub(crate) fn shared(&self) -> Arc<dyn KeySource> {
         match self {
-            Self::Fetched(keys) => Arc::new(keys.clone()),
+            Self::Fetched(keys) | Self::Shared { keys, .. } => Arc::new(keys.clone()),
             Self::Given(keys) => keys.clone(),
         }
     }
@@ -35,7 +42,15 @@ impl IssuerKeys {
     }
 
     pub(crate) fn are_fetched(&self) -> bool {
-        matches!(self, Self::Fetched(_))
+        matches!(self, Self::Fetched(_) | Self::Shared { .. })
+    }
+
+    /// Whether what forbids a cache to keep the keys counts; `None` where they are not fetched here.
+    pub(crate) fn obey_no_cache(&self) -> Option<bool> {
+        match self {
+            Self::Fetched(keys) | Self::Shared { keys, .. } => Some(keys.obeys_no_cache()),
+            Self::Given(_) => None,
+        }
     }
 
     /// Takes over the keys that `other` has fetched, if there are none here and both are fetched
@@ -46,7 +61,7 @@ impl IssuerKeys {
         }
     }
 
-    /// Stops the background renewal of fetched keys.
+    /// Stops the background renewal of keys that were fetched for this issuer alone.
     pub(crate) fn retire(&self) {
         if let Self::Fetched(keys) = self {
             keys.retire();
@@ -62,7 +77,10 @@ impl IssuerKeys {
         at: impl FnOnce() -> Timestamp,
     ) -> bool {
         match self {
-            Self::Fetched(keys) => keys.is_current_at(wanted, key, at()),
+            Self::Fetched(keys) | Self::Shared { keys, same_clock: true } => {
+                keys.is_current_at(wanted, key, at())
+            }
+            Self::Shared { keys, same_clock: false } => keys.is_current(wanted, key),
             Self::Given(keys) => keys.is_current(wanted, key),
         }
     }

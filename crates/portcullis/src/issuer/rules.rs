@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use super::Audiences;
 use crate::claims::{NumericDate, RegisteredClaims};
 use crate::error::{Found, TokenError, UnreadableClaim};
 use crate::jws::TokenType;
 use crate::profile::Profile;
 
 /// What a token's claims must say to be accepted here.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ClaimsRules {
     pub(crate) issuer: String,
-    pub(crate) audiences: Vec<String>,
+    pub(crate) audiences: Audiences,
     pub(crate) leeway: Duration,
     pub(crate) max_token_lifetime: Option<Duration>,
     pub(crate) max_token_age: Option<Duration>,
@@ -57,18 +58,20 @@ impl ClaimsRules {
         }
     }
 
-    /// RFC 7519 §4.1.3: "MUST be rejected" unless one of the names is ours.
+    /// RFC 7519 §4.1.3: "MUST be rejected" unless one of the names is ours. An `aud` that is neither a name nor
+    /// an array of names does not come here: it is no JWT's, and policies read it.
     fn check_audience(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
+        let Audiences::Named(audiences) = &self.audiences else { return Ok(()) };
         if claims.aud.is_none() {
             return Err(TokenError::MissingClaim { name: "aud" });
         }
-        if self.audiences.iter().any(|ours| claims.audience().contains(ours)) {
+        if audiences.iter().any(|ours| claims.audience().contains(ours)) {
             Ok(())
         } else {
-            let found = Found::new(claims.audience().iter(), &self.audiences);
+            let found = Found::new(claims.audience().iter(), audiences);
             let is_aud = self.profile.audience_claim() == "aud";
             let found = if is_aud { found } else { found.unshown() };
-            Err(TokenError::Audience { expected: self.audiences.clone(), found })
+            Err(TokenError::Audience { expected: audiences.clone(), found })
         }
     }
 
@@ -163,7 +166,10 @@ mod tests {
     fn rules() -> ClaimsRules {
         ClaimsRules {
             issuer: "https://issuer.example".to_owned(),
-            audiences: vec!["https://api.example".to_owned(), "https://api2.example".to_owned()],
+            audiences: Audiences::Named(vec![
+                "https://api.example".to_owned(),
+                "https://api2.example".to_owned(),
+            ]),
             leeway: Duration::from_secs(10),
             max_token_lifetime: None,
             max_token_age: None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::TrustedIssuer;
+use super::{Audiences, TrustedIssuer};
 use crate::key_source::{Freshness, KeySetStatus};
 use crate::revocation::StatusListStatus;
 
@@ -12,6 +12,12 @@ use crate::revocation::StatusListStatus;
 pub struct IssuerStatus {
     /// What `iss` says in its tokens.
     pub issuer: String,
+    /// The rule set that it is, if an [`IssuerResolver`](crate::config::IssuerResolver) has answered with
+    /// it; `None` for an issuer that the service was built with.
+    pub rule_set: Option<String>,
+    /// Whether tokens are accepted whomever they are for, because
+    /// [`dangerous::any_audience`](crate::dangerous::any_audience) says so.
+    pub accepts_any_audience: bool,
     /// The longest that a token is accepted whose session was revoked, whatever the issuer does:
     /// by [`max_token_lifetime`](crate::AuthenticatorBuilder::max_token_lifetime) or
     /// [`max_token_age`](crate::AuthenticatorBuilder::max_token_age), and twice the leeway. `None`
@@ -27,6 +33,8 @@ impl TrustedIssuer {
     pub(crate) fn status(&self) -> IssuerStatus {
         IssuerStatus {
             issuer: self.name().to_owned(),
+            rule_set: self.rule_set.as_deref().map(str::to_owned),
+            accepts_any_audience: self.rules.audiences == Audiences::Any,
             revocation_bound: self.rules.revocation_bound(),
             keys: self.keys.source().status(),
             status_lists: self.status_lists.status(),

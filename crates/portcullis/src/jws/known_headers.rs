@@ -3,7 +3,7 @@
 
 use super::JoseHeader;
 use crate::error::TokenError;
-use crate::token_cache::{HasToken, TokenCache};
+use crate::token_cache::{HasToken, Recalled, TokenCache};
 
 /// Room for some hundred, and issuers have a handful.
 const BYTES: usize = 64 * 1024;
@@ -30,10 +30,9 @@ impl KnownHeaders {
 
     /// What `encoded` says, and whether that was known.
     pub(super) fn read(&self, encoded: &str) -> Result<(JoseHeader, bool), TokenError> {
-        let known = self
-            .0
-            .as_ref()
-            .and_then(|known| known.recall(encoded.as_bytes(), |it| Some(it.header.clone())));
+        let known = self.0.as_ref().and_then(|known| {
+            known.recall(encoded.as_bytes(), |it| Recalled::Holds(it.header.clone()))
+        });
         known.map_or_else(|| Ok((JoseHeader::parse(encoded)?, false)), |header| Ok((header, true)))
     }
 

@@ -5,7 +5,7 @@
 use aws_lc_rs::{digest, hmac};
 use smallvec::smallvec;
 
-use super::{KeyError, Material, VerificationKey};
+use super::{Identity, KeyError, Material, VerificationKey};
 use crate::algorithm::Algorithm;
 
 impl VerificationKey {
@@ -25,7 +25,7 @@ impl VerificationKey {
             return Err(KeyError::ShortSecret { bytes, min });
         }
         let material = Material::Secret(Box::new(hmac::Key::new(hash, secret)));
-        let identity = digest::digest(&digest::SHA256, secret).as_ref().to_vec();
+        let identity = Identity::Secret(digest::digest(&digest::SHA256, secret).as_ref().to_vec());
         Ok(Self { id, uses: smallvec![(algorithm, material)], identity })
     }
 }

@@ -13,7 +13,7 @@ use serde::de::MapAccess;
 use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
-use super::{KeyError, Material, VerificationKey, ed25519, ml_dsa};
+use super::{Identity, KeyError, Material, VerificationKey, ed25519, ml_dsa};
 use crate::algorithm::Algorithm;
 use crate::json::{FromMembers, IsPresent, Lenient, Member, Text};
 
@@ -92,6 +92,34 @@ impl<'de> FromMembers<'de> for Jwk {
     }
 }
 
+/// Keys that were written otherwise, as what a JWK would have: each is then checked as one.
+impl Jwk {
+    pub(super) fn rsa(n: &[u8], e: &[u8]) -> Self {
+        Self { kty: text("RSA"), n: number(n), e: number(e), ..Self::default() }
+    }
+
+    pub(super) fn ec(curve: &str, x: &[u8], y: &[u8]) -> Self {
+        Self { kty: text("EC"), crv: text(curve), x: number(x), y: number(y), ..Self::default() }
+    }
+
+    pub(super) fn ed25519(x: &[u8]) -> Self {
+        Self { kty: text("OKP"), crv: text("Ed25519"), x: number(x), ..Self::default() }
+    }
+
+    pub(super) fn ml_dsa(algorithm: Algorithm, public: &[u8]) -> Self {
+        let alg = text(algorithm.as_str());
+        Self { kty: text("AKP"), alg, public: number(public), ..Self::default() }
+    }
+}
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn number(bytes: &[u8]) -> Option<String> {
+    Some(URL_SAFE_NO_PAD.encode(bytes))
+}
+
 impl Jwk {
     /// The key, for its `alg` or, without one, for each of `allowed` that fits it.
     ///
@@ -128,12 +156,13 @@ impl Jwk {
             ("EC" | "OKP", None) => return Err(KeyError::Missing("crv")),
             _ => return Err(KeyError::Unsupported),
         };
-        let (mut uses, mut identity) = (SmallVec::new(), Vec::new());
+        let (mut uses, mut identity) = (SmallVec::new(), None);
         for algorithm in self.algorithms(possible, allowed)? {
-            let (parsed, material) = self.parse(algorithm)?;
+            let (parsed, numbers) = self.parse(algorithm)?;
             uses.push((algorithm, Material::Public(parsed)));
-            identity = material;
+            identity = Some(numbers);
         }
+        let identity = identity.ok_or(KeyError::NotAllowed)?;
         Ok(VerificationKey { id: self.kid, uses, identity })
     }
 
@@ -165,7 +194,7 @@ impl Jwk {
         }
     }
 
-    fn parse(&self, algorithm: Algorithm) -> Result<(ParsedPublicKey, Vec<u8>), KeyError> {
+    fn parse(&self, algorithm: Algorithm) -> Result<(ParsedPublicKey, Identity), KeyError> {
         match algorithm {
             Algorithm::Rs256 => self.parse_rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
             Algorithm::Rs384 => self.parse_rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
@@ -173,17 +202,17 @@ impl Jwk {
             Algorithm::Ps256 => self.parse_rsa(&signature::RSA_PSS_2048_8192_SHA256),
             Algorithm::Ps384 => self.parse_rsa(&signature::RSA_PSS_2048_8192_SHA384),
             Algorithm::Ps512 => self.parse_rsa(&signature::RSA_PSS_2048_8192_SHA512),
-            Algorithm::Es256 => self.parse_ec(&signature::ECDSA_P256_SHA256_FIXED, 32),
-            Algorithm::Es384 => self.parse_ec(&signature::ECDSA_P384_SHA384_FIXED, 48),
-            Algorithm::Es512 => self.parse_ec(&signature::ECDSA_P521_SHA512_FIXED, 66),
+            Algorithm::Es256 => self.parse_ec("P-256", &signature::ECDSA_P256_SHA256_FIXED, 32),
+            Algorithm::Es384 => self.parse_ec("P-384", &signature::ECDSA_P384_SHA384_FIXED, 48),
+            Algorithm::Es512 => self.parse_ec("P-521", &signature::ECDSA_P521_SHA512_FIXED, 66),
             Algorithm::Ed25519 => {
                 let point = bytes("x", self.x.as_deref(), Some(32))?;
                 ed25519::check(&point)?;
-                parsed(&signature::ED25519, point)
+                Ok((parsed(&signature::ED25519, &point)?, Identity::Ed25519(point)))
             }
-            Algorithm::MlDsa44 => self.parse_akp(&signature::ML_DSA_44, 1312),
-            Algorithm::MlDsa65 => self.parse_akp(&signature::ML_DSA_65, 1952),
-            Algorithm::MlDsa87 => self.parse_akp(&signature::ML_DSA_87, 2592),
+            Algorithm::MlDsa44 => self.parse_akp(algorithm, &signature::ML_DSA_44, 1312),
+            Algorithm::MlDsa65 => self.parse_akp(algorithm, &signature::ML_DSA_65, 1952),
+            Algorithm::MlDsa87 => self.parse_akp(algorithm, &signature::ML_DSA_87, 2592),
             // Possible with no JWK; see above.
             Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => Err(KeyError::Symmetric),
         }
@@ -191,18 +220,19 @@ impl Jwk {
 
     fn parse_akp(
         &self,
-        algorithm: &'static dyn VerificationAlgorithm,
+        algorithm: Algorithm,
+        verification: &'static dyn VerificationAlgorithm,
         length: usize,
-    ) -> Result<(ParsedPublicKey, Vec<u8>), KeyError> {
+    ) -> Result<(ParsedPublicKey, Identity), KeyError> {
         let public = bytes("pub", self.public.as_deref(), Some(length))?;
         ml_dsa::check(&public)?;
-        parsed(algorithm, public)
+        Ok((parsed(verification, &public)?, Identity::MlDsa(algorithm, public)))
     }
 
     fn parse_rsa(
         &self,
         parameters: &'static RsaParameters,
-    ) -> Result<(ParsedPublicKey, Vec<u8>), KeyError> {
+    ) -> Result<(ParsedPublicKey, Identity), KeyError> {
         let n = bytes("n", self.n.as_deref(), None)?;
         let e = bytes("e", self.e.as_deref(), None)?;
         // RFC 7518 §2 forbids leading zeros; some issuers write them all the same.
@@ -219,19 +249,21 @@ impl Jwk {
         let parsed = PublicKeyComponents { n, e }
             .to_parsed_public_key(parameters)
             .map_err(|_| KeyError::Invalid)?;
-        Ok((parsed, [n, e].concat()))
+        Ok((parsed, Identity::Rsa { n: n.to_vec(), e: e.to_vec() }))
     }
 
     fn parse_ec(
         &self,
+        curve: &'static str,
         algorithm: &'static dyn VerificationAlgorithm,
         length: usize,
-    ) -> Result<(ParsedPublicKey, Vec<u8>), KeyError> {
+    ) -> Result<(ParsedPublicKey, Identity), KeyError> {
         // RFC 7518 §6.2.1.2: coordinates have the full length, leading zeros included.
         let x = bytes("x", self.x.as_deref(), Some(length))?;
         let y = bytes("y", self.y.as_deref(), Some(length))?;
         // SEC 1 §2.3.3: the uncompressed point.
-        parsed(algorithm, [&[0x04], x.as_slice(), y.as_slice()].concat())
+        let parsed = parsed(algorithm, &[&[0x04], x.as_slice(), y.as_slice()].concat())?;
+        Ok((parsed, Identity::Ec { curve, x, y }))
     }
 }
 
@@ -248,10 +280,9 @@ fn is_blank(text: &str) -> bool {
 
 fn parsed(
     algorithm: &'static dyn VerificationAlgorithm,
-    material: Vec<u8>,
-) -> Result<(ParsedPublicKey, Vec<u8>), KeyError> {
-    let parsed = ParsedPublicKey::new(algorithm, &material).map_err(|_| KeyError::Invalid)?;
-    Ok((parsed, material))
+    material: &[u8],
+) -> Result<ParsedPublicKey, KeyError> {
+    ParsedPublicKey::new(algorithm, material).map_err(|_| KeyError::Invalid)
 }
 
 fn bytes(

@@ -3,7 +3,7 @@
 use crate::causes::debug_with_causes;
 use crate::json::JsonError;
 
-/// Why a JWK is not used.
+/// Why a key is not used.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -22,6 +22,20 @@ pub enum KeyError {
     /// A member is not base64url, or has a length that can not be right.
     #[error("`{0}` is not base64url of the right length")]
     Encoding(&'static str),
+    /// Not a public key or a certificate in DER, or not strictly.
+    #[error("not a public key or certificate in DER: {problem}")]
+    #[non_exhaustive]
+    Der {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Not PEM (RFC 7468), or not one block of it.
+    #[error("not PEM: {problem}")]
+    #[non_exhaustive]
+    Pem {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// A symmetric key: in a published set it would be everybody's.
     #[error("a symmetric key")]
     Symmetric,

@@ -71,6 +71,12 @@ pub enum KeySetError {
         /// What it is instead, or what is wrong with `keys`.
         problem: String,
     },
+    /// PEM with a private key, which a service that only verifies must not hold.
+    #[error(
+        "it has a private key, which can sign: give the public key or the certificate alone, and take the \
+         private key for known to all who could read this"
+    )]
+    PrivateKey,
     /// More keys than any issuer has.
     #[error("more than {limit} keys{}", raise(*.setting))]
     #[non_exhaustive]
@@ -80,6 +86,16 @@ pub enum KeySetError {
         /// The setting that decides the limit, if one does.
         setting: Option<&'static Setting>,
     },
+}
+
+/// Names the setting for the limit of an issuer's keys.
+pub(super) fn raise_max_keys(error: KeySetError) -> KeySetError {
+    match error {
+        KeySetError::TooManyKeys { limit, .. } => {
+            KeySetError::TooManyKeys { limit, setting: Some(settings::MAX_KEYS) }
+        }
+        error => error,
+    }
 }
 
 fn raise(setting: Option<&'static Setting>) -> String {
@@ -104,12 +120,7 @@ impl KeySet {
         allowed: &[Algorithm],
         max_keys: usize,
     ) -> Result<Self, KeySetError> {
-        Self::from_json_within(json, allowed, max_keys).map_err(|error| match error {
-            KeySetError::TooManyKeys { limit, .. } => {
-                KeySetError::TooManyKeys { limit, setting: Some(settings::MAX_KEYS) }
-            }
-            error @ KeySetError::NotAKeySet { .. } => error,
-        })
+        Self::from_json_within(json, allowed, max_keys).map_err(raise_max_keys)
     }
 
     /// As [`KeySet::from_json`], with only the keys for `allowed` algorithms, and another limit.
@@ -139,16 +150,25 @@ impl KeySet {
     fn add(&mut self, jwk: Jwk, allowed: &[Algorithm]) {
         let id = jwk.kid.clone();
         match jwk.import(allowed) {
-            // The same key twice is one key.
-            Ok(key) if self.keys.iter().any(|other| other.id == key.id && other.is_same(&key)) => {}
-            Ok(key) => self.keys.push(Arc::new(key)),
-            Err(reason) => self.skipped.push(SkippedKey { id, reason }),
+            Ok(key) => self.push(Arc::new(key)),
+            Err(reason) => self.skip(SkippedKey { id, reason }),
         }
+    }
+
+    /// The same key twice is one key.
+    pub(super) fn push(&mut self, key: Arc<VerificationKey>) {
+        if !self.keys.iter().any(|other| other.id == key.id && other.is_same(&key)) {
+            self.keys.push(key);
+        }
+    }
+
+    pub(super) fn skip(&mut self, key: SkippedKey) {
+        self.skipped.push(key);
     }
 
     /// Of two different keys under one `kid` and for one algorithm, neither is used: any choice between
     /// them would be a guess. A blank `kid` names no key.
-    fn drop_ambiguous(&mut self) {
+    pub(super) fn drop_ambiguous(&mut self) {
         let (clear, ambiguous): (Vec<_>, Vec<_>) = self.keys.iter().cloned().partition(|key| {
             let rivals = self.keys.iter().filter(|other| {
                 let shares_use = || key.algorithms().any(|own| other.used_with(own).is_some());
@@ -174,6 +194,36 @@ impl KeySet {
     /// When `json` is not a key set at all. A key that can not be used is no error.
     pub fn from_json_for(json: &[u8], allowed: &[Algorithm]) -> Result<Self, KeySetError> {
         Self::from_json_within(json, allowed, MAX_KEYS)
+    }
+
+    /// The keys of both, such as those of a JWK Set and of a PEM file, and those that either skipped. Two
+    /// different keys of one `kid` and algorithm are skipped, as within one set.
+    ///
+    /// ```
+    /// use portcullis::keys::KeySet;
+    ///
+    /// let published = KeySet::from_json(br#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a",
+    ///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#)?;
+    /// let local = KeySet::from_pem(b"-----BEGIN PUBLIC KEY-----
+    /// MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+    /// -----END PUBLIC KEY-----")?;
+    /// assert_eq!(published.and(local).len(), 2);
+    /// # Ok::<(), portcullis::keys::KeySetError>(())
+    /// ```
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        for key in other.keys {
+            self.push(key);
+        }
+        self.skipped.extend(other.skipped);
+        self.drop_ambiguous();
+        // What was ambiguous in one of them is no clearer for being in the other.
+        let Self { keys, skipped } = &mut self;
+        keys.retain(|key| {
+            let is_named = |other: &SkippedKey| key.id.is_some() && other.id == key.id;
+            !skipped.iter().any(|other| other.reason == KeyError::Ambiguous && is_named(other))
+        });
+        self
     }
 
     /// Whether `other` has the same keys under the same `kid`s, in the same order, and the same ones
@@ -258,16 +308,6 @@ impl KeySet {
             Some(error) if candidates.is_empty() => Err(error),
             _ => Ok(candidates),
         }
-    }
-}
-
-impl KeySet {
-    /// The set with one more key. Of two keys with one `kid` and one algorithm, neither is used.
-    #[must_use]
-    pub fn with(mut self, key: VerificationKey) -> Self {
-        self.keys.push(Arc::new(key));
-        self.drop_ambiguous();
-        self
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::claims::{NumericDate, PolicyClaim, RegisteredClaims};
 use crate::dangerous;
-use crate::issuer::ClaimsRules;
+use crate::issuer::{Audiences, ClaimsRules};
 use crate::key::Payload;
 use crate::testing::NOW;
 
@@ -19,7 +19,7 @@ fn judge(
 ) -> Result<(String, Vec<String>), TokenError> {
     let rules = ClaimsRules {
         issuer: issuer.to_owned(),
-        audiences: vec![audience.to_owned()],
+        audiences: Audiences::Named(vec![audience.to_owned()]),
         leeway: Duration::from_secs(10),
         max_token_lifetime: None,
         max_token_age: None,

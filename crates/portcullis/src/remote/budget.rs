@@ -11,8 +11,8 @@ use std::time::Duration;
 /// The number of fetches that the tokens of a configured issuer may cause at once.
 const BURST: u32 = 3;
 
-/// The same for the resolved issuers of one bucket. It covers first fetches as well, and a few
-/// issuers may share a bucket.
+/// The same for the rule sets of one bucket. It covers first fetches as well, and a few rule sets may
+/// share a bucket.
 const BUCKET_BURST: u32 = 8;
 
 /// The number of buckets for resolved issuers: several for each issuer that is kept, so that hardly
@@ -67,7 +67,7 @@ impl Budget {
 }
 
 /// The budgets of issuers that are only known at run time: a fixed number of buckets, chosen by a
-/// seeded hash of the issuer's name, and a cap on all of them.
+/// seeded hash of the rule set's name, and a cap on all of them.
 pub(crate) struct IssuerBudgets {
     buckets: Vec<Arc<Bucket>>,
     cap: Arc<Bucket>,
@@ -80,10 +80,10 @@ impl IssuerBudgets {
         Self { buckets, cap: Bucket::new(CAP_BURST), hasher: RandomState::new() }
     }
 
-    /// The budget of `issuer`: always the same one.
-    pub(crate) fn of(&self, issuer: &str) -> Budget {
+    /// The budget of `rule_set`: always the same one.
+    pub(crate) fn of(&self, rule_set: &str) -> Budget {
         #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
-        let at = self.hasher.hash_one(issuer) as usize % BUCKETS;
+        let at = self.hasher.hash_one(rule_set) as usize % BUCKETS;
         let bucket = self.buckets.get(at).unwrap_or(&self.cap).clone();
         Budget { bucket, cap: Some(self.cap.clone()) }
     }

@@ -2,6 +2,7 @@
 
 mod replaced;
 mod resolve;
+mod status;
 
 use std::error::Error;
 use std::fmt;
@@ -28,7 +29,7 @@ use crate::algorithm::Algorithm;
 use crate::clock::{Clock, Timestamp};
 use crate::duration::InSeconds;
 use crate::fetch::{Client, FetchError, Kind};
-use crate::key::{CandidateKeys, KeyRequest, KeySet, SkippedKey, VerificationKey};
+use crate::key::{CandidateKeys, KeyRequest, KeySet, SkippedKey, VerificationKey, is_pem};
 use crate::key_source::{Freshness, KeySetStatus, KeySource, Refreshing, ResolveError};
 use crate::maybe_ready::MaybeReady;
 use crate::metrics;
@@ -84,9 +85,52 @@ pub(crate) struct Config {
     pub(crate) keeper: Option<(Keeper, String)>,
 }
 
-/// The keys of an issuer, fetched over HTTP and kept for a configured time. Clones share the keys.
+/// A key set that is fetched, kept for a configured time and renewed. Clones share the keys.
+///
+/// An [`Authenticator`](crate::Authenticator) has one for each issuer. Build one of your own to
+///
+/// - fetch one set for several rule sets, such as two audiences or two profiles: give a clone to each
+///   [`IssuerSettings::key_source`](crate::IssuerSettings::key_source);
+/// - verify signatures whose payload other code judges: [`verify`](Self::verify).
+///
+/// It has its own HTTP client, clock, budget and [`status`](Self::status), and its metrics have its own
+/// `location`, however many authenticators use it. An authenticator over it is ready, starts and fails to
+/// start as with keys of its own; a set that has keys is not fetched again for it.
+///
+/// ```
+/// use portcullis::keys::RemoteKeySet;
+/// use portcullis::{Authenticator, Profile};
+/// # use portcullis::fetch::{Fetch, FetchRequest, Fetching};
+/// # #[derive(Debug)] struct Canned;
+/// # impl Fetch for Canned {
+/// #     fn get(&self, _: FetchRequest) -> Fetching<'_> {
+/// #         let keys = http::Response::new(bytes::Bytes::from_static(br#"{"keys":[]}"#));
+/// #         Box::pin(async { Ok(keys) })
+/// #     }
+/// # }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let keys = RemoteKeySet::at("https://auth.example/keys");
+/// # let keys = keys.fetch(Canned);
+/// let keys = keys.build().await?;
+/// let orders = Authenticator::builder("https://auth.example", "https://orders.example")
+///     .key_source(keys.clone())
+///     .build()
+///     .await?;
+/// let admin = Authenticator::builder("https://auth.example", "https://admin.example")
+///     .profile(Profile::rfc9068())
+///     .key_source(keys.clone())
+///     .build()
+///     .await?;
+/// assert_eq!(keys.status().keys, 0);
+///
+/// let wrong = RemoteKeySet::at("http://auth.example/keys").build().await.unwrap_err();
+/// assert!(wrong.to_string().contains("https"));
+/// # let _ = (orders, admin); Ok(()) }
+/// ```
 #[derive(Clone)]
-pub(crate) struct RemoteKeySet(pub(super) Arc<Remote<Keys>>);
+#[doc(alias("jwks", "JwksClient", "PyJWKClient", "createRemoteJWKSet"))]
+pub struct RemoteKeySet(pub(super) Arc<Remote<Keys>>);
 
 /// Where they are, and what is known besides the keys themselves.
 pub(crate) struct Keys {
@@ -104,6 +148,7 @@ pub(crate) struct Keys {
 impl RemoteKeySet {
     pub(crate) fn new(config: Config) -> Self {
         let limits = &config.limits;
+        metrics::fetches_begin(&config.location.to_string());
         metrics::withdrawal_bounds(
             &config.location.to_string(),
             limits.withdrawal_bound(),
@@ -134,6 +179,45 @@ impl RemoteKeySet {
         if settings(here) == settings(there) {
             here.snapshot.compare_and_swap(&none, there.snapshot.load_full());
         }
+    }
+
+    /// How the keys are. Never causes a fetch.
+    #[must_use]
+    pub fn status(&self) -> KeySetStatus {
+        self.0.status()
+    }
+
+    /// Fetches the keys now, for example after one was withdrawn in an emergency.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be fetched. Those at hand stay in use.
+    pub async fn refresh(&self) -> Result<(), FetchError> {
+        self.0.start_or_join()?.landed().await
+    }
+
+    /// Where the keys are.
+    pub(crate) fn location(&self) -> &Location {
+        &self.0.document.location
+    }
+
+    /// What they are fetched with.
+    pub(crate) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    pub(crate) fn obeys_no_cache(&self) -> bool {
+        self.0.limits.obey_no_cache
+    }
+
+    /// Whether both are one set.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether `clock` is the very one that it is judged by.
+    pub(crate) fn is_judged_by(&self, clock: &Arc<dyn Clock>) -> bool {
+        Arc::ptr_eq(&self.0.clock, clock)
     }
 
     /// Stops the background renewal.
@@ -186,7 +270,17 @@ impl KeySource for RemoteKeySet {
     }
 
     fn refresh(&self) -> Refreshing<'_> {
-        Box::pin(async { self.0.start_or_join()?.landed().await })
+        Box::pin(Self::refresh(self))
+    }
+
+    fn warm_up(&self) -> Refreshing<'_> {
+        Box::pin(async {
+            if matches!(self.0.freshness(), Freshness::Fresh | Freshness::Ageing) {
+                return Ok(());
+            }
+            let fetched = Self::refresh(self).await;
+            if self.0.freshness() == Freshness::Unavailable { fetched } else { Ok(()) }
+        })
     }
 }
 
@@ -223,7 +317,9 @@ impl Document for Keys {
         let skipped = snapshot.kept.skipped();
         metrics::fetch_ended(&location, if modified { "fetched" } else { "not_modified" });
         let now = remote.clock.now();
-        metrics::keys_kept(&location, snapshot.kept.len(), skipped.len(), now);
+        let faulty = skipped.iter().filter(|key| key.reason.is_fault()).count();
+        let unused = metrics::Skipped { faulty, for_other_uses: skipped.len() - faulty };
+        metrics::keys_kept(&location, snapshot.kept.len(), unused, now);
         // Once for each set, not for each fetch. Keys for encryption are nothing to worry about.
         for SkippedKey { id, reason } in skipped.iter().filter(|_| modified) {
             let (kid, is_fault) = (id.as_deref(), reason.is_fault());
@@ -325,7 +421,14 @@ impl Remote<Keys> {
         let url = Url::from_file_path(path)
             .map_err(|()| unreadable("its path must be absolute".to_owned()))?;
         let text = tokio::fs::read(path).await.map_err(|error| unreadable(error.to_string()))?;
-        let keys = self.parse(&text, &path.display().to_string())?;
+        let keys = if is_pem(&text) {
+            let Keys { allowed, max_keys, .. } = &self.document;
+            KeySet::from_issuers_pem(&text, allowed, *max_keys).map_err(|source| {
+                FetchError::NotAKeySet { url: path.display().to_string(), source }
+            })?
+        } else {
+            self.parse(&text, &path.display().to_string())?
+        };
         let headers = Headers::new(url.clone(), HeaderMap::new());
         Ok(Fetched { keys, headers, url, text: text.into() })
     }
@@ -398,33 +501,6 @@ impl Remote<Keys> {
         self.snapshot.compare_and_swap(&none, Some(Arc::new(restored)));
         *self.document.metadata_at() = metadata;
         Ok(age)
-    }
-
-    pub(super) fn status(&self) -> KeySetStatus {
-        let now = Timestamp::now(&*self.clock);
-        let limits = &self.limits;
-        let snapshot = self.snapshot.load_full();
-        let age = snapshot.as_ref().map(|snapshot| snapshot.age(now));
-        let lifetime = snapshot.as_ref().map(|snapshot| snapshot.lifetime);
-        let freshness = match age.zip(lifetime) {
-            Some((age, lifetime)) if age < lifetime.ageing => Freshness::Fresh,
-            Some((age, lifetime)) if age < lifetime.ttl => Freshness::Ageing,
-            Some((age, lifetime)) if age < lifetime.end => Freshness::Stale,
-            _ => Freshness::Unavailable,
-        };
-        KeySetStatus {
-            location: self.document.location.to_string(),
-            freshness,
-            age,
-            ttl: lifetime.map(|lifetime| lifetime.ttl),
-            last_error: self.record.last_error(),
-            next_attempt: self.history(now).failure.map(|failure| failure.retry_in),
-            is_kept: snapshot.as_ref().is_some_and(|snapshot| snapshot.kept_for.is_some()),
-            keys: snapshot.as_ref().map_or(0, |snapshot| snapshot.kept.len()),
-            skipped: snapshot.map_or_else(Vec::new, |snapshot| snapshot.kept.skipped().to_vec()),
-            withdrawal_bound: limits.withdrawal_bound(),
-            withdrawal_bound_in_outage: limits.withdrawal_bound_in_outage(),
-        }
     }
 }
 

@@ -53,7 +53,16 @@ pub fn attempt_now(
 /// ([`TokenError::rule`]), or the kind of a refusal that is not about a token
 /// ([`RefusalKind::as_str`]).
 pub async fn rule(auth: &Authenticator, request: &(impl RequestView + ?Sized)) -> &'static str {
-    match auth.authenticate(request).await {
+    word(&auth.authenticate(request).await)
+}
+
+/// As [`rule`], for a token that comes without a request.
+pub async fn token_rule(gate: &Gate, token: &str) -> &'static str {
+    word(&gate.authenticate_token(token).await)
+}
+
+fn word(verdict: &Result<Authenticated, Refusal>) -> &'static str {
+    match verdict {
         Ok(_) => "accepted",
         Err(refusal) => match refusal.token_error() {
             Some(error) => TokenError::rule(error),

@@ -1,5 +1,5 @@
-//! Servers out of Debian's packages, which are unpacked into target/tools and not installed: an
-//! installed one would start as a service.
+//! Programs out of Debian's packages, which are unpacked into target/tools and not installed: an
+//! installed server would start as a service.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,12 @@ use super::{step, update_package_lists};
 use crate::run::{Failure, program, run, tools_dir};
 
 /// The program at this place in Debian's package of this name, or the one that is here.
-pub(super) fn program_of(name: &str, place: &str, asks_version: &str) -> Result<PathBuf, Failure> {
+pub(super) fn program_of(
+    name: &str,
+    place: &str,
+    asks_version: &str,
+    purpose: &str,
+) -> Result<PathBuf, Failure> {
     let folder = tools_dir().join(name);
     let own = folder.join(place);
     let answers = |candidate: &Path| {
@@ -18,13 +23,14 @@ pub(super) fn program_of(name: &str, place: &str, asks_version: &str) -> Result<
         asked.status().is_ok_and(|status| status.success())
     };
     // Debian keeps nginx out of a user's search path.
-    for candidate in [PathBuf::from(name), Path::new("/").join(place), own.clone()] {
+    let by_name = Path::new(place).file_name().map(PathBuf::from);
+    for candidate in by_name.into_iter().chain([Path::new("/").join(place), own.clone()]) {
         if answers(&candidate) {
             step(name, &format!("{} is here", candidate.display()));
             return Ok(candidate);
         }
     }
-    step(name, "missing: unpacking Debian's into target/tools, for the guide's chapter on proxies");
+    step(name, &format!("missing: unpacking Debian's into target/tools, {purpose}"));
     update_package_lists(name)?;
     let io = |error: std::io::Error| Failure::new(format!("{}: {error}", folder.display()));
     // What is left of an attempt that failed.

@@ -1,5 +1,7 @@
-//! The issuers that are only known at run time: which of them are kept, and for how long.
+//! The issuers that are only known at run time, by the rule sets that a resolver selects: which of them
+//! are kept, and for how long.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,18 +15,19 @@ use crate::authenticator::{ConfigError, IssuerSettings};
 use crate::clock::{Clock, Timestamp};
 use crate::issuer::TrustedIssuer;
 use crate::remote::IssuerBudgets;
+use crate::request::{NoRequest, RequestView};
 
-/// The number of issuers that are kept, and how long unused.
+/// The number of rule sets that are kept, and how long unused.
 const MAX_ACCEPTED: u64 = 1000;
 const IDLE: Duration = Duration::from_secs(3600);
 
 /// How long a resolver's answer is valid by default.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
-/// The number of issuers that are kept though none of their tokens was accepted.
+/// The number of rule sets that are kept though none of their tokens was accepted.
 const MAX_CLAIMED: u64 = 100;
 
-/// The number of locks under which issuers are resolved.
+/// The number of locks under which rule sets are resolved.
 const LOCKS: usize = 64;
 
 /// Vouches for issuers that are only known at run time, such as one for each tenant.
@@ -43,15 +46,35 @@ const LOCKS: usize = 64;
 /// }
 /// ```
 ///
+/// # Rule sets
+///
+/// An answer is a rule set: an issuer, its keys, and what its tokens must say. It is chosen by the token's
+/// `iss` alone, unless [`select`](Self::select) chooses by the request as well, for example by the host
+/// that a tenant is served at. Keys, status lists, introspection answers, budgets and accepted tokens are
+/// kept for each rule set: a token that was accepted at one tenant's host is validated anew, by the other
+/// rules, at another's. [The guide](crate::guide::tenants) has a how-to.
+///
+/// The tokens of an issuer that the authenticator was built with never reach the resolver.
+///
+/// # URLs that tenants choose
+///
+/// The documents of a rule set (metadata, key sets, status lists, introspection) come from public addresses
+/// only. Loopback, private, link-local and metadata addresses are refused in every URL and, by the default
+/// HTTP client, after each lookup of a name, at every connection. The default client uses no proxy here,
+/// and follows no redirect, as anywhere. [`IssuerSettings::allow_private_host`] permits a host by name.
+/// An HTTP client of the settings' own ([`IssuerSettings::fetch`]) decides itself which addresses a name
+/// may have; [`ReqwestFetch::new`](crate::fetch::ReqwestFetch::new) permits any, and uses the proxies of
+/// the environment, which must then do the refusing.
+///
 /// # Limits
 ///
 /// Forged tokens can name any tenant. Fetches of keys are therefore limited while there is no usable
-/// key set, and for unknown `kid`s: in `t` seconds all resolved issuers together cause at most
-/// 1,024 + 10 × `t` such fetches, and one issuer at most 8 + `t` /
+/// key set, and for unknown `kid`s: in `t` seconds all rule sets together cause at most
+/// 1,024 + 10 × `t` such fetches, and one rule set at most 8 + `t` /
 /// [`cooldown`](IssuerSettings::cooldown). A token over the limit is refused with 429. Regular
 /// renewals of usable key sets are not limited.
 ///
-/// The 1,000 most used issuers with an accepted token are kept, and 100 others. Issuers that forged
+/// The 1,000 most used rule sets with an accepted token are kept, and 100 others. Rule sets that forged
 /// tokens name do not evict those with an accepted token.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a resolver of issuers",
@@ -60,17 +83,58 @@ const LOCKS: usize = 64;
             that are known at start with `also_issuer`"
 )]
 pub trait IssuerResolver: Send + Sync + 'static {
-    /// The settings for the tokens of `issuer`, or `None` if it is not trusted.
+    /// The name of the rule set for a token of `issuer` that came with `request`; `None` if there is
+    /// none, which refuses the token as one of an untrusted issuer. By default, `issuer`.
     ///
-    /// `issuer` is the unverified `iss` of a token. The answer must come from a trusted set, at
-    /// once, without I/O and without calling the authenticator. It is valid for
-    /// [`lifetime`](Self::lifetime), or until
+    /// `issuer` is the unverified `iss` of a token, and the client chooses everything in `request`: the
+    /// answer must name one of the rule sets that are trusted. Take the host from
+    /// [`RequestView::host`]. A [bare token](crate::token::BareToken) without a request comes with an
+    /// empty one, which has no host.
+    ///
+    /// It is called with every token that is not of a configured issuer, also with those that were
+    /// accepted before: answer at once, without I/O and without calling the authenticator, and best
+    /// without allocating.
+    ///
+    /// ```
+    /// use std::borrow::Cow;
+    ///
+    /// use portcullis::{IssuerSettings, RequestView, config::IssuerResolver};
+    ///
+    /// /// Each tenant has a host, and issuers and an audience of its own.
+    /// struct Tenants;
+    ///
+    /// impl IssuerResolver for Tenants {
+    ///     fn select<'a>(&'a self, _: &'a str, request: &'a dyn RequestView) -> Option<Cow<'a, str>> {
+    ///         request.host()
+    ///     }
+    ///
+    ///     fn resolve(&self, host: &str) -> Option<IssuerSettings> {
+    ///         let issuer = match host {
+    ///             "a.api.example" => "https://login.a.example",
+    ///             "b.api.example" => "https://login.b.example",
+    ///             _ => return None,
+    ///         };
+    ///         Some(IssuerSettings::new(issuer, format!("https://{host}")))
+    ///     }
+    /// }
+    /// ```
+    fn select<'a>(&'a self, issuer: &'a str, request: &'a dyn RequestView) -> Option<Cow<'a, str>> {
+        let _ = request;
+        Some(Cow::Borrowed(issuer))
+    }
+
+    /// The settings of `rule_set`, or `None` if it is not trusted.
+    ///
+    /// `rule_set` is what [`select`](Self::select) has named: by default the unverified `iss` of a token.
+    /// The answer must come from a trusted set, at once, without I/O and without calling the
+    /// authenticator. A token whose `iss` is not the issuer of the answer is refused, without a fetch.
+    /// It is valid for [`lifetime`](Self::lifetime), or until
     /// [`Authenticator::forget`](crate::Authenticator::forget). The keys are fetched when the first
     /// token needs them.
-    fn resolve(&self, issuer: &str) -> Option<IssuerSettings>;
+    fn resolve(&self, rule_set: &str) -> Option<IssuerSettings>;
 
     /// How long an answer is valid, whether it is used or not: 1 hour by default. After that, the
-    /// next token of the issuer causes another call, so tokens of an issuer that is no longer
+    /// next token of the rule set causes another call, so tokens of an issuer that is no longer
     /// trusted are accepted for at most this long.
     ///
     /// If the answer has not changed, the issuer's keys, status lists and introspection answers are
@@ -94,12 +158,12 @@ pub(super) struct Resolved {
     resolver: Arc<dyn IssuerResolver>,
     /// How long its answers are valid.
     lifetime: Duration,
-    /// The issuers with an accepted token.
+    /// The rule sets with an accepted token.
     accepted: Cache<String, Met>,
-    /// The other issuers: unverified tokens name them, so they must evict nothing else.
+    /// The other rule sets: unverified tokens name them, so they must evict nothing else.
     claimed: Cache<String, Met>,
     budgets: IssuerBudgets,
-    /// One request at a time resolves an issuer. Chosen by a hash of its name.
+    /// One request at a time resolves a rule set. Chosen by a hash of its name.
     locks: [Mutex<()>; LOCKS],
     hasher: RandomState,
     /// From when on a wrong answer is reported again, in seconds of the monotonic clock.
@@ -132,19 +196,40 @@ impl Resolved {
         }
     }
 
-    /// Whether a token of an issuer of this name was accepted lately.
-    pub(super) fn has_accepted(&self, name: &str) -> bool {
-        self.accepted.contains_key(name)
+    /// Whether a token was accepted by this rule set lately.
+    pub(super) fn has_accepted(&self, rule_set: &str) -> bool {
+        self.accepted.contains_key(rule_set)
     }
 
-    /// The issuer of this name, if it was resolved before and the answer is still valid.
-    pub(super) fn known(&self, name: &str, now: Timestamp) -> Option<Arc<TrustedIssuer>> {
-        let met = self.met(name).filter(|met| now.since(met.resolved_at) < self.lifetime);
+    /// Whether a token of the issuer `name` that comes with `request` is judged by this rule set.
+    pub(super) fn selects(&self, rule_set: &str, name: &str, request: &dyn RequestView) -> bool {
+        self.resolver.select(name, request).is_some_and(|selected| selected == rule_set)
+    }
+
+    /// The issuer `name`, by the rule set that is selected for its tokens with `request`, if the
+    /// resolver vouches for it.
+    pub(super) fn of(&self, name: &str, request: &dyn RequestView) -> Option<Arc<TrustedIssuer>> {
+        let rule_set = self.resolver.select(name, request)?;
+        let issuer = self.get(&rule_set)?;
+        if issuer.name() == name {
+            return Some(issuer);
+        }
+        // Selected by the issuer alone, the answer is wrong; otherwise the token is at the wrong place.
+        if rule_set == name && self.selects(&rule_set, name, &NoRequest) {
+            self.claimed.remove(&*rule_set);
+            return self.wrong_answer(None);
+        }
+        None
+    }
+
+    /// The issuer of this rule set, if it was resolved before and the answer is still valid.
+    pub(super) fn known(&self, rule_set: &str, now: Timestamp) -> Option<Arc<TrustedIssuer>> {
+        let met = self.met(rule_set).filter(|met| now.since(met.resolved_at) < self.lifetime);
         met.map(|met| met.issuer)
     }
 
-    fn met(&self, name: &str) -> Option<Met> {
-        self.accepted.get(name).or_else(|| self.claimed.get(name))
+    fn met(&self, rule_set: &str) -> Option<Met> {
+        self.accepted.get(rule_set).or_else(|| self.claimed.get(rule_set))
     }
 
     /// All that were resolved before.
@@ -152,92 +237,105 @@ impl Resolved {
         self.accepted.iter().chain(&self.claimed).map(|(_, met)| met.issuer)
     }
 
-    /// Whether the resolver answers for this name, with settings that can be used or not.
-    pub(super) fn answers_for(&self, name: &str) -> bool {
-        self.known(name, Timestamp::now(&*self.clock)).is_some()
-            || self.resolver.resolve(name).is_some()
-    }
-
-    /// The issuer of this name, if the resolver vouches for it.
-    pub(super) fn get(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
-        let now = Timestamp::now(&*self.clock);
-        self.known(name, now).or_else(|| {
-            let _one_at_a_time = self.lock(name);
-            self.get_locked(name, now)
+    /// Whether the resolver answers for tokens of the issuer `name` with `request`: with settings that can be
+    /// used or not, and also where the rule set that it selects is another issuer's. Its token may
+    /// be a tenant's, at another tenant's place.
+    pub(super) fn answers_for(&self, name: &str, request: &dyn RequestView) -> bool {
+        self.resolver.select(name, request).is_some_and(|rule_set| {
+            self.known(&rule_set, Timestamp::now(&*self.clock)).is_some()
+                || self.resolver.resolve(&rule_set).is_some()
         })
     }
 
-    /// Has the next token of this issuer ask the resolver.
-    pub(super) fn forget(&self, name: &str) {
-        // A call of the resolver that is under way ends first: its answer is older than this.
-        let _one_at_a_time = self.lock(name);
-        self.remove(name);
+    fn get(&self, rule_set: &str) -> Option<Arc<TrustedIssuer>> {
+        let now = Timestamp::now(&*self.clock);
+        self.known(rule_set, now).or_else(|| {
+            let _one_at_a_time = self.lock(rule_set);
+            self.get_locked(rule_set, now)
+        })
     }
 
-    fn remove(&self, name: &str) {
-        for met in [&self.accepted, &self.claimed].into_iter().filter_map(|met| met.remove(name)) {
+    /// Has the next token of this rule set ask the resolver.
+    pub(super) fn forget(&self, rule_set: &str) {
+        // A call of the resolver that is under way ends first: its answer is older than this.
+        let _one_at_a_time = self.lock(rule_set);
+        self.remove(rule_set);
+    }
+
+    fn remove(&self, rule_set: &str) {
+        let caches = [&self.accepted, &self.claimed].into_iter();
+        for met in caches.filter_map(|met| met.remove(rule_set)) {
             met.issuer.forget();
         }
     }
 
-    /// Notes that a token of `issuer` was accepted, and returns the current issuer of that name;
-    /// `None` if the resolver no longer vouches for it.
-    pub(super) fn note_accepted(&self, issuer: &Arc<TrustedIssuer>) -> Option<Arc<TrustedIssuer>> {
-        let name = issuer.name();
-        if self.accepted.contains_key(name) && !issuer.is_forgotten() {
+    /// Notes that a token was accepted by the rules of `issuer`, and returns the current issuer of the
+    /// rule set; `None` if the resolver no longer vouches for it, or not with these rules.
+    pub(super) fn note_accepted(
+        &self,
+        rule_set: &str,
+        issuer: &Arc<TrustedIssuer>,
+    ) -> Option<Arc<TrustedIssuer>> {
+        let is_current = |met: &Met| Arc::ptr_eq(&met.issuer, issuer);
+        if !issuer.is_forgotten() && self.accepted.get(rule_set).is_some_and(|met| is_current(&met))
+        {
             return Some(issuer.clone());
         }
-        let _one_at_a_time = self.lock(name);
+        let _one_at_a_time = self.lock(rule_set);
         // An issuer that was evicted or forgotten since its token arrived is resolved again. Keys
         // that are fetched in the same way are kept.
-        let current = self.get_locked(name, Timestamp::now(&*self.clock))?;
-        if let Some(met) = self.claimed.remove(name) {
-            if !Arc::ptr_eq(&met.issuer, issuer) {
+        let current = self.get_locked(rule_set, Timestamp::now(&*self.clock))?;
+        // The token was held to the rules as they were.
+        if !current.has_rules_of(issuer) {
+            return None;
+        }
+        if let Some(met) = self.claimed.remove(rule_set) {
+            if !is_current(&met) {
                 met.issuer.keys.adopt(&issuer.keys);
             }
-            self.accepted.insert(name.to_owned(), met);
+            self.accepted.insert(rule_set.to_owned(), met);
         }
         Some(current)
     }
 
-    fn lock(&self, name: &str) -> Option<MutexGuard<'_, ()>> {
+    fn lock(&self, rule_set: &str) -> Option<MutexGuard<'_, ()>> {
         #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
-        let at = self.hasher.hash_one(name) as usize % LOCKS;
+        let at = self.hasher.hash_one(rule_set) as usize % LOCKS;
         let lock = self.locks.get(at)?;
         Some(lock.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn get_locked(&self, name: &str, now: Timestamp) -> Option<Arc<TrustedIssuer>> {
-        if let Some(issuer) = self.known(name, now) {
+    fn get_locked(&self, rule_set: &str, now: Timestamp) -> Option<Arc<TrustedIssuer>> {
+        if let Some(issuer) = self.known(rule_set, now) {
             return Some(issuer);
         }
-        let Some((settings, issuer)) = self.resolve(name) else {
-            self.remove(name);
+        let Some((settings, issuer)) = self.resolve(rule_set) else {
+            self.remove(rule_set);
             return None;
         };
         let met = Met { issuer: issuer.clone(), settings, resolved_at: now };
-        if self.accepted.contains_key(name) {
-            self.accepted.insert(name.to_owned(), met);
+        if self.accepted.contains_key(rule_set) {
+            self.accepted.insert(rule_set.to_owned(), met);
         } else {
-            self.claimed.insert(name.to_owned(), met);
+            self.claimed.insert(rule_set.to_owned(), met);
         }
         Some(issuer)
     }
 
     /// Asks the resolver. If the answer has not changed, the issuer stays the same, with its keys,
     /// its status lists and its introspection answers.
-    fn resolve(&self, name: &str) -> Option<(Arc<IssuerSettings>, Arc<TrustedIssuer>)> {
-        let mut settings = self.resolver.resolve(name)?;
-        let before = self.met(name);
+    fn resolve(&self, rule_set: &str) -> Option<(Arc<IssuerSettings>, Arc<TrustedIssuer>)> {
+        let mut settings = self.resolver.resolve(rule_set)?;
+        let before = self.met(rule_set);
         if let Some(Met { issuer, settings: before, .. }) = &before
             && before.is_same(&settings)
         {
             return Some((before.clone(), issuer.clone()));
         }
-        settings.origin.budget = Some(self.budgets.of(name));
+        settings.origin.is_resolved = true;
+        settings.origin.budget = Some(self.budgets.of(rule_set));
         let issuer = match settings.clone().trusted_issuer(&self.clock) {
-            Ok(issuer) if issuer.name() == name => Arc::new(issuer),
-            Ok(_) => return self.wrong_answer(None),
+            Ok(issuer) => Arc::new(TrustedIssuer { rule_set: Some(rule_set.into()), ..issuer }),
             Err(error) => return self.wrong_answer(Some(&error)),
         };
         if let Some(before) = before {

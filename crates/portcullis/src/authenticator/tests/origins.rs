@@ -129,6 +129,48 @@ async fn keys_in_a_file_are_read_again_when_it_changes() {
 }
 
 #[tokio::test]
+async fn keys_in_a_file_may_be_pem_but_not_private_ones() {
+    let jwk = |pem: &[u8]| {
+        let key = crate::key::VerificationKey::from_pem(pem, Algorithm::ALL).unwrap();
+        key.thumbprint().unwrap()
+    };
+    let (first, second): (&[u8], &[u8]) = (
+        include_bytes!("../../../fixtures/keys/p256-cert.pem"),
+        include_bytes!("../../../fixtures/keys/ed25519.pem"),
+    );
+    let private = include_bytes!("../../../fixtures/keys/bundle-with-private-key.pem");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), first).unwrap();
+    let clock = ManualClock::at(NOW);
+    let auth = Authenticator::builder("urn:issuer", "https://api.example")
+        .jwks_file(file.path())
+        .clock(clock.clone())
+        .build()
+        .await
+        .unwrap();
+    let [issuer] = &auth.0.issuers.all()[..] else { panic!("one issuer") };
+    let has = async |pem: &[u8]| {
+        let id = jwk(pem);
+        let algorithm = if pem == first { Algorithm::Es256 } else { Algorithm::Ed25519 };
+        let wanted = KeyRequest::new(Some(&id), algorithm);
+        issuer.keys.source().resolve(&wanted).await.is_ok()
+    };
+    assert_eq!((has(first).await, has(second).await), (true, false));
+    std::fs::write(file.path(), second).unwrap();
+    clock.advance(Duration::from_secs(2));
+    assert_eq!((has(second).await, has(first).await), (true, false));
+    // It is not used, and the keys at hand are.
+    std::fs::write(file.path(), private).unwrap();
+    clock.advance(Duration::from_secs(40));
+    assert!(has(second).await);
+    let status = auth.status().remove(0).keys.unwrap();
+    let error = status.last_error.unwrap();
+    assert!(error.source().unwrap().to_string().contains("private key"), "{error}");
+    let built = Authenticator::builder("urn:issuer", "a").jwks_file(file.path()).build().await;
+    assert!(matches!(built, Err(ConfigError::KeysUnavailable { .. })));
+}
+
+#[tokio::test]
 async fn keys_come_from_one_place() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let builder = || Authenticator::builder(ISSUER, "a");

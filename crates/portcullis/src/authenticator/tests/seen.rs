@@ -1,5 +1,6 @@
 //! Tokens that were verified before: what is asked of them again, and what is never kept.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
@@ -198,6 +199,55 @@ async fn an_issuer_that_is_no_longer_vouched_for_takes_its_kept_tokens_along() {
     vouched.store(false, Ordering::SeqCst);
     auth.forget("https://issuer.example");
     assert_eq!(rule(&auth, &token).await, "iss");
+}
+
+/// One rule set for each host, with the same issuer and the same keys.
+struct Hosts(Counted);
+
+impl IssuerResolver for Hosts {
+    fn select<'a>(&'a self, _: &'a str, request: &'a dyn RequestView) -> Option<Cow<'a, str>> {
+        request.host()
+    }
+
+    fn resolve(&self, _: &str) -> Option<IssuerSettings> {
+        let settings = IssuerSettings::new("https://issuer.example", "https://api.example");
+        Some(settings.key_source(self.0.clone()))
+    }
+}
+
+#[tokio::test]
+async fn token_that_two_rule_sets_accept_is_kept_for_each() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let keys = Counted::new(&[&key]);
+    let builder = Authenticator::builder_with_resolver(Hosts(keys.clone()));
+    let auth = builder.clock(ManualClock::at(NOW)).build().await.unwrap();
+    let token = key.token(&claims());
+    let at = |host: &str| {
+        let mut headers = bearer(&token);
+        headers.insert("host", host.parse().unwrap());
+        headers
+    };
+    let (a, b) = (at("a.example"), at("b.example"));
+    for _ in 0..5 {
+        let [of_a, of_b] = [&a, &b].map(|headers| auth.attempt(headers));
+        let [of_a, of_b] = [of_a.await.unwrap().unwrap(), of_b.await.unwrap().unwrap()];
+        // What a handler reads of the one is nothing to the other.
+        let [of_a, of_b] = [of_a, of_b].map(|who| who.shared_claims::<Value>().unwrap());
+        assert!(!Arc::ptr_eq(&of_a, &of_b));
+    }
+    assert_eq!((keys.verified(), kept(&auth)), (2, 2));
+    auth.forget("a.example");
+    for _ in 0..2 {
+        auth.authenticate(&b).await.unwrap();
+    }
+    assert_eq!(keys.verified(), 2);
+    auth.authenticate(&a).await.unwrap();
+    assert_eq!((keys.verified(), kept(&auth)), (3, 2));
+    // As many hosts as there are places for a token, and more.
+    for number in 0..40 {
+        auth.authenticate(&at(&format!("{number}.example"))).await.unwrap();
+    }
+    assert!(kept(&auth) <= 8, "{} are kept", kept(&auth));
 }
 
 /// Each authenticator has what it verified, by its own settings, and no other's.

@@ -1,0 +1,123 @@
+//! Any source of keys, as one of jsonwebtoken's decoding keys.
+
+use std::future::Future;
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{DecodingKey, Header, TokenData, Validation, decode_header};
+use portcullis::keys::{CandidateKeys, KeyRequest, KeySource, VerificationKey};
+use portcullis::signature::VerifyError;
+use portcullis::token::TokenError;
+use serde::de::DeserializeOwned;
+
+use crate::algorithm::asymmetric;
+use crate::error::{DecodeError, DecodingKeyError};
+
+/// Decoding keys for jsonwebtoken from any [`KeySource`], above all a
+/// [`RemoteKeySet`](portcullis::keys::RemoteKeySet).
+///
+/// The keys are fetched, renewed and bounded as for an authenticator: one fetch at a time, a budget for
+/// unknown `kid`s, and known keys for `ttl + max_stale` while the issuer cannot be reached. A key is used
+/// with its own algorithm only, and weak ones are skipped.
+pub trait DecodingKeySource: KeySource {
+    /// Returns the key for a token with this header, for [`jsonwebtoken::decode`].
+    ///
+    /// It waits for a fetch if the key is not at hand. `alg` must still be among the `algorithms` of the
+    /// [`Validation`]: an allowed one that the key is for.
+    ///
+    /// A key that was replaced under its `kid` is not noticed here, because only a signature that does not
+    /// verify shows it: [`decode`](Self::decode) looks for it.
+    ///
+    /// # Errors
+    ///
+    /// When no key has the token's `kid` and algorithm, several have and the token has no `kid`, or the keys
+    /// cannot be fetched: [`DecodingKeyError::status`] tells them apart.
+    fn decoding_key(
+        &self,
+        header: &Header,
+    ) -> impl Future<Output = Result<DecodingKey, DecodingKeyError>> + Send {
+        async move {
+            let candidates = candidates(self, header).await?;
+            let mut keys = candidates.iter();
+            match (keys.next(), keys.next()) {
+                (Some(key), None) => decoding_key(key),
+                _ => Err(DecodingKeyError::SeveralKeys),
+            }
+        }
+    }
+
+    /// Decodes a token as [`jsonwebtoken::decode`] does, with the key that fits it: each of up to four if it has
+    /// no `kid`, and a newer one if its key was replaced under its `kid`.
+    ///
+    /// An `alg` that `validation` does not allow causes no fetch.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decoding_key`](Self::decoding_key) and of jsonwebtoken.
+    fn decode<C: DeserializeOwned>(
+        &self,
+        token: &str,
+        validation: &Validation,
+    ) -> impl Future<Output = Result<TokenData<C>, DecodeError>> + Send {
+        async move {
+            let header = decode_header(token)?;
+            if !validation.algorithms.contains(&header.alg) {
+                return Err(jsonwebtoken::errors::Error::from(ErrorKind::InvalidAlgorithm).into());
+            }
+            let tried = candidates(self, &header).await?;
+            if let Some(decoded) = decode_with(&tried, token, validation)? {
+                return Ok(decoded);
+            }
+            let others = self.replaced(&request(&header)?, &tried).await;
+            let decoded = others.map(|others| decode_with(&others, token, validation));
+            let bad = || jsonwebtoken::errors::Error::from(ErrorKind::InvalidSignature).into();
+            decoded.transpose()?.flatten().ok_or_else(bad)
+        }
+    }
+}
+
+impl<S: KeySource + ?Sized> DecodingKeySource for S {}
+
+async fn candidates<S: KeySource + ?Sized>(
+    keys: &S,
+    header: &Header,
+) -> Result<CandidateKeys, DecodingKeyError> {
+    let resolved = keys.resolve(&request(header)?).await;
+    Ok(resolved.map_err(VerifyError::from)?)
+}
+
+/// What a token with this header asks for. HMAC is refused here, so that it causes no fetch.
+fn request(header: &Header) -> Result<KeyRequest<'_>, DecodingKeyError> {
+    let algorithm =
+        asymmetric(header.alg).ok_or(DecodingKeyError::NoPublicKey { algorithm: header.alg })?;
+    Ok(KeyRequest::new(header.kid.as_deref(), algorithm))
+}
+
+/// `None` if the signature holds under none of `keys`.
+#[expect(clippy::disallowed_methods, reason = "it is what this crate finds keys for")]
+fn decode_with<C: DeserializeOwned>(
+    keys: &CandidateKeys,
+    token: &str,
+    validation: &Validation,
+) -> Result<Option<TokenData<C>>, DecodeError> {
+    for key in keys.iter() {
+        match jsonwebtoken::decode(token, &decoding_key(key)?, validation) {
+            Ok(decoded) => return Ok(Some(decoded)),
+            Err(error) if *error.kind() == ErrorKind::InvalidSignature => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
+}
+
+fn decoding_key(key: &VerificationKey) -> Result<DecodingKey, DecodingKeyError> {
+    let jwk = key.public_jwk().ok_or(DecodingKeyError::Unrepresentable)?;
+    let jwk: Jwk = serde_json::from_value(jwk).map_err(|_| DecodingKeyError::Unrepresentable)?;
+    DecodingKey::from_jwk(&jwk).map_err(|_| DecodingKeyError::Unrepresentable)
+}
+
+impl From<TokenError> for DecodingKeyError {
+    fn from(error: TokenError) -> Self {
+        Self::Source(error.into())
+    }
+}

@@ -1,0 +1,202 @@
+//! An app on jsonwebtoken, and after each of the two steps: which tokens are judged otherwise.
+
+#[expect(clippy::disallowed_methods, unreachable_pub, reason = "the app that is migrated")]
+mod before;
+#[expect(clippy::disallowed_methods, unreachable_pub, reason = "the app that is migrated")]
+mod step_1;
+#[expect(unreachable_pub, reason = "the app that is migrated")]
+mod step_2;
+
+use std::time::Duration;
+
+use http::StatusCode;
+use jsonwebtoken::{decode_header, get_current_timestamp};
+use portcullis_jsonwebtoken::portcullis::Algorithm;
+use portcullis_jsonwebtoken::portcullis::keys::RemoteKeySet;
+use portcullis_jsonwebtoken::portcullis::testing::{
+    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, ScriptedFetch, TestKey, bearer,
+};
+use portcullis_jsonwebtoken::{DecodeError, DecodingKeyError, DecodingKeySource};
+use serde_json::{Value, json};
+
+use before::{Claims, validation};
+
+fn key(id: &str) -> TestKey {
+    TestKey::generate(id, Algorithm::Es256)
+}
+
+fn publish(fetch: &ScriptedFetch, keys: &[&TestKey]) {
+    fetch.set(JWKS, Answer::ok(TestKey::jwks(keys.iter().copied())));
+}
+
+async fn set(fetch: &ScriptedFetch) -> RemoteKeySet {
+    let builder = RemoteKeySet::at(JWKS).fetch(fetch.clone()).without_background_refresh();
+    builder.build().await.unwrap()
+}
+
+/// The claims of a good token, with some put in or, if null, taken out.
+fn claims(changes: Value) -> Value {
+    let now = get_current_timestamp();
+    let mut claims = json!({
+        "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "scope": "orders:read", "iat": now, "exp": now + 900,
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value.clone();
+        }
+    }
+    claims
+}
+
+fn read(claims: Claims) -> bool {
+    claims.sub == "alice" && claims.scope.as_deref() == Some("orders:read")
+}
+
+/// The migration's promise: what is not in the second table is judged alike by all three.
+#[tokio::test]
+async fn steps_judge_tokens_alike_but_for_what_is_listed() {
+    let (old, new) = (key("old"), key("new"));
+    let fetch = ScriptedFetch::default();
+    publish(&fetch, &[&old]);
+    let before = before::App::new(&TestKey::jwks([&old]).to_string()).unwrap();
+    let keys = set(&fetch).await;
+    let step_1 = step_1::App::new(keys.clone());
+    let step_2 = step_2::App::new(keys).await.unwrap();
+    publish(&fetch, &[&old, &new]);
+    let judged = async |token: &str| {
+        [
+            before.claims(token).is_ok_and(read),
+            step_1.claims(token).await.is_ok_and(read),
+            step_2.claims(&bearer(token)).await.is_ok_and(read),
+        ]
+    };
+    let now = get_current_timestamp();
+    let of = |changes| old.token(&claims(changes));
+    let headed = |header: Value| old.sign(&header.to_string(), &claims(json!({})).to_string());
+    let alike = [
+        ("good", of(json!({})), true),
+        ("expired within the leeway", of(json!({"exp": now - 30})), true),
+        ("several audiences", of(json!({"aud": ["x", AUDIENCE]})), true),
+        ("expired", of(json!({"exp": now - 120})), false),
+        ("without exp", of(json!({"exp": null})), false),
+        ("exp as text", of(json!({"exp": "9999999999"})), false),
+        ("another API's", of(json!({"aud": "https://other.example"})), false),
+        ("another issuer's", of(json!({"iss": "https://other.example"})), false),
+        ("aud of another type", of(json!({"aud": 7})), false),
+        ("forged", key("old").token(&claims(json!({}))), false),
+        ("a key that nobody has", key("unknown").token(&claims(json!({}))), false),
+        ("HS256", headed(json!({"alg": "HS256", "kid": "old"})), false),
+        ("an algorithm of another key", headed(json!({"alg": "ES384", "kid": "old"})), false),
+        ("alg none", headed(json!({"alg": "none", "kid": "old"})), false),
+        ("crit", headed(json!({"alg": "ES256", "kid": "old", "crit": ["x"], "x": 1})), false),
+        ("no token", "a.b.c".to_owned(), false),
+    ];
+    for (name, token, expected) in alike {
+        assert_eq!(judged(&token).await, [expected; 3], "{name}");
+    }
+    let typed = |typ| headed(json!({"alg": "ES256", "kid": "old", "typ": typ}));
+    let as_id_token = |changes| {
+        old.sign(r#"{"alg":"ES256","kid":"old","typ":"JWT"}"#, &claims(changes).to_string())
+    };
+    let differing = [
+        // With step 1 a key is found that came after the start.
+        ("a key that was published later", new.token(&claims(json!({}))), [false, true, true]),
+        // With `DecodingKeySource::decode` in step 1, too: two keys fit.
+        ("without kid", headed(json!({"alg": "ES256"})), [false, false, true]),
+        // With step 2 everything counts that a token says of itself.
+        ("without aud", of(json!({"aud": null})), [true, true, false]),
+        ("without iss", of(json!({"iss": null})), [true, true, false]),
+        ("iss in an array", of(json!({"iss": [ISSUER]})), [true, true, false]),
+        ("nbf in an hour", of(json!({"nbf": now + 3600})), [true, true, false]),
+        ("iat in an hour", of(json!({"iat": now + 3600})), [true, true, false]),
+        ("an ID token", as_id_token(json!({"nonce": "n"})), [true, true, false]),
+        ("a logout token", typed("logout+jwt"), [true, true, false]),
+        ("a proof", typed("dpop+jwt"), [true, true, false]),
+        ("bound to a key", of(json!({"cnf": {"jkt": "x"}})), [true, true, false]),
+        ("longer than 16 KiB", of(json!({"more": "x".repeat(20_000)})), [true, true, false]),
+    ];
+    for (name, token, expected) in &differing {
+        assert_eq!(judged(token).await, *expected, "{name}");
+    }
+    // The page lists them.
+    let page = include_str!("../../../../docs/migrating/from-jsonwebtoken.md");
+    for (name, _, [before, step_1, step_2]) in differing {
+        let said = |accepted: bool| if accepted { "accepted" } else { "refused" };
+        let row = format!("| {name} | {} | {} | {} |", said(before), said(step_1), said(step_2));
+        assert!(page.contains(&row), "the page should have {row}");
+    }
+}
+
+#[test]
+fn page_shows_the_apps_as_they_are() {
+    let page = include_str!("../../../../docs/migrating/from-jsonwebtoken.md");
+    for app in [include_str!("before.rs"), include_str!("step_1.rs"), include_str!("step_2.rs")] {
+        assert!(page.contains(&format!("```rust\n{app}```")), "the page should have:\n{app}");
+    }
+}
+
+/// jsonwebtoken has no bounds: whoever fetches at an unknown `kid` fetches for every forged token.
+#[tokio::test]
+async fn unknown_kids_cost_a_budget_and_are_told_from_an_outage() {
+    let known = key("k");
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    publish(&fetch, &[&known]);
+    let builder = RemoteKeySet::at(JWKS).fetch(fetch.clone()).clock(clock.clone());
+    let keys = builder.without_background_refresh().build().await.unwrap();
+    let mut statuses = Vec::new();
+    for number in 0..100 {
+        let token = key(&format!("unknown-{number}")).token(&claims(json!({})));
+        let error = keys.decode::<Claims>(&token, &validation()).await.unwrap_err();
+        statuses.push(error.status());
+    }
+    assert_eq!(fetch.requests().len(), 4);
+    let (looked_for, limited) = statuses.split_at(3);
+    assert_eq!(looked_for, [StatusCode::UNAUTHORIZED; 3]);
+    assert!(limited.iter().all(|status| *status == StatusCode::TOO_MANY_REQUESTS));
+    // An algorithm that no set has a key for, and one that is not allowed, look for nothing.
+    clock.advance(Duration::from_secs(3000));
+    for alg in ["HS256", "ES384"] {
+        let token = known.sign(&json!({"alg": alg, "kid": "x"}).to_string(), "{}");
+        let error = keys.decode::<Claims>(&token, &validation()).await.unwrap_err();
+        assert!(matches!(error, DecodeError::Token(_)), "{error}");
+    }
+    let secret = known.sign(r#"{"alg":"HS256","kid":"x"}"#, "{}");
+    let error = keys.decoding_key(&decode_header(&secret).unwrap()).await.unwrap_err();
+    assert!(matches!(error, DecodingKeyError::NoPublicKey { .. }), "{error}");
+    assert_eq!(fetch.requests().len(), 4);
+
+    // Stale keys serve while the issuer is away; then it is the keys that are at fault.
+    fetch.set(JWKS, Answer::Fails);
+    let token = known.token(&claims(json!({})));
+    assert!(keys.decode::<Claims>(&token, &validation()).await.is_ok_and(|data| read(data.claims)));
+    clock.advance(Duration::from_secs(4000));
+    let error = keys.decode::<Claims>(&token, &validation()).await.unwrap_err();
+    assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE, "{error}");
+    let DecodeError::Key(error) = error else { panic!("{error}") };
+    assert!(error.retry_after().is_some_and(|after| !after.is_zero()));
+}
+
+#[tokio::test]
+async fn decode_finds_a_key_that_was_replaced_and_tries_each_that_is_not_named() {
+    let (first, second) = (key("a"), key("b"));
+    let fetch = ScriptedFetch::default();
+    publish(&fetch, &[&first, &second]);
+    let keys = set(&fetch).await;
+    let decode = async |token: &str| keys.decode::<Claims>(token, &validation()).await;
+    for signer in [&first, &second] {
+        let token = signer.sign(r#"{"alg":"ES256"}"#, &claims(json!({})).to_string());
+        assert!(decode(&token).await.is_ok());
+        let error = keys.decoding_key(&decode_header(&token).unwrap()).await.unwrap_err();
+        assert!(matches!(error, DecodingKeyError::SeveralKeys), "{error}");
+    }
+    let replaced = key("a");
+    publish(&fetch, &[&replaced, &second]);
+    let token = replaced.token(&claims(json!({})));
+    assert!(decode(&token).await.is_ok());
+    assert_eq!(fetch.requests().len(), 2);
+    // The one before is refused from then on, without another fetch.
+    assert!(decode(&first.token(&claims(json!({})))).await.is_err());
+    assert_eq!(fetch.requests().len(), 2);
+}

@@ -1,0 +1,23 @@
+//! Methods of [`IssuerSettings`](super::IssuerSettings) on a builder that holds such settings.
+
+/// Implements methods that change the settings by `self.of_issuer`; `$what` ends their documentation.
+macro_rules! of_issuer {
+    (
+        $for:ty, $what:literal;
+        $($method:ident$([$($generic:tt)*])?($($argument:ident: $type:ty)?);)*
+    ) => {
+        impl $for {
+            $(
+                #[doc = concat!(
+                    "[`IssuerSettings::", stringify!($method), "`](crate::IssuerSettings::",
+                    stringify!($method), ")", $what,
+                )]
+                pub fn $method$(<$($generic)*>)?(self $(, $argument: $type)?) -> Self {
+                    self.of_issuer(stringify!($method), |issuer| issuer.$method($($argument)?))
+                }
+            )*
+        }
+    };
+}
+
+pub(super) use of_issuer;

@@ -1,0 +1,175 @@
+//! Building a [`RemoteKeySet`] that several share.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::builder::KeptKeysSetting;
+use super::checks::{not_empty, not_quoted};
+use super::config_error::ConfigError;
+use super::issuer_settings::IssuerSettings;
+use super::of_issuer::of_issuer;
+use super::start::first_keys;
+use crate::algorithm::Algorithm;
+use crate::clock::{Clock, default_clock};
+use crate::fetch::Fetch;
+use crate::issuer::IssuerKeys;
+use crate::kept_keys::KeptKeys;
+use crate::profile::Profile;
+use crate::remote::RemoteKeySet;
+use crate::settings;
+
+/// Builds a [`RemoteKeySet`].
+///
+/// Its settings are those of [`IssuerSettings`](crate::IssuerSettings) that are about keys, with the same
+/// defaults and bounds. No variable of the environment is read.
+#[derive(Clone)]
+#[must_use = "nothing is checked or fetched before `build`"]
+pub struct RemoteKeySetBuilder {
+    /// Of which only what is about keys is used.
+    issuer: IssuerSettings,
+    is_discovered: bool,
+    pub(super) clock: Arc<dyn Clock>,
+    kept_keys: Option<KeptKeysSetting>,
+}
+
+impl RemoteKeySet {
+    /// Starts with the URL of the key set: https, or http on this machine.
+    pub fn at(jwks_url: impl Into<String>) -> RemoteKeySetBuilder {
+        RemoteKeySetBuilder::new(IssuerSettings::of_keys("").jwks_url(jwks_url), false)
+    }
+
+    /// Starts with an issuer, below whose URL the metadata is that says where the keys are. The metadata must
+    /// name `issuer`, byte for byte.
+    ///
+    /// The set is then this issuer's: [`IssuerSettings`](crate::IssuerSettings) of another one refuse it. For
+    /// issuers that share keys use [`at`](Self::at).
+    pub fn discover(issuer: impl Into<String>) -> RemoteKeySetBuilder {
+        RemoteKeySetBuilder::new(IssuerSettings::of_keys(issuer), true)
+    }
+
+    /// Starts with a file, which is read again every few seconds.
+    pub fn in_file(path: impl Into<PathBuf>) -> RemoteKeySetBuilder {
+        RemoteKeySetBuilder::new(IssuerSettings::of_keys("").jwks_file(path), false)
+    }
+}
+
+of_issuer! {
+    RemoteKeySetBuilder, ".";
+    discovery_url(url: impl Into<String>);
+    allow_http_host(host: impl Into<String>);
+    ca_file(path: impl Into<PathBuf>);
+    fetch_token_file(path: impl Into<PathBuf>);
+    jwks_ttl(ttl: Duration);
+    min_ttl(min_ttl: Duration);
+    refresh_ahead(ahead: Duration);
+    without_background_refresh();
+    obey_no_cache();
+    max_body_bytes(bytes: usize);
+    max_keys(keys: usize);
+    max_stale(max_stale: Duration);
+    cooldown(cooldown: Duration);
+    fetch_timeout(timeout: Duration);
+    fetch(fetch: impl Fetch);
+}
+
+impl RemoteKeySetBuilder {
+    fn new(issuer: IssuerSettings, is_discovered: bool) -> Self {
+        Self { issuer, is_discovered, clock: default_clock(), kept_keys: None }
+    }
+
+    fn of_issuer(
+        mut self,
+        _setting: &'static str,
+        change: impl FnOnce(IssuerSettings) -> IssuerSettings,
+    ) -> Self {
+        self.issuer = change(self.issuer);
+        self
+    }
+
+    /// Imports keys for these algorithms only: all asymmetric ones by default. Whoever uses the set has a
+    /// list of its own besides, which decides for it.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.issuer = self.issuer.algorithms(algorithms);
+        self
+    }
+
+    /// Discovers as for an issuer of this profile, which may say where the metadata is and on which hosts the
+    /// keys are. An [`IssuerSettings`](crate::IssuerSettings) whose profile says so refuses a set that was
+    /// discovered without it.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.issuer = self.issuer.profile(profile);
+        self
+    }
+
+    /// Builds the set even though the keys cannot be fetched yet. An authenticator over it fails to start
+    /// without keys, unless it has this setting too.
+    pub fn start_without_keys(mut self) -> Self {
+        self.issuer = self.issuer.start_without_keys();
+        self
+    }
+
+    /// As [`AuthenticatorBuilder::kept_keys_file`](crate::AuthenticatorBuilder::kept_keys_file), for this set:
+    /// give it a file of its own.
+    pub fn kept_keys_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.kept_keys = Some(KeptKeysSetting::File(path.into()));
+        self
+    }
+
+    /// As [`kept_keys_file`](Self::kept_keys_file), kept by `store`.
+    pub fn kept_keys(mut self, store: impl KeptKeys) -> Self {
+        self.kept_keys = Some(KeptKeysSetting::Elsewhere(Arc::new(store)));
+        self
+    }
+
+    /// Takes the time from `clock`, to judge the age of the set by.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Checks the settings and fetches the keys.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong, with its name, its value and what would be right; when the keys cannot be
+    /// fetched, and none of an earlier run can be used, unless
+    /// [`start_without_keys`](Self::start_without_keys) is set.
+    ///
+    /// # Panics
+    ///
+    /// On a tokio runtime without timers or I/O, which fetching needs.
+    pub async fn build(self) -> Result<RemoteKeySet, ConfigError> {
+        let Self { issuer: mut of_keys, is_discovered, clock, kept_keys } = self;
+        if is_discovered {
+            not_empty(settings::ISSUER, &of_keys.issuer)?;
+            not_quoted(settings::ISSUER, &of_keys.issuer)?;
+        }
+        of_keys.check_keys()?;
+        let keeper = match kept_keys {
+            Some(setting) => Some(setting.open().await?),
+            None => None,
+        };
+        of_keys.origin.keeper = keeper.clone();
+        let keys = of_keys.remote_key_set(&clock)?;
+        let location = keys.location().to_string();
+        let fetched = IssuerKeys::Fetched(keys.clone());
+        match first_keys(&location, &fetched, &*clock).await {
+            Err(source) if !of_keys.start_without_keys => {
+                return Err(ConfigError::KeysUnavailable { issuer: location, source });
+            }
+            _ => {}
+        }
+        if let Some(keeper) = keeper {
+            keeper.retain(&[&location]);
+        }
+        Ok(keys)
+    }
+}
+
+impl fmt::Debug for RemoteKeySetBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteKeySetBuilder").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,88 @@
+//! The lookup of names for connections that may lead to public addresses alone.
+
+use std::io;
+use std::net::SocketAddr;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::reach::check_resolved;
+
+/// Looks up a name for each connection, and gives addresses away only if all are public: what was
+/// checked is what is connected to.
+#[derive(Debug)]
+pub(super) struct PublicNames;
+
+impl Resolve for PublicNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let name = name.as_str();
+            let addresses = look_up(name).await?;
+            check_resolved(name, addresses.iter().map(SocketAddr::ip))?;
+            let addresses: Addrs = Box::new(reached(name, addresses).into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+#[cfg(not(any(test, feature = "test-util")))]
+use {as_they_are as reached, ask as look_up};
+#[cfg(any(test, feature = "test-util"))]
+use {script::look_up, script::reached};
+
+/// Asks the operating system. The port is the URL's.
+async fn ask(name: &str) -> io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((name, 0)).await?.collect())
+}
+
+#[cfg(not(any(test, feature = "test-util")))]
+fn as_they_are(_: &str, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    addresses
+}
+
+/// Names that a test answers for.
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) mod script {
+    use std::collections::HashMap;
+    use std::io;
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    static NAMES: Mutex<Option<HashMap<String, Scripted>>> = Mutex::new(None);
+
+    struct Scripted {
+        answers: Vec<Vec<IpAddr>>,
+        lookups: usize,
+    }
+
+    fn names() -> MutexGuard<'static, Option<HashMap<String, Scripted>>> {
+        NAMES.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set(name: &str, answers: Vec<Vec<IpAddr>>) {
+        let scripted = Scripted { answers, lookups: 0 };
+        names().get_or_insert_default().insert(name.to_owned(), scripted);
+    }
+
+    pub(crate) fn lookups(name: &str) -> usize {
+        names().as_ref().and_then(|names| names.get(name)).map_or(0, |name| name.lookups)
+    }
+
+    /// The next answer of the script, and then its last one; of other names the system's.
+    pub(super) async fn look_up(name: &str) -> io::Result<Vec<SocketAddr>> {
+        let scripted = names().as_mut().and_then(|names| names.get_mut(name)).map(|scripted| {
+            let answer = scripted.answers.get(scripted.lookups).or(scripted.answers.last());
+            scripted.lookups += 1;
+            answer.into_iter().flatten().map(|&address| SocketAddr::new(address, 0)).collect()
+        });
+        match scripted {
+            Some(addresses) => Ok(addresses),
+            None => super::ask(name).await,
+        }
+    }
+
+    /// Connections of a name in the script end on this machine, whatever the answer was.
+    pub(super) fn reached(name: &str, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        let is_scripted = names().as_ref().is_some_and(|names| names.contains_key(name));
+        if is_scripted { vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))] } else { addresses }
+    }
+}

@@ -1,0 +1,221 @@
+//! PEM ([RFC 7468]): public keys and certificates between its lines.
+//!
+//! [RFC 7468]: https://www.rfc-editor.org/rfc/rfc7468
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::set::{MAX_KEYS, raise_max_keys};
+use super::{KeyError, KeySet, KeySetError, SkippedKey, VerificationKey, spki};
+use crate::algorithm::Algorithm;
+
+impl VerificationKey {
+    /// Reads a public key or a certificate in PEM: the one block of `PUBLIC KEY`, `RSA PUBLIC KEY` or
+    /// `CERTIFICATE`. It is held to the checks of a JWK and used with each of `allowed` that fits it. It has no
+    /// `kid`: see [`with_id`](Self::with_id) and [`with_thumbprint_id`](Self::with_thumbprint_id).
+    ///
+    /// **A certificate is only a container**: the dates, the names, the extensions, the signature and the chain
+    /// of it are not looked at. Whoever chooses the file chooses the key.
+    ///
+    /// ```
+    /// use portcullis::{Algorithm, keys::{KeyError, VerificationKey}};
+    ///
+    /// // RFC 8410 §10.1.
+    /// let pem = b"-----BEGIN PUBLIC KEY-----
+    /// MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+    /// -----END PUBLIC KEY-----";
+    /// let key = VerificationKey::from_pem(pem, Algorithm::ALL)?.with_id("2027-01");
+    /// assert_eq!(key.id(), Some("2027-01"));
+    /// assert!(key.algorithms().eq([Algorithm::Ed25519]));
+    ///
+    /// // RFC 8410 §10.3.
+    /// let private = b"-----BEGIN PRIVATE KEY-----
+    /// MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
+    /// -----END PRIVATE KEY-----";
+    /// assert_eq!(VerificationKey::from_pem(private, Algorithm::ALL).unwrap_err(), KeyError::Private);
+    /// # Ok::<(), KeyError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it is not one such block, or the key in it is private, bad, or for none of `allowed`.
+    #[doc(alias("from_rsa_pem", "from_ec_pem", "from_ed_pem", "x509", "certificate"))]
+    pub fn from_pem(pem: &[u8], allowed: &[Algorithm]) -> Result<Self, KeyError> {
+        let mut blocks = Blocks(pem);
+        let first = blocks.next().ok_or(KeyError::Pem { problem: "there is no `-----BEGIN`" })?;
+        let key = first.and_then(|block| block.import(allowed))?;
+        match blocks.next() {
+            None => Ok(key),
+            Some(_) => {
+                Err(KeyError::Pem { problem: "there are several blocks; see `KeySet::from_pem`" })
+            }
+        }
+    }
+
+    /// Reads a public key or a certificate in DER: a SubjectPublicKeyInfo, an RSAPublicKey (PKCS #1) or a
+    /// certificate. As [`from_pem`](Self::from_pem), which also says what of a certificate is not checked.
+    ///
+    /// # Errors
+    ///
+    /// When it is none of them, with nothing behind it, or the key in it is private, bad, or for none of
+    /// `allowed`.
+    pub fn from_der(der: &[u8], allowed: &[Algorithm]) -> Result<Self, KeyError> {
+        import(spki::read(der)?, allowed)
+    }
+}
+
+impl KeySet {
+    /// Reads all public keys and certificates of a PEM file, each under its
+    /// [thumbprint](VerificationKey::thumbprint) as `kid`: they are found by tokens with that `kid`, and by
+    /// tokens without one. A block that cannot be used is [skipped](Self::skipped) with its reason; text
+    /// between blocks is ignored. Of a certificate only the key is read, as by
+    /// [`VerificationKey::from_pem`].
+    ///
+    /// ```
+    /// use portcullis::keys::KeySet;
+    ///
+    /// let pem = b"-----BEGIN PUBLIC KEY-----
+    /// MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+    /// -----END PUBLIC KEY-----
+    /// -----BEGIN X509 CRL-----
+    /// AAAA
+    /// -----END X509 CRL-----";
+    /// let keys = KeySet::from_pem(pem)?;
+    /// assert_eq!((keys.len(), keys.skipped().len()), (1, 1));
+    ///
+    /// assert!(KeySet::from_pem(b"{\"keys\":[]}").is_err());
+    /// # Ok::<(), portcullis::keys::KeySetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it is no PEM, has more than 200 blocks, or **has a private key**: a service that only verifies must not
+    /// hold one, so the file is not used at all.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeySetError> {
+        Self::from_pem_within(pem, Algorithm::ALL, MAX_KEYS)
+    }
+
+    /// As [`from_pem`](Self::from_pem), by the settings of an issuer.
+    pub(crate) fn from_issuers_pem(
+        pem: &[u8],
+        allowed: &[Algorithm],
+        max_keys: usize,
+    ) -> Result<Self, KeySetError> {
+        Self::from_pem_within(pem, allowed, max_keys).map_err(raise_max_keys)
+    }
+
+    fn from_pem_within(
+        pem: &[u8],
+        allowed: &[Algorithm],
+        max_keys: usize,
+    ) -> Result<Self, KeySetError> {
+        let mut set = Self::default();
+        let mut count = 0;
+        for block in Blocks(pem) {
+            count += 1;
+            if count > max_keys {
+                return Err(KeySetError::TooManyKeys { limit: max_keys, setting: None });
+            }
+            match block.and_then(|block| block.import(allowed)) {
+                Ok(key) => set.push(Arc::new(key.with_thumbprint_id())),
+                Err(KeyError::Private) => return Err(KeySetError::PrivateKey),
+                Err(KeyError::Pem { problem }) => {
+                    return Err(KeySetError::NotAKeySet { problem: problem.to_owned() });
+                }
+                Err(reason) => set.skip(SkippedKey { id: None, reason }),
+            }
+        }
+        if count == 0 {
+            let problem = "there is no `-----BEGIN`".to_owned();
+            return Err(KeySetError::NotAKeySet { problem });
+        }
+        set.drop_ambiguous();
+        Ok(set)
+    }
+}
+
+/// Whether a file is PEM rather than JSON.
+pub(crate) fn is_pem(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
+    !text.starts_with(b"{") && Blocks(text).next().is_some()
+}
+
+fn import(found: spki::Found, allowed: &[Algorithm]) -> Result<VerificationKey, KeyError> {
+    let possible = found.possible.iter().copied().filter(|possible| allowed.contains(possible));
+    found.jwk.import(&possible.collect::<Vec<_>>())
+}
+
+/// One block, decoded.
+struct Block<'p> {
+    label: &'p [u8],
+    der: Vec<u8>,
+}
+
+impl Block<'_> {
+    fn import(self, allowed: &[Algorithm]) -> Result<VerificationKey, KeyError> {
+        let found = match self.label {
+            b"PUBLIC KEY" => spki::public_key_info(&self.der),
+            b"RSA PUBLIC KEY" => spki::rsa_public_key(&self.der),
+            b"CERTIFICATE" | b"X509 CERTIFICATE" => spki::certificate(&self.der),
+            _ => Err(KeyError::Unsupported),
+        }?;
+        import(found, allowed)
+    }
+}
+
+/// The blocks of a text, which is what is left of it.
+struct Blocks<'p>(&'p [u8]);
+
+impl<'p> Blocks<'p> {
+    fn line(&mut self) -> Option<&'p [u8]> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', self.0).unwrap_or(self.0.len());
+        let (line, rest) = self.0.split_at(end);
+        self.0 = rest.strip_prefix(b"\n").unwrap_or(rest);
+        Some(line.trim_ascii())
+    }
+
+    fn body(&mut self, label: &'p [u8]) -> Result<Block<'p>, KeyError> {
+        let mut encoded = Vec::new();
+        while let Some(line) = self.line() {
+            if let Some(end) = boundary(line, b"-----END ") {
+                if end != label {
+                    break;
+                }
+                // What is in a private key is nobody's business, encrypted or not.
+                if label.ends_with(b"PRIVATE KEY") {
+                    return Err(KeyError::Private);
+                }
+                let der = STANDARD.decode(&encoded);
+                let der = der.map_err(|_| KeyError::Pem { problem: "a block is not base64" })?;
+                return Ok(Block { label, der });
+            }
+            encoded.extend_from_slice(line);
+        }
+        Err(KeyError::Pem { problem: "a block has no `-----END` of its own" })
+    }
+}
+
+impl<'p> Iterator for Blocks<'p> {
+    type Item = Result<Block<'p>, KeyError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(label) = boundary(self.line()?, b"-----BEGIN ") {
+                return Some(self.body(label));
+            }
+        }
+    }
+}
+
+/// The label of a line that begins or ends a block.
+fn boundary<'l>(line: &'l [u8], start: &[u8]) -> Option<&'l [u8]> {
+    line.strip_prefix(start)?.strip_suffix(b"-----")
+}

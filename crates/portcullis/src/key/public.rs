@@ -1,0 +1,134 @@
+//! What a key is: the members of its public JWK, by which keys are compared, named and handed on.
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use super::VerificationKey;
+use crate::algorithm::Algorithm;
+
+/// The numbers of a key, however it was written.
+#[derive(PartialEq, Eq)]
+pub(super) enum Identity {
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
+    Ec {
+        curve: &'static str,
+        x: Vec<u8>,
+        y: Vec<u8>,
+    },
+    Ed25519(Vec<u8>),
+    MlDsa(Algorithm, Vec<u8>),
+    /// The hash of a secret.
+    Secret(Vec<u8>),
+}
+
+impl Identity {
+    /// The members that a thumbprint is made of, in their order ([RFC 7638 §3.2], [RFC 8037 §2],
+    /// [RFC 9964 §6]); `None` for a secret.
+    ///
+    /// [RFC 7638 §3.2]: https://www.rfc-editor.org/rfc/rfc7638#section-3.2
+    /// [RFC 8037 §2]: https://www.rfc-editor.org/rfc/rfc8037#section-2
+    /// [RFC 9964 §6]: https://www.rfc-editor.org/rfc/rfc9964#section-6
+    fn members(&self) -> Option<Vec<(&'static str, String)>> {
+        let text = str::to_owned;
+        let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        Some(match self {
+            Self::Rsa { n, e } => vec![("e", number(e)), ("kty", text("RSA")), ("n", number(n))],
+            Self::Ec { curve, x, y } => {
+                vec![("crv", text(curve)), ("kty", text("EC")), ("x", number(x)), ("y", number(y))]
+            }
+            Self::Ed25519(x) => {
+                vec![("crv", text("Ed25519")), ("kty", text("OKP")), ("x", number(x))]
+            }
+            Self::MlDsa(algorithm, public) => vec![
+                ("alg", text(algorithm.as_str())),
+                ("kty", text("AKP")),
+                ("pub", number(public)),
+            ],
+            Self::Secret(_) => return None,
+        })
+    }
+}
+
+impl VerificationKey {
+    /// The public key as a JWK ([RFC 7517]): with its `kid`, if it has one, with `use`, and with `alg` if it is
+    /// used with one algorithm alone. `None` for a key of [`dangerous`](crate::dangerous), which is a secret.
+    ///
+    /// ```
+    /// use portcullis::{Algorithm, dangerous, keys::VerificationKey};
+    ///
+    /// let jwk = br#"{"kty":"OKP","crv":"Ed25519","kid":"a",
+    ///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    /// let key = VerificationKey::from_jwk(jwk, Algorithm::Ed25519)?;
+    /// assert_eq!(key.public_jwk().unwrap()["x"], "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+    ///
+    /// let secret = dangerous::hmac_key(None, Algorithm::Hs256, &[7; 32])?;
+    /// assert_eq!(secret.public_jwk(), None);
+    /// # Ok::<(), portcullis::keys::KeyError>(())
+    /// ```
+    ///
+    /// [RFC 7517]: https://www.rfc-editor.org/rfc/rfc7517
+    #[must_use]
+    pub fn public_jwk(&self) -> Option<Value> {
+        let mut jwk = Map::new();
+        let mut set = |name: &str, value: &str| {
+            jwk.insert(name.to_owned(), Value::from(value));
+        };
+        for (name, value) in self.identity.members()? {
+            set(name, &value);
+        }
+        set("use", "sig");
+        if let Some(id) = &self.id {
+            set("kid", id);
+        }
+        if let [(algorithm, _)] = self.uses.as_slice() {
+            set("alg", algorithm.as_str());
+        }
+        Some(Value::Object(jwk))
+    }
+
+    /// The thumbprint of the public key ([RFC 7638]): SHA-256, in base64url. It is the same however the key was
+    /// written. `None` for a secret.
+    ///
+    /// ```
+    /// use portcullis::{Algorithm, keys::VerificationKey};
+    ///
+    /// // RFC 8037 appendix A.3.
+    /// let jwk = br#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    /// let key = VerificationKey::from_jwk(jwk, Algorithm::Ed25519)?;
+    /// assert_eq!(key.thumbprint().unwrap(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    /// # Ok::<(), portcullis::keys::KeyError>(())
+    /// ```
+    ///
+    /// [RFC 7638]: https://www.rfc-editor.org/rfc/rfc7638
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<String> {
+        // §3.3: no white space; none of these values needs an escape.
+        let members = self.identity.members()?;
+        let members: Vec<_> =
+            members.iter().map(|(name, value)| format!("\"{name}\":\"{value}\"")).collect();
+        let canonical = format!("{{{}}}", members.join(","));
+        let hash = digest::digest(&digest::SHA256, canonical.as_bytes());
+        Some(URL_SAFE_NO_PAD.encode(hash))
+    }
+
+    /// The same key under this `kid`, which is what tokens name it by.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// The same key under its [`thumbprint`](Self::thumbprint) as `kid`. A secret is left as it is.
+    #[must_use]
+    pub fn with_thumbprint_id(self) -> Self {
+        match self.thumbprint() {
+            Some(thumbprint) => self.with_id(thumbprint),
+            None => self,
+        }
+    }
+}

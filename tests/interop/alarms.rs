@@ -1,0 +1,78 @@
+//! The alarms of `monitoring`, held by promtool to the timelines that they once got wrong.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::ffi::OsString;
+use std::process::Command;
+use std::{env, fs};
+
+const RULES: &str = include_str!("../../monitoring/prometheus-rules.yml");
+const TIMELINES: &str = include_str!("../../monitoring/prometheus-rules-test.yml");
+
+/// What each alarm must not be without, and what takes its place here.
+const BREAKS: &[(&str, &str)] = &[
+    // One failed fetch, and one lost answer, ring.
+    (
+        "outcome=\"failed\"}[15m]))\n          / sum by (job, location) (increase(portcullis_jwks_fetches_total[15m])) > 0.5",
+        "outcome=\"failed\"}[15m])) > 0",
+    ),
+    (
+        "> 0.05\n          and sum by (job, issuer) (increase(portcullis_introspections_total{outcome=\"failed\"}[5m])) > 3",
+        "> 0",
+    ),
+    // Keycloak's encryption key rings.
+    ("portcullis_jwks_skipped_keys{fault=\"true\"}", "portcullis_jwks_skipped_keys"),
+    // A constant instead of the service's bound.
+    ("> ignoring (issuer) portcullis_key_withdrawal_bound_seconds{issuer=\"reachable\"}", "> 600"),
+    // Keys that no request has asked for ring.
+    (
+        "increase(portcullis_jwks_fetches_total{outcome=\"failed\"}[15m]) > 0",
+        "increase(portcullis_jwks_fetches_total{outcome=\"failed\"}[15m]) >= 0",
+    ),
+    (
+        "0.25 * portcullis_key_withdrawal_bound_seconds",
+        "2 * portcullis_key_withdrawal_bound_seconds",
+    ),
+    ("keys_unavailable|revocation_unavailable", "revocation_unavailable"),
+    ("portcullis_jwks_keys == 0", "portcullis_jwks_keys < 0"),
+    ("kind=\"key_budget_spent\"", "kind=\"invalid_token\""),
+    // The number of rejected tokens, as yesterday's, instead of their share.
+    (
+        "          / on (job) group_left () (sum by (job) (rate(portcullis_tokens_total[5m])) > 0)",
+        "          > 0",
+    ),
+    ("> 5 * avg_over_time", "> 500 * avg_over_time"),
+    ("0.9 * portcullis_status_list_bound_seconds", "9 * portcullis_status_list_bound_seconds"),
+];
+
+/// Whether every timeline goes as expected under `rules`, and what promtool says.
+fn check(rules: &str) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("prometheus-rules.yml"), rules).unwrap();
+    fs::write(folder.path().join("timelines.yml"), TIMELINES).unwrap();
+    let promtool = env::var_os("PORTCULLIS_PROMTOOL").unwrap_or_else(|| OsString::from("promtool"));
+    let mut promtool = Command::new(promtool);
+    promtool.current_dir(folder.path()).args(["test", "rules", "timelines.yml"]);
+    let output = promtool.output().unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(told).unwrap())
+}
+
+#[test]
+#[ignore = "needs promtool: run cargo xtask test"]
+fn alarms_ring_when_they_must_and_only_then() {
+    let (holds, told) = check(RULES);
+    assert!(holds, "{told}");
+    for (part, broken) in BREAKS {
+        assert!(RULES.contains(part), "{part}");
+        let (holds, told) = check(&RULES.replacen(part, broken, 1));
+        assert!(!holds, "no timeline notices `{broken}` in the place of `{part}`");
+        assert!(told.contains("FAILED") && !told.contains("parse error"), "{told}");
+    }
+}
+
+#[test]
+fn each_alarm_has_a_timeline() {
+    for alarm in RULES.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        assert!(TIMELINES.contains(&format!("alertname: {alarm}\n        exp_alerts")), "{alarm}");
+    }
+}
