@@ -1,6 +1,7 @@
 //! How often a request allocates: exact on any machine, however busy.
 #![expect(clippy::unwrap_used, reason = "a test that can not be set up has failed")]
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::pin::pin;
@@ -19,7 +20,9 @@ use portcullis::testing::{
     AUDIENCE, ISSUER, ManualClock, NOW, TestKey, attempt_now, bearer, verdict_now,
 };
 use portcullis::{
-    Algorithm, Authenticator, Gate, dangerous,
+    Algorithm, Authenticator, Gate, IssuerSettings, RequestView,
+    config::IssuerResolver,
+    dangerous,
     keys::{KeySet, SharedKeySet},
 };
 use portcullis_axum::AuthLayer;
@@ -86,6 +89,36 @@ fn a_token_costs_three_allocations_and_none_when_it_comes_again() {
     assert_eq!(allocations(|| validated(&cold, &headers)), 3);
     assert_eq!(allocations(|| validated(&warm, &headers)), 0);
     assert_eq!(allocations(|| drop(at_once(warm.authenticate(&headers)).unwrap())), 0);
+}
+
+/// A rule set for each issuer, or for each host.
+struct Tenants {
+    keys: SharedKeySet,
+    by_host: bool,
+}
+
+impl IssuerResolver for Tenants {
+    fn select<'a>(&'a self, issuer: &'a str, request: &'a dyn RequestView) -> Option<Cow<'a, str>> {
+        if self.by_host { request.host() } else { Some(Cow::Borrowed(issuer)) }
+    }
+
+    fn resolve(&self, _: &str) -> Option<IssuerSettings> {
+        Some(IssuerSettings::new(ISSUER, AUDIENCE).key_source(self.keys.clone()))
+    }
+}
+
+#[test]
+fn selecting_a_rule_set_allocates_nothing_for_a_token_that_comes_again() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let token = key.sign(r#"{"alg":"ES256","typ":"at+jwt","kid":"k"}"#, &claims());
+    let mut headers = bearer(&token);
+    headers.insert("host", "a.example:8443".parse().unwrap());
+    for by_host in [false, true] {
+        let keys = SharedKeySet::new(TestKey::key_set([&key]));
+        let builder = Authenticator::builder_with_resolver(Tenants { keys, by_host });
+        let warm = at_once(builder.clock(ManualClock::at(NOW)).build()).unwrap();
+        assert_eq!(allocations(|| validated(&warm, &headers)), 0, "by host: {by_host}");
+    }
 }
 
 #[test]

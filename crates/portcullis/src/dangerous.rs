@@ -94,7 +94,7 @@ pub fn accept_id_tokens(mut profile: Profile) -> Profile {
 /// §4.1.3], [RFC 9700 §2.3]). Without it, hold callers to something else that the issuer writes for this
 /// service alone, such as a scope or `client_id`, by a [`Policy`](crate::Policy) on every route. Many
 /// issuers' ID tokens are told from access tokens by their `aud` alone: choose the issuer's
-/// [`Profile`](crate::Profile), or [`rfc9068`](crate::Profile::rfc9068), not the default. For an issuer that
+/// [`Profile`], or [`rfc9068`](Profile::rfc9068), not the default. For an issuer that
 /// writes no `aud`, or one for this service alone.
 ///
 /// Nothing else becomes optional: `iss`, `exp`, the signature and the kind of the token are checked as ever,

@@ -309,11 +309,10 @@ impl Gate {
     ) -> MaybeReady<Result<Authenticated, Refusal>> {
         let token = token.into();
         let (bearer, request) = (BearerToken::bare(token.token), token.request());
-        let verdict = self.auth.decide_token(&bearer, request, self.revocation.means());
-        self.bare(verdict, request)
+        self.bare(self.auth.decide_token(&bearer, request, self.revocation.means()), request)
     }
 
-    /// The verdict on a token that came without a header.
+    /// The verdict on a token that came without a head of its own.
     fn bare(
         &self,
         verdict: MaybeReady<Verdict>,

@@ -1,7 +1,7 @@
 //! Signatures alone: whether a JWS ([RFC 7515]) was made with one of some keys.
 //!
-//! [`verify`] takes keys that are in memory, [`verify_from`] a [`KeySource`](crate::keys::KeySource), such as a
-//! fetched [`RemoteKeySet`](crate::keys::RemoteKeySet).
+//! [`verify`] takes keys that are in memory, [`verify_from`] a [`KeySource`], such as a
+//! fetched [`RemoteKeySet`].
 //!
 //! This is **not** token validation. It says nothing of who issued a payload, to whom, for whom,
 //! until when, or whether it is a token at all; for that there is

@@ -14,14 +14,14 @@ const RULES: [(&str, &str, &[&str]); 14] = [
     ("portcullis-actix", "--all-features", &["h2"]),
     ("portcullis-tower", "--all-features", FRAMEWORKS),
     ("portcullis-hyper", "--all-features", FRAMEWORKS),
+    ("portcullis-jsonwebtoken", "--all-features", FRAMEWORKS),
+    // What the crypto backends of jsonwebtoken bring, of which the application chooses one.
+    ("portcullis-jsonwebtoken", "--all-features", &["ed25519-dalek", "hmac", "p256", "rsa"]),
     ("portcullis", "--no-default-features", CLIENTS),
     ("portcullis-actix", "--no-default-features", CLIENTS),
     ("portcullis-axum", "--no-default-features", CLIENTS),
     ("portcullis-hyper", "--no-default-features", CLIENTS),
     ("portcullis-tower", "--no-default-features", CLIENTS),
-    ("portcullis-jsonwebtoken", "--all-features", FRAMEWORKS),
-    // What the crypto backends of jsonwebtoken bring, of which the application chooses one.
-    ("portcullis-jsonwebtoken", "--all-features", &["ed25519-dalek", "hmac", "p256", "rsa"]),
     ("portcullis-issuer-client", "--all-features", &["argon2", "axum", "portcullis", "sqlx"]),
     ("portcullis-cli", "--no-default-features", &["argon2", "axum", "portcullis-issuer", "sqlx"]),
 ];

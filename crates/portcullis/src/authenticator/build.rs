@@ -94,7 +94,6 @@ impl AuthenticatorBuilder {
                 withdrawal_bound_in_outage = bound(|keys| keys.withdrawal_bound_in_outage),
                 "tokens are validated locally",
             );
-            warn_of_common_audience(rules);
             if rules.audiences == Audiences::Any {
                 tracing::warn!(
                     target: "portcullis",
@@ -102,6 +101,7 @@ impl AuthenticatorBuilder {
                     "`dangerous::any_audience`: every token of this issuer is accepted, whichever API it is for",
                 );
             }
+            warn_of_common_audience(rules);
             trusted.push(Arc::new(issuer));
         }
         start_without(away, &trusted)?;
@@ -178,7 +178,8 @@ fn published(
 /// Tokens for every API of the issuer would be accepted here.
 fn warn_of_common_audience(rules: &ClaimsRules) {
     if let Some((audience, remedy)) = rules.profile.common_audience()
-        && matches!(&rules.audiences, Audiences::Named(names) if names.iter().any(|name| name == audience))
+        && let Audiences::Named(named) = &rules.audiences
+        && named.iter().any(|configured| configured == audience)
     {
         tracing::warn!(
             target: "portcullis",

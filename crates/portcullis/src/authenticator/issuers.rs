@@ -1,6 +1,7 @@
 //! The issuers whose tokens are accepted, and which of them a token claims to be from.
 
 mod resolved;
+mod resolver;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::request::RequestView;
 
 use resolved::Resolved;
 
-pub use resolved::IssuerResolver;
+pub use resolver::IssuerResolver;
 
 pub(super) struct Issuers {
     configured: Vec<Arc<TrustedIssuer>>,
@@ -90,7 +91,7 @@ impl Issuers {
     }
 
     /// Why the issuer that an unverified payload names is none of ours. `None` if it is ours, or cannot
-    /// be read. Whatever a resolver answers for with this request, usable or not, is ours.
+    /// be read. Whatever a resolver selects a rule set for that it answers for, usable or not, is ours.
     ///
     /// Tokens of our issuers always have `iss`: one without it is another's.
     pub(super) fn why_foreign(

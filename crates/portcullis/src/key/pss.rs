@@ -26,7 +26,7 @@ pub(super) fn algorithms(mut rest: Der<'_>) -> Result<&'static [Algorithm], KeyE
     let hash = parameters.take_if(field(0))?.map(|hash| hash_in(Der::new(hash))).transpose()?;
     let mask = parameters.take_if(field(1))?.map(Der::new).map(mask_hash).transpose()?;
     let salt = parameters.take_if(field(2))?;
-    let salt = match salt.map(|salt| Der::whole_integer(salt)).transpose()? {
+    let salt = match salt.map(Der::whole_integer).transpose()? {
         None => 20,
         Some([salt]) => *salt,
         Some(_) => return bad("its salt is too long"),
