@@ -179,7 +179,7 @@ mod tests {
         let pair = TestKey::generate("new", Algorithm::Es256);
         let secret = [7; 32];
         let old = hmac_key(None, Algorithm::Hs256, &secret).unwrap();
-        let keys = TestKey::key_set([&pair]).with(old);
+        let keys = TestKey::key_set([&pair]).and(KeySet::from_iter([old]));
         let allowed = [Algorithm::Hs256, Algorithm::Es256];
         let rule = |token: &str| signature::verify(token, &keys, &allowed).err().map(|e| e.rule());
         assert_eq!(rule(&sign(hmac::HMAC_SHA256, "HS256", &secret)), None);

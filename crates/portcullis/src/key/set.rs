@@ -311,16 +311,6 @@ impl KeySet {
     }
 }
 
-impl KeySet {
-    /// The set with one more key. Of two keys with one `kid` and one algorithm, neither is used.
-    #[must_use]
-    pub fn with(mut self, key: VerificationKey) -> Self {
-        self.keys.push(Arc::new(key));
-        self.drop_ambiguous();
-        self
-    }
-}
-
 impl FromIterator<VerificationKey> for KeySet {
     fn from_iter<I: IntoIterator<Item = VerificationKey>>(keys: I) -> Self {
         let keys = keys.into_iter().map(Arc::new).collect();

@@ -1379,13 +1379,13 @@ pub(super) const CHECKS: &[Break] = &[
         check: "no header of a request makes a gate answer in gRPC's terms",
         file: "gate.rs",
         old: "        if self.grpc {\n",
-        new: "        if self.grpc || request.header(&http::header::CONTENT_TYPE, 0).is_some() {\n",
+        new: "        if self.grpc || crate::request::single(request, &http::header::CONTENT_TYPE).is_ok_and(|line| line.is_some()) {\n",
     },
     Break {
         check: "a gate that is declared gRPC answers so whatever the request says",
         file: "gate.rs",
         old: "        if self.grpc {\n",
-        new: "        if self.grpc && request.header(&http::header::CONTENT_TYPE, 0).is_some() {\n",
+        new: "        if self.grpc && crate::request::single(request, &http::header::CONTENT_TYPE).is_ok_and(|line| line.is_some()) {\n",
     },
     Break {
         check: "a gate that is declared gRPC answers so to a HEAD, too",
