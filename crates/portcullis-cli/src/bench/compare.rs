@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::report::{Machine, Report, Validation};
-use super::text::time;
+use super::report::{Machine, Report, Spread, Validation};
+use super::text::{ratio, time};
 use crate::exit::Failure;
 
 #[derive(Debug, Serialize)]
@@ -24,7 +24,9 @@ struct Row {
     nanos: [f64; 2],
     /// How many times as long B takes.
     b_to_a: f64,
-    to_bare: Option<[f64; 2]>,
+    to_bare: Option<[Spread; 2]>,
+    /// Whether eight rounds of ten of the one lie beyond those of the other.
+    differs: bool,
     allocations: [f64; 2],
 }
 
@@ -54,7 +56,8 @@ fn rows(a: &Validation, b: &Validation) -> Vec<Row> {
         case: x.name.clone(),
         nanos: [x.nanos.median, y.nanos.median],
         b_to_a: y.nanos.median / x.nanos.median,
-        to_bare: x.to_bare.zip(y.to_bare).map(|(x, y)| [x.median, y.median]),
+        to_bare: x.to_bare.zip(y.to_bare).map(|(x, y)| [x, y]),
+        differs: x.to_bare.zip(y.to_bare).is_some_and(|(x, y)| x.p90 < y.p10 || y.p90 < x.p10),
         allocations: [x.allocations, y.allocations],
     };
     both.map(row).collect()
@@ -68,19 +71,24 @@ impl fmt::Display for Comparison {
         }
         write!(
             f,
-            "\n{:<8} {:<22} {:>10} {:>10} {:>6} {:>20} {:>15}",
-            "", "", "A", "B", "B/A", "of the bare check", "allocations"
+            "\n{:<8} {:<22} {:>20} {:>20} {:<8} {:>15} {:>10} {:>10} {:>6}",
+            "", "", "A/bare check", "B/bare check", "", "allocations", "time of A", "of B", "B/A"
         )?;
         for row in &self.rows {
             let [a, b] = row.nanos.map(time);
-            let bare = row.to_bare.map_or("".to_owned(), |[a, b]| format!("{a:.3} {b:.3}"));
+            let [p, q] = row.to_bare.map_or([const { String::new() }; 2], |both| both.map(ratio));
+            let verdict = if row.differs { "differ" } else { "" };
             let [x, y] = row.allocations;
             write!(
                 f,
-                "\n{:<8} {:<22} {a:>10} {b:>10} {:>6.2} {bare:>20} {x:>7.1} {y:>7.1}",
+                "\n{:<8} {:<22} {p:>20} {q:>20} {verdict:<8} {x:>7.1} {y:>7.1} {a:>10} {b:>10} {:>6.2}",
                 row.algorithm, row.case, row.b_to_a
             )?;
         }
-        Ok(())
+        write!(
+            f,
+            "\n\nCompare the ratios: both parts of one are of the same round. `differ`: eight rounds of ten \
+             lie beyond those of the other. Times are of the machine and the hour."
+        )
     }
 }
