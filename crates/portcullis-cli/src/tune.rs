@@ -8,18 +8,22 @@ mod costs;
 mod figures;
 mod html;
 mod inputs;
+mod issuer;
 #[cfg(feature = "live")]
 mod live;
 mod load;
 mod measured;
 mod mechanisms;
 mod memo;
+mod mix;
 mod model;
+mod peak;
 mod recommend;
 mod replay;
 mod report;
 mod scenario;
 mod simulate;
+mod survive;
 mod sweep;
 #[cfg(test)]
 mod tests;

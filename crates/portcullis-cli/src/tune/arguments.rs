@@ -1,5 +1,6 @@
 //! The options of `portcullis tune`.
 
+mod known;
 mod read;
 
 use std::path::PathBuf;
@@ -7,16 +8,20 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::costs::MeasuredAt;
+use super::issuer::IssuerArguments;
+use super::mix::Mix;
+use super::peak::PeakArguments;
 use super::scenario::Habit;
 use crate::units::{positive, seconds};
+pub(super) use known::Known;
 
 /// What the service is, and what is wanted of it. Durations are seconds, or have units: 90, 250ms,
 /// 15m, 1h30m.
 #[derive(Debug, Args)]
 pub(crate) struct TuneArguments {
-    /// How long an access token lives.
-    #[arg(long, value_name = "DURATION", default_value = "900s", value_parser = seconds)]
-    pub(crate) access_expiry: f64,
+    /// How long an access token lives. [default: as --issuer says, or else 900s]
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    access_expiry: Option<f64>,
 
     /// A second expiry, to be compared with the first.
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
@@ -136,8 +141,12 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "MICROSECONDS", value_parser = positive, help_heading = "Costs")]
     pub(super) lookup_cost: Option<f64>,
 
-    /// CPU time of a validation with its signature check. [default: ES256 on the machine of
-    /// benches/RESULTS.md]
+    /// A report of `portcullis bench --json`, whose first algorithm says what a validation costs.
+    #[arg(long, value_name = "FILE", help_heading = "Costs")]
+    pub(super) bench: Option<PathBuf>,
+
+    /// CPU time of a validation with its signature check. [default: as --bench says, or else ES256 on
+    /// the machine of benches/RESULTS.md]
     #[arg(long, value_name = "MICROSECONDS", value_parser = positive, help_heading = "Costs")]
     pub(super) verify_cost: Option<f64>,
 
@@ -148,6 +157,18 @@ pub(crate) struct TuneArguments {
     /// The age of a status list that routes ask for: `Revocation::status_list`.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, help_heading = "Other mechanisms")]
     pub(super) list_max_age: f64,
+
+    /// The peak of logins.
+    #[command(flatten)]
+    pub(super) peak: PeakArguments,
+
+    /// What the routes ask for.
+    #[command(flatten)]
+    pub(super) mix: Mix,
+
+    /// The issuer that is asked.
+    #[command(flatten)]
+    pub(super) issuer: IssuerArguments,
 
     /// Recommend an expiry with which no revoked session is accepted for longer.
     #[arg(long, value_name = "DURATION", value_parser = seconds, help_heading = "Goal")]
@@ -160,6 +181,14 @@ pub(crate) struct TuneArguments {
     /// Recommend a TTL with which no withdrawn key is accepted for longer.
     #[arg(long, value_name = "DURATION", value_parser = seconds, help_heading = "Goal")]
     pub(crate) max_key_lag: Option<f64>,
+
+    /// Recommend a max_stale and an expiry with which an outage of this length is survived.
+    #[arg(long, value_name = "DURATION", value_parser = seconds, conflicts_with_all = ["max_lag", "max_refresh_rps"], help_heading = "Goal")]
+    pub(super) survive: Option<f64>,
+
+    /// By this share of the sessions that are active as it ends, in percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 95.0, value_parser = positive, requires = "survive", help_heading = "Goal")]
+    pub(super) survivors: f64,
 
     /// What chance is drawn from: the same seed gives the same report.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, help_heading = "Simulation")]

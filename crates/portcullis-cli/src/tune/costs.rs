@@ -1,6 +1,13 @@
 //! What an issuer's work was measured to cost, and where. A service's own figures stand over these.
 
+use std::fs;
+use std::path::Path;
+
 use clap::ValueEnum;
+use serde_json::Value;
+
+use crate::exit::Failure;
+use crate::output::escaped;
 
 /// An issuer whose costs were measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,5 +58,43 @@ impl MeasuredAt {
                          of the companion issuer. Your own are better: `tune --issuer`",
             },
         }
+    }
+}
+
+/// What `portcullis bench` measured of validations, in microseconds.
+#[derive(Debug)]
+pub(super) struct ValidationCosts {
+    pub(super) verify: f64,
+    pub(super) hit: f64,
+    pub(super) source: String,
+}
+
+impl ValidationCosts {
+    /// From a report that `bench --json` wrote: of its first algorithm.
+    pub(super) fn read(file: &Path) -> Result<Self, Failure> {
+        let wrong = |why: String| Failure::wrong(format!("--bench: {}: {why}", file.display()));
+        let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+        let report: Value = serde_json::from_str(&text)
+            .map_err(|error| wrong(format!("no report of `bench --json`: {error}")))?;
+        let validation = report.pointer("/validations/0");
+        let nanos = |name: &str| {
+            let cases = validation?.get("cases")?.as_array()?;
+            let case = cases.iter().find(|case| case.get("name").is_some_and(|of| of == name))?;
+            case.pointer("/nanos/median")?.as_f64()
+        };
+        let (Some(cold), Some(warm)) = (nanos("cold"), nanos("warm")) else {
+            return Err(wrong("no report of `bench --json` with a validation".to_owned()));
+        };
+        let said = |at: &str| report.pointer(at).and_then(Value::as_str).unwrap_or("?");
+        Ok(Self {
+            verify: cold / 1e3,
+            hit: warm / 1e3,
+            source: escaped(&format!(
+                "{}: {} on {}",
+                file.display(),
+                said("/validations/0/algorithm"),
+                said("/machine/cpu")
+            )),
+        })
     }
 }

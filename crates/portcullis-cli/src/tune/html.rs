@@ -30,6 +30,16 @@ pub(super) fn page(report: &Report) -> String {
             body += &format!("<p class=\"lead\">Recommended: {}</p>\n", escape(why));
         }
     }
+    if let (Some(peak), Some(first)) = (&report.login_peak, report.settings.first()) {
+        body += &format!("<p>Login peak: {}</p>\n", escape(&peak.text(&first.scenario)));
+    }
+    if let Some(issuer) = &report.issuer {
+        body += &format!("<h2>The issuer {}</h2>\n<ul>\n", escape(&issuer.issuer));
+        for (name, value) in issuer.lines() {
+            body += &format!("<li>{name}: {}</li>\n", escape(&value));
+        }
+        body += "</ul>\n";
+    }
     for (title, svg) in plots(report) {
         body += &format!("<h2>{title}</h2>\n{svg}");
     }
@@ -40,7 +50,7 @@ pub(super) fn page(report: &Report) -> String {
     for assumption in ASSUMPTIONS {
         body += &format!("<li>{}</li>\n", escape(assumption));
     }
-    body += &format!("<li>The issuer's costs are of {}.</li>\n</ul>\n", escape(report.costs));
+    body += &format!("<li>The issuer's costs are of {}.</li>\n</ul>\n", escape(&report.costs));
     body += &inputs(report);
     body += &format!("<p>{}</p>\n", escape(&report.agreement()));
     body += &format!("<p>{}</p>\n", escape(&report.provenance()));
@@ -186,7 +196,11 @@ fn mechanisms(report: &Report) -> String {
         ];
         table += &format!("<tr><td>{}</td></tr>\n", cells.join("</td><td>"));
     }
-    table + "</table>\n"
+    table += "</table>\n";
+    for why in report.issuer.iter().flat_map(super::issuer::Found::lacks) {
+        table += &format!("<p>Left out: {why}.</p>\n");
+    }
+    table
 }
 
 fn sweep(report: &Report) -> String {

@@ -4,7 +4,9 @@
 
 use serde::Serialize;
 
+use super::arguments::TuneArguments;
 use super::closed_forms::either;
+use super::issuer::Offers;
 use super::load::Load;
 use super::scenario::Scenario;
 use crate::units::duration;
@@ -30,9 +32,14 @@ pub(super) struct Mechanism {
     pub(super) only_modelled: bool,
 }
 
-/// What of each mechanism this scenario would have. `max_age` is the age of a status list that
-/// routes ask for.
-pub(super) fn mechanisms(scenario: &Scenario, load: &Load, max_age: f64) -> Vec<Mechanism> {
+/// What of each mechanism this scenario would have: of each that the issuer is not known to lack.
+pub(super) fn mechanisms(
+    scenario: &Scenario,
+    load: &Load,
+    arguments: &TuneArguments,
+    offers: Offers,
+) -> Vec<Mechanism> {
+    let max_age = arguments.list_max_age;
     let requests = load.refreshes + scenario.fetches();
     let expiry = Mechanism {
         name: "expiry".to_owned(),
@@ -75,5 +82,12 @@ pub(super) fn mechanisms(scenario: &Scenario, load: &Load, max_age: f64) -> Vec<
         locked_out: 1.0,
         only_modelled: true,
     };
-    vec![expiry, polled, pushed, asked]
+    let mix = arguments.mix.together(&expiry, &polled, &asked);
+    let (lists, introspection) =
+        (offers.status_lists != Some(false), offers.introspection != Some(false));
+    let mut all = vec![expiry];
+    all.extend([polled, pushed].into_iter().filter(|_| lists));
+    all.extend(introspection.then_some(asked));
+    all.extend(mix);
+    all
 }

@@ -13,6 +13,16 @@ pub(super) fn memo(report: &Report) -> String {
          JWKS TTL does not shorten the revocation of sessions.\n\n",
     );
     text += &values(report);
+    if let (Some(peak), Some(first)) = (&report.login_peak, report.settings.first()) {
+        text += &format!("\nLogin peak: {}\n", peak.text(&first.scenario));
+    }
+    if let Some(issuer) = &report.issuer {
+        text +=
+            &format!("\n## The issuer\n\n{}, by {} requests\n\n", issuer.issuer, issuer.requests);
+        for (name, value) in issuer.lines() {
+            text += &format!("- {name}: {value}\n");
+        }
+    }
     text += &tiers(report);
     text += &alternatives(report);
     if let Some(recommendation) = &report.recommendation {
@@ -108,6 +118,9 @@ fn alternatives(report: &Report) -> String {
             number(mechanism.issuer_cores),
             percent(mechanism.locked_out)
         );
+    }
+    for why in report.issuer.iter().flat_map(super::issuer::Found::lacks) {
+        text += &format!("\nLeft out: {why}.\n");
     }
     text
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::activity::Recorded;
-use super::arguments::TuneArguments;
+use super::arguments::{Known, TuneArguments};
 use super::load::Load;
 use super::scenario::Scenario;
 use crate::units::{duration, number};
@@ -13,26 +13,31 @@ pub(super) struct Recommendation {
     /// In whole seconds, as the settings are.
     pub(super) access_expiry: Option<u64>,
     pub(super) jwks_ttl: Option<u64>,
+    pub(super) max_stale: Option<u64>,
     pub(super) refreshes: Option<f64>,
     pub(super) why: Vec<String>,
 }
 
 /// The longest that is looked at.
-const DAY: u64 = 86_400;
+pub(super) const DAY: u64 = 86_400;
 
 /// The longest expiry and TTL that meet the goal: longer ones load the issuer less, and outlast
 /// longer outages.
 pub(super) fn recommend(
     arguments: &TuneArguments,
     scenario: &Scenario,
-    recorded: Option<&Recorded>,
+    known: &Known,
 ) -> Option<Recommendation> {
+    let recorded = known.recorded.as_ref();
     let mut found = Recommendation::default();
     if arguments.max_lag.is_some() || arguments.max_refresh_rps.is_some() {
         found.expiry(arguments, scenario, recorded);
     }
     if let Some(lag) = arguments.max_key_lag {
-        found.ttl(lag, scenario, arguments.jwks_max_age);
+        found.ttl(lag, scenario, known.max_age(arguments));
+    }
+    if let Some(outage) = arguments.survive {
+        found.survive(outage, arguments.survivors / 100.0, scenario, recorded);
     }
     (!found.why.is_empty()).then_some(found)
 }
@@ -116,15 +121,15 @@ impl Recommendation {
     }
 }
 
-/// The shortest expiry with no more refreshes.
-fn shortest(most: f64, refreshes: impl Fn(u64) -> f64) -> Option<u64> {
-    if refreshes(DAY) > most {
+/// The shortest expiry with no more of something that gets less with longer ones.
+pub(super) fn shortest(most: f64, of: impl Fn(u64) -> f64) -> Option<u64> {
+    if of(DAY) > most {
         return None;
     }
     let (mut low, mut high) = (0, DAY);
     while high - low > 1 {
         let middle = u64::midpoint(low, high);
-        if refreshes(middle) <= most {
+        if of(middle) <= most {
             high = middle;
         } else {
             low = middle;

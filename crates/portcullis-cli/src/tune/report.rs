@@ -5,10 +5,12 @@ use serde::Serialize;
 use super::activity::{Recorded, Summary};
 use super::arguments::TuneArguments;
 use super::figures::Figures;
+use super::issuer::Found;
 #[cfg(feature = "live")]
 use super::live;
 use super::load::Load;
 use super::mechanisms::{self, Mechanism};
+use super::peak::LoginPeak;
 use super::recommend::{self, Recommendation};
 use super::simulate;
 use super::sweep::{self, Point};
@@ -23,13 +25,16 @@ pub(super) struct Report {
     pub(super) seed: u64,
     pub(super) simulated_secs: f64,
     /// Where the issuer's costs were measured.
-    pub(super) costs: &'static str,
+    pub(super) costs: String,
+    /// What the issuer that was asked does and offers.
+    pub(super) issuer: Option<Found>,
     /// What the file of activity shows.
     pub(super) recorded: Option<Summary>,
     /// One for each expiry that was asked about.
     pub(super) settings: Vec<Figures>,
     pub(super) comparison: Option<Comparison>,
     /// Of the first expiry.
+    pub(super) login_peak: Option<LoginPeak>,
     pub(super) mechanisms: Vec<Mechanism>,
     pub(super) sweep: Vec<Point>,
     pub(super) recommendation: Option<Recommendation>,
@@ -46,34 +51,40 @@ pub(super) struct Comparison {
 
 impl Report {
     pub(super) fn new(arguments: &TuneArguments, command: String) -> Result<Self, Failure> {
-        let recorded = arguments.recorded()?;
-        let expiries = [Some(arguments.access_expiry), arguments.vs_access_expiry];
+        let known = arguments.known()?;
+        let recorded = known.recorded.as_ref();
+        let expiry = known.access_expiry(arguments);
+        let expiries = [Some(expiry), arguments.vs_access_expiry];
         let settings: Vec<_> = expiries
             .into_iter()
             .flatten()
             .map(|expiry| {
-                let scenario = arguments.scenario(expiry, recorded.as_ref());
+                let scenario = arguments.scenario(expiry, &known);
                 let window = arguments.simulate.ceil();
                 let simulated = simulate::simulate(&scenario, window, arguments.seed);
-                Figures::new(&scenario, &simulated, window, recorded.as_ref())
+                Figures::new(&scenario, &simulated, window, recorded)
             })
             .collect();
         #[cfg(feature = "live")]
         let settings = with_live(settings, arguments)?;
-        let first = arguments.scenario(arguments.access_expiry, recorded.as_ref());
-        let load = Load::of(&first, recorded.as_ref());
+        let first = arguments.scenario(expiry, &known);
+        let load = Load::of(&first, recorded);
+        let offers = known.issuer.as_ref().map(|found| found.offers).unwrap_or_default();
+        arguments.mix.check_offers(offers)?;
         Ok(Self {
             version: env!("CARGO_PKG_VERSION"),
             command,
             seed: arguments.seed,
             simulated_secs: arguments.simulate.ceil(),
-            costs: arguments.costs_of.costs().source,
+            costs: arguments.source_of_costs(&known),
             comparison: comparison(&settings),
             settings,
-            mechanisms: mechanisms::mechanisms(&first, &load, arguments.list_max_age),
-            sweep: sweep::sweep(&first, arguments.jwks_max_age, recorded.as_ref()),
-            recommendation: recommend::recommend(arguments, &first, recorded.as_ref()),
-            recorded: recorded.map(|Recorded { summary, .. }| summary),
+            mechanisms: mechanisms::mechanisms(&first, &load, arguments, offers),
+            sweep: sweep::sweep(&first, known.max_age(arguments), recorded),
+            recommendation: recommend::recommend(arguments, &first, &known),
+            login_peak: arguments.peak.peak(&first, &load),
+            recorded: known.recorded.map(|Recorded { summary, .. }| summary),
+            issuer: known.issuer,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Whole reports: what they compare, recommend and bound.
 
 mod core;
+mod decisions;
 mod grid;
 mod rows;
 

@@ -5,8 +5,10 @@ mod lines;
 use std::fmt::{self, Write as _};
 
 use super::figures::{Figure, Figures};
+use super::issuer::Found;
 use super::report::{Comparison, Report};
 use super::scenario::Habit;
+use crate::output::escaped;
 use crate::units::{duration, number, percent};
 
 /// What every figure stands on. The memo and the page say it, too.
@@ -47,6 +49,16 @@ impl fmt::Display for Report {
                 duration(recorded.pause)
             )?;
         }
+        if let Some(issuer) = &self.issuer {
+            writeln!(f, "The issuer {} ({} requests):", escaped(&issuer.issuer), issuer.requests)?;
+            for (name, text) in issuer.lines() {
+                writeln!(f, "  {name:<50} {text}")?;
+            }
+            writeln!(f)?;
+        }
+        if let (Some(peak), Some(first)) = (&self.login_peak, self.settings.first()) {
+            writeln!(f, "Login peak: {}\n", peak.text(&first.scenario))?;
+        }
         writeln!(
             f,
             "Other ways to learn of a revocation, route by route (`Revocation`), with the first expiry.\n\
@@ -65,6 +77,9 @@ impl fmt::Display for Report {
                 number(mechanism.issuer_cores),
                 percent(mechanism.locked_out)
             )?;
+        }
+        for why in self.issuer.iter().flat_map(Found::lacks) {
+            writeln!(f, "  left out: {why}")?;
         }
         writeln!(
             f,
