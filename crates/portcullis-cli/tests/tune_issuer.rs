@@ -76,6 +76,7 @@ impl Issuer {
                                 json!({"access_token": token, "expires_in": 300}).to_string(),
                             ),
                             "/introspect" => ("200 OK", json!({"active": true}).to_string()),
+                            "/never" => ("200 OK", json!({"active": false}).to_string()),
                             "/.well-known/openid-configuration" => ("200 OK", metadata.to_string()),
                             _ => {
                                 ("401 Unauthorized", json!({"error": "invalid_client"}).to_string())
@@ -162,6 +163,19 @@ fn what_an_issuer_does_not_offer_is_left_out_and_what_is_not_known_is_said() {
     assert!(!text.contains("the issuer is asked at each request *"), "{text}");
     assert!(text.contains("not known: give a client"), "{text}");
     assert_eq!(issuer.asked("/token"), 0);
+}
+
+/// As Keycloak answers a client that is not in the token's `aud`.
+#[test]
+fn a_client_that_may_not_ask_is_told_so_and_the_rest_is_measured() {
+    let issuer = Issuer::start(|metadata| {
+        let url = metadata["issuer"].as_str().unwrap().to_owned();
+        metadata["introspection_endpoint"] = format!("{url}/never").into();
+    });
+    let text = issuer.tune(true, &["--issuer-requests", "2"]).expect(0).stdout;
+    assert!(text.contains("may not ask (at Keycloak"), "{text}");
+    assert!(text.contains("a grant, which stands for a refresh,"), "{text}");
+    assert_eq!(issuer.asked("/never"), 1);
 }
 
 #[test]

@@ -61,6 +61,8 @@ pub(super) struct Found {
     pub(super) introspection: Option<Timing>,
     /// Of the tokens that its client was given.
     pub(super) token_lifetime: Option<f64>,
+    /// Whether the issuer says of the client's own token that it is not active.
+    pub(super) may_not_ask: bool,
     pub(super) offers: Offers,
 }
 
@@ -125,6 +127,11 @@ impl Found {
             Some(false) => "not offered, and left out below".to_owned(),
             None => format!("not known: {unknown}"),
         };
+        let mut introspection = offered(self.offers.introspection, "its metadata do not say");
+        if self.may_not_ask {
+            introspection += ", and not measured: it says of the client's own token that it is not active, so \
+                              that this client may not ask (at Keycloak it must be in the token's `aud`)";
+        }
         let control = escaped(self.cache_control.as_deref().unwrap_or("not sent"));
         vec![
             (
@@ -141,7 +148,7 @@ impl Found {
                 self.token_lifetime
                     .map_or_else(|| "not known: no client was given".to_owned(), duration),
             ),
-            ("introspection", offered(self.offers.introspection, "its metadata do not say")),
+            ("introspection", introspection),
             (
                 "status lists",
                 offered(self.offers.status_lists, "give a client, whose token says so"),

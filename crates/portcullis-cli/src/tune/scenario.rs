@@ -59,10 +59,12 @@ pub(super) fn default_ahead(jwks_ttl: f64) -> f64 {
 }
 
 /// For how long a key set is used whose server says `max-age`: that shortens the TTL, down to
-/// `min_ttl`, and nothing lengthens it.
+/// `min_ttl`, and nothing lengthens it. Zero forbids caching, which does not count.
 pub(super) fn used_ttl(jwks_ttl: f64, max_age: Option<f64>) -> f64 {
     const MIN_TTL: f64 = 10.0;
-    max_age.map_or(jwks_ttl, |age| age.clamp(MIN_TTL.min(jwks_ttl), jwks_ttl))
+    max_age
+        .filter(|age| *age > 0.0)
+        .map_or(jwks_ttl, |age| age.clamp(MIN_TTL.min(jwks_ttl), jwks_ttl))
 }
 
 /// Bursts and pauses of exponential lengths, with requests at random moments of a burst.

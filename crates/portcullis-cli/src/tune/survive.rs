@@ -3,7 +3,7 @@
 use super::activity::Recorded;
 use super::load::Load;
 use super::recommend::{DAY, Recommendation, shortest};
-use super::scenario::{Scenario, Verifier};
+use super::scenario::{Habit, Scenario, Verifier};
 use crate::units::{duration, number, percent};
 
 impl Recommendation {
@@ -72,6 +72,9 @@ impl Recommendation {
                 duration(outage)
             )),
         }
+        if scenario.habit == Habit::Timer {
+            self.early(survivors, with(1), recorded);
+        }
         self.why.push(format!(
             "a partition, in which clients reach the issuer and services do not, is another case: tokens \
              are renewed, and max_stale alone decides. With this one nobody is locked out, unless a key is \
@@ -79,6 +82,30 @@ impl Recommendation {
              service could fetch are refused",
             number(scenario.rotations_per_day),
             percent(-(-outage * scenario.rotations_per_day / 86_400.0).exp_m1())
+        ));
+    }
+}
+
+impl Recommendation {
+    /// The same by clients that refresh as long before the expiry as the outage lasts.
+    fn early(&mut self, survivors: f64, scenario: Scenario, recorded: Option<&Recorded>) {
+        let outage = scenario.outage;
+        let with = |expiry: u64| Scenario {
+            access_expiry: expiry as f64,
+            refresh_early: outage,
+            ..scenario
+        };
+        let lost = |expiry: u64| Load::of(&with(expiry), recorded).tokens_ended;
+        let Some(expiry) = shortest(1.0 - survivors, lost) else { return };
+        let scenario = with(expiry);
+        let load = Load::of(&scenario, recorded);
+        self.why.push(format!(
+            "or clients that refresh {} before the expiry (as early as the outage lasts, and at half of a \
+             shorter one): then an expiry of {} keeps as many, with a lag of up to {} and {} refreshes/s",
+            duration(scenario.access_expiry - scenario.used_for()),
+            duration(scenario.access_expiry),
+            duration(scenario.lag_bound()),
+            number(load.refreshes)
         ));
     }
 }

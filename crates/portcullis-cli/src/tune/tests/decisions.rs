@@ -25,7 +25,13 @@ fn an_outage_goal_yields_max_stale_and_expiry_and_what_they_cost() {
         assert!(with(expiry - 1, stale).locked_out.model > lost, "{goal}");
         assert!(with(expiry, stale - 1).keys_ended.model > 0.0, "{goal}");
         let why = found.why.join("\n");
-        for part in ["refreshes/s", "a lag of up to", "whoever holds a stolen", "a partition"] {
+        for part in [
+            "refreshes/s",
+            "a lag of up to",
+            "whoever holds a stolen",
+            "or clients that refresh",
+            "a partition",
+        ] {
             assert!(why.contains(part), "{part}: {why}");
         }
     }

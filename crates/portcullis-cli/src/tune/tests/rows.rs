@@ -68,6 +68,7 @@ fn fetches_are_by_the_ttl_that_is_used() {
         ("--jwks-max-age 86400", 300.0 - 45.0),
         ("--jwks-max-age 60", 60.0 - 30.0),
         ("--jwks-max-age 1", 10.0 - 5.0),
+        ("--jwks-max-age 0", 300.0 - 45.0),
         ("--refresh-ahead 0", 300.0),
         ("--refresh-ahead 300", 300.0 - 150.0),
         ("--jwks-ttl 100", 100.0 - 15.0),
