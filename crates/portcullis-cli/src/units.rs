@@ -11,17 +11,18 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
         let (number, after) = rest.split_at(length);
         let number = positive(number)
             .map_err(|_| format!("{text:?} is no duration: write 90, 250ms, 15m or 1h30m"))?;
-        let length = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let length = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
         let (unit, after) = after.split_at(length);
         let unit = match unit {
-            "ms" => 0.001,
+            "us" | "µs" => 1e-6,
+            "ms" => 1e-3,
             "s" => 1.0,
             // Alone it is a number of seconds; behind another one, nobody knows.
             "" if rest.len() == text.len() => 1.0,
             "m" | "min" => 60.0,
             "h" => 3600.0,
             "d" => 86_400.0,
-            other => return Err(format!("{other:?} is no unit: ms, s, m, h or d")),
+            other => return Err(format!("{other:?} is no unit: us, ms, s, m, h or d")),
         };
         sum += number * unit;
         if after.is_empty() {
@@ -53,6 +54,20 @@ pub(crate) fn seconds_within<const LEAST: u64, const MOST: u64>(text: &str) -> R
         return Ok(secs);
     }
     Err(format!("it must be from {} to {}", duration(LEAST as f64), duration(MOST as f64)))
+}
+
+/// Reads a CPU time in microseconds: a number of them, or a duration such as `7ms`.
+pub(crate) fn micros(text: &str) -> Result<f64, String> {
+    positive(text).or_else(|_| Ok(seconds(text)? * 1e6))
+}
+
+/// Reads a latency in milliseconds, up to two seconds: a number of them, or a duration.
+pub(crate) fn latency(text: &str) -> Result<u64, String> {
+    let millis = positive(text).or_else(|_| Ok::<_, String>(seconds(text)? * 1e3))?;
+    if millis.fract() == 0.0 && millis <= 2000.0 {
+        return Ok(millis as u64);
+    }
+    Err("it must be a whole number of milliseconds, up to 2 s".to_owned())
 }
 
 /// Reads a number that is not negative.
@@ -152,6 +167,11 @@ mod tests {
         for text in ["", "s", "-1", "1y", "NaN", "inf", "1 m", "1h30", "1..5s", "h1", "1e3"] {
             assert!(seconds(text).is_err(), "{text}");
         }
+        for (text, expected) in [("7000", 7000.0), ("7ms", 7000.0), ("40.5us", 40.5), ("1s", 1e6)] {
+            assert!((micros(text).unwrap() / expected - 1.0).abs() < 1e-9, "{text}");
+        }
+        assert_eq!((latency("20"), latency("20ms"), latency("1s")), (Ok(20), Ok(20), Ok(1000)));
+        assert!(latency("3s").is_err() && latency("1us").is_err() && micros("x").is_err());
         assert_eq!(whole_seconds("1m30s"), Ok(90));
         assert!(whole_seconds("1.5s").is_err());
     }

@@ -63,7 +63,7 @@ pub(crate) struct BenchArguments {
     pub(super) rotation_secs: u64,
 
     /// How long the issuer takes to answer with its keys.
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=2000), help_heading = "Key rotation")]
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 20, value_parser = units::latency, help_heading = "Key rotation")]
     pub(super) jwks_latency: u64,
 
     /// A URL of your service that is protected, to which your token is sent.

@@ -12,7 +12,7 @@ use super::issuer::IssuerArguments;
 use super::mix::Mix;
 use super::peak::PeakArguments;
 use super::scenario::Habit;
-use crate::units::{positive, seconds};
+use crate::units::{micros, positive, seconds};
 pub(super) use known::Known;
 
 /// What the service is, and what is wanted of it. Durations are seconds, or have units: 90, 250ms,
@@ -128,17 +128,17 @@ pub(crate) struct TuneArguments {
     pub(super) issuer_cores: f64,
 
     /// CPU time of a refresh at the issuer. [default: as --costs-of says]
-    #[arg(long, value_name = "MICROSECONDS", value_parser = positive, help_heading = "Costs")]
+    #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     pub(super) refresh_cost: Option<f64>,
 
     /// CPU time of a fetch of the keys, or of a status list, at the issuer. [default: as --costs-of
     /// says]
-    #[arg(long, value_name = "MICROSECONDS", value_parser = positive, help_heading = "Costs")]
+    #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     pub(super) fetch_cost: Option<f64>,
 
     /// CPU time of the issuer to look a session up, for routes with `Revocation::live`. [default: as
     /// --costs-of says]
-    #[arg(long, value_name = "MICROSECONDS", value_parser = positive, help_heading = "Costs")]
+    #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     pub(super) lookup_cost: Option<f64>,
 
     /// A report of `portcullis bench --json`, whose first algorithm says what a validation costs.
@@ -147,11 +147,11 @@ pub(crate) struct TuneArguments {
 
     /// CPU time of a validation with its signature check. [default: as --bench says, or else ES256 on
     /// the machine of benches/RESULTS.md]
-    #[arg(long, value_name = "MICROSECONDS", value_parser = positive, help_heading = "Costs")]
+    #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     pub(super) verify_cost: Option<f64>,
 
     /// CPU time of a request whose token was verified before, by that instance. [default: ES256 there]
-    #[arg(long, value_name = "MICROSECONDS", value_parser = positive, help_heading = "Costs")]
+    #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     pub(super) hit_cost: Option<f64>,
 
     /// The age of a status list that routes ask for: `Revocation::status_list`.

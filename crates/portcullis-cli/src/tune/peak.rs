@@ -8,7 +8,7 @@ use super::closed_forms::active_again;
 use super::load::Load;
 use super::scenario::Scenario;
 use crate::exit::Failure;
-use crate::units::{duration, number, positive, seconds};
+use crate::units::{duration, micros, number, positive, seconds};
 
 /// The peak that is expected.
 #[derive(Debug, Clone, Copy, Args)]
@@ -23,7 +23,7 @@ pub(crate) struct PeakArguments {
 
     /// CPU time of a login at the issuer: a password hash alone may take 50 ms. [default: that of
     /// a refresh]
-    #[arg(long, value_name = "MICROSECONDS", value_parser = positive, help_heading = "Costs")]
+    #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     login_cost: Option<f64>,
 }
 

@@ -76,6 +76,15 @@ fn routes_are_weighed_by_their_shares() {
     assert_eq!(report("--live-share 100").mechanisms[4].lag_bound, 0.0);
 }
 
+/// A token that is no longer used but still accepted: only in the hands of a session that rests.
+#[test]
+fn sessions_that_come_back_in_an_outage_are_counted_with_the_tokens_that_they_have_left() {
+    let options = "--sessions 400000 --refresh-early 450s --burst 2m --pause 5m --outage 5m";
+    let ended = report(options).settings[0].tokens_ended;
+    assert!(ended.error < 0.005, "{ended:?}");
+    assert!((ended.model - ended.simulated).abs() < 2.5 * ended.error, "{ended:?}");
+}
+
 /// Lists do not end all at one moment either.
 #[test]
 fn status_lists_end_instance_by_instance() {

@@ -104,7 +104,10 @@ impl Figures {
                 "  since their token has ended",
                 self.by_file(|file| file.tokens_ended, self.tokens_ended, percent),
             ),
-            line("  since the keys of an instance have", self.keys_ended.show(percent)),
+            line(
+                "  since the keys of an instance have (a partition)",
+                self.keys_ended.show(percent),
+            ),
             line(
                 "  who ask for a token when it is back",
                 self.by_file(|file| file.waiting, waiting, number),
