@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
         };
         return Ok(Exit::Good);
     }
-    // What can not be written is said before the work.
+    // What cannot be written is said before the work.
     let html = arguments.html.as_deref().map(|file| Page::open("--html", file)).transpose()?;
     let csv = arguments.csv.as_deref().map(|file| Page::open("--csv", file)).transpose()?;
     let report = match &arguments.from {

@@ -21,7 +21,7 @@ impl Output {
     /// Writes one JSON value in one line.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<ControlFlow<()>, Failure> {
         let text = serde_json::to_string(value)
-            .map_err(|error| Failure::wrong(format!("the answer can not be written: {error}")))?;
+            .map_err(|error| Failure::wrong(format!("the answer cannot be written: {error}")))?;
         self.text(&escaped(&text))
     }
 

@@ -42,7 +42,7 @@ pub(crate) const HELP: &str = include_str!("tune/help.txt");
 
 pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     arguments.check()?;
-    // What can not be written is said before the work.
+    // What cannot be written is said before the work.
     let html =
         arguments.html.as_deref().map(|file| output::Page::open("--html", file)).transpose()?;
     let began = Instant::now();

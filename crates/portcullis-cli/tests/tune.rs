@@ -164,7 +164,7 @@ fn what_can_not_be_is_refused_by_its_name() {
     assert!(told.stderr.contains("--refresh-early"), "{}", told.stderr);
 }
 
-/// A path that can not be written is said at once, and what stood there stays.
+/// A path that cannot be written is said at once, and what stood there stays.
 #[test]
 fn paths_are_tried_before_the_work() {
     let folder = tempfile::tempdir().unwrap();
@@ -183,4 +183,39 @@ fn durations_are_read_as_people_write_them() {
     let told = tune(&["--access-expiry", "1h30m", "--outage", "1m30s", "--json"]).expect(0).json();
     assert_eq!(told[0]["settings"][0]["scenario"]["access_expiry"], 5400.0);
     assert_eq!(told[0]["settings"][0]["scenario"]["outage"], 90.0);
+}
+
+/// One sum: the guide and the README say what the command says.
+#[test]
+fn the_tables_of_the_guide_and_the_readme_are_the_figures_of_the_command() {
+    const GUIDE: &str = include_str!("../../portcullis/src/guide/tune_it.md");
+    const README: &str = include_str!("../../../README.md");
+    for expiry in ["60", "300", "900"] {
+        let told = run(&["tune", "--access-expiry", expiry, "--json"], b"").expect(0).json();
+        let figures = &told[0]["settings"][0];
+        let of = |name: &str| figures.pointer(name).unwrap().as_f64().unwrap();
+        let row = |text: &str| -> Vec<f64> {
+            let start = format!("| {expiry} s | ");
+            let row = text.lines().find(|line| line.starts_with(&start)).unwrap().to_owned();
+            let number = |cell: &str| cell.trim().split(' ').next().unwrap().parse().ok();
+            row.split('|').filter_map(number).collect()
+        };
+        let shown = row(GUIDE);
+        for (shown, told) in shown.iter().zip([
+            expiry.parse().unwrap(),
+            of("/lag_bound"),
+            100.0 * of("/without_lag/model"),
+            of("/lag_median/model"),
+            of("/refreshes/model"),
+            10_000.0 / expiry.parse::<f64>().unwrap(),
+            100.0 * of("/locked_out/model"),
+        ]) {
+            assert!((shown / told - 1.0).abs() < 0.01, "{expiry}: {shown} for {told}");
+        }
+        assert_eq!(shown.len(), 7);
+        if expiry != "300" {
+            let shown = row(README);
+            assert_eq!(shown[1], of("/lag_bound"), "{shown:?}");
+        }
+    }
 }

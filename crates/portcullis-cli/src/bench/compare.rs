@@ -79,7 +79,7 @@ impl fmt::Display for Comparison {
         }
         write!(
             f,
-            "\n{:<8} {:<22} {:>20} {:>20} {:<8} {:>15} {:>10} {:>10} {:>6}",
+            "\n{:<8} {:<22} {:>25} {:>25} {:<8} {:>15} {:>10} {:>10} {:>6}",
             "", "", "A/bare check", "B/bare check", "", "allocations", "time of A", "of B", "B/A"
         )?;
         for row in &self.rows {
@@ -89,7 +89,7 @@ impl fmt::Display for Comparison {
             let [x, y] = row.allocations;
             write!(
                 f,
-                "\n{:<8} {:<22} {p:>20} {q:>20} {verdict:<8} {x:>7.1} {y:>7.1} {a:>10} {b:>10} {:>6.2}",
+                "\n{:<8} {:<22} {p:>25} {q:>25} {verdict:<8} {x:>7.1} {y:>7.1} {a:>10} {b:>10} {:>6.2}",
                 row.algorithm, row.case, row.b_to_a
             )?;
         }

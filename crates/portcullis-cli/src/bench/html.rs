@@ -174,9 +174,7 @@ fn tables(report: &Report) -> String {
         );
         for case in &validation.cases {
             let ratio = |spread: Option<super::report::Spread>| {
-                spread.map_or(String::new(), |of| {
-                    format!("{:.3} ({:.2} to {:.2})", of.median, of.p10, of.p90)
-                })
+                spread.map_or(String::new(), super::text::ratio)
             };
             html += &format!(
                 "<tr><td>{}</td><td>{}</td><td>{}</td><td>{:.1}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::report::{Http, Quantiles, Report, Rotation, Spread};
 use super::validate::{BARE, COLD};
+use crate::units::number;
 
 /// Eight rounds of ten of one and the same work are within so much on a machine with nothing else to do.
 const STEADY: f64 = 1.15;
@@ -18,7 +19,7 @@ impl fmt::Display for Report {
         for validation in &self.validations {
             writeln!(
                 f,
-                "\n{}, a token of {} bytes, {} rounds\n  {:<22} {:>21} {:>21} {:>8} {:>29}",
+                "\n{}, a token of {} bytes, {} rounds\n  {:<22} {:>25} {:>25} {:>8} {:>29}",
                 validation.algorithm,
                 validation.token_bytes,
                 validation.rounds,
@@ -32,7 +33,7 @@ impl fmt::Display for Report {
                 let spread = |spread: Option<Spread>| spread.map_or("".to_owned(), ratio);
                 writeln!(
                     f,
-                    "  {:<22} {:>21} {:>21} {:>8.1} {:>29}",
+                    "  {:<22} {:>25} {:>25} {:>8.1} {:>29}",
                     case.name,
                     spread(case.to_bare),
                     spread(case.to_jsonwebtoken),
@@ -171,7 +172,12 @@ fn quantiles(quantiles: &Quantiles) -> String {
 }
 
 pub(super) fn ratio(spread: Spread) -> String {
-    format!("{:.3} ({:.2} {:.2})", spread.median, spread.p10, spread.p90)
+    let Spread { median, p10, p90 } = spread;
+    // Of a small one two decimals say nothing.
+    if median < 0.1 {
+        return format!("{} ({} {})", number(median), number(p10), number(p90));
+    }
+    format!("{median:.3} ({p10:.2} {p90:.2})")
 }
 
 pub(super) fn times(spread: Spread) -> String {
@@ -234,6 +240,12 @@ mod tests {
         // A cold validation that takes less than the check in it.
         let below = said([19e3, 20e3, 21e3], [0.96, 1.02, 1.2]);
         assert!(below.contains("TOO NOISY") && below.contains("1.020 (0.96 1.20)"), "{below}");
+    }
+
+    #[test]
+    fn small_ratios_have_their_digits() {
+        let spread = Spread { median: 0.002_884, p10: 0.002_85, p90: 0.002_95 };
+        assert_eq!(ratio(spread), "0.00288 (0.00285 0.00295)");
     }
 
     /// Ratios come first, and no time stands without its spread.

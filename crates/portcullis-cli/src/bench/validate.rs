@@ -46,7 +46,7 @@ pub(super) async fn one(
     let material = &*material;
     let key = bare(&material.jwk, material.algorithm);
     let (Some(key), Some((message, signature))) = (key, split(material.token())) else {
-        return Err(Failure::wrong("the key can not be used"));
+        return Err(Failure::wrong("the key cannot be used"));
     };
     let headers = material.headers()?;
     let one = headers.first().cloned().unwrap_or_default();

@@ -50,7 +50,7 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = seconds)]
     pub(super) fetch_timeout: f64,
 
-    /// How long beyond their TTL keys are used while the issuer can not be reached.
+    /// How long beyond their TTL keys are used while the issuer cannot be reached.
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = seconds)]
     pub(super) max_stale: f64,
 

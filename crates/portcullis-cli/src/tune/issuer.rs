@@ -66,7 +66,7 @@ pub(super) struct Found {
     pub(super) offers: Offers,
 }
 
-/// Whether the issuer has what a route can ask for; `None` if that can not be told from outside.
+/// Whether the issuer has what a route can ask for; `None` if that cannot be told from outside.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct Offers {
     pub(super) introspection: Option<bool>,

@@ -135,7 +135,7 @@ const FORMULAS: &str = "\n## Formulas\n\n\
     ## Assumptions\n\n";
 
 const REMAINS: &str = "\n## What remains\n\n\
-    - Until its token expires, a revoked session is accepted. Routes that can not bear that look \
+    - Until its token expires, a revoked session is accepted. Routes that cannot bear that look \
     the session up at the issuer, and pay with a call.\n\
     - Whoever reconfigures the issuer changes the bound; `max_token_lifetime` in the service \
     refuses tokens that were issued for longer.\n\

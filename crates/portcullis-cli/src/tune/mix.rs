@@ -29,7 +29,7 @@ impl Mix {
         Ok(())
     }
 
-    /// Routes can not ask for what the issuer does not have.
+    /// Routes cannot ask for what the issuer does not have.
     pub(super) fn check_offers(self, offers: Offers) -> Result<(), Failure> {
         for (option, share, offered) in [
             ("--live-share", self.live_share, offers.introspection),

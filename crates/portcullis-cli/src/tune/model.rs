@@ -43,7 +43,7 @@ impl Scenario {
         forms::key_lag_bound(self.verifier.jwks_ttl, self.verifier.fetch_timeout)
     }
 
-    /// And while it can not.
+    /// And while it cannot.
     pub(super) fn key_lag_bound_in_outage(&self) -> f64 {
         self.verifier.jwks_ttl + self.verifier.max_stale
     }

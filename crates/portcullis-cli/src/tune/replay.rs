@@ -13,7 +13,8 @@ pub(super) struct Replayed {
     /// In a second, on average over the file, in its busiest minute and in its busiest second.
     pub(super) refreshes: f64,
     pub(super) busiest_minute: f64,
-    pub(super) busiest_second: f64,
+    /// None, if the file has so few of the sessions that a second of it is a few of them by chance.
+    pub(super) busiest_second: Option<f64>,
     pub(super) validations: f64,
     /// Of the moments at which a session could be revoked, the share at which its token is accepted.
     pub(super) with_lag: f64,
@@ -30,6 +31,9 @@ pub(super) struct Replayed {
     #[serde(skip)]
     held: Vec<f64>,
 }
+
+/// More sessions than so many for each of the file have no second of their own in it.
+const SCALE: f64 = 2.0;
 
 /// A session with the moments at which it gets its tokens: the first with its first request.
 struct Tokens<'a> {
@@ -61,7 +65,7 @@ impl Replayed {
         let mut replayed = Self {
             refreshes: refreshes as f64 / span * scale,
             busiest_minute: f64::from(minute.unwrap_or_default()) / 60.0 * scale,
-            busiest_second: f64::from(second) * scale,
+            busiest_second: (scale <= SCALE).then(|| f64::from(second) * scale),
             validations: validations / span * scale,
             with_lag: 0.0,
             lag_median: 0.0,
@@ -212,7 +216,9 @@ mod tests {
         let recorded = Recorded::parse(&text, 60.0).unwrap();
         let scenario = Scenario { sessions: 200, ..scenario(890.0, Habit::Timer) };
         let replayed = Replayed::new(&recorded, &scenario);
-        assert_eq!((replayed.busiest_second, replayed.busiest_minute), (200.0, 200.0 / 60.0));
+        assert_eq!((replayed.busiest_second, replayed.busiest_minute), (Some(200.0), 200.0 / 60.0));
+        let many = Replayed::new(&recorded, &Scenario { sessions: 30_000, ..scenario });
+        assert_eq!(many.busiest_second, None);
         assert!((replayed.refreshes - 200.0 / 3601.0).abs() < 1e-9, "{replayed:?}");
         // A token of 890 s and the leeway is accepted for a quarter of the hour.
         assert!((replayed.with_lag - 901.0 / 3601.0).abs() < 1e-9, "{replayed:?}");

@@ -29,8 +29,8 @@ impl Recommendation {
         let keys = with(1);
         self.max_stale = Some(max_stale as u64);
         self.why.push(format!(
-            "max_stale of {}: no instance is without keys after {} in which it can not fetch them (TTL {}); a \
-             withdrawn key is then accepted for up to {} while the issuer can not be reached{}",
+            "max_stale of {}: no instance is without keys after {} in which it cannot fetch them (TTL {}); a \
+             withdrawn key is then accepted for up to {} while the issuer cannot be reached{}",
             duration(max_stale),
             duration(outage),
             duration(ttl),

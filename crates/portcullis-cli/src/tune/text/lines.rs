@@ -65,7 +65,9 @@ impl Figures {
         match &self.recorded {
             Some(file) => {
                 lines.push(line("  in the busiest minute", number(file.busiest_minute)));
-                lines.push(line("  in the busiest second", number(file.busiest_second)));
+                lines.extend(
+                    file.busiest_second.map(|most| line("  in the busiest second", number(most))),
+                );
             }
             None => lines
                 .push(line("  in the busiest second simulated", self.busiest_second.to_string())),
