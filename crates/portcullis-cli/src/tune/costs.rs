@@ -14,7 +14,8 @@ use crate::output::escaped;
 pub(crate) enum MeasuredAt {
     /// The companion issuer on SQLite: benches/RESULTS.md.
     Companion,
-    /// Keycloak 26 on two cores: a refresh 7 to 10 ms, an introspection 4.2 to 7.6 ms.
+    /// Keycloak 26 on two cores: a refresh 5.3 to 10 ms, an introspection 1.7 to 7.6 ms, a fetch 1 to
+    /// 1.7 ms.
     Keycloak,
 }
 
@@ -48,14 +49,15 @@ impl MeasuredAt {
                          list over a new connection, and at most an introspection (the difference of two \
                          runs, with and without). Other issuers take more: see --costs-of keycloak",
             },
-            // The middle of several runs on a machine that was shared.
+            // Of two sets of runs on machines that were shared, the slow end of the one and the quick end
+            // of the other.
             Self::Keycloak => IssuerCosts {
-                refresh: 8500.0,
-                fetch: FETCH,
-                lookup: 5900.0,
-                source: "Keycloak 26 on two shared cores: 7 to 10 ms for a refresh and 4.2 to 7.6 ms \
-                         for an introspection; a fetch of the keys was not measured there, and is that \
-                         of the companion issuer. Your own are better: `tune --issuer`",
+                refresh: 7600.0,
+                fetch: 1200.0,
+                lookup: 4200.0,
+                source: "Keycloak 26 on two shared cores: 5.3 to 10 ms for a refresh, 1.7 to 7.6 ms for an \
+                         introspection (the longer it runs the less, since its code is compiled as it \
+                         runs) and 1 to 1.7 ms for a fetch of the keys. Your own are better: `tune --issuer`",
             },
         }
     }

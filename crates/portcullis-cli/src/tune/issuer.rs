@@ -100,8 +100,8 @@ impl Found {
         }
         format!(
             "{}, measured just now from here with {} requests, one at a time: {}. These are times with the \
-             network in them, and at most the CPU time of one request; what is not named is as --costs-of \
-             says",
+             network in them, which stand for CPU time; what an issuer does beside its answers, such as \
+             compiling and collecting garbage, comes on top. What is not named is as --costs-of says",
             self.issuer,
             self.requests,
             of.join("; ")
