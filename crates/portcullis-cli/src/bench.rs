@@ -15,13 +15,10 @@ mod stop;
 mod text;
 mod validate;
 
-use std::fs;
-use std::path::Path;
-
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::{Exit, Failure};
-use crate::output::Output;
+use crate::output::{Output, Page};
 pub(crate) use arguments::BenchArguments;
 use compare::Comparison;
 use material::Material;
@@ -43,6 +40,9 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
         };
         return Ok(Exit::Good);
     }
+    // What cannot be written is said before the work.
+    let html = arguments.html.as_deref().map(|file| Page::open("--html", file)).transpose()?;
+    let csv = arguments.csv.as_deref().map(|file| Page::open("--csv", file)).transpose()?;
     let report = match &arguments.from {
         Some(file) => Report::read("--from", file)?,
         None => tokio::runtime::Builder::new_multi_thread()
@@ -51,17 +51,11 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
             .map_err(|error| Failure::wrong(format!("no threads to run on: {error}")))?
             .block_on(measure(arguments))?,
     };
-    write("--html", arguments.html.as_deref(), || html::page(&report))?;
-    write("--csv", arguments.csv.as_deref(), || csv::csv(&report))?;
+    html.map_or(Ok(()), |page| page.write(&html::page(&report)))?;
+    csv.map_or(Ok(()), |page| page.write(&csv::csv(&report)))?;
     let _ =
         if arguments.json { output.json(&report)? } else { output.text(&report.to_string())? };
     Ok(if report.interrupted { Exit::Interrupted } else { Exit::Good })
-}
-
-fn write(option: &str, file: Option<&Path>, text: impl Fn() -> String) -> Result<(), Failure> {
-    let Some(file) = file else { return Ok(()) };
-    fs::write(file, text())
-        .map_err(|error| Failure::wrong(format!("{option}: {}: {error}", file.display())))
 }
 
 async fn measure(arguments: &BenchArguments) -> Result<Report, Failure> {

@@ -11,7 +11,7 @@ use portcullis::{Algorithm, Profile};
 use crate::bench::{self, BenchArguments};
 use crate::exit::{self, Exit};
 use crate::tune::TuneArguments;
-use crate::{inspect, jwks, jws, output, tune};
+use crate::{inspect, jwks, jws, output, tune, units};
 
 /// Says of tokens and signatures what a service with the crate `portcullis` would say, and why.
 #[derive(Debug, Parser)]
@@ -116,16 +116,16 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "NAME")]
     pub(crate) alg: Vec<Algorithm>,
 
-    /// The clock skew that is tolerated. [default: 10]
-    #[arg(long, value_name = "SECS", allow_negative_numbers = true)]
+    /// The clock skew that is tolerated. [default: 10s]
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = units::whole_seconds)]
     pub(crate) leeway: Option<u64>,
 
     /// Refuse tokens that were issued for longer than this. [default: no limit]
-    #[arg(long, value_name = "SECS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = units::some_seconds)]
     pub(crate) max_lifetime: Option<NonZeroU64>,
 
     /// Refuse tokens that were issued longer ago than this. [default: no limit]
-    #[arg(long, value_name = "SECS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = units::some_seconds)]
     pub(crate) max_age: Option<NonZeroU64>,
 
     /// A claim that the token must have. Repeated: every one of them.
@@ -139,7 +139,7 @@ pub(crate) struct CheckArguments {
 
     /// As a route with `Revocation::status_list`: a list that is at most this old must say that the
     /// token is valid.
-    #[arg(long, value_name = "SECS", allow_negative_numbers = true, help_heading = "Revocation")]
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = units::some_seconds, help_heading = "Revocation")]
     pub(crate) status_list: Option<NonZeroU64>,
 
     /// Judge as at this time, in seconds since 1970, instead of now.
@@ -194,7 +194,7 @@ pub(crate) struct JwksArguments {
     pub(crate) discovery_url: Option<String>,
 
     /// How long a service uses the keys at most before it asks again.
-    #[arg(long, value_name = "SECS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=86_400))]
+    #[arg(long, value_name = "DURATION", default_value = "300s", value_parser = units::seconds_within::<10, 86_400>)]
     pub(crate) jwks_ttl: u64,
 
     /// As a service with `obey_no_cache`: no-cache, no-store, must-revalidate, max-age=0 and a past
@@ -203,7 +203,7 @@ pub(crate) struct JwksArguments {
     pub(crate) obey_no_cache: bool,
 
     /// The deadline of the whole fetch.
-    #[arg(long, value_name = "SECS", default_value_t = 5.0, value_parser = seconds)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = seconds)]
     pub(crate) fetch_timeout: f64,
 
     /// The longest document that is read.
@@ -215,11 +215,11 @@ pub(crate) struct JwksArguments {
     pub(crate) ca_file: Option<PathBuf>,
 
     /// Look again and again for so long, and judge the rotations that were seen.
-    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=2_592_000), help_heading = "Rotation")]
+    #[arg(long, value_name = "DURATION", value_parser = units::seconds_within::<1, 2_592_000>, help_heading = "Rotation")]
     pub(crate) watch: Option<u64>,
 
     /// The time between two looks.
-    #[arg(long, value_name = "SECS", default_value_t = 10.0, value_parser = seconds, help_heading = "Rotation")]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, help_heading = "Rotation")]
     pub(crate) every: f64,
 
     /// One JSON object.
@@ -228,8 +228,12 @@ pub(crate) struct JwksArguments {
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
-    let secs = text.parse().ok().filter(|secs| (0.001..=3600.0).contains(secs));
-    secs.ok_or_else(|| "it must be a number of seconds, from 0.001 to 3600".to_owned())
+    let secs = units::seconds(text)?;
+    if (0.001..=3600.0).contains(&secs) {
+        Ok(secs)
+    } else {
+        Err("it must be from 1 ms to 1 h".to_owned())
+    }
 }
 
 /// What `inspect` is told.
@@ -338,7 +342,7 @@ mod tests {
             Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{example}\n{error}"));
             count += 1;
         }
-        assert_eq!(count, if cfg!(feature = "bench") { 21 } else { 15 });
+        assert_eq!(count, if cfg!(feature = "bench") { 24 } else { 18 });
     }
 
     #[test]

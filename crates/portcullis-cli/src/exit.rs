@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Wrong = 2,
     /// Keys could not be had, so that nobody can say.
     NoKeys = 3,
+    /// Two ways to work out a figure of `tune` do not say the same.
+    Disagree = 4,
     /// Ctrl-C, as shells count it. What was measured until then is reported.
     #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only `bench` goes on so long"))]
     Interrupted = 130,
@@ -26,6 +28,7 @@ Exit codes:
   1  a token was refused
   2  the command or its configuration is wrong
   3  keys could not be had
+  4  closed form and simulation disagree, in `tune`
   130  interrupted by Ctrl-C";
 
 impl From<Exit> for ExitCode {

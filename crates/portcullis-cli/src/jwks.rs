@@ -19,7 +19,8 @@ use crate::cli::JwksArguments;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use findings::Finding;
-use record::{Answer, Recording};
+use record::Answer;
+pub(crate) use record::Recording;
 use rotation::{Change, Rotations};
 
 /// What `--help` ends with.

@@ -12,6 +12,7 @@ mod lines;
 mod output;
 mod plot;
 mod tune;
+mod units;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,9 @@
 //! What is written, and what never is: no token, and nothing that a terminal would obey or hide.
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, StdoutLock, Write as _};
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -19,7 +21,7 @@ impl Output {
     /// Writes one JSON value in one line.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<ControlFlow<()>, Failure> {
         let text = serde_json::to_string(value)
-            .map_err(|error| Failure::wrong(format!("the answer can not be written: {error}")))?;
+            .map_err(|error| Failure::wrong(format!("the answer cannot be written: {error}")))?;
         self.text(&escaped(&text))
     }
 
@@ -31,6 +33,44 @@ impl Output {
             Err(error) => Err(Failure::wrong(format!("standard output: {error}"))),
         }
     }
+}
+
+/// A file that will be written: it is opened before the work whose result it gets, so that a wrong
+/// path costs no time. What it had stays until then.
+#[derive(Debug)]
+pub(crate) struct Page {
+    option: &'static str,
+    path: PathBuf,
+    file: File,
+}
+
+impl Page {
+    pub(crate) fn open(option: &'static str, path: &Path) -> Result<Self, Failure> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        let failed = |error| Failure::wrong(format!("{option}: {}: {error}", path.display()));
+        Ok(Self { option, path: path.to_owned(), file: file.map_err(failed)? })
+    }
+
+    pub(crate) fn write(mut self, text: &str) -> Result<(), Failure> {
+        let written = self.file.set_len(0).and_then(|()| self.file.write_all(text.as_bytes()));
+        written.map_err(|error| {
+            Failure::wrong(format!("{}: {}: {error}", self.option, self.path.display()))
+        })
+    }
+}
+
+/// The command line, as a shell would take it again. No option takes a secret.
+pub(crate) fn command_line() -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,%+@".contains(c);
+    let quoted = |word: String| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    };
+    let words = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned()));
+    std::iter::once("portcullis".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// Writes this and nothing else, which is all that was wanted.

@@ -1,18 +1,29 @@
 //! `portcullis tune`: what an access expiry and a JWKS TTL cost, and what they bound.
 
 mod activity;
+mod agreement;
 mod arguments;
+mod closed_forms;
+mod costs;
+mod figures;
 mod html;
+mod inputs;
+mod issuer;
 #[cfg(feature = "live")]
 mod live;
+mod load;
 mod measured;
 mod mechanisms;
 mod memo;
+mod mix;
 mod model;
+mod peak;
 mod recommend;
+mod replay;
 mod report;
 mod scenario;
 mod simulate;
+mod survive;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -31,12 +42,14 @@ pub(crate) const HELP: &str = include_str!("tune/help.txt");
 
 pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     arguments.check()?;
+    // What cannot be written is said before the work.
+    let html =
+        arguments.html.as_deref().map(|file| output::Page::open("--html", file)).transpose()?;
     let began = Instant::now();
-    let report = Report::new(arguments)?;
+    let report = Report::new(arguments, output::command_line())?;
     output::complain(&effort(began));
-    if let Some(file) = &arguments.html {
-        fs::write(file, html::page(&report))
-            .map_err(|error| Failure::wrong(format!("--html: {}: {error}", file.display())))?;
+    if let Some(page) = html {
+        page.write(&html::page(&report))?;
     }
     let mut output = Output::new();
     // That nobody reads it any more is no failure.
@@ -47,7 +60,20 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     } else {
         output.text(&report.to_string())?
     };
-    Ok(Exit::Good)
+    Ok(verdict(&report))
+}
+
+/// Figures of which two ways say different things are no result.
+fn verdict(report: &Report) -> Exit {
+    let off = report.disagreements();
+    if off.is_empty() {
+        return Exit::Good;
+    }
+    output::complain(&format!(
+        "portcullis: closed form and simulation disagree; do not use these figures, and report this:\n{}",
+        off.join("\n")
+    ));
+    Exit::Disagree
 }
 
 /// How long it took, and the memory where the system tells: not part of the report, which is the

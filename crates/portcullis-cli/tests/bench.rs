@@ -194,5 +194,13 @@ fn ctrl_c_reports_what_was_measured_until_then() {
     assert!(told.next().unwrap().unwrap().contains("stopping"));
     let report = &ended.json()[0];
     assert_eq!(report["interrupted"], true);
-    assert_eq!(report["validations"].as_array().unwrap().len(), 1);
+    let validations = report["validations"].as_array().unwrap();
+    assert_eq!(validations.len(), 1);
+    // What was measured is shown, and nothing that was not.
+    assert!(validations[0]["rounds"].as_u64() > Some(0), "{report}");
+    assert_eq!((&report["threads"], &report["distinct"]), (&json!([]), &json!([])), "{report}");
+    for case in validations[0]["cases"].as_array().unwrap() {
+        assert!(case["nanos"]["median"].as_f64() > Some(0.0), "{case}");
+        assert!(case["single"]["count"].as_u64() > Some(0), "{case}");
+    }
 }

@@ -14,9 +14,10 @@ fn tune(options: &[&str]) -> support::Ended {
 fn two_expiries_are_compared_with_the_leeway_and_the_assumptions_said() {
     let told = tune(&["--access-expiry", "900", "--vs-access-expiry", "60"]).expect(0);
     for part in [
-        "60 s instead of 900 s",
-        "lag bound    70 s instead of 910 s, the leeway of 10 s included",
-        "15.0 times as many for sessions that are always active",
+        "60 s instead of 15 min",
+        "lag bound    80 s instead of 15 min 20 s, twice the leeway of 10 s included",
+        "15 times as many for sessions that are always active",
+        "agree in all 22 figures",
         "times as many for these bursts",
         "The JWKS TTL bounds how long a withdrawn key is accepted. It does not shorten",
     ] {
@@ -29,8 +30,13 @@ fn two_expiries_are_compared_with_the_leeway_and_the_assumptions_said() {
 fn json_is_one_object_and_the_same_for_the_same_seed() {
     let told = tune(&["--json", "--max-lag", "60s"]).expect(0);
     let [object] = &told.json()[..] else { panic!("{}", told.stdout) };
-    assert_eq!(object["settings"][0]["lag_bound"], 910.0);
-    assert_eq!(object["recommendation"]["access_expiry"], 50);
+    assert_eq!(object["settings"][0]["lag_bound"], 920.0);
+    assert_eq!(object["recommendation"]["access_expiry"], 40);
+    assert_eq!(object["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(
+        object["command"],
+        "portcullis tune --sessions 2000 --simulate 10m --json --max-lag 60s"
+    );
     assert_eq!(told.stdout, tune(&["--json", "--max-lag", "60s"]).expect(0).stdout);
 }
 
@@ -58,9 +64,18 @@ fn real_activity_takes_the_place_of_the_assumed() {
     let figures = &report["settings"][0];
     assert_eq!(figures["scenario"]["sessions"], 50);
     // Each comes back five times, with a token that has expired.
-    let replayed = figures["replayed"].as_f64().unwrap();
+    let replayed = figures["recorded"]["refreshes"].as_f64().unwrap();
     let span = report["recorded"]["span"].as_f64().unwrap();
     assert!((replayed - 250.0 / span).abs() < 1e-9, "{replayed}");
+    // The file decides: what the issuer is asked, and what that costs it.
+    let point = report["sweep"].as_array().unwrap().iter().find(|at| at["access_expiry"] == 120.0);
+    assert_eq!(point.unwrap()["refreshes"], figures["recorded"]["refreshes"]);
+    let cores = replayed * 3.1e-3 + figures["fetches"]["model"].as_f64().unwrap() * 1.2e-3;
+    assert!((figures["issuer_cores"].as_f64().unwrap() - cores).abs() < 1e-9);
+    let text = run(&["tune", "--activity", file, "--access-expiry", "120"], b"").expect(0).stdout;
+    let row = |name: &str| text.lines().find(|line| line.contains(name)).unwrap().to_owned();
+    assert!(row("refreshes/s at the issuer").contains("(by its means:"), "{text}");
+    assert!(!text.contains("busiest second simulated"), "{text}");
     let told = run(&["tune", "--activity", file, "--burst", "5m"], b"").expect(2);
     assert!(told.stderr.contains("--burst"), "{}", told.stderr);
     let told = run(&["tune", "--activity", "/nowhere.csv"], b"").expect(2);
@@ -75,7 +90,7 @@ fn what_is_only_modelled_says_so() {
         assert!(told.contains(part), "{part}\n{told}");
     }
     let rows = tune(&["--json"]).expect(0).json()[0]["mechanisms"].clone();
-    assert_eq!((&rows[0]["lag_bound"], &rows[0]["only_modelled"]), (&910.0.into(), &false.into()));
+    assert_eq!((&rows[0]["lag_bound"], &rows[0]["only_modelled"]), (&920.0.into(), &false.into()));
     for row in [&rows[1], &rows[2]] {
         assert_eq!((&row["lag_bound"], &row["only_modelled"]), (&10.1.into(), &true.into()));
         // The outage is longer than the age that the route asks for.
@@ -89,7 +104,7 @@ fn what_is_only_modelled_says_so() {
     assert!(requests(&rare[2]) < requests(&rows[2]));
     let told = run(&["tune", "--list-max-age", "2s"], b"").expect(2);
     assert!(
-        told.stderr.contains("--list-max-age") && told.stderr.contains("from 3 to"),
+        told.stderr.contains("--list-max-age") && told.stderr.contains("from 3 s to"),
         "{}",
         told.stderr
     );
@@ -102,12 +117,26 @@ fn the_page_needs_nothing_else_and_the_memo_is_one_page() {
     let told = tune(&["--memo", "--vs-access-expiry", "60", "--html", file.to_str().unwrap()]);
     let memo = told.expect(0).stdout;
     assert!(
-        memo.contains("| a revoked session is accepted for at most | 910 s | 70 s |"),
+        memo.contains("| a revoked session is accepted for at most | 15 min 20 s | 80 s |"),
         "{memo}"
     );
-    assert!(memo.lines().count() < 70, "{memo}");
+    for part in [
+        "| sessions | 2000 |",
+        "| leeway | 10 s |",
+        "`max_token_age(60 s)`",
+        concat!(
+            "Made by portcullis ",
+            env!("CARGO_PKG_VERSION"),
+            " with `portcullis tune --sessions 2000 "
+        ),
+        "seed 1.",
+    ] {
+        assert!(memo.contains(part), "{part}\n{memo}");
+    }
+    assert!(memo.lines().count() < 100, "{memo}");
     let page = std::fs::read_to_string(file).unwrap();
     assert_eq!(page.matches("<svg").count(), 4);
+    assert!(page.contains("with `portcullis tune --sessions 2000"), "{page}");
     for elsewhere in ["http:", "https:", "src=", "href=", "@import", "url(", "NaN", "inf"] {
         assert!(!page.contains(elsewhere), "{elsewhere}");
     }
@@ -119,7 +148,9 @@ fn what_can_not_be_is_refused_by_its_name() {
         (["--access-expiry", "0"], "--access-expiry"),
         (["--access-expiry", "2d"], "--access-expiry"),
         (["--jwks-ttl", "0"], "--jwks-ttl"),
-        (["--outage", "5s"], "--outage"),
+        (["--outage", "0"], "--outage"),
+        (["--fan-out", "11"], "--fan-out"),
+        (["--restarted", "101"], "--restarted"),
         (["--sessions", "0"], "--sessions"),
         (["--habit", "never"], "--habit"),
         (["--max-lag", "1y"], "--max-lag"),
@@ -129,4 +160,62 @@ fn what_can_not_be_is_refused_by_its_name() {
         assert!(told.stderr.contains(name), "{options:?}: {}", told.stderr);
     }
     run(&["tune", "--json", "--memo"], b"").expect(2);
+    let told = run(&["tune", "--habit", "lazy", "--refresh-early", "5s"], b"").expect(2);
+    assert!(told.stderr.contains("--refresh-early"), "{}", told.stderr);
+}
+
+/// A path that cannot be written is said at once, and what stood there stays.
+#[test]
+fn paths_are_tried_before_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere").join("tune.html");
+    let told = run(&["tune", "--sessions", "100000000", "--html", nowhere.to_str().unwrap()], b"");
+    let told = told.expect(2);
+    assert!(told.stderr.contains("--html: ") && told.stderr.contains("nowhere"), "{}", told.stderr);
+    let file = folder.path().join("tune.html");
+    std::fs::write(&file, "as it was").unwrap();
+    run(&["tune", "--activity", "/nowhere.csv", "--html", file.to_str().unwrap()], b"").expect(2);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "as it was");
+}
+
+#[test]
+fn durations_are_read_as_people_write_them() {
+    let told = tune(&["--access-expiry", "1h30m", "--outage", "1m30s", "--json"]).expect(0).json();
+    assert_eq!(told[0]["settings"][0]["scenario"]["access_expiry"], 5400.0);
+    assert_eq!(told[0]["settings"][0]["scenario"]["outage"], 90.0);
+}
+
+/// One sum: the guide and the README say what the command says.
+#[test]
+fn the_tables_of_the_guide_and_the_readme_are_the_figures_of_the_command() {
+    const GUIDE: &str = include_str!("../../portcullis/src/guide/tune_it.md");
+    const README: &str = include_str!("../../../README.md");
+    for expiry in ["60", "300", "900"] {
+        let told = run(&["tune", "--access-expiry", expiry, "--json"], b"").expect(0).json();
+        let figures = &told[0]["settings"][0];
+        let of = |name: &str| figures.pointer(name).unwrap().as_f64().unwrap();
+        let row = |text: &str| -> Vec<f64> {
+            let start = format!("| {expiry} s | ");
+            let row = text.lines().find(|line| line.starts_with(&start)).unwrap().to_owned();
+            let number = |cell: &str| cell.trim().split(' ').next().unwrap().parse().ok();
+            row.split('|').filter_map(number).collect()
+        };
+        let shown = row(GUIDE);
+        for (shown, told) in shown.iter().zip([
+            expiry.parse().unwrap(),
+            of("/lag_bound"),
+            100.0 * of("/without_lag/model"),
+            of("/lag_median/model"),
+            of("/refreshes/model"),
+            10_000.0 / expiry.parse::<f64>().unwrap(),
+            100.0 * of("/locked_out/model"),
+        ]) {
+            assert!((shown / told - 1.0).abs() < 0.01, "{expiry}: {shown} for {told}");
+        }
+        assert_eq!(shown.len(), 7);
+        if expiry != "300" {
+            let shown = row(README);
+            assert_eq!(shown[1], of("/lag_bound"), "{shown:?}");
+        }
+    }
 }

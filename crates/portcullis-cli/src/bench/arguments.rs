@@ -7,6 +7,7 @@ use clap::Args;
 use portcullis::{Algorithm, Profile};
 
 use crate::exit::Failure;
+use crate::units;
 
 /// What is measured, and with what. Without a token, tokens are generated.
 #[derive(Debug, Args)]
@@ -58,11 +59,11 @@ pub(crate) struct BenchArguments {
     pub(super) rotation_rps: u64,
 
     /// For how long, half of it before the rotation; 0 leaves it out.
-    #[arg(long, value_name = "SECS", default_value_t = 4, value_parser = clap::value_parser!(u64).range(0..=600), help_heading = "Key rotation")]
+    #[arg(long, value_name = "DURATION", default_value = "4s", value_parser = units::seconds_within::<0, 600>, help_heading = "Key rotation")]
     pub(super) rotation_secs: u64,
 
     /// How long the issuer takes to answer with its keys.
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=2000), help_heading = "Key rotation")]
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 20, value_parser = units::latency, help_heading = "Key rotation")]
     pub(super) jwks_latency: u64,
 
     /// A URL of your service that is protected, to which your token is sent.

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::report::{Machine, Report, Validation};
-use super::text::time;
+use super::report::{Machine, Report, Spread, Validation};
+use super::text::{ratio, time};
 use crate::exit::Failure;
 
 #[derive(Debug, Serialize)]
@@ -24,7 +24,9 @@ struct Row {
     nanos: [f64; 2],
     /// How many times as long B takes.
     b_to_a: f64,
-    to_bare: Option<[f64; 2]>,
+    to_bare: Option<[Spread; 2]>,
+    /// Whether they differ by more than two runs of the same do.
+    differs: bool,
     allocations: [f64; 2],
 }
 
@@ -54,10 +56,19 @@ fn rows(a: &Validation, b: &Validation) -> Vec<Row> {
         case: x.name.clone(),
         nanos: [x.nanos.median, y.nanos.median],
         b_to_a: y.nanos.median / x.nanos.median,
-        to_bare: x.to_bare.zip(y.to_bare).map(|(x, y)| [x.median, y.median]),
+        to_bare: x.to_bare.zip(y.to_bare).map(|(x, y)| [x, y]),
+        differs: x.to_bare.zip(y.to_bare).is_some_and(|(x, y)| differ(x, y)),
         allocations: [x.allocations, y.allocations],
     };
     both.map(row).collect()
+}
+
+/// Two runs of one binary on one machine are up to so far apart, whatever the spread within each.
+const RUNS: f64 = 1.05;
+
+fn differ(a: Spread, b: Spread) -> bool {
+    let (less, more) = if a.median < b.median { (a, b) } else { (b, a) };
+    less.p90 < more.p10 && more.median > RUNS * less.median
 }
 
 impl fmt::Display for Comparison {
@@ -68,19 +79,43 @@ impl fmt::Display for Comparison {
         }
         write!(
             f,
-            "\n{:<8} {:<22} {:>10} {:>10} {:>6} {:>20} {:>15}",
-            "", "", "A", "B", "B/A", "of the bare check", "allocations"
+            "\n{:<8} {:<22} {:>25} {:>25} {:<8} {:>15} {:>10} {:>10} {:>6}",
+            "", "", "A/bare check", "B/bare check", "", "allocations", "time of A", "of B", "B/A"
         )?;
         for row in &self.rows {
             let [a, b] = row.nanos.map(time);
-            let bare = row.to_bare.map_or("".to_owned(), |[a, b]| format!("{a:.3} {b:.3}"));
+            let [p, q] = row.to_bare.map_or([const { String::new() }; 2], |both| both.map(ratio));
+            let verdict = if row.differs { "differ" } else { "" };
             let [x, y] = row.allocations;
             write!(
                 f,
-                "\n{:<8} {:<22} {a:>10} {b:>10} {:>6.2} {bare:>20} {x:>7.1} {y:>7.1}",
+                "\n{:<8} {:<22} {p:>25} {q:>25} {verdict:<8} {x:>7.1} {y:>7.1} {a:>10} {b:>10} {:>6.2}",
                 row.algorithm, row.case, row.b_to_a
             )?;
         }
-        Ok(())
+        write!(
+            f,
+            "\n\nCompare the ratios: both parts of one are of the same round. `differ`: eight rounds of ten \
+             lie beyond those of the other, and the medians are more than 5 % apart, which two runs of the \
+             same are not. Times are of the machine and the hour."
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_of_the_same_do_not_differ() {
+        let spread = |p10, median, p90| Spread { median, p10, p90 };
+        for (a, b, expected) in [
+            // Seen in a row on one machine: narrow within each, and apart by two percent.
+            (spread(2.20, 2.221, 2.23), spread(2.24, 2.266, 2.50), false),
+            (spread(1.0, 1.1, 1.2), spread(1.15, 1.3, 1.5), false),
+            (spread(1.0, 1.1, 1.2), spread(1.25, 1.3, 1.5), true),
+        ] {
+            assert_eq!((differ(a, b), differ(b, a)), (expected, expected), "{a:?} {b:?}");
+        }
     }
 }

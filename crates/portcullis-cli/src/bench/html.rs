@@ -1,7 +1,7 @@
 //! The report as one page that needs nothing else.
 
 use super::report::{Quantiles, Report};
-use super::text::time;
+use super::text::{time, times};
 use super::validate::{BARE, COLD, PEER, WARM};
 use crate::plot::{self, Axis, Bar, Line, bars, escape, plot};
 
@@ -20,7 +20,7 @@ pub(super) fn page(report: &Report) -> String {
         escape(&machine.portcullis)
     );
     for warning in report.warnings() {
-        body += &format!("<p class=\"lead\">{}</p>\n", escape(warning));
+        body += &format!("<p class=\"lead\">{}</p>\n", escape(&warning));
     }
     body += &cores(report);
     for (title, svg) in plots(report) {
@@ -167,24 +167,22 @@ fn tables(report: &Report) -> String {
     let mut html = String::from("<h2>Figures</h2>\n");
     for validation in &report.validations {
         html += &format!(
-            "<h3>{}, a token of {} bytes</h3>\n<table><tr><th></th><th>time</th><th>of the bare \
-             check</th><th>of jsonwebtoken</th><th>allocations</th><th>p99</th><th>p99.9</th></tr>\n",
+            "<h3>{}, a token of {} bytes</h3>\n<table><tr><th></th><th>of the bare \
+             check</th><th>of jsonwebtoken</th><th>allocations</th><th>time here</th><th>p99</th><th>p99.9</th></tr>\n",
             escape(&validation.algorithm),
             validation.token_bytes
         );
         for case in &validation.cases {
             let ratio = |spread: Option<super::report::Spread>| {
-                spread.map_or(String::new(), |of| {
-                    format!("{:.3} ({:.2} to {:.2})", of.median, of.p10, of.p90)
-                })
+                spread.map_or(String::new(), super::text::ratio)
             };
             html += &format!(
-                "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.1}</td><td>{}</td><td>{}</td></tr>\n",
+                "<tr><td>{}</td><td>{}</td><td>{}</td><td>{:.1}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
                 escape(&case.name),
-                time(case.nanos.median),
                 ratio(case.to_bare),
                 ratio(case.to_jsonwebtoken),
                 case.allocations,
+                times(case.nanos),
                 time(case.single.p99 as f64),
                 time(case.single.p999 as f64)
             );

@@ -33,8 +33,8 @@ pub(super) async fn run(
     }
     let (mut all_with, mut all_without) = (histogram(), histogram());
     let mut added = Vec::new();
-    for _ in 0..requests.div_ceil(TURN) {
-        if stop.asked() {
+    for round in 0..requests.div_ceil(TURN) {
+        if round > 0 && stop.asked() {
             break;
         }
         let (mut ours, mut bare) = (histogram(), histogram());

@@ -42,6 +42,9 @@ pub(super) struct Machine {
 pub(super) struct Validation {
     pub(super) algorithm: String,
     pub(super) token_bytes: usize,
+    /// Those that were measured: fewer, if it was interrupted.
+    #[serde(default)]
+    pub(super) rounds: usize,
     pub(super) cases: Vec<Case>,
 }
 
@@ -144,9 +147,11 @@ impl Spread {
 
 impl From<&Histogram<u64>> for Quantiles {
     fn from(histogram: &Histogram<u64>) -> Self {
-        let at = |quantile| histogram.value_at_quantile(quantile);
+        let max = histogram.max();
+        // The histogram gives the upper end of the step that holds a quantile.
+        let at = |quantile| histogram.value_at_quantile(quantile).min(max);
         let (p50, p90, p99, p999) = (at(0.5), at(0.9), at(0.99), at(0.999));
-        Self { p50, p90, p99, p999, max: histogram.max(), count: histogram.len() }
+        Self { p50, p90, p99, p999, max, count: histogram.len() }
     }
 }
 
@@ -181,5 +186,22 @@ impl Cores {
             warm: cores(WARM)?,
             jsonwebtoken: cores(PEER),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_quantile_is_above_the_maximum_and_none_falls() {
+        for values in [&[1_u64][..], &[999_983], &[7, 1_000_003, 40_000_000_001], &[3; 100]] {
+            let mut histogram = crate::bench::measure::histogram();
+            values.iter().for_each(|value| histogram.saturating_record(*value));
+            let Quantiles { p50, p90, p99, p999, max, .. } = (&histogram).into();
+            assert!(p50 <= p90 && p90 <= p99 && p99 <= p999 && p999 <= max, "{values:?}");
+        }
+        let spread = Spread::of([3.0, 1.0, 2.0].into_iter());
+        assert!(spread.p10 <= spread.median && spread.median <= spread.p90);
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn one(
     let material = &*material;
     let key = bare(&material.jwk, material.algorithm);
     let (Some(key), Some((message, signature))) = (key, split(material.token())) else {
-        return Err(Failure::wrong("the key can not be used"));
+        return Err(Failure::wrong("the key cannot be used"));
     };
     let headers = material.headers()?;
     let one = headers.first().cloned().unwrap_or_default();
@@ -70,6 +70,7 @@ pub(super) async fn one(
     Ok(Validation {
         algorithm: material.algorithm.as_str().to_owned(),
         token_bytes: material.token().len(),
+        rounds: measured.first().map_or(0, |case| case.rounds.len()),
         cases: measured.iter().map(|case| case_report(case, &measured)).collect(),
     })
 }
@@ -102,8 +103,8 @@ pub(super) async fn threads(
     let cases = [(COLD, &cold), (WARM, &warm)];
     let mut rates: Vec<_> =
         cases.iter().flat_map(|case| numbers.iter().map(|n| (*case, *n, Vec::new()))).collect();
-    for _ in 0..rounds {
-        if stop.asked() {
+    for round in 0..rounds {
+        if round > 0 && stop.asked() {
             break;
         }
         for ((_, auth), threads, rates) in &mut rates {

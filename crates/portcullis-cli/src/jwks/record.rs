@@ -14,7 +14,7 @@ use portcullis::{
 use serde::Serialize;
 
 #[derive(Debug, Clone)]
-pub(super) struct Recording {
+pub(crate) struct Recording {
     inner: Arc<ReqwestFetch>,
     seen: Arc<Mutex<Seen>>,
 }
@@ -27,13 +27,13 @@ struct Seen {
 
 /// What there was to see of one answer.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Answer {
-    pub(super) url: String,
+pub(crate) struct Answer {
+    pub(crate) url: String,
     /// None if there was no whole answer.
     pub(super) status: Option<u16>,
     pub(super) millis: u64,
     pub(super) bytes: usize,
-    pub(super) cache_control: Option<String>,
+    pub(crate) cache_control: Option<String>,
     pub(super) expires: Option<String>,
     /// Whether it can be asked whether anything has changed.
     pub(super) etag: bool,
@@ -44,11 +44,11 @@ pub(super) struct Answer {
 type Answered = Result<Response<Bytes>, Box<dyn Error + Send + Sync>>;
 
 impl Recording {
-    pub(super) fn new(fetch: ReqwestFetch) -> Self {
+    pub(crate) fn new(fetch: ReqwestFetch) -> Self {
         Self { inner: Arc::new(fetch), seen: Arc::default() }
     }
 
-    pub(super) fn answers(&self) -> Vec<Answer> {
+    pub(crate) fn answers(&self) -> Vec<Answer> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).answers.clone()
     }
 

@@ -1,10 +1,12 @@
 //! The report as one page that needs nothing else.
 
-use super::report::{Figures, Report};
+use super::figures::Figures;
+use super::report::Report;
 use super::scenario::Scenario;
 use super::sweep::EXPIRIES;
-use super::text::{ASSUMPTIONS, number, percent, secs};
+use super::text::ASSUMPTIONS;
 use crate::plot::{self, Axis, Line, escape, plot};
+use crate::units::{duration, number, percent};
 
 pub(super) fn page(report: &Report) -> String {
     let mut body = String::from("<h1>How short should the access token live?</h1>\n");
@@ -13,20 +15,30 @@ pub(super) fn page(report: &Report) -> String {
              JWKS TTL does not shorten the revocation of sessions.</p>\n";
     if let (Some(comparison), [first, second]) = (&report.comparison, &report.settings[..]) {
         body += &format!(
-            "<p class=\"lead\">{} instead of {}: at most {} of lag instead of {}, for {:.1} times the \
-             refreshes if sessions are always active, and {:.1} times for these bursts.</p>\n",
-            secs(second.scenario.access_expiry),
-            secs(first.scenario.access_expiry),
-            secs(second.lag_bound),
-            secs(first.lag_bound),
-            comparison.always_active,
-            comparison.as_given
+            "<p class=\"lead\">{} instead of {}: at most {} of lag instead of {}, for {} times the \
+             refreshes if sessions are always active, and {} times for these bursts.</p>\n",
+            duration(second.scenario.access_expiry),
+            duration(first.scenario.access_expiry),
+            duration(second.lag_bound),
+            duration(first.lag_bound),
+            number(comparison.always_active),
+            number(comparison.as_given)
         );
     }
     if let Some(recommendation) = &report.recommendation {
         for why in &recommendation.why {
             body += &format!("<p class=\"lead\">Recommended: {}</p>\n", escape(why));
         }
+    }
+    if let (Some(peak), Some(first)) = (&report.login_peak, report.settings.first()) {
+        body += &format!("<p>Login peak: {}</p>\n", escape(&peak.text(&first.scenario)));
+    }
+    if let Some(issuer) = &report.issuer {
+        body += &format!("<h2>The issuer {}</h2>\n<ul>\n", escape(&issuer.issuer));
+        for (name, value) in issuer.lines() {
+            body += &format!("<li>{name}: {}</li>\n", escape(&value));
+        }
+        body += "</ul>\n";
     }
     for (title, svg) in plots(report) {
         body += &format!("<h2>{title}</h2>\n{svg}");
@@ -38,11 +50,10 @@ pub(super) fn page(report: &Report) -> String {
     for assumption in ASSUMPTIONS {
         body += &format!("<li>{}</li>\n", escape(assumption));
     }
-    body += &format!(
-        "</ul>\n<p>Seed {}; {} simulated of each session and instance.</p>\n",
-        report.seed,
-        secs(report.simulated_secs)
-    );
+    body += &format!("<li>The issuer's costs are of {}.</li>\n</ul>\n", escape(&report.costs));
+    body += &inputs(report);
+    body += &format!("<p>{}</p>\n", escape(&report.agreement()));
+    body += &format!("<p>{}</p>\n", escape(&report.provenance()));
     plot::page("portcullis tune", &body)
 }
 
@@ -55,11 +66,10 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
         log: false,
     };
     let longest = report.settings.iter().map(|figures| figures.lag_bound).fold(0.0, f64::max);
-    let lags = lines(report, longest, |scenario, lag| {
-        scenario.lag_exceeds(lag) / scenario.lag_exceeds(0.0)
-    });
-    let outage = 1.25 * longest;
-    let locked = lines(report, outage, Scenario::locked_out);
+    let lags = lines(report, longest, Figures::lag_exceeds);
+    let keys_end = report.settings.iter().map(|figures| figures.key_lag_bound_in_outage);
+    let outage = 1.25 * keys_end.fold(longest, f64::max);
+    let locked = lines(report, outage, |figures, outage| figures.scenario.locked_out(outage));
     let key_bound = report.settings.iter().map(|figures| figures.key_lag_bound).fold(0.0, f64::max);
     let keys = Line {
         name: "each instance".to_owned(),
@@ -71,7 +81,8 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
         (
             "How many revoked sessions are still accepted",
             plot(
-                "share of revoked sessions that are still accepted, by time",
+                "share of all revoked sessions that are still accepted, by time; those whose token had \
+                 expired are missing from the start",
                 &Axis::linear("seconds since the revocation", longest),
                 &shares(),
                 &lags,
@@ -131,10 +142,10 @@ fn refreshes(report: &Report) -> String {
 }
 
 /// One line for each expiry.
-fn lines(report: &Report, most: f64, value: impl Fn(&Scenario, f64) -> f64) -> Vec<Line> {
+fn lines(report: &Report, most: f64, value: impl Fn(&Figures, f64) -> f64) -> Vec<Line> {
     let line = |figures: &Figures| Line {
-        name: format!("expiry {}", secs(figures.scenario.access_expiry)),
-        points: steps(most).map(|at| (at, value(&figures.scenario, at))).collect(),
+        name: format!("expiry {}", duration(figures.scenario.access_expiry)),
+        points: steps(most).map(|at| (at, value(figures, at))).collect(),
     };
     report.settings.iter().map(line).collect()
 }
@@ -143,11 +154,19 @@ fn steps(most: f64) -> impl Iterator<Item = f64> {
     (0..=200).map(move |step| f64::from(step) / 200.0 * most)
 }
 
+fn inputs(report: &Report) -> String {
+    let mut table = String::from("<h2>Inputs</h2>\n<table>\n");
+    for (name, value) in report.inputs() {
+        table += &format!("<tr><td>{}</td><td>{}</td></tr>\n", escape(name), escape(&value));
+    }
+    table + "</table>\n"
+}
+
 fn figures(report: &Report) -> String {
     let columns: Vec<_> = report.settings.iter().map(Figures::lines).collect();
     let mut table = String::from("<h2>Figures</h2>\n<table>\n<tr><th></th>");
     for figures in &report.settings {
-        table += &format!("<th>expiry {}</th>", secs(figures.scenario.access_expiry));
+        table += &format!("<th>expiry {}</th>", duration(figures.scenario.access_expiry));
     }
     table += "</tr>\n";
     for (row, (name, _)) in columns.first().into_iter().flatten().enumerate() {
@@ -169,15 +188,19 @@ fn mechanisms(report: &Report) -> String {
     for mechanism in &report.mechanisms {
         let cells = [
             escape(&mechanism.name),
-            secs(mechanism.lag_bound),
-            secs(mechanism.usual_lag),
+            duration(mechanism.lag_bound),
+            duration(mechanism.usual_lag),
             number(mechanism.issuer_requests),
             number(mechanism.issuer_cores),
             percent(mechanism.locked_out),
         ];
         table += &format!("<tr><td>{}</td></tr>\n", cells.join("</td><td>"));
     }
-    table + "</table>\n"
+    table += "</table>\n";
+    for why in report.issuer.iter().flat_map(super::issuer::Found::lacks) {
+        table += &format!("<p>Left out: {why}.</p>\n");
+    }
+    table
 }
 
 fn sweep(report: &Report) -> String {
@@ -189,10 +212,10 @@ fn sweep(report: &Report) -> String {
     );
     for point in report.sweep.iter().filter(|point| point.on_front) {
         let cells = [
-            secs(point.access_expiry),
-            secs(point.jwks_ttl),
-            secs(point.lag_bound),
-            secs(point.key_lag_bound),
+            duration(point.access_expiry),
+            duration(point.jwks_ttl),
+            duration(point.lag_bound),
+            duration(point.key_lag_bound),
             number(point.refreshes),
             number(point.fetches),
             number(point.issuer_cores),

@@ -21,7 +21,7 @@ use world::World;
 /// Tokens of the time that is measured, for a session that is always active.
 const CYCLES: f64 = 4.0;
 
-/// How often a revoked token is tried within the bound.
+/// How often a revoked token is tried within the time for which it may be accepted.
 const TRIES: f64 = 100.0;
 
 /// Runs so many sessions of the scenario; the other figures are as it says.
@@ -103,13 +103,11 @@ impl Live {
     }
 
     fn measured(&self) -> Measured {
-        let step = self.scenario.lag_bound() / TRIES;
         let mut lags: Vec<f64> = self.sessions.iter().filter_map(Session::lag).collect();
         lags.sort_by(f64::total_cmp);
         let quantile = |quantile: f64| {
             let rank = (quantile * lags.len() as f64).ceil() as usize;
-            // It was refused at the next try: half of the time in between, on average.
-            lags.get(rank.saturating_sub(1)).map_or(0.0, |lag| lag + step / 2.0)
+            lags.get(rank.saturating_sub(1)).copied().unwrap_or_default()
         };
         Measured {
             sessions: self.scenario.sessions,
@@ -117,11 +115,17 @@ impl Live {
             lag_median: quantile(0.5),
             lag_p99: quantile(0.99),
             lag_max: lags.last().copied().unwrap_or_default(),
+            lag_step: step(&self.scenario),
             without_lag: 1.0 - lags.len() as f64 / self.sessions.len() as f64,
             requests: self.requests,
             wrongly_refused: self.wrongly_refused,
         }
     }
+}
+
+/// The time between two tries of a revoked token.
+fn step(scenario: &Scenario) -> f64 {
+    scenario.accepted_for() / TRIES
 }
 
 fn micros(secs: f64) -> u64 {

@@ -8,10 +8,12 @@ pub(super) struct Measured {
     pub(super) sessions: u64,
     /// Refreshes in a second.
     pub(super) refreshes: f64,
+    /// How long after the revocation of its session a token was last accepted: the true time is up to
+    /// a step longer.
     pub(super) lag_median: f64,
     pub(super) lag_p99: f64,
-    /// When a token was last accepted, after its session was revoked.
     pub(super) lag_max: f64,
+    pub(super) lag_step: f64,
     pub(super) without_lag: f64,
     pub(super) requests: u64,
     /// Requests with a token that should have been accepted, and was not.

@@ -1,90 +1,147 @@
 //! One page for a security review: what was decided, why, and what remains.
 
-use super::report::{Figures, Report};
-use super::text::{ASSUMPTIONS, number, percent, secs};
+use super::figures::Figures;
+use super::report::Report;
+use super::text::ASSUMPTIONS;
+use crate::units::{duration, number, percent};
 
 pub(super) fn memo(report: &Report) -> String {
     let mut text = String::from(
         "# How long a revoked session is accepted\n\nThe service validates access tokens locally and \
          asks nobody on the request path. What is revoked at the issuer is therefore noticed later: a \
          **session** when its access token expires, a **key** when the key set is fetched again. The \
-         JWKS TTL does not shorten the revocation of sessions.\n\n## Values\n\n",
+         JWKS TTL does not shorten the revocation of sessions.\n\n",
     );
-    let mut row = |name: &str, value: &dyn Fn(&Figures) -> String| {
-        let values: Vec<_> = report.settings.iter().map(value).collect();
-        text += &format!("| {name} | {} |\n", values.join(" | "));
-    };
-    row("access expiry", &|figures| secs(figures.scenario.access_expiry));
-    row("---", &|_| "---".to_owned());
-    row("a revoked session is accepted for at most", &|figures| secs(figures.lag_bound));
-    row("for half of them at most", &|figures| secs(figures.lag_median.model));
-    row("for 99 of 100 at most", &|figures| secs(figures.lag_p99.model));
-    row("a withdrawn key is accepted for at most", &|figures| secs(figures.key_lag_bound));
-    row("the same while the issuer is away", &|figures| secs(figures.key_lag_bound_in_outage));
-    row("refreshes/s at the issuer", &|figures| number(figures.refreshes.model));
-    row("JWKS fetches/s at the issuer", &|figures| number(figures.fetches.model));
-    row("issuer cores for both", &|figures| number(figures.issuer_cores));
-    row("active sessions locked out by an outage", &|figures| {
-        format!("{} after {}", percent(figures.locked_out.model), secs(figures.scenario.outage))
-    });
-    row("requests refused since clocks differ", &|figures| percent(figures.refused_by_skew.model));
-    text += "\n## Tiers\n\n| tier | access expiry | a revoked session is accepted for | refreshes/s | \
-             locked out by the outage |\n|---|---|---|---|---|\n";
-    for (tier, expiry) in TIERS {
-        if let Some(point) = report.sweep.iter().find(|point| point.access_expiry == *expiry) {
-            text += &format!(
-                "| {tier} | {} | at most {} | {} | {} |\n",
-                secs(point.access_expiry),
-                secs(point.lag_bound),
-                number(point.refreshes),
-                percent(point.locked_out)
-            );
+    text += &values(report);
+    if let (Some(peak), Some(first)) = (&report.login_peak, report.settings.first()) {
+        text += &format!("\nLogin peak: {}\n", peak.text(&first.scenario));
+    }
+    if let Some(issuer) = &report.issuer {
+        text +=
+            &format!("\n## The issuer\n\n{}, by {} requests\n\n", issuer.issuer, issuer.requests);
+        for (name, value) in issuer.lines() {
+            text += &format!("- {name}: {value}\n");
         }
     }
-    text += "\n## Alternatives\n\nFor single routes that ask for more than expiry; closed forms, \
-             not simulated.\n\n| how a revocation is noticed | accepted for at most | usually | requests/s at the \
-             issuer | issuer cores | locked out by the outage |\n|---|---|---|---|---|---|\n";
-    for mechanism in &report.mechanisms {
-        text += &format!(
-            "| {} | {} | {} | {} | {} | {} |\n",
-            mechanism.name,
-            secs(mechanism.lag_bound),
-            secs(mechanism.usual_lag),
-            number(mechanism.issuer_requests),
-            number(mechanism.issuer_cores),
-            percent(mechanism.locked_out)
-        );
-    }
+    text += &tiers(report);
+    text += &alternatives(report);
     if let Some(recommendation) = &report.recommendation {
         text += "\n## Recommendation\n\n";
         for why in &recommendation.why {
             text += &format!("- {why}\n");
         }
     }
-    text += "\n## Formulas\n\n\
-             - session lag ≤ access expiry + leeway, plus whatever clocks differ by\n\
-             - key lag ≤ JWKS TTL + fetch timeout; JWKS TTL + max stale while the issuer is away\n\
-             - refreshes/s = sessions / (age at refresh + the mean wait for the session to be active)\n\
-             - JWKS fetches/s = instances / (TTL − 1.5 × refresh ahead) + instances × rotations\n\n\
-             ## Assumptions\n\n";
+    text += FORMULAS;
     for assumption in ASSUMPTIONS {
         text += &format!("- {assumption}\n");
     }
-    text += "\n## What remains\n\n\
-             - Until its token expires, a revoked session is accepted. Routes that can not bear that look \
-             the session up at the issuer, and pay with a call.\n\
-             - Whoever reconfigures the issuer changes the bound; `max_token_lifetime` in the service \
-             refuses tokens that were issued for longer.\n\
-             - A short expiry makes every session depend on the issuer as often.\n\n";
-    text += &format!(
-        "Made by `portcullis tune`, seed {}, {} simulated for each session and instance.",
-        report.seed,
-        secs(report.simulated_secs)
-    );
+    text += &format!("- The issuer's costs are of {}.\n", report.costs);
+    text += REMAINS;
+    text += "## Inputs\n\n| | |\n|---|---|\n";
+    for (name, value) in report.inputs() {
+        text += &format!("| {name} | {value} |\n");
+    }
+    text + &format!("\n{}\n\n{}", report.agreement(), report.provenance())
+}
+
+fn values(report: &Report) -> String {
+    let mut text = "## Values\n\n".to_owned();
+    let mut row = |name: &str, value: &dyn Fn(&Figures) -> String| {
+        let values: Vec<_> = report.settings.iter().map(value).collect();
+        text += &format!("| {name} | {} |\n", values.join(" | "));
+    };
+    row("access expiry", &|figures| duration(figures.scenario.access_expiry));
+    row("---", &|_| "---".to_owned());
+    row("a revoked session is accepted for at most", &|figures| duration(figures.lag_bound));
+    row("not at all, since its token had expired", &|figures| {
+        percent(1.0 - figures.lag_exceeds(0.0))
+    });
+    row("of the others, half for at most", &|figures| match &figures.recorded {
+        Some(recorded) => duration(recorded.lag_median),
+        None => duration(figures.lag_median.model),
+    });
+    row("and 99 of 100 for at most", &|figures| match &figures.recorded {
+        Some(recorded) => duration(recorded.lag_p99),
+        None => duration(figures.lag_p99.model),
+    });
+    row("a withdrawn key is accepted for at most", &|figures| duration(figures.key_lag_bound));
+    row("the same while the issuer is away", &|figures| duration(figures.key_lag_bound_in_outage));
+    row("refreshes/s at the issuer", &|figures| number(figures.load().refreshes));
+    if report.recorded.is_some() {
+        row("the same in the busiest minute", &|figures| {
+            number(figures.load().busiest_minute.unwrap_or_default())
+        });
+    }
+    row("JWKS fetches/s at the issuer", &|figures| number(figures.fetches.model));
+    row("issuer cores for both", &|figures| number(figures.issuer_cores));
+    row("active sessions locked out by an outage", &|figures| {
+        let locked_out = figures.load().locked_out(&figures.scenario);
+        format!("{} after {}", percent(locked_out), duration(figures.scenario.outage))
+    });
+    row("requests refused since clocks differ", &|figures| percent(figures.refused_by_skew.model));
     text
 }
 
-/// Expiries of the sweep, and whom they are for.
+fn tiers(report: &Report) -> String {
+    let mut text = "\n## Tiers\n\nOne token serves all routes, so a tier is a setting of the route: \
+                    `Policy::max_token_age`, and clients of that route refresh as often. The refreshes are \
+                    those of sessions that all use the tier.\n\n| tier | setting of the route | a revoked \
+                    session is accepted for | refreshes/s | locked out by the outage |\n|---|---|---|---|---|\n"
+        .to_owned();
+    for (tier, age) in TIERS {
+        if let Some(point) = report.sweep.iter().find(|point| point.access_expiry == *age) {
+            text += &format!(
+                "| {tier} | `max_token_age({} s)` | at most {} | {} | {} |\n",
+                point.access_expiry,
+                duration(point.lag_bound),
+                number(point.refreshes),
+                percent(point.locked_out)
+            );
+        }
+    }
+    text
+}
+
+fn alternatives(report: &Report) -> String {
+    let mut text = "\n## Alternatives\n\nFor single routes that ask for more than expiry; closed forms, \
+                    not simulated.\n\n| how a revocation is noticed | accepted for at most | usually | \
+                    requests/s at the issuer | issuer cores | locked out by the outage |\n\
+                    |---|---|---|---|---|---|\n"
+        .to_owned();
+    for mechanism in &report.mechanisms {
+        text += &format!(
+            "| {} | {} | {} | {} | {} | {} |\n",
+            mechanism.name,
+            duration(mechanism.lag_bound),
+            duration(mechanism.usual_lag),
+            number(mechanism.issuer_requests),
+            number(mechanism.issuer_cores),
+            percent(mechanism.locked_out)
+        );
+    }
+    for why in report.issuer.iter().flat_map(super::issuer::Found::lacks) {
+        text += &format!("\nLeft out: {why}.\n");
+    }
+    text
+}
+
+const FORMULAS: &str = "\n## Formulas\n\n\
+    - session lag ≤ access expiry + 2 × leeway: once for the expiry, once for an issuer whose clock is ahead\n\
+    - key lag ≤ JWKS TTL + 2 × fetch timeout + 1.1 s, with one fetch that fails; JWKS TTL + max stale while \
+    the issuer is away\n\
+    - refreshes/s = sessions / (age at refresh + the mean wait for the session to be active)\n\
+    - JWKS fetches/s = instances / (TTL − 1.5 × refresh ahead) + instances × rotations\n\
+    - keys ended by an outage D = share of key sets that were older than TTL + max stale − D when it began\n\n\
+    ## Assumptions\n\n";
+
+const REMAINS: &str = "\n## What remains\n\n\
+    - Until its token expires, a revoked session is accepted. Routes that cannot bear that look \
+    the session up at the issuer, and pay with a call.\n\
+    - Whoever reconfigures the issuer changes the bound; `max_token_lifetime` in the service \
+    refuses tokens that were issued for longer.\n\
+    - A short expiry makes every session depend on the issuer as often.\n\n";
+
+/// Ages of tokens of the sweep, and whom they are for.
 const TIERS: &[(&str, f64)] = &[
     ("payments, administration", 60.0),
     ("personal data", 300.0),

@@ -1,51 +1,13 @@
-//! The closed forms. A refresh happens to an active session only, so that each is a fresh start,
-//! and renewal theory gives the rest. `simulate` knows none of this, and must agree.
+//! The closed forms of a scenario: what [`closed_forms`](super::closed_forms) say of its numbers.
 
-use super::scenario::{Activity, Habit, Scenario};
-
-impl Activity {
-    /// The share of time, or of sessions, in bursts.
-    pub(super) fn share(&self) -> f64 {
-        self.burst / (self.burst + self.pause)
-    }
-
-    /// The probability that a session is active `after` it was.
-    fn again(&self, after: f64) -> f64 {
-        self.share() + (1.0 - self.share()) * (-self.mixing() * after).exp()
-    }
-
-    /// The expected time in bursts between two ages, of a session that was active at age 0.
-    fn time_in_bursts(&self, from: f64, to: f64) -> f64 {
-        let share = self.share();
-        if self.pause == 0.0 {
-            return to - from;
-        }
-        let mixing = self.mixing();
-        share * (to - from)
-            + (1.0 - share) / mixing * ((-mixing * from).exp() - (-mixing * to).exp())
-    }
-
-    /// How fast a session forgets whether it was active.
-    fn mixing(&self) -> f64 {
-        if self.pause == 0.0 { 0.0 } else { 1.0 / self.burst + 1.0 / self.pause }
-    }
-}
+use super::closed_forms::{self as forms, bisect};
+use super::scenario::Scenario;
 
 impl Scenario {
-    /// The probability that a session rests when its token is due.
-    fn rests_when_due(&self) -> f64 {
-        1.0 - self.activity.again(self.used_for())
-    }
-
     /// The mean time between two refreshes of a session.
     pub(super) fn cycle(&self) -> f64 {
-        let Activity { request_every, burst, pause } = self.activity;
-        let resting = self.rests_when_due() * pause;
-        match self.habit {
-            Habit::Timer => self.used_for() + resting,
-            // The next request of a session that is active: pauses may come in between.
-            Habit::Lazy => self.used_for() + resting + request_every * (1.0 + pause / burst),
-        }
+        let activity = &self.activity;
+        forms::cycle(self.used_for(), self.waits_for(), activity.burst, activity.pause)
     }
 
     /// Refreshes at the issuer, in a second.
@@ -53,129 +15,124 @@ impl Scenario {
         self.sessions as f64 / self.cycle()
     }
 
-    /// The longest that a revoked session is accepted, with clocks that agree.
+    /// The longest that a revoked session is accepted, with clocks that differ by a leeway.
     pub(super) fn lag_bound(&self) -> f64 {
-        self.accepted_for()
+        forms::lag_bound(self.access_expiry, self.verifier.leeway)
     }
 
     /// The probability that a session that is revoked at a random moment is accepted for longer.
     pub(super) fn lag_exceeds(&self, lag: f64) -> f64 {
-        let rest = (self.lag_bound() - lag).max(0.0);
-        let used = self.used_for();
-        // Only a session that rests has a token that is older than that.
-        let older = if rest > used && self.activity.pause > 0.0 {
-            let pause = self.activity.pause;
-            self.rests_when_due() * pause * (1.0 - (-(rest - used) / pause).exp())
-        } else {
-            0.0
-        };
-        (rest.min(used) + older) / self.cycle()
+        let (accepted, used) = (self.accepted_for(), self.used_for());
+        let activity = &self.activity;
+        forms::lag_exceeds(lag, accepted, used, activity.burst, activity.pause, self.cycle())
     }
 
     /// A quantile of the lag of those sessions whose token was still accepted.
     pub(super) fn lag_quantile(&self, quantile: f64) -> f64 {
         let accepted = self.lag_exceeds(0.0);
-        bisect(self.lag_bound(), |lag| self.lag_exceeds(lag) <= (1.0 - quantile) * accepted)
+        bisect(self.accepted_for(), |lag| self.lag_exceeds(lag) <= (1.0 - quantile) * accepted)
+    }
+
+    /// The mean lag over all revocations, those without any among them.
+    pub(super) fn mean_lag(&self) -> f64 {
+        forms::simpson(0.0, self.accepted_for(), |lag| self.lag_exceeds(lag))
     }
 
     /// The longest that a withdrawn key is accepted while the issuer can be reached.
     pub(super) fn key_lag_bound(&self) -> f64 {
-        self.verifier.jwks_ttl + self.verifier.fetch_timeout
+        forms::key_lag_bound(self.verifier.jwks_ttl, self.verifier.fetch_timeout)
     }
 
-    /// And while it can not.
+    /// And while it cannot.
     pub(super) fn key_lag_bound_in_outage(&self) -> f64 {
         self.verifier.jwks_ttl + self.verifier.max_stale
     }
 
-    /// The mean time between two fetches of an instance.
-    fn fetch_cycle(&self) -> f64 {
-        self.verifier.jwks_ttl - 1.5 * self.verifier.refresh_ahead()
+    /// How long before the TTL an instance begins to renew its keys.
+    pub(super) fn ahead(&self) -> f64 {
+        forms::ahead(self.verifier.refresh_ahead, self.verifier.used_ttl)
     }
 
     /// Fetches of the key set at the issuer, in a second: by time, and after each rotation.
     pub(super) fn fetches(&self) -> f64 {
         let instances = self.instances as f64;
-        instances / self.fetch_cycle() + instances * self.rotations_per_day / 86_400.0
+        instances / forms::fetch_cycle(self.verifier.used_ttl, self.ahead())
+            + self.after_rotations()
+    }
+
+    /// Fetches in a second since an unknown key came.
+    pub(super) fn after_rotations(&self) -> f64 {
+        self.instances as f64 * self.rotations_per_day / 86_400.0
     }
 
     /// The probability that an instance accepts a withdrawn key for longer.
     pub(super) fn key_lag_exceeds(&self, lag: f64) -> f64 {
-        let ahead = self.verifier.refresh_ahead();
-        let latest = self.verifier.jwks_ttl - ahead;
-        let earliest = latest - ahead;
-        if lag < earliest {
-            return (self.fetch_cycle() - lag) / self.fetch_cycle();
-        }
-        (latest - lag).max(0.0).powi(2) / (2.0 * ahead * self.fetch_cycle())
+        forms::key_age_exceeds(lag, self.verifier.used_ttl, self.ahead())
     }
 
     /// A quantile of one instance's lag.
     pub(super) fn key_lag_quantile(&self, quantile: f64) -> f64 {
-        bisect(self.verifier.jwks_ttl, |lag| self.key_lag_exceeds(lag) <= 1.0 - quantile)
+        bisect(self.verifier.used_ttl, |lag| self.key_lag_exceeds(lag) <= 1.0 - quantile)
     }
 
-    /// Of the active sessions, the share without an accepted token at the end of an outage.
+    /// The share of requests that come to an instance without usable keys by the end of an outage:
+    /// to one of them, if a request goes through several services.
+    pub(super) fn keys_ended(&self, outage: f64) -> f64 {
+        let verifier = &self.verifier;
+        let (ttl, max_stale) = (verifier.used_ttl, verifier.max_stale);
+        let ended = forms::keys_ended(outage, ttl, self.ahead(), max_stale, self.keys_forgotten());
+        forms::any(ended, self.fan_out as f64)
+    }
+
+    /// Of the sessions that are active at the end of an outage, the share whose token is older.
+    fn tokens_older(&self, limit: f64, outage: f64) -> f64 {
+        let activity = &self.activity;
+        let (used, cycle) = (self.used_for(), self.cycle());
+        forms::tokens_older(limit, outage, used, activity.burst, activity.pause, cycle)
+    }
+
+    /// The same of those whose token has ended.
+    pub(super) fn tokens_ended(&self, outage: f64) -> f64 {
+        self.tokens_older(self.accepted_for(), outage)
+    }
+
+    /// Of the sessions that are active at the end of an outage, the share that is refused: their
+    /// token has ended, or the keys of the instance that they ask.
     pub(super) fn locked_out(&self, outage: f64) -> f64 {
-        if outage >= self.key_lag_bound_in_outage() {
-            // The keys are gone as well.
-            return 1.0;
-        }
-        if outage >= self.accepted_for() {
-            return 1.0;
-        }
-        let active = self.activity.time_in_bursts(outage, self.accepted_for()) / self.cycle();
-        (1.0 - active / self.activity.share()).max(0.0)
+        forms::either(self.tokens_ended(outage), self.keys_ended(outage))
+    }
+
+    /// Sessions that ask the issuer for a token at once when it is back.
+    pub(super) fn waiting(&self, outage: f64) -> f64 {
+        self.active_sessions() * self.tokens_older(self.used_for(), outage)
+    }
+
+    pub(super) fn active_sessions(&self) -> f64 {
+        let share = forms::active_share(self.activity.burst, self.activity.pause);
+        self.sessions as f64 * share
     }
 
     /// Of the requests with a token that is not expired, the share that an instance refuses since
     /// its clock is wrong by more than the leeway: too young a token, or too old a one.
     pub(super) fn refused_by_skew(&self) -> f64 {
-        if self.clock_skew == 0.0 {
-            return 0.0;
-        }
-        let z = self.verifier.leeway / self.clock_skew;
-        let density = (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-        let beyond = libm::erfc(z / std::f64::consts::SQRT_2) / 2.0;
-        let secs = self.clock_skew * (density - z * beyond);
-        let expiry = self.access_expiry;
-        let edges = 1.0 + self.activity.again(expiry);
-        (secs * edges / self.activity.time_in_bursts(0.0, expiry)).min(1.0)
+        let (leeway, used, activity) = (self.verifier.leeway, self.used_for(), &self.activity);
+        let (burst, pause) = (activity.burst, activity.pause);
+        forms::refused_by_skew(self.access_expiry, leeway, used, self.clock_skew, burst, pause)
     }
 
     /// The share of requests whose token their instance has seen before, where requests go to any
-    /// instance and each remembers enough. Of always active sessions; of others an estimate.
+    /// instance and each remembers enough.
     pub(super) fn cache_hits(&self) -> f64 {
-        let time = self.activity.time_in_bursts(0.0, self.used_for());
-        hits(time / self.activity.request_every, self.instances as f64)
+        let (used, activity) = (self.used_for(), &self.activity);
+        let (burst, pause) = (activity.burst, activity.pause);
+        let every = self.validation_every();
+        let validations = forms::active_time(burst, pause, 0.0, used) / every;
+        let instances = self.instances as f64;
+        1.0 - forms::instances_that_see(used, every, instances, burst, pause) / validations
     }
 
-    /// Requests in a second at all instances.
-    pub(super) fn requests(&self) -> f64 {
-        self.sessions as f64 * self.activity.share() / self.activity.request_every
+    /// Validations in a second at all instances.
+    pub(super) fn validations(&self) -> f64 {
+        self.active_sessions() / self.validation_every()
     }
-}
-
-/// The share of hits among requests of which each token has `requests` (a Poisson number).
-pub(super) fn hits(requests: f64, instances: f64) -> f64 {
-    1.0 - misses(requests, instances) / requests
-}
-
-/// How many instances see a token, of which there are `requests` (a Poisson number).
-pub(super) fn misses(requests: f64, instances: f64) -> f64 {
-    -instances * (-requests / instances).exp_m1()
-}
-
-/// Where a condition that holds from somewhere on begins to hold.
-fn bisect(most: f64, holds: impl Fn(f64) -> bool) -> f64 {
-    let (mut low, mut high) = (0.0, most);
-    for _ in 0..60 {
-        let middle = (low + high) / 2.0;
-        if holds(middle) {
-            high = middle;
-        } else {
-            low = middle;
-        }
-    }
-    high
 }

@@ -1,5 +1,6 @@
 //! The discrete-event simulation. Every session and every instance is run on a timeline of its own,
-//! since none waits for another: none is left out, and memory does not grow with their number.
+//! since none waits for another: none is left out, and memory does not grow with their number. Each
+//! begins as it is at a random moment of a long life, not as it was made.
 //!
 //! What is drawn at random is drawn for a block of them, from the seed and the block's number. So
 //! the threads that there are do not show in the result.
@@ -17,7 +18,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::scenario::Scenario;
 pub(super) use instances::KeyLags;
-pub(super) use tally::{Histogram, Tally};
+pub(super) use tally::{Misses, Share, Tally};
 
 /// The source of chance.
 type Chance = Xoshiro256PlusPlus;
@@ -46,7 +47,9 @@ pub(super) fn simulate(scenario: &Scenario, window: f64, seed: u64) -> Simulated
                         break;
                     }
                     let sessions = BLOCK.min(scenario.sessions - block * BLOCK);
-                    session::run(scenario, sessions, window, &mut chance(seed, block), &mut tally);
+                    // What becomes of keys does not change what sessions do.
+                    let (mut own, mut keys) = (chance(seed, block), chance(!seed, block));
+                    session::run(scenario, sessions, window, &mut own, &mut keys, &mut tally);
                 }
                 whole.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(&tally);
             });

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::scenario::{Scenario, Verifier};
+use super::activity::Recorded;
+use super::load::Load;
+use super::scenario::Scenario;
 
 pub(super) const EXPIRIES: [f64; 8] = [30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0];
 pub(super) const TTLS: [f64; 6] = [30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
@@ -21,24 +23,17 @@ pub(super) struct Point {
     pub(super) on_front: bool,
 }
 
-impl Scenario {
-    /// What refreshes and fetches cost the issuer, in cores.
-    pub(super) fn issuer_cores(&self) -> f64 {
-        self.refreshes() * self.costs.refresh + self.fetches() * self.costs.fetch
-    }
-}
-
 impl Point {
-    fn new(scenario: &Scenario) -> Self {
+    fn new(scenario: &Scenario, load: &Load) -> Self {
         Self {
             access_expiry: scenario.access_expiry,
             jwks_ttl: scenario.verifier.jwks_ttl,
             lag_bound: scenario.lag_bound(),
             key_lag_bound: scenario.key_lag_bound(),
-            refreshes: scenario.refreshes(),
+            refreshes: load.refreshes,
             fetches: scenario.fetches(),
-            issuer_cores: scenario.issuer_cores(),
-            locked_out: scenario.locked_out(scenario.outage),
+            issuer_cores: load.issuer_cores(scenario),
+            locked_out: load.locked_out(scenario),
             on_front: false,
         }
     }
@@ -55,13 +50,22 @@ impl Point {
     }
 }
 
-pub(super) fn sweep(scenario: &Scenario) -> Vec<Point> {
-    let at = |access_expiry, jwks_ttl| {
-        let verifier = Verifier { jwks_ttl, ..scenario.verifier };
-        Point::new(&Scenario { access_expiry, verifier, ..*scenario })
-    };
-    let points: Vec<_> =
-        EXPIRIES.into_iter().flat_map(|expiry| TTLS.map(|ttl| at(expiry, ttl))).collect();
+pub(super) fn sweep(
+    scenario: &Scenario,
+    jwks_max_age: Option<f64>,
+    recorded: Option<&Recorded>,
+) -> Vec<Point> {
+    let points: Vec<_> = EXPIRIES
+        .into_iter()
+        .flat_map(|access_expiry| {
+            // What clients do does not depend on the TTL.
+            let load = Load::of(&Scenario { access_expiry, ..*scenario }, recorded);
+            TTLS.map(|ttl| {
+                let verifier = scenario.verifier.with_ttl(ttl, jwks_max_age);
+                Point::new(&Scenario { access_expiry, verifier, ..*scenario }, &load)
+            })
+        })
+        .collect();
     let on_front = |point: &Point| !points.iter().any(|other| other.beats(point));
     points.iter().map(|point| Point { on_front: on_front(point), ..point.clone() }).collect()
 }

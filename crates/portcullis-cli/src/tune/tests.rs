@@ -1,9 +1,14 @@
-//! The closed forms against the simulation, which knows none of them.
+//! Whole reports: what they compare, recommend and bound.
+
+mod core;
+mod decisions;
+mod grid;
+mod rows;
 
 use clap::Parser;
 
 use super::arguments::TuneArguments;
-use super::report::{Figure, Report};
+use super::report::Report;
 
 #[derive(Parser)]
 struct Command {
@@ -13,49 +18,9 @@ struct Command {
 
 fn report(options: &str) -> Report {
     let words = std::iter::once("tune").chain(options.split_whitespace());
-    Report::new(&Command::try_parse_from(words).unwrap().tune).unwrap()
-}
-
-/// Within twice what chance does to 95 of 100, and a step of the histogram.
-#[track_caller]
-fn agree(what: &str, options: &str, figure: Figure, step: f64) {
-    let off = (figure.model - figure.simulated).abs();
-    assert!(off <= 2.0 * figure.error + step, "{options}: {what}: {figure:?}");
-}
-
-#[test]
-fn the_closed_forms_and_the_simulation_agree() {
-    for options in [
-        "--pause 0",
-        "--pause 0 --habit lazy --access-expiry 60",
-        "--habit timer",
-        "--habit lazy",
-        "--access-expiry 60 --habit lazy --request-every 40",
-        "--access-expiry 120 --burst 1m --pause 2m --outage 1m",
-        "--access-expiry 60 --burst 1m --pause 2m --outage 30s --habit lazy",
-        "--clock-skew 20s --access-expiry 300 --jwks-ttl 60",
-        "--clock-skew 20s --access-expiry 60 --leeway 0 --pause 0",
-    ] {
-        let report = report(&format!("--instances 1000 {options} --sessions 40000"));
-        for figures in &report.settings {
-            let step = figures.lag_bound / 5000.0;
-            agree("refreshes", options, figures.refreshes, 0.0);
-            agree("median", options, figures.lag_median, step);
-            agree("p99", options, figures.lag_p99, step);
-            agree("without lag", options, figures.without_lag, 0.0);
-            agree("key median", options, figures.key_lag_median, figures.key_lag_bound / 200.0);
-            agree("key p99", options, figures.key_lag_p99, figures.key_lag_bound / 200.0);
-            agree("fetches", options, figures.fetches, 0.0);
-            agree("locked out", options, figures.locked_out, 0.0);
-            // First order in the skew; and it is an edge of a token's life that it is about.
-            let skew = figures.refused_by_skew.model / 20.0;
-            agree("skew", options, figures.refused_by_skew, skew);
-            assert!(figures.lag_max <= figures.lag_bound, "{options}");
-            if figures.scenario.activity.pause == 0.0 {
-                agree("cache hits", options, figures.cache_hits, 0.002);
-            }
-        }
-    }
+    let arguments = Command::try_parse_from(words).unwrap().tune;
+    arguments.check().unwrap();
+    Report::new(&arguments, String::new()).unwrap()
 }
 
 #[test]
@@ -66,7 +31,7 @@ fn a_minute_instead_of_a_quarter_of_an_hour_is_fifteen_times_the_refreshes_or_fe
     assert!((2.0..10.0).contains(&comparison.as_given), "{comparison:?}");
     assert!((comparison.as_given / comparison.as_simulated - 1.0).abs() < 0.02, "{comparison:?}");
     let bounds: Vec<_> = report.settings.iter().map(|figures| figures.lag_bound).collect();
-    assert_eq!(bounds, [910.0, 70.0]);
+    assert_eq!(bounds, [920.0, 80.0]);
 }
 
 #[test]
@@ -77,7 +42,7 @@ fn a_ttl_does_not_shorten_the_revocation_of_sessions() {
     });
     assert_eq!(long.lag_bound, short.lag_bound);
     assert_eq!(long.lag_p99.simulated, short.lag_p99.simulated);
-    assert_eq!((long.key_lag_bound, short.key_lag_bound), (3605.0, 15.0));
+    assert_eq!((long.key_lag_bound, short.key_lag_bound), (3611.1, 21.1));
 }
 
 #[test]
@@ -92,18 +57,19 @@ fn a_seed_gives_its_report_and_another_gives_another() {
 fn a_goal_is_met_or_what_stands_against_it_is_said() {
     let recommended = |options: &str| report(options).recommendation.unwrap();
     let met = recommended("--pause 0 --sessions 20000 --max-lag 60s --max-refresh-rps 500");
-    assert_eq!((met.access_expiry, met.refreshes), (Some(50), Some(400.0)));
+    assert_eq!((met.access_expiry, met.refreshes), (Some(40), Some(500.0)));
     let unmet = recommended("--pause 0 --sessions 50000 --max-lag 60s --max-refresh-rps 500");
     assert_eq!(unmet.access_expiry, None);
     assert!(
-        unmet.why[0].contains("500 refreshes/s allow 100 s or more, a lag of 110 s"),
+        unmet.why[0].contains("500 refreshes/s allow 100 s or more, a lag of 2 min"),
         "{unmet:?}"
     );
     let load = recommended("--pause 0 --sessions 50000 --max-refresh-rps 500");
     assert_eq!(load.access_expiry, Some(100));
-    assert!(recommended("--max-lag 10s").why[0].contains("the leeway alone is 10 s"));
-    let key = recommended("--max-key-lag 65s");
+    assert!(recommended("--max-lag 20s").why[0].contains("the leeway alone is 20 s"));
+    let key = recommended("--max-key-lag 72s");
     assert_eq!((key.access_expiry, key.jwks_ttl), (None, Some(60)));
+    assert!(key.why[0].contains("10 instances fetch the keys 0.196 times a second"), "{key:?}");
 }
 
 #[test]

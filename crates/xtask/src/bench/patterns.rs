@@ -26,7 +26,7 @@ pub(crate) fn table(figures: &Figures) -> String {
             // Refused at the first request after the acknowledgement: a moment, and no request.
             Some(lag) if lag < 1e6 => "no request".to_owned(),
             Some(lag) => format!("at most {}", shown(lag)),
-            None => "910 s: 900 s tokens, 10 s leeway".to_owned(),
+            None => "920 s: 900 s tokens, twice 10 s leeway".to_owned(),
         };
         text += &format!("| {} | {half} | {most} | {lag} |\n", case.name);
     }

@@ -58,7 +58,7 @@ pub(crate) fn table(figures: &Figures) -> String {
     let mut text = HEAD.to_owned();
     let _ = writeln!(
         text,
-        "| `expiry()`, tokens for 900 s | 910 s | any time until then | | × 1.00 | nothing | goes on |"
+        "| `expiry()`, tokens for 900 s | 920 s | any time until then | | × 1.00 | nothing | goes on |"
     );
     for row in rows.into_iter().flatten() {
         text.push_str(&row);

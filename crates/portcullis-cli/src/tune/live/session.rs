@@ -3,7 +3,7 @@
 use rand::RngExt as _;
 
 use super::world::Tokens;
-use super::{Live, TRIES, micros, secs};
+use super::{Live, micros, secs, step};
 use crate::exit::Failure;
 use crate::tune::scenario::Habit;
 
@@ -81,7 +81,8 @@ impl Live {
     }
 
     fn keep(&mut self, now: u64, number: usize, tokens: Tokens) {
-        let due_at = now + tokens.expires_in * 1_000_000;
+        let early = self.scenario.access_expiry - self.scenario.used_for();
+        let due_at = now + tokens.expires_in * 1_000_000 - micros(early.max(0.0));
         if self.scenario.habit == Habit::Timer {
             self.plan(due_at, number, What::Due);
         }
@@ -160,12 +161,12 @@ impl Live {
 
     /// Until it is refused, which must be before twice the bound.
     async fn try_again(&mut self, now: u64, number: usize) -> Result<(), Failure> {
-        let bound = self.scenario.lag_bound();
+        let (bound, step) = (self.scenario.lag_bound(), step(&self.scenario));
         if self.ask(number).await? {
             let Some(session) = self.sessions.get_mut(number) else { return Ok(()) };
             session.last_accepted = Some(now);
             if now < self.until + micros(2.0 * bound) {
-                self.plan(now + micros(bound / TRIES), number, What::Try);
+                self.plan(now + micros(step), number, What::Try);
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use rand::RngExt as _;
 use rand_distr::{Exp1, StandardNormal};
 
+use super::instances::KeySet;
 use super::{Chance, Tally};
 use crate::tune::scenario::{Habit, Scenario};
 
@@ -12,14 +13,29 @@ pub(super) fn run(
     sessions: u64,
     window: f64,
     chance: &mut Chance,
+    keys: &mut Chance,
     tally: &mut Tally,
 ) {
     for _ in 0..sessions {
-        let mut session = Session::before(scenario, chance);
+        let mut session = Session::at_some_moment(scenario, chance, tally);
         let probe = chance.random::<f64>() * window;
         session.advance(probe, chance, tally);
-        session.probe(probe, chance, tally);
+        session.probe(probe, chance, keys, tally);
         session.advance(window, chance, tally);
+        tally.session_ends();
+    }
+}
+
+/// What the age of a token that is due is drawn from: for a timer the mean pause, and for lazy
+/// clients so long a time that one wait in a hundred million is longer.
+fn longest_wait(scenario: &Scenario) -> f64 {
+    let activity = &scenario.activity;
+    match scenario.habit {
+        Habit::Timer => activity.pause,
+        Habit::Lazy => {
+            let between = activity.request_every / activity.burst;
+            20.0 * (activity.request_every + activity.pause * (1.0 + between))
+        }
     }
 }
 
@@ -39,19 +55,38 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A session at some moment so long before the window that its start is forgotten.
-    fn before(scenario: &'a Scenario, chance: &mut Chance) -> Self {
-        let activity = &scenario.activity;
-        let forgotten = if activity.pause == 0.0 {
-            scenario.used_for()
-        } else {
-            3.0 * (activity.burst + activity.pause)
-        };
-        let once = match scenario.habit {
-            Habit::Timer => scenario.used_for(),
-            Habit::Lazy => scenario.used_for() + activity.request_every,
-        };
-        let now = -forgotten - chance.random::<f64>() * once;
+    /// A session that has gone on for long, at moment zero: its token was issued at a random moment
+    /// of the past, and has not been replaced since.
+    fn at_some_moment(scenario: &'a Scenario, chance: &mut Chance, tally: &mut Tally) -> Self {
+        let used = scenario.used_for();
+        let limit = used + longest_wait(scenario);
+        loop {
+            let mut age = chance.random::<f64>() * limit;
+            if scenario.habit == Habit::Timer && age > used {
+                // A pause has no memory: how long it has gone on since is as random as its length.
+                age = used + scenario.activity.pause * chance.sample::<f64, _>(Exp1);
+            }
+            let mut session = Self::refreshed(scenario, -age, chance);
+            let issued_at = session.issued_at;
+            let until = if scenario.habit == Habit::Timer { (used - age).min(0.0) } else { 0.0 };
+            while session.issued_at == issued_at && session.step(until, chance, tally) {}
+            if session.issued_at == issued_at && (until == 0.0 || !session.active) {
+                if until < 0.0 {
+                    session.rest_until(0.0, chance);
+                }
+                return session;
+            }
+        }
+    }
+
+    /// Goes on with the pause that it is in, whose end is drawn anew.
+    fn rest_until(&mut self, now: f64, chance: &mut Chance) {
+        self.next_at = f64::INFINITY;
+        self.plan_switch(now, chance);
+    }
+
+    /// An active session with a new token.
+    fn refreshed(scenario: &'a Scenario, now: f64, chance: &mut Chance) -> Self {
         let mut session = Self {
             scenario,
             active: true,
@@ -76,18 +111,22 @@ impl<'a> Session<'a> {
 
     /// Lets everything happen that happens until then.
     fn advance(&mut self, until: f64, chance: &mut Chance, tally: &mut Tally) {
-        loop {
-            let switches = self.switch_at <= self.next_at;
-            let now = if switches { self.switch_at } else { self.next_at };
-            if now > until {
-                return;
-            }
-            if switches {
-                self.switch(now, chance, tally);
-            } else {
-                self.due(now, chance, tally);
-            }
+        while self.step(until, chance, tally) {}
+    }
+
+    /// Lets the next thing happen, if it happens until then.
+    fn step(&mut self, until: f64, chance: &mut Chance, tally: &mut Tally) -> bool {
+        let switches = self.switch_at <= self.next_at;
+        let now = if switches { self.switch_at } else { self.next_at };
+        if now > until {
+            return false;
         }
+        if switches {
+            self.switch(now, chance, tally);
+        } else {
+            self.due(now, chance, tally);
+        }
+        true
     }
 
     fn switch(&mut self, now: f64, chance: &mut Chance, tally: &mut Tally) {
@@ -141,7 +180,7 @@ impl<'a> Session<'a> {
 
     /// What would be, were the session revoked now; were the issuer away from now on; did it ask
     /// an instance whose clock is wrong.
-    fn probe(&self, now: f64, chance: &mut Chance, tally: &mut Tally) {
+    fn probe(&self, now: f64, chance: &mut Chance, keys: &mut Chance, tally: &mut Tally) {
         let Scenario { access_expiry, outage, clock_skew, verifier, .. } = *self.scenario;
         let age = now - self.issued_at;
         let accepted_for = self.scenario.accepted_for();
@@ -153,12 +192,27 @@ impl<'a> Session<'a> {
             away.plan_switch(away.switch_at, chance);
         }
         if away.active {
-            tally.outage(age + outage >= accepted_for);
+            // Each service of the request has an instance of its own.
+            let serve =
+                (0..self.scenario.fan_out).filter(|_| self.keys_serve(outage, keys)).count();
+            tally.outage(
+                age + outage >= accepted_for,
+                (serve as u64) < self.scenario.fan_out,
+                age + outage >= self.scenario.used_for(),
+            );
         }
 
         if self.active && age < access_expiry {
             let seen = age + clock_skew * chance.sample::<f64, _>(StandardNormal);
             tally.skewed(seen >= accepted_for || seen < -verifier.leeway);
         }
+    }
+
+    /// Whether some instance has usable keys left after an outage.
+    fn keys_serve(&self, outage: f64, chance: &mut Chance) -> bool {
+        let Scenario { verifier, restarted, kept_keys, .. } = self.scenario;
+        let age = KeySet::at_some_moment(verifier, chance).age + outage;
+        let forgotten = chance.random::<f64>() < *restarted && !kept_keys;
+        !forgotten && age < verifier.used_ttl + verifier.max_stale
     }
 }

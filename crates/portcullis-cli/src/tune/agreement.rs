@@ -1,0 +1,157 @@
+//! Whether the closed forms and the simulation agree: the same figures by two ways, which may differ
+//! by what chance does to the simulation and by nothing else.
+//!
+//! Each figure has an interval, and each interval its share of one probability, so that all of them
+//! together are missed by chance alone as rarely as that says, however many there are. Shares are
+//! compared by the bound of Chernoff and whole distributions by that of Dvoretzky, Kiefer and Wolfowitz,
+//! which hold for any number of values; counts and ratios by their own variance, with Bernstein's term
+//! for few events.
+
+use serde::Serialize;
+
+use super::scenario::Scenario;
+use super::simulate::{Misses, Share, Simulated};
+
+/// How probable it is that two ways which agree are said to disagree in one report.
+pub(super) const FALSE_ALARM: f64 = 1e-4;
+
+/// The figures of [`compare`].
+pub(super) const FIGURES: usize = 11;
+
+/// One figure by both ways.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Comparison {
+    pub(super) name: &'static str,
+    pub(super) model: f64,
+    pub(super) simulated: f64,
+    /// How far apart they may be.
+    pub(super) allowed: f64,
+    pub(super) agrees: bool,
+    /// By how many standard deviations the simulated one is larger: over many settings these sum up
+    /// to nothing, unless one of the two is wrong by little.
+    #[serde(skip)]
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test looks at many settings at once"))]
+    pub(super) deviations: Option<f64>,
+}
+
+/// Compares what a report shows. `false_alarm` is the probability for all of them together.
+pub(super) fn compare(
+    scenario: &Scenario,
+    simulated: &Simulated,
+    window: f64,
+    false_alarm: f64,
+) -> Vec<Comparison> {
+    let gate = Gate { odds: (2.0 * FIGURES as f64 / false_alarm).ln() };
+    let (sessions, keys, outage) = (&simulated.sessions, &simulated.keys, scenario.outage);
+    let accepted = scenario.lag_exceeds(0.0);
+    let still = |lag: f64| if accepted > 0.0 { scenario.lag_exceeds(lag) / accepted } else { 0.0 };
+    let fetches = (scenario.fetches() - scenario.after_rotations()) * window;
+    vec![
+        gate.count(
+            "refreshes in the simulated time",
+            scenario.refreshes() * window,
+            sessions.refreshes.sum,
+            sessions.refreshes.variance(),
+        ),
+        gate.share("revoked sessions that are accepted at all", accepted, sessions.accepted),
+        gate.distribution(
+            "how long they are (largest difference)",
+            sessions.lags.furthest_from(still),
+            sessions.lags.all(),
+        ),
+        gate.distribution(
+            "how long a withdrawn key is accepted (largest difference)",
+            keys.each.furthest_from(|lag| scenario.key_lag_exceeds(lag)),
+            keys.each.all(),
+        ),
+        gate.count(
+            "fetches in the simulated time",
+            fetches,
+            keys.fetches.sum,
+            keys.fetches.variance(),
+        ),
+        gate.share(
+            "tokens that an outage ends",
+            scenario.tokens_ended(outage),
+            sessions.tokens_ended,
+        ),
+        gate.share("sessions that it locks out", scenario.locked_out(outage), sessions.locked_out),
+        gate.share("key sets that it ends", scenario.keys_ended(outage), sessions.keys_ended),
+        gate.share(
+            "sessions that ask when it is over",
+            scenario.waiting(outage) / scenario.active_sessions(),
+            sessions.waiting,
+        ),
+        gate.share("refused since clocks differ", scenario.refused_by_skew(), sessions.skewed),
+        gate.misses(1.0 - scenario.cache_hits(), &sessions.misses),
+    ]
+}
+
+/// `odds`: the logarithm of twice one over the probability that one figure may miss by.
+struct Gate {
+    odds: f64,
+}
+
+impl Gate {
+    /// A share: n·KL(simulated, model) ≤ odds.
+    fn share(&self, name: &'static str, model: f64, of: Share) -> Comparison {
+        let (simulated, all) = (of.value(), of.all as f64);
+        // The closed forms are worked out to so many digits.
+        let exact = if model < 1e-12 {
+            0.0
+        } else if model > 1.0 - 1e-12 {
+            1.0
+        } else {
+            model
+        };
+        let distance = |share: f64| {
+            let term = |p: f64, q: f64| if p == 0.0 { 0.0 } else { p * (p / q).ln() };
+            term(share, exact) + term(1.0 - share, 1.0 - exact)
+        };
+        let deviation = (exact * (1.0 - exact) / all.max(1.0)).sqrt();
+        Comparison {
+            name,
+            model: exact,
+            simulated,
+            allowed: deviation * (2.0 * self.odds).sqrt() + self.odds / 3.0 / all.max(1.0),
+            agrees: of.all == 0 || all * distance(simulated) <= self.odds,
+            deviations: (deviation > 0.0 && all * exact * (1.0 - exact) > 5.0)
+                .then(|| (simulated - exact) / deviation),
+        }
+    }
+
+    /// A sum of numbers with this variance in all.
+    fn count(&self, name: &'static str, model: f64, sum: u64, variance: f64) -> Comparison {
+        let (simulated, off) = (sum as f64, (sum as f64 - model).abs());
+        let allowed = (2.0 * self.odds * variance).sqrt() + self.odds / 3.0;
+        let deviations = (variance > 5.0).then(|| (simulated - model) / variance.sqrt());
+        Comparison { name, model, simulated, allowed, agrees: off <= allowed, deviations }
+    }
+
+    /// The largest difference of two distributions, one of so many values.
+    fn distribution(
+        &self,
+        name: &'static str,
+        (_, simulated, model): (f64, f64, f64),
+        values: u64,
+    ) -> Comparison {
+        let allowed = (self.odds / 2.0 / values.max(1) as f64).sqrt();
+        let agrees = values == 0 || (simulated - model).abs() <= allowed;
+        Comparison { name, model, simulated, allowed, agrees, deviations: None }
+    }
+
+    /// The share of requests whose instance had not seen their token.
+    fn misses(&self, model: f64, misses: &Misses) -> Comparison {
+        let (simulated, deviation) = (misses.share(), misses.deviation(model));
+        let allowed = deviation * (2.0 * self.odds).sqrt() + self.odds / 3.0 * misses.largest();
+        Comparison {
+            name: "requests with a token that is new to the instance",
+            model,
+            simulated,
+            allowed,
+            agrees: misses.requests() == 0.0 || (simulated - model).abs() <= allowed,
+            deviations: (deviation > 0.0 && deviation > 5.0 * misses.largest())
+                .then(|| (simulated - model) / deviation),
+        }
+    }
+}

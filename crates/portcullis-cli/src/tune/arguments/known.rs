@@ -1,0 +1,40 @@
+//! What is known beside the options: a file of activity, an issuer that was asked, a benchmark.
+
+use super::TuneArguments;
+use crate::exit::Failure;
+use crate::tune::activity::Recorded;
+use crate::tune::costs::ValidationCosts;
+use crate::tune::issuer::Found;
+
+#[derive(Debug, Default)]
+pub(in crate::tune) struct Known {
+    pub(in crate::tune) recorded: Option<Recorded>,
+    pub(in crate::tune) issuer: Option<Found>,
+    pub(in crate::tune) validation: Option<ValidationCosts>,
+}
+
+impl TuneArguments {
+    /// Reads the files and asks the issuer: whatever of these is given.
+    pub(in crate::tune) fn known(&self) -> Result<Known, Failure> {
+        let file = self.activity.as_deref();
+        Ok(Known {
+            recorded: file.map(|file| Recorded::read(file, self.burst_gap)).transpose()?,
+            validation: self.bench.as_deref().map(ValidationCosts::read).transpose()?,
+            issuer: self.issuer.ask()?,
+        })
+    }
+}
+
+impl Known {
+    /// What the issuer's headers say of its keys.
+    pub(in crate::tune) fn max_age(&self, arguments: &TuneArguments) -> Option<f64> {
+        arguments.jwks_max_age.or(self.issuer.as_ref().and_then(|found| found.max_age))
+    }
+
+    /// How long access tokens live: by the options, by the issuer, or by custom.
+    pub(in crate::tune) fn access_expiry(&self, arguments: &TuneArguments) -> f64 {
+        const CUSTOM: f64 = 900.0;
+        let theirs = self.issuer.as_ref().and_then(|found| found.token_lifetime);
+        arguments.access_expiry.or(theirs).unwrap_or(CUSTOM)
+    }
+}

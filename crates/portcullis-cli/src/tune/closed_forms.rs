@@ -1,0 +1,233 @@
+//! The closed forms: plain functions of numbers, in seconds and shares, so that another program can
+//! restate them. `simulate` knows none of them, and `agreement` compares the two.
+//!
+//! The letters of the formulas: *b* the mean burst and *p* the mean pause, both exponential (*p* = 0:
+//! always active); *X* the access expiry, *L* the leeway, *U* the age at which a client wants its next
+//! token; *T* the TTL of the keys, *a* how long before it an instance begins to renew them, *S* how
+//! long beyond it stale keys serve; *D* an outage. A refresh happens to an active session only, so
+//! each is a fresh start, and renewal theory gives the rest.
+
+use std::f64::consts::SQRT_2;
+
+/// The share of time, or of sessions, in bursts: b / (b + p).
+pub(super) fn active_share(burst: f64, pause: f64) -> f64 {
+    burst / (burst + pause)
+}
+
+/// The probability that a session is active `after` it was: s + (1 − s)·e^(−after·(1/b + 1/p)).
+pub(super) fn active_again(burst: f64, pause: f64, after: f64) -> f64 {
+    if pause == 0.0 {
+        return 1.0;
+    }
+    let share = active_share(burst, pause);
+    share + (1.0 - share) * (-mixing(burst, pause) * after).exp()
+}
+
+/// The expected time in bursts between two ages of a session that was active at age 0: the integral
+/// of [`active_again`].
+pub(super) fn active_time(burst: f64, pause: f64, from: f64, to: f64) -> f64 {
+    if pause == 0.0 {
+        return to - from;
+    }
+    let (share, mixing) = (active_share(burst, pause), mixing(burst, pause));
+    let forgotten = (-mixing * from).exp() - (-mixing * to).exp();
+    share * (to - from) + (1.0 - share) / mixing * forgotten
+}
+
+/// How fast a session forgets whether it was active: 1/b + 1/p.
+fn mixing(burst: f64, pause: f64) -> f64 {
+    1.0 / burst + 1.0 / pause
+}
+
+/// The longest that a revoked session is accepted: X + 2·L. The leeway counts twice, because an issuer
+/// whose clock is ahead dates a token into the future, and the token is accepted beyond its expiry.
+/// The core says the same of `max_token_lifetime`.
+pub(super) fn lag_bound(expiry: f64, leeway: f64) -> f64 {
+    expiry + 2.0 * leeway
+}
+
+/// The mean time between two refreshes of a session: U + (1 − again(U))·p, and with clients that
+/// refresh at the next request, `wait` for it: + wait·(1 + p/b), since pauses may come in between.
+pub(super) fn cycle(used: f64, wait: f64, burst: f64, pause: f64) -> f64 {
+    used + (1.0 - active_again(burst, pause, used)) * pause + wait * (1.0 + pause / burst)
+}
+
+/// The probability that a session that is revoked at a random moment is accepted for longer than
+/// `lag`. A token is accepted until the age `accepted`; it is older than `used` only in the hands of a
+/// session that rests. (min(A − lag, U) + (1 − again(U))·p·(1 − e^(−(A − lag − U)/p))) / cycle
+pub(super) fn lag_exceeds(
+    lag: f64,
+    accepted: f64,
+    used: f64,
+    burst: f64,
+    pause: f64,
+    cycle: f64,
+) -> f64 {
+    let rest = (accepted - lag).max(0.0);
+    let older = if rest > used && pause > 0.0 {
+        let resting = 1.0 - active_again(burst, pause, used);
+        resting * pause * -(-(rest - used) / pause).exp_m1()
+    } else {
+        0.0
+    };
+    (rest.min(used) + older) / cycle
+}
+
+/// Of the sessions that are active at the end of an outage, the share whose token is older than
+/// `limit` by then. A token of age y at the start serves if y + D < limit. While y < U it is the
+/// session's token for certain; later only if the session has rested since.
+pub(super) fn tokens_older(
+    limit: f64,
+    outage: f64,
+    used: f64,
+    burst: f64,
+    pause: f64,
+    cycle: f64,
+) -> f64 {
+    let young = (limit - outage).max(0.0);
+    let mut serve = active_time(burst, pause, outage, outage + young.min(used));
+    if young > used && pause > 0.0 {
+        let resting = 1.0 - active_again(burst, pause, used);
+        let back = active_share(burst, pause) * -(-mixing(burst, pause) * outage).exp_m1();
+        serve += resting * back * pause * -(-(young - used) / pause).exp_m1();
+    }
+    (1.0 - serve / (cycle * active_share(burst, pause))).clamp(0.0, 1.0)
+}
+
+/// How long before its TTL an instance begins to renew its keys: what is set, and never more than
+/// a third of the TTL. It does so between one and two times this before.
+pub(super) fn ahead(refresh_ahead: f64, ttl: f64) -> f64 {
+    refresh_ahead.min(ttl / 3.0)
+}
+
+/// The mean time between two fetches of an instance: T − 1.5·a.
+pub(super) fn fetch_cycle(ttl: f64, ahead: f64) -> f64 {
+    ttl - 1.5 * ahead
+}
+
+/// The probability that an instance's keys are older than `age` at a random moment; and, since time
+/// may as well run backwards, that they are not fetched again within `age`. An instance renews at an
+/// age that is uniform from T − 2a to T − a.
+pub(super) fn key_age_exceeds(age: f64, ttl: f64, ahead: f64) -> f64 {
+    let (cycle, latest) = (fetch_cycle(ttl, ahead), ttl - ahead);
+    if age <= latest - ahead {
+        return (cycle - age.max(0.0)) / cycle;
+    }
+    if ahead == 0.0 {
+        return 0.0;
+    }
+    (latest - age).max(0.0).powi(2) / (2.0 * ahead * cycle)
+}
+
+/// The longest that a withdrawn key is accepted while the issuer can be reached: the TTL, the fetch
+/// that is due then, and one that fails before it with the back-off of a second and a tenth.
+pub(super) fn key_lag_bound(ttl: f64, fetch_timeout: f64) -> f64 {
+    const BACK_OFF: f64 = 1.1;
+    ttl + 2.0 * fetch_timeout + BACK_OFF
+}
+
+/// The share of instances that have no usable keys any more after so long without the issuer: those
+/// whose keys were older than T + S − D when it began, and those that were restarted (a share of
+/// them) and keep no key set.
+pub(super) fn keys_ended(outage: f64, ttl: f64, ahead: f64, max_stale: f64, restarted: f64) -> f64 {
+    let left = ttl + max_stale - outage;
+    let old = if left <= 0.0 { 1.0 } else { key_age_exceeds(left, ttl, ahead) };
+    1.0 - (1.0 - old) * (1.0 - restarted)
+}
+
+/// At least one of so many independent losses: 1 − (1 − share)^n.
+pub(super) fn any(share: f64, of: f64) -> f64 {
+    1.0 - (1.0 - share).powf(of)
+}
+
+/// Either of two independent losses, or both: 1 − (1 − one)·(1 − other).
+pub(super) fn either(one: f64, other: f64) -> f64 {
+    1.0 - (1.0 - one) * (1.0 - other)
+}
+
+/// How many of `instances` see a token that is used until the age `used`, in expectation: n·(1 − E
+/// e^(−τ/(r·n))), where τ is the time in bursts and r the mean time between two requests.
+pub(super) fn instances_that_see(
+    used: f64,
+    request_every: f64,
+    instances: f64,
+    burst: f64,
+    pause: f64,
+) -> f64 {
+    instances * (1.0 - unseen(used, 1.0 / (request_every * instances), burst, pause))
+}
+
+/// E e^(−θτ) for the time τ in bursts until the age t: the solution of u' = −(λ + θ)u + λv,
+/// v' = μu − μv with u = v = 1 at 0, where λ = 1/b and μ = 1/p.
+fn unseen(age: f64, theta: f64, burst: f64, pause: f64) -> f64 {
+    if pause == 0.0 {
+        return (-theta * age).exp();
+    }
+    let (lambda, mu) = (1.0 / burst, 1.0 / pause);
+    let root = ((lambda + theta - mu).powi(2) + 4.0 * lambda * mu).sqrt();
+    let sum = lambda + theta + mu;
+    // The product of both is θμ: the sum of two numbers of one sign has no cancellation.
+    let fast = -(sum + root) / 2.0;
+    let slow = theta * mu / fast;
+    let slow_part = (-theta - fast) / (slow - fast);
+    slow_part * (slow * age).exp() + (1.0 - slow_part) * (fast * age).exp()
+}
+
+/// Of the requests with a token that is not expired, the share that an instance refuses since its
+/// clock is wrong by more than the leeway (a normal deviate): the integral over the ages y at which
+/// tokens are used of again(y)·(Q((X + L − y)/σ) + Q((L + y)/σ)), over that of again(y).
+pub(super) fn refused_by_skew(
+    expiry: f64,
+    leeway: f64,
+    used: f64,
+    skew: f64,
+    burst: f64,
+    pause: f64,
+) -> f64 {
+    if skew == 0.0 {
+        return 0.0;
+    }
+    let oldest = used.min(expiry);
+    let beyond = |secs: f64| libm::erfc(secs / skew / SQRT_2) / 2.0;
+    // Nine deviations away nothing is left.
+    let edge = (9.0 * skew).min(oldest);
+    let too_young =
+        simpson(0.0, edge, |age| active_again(burst, pause, age) * beyond(leeway + age));
+    let too_old = simpson(oldest - edge, oldest, |age| {
+        active_again(burst, pause, age) * beyond(expiry + leeway - age)
+    });
+    ((too_young + too_old) / active_time(burst, pause, 0.0, oldest)).min(1.0)
+}
+
+/// How long an issuer with so many cores needs for those who ask at once when it is back, beside
+/// what it has to do anyway: waiting·cost / (cores − load). Never, if that is all it can do.
+pub(super) fn recovery(waiting: f64, cost: f64, cores: f64, load: f64) -> f64 {
+    if cores > load { waiting * cost / (cores - load) } else { f64::INFINITY }
+}
+
+/// The integral of `f` by Simpson's rule.
+pub(super) fn simpson(from: f64, to: f64, f: impl Fn(f64) -> f64) -> f64 {
+    const STEPS: u32 = 512;
+    let step = (to - from) / f64::from(STEPS);
+    let weight = |index: u32| match index {
+        0 | STEPS => 1.0,
+        odd if odd % 2 == 1 => 4.0,
+        _ => 2.0,
+    };
+    let sum: f64 = (0..=STEPS).map(|i| weight(i) * f(from + f64::from(i) * step)).sum();
+    sum * step / 3.0
+}
+
+/// Where a condition that holds from somewhere on begins to hold.
+pub(super) fn bisect(most: f64, holds: impl Fn(f64) -> bool) -> f64 {
+    let (mut low, mut high) = (0.0, most);
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if holds(middle) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    high
+}

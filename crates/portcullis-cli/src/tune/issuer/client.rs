@@ -1,0 +1,193 @@
+//! A client of the issuer: its grants and its questions.
+
+use std::fs;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Uri};
+use portcullis::fetch::{Fetch as _, FetchRequest, ReqwestFetch};
+use serde_json::Value;
+
+use super::IssuerArguments;
+use crate::exit::Failure;
+
+/// Enough for metadata, keys and any answer about a token.
+const MAX_BODY: usize = 512 * 1024;
+
+/// Sends requests, each within its deadline.
+pub(super) struct Http {
+    fetch: ReqwestFetch,
+    deadline: Duration,
+    pub(super) requests: u64,
+}
+
+/// Who asks. Its secret is in no error and no output.
+pub(super) struct Client {
+    authorization: HeaderValue,
+    scope: Option<String>,
+}
+
+impl Http {
+    pub(super) fn new(fetch: ReqwestFetch, deadline: Duration) -> Self {
+        Self { fetch, deadline, requests: 0 }
+    }
+
+    pub(super) async fn get(&mut self, what: &str, url: &str) -> Result<Bytes, Failure> {
+        self.requests += 1;
+        let request = FetchRequest::new(url, MAX_BODY);
+        let answer = tokio::time::timeout(self.deadline, self.fetch.get(request)).await;
+        whole(what, url, answer)
+    }
+
+    async fn post(
+        &mut self,
+        what: &str,
+        url: &str,
+        client: &Client,
+        fields: &[(&str, &str)],
+    ) -> Result<Value, Failure> {
+        if !is_private(url) {
+            return Err(Failure::wrong(format!(
+                "--issuer: the {what} is {url}: a secret is sent to https alone, or to this machine"
+            )));
+        }
+        self.requests += 1;
+        let mut request = FetchRequest::new(url, MAX_BODY);
+        request.headers.insert(AUTHORIZATION, client.authorization.clone());
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers.insert(CONTENT_TYPE, form);
+        request.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let body = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
+        let body = Bytes::from(body.collect::<Vec<_>>().join("&"));
+        let answer = tokio::time::timeout(self.deadline, self.fetch.post(request, body)).await;
+        let body = whole(what, url, answer)?;
+        serde_json::from_slice(&body)
+            .map_err(|_| Failure::wrong(format!("--issuer: the {what} at {url} answered no JSON")))
+    }
+
+    /// One access token, and how long it lives by the answer.
+    pub(super) async fn grant(
+        &mut self,
+        url: &str,
+        client: &Client,
+    ) -> Result<(String, Option<f64>), Failure> {
+        let mut fields = vec![("grant_type", "client_credentials")];
+        fields.extend(client.scope.as_deref().map(|scope| ("scope", scope)));
+        let answer = self.post("token endpoint", url, client, &fields).await?;
+        let token = answer.get("access_token").and_then(Value::as_str).ok_or_else(|| {
+            Failure::wrong(format!("--issuer: the token endpoint at {url} gave no access token"))
+        })?;
+        Ok((token.to_owned(), answer.get("expires_in").and_then(Value::as_f64)))
+    }
+
+    /// Whether the issuer says that the token is active.
+    pub(super) async fn introspect(
+        &mut self,
+        url: &str,
+        client: &Client,
+        token: &str,
+    ) -> Result<bool, Failure> {
+        let answer = self.post("introspection endpoint", url, client, &[("token", token)]).await?;
+        Ok(answer.get("active").and_then(Value::as_bool) == Some(true))
+    }
+}
+
+impl Client {
+    /// The client that is given, if one is.
+    pub(super) fn read(arguments: &IssuerArguments) -> Result<Option<Self>, Failure> {
+        let (Some(id), Some(file)) = (&arguments.client_id, &arguments.client_secret_file) else {
+            return Ok(None);
+        };
+        let text = fs::read_to_string(file).map_err(|error| {
+            Failure::wrong(format!("--client-secret-file: {}: {error}", file.display()))
+        })?;
+        let secret = text.lines().next().unwrap_or_default();
+        if secret.is_empty() {
+            let why = "its first line is empty, and must be the secret";
+            return Err(Failure::wrong(format!("--client-secret-file: {}: {why}", file.display())));
+        }
+        // RFC 6749 §2.3.1.
+        let pair = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret)));
+        let mut authorization = HeaderValue::from_str(&format!("Basic {pair}"))
+            .map_err(|_| Failure::wrong("--client-id: it does not fit in a header"))?;
+        authorization.set_sensitive(true);
+        Ok(Some(Self { authorization, scope: arguments.client_scope.clone() }))
+    }
+}
+
+/// The claims of a JWT, unverified: only how long it lives and whether it has a place in a list are
+/// read from them.
+pub(super) fn claims(token: &str) -> Option<Value> {
+    let payload = token.split('.').nth(1)?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+}
+
+type Answered = Result<
+    Result<http::Response<Bytes>, Box<dyn std::error::Error + Send + Sync>>,
+    tokio::time::error::Elapsed,
+>;
+
+fn whole(what: &str, url: &str, answer: Answered) -> Result<Bytes, Failure> {
+    let failed = |why: String| Failure::no_keys(format!("--issuer: the {what} at {url}: {why}"));
+    let answer = answer
+        .map_err(|_| failed("no answer in time; see --issuer-timeout".to_owned()))?
+        .map_err(|error| failed(error.to_string()))?;
+    if answer.status().is_success() {
+        return Ok(answer.into_body());
+    }
+    // RFC 6749 §5.2: a name from a list, and nothing else of what was answered.
+    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let name = body.get("error").and_then(Value::as_str).unwrap_or_default();
+    let is_name = name.len() < 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let name = if is_name && !name.is_empty() { format!(", {name}") } else { String::new() };
+    Err(failed(format!("{}{name}", answer.status())))
+}
+
+/// Whether nobody on the way reads what is sent there.
+fn is_private(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let host = uri.host().unwrap_or_default();
+    match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => ["localhost", "127.0.0.1", "[::1]"].contains(&host),
+        _ => false,
+    }
+}
+
+/// As `application/x-www-form-urlencoded`.
+fn encoded(text: &str) -> String {
+    let mut form = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            form.push(char::from(byte));
+        } else {
+            form.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    form
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_encoded_and_go_to_nobody_who_could_be_overheard() {
+        assert_eq!(encoded("a b&c=%é"), "a%20b%26c%3D%25%C3%A9");
+        for (url, private) in [
+            ("https://auth.example/token", true),
+            ("http://127.0.0.1:8180/token", true),
+            ("http://localhost/token", true),
+            ("http://[::1]:80/token", true),
+            ("http://auth.example/token", false),
+            ("http://127.0.0.1.example/token", false),
+            ("ftp://127.0.0.1/token", false),
+            ("/token", false),
+        ] {
+            assert_eq!(is_private(url), private, "{url}");
+        }
+    }
+}

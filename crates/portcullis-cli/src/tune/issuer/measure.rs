@@ -1,0 +1,153 @@
+//! The requests themselves, in order: metadata, keys, grants, introspections.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use portcullis::Authenticator;
+use portcullis::fetch::ReqwestFetch;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::client::{Client, Http, claims};
+use super::{Found, IssuerArguments, Offers};
+use crate::exit::Failure;
+use crate::jwks::Recording;
+use crate::units::duration;
+
+/// How long so many requests of one kind took, each by itself.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(in crate::tune) struct Timing {
+    pub(in crate::tune) requests: usize,
+    pub(in crate::tune) median: f64,
+    fastest: f64,
+    slowest: f64,
+}
+
+impl Timing {
+    fn of(mut times: Vec<f64>) -> Option<Self> {
+        times.sort_by(f64::total_cmp);
+        Some(Self {
+            requests: times.len(),
+            median: *times.get(times.len() / 2)?,
+            fastest: *times.first()?,
+            slowest: *times.last()?,
+        })
+    }
+}
+
+impl fmt::Display for Timing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [median, fastest, slowest] = [self.median, self.fastest, self.slowest].map(duration);
+        write!(f, "{median} (the median of {}; {fastest} to {slowest})", self.requests)
+    }
+}
+
+/// The longest TTL that a service may have: what is shorter is the issuer's doing.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Found, Failure> {
+    let client = Client::read(arguments)?;
+    let fetch =
+        ReqwestFetch::new().map_err(|error| Failure::wrong(format!("no HTTP client: {error}")))?;
+    let fetch = match &arguments.ca_file {
+        Some(file) => fetch.trusting(file),
+        None => fetch,
+    };
+    // What a service makes of the metadata and of the headers, it says itself.
+    let recording = Recording::new(fetch.clone());
+    let auth = Authenticator::builder(issuer, "nobody")
+        .fetch(recording.clone())
+        .jwks_ttl(LONGEST)
+        .without_background_refresh()
+        .start_without_keys()
+        .build()
+        .await
+        .map_err(|error| Failure::wrong(format!("--issuer: {error}")))?;
+    let keys = auth.status().into_iter().find_map(|issuer| issuer.keys);
+    let answers = recording.answers();
+    let (Some(keys), [metadata, .., document]) = (keys, &answers[..]) else {
+        return Err(Failure::no_keys(format!("--issuer: {issuer}: no metadata, or no keys")));
+    };
+    if let Some(error) = keys.last_error {
+        return Err(Failure::no_keys(format!("--issuer: {error}")));
+    }
+    let mut http = Http::new(fetch, Duration::from_secs_f64(arguments.issuer_timeout));
+    http.requests = answers.len() as u64;
+    let said = http.get("metadata", &metadata.url).await?;
+    let said: Value = serde_json::from_slice(&said).unwrap_or_default();
+    let endpoint = |name: &str| said.get(name).and_then(Value::as_str);
+
+    let mut times = Vec::new();
+    for _ in 0..arguments.issuer_requests {
+        let begun = Instant::now();
+        http.get("key set", &document.url).await?;
+        times.push(begun.elapsed().as_secs_f64());
+    }
+    let fetch = Timing::of(times)
+        .ok_or_else(|| Failure::wrong("--issuer-requests: there must be one at least"))?;
+    let mut found = Found {
+        issuer: issuer.to_owned(),
+        requests: 0,
+        cache_control: document.cache_control.clone(),
+        max_age: keys.ttl.filter(|ttl| *ttl < LONGEST).map(|ttl| ttl.as_secs_f64()),
+        fetch,
+        grant: None,
+        introspection: None,
+        token_lifetime: None,
+        may_not_ask: false,
+        offers: Offers {
+            introspection: Some(endpoint("introspection_endpoint").is_some()),
+            status_lists: endpoint("status_list_aggregation_endpoint").map(|_| true),
+            backchannel_logout: said.get("backchannel_logout_supported").and_then(Value::as_bool),
+        },
+    };
+    if let Some(client) = &client {
+        let Some(url) = endpoint("token_endpoint") else {
+            return Err(Failure::wrong(format!("--client-id: {issuer} names no token endpoint")));
+        };
+        let questions = endpoint("introspection_endpoint");
+        as_client(&mut http, client, url, questions, arguments.issuer_requests, &mut found).await?;
+    }
+    found.requests = http.requests;
+    Ok(found)
+}
+
+async fn as_client(
+    http: &mut Http,
+    client: &Client,
+    token_endpoint: &str,
+    introspection_endpoint: Option<&str>,
+    requests: u64,
+    found: &mut Found,
+) -> Result<(), Failure> {
+    let (mut times, mut token) = (Vec::new(), String::new());
+    for _ in 0..requests {
+        let begun = Instant::now();
+        let (access_token, expires_in) = http.grant(token_endpoint, client).await?;
+        times.push(begun.elapsed().as_secs_f64());
+        token = access_token;
+        found.token_lifetime = expires_in;
+    }
+    found.grant = Timing::of(times);
+    let claims = claims(&token);
+    let place = claims.as_ref().and_then(|claims| claims.pointer("/status/status_list/uri"));
+    found.offers.status_lists = Some(place.is_some());
+    let time = |name: &str| claims.as_ref()?.get(name)?.as_f64();
+    if let (Some(exp), Some(iat)) = (time("exp"), time("iat")) {
+        found.token_lifetime = Some(exp - iat);
+    }
+    if let Some(url) = introspection_endpoint {
+        let mut times = Vec::new();
+        for _ in 0..requests {
+            let begun = Instant::now();
+            if !http.introspect(url, client, &token).await? {
+                // An answer about a token that it does not see costs the issuer less.
+                found.may_not_ask = true;
+                return Ok(());
+            }
+            times.push(begun.elapsed().as_secs_f64());
+        }
+        found.introspection = Timing::of(times);
+    }
+    Ok(())
+}

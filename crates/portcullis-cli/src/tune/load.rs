@@ -1,0 +1,67 @@
+//! What the sessions ask of the issuer: by the recorded requests where there are any, and else by
+//! the closed forms.
+
+use super::activity::Recorded;
+use super::closed_forms::{either, recovery};
+use super::replay::Replayed;
+use super::scenario::Scenario;
+
+#[derive(Debug, Clone)]
+pub(super) struct Load {
+    /// In a second, on average.
+    pub(super) refreshes: f64,
+    /// The same in the busiest minute, which only a file has.
+    pub(super) busiest_minute: Option<f64>,
+    pub(super) validations: f64,
+    /// Of the active sessions, by the end of the scenario's outage.
+    pub(super) tokens_ended: f64,
+    /// Sessions that ask for a token when it is over.
+    pub(super) waiting: f64,
+    pub(super) lag_median: f64,
+}
+
+impl Load {
+    pub(super) fn of(scenario: &Scenario, recorded: Option<&Recorded>) -> Self {
+        let replayed = recorded.map(|recorded| Replayed::new(recorded, scenario));
+        Self::with(scenario, replayed.as_ref())
+    }
+
+    pub(super) fn with(scenario: &Scenario, replayed: Option<&Replayed>) -> Self {
+        let outage = scenario.outage;
+        let tokens_ended = replayed.and_then(|replayed| replayed.tokens_ended);
+        let waiting = replayed.and_then(|replayed| replayed.waiting);
+        Self {
+            refreshes: replayed.map_or_else(|| scenario.refreshes(), |replayed| replayed.refreshes),
+            busiest_minute: replayed.map(|replayed| replayed.busiest_minute),
+            validations: replayed
+                .map_or_else(|| scenario.validations(), |replayed| replayed.validations),
+            tokens_ended: tokens_ended.unwrap_or_else(|| scenario.tokens_ended(outage)),
+            waiting: waiting.unwrap_or_else(|| scenario.waiting(outage)),
+            lag_median: replayed
+                .map_or_else(|| scenario.lag_quantile(0.5), |replayed| replayed.lag_median),
+        }
+    }
+
+    /// What refreshes and fetches cost the issuer, in cores.
+    pub(super) fn issuer_cores(&self, scenario: &Scenario) -> f64 {
+        self.refreshes * scenario.costs.refresh + scenario.fetches() * scenario.costs.fetch
+    }
+
+    /// The same in the busiest minute.
+    pub(super) fn busiest_cores(&self, scenario: &Scenario) -> f64 {
+        let refreshes = self.busiest_minute.unwrap_or(self.refreshes);
+        refreshes * scenario.costs.refresh + scenario.fetches() * scenario.costs.fetch
+    }
+
+    /// How long the issuer needs for those who ask at once when it is back; infinite, if it is busy
+    /// with what comes anyway.
+    pub(super) fn recovery(&self, scenario: &Scenario) -> f64 {
+        let (cost, load) = (scenario.costs.refresh, self.issuer_cores(scenario));
+        recovery(self.waiting, cost, scenario.issuer_cores, load)
+    }
+
+    /// Of the active sessions, those that are refused by the end of the outage.
+    pub(super) fn locked_out(&self, scenario: &Scenario) -> f64 {
+        either(self.tokens_ended, scenario.keys_ended(scenario.outage))
+    }
+}

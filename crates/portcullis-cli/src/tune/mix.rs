@@ -1,0 +1,83 @@
+//! What a service's own routes ask for, each kind with its share of the requests.
+
+use clap::Args;
+
+use super::issuer::Offers;
+use super::mechanisms::Mechanism;
+use crate::exit::Failure;
+use crate::units::{number, positive};
+
+/// Shares of the requests. The rest waits for the expiry.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Mix {
+    /// The share of requests to routes that ask the issuer each time (`Revocation::live`), in percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = positive, help_heading = "Other mechanisms")]
+    live_share: f64,
+
+    /// The share of requests to routes that ask for a status list, in percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = positive, help_heading = "Other mechanisms")]
+    list_share: f64,
+}
+
+impl Mix {
+    pub(super) fn check(self) -> Result<(), Failure> {
+        if self.live_share + self.list_share > 100.0 {
+            return Err(Failure::wrong(
+                "--live-share and --list-share are more than 100 percent together",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Routes cannot ask for what the issuer does not have.
+    pub(super) fn check_offers(self, offers: Offers) -> Result<(), Failure> {
+        for (option, share, offered) in [
+            ("--live-share", self.live_share, offers.introspection),
+            ("--list-share", self.list_share, offers.status_lists),
+        ] {
+            if share > 0.0 && offered == Some(false) {
+                let why = "the issuer that was asked does not offer it";
+                return Err(Failure::wrong(format!("{option} is {} %, and {why}", number(share))));
+            }
+        }
+        Ok(())
+    }
+
+    /// All routes together, of what each mechanism would be alone; `None` if all wait for the expiry.
+    pub(super) fn together(
+        self,
+        expiry: &Mechanism,
+        list: &Mechanism,
+        asked: &Mechanism,
+    ) -> Option<Mechanism> {
+        let (live, listed) = (self.live_share / 100.0, self.list_share / 100.0);
+        if live + listed == 0.0 {
+            return None;
+        }
+        let rest = (1.0 - live - listed).max(0.0);
+        // A list is fetched by each instance, however few of its requests need it.
+        let fetched = if listed > 0.0 { 1.0 } else { 0.0 };
+        let beside = |of: fn(&Mechanism) -> f64| {
+            of(expiry) + fetched * (of(list) - of(expiry)) + live * (of(asked) - of(expiry))
+        };
+        let worst = |share: f64, value: f64| if share > 0.0 { value } else { 0.0 };
+        let over_all = |of: fn(&Mechanism) -> f64| {
+            worst(rest, of(expiry)).max(worst(listed, of(list))).max(worst(live, of(asked)))
+        };
+        Some(Mechanism {
+            name: format!(
+                "your routes: {} % ask the issuer, {} % a list",
+                number(self.live_share),
+                number(self.list_share)
+            ),
+            lag_bound: over_all(|of| of.lag_bound),
+            usual_lag: over_all(|of| of.usual_lag),
+            issuer_requests: beside(|of| of.issuer_requests),
+            issuer_cores: beside(|of| of.issuer_cores),
+            locked_out: rest * expiry.locked_out
+                + listed * list.locked_out
+                + live * asked.locked_out,
+            only_modelled: true,
+        })
+    }
+}

@@ -1,0 +1,232 @@
+//! The recorded requests themselves, replayed with the tokens that their clients would have had: no
+//! means, no exponential lengths, and the peaks where they were.
+
+use serde::Serialize;
+
+use super::activity::Recorded;
+use super::closed_forms::bisect;
+use super::scenario::{Habit, Scenario};
+
+/// What one setting makes of a file.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Replayed {
+    /// In a second, on average over the file, in its busiest minute and in its busiest second.
+    pub(super) refreshes: f64,
+    pub(super) busiest_minute: f64,
+    /// None, if the file has so few of the sessions that a second of it is a few of them by chance.
+    pub(super) busiest_second: Option<f64>,
+    pub(super) validations: f64,
+    /// Of the moments at which a session could be revoked, the share at which its token is accepted.
+    pub(super) with_lag: f64,
+    pub(super) lag_median: f64,
+    pub(super) lag_p99: f64,
+    pub(super) mean_lag: f64,
+    /// Of the sessions that are active when an outage ends, the share whose token has ended, over all
+    /// moments at which it could begin; `None` if the file is shorter.
+    pub(super) tokens_ended: Option<f64>,
+    /// Sessions that ask for a token then.
+    pub(super) waiting: Option<f64>,
+    pub(super) cache_hits: f64,
+    /// For how long each token was the session's.
+    #[serde(skip)]
+    held: Vec<f64>,
+}
+
+/// More sessions than so many for each of the file have no second of their own in it.
+const SCALE: f64 = 2.0;
+
+/// A session with the moments at which it gets its tokens: the first with its first request.
+struct Tokens<'a> {
+    requests: &'a [f64],
+    issued: Vec<f64>,
+}
+
+impl Replayed {
+    pub(super) fn new(recorded: &Recorded, scenario: &Scenario) -> Self {
+        let tokens: Vec<_> =
+            recorded.sessions.iter().map(|times| Tokens::of(times, recorded, scenario)).collect();
+        // As many sessions as the scenario has.
+        let scale = scenario.sessions as f64 / tokens.len().max(1) as f64;
+        let span = recorded.until - recorded.from;
+        let mut by_second = vec![0_u32; span.ceil() as usize + 1];
+        for at in tokens.iter().flat_map(|of| of.issued.iter().skip(1)) {
+            if let Some(count) = by_second.get_mut((at - recorded.from) as usize) {
+                *count += 1;
+            }
+        }
+        let minute = by_second.windows(60).map(|minute| minute.iter().sum::<u32>()).max();
+        let second = by_second.iter().copied().max().unwrap_or_default();
+        let requests: usize = recorded.sessions.iter().map(Vec::len).sum();
+        let validations = requests as f64 * scenario.fan_out as f64;
+        let refreshes: usize = tokens.iter().map(|of| of.issued.len().saturating_sub(1)).sum();
+        let outage = Outage::average(&tokens, recorded.from, scenario);
+        // A request stands for the time until the next would come.
+        let active = requests as f64 / span * recorded.summary.request_every * scale;
+        let mut replayed = Self {
+            refreshes: refreshes as f64 / span * scale,
+            busiest_minute: f64::from(minute.unwrap_or_default()) / 60.0 * scale,
+            busiest_second: (scale <= SCALE).then(|| f64::from(second) * scale),
+            validations: validations / span * scale,
+            with_lag: 0.0,
+            lag_median: 0.0,
+            lag_p99: 0.0,
+            mean_lag: 0.0,
+            tokens_ended: outage.map(|outage| outage.tokens_ended),
+            waiting: outage.map(|outage| outage.waiting * active),
+            cache_hits: 1.0 - new_to_instances(&tokens, scenario) / validations,
+            held: tokens.iter().flat_map(|of| of.held(recorded.until)).collect(),
+        };
+        let accepted = scenario.accepted_for();
+        replayed.with_lag = replayed.exceeds(0.0, scenario);
+        let quantile = |quantile: f64| {
+            let left = (1.0 - quantile) * replayed.with_lag;
+            bisect(accepted, |lag| replayed.exceeds(lag, scenario) <= left)
+        };
+        (replayed.lag_median, replayed.lag_p99) = (quantile(0.5), quantile(0.99));
+        // The integral of `exceeds`.
+        let lags = replayed.held.iter().map(|held| held.min(accepted));
+        let sum: f64 = lags.map(|used| used * (accepted - used / 2.0)).sum();
+        replayed.mean_lag = sum / replayed.held.iter().sum::<f64>().max(1e-9);
+        replayed
+    }
+
+    /// The share of moments at which a revoked session would be accepted for longer.
+    pub(super) fn exceeds(&self, lag: f64, scenario: &Scenario) -> f64 {
+        let young = (scenario.accepted_for() - lag).max(0.0);
+        let all: f64 = self.held.iter().sum();
+        let such: f64 = self.held.iter().map(|held| held.min(young)).sum();
+        if all == 0.0 { 0.0 } else { such / all }
+    }
+}
+
+impl<'a> Tokens<'a> {
+    fn of(requests: &'a [f64], recorded: &Recorded, scenario: &Scenario) -> Self {
+        let used = scenario.used_for();
+        let linger = recorded.summary.request_every;
+        let mut issued: Vec<f64> = requests.first().copied().into_iter().collect();
+        let mut last = requests.first().copied().unwrap_or_default();
+        let mut due = last + used;
+        for &now in requests {
+            // A timer runs for as long as the burst does.
+            if scenario.habit == Habit::Timer {
+                let awake = if now - last > recorded.gap { last + linger } else { now };
+                while due <= awake {
+                    issued.push(due);
+                    due += used;
+                }
+            }
+            if due <= now {
+                issued.push(now);
+                due = now + used;
+            }
+            last = now;
+        }
+        Self { requests, issued }
+    }
+
+    fn held(&self, until: f64) -> Vec<f64> {
+        let ends = self.issued.iter().skip(1).copied().chain([until]);
+        self.issued.iter().zip(ends).map(|(from, to)| (to - from).max(0.0)).collect()
+    }
+
+    /// The session's token at that moment: when it was issued.
+    fn at(&self, moment: f64) -> Option<f64> {
+        let before = self.issued.partition_point(|issued| *issued <= moment);
+        self.issued.get(before.checked_sub(1)?).copied()
+    }
+}
+
+/// How many instances see each token, summed: of n requests, each of which goes to a random instance
+/// of every service.
+fn new_to_instances(tokens: &[Tokens<'_>], scenario: &Scenario) -> f64 {
+    let other = 1.0 - (scenario.fan_out as f64 / scenario.instances as f64).min(1.0);
+    let seen = |of: &Tokens<'_>| -> f64 {
+        let ends = of.issued.iter().skip(1).copied().chain([f64::INFINITY]);
+        let requests = |(from, to): (&f64, f64)| {
+            let before = |moment: f64| of.requests.partition_point(|at| *at < moment);
+            (before(to) - before(*from)) as i32
+        };
+        let counts = of.issued.iter().zip(ends).map(requests);
+        counts.map(|n| scenario.instances as f64 * (1.0 - other.powi(n))).sum()
+    };
+    tokens.iter().map(seen).sum()
+}
+
+/// Of the requests that come as an outage ends, the shares whose token has ended, and whose client
+/// wants a new one.
+#[derive(Debug, Clone, Copy)]
+struct Outage {
+    tokens_ended: f64,
+    waiting: f64,
+}
+
+impl Outage {
+    /// Over all requests that an outage could end with. One of a session that logs in during the
+    /// outage has no token at all.
+    fn average(tokens: &[Tokens<'_>], from: f64, scenario: &Scenario) -> Option<Self> {
+        let (mut requests, mut ended, mut waiting) = (0.0, 0.0, 0.0);
+        for of in tokens {
+            for &end in of.requests {
+                let begin = end - scenario.outage;
+                if begin < from {
+                    continue;
+                }
+                let age = of.at(begin).map_or(f64::INFINITY, |issued| end - issued);
+                requests += 1.0;
+                ended += f64::from(u8::from(age >= scenario.accepted_for()));
+                waiting += f64::from(u8::from(age >= scenario.used_for()));
+            }
+        }
+        (requests > 0.0)
+            .then(|| Self { tokens_ended: ended / requests, waiting: waiting / requests })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario(access_expiry: f64, habit: Habit) -> Scenario {
+        Scenario { access_expiry, habit, sessions: 10, ..Scenario::for_test() }
+    }
+
+    #[test]
+    fn a_replay_counts_what_the_clients_would_have_asked_for() {
+        let steady: String = (0..=3600).map(|secs| format!("a,{secs}\n")).collect();
+        let recorded = Recorded::parse(&steady, 60.0).unwrap();
+        // Every 60 s, of each of ten; a lazy client waits out the leeway of 10 s, too.
+        let timer = Replayed::new(&recorded, &scenario(60.0, Habit::Timer));
+        assert!((timer.refreshes - 10.0 * 60.0 / 3600.0).abs() < 1e-9, "{timer:?}");
+        let lazy = Replayed::new(&recorded, &scenario(60.0, Habit::Lazy));
+        assert!((lazy.refreshes - 10.0 * 51.0 / 3600.0).abs() < 1e-9, "{lazy:?}");
+        // Who rests for an hour refreshes once when it is back, and a timer not while it rests.
+        let resting = Recorded::parse("a,0\na,10\na,3600\n", 60.0).unwrap();
+        for habit in [Habit::Timer, Habit::Lazy] {
+            let rate = Replayed::new(&resting, &scenario(900.0, habit)).refreshes;
+            assert!((rate - 10.0 / 3600.0).abs() < 1e-9, "{habit:?}: {rate}");
+        }
+    }
+
+    #[test]
+    fn peaks_lags_and_lockouts_are_those_of_the_file() {
+        // Nothing for an hour but one request of each of a hundred, and then all of them at once.
+        let text: String = (0..100)
+            .map(|session| format!("{session},0\n{session},3600\n{session},3601\n"))
+            .collect();
+        let recorded = Recorded::parse(&text, 60.0).unwrap();
+        let scenario = Scenario { sessions: 200, ..scenario(890.0, Habit::Timer) };
+        let replayed = Replayed::new(&recorded, &scenario);
+        assert_eq!((replayed.busiest_second, replayed.busiest_minute), (Some(200.0), 200.0 / 60.0));
+        let many = Replayed::new(&recorded, &Scenario { sessions: 30_000, ..scenario });
+        assert_eq!(many.busiest_second, None);
+        assert!((replayed.refreshes - 200.0 / 3601.0).abs() < 1e-9, "{replayed:?}");
+        // A token of 890 s and the leeway is accepted for a quarter of the hour.
+        assert!((replayed.with_lag - 901.0 / 3601.0).abs() < 1e-9, "{replayed:?}");
+        assert!((replayed.lag_median - 450.0).abs() < 1.0, "{replayed:?}");
+        // Whoever is active at the end of an outage has an old token.
+        assert_eq!(replayed.tokens_ended, Some(1.0));
+        // Three requests with two tokens, each of which is new at first.
+        let one = Replayed::new(&recorded, &Scenario { instances: 1, ..scenario });
+        assert!((one.cache_hits - 1.0 / 3.0).abs() < 1e-9, "{one:?}");
+    }
+}

@@ -1,0 +1,98 @@
+//! What the core says of itself is what is said here.
+
+use std::time::Duration;
+
+use portcullis::testing::{
+    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, Scene, ScriptedFetch, TestKey, bearer,
+    builder, claims, rule,
+};
+use portcullis::{Algorithm, Authenticator};
+
+use super::report;
+
+fn secs(secs: f64) -> Duration {
+    Duration::from_secs_f64(secs)
+}
+
+/// A session: one sum of the bound, here and in `status()`.
+#[tokio::test]
+async fn the_bound_of_a_session_is_that_of_max_token_lifetime() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    for (lifetime, leeway) in [(300, 10), (900, 10), (60, 0), (3600, 30)] {
+        let auth = builder(&key)
+            .leeway(Duration::from_secs(leeway))
+            .max_token_lifetime(Duration::from_secs(lifetime))
+            .build()
+            .await
+            .unwrap();
+        let theirs = auth.status()[0].revocation_bound.unwrap();
+        let options = format!("--access-expiry {lifetime} --leeway {leeway} --sessions 10");
+        let ours = report(&options).settings.remove(0).lag_bound;
+        assert_eq!(secs(ours), theirs, "{options}");
+    }
+}
+
+/// A key: the same of both bounds.
+#[tokio::test]
+async fn the_bounds_of_a_key_are_those_of_the_status() {
+    for (ttl, timeout, stale) in [(300, 5, 3600), (60, 2, 0), (3600, 10, 86_400)] {
+        let scene = Scene::unpublished_with(|builder| {
+            builder
+                .jwks_ttl(Duration::from_secs(ttl))
+                .fetch_timeout(Duration::from_secs(timeout))
+                .max_stale(Duration::from_secs(stale))
+        })
+        .await;
+        let status = scene.auth.status();
+        let keys = status[0].keys.as_ref().unwrap();
+        let options =
+            format!("--jwks-ttl {ttl} --fetch-timeout {timeout} --max-stale {stale} --sessions 10");
+        let ours = report(&options).settings.remove(0);
+        assert_eq!(secs(ours.key_lag_bound), keys.withdrawal_bound, "{options}");
+        assert_eq!(secs(ours.key_lag_bound_in_outage), keys.withdrawal_bound_in_outage);
+    }
+}
+
+/// An instance in use for six hours, with the headers of real issuers: as often as it fetches.
+#[tokio::test]
+async fn fetches_are_as_many_as_an_instance_makes() {
+    for (headers, options) in [
+        ("no-cache", "--jwks-ttl 300 --refresh-ahead 30"),
+        ("no-cache, no-store, max-age=0, must-revalidate", "--jwks-ttl 300 --refresh-ahead 30"),
+        ("max-age=60", "--jwks-ttl 300 --refresh-ahead 30 --jwks-max-age 60"),
+        ("max-age=1", "--jwks-ttl 300 --refresh-ahead 30 --jwks-max-age 1"),
+        ("max-age=600, must-revalidate", "--jwks-ttl 300 --refresh-ahead 30 --jwks-max-age 600"),
+    ] {
+        const HOURS: u32 = 6 * 3600;
+        let (key, fetch) = (TestKey::generate("k", Algorithm::Es256), ScriptedFetch::default());
+        let clock = ManualClock::at(NOW);
+        let answer = Answer::ok(TestKey::jwks([&key])).with("cache-control", headers);
+        fetch.set(JWKS, answer);
+        let auth = Authenticator::builder(ISSUER, AUDIENCE)
+            .jwks_url(JWKS)
+            .refresh_ahead(secs(30.0))
+            .fetch(fetch.clone())
+            .clock(clock.clone())
+            .build()
+            .await
+            .unwrap();
+        let mut claims = claims();
+        claims["exp"] = (NOW + u64::from(HOURS)).into();
+        let request = bearer(&key.token(&claims));
+        for _ in 0..HOURS {
+            assert_eq!(rule(&auth, &request).await, "accepted");
+            // A renewal goes on beside the request.
+            tokio::task::yield_now().await;
+            clock.advance(secs(1.0));
+        }
+        let fetched = fetch.requests().len() as f64;
+        let ours = report(&format!("{options} --instances 1 --rotations-per-day 0 --sessions 10"));
+        let modelled = ours.settings[0].fetches.model * f64::from(HOURS);
+        // It is asked once a second, and renews half a second late on average.
+        let off = fetched / modelled - 1.0;
+        assert!(
+            off.abs() < 0.02 + 0.6 * modelled / f64::from(HOURS),
+            "{headers}: {fetched}, {modelled}"
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! What a decision needs beside the figures: outages that shall be survived, shares of routes, peaks.
+
+use super::report;
+use crate::tune::scenario::Scenario;
+
+/// The shortest expiry that does it, and the simulation says the same.
+#[test]
+fn an_outage_goal_yields_max_stale_and_expiry_and_what_they_cost() {
+    for (outage, survivors) in [(1800, 90), (600, 95), (300, 50)] {
+        let goal = format!("--sessions 20000 --survive {outage} --survivors {survivors}");
+        let found = report(&goal).recommendation.unwrap();
+        let (expiry, stale) = (found.access_expiry.unwrap(), found.max_stale.unwrap());
+        let with = |expiry: u64, stale: u64| {
+            let options = format!(
+                "--sessions 20000 --access-expiry {expiry} --max-stale {stale} --outage {outage}"
+            );
+            report(&options).settings.remove(0)
+        };
+        let lost = 1.0 - f64::from(survivors) / 100.0;
+        let kept = with(expiry, stale);
+        assert!(kept.locked_out.model <= lost, "{goal}: {expiry} s: {:?}", kept.locked_out);
+        let off = (kept.locked_out.simulated - lost).abs();
+        assert!(off < 2.5 * kept.locked_out.error, "{goal}: {:?}", kept.locked_out);
+        assert_eq!((kept.keys_ended.model, kept.keys_ended.simulated), (0.0, 0.0), "{goal}");
+        assert!(with(expiry - 1, stale).locked_out.model > lost, "{goal}");
+        assert!(with(expiry, stale - 1).keys_ended.model > 0.0, "{goal}");
+        let why = found.why.join("\n");
+        for part in [
+            "refreshes/s",
+            "a lag of up to",
+            "whoever holds a stolen",
+            "or clients that refresh",
+            "a partition",
+        ] {
+            assert!(why.contains(part), "{part}: {why}");
+        }
+    }
+    // Nobody keeps all but one in a million through a day without the issuer.
+    let found = report("--survive 23h --survivors 99.9999").recommendation.unwrap();
+    assert!(found.why[1].contains("no expiry up to 24 h"), "{found:?}");
+}
+
+#[test]
+fn restarts_in_an_outage_cost_the_keys_unless_they_are_kept() {
+    let ended = |options: &str| report(&format!("--outage 30m {options}")).settings[0].keys_ended;
+    assert_eq!(ended("").model, 0.0);
+    let lost = ended("--restarted 20 --sessions 40000");
+    assert!((lost.model - 0.2).abs() < 1e-9 && (lost.simulated - 0.2).abs() < 0.02, "{lost:?}");
+    assert_eq!(ended("--restarted 20 --kept-keys").simulated, 0.0);
+    // One of five services suffices.
+    let of_five = ended("--restarted 20 --fan-out 5 --sessions 40000");
+    assert!((of_five.model - (1.0 - 0.8_f64.powi(5))).abs() < 1e-9, "{of_five:?}");
+    assert!((of_five.simulated - of_five.model).abs() < 0.03, "{of_five:?}");
+}
+
+#[test]
+fn clients_that_refresh_early_refresh_more_often() {
+    let rate = |options: &str| {
+        report(&format!("--access-expiry 60 --pause 0 {options}")).settings[0].refreshes
+    };
+    let (late, early) = (rate(""), rate("--refresh-early 30s"));
+    assert!((early.model / late.model - 2.0).abs() < 1e-9, "{early:?}");
+    assert!((early.simulated / late.simulated - 2.0).abs() < 0.02, "{early:?}");
+}
+
+#[test]
+fn routes_are_weighed_by_their_shares() {
+    let rows = report("--live-share 5 --list-share 20").mechanisms;
+    let [expiry, polled, _, asked, mix] = &rows[..] else { panic!("{rows:?}") };
+    let live = 0.05 * (asked.issuer_requests - expiry.issuer_requests);
+    assert!((mix.issuer_requests - polled.issuer_requests - live).abs() < 1e-9, "{mix:?}");
+    let locked = 0.75 * expiry.locked_out + 0.2 * polled.locked_out + 0.05 * asked.locked_out;
+    assert!((mix.locked_out - locked).abs() < 1e-9, "{mix:?}");
+    // The routes that wait for the expiry are the slowest.
+    assert_eq!(mix.lag_bound, expiry.lag_bound);
+    assert_eq!(report("--live-share 100").mechanisms[4].lag_bound, 0.0);
+}
+
+/// A token that is no longer used but still accepted: only in the hands of a session that rests.
+#[test]
+fn sessions_that_come_back_in_an_outage_are_counted_with_the_tokens_that_they_have_left() {
+    let options = "--sessions 400000 --refresh-early 450s --burst 2m --pause 5m --outage 5m";
+    let ended = report(options).settings[0].tokens_ended;
+    assert!(ended.error < 0.005, "{ended:?}");
+    assert!((ended.model - ended.simulated).abs() < 2.5 * ended.error, "{ended:?}");
+}
+
+/// Lists do not end all at one moment either.
+#[test]
+fn status_lists_end_instance_by_instance() {
+    let locked = |outage: f64| {
+        let options = format!("--list-max-age 60 --access-expiry 24h --outage {outage}");
+        report(&options).mechanisms[1].locked_out
+    };
+    let expiry = |outage: f64| {
+        Scenario { access_expiry: 86_400.0, ..Scenario::for_test() }.locked_out(outage)
+    };
+    assert!((locked(30.0) - expiry(30.0)).abs() < 1e-3);
+    assert!((0.45..0.55).contains(&locked(45.75)), "{}", locked(45.75));
+    assert_eq!(locked(60.0), 1.0);
+}
+
+#[test]
+fn a_peak_of_logins_comes_again_when_its_tokens_are_due() {
+    let options = "--login-peak 9000 --login-within 15m --login-cost 50000 --access-expiry 5m";
+    let peak = report(options).login_peak.unwrap();
+    assert_eq!(peak.logins, 10.0);
+    assert!((0.5..0.6).contains(&peak.cores), "{peak:?}");
+    let always = report(&format!("{options} --pause 0")).login_peak.unwrap();
+    assert_eq!(always.refreshes_again, 10.0);
+    assert!(peak.refreshes_again < 10.0 && peak.refreshes_again > 1.0, "{peak:?}");
+}

@@ -1,0 +1,176 @@
+//! Closed forms and simulation over many settings.
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use crate::exit::Exit;
+use crate::tune::agreement::{self, FIGURES};
+use crate::tune::scenario::{Activity, Habit, Scenario, Verifier, default_ahead, used_ttl};
+use crate::tune::simulate::simulate;
+use crate::tune::{html, memo, verdict};
+
+const SETTINGS: usize = 500;
+
+/// How probable it is that a grid like this one has a figure outside its interval by chance.
+const FALSE_ALARM: f64 = 1e-3;
+
+struct Draw(Xoshiro256PlusPlus);
+
+impl Draw {
+    /// Small numbers as often as large ones.
+    fn between(&mut self, least: f64, most: f64) -> f64 {
+        least * (most / least).powf(self.0.random::<f64>())
+    }
+
+    fn chance(&mut self, share: f64) -> bool {
+        self.0.random::<f64>() < share
+    }
+
+    fn scenario(&mut self) -> Scenario {
+        let jwks_ttl = self.between(10.0, 3600.0);
+        let max_age = self.chance(0.3).then(|| self.between(1.0, 4000.0));
+        let used_ttl = used_ttl(jwks_ttl, max_age);
+        let max_stale = if self.chance(0.1) { 0.0 } else { self.between(10.0, 7200.0) };
+        let refresh_ahead = match self.0.random_range(0..4) {
+            0 => 0.0,
+            1 => self.between(0.1, jwks_ttl),
+            _ => default_ahead(jwks_ttl),
+        };
+        let access_expiry = self.between(10.0, 86_400.0).round();
+        let leeway = if self.chance(0.1) { 0.0 } else { self.between(1.0, 60.0) };
+        let accepted = access_expiry + leeway;
+        // Around the end of tokens, around the end of keys, beyond it, and anything.
+        let outage = match self.0.random_range(0..5) {
+            0 => used_ttl + max_stale - self.0.random::<f64>() * used_ttl,
+            1 => (used_ttl + max_stale) * self.between(1.0, 5.0),
+            2 => accepted * self.between(0.2, 1.2),
+            _ => self.between(1.0, 20_000.0),
+        }
+        .max(1.0);
+        let habit = if self.chance(0.3) { Habit::Lazy } else { Habit::Timer };
+        let early = habit == Habit::Timer && self.chance(0.4);
+        // Not more than some hundred bursts in the life of a token, which only take time.
+        let shortest = (accepted.max(outage) / 200.0).max(10.0);
+        let burst = self.between(shortest, shortest.max(3600.0));
+        let longest_pause = shortest.max(7200.0);
+        let instances = self.between(1.0, 300.0).round();
+        Scenario {
+            access_expiry,
+            verifier: Verifier {
+                jwks_ttl,
+                used_ttl,
+                refresh_ahead,
+                leeway,
+                fetch_timeout: 5.0,
+                max_stale,
+            },
+            sessions: 1500,
+            instances: instances as u64,
+            fan_out: if self.chance(0.3) {
+                self.between(1.0, instances.min(20.0)).round() as u64
+            } else {
+                1
+            },
+            activity: Activity {
+                request_every: self.between(0.5, 300.0),
+                burst,
+                pause: if self.chance(0.2) { 0.0 } else { self.between(shortest, longest_pause) },
+            },
+            habit,
+            refresh_early: if early { self.between(1.0, 300.0) } else { 0.0 },
+            rotations_per_day: self.between(0.01, 10.0),
+            outage,
+            restarted: if self.chance(0.2) { self.0.random::<f64>() } else { 0.0 },
+            kept_keys: self.chance(0.3),
+            clock_skew: if self.chance(0.1) { 0.0 } else { self.between(0.1, 60.0) },
+            ..Scenario::for_test()
+        }
+    }
+}
+
+/// Each figure of each setting within its interval, and none of them off by little in one direction
+/// over all settings.
+#[test]
+fn closed_forms_and_simulation_agree_over_a_grid() {
+    let mut draw = Draw(Xoshiro256PlusPlus::seed_from_u64(19));
+    let mut off = Vec::new();
+    let mut deviations = vec![(0.0, 0.0); FIGURES];
+    let mut names = Vec::new();
+    let mut beyond = 0;
+    for seed in 0..SETTINGS as u64 {
+        let scenario = draw.scenario();
+        beyond +=
+            u32::from(scenario.outage > scenario.verifier.used_ttl + scenario.verifier.max_stale);
+        let window = draw.between(60.0, 7200.0).ceil();
+        let simulated = simulate(&scenario, window, seed);
+        let figures =
+            agreement::compare(&scenario, &simulated, window, FALSE_ALARM / SETTINGS as f64);
+        assert_eq!(figures.len(), FIGURES);
+        names = figures.iter().map(|figure| figure.name).collect();
+        for (figure, (sum, count)) in figures.iter().zip(&mut deviations) {
+            if !figure.agrees {
+                off.push(format!("{seed}, {window} s: {figure:?}\n  of {scenario:?}"));
+            }
+            if let Some(deviation) = figure.deviations {
+                *sum += deviation;
+                *count += 1.0;
+            }
+        }
+    }
+    assert!(beyond > 50, "{beyond} outages beyond max_stale");
+    assert!(off.is_empty(), "{} of {SETTINGS} settings:\n{}", off.len(), off.join("\n"));
+    for (name, (sum, count)) in names.iter().zip(&deviations) {
+        // The sum of so many deviates is one with their number as its variance.
+        let together = sum / f64::sqrt(f64::max(*count, 1.0));
+        println!("{name}: {count} settings, {together:+.2} deviations together");
+        assert!(together.abs() < 4.5, "{name}: {together} over {count} settings");
+    }
+}
+
+/// The comparison itself notices what is wrong by little.
+#[test]
+fn a_model_that_is_wrong_is_noticed() {
+    let scenario = Scenario { sessions: 40_000, clock_skew: 8.0, ..Scenario::for_test() };
+    let disagree = |model: Scenario| {
+        let simulated = simulate(&scenario, 3600.0, 1);
+        let figures = agreement::compare(&model, &simulated, 3600.0, agreement::FALSE_ALARM);
+        figures.iter().filter(|figure| !figure.agrees).map(|figure| figure.name).collect::<Vec<_>>()
+    };
+    assert_eq!(disagree(scenario), Vec::<&str>::new());
+    let verifier = scenario.verifier;
+    let ttl = |used_ttl| Scenario { verifier: Verifier { used_ttl, ..verifier }, ..scenario };
+    let longer = Activity { pause: 1650.0, ..scenario.activity };
+    for (model, noticed) in [
+        (Scenario { access_expiry: 810.0, ..scenario }, "refreshes in the simulated time"),
+        (Scenario { access_expiry: 810.0, ..scenario }, "how long they are (largest difference)"),
+        (Scenario { activity: longer, ..scenario }, "revoked sessions that are accepted at all"),
+        (
+            Scenario { instances: 11, ..scenario },
+            "requests with a token that is new to the instance",
+        ),
+        (Scenario { outage: 330.0, ..scenario }, "tokens that an outage ends"),
+        (Scenario { outage: 330.0, ..scenario }, "sessions that it locks out"),
+        (Scenario { outage: 330.0, ..scenario }, "sessions that ask when it is over"),
+        (Scenario { clock_skew: 16.0, ..scenario }, "refused since clocks differ"),
+        (Scenario { restarted: 0.01, ..scenario }, "key sets that it ends"),
+        (ttl(240.0), "fetches in the simulated time"),
+        (ttl(240.0), "how long a withdrawn key is accepted (largest difference)"),
+    ] {
+        let disagreeing = disagree(model);
+        assert!(disagreeing.contains(&noticed), "{noticed}: {disagreeing:?} of {model:?}");
+    }
+}
+
+/// And the command says so: in its exit code, on standard error, and in every form of the report.
+#[test]
+fn figures_that_disagree_are_no_result() {
+    let mut report = super::report("--sessions 2000");
+    assert_eq!(verdict(&report), Exit::Good);
+    assert!(report.to_string().contains("agree in all 11 figures"));
+    report.settings[0].agreement[0].agrees = false;
+    assert_eq!(verdict(&report), Exit::Disagree);
+    for text in [report.to_string(), memo::memo(&report), html::page(&report)] {
+        assert!(text.contains("CLOSED FORM AND SIMULATION DISAGREE:"), "{text}");
+        assert!(text.contains("refreshes in the simulated time: "), "{text}");
+    }
+}

@@ -1,0 +1,117 @@
+//! Figures that were wrong once, each with its kind.
+
+use super::report;
+use crate::tune::figures::Figures;
+
+fn figures(options: &str) -> Figures {
+    report(options).settings.remove(0)
+}
+
+/// Keys end in an outage, not only tokens.
+#[test]
+fn tokens_that_outlast_an_outage_do_not_help_without_keys() {
+    let all = figures("--access-expiry 24h --outage 2h").locked_out;
+    assert_eq!((all.model, all.simulated), (1.0, 1.0));
+}
+
+/// Each instance counts max_stale from its own last fetch.
+#[test]
+fn keys_end_instance_by_instance() {
+    for (outage, dead) in [
+        (3600.0, 0.0),
+        (3630.0, 0.0),
+        (3700.0, 0.216),
+        (3800.0, 0.608),
+        (3890.0, 0.961),
+        (3900.0, 1.0),
+    ] {
+        let ended =
+            figures(&format!("--access-expiry 24h --outage {outage} --sessions 40000")).keys_ended;
+        assert!((ended.model - dead).abs() < 1e-3, "{outage}: {ended:?}");
+        assert!((ended.simulated - dead).abs() < 0.02, "{outage}: {ended:?}");
+    }
+}
+
+/// Whatever is few: no quantile above the largest, and none that falls as it should rise.
+#[test]
+fn no_quantile_is_above_the_maximum() {
+    for seed in 0..50 {
+        for sessions in [1, 2, 7, 40] {
+            let of =
+                figures(&format!("--sessions {sessions} --instances {sessions} --seed {seed}"));
+            assert!(of.lag_median.simulated <= of.lag_p99.simulated, "{of:?}");
+            assert!(of.lag_p99.simulated <= of.lag_max, "{of:?}");
+            assert!(of.lag_max <= of.lag_longest && of.lag_longest <= of.lag_bound, "{of:?}");
+            assert!(of.lag_p99.model <= of.lag_longest, "{of:?}");
+            assert!(of.key_lag_p99.simulated <= of.key_lag_bound, "{of:?}");
+            assert!(of.key_lag_last_instance <= of.key_lag_bound, "{of:?}");
+        }
+    }
+}
+
+#[cfg(feature = "live")]
+#[test]
+fn no_quantile_of_a_live_run_is_above_the_maximum() {
+    for seed in 1..=5 {
+        let options = "--access-expiry 60 --pause 0 --instances 2 --live --live-sessions 20";
+        let live = figures(&format!("{options} --seed {seed}")).live.unwrap();
+        assert!(live.lag_median <= live.lag_p99 && live.lag_p99 <= live.lag_max, "{live:?}");
+    }
+}
+
+/// The operator's TTL holds, whatever forbids caching; a positive `max-age` shortens it; renewing
+/// ahead of the end is in the figure.
+#[test]
+fn fetches_are_by_the_ttl_that_is_used() {
+    for (options, cycle) in [
+        ("", 300.0 - 45.0),
+        ("--jwks-max-age 86400", 300.0 - 45.0),
+        ("--jwks-max-age 60", 60.0 - 30.0),
+        ("--jwks-max-age 1", 10.0 - 5.0),
+        ("--jwks-max-age 0", 300.0 - 45.0),
+        ("--refresh-ahead 0", 300.0),
+        ("--refresh-ahead 300", 300.0 - 150.0),
+        ("--jwks-ttl 100", 100.0 - 15.0),
+    ] {
+        let of = figures(&format!("--instances 160 --rotations-per-day 0 {options}"));
+        assert!((of.fetches.model - 160.0 / cycle).abs() < 1e-9, "{options}: {:?}", of.fetches);
+        let off = (of.fetches.model - of.fetches.simulated).abs();
+        assert!(off <= 2.5 * of.fetches.error, "{options}: {:?}", of.fetches);
+    }
+}
+
+/// What other issuers cost is known, and what was measured of ours is not taken for theirs.
+#[test]
+fn costs_are_those_of_the_issuer_that_is_named() {
+    let cores = |options: &str| {
+        report(&format!("--sessions 30000 {options}")).mechanisms.pop().unwrap().issuer_cores
+    };
+    // 500 requests a second and 14 refreshes.
+    assert!((0.4..0.6).contains(&cores("")), "{}", cores(""));
+    let keycloak = cores("--costs-of keycloak");
+    assert!((2.1..4.0).contains(&keycloak), "{keycloak}");
+    let own = cores("--costs-of keycloak --lookup-cost 4200 --refresh-cost 7000");
+    assert!((2.1..2.4).contains(&own), "{own}");
+}
+
+/// Half of those that are accepted is not half of all.
+#[test]
+fn sessions_without_a_lag_are_named_beside_the_quantiles_of_the_others() {
+    let of = figures("--access-expiry 300");
+    assert!((0.73..0.75).contains(&of.without_lag.model), "{:?}", of.without_lag);
+    let lines = of.lines();
+    let at = |name: &str| lines.iter().position(|line| line.0.contains(name)).unwrap();
+    assert_eq!(at("not at all, since its token had expired") + 1, at("of the others, half"));
+    // And drawn: the curve begins at those that are accepted.
+    assert!((of.lag_exceeds(0.0) - (1.0 - of.without_lag.model)).abs() < 1e-9);
+}
+
+/// One model, also where sessions rest.
+#[test]
+fn cache_hits_agree_though_sessions_rest() {
+    for options in ["--instances 160", "--habit lazy", "--burst 20 --pause 100 --request-every 3"] {
+        let hits = figures(&format!("--sessions 40000 {options}")).cache_hits;
+        let off = (hits.model - hits.simulated).abs();
+        assert!(off <= 2.5 * hits.error && hits.error < 0.01, "{options}: {hits:?}");
+    }
+}
