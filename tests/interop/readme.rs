@@ -1,47 +1,86 @@
-//! The README's tables, held against the code.
+//! The README and the tables of `docs/reference`, held against the code.
 
 use portcullis::config::Setting;
 
 const README: &str = include_str!("../../README.md");
+const SETTINGS: &str = include_str!("../../docs/reference/settings.md");
+const ISSUER_SETTINGS: &str = include_str!("../../docs/reference/issuer-settings.md");
+const MEASUREMENTS: &str = include_str!("../../docs/reference/measurements.md");
 
 /// The row of a table that begins with `cell`, or has it second.
-fn row(cell: &str) -> &'static str {
+fn row(page: &'static str, cell: &str) -> &'static str {
     let quoted = format!("| `{cell}` |");
-    README.lines().find(|line| line.contains(&quoted)).unwrap_or_else(|| {
-        unreachable!("the README has no row for `{cell}`");
+    page.lines().find(|line| line.contains(&quoted)).unwrap_or_else(|| {
+        unreachable!("there is no row for `{cell}`");
     })
 }
 
+/// A first page that nobody reads to its end is no first page.
 #[test]
-fn every_setting_of_the_app_stands_in_the_readme_with_its_default() {
+fn readme_keeps_its_word_budget_and_shows_code_early() {
+    let (before_code, _) = README.split_once("```").unwrap();
+    assert!(before_code.split_whitespace().count() < 120);
+    assert!(README.split_whitespace().count() <= 1200);
+    let text = README.split("```").step_by(2).flat_map(str::lines);
+    let prose = text.filter(|line| !line.starts_with('|')).flat_map(str::split_whitespace);
+    assert!(prose.count() <= 700);
+}
+
+/// Each file that the README or a page of the reference links to is there.
+#[test]
+fn links_of_the_readme_and_the_reference_lead_somewhere() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut pages = vec![root.join("README.md"), root.join("examples/README.md")];
+    for folder in ["docs/reference", "docs/migrating"] {
+        pages.extend(root.join(folder).read_dir().unwrap().map(|entry| entry.unwrap().path()));
+    }
+    let mut links = 0;
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            let file = page.parent().unwrap().join(target);
+            assert!(file.exists(), "{}: {target}", page.display());
+            links += 1;
+        }
+    }
+    assert!(links > 60, "{links}");
+}
+
+#[test]
+fn each_setting_of_the_app_has_a_row_with_its_default() {
     for setting in Setting::ALL {
-        let row = row(setting.variable);
+        let row = row(SETTINGS, setting.variable);
         assert!(row.contains(setting.method), "{row}");
         let default = setting.default;
         if default.chars().all(|character| character.is_ascii_digit()) {
             assert!(row.contains(&format!("| {default} |")), "{row} should say {default}");
         }
     }
-    let rows = README.lines().filter(|line| line.contains("| `PORTCULLIS_"));
+    let rows = SETTINGS.lines().filter(|line| line.contains("| `PORTCULLIS_"));
     assert_eq!(rows.count(), Setting::ALL.len(), "a row for a setting that is not there");
 }
 
 #[test]
-fn every_setting_of_the_issuer_stands_in_the_readme_with_its_default() {
+fn each_setting_of_the_issuer_has_a_row_with_its_default() {
     for setting in portcullis_issuer::SETTINGS {
-        let row = row(setting.name);
+        let row = row(ISSUER_SETTINGS, setting.name);
         let default = row.split('|').nth(2).unwrap();
         assert!(default.contains(setting.default), "{row} should say {}", setting.default);
     }
-    let rows = README.lines().filter(|line| line.starts_with("| `IDENTSPHERE_"));
+    let rows = ISSUER_SETTINGS.lines().filter(|line| line.starts_with("| `IDENTSPHERE_"));
     assert_eq!(rows.count(), portcullis_issuer::SETTINGS.len());
 }
 
-/// The README has some rows of the results' first table, and none that says something else.
+/// The reference has some rows of the results' first table, and none that says something else.
 #[test]
-fn every_figure_of_the_readme_stands_in_the_results() {
+fn each_figure_of_the_reference_stands_in_the_results() {
     const RESULTS: &str = include_str!("../../benches/RESULTS.md");
-    let measured = README.split("\n## ").find(|chapter| chapter.starts_with("Measured")).unwrap();
+    let measured =
+        MEASUREMENTS.split("\n## ").find(|chapter| chapter.starts_with("Validation")).unwrap();
     let table = measured.lines().skip_while(|line| *line != "| what | measured |").skip(2);
     let mut rows = 0;
     for row in table.take_while(|line| line.starts_with("| ")) {
@@ -66,7 +105,7 @@ fn the_tables_of_patterns_and_of_revocation_are_those_of_the_results() {
             let rows = text.lines().skip_while(|line| !line.starts_with(head));
             rows.take_while(|line| line.starts_with('|')).collect()
         };
-        let (shown, measured) = (table(README), table(RESULTS));
+        let (shown, measured) = (table(MEASUREMENTS), table(RESULTS));
         assert!(measured.len() > 4, "{head}: {measured:?}");
         assert_eq!(shown, measured);
     }

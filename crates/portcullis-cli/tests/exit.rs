@@ -9,7 +9,7 @@ use support::{AUDIENCE, ISSUER, Issuer, command, run};
 
 #[test]
 fn help_tells_the_exit_codes() {
-    let readme = include_str!("../../../README.md");
+    let reference = include_str!("../../../docs/reference/command-line.md");
     for command in ["", "check", "inspect", "jwks", "jws", "bench", "tune", "completions"] {
         let arguments: Vec<_> = [command, "--help"].into_iter().filter(|a| !a.is_empty()).collect();
         let text = run(&arguments, b"").expect(0).stdout;
@@ -22,7 +22,7 @@ fn help_tells_the_exit_codes() {
             (130, "interrupted by Ctrl-C"),
         ] {
             assert!(text.contains(&format!("  {code}  {meaning}")), "{command}: {code}");
-            assert!(readme.contains(&format!("| {code} | {meaning}")), "README: {code}");
+            assert!(reference.contains(&format!("| {code} | {meaning}")), "reference: {code}");
         }
     }
 }

@@ -185,11 +185,11 @@ fn durations_are_read_as_people_write_them() {
     assert_eq!(told[0]["settings"][0]["scenario"]["outage"], 90.0);
 }
 
-/// One sum: the guide and the README say what the command says.
+/// One sum: the guide and the reference say what the command says.
 #[test]
-fn the_tables_of_the_guide_and_the_readme_are_the_figures_of_the_command() {
+fn tables_of_the_guide_and_the_reference_are_the_figures_of_the_command() {
     const GUIDE: &str = include_str!("../../portcullis/src/guide/tune_it.md");
-    const README: &str = include_str!("../../../README.md");
+    const MEASUREMENTS: &str = include_str!("../../../docs/reference/measurements.md");
     for expiry in ["60", "300", "900"] {
         let told = run(&["tune", "--access-expiry", expiry, "--json"], b"").expect(0).json();
         let figures = &told[0]["settings"][0];
@@ -214,7 +214,7 @@ fn the_tables_of_the_guide_and_the_readme_are_the_figures_of_the_command() {
         }
         assert_eq!(shown.len(), 7);
         if expiry != "300" {
-            let shown = row(README);
+            let shown = row(MEASUREMENTS);
             assert_eq!(shown[1], of("/lag_bound"), "{shown:?}");
         }
     }
