@@ -16,8 +16,14 @@ use crate::run::{Failure, foreign_cargo, program, run, target_dir};
 const OLDEST: &str = "1.88";
 
 /// The packages that promise it. The others say in their manifests what they need.
-const LIBRARIES: [&str; 5] =
-    ["portcullis", "portcullis-axum", "portcullis-hyper", "portcullis-testing", "portcullis-tower"];
+const LIBRARIES: [&str; 6] = [
+    "portcullis",
+    "portcullis-axum",
+    "portcullis-hyper",
+    "portcullis-jsonwebtoken",
+    "portcullis-testing",
+    "portcullis-tower",
+];
 
 /// Fails if a package demands more than it says, or does not build with what it says.
 pub(crate) fn check() -> Result<(), Failure> {

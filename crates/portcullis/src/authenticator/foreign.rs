@@ -25,11 +25,7 @@ impl Authenticator {
             Ok(Some(token)) => {
                 self.unless_foreign(&token, &Erased(request), means, |token| token.text().ok())
             }
-            // Another scheme, unless one of our tokens stands behind it.
-            Ok(None)
-                if let Some(line) = places.other_scheme(request)
-                    && std::str::from_utf8(line).is_ok_and(|line| !self.0.holds_token(line)) =>
-            {
+            Ok(None) if self.0.is_foreign_scheme(places.other_scheme(request)) => {
                 Err(Foreign::scheme(&self.0.space))
             }
             _ => Ok(self.decide(request, places, means)),
@@ -86,6 +82,13 @@ impl Inner {
             // The header is JSON, and what it says is refused: it is a JWS.
             Err(_) => peek_payload(text).ok().as_deref().and_then(claimed),
         }
+    }
+
+    /// Whether an Authorization header with another scheme may be passed on: none of our tokens stands in
+    /// it.
+    fn is_foreign_scheme(&self, line: Option<&[u8]>) -> bool {
+        let line = line.and_then(|line| std::str::from_utf8(line).ok());
+        line.is_some_and(|line| !self.holds_token(line))
     }
 
     /// Whether a text that has not the form of a token has one of our tokens in it: behind a scheme, within

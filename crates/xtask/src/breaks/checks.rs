@@ -1798,8 +1798,8 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a token behind another scheme is not foreign",
         file: "authenticator/foreign.rs",
-        old: "is_ok_and(|line| !self.0.holds_token(line)) =>",
-        new: "is_ok_and(|line| !line.is_empty()) =>",
+        old: "line.is_some_and(|line| !self.holds_token(line))",
+        new: "line.is_some_and(|line| !line.is_empty())",
     },
     Break {
         check: "an object that cannot be read is not foreign in another form",
