@@ -1,6 +1,6 @@
-//! Verification keys: one key, a set of them, and where a set comes from.
+//! Verification keys: a single key, a key set, and the sources that provide one.
 //!
-//! Usually an [`Authenticator`](crate::Authenticator) fetches its issuer's keys itself.
+//! By default an [`Authenticator`](crate::Authenticator) fetches its issuer's keys itself.
 //!
 //! | keys | type |
 //! |---|---|
@@ -16,7 +16,7 @@
 //!     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}, {"kty":"oct","k":"AAAA"}]}"#;
 //! let keys = KeySet::from_json(published)?;
 //! assert_eq!(keys.len(), 1);
-//! // A symmetric key in a published set is public: it is skipped, and the reason is kept.
+//! // A published symmetric key is public, so it is skipped; the reason is recorded.
 //! assert_eq!(keys.skipped()[0].reason.to_string(), "a symmetric key");
 //! let source = SharedKeySet::new(keys);
 //! # let _ = source;
