@@ -113,7 +113,7 @@ pub(crate) type Fetched = Result<Response<Bytes>, Box<dyn Error + Send + Sync>>;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct FetchRequest {
-    /// The URL to fetch: https, or http on the loopback interface.
+    /// The URL to fetch: https, or http to the loopback interface or an explicitly allowed host.
     pub url: String,
     /// The headers to send.
     pub headers: HeaderMap,

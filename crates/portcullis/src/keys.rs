@@ -2,12 +2,12 @@
 //!
 //! By default an [`Authenticator`](crate::Authenticator) fetches its issuer's keys itself.
 //!
-//! | keys | type |
+//! | source of the keys | type |
 //! |---|---|
-//! | fetched once, for several rule sets or for signatures alone | [`RemoteKeySet`] |
-//! | that the process already has | [`SharedKeySet`] |
-//! | in PEM or DER: public keys and certificates | [`KeySet::from_pem`], [`VerificationKey::from_pem`], [`from_der`](VerificationKey::from_der) |
-//! | from anywhere else | a [`KeySource`] of your own |
+//! | a remote key set shared by several rule sets, or for signatures only | [`RemoteKeySet`] |
+//! | keys that the process already has | [`SharedKeySet`] |
+//! | public keys and certificates in PEM or DER | [`KeySet::from_pem`], [`VerificationKey::from_pem`], [`from_der`](VerificationKey::from_der) |
+//! | any other source | a custom [`KeySource`] |
 //!
 //! ```
 //! use portcullis::keys::{KeySet, SharedKeySet};

@@ -155,8 +155,8 @@ impl<D: Document> Remote<D> {
         flight.map_or_else(|| self.start(&mut flights, now), Ok)
     }
 
-    /// Does the same for a background refresh. If first fetches have a budget, requests start them
-    /// instead.
+    /// Joins or starts a fetch for a background refresh. If first fetches have a budget, only
+    /// requests start them.
     fn renew(self: &Arc<Self>) -> Option<Flight> {
         let now = Timestamp::now(&*self.clock);
         let mut flights = self.line.lock();

@@ -129,7 +129,7 @@ pub(crate) enum Decision {
     Use,
     /// Answer from the cached set, and refresh it in the background.
     UseAndRefresh,
-    /// Wait for a fetch, starting one if none is under way.
+    /// Wait for a fetch, starting one if none is in flight.
     Fetch(Reason),
     /// Reject: the cached set lacks the key, and no fetch is allowed now.
     Limited { retry_after: Duration },

@@ -226,7 +226,7 @@ impl RemoteKeySet {
         self.0.document.retired.store(true, Ordering::Relaxed);
     }
 
-    /// Does the same as [`is_current`](KeySource::is_current), for the given time.
+    /// Implements [`is_current`](KeySource::is_current), for the given time.
     pub(crate) fn is_current_at(
         &self,
         wanted: &KeyRequest<'_>,
