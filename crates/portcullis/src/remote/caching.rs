@@ -185,7 +185,7 @@ mod tests {
             (&[("cache-control", "public")], 300),
             (&[("cache-control", "immutable")], 300),
             (&[("last-modified", "Fri, 15 Jan 2027 07:59:00 GMT")], 300),
-            // Does not apply to a private cache.
+            // `private` and `s-maxage` do not affect a private cache.
             (&[("cache-control", "private, max-age=60")], 60),
             (&[("cache-control", "s-maxage=20, max-age=60")], 60),
             // Age is subtracted from the server's lifetime; `max-age` takes precedence over

@@ -177,7 +177,7 @@ pub(crate) fn decide(
             }
         }
         (Lookup::Hit, Some(failure)) if !failure.back_off_in.is_zero() => Decision::Use,
-        // Only briefly without an attempt: the issuer may have recovered.
+        // Serve stale only briefly after back-off: the issuer may have recovered.
         (Lookup::Hit, Some(failure))
             if history.in_flight || failure.overdue < limits.fetch_timeout =>
         {
