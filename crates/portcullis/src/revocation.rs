@@ -62,11 +62,11 @@ impl Revocation {
         Self(Means::Expiry)
     }
 
-    /// Requires a status list of the token's issuer ([draft-ietf-oauth-status-list]) that says that
-    /// the token is valid. A token without a status list reference is rejected with 401.
+    /// Requires that a status list of the token's issuer ([draft-ietf-oauth-status-list]) lists the
+    /// token as valid. A token without a status list reference is rejected with 401.
     ///
-    /// `max_age` bounds the delay: a revocation that the issuer published longer ago than this
-    /// takes effect. The minimum is 3 seconds; a shorter `max_age` counts as 3 seconds. The list is
+    /// `max_age` bounds the delay: a revocation takes effect at most this long after the issuer
+    /// published it. The minimum is 3 seconds; a shorter `max_age` counts as 3 seconds. The list is
     /// refreshed in the background, so requests usually do not wait. A request that finds an older
     /// list waits for a fetch, and is rejected with 503 if the fetch fails. The bound assumes that
     /// the issuer's own server responds: a cache that replays an older list is trusted until that
