@@ -1,8 +1,9 @@
-//! An error and its causes in one line.
+//! Formats an error and its causes in one line.
 
 use std::error::Error;
 
-/// Returns the error and its causes: a failed connection says why only at the bottom.
+/// Returns the error and its causes: the reason of a failed connection is often only in the last
+/// cause.
 pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
@@ -17,7 +18,7 @@ pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     line
 }
 
-/// Implements `Debug` as `Display`, with the causes: what a `main` that returns the error prints.
+/// Implements `Debug` like `Display`, with the causes, for a `main` that returns the error.
 macro_rules! debug_with_causes {
     ($error:ty) => {
         impl std::fmt::Debug for $error {
@@ -46,7 +47,7 @@ mod tests {
     use crate::refusal::Denial;
     use crate::{Algorithm, Authenticator, Profile, signature};
 
-    /// What `fn main() -> Result<(), Box<dyn Error>>` prints behind `Error: `.
+    /// Returns what `fn main() -> Result<(), Box<dyn Error>>` prints after `Error: `.
     fn printed(error: impl Into<Box<dyn Error>>) -> String {
         format!("{:?}", error.into())
     }

@@ -1,11 +1,11 @@
-//! The source of time: a trait, so that a test can set it.
+//! The source of time, as a trait so that tests can control it.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
 //! use portcullis::Authenticator;
 //! use portcullis::clock::Clock;
 //!
-//! /// A clock that stands still.
+//! /// A stopped clock.
 //! #[derive(Debug)]
 //! struct Stopped(SystemTime);
 //!
@@ -27,12 +27,11 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
 
-/// The clock that tokens and key sets are judged by.
+/// The clock for token and key set validation.
 ///
-/// It has two readings. [`now`](Clock::now) is the wall clock that `exp`, `nbf` and `iat` are
-/// compared with, and may jump. [`monotonic`](Clock::monotonic) never goes back, but may stand
-/// still while the machine is suspended. The age of a key set or a status list is the larger of the
-/// two.
+/// It has two readings. [`now`](Clock::now) is the wall clock for `exp`, `nbf` and `iat`, and may
+/// jump. [`monotonic`](Clock::monotonic) never goes back, but may stop while the machine is
+/// suspended. The age of a key set or a status list is the larger of the two.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a clock",
     label = "not a `Clock`",
@@ -40,14 +39,14 @@ use std::time::{Duration, Instant, SystemTime};
             `portcullis::clock::Clock` for a clock that the test sets"
 )]
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The wall-clock time.
+    /// Returns the wall-clock time.
     fn now(&self) -> SystemTime;
 
-    /// The time since an arbitrary but fixed instant.
+    /// Returns the time since an arbitrary but fixed instant.
     fn monotonic(&self) -> Duration;
 }
 
-/// Both readings of a [`Clock`] at one moment, so that the time since then can be told.
+/// Both readings of a [`Clock`] at one moment, to measure the time since then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timestamp {
     monotonic: Duration,
@@ -59,19 +58,19 @@ impl Timestamp {
         Self { monotonic: clock.monotonic(), wall: clock.now() }
     }
 
-    /// The reading that budgets and back-off count by.
+    /// Returns the reading for budgets and back-off.
     pub(crate) fn monotonic(self) -> Duration {
         self.monotonic
     }
 
-    /// The reading that `exp`, `nbf` and `iat` are compared with.
+    /// Returns the reading for `exp`, `nbf` and `iat`.
     pub(crate) fn wall(self) -> SystemTime {
         self.wall
     }
 
-    /// The time since `earlier`: the larger of what the two clocks say, so that neither a suspended
-    /// machine (the monotonic clock stands still) nor a wall clock that was set back makes anything
-    /// look younger than it is.
+    /// Returns the time since `earlier`: the larger of the two differences, so that neither a
+    /// suspended machine (the monotonic clock stops) nor a wall clock that was set back makes
+    /// anything look younger than it is.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         let monotonic = self.monotonic.saturating_sub(earlier.monotonic);
         monotonic.max(self.wall.duration_since(earlier.wall).unwrap_or_default())
@@ -88,21 +87,21 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
     }
 }
 
-/// The machine's own clock, and the default.
+/// The system clock, which is the default.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
     origin: Instant,
 }
 
 impl SystemClock {
-    /// A clock whose monotonic reading starts at zero.
+    /// Creates a clock whose monotonic reading starts at zero.
     #[must_use]
     pub fn new() -> Self {
         Self { origin: Instant::now() }
     }
 }
 
-/// The one that is used where no clock is set: who shares it can share its readings.
+/// Returns the default clock. It is shared, so that its users can share readings.
 pub(crate) fn default_clock() -> Arc<dyn Clock> {
     static CLOCK: LazyLock<Arc<dyn Clock>> = LazyLock::new(|| Arc::new(SystemClock::new()));
     CLOCK.clone()

@@ -1,9 +1,9 @@
-//! How a duration is written in a message: `12 s`, as the command `portcullis tune` writes it.
+//! Formats durations in messages: `12 s`, in the format of the command `portcullis tune`.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A duration in seconds: whole, to a tenth from one second on, or to four digits below.
+/// A duration in seconds: a whole number, one decimal from one second on, or four decimals below.
 pub(crate) struct InSeconds(pub(crate) Duration);
 
 impl fmt::Display for InSeconds {

@@ -1,4 +1,4 @@
-//! How documents are fetched: the HTTP client as a trait, and the errors of a fetch.
+//! The HTTP client as a trait, and the errors of a fetch.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -6,7 +6,7 @@
 //! use portcullis::Authenticator;
 //! use portcullis::fetch::{Fetch, FetchRequest, Fetching};
 //!
-//! /// Answers from memory what a client of your own would fetch.
+//! /// Returns a response from memory instead of fetching it.
 //! #[derive(Debug)]
 //! struct Canned;
 //!
@@ -62,14 +62,14 @@ pub use reqwest_fetch::ReqwestFetch;
 
 /// An HTTP client for key sets, metadata, status lists and introspection.
 ///
-/// [`ReqwestFetch`] is the default. An implementation of your own decides on TLS, proxies and
+/// [`ReqwestFetch`] is the default. A custom implementation is responsible for TLS, proxies and
 /// connections. The caller decides which URLs are fetched, sets the deadline and checks the
-/// response. An implementation must not follow redirects: the keys are where the configuration
-/// says.
+/// response. An implementation must not follow redirects: only the configuration decides where keys
+/// come from.
 ///
-/// For URLs that tenants choose, an implementation also decides which addresses it connects to. The
-/// caller refuses URLs that show a private address themselves; a name that resolves to one is left to
-/// the implementation, which answers [`RefusedAddress`] or an error that it causes.
+/// If tenants choose URLs, an implementation must also check the addresses it connects to. The
+/// caller rejects URLs with a literal private address. The implementation must reject names that
+/// resolve to one, with [`RefusedAddress`] or an error caused by it.
 /// [`ReqwestFetch::public_addresses_only`] does so.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an HTTP client that Portcullis can fetch with",
@@ -82,20 +82,20 @@ pub trait Fetch: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When there is no whole answer; [`BodyTooLong`] when its body is longer than
-    /// [`max_body`](FetchRequest::max_body). An answer with any status is no error.
+    /// Returns an error if there is no complete response, and [`BodyTooLong`] if the body is longer
+    /// than [`max_body`](FetchRequest::max_body). A response with any status is not an error.
     ///
-    /// A compressed body is handed over as it came, with its `Content-Encoding`; or else decoded,
-    /// within the same limit, and without that header.
+    /// A compressed body is returned either as received, with its `Content-Encoding`, or decoded
+    /// within the same limit and without that header.
     fn get(&self, request: FetchRequest) -> Fetching<'_>;
 
-    /// Sends one POST request, whose headers say what `body` is. For
-    /// [introspection](crate::Revocation::live) only: without an implementation, which then asks
-    /// for one, every question fails.
+    /// Sends one POST request. The headers describe `body`. Only
+    /// [introspection](crate::Revocation::live) uses it. The default returns an error that asks for
+    /// an implementation, so every introspection request fails.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get).
+    /// See [`get`](Self::get).
     fn post(&self, request: FetchRequest, body: Bytes) -> Fetching<'_> {
         drop((request, body));
         let unable = "this HTTP client sends no POST: implement `Fetch::post` for introspection";
@@ -103,33 +103,33 @@ pub trait Fetch: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// An answer that is on its way.
+/// A future that completes with the response.
 pub type Fetching<'f> = Pin<Box<dyn Future<Output = Fetched> + Send + 'f>>;
 
-/// An answer, or why there is none.
+/// A response, or the reason why there is none.
 pub(crate) type Fetched = Result<Response<Bytes>, Box<dyn Error + Send + Sync>>;
 
-/// One request.
+/// An HTTP request.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct FetchRequest {
-    /// What to ask for: https, or http on this machine.
+    /// The URL to fetch: https, or http to the loopback interface or an explicitly allowed host.
     pub url: String,
     /// The headers to send.
     pub headers: HeaderMap,
-    /// The longest body to read, in bytes.
+    /// The maximum length of the body, in bytes.
     pub max_body: usize,
 }
 
 impl FetchRequest {
-    /// A request without headers, for the tests of an implementation of [`Fetch`].
+    /// Creates a request without headers, for tests of a [`Fetch`] implementation.
     #[must_use]
     pub fn new(url: impl Into<String>, max_body: usize) -> Self {
         Self { url: url.into(), headers: HeaderMap::new(), max_body }
     }
 }
 
-/// What a [`Fetch`] answers when a body is longer than it was allowed to be.
+/// The error that a [`Fetch`] returns if a body exceeds its limit.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the body is longer than allowed")]
 pub struct BodyTooLong;

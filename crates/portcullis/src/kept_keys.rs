@@ -1,4 +1,4 @@
-//! Where the last good key sets are kept, for a start while the issuer cannot be reached.
+//! Storage for the last good key sets, for a start while the issuer is unreachable.
 
 mod file;
 
@@ -10,13 +10,12 @@ use bytes::Bytes;
 
 pub(crate) use file::KeptInFile;
 
-/// Keeps the key sets of a service's issuers for its next start: in a file
-/// ([`kept_keys_file`](crate::AuthenticatorBuilder::kept_keys_file)) or, by an implementation of
-/// yours, elsewhere.
+/// Stores the key sets of a service's issuers for its next start: in a file
+/// ([`kept_keys_file`](crate::AuthenticatorBuilder::kept_keys_file)) or in your own implementation.
 ///
-/// What is kept is one text, with the keys of every configured issuer. It holds no secret. But
-/// whoever can write it chooses the keys that a service trusts after a start without its issuer:
-/// protect it like the service's configuration.
+/// The content is one text with the keys of every configured issuer. It has no secrets. But write
+/// access to it decides which keys a service trusts after a start without its issuer: protect it
+/// like the service's configuration.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -24,7 +23,7 @@ pub(crate) use file::KeptInFile;
 /// use bytes::Bytes;
 /// use portcullis::keys::{Keeping, KeptKeys};
 ///
-/// /// In memory: for a test of what a second start does.
+/// /// In memory, to test a second start.
 /// #[derive(Debug, Clone, Default)]
 /// struct Memory(Arc<Mutex<Option<Bytes>>>);
 ///
@@ -41,22 +40,23 @@ pub(crate) use file::KeptInFile;
 /// }
 /// ```
 pub trait KeptKeys: fmt::Debug + Send + Sync + 'static {
-    /// Returns what was kept last; `None` if nothing was. Called once, at the start.
+    /// Returns the stored content; `None` if there is none. Called once, at the start.
     ///
     /// # Errors
     ///
-    /// Why it cannot be read. The start goes on without it.
+    /// Returns the reason why the content cannot be read. The start continues without it.
     fn read(&self) -> Keeping<'_, Option<Bytes>>;
 
-    /// Keeps `kept` in the place of what was kept before: all of it or nothing. Called after each
-    /// successful fetch, never twice at the same time.
+    /// Replaces the stored content with `kept`, atomically. Called after each successful fetch,
+    /// never concurrently.
     ///
     /// # Errors
     ///
-    /// Why it cannot be kept. It is logged, and harms no request.
+    /// Returns the reason why the content cannot be stored. The error is logged and fails no
+    /// request.
     fn write(&self, kept: Bytes) -> Keeping<'_, ()>;
 }
 
-/// An outcome that is on its way.
+/// A future that completes with the result of a read or write.
 pub type Keeping<'k, T> =
     Pin<Box<dyn Future<Output = Result<T, Box<dyn Error + Send + Sync>>> + Send + 'k>>;

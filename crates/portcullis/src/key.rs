@@ -1,4 +1,4 @@
-//! Verification keys: one key, and a set of them.
+//! Verification keys and key sets.
 
 mod candidates;
 mod der;
@@ -32,19 +32,20 @@ pub use request::KeyRequest;
 pub use set::{KeySet, KeySetError, SkippedKey};
 pub(crate) use set::{MAX_KEYS, MAX_MAX_KEYS};
 
-/// A key, parsed once for the algorithms that it is used with ([RFC 8725 §3.1]).
+/// A verification key, parsed once for the algorithms it may be used with ([RFC 8725 §3.1]).
 ///
-/// A key with an `alg` is pinned to that. An RSA key without one is used with each *allowed* RSA
-/// algorithm; every other type of key has one algorithm. A token whose `alg` is another one is refused,
-/// however much the key could do: that is what makes algorithm confusion impossible.
+/// A key with an `alg` is pinned to that algorithm. An RSA key without `alg` is used with each
+/// *allowed* RSA algorithm; every other key type has exactly one algorithm. A token with a
+/// different `alg` is rejected, even if the key could verify it. This rules out algorithm
+/// confusion.
 ///
 /// [RFC 8725 §3.1]: https://www.rfc-editor.org/rfc/rfc8725#section-3.1
 #[doc(alias("jwk", "DecodingKey"))]
 pub struct VerificationKey {
     id: Option<String>,
-    /// What it is used with, and how: at least one.
+    /// The algorithms and the material for each. Never empty.
     uses: SmallVec<[(Algorithm, Material); 1]>,
-    /// The public key's own bytes, or a secret's hash: tells whether two keys are the same one.
+    /// The public key's bytes, or the hash of a secret. Used to compare keys.
     identity: Identity,
 }
 
@@ -54,33 +55,34 @@ enum Material {
 }
 
 impl VerificationKey {
-    /// Reads a JWK that is used for `algorithm`; its own `alg`, if it has one, must be the same.
+    /// Parses a JWK for use with `algorithm`. If the JWK has an `alg`, it must be the same.
     ///
     /// # Errors
     ///
-    /// When it is no public key for this algorithm.
+    /// Returns an error if the JWK is not a public key for this algorithm.
     pub fn from_jwk(jwk: &[u8], algorithm: Algorithm) -> Result<Self, KeyError> {
         let jwk: jwk::Jwk = json::from_slice(jwk).map_err(KeyError::from)?;
         jwk.import(&[algorithm])
     }
 
-    /// The `kid`.
+    /// Returns the `kid`.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// The algorithms that the key is used with: one, or for an RSA key without `alg` each allowed one.
+    /// Returns the algorithms of the key: one, or each allowed RSA algorithm for an RSA key without
+    /// `alg`.
     pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.uses.iter().map(|(algorithm, _)| *algorithm)
     }
 
-    /// How it is used with `algorithm`, if it is.
+    /// Returns the material for `algorithm`, if the key may be used with it.
     fn used_with(&self, algorithm: Algorithm) -> Option<&Material> {
         self.uses.iter().find(|(own, _)| *own == algorithm).map(|(_, material)| material)
     }
 
-    /// Whether both are the same key, for the same use.
+    /// Returns whether both are the same key with the same algorithms.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)
             || self.algorithms().eq(other.algorithms()) && self.identity == other.identity
@@ -91,7 +93,7 @@ impl VerificationKey {
         TokenError::AlgorithmMismatch { algorithm, key_algorithm }
     }
 
-    /// The token's payload, if its signature was made with this key.
+    /// Verifies the signature with this key and returns the token's payload.
     pub(crate) fn verify(&self, jws: &CompactJws<'_>) -> Result<Payload, TokenError> {
         let algorithm = jws.header().algorithm;
         let Some(material) = self.used_with(algorithm) else {
@@ -117,11 +119,11 @@ impl fmt::Debug for VerificationKey {
     }
 }
 
-/// A payload whose signature held: [`VerificationKey::verify`] is the only thing that makes one.
+/// A payload with a verified signature. Only [`VerificationKey::verify`] creates one.
 pub(crate) struct Payload(Vec<u8>);
 
 impl Payload {
-    /// The text that it is, if it is one.
+    /// Returns the payload as text, if it is valid UTF-8.
     pub(crate) fn into_text(self) -> Option<String> {
         String::from_utf8(self.0).ok()
     }
@@ -135,7 +137,7 @@ impl AsRef<[u8]> for Payload {
 
 #[cfg(test)]
 impl Payload {
-    /// For the tests of what comes after the signature.
+    /// Creates a payload for tests of the checks after the signature.
     pub(crate) fn for_test(text: &str) -> Self {
         Self(text.as_bytes().to_vec())
     }

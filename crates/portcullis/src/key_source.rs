@@ -1,4 +1,4 @@
-//! Where keys come from, as the request path sees it.
+//! Key sources, as the request path uses them.
 
 mod status;
 
@@ -19,8 +19,8 @@ pub use status::{Freshness, KeySetStatus};
 
 /// A source of verification keys.
 ///
-/// Usually an [`Authenticator`](crate::Authenticator) fetches the keys itself; [`SharedKeySet`] is
-/// for keys that the process has anyhow.
+/// By default an [`Authenticator`](crate::Authenticator) fetches keys itself. Use [`SharedKeySet`]
+/// for keys that the process already has.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a source of keys",
     label = "not a `KeySource`",
@@ -30,25 +30,25 @@ pub use status::{Freshness, KeySetStatus};
 pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// Finds the key for a token.
     ///
-    /// Called once a request: what is at hand must be answered at once, without I/O and without
-    /// waiting for a lock that is held across I/O.
+    /// Called once per request. Keys in memory must be returned immediately, without I/O and
+    /// without waiting for a lock that is held across I/O.
     fn resolve(&self, wanted: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>>;
 
-    /// Whether `key` is still the one for `wanted`, and may be used now: asked for each request
-    /// whose token was verified with `key` before.
+    /// Returns whether `key` is still the key for `wanted` and may be used now. Called for each
+    /// request whose token was verified with `key` before.
     ///
-    /// This is [`resolve`](Self::resolve) with a shorter answer, and must never say `true` where that would not answer
-    /// with this key at once: what is due for a renewal is renewed, and what is too old is not
-    /// current. After `false` the token is verified anew.
+    /// This is [`resolve`](Self::resolve) with a shorter result. It must not return `true` unless
+    /// `resolve` would return this key immediately: it also renews keys that are due, and keys that
+    /// are too old are not current. After `false` the token is verified again.
     fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
         matches!(self.resolve(wanted), MaybeReady::Ready(Ok(current)) if current.contains(key))
     }
 
-    /// The keys to try once more, for a token whose signature held under none of `tried`: a key may
-    /// have been replaced under its `kid`. `None` if there are no others, which is all that a source
-    /// answers that is always up to date.
+    /// Returns the keys to try once more, for a token whose signature failed with each of `tried`:
+    /// a key may have been replaced under its `kid`. The default is `None`: there are no other
+    /// keys, which is right for a source that is always up to date.
     ///
-    /// Any forged token asks for this, so it must be bounded what it costs.
+    /// Any forged token can trigger this call, so its cost must be bounded.
     fn replaced(
         &self,
         _wanted: &KeyRequest<'_>,
@@ -57,24 +57,24 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
         MaybeReady::Ready(None)
     }
 
-    /// How the keys are; `None` for a source that is always at hand.
+    /// Returns the status of the keys; `None` for a source whose keys are always available.
     fn status(&self) -> Option<KeySetStatus> {
         None
     }
 
-    /// Fetches the keys now, where they are fetched at all.
+    /// Fetches the keys now, if the source fetches keys.
     fn refresh(&self) -> Refreshing<'_> {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// Fetches the keys unless usable ones are in memory: called at the start of each authenticator that
-    /// uses the source. By default it is [`refresh`](Self::refresh).
+    /// Fetches the keys unless usable ones are in memory. Called at the start of each authenticator
+    /// that uses the source. The default calls [`refresh`](Self::refresh).
     fn warm_up(&self) -> Refreshing<'_> {
         self.refresh()
     }
 }
 
-/// A fetch that is under way.
+/// A future that completes when a fetch of the keys ends.
 pub type Refreshing<'s> = Pin<Box<dyn Future<Output = Result<(), FetchError>> + Send + 's>>;
 
 impl<S: KeySource + ?Sized> KeySource for Arc<S> {
@@ -111,19 +111,19 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ResolveError {
-    /// The token is at fault: nothing that the issuer publishes fits it.
+    /// The token is rejected: no key of the issuer matches it.
     Refused(TokenError),
-    /// No usable keys: they could not be fetched.
+    /// No usable keys: the fetch failed.
     Unavailable {
-        /// When to retry.
+        /// The delay before a retry.
         retry_after: Duration,
         /// Why the last fetch failed.
         source: Option<FetchError>,
     },
-    /// The keys at hand lack the token's key, and no fetch is allowed now: unknown `kid`s have
+    /// The keys in memory lack the token's key, and no fetch is allowed now: unknown `kid`s have
     /// spent the budget, or too many requests are waiting.
     BudgetSpent {
-        /// When to retry.
+        /// The delay before a retry.
         retry_after: Duration,
         /// Why the last fetch failed, if it did.
         source: Option<FetchError>,
@@ -131,7 +131,7 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
-    /// When to retry; zero where that does not help.
+    /// Returns the delay before a retry; zero if a retry does not help.
     pub(crate) fn retry_after(&self) -> Duration {
         match self {
             Self::Refused(_) => Duration::ZERO,
@@ -142,10 +142,10 @@ impl ResolveError {
     }
 }
 
-/// Keys that the process holds itself, replaced as a whole by their owner.
+/// Keys that the process holds in memory and replaces as a whole.
 ///
-/// For an issuer in the same process, for keys from a file, and for tests. Clones share the set;
-/// a request that has begun finishes with the keys that it began with.
+/// For an issuer in the same process, for keys from a file, and for tests. Clones share the set. A
+/// request keeps the keys that it started with.
 ///
 /// ```
 /// use portcullis::keys::{KeySet, SharedKeySet};
@@ -158,13 +158,14 @@ impl ResolveError {
 pub struct SharedKeySet(Arc<ArcSwap<KeySet>>);
 
 impl SharedKeySet {
-    /// A source with these keys.
+    /// Creates a source with these keys.
     #[must_use]
     pub fn new(keys: KeySet) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(keys)))
     }
 
-    /// Replaces every key: a key that is not in `keys` is refused from now on.
+    /// Replaces the whole set. Tokens signed with a key that is not in `keys` are rejected from now
+    /// on.
     pub fn replace(&self, keys: KeySet) {
         self.0.store(Arc::new(keys));
     }
@@ -176,7 +177,7 @@ impl KeySource for SharedKeySet {
         let keys = keys
             .candidates(wanted)
             .and_then(|found| CandidateKeys::of(&found).ok_or_else(|| keys.absence(wanted.key_id)))
-            // Nothing is published: the issuer's JWKS is not to blame.
+            // Local keys are not published, so the error must not blame the issuer's JWKS.
             .map_err(|error| match error {
                 TokenError::UnknownKey => TokenError::UnknownLocalKey,
                 error => error,
@@ -242,7 +243,7 @@ mod tests {
         }
     }
 
-    /// A source of an application's own, which has what it must have and no more.
+    /// A custom source with only the required methods.
     #[derive(Debug)]
     struct Plain(SharedKeySet);
 

@@ -1,13 +1,13 @@
-//! Verification keys: one key, a set of them, and where a set comes from.
+//! Verification keys: a single key, a key set, and the sources that provide one.
 //!
-//! Usually an [`Authenticator`](crate::Authenticator) fetches its issuer's keys itself.
+//! By default an [`Authenticator`](crate::Authenticator) fetches its issuer's keys itself.
 //!
-//! | keys | type |
+//! | source of the keys | type |
 //! |---|---|
-//! | fetched once, for several rule sets or for signatures alone | [`RemoteKeySet`] |
-//! | that the process already has | [`SharedKeySet`] |
-//! | in PEM or DER: public keys and certificates | [`KeySet::from_pem`], [`VerificationKey::from_pem`], [`from_der`](VerificationKey::from_der) |
-//! | from anywhere else | a [`KeySource`] of your own |
+//! | a remote key set shared by several rule sets, or for signatures only | [`RemoteKeySet`] |
+//! | keys that the process already has | [`SharedKeySet`] |
+//! | public keys and certificates in PEM or DER | [`KeySet::from_pem`], [`VerificationKey::from_pem`], [`from_der`](VerificationKey::from_der) |
+//! | any other source | a custom [`KeySource`] |
 //!
 //! ```
 //! use portcullis::keys::{KeySet, SharedKeySet};
@@ -16,7 +16,7 @@
 //!     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}, {"kty":"oct","k":"AAAA"}]}"#;
 //! let keys = KeySet::from_json(published)?;
 //! assert_eq!(keys.len(), 1);
-//! // A symmetric key in a published set is public: it is skipped, and the reason is kept.
+//! // A published symmetric key is public, so it is skipped; the reason is recorded.
 //! assert_eq!(keys.skipped()[0].reason.to_string(), "a symmetric key");
 //! let source = SharedKeySet::new(keys);
 //! # let _ = source;

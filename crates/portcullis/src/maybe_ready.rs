@@ -1,14 +1,14 @@
-//! An answer that is usually ready at once.
+//! A value that is usually ready immediately.
 
 use std::fmt;
 use std::future::{Future, IntoFuture, Ready, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// An answer that is ready, or that needs I/O first.
+/// A value that is ready, or that needs I/O first.
 ///
 /// Most requests are answered from memory, without allocating a future or suspending. Match on the
-/// value to take that path, or await it.
+/// value for that fast path, or await it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -21,22 +21,22 @@ use std::task::{Context, Poll};
 /// ```
 #[must_use = "an answer that is pending comes only if it is awaited"]
 pub enum MaybeReady<T> {
-    /// The answer is ready.
+    /// The value is ready.
     Ready(T),
-    /// The answer needs I/O. The future owns all it needs.
+    /// The value needs I/O. The future owns everything that it uses.
     Pending(Pending<T>),
 }
 
-/// The boxed future of an answer that needs I/O.
+/// The boxed future of a value that needs I/O.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl<T> MaybeReady<T> {
-    /// Wraps a future whose answer needs I/O.
+    /// Wraps a future that needs I/O.
     pub fn pending(answer: impl Future<Output = T> + Send + 'static) -> Self {
         Self::Pending(Box::pin(answer))
     }
 
-    /// Applies `change` to the answer.
+    /// Applies `change` to the value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U + Send + 'static) -> MaybeReady<U>
     where
         T: 'static,

@@ -1,14 +1,14 @@
-//! The metrics, through the [`metrics`] facade: without a recorder they cost next to nothing.
+//! Metrics through the [`metrics`] facade. Without a recorder their cost is negligible.
 //!
-//! Names and labels are a contract (see the guide's chapter on key sets), and every label's values
-//! are a closed list: kinds, rules and outcomes of ours, and the locations that are configured.
+//! Names and labels are a contract (see the guide's chapter on key sets). The values of every label
+//! are a closed list: kinds, rules and outcomes from this crate, and the configured locations.
 
 use std::time::{Duration, SystemTime};
 
 use ::metrics::{Counter, counter, gauge, histogram};
 
-/// How many tokens were judged, by whether the token cache had them. Each counter is looked up once: a
-/// recorder that is installed later than the authenticator is built does not see them.
+/// The number of validated tokens, by token cache hit or miss. Each counter is looked up once, so a
+/// recorder must be installed before the authenticator is built.
 pub(crate) struct Tokens {
     hits: Counter,
     misses: Counter,
@@ -16,7 +16,7 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn new() -> Self {
-        // An alarm needs the first of them, too: a series that begins with it has no rate.
+        // Alerts need the first event, too: a series that begins with it has no rate.
         for kind in ["keys_unavailable", "revocation_unavailable"] {
             counter!("portcullis_refusals_total", "kind" => kind, "rule" => kind).increment(0);
         }
@@ -29,12 +29,12 @@ impl Tokens {
     }
 }
 
-/// A refused request.
+/// Counts a rejected request.
 pub(crate) fn refused(kind: &'static str, rule: &'static str) {
     counter!("portcullis_refusals_total", "kind" => kind, "rule" => rule).increment(1);
 }
 
-/// How a fetch of keys ended: `fetched`, `not_modified` or `failed`.
+/// Counts a key fetch by outcome: `fetched`, `not_modified` or `failed`.
 pub(crate) fn fetch_ended(location: &str, outcome: &'static str) {
     let location = location.to_owned();
     counter!("portcullis_jwks_fetches_total", "location" => location, "outcome" => outcome)
@@ -43,13 +43,13 @@ pub(crate) fn fetch_ended(location: &str, outcome: &'static str) {
 
 /// The number of keys that are not used.
 pub(crate) struct Skipped {
-    /// Something is wrong with them.
+    /// Faulty keys.
     pub(crate) faulty: usize,
-    /// For encryption, an algorithm that is not allowed, or an unknown type.
+    /// Keys for encryption, for an algorithm that is not allowed, or of an unknown type.
     pub(crate) for_other_uses: usize,
 }
 
-/// The fetches that failed, before there is one: an alarm needs the first of them, too.
+/// Registers the fetch counters at zero: alerts need the first failure, too.
 pub(crate) fn fetches_begin(location: &str) {
     for outcome in ["fetched", "failed"] {
         let location = location.to_owned();
@@ -58,7 +58,7 @@ pub(crate) fn fetches_begin(location: &str) {
     }
 }
 
-/// The keys that a fetch brought or confirmed.
+/// Records the keys that a fetch returned or confirmed.
 pub(crate) fn keys_kept(location: &str, usable: usize, skipped: Skipped, now: SystemTime) {
     #[expect(clippy::cast_precision_loss, reason = "there are a few dozen")]
     let count = |count: usize| count as f64;
@@ -73,12 +73,12 @@ pub(crate) fn keys_kept(location: &str, usable: usize, skipped: Skipped, now: Sy
     gauge!("portcullis_jwks_last_success_timestamp_seconds", "location" => location).set(seconds);
 }
 
-/// A status list was fetched, or is as it was.
+/// Counts a status list that was fetched or confirmed.
 pub(crate) fn status_list_fetched(issuer: &str, modified: bool) {
     status_list_ended(issuer, if modified { "fetched" } else { "not_modified" });
 }
 
-/// A status list could not be fetched.
+/// Counts a failed fetch of a status list.
 pub(crate) fn status_list_failed(issuer: &str) {
     status_list_ended(issuer, "failed");
 }
@@ -89,20 +89,20 @@ fn status_list_ended(issuer: &str, outcome: &'static str) {
         .increment(1);
 }
 
-/// How old a status list had become when the question ended that was to renew it: no request was
-/// judged by an older one.
+/// Records the age of a status list when its refresh ended. No request used an older list.
 pub(crate) fn revocation_age(issuer: &str, age: Duration) {
     histogram!("portcullis_revocation_age_seconds", "issuer" => issuer.to_owned())
         .record(age.as_secs_f64());
 }
 
-/// How long before it was known here a revocation may have been published, at most.
+/// Records the maximum time between the publication of a revocation and its arrival.
 pub(crate) fn revocation_lag(issuer: &str, lag: Duration) {
     histogram!("portcullis_revocation_lag_seconds", "issuer" => issuer.to_owned())
         .record(lag.as_secs_f64());
 }
 
-/// The longest that a token is accepted after the list was published that revokes it.
+/// Records how long a token may still be accepted after a status list that revokes it was
+/// published.
 pub(crate) fn status_list_bounds(issuer: &str, reachable: Duration, unreachable: Duration) {
     for (list, bound) in [("reachable", reachable), ("unreachable", unreachable)] {
         let issuer = issuer.to_owned();
@@ -111,7 +111,7 @@ pub(crate) fn status_list_bounds(issuer: &str, reachable: Duration, unreachable:
     }
 }
 
-/// The same for the introspection of an issuer.
+/// Registers the introspection counters of an issuer at zero.
 pub(crate) fn introspections_begin(issuer: &str) {
     for outcome in ["active", "failed"] {
         let issuer = issuer.to_owned();
@@ -120,14 +120,14 @@ pub(crate) fn introspections_begin(issuer: &str) {
     }
 }
 
-/// What came of asking an issuer about a token: `active`, `inactive` or `failed`.
+/// Counts an introspection request by outcome: `active`, `inactive` or `failed`.
 pub(crate) fn introspected(issuer: &str, outcome: &'static str) {
     let issuer = issuer.to_owned();
     counter!("portcullis_introspections_total", "issuer" => issuer, "outcome" => outcome)
         .increment(1);
 }
 
-/// The longest that a withdrawn key is accepted.
+/// Records how long a withdrawn key may still be accepted.
 pub(crate) fn withdrawal_bounds(location: &str, reachable: Duration, unreachable: Duration) {
     for (issuer, bound) in [("reachable", reachable), ("unreachable", unreachable)] {
         let location = location.to_owned();
@@ -136,7 +136,8 @@ pub(crate) fn withdrawal_bounds(location: &str, reachable: Duration, unreachable
     }
 }
 
-/// The longest that a token is accepted whose session was revoked, if the configuration bounds it.
+/// Records how long a token of a revoked session may still be accepted, if the configuration bounds
+/// it.
 pub(crate) fn revocation_bound(issuer: &str, bound: Duration) {
     gauge!("portcullis_revocation_bound_seconds", "issuer" => issuer.to_owned())
         .set(bound.as_secs_f64());

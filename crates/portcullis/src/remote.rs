@@ -1,9 +1,9 @@
-//! Documents of an issuer somewhere else, first of all its keys: fetched, kept and renewed.
+//! Remote documents of an issuer, such as its keys: fetched, cached and refreshed.
 //!
-//! A reader loads a snapshot and two or three numbers, all atomically, and is never blocked: what
-//! it may do is decided from them in [`freshness`], and the one lock is taken only to start or
-//! join a fetch, never across an await. Fetches happen in a task of their own, at most one at a
-//! time ([`single_flight`]), so that a client that hangs up wastes nothing.
+//! A reader atomically loads a snapshot and a few numbers, and never blocks. [`freshness`] decides
+//! from these what the reader may do. The only lock is taken to start or join a fetch, and never
+//! held across an await. Each fetch runs in its own task, at most one at a time
+//! ([`single_flight`]), so a client that disconnects does not cancel it.
 
 mod budget;
 mod caching;
@@ -46,7 +46,7 @@ pub(crate) use kept::Keeper;
 pub use key_set::RemoteKeySet;
 pub(crate) use key_set::{Config, Location};
 
-/// A document, as it was last fetched, and everything about fetching it again.
+/// A document as last fetched, and the state needed to fetch it again.
 pub(crate) struct Remote<D: Document> {
     document: D,
     limits: Limits,
@@ -59,26 +59,27 @@ pub(crate) struct Remote<D: Document> {
     line: Line<()>,
 }
 
-/// A fetch under way: what it brings is in the snapshot.
+/// A fetch in flight. Its result is stored in the snapshot.
 type Flight = single_flight::Flight<()>;
 
-/// A document, as the last good fetch left it.
+/// A document from the last successful fetch.
 pub(crate) struct Snapshot<T> {
     kept: T,
     /// When that fetch began.
     fetched_at: Timestamp,
-    /// What is to be kept of it for the next start.
+    /// The record to store for the next start.
     to_keep: Option<Arc<kept::Record>>,
-    /// How old it was then already, if it was not fetched but kept from an earlier run.
+    /// The age of the document at restore time, if it was kept from an earlier run.
     kept_for: Option<Duration>,
     lifetime: Lifetime,
     headers: Headers,
-    /// Counts the documents, not the fetches: one that is as it was keeps its number.
+    /// Counts the versions of the document, not the fetches: an unchanged document keeps its
+    /// number.
     generation: u64,
 }
 
 impl<T> Snapshot<T> {
-    /// Whether it is another document than the one before, and not that one confirmed.
+    /// Returns whether the document differs from the previous one.
     fn is_modified(&self, before: Option<&Self>) -> bool {
         before.is_none_or(|before| before.generation != self.generation)
     }
@@ -96,7 +97,7 @@ impl<D: Document> Remote<D> {
         Self { document, limits, client, clock, budget, snapshot, record, refresher, line }
     }
 
-    /// What has happened so far, for the table.
+    /// Returns the fetch history, as input for the decision table.
     fn history(&self, now: Timestamp) -> History {
         let budget_in = self.budget.wait(now.monotonic(), self.limits.cooldown);
         let covers_first = self.budget.covers_first_fetches();
@@ -104,8 +105,8 @@ impl<D: Document> Remote<D> {
         History { budget_in, first_in, ..self.record.history(now.monotonic()) }
     }
 
-    /// The flight under way, or a new one if there is still reason for it: a request that waited
-    /// before it got here must not spend what another has spent meanwhile.
+    /// Joins the fetch in flight, or starts one if it is still needed. A request that waited before
+    /// this point must not spend the budget again.
     fn join<Q: Question<D>>(
         self: &Arc<Self>,
         question: &Q,
@@ -130,14 +131,14 @@ impl<D: Document> Remote<D> {
             Reason::First => self.budget.covers_first_fetches(),
             Reason::Due => false,
         };
-        // Several issuers may share a budget: the request of another one may have been quicker.
+        // Issuers may share a budget, and a request for another issuer may have spent it.
         if spends && !self.budget.try_spend(now.monotonic(), self.limits.cooldown) {
             return Err(self.limited(question, self.history(now).budget_in));
         }
         self.start(&mut flights, now).map(Some).map_err(|error| self.failed(error))
     }
 
-    /// Of one fetch.
+    /// Returns the deadline of one fetch.
     fn deadline(&self) -> Deadline {
         Deadline { url: self.document.location().into(), after: self.time_for_fetch() }
     }
@@ -146,7 +147,7 @@ impl<D: Document> Remote<D> {
         self.limits.fetch_timeout.saturating_add(self.document.patience())
     }
 
-    /// The flight under way, or a new one in any case.
+    /// Joins the fetch in flight, or starts one unconditionally.
     fn start_or_join(self: &Arc<Self>) -> Result<Flight, FetchError> {
         let now = Timestamp::now(&*self.clock);
         let mut flights = self.line.lock();
@@ -154,8 +155,8 @@ impl<D: Document> Remote<D> {
         flight.map_or_else(|| self.start(&mut flights, now), Ok)
     }
 
-    /// The same for a renewal that no request waits for. Where first fetches have a budget, they
-    /// are left to the requests.
+    /// Joins or starts a fetch for a background refresh. If first fetches have a budget, only
+    /// requests start them.
     fn renew(self: &Arc<Self>) -> Option<Flight> {
         let now = Timestamp::now(&*self.clock);
         let mut flights = self.line.lock();
@@ -166,11 +167,11 @@ impl<D: Document> Remote<D> {
         flight.or_else(|| self.start(&mut flights, now).ok())
     }
 
-    /// Starts a fetch that nobody waits for, unless one is under way or being started.
+    /// Starts a background fetch, unless one is in flight or being started.
     fn refresh_meanwhile(self: &Arc<Self>, now: Timestamp) {
         let Ok(mut flights) = self.line.flights.try_lock() else { return };
         if self.under_way(&mut flights, now).is_none() {
-            // Without a runtime there is nothing to start it on; who must wait is told so.
+            // Fails without a runtime. Requests that must wait get that error themselves.
             let _ = self.start(&mut flights, now);
         }
     }
@@ -191,7 +192,7 @@ impl<D: Document> Remote<D> {
         Ok(flight)
     }
 
-    /// The flight that may still succeed. One that can not is forgotten.
+    /// Returns the fetch that may still succeed. Forgets a fetch that cannot.
     fn under_way(&self, flights: &mut Flights<()>, now: Timestamp) -> Option<Flight> {
         flights.under_way(now.monotonic()).unwrap_or_else(|abandoned| {
             self.record.in_flight.store(false, Ordering::Release);

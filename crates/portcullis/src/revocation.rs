@@ -1,4 +1,4 @@
-//! What a route requires beyond a token that has not expired: that the token was not revoked.
+//! The revocation check that a route requires in addition to the token's expiry.
 
 mod lists;
 mod live;
@@ -15,10 +15,10 @@ pub use crate::remote::status_list::StatusListStatus;
 pub(crate) use lists::StatusLists;
 pub(crate) use live::Introspections;
 
-/// The shortest maximum age of a status list: a shorter one would cause fetches without a pause.
+/// The minimum `max_age` of a status list. A shorter one would cause constant fetches.
 const MIN_AGE: Duration = Duration::from_secs(3);
 
-/// How promptly a revocation is known.
+/// How quickly a revocation takes effect.
 ///
 /// A token that is validated locally is accepted until it expires, even if it was revoked. Choose
 /// the trade-off for everything behind a [`Gate`](crate::Gate::revocation), or per route:
@@ -28,48 +28,48 @@ const MIN_AGE: Duration = Duration::from_secs(3);
 /// use portcullis::{Authenticator, Gate, Policy, Revocation, adapter::Requirement};
 ///
 /// # fn gate(auth: Authenticator) -> Result<(Gate, Requirement), portcullis::ConfigError> {
-/// // A revocation is known within 10 seconds. If the list cannot be fetched for longer than that,
-/// // requests are refused with 503.
+/// // A revocation takes effect within 10 seconds. If the list cannot be fetched for longer,
+/// // requests are rejected with 503.
 /// let gate = Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(10)))?;
-/// // Payments ask the issuer about the token of each request. This is what an adapter's
-/// // `RequireLayer` or `Require` takes.
+/// // Payments introspect the token at each request. An adapter's `RequireLayer` or `Require`
+/// // takes the requirement.
 /// let pay = Requirement::from(Policy::scopes(["pay"])).revocation(Revocation::live());
 /// # Ok((gate, pay))
 /// # }
 /// ```
 ///
-/// The [guide](crate::guide::revocation) says what each one guarantees and costs.
+/// The [guide](crate::guide::revocation) lists the guarantees and the cost of each option.
 #[doc(alias("introspection", "revoke", "logout"))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Revocation(Means);
 
-/// How a revocation is known.
+/// The source of revocation information.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Means {
-    /// Nothing but the token itself.
+    /// Only the token's own expiry.
     #[default]
     Expiry,
-    /// A list that the issuer publishes.
+    /// A status list that the issuer publishes.
     StatusList(Ages),
-    /// The issuer's own answer.
+    /// Token introspection at the issuer.
     Live(Ages),
 }
 
 impl Revocation {
-    /// Accepts tokens until they expire, without asking the issuer: the default.
+    /// Accepts tokens until they expire, without a request to the issuer: the default.
     #[must_use]
     pub const fn expiry() -> Self {
         Self(Means::Expiry)
     }
 
-    /// Requires that a status list of the token's issuer ([draft-ietf-oauth-status-list]) says that
-    /// the token is valid. A token without a place in a list is refused with 401.
+    /// Requires that a status list of the token's issuer ([draft-ietf-oauth-status-list]) lists the
+    /// token as valid. A token without a status list reference is rejected with 401.
     ///
-    /// `max_age` is the bound: a revocation that the issuer published longer ago than this is
-    /// known. The minimum is 3 seconds; a shorter `max_age` counts as 3 seconds. The list is
-    /// renewed in the background, so requests usually do not wait. A request that finds an older
-    /// list waits for a fetch, and is refused with 503 if the fetch fails. The bound assumes that
-    /// the issuer's own server answers: a cache that replays an older list is believed until that
+    /// `max_age` bounds the delay: a revocation takes effect at most this long after the issuer
+    /// published it. The minimum is 3 seconds; a shorter `max_age` counts as 3 seconds. The list is
+    /// refreshed in the background, so requests usually do not wait. A request that finds an older
+    /// list waits for a fetch, and is rejected with 503 if the fetch fails. The bound assumes that
+    /// the issuer's own server responds: a cache that replays an older list is trusted until that
     /// list expires.
     ///
     /// [draft-ietf-oauth-status-list]: https://datatracker.ietf.org/doc/draft-ietf-oauth-status-list/
@@ -79,13 +79,13 @@ impl Revocation {
         Self(Means::StatusList(Ages { usual, in_outage: usual }))
     }
 
-    /// Asks the issuer about the token of each request, by introspection ([RFC 7662], see
+    /// Requires introspection of the token at the issuer for each request ([RFC 7662], see
     /// [`introspection_url`](crate::AuthenticatorBuilder::introspection_url)). The issuer must
-    /// answer that the token is active, so a session that ended is refused at the next request.
+    /// respond that the token is active, so a session that ended is rejected at the next request.
     ///
-    /// Concurrent requests with one token share a question, but only one that was sent after they
-    /// arrived. Without an answer they are refused with 503. This gives up what local validation is
-    /// for: use it on the few routes that need it.
+    /// Concurrent requests with the same token share an introspection request, but only one that
+    /// was sent after they arrived. Without a response they are rejected with 503. This gives up
+    /// the benefits of local validation: use it only on the few routes that need it.
     ///
     /// [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
     #[must_use]
@@ -93,9 +93,9 @@ impl Revocation {
         Self(Means::Live(Ages { usual: Duration::ZERO, in_outage: Duration::ZERO }))
     }
 
-    /// Accepts an earlier answer of the issuer that is at most this old and not past the `exp` that
-    /// it names. By default [`live`](Self::live) needs a new answer for each request. Has no effect
-    /// on [`expiry`](Self::expiry) and [`status_list`](Self::status_list).
+    /// Reuses an introspection response that is at most this old and not past the `exp` in it. By
+    /// default [`live`](Self::live) needs a new response for each request. Has no effect on
+    /// [`expiry`](Self::expiry) and [`status_list`](Self::status_list).
     #[must_use]
     pub fn reuse_for(self, max_age: Duration) -> Self {
         Self(match self.0 {
@@ -106,9 +106,9 @@ impl Revocation {
         })
     }
 
-    /// While the issuer cannot be reached, accepts tokens that were known to be valid at most this
-    /// long ago: the bound during an outage. With [`live`](Self::live) that covers only tokens that
-    /// were asked about before: the last 10,000, and within an hour.
+    /// While the issuer is unreachable, accepts tokens that were known to be valid at most this
+    /// long ago: the bound during an outage. With [`live`](Self::live) this covers only tokens that
+    /// were introspected before: the last 10,000, and within one hour.
     #[must_use]
     pub fn in_outage(self, max_age: Duration) -> Self {
         let in_outage = |ages: Ages| Ages { in_outage: max_age.max(ages.usual), ..ages };

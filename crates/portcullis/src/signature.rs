@@ -1,11 +1,10 @@
-//! Signatures alone: whether a JWS ([RFC 7515]) was made with one of some keys.
+//! Signature verification only: whether a JWS ([RFC 7515]) was signed with one of the given keys.
 //!
-//! [`verify`] takes keys that are in memory, [`verify_from`] a [`KeySource`], such as a
-//! fetched [`RemoteKeySet`].
+//! [`verify`] uses keys in memory; [`verify_from`] uses a [`KeySource`], such as a fetched
+//! [`RemoteKeySet`].
 //!
-//! This is **not** token validation. It says nothing of who issued a payload, to whom, for whom,
-//! until when, or whether it is a token at all; for that there is
-//! [`Authenticator`](crate::Authenticator).
+//! This is **not** token validation. It does not check the issuer, the audience, the subject, the
+//! expiry, or whether the payload is a token. For that use [`Authenticator`](crate::Authenticator).
 //!
 //! ```
 //! use portcullis::{Algorithm, signature, keys::KeySet};
@@ -39,13 +38,13 @@ use crate::key::{CandidateKeys, KeyRequest, KeySet, Payload};
 use crate::key_source::{KeySource, ResolveError};
 use crate::remote::RemoteKeySet;
 
-/// Verifies the signature of `jws`, in compact form, with the key of `keys` that its header names.
-/// Without a `kid`, each key of its algorithm is tried, unless there are more than 4.
+/// Verifies the signature of `jws`, in compact form, with the key that its header names. Without a
+/// `kid`, each key with its algorithm is tried, up to 4 keys; more are an error.
 ///
 /// # Errors
 ///
-/// The rule that it broke: of its form, its header, its `alg` (which must be in `allowed`), its
-/// key, or the signature.
+/// Returns the rule that the JWS broke: its form, its header, its `alg` (which must be in
+/// `allowed`), its key, or its signature.
 #[doc(alias("decode", "jws"))]
 pub fn verify(jws: &str, keys: &KeySet, allowed: &[Algorithm]) -> Result<VerifiedJws, TokenError> {
     let jws = parse(jws, allowed)?;
@@ -55,11 +54,11 @@ pub fn verify(jws: &str, keys: &KeySet, allowed: &[Algorithm]) -> Result<Verifie
     VerifiedJws::new(&jws, &candidates)
 }
 
-/// Verifies as [`verify`] does, with keys from any source: fetched ones are waited for, for as long as the
-/// source's deadline allows.
+/// Verifies like [`verify`], with keys from any source. Waits for keys that are being fetched, up
+/// to the source's deadline.
 ///
-/// A key that was not at hand, or was replaced under its `kid`, is fetched within the source's budget, as it
-/// would be for an authenticator.
+/// A key that is not in memory, or was replaced under its `kid`, is fetched within the source's
+/// budget, as for an authenticator.
 ///
 /// ```
 /// use portcullis::keys::{KeySet, SharedKeySet};
@@ -75,7 +74,7 @@ pub fn verify(jws: &str, keys: &KeySet, allowed: &[Algorithm]) -> Result<Verifie
 ///
 /// match signature::verify_from(&jws.replace("RXhh", "RXhi"), &keys, Algorithm::ALL).await {
 ///     Err(VerifyError::Jws(error)) => assert_eq!(error.rule(), "signature"),
-///     // Keys could not be had: retry, and do not call the JWS bad.
+///     // No keys available: retry, and do not report the JWS as bad.
 ///     other => panic!("{other:?}"),
 /// }
 /// # Ok(()) }
@@ -83,7 +82,7 @@ pub fn verify(jws: &str, keys: &KeySet, allowed: &[Algorithm]) -> Result<Verifie
 ///
 /// # Errors
 ///
-/// Whether the JWS is bad, the keys could not be fetched, or none may be fetched now.
+/// Returns whether the JWS is bad, the keys could not be fetched, or no fetch is allowed now.
 pub async fn verify_from<S: KeySource + ?Sized>(
     jws: &str,
     keys: &S,
@@ -102,13 +101,13 @@ pub async fn verify_from<S: KeySource + ?Sized>(
 }
 
 impl RemoteKeySet {
-    /// Verifies the signature of `jws`, and **nothing else**: whose it is, for whom, until when and whether it
-    /// is a token at all, its payload says, which is for the caller to judge. A token that this accepts
-    /// authenticates nobody; for that there is [`Authenticator`](crate::Authenticator).
+    /// Verifies the signature of `jws`, and **nothing else**. The caller must check the issuer, the
+    /// subject, the audience, the expiry and whether the payload is a token. A valid signature does
+    /// not authenticate a caller; for that use [`Authenticator`](crate::Authenticator).
     ///
     /// # Errors
     ///
-    /// As [`verify_from`].
+    /// See [`verify_from`].
     pub async fn verify(
         &self,
         jws: &str,
@@ -132,28 +131,28 @@ fn wanted<'j>(jws: &'j CompactJws<'_>) -> KeyRequest<'j> {
     KeyRequest::new(jws.header().key_id.as_deref(), jws.header().algorithm)
 }
 
-/// Why [`verify_from`] has not verified a JWS: it is bad, or that could not be told.
+/// Why [`verify_from`] did not verify a JWS: it is bad, or the keys are unavailable.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// The JWS broke a rule: of its form, its header, its `alg`, its key, or the signature.
+    /// The JWS broke a rule: its form, its header, its `alg`, its key, or its signature.
     #[error(transparent)]
     Jws(#[from] TokenError),
-    /// There are no usable keys: they could not be fetched. Nothing is known of the JWS.
+    /// No usable keys: the fetch failed. The JWS was not checked.
     #[error("the keys could not be fetched; retry in {}", InSeconds(*.retry_after))]
     #[non_exhaustive]
     KeysUnavailable {
-        /// When to retry.
+        /// The delay before a retry.
         retry_after: Duration,
         /// Why the last fetch failed.
         source: Option<FetchError>,
     },
-    /// The keys at hand lack the one of the JWS, and none may be fetched now: unknown `kid`s have spent the
-    /// budget, or too many requests are waiting. Nothing is known of the JWS.
+    /// The keys in memory lack the key of the JWS, and no fetch is allowed now: unknown `kid`s have
+    /// spent the budget, or too many requests are waiting. The JWS was not checked.
     #[error("no key at hand has this `kid`, and none may be fetched now; retry in {}", InSeconds(*.retry_after))]
     #[non_exhaustive]
     KeyBudgetSpent {
-        /// When to retry.
+        /// The delay before a retry.
         retry_after: Duration,
         /// Why the last fetch failed, if it did.
         source: Option<FetchError>,
@@ -176,7 +175,7 @@ impl From<ResolveError> for VerifyError {
     }
 }
 
-/// A payload whose signature held.
+/// A payload with a verified signature.
 pub struct VerifiedJws {
     payload: Payload,
     key_id: Option<String>,
@@ -190,26 +189,26 @@ impl VerifiedJws {
         Ok(Self { payload, key_id, algorithm: jws.header().algorithm })
     }
 
-    /// The payload's bytes, which may be anything.
+    /// Returns the payload's bytes, in any format.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
         self.payload.as_ref()
     }
 
-    /// The `kid` of the key that it was verified with.
+    /// Returns the `kid` of the key that verified the signature.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
     }
 
-    /// The algorithm of the signature.
+    /// Returns the algorithm of the signature.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 }
 
-/// Shows the algorithm. No text out of the token.
+/// Shows the algorithm, and no text from the token.
 impl fmt::Debug for VerifiedJws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedJws").field("algorithm", &self.algorithm).finish_non_exhaustive()

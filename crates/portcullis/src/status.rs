@@ -1,7 +1,7 @@
-//! The state of each issuer's keys and status lists, for status pages, alerts and readiness probes.
+//! The status of each issuer's keys and status lists, for status pages, alerts and readiness probes.
 //!
-//! [`Authenticator::status`](crate::Authenticator::status) returns it for each issuer and fetches
-//! nothing.
+//! [`Authenticator::status`](crate::Authenticator::status) returns it for each issuer, without a
+//! fetch.
 //!
 //! ```
 //! use portcullis::Authenticator;

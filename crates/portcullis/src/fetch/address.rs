@@ -1,9 +1,10 @@
-//! Which addresses are public: the others lead to this machine, into its network, or nowhere.
+//! Classifies addresses as public or not. The others lead to this machine, into its network, or
+//! nowhere.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What an address is that is not a public one.
+/// The kind of an address that is not public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Loopback,
@@ -39,7 +40,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Services of a cloud's platform that give credentials to whatever connects to them.
+/// Metadata services of cloud platforms, which give credentials to any local client.
 const METADATA: [IpAddr; 5] = [
     // AWS, Azure, Google and most others.
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
@@ -53,11 +54,11 @@ const METADATA: [IpAddr; 5] = [
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
 ];
 
-/// What `address` is, unless it is public.
+/// Returns the kind of `address`, or `None` if it is public.
 ///
-/// The ranges are those of IANA's registries of special-purpose addresses; of IPv6 only what IANA
-/// allocates as global unicast counts as public. An IPv4 address in an IPv6 one is judged as itself
-/// where it is translated on the way (mapped, NAT64), and refused where it would be tunnelled.
+/// The ranges are from IANA's special-purpose address registries. For IPv6 only IANA's global
+/// unicast allocations count as public. An IPv4 address embedded in IPv6 is classified as itself if
+/// it is translated on the way (mapped, NAT64), and rejected if it would be tunnelled.
 pub(crate) fn not_public(address: IpAddr) -> Option<Kind> {
     if METADATA.contains(&address) {
         return Some(Kind::Metadata);
@@ -112,8 +113,8 @@ fn not_public_v6(address: Ipv6Addr) -> Option<Kind> {
     })
 }
 
-/// The IPv4 address that a packet to `address` arrives at: IPv4-mapped (RFC 4291 §2.5.5.2), and the
-/// well-known prefix of NAT64 (RFC 6052 §2.1), which DNS64 puts before public addresses.
+/// Returns the IPv4 destination of packets to `address`: IPv4-mapped (RFC 4291 §2.5.5.2), or in the
+/// well-known NAT64 prefix (RFC 6052 §2.1), which DNS64 puts before public addresses.
 fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [.., high, low] = address.segments();
     let is_translated =
@@ -205,7 +206,7 @@ mod tests {
         }
     }
 
-    /// However an IPv4 address is dressed, it is as public as it is by itself, or not at all.
+    /// A translated IPv4 address is classified as itself; other embedded forms are rejected.
     #[test]
     fn translated_address_is_judged_as_itself() {
         let octets =
@@ -226,7 +227,8 @@ mod tests {
                 ] {
                     assert!(not_public(tunnelled.into()).is_some(), "{tunnelled}");
                 }
-                // What the standard library calls none of these is public here, or was refused above.
+                // Addresses that the standard library puts in none of these classes are public, or
+                // were rejected above.
                 let by_std = v4.is_loopback()
                     || v4.is_private()
                     || v4.is_link_local()

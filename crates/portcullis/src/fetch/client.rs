@@ -1,5 +1,5 @@
-//! The HTTP client as the core uses it: what is sent with each request, and what is demanded of each
-//! answer.
+//! The HTTP client as the core uses it: the headers of each request, and the checks on each
+//! response.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -16,18 +16,18 @@ use super::{BodyTooLong, Fetch, FetchError, FetchRequest, Fetched, RefusedAddres
 use crate::causes::with_causes;
 use crate::settings::Setting;
 
-/// The HTTP client and what is demanded of every answer to it.
+/// The HTTP client and the checks on its responses.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     pub(crate) fetch: Arc<dyn Fetch>,
     pub(crate) max_body: usize,
-    /// The setting that decides it, if one does.
+    /// The setting for the limit, if there is one.
     pub(crate) max_body_setting: Option<&'static Setting>,
     pub(crate) urls: UrlPolicy,
     pub(crate) token: Option<OriginToken>,
 }
 
-/// A bearer token for fetching, and the one origin that it is for.
+/// A bearer token for fetches, limited to one origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OriginToken {
     pub(crate) origin: Origin,
@@ -35,7 +35,8 @@ pub(crate) struct OriginToken {
 }
 
 impl OriginToken {
-    /// The header, if `url` is of the origin. The file is read each time: tokens in files rotate.
+    /// Returns the header if `url` has the token's origin. The file is read each time, since tokens
+    /// in files rotate.
     async fn authorization(&self, url: &Url) -> Result<Option<HeaderValue>, FetchError> {
         if url.origin() != self.origin {
             return Ok(None);
@@ -51,15 +52,16 @@ impl OriginToken {
     }
 }
 
-/// What to ask for. Some servers answer 406 where their own type is not named (Kubernetes, whose key
-/// set is `application/jwk-set+json` only), and some files have any type at all.
+/// The kind of a document, which determines `Accept`. Some servers respond with 406 unless the
+/// exact type is named (the key set of Kubernetes is `application/jwk-set+json` only), and some
+/// files have an arbitrary type.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     /// RFC 7517 §8.5.1.
     KeySet,
     /// RFC 8414 §3.2.
     Metadata,
-    /// Of the two forms of a list, the one that is read.
+    /// The form of a status list that is supported.
     StatusList,
     /// RFC 7662 §2.2.
     Introspection,
@@ -76,7 +78,7 @@ impl Kind {
     }
 }
 
-/// An answer of any status, read to its end.
+/// A complete response with any status.
 pub(crate) struct Document {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -84,7 +86,7 @@ pub(crate) struct Document {
 }
 
 impl Client {
-    /// Asks for `url`, under these conditions (RFC 9110 §13).
+    /// Fetches `url` with these request conditions (RFC 9110 §13), if any.
     pub(crate) async fn get(
         &self,
         url: &Url,
@@ -94,7 +96,7 @@ impl Client {
         self.check_reach(url)?;
         let mut headers = conditions;
         headers.insert(ACCEPT, kind.accept());
-        // RFC 9111 §5.2.1.4: a cache on the way would stretch every bound by its own.
+        // RFC 9111 §5.2.1.4: an intermediate cache would extend every bound by its own TTL.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         if let Some(token) = &self.token
             && let Some(authorization) = token.authorization(url).await?
@@ -104,8 +106,8 @@ impl Client {
         self.read(url, self.fetch.get(self.request(url, headers)).await)
     }
 
-    /// Posts a form to `url`, which does nothing but answer: it is asked once more if a connection
-    /// that was kept turns out to be closed.
+    /// Posts a form to `url`. The request has no side effects, so it is retried once if it fails:
+    /// a reused connection may turn out to be closed.
     pub(crate) async fn post(
         &self,
         url: &Url,
@@ -129,7 +131,7 @@ impl Client {
         }
     }
 
-    /// Of every URL, whichever client fetches it and wherever it is from.
+    /// Applies to every URL, for every client and every source of the URL.
     fn check_reach(&self, url: &Url) -> Result<(), FetchError> {
         self.urls.reach.check(url).map_err(|refused| not_fetched(url, refused))
     }
@@ -152,11 +154,11 @@ impl Client {
             }
             FetchError::Transport { url: url.to_string(), reason: reason(url, &*error) }
         })?;
-        // Asked of the client already; made sure of for any client.
+        // Clients must enforce the limit; this check covers clients that do not.
         if answer.body().len() > self.max_body {
             return Err(too_long());
         }
-        // No other answer is looked into.
+        // The body of any other response is not decoded.
         if answer.status() == StatusCode::OK {
             answer = decoded(answer, self.max_body).map_err(|error| {
                 if error.is::<BodyTooLong>() {
@@ -174,13 +176,13 @@ fn not_fetched(url: &Url, refused: RefusedAddress) -> FetchError {
     FetchError::AddressRefused { url: url.to_string(), refused }
 }
 
-/// The refusal of an address that `error` is, or is caused by.
+/// Finds a refused address in `error` or its causes.
 fn refused_address<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e RefusedAddress> {
     std::iter::successors(Some(error), |&error| error.source()).find_map(<dyn Error>::downcast_ref)
 }
 
-/// What the HTTP client says, and what it means where that is a riddle: TLS reads the plain-text
-/// answer of an http server as a broken record.
+/// Returns the HTTP client's message, with an explanation if it is misleading: TLS reports the
+/// plain-text response of an http server as a corrupt record.
 fn reason(url: &Url, error: &(dyn Error + 'static)) -> String {
     let reason = with_causes(error);
     let is_plain_text =
@@ -193,7 +195,7 @@ fn reason(url: &Url, error: &(dyn Error + 'static)) -> String {
 }
 
 impl Document {
-    /// Its status as an error; `setting` decides that `url` is asked for.
+    /// Returns the status as an error; `setting` determines the URL.
     pub(crate) fn refused(
         &self,
         url: &Url,
@@ -208,7 +210,8 @@ impl Document {
         FetchError::Status { url: url.to_string(), status, retry_after }
     }
 
-    /// Where a redirect leads. A query or a password in it may be a secret.
+    /// Returns the target of a redirect without its query, user name and password, which may be
+    /// secret.
     fn target(&self, url: &Url) -> Option<String> {
         let mut target = url.join(self.headers.get(LOCATION)?.to_str().ok()?).ok()?;
         if !matches!(target.scheme(), "http" | "https") {
@@ -221,7 +224,7 @@ impl Document {
     }
 }
 
-/// The longest target of a redirect that is shown, in characters.
+/// The maximum length of a redirect target in errors, in characters.
 const MAX_SHOWN_TARGET: usize = 200;
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.

@@ -1,8 +1,8 @@
-//! Bodies that a server sent compressed ([RFC 9110 §8.4]).
+//! Decodes compressed bodies ([RFC 9110 §8.4]).
 //!
-//! Nothing asks for that: key sets are small, and a decoder is one more thing that can go wrong.
-//! Some servers and proxies compress all the same, so what they send is read, in the one place that
-//! every [`Fetch`](super::Fetch) passes through.
+//! Requests never ask for compression: key sets are small, and a decoder adds risk. Some servers
+//! and proxies compress anyway, so such bodies are decoded in one place, for every
+//! [`Fetch`](super::Fetch).
 //!
 //! [RFC 9110 §8.4]: https://www.rfc-editor.org/rfc/rfc9110#section-8.4
 
@@ -26,10 +26,10 @@ enum Undecodable {
     Damaged { coding: &'static str, reason: String },
 }
 
-/// The maximum number of members of a gzip file: a server sends one. Each costs a decoder.
+/// The maximum number of members of a gzip body. Servers send one, and each costs a decoder.
 const MAX_MEMBERS: usize = 8;
 
-/// The codings that are read.
+/// The supported codings.
 #[derive(Debug, Clone, Copy)]
 enum Coding {
     Gzip,
@@ -39,13 +39,13 @@ enum Coding {
 /// Returns the response with its body decoded, and without the headers that no longer describe it.
 /// A body without a coding stays as it is.
 ///
-/// For an implementation of [`Fetch`](super::Fetch) around another one that looks at bodies.
-/// Others hand over what the server sent: it is decoded behind them.
+/// Use it in a [`Fetch`](super::Fetch) implementation that wraps another one and reads bodies.
+/// Other implementations return the body as received; the caller decodes it.
 ///
 /// # Errors
 ///
-/// [`BodyTooLong`] when the decoded body is longer than `max_body` bytes; an error that names the
-/// coding when it is neither gzip nor deflate, or the body does not have it.
+/// Returns [`BodyTooLong`] if the decoded body exceeds `max_body` bytes, and an error that names
+/// the coding if it is neither gzip nor deflate, or if the body does not match it.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -71,7 +71,7 @@ pub fn decoded(
     Ok(Response::from_parts(head, body.into()))
 }
 
-/// The one coding of a body, if it has any. `identity` is none, `x-gzip` is gzip (§8.4.1.3).
+/// Returns the coding of a body, if it has one. `identity` means none, `x-gzip` is gzip (§8.4.1.3).
 fn coding(headers: &HeaderMap) -> Result<Option<Coding>, Undecodable> {
     let lines = headers.get_all(CONTENT_ENCODING).iter();
     let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
@@ -93,24 +93,25 @@ impl Coding {
     fn decode(self, body: &[u8], max_body: usize) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
         let (name, decoded) = match self {
             Self::Gzip => ("gzip", gunzip(body, max_body)),
-            // "deflate" is a zlib stream (§8.4.1.2); some servers leave out the wrapper.
+            // "deflate" is a zlib stream (§8.4.1.2); some servers omit the wrapper.
             Self::Deflate if is_zlib(body) => ("deflate", read(ZlibDecoder::new(body), max_body)),
             Self::Deflate => ("deflate", read(DeflateDecoder::new(body), max_body)),
         };
         let decoded = decoded
             .map_err(|error| Undecodable::Damaged { coding: name, reason: error.to_string() })?;
-        // A few bytes can be the compressed form of gigabytes.
+        // A few compressed bytes can expand to gigabytes.
         if decoded.len() > max_body { Err(BodyTooLong.into()) } else { Ok(decoded) }
     }
 }
 
-/// Whether it begins as RFC 1950 §2.2 says.
+/// Returns whether the body begins with a zlib header (RFC 1950 §2.2).
 fn is_zlib(body: &[u8]) -> bool {
     matches!(body, [method, flags, ..]
         if method & 0x0f == 8 && u16::from_be_bytes([*method, *flags]) % 31 == 0)
 }
 
-/// What comes out of a gzip file, up to one byte too many (RFC 1952 §2.2: it may have several members).
+/// Decodes a gzip body, which may have several members (RFC 1952 §2.2). Stops one byte past the
+/// limit.
 fn gunzip(mut body: &[u8], max_body: usize) -> std::io::Result<Vec<u8>> {
     let mut decoded = Vec::new();
     for _ in 0..MAX_MEMBERS {
@@ -125,7 +126,7 @@ fn gunzip(mut body: &[u8], max_body: usize) -> std::io::Result<Vec<u8>> {
     Err(std::io::Error::other(format!("it has more than {MAX_MEMBERS} members")))
 }
 
-/// What comes out of `stream`, up to one byte too many.
+/// Reads `stream`. Stops one byte past the limit.
 fn read(stream: impl Read, max_body: usize) -> std::io::Result<Vec<u8>> {
     let mut decoded = Vec::new();
     stream.take(max_body as u64 + 1).read_to_end(&mut decoded)?;
@@ -220,7 +221,7 @@ mod tests {
         }
     }
 
-    /// What comes out is read no further than the limit, whatever more there is.
+    /// The output is never read past the limit.
     #[test]
     fn bomb_is_not_expanded() {
         struct Counted<'c>(&'c mut u64);

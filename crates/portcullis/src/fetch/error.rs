@@ -1,4 +1,4 @@
-//! Why there is no document.
+//! The errors of a fetch.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use crate::duration::InSeconds;
 use crate::key::KeySetError;
 use crate::settings::{self, Setting};
 
-/// Why a key set could not be fetched. Shared by all who waited for it.
+/// Why a document could not be fetched. All requests that waited for the fetch share the error.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// There was no whole answer. A [`KeySource`](crate::keys::KeySource) with a client of its own
-    /// answers this, too.
+    /// There was no complete response. A custom [`KeySource`](crate::keys::KeySource) with its own
+    /// client returns this variant, too.
     #[error("{url}: {reason}")]
     Transport {
-        /// What was asked for.
+        /// The URL of the request.
         url: String,
-        /// What the HTTP client says, causes included.
+        /// The error of the HTTP client, including its causes.
         reason: String,
     },
     /// The deadline passed.
@@ -31,23 +31,23 @@ pub enum FetchError {
     )]
     #[non_exhaustive]
     Timeout {
-        /// What was asked for: a URL, or the issuer whose documents are fetched.
+        /// The URL, or the issuer whose documents were fetched.
         url: String,
         /// The deadline of the whole fetch.
         after: Duration,
     },
-    /// The answer is not 200.
+    /// The status is not 200.
     #[error("{url} answered {status}")]
     #[non_exhaustive]
     Status {
-        /// What was asked for.
+        /// The URL of the request.
         url: String,
-        /// The status.
+        /// The status of the response.
         status: StatusCode,
-        /// When the server asks to be left alone until.
+        /// The delay before a retry, if the server sent `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// The introspection endpoint does not know the client that asks, or not with this secret.
+    /// The introspection endpoint rejected the client ID or the secret.
     #[error(
         "{url} answered 401 to the client that asks by HTTP Basic: set `introspection_client_id` and \
          `introspection_secret_file` to a client that may do so, `client_secret_basic`, and its secret \
@@ -55,131 +55,132 @@ pub enum FetchError {
     )]
     #[non_exhaustive]
     ClientRefused {
-        /// What was asked.
+        /// The URL of the request.
         url: String,
     },
-    /// The answer leads elsewhere. No redirect is followed: documents come from where the
-    /// configuration says.
+    /// The server responded with a redirect. Redirects are not followed: only the configuration
+    /// decides where documents come from.
     #[error(
         "{url} answered {status}, a redirect to {target:?}, which is not followed; if that is the \
          right place, set {setting} to it"
     )]
     #[non_exhaustive]
     Redirect {
-        /// What was asked for.
+        /// The URL of the request.
         url: String,
-        /// The status.
+        /// The status of the response.
         status: StatusCode,
-        /// Where it leads, without a query.
+        /// The redirect target, without its query.
         target: String,
-        /// The setting that decides what is asked for.
+        /// The setting that determines the URL.
         setting: &'static Setting,
     },
-    /// The body is too long.
+    /// The body exceeds the limit.
     #[error("{url} answered more than {limit} bytes{}", raise(*.setting))]
     #[non_exhaustive]
     TooLong {
-        /// What was asked for.
+        /// The URL of the request.
         url: String,
         /// The limit, in bytes, of the decoded body.
         limit: usize,
-        /// The setting that decides the limit, if one does.
+        /// The setting for the limit, if there is one.
         setting: Option<&'static Setting>,
     },
-    /// The body has a coding that is not read, or not the one that its header names.
+    /// The coding of the body is not supported, or is not the one in its header.
     #[error("{url} can not be decoded: {problem}")]
     #[non_exhaustive]
     ContentEncoding {
-        /// What was asked for.
+        /// The URL of the request.
         url: String,
-        /// What is wrong with it.
+        /// The reason.
         problem: String,
     },
-    /// The body is no key set.
+    /// The body is not a key set.
     #[error("{url} is no key set")]
     #[non_exhaustive]
     NotAKeySet {
-        /// What was asked for.
+        /// The URL of the request.
         url: String,
-        /// What is wrong with it.
+        /// The reason.
         source: KeySetError,
     },
-    /// The body is no status list that is to be believed (draft-ietf-oauth-status-list §8.3).
+    /// The body is not a valid status list (draft-ietf-oauth-status-list §8.3).
     #[error("{url} is no status list: {problem}")]
     #[non_exhaustive]
     NotAStatusList {
-        /// What was asked for.
+        /// The URL of the request.
         url: String,
-        /// What is wrong with it.
+        /// The reason.
         problem: String,
     },
-    /// The body is no answer about a token (RFC 7662 §2.2).
+    /// The body is not an introspection response (RFC 7662 §2.2).
     #[error("{url} answered with no introspection: {problem}")]
     #[non_exhaustive]
     NotAnIntrospection {
-        /// What was asked.
+        /// The URL of the request.
         url: String,
-        /// What is wrong with it.
+        /// The reason.
         problem: String,
     },
-    /// The body is no issuer metadata (RFC 8414 §3.2).
+    /// The body is not issuer metadata (RFC 8414 §3.2).
     #[error("{url} is no issuer metadata: {problem}")]
     #[non_exhaustive]
     NotMetadata {
-        /// What was asked for.
+        /// The URL of the request.
         url: String,
-        /// What is wrong with it.
+        /// The reason.
         problem: String,
     },
-    /// The metadata is another issuer's (RFC 8414 §3.3).
+    /// The metadata is of another issuer (RFC 8414 §3.3).
     #[error("{url} is the metadata of {found:?}, not of {expected:?}{}", slash(.expected, .found))]
     #[non_exhaustive]
     OtherIssuer {
-        /// What was asked for.
+        /// The URL of the request.
         url: String,
         /// The configured issuer.
         expected: String,
-        /// The issuer that the document names.
+        /// The issuer in the document.
         found: String,
     },
-    /// None of the locations where the metadata may be has it.
+    /// No metadata location returned usable metadata.
     #[error("no usable metadata of {issuer}: {}", list(.attempts))]
     #[non_exhaustive]
     NoMetadata {
         /// The configured issuer.
         issuer: String,
-        /// Why, for each location in the order in which they were tried.
+        /// The error of each location, in the order of the attempts.
         attempts: Vec<FetchError>,
     },
-    /// The URL is neither https nor on this machine.
+    /// The URL is neither https nor on the loopback interface.
     #[error("{url} is neither https nor on this machine")]
     #[non_exhaustive]
     Insecure {
         /// The URL.
         url: String,
     },
-    /// The URL leads to an address that is not public, and tenants may choose the URL.
+    /// The URL leads to an address that is not public, while only public ones are allowed because
+    /// tenants may choose the URL.
     #[error("{url} is not fetched: {refused}")]
     #[non_exhaustive]
     AddressRefused {
-        /// What was asked for.
+        /// The URL of the request.
         url: String,
-        /// The host, and what its address is.
+        /// The host, and the kind of its address.
         refused: RefusedAddress,
     },
-    /// A file can not be read.
+    /// A file cannot be read.
     #[error("{}: {reason}", .path.display())]
     #[non_exhaustive]
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         reason: String,
     },
     /// There is no tokio runtime to fetch on.
     #[error("there is no tokio runtime to fetch on")]
     NoRuntime,
-    /// The fetch broke off: its runtime has ended, or the HTTP client panicked.
+    /// The fetch was aborted: its runtime has shut down, or the HTTP client panicked.
     #[error("the fetch broke off: its runtime has ended, or the HTTP client panicked")]
     Abandoned,
 }
@@ -187,7 +188,8 @@ pub enum FetchError {
 debug_with_causes!(FetchError);
 
 impl FetchError {
-    /// Whether the server cannot be reached, or cannot answer now; otherwise its answer is wrong.
+    /// Returns whether the server is unreachable or temporarily failing; otherwise its response is
+    /// wrong.
     pub(crate) fn is_outage(&self) -> bool {
         match self {
             Self::Transport { .. } | Self::Timeout { .. } | Self::Abandoned => true,
@@ -214,7 +216,7 @@ impl FetchError {
     }
 }
 
-/// What to do where two issuers differ in nothing but the slash at the end.
+/// Returns advice for two issuers that differ only in a trailing slash.
 fn slash(expected: &str, found: &str) -> String {
     let remedy = if expected.strip_suffix('/') == Some(found) {
         "drop the slash at the end of"

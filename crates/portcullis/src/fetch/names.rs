@@ -1,4 +1,4 @@
-//! The lookup of names for connections that may lead to public addresses alone.
+//! DNS resolution for connections that may only use public addresses.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,8 +7,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::reach::check_resolved;
 
-/// Looks up a name for each connection, and gives addresses away only if all are public: what was
-/// checked is what is connected to.
+/// Resolves a name for each connection, and returns addresses only if all are public. The
+/// connection uses exactly the addresses that were checked.
 #[derive(Debug)]
 pub(super) struct PublicNames;
 
@@ -29,7 +29,7 @@ use {as_they_are as reached, ask as look_up};
 #[cfg(any(test, feature = "test-util"))]
 use {script::look_up, script::reached};
 
-/// Asks the operating system. The port is the URL's.
+/// Resolves a name with the operating system. The port comes from the URL.
 async fn ask(name: &str) -> io::Result<Vec<SocketAddr>> {
     Ok(tokio::net::lookup_host((name, 0)).await?.collect())
 }
@@ -39,7 +39,7 @@ fn as_they_are(_: &str, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     addresses
 }
 
-/// Names that a test answers for.
+/// Scripted names for tests.
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) mod script {
     use std::collections::HashMap;
@@ -67,7 +67,8 @@ pub(crate) mod script {
         names().as_ref().and_then(|names| names.get(name)).map_or(0, |name| name.lookups)
     }
 
-    /// The next answer of the script, and then its last one; of other names the system's.
+    /// Returns the next scripted answer, or the last one when the script has ended. Other names are
+    /// resolved by the system.
     pub(super) async fn look_up(name: &str) -> io::Result<Vec<SocketAddr>> {
         let scripted = names().as_mut().and_then(|names| names.get_mut(name)).map(|scripted| {
             let answer = scripted.answers.get(scripted.lookups).or(scripted.answers.last());
@@ -80,7 +81,7 @@ pub(crate) mod script {
         }
     }
 
-    /// Connections of a name in the script end on this machine, whatever the answer was.
+    /// Connections to scripted names reach the loopback interface, regardless of the answer.
     pub(super) fn reached(name: &str, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         let is_scripted = names().as_ref().is_some_and(|names| names.contains_key(name));
         if is_scripted { vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))] } else { addresses }

@@ -1,4 +1,4 @@
-//! Which hosts may be connected to: any, or those with public addresses alone.
+//! The hosts that connections may be made to: all, or only those with public addresses.
 
 use std::net::IpAddr;
 
@@ -7,18 +7,18 @@ use ::url::{Host, Url};
 use super::address::{self, Kind};
 use crate::causes::debug_with_causes;
 
-/// Which hosts may be connected to.
+/// The hosts that connections may be made to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// Those of an operator's own URLs.
+    /// All hosts: for URLs from the operator.
     #[default]
     Anywhere,
-    /// Where tenants choose URLs: hosts with public addresses alone, and those that are named.
+    /// For URLs from tenants: hosts with public addresses, and the named exceptions.
     Public { except: Vec<Host> },
 }
 
 impl Reach {
-    /// Whether the host of `url` may have any address: so the operator says.
+    /// Returns whether the operator permits any address for the host of `url`.
     pub(crate) fn is_unlimited(&self, url: &Url) -> bool {
         match self {
             Self::Anywhere => true,
@@ -28,8 +28,8 @@ impl Reach {
         }
     }
 
-    /// Refuses a URL whose host shows without a lookup that it is not public. HTTP clients look up
-    /// names alone, so that an address in a URL is seen nowhere else.
+    /// Rejects a URL whose host is not public, if that shows without a lookup. HTTP clients resolve
+    /// only names, so a literal address in a URL is checked only here.
     pub(crate) fn check(&self, url: &Url) -> Result<(), RefusedAddress> {
         if self.is_unlimited(url) {
             return Ok(());
@@ -37,7 +37,7 @@ impl Reach {
         match url.host() {
             Some(Host::Ipv4(address)) => check_literal(address.into()),
             Some(Host::Ipv6(address)) => check_literal(address.into()),
-            // RFC 6761 §6.3: whatever a server for names says.
+            // RFC 6761 §6.3: regardless of what a DNS server says.
             Some(Host::Domain(name)) if is_localhost(name) => {
                 let (host, address) = (name.to_owned(), None);
                 Err(RefusedAddress { host, address, kind: Kind::Loopback })
@@ -58,9 +58,8 @@ fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// Refuses a name if any of its addresses is not public. One of several is refused with the others:
-/// which of them a connection would use is otherwise left to chance, and a public name has no
-/// private address without a mistake or an attack.
+/// Rejects a name if any of its addresses is not public. Otherwise it would be random which address
+/// a connection uses, and a public name with a private address is a mistake or an attack.
 #[cfg(feature = "reqwest")]
 pub(super) fn check_resolved(
     name: &str,
@@ -73,8 +72,8 @@ pub(super) fn check_resolved(
     refused.map_or(Ok(()), Err)
 }
 
-/// What a [`Fetch`](super::Fetch) answers, with this error or one that it causes, when a host has an
-/// address that is not public and must have one: see
+/// The error that a [`Fetch`](super::Fetch) returns, directly or as a cause, if a host has an
+/// address that is not public but must be: see
 /// [`ReqwestFetch::public_addresses_only`](super::ReqwestFetch::public_addresses_only).
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -84,7 +83,7 @@ pub(super) fn check_resolved(
 )]
 pub struct RefusedAddress {
     host: String,
-    /// The address of a name that was looked up.
+    /// The address that a name resolved to.
     address: Option<IpAddr>,
     kind: Kind,
 }
@@ -92,7 +91,7 @@ pub struct RefusedAddress {
 debug_with_causes!(RefusedAddress);
 
 impl RefusedAddress {
-    /// The host, as the URL has it.
+    /// Returns the host, as spelled in the URL.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
@@ -116,7 +115,7 @@ mod tests {
         reach.check(&Url::parse(url).unwrap()).err().map(|refused| refused.to_string())
     }
 
-    /// A URL parser reads every spelling of an address as the address.
+    /// A URL parser normalizes every spelling of an address.
     #[test]
     fn address_is_refused_however_it_is_written() {
         for host in [
@@ -159,7 +158,7 @@ mod tests {
                 assert_eq!(refusal(&Reach::Anywhere, &url), None, "{url}");
             }
         }
-        // No URL at all, so that nothing is asked for.
+        // These do not parse as URLs, so they are never requested.
         for url in ["https://[fe80::1%25eth0]/", "https://[fe80::1%eth0]/", "https://0x7f.1.2.3.4/"]
         {
             assert!(Url::parse(url).is_err(), "{url}");

@@ -16,18 +16,18 @@ use super::reach::Reach;
 use super::url::{is_loopback, parse_host};
 use super::{BodyTooLong, Fetch, FetchRequest, Fetching, RefusedAddress};
 
-/// How long a connection is kept for the next question: less than servers usually keep theirs, so
-/// that few are closed under a question.
+/// How long an idle connection is kept. Servers usually keep theirs longer, so few requests hit a
+/// closed connection.
 const KEPT: Duration = Duration::from_secs(4);
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Fetches with reqwest and rustls, trusting what the operating system trusts.
+/// Fetches with reqwest and rustls, with the operating system's trusted certificates.
 ///
-/// Follows no redirect, keeps no idle connection for what is fetched now and then (a pooled one may
-/// belong to a runtime that is gone), and for questions that come with requests keeps them for a
-/// few seconds. Never sends what is meant for this machine through a proxy. Connects to any address,
-/// unless it is made to connect to [public ones only](Self::public_addresses_only).
+/// Does not follow redirects. Keeps no idle connection for periodic fetches, since a pooled
+/// connection may belong to a runtime that has shut down; connections for introspection are kept
+/// for a few seconds. Never sends requests for the loopback interface through a proxy. Connects to
+/// any address, unless it is limited to [public ones](Self::public_addresses_only).
 #[derive(Debug, Clone)]
 pub struct ReqwestFetch {
     clients: Clients,
@@ -41,15 +41,15 @@ struct Clients {
     post: Direct,
 }
 
-/// A client for most hosts, and one for those that are connected to without a proxy and whatever their
-/// addresses are: this machine, or a host that is named.
+/// A default client, and one without a proxy or address check, for the loopback interface and
+/// permitted private hosts.
 #[derive(Debug, Clone)]
 struct Direct {
     client: Client,
     direct: Client,
 }
 
-/// Certificates in a file, and the clients that trust them as they were last read.
+/// A CA certificate file, and the clients built from its last content.
 #[derive(Debug)]
 struct CaFile {
     path: PathBuf,
@@ -57,26 +57,27 @@ struct CaFile {
 }
 
 impl ReqwestFetch {
-    /// A client that uses the proxies in `HTTPS_PROXY` and the like. All of a process share one, which
-    /// is built when it is first asked for.
+    /// Creates a client that uses the proxies in `HTTPS_PROXY` and similar variables. All instances
+    /// in a process share one client, which is built on first use.
     ///
     /// # Errors
     ///
-    /// When the TLS backend can not be set up, for example without any trusted certificate.
+    /// Returns an error if the TLS backend cannot be set up, for example without any trusted
+    /// certificate.
     pub fn new() -> Result<Self, BoxError> {
         Self::within(Reach::Anywhere)
     }
 
-    /// A client that connects to public addresses alone, for URLs that tenants choose.
+    /// Creates a client that connects only to public addresses, for URLs that tenants choose.
     ///
-    /// Loopback, private, shared, link-local and metadata addresses, and all others that are not public,
-    /// are refused, also within IPv6 addresses: in a URL, and at every connection after the name was
-    /// looked up. A name is refused if any of its addresses is. The error is caused by a
-    /// [`RefusedAddress`](super::RefusedAddress). No proxy is used, because a proxy would look up the
-    /// names itself.
+    /// Loopback, private, shared, link-local and metadata addresses, and all others that are not
+    /// public, are rejected, also when embedded in IPv6 addresses: both in a URL, and at every
+    /// connection after the name was resolved. A name is rejected if any of its addresses is. The
+    /// error is a [`RefusedAddress`](super::RefusedAddress) or is caused by one. No proxy is used,
+    /// because a proxy would resolve the names itself.
     ///
-    /// Issuers of an [`IssuerResolver`](crate::config::IssuerResolver) are fetched with this client by
-    /// default.
+    /// Issuers of an [`IssuerResolver`](crate::config::IssuerResolver) are fetched with this client
+    /// by default.
     ///
     /// ```
     /// use portcullis::fetch::{Fetch, FetchRequest, RefusedAddress, ReqwestFetch};
@@ -94,17 +95,19 @@ impl ReqwestFetch {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// See [`new`](Self::new).
     pub fn public_addresses_only() -> Result<Self, BoxError> {
         Self::within(Reach::Public { except: Vec::new() })
     }
 
-    /// Permits connections to `host`, a name or an address, whatever its addresses are. For a client of
-    /// [`public_addresses_only`](Self::public_addresses_only); no other refuses an address.
+    /// Permits connections to any address of `host`, a name or an address. Only relevant for a
+    /// client from [`public_addresses_only`](Self::public_addresses_only); other clients do not
+    /// reject addresses.
     ///
     /// # Errors
     ///
-    /// When `host` is none: it has a scheme, a port or a path.
+    /// Returns an error if `host` is not a host, for example because it has a scheme, a port or a
+    /// path.
     pub fn allow_private_host(mut self, host: impl AsRef<str>) -> Result<Self, BoxError> {
         let host = host.as_ref();
         let parsed = parse_host(host).ok_or_else(|| {
@@ -116,7 +119,7 @@ impl ReqwestFetch {
         Ok(self)
     }
 
-    /// All of a process share the clients.
+    /// Creates a client. All instances in a process share the connections.
     pub(crate) fn within(reach: Reach) -> Result<Self, BoxError> {
         static ANYWHERE: OnceLock<Clients> = OnceLock::new();
         static PUBLIC: OnceLock<Clients> = OnceLock::new();
@@ -131,8 +134,8 @@ impl ReqwestFetch {
         Ok(Self { clients, ca: None, reach })
     }
 
-    /// The same, trusting the certificates in this file (PEM) as well. It is read at each fetch:
-    /// such files rotate.
+    /// Returns a client that also trusts the certificates in this file (PEM). The file is read at
+    /// each fetch, since such files rotate.
     #[must_use]
     pub fn trusting(self, ca_file: impl Into<PathBuf>) -> Self {
         let ca = CaFile { path: ca_file.into(), built: Mutex::default() };
@@ -148,8 +151,8 @@ impl ReqwestFetch {
         }
     }
 
-    /// The client for `url`. Its host is checked here for a client by itself: the issuer's URLs are
-    /// checked before any client.
+    /// Returns the client for `url`. The host is checked here for a standalone client; the core
+    /// checks an issuer's URLs before any client sees them.
     fn client<'c>(&self, clients: &'c Direct, url: &Url) -> Result<&'c Client, RefusedAddress> {
         self.reach.check(url)?;
         let is_direct = match self.reach {
@@ -173,7 +176,7 @@ impl Clients {
             };
             let client = match reach {
                 Reach::Anywhere => builder(),
-                // A proxy would look up the names, and connect to whatever they lead to.
+                // A proxy would resolve the names itself and connect to any address.
                 Reach::Public { .. } => builder().no_proxy().dns_resolver(PublicNames),
             };
             let direct = builder().no_proxy();
@@ -222,7 +225,7 @@ impl Fetch for ReqwestFetch {
     }
 }
 
-/// The answer, read to its end.
+/// Reads the complete response.
 async fn whole(request: RequestBuilder, max_body: usize) -> Result<Response<Bytes>, BoxError> {
     let mut answer = request.send().await.map_err(reqwest::Error::without_url)?;
     let mut whole = Response::builder().status(answer.status());
@@ -247,7 +250,7 @@ mod tests {
     use super::*;
     use crate::fetch::script;
 
-    /// A server that answers every request with these bytes.
+    /// Starts a server that responds to every request with these bytes.
     fn serve(answer: impl Into<Vec<u8>>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -284,8 +287,8 @@ mod tests {
         assert_eq!(get(url).await.unwrap().status(), 302);
     }
 
-    /// Whether this is a process with a proxy in its environment that nothing listens at. Otherwise `this`
-    /// test is run in one, since variables can not be set safely here.
+    /// Returns whether this process has an unreachable proxy in its environment. Otherwise runs
+    /// test `this` in a child process that has one, since variables cannot be set safely here.
     fn has_proxy(this: &str) -> bool {
         const CHILD: &str = "PORTCULLIS_TEST_CHILD";
         if std::env::var_os(CHILD).is_some() {

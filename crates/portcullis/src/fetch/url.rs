@@ -1,4 +1,4 @@
-//! Which URLs keys may come from.
+//! The URLs that keys may be fetched from.
 
 use std::net::Ipv6Addr;
 
@@ -8,19 +8,20 @@ use super::reach::Reach;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct UrlPolicy {
-    /// The one host that may be asked over plain http.
+    /// The only host besides the loopback interface that may be fetched from over plain http.
     pub(crate) http_host: Option<Host>,
-    /// The hosts that metadata may lead to, besides its own; without it, to any.
+    /// The hosts that metadata may point to, besides its own; any host if `None`.
     pub(crate) key_hosts: Option<&'static [&'static str]>,
-    /// The addresses that may be connected to.
+    /// The addresses that connections may be made to.
     pub(crate) reach: Reach,
 }
 
 impl UrlPolicy {
-    /// Whether what comes from `url` can be trusted to come from its host: https, or plain http
-    /// that never leaves this machine or goes to the host that is allowed by name.
+    /// Returns whether a response from `url` can be trusted to be from its host: https, or plain
+    /// http to the loopback interface or to the explicitly allowed host.
     ///
-    /// A name or password in it would end up in logs and error messages.
+    /// URLs with a user name or password are rejected, since these would end up in logs and error
+    /// messages.
     pub(crate) fn allows(&self, url: &Url) -> bool {
         if !url.username().is_empty() || url.password().is_some() {
             return false;
@@ -32,7 +33,7 @@ impl UrlPolicy {
         }
     }
 
-    /// Whether the metadata at `metadata` may say that keys are at `url`.
+    /// Returns whether the metadata at `metadata` may point to keys at `url`.
     pub(crate) fn leads(&self, metadata: &Url, url: &Url) -> bool {
         let Some(hosts) = self.key_hosts else { return true };
         let host = url.host_str();
@@ -45,13 +46,13 @@ impl UrlPolicy {
     }
 }
 
-/// The host that `text` names: a domain, or an address, of IPv6 with brackets or without. `None` if
-/// it is anything else.
+/// Parses a host: a domain or an address, IPv6 with or without brackets. Returns `None` for
+/// anything else.
 pub(crate) fn parse_host(text: &str) -> Option<Host> {
     if let Ok(address) = text.parse::<Ipv6Addr>() {
         return Some(Host::Ipv6(address));
     }
-    // A URL reads it as it reads those that are compared with it.
+    // Parsed as part of a URL, so that it compares equal to the host of a URL.
     let url = Url::parse(&format!("http://{text}/")).ok()?;
     let is_bare = url.username().is_empty()
         && url.password().is_none()
@@ -63,7 +64,7 @@ pub(crate) fn parse_host(text: &str) -> Option<Host> {
     url.host().map(|host| host.to_owned()).filter(|_| is_bare)
 }
 
-/// Whether `url` names this machine: `localhost`, 127.0.0.0/8 or `[::1]`.
+/// Returns whether `url` names the loopback interface: `localhost`, 127.0.0.0/8 or `[::1]`.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),

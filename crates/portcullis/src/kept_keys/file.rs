@@ -1,4 +1,4 @@
-//! Key sets in a file.
+//! Key sets stored in a file.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -10,10 +10,10 @@ use bytes::Bytes;
 
 use super::{Keeping, KeptKeys};
 
-/// The longest file that is read, in bytes: 64 issuers with the longest key sets.
+/// The maximum length of the file, in bytes: 64 issuers with key sets of the maximum length.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
-/// A file that is replaced whole, and that nobody but its owner may write.
+/// A file that is replaced atomically and that only its owner may write.
 #[derive(Debug, Clone)]
 pub(crate) struct KeptInFile {
     path: PathBuf,
@@ -22,7 +22,7 @@ pub(crate) struct KeptInFile {
 }
 
 impl KeptInFile {
-    /// Makes sure that the file could be written.
+    /// Checks that the file can be written.
     pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
         let probe = beside(&path);
         let user = create(&probe)?.metadata().map(|metadata| owner(&metadata));
@@ -31,8 +31,8 @@ impl KeptInFile {
     }
 }
 
-/// A new name in the same directory, which a rename can start from. Nobody else has it: neither another
-/// thread nor the first process of another container.
+/// Returns a new name in the same directory, as the source of a rename. It is unique across
+/// threads, and across containers whose processes have the same ID.
 fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let random = RandomState::new().build_hasher().finish();
@@ -65,7 +65,7 @@ impl KeptKeys for KeptInFile {
                 let _ = fs::remove_file(&new);
             }
             written?;
-            // So that the new name is there after a crash. Not every file system can do it.
+            // Make the new name survive a crash. Not every file system supports it.
             if let Some(directory) = path.parent().and_then(|path| File::open(path).ok()) {
                 let _ = directory.sync_all();
             }
@@ -81,7 +81,7 @@ fn in_background<T: Send + 'static>(
 }
 
 fn read(path: &Path, user: Option<u32>) -> Result<Option<Bytes>, Box<dyn Error + Send + Sync>> {
-    // Looked at before it is opened: a pipe would never be, and a link leads elsewhere.
+    // Checked before opening: opening a pipe would block, and a link may point elsewhere.
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
         Ok(_) => return Err("it is not a file".into()),
@@ -98,7 +98,7 @@ fn read(path: &Path, user: Option<u32>) -> Result<Option<Bytes>, Box<dyn Error +
     Ok(Some(kept.into()))
 }
 
-/// Whoever can write the file chooses the keys.
+/// Rejects a file that other users may write: write access decides which keys are trusted.
 fn check_writers(metadata: &fs::Metadata, user: Option<u32>) -> Result<(), String> {
     const ROOT: u32 = 0;
     if let Some(owner) = owner(metadata).filter(|&owner| owner != ROOT && Some(owner) != user) {
@@ -121,7 +121,7 @@ fn write(path: &Path, kept: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A new file for its owner alone.
+/// Creates a file that only its owner can read or write.
 fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(owner(&metadata), file.user);
         assert_eq!(check_writers(&metadata, file.user), Ok(()));
         let stranger = file.user.map(|user| user + 1);
-        // What root has written, any user's process believes.
+        // A file of root is trusted by any user's process.
         assert_eq!(check_writers(&metadata, stranger).is_ok(), file.user == Some(0));
     }
 

@@ -1,4 +1,4 @@
-//! The keys that may have signed a token.
+//! The candidate keys for a token.
 
 use std::sync::Arc;
 
@@ -8,24 +8,24 @@ use super::{Payload, VerificationKey};
 use crate::error::TokenError;
 use crate::jws::CompactJws;
 
-/// The maximum number of keys that are tried for one token without `kid`: it bounds what a forged
-/// token costs.
+/// The maximum number of keys that are tried for a token without `kid`. It bounds the cost of a
+/// forged token.
 pub(crate) const MAX_CANDIDATES: usize = 4;
 
-/// Those of one set, in its order.
+/// The candidates of one set, in the order of the set.
 pub(crate) type Candidates<'s> = SmallVec<[&'s Arc<VerificationKey>; MAX_CANDIDATES]>;
 
-/// The keys that a token may have been signed with: one where it names it, or up to four.
+/// The keys that may have signed a token: one if the token names it, otherwise up to four.
 #[derive(Debug, Clone)]
 pub struct CandidateKeys(SmallVec<[Arc<VerificationKey>; 1]>);
 
 impl CandidateKeys {
-    /// The keys, at least one.
+    /// Returns the keys, at least one.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<VerificationKey>> {
         self.0.iter()
     }
 
-    /// The payload of `jws` and the key that its signature holds under.
+    /// Returns the payload of `jws` and the key that verified its signature.
     pub(crate) fn verify(
         &self,
         jws: &CompactJws<'_>,
@@ -40,14 +40,14 @@ impl CandidateKeys {
         Err(refused)
     }
 
-    /// Whether `key` is one of them.
+    /// Returns whether `key` is one of the candidates.
     pub(crate) fn contains(&self, key: &VerificationKey) -> bool {
         self.iter().any(|candidate| candidate.is_same(key))
     }
 }
 
 impl PartialEq for CandidateKeys {
-    /// By the keys themselves, in the same order.
+    /// Compares the keys themselves, in order.
     fn eq(&self, other: &Self) -> bool {
         let pairs = || self.iter().zip(other.iter());
         self.0.len() == other.0.len() && pairs().all(|(one, other)| one.is_same(other))
@@ -61,7 +61,7 @@ impl From<Arc<VerificationKey>> for CandidateKeys {
 }
 
 impl CandidateKeys {
-    /// `None` if there is none: a newer set may have the key.
+    /// Returns `None` if there are no candidates: a newer set may have the key.
     pub(crate) fn of(candidates: &Candidates<'_>) -> Option<Self> {
         let keys = || candidates.iter().map(|&key| key.clone()).collect();
         (!candidates.is_empty()).then(|| Self(keys()))

@@ -1,4 +1,4 @@
-//! A strict reader of DER (X.690 §10): lengths are definite and as short as they can be.
+//! A strict DER parser (X.690 §10): lengths are definite and minimal.
 
 use super::KeyError;
 
@@ -9,7 +9,7 @@ pub(super) const NULL: u8 = 0x05;
 pub(super) const OID: u8 = 0x06;
 pub(super) const SEQUENCE: u8 = 0x30;
 
-/// The tag `[number]` of a field that is constructed.
+/// Returns the tag of the constructed field `[number]`.
 pub(super) const fn field(number: u8) -> u8 {
     0xa0 | number
 }
@@ -18,7 +18,7 @@ pub(super) fn bad<T>(problem: &'static str) -> Result<T, KeyError> {
     Err(KeyError::Der { problem })
 }
 
-/// Elements one after another, from the first that was not taken.
+/// A sequence of elements, starting at the first one not yet taken.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Der<'d>(&'d [u8]);
 
@@ -27,7 +27,7 @@ impl<'d> Der<'d> {
         Self(bytes)
     }
 
-    /// What is inside the one element of this tag that `bytes` are.
+    /// Returns the content of `bytes`, which must be a single element with this tag.
     pub(super) fn whole(bytes: &'d [u8], tag: u8) -> Result<Self, KeyError> {
         let mut outer = Self(bytes);
         let inner = outer.take(tag)?;
@@ -35,12 +35,12 @@ impl<'d> Der<'d> {
         Ok(Self(inner))
     }
 
-    /// The tag of the next element; `None` at the end.
+    /// Returns the tag of the next element; `None` at the end.
     pub(super) fn peek(&self) -> Option<u8> {
         self.0.first().copied()
     }
 
-    /// The content of the next element, which has this tag.
+    /// Takes the next element, which must have this tag, and returns its content.
     pub(super) fn take(&mut self, tag: u8) -> Result<&'d [u8], KeyError> {
         match self.next()? {
             (found, content) if found == tag => Ok(content),
@@ -52,12 +52,12 @@ impl<'d> Der<'d> {
         self.take(SEQUENCE).map(Self)
     }
 
-    /// The content of the next element if it has this tag.
+    /// Takes the next element if it has this tag, and returns its content.
     pub(super) fn take_if(&mut self, tag: u8) -> Result<Option<&'d [u8]>, KeyError> {
         if self.peek() == Some(tag) { self.take(tag).map(Some) } else { Ok(None) }
     }
 
-    /// The magnitude of an integer that is positive, without a leading zero.
+    /// Takes a positive integer and returns its magnitude without a leading zero.
     pub(super) fn positive(&mut self) -> Result<&'d [u8], KeyError> {
         match self.take(INTEGER)? {
             [0] | [] | [0x80..=0xff, ..] => bad("an integer is not positive"),
@@ -67,7 +67,7 @@ impl<'d> Der<'d> {
         }
     }
 
-    /// The bytes of a bit string that is whole bytes.
+    /// Takes a bit string of whole bytes and returns its bytes.
     pub(super) fn bits(&mut self) -> Result<&'d [u8], KeyError> {
         match self.take(BIT_STRING)? {
             [0, bytes @ ..] => Ok(bytes),
@@ -75,12 +75,12 @@ impl<'d> Der<'d> {
         }
     }
 
-    /// Refuses what is left.
+    /// Rejects trailing data.
     pub(super) fn end(self) -> Result<(), KeyError> {
         if self.0.is_empty() { Ok(()) } else { bad("there is something behind its end") }
     }
 
-    /// The next element: its tag and its content.
+    /// Takes the next element and returns its tag and content.
     pub(super) fn next(&mut self) -> Result<(u8, &'d [u8]), KeyError> {
         let [tag, length, rest @ ..] = self.0 else { return bad("it ends too early") };
         if tag & 0x1f == 0x1f {
@@ -88,7 +88,7 @@ impl<'d> Der<'d> {
         }
         let (length, rest) = match *length {
             short @ 0..=0x7f => (usize::from(short), rest),
-            // Four bytes are more than any key needs; 0x80 is an indefinite length.
+            // Four length bytes are more than any key needs; 0x80 is an indefinite length.
             long @ 0x81..=0x84 => {
                 let Some((digits, rest)) = rest.split_at_checked(usize::from(long & 0x7f)) else {
                     return bad("it ends too early");

@@ -1,14 +1,14 @@
-//! Ed25519 public keys that must not be used ([RFC 8032 §5.1.3]). aws-lc accepts any 32 bytes and decodes
-//! them when it verifies: bytes that are no point of the curve then verify nothing, but under a point of
-//! small order anybody can sign.
+//! Rejects Ed25519 public keys that must not be used ([RFC 8032 §5.1.3]). aws-lc accepts any 32
+//! bytes and decodes them during verification: bytes that are not a point of the curve verify
+//! nothing, but for a point of small order anyone can sign.
 //!
 //! [RFC 8032 §5.1.3]: https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3
 
 use super::KeyError;
 
-/// The y coordinates, little-endian, of the points of order 1, 2, 4 and 8, of which there are eight
-/// (Cremers and Jackson, *Prime, Order Please!*, 2019, table 1). 0 and 1 have a second encoding each: p
-/// and p + 1. The highest bit, which is the sign of x, is not part of y.
+/// The little-endian y coordinates of the eight points of order 1, 2, 4 and 8 (Cremers and Jackson,
+/// *Prime, Order Please!*, 2019, table 1). 0 and 1 each have a second encoding: p and p + 1. The
+/// highest bit is the sign of x and not part of y.
 const SMALL_ORDER: [[u8; 32]; 7] = [
     // Order 4: 0, and p.
     little(0x00, 0x00, 0x00),
@@ -38,7 +38,7 @@ const fn little(first: u8, between: u8, last: u8) -> [u8; 32] {
     bytes
 }
 
-/// Refuses a point of small order, and an encoding that is not canonical.
+/// Rejects points of small order and non-canonical encodings.
 pub(super) fn check(point: &[u8]) -> Result<(), KeyError> {
     let mut y = <[u8; 32]>::try_from(point).map_err(|_| KeyError::Encoding("x"))?;
     let [.., last] = &mut y;

@@ -1,4 +1,4 @@
-//! Keys for HMAC ([RFC 7518 §3.2]): made by [`dangerous`](crate::dangerous), and by nothing else.
+//! HMAC keys ([RFC 7518 §3.2]). Only [`dangerous`](crate::dangerous) creates them.
 //!
 //! [RFC 7518 §3.2]: https://www.rfc-editor.org/rfc/rfc7518#section-3.2
 

@@ -1,4 +1,4 @@
-//! Importing one JWK ([RFC 7517 §4], [RFC 7518 §6], [RFC 8037 §2], [RFC 9964 §3]).
+//! Imports a JWK ([RFC 7517 §4], [RFC 7518 §6], [RFC 8037 §2], [RFC 9964 §3]).
 //!
 //! [RFC 7517 §4]: https://www.rfc-editor.org/rfc/rfc7517#section-4
 //! [RFC 7518 §6]: https://www.rfc-editor.org/rfc/rfc7518#section-6
@@ -17,7 +17,7 @@ use super::{Identity, KeyError, Material, VerificationKey, ed25519, ml_dsa};
 use crate::algorithm::Algorithm;
 use crate::json::{FromMembers, IsPresent, Lenient, Member, Text};
 
-/// A JWK's members, as they stand in the set.
+/// The members of a JWK as published.
 #[derive(Debug, Default)]
 pub(super) struct Jwk {
     kty: Option<String>,
@@ -37,11 +37,11 @@ pub(super) struct Jwk {
 }
 
 impl<'de> FromMembers<'de> for Jwk {
-    /// Never fails for what a member holds: in a set, the next key stands behind this one.
+    /// Never fails on a member's value, since the next key in the set must still be read.
     ///
-    /// A member that is `null` counts as absent, and so does an optional one that is blank or an empty
-    /// array: .NET writes every member of a JWK, most of them so. `kid` is kept as it is written, since
-    /// tokens repeat it, and an empty secret is still a secret.
+    /// A `null` member counts as absent, and so does an optional one that is blank or an empty
+    /// array: .NET writes every member of a JWK, most of them like this. `kid` is kept literally,
+    /// since tokens repeat it, and an empty secret is still a secret.
     fn take<A: MapAccess<'de>>(
         &mut self,
         name: &str,
@@ -92,7 +92,7 @@ impl<'de> FromMembers<'de> for Jwk {
     }
 }
 
-/// Keys that were written otherwise, as what a JWK would have: each is then checked as one.
+/// Builds JWKs from other encodings, so that the same checks apply.
 impl Jwk {
     pub(super) fn rsa(n: &[u8], e: &[u8]) -> Self {
         Self { kty: text("RSA"), n: number(n), e: number(e), ..Self::default() }
@@ -121,10 +121,10 @@ fn number(bytes: &[u8]) -> Option<String> {
 }
 
 impl Jwk {
-    /// The key, for its `alg` or, without one, for each of `allowed` that fits it.
+    /// Imports the key for its `alg` or, without one, for each of `allowed` that fits it.
     ///
-    /// Entra and others publish RSA keys without `alg`. The algorithms then come from the
-    /// configuration, and a token chooses among those.
+    /// Entra and others publish RSA keys without `alg`. The configuration then limits the
+    /// algorithms, and the token selects one of those.
     pub(super) fn import(self, allowed: &[Algorithm]) -> Result<VerificationKey, KeyError> {
         if let Some(name) = self.wrong_type {
             return Err(KeyError::WrongType(name));
@@ -150,7 +150,7 @@ impl Jwk {
             ("EC", Some("P-384")) => &[Algorithm::Es384],
             ("EC", Some("P-521")) => &[Algorithm::Es512],
             ("OKP", Some("Ed25519")) => &[Algorithm::Ed25519],
-            // RFC 9964 §3: what an AKP key is, only its `alg` says.
+            // RFC 9964 §3: only `alg` determines the parameter set of an AKP key.
             ("AKP", _) if self.alg.is_none() => return Err(KeyError::Missing("alg")),
             ("AKP", _) => &[Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87],
             ("EC" | "OKP", None) => return Err(KeyError::Missing("crv")),
@@ -173,7 +173,7 @@ impl Jwk {
         if for_signatures && may_verify { Ok(()) } else { Err(KeyError::NotForSignatures) }
     }
 
-    /// At least one, in an order that does not depend on that of `allowed`.
+    /// Returns at least one algorithm, in an order that does not depend on `allowed`.
     fn algorithms(
         &self,
         possible: &[Algorithm],
@@ -213,7 +213,7 @@ impl Jwk {
             Algorithm::MlDsa44 => self.parse_akp(algorithm, &signature::ML_DSA_44, 1312),
             Algorithm::MlDsa65 => self.parse_akp(algorithm, &signature::ML_DSA_65, 1952),
             Algorithm::MlDsa87 => self.parse_akp(algorithm, &signature::ML_DSA_87, 2592),
-            // Possible with no JWK; see above.
+            // Unreachable for a JWK; see above.
             Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => Err(KeyError::Symmetric),
         }
     }
@@ -235,7 +235,7 @@ impl Jwk {
     ) -> Result<(ParsedPublicKey, Identity), KeyError> {
         let n = bytes("n", self.n.as_deref(), None)?;
         let e = bytes("e", self.e.as_deref(), None)?;
-        // RFC 7518 §2 forbids leading zeros; some issuers write them all the same.
+        // RFC 7518 §2 forbids leading zeros; some issuers write them anyway.
         let n = strip_zeros(&n);
         let e = strip_zeros(&e);
         let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
@@ -267,8 +267,8 @@ impl Jwk {
     }
 }
 
-/// The value of a member. What no reader can take in, such as a nest of a thousand arrays, is of the
-/// wrong type.
+/// Reads the value of a member. A value that cannot be parsed, such as a thousand nested arrays,
+/// has the wrong type.
 fn value<'de, A: MapAccess<'de>>(member: Member<'_, A>) -> Result<Lenient<'de>, A::Error> {
     let text: &RawValue = member.read("jwk")?;
     Ok(serde_json::from_str(text.get()).unwrap_or(Lenient::Other))

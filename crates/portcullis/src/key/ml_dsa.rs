@@ -1,21 +1,22 @@
-//! ML-DSA public keys that must not be used ([FIPS 204]). aws-lc accepts any bytes of the right length.
+//! Rejects ML-DSA public keys that must not be used ([FIPS 204]). aws-lc accepts any bytes of the
+//! right length.
 //!
-//! A verifier recomputes the signer's commitment as A·z - c·t1·2^13, modulo q (§6.3). Where t1·2^13 is short,
-//! the high bits of that hardly depend on the challenge c, so that anybody can choose z first and compute a
-//! challenge that fits.
+//! A verifier recomputes the signer's commitment as A·z - c·t1·2^13, modulo q (§6.3). If t1·2^13 is
+//! short, its high bits hardly depend on the challenge c, so that anyone can choose z first and
+//! compute a matching challenge.
 //!
 //! [FIPS 204]: https://nvlpubs.nist.gov/nistpubs/FIPS/NIST.FIPS.204.pdf
 
 use super::KeyError;
 
-/// The bytes of ρ, which t1 follows (§7.2).
+/// The length of ρ in bytes. t1 follows it (§7.2).
 const RHO: usize = 32;
 
-/// How many units of 2^13 a short coefficient of t1 is from 0. Those of a good key are as good as uniform, so
-/// that one in 32 is short.
+/// The distance from 0, in units of 2^13, below which a coefficient of t1 is short. The
+/// coefficients of a valid key are close to uniform, so one in 32 is short.
 const SHORT: u64 = 16;
 
-/// Refuses a key most of whose coefficients are short.
+/// Rejects a key if most of its coefficients are short.
 pub(super) fn check(public: &[u8]) -> Result<(), KeyError> {
     // §7.1: ten bits each, four in five bytes.
     let groups = public.get(RHO..).unwrap_or_default().chunks_exact(5);
@@ -29,7 +30,8 @@ pub(super) fn check(public: &[u8]) -> Result<(), KeyError> {
     if 2 * short > coefficients { Err(KeyError::ShortKey) } else { Ok(()) }
 }
 
-/// 1024 · 2^13 is 2^13 - 1 modulo q, so that 1023 is as short as 0.
+/// Returns whether a coefficient is short. 1024 · 2^13 is 2^13 - 1 modulo q, so 1023 is as short as
+/// 0.
 fn is_short(coefficient: u64) -> bool {
     !(SHORT..1024 - SHORT).contains(&coefficient)
 }

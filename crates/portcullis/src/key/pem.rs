@@ -1,4 +1,4 @@
-//! PEM ([RFC 7468]): public keys and certificates between its lines.
+//! PEM ([RFC 7468]): public keys and certificates.
 //!
 //! [RFC 7468]: https://www.rfc-editor.org/rfc/rfc7468
 
@@ -15,12 +15,13 @@ use super::{KeyError, KeySet, KeySetError, SkippedKey, VerificationKey, spki};
 use crate::algorithm::Algorithm;
 
 impl VerificationKey {
-    /// Reads a public key or a certificate in PEM: the one block of `PUBLIC KEY`, `RSA PUBLIC KEY` or
-    /// `CERTIFICATE`. It is held to the checks of a JWK and used with each of `allowed` that fits it. It has no
-    /// `kid`: see [`with_id`](Self::with_id) and [`with_thumbprint_id`](Self::with_thumbprint_id).
+    /// Parses a public key or a certificate in PEM: exactly one block, `PUBLIC KEY`, `RSA PUBLIC
+    /// KEY` or `CERTIFICATE`. The key passes the same checks as a JWK and is used with each
+    /// algorithm of `allowed` that fits it. It has no `kid`: see [`with_id`](Self::with_id) and
+    /// [`with_thumbprint_id`](Self::with_thumbprint_id).
     ///
-    /// **A certificate is only a container**: the dates, the names, the extensions, the signature and the chain
-    /// of it are not looked at. Whoever chooses the file chooses the key.
+    /// **A certificate is only a container**: its dates, names, extensions, signature and chain are
+    /// not checked. Trust in the key is trust in the source of the file.
     ///
     /// ```
     /// use portcullis::{Algorithm, keys::{KeyError, VerificationKey}};
@@ -43,7 +44,8 @@ impl VerificationKey {
     ///
     /// # Errors
     ///
-    /// When it is not one such block, or the key in it is private, bad, or for none of `allowed`.
+    /// Returns an error if the input is not exactly one such block, or if the key is private,
+    /// invalid, or for none of `allowed`.
     #[doc(alias("from_rsa_pem", "from_ec_pem", "from_ed_pem", "x509", "certificate"))]
     pub fn from_pem(pem: &[u8], allowed: &[Algorithm]) -> Result<Self, KeyError> {
         let mut blocks = Blocks(pem);
@@ -57,23 +59,24 @@ impl VerificationKey {
         }
     }
 
-    /// Reads a public key or a certificate in DER: a SubjectPublicKeyInfo, an RSAPublicKey (PKCS #1) or a
-    /// certificate. As [`from_pem`](Self::from_pem), which also says what of a certificate is not checked.
+    /// Parses a public key or a certificate in DER: a SubjectPublicKeyInfo, an RSAPublicKey (PKCS
+    /// #1) or a certificate. See [`from_pem`](Self::from_pem) for what is not checked in a
+    /// certificate.
     ///
     /// # Errors
     ///
-    /// When it is none of them, with nothing behind it, or the key in it is private, bad, or for none of
-    /// `allowed`.
+    /// Returns an error if the input is none of these, has trailing data, or if the key is private,
+    /// invalid, or for none of `allowed`.
     pub fn from_der(der: &[u8], allowed: &[Algorithm]) -> Result<Self, KeyError> {
         import(spki::read(der)?, allowed)
     }
 }
 
 impl KeySet {
-    /// Reads all public keys and certificates of a PEM file, each under its
-    /// [thumbprint](VerificationKey::thumbprint) as `kid`: they are found by tokens with that `kid`, and by
-    /// tokens without one. A block that cannot be used is [skipped](Self::skipped) with its reason; text
-    /// between blocks is ignored. Of a certificate only the key is read, as by
+    /// Parses all public keys and certificates of a PEM file. The `kid` of each is its
+    /// [thumbprint](VerificationKey::thumbprint), so the keys are used for tokens with that `kid`
+    /// and for tokens without one. A block that cannot be used is [skipped](Self::skipped) with a
+    /// reason; text between blocks is ignored. Only the key of a certificate is read, as in
     /// [`VerificationKey::from_pem`].
     ///
     /// ```
@@ -94,13 +97,13 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// When it is no PEM, has more than 200 blocks, or **has a private key**: a service that only verifies must not
-    /// hold one, so the file is not used at all.
+    /// Returns an error if the input is not PEM, has more than 200 blocks, or **contains a private
+    /// key**: a service that only verifies must not hold one, so the whole file is rejected.
     pub fn from_pem(pem: &[u8]) -> Result<Self, KeySetError> {
         Self::from_pem_within(pem, Algorithm::ALL, MAX_KEYS)
     }
 
-    /// As [`from_pem`](Self::from_pem), by the settings of an issuer.
+    /// Parses like [`from_pem`](Self::from_pem), with an issuer's settings.
     pub(crate) fn from_issuers_pem(
         pem: &[u8],
         allowed: &[Algorithm],
@@ -139,7 +142,7 @@ impl KeySet {
     }
 }
 
-/// Whether a file is PEM rather than JSON.
+/// Returns whether a file is PEM rather than JSON.
 pub(crate) fn is_pem(text: &[u8]) -> bool {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
     !text.starts_with(b"{") && Blocks(text).next().is_some()
@@ -150,7 +153,7 @@ fn import(found: spki::Found, allowed: &[Algorithm]) -> Result<VerificationKey, 
     found.jwk.import(&possible.collect::<Vec<_>>())
 }
 
-/// One block, decoded.
+/// One decoded block.
 struct Block<'p> {
     label: &'p [u8],
     der: Vec<u8>,
@@ -166,7 +169,7 @@ impl Block<'_> {
         };
         match found {
             Ok(found) => import(found, allowed),
-            // A private key is one under any label.
+            // A private key is reported as such under any label.
             Err(error) => match spki::read(&self.der) {
                 Err(KeyError::Private) => Err(KeyError::Private),
                 _ => Err(error),
@@ -175,7 +178,7 @@ impl Block<'_> {
     }
 }
 
-/// The blocks of a text, which is what is left of it.
+/// An iterator over the blocks of a text. Holds the text that is left.
 struct Blocks<'p>(&'p [u8]);
 
 impl<'p> Blocks<'p> {
@@ -196,7 +199,7 @@ impl<'p> Blocks<'p> {
                 if end != label {
                     break;
                 }
-                // What is in a private key is nobody's business, encrypted or not.
+                // Never decode a private key, encrypted or not.
                 if contains(label, b"PRIVATE KEY") {
                     return Err(KeyError::Private);
                 }
@@ -226,7 +229,7 @@ fn contains(label: &[u8], part: &[u8]) -> bool {
     label.windows(part.len()).any(|window| window == part)
 }
 
-/// The label of a line that begins or ends a block.
+/// Returns the label of a line that begins or ends a block.
 fn boundary<'l>(line: &'l [u8], start: &[u8]) -> Option<&'l [u8]> {
     line.strip_prefix(start)?.strip_suffix(b"-----")
 }

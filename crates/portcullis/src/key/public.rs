@@ -1,4 +1,4 @@
-//! What a key is: the members of its public JWK, by which keys are compared, named and handed on.
+//! Key identity: the members of the public JWK, used to compare, name and export keys.
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::VerificationKey;
 use crate::algorithm::Algorithm;
 
-/// The numbers of a key, however it was written.
+/// The numbers of a key, independent of its encoding.
 #[derive(PartialEq, Eq)]
 pub(super) enum Identity {
     Rsa {
@@ -27,8 +27,8 @@ pub(super) enum Identity {
 }
 
 impl Identity {
-    /// The members that a thumbprint is made of, in their order ([RFC 7638 §3.2], [RFC 8037 §2],
-    /// [RFC 9964 §6]); `None` for a secret.
+    /// Returns the members of a thumbprint, in order ([RFC 7638 §3.2], [RFC 8037 §2], [RFC 9964
+    /// §6]); `None` for a secret.
     ///
     /// [RFC 7638 §3.2]: https://www.rfc-editor.org/rfc/rfc7638#section-3.2
     /// [RFC 8037 §2]: https://www.rfc-editor.org/rfc/rfc8037#section-2
@@ -55,8 +55,9 @@ impl Identity {
 }
 
 impl VerificationKey {
-    /// The public key as a JWK ([RFC 7517]): with its `kid`, if it has one, with `use`, and with `alg` if it is
-    /// used with one algorithm alone. `None` for a key of [`dangerous`](crate::dangerous), which is a secret.
+    /// Returns the public key as a JWK ([RFC 7517]): with `use`, with `kid` if it has one, and with
+    /// `alg` if it has exactly one algorithm. Returns `None` for a secret key from
+    /// [`dangerous`](crate::dangerous).
     ///
     /// ```
     /// use portcullis::{Algorithm, dangerous, keys::VerificationKey};
@@ -91,8 +92,8 @@ impl VerificationKey {
         Some(Value::Object(jwk))
     }
 
-    /// The thumbprint of the public key ([RFC 7638]): SHA-256, in base64url. It is the same however the key was
-    /// written. `None` for a secret.
+    /// Returns the thumbprint of the public key ([RFC 7638]): SHA-256 in base64url, independent of
+    /// the key's encoding. Returns `None` for a secret.
     ///
     /// ```
     /// use portcullis::{Algorithm, keys::VerificationKey};
@@ -107,7 +108,7 @@ impl VerificationKey {
     /// [RFC 7638]: https://www.rfc-editor.org/rfc/rfc7638
     #[must_use]
     pub fn thumbprint(&self) -> Option<String> {
-        // §3.3: no white space; none of these values needs an escape.
+        // §3.3: no white space; none of these values needs escaping.
         let members = self.identity.members()?;
         let members: Vec<_> =
             members.iter().map(|(name, value)| format!("\"{name}\":\"{value}\"")).collect();
@@ -116,14 +117,15 @@ impl VerificationKey {
         Some(URL_SAFE_NO_PAD.encode(hash))
     }
 
-    /// The same key under this `kid`, which is what tokens name it by.
+    /// Returns the key with this `kid`, by which tokens name it.
     #[must_use]
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
         self
     }
 
-    /// The same key under its [`thumbprint`](Self::thumbprint) as `kid`. A secret is left as it is.
+    /// Returns the key with its [`thumbprint`](Self::thumbprint) as `kid`. A secret is returned
+    /// unchanged.
     #[must_use]
     pub fn with_thumbprint_id(self) -> Self {
         match self.thumbprint() {

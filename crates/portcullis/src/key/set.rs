@@ -1,4 +1,4 @@
-//! A key set ([RFC 7517 §5]) and the choice of a key from it.
+//! A key set ([RFC 7517 §5]) and the selection of a key from it.
 //!
 //! [RFC 7517 §5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
 
@@ -17,16 +17,17 @@ use crate::error::TokenError;
 use crate::json::{self, FromMembers, Member, Names, Text};
 use crate::settings::{self, Setting};
 
-/// The most keys that a set may hold; Entra, the largest known, advises room for some dozens.
+/// The default maximum number of keys in a set. Entra, the largest known issuer, advises room for a
+/// few dozen.
 pub(crate) const MAX_KEYS: usize = 200;
 
-/// The most that this limit can be set to.
+/// The maximum that this limit can be set to.
 pub(crate) const MAX_MAX_KEYS: usize = 10_000;
 
 /// The public keys of one issuer.
 ///
-/// Each key stands for itself: one that can not be used is [skipped](KeySet::skipped) with its
-/// reason and never spoils the others ([RFC 7517 §5]).
+/// Each key is parsed on its own: a key that cannot be used is [skipped](KeySet::skipped) with a
+/// reason and does not affect the others ([RFC 7517 §5]).
 ///
 /// ```
 /// use portcullis::keys::KeySet;
@@ -50,45 +51,45 @@ pub struct KeySet {
     skipped: Vec<SkippedKey>,
 }
 
-/// A key of a set that is not used.
+/// A key of a set that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SkippedKey {
-    /// Its `kid`, if that could be read.
+    /// The `kid`, if it could be read.
     pub id: Option<String>,
-    /// Why it is not used.
+    /// Why the key is not used.
     pub reason: KeyError,
 }
 
-/// Why a text is not a key set at all.
+/// An error that rejects a whole key set.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeySetError {
-    /// Not a JSON object with an array `keys`.
+    /// The document is not a JSON object with an array `keys`.
     #[error("{problem}")]
     #[non_exhaustive]
     NotAKeySet {
-        /// What it is instead, or what is wrong with `keys`.
+        /// What the document is instead, or what is wrong with `keys`.
         problem: String,
     },
-    /// PEM with a private key, which a service that only verifies must not hold.
+    /// PEM that contains a private key, which a service that only verifies must not hold.
     #[error(
         "it has a private key, which can sign: give the public key or the certificate alone, and take the \
          private key for known to all who could read this"
     )]
     PrivateKey,
-    /// More keys than any issuer has.
+    /// The set has more keys than the limit.
     #[error("more than {limit} keys{}", raise(*.setting))]
     #[non_exhaustive]
     TooManyKeys {
-        /// The most that a set may hold.
+        /// The maximum number of keys in a set.
         limit: usize,
-        /// The setting that decides the limit, if one does.
+        /// The setting for the limit, if there is one.
         setting: Option<&'static Setting>,
     },
 }
 
-/// Names the setting for the limit of an issuer's keys.
+/// Adds the name of the setting that raises an issuer's key limit.
 pub(super) fn raise_max_keys(error: KeySetError) -> KeySetError {
     match error {
         KeySetError::TooManyKeys { limit, .. } => {
@@ -105,16 +106,16 @@ fn raise(setting: Option<&'static Setting>) -> String {
 debug_with_causes!(KeySetError);
 
 impl KeySet {
-    /// Reads a JWK Set. A byte order mark before it is skipped.
+    /// Parses a JWK Set. A leading byte order mark is ignored.
     ///
     /// # Errors
     ///
-    /// When `json` is not a key set at all. A key that can not be used is no error.
+    /// Returns an error if `json` is not a key set. A key that cannot be used is not an error.
     pub fn from_json(json: &[u8]) -> Result<Self, KeySetError> {
         Self::from_json_within(json, Algorithm::ALL, MAX_KEYS)
     }
 
-    /// As [`KeySet::from_json`], by the settings of an issuer.
+    /// Parses like [`KeySet::from_json`], with an issuer's settings.
     pub(crate) fn from_issuer(
         json: &[u8],
         allowed: &[Algorithm],
@@ -123,7 +124,8 @@ impl KeySet {
         Self::from_json_within(json, allowed, max_keys).map_err(raise_max_keys)
     }
 
-    /// As [`KeySet::from_json`], with only the keys for `allowed` algorithms, and another limit.
+    /// Parses like [`KeySet::from_json`], with only the keys for `allowed` algorithms and with
+    /// another limit.
     fn from_json_within(
         json: &[u8],
         allowed: &[Algorithm],
@@ -155,7 +157,7 @@ impl KeySet {
         }
     }
 
-    /// The same key twice is one key.
+    /// Adds a key, unless the set already has it.
     pub(super) fn push(&mut self, key: Arc<VerificationKey>) {
         if !self.keys.iter().any(|other| other.id == key.id && other.is_same(&key)) {
             self.keys.push(key);
@@ -166,8 +168,8 @@ impl KeySet {
         self.skipped.push(key);
     }
 
-    /// Of two different keys under one `kid` and for one algorithm, neither is used: any choice between
-    /// them would be a guess. A blank `kid` names no key.
+    /// Drops different keys that share a `kid` and an algorithm, since any choice between them
+    /// would be a guess. A blank `kid` does not name a key.
     pub(super) fn drop_ambiguous(&mut self) {
         let (clear, ambiguous): (Vec<_>, Vec<_>) = self.keys.iter().cloned().partition(|key| {
             let rivals = self.keys.iter().filter(|other| {
@@ -186,18 +188,18 @@ impl KeySet {
         );
     }
 
-    /// As [`KeySet::from_json`], with only the keys that are for `allowed` algorithms. An RSA key
-    /// without `alg` is used with each RSA algorithm of the list.
+    /// Parses like [`KeySet::from_json`], with only the keys for `allowed` algorithms. An RSA key
+    /// without `alg` is used with each RSA algorithm in the list.
     ///
     /// # Errors
     ///
-    /// When `json` is not a key set at all. A key that can not be used is no error.
+    /// Returns an error if `json` is not a key set. A key that cannot be used is not an error.
     pub fn from_json_for(json: &[u8], allowed: &[Algorithm]) -> Result<Self, KeySetError> {
         Self::from_json_within(json, allowed, MAX_KEYS)
     }
 
-    /// The keys of both, such as those of a JWK Set and of a PEM file, and those that either skipped. Two
-    /// different keys of one `kid` and algorithm are skipped, as within one set.
+    /// Merges two sets, such as a JWK Set and a PEM file, including their skipped keys. Two
+    /// different keys with the same `kid` and algorithm are both skipped, as within one set.
     ///
     /// ```
     /// use portcullis::keys::KeySet;
@@ -217,7 +219,7 @@ impl KeySet {
         }
         self.skipped.extend(other.skipped);
         self.drop_ambiguous();
-        // What was ambiguous in one of them is no clearer for being in the other.
+        // A `kid` that was ambiguous in one set stays ambiguous in the merged set.
         let Self { keys, skipped } = &mut self;
         keys.retain(|key| {
             let is_named = |other: &SkippedKey| key.id.is_some() && other.id == key.id;
@@ -226,8 +228,8 @@ impl KeySet {
         self
     }
 
-    /// Whether `other` has the same keys under the same `kid`s, in the same order, and the same ones
-    /// that are not used.
+    /// Returns whether `other` has the same keys with the same `kid`s in the same order, and the
+    /// same skipped keys.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let pairs = || self.keys.iter().zip(&other.keys);
         self.keys.len() == other.keys.len()
@@ -235,31 +237,31 @@ impl KeySet {
             && pairs().all(|(one, other)| one.id == other.id && one.is_same(other))
     }
 
-    /// How many usable keys there are.
+    /// Returns the number of usable keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether there is no usable key.
+    /// Returns whether the set has no usable key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The usable keys.
+    /// Returns the usable keys.
     pub fn iter(&self) -> impl Iterator<Item = &VerificationKey> {
         self.keys.iter().map(AsRef::as_ref)
     }
 
-    /// The keys that are not used, each with its reason.
+    /// Returns the keys that are not used, each with the reason.
     #[must_use]
     pub fn skipped(&self) -> &[SkippedKey] {
         &self.skipped
     }
 
-    /// Why none of the keys is one for a token. A key that is not used is no key, but the reason is
-    /// what an operator must read.
+    /// Returns the error for a token without a matching key. If the key was skipped, the error
+    /// carries the reason, because the operator needs it.
     pub(crate) fn absence(&self, key_id: Option<&str>) -> TokenError {
         let named = |skipped: &&SkippedKey| key_id.is_some() && skipped.id.as_deref() == key_id;
         match self.skipped.iter().find(named) {
@@ -268,13 +270,13 @@ impl KeySet {
         }
     }
 
-    /// Whether `key` is one to try for a token; `None` if a newer set may have one.
+    /// Returns whether `key` is a candidate for a token; `None` if only a newer set may have one.
     pub(crate) fn has(
         &self,
         wanted: &KeyRequest<'_>,
         key: &VerificationKey,
     ) -> Result<Option<bool>, TokenError> {
-        // The usual token names its key, which has not been replaced since.
+        // Fast path: the token names its key, and the key was not replaced.
         let is_named = wanted.key_id.is_some() && key.id.as_deref() == wanted.key_id;
         if is_named
             && key.used_with(wanted.algorithm).is_some()
@@ -287,8 +289,8 @@ impl KeySet {
         Ok((!candidates.is_empty()).then(has))
     }
 
-    /// The keys to try for a token: the one of its `kid` and its algorithm, or, for a token without
-    /// `kid`, each one of its algorithm. None if a newer set may have the key.
+    /// Returns the keys to try for a token: the key with its `kid` and algorithm or, for a token
+    /// without `kid`, each key with its algorithm. Empty if only a newer set may have the key.
     pub(crate) fn candidates(&self, wanted: &KeyRequest<'_>) -> Result<Candidates<'_>, TokenError> {
         let algorithm = wanted.algorithm;
         let (mut candidates, mut mismatch) = (Candidates::new(), None);
@@ -320,7 +322,7 @@ impl FromIterator<VerificationKey> for KeySet {
     }
 }
 
-/// The set as it stands in the document.
+/// The key set document as published.
 #[derive(Default)]
 struct Document {
     keys: Option<Entries>,
@@ -355,7 +357,8 @@ impl<'de> Deserialize<'de> for Entries {
 
             fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Entries, S::Error> {
                 let mut entries = Vec::new();
-                // One more than any limit is enough to know, and bounds the memory.
+                // One more than the maximum limit is enough to detect the excess and bounds the
+                // memory.
                 while entries.len() <= MAX_MAX_KEYS {
                     match items.next_element()? {
                         Some(entry) => entries.push(entry),
@@ -370,7 +373,7 @@ impl<'de> Deserialize<'de> for Entries {
     }
 }
 
-/// One element of `keys`: whatever is wrong with it is its own affair.
+/// One element of `keys`. An invalid element does not fail the document.
 enum Entry {
     Jwk(Box<Jwk>),
     Unusable(KeyError),
@@ -378,8 +381,7 @@ enum Entry {
 
 impl<'de> Deserialize<'de> for Entry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// Takes in every element to its end: one that was left halfway through could not be
-        /// passed over.
+        /// Consumes each element completely, since the deserializer cannot skip a partly read one.
         struct EntryVisitor;
         impl<'de> Visitor<'de> for EntryVisitor {
             type Value = Entry;
@@ -530,7 +532,7 @@ mod tests {
     fn an_unusable_key_is_skipped_with_its_reason() {
         for (key, expected) in [
             (r#""kty":"oct","k":"c2VjcmV0""#.to_owned(), KeyError::Symmetric),
-            // CVE-2026-44699 and its like: an RSA key that is also a secret.
+            // CVE-2026-44699 and similar: an RSA key that is also a secret.
             (format!(r#"{},"k":"AA""#, rsa()), KeyError::Symmetric),
             (format!(r#"{ED},"d":"AA""#), KeyError::Private),
             (format!(r#"{ED},"d":{{}}"#), KeyError::Private),
@@ -581,7 +583,7 @@ mod tests {
             for name in ["key_ops", "use", "alg", "crv", "x", "y", "d", "p", "q", "oth", "x5c"] {
                 let texts = matches!(nothing, "[]" | "[ ]" | r#"[""]"#);
                 let is_list = matches!(name, "key_ops" | "oth" | "x5c");
-                // An array is no value of a member that holds a text.
+                // An array is invalid for a text member.
                 if texts && !is_list || nothing == r#"[""]"# && name == "oth" {
                     continue;
                 }
@@ -590,7 +592,7 @@ mod tests {
                 assert_eq!(chosen(&set, Some("a"), Algorithm::Rs256), "a/RS256");
             }
         }
-        // As .NET serialises an RSA key.
+        // An RSA key as serialized by .NET.
         let set = set(&[format!(
             r#""additionalData":{{}},"alg":null,"crv":null,"d":null,"dp":null,"dq":null,"e":"AQAB",
             "k":null,"keyId":"a","key_ops":[],"kid":"a","kty":"RSA","n":"{N}","oth":null,"p":null,
@@ -600,7 +602,7 @@ mod tests {
         assert_eq!((set.len(), set.skipped()), (1, &[][..]));
     }
 
-    /// It is compared as it is written, if it is written at all.
+    /// A `kid` is compared literally, if there is one.
     #[test]
     fn blank_kid_names_no_key_and_null_is_none() {
         let other = rsa().replace("0vx7", "1vx7");
@@ -713,7 +715,7 @@ mod tests {
         assert_eq!(chosen(&set, Some("a"), Algorithm::Ed25519), "a/EdDSA");
         assert_eq!(chosen(&set, Some("a"), Algorithm::Es256), "a/ES256");
         assert_eq!(chosen(&set, Some("b"), Algorithm::Rs256), "b/RS256");
-        // CVE-2026-89313: an unknown kid is no key at all.
+        // CVE-2026-89313: an unknown `kid` matches no key.
         assert_eq!(chosen(&set, Some("c"), Algorithm::Rs256), "absent");
         assert_eq!(chosen(&set, Some(""), Algorithm::Rs256), "absent");
         assert_eq!(chosen(&set, Some("b"), Algorithm::Ps256), "b/PS256");
@@ -729,7 +731,7 @@ mod tests {
         assert_eq!(chosen(&one, None, Algorithm::Ed25519), "a/EdDSA");
         assert_eq!(chosen(&one, None, Algorithm::Es256), "-/ES256");
         assert_eq!(chosen(&one, None, Algorithm::Rs256), "absent");
-        // A key without a kid is not the key of every kid.
+        // A key without a `kid` does not match every `kid`.
         assert_eq!(chosen(&one, Some("x"), Algorithm::Es256), "absent");
         let many = |count| {
             let rsa = (0..count).map(|at| format!(r#"{},"kid":"{at}""#, rsa()));
@@ -744,7 +746,7 @@ mod tests {
         ] {
             assert_eq!(chosen(&many(count), None, Algorithm::Rs256), expected, "{count}");
         }
-        // However many there are, a `kid` names one.
+        // A `kid` selects one key, regardless of the number of keys.
         assert_eq!(chosen(&many(50), Some("49"), Algorithm::Rs256), "49/RS256");
     }
 

@@ -1,6 +1,6 @@
-//! Public keys in DER as the members of a JWK, so that they are held to the very same checks:
-//! SubjectPublicKeyInfo ([RFC 5280 §4.1.2.7], [RFC 5480], [RFC 8410], [RFC 9881]), RSAPublicKey
-//! ([RFC 8017 §A.1.1]), and certificates, of which nothing but the key is read.
+//! Converts DER public keys to JWK members, so that the same checks apply: SubjectPublicKeyInfo
+//! ([RFC 5280 §4.1.2.7], [RFC 5480], [RFC 8410], [RFC 9881]), RSAPublicKey ([RFC 8017 §A.1.1]), and
+//! certificates, of which only the key is read.
 //!
 //! [RFC 5280 §4.1.2.7]: https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.7
 //! [RFC 5480]: https://www.rfc-editor.org/rfc/rfc5480
@@ -19,7 +19,7 @@ const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
-/// The curves: name, object identifier, and the length of a coordinate.
+/// The curves: name, object identifier, and coordinate length in bytes.
 const CURVES: [(&str, &[u8], usize); 3] = [
     ("P-256", &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07], 32),
     ("P-384", &[0x2b, 0x81, 0x04, 0x00, 0x22], 48),
@@ -32,7 +32,7 @@ const ML_DSA: [(Algorithm, &[u8]); 3] = [
     (Algorithm::MlDsa87, &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x13]),
 ];
 
-/// A key, and the algorithms that its encoding leaves possible besides what its type does.
+/// A key, and the algorithms that its encoding allows, in addition to the limits of its type.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) jwk: Jwk,
@@ -45,11 +45,11 @@ impl From<Jwk> for Found {
     }
 }
 
-/// Reads any of the encodings. They differ in their first elements.
+/// Parses any of the encodings. Their first elements tell them apart.
 pub(super) fn read(der: &[u8]) -> Result<Found, KeyError> {
     let mut outer = Der::whole(der, SEQUENCE)?;
     match outer.peek() {
-        // A version, and the rest of a private key: PKCS #1, PKCS #8, SEC 1.
+        // A version number first: a private key in PKCS #1, PKCS #8 or SEC 1.
         Some(INTEGER) => {
             let mut inner = outer;
             inner.next()?;
@@ -62,7 +62,7 @@ pub(super) fn read(der: &[u8]) -> Result<Found, KeyError> {
         Some(SEQUENCE) => {
             let mut first = outer.sequence()?;
             match (first.peek(), outer.peek()) {
-                // PKCS #8, encrypted.
+                // Encrypted PKCS #8.
                 (Some(OID), Some(OCTET_STRING)) => Err(KeyError::Private),
                 (Some(OID), _) => public_key_info(der),
                 _ => {
@@ -75,7 +75,7 @@ pub(super) fn read(der: &[u8]) -> Result<Found, KeyError> {
     }
 }
 
-/// `RSAPublicKey`.
+/// Parses an `RSAPublicKey`.
 pub(super) fn rsa_public_key(der: &[u8]) -> Result<Found, KeyError> {
     let mut key = Der::whole(der, SEQUENCE)?;
     let (n, e) = (key.positive()?, key.positive()?);
@@ -83,7 +83,7 @@ pub(super) fn rsa_public_key(der: &[u8]) -> Result<Found, KeyError> {
     Ok(Jwk::rsa(n, e).into())
 }
 
-/// The key of a `Certificate`. Neither its signature nor anything else that it says is looked at.
+/// Parses the key of a `Certificate`. Its signature and its other fields are not checked.
 pub(super) fn certificate(der: &[u8]) -> Result<Found, KeyError> {
     let mut certificate = Der::whole(der, SEQUENCE)?;
     let mut signed = certificate.sequence()?;
@@ -99,7 +99,7 @@ pub(super) fn certificate(der: &[u8]) -> Result<Found, KeyError> {
     info(signed.sequence()?)
 }
 
-/// `SubjectPublicKeyInfo`.
+/// Parses a `SubjectPublicKeyInfo`.
 pub(super) fn public_key_info(der: &[u8]) -> Result<Found, KeyError> {
     info(Der::whole(der, SEQUENCE)?)
 }
@@ -137,8 +137,9 @@ fn info(mut info: Der<'_>) -> Result<Found, KeyError> {
     }
 }
 
-/// RFC 5480 §2.1.1: a named curve. Explicit parameters, as in CVE-2020-0601, can name a generator that
-/// makes anybody's key a private one; §2.2 leaves compressed points to whoever wants them.
+/// Parses an EC key with a named curve (RFC 5480 §2.1.1). Explicit parameters are rejected: with a
+/// chosen generator, anyone can compute a private key for another's public key (CVE-2020-0601).
+/// §2.2 makes compressed points optional; they are not supported.
 fn ec(mut algorithm: Der<'_>, point: &[u8]) -> Result<Found, KeyError> {
     if algorithm.peek() == Some(SEQUENCE) {
         return bad("its curve is given by explicit parameters, not by name");

@@ -1,58 +1,58 @@
-//! How a key set is: for a readiness probe, a status page, an alarm.
+//! The status of a key set, for readiness probes, status pages and alerts.
 
 use std::time::Duration;
 
 use crate::fetch::FetchError;
 use crate::key::SkippedKey;
 
-/// How the keys of one issuer are.
+/// The status of one issuer's keys.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct KeySetStatus {
-    /// The issuer, or the URL, that they are fetched from.
+    /// The issuer or the URL that the keys are fetched from.
     pub location: String,
-    /// What they may be used for.
+    /// Whether the keys may be used.
     pub freshness: Freshness,
-    /// Since the fetch began that brought or confirmed them.
+    /// Time since the start of the fetch that returned or confirmed the keys.
     pub age: Option<Duration>,
-    /// The age at which they must be renewed: the setting, or less where the server says so.
+    /// The age at which the keys must be renewed: the setting, or less if the server says so.
     pub ttl: Option<Duration>,
-    /// What the last fetch failed of, if it did.
+    /// The error of the last fetch, if it failed.
     pub last_error: Option<FetchError>,
-    /// Until the next attempt, while failures back off.
+    /// Time until the next attempt, while failures back off.
     pub next_attempt: Option<Duration>,
-    /// Whether the keys were kept from an earlier run ([`kept_keys_file`]), because the issuer could
-    /// not be reached since the start.
+    /// Whether the keys are from an earlier run ([`kept_keys_file`]), because the issuer has been
+    /// unreachable since the start.
     ///
     /// [`kept_keys_file`]: crate::AuthenticatorBuilder::kept_keys_file
     pub is_kept: bool,
-    /// How many keys can be used.
+    /// The number of usable keys.
     pub keys: usize,
-    /// Those that can not, each with its reason.
+    /// The keys that cannot be used, each with the reason.
     pub skipped: Vec<SkippedKey>,
-    /// The longest that a withdrawn key is accepted while the issuer can be reached: the TTL, one
+    /// How long a withdrawn key may still be accepted while the issuer is reachable: the TTL, one
     /// fetch, and one more after a failure.
     pub withdrawal_bound: Duration,
-    /// The longest that a withdrawn key is accepted while the issuer can not be reached.
+    /// How long a withdrawn key may still be accepted while the issuer is unreachable.
     pub withdrawal_bound_in_outage: Duration,
 }
 
-/// What a key set may be used for.
+/// Whether and how a key set may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Freshness {
-    /// Used without asking.
+    /// Used immediately.
     Fresh,
-    /// Used without asking, and about to be renewed.
+    /// Used immediately, and refreshed in the background.
     Ageing,
-    /// Past its TTL: renewed before it is used, or used while it can not be renewed.
+    /// Past its TTL: refreshed before use, or used while the refresh fails.
     Stale,
-    /// Not used: there is none, or it could not be renewed for too long.
+    /// Not used: there is no set, or the refresh has failed for too long.
     Unavailable,
 }
 
 impl Freshness {
-    /// A short, stable name, from a closed list.
+    /// Returns a short, stable name from a closed list.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,60 +1,61 @@
-//! The number of fetches that the senders of tokens may cause.
+//! The number of fetches that tokens may cause.
 //!
-//! A budget stands outside the document whose fetches it limits, and outside the cache that the
-//! document may be evicted from: an eviction gives nobody a new budget.
+//! A budget is stored outside the document that it limits, and outside the cache that may evict the
+//! document, so an eviction does not reset the budget.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The number of fetches that the tokens of a configured issuer may cause at once.
+/// The number of fetches that the tokens of a configured issuer may cause in one burst.
 const BURST: u32 = 3;
 
-/// The same for the rule sets of one bucket. It covers first fetches as well, and a few rule sets may
+/// The burst for the rule sets of one bucket. It also covers first fetches, and a few rule sets may
 /// share a bucket.
 const BUCKET_BURST: u32 = 8;
 
-/// The number of buckets for resolved issuers: several for each issuer that is kept, so that hardly
-/// any two of them share one.
+/// The number of buckets for resolved issuers: several for each cached issuer, so that collisions
+/// are rare.
 const BUCKETS: usize = 4096;
 
-/// The number of fetches that all resolved issuers together may cause at once: one for each issuer
-/// that is kept, so that a restart is not limited.
+/// The number of fetches that all resolved issuers together may cause in one burst: one for each
+/// cached issuer, so that a restart is not limited.
 const CAP_BURST: u32 = 1024;
 
-/// The time until all resolved issuers together may cause one more.
+/// The time until all resolved issuers together may cause one more fetch.
 const CAP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The fetches of one document that senders of tokens may cause.
+/// The budget for fetches of one document that tokens may cause.
 #[derive(Debug, Clone)]
 pub(crate) struct Budget {
     bucket: Arc<Bucket>,
-    /// The cap on all resolved issuers; `None` for a configured issuer.
+    /// The cap for all resolved issuers; `None` for a configured issuer.
     cap: Option<Arc<Bucket>>,
 }
 
 impl Default for Budget {
-    /// The budget of a configured issuer.
+    /// Returns the budget of a configured issuer.
     fn default() -> Self {
         Self { bucket: Bucket::new(BURST), cap: None }
     }
 }
 
 impl Budget {
-    /// Whether a fetch spends from it while there is no usable document. A configured issuer's
-    /// document is fetched anyhow; a resolved issuer is met because a token names it.
+    /// Returns whether a fetch spends the budget even if there is no usable document. A configured
+    /// issuer's document is fetched anyway; a resolved issuer's is fetched because a token names
+    /// it.
     pub(super) fn covers_first_fetches(&self) -> bool {
         self.cap.is_some()
     }
 
-    /// The time until a fetch is allowed. `cooldown` is what one fetch costs.
+    /// Returns the time until a fetch is allowed. `cooldown` is the cost of one fetch.
     pub(super) fn wait(&self, now: Duration, cooldown: Duration) -> Duration {
         let cap = self.cap.as_ref().map_or(Duration::ZERO, |cap| cap.wait(now, CAP_INTERVAL));
         self.bucket.wait(now, cooldown).max(cap)
     }
 
-    /// Takes one fetch, if one is allowed now.
+    /// Spends one fetch, if one is allowed now.
     pub(super) fn try_spend(&self, now: Duration, cooldown: Duration) -> bool {
         let taken = self.bucket.try_spend(now, cooldown);
         let within_cap = || self.cap.as_ref().is_none_or(|cap| cap.try_spend(now, CAP_INTERVAL));
@@ -66,8 +67,8 @@ impl Budget {
     }
 }
 
-/// The budgets of issuers that are only known at run time: a fixed number of buckets, chosen by a
-/// seeded hash of the rule set's name, and a cap on all of them.
+/// The budgets of issuers that are known only at run time: a fixed number of buckets, selected by a
+/// seeded hash of the rule set's name, and a cap on their sum.
 pub(crate) struct IssuerBudgets {
     buckets: Vec<Arc<Bucket>>,
     cap: Arc<Bucket>,
@@ -80,7 +81,7 @@ impl IssuerBudgets {
         Self { buckets, cap: Bucket::new(CAP_BURST), hasher: RandomState::new() }
     }
 
-    /// The budget of `rule_set`: always the same one.
+    /// Returns the budget of `rule_set`: always the same one.
     pub(crate) fn of(&self, rule_set: &str) -> Budget {
         #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
         let at = self.hasher.hash_one(rule_set) as usize % BUCKETS;
@@ -89,10 +90,10 @@ impl IssuerBudgets {
     }
 }
 
-/// A token bucket in one number: the generic cell rate algorithm.
+/// A token bucket in one number: the generic cell rate algorithm (GCRA).
 #[derive(Debug)]
 struct Bucket {
-    /// When it will be full again, in nanoseconds of the monotonic clock.
+    /// When the bucket is full again, in nanoseconds of the monotonic clock.
     full_at: AtomicU64,
     burst: u32,
 }
@@ -119,7 +120,7 @@ impl Bucket {
         self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spent).is_ok()
     }
 
-    /// Gives back what [`try_spend`](Self::try_spend) took.
+    /// Returns what [`try_spend`](Self::try_spend) took.
     fn refund(&self, interval: Duration) {
         self.full_at.fetch_sub(nanos(interval), Ordering::Relaxed);
     }
@@ -148,7 +149,7 @@ mod tests {
             assert!(!budget.try_spend(now, COOLDOWN));
         }
         assert_eq!(spent, [100, 100, 100, 130, 160, 190, 220, 250, 280, 310, 340, 370]);
-        // Left alone, it is full again, and not more than that.
+        // Unused for a while, it is full again, and holds no more than the burst.
         let later = Duration::from_secs(10_000);
         for _ in 0..BURST {
             assert!(budget.try_spend(later, COOLDOWN));
@@ -165,10 +166,10 @@ mod tests {
         assert_eq!(budgets.of("a").wait(now, COOLDOWN), COOLDOWN);
         let of_many = (0..10_000).filter(|issuer| spend(&issuer.to_string())).count();
         assert_eq!(of_many, 1024 - 8);
-        // What the cap refuses costs the bucket nothing.
+        // A fetch that the cap rejects costs the bucket nothing.
         let fresh = budgets.buckets.iter().find(|bucket| bucket.wait(now, COOLDOWN).is_zero());
         let budget = Budget { bucket: fresh.unwrap().clone(), cap: Some(budgets.cap.clone()) };
-        // A bucket that was never used counts from now on.
+        // An unused bucket counts from now on.
         assert!(!budget.try_spend(now, COOLDOWN));
         let before = budget.bucket.full_at.load(Ordering::Relaxed);
         assert!(!budget.try_spend(now, COOLDOWN));

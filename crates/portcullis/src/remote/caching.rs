@@ -1,4 +1,4 @@
-//! What a server's caching headers say of its key set ([RFC 9111]), within the operator's limits.
+//! A server's caching headers ([RFC 9111]), applied within the operator's limits.
 //!
 //! [RFC 9111]: https://www.rfc-editor.org/rfc/rfc9111
 
@@ -13,7 +13,7 @@ use url::Url;
 
 use super::freshness::{Lifetime, Limits};
 
-/// The headers of the answer that brought the keys at hand.
+/// The headers of the response with the cached keys.
 #[derive(Debug, Clone)]
 pub(super) struct Headers {
     url: Url,
@@ -25,8 +25,8 @@ impl Headers {
         Self { url, received }
     }
 
-    /// What makes the next request for `url` conditional (RFC 9110 §13.1): nothing, if the keys
-    /// came from elsewhere.
+    /// Returns headers that make the next request for `url` conditional (RFC 9110 §13.1); none if
+    /// the keys came from another URL.
     pub(super) fn conditions(&self, url: &Url) -> HeaderMap {
         let mut conditions = HeaderMap::new();
         if self.url == *url {
@@ -41,11 +41,11 @@ impl Headers {
         conditions
     }
 
-    /// How long the keys may be used: never longer than the operator says, and shorter if the server
-    /// gives them a lifetime, but not under the floor.
+    /// Returns how long the keys may be used: at most the operator's limit, less if the server sets
+    /// a shorter lifetime, but never below the minimum.
     ///
-    /// What forbids a cache to keep them, such as `no-cache`, counts only where the operator obeys it:
-    /// most issuers send it with everything, by default of their framework.
+    /// Directives that forbid caching, such as `no-cache`, count only if the operator obeys them:
+    /// most issuers send them with every response, as their framework's default.
     pub(super) fn lifetime(&self, limits: &Limits, now: SystemTime, spread: f64) -> Lifetime {
         let directives = directives(&self.received);
         let has = |wanted: &str| directives.iter().any(|(name, _)| name == wanted);
@@ -61,7 +61,7 @@ impl Headers {
         };
         let left = |fresh: Duration| fresh.saturating_sub(age(&self.received));
         let ttl = given.map_or(limits.ttl, left).clamp(limits.min_ttl, limits.ttl);
-        // §4.2.4: stale keys are then not to be used, in an outage neither.
+        // §4.2.4: these forbid stale use, even during an outage.
         let forbids_stale = ["must-revalidate", "no-cache", "no-store"].into_iter().any(has);
         let max_stale =
             if limits.obey_no_cache && forbids_stale { Duration::ZERO } else { limits.max_stale };
@@ -70,16 +70,17 @@ impl Headers {
 }
 
 impl Headers {
-    /// Whether the answer is not to be written to a disk (§5.2.2.5), where the operator obeys that.
+    /// Returns whether the response must not be stored on disk (§5.2.2.5), if the operator obeys
+    /// that.
     pub(super) fn forbids_storage(&self, limits: &Limits) -> bool {
         limits.obey_no_cache
             && directives(&self.received).iter().any(|(name, _)| name == "no-store")
     }
 }
 
-/// How long the answer is fresh from when the server made it (§4.2.1), if its headers say so. What
-/// cannot be read is stale. `private` and `s-maxage` are not about a cache of one process, and
-/// nothing is guessed from the document's age (§4.2.2).
+/// Returns how long the response is fresh from its generation at the server (§4.2.1), if its
+/// headers say so. Unreadable values count as stale. `private` and `s-maxage` do not apply to a
+/// cache within one process, and no heuristic uses the document's age (§4.2.2).
 fn fresh_for(
     headers: &HeaderMap,
     directives: &[(String, String)],
@@ -96,18 +97,18 @@ fn fresh_for(
     None
 }
 
-/// A number of seconds (§1.2.2). One that is too large is as good as any large one.
+/// Parses a number of seconds (§1.2.2). A number that is too large saturates.
 fn delta_seconds(text: &str) -> Option<Duration> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| Duration::from_secs(text.parse().unwrap_or(u64::from(u32::MAX))))
 }
 
-/// How long the answer was in caches on the way (§5.1).
+/// Returns how long the response was in upstream caches (§5.1).
 fn age(headers: &HeaderMap) -> Duration {
     text(headers, AGE).and_then(delta_seconds).unwrap_or_default()
 }
 
-/// The directives of `Cache-Control`: names, which have no case (§5.2), and values.
+/// Returns the directives of `Cache-Control`: case-insensitive names (§5.2), and values.
 fn directives(headers: &HeaderMap) -> Vec<(String, String)> {
     let lines = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
     let directive = |text: &str| {
@@ -160,14 +161,14 @@ mod tests {
 
     type Lines = [(&'static str, &'static str)];
 
-    /// TTL and `max_stale`, in seconds.
+    /// Returns TTL and `max_stale`, in seconds.
     fn lifetime(lines: &Lines, obey_no_cache: bool) -> (u64, u64) {
         let limits = Limits { obey_no_cache, ..LIMITS };
         let lifetime = headers(lines).lifetime(&limits, now(), 0.0);
         (lifetime.ttl.as_secs(), (lifetime.end - lifetime.ttl).as_secs())
     }
 
-    /// What is said of time, whether what forbids caching is obeyed or not.
+    /// Freshness directives apply whether or not `no-cache` is obeyed.
     #[test]
     fn the_server_may_only_shorten_the_ttl_and_not_below_the_floor() {
         for (lines, ttl) in [
@@ -180,14 +181,15 @@ mod tests {
             (&[("cache-control", "max-age=1")], 10),
             (&[("cache-control", "max-age=99999999999999999999")], 300),
             (&[("cache-control", "max-age=20, max-age=60")], 20),
-            // What says nothing of time leaves the operator's.
+            // Directives without a lifetime leave the operator's TTL.
             (&[("cache-control", "public")], 300),
             (&[("cache-control", "immutable")], 300),
             (&[("last-modified", "Fri, 15 Jan 2027 07:59:00 GMT")], 300),
-            // Not for a private cache.
+            // `private` and `s-maxage` do not affect a private cache.
             (&[("cache-control", "private, max-age=60")], 60),
             (&[("cache-control", "s-maxage=20, max-age=60")], 60),
-            // Age is subtracted from what the server gives, max-age comes before Expires.
+            // Age is subtracted from the server's lifetime; `max-age` takes precedence over
+            // `Expires`.
             (&[("cache-control", "max-age=60"), ("age", "40")], 20),
             (&[("cache-control", "max-age=60"), ("age", "100")], 10),
             (&[("cache-control", "max-age=86400"), ("age", "86300")], 100),
@@ -218,7 +220,7 @@ mod tests {
     fn what_forbids_caching_counts_only_where_it_is_obeyed() {
         const SPRING: &str = "no-cache, no-store, max-age=0, must-revalidate";
         for (lines, by_default, obeyed) in [
-            // Keycloak, Spring, Hydra, Dex, at their defaults.
+            // The defaults of Keycloak, Spring, Hydra and Dex.
             (&[("cache-control", "no-cache")][..], (300, 3600), (10, 0)),
             (
                 &[("cache-control", SPRING), ("pragma", "no-cache"), ("expires", "0")],

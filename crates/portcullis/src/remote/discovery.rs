@@ -16,17 +16,17 @@ use crate::fetch::{Client, FetchError, Kind};
 use crate::json::{self, FromMembers, Member};
 use crate::settings;
 
-/// The longest name of another issuer that is shown, in characters.
+/// The maximum length of another issuer's name in errors, in characters.
 const MAX_SHOWN_ISSUER: usize = 200;
 
-/// What an issuer's metadata says, and where it was found.
+/// The content of an issuer's metadata, and where it was found.
 pub(super) struct Discovered {
     pub(super) metadata: Url,
     pub(super) jwks_uri: Url,
 }
 
-/// Where the metadata of `issuer` may be: at `configured`, or at its well-known locations, the one
-/// that was good last first.
+/// Returns where the metadata of `issuer` may be: at `configured`, or at its well-known locations,
+/// starting with the last good one.
 pub(super) fn locations(
     issuer: &str,
     configured: Option<&Url>,
@@ -37,16 +37,17 @@ pub(super) fn locations(
     }
     let insecure = || FetchError::Insecure { url: issuer.to_owned() };
     let mut locations = metadata_urls(issuer).ok_or_else(insecure)?;
-    // A stable sort: the others keep their order.
+    // The sort is stable: the others keep their order.
     locations.sort_by_key(|url| Some(url) != last_good);
     Ok(locations)
 }
 
-/// Where `issuer` says that its keys are, by the first of `locations` that answers with its metadata.
+/// Returns the key location of `issuer`, from the first of `locations` that responds with its
+/// metadata.
 ///
-/// They are asked in order: the next one when the one before has failed, or has taken its share of
-/// the time until `deadline`. One that is slow is not given up for that, and one that hangs leaves
-/// time for the others and for the keys.
+/// Locations are tried in order: the next one starts when the previous one has failed or has used
+/// its share of the time until `deadline`. A slow location is still awaited, and one that hangs
+/// leaves time for the others and for the keys.
 pub(super) async fn discover(
     client: &Client,
     issuer: &str,
@@ -74,7 +75,7 @@ pub(super) async fn discover(
                 let metadata = locations.get(at).cloned().ok_or(FetchError::Abandoned)?;
                 return Ok(Discovered { metadata, jwks_uri });
             }
-            // The token for fetching cannot be read: no location is at fault.
+            // The bearer token for fetches cannot be read: no location is at fault.
             Ok((_, Err(error @ FetchError::File { .. }))) => return Err(error),
             Ok((at, error)) => {
                 if let Some(attempt) = attempts.get_mut(at) {
@@ -92,10 +93,10 @@ pub(super) async fn discover(
     })
 }
 
-/// The metadata of one location, on its way.
+/// A metadata fetch in flight.
 type Reading<'r> = Pin<Box<dyn Future<Output = Result<Url, FetchError>> + Send + 'r>>;
 
-/// The first of `running` that ends, which is taken out, with its number.
+/// Waits for the first of `running` to end, removes it, and returns its number and result.
 async fn first_of(running: &mut Vec<(usize, Reading<'_>)>) -> (usize, Result<Url, FetchError>) {
     poll_fn(|context| {
         let ended = running.iter_mut().enumerate().find_map(|(place, (at, reading))| match reading
@@ -120,13 +121,13 @@ fn late(url: &Url, deadline: Duration) -> FetchError {
     FetchError::Timeout { url: url.to_string(), after: deadline }
 }
 
-/// The well-known places. An issuer's last slash is left out once in building the path, and kept
-/// wherever issuers are compared.
+/// Returns the well-known URLs. One trailing slash of the issuer is removed to build the path, but
+/// kept when issuers are compared.
 fn metadata_urls(issuer: &str) -> Option<Vec<Url>> {
     let issuer = Url::parse(issuer).ok()?;
     let path = issuer.path().strip_suffix('/').unwrap_or(issuer.path()).to_owned();
-    // OpenID Connect Discovery §4.1 appends, RFC 8414 §3.1 inserts. Its §5 allows the former's name
-    // in the latter's place, which is the same URL for an issuer without a path.
+    // OpenID Connect Discovery §4.1 appends, RFC 8414 §3.1 inserts. RFC 8414 §5 allows the OpenID
+    // name in the inserted position, which is the same URL for an issuer without a path.
     let mut paths = vec![
         format!("{path}/.well-known/openid-configuration"),
         format!("/.well-known/oauth-authorization-server{path}"),
@@ -170,8 +171,8 @@ async fn read_metadata(
             "`jwks_uri` is on a host that the profile does not know; set jwks_url if it is right",
         ));
     }
-    // What came over https does not lead back to plain http, on this machine neither: whatever
-    // listens there is not the issuer.
+    // Metadata from https must not point to plain http, not even on the loopback interface: the
+    // process that listens there is not the issuer.
     if client.urls.allows(&jwks_uri) && (jwks_uri.scheme() == "https" || url.scheme() == "http") {
         Ok(jwks_uri)
     } else {

@@ -1,78 +1,79 @@
-//! What a key set of some age may still be used for: one pure table.
+//! How a key set may be used at a given age: one table without side effects.
 
 use std::time::Duration;
 
-/// The operator's bounds on the life of fetched keys.
+/// The operator's limits on the lifetime of fetched keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Until this age a set is used without asking; the server may say less.
+    /// A set is used without a fetch up to this age; the server may shorten it.
     pub(crate) ttl: Duration,
-    /// The least that the server may say.
+    /// The lower limit for a lifetime set by the server.
     pub(crate) min_ttl: Duration,
-    /// How long before its TTL a set is renewed, at least; zero: not before, and by no task of its
-    /// own.
+    /// The minimum time before the TTL at which a set is refreshed. Zero disables both the early
+    /// refresh and the background task.
     pub(crate) refresh_ahead: Duration,
-    /// For this long beyond its TTL a set is used while it can not be renewed.
+    /// How long past its TTL a set is used while it cannot be refreshed.
     pub(crate) max_stale: Duration,
-    /// Whether the server's headers may forbid that, and may forbid to keep a set at all.
+    /// Whether the server's headers may forbid stale use and caching.
     pub(crate) obey_no_cache: bool,
-    /// How long it takes until unknown `kid`s may cause one more fetch; [`BURST`] of them at once.
+    /// The time until unknown `kid`s may cause one more fetch; a burst of [`BURST`] is allowed.
     pub(crate) cooldown: Duration,
-    /// The deadline of one whole fetch.
+    /// The deadline of one complete fetch.
     pub(crate) fetch_timeout: Duration,
 }
 
 impl Limits {
-    /// Makes the TTL no longer than this.
+    /// Reduces the TTL to at most this value.
     pub(crate) fn shorten_ttl(&mut self, ttl: Duration) {
         self.ttl = self.ttl.min(ttl);
         self.min_ttl = self.min_ttl.min(ttl);
         self.refresh_ahead = self.refresh_ahead.min(ttl / 10);
     }
 
-    /// Whether sets are renewed before they are due.
+    /// Returns whether sets are refreshed before they are due.
     pub(crate) fn renews_ahead(&self) -> bool {
         !self.refresh_ahead.is_zero()
     }
 
-    /// The longest that a withdrawn key is accepted while the issuer can be reached: the fetch that
-    /// still brought it began up to a TTL ago, the next one takes its time, and may fail once.
+    /// Returns how long a withdrawn key may still be accepted while the issuer is reachable: the
+    /// last fetch with the key began up to a TTL ago, and the next one takes time and may fail
+    /// once.
     pub(crate) fn withdrawal_bound(&self) -> Duration {
         let retry = BACK_OFF.0.mul_f64(1.0 + JITTER).saturating_add(self.fetch_timeout);
         self.ttl.saturating_add(self.fetch_timeout).saturating_add(retry)
     }
 
-    /// The longest that a withdrawn key is accepted while the issuer can not be reached.
+    /// Returns how long a withdrawn key may still be accepted while the issuer is unreachable.
     pub(crate) fn withdrawal_bound_in_outage(&self) -> Duration {
         self.ttl.saturating_add(self.max_stale)
     }
 }
 
-/// How old the answer to whether a token was revoked may be, as the route says.
+/// The maximum age of revocation information, as set for the route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ages {
-    /// While the issuer can be asked; at zero, only an answer to a question that was asked after the
+    /// While the issuer is reachable. With zero, only a response to a request sent after this
     /// request arrived is used.
     pub(crate) usual: Duration,
-    /// While it cannot.
+    /// While the issuer is unreachable.
     pub(crate) in_outage: Duration,
 }
 
-/// What those bounds and the server's headers make of one fetched set: ages.
+/// The ages that limit one fetched set, from the operator's limits and the server's headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lifetime {
-    /// From here on it is time to renew the set.
+    /// From this age on, the set is due for a refresh.
     pub(crate) ageing: Duration,
-    /// From here on it must be renewed before it is used.
+    /// From this age on, the set must be refreshed before use.
     pub(crate) ttl: Duration,
-    /// From here on it is not used, whatever happens.
+    /// From this age on, the set is never used.
     pub(crate) end: Duration,
 }
 
 impl Lifetime {
-    /// `spread`, from 0 to 1, sets services apart that were started together: each renews its
-    /// keys between one and two times `refresh_ahead` before the TTL. The server may have made
-    /// that short, so it is never more than two thirds of it.
+    /// `spread`, from 0 to 1, distributes the refreshes of services that were started together:
+    /// each refreshes its keys between one and two times `refresh_ahead` before the TTL, but at
+    /// most two thirds of the TTL before it, since the server may set a short TTL.
     pub(crate) fn new(ttl: Duration, max_stale: Duration, limits: &Limits, spread: f64) -> Self {
         let ahead = limits.refresh_ahead.min(ttl / 3);
         let ageing = ttl.saturating_sub(ahead + ahead.mul_f64(spread.clamp(0.0, 1.0)));
@@ -87,34 +88,35 @@ pub(crate) enum Lookup {
     Miss,
 }
 
-/// What has happened so far.
+/// The fetch history of a document.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct History {
-    /// Until unknown `kid`s may cause another fetch; zero: now.
+    /// Time until unknown `kid`s may cause another fetch; zero: now.
     pub(crate) budget_in: Duration,
-    /// Until a fetch may begin while there is no usable set; zero: now.
+    /// Time until a fetch may begin while there is no usable set; zero: now.
     pub(crate) first_in: Duration,
-    /// Of the last fetch, if it failed.
+    /// The failure of the last fetch, if it failed.
     pub(crate) failure: Option<Failure>,
-    /// Whether a fetch is under way.
+    /// Whether a fetch is in flight.
     pub(crate) in_flight: bool,
 }
 
 /// When the last fetch failed, and when the next attempt is due.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Failure {
-    /// Since it failed.
+    /// Time since the failure.
     pub(crate) ago: Duration,
-    /// Until back-off ends, or as long as the server asks; zero once that is over.
+    /// Time until the back-off or the server's `Retry-After` ends, whichever is later; zero after
+    /// that.
     pub(crate) retry_in: Duration,
-    /// Until our own back-off ends, whatever the server asks: no header stretches a bound.
+    /// Time until our own back-off ends, regardless of `Retry-After`: no header extends a bound.
     pub(crate) back_off_in: Duration,
-    /// Since our own back-off ended; zero before.
+    /// Time since our own back-off ended; zero before.
     pub(crate) overdue: Duration,
 }
 
 impl Failure {
-    /// Until the next attempt where a request would wait for it: that is never far away.
+    /// Returns the time until the next attempt if a request would wait for it. It is always short.
     pub(crate) fn retry_on_demand(&self) -> Duration {
         self.retry_in.min(MAX_DEMAND.saturating_sub(self.ago))
     }
@@ -123,30 +125,30 @@ impl Failure {
 /// What to do for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// Answer from the set at hand.
+    /// Answer from the cached set.
     Use,
-    /// Answer from the set at hand, and have it renewed meanwhile.
+    /// Answer from the cached set, and refresh it in the background.
     UseAndRefresh,
-    /// Wait for a fetch, starting one if none is under way.
+    /// Wait for a fetch, starting one if none is in flight.
     Fetch(Reason),
-    /// Reject: the set at hand lacks the key, and no fetch is allowed now.
+    /// Reject: the cached set lacks the key, and no fetch is allowed now.
     Limited { retry_after: Duration },
-    /// Reject: fetching failed, and no usable set is left.
+    /// Reject: the fetch failed, and there is no usable set.
     Unavailable { retry_after: Duration },
 }
 
-/// What a fetch is for.
+/// The reason for a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// There is no usable set: this spends the budget of a resolved issuer.
+    /// There is no usable set. Spends the budget of a resolved issuer.
     First,
     /// The set is past its TTL, or the last fetch failed.
     Due,
-    /// The set is fresh and lacks the key: this spends the budget.
+    /// The set is fresh and lacks the key. Spends the budget.
     UnknownKey,
 }
 
-/// The table. `set` is the age and the lifetime of the set at hand.
+/// The decision table. `set` is the age and the lifetime of the cached set.
 pub(crate) fn decide(
     lookup: Lookup,
     set: Option<(Duration, Lifetime)>,
@@ -175,7 +177,7 @@ pub(crate) fn decide(
             }
         }
         (Lookup::Hit, Some(failure)) if !failure.back_off_in.is_zero() => Decision::Use,
-        // Not for long without an attempt: the issuer may be back.
+        // Serve stale only briefly after back-off: the issuer may have recovered.
         (Lookup::Hit, Some(failure))
             if history.in_flight || failure.overdue < limits.fetch_timeout =>
         {
@@ -187,7 +189,7 @@ pub(crate) fn decide(
         }
         (Lookup::Miss, Some(_)) => Decision::Fetch(Reason::Due),
         (Lookup::Miss, None) if !fresh => Decision::Fetch(Reason::Due),
-        // Joining the fetch under way costs nothing, and it may bring the key.
+        // Joining the fetch in flight is free, and it may return the key.
         (Lookup::Miss, None) if history.in_flight || history.budget_in.is_zero() => {
             Decision::Fetch(Reason::UnknownKey)
         }
@@ -195,27 +197,27 @@ pub(crate) fn decide(
     }
 }
 
-/// The longest time from a failed fetch to the next attempt where a request would wait for it.
+/// The maximum time from a failed fetch to the next attempt if a request would wait for it.
 const MAX_DEMAND: Duration = Duration::from_secs(5);
 
-/// The share by which a back-off may be longer, so that services that lost one issuer do not come
-/// back as one.
+/// The fraction by which a back-off may be longer, so that services that lost the same issuer do
+/// not retry at the same time.
 pub(crate) const JITTER: f64 = 0.1;
 
-/// The shortest and the longest wait after a failed fetch.
+/// The minimum and the maximum wait after a failed fetch.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// The longest `Retry-After` that is respected: an issuer that says more may have said it by
-/// mistake, and the keys at hand end.
+/// The maximum `Retry-After` that is respected. A longer value may be a mistake, and the cached
+/// keys expire.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// How long to wait after that many consecutive failures: 1 s, doubling, at most 30 s.
+/// Returns the wait after this number of consecutive failures: 1 s, doubling, at most 30 s.
 pub(crate) fn back_off(failures: u32) -> Duration {
     let (min, max) = BACK_OFF;
     min.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(max)
 }
 
-/// For how long a server that asks for so much is left alone.
+/// Returns how long a `Retry-After` delays the next fetch.
 pub(crate) fn asked(retry_after: Option<Duration>) -> Duration {
     retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)
 }
@@ -239,20 +241,20 @@ mod tests {
         end: Duration::from_secs(3900),
     };
 
-    /// What is known of the past, in seconds.
+    /// The fetch history, in seconds.
     #[derive(Debug, Clone, Copy)]
     enum Past {
         /// The last fetch succeeded.
         Good,
-        /// The same, and the budget is spent for so long.
+        /// The last fetch succeeded, and the budget is spent for this long.
         Spent(u64),
-        /// The same, and it covers first fetches.
+        /// As `Spent`, with a budget that covers first fetches.
         FirstSpent(u64),
-        /// A fetch failed so long ago, and back-off lasts for so long.
+        /// A fetch failed this long ago, and back-off lasts this much longer.
         Failed(u64, u64),
-        /// Back-off ended so long ago.
+        /// Back-off ended this long ago.
         Overdue(u64),
-        /// The same, and the server asks to be left alone for so long.
+        /// As `Overdue`, and the server's `Retry-After` lasts this much longer.
         Asked(u64, u64),
     }
 
@@ -294,8 +296,8 @@ mod tests {
         let limited = |secs| Decision::Limited { retry_after: Duration::from_secs(secs) };
         let unavailable = |secs| Decision::Unavailable { retry_after: Duration::from_secs(secs) };
         for (lookup, age, past, expected) in [
-            // No set yet, and none that may be used any more. Somebody waits: the next attempt
-            // begins at most 5 s after the last one failed.
+            // No set, or none that is still usable. A request waits: the next attempt begins at
+            // most 5 s after the last failure.
             (Miss, None, Good, FIRST),
             (Miss, None, Spent(9), FIRST),
             (Miss, None, FirstSpent(9), limited(9)),
@@ -308,15 +310,15 @@ mod tests {
             (Hit, Some(3900), Failed(1, 29), unavailable(4)),
             (Miss, Some(3900), Failed(1, 29), unavailable(4)),
             (Hit, Some(3900), Failed(5, 25), FIRST),
-            // A known key, fresh.
+            // A known key, fresh set.
             (Hit, Some(0), Good, Use),
             (Hit, Some(269), Failed(0, 7), Use),
-            // Ageing: renewed meanwhile, unless failures back off.
+            // Ageing: refreshed in the background, unless failures back off.
             (Hit, Some(270), Good, UseAndRefresh),
             (Hit, Some(299), Overdue(0), UseAndRefresh),
             (Hit, Some(299), Failed(9, 20), Use),
-            // Past the TTL: the request waits for the first fetch; after a failure stale keys serve
-            // at once while it is retried, but not without a retry.
+            // Past the TTL: the request waits for the first fetch. After a failure, stale keys are
+            // used immediately while the fetch is retried, but not without a retry.
             (Hit, Some(300), Good, DUE),
             (Hit, Some(300), FirstSpent(9), DUE),
             (Hit, Some(300), Failed(0, 1), Use),
@@ -324,19 +326,19 @@ mod tests {
             (Hit, Some(300), Overdue(0), UseAndRefresh),
             (Hit, Some(3899), Overdue(4), UseAndRefresh),
             (Hit, Some(300), Overdue(5), DUE),
-            // `Retry-After` is heeded while the set is fresh, and stretches no bound.
+            // `Retry-After` is respected while the set is fresh, and extends no bound.
             (Hit, Some(299), Asked(0, 300), Use),
             (Hit, Some(300), Asked(0, 300), UseAndRefresh),
             (Hit, Some(300), Asked(5, 300), DUE),
-            // An unknown key, fresh: within the budget.
+            // An unknown key, fresh set: within the budget.
             (Miss, Some(0), Good, UNKNOWN),
             (Miss, Some(299), Spent(1), limited(1)),
-            // Fetches fail: no budget is spent by a retry, and the next one is never far away.
+            // Fetches fail: a retry spends no budget, and the next one is at most 5 s away.
             (Miss, Some(0), Failed(0, 1), limited(1)),
             (Miss, Some(0), Failed(1, 29), limited(4)),
             (Miss, Some(0), Failed(5, 25), DUE),
             (Miss, Some(0), Overdue(0), DUE),
-            // An unknown key past the TTL: that fetch is due anyhow.
+            // An unknown key past the TTL: the fetch is due anyway.
             (Miss, Some(300), Good, DUE),
             (Miss, Some(300), Spent(9), DUE),
             (Miss, Some(300), Failed(1, 29), limited(4)),
@@ -346,7 +348,7 @@ mod tests {
         }
     }
 
-    /// What must hold of every row, whatever its numbers.
+    /// Invariants of every row, for any numbers.
     #[test]
     fn the_invariants_hold_for_every_age_and_history() {
         let pasts = [0, 1, 4, 5, 6, 30, 31].into_iter().flat_map(|secs| {
@@ -362,14 +364,14 @@ mod tests {
             assert!(used || age >= 300, "a known key waited within the TTL: {case}");
             assert!(!used || age < 3900, "a key was used past the end: {case}");
             assert!(!matches!(miss, Decision::Use | Decision::UseAndRefresh), "{case}");
-            // 503 only where nothing usable is left and a fetch has failed.
+            // 503 only if no usable set is left and a fetch has failed.
             for decision in [hit, miss] {
                 if let Decision::Unavailable { retry_after } = decision {
                     assert!(age >= 3900 && matches!(past, Past::Failed(..)), "{case}");
                     assert!(retry_after <= MAX_DEMAND, "{case}");
                 }
             }
-            // Unknown keys have a budget.
+            // Unknown keys spend a budget.
             if let Decision::Fetch(Reason::UnknownKey) = miss {
                 assert!(matches!(past, Past::Good | Past::Spent(0)), "{case}");
             }
@@ -400,7 +402,7 @@ mod tests {
         assert_eq!(Lifetime::new(LIMITS.ttl, LIMITS.max_stale, &LIMITS, 0.0), LIFETIME);
         assert_eq!(ageing(300, &LIMITS, 1.0), 240);
         assert_eq!(ageing(300, &LIMITS, 7.0), 240);
-        // The server made it short.
+        // The server set a short TTL.
         assert_eq!((ageing(9, &LIMITS, 0.0), ageing(9, &LIMITS, 1.0)), (6, 3));
         let off = Limits { refresh_ahead: Duration::ZERO, ..LIMITS };
         assert_eq!(ageing(300, &off, 1.0), 300);

@@ -1,5 +1,5 @@
-//! What has happened to a key set's fetches: numbers that readers load without waiting, and the
-//! rest behind a lock that is never held across an await.
+//! The history of a document's fetches: numbers that readers load without waiting, and the rest
+//! behind a lock that is never held across an await.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,9 +11,9 @@ use crate::fetch::FetchError;
 
 #[derive(Default)]
 pub(crate) struct Record {
-    /// When the last fetch failed; absent after one that succeeded.
+    /// When the last fetch failed; absent if it succeeded.
     failed_at: Moment,
-    /// When back-off ends, or what the server asked for.
+    /// When the back-off or the server's `Retry-After` ends.
     retry_at: Moment,
     /// When our own back-off ends.
     back_off_until: Moment,
@@ -21,10 +21,10 @@ pub(crate) struct Record {
     progress: Mutex<Progress>,
 }
 
-/// What only those need who end a fetch, or ask how the keys are.
+/// State that is needed only at the end of a fetch and for the status.
 #[derive(Default)]
 pub(super) struct Progress {
-    /// In a row.
+    /// The number of consecutive failures.
     failures: u32,
     pub(super) last_error: Option<FetchError>,
 }
@@ -45,7 +45,7 @@ impl Record {
         History { failure, in_flight, ..History::default() }
     }
 
-    /// Notes that the last fetch succeeded.
+    /// Records that the last fetch succeeded.
     pub(crate) fn succeeded(&self) {
         let mut progress = self.progress();
         self.failed_at.set(None);
@@ -53,8 +53,8 @@ impl Record {
         progress.last_error = None;
     }
 
-    /// Notes that the last fetch failed; returns the number of consecutive failures and how long the
-    /// server is left alone: our back-off, or what it asks for if that is longer, each at most
+    /// Records that the last fetch failed. Returns the number of consecutive failures and the time
+    /// until the next attempt: our back-off, or `Retry-After` if that is longer, each at most
     /// `longest`.
     pub(crate) fn failed(
         &self,
@@ -76,13 +76,13 @@ impl Record {
         (progress.failures, wait)
     }
 
-    /// The cause, for the log.
+    /// Returns the error of the last fetch, for the log.
     pub(crate) fn last_error(&self) -> Option<FetchError> {
         self.progress().last_error.clone()
     }
 
     pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
-        // Nothing that holds it can leave it half done.
+        // No holder of the lock can leave it inconsistent.
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

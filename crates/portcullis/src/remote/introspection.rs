@@ -1,4 +1,4 @@
-//! Asks an issuer about one token ([RFC 7662]).
+//! Introspects a token at its issuer ([RFC 7662]).
 //!
 //! [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
 
@@ -26,20 +26,20 @@ use crate::key_source::ResolveError;
 use crate::remote::single_flight::Deadline;
 use crate::settings;
 
-/// The longest answer that is read, in bytes: an issuer may put all claims into it.
+/// The maximum length of a response, in bytes: an issuer may include all claims.
 pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 pub(crate) const NO_SECRET: &str = "it holds no secret";
 
-/// How long ago a token was issued "moments ago".
+/// The maximum age of a newly issued token.
 const MOMENTS: Duration = Duration::from_secs(60);
 
-/// Where to ask about the tokens of an issuer, and as which client.
+/// The introspection endpoint of an issuer, and the client credentials for it.
 pub(crate) struct Introspector {
-    /// The issuer, as the tokens spell it.
+    /// The issuer, as spelled in the tokens.
     pub(crate) issuer: String,
     pub(crate) url: Url,
-    /// None where the endpoint asks for no client authentication.
+    /// `None` if the endpoint requires no client authentication.
     pub(crate) asking_as: Option<AskingClient>,
     pub(crate) client: Client,
     pub(crate) fetch_timeout: Duration,
@@ -47,12 +47,12 @@ pub(crate) struct Introspector {
 }
 
 impl Introspector {
-    /// Of one question.
+    /// Returns the deadline of one introspection request.
     pub(crate) fn deadline(&self) -> Deadline {
         Deadline { url: self.url.as_str().into(), after: self.fetch_timeout }
     }
 
-    /// Asks about `token`, whose own claims say when it was issued and expires.
+    /// Introspects `token`. `life` has its own issue time and expiry.
     pub(crate) async fn ask(
         &self,
         token: &AskedToken,
@@ -86,14 +86,15 @@ impl Introspector {
     }
 }
 
-/// The client that asks.
+/// The client that introspects tokens.
 pub(crate) struct AskingClient {
     pub(crate) id: String,
     pub(crate) secret_file: PathBuf,
 }
 
 impl AskingClient {
-    /// `client_secret_basic` ([RFC 6749 §2.3.1]). The file is read each time: secrets rotate.
+    /// Builds the header for `client_secret_basic` ([RFC 6749 §2.3.1]). The file is read each time,
+    /// since secrets rotate.
     ///
     /// [RFC 6749 §2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
     async fn authorization(&self) -> Result<HeaderValue, FetchError> {
@@ -106,7 +107,7 @@ impl AskingClient {
         let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
         let pair = format!("{}:{}", encoded(&self.id), encoded(secret.trim()));
         let pair = format!("Basic {}", STANDARD.encode(Zeroizing::new(pair).as_bytes()));
-        // Base64 is nothing but what a header may hold.
+        // Base64 is always a valid header value.
         let mut header = HeaderValue::try_from(pair)
             .map_err(|_| unreadable("it can not be sent in a header".to_owned()))?;
         header.set_sensitive(true);
@@ -114,7 +115,7 @@ impl AskingClient {
     }
 }
 
-/// A token that is asked about, wiped when nobody asks any more.
+/// A token under introspection, wiped from memory when the last clone is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct AskedToken(Arc<Zeroizing<String>>);
 
@@ -130,35 +131,36 @@ impl Borrow<str> for AskedToken {
     }
 }
 
-/// As that of the text, which a table of them is asked for.
+/// Hashes like `str`, as `Borrow<str>` requires for map lookups.
 impl Hash for AskedToken {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.as_str().hash(state);
     }
 }
 
-/// When a token was issued and expires, as it says itself.
+/// A token's issue time and expiry, from its own claims.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Life {
     pub(crate) issued_at: Option<NumericDate>,
     pub(crate) expires_at: NumericDate,
 }
 
-/// An answer about one token.
+/// An introspection response for one token.
 pub(crate) struct Answer {
     pub(crate) active: bool,
-    /// When the token expires, if the issuer says so.
+    /// The token's expiry, if the issuer returns it.
     expires_at: Option<NumericDate>,
     life: Life,
     asked_at: Timestamp,
 }
 
 impl Answer {
-    /// What it says, if it was asked for less than `age` ago. What the issuer says is over is over,
-    /// within the leeway too: it would not answer otherwise if it were asked again.
+    /// Returns the result of the response, if it was requested less than `age` ago. An expiry from
+    /// the issuer applies without leeway, since a new introspection request would not return the
+    /// token as active either.
     pub(crate) fn within(&self, age: Duration, at: Timestamp) -> Option<Result<(), ResolveError>> {
         let now = NumericDate::from(at.wall()).as_duration();
-        // A token that is within the leeway is expired for the issuer, which does not say so.
+        // A token within the leeway has expired for the issuer, which reports it only as inactive.
         let expiry = if self.active { self.expires_at } else { Some(self.life.expires_at) };
         let expiry = expiry.map(NumericDate::as_duration).filter(|&expiry| expiry <= now);
         let refusal = match expiry {
@@ -170,8 +172,8 @@ impl Answer {
         (at.since(self.asked_at) < age).then_some(standing)
     }
 
-    /// Whether the issuer calls a token inactive that it issued moments ago: then it is more likely
-    /// that this client may not ask than that the token was revoked.
+    /// Returns whether the issuer calls a newly issued token inactive. The likely reason is that
+    /// this client may not introspect it, rather than a revocation.
     pub(crate) fn denies_a_new_token(&self) -> bool {
         let asked_at = NumericDate::from(self.asked_at.wall()).as_duration();
         let age = self.life.issued_at.map(|at| asked_at.saturating_sub(at.as_duration()));
@@ -181,7 +183,7 @@ impl Answer {
     }
 }
 
-/// RFC 7662 §2.2.
+/// The response members of RFC 7662 §2.2.
 #[derive(Default)]
 struct AnswerMembers {
     active: Option<bool>,

@@ -1,9 +1,9 @@
-//! Chance, to keep many services from doing the same thing at the same time.
+//! Random jitter, so that services do not act at the same time.
 
-/// A number from 0 to 1, each time another.
+/// Returns a random number from 0 to 1.
 pub(super) fn fraction() -> f64 {
     let mut bytes = [0; 4];
-    // Without chance everything still works, only all at once.
+    // A failure of the random source only disables the jitter.
     if aws_lc_rs::rand::fill(&mut bytes).is_err() {
         return 0.0;
     }

@@ -1,4 +1,4 @@
-//! Key sets of an earlier run: kept after each fetch, and used at a start without the issuer.
+//! Key sets of an earlier run: stored after each fetch, and used at a start without the issuer.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -13,20 +13,20 @@ use url::Url;
 use crate::duration::InSeconds;
 use crate::kept_keys::KeptKeys;
 
-/// The form of what is kept. Another one is not read.
+/// The format version of the stored keys. Other versions are ignored.
 const VERSION: u32 = 1;
 
-/// How far a clock that was set back may put the time of a fetch into the future.
+/// The clock skew that is accepted if the time of a fetch is in the future.
 const CLOCK_SKEW: Duration = Duration::from_secs(10);
 
-/// What is kept for all configured issuers. Clones share it.
+/// The stored keys of all configured issuers. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Keeper(Arc<Shared>);
 
 struct Shared {
     store: Arc<dyn KeptKeys>,
     kept: Mutex<BTreeMap<String, Arc<Record>>>,
-    /// Held while the store is written, so that what is newer is written last.
+    /// Held while the store is written, so that the newest content is written last.
     writing: tokio::sync::Mutex<()>,
 }
 
@@ -36,21 +36,21 @@ struct Document<R> {
     issuers: BTreeMap<String, R>,
 }
 
-/// The keys of one issuer.
+/// The stored keys of one issuer.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Record {
-    /// Where the configuration said that they are.
+    /// The configured source of the keys.
     source: String,
-    /// Where the metadata was that led to them.
+    /// The URL of the metadata that led to the keys.
     pub(super) metadata: Option<String>,
-    /// Where the keys were.
+    /// The URL of the keys.
     pub(super) jwks_url: Option<String>,
     /// When the fetch began, in seconds since the epoch.
     fetched_at: u64,
-    /// For how many seconds from then on they may be used, as the server's headers and the settings
-    /// had it.
+    /// How long the keys may be used from then on, in seconds, from the server's headers and the
+    /// settings.
     usable_for: u64,
-    /// The document, as it was fetched.
+    /// The document as fetched.
     pub(super) jwks: String,
 }
 
@@ -69,16 +69,16 @@ impl Record {
     }
 }
 
-/// What was kept, and can be used.
+/// A stored record that can be used.
 pub(super) struct Recalled {
     pub(super) record: Arc<Record>,
     pub(super) age: Duration,
-    /// The age at which it ends.
+    /// The age at which the keys must no longer be used.
     pub(super) end: Duration,
 }
 
 impl Keeper {
-    /// Reads what `store` has. What cannot be read is nothing, and reported.
+    /// Reads the content of `store`. Unreadable content is reported and ignored.
     pub(crate) async fn open(store: Arc<dyn KeptKeys>) -> Self {
         let kept = match store.read().await {
             Ok(Some(text)) => parse(&text),
@@ -96,8 +96,8 @@ impl Keeper {
         Self(Arc::new(Shared { store, kept: Mutex::new(kept), writing: Default::default() }))
     }
 
-    /// The keys of `issuer` that were fetched from `source` less than `max_age` ago; or why there are
-    /// none.
+    /// Returns the keys of `issuer` that were fetched from `source` less than `max_age` ago, or the
+    /// reason why there are none.
     pub(super) fn recall(
         &self,
         issuer: &str,
@@ -124,7 +124,7 @@ impl Keeper {
         Ok(Recalled { record: record.clone(), age, end })
     }
 
-    /// Keeps what was fetched for `issuer`. The store is written in a task of its own.
+    /// Stores the fetched keys of `issuer`. The store is written in its own task.
     pub(super) fn keep(&self, issuer: &str, record: &Arc<Record>) {
         {
             let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,7 +135,7 @@ impl Keeper {
             let shared = &keeper.0;
             let _writing = shared.writing.lock().await;
             let text = {
-                // What is newest by now.
+                // The newest content at this point.
                 let kept = shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
                 let issuers = kept.iter().map(|(issuer, record)| (issuer.clone(), &**record));
                 serde_json::to_vec(&Document { version: VERSION, issuers: issuers.collect() })
@@ -154,7 +154,7 @@ impl Keeper {
         });
     }
 
-    /// Forgets the issuers that are no longer configured.
+    /// Removes issuers that are no longer configured.
     pub(crate) fn retain(&self, issuers: &[&str]) {
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|issuer, _| issuers.contains(&issuer.as_str()));

@@ -1,4 +1,4 @@
-//! The keys of an issuer, as one of the documents that are fetched and kept.
+//! The key set of an issuer, as a remote document.
 
 mod replaced;
 mod resolve;
@@ -37,24 +37,24 @@ use crate::settings;
 use replaced::Retried;
 use resolve::{IsCurrent, OwnedRequest};
 
-/// Where an issuer's keys are.
+/// Where an issuer's keys are published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Location {
-    /// In the metadata that the issuer publishes below its own URL.
+    /// In the metadata below the issuer's own URL.
     Discovered {
-        /// The issuer, as the tokens spell it.
+        /// The issuer, as spelled in the tokens.
         issuer: String,
-        /// The metadata's own place, if it is not below that.
+        /// The URL of the metadata, if it is not below the issuer.
         metadata: Option<Url>,
     },
-    /// At a fixed place.
+    /// At a fixed URL.
     Fixed(Url),
     /// In a file.
     File(PathBuf),
 }
 
 impl Location {
-    /// What the settings say of where the keys are: kept ones are used only for the same.
+    /// Returns the configured source of the keys. Kept keys are used only for the same source.
     fn source(&self) -> String {
         match self {
             Self::Discovered { metadata: Some(url), .. } => url.to_string(),
@@ -62,7 +62,7 @@ impl Location {
         }
     }
 
-    /// The URL that somebody wrote into a setting; what comes of it may lead elsewhere.
+    /// Returns the URL from the settings. Metadata there may point elsewhere.
     pub(crate) fn configured_url(&self) -> Option<Url> {
         match self {
             Self::Discovered { metadata: Some(url), .. } | Self::Fixed(url) => Some(url.clone()),
@@ -72,7 +72,7 @@ impl Location {
     }
 }
 
-/// What a remote key set is told at its making.
+/// The configuration of a remote key set.
 pub(crate) struct Config {
     pub(crate) location: Location,
     pub(crate) allowed: Vec<Algorithm>,
@@ -81,21 +81,22 @@ pub(crate) struct Config {
     pub(crate) client: Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) budget: Budget,
-    /// Keeps the keys of this issuer for the next start.
+    /// Stores the keys of this issuer for the next start.
     pub(crate) keeper: Option<(Keeper, String)>,
 }
 
-/// A key set that is fetched, kept for a configured time and renewed. Clones share the keys.
+/// A key set that is fetched, cached for a configured time and refreshed. Clones share the keys.
 ///
-/// An [`Authenticator`](crate::Authenticator) has one for each issuer. Build one of your own to
+/// An [`Authenticator`](crate::Authenticator) creates one for each issuer. Build your own to
 ///
-/// - fetch one set for several rule sets, such as two audiences or two profiles: give a clone to each
-///   [`IssuerSettings::key_source`](crate::IssuerSettings::key_source);
-/// - verify signatures whose payload other code judges: [`verify`](Self::verify).
+/// - fetch one set for several rule sets, such as two audiences or two profiles: pass a clone to
+///   each [`IssuerSettings::key_source`](crate::IssuerSettings::key_source);
+/// - verify signatures of payloads that other code validates: [`verify`](Self::verify).
 ///
-/// It has its own HTTP client, clock, budget and [`status`](Self::status), and its metrics have its own
-/// `location`, however many authenticators use it. An authenticator over it is ready, starts and fails to
-/// start as with keys of its own; a set that has keys is not fetched again for it.
+/// It has its own HTTP client, clock, budget and [`status`](Self::status), and its metrics have
+/// their own `location`, regardless of the number of authenticators that use it. An authenticator
+/// with a shared set starts, fails to start and becomes ready as with its own keys; a set that
+/// already has keys is not fetched again.
 ///
 /// ```
 /// use portcullis::keys::RemoteKeySet;
@@ -132,12 +133,12 @@ pub(crate) struct Config {
 #[doc(alias("jwks", "JwksClient", "PyJWKClient", "createRemoteJWKSet"))]
 pub struct RemoteKeySet(pub(super) Arc<Remote<Keys>>);
 
-/// Where they are, and what is known besides the keys themselves.
+/// The location of the keys, and the state of the set besides the keys themselves.
 pub(crate) struct Keys {
     pub(super) location: Location,
     allowed: Vec<Algorithm>,
     max_keys: usize,
-    /// The location of the metadata that led to keys last.
+    /// The metadata URL of the last successful discovery.
     metadata_at: Mutex<Option<Url>>,
     pub(super) withdrawn: WithdrawnKeys,
     retried: Retried,
@@ -168,7 +169,7 @@ impl RemoteKeySet {
         Self(Arc::new(Remote::new(keys, limits, client, clock, budget)))
     }
 
-    /// Takes over the keys of `other`, if there are none here and both are fetched alike.
+    /// Takes over the keys of `other`, if this set has none and both are fetched in the same way.
     pub(crate) fn adopt(&self, other: &Self) {
         let ([here, there], none) = ([&self.0, &other.0], None::<Arc<Snapshot<KeySet>>>);
         let settings = |remote: &Remote<Keys>| {
@@ -181,27 +182,27 @@ impl RemoteKeySet {
         }
     }
 
-    /// How the keys are. Never causes a fetch.
+    /// Returns the status of the keys. Never causes a fetch.
     #[must_use]
     pub fn status(&self) -> KeySetStatus {
         self.0.status()
     }
 
-    /// Fetches the keys now, for example after one was withdrawn in an emergency.
+    /// Fetches the keys now, for example after an emergency key withdrawal.
     ///
     /// # Errors
     ///
-    /// When they cannot be fetched. Those at hand stay in use.
+    /// Returns an error if the fetch fails. The cached keys stay in use.
     pub async fn refresh(&self) -> Result<(), FetchError> {
         self.0.start_or_join()?.landed().await
     }
 
-    /// Where the keys are.
+    /// Returns where the keys are published.
     pub(crate) fn location(&self) -> &Location {
         &self.0.document.location
     }
 
-    /// What they are fetched with.
+    /// Returns the HTTP client of the set.
     pub(crate) fn client(&self) -> &Client {
         &self.0.client
     }
@@ -210,22 +211,22 @@ impl RemoteKeySet {
         self.0.limits.obey_no_cache
     }
 
-    /// Whether both are one set.
+    /// Returns whether both are the same set.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Whether `clock` is the very one that it is judged by.
+    /// Returns whether the set uses this instance of `clock`.
     pub(crate) fn is_judged_by(&self, clock: &Arc<dyn Clock>) -> bool {
         Arc::ptr_eq(&self.0.clock, clock)
     }
 
-    /// Stops the background renewal.
+    /// Stops the background refresh.
     pub(crate) fn retire(&self) {
         self.0.document.retired.store(true, Ordering::Relaxed);
     }
 
-    /// The same as [`is_current`](KeySource::is_current), at that moment.
+    /// Implements [`is_current`](KeySource::is_current), for the given time.
     pub(crate) fn is_current_at(
         &self,
         wanted: &KeyRequest<'_>,
@@ -251,8 +252,8 @@ impl KeySource for RemoteKeySet {
         }
     }
 
-    /// Through the same table as [`resolve`](Self::resolve), so that tokens that were seen before
-    /// keep the set fresh, and are refused with it.
+    /// Uses the same table as [`resolve`](Self::resolve), so that cached tokens keep the set fresh
+    /// and are rejected together with it.
     fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
         self.is_current_at(wanted, key, Timestamp::now(&*self.0.clock))
     }
@@ -320,7 +321,7 @@ impl Document for Keys {
         let faulty = skipped.iter().filter(|key| key.reason.is_fault()).count();
         let unused = metrics::Skipped { faulty, for_other_uses: skipped.len() - faulty };
         metrics::keys_kept(&location, snapshot.kept.len(), unused, now);
-        // Once for each set, not for each fetch. Keys for encryption are nothing to worry about.
+        // Logged once for each set, not for each fetch. Encryption keys need no warning.
         for SkippedKey { id, reason } in skipped.iter().filter(|_| modified) {
             let (kid, is_fault) = (id.as_deref(), reason.is_fault());
             let reason = tracing::field::display(reason);
@@ -356,8 +357,8 @@ impl Document for Keys {
 }
 
 impl Remote<Keys> {
-    /// Fetches the keys whole, never on condition: a server may keep a validator through a
-    /// rotation, and would confirm keys that are withdrawn.
+    /// Always fetches the full key set, never conditionally: a server may keep a validator through
+    /// a rotation and would then confirm withdrawn keys.
     async fn fetch_keys(
         &self,
         at_hand: Option<Arc<Snapshot<KeySet>>>,
@@ -370,19 +371,19 @@ impl Remote<Keys> {
             Location::Fixed(url) => self.get_keys(url).await?,
             Location::Discovered { issuer, metadata: configured } => {
                 let end = Instant::now() + deadline.mul_f64(0.99);
-                // Each time, since the keys may move.
+                // Discover at each fetch, since the keys may move.
                 let found = self.discover(issuer, configured.as_ref(), deadline).await?;
-                // A little early, so that the error names what was slow.
+                // Time out slightly early, so that the error names the slow URL.
                 let late = Deadline { url: found.jwks_uri.as_str().into(), after: deadline };
                 let keys = self.get_keys(&found.jwks_uri);
                 let keys = timeout_at(end, keys).await.unwrap_or_else(|_| Err(late.passed()))?;
-                // Metadata is good if the keys are where it says.
+                // Metadata counts as good only if the keys are where it points.
                 *self.document.metadata_at() = Some(found.metadata.clone());
                 metadata = Some(found.metadata);
                 keys
             }
         };
-        // What was verified with a key that is still there stays verified.
+        // Tokens verified with a key that is still in the set stay verified.
         let (kept, generation) = match at_hand {
             Some(at_hand) if at_hand.kept.is_same(&keys) => {
                 (at_hand.kept.clone(), at_hand.generation)
@@ -433,7 +434,7 @@ impl Remote<Keys> {
         Ok(Fetched { keys, headers, url, text: text.into() })
     }
 
-    /// Where the keys are, by the metadata.
+    /// Returns the location of the keys from the metadata.
     async fn discover(
         &self,
         issuer: &str,
@@ -451,7 +452,7 @@ impl Remote<Keys> {
     }
 }
 
-/// A key set, and the answer that it is from.
+/// A key set and its response.
 struct Fetched {
     keys: KeySet,
     headers: Headers,
@@ -460,8 +461,8 @@ struct Fetched {
 }
 
 impl RemoteKeySet {
-    /// Uses the keys that were kept from an earlier run, since none can be fetched. Returns how old
-    /// they are; `None` if none are kept at all here.
+    /// Uses the keys kept from an earlier run, since none can be fetched. Returns their age; `None`
+    /// if no keys are kept for this set.
     pub(crate) fn restore(&self) -> Option<Result<Duration, String>> {
         let (keeper, issuer) = self.0.document.keeper.as_ref()?;
         Some(self.0.restore(keeper, issuer))
@@ -477,7 +478,7 @@ impl Remote<Keys> {
         let url = |url: &Option<String>| url.as_deref().and_then(|url| Url::parse(url).ok());
         let metadata = url(&record.metadata);
         let jwks_url = url(&record.jwks_url).ok_or("they do not say where they are from")?;
-        // By the settings of now.
+        // The current settings apply, not those of the earlier run.
         let urls = &self.client.urls;
         if !urls.allows(&jwks_url)
             || metadata.as_ref().is_some_and(|url| !urls.leads(url, &jwks_url))
@@ -496,7 +497,7 @@ impl Remote<Keys> {
         let to_keep = None;
         let restored =
             Snapshot { kept, fetched_at, to_keep, kept_for, lifetime, headers, generation };
-        // A fetch may have been quicker.
+        // A fetch may have completed in the meantime.
         let none = None::<Arc<Snapshot<KeySet>>>;
         self.snapshot.compare_and_swap(&none, Some(Arc::new(restored)));
         *self.document.metadata_at() = metadata;

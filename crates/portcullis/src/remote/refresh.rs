@@ -1,4 +1,4 @@
-//! One fetch of a document, from the request to the note of how it went.
+//! One fetch of a document, from the request to the record of its result.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,16 +9,16 @@ use super::{Remote, Snapshot};
 use crate::clock::Timestamp;
 use crate::fetch::FetchError;
 
-/// What is fetched: an issuer's keys, or something else that it publishes and changes.
+/// A document of an issuer that is fetched and changes, such as its keys.
 pub(crate) trait Document: Sized + Send + Sync + 'static {
-    /// What is kept of an answer.
+    /// The part of a response that is cached.
     type Kept: Send + Sync;
 
-    /// Where it is, as an operator knows it.
+    /// Returns the location, as shown to an operator.
     fn location(&self) -> String;
 
-    /// Fetches it once; `at_hand` is what there is already. What is not done by the deadline is
-    /// given up.
+    /// Fetches the document once; `at_hand` is the cached version. The fetch is cancelled at the
+    /// deadline.
     fn fetch(
         remote: &Remote<Self>,
         at_hand: Option<Arc<Snapshot<Self::Kept>>>,
@@ -26,34 +26,35 @@ pub(crate) trait Document: Sized + Send + Sync + 'static {
         deadline: Duration,
     ) -> impl Future<Output = Result<Snapshot<Self::Kept>, FetchError>> + Send;
 
-    /// How much longer than usual a fetch may take, since the server is asked to wait.
+    /// Returns how much longer than usual a fetch may take, if the server is asked to delay its
+    /// response.
     fn patience(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// Whether it is worth renewing before anybody asks.
+    /// Returns whether the document should be refreshed in the background.
     fn is_wanted(&self, _now: Duration) -> bool {
         true
     }
 
-    /// The longest to wait after failures.
+    /// Returns the maximum back-off after failures.
     fn max_back_off(&self) -> Duration {
         Duration::MAX
     }
 
-    /// Reports that it was fetched, and what was there before.
+    /// Reports a successful fetch and the previous version.
     fn kept(
         remote: &Remote<Self>,
         snapshot: &Snapshot<Self::Kept>,
         before: Option<&Snapshot<Self::Kept>>,
     );
 
-    /// Reports that it could not be fetched, and the number of consecutive failures.
+    /// Reports a failed fetch and the number of consecutive failures.
     fn failed(remote: &Remote<Self>, failures: u32, back_off: Duration, error: &FetchError);
 }
 
 impl<D: Document> Remote<D> {
-    /// Fetches within the deadline, and keeps what comes of it.
+    /// Fetches within the deadline, and stores the result.
     pub(super) async fn fetch(
         self: Arc<Self>,
         number: u64,
@@ -64,7 +65,7 @@ impl<D: Document> Remote<D> {
         let fetched = bounded(&deadline, fetch).await;
         let Some(flights) = self.line.land(number) else { return fetched.map(drop) };
         self.record.in_flight.store(false, Ordering::Release);
-        // Nothing is reported under the lock: whoever listens may take its time.
+        // Report outside the lock, since a subscriber may be slow.
         match fetched {
             Ok(snapshot) => {
                 let snapshot = Arc::new(snapshot);

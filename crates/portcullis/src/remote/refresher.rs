@@ -1,4 +1,5 @@
-//! The task that renews a document ahead of time, so that a service that nobody calls is fresh too.
+//! The background task that refreshes a document ahead of time, so that it is fresh even in an idle
+//! service.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -8,13 +9,13 @@ use tokio::task::JoinHandle;
 use super::{Document, Remote};
 use crate::clock::Timestamp;
 
-/// Owns the task: it ends with the last handle to the document.
+/// Owns the task, which ends with the last handle to the document.
 #[derive(Default)]
 pub(super) struct Refresher(Mutex<Option<JoinHandle<()>>>);
 
 impl Refresher {
-    /// Starts the task, unless it runs: on this runtime, which may end under it, and then it is
-    /// started anew by the next fetch.
+    /// Starts the task on the current runtime, unless it is running. If that runtime shuts down,
+    /// the next fetch starts the task again.
     pub(super) fn keep_running<D: Document>(&self, remote: &Arc<Remote<D>>) {
         let mut task = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(JoinHandle::is_finished) {
@@ -34,11 +35,11 @@ impl Drop for Refresher {
 }
 
 async fn run<D: Document>(remote: Weak<Remote<D>>) {
-    // A strong handle is never held across an await: it would keep the document alive for ever.
+    // Never hold a strong handle across an await: it would keep the document alive forever.
     while let Some(wait) = remote.upgrade().map(|remote| remote.until_refresh()) {
         tokio::time::sleep(wait).await;
         let Some(strong) = remote.upgrade() else { return };
-        // Who asks for it after all has this task started anew.
+        // The next use of the document starts the task again.
         if !strong.document.is_wanted(strong.clock.monotonic()) {
             return;
         }
@@ -47,13 +48,13 @@ async fn run<D: Document>(remote: Weak<Remote<D>>) {
         }
         let Some(flight) = strong.renew() else { return };
         drop(strong);
-        // What came of it is in the record.
+        // The result is in the record.
         let _ = flight.landed().await;
     }
 }
 
 impl<D: Document> Remote<D> {
-    /// How long there is nothing to do.
+    /// Returns the time until the next refresh is due.
     fn until_refresh(&self) -> Duration {
         let now = Timestamp::now(&*self.clock);
         if let Some(failure) = self.history(now).failure {

@@ -1,7 +1,7 @@
-//! Single-flight: at most one computation per key is under way, and any number of requests wait for
-//! it, within bounds.
+//! Single-flight: at most one computation per key is in flight, and a bounded number of requests
+//! wait for it.
 //!
-//! A computation runs in a task of its own, so a client that disconnects cancels nothing.
+//! A computation runs in its own task, so a client that disconnects does not cancel it.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -17,11 +17,11 @@ use tokio::sync::watch;
 
 use crate::fetch::FetchError;
 
-/// How much longer than its deadline a computation is waited for: its own error says more.
+/// How long past its deadline a computation is still awaited, since its own error is more specific.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
-/// The maximum number of requests that wait for one key at a time: forged tokens must not fill the
-/// memory while an issuer hangs.
+/// The maximum number of requests that wait for one key at a time. Forged tokens must not exhaust
+/// the memory while an issuer hangs.
 pub(super) const MAX_WAITERS: usize = 1024;
 
 /// A [`Line`] for each key that is in use.
@@ -38,7 +38,7 @@ pub(crate) struct Line<T> {
 
 /// The lock of a line. It is never held across an await.
 pub(crate) struct Flights<T> {
-    /// The number of flights started so far, and the number of the latest.
+    /// The number of flights started so far, which is the number of the latest flight.
     started: u64,
     flight: Option<Flight<T>>,
 }
@@ -48,14 +48,14 @@ impl<K: Hash + Eq + Clone, T> SingleFlight<K, T> {
         Self { max_keys, lines: Mutex::default() }
     }
 
-    /// The line of `key`; `None` if `max_keys` others are in use: by requests that wait, or by a
-    /// computation.
+    /// Returns the line of `key`; `None` if `max_keys` other lines are in use by waiting requests
+    /// or computations.
     pub(crate) fn line(&self, key: &K) -> Option<Arc<Line<T>>> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = lines.get(key) {
             return Some(line.clone());
         }
-        // Keys are secrets: none stays for longer than until the next one comes.
+        // Keys are secrets: an unused key is removed when the next one is added.
         lines.retain(|_, line| Arc::strong_count(line) > 1);
         let is_free = lines.len() < self.max_keys;
         is_free.then(|| lines.entry(key.clone()).or_default().clone())
@@ -75,15 +75,15 @@ impl<T> Line<T> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place among the requests that wait; `None` if all are taken.
+    /// Returns a place among the waiting requests; `None` if all are taken.
     pub(crate) fn place(&self) -> Option<Place> {
         let waiter = self.waiters.clone();
         let is_free = Arc::strong_count(&waiter) <= MAX_WAITERS + 1;
         is_free.then(|| Place { started: self.lock().started, _waiter: waiter })
     }
 
-    /// Ends flight `number`. The lock is returned so that the outcome is recorded under it; `None`
-    /// if the flight was given up and its outcome must be dropped: a later one may have ended
+    /// Ends flight `number` and returns the lock, so that the result is recorded under it. `None`
+    /// if the flight was abandoned: its result must be dropped, since a later flight may have ended
     /// before it.
     pub(crate) fn land(&self, number: u64) -> Option<MutexGuard<'_, Flights<T>>> {
         let mut flights = self.lock();
@@ -93,7 +93,7 @@ impl<T> Line<T> {
 }
 
 impl<T: Clone> Flights<T> {
-    /// The flight that may still succeed; `Abandoned` once for a flight that cannot any more.
+    /// Returns the flight that may still succeed; `Abandoned` once for a flight that cannot.
     pub(crate) fn under_way(&mut self, now: Duration) -> Result<Option<Flight<T>>, FetchError> {
         match self.flight.take_if(|flight| !flight.is_under_way(now)) {
             Some(_) => Err(FetchError::Abandoned),
@@ -101,7 +101,7 @@ impl<T: Clone> Flights<T> {
         }
     }
 
-    /// Starts a computation, given its number, that began at `began` and bounds itself to
+    /// Starts a computation, which receives its number. It began at `began` and limits itself to
     /// `deadline`.
     pub(crate) fn start<F>(
         &mut self,
@@ -123,21 +123,21 @@ impl<T: Clone> Flights<T> {
     }
 }
 
-/// A place among the requests that wait for one key; released when dropped.
+/// A place among the requests that wait for one key. Dropping it releases the place.
 pub(crate) struct Place {
     started: u64,
     _waiter: Arc<()>,
 }
 
 impl Place {
-    /// Whether `flight` started after this request arrived. Flights are numbered, since clocks may
-    /// not tell two moments apart.
+    /// Returns whether `flight` started after this request arrived. Flights are numbered because a
+    /// clock may return the same value twice.
     pub(crate) fn precedes<T>(&self, flight: &Flight<T>) -> bool {
         flight.number > self.started
     }
 }
 
-/// One computation. Clones wait for the same one.
+/// One computation. Clones wait for the same computation.
 #[derive(Clone)]
 pub(crate) struct Flight<T> {
     number: u64,
@@ -147,17 +147,17 @@ pub(crate) struct Flight<T> {
 }
 
 impl<T: Clone> Flight<T> {
-    /// Whether it may still succeed: its runtime can stop, or stand idle.
+    /// Returns whether the flight may still succeed: its runtime may stop or be idle.
     fn is_under_way(&self, now: Duration) -> bool {
         self.landed.borrow().is_none()
             && self.landed.has_changed().is_ok()
             && now.saturating_sub(self.began) <= self.deadline.after.saturating_add(PATIENCE)
     }
 
-    /// Waits for the outcome, for a bounded time.
+    /// Waits for the result, for a bounded time.
     pub(crate) async fn landed(mut self) -> Result<T, FetchError> {
         let landed = self.landed.wait_for(Option::is_some);
-        // Closed: the task is gone.
+        // Closed: the task has ended.
         let closed = || Err(FetchError::Abandoned);
         waited(&self.deadline, async {
             landed.await.map_or_else(|_| closed(), |it| it.clone().unwrap_or_else(closed))
@@ -166,7 +166,7 @@ impl<T: Clone> Flight<T> {
     }
 }
 
-/// How long a computation may take, and what the error says was asked for.
+/// The time limit of a computation, and the URL for its timeout error.
 #[derive(Debug, Clone)]
 pub(crate) struct Deadline {
     pub(crate) url: Arc<str>,
@@ -193,7 +193,7 @@ pub(crate) async fn bounded<T>(
     timeout.unwrap_or_else(|_elapsed| Err(deadline.passed()))
 }
 
-/// Waits for something that bounds itself to `deadline`, and hardly longer than that.
+/// Waits for a future that limits itself to `deadline`, plus [`PATIENCE`].
 pub(crate) async fn waited<R>(
     deadline: &Deadline,
     waiting: impl Future<Output = R>,

@@ -1,10 +1,9 @@
-//! A status list of an issuer ([draft-ietf-oauth-status-list]), as one of the documents that are
-//! fetched and kept.
+//! A status list of an issuer ([draft-ietf-oauth-status-list]), as a remote document.
 //!
-//! A list that its server renews while it is asked to wait ([RFC 7240 §4.3]) is known here as soon
-//! as it changes; a server that does not wait is asked from time to time. Either way the list is
-//! as old as the *question* that it, or "not modified", answered, and what it may be used for at
-//! that age is decided in the table that decides it for keys.
+//! If the server supports waiting for a change ([RFC 7240 §4.3]), a changed list arrives as soon as
+//! it changes; otherwise the server is polled. In both cases the age of a list counts from the
+//! *request* that returned or confirmed it. The decision table for keys also decides how a list of
+//! that age may be used.
 //!
 //! [draft-ietf-oauth-status-list]: https://datatracker.ietf.org/doc/draft-ietf-oauth-status-list/
 //! [RFC 7240 §4.3]: https://www.rfc-editor.org/rfc/rfc7240#section-4.3
@@ -43,23 +42,23 @@ pub(crate) use token::MAX_TOKEN_BYTES;
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// How long a list is left alone that its server renews by itself: under a storm of revocations it
-/// comes ten times a second, not as often as somebody is logged out.
+/// The minimum time between two fetches of a pushed list. During a burst of revocations the list is
+/// fetched ten times a second, not once per revocation.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// The least time between two questions to a server that does not wait.
+/// The minimum time between two requests to a server that does not wait.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a list is renewed that nobody asks for.
+/// How long an unused list is refreshed.
 pub(crate) const IDLE: Duration = Duration::from_secs(900);
 
-/// How often it is noted that somebody does.
+/// How often the last use is recorded.
 const NOTED_EVERY: Duration = Duration::from_secs(60);
 
-/// What a list is told at its making.
+/// The configuration of a remote status list.
 pub(crate) struct Config {
     pub(crate) url: Url,
-    /// The issuer, as the tokens spell it.
+    /// The issuer, as spelled in the tokens.
     pub(crate) issuer: String,
     pub(crate) keys: Arc<dyn KeySource>,
     pub(crate) algorithms: Vec<Algorithm>,
@@ -69,27 +68,27 @@ pub(crate) struct Config {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// A list, fetched and kept. Clones share it.
+/// A fetched and cached list. Clones share it.
 #[derive(Clone)]
 pub(crate) struct RemoteStatusList(Arc<Remote<StatusList>>);
 
-/// Where a list is, and how it is verified.
+/// The location of a list, and how it is verified.
 pub(crate) struct StatusList {
     url: Url,
-    /// The same, as the tokens and the list itself spell it.
+    /// The same URL, as spelled in the tokens and in the list itself.
     uri: String,
     issuer: String,
     keys: Arc<dyn KeySource>,
     algorithms: Vec<Algorithm>,
     leeway: Duration,
-    /// The shortest age that was asked for, in nanoseconds.
+    /// The shortest maximum age of any route, in nanoseconds.
     shortest: AtomicU64,
-    /// The longest that a route puts up with while the server can not be asked.
+    /// The longest maximum age of any route while the server is unreachable, in nanoseconds.
     longest: AtomicU64,
-    /// The latest `iat` that was seen, in seconds: a list that is a little older than the one at hand
-    /// may come, and must not open the way for one that is older still.
+    /// The latest `iat` seen, in seconds. A list slightly older than the cached one is accepted,
+    /// but must not make an even older one acceptable.
     newest: AtomicU64,
-    /// When somebody last asked, to some [`NOTED_EVERY`].
+    /// When the list was last used, with a resolution of [`NOTED_EVERY`].
     asked_at: Moment,
 }
 
@@ -98,7 +97,7 @@ impl RemoteStatusList {
         let limits = Limits {
             ttl: Duration::MAX,
             min_ttl: Duration::ZERO,
-            // Renewed by a task of its own.
+            // Refreshed by its own task.
             refresh_ahead: BREATH,
             max_stale: Duration::ZERO,
             obey_no_cache: false,
@@ -121,7 +120,7 @@ impl RemoteStatusList {
         Self(Arc::new(Remote::new(list, limits, config.client, config.clock, budget)))
     }
 
-    /// Whether the token at `index` stands, by a list that is not older than that.
+    /// Returns whether the token at `index` is valid, from a list within `ages`.
     pub(crate) fn standing(&self, index: u64, ages: Ages) -> MaybeReady<Result<(), ResolveError>> {
         let remote = &self.0;
         remote.document.is_asked_for(ages);
@@ -129,10 +128,9 @@ impl RemoteStatusList {
         remote.standing(index, ages)
     }
 
-    /// Whether it is plain that the token stands: by a list that is young enough to be used without
-    /// a thought of renewing it, and was signed with the same key as the token, of which its
-    /// verifier has just said that it is a current one. What is not plain is
-    /// [`standing`](Self::standing)'s to find out.
+    /// Returns whether the token is valid without further checks: the list is too young to be due
+    /// for a refresh and was signed with the token's own key, which the caller has just verified as
+    /// current. Other cases need [`standing`](Self::standing).
     pub(crate) fn plainly_stands(
         &self,
         index: u64,
@@ -156,7 +154,7 @@ impl RemoteStatusList {
         &self.0.document.uri
     }
 
-    /// Whether it was not noted for a while that somebody asks for it.
+    /// Returns whether the last recorded use is older than [`NOTED_EVERY`].
     pub(crate) fn is_forgotten(&self, at: Duration) -> bool {
         let asked_at = self.0.document.asked_at.get();
         asked_at.is_none_or(|asked_at| at.saturating_sub(asked_at) >= NOTED_EVERY)
@@ -183,35 +181,35 @@ impl RemoteStatusList {
     }
 }
 
-/// How a status list is.
+/// The status of a status list.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct StatusListStatus {
-    /// Its address.
+    /// The URL of the list.
     pub uri: String,
-    /// Since it was asked for that brought or confirmed it: no revocation before that is missed.
+    /// Time since the request that returned or confirmed the list. Every revocation published
+    /// before that request is in it.
     pub age: Option<Duration>,
-    /// The longest that a revoked token is accepted after the revocation was published, while the
-    /// list can be fetched: the shortest age that a route asks for.
+    /// How long a revoked token may still be accepted after the revocation was published, while the
+    /// list can be fetched: the shortest maximum age of any route.
     pub bound: Duration,
-    /// The same while it can not be fetched: the longest age that a route puts up with.
+    /// The same bound while the list cannot be fetched: the longest maximum age of any route.
     pub bound_in_outage: Duration,
-    /// How many tokens have a place in it.
+    /// The number of tokens that the list has room for.
     pub statuses: usize,
-    /// Whether its server tells of changes at once ([RFC 7240 §4.3]), or is asked from time to
-    /// time.
+    /// Whether the server reports changes immediately ([RFC 7240 §4.3]) or is polled.
     ///
     /// [RFC 7240 §4.3]: https://www.rfc-editor.org/rfc/rfc7240#section-4.3
     pub pushed: bool,
-    /// What the last fetch failed of, if it did.
+    /// The error of the last fetch, if it failed.
     pub last_error: Option<FetchError>,
-    /// Until the next attempt, while failures back off.
+    /// Time until the next attempt, while failures back off.
     pub next_attempt: Option<Duration>,
 }
 
 impl StatusList {
-    /// Whether `list` is not what its issuer says now. Of several servers one may be a `ttl` behind
-    /// another with its signatures, and its clock a leeway.
+    /// Returns whether `list` is outdated. Among several servers, one may lag another by a `ttl` in
+    /// its signatures, and by the leeway in its clock.
     fn is_older(&self, list: &List) -> bool {
         let tolerance = list.ttl.unwrap_or_default().saturating_add(self.leeway);
         let issued_at = list.issued_at.as_duration();
@@ -227,7 +225,7 @@ impl StatusList {
         }
     }
 
-    /// Whether somebody has asked for these, or for more.
+    /// Returns whether the recorded ages cover these.
     fn knows(&self, ages: Ages) -> bool {
         self.shortest.load(Ordering::Relaxed) <= nanos(ages.usual)
             && nanos(ages.in_outage) <= self.longest.load(Ordering::Relaxed)
@@ -241,20 +239,20 @@ impl StatusList {
         Duration::from_nanos(self.longest.load(Ordering::Relaxed))
     }
 
-    /// How old the list, as it was, had become for a request that was judged by it.
+    /// Returns the age of the list at its last possible use.
     fn age_in_use(&self, list: &Snapshot<Arc<List>>, now: Timestamp) -> Duration {
         list.age(now).min(self.longest())
     }
 
-    /// How long a server is asked to wait: two questions in a row, with time for the answers, are
-    /// no older than anybody asks for.
+    /// Returns how long the server may delay its response, so that two requests in a row with their
+    /// response times stay within the shortest maximum age.
     fn wait(&self) -> Duration {
         let longest = Duration::from_secs(60);
         Duration::from_secs((self.shortest() / 3).min(longest).as_secs().max(1))
     }
 
-    /// How long a list is left alone whose server does not wait: the next answer is there before
-    /// anybody has to wait for it, and not later than the list itself demands.
+    /// Returns the polling interval for a server that does not wait. The next response arrives
+    /// before a request has to wait for it, and the list's own `ttl` is respected.
     fn interval(&self, list: &List) -> Duration {
         let spread = 1.0 - jitter::fraction() / 10.0;
         let half = (self.shortest() / 2).min(list.ttl.unwrap_or(Duration::MAX));
@@ -278,7 +276,7 @@ impl Document for StatusList {
         let document = &remote.document;
         let url = &document.url;
         let now = NumericDate::from(remote.clock.now());
-        // Only what ends by itself: a server may keep a validator although the list is another one.
+        // Only a list that expires: a server may keep a validator although the list has changed.
         let held = at_hand
             .as_ref()
             .filter(|set| set.kept.expires_at.is_some() && set.kept.holds(document, now));
@@ -295,7 +293,7 @@ impl Document for StatusList {
                 let problem =
                     |problem| FetchError::NotAStatusList { url: url.to_string(), problem };
                 let list = document.verify(&answer.body, now).await.map_err(problem)?;
-                // One that was kept somewhere on the way would undo revocations.
+                // A stale copy from an upstream cache would undo revocations.
                 if document.is_older(&list) {
                     return Err(problem("it is older than one that was there".to_owned()));
                 }
@@ -303,7 +301,8 @@ impl Document for StatusList {
                 (Arc::new(list), generation, Headers::new(url.clone(), answer.headers.clone()))
             }
             (StatusCode::NOT_MODIFIED, Some(set)) if conditional => {
-                // Its own validators, whatever the answer names: the next question is about it, too.
+                // Keep the validators of the cached list, whatever the response has: the next
+                // request is about that list.
                 (set.kept.clone(), set.generation, set.headers.clone())
             }
             _ => {
@@ -311,7 +310,8 @@ impl Document for StatusList {
                 return Err(answer.refused(url, settings::STATUS_LISTS, now));
             }
         };
-        // Whether a server waits shows when it is first asked to, which needs a tag.
+        // Whether a server waits is known from the first conditional request, which needs an
+        // `ETag`.
         let waits = if conditional {
             applied(&answer.headers)
         } else {
@@ -348,7 +348,7 @@ impl Document for StatusList {
         if let Some(before) = before {
             let age = remote.document.age_in_use(before, Timestamp::now(&*remote.clock));
             metrics::revocation_age(issuer, age);
-            // Whatever it says that the other did not was published after that one was asked for.
+            // Every difference was published after the previous list was requested.
             if modified && set.kept.bits != before.kept.bits {
                 metrics::revocation_lag(issuer, age);
             }
@@ -375,12 +375,12 @@ impl Document for StatusList {
     }
 }
 
-/// Five centuries are as good as for ever.
+/// Saturates at about five centuries.
 fn nanos(age: Duration) -> u64 {
     u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Whether the server says that it waited as it was asked to (RFC 7240 §3).
+/// Returns whether the server says that it waited as requested (RFC 7240 §3).
 fn applied(headers: &HeaderMap) -> bool {
     let fields = headers.get_all(PREFERENCE_APPLIED).iter().filter_map(|field| field.to_str().ok());
     fields.flat_map(|field| field.split(',')).any(|preference| {

@@ -1,4 +1,4 @@
-//! A remote key set against a scripted issuer, on a clock that moves when told.
+//! Tests of a remote key set against a scripted issuer, with a manual clock.
 
 use ::url::Url;
 use serde_json::json;
@@ -63,12 +63,12 @@ impl World {
         Self { keys, fetch, clock }
     }
 
-    /// The same with other limits.
+    /// Replaces the key set with one that has other limits.
     fn limit(&mut self, limits: Limits) {
         self.keys = RemoteKeySet::new(config(limits, self.fetch.clone(), self.clock.clone()));
     }
 
-    /// An issuer that publishes the keys of these ids.
+    /// Creates an issuer that publishes keys with these ids.
     fn publishing(ids: &[&str]) -> Self {
         let world = Self::new(Location::Fixed(Url::parse(JWKS).unwrap()));
         world.publish(ids);
@@ -84,7 +84,8 @@ impl World {
         self.keys.resolve(&KeyRequest { key_id: Some(id), algorithm: Algorithm::Es256 })
     }
 
-    /// What a request with a token of this `kid` gets: `key`, `unknown`, or `429` or `503 after n s`.
+    /// Returns the result for a token with this `kid`: `key`, `unknown`, or `429` or `503 after n
+    /// s`.
     async fn ask(&self, id: &str) -> String {
         let answer = match self.resolve(id) {
             MaybeReady::Ready(answer) => answer,
@@ -150,7 +151,7 @@ async fn a_client_that_hangs_up_wastes_nothing() {
     assert_eq!(world.fetches(), 1);
 }
 
-/// Polls once, as a request does that is dropped afterwards.
+/// Polls once, like a request that is then dropped.
 async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     std::future::poll_fn(|context| {
         let polled = std::pin::Pin::new(&mut *future).poll(context);
@@ -187,7 +188,7 @@ async fn a_known_kid_for_another_algorithm_costs_no_fetch() {
     let MaybeReady::Ready(answer) = world.keys.resolve(&wanted) else { panic!("a fetch") };
     assert_eq!(rule(answer), "alg_of_key");
     assert_eq!(world.fetches(), 1);
-    // Past the bound nobody can say any more.
+    // Past the bound, the result is unknown.
     world.fetch.set(JWKS, Answer::Fails);
     world.advance(3900);
     let MaybeReady::Pending(answer) = world.keys.resolve(&wanted) else { panic!("used") };
@@ -228,7 +229,7 @@ async fn a_withdrawn_key_is_refused_after_the_ttl() {
     assert_eq!(world.ask("a").await, "key");
     world.advance(1);
     assert_eq!(world.ask("a").await, "unknown");
-    // An empty set is the withdrawal of all.
+    // An empty set withdraws all keys.
     world.publish(&[]);
     world.advance(300);
     assert_eq!(world.ask("b").await, "unknown");
@@ -242,7 +243,7 @@ async fn an_outage_is_survived_up_to_the_bound() {
     for _ in 0..389 {
         world.advance(10);
         assert_eq!(world.ask("a").await, "key");
-        // A retry that no request waits for.
+        // A retry in the background.
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
     }
@@ -251,9 +252,9 @@ async fn an_outage_is_survived_up_to_the_bound() {
     world.advance(1);
     let answer = world.ask("a").await;
     assert!(answer.starts_with("503 after"), "{answer}");
-    // Attempts back off: far fewer than the requests.
+    // Attempts back off: there are far fewer than requests.
     assert!(world.fetches() < 130, "{} fetches", world.fetches());
-    // And one back-off step after the issuer is back, so are we.
+    // One back-off step after the issuer recovers, keys are available again.
     world.publish(&["a"]);
     world.advance(33);
     assert_eq!(world.ask("a").await, "key");
@@ -268,7 +269,7 @@ async fn bad_answers_never_cost_the_keys_at_hand() {
         Answer::status(404, TestKey::jwks([])),
         Answer::status(302, "{\"keys\":[]}").with("location", "https://evil.example/keys"),
         Answer::status(206, "{\"keys\":[]}"),
-        // A confirmation of something that was not asked about.
+        // A confirmation without a conditional request.
         Answer::status(304, ""),
         Answer::ok("<html>we are down</html>"),
         Answer::ok("{\"keys\":null}"),
@@ -281,7 +282,7 @@ async fn bad_answers_never_cost_the_keys_at_hand() {
         world.fetch.set(JWKS, answer.clone());
         world.advance(34);
         let before = world.fetches();
-        // The set that is left is usable, so that the token may be at fault.
+        // The remaining set is usable, so the token may be at fault.
         assert_eq!(world.ask("new").await.split(' ').next(), Some("429"), "{answer:?}");
         assert_eq!(world.fetches(), before + 1, "{answer:?}");
         assert_eq!(world.ask("a").await, "key", "{answer:?}");
@@ -311,7 +312,7 @@ async fn the_servers_headers_shorten_the_ttl() {
     world.advance(1);
     assert_eq!(world.ask("a").await, "key");
     assert_eq!(world.fetches(), 2);
-    // An error says nothing of how long keys are good.
+    // An error does not set the lifetime of keys.
     world.fetch.set(JWKS, Answer::status(500, "").with("cache-control", "max-age=86400"));
     world.advance(60);
     assert_eq!(world.ask("a").await, "key");
@@ -321,7 +322,7 @@ async fn the_servers_headers_shorten_the_ttl() {
     assert_eq!(world.fetches(), 4);
 }
 
-/// What Keycloak, Spring, Hydra and Dex send by default.
+/// The default headers of Keycloak, Spring, Hydra and Dex.
 const DEFAULT_HEADERS: [&str; 4] = [
     "no-cache",
     "no-cache, no-store, max-age=0, must-revalidate",
@@ -329,7 +330,7 @@ const DEFAULT_HEADERS: [&str; 4] = [
     "max-age=600, must-revalidate",
 ];
 
-/// The TTL and `max_stale` are the operator's promises.
+/// The operator's TTL and `max_stale` apply.
 #[tokio::test]
 async fn ttl_and_max_stale_hold_whatever_forbids_caching() {
     for control in DEFAULT_HEADERS {
@@ -344,7 +345,7 @@ async fn ttl_and_max_stale_hold_whatever_forbids_caching() {
         world.advance(1);
         assert_eq!(world.ask("a").await, "key");
         assert_eq!(world.fetches(), 2, "{control}");
-        // An outage is felt at the end of both, no earlier and no later.
+        // An outage takes effect exactly at the end of both.
         world.fetch.set(JWKS, Answer::Fails);
         for _ in 0..389 {
             world.advance(10);
@@ -385,7 +386,7 @@ async fn retry_after_is_heeded() {
     world.fetch.set(JWKS, Answer::status(429, "").with("retry-after", "60"));
     world.advance(200);
     world.keys.refresh().await.unwrap_err();
-    // While the set is fresh, even where it is ageing.
+    // While the set is fresh, and while it is ageing.
     world.advance(59);
     assert_eq!(world.ask("a").await, "key");
     assert_eq!(world.fetches(), 2);
@@ -410,7 +411,7 @@ async fn an_ageing_set_is_renewed_while_requests_go_on() {
     assert_eq!(world.ask("b").await, "key");
 }
 
-/// An issuer and keys that follow tokio's clock, which is paused: hours cost no time.
+/// An issuer and keys on tokio's paused clock, so that hours pass instantly.
 fn timeless(refresh_ahead: Duration) -> (RemoteKeySet, ScriptedFetch) {
     let fetch = ScriptedFetch::default();
     fetch.set(JWKS, Answer::ok(TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)])));
@@ -429,7 +430,7 @@ async fn an_idle_service_keeps_its_keys_fresh_until_the_last_handle_is_gone() {
         let status = keys.0.status();
         assert_ne!(status.freshness, crate::key_source::Freshness::Stale, "{status:?}");
     }
-    // Each renewal is 240 to 270 s after the one before.
+    // Each refresh is 240 to 270 s after the previous one.
     let renewals = fetch.requests().len();
     assert!((13..=16).contains(&renewals), "{renewals} fetches in an hour");
 
@@ -451,7 +452,7 @@ async fn without_background_refresh_nothing_is_fetched_until_somebody_calls() {
     assert_eq!(fetch.requests().len(), 2);
 }
 
-/// An outage of an hour and more, under load that never ends.
+/// An outage of more than an hour under continuous load.
 #[tokio::test(start_paused = true)]
 async fn through_an_outage_no_good_token_is_refused_before_the_bound_and_none_accepted_after() {
     let (keys, fetch) = timeless(Duration::from_secs(30));
@@ -481,7 +482,7 @@ async fn through_an_outage_no_good_token_is_refused_before_the_bound_and_none_ac
     assert_eq!(bound, Duration::from_secs(3900));
     assert!(last_accepted < bound && last_accepted > bound - Duration::from_secs(1));
 
-    // Recovery within one back-off step, with nobody asking.
+    // Recovery within one back-off step, without requests.
     fetch.set(JWKS, Answer::ok(TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)])));
     tokio::time::sleep(Duration::from_secs(34)).await;
     assert_eq!(keys.0.status().freshness, crate::key_source::Freshness::Fresh);

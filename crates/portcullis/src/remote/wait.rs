@@ -1,5 +1,5 @@
-//! What a request wants to know of a document: a look at the snapshot, and, where that does not
-//! settle it, a bounded wait for a fetch and another look.
+//! Answers a request from a document: a look at the snapshot and, if that is not enough, a bounded
+//! wait for a fetch and another look.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,26 +12,26 @@ use crate::error::TokenError;
 use crate::fetch::FetchError;
 use crate::key_source::ResolveError;
 
-/// What a request that found no place, or that no fetch could answer, is told to wait.
+/// The retry delay for a request that found no place in the queue, or that no fetch could answer.
 pub(crate) const CROWDED: Duration = Duration::from_secs(1);
 
-/// What a request wants to know of a document.
+/// A query against a document.
 pub(super) trait Question<D: Document>: Send + Sync {
     type Answer: Send;
 
-    /// What `snapshot` is good for, by age; `None` if it must not be used at all.
+    /// Returns the ages that limit the use of `snapshot`; `None` if it must not be used.
     fn lifetime(&self, remote: &Remote<D>, snapshot: &Snapshot<D::Kept>) -> Option<Lifetime>;
 
-    /// The answer of a document; `None` if only a newer one may have it.
+    /// Returns the answer from a document; `None` if only a newer one may have it.
     fn ask(&self, kept: &D::Kept, now: Timestamp) -> Option<Result<Self::Answer, TokenError>>;
 
-    /// Why there is no answer, where a newer document is known not to have it either.
+    /// Returns the error if a newer document is known not to have the answer either.
     fn refusal(&self, _remote: &Remote<D>) -> Option<TokenError> {
         None
     }
 }
 
-/// What a look at the snapshot comes to.
+/// The result of a look at the snapshot.
 pub(super) enum Step<T> {
     Answer(Result<T, ResolveError>),
     /// Wait for a fetch.
@@ -39,8 +39,8 @@ pub(super) enum Step<T> {
 }
 
 impl<D: Document> Remote<D> {
-    /// Looks at the snapshot, without waiting for anything. `conclusive`: a fetch that began after
-    /// the request arrived has just succeeded, so that the snapshot is as new as it can be.
+    /// Looks at the snapshot, without waiting. `conclusive`: a fetch that began after the request
+    /// arrived has just succeeded, so the snapshot is as new as possible.
     pub(super) fn look<Q: Question<D>>(
         self: &Arc<Self>,
         question: &Q,
@@ -54,13 +54,13 @@ impl<D: Document> Remote<D> {
         let answer = usable.and_then(|(snapshot, _)| question.ask(&snapshot.kept, now));
         let set = usable.map(|(snapshot, lifetime)| (snapshot.age(now), lifetime));
         let answer = match (answer, set) {
-            // The usual request: whatever has happened, the table would say `Use`.
+            // Fast path: the table would return `Use` regardless of the history.
             (Some(answer), Some((age, lifetime))) if age < lifetime.ageing => {
                 return Step::Answer(answer.map_err(ResolveError::Refused));
             }
             (answer, _) => answer,
         };
-        // One that woke up late is bound by the age of the answer all the same.
+        // Bounds the age of the answer even if this task was scheduled late.
         let good_for = |lifetime: Lifetime| lifetime.end.max(self.time_for_fetch() + PATIENCE);
         if conclusive && set.is_some_and(|(age, lifetime)| age < good_for(lifetime)) {
             let absent = || Err(question.refusal(self).unwrap_or(TokenError::UnknownKey));
@@ -85,8 +85,8 @@ impl<D: Document> Remote<D> {
         }
     }
 
-    /// Answers from the snapshot even past its TTL, while it may be used at all; fails with `error`
-    /// if none is.
+    /// Answers from the snapshot even past its TTL, while it is still usable; otherwise fails with
+    /// `error`.
     pub(super) fn settle<Q: Question<D>>(
         &self,
         question: &Q,
@@ -106,7 +106,8 @@ impl<D: Document> Remote<D> {
         }
     }
 
-    /// Why a request is rejected that the snapshot cannot answer and for which no fetch is allowed.
+    /// Returns the error for a request that the snapshot cannot answer and that may not cause a
+    /// fetch.
     pub(super) fn limited<Q: Question<D>>(
         &self,
         question: &Q,
@@ -117,19 +118,19 @@ impl<D: Document> Remote<D> {
         question.refusal(self).map_or_else(over_budget, ResolveError::Refused)
     }
 
-    /// Why a request is rejected whose fetch has failed.
+    /// Returns the error for a request whose fetch failed.
     pub(super) fn failed(&self, error: FetchError) -> ResolveError {
         let failure = self.history(Timestamp::now(&*self.clock)).failure;
         let retry_after = failure.unwrap_or_default().retry_on_demand();
         ResolveError::Unavailable { retry_after, source: Some(error) }
     }
 
-    /// Why a request is rejected for which there is nothing usable and no fetch is due.
+    /// Returns the error for a request without a usable snapshot while no fetch is due.
     fn unavailable(&self, retry_after: Duration) -> ResolveError {
         ResolveError::Unavailable { retry_after, source: self.record.last_error() }
     }
 
-    /// Waits for fetches, for one deadline in all, and looks again after each.
+    /// Waits for fetches, within one deadline in total, and looks again after each.
     pub(super) async fn wait<Q: Question<D>>(
         self: Arc<Self>,
         place: Place,
@@ -144,10 +145,10 @@ impl<D: Document> Remote<D> {
         place: &Place,
         question: &Q,
     ) -> Result<Q::Answer, ResolveError> {
-        // The fetch under way may have begun too early for this request; the next one has not.
+        // The fetch in flight may have begun before this request arrived; the next one did not.
         for _ in 0..3 {
             let mut conclusive = false;
-            // `None`: while this request was on its way here, another one's fetch has ended.
+            // `None`: the fetch of another request has ended in the meantime.
             if let Some(flight) = self.join(question)? {
                 conclusive = place.precedes(&flight);
                 if let Err(error) = flight.landed().await {
@@ -163,7 +164,7 @@ impl<D: Document> Remote<D> {
     }
 }
 
-/// Why a request is rejected that found no place.
+/// Returns the error for a request that found no place in the queue.
 pub(crate) fn crowded() -> ResolveError {
     ResolveError::BudgetSpent { retry_after: CROWDED, source: None }
 }

@@ -9,7 +9,7 @@ use crate::key::KeySet;
 /// The number of withdrawn keys that are remembered.
 const CAPACITY: usize = 64;
 
-/// Their `kid`s, the latest last. Readers take no lock.
+/// The withdrawn `kid`s, latest last. Readers take no lock.
 #[derive(Default)]
 pub(super) struct WithdrawnKeys(ArcSwap<Vec<String>>);
 
@@ -18,7 +18,7 @@ impl WithdrawnKeys {
         self.0.load().iter().any(|withdrawn| withdrawn == key_id)
     }
 
-    /// Notes which keys of `before` are no longer in `after`, and which are back.
+    /// Adds the keys of `before` that are missing in `after`, and removes keys that are back.
     pub(super) fn note(&self, before: &KeySet, after: &KeySet) {
         let ids = |keys: &KeySet| {
             keys.iter().filter_map(|key| key.id().map(str::to_owned)).collect::<Vec<_>>()

@@ -1,4 +1,4 @@
-//! The status lists of one issuer: which of them there are is what its tokens say, within bounds.
+//! The status lists of one issuer. Its tokens name them, within bounds.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,12 +18,13 @@ use crate::maybe_ready::MaybeReady;
 use crate::remote::freshness::Ages;
 use crate::remote::status_list::{self, IDLE, RemoteStatusList};
 
-/// The most lists that are kept and renewed at once. At a million tokens a list there are few.
+/// The maximum number of lists that are cached and refreshed. A list holds about a million tokens,
+/// so an issuer has few.
 const MAX_LISTS: u64 = 64;
 
-/// The lists of an issuer, and how they are fetched and verified.
+/// The status lists of an issuer, and how they are fetched and verified.
 pub(crate) struct StatusLists {
-    /// What their addresses begin with, and how they are fetched; `None` where there are none.
+    /// The URL prefix of the lists and the client to fetch them; `None` if there are no lists.
     place: Option<(String, Client)>,
     issuer: String,
     keys: Arc<dyn KeySource>,
@@ -55,7 +56,7 @@ impl StatusLists {
         }
     }
 
-    /// Whether the token that has this place stands.
+    /// Returns the status of the token with this status list reference.
     pub(crate) fn standing(
         &self,
         place: Option<StatusReference<'_>>,
@@ -68,13 +69,13 @@ impl StatusLists {
         }
     }
 
-    /// The list at this address, if it may be one of the issuer's.
+    /// Returns the list at this URL, if it is within the issuer's prefix.
     pub(crate) fn list(&self, uri: &str) -> Option<RemoteStatusList> {
         if let Some(list) = self.known.get(uri) {
             return Some(list);
         }
         let (prefix, client) = self.place.as_ref()?;
-        // What is not written as it is sent could lead out of the prefix: `/lists/../`.
+        // Reject URLs that are not normalized: `/lists/../` could leave the prefix.
         let url = Url::parse(uri).ok().filter(|url| url.as_str() == uri)?;
         if !uri.starts_with(prefix.as_str()) || !client.urls.allows(&url) {
             return None;
@@ -95,7 +96,7 @@ impl StatusLists {
         Some(self.known.get_with_by_ref(uri, new))
     }
 
-    /// Keeps a list among those that are renewed, since it is asked for.
+    /// Keeps a list among the refreshed ones, since it is in use.
     pub(crate) fn remember(&self, list: &RemoteStatusList, at: Duration) {
         self.known.get_with_by_ref(list.uri(), || list.clone());
         list.is_remembered(at);

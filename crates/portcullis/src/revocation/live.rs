@@ -1,4 +1,4 @@
-//! Asking the issuer itself about the tokens of one issuer.
+//! Token introspection at one issuer.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,49 +21,51 @@ use crate::remote::introspection::{Answer, AskedToken, Introspector, Life};
 use crate::remote::single_flight::{self, PATIENCE, Place, SingleFlight, bounded, waited};
 use crate::remote::wait::{CROWDED, crowded};
 
-/// The maximum number of tokens whose answers are kept.
+/// The maximum number of tokens with cached introspection responses.
 const MAX_TOKENS: u64 = 10_000;
 
-/// How long an answer is kept that no request uses: no outage is bridged for longer.
+/// How long an unused response is cached. Bounds the outage that it can cover.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// The maximum number of tokens that are asked about at once. An issuer that does not answer must
-/// not make every request of a service wait for it, nor get all of them when it comes back.
+/// The maximum number of concurrent introspection requests. Without it, an unresponsive issuer
+/// would make every request of a service wait, and would receive all of them when it recovers.
 const MAX_AT_ONCE: usize = 256;
 
-/// The longest that a token is not asked about after failures.
+/// The maximum back-off after failures, per token.
 const MAX_BACK_OFF: Duration = Duration::from_secs(5);
 
-/// The minimum time between two reports of new tokens that the issuer calls inactive.
+/// The minimum time between two log lines about new tokens that the issuer calls inactive.
 const BETWEEN_REPORTS: Duration = Duration::from_secs(60);
 
 type Standing = Result<(), ResolveError>;
 type Line = single_flight::Line<Arc<Answer>>;
 type Flight = single_flight::Flight<Arc<Answer>>;
 
-/// The questions about the tokens of an issuer; `None` where introspection is not configured.
+/// The introspection requests for an issuer's tokens; `None` if introspection is not configured.
 pub(crate) struct Introspections(Option<Arc<Live>>);
 
 struct Live {
     introspector: Introspector,
-    /// Whether the last question that ended has failed.
+    /// Whether the last completed introspection request failed.
     is_failing: AtomicBool,
-    /// Whether the issuer has ever called a token active: then this client may ask.
+    /// Whether the issuer has ever called a token active, which shows that this client may
+    /// introspect.
     may_ask: AtomicBool,
-    /// How many new tokens the issuer called inactive since a line of the log said so, and when.
+    /// The number of new tokens that the issuer called inactive since the last log line, and the
+    /// time of that line.
     denied: Mutex<(u64, Option<Duration>)>,
     known: Cache<AskedToken, Arc<Known>>,
     flights: SingleFlight<AskedToken, Arc<Answer>>,
 }
 
-/// What is known of one token: the last answer, and how asking has gone since.
+/// The state of one token: the last response, and the history of its introspection requests.
 #[derive(Default)]
 struct Known {
     answer: ArcSwapOption<Answer>,
     record: Record,
 }
 
-/// A request that no known answer settles.
+/// A request that no cached response can answer.
 #[derive(Clone)]
 struct Request {
     live: Arc<Live>,
@@ -87,7 +89,7 @@ impl Introspections {
         self.0.is_some()
     }
 
-    /// Whether `token`, which was verified, stands; `None` where introspection is not configured.
+    /// Returns the status of a verified `token`; `None` if introspection is not configured.
     pub(crate) fn standing(
         &self,
         token: &str,
@@ -111,7 +113,7 @@ impl Introspections {
 }
 
 impl Request {
-    /// Waits for an answer, for one deadline in all.
+    /// Waits for a response, within one deadline in total.
     async fn wait(self, line: Arc<Line>, place: Place) -> Standing {
         let answer = self.wait_for_answer(&line, &place);
         let answer = waited(&self.live.introspector.deadline(), answer).await;
@@ -120,14 +122,14 @@ impl Request {
 
     async fn wait_for_answer(&self, line: &Arc<Line>, place: &Place) -> Standing {
         let Introspector { fetch_timeout, .. } = self.live.introspector;
-        // The question under way may have been asked too early for this request; the next one has
-        // not.
+        // The introspection request in flight may have been sent before this request arrived; the
+        // next one was not.
         loop {
             let flight = match self.join(line) {
                 Ok(flight) => flight,
                 Err(standing) => return standing,
             };
-            // A request that woke up late is bound by the age of the answer all the same.
+            // Bound the age of the response even if this task was scheduled late.
             let late = self.ages.in_outage.max(fetch_timeout.saturating_add(PATIENCE));
             let age = if place.precedes(&flight) { late } else { self.ages.usual };
             match flight.landed().await.map(|answer| answer.within(age, self.live.now())) {
@@ -138,7 +140,8 @@ impl Request {
         }
     }
 
-    /// The question under way, or a new one, unless another request's has ended meanwhile.
+    /// Joins the introspection request in flight or starts one, unless another one has completed in
+    /// the meantime.
     fn join(&self, line: &Arc<Line>) -> Result<Flight, Standing> {
         let now = self.live.now();
         let mut flights = line.lock();
@@ -153,7 +156,7 @@ impl Request {
         flight.map_err(|error| self.settle(error))
     }
 
-    /// Asks, and records what comes of it.
+    /// Sends an introspection request and records the result.
     async fn ask(
         self,
         line: Arc<Line>,
@@ -193,8 +196,9 @@ impl Request {
         answer
     }
 
-    /// The answer where too many wait, with this token or `by_others`. A crowd is no outage, since
-    /// whoever sends requests can bring it about: only a question that failed is.
+    /// The result if too many requests wait, with this token or `by_others`. Overload alone does
+    /// not count as an outage, since any client can cause it; only a failed introspection request
+    /// does.
     fn crowded_out(&self, by_others: bool, now: Timestamp) -> Standing {
         let source = self.known.record.last_error();
         if by_others && self.live.is_failing.load(Ordering::Relaxed) {
@@ -206,7 +210,7 @@ impl Request {
         }
     }
 
-    /// What can be said after a failure.
+    /// The result after a failure.
     fn settle(&self, error: FetchError) -> Standing {
         let failure = self.known.record.history(self.live.now().monotonic()).failure;
         let retry_after = failure.unwrap_or_default().retry_on_demand();
@@ -223,7 +227,7 @@ impl Live {
         Timestamp::now(&*self.introspector.clock)
     }
 
-    /// Says, once a minute, that the issuer calls tokens inactive that it has just issued.
+    /// Logs, at most once a minute, that the issuer calls newly issued tokens inactive.
     fn report_denied(&self) {
         let now = self.now().monotonic();
         let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
@@ -247,8 +251,8 @@ impl Live {
 }
 
 impl Known {
-    /// What can be said without asking: by an answer that is young enough or, while failures back
-    /// off, by one that is young enough for an outage.
+    /// The result without an introspection request: from a response that is recent enough or, while
+    /// failures back off, from one that is recent enough for an outage.
     fn look(&self, ages: Ages, now: Timestamp) -> Option<Standing> {
         self.within(ages.usual, now).or_else(|| {
             let failure = self.record.history(now.monotonic()).failure?;

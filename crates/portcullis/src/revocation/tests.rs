@@ -1,4 +1,4 @@
-//! What a route asks for, in words.
+//! Tests of revocation settings and of status list refreshes.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn ages_are_bounded_below_and_said() {
     }
 }
 
-/// A list is renewed while somebody asks for it, and not for ever after.
+/// A list is refreshed only while requests use it.
 #[tokio::test(start_paused = true)]
 async fn a_list_that_nobody_asks_for_is_left_alone_until_somebody_does() {
     use crate::Gate;
@@ -34,7 +34,7 @@ async fn a_list_that_nobody_asks_for_is_left_alone_until_somebody_does() {
     let key = TestKey::generate("k", Algorithm::Ed25519);
     let list = serde_json::json!({
         "sub": LIST, "iat": NOW, "exp": NOW + 86_400,
-        // 8 tokens, none of them revoked.
+        // 8 tokens, none revoked.
         "status_list": {"bits": 1, "lst": "eNpjAAAAAQAB"},
     });
     let header = r#"{"alg":"EdDSA","kid":"k","typ":"statuslist+jwt"}"#;
@@ -48,7 +48,7 @@ async fn a_list_that_nobody_asks_for_is_left_alone_until_somebody_does() {
     let request = bearer(&key.token(&claims));
     let gate = Gate::new(auth).revocation(Revocation::status_list(20 * SEC)).unwrap();
     let passes = async || verdict(&gate, &request).await.is_ok();
-    // Asked for by a token that is kept, all the while.
+    // A token in the cache uses the list throughout.
     for _ in 0..2000 {
         assert!(passes().await);
         tokio::time::sleep(SEC).await;

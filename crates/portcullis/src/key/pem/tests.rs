@@ -1,4 +1,4 @@
-//! Keys that openssl wrote, in `fixtures/keys`, and DER that nobody should write.
+//! Tests with keys that openssl wrote, in `fixtures/keys`, and with malformed DER.
 
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ const GOOD: [(&str, &[u8]); 11] = [
     pem!("ed25519-cert"),
 ];
 
-/// The DER of the one block of a file.
+/// Returns the DER of the only block of a file.
 fn der((name, pem): (&str, &[u8])) -> Vec<u8> {
     let block = Blocks(pem).next().unwrap();
     block.unwrap_or_else(|error| panic!("{name}: {error}")).der
@@ -58,7 +58,7 @@ fn keys_of_openssl_verify_what_openssl_signed_in_pem_and_in_der() {
         }
         let set = KeySet::from_pem(pem).unwrap();
         assert!(signature::verify(jws, &set, Algorithm::ALL).is_ok(), "{name}");
-        // A key of another file verifies nothing.
+        // The key of another file does not verify the signature.
         let (_, other) =
             GOOD.into_iter().find(|(other, _)| !other.starts_with(&name[..3])).unwrap();
         let set = KeySet::from_pem(other).unwrap();
@@ -73,7 +73,7 @@ fn key_is_used_with_what_its_encoding_and_the_list_allow() {
     };
     let all = |pem| of(pem, Algorithm::ALL).unwrap();
     assert_eq!(all(pem!("rsa")), ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]);
-    // RFC 4055 §1.2: the key is for PSS alone, and for one hash if it says so.
+    // RFC 4055 §1.2: the key is only for PSS, and only for one hash if it names one.
     assert_eq!(all(pem!("rsa-pss")), ["PS256", "PS384", "PS512"]);
     assert_eq!(all(pem!("rsa-pss-sha256")), ["PS256"]);
     assert_eq!(of(pem!("rsa"), &[Algorithm::Rs512]).unwrap(), ["RS512"]);
@@ -119,7 +119,7 @@ fn bundle_is_a_set_and_one_with_a_private_key_is_none() {
     assert_eq!(set.len(), 2);
     let reasons: Vec<_> = set.skipped().iter().map(|skipped| skipped.reason.clone()).collect();
     assert_eq!(reasons, [KeyError::Unsupported, KeyError::ModulusSize { bits: 1024 }]);
-    // The certificate's key is the one of the other file: one key, under its thumbprint.
+    // The certificate has the key of the other file, so both are one key under its thumbprint.
     let (_, rsa) = pem!("rsa");
     let both = set.and(KeySet::from_pem(rsa).unwrap());
     assert_eq!(both.len(), 2);
@@ -145,7 +145,7 @@ fn bundle_is_a_set_and_one_with_a_private_key_is_none() {
     let many = p256.repeat(MAX_KEYS + 1);
     let error = KeySet::from_pem(&many).unwrap_err();
     assert_eq!(error, KeySetError::TooManyKeys { limit: MAX_KEYS, setting: None });
-    // As text editors leave it.
+    // As written by text editors.
     let windows = String::from_utf8(p256.to_vec()).unwrap().replace('\n', "\r\n");
     let marked = [b"\xef\xbb\xbfnote \xff\n", windows.as_bytes()].concat();
     assert_eq!(KeySet::from_pem(&marked).unwrap().len(), 1);
@@ -166,7 +166,7 @@ fn what_was_ambiguous_stays_so_in_a_merged_set() {
 fn hostile_der_is_refused() {
     for file in GOOD {
         let good = der(file);
-        // However much is cut off, and whatever stands behind.
+        // Truncated at every length, and with trailing data.
         for end in 0..good.len() {
             assert!(from_der(&good[..end]).is_err(), "{} to {end}", file.0);
         }
@@ -174,7 +174,7 @@ fn hostile_der_is_refused() {
             let error = from_der(&[&good, more].concat()).unwrap_err();
             assert!(matches!(error, KeyError::Der { .. }), "{}: {error}", file.0);
         }
-        // One byte changed: no panic, and never a key that is written twice.
+        // One changed byte: no panic, and never a key with two encodings.
         for at in 0..good.len() {
             for flip in [1, 0x80, 0xff] {
                 let mut changed = good.clone();
@@ -233,7 +233,7 @@ fn numbers_are_positive_and_parameters_what_the_type_has() {
         changed.splice(at..at + from.len(), to.iter().copied());
         from_der(&changed).unwrap_err()
     };
-    // rsaEncryption with something else than NULL, and Ed25519's last identifier with another one.
+    // rsaEncryption with a parameter other than NULL, and Ed25519 with its last identifier changed.
     assert!(matches!(
         replaced(pem!("rsa"), &[0x01, 0x01, 0x05, 0x00], &[0x01, 0x01, 0x04, 0x00]),
         KeyError::Der { .. }
@@ -247,7 +247,7 @@ fn numbers_are_positive_and_parameters_what_the_type_has() {
         replaced(pem!("ed25519"), &[0x03, 0x21, 0x00], &[0x03, 0x21, 0x01]),
         KeyError::Der { .. }
     ));
-    // A point that is not on its curve, and one of small order.
+    // A point that is not on its curve, and a point of small order.
     let (_, p256) = pem!("p256");
     let mut off = der(("", p256));
     *off.last_mut().unwrap() ^= 1;
@@ -259,7 +259,8 @@ fn numbers_are_positive_and_parameters_what_the_type_has() {
     assert_eq!(from_der(&small).unwrap_err(), KeyError::SmallOrder);
 }
 
-/// RFC 9881 §4 has the identifiers; openssl 3.0, which wrote the other keys, does not know them.
+/// RFC 9881 §4 defines the identifiers. openssl 3.0, which wrote the other keys, does not support
+/// them.
 #[test]
 fn ml_dsa_keys_are_pinned_to_their_set_of_parameters() {
     for (algorithm, last) in
@@ -311,7 +312,7 @@ fn jwk_of_a_key_is_the_key_again_and_has_the_same_thumbprint() {
     assert_eq!(secret.with_thumbprint_id().id(), None);
 }
 
-/// PEM beside JWKs in one set, as a source of an authenticator's keys.
+/// PEM and JWKs in one set, as the key source of an authenticator.
 #[tokio::test]
 async fn token_with_a_thumbprint_for_kid_is_accepted_and_one_with_another_is_not() {
     let (_, pem) = pem!("p256");

@@ -1,4 +1,4 @@
-//! A key that was replaced under its `kid`: a signature that does not hold may be the first sign.
+//! Handles keys that were replaced under the same `kid`. A failed signature may be the first sign.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::clock::Timestamp;
 use crate::key::{CandidateKeys, KeyRequest};
 use crate::maybe_ready::MaybeReady;
 
-/// The maximum number of requests with a bad signature that wait at a time, so that forgeries leave
-/// places to others.
+/// The maximum number of concurrent waiting requests with a failed signature, so that forgeries
+/// leave places for other requests.
 const MAX_WAITERS: usize = 64;
 
 /// The `kid`s for which the keys were fetched again, and when: one fetch per `kid` and cooldown.
-/// Tokens without `kid` count as one. A `kid` stands here only if a key of the set has it, so that
-/// there are never more than keys.
+/// Tokens without `kid` count as one `kid`. Only `kid`s of keys in the set are stored, so the
+/// number of keys bounds the entries.
 #[derive(Default)]
 pub(super) struct Retried {
     kids: Mutex<Vec<(Option<String>, Duration)>>,
@@ -24,7 +24,7 @@ pub(super) struct Retried {
 }
 
 impl Retried {
-    /// Notes that keys are fetched for `kid`, if `spend` allows it and none were for a cooldown.
+    /// Records a fetch for `kid`, if there was none within the cooldown and `spend` allows it.
     fn note(
         &self,
         key_id: Option<&str>,
@@ -41,15 +41,15 @@ impl Retried {
         true
     }
 
-    /// A place among those who wait; `None` if all are taken.
+    /// Returns a place among the waiting requests; `None` if all are taken.
     fn place(&self) -> Option<Arc<()>> {
         Some(self.waiters.clone()).filter(|place| Arc::strong_count(place) <= MAX_WAITERS + 1)
     }
 }
 
 impl RemoteKeySet {
-    /// As [`KeySource::replaced`](crate::key_source::KeySource::replaced). A request joins a
-    /// fetch that is under way; a new fetch spends the budget for unknown `kid`s.
+    /// Implements [`KeySource::replaced`](crate::key_source::KeySource::replaced). A request joins
+    /// a fetch in flight; a new fetch spends the budget for unknown `kid`s.
     pub(super) fn fetch_replaced(
         &self,
         wanted: &KeyRequest<'_>,
@@ -70,13 +70,13 @@ impl RemoteKeySet {
         MaybeReady::pending(async move {
             let _held = own;
             let began_later = place.precedes(&flight);
-            // A failure leaves the keys as they are.
+            // A failure does not change the keys.
             let _ = flight.landed().await;
             let others = remote.others(&wanted.borrow(), &tried);
             if others.is_some() || began_later {
                 return others;
             }
-            // It began before the request, perhaps before the key was replaced.
+            // The fetch began before the request, and possibly before the key was replaced.
             let _ = remote.fetch_again(wanted.borrow().key_id)?.landed().await;
             remote.others(&wanted.borrow(), &tried)
         })
@@ -84,7 +84,7 @@ impl RemoteKeySet {
 }
 
 impl Remote<Keys> {
-    /// The keys for `wanted`, if they are others than those.
+    /// Returns the keys for `wanted`, if they differ from `than`.
     fn others(&self, wanted: &KeyRequest<'_>, than: &CandidateKeys) -> Option<CandidateKeys> {
         let snapshot = self.snapshot.load();
         let candidates = snapshot.as_deref()?.kept.candidates(wanted).ok()?;
@@ -98,7 +98,7 @@ impl Remote<Keys> {
             return Some(flight);
         }
         let cooldown = self.limits.cooldown;
-        // While fetches fail and back off, none is made for this.
+        // No such fetch while failures back off.
         let is_allowed = self.history(now).failure.is_none()
             && self.document.retried.note(key_id, now.monotonic(), cooldown, || {
                 self.budget.try_spend(now.monotonic(), cooldown)

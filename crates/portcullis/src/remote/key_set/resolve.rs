@@ -1,4 +1,4 @@
-//! The key for a token, as a question about an issuer's key set.
+//! Queries for the key of a token against an issuer's key set.
 
 use super::super::freshness::Lifetime;
 use super::super::wait::Question;
@@ -23,8 +23,8 @@ impl Question<Keys> for KeyRequest<'_> {
         }
     }
 
-    /// The holder of a token must get a new one, not retry, if its key was withdrawn, or is there and
-    /// cannot be used.
+    /// If the key was withdrawn, or is present but unusable, the client must get a new token rather
+    /// than retry.
     fn refusal(&self, remote: &Remote<Keys>) -> Option<TokenError> {
         let withdrawn = &remote.document.withdrawn;
         if self.key_id.is_some_and(|id| withdrawn.contains(id)) {
@@ -37,7 +37,7 @@ impl Question<Keys> for KeyRequest<'_> {
     }
 }
 
-/// Whether a key is still the one for a token.
+/// A query for whether a key is still the key for a token.
 pub(super) struct IsCurrent<'k> {
     pub(super) wanted: KeyRequest<'k>,
     pub(super) key: &'k VerificationKey,
@@ -55,7 +55,7 @@ impl Question<Keys> for IsCurrent<'_> {
     }
 }
 
-/// A [`KeyRequest`] that outlives the request that it came with.
+/// An owned [`KeyRequest`], for waits that outlive the borrowed one.
 pub(super) struct OwnedRequest {
     key_id: Option<String>,
     algorithm: Algorithm,

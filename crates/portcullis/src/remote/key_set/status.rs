@@ -1,4 +1,4 @@
-//! How a key set is.
+//! The status of a key set.
 
 use super::super::{Remote, Snapshot};
 use super::Keys;

@@ -1,4 +1,4 @@
-//! What a status list is when it is unpacked: a few bits for each token
+//! An unpacked status list: a few bits for each token
 //! ([draft-ietf-oauth-status-list §4]).
 //!
 //! [draft-ietf-oauth-status-list §4]: https://datatracker.ietf.org/doc/html/draft-ietf-oauth-status-list#section-4
@@ -7,20 +7,20 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
-/// The longest list, in bytes: 32 million tokens of one bit each. A few bytes can be the
-/// compressed form of gigabytes.
+/// The maximum length of an unpacked list, in bytes: 32 million tokens of one bit each. A few
+/// compressed bytes can expand to gigabytes.
 pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A list of statuses.
 #[derive(PartialEq, Eq)]
 pub(super) struct Bits {
-    /// How many bits a status has: 1, 2, 4 or 8.
+    /// The number of bits per status: 1, 2, 4 or 8.
     width: u8,
     bytes: Vec<u8>,
 }
 
 impl Bits {
-    /// Unpacks a list; `None` if the width is none of the four, or it is no zlib stream
+    /// Unpacks a list. Returns `None` if the width is invalid, or if the input is not a zlib stream
     /// (RFC 1950) of at most [`MAX_BYTES`].
     pub(super) fn unpack(width: u64, compressed: &[u8]) -> Option<Self> {
         let width = u8::try_from(width).ok().filter(|width| matches!(width, 1 | 2 | 4 | 8))?;
@@ -30,7 +30,7 @@ impl Bits {
         (bytes.len() <= MAX_BYTES).then_some(Self { width, bytes })
     }
 
-    /// The status at `index`: the first is in the least significant bits of the first byte.
+    /// Returns the status at `index`: the first is in the least significant bits of the first byte.
     /// `None` beyond the end.
     pub(super) fn get(&self, index: u64) -> Option<u8> {
         let in_a_byte = u64::from(8 / self.width);
@@ -40,7 +40,7 @@ impl Bits {
         Some(byte.checked_shr(shift)? & mask)
     }
 
-    /// How many statuses there are.
+    /// Returns the number of statuses.
     pub(super) fn len(&self) -> usize {
         self.bytes.len() * usize::from(8 / self.width)
     }
@@ -61,7 +61,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// The examples of the draft, §4.1 and §10.
+    /// The examples from §4.1 and §10 of the draft.
     #[test]
     fn the_drafts_examples() {
         let one = Bits::unpack(1, &packed(&[0xb9, 0xa3])).unwrap();

@@ -1,4 +1,4 @@
-//! Whether a token stands, by what a status list says of it.
+//! Checks the status of a token in a status list.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::error::TokenError;
 use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
 
-/// Whether the token at `index` stands, by a list of such an age.
+/// A query for whether the token at `index` is valid, from a list within `ages`.
 struct Stands {
     index: u64,
     ages: Ages,
@@ -30,7 +30,7 @@ impl Question<StatusList> for Stands {
         snapshot.kept.holds(&remote.document, now).then(|| remote.lifetime_for(self.ages))
     }
 
-    /// §7.1: 0 is valid; whatever else a status says, it is not that.
+    /// §7.1: 0 is valid; every other status counts as revoked.
     fn ask(&self, list: &Arc<List>, _: Timestamp) -> Option<Result<(), TokenError>> {
         Some(match list.bits.get(self.index) {
             Some(0) => Ok(()),
@@ -41,7 +41,7 @@ impl Question<StatusList> for Stands {
 }
 
 impl Remote<StatusList> {
-    /// Whether the token at `index` stands, by a list that is not older than that.
+    /// Returns whether the token at `index` is valid, from a list within `ages`.
     pub(super) fn standing(
         self: &Arc<Self>,
         index: u64,
@@ -53,18 +53,18 @@ impl Remote<StatusList> {
             Step::Answer(answer) => MaybeReady::Ready(answer),
             Step::Wait => match self.line.place() {
                 Some(place) => MaybeReady::pending(self.clone().wait(place, question)),
-                // That many are waiting is no outage, since whoever sends requests can bring it
-                // about: only a fetch that failed is.
+                // Overload alone is not an outage, since any client can cause it; only a failed
+                // fetch is.
                 None if self.history(now).failure.is_none() => MaybeReady::Ready(Err(crowded())),
                 None => MaybeReady::Ready(self.settle(&question, crowded())),
             },
         }
     }
 
-    /// What a list that may be believed is good for, to a request that asks for these ages.
+    /// Returns the ages that limit a valid list, for a request with these maximum ages.
     pub(super) fn lifetime_for(&self, ages: Ages) -> Lifetime {
         Lifetime {
-            // A list has a task of its own, which is late if a request has to renew it.
+            // The list's own task refreshes it earlier; this applies only if the task is late.
             ageing: ages.usual - ages.usual / 4,
             ttl: ages.usual,
             end: ages.in_outage.max(ages.usual),

@@ -1,4 +1,4 @@
-//! A status list as it is published: a signed token ([draft-ietf-oauth-status-list §5.1]).
+//! A status list in its published form: a signed token ([draft-ietf-oauth-status-list §5.1]).
 //!
 //! [draft-ietf-oauth-status-list §5.1]: https://datatracker.ietf.org/doc/html/draft-ietf-oauth-status-list#section-5.1
 
@@ -17,16 +17,16 @@ use crate::jws::{CompactJws, TokenType};
 use crate::key::{KeyRequest, VerificationKey};
 use crate::key_source::ResolveError;
 
-/// The longest list as it is sent, in bytes.
+/// The maximum length of a list token, in bytes.
 pub(crate) const MAX_TOKEN_BYTES: usize = 1024 * 1024;
 
-/// A list whose signature held, and the key that it was made with.
+/// A list with a verified signature, and the key that verified it.
 pub(crate) struct List {
     pub(super) bits: Bits,
     pub(super) issued_at: NumericDate,
-    /// From then on it says nothing.
+    /// When the list expires.
     pub(super) expires_at: Option<NumericDate>,
-    /// After how long it should be fetched again.
+    /// How long until the list should be fetched again.
     pub(super) ttl: Option<Duration>,
     key_id: Option<Arc<str>>,
     algorithm: Algorithm,
@@ -38,8 +38,8 @@ impl List {
         self.key.is_same(key)
     }
 
-    /// Whether it may be believed now: it has not expired, and its key is still a current one, by
-    /// the same table as for a token that was signed with it.
+    /// Returns whether the list is valid now: it has not expired, and its key is still current, as
+    /// required for a token signed with that key.
     pub(super) fn holds(&self, document: &StatusList, now: NumericDate) -> bool {
         let wanted = KeyRequest::new(self.key_id.as_deref(), self.algorithm);
         self.expires_at.is_none_or(|expiry| now < expiry)
@@ -48,7 +48,7 @@ impl List {
 }
 
 impl StatusList {
-    /// Reads and verifies `text`.
+    /// Parses and verifies `text`.
     pub(super) async fn verify(&self, text: &[u8], now: NumericDate) -> Result<List, String> {
         let text = std::str::from_utf8(text).map_err(|_| "it is not ASCII".to_owned())?.trim_end();
         let wanted = {
@@ -73,7 +73,7 @@ impl StatusList {
     fn parse<'t>(&self, text: &'t str) -> Result<CompactJws<'t>, String> {
         let jws =
             CompactJws::parse_within(text, MAX_TOKEN_BYTES).map_err(|error| error.to_string())?;
-        // RFC 8725 §3.11: no other token that the issuer signs is a list.
+        // RFC 8725 §3.11: no other token of the issuer may be used as a list.
         if jws.header().token_type != TokenType::StatusList {
             return Err("its `typ` is not `statuslist+jwt`".to_owned());
         }
@@ -83,7 +83,7 @@ impl StatusList {
         Ok(jws)
     }
 
-    /// The rules of §8.3.
+    /// Applies the rules of §8.3.
     fn read(
         &self,
         claims: &ListClaims<'_>,
@@ -93,7 +93,7 @@ impl StatusList {
         let is = |claim: &Option<Text<'_>>, name: &str| {
             claim.as_ref().is_some_and(|Text(text)| text == name)
         };
-        // Another list of the same issuer says nothing of these tokens.
+        // Another list of the same issuer does not cover these tokens.
         if !is(&claims.sub, &self.uri) {
             return Err("its `sub` is not its own address");
         }

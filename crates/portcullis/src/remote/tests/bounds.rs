@@ -1,4 +1,4 @@
-//! Every bound rests on our own complete reads and our own clocks, and every wait has an end.
+//! Tests of bounds: they depend only on our own complete reads and clocks, and every wait ends.
 
 use std::task::{Context, Poll, Waker};
 
@@ -18,7 +18,7 @@ async fn key_sets_are_never_fetched_conditionally() {
     };
     world.fetch.set(JWKS, tagged(&["a"]));
     assert_eq!(world.ask("a").await, "key");
-    // The server keeps the validators through a rotation.
+    // The server keeps its validators through a rotation.
     world.fetch.set(JWKS, tagged(&["b"]));
     world.advance(300);
     assert_eq!(world.ask("a").await, "unknown");
@@ -68,7 +68,7 @@ async fn suspended_machine_does_not_stop_the_age_of_keys() {
     assert_eq!(world.keys.0.status().freshness, crate::key_source::Freshness::Unavailable);
     assert_eq!(world.ask("a").await, "unknown");
     assert_eq!(world.ask("b").await, "key");
-    // With the issuer gone, too.
+    // The same without the issuer.
     world.fetch.set(JWKS, Answer::Fails);
     world.clock.suspend(Duration::from_secs(36_000));
     assert!(world.ask("b").await.starts_with("503"));
@@ -78,7 +78,8 @@ fn poll(key: &mut Pending<Result<CandidateKeys, ResolveError>>) -> bool {
     matches!(key.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(_))
 }
 
-/// Requests with a token of each of these `kid`s: those that wait, and what the others got.
+/// Sends a request with each of these `kid`s. Returns the pending requests and the results of the
+/// others.
 fn flood(
     world: &World,
     ids: impl Iterator<Item = String>,
@@ -111,7 +112,7 @@ async fn only_1024_requests_wait_while_an_issuer_hangs() {
         assert_eq!(waiting.len(), MAX_WAITERS);
         assert!(answered.iter().all(|answer| answer == beyond), "{ids}");
         assert_eq!(answered.len(), 20_000 - MAX_WAITERS);
-        // A request that ends gives its place back.
+        // A request that ends releases its place.
         drop(waiting);
         assert!(matches!(world.resolve(ids), MaybeReady::Pending(_)));
     }
@@ -136,7 +137,7 @@ async fn fresh_known_keys_are_used_whatever_waits() {
     assert!(matches!(world.resolve("a"), MaybeReady::Ready(Ok(_))));
 }
 
-/// An issuer whose answers take longer than they may be kept.
+/// An issuer whose responses take longer than their lifetime.
 #[derive(Debug, Clone)]
 struct Slow(ScriptedFetch, ManualClock, Duration);
 
@@ -187,7 +188,7 @@ async fn stale_keys_serve_at_once_while_an_issuer_that_hangs_is_retried() {
     let wanted = KeyRequest::new(Some("a"), Algorithm::Es256);
     let MaybeReady::Pending(first) = keys.resolve(&wanted) else { panic!("used past the TTL") };
     first.await.unwrap();
-    // After that one failure no request waits.
+    // After that failure no request waits.
     for _ in 0..600 {
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert!(matches!(keys.resolve(&wanted), MaybeReady::Ready(Ok(_))));
@@ -202,7 +203,7 @@ async fn retry_after_does_not_stretch_the_withdrawal_bound() {
     world.fetch.set(JWKS, Answer::status(503, "").with("retry-after", "300"));
     world.advance(299);
     world.keys.refresh().await.unwrap_err();
-    // The issuer is back at once, without the key.
+    // The issuer recovers immediately, without the key.
     world.publish(&["b"]);
     let bound = world.keys.0.status().withdrawal_bound.as_secs();
     let mut accepted_until = 299;

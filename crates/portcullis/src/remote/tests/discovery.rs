@@ -1,4 +1,4 @@
-//! Where an issuer's metadata is looked for, and what it may say.
+//! Tests of metadata locations and content.
 
 use super::*;
 
@@ -35,7 +35,7 @@ async fn metadata_must_be_of_the_very_issuer() {
         let error = discovery("https://issuer.example", &answers).await.unwrap_err();
         assert!(error.to_string().contains("is the metadata of"), "{found}: {error}");
     }
-    // The slash is part of the name, and left out once of the path.
+    // The trailing slash is part of the name, and removed once to build the path.
     let answers = [(openid, metadata("https://issuer.example/", JWKS))];
     discovery("https://issuer.example/", &answers).await.unwrap();
 }
@@ -75,7 +75,7 @@ async fn keys_that_moved_are_found_at_the_next_fetch() {
     world.fetch.set(OPENID, metadata("https://issuer.example", JWKS));
     world.fetch.set(JWKS, keys(&["a"]));
     assert_eq!(world.ask("a").await, "key");
-    // The issuer moves its key set, and leaves the old one where it was.
+    // The issuer moves its key set and leaves the old one in place.
     world.fetch.set(OPENID, metadata("https://issuer.example", MOVED));
     world.fetch.set(MOVED, keys(&["b"]));
     world.advance(299);
@@ -121,7 +121,7 @@ async fn the_last_good_location_is_asked_first() {
     assert_eq!(world.ask("a").await, "key");
     let asked: Vec<_> = world.fetch.requests().into_iter().map(|request| request.url).collect();
     assert_eq!(asked, [OPENID, OAUTH, JWKS, OAUTH, JWKS]);
-    // It goes away, and the other one is good.
+    // This location disappears, and the other one is good.
     world.fetch.set(OAUTH, Answer::status(404, ""));
     world.fetch.set(OPENID, metadata("https://issuer.example", JWKS));
     world.advance(300);
@@ -153,7 +153,7 @@ async fn metadata_must_lead_to_a_secure_place() {
     let openid = "https://issuer.example/.well-known/openid-configuration";
     for (jwks_uri, problem) in [
         ("http://issuer.example/keys", "neither https"),
-        // Whatever listens there is not the issuer.
+        // The process that listens there is not the issuer.
         ("http://127.0.0.1:8080/keys", "neither https"),
         ("file:///etc/passwd", "neither https"),
         ("keys", "no URL"),
@@ -169,7 +169,7 @@ async fn metadata_must_lead_to_a_secure_place() {
     }
 }
 
-/// An issuer whose metadata at one location takes its time.
+/// An issuer with one slow metadata location.
 #[derive(Debug, Clone)]
 struct SlowAt(ScriptedFetch, &'static str, Duration);
 
@@ -200,7 +200,7 @@ async fn a_slow_location_is_not_given_up_for_another() {
     }
 }
 
-/// One failure must not have the keys looked for where they never were, for ever.
+/// One failure must not make a bad location the preferred one forever.
 #[tokio::test]
 async fn location_whose_keys_cannot_be_fetched_is_not_the_last_good_one() {
     let world = discovered();

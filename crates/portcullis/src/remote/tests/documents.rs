@@ -1,4 +1,4 @@
-//! Documents as real servers send them: by type, compressed, marked, or from elsewhere.
+//! Documents as sent by real servers: content types, compression, byte order marks, redirects.
 
 use std::io::Write;
 
@@ -42,8 +42,8 @@ fn zlib(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Has each document in one type only, and answers 406 where no range of `Accept` names it: as
-/// Kubernetes does.
+/// Serves each document with one content type, and responds with 406 if no range of `Accept`
+/// matches it, as Kubernetes does.
 #[derive(Debug, Clone)]
 struct Strict(ScriptedFetch, [(&'static str, &'static str); 2]);
 
@@ -66,7 +66,7 @@ async fn each_document_is_asked_for_by_a_type_that_servers_have() {
     for (keys_type, metadata_type) in [
         ("application/jwk-set+json", "application/json"),
         ("application/json", "application/json"),
-        // Files.
+        // Plain files.
         ("application/octet-stream", "text/plain"),
     ] {
         let script = ScriptedFetch::default();
@@ -76,7 +76,7 @@ async fn each_document_is_asked_for_by_a_type_that_servers_have() {
         let location = Location::Discovered { issuer: ISSUER.to_owned(), metadata: None };
         let config = Config { location, ..config(LIMITS, fetch, ManualClock::at(NOW)) };
         RemoteKeySet::new(config).refresh().await.unwrap();
-        // By name, for servers that know nothing of `*/*`.
+        // By name, for servers that do not support `*/*`.
         let accepts: Vec<_> =
             script.requests().iter().map(|request| request.headers["accept"].clone()).collect();
         assert!(accepts[0].to_str().unwrap().starts_with("application/json"), "{accepts:?}");
@@ -117,7 +117,7 @@ async fn bomb_stays_bounded_and_other_codings_are_named() {
         let error = crate::causes::with_causes(&world.keys.refresh().await.unwrap_err());
         assert!(error.starts_with(JWKS) && error.contains(told), "{told}: {error}");
     }
-    // What is no answer to the question is not looked into.
+    // The body of an error response is not decoded.
     world.fetch.set(JWKS, Answer::status(404, "").with("content-encoding", "br"));
     let error = world.keys.refresh().await.unwrap_err().to_string();
     assert!(error.contains("answered 404"), "{error}");
@@ -153,7 +153,7 @@ async fn redirect_is_refused_with_its_target_and_the_setting() {
     let error = world.keys.refresh().await.unwrap_err().to_string();
     assert!(error.contains("set jwks_url (PORTCULLIS_JWKS_URL) to it"), "{error}");
     assert!(error.contains(r#""https://keys.example/k""#), "{error}");
-    // Without a target it is a status like others.
+    // Without a target it is treated like any other status.
     world.fetch.set(JWKS, Answer::status(302, ""));
     let error = world.keys.refresh().await.unwrap_err();
     assert!(matches!(error, FetchError::Status { .. }), "{error}");
@@ -161,7 +161,7 @@ async fn redirect_is_refused_with_its_target_and_the_setting() {
     assert!(asked.iter().all(|it| it.url.starts_with(ISSUER)), "{asked:?}");
 }
 
-/// The metadata of an issuer with a path at the one place that neither specification puts first.
+/// The metadata of an issuer with a path, at the location that neither specification lists first.
 #[tokio::test]
 async fn metadata_are_found_at_each_documented_location() {
     let issuer = "https://issuer.example/tenant";
@@ -174,7 +174,7 @@ async fn metadata_are_found_at_each_documented_location() {
         let location = Location::Discovered { issuer: issuer.to_owned(), metadata: None };
         let world = World::new(location);
         for bad in places {
-            // A portal that answers every path.
+            // A portal that responds to every path.
             world.fetch.set(bad, Answer::ok("<html>"));
         }
         world.fetch.set(place, Answer::ok(json!({"issuer": issuer, "jwks_uri": JWKS})));
@@ -247,7 +247,7 @@ async fn http_server_behind_an_https_url_is_named() {
     }
 }
 
-/// A key that is there and cannot be used is not "no key", whatever the budget.
+/// A key that is present but unusable is not an unknown key, regardless of the budget.
 #[tokio::test]
 async fn token_that_names_a_skipped_key_is_refused_with_the_reason() {
     let world = World::publishing(&["a"]);
@@ -265,7 +265,7 @@ async fn token_that_names_a_skipped_key_is_refused_with_the_reason() {
         assert_eq!((error.rule(), error.to_string().as_str()), ("kid", told));
     }
     assert_eq!(world.fetches(), 4, "the burst of an unknown `kid`, and no more");
-    // Past its end the set says nothing.
+    // Past its end the set is not used.
     world.fetch.set(JWKS, Answer::Fails);
     world.advance(3900);
     assert!(matches!(refused().await, Err(ResolveError::Unavailable { .. })));

@@ -1,4 +1,4 @@
-//! Fetches that overlap, die, panic, or are waited for from somewhere else.
+//! Fetches that overlap, are aborted, panic, or are awaited from another runtime.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -15,11 +15,11 @@ use crate::key::CandidateKeys;
 use crate::key_source::ResolveError;
 use crate::maybe_ready::{MaybeReady, Pending};
 
-/// An issuer whose every answer waits until it is let go.
+/// An issuer whose responses wait until they are released.
 #[derive(Debug, Clone, Default)]
 struct Gated(Arc<Mutex<VecDeque<Held>>>);
 
-/// A body, and what it waits for.
+/// A body, and the signal that releases it.
 type Held = (oneshot::Receiver<()>, String);
 
 impl Gated {
@@ -66,7 +66,7 @@ fn poll_once(key: &mut Pending<Result<CandidateKeys, ResolveError>>) {
     assert!(key.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
 }
 
-/// Lets everything run that can.
+/// Runs all ready tasks.
 async fn settle() {
     for _ in 0..10 {
         tokio::task::yield_now().await;
@@ -79,7 +79,7 @@ fn runtime(paused: bool) -> tokio::runtime::Runtime {
 
 #[tokio::test]
 async fn requests_that_were_decided_before_a_fetch_do_not_repeat_it() {
-    // As behind a buffer, where what was called is polled later and one after another.
+    // As behind a buffer, where calls are polled later and one after another.
     let world = World::publishing(&["a"]);
     let waiting: Vec<_> = (0..10).map(|_| pending(&world.keys, "a")).collect();
     for key in waiting {
@@ -108,7 +108,7 @@ async fn an_older_fetch_never_replaces_a_newer_set() {
     let mut first = pending(&keys, "withdrawn");
     poll_once(&mut first);
     settle().await;
-    // The process stood still: the first flight counts as dead, and a second one starts.
+    // The process was suspended: the first flight counts as abandoned, and a second one starts.
     clock.advance(Duration::from_secs(60));
     let mut second = pending(&keys, "current");
     poll_once(&mut second);
@@ -140,7 +140,7 @@ async fn a_dead_flight_that_ends_does_not_forget_the_live_one() {
     poll_once(&mut pending(&keys, "a"));
     settle().await;
     assert_eq!(gates.left(), 1, "a second flight beside the one under way");
-    // Its failure is not the live one's.
+    // Its failure does not affect the live flight.
     let status = keys.0.status();
     assert!(matches!(status.last_error, Some(FetchError::Abandoned)), "{status:?}");
     assert_eq!(status.next_attempt, None);
@@ -213,13 +213,13 @@ fn a_fetch_on_a_runtime_that_stands_still_is_given_up() {
     let idle = runtime(false);
     let mut key = pending(&world.keys, "a");
     idle.block_on(async { poll_once(&mut key) });
-    // Nobody waits longer for it than one deadline …
+    // No request waits longer than one deadline,
     runtime(true).block_on(async {
         let begun = tokio::time::Instant::now();
         assert!(world.ask("a").await.starts_with("503"));
         assert!(begun.elapsed() <= Duration::from_millis(5300), "{:?}", begun.elapsed());
     });
-    // … and after that another one is made.
+    // and after that a new fetch starts.
     world.advance(6);
     assert_eq!(runtime(true).block_on(world.ask("a")), "key");
 }

@@ -1,5 +1,4 @@
-//! Tokens whose key the set lacks: a budget of fetches, and then a refusal that is never the
-//! service's fault.
+//! Tokens with an unknown key: a budget of fetches, then a rejection that never blames the service.
 
 use super::*;
 
@@ -69,12 +68,12 @@ async fn withdrawn_kid_is_401_even_over_the_budget() {
     }
     assert!(world.ask("junk").await.starts_with("429"));
     assert_eq!(world.ask("a").await, "unknown");
-    // Fetches fail, and back off.
+    // Fetches fail and back off.
     world.fetch.set(JWKS, Answer::Fails);
     world.advance(300);
     assert!(world.ask("junk").await.starts_with("429"));
     assert_eq!(world.ask("a").await, "unknown");
-    // Nothing usable is left: nobody can say.
+    // No usable set is left, so the result is unknown.
     world.advance(3600);
     assert!(world.ask("a").await.starts_with("503"));
 }
