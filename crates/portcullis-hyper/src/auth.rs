@@ -83,9 +83,9 @@ impl<S, M> AuthService<S, M> {
     /// Opens a path: requests to it reach the inner service without a token, with any method, and
     /// their caller is an [`Anonymous`](portcullis::Anonymous). A token in the request is ignored.
     ///
-    /// The path is compared with the request's [`Uri::path`](http::Uri::path) as exact text,
-    /// without patterns or decoding. `/health/`, `//health` and `/%68ealth` differ from `/health`.
-    /// **The inner service must interpret the path in the same way**: a service that decodes or
+    /// The service compares the request's [`Uri::path`](http::Uri::path) as exact text, without
+    /// patterns or decoding. `/health/`, `//health` and `/%68ealth` differ from `/health`. **The
+    /// inner service must interpret the path in the same way**: a service that decodes or
     /// normalizes it may match a request to another route than this service does.
     ///
     /// ```

@@ -22,8 +22,8 @@ use crate::error::{DecodeError, DecodingKeyError};
 pub trait DecodingKeySource: KeySource {
     /// Returns the key for a token with this header, for [`jsonwebtoken::decode`].
     ///
-    /// Waits for a fetch if the key is not cached. The `algorithms` of the [`Validation`] must
-    /// still be set: `alg` must be one of them, and the key must be for it.
+    /// Waits for a fetch if the key is not cached. `alg` must still be among the `algorithms` of
+    /// the [`Validation`]: an allowed algorithm that matches the key.
     ///
     /// A key that was replaced under the same `kid` is not detected here, because only a signature
     /// that fails shows it. [`decode`](Self::decode) detects it.

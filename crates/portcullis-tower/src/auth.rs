@@ -53,11 +53,11 @@ impl<M> AuthLayer<M> {
     /// Opens a path: requests to it reach the service without a token, with any method, and their
     /// caller is an [`Anonymous`](portcullis::Anonymous). A token in the request is ignored.
     ///
-    /// The path is compared with the [`Uri::path`](http::Uri::path) that this layer sees as exact
-    /// text, without patterns or decoding. `/health/`, `//health` and `/%68ealth` differ from
-    /// `/health`. **The inner service must interpret the path in the same way.** A router that
-    /// strips a prefix, or decodes or normalizes the path, may match a request to another route
-    /// than this layer does. With a router, define the open route outside this layer instead.
+    /// This layer compares the path that it sees, [`Uri::path`](http::Uri::path), as exact text,
+    /// without patterns or decoding. `/health/`, `//health` and `/%68ealth` differ from `/health`.
+    /// **The inner service must interpret the path in the same way.** A router that strips a
+    /// prefix, or decodes or normalizes the path, may match a request to another route than this
+    /// layer does. With a router, define the open route outside this layer instead.
     ///
     /// ```
     /// use http::{Request, Response};
