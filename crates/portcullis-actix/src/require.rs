@@ -39,7 +39,7 @@ use crate::request::site;
 ///     .to(HttpResponse::Ok);
 /// let outside = web::resource("/outside")
 ///     .wrap(Auth::new(auth))
-///     .wrap(clerks()) // too late: it would know nobody
+///     .wrap(clerks()) // wrong order: no caller yet
 ///     .to(HttpResponse::Ok);
 /// let app = test::init_service(App::new().service(inside).service(outside)).await;
 /// for (path, status) in [("/inside", 401), ("/outside", 500)] {

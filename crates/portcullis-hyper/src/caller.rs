@@ -20,7 +20,7 @@ const REMEDY: &str = "put an AuthService in front";
 ///     Ok(Response::new(format!("done by {:?}", who.subject())))
 /// }
 ///
-/// // No service stands in front of this one.
+/// // Without an `AuthService`, the caller is unknown.
 /// let refusal = refund(&Request::new(())).unwrap_err();
 /// assert_eq!(refusal.kind(), RefusalKind::Misconfigured);
 /// ```

@@ -29,7 +29,7 @@ use crate::future::ResponseFuture;
 ///     Ok::<_, std::convert::Infallible>(Response::new("done".to_owned()))
 /// });
 /// let clerks = RequireService::new(Policy::roles(["clerk"]), refund);
-/// // By itself it knows nobody.
+/// // Without an `AuthService`, the caller is unknown.
 /// assert_eq!(clerks.call(Request::new(String::new())).await?.status(), 500);
 /// let service = AuthService::new(auth, clerks);
 /// assert_eq!(service.call(Request::new(String::new())).await?.status(), 401);

@@ -23,7 +23,7 @@ pub(crate) use unread::Lack;
 ///
 /// assert_eq!(Profile::default(), Profile::jwt());
 /// assert_eq!(Profile::rfc9068().name(), "rfc9068");
-/// // Roles that an issuer was told to put somewhere of its own.
+/// // Roles in a custom claim.
 /// let profile = Profile::auth0().roles_at(["https://api.example/roles"]);
 /// assert_eq!(profile.name(), "auth0");
 /// ```

@@ -45,7 +45,9 @@ impl Profile {
         Self { name, habits, ..Self::jwt() }
     }
 
-    /// Auth0. The issuer ends with a slash: `https://TENANT.REGION.auth0.com/`.
+    /// Returns the profile for Auth0.
+    ///
+    /// The issuer is `https://TENANT.REGION.auth0.com/`, with a trailing slash.
     ///
     /// Scopes are in `scope`. Permissions (RBAC) count as roles; roles that an Action adds are in a
     /// custom claim: [`roles_at`](Self::roles_at). Access tokens have `azp` or, in the RFC 9068
@@ -63,7 +65,9 @@ impl Profile {
         )
     }
 
-    /// Okta custom authorization server: `https://DOMAIN/oauth2/ID`, without a trailing slash.
+    /// Returns the profile for Okta custom authorization servers.
+    ///
+    /// The issuer is `https://DOMAIN/oauth2/ID`, without a trailing slash.
     ///
     /// Scopes are in `scp`, an array; groups, if configured, in `groups`. Access tokens have `cid`.
     /// Tokens of the organization's own server cannot be validated locally, because Okta does not
@@ -83,8 +87,10 @@ impl Profile {
         )
     }
 
-    /// Microsoft Entra ID, version 2.0 tokens of one tenant:
-    /// `https://login.microsoftonline.com/TENANT/v2.0`. The audience is the API's GUID.
+    /// Returns the profile for Microsoft Entra ID tokens of version 2.0, of one tenant.
+    ///
+    /// The issuer is `https://login.microsoftonline.com/TENANT/v2.0`. The audience is the API's
+    /// GUID.
     ///
     /// Scopes are in `scp` (users), application roles in `roles`. Access tokens have `azp`. For
     /// several tenants use an [`IssuerResolver`](crate::config::IssuerResolver) that lists them,
@@ -103,9 +109,10 @@ impl Profile {
         )
     }
 
-    /// Microsoft Entra ID, version 1.0 tokens of one tenant. The issuer is
-    /// `https://sts.windows.net/TENANT/`, with a trailing slash. Its metadata and keys are on
-    /// another host, `login.microsoftonline.com`, which this profile allows.
+    /// Returns the profile for Microsoft Entra ID tokens of version 1.0, of one tenant.
+    ///
+    /// The issuer is `https://sts.windows.net/TENANT/`, with a trailing slash. Its metadata and
+    /// keys are on another host, `login.microsoftonline.com`, which this profile uses.
     ///
     /// The audience is the API's App ID URI or GUID. Access tokens have `appid`.
     #[must_use]
@@ -126,8 +133,10 @@ impl Profile {
         )
     }
 
-    /// Azure AD B2C: the issuer is `https://TENANT.b2clogin.com/TENANT-ID/v2.0/`, with a trailing
-    /// slash. Metadata and keys belong to a policy (user flow): set
+    /// Returns the profile for Azure AD B2C.
+    ///
+    /// The issuer is `https://TENANT.b2clogin.com/TENANT-ID/v2.0/`, with a trailing slash. Metadata
+    /// and keys belong to a policy (user flow): set
     /// [`discovery_url`](crate::IssuerSettings::discovery_url) to
     /// `https://TENANT.b2clogin.com/TENANT.onmicrosoft.com/POLICY/v2.0/.well-known/openid-configuration`.
     ///
@@ -148,7 +157,9 @@ impl Profile {
         )
     }
 
-    /// Amazon Cognito user pools: `https://cognito-idp.REGION.amazonaws.com/POOL`.
+    /// Returns the profile for Amazon Cognito user pools.
+    ///
+    /// The issuer is `https://cognito-idp.REGION.amazonaws.com/POOL`.
     ///
     /// Access tokens have no `aud`: configure the app client's id as the audience. It is compared
     /// with `client_id`. Groups count as roles.
@@ -166,7 +177,9 @@ impl Profile {
         )
     }
 
-    /// Keycloak: `https://HOST/realms/REALM`. The audience needs a mapper in Keycloak. Do not
+    /// Returns the profile for Keycloak.
+    ///
+    /// The issuer is `https://HOST/realms/REALM`. The audience needs a mapper in Keycloak. Do not
     /// accept `account`, which every user's token may have.
     ///
     /// Realm roles are read by default; add the roles of a client with
@@ -188,16 +201,20 @@ impl Profile {
         )
     }
 
-    /// Kubernetes service accounts. The audience must be one that the pod requests for this API,
-    /// not the API server's: a token for the API server is a credential for the cluster.
+    /// Returns the profile for Kubernetes service accounts.
+    ///
+    /// The audience must be one that the workload requests for this API, not the API server's: a
+    /// token for the API server is a credential for the cluster.
     #[must_use]
     pub fn kubernetes() -> Self {
         const CLAIMS: &[&str] = &["sub", "kubernetes.io"];
         Self::of("kubernetes", Habits { requires: CLAIMS, mark: Required(CLAIMS), ..Habits::NONE })
     }
 
-    /// Clerk session tokens: `https://clerk.SITE` or `https://SLUG.clerk.accounts.dev`, without a
-    /// trailing slash.
+    /// Returns the profile for Clerk session tokens.
+    ///
+    /// The issuer is `https://clerk.SITE` or `https://SLUG.clerk.accounts.dev`, without a trailing
+    /// slash.
     ///
     /// They have no `aud`: configure as the audience the origin of the site whose pages may call
     /// the API, such as `https://app.example`. It is compared with `azp`. The role in the active
@@ -219,8 +236,10 @@ impl Profile {
         )
     }
 
-    /// Supabase: `https://REF.supabase.co/auth/v1`, audience `authenticated`. Tokens of anonymous
-    /// users also have that audience.
+    /// Returns the profile for Supabase.
+    ///
+    /// The issuer is `https://REF.supabase.co/auth/v1`, the audience `authenticated`. Tokens of
+    /// anonymous users also have that audience.
     #[must_use]
     pub fn supabase() -> Self {
         Self::of(
@@ -235,7 +254,9 @@ impl Profile {
         )
     }
 
-    /// GitHub Actions OpenID Connect tokens: `https://token.actions.githubusercontent.com`.
+    /// Returns the profile for GitHub Actions OpenID Connect tokens.
+    ///
+    /// The issuer is `https://token.actions.githubusercontent.com`.
     ///
     /// **These are ID tokens used as credentials**, and any workflow on GitHub can request any
     /// audience: check `repository_id` or `repository_owner_id` in your own claims type.
@@ -252,8 +273,9 @@ impl Profile {
         )
     }
 
-    /// Google identity tokens for services: `https://accounts.google.com`. The audience is the
-    /// service's URL.
+    /// Returns the profile for Google identity tokens for services.
+    ///
+    /// The issuer is `https://accounts.google.com`. The audience is the service's URL.
     ///
     /// **These are ID tokens used as credentials**: check `email` or `sub` in your own claims type.
     #[must_use]
@@ -269,7 +291,9 @@ impl Profile {
         )
     }
 
-    /// Spring Authorization Server: `https://HOST`, or the server's `issuer` setting.
+    /// Returns the profile for Spring Authorization Server.
+    ///
+    /// The issuer is `https://HOST`, or the server's `issuer` setting.
     ///
     /// The audience is the client's id, unless a token customizer sets another. Scopes are in
     /// `scope`, an array. ID tokens have the same audience. Access tokens have none of `azp`,
@@ -279,8 +303,9 @@ impl Profile {
         Self::of("spring", Habits { mark: NoneOf(&["azp", "auth_time", "sid"]), ..Habits::NONE })
     }
 
-    /// Ory Hydra with JWT access tokens (`strategies.access_token: jwt`). The issuer is the value
-    /// of `urls.self.issuer`.
+    /// Returns the profile for Ory Hydra with JWT access tokens (`strategies.access_token: jwt`).
+    ///
+    /// The issuer is the value of `urls.self.issuer`.
     ///
     /// Scopes are in `scp`, an array (`strategies.jwt.scope_claim: list`, the default, or `both`).
     /// `aud` contains only what the client requests. The consent app's claims are in `ext`: to read
@@ -291,12 +316,14 @@ impl Profile {
         Self::of("hydra", Habits { scopes_in: SCP, mark: OneOf(&["client_id"]), ..Habits::NONE })
     }
 
-    /// authentik, for a provider with a signing key: `https://HOST/application/o/SLUG/`, with a
-    /// trailing slash.
+    /// Returns the profile for authentik, with a provider that has a signing key.
     ///
-    /// The audience is the client's id. Groups count as roles. Access tokens have the shape of ID
-    /// tokens, with `nonce` and `auth_time`, plus `azp` and `uid` and without `at_hash`. A scope
-    /// mapping can add any claim to ID tokens: no mapping may add both `azp` and `uid`.
+    /// The issuer is `https://HOST/application/o/SLUG/`, with a trailing slash. The audience is the
+    /// client's id. Groups count as roles.
+    ///
+    /// Access tokens have the shape of ID tokens, with `nonce` and `auth_time`, plus `azp` and
+    /// `uid` and without `at_hash`. A scope mapping can add any claim to ID tokens: ID tokens must
+    /// not have both `azp` and `uid`.
     #[must_use]
     pub fn authentik() -> Self {
         Self::of(
@@ -311,7 +338,9 @@ impl Profile {
         )
     }
 
-    /// Dex: the issuer is Dex's `issuer` setting. The audience is the client's id.
+    /// Returns the profile for Dex.
+    ///
+    /// The issuer is Dex's `issuer` setting. The audience is the client's id.
     ///
     /// **Every token is rejected** unless its header `typ` is `at+jwt`, which Dex does not write:
     /// nothing distinguishes Dex's access tokens from its ID tokens. To accept both, use
