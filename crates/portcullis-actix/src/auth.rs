@@ -1,4 +1,4 @@
-//! Who is calling.
+//! Authentication.
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -12,11 +12,11 @@ use crate::future::ResponseFuture;
 use crate::request::View;
 use crate::response;
 
-/// Lets through only requests with a good token, and puts the
-/// [`Authenticated`](portcullis::Authenticated) into their extensions.
+/// Middleware that rejects requests without a valid token, and inserts the caller, an
+/// [`Authenticated`](portcullis::Authenticated), into the extensions of the others.
 ///
-/// For the `wrap` of an `App`, a `Scope` or a `Resource`; all of it is protected, whenever it was
-/// added. What is open stands outside: see [the crate's documentation](crate#open-routes).
+/// For the `wrap` of an `App`, a `Scope` or a `Resource`. It protects everything inside, including
+/// services added later. For open routes, see [the crate's documentation](crate#open-routes).
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, test, web};
@@ -51,16 +51,18 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// A middleware that refuses every request without a good token. It takes an authenticator, or a
-    /// [`Gate`] that says more. It also answers with the metadata of the authenticator's
-    /// [protected resource](portcullis::AuthenticatorBuilder::protected_resource), where it covers
-    /// their path: wrap the `App` in that case.
+    /// Creates a middleware that rejects every request without a valid token. `gate` is an
+    /// authenticator, or a [`Gate`] with further settings.
+    ///
+    /// The middleware also serves the metadata of the authenticator's [protected
+    /// resource](portcullis::AuthenticatorBuilder::protected_resource), if it covers the metadata's
+    /// path: in that case, wrap the `App`.
     #[must_use]
     pub fn new(gate: impl Into<Gate>) -> Self {
         Self { gate: gate.into() }
     }
 
-    /// Lets requests without any token through as well; see [`Gate::optional`].
+    /// Also accepts requests without any token; see [`Gate::optional`].
     #[must_use]
     pub fn optional(self) -> Self {
         Self { gate: self.gate.optional() }
@@ -82,7 +84,7 @@ where
     }
 }
 
-/// The service that [`Auth`] makes.
+/// The service that [`Auth`] creates.
 #[derive(Debug)]
 pub struct AuthMiddleware<S> {
     inner: Rc<S>,

@@ -1,4 +1,4 @@
-//! The caller as a handler's argument.
+//! Extractors for the caller.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use serde::de::DeserializeOwned;
 use crate::rejection::Rejection;
 use crate::request::site;
 
-/// The token's claims, read into the handler's own type.
+/// Extracts the token's claims, deserialized into the handler's own type.
 ///
-/// Claims that do not fit the type are refused with 403. On a route that nothing protects the
-/// answer is 500, and the log says why: a forgotten middleware must not look like a caller
-/// without a token.
+/// Claims that do not fit the type are rejected with 403. On an unprotected route the extractor
+/// answers 500 and logs the reason: a missing middleware must not look like a caller without a
+/// token.
 ///
-/// Where the token is optional take [`MaybeClaims`], **not `Option<Claims<C>>`**: actix-web's own
-/// extractor for `Option` makes `None` of every error, so that neither claims that do not fit nor a
-/// forgotten middleware would be refused.
+/// If the token is optional, use [`MaybeClaims`], **not `Option<Claims<C>>`**: actix-web's own
+/// extractor for `Option` turns every error into `None`, so neither unfit claims nor a missing
+/// middleware would be rejected.
 #[doc(alias("extractor"))]
 #[derive(Debug, Clone, Copy)]
 pub struct Claims<C>(pub C);
@@ -36,8 +36,8 @@ impl<C: DeserializeOwned> FromRequest for Claims<C> {
     }
 }
 
-/// The token's claims in the handler's own type, read once for all requests with the same token:
-/// see [`Authenticated::shared_claims`]. In everything else like [`Claims`].
+/// Extracts the token's claims, deserialized once for all requests with the same token: see
+/// [`Authenticated::shared_claims`]. Otherwise the same as [`Claims`].
 ///
 /// ```
 /// use serde::Deserialize;
@@ -65,11 +65,11 @@ impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for SharedClaims<C
     }
 }
 
-/// The token's claims, behind an [optional](crate::Auth::optional) middleware: `None` only for a
-/// request without a token.
+/// Extracts the token's claims behind an [optional](crate::Auth::optional) middleware: `None` only
+/// for a request without a token.
 ///
-/// A token that is there and is bad never gets so far; claims that do not fit the type, and a
-/// forgotten middleware, are refused as by [`Claims`].
+/// The middleware itself rejects invalid tokens. Claims that do not fit the type and a missing
+/// middleware are rejected as by [`Claims`].
 ///
 /// ```
 /// use serde::Deserialize;
@@ -97,9 +97,10 @@ impl<C: DeserializeOwned> FromRequest for MaybeClaims<C> {
     }
 }
 
-/// The caller itself: registered claims, and [`require`](Authenticated::require).
+/// Extracts the caller, for registered claims and [`require`](Authenticated::require).
 ///
-/// Where the token is optional take [`MaybeCaller`], not `Option<Caller>`; [`Claims`] says why.
+/// If the token is optional, use [`MaybeCaller`], not `Option<Caller>`; see [`Claims`] for the
+/// reason.
 #[derive(Debug, Clone)]
 pub struct Caller(pub Authenticated);
 
@@ -112,8 +113,8 @@ impl FromRequest for Caller {
     }
 }
 
-/// The caller, behind an [optional](crate::Auth::optional) middleware: `None` only for a request
-/// without a token.
+/// Extracts the caller behind an [optional](crate::Auth::optional) middleware: `None` only for a
+/// request without a token.
 #[derive(Debug, Clone)]
 pub struct MaybeCaller(pub Option<Authenticated>);
 
@@ -140,7 +141,7 @@ fn authenticated(request: &HttpRequest) -> Result<Authenticated, Rejection> {
     .clone())
 }
 
-/// `None` for an anonymous caller.
+/// Returns `None` for an anonymous caller.
 fn caller(request: &HttpRequest) -> Result<Option<Authenticated>, Rejection> {
     let extensions = request.extensions();
     Ok(optional_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {

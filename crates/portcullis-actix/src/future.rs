@@ -1,4 +1,4 @@
-//! What both middlewares answer with.
+//! The response future of both middlewares.
 
 use std::fmt;
 use std::future::{Future, Ready, ready};
@@ -39,18 +39,19 @@ pin_project! {
     where
         S: Service<ServiceRequest>,
     {
-        // Something must be fetched first.
+        // Waiting for a fetch.
         Waiting { admission: Pending<Admission>, call: Option<(Rc<S>, ServiceRequest)> },
         Inner { #[pin] future: S::Future },
         Answered { #[pin] response: Ready<Result<ServiceResponse<EitherBody<B>>, Error>> },
     }
 }
 
-/// Who is let in, and a new entry of the request's extensions if there is one.
+/// The result of admission: an entry for the request's extensions, if there is a new one, or a
+/// refusal.
 pub(crate) type Admission = Result<Option<Visitor>, Refusal>;
 
 impl<S: Service<ServiceRequest>, B> ResponseFuture<S, B> {
-    /// Calls `inner` if `admission` lets the request in.
+    /// Calls `inner` if `admission` admits the request.
     pub(crate) fn of(
         inner: &Rc<S>,
         request: ServiceRequest,
@@ -83,7 +84,7 @@ fn call<S: Service<ServiceRequest>, B>(
     State::Inner { future: inner.call(request) }
 }
 
-/// As [`Visitor::mark`]: these extensions are not those of `http`.
+/// As [`Visitor::mark`], for actix-web's extensions, which are not those of `http`.
 fn mark(request: &ServiceRequest, visitor: Visitor) {
     match visitor {
         Visitor::Caller(who) => {
@@ -103,12 +104,12 @@ fn mark(request: &ServiceRequest, visitor: Visitor) {
     }
 }
 
-/// A response and not an error, so that outer middleware treats it as any other.
+/// Builds a response instead of an error, so that outer middleware treats it like any other.
 fn refused<B>(request: ServiceRequest, refusal: Refusal) -> ServiceResponse<EitherBody<B>> {
     request.into_response(response::refusal(refusal).map_into_right_body())
 }
 
-/// As [`portcullis::adapter::Bodies::passed`]; a refusal has its body already.
+/// As [`portcullis::adapter::Bodies::passed`]; a refusal already has its body.
 fn passed<B>(mut passed: ServiceResponse<B>, exit: &Exit) -> ServiceResponse<EitherBody<B>> {
     let refusal = passed.response().extensions().get::<Refusal>().cloned();
     let Some(refusal) = refusal else {
@@ -123,7 +124,7 @@ fn passed<B>(mut passed: ServiceResponse<B>, exit: &Exit) -> ServiceResponse<Eit
     ServiceResponse::new(request, response)
 }
 
-/// The same for a refusal that comes from within as an error, such as from a middleware.
+/// As [`passed`], for a refusal that arrives as an error, for example from an inner middleware.
 fn failed(error: Error, exit: &Exit) -> Error {
     let refusal = error.as_error().and_then(|Rejection(refusal)| exit.instead_of(refusal));
     refusal.map_or(error, |refusal| Rejection(refusal).into())

@@ -1,5 +1,5 @@
-//! Portcullis for actix-web: validate JWTs locally, read their claims into a type of your own, and
-//! hold scopes and resources to policies.
+//! Portcullis for actix-web: validate JWTs locally, deserialize their claims into your own types,
+//! and enforce policies on scopes and resources.
 //!
 //! ```
 //! use actix_web::{App, HttpResponse, web};
@@ -44,24 +44,23 @@
 //!
 //! # What a middleware covers
 //!
-//! Unlike axum's, actix-web's `wrap` covers the whole of the `App`, `Scope` or `Resource` that it
-//! is called on: services that are added after it, nested scopes and the default service too. So
-//! there is no `protect` here; the order of `wrap` and `service` leaves nothing open. Two orders
-//! do matter:
+//! Unlike axum's layers, actix-web's `wrap` covers the whole `App`, `Scope` or `Resource` that it
+//! is called on, including services added later, nested scopes and the default service. So there is
+//! no `protect` here: no order of `wrap` and `service` leaves a route open. Two orders do matter:
 //!
-//! - Of several `wrap`s on one thing the **last is the outermost**. A [`Require`] stands inside:
-//!   put it on a scope or resource within, or call its `wrap` before that of the [`Auth`]. The
-//!   other way round every request is answered with 500, and the log says why.
-//! - Requests go to the **first service that matches**. What is registered before a protected
-//!   scope, under a path that the scope has as well, answers in its place.
+//! - The **last** `wrap` on an item **is the outermost**. A [`Require`] must be inside the
+//!   [`Auth`]: put it on an inner scope or resource, or call its `wrap` before that of the
+//!   [`Auth`]. In the other order every request is answered with 500, and the log names the cause.
+//! - Requests go to the **first service that matches**. A service that is registered before a
+//!   protected scope, under a path that is also in the scope, answers instead of the scope.
 //!
-//! A refusal is a response, not an error: what is wrapped around the [`Auth`], such as CORS or a
-//! logger, sees it, and finds the [`Refusal`](portcullis::Refusal) in its extensions.
+//! A refusal is a response, not an error: middleware around the [`Auth`], such as CORS or a logger,
+//! sees it and finds the [`Refusal`](portcullis::Refusal) in its extensions.
 //!
 //! # Open routes
 //!
 //! A route is open if it is registered outside the wrapped scope, **before** it. actix-web's router
-//! decides what the route matches; a request that it leads elsewhere is not open.
+//! decides what the route matches; requests that it sends elsewhere are not open.
 //!
 //! ```
 //! use actix_web::{App, HttpResponse, web};
@@ -91,9 +90,9 @@
 //!
 //! # CORS
 //!
-//! A browser's preflight request is an `OPTIONS` without a token, which is refused like any other.
-//! Wrap actix-cors outside the [`Auth`]: it answers preflights itself, and adds its headers to
-//! refusals as well, so that a page can read them.
+//! A browser's preflight request is an `OPTIONS` without a token and is rejected like any other.
+//! Wrap actix-cors outside the [`Auth`]: it answers preflights itself and adds its headers to
+//! refusals, so that pages can read them.
 //!
 //! ```
 //! use actix_cors::Cors;
@@ -114,8 +113,9 @@
 //!
 //! # Bodies of refusals
 //!
-//! The authenticator's settings write them. [`RefusalBody::json`](portcullis::refusal::RefusalBody::json) needs no
-//! header type: actix-web's is of `http` 0.2, and the core's is of `http` 1.
+//! The authenticator's settings define the bodies.
+//! [`RefusalBody::json`](portcullis::refusal::RefusalBody::json) needs no header type: actix-web's
+//! header types are from `http` 0.2, and portcullis uses `http` 1.
 //!
 //! ```
 //! use actix_web::{App, HttpResponse, test, web};
@@ -143,8 +143,8 @@
 //!
 //! # Routes in another function
 //!
-//! A function that gives back routes names what they are, `impl HttpServiceFactory`: a wrapped scope's type cannot be
-//! written out.
+//! A function that returns routes has the return type `impl HttpServiceFactory`, because the type
+//! of a wrapped scope cannot be named.
 //!
 //! ```
 //! use actix_web::{HttpResponse, Responder, dev::HttpServiceFactory, get, web};
@@ -174,9 +174,10 @@
 //! # });
 //! ```
 //!
-//! **Put a [`Require`] on a resource or a route, as above, not on a nested `web::scope("")`.** Such a scope takes every
-//! path that no earlier service has, and its middleware decides before anything inside is looked for: an unknown path
-//! is then 403 for a caller who does not meet the policy, and the services after the scope are never reached.
+//! **Put a [`Require`] on a resource or a route, as above, not on a nested `web::scope("")`.** Such
+//! a scope matches every path that no earlier service matches, and its middleware runs before
+//! routing inside it: an unknown path is then 403 for a caller who does not meet the policy, and
+//! services after the scope are never reached.
 //!
 //! # Cargo features
 //!
@@ -184,8 +185,9 @@
 //! |---|---|
 //! | `reqwest` (default) | the HTTP client, with rustls, that fetches key sets |
 //!
-//! With `default-features = false` there is no HTTP client and no TLS among the dependencies: for
-//! [local keys](portcullis::guide::local_keys), or with a [`Fetch`](portcullis::fetch::Fetch) of the service's own.
+//! With `default-features = false`, the dependencies include no HTTP client and no TLS. Use this
+//! with [local keys](portcullis::guide::local_keys) or with your own
+//! [`Fetch`](portcullis::fetch::Fetch).
 
 mod auth;
 mod claims;

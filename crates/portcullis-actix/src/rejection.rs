@@ -8,7 +8,7 @@ use portcullis::Refusal;
 
 use crate::response;
 
-/// What a handler or an extractor answers a refused request with: `?` makes one of a [`Refusal`].
+/// A rejection for handlers and extractors. `?` converts a [`Refusal`] into it.
 ///
 /// ```
 /// use portcullis_actix::{Caller, Rejection, portcullis::Policy};

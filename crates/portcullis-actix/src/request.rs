@@ -1,4 +1,4 @@
-//! What portcullis looks at of an actix-web request.
+//! The parts of an actix-web request that portcullis reads.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -8,8 +8,8 @@ use http::header::HeaderName;
 use portcullis::RequestView;
 use portcullis::adapter::{Connection, Site};
 
-/// An actix-web request's head. Its `http` is another major version than portcullis's; names and
-/// values cross as text and bytes.
+/// The head of an actix-web request. Its `http` has another major version than portcullis's, so
+/// names and values are passed as text and bytes.
 pub(crate) struct View<'r>(pub(crate) &'r HttpRequest);
 
 pub(crate) fn site(request: &HttpRequest) -> Site {
@@ -38,14 +38,14 @@ impl RequestView for View<'_> {
         self.0.uri().query()
     }
 
-    /// Not `ConnectionInfo::host`, which believes `Forwarded` and `X-Forwarded-Host`, and those
-    /// anybody can send.
+    /// Not `ConnectionInfo::host`, which trusts `Forwarded` and `X-Forwarded-Host`; any client can
+    /// send those.
     fn target_authority(&self) -> Option<&[u8]> {
         self.0.uri().authority().map(|authority| authority.as_str().as_bytes())
     }
 
-    /// What `HttpServer::on_connect` put there: `HttpRequest::peer_addr` alone has neither the scheme
-    /// nor a certificate, and `ConnectionInfo` believes headers.
+    /// The value that `HttpServer::on_connect` stored: `HttpRequest::peer_addr` alone provides
+    /// neither the scheme nor a certificate, and `ConnectionInfo` trusts headers.
     fn connection(&self) -> Option<&Connection> {
         self.0.conn_data()
     }
@@ -62,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    /// The connection of a request that also has forwarding headers.
+    /// Returns the connection that a request with forwarding headers reports.
     async fn seen(tell: bool) -> String {
         let app = || {
             App::new().default_service(web::to(async |request: HttpRequest| {

@@ -1,4 +1,4 @@
-//! What the caller may do.
+//! Authorization.
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -14,14 +14,15 @@ use portcullis::{
 use crate::future::ResponseFuture;
 use crate::request::site;
 
-/// Lets through only callers who meet a [`Policy`](portcullis::Policy), and whose token was not revoked
-/// where the route asks for that.
+/// Middleware that admits only callers who meet a [`Policy`](portcullis::Policy) and, if the route
+/// requires it, whose token is not revoked.
 ///
-/// It stands inside an [`Auth`](crate::Auth). Without one nothing is let through: the answer is
-/// 500, and the log says what is missing. On the same `App`, `Scope` or `Resource` its `wrap` comes
-/// before that of the `Auth`, since the last is the outermost.
+/// It must be inside an [`Auth`](crate::Auth). Without one, every request is answered with 500, and
+/// the log names the cause. On the same `App`, `Scope` or `Resource`, call its `wrap` before that
+/// of the `Auth`, because the last is the outermost.
 ///
-/// It is a middleware and not a `Guard`: what a guard turns away looks as if it were not there.
+/// It is a middleware and not a `Guard`, because a route whose guard fails looks as if it did not
+/// exist.
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, test, web};
@@ -38,7 +39,7 @@ use crate::request::site;
 ///     .to(HttpResponse::Ok);
 /// let outside = web::resource("/outside")
 ///     .wrap(Auth::new(auth))
-///     .wrap(clerks()) // too late: it would know nobody
+///     .wrap(clerks()) // wrong order: no caller yet
 ///     .to(HttpResponse::Ok);
 /// let app = test::init_service(App::new().service(inside).service(outside)).await;
 /// for (path, status) in [("/inside", 401), ("/outside", 500)] {
@@ -54,13 +55,13 @@ pub struct Require {
 }
 
 impl Require {
-    /// A middleware that holds callers to a policy, to a [`Revocation`], or to both.
+    /// Creates a middleware that requires a policy, a [`Revocation`], or both.
     #[must_use]
     pub fn new(requirement: impl Into<Requirement>) -> Self {
         Self { requirement: requirement.into() }
     }
 
-    /// Asks as well that the token was not revoked. What the `Auth` asks for holds all the same.
+    /// Also requires that the token is not revoked. The requirement of the `Auth` still applies.
     #[must_use]
     pub fn revocation(self, revocation: Revocation) -> Self {
         Self { requirement: self.requirement.revocation(revocation) }
@@ -85,7 +86,7 @@ where
     }
 }
 
-/// The service that [`Require`] makes.
+/// The service that [`Require`] creates.
 #[derive(Debug)]
 pub struct RequireMiddleware<S> {
     inner: Rc<S>,

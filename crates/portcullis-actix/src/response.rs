@@ -1,5 +1,5 @@
-//! A response of one `http` as one of the other: every status, name and value of the one is one of
-//! the other.
+//! Conversion of responses between the two versions of `http`. Every status, header name and value
+//! of one version is valid in the other.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -7,14 +7,14 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, Head
 use bytes::Bytes;
 use portcullis::Refusal;
 
-/// What a refused request gets.
+/// Returns the response to a rejected request.
 pub(crate) fn refusal(refusal: Refusal) -> HttpResponse {
     let mut response = translate(refusal.clone().into_full_response());
     response.extensions_mut().insert(refusal);
     response
 }
 
-/// Writes `refusal` in the place of one from within. Headers that it does not have stay.
+/// Replaces an inner refusal with `refusal`. Headers that `refusal` does not set are kept.
 pub(crate) fn rewrite<B>(response: HttpResponse<B>, refusal: Refusal) -> HttpResponse {
     let (mut response, _) = response.into_parts();
     let told: http::Response<Bytes> = refusal.clone().into_full_response();

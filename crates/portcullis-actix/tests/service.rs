@@ -1,4 +1,4 @@
-//! The adapter as an actix-web application meets it, over real sockets.
+//! The adapter in an actix-web application, over real sockets.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,13 +19,13 @@ fn token(scene: &Scene, extra: &Value) -> String {
     scene.token("alice").scopes(["read"]).claims(extra).sign()
 }
 
-/// The same, signed with a key that is not the issuer's.
+/// Returns the same token, signed with a key that is not the issuer's.
 fn forged(scene: &Scene) -> String {
     let key = TestKey::generate("k", Algorithm::Es256);
     scene.token("alice").signed_with(Arc::new(key)).sign()
 }
 
-/// Serves the app on this many workers, and says where.
+/// Serves the app with this many workers and returns its address.
 macro_rules! serve {
     ($workers:expr, $app:expr) => {{
         let server = HttpServer::new($app).workers($workers).disable_signals();
@@ -182,9 +182,9 @@ async fn an_optional_caller_is_none_or_good() {
     let good = token(&scene, &json!({"tenant": 7}));
     assert_eq!(ask(&address, "/", Some(&good)).await.text().await.unwrap(), "alice");
     assert_eq!(ask(&address, "/", Some("bad")).await.status(), 401);
-    // Present but unfit is not absent.
+    // Claims that are present but do not fit are not absent.
     assert_eq!(ask(&address, "/", Some(&token(&scene, &json!({})))).await.status(), 403);
-    // Who must be known where only some must be is asked for a token.
+    // A handler that requires a caller asks for a token behind an optional middleware.
     for path in ["/required", "/claims", "/caller"] {
         let response = ask(&address, path, None).await;
         assert_eq!(response.status(), 401, "{path}");
@@ -192,8 +192,8 @@ async fn an_optional_caller_is_none_or_good() {
     }
 }
 
-/// Why there is a `MaybeClaims`. Should actix-web ever tell errors from absence, this fails, and
-/// the warnings in the documentation can go.
+/// The reason for `MaybeClaims`. If actix-web ever distinguishes errors from absence, this test
+/// fails, and the warnings in the documentation can be removed.
 #[tokio::test]
 async fn actix_webs_own_option_hides_what_maybe_claims_refuses() {
     let scene = Scene::warm().await;
@@ -276,7 +276,7 @@ async fn without_keys_the_answer_is_503_until_they_are_there() {
     let retry_after: u64 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
     assert!((1..=2).contains(&retry_after), "{retry_after}");
     assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
-    // A token that no key could save is not worth waiting for.
+    // A token that no key can make valid does not wait.
     assert_eq!(ask(&address, "/", Some("a.b.c")).await.status(), 401);
     scene.publish([&*scene.key]);
     let response = ask(&address, "/", Some(&good)).await;
@@ -342,7 +342,7 @@ async fn what_is_wrapped_outside_sees_a_refusal_as_a_response() {
             .service(web::resource("/write").wrap(write).to(reached))
             .route("/claims", web::get().to(whoami))
             .wrap(Auth::new(auth.clone()))
-            // As CORS and a logger do: nothing happens here if it was an error.
+            // Like CORS and a logger: this code does not run if the refusal is an error.
             .wrap_fn(move |request, service| {
                 let (log, response) = (log.clone(), service.call(request));
                 async move {
@@ -391,7 +391,8 @@ async fn grpc_gate_rewrites_refusals_from_within_and_a_plain_one_none() {
                 .service(web::resource("/require").wrap(write()).to(reached))
                 .service(web::resource("/extractor").to(whoami))
                 .service(web::resource("/error").to(reached).wrap_fn(|request, service| {
-                    // As a middleware of the app's own, which fails instead of answering.
+                    // Like an application's own middleware that returns an error instead of a
+                    // response.
                     let who = request.extensions().get::<portcullis::Authenticated>().cloned();
                     let met = who.unwrap().require(&Policy::scopes(["write"]));
                     let response = service.call(request);
@@ -431,7 +432,7 @@ async fn grpc_gate_rewrites_refusals_from_within_and_a_plain_one_none() {
     }
 }
 
-/// Sends a target as it is written, which reqwest would normalize.
+/// Sends a request target unchanged; reqwest would normalize it.
 async fn raw(address: &str, method: &str, target: &str) -> (u16, String) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -482,10 +483,10 @@ async fn other_spellings_of_an_open_route_are_refused() {
                 let answer = raw(&address, method, &target).await;
                 assert_eq!(answer, (401, String::new()), "{method} {target}");
             }
-            // actix-web decodes what it routes by: these are the open route itself, and run its
+            // actix-web decodes paths for routing: these are the open route itself, and run its
             // handler and no other.
             for target in [format!("{prefix}/health"), format!("{prefix}/%68ealth")] {
-                // Another method is not there, or is led on to the protected scope.
+                // Another method is undefined, or is routed to the protected scope.
                 let (statuses, text): (&[u16], _) =
                     if method == "GET" { (&[200], "fine") } else { (&[401, 405], "") };
                 let (status, body) = raw(&address, method, &target).await;

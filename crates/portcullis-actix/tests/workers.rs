@@ -1,4 +1,4 @@
-//! Several workers of actix-web, each with a runtime of its own.
+//! Several actix-web workers, each with its own runtime.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use portcullis::testing::{Answer, JWKS, Scene, ScriptedFetch, TestKey};
 use portcullis_actix::Auth;
 use tokio::sync::Semaphore;
 
-/// An HTTP client that answers when it is let.
+/// An HTTP client that answers when the test allows it.
 #[derive(Debug)]
 struct Gated {
     fetch: ScriptedFetch,
@@ -63,7 +63,7 @@ async fn workers_wait_for_one_fetch_together() {
     let token = scene.token("alice").sign();
     let answers: Vec<_> = (0..WORKERS)
         .map(|_| {
-            // Each with a connection of its own, for a worker of its own.
+            // Each request has its own connection, for its own worker.
             let client = reqwest::Client::builder().no_proxy().build().unwrap();
             let request = client.get(format!("http://{address}/")).bearer_auth(&token);
             tokio::spawn(async move { request.send().await.unwrap().status() })

@@ -1,4 +1,4 @@
-//! Who is calling, for parts of a router.
+//! Authentication for parts of a router.
 
 use portcullis::{Gate, adapter::FromBytes};
 use portcullis_tower::AuthService;
@@ -6,15 +6,15 @@ use tower_layer::Layer;
 
 use crate::route::route;
 
-/// Lets through only requests with a good token, and puts the
-/// [`Authenticated`](portcullis::Authenticated) into their extensions.
+/// A layer that rejects requests without a valid token, and inserts the caller, an
+/// [`Authenticated`](portcullis::Authenticated), into the extensions of the others.
 ///
-/// For `Router::layer` and `MethodRouter::layer`; [`protect`](crate::protect) puts it on a whole
-/// router, whenever its routes are added. Refusals have the body that the authenticator's settings
-/// say, and the metadata of its protected resource are served.
+/// For `Router::layer` and `MethodRouter::layer`. To protect a whole router, including routes that
+/// are added later, use [`protect`](crate::protect). Refusals have the body that the
+/// authenticator's settings define, and the layer serves the metadata of its protected resource.
 ///
-/// It opens no paths: in axum the path that a layer sees is not always the one that was routed.
-/// A route is open if it stands outside, or is added by
+/// It has no list of open paths, because in axum the path that a layer sees is not always the path
+/// that was routed. To open a route, define it outside the layer or add it with
 /// [`open_route`](crate::Protected::open_route).
 ///
 /// ```
@@ -39,14 +39,14 @@ use crate::route::route;
 pub struct AuthLayer(portcullis_tower::AuthLayer<FromBytes>);
 
 impl AuthLayer {
-    /// A layer that refuses every request without a good token. It takes an authenticator, or a
-    /// [`Gate`] that says more.
+    /// Creates a layer that rejects every request without a valid token. `gate` is an
+    /// authenticator, or a [`Gate`] with further settings.
     #[must_use]
     pub fn new(gate: impl Into<Gate>) -> Self {
         Self(portcullis_tower::AuthLayer::new(gate.into().route_from(route)).with_bodies())
     }
 
-    /// Lets requests without any token through as well; see [`Gate::optional`].
+    /// Also accepts requests without any token; see [`Gate::optional`].
     #[must_use]
     pub fn optional(self) -> Self {
         Self(self.0.optional())

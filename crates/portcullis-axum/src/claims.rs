@@ -1,4 +1,4 @@
-//! The caller as a handler's argument.
+//! Extractors for the caller.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use serde::de::DeserializeOwned;
 use crate::rejection::Rejection;
 use crate::route::site;
 
-/// The token's claims, read into the handler's own type.
+/// Extracts the token's claims, deserialized into the handler's own type.
 ///
-/// Claims that do not fit the type are refused with 403. `Option<Claims<C>>` is `None` for a
-/// request without a token, behind an [optional](crate::AuthLayer::optional) layer; a token that
-/// is there and is bad never gets so far. On a route that nothing protects both answer 500, and
-/// the log says why: a forgotten layer must not look like a caller without a token.
+/// Claims that do not fit the type are rejected with 403. `Option<Claims<C>>` is `None` for a
+/// request without a token behind an [optional](crate::AuthLayer::optional) layer; the layer itself
+/// rejects invalid tokens. On an unprotected route both extractors answer 500 and log the reason: a
+/// missing layer must not look like a caller without a token.
 #[doc(alias("extractor"))]
 #[derive(Debug, Clone, Copy)]
 pub struct Claims<C>(pub C);
@@ -41,8 +41,8 @@ impl<S: Sync, C: DeserializeOwned> OptionalFromRequestParts<S> for Claims<C> {
     }
 }
 
-/// The token's claims in the handler's own type, read once for all requests with the same token:
-/// see [`Authenticated::shared_claims`]. In everything else like [`Claims`].
+/// Extracts the token's claims, deserialized once for all requests with the same token: see
+/// [`Authenticated::shared_claims`]. Otherwise the same as [`Claims`].
 ///
 /// ```
 /// use serde::Deserialize;
@@ -86,7 +86,7 @@ where
     }
 }
 
-/// The caller itself: registered claims, and [`require`](Authenticated::require).
+/// Extracts the caller, for registered claims and [`require`](Authenticated::require).
 #[derive(Debug, Clone)]
 pub struct Caller(pub Authenticated);
 
@@ -115,7 +115,7 @@ fn authenticated(parts: &Parts) -> Result<&Authenticated, Rejection> {
     })?)
 }
 
-/// `None` for an anonymous caller.
+/// Returns `None` for an anonymous caller.
 fn caller(parts: &Parts) -> Result<Option<&Authenticated>, Rejection> {
     let extensions = &parts.extensions;
     Ok(optional_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {

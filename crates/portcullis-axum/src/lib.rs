@@ -1,5 +1,5 @@
-//! Portcullis for axum: validate JWTs locally, read their claims into a type of your own, and hold
-//! routes to policies.
+//! Portcullis for axum: validate JWTs locally, deserialize their claims into your own types, and
+//! enforce policies on routes.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -33,11 +33,11 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A route without a token stands outside, as `/health` does above, or is added by
-//! [`open_route`](Protected::open_route). [CORS](protect#cors) stands outside, too.
+//! To serve a route without a token, define it outside the protected router, as `/health` above, or
+//! add it with [`open_route`](Protected::open_route). Put [CORS](protect#cors) outside as well.
 //!
-//! An application with a `struct Claims` of its own imports the extractor under another name, or takes it by its
-//! path:
+//! If the application has its own `struct Claims`, import the extractor under another name or use
+//! its path:
 //!
 //! ```
 //! use portcullis_axum::Claims as Token;
@@ -52,7 +52,7 @@
 //! }
 //! ```
 //!
-//! This crate is for axum 0.8. On axum 0.7 the layers of portcullis-tower work; a handler takes
+//! This crate supports axum 0.8. On axum 0.7, use the layers of portcullis-tower; a handler takes
 //! `Extension<Authenticated>`.
 //!
 //! # Cargo features
@@ -61,8 +61,9 @@
 //! |---|---|
 //! | `reqwest` (default) | the HTTP client, with rustls, that fetches key sets |
 //!
-//! With `default-features = false` there is no HTTP client and no TLS among the dependencies: for
-//! [local keys](portcullis::guide::local_keys), or with a [`Fetch`](portcullis::fetch::Fetch) of the service's own.
+//! With `default-features = false`, the dependencies include no HTTP client and no TLS. Use this
+//! with [local keys](portcullis::guide::local_keys) or with your own
+//! [`Fetch`](portcullis::fetch::Fetch).
 
 mod auth;
 mod claims;

@@ -1,4 +1,4 @@
-//! A router in which no route can be left open.
+//! A router whose routes are all protected.
 
 use axum::Router;
 use axum::extract::Request;
@@ -13,13 +13,14 @@ use portcullis::{
 
 use crate::AuthLayer;
 
-/// Puts `gate`, an authenticator or a [`Gate`], in front of everything in `router`: its routes,
-/// those of routers nested in it, and a fallback of its own. A path that has neither is answered with
-/// 404 without a look at the token, as in a router without a gate.
+/// Protects everything in `router` with `gate`, an authenticator or a [`Gate`]: its routes, those
+/// of nested routers, and its own fallback. A path that has neither is answered with 404 without
+/// checking the token, as in a router without a gate.
 ///
-/// Axum's own `Router::layer` covers the routes that are there when it is called and leaves those
-/// added later open. What this returns protects them too: the layer is put on when it becomes a
-/// [`Router`] again, by [`into_router`](Protected::into_router) or by being merged or nested.
+/// Axum's own `Router::layer` covers only the routes that exist when it is called; routes added
+/// later stay open. The returned [`Protected`] also covers later routes: it applies the layer when
+/// it becomes a [`Router`] again, by [`into_router`](Protected::into_router) or by being merged or
+/// nested.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -33,9 +34,9 @@ use crate::AuthLayer;
 ///
 /// # CORS
 ///
-/// A browser's preflight request is an `OPTIONS` without a token, which is refused like any other.
-/// Put tower-http's `CorsLayer` outside: it answers preflights itself, and adds its headers to
-/// refusals as well, so that a page can read them.
+/// A browser's preflight request is an `OPTIONS` without a token and is rejected like any other.
+/// Put tower-http's `CorsLayer` outside: it answers preflights itself and adds its headers to
+/// refusals, so that pages can read them.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -52,11 +53,10 @@ use crate::AuthLayer;
 /// ```
 ///
 /// # Metadata
-///
-/// Where the authenticator has a
-/// [protected resource](portcullis::AuthenticatorBuilder::protected_resource), its metadata are a
-/// route as well, open as they must be; so let the router be merged and not nested, and protect
-/// only one with such an authenticator, or the others [without](Protected::without_metadata).
+/// If the authenticator has a [protected
+/// resource](portcullis::AuthenticatorBuilder::protected_resource), its metadata is also a route,
+/// which must be open. So merge the router instead of nesting it, and protect only one router with
+/// such an authenticator, or call [`without_metadata`](Protected::without_metadata) on the others.
 #[doc(alias("middleware", "jwt", "bearer"))]
 pub fn protect<S>(gate: impl Into<Gate>, router: Router<S>) -> Protected<S>
 where
@@ -65,8 +65,8 @@ where
     Protected { gate: gate.into(), router, open: Router::new(), metadata: true }
 }
 
-/// A router whose every route is protected, whenever it was added, but for its
-/// [open routes](Protected::open_route).
+/// A router whose routes are all protected, including those added later, except its [open
+/// routes](Protected::open_route).
 #[derive(Debug, Clone)]
 #[must_use = "it serves nothing before it is merged into a router or made one"]
 pub struct Protected<S = ()> {
@@ -77,17 +77,17 @@ pub struct Protected<S = ()> {
 }
 
 impl<S: Clone + Send + Sync + 'static> Protected<S> {
-    /// Adds a route, as [`Router::route`].
+    /// Adds a route, like [`Router::route`].
     pub fn route(self, path: &str, method_router: MethodRouter<S>) -> Self {
         self.map(|router| router.route(path, method_router))
     }
 
     /// Adds an open route: its handlers run without a token, and their caller is an
-    /// [`Anonymous`](portcullis::Anonymous), so that `Option<Caller>` is `None`. A token that is sent
-    /// is not looked at.
+    /// [`Anonymous`](portcullis::Anonymous), so `Option<Caller>` is `None`. A token in the request
+    /// is ignored.
     ///
-    /// What is open is the route, not its path: only a request that axum's router leads to
-    /// `method_router` passes. Every other spelling of the path goes where the router leads it, which
+    /// The route is open, not its path: only a request that axum's router matches to
+    /// `method_router` passes. Any other spelling of the path goes where the router sends it, which
     /// is protected. A method that `method_router` does not have is answered with 405.
     ///
     /// ```
@@ -110,40 +110,40 @@ impl<S: Clone + Send + Sync + 'static> Protected<S> {
     ///
     /// # Panics
     ///
-    /// As [`Router::route`], for a path or a method that is there already; where the other one is
+    /// Like [`Router::route`], for a path or method that already exists; if the other route is
     /// protected, when this becomes a router.
     #[track_caller]
     pub fn open_route(self, path: &str, method_router: MethodRouter<S>) -> Self {
         Self { open: self.open.route(path, method_router), ..self }
     }
 
-    /// Adds another router's routes, as [`Router::merge`]. Open routes of another [`Protected`] are
-    /// open no more: they are behind this one's gate, too.
+    /// Adds another router's routes, like [`Router::merge`]. Open routes of another [`Protected`]
+    /// are then behind this gate as well and no longer open.
     pub fn merge(self, other: impl Into<Router<S>>) -> Self {
         self.map(|router| router.merge(other))
     }
 
-    /// Adds another router's routes below a path, as [`Router::nest`].
+    /// Adds another router's routes below a path, like [`Router::nest`].
     pub fn nest(self, path: &str, other: Router<S>) -> Self {
         self.map(|router| router.nest(path, other))
     }
 
-    /// Changes the router in any other way; whatever comes of it is protected.
+    /// Changes the router in any other way. Everything in the result is protected.
     pub fn map(self, change: impl FnOnce(Router<S>) -> Router<S>) -> Self {
         Self { router: change(self.router), ..self }
     }
 
-    /// Lets requests without any token through as well; see [`Gate::optional`].
+    /// Also accepts requests without any token; see [`Gate::optional`].
     pub fn optional(self) -> Self {
         Self { gate: self.gate.optional(), ..self }
     }
 
-    /// Leaves the route of the metadata to another router, where two are protected.
+    /// Does not add the metadata route, for when another protected router serves it.
     pub fn without_metadata(self) -> Self {
         Self { metadata: false, ..self }
     }
 
-    /// The protected router. What is added to it from here on is not protected.
+    /// Returns the protected router. Routes added to it afterwards are not protected.
     pub fn into_router(self) -> Router<S> {
         let path = self.gate.metadata_path().filter(|_| self.metadata).map(str::to_owned);
         let open = match path {
@@ -156,11 +156,10 @@ impl<S: Clone + Send + Sync + 'static> Protected<S> {
         };
         let gate = self.gate.clone();
         let pass = move |request, next| pass(gate.clone(), request, next);
-        // Where both routers have something, axum keeps what is merged in. That the method is not
-        // there is said behind the gate; that the route is not, by axum's own fallback without one:
-        // of several gates in a router none is the one to ask. A fallback of the router's own stays,
-        // behind the gate, since it comes before a default one. The router's own choice of checks
-        // holds.
+        // On conflicts, axum keeps what is merged in. 405 responses are behind the gate. Unknown
+        // paths get axum's own 404 without a gate: with several gates in a router, none of them is
+        // responsible for these. The router's own fallback takes precedence over a default one and
+        // stays behind the gate. The router's own setting for path checks is kept.
         open.layer(from_fn(pass))
             .without_v07_checks()
             .merge(self.router.layer(AuthLayer::new(self.gate)))
@@ -168,7 +167,7 @@ impl<S: Clone + Send + Sync + 'static> Protected<S> {
     }
 }
 
-/// Lets a request to an open route in.
+/// Passes a request to an open route.
 async fn pass(gate: Gate, mut request: Request, next: Next) -> Response {
     let (visitor, exit) = gate.enter_open(&request);
     visitor.mark(request.extensions_mut());

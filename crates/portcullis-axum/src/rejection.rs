@@ -3,7 +3,7 @@
 use axum_core::response::{IntoResponse, Response};
 use portcullis::Refusal;
 
-/// What a handler or an extractor answers a refused request with: `?` makes one of a [`Refusal`].
+/// A rejection for handlers and extractors. `?` converts a [`Refusal`] into it.
 ///
 /// ```
 /// use portcullis_axum::{Caller, Rejection, portcullis::Policy};

@@ -1,4 +1,4 @@
-//! What the caller may do.
+//! Authorization.
 
 use portcullis::{Revocation, adapter::Requirement};
 use portcullis_tower::RequireService;
@@ -6,9 +6,9 @@ use tower_layer::Layer;
 
 use crate::route::route;
 
-/// Lets through only callers who meet a [`Policy`](portcullis::Policy), and whose token was not revoked
-/// where the route asks for that: [`portcullis_tower::RequireLayer`], which names a refused request's
-/// route in the log.
+/// A layer that admits only callers who meet a [`Policy`](portcullis::Policy) and, if the route
+/// requires it, whose token is not revoked. Like [`portcullis_tower::RequireLayer`], and logs the
+/// route of a rejected request.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,13 +24,13 @@ use crate::route::route;
 pub struct RequireLayer(portcullis_tower::RequireLayer);
 
 impl RequireLayer {
-    /// A layer that holds callers to a policy, to a [`Revocation`], or to both.
+    /// Creates a layer that requires a policy, a [`Revocation`], or both.
     #[must_use]
     pub fn new(requirement: impl Into<Requirement>) -> Self {
         Self(portcullis_tower::RequireLayer::new(requirement).route_from(route))
     }
 
-    /// Asks as well that the token was not revoked. What the gate asks for holds all the same.
+    /// Also requires that the token is not revoked. The gate's own requirement still applies.
     #[must_use]
     pub fn revocation(self, revocation: Revocation) -> Self {
         Self(self.0.revocation(revocation))

@@ -1,4 +1,4 @@
-//! How the log names a route: as the router's own code spells it.
+//! The name of a route in the log: its path as defined in the router.
 
 use axum::extract::MatchedPath;
 use http::Extensions;

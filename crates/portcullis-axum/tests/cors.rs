@@ -1,4 +1,4 @@
-//! CORS stands outside the gate: routes behind it see no request without a good token.
+//! With CORS outside the gate, routes behind it see no request without a valid token.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

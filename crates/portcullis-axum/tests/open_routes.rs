@@ -1,4 +1,4 @@
-//! Routes are opened as routes, not as path text.
+//! Open routes are open as routes, not as path text.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -19,7 +19,7 @@ fn says(text: &'static str) -> MethodRouter {
     any(async move || text)
 }
 
-/// Every way to write a path that leads somewhere near `/health` below `prefix`.
+/// Returns spellings of paths close to `/health` below `prefix`.
 fn spellings(prefix: &str) -> Vec<String> {
     let encoded = prefix.replace('v', "%76");
     [
@@ -50,13 +50,14 @@ fn spellings(prefix: &str) -> Vec<String> {
         format!("http://api.example{prefix}//health"),
     ]
     .into_iter()
-    // Without a prefix some are the route itself, or no target of a request.
+    // Without a prefix some are the route itself, or not valid request targets.
     .filter(|spelling| *spelling != format!("{prefix}/health"))
     .filter(|spelling| spelling.parse::<http::Uri>().is_ok_and(|uri| !uri.path().is_empty()))
     .collect()
 }
 
-/// `/health` is open in `app` below `prefix`, and nothing else runs without a token.
+/// Checks that `/health` is open in `app` below `prefix`, and that nothing else runs without a
+/// token.
 async fn only_the_route_is_open(case: &str, app: &Router, prefix: &str) {
     for method in ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND"] {
         for path in spellings(prefix) {
@@ -77,7 +78,7 @@ async fn only_the_route_is_open(case: &str, app: &Router, prefix: &str) {
     }
 }
 
-/// A handler that says that it was reached, in a header too, which `HEAD` does not take away.
+/// A handler that reports, also in a header, which `HEAD` keeps, that it was reached.
 fn reached() -> MethodRouter {
     any(async || ([("x-reached", "")], "reached"))
 }
@@ -123,8 +124,8 @@ async fn other_spellings_of_an_open_route_are_refused() {
     }
 }
 
-/// `nest_service` strips the slash after the prefix as well: the inner router is asked for `/health`
-/// and leads there. Whatever it leads to, only the open handler runs without a token.
+/// `nest_service` also strips the slash after the prefix, so the inner router sees `/health` and
+/// routes there. In any case only the open handler runs without a token.
 #[tokio::test]
 async fn nested_service_runs_nothing_but_its_open_route() {
     let (gate, _) = gate_and_bearer().await;
@@ -160,7 +161,7 @@ async fn protected_methods_of_an_open_path_stay_protected() {
     for (method, without, with) in [
         ("GET", (200, "get"), (200, "get")),
         ("PUT", (401, ""), (200, "put")),
-        // Behind the gate, like every route that is not there.
+        // Behind the gate, like every undefined route.
         ("POST", (401, ""), (405, "")),
     ] {
         let (status, _, body) = send(&app, method, "/orders", &NO_HEADERS).await;
@@ -217,7 +218,7 @@ async fn caller_of_an_open_route_is_anonymous_whatever_token_is_sent() {
     }
 }
 
-/// An outer gate's caller is not the open route's.
+/// An outer gate's caller does not apply to the open route.
 #[tokio::test]
 async fn caller_of_an_outer_layer_is_removed_on_an_open_route() {
     let (gate, bearer) = gate_and_bearer().await;

@@ -1,4 +1,4 @@
-//! The adapter as an axum application meets it.
+//! The adapter in an axum application.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::borrow::Cow;
@@ -79,8 +79,8 @@ async fn every_route_of_a_protected_router_is_protected_whenever_it_was_added() 
     assert_eq!(ask(&app, "/health", None).await.status(), 200);
 }
 
-/// Neither gate is the one to ask where nothing is routed, and an issuer asked in vain tells a client
-/// that its good token is bad.
+/// No gate is responsible for an unknown path, and a gate of another issuer would call a valid
+/// token invalid.
 #[tokio::test]
 async fn path_without_a_route_or_a_fallback_is_404_behind_any_number_of_gates() {
     let [scene, other] = [Scene::new().await, Scene::new().await];
@@ -143,7 +143,7 @@ async fn an_optional_caller_is_none_or_good() {
     let good = token(&scene, &json!({"tenant": 7}));
     assert_eq!(text(ask(&app, "/", Some(&good)).await).await, "alice");
     assert_eq!(ask(&app, "/", Some("bad")).await.status(), 401);
-    // Who must be known where only some must be is asked for a token.
+    // A layer that requires a caller asks for a token behind an optional gate.
     let required = RequireLayer::new(Policy::scopes(["read"]));
     let router = Router::new()
         .route("/required", get(async || "reached").route_layer(required))
@@ -155,7 +155,7 @@ async fn an_optional_caller_is_none_or_good() {
         assert_eq!(response.status(), 401, "{path}");
         assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="api""#);
     }
-    // Present but unfit is not absent.
+    // Claims that are present but do not fit are not absent.
     assert_eq!(ask(&app, "/", Some(&token(&scene, &json!({})))).await.status(), 403);
 }
 
@@ -185,7 +185,7 @@ async fn policies_stand_at_routes_and_in_handlers() {
     }
 }
 
-/// Each tenant has a host and an audience, and all have one issuer.
+/// Tenants with their own host and audience, all with one issuer.
 struct Tenants(SharedKeySet);
 
 impl IssuerResolver for Tenants {
@@ -213,7 +213,7 @@ async fn token_of_one_tenant_is_refused_at_the_host_of_another() {
     for order in [["a.example", "b.example"], ["b.example", "a.example"]] {
         let app = protect(auth.clone(), router()).into_router();
         for host in order.into_iter().cycle().take(6) {
-            // The host of HTTP/1.1, and the authority of HTTP/2.
+            // The host in HTTP/1.1, and the authority in HTTP/2.
             for (uri, line) in [("/".to_owned(), Some(host)), (format!("https://{host}/"), None)] {
                 let mut request = Request::get(uri);
                 if let Some(line) = line {

@@ -1,4 +1,4 @@
-//! Who is calling.
+//! Authentication.
 
 use std::marker::PhantomData;
 
@@ -11,15 +11,15 @@ use portcullis::{
 
 use crate::future::ResponseFuture;
 
-/// Lets through only requests with a good token, and puts the
-/// [`Authenticated`](portcullis::Authenticated) into their extensions.
+/// A service that rejects requests without a valid token, and inserts the caller, an
+/// [`Authenticated`](portcullis::Authenticated), into the extensions of the others.
 ///
-/// Refusals have no body, so that the service's responses can be of any type. Where a body can be
-/// made from bytes, [`with_bodies`](Self::with_bodies) gives them the one that the authenticator's
-/// settings say, and serves the metadata of the protected resource.
+/// Refusals have no body, so that responses can have any body type. If bodies can be created from
+/// bytes, call [`with_bodies`](Self::with_bodies): refusals then have the body that the
+/// authenticator's settings define, and the service serves the metadata of the protected resource.
 ///
-/// The inner service is cloned for requests that must wait for a key, and only for these; one that
-/// is not `Clone` goes into an `Arc`. Nothing has to be `Send`.
+/// The inner service is cloned only for requests that must wait for a key. Put a service that is
+/// not `Clone` into an `Arc`. Nothing has to be `Send`.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -54,14 +54,14 @@ pub struct AuthService<S, M = NoBodies> {
 }
 
 impl<S> AuthService<S> {
-    /// Refuses every request to `inner` without a good token. It takes an authenticator, or a
-    /// [`Gate`] that says more.
+    /// Creates a service that rejects every request to `inner` without a valid token. `gate` is an
+    /// authenticator, or a [`Gate`] with further settings.
     #[must_use]
     pub fn new(gate: impl Into<Gate>, inner: S) -> Self {
         Self { inner, gate: gate.into(), open_paths: Vec::new(), bodies: PhantomData }
     }
 
-    /// The same with bodies, for services whose bodies are `From<Bytes>`.
+    /// Adds bodies to refusals, for services whose bodies are `From<Bytes>`.
     #[must_use]
     pub fn with_bodies(self) -> AuthService<S, FromBytes> {
         AuthService {
@@ -74,19 +74,19 @@ impl<S> AuthService<S> {
 }
 
 impl<S, M> AuthService<S, M> {
-    /// Lets requests without any token through as well; see [`Gate::optional`].
+    /// Also accepts requests without any token; see [`Gate::optional`].
     #[must_use]
     pub fn optional(self) -> Self {
         Self { gate: self.gate.optional(), ..self }
     }
 
-    /// Opens a path: requests to it reach the inner service without a token, by any method, and their
-    /// caller is an [`Anonymous`](portcullis::Anonymous). A token that is sent is not looked at.
+    /// Opens a path: requests to it reach the inner service without a token, with any method, and
+    /// their caller is an [`Anonymous`](portcullis::Anonymous). A token in the request is ignored.
     ///
-    /// The path is compared with [`Uri::path`](http::Uri::path) of the request: the exact text,
-    /// without patterns or decoding. `/health/`, `//health` and `/%68ealth` are other paths than
-    /// `/health`. **The inner service must read the path in the same way**: one that decodes or
-    /// normalizes it can take a request for another route than this service does.
+    /// The service compares the request's [`Uri::path`](http::Uri::path) as exact text, without
+    /// patterns or decoding. `/health/`, `//health` and `/%68ealth` differ from `/health`. **The
+    /// inner service must interpret the path in the same way**: a service that decodes or
+    /// normalizes it may match a request to another route than this service does.
     ///
     /// ```
     /// use http::{Request, Response};

@@ -1,4 +1,4 @@
-//! The caller, for whom a handler is.
+//! Access to the caller in handlers.
 
 use http::Request;
 use portcullis::{
@@ -8,7 +8,7 @@ use portcullis::{
 
 const REMEDY: &str = "put an AuthService in front";
 
-/// The caller of a request behind an [`AuthService`](crate::AuthService).
+/// Returns the caller of a request behind an [`AuthService`](crate::AuthService).
 ///
 /// ```
 /// use http::{Request, Response};
@@ -20,15 +20,15 @@ const REMEDY: &str = "put an AuthService in front";
 ///     Ok(Response::new(format!("done by {:?}", who.subject())))
 /// }
 ///
-/// // No service stands in front of this one.
+/// // Without an `AuthService`, the caller is unknown.
 /// let refusal = refund(&Request::new(())).unwrap_err();
 /// assert_eq!(refusal.kind(), RefusalKind::Misconfigured);
 /// ```
 ///
 /// # Errors
 ///
-/// The [`Refusal`] that the client should get: 401 for a request without a token, behind an
-/// [optional](crate::AuthService::optional) service, and 500 where no service stands in front.
+/// The [`Refusal`] to send to the client: 401 for a request without a token behind an
+/// [optional](crate::AuthService::optional) service, and 500 if there is no such service.
 pub fn caller<B>(request: &Request<B>) -> Result<&Authenticated, Refusal> {
     let extensions = request.extensions();
     required_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {
@@ -36,13 +36,13 @@ pub fn caller<B>(request: &Request<B>) -> Result<&Authenticated, Refusal> {
     })
 }
 
-/// The caller of a request behind an [optional](crate::AuthService::optional) service; `None` only
-/// for a request without a token.
+/// Returns the caller of a request behind an [optional](crate::AuthService::optional) service;
+/// `None` only for a request without a token.
 ///
 /// # Errors
 ///
-/// The [`Refusal`] that the client should get, 500, where no service stands in front: a forgotten
-/// one must not look like a caller without a token.
+/// The [`Refusal`] to send to the client: 500 if there is no such service. A missing service must
+/// not look like a caller without a token.
 pub fn maybe_caller<B>(request: &Request<B>) -> Result<Option<&Authenticated>, Refusal> {
     let extensions = request.extensions();
     optional_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {

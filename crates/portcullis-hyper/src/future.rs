@@ -1,4 +1,4 @@
-//! What both services answer with.
+//! The response future of both services.
 
 use std::fmt;
 use std::future::Future;
@@ -34,14 +34,15 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        // Something must be fetched first.
+        // Waiting for a fetch.
         Waiting { admission: Pending<Admission>, call: Option<(S, Request<B>)> },
         Inner { #[pin] future: S::Future },
         Answered { response: Option<Box<S::Response>> },
     }
 }
 
-/// Who is let in, and a new entry of the request's extensions if there is one.
+/// The result of admission: an entry for the request's extensions, if there is a new one, or a
+/// refusal.
 pub(crate) type Admission = Result<Option<Visitor>, Refusal>;
 
 impl<S, ReqBody, ResBody, M> ResponseFuture<S, ReqBody, M>
@@ -49,7 +50,7 @@ where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     M: Bodies<ResBody>,
 {
-    /// Calls `inner` if `admission` lets the request in.
+    /// Calls `inner` if `admission` admits the request.
     pub(crate) fn of(
         inner: &S,
         request: Request<ReqBody>,

@@ -1,8 +1,8 @@
 //! Portcullis for hyper: validate JWTs locally in front of any hyper service.
 //!
-//! [`AuthService`] says who is calling, and refuses whoever can not; a [`RequireService`] inside
-//! it says what they may do. The caller is an [`Authenticated`](portcullis::Authenticated) in the
-//! request's extensions, which [`caller`] finds.
+//! [`AuthService`] authenticates the caller and rejects requests without a valid token; a
+//! [`RequireService`] inside it authorizes the caller. The caller is an
+//! [`Authenticated`](portcullis::Authenticated) in the request's extensions; [`caller`] returns it.
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -40,10 +40,10 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # Without any service
+//! # Without a service
 //!
-//! A service that is one function needs nothing of this crate but the core. A refusal is an error
-//! that `?` carries out of the handler, and becomes the response there:
+//! A service that is a single function needs only the core. A refusal is an error: the handler
+//! returns it with `?`, and the caller of the handler converts it to the response:
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -79,7 +79,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A tower service on hyper, by hyper-util's `TowerToHyperService`, is for `portcullis-tower`.
+//! For a tower service on hyper, through hyper-util's `TowerToHyperService`, use
+//! `portcullis-tower`.
 //!
 //! # Cargo features
 //!
@@ -87,8 +88,9 @@
 //! |---|---|
 //! | `reqwest` (default) | the HTTP client, with rustls, that fetches key sets |
 //!
-//! With `default-features = false` there is no HTTP client and no TLS among the dependencies: for
-//! [local keys](portcullis::guide::local_keys), or with a [`Fetch`](portcullis::fetch::Fetch) of the service's own.
+//! With `default-features = false`, the dependencies include no HTTP client and no TLS. Use this
+//! with [local keys](portcullis::guide::local_keys) or with your own
+//! [`Fetch`](portcullis::fetch::Fetch).
 
 mod auth;
 mod caller;

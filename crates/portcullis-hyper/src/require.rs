@@ -1,4 +1,4 @@
-//! What the caller may do.
+//! Authorization.
 
 use http::{Request, Response};
 use hyper::service::Service;
@@ -9,11 +9,11 @@ use portcullis::{
 
 use crate::future::ResponseFuture;
 
-/// Lets through only callers who meet a [`Policy`](portcullis::Policy), and whose token was not revoked
-/// where the route asks for that.
+/// A service that admits only callers who meet a [`Policy`](portcullis::Policy) and, if the route
+/// requires it, whose token is not revoked.
 ///
-/// It stands inside an [`AuthService`](crate::AuthService). Without one nothing is let through:
-/// the answer is 500, and the log says what is missing.
+/// It must be inside an [`AuthService`](crate::AuthService). Without one, every request is answered
+/// with 500, and the log names the cause.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -29,7 +29,7 @@ use crate::future::ResponseFuture;
 ///     Ok::<_, std::convert::Infallible>(Response::new("done".to_owned()))
 /// });
 /// let clerks = RequireService::new(Policy::roles(["clerk"]), refund);
-/// // By itself it knows nobody.
+/// // Without an `AuthService`, the caller is unknown.
 /// assert_eq!(clerks.call(Request::new(String::new())).await?.status(), 500);
 /// let service = AuthService::new(auth, clerks);
 /// assert_eq!(service.call(Request::new(String::new())).await?.status(), 401);
@@ -43,13 +43,14 @@ pub struct RequireService<S> {
 }
 
 impl<S> RequireService<S> {
-    /// Holds the callers of `inner` to a policy, to a [`Revocation`], or to both.
+    /// Creates a service that requires a policy, a [`Revocation`], or both from the callers of
+    /// `inner`.
     #[must_use]
     pub fn new(requirement: impl Into<Requirement>, inner: S) -> Self {
         Self { inner, requirement: requirement.into() }
     }
 
-    /// Asks as well that the token was not revoked. What the gate asks for holds all the same.
+    /// Also requires that the token is not revoked. The gate's own requirement still applies.
     #[must_use]
     pub fn revocation(self, revocation: Revocation) -> Self {
         Self { requirement: self.requirement.revocation(revocation), ..self }

@@ -1,4 +1,4 @@
-//! The services as hyper meets them, over real sockets, on HTTP/1.1 and HTTP/2.
+//! The services on hyper, over real sockets, with HTTP/1.1 and HTTP/2.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::convert::Infallible;
@@ -28,7 +28,7 @@ fn token(scene: &Scene, extra: &Value) -> String {
     scene.token("alice").scopes(["a"]).roles(["clerk"]).claims(extra).sign()
 }
 
-/// The same, signed with a key that is not the issuer's.
+/// Returns the same token, signed with a key that is not the issuer's.
 fn forged(scene: &Scene) -> String {
     let key = TestKey::generate("k", Algorithm::Es256);
     scene.token("alice").signed_with(Arc::new(key)).sign()
@@ -36,7 +36,7 @@ fn forged(scene: &Scene) -> String {
 
 type Reply = Response<Full<Bytes>>;
 
-/// Serves `service`, and says where.
+/// Serves `service` and returns its address.
 async fn serve<S>(service: S) -> String
 where
     S: Service<Request<Incoming>, Response = Reply> + Clone + Send + Sync + 'static,
@@ -74,7 +74,7 @@ async fn ask(version: Version, address: &str, token: Option<&str>) -> reqwest::R
     response
 }
 
-/// Says who called, and what with.
+/// Responds with the caller and the request's body.
 async fn echo(request: Request<Incoming>) -> Result<Reply, Infallible> {
     let who = request.extensions().get::<Authenticated>();
     let who = format!("{:?}", who.and_then(Authenticated::subject));
@@ -83,7 +83,7 @@ async fn echo(request: Request<Incoming>) -> Result<Reply, Infallible> {
     Ok(Response::new(Full::from(format!("{who}: {body}"))))
 }
 
-/// A handler with the functions of the crate.
+/// A handler that uses the functions of the crate.
 macro_rules! handler {
     ($handle:expr) => {
         service_fn(async |request: Request<Incoming>| {
@@ -161,9 +161,9 @@ async fn an_optional_caller_is_none_or_good() {
         assert_eq!(ask(version, &open, None).await.text().await.unwrap(), "stranger");
         assert_eq!(ask(version, &open, Some(&good)).await.text().await.unwrap(), "alice");
         assert_eq!(ask(version, &open, Some("a.b.c")).await.status(), 401);
-        // Present but unfit is not absent.
+        // Claims that are present but do not fit are not absent.
         assert_eq!(ask(version, &open, Some(&token(&scene, &json!({})))).await.status(), 403);
-        // Who must be known where only some must be is asked for a token.
+        // A handler that requires a caller asks for a token behind an optional service.
         for address in [&named, &required] {
             let response = ask(version, address, None).await;
             assert_eq!(response.status(), 401);
@@ -225,11 +225,11 @@ async fn without_keys_the_answer_is_503_until_they_are_there() {
         let retry_after: u64 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
         assert!((1..=2).contains(&retry_after), "{retry_after}");
         assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
-        // A token that no key could save is not worth waiting for.
+        // A token that no key can make valid does not wait.
         assert_eq!(ask(version, &address, Some("a.b.c")).await.status(), 401);
         let before = scene.fetch.requests().len();
         scene.publish([&*scene.key]);
-        // What waited for a key goes on whole.
+        // A request that waited for a key is passed on complete.
         let response = ask(version, &address, Some(&good)).await;
         assert_eq!(response.text().await.unwrap(), "Some(\"alice\"): a body");
         assert_eq!(scene.fetch.requests().len(), before + 1);
@@ -266,7 +266,7 @@ async fn a_refused_request_does_not_reach_the_service() {
     }
 }
 
-/// And nothing of it has to be `Send`, for runtimes of one thread.
+/// Nothing has to be `Send`, for single-threaded runtimes.
 #[tokio::test]
 async fn what_stands_outside_finds_the_refusal_in_the_response() {
     let scene = Scene::published().await;

@@ -1,8 +1,9 @@
-//! The algorithms of jsonwebtoken, by their names.
+//! Conversion of jsonwebtoken's algorithms, by name.
 
-/// The same algorithm; `None` for HMAC, whose keys no published set has, and for one that is not known.
+/// Returns the same algorithm. `None` for HMAC, whose keys are not in any published set, and for an
+/// unknown algorithm.
 pub(crate) fn asymmetric(algorithm: jsonwebtoken::Algorithm) -> Option<portcullis::Algorithm> {
-    // Its variants are called as the registry has them.
+    // The variants have the names of the IANA registry.
     format!("{algorithm:?}").parse().ok()
 }
 

@@ -1,4 +1,4 @@
-//! Why there is no key, and why a token is not decoded.
+//! Errors of key lookup and decoding.
 
 use std::error::Error;
 use std::time::Duration;
@@ -7,33 +7,33 @@ use http::StatusCode;
 use jsonwebtoken::errors::ErrorKind;
 use portcullis::signature::VerifyError;
 
-/// Why there is no [`DecodingKey`](jsonwebtoken::DecodingKey) for a token.
+/// The reason why there is no [`DecodingKey`](jsonwebtoken::DecodingKey) for a token.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodingKeyError {
-    /// The source has no key for the token, or cannot tell: see [`VerifyError`].
+    /// The source has no key for the token, or the lookup failed: see [`VerifyError`].
     #[error(transparent)]
     Source(#[from] VerifyError),
-    /// `alg` has no public key, or is not known to Portcullis.
+    /// `alg` has no public key, or Portcullis does not support it.
     #[error("`alg` is {algorithm:?}, for which no key set has a key")]
     #[non_exhaustive]
     NoPublicKey {
         /// The token's algorithm.
         algorithm: jsonwebtoken::Algorithm,
     },
-    /// The token has no `kid`, and several keys fit.
+    /// The token has no `kid`, and several keys match.
     #[error(
         "the token has no `kid`, and several keys fit: call `DecodingKeySource::decode`, which tries each"
     )]
     SeveralKeys,
-    /// The key is a secret, or one that jsonwebtoken cannot represent.
+    /// The key is symmetric, or jsonwebtoken cannot represent it.
     #[error("jsonwebtoken cannot represent the key")]
     Unrepresentable,
 }
 
 impl DecodingKeyError {
-    /// The status to answer a request with: 401 if the token is at fault, 429 if its key may not be looked for
-    /// now, 503 if the keys cannot be fetched.
+    /// Returns the status to answer a request with: 401 if the token is invalid, 429 if the budget
+    /// for key lookups is spent, 503 if the keys cannot be fetched.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -43,7 +43,7 @@ impl DecodingKeyError {
         }
     }
 
-    /// When to retry, for `Retry-After`; `None` if the token is at fault.
+    /// Returns the time to wait before a retry, for `Retry-After`. `None` if the token is invalid.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -56,15 +56,15 @@ impl DecodingKeyError {
     }
 }
 
-/// Why a token is not decoded. Its text has no value out of the token.
+/// The reason why a token cannot be decoded. The message contains no value from the token.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// There is no key for it.
+    /// There is no key for the token.
     #[error(transparent)]
     Key(#[from] DecodingKeyError),
-    /// jsonwebtoken refuses it. The text of its own error may have values out of the token: take the
-    /// [kind](jsonwebtoken::errors::Error::kind) of it.
+    /// jsonwebtoken rejects the token. The message of this inner error may contain values from the
+    /// token: use its [kind](jsonwebtoken::errors::Error::kind) instead.
     #[error("jsonwebtoken refuses the token: {}", reason(.0))]
     Token(jsonwebtoken::errors::Error),
 }
@@ -75,7 +75,7 @@ impl From<jsonwebtoken::errors::Error> for DecodeError {
     }
 }
 
-/// What serde says of JSON has the value that does not fit.
+/// Returns the reason without serde's JSON message, which contains the value that does not fit.
 fn reason(error: &jsonwebtoken::errors::Error) -> String {
     match error.kind() {
         ErrorKind::Json(_) => "its header or its claims do not fit their type".to_owned(),
@@ -85,7 +85,7 @@ fn reason(error: &jsonwebtoken::errors::Error) -> String {
     }
 }
 
-/// The text and its causes: what a `main` that returns the error prints.
+/// Implements `Debug` as the message with its causes, which a `main` that returns the error prints.
 macro_rules! debug_with_causes {
     ($($error:ty),*) => {$(
         impl std::fmt::Debug for $error {
@@ -105,7 +105,7 @@ macro_rules! debug_with_causes {
 debug_with_causes!(DecodingKeyError, DecodeError);
 
 impl DecodeError {
-    /// The status to answer a request with: 401 unless the keys are at fault.
+    /// Returns the status to answer a request with: 401, unless key lookup failed.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {

@@ -1,4 +1,4 @@
-//! Any source of keys, as one of jsonwebtoken's decoding keys.
+//! Decoding keys for jsonwebtoken from any key source.
 
 use std::future::Future;
 
@@ -13,25 +13,25 @@ use serde::de::DeserializeOwned;
 use crate::algorithm::asymmetric;
 use crate::error::{DecodeError, DecodingKeyError};
 
-/// Decoding keys for jsonwebtoken from any [`KeySource`], above all a
+/// Decoding keys for jsonwebtoken from any [`KeySource`], in particular a
 /// [`RemoteKeySet`](portcullis::keys::RemoteKeySet).
 ///
-/// The keys are fetched, renewed and bounded as for an authenticator: one fetch at a time, a budget for
-/// unknown `kid`s, and known keys for `ttl + max_stale` while the issuer cannot be reached. A key is used
-/// with its own algorithm only, and weak ones are skipped.
+/// Keys are fetched, refreshed and limited as for an authenticator: fetches are single-flight,
+/// unknown `kid`s have a budget, and known keys are used for `ttl + max_stale` while the issuer is
+/// unreachable. A key is used only with its own algorithm, and weak keys are skipped.
 pub trait DecodingKeySource: KeySource {
     /// Returns the key for a token with this header, for [`jsonwebtoken::decode`].
     ///
-    /// It waits for a fetch if the key is not at hand. `alg` must still be among the `algorithms` of the
-    /// [`Validation`]: an allowed one that the key is for.
+    /// Waits for a fetch if the key is not cached. `alg` must still be among the `algorithms` of
+    /// the [`Validation`]: an allowed algorithm that matches the key.
     ///
-    /// A key that was replaced under its `kid` is not noticed here, because only a signature that does not
-    /// verify shows it: [`decode`](Self::decode) looks for it.
+    /// A key that was replaced under the same `kid` is not detected here, because only a signature
+    /// that fails shows it. [`decode`](Self::decode) detects it.
     ///
     /// # Errors
     ///
-    /// When no key has the token's `kid` and algorithm, several have and the token has no `kid`, or the keys
-    /// cannot be fetched: [`DecodingKeyError::status`] tells them apart.
+    /// If no key has the token's `kid` and algorithm, if several match and the token has no `kid`,
+    /// or if the keys cannot be fetched: [`DecodingKeyError::status`] distinguishes these cases.
     fn decoding_key(
         &self,
         header: &Header,
@@ -46,10 +46,11 @@ pub trait DecodingKeySource: KeySource {
         }
     }
 
-    /// Decodes a token as [`jsonwebtoken::decode`] does, with the key that fits it: each of up to four if it has
-    /// no `kid`, and a newer one if its key was replaced under its `kid`.
+    /// Decodes a token like [`jsonwebtoken::decode`], with the key that matches it. Tries up to
+    /// four keys if the token has no `kid`, and a newer key if the key was replaced under the same
+    /// `kid`.
     ///
-    /// An `alg` that `validation` does not allow causes no fetch.
+    /// An `alg` that `validation` does not allow triggers no fetch.
     ///
     /// # Errors
     ///
@@ -86,14 +87,15 @@ async fn candidates<S: KeySource + ?Sized>(
     Ok(resolved.map_err(VerifyError::from)?)
 }
 
-/// What a token with this header asks for. HMAC is refused here, so that it causes no fetch.
+/// Returns the key request for a token with this header. HMAC is rejected here, so that it triggers
+/// no fetch.
 fn request(header: &Header) -> Result<KeyRequest<'_>, DecodingKeyError> {
     let algorithm =
         asymmetric(header.alg).ok_or(DecodingKeyError::NoPublicKey { algorithm: header.alg })?;
     Ok(KeyRequest::new(header.kid.as_deref(), algorithm))
 }
 
-/// `None` if the signature holds under none of `keys`.
+/// Returns `None` if the signature is not valid for any of `keys`.
 #[expect(clippy::disallowed_methods, reason = "it is what this crate finds keys for")]
 fn decode_with<C: DeserializeOwned>(
     keys: &CandidateKeys,

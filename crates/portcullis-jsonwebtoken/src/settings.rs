@@ -1,4 +1,4 @@
-//! From a `Validation` to the settings of an issuer.
+//! Conversion of a `Validation` to the settings of an issuer.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,25 +8,27 @@ use portcullis::{Algorithm, IssuerSettings};
 
 use crate::algorithm::asymmetric;
 
-/// The longest leeway of [`IssuerSettings::leeway`], in seconds.
+/// The maximum of [`IssuerSettings::leeway`], in seconds.
 const MAX_LEEWAY: u64 = 300;
 
-/// What jsonwebtoken looks for in `required_spec_claims`; the first three are always required here.
+/// The claims that jsonwebtoken checks in `required_spec_claims`. The first three are always
+/// required here.
 const CLAIMS: [&str; 5] = ["exp", "iss", "aud", "nbf", "sub"];
 
-/// Returns the settings that judge tokens as `validation` does, or more strictly.
+/// Returns settings that validate tokens as `validation` does, or more strictly.
 ///
 /// | `Validation` | `IssuerSettings` |
 /// |---|---|
 /// | `iss`, one | the issuer, which is then required |
 /// | `aud` | the audiences, one of which is then required |
 /// | `algorithms` | `algorithms` |
-/// | `leeway`, up to 300 s | `leeway`; `iat` counts too |
+/// | `leeway`, up to 300 s | `leeway`; `iat` is also checked |
 /// | `required_spec_claims` | `nbf` and `sub` in `required_claims`; `exp`, `iss` and `aud` are required anyway |
-/// | `validate_nbf` | `nbf` always counts |
+/// | `validate_nbf` | `nbf` is always checked |
 ///
-/// The profile is [`jwt`](portcullis::Profile::jwt): set the issuer's own one where there is one. Keys are
-/// discovered unless [`key_source`](IssuerSettings::key_source) names the set that is already in use.
+/// The profile is [`jwt`](portcullis::Profile::jwt): set the issuer's own profile if there is one.
+/// Keys are discovered, unless [`key_source`](IssuerSettings::key_source) sets the key set that is
+/// already in use.
 ///
 /// ```
 /// use jsonwebtoken::{Algorithm, Validation};
@@ -46,9 +48,9 @@ const CLAIMS: [&str; 5] = ["exp", "iss", "aud", "nbf", "sub"];
 ///
 /// # Errors
 ///
-/// All fields that the settings cannot express, each with what to do about it.
+/// All fields that the settings cannot express, each with a remedy.
 pub fn issuer_settings(validation: &Validation) -> Result<IssuerSettings, NotExpressible> {
-    // All fields by name: a new one must be looked at, too.
+    // Lists all fields, so that a new field in jsonwebtoken fails to compile until it is handled.
     let Validation {
         required_spec_claims,
         leeway,
@@ -138,13 +140,13 @@ pub struct NotExpressible {
 }
 
 impl NotExpressible {
-    /// The names of the fields.
+    /// Returns the names of the fields.
     pub fn fields(&self) -> impl Iterator<Item = &'static str> {
         self.problems.iter().map(|(field, _)| *field)
     }
 }
 
-/// As it is displayed: what a `main` that returns it prints.
+/// Prints the `Display` text, for a `main` that returns the error.
 impl fmt::Debug for NotExpressible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")

@@ -1,4 +1,4 @@
-//! An issuer in the process of the test.
+//! An in-process issuer for tests.
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,7 +16,7 @@ use crate::revocation::{CLIENT_ID, SECRET};
 use crate::server::Server;
 use crate::state::State;
 
-/// An issuer with real keys. It serves its metadata, its JWKS, status lists and introspection over
+/// An issuer with real keys. It serves metadata, a JWKS, status lists and introspection over
 /// loopback until it is dropped.
 #[derive(Debug)]
 pub struct TestIssuer {
@@ -27,13 +27,12 @@ pub struct TestIssuer {
 }
 
 impl TestIssuer {
-    /// Starts one with an ES256 key, on the time of the system.
+    /// Starts an issuer with an ES256 key, on the system clock.
     pub async fn start() -> Self {
         Self::start_at(SystemClock::new()).await
     }
 
-    /// Starts one that takes the time from `clock`, a [`ManualClock`](crate::ManualClock) for
-    /// example.
+    /// Starts an issuer on `clock`, for example a [`ManualClock`](crate::ManualClock).
     pub async fn start_at(clock: impl Clock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -43,16 +42,17 @@ impl TestIssuer {
         Self { _server: Server::start(listener, state.clone()), state, secret }
     }
 
-    /// Its URL, the `iss` of its tokens.
+    /// Returns the issuer's URL, the `iss` of its tokens.
     #[must_use]
     pub fn url(&self) -> String {
         self.state().url.clone()
     }
 
-    /// Returns the settings of a service that accepts its tokens: the issuer, [`AUDIENCE`], and
-    /// introspection at `{url}/introspect` by the client `api`, whose secret is in a temporary file
-    /// that is deleted with the issuer. Both [`Revocation::live`](portcullis::Revocation::live) and
-    /// [`Revocation::status_list`](portcullis::Revocation::status_list) work with them.
+    /// Returns the settings of a service that accepts the issuer's tokens: the issuer,
+    /// [`AUDIENCE`], and introspection at `{url}/introspect` by the client `api`. The client's
+    /// secret is in a temporary file that is deleted with the issuer. The settings support both
+    /// [`Revocation::live`](portcullis::Revocation::live) and
+    /// [`Revocation::status_list`](portcullis::Revocation::status_list).
     pub fn authenticator(&self) -> AuthenticatorBuilder {
         let url = self.url();
         Authenticator::builder(&url, AUDIENCE)
@@ -61,8 +61,8 @@ impl TestIssuer {
             .introspection_secret_file(self.secret.path())
     }
 
-    /// A token for `subject`: by itself an RFC 9068 access token for [`AUDIENCE`] that lives for a
-    /// quarter of an hour. Each has a place of its own in the status list `{url}/status/1`, in
+    /// Returns a token for `subject`: by default an RFC 9068 access token for [`AUDIENCE`] with a
+    /// lifetime of 15 minutes. Each token has its own index in the status list `{url}/status/1`, in
     /// `/status/2` after 65,536 tokens, and so on.
     #[must_use]
     pub fn token(&self, subject: &str) -> TestToken {
@@ -71,57 +71,57 @@ impl TestIssuer {
         TestToken::new(state.key().clone(), &state.url, subject, state.now()).status(&uri, index)
     }
 
-    /// Revokes `token` and every token that was made of it: introspection and the status list say
-    /// so from the next request to them.
+    /// Revokes `token` and every token derived from it. Introspection and the status list report it
+    /// from the next request on.
     ///
     /// # Panics
     ///
-    /// If the token's `status` is not a place in a status list of this issuer.
+    /// If the token's `status` is not an entry of one of this issuer's status lists.
     pub fn revoke(&self, token: &TestToken) {
         let place = token.get("status").and_then(|status| self.state().place(status));
         let place = place.expect("the token's `status` is a place in a list of this issuer");
         self.state().revoked.insert(place);
     }
 
-    /// Publishes a new key and signs with it. The ones before stay published.
+    /// Publishes a new key and signs with it. Older keys stay published.
     pub fn rotate(&self) {
         self.rotate_to(Algorithm::Es256);
     }
 
-    /// The same with a key of this algorithm.
+    /// Publishes a new key of this algorithm and signs with it. Older keys stay published.
     pub fn rotate_to(&self, algorithm: Algorithm) {
         self.state().rotate_to(algorithm);
     }
 
-    /// Publishes no key but the one that signs: what is withdrawn must be refused in time.
+    /// Publishes only the current signing key. Services must reject withdrawn keys within their
+    /// limits.
     pub fn withdraw_old_keys(&self) {
         self.state().withdraw_old_keys();
     }
 
-    /// From now on every request to it is answered with 503, until it is
-    /// [back](Self::end_outage).
+    /// Answers every request with 503, until [`end_outage`](Self::end_outage) is called.
     pub fn begin_outage(&self) {
         self.state().away = true;
     }
 
-    /// Ends what [`begin_outage`](Self::begin_outage) began.
+    /// Ends an outage that [`begin_outage`](Self::begin_outage) started.
     pub fn end_outage(&self) {
         self.state().away = false;
     }
 
-    /// Sets its clock ahead by this much: its tokens are from the future.
+    /// Sets the issuer's clock ahead by `by`: its tokens are issued in the future.
     pub fn skew_ahead(&self, by: Duration) {
         let mut state = self.state();
         (state.fast, state.slow) = (by, Duration::ZERO);
     }
 
-    /// Sets its clock back by this much.
+    /// Sets the issuer's clock back by `by`.
     pub fn skew_back(&self, by: Duration) {
         let mut state = self.state();
         (state.fast, state.slow) = (Duration::ZERO, by);
     }
 
-    /// How often its keys were asked for.
+    /// Returns the number of JWKS requests.
     #[must_use]
     pub fn fetches(&self) -> usize {
         self.state().fetches

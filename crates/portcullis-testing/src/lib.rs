@@ -1,11 +1,11 @@
 //! Test support for services that Portcullis protects.
 //!
-//! - [`TestIssuer`] is an issuer in the process: real keys, a real JWKS over loopback, tokens in
-//!   one line, revocations, rotations, outages and a clock that is wrong on demand.
-//! - [`Scene`] is a service without sockets: a [`ManualClock`] that moves when told, a
-//!   [`ScriptedFetch`] that answers from a script, a [`TestKey`] that signs any text,
-//!   and an authenticator over them. [`rule`], [`verdict`] and [`attempt_now`] give its verdicts.
-//! - [`conformance`] has the cases that every adapter must answer alike, one of your own included.
+//! - [`TestIssuer`] is an in-process issuer with real keys and a JWKS over loopback. It issues
+//!   tokens, revokes them, rotates keys, simulates outages and can run on a skewed clock.
+//! - [`Scene`] is a service without sockets: a [`ManualClock`], a [`ScriptedFetch`] that answers
+//!   from a script, a [`TestKey`] that signs any text, and an authenticator that uses them.
+//!   [`rule`], [`verdict`] and [`attempt_now`] return its outcomes.
+//! - [`conformance`] has the cases that every adapter must answer identically, including your own.
 //!
 //! ```
 //! use portcullis_testing::{TestIssuer, rule};
@@ -20,8 +20,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The issuer publishes revocations by introspection and by a status list, so that a test shows what
-//! a route does with a revoked token. A gate requires either, and so does a route's `RequireLayer`:
+//! The issuer publishes revocations through introspection and a status list, so a test can show how
+//! a route handles a revoked token. Require either on a gate or on a route's `RequireLayer`:
 //!
 //! ```
 //! use portcullis::{Gate, Revocation};
@@ -44,7 +44,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Everything here panics where a test cannot be set up.
+//! All functions panic if a test cannot be set up.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! How a [`TestIssuer`](crate::TestIssuer) publishes which tokens are revoked: status lists
+//! How a [`TestIssuer`](crate::TestIssuer) publishes revoked tokens: status lists
 //! ([draft-ietf-oauth-status-list]) and introspection ([RFC 7662]).
 //!
 //! [draft-ietf-oauth-status-list]: https://datatracker.ietf.org/doc/draft-ietf-oauth-status-list/
@@ -16,26 +16,25 @@ use serde_json::{Map, Value, json};
 
 use crate::state::{Place, State};
 
-/// The client that may introspect tokens. Neither text needs encoding in a form.
+/// The client that may introspect tokens. Neither string needs form encoding.
 pub(crate) const CLIENT_ID: &str = "api";
 pub(crate) const SECRET: &str = "test-secret";
 
-/// The places of one list. It has all of them from the start, because a service may have fetched it
-/// before a token was issued.
+/// The size of a list. It is fixed, because a service may fetch the list before a token is issued.
 const PLACES: u64 = 1 << 16;
 
-/// In seconds.
+/// Lifetime of a list, in seconds.
 const LIST_LIFETIME: u64 = 3600;
 
 impl State {
-    /// The place of the next token.
+    /// Returns the status list entry of the next token.
     pub(crate) fn next_place(&mut self) -> (String, u64) {
         let number = self.issued;
         self.issued += 1;
         (self.list_url(number / PLACES + 1), number % PLACES)
     }
 
-    /// The place that the claim `status` names, if it is in a list of this issuer.
+    /// Returns the entry that the claim `status` names, if it is in one of this issuer's lists.
     pub(crate) fn place(&self, status: &Value) -> Option<Place> {
         let place = status.get("status_list")?;
         let index = place.get("idx")?.as_u64().filter(|index| *index < PLACES)?;
@@ -44,7 +43,7 @@ impl State {
         (place["uri"] == self.list_url(list)).then_some((list, index))
     }
 
-    /// A list as it is served: a signed token (§5.1).
+    /// Returns a list as served: a signed token (§5.1).
     pub(crate) fn status_list(&self, list: u64) -> String {
         let mut bits = [0_u8; PLACES as usize / 8];
         for (_, index) in self.revoked.iter().filter(|(revoked_in, _)| *revoked_in == list) {
@@ -65,7 +64,7 @@ impl State {
         key.sign(&header.to_string(), &claims.to_string())
     }
 
-    /// The answer about `token` (RFC 7662 §2.2).
+    /// Returns the introspection response for `token` (RFC 7662 §2.2).
     pub(crate) fn introspect(&self, token: &str) -> Value {
         match self.active(token) {
             Some(mut claims) => {
@@ -76,7 +75,8 @@ impl State {
         }
     }
 
-    /// The claims of `token`, if it is one of this issuer that is neither expired nor revoked.
+    /// Returns the claims of `token`, if this issuer issued it and it is neither expired nor
+    /// revoked.
     fn active(&self, token: &str) -> Option<Map<String, Value>> {
         let keys = TestKey::key_set(self.keys());
         let token = signature::verify(token, &keys, Algorithm::ALL).ok()?;
@@ -93,7 +93,7 @@ impl State {
     }
 }
 
-/// The value of the client's Authorization header (RFC 6749 §2.3.1).
+/// Returns the value of the client's `Authorization` header (RFC 6749 §2.3.1).
 pub(crate) fn authorization() -> String {
     format!("Basic {}", STANDARD.encode(format!("{CLIENT_ID}:{SECRET}")))
 }

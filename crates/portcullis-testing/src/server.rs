@@ -1,4 +1,4 @@
-//! The issuer's HTTP server, on a port of loopback that the system chooses.
+//! The issuer's HTTP server, on a loopback port that the system chooses.
 
 use std::sync::{Arc, Mutex};
 
@@ -38,7 +38,7 @@ impl Server {
                 let connection = hyper::server::conn::http1::Builder::new()
                     .keep_alive(false)
                     .serve_connection(TokioIo::new(stream), service);
-                // A client that hangs up is its own affair.
+                // A client that disconnects is not an error of the server.
                 tokio::spawn(async move { connection.await.ok() });
             }
         }))
@@ -75,7 +75,7 @@ fn answer(state: &mut State, head: &Parts, body: &[u8]) -> Response<Full<Bytes>>
             } else if authorization.is_none_or(|value| *value != *revocation::authorization()) {
                 json(StatusCode::UNAUTHORIZED, json!({"error": "invalid_client"}))
             } else {
-                // What a form encodes is not in a token.
+                // Tokens contain no characters that a form encodes.
                 let form = String::from_utf8_lossy(body);
                 let token = form.split('&').find_map(|member| member.strip_prefix("token="));
                 json(StatusCode::OK, state.introspect(token.unwrap_or_default()))

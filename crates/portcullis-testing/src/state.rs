@@ -1,4 +1,4 @@
-//! What a [`TestIssuer`](crate::TestIssuer) knows, shared with its server.
+//! The state of a [`TestIssuer`](crate::TestIssuer), shared with its server.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ pub(crate) struct State {
     /// The `iss` of its tokens.
     pub(crate) url: String,
     clock: Box<dyn Clock>,
-    /// The last one signs.
+    /// The last key signs.
     keys: Vec<Arc<TestKey>>,
-    /// The number of keys so far.
+    /// The number of keys created so far.
     made: usize,
-    /// By how much its clock is fast, or slow.
+    /// How far the clock is ahead or behind.
     pub(crate) fast: Duration,
     pub(crate) slow: Duration,
     pub(crate) away: bool,
-    /// How often its keys were fetched.
+    /// The number of JWKS requests.
     pub(crate) fetches: usize,
-    /// The number of tokens so far.
+    /// The number of tokens issued so far.
     pub(crate) issued: u64,
     pub(crate) revoked: BTreeSet<Place>,
 }
@@ -49,7 +49,7 @@ impl State {
         state
     }
 
-    /// The time of its clock, in seconds since 1970.
+    /// Returns the time of the clock, in seconds since 1970.
     pub(crate) fn now(&self) -> u64 {
         let now = self.clock.now() + self.fast - self.slow;
         now.duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970").as_secs()
@@ -65,7 +65,7 @@ impl State {
         self.keys.drain(..old);
     }
 
-    /// The key that signs.
+    /// Returns the signing key.
     pub(crate) fn key(&self) -> &Arc<TestKey> {
         self.keys.last().expect("there is always a key")
     }

@@ -1,4 +1,4 @@
-//! Who is calling.
+//! Authentication.
 
 use std::marker::PhantomData;
 use std::task::{Context, Poll};
@@ -13,12 +13,13 @@ use tower_service::Service;
 
 use crate::future::ResponseFuture;
 
-/// Lets through only requests with a good token, and puts the
-/// [`Authenticated`](portcullis::Authenticated) into their extensions.
+/// A layer that rejects requests without a valid token, and inserts the caller, an
+/// [`Authenticated`](portcullis::Authenticated), into the extensions of the others.
 ///
-/// Refusals have no body, so that the service's responses can be of any type, tonic's among them.
-/// Where a body can be made from bytes, [`with_bodies`](Self::with_bodies) gives them the one that
-/// the authenticator's settings say, and serves the metadata of the protected resource.
+/// Refusals have no body, so that responses can have any body type, including tonic's. If bodies
+/// can be created from bytes, call [`with_bodies`](Self::with_bodies): refusals then have the body
+/// that the authenticator's settings define, and the layer serves the metadata of the protected
+/// resource.
 #[doc(alias("middleware", "jwt", "bearer"))]
 #[derive(Debug)]
 pub struct AuthLayer<M = NoBodies> {
@@ -28,14 +29,14 @@ pub struct AuthLayer<M = NoBodies> {
 }
 
 impl AuthLayer {
-    /// A layer that refuses every request without a good token. It takes an authenticator, or a
-    /// [`Gate`] that says more.
+    /// Creates a layer that rejects every request without a valid token. `gate` is an
+    /// authenticator, or a [`Gate`] with further settings.
     #[must_use]
     pub fn new(gate: impl Into<Gate>) -> Self {
         Self { gate: gate.into(), open_paths: Vec::new(), bodies: PhantomData }
     }
 
-    /// The same with bodies, for services whose bodies are `From<Bytes>`.
+    /// Adds bodies to refusals, for services whose bodies are `From<Bytes>`.
     #[must_use]
     pub fn with_bodies(self) -> AuthLayer<FromBytes> {
         AuthLayer { gate: self.gate, open_paths: self.open_paths, bodies: PhantomData }
@@ -43,20 +44,20 @@ impl AuthLayer {
 }
 
 impl<M> AuthLayer<M> {
-    /// Lets requests without any token through as well; see [`Gate::optional`].
+    /// Also accepts requests without any token; see [`Gate::optional`].
     #[must_use]
     pub fn optional(self) -> Self {
         Self { gate: self.gate.optional(), ..self }
     }
 
-    /// Opens a path: requests to it reach the service without a token, by any method, and their
-    /// caller is an [`Anonymous`](portcullis::Anonymous). A token that is sent is not looked at.
+    /// Opens a path: requests to it reach the service without a token, with any method, and their
+    /// caller is an [`Anonymous`](portcullis::Anonymous). A token in the request is ignored.
     ///
-    /// The path is compared with [`Uri::path`](http::Uri::path) of the request as this layer gets it:
-    /// the exact text, without patterns or decoding. `/health/`, `//health` and `/%68ealth` are other
-    /// paths than `/health`. **The service behind must read the path in the same way.** A router
-    /// that strips a prefix, or decodes or normalizes the path, can take a request for another route
-    /// than this layer does; with a router, open its route instead, outside this layer.
+    /// This layer compares the path that it sees, [`Uri::path`](http::Uri::path), as exact text,
+    /// without patterns or decoding. `/health/`, `//health` and `/%68ealth` differ from `/health`.
+    /// **The inner service must interpret the path in the same way.** A router that strips a
+    /// prefix, or decodes or normalizes the path, may match a request to another route than this
+    /// layer does. With a router, define the open route outside this layer instead.
     ///
     /// ```
     /// use http::{Request, Response};
@@ -101,7 +102,7 @@ impl<S, M> Layer<S> for AuthLayer<M> {
     }
 }
 
-/// The service that [`AuthLayer`] makes.
+/// The service that [`AuthLayer`] creates.
 #[derive(Debug)]
 pub struct AuthService<S, M = NoBodies> {
     inner: S,

@@ -1,4 +1,4 @@
-//! What both services answer with.
+//! The response future of both services.
 
 use std::fmt;
 use std::future::Future;
@@ -29,19 +29,20 @@ pin_project! {
 pin_project! {
     #[project = Projected]
     enum State<F, R, E> {
-        // Decided from memory: nothing is boxed.
+        // Decided from memory: no allocation.
         Inner { #[pin] future: F },
-        // Something must be fetched first.
+        // Waiting for a fetch.
         Slow { future: Pin<Box<dyn Future<Output = Result<R, E>> + Send>> },
         Answered { response: Option<Box<R>> },
     }
 }
 
-/// Who is let in, and a new entry of the request's extensions if there is one.
+/// The result of admission: an entry for the request's extensions, if there is a new one, or a
+/// refusal.
 pub(crate) type Admission = Result<Option<Visitor>, Refusal>;
 
 impl<F, B, E, M: Bodies<B>> ResponseFuture<F, Response<B>, E, M> {
-    /// Calls `inner` if `admission` lets the request in.
+    /// Calls `inner` if `admission` admits the request.
     pub(crate) fn of<S, ReqBody>(
         inner: &mut S,
         request: Request<ReqBody>,
@@ -66,8 +67,8 @@ impl<F, B, E, M: Bodies<B>> ResponseFuture<F, Response<B>, E, M> {
             }
             MaybeReady::Ready(Err(refusal)) => return Self::answered(M::refused(refusal), exit),
             MaybeReady::Pending(admission) => {
-                // The service that was polled ready is the one to call; a fresh clone, which may not
-                // be ready, takes its place.
+                // Calls the service that was polled ready, and replaces it with a fresh clone,
+                // which may not be ready.
                 let clone = inner.clone();
                 let mut inner = mem::replace(inner, clone);
                 let future = Box::pin(async move {

@@ -1,8 +1,8 @@
 //! Portcullis as tower middleware: validate JWTs locally in front of any HTTP service.
 //!
-//! [`AuthLayer`] says who is calling, and refuses whoever can not; [`RequireLayer`] behind it
-//! says what they may do. The caller is an [`Authenticated`](portcullis::Authenticated) in the
-//! request's extensions.
+//! [`AuthLayer`] authenticates the caller and rejects requests without a valid token;
+//! [`RequireLayer`] behind it authorizes the caller. The caller is an
+//! [`Authenticated`](portcullis::Authenticated) in the request's extensions.
 //!
 //! ```
 //! use http::{Request, Response, StatusCode};
@@ -30,25 +30,25 @@
 //!
 //! # gRPC
 //!
-//! In front of gRPC services, such as tonic's, declare the gate:
-//! `AuthLayer::new(Gate::new(auth).grpc())`. Every refusal is then HTTP 200 with a `grpc-status`, those
-//! of a [`RequireLayer`] inside too. See [`Gate::grpc`](portcullis::Gate::grpc).
+//! For gRPC services, such as tonic's, declare the gate: `AuthLayer::new(Gate::new(auth).grpc())`.
+//! Every refusal is then HTTP 200 with a `grpc-status`, including those of an inner
+//! [`RequireLayer`]. See [`Gate::grpc`](portcullis::Gate::grpc).
 //!
 //! # CORS
 //!
-//! Preflight requests have no token, and are refused like any other request without one. Put
-//! tower-http's `CorsLayer` outside the [`AuthLayer`]: it answers preflights itself, and adds its headers
-//! to refusals too.
+//! Preflight requests have no token and are rejected like any other request without one. Put
+//! tower-http's `CorsLayer` outside the [`AuthLayer`]: it answers preflights itself and adds its
+//! headers to refusals.
 //!
 //! # Other frameworks
 //!
-//! The layers fit whatever is a tower service of [`http`](https://docs.rs/http/1) 1 requests: tonic, warp, and axum
-//! of other versions than portcullis-axum is for, such as 0.7. A handler finds the caller in the request's extensions, in axum by
-//! `Extension<Authenticated>`. Where a caller is optional, or behind
-//! [`Gate::pass_foreign`](portcullis::Gate::pass_foreign), ask
+//! The layers work with any tower service of [`http`](https://docs.rs/http/1) 1 requests: tonic,
+//! warp, and axum versions that portcullis-axum does not support, such as 0.7. A handler finds the
+//! caller in the request's extensions, in axum with `Extension<Authenticated>`. If the caller is
+//! optional, or behind [`Gate::pass_foreign`](portcullis::Gate::pass_foreign), call
 //! [`optional_caller`](portcullis::adapter::optional_caller) or
-//! [`required_caller`](portcullis::adapter::required_caller): no caller in the extensions may also mean a
-//! credential that nothing has accepted.
+//! [`required_caller`](portcullis::adapter::required_caller): without a caller in the extensions,
+//! the request may still carry a credential that nothing has accepted.
 //!
 //! # Cargo features
 //!
@@ -56,8 +56,9 @@
 //! |---|---|
 //! | `reqwest` (default) | the HTTP client, with rustls, that fetches key sets |
 //!
-//! With `default-features = false` there is no HTTP client and no TLS among the dependencies: for
-//! [local keys](portcullis::guide::local_keys), or with a [`Fetch`](portcullis::fetch::Fetch) of the service's own.
+//! With `default-features = false`, the dependencies include no HTTP client and no TLS. Use this
+//! with [local keys](portcullis::guide::local_keys) or with your own
+//! [`Fetch`](portcullis::fetch::Fetch).
 
 mod auth;
 mod future;

@@ -1,4 +1,4 @@
-//! What the caller may do.
+//! Authorization.
 
 use std::task::{Context, Poll};
 
@@ -12,11 +12,11 @@ use tower_service::Service;
 
 use crate::future::ResponseFuture;
 
-/// Lets through only callers who meet a [`Policy`](portcullis::Policy), and whose token was not revoked
-/// where the route asks for that.
+/// A layer that admits only callers who meet a [`Policy`](portcullis::Policy) and, if the route
+/// requires it, whose token is not revoked.
 ///
-/// It stands behind an [`AuthLayer`](crate::AuthLayer). Without one nothing is let through: the
-/// answer is 500, and the log says what is missing.
+/// It must be behind an [`AuthLayer`](crate::AuthLayer). Without one, every request is answered
+/// with 500, and the log names the cause.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,20 +35,21 @@ pub struct RequireLayer {
 }
 
 impl RequireLayer {
-    /// A layer that holds callers to a policy, to a [`Revocation`], or to both.
+    /// Creates a layer that requires a policy, a [`Revocation`], or both.
     #[must_use]
     pub fn new(requirement: impl Into<Requirement>) -> Self {
         Self { requirement: requirement.into(), route_from: None }
     }
 
-    /// Asks as well that the token was not revoked. What the gate asks for holds all the same.
+    /// Also requires that the token is not revoked. The gate's own requirement still applies.
     #[must_use]
     pub fn revocation(self, revocation: Revocation) -> Self {
         Self { requirement: self.requirement.revocation(revocation), ..self }
     }
 
-    /// Tells how the log finds the route of a request that was refused, in what a router left in the
-    /// request's extensions; see [`Gate::route_from`](portcullis::Gate::route_from).
+    /// Sets the function that finds the route of a rejected request, for the log, in the request's
+    /// extensions, where the router stores it; see
+    /// [`Gate::route_from`](portcullis::Gate::route_from).
     #[must_use]
     pub fn route_from(self, find: RouteFrom) -> Self {
         Self { route_from: Some(find), ..self }
@@ -64,7 +65,7 @@ impl<S> Layer<S> for RequireLayer {
     }
 }
 
-/// The service that [`RequireLayer`] makes.
+/// The service that [`RequireLayer`] creates.
 #[derive(Debug, Clone)]
 pub struct RequireService<S> {
     inner: S,

@@ -1,4 +1,4 @@
-//! The layers as a tower stack meets them.
+//! The layers in a tower stack.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::convert::Infallible;
@@ -26,7 +26,7 @@ fn token(scene: &Scene) -> String {
     scene.token("alice").scopes(["a"]).roles(["clerk"]).sign()
 }
 
-/// Says who called, as the services behind the layers do here.
+/// Responds with the caller, like the services behind the layers.
 fn echo(request: &Request<()>) -> Response<String> {
     let who = request.extensions().get::<Authenticated>();
     Response::new(format!("{:?}", who.and_then(Authenticated::subject)))
@@ -36,8 +36,8 @@ async fn echo_service(request: Request<()>) -> Result<Response<String>, Infallib
     Ok(echo(&request))
 }
 
-/// A service that insists on tower's contract: it is called only where it was polled ready, and
-/// a clone of it is not ready.
+/// A service that enforces tower's contract: it must be polled ready before a call, and a clone of
+/// it is not ready.
 #[derive(Debug)]
 struct Strict {
     ready: bool,
@@ -123,10 +123,10 @@ async fn without_keys_the_answer_is_503_until_they_are_there() {
     let good = token(&scene);
     let response = service.clone().oneshot(request(Some(&good))).await.unwrap();
     assert_eq!(response.status(), 503);
-    // The first back-off is a second and up to a tenth, in whole seconds.
+    // The first back-off is 1 s plus up to a tenth, in whole seconds.
     assert_eq!(response.headers()[RETRY_AFTER], "2");
     assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
-    // A token that no key could save is not worth waiting for.
+    // A token that no key can make valid does not wait.
     let response = service.clone().oneshot(request(Some("a.b.c"))).await.unwrap();
     assert_eq!(response.status(), 401);
     scene.publish([&*scene.key]);
@@ -142,7 +142,7 @@ async fn optional_lets_nobody_through_and_no_bad_token() {
     assert_eq!(ask(None).await.unwrap().body(), "None");
     assert_eq!(ask(Some(&token(&scene))).await.unwrap().body(), "Some(\"alice\")");
     assert_eq!(ask(Some("a.b.c")).await.unwrap().status(), 401);
-    // The caller of another layer is not this one's.
+    // This layer ignores the caller that another layer set.
     let mut request = request(None);
     request
         .extensions_mut()

@@ -1,4 +1,4 @@
-//! The algorithms that a token may be signed with. There is no `none`.
+//! Signature algorithms for tokens. There is no `none`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,9 +7,9 @@ use crate::causes::debug_with_causes;
 
 /// A JWS signature algorithm ([RFC 7518 §3.1], [RFC 8037 §3.1], [RFC 9864], [RFC 9964]).
 ///
-/// `none` has no variant, so a token that names it can not even be represented here. The symmetric
-/// ones are neither in [`Algorithm::ALL`] nor read from a setting or a JWK: a key for them comes
-/// from [`dangerous`](crate::dangerous) alone.
+/// `none` has no variant, so a token that names it cannot be represented. The symmetric algorithms
+/// are not in [`Algorithm::ALL`] and cannot be read from a setting or a JWK: their keys come only
+/// from [`dangerous`](crate::dangerous).
 ///
 /// [RFC 7518 §3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 /// [RFC 8037 §3.1]: https://www.rfc-editor.org/rfc/rfc8037#section-3.1
@@ -36,7 +36,7 @@ pub enum Algorithm {
     Es384,
     /// ECDSA on P-521 with SHA-512.
     Es512,
-    /// EdDSA on Ed25519, under either of its names: `EdDSA` (RFC 8037) and `Ed25519` (RFC 9864).
+    /// EdDSA with Ed25519, under either name: `EdDSA` (RFC 8037) and `Ed25519` (RFC 9864).
     Ed25519,
     /// ML-DSA-44, post-quantum.
     MlDsa44,
@@ -44,11 +44,11 @@ pub enum Algorithm {
     MlDsa65,
     /// ML-DSA-87, post-quantum.
     MlDsa87,
-    /// HMAC with SHA-256: who can verify can sign.
+    /// HMAC with SHA-256. The verification key can also sign.
     Hs256,
-    /// HMAC with SHA-384: who can verify can sign.
+    /// HMAC with SHA-384. The verification key can also sign.
     Hs384,
-    /// HMAC with SHA-512: who can verify can sign.
+    /// HMAC with SHA-512. The verification key can also sign.
     Hs512,
 }
 
@@ -72,8 +72,8 @@ impl Algorithm {
 
     const SYMMETRIC: [Self; 3] = [Self::Hs256, Self::Hs384, Self::Hs512];
 
-    /// The name in the IANA registry; `EdDSA` for [`Algorithm::Ed25519`], which is what issuers
-    /// still write.
+    /// Returns the name in the IANA registry. For [`Algorithm::Ed25519`] this is `EdDSA`, which
+    /// issuers still use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -100,7 +100,7 @@ impl Algorithm {
         Self::SYMMETRIC.contains(&self)
     }
 
-    /// The algorithm of that exact name; names are case-sensitive ([RFC 7515 §4.1.1]).
+    /// Returns the algorithm with exactly this name; names are case-sensitive ([RFC 7515 §4.1.1]).
     ///
     /// [RFC 7515 §4.1.1]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1.1
     pub(crate) fn from_name(name: &str) -> Option<Self> {
@@ -121,7 +121,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// A name that is no asymmetric [`Algorithm`].
+/// The error for a name that is not an asymmetric [`Algorithm`].
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, ML-DSA-44, ML-DSA-65, ML-DSA-87"

@@ -5,7 +5,7 @@
 
 use http::HeaderValue;
 
-/// A challenge in the making: the scheme and its parameters, separated by commas.
+/// A challenge under construction: the scheme and its comma-separated parameters.
 #[derive(Debug)]
 pub(crate) struct Challenge {
     text: String,
@@ -17,8 +17,8 @@ impl Challenge {
         Self { text: "Bearer".to_owned(), has_parameter: false }
     }
 
-    /// Adds `name="value"`. What a quoted string can not hold is left out: no value may end the
-    /// string, or the header, early.
+    /// Adds `name="value"`. Characters that a quoted string cannot contain are dropped, so that no
+    /// value can end the string or the header early.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.text.push_str(if self.has_parameter { ", " } else { " " });
         self.has_parameter = true;
@@ -35,7 +35,7 @@ impl Challenge {
     }
 
     pub(crate) fn into_header(self) -> HeaderValue {
-        // Visible ASCII and spaces only, so this can not fail; without it there is no challenge.
+        // Only visible ASCII and spaces, so this cannot fail; the fallback keeps the challenge.
         HeaderValue::try_from(self.text).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
     }
 }

@@ -1,4 +1,4 @@
-//! The registered claims of an access token, read once, and only after the signature was verified.
+//! The registered claims of an access token. They are read once, after the signature is verified.
 //!
 //! ```
 //! use portcullis::Authenticated;
@@ -34,16 +34,16 @@ pub use numeric_date::NumericDate;
 pub use scope::Scope;
 pub(crate) use status::StatusReference;
 
-/// The claims that this crate gives a meaning to: those of [RFC 7519 §4.1] and [RFC 9068 §2.2].
+/// The claims that this crate interprets, from [RFC 7519 §4.1] and [RFC 9068 §2.2].
 ///
-/// The token's other claims are for the application's own type:
+/// To read a token's other claims, deserialize them into the application's own type with
 /// [`Authenticated::claims`](crate::Authenticated::claims).
 ///
 /// [RFC 7519 §4.1]: https://www.rfc-editor.org/rfc/rfc7519#section-4.1
 /// [RFC 9068 §2.2]: https://www.rfc-editor.org/rfc/rfc9068#section-2.2
 #[derive(Default)]
 pub struct RegisteredClaims {
-    /// The payload, in which every claim below that is text stands.
+    /// The payload, which holds the text of the claims below.
     texts: Texts,
     pub(crate) iss: Option<Span>,
     pub(crate) sub: Option<Span>,
@@ -61,12 +61,12 @@ pub struct RegisteredClaims {
     acr: Option<Span>,
     status: Option<(u64, Span)>,
     pub(crate) marks: Marks,
-    /// The claims that only policies read and that cannot be read. Almost always empty.
+    /// The claims that only policies read, and that cannot be read. Almost always empty.
     unreadable: Vec<(PolicyClaim, UnreadableClaim)>,
 }
 
-/// A claim that only policies read: one that cannot be read refuses no token, and makes the rules of
-/// a policy unknown that ask for it.
+/// A claim that only policies read. If it cannot be read, the token is still accepted, but policy
+/// rules that read the claim are unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PolicyClaim {
     Scopes,
@@ -87,115 +87,119 @@ impl RegisteredClaims {
         Ok(claims)
     }
 
-    /// The payload itself: a JSON object. What the rules read of it comes once.
+    /// The payload: a JSON object. Members that validation rules read occur once in it.
     pub(crate) fn payload(&self) -> &str {
         self.texts.payload()
     }
 
-    /// The payload, to read further claims from.
+    /// The payload, for reading further claims.
     pub(crate) fn raw(&self) -> Raw<'_> {
         Raw::new(self.payload())
     }
 
-    /// Returns the claim that a policy would read for this and that cannot be read, at least in part.
-    /// A name that is not among those that were read may be meant by it.
+    /// Returns the claim behind `claim` if it cannot be read, at least in part. Names may be
+    /// missing from the values that were read.
     pub(crate) fn unreadable(&self, claim: PolicyClaim) -> Option<&UnreadableClaim> {
         self.unreadable.iter().find(|(of, _)| *of == claim).map(|(_, why)| why)
     }
 
-    /// `iss`: who issued the token; always the configured issuer.
+    /// Returns `iss`: the issuer of the token, always a configured one.
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.text(self.iss).unwrap_or_default()
     }
 
-    /// `sub`: whom the token is about.
+    /// Returns `sub`: the user or service that the token is about.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.text(self.sub)
     }
 
-    /// `aud`: the APIs that the token is for; this one is among them.
+    /// Returns `aud`: the APIs that the token is for. This API is among them.
     #[must_use]
     pub fn audience(&self) -> Audience<'_> {
         Audience { texts: &self.texts, names: self.aud.as_deref().unwrap_or_default() }
     }
 
-    /// `exp`: when the token ceases to be accepted.
+    /// Returns `exp`: the time at which the token expires.
     #[must_use]
     pub fn expires_at(&self) -> NumericDate {
         self.exp.unwrap_or_default()
     }
 
-    /// `nbf`: before when the token is not accepted.
+    /// Returns `nbf`: the time before which the token is not accepted.
     #[must_use]
     pub fn not_before(&self) -> Option<NumericDate> {
         self.nbf
     }
 
-    /// `iat`: when the token was issued.
+    /// Returns `iat`: the time at which the token was issued.
     #[must_use]
     pub fn issued_at(&self) -> Option<NumericDate> {
         self.iat
     }
 
-    /// `jti`: the token's own identifier; `None` also if it is no string or comes twice.
+    /// Returns `jti`: the token's identifier. `None` also if the claim is not a string or is
+    /// duplicated.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.text(self.jti)
     }
 
-    /// `client_id`: the OAuth client that asked for the token; `None` also if it is no string or comes
-    /// twice.
+    /// Returns `client_id`: the OAuth client that requested the token. `None` also if the claim is
+    /// not a string or is duplicated.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         self.text(self.client_id)
     }
 
-    /// What the token may be used for: `scope`, or where the [profile](crate::Profile) finds it. Empty when
-    /// the claim is absent or has another shape; a [`Policy`](crate::Policy) tells the two apart.
+    /// Returns the token's scope: `scope`, or the claim that the [profile](crate::Profile) defines.
+    /// Empty if the claim is absent or has another type; a [`Policy`](crate::Policy) distinguishes
+    /// the two.
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
 
-    /// Whether there is a scope where the profile finds it, and all of it can be read.
+    /// Whether the profile's scope claim has a scope, and the whole claim can be read.
     pub(crate) fn has_scope(&self) -> bool {
         self.scope.has_names() && self.unreadable(PolicyClaim::Scopes).is_none()
     }
 
-    /// `roles` ([RFC 9068 §2.2.3.1]); empty when the claim is absent or has another shape.
+    /// Returns `roles` ([RFC 9068 §2.2.3.1]). Empty if the claim is absent or has another type.
     ///
     /// [RFC 9068 §2.2.3.1]: https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.texts.all(&self.roles)
     }
 
-    /// `permissions`; empty when the claim is absent or has another shape.
+    /// Returns `permissions`. Empty if the claim is absent or has another type.
     pub fn permissions(&self) -> impl Iterator<Item = &str> {
         self.texts.all(&self.permissions)
     }
 
-    /// `sid`: the issuer's session that the token belongs to; `None` also if it is no string or comes
-    /// twice.
+    /// Returns `sid`: the issuer's session that the token belongs to. `None` also if the claim is
+    /// not a string or is duplicated.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
         self.text(self.sid)
     }
 
-    /// `auth_time`: when the user last proved who they are; `None` also if it is no date or comes twice.
+    /// Returns `auth_time`: the time at which the user last authenticated. `None` also if the claim
+    /// is not a date or is duplicated.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<NumericDate> {
         self.auth_time
     }
 
-    /// `acr`: how strongly the user was authenticated; `None` also if it is no string or comes twice.
+    /// Returns `acr`: the authentication context class, such as the strength of the user's login.
+    /// `None` also if the claim is not a string or is duplicated.
     #[must_use]
     pub fn authentication_context(&self) -> Option<&str> {
         self.text(self.acr)
     }
 
-    /// `status.status_list`: where the token's own status is kept.
+    /// `status.status_list`: the token's entry in a status list.
     pub(crate) fn status(&self) -> Option<StatusReference<'_>> {
         let (index, uri) = self.status?;
         Some(StatusReference { uri: self.texts.get(uri), index })
@@ -210,19 +214,19 @@ impl RegisteredClaims {
         span.map(|span| self.texts.get(span))
     }
 
-    /// How many bytes it holds besides itself.
+    /// Returns the number of bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.texts.heap_bytes() + self.scope.as_str().len()
     }
 }
 
-/// What a [profile](crate::Profile) finds elsewhere in the payload.
+/// Values that a [profile](crate::Profile) reads from other claims.
 impl RegisteredClaims {
     pub(crate) fn set_audience(&mut self, name: &str) {
         self.aud = Some(std::iter::once(self.texts.keep(name)).collect());
     }
 
-    /// Takes the scopes from another place than `scope`, which is then not read.
+    /// Reads the scopes from `path`; the claim `scope` is then ignored.
     pub(crate) fn set_scope(
         &mut self,
         path: &[&str],
@@ -258,7 +262,7 @@ impl RegisteredClaims {
     }
 }
 
-/// Shows the expiry and the number of names. No text out of the token.
+/// Shows the expiry and the number of names, but no text from the token.
 impl fmt::Debug for RegisteredClaims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RegisteredClaims")
@@ -279,8 +283,8 @@ impl RegisteredClaims {
         }
     }
 
-    /// Reads the strings of a string or an array. Issuers write roles in many shapes: anything else
-    /// does not refuse the token, and is recorded.
+    /// Reads the strings of a string or an array. Issuers write roles in many shapes, so any other
+    /// shape is recorded and does not reject the token.
     fn names<'a>(
         &mut self,
         texts: &mut Reading<'a>,
@@ -299,7 +303,8 @@ impl RegisteredClaims {
         names
     }
 
-    /// A claim that comes again and that no rule reads counts as one that cannot be read.
+    /// Handles a duplicate claim that no validation rule reads: it counts as a claim that cannot be
+    /// read.
     fn forget(&mut self, name: &str) {
         let claim = match name {
             "scope" => PolicyClaim::Scopes,
@@ -320,14 +325,15 @@ impl RegisteredClaims {
             PolicyClaim::AuthTime => self.auth_time = None,
             PolicyClaim::Acr => self.acr = None,
         }
-        // A sender who writes it a thousand times does not fill the memory.
+        // Record each claim once: a token that repeats it a thousand times does not fill the
+        // memory.
         if !self.unreadable.iter().any(|(of, why)| *of == claim && why.is_repeated()) {
             self.unreadable.push((claim, UnreadableClaim::repeated(name)));
         }
     }
 }
 
-/// Fills the claims from a payload: strictly what decides the verdict, and leniently the rest.
+/// Fills the claims from a payload: strict for claims that decide acceptance, lenient for the rest.
 struct Reader<'a> {
     claims: RegisteredClaims,
     texts: Reading<'a>,
@@ -421,26 +427,26 @@ pub struct Audience<'c> {
 }
 
 impl<'c> Audience<'c> {
-    /// Whether `name` is among them, byte for byte.
+    /// Returns whether the audience contains `name`, byte for byte.
     #[must_use]
     pub fn contains(self, name: &str) -> bool {
         self.iter().any(|audience| audience == name)
     }
 
-    /// The names, in the token's order.
+    /// Returns the names, in the token's order.
     pub fn iter(self) -> impl Iterator<Item = &'c str> {
         self.texts.all(self.names)
     }
 }
 
-/// Shows the number of names, and no name.
+/// Shows the number of names, but no name.
 impl fmt::Debug for Audience<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Audience").field("names", &self.names.len()).finish()
     }
 }
 
-/// A string or an array of strings, and nothing else.
+/// A string or an array of strings; any other type is an error.
 struct OneOrMore<'a>(SmallVec<[Text<'a>; 4]>);
 
 impl<'de> Deserialize<'de> for OneOrMore<'de> {
@@ -487,7 +493,7 @@ mod tests {
         assert_eq!(format!("{:?}", claims.audience()), "Audience { names: 2 }");
     }
 
-    /// The bound of the token cache counts them.
+    /// The size bound of the token cache includes these bytes.
     #[test]
     fn the_bytes_beside_the_claims_are_counted() {
         for (scope, bytes) in [("", 0), ("a b", 3), ("write:everything", 16)] {
@@ -561,7 +567,7 @@ mod tests {
         }
     }
 
-    /// What a policy would read is unknown, what else is read is absent, and no token is refused.
+    /// Policies on the claim are unknown, other reads return nothing, and no token is rejected.
     #[test]
     fn claim_that_no_rule_reads_may_be_of_any_type() {
         for (name, of) in [
@@ -643,7 +649,7 @@ mod tests {
         }
     }
 
-    /// The first letter as an escape, which means the same.
+    /// Writes the first letter as an equivalent escape.
     fn escaped(name: &str) -> String {
         format!("\\u{:04x}", name.as_bytes()[0])
     }

@@ -1,4 +1,4 @@
-//! What can be wrong with a token, as the operator is told it. What the client is told is in
+//! Reasons for rejecting a token, for operators. What clients see is in
 //! [`refusal`](crate::refusal).
 
 mod found;
@@ -17,14 +17,14 @@ pub use found::Found;
 pub(crate) use remedy::{AT_HASH, NONCE};
 pub use unreadable::UnreadableClaim;
 
-/// The rule that a token broke.
+/// The rule that a token violates.
 ///
-/// Its text and `Debug` name rules, settings and their configured values, never a value out of
-/// the token. Only [`found`](Self::found) does, for the operator's log.
+/// The message and `Debug` name rules, settings and configured values, but no value from the token.
+/// Only [`found`](Self::found) returns one, for the operator's log.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Longer than any token should be.
+    /// The token exceeds the length limit.
     #[error("the token or its header is longer than {limit} bytes")]
     #[non_exhaustive]
     TooLong {
@@ -51,7 +51,7 @@ pub enum TokenError {
         /// `header` or `payload`.
         part: &'static str,
     },
-    /// A member name comes twice (RFC 7515 §4, RFC 7519 §4).
+    /// A member name is duplicated (RFC 7515 §4, RFC 7519 §4).
     #[error("the {part} has a member twice")]
     #[non_exhaustive]
     DuplicateMember {
@@ -65,43 +65,43 @@ pub enum TokenError {
         /// The header parameter or claim.
         name: &'static str,
     },
-    /// `exp`, `nbf` or `iat` is a number and no moment between 1970 and 9999.
+    /// `exp`, `nbf` or `iat` is a number outside the years 1970 to 9999.
     #[error("`{name}` is not a number of seconds between 1970 and 9999")]
     #[non_exhaustive]
     OutOfRange {
         /// The claim.
         name: &'static str,
     },
-    /// A claim that a rule or the profile reads is present and cannot be read: it or a member in it comes
-    /// twice, for example.
+    /// A claim that a rule or the profile reads is present and cannot be read, for example because
+    /// the claim or one of its members is duplicated.
     #[error(transparent)]
     UnreadableClaim(UnreadableClaim),
-    /// The issuer has revoked the token, or suspended it.
+    /// The issuer has revoked or suspended the token.
     #[error("the token was revoked")]
     Revoked,
-    /// The issuer, when asked, says that the token is not active (RFC 7662). It does not say why.
+    /// The introspection response says that the token is not active (RFC 7662), without a reason.
     #[error("the issuer says that the token is not active")]
     Inactive,
-    /// The route asks for the token's status, and the token names no list that has it.
+    /// The route requires the token's revocation status, and the token references no status list.
     #[error("the token has no place in a status list of its issuer")]
     NoStatus,
-    /// `crit` is present; no extension is understood (RFC 7515 §4.1.11).
+    /// `crit` is present; no extension is supported (RFC 7515 §4.1.11).
     #[error("the header has `crit`")]
     CriticalHeader,
     /// `b64` is present (RFC 7797).
     #[error("the header has `b64`")]
     UnencodedPayload,
-    /// `alg` is absent or is not an asymmetric signature algorithm that is known here.
+    /// `alg` is absent or is not a supported asymmetric signature algorithm.
     #[error("`alg` is not a known asymmetric algorithm")]
     UnknownAlgorithm,
-    /// `alg` is not among the configured ones.
+    /// `alg` is not among the configured algorithms.
     #[error("`alg` is {algorithm}, which is not allowed")]
     #[non_exhaustive]
     AlgorithmNotAllowed {
         /// The token's algorithm.
         algorithm: Algorithm,
     },
-    /// `typ` is not what the profile asks for (RFC 9068 §4, RFC 8725 §3.11).
+    /// `typ` is not accepted by the profile (RFC 9068 §4, RFC 8725 §3.11).
     #[error("`typ` is not that of profile {profile}")]
     #[non_exhaustive]
     TokenType {
@@ -114,14 +114,14 @@ pub enum TokenError {
     /// None of the service's own keys has the token's `kid`.
     #[error("no local key has this `kid`")]
     UnknownLocalKey,
-    /// The issuer publishes a key with the token's `kid`, which cannot be used.
+    /// The issuer publishes a key with the token's `kid`, but the key cannot be used.
     #[error("the key with this `kid` cannot be used: {reason}")]
     #[non_exhaustive]
     UnusableKey {
-        /// What a [`KeyError`](crate::keys::KeyError) says of it.
+        /// The reason, from a [`KeyError`](crate::keys::KeyError).
         reason: String,
     },
-    /// The token has no `kid`, and more keys fit than are tried.
+    /// The token has no `kid`, and the number of matching keys exceeds the limit.
     #[error("no `kid`, and the issuer has more than {limit} keys for {algorithm}")]
     #[non_exhaustive]
     TooManyCandidates {
@@ -142,23 +142,23 @@ pub enum TokenError {
     /// The signature is wrong.
     #[error("the signature does not verify")]
     Signature,
-    /// A compulsory claim is absent.
+    /// A mandatory claim is absent.
     #[error("`{name}` is absent")]
     #[non_exhaustive]
     MissingClaim {
         /// The claim.
         name: &'static str,
     },
-    /// `iss` is another issuer.
+    /// `iss` is not the configured issuer.
     #[error("`iss` is not {expected:?}{}", found.difference())]
     #[non_exhaustive]
     Issuer {
         /// The configured issuer.
         expected: String,
-        /// What the token says.
+        /// The value in the token.
         found: Found,
     },
-    /// `iss` is none of several issuers.
+    /// `iss` is none of the configured issuers.
     #[error("`iss` is no issuer that is trusted here")]
     UntrustedIssuer,
     /// `aud` does not name this API.
@@ -167,38 +167,38 @@ pub enum TokenError {
     Audience {
         /// The configured audiences.
         expected: Vec<String>,
-        /// What the token says.
+        /// The value in the token.
         found: Found,
     },
     /// `exp` has passed.
     #[error("`exp` passed {} ago", InSeconds(*.ago))]
     #[non_exhaustive]
     Expired {
-        /// How long ago, the leeway not counted.
+        /// How long ago, without the leeway.
         ago: Duration,
     },
-    /// `nbf` is still to come.
+    /// `nbf` is in the future.
     #[error("`nbf` is {} ahead", InSeconds(*.ahead))]
     #[non_exhaustive]
     NotYetValid {
-        /// How far it is ahead.
+        /// How far it is in the future.
         ahead: Duration,
     },
-    /// `iat` is still to come.
+    /// `iat` is in the future.
     #[error("`iat` is {} ahead", InSeconds(*.ahead))]
     #[non_exhaustive]
     IssuedInFuture {
-        /// How far it is ahead.
+        /// How far it is in the future.
         ahead: Duration,
     },
-    /// The token was issued for longer than the configured maximum.
+    /// The token's lifetime is longer than the configured maximum.
     #[error(
         "the token was issued for {}, which is longer than {}",
         InSeconds(*.lifetime), InSeconds(*.max)
     )]
     #[non_exhaustive]
     LifetimeTooLong {
-        /// From `iat` to `exp`.
+        /// The time from `iat` to `exp`.
         lifetime: Duration,
         /// The configured maximum.
         max: Duration,
@@ -207,12 +207,12 @@ pub enum TokenError {
     #[error("the token was issued {} ago, which is longer than {}", InSeconds(*.age), InSeconds(*.max))]
     #[non_exhaustive]
     TooOld {
-        /// Since `iat`, the leeway not counted.
+        /// The time since `iat`, without the leeway.
         age: Duration,
         /// The configured maximum.
         max: Duration,
     },
-    /// A claim is absent, or `null`, that this service requires.
+    /// A claim that the configuration requires is absent or `null`.
     #[error("`{name}` is absent, and is required here")]
     #[non_exhaustive]
     RequiredClaim {
@@ -226,8 +226,8 @@ pub enum TokenError {
         /// The mark.
         mark: &'static str,
     },
-    /// The claims are absent that tell an access token of the profile: one that each has, or all of several
-    /// of which each has one.
+    /// The claims that mark access tokens of the profile are absent: one that every access token
+    /// has, or all of several of which every access token has one.
     #[error("not an access token of profile `{profile}`: {} absent", are(.claims))]
     #[non_exhaustive]
     NoAccessMark {
@@ -236,7 +236,7 @@ pub enum TokenError {
         /// The claims.
         claims: &'static [&'static str],
     },
-    /// A claim is there that no access token of the profile has.
+    /// The token has a claim that no access token of the profile has.
     #[error("not an access token of profile `{profile}`: it has `{name}`")]
     #[non_exhaustive]
     IdentityClaim {
@@ -245,33 +245,33 @@ pub enum TokenError {
         /// The claim.
         name: &'static str,
     },
-    /// Nothing says what kind of token it is, and it is made like an ID token: `azp` is in `aud` or no
-    /// string, `auth_time` is there, and no scope is there that can be read.
+    /// The token does not state its kind and looks like an ID token: `azp` is in `aud` or not a
+    /// string, `auth_time` is present, and no readable scope is present.
     #[error(
         "taken for an ID token: it has no `typ` that is known, its `azp` is in its `aud` or no string, it has \
          `auth_time` and no scope that can be read"
     )]
     LikeIdToken,
-    /// The issuer of the profile makes access and ID tokens alike.
+    /// The profile's issuer gives access tokens and ID tokens the same shape.
     #[error("nothing tells an access token of profile `{profile}` from an ID token")]
     #[non_exhaustive]
     Indistinct {
         /// The configured profile.
         profile: &'static str,
     },
-    /// A claim has not the value that the profile expects of an access token.
+    /// A claim does not have the value that the profile requires of access tokens.
     #[error("`{name}` is not {expected:?}")]
     #[non_exhaustive]
     ClaimValue {
         /// The claim.
         name: &'static str,
-        /// What it should be.
+        /// The expected value.
         expected: &'static str,
     },
     /// `cnf` binds the token to a key whose proof is not checked here (RFC 7800).
     #[error("`cnf` binds the token to a key, and its proof is not checked")]
     SenderConstrained,
-    /// The claims do not fit the type that the handler asks for.
+    /// The claims do not fit the type that the handler requests.
     #[error("the claims do not fit {wanted}: {problem}")]
     #[non_exhaustive]
     UnfitClaims {
@@ -284,7 +284,7 @@ pub enum TokenError {
 
 debug_with_causes!(TokenError);
 
-/// "`a`, `b` and `c` are", or "`a` is".
+/// Formats "`a`, `b` and `c` are", or "`a` is".
 fn are(claims: &[&str]) -> String {
     let named: Vec<_> = claims.iter().map(|name| format!("`{name}`")).collect();
     match named.as_slice() {
@@ -294,7 +294,7 @@ fn are(claims: &[&str]) -> String {
 }
 
 impl TokenError {
-    /// The error of a `part` that is not read: `header` or `payload`.
+    /// Returns the error for a `part` that cannot be parsed: `header` or `payload`.
     pub(crate) fn json(error: JsonError, part: &'static str) -> Self {
         match error {
             JsonError::NotAnObject => Self::NotJson { part },
@@ -304,8 +304,8 @@ impl TokenError {
         }
     }
 
-    /// Whether the text is no JWS at all by its form: not three parts, or the first is not the base64url of
-    /// a JSON object.
+    /// Whether the text is not a JWS by its form: not three parts, or the first part is not the
+    /// base64url encoding of a JSON object.
     pub(crate) fn is_of_form(&self) -> bool {
         matches!(
             self,
@@ -316,9 +316,11 @@ impl TokenError {
         )
     }
 
-    /// Returns what the token has in the place of what is configured: its `iss` or `aud`, escaped and
-    /// cut short. For the operator's log: no client may be shown it. There is one only where the token's
-    /// signature held, and none where the issuer has another claim in the place of `aud`.
+    /// Returns the token's value where it differs from the configured one: its `iss` or `aud`,
+    /// escaped and truncated.
+    ///
+    /// For the operator's log only; never show it to a client. It is `Some` only if the token's
+    /// signature is valid, and `None` if the issuer uses another claim instead of `aud`.
     #[must_use]
     pub fn found(&self) -> Option<&Found> {
         match self {
@@ -328,7 +330,7 @@ impl TokenError {
         .filter(|found| found.is_shown())
     }
 
-    /// A short, stable name of the rule, from a closed list: for logs and metric labels.
+    /// Returns a short, stable name of the rule from a closed list, for logs and metric labels.
     #[must_use]
     pub fn rule(&self) -> &'static str {
         match self {
@@ -375,7 +377,7 @@ impl TokenError {
         }
     }
 
-    /// The setting that decides this rule, where one does.
+    /// Returns the setting that controls this rule, if there is one.
     #[must_use]
     pub fn setting(&self) -> Option<&'static Setting> {
         Some(match self {

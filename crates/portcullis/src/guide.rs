@@ -1,8 +1,7 @@
-//! Chapters: which pattern, how to add it, replace your own validation, tune it and measure it, what key sets do, why verified tokens can be
-//! kept, how promptly a revocation is known, what to do with local keys, how tokens without a request are judged, how API
-//! keys stand beside tokens, issuers and rules of tenants, how other languages validate
-//! the same tokens, how a proxy asks about each request, what the compiler's messages mean, and what to
-//! set at well-known issuers.
+//! The guide: deployment patterns, setup, replacing your own validation, tuning and benchmarks; key
+//! sets, the cache of verified tokens and revocation; local keys, tokens outside of requests, API
+//! keys, tenants, other languages and proxies; compiler messages, and the configuration of
+//! well-known issuers.
 
 #[doc = include_str!("guide/patterns.md")]
 pub mod patterns {}

@@ -1,10 +1,10 @@
 //! Reading JSON objects that an attacker may have written.
 //!
-//! Serde's derive lets an unknown member come twice, reads `null` as "absent" and does not say
-//! which member was of the wrong type. Every one of these has been somebody's vulnerability, so
-//! headers, claims and JWKs are all read by the one visitor below: each member name at most once
-//! ([RFC 7515 §4], [RFC 7519 §4]) unless its type says that nothing reads it, `null` only where a
-//! type takes it, and the name of the offending member kept.
+//! Serde's derive accepts duplicate unknown members, reads `null` as "absent" and does not report
+//! which member has the wrong type. Each of these has caused vulnerabilities in other libraries. So
+//! the visitor below reads all headers, claims and JWKs: it allows each member name at most once
+//! ([RFC 7515 §4], [RFC 7519 §4]) unless the type declares that nothing reads it, accepts `null`
+//! only where the type does, and reports the name of the offending member.
 //!
 //! [RFC 7515 §4]: https://www.rfc-editor.org/rfc/rfc7515#section-4
 //! [RFC 7519 §4]: https://www.rfc-editor.org/rfc/rfc7519#section-4
@@ -30,21 +30,21 @@ use smallvec::SmallVec;
 
 /// A type that is filled from an object's members, one after another.
 pub(crate) trait FromMembers<'de> {
-    /// Takes the member called `name`: reads it or leaves it.
+    /// Takes the member called `name`: reads or skips its value.
     fn take<A: MapAccess<'de>>(
         &mut self,
         name: &str,
         member: Member<'_, A>,
     ) -> Result<(), A::Error>;
 
-    /// Takes note that the member called `name` came again, whose value is passed over. False, which
-    /// is what every member says that nothing else is known of, refuses the object.
+    /// Records that the member called `name` is repeated; its value is skipped. Returns false to
+    /// reject the object, which is the default for every member.
     fn repeated(&mut self, _name: &str) -> bool {
         false
     }
 }
 
-/// Why a text is not the object that was asked for.
+/// The reason why a text is not the expected object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum JsonError {
     #[error("not a JSON object in UTF-8")]
@@ -57,17 +57,17 @@ pub(crate) enum JsonError {
     OutOfRange(&'static str),
 }
 
-/// Reads the object that is the whole of `text`.
+/// Reads an object that spans the whole of `text`.
 pub(crate) fn from_slice<'de, T: FromMembers<'de> + Default>(
     text: &'de [u8],
 ) -> Result<T, JsonError> {
-    // Checked once and for all: serde_json would not look into the strings that it skips.
+    // Checked once here, because serde_json does not check strings that it skips.
     let text = std::str::from_utf8(text).map_err(|_| JsonError::NotAnObject)?;
     let mut to = T::default();
     fill(&mut to, text).map(|()| to)
 }
 
-/// Fills `to` from the object that is the whole of `text`.
+/// Fills `to` from an object that spans the whole of `text`.
 pub(crate) fn fill<'de, T: FromMembers<'de>>(to: &mut T, text: &'de str) -> Result<(), JsonError> {
     let mut fault = None;
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -75,13 +75,13 @@ pub(crate) fn fill<'de, T: FromMembers<'de>>(to: &mut T, text: &'de str) -> Resu
         .deserialize(&mut deserializer)
         .and_then(|()| deserializer.end());
     object.map_err(|error| match fault {
-        // A document that breaks off is no matter of the member that it breaks off in.
+        // A truncated document is not an error of the member at which it ends.
         Some(fault) if !error.is_syntax() && !error.is_eof() => fault,
         _ => JsonError::NotAnObject,
     })
 }
 
-/// Fills `to` from the members of an object within another one.
+/// Fills `to` from the members of a nested object.
 pub(crate) fn take_members<'de, T: FromMembers<'de>, A: MapAccess<'de>>(
     to: &mut T,
     members: A,
@@ -89,7 +89,7 @@ pub(crate) fn take_members<'de, T: FromMembers<'de>, A: MapAccess<'de>>(
     Object { fault: &mut None, to }.visit_map(members)
 }
 
-/// A `T` that is an object within another one.
+/// A `T` read from a nested object.
 #[derive(Default)]
 pub(crate) struct Nested<T>(pub(crate) T);
 
@@ -101,20 +101,20 @@ impl<'de, T: FromMembers<'de> + Default> Deserialize<'de> for Nested<T> {
     }
 }
 
-/// The value of one member, not yet read.
+/// The unread value of a member.
 pub(crate) struct Member<'m, A> {
     pub(crate) map: &'m mut A,
     pub(crate) fault: &'m mut Option<JsonError>,
 }
 
 impl<'de, A: MapAccess<'de>> Member<'_, A> {
-    /// Reads the value; `name` is what a failure is reported under.
+    /// Reads the value. `name` identifies the member in an error.
     pub(crate) fn read<V: Deserialize<'de>>(self, name: &'static str) -> Result<V, A::Error> {
         self.map.next_value().inspect_err(|_| *self.fault = Some(JsonError::WrongType(name)))
     }
 
-    /// As [`read`](Self::read), of a type that also holds values which are out of range: those are
-    /// `None`.
+    /// As [`read`](Self::read), for a type that converts out-of-range values to `None`, which is
+    /// reported as [`JsonError::OutOfRange`].
     pub(crate) fn read_in_range<V, T>(self, name: &'static str) -> Result<T, A::Error>
     where
         V: Deserialize<'de> + Into<Option<T>>,
@@ -127,12 +127,12 @@ impl<'de, A: MapAccess<'de>> Member<'_, A> {
         })
     }
 
-    /// Leaves the value as it is written, for whoever asks for it later.
+    /// Returns the value as raw text, for reading later.
     pub(crate) fn raw(self) -> Result<Raw<'de>, A::Error> {
         self.map.next_value::<&RawValue>().map(Raw::of)
     }
 
-    /// Passes over the value, whatever it is.
+    /// Skips the value, regardless of its type.
     pub(crate) fn skip(self) -> Result<(), A::Error> {
         self.map.next_value::<IgnoredAny>().map(drop)
     }
@@ -176,20 +176,20 @@ impl<'de, T: FromMembers<'de>> Visitor<'de> for Object<'_, T> {
     }
 }
 
-/// The names that have come. The usual few are compared one by one; a sender who writes hundreds
-/// shall not make that quadratic.
+/// The member names seen so far. The first few are compared one by one; further names go into a
+/// hash set, so that hundreds of names do not take quadratic time.
 #[derive(Default)]
 pub(crate) struct Names<'a> {
     few: SmallVec<[Text<'a>; FEW]>,
     more: HashSet<Text<'a>>,
-    /// A bit for each kind of name that has come: most names need no comparison at all.
+    /// One bit per kind of name seen: most new names then need no comparison.
     kinds: u64,
 }
 
 const FEW: usize = 24;
 
 impl<'a> Names<'a> {
-    /// Whether `name` is new; from now on it is not.
+    /// Adds `name` and returns whether it is new.
     pub(crate) fn insert(&mut self, name: &Text<'a>) -> bool {
         let kind = kind(name);
         if self.kinds & kind != 0 && (self.few.contains(name) || self.more.contains(name)) {
@@ -205,7 +205,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// One of 64 bits, the same for equal names.
+/// Returns one of 64 bits; equal names have the same bit.
 fn kind(Text(name): &Text<'_>) -> u64 {
     let bytes = name.as_bytes();
     let at = |place: Option<&u8>| place.map_or(0, |&byte| usize::from(byte));
@@ -321,7 +321,7 @@ mod tests {
         ] {
             assert_eq!(read(text), Err(JsonError::NotAnObject), "{text:?}");
         }
-        // Not UTF-8, in a string that would be skipped.
+        // Invalid UTF-8 in a string that is skipped.
         assert_eq!(from_slice::<Pet>(b"{\"x\":\"\xff\"}"), Err(JsonError::NotAnObject));
     }
 }

@@ -1,7 +1,7 @@
 //! The compact serialization of a JWS ([RFC 7515 §7.1]) and its JOSE header.
 //!
-//! Everything here happens before any key is looked up and without I/O: what can be refused by
-//! its form alone is refused for the price of reading it.
+//! Everything here runs before any key lookup and without I/O. A token with an invalid form is
+//! rejected at the cost of parsing it.
 //!
 //! [RFC 7515 §7.1]: https://www.rfc-editor.org/rfc/rfc7515#section-7.1
 
@@ -22,30 +22,30 @@ use crate::json::{self, FromMembers, Member, Text};
 
 pub(crate) use known_headers::KnownHeaders;
 
-/// The longest token that is read by default, in bytes; more than most servers take as a header.
+/// The default maximum token length, in bytes: more than most servers accept as a header.
 pub(crate) const DEFAULT_MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// The least limit that can be set, and the most.
+/// The minimum and maximum of the configurable limit.
 pub(crate) const MAX_TOKEN_BOUNDS: (usize, usize) = (1024, 1024 * 1024);
 
-/// The longest JOSE header that is decoded, in base64url characters.
+/// The maximum length of a JOSE header, in base64url characters.
 const MAX_HEADER_CHARS: usize = 8 * 1024;
 
-/// The longest signature of any [`Algorithm`]: ML-DSA-87's.
+/// The longest signature of any [`Algorithm`]: ML-DSA-87.
 const MAX_SIGNATURE_BYTES: usize = 4627;
 
-/// What is decoded without an allocation: the signature of an RSA key with 4096 bits, or a header.
+/// Decoded bytes. A header or a 4096-bit RSA signature fits without an allocation.
 pub(crate) type Decoded = SmallVec<[u8; 512]>;
 
-/// A token that has the right form. Nothing in it is trusted yet, and it can not be printed.
+/// A token in compact form. Nothing in it is trusted yet, and it cannot be printed.
 pub(crate) struct CompactJws<'a> {
     token: &'a str,
     parts: Parts,
-    /// The payload, where it was decoded before the signature was verified.
+    /// The payload, if it was decoded before the signature was verified.
     decoded: Cell<Option<Vec<u8>>>,
 }
 
-/// What the header says, and where the parts end.
+/// The parsed header and the positions of the dots.
 #[derive(Clone)]
 struct Parts {
     header: JoseHeader,
@@ -53,7 +53,7 @@ struct Parts {
     dots: [usize; 2],
 }
 
-/// The same with a copy of the token: it outlives the request.
+/// A copy that owns the token and can outlive the request.
 pub(crate) struct OwnedJws {
     token: Zeroizing<String>,
     parts: Parts,
@@ -66,17 +66,17 @@ impl OwnedJws {
 }
 
 impl<'a> CompactJws<'a> {
-    /// Splits and reads `token`, which must be exactly three base64url parts.
+    /// Splits and parses `token`, which must be exactly three base64url parts.
     pub(crate) fn parse(token: &'a str) -> Result<Self, TokenError> {
         Self::parse_within(token, DEFAULT_MAX_TOKEN_BYTES)
     }
 
-    /// The same of what is no request's token and may be longer.
+    /// As [`parse`](Self::parse), with another length limit.
     pub(crate) fn parse_within(token: &'a str, max: usize) -> Result<Self, TokenError> {
         Self::parse_with(token, max, |encoded| Ok((JoseHeader::parse(encoded)?, false)))
     }
 
-    /// As [`parse_within`](Self::parse_within), without reading a header that is known.
+    /// As [`parse_within`](Self::parse_within), without parsing a header that is cached.
     pub(crate) fn parse_knowing(
         token: &'a str,
         max: usize,
@@ -85,7 +85,7 @@ impl<'a> CompactJws<'a> {
         Self::parse_with(token, max, |encoded| headers.read(encoded))
     }
 
-    /// For a token that was accepted: makes its header known.
+    /// Caches the header of an accepted token.
     pub(crate) fn keep_header(&self, headers: &KnownHeaders) {
         if !self.parts.header_is_known {
             let [end, _] = self.parts.dots;
@@ -93,7 +93,7 @@ impl<'a> CompactJws<'a> {
         }
     }
 
-    /// The whole token.
+    /// Returns the whole token.
     pub(crate) fn token(&self) -> &'a str {
         self.token
     }
@@ -120,7 +120,7 @@ impl<'a> CompactJws<'a> {
         };
         match dots.count() {
             0 => {}
-            // Five parts are a JWE (RFC 7516): encrypted for somebody else.
+            // Five parts are a JWE (RFC 7516), encrypted for another recipient.
             2 => return Err(TokenError::Encrypted),
             _ => return Err(TokenError::NotCompact),
         }
@@ -129,13 +129,13 @@ impl<'a> CompactJws<'a> {
         Ok(Self { token, parts, decoded: Cell::default() })
     }
 
-    /// What the signature was made over.
+    /// Returns the bytes that the signature covers.
     pub(crate) fn signing_input(&self) -> &[u8] {
         let [_, end] = self.parts.dots;
         self.token.as_bytes().get(..end).unwrap_or_default()
     }
 
-    /// The decoded signature.
+    /// Decodes the signature.
     pub(crate) fn signature(&self) -> Result<Decoded, TokenError> {
         let [_, end] = self.parts.dots;
         let signature = self.token.get(end + 1..).unwrap_or_default();
@@ -145,7 +145,7 @@ impl<'a> CompactJws<'a> {
         decode(signature).ok_or(TokenError::NotBase64Url { part: "signature" })
     }
 
-    /// The decoded payload; for whoever holds proof that the signature is right.
+    /// Decodes the payload. Call it only with proof that the signature is valid.
     pub(crate) fn decode_payload(&self) -> Result<Vec<u8>, TokenError> {
         if let Some(decoded) = self.decoded.take() {
             return Ok(decoded);
@@ -154,7 +154,7 @@ impl<'a> CompactJws<'a> {
         decode_payload(self.token.get(start + 1..end).unwrap_or_default())
     }
 
-    /// What `read` makes of the payload, before anybody knows whether the signature is right.
+    /// Returns the result of `read` on the payload, before the signature is verified.
     pub(crate) fn peek<T>(&self, read: impl FnOnce(&[u8]) -> T) -> Result<T, TokenError> {
         let payload = self.decode_payload()?;
         let read = read(&payload);
@@ -163,7 +163,7 @@ impl<'a> CompactJws<'a> {
     }
 }
 
-/// The payload of a text in three parts whose header may be refused.
+/// Decodes the payload of a three-part text without checking the header.
 pub(crate) fn peek_payload(token: &str) -> Result<Vec<u8>, TokenError> {
     let mut parts = token.split('.').skip(1);
     let (Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next()) else {
@@ -176,7 +176,7 @@ pub(crate) fn decode_payload(encoded: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode_to_vec(encoded).map_err(|_| TokenError::NotBase64Url { part: "payload" })
 }
 
-/// The bytes of `encoded`, which is strict base64url; `None` if it is not.
+/// Decodes strict base64url. `None` if `encoded` is not valid.
 fn decode(encoded: &str) -> Option<Decoded> {
     let length = URL_SAFE_NO_PAD.decoded_length(encoded.as_bytes()).ok()?;
     let mut bytes = Decoded::from_elem(0, length);
@@ -184,10 +184,10 @@ fn decode(encoded: &str) -> Option<Decoded> {
     Some(bytes)
 }
 
-/// What this crate uses of a JOSE header ([RFC 7515 §4.1]).
+/// The header parameters that this crate uses ([RFC 7515 §4.1]).
 ///
-/// `jku`, `jwk`, `x5u` and `x5c` are not in it: a key is never taken from the token that it
-/// should verify.
+/// `jku`, `jwk`, `x5u` and `x5c` are omitted: a key is never taken from the token that it would
+/// verify.
 ///
 /// [RFC 7515 §4.1]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1
 #[derive(Clone)]
@@ -197,15 +197,14 @@ pub(crate) struct JoseHeader {
     pub(crate) token_type: TokenType,
 }
 
-/// The media type in `typ`, without regard to case and to a leading `application/`
-/// ([RFC 7515 §4.1.9]).
+/// The media type in `typ`, ignoring case and a leading `application/` ([RFC 7515 §4.1.9]).
 ///
 /// [RFC 7515 §4.1.9]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1.9
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenType {
     /// No `typ`.
     Absent,
-    /// `JWT`, which says nothing about what the token is for.
+    /// `JWT`, which does not state the token's purpose.
     Jwt,
     /// `at+jwt`, an access token (RFC 9068 §2.1).
     AccessToken,
@@ -242,11 +241,12 @@ impl JoseHeader {
         let decoded = decode(encoded).ok_or(TokenError::NotBase64Url { part: "header" })?;
         let members: Members<'_> =
             json::from_slice(&decoded).map_err(|error| TokenError::json(error, "header"))?;
-        // RFC 7515 §4.1.11: what must be understood is refused, since no extension is.
+        // RFC 7515 §4.1.11: no extension is supported, so a token that requires one is rejected.
         if members.has_crit {
             return Err(TokenError::CriticalHeader);
         }
-        // RFC 7797 §6 wants `b64` in `crit`; a token that forgets it is refused all the same.
+        // RFC 7797 §6 requires `b64` to be listed in `crit`; a token that omits it there is also
+        // rejected.
         if members.has_b64 {
             return Err(TokenError::UnencodedPayload);
         }
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn base64url_is_read_strictly() {
-        // Padding, the other alphabet, white space, and bits after the last whole byte.
+        // Padding, the standard alphabet, white space, and trailing bits after the last whole byte.
         for part in ["e30=", "e3+0", "e3 0", "e30\n", "e31", "e3é0"] {
             let text = format!("{part}.e30.AA");
             assert!(

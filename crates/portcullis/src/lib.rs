@@ -1,10 +1,11 @@
 //! Local JWT validation against a published JWKS.
 //!
-//! An application's backend validates tokens **itself**: no call to the issuer on the request
-//! path. This crate fetches and keeps the issuer's keys, verifies signatures and validates claims.
-//! For a refused request it makes the response for the client and a log event for the operator. It
-//! knows no web framework: `portcullis-axum`, `portcullis-actix`, `portcullis-hyper` and
-//! `portcullis-tower` are the adapters; any other framework calls [`Gate::authenticate`].
+//! A backend validates access tokens **itself**, with no call to the issuer on the request path.
+//! This crate fetches and caches the issuer's keys, verifies signatures and validates claims. For a
+//! rejected request it builds the response for the client and a log event for the operator. It
+//! depends on no web framework: use the adapters `portcullis-axum`, `portcullis-actix`,
+//! `portcullis-hyper` or `portcullis-tower`, or call [`Gate::authenticate`] from any other
+//! framework.
 //!
 //! ```no_run
 //! # use portcullis::{Authenticator, Gate, Refusal};
@@ -16,7 +17,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The same with a local key set, so that it runs:
+//! The same with a local key set, as a runnable example:
 //!
 //! ```
 //! use http::{Request, StatusCode};
@@ -41,19 +42,19 @@
 //! # Ok(()) }
 //! ```
 //!
-//! | what you want | where |
+//! | task | where |
 //! |---|---|
-//! | who called | [`Gate::authenticate`], or an adapter's extractor: an [`Authenticated`], or an [`Anonymous`] |
-//! | who called with another credential, such as an API key | [`Gate::pass_foreign`], [`Gate::caller_or_foreign`] |
-//! | what they may do | [`Policy`], [`Revocation`] |
-//! | whose tokens are accepted | [`Authenticator::builder`], [`IssuerSettings`], [`Profile`], [`config`] |
-//! | where a request carries its token, and what a token says | [`token`], [`claims`] |
-//! | how requests are refused | [`Refusal`], [`refusal`] |
-//! | one fetched key set for several rule sets, another source of keys, HTTP client or clock | [`keys`], [`fetch`], [`clock`] |
-//! | the state of keys and status lists | [`status`] |
-//! | a signature and nothing else | [`signature`] |
-//! | an adapter for another framework | [`adapter`], [`RequestView`] |
-//! | what weakens a service | [`dangerous`] |
+//! | identify the caller | [`Gate::authenticate`], or an adapter's extractor: an [`Authenticated`], or an [`Anonymous`] |
+//! | accept another credential, such as an API key | [`Gate::pass_foreign`], [`Gate::caller_or_foreign`] |
+//! | authorize the caller | [`Policy`], [`Revocation`] |
+//! | configure trusted issuers | [`Authenticator::builder`], [`IssuerSettings`], [`Profile`], [`config`] |
+//! | set where a request carries its token; read the token's claims | [`token`], [`claims`] |
+//! | customize refusals | [`Refusal`], [`refusal`] |
+//! | share one fetched key set between authenticators; replace the key source, HTTP client or clock | [`keys`], [`fetch`], [`clock`] |
+//! | monitor keys and status lists | [`status`] |
+//! | verify a signature and nothing else | [`signature`] |
+//! | write an adapter for another framework | [`adapter`], [`RequestView`] |
+//! | use settings that weaken security | [`dangerous`] |
 //!
 //! The [`guide`] has the chapters: [add it](guide::add_it), [tune it](guide::tune_it), [measure
 //! it](guide::measure_it), [replacing your own validation](guide::own_code), [API keys](guide::api_keys),
@@ -63,17 +64,17 @@
 //! [Spring Authorization Server](guide::spring) and [Azure AD B2C, authentik and
 //! others](guide::other_issuers).
 //!
-//! It fails closed: a token is refused if anything that is required of it is missing, wrong or said
-//! twice.
+//! Validation fails closed: a token is rejected if a required header parameter or claim is missing,
+//! invalid or duplicated.
 //!
 //! # Cargo features
 //!
-//! Each adds API and changes no decision.
+//! Each feature adds API; none changes how tokens are validated.
 //!
 //! | feature | |
 //! |---|---|
 //! | `reqwest` (default) | `ReqwestFetch`, the HTTP client for key sets |
-//! | `test-util` | the module `testing`: a clock that moves when told, a scripted HTTP client, keys that sign, and a `Scene` over them |
+//! | `test-util` | the module `testing`: a manual clock, a scripted HTTP client, signing keys, and a `Scene` that combines them |
 
 pub mod adapter;
 pub mod claims;

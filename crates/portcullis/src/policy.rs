@@ -1,4 +1,4 @@
-//! What an authenticated caller may do, as data.
+//! Authorization policies, as data.
 
 mod check;
 mod compare;
@@ -37,23 +37,23 @@ use rule::Rule;
 /// # Met, not met, unknown
 ///
 /// A policy is three-valued. A rule about a claim that is absent or `null` is *not met*. A rule is
-/// *unknown* if the claim that it reads is present and cannot be read: a member comes twice, the type is
-/// another one than the rule compares, or a number cannot be held exactly. Rules combine by Kleene's
-/// logic:
+/// *unknown* if the claim that it reads is present but cannot be read: a member is duplicated, the
+/// type differs from the one that the rule compares, or a number cannot be represented exactly.
+/// Rules combine by Kleene's logic:
 ///
 /// | | |
 /// |---|---|
-/// | [`not`](Self::not) | is unknown where its part is |
-/// | [`or`](Self::or) | is met if one part is, and else unknown if one is |
-/// | [`and`](Self::and) | is not met if one part is not, and else unknown if one is |
+/// | [`not`](Self::not) | unknown if its operand is unknown |
+/// | [`or`](Self::or) | met if one operand is met; otherwise unknown if one is unknown |
+/// | [`and`](Self::and) | not met if one operand is not met; otherwise unknown if one is unknown |
 ///
-/// Only a policy that is met lets the caller through. One that is unknown is refused with 403, and the
-/// log names the claim.
+/// Only a policy that is met lets the caller through. An unknown policy is rejected with 403, and
+/// the log names the claim.
 ///
-/// It is held to with [`Authenticated::require`] in a handler, or by an adapter's `RequireLayer`
-/// in front of it.
+/// Enforce a policy with [`Authenticated::require`] in a handler, or with an adapter's
+/// `RequireLayer` in front of the handler.
 ///
-/// It can be kept as data. What is written is what the constructors are called:
+/// A policy can be stored as data. The keys are the names of the constructors:
 ///
 /// ```
 /// # use portcullis::Policy;
@@ -66,66 +66,66 @@ use rule::Rule;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
-/// An empty list, which asks for nothing or can not be met, is refused there: in a file it is a
-/// mistake. A [custom check](Self::custom) is written as its name, and must be
-/// [bound](Self::bind) again when it was read.
+/// Deserialization rejects an empty list, because it either requires nothing or can never be met. A
+/// [custom check](Self::custom) is serialized as its name and must be [bound](Self::bind) again
+/// after deserialization.
 #[doc(alias("authorization", "scope", "role", "permission"))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Policy(Rule);
 
 impl Policy {
-    /// The token must have every one of these scopes. An empty list asks for nothing; a name that
-    /// no scope can have, such as an empty one, can not be met.
+    /// Requires all of these scopes. An empty list requires nothing. A name that no scope can have,
+    /// such as an empty one, is never met.
     #[must_use]
     pub fn scopes<S: Into<String>>(scopes: impl IntoIterator<Item = S>) -> Self {
         Self(Rule::Scopes(strings(scopes)))
     }
 
-    /// The token must have at least one of these scopes. An empty list can not be met.
+    /// Requires at least one of these scopes. An empty list is never met.
     #[must_use]
     pub fn any_scope<S: Into<String>>(scopes: impl IntoIterator<Item = S>) -> Self {
         Self(Rule::AnyScope(strings(scopes)))
     }
 
-    /// The bearer must have every one of these roles. An empty list asks for nothing.
+    /// Requires all of these roles. An empty list requires nothing.
     #[must_use]
     pub fn roles<S: Into<String>>(roles: impl IntoIterator<Item = S>) -> Self {
         Self(Rule::Roles(strings(roles)))
     }
 
-    /// The bearer must have at least one of these roles. An empty list can not be met.
+    /// Requires at least one of these roles. An empty list is never met.
     #[must_use]
     pub fn any_role<S: Into<String>>(roles: impl IntoIterator<Item = S>) -> Self {
         Self(Rule::AnyRole(strings(roles)))
     }
 
-    /// The bearer must have every one of these permissions, from where the
-    /// [profile](crate::Profile) finds them. An empty list asks for nothing.
+    /// Requires all of these permissions, read where the [profile](crate::Profile) defines them. An
+    /// empty list requires nothing.
     #[must_use]
     pub fn permissions<S: Into<String>>(permissions: impl IntoIterator<Item = S>) -> Self {
         Self(Rule::Permissions(strings(permissions)))
     }
 
-    /// The bearer must have at least one of these permissions. An empty list can not be met.
+    /// Requires at least one of these permissions. An empty list is never met.
     #[must_use]
     pub fn any_permission<S: Into<String>>(permissions: impl IntoIterator<Item = S>) -> Self {
         Self(Rule::AnyPermission(strings(permissions)))
     }
 
-    /// The claim `name`, a member of the payload itself, must equal `value`.
+    /// Requires the top-level claim `name` to equal `value`.
     ///
-    /// - **Numbers** are compared by their exact value, however they are written: `1`, `1.0` and `1e0` are
-    ///   equal, `0` and `-0.0` too. They are never rounded. A claim with a whole number outside -2^63 to
-    ///   2^64 - 1, or with a fraction that a 64-bit float does not print with the same digits, cannot be
-    ///   read: the rule is [unknown](Self#met-not-met-unknown).
-    /// - A **fraction in `value`** is the number that its 64-bit float prints. A float of 2^53 or more may
-    ///   have been rounded, so the rule is unknown; policies that are read as data refuse it.
-    /// - **Strings and booleans** must be identical. **Arrays** must have equal items in the same order,
-    ///   **objects** the same names with equal values.
-    /// - `null` equals `null` alone. An absent claim equals nothing, not even `null`.
-    /// - Another **type** than that of `value`, such as `"true"` for `true` or `["a"]` for `"a"`, or a
-    ///   **member that comes twice**, makes the rule unknown. Both count at any depth.
+    /// - **Numbers** are compared by exact value, regardless of notation: `1`, `1.0` and `1e0` are
+    ///   equal, and so are `0` and `-0.0`. They are never rounded. A claim with a whole number
+    ///   outside -2^63 to 2^64 - 1, or with a fraction that a 64-bit float does not print with the
+    ///   same digits, cannot be read: the rule is [unknown](Self#met-not-met-unknown).
+    /// - A **fraction in `value`** is the number that its 64-bit float prints. A float of 2^53 or
+    ///   more may have been rounded, so the rule is unknown. Deserialization rejects such a value.
+    /// - **Strings and booleans** must be identical. **Arrays** must have equal items in the same
+    ///   order, **objects** the same names with equal values.
+    /// - `null` equals only `null`. An absent claim equals nothing, not even `null`.
+    /// - A **type** other than that of `value`, such as `"true"` for `true` or `["a"]` for `"a"`,
+    ///   or a **duplicate member** makes the rule unknown, at any depth.
     ///
     /// ```
     /// # use portcullis::Policy;
@@ -145,9 +145,9 @@ impl Policy {
         Self(Rule::Claim { name: name.into(), value })
     }
 
-    /// The user must have been authenticated in one of these ways: `acr` is one of `values`, the
-    /// preferred ones first. If it is not, the client is told which would do ([RFC 9470 §3]) and
-    /// can have the user authenticate again.
+    /// Requires `acr` to be one of `values`, listed in order of preference. If it is not, the
+    /// challenge names the acceptable values ([RFC 9470 §3]), and the client can have the user
+    /// authenticate again.
     ///
     /// [RFC 9470 §3]: https://www.rfc-editor.org/rfc/rfc9470#section-3
     #[must_use]
@@ -155,9 +155,9 @@ impl Policy {
         Self(Rule::Acr(strings(values)))
     }
 
-    /// The user must have proved who they are, which is `auth_time`, at most this long ago: whole
-    /// seconds, since that is how the client is told ([RFC 9470 §3]). A token without `auth_time`
-    /// does not meet it.
+    /// Requires that the user authenticated at most this long ago, measured from `auth_time`. `age`
+    /// is truncated to whole seconds, the unit of `max_age` in the challenge ([RFC 9470 §3]). A
+    /// token without `auth_time` does not meet the policy.
     ///
     /// [RFC 9470 §3]: https://www.rfc-editor.org/rfc/rfc9470#section-3
     #[must_use]
@@ -165,19 +165,20 @@ impl Policy {
         Self(Rule::MaxAuthAge(Duration::from_secs(age.as_secs())))
     }
 
-    /// The token must have been issued, which is `iat`, at most this long ago: whole seconds. An
-    /// older one, and one without `iat`, is refused with 401, so that the client refreshes it.
+    /// Requires that the token was issued at most this long ago, measured from `iat`. `age` is
+    /// truncated to whole seconds. An older token, or one without `iat`, is rejected with 401, so
+    /// that the client refreshes it.
     ///
-    /// For all routes at once there is the setting
+    /// To limit the token age on all routes, use the setting
     /// [`max_token_age`](crate::AuthenticatorBuilder::max_token_age).
     #[must_use]
     pub fn max_token_age(age: Duration) -> Self {
         Self(Rule::MaxTokenAge(Duration::from_secs(age.as_secs())))
     }
 
-    /// `check` must hold. Its result is never unknown: a check that reads claims decides itself what a
-    /// [claim that cannot be read](Authenticated::claim) means. Its name is what logs, and a policy that is kept as data, call it.
-    ///
+    /// Requires `check` to return true. Its result is never unknown: a check that reads claims
+    /// decides itself how to treat a [claim that cannot be read](Authenticated::claim). `name`
+    /// identifies the check in logs and in serialized policies.
     /// ```
     /// # use portcullis::{Authenticated, Policy};
     /// fn is_employee(who: &Authenticated) -> bool {
@@ -200,7 +201,7 @@ impl Policy {
         Self(Rule::Custom(Check::new(name.into(), check)))
     }
 
-    /// Gives every custom check called `name` that was read as data its meaning.
+    /// Binds `check` to every custom check called `name`, for policies that were deserialized.
     #[must_use]
     pub fn bind(
         mut self,
@@ -216,13 +217,13 @@ impl Policy {
         self
     }
 
-    /// The names of the custom checks that have no meaning yet. Whoever meets one is answered
-    /// with 500, whatever stands around it.
+    /// Returns the names of the custom checks that are not bound. If evaluation reaches an unbound
+    /// check, the request is answered with 500, regardless of the surrounding rules.
     pub fn unbound(&self) -> impl Iterator<Item = &str> {
         self.0.checks().into_iter().filter(|check| !check.is_bound()).map(Check::name)
     }
 
-    /// Both must be met.
+    /// Requires both policies to be met.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let mut rules = if let Rule::And(rules) = self.0 { rules } else { vec![self.0] };
@@ -230,7 +231,8 @@ impl Policy {
         Self(Rule::And(rules))
     }
 
-    /// One of the two must be met. If neither is, the refusal is that of the first.
+    /// Requires at least one of the two policies to be met. If neither is, the refusal is the first
+    /// policy's.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let mut rules = if let Rule::Or(rules) = self.0 { rules } else { vec![self.0] };
@@ -238,28 +240,29 @@ impl Policy {
         Self(Rule::Or(rules))
     }
 
-    /// It must not be met. An absent claim is not met: `Policy::roles(["suspended"]).not()` is met by a
-    /// token without roles. A claim that cannot be read is [unknown](Self#met-not-met-unknown), and so is
-    /// the negation: the same policy refuses a token whose `roles` is not a list of strings.
+    /// Requires the policy not to be met. An absent claim is not met:
+    /// `Policy::roles(["suspended"]).not()` is met by a token without roles. A claim that cannot be
+    /// read is [unknown](Self#met-not-met-unknown), and so is the negation: the same policy rejects
+    /// a token whose `roles` is not a list of strings.
     #[must_use]
     #[expect(clippy::should_implement_trait, reason = "a policy is no boolean")]
     pub fn not(self) -> Self {
         Self(Rule::Not(Box::new(self.0)))
     }
 
-    /// Whether `who` meets it.
+    /// Checks whether `who` meets the policy.
     pub(crate) fn check(&self, who: &Authenticated) -> Result<(), Denial> {
         self.0.check(who).map_err(|unmet| unmet.explained(who))
     }
 }
 
 impl Authenticated {
-    /// Holds the caller to a policy.
+    /// Requires the caller to meet a policy.
     ///
     /// # Errors
     ///
-    /// When the policy is not met: a refusal with 403; with 401 where the client can do something
-    /// about it, namely refresh the token or have the user authenticate again.
+    /// If the policy is not met: a refusal with 403, or with 401 if the client can recover by
+    /// refreshing the token or having the user authenticate again.
     pub fn require(&self, policy: &Policy) -> Result<(), Refusal> {
         self.meets(policy).map_err(|refusal| refusal.at(&Site::default()))
     }

@@ -1,4 +1,4 @@
-//! What kind of token is expected: the habits of an issuer, as data.
+//! Token profiles: the conventions of an issuer, as data.
 
 mod habits;
 mod mark;
@@ -15,14 +15,15 @@ pub use mark::AccessTokenMark;
 pub use providers::UnknownProfile;
 pub(crate) use unread::Lack;
 
-/// The kind of token that is accepted, and where in it scopes, roles and the audience stand.
+/// Defines which tokens are accepted as access tokens, and where they carry scopes, roles and the
+/// audience.
 ///
 /// ```
 /// use portcullis::Profile;
 ///
 /// assert_eq!(Profile::default(), Profile::jwt());
 /// assert_eq!(Profile::rfc9068().name(), "rfc9068");
-/// // Roles that an issuer was told to put somewhere of its own.
+/// // Roles in a custom claim.
 /// let profile = Profile::auth0().roles_at(["https://api.example/roles"]);
 /// assert_eq!(profile.name(), "auth0");
 /// ```
@@ -32,20 +33,20 @@ pub struct Profile {
     token_types: &'static [TokenType],
     required_claims: &'static [&'static str],
     habits: Habits,
-    /// Where scopes stand instead: a path of member names.
+    /// Replaces the claim that scopes are read from: a path of member names.
     scopes_at: Option<Vec<String>>,
-    /// Where roles stand besides: paths of member names.
+    /// Further claims that roles are read from: paths of member names.
     roles_at: Vec<Vec<String>>,
-    /// Whether ID tokens are accepted as well, which only `dangerous` says.
+    /// Whether ID tokens are also accepted. Only `dangerous` sets it.
     pub(crate) accepts_id_tokens: bool,
 }
 
 impl Profile {
-    /// The default: any access token that is a JWT.
+    /// Returns the default profile, which accepts any JWT access token.
     ///
-    /// `typ` may be `JWT`, `at+jwt` or absent, as it is with Okta, Cognito and Kubernetes; ID,
-    /// logout and refresh tokens are told by the marks in their claims and refused. So is a token that
-    /// says nothing of its kind and is made like an ID token: its `azp` is in its `aud`, it has
+    /// `typ` may be `JWT`, `at+jwt` or absent, as with Okta, Cognito and Kubernetes. ID, logout and
+    /// refresh tokens are recognized by their claims and rejected. A token that does not state its
+    /// kind is also rejected if it looks like an ID token: its `azp` is in its `aud`, it has
     /// `auth_time`, and it has no scope.
     #[must_use]
     pub const fn jwt() -> Self {
@@ -60,8 +61,8 @@ impl Profile {
         }
     }
 
-    /// Strictly the access tokens of [RFC 9068]: `typ` is `at+jwt`, and `sub`, `client_id`, `iat`
-    /// and `jti` are there too.
+    /// Returns the profile that accepts only [RFC 9068] access tokens: `typ` is `at+jwt`, and
+    /// `sub`, `client_id`, `iat` and `jti` are present.
     ///
     /// [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068#section-4
     #[must_use]
@@ -77,15 +78,15 @@ impl Profile {
         }
     }
 
-    /// The name, as the setting has it.
+    /// Returns the profile's name, as used in the configuration.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Looks for scopes in another place instead: the names of members, one inside the other. There the
-    /// scopes are a string with spaces between them, or an array with one in each element. Only this
-    /// one claim is read.
+    /// Reads scopes from another claim instead. `path` lists member names, from the outermost to
+    /// the innermost. The claim is a space-separated string, or an array with one scope per
+    /// element. No other claim is read for scopes.
     ///
     /// `PORTCULLIS_SCOPES_AT`: a claim's name, or a path as a JSON array.
     ///
@@ -100,7 +101,8 @@ impl Profile {
         self
     }
 
-    /// Looks for roles in another place as well: the names of members, one inside the other.
+    /// Also reads roles from another claim. `path` lists member names, from the outermost to the
+    /// innermost.
     ///
     /// `PORTCULLIS_ROLES_AT`: a claim's name, a path as a JSON array, or an array of such paths.
     ///
@@ -115,7 +117,7 @@ impl Profile {
         self
     }
 
-    /// Refuses a token by its header alone, before any key is looked up.
+    /// Rejects a token by its header alone, before any key lookup.
     pub(crate) fn check_token_type(&self, token_type: TokenType) -> Result<(), TokenError> {
         if self.token_types.contains(&token_type) {
             Ok(())
@@ -124,7 +126,7 @@ impl Profile {
         }
     }
 
-    /// Returns where scopes are read: the names of members, one inside the other.
+    /// Returns the path of the claim that scopes are read from, as nested member names.
     #[must_use]
     pub fn scopes_place(&self) -> Vec<&str> {
         match &self.scopes_at {
@@ -133,7 +135,7 @@ impl Profile {
         }
     }
 
-    /// Returns the places where roles are read: in each, the names of members, one inside the other.
+    /// Returns the paths of the claims that roles are read from, each as nested member names.
     #[must_use]
     pub fn roles_places(&self) -> Vec<Vec<&str>> {
         let own = self.habits.roles_in.iter().map(|path| path.to_vec());
@@ -141,7 +143,7 @@ impl Profile {
         std::iter::once(vec!["roles"]).chain(own).chain(added).collect()
     }
 
-    /// Returns the claim that names the API: `aud`, or what the issuer has instead.
+    /// Returns the claim that names the API: `aud`, or the issuer's equivalent.
     #[must_use]
     pub fn audience_claim(&self) -> &'static str {
         self.habits.audience_in.unwrap_or("aud")

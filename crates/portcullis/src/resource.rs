@@ -1,5 +1,5 @@
-//! Protected-resource metadata ([RFC 9728]): a client that was refused finds out by itself which
-//! issuer to ask for a token. The authorization of MCP servers is built on it.
+//! Protected resource metadata ([RFC 9728]): it tells a rejected client which issuer to request a
+//! token from. Authorization of MCP servers is based on it.
 //!
 //! [RFC 9728]: https://www.rfc-editor.org/rfc/rfc9728
 
@@ -18,10 +18,10 @@ use crate::fetch::url::is_loopback;
 use crate::request::{RequestView, is_head};
 use crate::settings;
 
-/// What RFC 9728 §3 puts between a resource's host and its path.
+/// The segment that RFC 9728 §3 inserts between a resource's host and path.
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
-/// What a service tells of itself in its metadata ([RFC 9728 §2]).
+/// The metadata that a service publishes about itself ([RFC 9728 §2]).
 ///
 /// ```
 /// # use portcullis::{Authenticator, ProtectedResource};
@@ -41,36 +41,36 @@ pub struct ProtectedResource {
 }
 
 impl ProtectedResource {
-    /// The resource's identifier: the https URL that clients know the service by, usually also the
-    /// audience of its tokens.
+    /// Creates the metadata of `identifier`: the https URL by which clients know the service,
+    /// usually also the audience of its tokens.
     #[must_use]
     pub fn new(identifier: impl Into<String>) -> Self {
         Self { identifier: identifier.into(), members: Map::new() }
     }
 
-    /// The scopes that a client may ask the issuer for.
+    /// Sets the scopes that a client may request from the issuer.
     #[must_use]
     pub fn scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
         let scopes: Vec<String> = scopes.into_iter().map(Into::into).collect();
         self.member("scopes_supported", scopes)
     }
 
-    /// What people call the service.
+    /// Sets the service's human-readable name.
     #[must_use]
     pub fn name(self, name: impl Into<String>) -> Self {
         self.member("resource_name", name.into())
     }
 
-    /// Any other member of the metadata. `resource` and `authorization_servers` say what the
-    /// settings say, and can not be set; `authorization_servers` can if all issuers are a
-    /// [resolver's](crate::Authenticator::builder_with_resolver).
+    /// Sets any other member of the metadata. `resource` and `authorization_servers` are derived
+    /// from the settings and cannot be set, except `authorization_servers` if all issuers come from
+    /// a [resolver](crate::Authenticator::builder_with_resolver).
     #[must_use]
     pub fn member(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.members.insert(name.into(), value.into());
         self
     }
 
-    /// `None` if the identifier is none (RFC 9728 §1.2).
+    /// Returns `None` if the identifier is invalid (RFC 9728 §1.2).
     pub(crate) fn at(&self, issuers: &[&str], by_header: bool) -> Option<Resource> {
         let mut url = Url::parse(&self.identifier).ok()?;
         let secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
@@ -82,11 +82,11 @@ impl ProtectedResource {
         url.set_path(&path);
         let mut document = self.members.clone();
         document.insert("resource".to_owned(), json!(self.identifier));
-        // RFC 9728 §3.2: no empty list. A resolver's issuers are not known here.
+        // RFC 9728 §3.2: no empty list. A resolver's issuers are unknown here.
         if !issuers.is_empty() {
             document.insert("authorization_servers".to_owned(), json!(issuers));
         }
-        // Of the places for a token this member knows only those of RFC 6750.
+        // The registered values of this member cover only the token locations of RFC 6750.
         if by_header {
             document.insert("bearer_methods_supported".to_owned(), json!(["header"]));
         }
@@ -105,18 +105,18 @@ impl<S: Into<String>> From<S> for ProtectedResource {
     }
 }
 
-/// A resource and where its metadata are.
+/// A resource and the location of its metadata.
 #[derive(Debug)]
 pub(crate) struct Resource {
     path: String,
     url: String,
     document: Bytes,
-    /// Told that somebody does not serve the document.
+    /// Limits the warning that a layer does not serve the document to one.
     unserved: Once,
 }
 
 impl Resource {
-    /// RFC 9728 §5.1.
+    /// The value of `resource_metadata` (RFC 9728 §5.1).
     pub(crate) fn metadata_url(&self) -> &str {
         &self.url
     }
@@ -132,7 +132,7 @@ impl Resource {
             && served.iter().any(|served| method == Some(served.as_str()))
     }
 
-    /// Tells the operator, once, of a layer whose challenges name metadata that it does not serve.
+    /// Warns, once, of a layer whose challenges name metadata that it does not serve.
     pub(crate) fn report_unserved(&self) {
         self.unserved.call_once(|| {
             tracing::warn!(
@@ -144,8 +144,9 @@ impl Resource {
         });
     }
 
-    /// RFC 9728 §3.2. Public: any page may read it, and anybody may keep it for a while. A browser
-    /// asks first whether the page may send a header of its own, such as MCP's protocol version.
+    /// Builds the response (RFC 9728 §3.2). It is public: any page may read it, and any cache may
+    /// store it for a while. A browser first sends a preflight to ask whether the page may send a
+    /// custom header, such as MCP's protocol version.
     pub(crate) fn to_response<B: From<Bytes>>(
         &self,
         request: &(impl RequestView + ?Sized),

@@ -1,9 +1,8 @@
-//! What the tests of a service need, with the cargo feature `test-util`: a clock that moves when
-//! told, an HTTP client that answers from a script, keys that sign, and a [`Scene`] that puts them
-//! together.
+//! Test support for services, with the cargo feature `test-util`: a manual clock, a scripted HTTP
+//! client, signing keys, and a [`Scene`] that combines them.
 //!
-//! `portcullis-testing` re-exports all of it, next to an issuer over loopback. The feature adds this
-//! module and changes no decision. Everything here panics where a test cannot be set up.
+//! `portcullis-testing` re-exports all of it, together with an issuer over loopback. The feature
+//! adds this module and does not change validation. All functions panic if a test cannot be set up.
 //!
 //! ```
 //! use std::time::Duration;
@@ -47,7 +46,7 @@ pub use scene::{Scene, bearer, builder, claims};
 pub use token::TestToken;
 pub use verdict::{Now, attempt_now, rule, token_rule, verdict, verdict_now};
 
-/// The time at which tests start, in seconds since 1970: 2027-01-15 08:00:00 UTC.
+/// The start time of tests, in seconds since 1970: 2027-01-15 08:00:00 UTC.
 pub const NOW: u64 = 1_800_000_000;
 
 /// The issuer of the tokens, their `iss`.
@@ -59,7 +58,7 @@ pub const AUDIENCE: &str = "https://api.example";
 /// The URL of the issuer's key set.
 pub const JWKS: &str = "https://issuer.example/keys";
 
-/// Request headers with `Authorization: VALUE`.
+/// Returns request headers with `Authorization: VALUE`.
 #[must_use]
 pub fn authorization(value: &str) -> HeaderMap {
     HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::try_from(value).unwrap())])

@@ -1,4 +1,4 @@
-//! API keys beside tokens in one Authorization header: the app that the guide's chapter shows.
+//! API keys and tokens in the same Authorization header: the app in the guide's chapter.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[expect(unreachable_pub, reason = "as an app has it")]

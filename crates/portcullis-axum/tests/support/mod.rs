@@ -1,4 +1,4 @@
-//! A gate, a good token for it, and requests to a router.
+//! A gate, a valid token for it, and requests to a router.
 
 use axum::Router;
 use axum::body::Body;
@@ -13,7 +13,7 @@ pub(crate) async fn gate_and_bearer() -> (Gate, String) {
     (scene.gate(), scene.token("alice").bearer())
 }
 
-/// The answer to a request with a body.
+/// Sends a request and returns the response with its body.
 pub(crate) async fn send(
     app: &Router,
     method: &str,

@@ -1,4 +1,4 @@
-//! An app on jsonwebtoken, and after each of the two steps: which tokens are judged otherwise.
+//! An app on jsonwebtoken, and after each of the two steps: which tokens are validated differently.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[expect(clippy::disallowed_methods, unreachable_pub, reason = "the app that is migrated")]
@@ -35,7 +35,7 @@ async fn set(fetch: &ScriptedFetch) -> RemoteKeySet {
     builder.build().await.unwrap()
 }
 
-/// The claims of a good token, with some put in or, if null, taken out.
+/// Returns the claims of a valid token, with some set or, for null, removed.
 fn claims(changes: Value) -> Value {
     let now = get_current_timestamp();
     let mut claims = json!({
@@ -55,7 +55,7 @@ fn read(claims: Claims) -> bool {
     claims.sub == "alice" && claims.scope.as_deref() == Some("orders:read")
 }
 
-/// The migration's promise: what is not in the second table is judged alike by all three.
+/// Tokens that the second table does not list must be validated identically by all three apps.
 #[tokio::test]
 async fn steps_judge_tokens_alike_but_for_what_is_listed() {
     let (old, new) = (key("old"), key("new"));
@@ -102,11 +102,11 @@ async fn steps_judge_tokens_alike_but_for_what_is_listed() {
         old.sign(r#"{"alg":"ES256","kid":"old","typ":"JWT"}"#, &claims(changes).to_string())
     };
     let differing = [
-        // With step 1 a key is found that came after the start.
+        // Step 1 finds a key that was published after the start.
         ("a key that was published later", new.token(&claims(json!({}))), [false, true, true]),
-        // With `DecodingKeySource::decode` in step 1, too: two keys fit.
+        // `DecodingKeySource::decode` in step 1 also accepts it: two keys match.
         ("without kid", headed(json!({"alg": "ES256"})), [false, false, true]),
-        // With step 2 everything counts that a token says of itself.
+        // Step 2 checks everything that a token states.
         ("without aud", of(json!({"aud": null})), [true, true, false]),
         ("without iss", of(json!({"iss": null})), [true, true, false]),
         ("iss in an array", of(json!({"iss": [ISSUER]})), [true, true, false]),
@@ -121,7 +121,7 @@ async fn steps_judge_tokens_alike_but_for_what_is_listed() {
     for (name, token, expected) in &differing {
         assert_eq!(judged(token).await, *expected, "{name}");
     }
-    // The page lists them.
+    // The page lists these tokens.
     let page = include_str!("../../../../docs/migrating/from-jsonwebtoken.md");
     for (name, _, [before, step_1, step_2]) in differing {
         let said = |accepted: bool| if accepted { "accepted" } else { "refused" };
@@ -130,7 +130,7 @@ async fn steps_judge_tokens_alike_but_for_what_is_listed() {
     }
 }
 
-/// What `issuer_settings` reads is what the authenticator does.
+/// The authenticator enforces what `issuer_settings` reads.
 #[tokio::test]
 async fn required_claims_algorithms_and_audiences_of_a_validation_hold_in_an_authenticator() {
     let key = key("k");
@@ -163,7 +163,8 @@ fn page_shows_the_apps_as_they_are() {
     }
 }
 
-/// jsonwebtoken has no bounds: whoever fetches at an unknown `kid` fetches for every forged token.
+/// jsonwebtoken has no limits: an app that fetches for each unknown `kid` fetches for every forged
+/// token.
 #[tokio::test]
 async fn unknown_kids_cost_a_budget_and_are_told_from_an_outage() {
     let known = key("k");
@@ -181,7 +182,7 @@ async fn unknown_kids_cost_a_budget_and_are_told_from_an_outage() {
     let (looked_for, limited) = statuses.split_at(3);
     assert_eq!(looked_for, [StatusCode::UNAUTHORIZED; 3]);
     assert!(limited.iter().all(|status| *status == StatusCode::TOO_MANY_REQUESTS));
-    // An algorithm that no set has a key for, and one that is not allowed, look for nothing.
+    // An algorithm that no key set has a key for, and one that is not allowed, trigger no lookup.
     clock.advance(Duration::from_secs(3000));
     for alg in ["HS256", "ES384"] {
         let token = known.sign(&json!({"alg": alg, "kid": "x"}).to_string(), "{}");
@@ -193,7 +194,7 @@ async fn unknown_kids_cost_a_budget_and_are_told_from_an_outage() {
     assert!(matches!(error, DecodingKeyError::NoPublicKey { .. }), "{error}");
     assert_eq!(fetch.requests().len(), 4);
 
-    // Stale keys serve while the issuer is away; then it is the keys that are at fault.
+    // Stale keys are used while the issuer is unreachable; then the error is about the keys.
     fetch.set(JWKS, Answer::Fails);
     let token = known.token(&claims(json!({})));
     assert!(keys.decode::<Claims>(&token, &validation()).await.is_ok_and(|data| read(data.claims)));
@@ -204,7 +205,7 @@ async fn unknown_kids_cost_a_budget_and_are_told_from_an_outage() {
     assert!(error.retry_after().is_some_and(|after| !after.is_zero()));
 }
 
-/// serde quotes the value that does not fit, and a token's values are nobody's business.
+/// serde quotes the value that does not fit, and errors must not contain a token's values.
 #[tokio::test]
 async fn errors_have_no_value_out_of_the_token() {
     let key = key("k");
@@ -245,7 +246,7 @@ async fn decode_finds_a_key_that_was_replaced_and_tries_each_that_is_not_named()
     let token = replaced.token(&claims(json!({})));
     assert!(decode(&token).await.is_ok());
     assert_eq!(fetch.requests().len(), 2);
-    // The one before is refused from then on, without another fetch.
+    // The replaced key is rejected from then on, without another fetch.
     assert!(decode(&first.token(&claims(json!({})))).await.is_err());
     assert_eq!(fetch.requests().len(), 2);
 }

@@ -1,4 +1,4 @@
-//! The cases: what is sent, and what must come back.
+//! The cases: requests and their expected responses.
 
 use std::fmt;
 
@@ -24,15 +24,15 @@ const FOREIGN: &str = "The request came from another site's page";
 const AWAY: &str = "Token validation is temporarily unavailable";
 const MISCONFIGURED: &str = "The service is not set up for this request";
 
-/// The paths without a gate, which no declaration of a gate reaches.
+/// The paths without a gate, which a gate's gRPC declaration does not affect.
 const UNGATED: [&str; 3] = ["/require-alone", "/caller-alone", "/maybe-alone"];
 
 const VARY: &str = "authorization, x-access-token, sec-websocket-protocol, cookie";
 
-/// What Kubernetes clients put before the base64url of their token.
+/// The prefix that Kubernetes clients put before the base64url of their token.
 pub(super) const K8S: &str = "base64url.bearer.authorization.k8s.io.";
 
-/// A request and what it must be answered with.
+/// A request and its expected response.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     name: &'static str,
@@ -42,9 +42,9 @@ pub(super) struct Case {
     outcome: Outcome,
     /// Whether refusals have bodies, and challenges name the metadata.
     bodies: bool,
-    /// What HTTP/2 has no way to say.
+    /// Whether HTTP/2 cannot express the request.
     http1_only: bool,
-    /// Whether the request is said to be gRPC.
+    /// Whether the request claims to be gRPC.
     says_grpc: bool,
 }
 
@@ -57,12 +57,13 @@ impl fmt::Display for Case {
 
 #[derive(Debug, Clone, Copy)]
 enum Outcome {
-    /// The handler's answer: whom it saw.
+    /// The handler's response: the caller it sees.
     Handler(&'static str),
-    /// Status, gRPC status, detail, and what the challenge has behind the realm, if there is one.
+    /// Status, gRPC status, detail, and the challenge's parameters after the realm, if there is a
+    /// challenge.
     Refused(u16, u16, &'static str, Option<Challenge>),
     Metadata,
-    /// The answer to a browser that asks whether a page may read them.
+    /// The response to a preflight for the metadata.
     MetadataPreflight,
 }
 
@@ -73,14 +74,14 @@ enum Challenge {
 }
 
 impl Case {
-    /// The same request, which its sender says is one of gRPC.
+    /// Returns the same request with the content type of gRPC.
     fn said_to_be_grpc(mut self) -> Self {
         self.headers.push(("content-type", b"application/grpc".to_vec()));
         Self { says_grpc: true, ..self }
     }
 
-    /// What must be answered over `protocol`; `None` where it can not carry the case. `declared` is
-    /// whether the gates are declared gRPC.
+    /// Returns the response expected over `protocol`, or `None` if the protocol cannot carry the
+    /// case. `declared` tells whether the gates are declared gRPC.
     pub(super) fn expected(&self, protocol: Protocol, declared: bool) -> Option<Answer> {
         let grpc = protocol == Protocol::Grpc;
         let connect = self.method == Method::CONNECT;
@@ -100,8 +101,8 @@ impl Case {
         Some(answer)
     }
 
-    /// The token, if the strict gate decides this case by a bearer token in the `Authorization` header
-    /// alone.
+    /// Returns the token, if the strict gate decides this case only by a bearer token in the
+    /// `Authorization` header.
     pub(super) fn bare_token(&self) -> Option<&str> {
         let [("authorization", value)] = self.headers.as_slice() else { return None };
         let token = std::str::from_utf8(value).ok()?.strip_prefix("Bearer ")?;
@@ -113,14 +114,14 @@ impl Case {
             Outcome::Handler(who) => {
                 let kind = if grpc { "application/grpc" } else { "text/plain" };
                 let mut headers = vec![("content-type", kind)];
-                // No credential decides what an open route says.
+                // The response of an open route depends on no credential.
                 if self.path != "/health" {
                     headers.push(("vary", VARY));
                 }
                 if grpc {
                     headers.push(("grpc-status", "0"));
                 }
-                // What follows a CONNECT is not of HTTP.
+                // After a CONNECT, the connection no longer carries HTTP.
                 let silent = [Method::HEAD, Method::CONNECT].contains(&self.method);
                 Answer::new(200, &headers, if silent { "" } else { who })
             }
@@ -177,7 +178,7 @@ impl Case {
             headers.push(("retry-after", "7".to_owned()));
         }
         let mut body = String::new();
-        // Where nobody authenticates, nobody knows of any settings.
+        // Without a gate, the settings for bodies are unknown.
         if self.bodies && grpc_status.is_none() && detail != MISCONFIGURED {
             headers.push(("content-type", "application/problem+json".to_owned()));
             let title = http::StatusCode::from_u16(status).unwrap();
@@ -245,7 +246,7 @@ impl Tokens {
     }
 }
 
-/// Every case there is.
+/// Returns all cases.
 pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
     use Challenge::{Error, Realm};
     use Outcome::{Handler, Refused};
@@ -278,7 +279,8 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         let encoded = URL_SAFE_NO_PAD.encode(token);
         ("sec-websocket-protocol", format!("chat, {K8S}{encoded}").into_bytes())
     };
-    // The access cookie's prefix says that the request came over https, whoever ended TLS.
+    // The access cookie's prefix implies that the request came over https, even if a proxy
+    // terminated TLS.
     let own = || line("origin", "https://{authority}");
 
     let mut cases = Vec::new();
@@ -293,7 +295,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         cases.push(Case { name, method, path, headers, outcome, bodies, http1_only, says_grpc });
     };
 
-    // Each over POST, which gRPC is; what differs for safe methods has GET.
+    // POST by default, because gRPC uses POST; GET where safe methods differ.
     let post = |name, path, headers, outcome| (name, Method::POST, path, headers, outcome);
     let get = |name, path, headers, outcome| (name, Method::GET, path, headers, outcome);
     let connect = |name, headers, outcome| (name, Method::CONNECT, "/", headers, outcome);
@@ -352,7 +354,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             forbidden,
         ),
         post("claims that do not fit", "/unfit", vec![bearer(&tokens.good)], forbidden),
-        // Where a token is not compulsory.
+        // Routes with an optional token.
         post("optional, none", "/optional", vec![], nobody),
         post("optional, good", "/optional", vec![bearer(&tokens.good)], alice),
         post("optional, bad", "/optional", vec![bearer(&tokens.forged)], invalid),
@@ -372,7 +374,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             vec![bearer(&tokens.good)],
             scope,
         ),
-        // Where a credential may be another authenticator's.
+        // Routes that accept credentials of another authenticator.
         post("foreign, an API key", "/foreign", vec![bearer("key_1")], Handler("foreign")),
         post(
             "foreign, another scheme",
@@ -423,7 +425,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             missing,
         ),
         post("foreign, good, then a policy", "/foreign-scope", vec![bearer(&tokens.scope)], alice),
-        // What stands before nothing, or behind nothing.
+        // Policies and handlers without a gate.
         post(
             "a policy without authentication",
             "/require-alone",
@@ -442,7 +444,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             vec![bearer(&tokens.good)],
             misconfigured,
         ),
-        // What passes without a token.
+        // Requests that pass without a token.
         get("an open route", "/health", vec![], nobody),
         post("an open route, another method", "/health", vec![], nobody),
         get("an open route, and a bad token", "/health", vec![bearer(&tokens.forged)], nobody),
@@ -461,7 +463,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         ),
         ("OPTIONS with a body", Method::OPTIONS, "/", vec![], missing),
         ("OPTIONS, good", Method::OPTIONS, "/", vec![bearer(&tokens.good)], alice),
-        // Other places for a token.
+        // Other token locations.
         post("another header", "/", vec![line("x-access-token", &tokens.good)], alice),
         post(
             "another header, not alone",
@@ -524,7 +526,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             bad_request,
         ),
         get("a query, which is not asked", "/?access_token=a", vec![], missing),
-        // Cookies, and who may send them.
+        // Cookies and the origins that may send them.
         get("a cookie, safe", "/", vec![cookie()], alice),
         get(
             "a cookie, safe, from anywhere",
@@ -674,7 +676,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             Outcome::Metadata,
         );
     }
-    // What a request says of itself chooses nothing.
+    // The request's own content type must not change the response.
     let said: Vec<Case> = cases.iter().cloned().map(Case::said_to_be_grpc).collect();
     cases.extend(said);
     cases

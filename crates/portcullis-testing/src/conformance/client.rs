@@ -1,4 +1,4 @@
-//! Requests as the cases describe them, over a real socket.
+//! Sends the requests of the cases over a real socket.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use super::exchange::Answer;
 use super::protocol::Protocol;
 use super::service::grpc_name;
 
-/// Far more than any answer needs, on any machine.
+/// Far longer than any response takes, on any machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An empty message of gRPC: not compressed, of no length.
+/// An empty gRPC message: uncompressed, of length 0.
 const EMPTY_MESSAGE: &[u8] = &[0; 5];
 
-/// What an `OPTIONS` has for a body: one that an `any` handler could act on.
+/// The body of an `OPTIONS` request, which an `any` handler could act on.
 const A_BODY: &[u8] = b"a body";
 
 pub(super) struct Client {
@@ -37,7 +37,8 @@ impl Client {
         let answer = tokio::time::timeout(PATIENCE, self.exchange(case)).await;
         let mut answer = answer.expect("there was no answer");
         if case.method == Method::HEAD {
-            // It may say how long the body would be, and does not have to (RFC 9110 §8.6).
+            // The server may send the length that the body would have, but need not (RFC 9110
+            // §8.6).
             answer.headers.remove(CONTENT_LENGTH.as_str());
         }
         answer
@@ -57,7 +58,7 @@ impl Client {
                 http2::handshake(TokioExecutor::new(), io).await.unwrap();
             let connection = tokio::spawn(connection);
             if self.protocol == Protocol::ExtendedConnect {
-                // The server says that it takes one with its first frames.
+                // The server announces its support in its first frames.
                 let mut first = Request::new(Full::default());
                 *first.uri_mut() = format!("http://{}/health", self.address).parse().unwrap();
                 sender.send_request(first).await.unwrap();
@@ -101,7 +102,7 @@ impl Client {
         }
         for (name, value) in &case.headers {
             let name = HeaderName::from_static(name);
-            // For what the case can not know: where the service is.
+            // The case does not know the address of the service.
             let value = match std::str::from_utf8(value) {
                 Ok(text) => text.replace("{authority}", &authority).into_bytes(),
                 Err(_) => value.clone(),
@@ -112,8 +113,8 @@ impl Client {
     }
 }
 
-/// The whole answer. The trailers of gRPC count as headers, where either can have the status, and a
-/// message's five bytes of frame are left out.
+/// Reads the whole response. gRPC trailers count as headers, because either can carry the status.
+/// The 5-byte frame of a message is removed.
 async fn read(response: Response<Incoming>) -> Answer {
     let (parts, body) = response.into_parts();
     let body = match body.collect().await {

@@ -1,4 +1,4 @@
-//! An answer, as two are compared.
+//! A response, in a form that can be compared.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,13 +6,13 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 
-/// What belongs to one connection, or to the moment.
+/// Headers that belong to a single connection or point in time.
 const LEFT_OUT: [&str; 4] = ["connection", "date", "keep-alive", "transfer-encoding"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// By name in lower case; the values of a repeated one in their order.
+    /// Keyed by lower-case name; the values of a repeated header are in order.
     pub(super) headers: BTreeMap<String, Vec<String>>,
     pub(super) body: String,
 }
@@ -26,7 +26,7 @@ impl Answer {
         answer
     }
 
-    /// A response, as a server would send it.
+    /// Converts a response, as a server would send it.
     pub(super) fn of(response: Response<Bytes>) -> Self {
         let (parts, body) = response.into_parts();
         let mut answer = Self::new(parts.status.as_u16(), &[], &String::from_utf8_lossy(&body));
@@ -45,7 +45,7 @@ impl Answer {
 
     fn add(&mut self, name: &str, value: &str) {
         let name = name.to_ascii_lowercase();
-        // That there is no body is said in other ways too.
+        // Servers also signal an empty body in other ways.
         let no_body = name == "content-length" && value == "0";
         if !no_body && !LEFT_OUT.contains(&name.as_str()) {
             self.headers.entry(name).or_default().push(value.to_owned());

@@ -1,8 +1,8 @@
-//! The protocols that a suite is run over.
+//! The protocols that a suite runs over.
 
 use std::fmt;
 
-/// What a service is spoken to in.
+/// A protocol between client and service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -10,7 +10,7 @@ pub enum Protocol {
     Http1,
     /// HTTP/2, with prior knowledge.
     Http2,
-    /// HTTP/2's handshake of a WebSocket (RFC 8441), for servers that have it switched on.
+    /// HTTP/2's WebSocket handshake (RFC 8441), for servers that enable it.
     ExtendedConnect,
     /// gRPC.
     Grpc,

@@ -1,4 +1,4 @@
-//! The gates, what stands behind them, and how a service is held to the cases.
+//! The gates of the suite, and the comparison of a service with the cases.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,26 +18,27 @@ use super::exchange::Answer;
 use super::protocol::Protocol;
 use super::service::{ABSENT_ISSUER, BUSY_ISSUER, LATE_ISSUER};
 
-/// The gates to put in front of a service, and the cases it is held to.
+/// The gates to put in front of a service, and the cases to check it with.
 #[derive(Debug, Clone)]
 pub struct Suite {
-    /// In front of what demands a token.
+    /// For routes that require a token.
     pub strict: Gate,
-    /// In front of what does not.
+    /// For routes with an optional token.
     pub optional: Gate,
-    /// In front of what may have other credentials than tokens.
+    /// For routes that may receive credentials other than tokens.
     pub foreign: Gate,
     grpc: bool,
     cases: Vec<Case>,
 }
 
 impl Suite {
-    /// Refusals without bodies, for adapters of any framework.
+    /// Creates a suite for refusals without bodies, which adapters of any framework support.
     pub async fn plain() -> Self {
         Self::new(|builder| builder, false).await
     }
 
-    /// Refusals with bodies, and metadata: for adapters whose framework makes bodies from bytes.
+    /// Creates a suite for refusals with bodies, and metadata, for adapters whose framework creates
+    /// bodies from bytes.
     pub async fn with_bodies() -> Self {
         let change = |builder: AuthenticatorBuilder| {
             builder.problem_json().protected_resource("https://api.example/v1")
@@ -77,7 +78,7 @@ impl Suite {
         }
     }
 
-    /// The same with gates that are declared gRPC, whatever the service behind them speaks.
+    /// Declares the gates gRPC, regardless of the protocol of the service behind them.
     #[must_use]
     pub fn grpc(self) -> Self {
         let (strict, optional) = (self.strict.grpc(), self.optional.grpc());
@@ -100,8 +101,8 @@ impl Suite {
         report
     }
 
-    /// Gives the strict gate each token of the cases without a request: the verdict must be what the
-    /// table says of a request with that token.
+    /// Passes each token of the cases to the strict gate without a request. The outcome must match
+    /// that of a request with the token.
     pub async fn run_bare_tokens(&self) -> Report {
         let mut report = Report { name: "bare token".to_owned(), cases: 0, wrong: vec![] };
         for case in &self.cases {
@@ -122,14 +123,14 @@ impl Suite {
     }
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Report {
     /// The adapter and the protocol.
     pub name: String,
-    /// How many cases it was held to.
+    /// The number of cases that ran.
     pub cases: usize,
-    /// Each case that was answered otherwise, and how.
+    /// Each case with a different response, and the difference.
     pub wrong: Vec<String>,
 }
 
@@ -142,7 +143,7 @@ impl fmt::Display for Report {
 }
 
 impl Answer {
-    /// In which way `other` is not the same.
+    /// Describes the difference to `other`, if there is one.
     fn difference(&self, other: &Self) -> Option<String> {
         (self != other).then(|| format!("expected {self}\n    but got {other}"))
     }
@@ -170,7 +171,7 @@ impl KeySource for Absent {
     }
 }
 
-/// Unknown keys have spent the budget.
+/// A key source whose budget for unknown keys is spent.
 #[derive(Debug)]
 struct Busy;
 
@@ -185,7 +186,7 @@ fn unavailable() -> ResolveError {
     ResolveError::Unavailable { retry_after: Duration::from_secs(7), source: None }
 }
 
-/// For the tokens of the cases.
+/// The tokens that the cases use.
 impl Tokens {
     fn new(key: &TestKey) -> Self {
         let forged = TestKey::generate("k", Algorithm::Es256);

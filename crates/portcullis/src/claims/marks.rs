@@ -1,4 +1,4 @@
-//! What tells other kinds of token from an access token ([RFC 8725 §3.12]).
+//! Claims that distinguish other kinds of token from access tokens ([RFC 8725 §3.12]).
 //!
 //! [RFC 8725 §3.12]: https://www.rfc-editor.org/rfc/rfc8725#section-3.12
 
@@ -9,53 +9,53 @@ use super::Span;
 use super::scope::has_names;
 use crate::json::{Member, Raw, Text};
 
-/// Traces of another kind of token than an access token.
+/// Signs that a token is not an access token.
 #[derive(Default)]
 pub(crate) struct Marks {
-    /// `cnf`, RFC 7800: usable only together with a proof.
+    /// `cnf` (RFC 7800): the token is usable only together with a proof of possession.
     pub(crate) sender_constrained: bool,
-    /// The first mark of another token that is not for APIs.
+    /// A claim of another kind of token that is not for APIs.
     pub(crate) foreign: Option<&'static str>,
-    /// The first mark that stands in ID tokens only, whatever else the token says of its kind.
+    /// A claim that occurs only in ID tokens, whatever else the token states about its kind.
     pub(crate) identity: Option<&'static str>,
-    /// `at_hash` and `nonce`, which some issuers put into access tokens, too.
+    /// `at_hash` and `nonce`, which some issuers also put into access tokens.
     pub(crate) at_hash: bool,
     pub(crate) nonce: bool,
     /// The claim `typ`.
     pub(crate) type_claim: TypeClaim,
     /// `azp`: the client that the token was issued to.
     pub(crate) azp: Option<Span>,
-    /// Whether there is an `azp`, be it readable or not.
+    /// Whether `azp` is present, readable or not.
     pub(crate) has_azp: bool,
-    /// Whether there is an `auth_time`, be it readable or not.
+    /// Whether `auth_time` is present, readable or not.
     pub(crate) has_auth_time: bool,
-    /// Whether `scope` comes once, can be read as a whole and has a name; and `scp`.
+    /// Whether `scope` occurs once, is readable as a whole and has a name; and the same for `scp`.
     pub(crate) has_scope: bool,
     pub(crate) has_scp: bool,
-    /// The claims that are there of those that the profile's mark names.
+    /// Which of the claims that the profile's mark names are present.
     pub(crate) of_profile: MarkClaims,
 }
 
 pub(crate) type MarkClaims = SmallVec<[&'static str; 2]>;
 
-/// What a payload says of its own kind: Keycloak's claim `typ`.
+/// The token's kind as stated in the payload: Keycloak's claim `typ`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum TypeClaim {
-    /// Absent, or nothing that is known.
+    /// Absent or an unknown value.
     #[default]
     Unknown,
     /// `Bearer`: an access token.
     Bearer,
-    /// Another kind of token, by what it is told.
+    /// Another kind of token, with the name to report.
     Foreign(&'static str),
 }
 
 impl Marks {
-    /// The claims that [`take`](Self::take) reads: each comes once.
+    /// The claims that [`take`](Self::take) reads. Each must occur once.
     pub(super) const ALL: [&str; 9] =
         ["at_hash", "c_hash", "s_hash", "nonce", "events", "htm", "token_use", "typ", "cnf"];
 
-    /// Returns what the claim `typ` of a payload tells of its kind, if that is no access token.
+    /// Returns the kind that a payload's claim `typ` states, if it is not an access token.
     pub(crate) fn foreign_type(payload: &[u8]) -> Option<&'static str> {
         let text = std::str::from_utf8(payload).ok()?;
         match Raw::new(text).find("typ").ok()??.parse()? {
@@ -64,8 +64,8 @@ impl Marks {
         }
     }
 
-    /// Takes note that one of the claims comes again that may, and that tell an ID token: it then counts as
-    /// what an ID token has.
+    /// Records a duplicate of a claim that may be duplicated and that helps recognize ID tokens.
+    /// The claim then counts as in an ID token.
     pub(super) fn repeated(&mut self, name: &str) {
         match name {
             "auth_time" => self.has_auth_time = true,
@@ -81,7 +81,8 @@ impl Marks {
         member: Member<'_, A>,
     ) -> Result<(), A::Error> {
         match name {
-            // OpenID Connect Core §3.1.3.6, §3.3.2.11 and FAPI: hashes stand in ID tokens only.
+            // OpenID Connect Core §3.1.3.6, §3.3.2.11 and FAPI: these hashes occur only in ID
+            // tokens.
             "at_hash" => self.at_hash = true,
             "c_hash" => self.identity = Some("`c_hash` is an ID token's"),
             "s_hash" => self.identity = Some("`s_hash` is an ID token's"),
@@ -108,7 +109,7 @@ impl Marks {
                 }
                 return Ok(());
             }
-            // OpenID Connect Core has no scopes in ID tokens.
+            // OpenID Connect Core defines no scopes in ID tokens.
             "scp" => {
                 self.has_scp = member.raw()?.strings().is_ok_and(|scopes| has_names(&scopes));
                 return Ok(());

@@ -7,21 +7,21 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// The end of the year 9999, in seconds: what lies beyond is no date but an attempt to overflow.
+/// The end of the year 9999, in seconds. Later values are rejected as overflow attempts.
 const LATEST_SECS: u64 = 253_402_300_799;
 
-/// A moment as a token tells it: an integer or a fraction of seconds since 1970-01-01T00:00:00Z.
+/// A time in a token: an integer or fractional number of seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NumericDate(Duration);
 
 impl NumericDate {
-    /// The moment `secs` seconds after 1970-01-01T00:00:00Z.
+    /// Returns the time `secs` seconds after 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Self(Duration::from_secs(secs))
     }
 
-    /// The time since 1970-01-01T00:00:00Z.
+    /// Returns the duration since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn as_duration(self) -> Duration {
         self.0
@@ -29,8 +29,8 @@ impl NumericDate {
 }
 
 impl From<SystemTime> for NumericDate {
-    /// A time before 1970 is no time but a clock that was never set. It becomes the latest date
-    /// there is, at which every token has expired.
+    /// A time before 1970 means that the clock was never set. It becomes the latest date, at which
+    /// every token has expired.
     fn from(time: SystemTime) -> Self {
         let latest = Duration::from_secs(LATEST_SECS);
         Self(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(latest).min(latest))
@@ -56,10 +56,10 @@ impl<'de> Deserialize<'de> for NumericDate {
     }
 }
 
-/// What a date is, where a claim is not one.
+/// What a date claim must be, for error messages.
 pub(crate) const EXPECTED: &str = "a number of seconds between 1970 and 9999";
 
-/// A number, and the moment that it is, if it is one.
+/// Any number, with its date if it is in range.
 pub(super) struct AnyNumber(Option<NumericDate>);
 
 impl From<AnyNumber> for Option<NumericDate> {
@@ -93,7 +93,8 @@ impl<'de> Deserialize<'de> for AnyNumber {
             }
 
             fn visit_f64<E: Error>(self, secs: f64) -> Result<AnyNumber, E> {
-                // The bound is far below where a float's distance exceeds a second.
+                // The bound is far below the values at which adjacent floats differ by more than a
+                // second.
                 #[expect(clippy::cast_precision_loss, reason = "exactly representable")]
                 let latest = LATEST_SECS as f64;
                 if !(0.0..=latest).contains(&secs) {
@@ -102,8 +103,8 @@ impl<'de> Deserialize<'de> for AnyNumber {
                 Ok(AnyNumber(Duration::try_from_secs_f64(secs).ok().map(NumericDate)))
             }
         }
-        // Not `any`: with serde_json's `arbitrary_precision`, which any crate of a build may
-        // switch on, a fraction would then come as a map.
+        // Not `deserialize_any`: with serde_json's `arbitrary_precision`, which any crate in the
+        // build may enable, a fraction would be deserialized as a map.
         deserializer.deserialize_f64(DateVisitor)
     }
 }

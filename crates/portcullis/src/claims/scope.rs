@@ -14,18 +14,18 @@ use crate::json::{Lenient, Text};
 pub struct Scope(String);
 
 impl Scope {
-    /// Whether `name` is one of the names, with regard to case.
+    /// Returns whether the scope contains `name`, case-sensitively.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.iter().any(|scope| scope == name)
     }
 
-    /// The names, in order.
+    /// Returns the names, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.split(' ').filter(|name| !name.is_empty())
     }
 
-    /// The names, separated by spaces, which is how the claim has them.
+    /// Returns the names, separated by spaces, as in the claim.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -36,8 +36,8 @@ impl Scope {
         !self.0.trim().is_empty()
     }
 
-    /// Reads a claim that is a string of names or a list of them. False if part of it is neither: an
-    /// element of a list is one name, and never split.
+    /// Reads a claim that is a space-separated string or an array of names. Returns false if part
+    /// of it is neither. An element of an array is one name and is never split.
     pub(super) fn read(&mut self, claim: &Lenient<'_>) -> bool {
         if let Lenient::Text(names) = claim {
             self.0 = names.0.to_string();
@@ -49,7 +49,7 @@ impl Scope {
     }
 }
 
-/// Whether a claim can be read as a whole, as by [`Scope::read`], and has a name that is not blank.
+/// Whether [`Scope::read`] reads the whole claim and a name is not blank.
 pub(super) fn has_names(claim: &Lenient<'_>) -> bool {
     let is_list = !matches!(claim, Lenient::Text(_));
     let names = || claim.strings().iter().map(|name| &*name.0);
@@ -68,7 +68,7 @@ impl<'de> Deserialize<'de> for Scope {
     }
 }
 
-/// Shows the number of names, and no name: the scope may be out of a token.
+/// Shows the number of names, but no name: the scope may come from a token.
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").field("names", &self.iter().count()).finish()

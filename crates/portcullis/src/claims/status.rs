@@ -1,4 +1,4 @@
-//! `status`: which bit of which list says whether a token was revoked
+//! `status`: the status list entry that tells whether a token is revoked
 //! ([draft-ietf-oauth-status-list §6]).
 //!
 //! [draft-ietf-oauth-status-list §6]: https://datatracker.ietf.org/doc/html/draft-ietf-oauth-status-list#section-6
@@ -9,18 +9,17 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 use crate::json::{self, FromMembers, Member, Text};
 
-/// A place in a status list.
+/// An entry in a status list.
 #[derive(Clone, Copy)]
 pub(crate) struct StatusReference<'c> {
-    /// The list.
+    /// The URI of the list.
     pub(crate) uri: &'c str,
-    /// The place in it.
+    /// The index in the list.
     pub(crate) index: u64,
 }
 
-/// The claim. Other issuers have one of the same name that says something else, and a token that
-/// has one of those is not damaged: it has no place in a list, and is refused only where one is
-/// asked for.
+/// The `status` claim. Some issuers use a claim of this name with another meaning. Such a token is
+/// still accepted; it has no status list entry, and is rejected only where a route requires one.
 pub(super) struct StatusClaim<'a>(pub(super) Option<(u64, Text<'a>)>);
 
 impl<'de> Deserialize<'de> for StatusClaim<'de> {
@@ -34,7 +33,7 @@ impl<'de> Deserialize<'de> for StatusClaim<'de> {
     }
 }
 
-/// Members of `status`: the mechanisms by which a status is told.
+/// Members of `status`: the status mechanisms.
 #[derive(Default)]
 struct Mechanisms<'a> {
     status_list: Option<AnyOr<Place<'a>>>,
@@ -76,7 +75,7 @@ impl<'de> FromMembers<'de> for Place<'de> {
     }
 }
 
-/// A `T` from an object's members, or nothing from a value of another type.
+/// A `T` from an object's members, or `None` from a value of another type.
 struct AnyOr<T>(Option<T>);
 
 impl<'de, T: FromMembers<'de> + Default> Deserialize<'de> for AnyOr<T> {

@@ -1,19 +1,19 @@
-//! The texts of one token's claims, where they stand in its payload.
+//! The texts of a token's claims, as ranges of its payload.
 
 use serde::de::MapAccess;
 use smallvec::SmallVec;
 
 use crate::json::{Member, Raw, Text};
 
-/// A payload, and behind it the texts that do not stand in it as they are read.
+/// A payload, followed by the unescaped texts that do not occur literally in it.
 #[derive(Default)]
 pub(super) struct Texts {
     all: String,
-    /// How much of it is the payload.
+    /// The length of the payload in `all`.
     payload: usize,
 }
 
-/// A place in [`Texts`]: means nothing in another token's.
+/// A range in [`Texts`]. Valid only for the `Texts` that created it.
 #[derive(Clone, Copy)]
 pub(crate) struct Span {
     start: u32,
@@ -23,8 +23,8 @@ pub(crate) struct Span {
 pub(crate) type Spans = SmallVec<[Span; 4]>;
 
 impl Span {
-    /// A token is far shorter than what could not be told in 32 bits; a place beyond it would be
-    /// one where no text stands.
+    /// Tokens are far shorter than 4 GiB. A larger offset saturates to a range that contains no
+    /// text.
     fn new(start: usize, length: usize) -> Self {
         let at = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
         Self { start: at(start), end: at(start.saturating_add(length)) }
@@ -32,7 +32,7 @@ impl Span {
 }
 
 impl Texts {
-    /// Those of `payload`; `unescaped` are those that have escapes there.
+    /// Builds the texts of `payload`. `unescaped` holds those that contain escapes in the payload.
     pub(super) fn new(mut payload: String, unescaped: &str) -> Self {
         let length = payload.len();
         payload.push_str(unescaped);
@@ -65,7 +65,7 @@ impl Texts {
 /// [`Texts`] while the payload is read.
 pub(super) struct Reading<'a> {
     payload: &'a str,
-    /// The texts that have escapes in the payload, one behind the other.
+    /// The unescaped form of the texts that contain escapes in the payload, concatenated.
     unescaped: String,
 }
 
@@ -74,7 +74,7 @@ impl<'a> Reading<'a> {
         Self { payload, unescaped: String::new() }
     }
 
-    /// What stands behind the payload when everything was read.
+    /// Returns the texts to append to the payload after reading it.
     pub(super) fn into_unescaped(self) -> String {
         self.unescaped
     }
@@ -89,7 +89,7 @@ impl<'a> Reading<'a> {
         Span::new(start, text.len())
     }
 
-    /// Where in the payload a text stands that was borrowed from it.
+    /// Returns the offset in the payload of a text that was borrowed from it.
     fn place_of(&self, text: &str) -> Option<usize> {
         let start = text.as_ptr().addr().checked_sub(self.payload.as_ptr().addr())?;
         (start.checked_add(text.len())? <= self.payload.len()).then_some(start)
@@ -99,7 +99,7 @@ impl<'a> Reading<'a> {
         texts.iter().map(|text| self.keep(text)).collect()
     }
 
-    /// Keeps a value that is a string.
+    /// Keeps the value if it is a string.
     pub(super) fn read_if_text(&mut self, raw: Raw<'a>) -> Option<Span> {
         raw.string().map(|text| self.keep(&text))
     }

@@ -1,24 +1,24 @@
-//! What a token has in the place of what is configured.
+//! The value of a token that differs from the configured one.
 
 use std::fmt;
 
-/// The most names that are shown, and the most characters of each.
+/// The maximum number of names shown, and the maximum length of each in characters.
 const MAX_NAMES: usize = 4;
 const MAX_CHARS: usize = 128;
 
-/// The `iss` or `aud` of a token whose signature held: each name in quotes, escaped and cut short.
+/// The `iss` or `aud` of a token with a valid signature: each name quoted, escaped and truncated.
 ///
-/// Displayed for the operator alone; `Debug` shows nothing of it. What an issuer has in the place of `aud` is
-/// not displayed either.
+/// `Display` is for operators only; `Debug` shows nothing of it. A claim that an issuer uses
+/// instead of `aud` is not displayed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Found {
-    /// `None` if it is not to be shown.
+    /// `None` if it must not be shown.
     text: Option<Box<str>>,
     differs_by_a_slash: bool,
 }
 
 impl Found {
-    /// What `names` are in the place of one of `expected`.
+    /// Builds the text of `names`, found instead of one of `expected`.
     pub(crate) fn new<'n>(names: impl Iterator<Item = &'n str>, expected: &[String]) -> Self {
         let (mut shown, mut more, mut differs_by_a_slash) = (Vec::new(), 0, false);
         for name in names {
@@ -38,7 +38,7 @@ impl Found {
         Self { text: Some(shown.join(", ").into()), differs_by_a_slash }
     }
 
-    /// As it is, without the names: those of a claim in the place of `aud` name a client or a site.
+    /// Removes the names: those of a claim that replaces `aud` identify a client or a site.
     pub(crate) fn unshown(self) -> Self {
         Self { text: None, ..self }
     }
@@ -47,7 +47,7 @@ impl Found {
         self.text.is_some()
     }
 
-    /// How it differs from what is expected, if that is easily overlooked.
+    /// Returns how the value differs from the expected one, if the difference is easy to overlook.
     pub(super) fn difference(&self) -> &'static str {
         if self.differs_by_a_slash {
             ": the token has it with another slash at the end"

@@ -1,10 +1,10 @@
-//! What an operator can do when honest tokens are refused. Each text is true for every issuer that has
-//! a [profile](crate::Profile), or says less.
+//! What an operator can do if valid tokens are rejected. Each text holds for every issuer that has
+//! a [profile](crate::Profile), or is more general.
 
 use super::TokenError;
 
 impl TokenError {
-    /// What an operator can do when honest tokens are refused by this rule.
+    /// Returns what an operator can do if this rule rejects valid tokens.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
@@ -119,7 +119,7 @@ impl TokenError {
     }
 }
 
-/// The marks of ID tokens that some issuers put into their access tokens as well.
+/// Signs of an ID token that some issuers also put into access tokens.
 pub(crate) const NONCE: &str = "`nonce` is an ID token's";
 pub(crate) const AT_HASH: &str = "`at_hash` is an ID token's";
 

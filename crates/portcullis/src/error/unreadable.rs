@@ -3,7 +3,7 @@
 use crate::causes::debug_with_causes;
 use crate::json::Unreadable;
 
-/// A claim that is present and cannot be read, and why. Contains no value out of the token.
+/// A claim that is present and cannot be read, with the reason. Contains no value from the token.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("claim `{name}` cannot be read: {why}")]
 pub struct UnreadableClaim {
@@ -18,20 +18,20 @@ impl UnreadableClaim {
         Self { name: name.into(), why }
     }
 
-    /// A claim that should list the names of roles or permissions, and holds something else.
+    /// A claim that should list roles or permissions and has another type.
     pub(crate) fn no_names(name: &str) -> Self {
         Self::new(name, Unreadable::WrongType { expected: "a string or an array of strings" })
     }
 
-    /// A claim that should list scopes, and holds something else. A string is split at its spaces, and
-    /// an element of a list is not.
+    /// A claim that should list scopes and has another type. A string is split at spaces; an array
+    /// element is not.
     pub(crate) fn no_scopes(name: &str) -> Self {
         let expected =
             "a string of scopes with spaces between, or an array with one in each element";
         Self::new(name, Unreadable::WrongType { expected })
     }
 
-    /// A claim of a rule or a profile that comes twice.
+    /// A duplicate claim that a rule or profile reads.
     pub(crate) fn repeated(name: &str) -> Self {
         Self::new(name, Unreadable::Repeated)
     }
@@ -42,7 +42,7 @@ impl UnreadableClaim {
         &self.name
     }
 
-    /// Whether it comes twice, or a member in it does.
+    /// Whether the claim or one of its members is duplicated.
     pub(crate) fn is_repeated(&self) -> bool {
         matches!(self.why, Unreadable::Repeated | Unreadable::DuplicateMember)
     }

@@ -1,4 +1,4 @@
-//! Documents that a server sent: read like any other object, and described where they are none.
+//! Documents from a server: read like any other object, and described if they are not one.
 
 use std::collections::HashSet;
 
@@ -6,15 +6,15 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::{FromMembers, JsonError, Object, Text};
 
-/// The longest member name that a description shows, in characters.
+/// The maximum length of a member name in a description, in characters.
 const MAX_SHOWN_NAME: usize = 40;
 
-/// Reads the object that is the whole of a fetched document, after a byte order mark if there is
-/// one (RFC 8259 §8.1 allows a parser to skip it).
+/// Reads an object that spans the whole of a fetched document, after an optional byte order mark
+/// (RFC 8259 §8.1 allows a parser to skip it).
 ///
 /// # Errors
 ///
-/// What the document is instead, in words that show none of its values.
+/// A description of the document's actual content, without any of its values.
 pub(crate) fn from_document<'de, T: FromMembers<'de> + Default>(
     document: &'de [u8],
 ) -> Result<T, String> {
@@ -48,7 +48,7 @@ fn describe(text: &str, fault: Option<JsonError>, error: &serde_json::Error) -> 
     if error.is_eof() {
         return format!("it ends within the JSON text ({error})");
     }
-    // Texts of syntax errors hold no values; those of data errors do.
+    // Messages of syntax errors contain no values; those of data errors do.
     if error.is_syntax() {
         return format!("it is not JSON that can be read: {error}");
     }
@@ -71,7 +71,7 @@ fn describe(text: &str, fault: Option<JsonError>, error: &serde_json::Error) -> 
     }
 }
 
-/// The first member name that comes twice at the top, shortened if it is long.
+/// Returns the first duplicate top-level member name, truncated if it is long.
 fn repeated_member(text: &str) -> Option<String> {
     struct Repeated<'r>(&'r mut Option<String>);
 
@@ -131,7 +131,7 @@ mod tests {
             let pet: Pet = from_document(document.as_bytes()).unwrap();
             assert_eq!(pet.name.as_deref(), Some("Tom"));
         }
-        // One is a mark, a second one is no JSON.
+        // One byte order mark is skipped; a second one is not JSON.
         from_document::<Pet>("\u{feff}\u{feff}{}".as_bytes()).unwrap_err();
     }
 

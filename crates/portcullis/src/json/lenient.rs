@@ -1,4 +1,4 @@
-//! Values whose type is their sender's affair.
+//! Values whose type the issuer chooses.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::Text;
 pub(crate) enum Lenient<'a> {
     Text(Text<'a>),
     Texts(SmallVec<[Text<'a>; 4]>),
-    /// The strings of an array that holds other things too.
+    /// The strings of an array that also contains other values.
     Mixed(SmallVec<[Text<'a>; 4]>),
     Null,
     Other,
@@ -28,7 +28,7 @@ impl<'a> Lenient<'a> {
         }
     }
 
-    /// Whether there is anything but strings. `null` is nothing.
+    /// Whether there is any value other than strings. `null` counts as no value.
     pub(crate) fn is_malformed(&self) -> bool {
         matches!(self, Self::Mixed(_) | Self::Other)
     }
@@ -95,13 +95,13 @@ impl<'de> Deserialize<'de> for Lenient<'de> {
     }
 }
 
-/// Whether a member says anything: not if it is `null`, a blank string or an empty array, which
-/// some writers put where they have nothing. What it says is not kept.
+/// Whether a member has content: false for `null`, a blank string and an empty array, which some
+/// writers use for "nothing". The content is not kept.
 pub(crate) struct IsPresent(pub(crate) bool);
 
 impl<'de> Deserialize<'de> for IsPresent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Its text: whatever is in there, no depth and no number can make it fail.
+        // Reads the raw text, so that no depth or number in it can cause an error.
         let text = <&RawValue>::deserialize(deserializer)?.get();
         let within =
             |open, close| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));

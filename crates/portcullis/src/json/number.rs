@@ -1,19 +1,19 @@
-//! Exact numbers. JSON limits neither the range nor the precision of a number (RFC 8259 §6), and two
-//! readers that round differently read two numbers from one text. Nothing is rounded here: a number
-//! that cannot be held exactly is refused.
+//! Exact numbers. JSON limits neither the range nor the precision of a number (RFC 8259 §6), and
+//! two parsers that round differently read two numbers from the same text. Nothing is rounded here:
+//! a number that cannot be represented exactly is rejected.
 
 use serde_json::Number;
 
-/// From 2^53 on, a float may be a rounded integer: 2^53 + 1 is read as 2^53.
+/// From 2^53 on, a float may be a rounded integer: 2^53 + 1 is parsed as 2^53.
 const ROUNDED_FROM: f64 = 9_007_199_254_740_992.0;
 
-/// Returns the value of `text`, a JSON number, in the one form that equal numbers share: `1`, `1.0` and
-/// `10e-1` are the integer 1, and `-0.0` is 0.
+/// Returns the value of `text`, a JSON number, in normalized form: `1`, `1.0` and `10e-1` all
+/// become the integer 1, and `-0.0` becomes 0.
 ///
-/// `None` for a whole number outside -2^63 to 2^64 - 1, and for a fraction that a 64-bit float does not
-/// print with the same digits.
+/// `None` for a whole number outside -2^63 to 2^64 - 1, and for a fraction that a 64-bit float does
+/// not print with the same digits.
 pub(super) fn exact(text: &str) -> Option<Number> {
-    // The fast path for nearly every number.
+    // Fast path for nearly every number.
     if let Ok(whole) = text.parse::<u64>() {
         return Some(whole.into());
     }
@@ -25,7 +25,7 @@ pub(super) fn exact(text: &str) -> Option<Number> {
     (Decimal::read(&format!("{float:e}"))? == decimal).then(|| Number::from_f64(float))?
 }
 
-/// As [`exact`], for a number that serde_json parsed. `None` if it may have been rounded then.
+/// As [`exact`], for a number that serde_json parsed. `None` if parsing may have rounded it.
 pub(super) fn unrounded(number: &Number) -> Option<Number> {
     if number.as_u64().is_some() || number.as_i64().is_some() {
         return exact(&number.to_string());
@@ -34,7 +34,7 @@ pub(super) fn unrounded(number: &Number) -> Option<Number> {
     exact(&format!("{float:e}"))
 }
 
-/// Digits without zeros at either end, times a power of ten. Zero has no digits.
+/// Digits without leading or trailing zeros, times a power of ten. Zero has no digits.
 #[derive(PartialEq, Eq)]
 struct Decimal {
     negative: bool,
@@ -43,7 +43,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// `None` if the exponent exceeds 64 bits.
+    /// Returns `None` if the exponent exceeds 64 bits.
     fn read(text: &str) -> Option<Self> {
         let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
@@ -61,7 +61,7 @@ impl Decimal {
         Some(Self { negative, digits: digits.to_owned(), exponent })
     }
 
-    /// Returns the digits of a whole number, with zeros up to one more than any integer has.
+    /// Returns the digits of a whole number, with zeros up to one more digit than any integer has.
     fn whole(&self) -> Option<String> {
         (self.exponent >= 0).then(|| {
             let zeros = usize::try_from(self.exponent).map_or(20, |zeros| zeros.min(20));

@@ -1,5 +1,6 @@
-//! Values of a payload that are read only when a rule, a profile or a policy asks for them, and then
-//! strictly: each comes once, at any depth each member comes once, and each number is held exactly.
+//! Payload values that are read only when a rule, a profile or a policy needs them, and then
+//! strictly: neither the value nor any member in it, at any depth, may be duplicated, and each
+//! number must be represented exactly.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,7 +16,7 @@ use super::{Lenient, Names, Text, number};
 /// The maximum nesting depth of a value.
 const MAX_DEPTH: usize = 64;
 
-/// Why a value cannot be read.
+/// The reason why a value cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
     #[error("it comes twice")]
@@ -41,10 +42,10 @@ pub(crate) enum Unreadable {
 #[derive(Clone, Copy)]
 pub(crate) struct Raw<'a>(&'a str);
 
-/// An object's members, each of which comes once.
+/// An object's members, without duplicates.
 pub(crate) struct Members<'a>(SmallVec<[(Text<'a>, Raw<'a>); 16]>);
 
-/// An object's members, some of which may come twice.
+/// An object's members, which may include duplicates.
 pub(crate) struct LenientMembers<'a> {
     members: Members<'a>,
     repeated: SmallVec<[Text<'a>; 1]>,
@@ -68,7 +69,7 @@ impl<'a> Raw<'a> {
         self.0.starts_with('{')
     }
 
-    /// Returns the member `name` of an object. Others may come twice.
+    /// Returns the member `name` of an object. Other members may be duplicated.
     pub(crate) fn find(self, name: &str) -> Result<Option<Raw<'a>>, Unreadable> {
         let (mut found, mut repeated) = (None, false);
         let find = Find { name, found: &mut found, repeated: &mut repeated };
@@ -79,15 +80,16 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// Returns the members of an object, whose values are not read. Other values have none.
+    /// Returns the members of an object, without reading their values. Values of other types have
+    /// none.
     pub(crate) fn members(self) -> Result<Members<'a>, Unreadable> {
         let mut repeated = false;
         let members = self.collect(|_| repeated = true)?;
         if repeated { Err(Unreadable::DuplicateMember) } else { Ok(members) }
     }
 
-    /// As [`members`](Self::members), of an object with members that nothing reads: any may come
-    /// twice, and only what is asked for must not.
+    /// As [`members`](Self::members), for an object with members that nothing reads: duplicates are
+    /// an error only for a member that is looked up.
     pub(crate) fn lenient_members(self) -> Result<LenientMembers<'a>, Unreadable> {
         let mut repeated = SmallVec::new();
         let members = self.collect(|name| repeated.push(name))?;
@@ -104,8 +106,8 @@ impl<'a> Raw<'a> {
         Ok(members)
     }
 
-    /// Returns the name of the member whose value the place `at`, counted in bytes from the beginning of
-    /// `document`, is in or right behind.
+    /// Returns the name of the member whose value contains the byte offset `at` of `document`, or
+    /// ends there.
     pub(crate) fn member_at(self, document: &str, at: usize) -> Option<Cow<'a, str>> {
         let place = |text: &str| text.as_ptr().addr().checked_sub(document.as_ptr().addr());
         let members = self.lenient_members().ok()?.members.0;
@@ -115,7 +117,7 @@ impl<'a> Raw<'a> {
         })
     }
 
-    /// Returns the strings of a string or an array. Anything else there must be readable.
+    /// Returns the strings of a string or an array. Other values in it must be readable.
     pub(crate) fn strings(self) -> Result<Lenient<'a>, Unreadable> {
         if let Some(text) = self.string() {
             return Ok(Lenient::Text(text));
@@ -123,7 +125,7 @@ impl<'a> Raw<'a> {
         match serde_json::from_str::<Lenient<'a>>(self.0) {
             Ok(strings) if strings.is_malformed() => self.value().map(|_| strings),
             Ok(strings) => Ok(strings),
-            // The strict reader knows the reason.
+            // Strict parsing finds the reason.
             Err(_) => self.value().and(Err(Unreadable::Text)),
         }
     }
@@ -136,12 +138,12 @@ impl<'a> Raw<'a> {
         self.parse()
     }
 
-    /// Reads the value into a type of its own; `None` if it does not fit.
+    /// Parses the value as a `T`. `None` if it does not fit.
     pub(crate) fn parse<T: Deserialize<'a>>(self) -> Option<T> {
         serde_json::from_str(self.0).ok()
     }
 
-    /// Reads the value. Equal numbers get one form, however they are written.
+    /// Reads the value with normalized numbers, so that equal numbers compare equal.
     pub(crate) fn value(self) -> Result<Value, Unreadable> {
         self.value_within(MAX_DEPTH)
     }
@@ -188,8 +190,8 @@ impl<'a> LenientMembers<'a> {
     }
 }
 
-/// Gives every number of a value that this module did not read the form that [`Raw::value`] gives it.
-/// Returns false if a number may have been rounded before; such a number is left as it is.
+/// Normalizes the numbers of a value that this module did not read, as [`Raw::value`] does. Returns
+/// false if a number may have been rounded before; such a number is left unchanged.
 pub(crate) fn normalize(value: &mut Value) -> bool {
     match value {
         Value::Number(number) => match number::unrounded(number) {
@@ -207,7 +209,7 @@ pub(crate) fn normalize(value: &mut Value) -> bool {
     }
 }
 
-/// Whether [`normalize`] left this number as it was.
+/// Whether [`normalize`] leaves this number unchanged.
 pub(crate) fn may_be_rounded(number: &Number) -> bool {
     number.as_u64().is_none()
         && number.as_i64().is_none()
@@ -241,7 +243,7 @@ impl<'de> Visitor<'de> for Find<'de, '_> {
     }
 }
 
-/// Collects the first member of each name, and the names that come again.
+/// Collects the first member of each name, and the duplicated names.
 struct Collect<'a, 'c, F> {
     members: &'c mut Members<'a>,
     repeated: F,

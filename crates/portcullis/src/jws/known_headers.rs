@@ -1,15 +1,15 @@
-//! Headers that were read before. All tokens of one key have the same header, letter for letter;
-//! so what one says is read once, and then found again by its text.
+//! A cache of parsed headers. All tokens that are signed with one key have the same header, byte
+//! for byte, so each header is parsed once and then found by its text.
 
 use super::JoseHeader;
 use crate::error::TokenError;
 use crate::token_cache::{HasToken, Recalled, TokenCache};
 
-/// Room for some hundred, and issuers have a handful.
+/// Room for several hundred headers; issuers have only a few.
 const BYTES: usize = 64 * 1024;
 
-/// What the headers of tokens say that were accepted. Of others nothing is kept: who has no valid
-/// token can not push one out.
+/// Parsed headers of accepted tokens. Other headers are not cached, so invalid tokens cannot evict
+/// an entry.
 pub(crate) struct KnownHeaders(Option<TokenCache<KnownHeader>>);
 
 struct KnownHeader {
@@ -28,7 +28,7 @@ impl KnownHeaders {
         Self(TokenCache::new(BYTES))
     }
 
-    /// What `encoded` says, and whether that was known.
+    /// Returns the parsed header, and whether it was cached.
     pub(super) fn read(&self, encoded: &str) -> Result<(JoseHeader, bool), TokenError> {
         let known = self.0.as_ref().and_then(|known| {
             known.recall(encoded.as_bytes(), |it| Recalled::Holds(it.header.clone()))
@@ -36,7 +36,7 @@ impl KnownHeaders {
         known.map_or_else(|| Ok((JoseHeader::parse(encoded)?, false)), |header| Ok((header, true)))
     }
 
-    /// Keeps what `encoded` says.
+    /// Caches a parsed header.
     pub(super) fn keep(&self, encoded: &str, header: &JoseHeader) {
         if let Some(known) = &self.0 {
             let bytes = encoded.len() + header.key_id.as_ref().map_or(0, |key_id| key_id.len());
@@ -47,7 +47,7 @@ impl KnownHeaders {
 
 #[cfg(test)]
 impl KnownHeaders {
-    /// How many there are.
+    /// Returns the number of cached headers.
     pub(crate) fn len(&self) -> usize {
         self.0.as_ref().map_or(0, TokenCache::len)
     }

@@ -1,4 +1,4 @@
-//! A custom check: a function with a name, or the name alone.
+//! A custom check: a named function, or only its name after deserialization.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ type Function = dyn Fn(&Authenticated) -> bool + Send + Sync;
 #[derive(Clone)]
 pub(super) struct Check {
     name: String,
-    /// `None` after it was read as data.
+    /// `None` after deserialization.
     function: Option<Arc<Function>>,
 }
 
@@ -32,13 +32,13 @@ impl Check {
         self.function.is_some()
     }
 
-    /// Whether it holds; `None` if nobody can say.
+    /// Returns the result of the check, or `None` if it is not bound.
     pub(super) fn holds(&self, who: &Authenticated) -> Option<bool> {
         self.function.as_ref().map(|function| function(who))
     }
 }
 
-/// By name: a function can not be compared.
+/// Compares names, because functions cannot be compared.
 impl PartialEq for Check {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use crate::json::{Unreadable, may_be_rounded};
 
-/// Whether `claim` equals `wanted`. Equal numbers must have one form in both.
+/// Returns whether `claim` equals `wanted`. Both must have normalized numbers.
 ///
 /// # Errors
 ///
-/// Equality is unknown: the types differ somewhere, or a number of `wanted` may have been rounded, and
-/// no other part differs.
+/// If equality is unknown: the types differ somewhere, or a number in `wanted` may have been
+/// rounded, and no other part differs.
 pub(super) fn is_equal(wanted: &Value, claim: &Value) -> Result<bool, Unreadable> {
     match (wanted, claim) {
         (Value::Null, _) | (_, Value::Null) => Ok(wanted == claim),
@@ -37,7 +37,7 @@ pub(super) fn is_equal(wanted: &Value, claim: &Value) -> Result<bool, Unreadable
     }
 }
 
-/// One pair that differs decides, whether or not another pair is unknown.
+/// One pair that differs decides, even if another pair is unknown.
 fn all<'v>(pairs: impl IntoIterator<Item = (&'v Value, &'v Value)>) -> Result<bool, Unreadable> {
     let mut unknown = None;
     for (wanted, claim) in pairs {

@@ -1,4 +1,4 @@
-//! A policy in words: what an operator reads in a log.
+//! A policy as text, for logs.
 
 use std::fmt;
 
@@ -45,7 +45,7 @@ fn join(f: &mut fmt::Formatter<'_>, rules: &[Rule], word: &str) -> fmt::Result {
     Ok(())
 }
 
-/// In parentheses where it has parts of its own.
+/// Adds parentheses to a rule that has operands.
 fn operand(f: &mut fmt::Formatter<'_>, rule: &Rule) -> fmt::Result {
     if matches!(rule, Rule::And(_) | Rule::Or(_)) {
         write!(f, "({rule})")

@@ -1,4 +1,4 @@
-//! The parts of a policy, and whether a caller meets them.
+//! The rules of a policy and their evaluation.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::json;
 use crate::profile::Lack;
 use crate::refusal::Denial;
 
-/// How far ahead of this clock an `auth_time` may be: the largest leeway there is. Beyond it the
-/// claim is no time but a mistake, which must not look like "just now".
+/// The maximum time that `auth_time` or `iat` may be ahead of this clock: the largest possible
+/// leeway. A later time is an error and must not count as "just now".
 const MAX_SKEW: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,8 +54,8 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    /// Whether `who` meets the rule. Three-valued: a denial that [is unknown](Denial::is_unknown) says
-    /// that the rule is unknown, any other that it is not met.
+    /// Evaluates the rule for `who`. Three-valued: a denial that [is unknown](Denial::is_unknown)
+    /// means that the rule is unknown, any other denial that it is not met.
     pub(super) fn check(&self, who: &Authenticated) -> Result<(), Unmet<'_>> {
         let claims = who.registered();
         let scope = |name: &String| claims.scope().contains(name);
@@ -123,8 +123,8 @@ impl Rule {
         Denial::Forbidden { rule: self.to_string(), unread: None }
     }
 
-    /// The verdict of a rule about a list of names. Where the list is malformed, a name that was not
-    /// found is neither present nor absent.
+    /// Evaluates a rule about a list of names. If the list is malformed, a name that was not found
+    /// is neither present nor absent.
     fn lists<'r>(
         &self,
         claim: PolicyClaim,
@@ -162,7 +162,7 @@ impl Rule {
         said.map_or_else(|| self.allows(false), Err)
     }
 
-    /// The custom checks in it, at any depth.
+    /// Returns all custom checks, at any depth.
     pub(super) fn checks(&self) -> Vec<&Check> {
         match self {
             Self::Custom(check) => vec![check],
@@ -184,7 +184,7 @@ impl Rule {
     }
 }
 
-/// Refuses what a policy cannot read: a rule about it is unknown.
+/// Returns a denial if the claim cannot be read, which makes the rule unknown.
 fn readable(claim: PolicyClaim, claims: &RegisteredClaims) -> Result<(), Denial> {
     match claims.unreadable(claim) {
         Some(claim) => Err(Denial::UnreadableClaim(claim.clone())),
@@ -192,14 +192,14 @@ fn readable(claim: PolicyClaim, claims: &RegisteredClaims) -> Result<(), Denial>
     }
 }
 
-/// Whether `moment` was at most `max` ago. One that is absent was not.
+/// Whether `moment` is at most `max` ago. False if it is absent.
 fn is_within(moment: Option<NumericDate>, max: Duration, now: NumericDate) -> bool {
     let (Some(moment), now) = (moment, now.as_duration()) else { return false };
     let moment = moment.as_duration();
     now.saturating_sub(moment) <= max && moment.saturating_sub(now) <= MAX_SKEW
 }
 
-/// Reads a claim's value and refuses a number that may have been rounded.
+/// Deserializes a claim's value and rejects a number that may have been rounded.
 fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     let mut value = Value::deserialize(deserializer)?;
     if json::normalize(&mut value) {

@@ -40,7 +40,7 @@ fn scopes() {
     assert_eq!(verdict(&Policy::any_scope(["c", "b"])), Ok(()));
     assert_eq!(verdict(&Policy::any_scope(["c", "d"])), scope_denial("c d"));
     assert_eq!(verdict(&Policy::any_scope([""; 0])), scope_denial(""));
-    // A variable that was not set, a list that was not split: never met by accident.
+    // An unset variable or an unsplit list must not be met by accident.
     for name in ["", " ", "a b", "a "] {
         assert!(verdict(&Policy::scopes([name])).is_err(), "{name:?}");
         assert!(verdict(&Policy::any_scope([name])).is_err(), "{name:?}");
@@ -133,7 +133,7 @@ fn and_or_not_follow_kleene_logic() {
     };
     let all = [Met, NotMet, Unknown];
     for (one, other) in all.into_iter().flat_map(|one| all.map(|other| (one, other))) {
-        // In the order above the lesser of the two, and the greater.
+        // The lesser and the greater of the two, in the order above.
         let (lesser, greater) = if one < other { (one, other) } else { (other, one) };
         let (and, or) = (part(one).and(part(other)), part(one).or(part(other)));
         assert_eq!(comes_to(&and), lesser, "{and}");
@@ -207,7 +207,7 @@ fn without_the_claims_or_with_absurd_ones_nothing_recent_is_believed() {
     assert_eq!(Policy::max_token_age(secs(0)).check(&ahead), Ok(()));
 }
 
-/// The client could authenticate again for ever: it is told that it may not.
+/// The client could authenticate again without end, so the refusal is not a step-up challenge.
 #[test]
 fn auth_time_or_acr_that_cannot_be_read_is_unknown() {
     let (age, acr) = (Policy::max_auth_age(secs(300)), Policy::acr(["silver"]));
@@ -226,7 +226,7 @@ fn auth_time_or_acr_that_cannot_be_read_is_unknown() {
             };
             assert_eq!(claim.name(), name, "{claims}");
         }
-        // Nothing else asks for it.
+        // No other rule reads the claim.
         assert_eq!(Policy::roles(["x"]).not().check(&who), Ok(()));
     }
 }
@@ -250,7 +250,7 @@ fn claim_that_comes_twice_is_unknown() {
     }
 }
 
-/// What the issuer has granted need not be granted again.
+/// A scope that the issuer has already granted need not be granted again.
 #[test]
 fn denial_names_the_claim_that_has_it_and_is_not_read() {
     let scope = Policy::scopes(["orders:read"]);
@@ -316,7 +316,7 @@ fn both_and_either() {
     assert_eq!(verdict(&no().or(yes())), Ok(()));
     assert_eq!(verdict(&also_no().or(no()).or(yes())), Ok(()));
     assert_eq!(verdict(&no().or(also_no())), scope_denial("x"));
-    // Without a claim there is nothing to meet it with.
+    // Without claims, no rule can be met.
     let nobody = who("{}");
     assert!(yes().check(&nobody).is_err() && Policy::any_role(["a"]).check(&nobody).is_err());
 }
@@ -325,7 +325,7 @@ fn both_and_either() {
 fn a_client_is_told_at_once_all_that_it_would_have_to_change() {
     let scopes = Policy::scopes(["a", "x"]).and(Policy::scopes(["y", "x"]));
     assert_eq!(verdict(&scopes), scope_denial("a x y"));
-    // What would be in vain is not asked for.
+    // The client is not asked for a step that cannot help.
     let (acr, old) = (|| Policy::acr(["gold"]), || Policy::max_token_age(secs(1)));
     assert_eq!(verdict(&acr().and(Policy::roles(["x"]))), forbidden("roles(x)"));
     assert_eq!(verdict(&Policy::roles(["x"]).and(acr())), forbidden("roles(x)"));

@@ -1,14 +1,14 @@
-//! A rule that is not met or unknown, and what is said where several of them meet.
+//! A rule that is not met or unknown, and how such results combine.
 
 use crate::authenticated::Authenticated;
 use crate::profile::Lack;
 use crate::refusal::Denial;
 
-/// A denial that does not say yet where else the token has what is lacking: only the one that refuses a
-/// request is worth looking for that.
+/// A denial without the hint where else the token has the missing names. The lookup is done only
+/// for the denial that rejects the request.
 pub(super) struct Unmet<'r> {
     pub(super) denial: Denial,
-    /// The names that are lacking, all of one claim.
+    /// The missing names, all of one claim.
     pub(super) lacks: Vec<Lack<'r>>,
 }
 
@@ -19,7 +19,7 @@ impl From<Denial> for Unmet<'_> {
 }
 
 impl Unmet<'_> {
-    /// Returns the denial, with the place in the token of `who` that has what is lacking.
+    /// Returns the denial, with the place in the token of `who` that has the missing names.
     pub(super) fn explained(self, who: &Authenticated) -> Denial {
         let Self { mut denial, lacks } = self;
         if let Denial::Scope { unread, .. } | Denial::Forbidden { unread, .. } = &mut denial {
@@ -28,7 +28,8 @@ impl Unmet<'_> {
         denial
     }
 
-    /// Combines the denials of two alternatives: an unknown one wins, then the first.
+    /// Combines the denials of two alternatives: an unknown one takes precedence, otherwise the
+    /// first.
     pub(super) fn or(self, other: Self) -> Self {
         match (&self.denial, &other.denial) {
             (Denial::UnboundCheck { .. }, _) => self,
@@ -38,14 +39,14 @@ impl Unmet<'_> {
         }
     }
 
-    /// What to say when both parts of a conjunction are not met: all that a client would have to
-    /// change at once, or that it can change nothing.
+    /// Combines the denials of two conjuncts: everything that the client must change at once, or
+    /// that it can change nothing.
     pub(super) fn and(self, other: Self) -> Self {
         let (mut lacks, other_lacks) = (self.lacks, other.lacks);
         match (self.denial, other.denial) {
             (unbound @ Denial::UnboundCheck { .. }, _)
             | (_, unbound @ Denial::UnboundCheck { .. }) => unbound.into(),
-            // Not met, whatever the unknown part is.
+            // Not met, regardless of the unknown part.
             (Denial::UnreadableClaim(_), known) if !known.is_unknown() => {
                 Self { denial: known, lacks: other_lacks }
             }
@@ -53,7 +54,7 @@ impl Unmet<'_> {
             (Denial::Scope { needed, .. }, Denial::Scope { needed: also, .. }) => {
                 let new = also.iter().filter(|name| !needed.contains(name));
                 let needed = needed.iter().chain(new).collect();
-                // Only what has all of it is worth reading.
+                // Only a place that has all of the names is worth reading.
                 lacks.extend(other_lacks);
                 Self { denial: Denial::Scope { needed, unread: None }, lacks }
             }
@@ -64,7 +65,7 @@ impl Unmet<'_> {
                 acr_values: if acr_values.is_empty() { other_values } else { acr_values },
                 max_age: [max_age, other_age].into_iter().flatten().min(),
             }),
-            // To authenticate again, or to refresh, would be in vain.
+            // Authenticating again or refreshing the token would not help.
             (Denial::Authentication { .. } | Denial::TokenAge { .. }, denial) => {
                 Self { denial, lacks: other_lacks }
             }

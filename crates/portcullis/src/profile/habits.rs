@@ -1,4 +1,4 @@
-//! How an issuer's claims differ from those that the standards name.
+//! How an issuer's claims differ from the standard ones.
 
 use super::Profile;
 use super::mark::AccessTokenMark;
@@ -6,36 +6,38 @@ use crate::claims::{MarkClaims, RegisteredClaims};
 use crate::error::{TokenError, UnreadableClaim};
 use crate::json::{Lenient, LenientMembers, Raw, Unreadable};
 
-/// Where things stand, and what must be there.
+/// Which claims an issuer uses, and which it requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Habits {
-    /// The claim that names the API in the place of `aud`.
+    /// The claim that names the API instead of `aud`.
     pub(super) audience_in: Option<&'static str>,
-    /// Where the scopes stand, a string or an array: a path of member names.
+    /// The path of the claim with the scopes, a string or an array.
     pub(super) scopes_in: &'static [&'static str],
-    /// Where roles stand besides `roles`: paths of member names.
+    /// The paths of claims with roles, in addition to `roles`.
     pub(super) roles_in: &'static [&'static [&'static str]],
-    /// Claims that must have this value: they tell an access token.
+    /// Claims that must have this value, because it identifies an access token.
     pub(super) expects: &'static [(&'static str, &'static str)],
-    /// Claims that must be there.
+    /// Claims that must be present.
     pub(super) requires: &'static [&'static str],
-    /// Claims that must not begin like this, and the mark of another kind of token that it is.
+    /// Claims that must not start with this prefix, and the kind of token that the prefix
+    /// indicates.
     pub(super) refuses: &'static [(&'static str, &'static str, &'static str)],
-    /// What tells its access tokens from its ID tokens.
+    /// What distinguishes the issuer's access tokens from its ID tokens.
     pub(super) mark: AccessTokenMark,
-    /// Which of `nonce` and `at_hash`, else the marks of ID tokens, its access tokens have, too.
+    /// Which of `nonce` and `at_hash`, usually signs of an ID token, its access tokens also carry.
     pub(super) carries: &'static [&'static str],
-    /// Where the metadata of an issuer is whose URL begins like this: that, and the rest of it.
+    /// The metadata location of issuers whose URL starts with the first prefix, which the second
+    /// replaces.
     pub(super) metadata_in: Option<(&'static str, &'static str)>,
-    /// The hosts that its keys are on, besides that of the metadata; without it, wherever the
-    /// metadata says.
+    /// The hosts that serve the issuer's keys, besides the metadata's host. `None`: any host that
+    /// the metadata names.
     pub(super) key_hosts: Option<&'static [&'static str]>,
     /// An audience that tokens for any API may have, and what to do about it.
     pub(super) common_audience: Option<(&'static str, &'static str)>,
 }
 
 impl Habits {
-    /// Those of the standards.
+    /// The standard claims.
     pub(super) const NONE: Self = Self {
         audience_in: None,
         scopes_in: SCOPE,
@@ -52,15 +54,15 @@ impl Habits {
 }
 
 impl Profile {
-    /// Reads what this kind of token has elsewhere into the registered claims, and holds it to
-    /// what it must be. A claim that decides here must come once and be readable. Scopes and roles, which
-    /// only policies read, are recorded as unreadable where they or an object on the path to them are
-    /// not; other claims are not read.
+    /// Copies the issuer-specific claims into the registered claims and checks what the profile
+    /// requires. A claim that decides acceptance must occur once and be readable. Scopes and roles,
+    /// which only policies read, are recorded as unreadable if they or an object on their path
+    /// cannot be read. Other claims are not read.
     pub(crate) fn apply(&self, claims: &mut RegisteredClaims) -> Result<(), TokenError> {
         if self.habits == Habits::NONE && self.roles_at.is_empty() && self.scopes_at.is_none() {
             return Ok(());
         }
-        // A copy, because values that are read are appended to the claims' text.
+        // A copy, because the values are appended to the claims' text.
         let payload = claims.payload().to_owned();
         let members =
             Raw::new(&payload).lenient_members().map_err(|why| unreadable("payload", why))?;
@@ -86,19 +88,20 @@ impl Profile {
         Ok(())
     }
 
-    /// The metadata of `issuer`, where that is not below its own URL.
+    /// Returns the metadata URL of `issuer` if it is not below the issuer's own URL.
     pub(crate) fn metadata_of(&self, issuer: &str) -> Option<String> {
         let (beginning, instead) = self.habits.metadata_in?;
         let rest = issuer.strip_prefix(beginning)?.trim_end_matches('/');
         Some(format!("{instead}{rest}/.well-known/openid-configuration"))
     }
 
-    /// The audience that the issuer gives to tokens for any API, and what to do if it is configured.
+    /// Returns the audience that the issuer gives to tokens for any API, and what to do if it is
+    /// configured.
     pub(crate) fn common_audience(&self) -> Option<(&'static str, &'static str)> {
         self.habits.common_audience
     }
 
-    /// The hosts that its keys are on, besides that of the metadata.
+    /// Returns the hosts that serve the issuer's keys, besides the metadata's host.
     pub(crate) fn key_hosts(&self) -> Option<&'static [&'static str]> {
         self.habits.key_hosts
     }
@@ -132,7 +135,7 @@ impl Profile {
 }
 
 impl AccessTokenMark {
-    /// Returns which of the claims that it names are there: all of them if it asks for all, else the first.
+    /// Returns which of the named claims are present: all of them for `AllOf`, otherwise the first.
     fn claims_in(self, members: &LenientMembers<'_>) -> Result<MarkClaims, TokenError> {
         let mut found = MarkClaims::new();
         let (Self::OneOf(names) | Self::AllOf(names) | Self::NoneOf(names)) = self else {
@@ -150,16 +153,16 @@ impl AccessTokenMark {
     }
 }
 
-/// Where scopes stand unless an issuer has another place.
+/// The default path of the scopes.
 const SCOPE: &[&str] = &["scope"];
 
-/// Returns a claim that must come once.
+/// Returns a claim, which must occur at most once.
 fn get<'a>(members: &LenientMembers<'a>, name: &str) -> Result<Option<Raw<'a>>, TokenError> {
     members.get(name).map_err(|why| unreadable(name, why))
 }
 
-/// Returns the strings at the end of a path of member names, which are compared whole: a dot in a name
-/// is part of it. `None` where the path ends early.
+/// Returns the strings at the end of a path of member names. Names are compared as a whole, so a
+/// dot is part of a name. `None` if the path ends early.
 pub(super) fn strings<'a>(
     members: &LenientMembers<'a>,
     path: &[&str],
@@ -168,7 +171,7 @@ pub(super) fn strings<'a>(
     members.get(first)?.map_or(Ok(None), |value| strings_in(value, inner))
 }
 
-/// As [`strings`], of a path that begins in `value`.
+/// As [`strings`], for a path that starts in `value`.
 pub(super) fn strings_in<'a>(
     mut value: Raw<'a>,
     path: &[&str],

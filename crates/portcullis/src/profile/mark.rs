@@ -1,4 +1,4 @@
-//! How an issuer's access tokens are told from its ID tokens ([RFC 8725 §3.12]).
+//! How access tokens are distinguished from an issuer's ID tokens ([RFC 8725 §3.12]).
 //!
 //! [RFC 8725 §3.12]: https://www.rfc-editor.org/rfc/rfc8725#section-3.12
 
@@ -7,43 +7,44 @@ use crate::claims::{RegisteredClaims, TypeClaim};
 use crate::error::{self, TokenError};
 use crate::jws::TokenType;
 
-/// How a [`Profile`] tells access tokens from the ID tokens of the same issuer.
+/// How a [`Profile`] distinguishes access tokens from the ID tokens of the same issuer.
 ///
-/// A header `typ` of `at+jwt` is proof with every profile. A claim `typ` of `Bearer`, which Keycloak writes, is
-/// proof with [`Profile::jwt`] and [`Profile::keycloak`] alone: with others it says nothing. Proof overrides
-/// `nonce`, `at_hash`, and what follows except for the claims of `Value` and `Required`, which must be there all
-/// the same.
+/// With every profile, a header `typ` of `at+jwt` is proof of an access token. A claim `typ` of
+/// `Bearer`, which Keycloak writes, is proof only with [`Profile::jwt`] and [`Profile::keycloak`];
+/// other profiles ignore it. Proof overrides `nonce`, `at_hash` and the conditions below, except
+/// the claims of `Value` and `Required`, which must still be present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccessTokenMark {
-    /// The header says `at+jwt` ([RFC 9068 §2.1]), and no other token is accepted.
+    /// The header `typ` must be `at+jwt` ([RFC 9068 §2.1]); all other tokens are rejected.
     ///
     /// [RFC 9068 §2.1]: https://www.rfc-editor.org/rfc/rfc9068#section-2.1
     Header,
-    /// By what ID tokens have alone: `nonce`, `at_hash`, `c_hash`, `s_hash`; or, in a token that says
-    /// nothing of its kind, an `azp` that is in `aud`, with `auth_time` and without a scope. An `azp` or
-    /// `auth_time` that cannot be read counts as an ID token's, and a scope that cannot be read as none.
+    /// The token must have none of the signs of an ID token: `nonce`, `at_hash`, `c_hash`,
+    /// `s_hash`; or, if it does not state its kind, an `azp` in `aud` together with `auth_time` and
+    /// no scope. An unreadable `azp` or `auth_time` counts as present, an unreadable scope as
+    /// absent.
     NoMarkOfIdTokens,
-    /// Each access token has one of these claims.
+    /// Every access token has one of these claims.
     OneOf(&'static [&'static str]),
-    /// Each access token has all of these claims.
+    /// Every access token has all of these claims.
     AllOf(&'static [&'static str]),
-    /// Each access token has this claim with this value.
+    /// Every access token has this claim with this value.
     Value(&'static str, &'static str),
     /// No access token has any of these claims.
     NoneOf(&'static [&'static str]),
-    /// The issuer signs no other tokens for this audience, or what it signs is told by the claims that
-    /// the profile requires.
+    /// The issuer signs no other tokens for this audience, or the claims that the profile requires
+    /// identify access tokens.
     Required(&'static [&'static str]),
-    /// There is none: every token without `at+jwt` in its header is refused, until
-    /// [`dangerous`](crate::dangerous) says that ID tokens are accepted as well.
+    /// Nothing distinguishes them: every token without `at+jwt` in its header is rejected, unless
+    /// [`dangerous`](crate::dangerous) also accepts ID tokens.
     Nothing,
     /// The credentials are ID tokens by design.
     IdTokens,
 }
 
 impl Profile {
-    /// Returns how this profile tells access tokens from ID tokens.
+    /// Returns how this profile distinguishes access tokens from ID tokens.
     #[must_use]
     pub fn access_token_mark(&self) -> AccessTokenMark {
         if self.token_types == [TokenType::AccessToken] {
@@ -52,14 +53,14 @@ impl Profile {
         self.habits.mark
     }
 
-    /// Whether ID tokens are accepted: by design, or because
-    /// [`dangerous::accept_id_tokens`](crate::dangerous::accept_id_tokens) says so.
+    /// Returns whether ID tokens are accepted, by design or through
+    /// [`dangerous::accept_id_tokens`](crate::dangerous::accept_id_tokens).
     #[must_use]
     pub fn accepts_id_tokens(&self) -> bool {
         self.accepts_id_tokens || self.habits.mark == AccessTokenMark::IdTokens
     }
 
-    /// Refuses a token of another kind.
+    /// Rejects tokens of other kinds.
     pub(crate) fn check_kind(
         &self,
         claims: &RegisteredClaims,
@@ -72,7 +73,7 @@ impl Profile {
         if !self.accepts_id_tokens() {
             self.check_no_id_token(claims, token_type)?;
         }
-        // RFC 9449 §7.1: a bound token "MUST NOT" be taken as a plain bearer token.
+        // RFC 9449 §7.1: a bound token "MUST NOT" be accepted as a plain bearer token.
         if marks.sender_constrained {
             return Err(TokenError::SenderConstrained);
         }
@@ -97,7 +98,7 @@ impl Profile {
             AccessTokenMark::Nothing => return Err(TokenError::Indistinct { profile }),
             AccessTokenMark::OneOf(claims) => {
                 let name = here.first().ok_or(TokenError::NoAccessMark { profile, claims })?;
-                // Other issuers' ID tokens have it, too.
+                // Other issuers' ID tokens also have `azp`.
                 *name != "azp"
             }
             AccessTokenMark::AllOf(claims) => {
@@ -130,16 +131,17 @@ impl Profile {
         Ok(())
     }
 
-    /// Whether the claim `typ` of this issuer's tokens says what they are. Elsewhere a mapper or a customizer
-    /// may put it into ID tokens.
+    /// Whether the issuer's claim `typ` states the token's kind. At other issuers, a mapper or
+    /// customizer may put it into ID tokens.
     fn knows_type_claim(&self) -> bool {
         use AccessTokenMark::{NoMarkOfIdTokens, Value};
         matches!(self.habits.mark, NoMarkOfIdTokens | Value("typ", _))
     }
 }
 
-/// Whether a token that nothing proves to be an access token is made like an ID token without `nonce`, which
-/// the code flow does not demand (OpenID Connect Core §3.1.2.1). What cannot be read speaks against it.
+/// Whether a token without proof of being an access token looks like an ID token without `nonce`,
+/// which the code flow does not require (OpenID Connect Core §3.1.2.1). Unreadable claims count
+/// against the token.
 fn is_like_an_id_token(claims: &RegisteredClaims) -> bool {
     let marks = &claims.marks;
     let is_for_its_client = match claims.text(marks.azp) {

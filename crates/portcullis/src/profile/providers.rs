@@ -1,4 +1,4 @@
-//! The documented habits of well-known issuers, each as data.
+//! Profiles of well-known issuers, as data.
 
 use std::str::FromStr;
 
@@ -9,11 +9,11 @@ use crate::causes::debug_with_causes;
 
 const SCP: &[&str] = &["scp"];
 
-/// The issuer publishes its keys itself.
+/// The issuer serves its keys on its own host.
 const SAME_HOST: Option<&'static [&'static str]> = Some(&[]);
 
 impl Profile {
-    /// Every profile that has no parameter, for the setting.
+    /// Every profile without parameters, for the configuration.
     const NAMED: [fn() -> Self; 18] = [
         Self::jwt,
         Self::rfc9068,
@@ -35,7 +35,7 @@ impl Profile {
         Self::dex,
     ];
 
-    /// The names of all profiles, as the setting has them.
+    /// Returns the names of all profiles, as used in the configuration.
     #[must_use]
     pub fn names() -> Vec<&'static str> {
         Self::NAMED.iter().map(|make| make().name).collect()
@@ -45,11 +45,13 @@ impl Profile {
         Self { name, habits, ..Self::jwt() }
     }
 
-    /// Auth0. The issuer ends in a slash: `https://TENANT.REGION.auth0.com/`.
+    /// Returns the profile for Auth0.
     ///
-    /// Scopes stand in `scope`, permissions (RBAC) count as roles; roles of an Action stand in a
-    /// claim of its own: [`roles_at`](Self::roles_at). Access tokens have `azp` or, in the RFC 9068 token
-    /// profile, `client_id`.
+    /// The issuer is `https://TENANT.REGION.auth0.com/`, with a trailing slash.
+    ///
+    /// Scopes are in `scope`. Permissions (RBAC) count as roles; roles that an Action adds are in a
+    /// custom claim: [`roles_at`](Self::roles_at). Access tokens have `azp` or, in the RFC 9068
+    /// token profile, `client_id`.
     #[must_use]
     pub fn auth0() -> Self {
         Self::of(
@@ -63,10 +65,13 @@ impl Profile {
         )
     }
 
-    /// Okta, custom authorization server: `https://DOMAIN/oauth2/ID`, without a slash at the end.
+    /// Returns the profile for Okta custom authorization servers.
     ///
-    /// Scopes stand in `scp`, an array; groups, if configured, in `groups`. Access tokens have `cid`. The tokens of the
-    /// organisation's own server can not be validated locally: Okta does not publish their key.
+    /// The issuer is `https://DOMAIN/oauth2/ID`, without a trailing slash.
+    ///
+    /// Scopes are in `scp`, an array; groups, if configured, in `groups`. Access tokens have `cid`.
+    /// Tokens of the organization's own server cannot be validated locally, because Okta does not
+    /// publish their key.
     #[must_use]
     pub fn okta() -> Self {
         Self::of(
@@ -82,11 +87,14 @@ impl Profile {
         )
     }
 
-    /// Microsoft Entra ID, tokens of version 2.0 of one tenant:
-    /// `https://login.microsoftonline.com/TENANT/v2.0`. The audience is the API's own GUID.
+    /// Returns the profile for Microsoft Entra ID tokens of version 2.0, of one tenant.
     ///
-    /// Scopes stand in `scp` (users), application roles in `roles`. Access tokens have `azp`. For several tenants use an
-    /// [`IssuerResolver`](crate::config::IssuerResolver) that knows them, one issuer each.
+    /// The issuer is `https://login.microsoftonline.com/TENANT/v2.0`. The audience is the API's
+    /// GUID.
+    ///
+    /// Scopes are in `scp` (users), application roles in `roles`. Access tokens have `azp`. For
+    /// several tenants use an [`IssuerResolver`](crate::config::IssuerResolver) that lists them,
+    /// with one issuer each.
     #[must_use]
     pub fn entra_v2() -> Self {
         Self::of(
@@ -101,9 +109,10 @@ impl Profile {
         )
     }
 
-    /// Microsoft Entra ID, tokens of version 1.0 of one tenant: the issuer is
-    /// `https://sts.windows.net/TENANT/`, with a slash, and its metadata and keys are on another
-    /// host, `login.microsoftonline.com`, which this profile knows.
+    /// Returns the profile for Microsoft Entra ID tokens of version 1.0, of one tenant.
+    ///
+    /// The issuer is `https://sts.windows.net/TENANT/`, with a trailing slash. Its metadata and
+    /// keys are on another host, `login.microsoftonline.com`, which this profile uses.
     ///
     /// The audience is the API's App ID URI or GUID. Access tokens have `appid`.
     #[must_use]
@@ -124,13 +133,15 @@ impl Profile {
         )
     }
 
-    /// Azure AD B2C: the issuer is `https://TENANT.b2clogin.com/TENANT-ID/v2.0/`, with a slash. Metadata and
-    /// keys are of a policy (user flow): set
+    /// Returns the profile for Azure AD B2C.
+    ///
+    /// The issuer is `https://TENANT.b2clogin.com/TENANT-ID/v2.0/`, with a trailing slash. Metadata
+    /// and keys belong to a policy (user flow): set
     /// [`discovery_url`](crate::IssuerSettings::discovery_url) to
     /// `https://TENANT.b2clogin.com/TENANT.onmicrosoft.com/POLICY/v2.0/.well-known/openid-configuration`.
     ///
-    /// The audience is the API's GUID. Scopes stand in `scp`. Access tokens have `azp`, and `nonce` as the
-    /// ID tokens do. The policy is named in `tfp`: hold callers to yours with
+    /// The audience is the API's GUID. Scopes are in `scp`. Access tokens have `azp` and, like ID
+    /// tokens, `nonce`. `tfp` names the policy: require yours with
     /// [`Policy::claim`](crate::Policy::claim).
     #[must_use]
     pub fn entra_b2c() -> Self {
@@ -146,10 +157,12 @@ impl Profile {
         )
     }
 
-    /// Amazon Cognito user pools: `https://cognito-idp.REGION.amazonaws.com/POOL`.
+    /// Returns the profile for Amazon Cognito user pools.
     ///
-    /// Access tokens have no `aud`: the audience to configure is the app client's id, which is
-    /// compared with `client_id`. Groups count as roles.
+    /// The issuer is `https://cognito-idp.REGION.amazonaws.com/POOL`.
+    ///
+    /// Access tokens have no `aud`: configure the app client's id as the audience. It is compared
+    /// with `client_id`. Groups count as roles.
     #[must_use]
     pub fn cognito() -> Self {
         Self::of(
@@ -164,11 +177,14 @@ impl Profile {
         )
     }
 
-    /// Keycloak: `https://HOST/realms/REALM`. The audience needs a mapper in Keycloak; do not
+    /// Returns the profile for Keycloak.
+    ///
+    /// The issuer is `https://HOST/realms/REALM`. The audience needs a mapper in Keycloak. Do not
     /// accept `account`, which every user's token may have.
     ///
-    /// Realm roles are read; those of a client stand at
-    /// `roles_at(["resource_access", CLIENT, "roles"])`. Access tokens have the claim `typ` `Bearer`.
+    /// Realm roles are read by default; add the roles of a client with
+    /// `roles_at(["resource_access", CLIENT, "roles"])`. Access tokens have the claim `typ`
+    /// `Bearer`.
     #[must_use]
     pub fn keycloak() -> Self {
         Self::of(
@@ -185,21 +201,25 @@ impl Profile {
         )
     }
 
-    /// Kubernetes service accounts. The audience must be one that was asked for, not the API
-    /// server's: a token for that is a credential for the cluster.
+    /// Returns the profile for Kubernetes service accounts.
+    ///
+    /// The audience must be one that the workload requests for this API, not the API server's: a
+    /// token for the API server is a credential for the cluster.
     #[must_use]
     pub fn kubernetes() -> Self {
         const CLAIMS: &[&str] = &["sub", "kubernetes.io"];
         Self::of("kubernetes", Habits { requires: CLAIMS, mark: Required(CLAIMS), ..Habits::NONE })
     }
 
-    /// Clerk's session tokens: `https://clerk.SITE` or `https://SLUG.clerk.accounts.dev`, without
-    /// a slash at the end.
+    /// Returns the profile for Clerk session tokens.
     ///
-    /// They have no `aud`: the audience to configure is the origin of the site whose pages may
-    /// call, such as `https://app.example`, which is compared with `azp`. The role in the active
-    /// organisation, `o.rol`, counts as a role. A token lasts for about a minute, so keep the
-    /// leeway small; one of a user who has not finished signing in (`sts`) is refused.
+    /// The issuer is `https://clerk.SITE` or `https://SLUG.clerk.accounts.dev`, without a trailing
+    /// slash.
+    ///
+    /// They have no `aud`: configure as the audience the origin of the site whose pages may call
+    /// the API, such as `https://app.example`. It is compared with `azp`. The role in the active
+    /// organization, `o.rol`, counts as a role. Tokens live for about a minute, so keep the leeway
+    /// small. A token of a user who has not finished signing in (`sts`) is rejected.
     #[must_use]
     pub fn clerk() -> Self {
         Self::of(
@@ -216,8 +236,10 @@ impl Profile {
         )
     }
 
-    /// Supabase: `https://REF.supabase.co/auth/v1`, audience `authenticated`. Anonymous users have
-    /// that audience too.
+    /// Returns the profile for Supabase.
+    ///
+    /// The issuer is `https://REF.supabase.co/auth/v1`, the audience `authenticated`. Tokens of
+    /// anonymous users also have that audience.
     #[must_use]
     pub fn supabase() -> Self {
         Self::of(
@@ -232,10 +254,12 @@ impl Profile {
         )
     }
 
-    /// GitHub Actions' OpenID Connect tokens: `https://token.actions.githubusercontent.com`.
+    /// Returns the profile for GitHub Actions OpenID Connect tokens.
     ///
-    /// **These are ID tokens used as credentials**, and anybody's workflow can ask for any
-    /// audience: hold callers to `repository_id` or `repository_owner_id` in your own claims type.
+    /// The issuer is `https://token.actions.githubusercontent.com`.
+    ///
+    /// **These are ID tokens used as credentials**, and any workflow on GitHub can request any
+    /// audience: check `repository_id` or `repository_owner_id` in your own claims type.
     #[must_use]
     pub fn github_actions() -> Self {
         Self::of(
@@ -249,11 +273,11 @@ impl Profile {
         )
     }
 
-    /// Google's identity tokens for services: `https://accounts.google.com`, audience the
-    /// service's URL.
+    /// Returns the profile for Google identity tokens for services.
     ///
-    /// **These are ID tokens used as credentials**: hold callers to `email` or `sub` in your own
-    /// claims type.
+    /// The issuer is `https://accounts.google.com`. The audience is the service's URL.
+    ///
+    /// **These are ID tokens used as credentials**: check `email` or `sub` in your own claims type.
     #[must_use]
     pub fn google_identity() -> Self {
         Self::of(
@@ -267,32 +291,39 @@ impl Profile {
         )
     }
 
-    /// Spring Authorization Server: `https://HOST`, or whatever `issuer` is set to there.
+    /// Returns the profile for Spring Authorization Server.
     ///
-    /// The audience is the client's id, unless a token customizer puts another one in. Scopes stand in
-    /// `scope`, an array. ID tokens have that audience too: access tokens have none of `azp`, `auth_time`
-    /// and `sid`, so a customizer must not add these.
+    /// The issuer is `https://HOST`, or the server's `issuer` setting.
+    ///
+    /// The audience is the client's id, unless a token customizer sets another. Scopes are in
+    /// `scope`, an array. ID tokens have the same audience. Access tokens have none of `azp`,
+    /// `auth_time` and `sid`, so a customizer must not add them.
     #[must_use]
     pub fn spring() -> Self {
         Self::of("spring", Habits { mark: NoneOf(&["azp", "auth_time", "sid"]), ..Habits::NONE })
     }
 
-    /// Ory Hydra, with access tokens that are JWTs (`strategies.access_token: jwt`): the issuer is what
-    /// `urls.self.issuer` says.
+    /// Returns the profile for Ory Hydra with JWT access tokens (`strategies.access_token: jwt`).
     ///
-    /// Scopes stand in `scp`, an array (`strategies.jwt.scope_claim: list`, the default, or `both`).
-    /// `aud` has only what the client asks for. The consent app's claims stand in `ext`: for roles
-    /// there, [`roles_at(["ext", "roles"])`](Self::roles_at). Access tokens have `client_id`.
+    /// The issuer is the value of `urls.self.issuer`.
+    ///
+    /// Scopes are in `scp`, an array (`strategies.jwt.scope_claim: list`, the default, or `both`).
+    /// `aud` contains only what the client requests. The consent app's claims are in `ext`: to read
+    /// roles there, use [`roles_at(["ext", "roles"])`](Self::roles_at). Access tokens have
+    /// `client_id`.
     #[must_use]
     pub fn hydra() -> Self {
         Self::of("hydra", Habits { scopes_in: SCP, mark: OneOf(&["client_id"]), ..Habits::NONE })
     }
 
-    /// authentik, for a provider with a signing key: `https://HOST/application/o/SLUG/`, with a slash.
+    /// Returns the profile for authentik, with a provider that has a signing key.
     ///
-    /// The audience is the client's id. Groups count as roles. Access tokens are made like ID tokens, with
-    /// `nonce` and `auth_time`; they have `azp` and `uid` besides, and no `at_hash`. A scope mapping can put any
-    /// claim into ID tokens: none must put in both of these.
+    /// The issuer is `https://HOST/application/o/SLUG/`, with a trailing slash. The audience is the
+    /// client's id. Groups count as roles.
+    ///
+    /// Access tokens have the shape of ID tokens, with `nonce` and `auth_time`, plus `azp` and
+    /// `uid` and without `at_hash`. A scope mapping can add any claim to ID tokens: ID tokens must
+    /// not have both `azp` and `uid`.
     #[must_use]
     pub fn authentik() -> Self {
         Self::of(
@@ -307,18 +338,21 @@ impl Profile {
         )
     }
 
-    /// Dex: the issuer is what `issuer` says there. The audience is the client's id.
+    /// Returns the profile for Dex.
     ///
-    /// **Every token is refused** whose header does not say `at+jwt`, which Dex does not write: nothing tells
-    /// Dex's access tokens from its ID tokens. To accept both, say [`dangerous::accept_id_tokens(Profile::dex())`](crate::dangerous::accept_id_tokens).
-    /// Groups count as roles; there are no scopes.
+    /// The issuer is Dex's `issuer` setting. The audience is the client's id.
+    ///
+    /// **Every token is rejected** unless its header `typ` is `at+jwt`, which Dex does not write:
+    /// nothing distinguishes Dex's access tokens from its ID tokens. To accept both, use
+    /// [`dangerous::accept_id_tokens(Profile::dex())`](crate::dangerous::accept_id_tokens). Groups
+    /// count as roles; there are no scopes.
     #[must_use]
     pub fn dex() -> Self {
         Self::of("dex", Habits { roles_in: &[&["groups"]], mark: Nothing, ..Habits::NONE })
     }
 }
 
-/// A name that is no [`Profile`].
+/// The error for a name that is not a [`Profile`].
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it must be one of {}", Profile::names().join(", "))]
 pub struct UnknownProfile(());

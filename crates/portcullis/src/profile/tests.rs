@@ -1,4 +1,5 @@
-//! A token of each provider's shape: accepted, with its scopes and roles; and its near misses.
+//! A token of each provider's shape is accepted, with its scopes and roles; near misses are
+//! rejected.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::issuer::{Audiences, ClaimsRules};
 use crate::key::Payload;
 use crate::testing::NOW;
 
-/// The verdict on a token of `issuer` for `audience`: its scope and its roles.
+/// Validates a token of `issuer` for `audience` and returns its scope and roles.
 fn judge(
     profile: &Profile,
     (issuer, audience): (&str, &str),
@@ -37,7 +38,7 @@ fn accepted(scope: &str, roles: &[&str]) -> Result<(String, Vec<String>), TokenE
     Ok((scope.to_owned(), roles.iter().map(|&role| role.to_owned()).collect()))
 }
 
-/// The same claims with one changed, or, with `null`, left out.
+/// Returns the claims with one changed or, for `null`, removed.
 fn with(claims: &Value, name: &str, value: Value) -> Value {
     let mut claims = claims.clone();
     let object = claims.as_object_mut().unwrap();
@@ -68,7 +69,7 @@ fn auth0() {
     let no_slash = ("https://tenant.eu.auth0.com", who.1);
     assert_eq!(rule(judge(&profile, no_slash, &token)), "iss");
     assert_eq!(rule(judge(&profile, who, &with(&token, "nonce", json!("n")))), "access_token");
-    // The mark of its access tokens, in either token profile.
+    // What identifies its access tokens, in either token profile.
     let unmarked = with(&token, "azp", Value::Null);
     let claims = &["azp", "client_id"];
     let expected = TokenError::NoAccessMark { profile: "auth0", claims };
@@ -103,13 +104,13 @@ fn entra() {
     });
     let profile = Profile::entra_v2();
     assert_eq!(judge(&profile, v2, &token), accepted("Orders.Read Orders.Write", &["Clerk"]));
-    // An application's token has roles and no scopes.
+    // A token of an application has roles and no scopes.
     let application = with(&token, "scp", Value::Null);
     assert_eq!(judge(&profile, v2, &application), accepted("", &["Clerk"]));
     assert_eq!(rule(judge(&profile, v2, &with(&token, "ver", json!("1.0")))), "claim_value");
     assert_eq!(rule(judge(&profile, v2, &with(&token, "ver", Value::Null))), "claim_value");
     assert_eq!(rule(judge(&profile, v2, &with(&token, "azp", Value::Null))), "access_token");
-    // An app with one registration: the client is the API.
+    // An app with a single registration: the client is also the API.
     let one_app = with(&with(&token, "azp", json!(v2.1)), "auth_time", json!(NOW));
     assert_eq!(rule(judge(&profile, v2, &one_app)), "accepted");
 
@@ -143,10 +144,10 @@ fn cognito() {
     ] {
         assert_eq!(rule(judge(&profile, who, &with(&token, name, value))), broken, "{name}");
     }
-    // An `aud` that is there all the same decides nothing.
+    // An `aud` that is present anyway is ignored.
     let other = with(&with(&token, "client_id", json!("other")), "aud", json!(who.1));
     assert_eq!(rule(judge(&profile, who, &other)), "aud");
-    // Without the profile such a token is for nobody.
+    // Without the profile such a token has no audience.
     assert_eq!(rule(judge(&Profile::jwt(), who, &token)), "missing_claim");
 }
 
@@ -163,7 +164,7 @@ fn keycloak() {
     let profile = Profile::keycloak();
     let realm = accepted("openid orders:read", &["offline_access", "clerk"]);
     assert_eq!(judge(&profile, who, &token), realm);
-    // A client's name may have dots.
+    // A client's name may contain dots.
     let profile = profile.roles_at(["resource_access", "orders.api", "roles"]);
     let all = accepted("openid orders:read", &["offline_access", "clerk", "refund"]);
     assert_eq!(judge(&profile, who, &token), all);
@@ -175,10 +176,10 @@ fn keycloak() {
     assert_eq!(rule(judge(&profile, who, &no_mapper)), "missing_claim");
     let fresh_realm = with(&token, "aud", json!("account"));
     assert_eq!(rule(judge(&profile, who, &fresh_realm)), "aud");
-    // Before 25, and with a later mapper.
+    // Before version 25, and later with a mapper.
     assert_eq!(rule(judge(&profile, who, &with(&token, "nonce", json!("n")))), "accepted");
     assert_eq!(rule(judge(&profile, who, &with(&token, "c_hash", json!("n")))), "access_token");
-    // Roles of another shape are no roles.
+    // Roles of another shape are ignored.
     let odd = with(&token, "realm_access", json!({"roles": {"clerk": true}}));
     assert_eq!(judge(&profile, who, &odd), accepted("openid orders:read", &["refund"]));
 }
@@ -233,12 +234,12 @@ fn a_profile_knows_where_its_metadata_and_its_keys_are() {
         v1.metadata_of("https://sts.windows.net/t/").as_deref(),
         Some("https://login.microsoftonline.com/t/.well-known/openid-configuration")
     );
-    // Another cloud's, or a proxy's: below its own URL.
+    // Another cloud or a proxy: the metadata is below the issuer's URL.
     assert_eq!(v1.metadata_of("https://sts.example/t/"), None);
     assert_eq!(v1.key_hosts(), Some(&["login.microsoftonline.com"][..]));
     assert_eq!(Profile::google_identity().key_hosts(), Some(&["www.googleapis.com"][..]));
     assert_eq!(Profile::auth0().key_hosts(), Some(&[][..]));
-    // Anywhere: the API server's external address, a split hostname.
+    // Any key host: the API server's external address, or a split hostname.
     for profile in [Profile::jwt(), Profile::rfc9068(), Profile::kubernetes(), Profile::keycloak()]
     {
         assert_eq!((profile.key_hosts(), profile.metadata_of("https://a.example")), (None, None));
@@ -255,7 +256,7 @@ fn supabase() {
     });
     let profile = Profile::supabase();
     assert_eq!(judge(&profile, who, &token), accepted("", &["authenticated"]));
-    // The project's API keys are JWTs too.
+    // The project's API keys are also JWTs.
     let api_key = json!({"iss": "supabase", "ref": "ref", "role": "service_role", "exp": NOW + 9});
     assert_ne!(rule(judge(&profile, who, &api_key)), "accepted");
 }
@@ -282,7 +283,7 @@ fn identity_tokens_that_are_credentials_need_a_profile_that_says_so() {
     assert_eq!(rule(judge(&Profile::jwt(), google, &token)), "access_token");
     let logout = with(&token, "events", json!({}));
     assert_eq!(rule(judge(&Profile::google_identity(), google, &logout)), "access_token");
-    // What is bound to a key is refused all the same.
+    // A token that is bound to a key is still rejected.
     let bound = with(&token, "cnf", json!({"jkt": "x"}));
     assert_eq!(rule(judge(&Profile::google_identity(), google, &bound)), "cnf");
 }
@@ -308,7 +309,7 @@ fn entra_b2c() {
     assert_eq!(rule(judge(&Profile::jwt(), who, &token)), "access_token");
 }
 
-/// What a Spring Authorization Server with its defaults issues to one client.
+/// What a Spring Authorization Server issues to one client by default.
 #[test]
 fn spring() {
     let who = ("https://auth.example", "web");
@@ -403,12 +404,12 @@ fn dex_is_refused_until_id_tokens_are_accepted() {
     assert_eq!(judge(&opted, who, &token), accepted("", &["clerk"]));
     assert_eq!(rule(judge(&opted, who, &with(&token, "events", json!({})))), "access_token");
     assert_eq!(rule(judge(&opted, who, &with(&token, "cnf", json!({})))), "cnf");
-    // The default profile's remedy names this one.
+    // The default profile's remedy names this profile.
     let error = judge(&Profile::jwt(), who, &token).unwrap_err();
     assert!(error.remedy().contains("`dex`"), "{error:?}");
 }
 
-/// An ID token without any mark of its own: its audience is the client, and nothing else is in it.
+/// The plainest ID token: its audience is the client, and it has no other claims.
 #[test]
 fn every_profile_tells_the_plainest_id_token_or_says_that_nothing_does() {
     let who = ("https://auth.example", "client");
@@ -419,7 +420,7 @@ fn every_profile_tells_the_plainest_id_token_or_says_that_nothing_does() {
         let profile: Profile = name.parse().unwrap();
         let verdict = rule(judge(&profile, who, &id_token));
         match profile.access_token_mark() {
-            // The header alone says what it is; that is looked at before.
+            // The header is checked before the claims.
             AccessTokenMark::Header => assert_eq!(verdict, "missing_claim", "{name}"),
             AccessTokenMark::NoMarkOfIdTokens | AccessTokenMark::NoneOf(_) => {
                 assert_eq!(verdict, "accepted", "{name}");
@@ -430,7 +431,7 @@ fn every_profile_tells_the_plainest_id_token_or_says_that_nothing_does() {
     }
 }
 
-/// The profiles that the refusal names take such a token, if it has their mark.
+/// The profiles that the refusal names accept such a token if it has their mark.
 #[test]
 fn profiles_that_a_refusal_names_take_such_a_token() {
     let who = ("https://auth.example", "client");
@@ -473,7 +474,7 @@ fn claim_of_a_profile_that_comes_twice_is_refused() {
         let error = parse(&profile, claims).unwrap_err();
         assert_eq!(error.rule(), "duplicate_member", "{claims}");
     }
-    // What only policies read makes no difference to the token.
+    // Claims that only policies read do not affect acceptance.
     let twice = r#"{"cid":"a","scp":["a"],"scp":["b"],"groups":[],"groups":["g"],"x":1,"x":2}"#;
     let claims = parse(&Profile::okta(), twice).unwrap();
     for (of, name) in [(PolicyClaim::Scopes, "scp"), (PolicyClaim::Roles, "groups")] {
@@ -503,7 +504,7 @@ fn scopes_are_read_from_one_place() {
         (&nested, r#"{"ext":{"a.b":["c d"]}}"#, "", Some("ext.a.b")),
         (&nested, r#"{"ext":7}"#, "", Some("ext.a.b")),
         (&nested, r#"{"ext":{"a.b":"c","a.b":"d"}}"#, "", Some("ext.a.b")),
-        // What stands elsewhere is not read, and is not unknown either.
+        // Claims elsewhere are not read, and not unknown either.
         (&Profile::okta(), r#"{"scope":7}"#, "", None),
         (&Profile::okta(), r#"{"scope":"a","scope":"b","scp":"c"}"#, "c", None),
     ] {

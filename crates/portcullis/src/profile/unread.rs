@@ -1,11 +1,11 @@
-//! Where else a token has what a caller lacks, for the operator.
+//! Finds where else a token has the names that a caller lacks, for the operator.
 
 use super::Profile;
 use super::habits::{strings, strings_in};
 use crate::claims::{PolicyClaim, RegisteredClaims};
 use crate::json::{Lenient, Unreadable};
 
-/// The names that a rule of a policy asks for and that a caller does not have.
+/// The names that a policy rule requires and the caller does not have.
 pub(crate) struct Lack<'n> {
     pub(crate) of: PolicyClaim,
     pub(crate) names: Vec<&'n str>,
@@ -27,8 +27,9 @@ impl Lack<'_> {
 }
 
 impl Profile {
-    /// Returns the first place that has what all of `lacks` name, and that this profile does not read. They
-    /// are all of one claim. Each value of the payload is read once, however many there are.
+    /// Returns the first place that has all names in `lacks` and that this profile does not read.
+    /// All `lacks` are of one claim. Each value of the payload is read once, regardless of how many
+    /// there are.
     pub(crate) fn unread_place(
         &self,
         lacks: &[Lack<'_>],
@@ -62,10 +63,10 @@ impl Profile {
     }
 }
 
-/// Keycloak's object with the roles of each client.
+/// Keycloak's object with the roles per client.
 const CLIENTS: &str = "resource_access";
 
-/// Where issuers put scopes and roles, as far as their names are known.
+/// The claims in which issuers put scopes and roles, as far as known.
 const SCOPES_ELSEWHERE: &[&[&str]] = &[&["scope"], &["scp"], &["permissions"]];
 const ROLES_ELSEWHERE: &[&[&str]] = &[
     &["realm_access", "roles"],

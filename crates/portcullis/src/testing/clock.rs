@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock::Clock;
 
-/// A clock that stands still until it is told to move. Clones share the same time.
+/// A clock that moves only when advanced. Clones share the same time.
 ///
-/// Give a clone to [`AuthenticatorBuilder::clock`](crate::AuthenticatorBuilder::clock), and move the
-/// other one.
+/// Pass a clone to [`AuthenticatorBuilder::clock`](crate::AuthenticatorBuilder::clock), and advance
+/// the other.
 #[derive(Debug, Clone)]
 pub struct ManualClock {
     start: SystemTime,
@@ -16,15 +16,14 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock at `secs` seconds after 1970, until it is advanced. Its monotonic reading starts at
-    /// zero.
+    /// Creates a clock at `secs` seconds after 1970. Its monotonic reading starts at zero.
     #[must_use]
     pub fn at(secs: u64) -> Self {
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
         Self { start, elapsed_nanos: Arc::default(), suspended_nanos: Arc::default() }
     }
 
-    /// Moves both readings forward by `by`: time passes.
+    /// Advances both readings by `by`.
     ///
     /// # Panics
     ///
@@ -33,7 +32,7 @@ impl ManualClock {
         self.elapsed_nanos.fetch_add(nanos(by), Ordering::SeqCst);
     }
 
-    /// Moves the wall clock alone forward by `by`, as those of a machine that is suspended.
+    /// Advances only the wall clock by `by`, as on a machine that was suspended.
     ///
     /// # Panics
     ///
@@ -59,7 +58,7 @@ fn nanos(duration: Duration) -> u64 {
 }
 
 /// A clock that follows tokio's, which a test can pause (`#[tokio::test(start_paused = true)]`):
-/// sleeping then costs no time.
+/// sleeping then takes no real time.
 #[derive(Debug, Clone)]
 pub struct TokioClock {
     start: SystemTime,
@@ -67,7 +66,7 @@ pub struct TokioClock {
 }
 
 impl TokioClock {
-    /// A clock that is at `secs` seconds after 1970 now.
+    /// Creates a clock that is now at `secs` seconds after 1970.
     #[must_use]
     pub fn at(secs: u64) -> Self {
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(secs);

@@ -6,33 +6,33 @@ use http::{HeaderMap, HeaderValue, Response};
 
 use crate::fetch::{Fetch, FetchRequest, Fetching};
 
-/// The answer of a [`ScriptedFetch`] at a URL.
+/// The response of a [`ScriptedFetch`] for a URL.
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// A response with this status, these headers and this body.
     Response(u16, HeaderMap, Bytes),
     /// An error, as if the connection were refused.
     Fails,
-    /// No answer: the request waits until its caller gives up.
+    /// No response: the request waits until the caller times out.
     Hangs,
 }
 
 impl Answer {
-    /// Status 200 with `body`, and no header.
+    /// Creates a response with status 200 and `body`, without headers.
     pub fn ok(body: impl ToString) -> Self {
         Self::status(200, body)
     }
 
-    /// This status with `body`, and no header.
+    /// Creates a response with this status and `body`, without headers.
     pub fn status(status: u16, body: impl ToString) -> Self {
         Self::Response(status, HeaderMap::new(), Bytes::from(body.to_string()))
     }
 
-    /// Adds a header line to a response; the other answers stay as they are.
+    /// Adds a header line to a response; the other variants are unchanged.
     ///
     /// # Panics
     ///
-    /// If `name` or `value` is not one of a header.
+    /// If `name` or `value` is not valid in a header.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: &str) -> Self {
         if let Self::Response(_, headers, _) = &mut self {
@@ -44,7 +44,7 @@ impl Answer {
 
 /// An HTTP client that answers from a script and records its requests, for
 /// [`AuthenticatorBuilder::fetch`](crate::AuthenticatorBuilder::fetch). A URL that is not in the
-/// script is answered with 404. Clones share script and record.
+/// script is answered with 404. Clones share the script and the record.
 #[derive(Debug, Clone, Default)]
 pub struct ScriptedFetch {
     answers: Arc<Mutex<HashMap<String, Answer>>>,
@@ -53,12 +53,12 @@ pub struct ScriptedFetch {
 }
 
 impl ScriptedFetch {
-    /// Answers `url` with `answer` from now on, whether it is fetched or posted to.
+    /// Answers `url` with `answer` from now on, for both `GET` and `POST`.
     pub fn set(&self, url: &str, answer: Answer) {
         self.answers.lock().unwrap().insert(url.to_owned(), answer);
     }
 
-    /// Returns the requests so far (`GET`), in order.
+    /// Returns the `GET` requests so far, in order.
     #[must_use]
     pub fn requests(&self) -> Vec<FetchRequest> {
         self.requests.lock().unwrap().clone()
@@ -73,7 +73,7 @@ impl ScriptedFetch {
     fn answer(&self, url: &str) -> Fetching<'static> {
         let answer = self.answers.lock().unwrap().get(url).cloned();
         Box::pin(async move {
-            // As a real one, it is never done at once.
+            // Yields once, because a real client is never ready at once.
             tokio::task::yield_now().await;
             match answer.unwrap_or_else(|| Answer::status(404, "")) {
                 Answer::Response(status, headers, body) => {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::algorithm::Algorithm;
 use crate::key::KeySet;
 
-/// A key pair that signs any text: good tokens, bad ones, and no tokens at all.
+/// A key pair that signs any text, whether or not it is a valid token.
 #[derive(Debug)]
 pub struct TestKey {
     id: String,
@@ -85,7 +85,7 @@ impl TestKey {
     ///
     /// # Panics
     ///
-    /// If they are more than a key set may have.
+    /// If there are more keys than a key set may have.
     pub fn key_set<'k>(keys: impl IntoIterator<Item = &'k Self>) -> KeySet {
         KeySet::from_json(Self::jwks(keys).to_string().as_bytes()).unwrap()
     }
@@ -96,12 +96,12 @@ impl TestKey {
         self.sign(&self.header().to_string(), &claims.to_string())
     }
 
-    /// The JOSE header of an access token.
+    /// Returns the JOSE header of an access token.
     pub(super) fn header(&self) -> Value {
         json!({"alg": self.algorithm.as_str(), "typ": "at+jwt", "kid": self.id})
     }
 
-    /// Returns a JWS with exactly this header and payload, whether or not they make sense.
+    /// Returns a JWS with exactly this header and payload, valid or not.
     #[must_use]
     pub fn sign(&self, header: &str, payload: &str) -> String {
         let input =

@@ -2,13 +2,13 @@ use std::net::IpAddr;
 
 use crate::fetch::script;
 
-/// Answers of name servers, for tests of URLs that tenants choose: the default HTTP client of an
+/// DNS responses for tests of URLs that tenants choose. The default HTTP client of an
 /// [`IssuerResolver`](crate::config::IssuerResolver)'s issuers, and
 /// [`ReqwestFetch::public_addresses_only`](crate::fetch::ReqwestFetch::public_addresses_only), look
-/// the names up here first.
+/// names up here first.
 ///
-/// Connections to a name whose addresses are not refused end on this machine, at 127.0.0.1 and the port
-/// of the URL. The names are those of the whole process: give each test names of its own.
+/// If the addresses of a name are allowed, connections to it go to 127.0.0.1 and the port of the
+/// URL. Names are global to the process: use different names in each test.
 ///
 /// ```
 /// use portcullis::fetch::{Fetch, FetchRequest, ReqwestFetch};
@@ -27,13 +27,13 @@ use crate::fetch::script;
 pub struct ScriptedNames;
 
 impl ScriptedNames {
-    /// Answers the lookups of `name` with the addresses of `answers`, one after the other, and from
-    /// then on with the last one.
+    /// Answers the lookups of `name` with the addresses of `answers`, in order; the last answer
+    /// repeats.
     pub fn set<A: IntoIterator<Item = IpAddr>>(name: &str, answers: impl IntoIterator<Item = A>) {
         script::set(name, answers.into_iter().map(|answer| answer.into_iter().collect()).collect());
     }
 
-    /// Returns how often `name` was looked up.
+    /// Returns the number of lookups of `name`.
     #[must_use]
     pub fn lookups(name: &str) -> usize {
         script::lookups(name)

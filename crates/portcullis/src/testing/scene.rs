@@ -1,4 +1,5 @@
-//! A service under test: keys, a clock, a scripted HTTP client, and an authenticator over them.
+//! A service under test: keys, a clock, a scripted HTTP client, and an authenticator that uses
+//! them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,14 +19,14 @@ use crate::gate::Gate;
 use crate::key::KeySet;
 use crate::key_source::SharedKeySet;
 
-/// The claims of a good token: issued by [`ISSUER`] to `alice` at [`NOW`] for [`AUDIENCE`], with a
-/// lifetime of 900 s.
+/// Returns the claims of a valid token: issued by [`ISSUER`] to `alice` at [`NOW`] for
+/// [`AUDIENCE`], with a lifetime of 900 s.
 #[must_use]
 pub fn claims() -> Value {
     json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "iat": NOW, "exp": NOW + 900})
 }
 
-/// The settings of a service that accepts [`claims`] signed with `key`, on a clock that stands at
+/// Returns the settings of a service that accepts [`claims`] signed with `key`, on a clock fixed at
 /// [`NOW`]. The key is in memory: nothing is fetched.
 pub fn builder(key: &TestKey) -> AuthenticatorBuilder {
     Authenticator::builder(ISSUER, AUDIENCE)
@@ -33,18 +34,18 @@ pub fn builder(key: &TestKey) -> AuthenticatorBuilder {
         .clock(ManualClock::at(NOW))
 }
 
-/// Request headers with `Authorization: Bearer TOKEN`.
+/// Returns request headers with `Authorization: Bearer TOKEN`.
 #[must_use]
 pub fn bearer(token: &str) -> HeaderMap {
     authorization(&format!("Bearer {token}"))
 }
 
-/// A service under test and what it depends on. Clones share everything.
+/// A service under test and its dependencies. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct Scene {
-    /// Signs the tokens: ES256 under the `kid` `k`, unless another one was given.
+    /// Signs the tokens: an ES256 key with the `kid` `k`, unless another key is set.
     pub key: Arc<TestKey>,
-    /// The keys that the service accepts, where they are in memory: replace them to rotate.
+    /// The keys that the service accepts, if they are in memory. Replace them to rotate.
     pub keys: SharedKeySet,
     /// Answers the service's HTTP requests, and records them.
     pub fetch: ScriptedFetch,
@@ -55,16 +56,16 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// A service with its keys in memory: no request waits.
+    /// Creates a service with its keys in memory: no request waits.
     pub async fn new() -> Self {
         Self::with(|builder| builder).await
     }
 
-    /// The same with further settings.
+    /// As [`new`](Self::new), with further settings.
     ///
     /// # Panics
     ///
-    /// If the settings are refused.
+    /// If the settings are invalid.
     pub async fn with(change: impl FnOnce(AuthenticatorBuilder) -> AuthenticatorBuilder) -> Self {
         let key = TestKey::generate("k", Algorithm::Es256);
         let keys = SharedKeySet::new(TestKey::key_set([&key]));
@@ -72,17 +73,17 @@ impl Scene {
         Self::build(key, keys, |builder| change(builder.key_source(trusted))).await
     }
 
-    /// A service that fetches its keys from [`JWKS`], where nothing can be reached until
-    /// [`publish`](Self::publish) is called. Only requests cause fetches.
+    /// Creates a service that fetches its keys from [`JWKS`], which is unreachable until
+    /// [`publish`](Self::publish) is called. Only requests trigger fetches.
     pub async fn unpublished() -> Self {
         Self::unpublished_with(|builder| builder).await
     }
 
-    /// The same with further settings.
+    /// As [`unpublished`](Self::unpublished), with further settings.
     ///
     /// # Panics
     ///
-    /// If the settings are refused.
+    /// If the settings are invalid.
     pub async fn unpublished_with(
         change: impl FnOnce(AuthenticatorBuilder) -> AuthenticatorBuilder,
     ) -> Self {
@@ -93,14 +94,15 @@ impl Scene {
         Self::build(key, SharedKeySet::new(KeySet::default()), change).await
     }
 
-    /// The same with the key published: the first token waits for the fetch.
+    /// As [`unpublished`](Self::unpublished), with the key published: the first token waits for the
+    /// fetch.
     pub async fn published() -> Self {
         let scene = Self::unpublished().await;
         scene.publish([&*scene.key]);
         scene
     }
 
-    /// The same with the key fetched: no token waits.
+    /// As [`published`](Self::published), with the key fetched: no token waits.
     pub async fn warm() -> Self {
         let scene = Self::published().await;
         scene.auth.refresh().await.expect("the keys are published");
@@ -119,31 +121,31 @@ impl Scene {
         Self { key: Arc::new(key), keys, fetch, clock, auth }
     }
 
-    /// Publishes these keys at [`JWKS`], and moves the clock by 2 s: past the back-off of a first
-    /// failed fetch.
+    /// Publishes these keys at [`JWKS`], and advances the clock by 2 s, past the back-off of a
+    /// first failed fetch.
     pub fn publish<'k>(&self, keys: impl IntoIterator<Item = &'k TestKey>) {
         self.fetch.set(JWKS, Answer::ok(TestKey::jwks(keys)));
         self.advance(2);
     }
 
-    /// A gate before the service that lets nobody in without a token.
+    /// Returns a gate for the service that requires a token.
     #[must_use]
     pub fn gate(&self) -> Gate {
         Gate::new(self.auth.clone())
     }
 
-    /// A good token for `subject`, issued now, with a lifetime of 900 s.
+    /// Returns a valid token for `subject`, issued now, with a lifetime of 900 s.
     #[must_use]
     pub fn token(&self, subject: &str) -> TestToken {
         TestToken::new(self.key.clone(), ISSUER, subject, self.now())
     }
 
-    /// Moves the clock by so many seconds.
+    /// Advances the clock by `secs` seconds.
     pub fn advance(&self, secs: u64) {
         self.clock.advance(Duration::from_secs(secs));
     }
 
-    /// The time of the clock, in seconds since 1970.
+    /// Returns the time of the clock, in seconds since 1970.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()

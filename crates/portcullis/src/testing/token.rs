@@ -1,4 +1,4 @@
-//! A token in the making.
+//! A token builder.
 
 use std::sync::Arc;
 
@@ -8,22 +8,22 @@ use serde_json::{Map, Value, json};
 use super::key::TestKey;
 use super::{AUDIENCE, authorization};
 
-/// A token that is signed when it is turned into [text](Self::sign) or [headers](Self::headers).
+/// A token that is signed when it is converted to [text](Self::sign) or [headers](Self::headers).
 ///
-/// It begins as an RFC 9068 access token for [`AUDIENCE`] with a lifetime of 900 s; each method
+/// It starts as an RFC 9068 access token for [`AUDIENCE`] with a lifetime of 900 s; each method
 /// changes a claim or the JOSE header.
 #[derive(Debug, Clone)]
 pub struct TestToken {
     key: Arc<TestKey>,
-    /// The members of the JOSE header that are set.
+    /// The JOSE header members that are set explicitly.
     header: Map<String, Value>,
     claims: Map<String, Value>,
     now: u64,
 }
 
 impl TestToken {
-    /// A good token of `issuer` for `subject`, issued at `now` (seconds since 1970) and signed with
-    /// `key`.
+    /// Creates a valid token of `issuer` for `subject`, issued at `now` (seconds since 1970) and
+    /// signed with `key`.
     #[must_use]
     pub fn new(key: Arc<TestKey>, issuer: &str, subject: &str, now: u64) -> Self {
         let claims = [
@@ -39,7 +39,7 @@ impl TestToken {
         Self { key, header: Map::new(), claims, now }
     }
 
-    /// Sets a member of the JOSE header, such as `typ` or `kid`, in place of the signing key's own.
+    /// Sets a member of the JOSE header, such as `typ` or `kid`, replacing the signing key's value.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.header.insert(name.to_owned(), value.into());
@@ -83,7 +83,7 @@ impl TestToken {
         self.claim("iss", issuer)
     }
 
-    /// Sets `aud`, in place of [`AUDIENCE`].
+    /// Sets `aud`, replacing [`AUDIENCE`].
     #[must_use]
     pub fn audience(self, audience: &str) -> Self {
         self.claim("aud", audience)
@@ -101,7 +101,7 @@ impl TestToken {
         self.claim("roles", roles.map(str::to_owned).to_vec())
     }
 
-    /// Sets `status` to a place in the status list at `uri` ([draft-ietf-oauth-status-list §6.1]).
+    /// Sets `status` to an index in the status list at `uri` ([draft-ietf-oauth-status-list §6.1]).
     ///
     /// [draft-ietf-oauth-status-list §6.1]: https://datatracker.ietf.org/doc/html/draft-ietf-oauth-status-list#section-6.1
     #[must_use]
@@ -116,7 +116,7 @@ impl TestToken {
         self.claim("iat", now - 960).claim("exp", now - 60)
     }
 
-    /// Sets `exp` to so many seconds after the token was issued.
+    /// Sets `exp` to `secs` seconds after the token was issued.
     #[must_use]
     pub fn lifetime(self, secs: u64) -> Self {
         let now = self.now;
@@ -139,7 +139,7 @@ impl TestToken {
         self.key.sign(&header.to_string(), &json!(self.claims).to_string())
     }
 
-    /// Returns the value of an Authorization header: `Bearer` and the signed token.
+    /// Returns the value of an `Authorization` header: `Bearer` and the signed token.
     #[must_use]
     pub fn bearer(&self) -> String {
         format!("Bearer {}", self.sign())

@@ -1,5 +1,5 @@
-//! What a gate or an authenticator says to a request. The only place where tests look into how the
-//! answer is represented.
+//! The outcome of a gate or an authenticator for a request. Tests use these functions, so that only
+//! this module depends on how an outcome is represented.
 
 use crate::authenticated::Authenticated;
 use crate::authenticator::Authenticator;
@@ -9,14 +9,14 @@ use crate::maybe_ready::{Answer, MaybeReady};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::request::RequestView;
 
-/// An answer that is known now, or the future of it.
+/// An outcome that is known now, or the future of it.
 pub type Now<T> = Result<T, Answer<T>>;
 
-/// The verdict of `gate` on `request`, after whatever it has to wait for.
+/// Returns the outcome of `gate` for `request`, after any fetches.
 ///
 /// # Errors
 ///
-/// The refusal, if the request is not let in.
+/// The refusal, if the request is rejected.
 pub async fn verdict(
     gate: &Gate,
     request: &(impl RequestView + ?Sized),
@@ -24,11 +24,12 @@ pub async fn verdict(
     gate.enter(request).await
 }
 
-/// The verdict of `gate` on `request`, if everything that it needs is in memory.
+/// Returns the outcome of `gate` for `request`, if everything that it needs is in memory.
 ///
 /// # Errors
 ///
-/// A future of the verdict, if a key, a status list or the issuer's answer must be fetched first.
+/// A future of the outcome, if a key, a status list or an introspection response must be fetched
+/// first.
 pub fn verdict_now(
     gate: &Gate,
     request: &(impl RequestView + ?Sized),
@@ -36,8 +37,8 @@ pub fn verdict_now(
     now(gate.enter(request))
 }
 
-/// What `auth` says to `request`, if everything that it needs is in memory: the caller, or `None`
-/// for a request without a token.
+/// Returns the outcome of `auth` for `request`, if everything that it needs is in memory: the
+/// caller, or `None` for a request without a token.
 ///
 /// # Errors
 ///
@@ -49,14 +50,14 @@ pub fn attempt_now(
     now(auth.attempt(request))
 }
 
-/// What `auth` says to `request` in a word: `accepted`, or the rule that refuses the token
-/// ([`TokenError::rule`]), or the kind of a refusal that is not about a token
+/// Returns the outcome of `auth` for `request` as one word: `accepted`, the rule that rejects the
+/// token ([`TokenError::rule`]), or the kind of a refusal that is not about a token
 /// ([`RefusalKind::as_str`]).
 pub async fn rule(auth: &Authenticator, request: &(impl RequestView + ?Sized)) -> &'static str {
     word(&auth.authenticate(request).await)
 }
 
-/// As [`rule`], for a token that comes without a request.
+/// As [`rule`], for a token without a request.
 pub async fn token_rule(gate: &Gate, token: &str) -> &'static str {
     word(&gate.authenticate_token(token).await)
 }
