@@ -55,7 +55,7 @@ pub(crate) struct Origin {
     pub(crate) token: Option<Zeroizing<Box<str>>>,
 }
 
-/// For the operator: a live route, and an issuer without introspection.
+/// The reason for a 500, for the operator: a live route for an issuer without introspection.
 const NO_INTROSPECTION: &str = "a route asks the token's issuer each time (`Revocation::live`), and that issuer cannot be asked";
 
 const NO_SUBJECT: &str = "a handler requires `sub`, and the settings accept tokens without it";
@@ -166,9 +166,9 @@ impl Authenticated {
         })
     }
 
-    /// Deserializes the claims once and caches them with the token. On a [cache
-    /// hit](crate::guide::token_cache) this returns a pointer to the same value; otherwise it is
-    /// the same as [`claims`](Self::claims).
+    /// Deserializes the claims once and caches them with the token. On a
+    /// [cache hit](crate::guide::token_cache) this returns a pointer to the same value; otherwise
+    /// it is the same as [`claims`](Self::claims).
     ///
     /// One type is cached for each token: the first one requested. Other types are deserialized
     /// each time.

@@ -125,8 +125,8 @@ impl Authenticator {
     /// returns; on this builder, it makes `build` fail. Nothing is fetched at start,
     /// [`ready`](Self::ready) returns `true` at once, and [`status`](Self::status) lists the
     /// issuers that were resolved so far. The metadata of a
-    /// [`protected_resource`](AuthenticatorBuilder::protected_resource) name no issuer, unless you
-    /// give them a member `authorization_servers`.
+    /// [`protected_resource`](AuthenticatorBuilder::protected_resource) has no issuer, unless you
+    /// add a member `authorization_servers`.
     ///
     /// ```
     /// use portcullis::{Authenticator, IssuerSettings, config::IssuerResolver};
@@ -352,7 +352,7 @@ impl Inner {
 
     /// Whether everything still holds that can change while the token, the settings and the
     /// signature stay the same: its issuer is still trusted, its key is still current, by the same
-    /// freshness table as on a cache miss, and the time is within its validity.
+    /// freshness table as on a cache miss, and the current time is within its validity period.
     fn still_holds(
         &self,
         who: &Authenticated,

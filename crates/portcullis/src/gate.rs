@@ -91,9 +91,9 @@ impl Gate {
     ///
     /// A credential is foreign if it does not have the form of a JWS, if its `iss` is none of the
     /// trusted issuers, or if the `Authorization` header has another scheme. A token that names a
-    /// trusted issuer is never foreign. Nor is a request without a credential, which needs
-    /// [`optional`](Self::optional). Nothing is fetched for a foreign credential. [The
-    /// guide](crate::guide::api_keys) has all cases and an example.
+    /// trusted issuer is never foreign. A request without a credential is not foreign, either: see
+    /// [`optional`](Self::optional). Nothing is fetched for a foreign credential.
+    /// [The guide](crate::guide::api_keys) has all cases and an example.
     ///
     /// Code that requires a caller refuses a foreign credential with 401, and so does code with an
     /// optional caller. Only code that takes the [`Foreign`] itself can accept one.
@@ -400,9 +400,9 @@ impl Gate {
         (Visitor::Anonymous(self.auth.anonymous()), exit)
     }
 
-    /// Returns the metadata of the [protected
-    /// resource](crate::AuthenticatorBuilder::protected_resource) if `request` is for it, by `GET`,
-    /// `HEAD` or a preflight (`OPTIONS`). An adapter calls this before anything else.
+    /// Returns the metadata of the
+    /// [protected resource](crate::AuthenticatorBuilder::protected_resource) if `request` is for
+    /// it, by `GET`, `HEAD` or a preflight (`OPTIONS`). An adapter calls this before anything else.
     #[must_use]
     pub fn metadata<B: From<Bytes>>(
         &self,

@@ -65,8 +65,8 @@ pub enum RefusalKind {
     InvalidRequest,
     /// The request has a token, and it is not accepted.
     InvalidToken,
-    /// The token's key is unknown, and the key-fetch budget is spent: too many tokens with unknown
-    /// keys, or too many waiting requests.
+    /// The token's key is unknown, and no fetch is allowed now: the key-fetch budget is spent, or
+    /// too many requests are waiting.
     KeyBudgetSpent,
     /// The token is accepted, but lacks the required scope.
     InsufficientScope,
@@ -166,7 +166,7 @@ enum Cause {
     Misconfigured { reason: &'static str, remedy: &'static str },
 }
 
-/// The unavailable thing.
+/// The data that is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
     Keys,

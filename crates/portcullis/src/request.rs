@@ -89,8 +89,8 @@ pub trait RequestView {
     }
 
     /// Returns the host that the request was sent to, in lower case and without a port: that of the
-    /// [target](Self::target_authority) or, if the target has none, of a single `Host` line ([RFC
-    /// 9110 §7.2]). An IPv6 address keeps its brackets.
+    /// [target](Self::target_authority) or, if the target has none, of a single `Host` line
+    /// ([RFC 9110 §7.2]). An IPv6 address keeps its brackets.
     ///
     /// `None` if there is no host, if it is malformed, if there are several `Host` lines, or if the
     /// target and `Host` name different hosts ([RFC 9113 §8.3.1]). `Forwarded` and

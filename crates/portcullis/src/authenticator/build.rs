@@ -31,7 +31,7 @@ use crate::revocation::{Introspections, StatusLists};
 use crate::settings::{self, Setting};
 use crate::token_cache::{self, TokenCache};
 
-/// A leeway above this fraction of a token's lifetime logs a warning.
+/// A leeway above the token's maximum lifetime divided by this logs a warning.
 const LARGE_LEEWAY: u32 = 10;
 
 impl AuthenticatorBuilder {

@@ -26,7 +26,7 @@ pub enum ConfigError {
         /// What was expected.
         expected: String,
     },
-    /// A variable has the prefix that all variables had before a rename.
+    /// A variable has the former prefix, from before the product was renamed.
     #[error("{variable} is no longer read: rename it to {renamed}")]
     #[non_exhaustive]
     Renamed {
@@ -78,7 +78,7 @@ pub enum ConfigError {
         #[source]
         problem: Box<ConfigError>,
     },
-    /// A gate has live revocation, and introspection is not configured for this issuer.
+    /// A gate uses live revocation, and introspection is not configured for this issuer.
     #[error(
         "a gate asks the issuer about each token (`Revocation::live`), and {issuer} has no \
          `introspection_url`: set it, and what goes with it, for every issuer of the gate"

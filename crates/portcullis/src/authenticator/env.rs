@@ -18,7 +18,7 @@ use crate::settings::{self, Setting};
 /// The prefix of every variable of this crate.
 const PREFIX: &str = "PORTCULLIS_";
 
-/// The prefix before a rename.
+/// The former prefix, from before the product was renamed.
 const FORMER_PREFIX: &str = "TOLLGATE_";
 
 /// Former variables for one token place each, without their prefix, and the current name of the

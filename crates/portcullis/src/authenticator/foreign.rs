@@ -13,8 +13,8 @@ impl Authenticator {
     /// Like [`decide`](Self::decide), unless the credential is foreign. Then nothing is fetched,
     /// and no key is looked up.
     ///
-    /// Malformed requests are still refused: with tokens in two places, or with characters after
-    /// `Bearer` that no token has.
+    /// Malformed requests are still refused: those with tokens in two places, or with characters
+    /// after `Bearer` that no token has.
     pub(crate) fn decide_unless_foreign<R: RequestView + ?Sized>(
         &self,
         request: &R,

@@ -164,7 +164,7 @@ impl IssuerSettings {
     /// Sets the introspection endpoint ([RFC 7662]), for routes that use
     /// [`Revocation::live`](crate::Revocation::live): https, or http on this machine.
     ///
-    /// Most issuers authenticate the client that introspects. They also need
+    /// If the issuer authenticates the client, as most do, also set
     /// [`introspection_client_id`](Self::introspection_client_id) and
     /// [`introspection_secret_file`](Self::introspection_secret_file). Unset by default: a
     /// [gate](crate::Gate::revocation) with live revocation then fails at start, and a single live
@@ -181,10 +181,10 @@ impl IssuerSettings {
         self
     }
 
-    /// Sets the client ID for introspection requests. They use HTTP Basic authentication ([RFC 6749
-    /// §2.3.1]): the ID and the secret are percent-encoded, so the ID may be a URL. Without an ID
-    /// the requests are not authenticated, which only an endpoint on a closed network should allow,
-    /// such as Hydra's admin port.
+    /// Sets the client ID for introspection requests. They use HTTP Basic authentication
+    /// ([RFC 6749 §2.3.1]): the ID and the secret are percent-encoded, so the ID may be a URL.
+    /// Without an ID the requests are not authenticated, which only an endpoint on a closed network
+    /// should allow, such as Hydra's admin port.
     ///
     /// `PORTCULLIS_INTROSPECTION_CLIENT_ID`
     ///
@@ -246,8 +246,8 @@ impl IssuerSettings {
     }
 
     /// Turns off the refresh of keys ahead of time. By default, a task on the tokio runtime
-    /// refreshes them, even without requests. It ends when the last clone of the authenticator is
-    /// dropped.
+    /// refreshes them, even without requests. The task ends when the last clone of the
+    /// authenticator is dropped.
     ///
     /// For runtimes that freeze between requests. The first request after the TTL then waits for
     /// the fetch.
@@ -303,8 +303,8 @@ impl IssuerSettings {
 
     /// Sets the time after which unknown `kid`s may cause one more key fetch, beyond the burst of
     /// 3: 30 seconds by default. It keeps forged tokens from turning into requests to the issuer.
-    /// While the budget is spent, a token with an unknown `kid` gets 429. For [resolved
-    /// issuers](crate::config::IssuerResolver) the burst is 8.
+    /// While the budget is spent, a token with an unknown `kid` gets 429. For
+    /// [resolved issuers](crate::config::IssuerResolver) the burst is 8.
     ///
     /// `PORTCULLIS_JWKS_COOLDOWN_SECS`
     pub fn cooldown(mut self, cooldown: Duration) -> Self {
@@ -332,7 +332,8 @@ impl IssuerSettings {
     }
 
     /// Rejects tokens with a lifetime longer than `max`, from `iat` to `exp`. The revocation lag is
-    /// then at most `max` plus twice the leeway, whatever the issuer does. No limit by default.
+    /// then at most `max` plus twice the leeway, whatever the issuer does. Tokens without `iat` are
+    /// rejected. No limit by default.
     ///
     /// `PORTCULLIS_MAX_TOKEN_LIFETIME_SECS`
     #[doc(alias("exp"))]
@@ -343,7 +344,8 @@ impl IssuerSettings {
 
     /// Rejects tokens that were issued longer ago than `max`, regardless of their `exp`. The
     /// revocation lag is then at most `max` plus twice the leeway, even if the issuer's tokens last
-    /// a day. Clients must refresh their tokens that often. No limit by default.
+    /// a day. Tokens without `iat` are rejected. Clients must refresh their tokens that often. No
+    /// limit by default.
     ///
     /// `PORTCULLIS_MAX_TOKEN_AGE_SECS`
     pub fn max_token_age(mut self, max: Duration) -> Self {
@@ -360,8 +362,8 @@ impl IssuerSettings {
         self
     }
 
-    /// Sets the accepted signature algorithms: all by default. An RSA key without `alg` is used
-    /// with every RSA algorithm of this list. The order does not matter.
+    /// Sets the accepted signature algorithms: all asymmetric ones by default. An RSA key without
+    /// `alg` is used with every RSA algorithm of this list. The order does not matter.
     ///
     /// `PORTCULLIS_ALGORITHMS`
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {

@@ -32,8 +32,8 @@ impl<'a> BearerToken<'a> {
         Ok(token)
     }
 
-    /// The token after `scheme` in a header's value; `None` if the scheme is another one ([RFC 6750
-    /// §2.1], [RFC 9110 §11.4]).
+    /// The token after `scheme` in a header's value; `None` if the scheme is another one
+    /// ([RFC 6750 §2.1], [RFC 9110 §11.4]).
     ///
     /// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
     /// [RFC 9110 §11.4]: https://www.rfc-editor.org/rfc/rfc9110#section-11.4

@@ -1,8 +1,8 @@
 //! Prevents cross-site request forgery: browsers send cookies along with requests from other sites'
 //! pages.
 //!
-//! Browsers send the origin of a request in `Sec-Fetch-Site` ([Fetch Metadata]) and `Origin` ([RFC
-//! 6454 §7]). A page can set neither.
+//! Browsers send the origin of a request in `Sec-Fetch-Site` ([Fetch Metadata]) and `Origin`
+//! ([RFC 6454 §7]). A page can set neither.
 //!
 //! [Fetch Metadata]: https://www.w3.org/TR/fetch-metadata/
 //! [RFC 6454 §7]: https://www.rfc-editor.org/rfc/rfc6454#section-7

@@ -60,8 +60,8 @@ impl Exit {
     }
 }
 
-/// Whether the gate can make the response bodies of a service, for adapters whose services have
-/// responses of any type. Implemented by [`NoBodies`] and [`FromBytes`].
+/// How the gate makes the response bodies of a service, for adapters whose services have responses
+/// of any type. Implemented by [`NoBodies`] and [`FromBytes`].
 #[diagnostic::on_unimplemented(
     message = "the gate cannot make a response body `{B}`",
     label = "`{B}` is not `Default`, or not `From<bytes::Bytes>`",

@@ -37,8 +37,8 @@ fn standard(method: &str) -> &'static str {
     METHODS.into_iter().find(|known| *known == method).unwrap_or("other")
 }
 
-/// Logs a refusal with the site of `request`. `site` is called only if there is a refusal or may be
-/// one.
+/// Logs a refusal with the site of `request`. `site` is called only if the verdict is a refusal, or
+/// is pending.
 pub(crate) fn reported<T: Send + 'static>(
     verdict: MaybeReady<Result<T, Unreported>>,
     site: impl FnOnce() -> Site,

@@ -53,10 +53,10 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 /// # Limits
 ///
 /// Forged tokens can name any tenant. Key fetches are therefore limited while a rule set has no
-/// usable keys, and for unknown `kid`s. In `t` seconds, all rule sets together cause at most 1,024
-/// + 10 × `t` such fetches, and one rule set at most 8 + `t` /
-/// [`cooldown`](IssuerSettings::cooldown). A token over the limit gets 429. Regular refreshes of
-/// usable key sets are not limited.
+/// usable keys, and for unknown `kid`s. In `t` seconds, one rule set causes at most 8 + `t` /
+/// [`cooldown`](IssuerSettings::cooldown) such fetches, and all rule sets together cause at most
+/// 1,024 + 10 × `t`. A token over the limit gets 429. Regular refreshes of usable key sets are not
+/// limited.
 ///
 /// The cache holds the 1,000 most used rule sets with an accepted token, and 100 others. Rule sets
 /// that forged tokens name do not evict those with an accepted token.
