@@ -166,9 +166,10 @@ impl Authenticated {
         })
     }
 
-    /// Deserializes the claims once and caches them with the token. On a
-    /// [cache hit](crate::guide::token_cache) this returns a pointer to the same value; otherwise
-    /// it is the same as [`claims`](Self::claims).
+    /// Deserializes the claims once and caches them with the token.
+    ///
+    /// On a [cache hit](crate::guide::token_cache) this returns a pointer to the same value;
+    /// otherwise it is the same as [`claims`](Self::claims).
     ///
     /// One type is cached for each token: the first one requested. Other types are deserialized
     /// each time.

@@ -255,17 +255,20 @@ impl Authenticator {
     }
 
     /// Returns whether the tokens of at least one configured issuer can be validated: for a
-    /// readiness probe. With several issuers, an unreachable one does not take the service out of
-    /// traffic; [`status`](Self::status) has the state of each. If all issuers come from a
-    /// resolver, this is always `true`. Never causes a fetch.
+    /// readiness probe.
+    ///
+    /// With several issuers, an unreachable one does not take the service out of traffic;
+    /// [`status`](Self::status) has the state of each. If all issuers come from a resolver, this is
+    /// always `true`. Never causes a fetch.
     #[must_use]
     pub fn ready(&self) -> bool {
         let issuers = &self.0.issuers;
         issuers.are_all_resolved() || issuers.configured().any(TrustedIssuer::is_ready)
     }
 
-    /// Fetches the keys of every issuer that has no usable keys. Call it before the first request
-    /// if the service started with
+    /// Fetches the keys of every issuer that has no usable keys.
+    ///
+    /// Call it before the first request if the service started with
     /// [`start_without_keys`](AuthenticatorBuilder::start_without_keys). Issuers with usable keys
     /// are not fetched.
     ///

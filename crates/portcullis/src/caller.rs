@@ -12,9 +12,10 @@ use crate::maybe_ready::MaybeReady;
 use crate::refusal::{Refusal, Site, Unreported, reported};
 use crate::requirement::Requirement;
 
-/// Checks that the caller meets what a route requires. Every adapter's `Require` calls it. `who`,
-/// `anonymous` and `foreign` are from the request's extensions. `site` is called only for a
-/// refusal, or if something must be fetched first.
+/// Checks that the caller meets what a route requires.
+///
+/// Every adapter's `Require` calls it. `who`, `anonymous` and `foreign` are from the request's
+/// extensions. `site` is called only for a refusal, or if something must be fetched first.
 ///
 /// # Errors
 ///

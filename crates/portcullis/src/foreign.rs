@@ -52,9 +52,11 @@ impl Foreign {
         self.0.credential.as_ref().map(|credential| &***credential)
     }
 
-    /// Returns the refusal for a credential that no code accepted. It is the same as that of a gate
-    /// without [`pass_foreign`](crate::Gate::pass_foreign): always 401. The challenge has the error
-    /// `invalid_token`, or no error code for another scheme ([RFC 6750 §3.1]).
+    /// Returns the refusal for a credential that no code accepted.
+    ///
+    /// It is the same as that of a gate without [`pass_foreign`](crate::Gate::pass_foreign): always
+    /// 401. The challenge has the error `invalid_token`, or no error code for another scheme
+    /// ([RFC 6750 §3.1]).
     ///
     /// Each call writes one log event.
     ///

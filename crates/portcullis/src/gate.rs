@@ -86,8 +86,10 @@ impl Gate {
     }
 
     /// Also lets requests with a foreign credential through, with a [`Foreign`] in their extensions
-    /// and no log event. The code behind the gate can then try another authenticator, for example
-    /// API keys beside tokens in one `Authorization` header.
+    /// and no log event.
+    ///
+    /// The code behind the gate can then try another authenticator, for example API keys beside
+    /// tokens in one `Authorization` header.
     ///
     /// A credential is foreign if it does not have the form of a JWS, if its `iss` is none of the
     /// trusted issuers, or if the `Authorization` header has another scheme. A token that names a
@@ -111,9 +113,10 @@ impl Gate {
     }
 
     /// Reads tokens from these places instead of the authenticator's
-    /// [`token_places`](crate::AuthenticatorBuilder::token_places). The cookie and the
-    /// [metadata](crate::AuthenticatorBuilder::protected_resource) remain those of the
-    /// authenticator.
+    /// [`token_places`](crate::AuthenticatorBuilder::token_places).
+    ///
+    /// The cookie and the [metadata](crate::AuthenticatorBuilder::protected_resource) remain those
+    /// of the authenticator.
     ///
     /// Gates with different places can share one authenticator, its keys and its fetches.
     ///
@@ -141,9 +144,10 @@ impl Gate {
         Ok(self)
     }
 
-    /// Declares that gRPC services are behind the gate. Every refusal, by the gate or by the code
-    /// behind it, is then HTTP 200 with a `grpc-status` ([Trailers-Only]), whatever the request
-    /// contains. Without this call, no refusal is 2xx.
+    /// Declares that gRPC services are behind the gate.
+    ///
+    /// Every refusal, by the gate or by the code behind it, is then HTTP 200 with a `grpc-status`
+    /// ([Trailers-Only]), whatever the request contains. Without this call, no refusal is 2xx.
     ///
     /// Use a separate gate for gRPC services. To an HTTP client, or a proxy that only reads the
     /// status, such a refusal looks like a success. gRPC-Web clients that read the HTTP status need
@@ -157,7 +161,9 @@ impl Gate {
     }
 
     /// Sets how promptly a revocation must be known, for every request: [`Revocation::expiry`] by
-    /// default. A route behind the gate can require more, along with its policy, in an adapter's
+    /// default.
+    ///
+    /// A route behind the gate can require more, along with its policy, in an adapter's
     /// `RequireLayer` or `Require`.
     ///
     /// # Errors
@@ -201,9 +207,10 @@ impl Gate {
     }
 
     /// Returns the caller if the request meets all requirements of this gate: a valid token and, if
-    /// set, its [revocation status](Self::revocation). A request without a token is refused, even
-    /// by an [`optional`](Self::optional) gate. So is a credential that
-    /// [`pass_foreign`](Self::pass_foreign) would let through.
+    /// set, its [revocation status](Self::revocation).
+    ///
+    /// A request without a token is refused, even by an [`optional`](Self::optional) gate. So is a
+    /// credential that [`pass_foreign`](Self::pass_foreign) would let through.
     ///
     /// For frameworks without an adapter. The verdict is the same as an adapter's.
     ///
@@ -237,7 +244,9 @@ impl Gate {
     }
 
     /// Returns the caller, a foreign credential, or [`Visitor::Anonymous`] for a request without a
-    /// credential. None of them is logged. The settings [`optional`](Self::optional) and
+    /// credential.
+    ///
+    /// None of them is logged. The settings [`optional`](Self::optional) and
     /// [`pass_foreign`](Self::pass_foreign) have no effect here.
     ///
     /// For frameworks without an adapter.
@@ -275,8 +284,10 @@ impl Gate {
     }
 
     /// Returns the caller of a token if the token meets all requirements of this gate: the same
-    /// verdict as for a request with the token. For tokens outside HTTP requests: in a database
-    /// password, in the first message of a WebSocket, in a message of a queue.
+    /// verdict as for a request with the token.
+    ///
+    /// For tokens outside HTTP requests: in a database password, in the first message of a
+    /// WebSocket, in a message of a queue.
     ///
     /// `token` is the token without `Bearer`: a `&str`, or a [`BareToken`] with the request that it
     /// belongs to, for resolvers that [select by request](crate::config::IssuerResolver::select).
@@ -327,9 +338,10 @@ impl Gate {
     }
 
     /// Returns the caller or a foreign credential, for a token outside an HTTP request: for example
-    /// a database password that may be a token. Like
-    /// [`caller_or_foreign`](Self::caller_or_foreign). Any text that is not empty may be foreign.
-    /// The result is never [`Visitor::Anonymous`].
+    /// a database password that may be a token.
+    ///
+    /// Like [`caller_or_foreign`](Self::caller_or_foreign). Any text that is not empty may be
+    /// foreign. The result is never [`Visitor::Anonymous`].
     ///
     /// ```
     /// # use portcullis::{Gate, Refusal, adapter::Visitor};
@@ -361,9 +373,10 @@ impl Gate {
     }
 
     /// Blocking version of [`authenticate_token`](Self::authenticate_token), for threads outside a
-    /// runtime. It blocks while keys or a revocation status are fetched, for at most
-    /// `fetch_timeout`. The runtime that the [`Authenticator`] was built on must be running, on
-    /// other threads.
+    /// runtime.
+    ///
+    /// It blocks while keys or a revocation status are fetched, for at most `fetch_timeout`. The
+    /// runtime that the [`Authenticator`] was built on must be running, on other threads.
     ///
     /// # Errors
     ///
@@ -402,7 +415,9 @@ impl Gate {
 
     /// Returns the metadata of the
     /// [protected resource](crate::AuthenticatorBuilder::protected_resource) if `request` is for
-    /// it, by `GET`, `HEAD` or a preflight (`OPTIONS`). An adapter calls this before anything else.
+    /// it, by `GET`, `HEAD` or a preflight (`OPTIONS`).
+    ///
+    /// An adapter calls this before anything else.
     #[must_use]
     pub fn metadata<B: From<Bytes>>(
         &self,

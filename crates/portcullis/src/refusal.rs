@@ -322,9 +322,10 @@ impl Refusal {
     }
 
     /// Returns the rule that refused: a short, stable name from a closed list, for logs and metric
-    /// labels. Like [`reason`](Self::reason), [`setting`](Self::setting) and
-    /// [`remedy`](Self::remedy), it is for the operator. A client must not learn more than
-    /// [`challenge`](Self::challenge) says.
+    /// labels.
+    ///
+    /// Like [`reason`](Self::reason), [`setting`](Self::setting) and [`remedy`](Self::remedy), it
+    /// is for the operator. A client must not learn more than [`challenge`](Self::challenge) says.
     #[must_use]
     pub fn rule(&self) -> &'static str {
         match &self.0.cause {

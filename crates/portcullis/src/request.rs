@@ -68,11 +68,12 @@ pub trait RequestView {
         visit: &mut dyn FnMut(&'r [u8]) -> ControlFlow<()>,
     );
 
-    /// Returns the path of the request's target as it was sent, not percent-decoded. `None` if it
-    /// is unknown. It selects the metadata of the protected resource. Nothing else reads it, unless
-    /// an [`IssuerResolver`](crate::config::IssuerResolver) does. A router that strips a prefix,
-    /// such as axum's `nest`, strips it before the layers inside: to select by paths, put the gate
-    /// outside.
+    /// Returns the path of the request's target as it was sent, not percent-decoded.
+    ///
+    /// `None` if it is unknown. It selects the metadata of the protected resource. Nothing else
+    /// reads it, unless an [`IssuerResolver`](crate::config::IssuerResolver) does. A router that
+    /// strips a prefix, such as axum's `nest`, strips it before the layers inside: to select by
+    /// paths, put the gate outside.
     fn path(&self) -> Option<&str> {
         None
     }
@@ -90,7 +91,9 @@ pub trait RequestView {
 
     /// Returns the host that the request was sent to, in lower case and without a port: that of the
     /// [target](Self::target_authority) or, if the target has none, of a single `Host` line
-    /// ([RFC 9110 §7.2]). An IPv6 address keeps its brackets.
+    /// ([RFC 9110 §7.2]).
+    ///
+    /// An IPv6 address keeps its brackets.
     ///
     /// `None` if there is no host, if it is malformed, if there are several `Host` lines, or if the
     /// target and `Host` name different hosts ([RFC 9113 §8.3.1]). `Forwarded` and
@@ -125,8 +128,10 @@ pub trait RequestView {
     }
 
     /// Returns the pattern of the request's route, as the service's code has it, such as
-    /// `/orders/{id}`. For the log, and called only when the request is refused. Never the path,
-    /// which the client chooses.
+    /// `/orders/{id}`.
+    ///
+    /// For the log, and called only when the request is refused. Never the path, which the client
+    /// chooses.
     fn route(&self) -> Option<Cow<'_, str>> {
         None
     }

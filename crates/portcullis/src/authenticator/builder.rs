@@ -140,6 +140,7 @@ impl AuthenticatorBuilder {
     }
 
     /// Accepts tokens of issuers that are only known at run time, such as one for each tenant.
+    ///
     /// `resolver` decides which issuers are trusted. Without any other issuer, start with
     /// [`Authenticator::builder_with_resolver`](crate::Authenticator::builder_with_resolver).
     pub fn issuer_resolver(mut self, resolver: impl IssuerResolver) -> Self {
@@ -219,6 +220,7 @@ impl AuthenticatorBuilder {
     }
 
     /// Reads the token from this cookie when no [`token_places`](Self::token_places) entry has one.
+    ///
     /// By default, no cookie is read. An empty cookie counts as absent. See
     /// [`ACCESS_COOKIE`](crate::token::ACCESS_COOKIE).
     ///
@@ -242,8 +244,9 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Sets the maximum memory of the token cache, in bytes: 32 MiB by default, 0 turns it off. On
-    /// a cache hit, the signature is not verified again: only the time and the current keys are
+    /// Sets the maximum memory of the token cache, in bytes: 32 MiB by default, 0 turns it off.
+    ///
+    /// On a cache hit, the signature is not verified again: only the time and the current keys are
     /// checked.
     ///
     /// `PORTCULLIS_TOKEN_CACHE_BYTES`
@@ -253,8 +256,9 @@ impl AuthenticatorBuilder {
     }
 
     /// Sets the maximum length of a token, in bytes: 16 KiB by default, from 1 KiB to 1 MiB. A
-    /// longer token is rejected with 401 before it is parsed. HTTP servers limit the size of
-    /// headers, too.
+    /// longer token is rejected with 401 before it is parsed.
+    ///
+    /// HTTP servers limit the size of headers, too.
     ///
     /// `PORTCULLIS_MAX_TOKEN_BYTES`
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {
@@ -263,8 +267,10 @@ impl AuthenticatorBuilder {
     }
 
     /// Stores the last good key set of each issuer, with its time and source, in this file, for a
-    /// start while an issuer is unreachable. By default, nothing is stored, and such a start fails.
-    /// The directory must exist, and only this process should be able to write to it.
+    /// start while an issuer is unreachable.
+    ///
+    /// By default, nothing is stored, and such a start fails. The directory must exist, and only
+    /// this process should be able to write to it.
     ///
     /// At start, each issuer is tried first. If it is unreachable, the stored keys are used until
     /// they are [`jwks_ttl`](Self::jwks_ttl) plus [`max_stale`](Self::max_stale) old, counted from

@@ -97,8 +97,9 @@ impl IssuerSettings {
     }
 
     /// Sets the URL of the issuer's metadata, if it is not below the issuer's own URL: for an
-    /// issuer that this service reaches under another name. The metadata must still contain the
-    /// issuer's name.
+    /// issuer that this service reaches under another name.
+    ///
+    /// The metadata must still contain the issuer's name.
     ///
     /// `PORTCULLIS_DISCOVERY_URL`
     pub fn discovery_url(mut self, url: impl Into<String>) -> Self {
@@ -107,9 +108,10 @@ impl IssuerSettings {
     }
 
     /// Reads the keys from a file instead of a URL: a JWK Set, or PEM with public keys and
-    /// certificates ([`KeySet::from_pem`](crate::keys::KeySet::from_pem)). The file is read again
-    /// every few seconds. While it cannot be read, the current keys stay in use, as with an
-    /// unreachable issuer. A PEM file with a private key counts as unreadable.
+    /// certificates ([`KeySet::from_pem`](crate::keys::KeySet::from_pem)).
+    ///
+    /// The file is read again every few seconds. While it cannot be read, the current keys stay in
+    /// use, as with an unreachable issuer. A PEM file with a private key counts as unreadable.
     ///
     /// `PORTCULLIS_JWKS_FILE`
     pub fn jwks_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -117,9 +119,10 @@ impl IssuerSettings {
         self
     }
 
-    /// Allows plain http for key fetches from one host, a name or an address. An attacker on the
-    /// network path can then replace the keys, so use it only on a network that you trust as a
-    /// whole.
+    /// Allows plain http for key fetches from one host, a name or an address.
+    ///
+    /// An attacker on the network path can then replace the keys, so use it only on a network that
+    /// you trust as a whole.
     ///
     /// `PORTCULLIS_ALLOW_HTTP_HOST`
     pub fn allow_http_host(mut self, host: impl Into<String>) -> Self {
@@ -142,7 +145,9 @@ impl IssuerSettings {
     }
 
     /// Trusts the certificates in a PEM file, in addition to the default ones, when documents are
-    /// fetched. The file is read again at each fetch. In Kubernetes:
+    /// fetched.
+    ///
+    /// The file is read again at each fetch. In Kubernetes:
     /// `/var/run/secrets/kubernetes.io/serviceaccount/ca.crt`. Only for the default HTTP client.
     ///
     /// `PORTCULLIS_CA_FILE`
@@ -152,8 +157,10 @@ impl IssuerSettings {
     }
 
     /// Sets the URL prefix of the issuer's status lists, for routes that use
-    /// [`Revocation::status_list`](crate::Revocation::status_list). By default, everything below
-    /// the issuer's own URL. A list with another prefix is not fetched, even if a token names it.
+    /// [`Revocation::status_list`](crate::Revocation::status_list).
+    ///
+    /// By default, everything below the issuer's own URL. A list with another prefix is not
+    /// fetched, even if a token names it.
     ///
     /// `PORTCULLIS_STATUS_LISTS`
     pub fn status_lists(mut self, prefix: impl Into<String>) -> Self {
@@ -181,10 +188,11 @@ impl IssuerSettings {
         self
     }
 
-    /// Sets the client ID for introspection requests. They use HTTP Basic authentication
-    /// ([RFC 6749 §2.3.1]): the ID and the secret are percent-encoded, so the ID may be a URL.
-    /// Without an ID the requests are not authenticated, which only an endpoint on a closed network
-    /// should allow, such as Hydra's admin port.
+    /// Sets the client ID for introspection requests.
+    ///
+    /// They use HTTP Basic authentication ([RFC 6749 §2.3.1]): the ID and the secret are
+    /// percent-encoded, so the ID may be a URL. Without an ID the requests are not authenticated,
+    /// which only an endpoint on a closed network should allow, such as Hydra's admin port.
     ///
     /// `PORTCULLIS_INTROSPECTION_CLIENT_ID`
     ///
@@ -203,9 +211,11 @@ impl IssuerSettings {
         self
     }
 
-    /// Sets a file with a bearer token for key fetches. It is read again at each fetch. In
-    /// Kubernetes: `/var/run/secrets/kubernetes.io/serviceaccount/token`. The token is sent only to
-    /// the configured origin: that of the discovery URL, the JWKS URL or the issuer.
+    /// Sets a file with a bearer token for key fetches.
+    ///
+    /// It is read again at each fetch. In Kubernetes:
+    /// `/var/run/secrets/kubernetes.io/serviceaccount/token`. The token is sent only to the
+    /// configured origin: that of the discovery URL, the JWKS URL or the issuer.
     ///
     /// `PORTCULLIS_FETCH_TOKEN_FILE`
     pub fn fetch_token_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -236,8 +246,10 @@ impl IssuerSettings {
     }
 
     /// Sets how long before its TTL a key set is refreshed, so that no request waits for the fetch:
-    /// a tenth of the TTL by default, at most 30 seconds. Services that start together spread their
-    /// refreshes over an additional interval of the same length.
+    /// a tenth of the TTL by default, at most 30 seconds.
+    ///
+    /// Services that start together spread their refreshes over an additional interval of the same
+    /// length.
     ///
     /// `PORTCULLIS_JWKS_REFRESH_AHEAD_SECS`
     pub fn refresh_ahead(mut self, ahead: Duration) -> Self {
@@ -245,9 +257,10 @@ impl IssuerSettings {
         self
     }
 
-    /// Turns off the refresh of keys ahead of time. By default, a task on the tokio runtime
-    /// refreshes them, even without requests. The task ends when the last clone of the
-    /// authenticator is dropped.
+    /// Turns off the refresh of keys ahead of time.
+    ///
+    /// By default, a task on the tokio runtime refreshes them, even without requests. The task ends
+    /// when the last clone of the authenticator is dropped.
     ///
     /// For runtimes that freeze between requests. The first request after the TTL then waits for
     /// the fetch.
@@ -258,9 +271,11 @@ impl IssuerSettings {
         self
     }
 
-    /// Obeys response headers that forbid caching the keys. `no-cache`, `no-store`, `max-age=0` and
-    /// an `Expires` in the past shorten the TTL to [`min_ttl`](Self::min_ttl). After `no-cache`,
-    /// `no-store` and `must-revalidate`, no stale keys are used in an outage ([RFC 9111 §5.2.2]).
+    /// Obeys response headers that forbid caching the keys.
+    ///
+    /// `no-cache`, `no-store`, `max-age=0` and an `Expires` in the past shorten the TTL to
+    /// [`min_ttl`](Self::min_ttl). After `no-cache`, `no-store` and `must-revalidate`, no stale
+    /// keys are used in an outage ([RFC 9111 §5.2.2]).
     ///
     /// By default they are ignored, because most issuers send them with every response:
     /// [`jwks_ttl`](Self::jwks_ttl) and [`max_stale`](Self::max_stale) then apply, and only a
@@ -302,8 +317,10 @@ impl IssuerSettings {
     }
 
     /// Sets the time after which unknown `kid`s may cause one more key fetch, beyond the burst of
-    /// 3: 30 seconds by default. It keeps forged tokens from turning into requests to the issuer.
-    /// While the budget is spent, a token with an unknown `kid` gets 429. For
+    /// 3: 30 seconds by default.
+    ///
+    /// It keeps forged tokens from turning into requests to the issuer. While the budget is spent,
+    /// a token with an unknown `kid` gets 429. For
     /// [resolved issuers](crate::config::IssuerResolver) the burst is 8.
     ///
     /// `PORTCULLIS_JWKS_COOLDOWN_SECS`
@@ -331,9 +348,10 @@ impl IssuerSettings {
         self
     }
 
-    /// Rejects tokens with a lifetime longer than `max`, from `iat` to `exp`. The revocation lag is
-    /// then at most `max` plus twice the leeway, whatever the issuer does. Tokens without `iat` are
-    /// rejected. No limit by default.
+    /// Rejects tokens with a lifetime longer than `max`, from `iat` to `exp`.
+    ///
+    /// The revocation lag is then at most `max` plus twice the leeway, whatever the issuer does.
+    /// Tokens without `iat` are rejected. No limit by default.
     ///
     /// `PORTCULLIS_MAX_TOKEN_LIFETIME_SECS`
     #[doc(alias("exp"))]
@@ -342,10 +360,11 @@ impl IssuerSettings {
         self
     }
 
-    /// Rejects tokens that were issued longer ago than `max`, regardless of their `exp`. The
-    /// revocation lag is then at most `max` plus twice the leeway, even if the issuer's tokens last
-    /// a day. Tokens without `iat` are rejected. Clients must refresh their tokens that often. No
-    /// limit by default.
+    /// Rejects tokens that were issued longer ago than `max`, regardless of their `exp`.
+    ///
+    /// The revocation lag is then at most `max` plus twice the leeway, even if the issuer's tokens
+    /// last a day. Tokens without `iat` are rejected. Clients must refresh their tokens that often.
+    /// No limit by default.
     ///
     /// `PORTCULLIS_MAX_TOKEN_AGE_SECS`
     pub fn max_token_age(mut self, max: Duration) -> Self {

@@ -171,9 +171,10 @@ impl Issuers {
 }
 
 impl Authenticator {
-    /// Forgets the [`IssuerResolver`]'s answer for `rule_set`. Its next token causes another call
-    /// of the resolver, even if the token is cached. Call it when a tenant is offboarded or its
-    /// settings change.
+    /// Forgets the [`IssuerResolver`]'s answer for `rule_set`.
+    ///
+    /// Its next token causes another call of the resolver, even if the token is cached. Call it
+    /// when a tenant is offboarded or its settings change.
     ///
     /// `rule_set` is the name from [`IssuerResolver::select`]: by default the issuer. It has no
     /// effect on the issuers that the authenticator was built with.

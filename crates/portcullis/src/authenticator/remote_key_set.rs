@@ -91,7 +91,9 @@ impl RemoteKeySetBuilder {
 
     /// Fetches from public addresses only, as for the issuers of an
     /// [`IssuerResolver`](crate::config::IssuerResolver): for a URL or an issuer that a tenant
-    /// chose. By default, any address is allowed.
+    /// chose.
+    ///
+    /// By default, any address is allowed.
     pub fn public_addresses_only(mut self) -> Self {
         self.issuer.origin.public_only = true;
         self
@@ -105,8 +107,10 @@ impl RemoteKeySetBuilder {
     }
 
     /// Discovers as for an issuer of this profile, which may determine the URL of the metadata and
-    /// the hosts of the keys. [`IssuerSettings`](crate::IssuerSettings) with such a profile reject
-    /// a set that was discovered without it.
+    /// the hosts of the keys.
+    ///
+    /// [`IssuerSettings`](crate::IssuerSettings) with such a profile reject a set that was
+    /// discovered without it.
     pub fn profile(mut self, profile: Profile) -> Self {
         self.issuer = self.issuer.profile(profile);
         self
@@ -120,8 +124,9 @@ impl RemoteKeySetBuilder {
     }
 
     /// Stores the key set in a file, as
-    /// [`AuthenticatorBuilder::kept_keys_file`](crate::AuthenticatorBuilder::kept_keys_file). Use a
-    /// separate file for this set.
+    /// [`AuthenticatorBuilder::kept_keys_file`](crate::AuthenticatorBuilder::kept_keys_file).
+    ///
+    /// Use a separate file for this set.
     pub fn kept_keys_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.kept_keys = Some(KeptKeysSetting::File(path.into()));
         self

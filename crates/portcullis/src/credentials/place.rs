@@ -69,9 +69,10 @@ impl TokenPlace {
         Self { text: format!("header:{name}:{scheme}"), place: header(name, Some(scheme)) }
     }
 
-    /// Reads the WebSocket subprotocol that begins with `prefix`; the rest is the token. A page
-    /// calls `new WebSocket(url, ["chat", "bearer." + token])`, because the list of subprotocols is
-    /// the only header that it can set.
+    /// Reads the WebSocket subprotocol that begins with `prefix`; the rest is the token.
+    ///
+    /// A page calls `new WebSocket(url, ["chat", "bearer." + token])`, because the list of
+    /// subprotocols is the only header that it can set.
     ///
     /// The service must select another subprotocol, never the one with the token.
     ///
@@ -89,8 +90,9 @@ impl TokenPlace {
     }
 
     /// Reads the WebSocket subprotocol that begins with `prefix`; the rest is the token in
-    /// base64url, without padding. Kubernetes clients do so, with
-    /// `base64url.bearer.authorization.k8s.io.`.
+    /// base64url, without padding.
+    ///
+    /// Kubernetes clients do so, with `base64url.bearer.authorization.k8s.io.`.
     ///
     /// The service must select another subprotocol.
     ///

@@ -16,9 +16,11 @@ pub struct Exit {
 }
 
 impl Exit {
-    /// Returns what to append to the `Vary` header of the response. Not for a refusal by the code
-    /// behind the gate, which is never cached. `None` if only Authorization is read, because shared
-    /// caches do not store such responses ([RFC 9111 §3.5]), or if no header is read.
+    /// Returns what to append to the `Vary` header of the response.
+    ///
+    /// Not for a refusal by the code behind the gate, which is never cached. `None` if only
+    /// Authorization is read, because shared caches do not store such responses ([RFC 9111 §3.5]),
+    /// or if no header is read.
     ///
     /// [RFC 9111 §3.5]: https://www.rfc-editor.org/rfc/rfc9111#section-3.5
     #[must_use]
@@ -27,8 +29,9 @@ impl Exit {
     }
 
     /// Returns the refusal to answer with instead of `refusal`, which comes from the code behind
-    /// the gate: its gRPC form, if the gate is for gRPC and `refusal` is not. `None` if the
-    /// response can stay as it is.
+    /// the gate: its gRPC form, if the gate is for gRPC and `refusal` is not.
+    ///
+    /// `None` if the response can stay as it is.
     ///
     /// For adapters whose responses are not [`http::Response`]s. [`Bodies::passed`] does it for the
     /// others.

@@ -78,9 +78,10 @@ impl fmt::Debug for WriteBody {
 }
 
 impl Refusal {
-    /// Returns the body that the authenticator's settings give this refusal. `None` by default and
-    /// [for gRPC](Refusal::into_grpc), whose refusals have no body. For a `HEAD` request,
-    /// [`with_body`] sends only its `Content-Type`.
+    /// Returns the body that the authenticator's settings give this refusal.
+    ///
+    /// `None` by default and [for gRPC](Refusal::into_grpc), whose refusals have no body. For a
+    /// `HEAD` request, [`with_body`] sends only its `Content-Type`.
     #[must_use]
     pub fn body(&self) -> Option<RefusalBody> {
         let write = self.0.space.as_ref()?.write_body.as_ref()?;

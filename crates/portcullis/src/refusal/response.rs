@@ -54,9 +54,10 @@ impl Refusal {
     }
 
     /// Returns the `error` of the challenge ([RFC 6750 §3.1], [RFC 9470 §3]): `invalid_request`,
-    /// `invalid_token`, `insufficient_scope` or `insufficient_user_authentication`. `None` if the
-    /// challenge has no `error`, or there is no challenge: 500, 503 and 429 are not about the
-    /// credentials.
+    /// `invalid_token`, `insufficient_scope` or `insufficient_user_authentication`.
+    ///
+    /// `None` if the challenge has no `error`, or there is no challenge: 500, 503 and 429 are not
+    /// about the credentials.
     ///
     /// Use it in custom bodies, so that they agree with the header:
     ///

@@ -132,9 +132,10 @@ pub trait IssuerResolver: Send + Sync + 'static {
         true
     }
 
-    /// Returns how long an answer is valid, whether it is used or not: 1 hour by default. After
-    /// that, the next token of the rule set causes another call, so tokens of an issuer that you no
-    /// longer trust are accepted for at most this long.
+    /// Returns how long an answer is valid, whether it is used or not: 1 hour by default.
+    ///
+    /// After that, the next token of the rule set causes another call, so tokens of an issuer that
+    /// you no longer trust are accepted for at most this long.
     ///
     /// If the new answer is equal, the keys, status lists and introspection responses of the issuer
     /// are kept. A custom [`fetch`](IssuerSettings::fetch) or
