@@ -11,8 +11,8 @@ use crate::token::TokenPlace;
 /// sign**.
 ///
 /// Anyone who reads the secret in one of the services that share it can impersonate any user to all
-/// of them, and no log shows which service leaked it. Only for an issuer that offers nothing else,
-/// and to migrate away from it.
+/// of them, and no log shows who did. Only for an issuer that offers nothing else, and to migrate
+/// away from it.
 ///
 /// `algorithm` is [`Hs256`](Algorithm::Hs256), [`Hs384`](Algorithm::Hs384) or
 /// [`Hs512`](Algorithm::Hs512), and must also be listed in the accepted algorithms. `secret` must

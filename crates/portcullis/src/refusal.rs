@@ -73,7 +73,7 @@ pub enum RefusalKind {
     /// The token is accepted, but its user must authenticate again or more strongly (RFC 9470).
     InsufficientAuthentication,
     /// The token is accepted, but the caller lacks a permission, or the claims do not fit the
-    /// handler's type.
+    /// handler's type. Also for a cookie that came with an unsafe request from another site.
     Forbidden,
     /// The token cannot be verified now: the issuer's keys are unavailable.
     KeysUnavailable,

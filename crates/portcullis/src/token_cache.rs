@@ -5,8 +5,8 @@
 //! caller's identity, whatever tokens it has and whatever it knows of the hash. A collision costs
 //! one verification. The guide's chapter on the token cache has the whole argument.
 //!
-//! A reader takes no lock. On a hit, the only shared memory that it writes to is the reference
-//! count of the returned pointer.
+//! A reader takes no lock. On a hit, it writes to the reference count of the returned pointer, and
+//! to the entry's `used` flag only if that is not set.
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

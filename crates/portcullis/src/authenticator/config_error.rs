@@ -30,9 +30,9 @@ pub enum ConfigError {
     #[error("{variable} is no longer read: rename it to {renamed}")]
     #[non_exhaustive]
     Renamed {
-        /// The current name.
+        /// The variable.
         variable: String,
-        /// Its name now.
+        /// The current name.
         renamed: String,
     },
     /// A variable is no longer read, because another setting replaced it.

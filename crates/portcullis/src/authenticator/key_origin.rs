@@ -169,9 +169,9 @@ impl KeyOrigin {
         }))
     }
 
-    /// The HTTP client for all fetches of the issuer. `None` if keys come from a `key_source` and
-    /// `lists` is `false`: then nothing is fetched. With a shared set, it is that set's client,
-    /// unless another one is set.
+    /// The HTTP client for all fetches of the issuer. `None` if nothing is fetched: the keys come
+    /// from a `key_source` that is not a shared set, no `fetch` is set, and `lists` is `false`.
+    /// With a shared set, it is that set's client, unless another one is set.
     pub(super) fn client(
         &self,
         max_body: usize,

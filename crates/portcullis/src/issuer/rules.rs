@@ -58,9 +58,9 @@ impl ClaimsRules {
         }
     }
 
-    /// RFC 7519 §4.1.3: "MUST be rejected" unless one of the audiences is ours. An `aud` that is
-    /// neither a string nor an array of strings is absent here: it is not a JWT's, and only
-    /// policies read it.
+    /// RFC 7519 §4.1.3: "MUST be rejected" unless one of the audiences is ours. A token whose `aud`
+    /// is neither a string nor an array of strings never gets here: it is rejected when it is
+    /// parsed, because policies read the claim, too.
     fn check_audience(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
         let Audiences::Named(audiences) = &self.audiences else { return Ok(()) };
         if claims.aud.is_none() {

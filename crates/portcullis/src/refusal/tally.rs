@@ -16,7 +16,7 @@ use crate::settings::Setting;
 /// The time that one line covers.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The maximum number of lines per minute. Beyond it, only the rule tells lines apart.
+/// The maximum number of lines per minute. Beyond it, lines are distinguished by their rule only.
 const MAX_LINES: usize = 1024;
 
 /// The refusals of a service that were counted and not yet logged. The first of each key is logged
