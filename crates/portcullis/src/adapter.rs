@@ -1,9 +1,9 @@
 //! The building blocks of an adapter for a web framework.
 //!
-//! An adapter hands its request to a [`Gate`](crate::Gate) as a [`RequestView`](crate::RequestView)
-//! and applies the gate's verdict; it decides nothing about tokens itself. The verdict is a
-//! [`MaybeReady`]: usually it is ready at once, and no future is allocated. Code that is not
-//! middleware calls [`Gate::authenticate`](crate::Gate::authenticate).
+//! An adapter passes its request to a [`Gate`](crate::Gate) as a
+//! [`RequestView`](crate::RequestView) and applies the gate's verdict. It makes no decisions about
+//! tokens itself. The verdict is a [`MaybeReady`]: usually it is ready at once, and no future is
+//! allocated. Code that is not middleware calls [`Gate::authenticate`](crate::Gate::authenticate).
 //!
 //! ```
 //! use bytes::Bytes;

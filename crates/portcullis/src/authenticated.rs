@@ -1,4 +1,4 @@
-//! Who is calling: what is left of a token once everything about it held.
+//! The caller of an accepted token.
 
 mod unfit;
 
@@ -27,10 +27,10 @@ use crate::remote::status_list::RemoteStatusList;
 use crate::revocation::Means;
 use crate::token_cache::HasToken;
 
-/// A caller whose token was accepted: signature, claims, time and kind all held.
+/// A caller whose token was accepted: its signature, claims, validity period and type are verified.
 ///
-/// Cheap to clone, and found in the request's extensions behind an adapter. The token itself cannot
-/// be taken out of it.
+/// Cheap to clone. Behind an adapter, it is in the request's extensions. The token itself cannot be
+/// taken out of it.
 #[doc(alias("principal", "user"))]
 #[derive(Clone)]
 pub struct Authenticated(Arc<Inner>);
@@ -41,22 +41,21 @@ struct Inner {
     algorithm: Algorithm,
     origin: Origin,
     space: Arc<ProtectionSpace>,
-    /// The claims in the first type that they were shared in.
+    /// The claims in the first type that they were shared as.
     shared: OnceLock<Arc<dyn Any + Send + Sync>>,
-    /// The token's place in a status list, once a route has asked for it.
+    /// The token's entry in a status list, once a route has looked it up.
     place: OnceLock<(RemoteStatusList, u64)>,
 }
 
-/// What a token was accepted with: what is asked again of a token that comes again, and what a route
-/// asks about revocation.
+/// What a token was accepted with. A cache hit checks it again, and revocation checks use it.
 pub(crate) struct Origin {
     pub(crate) issuer: Arc<TrustedIssuer>,
     pub(crate) key: Arc<VerificationKey>,
-    /// The token, where it is needed: to be found again, or to ask its issuer about it.
+    /// The token, where it is needed: as the cache key, or for introspection.
     pub(crate) token: Option<Zeroizing<Box<str>>>,
 }
 
-/// What an operator can do about a route that asks an issuer that it is not known how to ask.
+/// The reason for a 500, for the operator: a live route for an issuer without introspection.
 const NO_INTROSPECTION: &str = "a route asks the token's issuer each time (`Revocation::live`), and that issuer cannot be asked";
 
 const NO_SUBJECT: &str = "a handler requires `sub`, and the settings accept tokens without it";
@@ -77,20 +76,21 @@ impl Authenticated {
         Self(Arc::new(Inner { registered, key_id, algorithm, origin, space, shared, place }))
     }
 
-    /// The claims that have a registered meaning.
+    /// Returns the registered claims.
     #[must_use]
     pub fn registered(&self) -> &RegisteredClaims {
         &self.0.registered
     }
 
-    /// `sub`: whom the token is about.
+    /// Returns `sub`, the subject of the token.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.0.registered.subject()
     }
 
-    /// `sub`, where every token must have it: with a [profile](crate::Profile) that demands it, or with `sub`
-    /// among the [`required_claims`](crate::AuthenticatorBuilder::required_claims).
+    /// Returns `sub`, if every token must have it: with a [profile](crate::Profile) that requires
+    /// it, or with `sub` among the
+    /// [`required_claims`](crate::AuthenticatorBuilder::required_claims).
     ///
     /// ```
     /// # use portcullis::{Authenticated, Refusal};
@@ -101,8 +101,9 @@ impl Authenticated {
     ///
     /// # Errors
     ///
-    /// A refusal with 500 if there is none, since the settings accepted such a token. The log says what to set.
-    /// Where tokens may have none, [`subject`](Self::subject) is `None` for them.
+    /// A refusal with 500 if there is no `sub`, because the settings accept such a token. The log
+    /// says what to set. If tokens may have no `sub`, use [`subject`](Self::subject), which returns
+    /// `None`.
     pub fn required_subject(&self) -> Result<&str, Refusal> {
         self.subject().ok_or_else(|| {
             let refused = Unreported::misconfigured(NO_SUBJECT, REQUIRE_SUBJECT, self.space());
@@ -110,24 +111,24 @@ impl Authenticated {
         })
     }
 
-    /// The `kid` of the key that signed the token.
+    /// Returns the `kid` of the key that signed the token.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.0.key_id.as_deref()
     }
 
-    /// The algorithm of the signature.
+    /// Returns the signature algorithm.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.0.algorithm
     }
 
-    /// A place of the token that has what all of `lacks` name, and that its profile does not read.
+    /// A claim of the token that grants all that `lacks` name and that its profile does not read.
     pub(crate) fn unread_place(&self, lacks: &[Lack<'_>]) -> Option<&'static str> {
         self.0.origin.issuer.rules.profile.unread_place(lacks, &self.0.registered)
     }
 
-    /// The refusal of this token, with its issuer's name.
+    /// The refusal of this token, with the name of its issuer.
     fn refused(&self, error: TokenError) -> Unreported {
         Unreported::token(error, self.space()).of_issuer(self.0.origin.issuer.name())
     }
@@ -140,17 +141,18 @@ impl Authenticated {
         &self.0.space
     }
 
-    /// The claims, read into the application's own type.
+    /// Deserializes the claims into the application's own type.
     ///
     /// # Errors
     ///
-    /// When they do not fit the type: a refusal with 403, since the token is good and another one of the
-    /// same issuer would not fit either. The log names the type, the place in the payload, and the claim if
-    /// the type is a struct that derives `Deserialize` and has a field of that name.
+    /// When they do not fit the type: a refusal with 403, because the token is valid and a new one
+    /// from the same issuer would not fit either. The log names the type, the position in the
+    /// payload, and the claim if the type is a struct that derives `Deserialize` and has a field of
+    /// that name.
     ///
-    /// A claim that no rule reads, or a member in it, may come twice. That is left to the type: a struct that
-    /// derives `Deserialize` refuses it for its own fields, a map or a [`Value`] keeps the last one.
-    /// [`claim`](Self::claim) refuses it at any depth.
+    /// A claim that no rule reads, or a member inside one, may be duplicated. The type decides: a
+    /// struct that derives `Deserialize` rejects duplicates of its own fields, a map or a [`Value`]
+    /// keeps the last one. [`claim`](Self::claim) rejects duplicates at any depth.
     pub fn claims<C: DeserializeOwned>(&self) -> Result<C, Refusal> {
         self.read_claims().map_err(|refusal| refusal.at(&Site::default()))
     }
@@ -164,11 +166,13 @@ impl Authenticated {
         })
     }
 
-    /// The claims, read into the application's own type once and then kept beside the token: for a
-    /// token that [comes again](crate::guide::token_cache) this is a pointer to what was read the
-    /// first time, and otherwise as [`claims`](Self::claims).
+    /// Deserializes the claims once and caches them with the token.
     ///
-    /// One type is kept for each token, the first that is asked for; others are read each time.
+    /// On a [cache hit](crate::guide::token_cache) this returns a pointer to the same value;
+    /// otherwise it is the same as [`claims`](Self::claims).
+    ///
+    /// One type is cached for each token: the first one requested. Other types are deserialized
+    /// each time.
     ///
     /// ```
     /// # use serde::Deserialize;
@@ -186,7 +190,7 @@ impl Authenticated {
     ///
     /// # Errors
     ///
-    /// As [`claims`](Self::claims).
+    /// As for [`claims`](Self::claims).
     pub fn shared_claims<C>(&self) -> Result<Arc<C>, Refusal>
     where
         C: DeserializeOwned + Send + Sync + 'static,
@@ -204,32 +208,33 @@ impl Authenticated {
             return Ok(claims);
         }
         let claims = Arc::new(self.read_claims::<C>()?);
-        // Whoever was first has set it; what is read here is the same, or of another type.
+        // The first value stays. This one is equal to it, or of another type.
         let _ = self.0.shared.set(claims.clone());
         Ok(claims)
     }
 
-    /// Returns the value of the claim `name`, a member of the payload itself; `None` if it is absent.
+    /// Returns the value of the claim `name`, a top-level member of the payload; `None` if it is
+    /// absent.
     ///
-    /// Equal numbers are equal here, however the token writes them: `1.0` and `1e0` are the integer 1,
-    /// and `-0.0` is 0. Reads the payload anew each time. For more than a look into a claim or two
-    /// there is [`claims`](Self::claims).
+    /// Equal numbers are equal here, in whatever form the token has them: `1.0` and `1e0` are the
+    /// integer 1, and `-0.0` is 0. Each call parses the payload again. For more than one or two
+    /// claims, use [`claims`](Self::claims).
     ///
     /// # Errors
     ///
-    /// The claim is present and cannot be read: it comes twice, an object in it has a member twice, or it
-    /// holds a number that is neither a whole number from -2^63 to 2^64 - 1 nor a fraction that a 64-bit float prints
-    /// with the same digits. Do not treat this as absence.
+    /// When the claim is present but unreadable: it is duplicated, an object in it has a duplicate
+    /// member, or it has a number that is neither an integer from -2^63 to 2^64 - 1 nor a fraction
+    /// that a 64-bit float prints with the same digits. Do not treat this error as absence.
     pub fn claim(&self, name: &str) -> Result<Option<Value>, UnreadableClaim> {
         let unreadable = |why| UnreadableClaim::new(name, why);
         let claim = self.0.registered.raw().find(name).map_err(unreadable)?;
         claim.map(|raw| raw.value().map_err(unreadable)).transpose()
     }
 
-    /// How much memory it takes, about, with the claims that may be shared: of a type that nobody
-    /// knows yet, and taken for twice as large as the payload.
+    /// Its approximate size in memory, with the shared claims: their type is not known yet, so
+    /// twice the size of the payload is assumed.
     pub(crate) fn bytes(&self) -> usize {
-        // The two counts of an `Arc`, and what an allocator adds to each of six allocations.
+        // The two counts of an `Arc`, and the allocator's overhead for each of six allocations.
         const OVERHEAD: usize = 16 + 6 * 16;
         let inner = &*self.0;
         let key_id = inner.key_id.as_ref().map_or(0, |key_id| key_id.len());
@@ -238,17 +243,17 @@ impl Authenticated {
         size_of::<Inner>() + inner.registered.heap_bytes() + key_id + token + shared + OVERHEAD
     }
 
-    /// The time of the clock that the token was judged by.
+    /// The current time, by the clock that the token was validated with.
     pub(crate) fn now(&self) -> NumericDate {
         NumericDate::from(self.0.space.clock.now())
     }
 
-    /// Asks that the token was not revoked, by what `revocation` says.
+    /// Checks by `means` that the token was not revoked.
     ///
     /// # Errors
     ///
-    /// A refusal with 401 if it was revoked, with 503 if the issuer cannot be asked now, and with 500
-    /// if no introspection is configured for it.
+    /// A refusal with 401 if it was revoked, with 503 if the revocation status is unavailable, and
+    /// with 500 if no introspection is configured for its issuer.
     pub(crate) fn stands(&self, means: Means) -> MaybeReady<Result<(), Unreported>> {
         if self.0.origin.issuer.is_forgotten() {
             return MaybeReady::Ready(Err(self.refused(TokenError::UntrustedIssuer)));
@@ -283,8 +288,8 @@ impl Authenticated {
         })
     }
 
-    /// Whether it is plain that the token stands. If not, [`stands`](Self::stands) says what is the
-    /// matter. Only where the token's key has just been found current.
+    /// Whether the token is known not to be revoked. If not, [`stands`](Self::stands) finds out.
+    /// Only valid right after the token's key was found current.
     pub(crate) fn plainly_stands(&self, means: Means, at: impl FnOnce() -> Timestamp) -> bool {
         match means {
             Means::Expiry => true,
@@ -315,13 +320,13 @@ impl HasToken for Authenticated {
         self.0.origin.token.as_ref().map_or(&[], |token| token.as_bytes())
     }
 
-    /// One token may be accepted under several rule sets, each for itself.
+    /// Several rule sets may accept the same token, each on its own.
     fn is_replaced_by(&self, other: &Self) -> bool {
         self.0.origin.issuer.rule_set == other.0.origin.issuer.rule_set
     }
 }
 
-/// Shows the algorithm, the expiry and the number of names. No text out of the token.
+/// Shows the algorithm, the expiry and the number of names. No text from the token.
 impl fmt::Debug for Authenticated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authenticated")
@@ -333,7 +338,7 @@ impl fmt::Debug for Authenticated {
 
 #[cfg(test)]
 impl Authenticated {
-    /// For the tests of what comes after authentication.
+    /// For tests of the code that runs after authentication.
     pub(crate) fn for_test(claims: &str) -> Self {
         let payload = crate::key::Payload::for_test(claims);
         Self::of_claims(RegisteredClaims::parse(payload).unwrap())
@@ -374,7 +379,7 @@ mod tests {
         let first = who.shared_claims::<User>().unwrap();
         assert_eq!(first.sub, "alice");
         assert!(Arc::ptr_eq(&first, &who.clone().shared_claims().unwrap()));
-        // Another type gets its own claims, and takes nothing away.
+        // Another type gets its own value, and does not replace the first.
         let other = who.shared_claims::<Value>().unwrap();
         assert_eq!(other["tenant"], 7);
         assert!(!Arc::ptr_eq(&other, &who.shared_claims().unwrap()));
@@ -403,7 +408,7 @@ mod tests {
             (r#"{"sub":"alice","tenant":7,"tenant":8}"#, "at line 1"),
             (r#"{"sub":"alice","tenant":7,"x, expected s3cret":8}"#, "at line 1"),
         ] {
-            // The last one can not get here with a token, which is refused for it before.
+            // A token never gets here with the last payload: it is rejected earlier.
             let who = Authenticated::of_claims(RegisteredClaims::unread(claims));
             assert_eq!(who.claims::<Option<User>>().unwrap_err().rule(), "claims");
             let refusal = who.claims::<User>().unwrap_err();

@@ -1,5 +1,5 @@
-//! The way of a request through the crate: find the token, read it, get its key, verify it,
-//! validate its claims. Every step narrows the type, and any may end in a [`Refusal`].
+//! The path of a request through the crate: find the token, parse it, get its key, verify the
+//! signature, validate the claims. Every step narrows the type, and any may end in a [`Refusal`].
 
 mod build;
 mod builder;
@@ -55,9 +55,9 @@ pub use remote_key_set::RemoteKeySetBuilder;
 /// The caller; `None` for a request without a token.
 pub(crate) type Verdict = Result<Option<Authenticated>, Unreported>;
 
-/// Says who sent a request, from the token that came with it, without asking anybody.
+/// Authenticates requests by their tokens, locally, without a request to the issuer.
 ///
-/// Immutable and cheap to clone; one serves a whole application.
+/// Immutable and cheap to clone. One authenticator serves a whole application.
 ///
 /// ```
 /// use portcullis::{Authenticator, keys::{KeySet, SharedKeySet}, refusal::RefusalKind};
@@ -90,7 +90,7 @@ struct Inner {
     issuers: Issuers,
     space: Arc<ProtectionSpace>,
     headers: KnownHeaders,
-    /// What was verified before; `None` if nothing is kept.
+    /// The accepted tokens; `None` if the token cache is off.
     seen: Option<TokenCache<Authenticated>>,
     tokens: Tokens,
     max_token_bytes: usize,
@@ -98,33 +98,35 @@ struct Inner {
 }
 
 impl Authenticator {
-    /// Starts with the two settings that cannot be left out.
+    /// Creates a builder with the two required settings.
     ///
-    /// `issuer` is what `iss` must say, byte for byte; unless told otherwise the keys are
-    /// discovered below it. `audience` is this API's name, which `aud` must hold.
+    /// `issuer` is the exact value of `iss`, compared byte for byte. By default, the keys are
+    /// discovered below this URL. `audience` is the identifier of this API, which `aud` must
+    /// contain.
     pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> AuthenticatorBuilder {
         AuthenticatorBuilder::new(IssuerSettings::new(issuer, audience))
     }
 
-    /// Builds one from the `PORTCULLIS_*` variables of the environment; see
+    /// Builds an authenticator from the `PORTCULLIS_*` environment variables; see
     /// [`Setting`](crate::config::Setting).
     ///
     /// # Errors
     ///
-    /// When a setting is missing or wrong, or the keys can not be fetched.
+    /// When a setting is missing or invalid, or the keys cannot be fetched.
     pub async fn from_env() -> Result<Self, ConfigError> {
         AuthenticatorBuilder::from_env()?.build().await
     }
 
-    /// Starts with issuers that are only known at run time, such as one for each tenant, and no others:
-    /// those that `resolver` vouches for.
+    /// Creates a builder whose issuers are all known only at run time, such as one for each tenant.
+    /// `resolver` decides which issuers are trusted.
     ///
-    /// The builder then has no first issuer: a setting of one, such as
-    /// [`jwks_url`](AuthenticatorBuilder::jwks_url), belongs on the resolver's answers and is refused at
-    /// the build. Nothing is fetched at the start, [`ready`](Self::ready) is true at once, and
-    /// [`status`](Self::status) lists the issuers that were met. The metadata of a
-    /// [`protected_resource`](AuthenticatorBuilder::protected_resource) name no issuer, unless they are
-    /// given a member `authorization_servers`.
+    /// The builder then has no first issuer. A setting of an issuer, such as
+    /// [`jwks_url`](AuthenticatorBuilder::jwks_url), belongs in the settings that the resolver
+    /// returns; on this builder, it makes `build` fail. Nothing is fetched at start,
+    /// [`ready`](Self::ready) returns `true` at once, and [`status`](Self::status) lists the
+    /// issuers that were resolved so far. The metadata of a
+    /// [`protected_resource`](AuthenticatorBuilder::protected_resource) has no issuer, unless you
+    /// add a member `authorization_servers`.
     ///
     /// ```
     /// use portcullis::{Authenticator, IssuerSettings, config::IssuerResolver};
@@ -150,18 +152,18 @@ impl Authenticator {
         AuthenticatorBuilder::without_issuer().issuer_resolver(resolver)
     }
 
-    /// Returns the caller, by the token alone; a request without a token is refused.
+    /// Returns the caller, by the token alone. A request without a token is refused.
     ///
     /// It does not check whether the token was revoked.
-    /// [`Gate::authenticate`](crate::Gate::authenticate) does, and gives the verdict that an
-    /// adapter gives.
+    /// [`Gate::authenticate`](crate::Gate::authenticate) does, and returns the same verdict as an
+    /// adapter.
     ///
     /// `request` is a [`http::Request`], its [`Parts`](http::request::Parts) or its
     /// [`HeaderMap`](http::HeaderMap).
     ///
     /// # Errors
     ///
-    /// The [`Refusal`] that the client should get.
+    /// The [`Refusal`] to answer the client with.
     pub fn authenticate<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -172,8 +174,8 @@ impl Authenticator {
         reported(caller, || Site::of(request, None)).into_future()
     }
 
-    /// As [`authenticate`](Self::authenticate), answered at once if everything is in memory; `None` for a
-    /// request without a token.
+    /// Like [`authenticate`](Self::authenticate), but ready at once if nothing must be fetched.
+    /// `None` for a request without a token.
     pub fn attempt<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -182,9 +184,9 @@ impl Authenticator {
         reported(verdict, || Site::of(request, None))
     }
 
-    /// The one function under everything: the token, its issuer, its key, the signature, the claims,
-    /// and whether it was revoked. Answered at once if everything is in memory, so that the usual request
-    /// suspends nowhere and allocates no future.
+    /// Decides on a request: the token, its issuer, its key, the signature, the claims, and the
+    /// revocation status. All entry points end here. Ready at once if nothing must be fetched, so
+    /// the common request never suspends and allocates no future.
     pub(crate) fn decide<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -202,8 +204,8 @@ impl Authenticator {
         self.decide_token(&token, &Erased(request), means)
     }
 
-    /// As [`decide`](Self::decide), for a token that was found already or came without a request.
-    /// Whatever is read of `request` is read before this returns.
+    /// Like [`decide`](Self::decide), for a token that was found before or came without a request.
+    /// All reads of `request` happen before this returns.
     pub(crate) fn decide_token(
         &self,
         token: &BearerToken<'_>,
@@ -220,13 +222,13 @@ impl Authenticator {
         }
     }
 
-    /// What a request without a token is, for adapters that have seen that it has none.
+    /// Returns the [`Anonymous`] for a request without a token. For adapters that found no token.
     #[must_use]
     pub fn anonymous(&self) -> Anonymous {
         Anonymous { space: self.0.space.clone() }
     }
 
-    /// The runtime that it was built on.
+    /// The runtime that the authenticator was built on.
     pub(crate) fn runtime(&self) -> Option<&Handle> {
         self.0.runtime.as_ref()
     }
@@ -235,50 +237,54 @@ impl Authenticator {
         &self.0.space
     }
 
-    /// The first configured issuer that cannot be asked about its tokens.
+    /// The first configured issuer without introspection.
     pub(crate) fn without_introspection(&self) -> Option<&str> {
         let mut issuers = self.0.issuers.configured();
         issuers.find(|issuer| !issuer.introspections.are_possible()).map(TrustedIssuer::name)
     }
 
-    /// Where tokens are looked for, unless a gate has its own list.
+    /// Where tokens are read from, unless a gate has its own list.
     pub(crate) fn credentials(&self) -> &Arc<Credentials> {
         &self.0.credentials
     }
 
-    /// How each issuer stands: the configured ones, then those that were met.
+    /// Returns the status of each issuer: the configured ones, then the resolved ones.
     #[must_use]
     pub fn status(&self) -> Vec<IssuerStatus> {
         self.0.issuers.all().iter().map(|issuer| issuer.status()).collect()
     }
 
-    /// Whether the tokens of a configured issuer can be validated: for a readiness probe. With
-    /// several issuers, one that is away does not take the service out of traffic;
-    /// [`status`](Self::status) tells them apart. Where all issuers are a resolver's, none is waited
-    /// for. Never causes a fetch.
+    /// Returns whether the tokens of at least one configured issuer can be validated: for a
+    /// readiness probe.
+    ///
+    /// With several issuers, an unreachable one does not take the service out of traffic;
+    /// [`status`](Self::status) has the state of each. If all issuers come from a resolver, this is
+    /// always `true`. Never causes a fetch.
     #[must_use]
     pub fn ready(&self) -> bool {
         let issuers = &self.0.issuers;
         issuers.are_all_resolved() || issuers.configured().any(TrustedIssuer::is_ready)
     }
 
-    /// Fetches the keys of every issuer that has none to validate with: before the first request,
-    /// where [`start_without_keys`](AuthenticatorBuilder::start_without_keys) let the start go on.
-    /// Where there are keys nothing is fetched.
+    /// Fetches the keys of every issuer that has no usable keys.
+    ///
+    /// Call it before the first request if the service started with
+    /// [`start_without_keys`](AuthenticatorBuilder::start_without_keys). Issuers with usable keys
+    /// are not fetched.
     ///
     /// # Errors
     ///
-    /// As those of [`refresh`](Self::refresh).
+    /// As for [`refresh`](Self::refresh).
     pub async fn warm_up(&self) -> Result<(), FetchError> {
         self.fetch_keys(|issuer| !issuer.is_ready()).await
     }
 
-    /// Fetches the keys of every issuer now, for example after one was withdrawn in an emergency.
+    /// Fetches the keys of every issuer now, for example after a key was withdrawn in an emergency.
     ///
     /// # Errors
     ///
-    /// When one can not be reached: the first such failure. Its keys at hand stay in use, and the
-    /// other issuers' are fetched all the same.
+    /// When an issuer is unreachable: the first such failure. Its current keys stay in use, and the
+    /// keys of the other issuers are fetched all the same.
     pub async fn refresh(&self) -> Result<(), FetchError> {
         self.fetch_keys(|_| true).await
     }
@@ -292,8 +298,8 @@ impl Authenticator {
     }
 }
 
-/// Issuers sign refresh tokens with secrets of their own. That such a token says so is nothing to trust
-/// and only chooses what the operator reads.
+/// Issuers sign refresh tokens with secrets of their own, so a symmetric algorithm and a foreign
+/// type suggest one. That claim is not verified: it only selects the text for the operator.
 fn refuse_algorithm(jws: &CompactJws<'_>) -> TokenError {
     let algorithm = jws.header().algorithm;
     let mark = algorithm.is_symmetric().then(|| jws.peek(Marks::foreign_type).ok().flatten());
@@ -312,9 +318,9 @@ fn standing(who: Authenticated, means: Means) -> MaybeReady<Verdict> {
 }
 
 impl Inner {
-    /// The caller whose token was accepted before, if everything that can change still holds, and
-    /// whether it is plain that it was not revoked. Anything else is no answer: the token goes the
-    /// long way, which may refuse it.
+    /// The caller of a cached token, if everything that can change still holds, and whether the
+    /// token is known not to be revoked. `None` is a cache miss: the token then takes the full
+    /// path, which may reject it.
     fn recall(
         &self,
         token: &[u8],
@@ -326,7 +332,7 @@ impl Inner {
             if !self.issuers.has_selected(&who.origin().issuer, request) {
                 return Recalled::Elsewhere;
             }
-            // Each clock is read once, if at all.
+            // Each clock is read at most once.
             let read = Cell::new(None::<Timestamp>);
             let at = || {
                 read.get().unwrap_or_else(|| {
@@ -348,9 +354,8 @@ impl Inner {
     }
 
     /// Whether everything still holds that can change while the token, the settings and the
-    /// signature stay what they are: its issuer is still trusted, its own key is still the current
-    /// one by the same freshness table as for a token that was never seen, and it is still its
-    /// time.
+    /// signature stay the same: its issuer is still trusted, its key is still current, by the same
+    /// freshness table as on a cache miss, and the current time is within its validity period.
     fn still_holds(
         &self,
         who: &Authenticated,
@@ -364,7 +369,7 @@ impl Inner {
             && issuer.rules.check_time(who.registered(), now()).is_ok()
     }
 
-    /// A token that is not known.
+    /// Decides on a token that is not cached.
     fn decide_anew(
         self: &Arc<Self>,
         token: &BearerToken<'_>,
@@ -388,7 +393,7 @@ impl Inner {
             MaybeReady::Ready(Err(error)) => Err(error),
             MaybeReady::Pending(keys) => Ok(keys),
         };
-        // A token that says itself that it is another issuer's is worth no fetch.
+        // A token that claims another issuer is not worth a fetch.
         if let Err(error) = self.issuers.check_claimed(&jws, &issuer) {
             return MaybeReady::Ready(Err(self.refuse(error, &issuer)));
         }
@@ -398,7 +403,7 @@ impl Inner {
                 let (inner, jws) = (self.clone(), jws.to_owned());
                 MaybeReady::pending(async move {
                     let keys = keys.await.map_err(|error| inner.unresolved(error, &issuer))?;
-                    // They were fetched for this token: none is newer.
+                    // The keys were fetched for this token, so there are no newer ones.
                     let who = inner.accept(&jws.borrow(), &issuer, &keys);
                     standing(who.map_err(|error| inner.refuse(error, &issuer))?, means).await
                 })
@@ -406,8 +411,8 @@ impl Inner {
         }
     }
 
-    /// A token whose keys are in memory. If its signature holds under none of them, one may have been
-    /// replaced under its `kid`.
+    /// Decides on a token whose keys are in memory. If no key verifies its signature, the issuer
+    /// may have replaced a key under its `kid`.
     fn judge(
         self: &Arc<Self>,
         jws: &CompactJws<'_>,
@@ -443,7 +448,7 @@ impl Inner {
         }
     }
 
-    /// All that can be judged without a key.
+    /// All checks that need no key.
     fn read<'t>(
         &self,
         token: &'t str,
@@ -463,7 +468,7 @@ impl Inner {
         Ok((jws, issuer))
     }
 
-    /// The signature, then the claims. What passes is kept, and nothing else is.
+    /// Verifies the signature, then the claims. Only an accepted token is cached.
     fn accept(
         &self,
         jws: &CompactJws<'_>,

@@ -1,5 +1,5 @@
-//! Who is behind a request, by what a layer left in its extensions. For adapters: whether it is a
-//! caller, nobody, or a service without a layer is decided here for all of them.
+//! The caller of a request, from what a layer stored in the extensions. Shared by all adapters, so
+//! that a caller, an anonymous request and a service without a layer are handled alike.
 
 use std::sync::Arc;
 
@@ -12,15 +12,16 @@ use crate::maybe_ready::MaybeReady;
 use crate::refusal::{Refusal, Site, Unreported, reported};
 use crate::requirement::Requirement;
 
-/// Whether the caller meets what a route requires: what every adapter's `Require` comes down to.
-/// `who`, `anonymous` and `foreign` are what stands in the request's extensions; `site` is asked only for a
-/// refusal, or where something must be fetched first.
+/// Checks that the caller meets what a route requires.
+///
+/// Every adapter's `Require` calls it. `who`, `anonymous` and `foreign` are from the request's
+/// extensions. `site` is called only for a refusal, or if something must be fetched first.
 ///
 /// # Errors
 ///
-/// As [`required_caller`], and as [`Authenticated::require`]; then, where the route asks for it, 401
-/// for a token that was revoked, 503 if the issuer cannot be asked now, and 500 if it has no
-/// introspection.
+/// As for [`required_caller`] and [`Authenticated::require`]. If the route requires the revocation
+/// status, also 401 for a revoked token, 503 if the status is unavailable, and 500 if introspection
+/// is not configured for the issuer.
 pub fn admit(
     who: Option<&Authenticated>,
     anonymous: Option<&Anonymous>,
@@ -40,13 +41,13 @@ pub fn admit(
     reported(admitted, site)
 }
 
-/// The caller, where one is required. `who`, `anonymous` and `foreign` are what stands in the request's
-/// extensions.
+/// Returns the caller, for a handler that requires one. `who`, `anonymous` and `foreign` are from
+/// the request's extensions.
 ///
 /// # Errors
 ///
-/// 401 for an anonymous caller, and for a foreign credential. 500 where no layer left anything, with `remedy` in the log: nothing
-/// is let through because of a forgotten layer.
+/// 401 for an anonymous caller, and for a foreign credential. 500 if no layer stored anything, with
+/// `remedy` in the log: a forgotten layer must not let requests through.
 pub fn required_caller<'e>(
     who: Option<&'e Authenticated>,
     anonymous: Option<&Anonymous>,
@@ -57,12 +58,13 @@ pub fn required_caller<'e>(
     required(who, anonymous, foreign, remedy).map_err(|refusal| refusal.at(&site()))
 }
 
-/// The caller, where none is required; `None` for an anonymous one.
+/// Returns the caller, for a handler with an optional one; `None` for an anonymous caller.
 ///
 /// # Errors
 ///
-/// 401 for a foreign credential: one that nobody accepted must not look like none. 500 where no layer left
-/// anything, with `remedy` in the log: neither must a forgotten layer.
+/// 401 for a foreign credential: a credential that no code accepted is not the same as none. 500 if
+/// no layer stored anything, with `remedy` in the log: a forgotten layer is not the same as a
+/// request without a token.
 pub fn optional_caller<'e>(
     who: Option<&'e Authenticated>,
     anonymous: Option<&Anonymous>,
@@ -76,11 +78,11 @@ pub fn optional_caller<'e>(
     }
 }
 
-/// The caller's claims, as [`Authenticated::claims`], with the request's site in the log.
+/// Returns the caller's claims, like [`Authenticated::claims`], with the request's site in the log.
 ///
 /// # Errors
 ///
-/// As [`Authenticated::claims`].
+/// As for [`Authenticated::claims`].
 pub fn claims<C: DeserializeOwned>(
     who: &Authenticated,
     site: impl FnOnce() -> Site,
@@ -88,11 +90,12 @@ pub fn claims<C: DeserializeOwned>(
     who.read_claims().map_err(|refusal| refusal.at(&site()))
 }
 
-/// The caller's claims, as [`Authenticated::shared_claims`], with the request's site in the log.
+/// Returns the caller's claims, like [`Authenticated::shared_claims`], with the request's site in
+/// the log.
 ///
 /// # Errors
 ///
-/// As [`Authenticated::claims`].
+/// As for [`Authenticated::claims`].
 pub fn shared_claims<C: DeserializeOwned + Send + Sync + 'static>(
     who: &Authenticated,
     site: impl FnOnce() -> Site,

@@ -1,4 +1,4 @@
-//! The list of all settings by name, and issuers that are known only at run time.
+//! The list of all settings by name, and the trait for issuers that are known only at run time.
 //!
 //! ```
 //! use portcullis::config::Setting;

@@ -1,4 +1,4 @@
-//! Where in a request a token may stand: the places of a list, and never in two of them.
+//! The places where a request may carry a token. Tokens in two places are an error.
 
 mod bare;
 mod bearer;
@@ -21,12 +21,12 @@ pub use cookie::ACCESS_COOKIE;
 pub(crate) use place::Place;
 pub use place::TokenPlace;
 
-/// Where tokens are looked for.
+/// Where tokens are read from.
 #[derive(Debug, Clone)]
 pub(crate) struct Credentials {
-    /// The places that are looked at in every request, and no others.
+    /// The places that are read in every request. No others are read.
     pub(crate) places: Vec<Place>,
-    /// The name of the cookie that is read when no place holds a token.
+    /// The name of the cookie that is read when no place has a token.
     pub(crate) cookie: Option<String>,
     /// The origins whose pages may send that cookie with unsafe requests.
     pub(crate) trusted_origins: Vec<String>,
@@ -39,19 +39,18 @@ impl Default for Credentials {
     }
 }
 
-/// Why the credentials of a request are not even looked into.
+/// The reason why the credentials of a request are refused before they are parsed.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
-    /// A header that may hold the token came twice, or more than one cookie of the name, or tokens in
+    /// A header that may hold the token, or a cookie of the name, is duplicated, or tokens are in
     /// two places.
     #[error("the request has the credentials twice")]
     Repeated,
-    /// `Bearer` with nothing, or with something else than a token behind it (RFC 6750 §2.1).
+    /// `Bearer` is followed by nothing, or by characters that no token has (RFC 6750 §2.1).
     #[error("what stands where the token should be does not have a token's form")]
     Grammar,
-    /// The cookie came with an unsafe request from another site's page, or from where nobody can
-    /// tell.
+    /// The cookie came with an unsafe request from another site's page, or from an unknown origin.
     #[error("the cookie came with an unsafe request that no trusted page has sent")]
     CrossSite,
 }
@@ -101,8 +100,8 @@ impl Credentials {
         names
     }
 
-    /// The Authorization header, if it is one of the places and has a credential of a scheme that is not
-    /// listed. For a request in which no token was found.
+    /// The Authorization header, if it is one of the places and has a scheme that is not listed.
+    /// Only for a request without a token.
     pub(crate) fn other_scheme<'r>(
         &self,
         request: &'r (impl RequestView + ?Sized),
@@ -111,7 +110,7 @@ impl Credentials {
         single(request, &AUTHORIZATION).ok()?.filter(|line| is_read && is_not_blank(line))
     }
 
-    /// The token of `request`, if there is one.
+    /// The token of `request`, if it has one.
     pub(crate) fn find<'r>(
         &self,
         request: &'r (impl RequestView + ?Sized),
@@ -119,13 +118,13 @@ impl Credentials {
         let mut found = None;
         for place in &self.places {
             let Some(token) = place.find(request)? else { continue };
-            // Two identities in one request are not to be chosen from, even if they agree.
+            // Two tokens in one request are ambiguous, even if they are equal.
             if found.is_some() {
                 return Err(CredentialsError::Repeated);
             }
             found = Some(token);
         }
-        // What a page or a client has put there on purpose comes before what browsers add.
+        // A token that the client or page sends explicitly takes precedence over a cookie.
         let (None, Some(name)) = (&found, &self.cookie) else { return Ok(found) };
         let token = cookie::find(request, name)?;
         if token.is_some() && !cross_site::may_use_cookie(request, name, &self.trusted_origins) {
@@ -174,7 +173,7 @@ mod tests {
             ("GET", "t=a", "https://evil.example", Ok(true)),
             ("POST", "t=a", "https://app.example", Ok(true)),
             ("POST", "t=a", "https://evil.example", Err(CredentialsError::CrossSite)),
-            // Without the cookie there is nothing that a foreign page could use.
+            // Without the cookie, another site's page has nothing to misuse.
             ("POST", "x=a", "https://evil.example", Ok(false)),
         ] {
             let request = http::Request::builder().method(method).uri("https://api.example/");
@@ -211,7 +210,7 @@ mod tests {
         }
     }
 
-    /// The token that is found in a safe request with these headers.
+    /// The token in a safe request with these headers.
     fn found(
         credentials: &Credentials,
         target: &str,
@@ -244,7 +243,7 @@ mod tests {
             let token = Ok(Some(expected.to_owned()));
             assert_eq!(found(&credentials, "/?token=e", &lines), token, "{place}");
         }
-        // Faults where nothing is read are none.
+        // Malformed values in headers that are not read are ignored.
         let credentials = at(vec![TokenPlace::header("X-Access-Token")], None);
         for authorization in ["Basic YTpi", "Bearer", "Bearer other", "Bearer a b"] {
             let lines = [("authorization", authorization), ("authorization", authorization), other];

@@ -1,5 +1,5 @@
-//! What weakens a service, in one place and by name. Nothing here is needed with an issuer that
-//! publishes a JWKS and names this API in `aud`.
+//! Functions that weaken the security of a service. None is needed with an issuer that publishes a
+//! JWKS and names this API in `aud`.
 
 use crate::algorithm::Algorithm;
 use crate::authenticator::IssuerSettings;
@@ -7,16 +7,18 @@ use crate::key::{KeyError, VerificationKey};
 use crate::profile::Profile;
 use crate::token::TokenPlace;
 
-/// A key for HMAC ([RFC 7518 §3.2]): **every service that can verify with it can also sign**.
+/// Creates a key for HMAC ([RFC 7518 §3.2]): **every service that can verify with it can also
+/// sign**.
 ///
-/// Whoever reads the secret in one of the services that share it can be any user to all of them,
-/// and no log tells who did. For an issuer that offers nothing else, and to migrate away from it.
+/// Anyone who reads the secret in one of the services that share it can impersonate any user to all
+/// of them, and no log shows who did. Only for an issuer that offers nothing else, and to migrate
+/// away from it.
 ///
-/// `algorithm` is one of [`Hs256`](Algorithm::Hs256), [`Hs384`](Algorithm::Hs384) and
-/// [`Hs512`](Algorithm::Hs512), and must be allowed by name as well; `secret` is at least as long
-/// as the hash (32, 48 or 64 bytes), from a random generator: a word that people chose is found from one token.
-/// A key without `id` is for tokens without `kid` alone. [The guide](crate::guide::local_keys) has more, and the way
-/// out.
+/// `algorithm` is [`Hs256`](Algorithm::Hs256), [`Hs384`](Algorithm::Hs384) or
+/// [`Hs512`](Algorithm::Hs512), and must also be listed in the accepted algorithms. `secret` must
+/// be at least as long as the hash (32, 48 or 64 bytes) and come from a random generator: a
+/// password can be brute-forced from a single token. A key without `id` is only for tokens without
+/// `kid`. [The guide](crate::guide::local_keys) has details and a migration path.
 ///
 /// ```
 /// use portcullis::{Algorithm, Authenticator, dangerous, keys::{KeySet, SharedKeySet}};
@@ -34,7 +36,7 @@ use crate::token::TokenPlace;
 ///
 /// # Errors
 ///
-/// When the algorithm is another one, or the secret is too short.
+/// When the algorithm is not an HMAC one, or the secret is too short.
 ///
 /// [RFC 7518 §3.2]: https://www.rfc-editor.org/rfc/rfc7518#section-3.2
 pub fn hmac_key(
@@ -45,12 +47,12 @@ pub fn hmac_key(
     VerificationKey::hmac(id.map(str::to_owned), algorithm, secret)
 }
 
-/// A parameter of the query that holds the token ([RFC 6750 §2.3]): **URLs end up in logs, histories
-/// and `Referer` headers, and the tokens with them**.
+/// Reads the token from a query parameter ([RFC 6750 §2.3]): **URLs, and the tokens in them, end up
+/// in logs, histories and `Referer` headers**.
 ///
-/// For what can send nothing else, such as `EventSource` or a link; a cookie is nearly always the
-/// better way. List it for the one gate that needs it. Nothing of the query is decoded. No variable
-/// of the environment sets it.
+/// For clients that cannot send a header, such as `EventSource` or a link. A cookie is nearly
+/// always better. List it only for the gate that needs it. The query is not percent-decoded. No
+/// environment variable sets it.
 ///
 /// ```
 /// use portcullis::{Authenticator, ConfigError, Gate, dangerous, token::TokenPlace};
@@ -67,12 +69,12 @@ pub fn token_in_query(parameter: impl Into<String>) -> TokenPlace {
     TokenPlace::query(parameter.into())
 }
 
-/// Accepts ID tokens as well as access tokens: **an ID token that a user's browser or another service
-/// got hold of opens this API**, and its `aud` is a client, not an API.
+/// Accepts ID tokens as well as access tokens: **an ID token that a user's browser or another
+/// service obtained grants access to this API**, and its `aud` is a client, not an API.
 ///
-/// For an issuer whose access tokens nothing tells from its ID tokens, such as [Dex](Profile::dex), or
-/// whose access tokens are made like ID tokens and which has no profile. Logout tokens, refresh tokens
-/// and proofs are refused all the same. No variable of the environment sets it.
+/// For an issuer whose access tokens cannot be distinguished from its ID tokens, such as
+/// [Dex](Profile::dex), or whose access tokens have the form of ID tokens and which has no profile.
+/// Logout tokens, refresh tokens and proofs are still rejected. No environment variable sets it.
 ///
 /// ```
 /// use portcullis::{Authenticator, Profile, dangerous};
@@ -87,24 +89,28 @@ pub fn accept_id_tokens(mut profile: Profile) -> Profile {
     profile
 }
 
-/// Settings for an issuer whose tokens are accepted whatever their `aud` says, or without one: **every API
-/// that gets a token of this issuer can use it here, and every client of the issuer can log in here**.
+/// Creates settings for an issuer whose tokens are accepted with any `aud`, or without one: **every
+/// API that gets a token of this issuer can use it here, and every client of the issuer can log in
+/// here**.
 ///
-/// The audience is what keeps a token that was sent to a weather service from opening a bank ([RFC 7519
-/// §4.1.3], [RFC 9700 §2.3]). Without it, hold callers to something else that the issuer writes for this
-/// service alone, such as a scope or `client_id`, by a [`Policy`](crate::Policy) on every route. Many
-/// issuers' ID tokens are told from access tokens by their `aud` alone: choose the issuer's
-/// [`Profile`], or [`rfc9068`](Profile::rfc9068), not the default. For an issuer that
-/// writes no `aud`, or one for this service alone.
+/// The audience keeps a token for one API, such as a weather service, from being accepted by
+/// another, such as a bank ([RFC 7519 §4.1.3], [RFC 9700 §2.3]). Without it, require something else
+/// that the issuer sets for this service only, such as a scope or a `client_id`, in a
+/// [`Policy`](crate::Policy) on every route. The ID tokens of many issuers differ from access
+/// tokens only in `aud`, so do not use the default profile: choose the issuer's [`Profile`], or
+/// [`rfc9068`](Profile::rfc9068). Only for an issuer that sets no `aud`, or that issues tokens for
+/// this service only.
 ///
-/// Nothing else becomes optional: `iss`, `exp`, the signature and the kind of the token are checked as ever,
-/// and so is a claim that the profile reads in the place of `aud`, which must be there (Cognito's
-/// `client_id`, Clerk's `azp`). An `aud` that is neither a string nor an array of strings refuses the token,
-/// since policies may read it. An audience that is named as well
-/// ([`also_audience`](IssuerSettings::also_audience)), and a profile that accepts ID tokens, are refused at
-/// the start. The start, or the first accepted token of a resolved issuer, is logged as a warning, and [`status`](crate::Authenticator::status) says
-/// [`accepts_any_audience`](crate::status::IssuerStatus::accepts_any_audience). No variable of the
-/// environment sets it.
+/// Everything else is still required: `iss`, `exp`, the signature and the type of the token are
+/// checked, and a claim that the profile reads instead of `aud` must be present (Cognito's
+/// `client_id`, Clerk's `azp`). A token whose `aud` is neither a string nor an array of strings is
+/// rejected, because policies may read it. The build fails if an audience is also named
+/// ([`also_audience`](IssuerSettings::also_audience)), or if the profile accepts ID tokens.
+///
+/// The start, or the first accepted token of a resolved issuer, logs a warning, and
+/// [`status`](crate::Authenticator::status) sets
+/// [`accepts_any_audience`](crate::status::IssuerStatus::accepts_any_audience). No environment
+/// variable sets it.
 ///
 /// ```
 /// use portcullis::keys::{KeySet, SharedKeySet};
@@ -165,7 +171,7 @@ mod tests {
                 rule(&sign(hash, algorithm.as_str(), &[8; 64]), &[algorithm]),
                 Some("signature")
             );
-            // A tag that is cut short by a third, to whole characters.
+            // A tag that is cut by a third, to whole characters.
             let cut = token.rsplit_once('.').unwrap().0.len() + 1 + 32;
             assert_eq!(rule(token.get(..cut).unwrap(), &[algorithm]), Some("signature"));
             let other = sign(hash, "HS999", &secret);
@@ -173,7 +179,7 @@ mod tests {
         }
     }
 
-    /// The way out of HS256: both keys in one set, as long as old tokens live.
+    /// The migration from HS256: both keys in one set, until the old tokens have expired.
     #[test]
     fn secret_and_key_pair_stand_in_one_set_and_neither_verifies_for_the_other() {
         let pair = TestKey::generate("new", Algorithm::Es256);
@@ -184,7 +190,7 @@ mod tests {
         let rule = |token: &str| signature::verify(token, &keys, &allowed).err().map(|e| e.rule());
         assert_eq!(rule(&sign(hmac::HMAC_SHA256, "HS256", &secret)), None);
         assert_eq!(rule(&pair.sign(r#"{"alg":"ES256","kid":"new"}"#, "{}")), None);
-        // The public key is no secret, whatever the token's header says.
+        // The public key is not a secret, whatever the token's header claims.
         let jwk = pair.jwk();
         let public = [jwk["x"].as_str().unwrap(), jwk["y"].as_str().unwrap()].concat();
         let forged = sign(hmac::HMAC_SHA256, "HS256", public.as_bytes());

@@ -1,4 +1,4 @@
-//! A credential that is none of ours, where another authenticator may know it.
+//! A foreign credential, which another authenticator may accept.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,26 +8,28 @@ use zeroize::Zeroizing;
 use crate::error::TokenError;
 use crate::refusal::{ProtectionSpace, Refusal, Site, Unreported};
 
-/// A credential that is no token of a trusted issuer, such as an API key: nothing more is known of it.
+/// A credential that is not a token of a trusted issuer, such as an API key. It is not verified.
 ///
-/// A [`Gate`](crate::Gate::pass_foreign) that was told so passes such a request on, with this in the
-/// request's extensions instead of an [`Authenticated`](crate::Authenticated) or an
-/// [`Anonymous`](crate::Anonymous). The code behind the gate either accepts the credential itself or
-/// answers with [`refusal`](Self::refusal). Where a caller is demanded, and where one is optional,
-/// such a request is refused: a credential that nobody accepted is not the same as none.
+/// A [`Gate`](crate::Gate::pass_foreign) that passes foreign credentials lets such a request
+/// through, with this in the request's extensions instead of an
+/// [`Authenticated`](crate::Authenticated) or an [`Anonymous`](crate::Anonymous). The code behind
+/// the gate either accepts the credential itself or answers with [`refusal`](Self::refusal).
+/// Handlers with a required or optional caller refuse such a request: a credential that no code
+/// accepted is not the same as none.
 ///
-/// What counts as foreign is listed in [the guide](crate::guide::api_keys#what-is-foreign). A token that
-/// names an issuer which is trusted here is never foreign, however bad it is; of the issuers of an
-/// [`IssuerResolver`](crate::config::IssuerResolver) those are the ones that it
-/// [calls its own](crate::config::IssuerResolver::is_ours), by default all.
+/// [The guide](crate::guide::api_keys#what-is-foreign) lists what counts as foreign. A token that
+/// names a trusted issuer is never foreign, even if it is invalid. With an
+/// [`IssuerResolver`](crate::config::IssuerResolver), its
+/// [`is_ours`](crate::config::IssuerResolver::is_ours) decides which issuers are trusted in this
+/// sense: by default, all.
 #[derive(Clone)]
 pub struct Foreign(Arc<Inner>);
 
 struct Inner {
     space: Arc<ProtectionSpace>,
-    /// What stood where a token should; `None` for another scheme.
+    /// The text that a token was expected in; `None` for another scheme.
     credential: Option<Zeroizing<Box<str>>>,
-    /// What a gate refuses the credential with; `None` if to it there is no credential.
+    /// The error that a gate refuses the credential with; `None` if the gate sees no credential.
     error: Option<TokenError>,
 }
 
@@ -41,20 +43,22 @@ impl Foreign {
         Self(Arc::new(Inner { space: space.clone(), credential: None, error: None }))
     }
 
-    /// Returns the credential, without `Bearer` where the place has that scheme.
+    /// Returns the credential, without `Bearer` if the place has that scheme.
     ///
-    /// `None` if the Authorization header has another scheme, such as `Basic` or `ApiKey`. Such a header
-    /// is not read here.
+    /// `None` if the Authorization header has another scheme, such as `Basic` or `ApiKey`. Such a
+    /// header is not read here.
     #[must_use]
     pub fn credential(&self) -> Option<&str> {
         self.0.credential.as_ref().map(|credential| &***credential)
     }
 
-    /// Returns the refusal to answer with when nothing accepts the credential: the one of a gate
-    /// without [`pass_foreign`](crate::Gate::pass_foreign), 401 in each case. The challenge says
-    /// `invalid_token`, or has no error code for another scheme ([RFC 6750 §3.1]).
+    /// Returns the refusal for a credential that no code accepted.
     ///
-    /// Each call writes one event to the log.
+    /// It is the same as that of a gate without [`pass_foreign`](crate::Gate::pass_foreign): always
+    /// 401. The challenge has the error `invalid_token`, or no error code for another scheme
+    /// ([RFC 6750 §3.1]).
+    ///
+    /// Each call writes one log event.
     ///
     /// [RFC 6750 §3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
     #[must_use]
@@ -70,7 +74,7 @@ impl Foreign {
     }
 }
 
-/// Shows why the credential is foreign, and nothing of it.
+/// Shows why the credential is foreign, and no text of it.
 impl fmt::Debug for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Foreign").field("error", &self.0.error).finish_non_exhaustive()

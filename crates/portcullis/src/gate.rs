@@ -1,5 +1,5 @@
-//! The gate in front of a service: everything that an adapter does with a request, except for its
-//! framework's types.
+//! The gate in front of a service: everything that an adapter does with a request, without the
+//! types of its framework.
 
 mod exit;
 
@@ -22,12 +22,12 @@ use crate::revocation::{Means, Revocation};
 
 pub use exit::{Bodies, Exit, FromBytes, NoBodies};
 
-/// An [`Authenticator`] with the settings of the routes behind it. Every adapter's layer takes a
-/// gate, or an authenticator alone.
+/// An [`Authenticator`] with the settings of the routes behind it. The layer of every adapter takes
+/// a gate, or an authenticator alone.
 ///
 /// A gate knows neither routes nor methods: every request that reaches it needs a valid token,
-/// `OPTIONS` included. Each adapter opens single routes in its own framework's terms, and CORS
-/// belongs outside the gate.
+/// `OPTIONS` included. To open single routes, use the adapter's own means. Put CORS outside the
+/// gate.
 ///
 /// ```
 /// # use portcullis::{Authenticator, Gate, Revocation};
@@ -47,10 +47,10 @@ pub struct Gate {
     pass_foreign: bool,
     grpc: bool,
     revocation: Revocation,
-    /// Where this gate looks for tokens.
+    /// Where this gate reads tokens from.
     credentials: Arc<Credentials>,
     vary: Option<HeaderValue>,
-    /// How the log finds the route of a refused request.
+    /// Finds the route of a refused request, for the log.
     route_from: Option<RouteFrom>,
 }
 
@@ -77,7 +77,7 @@ impl Gate {
     }
 
     /// Also lets requests without a token through, with an [`Anonymous`] in their extensions. A
-    /// request with a bad token is still refused.
+    /// request with an invalid token is still refused.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.optional = true;
@@ -85,18 +85,20 @@ impl Gate {
         self
     }
 
-    /// Also lets requests through whose credential is none of ours, with a [`Foreign`] in their
-    /// extensions and nothing in the log, so that the code behind the gate can try another authenticator: API
-    /// keys beside tokens in one `Authorization` header, for example.
+    /// Also lets requests with a foreign credential through, with a [`Foreign`] in their extensions
+    /// and no log event.
     ///
-    /// What is foreign, and what is not: a text that has not the form of a JWS, a token whose `iss` is none of
-    /// the trusted issuers, or an Authorization header with another scheme. A token that names a trusted
-    /// issuer never is; nor is a request without a credential, unless the gate is [`optional`](Self::optional),
-    /// too. Nothing is fetched for a foreign credential. [The guide](crate::guide::api_keys) has all cases
-    /// and an example.
+    /// The code behind the gate can then try another authenticator, for example API keys beside
+    /// tokens in one `Authorization` header.
     ///
-    /// Code that demands a caller refuses a foreign credential with 401, and so does code in which a
-    /// caller is optional: only what asks for the [`Foreign`] itself can accept one.
+    /// A credential is foreign if it does not have the form of a JWS, if its `iss` is none of the
+    /// trusted issuers, or if the `Authorization` header has another scheme. A token that names a
+    /// trusted issuer is never foreign. A request without a credential is not foreign, either: see
+    /// [`optional`](Self::optional). Nothing is fetched for a foreign credential.
+    /// [The guide](crate::guide::api_keys) has all cases and an example.
+    ///
+    /// Code that requires a caller refuses a foreign credential with 401, and so does code with an
+    /// optional caller. Only code that takes the [`Foreign`] itself can accept one.
     ///
     /// ```
     /// # use portcullis::{Authenticator, Gate};
@@ -110,10 +112,11 @@ impl Gate {
         self
     }
 
-    /// Looks for tokens in these places instead of the authenticator's
-    /// [`token_places`](crate::AuthenticatorBuilder::token_places). The cookie and the
-    /// [metadata](crate::AuthenticatorBuilder::protected_resource) remain those of the
-    /// authenticator.
+    /// Reads tokens from these places instead of the authenticator's
+    /// [`token_places`](crate::AuthenticatorBuilder::token_places).
+    ///
+    /// The cookie and the [metadata](crate::AuthenticatorBuilder::protected_resource) remain those
+    /// of the authenticator.
     ///
     /// Gates with different places can share one authenticator, its keys and its fetches.
     ///
@@ -128,8 +131,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// When a place has an invalid name, when one token could stand in two of the places at once,
-    /// or when the list is empty and the authenticator has no cookie.
+    /// When a place has an invalid name, when two places could read the same token, or when the
+    /// list is empty and the authenticator has no cookie.
     pub fn token_places(
         mut self,
         places: impl IntoIterator<Item = TokenPlace>,
@@ -141,13 +144,14 @@ impl Gate {
         Ok(self)
     }
 
-    /// Declares that gRPC services are behind the gate. Every refusal, the gate's own and those from
-    /// within, is then HTTP 200 with a `grpc-status` ([Trailers-Only]), whatever the request says.
-    /// Without this call no refusal is 2xx.
+    /// Declares that gRPC services are behind the gate.
     ///
-    /// Give gRPC services a gate of their own: an HTTP client, and a proxy that only looks at the
-    /// status, take such a refusal for a success. gRPC-Web clients that read the HTTP status need a
-    /// gate without this call.
+    /// Every refusal, by the gate or by the code behind it, is then HTTP 200 with a `grpc-status`
+    /// ([Trailers-Only]), whatever the request contains. Without this call, no refusal is 2xx.
+    ///
+    /// Use a separate gate for gRPC services. To an HTTP client, or a proxy that only reads the
+    /// status, such a refusal looks like a success. gRPC-Web clients that read the HTTP status need
+    /// a gate without this call.
     ///
     /// [Trailers-Only]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
     #[must_use]
@@ -156,15 +160,17 @@ impl Gate {
         self
     }
 
-    /// Sets how promptly a revocation must be known, for every request that comes through:
-    /// [`Revocation::expiry`] by default. A single route behind the gate can require more, beside
-    /// its policy, in an adapter's `RequireLayer` or `Require`.
+    /// Sets how promptly a revocation must be known, for every request: [`Revocation::expiry`] by
+    /// default.
+    ///
+    /// A route behind the gate can require more, along with its policy, in an adapter's
+    /// `RequireLayer` or `Require`.
     ///
     /// # Errors
     ///
     /// When `revocation` is [`Revocation::live`] and a configured issuer has no
-    /// [`introspection_url`](crate::IssuerSettings::introspection_url). An issuer that is met at
-    /// run time is not checked here: without that setting its requests are refused with 500.
+    /// [`introspection_url`](crate::IssuerSettings::introspection_url). Issuers from a resolver are
+    /// not checked here: without that setting, their requests are refused with 500.
     pub fn revocation(mut self, revocation: Revocation) -> Result<Self, ConfigError> {
         if let (Means::Live(_), Some(issuer)) =
             (revocation.means(), self.auth.without_introspection())
@@ -175,8 +181,8 @@ impl Gate {
         Ok(self)
     }
 
-    /// Tells how the log finds the route of a request that was refused: in what the framework's router
-    /// left in the request's extensions. An adapter whose framework does so calls it.
+    /// Sets how the log finds the route of a refused request: from what the framework's router
+    /// stores in the request's extensions. For adapters of frameworks that do so.
     #[must_use]
     pub fn route_from(mut self, find: RouteFrom) -> Self {
         self.route_from = Some(find);
@@ -189,10 +195,10 @@ impl Gate {
         &self.auth
     }
 
-    /// Returns the visitor to let in, or the refusal to answer `request` with. Ready at once unless
-    /// keys or a revocation status must be fetched first.
+    /// Returns the visitor to let through, or the refusal to answer `request` with. Ready at once
+    /// unless keys or a revocation status must be fetched first.
     ///
-    /// For adapters. [`authenticate`](Self::authenticate) gives the same verdict to other code.
+    /// For adapters. [`authenticate`](Self::authenticate) returns the same verdict to other code.
     pub fn enter<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -200,12 +206,13 @@ impl Gate {
         self.decide(request, self.optional, self.pass_foreign)
     }
 
-    /// Returns the caller, if the request meets everything that this gate requires: a valid token
-    /// and, where that is set, its [revocation status](Self::revocation). A request without a token
-    /// is refused, also by an [`optional`](Self::optional) gate, and so is a credential that
-    /// [`pass_foreign`](Self::pass_foreign) would pass.
+    /// Returns the caller if the request meets all requirements of this gate: a valid token and, if
+    /// set, its [revocation status](Self::revocation).
     ///
-    /// For frameworks without an adapter: the verdict is the one that an adapter gives.
+    /// A request without a token is refused, even by an [`optional`](Self::optional) gate. So is a
+    /// credential that [`pass_foreign`](Self::pass_foreign) would let through.
+    ///
+    /// For frameworks without an adapter. The verdict is the same as an adapter's.
     ///
     /// `request` is a [`http::Request`], its [`Parts`](http::request::Parts), its
     /// [`HeaderMap`](http::HeaderMap), or any other [`RequestView`].
@@ -221,7 +228,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// The [`Refusal`] that the client should get; [`Refusal::into_response`] is the whole answer.
+    /// The [`Refusal`] to answer with; [`Refusal::into_response`] returns the whole response.
     pub fn authenticate<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -236,9 +243,11 @@ impl Gate {
         }
     }
 
-    /// Returns the caller, or a credential that another authenticator may know, or that the request has
-    /// none: each without an event in the log. Whether the gate is [`optional`](Self::optional) or
-    /// [passes foreign credentials](Self::pass_foreign) does not matter here.
+    /// Returns the caller, a foreign credential, or [`Visitor::Anonymous`] for a request without a
+    /// credential.
+    ///
+    /// None of them is logged. The settings [`optional`](Self::optional) and
+    /// [`pass_foreign`](Self::pass_foreign) have no effect here.
     ///
     /// For frameworks without an adapter.
     ///
@@ -266,7 +275,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// As [`authenticate`](Self::authenticate), for a bad token or a malformed request.
+    /// As for [`authenticate`](Self::authenticate), for an invalid token or a malformed request.
     pub fn caller_or_foreign<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -274,17 +283,19 @@ impl Gate {
         self.decide(request, true, true).into_future()
     }
 
-    /// Returns the caller whose token this is, if it meets everything that this gate requires: the
-    /// verdict that a request with the token gets. For tokens that come without an HTTP request: as a
-    /// database password, in the first message of a WebSocket, with a message of a queue.
+    /// Returns the caller of a token if the token meets all requirements of this gate: the same
+    /// verdict as for a request with the token.
     ///
-    /// `token` is the token alone, without `Bearer`: a text, or a [`BareToken`] with the request that it
-    /// belongs to, for resolvers that [select by it](crate::config::IssuerResolver::select). An empty one
-    /// is refused as any other that is no token.
+    /// For tokens outside HTTP requests: in a database password, in the first message of a
+    /// WebSocket, in a message of a queue.
+    ///
+    /// `token` is the token without `Bearer`: a `&str`, or a [`BareToken`] with the request that it
+    /// belongs to, for resolvers that [select by request](crate::config::IssuerResolver::select).
+    /// An empty token is rejected like any other malformed one.
     ///
     /// ```
     /// # use portcullis::{Gate, Policy, Refusal};
-    /// /// Whoever connects to the database gives a token as the password.
+    /// /// The password of a database connection is a token.
     /// async fn log_in(gate: &Gate, user: &str, password: &str) -> Result<bool, Refusal> {
     ///     let who = gate.authenticate_token(password).await?;
     ///     who.require(&Policy::scopes(["db:connect"]))?;
@@ -294,7 +305,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// The [`Refusal`]: what is told to the client is [`Refusal::detail`], and the log says why.
+    /// The [`Refusal`]. Send [`Refusal::detail`] to the client; the log has the reason.
     pub fn authenticate_token<'t>(
         &self,
         token: impl Into<BareToken<'t>>,
@@ -302,7 +313,8 @@ impl Gate {
         self.attempt_token(token).into_future()
     }
 
-    /// As [`authenticate_token`](Self::authenticate_token), answered at once if everything is in memory.
+    /// Like [`authenticate_token`](Self::authenticate_token), but ready at once if nothing must be
+    /// fetched.
     pub fn attempt_token<'t>(
         &self,
         token: impl Into<BareToken<'t>>,
@@ -312,7 +324,7 @@ impl Gate {
         self.bare(self.auth.decide_token(&bearer, request, self.revocation.means()), request)
     }
 
-    /// The verdict on a token that came without a head of its own.
+    /// The verdict on a token from outside a request.
     fn bare(
         &self,
         verdict: MaybeReady<Verdict>,
@@ -325,9 +337,11 @@ impl Gate {
         caller.map(move |caller| caller.map_err(|refusal| refusal.in_protocol(protocol)))
     }
 
-    /// As [`caller_or_foreign`](Self::caller_or_foreign), for a token that comes without an HTTP request: a
-    /// database's password that may be a token, for example. Any text that is not empty may be foreign; the
-    /// answer is never [`Visitor::Anonymous`].
+    /// Returns the caller or a foreign credential, for a token outside an HTTP request: for example
+    /// a database password that may be a token.
+    ///
+    /// Like [`caller_or_foreign`](Self::caller_or_foreign). Any text that is not empty may be
+    /// foreign. The result is never [`Visitor::Anonymous`].
     ///
     /// ```
     /// # use portcullis::{Gate, Refusal, adapter::Visitor};
@@ -342,7 +356,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// As [`authenticate_token`](Self::authenticate_token), for a bad token; an empty one is refused.
+    /// As for [`authenticate_token`](Self::authenticate_token), for an invalid token. An empty one
+    /// is rejected.
     pub fn caller_or_foreign_token<'t>(
         &self,
         token: impl Into<BareToken<'t>>,
@@ -357,17 +372,19 @@ impl Gate {
         visitor.into_future()
     }
 
-    /// As [`authenticate_token`](Self::authenticate_token), for a thread that no runtime runs on: it
-    /// blocks where something must be fetched, for at most `fetch_timeout`. The runtime that the
-    /// [`Authenticator`] was built on must still run, on other threads.
+    /// Blocking version of [`authenticate_token`](Self::authenticate_token), for threads outside a
+    /// runtime.
+    ///
+    /// It blocks while keys or a revocation status are fetched, for at most `fetch_timeout`. The
+    /// runtime that the [`Authenticator`] was built on must be running, on other threads.
     ///
     /// # Errors
     ///
-    /// As [`authenticate_token`](Self::authenticate_token).
+    /// As for [`authenticate_token`](Self::authenticate_token).
     ///
     /// # Panics
     ///
-    /// On a thread of a tokio runtime, if something must be fetched: `await` there.
+    /// If it must fetch and is called on a thread of a tokio runtime. Use `await` there.
     pub fn authenticate_token_blocking<'t>(
         &self,
         token: impl Into<BareToken<'t>>,
@@ -385,21 +402,22 @@ impl Gate {
         }
     }
 
-    /// Lets a request to an open route in. No token is looked for, and the caller is an
-    /// [`Anonymous`]. The [`Exit`] is for the response.
+    /// Lets a request to an open route through. No token is read, and the visitor is an
+    /// [`Anonymous`]. The [`Exit`] completes the response.
     ///
-    /// For adapters. The framework's own routing decides which routes are open.
+    /// For adapters. The routing of the framework decides which routes are open.
     #[must_use]
     pub fn enter_open(&self, request: &(impl RequestView + ?Sized)) -> (Visitor, Exit) {
-        // No credential decides what the response says.
+        // The response does not depend on a credential.
         let exit = Exit { vary: None, protocol: self.protocol(request) };
         (Visitor::Anonymous(self.auth.anonymous()), exit)
     }
 
     /// Returns the metadata of the
-    /// [protected resource](crate::AuthenticatorBuilder::protected_resource) if `request` asks for
-    /// them, by `GET`, `HEAD` or a preflight (`OPTIONS`). An adapter answers with them before anything
-    /// else.
+    /// [protected resource](crate::AuthenticatorBuilder::protected_resource) if `request` is for
+    /// it, by `GET`, `HEAD` or a preflight (`OPTIONS`).
+    ///
+    /// An adapter calls this before anything else.
     #[must_use]
     pub fn metadata<B: From<Bytes>>(
         &self,
@@ -409,13 +427,13 @@ impl Gate {
         resource.is_asked_for(request).then(|| resource.to_response(request))
     }
 
-    /// Returns the path of the metadata, if there are any: for adapters that must route it.
+    /// Returns the path of the metadata, if it is published. For adapters that must route it.
     #[must_use]
     pub fn metadata_path(&self) -> Option<&str> {
         self.resource().map(Resource::path)
     }
 
-    /// Returns what the response needs to know about `request`, if the request is let through.
+    /// Returns what completes the response to `request`, if the request is let through.
     #[must_use]
     pub fn exit(&self, request: &(impl RequestView + ?Sized)) -> Exit {
         Exit { vary: self.vary.clone(), protocol: self.protocol(request) }
@@ -456,8 +474,8 @@ impl Gate {
         self.auth.space().resource.as_ref()
     }
 
-    /// The protocol of refusals. The service declares it; of the request, only a `HEAD` counts: its
-    /// refusal has the same status and no body.
+    /// The protocol of refusals. The service declares it. The only input from the request is
+    /// `HEAD`: its refusal has the same status and no body.
     fn protocol(&self, request: &(impl RequestView + ?Sized)) -> Protocol {
         if self.grpc {
             Protocol::Grpc
@@ -475,8 +493,8 @@ impl From<Authenticator> for Gate {
     }
 }
 
-/// The headers that a response varies by. `None` if there is none, or if Authorization decides
-/// alone: no shared cache keeps such a response.
+/// The `Vary` header of responses. `None` if no header is read, or if Authorization alone decides:
+/// shared caches do not store such responses.
 fn vary(credentials: &Credentials, optional: bool) -> Option<HeaderValue> {
     let names = credentials.headers();
     if names.is_empty() || (names == [AUTHORIZATION.as_str()] && !optional) {
@@ -490,14 +508,14 @@ fn vary(credentials: &Credentials, optional: bool) -> Option<HeaderValue> {
 pub enum Visitor {
     /// A caller with a valid token.
     Caller(Authenticated),
-    /// The sender of a request without a token, where none is required.
+    /// The sender of a request without a token, on an optional gate or an open route.
     Anonymous(Anonymous),
-    /// The sender of a credential that is none of ours, where [`Gate::pass_foreign`] lets it through.
+    /// The sender of a foreign credential, let through by [`Gate::pass_foreign`].
     Foreign(Foreign),
 }
 
 impl Visitor {
-    /// Puts the visitor into `extensions`. Replaces any caller set by an outer gate.
+    /// Inserts the visitor into `extensions`. Replaces any caller set by an outer gate.
     pub fn mark(self, extensions: &mut Extensions) {
         match self {
             Self::Caller(who) => {

@@ -1,4 +1,4 @@
-//! One trusted issuer: its keys, what its tokens must say, and how it tells of revocations.
+//! A trusted issuer: its keys, the rules for its tokens, and its revocation sources.
 
 mod audiences;
 mod keys;
@@ -18,18 +18,18 @@ pub(crate) use keys::IssuerKeys;
 pub(crate) use rules::ClaimsRules;
 pub use status::IssuerStatus;
 
-/// An issuer, what its tokens must say, and its keys.
+/// An issuer, the rules for its tokens, and its keys.
 pub(crate) struct TrustedIssuer {
-    /// The name of the rule set that these are the rules of, if a resolver has answered with them.
+    /// The name of the rule set, if a resolver returned it.
     pub(crate) rule_set: Option<Arc<str>>,
-    /// The settings that a resolver has answered with, to tell whether another answer is the same.
+    /// The settings that a resolver returned, for comparison with its next answer.
     pub(crate) made_from: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) rules: ClaimsRules,
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) keys: IssuerKeys,
     pub(crate) status_lists: StatusLists,
     pub(crate) introspections: Introspections,
-    /// Whether it was forgotten: its tokens and callers are refused.
+    /// Whether it was forgotten. Its tokens and callers are then rejected.
     pub(crate) forgotten: AtomicBool,
 }
 
@@ -38,8 +38,8 @@ impl TrustedIssuer {
         &self.rules.issuer
     }
 
-    /// Stops the background renewal of its keys, since it was replaced or evicted. Requests that still
-    /// use it are answered.
+    /// Stops the background refresh of its keys, after it was replaced or evicted. Requests that
+    /// still use it are answered.
     pub(crate) fn retire(&self) {
         self.keys.retire();
     }

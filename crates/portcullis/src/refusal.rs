@@ -1,4 +1,4 @@
-//! The one table of what a refused request gets over HTTP, and what the operator is told.
+//! What a refused request gets over HTTP and gRPC, and what the log says about it.
 //!
 //! | kind | status | gRPC | challenge |
 //! |---|---|---|---|
@@ -13,16 +13,16 @@
 //! | [`RevocationUnavailable`](RefusalKind::RevocationUnavailable) | 503, `Retry-After` | 14 | none |
 //! | [`Misconfigured`](RefusalKind::Misconfigured) | 500 | 13 | none |
 //!
-//! No refusal may be stored (`Cache-Control: no-store`). Where the service declared gRPC
-//! ([`Gate::grpc`](crate::Gate::grpc), [`Refusal::into_grpc`]) the answer is HTTP 200 with the gRPC
-//! status and the same challenge in its headers. Nothing that the client sends chooses between the
-//! two: without that declaration no refusal is 2xx.
+//! No refusal may be cached (`Cache-Control: no-store`). If the service declares gRPC
+//! ([`Gate::grpc`](crate::Gate::grpc), [`Refusal::into_grpc`]), the response is HTTP 200 with the
+//! gRPC status and the same challenge in its headers. Nothing in the request selects between the
+//! two: without that declaration, no refusal is 2xx.
 //!
-//! Every refusal is one `tracing` event of the target `portcullis::refusal`, which names the rule,
-//! the setting and the remedy, the issuer, the method and the route. At the level `info` there is one
-//! event of the target `portcullis::refused` for each rule, issuer, route and minute, with the number
-//! of refusals. Nothing that came with the request is in any of them, except that `found` says what a
-//! token has whose signature held and whose `iss` or `aud` is another one.
+//! Every refusal is one `tracing` event of the target `portcullis::refusal`. It has the rule, the
+//! setting, the remedy, the issuer, the method and the route. At level `info`, there is one event
+//! of the target `portcullis::refused` for each rule, issuer, route and minute, with the number of
+//! refusals. The events contain nothing from the request, with one exception: if the signature is
+//! valid and `iss` or `aud` is wrong, `found` has the value in the token.
 
 mod body;
 mod denial;
@@ -55,35 +55,36 @@ pub(crate) use tally::Tally;
 
 const PAST_ALL_LAYERS: &str = "a request came to a protected place past all authentication";
 
-/// What sort of refusal it is: the row of the table.
+/// The kind of a refusal: a row of the table in the [module](self) documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefusalKind {
-    /// There is no token.
+    /// The request has no token.
     MissingToken,
-    /// The credentials have no proper form, or come twice.
+    /// The credentials are malformed or duplicated.
     InvalidRequest,
-    /// There is a token, and it is not accepted.
+    /// The request has a token, and it is not accepted.
     InvalidToken,
-    /// The token's key is unknown, and no fetch of the keys is allowed now: tokens with unknown keys
-    /// have spent the budget, or too many requests are waiting.
+    /// The token's key is unknown, and no fetch is allowed now: the key-fetch budget is spent, or
+    /// too many requests are waiting.
     KeyBudgetSpent,
-    /// The token is accepted, but its scope does not reach.
+    /// The token is accepted, but lacks the required scope.
     InsufficientScope,
-    /// The token is accepted, but its user must authenticate anew or more strongly (RFC 9470).
+    /// The token is accepted, but its user must authenticate again or more strongly (RFC 9470).
     InsufficientAuthentication,
-    /// The token is accepted, but its bearer may not do this, or its claims do not fit the handler's type.
+    /// The token is accepted, but the caller lacks a permission, or the claims do not fit the
+    /// handler's type. Also for a cookie that came with an unsafe request from another site.
     Forbidden,
     /// The token cannot be verified now: the issuer's keys are unavailable.
     KeysUnavailable,
-    /// Nobody can say now whether the token was revoked, and the route asks for that.
+    /// The route requires the revocation status, which is unavailable.
     RevocationUnavailable,
-    /// The service is put together wrongly.
+    /// The service is misconfigured.
     Misconfigured,
 }
 
 impl RefusalKind {
-    /// A short, stable name, from a closed list: for logs and metric labels.
+    /// Returns a short, stable name from a closed list, for logs and metric labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -100,7 +101,7 @@ impl RefusalKind {
         }
     }
 
-    /// The status of the response.
+    /// Returns the HTTP status.
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
@@ -115,7 +116,7 @@ impl RefusalKind {
         }
     }
 
-    /// The [status over gRPC](https://grpc.io/docs/guides/status-codes/).
+    /// Returns the [gRPC status](https://grpc.io/docs/guides/status-codes/).
     #[must_use]
     pub fn grpc_status(self) -> u16 {
         match self {
@@ -128,18 +129,18 @@ impl RefusalKind {
     }
 }
 
-/// A refused request: what its client gets, and, as [`source`](Error::source), what only the
-/// operator is told.
+/// A refused request: the response to the client and, as [`source`](Error::source), the cause for
+/// the operator only.
 #[doc(alias("unauthorized", "forbidden", "WWW-Authenticate"))]
 #[derive(Clone)]
 pub struct Refusal(Arc<Inner>, Protocol);
 
-/// The protocol that the answer is written in: the service's choice, never the client's.
+/// The protocol of the response. The service chooses it, never the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http,
-    /// HTTP without a body, for `HEAD`: hyper would send a body over HTTP/2 all the same, which
-    /// breaks the stream ([RFC 9110 §9.3.2]).
+    /// HTTP without a body, for `HEAD`. Hyper would otherwise send a body over HTTP/2, which breaks
+    /// the stream ([RFC 9110 §9.3.2]).
     ///
     /// [RFC 9110 §9.3.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
     Head,
@@ -148,13 +149,13 @@ pub(crate) enum Protocol {
 
 struct Inner {
     cause: Cause,
-    /// None where no service has said anything of itself.
+    /// `None` if the refusal does not belong to a configured service.
     space: Option<Arc<ProtectionSpace>>,
-    /// The issuer of the token, once it is known to be trusted here.
+    /// The issuer of the token, once it is known to be a trusted one.
     issuer: Option<Arc<str>>,
 }
 
-/// Why: the operator's side.
+/// The cause, for the operator.
 enum Cause {
     Missing,
     Credentials(CredentialsError),
@@ -165,14 +166,14 @@ enum Cause {
     Misconfigured { reason: &'static str, remedy: &'static str },
 }
 
-/// What is unavailable.
+/// The data that is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
     Keys,
     Status,
 }
 
-/// A refusal that is not in the log yet, because it is not known here where the request came to.
+/// A refusal that is not logged yet, because the route of the request is not known here.
 #[must_use = "a refusal is reported once"]
 pub(crate) struct Unreported(Refusal);
 
@@ -209,12 +210,12 @@ impl Unreported {
         }
     }
 
-    /// A request that reached a protected place although no layer has seen it.
+    /// A request that reached a protected route without passing a layer.
     pub(crate) fn past_all_layers(remedy: &'static str) -> Self {
         Self::new(Cause::Misconfigured { reason: PAST_ALL_LAYERS, remedy }, None)
     }
 
-    /// A route asks something of an issuer that is not configured.
+    /// A route requires something of an issuer that is not configured.
     pub(crate) fn misconfigured(
         reason: &'static str,
         remedy: &'static str,
@@ -228,7 +229,7 @@ impl Unreported {
         Self(Refusal(Arc::new(inner), Protocol::Http))
     }
 
-    /// Names the issuer that is trusted here and that the token is from, or claims to be from.
+    /// Adds the name of the trusted issuer that the token is from, or claims to be from.
     pub(crate) fn of_issuer(mut self, issuer: &str) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0.0) {
             inner.issuer = Some(issuer.into());
@@ -236,7 +237,7 @@ impl Unreported {
         self
     }
 
-    /// Reports the refusal: the only way to one, so that there is exactly one event for each.
+    /// Logs the refusal. The only way to a [`Refusal`], so each has exactly one event.
     pub(crate) fn at(self, site: &Site) -> Refusal {
         self.0.report(site);
         self.0
@@ -244,8 +245,8 @@ impl Unreported {
 }
 
 impl Refusal {
-    /// A request that reached a protected place past all authentication: the service is put
-    /// together wrongly, and nothing is let through. `remedy` is for the log.
+    /// Creates the refusal of a request that reached a protected route without authentication. The
+    /// service is misconfigured, and the request is refused with 500. `remedy` is for the log.
     ///
     /// For adapters.
     #[must_use]
@@ -253,11 +254,10 @@ impl Refusal {
         Unreported::past_all_layers(remedy).at(&Site::default())
     }
 
-    /// Turns the refusal into one that is answered in gRPC's terms: HTTP 200 with a `grpc-status`.
+    /// Returns the refusal with a gRPC response: HTTP 200 with a `grpc-status`.
     ///
-    /// For gRPC services that answer with a refusal themselves. Behind a
-    /// [`Gate::grpc`](crate::Gate::grpc) it is not needed: the gate rewrites every refusal from
-    /// within.
+    /// For gRPC services that return refusals themselves. Not needed behind a
+    /// [`Gate::grpc`](crate::Gate::grpc): the gate rewrites every refusal of the code behind it.
     ///
     /// ```
     /// use http::Response;
@@ -284,15 +284,15 @@ impl Refusal {
         self.1
     }
 
-    /// What sort of refusal it is.
+    /// Returns the kind of the refusal.
     #[must_use]
     pub fn kind(&self) -> RefusalKind {
         match &self.0.cause {
             Cause::Missing => RefusalKind::MissingToken,
-            // No form is wrong here, and no token would make it right.
+            // The credentials are well-formed, and no other token would help.
             Cause::Credentials(CredentialsError::CrossSite) => RefusalKind::Forbidden,
             Cause::Credentials(_) => RefusalKind::InvalidRequest,
-            // The token is good: to refresh it would be in vain.
+            // The token is valid, so refreshing it would not help.
             Cause::Token(TokenError::UnfitClaims { .. }) => RefusalKind::Forbidden,
             Cause::Token(_) => RefusalKind::InvalidToken,
             Cause::Denied(denial) => match denial {
@@ -309,21 +309,23 @@ impl Refusal {
         }
     }
 
-    /// The status of the response over HTTP.
+    /// Returns the HTTP status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.kind().status()
     }
 
-    /// The rule that a refused token broke.
+    /// Returns the rule that a rejected token broke.
     #[must_use]
     pub fn token_error(&self) -> Option<&TokenError> {
         if let Cause::Token(error) = &self.0.cause { Some(error) } else { None }
     }
 
-    /// The rule that refused: a short, stable name from a closed list, for logs and metric labels.
-    /// For the operator, as are the next three; a client must not learn more than
-    /// [`challenge`](Self::challenge) says.
+    /// Returns the rule that refused: a short, stable name from a closed list, for logs and metric
+    /// labels.
+    ///
+    /// Like [`reason`](Self::reason), [`setting`](Self::setting) and [`remedy`](Self::remedy), it
+    /// is for the operator. A client must not learn more than [`challenge`](Self::challenge) says.
     #[must_use]
     pub fn rule(&self) -> &'static str {
         match &self.0.cause {
@@ -338,13 +340,13 @@ impl Refusal {
         }
     }
 
-    /// What is wrong, in a sentence without anything out of the request.
+    /// Returns the reason as a sentence, without any text from the request.
     #[must_use]
     pub fn reason(&self) -> impl fmt::Display {
         Reason(self)
     }
 
-    /// The setting that decides the rule, where one does.
+    /// Returns the setting that controls the rule, if there is one.
     #[must_use]
     pub fn setting(&self) -> Option<&'static Setting> {
         match &self.0.cause {
@@ -355,7 +357,7 @@ impl Refusal {
         }
     }
 
-    /// What can be done about it, when an honest request was refused.
+    /// Returns what to do if a legitimate request was refused.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match &self.0.cause {
@@ -382,7 +384,7 @@ impl Refusal {
     }
 }
 
-/// What an operator reads of a refusal.
+/// The text of [`Refusal::reason`].
 struct Reason<'r>(&'r Refusal);
 
 impl fmt::Display for Reason<'_> {
@@ -417,7 +419,7 @@ impl fmt::Debug for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}: {}", self.reason())?;
         match &self.0.cause {
-            // Why there is no answer.
+            // The cause of the failed fetch.
             Cause::Unavailable { source: Some(error), .. }
             | Cause::BudgetSpent { source: Some(error), .. } => write!(f, ": {error:?}"),
             _ => Ok(()),

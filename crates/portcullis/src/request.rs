@@ -1,4 +1,4 @@
-//! What is looked at of a request, without owning it or knowing its framework.
+//! The parts of a request that are read, independent of its framework.
 
 mod connection;
 mod erased;
@@ -14,11 +14,11 @@ use http::{Extensions, HeaderMap, Method, Request, Uri};
 pub use connection::Connection;
 pub(crate) use erased::{Erased, NoRequest};
 
-/// A request's head, borrowed from whatever the web framework has.
+/// The head of a request, borrowed from the web framework's type.
 ///
-/// Values are bytes because header values are, and because actix-web is on another major version
-/// of `http`. Implemented for [`http::Request`], [`http::request::Parts`] and, for code that has
-/// nothing else, [`http::HeaderMap`].
+/// Header values are bytes, as in `http`, and because actix-web uses another major version of
+/// `http`. Implemented for [`http::Request`], [`http::request::Parts`] and, for code that has only
+/// the headers, [`http::HeaderMap`].
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -54,48 +54,54 @@ pub(crate) use erased::{Erased, NoRequest};
             `portcullis::RequestView` for the request of your framework"
 )]
 pub trait RequestView {
-    /// The method; `None` if it is not known, which is then taken for an unsafe one.
+    /// Returns the method. `None` if it is unknown, which is treated as an unsafe method.
     fn method(&self) -> Option<&str>;
 
-    /// Calls `visit` with the value of each line of the header `name`, in order, until `visit` breaks.
+    /// Calls `visit` with the value of each line of the header `name`, in order, until `visit`
+    /// breaks.
     ///
-    /// Must take one pass over the lines, whose number the client chooses: an implementation that
-    /// seeks each line from the first one on is quadratic.
+    /// Must take one pass over the lines, because the client chooses their number: an
+    /// implementation that searches for each line from the first one is quadratic.
     fn visit_header<'r>(
         &'r self,
         name: &HeaderName,
         visit: &mut dyn FnMut(&'r [u8]) -> ControlFlow<()>,
     );
 
-    /// The path of the request's target, as it was sent: nothing is decoded. `None` if it is not
-    /// known. It decides whether the metadata of the protected resource are asked for, and nothing
-    /// else unless an [`IssuerResolver`](crate::config::IssuerResolver) reads it. A router that strips a
-    /// prefix, such as axum's `nest`, does so before what is inside it: select by paths outside.
+    /// Returns the path of the request's target as it was sent, not percent-decoded.
+    ///
+    /// `None` if it is unknown. It selects the metadata of the protected resource. Nothing else
+    /// reads it, unless an [`IssuerResolver`](crate::config::IssuerResolver) does. A router that
+    /// strips a prefix, such as axum's `nest`, strips it before the layers inside: to select by
+    /// paths, put the gate outside.
     fn path(&self) -> Option<&str> {
         None
     }
 
-    /// The query of the request's target, as it was sent.
+    /// Returns the query of the request's target as it was sent.
     fn query(&self) -> Option<&str> {
         None
     }
 
-    /// The host and port in the request's target: `:authority` over HTTP/2, or that of a target in
-    /// absolute form. `None` if the target has none; the `Host` header then counts.
+    /// Returns the host and port in the request's target: `:authority` in HTTP/2, or that of a
+    /// target in absolute form. `None` if the target has none; then the `Host` header is used.
     fn target_authority(&self) -> Option<&[u8]> {
         None
     }
 
-    /// The host that the request was sent to, in lower case and without a port: that of the
-    /// [target](Self::target_authority) or, if the target has none, of the only `Host` line
-    /// ([RFC 9110 §7.2]). An IPv6 address keeps its brackets.
+    /// Returns the host that the request was sent to, in lower case and without a port: that of the
+    /// [target](Self::target_authority) or, if the target has none, of a single `Host` line
+    /// ([RFC 9110 §7.2]).
     ///
-    /// `None` if there is no host, if it is malformed, if `Host` comes more than once, or if the target
-    /// and `Host` name different hosts ([RFC 9113 §8.3.1]). `Forwarded` and `X-Forwarded-Host` do not
-    /// count: any client can send them. Behind a proxy, have it pass the `Host` on. A
-    /// [`HeaderMap`](http::HeaderMap) has no target: hand on the request, not its headers, where the host
-    /// decides. An implementation
-    /// overrides this only if it knows a host that no client can choose otherwise.
+    /// An IPv6 address keeps its brackets.
+    ///
+    /// `None` if there is no host, if it is malformed, if there are several `Host` lines, or if the
+    /// target and `Host` name different hosts ([RFC 9113 §8.3.1]). `Forwarded` and
+    /// `X-Forwarded-Host` are ignored, because any client can send them: configure a proxy to pass
+    /// `Host` on. A [`HeaderMap`](http::HeaderMap) has no target, so pass the request if the host
+    /// matters.
+    ///
+    /// Override it only if a host is known that no client can choose.
     ///
     /// ```
     /// use http::Request;
@@ -115,20 +121,22 @@ pub trait RequestView {
         host::of(self)
     }
 
-    /// The connection that the request came in on, if the code that accepted it says so: peer, scheme
-    /// and client certificate. Never made from a header, since a client can send any.
+    /// Returns the connection of the request, if the code that accepted it provides one: peer,
+    /// scheme and client certificate. Never derived from a header, because any client can send one.
     fn connection(&self) -> Option<&Connection> {
         None
     }
 
-    /// The pattern of the route that the request is for, as the service's code spells it, such as
-    /// `/orders/{id}`: for the log, and asked for only when the request is refused. Never the path:
-    /// a client chooses that.
+    /// Returns the pattern of the request's route, as the service's code has it, such as
+    /// `/orders/{id}`.
+    ///
+    /// For the log, and called only when the request is refused. Never the path, which the client
+    /// chooses.
     fn route(&self) -> Option<Cow<'_, str>> {
         None
     }
 
-    /// What a router may have left with the request; see
+    /// Returns the request's extensions, in which a router may have stored the route; see
     /// [`Gate::route_from`](crate::Gate::route_from).
     fn extensions(&self) -> Option<&Extensions> {
         None
@@ -253,8 +261,8 @@ pub(crate) fn try_each_line<'r, E>(
     outcome
 }
 
-/// The host and port that the request was sent to ([RFC 9113 §8.3.1], [RFC 9110 §7.2]): what the
-/// target says, or else the `Host` header, if that comes once.
+/// The host and port that the request was sent to ([RFC 9113 §8.3.1], [RFC 9110 §7.2]): those of
+/// the target, or else of a single `Host` line.
 ///
 /// [RFC 9113 §8.3.1]: https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1
 /// [RFC 9110 §7.2]: https://www.rfc-editor.org/rfc/rfc9110#section-7.2
@@ -262,7 +270,7 @@ pub(crate) fn authority(request: &(impl RequestView + ?Sized)) -> Option<&[u8]> 
     request.target_authority().or_else(|| single(request, &HOST).ok()?)
 }
 
-/// Whether a request with `method` changes nothing ([RFC 9110 §9.2.1]).
+/// Whether a request with `method` is safe ([RFC 9110 §9.2.1]).
 ///
 /// [RFC 9110 §9.2.1]: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1
 pub(crate) fn is_safe(method: Option<&str>) -> bool {
@@ -271,7 +279,7 @@ pub(crate) fn is_safe(method: Option<&str>) -> bool {
     })
 }
 
-/// Whether only the headers of the answer are asked for ([RFC 9110 §9.3.2]).
+/// Whether the request is a `HEAD`, whose response has no body ([RFC 9110 §9.3.2]).
 ///
 /// [RFC 9110 §9.3.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
 pub(crate) fn is_head(request: &(impl RequestView + ?Sized)) -> bool {
@@ -284,7 +292,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// What a request says, each method by itself.
+    /// The results of all methods of a request.
     pub(crate) fn everything(request: &dyn RequestView) -> Vec<String> {
         let mut lines = Vec::new();
         request.visit_header(&http::header::ACCEPT, &mut |line| {
@@ -304,7 +312,7 @@ pub(crate) mod tests {
         ]
     }
 
-    /// A request with one header in many lines, which counts the lines that are visited.
+    /// A request with one header in many lines, which counts the visited lines.
     pub(crate) struct Counting {
         pub(crate) name: &'static str,
         pub(crate) lines: Vec<&'static [u8]>,

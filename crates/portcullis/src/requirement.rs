@@ -1,10 +1,10 @@
-//! What one route requires of its callers, beyond the gate.
+//! The requirements of a single route, in addition to the gate's.
 
 use crate::policy::Policy;
 use crate::revocation::Revocation;
 
-/// What a route requires of its callers: a [`Policy`], that their token was not [revoked](Revocation),
-/// or both. An adapter's `RequireLayer` or `Require` takes one, or a policy or a revocation alone.
+/// The requirements of a route: a [`Policy`], a [`Revocation`] check, or both. An adapter's
+/// `RequireLayer` or `Require` takes one, or only a policy or a revocation.
 ///
 /// ```
 /// use portcullis::{Policy, Revocation, adapter::Requirement};
@@ -20,8 +20,8 @@ pub struct Requirement {
 }
 
 impl Requirement {
-    /// Requires `revocation` as well, and replaces any that was set before. What the gate requires
-    /// still holds.
+    /// Also requires `revocation`. Replaces any that was set before. The requirements of the gate
+    /// still apply.
     #[must_use]
     pub fn revocation(self, revocation: Revocation) -> Self {
         Self { revocation, ..self }

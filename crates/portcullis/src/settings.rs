@@ -1,7 +1,7 @@
-//! The one table of settings: how each is called in code and in the environment.
+//! The table of all settings: their names in code and in the environment.
 //!
-//! An error, a log line and the README all take a setting's names from here, so that none of
-//! them can tell of a setting that is not there.
+//! Errors, log lines and the README take the names from here, so none of them can name a setting
+//! that does not exist.
 
 use std::fmt;
 
@@ -16,9 +16,9 @@ pub struct Setting {
     /// The environment variable that [`Authenticator::from_env`](crate::Authenticator::from_env)
     /// reads it from.
     pub variable: &'static str,
-    /// What applies when it is not set, in words.
+    /// The default, in words.
     pub default: &'static str,
-    /// What it decides.
+    /// What it controls.
     pub meaning: &'static str,
 }
 
@@ -35,7 +35,7 @@ macro_rules! settings {
         };)*
 
         impl Setting {
-            /// Every setting, in the order of the documentation.
+            /// All settings, in the order of the documentation.
             pub const ALL: &'static [&'static Self] = &[$($constant),*];
         }
     };

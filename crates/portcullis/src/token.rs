@@ -1,6 +1,6 @@
-//! Where a request may carry its token, and the errors of tokens and credentials.
+//! The places of tokens in requests, and the errors of tokens and credentials.
 //!
-//! By default a token stands in `Authorization: Bearer`, and nowhere else. A list of [`TokenPlace`]s
+//! By default, tokens are read from `Authorization: Bearer` only. A list of [`TokenPlace`]s
 //! replaces that default, for the whole service
 //! ([`AuthenticatorBuilder::token_places`](crate::AuthenticatorBuilder::token_places)) or for one
 //! [`Gate`](crate::Gate::token_places):
@@ -25,9 +25,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A [`TokenError`] names the rule that failed, a remedy and, where there is one, the setting that
-//! decides it: for the operator. What the client is told is in [`refusal`](crate::refusal). No
-//! error shows a value out of a token, but for [`TokenError::found`].
+//! A [`TokenError`] has the rule that failed, a remedy and, if there is one, the setting that
+//! controls the rule. It is for the operator; [`refusal`](crate::refusal) documents what the client
+//! gets. No error contains a value from a token, except [`TokenError::found`].
 //!
 //! ```
 //! use portcullis::{Algorithm, keys::KeySet, signature, token::TokenError};

@@ -1,12 +1,12 @@
-//! Tokens that were verified before: a bounded table that answers only for the very same bytes.
+//! The token cache: a bounded table of verified tokens, found only by exactly the same bytes.
 //!
-//! A seeded hash says *where* to look, and nothing else. An entry answers only if the whole token
-//! that it was made from is the one that is asked for, byte for byte; so nobody can get another's
-//! identity, whatever tokens they hold and whatever they know of the hash. A collision costs a
-//! verification. The guide's chapter on the token cache has the whole argument.
+//! A seeded hash selects *where* to look, and nothing else. An entry matches only if its whole
+//! token is equal to the presented one, byte for byte. A client therefore cannot get another
+//! caller's identity, whatever tokens it has and whatever it knows of the hash. A collision costs
+//! one verification. The guide's chapter on the token cache has the whole argument.
 //!
-//! A reader takes no lock and, on a hit, writes to nothing that other threads write to but the
-//! count of the one pointer that it is given.
+//! A reader takes no lock. On a hit, it writes to the reference count of the returned pointer, and
+//! to the entry's `used` flag only if that is not set.
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -17,58 +17,58 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 
-/// The default bound: some 11,000 tokens of a usual length.
+/// The default limit: about 11,000 tokens of a typical length.
 pub(crate) const DEFAULT_BYTES: usize = 32 * 1024 * 1024;
 
-/// The least bound that is one, and the most.
+/// The minimum and the maximum limit.
 pub(crate) const BOUNDS: (usize, usize) = (64 * 1024, 1 << 40);
 
-/// The most that one entry may take: no token of a usual issuer's comes near.
+/// The maximum size of one entry. Tokens of typical issuers are far smaller.
 const MAX_ENTRY_BYTES: usize = 16 * 1024;
 
-/// How many places a token may have.
+/// The number of slots that a token may be in.
 const WAYS: usize = 8;
 
-/// One place for each so many bytes of the bound: about twice as many as there can be entries of
-/// a usual size, so that a token finds a place of its own.
+/// The bytes of the limit per slot. About twice as many slots as entries of a typical size, so that
+/// tokens rarely compete for a slot.
 const BYTES_PER_SLOT: usize = 1024;
 
-/// What is kept, and found by its token.
+/// A cached value, found by its token.
 pub(crate) trait HasToken {
-    /// The token, whole.
+    /// The whole token.
     fn token(&self) -> &[u8];
 
-    /// Whether `other`, of the same token, takes its place; otherwise both are kept.
+    /// Whether `other`, of the same token, replaces this value. Otherwise, both are cached.
     fn is_replaced_by(&self, other: &Self) -> bool {
         let _ = other;
         true
     }
 }
 
-/// What an entry of a token answers.
+/// The result of a look at an entry of the token.
 pub(crate) enum Recalled<T> {
-    /// This.
+    /// A hit.
     Holds(T),
-    /// Nothing: another entry of the same token may.
+    /// A miss, but another entry of the same token may hit.
     Elsewhere,
-    /// Nothing any more.
+    /// A miss, and the entry is no longer valid.
     Ended,
 }
 
 pub(crate) struct TokenCache<V> {
-    /// Their number is a power of two.
+    /// A power of two of them.
     sets: Box<[[Slot<V>; WAYS]]>,
     hasher: SeedableRandomState,
-    /// What all entries take, and those that are being put in.
+    /// The size of all entries, including those that are being inserted.
     bytes: AtomicUsize,
     limit: usize,
-    /// Where room was last made.
+    /// The slot where the eviction last stopped.
     hand: AtomicUsize,
 }
 
 struct Slot<V> {
-    /// The hash of the entry, so that most slots need not be looked into; 0 in an empty one.
-    /// Only a hint: an entry knows its own.
+    /// The hash of the entry, to skip other entries quickly; 0 in an empty slot. Only a hint: an
+    /// entry has its own hash.
     hint: AtomicU64,
     entry: ArcSwapOption<Entry<V>>,
 }
@@ -77,13 +77,13 @@ struct Entry<V> {
     hash: u64,
     value: V,
     bytes: usize,
-    /// Whether it was found since room was last made around here.
+    /// Whether it was hit since the eviction last passed.
     used: AtomicBool,
 }
 
 impl<V: HasToken> TokenCache<V> {
-    /// A table that never takes more than about `limit` bytes, entries and all. `None` for a limit
-    /// of 0, and on a machine that has no randomness to offer.
+    /// Creates a cache of at most about `limit` bytes, including overhead. `None` for a limit of 0,
+    /// or if the machine provides no random numbers.
     pub(crate) fn new(limit: usize) -> Option<Self> {
         if limit == 0 {
             return None;
@@ -98,7 +98,7 @@ impl<V: HasToken> TokenCache<V> {
         })
     }
 
-    /// What `answer` makes of the entries of exactly this token. One that has ended is dropped.
+    /// Applies `answer` to the entries of exactly this token. Removes an entry that has ended.
     pub(crate) fn recall<T>(&self, token: &[u8], answer: impl Fn(&V) -> Recalled<T>) -> Option<T> {
         let hash = self.hash(token);
         for slot in self.set(hash) {
@@ -124,7 +124,7 @@ impl<V: HasToken> TokenCache<V> {
         None
     }
 
-    /// Keeps `value`, unless it is too large to be kept. `bytes` is what it takes.
+    /// Caches `value`, unless it is too large. `bytes` is its size.
     pub(crate) fn insert(&self, bytes: usize, value: V) {
         let bytes = bytes + size_of::<Entry<V>>();
         if bytes > MAX_ENTRY_BYTES.min(self.limit) || !self.make_room(bytes) {
@@ -139,7 +139,7 @@ impl<V: HasToken> TokenCache<V> {
         }
     }
 
-    /// The slot whose entry `value` replaces, or an empty one, or one that was not used lately.
+    /// The slot whose entry `value` replaces, or an empty one, or one that was not used recently.
     fn place_for(&self, hash: u64, value: &V) -> Option<&Slot<V>> {
         let set = self.set(hash);
         let hinted =
@@ -153,10 +153,11 @@ impl<V: HasToken> TokenCache<V> {
         })
     }
 
-    /// Takes `bytes` of the bound, and throws out what was not used lately until they fit.
+    /// Reserves `bytes` of the limit, and evicts entries that were not used recently until they
+    /// fit.
     fn make_room(&self, bytes: usize) -> bool {
         let mut taken = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        // Twice round: the first turn may only find entries in use.
+        // Two rounds, because the first one may only find entries in use.
         let mut steps = self.sets.len() * WAYS * 2;
         while taken > self.limit {
             if steps == 0 {
@@ -180,7 +181,7 @@ impl<V: HasToken> TokenCache<V> {
     }
 
     fn drop_entry(&self, slot: &Slot<V>, entry: &Arc<Entry<V>>) {
-        // Somebody may have put another into its place meanwhile, which stays.
+        // Another thread may have replaced the entry meanwhile. That one stays.
         let before = slot.entry.compare_and_swap(entry, None);
         if before.as_ref().is_some_and(|before| Arc::ptr_eq(before, entry)) {
             slot.hint.store(0, Ordering::Relaxed);
@@ -192,7 +193,7 @@ impl<V: HasToken> TokenCache<V> {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Never 0, which is an empty slot's.
+    /// Never 0, which marks an empty slot.
     fn hash(&self, token: &[u8]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(token);
@@ -207,7 +208,7 @@ impl<V: HasToken> TokenCache<V> {
 }
 
 impl<V> Slot<V> {
-    /// Whether it has an entry that was not used since this was last asked.
+    /// Whether it has an entry that was not used since the last call.
     fn is_idle(&self) -> bool {
         self.entry.load().as_ref().is_some_and(|entry| !entry.used.swap(false, Ordering::Relaxed))
     }
@@ -220,14 +221,14 @@ impl<V> Default for Slot<V> {
 }
 
 impl<V: HasToken> Entry<V> {
-    /// The hash first: who can not meet all of its bits learns nothing of how far the comparison
-    /// got, which takes the same time wherever the tokens differ.
+    /// Compares the hash first. A client that cannot match all of its bits learns nothing from the
+    /// time of the comparison, which does not depend on where the tokens differ.
     fn is_of(&self, hash: u64, token: &[u8]) -> bool {
         self.hash == hash && verify_slices_are_equal(self.value.token(), token).is_ok()
     }
 }
 
-/// The part of the seed that all tables of this process share.
+/// The part of the seed that all caches of this process share.
 fn process_seed() -> Option<&'static SharedSeed> {
     static SEED: OnceLock<Option<SharedSeed>> = OnceLock::new();
     SEED.get_or_init(|| random().map(SharedSeed::from_u64)).as_ref()
@@ -241,7 +242,7 @@ fn random() -> Option<u64> {
 
 #[cfg(test)]
 impl<V> TokenCache<V> {
-    /// How many entries there are.
+    /// The number of entries.
     pub(crate) fn len(&self) -> usize {
         self.sets.iter().flatten().filter(|slot| slot.entry.load().is_some()).count()
     }
@@ -288,7 +289,7 @@ mod tests {
         }
     }
 
-    /// What the argument rests on: even under one hash tokens are told apart.
+    /// The security of the cache depends on this: tokens with the same hash are distinguished.
     #[test]
     fn a_collision_answers_nothing() {
         let (value, used) = (Kept("alice".to_owned(), 1), AtomicBool::new(false));

@@ -1,4 +1,4 @@
-//! Why claims do not fit a type, without a value or a name that the token's sender chose.
+//! Explains why claims do not fit a type, without any value or name that the token's sender chose.
 
 use serde::de::value::Error as NoValue;
 use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
@@ -6,17 +6,17 @@ use serde::forward_to_deserialize_any;
 
 use crate::json::Raw;
 
-/// What serde says, without the value that it quotes: "invalid type: string "…", expected u64 at
-/// line 1 column 7" keeps what follows the value, and only messages that quote none are kept
-/// whole. The claim is found by the place where the reader stopped, and named if `C` has a field of that
-/// name.
+/// Returns serde's message without the value that it quotes: of "invalid type: string "…", expected
+/// u64 at line 1 column 7", it keeps the text after the value. Only messages that quote no value
+/// are kept whole. The position where the parser stopped identifies the claim, which is named if
+/// `C` has a field of that name.
 pub(super) fn problem<C: DeserializeOwned>(error: &serde_json::Error, payload: &str) -> String {
     let text = error.to_string();
     let place = || format!("at line {} column {}", error.line(), error.column());
     if text.starts_with("missing field `") {
         return text;
     }
-    // Serde's own words. Those of a type's own `Deserialize` may quote anything anywhere.
+    // Serde's own messages. A custom `Deserialize` may quote anything anywhere.
     if !["invalid type: ", "invalid value: ", "invalid length "]
         .iter()
         .any(|own| text.starts_with(own))
@@ -28,7 +28,7 @@ pub(super) fn problem<C: DeserializeOwned>(error: &serde_json::Error, payload: &
     format!("{}expected {expected}", claim.unwrap_or_default())
 }
 
-/// The field of `C` whose value the error is about.
+/// The field of `C` that the error is about.
 fn field_at<C: DeserializeOwned>(error: &serde_json::Error, payload: &str) -> Option<&'static str> {
     let lines = payload.split_inclusive('\n');
     let before: usize = lines.take(error.line().checked_sub(1)?).map(str::len).sum();
@@ -36,16 +36,16 @@ fn field_at<C: DeserializeOwned>(error: &serde_json::Error, payload: &str) -> Op
     fields::<C>().iter().copied().find(|&field| field == claim)
 }
 
-/// The names of the members that a struct reads, as its derived `Deserialize` has them. Other types, and a
-/// struct with `flatten`, have none.
+/// The fields of a struct that derives `Deserialize`. Empty for other types, and for a struct with
+/// `flatten`.
 fn fields<C: DeserializeOwned>() -> &'static [&'static str] {
     let mut fields: &'static [&'static str] = &[];
-    // There is nothing to read: this always fails.
+    // Always fails, because there is no input.
     let _ = C::deserialize(Fields(&mut fields));
     fields
 }
 
-/// Takes note of the fields that it is asked for.
+/// Records the fields that the type requests.
 struct Fields<'f>(&'f mut &'static [&'static str]);
 
 impl<'de> Deserializer<'de> for Fields<'_> {

@@ -1,4 +1,4 @@
-//! From a builder to an [`Authenticator`]: the settings are checked, and the keys fetched.
+//! Builds an [`Authenticator`]: checks the settings, then fetches the keys.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -31,7 +31,7 @@ use crate::revocation::{Introspections, StatusLists};
 use crate::settings::{self, Setting};
 use crate::token_cache::{self, TokenCache};
 
-/// From this part of a token's lifetime on, a leeway is worth a warning.
+/// A leeway above the token's maximum lifetime divided by this logs a warning.
 const LARGE_LEEWAY: u32 = 10;
 
 impl AuthenticatorBuilder {
@@ -39,14 +39,14 @@ impl AuthenticatorBuilder {
     ///
     /// # Errors
     ///
-    /// When a setting is wrong, with its name, its value and what would be right; when the keys of no
-    /// issuer can be fetched, and none of an [earlier run](Self::kept_keys_file) can be used, unless
-    /// [`start_without_keys`](Self::start_without_keys) is set. Of several issuers, one that cannot be
-    /// reached does not stop the start; one whose answer is wrong does.
+    /// When a setting is invalid: the error has its name, its value and what was expected. When the
+    /// keys of no issuer can be fetched and no keys of an [earlier run](Self::kept_keys_file) are
+    /// usable, unless [`start_without_keys`](Self::start_without_keys) is set. With several
+    /// issuers, an unreachable one does not stop the start, but an invalid response does.
     ///
     /// # Panics
     ///
-    /// On a tokio runtime without timers or I/O, which fetching needs.
+    /// On a tokio runtime without timers or I/O, which fetches need.
     pub async fn build(mut self) -> Result<Authenticator, ConfigError> {
         self.check()?;
         let has_cookie = self.credentials.cookie.is_some();
@@ -102,7 +102,7 @@ impl AuthenticatorBuilder {
         if let Some(keeper) = &keeper {
             keeper.retain(&names);
         }
-        // Fetching needs timers, so that a runtime that was fetched on has them.
+        // Fetches need timers, so a runtime that has fetched has them.
         let are_fetched = trusted.iter().any(|issuer| issuer.keys.are_fetched());
         let runtime = Handle::try_current().ok();
         let space = ProtectionSpace {
@@ -126,7 +126,7 @@ impl AuthenticatorBuilder {
         })))
     }
 
-    /// Everything of the service that can be told to be wrong.
+    /// Checks the settings of the service.
     fn check(&self) -> Result<(), ConfigError> {
         if let Some(method) = self.misplaced {
             return Err(ConfigError::NoFirstIssuer { method });
@@ -147,7 +147,7 @@ impl AuthenticatorBuilder {
     }
 }
 
-/// What a server's `Cache-Control` does to the TTL and `max_stale`, for the log.
+/// The effect of a server's `Cache-Control` on the TTL and `max_stale`, for the log.
 fn cache_control(obeys_no_cache: bool) -> &'static str {
     if obeys_no_cache {
         "max-age, no-cache, no-store and must-revalidate count (obey_no_cache)"
@@ -168,7 +168,7 @@ fn published(
     })
 }
 
-/// Tokens for every API of the issuer would be accepted here.
+/// Warns of settings that accept tokens for other APIs of the issuer.
 pub(super) fn warn_of_audiences(rules: &ClaimsRules) {
     if rules.audiences == Audiences::Any {
         tracing::warn!(
@@ -190,7 +190,7 @@ pub(super) fn warn_of_audiences(rules: &ClaimsRules) {
 }
 
 impl IssuerSettings {
-    /// The issuer, by these settings. Nothing is fetched yet.
+    /// Creates the issuer from these settings. Nothing is fetched yet.
     pub(super) fn trusted_issuer(
         self,
         clock: &Arc<dyn Clock>,
@@ -251,8 +251,8 @@ impl IssuerSettings {
         })
     }
 
-    /// What the addresses of the issuer's lists begin with. Without a setting that is the issuer's
-    /// own URL, where it is one.
+    /// The URL prefix of the issuer's status lists: the setting or, without it, the issuer's own
+    /// URL.
     fn place_of_status_lists(
         &self,
         client: Option<Client>,
@@ -266,7 +266,7 @@ impl IssuerSettings {
         Ok(Some((prefix, client)))
     }
 
-    /// Everything that can be told to be wrong without asking anybody.
+    /// Checks the settings, without any I/O.
     fn check(&self) -> Result<(), ConfigError> {
         not_empty(settings::ISSUER, &self.issuer)?;
         not_quoted(settings::ISSUER, &self.issuer)?;
@@ -282,7 +282,7 @@ impl IssuerSettings {
         self.check_times()
     }
 
-    /// Either some audiences are named, or any is accepted: never both, and never neither.
+    /// Either some audiences are named, or any is accepted: never both, never neither.
     fn check_any_audience(&self) -> Result<(), ConfigError> {
         if !self.any_audience {
             return if self.audiences.is_empty() {
@@ -314,7 +314,7 @@ impl IssuerSettings {
         Ok(())
     }
 
-    /// The part of [`check`](Self::check) that is about keys.
+    /// The part of [`check`](Self::check) for keys.
     pub(super) fn check_keys(&self) -> Result<(), ConfigError> {
         if self.algorithms.is_empty() {
             return Err(ConfigError::invalid(settings::ALGORITHMS, "", "name at least one"));
@@ -328,7 +328,7 @@ impl IssuerSettings {
         self.keys.check()
     }
 
-    /// The set of keys that are fetched by these settings. Nothing is fetched yet.
+    /// The key set that these settings fetch. Nothing is fetched yet.
     pub(super) fn remote_key_set(
         &self,
         clock: &Arc<dyn Clock>,
@@ -354,7 +354,7 @@ impl IssuerSettings {
         Ok(())
     }
 
-    /// A leeway counts twice in what is promised of tokens that last for `max`.
+    /// The leeway counts twice in the revocation bound of tokens that are limited to `max`.
     fn check_leeway(&self, setting: &'static Setting, max: Duration) -> Result<(), ConfigError> {
         let leeway = self.leeway;
         if leeway >= max {
@@ -379,7 +379,7 @@ impl IssuerSettings {
 
 #[cfg(test)]
 impl TrustedIssuer {
-    /// For the tests of what comes after authentication.
+    /// For tests of the code that runs after authentication.
     pub(crate) fn for_test() -> Arc<Self> {
         let settings = IssuerSettings::new("https://auth.example", "https://api.example");
         let keys = crate::key_source::SharedKeySet::new(crate::key::KeySet::default());

@@ -1,4 +1,4 @@
-//! Building an [`Authenticator`]: the first issuer's settings, and the service's.
+//! The builder of an [`Authenticator`]: the settings of the service and of the first issuer.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -22,14 +22,14 @@ use crate::token_cache;
 
 /// Builds an [`Authenticator`](crate::Authenticator).
 ///
-/// It has the settings of the service, and those of the first issuer. Each documents its default
-/// and the variable that [`from_env`](AuthenticatorBuilder::from_env) reads instead.
+/// It has the settings of the service and those of the first issuer. Each method documents its
+/// default and the environment variable that [`from_env`](AuthenticatorBuilder::from_env) reads.
 #[derive(Clone)]
 #[must_use = "nothing is checked before `build`"]
 pub struct AuthenticatorBuilder {
-    /// `None` where all issuers are a resolver's.
+    /// `None` if all issuers come from a resolver.
     pub(super) issuer: Option<IssuerSettings>,
-    /// A setting of the first issuer that was set although there is none.
+    /// A setting of the first issuer that was set although there is no first issuer.
     pub(super) misplaced: Option<&'static str>,
     pub(super) others: Vec<IssuerSettings>,
     pub(super) resolver: Option<Arc<dyn IssuerResolver>>,
@@ -44,7 +44,7 @@ pub struct AuthenticatorBuilder {
     pub(super) kept_keys: Option<KeptKeysSetting>,
 }
 
-/// Where key sets are kept for the next start.
+/// The store for key sets that outlive the process.
 #[derive(Debug, Clone)]
 pub(super) enum KeptKeysSetting {
     File(PathBuf),
@@ -86,12 +86,13 @@ of_issuer! {
 }
 
 impl AuthenticatorBuilder {
-    /// Starts with the settings of the first issuer.
+    /// Creates a builder with the settings of the first issuer.
     pub fn new(issuer: IssuerSettings) -> Self {
         Self { issuer: Some(issuer), ..Self::without_issuer() }
     }
 
-    /// The first issuer, changed by its setting of this name.
+    /// Changes a setting of the first issuer. `setting` is its name, for the error if there is
+    /// none.
     fn of_issuer(
         mut self,
         setting: &'static str,
@@ -104,7 +105,7 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Starts without an issuer: for those of a resolver.
+    /// Creates a builder without a first issuer, for a resolver.
     pub(super) fn without_issuer() -> Self {
         Self {
             issuer: None,
@@ -123,10 +124,10 @@ impl AuthenticatorBuilder {
         }
     }
 
-    /// Accepts the tokens of another issuer as well, by that issuer's own settings.
+    /// Adds an issuer with its own settings.
     ///
-    /// A token is judged by the settings of the issuer that its `iss` names, and by that issuer's
-    /// keys alone; each issuer has its own fetches and its own budget.
+    /// A token is validated with the settings and the keys of the issuer that its `iss` names, and
+    /// no other. Each issuer has its own fetches and its own fetch budget.
     ///
     /// ```
     /// # use portcullis::{Authenticator, IssuerSettings};
@@ -138,15 +139,16 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Accepts the tokens of issuers that are only known at run time, such as one for each tenant:
-    /// those that `resolver` vouches for. Without any other issuer, start with
+    /// Accepts tokens of issuers that are only known at run time, such as one for each tenant.
+    ///
+    /// `resolver` decides which issuers are trusted. Without any other issuer, start with
     /// [`Authenticator::builder_with_resolver`](crate::Authenticator::builder_with_resolver).
     pub fn issuer_resolver(mut self, resolver: impl IssuerResolver) -> Self {
         self.resolver = Some(Arc::new(resolver));
         self
     }
 
-    /// The `realm` in challenges: `api` by default.
+    /// Sets the `realm` in challenges: `api` by default.
     ///
     /// `PORTCULLIS_REALM`
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
@@ -154,11 +156,11 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Publishes metadata that say whose tokens this service accepts ([RFC 9728]); challenges link
-    /// to them. This one call is all that an MCP server needs for its clients to find the issuer.
+    /// Publishes metadata with the issuers that this service trusts ([RFC 9728]). Challenges link
+    /// to it. An MCP server needs only this call for its clients to discover the issuer.
     ///
-    /// The adapters answer at the well-known path of the resource, without a token and for any page:
-    /// preflights (`OPTIONS`) too.
+    /// The adapters serve it at the well-known path of the resource, without a token and with CORS
+    /// headers for any origin. They answer preflights (`OPTIONS`), too.
     ///
     /// `PORTCULLIS_RESOURCE`
     ///
@@ -168,16 +170,16 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Gives refusals a body, a problem document (RFC 9457) with the status and constant words,
-    /// where the adapter can make a body from bytes. By default they have none. No header changes.
+    /// Gives refusals a problem document (RFC 9457) as their body, with the status and fixed texts,
+    /// if the adapter can make a body from bytes. No body by default. The headers do not change.
     ///
     /// `PORTCULLIS_PROBLEM_JSON`
     pub fn problem_json(self) -> Self {
         self.refusal_body(RefusalBody::problem)
     }
 
-    /// Gives refusals a body of your own. It cannot replace a header: the status and the challenge
-    /// stay as they are.
+    /// Gives refusals a custom body. It cannot replace a header: the status and the challenge do
+    /// not change.
     ///
     /// ```
     /// # use portcullis::{Authenticator, refusal::RefusalBody};
@@ -196,12 +198,13 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Where a token may stand: [`TokenPlace::authorization`] alone by default. The list replaces the
-    /// default, so list Authorization too if it is still wanted.
+    /// Sets the places where a token is read: [`TokenPlace::authorization`] alone by default. The
+    /// list replaces the default, so include `authorization` if you still want it.
     ///
-    /// A place that is not listed is not read. A request with tokens in two places of the list is
-    /// refused with 400, even if they agree. A [`Gate`](crate::Gate::token_places) may have its own
-    /// list. An empty list needs a [`cookie`](Self::cookie), which is not part of the list.
+    /// A place that is not listed is not read. A request with tokens in two listed places is
+    /// refused with 400, even if the tokens are equal. A [`Gate`](crate::Gate::token_places) may
+    /// have its own list. An empty list requires a [`cookie`](Self::cookie), which is not part of
+    /// the list.
     ///
     /// ```
     /// # use portcullis::{Authenticator, token::TokenPlace};
@@ -216,14 +219,15 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Reads the token from this cookie when none of the [`token_places`](Self::token_places) holds one;
-    /// by default no cookie is read. An empty cookie counts as absent. See
+    /// Reads the token from this cookie when no [`token_places`](Self::token_places) entry has one.
+    ///
+    /// By default, no cookie is read. An empty cookie counts as absent. See
     /// [`ACCESS_COOKIE`](crate::token::ACCESS_COOKIE).
     ///
-    /// Requests that could change something, WebSocket handshakes among them, are refused with 403
-    /// unless a page of this origin, or of a [trusted origin](Self::also_trusted_origin), sent them. With a
-    /// cookie called `__Host-…` or `__Secure-…`, which browsers send over https only, a page of this
-    /// host over plain http is not of this origin.
+    /// Requests that may change state, including WebSocket handshakes, are refused with 403 unless
+    /// they come from a page of this origin or of a [trusted origin](Self::also_trusted_origin).
+    /// Browsers send a cookie named `__Host-…` or `__Secure-…` over https only. With such a name, a
+    /// page of this host over plain http is not of this origin.
     ///
     /// `PORTCULLIS_COOKIE`
     pub fn cookie(mut self, name: impl Into<String>) -> Self {
@@ -231,8 +235,8 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// An origin, such as `https://app.example`, whose pages may use the cookie for requests that
-    /// could change something.
+    /// Adds a trusted origin, such as `https://app.example`. Its pages may use the cookie for
+    /// requests that may change state.
     ///
     /// `PORTCULLIS_TRUSTED_ORIGINS`
     pub fn also_trusted_origin(mut self, origin: impl Into<String>) -> Self {
@@ -240,9 +244,10 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// The maximum memory for tokens that were verified before, in bytes: 32 MiB by default. A
-    /// token that comes again is not verified again, only checked against the clock and the current
-    /// keys. 0 turns this cache off.
+    /// Sets the maximum memory of the token cache, in bytes: 32 MiB by default, 0 turns it off.
+    ///
+    /// On a cache hit, the signature is not verified again: only the time and the current keys are
+    /// checked.
     ///
     /// `PORTCULLIS_TOKEN_CACHE_BYTES`
     pub fn token_cache_bytes(mut self, bytes: usize) -> Self {
@@ -250,8 +255,10 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// The longest token that is read, in bytes: 16 KiB by default, from 1 KiB to 1 MiB. A longer
-    /// one is refused with 401 before it is parsed. Servers limit the size of headers, too.
+    /// Sets the maximum length of a token, in bytes: 16 KiB by default, from 1 KiB to 1 MiB. A
+    /// longer token is rejected with 401 before it is parsed.
+    ///
+    /// HTTP servers limit the size of headers, too.
     ///
     /// `PORTCULLIS_MAX_TOKEN_BYTES`
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {
@@ -259,18 +266,21 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Keeps the last good key set of each issuer, with its time and source, in this file, for a start
-    /// while an issuer cannot be reached. By default nothing is kept, and such a start fails. The
-    /// directory must be there, and this process alone should be able to write it.
+    /// Stores the last good key set of each issuer, with its time and source, in this file, for a
+    /// start while an issuer is unreachable.
     ///
-    /// At the start each issuer is asked first. If it cannot be reached, the kept keys are used until
-    /// they are [`jwks_ttl`](Self::jwks_ttl) and [`max_stale`](Self::max_stale) old, counted from when
-    /// they were fetched, and the log and [`status`](crate::Authenticator::status) say so. Keys are
-    /// ignored, with a reason in the log, if the file is damaged, if others than its owner may write
-    /// it, or if they are too old or from another source than the settings name.
+    /// By default, nothing is stored, and such a start fails. The directory must exist, and only
+    /// this process should be able to write to it.
     ///
-    /// The file is written after each successful fetch: atomically, with mode 0600. It holds no secret,
-    /// but whoever can write it chooses the keys that a service trusts at such a start.
+    /// At start, each issuer is tried first. If it is unreachable, the stored keys are used until
+    /// they are [`jwks_ttl`](Self::jwks_ttl) plus [`max_stale`](Self::max_stale) old, counted from
+    /// their fetch. The log and [`status`](crate::Authenticator::status) say so. Keys are ignored,
+    /// with a reason in the log, if the file is damaged or writable by others than its owner, or if
+    /// the keys are too old or from another source than the configured one.
+    ///
+    /// The file is written after each successful fetch: atomically, with mode 0600. It contains no
+    /// secret, but anyone who can write it chooses the keys that the service trusts at such a
+    /// start.
     ///
     /// `PORTCULLIS_KEPT_KEYS_FILE`
     pub fn kept_keys_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -278,13 +288,13 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// As [`kept_keys_file`](Self::kept_keys_file), kept by `store`.
+    /// Stores key sets in `store`, as [`kept_keys_file`](Self::kept_keys_file) does in a file.
     pub fn kept_keys(mut self, store: impl KeptKeys) -> Self {
         self.kept_keys = Some(KeptKeysSetting::Elsewhere(Arc::new(store)));
         self
     }
 
-    /// Takes the time from `clock`.
+    /// Sets the clock. By default, the system's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self

@@ -1,4 +1,4 @@
-//! What can be told of a single setting's value without asking anybody.
+//! Checks of single settings, without any I/O.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(super) fn not_empty(setting: &'static Setting, value: &str) -> Result<(), Co
     if value.is_empty() { Err(ConfigError::Missing { setting }) } else { Ok(()) }
 }
 
-/// A name in quotes is another name: `--env-file` of Docker, for one, keeps the quotes of a value.
+/// Quotes become part of a value: for example, Docker's `--env-file` keeps them.
 pub(super) fn not_quoted(setting: &'static Setting, value: &str) -> Result<(), ConfigError> {
     const QUOTES: [char; 7] = ['"', '\'', '`', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}'];
     if !value.starts_with(QUOTES) && !value.ends_with(QUOTES) {
@@ -22,7 +22,7 @@ pub(super) fn not_quoted(setting: &'static Setting, value: &str) -> Result<(), C
     Err(ConfigError::invalid(setting, without_password(value), expected))
 }
 
-/// What stands before an @ may be a password.
+/// The text before an `@` may be a password.
 pub(super) fn without_password(value: &str) -> String {
     value.rsplit_once('@').map_or(value.to_owned(), |(_, rest)| format!("…@{rest}"))
 }
@@ -41,7 +41,7 @@ pub(super) fn within(
     Err(ConfigError::invalid(setting, seconds(value).to_string(), expected))
 }
 
-/// RFC 6265 §4.1.1: a cookie's name is a token.
+/// RFC 6265 §4.1.1: a cookie name is a token.
 pub(super) fn check_cookie_name(name: &str) -> Result<(), ConfigError> {
     if http::HeaderName::from_bytes(name.as_bytes()).is_ok() {
         return Ok(());
@@ -50,7 +50,7 @@ pub(super) fn check_cookie_name(name: &str) -> Result<(), ConfigError> {
     Err(ConfigError::invalid(settings::COOKIE, name, expected))
 }
 
-/// Places that can be looked at together. Without any, there must be a cookie.
+/// Checks that the places can be read together. Without any place, a cookie is required.
 pub(crate) fn check_places(
     listed: impl IntoIterator<Item = TokenPlace>,
     has_cookie: bool,
@@ -71,7 +71,7 @@ pub(crate) fn check_places(
     Ok(places)
 }
 
-/// RFC 6454 §6.2: scheme, host and port as a browser writes them.
+/// RFC 6454 §6.2: scheme, host and port in the form that browsers send.
 pub(super) fn check_origin(origin: &str) -> Result<(), ConfigError> {
     let is_origin = Url::parse(origin)
         .is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == origin);

@@ -1,51 +1,51 @@
-//! What can be wrong with a configuration.
+//! The errors of a configuration.
 
 use crate::causes::debug_with_causes;
 use crate::fetch::FetchError;
 use crate::settings::Setting;
 
-/// Why an [`Authenticator`](crate::Authenticator) could not be built.
+/// An error in the configuration of an [`Authenticator`](crate::Authenticator).
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A compulsory setting is absent.
+    /// A required setting is missing.
     #[error("{setting} is not set: {}", .setting.meaning)]
     #[non_exhaustive]
     Missing {
         /// The setting.
         setting: &'static Setting,
     },
-    /// A setting has a value that can not be right.
+    /// A setting has an invalid value.
     #[error("{setting} is {value:?}: {expected}")]
     #[non_exhaustive]
     Invalid {
         /// The setting.
         setting: &'static Setting,
-        /// The offending value.
+        /// The invalid value.
         value: String,
-        /// What would be right.
+        /// What was expected.
         expected: String,
     },
-    /// A variable still has the name that it had before the family was renamed.
+    /// A variable has the former prefix, from before the product was renamed.
     #[error("{variable} is no longer read: rename it to {renamed}")]
     #[non_exhaustive]
     Renamed {
         /// The variable.
         variable: String,
-        /// Its name now.
+        /// The current name.
         renamed: String,
     },
-    /// A variable is no longer read, because another setting has taken its place.
+    /// A variable is no longer read, because another setting replaced it.
     #[error("{variable} is no longer read: set {}={value}", .setting.variable)]
     Replaced {
         /// The variable.
         variable: String,
-        /// The setting that has taken its place.
+        /// The setting that replaced it.
         setting: &'static Setting,
         /// The value of that setting with the same meaning.
         value: String,
     },
-    /// Two settings can not both hold.
+    /// Two settings contradict each other.
     #[error("{first} and {second} contradict each other: {why}")]
     #[non_exhaustive]
     Contradiction {
@@ -53,32 +53,32 @@ pub enum ConfigError {
         first: &'static Setting,
         /// The other one.
         second: &'static Setting,
-        /// What would be right.
+        /// Why they do, and what was expected.
         why: String,
     },
     /// The issuer's keys could not be fetched at start.
     ///
-    /// [`start_without_keys`](crate::AuthenticatorBuilder::start_without_keys) makes the service
-    /// start all the same, and answer 503 until they can be.
+    /// With [`start_without_keys`](crate::AuthenticatorBuilder::start_without_keys), the service
+    /// starts anyway and answers 503 until the fetch succeeds.
     #[error("the keys of {issuer} could not be fetched")]
     #[non_exhaustive]
     KeysUnavailable {
         /// The issuer.
         issuer: String,
-        /// What went wrong.
+        /// The cause.
         source: FetchError,
     },
-    /// A setting of one of several issuers is wrong.
+    /// A setting of one of several issuers is invalid.
     #[error("of the issuer {issuer}: {problem}")]
     #[non_exhaustive]
     OfIssuer {
         /// The issuer.
         issuer: String,
-        /// What is wrong.
+        /// The error in that setting.
         #[source]
         problem: Box<ConfigError>,
     },
-    /// A gate asks the issuer about each token, and this issuer cannot be asked.
+    /// A gate uses live revocation, and introspection is not configured for this issuer.
     #[error(
         "a gate asks the issuer about each token (`Revocation::live`), and {issuer} has no \
          `introspection_url`: set it, and what goes with it, for every issuer of the gate"
@@ -88,17 +88,17 @@ pub enum ConfigError {
         /// The issuer.
         issuer: String,
     },
-    /// A host that a resolved issuer's documents may come from is none.
+    /// A host of `allow_private_host` is not a valid host name or address.
     #[error(
         "allow_private_host is {host:?}: it must be one host name or address, without scheme, port \
          or path"
     )]
     #[non_exhaustive]
     PrivateHost {
-        /// What was named.
+        /// The invalid value.
         host: String,
     },
-    /// A setting of the first issuer was set, and there is none: all issuers are a resolver's.
+    /// A setting of the first issuer was set on a builder whose issuers all come from a resolver.
     #[error(
         "{method} is a setting of one issuer, and this builder has none: set it on the \
          `IssuerSettings` that the resolver answers with"
@@ -108,17 +108,17 @@ pub enum ConfigError {
         /// The method of the builder.
         method: &'static str,
     },
-    /// There is nothing to fetch the keys with.
+    /// No HTTP client is available to fetch the keys.
     #[error("no HTTP client to fetch keys with: {reason}")]
     #[non_exhaustive]
     NoHttpClient {
-        /// Why there is none.
+        /// The reason.
         reason: String,
     },
 }
 
 impl ConfigError {
-    /// Names the issuer whose setting it is.
+    /// Adds the name of the issuer that the setting belongs to.
     pub(crate) fn of(self, issuer: &str) -> Self {
         Self::OfIssuer { issuer: issuer.to_owned(), problem: Box::new(self) }
     }

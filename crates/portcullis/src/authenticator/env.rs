@@ -1,4 +1,4 @@
-//! Reading the settings from the environment.
+//! Reads the settings from the environment.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -15,43 +15,45 @@ use crate::algorithm::Algorithm;
 use crate::credentials::TokenPlace;
 use crate::settings::{self, Setting};
 
-/// What every variable of this crate begins with.
+/// The prefix of every variable of this crate.
 const PREFIX: &str = "PORTCULLIS_";
 
-/// What they began with before the family was renamed.
+/// The former prefix, from before the product was renamed.
 const FORMER_PREFIX: &str = "TOLLGATE_";
 
-/// The variables that one place each had, without their prefix, and what the place is called now.
+/// Former variables for one token place each, without their prefix, and the current name of the
+/// place.
 const FORMER_PLACES: [(&str, &str); 2] =
     [("TOKEN_HEADER", "header"), ("WEBSOCKET_PROTOCOL", "websocket")];
 
-/// The variable, without its prefix, that said the opposite of what [`settings::OBEY_NO_CACHE`] says.
+/// A former variable, without its prefix, with the opposite meaning of [`settings::OBEY_NO_CACHE`].
 const FORMER_IGNORE: &str = "JWKS_IGNORE_MUST_REVALIDATE";
 
 impl AuthenticatorBuilder {
-    /// Starts with the `PORTCULLIS_*` variables of the environment, for code that sets some things
-    /// itself. A variable of an unknown name is warned about.
+    /// Creates a builder from the `PORTCULLIS_*` environment variables, for code that also sets
+    /// some values itself. Logs a warning for each variable with an unknown name.
     ///
     /// # Errors
     ///
-    /// When a compulsory setting is missing, or one cannot be read, or a variable still has a name
-    /// that is no longer read.
+    /// When a required setting is missing, a value is invalid, or a variable has a name that is no
+    /// longer read.
     pub fn from_env() -> Result<Self, ConfigError> {
         let names = || std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         check_former(names())?;
         warn_of_unknown(names());
-        // What is not Unicode is not "not set": it fails to be read, with its name.
+        // A value that is not Unicode must not count as unset: it fails to parse, and the error
+        // names it.
         Self::from_lookup(|name| {
             std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
         })
     }
 
-    /// As [`from_env`](Self::from_env), with `lookup` in the place of the environment: for tests,
-    /// and for settings that are kept elsewhere.
+    /// Like [`from_env`](Self::from_env), but reads from `lookup` instead of the environment: for
+    /// tests, and for settings that are stored elsewhere.
     ///
     /// # Errors
     ///
-    /// When a compulsory setting is missing, or one can not be read.
+    /// When a required setting is missing or a value is invalid.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let env = Lookup(lookup);
         env.check_quotes()?;
@@ -161,7 +163,7 @@ impl AuthenticatorBuilder {
 struct Lookup<F>(F);
 
 impl<F: Fn(&str) -> Option<String>> Lookup<F> {
-    /// The value; one that is empty counts as not set, which is how deployments unset variables.
+    /// The value. An empty one counts as unset, which is how deployments unset variables.
     fn text(&self, setting: &'static Setting) -> Option<String> {
         self.variable(setting.variable)
     }
@@ -170,7 +172,7 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
         (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
-    /// No setting has a value in quotes.
+    /// Checks that no value is in quotes.
     fn check_quotes(&self) -> Result<(), ConfigError> {
         for setting in Setting::ALL {
             if let Some(value) = self.text(setting) {
@@ -180,7 +182,7 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
         Ok(())
     }
 
-    /// A variable that another one has replaced would silently not be read.
+    /// A replaced variable would otherwise be ignored silently.
     fn check_replaced(&self) -> Result<(), ConfigError> {
         for prefix in [PREFIX, FORMER_PREFIX] {
             for (name, place) in FORMER_PLACES {
@@ -232,7 +234,7 @@ fn read_place(text: &str) -> Result<TokenPlace, ConfigError> {
     })
 }
 
-/// A path of member names: one name, whatever is in it, or a JSON array.
+/// A path of member names: a single name with any characters, or a JSON array.
 fn read_path(setting: &'static Setting, text: &str) -> Result<Vec<String>, ConfigError> {
     let path = match text.strip_prefix('[') {
         None => vec![text.to_owned()],
@@ -246,7 +248,7 @@ fn read_path(setting: &'static Setting, text: &str) -> Result<Vec<String>, Confi
     Ok(path)
 }
 
-/// As [`read_path`], or an array of paths.
+/// Like [`read_path`], or an array of paths.
 fn read_paths(setting: &'static Setting, text: &str) -> Result<Vec<Vec<String>>, ConfigError> {
     match serde_json::from_str::<Vec<Vec<String>>>(text) {
         Ok(paths) if !paths.is_empty() && paths.iter().all(|path| !path.is_empty()) => Ok(paths),
@@ -266,7 +268,7 @@ fn parse_switch(setting: &'static Setting, value: &str) -> Result<bool, ConfigEr
     }
 }
 
-/// The items of a list that is separated by commas or white space.
+/// The items of a list, separated by commas or white space.
 fn list(value: &str) -> Vec<String> {
     value
         .split(|separator: char| separator == ',' || separator.is_whitespace())
@@ -275,7 +277,7 @@ fn list(value: &str) -> Vec<String> {
         .collect()
 }
 
-/// A limit under its former name would silently not apply.
+/// A limit under its former name would otherwise be ignored silently.
 fn check_former(names: impl Iterator<Item = String>) -> Result<(), ConfigError> {
     for variable in names {
         if let Some(rest) = variable.strip_prefix(FORMER_PREFIX) {
@@ -288,7 +290,7 @@ fn check_former(names: impl Iterator<Item = String>) -> Result<(), ConfigError> 
     Ok(())
 }
 
-/// A misspelt name would otherwise be a setting that silently does not apply.
+/// A setting with a misspelt name would otherwise be ignored silently.
 fn warn_of_unknown(names: impl Iterator<Item = String>) {
     for (name, nearest) in unknown(names) {
         tracing::warn!(
@@ -299,7 +301,7 @@ fn warn_of_unknown(names: impl Iterator<Item = String>) {
     }
 }
 
-/// The names that begin with the prefix and are no setting, each with the nearest one that is.
+/// The names that have the prefix and are not settings, each with the most similar setting.
 fn unknown(names: impl Iterator<Item = String>) -> Vec<(String, &'static str)> {
     names
         .filter(|name| name.starts_with(PREFIX))
@@ -336,7 +338,7 @@ mod tests {
             let error = check(&["PATH", &former]).unwrap_err().to_string();
             assert!(error.contains(&former) && error.contains(setting.variable), "{error}");
         }
-        // Somebody else's, as other software has that name.
+        // A variable of other software that has this name.
         check(&[&format!("{FORMER_PREFIX}HOME"), "PORTCULLIS_ISSUER"]).unwrap();
     }
 

@@ -1,4 +1,4 @@
-//! Which credentials are none of ours, so that another authenticator may judge them.
+//! Detects foreign credentials, which another authenticator may accept.
 
 use super::{Authenticator, Inner, Verdict, standing};
 use crate::credentials::{BearerToken, Credentials};
@@ -10,11 +10,11 @@ use crate::request::{Erased, RequestView};
 use crate::revocation::Means;
 
 impl Authenticator {
-    /// As [`decide`](Self::decide), unless the credential is foreign: then nothing is fetched and no key
-    /// is looked up.
+    /// Like [`decide`](Self::decide), unless the credential is foreign. Then nothing is fetched,
+    /// and no key is looked up.
     ///
-    /// The grammar of a request holds all the same: what stands in two places, or behind `Bearer` and is no
-    /// token by its characters, is refused.
+    /// Malformed requests are still refused: those with tokens in two places, or with characters
+    /// after `Bearer` that no token has.
     pub(crate) fn decide_unless_foreign<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -32,8 +32,8 @@ impl Authenticator {
         }
     }
 
-    /// The same for a credential that came without a request: whatever its characters are, it may be
-    /// foreign. Nothing at all is refused.
+    /// The same for a credential without a request. It may be foreign with any characters, and no
+    /// form of it is refused.
     pub(crate) fn decide_token_unless_foreign(
         &self,
         token: &BearerToken<'_>,
@@ -45,7 +45,7 @@ impl Authenticator {
         })
     }
 
-    /// `text` is asked only for a token that was not accepted before.
+    /// `text` is called only on a cache miss.
     fn unless_foreign<'t>(
         &self,
         token: &'t BearerToken<'_>,
@@ -71,33 +71,33 @@ impl Authenticator {
 }
 
 impl Inner {
-    /// Why `text` is no token of an issuer that is trusted here. `None` if it is one, or may be one.
+    /// The reason why `text` is no token of a trusted issuer. `None` if it is or may be one.
     fn why_foreign(&self, text: &str) -> Option<TokenError> {
         let claimed = |payload: &[u8]| self.issuers.why_foreign(payload);
         match CompactJws::parse_knowing(text, self.max_token_bytes, &self.headers) {
             Ok(jws) => jws.peek(claimed).ok().flatten(),
             Err(error) if error.is_of_form() => (!self.holds_token(text)).then_some(error),
-            // What is longer is not read, and may be anybody's.
+            // A text over the size limit is not read, so it may be any issuer's token.
             Err(TokenError::TooLong { .. }) => None,
-            // The header is JSON, and what it says is refused: it is a JWS.
+            // The header is JSON and is rejected, so the text is a JWS.
             Err(_) => peek_payload(text).ok().as_deref().and_then(claimed),
         }
     }
 
-    /// Whether an Authorization header with another scheme may be passed on: none of our tokens stands in
-    /// it.
+    /// Whether an Authorization header with another scheme may be passed on: it contains none of our
+    /// tokens.
     fn is_foreign_scheme(&self, line: Option<&[u8]>) -> bool {
         let line = line.and_then(|line| std::str::from_utf8(line).ok());
         line.is_some_and(|line| !self.holds_token(line))
     }
 
-    /// Whether a text that has not the form of a token has one of our tokens in it: behind a scheme, within
-    /// white space or quotes, with another part, or as JSON (RFC 7515 §7.2). A less strict reader, which the
-    /// text is passed on to, may find it there.
+    /// Whether a text that does not have the form of a token contains one of our tokens: after a
+    /// scheme, in white space or quotes, with an additional part, or as JSON (RFC 7515 §7.2). A
+    /// more lenient parser in the code behind the gate may find it there.
     fn holds_token(&self, text: &str) -> bool {
         let part =
             |character: char| !(character.is_ascii_alphanumeric() || "-_".contains(character));
-        // Nothing shorter has a claim in it.
+        // A shorter part cannot contain a claim.
         text.split(part).filter(|part| part.len() > 8).any(|part| {
             let payload = decode_payload(part);
             payload.is_ok_and(|payload| self.issuers.may_name_ours(&payload))

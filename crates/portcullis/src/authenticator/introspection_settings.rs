@@ -1,4 +1,4 @@
-//! Where to ask about a token, and as which client, as the settings say it.
+//! The introspection settings: the endpoint and the client.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl IntrospectionSettings {
         self.url.is_some()
     }
 
-    /// The URL alone, or all three.
+    /// The introspector, from the URL alone or from all three settings.
     pub(super) fn introspector(
         &self,
         issuer: &str,
@@ -57,7 +57,7 @@ impl IntrospectionSettings {
         }))
     }
 
-    /// The client and its secret, both or neither.
+    /// The client and its secret: both or neither.
     fn asking_client(&self) -> Result<Option<AskingClient>, ConfigError> {
         let (id, secret_file) =
             (settings::INTROSPECTION_CLIENT_ID, settings::INTROSPECTION_SECRET_FILE);
@@ -74,7 +74,7 @@ impl IntrospectionSettings {
     }
 }
 
-/// The file is read each time; what is wrong with it already is better said at the start.
+/// The file is read for each request, but a problem is better reported at start.
 fn check_secret(path: &Path) -> Result<(), ConfigError> {
     let secret = std::fs::read_to_string(path).map(Zeroizing::new);
     let problem = match &secret {

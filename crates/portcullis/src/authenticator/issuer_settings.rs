@@ -13,11 +13,11 @@ use crate::fetch::Fetch;
 use crate::key_source::KeySource;
 use crate::profile::Profile;
 
-/// The settings for one issuer: its name, who its tokens must be for, and where its keys are.
+/// The settings of one issuer: its name, the accepted audiences, and the source of its keys.
 ///
-/// Those of the first issuer are methods of [`AuthenticatorBuilder`](crate::AuthenticatorBuilder) as
-/// well. Each documents its default and the variable that
-/// [`from_env`](crate::AuthenticatorBuilder::from_env) reads instead.
+/// [`AuthenticatorBuilder`](crate::AuthenticatorBuilder) has the same methods for the first issuer.
+/// Each method documents its default and the environment variable that
+/// [`from_env`](crate::AuthenticatorBuilder::from_env) reads.
 ///
 /// ```
 /// use portcullis::{Authenticator, IssuerSettings, Profile};
@@ -31,7 +31,7 @@ use crate::profile::Profile;
 pub struct IssuerSettings {
     pub(super) issuer: String,
     pub(super) audiences: Vec<String>,
-    /// Whether any audience is accepted, which only `dangerous` says; none is named then.
+    /// Whether any audience is accepted. Only `dangerous` sets it; `audiences` is empty then.
     pub(super) any_audience: bool,
     pub(super) origin: KeyOrigin,
     pub(super) status_lists: Option<String>,
@@ -47,20 +47,21 @@ pub struct IssuerSettings {
 }
 
 impl IssuerSettings {
-    /// Starts with the two settings that cannot be left out.
+    /// Creates settings from the two required values.
     ///
-    /// `issuer` is what `iss` must say, byte for byte; unless told otherwise the keys are discovered
-    /// below it. `audience` is this API's name, which `aud` must hold.
+    /// `issuer` is the exact value of `iss`, compared byte for byte. By default, the keys are
+    /// discovered below this URL. `audience` is the identifier of this API, which `aud` must
+    /// contain.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         Self { audiences: vec![audience.into()], ..Self::of_keys(issuer) }
     }
 
-    /// For tokens of any audience.
+    /// Creates settings that accept tokens of any audience.
     pub(crate) fn for_any_audience(issuer: impl Into<String>) -> Self {
         Self { any_audience: true, ..Self::of_keys(issuer) }
     }
 
-    /// Those of the keys alone, for no audience: no token is judged by them.
+    /// Creates settings for keys only, without an audience. No token is validated against them.
     pub(super) fn of_keys(issuer: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),
@@ -80,14 +81,14 @@ impl IssuerSettings {
         }
     }
 
-    /// Another name of this API: a token for any of its names is accepted.
+    /// Adds an accepted audience. A token for any one of the audiences is accepted.
     #[doc(alias("audience", "aud"))]
     pub fn also_audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
     }
 
-    /// Where the keys are: https, or http on this machine. By default they are discovered.
+    /// Sets the URL of the JWK Set: https, or http on this machine. Discovered by default.
     ///
     /// `PORTCULLIS_JWKS_URL`
     pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
@@ -95,8 +96,10 @@ impl IssuerSettings {
         self
     }
 
-    /// Where the issuer's metadata is, if it is not below the issuer's own URL: for an issuer that
-    /// this service reaches under another name. The metadata must still name the issuer.
+    /// Sets the URL of the issuer's metadata, if it is not below the issuer's own URL: for an
+    /// issuer that this service reaches under another name.
+    ///
+    /// The metadata must still contain the issuer's name.
     ///
     /// `PORTCULLIS_DISCOVERY_URL`
     pub fn discovery_url(mut self, url: impl Into<String>) -> Self {
@@ -104,10 +107,11 @@ impl IssuerSettings {
         self
     }
 
-    /// A file with the keys, instead of a URL: a JWK Set, or PEM with public keys and certificates
-    /// ([`KeySet::from_pem`](crate::keys::KeySet::from_pem)). It is read again every few seconds. While
-    /// it cannot be read, the current keys stay in use, as with an unreachable issuer; one with a private
-    /// key in PEM counts as one that cannot be read.
+    /// Reads the keys from a file instead of a URL: a JWK Set, or PEM with public keys and
+    /// certificates ([`KeySet::from_pem`](crate::keys::KeySet::from_pem)).
+    ///
+    /// The file is read again every few seconds. While it cannot be read, the current keys stay in
+    /// use, as with an unreachable issuer. A PEM file with a private key counts as unreadable.
     ///
     /// `PORTCULLIS_JWKS_FILE`
     pub fn jwks_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -115,8 +119,10 @@ impl IssuerSettings {
         self
     }
 
-    /// One host, a name or an address, from which keys may be fetched over plain http. An attacker on
-    /// the network path can then replace the keys: only for a network that is trusted as a whole.
+    /// Allows plain http for key fetches from one host, a name or an address.
+    ///
+    /// An attacker on the network path can then replace the keys, so use it only on a network that
+    /// you trust as a whole.
     ///
     /// `PORTCULLIS_ALLOW_HTTP_HOST`
     pub fn allow_http_host(mut self, host: impl Into<String>) -> Self {
@@ -124,22 +130,25 @@ impl IssuerSettings {
         self
     }
 
-    /// A host, a name or an address, that documents of this issuer may be fetched from although its
-    /// address is not public. May be called once for each host.
+    /// Allows fetches from a host whose address is not public. `host` is a name or an address. Call
+    /// it once for each host.
     ///
-    /// For the answers of an [`IssuerResolver`](crate::config::IssuerResolver), where tenants may choose
-    /// URLs: loopback, private, link-local and metadata addresses are refused there unless their host
-    /// is named here. Name a host only if no tenant can make use of what it answers. The issuers that
-    /// the service is built with are not limited. Over plain http, a host other than this machine also
-    /// needs [`allow_http_host`](Self::allow_http_host).
+    /// It applies to the settings that an [`IssuerResolver`](crate::config::IssuerResolver)
+    /// returns, where tenants may choose URLs: there, loopback, private, link-local and metadata
+    /// addresses are refused unless their host is named here. Name a host only if its responses are
+    /// of no use to a tenant. The issuers that the authenticator is built with are not restricted.
+    /// Over plain http, a host other than this machine also needs
+    /// [`allow_http_host`](Self::allow_http_host).
     pub fn allow_private_host(mut self, host: impl Into<String>) -> Self {
         self.origin.private_hosts.push(host.into());
         self
     }
 
-    /// Certificates in PEM that are trusted as well when keys are fetched, read again at each
-    /// fetch: in Kubernetes `/var/run/secrets/kubernetes.io/serviceaccount/ca.crt`. For the
-    /// default HTTP client only.
+    /// Trusts the certificates in a PEM file, in addition to the default ones, when documents are
+    /// fetched.
+    ///
+    /// The file is read again at each fetch. In Kubernetes:
+    /// `/var/run/secrets/kubernetes.io/serviceaccount/ca.crt`. Only for the default HTTP client.
     ///
     /// `PORTCULLIS_CA_FILE`
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -147,9 +156,11 @@ impl IssuerSettings {
         self
     }
 
-    /// What the addresses of the issuer's status lists begin with, for routes that
-    /// [ask for one](crate::Revocation::status_list): by default everything below the issuer's own
-    /// URL. A list elsewhere is not fetched, whatever a token says.
+    /// Sets the URL prefix of the issuer's status lists, for routes that use
+    /// [`Revocation::status_list`](crate::Revocation::status_list).
+    ///
+    /// By default, everything below the issuer's own URL. A list with another prefix is not
+    /// fetched, even if a token names it.
     ///
     /// `PORTCULLIS_STATUS_LISTS`
     pub fn status_lists(mut self, prefix: impl Into<String>) -> Self {
@@ -157,15 +168,16 @@ impl IssuerSettings {
         self
     }
 
-    /// Where the issuer is asked about a token ([RFC 7662]), for routes that
-    /// [ask it each time](crate::Revocation::live): https, or http on this machine. An issuer that
-    /// authenticates the client that asks, as most do, needs
-    /// [`introspection_client_id`](Self::introspection_client_id) and
-    /// [`introspection_secret_file`](Self::introspection_secret_file) as well. Unset by default: a
-    /// [gate](crate::Gate::revocation) that asks the issuer then fails at start, and a single route
-    /// that asks it answers 500.
+    /// Sets the introspection endpoint ([RFC 7662]), for routes that use
+    /// [`Revocation::live`](crate::Revocation::live): https, or http on this machine.
     ///
-    /// It is never discovered: the secret is sent to the URL that is set here, and to no other.
+    /// If the issuer authenticates the client, as most do, also set
+    /// [`introspection_client_id`](Self::introspection_client_id) and
+    /// [`introspection_secret_file`](Self::introspection_secret_file). Unset by default: a
+    /// [gate](crate::Gate::revocation) with live revocation then fails at start, and a single live
+    /// route answers 500.
+    ///
+    /// The endpoint is never discovered. The secret is sent to this URL only.
     ///
     /// `PORTCULLIS_INTROSPECTION_URL`
     ///
@@ -176,9 +188,11 @@ impl IssuerSettings {
         self
     }
 
-    /// The client that this service asks as, by HTTP Basic authentication ([RFC 6749 §2.3.1]): the id
-    /// and the secret are percent-encoded, so that a client id may be a URL. Without it nobody is
-    /// named, which only an endpoint in a closed network should allow, such as Hydra's admin port.
+    /// Sets the client ID for introspection requests.
+    ///
+    /// They use HTTP Basic authentication ([RFC 6749 §2.3.1]): the ID and the secret are
+    /// percent-encoded, so the ID may be a URL. Without an ID the requests are not authenticated,
+    /// which only an endpoint on a closed network should allow, such as Hydra's admin port.
     ///
     /// `PORTCULLIS_INTROSPECTION_CLIENT_ID`
     ///
@@ -188,8 +202,8 @@ impl IssuerSettings {
         self
     }
 
-    /// A file with that client's secret, read again for each question, because secrets rotate. It
-    /// must be there at the start.
+    /// Sets the file with the secret of the introspection client. It is read again for each
+    /// request, because secrets rotate. It must exist at start.
     ///
     /// `PORTCULLIS_INTROSPECTION_SECRET_FILE`
     pub fn introspection_secret_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -197,9 +211,11 @@ impl IssuerSettings {
         self
     }
 
-    /// A file with a bearer token that fetching needs, read again at each fetch: in Kubernetes
-    /// `/var/run/secrets/kubernetes.io/serviceaccount/token`. It is sent to the origin that is
-    /// configured (of the discovery URL, the JWKS URL or the issuer) and to no other.
+    /// Sets a file with a bearer token for key fetches.
+    ///
+    /// It is read again at each fetch. In Kubernetes:
+    /// `/var/run/secrets/kubernetes.io/serviceaccount/token`. The token is sent only to the
+    /// configured origin: that of the discovery URL, the JWKS URL or the issuer.
     ///
     /// `PORTCULLIS_FETCH_TOKEN_FILE`
     pub fn fetch_token_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -207,11 +223,11 @@ impl IssuerSettings {
         self
     }
 
-    /// How long a fetched key set is used before it is fetched again: 5 minutes by default.
+    /// Sets how long a fetched key set is used before it is fetched again: 5 minutes by default.
     ///
-    /// A key that the issuer withdraws is refused after this time and one fetch, with one retry if
-    /// the fetch fails. It does **not** make the revocation of sessions faster: the expiry of the
-    /// tokens bounds that.
+    /// A key that the issuer withdraws is rejected after this time plus one fetch, with one retry
+    /// if the fetch fails. It does **not** make the revocation of sessions faster: the expiry of
+    /// the tokens bounds that.
     ///
     /// `PORTCULLIS_JWKS_TTL_SECS`
     pub fn jwks_ttl(mut self, ttl: Duration) -> Self {
@@ -219,9 +235,9 @@ impl IssuerSettings {
         self
     }
 
-    /// The shortest TTL that the server's caching headers may set: 10 seconds by default.
+    /// Sets the shortest TTL that the server's caching headers can cause: 10 seconds by default.
     ///
-    /// A server that says `max-age=1` must not cause a fetch at every request.
+    /// It keeps a server that sends `max-age=1` from causing a fetch at every request.
     ///
     /// `PORTCULLIS_JWKS_MIN_TTL_SECS`
     pub fn min_ttl(mut self, min_ttl: Duration) -> Self {
@@ -229,9 +245,11 @@ impl IssuerSettings {
         self
     }
 
-    /// How long before its TTL a key set is renewed, so that no request waits for it: a tenth of
-    /// the TTL by default, at most 30 seconds. Services that start together spread their renewals
-    /// over the same time again.
+    /// Sets how long before its TTL a key set is refreshed, so that no request waits for the fetch:
+    /// a tenth of the TTL by default, at most 30 seconds.
+    ///
+    /// Services that start together spread their refreshes over an additional interval of the same
+    /// length.
     ///
     /// `PORTCULLIS_JWKS_REFRESH_AHEAD_SECS`
     pub fn refresh_ahead(mut self, ahead: Duration) -> Self {
@@ -239,11 +257,13 @@ impl IssuerSettings {
         self
     }
 
-    /// Does not renew keys ahead of time. By default a task on the tokio runtime renews them, also
-    /// without requests, and ends with the last clone of the authenticator.
+    /// Turns off the refresh of keys ahead of time.
     ///
-    /// For runtimes that freeze between requests; the first request past the TTL then waits for the
-    /// fetch.
+    /// By default, a task on the tokio runtime refreshes them, even without requests. The task ends
+    /// when the last clone of the authenticator is dropped.
+    ///
+    /// For runtimes that freeze between requests. The first request after the TTL then waits for
+    /// the fetch.
     ///
     /// `PORTCULLIS_JWKS_BACKGROUND_REFRESH`
     pub fn without_background_refresh(mut self) -> Self {
@@ -251,13 +271,15 @@ impl IssuerSettings {
         self
     }
 
-    /// Obeys what forbids a cache to keep the keys: `no-cache`, `no-store`, `max-age=0` and an
-    /// `Expires` in the past shorten the TTL to [`min_ttl`](Self::min_ttl), and after `no-cache`,
-    /// `no-store` and `must-revalidate` no stale keys are used in an outage ([RFC 9111 §5.2.2]).
+    /// Obeys response headers that forbid caching the keys.
     ///
-    /// By default they do not count, because most issuers send them with everything:
-    /// [`jwks_ttl`](Self::jwks_ttl) and [`max_stale`](Self::max_stale) then hold, and only a positive
-    /// `max-age` or an `Expires` to come shortens the TTL.
+    /// `no-cache`, `no-store`, `max-age=0` and an `Expires` in the past shorten the TTL to
+    /// [`min_ttl`](Self::min_ttl). After `no-cache`, `no-store` and `must-revalidate`, no stale
+    /// keys are used in an outage ([RFC 9111 §5.2.2]).
+    ///
+    /// By default they are ignored, because most issuers send them with every response:
+    /// [`jwks_ttl`](Self::jwks_ttl) and [`max_stale`](Self::max_stale) then apply, and only a
+    /// positive `max-age` or an `Expires` in the future shortens the TTL.
     ///
     /// `PORTCULLIS_JWKS_OBEY_NO_CACHE`
     ///
@@ -268,7 +290,7 @@ impl IssuerSettings {
         self
     }
 
-    /// The longest key set or metadata that is read, in bytes: 512 KiB by default.
+    /// Sets the maximum size of a key set or metadata document, in bytes: 512 KiB by default.
     ///
     /// `PORTCULLIS_JWKS_MAX_BODY_BYTES`
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
@@ -276,7 +298,8 @@ impl IssuerSettings {
         self
     }
 
-    /// The most keys that a set may hold: 200 by default. A larger one is not used at all.
+    /// Sets the maximum number of keys in a set: 200 by default. A larger set is rejected as a
+    /// whole.
     ///
     /// `PORTCULLIS_JWKS_MAX_KEYS`
     pub fn max_keys(mut self, keys: usize) -> Self {
@@ -284,8 +307,8 @@ impl IssuerSettings {
         self
     }
 
-    /// How long beyond its TTL a key set is used while the issuer cannot be reached: 1 hour by
-    /// default. After that requests get 503.
+    /// Sets how long after its TTL a key set is used while the issuer is unreachable: 1 hour by
+    /// default. After that, requests get 503.
     ///
     /// `PORTCULLIS_JWKS_MAX_STALE_SECS`
     pub fn max_stale(mut self, max_stale: Duration) -> Self {
@@ -293,10 +316,12 @@ impl IssuerSettings {
         self
     }
 
-    /// The time until unknown `kid`s may cause one more fetch of the keys, beyond the 3 that they
-    /// may cause at once: 30 seconds by default. It keeps forged tokens from turning into requests
-    /// to the issuer. While the budget is spent, a token with an unknown `kid` is refused with 429.
-    /// [Resolved issuers](crate::config::IssuerResolver) may cause 8 at once.
+    /// Sets the time after which unknown `kid`s may cause one more key fetch, beyond the burst of
+    /// 3: 30 seconds by default.
+    ///
+    /// It keeps forged tokens from turning into requests to the issuer. While the budget is spent,
+    /// a token with an unknown `kid` gets 429. For
+    /// [resolved issuers](crate::config::IssuerResolver) the burst is 8.
     ///
     /// `PORTCULLIS_JWKS_COOLDOWN_SECS`
     pub fn cooldown(mut self, cooldown: Duration) -> Self {
@@ -304,8 +329,8 @@ impl IssuerSettings {
         self
     }
 
-    /// The deadline of one whole fetch, discovery included: 5 seconds by default. No request waits
-    /// longer for keys. At most [`min_ttl`](Self::min_ttl), if that is set.
+    /// Sets the deadline of a whole fetch, discovery included: 5 seconds by default. No request
+    /// waits longer for keys. At most [`min_ttl`](Self::min_ttl), if that is set.
     ///
     /// `PORTCULLIS_FETCH_TIMEOUT_SECS`
     pub fn fetch_timeout(mut self, timeout: Duration) -> Self {
@@ -313,7 +338,7 @@ impl IssuerSettings {
         self
     }
 
-    /// The clock skew that `exp`, `nbf` and `iat` tolerate: 10 seconds by default, at most 5
+    /// Sets the clock skew that `exp`, `nbf` and `iat` tolerate: 10 seconds by default, at most 5
     /// minutes. It adds to every revocation lag.
     ///
     /// `PORTCULLIS_LEEWAY_SECS`
@@ -323,8 +348,10 @@ impl IssuerSettings {
         self
     }
 
-    /// Refuses tokens that were issued for longer than this, whatever the issuer does: the
-    /// revocation lag is then at most this much and twice the leeway. By default there is no limit.
+    /// Rejects tokens with a lifetime longer than `max`, from `iat` to `exp`.
+    ///
+    /// The revocation lag is then at most `max` plus twice the leeway, whatever the issuer does.
+    /// Tokens without `iat` are rejected. No limit by default.
     ///
     /// `PORTCULLIS_MAX_TOKEN_LIFETIME_SECS`
     #[doc(alias("exp"))]
@@ -333,9 +360,11 @@ impl IssuerSettings {
         self
     }
 
-    /// Refuses tokens that were issued longer ago than this, however long they were issued for: the
-    /// revocation lag is then at most this much and twice the leeway, also with an issuer whose
-    /// tokens last for a day. Clients must refresh them that often. By default there is no limit.
+    /// Rejects tokens that were issued longer ago than `max`, regardless of their `exp`.
+    ///
+    /// The revocation lag is then at most `max` plus twice the leeway, even if the issuer's tokens
+    /// last a day. Tokens without `iat` are rejected. Clients must refresh their tokens that often.
+    /// No limit by default.
     ///
     /// `PORTCULLIS_MAX_TOKEN_AGE_SECS`
     pub fn max_token_age(mut self, max: Duration) -> Self {
@@ -343,7 +372,7 @@ impl IssuerSettings {
         self
     }
 
-    /// The names of claims that a token must have besides `iss`, `aud`, `exp` and those of the
+    /// Sets the claims that a token must have besides `iss`, `aud`, `exp` and those of the
     /// [profile](Self::profile). A `null` counts as absent. None by default.
     ///
     /// `PORTCULLIS_REQUIRED_CLAIMS`
@@ -352,8 +381,8 @@ impl IssuerSettings {
         self
     }
 
-    /// The accepted signature algorithms: all by default. An RSA key without `alg` is used with each RSA
-    /// algorithm of this list, whatever their order.
+    /// Sets the accepted signature algorithms: all asymmetric ones by default. An RSA key without
+    /// `alg` is used with every RSA algorithm of this list. The order does not matter.
     ///
     /// `PORTCULLIS_ALGORITHMS`
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
@@ -361,7 +390,7 @@ impl IssuerSettings {
         self
     }
 
-    /// The kind of token: [`Profile::jwt`] by default.
+    /// Sets the kind of token: [`Profile::jwt`] by default.
     ///
     /// `PORTCULLIS_PROFILE`
     pub fn profile(mut self, profile: Profile) -> Self {
@@ -369,7 +398,7 @@ impl IssuerSettings {
         self
     }
 
-    /// Starts even though the keys cannot be fetched yet; requests get 503 until they can.
+    /// Starts even if the keys cannot be fetched yet. Requests get 503 until the fetch succeeds.
     ///
     /// `PORTCULLIS_START_WITHOUT_KEYS`
     pub fn start_without_keys(mut self) -> Self {
@@ -377,22 +406,23 @@ impl IssuerSettings {
         self
     }
 
-    /// Takes keys from `source` instead of fetching them for this issuer alone: keys that the process
-    /// has ([`SharedKeySet`](crate::keys::SharedKeySet)), a set that several share
+    /// Takes keys from `source` instead of fetching them for this issuer: keys that the process has
+    /// ([`SharedKeySet`](crate::keys::SharedKeySet)), a set that several issuers share
     /// ([`RemoteKeySet`](crate::keys::RemoteKeySet)), or a source of your own.
     ///
-    /// The settings for fetching keys, such as [`jwks_ttl`](Self::jwks_ttl), are then the source's own.
-    /// Status lists and introspection use the HTTP client of a `RemoteKeySet`, unless
-    /// [`fetch`](Self::fetch) names another one.
+    /// The fetch settings of this issuer, such as [`jwks_ttl`](Self::jwks_ttl), then do not apply:
+    /// the source has its own. Status lists and introspection use the HTTP client of a
+    /// `RemoteKeySet`, unless [`fetch`](Self::fetch) sets another one.
     pub fn key_source(mut self, source: impl KeySource) -> Self {
         self.origin.key_source = Some(GivenKeys::new(source));
         self
     }
 
-    /// Fetches with another HTTP client than the default one.
+    /// Fetches with `fetch` instead of the default HTTP client.
     ///
-    /// In the answer of an [`IssuerResolver`](crate::config::IssuerResolver), which addresses a name may
-    /// have is then up to that client. URLs that show a private address are refused all the same.
+    /// In settings from an [`IssuerResolver`](crate::config::IssuerResolver), this client then
+    /// decides which addresses a name may resolve to. URLs with a literal private address are still
+    /// refused.
     pub fn fetch(mut self, fetch: impl Fetch) -> Self {
         self.origin.fetch = Some(Arc::new(fetch));
         self
@@ -400,9 +430,9 @@ impl IssuerSettings {
 }
 
 impl IssuerSettings {
-    /// Whether both say the same of the same issuer.
+    /// Whether both have the same settings for the same issuer.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        // All fields by name: a new one must be compared, too.
+        // All fields are destructured by name, so that a new one must be compared, too.
         let Self {
             issuer,
             audiences,

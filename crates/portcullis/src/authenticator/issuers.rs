@@ -1,4 +1,4 @@
-//! The issuers whose tokens are accepted, and which of them a token claims to be from.
+//! The accepted issuers, and the selection of one for a token.
 
 mod resolved;
 mod resolver;
@@ -34,12 +34,12 @@ impl Issuers {
         Self { configured, resolved }
     }
 
-    /// Those that were named at the start.
+    /// The issuers that the authenticator was built with.
     pub(super) fn configured(&self) -> impl Iterator<Item = &TrustedIssuer> {
         self.configured.iter().map(AsRef::as_ref)
     }
 
-    /// Whether there are no others than those that a resolver answers with.
+    /// Whether all issuers come from a resolver.
     pub(super) fn are_all_resolved(&self) -> bool {
         self.configured.is_empty()
     }
@@ -48,23 +48,23 @@ impl Issuers {
         self.configured.iter().find(|issuer| issuer.name() == name)
     }
 
-    /// All that have keys now.
+    /// The configured issuers and the resolved ones.
     pub(super) fn all(&self) -> Vec<Arc<TrustedIssuer>> {
         let resolved = self.resolved.iter().flat_map(Resolved::all);
         self.configured.iter().cloned().chain(resolved).collect()
     }
 
-    /// Notes that a token of `issuer` was accepted: issuers that forged tokens name must not evict it.
-    /// The answer is the issuer that its caller is of; `None` if it is not trusted any more.
+    /// Records that a token of `issuer` was accepted, so that issuers named by forged tokens do not
+    /// evict it. Returns the current issuer of its rule set; `None` if it is no longer trusted.
     pub(super) fn note_accepted(&self, issuer: &Arc<TrustedIssuer>) -> Option<Arc<TrustedIssuer>> {
         let Some(rule_set) = &issuer.rule_set else { return Some(issuer.clone()) };
         self.resolved.as_ref()?.note_accepted(rule_set, issuer)
     }
 
-    /// The issuer whose token this claims to be. Where there is only one, that is its signature's
-    /// and its claims' business; else `iss` is looked at, which is not trusted yet: the claims
-    /// that the signature covers are compared with the same issuer afterwards. Of the issuers that a
-    /// resolver answers with, `request` decides, too.
+    /// The issuer that the token claims to be from. A single configured issuer needs no look at
+    /// `iss`: the signature and the claims check cover it. Otherwise, the unverified `iss` selects
+    /// the issuer, and the claims check compares the verified `iss` with that issuer later. For
+    /// resolved issuers, `request` takes part in the selection.
     pub(super) fn of(
         &self,
         jws: &CompactJws<'_>,
@@ -76,8 +76,8 @@ impl Issuers {
         jws.peek(|payload| self.claimed_in(payload, request))?
     }
 
-    /// Refuses a token that claims to be from another issuer than the only one that there is. What cannot
-    /// be read claims nothing.
+    /// Rejects a token that claims another issuer than the only one. An unreadable payload claims
+    /// none.
     pub(super) fn check_claimed(
         &self,
         jws: &CompactJws<'_>,
@@ -90,7 +90,8 @@ impl Issuers {
         if is_another { Err(TokenError::UntrustedIssuer) } else { Ok(()) }
     }
 
-    /// Whether an unverified payload names an issuer of ours, or is an object that cannot be read.
+    /// Whether an unverified payload names one of our issuers, or is a JSON object that cannot be
+    /// read.
     pub(super) fn may_name_ours(&self, payload: &[u8]) -> bool {
         match json::from_slice::<Claimed<'_>>(payload) {
             Ok(claimed) => claimed.iss.is_some_and(|Text(name)| self.is_ours(&name)),
@@ -98,10 +99,10 @@ impl Issuers {
         }
     }
 
-    /// Why the issuer that an unverified payload names is none of ours. `None` if it is ours, or cannot
-    /// be read.
+    /// The reason why the issuer in an unverified payload is none of ours. `None` if it is ours, or
+    /// the payload is unreadable.
     ///
-    /// Tokens of our issuers always have `iss`: one without it is another's.
+    /// Tokens of our issuers always have `iss`, so a token without it is foreign.
     pub(super) fn why_foreign(&self, payload: &[u8]) -> Option<TokenError> {
         let claimed: Claimed<'_> = json::from_slice(payload).ok()?;
         match claimed.iss {
@@ -132,20 +133,21 @@ impl Issuers {
 }
 
 impl Issuers {
-    /// Whether the log may name `issuer`: it was named at the start, or one of its tokens was accepted. An
-    /// unverified token alone writes no name into the log.
+    /// Whether the log may name `issuer`: it is a configured one, or one of its tokens was
+    /// accepted. An unverified token alone writes no name into the log.
     pub(super) fn may_be_named(&self, issuer: &Arc<TrustedIssuer>) -> bool {
         self.in_resolved(issuer, Resolved::has_accepted)
     }
 
-    /// Whether tokens of `issuer` are judged by these rules when they come with `request`.
+    /// Whether tokens of `issuer` with `request` are validated by this rule set.
     pub(super) fn has_selected(&self, issuer: &TrustedIssuer, request: &dyn RequestView) -> bool {
         self.in_resolved(issuer, |resolved, rule_set| {
             resolved.selects(rule_set, issuer.name(), request)
         })
     }
 
-    /// Whether `issuer` is still the one of its rule set: a resolver's answer is kept for a time only.
+    /// Whether `issuer` is still the current one of its rule set: a resolver's answer is valid for
+    /// a limited time.
     pub(super) fn still_has(
         &self,
         issuer: &Arc<TrustedIssuer>,
@@ -156,8 +158,8 @@ impl Issuers {
         })
     }
 
-    /// What the resolved issuers say to the rule set of `issuer`; an issuer that was named at the start
-    /// has none, and stays.
+    /// Applies `says` to the rule set of `issuer`. `true` for a configured issuer, which has no
+    /// rule set and never changes.
     fn in_resolved(
         &self,
         issuer: &TrustedIssuer,
@@ -169,12 +171,13 @@ impl Issuers {
 }
 
 impl Authenticator {
-    /// Forgets what the [`IssuerResolver`] has answered for `rule_set`: its next token asks the resolver
-    /// again, whether or not the token was accepted before. Call it when a tenant is offboarded, or
-    /// when its settings have changed.
+    /// Forgets the [`IssuerResolver`]'s answer for `rule_set`.
     ///
-    /// `rule_set` is what [`IssuerResolver::select`] has named: the issuer, unless the resolver selects
-    /// by more. An issuer that was named at the start is not forgotten.
+    /// Its next token causes another call of the resolver, even if the token is cached. Call it
+    /// when a tenant is offboarded or its settings change.
+    ///
+    /// `rule_set` is the name from [`IssuerResolver::select`]: by default the issuer. It has no
+    /// effect on the issuers that the authenticator was built with.
     pub fn forget(&self, rule_set: &str) {
         if let Some(resolved) = &self.0.issuers.resolved {
             resolved.forget(rule_set);

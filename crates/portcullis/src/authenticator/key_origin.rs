@@ -1,4 +1,4 @@
-//! Where an issuer's keys come from, as the settings say it.
+//! The source of an issuer's keys, from the settings.
 
 use std::any::Any;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use crate::profile::Profile;
 use crate::remote::{self, Budget, Keeper, Location, RemoteKeySet};
 use crate::settings::{self, Setting};
 
-/// How often a file is looked at: reading one costs nothing, and somebody waits for the change.
+/// How often a file is read: reading is cheap, and a changed file should take effect quickly.
 const FILE_TTL: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Default)]
@@ -29,30 +29,30 @@ pub(super) struct KeyOrigin {
     pub(super) discovery_url: Option<String>,
     pub(super) jwks_file: Option<PathBuf>,
     pub(super) http_host: Option<String>,
-    /// The hosts that a resolved issuer's documents may come from although they are not public.
+    /// The hosts that documents of a resolved issuer may come from although they are not public.
     pub(super) private_hosts: Vec<String>,
-    /// Whether documents may come from public addresses alone: tenants may have chosen the URLs.
+    /// Whether documents may come from public addresses only, because tenants may choose the URLs.
     pub(super) public_only: bool,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) token_file: Option<PathBuf>,
     pub(super) key_source: Option<GivenKeys>,
     pub(super) fetch: Option<Arc<dyn Fetch>>,
-    /// What fetches of the keys spend; `None`: a budget of their own.
+    /// The budget of key fetches. `None` for a budget of its own.
     pub(super) budget: Option<Budget>,
-    /// Keeps the keys for the next start.
+    /// Stores the keys for the next start.
     pub(super) keeper: Option<Keeper>,
 }
 
-/// Keys that the application gives.
+/// Keys that the application provides.
 #[derive(Debug, Clone)]
 pub(super) enum GivenKeys {
-    /// A set that is fetched for several.
+    /// A fetched set that several issuers share.
     Shared(RemoteKeySet),
     Source(Arc<dyn KeySource>),
 }
 
 impl GivenKeys {
-    /// A set that is shared is told by its type, so that it is treated as one that is fetched here.
+    /// Recognizes a shared set by its type, so that it is treated like a set that is fetched here.
     pub(super) fn new(source: impl KeySource) -> Self {
         let any: &dyn Any = &source;
         let shared = any.downcast_ref::<RemoteKeySet>();
@@ -73,10 +73,10 @@ impl GivenKeys {
 }
 
 impl KeyOrigin {
-    /// Whether keys come from the same place by the same client. A client, or a source of keys, is the
-    /// same only if it is the very one.
+    /// Whether both fetch the same keys with the same client. A client or key source is the same
+    /// only if it is the same object.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        // All fields by name: a new one must be compared, too.
+        // All fields are destructured by name, so that a new one must be compared, too.
         let Self {
             jwks_url,
             discovery_url,
@@ -102,7 +102,7 @@ impl KeyOrigin {
             && are_same(fetch.as_ref(), other.fetch.as_ref(), Arc::ptr_eq)
     }
 
-    /// The source that the settings name. Nothing is fetched yet.
+    /// The configured key source. Nothing is fetched yet.
     pub(super) fn key_source(
         &self,
         issuer: &str,
@@ -127,7 +127,7 @@ impl KeyOrigin {
         }
     }
 
-    /// A set that is fetched with `client`.
+    /// A key set that is fetched with `client`.
     pub(super) fn fetched(
         &self,
         issuer: &str,
@@ -138,7 +138,7 @@ impl KeyOrigin {
         clock: &Arc<dyn Clock>,
     ) -> Result<RemoteKeySet, ConfigError> {
         let urls = UrlPolicy {
-            // Whoever names a place for the metadata is behind a host of their own.
+            // A `discovery_url` may name a proxy, so the profile's key hosts do not apply with it.
             key_hosts: profile.key_hosts().filter(|_| self.discovery_url.is_none()),
             ..client.urls.clone()
         };
@@ -156,7 +156,7 @@ impl KeyOrigin {
             max_keys: settings.max_keys,
             client: Client { urls, token, ..client.clone() },
             clock: clock.clone(),
-            // A file is there at the start, or is as good as none.
+            // The file itself is available at the next start, so its keys need not be stored.
             keeper: self.keeper.clone().filter(|_| !matches!(location, Location::File(_))).map(
                 |keeper| {
                     let name =
@@ -169,8 +169,9 @@ impl KeyOrigin {
         }))
     }
 
-    /// The client for whatever is fetched of the issuer; `None` where `lists` says that nothing
-    /// is, keys that are given apart. With a shared set it is that set's, unless another one is set.
+    /// The HTTP client for all fetches of the issuer. `None` if nothing is fetched: the keys come
+    /// from a `key_source` that is not a shared set, no `fetch` is set, and `lists` is `false`.
+    /// With a shared set, it is that set's client, unless another one is set.
     pub(super) fn client(
         &self,
         max_body: usize,
@@ -182,7 +183,8 @@ impl KeyOrigin {
         let http_host = self.allowed_host()?;
         let is_own = self.fetch.is_some() || self.ca_file.is_some();
         let (fetch, http_host) = match &self.key_source {
-            // The other URLs may be a tenant's: they need a client that keeps to `reach`.
+            // A tenant may have chosen the other URLs, which then need a client that is limited to
+            // `reach`.
             Some(GivenKeys::Shared(keys)) if !is_own && reach == Reach::Anywhere => {
                 let client = keys.client();
                 (client.fetch.clone(), http_host.or_else(|| client.urls.http_host.clone()))
@@ -194,7 +196,7 @@ impl KeyOrigin {
         Ok(Some(Client { fetch, max_body, max_body_setting, urls, token: None }))
     }
 
-    /// Keys come from one place.
+    /// Keys must come from one place.
     fn check_alternatives(&self) -> Result<(), ConfigError> {
         let file = self.jwks_file.as_ref().map(|path| path.display().to_string());
         let places = [
@@ -256,7 +258,7 @@ impl KeyOrigin {
         Ok(Location::Discovered { issuer: issuer.to_owned(), metadata })
     }
 
-    /// The host that may be asked over plain http.
+    /// The host that may be fetched from over plain http.
     fn allowed_host(&self) -> Result<Option<Host>, ConfigError> {
         let Some(text) = &self.http_host else { return Ok(None) };
         parse_host(text).map(Some).ok_or_else(|| {
@@ -265,7 +267,7 @@ impl KeyOrigin {
         })
     }
 
-    /// Which hosts may be connected to.
+    /// The hosts that may be connected to.
     fn reach(&self) -> Result<Reach, ConfigError> {
         if !self.public_only {
             return Ok(Reach::Anywhere);
@@ -297,8 +299,8 @@ impl KeyOrigin {
     }
 }
 
-/// A set that was discovered is one issuer's, and is held to what the issuer's profile says of the hosts
-/// of its keys, as it would be if it were discovered for this issuer alone.
+/// Checks a shared set that was discovered. It belongs to one issuer, and must respect the key
+/// hosts of the issuer's profile, like a set that is discovered for this issuer alone.
 fn check_shared(keys: &RemoteKeySet, issuer: &str, profile: &Profile) -> Result<(), ConfigError> {
     let Location::Discovered { issuer: of, metadata } = keys.location() else { return Ok(()) };
     if of != issuer {
@@ -309,7 +311,7 @@ fn check_shared(keys: &RemoteKeySet, issuer: &str, profile: &Profile) -> Result<
         return Err(ConfigError::invalid(settings::ISSUER, issuer, expected));
     }
     let hosts = keys.client().urls.key_hosts;
-    // Whoever names a place for the metadata is behind a host of their own.
+    // A `discovery_url` may name a proxy, so the profile's key hosts do not apply with it.
     let is_named = metadata.is_some() && hosts.is_none();
     if profile.key_hosts().is_some() && hosts != profile.key_hosts() && !is_named {
         let expected = "it says on which hosts the keys are, and its `key_source` was discovered \

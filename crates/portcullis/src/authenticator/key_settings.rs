@@ -1,4 +1,4 @@
-//! The settings of the fetched keys: defaults, bounds, and which can not hold together.
+//! The settings of fetched keys: defaults, bounds, and combinations that are errors.
 
 use std::time::Duration;
 
@@ -14,23 +14,25 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeySettings {
-    /// 5 minutes: a withdrawn key's bound that few need shorter, at 288 fetches a day.
+    /// 5 minutes: few need a shorter bound for a withdrawn key, and it costs 288 fetches a day.
     pub(super) ttl: Duration,
-    /// 10 seconds, or the TTL: a server that says `max-age=1` shall not be asked at every request.
+    /// 10 seconds, or the TTL: a server that sends `max-age=1` must not cause a fetch at every
+    /// request.
     pub(super) min_ttl: Option<Duration>,
-    /// A tenth of the TTL, at most 30 seconds: time for some attempts before anybody must wait.
+    /// A tenth of the TTL, at most 30 seconds: time for several attempts before a request must
+    /// wait.
     pub(super) refresh_ahead: Option<Duration>,
     pub(super) background_refresh: bool,
-    /// An hour: longer than most outages, shorter than a compromised key should live.
+    /// An hour: longer than most outages, shorter than a compromised key may stay in use.
     pub(super) max_stale: Duration,
     pub(super) obey_no_cache: bool,
-    /// 30 seconds: two fetches a minute are nothing to an issuer, whatever is sent to us.
+    /// 30 seconds: two fetches a minute are no load for an issuer, whatever clients send.
     pub(super) cooldown: Duration,
-    /// 5 seconds: longer than any healthy fetch, and the longest that a request is made to wait.
+    /// 5 seconds: longer than any healthy fetch, and the longest time that a request waits.
     pub(super) fetch_timeout: Duration,
     /// 512 KiB: ten times the largest known key set.
     pub(super) max_body: usize,
-    /// 200: the largest issuers publish some dozens.
+    /// 200: the largest issuers publish a few dozen.
     pub(super) max_keys: usize,
 }
 

@@ -1,6 +1,8 @@
-//! Methods of [`IssuerSettings`](super::IssuerSettings) on a builder that holds such settings.
+//! Delegates methods of [`IssuerSettings`](super::IssuerSettings) to the settings that a builder
+//! holds.
 
-/// Implements methods that change the settings by `self.of_issuer`; `$what` ends their documentation.
+/// Implements methods that change the settings through `self.of_issuer`. `$what` ends their
+/// rustdoc.
 macro_rules! of_issuer {
     (
         $for:ty, $what:literal;

@@ -1,4 +1,4 @@
-//! Building a [`RemoteKeySet`] that several share.
+//! The builder of a [`RemoteKeySet`] that several issuers share.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -22,12 +22,12 @@ use crate::settings;
 
 /// Builds a [`RemoteKeySet`].
 ///
-/// Its settings are those of [`IssuerSettings`](crate::IssuerSettings) that are about keys, with the same
-/// defaults and bounds. No variable of the environment is read.
+/// It has the key settings of [`IssuerSettings`](crate::IssuerSettings), with the same defaults and
+/// bounds. It reads no environment variables.
 #[derive(Clone)]
 #[must_use = "nothing is checked or fetched before `build`"]
 pub struct RemoteKeySetBuilder {
-    /// Of which only what is about keys is used.
+    /// Only its key settings are used.
     issuer: IssuerSettings,
     is_discovered: bool,
     pub(super) clock: Arc<dyn Clock>,
@@ -35,21 +35,21 @@ pub struct RemoteKeySetBuilder {
 }
 
 impl RemoteKeySet {
-    /// Starts with the URL of the key set: https, or http on this machine.
+    /// Creates a builder with the URL of the key set: https, or http on this machine.
     pub fn at(jwks_url: impl Into<String>) -> RemoteKeySetBuilder {
         RemoteKeySetBuilder::new(IssuerSettings::of_keys("").jwks_url(jwks_url), false)
     }
 
-    /// Starts with an issuer, below whose URL the metadata is that says where the keys are. The metadata must
-    /// name `issuer`, byte for byte.
+    /// Creates a builder that discovers the key set from an issuer's metadata, which is below the
+    /// issuer's URL. The metadata must contain `issuer`, byte for byte.
     ///
-    /// The set is then this issuer's: [`IssuerSettings`](crate::IssuerSettings) of another one refuse it. For
-    /// issuers that share keys use [`at`](Self::at).
+    /// The set then belongs to this issuer: [`IssuerSettings`](crate::IssuerSettings) of another
+    /// issuer reject it. For issuers that share keys, use [`at`](Self::at).
     pub fn discover(issuer: impl Into<String>) -> RemoteKeySetBuilder {
         RemoteKeySetBuilder::new(IssuerSettings::of_keys(issuer), true)
     }
 
-    /// Starts with a file, which is read again every few seconds.
+    /// Creates a builder for a file, which is read again every few seconds.
     pub fn in_file(path: impl Into<PathBuf>) -> RemoteKeySetBuilder {
         RemoteKeySetBuilder::new(IssuerSettings::of_keys("").jwks_file(path), false)
     }
@@ -90,49 +90,55 @@ impl RemoteKeySetBuilder {
     }
 
     /// Fetches from public addresses only, as for the issuers of an
-    /// [`IssuerResolver`](crate::config::IssuerResolver): for a URL, or an issuer, that a tenant chose. By
-    /// default the set may be anywhere.
+    /// [`IssuerResolver`](crate::config::IssuerResolver): for a URL or an issuer that a tenant
+    /// chose.
+    ///
+    /// By default, any address is allowed.
     pub fn public_addresses_only(mut self) -> Self {
         self.issuer.origin.public_only = true;
         self
     }
 
-    /// Imports keys for these algorithms only: all asymmetric ones by default. Whoever uses the set has a
-    /// list of its own besides, which decides for it.
+    /// Imports keys for these algorithms only: all asymmetric ones by default. Each user of the set
+    /// also has its own list of accepted algorithms.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.issuer = self.issuer.algorithms(algorithms);
         self
     }
 
-    /// Discovers as for an issuer of this profile, which may say where the metadata is and on which hosts the
-    /// keys are. An [`IssuerSettings`](crate::IssuerSettings) whose profile says so refuses a set that was
+    /// Discovers as for an issuer of this profile, which may determine the URL of the metadata and
+    /// the hosts of the keys.
+    ///
+    /// [`IssuerSettings`](crate::IssuerSettings) with such a profile reject a set that was
     /// discovered without it.
     pub fn profile(mut self, profile: Profile) -> Self {
         self.issuer = self.issuer.profile(profile);
         self
     }
 
-    /// Builds the set even though the keys cannot be fetched yet. An authenticator over it fails to start
-    /// without keys, unless it has this setting too.
+    /// Builds the set even if the keys cannot be fetched yet. An authenticator with this set still
+    /// fails to start without keys, unless it has this setting, too.
     pub fn start_without_keys(mut self) -> Self {
         self.issuer = self.issuer.start_without_keys();
         self
     }
 
-    /// As [`AuthenticatorBuilder::kept_keys_file`](crate::AuthenticatorBuilder::kept_keys_file), for this set:
-    /// give it a file of its own.
+    /// Stores the key set in a file, as
+    /// [`AuthenticatorBuilder::kept_keys_file`](crate::AuthenticatorBuilder::kept_keys_file).
+    ///
+    /// Use a separate file for this set.
     pub fn kept_keys_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.kept_keys = Some(KeptKeysSetting::File(path.into()));
         self
     }
 
-    /// As [`kept_keys_file`](Self::kept_keys_file), kept by `store`.
+    /// Stores the key set in `store`, as [`kept_keys_file`](Self::kept_keys_file) does in a file.
     pub fn kept_keys(mut self, store: impl KeptKeys) -> Self {
         self.kept_keys = Some(KeptKeysSetting::Elsewhere(Arc::new(store)));
         self
     }
 
-    /// Takes the time from `clock`, to judge the age of the set by.
+    /// Sets the clock that the age of the set is computed with.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
@@ -142,13 +148,13 @@ impl RemoteKeySetBuilder {
     ///
     /// # Errors
     ///
-    /// When a setting is wrong, with its name, its value and what would be right; when the keys cannot be
-    /// fetched, and none of an earlier run can be used, unless
+    /// When a setting is invalid: the error has its name, its value and what was expected. When the
+    /// keys cannot be fetched and no keys of an earlier run are usable, unless
     /// [`start_without_keys`](Self::start_without_keys) is set.
     ///
     /// # Panics
     ///
-    /// On a tokio runtime without timers or I/O, which fetching needs.
+    /// On a tokio runtime without timers or I/O, which fetches need.
     pub async fn build(self) -> Result<RemoteKeySet, ConfigError> {
         let Self { issuer: mut of_keys, is_discovered, clock, kept_keys } = self;
         if is_discovered {

@@ -1,4 +1,4 @@
-//! The first fetch of each issuer's keys, and what is used where it fails.
+//! The first fetch of each issuer's keys, and the fallback if it fails.
 
 use std::sync::Arc;
 
@@ -30,15 +30,15 @@ impl KeptKeysSetting {
     }
 }
 
-/// Fetches the keys of `issuer` or, if it cannot be reached, takes those of an earlier run. What went
-/// wrong if there are none; a failed fetch reports itself.
+/// Fetches the keys of `issuer` or, if it is unreachable, restores those of an earlier run. Returns
+/// the error if neither gives keys. The fetch logs its own failure.
 pub(super) async fn first_keys(
     issuer: &str,
     keys: &IssuerKeys,
     clock: &dyn Clock,
 ) -> Result<(), FetchError> {
     let Err(error) = keys.source().warm_up().await else { return Ok(()) };
-    // A wrong configuration must not be hidden by keys of the time when it was right.
+    // Keys from an earlier run must not hide a configuration that is wrong now.
     let restored = if error.is_outage() { keys.restore() } else { None };
     match restored {
         None => Err(error),
@@ -62,8 +62,8 @@ pub(super) async fn first_keys(
     }
 }
 
-/// Decides on a start for which the keys of some issuers are not there: it fails if those of all are
-/// not. One of several issuers that is away does not stop the others.
+/// Decides on a start without the keys of some issuers: it fails if no issuer has keys. One
+/// unreachable issuer does not stop the others.
 pub(super) fn start_without(
     away: Vec<(String, FetchError)>,
     trusted: &[Arc<TrustedIssuer>],

@@ -1,4 +1,4 @@
-//! Whole tokens through a whole authenticator.
+//! End-to-end tests of tokens through an authenticator.
 
 use std::error::Error;
 use std::time::Duration;
@@ -121,7 +121,7 @@ async fn only_allowed_algorithms_are_accepted_whatever_keys_there_are() {
     let allowing = |algorithms: &[Algorithm]| builder(&key).algorithms(algorithms.to_vec()).build();
     let strict = allowing(&[Algorithm::Es256]).await.unwrap();
     assert_eq!(rule(&strict, &token).await, "alg");
-    // Several families at once.
+    // Several algorithm families at once.
     let both = allowing(&[Algorithm::Es256, Algorithm::Rs256]).await.unwrap();
     assert_eq!(rule(&both, &token).await, "accepted");
 }

@@ -1,24 +1,24 @@
-//! A token that came without a request's head around it.
+//! A token from outside the headers of a request.
 
 use std::fmt;
 
 use crate::request::{NoRequest, RequestView};
 
-/// A token alone, without `Bearer`, and the request that it belongs to, if there is one: the argument of
+/// A token without `Bearer`, and the request that it belongs to, if there is one: the argument of
 /// [`Gate::authenticate_token`](crate::Gate::authenticate_token).
 ///
-/// A text is one: `&str`, `&String` or anything else that is a text by reference. The request matters
-/// where an [`IssuerResolver`](crate::config::IssuerResolver) selects a rule set by it, and the log names
-/// its method and route; no token is looked for in it.
+/// Converts from `&str`, `&String` and any other reference to text. The request matters if an
+/// [`IssuerResolver`](crate::config::IssuerResolver) selects a rule set by it. The log has its
+/// method and route. No token is read from it.
 ///
 /// ```
 /// use http::Request;
 /// use portcullis::{Gate, Refusal, token::BareToken};
 ///
-/// /// The first message of a WebSocket is the token; `handshake` says at which host.
+/// /// The first message of a WebSocket is the token; the host is that of `handshake`.
 /// async fn open(gate: &Gate, handshake: &Request<()>, message: &str) -> Result<(), Refusal> {
 ///     gate.authenticate_token(BareToken::with(message, handshake)).await?;
-///     // Or, which is the same:
+///     // Equivalent:
 ///     gate.authenticate_token((message, handshake)).await?;
 ///     Ok(())
 /// }
@@ -30,13 +30,13 @@ pub struct BareToken<'t> {
 }
 
 impl<'t> BareToken<'t> {
-    /// The token that came with `request`, though not in a header of it.
+    /// Creates a value from a token that belongs to `request`, but was not in its headers.
     #[must_use]
     pub fn with(token: &'t str, request: &'t dyn RequestView) -> Self {
         Self { token, request: Some(request) }
     }
 
-    /// The request, or one that says nothing.
+    /// The request, or an empty one.
     pub(crate) fn request(&self) -> &'t dyn RequestView {
         self.request.unwrap_or(&NoRequest)
     }

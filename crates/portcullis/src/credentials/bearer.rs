@@ -1,4 +1,4 @@
-//! A bearer token as a request holds it ([RFC 6750 §2.1]).
+//! A bearer token in a request ([RFC 6750 §2.1]).
 //!
 //! [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
 
@@ -8,23 +8,23 @@ use base64_simd::URL_SAFE_NO_PAD;
 
 use super::CredentialsError;
 
-/// What stands where a bearer token should. Borrowed from the request, unless it was decoded.
+/// The bytes of a presumed bearer token. Borrowed from the request, unless they were decoded.
 pub(crate) struct BearerToken<'a>(Cow<'a, [u8]>);
 
 impl<'a> BearerToken<'a> {
-    /// What is a token by its characters.
+    /// Creates a token, if all of its characters are valid.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, CredentialsError> {
         let token = Self(Cow::Borrowed(bytes));
         token.text()?;
         Ok(token)
     }
 
-    /// A token that came without a request. Its characters are looked at where it is read.
+    /// A token that came without a request. Its characters are checked when it is parsed.
     pub(crate) fn bare(token: &'a str) -> Self {
         Self(Cow::Borrowed(token.as_bytes()))
     }
 
-    /// The token that `encoded` is the base64url of, without padding.
+    /// Decodes a token from base64url without padding.
     pub(super) fn decode(encoded: &[u8]) -> Result<Self, CredentialsError> {
         let bytes = URL_SAFE_NO_PAD.decode_to_vec(encoded);
         let token = Self(Cow::Owned(bytes.map_err(|_| CredentialsError::Grammar)?));
@@ -32,7 +32,7 @@ impl<'a> BearerToken<'a> {
         Ok(token)
     }
 
-    /// The token behind `scheme` in a header's value: `None` if the scheme is another one
+    /// The token after `scheme` in a header's value; `None` if the scheme is another one
     /// ([RFC 6750 §2.1], [RFC 9110 §11.4]).
     ///
     /// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
@@ -50,21 +50,21 @@ impl<'a> BearerToken<'a> {
             return Err(CredentialsError::Grammar);
         }
         let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
-        // Its characters are looked at where it is read: one that was read before had the right ones.
+        // Its characters are checked when it is parsed. A cached token has valid ones.
         Ok(Some(Self(Cow::Borrowed(rest.get(spaces..).unwrap_or_default()))))
     }
 
-    /// Whatever it is.
+    /// The bytes, not checked.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// `b64token`, RFC 6750 §2.1.
+    /// The token, if it is a `b64token` (RFC 6750 §2.1).
     pub(crate) fn text(&self) -> Result<&str, CredentialsError> {
         let bytes = self.bytes();
         let unpadded = bytes.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
         let (body, _padding) = bytes.split_at(unpadded);
-        // Without a branch, so that the compiler looks at many bytes at once: tokens are long.
+        // Without branches, so that the compiler vectorizes the loop: tokens are long.
         let foreign = |byte: u8| {
             let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
             let dash_to_nine = byte.wrapping_sub(b'-') < 13;
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(behind("JWT", b"Bearer a"), Ok(None));
     }
 
-    /// RFC 6750 §2.1: `b64token`, of all bytes that there are.
+    /// RFC 6750 §2.1: `b64token`, tested with every byte value.
     #[test]
     fn a_token_has_just_the_characters_of_its_grammar() {
         for byte in 0..=u8::MAX {
@@ -142,7 +142,7 @@ mod tests {
             BearerToken::decode(encoded.as_bytes()).map(|token| token.text().unwrap().to_owned())
         };
         assert_eq!(decode("YS5iLmM"), Ok("a.b.c".to_owned()));
-        // Nothing, padded, bits that belong to no byte, the other alphabet, no token, no text.
+        // Empty, padded, with non-zero trailing bits, in the other alphabet, no token, no text.
         for encoded in ["", "YQ==", "YR", "Pz8/", "YSBi", "_w", "Y"] {
             assert_eq!(decode(encoded), Err(CredentialsError::Grammar), "{encoded}");
         }

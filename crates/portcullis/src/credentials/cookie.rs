@@ -7,14 +7,13 @@ use http::header::COOKIE;
 use super::{BearerToken, CredentialsError};
 use crate::request::{RequestView, try_each_line};
 
-/// The access cookie of Portcullis's issuer, without its prefix.
+/// The name of the access cookie of Portcullis's issuer, without its prefix.
 ///
-/// The cookie is called `__Host-portcullis-access`, or `__Secure-portcullis-access` when the issuer
-/// shares it with the hosts of a domain.
+/// The full name is `__Host-portcullis-access`, or `__Secure-portcullis-access` if the issuer
+/// shares the cookie with the hosts of a domain.
 pub const ACCESS_COOKIE: &str = "portcullis-access";
 
-/// The token in the cookie called `name`. HTTP/2 may split cookies over several lines
-/// (RFC 9113 §8.2.3).
+/// The token in the cookie `name`. HTTP/2 may split cookies over several lines (RFC 9113 §8.2.3).
 pub(super) fn find<'r>(
     request: &'r (impl RequestView + ?Sized),
     name: &str,
@@ -26,11 +25,11 @@ pub(super) fn find<'r>(
             let Some(at) = pair.iter().position(|&byte| byte == b'=') else { continue };
             let (cookie, value) = pair.split_at(at);
             let value = value.get(1..).unwrap_or_default();
-            // An empty one is what a service leaves that logs its user out.
+            // Services set an empty value when they log a user out.
             if cookie != name.as_bytes() || value.is_empty() {
                 continue;
             }
-            // A second one was planted, by a sibling host for example.
+            // A second one may have been planted, for example by a sibling host.
             if found.is_some() {
                 return Err(CredentialsError::Repeated);
             }

@@ -1,8 +1,8 @@
-//! Whether a cookie may speak for its user: browsers send it along with requests that other
-//! sites' pages make (cross-site request forgery).
+//! Prevents cross-site request forgery: browsers send cookies along with requests from other sites'
+//! pages.
 //!
-//! Browsers say where a request comes from in `Sec-Fetch-Site` ([Fetch Metadata]) and `Origin`
-//! ([RFC 6454 §7]); a page can set neither.
+//! Browsers send the origin of a request in `Sec-Fetch-Site` ([Fetch Metadata]) and `Origin`
+//! ([RFC 6454 §7]). A page can set neither.
 //!
 //! [Fetch Metadata]: https://www.w3.org/TR/fetch-metadata/
 //! [RFC 6454 §7]: https://www.rfc-editor.org/rfc/rfc6454#section-7
@@ -15,7 +15,7 @@ use crate::request::{Repeated, RequestView, authority, is_safe, single, try_each
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Whether the request is safe, or sent by a page of this origin or of a trusted one.
+/// Whether the request is safe, or comes from a page of this origin or of a trusted one.
 pub(super) fn may_use_cookie(
     request: &(impl RequestView + ?Sized),
     cookie: &str,
@@ -27,7 +27,7 @@ pub(super) fn may_use_cookie(
     is_from_own_page(request, cookie, trusted_origins).is_ok_and(identity)
 }
 
-/// Whether the browser's headers name a page of ours. A browser sends each of them once.
+/// Whether the browser's headers name a trusted page. A browser sends each of them once.
 fn is_from_own_page(
     request: &(impl RequestView + ?Sized),
     cookie: &str,
@@ -39,17 +39,18 @@ fn is_from_own_page(
         return Ok(true);
     }
     Ok(match (site, origin, authority(request)) {
-        // `none` is the user's own doing: an address typed, a bookmark.
+        // `none` is a direct action of the user: a typed address or a bookmark.
         (Some(b"same-origin" | b"none"), ..) => true,
-        // `same-site` is another host of the same domain, which need not be ours.
+        // `same-site` is another host of the same domain, which may not be trusted.
         (Some(_), ..) => false,
-        // An older browser, or no browser at all: a page's request has an Origin.
+        // An older browser, or another client. A request from a page has an `Origin`.
         (None, Some(origin), Some(authority)) => is_own(origin, authority, is_secure(cookie)),
         (None, ..) => false,
     })
 }
 
-/// A WebSocket handshake is a GET, but what follows it is not safe, and no preflight guards it.
+/// A WebSocket handshake is a GET, but the messages after it are unsafe, and no preflight protects
+/// it.
 fn is_upgrade(request: &(impl RequestView + ?Sized)) -> bool {
     try_each_line(request, &CONNECTION, |line| {
         let mut options = line.split(|&byte| byte == b',');
@@ -59,17 +60,17 @@ fn is_upgrade(request: &(impl RequestView + ?Sized)) -> bool {
     .is_err()
 }
 
-/// Whether browsers send a cookie of this name over https only (RFC 6265bis §4.1.3). They compare the
-/// prefixes without regard to case.
+/// Whether browsers send a cookie of this name over https only (RFC 6265bis §4.1.3). They compare
+/// the prefixes case-insensitively.
 fn is_secure(cookie: &str) -> bool {
     ["__Host-", "__Secure-"].iter().any(|prefix| {
         cookie.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     })
 }
 
-/// Whether `origin` ([RFC 6454 §6.2]) is the origin of `authority`, which the request was sent to. The
-/// request's scheme is unknown behind a proxy that ends TLS, so both schemes are accepted unless the
-/// cookie proves https.
+/// Whether `origin` ([RFC 6454 §6.2]) is the origin of `authority`, which the request was sent to.
+/// Behind a proxy that terminates TLS, the request's scheme is unknown, so both schemes are
+/// accepted unless the cookie proves https.
 ///
 /// [RFC 6454 §6.2]: https://www.rfc-editor.org/rfc/rfc6454#section-6.2
 fn is_own(origin: &[u8], authority: &[u8], must_be_https: bool) -> bool {
@@ -147,7 +148,7 @@ mod tests {
         for site in ["same-site", "cross-site", "Same-Origin", ""] {
             assert!(!allowed("POST", &[("sec-fetch-site", site)]), "{site}");
         }
-        // Who says cross-site is not helped by an origin that looks right.
+        // With `cross-site`, a matching `Origin` does not help.
         let forged = [
             ("sec-fetch-site", "cross-site"),
             ("origin", "https://a.example"),

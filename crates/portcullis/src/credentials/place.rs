@@ -1,4 +1,4 @@
-//! The places where a client or a page puts a token on purpose.
+//! The places where a client or a page puts a token explicitly.
 
 use std::fmt;
 
@@ -10,26 +10,26 @@ use crate::request::{RequestView, single};
 
 const BEARER: &str = "Bearer";
 
-/// A place in a request where a token may stand.
+/// A place in a request that may hold a token.
 ///
-/// A list of them is a setting of the service
-/// ([`AuthenticatorBuilder::token_places`](crate::AuthenticatorBuilder::token_places)) or of a single
-/// [`Gate`](crate::Gate::token_places). What is not listed is not read. A request with tokens in two
-/// listed places is refused with 400. Names are checked where the list is used.
+/// A list of places is a setting of the service
+/// ([`AuthenticatorBuilder::token_places`](crate::AuthenticatorBuilder::token_places)) or of a
+/// single [`Gate`](crate::Gate::token_places). Places that are not listed are not read. A request
+/// with tokens in two listed places is refused with 400. Names are checked where the list is used.
 ///
-/// `Display` writes the form that `PORTCULLIS_TOKEN_PLACES` uses, such as `header:X-Access-Token`.
+/// `Display` writes the form of `PORTCULLIS_TOKEN_PLACES`, such as `header:X-Access-Token`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a place does nothing before it is listed"]
 pub struct TokenPlace {
     pub(crate) text: String,
-    /// The place, or what its name must be.
+    /// The place, or what was expected of its name.
     pub(crate) place: Result<Place, &'static str>,
 }
 
-/// A place whose names are checked.
+/// A place with valid names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// `Authorization: Bearer`. Apart from other headers because nearly every request takes this way.
+    /// `Authorization: Bearer`. A variant of its own, because nearly every request uses it.
     Authorization,
     Header {
         name: HeaderName,
@@ -43,7 +43,7 @@ pub(crate) enum Place {
 }
 
 impl TokenPlace {
-    /// `Authorization: Bearer TOKEN` ([RFC 6750 §2.1]). Without a list this is the only place.
+    /// Reads `Authorization: Bearer TOKEN` ([RFC 6750 §2.1]). The default place.
     ///
     /// In the environment: `authorization`.
     ///
@@ -52,7 +52,7 @@ impl TokenPlace {
         Self { text: "authorization".to_owned(), place: Ok(Place::Authorization) }
     }
 
-    /// A header that holds the token and nothing else, without a scheme.
+    /// Reads a header that contains only the token, without a scheme.
     ///
     /// In the environment: `header:X-Access-Token`.
     pub fn header(name: impl AsRef<str>) -> Self {
@@ -60,8 +60,8 @@ impl TokenPlace {
         Self { text: format!("header:{name}"), place: header(name, None) }
     }
 
-    /// A header that holds `scheme` and the token, as Authorization does. A value with another scheme
-    /// holds no token.
+    /// Reads a header that contains `scheme` and the token, like Authorization. A value with
+    /// another scheme is no token.
     ///
     /// In the environment: `header:X-Forwarded-Authorization:Bearer`.
     pub fn header_with_scheme(name: impl AsRef<str>, scheme: impl AsRef<str>) -> Self {
@@ -69,27 +69,30 @@ impl TokenPlace {
         Self { text: format!("header:{name}:{scheme}"), place: header(name, Some(scheme)) }
     }
 
-    /// The WebSocket subprotocol that begins with `prefix`; the rest is the token. A page calls
-    /// `new WebSocket(url, ["chat", "bearer." + token])`: the list of subprotocols is the only header
-    /// that it can set.
+    /// Reads the WebSocket subprotocol that begins with `prefix`; the rest is the token.
     ///
-    /// The service must select another subprotocol, never the one that holds the token.
+    /// A page calls `new WebSocket(url, ["chat", "bearer." + token])`, because the list of
+    /// subprotocols is the only header that it can set.
+    ///
+    /// The service must select another subprotocol, never the one with the token.
     ///
     /// In the environment: `websocket:bearer.`.
     pub fn websocket_prefix(prefix: impl Into<String>) -> Self {
         Self::websocket("websocket", Form::Prefix, prefix.into())
     }
 
-    /// The WebSocket subprotocol right after `marker` in the list: `new WebSocket(url, ["bearer",
-    /// token])`. The service selects `marker`.
+    /// Reads the WebSocket subprotocol right after `marker` in the list, as in
+    /// `new WebSocket(url, ["bearer", token])`. The service selects `marker`.
     ///
     /// In the environment: `websocket-pair:bearer`.
     pub fn websocket_pair(marker: impl Into<String>) -> Self {
         Self::websocket("websocket-pair", Form::Pair, marker.into())
     }
 
-    /// The WebSocket subprotocol that begins with `prefix`; the rest is the base64url of the token,
-    /// without padding. Kubernetes clients do so, with `base64url.bearer.authorization.k8s.io.`.
+    /// Reads the WebSocket subprotocol that begins with `prefix`; the rest is the token in
+    /// base64url, without padding.
+    ///
+    /// Kubernetes clients do so, with `base64url.bearer.authorization.k8s.io.`.
     ///
     /// The service must select another subprotocol.
     ///
@@ -100,7 +103,7 @@ impl TokenPlace {
 
     fn websocket(kind: &str, form: Form, marker: String) -> Self {
         let text = format!("{kind}:{marker}");
-        // RFC 6455 §4.1: a subprotocol's name is a token, as a header's is.
+        // RFC 6455 §4.1: a subprotocol's name is a token, like a header's.
         let place = if is_token(&marker) {
             Ok(Place::Websocket { form, marker })
         } else {
@@ -113,7 +116,7 @@ impl TokenPlace {
     pub(crate) fn query(parameter: String) -> Self {
         let text = format!("query:{parameter}");
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        // Nothing in a query is decoded.
+        // The query is not percent-decoded.
         let place = if !parameter.is_empty() && parameter.bytes().all(is_plain) {
             Ok(Place::Query(parameter))
         } else {
@@ -122,7 +125,8 @@ impl TokenPlace {
         Self { text, place }
     }
 
-    /// Parses the `Display` form. The query has none here: it is dangerous, and set only in code.
+    /// Parses the `Display` form. Excludes the query, which is dangerous and can only be set in
+    /// code.
     pub(crate) fn from_text(text: &str) -> Option<Self> {
         Some(match text.split_once(':') {
             None if text == "authorization" => Self::authorization(),
@@ -168,7 +172,7 @@ fn is_token(text: &str) -> bool {
 }
 
 impl Place {
-    /// The token that stands here.
+    /// The token in this place.
     #[inline]
     pub(super) fn find<'r>(
         &self,
@@ -190,7 +194,7 @@ impl Place {
         }
     }
 
-    /// The header that the token stands in, if it stands in one.
+    /// The header that this place reads, if it reads one.
     pub(super) fn header(&self) -> Option<&HeaderName> {
         match self {
             Self::Authorization => Some(&AUTHORIZATION),
@@ -200,7 +204,7 @@ impl Place {
         }
     }
 
-    /// Whether a token could stand in both places at once, so that it would always be refused.
+    /// Whether one token could be in both places at once, which would always be refused.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
             (
@@ -266,7 +270,7 @@ mod tests {
         ] {
             assert!(place.place.is_err(), "{place}");
         }
-        // Another name for the first place.
+        // An alias for `TokenPlace::authorization`.
         let named = TokenPlace::header_with_scheme("authorization", "bearer");
         assert_eq!(named.place, TokenPlace::authorization().place);
     }

@@ -1,12 +1,12 @@
-//! A token in the query of the request's target ([RFC 6750 §2.3]): by a dangerous name only.
+//! A token in the query of the request's target ([RFC 6750 §2.3]). Only `dangerous` configures it.
 //!
 //! [RFC 6750 §2.3]: https://www.rfc-editor.org/rfc/rfc6750#section-2.3
 
 use super::{BearerToken, CredentialsError};
 use crate::request::RequestView;
 
-/// The token in the parameter called `name`. Nothing is decoded: what a JWT is made of needs no
-/// encoding, and what is encoded all the same has not a token's form.
+/// The token in the parameter `name`. It is not percent-decoded: the characters of a JWT need no
+/// encoding, and an encoded one is malformed.
 pub(super) fn find<'r>(
     request: &'r (impl RequestView + ?Sized),
     name: &str,

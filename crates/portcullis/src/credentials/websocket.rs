@@ -1,6 +1,6 @@
-//! A token in a WebSocket handshake ([RFC 6455 §4.1]). A page can set no header there but the list
-//! of subprotocols, so that one of them carries the token: `new WebSocket(url, ["chat",
-//! "bearer." + token])`.
+//! A token in a WebSocket handshake ([RFC 6455 §4.1]). A page can set no header there except the
+//! list of subprotocols, so one of them carries the token:
+//! `new WebSocket(url, ["chat", "bearer." + token])`.
 //!
 //! [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 
@@ -9,14 +9,14 @@ use http::header::SEC_WEBSOCKET_PROTOCOL;
 use super::{BearerToken, CredentialsError};
 use crate::request::{RequestView, try_each_line};
 
-/// How the list of subprotocols holds the token.
+/// How the list of subprotocols contains the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// Behind the marker, in the same item.
+    /// After the marker, in the same item.
     Prefix,
-    /// The same, as base64url.
+    /// The same, in base64url.
     Base64url,
-    /// In the item right behind the marker's.
+    /// In the item right after the marker.
     Pair,
 }
 
@@ -27,7 +27,8 @@ pub(super) fn find<'r>(
     marker: &str,
 ) -> Result<Option<BearerToken<'r>>, CredentialsError> {
     let mut found = None;
-    // Lines are one list (RFC 9110 §5.3): the marker of a pair may be the last item of one.
+    // All lines form one list (RFC 9110 §5.3), so the marker of a pair may be the last item of a
+    // line.
     let mut is_marked = false;
     try_each_line(request, &SEC_WEBSOCKET_PROTOCOL, |line| {
         for item in line.split(|&byte| byte == b',') {

@@ -1,4 +1,4 @@
-//! What becomes of a response on its way out of a gate, and what a refusal has for a body.
+//! How a response changes on its way out of a gate, and which body a refusal has.
 
 use bytes::Bytes;
 use http::Response;
@@ -8,7 +8,7 @@ use super::Gate;
 use crate::refusal::{Protocol, Refusal, with_body};
 use crate::request::RequestView;
 
-/// What a response needs to know of a request that went through a [`Gate`].
+/// The facts of a request through a [`Gate`] that its response depends on.
 #[derive(Debug, Clone)]
 pub struct Exit {
     pub(super) vary: Option<HeaderValue>,
@@ -16,9 +16,11 @@ pub struct Exit {
 }
 
 impl Exit {
-    /// What a response must add to its `Vary` header, unless it is a refusal from within, which is
-    /// not stored at all. `None` where the Authorization header alone decides (no shared cache
-    /// keeps such a response, [RFC 9111 §3.5]), or no header does.
+    /// Returns what to append to the `Vary` header of the response.
+    ///
+    /// Not for a refusal by the code behind the gate, which is never cached. `None` if only
+    /// Authorization is read, because shared caches do not store such responses ([RFC 9111 §3.5]),
+    /// or if no header is read.
     ///
     /// [RFC 9111 §3.5]: https://www.rfc-editor.org/rfc/rfc9111#section-3.5
     #[must_use]
@@ -26,10 +28,12 @@ impl Exit {
         self.vary.clone()
     }
 
-    /// The refusal to answer with in the place of `refusal`, which comes from within: one of gRPC,
-    /// where the gate's service is and `refusal` is not. `None` where the response can stay as it is.
+    /// Returns the refusal to answer with instead of `refusal`, which comes from the code behind
+    /// the gate: its gRPC form, if the gate is for gRPC and `refusal` is not.
     ///
-    /// For adapters whose responses are not those of `http`; [`Bodies::passed`] does it for the
+    /// `None` if the response can stay as it is.
+    ///
+    /// For adapters whose responses are not [`http::Response`]s. [`Bodies::passed`] does it for the
     /// others.
     #[must_use]
     pub fn instead_of(&self, refusal: &Refusal) -> Option<Refusal> {
@@ -38,7 +42,7 @@ impl Exit {
         is_in_other_words.then(|| refusal.clone().into_grpc())
     }
 
-    /// A refusal from within does not know what it is an answer to.
+    /// Puts a refusal from the code behind the gate into the protocol of this request.
     fn restate<B: Default>(&self, mut response: Response<B>) -> Response<B> {
         let Some(refusal) = response.extensions_mut().get_mut::<Refusal>() else { return response };
         if let Some(refusal) = self.instead_of(refusal) {
@@ -59,8 +63,8 @@ impl Exit {
     }
 }
 
-/// Whether a service's responses can have bodies that the gate makes: for adapters whose services
-/// have responses of any type. [`NoBodies`] and [`FromBytes`] are the two answers.
+/// How the gate makes the response bodies of a service, for adapters whose services have responses
+/// of any type. Implemented by [`NoBodies`] and [`FromBytes`].
 #[diagnostic::on_unimplemented(
     message = "the gate cannot make a response body `{B}`",
     label = "`{B}` is not `Default`, or not `From<bytes::Bytes>`",
@@ -68,31 +72,31 @@ impl Exit {
             service's body must also be `From<bytes::Bytes>`"
 )]
 pub trait Bodies<B>: Sealed {
-    /// [`Gate::metadata`], where a body can be made.
+    /// Returns [`Gate::metadata`], if a body can be made.
     fn metadata(gate: &Gate, request: &(impl RequestView + ?Sized)) -> Option<Response<B>>;
 
-    /// The response to a refused request.
+    /// Returns the response to a refused request.
     fn refused(refusal: Refusal) -> Response<B>;
 
-    /// The response to one that went through.
+    /// Returns the response to a request that was let through.
     fn passed(response: Response<B>, exit: &Exit) -> Response<B>;
 }
 
-/// Only [`NoBodies`] and [`FromBytes`] are `Bodies`, so that the trait can grow.
+/// Only [`NoBodies`] and [`FromBytes`] implement [`Bodies`], so the trait can grow.
 pub trait Sealed {}
 
 impl Sealed for NoBodies {}
 impl Sealed for FromBytes {}
 
-/// Refusals have headers and no body, which any type of body can do.
+/// Refusals have headers and no body. For any body type that is `Default`.
 #[derive(Debug, Clone, Copy)]
 pub struct NoBodies(());
 
-/// Refusals have the bodies that the settings give them, and metadata are served.
+/// Refusals have the configured bodies, and the metadata is served.
 #[derive(Debug, Clone, Copy)]
 pub struct FromBytes(());
 
-// So that the compiler names the body, and what to do, instead of a bound of this implementation.
+// So that the compiler names the body and the remedy, instead of a bound of this implementation.
 #[diagnostic::do_not_recommend]
 impl<B: Default> Bodies<B> for NoBodies {
     fn metadata(gate: &Gate, _: &(impl RequestView + ?Sized)) -> Option<Response<B>> {

@@ -42,7 +42,7 @@ async fn no_path_and_no_method_passes_without_a_token() {
     assert_eq!(entry(&gate, "OPTIONS", "/x", &[("authorization", &bearer)]), "caller");
 }
 
-/// What becomes of `response` on its way out, in status and `grpc-status`.
+/// The HTTP status and the `grpc-status` of `response`.
 fn shape(response: &Response<Bytes>) -> (u16, Option<&str>) {
     let status = response.headers().get("grpc-status").map(|status| status.to_str().unwrap());
     (response.status().as_u16(), status)
@@ -60,7 +60,7 @@ async fn only_a_declared_gate_answers_in_grpc_terms_and_it_always_does() {
                 let refusal = verdict_now(gate, &request).unwrap().unwrap_err();
                 assert_eq!(shape(&refusal.into_full_response()), expected, "{kind} {method}");
             }
-            // From within: a layer, an extractor or a handler, on a route that is open or not.
+            // A refusal by a layer, an extractor or a handler, on a protected or an open route.
             let within = || Refusal::misconfigured("").into_full_response();
             for (gate, expected) in [(&plain, (500, None)), (&declared, (200, Some("13")))] {
                 let (_, open) = gate.enter_open(&request);
@@ -176,7 +176,7 @@ async fn gates_of_one_authenticator_have_their_own_places_and_vary() {
         assert_eq!(vary(gate).as_deref(), strict);
         assert_eq!(vary(&gate.clone().optional()).as_deref(), optional);
     }
-    // Whichever is said first.
+    // The order of the two calls does not matter.
     let places = [TokenPlace::authorization()];
     let optional = forwarded.optional().token_places(places).unwrap();
     assert_eq!(vary(&optional).as_deref(), Some("authorization"));
@@ -198,7 +198,7 @@ async fn only_a_gate_that_passes_foreign_credentials_does() {
         (&[of("Basic YTpi")], ["missing", "anonymous", "scheme", "scheme"]),
         (&[of("ApiKey key_1")], ["missing", "anonymous", "scheme", "scheme"]),
         (&[of("key_1")], ["missing", "anonymous", "scheme", "scheme"]),
-        // What has a token is not passed on for the sake of the rest.
+        // A request with a token is not foreign, whatever else it has.
         (&[of("Basic YTpi"), ("cookie", &cookie)], ["caller"; 4]),
         (&[of("Bearer key_1"), of("Bearer key_1")], ["credentials_repeated"; 4]),
         (&[of("Basic YTpi"), of("Basic YTpi")], ["credentials_repeated"; 4]),
@@ -212,7 +212,7 @@ async fn only_a_gate_that_passes_foreign_credentials_does() {
         let entries = gates.map(|gate| entry(gate, "GET", "/", headers));
         assert_eq!(entries, expected, "{headers:?}");
     }
-    // Authorization is not a place of this gate: what stands there is not looked at.
+    // Authorization is not a place of this gate, so it is not read.
     let header = passing.token_places([TokenPlace::header("x-token")]).unwrap();
     assert_eq!(entry(&header, "GET", "/", &[("authorization", "Basic YTpi")]), "missing");
     assert_eq!(entry(&header, "GET", "/", &[("x-token", "key_1")]), "foreign");
@@ -235,7 +235,7 @@ async fn code_without_an_adapter_gets_caller_foreign_none_or_a_refusal() {
     assert_eq!(foreign.credential(), Some("key_1"));
     assert!(!format!("{foreign:?}").contains("key_1"));
     assert_eq!(asked(Some("Bearer a b")).await.unwrap_err().rule(), "credentials_grammar");
-    // `authenticate` refuses all but a caller.
+    // `authenticate` refuses everything except a caller.
     let request = Request::get("/").header("authorization", "Bearer key_1").body(()).unwrap();
     let refusal = gate.clone().pass_foreign().authenticate(&request).await.unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.rule()), (401, "compact_form"));
@@ -311,7 +311,7 @@ async fn a_body_takes_the_place_of_no_header() {
             "detail": "An access token is required",
         })
     );
-    // What a handler has put there itself stays.
+    // A body that a handler set is kept.
     let mut own = refusal.into_response::<Bytes>();
     own.headers_mut().insert("content-type", HeaderValue::from_static("text/plain"));
     assert!(with_body(own).body().is_empty());

@@ -1,4 +1,4 @@
-//! Whom tokens must be for.
+//! The accepted audiences.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use std::fmt;
 pub(crate) enum Audiences {
     /// Tokens for one of these, at least one.
     Named(Vec<String>),
-    /// Any token of the issuer, for whomever it is, as only [`dangerous`](crate::dangerous) says.
+    /// Tokens of any audience. Only [`dangerous`](crate::dangerous) sets it.
     Any,
 }
 
-/// As the log has it.
+/// The form in the log.
 impl fmt::Debug for Audiences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! An issuer's keys: fetched here, or given by the application.
+//! The keys of an issuer: fetched, or provided by the application.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use crate::key_source::KeySource;
 use crate::remote::RemoteKeySet;
 
 pub(crate) enum IssuerKeys {
-    /// Fetched for this issuer alone.
+    /// Fetched for this issuer only.
     Fetched(RemoteKeySet),
     /// Fetched for several issuers or services.
     Shared {
         keys: RemoteKeySet,
-        /// Whether the set's clock is the service's, so that a reading of one is one of the other.
+        /// Whether the set and the service use the same clock, so that they can share its readings.
         same_clock: bool,
     },
     Given(Arc<dyn KeySource>),
@@ -36,7 +36,7 @@ impl IssuerKeys {
         }
     }
 
-    /// Uses the keys that were kept from an earlier run; see [`RemoteKeySet::restore`].
+    /// Restores the keys that an earlier run stored; see [`RemoteKeySet::restore`].
     pub(crate) fn restore(&self) -> Option<Result<Duration, String>> {
         if let Self::Fetched(keys) = self { keys.restore() } else { None }
     }
@@ -45,7 +45,8 @@ impl IssuerKeys {
         matches!(self, Self::Fetched(_) | Self::Shared { .. })
     }
 
-    /// Whether what forbids a cache to keep the keys counts; `None` where they are not fetched here.
+    /// Whether response headers that forbid caching are obeyed. `None` if the keys are not fetched
+    /// here.
     pub(crate) fn obey_no_cache(&self) -> Option<bool> {
         match self {
             Self::Fetched(keys) | Self::Shared { keys, .. } => Some(keys.obeys_no_cache()),
@@ -53,23 +54,23 @@ impl IssuerKeys {
         }
     }
 
-    /// Takes over the keys that `other` has fetched, if there are none here and both are fetched
-    /// alike.
+    /// Takes over the keys that `other` fetched, if this set is empty and both are fetched in the
+    /// same way.
     pub(crate) fn adopt(&self, other: &Self) {
         if let (Self::Fetched(keys), Self::Fetched(other)) = (self, other) {
             keys.adopt(other);
         }
     }
 
-    /// Stops the background renewal of keys that were fetched for this issuer alone.
+    /// Stops the background refresh of keys that are fetched for this issuer only.
     pub(crate) fn retire(&self) {
         if let Self::Fetched(keys) = self {
             keys.retire();
         }
     }
 
-    /// As [`KeySource::is_current`]. Keys that were fetched are asked as of `at`: a request
-    /// reads the clocks once.
+    /// Like [`KeySource::is_current`], but uses `at` for fetched keys, so that a request reads the
+    /// clocks once.
     pub(crate) fn is_current(
         &self,
         wanted: &KeyRequest<'_>,

@@ -1,4 +1,4 @@
-//! The rules that claims are held to: pure, and each fails closed.
+//! The rules for claims. They are pure, and each fails closed.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::error::{Found, TokenError, UnreadableClaim};
 use crate::jws::TokenType;
 use crate::profile::Profile;
 
-/// What a token's claims must say to be accepted here.
+/// The requirements for the claims of an accepted token.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ClaimsRules {
     pub(crate) issuer: String,
@@ -21,7 +21,7 @@ pub(crate) struct ClaimsRules {
 }
 
 impl ClaimsRules {
-    /// Holds `claims` to every rule, at the time `now`. `token_type` is what the header says.
+    /// Checks `claims` against every rule, at the time `now`. `token_type` is from the header.
     pub(crate) fn check(
         &self,
         claims: &RegisteredClaims,
@@ -36,8 +36,8 @@ impl ClaimsRules {
         self.check_present(claims)
     }
 
-    /// The longest that a token is accepted whose session was revoked, whatever the issuer does;
-    /// `None` if nothing bounds it here.
+    /// The maximum time that a token is accepted after its session was revoked, whatever the issuer
+    /// does. `None` if nothing bounds it here.
     ///
     /// The leeway counts twice: an issuer whose clock is ahead dates a token into the future, and
     /// the token is then accepted beyond its expiry.
@@ -58,8 +58,9 @@ impl ClaimsRules {
         }
     }
 
-    /// RFC 7519 §4.1.3: "MUST be rejected" unless one of the names is ours. An `aud` that is neither a name nor
-    /// an array of names does not come here: it is no JWT's, and policies read it.
+    /// RFC 7519 §4.1.3: "MUST be rejected" unless one of the audiences is ours. A token whose `aud`
+    /// is neither a string nor an array of strings never gets here: it is rejected when it is
+    /// parsed, because policies read the claim, too.
     fn check_audience(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
         let Audiences::Named(audiences) = &self.audiences else { return Ok(()) };
         if claims.aud.is_none() {
@@ -85,7 +86,7 @@ impl ClaimsRules {
                 _ => false,
             };
             if !present {
-                // What no rule reads is read leniently; here one does.
+                // Claims that no rule reads are parsed leniently. This rule reads one.
                 return Err(match claims.raw().find(name) {
                     Ok(None) => TokenError::MissingClaim { name },
                     Ok(Some(_)) => TokenError::WrongType { name },
@@ -96,7 +97,7 @@ impl ClaimsRules {
         Ok(())
     }
 
-    /// The claims that the configuration asks for, whatever they say.
+    /// Checks that the claims in `required_claims` are present, with any value.
     fn check_present(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
         for name in &self.required_claims {
             let unreadable = |why| TokenError::UnreadableClaim(UnreadableClaim::new(name, why));
@@ -108,8 +109,8 @@ impl ClaimsRules {
         Ok(())
     }
 
-    /// RFC 7519 §4.1.4 to §4.1.6, each with the leeway in the token's favour.
-    /// The only rules that a token which was accepted before can break later.
+    /// RFC 7519 §4.1.4 to §4.1.6, each with the leeway in the token's favour. Only these rules can
+    /// reject a token that was accepted before.
     pub(crate) fn check_time(
         &self,
         claims: &RegisteredClaims,
@@ -134,8 +135,8 @@ impl ClaimsRules {
             }
         }
         if let Some(max) = self.max_token_lifetime {
-            // Without `iat` nothing proves how long the token has been valid already, and the
-            // promise that this setting makes would be empty.
+            // Without `iat`, nothing proves how long the token has been valid already, so the
+            // setting could not guarantee its bound.
             let iat = claims.iat.ok_or(TokenError::MissingClaim { name: "iat" })?;
             let lifetime = exp.saturating_sub(iat.as_duration());
             if lifetime > max {
@@ -145,7 +146,7 @@ impl ClaimsRules {
         if let Some(max) = self.max_token_age {
             let iat = claims.iat.ok_or(TokenError::MissingClaim { name: "iat" })?;
             let age = now.saturating_sub(iat.as_duration());
-            // To the second as `exp` is: on or after it the token is not accepted.
+            // Exclusive, as for `exp`: a token of exactly this age is not accepted.
             if age >= max.saturating_add(self.leeway) {
                 return Err(TokenError::TooOld { age, max });
             }
@@ -182,7 +183,7 @@ mod tests {
         rules.check(claims, TokenType::Jwt, NumericDate::from_secs(now)).is_ok()
     }
 
-    /// The verdict on a good token with some claims put in (JSON) or taken out (`""`).
+    /// The verdict on a valid token with some claims set (JSON) or removed (`""`).
     fn verdict(rules: &ClaimsRules, changes: &[(&str, &str)]) -> Result<(), TokenError> {
         let mut members = vec![
             ("iss", r#""https://issuer.example""#),
@@ -208,7 +209,7 @@ mod tests {
         assert_eq!(verdict(&rules(), &[("aud", r#"["x","https://api2.example"]"#)]), Ok(()));
         assert_eq!(verdict(&rules(), &[("token_use", r#""access""#)]), Ok(()));
         assert_eq!(verdict(&rules(), &[("typ", r#""Bearer""#)]), Ok(()));
-        // Marks of nothing (see the providers' habits): access tokens carry these.
+        // Access tokens of known providers carry these values, which mark no other kind of token.
         assert_eq!(verdict(&rules(), &[("auth_time", "1"), ("azp", r#""c""#)]), Ok(()));
     }
 
@@ -254,7 +255,7 @@ mod tests {
         assert_eq!(rule(&[("iat", "1800000010")]), Ok(()));
         assert_eq!(rule(&[("iat", "1800000010.5")]), Err("iat".to_owned()));
         assert_eq!(rule(&[("iat", "")]), Ok(()));
-        // Extremes do not overflow.
+        // Extreme values do not overflow.
         assert_eq!(rule(&[("exp", "253402300799")]), Ok(()));
     }
 
@@ -273,7 +274,7 @@ mod tests {
         let rules = ClaimsRules { max_token_lifetime: Some(Duration::from_secs(900)), ..rules() };
         assert_eq!(verdict(&rules, &[]), Ok(()));
         assert_eq!(verdict(&rules, &[("exp", "1800000901")]).unwrap_err().rule(), "lifetime");
-        // A long token near its end is still a long token.
+        // Its lifetime is too long, even near its end.
         let near_end = [("iat", "1799900000"), ("exp", "1800000001")];
         assert_eq!(verdict(&rules, &near_end).unwrap_err().rule(), "lifetime");
         let no_iat = [("iat", "")];
@@ -286,7 +287,7 @@ mod tests {
         let rules = ClaimsRules { max_token_lifetime: Some(max), ..rules() };
         let bound = rules.revocation_bound().unwrap().as_secs();
         assert_eq!(bound, 920);
-        // The worst that an issuer can date: from the latest `iat` that is accepted now.
+        // The worst dates that an issuer can set: from the latest `iat` that is accepted now.
         let payload = Payload::for_test(
             r#"{"iss":"https://issuer.example","aud":"https://api.example",
                 "iat":1800000010,"exp":1800000910}"#,
@@ -327,7 +328,7 @@ mod tests {
             let rules = ClaimsRules { max_token_lifetime, max_token_age, ..rules() };
             assert_eq!(rules.revocation_bound(), bound);
         }
-        // As `no_token_outlives_the_revocation_bound`, with a token that lasts for ever.
+        // Like `no_token_outlives_the_revocation_bound`, with a token that never expires.
         let rules = ClaimsRules { max_token_age: secs(600), ..rules() };
         let payload = Payload::for_test(
             r#"{"iss":"https://issuer.example","aud":"https://api.example",
@@ -358,7 +359,7 @@ mod tests {
         }
     }
 
-    /// The marks that nothing overrides, and the two that positive typing does.
+    /// The marks that nothing overrides, and the two that an explicit token type does.
     #[test]
     fn tokens_of_another_kind_are_refused_by_their_marks() {
         let typed = |name: &str, value: &str, token_type, type_claim: &str| {
@@ -415,7 +416,7 @@ mod tests {
         }
     }
 
-    /// Spring's ID token: the code flow does not demand a `nonce`.
+    /// Spring's ID token: the code flow does not require a `nonce`.
     #[test]
     fn untyped_token_that_is_made_like_an_id_token_is_refused() {
         let like = [("azp", r#""https://api.example""#), ("auth_time", "1")];
@@ -481,7 +482,7 @@ mod tests {
             let changes: Vec<_> = whole.into_iter().chain([(name, "")]).collect();
             assert_eq!(verdict(&rules, &changes), Err(TokenError::MissingClaim { name }));
         }
-        // Nothing but this profile reads these two.
+        // Only this profile reads these two claims.
         for name in ["client_id", "jti"] {
             let changes: Vec<_> = whole.into_iter().chain([(name, "7")]).collect();
             assert_eq!(verdict(&rules, &changes), Err(TokenError::WrongType { name }));

@@ -1,4 +1,4 @@
-//! How an issuer stands: for a status page, an alarm, a proof that a promise is kept.
+//! The status of an issuer: for status pages, alarms and audits.
 
 use std::time::Duration;
 
@@ -6,26 +6,27 @@ use super::{Audiences, TrustedIssuer};
 use crate::key_source::{Freshness, KeySetStatus};
 use crate::revocation::StatusListStatus;
 
-/// How one issuer stands.
+/// The status of one issuer.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct IssuerStatus {
-    /// What `iss` says in its tokens.
+    /// The `iss` of its tokens.
     pub issuer: String,
-    /// The rule set that it is, if an [`IssuerResolver`](crate::config::IssuerResolver) has answered with
-    /// it; `None` for an issuer that the service was built with.
+    /// The name of its rule set, if it came from an
+    /// [`IssuerResolver`](crate::config::IssuerResolver). `None` for an issuer that the
+    /// authenticator was built with.
     pub rule_set: Option<String>,
-    /// Whether tokens are accepted whomever they are for, because
-    /// [`dangerous::any_audience`](crate::dangerous::any_audience) says so.
+    /// Whether tokens for any audience are accepted, because of
+    /// [`dangerous::any_audience`](crate::dangerous::any_audience).
     pub accepts_any_audience: bool,
-    /// The longest that a token is accepted whose session was revoked, whatever the issuer does:
-    /// by [`max_token_lifetime`](crate::AuthenticatorBuilder::max_token_lifetime) or
-    /// [`max_token_age`](crate::AuthenticatorBuilder::max_token_age), and twice the leeway. `None`
-    /// if neither is set: it is then as long as the issuer makes its tokens last.
+    /// The maximum time that a token is accepted after its session was revoked, whatever the issuer
+    /// does: [`max_token_lifetime`](crate::AuthenticatorBuilder::max_token_lifetime) or
+    /// [`max_token_age`](crate::AuthenticatorBuilder::max_token_age), plus twice the leeway. `None`
+    /// if neither is set: the issuer's token lifetime is then the bound.
     pub revocation_bound: Option<Duration>,
-    /// How its keys are; `None` where they are not fetched but given.
+    /// The status of its keys; `None` if they are provided instead of fetched.
     pub keys: Option<KeySetStatus>,
-    /// How its status lists are: those that routes have asked for lately.
+    /// The status of the status lists that routes have used recently.
     pub status_lists: Vec<StatusListStatus>,
 }
 
@@ -41,7 +42,7 @@ impl TrustedIssuer {
         }
     }
 
-    /// Whether there are keys to validate with.
+    /// Whether there are keys to validate tokens with.
     pub(crate) fn is_ready(&self) -> bool {
         self.keys.source().status().is_none_or(|status| status.freshness != Freshness::Unavailable)
     }

@@ -1,5 +1,4 @@
-//! What stands in the body of a refusal. It never says more than the headers do, and can not take
-//! the place of any of them.
+//! The body of a refusal. It never says more than the headers do, and cannot replace any of them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,18 +10,18 @@ use serde_json::{Value, json};
 
 use super::{Protocol, Refusal};
 
-/// The body of a refusal, and what it is.
+/// The body of a refusal, with its media type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusalBody {
-    /// Its `Content-Type`.
+    /// The `Content-Type`.
     pub content_type: HeaderValue,
-    /// The body itself.
+    /// The bytes of the body.
     pub bytes: Bytes,
 }
 
 impl RefusalBody {
-    /// A JSON document (`application/json`). No type of a header is needed for it, so that it is the same with
-    /// every framework, actix-web with its `http` 0.2 too.
+    /// Creates a JSON body (`application/json`). Its parameter is not a type of the `http` crate,
+    /// so it works with every framework, including actix-web with its `http` 0.2.
     ///
     /// ```
     /// use portcullis::{Refusal, refusal::RefusalBody};
@@ -40,7 +39,7 @@ impl RefusalBody {
         }
     }
 
-    /// A problem document ([RFC 9457]): the status and the constant words of
+    /// Creates a problem document ([RFC 9457]): the status and the fixed text of
     /// [`detail`](Refusal::detail).
     ///
     /// [RFC 9457]: https://www.rfc-editor.org/rfc/rfc9457
@@ -62,7 +61,7 @@ impl RefusalBody {
 
 type Write = dyn Fn(&Refusal) -> RefusalBody + Send + Sync;
 
-/// Writes the bodies of a service's refusals.
+/// The function that writes the bodies of a service's refusals.
 #[derive(Clone)]
 pub(crate) struct WriteBody(Arc<Write>);
 
@@ -79,9 +78,10 @@ impl fmt::Debug for WriteBody {
 }
 
 impl Refusal {
-    /// The body that the authenticator's settings give this refusal. None by default, and none
-    /// [for gRPC](Refusal::into_grpc), which has no place for it. To a `HEAD` request [`with_body`]
-    /// sends only its `Content-Type`.
+    /// Returns the body that the authenticator's settings give this refusal.
+    ///
+    /// `None` by default and [for gRPC](Refusal::into_grpc), whose refusals have no body. For a
+    /// `HEAD` request, [`with_body`] sends only its `Content-Type`.
     #[must_use]
     pub fn body(&self) -> Option<RefusalBody> {
         let write = self.0.space.as_ref()?.write_body.as_ref()?;
@@ -89,10 +89,11 @@ impl Refusal {
     }
 }
 
-/// `response`, and if it is a [`Refusal`]'s without a body, with the body that is due to it.
+/// Adds the configured body to the response of a [`Refusal`]. Other responses are returned
+/// unchanged.
 ///
-/// For adapters, where a body can be made from bytes: whoever refused inside, a layer, an extractor
-/// or a handler, need not know how. A response that says what its body is keeps it.
+/// For adapters that can make a body from bytes: a layer, extractor or handler that refuses need
+/// not know the configured body. A response that has a `Content-Type` keeps its body.
 #[must_use]
 pub fn with_body<B: From<Bytes>>(mut response: Response<B>) -> Response<B> {
     let Some(refusal) = response.extensions().get::<Refusal>() else { return response };

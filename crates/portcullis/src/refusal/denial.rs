@@ -7,54 +7,55 @@ use crate::claims::Scope;
 use crate::duration::InSeconds;
 use crate::error::UnreadableClaim;
 
-/// Why a [`Policy`](crate::Policy) is not met. What it names is the policy's, not the token's.
+/// The reason why a [`Policy`](crate::Policy) is not met. Its values come from the policy, not the
+/// token.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denial {
-    /// The token's scope does not reach; the client is told what would.
+    /// The token lacks the required scope. The client learns which scope is needed.
     #[error("the scope does not suffice; {:?} is needed{}", .needed.as_str(), granted_in(*.unread))]
     #[non_exhaustive]
     Scope {
-        /// The scope that the policy asks for.
+        /// The scope that the policy requires.
         needed: Scope,
-        /// A claim that has it and that the profile does not read.
+        /// A claim that grants it and that the profile does not read.
         unread: Option<&'static str>,
     },
-    /// The user must authenticate anew or otherwise (RFC 9470); the client is told how.
+    /// The user must authenticate again or more strongly (RFC 9470). The client learns how.
     #[error("the user's authentication does not suffice; needed: {}", step_up(.acr_values, *.max_age))]
     #[non_exhaustive]
     Authentication {
-        /// What `acr` should be one of, the preferred ones first; empty if it does not matter.
+        /// The accepted values of `acr`, in order of preference. Empty if any is accepted.
         acr_values: Vec<String>,
-        /// How long ago the user may have authenticated, if that matters.
+        /// The maximum time since the user authenticated, if it is limited.
         max_age: Option<Duration>,
     },
-    /// The token was issued too long ago; the client can refresh it.
+    /// The token was issued too long ago. The client can refresh it.
     #[error("the token was issued more than {} ago, or does not say when", InSeconds(*.max))]
     #[non_exhaustive]
     TokenAge {
-        /// The oldest that it may be.
+        /// The maximum age of the token.
         max: Duration,
     },
-    /// The bearer may not do this, and no refreshed token of theirs would change that.
+    /// The caller lacks a permission. A refreshed token would not change that.
     #[error("`{rule}` is not met{}", granted_in(*.unread))]
     #[non_exhaustive]
     Forbidden {
         /// The part of the policy that is not met.
         rule: String,
-        /// A claim that has what it asks for and that the profile does not read.
+        /// A claim that grants it and that the profile does not read.
         unread: Option<&'static str>,
     },
-    /// It is unknown whether the policy is met: a claim cannot be read, or has another type than the
-    /// policy compares it with.
+    /// The policy cannot be evaluated: a claim is unreadable, or has another type than the policy
+    /// compares it with.
     #[error(transparent)]
     UnreadableClaim(UnreadableClaim),
-    /// A custom check that was read as data has no meaning; see
+    /// A custom check was deserialized and is not bound to a function; see
     /// [`Policy::bind`](crate::Policy::bind).
     #[error("the custom check {name:?} is not bound to a function")]
     #[non_exhaustive]
     UnboundCheck {
-        /// Its name.
+        /// The name of the check.
         name: String,
     },
 }
@@ -68,7 +69,7 @@ fn granted_in(unread: Option<&str>) -> String {
 }
 
 fn step_up(acr_values: &[String], max_age: Option<Duration>) -> String {
-    // Without either it is a policy with an empty list, which no token meets.
+    // Without either, the policy has an empty list, which no token meets.
     let acr = (!acr_values.is_empty() || max_age.is_none())
         .then(|| format!("`acr` one of {acr_values:?}"));
     let age = max_age.map(|age| format!("`auth_time` at most {} ago", InSeconds(age)));
@@ -76,7 +77,7 @@ fn step_up(acr_values: &[String], max_age: Option<Duration>) -> String {
 }
 
 impl Denial {
-    /// A short, stable name, from a closed list: for logs and metric labels.
+    /// A short, stable name from a closed list, for logs and metric labels.
     pub(crate) fn rule(&self) -> &'static str {
         match self {
             Self::Scope { .. } => "scope",
@@ -113,7 +114,7 @@ impl Denial {
         }
     }
 
-    /// Whether the policy is unknown, and not known to be not met: then its negation is unknown, too.
+    /// Whether the policy could not be evaluated. Its negation cannot be evaluated then, either.
     pub(crate) fn is_unknown(&self) -> bool {
         matches!(self, Self::UnreadableClaim(_) | Self::UnboundCheck { .. })
     }

@@ -1,4 +1,4 @@
-//! What the operator reads of a refusal.
+//! The log event and the metrics of a refusal.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ impl Refusal {
         let issuer = self.0.issuer.as_deref();
         let (method, route) = (site.method, site.route.as_deref());
         if kind == RefusalKind::Misconfigured {
-            // Not the client's doing, and every such request fails: this must not be overlooked.
+            // A fault of the service, and every such request fails, so it is logged as an error.
             tracing::error!(
                 target: "portcullis::refusal",
                 kind = kind.as_str(), rule, issuer, method, route, setting, %reason, remedy,
@@ -25,7 +25,7 @@ impl Refusal {
             );
             return;
         }
-        // The fetch that failed has warned once; this would be as often as anybody likes.
+        // The failed fetch logged one warning. A warning here would let clients fill the log.
         let unavailable = match &self.0.cause {
             Cause::Unavailable { source, .. } | Cause::BudgetSpent { source, .. } => {
                 source.as_ref()

@@ -1,4 +1,4 @@
-//! What a refused client gets over HTTP, and over gRPC ([PROTOCOL-HTTP2, Trailers-Only]).
+//! The response to a refused request, over HTTP and over gRPC ([PROTOCOL-HTTP2, Trailers-Only]).
 //!
 //! [PROTOCOL-HTTP2, Trailers-Only]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
 
@@ -23,13 +23,13 @@ const FORBIDDEN: &str = "The caller may not do this";
 const MISCONFIGURED: &str = "The service is not set up for this request";
 
 impl Refusal {
-    /// The `WWW-Authenticate` header, where the table has one.
+    /// Returns the `WWW-Authenticate` header, if this kind of refusal has one.
     #[must_use]
     pub fn challenge(&self) -> Option<HeaderValue> {
         let space = self.0.space.as_ref()?;
         let challenge = || Challenge::bearer().with("realm", &space.realm);
         let challenge = match (&self.0.cause, self.error_code()) {
-            // RFC 6750 §3.1: without credentials no error code.
+            // RFC 6750 §3.1: no error code for a request without credentials.
             (Cause::Missing, _) => challenge(),
             (_, None) => return None,
             (cause, Some(error)) => {
@@ -53,11 +53,13 @@ impl Refusal {
         Some(challenge.into_header())
     }
 
-    /// The `error` of the challenge ([RFC 6750 §3.1], [RFC 9470 §3]): `invalid_request`, `invalid_token`,
-    /// `insufficient_scope` or `insufficient_user_authentication`. `None` where the challenge has none, and where
-    /// there is no challenge: 500, 503 and 429 are not about the credentials.
+    /// Returns the `error` of the challenge ([RFC 6750 §3.1], [RFC 9470 §3]): `invalid_request`,
+    /// `invalid_token`, `insufficient_scope` or `insufficient_user_authentication`.
     ///
-    /// For bodies of your own, so that they say the same as the header:
+    /// `None` if the challenge has no `error`, or there is no challenge: 500, 503 and 429 are not
+    /// about the credentials.
+    ///
+    /// Use it in custom bodies, so that they agree with the header:
     ///
     /// ```
     /// use portcullis::{Authenticator, refusal::RefusalBody};
@@ -90,7 +92,7 @@ impl Refusal {
         })
     }
 
-    /// When to try again, where that helps: whole seconds, at least one.
+    /// Returns when to retry, if a retry may help: whole seconds, at least one.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let (Cause::Unavailable { retry_after, .. } | Cause::BudgetSpent { retry_after, .. }) =
@@ -102,7 +104,7 @@ impl Refusal {
         Some(Duration::from_secs(whole.max(1)))
     }
 
-    /// The whole response, without a body: the headers say all that a client may know.
+    /// Returns the response without a body. The headers have everything that a client may know.
     #[must_use]
     pub fn into_response<B: Default>(self) -> Response<B> {
         let mut response = Response::new(B::default());
@@ -116,21 +118,21 @@ impl Refusal {
         }
         match self.1 {
             Protocol::Http | Protocol::Head => *response.status_mut() = self.status(),
-            // "Trailers-Only": the status stands in the headers of a response that is HTTP's 200.
+            // "Trailers-Only": the gRPC status is in the headers of an HTTP 200 response.
             Protocol::Grpc => {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
                 headers.insert("grpc-status", self.kind().grpc_status().into());
-                // Visible ASCII without a percent sign, which is its own percent-encoding.
+                // Visible ASCII without a percent sign needs no percent-encoding.
                 headers.insert("grpc-message", HeaderValue::from_static(self.detail()));
             }
         }
-        // An outer layer may want to count or log it, or give it a body.
+        // For outer layers, which may count or log the refusal, or add a body.
         response.extensions_mut().insert(self);
         response
     }
 
-    /// Rewrites the response of a refusal from within: status, headers and body are those of this
-    /// refusal, and headers that it does not have stay, such as a request ID.
+    /// Rewrites the response of a refusal from the code behind the gate. Status, body and headers
+    /// are those of this refusal. Headers that it does not set, such as a request ID, are kept.
     pub(crate) fn rewrite<B: Default>(self, response: Response<B>) -> Response<B> {
         let (own, body) = self.into_response::<B>().into_parts();
         let (mut parts, _) = response.into_parts();
@@ -144,14 +146,14 @@ impl Refusal {
         Response::from_parts(parts, body)
     }
 
-    /// The whole response, with the body that the authenticator's settings give it, if any.
+    /// Returns the response with the body that the authenticator's settings give it, if any.
     #[must_use]
     pub fn into_full_response<B: Default + From<Bytes>>(self) -> Response<B> {
         with_body(self.into_response())
     }
 
-    /// All that a client learns of the reason, in words that are always the same. Which rule a
-    /// refused token broke would tell an attacker how far a forgery got.
+    /// Returns the reason for the client, as a fixed text. It does not say which rule a rejected
+    /// token broke, because that would show an attacker how far a forgery got.
     #[must_use]
     pub fn detail(&self) -> &'static str {
         match &self.0.cause {
@@ -182,7 +184,7 @@ impl Refusal {
     }
 }
 
-/// RFC 9470 §3.
+/// Adds the parameters of RFC 9470 §3.
 fn step_up(
     mut challenge: Challenge,
     acr_values: &[String],

@@ -1,4 +1,4 @@
-//! Where in a service a request was refused, for the log.
+//! The method and the route of a refused request, for the log.
 
 use std::sync::Arc;
 
@@ -8,20 +8,21 @@ use super::{Refusal, Unreported};
 use crate::maybe_ready::MaybeReady;
 use crate::request::RequestView;
 
-/// Finds the pattern of a route in what a router left with the request.
+/// Finds the pattern of the route in what a router stored in the request's extensions.
 pub type RouteFrom = fn(&Extensions) -> Option<&str>;
 
-/// Where a request was refused: its method, and the pattern of its route where the framework tells.
+/// Where a request was refused: its method, and the pattern of its route if the framework provides
+/// it.
 #[derive(Debug, Clone, Default)]
 pub struct Site {
-    /// One of the standard methods: nothing that a client has made up.
+    /// A standard method or `other`: no text from the client.
     pub(super) method: Option<&'static str>,
     pub(super) route: Option<Arc<str>>,
 }
 
 impl Site {
-    /// The site of `request`. `route_from` is for a request that does not know its
-    /// [route](RequestView::route) itself.
+    /// Returns the site of `request`. `route_from` is for requests without a
+    /// [route](RequestView::route) of their own.
     #[must_use]
     pub fn of(request: &(impl RequestView + ?Sized), route_from: Option<RouteFrom>) -> Self {
         let left = || route_from?(request.extensions()?).map(Arc::from);
@@ -36,7 +37,8 @@ fn standard(method: &str) -> &'static str {
     METHODS.into_iter().find(|known| *known == method).unwrap_or("other")
 }
 
-/// Reports a refusal with the site of `request`, which is looked at only if there is one, or may be.
+/// Logs a refusal with the site of `request`. `site` is called only if the verdict is a refusal, or
+/// is pending.
 pub(crate) fn reported<T: Send + 'static>(
     verdict: MaybeReady<Result<T, Unreported>>,
     site: impl FnOnce() -> Site,

@@ -1,4 +1,4 @@
-//! What all the requests to one service have in common.
+//! What all requests to one service have in common.
 
 use std::sync::Arc;
 
@@ -6,25 +6,25 @@ use super::{Tally, WriteBody};
 use crate::clock::Clock;
 use crate::resource::Resource;
 
-/// The protection space ([RFC 9110 §11.5]) that a service is, and the clock it goes by.
+/// The protection space ([RFC 9110 §11.5]) of a service, and its clock.
 ///
 /// [RFC 9110 §11.5]: https://www.rfc-editor.org/rfc/rfc9110#section-11.5
 #[derive(Debug)]
 pub(crate) struct ProtectionSpace {
-    /// The `realm` of its challenges.
+    /// The `realm` of the challenges.
     pub(crate) realm: String,
-    /// What its metadata say, which its challenges then point to.
+    /// The metadata, which challenges link to.
     pub(crate) resource: Option<Resource>,
-    /// What its refusals have for bodies.
+    /// Writes the bodies of refusals.
     pub(crate) write_body: Option<WriteBody>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Its refusals, for the log.
+    /// Counts refusals, for the log.
     pub(crate) tally: Arc<Tally>,
 }
 
 #[cfg(test)]
 impl ProtectionSpace {
-    /// For the tests of what comes after authentication.
+    /// For tests of the code that runs after authentication.
     pub(crate) fn for_test() -> Arc<Self> {
         let clock: Arc<dyn Clock> = Arc::new(crate::testing::ManualClock::at(crate::testing::NOW));
         let (realm, tally) = ("api".to_owned(), Tally::new(clock.clone(), None));

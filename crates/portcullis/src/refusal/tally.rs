@@ -1,4 +1,4 @@
-//! Counts refusals, so that a log at `info` has one line for many.
+//! Counts refusals, so that a log at `info` has one line for many of them.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,20 +13,20 @@ use super::{Refusal, Site};
 use crate::clock::Clock;
 use crate::settings::Setting;
 
-/// How long refusals are counted for one line.
+/// The time that one line covers.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The maximum number of lines a minute. Beyond it, refusals are told apart by their rule alone.
+/// The maximum number of lines per minute. Beyond it, lines are distinguished by their rule only.
 const MAX_LINES: usize = 1024;
 
-/// The refusals of a service that were counted and not yet reported. The first one of its kind is
-/// reported at once; those of the minute after it in one line at its end, and so on until there are
-/// none.
+/// The refusals of a service that were counted and not yet logged. The first of each key is logged
+/// at once. Those of the minute after it are logged as one line at its end, and so on until a
+/// minute has none.
 pub(crate) struct Tally {
     counted: Mutex<Counted>,
     clock: Arc<dyn Clock>,
-    /// A runtime with timers, such as fetching needs. Without one a line is written when a later request
-    /// is refused.
+    /// A runtime with timers, such as fetching needs. Without one, a line is written when a later
+    /// request is refused.
     runtime: Option<Handle>,
 }
 
@@ -36,7 +36,7 @@ struct Counted {
     sweeping: bool,
 }
 
-/// What one line is about.
+/// What the refusals of one line have in common.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     rule: &'static str,
@@ -45,14 +45,14 @@ struct Key {
 }
 
 struct Window {
-    /// By the service's monotonic clock.
+    /// The start of the window, by the service's monotonic clock.
     begun: Duration,
-    /// Since then.
+    /// The number of refusals since then.
     count: u64,
     line: Line,
 }
 
-/// What a line says of all the refusals that it counts, by the first of them.
+/// The other fields of a line, taken from the first refusal that it counts.
 #[derive(Clone)]
 struct Line {
     kind: &'static str,
@@ -89,7 +89,7 @@ impl Tally {
 }
 
 impl Counted {
-    /// Counts a refusal; returns the line if it is the first one.
+    /// Counts a refusal. Returns the line if it is the first of its key.
     fn count(&mut self, refusal: &Refusal, site: &Site, now: Duration) -> Option<Counts> {
         let (rule, issuer) = (refusal.rule(), refusal.issuer().cloned());
         let mut key = Key { rule, issuer, route: site.route.clone() };
@@ -112,7 +112,7 @@ impl Counted {
         }
     }
 
-    /// Ends the windows that are over; returns what they have counted.
+    /// Ends the windows that are over, and returns their counts.
     fn end(&mut self, now: Duration) -> Vec<Counts> {
         let mut ended = Vec::new();
         self.windows.retain(|key, window| {
@@ -129,7 +129,7 @@ impl Counted {
         ended
     }
 
-    /// When the next window ends.
+    /// The end of the window that ends first.
     fn next_end(&self) -> Option<Duration> {
         self.windows.values().map(|window| window.begun + WINDOW).min()
     }
@@ -147,7 +147,7 @@ fn write((key, count, line): &Counts) {
     );
 }
 
-/// The task that writes a line at the end of its minute, while there is anything to write.
+/// The task that writes each line at the end of its minute, as long as there are windows.
 struct Sweeper(Weak<Tally>);
 
 async fn sweep(mut sweeper: Sweeper) {
@@ -170,7 +170,7 @@ async fn sweep(mut sweeper: Sweeper) {
     }
 }
 
-/// A runtime that ends takes the task along; another one may begin it anew.
+/// When a runtime shuts down, the task ends. This lets a later refusal start a new one.
 impl Drop for Sweeper {
     fn drop(&mut self) {
         if let Some(tally) = self.0.upgrade() {

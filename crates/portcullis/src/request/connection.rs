@@ -1,4 +1,4 @@
-//! The connection that a request came in on.
+//! The connection of a request.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http::uri::Scheme;
 
-/// The connection that a request came in on: peer address, scheme and client certificate.
+/// The connection of a request: peer address, scheme and client certificate.
 ///
-/// The code that accepts connections knows them, and puts one into the extensions of each request
-/// (`http`), or into the connection's own (`HttpServer::on_connect` of actix-web).
+/// The code that accepts connections creates it. It puts one into the extensions of each request
+/// (`http`), or into those of the connection (`HttpServer::on_connect` of actix-web).
 /// [`RequestView::connection`](crate::RequestView::connection) finds it there. Never fill it from a
 /// header that a client could have sent, such as `X-Forwarded-For`, `X-Forwarded-Proto` or
 /// `X-Forwarded-Client-Cert`.
@@ -33,13 +33,13 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection of which nothing is known yet.
+    /// Creates a connection without any values.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the address at the other end of the socket: the client's, or a proxy's.
+    /// Sets the address of the socket's peer: the client or a proxy.
     #[must_use]
     pub fn with_peer(self, peer: SocketAddr) -> Self {
         Self { peer: Some(peer), ..self }
@@ -51,26 +51,26 @@ impl Connection {
         Self { scheme: Some(scheme), ..self }
     }
 
-    /// Sets the certificate that the client proved to have in the TLS handshake, in DER: the end-entity
-    /// certificate alone.
+    /// Sets the certificate that the client authenticated with in the TLS handshake, in DER: the
+    /// end-entity certificate only.
     #[must_use]
     pub fn with_client_certificate(self, der: Bytes) -> Self {
         Self { client_certificate: Some(der), ..self }
     }
 
-    /// The address at the other end of the socket.
+    /// Returns the address of the socket's peer.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 
-    /// The scheme of the connection itself, whatever a proxy in front has spoken.
+    /// Returns the scheme of the connection itself, independent of a proxy in front of it.
     #[must_use]
     pub fn scheme(&self) -> Option<&Scheme> {
         self.scheme.as_ref()
     }
 
-    /// The client's certificate in DER.
+    /// Returns the client's certificate in DER.
     #[must_use]
     pub fn client_certificate(&self) -> Option<&[u8]> {
         self.client_certificate.as_deref()

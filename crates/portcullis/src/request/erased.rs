@@ -8,7 +8,7 @@ use http::header::HeaderName;
 
 use super::{Connection, RequestView};
 
-/// A request of any type, sized or not, to be handed on as a `&dyn RequestView`.
+/// A request of any type, sized or not, to be passed as a `&dyn RequestView`.
 pub(crate) struct Erased<'r, R: ?Sized>(pub(crate) &'r R);
 
 impl<R: RequestView + ?Sized> RequestView for Erased<'_, R> {
@@ -53,7 +53,7 @@ impl<R: RequestView + ?Sized> RequestView for Erased<'_, R> {
     }
 }
 
-/// What is known of the request of a token that came without one.
+/// The empty request of a token that came without one.
 pub(crate) struct NoRequest;
 
 impl RequestView for NoRequest {
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
     use crate::request::tests::everything;
 
-    /// A request that says something else than the default in each method.
+    /// A request that overrides the default of each method.
     #[derive(Default)]
     struct Full(Connection, Extensions);
 
@@ -115,7 +115,7 @@ mod tests {
         }
     }
 
-    /// A method that is forgotten here would be answered by its default.
+    /// A method that is not forwarded would return its default.
     #[test]
     fn erased_request_says_what_the_request_says() {
         let request = Full::default();

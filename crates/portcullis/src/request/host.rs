@@ -11,7 +11,7 @@ pub(super) fn of(request: &(impl RequestView + ?Sized)) -> Option<Cow<'_, str>> 
     let line = single(request, &HOST).ok()?;
     let Some(target) = request.target_authority() else { return normalised(line?) };
     let host = normalised(target)?;
-    // A service that reads the other one would serve another host than the one that is chosen here.
+    // Code that reads the other one would use another host than the one returned here.
     match line {
         Some(line) if normalised(line)? != host => None,
         _ => Some(host),
@@ -32,7 +32,7 @@ fn normalised(authority: &[u8]) -> Option<Cow<'_, str>> {
         }
         None => {
             let (name, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
-            // The name of the root is the same host.
+            // A trailing dot, for the root, is the same host.
             let name = name.strip_suffix('.').unwrap_or(name);
             let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
             if name.is_empty() || name.starts_with('.') || !name.bytes().all(of_name) {
@@ -78,7 +78,8 @@ mod tests {
             ("/", &["127.0.0.1:80"], Some("127.0.0.1")),
             ("https://a.example:8443/", &[], Some("a.example")),
             ("https://a.example/", &["A.example:443"], Some("a.example")),
-            // Whoever reads the one and whoever reads the other must not serve two tenants.
+            // Code that reads the target and code that reads `Host` must not serve two different
+            // tenants.
             ("https://a.example/", &["b.example"], None),
             ("https://a.example/", &["a.example", "a.example"], None),
             ("https://a.example/", &["a.example b"], None),

@@ -1,5 +1,4 @@
-//! The issuers that are only known at run time, by the rule sets that a resolver selects: which of them
-//! are kept, and for how long.
+//! The cache of resolved issuers, by rule set: what is kept, and for how long.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,14 +17,14 @@ use crate::issuer::TrustedIssuer;
 use crate::remote::IssuerBudgets;
 use crate::request::{NoRequest, RequestView};
 
-/// The number of rule sets that are kept, and how long unused.
+/// The maximum number of rule sets with an accepted token, and the time that an unused one is kept.
 const MAX_ACCEPTED: u64 = 1000;
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// The number of rule sets that are kept though none of their tokens was accepted.
+/// The maximum number of rule sets without an accepted token.
 const MAX_CLAIMED: u64 = 100;
 
-/// The number of locks under which rule sets are resolved.
+/// The number of locks for resolving rule sets.
 const LOCKS: usize = 64;
 
 #[derive(Clone)]
@@ -34,10 +33,10 @@ struct Met {
     resolved_at: Timestamp,
 }
 
-/// What the resolver has answered with.
+/// The answer of the resolver.
 struct Answered(IssuerSettings);
 
-/// Whether the resolver's answers for both were the same.
+/// Whether the resolver gave equal answers for both.
 fn is_same_answer(one: &TrustedIssuer, other: &TrustedIssuer) -> bool {
     let [one, other] = [one, other].map(answer);
     one.zip(other).is_some_and(|(one, other)| one.is_same(other))
@@ -50,17 +49,17 @@ fn answer(issuer: &TrustedIssuer) -> Option<&IssuerSettings> {
 
 pub(super) struct Resolved {
     resolver: Arc<dyn IssuerResolver>,
-    /// How long its answers are valid.
+    /// How long answers are valid.
     lifetime: Duration,
     /// The rule sets with an accepted token.
     accepted: Cache<String, Met>,
-    /// The other rule sets: unverified tokens name them, so they must evict nothing else.
+    /// The other rule sets. Unverified tokens name them, so they must not evict anything else.
     claimed: Cache<String, Met>,
     budgets: IssuerBudgets,
-    /// One request at a time resolves a rule set. Chosen by a hash of its name.
+    /// One request at a time resolves a rule set. The hash of its name selects the lock.
     locks: [Mutex<()>; LOCKS],
     hasher: RandomState,
-    /// From when on a wrong answer is reported again, in seconds of the monotonic clock.
+    /// The time of the next report of a wrong answer, in seconds of the monotonic clock.
     next_report: AtomicU64,
     clock: Arc<dyn Clock>,
 }
@@ -80,7 +79,7 @@ impl Resolved {
             lifetime: resolver.lifetime(),
             resolver,
             accepted: cache(MAX_ACCEPTED).build(),
-            // The latest ones: an honest tenant's first request has just come.
+            // The most recent ones, because the first request of an honest tenant is recent.
             claimed: cache(MAX_CLAIMED).eviction_policy(EvictionPolicy::lru()).build(),
             budgets: IssuerBudgets::new(),
             locks: std::array::from_fn(|_| Mutex::default()),
@@ -90,25 +89,26 @@ impl Resolved {
         }
     }
 
-    /// Whether a token was accepted by this rule set lately.
+    /// Whether this rule set accepted a token recently.
     pub(super) fn has_accepted(&self, rule_set: &str) -> bool {
         self.accepted.contains_key(rule_set)
     }
 
-    /// Whether a token of the issuer `name` that comes with `request` is judged by this rule set.
+    /// Whether this rule set is selected for a token of the issuer `name` with `request`.
     pub(super) fn selects(&self, rule_set: &str, name: &str, request: &dyn RequestView) -> bool {
         self.resolver.select(name, request).is_some_and(|selected| selected == rule_set)
     }
 
     /// The issuer `name`, by the rule set that is selected for its tokens with `request`, if the
-    /// resolver vouches for it.
+    /// resolver trusts it.
     pub(super) fn of(&self, name: &str, request: &dyn RequestView) -> Option<Arc<TrustedIssuer>> {
         let rule_set = self.resolver.select(name, request)?;
         let issuer = self.get(&rule_set)?;
         if issuer.name() == name {
             return Some(issuer);
         }
-        // Selected by the issuer alone, the answer is wrong; otherwise the token is at the wrong place.
+        // If the issuer alone selects, the answer is wrong. Otherwise, the token came to another
+        // tenant's host.
         if rule_set == name && self.selects(&rule_set, name, &NoRequest) {
             self.claimed.remove(&*rule_set);
             return self.wrong_answer(None);
@@ -126,12 +126,12 @@ impl Resolved {
         self.accepted.get(rule_set).or_else(|| self.claimed.get(rule_set))
     }
 
-    /// All that were resolved before.
+    /// All issuers that were resolved before.
     pub(super) fn all(&self) -> impl Iterator<Item = Arc<TrustedIssuer>> {
         self.accepted.iter().chain(&self.claimed).map(|(_, met)| met.issuer)
     }
 
-    /// Whether the resolver calls `issuer` one of its own.
+    /// Whether the resolver says that `issuer` is one of its own.
     pub(super) fn is_ours(&self, issuer: &str) -> bool {
         self.resolver.is_ours(issuer)
     }
@@ -144,9 +144,9 @@ impl Resolved {
         })
     }
 
-    /// Has the next token of this rule set ask the resolver.
+    /// Makes the next token of this rule set call the resolver.
     pub(super) fn forget(&self, rule_set: &str) {
-        // A call of the resolver that is under way ends first: its answer is older than this.
+        // Waits for a running call of the resolver, whose answer is older than this.
         let _one_at_a_time = self.lock(rule_set);
         self.remove(rule_set);
     }
@@ -158,8 +158,8 @@ impl Resolved {
         }
     }
 
-    /// Notes that a token was accepted by the rules of `issuer`, and returns the current issuer of the
-    /// rule set; `None` if the resolver no longer vouches for it, or not with these rules.
+    /// Records that a token was accepted by the rules of `issuer`, and returns the current issuer
+    /// of the rule set. `None` if the resolver no longer trusts it, or trusts it with other rules.
     pub(super) fn note_accepted(
         &self,
         rule_set: &str,
@@ -171,10 +171,10 @@ impl Resolved {
             return Some(issuer.clone());
         }
         let _one_at_a_time = self.lock(rule_set);
-        // An issuer that was evicted or forgotten since its token arrived is resolved again. Keys
-        // that are fetched in the same way are kept.
+        // An issuer that was evicted or forgotten since its token arrived is resolved again. If its
+        // keys are fetched in the same way, they are kept.
         let current = self.get_locked(rule_set, Timestamp::now(&*self.clock))?;
-        // The token was held to the rules and the keys of the answer as it was.
+        // The token was validated with the rules and the keys of the earlier answer.
         if !is_same_answer(&current, issuer) {
             return None;
         }
@@ -182,7 +182,8 @@ impl Resolved {
             if !is_current(&met) {
                 met.issuer.keys.adopt(&issuer.keys);
             }
-            // Not sooner: forged tokens decide how often an issuer is met.
+            // Only after an accepted token, because forged tokens decide how often an issuer is
+            // resolved.
             warn_of_audiences(&met.issuer.rules);
             self.accepted.insert(rule_set.to_owned(), met);
         }
@@ -213,8 +214,8 @@ impl Resolved {
         Some(issuer)
     }
 
-    /// Asks the resolver. If the answer has not changed, the issuer stays the same, with its keys,
-    /// its status lists and its introspection answers.
+    /// Calls the resolver. If the answer has not changed, the issuer stays the same, with its keys,
+    /// status lists and introspection responses.
     fn resolve(&self, rule_set: &str) -> Option<Arc<TrustedIssuer>> {
         let mut settings = self.resolver.resolve(rule_set)?;
         let before = self.met(rule_set).map(|met| met.issuer);
@@ -237,8 +238,8 @@ impl Resolved {
         Some(Arc::new(TrustedIssuer { rule_set, made_from, ..issuer }))
     }
 
-    /// Logs at most once a minute that the resolver is at fault: forged tokens decide how often it
-    /// is asked.
+    /// Logs a wrong answer of the resolver at most once a minute, because forged tokens decide how
+    /// often it is called.
     fn wrong_answer<T>(&self, error: Option<&ConfigError>) -> Option<T> {
         let (now, next) = (self.clock.monotonic().as_secs(), &self.next_report);
         let due = next.load(Ordering::Relaxed);

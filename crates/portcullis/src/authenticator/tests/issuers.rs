@@ -41,7 +41,7 @@ async fn each_issuers_tokens_are_accepted_under_its_own_keys_only() {
     let Two { auth, staff, partners } = two().await;
     assert_eq!(rule(&auth, &token(&staff, STAFF)).await, "accepted");
     assert_eq!(rule(&auth, &token(&partners, PARTNERS)).await, "accepted");
-    // CVE-2025-59936, CVE-2026-50202: a key of one issuer speaks for no other.
+    // CVE-2025-59936, CVE-2026-50202: a key of one issuer must not verify another issuer's tokens.
     assert_eq!(rule(&auth, &token(&staff, PARTNERS)).await, "signature");
     assert_eq!(rule(&auth, &token(&partners, STAFF)).await, "signature");
     let who = auth.authenticate(&bearer(&token(&partners, PARTNERS))).await.unwrap();
@@ -91,7 +91,7 @@ async fn an_issuer_can_not_be_there_twice() {
     assert!(error.to_string().contains("leeway"), "{error}");
 }
 
-/// One issuer for each tenant, with keys that are fetched.
+/// One issuer for each tenant, with fetched keys.
 struct Tenants {
     fetch: ScriptedFetch,
     asked: Arc<std::sync::atomic::AtomicUsize>,
@@ -107,7 +107,7 @@ impl IssuerResolver for Tenants {
                     .jwks_url(format!("{issuer}/keys"))
                     .fetch(self.fetch.clone()),
             ),
-            // A resolver's mistakes let nobody in.
+            // A wrong answer of a resolver must not accept any token.
             "other" => Some(IssuerSettings::new("https://tenants.example/a", "x")),
             "wrong" => Some(IssuerSettings::new(issuer, "").fetch(self.fetch.clone())),
             _ => None,
@@ -193,7 +193,7 @@ async fn wrong_setting_of_one_of_several_issuers_is_refused_with_its_name() {
         assert!(error.to_string().starts_with(&start), "{error}");
         assert_eq!(format!("{error:?}"), error.to_string());
     }
-    // Of one alone there is nothing to confuse it with.
+    // A single issuer cannot be confused with another, so the error does not name it.
     let alone = AuthenticatorBuilder::new(of(STAFF, &key).leeway(long)).build().await.unwrap_err();
     assert!(alone.to_string().starts_with("leeway (PORTCULLIS_LEEWAY_SECS) is"), "{alone}");
 }

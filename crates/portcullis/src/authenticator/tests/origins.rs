@@ -1,4 +1,4 @@
-//! Where keys come from.
+//! The sources of keys.
 
 use super::*;
 use crate::key_source::Freshness;
@@ -48,7 +48,7 @@ async fn the_token_for_fetching_is_read_each_time_and_sent_to_its_origin_only() 
     let key = TestKey::generate("k", Algorithm::Es256);
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
     let openid = "https://issuer.example/.well-known/openid-configuration";
-    // Google, Entra v1, Kubernetes: the keys are on another host than the metadata.
+    // Google, Entra v1 and Kubernetes publish the keys on another host than the metadata.
     let elsewhere = "https://keys.example/keys";
     fetch.set(openid, metadata(elsewhere));
     fetch.set(elsewhere, Answer::ok(TestKey::jwks([&key])));
@@ -77,7 +77,7 @@ async fn the_token_for_fetching_is_read_each_time_and_sent_to_its_origin_only() 
     let shown = format!("{:?}", fetch.requests());
     assert!(!shown.contains("first") && !shown.contains("second"), "{shown}");
 
-    // Without the file nothing is asked for without the token.
+    // Without the token file, nothing is fetched without the token.
     drop(file);
     clock.advance(Duration::from_secs(3600));
     let error = auth.refresh().await.unwrap_err();
@@ -113,7 +113,7 @@ async fn keys_in_a_file_are_read_again_when_it_changes() {
     assert_eq!(rule(&auth, &token(&old)).await, "kid");
 
     let keys = || auth.status().remove(0).keys.unwrap();
-    // One that is being written, or gone, leaves the keys in use, for a while.
+    // While the file is incomplete or missing, the current keys stay in use, for a while.
     for _ in 0..2 {
         write("{\"keys\":[".to_owned());
         clock.advance(Duration::from_secs(40));
@@ -159,7 +159,7 @@ async fn keys_in_a_file_may_be_pem_but_not_private_ones() {
     std::fs::write(file.path(), second).unwrap();
     clock.advance(Duration::from_secs(2));
     assert_eq!((has(second).await, has(first).await), (true, false));
-    // It is not used, and the keys at hand are.
+    // The file is not used, and the current keys are.
     std::fs::write(file.path(), private).unwrap();
     clock.advance(Duration::from_secs(40));
     assert!(has(second).await);
@@ -209,7 +209,7 @@ async fn a_profile_says_which_host_its_keys_are_on() {
         fetch.set(place, Answer::ok(json!({"issuer": issuer, "jwks_uri": keys(host)})));
         let built = builder().build().await;
         assert_eq!(built.is_ok(), found, "{host}: {built:?}");
-        // Whoever says where the metadata is may have a proxy of their own.
+        // A `discovery_url` may name a proxy.
         assert!(builder().discovery_url(place).build().await.is_ok());
         assert!(builder().jwks_url(keys(host)).build().await.is_ok());
     }

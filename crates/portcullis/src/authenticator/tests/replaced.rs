@@ -1,4 +1,4 @@
-//! A key that is replaced under its `kid`, and the issuer that a resolver's answer is kept as.
+//! Keys that are replaced under their `kid`, and resolved issuers that are replaced.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -10,7 +10,7 @@ use crate::testing::TokioClock;
 
 const TENANT: &str = "https://tenants.example/a";
 
-/// A resolver that says the same each time, as long as it vouches.
+/// A resolver that returns the same answer each time, as long as it trusts the issuer.
 struct Tenants {
     settings: IssuerSettings,
     vouches: Arc<AtomicBool>,
@@ -40,7 +40,8 @@ fn claims_of_tenant(iat: u64, exp: u64) -> Value {
     claims
 }
 
-/// Kept tokens hold their issuer. One after another went on fetching, for each hour one more.
+/// Cached tokens hold their issuer. A regression test: each hour left one more issuer that kept
+/// fetching.
 #[tokio::test(start_paused = true)]
 async fn resolved_issuer_is_renewed_once_and_not_after_it_was_forgotten() {
     let (key, fetch) = (TestKey::generate("k", Algorithm::Es256), ScriptedFetch::default());
@@ -64,13 +65,13 @@ async fn resolved_issuer_is_renewed_once_and_not_after_it_was_forgotten() {
     assert!(after <= 1, "{after} fetches for a tenant that was forgotten");
 }
 
-/// What is known of revocations outlives the hour of the resolver's answer.
+/// The known status lists outlive the lifetime of the resolver's answer.
 #[tokio::test(start_paused = true)]
 async fn older_list_is_not_believed_after_the_issuer_was_resolved_again() {
     let (key, fetch) = (TestKey::generate("k", Algorithm::Es256), ScriptedFetch::default());
     let (auth, _) = tenants(&key, &fetch).await;
     let uri = format!("{TENANT}/lists/1");
-    // 8 tokens: none is revoked, then the first one.
+    // 8 tokens: none revoked, then the first one.
     let publish = |iat: u64, lst: &str| {
         let list = json!({
             "sub": uri, "iat": iat, "exp": NOW + 86_400, "status_list": {"bits": 1, "lst": lst},
@@ -101,7 +102,7 @@ async fn older_list_is_not_believed_after_the_issuer_was_resolved_again() {
     assert_eq!(status().await, 503, "nor after an hour");
 }
 
-/// The second fetch brings what is published when it begins, and takes its time.
+/// The second fetch returns the state at its beginning, after a delay.
 #[derive(Debug, Clone)]
 struct Slow(ScriptedFetch, Arc<AtomicUsize>, Arc<tokio::sync::Notify>);
 

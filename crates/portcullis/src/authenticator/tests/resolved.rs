@@ -1,4 +1,4 @@
-//! Issuers that are only known at run time, under a flood of forged tokens.
+//! Resolved issuers under a flood of forged tokens.
 
 use super::*;
 
@@ -7,10 +7,10 @@ const HONEST: usize = 900;
 const FORGED: u32 = 40_000;
 const FLOOD: Duration = Duration::from_secs(60);
 
-/// What `IssuerResolver` promises: 1,024 fetches at once, and 10 a second.
+/// The bound that `IssuerResolver` documents: 1,024 fetches at once, and 10 per second.
 const BOUND: usize = 1024 + 10 * 60;
 
-/// Vouches for every tenant.
+/// Trusts every tenant.
 struct Tenants(ScriptedFetch);
 
 impl IssuerResolver for Tenants {

@@ -1,4 +1,4 @@
-//! An authenticator whose issuers are all a resolver's.
+//! An authenticator whose issuers all come from a resolver.
 
 use bytes::Bytes;
 use http::Request;
@@ -7,7 +7,7 @@ use super::*;
 use crate::gate::Gate;
 use crate::resource::ProtectedResource;
 
-/// Vouches for the issuer of the tests.
+/// Trusts the issuer of the tests.
 struct One(SharedKeySet);
 
 impl IssuerResolver for One {
@@ -42,7 +42,7 @@ async fn setting_of_an_issuer_that_is_not_there_is_refused_by_name() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let error = builder_of(&key).leeway(Duration::ZERO).build().await.unwrap_err().to_string();
     assert!(error.starts_with("leeway is a setting of one issuer, and this builder has none"));
-    // Settings of the service are its own, and another issuer may be named after all.
+    // Settings of the service are allowed, and so is a configured issuer.
     let named = IssuerSettings::new("https://staff.example", "https://api.example");
     let named = named.key_source(SharedKeySet::new(TestKey::key_set([&key])));
     let auth = builder_of(&key).realm("a").also_issuer(named).build().await.unwrap();
@@ -56,7 +56,7 @@ async fn setting_of_an_issuer_that_is_not_there_is_refused_by_name() {
     assert!(error.starts_with("audience (PORTCULLIS_AUDIENCE)"), "{error}");
 }
 
-/// RFC 9728 §3.2: a member without elements is left out.
+/// RFC 9728 §3.2: a member without elements is omitted.
 #[tokio::test]
 async fn metadata_name_no_issuer_unless_the_operator_does() {
     let key = TestKey::generate("k", Algorithm::Es256);

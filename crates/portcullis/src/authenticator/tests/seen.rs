@@ -1,4 +1,4 @@
-//! Tokens that were verified before: what is asked of them again, and what is never kept.
+//! The token cache: what a hit checks again, and what is never cached.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use super::*;
 use crate::key::{KeySet, VerificationKey};
 use crate::key_source::KeySource;
 
-/// Keys that count the tokens that are verified with them.
+/// A key source that counts verified tokens.
 #[derive(Debug, Clone)]
 struct Counted {
     keys: SharedKeySet,
@@ -117,13 +117,13 @@ async fn a_kept_token_goes_with_its_key_and_survives_a_rotation_that_leaves_it()
     let auth = counted(&keys).build().await.unwrap();
     let token = key.token(&claims());
     assert_eq!(rule(&auth, &token).await, "accepted");
-    // Parsed anew: other objects, the same key.
+    // Parsed again: different objects with the same key.
     keys.keys.replace(TestKey::key_set([&next, &key]));
     assert_eq!(rule(&auth, &token).await, "accepted");
     assert_eq!(keys.verified(), 1);
     keys.keys.replace(TestKey::key_set([&next]));
     assert_eq!(rule(&auth, &token).await, "kid");
-    // Another key under its name is another key.
+    // A different key under the same `kid` is a different key.
     keys.keys.replace(TestKey::key_set([&key]));
     assert_eq!(rule(&auth, &token).await, "accepted");
     keys.keys.replace(TestKey::key_set([&TestKey::generate("k", Algorithm::Es256)]));
@@ -154,7 +154,7 @@ async fn nothing_but_kept_tokens_keeps_the_keys_fresh_and_ends_with_them() {
     let request = bearer(&key.token(&lasting));
     auth.authenticate(&request).await.unwrap();
     assert_eq!(fetch.requests().len(), 1);
-    // Past the TTL a kept token waits for the fetch as any other does.
+    // After the TTL, a cached token waits for the fetch like any other.
     clock.advance(Duration::from_secs(101));
     auth.authenticate(&request).await.unwrap();
     assert_eq!(fetch.requests().len(), 2);
@@ -164,7 +164,7 @@ async fn nothing_but_kept_tokens_keeps_the_keys_fresh_and_ends_with_them() {
     clock.advance(Duration::from_secs(200));
     let refusal = auth.authenticate(&request).await.unwrap_err();
     assert_eq!((refusal.kind(), refusal.status().as_u16()), (RefusalKind::KeysUnavailable, 503));
-    // And a key that the next set has not is gone for it.
+    // A key that is missing in the next set no longer validates it.
     clock.advance(Duration::from_secs(100));
     let other = TestKey::generate("other", Algorithm::Es256);
     fetch.set(url, Answer::ok(TestKey::jwks([&other])));
@@ -231,7 +231,7 @@ async fn token_that_two_rule_sets_accept_is_kept_for_each() {
     for _ in 0..5 {
         let [of_a, of_b] = [&a, &b].map(|headers| auth.attempt(headers));
         let [of_a, of_b] = [of_a.await.unwrap().unwrap(), of_b.await.unwrap().unwrap()];
-        // What a handler reads of the one is nothing to the other.
+        // The rule sets do not share the claims that a handler reads.
         let [of_a, of_b] = [of_a, of_b].map(|who| who.shared_claims::<Value>().unwrap());
         assert!(!Arc::ptr_eq(&of_a, &of_b));
     }
@@ -243,14 +243,14 @@ async fn token_that_two_rule_sets_accept_is_kept_for_each() {
     assert_eq!(keys.verified(), 2);
     auth.authenticate(&a).await.unwrap();
     assert_eq!((keys.verified(), kept(&auth)), (3, 2));
-    // As many hosts as there are places for a token, and more.
+    // More hosts than the cache has entries for one token.
     for number in 0..40 {
         auth.authenticate(&at(&format!("{number}.example"))).await.unwrap();
     }
     assert!(kept(&auth) <= 8, "{} are kept", kept(&auth));
 }
 
-/// Each authenticator has what it verified, by its own settings, and no other's.
+/// Authenticators with different settings do not share cached tokens.
 #[tokio::test]
 async fn what_one_authenticator_keeps_is_nothing_to_another() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -310,7 +310,7 @@ async fn only_the_header_of_an_accepted_token_is_known_and_it_decides_nothing() 
         let who = auth.authenticate(&bearer(&token)).await.unwrap();
         assert_eq!((who.key_id(), auth.0.headers.len()), (Some("old"), 1));
     }
-    // The same header over other claims, and after its key is gone.
+    // The same header with other claims, and after its key is gone.
     let other =
         json!({"iss": "https://issuer.example", "aud": "https://other.example", "exp": NOW + 9});
     assert!(auth.authenticate(&bearer(&old.token(&other))).await.is_err());

@@ -15,7 +15,7 @@ use crate::testing::{AUDIENCE, ISSUER, TestToken};
 const OTHER: &str = "https://admin.example";
 const OPENID: &str = "https://issuer.example/.well-known/openid-configuration";
 
-/// What a set is fetched with, and what its authenticators are judged by.
+/// The fetches and the clock of a set and its authenticators.
 struct World {
     fetch: ScriptedFetch,
     clock: ManualClock,
@@ -76,7 +76,7 @@ async fn two_rule_sets_over_one_set_cause_one_fetch_and_both_know_a_rotation() {
     assert_eq!(rule(&orders, &for_orders(&new)).await, "accepted");
     assert_eq!(rule(&admin, &for_admin(&new)).await, "accepted");
     assert_eq!(world.fetch.requests().len(), 2);
-    // What was accepted before is refused by both, each after a fetch that looks for its key.
+    // Both reject a token that they accepted before, each after a fetch for its key.
     assert_eq!(rule(&orders, &for_orders(&world.key)).await, "kid");
     assert_eq!(rule(&admin, &for_admin(&world.key)).await, "kid");
     assert_eq!(world.fetch.requests().len(), 4);
@@ -114,7 +114,7 @@ async fn each_rule_set_decides_on_the_algorithms_of_a_key_without_alg() {
     assert!(
         matches!(keys.verify(&token, &allowed).await, Err(VerifyError::Jws(error)) if error.rule() == "alg")
     );
-    // The set may have a list, too: it has no other keys then.
+    // The set may have a list, too. It then imports no other keys.
     let narrow = world.set().algorithms([Algorithm::Es256]).build().await.unwrap();
     assert_eq!((narrow.status().keys, narrow.status().skipped.len()), (0, 1));
 }
@@ -135,7 +135,7 @@ async fn service_over_a_set_without_keys_does_not_start_and_is_not_ready() {
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(rule(&auth, &world.token(&world.key).sign()).await, "accepted");
     assert!(auth.ready());
-    // Keys that are usable let a service start, though they cannot be renewed.
+    // With usable keys, a service starts even if they cannot be refreshed.
     world.fetch.set(JWKS, Answer::Fails);
     world.clock.advance(Duration::from_secs(400));
     assert_eq!(keys.status().freshness, Freshness::Stale);
@@ -203,7 +203,7 @@ async fn discovered_set_serves_its_own_issuer_under_the_profiles_rule_for_hosts(
     let auth = world.over(&keys, AUDIENCE).build().await.unwrap();
     assert_eq!(rule(&auth, &world.token(&world.key).sign()).await, "accepted");
 
-    // The profile knows the hosts of its keys, which the set did not.
+    // The profile limits the hosts of the keys, and the set was discovered without it.
     let strict = |keys: &RemoteKeySet| world.over(keys, AUDIENCE).profile(Profile::auth0()).build();
     let error = strict(&keys).await.unwrap_err().to_string();
     assert!(error.contains("profile") && error.contains("RemoteKeySetBuilder::profile"), "{error}");
@@ -213,7 +213,7 @@ async fn discovered_set_serves_its_own_issuer_under_the_profiles_rule_for_hosts(
     let keys = discover().profile(Profile::auth0()).build().await.unwrap();
     assert!(strict(&keys).await.is_ok());
     assert!(world.over(&keys, AUDIENCE).build().await.is_ok());
-    // Whoever names a place vouches for it.
+    // A configured place is trusted.
     let named = discover().discovery_url(OPENID).build().await.unwrap();
     assert!(strict(&named).await.is_ok());
     assert!(strict(&world.set().build().await.unwrap()).await.is_ok());
@@ -247,7 +247,7 @@ async fn settings_of_a_set_are_checked_by_name() {
     assert!(error.to_string().contains("dangerous"), "{error}");
 }
 
-/// Keys of a set in a file, and those that were kept of an earlier run.
+/// A key set from a file, and a key set that was stored by an earlier run.
 #[tokio::test]
 async fn set_in_a_file_and_kept_keys_serve_several() {
     let world = World::new();
@@ -271,7 +271,7 @@ async fn set_in_a_file_and_kept_keys_serve_several() {
     assert_eq!(rule(&auth, &world.token(&world.key).sign()).await, "accepted");
 }
 
-/// Counts its readings.
+/// A clock that counts its readings.
 #[derive(Debug)]
 struct Counting(AtomicU64);
 
@@ -305,7 +305,7 @@ async fn cache_hit_over_a_shared_set_reads_the_clocks_as_often_as_over_an_own_on
     let shared = world.over(&set.build().await.unwrap(), AUDIENCE);
     let own = Authenticator::builder(ISSUER, AUDIENCE).jwks_url(JWKS).fetch(world.fetch.clone());
     assert_eq!((readings(shared).await, readings(own).await), (2, 2));
-    // Unless told otherwise both have one clock.
+    // By default, both use the same clock.
     let set = RemoteKeySet::at(JWKS).fetch(world.fetch.clone()).build().await.unwrap();
     assert!(set.is_judged_by(&Authenticator::builder(ISSUER, AUDIENCE).clock));
     assert!(!world.set().build().await.unwrap().is_judged_by(&default_clock()));
