@@ -21,8 +21,10 @@ mod postgres;
 mod run;
 mod screenshots;
 mod soak;
+mod spelling;
 mod stands_on;
 mod test;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,10 +72,22 @@ enum Chore {
     ///
     /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, other
     /// crates' types in public signatures, import cycles between modules, no trace of the family's former name but where it is kept on purpose,
+    /// the vocabulary and the spelling of texts and comments,
     /// the licences and sources of every dependency (cargo-deny, built into `target/tools` if it is
     /// missing), the same as `cargo xtask test`, the examples' READMEs, and the quickstart's tour. Goes on after a failure, so that one run
     /// shows them all, and ends with the time that each step took.
     Ci,
+
+    /// Check the vocabulary and the spelling
+    ///
+    /// Reports phrases that `docs/style.md` bans, in Markdown, comments and string literals, with the reason and what
+    /// to write instead. Files that are not rewritten yet are in `crates/xtask/words-waiting.txt` with their number of
+    /// hits, which may only fall. Then checks the spelling with typos (installed into `target/tools` if it is missing).
+    Words {
+        /// Lower the numbers in the list first
+        #[arg(long)]
+        update: bool,
+    },
 
     /// Look for import cycles between the modules of a crate
     ///
@@ -228,6 +242,10 @@ fn main() -> ExitCode {
         Chore::Test => test::test(),
         Chore::Install => install::for_tests().map(drop),
         Chore::Ci => ci::ci(),
+        Chore::Words { update } => {
+            let words = if update { words::update() } else { words::check() };
+            words.and_then(|()| spelling::check())
+        }
         Chore::Cycles { packages } => cycles::check(&packages),
         Chore::Advisories { db } => advisories::check(&db),
         Chore::Api => api::check(),
