@@ -212,7 +212,7 @@ enum Chore {
     /// Runs cargo-mutants (built into `target/tools` if it is missing) on the modules `jws`, `key`,
     /// `claims`, `credentials` and `challenge`: some 400 changes, each of which the core's own
     /// tests should notice. Takes an hour or two; ends with an error if one goes unnoticed; those that
-    /// change nothing that can be seen are told in SECURITY.md. The lists are in `target/mutants`.
+    /// change nothing observable are listed in `docs/reference/security-details.md`. The lists are in `target/mutants`.
     Mutants {
         /// One part of the whole, such as `0/8`.
         #[arg(long, value_name = "K/N")]
@@ -221,7 +221,7 @@ enum Chore {
 
     /// See whether the suite of the bug classes notices each check that is taken out
     ///
-    /// Takes some 90 checks of the core out of a copy of the sources in `target/breaks`, one at a
+    /// Takes every listed check of the core out of a copy of the sources in `target/breaks`, one at a
     /// time, and runs `cargo test -p portcullis-bug-class` against each; at least one test must
     /// fail. Takes half an hour on two cores; ends with an error if a check can go without notice.
     Breaks {
