@@ -2,7 +2,8 @@
 //!
 //! Files that still have banned phrases are in `crates/xtask/words-waiting.txt`, each with its
 //! number of hits. A number that grows fails the check, and so does one that is out of date:
-//! `cargo xtask words --update` lowers the numbers and drops the files that are clean.
+//! `cargo xtask words --update` lowers the numbers and drops the files that are clean. It raises none; delete the
+//! list first to write it anew, after a merge for example.
 
 mod phrases;
 mod text;
