@@ -164,4 +164,11 @@ mod tests {
             assert_eq!(whole.matches(broken.old).count(), 1, "{}: {}", broken.file, broken.check);
         }
     }
+
+    #[test]
+    fn security_page_has_the_number_of_checks() {
+        let page = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+        let wanted = format!("takes {} checks out of the core", CHECKS.len());
+        assert!(page.contains(&wanted), "SECURITY.md does not say `{wanted}`");
+    }
 }

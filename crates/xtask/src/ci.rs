@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::run::{COMMAND, Failure, cargo, program, run};
 use crate::{
-    api, boundary, cycles, examples, former_name, install, migrations, msrv, stands_on, test,
+    api, boundary, cycles, examples, former_name, install, migrations, msrv, spelling, stands_on,
+    test, words,
 };
 
 /// `cargo xtask ci`. Goes on after a failure, so that one run shows them all.
@@ -19,6 +20,8 @@ pub(crate) fn ci() -> Result<(), Failure> {
     report.step("import cycles", || cycles::check(&[]));
     report.step("stands on", stands_on::check);
     report.step("former name", former_name::check);
+    report.step("words", words::check);
+    report.step("spelling", spelling::check);
     report.step("dependencies", dependencies);
     report.step("oldest Rust", msrv::check);
     if let Some(installed) = report.step("install", install::for_tests) {

@@ -40,6 +40,9 @@ const SCHEMATHESIS: &str = "tests/interop/third_party/schemathesis";
 /// Envoy's binary, as a Python package.
 const ENVOY: &str = "tests/interop/third_party/envoy";
 
+/// typos' binary, as a Python package.
+const SPELLING: &str = "crates/xtask/spelling";
+
 /// The guide's programs for other languages: each a package with its lock file or its list.
 const OTHER_LANGUAGES: &str = "docs/other-languages";
 
@@ -130,6 +133,11 @@ pub(crate) fn cargo_audit() -> Result<PathBuf, Failure> {
 /// cargo-mutants, which changes the code to see whether the tests notice.
 pub(crate) fn cargo_mutants() -> Result<PathBuf, Failure> {
     cargo_tool("cargo-mutants", CARGO_MUTANTS, "to change the code (about a minute on two cores)")
+}
+
+/// typos, which checks spelling.
+pub(crate) fn typos() -> Result<PathBuf, Failure> {
+    Ok(python_packages("spelling", SPELLING)?.with_file_name("typos"))
 }
 
 fn cargo_tool(name: &str, package: &str, why: &str) -> Result<PathBuf, Failure> {

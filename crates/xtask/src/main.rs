@@ -21,8 +21,10 @@ mod postgres;
 mod run;
 mod screenshots;
 mod soak;
+mod spelling;
 mod stands_on;
 mod test;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,10 +72,22 @@ enum Chore {
     ///
     /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, other
     /// crates' types in public signatures, import cycles between modules, no trace of the family's former name but where it is kept on purpose,
+    /// the vocabulary and the spelling of texts and comments,
     /// the licences and sources of every dependency (cargo-deny, built into `target/tools` if it is
     /// missing), the same as `cargo xtask test`, the examples' READMEs, and the quickstart's tour. Goes on after a failure, so that one run
     /// shows them all, and ends with the time that each step took.
     Ci,
+
+    /// Check the vocabulary and the spelling
+    ///
+    /// Reports phrases that `docs/style.md` bans, in Markdown, comments and string literals, with the reason and what
+    /// to write instead. Files that are not rewritten yet are in `crates/xtask/words-waiting.txt` with their number of
+    /// hits, which may only fall. Then checks the spelling with typos (installed into `target/tools` if it is missing).
+    Words {
+        /// Lower the numbers in the list first
+        #[arg(long)]
+        update: bool,
+    },
 
     /// Look for import cycles between the modules of a crate
     ///
@@ -198,7 +212,7 @@ enum Chore {
     /// Runs cargo-mutants (built into `target/tools` if it is missing) on the modules `jws`, `key`,
     /// `claims`, `credentials` and `challenge`: some 400 changes, each of which the core's own
     /// tests should notice. Takes an hour or two; ends with an error if one goes unnoticed; those that
-    /// change nothing that can be seen are told in SECURITY.md. The lists are in `target/mutants`.
+    /// change nothing observable are listed in `docs/reference/security-details.md`. The lists are in `target/mutants`.
     Mutants {
         /// One part of the whole, such as `0/8`.
         #[arg(long, value_name = "K/N")]
@@ -207,7 +221,7 @@ enum Chore {
 
     /// See whether the suite of the bug classes notices each check that is taken out
     ///
-    /// Takes some 90 checks of the core out of a copy of the sources in `target/breaks`, one at a
+    /// Takes every listed check of the core out of a copy of the sources in `target/breaks`, one at a
     /// time, and runs `cargo test -p portcullis-bug-class` against each; at least one test must
     /// fail. Takes half an hour on two cores; ends with an error if a check can go without notice.
     Breaks {
@@ -228,6 +242,10 @@ fn main() -> ExitCode {
         Chore::Test => test::test(),
         Chore::Install => install::for_tests().map(drop),
         Chore::Ci => ci::ci(),
+        Chore::Words { update } => {
+            let words = if update { words::update() } else { words::check() };
+            words.and_then(|()| spelling::check())
+        }
         Chore::Cycles { packages } => cycles::check(&packages),
         Chore::Advisories { db } => advisories::check(&db),
         Chore::Api => api::check(),
