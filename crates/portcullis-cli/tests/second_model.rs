@@ -4,7 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "an answer that can not be read has failed the test"
+    reason = "an answer that cannot be read has failed the test"
 )]
 
 mod support;
