@@ -11,7 +11,7 @@ Sessions
     expiry + leeway, and repeats that request with the new token.
   - A token is accepted until expiry + leeway; clocks agree. Only the bound has the leeway twice. For
     `refused_by_skew` alone the instances' clocks are normally distributed; it is the share among requests
-    whose token has not expired by the issuer's clock.
+    whose token has not expired by the issuer's clock (taken from the output: the guide does not say).
   - An outage does not change when users are active. No refresh succeeds in it.
   - Sessions that log in together are active then, and refresh when the token is due if active.
 Instances
@@ -254,7 +254,7 @@ def figures(s, rng):
     fetches, refreshes = fetches.times(s.instances), found["refreshes"].times(s.sessions)
     cores = refreshes.times(s.refresh_cost).plus(fetches.times(s.fetch_cost))
     waiting = found["waiting"].times(s.sessions)
-    # The issuer serves the waiting sessions with the cores that its usual load leaves.
+    # The waiting sessions get the cores that the usual load leaves (taken from the output).
     spare = cores.map(lambda used: s.refresh_cost / (s.issuer_cores - used))
     figure = {
         "lag_bound": Figure.exact(s.access_expiry + 2 * s.leeway),
