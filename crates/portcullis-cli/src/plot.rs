@@ -41,8 +41,8 @@ impl Axis {
     /// Durations from zero, with marks at round ones.
     pub(crate) fn durations(name: &'static str, most: f64) -> Self {
         const STEPS: [f64; 18] = [
-            1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
-            14_400.0, 28_800.0, 86_400.0, 172_800.0,
+            1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0,
+            7200.0, 14_400.0, 28_800.0, 86_400.0, 172_800.0,
         ];
         let step = STEPS.into_iter().find(|step| step * 6.0 >= most).unwrap_or(most / 6.0);
         let marks = (0..=(most / step).ceil() as i32).map(|mark| f64::from(mark) * step);
@@ -66,8 +66,8 @@ pub(crate) fn plot(what: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
     let what = escape(what);
     format!(
         "<figure class=\"plot\">\n{}<div class=\"drawing\" role=\"img\" aria-label=\"{what}\">\n\
-         {narrow}{wide}</div>\n<output class=\"values\" aria-live=\"off\">Point at the plot, or use the arrow keys, for \
-         values.</output>\n<details><summary>Values</summary>\n{}</details>\n</figure>\n",
+         {narrow}{wide}</div>\n<output class=\"values\" aria-live=\"off\">Values: point at the plot, or use arrow \
+         keys.</output>\n<details><summary>Values</summary>\n{}</details>\n</figure>\n",
         legend(lines),
         values(x, y, lines)
     )
@@ -97,12 +97,12 @@ fn values(x: &Axis, y: &Axis, lines: &[Line]) -> String {
         escape(x.name)
     );
     for line in lines {
-        html +=
-            &format!("<th role=\"columnheader\" scope=\"col\">{}</th>", escape(&line.name));
+        html += &format!("<th role=\"columnheader\" scope=\"col\">{}</th>", escape(&line.name));
     }
     html += "</tr></thead>\n<tbody>\n";
     for at in (0..points).step_by(step) {
-        let across = lines.first().and_then(|line| line.points.get(at)).map_or(0.0, |point| point.0);
+        let across =
+            lines.first().and_then(|line| line.points.get(at)).map_or(0.0, |point| point.0);
         let named = x.marks.iter().find(|mark| x.log && mark.0 == across);
         html += &format!(
             "<tr role=\"row\" data-place=\"{:.4}\"><th role=\"rowheader\" scope=\"row\">{}</th>",
@@ -156,9 +156,13 @@ mod tests {
     fn values_of_a_plot_are_written_beside_it() {
         let points = (0..=200).map(|step| (f64::from(step), f64::from(step) * 2.0)).collect();
         let lines = [Line { name: "a & b".to_owned(), points }];
-        let html = plot("<what>", &Axis::durations("after", 200.0), &Axis::linear("y", 400.0), &lines);
+        let html =
+            plot("<what>", &Axis::durations("after", 200.0), &Axis::linear("y", 400.0), &lines);
         assert_eq!(html.matches("<tr role=\"row\" data-place").count(), 21, "{html}");
         assert!(html.contains("data-place=\"0.8333\""), "{html}");
-        assert!(html.contains("data-name=\"a &amp; b\">400</td>") && !html.contains("<what>"), "{html}");
+        assert!(
+            html.contains("data-name=\"a &amp; b\">400</td>") && !html.contains("<what>"),
+            "{html}"
+        );
     }
 }

@@ -91,9 +91,12 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
     }
     if let Some(rotation) = &report.rotation {
         let line = Line { name: "slowest".to_owned(), points: rotation.slowest.clone() };
-        let most = |at: fn(&(f64, f64)) -> f64| line.points.iter().map(at).fold(0.01, f64::max);
-        let x = Axis::linear("seconds since the rotation", most(|point| point.0));
-        let y = Axis::linear("milliseconds", most(|point| point.1));
+        let all = |at: fn(&(f64, f64)) -> f64| line.points.iter().map(at);
+        let x = Axis::linear("seconds since the rotation", all(|at| at.0).fold(0.01, f64::max));
+        // The first waits for the issuer, which is many times as long as all others take.
+        let least = all(|at| at.1).fold(f64::INFINITY, f64::min);
+        let marks = decades(least, all(|at| at.1).fold(0.01, f64::max));
+        let y = Axis { name: "milliseconds", marks, log: true, show: number };
         plots.push(("A key is rotated", plot("the slowest request by time", &x, &y, &[line])));
     }
     if let Some(http) = &report.http {
@@ -153,7 +156,10 @@ fn threads(report: &Report) -> String {
     let rows: Vec<_> = new
         .iter()
         .zip(&seen)
-        .map(|(new, seen)| vec![number(new.0), number(new.1), number(seen.1)])
+        .map(|(new, seen)| {
+            let threads = if new.0 == 1.0 { "1 thread" } else { &format!("{} threads", new.0) };
+            vec![threads.to_owned(), number(new.1), number(seen.1)]
+        })
         .collect();
     let columns = ["threads", "validations/s of new tokens", "of tokens seen before"];
     plot("how much faster more threads are", &x, &y, &lines) + &document::table(&columns, &rows)

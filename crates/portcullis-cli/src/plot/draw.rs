@@ -26,7 +26,7 @@ const BOTTOM: f64 = 52.0;
 impl Size {
     /// How wide a text is, at most.
     fn width_of(&self, text: &str) -> f64 {
-        text.chars().count() as f64 * self.text * 0.58
+        text.chars().count() as f64 * self.text * 0.64
     }
 }
 
@@ -85,11 +85,8 @@ pub(super) fn draw(size: &Size, x: &Axis, y: &Axis, lines: &[Line]) -> String {
     for (at, line) in lines.iter().enumerate() {
         let points: Vec<_> =
             line.points.iter().map(|&(a, b)| format!("{:.1},{:.1}", across(a), up(b))).collect();
-        svg += &format!(
-            "<polyline class=\"line-{}\" points=\"{}\"/>\n",
-            at % KINDS,
-            points.join(" ")
-        );
+        svg +=
+            &format!("<polyline class=\"line-{}\" points=\"{}\"/>\n", at % KINDS, points.join(" "));
     }
     svg += &format!(
         "<line class=\"cursor\" x1=\"{left:.1}\" x2=\"{left:.1}\" y1=\"{TOP}\" y2=\"{foot}\"/>\n"
@@ -103,9 +100,9 @@ mod tests {
 
     /// Where the names of the marks below a plot begin and end.
     fn names(svg: &str, size: &Size) -> Vec<(f64, f64)> {
-        let below = svg.lines().filter(|line| {
-            line.contains("text-anchor=\"middle\"") && line.starts_with("<text")
-        });
+        let below = svg
+            .lines()
+            .filter(|line| line.contains("text-anchor=\"middle\"") && line.starts_with("<text"));
         below
             .map(|line| {
                 let middle: f64 = line.split('"').nth(1).unwrap().parse().unwrap();

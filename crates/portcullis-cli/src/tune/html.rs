@@ -1,11 +1,12 @@
 //! The report as one page that needs nothing else.
 
+use super::closed_forms::bisect;
 use super::figures::Figures;
 use super::report::Report;
 use super::scenario::Scenario;
 use super::sweep::EXPIRIES;
 use super::text::ASSUMPTIONS;
-use crate::document::{self, escape};
+use crate::document::{self, escape, prose};
 use crate::plot::{Axis, Line, plot};
 use crate::units::{duration, number, percent};
 
@@ -49,12 +50,12 @@ pub(super) fn page(report: &Report) -> String {
     body += &sweep(report);
     body += "<h2>Assumptions</h2>\n<ul>\n";
     for assumption in ASSUMPTIONS {
-        body += &format!("<li>{}</li>\n", escape(assumption));
+        body += &format!("<li>{}</li>\n", prose(assumption));
     }
-    body += &format!("<li>The issuer's costs are of {}.</li>\n</ul>\n", escape(&report.costs));
+    body += &format!("<li>The issuer's costs are of {}.</li>\n</ul>\n", prose(&report.costs));
     body += &inputs(report);
-    body += &format!("<p>{}</p>\n", escape(&report.agreement()));
-    body += &format!("<p>{}</p>\n", escape(&report.provenance()));
+    body += &format!("<p>{}</p>\n", prose(&report.agreement()));
+    body += &format!("<p>{}</p>\n", prose(&report.provenance()));
     document::page("portcullis tune", &body, &[])
 }
 
@@ -69,8 +70,12 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
     };
     let longest = report.settings.iter().map(|figures| figures.lag_bound).fold(0.0, f64::max);
     let lags = lines(report, longest, Figures::lag_exceeds);
-    let keys_end = report.settings.iter().map(|figures| figures.key_lag_bound_in_outage);
-    let outage = 1.25 * keys_end.fold(longest, f64::max);
+    // As far as there is something to see: until nearly all are locked out.
+    let lost = report
+        .settings
+        .iter()
+        .map(|figures| bisect(1e6, |outage| figures.scenario.locked_out(outage) >= 0.995));
+    let outage = 1.25 * lost.fold(0.0, f64::max);
     let locked = lines(report, outage, |figures, outage| figures.scenario.locked_out(outage));
     let key_bound = report.settings.iter().map(|figures| figures.key_lag_bound).fold(0.0, f64::max);
     let keys = Line {

@@ -8,7 +8,7 @@ use super::arguments::TuneArguments;
 use super::issuer::Offers;
 use super::report::Report;
 use super::scenario::Scenario;
-use crate::document::{self, escape};
+use crate::document::{self, prose};
 
 /// What the page calculates with: no part of it needs a browser, and the test runs the same text.
 pub(super) const CALCULATIONS: &str = concat!(
@@ -39,12 +39,12 @@ pub(super) fn page(report: &Report, arguments: &TuneArguments) -> String {
                  burst, pause and time between requests. <code>portcullis tune --activity</code> replays \
                  the requests themselves.</p>\n";
     }
-    body += &format!("<p>The issuer's costs are of {}.</p>\n", escape(&report.costs));
+    body += &format!("<p>The issuer's costs are of {}.</p>\n", prose(&report.costs));
     body += "<h2>Inputs of the command line</h2>\n";
     let inputs = report.inputs().into_iter().map(|(name, value)| vec![name.to_owned(), value]);
     body += &document::table(&["input", "value"], &inputs.collect::<Vec<_>>());
-    body += &format!("<p>{}</p>\n", escape(&report.agreement()));
-    body += &format!("<p>{}</p>\n", escape(&report.provenance()));
+    body += &format!("<p>{}</p>\n", prose(&report.agreement()));
+    body += &format!("<p>{}</p>\n", prose(&report.provenance()));
     body += &format!("<script type=\"application/json\" id=\"start\">{}</script>\n", data(&start));
     document::page("Access expiry and JWKS TTL", &body, &[CALCULATIONS, DRAWINGS, WIRING])
 }

@@ -134,8 +134,8 @@ assert.match(await text('notice'), /left out: expiry, sessions, a setting that/)
 assert.equal(await page.evaluate(`return document.querySelectorAll('img, #notice *').length;`), 0);
 // Both shares together are all requests at most.
 await page.open(`${url}#live=70&list=60`);
-assert.equal(await text('live-value'), '70 %');
-assert.equal(await text('list-value'), '30 %');
+assert.equal(await text('live-value'), '40 %');
+assert.equal(await text('list-value'), '60 %');
 assert.deepEqual(page.wrong, []);
 console.log('ok: sliders and links');
 await browser.close();

@@ -72,7 +72,7 @@ function drawPlot(figure, { x, yOf, lines, rows, mark }) {
 
 function svgOf(width, x, y, points, mark) {
   const height = width < 480 ? 250 : 300;
-  const widthOf = (text) => text.length * TEXT * 0.58;
+  const widthOf = (text) => text.length * TEXT * 0.64;
   const widest = Math.max(...y.marks.map((value) => widthOf(y.show(value))));
   const [left, right, top, foot] = [Math.max(widest + 10, 24), width - 12, 30, height - 52];
   const acrossOf = (value) => left + placeOf(x, value) * (right - left);

@@ -115,10 +115,10 @@ function showPlots(scenario, model) {
     mark,
   });
 
-  const outages = durationAxis(
-    'time without the issuer',
-    Math.max(1.25 * model.key_lag_bound_in_outage, model.lag_longest, values.outage),
-  );
+  // As far as there is something to see: until nearly all are locked out.
+  const lost = (of) => bisect(1e6, (outage) => of.lockedOut(outage) >= 0.995);
+  const most = 1.25 * Math.max(lost(model), lost(first), values.outage);
+  const outages = durationAxis('time without the issuer', most);
   drawPlot(byId('plot-lockout'), {
     x: outages,
     yOf: () => shareAxis('share of active sessions'),

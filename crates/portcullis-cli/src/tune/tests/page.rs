@@ -184,12 +184,20 @@ fn address_keeps_the_settings_and_anything_else_is_refused() {
     let cases = [
         ("", json!({}), json!([])),
         ("#expiry=300&ttl=60", json!({"expiry": 300, "ttl": 60}), json!([])),
-        ("#pause=0&every=0.25&live=2.5", json!({"pause": 0, "every": 0.25, "live": 2.5}), json!([])),
+        (
+            "#pause=0&every=0.25&live=2.5",
+            json!({"pause": 0, "every": 0.25, "live": 2.5}),
+            json!([]),
+        ),
         ("#sessions=100000000", json!({"sessions": 100_000_000}), json!([])),
         ("#expiry=300&expiry=60", json!({"expiry": 300}), json!(["expiry"])),
         ("#expiry=0&ttl=86401", json!({}), json!(["expiry", "ttl"])),
         ("#sessions=1.5&instances=2", json!({}), json!(["sessions", "instances"])),
-        ("#expiry=1e3&ttl=-1&burst=NaN&list=", json!({}), json!(["expiry", "ttl", "burst", "list"])),
+        (
+            "#expiry=1e3&ttl=-1&burst=NaN&list=",
+            json!({}),
+            json!(["expiry", "ttl", "burst", "list"]),
+        ),
         ("#expiry=<b>&age=5=5&live", json!({}), json!(["expiry", "age", "live"])),
         ("#__proto__=1&constructor=2", json!({}), json!([unknown, unknown])),
     ];
