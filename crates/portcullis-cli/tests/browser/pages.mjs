@@ -130,7 +130,7 @@ assert.equal(await text('pause-value'), 'none: always active');
 // And somebody who means ill makes one.
 await page.open(`${url}#expiry=%3Cimg%20src=x%3E&sessions=-1&<script>=1`);
 assert.equal(await text('lag_bound'), before);
-assert.match(await text('notice'), /left out: expiry, sessions, a setting that/);
+assert.match(await text('notice'), /out of bounds: expiry, sessions, an unknown name\./);
 assert.equal(await page.evaluate(`return document.querySelectorAll('img, #notice *').length;`), 0);
 // Both shares together are all requests at most.
 await page.open(`${url}#live=70&list=60`);
@@ -138,4 +138,23 @@ assert.equal(await text('live-value'), '40 %');
 assert.equal(await text('list-value'), '60 %');
 assert.deepEqual(page.wrong, []);
 console.log('ok: sliders and links');
+
+// Whatever the sliders can be set to, each at its ends, there is a figure and it can be read.
+const phone = await browser.page(360, 900, 'light');
+const names = await page.evaluate('return Object.keys(settings);');
+const ends = names.flatMap((name) => [[name, 0], [name, -1]]);
+for (const [name, end] of ends) {
+  const value = await page.evaluate(`return settings['${name}'].values.at(${end});`);
+  const link = `#live=5&list=20&${name}=${value}`.replace(`${name}=5&`, '').replace(`${name}=20&`, '');
+  await phone.open(url + link);
+  const layout = await phone.evaluate(LAYOUT);
+  assert.ok(layout.width <= 360, `${link}: ${layout.width} px wide`);
+  assert.deepEqual([layout.small, layout.touching], [[], []], link);
+  const text = await phone.evaluate(`return document.querySelector('main').innerText +
+    [...document.querySelectorAll('polyline')].map((line) => line.getAttribute('points'));`);
+  assert.doesNotMatch(text, /NaN|undefined|Infinity/, link);
+  assert.ok(await phone.evaluate(`return document.getElementById('notice').hidden;`), link);
+}
+assert.deepEqual(phone.wrong, []);
+console.log('ok: the ends of all sliders');
 await browser.close();

@@ -58,7 +58,7 @@ function readFragment(fragment, settings) {
       value <= setting.most &&
       !(setting.isWhole && !Number.isInteger(value));
     if (fits && !Object.hasOwn(values, name)) values[name] = value;
-    else wrong.push(setting === null ? 'a setting that this page does not have' : name);
+    else wrong.push(setting === null ? 'an unknown name' : name);
   }
   return { values, wrong };
 }

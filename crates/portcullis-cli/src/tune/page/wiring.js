@@ -176,9 +176,7 @@ function readAddress() {
   const { values: found, wrong } = readFragment(location.hash, settings);
   values = withinAll({ ...start.values, ...found });
   const names = [...new Set(wrong)].join(', ');
-  notice(
-    names && `The address has what this page does not accept, and it was left out: ${names}.`,
-  );
+  notice(names && `Ignored in the address, unknown or out of bounds: ${names}.`);
   render();
 }
 
