@@ -4,6 +4,7 @@
 mod bench;
 mod check;
 mod cli;
+mod document;
 mod exit;
 mod inspect;
 mod jwks;

@@ -1,5 +1,12 @@
-//! Plots as inline SVG, each line named where it ends and each bar with its value; and the page
-//! that they stand on, which needs nothing else.
+//! Plots as inline SVG, each with the values that it shows as a table.
+
+#[cfg(feature = "bench")]
+pub(crate) mod bars;
+mod draw;
+
+use crate::document::escape;
+use crate::units::{duration, number};
+use draw::{NARROW, WIDE, draw};
 
 /// A line.
 #[derive(Debug)]
@@ -14,16 +21,9 @@ pub(crate) struct Axis {
     pub(crate) name: &'static str,
     pub(crate) marks: Vec<(f64, String)>,
     pub(crate) log: bool,
+    /// How its values are written.
+    pub(crate) show: fn(f64) -> String,
 }
-
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 320.0;
-const LEFT: f64 = 70.0;
-const RIGHT: f64 = 130.0;
-const TOP: f64 = 14.0;
-const BOTTOM: f64 = 48.0;
-/// Told apart by people who see few colours, and in print.
-const COLOURS: [&str; 4] = ["#0b6e99", "#c2410c", "#4d7c0f", "#6d28d9"];
 
 impl Axis {
     /// From zero, with marks at round numbers.
@@ -35,7 +35,19 @@ impl Axis {
         let digits = (-step.log10().floor()).max(0.0) as usize;
         let marks = (0..=(most / step).ceil() as i32).map(|mark| f64::from(mark) * step);
         let marks = marks.map(|value| (value, format!("{value:.digits$}"))).collect();
-        Self { name, marks, log: false }
+        Self { name, marks, log: false, show: number }
+    }
+
+    /// Durations from zero, with marks at round ones.
+    pub(crate) fn durations(name: &'static str, most: f64) -> Self {
+        const STEPS: [f64; 18] = [
+            1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0,
+            7200.0, 14_400.0, 28_800.0, 86_400.0, 172_800.0,
+        ];
+        let step = STEPS.into_iter().find(|step| step * 6.0 >= most).unwrap_or(most / 6.0);
+        let marks = (0..=(most / step).ceil() as i32).map(|mark| f64::from(mark) * step);
+        let marks = marks.map(|value| (value, duration(value))).collect();
+        Self { name, marks, log: false, show: duration }
     }
 
     /// Where a value is, from 0 to 1.
@@ -47,132 +59,68 @@ impl Axis {
     }
 }
 
+/// A plot in two widths, of which a page shows one, so that its text is never scaled down; the names of
+/// its lines; and its values. All lines have the same places on the x axis.
 pub(crate) fn plot(what: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
-    let across = |value| LEFT + x.place(value) * (WIDTH - LEFT - RIGHT);
-    let up = |value| HEIGHT - BOTTOM - y.place(value) * (HEIGHT - TOP - BOTTOM);
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">\n",
-        escape(what)
-    );
-    for (value, name) in &x.marks {
-        let (at, foot) = (across(*value), HEIGHT - BOTTOM);
-        svg += &format!(
-            "<line class=\"grid\" x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{foot}\"/>\
-             <text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n",
-            foot + 16.0,
-            escape(name)
-        );
-    }
-    for (value, name) in &y.marks {
-        let at = up(*value);
-        svg += &format!(
-            "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{}\" y2=\"{at:.1}\"/>\
-             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\n",
-            WIDTH - RIGHT,
-            LEFT - 8.0,
-            at + 4.0,
-            escape(name)
-        );
-    }
-    svg += &format!(
-        "<text class=\"axis\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>\
-         <text class=\"axis\" transform=\"translate(14 {}) rotate(-90)\" \
-         text-anchor=\"middle\">{}</text>\n",
-        (LEFT + WIDTH - RIGHT) / 2.0,
-        HEIGHT - 8.0,
-        escape(x.name),
-        (TOP + HEIGHT - BOTTOM) / 2.0,
-        escape(y.name)
-    );
-    let mut labels: Vec<f64> = Vec::new();
-    for (line, colour) in lines.iter().zip(COLOURS.iter().cycle()) {
-        let points: Vec<_> =
-            line.points.iter().map(|&(a, b)| format!("{:.1},{:.1}", across(a), up(b))).collect();
-        let end = line.points.last().copied().unwrap_or_default();
-        let mut at = up(end.1);
-        // Below a label that stands there already.
-        while labels.iter().any(|other| (other - at).abs() < 14.0) {
-            at += 14.0 * if at + 14.0 > HEIGHT - BOTTOM { -2.0 } else { 1.0 };
-        }
-        labels.push(at);
-        svg += &format!(
-            "<polyline points=\"{}\" stroke=\"{colour}\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" style=\"fill:{colour}\">{}</text>\n",
-            points.join(" "),
-            across(end.0) + 6.0,
-            at + 4.0,
+    let (narrow, wide) = (draw(&NARROW, x, y, lines), draw(&WIDE, x, y, lines));
+    let what = escape(what);
+    format!(
+        "<figure class=\"plot\">\n{}<div class=\"drawing\" role=\"img\" aria-label=\"{what}\">\n\
+         {narrow}{wide}</div>\n<output class=\"values\" aria-live=\"off\">Values: point at the plot, or use arrow \
+         keys.</output>\n<details><summary>Values</summary>\n{}</details>\n</figure>\n",
+        legend(lines),
+        values(x, y, lines)
+    )
+}
+
+/// Above the plot, where no name runs into another.
+fn legend(lines: &[Line]) -> String {
+    let mut html = String::from("<ul class=\"legend\">");
+    for (at, line) in lines.iter().enumerate() {
+        html += &format!(
+            "<li><svg viewBox=\"0 0 28 10\" aria-hidden=\"true\"><line class=\"line-{}\" x1=\"0\" y1=\"5\" \
+             x2=\"28\" y2=\"5\"/></svg>{}</li>",
+            at % draw::KINDS,
             escape(&line.name)
         );
     }
-    svg + "</svg>\n"
+    html + "</ul>\n"
 }
 
-/// A bar: its name, its length, and what it says at its end.
-#[cfg(feature = "bench")]
-#[derive(Debug)]
-pub(crate) struct Bar {
-    /// What it and those below it are about; empty if it goes on.
-    pub(crate) group: String,
-    pub(crate) name: String,
-    pub(crate) value: f64,
-    pub(crate) text: String,
-    /// Bars of one kind have one colour.
-    pub(crate) kind: usize,
-}
-
-/// Bars from the left, one below the other.
-#[cfg(feature = "bench")]
-pub(crate) fn bars(what: &str, bars: &[Bar]) -> String {
-    const ROW: f64 = 22.0;
-    const GAP: f64 = 10.0;
-    const NAMES: f64 = 170.0;
-    let most = bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
-    let (mut top, mut rows) = (0.0, String::new());
-    for bar in bars {
-        top += if bar.group.is_empty() { 0.0 } else { GAP };
-        let length = bar.value / most * (WIDTH - NAMES - 130.0);
-        let colour = COLOURS.get(bar.kind % COLOURS.len()).unwrap_or(&"#333");
-        let foot = top + 13.0;
-        rows += &format!(
-            "<text x=\"0\" y=\"{foot:.1}\" font-weight=\"bold\">{}</text>\
-             <text x=\"{}\" y=\"{foot:.1}\" text-anchor=\"end\">{}</text>\
-             <rect x=\"{NAMES}\" y=\"{top:.1}\" width=\"{length:.1}\" height=\"17\" fill=\"{colour}\"/>\
-             <text x=\"{:.1}\" y=\"{foot:.1}\">{}</text>\n",
-            escape(&bar.group),
-            NAMES - 8.0,
-            escape(&bar.name),
-            NAMES + length + 6.0,
-            escape(&bar.text)
-        );
-        top += ROW;
+/// Twenty values of each line, or all of them.
+fn values(x: &Axis, y: &Axis, lines: &[Line]) -> String {
+    const ROWS: usize = 20;
+    let points = lines.first().map_or(0, |line| line.points.len());
+    let step = points.saturating_sub(1).div_ceil(ROWS).max(1);
+    let mut html = format!(
+        "<table role=\"table\">\n<thead><tr role=\"row\"><th role=\"columnheader\" scope=\"col\">{}</th>",
+        escape(x.name)
+    );
+    for line in lines {
+        html += &format!("<th role=\"columnheader\" scope=\"col\">{}</th>", escape(&line.name));
     }
-    format!(
-        "<svg viewBox=\"0 0 {WIDTH} {top}\" role=\"img\" aria-label=\"{}\">\n{rows}</svg>\n",
-        escape(what)
-    )
+    html += "</tr></thead>\n<tbody>\n";
+    for at in (0..points).step_by(step) {
+        let across =
+            lines.first().and_then(|line| line.points.get(at)).map_or(0.0, |point| point.0);
+        let named = x.marks.iter().find(|mark| x.log && mark.0 == across);
+        html += &format!(
+            "<tr role=\"row\" data-place=\"{:.4}\"><th role=\"rowheader\" scope=\"row\">{}</th>",
+            x.place(across),
+            escape(&named.map_or_else(|| (x.show)(across), |mark| mark.1.clone()))
+        );
+        for line in lines {
+            let value = line.points.get(at).map_or_else(String::new, |point| (y.show)(point.1));
+            html += &format!(
+                "<td role=\"cell\" data-name=\"{}\">{}</td>",
+                escape(&line.name),
+                escape(&value)
+            );
+        }
+        html += "</tr>\n";
+    }
+    html + "</tbody>\n</table>\n"
 }
-
-/// A whole page.
-pub(crate) fn page(title: &str, body: &str) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{}</title>\n\
-         <style>{STYLE}</style>\n<main>\n{body}</main>\n</html>\n",
-        escape(title)
-    )
-}
-
-pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#1a1a1a;background:#fff;margin:0}\
-main{max-width:760px;margin:2rem auto;padding:0 1rem}h2{margin-top:2.5rem;font-size:1.15rem}\
-.lead{background:#f1f5f9;padding:.75rem 1rem;border-radius:6px}svg{width:100%;height:auto}\
-svg text{font:12px system-ui,sans-serif;fill:#333}svg .axis{fill:#666}\
-svg polyline{fill:none;stroke-width:2.5}svg .grid{stroke:#e2e8f0}\
-table{border-collapse:collapse;font-size:14px;width:100%}\
-td,th{border-bottom:1px solid #e2e8f0;padding:.3rem .5rem;text-align:left}";
 
 #[cfg(test)]
 mod tests {
@@ -190,5 +138,31 @@ mod tests {
             let names: Vec<_> = axis.marks.iter().map(|mark| mark.1.as_str()).collect();
             assert_eq!(names, marks, "{most}");
         }
+    }
+
+    #[test]
+    fn duration_axis_is_marked_at_round_durations() {
+        for (most, marks) in [
+            (80.0, &["0 s", "15 s", "30 s", "45 s", "60 s", "75 s", "90 s"][..]),
+            (920.0, &["0 s", "5 min", "10 min", "15 min", "20 min"]),
+        ] {
+            let axis = Axis::durations("", most);
+            let names: Vec<_> = axis.marks.iter().map(|mark| mark.1.as_str()).collect();
+            assert_eq!(names, marks, "{most}");
+        }
+    }
+
+    #[test]
+    fn values_of_a_plot_are_written_beside_it() {
+        let points = (0..=200).map(|step| (f64::from(step), f64::from(step) * 2.0)).collect();
+        let lines = [Line { name: "a & b".to_owned(), points }];
+        let html =
+            plot("<what>", &Axis::durations("after", 200.0), &Axis::linear("y", 400.0), &lines);
+        assert_eq!(html.matches("<tr role=\"row\" data-place").count(), 21, "{html}");
+        assert!(html.contains("data-place=\"0.8333\""), "{html}");
+        assert!(
+            html.contains("data-name=\"a &amp; b\">400</td>") && !html.contains("<what>"),
+            "{html}"
+        );
     }
 }

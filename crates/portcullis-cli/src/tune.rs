@@ -17,6 +17,7 @@ mod mechanisms;
 mod memo;
 mod mix;
 mod model;
+mod page;
 mod peak;
 mod recommend;
 mod replay;
@@ -45,11 +46,16 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     // What cannot be written is said before the work.
     let html =
         arguments.html.as_deref().map(|file| output::Page::open("--html", file)).transpose()?;
+    let page =
+        arguments.page.as_deref().map(|file| output::Page::open("--page", file)).transpose()?;
     let began = Instant::now();
     let report = Report::new(arguments, output::command_line())?;
     output::complain(&effort(began));
-    if let Some(page) = html {
-        page.write(&html::page(&report))?;
+    if let Some(file) = html {
+        file.write(&html::page(&report))?;
+    }
+    if let Some(file) = page {
+        file.write(&page::page(&report, arguments))?;
     }
     let mut output = Output::new();
     // That nobody reads it any more is no failure.

@@ -70,7 +70,8 @@ fn every_way_is_measured_in_one_run_and_written_in_every_form() {
     assert!(rotation["through"]["max"].as_u64() > Some(15_000_000), "{rotation}");
 
     let page = std::fs::read_to_string(&html).unwrap();
-    assert_eq!(page.matches("<svg").count(), 5);
+    assert_eq!(page.matches("<figure class=\"plot\"").count(), 4);
+    assert_eq!(page.matches("<div class=\"bars\"").count(), 1);
     for elsewhere in ["http:", "https:", "src=", "href=", "@import", "url(", "NaN", "inf"] {
         assert!(!page.contains(elsewhere), "{elsewhere}");
     }

@@ -135,8 +135,49 @@ fn the_page_needs_nothing_else_and_the_memo_is_one_page() {
     }
     assert!(memo.lines().count() < 100, "{memo}");
     let page = std::fs::read_to_string(file).unwrap();
-    assert_eq!(page.matches("<svg").count(), 4);
-    assert!(page.contains("with `portcullis tune --sessions 2000"), "{page}");
+    assert_eq!(page.matches("<figure class=\"plot\"").count(), 4);
+    assert_needs_nothing_else(&page);
+}
+
+#[test]
+fn page_with_sliders_starts_with_the_command_line_and_needs_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("page.html");
+    let options = ["--access-expiry", "7m", "--jwks-ttl", "90", "--live-share", "2.5", "--page"];
+    tune(&[&options[..], &[file.to_str().unwrap()]].concat()).expect(0);
+    let page = std::fs::read_to_string(file).unwrap();
+    assert_eq!(page.matches("<figure class=\"plot\"").count(), 4);
+    for part in [
+        "\"expiry\":420.0",
+        "\"ttl\":90.0",
+        "\"sessions\":2000",
+        "\"live\":2.5",
+        "<th role=\"rowheader\" scope=\"row\">leeway</th><td role=\"cell\" data-name=\"\">10 s</td>",
+        "<code>IDENTSPHERE_ACCESS_EXPIRY_SECS</code>",
+        "<code>PORTCULLIS_JWKS_TTL_SECS</code>",
+        "Revocation::live()",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    // Every slider has its name and shows its value.
+    for slider in page.split("<input type=\"range\" id=\"").skip(1) {
+        let id = slider.split('"').next().unwrap();
+        assert!(page.contains(&format!("<label for=\"{id}\">")), "{id}");
+        assert!(page.contains(&format!("<output id=\"{id}-value\" for=\"{id}\"")), "{id}");
+    }
+    assert_eq!(page.matches("<input type=\"range\"").count(), 13);
+    // Elements of SVG have this name, which is not fetched.
+    assert_needs_nothing_else(&page.replace("http://www.w3.org/2000/svg", ""));
+}
+
+#[track_caller]
+fn assert_needs_nothing_else(page: &str) {
+    assert!(page.contains("content=\"default-src 'none'; "), "{page}");
+    assert!(page.contains("with <code>portcullis tune --sessions 2000"), "{page}");
+    assert!(page.contains(concat!("Made by portcullis ", env!("CARGO_PKG_VERSION"))), "{page}");
+    for way in ["eval(", "innerHTML", "Function(", "fetch(", "XMLHttp"] {
+        assert!(!page.contains(way), "{way}");
+    }
     for elsewhere in ["http:", "https:", "src=", "href=", "@import", "url(", "NaN", "inf"] {
         assert!(!page.contains(elsewhere), "{elsewhere}");
     }
@@ -169,9 +210,12 @@ fn what_can_not_be_is_refused_by_its_name() {
 fn paths_are_tried_before_the_work() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere").join("tune.html");
-    let told = run(&["tune", "--sessions", "100000000", "--html", nowhere.to_str().unwrap()], b"");
-    let told = told.expect(2);
-    assert!(told.stderr.contains("--html: ") && told.stderr.contains("nowhere"), "{}", told.stderr);
+    for option in ["--html", "--page"] {
+        let told =
+            run(&["tune", "--sessions", "100000000", option, nowhere.to_str().unwrap()], b"");
+        let told = told.expect(2).stderr;
+        assert!(told.contains(&format!("{option}: ")) && told.contains("nowhere"), "{told}");
+    }
     let file = folder.path().join("tune.html");
     std::fs::write(&file, "as it was").unwrap();
     run(&["tune", "--activity", "/nowhere.csv", "--html", file.to_str().unwrap()], b"").expect(2);

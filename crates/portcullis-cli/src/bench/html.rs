@@ -1,9 +1,12 @@
 //! The report as one page that needs nothing else.
 
-use super::report::{Quantiles, Report};
+use super::report::{Quantiles, Report, Spread};
 use super::text::{time, times};
 use super::validate::{BARE, COLD, PEER, WARM};
-use crate::plot::{self, Axis, Bar, Line, bars, escape, plot};
+use crate::document::{self, escape};
+use crate::plot::bars::{Bar, bars};
+use crate::plot::{Axis, Line, plot};
+use crate::units::number;
 
 /// In the order of the page, which is that of the colours.
 const CASES: [(&str, &str); 4] =
@@ -32,26 +35,27 @@ pub(super) fn page(report: &Report) -> String {
          the two beside it. Single runs have the reading of the clock in them, {:.0} ns.</p>\n",
         report.rounds, report.clock_nanos
     );
-    plot::page("portcullis bench", &body)
+    document::page("portcullis bench", &body, &[])
 }
 
 /// What the asked rate takes, which is what most people want to know.
 fn cores(report: &Report) -> String {
     let Some(rps) = report.cores.first().map(|cores| cores.rps) else { return String::new() };
-    let mut table = format!(
-        "<table>\n<tr><th>{rps} requests/s take</th><th>if every token is new</th><th>if each was seen \
-         before</th><th>jsonwebtoken</th></tr>\n"
-    );
-    for cores in &report.cores {
-        let theirs = cores.jsonwebtoken.map_or(String::new(), |cores| format!("{cores:.2} cores"));
-        table += &format!(
-            "<tr><td>{}</td><td><b>{:.2} cores</b></td><td>{:.3} cores</td><td>{theirs}</td></tr>\n",
-            escape(&cores.algorithm),
-            cores.cold,
-            cores.warm
-        );
-    }
-    table + "</table>\n"
+    let rows: Vec<_> = report
+        .cores
+        .iter()
+        .map(|cores| {
+            let theirs = cores.jsonwebtoken.map(|cores| format!("{cores:.2} cores"));
+            vec![
+                cores.algorithm.clone(),
+                format!("{:.2} cores", cores.cold),
+                format!("{:.3} cores", cores.warm),
+                theirs.unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let columns = ["algorithm", "if every token is new", "if each was seen before", "jsonwebtoken"];
+    format!("<p>{rps} requests/s take:</p>\n{}", document::table(&columns, &rows))
 }
 
 fn plots(report: &Report) -> Vec<(&'static str, String)> {
@@ -74,7 +78,12 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
         let points = report.distinct.iter().map(|at| (at.tokens as f64, at.nanos.median / 1e3));
         let line = Line { name: "seen before".to_owned(), points: points.collect() };
         let marks = report.distinct.iter().map(|at| (at.tokens as f64, at.tokens.to_string()));
-        let x = Axis { name: "tokens that come by turns", marks: marks.collect(), log: true };
+        let x = Axis {
+            name: "tokens that come by turns",
+            marks: marks.collect(),
+            log: true,
+            show: number,
+        };
         let most = line.points.iter().map(|point| point.1).fold(0.0, f64::max);
         let svg =
             plot("time by number of tokens", &x, &Axis::linear("microseconds", most), &[line]);
@@ -82,9 +91,12 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
     }
     if let Some(rotation) = &report.rotation {
         let line = Line { name: "slowest".to_owned(), points: rotation.slowest.clone() };
-        let most = |at: fn(&(f64, f64)) -> f64| line.points.iter().map(at).fold(0.01, f64::max);
-        let x = Axis::linear("seconds since the rotation", most(|point| point.0));
-        let y = Axis::linear("milliseconds", most(|point| point.1));
+        let all = |at: fn(&(f64, f64)) -> f64| line.points.iter().map(at);
+        let x = Axis::linear("seconds since the rotation", all(|at| at.0).fold(0.01, f64::max));
+        // The first waits for the issuer, which is many times as long as all others take.
+        let least = all(|at| at.1).fold(f64::INFINITY, f64::min);
+        let marks = decades(least, all(|at| at.1).fold(0.01, f64::max));
+        let y = Axis { name: "milliseconds", marks, log: true, show: number };
         plots.push(("A key is rotated", plot("the slowest request by time", &x, &y, &[line])));
     }
     if let Some(http) = &report.http {
@@ -116,35 +128,51 @@ fn costs(report: &Report) -> String {
     )
 }
 
+/// How much faster more threads are, beside as many times as there are threads: the rates themselves
+/// are so far apart that on one axis none of this could be seen.
 fn threads(report: &Report) -> String {
-    let most = report.threads.iter().map(|at| at.per_second.median).fold(0.0, f64::max);
-    let line = |(case, name): (&str, &str)| Line {
-        name: name.to_owned(),
-        points: report
-            .threads
-            .iter()
-            .filter(|at| at.case == case)
-            .map(|at| (at.threads as f64, at.per_second.median / 1e3))
-            .collect(),
+    let rates = |case: &str| -> Vec<(f64, f64)> {
+        let all = report.threads.iter().filter(|at| at.case == case);
+        all.map(|at| (at.threads as f64, at.per_second.median)).collect()
     };
-    let lines = [(COLD, "new tokens"), (WARM, "seen before")].map(line);
-    let numbers = report.threads.iter().filter(|at| at.case == COLD);
-    let marks = numbers.map(|at| (at.threads as f64, at.threads.to_string())).collect();
-    let x = Axis { name: "threads", marks, log: false };
-    let least = report.threads.iter().map(|at| at.per_second.median).fold(most, f64::min);
-    let rates = decades(least / 1e3, most / 1e3);
-    let y = Axis { name: "thousand validations a second", marks: rates, log: true };
-    plot("validations a second by threads", &x, &y, &lines)
+    let cases = [(COLD, "new tokens"), (WARM, "seen before")];
+    let mut lines: Vec<_> = cases
+        .iter()
+        .filter_map(|(case, name)| {
+            let rates = rates(case);
+            let (threads, first) = *rates.first()?;
+            let points = rates.iter().map(|(at, rate)| (*at, rate / first * threads)).collect();
+            Some(Line { name: (*name).to_owned(), points })
+        })
+        .collect();
+    let Some(counts) = lines.first().map(|line| line.points.clone()) else { return String::new() };
+    let ideal = counts.iter().map(|point| (point.0, point.0)).collect();
+    lines.push(Line { name: "as many times as threads".to_owned(), points: ideal });
+    let marks = counts.iter().map(|point| (point.0, number(point.0))).collect();
+    let x = Axis { name: "threads", marks, log: false, show: number };
+    let most = lines.iter().flat_map(|line| &line.points).map(|point| point.1).fold(1.0, f64::max);
+    let y = Axis::linear("times the rate of one thread", most);
+    let [new, seen] = cases.map(|(case, _)| rates(case));
+    let rows: Vec<_> = new
+        .iter()
+        .zip(&seen)
+        .map(|(new, seen)| {
+            let threads = if new.0 == 1.0 { "1 thread" } else { &format!("{} threads", new.0) };
+            vec![threads.to_owned(), number(new.1), number(seen.1)]
+        })
+        .collect();
+    let columns = ["threads", "validations/s of new tokens", "of tokens seen before"];
+    plot("how much faster more threads are", &x, &y, &lines) + &document::table(&columns, &rows)
 }
 
 /// The rarer, the further to the right.
 fn over_quantiles(what: &str, lines: &[Line]) -> String {
     let marks = [(2.0, "50 %"), (10.0, "90 %"), (100.0, "99 %"), (1000.0, "99.9 %")];
     let marks = marks.map(|(at, name)| (at, name.to_owned())).to_vec();
-    let x = Axis { name: "so many are faster", marks, log: true };
+    let x = Axis { name: "so many are faster", marks, log: true, show: number };
     let times = || lines.iter().flat_map(|line| line.points.iter().map(|point| point.1));
     let marks = decades(times().fold(f64::INFINITY, f64::min), times().fold(0.0, f64::max));
-    let y = Axis { name: "microseconds", marks, log: true };
+    let y = Axis { name: "microseconds", marks, log: true, show: number };
     plot(&format!("the time of {what} by quantile"), &x, &y, lines)
 }
 
@@ -165,29 +193,38 @@ fn decades(least: f64, most: f64) -> Vec<(f64, String)> {
 
 fn tables(report: &Report) -> String {
     let mut html = String::from("<h2>Figures</h2>\n");
+    let columns = [
+        "case",
+        "of the bare check",
+        "of jsonwebtoken",
+        "allocations",
+        "time here",
+        "p99",
+        "p99.9",
+    ];
+    let ratio = |spread: Option<Spread>| spread.map_or(String::new(), super::text::ratio);
     for validation in &report.validations {
+        let rows: Vec<_> = validation
+            .cases
+            .iter()
+            .map(|case| {
+                vec![
+                    case.name.clone(),
+                    ratio(case.to_bare),
+                    ratio(case.to_jsonwebtoken),
+                    format!("{:.1}", case.allocations),
+                    times(case.nanos),
+                    time(case.single.p99 as f64),
+                    time(case.single.p999 as f64),
+                ]
+            })
+            .collect();
         html += &format!(
-            "<h3>{}, a token of {} bytes</h3>\n<table><tr><th></th><th>of the bare \
-             check</th><th>of jsonwebtoken</th><th>allocations</th><th>time here</th><th>p99</th><th>p99.9</th></tr>\n",
+            "<h3>{}, a token of {} bytes</h3>\n{}",
             escape(&validation.algorithm),
-            validation.token_bytes
+            validation.token_bytes,
+            document::table(&columns, &rows)
         );
-        for case in &validation.cases {
-            let ratio = |spread: Option<super::report::Spread>| {
-                spread.map_or(String::new(), super::text::ratio)
-            };
-            html += &format!(
-                "<tr><td>{}</td><td>{}</td><td>{}</td><td>{:.1}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-                escape(&case.name),
-                ratio(case.to_bare),
-                ratio(case.to_jsonwebtoken),
-                case.allocations,
-                times(case.nanos),
-                time(case.single.p99 as f64),
-                time(case.single.p999 as f64)
-            );
-        }
-        html += "</table>\n";
     }
     if let Some(rotation) = &report.rotation {
         html += &format!(

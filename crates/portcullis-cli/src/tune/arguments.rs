@@ -211,6 +211,11 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) html: Option<PathBuf>,
 
+    /// Write an HTML page with sliders, which works offline: the effect of each setting on lag, load
+    /// and lockout. It starts with the settings of this command line; its address keeps the others.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(super) page: Option<PathBuf>,
+
     /// What is written to standard output.
     #[command(flatten)]
     pub(crate) form: Form,

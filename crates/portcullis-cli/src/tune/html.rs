@@ -1,11 +1,13 @@
 //! The report as one page that needs nothing else.
 
+use super::closed_forms::bisect;
 use super::figures::Figures;
 use super::report::Report;
 use super::scenario::Scenario;
 use super::sweep::EXPIRIES;
 use super::text::ASSUMPTIONS;
-use crate::plot::{self, Axis, Line, escape, plot};
+use crate::document::{self, escape, prose};
+use crate::plot::{Axis, Line, plot};
 use crate::units::{duration, number, percent};
 
 pub(super) fn page(report: &Report) -> String {
@@ -48,13 +50,13 @@ pub(super) fn page(report: &Report) -> String {
     body += &sweep(report);
     body += "<h2>Assumptions</h2>\n<ul>\n";
     for assumption in ASSUMPTIONS {
-        body += &format!("<li>{}</li>\n", escape(assumption));
+        body += &format!("<li>{}</li>\n", prose(assumption));
     }
-    body += &format!("<li>The issuer's costs are of {}.</li>\n</ul>\n", escape(&report.costs));
+    body += &format!("<li>The issuer's costs are of {}.</li>\n</ul>\n", prose(&report.costs));
     body += &inputs(report);
-    body += &format!("<p>{}</p>\n", escape(&report.agreement()));
-    body += &format!("<p>{}</p>\n", escape(&report.provenance()));
-    plot::page("portcullis tune", &body)
+    body += &format!("<p>{}</p>\n", prose(&report.agreement()));
+    body += &format!("<p>{}</p>\n", prose(&report.provenance()));
+    document::page("portcullis tune", &body, &[])
 }
 
 fn plots(report: &Report) -> Vec<(&'static str, String)> {
@@ -64,11 +66,16 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
             .map(|percent| (f64::from(percent) / 100.0, format!("{percent} %")))
             .into(),
         log: false,
+        show: percent,
     };
     let longest = report.settings.iter().map(|figures| figures.lag_bound).fold(0.0, f64::max);
     let lags = lines(report, longest, Figures::lag_exceeds);
-    let keys_end = report.settings.iter().map(|figures| figures.key_lag_bound_in_outage);
-    let outage = 1.25 * keys_end.fold(longest, f64::max);
+    // As far as there is something to see: until nearly all are locked out.
+    let lost = report
+        .settings
+        .iter()
+        .map(|figures| bisect(1e6, |outage| figures.scenario.locked_out(outage) >= 0.995));
+    let outage = 1.25 * lost.fold(0.0, f64::max);
     let locked = lines(report, outage, |figures, outage| figures.scenario.locked_out(outage));
     let key_bound = report.settings.iter().map(|figures| figures.key_lag_bound).fold(0.0, f64::max);
     let keys = Line {
@@ -83,7 +90,7 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
             plot(
                 "share of all revoked sessions that are still accepted, by time; those whose token had \
                  expired are missing from the start",
-                &Axis::linear("seconds since the revocation", longest),
+                &Axis::durations("time since the revocation", longest),
                 &shares(),
                 &lags,
             ),
@@ -93,7 +100,7 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
             "How many active sessions an outage of the issuer locks out",
             plot(
                 "share of active sessions that are locked out, by length of the outage",
-                &Axis::linear("seconds without the issuer", outage),
+                &Axis::durations("time without the issuer", outage),
                 &shares(),
                 &locked,
             ),
@@ -102,7 +109,7 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
             "How many instances still accept a withdrawn key",
             plot(
                 "share of instances that accept a withdrawn key, by time",
-                &Axis::linear("seconds since the withdrawal", key_bound),
+                &Axis::durations("time since the withdrawal", key_bound),
                 &shares(),
                 &[keys],
             ),
@@ -132,11 +139,11 @@ fn refreshes(report: &Report) -> String {
         let rate = 10.0_f64.powi(power);
         (rate, number(rate))
     });
-    let expiries = EXPIRIES.map(|expiry| (expiry, number(expiry)));
+    let expiries = EXPIRIES.map(|expiry| (expiry, duration(expiry)));
     plot(
         "refreshes a second at the issuer, by access expiry",
-        &Axis { name: "access expiry in seconds", marks: expiries.into(), log: true },
-        &Axis { name: "refreshes/s", marks: decades.collect(), log: true },
+        &Axis { name: "access expiry", marks: expiries.into(), log: true, show: duration },
+        &Axis { name: "refreshes/s", marks: decades.collect(), log: true, show: number },
         &lines,
     )
 }
@@ -155,73 +162,87 @@ fn steps(most: f64) -> impl Iterator<Item = f64> {
 }
 
 fn inputs(report: &Report) -> String {
-    let mut table = String::from("<h2>Inputs</h2>\n<table>\n");
-    for (name, value) in report.inputs() {
-        table += &format!("<tr><td>{}</td><td>{}</td></tr>\n", escape(name), escape(&value));
-    }
-    table + "</table>\n"
+    let rows: Vec<_> =
+        report.inputs().into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    format!("<h2>Inputs</h2>\n{}", document::table(&["input", ""], &rows))
 }
 
 fn figures(report: &Report) -> String {
     let columns: Vec<_> = report.settings.iter().map(Figures::lines).collect();
-    let mut table = String::from("<h2>Figures</h2>\n<table>\n<tr><th></th>");
-    for figures in &report.settings {
-        table += &format!("<th>expiry {}</th>", duration(figures.scenario.access_expiry));
-    }
-    table += "</tr>\n";
-    for (row, (name, _)) in columns.first().into_iter().flatten().enumerate() {
-        table += &format!("<tr><td>{}</td>", escape(name));
-        for (_, value) in columns.iter().filter_map(|column| column.get(row)) {
-            table += &format!("<td>{}</td>", escape(value));
-        }
-        table += "</tr>\n";
-    }
-    table + "</table>\n"
+    let expiries: Vec<_> = report
+        .settings
+        .iter()
+        .map(|figures| format!("expiry {}", duration(figures.scenario.access_expiry)))
+        .collect();
+    let names: Vec<_> =
+        std::iter::once("figure").chain(expiries.iter().map(String::as_str)).collect();
+    let first = columns.first().into_iter().flatten().enumerate();
+    let rows: Vec<_> = first
+        .map(|(row, (name, _))| {
+            let values = columns.iter().filter_map(|column| column.get(row));
+            std::iter::once((*name).to_owned()).chain(values.map(|of| of.1.clone())).collect()
+        })
+        .collect();
+    format!("<h2>Figures</h2>\n{}", document::table(&names, &rows))
 }
 
 fn mechanisms(report: &Report) -> String {
-    let mut table = String::from(
+    let rows: Vec<_> = report
+        .mechanisms
+        .iter()
+        .map(|mechanism| {
+            vec![
+                mechanism.name.clone(),
+                duration(mechanism.lag_bound),
+                duration(mechanism.usual_lag),
+                number(mechanism.issuer_requests),
+                number(mechanism.issuer_cores),
+                percent(mechanism.locked_out),
+            ]
+        })
+        .collect();
+    let columns =
+        ["mechanism", "lag bound", "usually", "issuer requests/s", "issuer cores", "locked out"];
+    let mut html = format!(
         "<h2>Other ways to learn of a revocation</h2>\n<p>For each route that asks for more than \
-         expiry. All but expiry are closed forms, and not simulated.</p>\n<table>\n<tr><th></th>\
-         <th>lag bound</th><th>usually</th><th>issuer requests/s</th><th>issuer cores</th><th>locked out</th></tr>\n",
+         expiry. All but expiry are closed forms, and not simulated.</p>\n{}",
+        document::table(&columns, &rows)
     );
-    for mechanism in &report.mechanisms {
-        let cells = [
-            escape(&mechanism.name),
-            duration(mechanism.lag_bound),
-            duration(mechanism.usual_lag),
-            number(mechanism.issuer_requests),
-            number(mechanism.issuer_cores),
-            percent(mechanism.locked_out),
-        ];
-        table += &format!("<tr><td>{}</td></tr>\n", cells.join("</td><td>"));
-    }
-    table += "</table>\n";
     for why in report.issuer.iter().flat_map(super::issuer::Found::lacks) {
-        table += &format!("<p>Left out: {why}.</p>\n");
+        html += &format!("<p>Left out: {why}.</p>\n");
     }
-    table
+    html
 }
 
 fn sweep(report: &Report) -> String {
-    let mut table = String::from(
+    let on_front = report.sweep.iter().filter(|point| point.on_front);
+    let rows: Vec<_> = on_front
+        .map(|point| {
+            vec![
+                duration(point.access_expiry),
+                duration(point.jwks_ttl),
+                duration(point.lag_bound),
+                duration(point.key_lag_bound),
+                number(point.refreshes),
+                number(point.fetches),
+                number(point.issuer_cores),
+                percent(point.locked_out),
+            ]
+        })
+        .collect();
+    let columns = [
+        "expiry",
+        "TTL",
+        "session lag",
+        "key lag",
+        "refreshes/s",
+        "fetches/s",
+        "issuer cores",
+        "locked out",
+    ];
+    format!(
         "<h2>Settings that nothing beats</h2>\n<p>Every other of the sweep has a larger bound for at \
-         least as much of the issuer's time, or takes more of it for the same bound.</p>\n<table>\n\
-         <tr><th>expiry</th><th>TTL</th><th>session lag</th><th>key lag</th><th>refreshes/s</th>\
-         <th>fetches/s</th><th>issuer cores</th><th>locked out</th></tr>\n",
-    );
-    for point in report.sweep.iter().filter(|point| point.on_front) {
-        let cells = [
-            duration(point.access_expiry),
-            duration(point.jwks_ttl),
-            duration(point.lag_bound),
-            duration(point.key_lag_bound),
-            number(point.refreshes),
-            number(point.fetches),
-            number(point.issuer_cores),
-            percent(point.locked_out),
-        ];
-        table += &format!("<tr><td>{}</td></tr>\n", cells.join("</td><td>"));
-    }
-    table + "</table>\n"
+         least as much of the issuer's time, or takes more of it for the same bound.</p>\n{}",
+        document::table(&columns, &rows)
+    )
 }

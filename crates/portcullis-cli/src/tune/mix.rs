@@ -12,11 +12,11 @@ use crate::units::{number, positive};
 pub(crate) struct Mix {
     /// The share of requests to routes that ask the issuer each time (`Revocation::live`), in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = positive, help_heading = "Other mechanisms")]
-    live_share: f64,
+    pub(super) live_share: f64,
 
     /// The share of requests to routes that ask for a status list, in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = positive, help_heading = "Other mechanisms")]
-    list_share: f64,
+    pub(super) list_share: f64,
 }
 
 impl Mix {

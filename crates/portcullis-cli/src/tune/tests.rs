@@ -3,6 +3,7 @@
 mod core;
 mod decisions;
 mod grid;
+mod page;
 mod rows;
 
 use clap::Parser;
@@ -16,11 +17,15 @@ struct Command {
     tune: TuneArguments,
 }
 
-fn report(options: &str) -> Report {
+fn arguments(options: &str) -> TuneArguments {
     let words = std::iter::once("tune").chain(options.split_whitespace());
     let arguments = Command::try_parse_from(words).unwrap().tune;
     arguments.check().unwrap();
-    Report::new(&arguments, String::new()).unwrap()
+    arguments
+}
+
+fn report(options: &str) -> Report {
+    Report::new(&arguments(options), String::new()).unwrap()
 }
 
 #[test]

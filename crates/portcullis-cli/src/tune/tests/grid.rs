@@ -88,6 +88,12 @@ impl Draw {
     }
 }
 
+/// So many settings, each of its own kind.
+pub(super) fn scenarios(count: usize, seed: u64) -> Vec<Scenario> {
+    let mut draw = Draw(Xoshiro256PlusPlus::seed_from_u64(seed));
+    (0..count).map(|_| draw.scenario()).collect()
+}
+
 /// Each figure of each setting within its interval, and none of them off by little in one direction
 /// over all settings.
 #[test]

@@ -1,0 +1,86 @@
+//! One file with sliders that shows at once what each setting does to lag, load and lockout. It works
+//! offline, and restates the closed forms in its own script; a test holds each figure of it against
+//! the command's.
+
+use serde_json::{Value, json};
+
+use super::arguments::TuneArguments;
+use super::issuer::Offers;
+use super::report::Report;
+use super::scenario::Scenario;
+use crate::document::{self, prose};
+
+/// What the page calculates with: no part of it needs a browser, and the test runs the same text.
+pub(super) const CALCULATIONS: &str = concat!(
+    include_str!("page/forms.js"),
+    include_str!("page/units.js"),
+    include_str!("page/model.js"),
+    include_str!("page/settings.js"),
+);
+
+const DRAWINGS: &str = include_str!("page/drawing.js");
+const WIRING: &str = include_str!("page/wiring.js");
+const STYLE: &str = include_str!("page/style.css");
+const CONTROLS: &str = include_str!("page/controls.html");
+const RESULTS: &str = include_str!("page/results.html");
+
+pub(super) fn page(report: &Report, arguments: &TuneArguments) -> String {
+    let Some(first) = report.settings.first() else { return String::new() };
+    let issuer = report.issuer.as_ref();
+    let max_age = arguments.jwks_max_age.or(issuer.and_then(|found| found.max_age));
+    let offers = issuer.map(|found| found.offers).unwrap_or_default();
+    let mut start = start(&first.scenario, arguments, max_age, offers);
+    if let Some(other) = report.settings.get(1) {
+        start["compared_expiry"] = json!(other.scenario.access_expiry);
+    }
+    let mut body = format!("<style>\n{STYLE}</style>\n{CONTROLS}{RESULTS}");
+    if report.recorded.is_some() {
+        body += "<p>The requests of the file that was given are in this page by their means only: mean \
+                 burst, pause and time between requests. <code>portcullis tune --activity</code> replays \
+                 the requests themselves.</p>\n";
+    }
+    body += &format!("<p>The issuer's costs are of {}.</p>\n", prose(&report.costs));
+    body += "<h2>Inputs of the command line</h2>\n";
+    let inputs = report.inputs().into_iter().map(|(name, value)| vec![name.to_owned(), value]);
+    body += &document::table(&["input", "value"], &inputs.collect::<Vec<_>>());
+    body += &format!("<p>{}</p>\n", prose(&report.agreement()));
+    body += &format!("<p>{}</p>\n", prose(&report.provenance()));
+    body += &format!("<script type=\"application/json\" id=\"start\">{}</script>\n", data(&start));
+    document::page("Access expiry and JWKS TTL", &body, &[CALCULATIONS, DRAWINGS, WIRING])
+}
+
+/// What the page starts with: a scenario, and the settings that can be changed, by their names in
+/// the page.
+pub(super) fn start(
+    scenario: &Scenario,
+    arguments: &TuneArguments,
+    max_age: Option<f64>,
+    offers: Offers,
+) -> Value {
+    let (verifier, activity) = (scenario.verifier, scenario.activity);
+    json!({
+        "scenario": scenario,
+        "jwks_max_age": max_age,
+        "offers": offers,
+        "values": {
+            "expiry": scenario.access_expiry,
+            "ttl": verifier.jwks_ttl,
+            "stale": verifier.max_stale,
+            "sessions": scenario.sessions,
+            "instances": scenario.instances,
+            "every": activity.request_every,
+            "burst": activity.burst,
+            "pause": activity.pause,
+            "outage": scenario.outage,
+            "cores": scenario.issuer_cores,
+            "live": arguments.mix.live_share,
+            "list": arguments.mix.list_share,
+            "age": arguments.list_max_age,
+        },
+    })
+}
+
+/// JSON that cannot end the script element that it stands in.
+fn data(value: &Value) -> String {
+    value.to_string().replace('<', "\\u003c")
+}

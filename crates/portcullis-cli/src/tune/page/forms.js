@@ -1,0 +1,101 @@
+// The closed forms of `closed_forms.rs`, restated: plain functions of seconds and shares. A test
+// holds every figure of the page against the command's own, over many settings.
+
+/** The share of time, or of sessions, in bursts. */
+function activeShare(burst, pause) {
+  return burst / (burst + pause);
+}
+
+function mixing(burst, pause) {
+  return 1 / burst + 1 / pause;
+}
+
+/** The probability that a session is active `after` it was. */
+function activeAgain(burst, pause, after) {
+  if (pause === 0) return 1;
+  const share = activeShare(burst, pause);
+  return share + (1 - share) * Math.exp(-mixing(burst, pause) * after);
+}
+
+/** The expected time in bursts between two ages of a session that was active at age 0. */
+function activeTime(burst, pause, from, to) {
+  if (pause === 0) return to - from;
+  const share = activeShare(burst, pause);
+  const rate = mixing(burst, pause);
+  const forgotten = Math.exp(-rate * from) - Math.exp(-rate * to);
+  return share * (to - from) + ((1 - share) / rate) * forgotten;
+}
+
+/** The mean time between two refreshes of a session. */
+function refreshCycle(used, wait, burst, pause) {
+  return used + (1 - activeAgain(burst, pause, used)) * pause + wait * (1 + pause / burst);
+}
+
+/** The probability that a session revoked at a random moment is accepted for longer than `lag`. */
+function lagExceeds(lag, accepted, used, burst, pause, cycle) {
+  const rest = Math.max(accepted - lag, 0);
+  let older = 0;
+  if (rest > used && pause > 0) {
+    const resting = 1 - activeAgain(burst, pause, used);
+    older = resting * pause * -Math.expm1(-(rest - used) / pause);
+  }
+  return (Math.min(rest, used) + older) / cycle;
+}
+
+/** Of the sessions active at the end of an outage, the share whose token is older than `limit`. */
+function tokensOlder(limit, outage, used, burst, pause, cycle) {
+  const young = Math.max(limit - outage, 0);
+  let serve = activeTime(burst, pause, outage, outage + Math.min(young, used));
+  if (young > used && pause > 0) {
+    const resting = 1 - activeAgain(burst, pause, used);
+    const back = activeShare(burst, pause) * -Math.expm1(-mixing(burst, pause) * outage);
+    serve += resting * back * pause * -Math.expm1(-(young - used) / pause);
+  }
+  return clamp(1 - serve / (cycle * activeShare(burst, pause)), 0, 1);
+}
+
+/** The mean time between two fetches of an instance. */
+function fetchCycle(ttl, ahead) {
+  return ttl - 1.5 * ahead;
+}
+
+/** The probability that an instance's keys are older than `age` at a random moment. */
+function keyAgeExceeds(age, ttl, ahead) {
+  const cycle = fetchCycle(ttl, ahead);
+  const latest = ttl - ahead;
+  if (age <= latest - ahead) return (cycle - Math.max(age, 0)) / cycle;
+  if (ahead === 0) return 0;
+  return Math.max(latest - age, 0) ** 2 / (2 * ahead * cycle);
+}
+
+/** The share of instances without usable keys after so long without the issuer. */
+function keysEnded(outage, ttl, ahead, maxStale, restarted) {
+  const left = ttl + maxStale - outage;
+  const old = left <= 0 ? 1 : keyAgeExceeds(left, ttl, ahead);
+  return 1 - (1 - old) * (1 - restarted);
+}
+
+/** Either of two independent losses, or both. */
+function either(one, other) {
+  return 1 - (1 - one) * (1 - other);
+}
+
+/** How long the issuer needs for those who ask at once when it is back. */
+function recovery(waiting, cost, cores, load) {
+  return cores > load ? (waiting * cost) / (cores - load) : Infinity;
+}
+
+function clamp(value, least, most) {
+  return Math.min(Math.max(value, least), most);
+}
+
+/** Where a condition that holds from somewhere on begins to hold. */
+function bisect(most, holds) {
+  let [low, high] = [0, most];
+  for (let step = 0; step < 60; step += 1) {
+    const middle = (low + high) / 2;
+    if (holds(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
+}

@@ -1,0 +1,144 @@
+// What the closed forms say of a scenario, which has the names that `--json` gives it: `model.rs`,
+// `load.rs` and `mechanisms.rs`, restated.
+
+/** The scenario with other values of what the page can change. */
+function withSettings(start, values) {
+  const { expiry, ttl, stale, sessions, instances, burst, pause, every, outage, cores } = values;
+  return {
+    ...start.scenario,
+    access_expiry: expiry,
+    verifier: { ...withTtl(start.scenario.verifier, ttl, start.jwks_max_age), max_stale: stale },
+    sessions,
+    instances,
+    activity: { request_every: every, burst, pause },
+    outage,
+    issuer_cores: cores,
+  };
+}
+
+/** The instances' settings with another TTL, and what follows from it by default. */
+function withTtl(verifier, ttl, maxAge) {
+  const ahead = (of) => Math.min(of / 10, 30);
+  const isDefault = verifier.refresh_ahead === ahead(verifier.jwks_ttl);
+  return {
+    ...verifier,
+    jwks_ttl: ttl,
+    used_ttl: maxAge > 0 ? clamp(maxAge, Math.min(10, ttl), ttl) : ttl,
+    refresh_ahead: isDefault ? ahead(ttl) : Math.min(verifier.refresh_ahead, ttl),
+  };
+}
+
+/** All figures of a scenario, and functions for the plots. */
+function modelOf(scenario) {
+  const { access_expiry: expiry, verifier, activity, costs, outage } = scenario;
+  const { burst, pause } = activity;
+  const isTimer = scenario.habit === 'timer';
+  const accepted = expiry + verifier.leeway;
+  const used = isTimer ? Math.max(expiry - scenario.refresh_early, expiry / 2) : accepted;
+  const cycle = refreshCycle(used, isTimer ? 0 : activity.request_every, burst, pause);
+  const ahead = Math.min(verifier.refresh_ahead, verifier.used_ttl / 3);
+  const active = scenario.sessions * activeShare(burst, pause);
+  const lost = scenario.kept_keys ? 0 : scenario.restarted;
+
+  const exceeds = (lag) => lagExceeds(lag, accepted, used, burst, pause, cycle);
+  const all = exceeds(0);
+  const quantile = (share) => bisect(accepted, (lag) => exceeds(lag) <= (1 - share) * all);
+  const tokensEnded = (time) => tokensOlder(accepted, time, used, burst, pause, cycle);
+  const keysGone = (time) => {
+    const ended = keysEnded(time, verifier.used_ttl, ahead, verifier.max_stale, lost);
+    return 1 - (1 - ended) ** scenario.fan_out;
+  };
+  const lockedOut = (time) => either(tokensEnded(time), keysGone(time));
+  const refreshes = scenario.sessions / cycle;
+  const fetches =
+    scenario.instances / fetchCycle(verifier.used_ttl, ahead) +
+    (scenario.instances * scenario.rotations_per_day) / 86400;
+  const issuerCores = refreshes * costs.refresh + fetches * costs.fetch;
+  const waiting = active * tokensOlder(used, outage, used, burst, pause, cycle);
+  return {
+    lag_bound: expiry + 2 * verifier.leeway,
+    lag_longest: accepted,
+    without_lag: 1 - all,
+    lag_median: quantile(0.5),
+    lag_p99: quantile(0.99),
+    refreshes,
+    fetches,
+    issuer_cores: issuerCores,
+    key_lag_bound: verifier.jwks_ttl + 2 * verifier.fetch_timeout + 1.1,
+    key_lag_bound_in_outage: verifier.jwks_ttl + verifier.max_stale,
+    tokens_ended: tokensEnded(outage),
+    keys_ended: keysGone(outage),
+    locked_out: lockedOut(outage),
+    waiting,
+    recovery: recovery(waiting, costs.refresh, scenario.issuer_cores, issuerCores),
+    validations: active / (activity.request_every / scenario.fan_out),
+    exceeds,
+    lockedOut,
+  };
+}
+
+/** What each guarantee that a route can ask for would bound and cost. */
+function mechanismsOf(scenario, model, guarantees, offers) {
+  const maxAge = guarantees.age;
+  const requests = model.refreshes + model.fetches;
+  const expiry = {
+    key: 'expiry',
+    lag_bound: model.lag_bound,
+    usual_lag: model.lag_median,
+    issuer_requests: requests,
+    issuer_cores: model.issuer_cores,
+    locked_out: model.locked_out,
+  };
+  const publication = 0.1;
+  const list = (key, usual, oldest, questions) => ({
+    key,
+    lag_bound: Math.min(maxAge + publication, expiry.lag_bound),
+    usual_lag: Math.min(usual, expiry.usual_lag),
+    issuer_requests: requests + questions,
+    issuer_cores: expiry.issuer_cores + questions * scenario.costs.fetch,
+    locked_out: either(
+      expiry.locked_out,
+      clamp((scenario.outage - maxAge + oldest) / oldest, 0, 1),
+    ),
+  });
+  const interval = clamp(maxAge / 2, 1, 60) * 0.95;
+  const polled = list('polled', interval / 2, interval, scenario.instances / interval);
+  const wait = clamp(Math.floor(maxAge / 3), 1, 60);
+  const publications = Math.min(scenario.revocations_per_day / 86400, 1 / publication);
+  const questions = scenario.instances * (1 / wait + publications);
+  const pushed = list('pushed', publication / 2, wait, questions);
+  const asked = {
+    key: 'asked',
+    lag_bound: 0,
+    usual_lag: 0,
+    issuer_requests: requests + model.validations,
+    issuer_cores: expiry.issuer_cores + model.validations * scenario.costs.lookup,
+    locked_out: 1,
+  };
+  const all = [expiry];
+  if (offers.status_lists !== false) all.push(polled, pushed);
+  if (offers.introspection !== false) all.push(asked);
+  const mix = together(expiry, polled, asked, guarantees);
+  return mix ? [...all, mix] : all;
+}
+
+/** All routes together: each kind has its share of the requests, and the rest waits for the expiry. */
+function together(expiry, list, asked, guarantees) {
+  const [live, listed] = [guarantees.live / 100, guarantees.list / 100];
+  if (live + listed === 0) return null;
+  const rest = Math.max(1 - live - listed, 0);
+  const fetched = listed > 0 ? 1 : 0;
+  const beside = (of) =>
+    expiry[of] + fetched * (list[of] - expiry[of]) + live * (asked[of] - expiry[of]);
+  const worst = (share, value) => (share > 0 ? value : 0);
+  const overAll = (of) =>
+    Math.max(worst(rest, expiry[of]), worst(listed, list[of]), worst(live, asked[of]));
+  return {
+    key: 'routes',
+    lag_bound: overAll('lag_bound'),
+    usual_lag: overAll('usual_lag'),
+    issuer_requests: beside('issuer_requests'),
+    issuer_cores: beside('issuer_cores'),
+    locked_out: rest * expiry.locked_out + listed * list.locked_out + live * asked.locked_out,
+  };
+}

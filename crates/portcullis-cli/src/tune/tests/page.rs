@@ -1,0 +1,260 @@
+//! The page's own script, run by Node: it restates the closed forms, and each of its figures is held
+//! against the command's.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{arguments, grid};
+use crate::tune::issuer::Offers;
+use crate::tune::load::Load;
+use crate::tune::mechanisms::mechanisms;
+use crate::tune::page;
+use crate::tune::scenario::Scenario;
+use crate::units::{duration, number, percent};
+
+/// How many settings are compared.
+const SETTINGS: usize = 400;
+
+/// What the two languages may differ by: the last digits of `exp` and `powf`.
+const TOLERANCE: f64 = 1e-9;
+
+/// Runs the page's script, and `program` after it, which returns a value.
+fn evaluate(input: &Value, program: &str) -> Value {
+    evaluate_with(page::CALCULATIONS, input, program)
+}
+
+fn evaluate_with(calculations: &str, input: &Value, program: &str) -> Value {
+    let node = std::env::var_os("PORTCULLIS_NODE").unwrap_or_else(|| "node".into());
+    let mut child = Command::new(node)
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Node runs");
+    let script = format!(
+        "{calculations}\nconst input = {input};\n\
+         console.log(JSON.stringify((() => {{ {program} }})()));"
+    );
+    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", output.status);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Where the functions of the plots are compared, as shares of the longest lag and of two outages.
+const PLACES: [f64; 5] = [0.05, 0.3, 0.5, 0.8, 0.99];
+
+/// The command's own figures, by the names that the page gives them.
+fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
+    let load = Load::of(scenario, None);
+    let mut figures: Vec<(String, f64)> = [
+        ("lag_bound", scenario.lag_bound()),
+        ("lag_longest", scenario.accepted_for()),
+        ("without_lag", 1.0 - scenario.lag_exceeds(0.0)),
+        ("lag_median", scenario.lag_quantile(0.5)),
+        ("lag_p99", scenario.lag_quantile(0.99)),
+        ("refreshes", load.refreshes),
+        ("fetches", scenario.fetches()),
+        ("issuer_cores", load.issuer_cores(scenario)),
+        ("key_lag_bound", scenario.key_lag_bound()),
+        ("key_lag_bound_in_outage", scenario.key_lag_bound_in_outage()),
+        ("tokens_ended", load.tokens_ended),
+        ("keys_ended", scenario.keys_ended(scenario.outage)),
+        ("locked_out", load.locked_out(scenario)),
+        ("waiting", load.waiting),
+        ("recovery", load.recovery(scenario)),
+        ("validations", load.validations),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    for place in PLACES {
+        let (lag, outage) = (place * scenario.accepted_for(), 2.0 * place * scenario.outage);
+        figures.push((format!("exceeds {place}"), scenario.lag_exceeds(lag)));
+        figures.push((format!("locked out {place}"), scenario.locked_out(outage)));
+    }
+    let all = mechanisms(scenario, &load, &arguments(options), Offers::default());
+    for (at, mechanism) in all.iter().enumerate() {
+        figures.extend([
+            (format!("{at} lag_bound"), mechanism.lag_bound),
+            (format!("{at} usual_lag"), mechanism.usual_lag),
+            (format!("{at} issuer_requests"), mechanism.issuer_requests),
+            (format!("{at} issuer_cores"), mechanism.issuer_cores),
+            (format!("{at} locked_out"), mechanism.locked_out),
+        ]);
+    }
+    figures
+}
+
+/// The same by the page. Starts from one scenario and sets what the page can set, as it does.
+const FIGURES: &str = "return input.map(({ start, values }) => {
+    const scenario = withSettings(start, values);
+    const model = modelOf(scenario);
+    const figures = Object.entries(model).filter(([, value]) => typeof value === 'number');
+    for (const place of [0.05, 0.3, 0.5, 0.8, 0.99]) {
+        figures.push([`exceeds ${place}`, model.exceeds(place * model.lag_longest)]);
+        figures.push([`locked out ${place}`, model.lockedOut(2 * place * scenario.outage)]);
+    }
+    mechanismsOf(scenario, model, values, start.offers).forEach(({ key, ...of }, at) => {
+        for (const [name, value] of Object.entries(of)) figures.push([`${at} ${name}`, value]);
+    });
+    return Object.fromEntries(figures.map(([name, value]) => [name, String(value)]));
+});";
+
+/// The figures of a setting by the command, and what the setting is.
+type Expected = (Vec<(String, f64)>, String);
+
+/// All settings: what the page is given, and what it has to find.
+fn settings() -> (Value, Vec<Expected>) {
+    let scenarios = grid::scenarios(SETTINGS, 3);
+    let mut expected = Vec::new();
+    let mut input = Vec::new();
+    for (at, scenario) in scenarios.iter().enumerate() {
+        let part = at as f64 / SETTINGS as f64;
+        let (age, live, list) = (3.0 + 200.0 * part, (at % 5) as f64 * 7.5, (at % 3) as f64 * 20.0);
+        let options = format!("--list-max-age {age} --live-share {live} --list-share {list}");
+        expected.push((figures(scenario, &options), format!("{options}: {scenario:?}")));
+        let verifier = scenario.verifier;
+        let max_age = (verifier.used_ttl < verifier.jwks_ttl).then_some(verifier.used_ttl);
+        let mut start = page::start(scenario, &arguments(&options), max_age, Offers::default());
+        // What the sliders set comes from them, and not from where they started.
+        let values = start["values"].take();
+        for slider in ["access_expiry", "sessions", "instances", "outage", "issuer_cores"] {
+            start["scenario"][slider] = json!(1);
+        }
+        input.push(json!({"start": start, "values": values}));
+    }
+    (Value::Array(input), expected)
+}
+
+/// The number of figures, and those that differ.
+fn compare(calculations: &str, input: &Value, expected: &[Expected]) -> (usize, Vec<String>) {
+    let found = evaluate_with(calculations, input, FIGURES);
+    let (mut compared, mut off) = (0, Vec::new());
+    for (found, (expected, of)) in found.as_array().unwrap().iter().zip(expected) {
+        assert_eq!(found.as_object().unwrap().len(), expected.len(), "{of}");
+        for (name, ours) in expected {
+            let text = found[name].as_str().unwrap_or_else(|| panic!("{name} is missing"));
+            let theirs: f64 = text.replace("Infinity", "inf").parse().unwrap();
+            let difference = (theirs - ours).abs();
+            if theirs != *ours && !(difference <= TOLERANCE * ours.abs().max(1e-6)) {
+                off.push(format!("{name}: {theirs} by the page, {ours} by the command\n  {of}"));
+            }
+            compared += 1;
+        }
+    }
+    (compared, off)
+}
+
+#[test]
+#[ignore = "needs Node: run cargo xtask test"]
+fn page_figures_equal_those_of_the_command_over_a_grid() {
+    let (input, expected) = settings();
+    let (compared, off) = compare(page::CALCULATIONS, &input, &expected);
+    println!("{compared} figures of {SETTINGS} settings");
+    assert!(compared > 40 * SETTINGS, "{compared}");
+    assert!(off.is_empty(), "{} figures differ:\n{}", off.len(), off.join("\n"));
+}
+
+/// The comparison notices what is wrong in the page by little.
+#[test]
+#[ignore = "needs Node: run cargo xtask test"]
+fn wrong_formula_in_the_page_is_noticed() {
+    let (input, expected) = settings();
+    for (formula, wrong) in [
+        ("1 / burst + 1 / pause;", "1 / burst + 1.000001 / pause;"),
+        ("wait * (1 + pause / burst)", "wait"),
+        ("(Math.min(rest, used) + older) / cycle", "Math.min(rest, used) / cycle"),
+        ("serve += resting * back", "serve += resting"),
+        ("ttl - 1.5 * ahead", "ttl - 1.499999 * ahead"),
+        ("(2 * ahead * cycle)", "(2.000001 * ahead * cycle)"),
+        ("1 - (1 - old) * (1 - restarted)", "old"),
+        ("expiry + 2 * verifier.leeway", "expiry + verifier.leeway"),
+        ("(waiting * cost) / (cores - load)", "(waiting * cost) / cores"),
+        ("1 - (1 - ended) ** scenario.fan_out", "ended"),
+        ("2 * verifier.fetch_timeout + 1.1", "verifier.fetch_timeout + 1.1"),
+        ("Math.floor(maxAge / 3)", "maxAge / 3"),
+        ("const fetched = listed > 0 ? 1 : 0", "const fetched = listed"),
+        ("model.validations * scenario.costs.lookup", "model.validations * scenario.costs.fetch"),
+    ] {
+        assert_eq!(page::CALCULATIONS.matches(formula).count(), 1, "{formula}");
+        let calculations = page::CALCULATIONS.replace(formula, wrong);
+        let (_, off) = compare(&calculations, &input, &expected);
+        assert!(!off.is_empty(), "{wrong} in the place of {formula}");
+    }
+}
+
+/// Another TTL brings its own `refresh_ahead`, and the issuer's `max-age` its own bound.
+#[test]
+#[ignore = "needs Node: run cargo xtask test"]
+fn another_ttl_brings_its_defaults_along() {
+    let mut input = Vec::new();
+    let mut expected = Vec::new();
+    for (at, scenario) in grid::scenarios(60, 4).iter().enumerate() {
+        let max_age = [None, Some(0.0), Some(5.0), Some(45.0), Some(4000.0)][at % 5];
+        let ttl = [1.0, 7.0, 60.0, 300.0, 86_400.0][at / 5 % 5];
+        expected.push(serde_json::to_value(scenario.verifier.with_ttl(ttl, max_age)).unwrap());
+        input.push(json!([scenario.verifier, ttl, max_age]));
+    }
+    let found = evaluate(&Value::Array(input), "return input.map((of) => withTtl(...of));");
+    for (found, expected) in found.as_array().unwrap().iter().zip(&expected) {
+        for (name, value) in expected.as_object().unwrap() {
+            let (ours, theirs) = (value.as_f64().unwrap(), found[name].as_f64().unwrap());
+            assert!((ours - theirs).abs() <= 1e-12 * ours, "{name}: {found} is not {expected}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs Node: run cargo xtask test"]
+fn page_writes_numbers_as_the_command_does() {
+    let values: Vec<f64> = (0..900)
+        .map(|step| f64::from(step % 37 + 1) * 1.037_192_3 * 10.0_f64.powi(step % 19 - 9))
+        .chain([0.0, 0.999_6, 59.96, 119.96, 300.0, 3599.9, 20_000.0, 86_400.0, 216_000.0])
+        .collect();
+    let program = "return input.map((of) => [number(of), duration(of), percent(of / 1e9)]);";
+    let found = evaluate(&json!(values), program);
+    for (value, found) in values.iter().zip(found.as_array().unwrap()) {
+        let expected = json!([number(*value), duration(*value), percent(value / 1e9)]);
+        assert_eq!(found, &expected, "{value}");
+    }
+}
+
+/// A link holds numbers within the bounds of the options, and nothing else gets in.
+#[test]
+#[ignore = "needs Node: run cargo xtask test"]
+fn address_keeps_the_settings_and_anything_else_is_refused() {
+    let program = "const settings = settingsOf(3);
+        return input.map((fragment) => {
+            const { values, wrong } = readFragment(fragment, settings);
+            return { values, wrong, again: readFragment(writeFragment(values, settings), settings).values };
+        });";
+    let unknown = "an unknown name";
+    let cases = [
+        ("", json!({}), json!([])),
+        ("#expiry=300&ttl=60", json!({"expiry": 300, "ttl": 60}), json!([])),
+        (
+            "#pause=0&every=0.25&live=2.5",
+            json!({"pause": 0, "every": 0.25, "live": 2.5}),
+            json!([]),
+        ),
+        ("#sessions=100000000", json!({"sessions": 100_000_000}), json!([])),
+        ("#expiry=300&expiry=60", json!({"expiry": 300}), json!(["expiry"])),
+        ("#expiry=0&ttl=86401", json!({}), json!(["expiry", "ttl"])),
+        ("#sessions=1.5&instances=2", json!({}), json!(["sessions", "instances"])),
+        (
+            "#expiry=1e3&ttl=-1&burst=NaN&list=",
+            json!({}),
+            json!(["expiry", "ttl", "burst", "list"]),
+        ),
+        ("#expiry=<b>&age=5=5&live", json!({}), json!(["expiry", "age", "live"])),
+        ("#__proto__=1&constructor=2", json!({}), json!([unknown, unknown])),
+    ];
+    let fragments: Vec<_> = cases.iter().map(|case| case.0).collect();
+    let found = evaluate(&json!(fragments), program);
+    for ((fragment, values, wrong), found) in cases.iter().zip(found.as_array().unwrap()) {
+        let expected = json!({"values": values, "wrong": wrong, "again": values});
+        assert_eq!(found, &expected, "{fragment}");
+    }
+}
