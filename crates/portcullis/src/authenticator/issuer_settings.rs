@@ -108,7 +108,7 @@ impl IssuerSettings {
     }
 
     /// Reads the keys from a file instead of a URL: a JWK Set, or PEM with public keys and
-    /// certificates ([`KeySet::from_pem`](crate::keys::KeySet::from_pem)).
+    /// certificates ([`KeySet::from_pem`](crate::keys::KeySet::from_pem)). The path must be absolute.
     ///
     /// The file is read again every few seconds. While it cannot be read, the current keys stay in
     /// use, as with an unreachable issuer. A PEM file with a private key counts as unreadable.
