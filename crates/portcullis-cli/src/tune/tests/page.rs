@@ -138,7 +138,8 @@ fn compare(calculations: &str, input: &Value, expected: &[Expected]) -> (usize, 
             let text = found[name].as_str().unwrap_or_else(|| panic!("{name} is missing"));
             let theirs: f64 = text.replace("Infinity", "inf").parse().unwrap();
             let difference = (theirs - ours).abs();
-            if theirs != *ours && !(difference <= TOLERANCE * ours.abs().max(1e-6)) {
+            let is_same = theirs == *ours || difference <= TOLERANCE * ours.abs().max(1e-6);
+            if !is_same {
                 off.push(format!("{name}: {theirs} by the page, {ours} by the command\n  {of}"));
             }
             compared += 1;
