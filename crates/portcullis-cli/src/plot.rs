@@ -5,7 +5,9 @@ pub(crate) mod bars;
 mod draw;
 
 use crate::document::escape;
-use crate::units::{duration, number};
+use crate::units::duration;
+#[cfg(any(feature = "bench", test))]
+use crate::units::number;
 use draw::{NARROW, WIDE, draw};
 
 /// A line.
@@ -27,6 +29,7 @@ pub(crate) struct Axis {
 
 impl Axis {
     /// From zero, with marks at round numbers.
+    #[cfg(any(feature = "bench", test))]
     pub(crate) fn linear(name: &'static str, most: f64) -> Self {
         let most = most.max(1e-9);
         let decade = 10.0_f64.powf((most / 4.0).log10().floor());

@@ -62,6 +62,7 @@ pub(crate) fn micros(text: &str) -> Result<f64, String> {
 }
 
 /// Reads a latency in milliseconds, up to two seconds: a number of them, or a duration.
+#[cfg(any(feature = "bench", test))]
 pub(crate) fn latency(text: &str) -> Result<u64, String> {
     let millis = positive(text).or_else(|_| Ok::<_, String>(seconds(text)? * 1e3))?;
     if millis.fract() == 0.0 && millis <= 2000.0 {

@@ -12,7 +12,7 @@ const MAX_BYTES: u64 = 150_000;
 /// Each picture: its name, the size of the window, and the command whose report it shows.
 const PICTURES: [(&str, &str, &[&str]); 2] = [
     ("bench", "800,1150", &["bench", "--html"]),
-    ("tune", "800,1250", &["tune", "--access-expiry", "900", "--vs-access-expiry", "60", "--html"]),
+    ("tune", "800,1215", &["tune", "--access-expiry", "900", "--vs-access-expiry", "60", "--html"]),
 ];
 
 /// What the test of `examples/browser-session` draws on its way.

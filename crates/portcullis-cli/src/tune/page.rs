@@ -29,10 +29,10 @@ pub(super) fn page(report: &Report, arguments: &TuneArguments) -> String {
     let issuer = report.issuer.as_ref();
     let max_age = arguments.jwks_max_age.or(issuer.and_then(|found| found.max_age));
     let offers = issuer.map(|found| found.offers).unwrap_or_default();
-    let mut start = start(&first.scenario, arguments, max_age, offers);
-    if let Some(other) = report.settings.get(1) {
-        start["compared_expiry"] = json!(other.scenario.access_expiry);
-    }
+    let start = json!({
+        "model": start(&first.scenario, arguments, max_age, offers),
+        "compared_expiry": report.settings.get(1).map(|other| other.scenario.access_expiry),
+    });
     let mut body = format!("<style>\n{STYLE}</style>\n{CONTROLS}{RESULTS}");
     if report.recorded.is_some() {
         body += "<p>The requests of the file that was given are in this page by their means only: mean \

@@ -13,11 +13,17 @@ const COUNTS = [1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300
 const PERCENTS = [0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 75, 90, 100];
 const CORES = [0.1, 0.2, 0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
 
-/** The settings by name. `fan_out` is the least number of instances. */
-function settingsOf(fanOut) {
+/** The settings by name. `fanOut` is the least number of instances. No request can ask for what the
+ * issuer does not offer. */
+function settingsOf(fanOut, offers) {
   const seconds = (least, most) => ({ values: DURATIONS, least, most, show: duration });
   const count = (least, most) => ({ values: COUNTS, least, most, show: String, isWhole: true });
-  const share = { values: PERCENTS, least: 0, most: 100, show: (value) => `${number(value)} %` };
+  const share = (offered) => ({
+    values: PERCENTS,
+    least: 0,
+    most: offered === false ? 0 : 100,
+    show: (value) => (offered === false ? 'not offered by the issuer' : `${number(value)} %`),
+  });
   const settings = {
     expiry: seconds(1, 86400),
     ttl: seconds(1, 86400),
@@ -29,14 +35,14 @@ function settingsOf(fanOut) {
     outage: seconds(1, 604800),
     stale: seconds(0, 604800),
     cores: { values: CORES, least: 0, most: 1e6, show: number },
-    live: share,
-    list: share,
+    live: share(offers.introspection),
+    list: share(offers.status_lists),
     age: seconds(3, 86400),
   };
   for (const setting of Object.values(settings)) {
     const { least, most } = setting;
     const within = setting.values.filter((value) => value > least && value < most);
-    const ends = Number.isFinite(most) && most <= setting.values.at(-1) ? [most] : [];
+    const ends = most > least && most <= setting.values.at(-1) ? [most] : [];
     setting.values = [least, ...within, ...ends];
   }
   return settings;

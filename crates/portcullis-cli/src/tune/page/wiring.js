@@ -1,12 +1,12 @@
 // From the sliders and the address to the figures and the plots.
 
-const start = JSON.parse(document.getElementById('start').textContent);
-const settings = settingsOf(start.scenario.fan_out);
+const { model: start, compared_expiry: compared } = JSON.parse(byId('start').textContent);
+const settings = settingsOf(start.scenario.fan_out, start.offers);
 const first = modelOf(withSettings(start, { ...start.values, expiry: comparedExpiry() }));
 let values = { ...start.values };
 
 function comparedExpiry() {
-  return start.compared_expiry ?? start.values.expiry;
+  return compared ?? start.values.expiry;
 }
 
 function byId(id) {
@@ -28,6 +28,7 @@ function showControls() {
     const input = byId(name);
     const text = setting.show(values[name]);
     input.max = String(setting.values.length - 1);
+    input.disabled = setting.values.length === 1;
     input.value = String(nearest(setting.values, values[name]));
     input.setAttribute('aria-valuetext', text);
     say(`${name}-value`, text);
