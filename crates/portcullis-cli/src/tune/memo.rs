@@ -83,22 +83,33 @@ fn values(report: &Report) -> String {
 }
 
 fn tiers(report: &Report) -> String {
-    let mut text = "\n## Tiers\n\nOne token serves all routes, so a tier is a setting of the route: \
-                    `Policy::max_token_age`, and clients of that route refresh as often. The refreshes are \
-                    those of sessions that all use the tier.\n\n| tier | setting of the route | a revoked \
-                    session is accepted for | refreshes/s | locked out by the outage |\n|---|---|---|---|---|\n"
-        .to_owned();
-    for (tier, age) in TIERS {
+    let Some(first) = report.settings.first() else { return String::new() };
+    let expiry = first.scenario.access_expiry;
+    let mut text = format!(
+        "\n## Tiers\n\nOne token serves all routes, so a tier is a setting of the route: \
+         `Policy::max_token_age`, and clients of that route refresh as often. No tier is longer than the \
+         access expiry, {}. The refreshes are those of sessions that all use the tier.\n\n| tier | setting of \
+         the route | a revoked session is accepted for | refreshes/s | locked out by the outage |\n\
+         |---|---|---|---|---|\n",
+        duration(expiry)
+    );
+    let mut row = |tier: &str, setting: &str, bound: f64, refreshes: f64, locked_out: f64| {
+        text += &format!(
+            "| {tier} | {setting} | at most {} | {} | {} |\n",
+            duration(bound),
+            number(refreshes),
+            percent(locked_out)
+        );
+    };
+    for (tier, age) in TIERS.iter().filter(|(_, age)| *age < expiry) {
         if let Some(point) = report.sweep.iter().find(|point| point.access_expiry == *age) {
-            text += &format!(
-                "| {tier} | `max_token_age({} s)` | at most {} | {} | {} |\n",
-                point.access_expiry,
-                duration(point.lag_bound),
-                number(point.refreshes),
-                percent(point.locked_out)
-            );
+            let setting = format!("`max_token_age({age} s)`");
+            row(tier, &setting, point.lag_bound, point.refreshes, point.locked_out);
         }
     }
+    let load = first.load();
+    let locked_out = load.locked_out(&first.scenario);
+    row("all other routes", "none: the expiry", first.lag_bound, load.refreshes, locked_out);
     text
 }
 
@@ -145,6 +156,5 @@ const REMAINS: &str = "\n## What remains\n\n\
 const TIERS: &[(&str, f64)] = &[
     ("payments, administration", 60.0),
     ("personal data", 300.0),
-    ("the default", 900.0),
-    ("reading what is public anyhow", 3600.0),
+    ("other data that changes", 900.0),
 ];

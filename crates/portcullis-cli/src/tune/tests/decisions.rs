@@ -1,6 +1,7 @@
 //! What a decision needs beside the figures: outages that shall be survived, shares of routes, peaks.
 
 use super::report;
+use crate::tune::memo::memo;
 use crate::tune::scenario::Scenario;
 
 /// The shortest expiry that does it, and the simulation says the same.
@@ -109,4 +110,19 @@ fn a_peak_of_logins_comes_again_when_its_tokens_are_due() {
     let always = report(&format!("{options} --pause 0")).login_peak.unwrap();
     assert_eq!(always.refreshes_again, 10.0);
     assert!(peak.refreshes_again < 10.0 && peak.refreshes_again > 1.0, "{peak:?}");
+}
+
+/// A route can only ask for tokens that are younger than they can get.
+#[test]
+fn no_tier_of_the_memo_is_longer_than_the_access_expiry() {
+    for (expiry, ages) in [(30, &[][..]), (60, &[]), (300, &[60]), (900, &[60, 300]), (3600, &[60, 300, 900])] {
+        let text = memo(&report(&format!("--sessions 1000 --access-expiry {expiry}")));
+        for age in [60, 300, 900, 3600] {
+            let named = text.contains(&format!("`max_token_age({age} s)`"));
+            assert_eq!(named, ages.contains(&age), "{expiry}, {age}: {text}");
+        }
+        let rest = text.lines().find(|line| line.starts_with("| all other routes |")).unwrap();
+        let bound = crate::units::duration(f64::from(expiry) + 20.0);
+        assert!(rest.contains(&format!("| at most {bound} |")), "{rest}");
+    }
 }
