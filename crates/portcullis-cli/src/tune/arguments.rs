@@ -19,7 +19,8 @@ pub(super) use known::Known;
 /// 15m, 1h30m.
 #[derive(Debug, Args)]
 pub(crate) struct TuneArguments {
-    /// How long an access token lives. [default: as --issuer says, or else 900s]
+    /// How long an access token lives. [default: as --issuer says, or else
+    /// as the issuer of --costs-of has it: 900s, and 300s with keycloak]
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
     access_expiry: Option<f64>,
 
@@ -32,7 +33,8 @@ pub(crate) struct TuneArguments {
     pub(super) jwks_ttl: f64,
 
     /// What the issuer's `Cache-Control: max-age` says of its keys, less `Age`, if it says anything:
-    /// it shortens the TTL, down to 10 s. `no-cache` and the like do not.
+    /// it shortens the TTL, down to 10 s. `no-cache` and the like do not: 0. [default: as --issuer says,
+    /// or else as the issuer of --costs-of has it: 300s, and none with keycloak]
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
     pub(super) jwks_max_age: Option<f64>,
 
@@ -119,7 +121,8 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = seconds, help_heading = "Trouble")]
     pub(super) clock_skew: f64,
 
-    /// What the three figures of the issuer below were measured at.
+    /// The issuer that is assumed: what the three figures below were measured at, and what else is
+    /// known of it. --issuer stands over it.
     #[arg(long, value_enum, default_value_t = MeasuredAt::Companion, value_name = "ISSUER", help_heading = "Costs")]
     pub(super) costs_of: MeasuredAt,
 
@@ -146,7 +149,7 @@ pub(crate) struct TuneArguments {
     pub(super) bench: Option<PathBuf>,
 
     /// CPU time of a validation with its signature check. [default: as --bench says, or else ES256 on
-    /// the machine of benches/RESULTS.md]
+    /// the machine of benches/RESULTS.md; RS256 with --costs-of keycloak]
     #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     pub(super) verify_cost: Option<f64>,
 

@@ -74,6 +74,17 @@ pub(super) struct Offers {
     pub(super) backchannel_logout: Option<bool>,
 }
 
+impl Offers {
+    /// Why a mechanism is left out, if it is.
+    pub(super) fn lacks(self) -> Vec<&'static str> {
+        let missing = [
+            (self.status_lists, "status lists: the tokens of this issuer have no place in one"),
+            (self.introspection, "asking at each request: this issuer has no introspection"),
+        ];
+        missing.into_iter().filter_map(|(has, why)| (has == Some(false)).then_some(why)).collect()
+    }
+}
+
 impl IssuerArguments {
     /// Asks the issuer, if one is named.
     pub(super) fn ask(&self) -> Result<Option<Found>, Failure> {
@@ -110,14 +121,7 @@ impl Found {
 
     /// Why a mechanism is left out, if it is.
     pub(super) fn lacks(&self) -> Vec<&'static str> {
-        let missing = [
-            (
-                self.offers.status_lists,
-                "status lists: the tokens of this issuer have no place in one",
-            ),
-            (self.offers.introspection, "asking at each request: this issuer has no introspection"),
-        ];
-        missing.into_iter().filter_map(|(has, why)| (has == Some(false)).then_some(why)).collect()
+        self.offers.lacks()
     }
 
     /// What it does and has, in lines.

@@ -64,7 +64,7 @@ fn values(report: &Report) -> String {
         Some(recorded) => duration(recorded.lag_p99),
         None => duration(figures.lag_p99.model),
     });
-    row("a withdrawn key is accepted for at most", &|figures| duration(figures.key_lag_bound));
+    row("a withdrawn key is accepted for at most", &Figures::key_bound);
     row("the same while the issuer is away", &|figures| duration(figures.key_lag_bound_in_outage));
     row("refreshes/s at the issuer", &|figures| number(figures.load().refreshes));
     if report.recorded.is_some() {
@@ -130,7 +130,7 @@ fn alternatives(report: &Report) -> String {
             percent(mechanism.locked_out)
         );
     }
-    for why in report.issuer.iter().flat_map(super::issuer::Found::lacks) {
+    for why in &report.left_out {
         text += &format!("\nLeft out: {why}.\n");
     }
     text

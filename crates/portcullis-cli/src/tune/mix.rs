@@ -36,7 +36,7 @@ impl Mix {
             ("--list-share", self.list_share, offers.status_lists),
         ] {
             if share > 0.0 && offered == Some(false) {
-                let why = "the issuer that was asked does not offer it";
+                let why = "the issuer does not offer it (--issuer, or else --costs-of)";
                 return Err(Failure::wrong(format!("{option} is {} %, and {why}", number(share))));
             }
         }

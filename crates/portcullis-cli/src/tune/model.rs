@@ -43,6 +43,11 @@ impl Scenario {
         forms::key_lag_bound(self.verifier.jwks_ttl, self.verifier.fetch_timeout)
     }
 
+    /// The same while the issuer's `max-age` shortens the TTL, which it need not go on doing.
+    pub(super) fn key_lag_bound_by_header(&self) -> f64 {
+        forms::key_lag_bound(self.verifier.used_ttl, self.verifier.fetch_timeout)
+    }
+
     /// And while it cannot.
     pub(super) fn key_lag_bound_in_outage(&self) -> f64 {
         self.verifier.jwks_ttl + self.verifier.max_stale

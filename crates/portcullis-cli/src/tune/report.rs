@@ -36,6 +36,8 @@ pub(super) struct Report {
     /// Of the first expiry.
     pub(super) login_peak: Option<LoginPeak>,
     pub(super) mechanisms: Vec<Mechanism>,
+    /// Why others are not among them.
+    pub(super) left_out: Vec<&'static str>,
     pub(super) sweep: Vec<Point>,
     pub(super) recommendation: Option<Recommendation>,
 }
@@ -69,7 +71,7 @@ impl Report {
         let settings = with_live(settings, arguments)?;
         let first = arguments.scenario(expiry, &known);
         let load = Load::of(&first, recorded);
-        let offers = known.issuer.as_ref().map(|found| found.offers).unwrap_or_default();
+        let offers = known.offers(arguments);
         arguments.mix.check_offers(offers)?;
         Ok(Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -80,6 +82,7 @@ impl Report {
             comparison: comparison(&settings),
             settings,
             mechanisms: mechanisms::mechanisms(&first, &load, arguments, offers),
+            left_out: offers.lacks(),
             sweep: sweep::sweep(&first, known.max_age(arguments), recorded),
             recommendation: recommend::recommend(arguments, &first, &known),
             login_peak: arguments.peak.peak(&first, &load),

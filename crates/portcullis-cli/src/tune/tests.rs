@@ -23,6 +23,17 @@ fn report(options: &str) -> Report {
     Report::new(&arguments, String::new()).unwrap()
 }
 
+/// Why these options give no report.
+fn refused(options: &str) -> String {
+    let words = std::iter::once("tune").chain(options.split_whitespace());
+    let arguments = match Command::try_parse_from(words) {
+        Ok(command) => command.tune,
+        Err(error) => return error.to_string(),
+    };
+    let report = arguments.check().and_then(|()| Report::new(&arguments, String::new()));
+    report.unwrap_err().to_string()
+}
+
 #[test]
 fn a_minute_instead_of_a_quarter_of_an_hour_is_fifteen_times_the_refreshes_or_fewer() {
     let report = report("--access-expiry 900 --vs-access-expiry 60");
@@ -74,7 +85,7 @@ fn a_goal_is_met_or_what_stands_against_it_is_said() {
 
 #[test]
 fn nothing_beats_what_is_on_the_front() {
-    let sweep = report("--sessions 1000").sweep;
+    let sweep = report("--sessions 1000 --jwks-max-age 0").sweep;
     assert_eq!(sweep.len(), 48);
     let front: Vec<_> = sweep.iter().filter(|point| point.on_front).collect();
     assert!(front.len() > 3, "{front:?}");

@@ -5,7 +5,6 @@ mod lines;
 use std::fmt::{self, Write as _};
 
 use super::figures::{Figure, Figures};
-use super::issuer::Found;
 use super::report::{Comparison, Report};
 use super::scenario::Habit;
 use crate::output::escaped;
@@ -78,12 +77,13 @@ impl fmt::Display for Report {
                 percent(mechanism.locked_out)
             )?;
         }
-        for why in self.issuer.iter().flat_map(Found::lacks) {
+        for why in &self.left_out {
             writeln!(f, "  left out: {why}")?;
         }
         writeln!(
             f,
-            "\nSettings that nothing beats, in the larger of both bounds and issuer time:\n  \
+            "\nSettings that nothing beats, in the larger of both bounds and issuer time; a TTL beyond the \
+             issuer's max-age is none of its own:\n  \
              {:>8} {:>8} {:>12} {:>13} {:>12} {:>10} {:>12} {:>12}",
             "expiry",
             "TTL",

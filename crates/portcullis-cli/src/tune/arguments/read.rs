@@ -60,7 +60,7 @@ impl TuneArguments {
         let refresh = there.and_then(|found| found.grant).map(|grant| grant.median * 1e6);
         let lookup = there.and_then(|found| found.introspection).map(|asked| asked.median * 1e6);
         let fetch = there.map(|found| found.fetch.median * 1e6);
-        let verify = validation.map_or(costs::VERIFY, |of| of.verify);
+        let verify = validation.map_or(elsewhere.verify, |of| of.verify);
         let hit = validation.map_or(costs::HIT, |of| of.hit);
         Costs {
             verify: self.verify_cost.unwrap_or(verify) / 1e6,

@@ -115,7 +115,9 @@ fn a_peak_of_logins_comes_again_when_its_tokens_are_due() {
 /// A route can only ask for tokens that are younger than they can get.
 #[test]
 fn no_tier_of_the_memo_is_longer_than_the_access_expiry() {
-    for (expiry, ages) in [(30, &[][..]), (60, &[]), (300, &[60]), (900, &[60, 300]), (3600, &[60, 300, 900])] {
+    for (expiry, ages) in
+        [(30, &[][..]), (60, &[]), (300, &[60]), (900, &[60, 300]), (3600, &[60, 300, 900])]
+    {
         let text = memo(&report(&format!("--sessions 1000 --access-expiry {expiry}")));
         for age in [60, 300, 900, 3600] {
             let named = text.contains(&format!("`max_token_age({age} s)`"));

@@ -46,7 +46,7 @@ impl Figures {
 
     fn key_lines(&self) -> Vec<(String, String)> {
         vec![
-            line("a withdrawn key is accepted for at most", duration(self.key_lag_bound)),
+            line("a withdrawn key is accepted for at most", self.key_bound()),
             line("  by half of the instances for at most", self.key_lag_median.show(duration)),
             line("  by 99 of 100 for at most", self.key_lag_p99.show(duration)),
             line(
@@ -55,6 +55,19 @@ impl Figures {
             ),
             line("  while the issuer is away, at most", duration(self.key_lag_bound_in_outage)),
         ]
+    }
+
+    /// By the setting, and by the issuer's header while it sends that.
+    pub(in crate::tune) fn key_bound(&self) -> String {
+        let (bound, verifier) = (duration(self.key_lag_bound), self.scenario.verifier);
+        if verifier.used_ttl < verifier.jwks_ttl {
+            let shorter = duration(self.scenario.key_lag_bound_by_header());
+            let age = duration(verifier.used_ttl);
+            return format!(
+                "{shorter} while the issuer's max-age is {age}; {bound} by the TTL alone"
+            );
+        }
+        bound
     }
 
     fn issuer_lines(&self) -> Vec<(String, String)> {
