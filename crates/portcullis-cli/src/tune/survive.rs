@@ -6,6 +6,10 @@ use super::recommend::{DAY, Recommendation, shortest};
 use super::scenario::{Habit, Scenario, Verifier};
 use crate::units::{duration, number, percent};
 
+/// The longest time between two attempts of an instance to fetch its keys, with its jitter: after the
+/// outage it may take as long until the next.
+const RETRY: f64 = 33.0;
+
 impl Recommendation {
     /// `survivors`: the share of active sessions that must go on to the end of the outage.
     pub(super) fn survive(
@@ -16,8 +20,11 @@ impl Recommendation {
         recorded: Option<&Recorded>,
     ) {
         let ttl = scenario.verifier.used_ttl;
-        // The oldest keys are of an instance that is about to renew them.
-        let max_stale = (outage - scenario.ahead()).max(0.0).ceil();
+        // The oldest keys are of an instance that is about to renew them, and they must last until it
+        // has been to the issuer again.
+        let margin = RETRY + scenario.verifier.fetch_timeout;
+        let max_stale = ((outage - scenario.ahead()).max(0.0) + margin).ceil();
+        let given = scenario.verifier.max_stale;
         let verifier = Verifier { max_stale, ..scenario.verifier };
         let with = |access_expiry: u64| Scenario {
             access_expiry: access_expiry as f64,
@@ -29,9 +36,17 @@ impl Recommendation {
         let keys = with(1);
         self.max_stale = Some(max_stale as u64);
         self.why.push(format!(
-            "max_stale of {}: no instance is without keys after {} in which it cannot fetch them (TTL {}); a \
+            "max_stale of {}, of which {} are for the next attempt after the outage (up to {} of back-off, and \
+             the fetch), {}: no instance is without keys after {} in which it cannot fetch them (TTL {}); a \
              withdrawn key is then accepted for up to {} while the issuer cannot be reached{}",
             duration(max_stale),
+            duration(margin),
+            duration(RETRY),
+            if given < max_stale {
+                format!("more than the {} that is set", duration(given))
+            } else {
+                format!("at least; the {} that is set does it, too", duration(given))
+            },
             duration(outage),
             duration(ttl),
             duration(keys.key_lag_bound_in_outage()),
