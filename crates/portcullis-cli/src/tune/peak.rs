@@ -10,6 +10,9 @@ use super::scenario::Scenario;
 use crate::exit::Failure;
 use crate::units::{duration, micros, number, positive, seconds};
 
+/// CPU time of a password hash that is as slow as it should be.
+const HASH: f64 = 0.05;
+
 /// The peak that is expected.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct PeakArguments {
@@ -22,7 +25,7 @@ pub(crate) struct PeakArguments {
     login_within: f64,
 
     /// CPU time of a login at the issuer: a password hash alone may take 50 ms. [default: that of
-    /// a refresh]
+    /// a refresh, and 50 ms]
     #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     login_cost: Option<f64>,
 }
@@ -32,6 +35,8 @@ pub(super) struct LoginPeak {
     pub(super) sessions: f64,
     pub(super) within: f64,
     pub(super) logins: f64,
+    /// CPU time of each.
+    pub(super) cost: f64,
     /// Of the issuer, beside what comes anyway.
     pub(super) cores: f64,
     /// Refreshes in a second when the tokens of these logins are due together.
@@ -54,7 +59,7 @@ impl PeakArguments {
     pub(super) fn peak(self, scenario: &Scenario, load: &Load) -> Option<LoginPeak> {
         let sessions = self.login_peak?;
         let logins = sessions / self.login_within;
-        let cost = self.login_cost.map_or(scenario.costs.refresh, |micros| micros / 1e6);
+        let cost = self.login_cost.map_or(scenario.costs.refresh + HASH, |micros| micros / 1e6);
         let anyway = load.issuer_cores(scenario);
         let (burst, pause) = (scenario.activity.burst, scenario.activity.pause);
         // All who are active as their token is due; the others come when they are back.
@@ -63,6 +68,7 @@ impl PeakArguments {
             sessions,
             within: self.login_within,
             logins,
+            cost,
             cores: anyway + logins * cost,
             refreshes_again,
             cores_again: anyway + refreshes_again * scenario.costs.refresh,
