@@ -28,9 +28,10 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
+mod warnings;
 
 use std::fs;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
@@ -50,13 +51,16 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     output::complain(&effort(began));
     if let Some(page) = html {
         page.write(&html::page(&report))?;
+        for warning in &report.warnings {
+            output::complain(&format!("portcullis: warning: {warning}"));
+        }
     }
     let mut output = Output::new();
     // That nobody reads it any more is no failure.
     let _ = if arguments.form.json {
         output.json(&report)?
     } else if arguments.form.memo {
-        output.text(&memo::memo(&report))?
+        output.text(&memo::memo(&report, SystemTime::now()))?
     } else {
         output.text(&report.to_string())?
     };

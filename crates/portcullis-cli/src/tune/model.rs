@@ -117,6 +117,12 @@ impl Scenario {
         self.sessions as f64 * share
     }
 
+    /// The share of instances whose clock is behind by more than the leeway: the bound of a session
+    /// does not hold there.
+    pub(super) fn clocks_behind(&self) -> f64 {
+        forms::clocks_beyond(self.verifier.leeway, self.clock_skew)
+    }
+
     /// Of the requests with a token that is not expired, the share that an instance refuses since
     /// its clock is wrong by more than the leeway: too young a token, or too old a one.
     pub(super) fn refused_by_skew(&self) -> f64 {

@@ -22,6 +22,8 @@ pub(super) struct Report {
     /// What made it: the same options with the same version give the same report.
     pub(super) version: &'static str,
     pub(super) command: String,
+    /// What must not be overlooked.
+    pub(super) warnings: Vec<String>,
     pub(super) seed: u64,
     pub(super) simulated_secs: f64,
     /// Where the issuer's costs were measured.
@@ -73,7 +75,8 @@ impl Report {
         let load = Load::of(&first, recorded);
         let offers = known.offers(arguments);
         arguments.mix.check_offers(offers)?;
-        Ok(Self {
+        let mut report = Self {
+            warnings: Vec::new(),
             version: env!("CARGO_PKG_VERSION"),
             command,
             seed: arguments.seed,
@@ -88,7 +91,9 @@ impl Report {
             login_peak: arguments.peak.peak(&first, &load),
             recorded: known.recorded.map(|Recorded { summary, .. }| summary),
             issuer: known.issuer,
-        })
+        };
+        report.warnings = report.warnings();
+        Ok(report)
     }
 
     /// The figures of which the closed form and the simulation say different things, with both.

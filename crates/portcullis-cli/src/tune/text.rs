@@ -30,6 +30,9 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for warning in &self.warnings {
+            writeln!(f, "WARNING: {warning}\n")?;
+        }
         for figures in &self.settings {
             writeln!(f, "{figures}")?;
         }
@@ -58,10 +61,11 @@ impl fmt::Display for Report {
         if let (Some(peak), Some(first)) = (&self.login_peak, self.settings.first()) {
             writeln!(f, "Login peak: {}\n", peak.text(&first.scenario))?;
         }
+        let has = self.settings.first().map_or(f64::INFINITY, |of| of.scenario.issuer_cores);
         writeln!(
             f,
             "Other ways to learn of a revocation, route by route (`Revocation`), with the first expiry.\n\
-             Those with * are closed forms, and not simulated.\n  \
+             Those with * are closed forms, and not simulated; ! is more than the issuer has.\n  \
              {:<44} {:>12} {:>10} {:>17} {:>12} {:>12}",
             "", "lag bound", "usually", "issuer requests/s", "issuer cores", "locked out"
         )?;
@@ -73,7 +77,7 @@ impl fmt::Display for Report {
                 duration(mechanism.lag_bound),
                 duration(mechanism.usual_lag),
                 number(mechanism.issuer_requests),
-                number(mechanism.issuer_cores),
+                loaded(mechanism.issuer_cores, has),
                 percent(mechanism.locked_out)
             )?;
         }
@@ -104,7 +108,7 @@ impl fmt::Display for Report {
                 duration(point.key_lag_bound),
                 number(point.refreshes),
                 number(point.fetches),
-                number(point.issuer_cores),
+                loaded(point.issuer_cores, has),
                 percent(point.locked_out),
             )?;
         }
@@ -119,6 +123,10 @@ impl fmt::Display for Report {
             writeln!(f, "  {assumption}")?;
         }
         writeln!(f, "  The issuer's costs are of {}.", self.costs)?;
+        writeln!(f, "\nInputs:")?;
+        for (name, value) in self.inputs() {
+            writeln!(f, "  {name:<50} {value}")?;
+        }
         writeln!(f, "\n{}", self.agreement())?;
         write!(f, "{}", self.provenance())
     }
@@ -152,6 +160,11 @@ impl Report {
             self.seed
         )
     }
+}
+
+/// Cores of the issuer, marked if it has fewer.
+pub(super) fn loaded(cores: f64, has: f64) -> String {
+    format!("{}{}", number(cores), if cores > has { " !" } else { "" })
 }
 
 fn write_comparison(
@@ -217,7 +230,7 @@ impl fmt::Display for Figures {
 }
 
 impl Figure {
-    fn show(self, unit: fn(f64) -> String) -> String {
+    pub(super) fn show(self, unit: fn(f64) -> String) -> String {
         let mut text = unit(self.model);
         let _ = write!(text, "  (simulated {} ± {})", unit(self.simulated), unit(self.error));
         text

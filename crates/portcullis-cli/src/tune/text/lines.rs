@@ -3,6 +3,8 @@
 use crate::tune::figures::{Figure, Figures};
 use crate::tune::measured::Measured;
 use crate::tune::scenario::Scenario;
+use crate::tune::text::loaded;
+use crate::tune::warnings;
 use crate::units::{duration, number, percent};
 
 impl Figures {
@@ -16,7 +18,7 @@ impl Figures {
     }
 
     /// By the recorded requests, if there are any; or else by both ways.
-    fn by_file(
+    pub(in crate::tune) fn by_file(
         &self,
         of_file: impl Fn(&crate::tune::replay::Replayed) -> Option<f64>,
         figure: Figure,
@@ -30,7 +32,7 @@ impl Figures {
 
     fn session_lines(&self) -> Vec<(String, String)> {
         let agreeing =
-            format!("{}; {} if clocks agree", duration(self.lag_bound), duration(self.lag_longest));
+            format!("{}; {} if clocks agree", self.session_bound(), duration(self.lag_longest));
         let without = self.by_file(|file| Some(1.0 - file.with_lag), self.without_lag, percent);
         let median = self.by_file(|file| Some(file.lag_median), self.lag_median, duration);
         let p99 = self.by_file(|file| Some(file.lag_p99), self.lag_p99, duration);
@@ -42,6 +44,15 @@ impl Figures {
             line("  the longest simulated", duration(self.lag_max)),
             line("  all revocations of a day together", duration(self.exposure_per_day)),
         ]
+    }
+
+    /// With the share of instances where it does not hold, if it is one in ten thousand.
+    pub(in crate::tune) fn session_bound(&self) -> String {
+        let (bound, behind) = (duration(self.lag_bound), self.scenario.clocks_behind());
+        if behind > warnings::RARE {
+            return format!("{bound}, and longer at {} whose clock is behind", percent(behind));
+        }
+        bound
     }
 
     fn key_lines(&self) -> Vec<(String, String)> {
@@ -86,13 +97,7 @@ impl Figures {
                 .push(line("  in the busiest second simulated", self.busiest_second.to_string())),
         }
         lines.push(line("JWKS fetches/s at the issuer", self.fetches.show(number)));
-        let cores = match self.busiest_cores {
-            Some(most) => {
-                format!("{}; {} in the busiest minute", number(self.issuer_cores), number(most))
-            }
-            None => number(self.issuer_cores),
-        };
-        lines.push(line("  all that, in cores of the issuer", cores));
+        lines.push(line("  all that, in cores of the issuer", self.cores()));
         lines.push(line(
             "validations whose token was verified before",
             self.by_file(|file| Some(file.cache_hits), self.cache_hits, percent),
@@ -105,7 +110,18 @@ impl Figures {
         lines
     }
 
-    fn outage_lines(&self) -> Vec<(String, String)> {
+    /// Of the issuer, on average and in the busiest minute.
+    pub(in crate::tune) fn cores(&self) -> String {
+        let loaded = |cores: f64| loaded(cores, self.scenario.issuer_cores);
+        match self.busiest_cores {
+            Some(most) => {
+                format!("{}; {} in the busiest minute", loaded(self.issuer_cores), loaded(most))
+            }
+            None => loaded(self.issuer_cores),
+        }
+    }
+
+    pub(in crate::tune) fn outage_lines(&self) -> Vec<(String, String)> {
         let load = self.load();
         let outage = duration(self.scenario.outage);
         let locked = load.locked_out(&self.scenario);
