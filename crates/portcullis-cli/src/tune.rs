@@ -67,11 +67,16 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     Ok(verdict(&report))
 }
 
-/// Figures of which two ways say different things are no result.
+/// Figures of which two ways say different things are no result, and a goal that nothing reaches is
+/// none of the others.
 fn verdict(report: &Report) -> Exit {
     let off = report.disagreements();
     if off.is_empty() {
-        return Exit::Good;
+        let unmet = report.recommendation.as_ref().is_some_and(|found| found.unmet);
+        if unmet {
+            output::complain("portcullis: no setting reaches the goal: see what is recommended");
+        }
+        return if unmet { Exit::Unmet } else { Exit::Good };
     }
     output::complain(&format!(
         "portcullis: closed form and simulation disagree; do not use these figures, and report this:\n{}",

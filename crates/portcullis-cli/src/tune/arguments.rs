@@ -77,7 +77,8 @@ pub(crate) struct TuneArguments {
     pub(super) pause: f64,
 
     /// Real activity in the place of the three above: a CSV file with a line for each request, the
-    /// session and the time in seconds.
+    /// session and the time in seconds. A session's first token is a login, and not among the
+    /// refreshes: see --login-peak.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["request_every", "burst", "pause"], help_heading = "Load")]
     pub(super) activity: Option<PathBuf>,
 
@@ -186,7 +187,7 @@ pub(crate) struct TuneArguments {
     pub(crate) max_key_lag: Option<f64>,
 
     /// Recommend a max_stale and an expiry with which an outage of this length is survived.
-    #[arg(long, value_name = "DURATION", value_parser = seconds, conflicts_with_all = ["max_lag", "max_refresh_rps"], help_heading = "Goal")]
+    #[arg(long, value_name = "DURATION", value_parser = seconds, help_heading = "Goal")]
     pub(super) survive: Option<f64>,
 
     /// By this share of the sessions that are active as it ends, in percent.

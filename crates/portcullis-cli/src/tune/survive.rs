@@ -79,12 +79,14 @@ impl Recommendation {
                 ));
                 self.why.push(stale_keys(&scenario));
             }
-            None => self.why.push(format!(
+            None => self.unmet(format!(
                 "no expiry up to {} keeps {} of the active sessions through {} without the issuer: a \
-                 session gets its tokens from there alone",
+                 session gets its tokens from there alone. The longest keeps {}: --survivors up to that can \
+                 be reached",
                 duration(DAY as f64),
                 percent(survivors),
-                duration(outage)
+                duration(outage),
+                percent(1.0 - lost(DAY))
             )),
         }
         if scenario.habit == Habit::Timer {

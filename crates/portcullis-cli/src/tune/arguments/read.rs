@@ -118,6 +118,17 @@ impl TuneArguments {
                 self.fan_out, self.instances
             )));
         }
+        for (name, given) in [
+            ("--max-lag", self.max_lag.is_some()),
+            ("--max-refresh-rps", self.max_refresh_rps.is_some()),
+        ] {
+            if given && self.survive.is_some() {
+                return Err(Failure::wrong(format!(
+                    "{name} and --survive each recommend an access expiry of their own, mostly a short and a \
+                     long one: ask for one of them, and set the other's figures beside it with --access-expiry"
+                )));
+            }
+        }
         self.mix.check()?;
         self.peak.check()?;
         if self.survivors >= 100.0 {
