@@ -76,6 +76,14 @@ fn real_activity_takes_the_place_of_the_assumed() {
     let row = |name: &str| text.lines().find(|line| line.contains(name)).unwrap().to_owned();
     assert!(row("refreshes/s at the issuer").contains("(by its means:"), "{text}");
     assert!(!text.contains("busiest second simulated"), "{text}");
+    // What is in none of these figures, and the minute that decides.
+    assert!(row("without first tokens (logins)").contains("in no figure here"), "{text}");
+    assert!(text.contains("cores in the busiest minute"), "{text}");
+    let asked = report["mechanisms"].as_array().unwrap().last().unwrap();
+    let cores = |name: &str| asked[name].as_f64().unwrap();
+    assert!(cores("busiest_cores") > 1.5 * cores("issuer_cores"), "{asked}");
+    assert!(text.contains("`By its means` is the closed form"), "{text}");
+    assert!(text.contains("Not modelled: the ends that the issuer sets"), "{text}");
     let told = run(&["tune", "--activity", file, "--burst", "5m"], b"").expect(2);
     assert!(told.stderr.contains("--burst"), "{}", told.stderr);
     let told = run(&["tune", "--activity", "/nowhere.csv"], b"").expect(2);
@@ -133,7 +141,7 @@ fn the_page_needs_nothing_else_and_the_memo_is_one_page() {
     ] {
         assert!(memo.contains(part), "{part}\n{memo}");
     }
-    assert!(memo.lines().count() < 100, "{memo}");
+    assert!(memo.lines().count() < 110, "{memo}");
     let page = std::fs::read_to_string(file).unwrap();
     assert_eq!(page.matches("<svg").count(), 4);
     assert!(page.contains("with `portcullis tune --sessions 2000"), "{page}");
@@ -162,6 +170,19 @@ fn what_can_not_be_is_refused_by_its_name() {
     run(&["tune", "--json", "--memo"], b"").expect(2);
     let told = run(&["tune", "--habit", "lazy", "--refresh-early", "5s"], b"").expect(2);
     assert!(told.stderr.contains("--refresh-early"), "{}", told.stderr);
+}
+
+/// A script learns that its goal was not reached, and a user why two goals are one too many.
+#[test]
+fn goals_that_cannot_be_reached_end_with_5_and_goals_that_exclude_each_other_say_why() {
+    let told = tune(&["--max-lag", "20s"]).expect(5);
+    assert!(told.stdout.contains("the leeway alone is 20 s"), "{}", told.stdout);
+    assert!(told.stderr.contains("no setting reaches the goal"), "{}", told.stderr);
+    for goal in [["--max-lag", "60s"], ["--max-refresh-rps", "5"]] {
+        let told = tune(&[&goal[..], &["--survive", "30m"]].concat()).expect(2).stderr;
+        assert!(told.contains(goal[0]) && told.contains("an access expiry of their own"), "{told}");
+    }
+    tune(&["--survive", "30m", "--max-key-lag", "72s"]).expect(0);
 }
 
 /// A path that cannot be written is said at once, and what stood there stays.

@@ -13,6 +13,7 @@ pub(super) struct Load {
     /// The same in the busiest minute, which only a file has.
     pub(super) busiest_minute: Option<f64>,
     pub(super) validations: f64,
+    pub(super) busiest_validations: Option<f64>,
     /// Of the active sessions, by the end of the scenario's outage.
     pub(super) tokens_ended: f64,
     /// Sessions that ask for a token when it is over.
@@ -35,6 +36,7 @@ impl Load {
             busiest_minute: replayed.map(|replayed| replayed.busiest_minute),
             validations: replayed
                 .map_or_else(|| scenario.validations(), |replayed| replayed.validations),
+            busiest_validations: replayed.map(|replayed| replayed.busiest_validations),
             tokens_ended: tokens_ended.unwrap_or_else(|| scenario.tokens_ended(outage)),
             waiting: waiting.unwrap_or_else(|| scenario.waiting(outage)),
             lag_median: replayed

@@ -142,9 +142,19 @@ fn alternatives(report: &Report) -> String {
             duration(mechanism.lag_bound),
             duration(mechanism.usual_lag),
             number(mechanism.issuer_requests),
-            loaded(mechanism.issuer_cores, has),
+            match mechanism.busiest_cores {
+                Some(most) => format!(
+                    "{}; {} in the busiest minute",
+                    loaded(mechanism.issuer_cores, has),
+                    loaded(most, has)
+                ),
+                None => loaded(mechanism.issuer_cores, has),
+            },
             percent(mechanism.locked_out)
         );
+    }
+    if let Some(routes) = &report.routes {
+        text += &format!("\nYour routes: {routes}.\n");
     }
     for why in &report.left_out {
         text += &format!("\nLeft out: {why}.\n");

@@ -16,6 +16,11 @@ pub(super) struct Replayed {
     /// None, if the file has so few of the sessions that a second of it is a few of them by chance.
     pub(super) busiest_second: Option<f64>,
     pub(super) validations: f64,
+    /// The same in the busiest minute of requests.
+    pub(super) busiest_validations: f64,
+    /// First tokens of sessions, in the busiest minute: logins, if the session began then. They are
+    /// no refreshes.
+    pub(super) busiest_logins: f64,
     /// Of the moments at which a session could be revoked, the share at which its token is accepted.
     pub(super) with_lag: f64,
     pub(super) lag_median: f64,
@@ -48,14 +53,10 @@ impl Replayed {
         // As many sessions as the scenario has.
         let scale = scenario.sessions as f64 / tokens.len().max(1) as f64;
         let span = recorded.until - recorded.from;
-        let mut by_second = vec![0_u32; span.ceil() as usize + 1];
-        for at in tokens.iter().flat_map(|of| of.issued.iter().skip(1)) {
-            if let Some(count) = by_second.get_mut((at - recorded.from) as usize) {
-                *count += 1;
-            }
-        }
-        let minute = by_second.windows(60).map(|minute| minute.iter().sum::<u32>()).max();
-        let second = by_second.iter().copied().max().unwrap_or_default();
+        let (minute, second) =
+            busiest(recorded, tokens.iter().flat_map(|of| of.issued.iter().skip(1)));
+        let (logins, _) = busiest(recorded, tokens.iter().filter_map(|of| of.issued.first()));
+        let (asked, _) = busiest(recorded, recorded.sessions.iter().flatten());
         let requests: usize = recorded.sessions.iter().map(Vec::len).sum();
         let validations = requests as f64 * scenario.fan_out as f64;
         let refreshes: usize = tokens.iter().map(|of| of.issued.len().saturating_sub(1)).sum();
@@ -64,9 +65,11 @@ impl Replayed {
         let active = requests as f64 / span * recorded.summary.request_every * scale;
         let mut replayed = Self {
             refreshes: refreshes as f64 / span * scale,
-            busiest_minute: f64::from(minute.unwrap_or_default()) / 60.0 * scale,
+            busiest_minute: f64::from(minute) / 60.0 * scale,
             busiest_second: (scale <= SCALE).then(|| f64::from(second) * scale),
             validations: validations / span * scale,
+            busiest_validations: f64::from(asked) / 60.0 * scale * scenario.fan_out as f64,
+            busiest_logins: f64::from(logins) / 60.0 * scale,
             with_lag: 0.0,
             lag_median: 0.0,
             lag_p99: 0.0,
@@ -97,6 +100,27 @@ impl Replayed {
         let such: f64 = self.held.iter().map(|held| held.min(young)).sum();
         if all == 0.0 { 0.0 } else { such / all }
     }
+}
+
+/// How many of these moments are in the minute and in the second that have most of them.
+fn busiest<'a>(recorded: &Recorded, moments: impl Iterator<Item = &'a f64>) -> (u32, u32) {
+    let span = recorded.until - recorded.from;
+    let mut by_second = vec![0_u32; span.ceil() as usize + 1];
+    for at in moments {
+        if let Some(count) = by_second.get_mut((at - recorded.from) as usize) {
+            *count += 1;
+        }
+    }
+    // A sum that goes on from second to second.
+    let (mut minute, mut most) = (0, 0);
+    for (second, count) in by_second.iter().enumerate() {
+        minute += count;
+        if let Some(gone) = second.checked_sub(60).and_then(|before| by_second.get(before)) {
+            minute -= gone;
+        }
+        most = most.max(minute);
+    }
+    (most, by_second.iter().copied().max().unwrap_or_default())
 }
 
 impl<'a> Tokens<'a> {
@@ -219,6 +243,9 @@ mod tests {
         assert_eq!((replayed.busiest_second, replayed.busiest_minute), (Some(200.0), 200.0 / 60.0));
         let many = Replayed::new(&recorded, &Scenario { sessions: 30_000, ..scenario });
         assert_eq!(many.busiest_second, None);
+        // Each logged in at the beginning, which is no refresh; and then two requests in two seconds.
+        assert_eq!(replayed.busiest_logins, 200.0 / 60.0);
+        assert_eq!(replayed.busiest_validations, 400.0 / 60.0);
         assert!((replayed.refreshes - 200.0 / 3601.0).abs() < 1e-9, "{replayed:?}");
         // A token of 890 s and the leeway is accepted for a quarter of the hour.
         assert!((replayed.with_lag - 901.0 / 3601.0).abs() < 1e-9, "{replayed:?}");

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::activity::{Recorded, Summary};
 use super::arguments::TuneArguments;
+use super::costs::MeasuredAt;
 use super::figures::Figures;
 use super::issuer::Found;
 #[cfg(feature = "live")]
@@ -38,6 +39,8 @@ pub(super) struct Report {
     /// Of the first expiry.
     pub(super) login_peak: Option<LoginPeak>,
     pub(super) mechanisms: Vec<Mechanism>,
+    /// Of the service's own routes, kind by kind.
+    pub(super) routes: Option<String>,
     /// Why others are not among them.
     pub(super) left_out: Vec<&'static str>,
     pub(super) sweep: Vec<Point>,
@@ -75,6 +78,8 @@ impl Report {
         let load = Load::of(&first, recorded);
         let offers = known.offers(arguments);
         arguments.mix.check_offers(offers)?;
+        let pushes = known.issuer.is_none() && arguments.costs_of == MeasuredAt::Companion;
+        let ways = mechanisms::mechanisms(&first, &load, arguments, offers, pushes);
         let mut report = Self {
             warnings: Vec::new(),
             version: env!("CARGO_PKG_VERSION"),
@@ -84,7 +89,8 @@ impl Report {
             costs: arguments.source_of_costs(&known),
             comparison: comparison(&settings),
             settings,
-            mechanisms: mechanisms::mechanisms(&first, &load, arguments, offers),
+            mechanisms: ways.rows,
+            routes: ways.routes,
             left_out: offers.lacks(),
             sweep: sweep::sweep(&first, known.max_age(arguments), recorded),
             recommendation: recommend::recommend(arguments, &first, &known),

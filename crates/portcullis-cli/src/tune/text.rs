@@ -17,7 +17,14 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
      clocks that differ by the leeway.",
     "Bursts and pauses have exponential lengths, and requests in a burst come at random. A timer \
      refreshes as the token expires, or as early as it says, while the session is active, or else when \
-     it becomes active. With --activity the file decides, and these are its means.",
+     it becomes active.",
+    "With --activity the file decides. `By its means` is the closed form with bursts and pauses that are \
+     exponential and have the file's means; where those of the file are alike, or come together, the two \
+     differ. Curves over other expiries and outages are by the means. A session's first token is a login \
+     and no refresh: it has a line of its own, and no part in the issuer's cores (see --login-peak).",
+    "Not modelled: the ends that the issuer sets to a session (idle, longest). Who was idle for longer, \
+     or longer than that without the issuer, must log in and does not refresh: some of those who ask for a \
+     token after an outage are then logins, which cost more.",
     "The JWKS TTL bounds how long a withdrawn key is accepted. It does not shorten the revocation of \
      sessions, however short it is.",
     "Each instance renews its keys by a task of its own, between one and two times `refresh_ahead` \
@@ -66,20 +73,32 @@ impl fmt::Display for Report {
             f,
             "Other ways to learn of a revocation, route by route (`Revocation`), with the first expiry.\n\
              Those with * are closed forms, and not simulated; ! is more than the issuer has.\n  \
-             {:<44} {:>12} {:>10} {:>17} {:>12} {:>12}",
-            "", "lag bound", "usually", "issuer requests/s", "issuer cores", "locked out"
+             {:<44} {:>12} {:>10} {:>17} {:>12} {:>12}{}",
+            "",
+            "lag bound",
+            "usually",
+            "issuer requests/s",
+            "issuer cores",
+            "locked out",
+            if self.recorded.is_some() { "  cores in the busiest minute" } else { "" }
         )?;
         for mechanism in &self.mechanisms {
             writeln!(
                 f,
-                "  {:<44} {:>12} {:>10} {:>17} {:>12} {:>12}",
+                "  {:<44} {:>12} {:>10} {:>17} {:>12} {:>12}{}",
                 format!("{}{}", mechanism.name, if mechanism.only_modelled { " *" } else { "" }),
                 duration(mechanism.lag_bound),
                 duration(mechanism.usual_lag),
                 number(mechanism.issuer_requests),
                 loaded(mechanism.issuer_cores, has),
-                percent(mechanism.locked_out)
+                percent(mechanism.locked_out),
+                mechanism
+                    .busiest_cores
+                    .map_or_else(String::new, |most| { format!("  {:>27}", loaded(most, has)) })
             )?;
+        }
+        if let Some(routes) = &self.routes {
+            writeln!(f, "  your routes: {routes}")?;
         }
         for why in &self.left_out {
             writeln!(f, "  left out: {why}")?;

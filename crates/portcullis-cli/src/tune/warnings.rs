@@ -45,7 +45,10 @@ impl Report {
         }
         // The first is that of the settings above.
         for mechanism in self.mechanisms.iter().skip(1) {
-            overload(&mechanism.name, mechanism.issuer_cores);
+            match mechanism.busiest_cores.filter(|most| *most > mechanism.issuer_cores) {
+                Some(most) => overload(&format!("{}, in the busiest minute", mechanism.name), most),
+                None => overload(&mechanism.name, mechanism.issuer_cores),
+            }
         }
         all
     }

@@ -43,6 +43,12 @@ fn an_outage_goal_yields_max_stale_and_expiry_and_what_they_cost() {
     // Nobody keeps all but one in a million through a day without the issuer.
     let found = report("--survive 23h --survivors 99.9999").recommendation.unwrap();
     assert!(found.why[1].contains("no expiry up to 24 h"), "{found:?}");
+    // But a share that is named, and that can be had.
+    assert!(found.unmet && found.why[1].contains("The longest keeps "), "{found:?}");
+    let kept = found.why[1].split("The longest keeps ").nth(1).unwrap();
+    let kept = kept.split(' ').next().unwrap().parse::<f64>().unwrap();
+    let less = report(&format!("--survive 23h --survivors {}", kept - 0.1)).recommendation.unwrap();
+    assert!(!less.unmet && less.access_expiry.is_some(), "{less:?}");
 }
 
 #[test]
@@ -71,14 +77,26 @@ fn clients_that_refresh_early_refresh_more_often() {
 #[test]
 fn routes_are_weighed_by_their_shares() {
     let rows = report("--live-share 5 --list-share 20").mechanisms;
-    let [expiry, polled, _, asked, mix] = &rows[..] else { panic!("{rows:?}") };
+    // The companion pushes its lists.
+    let [expiry, _, list, asked, mix] = &rows[..] else { panic!("{rows:?}") };
     let live = 0.05 * (asked.issuer_requests - expiry.issuer_requests);
-    assert!((mix.issuer_requests - polled.issuer_requests - live).abs() < 1e-9, "{mix:?}");
-    let locked = 0.75 * expiry.locked_out + 0.2 * polled.locked_out + 0.05 * asked.locked_out;
+    assert!((mix.issuer_requests - list.issuer_requests - live).abs() < 1e-9, "{mix:?}");
+    let locked = 0.75 * expiry.locked_out + 0.2 * list.locked_out + 0.05 * asked.locked_out;
     assert!((mix.locked_out - locked).abs() < 1e-9, "{mix:?}");
     // The routes that wait for the expiry are the slowest.
     assert_eq!(mix.lag_bound, expiry.lag_bound);
     assert_eq!(report("--live-share 100").mechanisms[4].lag_bound, 0.0);
+    // And each kind has its own.
+    let told = report("--sessions 1000 --live-share 5 --list-share 20").to_string();
+    for part in [
+        "your routes: 5 % ask the issuer, 20 % a list, pushed",
+        "75 % of the requests wait for the expiry: a lag of up to 15 min 20 s, ",
+        "20 % of the requests ask for a list: a lag of up to 10.1 s, 100 % locked out",
+        "5 % of the requests ask the issuer: a lag of up to 0 s, 100 % locked out",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(report("--sessions 1000").routes.is_none());
 }
 
 /// A token that is no longer used but still accepted: only in the hands of a session that rests.
@@ -203,4 +221,20 @@ fn the_memo_has_a_date_both_ways_the_partition_and_the_recovery() {
     }
     let text = report("--sessions 1000").to_string();
     assert!(text.contains("\nInputs:\n") && text.contains("of an introspection"), "{text}");
+}
+
+/// The figures of a report are not those of its recommendation, unless they are the same.
+#[test]
+fn a_recommendation_says_of_which_settings_the_figures_are() {
+    let said = report("--sessions 1000 --survive 30m").recommendation.unwrap();
+    let last = said.why.last().unwrap();
+    let expiry = said.access_expiry.unwrap();
+    for part in [
+        "(expiry 15 min, TTL 5 min, max_stale 1 h, outage 5 min), not of these",
+        &format!("run it again with --access-expiry {expiry} --max-stale 1808 --outage 1800"),
+    ] {
+        assert!(last.contains(part), "{part}: {last}");
+    }
+    let same = report("--sessions 1000 --access-expiry 40 --max-lag 60").recommendation.unwrap();
+    assert_eq!((same.access_expiry, same.why.len()), (Some(40), 1));
 }

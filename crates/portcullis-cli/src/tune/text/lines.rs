@@ -92,6 +92,13 @@ impl Figures {
                 lines.extend(
                     file.busiest_second.map(|most| line("  in the busiest second", number(most))),
                 );
+                lines.push(line(
+                    "  without first tokens (logins), in their busiest minute",
+                    format!(
+                        "{}/s at most, which are in no figure here",
+                        number(file.busiest_logins)
+                    ),
+                ));
             }
             None => lines
                 .push(line("  in the busiest second simulated", self.busiest_second.to_string())),
