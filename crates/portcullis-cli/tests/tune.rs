@@ -162,6 +162,15 @@ fn what_can_not_be_is_refused_by_its_name() {
         (["--sessions", "0"], "--sessions"),
         (["--habit", "never"], "--habit"),
         (["--max-lag", "1y"], "--max-lag"),
+        (["--leeway", "-5m"], "\"-5m\" is negative"),
+        (["--fan-out", "500"], "a request goes through 500 services"),
+        (["--refresh-cost", "7"], "Write 7ms for milliseconds"),
+        (["--vs-access-expiry", "15m"], "there is nothing to compare"),
+        (["--login-within", "5m"], "--login-peak"),
+        (["--login-cost", "50ms"], "--login-peak"),
+        (["--kept-keys", "--sessions=10"], "--restarted"),
+        (["--survive=30m", "--survivors=150"], "--survivors is a share in percent"),
+        (["--survive=30m", "--survivors=100"], "some token always ends"),
     ] {
         let arguments = [&["tune"][..], &options].concat();
         let told = run(&arguments, b"").expect(2);
@@ -201,7 +210,8 @@ fn paths_are_tried_before_the_work() {
 
 #[test]
 fn durations_are_read_as_people_write_them() {
-    let told = tune(&["--access-expiry", "1h30m", "--outage", "1m30s", "--json"]).expect(0).json();
+    let told =
+        tune(&["--access-expiry", "1h30m", "--outage", "1 min 30 s", "--json"]).expect(0).json();
     assert_eq!(told[0]["settings"][0]["scenario"]["access_expiry"], 5400.0);
     assert_eq!(told[0]["settings"][0]["scenario"]["outage"], 90.0);
 }
@@ -234,6 +244,9 @@ fn tables_of_the_guide_and_the_reference_are_the_figures_of_the_command() {
             assert!((shown / told - 1.0).abs() < 0.01, "{expiry}: {shown} for {told}");
         }
         assert_eq!(shown.len(), 7);
+        // The bound of a list, too.
+        let bound = told[0]["mechanisms"][1]["lag_bound"].as_f64().unwrap();
+        assert_eq!(MEASUREMENTS.matches(&format!("| {bound} s")).count(), 2, "{bound}");
         if expiry != "300" {
             let shown = row(MEASUREMENTS);
             assert_eq!(shown[1], of("/lag_bound"), "{shown:?}");

@@ -39,7 +39,7 @@ pub(crate) struct IssuerArguments {
     issuer_requests: u64,
 
     /// The deadline of each of these requests.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, help_heading = "Your issuer")]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true, help_heading = "Your issuer")]
     issuer_timeout: f64,
 
     /// Certificates (PEM) that are trusted as well.

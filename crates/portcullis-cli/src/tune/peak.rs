@@ -21,12 +21,12 @@ pub(crate) struct PeakArguments {
     login_peak: Option<f64>,
 
     /// The time in which they do.
-    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = seconds, help_heading = "Load")]
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = seconds, allow_hyphen_values = true, requires = "login_peak", help_heading = "Load")]
     login_within: f64,
 
     /// CPU time of a login at the issuer: a password hash alone may take 50 ms. [default: that of
     /// a refresh, and 50 ms]
-    #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
+    #[arg(long, value_name = "MICROSECONDS", value_parser = micros, requires = "login_peak", help_heading = "Costs")]
     login_cost: Option<f64>,
 }
 

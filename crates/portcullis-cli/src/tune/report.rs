@@ -16,7 +16,7 @@ use super::recommend::{self, Recommendation};
 use super::simulate;
 use super::sweep::{self, Point};
 use crate::exit::Failure;
-use crate::units::number;
+use crate::units::{duration, number};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -61,6 +61,12 @@ impl Report {
         let known = arguments.known()?;
         let recorded = known.recorded.as_ref();
         let expiry = known.access_expiry(arguments);
+        if arguments.vs_access_expiry == Some(expiry) {
+            return Err(Failure::wrong(format!(
+                "--vs-access-expiry is {}, as the access expiry is: there is nothing to compare",
+                duration(expiry)
+            )));
+        }
         let expiries = [Some(expiry), arguments.vs_access_expiry];
         let settings: Vec<_> = expiries
             .into_iter()

@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use crate::tune::activity::Recorded;
 use crate::tune::costs;
 use crate::tune::scenario::{self, Activity, Costs, Habit, Scenario, Verifier};
-use crate::units::duration;
+use crate::units::{duration, number};
 
 impl TuneArguments {
     /// The scenario with one of the two expiries.
@@ -114,7 +114,8 @@ impl TuneArguments {
         }
         if self.fan_out > self.instances {
             return Err(Failure::wrong(format!(
-                "--fan-out is {}, and --instances {} are fewer: each service has one at least",
+                "--fan-out is {0}: a request goes through {0} services, each with an instance of its own, and \
+                 --instances is only {1}. Raise --instances, or lower --fan-out",
                 self.fan_out, self.instances
             )));
         }
@@ -131,6 +132,9 @@ impl TuneArguments {
         }
         self.mix.check()?;
         self.peak.check()?;
+        if self.survivors > 100.0 {
+            return Err(Failure::wrong("--survivors is a share in percent: it must be below 100"));
+        }
         if self.survivors >= 100.0 {
             return Err(Failure::wrong(
                 "--survivors must be below 100 percent: some token always ends as an outage begins",
@@ -140,6 +144,22 @@ impl TuneArguments {
             return Err(Failure::wrong(
                 "--restarted is a share in percent: it must be from 0 to 100",
             ));
+        }
+        // A number without a unit is of microseconds, which is easily forgotten.
+        const LEAST: f64 = 10.0;
+        for (name, cost) in [
+            ("--refresh-cost", self.refresh_cost),
+            ("--fetch-cost", self.fetch_cost),
+            ("--lookup-cost", self.lookup_cost),
+        ] {
+            if let Some(cost) = cost.filter(|cost| *cost < LEAST) {
+                return Err(Failure::wrong(format!(
+                    "{name} is {0} µs, which no issuer reaches: a number alone is of microseconds. Write {0}ms \
+                     for milliseconds, or at least {1} µs",
+                    number(cost),
+                    number(LEAST)
+                )));
+            }
         }
         if self.habit == Habit::Lazy && self.refresh_early > 0.0 {
             return Err(Failure::wrong(
