@@ -66,7 +66,7 @@ pub(super) struct Figure {
 }
 
 /// The normal deviate that 95 % lie within.
-const DEVIATE: f64 = 1.96;
+pub(super) const DEVIATE: f64 = 1.96;
 
 impl Figure {
     fn share(model: f64, of: Share) -> Self {

@@ -1,8 +1,8 @@
 //! What the figures are called, and what they are.
 
+mod live;
+
 use crate::tune::figures::{Figure, Figures};
-use crate::tune::measured::Measured;
-use crate::tune::scenario::Scenario;
 use crate::tune::text::loaded;
 use crate::tune::warnings;
 use crate::units::{duration, number, percent};
@@ -160,32 +160,6 @@ impl Figures {
                     duration,
                 ),
             ),
-        ]
-    }
-
-    /// What was measured, beside the model of as many sessions.
-    pub(in crate::tune) fn live_lines(&self, live: &Measured) -> Vec<(&'static str, String)> {
-        let scenario = Scenario { sessions: live.sessions, ..self.scenario };
-        let both = |measured: f64, model: f64, unit: fn(f64) -> String| {
-            let off = (measured / model - 1.0) * 100.0;
-            format!("{}  (model {}, {off:+.1} %)", unit(measured), unit(model))
-        };
-        // Tried so often: it was last accepted up to a step before it ended.
-        let lag = |measured, quantile| both(measured, scenario.lag_quantile(quantile), duration);
-        vec![
-            ("refreshes/s", both(live.refreshes, scenario.refreshes(), number)),
-            ("last accepted after the revocation, median", lag(live.lag_median, 0.5)),
-            ("  99 of 100", lag(live.lag_p99, 0.99)),
-            (
-                "  the longest",
-                format!(
-                    "{}  (tried every {}; bound {})",
-                    duration(live.lag_max),
-                    duration(live.lag_step),
-                    duration(self.lag_bound)
-                ),
-            ),
-            ("requests that were wrongly refused", live.wrongly_refused.to_string()),
         ]
     }
 }
