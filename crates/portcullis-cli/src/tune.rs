@@ -18,6 +18,7 @@ mod memo;
 mod mix;
 mod model;
 mod peak;
+mod progress;
 mod recommend;
 mod replay;
 mod report;
@@ -36,6 +37,7 @@ use std::time::{Instant, SystemTime};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 pub(crate) use arguments::TuneArguments;
+use progress::Progress;
 use report::Report;
 
 /// What `--help` ends with.
@@ -47,7 +49,9 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     let html =
         arguments.html.as_deref().map(|file| output::Page::open("--html", file)).transpose()?;
     let began = Instant::now();
-    let report = Report::new(arguments, output::command_line())?;
+    let mut progress = Progress::new();
+    let report = Report::new(arguments, output::command_line(), &mut |what| progress.step(what))?;
+    drop(progress);
     output::complain(&effort(began));
     if let Some(page) = html {
         page.write(&html::page(&report))?;

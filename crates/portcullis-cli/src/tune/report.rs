@@ -57,7 +57,13 @@ pub(super) struct Comparison {
 }
 
 impl Report {
-    pub(super) fn new(arguments: &TuneArguments, command: String) -> Result<Self, Failure> {
+    /// `step` is told what is done next, since it may take a while.
+    pub(super) fn new(
+        arguments: &TuneArguments,
+        command: String,
+        step: &mut dyn FnMut(&str),
+    ) -> Result<Self, Failure> {
+        step("reading what is known");
         let known = arguments.known()?;
         let recorded = known.recorded.as_ref();
         let expiry = known.access_expiry(arguments);
@@ -72,6 +78,7 @@ impl Report {
             .into_iter()
             .flatten()
             .map(|expiry| {
+                step(&format!("simulating an expiry of {}", duration(expiry)));
                 let scenario = arguments.scenario(expiry, &known);
                 let window = arguments.simulate.ceil();
                 let simulated = simulate::simulate(&scenario, window, arguments.seed);
@@ -79,13 +86,16 @@ impl Report {
             })
             .collect();
         #[cfg(feature = "live")]
-        let settings = with_live(settings, arguments)?;
+        let settings = with_live(settings, arguments, step)?;
         let first = arguments.scenario(expiry, &known);
         let load = Load::of(&first, recorded);
         let offers = known.offers(arguments);
         arguments.mix.check_offers(offers)?;
         let pushes = known.issuer.is_none() && arguments.costs_of == MeasuredAt::Companion;
         let ways = mechanisms::mechanisms(&first, &load, arguments, offers, pushes);
+        step("going through other expiries and TTLs");
+        let sweep = sweep::sweep(&first, known.max_age(arguments), recorded);
+        step("looking for what is recommended");
         let mut report = Self {
             warnings: Vec::new(),
             version: env!("CARGO_PKG_VERSION"),
@@ -98,7 +108,7 @@ impl Report {
             mechanisms: ways.rows,
             routes: ways.routes,
             left_out: offers.lacks(),
-            sweep: sweep::sweep(&first, known.max_age(arguments), recorded),
+            sweep,
             recommendation: recommend::recommend(arguments, &first, &known),
             login_peak: arguments.peak.peak(&first, &load),
             recorded: known.recorded.map(|Recorded { summary, .. }| summary),
@@ -130,8 +140,10 @@ impl Report {
 fn with_live(
     mut settings: Vec<Figures>,
     arguments: &TuneArguments,
+    step: &mut dyn FnMut(&str),
 ) -> Result<Vec<Figures>, Failure> {
     if arguments.live {
+        step("running a real issuer and real instances");
         for figures in &mut settings {
             let sessions = arguments.live_sessions;
             figures.live = Some(live::run(&figures.scenario, sessions, arguments.seed)?);

@@ -20,7 +20,7 @@ fn report(options: &str) -> Report {
     let words = std::iter::once("tune").chain(options.split_whitespace());
     let arguments = Command::try_parse_from(words).unwrap().tune;
     arguments.check().unwrap();
-    Report::new(&arguments, String::new()).unwrap()
+    Report::new(&arguments, String::new(), &mut |_| {}).unwrap()
 }
 
 /// Why these options give no report.
@@ -30,7 +30,8 @@ fn refused(options: &str) -> String {
         Ok(command) => command.tune,
         Err(error) => return error.to_string(),
     };
-    let report = arguments.check().and_then(|()| Report::new(&arguments, String::new()));
+    let report =
+        arguments.check().and_then(|()| Report::new(&arguments, String::new(), &mut |_| {}));
     report.unwrap_err().to_string()
 }
 
@@ -140,6 +141,8 @@ fn assert_holds(options: &str, tolerance: f64) {
         println!("{what}: {measured:.1}, by the model {model:.1}: {:+.1} %", off * 100.0);
         assert!(off.abs() < tolerance, "{options}: {what}: {measured} instead of {model}");
     }
+    let said = figures.live_lines(live);
+    assert!(said.iter().take(3).all(|(_, text)| text.ends_with(" chance)")), "{said:?}");
     assert!(live.lag_max < figures.lag_bound, "{options}: {live:?}");
     assert!(live.requests > 5_000, "{options}: {live:?}");
     assert_eq!(live.wrongly_refused, 0, "{options}: {live:?}");
