@@ -32,7 +32,9 @@ mod text;
 mod warnings;
 
 use std::fs;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
+
+use portcullis::clock::{Clock as _, SystemClock};
 
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
@@ -64,7 +66,7 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     let _ = if arguments.form.json {
         output.json(&report)?
     } else if arguments.form.memo {
-        output.text(&memo::memo(&report, SystemTime::now()))?
+        output.text(&memo::memo(&report, SystemClock::new().now()))?
     } else {
         output.text(&report.to_string())?
     };

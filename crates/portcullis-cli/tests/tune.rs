@@ -83,7 +83,7 @@ fn real_activity_takes_the_place_of_the_assumed() {
     let cores = |name: &str| asked[name].as_f64().unwrap();
     assert!(cores("busiest_cores") > 1.5 * cores("issuer_cores"), "{asked}");
     assert!(text.contains("`By its means` is the closed form"), "{text}");
-    assert!(text.contains("Not modelled: the ends that the issuer sets"), "{text}");
+    assert!(text.contains("Not modelled: such logins without an outage"), "{text}");
     let told = run(&["tune", "--activity", file, "--burst", "5m"], b"").expect(2);
     assert!(told.stderr.contains("--burst"), "{}", told.stderr);
     let told = run(&["tune", "--activity", "/nowhere.csv"], b"").expect(2);

@@ -94,6 +94,11 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = seconds, allow_hyphen_values = true, help_heading = "Load")]
     pub(super) refresh_early: f64,
 
+    /// After so long without a new token the issuer ends a session, and its user must log in again.
+    /// [default: as the issuer of --costs-of has it: 30m with keycloak, and else never]
+    #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true, help_heading = "Load")]
+    pub(super) session_idle: Option<f64>,
+
     /// Services that one request of a user goes through, each of which validates the token.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000), help_heading = "Load")]
     pub(super) fan_out: u64,

@@ -16,7 +16,8 @@ pub(crate) enum MeasuredAt {
     /// The companion issuer on SQLite: benches/RESULTS.md. Its keys have `max-age=300`.
     Companion,
     /// Keycloak 26 on two cores: a refresh 5.3 to 10 ms, an introspection 1.7 to 7.6 ms, a fetch 1 to
-    /// 1.7 ms. Its tokens live for 300 s and are signed with RS256; it has no status lists.
+    /// 1.7 ms. Its tokens live for 300 s and are signed with RS256; it has no status lists, and ends
+    /// a session that was idle for 30 min.
     Keycloak,
 }
 
@@ -74,6 +75,14 @@ impl MeasuredAt {
         match self {
             Self::Companion => 900.0,
             Self::Keycloak => 300.0,
+        }
+    }
+
+    /// After how long without a new token it ends a session, if it does: Keycloak's "SSO Session Idle".
+    pub(super) fn session_idle(self) -> Option<f64> {
+        match self {
+            Self::Companion => None,
+            Self::Keycloak => Some(1800.0),
         }
     }
 

@@ -52,7 +52,12 @@ impl Report {
         if let Some(peak) = &self.login_peak {
             let within = format!("{} within {}", number(peak.sessions), duration(peak.within));
             inputs.push(("logins of the peak", within));
-            inputs.push(("CPU of a login at the issuer", duration(peak.cost)));
+        }
+        if let Some(idle) = scenario.session_idle {
+            inputs.push(("the issuer ends a session that is idle for", duration(idle)));
+        }
+        if self.login_peak.is_some() || scenario.session_idle.is_some() {
+            inputs.push(("CPU of a login at the issuer", duration(costs.login)));
         }
         inputs
     }

@@ -112,6 +112,12 @@ impl Scenario {
         self.active_sessions() * self.tokens_older(self.used_for(), outage)
     }
 
+    /// Of these, who must log in for it: no new token for as long as the issuer lets a session be idle.
+    pub(super) fn logging_in(&self, outage: f64) -> f64 {
+        let Some(idle) = self.session_idle else { return 0.0 };
+        self.active_sessions() * self.tokens_older(idle.max(self.used_for()), outage)
+    }
+
     pub(super) fn active_sessions(&self) -> f64 {
         let share = forms::active_share(self.activity.burst, self.activity.pause);
         self.sessions as f64 * share

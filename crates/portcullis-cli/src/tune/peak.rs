@@ -26,7 +26,7 @@ pub(crate) struct PeakArguments {
 
     /// CPU time of a login at the issuer: a password hash alone may take 50 ms. [default: that of
     /// a refresh, and 50 ms]
-    #[arg(long, value_name = "MICROSECONDS", value_parser = micros, requires = "login_peak", help_heading = "Costs")]
+    #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     login_cost: Option<f64>,
 }
 
@@ -35,8 +35,6 @@ pub(super) struct LoginPeak {
     pub(super) sessions: f64,
     pub(super) within: f64,
     pub(super) logins: f64,
-    /// CPU time of each.
-    pub(super) cost: f64,
     /// Of the issuer, beside what comes anyway.
     pub(super) cores: f64,
     /// Refreshes in a second when the tokens of these logins are due together.
@@ -45,7 +43,13 @@ pub(super) struct LoginPeak {
 }
 
 impl PeakArguments {
-    pub(super) fn check(self) -> Result<(), Failure> {
+    /// `may_end`: the issuer ends sessions that are idle, so that there are logins without a peak.
+    pub(super) fn check(self, may_end: bool) -> Result<(), Failure> {
+        if self.login_cost.is_some() && self.login_peak.is_none() && !may_end {
+            return Err(Failure::wrong(
+                "--login-cost: no figure has logins; it goes with --login-peak or --session-idle",
+            ));
+        }
         if self.login_peak.is_some() && !(1.0..=86_400.0).contains(&self.login_within) {
             return Err(Failure::wrong(format!(
                 "--login-within is {}: it must be from 1 s to 24 h",
@@ -55,11 +59,16 @@ impl PeakArguments {
         Ok(())
     }
 
+    /// CPU time of a login, where a refresh takes so much.
+    pub(super) fn login_cost(self, refresh: f64) -> f64 {
+        self.login_cost.map_or(refresh + HASH, |micros| micros / 1e6)
+    }
+
     /// What the peak asks of the issuer.
     pub(super) fn peak(self, scenario: &Scenario, load: &Load) -> Option<LoginPeak> {
         let sessions = self.login_peak?;
         let logins = sessions / self.login_within;
-        let cost = self.login_cost.map_or(scenario.costs.refresh + HASH, |micros| micros / 1e6);
+        let cost = scenario.costs.login;
         let anyway = load.issuer_cores(scenario);
         let (burst, pause) = (scenario.activity.burst, scenario.activity.pause);
         // All who are active as their token is due; the others come when they are back.
@@ -68,7 +77,6 @@ impl PeakArguments {
             sessions,
             within: self.login_within,
             logins,
-            cost,
             cores: anyway + logins * cost,
             refreshes_again,
             cores_again: anyway + refreshes_again * scenario.costs.refresh,

@@ -31,6 +31,8 @@ pub(super) struct Replayed {
     pub(super) tokens_ended: Option<f64>,
     /// Sessions that ask for a token then.
     pub(super) waiting: Option<f64>,
+    /// Of these, who must log in for it: all without any token yet, and who was idle for too long.
+    pub(super) logging_in: Option<f64>,
     pub(super) cache_hits: f64,
     /// For how long each token was the session's.
     #[serde(skip)]
@@ -76,6 +78,7 @@ impl Replayed {
             mean_lag: 0.0,
             tokens_ended: outage.map(|outage| outage.tokens_ended),
             waiting: outage.map(|outage| outage.waiting * active),
+            logging_in: outage.map(|outage| outage.logging_in * active),
             cache_hits: 1.0 - new_to_instances(&tokens, scenario) / validations,
             held: tokens.iter().flat_map(|of| of.held(recorded.until)).collect(),
         };
@@ -176,19 +179,21 @@ fn new_to_instances(tokens: &[Tokens<'_>], scenario: &Scenario) -> f64 {
     tokens.iter().map(seen).sum()
 }
 
-/// Of the requests that come as an outage ends, the shares whose token has ended, and whose client
-/// wants a new one.
+/// Of the requests that come as an outage ends, the shares whose token has ended, whose client
+/// wants a new one, and who must log in for it.
 #[derive(Debug, Clone, Copy)]
 struct Outage {
     tokens_ended: f64,
     waiting: f64,
+    logging_in: f64,
 }
 
 impl Outage {
     /// Over all requests that an outage could end with. One of a session that logs in during the
     /// outage has no token at all.
     fn average(tokens: &[Tokens<'_>], from: f64, scenario: &Scenario) -> Option<Self> {
-        let (mut requests, mut ended, mut waiting) = (0.0, 0.0, 0.0);
+        let (mut requests, mut ended, mut waiting, mut logging_in) = (0.0, 0.0, 0.0, 0.0);
+        let idle = scenario.session_idle.map(|idle| idle.max(scenario.used_for()));
         for of in tokens {
             for &end in of.requests {
                 let begin = end - scenario.outage;
@@ -199,10 +204,14 @@ impl Outage {
                 requests += 1.0;
                 ended += f64::from(u8::from(age >= scenario.accepted_for()));
                 waiting += f64::from(u8::from(age >= scenario.used_for()));
+                logging_in += f64::from(u8::from(idle.is_some_and(|idle| age >= idle)));
             }
         }
-        (requests > 0.0)
-            .then(|| Self { tokens_ended: ended / requests, waiting: waiting / requests })
+        (requests > 0.0).then(|| Self {
+            tokens_ended: ended / requests,
+            waiting: waiting / requests,
+            logging_in: logging_in / requests,
+        })
     }
 }
 
@@ -252,6 +261,14 @@ mod tests {
         assert!((replayed.lag_median - 450.0).abs() < 1.0, "{replayed:?}");
         // Whoever is active at the end of an outage has an old token.
         assert_eq!(replayed.tokens_ended, Some(1.0));
+        // And with a limit of half an hour must log in, a hundred of the file being two hundred.
+        assert_eq!(replayed.logging_in, Some(0.0));
+        let limited = Scenario { session_idle: Some(1800.0), ..scenario };
+        let limited = Replayed::new(&recorded, &limited);
+        assert!(
+            limited.waiting.unwrap() > 0.0 && limited.logging_in == limited.waiting,
+            "{limited:?}"
+        );
         // Three requests with two tokens, each of which is new at first.
         let one = Replayed::new(&recorded, &Scenario { instances: 1, ..scenario });
         assert!((one.cache_hits - 1.0 / 3.0).abs() < 1e-9, "{one:?}");

@@ -67,13 +67,17 @@ impl Recommendation {
                 self.why.push(format!(
                     "an access expiry of {}: {} of the active sessions still have an accepted token after \
                      {} without the issuer. It costs a lag of up to {}, and takes {} refreshes/s; {} \
-                     sessions ask for a token when the issuer is back, and {} cores need {} for them",
+                     sessions ask for a token when the issuer is back{}, and {} cores need {} for them",
                     duration(expiry as f64),
                     percent(1.0 - load.tokens_ended),
                     duration(outage),
                     duration(scenario.lag_bound()),
                     number(load.refreshes),
                     number(load.waiting),
+                    match load.logging_in {
+                        0.0 => String::new(),
+                        logins => format!(" ({} of them must log in)", number(logins)),
+                    },
                     number(scenario.issuer_cores),
                     duration(load.recovery(&scenario)),
                 ));

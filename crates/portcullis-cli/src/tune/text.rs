@@ -22,9 +22,9 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
      exponential and have the file's means; where those of the file are alike, or come together, the two \
      differ. Curves over other expiries and outages are by the means. A session's first token is a login \
      and no refresh: it has a line of its own, and no part in the issuer's cores (see --login-peak).",
-    "Not modelled: the ends that the issuer sets to a session (idle, longest). Who was idle for longer, \
-     or longer than that without the issuer, must log in and does not refresh: some of those who ask for a \
-     token after an outage are then logins, which cost more.",
+    "Who had no new token for as long as --session-idle says must log in after an outage, and does not \
+     refresh. Not modelled: such logins without an outage, which count as refreshes here, and the longest \
+     time that an issuer lets a session last.",
     "The JWKS TTL bounds how long a withdrawn key is accepted. It does not shorten the revocation of \
      sessions, however short it is.",
     "Each instance renews its keys by a task of its own, between one and two times `refresh_ahead` \

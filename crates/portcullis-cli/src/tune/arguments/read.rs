@@ -30,6 +30,7 @@ impl TuneArguments {
             ),
             habit: self.habit,
             refresh_early: self.refresh_early,
+            session_idle: self.session_idle.or(self.costs_of.session_idle()),
             revocations_per_day: self.revocations_per_day,
             rotations_per_day: self.rotations_per_day,
             outage: self.outage,
@@ -62,12 +63,14 @@ impl TuneArguments {
         let fetch = there.map(|found| found.fetch.median * 1e6);
         let verify = validation.map_or(elsewhere.verify, |of| of.verify);
         let hit = validation.map_or(costs::HIT, |of| of.hit);
+        let refresh = self.refresh_cost.or(refresh).unwrap_or(elsewhere.refresh) / 1e6;
         Costs {
             verify: self.verify_cost.unwrap_or(verify) / 1e6,
             hit: self.hit_cost.unwrap_or(hit) / 1e6,
-            refresh: self.refresh_cost.or(refresh).unwrap_or(elsewhere.refresh) / 1e6,
+            refresh,
             fetch: self.fetch_cost.or(fetch).unwrap_or(elsewhere.fetch) / 1e6,
             lookup: self.lookup_cost.or(lookup).unwrap_or(elsewhere.lookup) / 1e6,
+            login: self.peak.login_cost(refresh),
         }
     }
 
@@ -97,6 +100,7 @@ impl TuneArguments {
             ("--burst", self.burst, 1.0, 604_800.0),
             ("--pause", self.pause, 0.0, 604_800.0),
             ("--refresh-early", self.refresh_early, 0.0, 86_400.0),
+            ("--session-idle", self.session_idle.unwrap_or(60.0), 60.0, 2_592_000.0),
             ("--burst-gap", self.burst_gap, 1.0, 86_400.0),
             ("--list-max-age", self.list_max_age, 3.0, 86_400.0),
             ("--outage", self.outage, 1.0, 604_800.0),
@@ -131,7 +135,7 @@ impl TuneArguments {
             }
         }
         self.mix.check()?;
-        self.peak.check()?;
+        self.peak.check(self.session_idle.or(self.costs_of.session_idle()).is_some())?;
         if self.survivors > 100.0 {
             return Err(Failure::wrong("--survivors is a share in percent: it must be below 100"));
         }

@@ -223,6 +223,38 @@ fn the_memo_has_a_date_both_ways_the_partition_and_the_recovery() {
     assert!(text.contains("\nInputs:\n") && text.contains("of an introspection"), "{text}");
 }
 
+/// Keycloak ends a session that was idle for half an hour: after an outage as long all must log in.
+#[test]
+fn who_was_idle_for_too_long_logs_in_after_an_outage() {
+    for options in [
+        "--session-idle 30m --outage 20m",
+        "--session-idle 30m --outage 20m --habit lazy",
+        "--session-idle 2h --outage 30m --pause 1h",
+        "--session-idle 10m --outage 5m --access-expiry 5m --refresh-early 30s",
+        "--session-idle 5m --outage 1m --access-expiry 15m",
+    ] {
+        let of = report(&format!("--sessions 100000 {options}")).settings.remove(0);
+        let logins = of.logging_in_after_outage.unwrap();
+        assert!(logins.model > 0.0 && logins.model <= of.waiting_after_outage.model, "{options}");
+        let off = (logins.model - logins.simulated).abs();
+        assert!(off <= 2.5 * logins.error, "{options}: {logins:?}");
+        assert_eq!(of.agreement.len(), crate::tune::agreement::FIGURES + 1);
+        assert!(of.agreement.iter().all(|figure| figure.agrees), "{options}: {:?}", of.agreement);
+    }
+    let of = |options: &str| {
+        report(&format!("--sessions 20000 --outage 30m {options}")).settings.remove(0)
+    };
+    let never = of("");
+    assert!(never.logging_in_after_outage.is_none());
+    // A login costs more, so that it takes longer until all are served.
+    let all = of("--session-idle 30m --login-cost 50ms");
+    assert_eq!(all.logging_in_after_outage.unwrap().model, all.waiting_after_outage.model);
+    assert!((all.recovery.unwrap() / never.recovery.unwrap() - 50.0 / 3.1).abs() < 1e-6);
+    let keycloak = report("--sessions 1000 --costs-of keycloak --outage 30m").to_string();
+    assert!(keycloak.contains("who must log in, having been idle"), "{keycloak}");
+    assert!(keycloak.contains("the issuer ends a session that is idle for"), "{keycloak}");
+}
+
 /// The figures of a report are not those of its recommendation, unless they are the same.
 #[test]
 fn a_recommendation_says_of_which_settings_the_figures_are() {

@@ -133,7 +133,7 @@ impl Figures {
         let outage = duration(self.scenario.outage);
         let locked = load.locked_out(&self.scenario);
         let waiting = self.waiting_after_outage;
-        vec![
+        let mut lines = vec![
             line(
                 &format!("locked out by {outage} without issuer"),
                 self.by_file(|file| file.tokens_ended.map(|_| locked), self.locked_out, percent),
@@ -150,17 +150,24 @@ impl Figures {
                 "  who ask for a token when it is back",
                 self.by_file(|file| file.waiting, waiting, number),
             ),
+        ];
+        lines.extend(self.logging_in_after_outage.map(|figure| {
             line(
-                &format!(
-                    "  what {} cores of the issuer need for them",
-                    number(self.scenario.issuer_cores)
-                ),
-                self.recovery.map_or_else(
-                    || "never done: it has less than it needs anyway".to_owned(),
-                    duration,
-                ),
+                "    of them, who must log in, having been idle",
+                self.by_file(|file| file.logging_in, figure, number),
+            )
+        }));
+        lines.push(line(
+            &format!(
+                "  what {} cores of the issuer need for them",
+                number(self.scenario.issuer_cores)
             ),
-        ]
+            self.recovery.map_or_else(
+                || "never done: it has less than it needs anyway".to_owned(),
+                duration,
+            ),
+        ));
+        lines
     }
 }
 
