@@ -148,3 +148,16 @@ impl ValidationCosts {
         })
     }
 }
+
+#[cfg(all(test, feature = "live"))]
+mod tests {
+    /// The companion is in this build, and says of itself what is assumed of it.
+    #[test]
+    fn the_companion_is_assumed_as_it_is() {
+        let config = portcullis_issuer::IssuerConfig::new("https://auth.example", "unused.db");
+        let max_age = Some(config.jwks_max_age.as_secs_f64());
+        let expiry = config.access_expiry.as_secs_f64();
+        assert_eq!(super::MeasuredAt::Companion.access_expiry(), expiry);
+        assert_eq!(super::MeasuredAt::Companion.max_age(), max_age);
+    }
+}
