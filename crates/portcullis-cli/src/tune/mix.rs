@@ -89,13 +89,15 @@ impl Mix {
         let over_all = |of: fn(&Mechanism) -> f64| {
             worst(rest, of(expiry)).max(worst(listed, of(list))).max(worst(live, of(asked)))
         };
+        let how = if pushed { "pushed" } else { "asked for" };
+        let asking: Vec<_> =
+            [(self.live_share, "ask the issuer", ""), (self.list_share, "a list, ", how)]
+                .into_iter()
+                .filter(|(share, ..)| *share > 0.0)
+                .map(|(share, what, how)| format!("{} % {what}{how}", number(share)))
+                .collect();
         Some(Mechanism {
-            name: format!(
-                "your routes: {} % ask the issuer, {} % a list, {}",
-                number(self.live_share),
-                number(self.list_share),
-                if pushed { "pushed" } else { "asked for" }
-            ),
+            name: format!("your routes: {}", asking.join(", ")),
             lag_bound: over_all(|of| of.lag_bound),
             usual_lag: over_all(|of| of.usual_lag),
             issuer_requests: beside(|of| of.issuer_requests),

@@ -97,6 +97,8 @@ fn routes_are_weighed_by_their_shares() {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert!(report("--sessions 1000").routes.is_none());
+    let live = report("--sessions 1000 --live-share 5").mechanisms.pop().unwrap();
+    assert_eq!(live.name, "your routes: 5 % ask the issuer");
 }
 
 /// A token that is no longer used but still accepted: only in the hands of a session that rests.
