@@ -126,9 +126,9 @@ fn what_tune_assumes_of_costs_is_what_the_results_say() {
         let (_, value) = COSTS.split_once(&format!("const {name}: f64 = ")).unwrap();
         value.split(';').next().unwrap().parse().unwrap()
     };
-    let (_, es256) = RESULTS.split_once("## validator ES256").unwrap();
-    let validation = |case: &str| {
-        let row = es256.lines().find(|line| line.starts_with(&format!("| {case} |"))).unwrap();
+    let validation = |algorithm: &str, case: &str| {
+        let (_, rows) = RESULTS.split_once(&format!("## validator {algorithm}")).unwrap();
+        let row = rows.lines().find(|line| line.starts_with(&format!("| {case} |"))).unwrap();
         let time = row.split('|').nth(2).unwrap().trim();
         let (number, unit) = time.split_once(' ').unwrap();
         number.parse::<f64>().unwrap() * if unit == "ns" { 1e-3 } else { 1.0 }
@@ -144,8 +144,9 @@ fn what_tune_assumes_of_costs_is_what_the_results_say() {
         ("REFRESH", number_before(line("SQLite: "), " µs of its processor time")),
         ("FETCH", number_before(line("1000 services that ask"), " µs for each")),
         ("LOOKUP", lookup),
-        ("VERIFY", validation("cold")),
-        ("HIT", validation("warm")),
+        ("VERIFY", validation("ES256", "cold")),
+        ("HIT", validation("ES256", "warm")),
+        ("VERIFY_RS256", validation("RS256", "cold")),
     ] {
         let off = assumed(name) / measured - 1.0;
         assert!(off.abs() < 0.1, "{name}: {} for {measured}", assumed(name));

@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     NoKeys = 3,
     /// Two ways to work out a figure of `tune` do not say the same.
     Disagree = 4,
+    /// No setting reaches a goal of `tune`.
+    Unmet = 5,
     /// Ctrl-C, as shells count it. What was measured until then is reported.
     #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only `bench` goes on so long"))]
     Interrupted = 130,
@@ -29,6 +31,7 @@ Exit codes:
   2  the command or its configuration is wrong
   3  keys could not be had
   4  closed form and simulation disagree, in `tune`
+  5  no setting reaches the goal, in `tune`
   130  interrupted by Ctrl-C";
 
 impl From<Exit> for ExitCode {

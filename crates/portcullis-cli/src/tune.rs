@@ -19,6 +19,7 @@ mod mix;
 mod model;
 mod page;
 mod peak;
+mod progress;
 mod recommend;
 mod replay;
 mod report;
@@ -29,13 +30,17 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
+mod warnings;
 
 use std::fs;
 use std::time::Instant;
 
+use portcullis::clock::{Clock as _, SystemClock};
+
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 pub(crate) use arguments::TuneArguments;
+use progress::Progress;
 use report::Report;
 
 /// What `--help` ends with.
@@ -49,10 +54,15 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     let page =
         arguments.page.as_deref().map(|file| output::Page::open("--page", file)).transpose()?;
     let began = Instant::now();
-    let report = Report::new(arguments, output::command_line())?;
+    let mut progress = Progress::new();
+    let report = Report::new(arguments, output::command_line(), &mut |what| progress.step(what))?;
+    drop(progress);
     output::complain(&effort(began));
     if let Some(file) = html {
         file.write(&html::page(&report))?;
+        for warning in &report.warnings {
+            output::complain(&format!("portcullis: warning: {warning}"));
+        }
     }
     if let Some(file) = page {
         file.write(&page::page(&report, arguments))?;
@@ -62,18 +72,23 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     let _ = if arguments.form.json {
         output.json(&report)?
     } else if arguments.form.memo {
-        output.text(&memo::memo(&report))?
+        output.text(&memo::memo(&report, SystemClock::new().now()))?
     } else {
         output.text(&report.to_string())?
     };
     Ok(verdict(&report))
 }
 
-/// Figures of which two ways say different things are no result.
+/// Figures of which two ways say different things are no result, and a goal that nothing reaches is
+/// none of the others.
 fn verdict(report: &Report) -> Exit {
     let off = report.disagreements();
     if off.is_empty() {
-        return Exit::Good;
+        let unmet = report.recommendation.as_ref().is_some_and(|found| found.unmet);
+        if unmet {
+            output::complain("portcullis: no setting reaches the goal: see what is recommended");
+        }
+        return if unmet { Exit::Unmet } else { Exit::Good };
     }
     output::complain(&format!(
         "portcullis: closed form and simulation disagree; do not use these figures, and report this:\n{}",

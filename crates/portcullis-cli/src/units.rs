@@ -2,8 +2,11 @@
 
 use std::num::NonZeroU64;
 
-/// Reads a duration in seconds: `90`, `250ms`, `15m`, `1.5h`, `1h30m`.
+/// Reads a duration in seconds: `90`, `250ms`, `15m`, `1.5h`, `1h30m`, `1 h 30 min`.
 pub(crate) fn seconds(text: &str) -> Result<f64, String> {
+    if text.starts_with('-') {
+        return Err(format!("{text:?} is negative: a duration is not"));
+    }
     let mut rest = text;
     let mut sum = 0.0;
     loop {
@@ -11,8 +14,11 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
         let (number, after) = rest.split_at(length);
         let number = positive(number)
             .map_err(|_| format!("{text:?} is no duration: write 90, 250ms, 15m or 1h30m"))?;
+        let after = after.trim_start();
         let length = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
         let (unit, after) = after.split_at(length);
+        // As a report prints it: "1 h 30 min".
+        let after = after.trim_start();
         let unit = match unit {
             "us" | "µs" => 1e-6,
             "ms" => 1e-3,
@@ -162,10 +168,16 @@ mod tests {
             ("1h30m", 5400.0),
             ("1m30s", 90.0),
             ("2d12h", 216_000.0),
+            ("5 min", 300.0),
+            ("1 h 30 min", 5400.0),
+            ("1h 30 s", 3630.0),
         ] {
             assert_eq!(seconds(text), Ok(secs), "{text}");
         }
-        for text in ["", "s", "-1", "1y", "NaN", "inf", "1 m", "1h30", "1..5s", "h1", "1e3"] {
+        for text in [
+            "", "s", "-1", "1y", "NaN", "inf", "1 30", "1 h 30", "1h30", "-5m", "1..5s", "h1",
+            "1e3",
+        ] {
             assert!(seconds(text).is_err(), "{text}");
         }
         for (text, expected) in [("7000", 7000.0), ("7ms", 7000.0), ("40.5us", 40.5), ("1s", 1e6)] {

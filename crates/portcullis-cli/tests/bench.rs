@@ -19,6 +19,18 @@ fn bench(options: &[&str], input: &str) -> support::Ended {
     run(&[&FAST[..], options].concat(), input.as_bytes())
 }
 
+/// What is said of the library that is measured beside is what is built in.
+#[test]
+fn the_version_of_jsonwebtoken_is_said_as_it_is() {
+    const WORKSPACE: &str = include_str!("../../../Cargo.toml");
+    let (_, rest) = WORKSPACE.split_once("\njsonwebtoken = { version = \"").unwrap();
+    let version = format!("jsonwebtoken {} ", rest.split('.').next().unwrap());
+    let help = run(&["bench", "--help"], b"").expect(0).stdout;
+    for text in [&help, include_str!("../../portcullis/src/guide/measure_it.md")] {
+        assert!(text.contains(&format!("`decode` of {version}")), "{version}: {text}");
+    }
+}
+
 #[test]
 fn every_way_is_measured_in_one_run_and_written_in_every_form() {
     let folder = tempfile::tempdir().unwrap();

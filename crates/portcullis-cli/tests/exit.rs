@@ -19,6 +19,7 @@ fn help_tells_the_exit_codes() {
             (2, "the command or its configuration is wrong"),
             (3, "keys could not be had"),
             (4, "closed form and simulation disagree, in `tune`"),
+            (5, "no setting reaches the goal, in `tune`"),
             (130, "interrupted by Ctrl-C"),
         ] {
             assert!(text.contains(&format!("  {code}  {meaning}")), "{command}: {code}");

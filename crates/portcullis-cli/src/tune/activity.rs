@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::scenario::Activity;
 use crate::exit::Failure;
+use crate::units::duration;
 
 #[derive(Debug)]
 pub(super) struct Recorded {
@@ -44,13 +45,10 @@ impl Recorded {
             let (session, time) = line
                 .split_once(',')
                 .ok_or_else(|| format!("line {}: not a session, a comma and a time", number + 1))?;
-            match time.trim().parse::<f64>() {
-                Ok(secs) if secs.is_finite() => {
-                    sessions.entry(session.trim()).or_default().push(secs);
-                }
-                // The names of the columns.
-                _ if number == 0 => {}
-                _ => return Err(format!("line {}: the time is not in seconds", number + 1)),
+            match seconds(time) {
+                Some(secs) => sessions.entry(session.trim()).or_default().push(secs),
+                None if number == 0 && is_head(session, time) => {}
+                None => return Err(format!("line {}: {}", number + 1, no_time(session, time))),
             }
         }
         let mut sessions: Vec<_> = sessions.into_values().collect();
@@ -59,8 +57,20 @@ impl Recorded {
         let (from, until) =
             times().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), at| (a.min(at), b.max(at)));
         let summary = Summary::of(&sessions, gap, until - from);
-        if summary.span < 60.0 || summary.request_every <= 0.0 {
-            return Err("it needs a minute of requests, and sessions that have several".to_owned());
+        if summary.requests == 0 || summary.span < 60.0 {
+            let spans = if summary.requests == 0 { 0.0 } else { summary.span };
+            return Err(format!(
+                "it needs a minute of requests, and its {} requests are within {}",
+                summary.requests,
+                duration(spans)
+            ));
+        }
+        if summary.request_every <= 0.0 {
+            return Err(format!(
+                "no session has several requests in a burst: two that are at different times, and not more \
+                 than --burst-gap apart, which is {}. Give a longer one, or a file with more requests",
+                duration(gap)
+            ));
         }
         Ok(Self { gap, from, until, summary, sessions })
     }
@@ -68,6 +78,27 @@ impl Recorded {
     pub(super) fn activity(&self) -> Activity {
         let Summary { request_every, burst, pause, .. } = self.summary;
         Activity { request_every, burst, pause }
+    }
+}
+
+fn seconds(time: &str) -> Option<f64> {
+    time.trim().parse::<f64>().ok().filter(|secs| secs.is_finite())
+}
+
+/// Whether these are the names of columns: no number, and no time of another form.
+fn is_head(session: &str, time: &str) -> bool {
+    seconds(session).is_none() && !time.contains(|c: char| c.is_ascii_digit())
+}
+
+/// Why a line has no time.
+fn no_time(session: &str, time: &str) -> &'static str {
+    if time.contains(',') {
+        "it has more than two columns: a session and a time are all"
+    } else if seconds(session).is_some() {
+        "the time is not in seconds, but the session is a number: are the columns swapped? The session \
+         comes first"
+    } else {
+        "the time is not in seconds: write 12.5 or 1700000000, and no date"
     }
 }
 
@@ -139,6 +170,15 @@ mod tests {
             ("", "a minute"),
             ("a,0\na,30", "a minute"),
             ("a,0\nb,100", "several"),
+            ("a,0\nb,100", "--burst-gap apart, which is 60 s"),
+            ("a,0\na,30", "its 2 requests are within 30 s"),
+            // A first line that is data is no head.
+            (
+                "a,2026-01-01T00:00:00Z\na,2026-01-01T00:01:00Z",
+                "line 1: the time is not in seconds",
+            ),
+            ("0,alice\n90,alice", "line 1: the time is not in seconds, but the session"),
+            ("session,time\na,0,x", "line 2: it has more than two"),
             ("a,0\na", "line 2"),
             ("a,0\na,yesterday", "line 2"),
             ("a,0\na,NaN", "line 2"),

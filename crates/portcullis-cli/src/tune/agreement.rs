@@ -15,7 +15,7 @@ use super::simulate::{Misses, Share, Simulated};
 /// How probable it is that two ways which agree are said to disagree in one report.
 pub(super) const FALSE_ALARM: f64 = 1e-4;
 
-/// The figures of [`compare`].
+/// The figures of [`compare`] of sessions that are not ended for being idle.
 pub(super) const FIGURES: usize = 11;
 
 /// One figure by both ways.
@@ -41,12 +41,14 @@ pub(super) fn compare(
     window: f64,
     false_alarm: f64,
 ) -> Vec<Comparison> {
-    let gate = Gate { odds: (2.0 * FIGURES as f64 / false_alarm).ln() };
+    // One more where sessions that are idle end.
+    let count = FIGURES + usize::from(scenario.session_idle.is_some());
+    let gate = Gate { odds: (2.0 * count as f64 / false_alarm).ln() };
     let (sessions, keys, outage) = (&simulated.sessions, &simulated.keys, scenario.outage);
     let accepted = scenario.lag_exceeds(0.0);
     let still = |lag: f64| if accepted > 0.0 { scenario.lag_exceeds(lag) / accepted } else { 0.0 };
     let fetches = (scenario.fetches() - scenario.after_rotations()) * window;
-    vec![
+    let mut all = vec![
         gate.count(
             "refreshes in the simulated time",
             scenario.refreshes() * window,
@@ -84,7 +86,12 @@ pub(super) fn compare(
         ),
         gate.share("refused since clocks differ", scenario.refused_by_skew(), sessions.skewed),
         gate.misses(1.0 - scenario.cache_hits(), &sessions.misses),
-    ]
+    ];
+    all.extend(scenario.session_idle.map(|_| {
+        let share = scenario.logging_in(outage) / scenario.active_sessions();
+        gate.share("sessions that must log in when it is over", share, sessions.logging_in)
+    }));
+    all
 }
 
 /// `odds`: the logarithm of twice one over the probability that one figure may miss by.

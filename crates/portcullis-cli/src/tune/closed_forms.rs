@@ -173,6 +173,11 @@ fn unseen(age: f64, theta: f64, burst: f64, pause: f64) -> f64 {
     slow_part * (slow * age).exp() + (1.0 - slow_part) * (fast * age).exp()
 }
 
+/// The share of clocks that are off by more than so long to one side: Q(secs/σ) of a normal deviate.
+pub(super) fn clocks_beyond(secs: f64, skew: f64) -> f64 {
+    if skew == 0.0 { 0.0 } else { libm::erfc(secs / skew / SQRT_2) / 2.0 }
+}
+
 /// Of the requests with a token that is not expired, the share that an instance refuses since its
 /// clock is wrong by more than the leeway (a normal deviate): the integral over the ages y at which
 /// tokens are used of again(y)·(Q((X + L − y)/σ) + Q((L + y)/σ)), over that of again(y).
@@ -188,7 +193,7 @@ pub(super) fn refused_by_skew(
         return 0.0;
     }
     let oldest = used.min(expiry);
-    let beyond = |secs: f64| libm::erfc(secs / skew / SQRT_2) / 2.0;
+    let beyond = |secs: f64| clocks_beyond(secs, skew);
     // Nine deviations away nothing is left.
     let edge = (9.0 * skew).min(oldest);
     let too_young =

@@ -6,16 +6,18 @@ use std::path::Path;
 use clap::ValueEnum;
 use serde_json::Value;
 
+use super::issuer::Offers;
 use crate::exit::Failure;
 use crate::output::escaped;
 
-/// An issuer whose costs were measured.
+/// An issuer whose costs were measured, and whose defaults are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MeasuredAt {
-    /// The companion issuer on SQLite: benches/RESULTS.md.
+    /// The companion issuer on SQLite: benches/RESULTS.md. Its keys have `max-age=300`.
     Companion,
     /// Keycloak 26 on two cores: a refresh 5.3 to 10 ms, an introspection 1.7 to 7.6 ms, a fetch 1 to
-    /// 1.7 ms.
+    /// 1.7 ms. Its tokens live for 300 s and are signed with RS256; it has no status lists, and ends
+    /// a session that was idle for 30 min.
     Keycloak,
 }
 
@@ -25,6 +27,8 @@ pub(super) struct IssuerCosts {
     pub(super) refresh: f64,
     pub(super) fetch: f64,
     pub(super) lookup: f64,
+    /// A cold validation of the algorithm that it signs with by default.
+    pub(super) verify: f64,
     /// Where the figures come from, and how sure they are.
     pub(super) source: &'static str,
 }
@@ -35,8 +39,11 @@ const FETCH: f64 = 1200.0;
 const LOOKUP: f64 = 900.0;
 
 /// A cold validation of ES256, and a warm one. The same test holds them.
-pub(super) const VERIFY: f64 = 73.6;
+const VERIFY: f64 = 73.6;
 pub(super) const HIT: f64 = 0.2;
+
+/// A cold validation of RS256. The same test holds it.
+const VERIFY_RS256: f64 = 21.8;
 
 impl MeasuredAt {
     pub(super) fn costs(self) -> IssuerCosts {
@@ -45,19 +52,60 @@ impl MeasuredAt {
                 refresh: REFRESH,
                 fetch: FETCH,
                 lookup: LOOKUP,
+                verify: VERIFY,
                 source: "the companion issuer on SQLite, by benches/RESULTS.md: a refresh, a status \
                          list over a new connection, and at most an introspection (the difference of two \
                          runs, with and without). Other issuers take more: see --costs-of keycloak",
             },
-            // Of two sets of runs on machines that were shared, the slow end of the one and the quick end
-            // of the other.
+            // The middle of the range that several runs on machines that were shared had.
             Self::Keycloak => IssuerCosts {
-                refresh: 7600.0,
-                fetch: 1200.0,
-                lookup: 4200.0,
+                refresh: 7650.0,
+                fetch: 1350.0,
+                lookup: 4650.0,
+                verify: VERIFY_RS256,
                 source: "Keycloak 26 on two shared cores: 5.3 to 10 ms for a refresh, 1.7 to 7.6 ms for an \
                          introspection (the longer it runs the less, since its code is compiled as it \
-                         runs) and 1 to 1.7 ms for a fetch of the keys. Your own are better: `tune --issuer`",
+                         runs) and 1 to 1.7 ms for a fetch of the keys; the figures are of the middle of each. Your own are better: `tune --issuer`",
+            },
+        }
+    }
+
+    /// How long its access tokens live unless it is told otherwise.
+    pub(super) fn access_expiry(self) -> f64 {
+        match self {
+            Self::Companion => 900.0,
+            Self::Keycloak => 300.0,
+        }
+    }
+
+    /// After how long without a new token it ends a session, if it does: Keycloak's "SSO Session Idle".
+    pub(super) fn session_idle(self) -> Option<f64> {
+        match self {
+            Self::Companion => None,
+            Self::Keycloak => Some(1800.0),
+        }
+    }
+
+    /// What it says of caching its keys. Keycloak says `no-cache`, so that the TTL decides.
+    pub(super) fn max_age(self) -> Option<f64> {
+        match self {
+            Self::Companion => Some(300.0),
+            Self::Keycloak => None,
+        }
+    }
+
+    /// What a route can ask it for.
+    pub(super) fn offers(self) -> Offers {
+        match self {
+            Self::Companion => Offers {
+                introspection: Some(true),
+                status_lists: Some(true),
+                backchannel_logout: None,
+            },
+            Self::Keycloak => Offers {
+                introspection: Some(true),
+                status_lists: Some(false),
+                backchannel_logout: Some(true),
             },
         }
     }
@@ -98,5 +146,18 @@ impl ValidationCosts {
                 said("/machine/cpu")
             )),
         })
+    }
+}
+
+#[cfg(all(test, feature = "live"))]
+mod tests {
+    /// The companion is in this build, and says of itself what is assumed of it.
+    #[test]
+    fn the_companion_is_assumed_as_it_is() {
+        let config = portcullis_issuer::IssuerConfig::new("https://auth.example", "unused.db");
+        let max_age = Some(config.jwks_max_age.as_secs_f64());
+        let expiry = config.access_expiry.as_secs_f64();
+        assert_eq!(super::MeasuredAt::Companion.access_expiry(), expiry);
+        assert_eq!(super::MeasuredAt::Companion.max_age(), max_age);
     }
 }

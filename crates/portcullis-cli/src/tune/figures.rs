@@ -47,6 +47,8 @@ pub(super) struct Figures {
     pub(super) locked_out: Figure,
     /// Sessions that ask the issuer at once when it is back.
     pub(super) waiting_after_outage: Figure,
+    /// Of these, who must log in for it, if the issuer ends sessions that are idle.
+    pub(super) logging_in_after_outage: Option<Figure>,
     /// How long the issuer needs for them; none if it never gets there.
     pub(super) recovery: Option<f64>,
     pub(super) refused_by_skew: Figure,
@@ -66,7 +68,7 @@ pub(super) struct Figure {
 }
 
 /// The normal deviate that 95 % lie within.
-const DEVIATE: f64 = 1.96;
+pub(super) const DEVIATE: f64 = 1.96;
 
 impl Figure {
     fn share(model: f64, of: Share) -> Self {
@@ -153,6 +155,10 @@ impl Figures {
                 sessions.waiting,
             )
             .times(active),
+            logging_in_after_outage: scenario.session_idle.map(|_| {
+                let share = scenario.logging_in(outage) / active;
+                Figure::share(share, sessions.logging_in).times(active)
+            }),
             recovery: Some(load.recovery(scenario)).filter(|secs| secs.is_finite()),
             refused_by_skew: Figure::share(scenario.refused_by_skew(), sessions.skewed),
             agreement: agreement::compare(scenario, simulated, window, agreement::FALSE_ALARM),

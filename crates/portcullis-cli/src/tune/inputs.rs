@@ -23,7 +23,7 @@ impl Report {
         };
         let kept = if scenario.kept_keys { "their key set kept" } else { "no key set kept" };
         let restarted = format!("{} of the instances, {kept}", percent(scenario.restarted));
-        vec![
+        let mut inputs = vec![
             ("leeway", duration(verifier.leeway)),
             ("JWKS TTL", duration(verifier.jwks_ttl)),
             ("used for, with the issuer's max-age", duration(verifier.used_ttl)),
@@ -48,6 +48,17 @@ impl Report {
             ("of an introspection", duration(costs.lookup)),
             ("CPU of a cold validation", duration(costs.verify)),
             ("and of a warm one", duration(costs.hit)),
-        ]
+        ];
+        if let Some(peak) = &self.login_peak {
+            let within = format!("{} within {}", number(peak.sessions), duration(peak.within));
+            inputs.push(("logins of the peak", within));
+        }
+        if let Some(idle) = scenario.session_idle {
+            inputs.push(("the issuer ends a session that is idle for", duration(idle)));
+        }
+        if self.login_peak.is_some() || scenario.session_idle.is_some() {
+            inputs.push(("CPU of a login at the issuer", duration(costs.login)));
+        }
+        inputs
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct IssuerArguments {
     issuer_requests: u64,
 
     /// The deadline of each of these requests.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, help_heading = "Your issuer")]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true, help_heading = "Your issuer")]
     issuer_timeout: f64,
 
     /// Certificates (PEM) that are trusted as well.
@@ -66,12 +66,33 @@ pub(super) struct Found {
     pub(super) offers: Offers,
 }
 
+/// What of the issuer decides the figures of other settings.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Habits {
+    /// What its headers say of its keys.
+    pub(super) max_age: Option<f64>,
+    pub(super) offers: Offers,
+    /// Whether it is known to push its status list.
+    pub(super) pushes: bool,
+}
+
 /// Whether the issuer has what a route can ask for; `None` if that cannot be told from outside.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct Offers {
     pub(super) introspection: Option<bool>,
     pub(super) status_lists: Option<bool>,
     pub(super) backchannel_logout: Option<bool>,
+}
+
+impl Offers {
+    /// Why a mechanism is left out, if it is.
+    pub(super) fn lacks(self) -> Vec<&'static str> {
+        let missing = [
+            (self.status_lists, "status lists: the tokens of this issuer have no place in one"),
+            (self.introspection, "asking at each request: this issuer has no introspection"),
+        ];
+        missing.into_iter().filter_map(|(has, why)| (has == Some(false)).then_some(why)).collect()
+    }
 }
 
 impl IssuerArguments {
@@ -110,14 +131,7 @@ impl Found {
 
     /// Why a mechanism is left out, if it is.
     pub(super) fn lacks(&self) -> Vec<&'static str> {
-        let missing = [
-            (
-                self.offers.status_lists,
-                "status lists: the tokens of this issuer have no place in one",
-            ),
-            (self.offers.introspection, "asking at each request: this issuer has no introspection"),
-        ];
-        missing.into_iter().filter_map(|(has, why)| (has == Some(false)).then_some(why)).collect()
+        self.offers.lacks()
     }
 
     /// What it does and has, in lines.

@@ -9,6 +9,7 @@ mod world;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::figures::DEVIATE;
 use super::measured::Measured;
 use super::scenario::Scenario;
 use crate::exit::Failure;
@@ -109,9 +110,11 @@ impl Live {
             let rank = (quantile * lags.len() as f64).ceil() as usize;
             lags.get(rank.saturating_sub(1)).copied().unwrap_or_default()
         };
+        let time = secs(self.until - self.from);
         Measured {
             sessions: self.scenario.sessions,
-            refreshes: self.refreshes as f64 / secs(self.until - self.from),
+            refreshes: self.refreshes as f64 / time,
+            refreshes_error: DEVIATE * (self.refreshes as f64).sqrt() / time,
             lag_median: quantile(0.5),
             lag_p99: quantile(0.99),
             lag_max: lags.last().copied().unwrap_or_default(),

@@ -13,10 +13,13 @@ pub(super) struct Load {
     /// The same in the busiest minute, which only a file has.
     pub(super) busiest_minute: Option<f64>,
     pub(super) validations: f64,
+    pub(super) busiest_validations: Option<f64>,
     /// Of the active sessions, by the end of the scenario's outage.
     pub(super) tokens_ended: f64,
     /// Sessions that ask for a token when it is over.
     pub(super) waiting: f64,
+    /// Of these, who must log in for it.
+    pub(super) logging_in: f64,
     pub(super) lag_median: f64,
 }
 
@@ -30,13 +33,16 @@ impl Load {
         let outage = scenario.outage;
         let tokens_ended = replayed.and_then(|replayed| replayed.tokens_ended);
         let waiting = replayed.and_then(|replayed| replayed.waiting);
+        let logging_in = replayed.and_then(|replayed| replayed.logging_in);
         Self {
             refreshes: replayed.map_or_else(|| scenario.refreshes(), |replayed| replayed.refreshes),
             busiest_minute: replayed.map(|replayed| replayed.busiest_minute),
             validations: replayed
                 .map_or_else(|| scenario.validations(), |replayed| replayed.validations),
+            busiest_validations: replayed.map(|replayed| replayed.busiest_validations),
             tokens_ended: tokens_ended.unwrap_or_else(|| scenario.tokens_ended(outage)),
             waiting: waiting.unwrap_or_else(|| scenario.waiting(outage)),
+            logging_in: logging_in.unwrap_or_else(|| scenario.logging_in(outage)),
             lag_median: replayed
                 .map_or_else(|| scenario.lag_quantile(0.5), |replayed| replayed.lag_median),
         }
@@ -56,7 +62,9 @@ impl Load {
     /// How long the issuer needs for those who ask at once when it is back; infinite, if it is busy
     /// with what comes anyway.
     pub(super) fn recovery(&self, scenario: &Scenario) -> f64 {
-        let (cost, load) = (scenario.costs.refresh, self.issuer_cores(scenario));
+        let (costs, load) = (&scenario.costs, self.issuer_cores(scenario));
+        let dearer = self.logging_in * (costs.login - costs.refresh);
+        let cost = costs.refresh + if self.waiting > 0.0 { dearer / self.waiting } else { 0.0 };
         recovery(self.waiting, cost, scenario.issuer_cores, load)
     }
 

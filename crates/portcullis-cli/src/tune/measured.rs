@@ -8,6 +8,8 @@ pub(super) struct Measured {
     pub(super) sessions: u64,
     /// Refreshes in a second.
     pub(super) refreshes: f64,
+    /// What chance makes of them at most, if each came for itself: 95 % lie within.
+    pub(super) refreshes_error: f64,
     /// How long after the revocation of its session a token was last accepted: the true time is up to
     /// a step longer.
     pub(super) lag_median: f64,

@@ -1,17 +1,23 @@
 //! One page for a security review: what was decided, why, and what remains.
 
+use std::time::SystemTime;
+
 use super::figures::Figures;
 use super::report::Report;
-use super::text::ASSUMPTIONS;
+use super::text::{ASSUMPTIONS, loaded};
 use crate::units::{duration, number, percent};
 
-pub(super) fn memo(report: &Report) -> String {
+pub(super) fn memo(report: &Report, at: SystemTime) -> String {
     let mut text = String::from(
         "# How long a revoked session is accepted\n\nThe service validates access tokens locally and \
          asks nobody on the request path. What is revoked at the issuer is therefore noticed later: a \
          **session** when its access token expires, a **key** when the key set is fetched again. The \
          JWKS TTL does not shorten the revocation of sessions.\n\n",
     );
+    text += &format!("Date: {}\n\n", date(at));
+    for warning in &report.warnings {
+        text += &format!("**Warning**: {warning}.\n\n");
+    }
     text += &values(report);
     if let (Some(peak), Some(first)) = (&report.login_peak, report.settings.first()) {
         text += &format!("\nLogin peak: {}\n", peak.text(&first.scenario));
@@ -44,6 +50,12 @@ pub(super) fn memo(report: &Report) -> String {
     text + &format!("\n{}\n\n{}", report.agreement(), report.provenance())
 }
 
+/// `08 Nov 2026`, in UTC.
+fn date(at: SystemTime) -> String {
+    let date = httpdate::fmt_http_date(at);
+    date.get(5..16).unwrap_or(&date).to_owned()
+}
+
 fn values(report: &Report) -> String {
     let mut text = "## Values\n\n".to_owned();
     let mut row = |name: &str, value: &dyn Fn(&Figures) -> String| {
@@ -52,62 +64,77 @@ fn values(report: &Report) -> String {
     };
     row("access expiry", &|figures| duration(figures.scenario.access_expiry));
     row("---", &|_| "---".to_owned());
-    row("a revoked session is accepted for at most", &|figures| duration(figures.lag_bound));
+    row("a revoked session is accepted for at most", &Figures::session_bound);
     row("not at all, since its token had expired", &|figures| {
-        percent(1.0 - figures.lag_exceeds(0.0))
+        figures.by_file(|file| Some(1.0 - file.with_lag), figures.without_lag, percent)
     });
-    row("of the others, half for at most", &|figures| match &figures.recorded {
-        Some(recorded) => duration(recorded.lag_median),
-        None => duration(figures.lag_median.model),
+    row("of the others, half for at most", &|figures| {
+        figures.by_file(|file| Some(file.lag_median), figures.lag_median, duration)
     });
-    row("and 99 of 100 for at most", &|figures| match &figures.recorded {
-        Some(recorded) => duration(recorded.lag_p99),
-        None => duration(figures.lag_p99.model),
+    row("and 99 of 100 for at most", &|figures| {
+        figures.by_file(|file| Some(file.lag_p99), figures.lag_p99, duration)
     });
-    row("a withdrawn key is accepted for at most", &|figures| duration(figures.key_lag_bound));
+    row("a withdrawn key is accepted for at most", &Figures::key_bound);
     row("the same while the issuer is away", &|figures| duration(figures.key_lag_bound_in_outage));
-    row("refreshes/s at the issuer", &|figures| number(figures.load().refreshes));
+    row("refreshes/s at the issuer", &|figures| {
+        figures.by_file(|file| Some(file.refreshes), figures.refreshes, number)
+    });
     if report.recorded.is_some() {
         row("the same in the busiest minute", &|figures| {
             number(figures.load().busiest_minute.unwrap_or_default())
         });
     }
-    row("JWKS fetches/s at the issuer", &|figures| number(figures.fetches.model));
-    row("issuer cores for both", &|figures| number(figures.issuer_cores));
-    row("active sessions locked out by an outage", &|figures| {
-        let locked_out = figures.load().locked_out(&figures.scenario);
-        format!("{} after {}", percent(locked_out), duration(figures.scenario.outage))
-    });
-    row("requests refused since clocks differ", &|figures| percent(figures.refused_by_skew.model));
+    row("JWKS fetches/s at the issuer", &|figures| figures.fetches.show(number));
+    row("issuer cores for both", &Figures::cores);
+    row("requests refused since clocks differ", &|figures| figures.refused_by_skew.show(percent));
+    // The outage: who is locked out and why, how many ask when it is over, and for how long.
+    let names = report.settings.first().map(Figures::outage_lines).unwrap_or_default();
+    for (index, (name, _)) in names.iter().enumerate() {
+        row(name.trim(), &|figures| {
+            figures.outage_lines().get(index).map(|line| line.1.clone()).unwrap_or_default()
+        });
+    }
     text
 }
 
 fn tiers(report: &Report) -> String {
-    let mut text = "\n## Tiers\n\nOne token serves all routes, so a tier is a setting of the route: \
-                    `Policy::max_token_age`, and clients of that route refresh as often. The refreshes are \
-                    those of sessions that all use the tier.\n\n| tier | setting of the route | a revoked \
-                    session is accepted for | refreshes/s | locked out by the outage |\n|---|---|---|---|---|\n"
-        .to_owned();
-    for (tier, age) in TIERS {
+    let Some(first) = report.settings.first() else { return String::new() };
+    let expiry = first.scenario.access_expiry;
+    let mut text = format!(
+        "\n## Tiers\n\nOne token serves all routes, so a tier is a setting of the route: \
+         `Policy::max_token_age`, and clients of that route refresh as often. No tier is longer than the \
+         access expiry, {}. The refreshes are those of sessions that all use the tier.\n\n| tier | setting of \
+         the route | a revoked session is accepted for | refreshes/s | locked out by the outage |\n\
+         |---|---|---|---|---|\n",
+        duration(expiry)
+    );
+    let mut row = |tier: &str, setting: &str, bound: f64, refreshes: f64, locked_out: f64| {
+        text += &format!(
+            "| {tier} | {setting} | at most {} | {} | {} |\n",
+            duration(bound),
+            number(refreshes),
+            percent(locked_out)
+        );
+    };
+    for (tier, age) in TIERS.iter().filter(|(_, age)| *age < expiry) {
         if let Some(point) = report.sweep.iter().find(|point| point.access_expiry == *age) {
-            text += &format!(
-                "| {tier} | `max_token_age({} s)` | at most {} | {} | {} |\n",
-                point.access_expiry,
-                duration(point.lag_bound),
-                number(point.refreshes),
-                percent(point.locked_out)
-            );
+            let setting = format!("`max_token_age({age} s)`");
+            row(tier, &setting, point.lag_bound, point.refreshes, point.locked_out);
         }
     }
+    let load = first.load();
+    let locked_out = load.locked_out(&first.scenario);
+    row("all other routes", "none: the expiry", first.lag_bound, load.refreshes, locked_out);
     text
 }
 
 fn alternatives(report: &Report) -> String {
     let mut text = "\n## Alternatives\n\nFor single routes that ask for more than expiry; closed forms, \
-                    not simulated.\n\n| how a revocation is noticed | accepted for at most | usually | \
+                    not simulated; ! is more than the issuer has.\n\n| how a revocation is noticed | accepted for at most | usually | \
                     requests/s at the issuer | issuer cores | locked out by the outage |\n\
                     |---|---|---|---|---|---|\n"
         .to_owned();
+    let has = report.settings.first().map_or(f64::INFINITY, |of| of.scenario.issuer_cores);
     for mechanism in &report.mechanisms {
         text += &format!(
             "| {} | {} | {} | {} | {} | {} |\n",
@@ -115,11 +142,21 @@ fn alternatives(report: &Report) -> String {
             duration(mechanism.lag_bound),
             duration(mechanism.usual_lag),
             number(mechanism.issuer_requests),
-            number(mechanism.issuer_cores),
+            match mechanism.busiest_cores {
+                Some(most) => format!(
+                    "{}; {} in the busiest minute",
+                    loaded(mechanism.issuer_cores, has),
+                    loaded(most, has)
+                ),
+                None => loaded(mechanism.issuer_cores, has),
+            },
             percent(mechanism.locked_out)
         );
     }
-    for why in report.issuer.iter().flat_map(super::issuer::Found::lacks) {
+    if let Some(routes) = &report.routes {
+        text += &format!("\nYour routes: {routes}.\n");
+    }
+    for why in &report.left_out {
         text += &format!("\nLeft out: {why}.\n");
     }
     text
@@ -145,6 +182,5 @@ const REMAINS: &str = "\n## What remains\n\n\
 const TIERS: &[(&str, f64)] = &[
     ("payments, administration", 60.0),
     ("personal data", 300.0),
-    ("the default", 900.0),
-    ("reading what is public anyhow", 3600.0),
+    ("other data that changes", 900.0),
 ];

@@ -5,7 +5,7 @@ use clap::Args;
 use super::issuer::Offers;
 use super::mechanisms::Mechanism;
 use crate::exit::Failure;
-use crate::units::{number, positive};
+use crate::units::{duration, number, percent, positive};
 
 /// Shares of the requests. The rest waits for the expiry.
 #[derive(Debug, Clone, Copy, Args)]
@@ -36,11 +36,35 @@ impl Mix {
             ("--list-share", self.list_share, offers.status_lists),
         ] {
             if share > 0.0 && offered == Some(false) {
-                let why = "the issuer that was asked does not offer it";
+                let why = "the issuer does not offer it (--issuer, or else --costs-of)";
                 return Err(Failure::wrong(format!("{option} is {} %, and {why}", number(share))));
             }
         }
         Ok(())
+    }
+
+    /// The row of all routes, kind by kind: they do not share one bound.
+    pub(super) fn routes(
+        self,
+        expiry: &Mechanism,
+        list: &Mechanism,
+        asked: &Mechanism,
+    ) -> Option<String> {
+        let (live, listed) = (self.live_share, self.list_share);
+        let kinds = [
+            ((100.0 - live - listed).max(0.0), "wait for the expiry", expiry),
+            (listed, "ask for a list", list),
+            (live, "ask the issuer", asked),
+        ];
+        let parts = kinds.into_iter().filter(|kind| kind.0 > 0.0).map(|(share, what, of)| {
+            format!(
+                "{} % of the requests {what}: a lag of up to {}, {} locked out",
+                number(share),
+                duration(of.lag_bound),
+                percent(of.locked_out)
+            )
+        });
+        (live + listed > 0.0).then(|| parts.collect::<Vec<_>>().join("; "))
     }
 
     /// All routes together, of what each mechanism would be alone; `None` if all wait for the expiry.
@@ -49,6 +73,7 @@ impl Mix {
         expiry: &Mechanism,
         list: &Mechanism,
         asked: &Mechanism,
+        pushed: bool,
     ) -> Option<Mechanism> {
         let (live, listed) = (self.live_share / 100.0, self.list_share / 100.0);
         if live + listed == 0.0 {
@@ -64,16 +89,22 @@ impl Mix {
         let over_all = |of: fn(&Mechanism) -> f64| {
             worst(rest, of(expiry)).max(worst(listed, of(list))).max(worst(live, of(asked)))
         };
+        let how = if pushed { "pushed" } else { "asked for" };
+        let asking: Vec<_> =
+            [(self.live_share, "ask the issuer", ""), (self.list_share, "a list, ", how)]
+                .into_iter()
+                .filter(|(share, ..)| *share > 0.0)
+                .map(|(share, what, how)| format!("{} % {what}{how}", number(share)))
+                .collect();
         Some(Mechanism {
-            name: format!(
-                "your routes: {} % ask the issuer, {} % a list",
-                number(self.live_share),
-                number(self.list_share)
-            ),
+            name: format!("your routes: {}", asking.join(", ")),
             lag_bound: over_all(|of| of.lag_bound),
             usual_lag: over_all(|of| of.usual_lag),
             issuer_requests: beside(|of| of.issuer_requests),
             issuer_cores: beside(|of| of.issuer_cores),
+            busiest_cores: expiry
+                .busiest_cores
+                .map(|_| beside(|of| of.busiest_cores.unwrap_or_default())),
             locked_out: rest * expiry.locked_out
                 + listed * list.locked_out
                 + live * asked.locked_out,

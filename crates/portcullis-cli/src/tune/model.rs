@@ -43,6 +43,11 @@ impl Scenario {
         forms::key_lag_bound(self.verifier.jwks_ttl, self.verifier.fetch_timeout)
     }
 
+    /// The same while the issuer's `max-age` shortens the TTL, which it need not go on doing.
+    pub(super) fn key_lag_bound_by_header(&self) -> f64 {
+        forms::key_lag_bound(self.verifier.used_ttl, self.verifier.fetch_timeout)
+    }
+
     /// And while it cannot.
     pub(super) fn key_lag_bound_in_outage(&self) -> f64 {
         self.verifier.jwks_ttl + self.verifier.max_stale
@@ -107,9 +112,21 @@ impl Scenario {
         self.active_sessions() * self.tokens_older(self.used_for(), outage)
     }
 
+    /// Of these, who must log in for it: no new token for as long as the issuer lets a session be idle.
+    pub(super) fn logging_in(&self, outage: f64) -> f64 {
+        let Some(idle) = self.session_idle else { return 0.0 };
+        self.active_sessions() * self.tokens_older(idle.max(self.used_for()), outage)
+    }
+
     pub(super) fn active_sessions(&self) -> f64 {
         let share = forms::active_share(self.activity.burst, self.activity.pause);
         self.sessions as f64 * share
+    }
+
+    /// The share of instances whose clock is behind by more than the leeway: the bound of a session
+    /// does not hold there.
+    pub(super) fn clocks_behind(&self) -> f64 {
+        forms::clocks_beyond(self.verifier.leeway, self.clock_skew)
     }
 
     /// Of the requests with a token that is not expired, the share that an instance refuses since

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::arguments::TuneArguments;
-use super::issuer::Offers;
+use super::issuer::Habits;
 use super::report::Report;
 use super::scenario::Scenario;
 use crate::document::{self, prose};
@@ -26,11 +26,8 @@ const RESULTS: &str = include_str!("page/results.html");
 
 pub(super) fn page(report: &Report, arguments: &TuneArguments) -> String {
     let Some(first) = report.settings.first() else { return String::new() };
-    let issuer = report.issuer.as_ref();
-    let max_age = arguments.jwks_max_age.or(issuer.and_then(|found| found.max_age));
-    let offers = issuer.map(|found| found.offers).unwrap_or_default();
     let start = json!({
-        "model": start(&first.scenario, arguments, max_age, offers),
+        "model": start(&first.scenario, arguments, report.habits),
         "compared_expiry": report.settings.get(1).map(|other| other.scenario.access_expiry),
     });
     let mut body = format!("<style>\n{STYLE}</style>\n{CONTROLS}{RESULTS}");
@@ -51,17 +48,13 @@ pub(super) fn page(report: &Report, arguments: &TuneArguments) -> String {
 
 /// What the page starts with: a scenario, and the settings that can be changed, by their names in
 /// the page.
-pub(super) fn start(
-    scenario: &Scenario,
-    arguments: &TuneArguments,
-    max_age: Option<f64>,
-    offers: Offers,
-) -> Value {
+pub(super) fn start(scenario: &Scenario, arguments: &TuneArguments, habits: Habits) -> Value {
     let (verifier, activity) = (scenario.verifier, scenario.activity);
     json!({
         "scenario": scenario,
-        "jwks_max_age": max_age,
-        "offers": offers,
+        "jwks_max_age": habits.max_age,
+        "offers": habits.offers,
+        "pushes": habits.pushes,
         "values": {
             "expiry": scenario.access_expiry,
             "ttl": verifier.jwks_ttl,

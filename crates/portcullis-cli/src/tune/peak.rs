@@ -10,6 +10,9 @@ use super::scenario::Scenario;
 use crate::exit::Failure;
 use crate::units::{duration, micros, number, positive, seconds};
 
+/// CPU time of a password hash that is as slow as it should be.
+const HASH: f64 = 0.05;
+
 /// The peak that is expected.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct PeakArguments {
@@ -18,11 +21,11 @@ pub(crate) struct PeakArguments {
     login_peak: Option<f64>,
 
     /// The time in which they do.
-    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = seconds, help_heading = "Load")]
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = seconds, allow_hyphen_values = true, requires = "login_peak", help_heading = "Load")]
     login_within: f64,
 
     /// CPU time of a login at the issuer: a password hash alone may take 50 ms. [default: that of
-    /// a refresh]
+    /// a refresh, and 50 ms]
     #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     login_cost: Option<f64>,
 }
@@ -40,7 +43,13 @@ pub(super) struct LoginPeak {
 }
 
 impl PeakArguments {
-    pub(super) fn check(self) -> Result<(), Failure> {
+    /// `may_end`: the issuer ends sessions that are idle, so that there are logins without a peak.
+    pub(super) fn check(self, may_end: bool) -> Result<(), Failure> {
+        if self.login_cost.is_some() && self.login_peak.is_none() && !may_end {
+            return Err(Failure::wrong(
+                "--login-cost: no figure has logins; it goes with --login-peak or --session-idle",
+            ));
+        }
         if self.login_peak.is_some() && !(1.0..=86_400.0).contains(&self.login_within) {
             return Err(Failure::wrong(format!(
                 "--login-within is {}: it must be from 1 s to 24 h",
@@ -50,11 +59,16 @@ impl PeakArguments {
         Ok(())
     }
 
+    /// CPU time of a login, where a refresh takes so much.
+    pub(super) fn login_cost(self, refresh: f64) -> f64 {
+        self.login_cost.map_or(refresh + HASH, |micros| micros / 1e6)
+    }
+
     /// What the peak asks of the issuer.
     pub(super) fn peak(self, scenario: &Scenario, load: &Load) -> Option<LoginPeak> {
         let sessions = self.login_peak?;
         let logins = sessions / self.login_within;
-        let cost = self.login_cost.map_or(scenario.costs.refresh, |micros| micros / 1e6);
+        let cost = scenario.costs.login;
         let anyway = load.issuer_cores(scenario);
         let (burst, pause) = (scenario.activity.burst, scenario.activity.pause);
         // All who are active as their token is due; the others come when they are back.

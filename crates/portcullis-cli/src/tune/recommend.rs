@@ -16,6 +16,8 @@ pub(super) struct Recommendation {
     pub(super) max_stale: Option<u64>,
     pub(super) refreshes: Option<f64>,
     pub(super) why: Vec<String>,
+    /// A goal that no setting reaches.
+    pub(super) unmet: bool,
 }
 
 /// The longest that is looked at.
@@ -39,10 +41,44 @@ pub(super) fn recommend(
     if let Some(outage) = arguments.survive {
         found.survive(outage, arguments.survivors / 100.0, scenario, recorded);
     }
+    found.set_beside(arguments, scenario);
     (!found.why.is_empty()).then_some(found)
 }
 
 impl Recommendation {
+    /// The report's figures are of what is given, which need not be what is recommended.
+    fn set_beside(&mut self, arguments: &TuneArguments, scenario: &Scenario) {
+        let outage = arguments.survive.filter(|_| self.max_stale.is_some());
+        let other: Vec<_> = [
+            ("--access-expiry", self.access_expiry.map(|secs| secs as f64), scenario.access_expiry),
+            ("--jwks-ttl", self.jwks_ttl.map(|secs| secs as f64), scenario.verifier.jwks_ttl),
+            ("--max-stale", self.max_stale.map(|secs| secs as f64), scenario.verifier.max_stale),
+            ("--outage", outage, scenario.outage),
+        ]
+        .into_iter()
+        .filter_map(|(option, found, given)| {
+            found.filter(|found| *found != given).map(|found| format!("{option} {found}"))
+        })
+        .collect();
+        if !other.is_empty() {
+            self.why.push(format!(
+                "all other figures are of the settings that were given (expiry {}, TTL {}, max_stale {}, \
+                 outage {}), not of these; for the figures of these run it again with {}",
+                duration(scenario.access_expiry),
+                duration(scenario.verifier.jwks_ttl),
+                duration(scenario.verifier.max_stale),
+                duration(scenario.outage),
+                other.join(" ")
+            ));
+        }
+    }
+
+    /// Says why no setting reaches the goal.
+    pub(super) fn unmet(&mut self, why: String) {
+        self.unmet = true;
+        self.why.push(why);
+    }
+
     fn expiry(
         &mut self,
         arguments: &TuneArguments,
@@ -59,16 +95,16 @@ impl Recommendation {
         let most = arguments.max_refresh_rps.unwrap_or(f64::INFINITY);
         let bound = |expiry: u64| duration(with(expiry).lag_bound());
         match (longest, shortest(most, refreshes)) {
-            (0, _) => self.why.push(format!(
+            (0, _) => self.unmet(format!(
                 "the leeway alone is {} of the lag: no expiry keeps below that. Make the leeway \
                  smaller, or look the session up where a route demands it",
                 duration(beside)
             )),
-            (_, None) => self.why.push(format!(
+            (_, None) => self.unmet(format!(
                 "even tokens of a day take more than {} refreshes/s: have more of the issuer",
                 number(most)
             )),
-            (longest, Some(shortest)) if shortest > longest => self.why.push(format!(
+            (longest, Some(shortest)) if shortest > longest => self.unmet(format!(
                 "no expiry does both: {} keeps the lag at {}, and takes {} refreshes/s; {} \
                  refreshes/s allow {} or more, a lag of {}. Allow one of the two, or look the session \
                  up where a route demands it",
@@ -111,7 +147,7 @@ impl Recommendation {
                 number(scenario.fetches())
             ));
         } else {
-            self.why.push(format!(
+            self.unmet(format!(
                 "--max-key-lag is {}, and a fetch with the one that fails before it may take {} of it: \
                  make --fetch-timeout shorter",
                 duration(lag),

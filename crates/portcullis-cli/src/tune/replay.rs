@@ -16,6 +16,11 @@ pub(super) struct Replayed {
     /// None, if the file has so few of the sessions that a second of it is a few of them by chance.
     pub(super) busiest_second: Option<f64>,
     pub(super) validations: f64,
+    /// The same in the busiest minute of requests.
+    pub(super) busiest_validations: f64,
+    /// First tokens of sessions, in the busiest minute: logins, if the session began then. They are
+    /// no refreshes.
+    pub(super) busiest_logins: f64,
     /// Of the moments at which a session could be revoked, the share at which its token is accepted.
     pub(super) with_lag: f64,
     pub(super) lag_median: f64,
@@ -26,6 +31,8 @@ pub(super) struct Replayed {
     pub(super) tokens_ended: Option<f64>,
     /// Sessions that ask for a token then.
     pub(super) waiting: Option<f64>,
+    /// Of these, who must log in for it: all without any token yet, and who was idle for too long.
+    pub(super) logging_in: Option<f64>,
     pub(super) cache_hits: f64,
     /// For how long each token was the session's.
     #[serde(skip)]
@@ -48,14 +55,10 @@ impl Replayed {
         // As many sessions as the scenario has.
         let scale = scenario.sessions as f64 / tokens.len().max(1) as f64;
         let span = recorded.until - recorded.from;
-        let mut by_second = vec![0_u32; span.ceil() as usize + 1];
-        for at in tokens.iter().flat_map(|of| of.issued.iter().skip(1)) {
-            if let Some(count) = by_second.get_mut((at - recorded.from) as usize) {
-                *count += 1;
-            }
-        }
-        let minute = by_second.windows(60).map(|minute| minute.iter().sum::<u32>()).max();
-        let second = by_second.iter().copied().max().unwrap_or_default();
+        let (minute, second) =
+            busiest(recorded, tokens.iter().flat_map(|of| of.issued.iter().skip(1)));
+        let (logins, _) = busiest(recorded, tokens.iter().filter_map(|of| of.issued.first()));
+        let (asked, _) = busiest(recorded, recorded.sessions.iter().flatten());
         let requests: usize = recorded.sessions.iter().map(Vec::len).sum();
         let validations = requests as f64 * scenario.fan_out as f64;
         let refreshes: usize = tokens.iter().map(|of| of.issued.len().saturating_sub(1)).sum();
@@ -64,15 +67,18 @@ impl Replayed {
         let active = requests as f64 / span * recorded.summary.request_every * scale;
         let mut replayed = Self {
             refreshes: refreshes as f64 / span * scale,
-            busiest_minute: f64::from(minute.unwrap_or_default()) / 60.0 * scale,
+            busiest_minute: f64::from(minute) / 60.0 * scale,
             busiest_second: (scale <= SCALE).then(|| f64::from(second) * scale),
             validations: validations / span * scale,
+            busiest_validations: f64::from(asked) / 60.0 * scale * scenario.fan_out as f64,
+            busiest_logins: f64::from(logins) / 60.0 * scale,
             with_lag: 0.0,
             lag_median: 0.0,
             lag_p99: 0.0,
             mean_lag: 0.0,
             tokens_ended: outage.map(|outage| outage.tokens_ended),
             waiting: outage.map(|outage| outage.waiting * active),
+            logging_in: outage.map(|outage| outage.logging_in * active),
             cache_hits: 1.0 - new_to_instances(&tokens, scenario) / validations,
             held: tokens.iter().flat_map(|of| of.held(recorded.until)).collect(),
         };
@@ -97,6 +103,27 @@ impl Replayed {
         let such: f64 = self.held.iter().map(|held| held.min(young)).sum();
         if all == 0.0 { 0.0 } else { such / all }
     }
+}
+
+/// How many of these moments are in the minute and in the second that have most of them.
+fn busiest<'a>(recorded: &Recorded, moments: impl Iterator<Item = &'a f64>) -> (u32, u32) {
+    let span = recorded.until - recorded.from;
+    let mut by_second = vec![0_u32; span.ceil() as usize + 1];
+    for at in moments {
+        if let Some(count) = by_second.get_mut((at - recorded.from) as usize) {
+            *count += 1;
+        }
+    }
+    // A sum that goes on from second to second.
+    let (mut minute, mut most) = (0, 0);
+    for (second, count) in by_second.iter().enumerate() {
+        minute += count;
+        if let Some(gone) = second.checked_sub(60).and_then(|before| by_second.get(before)) {
+            minute -= gone;
+        }
+        most = most.max(minute);
+    }
+    (most, by_second.iter().copied().max().unwrap_or_default())
 }
 
 impl<'a> Tokens<'a> {
@@ -152,19 +179,21 @@ fn new_to_instances(tokens: &[Tokens<'_>], scenario: &Scenario) -> f64 {
     tokens.iter().map(seen).sum()
 }
 
-/// Of the requests that come as an outage ends, the shares whose token has ended, and whose client
-/// wants a new one.
+/// Of the requests that come as an outage ends, the shares whose token has ended, whose client
+/// wants a new one, and who must log in for it.
 #[derive(Debug, Clone, Copy)]
 struct Outage {
     tokens_ended: f64,
     waiting: f64,
+    logging_in: f64,
 }
 
 impl Outage {
     /// Over all requests that an outage could end with. One of a session that logs in during the
     /// outage has no token at all.
     fn average(tokens: &[Tokens<'_>], from: f64, scenario: &Scenario) -> Option<Self> {
-        let (mut requests, mut ended, mut waiting) = (0.0, 0.0, 0.0);
+        let (mut requests, mut ended, mut waiting, mut logging_in) = (0.0, 0.0, 0.0, 0.0);
+        let idle = scenario.session_idle.map(|idle| idle.max(scenario.used_for()));
         for of in tokens {
             for &end in of.requests {
                 let begin = end - scenario.outage;
@@ -175,10 +204,14 @@ impl Outage {
                 requests += 1.0;
                 ended += f64::from(u8::from(age >= scenario.accepted_for()));
                 waiting += f64::from(u8::from(age >= scenario.used_for()));
+                logging_in += f64::from(u8::from(idle.is_some_and(|idle| age >= idle)));
             }
         }
-        (requests > 0.0)
-            .then(|| Self { tokens_ended: ended / requests, waiting: waiting / requests })
+        (requests > 0.0).then(|| Self {
+            tokens_ended: ended / requests,
+            waiting: waiting / requests,
+            logging_in: logging_in / requests,
+        })
     }
 }
 
@@ -219,12 +252,23 @@ mod tests {
         assert_eq!((replayed.busiest_second, replayed.busiest_minute), (Some(200.0), 200.0 / 60.0));
         let many = Replayed::new(&recorded, &Scenario { sessions: 30_000, ..scenario });
         assert_eq!(many.busiest_second, None);
+        // Each logged in at the beginning, which is no refresh; and then two requests in two seconds.
+        assert_eq!(replayed.busiest_logins, 200.0 / 60.0);
+        assert_eq!(replayed.busiest_validations, 400.0 / 60.0);
         assert!((replayed.refreshes - 200.0 / 3601.0).abs() < 1e-9, "{replayed:?}");
         // A token of 890 s and the leeway is accepted for a quarter of the hour.
         assert!((replayed.with_lag - 901.0 / 3601.0).abs() < 1e-9, "{replayed:?}");
         assert!((replayed.lag_median - 450.0).abs() < 1.0, "{replayed:?}");
         // Whoever is active at the end of an outage has an old token.
         assert_eq!(replayed.tokens_ended, Some(1.0));
+        // And with a limit of half an hour must log in, a hundred of the file being two hundred.
+        assert_eq!(replayed.logging_in, Some(0.0));
+        let limited = Scenario { session_idle: Some(1800.0), ..scenario };
+        let limited = Replayed::new(&recorded, &limited);
+        assert!(
+            limited.waiting.unwrap() > 0.0 && limited.logging_in == limited.waiting,
+            "{limited:?}"
+        );
         // Three requests with two tokens, each of which is new at first.
         let one = Replayed::new(&recorded, &Scenario { instances: 1, ..scenario });
         assert!((one.cache_hits - 1.0 / 3.0).abs() < 1e-9, "{one:?}");

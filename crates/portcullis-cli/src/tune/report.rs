@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::activity::{Recorded, Summary};
 use super::arguments::TuneArguments;
 use super::figures::Figures;
-use super::issuer::Found;
+use super::issuer::{Found, Habits};
 #[cfg(feature = "live")]
 use super::live;
 use super::load::Load;
@@ -15,19 +15,23 @@ use super::recommend::{self, Recommendation};
 use super::simulate;
 use super::sweep::{self, Point};
 use crate::exit::Failure;
-use crate::units::number;
+use crate::units::{duration, number};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     /// What made it: the same options with the same version give the same report.
     pub(super) version: &'static str,
     pub(super) command: String,
+    /// What must not be overlooked.
+    pub(super) warnings: Vec<String>,
     pub(super) seed: u64,
     pub(super) simulated_secs: f64,
     /// Where the issuer's costs were measured.
     pub(super) costs: String,
     /// What the issuer that was asked does and offers.
     pub(super) issuer: Option<Found>,
+    #[serde(skip)]
+    pub(super) habits: Habits,
     /// What the file of activity shows.
     pub(super) recorded: Option<Summary>,
     /// One for each expiry that was asked about.
@@ -36,6 +40,10 @@ pub(super) struct Report {
     /// Of the first expiry.
     pub(super) login_peak: Option<LoginPeak>,
     pub(super) mechanisms: Vec<Mechanism>,
+    /// Of the service's own routes, kind by kind.
+    pub(super) routes: Option<String>,
+    /// Why others are not among them.
+    pub(super) left_out: Vec<&'static str>,
     pub(super) sweep: Vec<Point>,
     pub(super) recommendation: Option<Recommendation>,
 }
@@ -50,15 +58,28 @@ pub(super) struct Comparison {
 }
 
 impl Report {
-    pub(super) fn new(arguments: &TuneArguments, command: String) -> Result<Self, Failure> {
+    /// `step` is told what is done next, since it may take a while.
+    pub(super) fn new(
+        arguments: &TuneArguments,
+        command: String,
+        step: &mut dyn FnMut(&str),
+    ) -> Result<Self, Failure> {
+        step("reading what is known");
         let known = arguments.known()?;
         let recorded = known.recorded.as_ref();
         let expiry = known.access_expiry(arguments);
+        if arguments.vs_access_expiry == Some(expiry) {
+            return Err(Failure::wrong(format!(
+                "--vs-access-expiry is {}, as the access expiry is: there is nothing to compare",
+                duration(expiry)
+            )));
+        }
         let expiries = [Some(expiry), arguments.vs_access_expiry];
         let settings: Vec<_> = expiries
             .into_iter()
             .flatten()
             .map(|expiry| {
+                step(&format!("simulating an expiry of {}", duration(expiry)));
                 let scenario = arguments.scenario(expiry, &known);
                 let window = arguments.simulate.ceil();
                 let simulated = simulate::simulate(&scenario, window, arguments.seed);
@@ -66,12 +87,18 @@ impl Report {
             })
             .collect();
         #[cfg(feature = "live")]
-        let settings = with_live(settings, arguments)?;
+        let settings = with_live(settings, arguments, step)?;
         let first = arguments.scenario(expiry, &known);
         let load = Load::of(&first, recorded);
-        let offers = known.issuer.as_ref().map(|found| found.offers).unwrap_or_default();
+        let habits = known.habits(arguments);
+        let offers = habits.offers;
         arguments.mix.check_offers(offers)?;
-        Ok(Self {
+        let ways = mechanisms::mechanisms(&first, &load, arguments, offers, habits.pushes);
+        step("going through other expiries and TTLs");
+        let sweep = sweep::sweep(&first, known.max_age(arguments), recorded);
+        step("looking for what is recommended");
+        let mut report = Self {
+            warnings: Vec::new(),
             version: env!("CARGO_PKG_VERSION"),
             command,
             seed: arguments.seed,
@@ -79,13 +106,18 @@ impl Report {
             costs: arguments.source_of_costs(&known),
             comparison: comparison(&settings),
             settings,
-            mechanisms: mechanisms::mechanisms(&first, &load, arguments, offers),
-            sweep: sweep::sweep(&first, known.max_age(arguments), recorded),
+            mechanisms: ways.rows,
+            routes: ways.routes,
+            left_out: offers.lacks(),
+            sweep,
             recommendation: recommend::recommend(arguments, &first, &known),
             login_peak: arguments.peak.peak(&first, &load),
             recorded: known.recorded.map(|Recorded { summary, .. }| summary),
+            habits,
             issuer: known.issuer,
-        })
+        };
+        report.warnings = report.warnings();
+        Ok(report)
     }
 
     /// The figures of which the closed form and the simulation say different things, with both.
@@ -110,8 +142,10 @@ impl Report {
 fn with_live(
     mut settings: Vec<Figures>,
     arguments: &TuneArguments,
+    step: &mut dyn FnMut(&str),
 ) -> Result<Vec<Figures>, Failure> {
     if arguments.live {
+        step("running a real issuer and real instances");
         for figures in &mut settings {
             let sessions = arguments.live_sessions;
             figures.live = Some(live::run(&figures.scenario, sessions, arguments.seed)?);

@@ -16,6 +16,9 @@ pub(super) struct Scenario {
     pub(super) habit: Habit,
     /// How long before the expiry a client with a timer refreshes; never more than half of it.
     pub(super) refresh_early: f64,
+    /// After so long without a new token the issuer ends a session, and its user must log in; `None`
+    /// if it does not.
+    pub(super) session_idle: Option<f64>,
     pub(super) revocations_per_day: f64,
     pub(super) rotations_per_day: f64,
     pub(super) outage: f64,
@@ -95,6 +98,7 @@ pub(super) struct Costs {
     pub(super) refresh: f64,
     pub(super) fetch: f64,
     pub(super) lookup: f64,
+    pub(super) login: f64,
 }
 
 impl Scenario {
@@ -155,13 +159,21 @@ impl Scenario {
             activity: Activity { request_every: 10.0, burst: 300.0, pause: 1500.0 },
             habit: Habit::Timer,
             refresh_early: 0.0,
+            session_idle: None,
             revocations_per_day: 100.0,
             rotations_per_day: 0.0,
             outage: 300.0,
             restarted: 0.0,
             kept_keys: false,
             clock_skew: 2.0,
-            costs: Costs { verify: 4e-5, hit: 2e-6, refresh: 1e-3, fetch: 1e-4, lookup: 1e-3 },
+            costs: Costs {
+                verify: 4e-5,
+                hit: 2e-6,
+                refresh: 1e-3,
+                fetch: 1e-4,
+                lookup: 1e-3,
+                login: 0.05,
+            },
             issuer_cores: 2.0,
         }
     }

@@ -6,6 +6,10 @@ use super::recommend::{DAY, Recommendation, shortest};
 use super::scenario::{Habit, Scenario, Verifier};
 use crate::units::{duration, number, percent};
 
+/// The longest time between two attempts of an instance to fetch its keys, with its jitter: after the
+/// outage it may take as long until the next.
+const RETRY: f64 = 33.0;
+
 impl Recommendation {
     /// `survivors`: the share of active sessions that must go on to the end of the outage.
     pub(super) fn survive(
@@ -16,8 +20,11 @@ impl Recommendation {
         recorded: Option<&Recorded>,
     ) {
         let ttl = scenario.verifier.used_ttl;
-        // The oldest keys are of an instance that is about to renew them.
-        let max_stale = (outage - scenario.ahead()).max(0.0).ceil();
+        // The oldest keys are of an instance that is about to renew them, and they must last until it
+        // has been to the issuer again.
+        let margin = RETRY + scenario.verifier.fetch_timeout;
+        let max_stale = ((outage - scenario.ahead()).max(0.0) + margin).ceil();
+        let given = scenario.verifier.max_stale;
         let verifier = Verifier { max_stale, ..scenario.verifier };
         let with = |access_expiry: u64| Scenario {
             access_expiry: access_expiry as f64,
@@ -29,9 +36,17 @@ impl Recommendation {
         let keys = with(1);
         self.max_stale = Some(max_stale as u64);
         self.why.push(format!(
-            "max_stale of {}: no instance is without keys after {} in which it cannot fetch them (TTL {}); a \
+            "max_stale of {}, of which {} are for the next attempt after the outage (up to {} of back-off, and \
+             the fetch), {}: no instance is without keys after {} in which it cannot fetch them (TTL {}); a \
              withdrawn key is then accepted for up to {} while the issuer cannot be reached{}",
             duration(max_stale),
+            duration(margin),
+            duration(RETRY),
+            if given < max_stale {
+                format!("more than the {} that is set", duration(given))
+            } else {
+                format!("at least; the {} that is set does it, too", duration(given))
+            },
             duration(outage),
             duration(ttl),
             duration(keys.key_lag_bound_in_outage()),
@@ -52,24 +67,30 @@ impl Recommendation {
                 self.why.push(format!(
                     "an access expiry of {}: {} of the active sessions still have an accepted token after \
                      {} without the issuer. It costs a lag of up to {}, and takes {} refreshes/s; {} \
-                     sessions ask for a token when the issuer is back, and {} cores need {} for them",
+                     sessions ask for a token when the issuer is back{}, and {} cores need {} for them",
                     duration(expiry as f64),
                     percent(1.0 - load.tokens_ended),
                     duration(outage),
                     duration(scenario.lag_bound()),
                     number(load.refreshes),
                     number(load.waiting),
+                    match load.logging_in {
+                        0.0 => String::new(),
+                        logins => format!(" ({} of them must log in)", number(logins)),
+                    },
                     number(scenario.issuer_cores),
                     duration(load.recovery(&scenario)),
                 ));
                 self.why.push(stale_keys(&scenario));
             }
-            None => self.why.push(format!(
+            None => self.unmet(format!(
                 "no expiry up to {} keeps {} of the active sessions through {} without the issuer: a \
-                 session gets its tokens from there alone",
+                 session gets its tokens from there alone. The longest keeps {}: --survivors up to that can \
+                 be reached",
                 duration(DAY as f64),
                 percent(survivors),
-                duration(outage)
+                duration(outage),
+                percent(1.0 - lost(DAY))
             )),
         }
         if scenario.habit == Habit::Timer {

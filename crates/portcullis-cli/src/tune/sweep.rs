@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::activity::Recorded;
 use super::load::Load;
-use super::scenario::Scenario;
+use super::scenario::{Scenario, used_ttl};
 
 pub(super) const EXPIRIES: [f64; 8] = [30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0];
 pub(super) const TTLS: [f64; 6] = [30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
@@ -60,10 +60,13 @@ pub(super) fn sweep(
         .flat_map(|access_expiry| {
             // What clients do does not depend on the TTL.
             let load = Load::of(&Scenario { access_expiry, ..*scenario }, recorded);
-            TTLS.map(|ttl| {
+            // A TTL that the issuer's max-age shortens is no setting of its own.
+            let kept = |ttl: &f64| *ttl == TTLS[0] || used_ttl(*ttl, jwks_max_age) == *ttl;
+            let points = TTLS.into_iter().filter(kept).map(|ttl| {
                 let verifier = scenario.verifier.with_ttl(ttl, jwks_max_age);
                 Point::new(&Scenario { access_expiry, verifier, ..*scenario }, &load)
-            })
+            });
+            points.collect::<Vec<_>>()
         })
         .collect();
     let on_front = |point: &Point| !points.iter().any(|other| other.beats(point));

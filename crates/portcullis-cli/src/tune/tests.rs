@@ -25,7 +25,19 @@ fn arguments(options: &str) -> TuneArguments {
 }
 
 fn report(options: &str) -> Report {
-    Report::new(&arguments(options), String::new()).unwrap()
+    Report::new(&arguments(options), String::new(), &mut |_| {}).unwrap()
+}
+
+/// Why these options give no report.
+fn refused(options: &str) -> String {
+    let words = std::iter::once("tune").chain(options.split_whitespace());
+    let arguments = match Command::try_parse_from(words) {
+        Ok(command) => command.tune,
+        Err(error) => return error.to_string(),
+    };
+    let report =
+        arguments.check().and_then(|()| Report::new(&arguments, String::new(), &mut |_| {}));
+    report.unwrap_err().to_string()
 }
 
 #[test]
@@ -79,7 +91,7 @@ fn a_goal_is_met_or_what_stands_against_it_is_said() {
 
 #[test]
 fn nothing_beats_what_is_on_the_front() {
-    let sweep = report("--sessions 1000").sweep;
+    let sweep = report("--sessions 1000 --jwks-max-age 0").sweep;
     assert_eq!(sweep.len(), 48);
     let front: Vec<_> = sweep.iter().filter(|point| point.on_front).collect();
     assert!(front.len() > 3, "{front:?}");
@@ -134,6 +146,8 @@ fn assert_holds(options: &str, tolerance: f64) {
         println!("{what}: {measured:.1}, by the model {model:.1}: {:+.1} %", off * 100.0);
         assert!(off.abs() < tolerance, "{options}: {what}: {measured} instead of {model}");
     }
+    let said = figures.live_lines(live);
+    assert!(said.iter().take(3).all(|(_, text)| text.ends_with(" chance)")), "{said:?}");
     assert!(live.lag_max < figures.lag_bound, "{options}: {live:?}");
     assert!(live.requests > 5_000, "{options}: {live:?}");
     assert_eq!(live.wrongly_refused, 0, "{options}: {live:?}");

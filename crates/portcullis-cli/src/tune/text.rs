@@ -5,7 +5,6 @@ mod lines;
 use std::fmt::{self, Write as _};
 
 use super::figures::{Figure, Figures};
-use super::issuer::Found;
 use super::report::{Comparison, Report};
 use super::scenario::Habit;
 use crate::output::escaped;
@@ -18,7 +17,14 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
      clocks that differ by the leeway.",
     "Bursts and pauses have exponential lengths, and requests in a burst come at random. A timer \
      refreshes as the token expires, or as early as it says, while the session is active, or else when \
-     it becomes active. With --activity the file decides, and these are its means.",
+     it becomes active.",
+    "With --activity the file decides. `By its means` is the closed form with bursts and pauses that are \
+     exponential and have the file's means; where those of the file are alike, or come together, the two \
+     differ. Curves over other expiries and outages are by the means. A session's first token is a login \
+     and no refresh: it has a line of its own, and no part in the issuer's cores (see --login-peak).",
+    "Who had no new token for as long as --session-idle says must log in after an outage, and does not \
+     refresh. Not modelled: such logins without an outage, which count as refreshes here, and the longest \
+     time that an issuer lets a session last.",
     "The JWKS TTL bounds how long a withdrawn key is accepted. It does not shorten the revocation of \
      sessions, however short it is.",
     "Each instance renews its keys by a task of its own, between one and two times `refresh_ahead` \
@@ -31,6 +37,9 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for warning in &self.warnings {
+            writeln!(f, "WARNING: {warning}\n")?;
+        }
         for figures in &self.settings {
             writeln!(f, "{figures}")?;
         }
@@ -59,31 +68,45 @@ impl fmt::Display for Report {
         if let (Some(peak), Some(first)) = (&self.login_peak, self.settings.first()) {
             writeln!(f, "Login peak: {}\n", peak.text(&first.scenario))?;
         }
+        let has = self.settings.first().map_or(f64::INFINITY, |of| of.scenario.issuer_cores);
         writeln!(
             f,
             "Other ways to learn of a revocation, route by route (`Revocation`), with the first expiry.\n\
-             Those with * are closed forms, and not simulated.\n  \
-             {:<44} {:>12} {:>10} {:>17} {:>12} {:>12}",
-            "", "lag bound", "usually", "issuer requests/s", "issuer cores", "locked out"
+             Those with * are closed forms, and not simulated; ! is more than the issuer has.\n  \
+             {:<44} {:>12} {:>10} {:>17} {:>12} {:>12}{}",
+            "",
+            "lag bound",
+            "usually",
+            "issuer requests/s",
+            "issuer cores",
+            "locked out",
+            if self.recorded.is_some() { "  cores in the busiest minute" } else { "" }
         )?;
         for mechanism in &self.mechanisms {
             writeln!(
                 f,
-                "  {:<44} {:>12} {:>10} {:>17} {:>12} {:>12}",
+                "  {:<44} {:>12} {:>10} {:>17} {:>12} {:>12}{}",
                 format!("{}{}", mechanism.name, if mechanism.only_modelled { " *" } else { "" }),
                 duration(mechanism.lag_bound),
                 duration(mechanism.usual_lag),
                 number(mechanism.issuer_requests),
-                number(mechanism.issuer_cores),
-                percent(mechanism.locked_out)
+                loaded(mechanism.issuer_cores, has),
+                percent(mechanism.locked_out),
+                mechanism
+                    .busiest_cores
+                    .map_or_else(String::new, |most| { format!("  {:>27}", loaded(most, has)) })
             )?;
         }
-        for why in self.issuer.iter().flat_map(Found::lacks) {
+        if let Some(routes) = &self.routes {
+            writeln!(f, "  your routes: {routes}")?;
+        }
+        for why in &self.left_out {
             writeln!(f, "  left out: {why}")?;
         }
         writeln!(
             f,
-            "\nSettings that nothing beats, in the larger of both bounds and issuer time:\n  \
+            "\nSettings that nothing beats, in the larger of both bounds and issuer time; a TTL beyond the \
+             issuer's max-age is none of its own:\n  \
              {:>8} {:>8} {:>12} {:>13} {:>12} {:>10} {:>12} {:>12}",
             "expiry",
             "TTL",
@@ -104,7 +127,7 @@ impl fmt::Display for Report {
                 duration(point.key_lag_bound),
                 number(point.refreshes),
                 number(point.fetches),
-                number(point.issuer_cores),
+                loaded(point.issuer_cores, has),
                 percent(point.locked_out),
             )?;
         }
@@ -119,6 +142,10 @@ impl fmt::Display for Report {
             writeln!(f, "  {assumption}")?;
         }
         writeln!(f, "  The issuer's costs are of {}.", self.costs)?;
+        writeln!(f, "\nInputs:")?;
+        for (name, value) in self.inputs() {
+            writeln!(f, "  {name:<50} {value}")?;
+        }
         writeln!(f, "\n{}", self.agreement())?;
         write!(f, "{}", self.provenance())
     }
@@ -152,6 +179,11 @@ impl Report {
             self.seed
         )
     }
+}
+
+/// Cores of the issuer, marked if it has fewer.
+pub(super) fn loaded(cores: f64, has: f64) -> String {
+    format!("{}{}", number(cores), if cores > has { " !" } else { "" })
 }
 
 fn write_comparison(
@@ -217,7 +249,7 @@ impl fmt::Display for Figures {
 }
 
 impl Figure {
-    fn show(self, unit: fn(f64) -> String) -> String {
+    pub(super) fn show(self, unit: fn(f64) -> String) -> String {
         let mut text = unit(self.model);
         let _ = write!(text, "  (simulated {} ± {})", unit(self.simulated), unit(self.error));
         text

@@ -33,7 +33,7 @@ pub(crate) fn table(figures: &Figures) -> String {
         row(
             "status list, asked for",
             "`status_list(10 s)`, a server that does not wait, TTL 5 s",
-            "10 s",
+            "10.1 s",
             &checked,
             "a question every 5 s",
             "refuses after 10 s",
@@ -41,7 +41,7 @@ pub(crate) fn table(figures: &Figures) -> String {
         row(
             "status list, pushed",
             "`status_list(10 s)`, a server that waits",
-            "10 s, if all pushes are lost",
+            "10.1 s, if all pushes are lost",
             &checked,
             "a question held open, 3 s each",
             "refuses after 10 s",

@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use crate::tune::activity::Recorded;
 use crate::tune::costs;
 use crate::tune::scenario::{self, Activity, Costs, Habit, Scenario, Verifier};
-use crate::units::duration;
+use crate::units::{duration, number};
 
 impl TuneArguments {
     /// The scenario with one of the two expiries.
@@ -30,6 +30,7 @@ impl TuneArguments {
             ),
             habit: self.habit,
             refresh_early: self.refresh_early,
+            session_idle: self.session_idle.or(self.costs_of.session_idle()),
             revocations_per_day: self.revocations_per_day,
             rotations_per_day: self.rotations_per_day,
             outage: self.outage,
@@ -60,14 +61,16 @@ impl TuneArguments {
         let refresh = there.and_then(|found| found.grant).map(|grant| grant.median * 1e6);
         let lookup = there.and_then(|found| found.introspection).map(|asked| asked.median * 1e6);
         let fetch = there.map(|found| found.fetch.median * 1e6);
-        let verify = validation.map_or(costs::VERIFY, |of| of.verify);
+        let verify = validation.map_or(elsewhere.verify, |of| of.verify);
         let hit = validation.map_or(costs::HIT, |of| of.hit);
+        let refresh = self.refresh_cost.or(refresh).unwrap_or(elsewhere.refresh) / 1e6;
         Costs {
             verify: self.verify_cost.unwrap_or(verify) / 1e6,
             hit: self.hit_cost.unwrap_or(hit) / 1e6,
-            refresh: self.refresh_cost.or(refresh).unwrap_or(elsewhere.refresh) / 1e6,
+            refresh,
             fetch: self.fetch_cost.or(fetch).unwrap_or(elsewhere.fetch) / 1e6,
             lookup: self.lookup_cost.or(lookup).unwrap_or(elsewhere.lookup) / 1e6,
+            login: self.peak.login_cost(refresh),
         }
     }
 
@@ -97,6 +100,7 @@ impl TuneArguments {
             ("--burst", self.burst, 1.0, 604_800.0),
             ("--pause", self.pause, 0.0, 604_800.0),
             ("--refresh-early", self.refresh_early, 0.0, 86_400.0),
+            ("--session-idle", self.session_idle.unwrap_or(60.0), 60.0, 2_592_000.0),
             ("--burst-gap", self.burst_gap, 1.0, 86_400.0),
             ("--list-max-age", self.list_max_age, 3.0, 86_400.0),
             ("--outage", self.outage, 1.0, 604_800.0),
@@ -114,12 +118,27 @@ impl TuneArguments {
         }
         if self.fan_out > self.instances {
             return Err(Failure::wrong(format!(
-                "--fan-out is {}, and --instances {} are fewer: each service has one at least",
+                "--fan-out is {0}: a request goes through {0} services, each with an instance of its own, and \
+                 --instances is only {1}. Raise --instances, or lower --fan-out",
                 self.fan_out, self.instances
             )));
         }
+        for (name, given) in [
+            ("--max-lag", self.max_lag.is_some()),
+            ("--max-refresh-rps", self.max_refresh_rps.is_some()),
+        ] {
+            if given && self.survive.is_some() {
+                return Err(Failure::wrong(format!(
+                    "{name} and --survive each recommend an access expiry of their own, mostly a short and a \
+                     long one: ask for one of them, and set the other's figures beside it with --access-expiry"
+                )));
+            }
+        }
         self.mix.check()?;
-        self.peak.check()?;
+        self.peak.check(self.session_idle.or(self.costs_of.session_idle()).is_some())?;
+        if self.survivors > 100.0 {
+            return Err(Failure::wrong("--survivors is a share in percent: it must be below 100"));
+        }
         if self.survivors >= 100.0 {
             return Err(Failure::wrong(
                 "--survivors must be below 100 percent: some token always ends as an outage begins",
@@ -129,6 +148,22 @@ impl TuneArguments {
             return Err(Failure::wrong(
                 "--restarted is a share in percent: it must be from 0 to 100",
             ));
+        }
+        // A number without a unit is of microseconds, which is easily forgotten.
+        const LEAST: f64 = 10.0;
+        for (name, cost) in [
+            ("--refresh-cost", self.refresh_cost),
+            ("--fetch-cost", self.fetch_cost),
+            ("--lookup-cost", self.lookup_cost),
+        ] {
+            if let Some(cost) = cost.filter(|cost| *cost < LEAST) {
+                return Err(Failure::wrong(format!(
+                    "{name} is {0} µs, which no issuer reaches: a number alone is of microseconds. Write {0}ms \
+                     for milliseconds, or at least {1} µs",
+                    number(cost),
+                    number(LEAST)
+                )));
+            }
         }
         if self.habit == Habit::Lazy && self.refresh_early > 0.0 {
             return Err(Failure::wrong(

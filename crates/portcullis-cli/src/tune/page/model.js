@@ -55,6 +55,11 @@ function modelOf(scenario) {
     (scenario.instances * scenario.rotations_per_day) / 86400;
   const issuerCores = refreshes * costs.refresh + fetches * costs.fetch;
   const waiting = active * tokensOlder(used, outage, used, burst, pause, cycle);
+  const idle = scenario.session_idle;
+  const loggingIn =
+    idle == null ? 0 : active * tokensOlder(Math.max(idle, used), outage, used, burst, pause, cycle);
+  const dearer = loggingIn * (costs.login - costs.refresh);
+  const tokenCost = costs.refresh + (waiting > 0 ? dearer / waiting : 0);
   return {
     lag_bound: expiry + 2 * verifier.leeway,
     lag_longest: accepted,
@@ -70,7 +75,8 @@ function modelOf(scenario) {
     keys_ended: keysGone(outage),
     locked_out: lockedOut(outage),
     waiting,
-    recovery: recovery(waiting, costs.refresh, scenario.issuer_cores, issuerCores),
+    logging_in: loggingIn,
+    recovery: recovery(waiting, tokenCost, scenario.issuer_cores, issuerCores),
     validations: active / (activity.request_every / scenario.fan_out),
     exceeds,
     lockedOut,
@@ -78,7 +84,7 @@ function modelOf(scenario) {
 }
 
 /** What each guarantee that a route can ask for would bound and cost. */
-function mechanismsOf(scenario, model, guarantees, offers) {
+function mechanismsOf(scenario, model, guarantees, offers, pushes) {
   const maxAge = guarantees.age;
   const requests = model.refreshes + model.fetches;
   const expiry = {
@@ -106,7 +112,8 @@ function mechanismsOf(scenario, model, guarantees, offers) {
   const wait = clamp(Math.floor(maxAge / 3), 1, 60);
   const publications = Math.min(scenario.revocations_per_day / 86400, 1 / publication);
   const questions = scenario.instances * (1 / wait + publications);
-  const pushed = list('pushed', publication / 2, wait, questions);
+  const usuallyPushed = 0.0644;
+  const pushed = list('pushed', usuallyPushed, wait, questions);
   const asked = {
     key: 'asked',
     lag_bound: 0,
@@ -118,7 +125,7 @@ function mechanismsOf(scenario, model, guarantees, offers) {
   const all = [expiry];
   if (offers.status_lists !== false) all.push(polled, pushed);
   if (offers.introspection !== false) all.push(asked);
-  const mix = together(expiry, polled, asked, guarantees);
+  const mix = together(expiry, pushes ? pushed : polled, asked, guarantees);
   return mix ? [...all, mix] : all;
 }
 

@@ -130,7 +130,7 @@ function showPlots(scenario, model) {
 
   const cores = (expiry, key) => {
     const other = withExpiry(expiry);
-    const all = mechanismsOf(other, modelOf(other), values, start.offers);
+    const all = mechanismsOf(other, modelOf(other), values, start.offers, start.pushes);
     return all.find((of) => of.key === key).issuer_cores;
   };
   const lines = [{ name: 'refreshes and fetches', at: (expiry) => cores(expiry, 'expiry') }];
@@ -160,7 +160,7 @@ function summary(model, mechanisms) {
 function render() {
   const scenario = withSettings(start, values);
   const model = modelOf(scenario);
-  const mechanisms = mechanismsOf(scenario, model, values, start.offers);
+  const mechanisms = mechanismsOf(scenario, model, values, start.offers, start.pushes);
   showControls();
   showFigures(model);
   showGuarantees(mechanisms);

@@ -181,7 +181,8 @@ impl<'a> Session<'a> {
     /// What would be, were the session revoked now; were the issuer away from now on; did it ask
     /// an instance whose clock is wrong.
     fn probe(&self, now: f64, chance: &mut Chance, keys: &mut Chance, tally: &mut Tally) {
-        let Scenario { access_expiry, outage, clock_skew, verifier, .. } = *self.scenario;
+        let Scenario { access_expiry, outage, clock_skew, verifier, session_idle, .. } =
+            *self.scenario;
         let age = now - self.issued_at;
         let accepted_for = self.scenario.accepted_for();
         tally.lag(accepted_for - age);
@@ -199,6 +200,7 @@ impl<'a> Session<'a> {
                 age + outage >= accepted_for,
                 (serve as u64) < self.scenario.fan_out,
                 age + outage >= self.scenario.used_for(),
+                session_idle.is_some_and(|idle| age + outage >= idle),
             );
         }
 

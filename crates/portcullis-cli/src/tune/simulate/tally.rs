@@ -18,6 +18,8 @@ pub(crate) struct Tally {
     pub(crate) keys_ended: Share,
     pub(crate) locked_out: Share,
     pub(crate) waiting: Share,
+    /// And who must log in for it.
+    pub(crate) logging_in: Share,
     pub(crate) skewed: Share,
     /// Of each session in the window.
     pub(crate) refreshes: Counts,
@@ -41,6 +43,7 @@ impl Tally {
             keys_ended: Share::default(),
             locked_out: Share::default(),
             waiting: Share::default(),
+            logging_in: Share::default(),
             skewed: Share::default(),
             refreshes: Counts::default(),
             by_second: vec![0; window.ceil() as usize],
@@ -59,6 +62,7 @@ impl Tally {
         self.keys_ended.add(other.keys_ended);
         self.locked_out.add(other.locked_out);
         self.waiting.add(other.waiting);
+        self.logging_in.add(other.logging_in);
         self.skewed.add(other.skewed);
         self.refreshes.add(&other.refreshes);
         for (count, more) in self.by_second.iter_mut().zip(&other.by_second) {
@@ -94,11 +98,18 @@ impl Tally {
         }
     }
 
-    pub(super) fn outage(&mut self, token_ended: bool, keys_ended: bool, waits: bool) {
+    pub(super) fn outage(
+        &mut self,
+        token_ended: bool,
+        keys_ended: bool,
+        waits: bool,
+        logs_in: bool,
+    ) {
         self.tokens_ended.count(token_ended);
         self.keys_ended.count(keys_ended);
         self.locked_out.count(token_ended || keys_ended);
         self.waiting.count(waits);
+        self.logging_in.count(waits && logs_in);
     }
 
     pub(super) fn skewed(&mut self, refused: bool) {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use super::{arguments, grid};
-use crate::tune::issuer::Offers;
+use crate::tune::issuer::{Habits, Offers};
 use crate::tune::load::Load;
 use crate::tune::mechanisms::mechanisms;
 use crate::tune::page;
@@ -64,6 +64,7 @@ fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
         ("keys_ended", scenario.keys_ended(scenario.outage)),
         ("locked_out", load.locked_out(scenario)),
         ("waiting", load.waiting),
+        ("logging_in", load.logging_in),
         ("recovery", load.recovery(scenario)),
         ("validations", load.validations),
     ]
@@ -74,8 +75,8 @@ fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
         figures.push((format!("exceeds {place}"), scenario.lag_exceeds(lag)));
         figures.push((format!("locked out {place}"), scenario.locked_out(outage)));
     }
-    let all = mechanisms(scenario, &load, &arguments(options), Offers::default());
-    for (at, mechanism) in all.iter().enumerate() {
+    let all = mechanisms(scenario, &load, &arguments(options), Offers::default(), true);
+    for (at, mechanism) in all.rows.iter().enumerate() {
         figures.extend([
             (format!("{at} lag_bound"), mechanism.lag_bound),
             (format!("{at} usual_lag"), mechanism.usual_lag),
@@ -96,7 +97,7 @@ const FIGURES: &str = "return input.map(({ start, values }) => {
         figures.push([`exceeds ${place}`, model.exceeds(place * model.lag_longest)]);
         figures.push([`locked out ${place}`, model.lockedOut(2 * place * scenario.outage)]);
     }
-    mechanismsOf(scenario, model, values, start.offers).forEach(({ key, ...of }, at) => {
+    mechanismsOf(scenario, model, values, start.offers, start.pushes).forEach(({ key, ...of }, at) => {
         for (const [name, value] of Object.entries(of)) figures.push([`${at} ${name}`, value]);
     });
     return Object.fromEntries(figures.map(([name, value]) => [name, String(value)]));
@@ -117,7 +118,8 @@ fn settings() -> (Value, Vec<Expected>) {
         expected.push((figures(scenario, &options), format!("{options}: {scenario:?}")));
         let verifier = scenario.verifier;
         let max_age = (verifier.used_ttl < verifier.jwks_ttl).then_some(verifier.used_ttl);
-        let mut start = page::start(scenario, &arguments(&options), max_age, Offers::default());
+        let habits = Habits { max_age, pushes: true, ..Habits::default() };
+        let mut start = page::start(scenario, &arguments(&options), habits);
         // What the sliders set comes from them, and not from where they started.
         let values = start["values"].take();
         for slider in ["access_expiry", "sessions", "instances", "outage", "issuer_cores"] {

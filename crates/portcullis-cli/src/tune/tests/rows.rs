@@ -1,6 +1,6 @@
 //! Figures that were wrong once, each with its kind.
 
-use super::report;
+use super::{refused, report};
 use crate::tune::figures::Figures;
 
 fn figures(options: &str) -> Figures {
@@ -92,6 +92,43 @@ fn costs_are_those_of_the_issuer_that_is_named() {
     assert!((2.1..4.0).contains(&keycloak), "{keycloak}");
     let own = cores("--costs-of keycloak --lookup-cost 4200 --refresh-cost 7000");
     assert!((2.1..2.4).contains(&own), "{own}");
+}
+
+/// What is known of Keycloak: it has no status lists, short tokens, and RS256.
+#[test]
+fn an_issuer_that_is_assumed_is_assumed_as_a_whole() {
+    let of = report("--sessions 1000 --costs-of keycloak");
+    assert_eq!(of.settings[0].scenario.access_expiry, 300.0);
+    assert_eq!(of.settings[0].scenario.verifier.used_ttl, 300.0);
+    assert!((of.settings[0].scenario.costs.verify - 21.8e-6).abs() < 1e-9);
+    assert!(of.mechanisms.iter().all(|row| !row.name.contains("list")), "{:?}", of.mechanisms);
+    assert!(of.to_string().contains("left out: status lists"), "{of}");
+    let own = report("--sessions 1000 --costs-of keycloak --access-expiry 600 --verify-cost 80");
+    assert_eq!(own.settings[0].scenario.access_expiry, 600.0);
+    assert!((own.settings[0].scenario.costs.verify - 80e-6).abs() < 1e-9);
+    let refused = refused("--costs-of keycloak --list-share 20");
+    assert!(refused.contains("--list-share") && refused.contains("--costs-of"), "{refused}");
+}
+
+/// The issuer's `max-age` shortens the TTL, and the bound while it says so.
+#[test]
+fn a_header_that_shortens_the_ttl_is_in_the_bound_and_in_the_sweep() {
+    let of = report("--sessions 1000 --jwks-ttl 15m --jwks-max-age 300");
+    let bound = of.settings[0].key_bound();
+    assert_eq!(
+        bound,
+        "5 min 11 s while the issuer's max-age is 5 min; 15 min 11 s by the TTL alone"
+    );
+    let ttls = |options: &str| -> Vec<f64> {
+        let sweep = report(&format!("--sessions 1000 {options}")).sweep;
+        sweep.iter().filter(|at| at.access_expiry == 60.0).map(|at| at.jwks_ttl).collect()
+    };
+    assert_eq!(ttls("--jwks-max-age 300"), [30.0, 60.0, 120.0, 300.0]);
+    assert_eq!(ttls("--jwks-max-age 10"), [30.0]);
+    // What the companion says, unless it is told otherwise.
+    assert_eq!(ttls(""), ttls("--jwks-max-age 300"));
+    assert_eq!(ttls("--jwks-max-age 0").len(), 6);
+    assert_eq!(figures("--sessions 1000 --jwks-ttl 900").scenario.verifier.used_ttl, 300.0);
 }
 
 /// Half of those that are accepted is not half of all.

@@ -1,8 +1,10 @@
 //! What the figures are called, and what they are.
 
+mod live;
+
 use crate::tune::figures::{Figure, Figures};
-use crate::tune::measured::Measured;
-use crate::tune::scenario::Scenario;
+use crate::tune::text::loaded;
+use crate::tune::warnings;
 use crate::units::{duration, number, percent};
 
 impl Figures {
@@ -16,7 +18,7 @@ impl Figures {
     }
 
     /// By the recorded requests, if there are any; or else by both ways.
-    fn by_file(
+    pub(in crate::tune) fn by_file(
         &self,
         of_file: impl Fn(&crate::tune::replay::Replayed) -> Option<f64>,
         figure: Figure,
@@ -30,7 +32,7 @@ impl Figures {
 
     fn session_lines(&self) -> Vec<(String, String)> {
         let agreeing =
-            format!("{}; {} if clocks agree", duration(self.lag_bound), duration(self.lag_longest));
+            format!("{}; {} if clocks agree", self.session_bound(), duration(self.lag_longest));
         let without = self.by_file(|file| Some(1.0 - file.with_lag), self.without_lag, percent);
         let median = self.by_file(|file| Some(file.lag_median), self.lag_median, duration);
         let p99 = self.by_file(|file| Some(file.lag_p99), self.lag_p99, duration);
@@ -44,9 +46,18 @@ impl Figures {
         ]
     }
 
+    /// With the share of instances where it does not hold, if it is one in ten thousand.
+    pub(in crate::tune) fn session_bound(&self) -> String {
+        let (bound, behind) = (duration(self.lag_bound), self.scenario.clocks_behind());
+        if behind > warnings::RARE {
+            return format!("{bound}, and longer at {} whose clock is behind", percent(behind));
+        }
+        bound
+    }
+
     fn key_lines(&self) -> Vec<(String, String)> {
         vec![
-            line("a withdrawn key is accepted for at most", duration(self.key_lag_bound)),
+            line("a withdrawn key is accepted for at most", self.key_bound()),
             line("  by half of the instances for at most", self.key_lag_median.show(duration)),
             line("  by 99 of 100 for at most", self.key_lag_p99.show(duration)),
             line(
@@ -55,6 +66,19 @@ impl Figures {
             ),
             line("  while the issuer is away, at most", duration(self.key_lag_bound_in_outage)),
         ]
+    }
+
+    /// By the setting, and by the issuer's header while it sends that.
+    pub(in crate::tune) fn key_bound(&self) -> String {
+        let (bound, verifier) = (duration(self.key_lag_bound), self.scenario.verifier);
+        if verifier.used_ttl < verifier.jwks_ttl {
+            let shorter = duration(self.scenario.key_lag_bound_by_header());
+            let age = duration(verifier.used_ttl);
+            return format!(
+                "{shorter} while the issuer's max-age is {age}; {bound} by the TTL alone"
+            );
+        }
+        bound
     }
 
     fn issuer_lines(&self) -> Vec<(String, String)> {
@@ -68,18 +92,19 @@ impl Figures {
                 lines.extend(
                     file.busiest_second.map(|most| line("  in the busiest second", number(most))),
                 );
+                lines.push(line(
+                    "  without first tokens (logins), in their busiest minute",
+                    format!(
+                        "{}/s at most, which are in no figure here",
+                        number(file.busiest_logins)
+                    ),
+                ));
             }
             None => lines
                 .push(line("  in the busiest second simulated", self.busiest_second.to_string())),
         }
         lines.push(line("JWKS fetches/s at the issuer", self.fetches.show(number)));
-        let cores = match self.busiest_cores {
-            Some(most) => {
-                format!("{}; {} in the busiest minute", number(self.issuer_cores), number(most))
-            }
-            None => number(self.issuer_cores),
-        };
-        lines.push(line("  all that, in cores of the issuer", cores));
+        lines.push(line("  all that, in cores of the issuer", self.cores()));
         lines.push(line(
             "validations whose token was verified before",
             self.by_file(|file| Some(file.cache_hits), self.cache_hits, percent),
@@ -92,12 +117,23 @@ impl Figures {
         lines
     }
 
-    fn outage_lines(&self) -> Vec<(String, String)> {
+    /// Of the issuer, on average and in the busiest minute.
+    pub(in crate::tune) fn cores(&self) -> String {
+        let loaded = |cores: f64| loaded(cores, self.scenario.issuer_cores);
+        match self.busiest_cores {
+            Some(most) => {
+                format!("{}; {} in the busiest minute", loaded(self.issuer_cores), loaded(most))
+            }
+            None => loaded(self.issuer_cores),
+        }
+    }
+
+    pub(in crate::tune) fn outage_lines(&self) -> Vec<(String, String)> {
         let load = self.load();
         let outage = duration(self.scenario.outage);
         let locked = load.locked_out(&self.scenario);
         let waiting = self.waiting_after_outage;
-        vec![
+        let mut lines = vec![
             line(
                 &format!("locked out by {outage} without issuer"),
                 self.by_file(|file| file.tokens_ended.map(|_| locked), self.locked_out, percent),
@@ -114,43 +150,24 @@ impl Figures {
                 "  who ask for a token when it is back",
                 self.by_file(|file| file.waiting, waiting, number),
             ),
+        ];
+        lines.extend(self.logging_in_after_outage.map(|figure| {
             line(
-                &format!(
-                    "  what {} cores of the issuer need for them",
-                    number(self.scenario.issuer_cores)
-                ),
-                self.recovery.map_or_else(
-                    || "never done: it has less than it needs anyway".to_owned(),
-                    duration,
-                ),
+                "    of them, who must log in, having been idle",
+                self.by_file(|file| file.logging_in, figure, number),
+            )
+        }));
+        lines.push(line(
+            &format!(
+                "  what {} cores of the issuer need for them",
+                number(self.scenario.issuer_cores)
             ),
-        ]
-    }
-
-    /// What was measured, beside the model of as many sessions.
-    pub(in crate::tune) fn live_lines(&self, live: &Measured) -> Vec<(&'static str, String)> {
-        let scenario = Scenario { sessions: live.sessions, ..self.scenario };
-        let both = |measured: f64, model: f64, unit: fn(f64) -> String| {
-            let off = (measured / model - 1.0) * 100.0;
-            format!("{}  (model {}, {off:+.1} %)", unit(measured), unit(model))
-        };
-        // Tried so often: it was last accepted up to a step before it ended.
-        let lag = |measured, quantile| both(measured, scenario.lag_quantile(quantile), duration);
-        vec![
-            ("refreshes/s", both(live.refreshes, scenario.refreshes(), number)),
-            ("last accepted after the revocation, median", lag(live.lag_median, 0.5)),
-            ("  99 of 100", lag(live.lag_p99, 0.99)),
-            (
-                "  the longest",
-                format!(
-                    "{}  (tried every {}; bound {})",
-                    duration(live.lag_max),
-                    duration(live.lag_step),
-                    duration(self.lag_bound)
-                ),
+            self.recovery.map_or_else(
+                || "never done: it has less than it needs anyway".to_owned(),
+                duration,
             ),
-            ("requests that were wrongly refused", live.wrongly_refused.to_string()),
-        ]
+        ));
+        lines
     }
 }
 

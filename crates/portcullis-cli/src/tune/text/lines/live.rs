@@ -1,0 +1,99 @@
+//! What a live run measured, beside the model, and whether chance makes the difference.
+
+use crate::tune::figures::{DEVIATE, Figures};
+use crate::tune::measured::Measured;
+use crate::tune::scenario::Scenario;
+use crate::units::{duration, number};
+
+impl Figures {
+    /// What was measured, beside the model of as many sessions.
+    pub(in crate::tune) fn live_lines(&self, live: &Measured) -> Vec<(&'static str, String)> {
+        let scenario = Scenario { sessions: live.sessions, ..self.scenario };
+        let refreshes = {
+            let (model, error) = (scenario.refreshes(), live.refreshes_error);
+            let range = (model - error, model + error);
+            set_beside(live.refreshes, 0.0, model, range, number)
+        };
+        // Tried so often: it was last accepted up to a step before it ended.
+        let lag = |measured, quantile| {
+            let (model, range) =
+                (scenario.lag_quantile(quantile), likely(&scenario, live, quantile));
+            set_beside(measured, live.lag_step, model, range, duration)
+        };
+        vec![
+            ("refreshes/s", refreshes),
+            ("last accepted after the revocation, median", lag(live.lag_median, 0.5)),
+            ("  99 of 100", lag(live.lag_p99, 0.99)),
+            (
+                "  the longest",
+                format!(
+                    "{}  (tried every {}; bound {})",
+                    duration(live.lag_max),
+                    duration(live.lag_step),
+                    duration(self.lag_bound)
+                ),
+            ),
+            ("requests that were wrongly refused", live.wrongly_refused.to_string()),
+        ]
+    }
+}
+
+/// Where 95 of 100 runs of as many sessions have this quantile of the lag.
+fn likely(scenario: &Scenario, live: &Measured, quantile: f64) -> (f64, f64) {
+    let lags = ((1.0 - live.without_lag) * live.sessions as f64).max(1.0);
+    let error = DEVIATE * (quantile * (1.0 - quantile) / lags).sqrt();
+    let at = |quantile: f64| scenario.lag_quantile(quantile.clamp(0.0, 1.0));
+    (at(quantile - error), at(quantile + error))
+}
+
+/// The true value is up to a step more than what was measured.
+fn set_beside(
+    measured: f64,
+    step: f64,
+    model: f64,
+    (low, high): (f64, f64),
+    unit: fn(f64) -> String,
+) -> String {
+    let off = (measured / model - 1.0) * 100.0;
+    let by_chance = measured + step >= low && measured <= high;
+    format!(
+        "{}  (model {}, {off:+.1} %; 95 of 100 such runs have {} to {}: {} chance)",
+        unit(measured),
+        unit(model),
+        unit(low.max(0.0)),
+        unit(high),
+        if by_chance { "within" } else { "BEYOND" }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_comes_with_what_chance_makes_of_so_few_sessions() {
+        let scenario = Scenario::for_test();
+        let live = |sessions, lag_median| Measured {
+            sessions,
+            refreshes: 1.0,
+            refreshes_error: 0.1,
+            lag_median,
+            lag_p99: 900.0,
+            lag_max: 905.0,
+            lag_step: 1.0,
+            without_lag: 0.5,
+            requests: 1000,
+            wrongly_refused: 0,
+        };
+        let model = scenario.lag_quantile(0.5);
+        let said = |sessions, measured| {
+            let range = likely(&scenario, &live(sessions, measured), 0.5);
+            set_beside(measured, 1.0, model, range, duration)
+        };
+        // A quarter less is chance with sixty sessions, and none with six thousand.
+        assert!(said(60, 0.77 * model).contains("-23.0 %; 95 of 100 such runs have "));
+        assert!(said(60, 0.77 * model).ends_with(": within chance)"), "{}", said(60, 0.77 * model));
+        assert!(said(6000, 0.77 * model).ends_with(": BEYOND chance)"));
+        assert!(said(6000, model).ends_with(": within chance)"));
+    }
+}

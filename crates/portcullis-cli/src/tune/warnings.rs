@@ -1,0 +1,55 @@
+//! What a reader must not overlook: a load that the issuer cannot carry, and a bound that clocks break.
+
+use super::report::Report;
+use crate::units::{duration, number, percent};
+
+/// A clock that is off more rarely than this is none to warn of.
+pub(super) const RARE: f64 = 1e-4;
+
+impl Report {
+    /// In the order of the report.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let Some(first) = self.settings.first() else { return Vec::new() };
+        let (scenario, has) = (&first.scenario, first.scenario.issuer_cores);
+        let mut all = Vec::new();
+        let behind = scenario.clocks_behind();
+        if behind > RARE {
+            all.push(format!(
+                "the bound does not hold: with clocks that differ by {} (standard deviation) {} of the \
+                 instances are behind by more than the leeway of {}, and accept a revoked session for longer \
+                 than {}; others refuse good tokens. Synchronize the clocks",
+                duration(scenario.clock_skew),
+                percent(behind),
+                duration(scenario.verifier.leeway),
+                duration(first.lag_bound)
+            ));
+        }
+        let mut overload = |what: &str, cores: f64| {
+            if cores > has {
+                let (cores, has) = (number(cores), number(has));
+                all.push(format!("overload: {what}: {cores} cores of the issuer, which has {has}"));
+            }
+        };
+        for figures in &self.settings {
+            let expiry = duration(figures.scenario.access_expiry);
+            match figures.busiest_cores.filter(|most| *most > figures.issuer_cores) {
+                Some(most) => {
+                    overload(&format!("an expiry of {expiry}, in the busiest minute"), most);
+                }
+                None => overload(&format!("an expiry of {expiry}"), figures.issuer_cores),
+            }
+        }
+        if let Some(peak) = &self.login_peak {
+            overload("the login peak", peak.cores);
+            overload("the refreshes after the login peak", peak.cores_again);
+        }
+        // The first is that of the settings above.
+        for mechanism in self.mechanisms.iter().skip(1) {
+            match mechanism.busiest_cores.filter(|most| *most > mechanism.issuer_cores) {
+                Some(most) => overload(&format!("{}, in the busiest minute", mechanism.name), most),
+                None => overload(&mechanism.name, mechanism.issuer_cores),
+            }
+        }
+        all
+    }
+}
