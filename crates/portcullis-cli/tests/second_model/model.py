@@ -224,20 +224,22 @@ def mechanisms(s, base, cores, locked):
     lists = asked.map(lambda every: s.instances / every)
     with_list = either(locked, asked.map(ended))
     waits = pushed.map(lambda every: s.instances / every).plus(changes)
+    with_push = either(locked, pushed.map(ended))
     lookups = Figure.exact(s.validations)
     rows = [
         (Figure.exact(0), Figure.exact(0), locked),
         (lists, lists.times(s.fetch_cost), with_list),
-        (waits, waits.times(s.fetch_cost), either(locked, pushed.map(ended))),
+        (waits, waits.times(s.fetch_cost), with_push),
         (lookups, lookups.times(s.lookup_cost), ONE),
     ]
     live, listed = s.live_share / 100, s.list_share / 100
     if live or listed:
-        used = lists.times(1 if listed else 0)
+        # The companion issuer pushes.
+        used = waits.times(1 if listed else 0)
         rows.append((
             used.plus(lookups.times(live)),
             used.times(s.fetch_cost).plus(lookups.times(live * s.lookup_cost)),
-            locked.times(1 - live - listed).plus(ONE.times(live)).plus(with_list.times(listed)),
+            locked.times(1 - live - listed).plus(ONE.times(live)).plus(with_push.times(listed)),
         ))
     report = {}
     for i, (more, more_cores, out) in enumerate(rows):
@@ -287,7 +289,9 @@ def figures(s, rng):
         logins = s.login_peak / s.login_within
         again = found["again"].times(logins)
         report["/login_peak/logins"] = Figure.exact(logins)
-        report["/login_peak/cores"] = cores.plus(Figure.exact(logins * s.refresh_cost))
+        # A login is a refresh and a password hash of 50 ms.
+        login_cost = s.refresh_cost + 0.05
+        report["/login_peak/cores"] = cores.plus(Figure.exact(logins * login_cost))
         report["/login_peak/refreshes_again"] = again
         report["/login_peak/cores_again"] = cores.plus(again.times(s.refresh_cost))
     return report

@@ -94,7 +94,7 @@ impl AuthenticatorBuilder {
                 withdrawal_bound_in_outage = bound(|keys| keys.withdrawal_bound_in_outage),
                 "tokens are validated locally",
             );
-            warn_of_audiences(rules);
+            rules.warn_of_audiences();
             trusted.push(Arc::new(issuer));
         }
         start_without(away, &trusted)?;
@@ -166,27 +166,6 @@ fn published(
         let expected = "it must be an https URL (http on this machine) without a fragment";
         ConfigError::invalid(settings::RESOURCE, &resource.identifier, expected)
     })
-}
-
-/// Warns of settings that accept tokens for other APIs of the issuer.
-pub(super) fn warn_of_audiences(rules: &ClaimsRules) {
-    if rules.audiences == Audiences::Any {
-        tracing::warn!(
-            target: "portcullis",
-            issuer = rules.issuer,
-            "`dangerous::any_audience`: every token of this issuer is accepted, whichever API it is for",
-        );
-    }
-    if let Some((audience, remedy)) = rules.profile.common_audience()
-        && let Audiences::Named(named) = &rules.audiences
-        && named.iter().any(|configured| configured == audience)
-    {
-        tracing::warn!(
-            target: "portcullis",
-            issuer = rules.issuer, audience, remedy,
-            "the audience is one that the issuer gives to tokens for other services, too",
-        );
-    }
 }
 
 impl IssuerSettings {

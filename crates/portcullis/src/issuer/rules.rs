@@ -21,6 +21,28 @@ pub(crate) struct ClaimsRules {
 }
 
 impl ClaimsRules {
+    /// Warns of settings that accept tokens for other APIs of the issuer.
+    pub(crate) fn warn_of_audiences(&self) {
+        let issuer = self.issuer.as_str();
+        match (&self.audiences, self.profile.common_audience()) {
+            (Audiences::Any, _) => tracing::warn!(
+                target: "portcullis",
+                issuer,
+                "`dangerous::any_audience`: every token of this issuer is accepted, whichever API it is for",
+            ),
+            (Audiences::Named(named), Some((audience, remedy)))
+                if named.iter().any(|configured| configured == audience) =>
+            {
+                tracing::warn!(
+                    target: "portcullis",
+                    issuer, audience, remedy,
+                    "the audience is one that the issuer gives to tokens for other services, too",
+                );
+            }
+            _ => {}
+        }
+    }
+
     /// Checks `claims` against every rule, at the time `now`. `token_type` is from the header.
     pub(crate) fn check(
         &self,

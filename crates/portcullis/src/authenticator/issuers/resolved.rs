@@ -10,7 +10,6 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::IssuerResolver;
-use crate::authenticator::build::warn_of_audiences;
 use crate::authenticator::{ConfigError, IssuerSettings};
 use crate::clock::{Clock, Timestamp};
 use crate::issuer::TrustedIssuer;
@@ -184,7 +183,7 @@ impl Resolved {
             }
             // Only after an accepted token, because forged tokens decide how often an issuer is
             // resolved.
-            warn_of_audiences(&met.issuer.rules);
+            met.issuer.rules.warn_of_audiences();
             self.accepted.insert(rule_set.to_owned(), met);
         }
         Some(current)
