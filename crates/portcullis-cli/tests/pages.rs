@@ -1,7 +1,7 @@
 //! The HTML reports and the page with sliders, in a browser: at the width of a phone and of a desktop,
 //! light and dark, by pointer and by keyboard.
 
-#![allow(clippy::unwrap_used, reason = "a test that can not be set up has failed")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod support;
 

@@ -3,7 +3,7 @@
 use super::{Axis, Line};
 use crate::document::escape;
 
-/// Lines are told apart by colour and by dashes, which the style sheet has.
+/// Lines differ by colour and by dashes, which the style sheet defines.
 pub(super) const KINDS: usize = 4;
 
 /// In pixels, of which a page may show more, and a narrow screen slightly fewer.

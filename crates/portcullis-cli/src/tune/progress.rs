@@ -16,7 +16,7 @@ impl Progress {
 }
 
 impl<W: Write> Progress<W> {
-    /// That nobody sees it is no failure.
+    /// A failed write is ignored: progress is only for people who watch.
     pub(super) fn step(&mut self, what: &str) {
         if let Some(shown_on) = &mut self.shown_on {
             let _ =
@@ -50,6 +50,6 @@ mod tests {
             shown,
             "\r\x1b[Kportcullis: simulating ...\r\x1b[Kportcullis: sweeping ...\r\x1b[K"
         );
-        Progress::<Vec<u8>> { shown_on: None }.step("nobody sees this");
+        Progress::<Vec<u8>> { shown_on: None }.step("not shown");
     }
 }

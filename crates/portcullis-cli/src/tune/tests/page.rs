@@ -184,7 +184,7 @@ fn wrong_formula_in_the_page_is_noticed() {
         assert_eq!(page::CALCULATIONS.matches(formula).count(), 1, "{formula}");
         let calculations = page::CALCULATIONS.replace(formula, wrong);
         let (_, off) = compare(&calculations, &input, &expected);
-        assert!(!off.is_empty(), "{wrong} in the place of {formula}");
+        assert!(!off.is_empty(), "{wrong} instead of {formula}");
     }
 }
 
