@@ -212,14 +212,8 @@ impl Authenticator {
         request: &dyn RequestView,
         means: Means,
     ) -> MaybeReady<Verdict> {
-        let inner = &self.0;
-        let known = inner.recall(token.bytes(), request, means);
-        inner.tokens.judged(known.is_some());
-        match known {
-            Some((who, true)) => MaybeReady::Ready(Ok(Some(who))),
-            Some((who, false)) => standing(who, means),
-            None => inner.decide_anew(token, request, means),
-        }
+        let known = self.0.recall(token.bytes(), request, means);
+        self.0.decide_recalled(known, token, request, means)
     }
 
     /// Returns the [`Anonymous`] for a request without a token. For adapters that found no token.
@@ -318,6 +312,22 @@ fn standing(who: Authenticated, means: Means) -> MaybeReady<Verdict> {
 }
 
 impl Inner {
+    /// The verdict after the look into the token cache: `known` is what [`recall`](Self::recall) returned.
+    fn decide_recalled(
+        self: &Arc<Self>,
+        known: Option<(Authenticated, bool)>,
+        token: &BearerToken<'_>,
+        request: &dyn RequestView,
+        means: Means,
+    ) -> MaybeReady<Verdict> {
+        self.tokens.judged(known.is_some());
+        match known {
+            Some((who, true)) => MaybeReady::Ready(Ok(Some(who))),
+            Some((who, false)) => standing(who, means),
+            None => self.decide_anew(token, request, means),
+        }
+    }
+
     /// The caller of a cached token, if everything that can change still holds, and whether the
     /// token is known not to be revoked. `None` is a cache miss: the token then takes the full
     /// path, which may reject it.

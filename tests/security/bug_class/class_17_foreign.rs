@@ -209,6 +209,8 @@ async fn token_of_ours_in_another_form_is_not_foreign() {
     let gate = gate(&key).await;
     let mut refused = claims();
     refused["aud"] = json!("https://another-api.example");
+    // In base64 this has characters that base64url does not have.
+    refused["name"] = json!("~~~???>>>");
     let mut tokens = vec![key.token(&refused)];
     let twice = format!(r#"{{"iss":"{ISSUER}","iss":"{OTHER}"}}"#);
     tokens.push(token(r#"{"alg":"ES256","kid":"k"}"#, &twice));
@@ -225,6 +227,9 @@ async fn token_of_ours_in_another_form_is_not_foreign() {
             format!("\"{token}\""),
             format!("{token}.x"),
             flat.to_string(),
+            // Folded into lines, and with the padding and the alphabet of base64 (RFC 4648 §4).
+            format!("{protected}\n.{}\r\n {}.{signature}", &payload[..20], &payload[20..]),
+            format!("{protected}==.{}.{signature}", payload.replace('-', "+").replace('_', "/")),
         ] {
             let verdict = gate.caller_or_foreign_token(&text).await;
             assert!(verdict.is_err(), "{text}: {verdict:?}");

@@ -1,6 +1,8 @@
 //! Detects foreign credentials, which another authenticator may accept.
 
-use super::{Authenticator, Inner, Verdict, standing};
+use zeroize::Zeroizing;
+
+use super::{Authenticator, Inner, Verdict};
 use crate::credentials::{BearerToken, Credentials};
 use crate::error::TokenError;
 use crate::foreign::Foreign;
@@ -61,12 +63,7 @@ impl Authenticator {
         {
             return Err(Foreign::token(text, error, &inner.space));
         }
-        inner.tokens.judged(known.is_some());
-        Ok(match known {
-            Some((who, true)) => MaybeReady::Ready(Ok(Some(who))),
-            Some((who, false)) => standing(who, means),
-            None => inner.decide_anew(token, request, means),
-        })
+        Ok(inner.decide_recalled(known, token, request, means))
     }
 }
 
@@ -92,13 +89,20 @@ impl Inner {
     }
 
     /// Whether a text that does not have the form of a token contains one of our tokens: after a
-    /// scheme, in white space or quotes, with an additional part, or as JSON (RFC 7515 §7.2). A
-    /// more lenient parser in the code behind the gate may find it there.
+    /// scheme, with white space or quotes, with an additional part, in base64 instead of base64url, or
+    /// as JSON (RFC 7515 §7.2). A more lenient parser in the code behind the gate may find it there.
     fn holds_token(&self, text: &str) -> bool {
-        let part =
+        let readable = text.chars().filter(|character| !character.is_whitespace());
+        let as_base64url = |character| match character {
+            '+' => '-',
+            '/' => '_',
+            other => other,
+        };
+        let text = Zeroizing::new(readable.map(as_base64url).collect::<String>());
+        let is_outside =
             |character: char| !(character.is_ascii_alphanumeric() || "-_".contains(character));
         // A shorter part cannot contain a claim.
-        text.split(part).filter(|part| part.len() > 8).any(|part| {
+        text.split(is_outside).filter(|part| part.len() > 8).any(|part| {
             let payload = decode_payload(part);
             payload.is_ok_and(|payload| self.issuers.may_name_ours(&payload))
         })

@@ -1796,6 +1796,18 @@ pub(super) const CHECKS: &[Break] = &[
         new: "Some(error),",
     },
     Break {
+        check: "a token in base64 instead of base64url is not foreign",
+        file: "authenticator/foreign.rs",
+        old: "            '+' => '-',",
+        new: "            '+' => '+',",
+    },
+    Break {
+        check: "a token with white space in it is not foreign",
+        file: "authenticator/foreign.rs",
+        old: "text.chars().filter(|character| !character.is_whitespace());",
+        new: "text.chars().filter(|_| true);",
+    },
+    Break {
         check: "a token behind another scheme is not foreign",
         file: "authenticator/foreign.rs",
         old: "line.is_some_and(|line| !self.holds_token(line))",

@@ -32,18 +32,15 @@ struct Met {
     resolved_at: Timestamp,
 }
 
-/// The answer of the resolver.
-struct Answered(IssuerSettings);
-
 /// Whether the resolver gave equal answers for both.
 fn is_same_answer(one: &TrustedIssuer, other: &TrustedIssuer) -> bool {
     let [one, other] = [one, other].map(answer);
     one.zip(other).is_some_and(|(one, other)| one.is_same(other))
 }
 
+/// The resolver's answer.
 fn answer(issuer: &TrustedIssuer) -> Option<&IssuerSettings> {
-    let answered: &Answered = issuer.made_from.as_deref()?.downcast_ref()?;
-    Some(&answered.0)
+    issuer.made_from.as_deref()?.downcast_ref()
 }
 
 pub(super) struct Resolved {
@@ -232,8 +229,7 @@ impl Resolved {
         if let Some(before) = before {
             before.retire();
         }
-        let (rule_set, made_from) =
-            (Some(rule_set.into()), Some(Arc::new(Answered(settings)) as _));
+        let (rule_set, made_from) = (Some(rule_set.into()), Some(Arc::new(settings) as _));
         Some(Arc::new(TrustedIssuer { rule_set, made_from, ..issuer }))
     }
 
