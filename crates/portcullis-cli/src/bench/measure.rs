@@ -37,7 +37,7 @@ const SLICE: Duration = Duration::from_millis(3);
 const BATCHES: u64 = 31;
 
 /// Measures in as many rounds, or in fewer if the user stops it: one at least, so that there is no
-/// figure that was not measured. `done` is told of each round.
+/// figure that was not measured. Calls `done` after each round.
 pub(super) fn measure(
     mut cases: Vec<Case<'_>>,
     rounds: u64,

@@ -70,7 +70,7 @@ impl MeasuredAt {
         }
     }
 
-    /// How long its access tokens live unless it is told otherwise.
+    /// The default lifetime of its access tokens, in seconds.
     pub(super) fn access_expiry(self) -> f64 {
         match self {
             Self::Companion => 900.0,

@@ -1,4 +1,4 @@
-//! What went in, so that whoever reads the result can judge and repeat it.
+//! The inputs of a report, so that a reader can check and repeat it.
 
 use super::report::Report;
 use super::scenario::Habit;

@@ -14,7 +14,7 @@ use crate::output::escaped;
 use crate::units::{duration, seconds};
 pub(super) use measure::Timing;
 
-/// Which issuer is asked, and as whom.
+/// The issuer to measure, and the client to measure it with.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct IssuerArguments {
     /// Ask this issuer: its metadata and the headers of its keys; with a client, also how long its

@@ -17,7 +17,7 @@ const PUBLICATION: f64 = 0.1;
 /// A pushed revocation is known after this, usually. A test holds it to `benches/RESULTS.md`.
 const PUSHED: f64 = 0.0644;
 
-/// How long the issuer lets a list be kept, unless it is told otherwise.
+/// The default time that the issuer lets a list be cached.
 const LIST_TTL: f64 = 60.0;
 
 #[derive(Debug, Clone, Serialize)]
@@ -74,8 +74,8 @@ pub(super) fn mechanisms(
         issuer_requests: requests + questions,
         issuer_cores: expiry.issuer_cores + questions * scenario.costs.fetch,
         busiest_cores: expiry.busiest_cores.map(|cores| cores + questions * scenario.costs.fetch),
-        // Nobody knows what has happened since, and the route refuses everybody, once the list is too
-        // old; it was up to `oldest` when the outage began.
+        // The route rejects every request once the list is too old. It was up to `oldest` old when
+        // the outage began.
         locked_out: either(
             expiry.locked_out,
             ((scenario.outage - max_age + oldest) / oldest).clamp(0.0, 1.0),

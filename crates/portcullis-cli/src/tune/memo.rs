@@ -174,11 +174,11 @@ const FORMULAS: &str = "\n## Formulas\n\n\
 const REMAINS: &str = "\n## What remains\n\n\
     - Until its token expires, a revoked session is accepted. Routes that cannot bear that look \
     the session up at the issuer, and pay with a call.\n\
-    - Whoever reconfigures the issuer changes the bound; `max_token_lifetime` in the service \
+    - A change of the issuer's settings changes the bound; `max_token_lifetime` in the service \
     refuses tokens that were issued for longer.\n\
     - A short expiry makes every session depend on the issuer as often.\n\n";
 
-/// Ages of tokens of the sweep, and whom they are for.
+/// Token ages of the sweep, and the routes that they suit.
 const TIERS: &[(&str, f64)] = &[
     ("payments, administration", 60.0),
     ("personal data", 300.0),

@@ -259,7 +259,7 @@ mod tests {
         // A token of 890 s and the leeway is accepted for a quarter of the hour.
         assert!((replayed.with_lag - 901.0 / 3601.0).abs() < 1e-9, "{replayed:?}");
         assert!((replayed.lag_median - 450.0).abs() < 1.0, "{replayed:?}");
-        // Whoever is active at the end of an outage has an old token.
+        // Every session that is active at the end of an outage has an old token.
         assert_eq!(replayed.tokens_ended, Some(1.0));
         // And with a limit of half an hour must log in, a hundred of the file being two hundred.
         assert_eq!(replayed.logging_in, Some(0.0));

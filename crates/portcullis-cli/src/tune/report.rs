@@ -58,7 +58,7 @@ pub(super) struct Comparison {
 }
 
 impl Report {
-    /// `step` is told what is done next, since it may take a while.
+    /// Calls `step` with the name of each part before it starts, for a progress line.
     pub(super) fn new(
         arguments: &TuneArguments,
         command: String,

@@ -47,7 +47,7 @@ pub(super) fn simulate(scenario: &Scenario, window: f64, seed: u64) -> Simulated
                         break;
                     }
                     let sessions = BLOCK.min(scenario.sessions - block * BLOCK);
-                    // What becomes of keys does not change what sessions do.
+                    // Sessions behave the same whether or not keys expire.
                     let (mut own, mut keys) = (chance(seed, block), chance(!seed, block));
                     session::run(scenario, sessions, window, &mut own, &mut keys, &mut tally);
                 }

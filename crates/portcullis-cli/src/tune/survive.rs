@@ -1,4 +1,4 @@
-//! An outage that shall be survived: what `max_stale` and which expiry that takes, and what both cost.
+//! The `max_stale` and the expiry that survive a given outage, and their costs.
 
 use super::activity::Recorded;
 use super::load::Load;
@@ -98,7 +98,7 @@ impl Recommendation {
         }
         self.why.push(format!(
             "a partition, in which clients reach the issuer and services do not, is another case: tokens \
-             are renewed, and max_stale alone decides. With this one nobody is locked out, unless a key is \
+             are renewed, and max_stale alone decides. With this one no session is locked out, unless a key is \
              rotated meanwhile (with {} rotations a day: {} of such outages); tokens under a key that no \
              service could fetch are refused",
             number(scenario.rotations_per_day),
@@ -131,7 +131,7 @@ impl Recommendation {
     }
 }
 
-/// Whom stale keys serve when nobody gets tokens.
+/// Which clients benefit from stale keys in an outage without new tokens.
 fn stale_keys(scenario: &Scenario) -> String {
     format!(
         "in a full outage no client gets a new token: {} after its beginning (expiry + leeway) no honest \

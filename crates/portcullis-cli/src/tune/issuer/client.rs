@@ -146,7 +146,7 @@ fn whole(what: &str, url: &str, answer: Answered) -> Result<Bytes, Failure> {
     Err(failed(format!("{}{name}", answer.status())))
 }
 
-/// Whether nobody on the way reads what is sent there.
+/// Whether the connection is private: https, or loopback.
 fn is_private(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let host = uri.host().unwrap_or_default();
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_encoded_and_go_to_nobody_who_could_be_overheard() {
+    fn secrets_are_encoded_and_sent_over_private_connections_only() {
         assert_eq!(encoded("a b&c=%é"), "a%20b%26c%3D%25%C3%A9");
         for (url, private) in [
             ("https://auth.example/token", true),

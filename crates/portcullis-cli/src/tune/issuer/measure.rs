@@ -55,7 +55,7 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
     };
     // What a service makes of the metadata and of the headers, it says itself.
     let recording = Recording::new(fetch.clone());
-    let auth = Authenticator::builder(issuer, "nobody")
+    let auth = Authenticator::builder(issuer, "unused")
         .fetch(recording.clone())
         .jwks_ttl(LONGEST)
         .without_background_refresh()

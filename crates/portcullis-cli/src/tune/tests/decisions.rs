@@ -1,4 +1,4 @@
-//! What a decision needs beside the figures: outages that shall be survived, shares of routes, peaks.
+//! What a decision needs beside the figures: outages to survive, shares of routes, peaks.
 
 use std::time::{Duration, SystemTime};
 
