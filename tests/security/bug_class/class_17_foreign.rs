@@ -228,7 +228,7 @@ async fn token_of_ours_in_another_form_is_not_foreign() {
             format!("{token}.x"),
             flat.to_string(),
             // Folded into lines, and with the padding and the alphabet of base64 (RFC 4648 §4).
-            format!("{protected}\n.{}\r\n {}.{signature}", &payload[..20], &payload[20..]),
+            format!("{protected}\n.{}\r\n {}.{signature}", &payload[..21], &payload[21..]),
             format!("{protected}==.{}.{signature}", payload.replace('-', "+").replace('_', "/")),
         ] {
             let verdict = gate.caller_or_foreign_token(&text).await;
