@@ -131,7 +131,7 @@ fn read<C: DeserializeOwned>(who: &Authenticated, request: &HttpRequest) -> Resu
     Ok(adapter::claims(who, || site(request))?)
 }
 
-const REMEDY: &str = "wrap the route in an Auth";
+const REMEDY: &str = "wrap the route in an `Auth`";
 
 fn authenticated(request: &HttpRequest) -> Result<Authenticated, Rejection> {
     let extensions = request.extensions();

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn connection_is_what_the_server_told_and_never_a_header() {
+    fn connection_comes_from_the_server_and_never_from_a_header() {
         let system = actix_web::rt::System::new();
         assert_eq!(system.block_on(seen(false)), "None");
         let seen = system.block_on(seen(true));

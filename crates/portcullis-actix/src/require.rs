@@ -106,7 +106,7 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let admission = {
             let extensions = request.extensions();
-            let remedy = "wrap an Auth around the Require";
+            let remedy = "wrap the `Require` in an `Auth`";
             let site = || site(request.request());
             admit(
                 extensions.get(),

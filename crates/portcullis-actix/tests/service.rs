@@ -68,7 +68,7 @@ async fn reached() -> &'static str {
 }
 
 #[tokio::test]
-async fn claims_are_the_handlers_own_type() {
+async fn handler_receives_claims_as_its_own_type() {
     let scene = Scene::warm().await;
     let auth = scene.auth.clone();
     let address = serve!(1, move || {
@@ -86,7 +86,7 @@ async fn claims_are_the_handlers_own_type() {
 }
 
 #[tokio::test]
-async fn everything_in_what_is_wrapped_is_protected_whenever_it_was_added() {
+async fn wrapped_scope_protects_routes_added_before_and_after() {
     let scene = Scene::warm().await;
     let auth = scene.auth.clone();
     let address = serve!(1, move || {
@@ -136,7 +136,7 @@ async fn everything_in_what_is_wrapped_is_protected_whenever_it_was_added() {
 }
 
 #[tokio::test]
-async fn a_forgotten_middleware_is_a_fault_of_the_server_and_lets_nothing_through() {
+async fn handler_without_middleware_is_500() {
     let scene = Scene::warm().await;
     let auth = scene.auth.clone();
     let address = serve!(1, move || {
@@ -162,7 +162,7 @@ async fn a_forgotten_middleware_is_a_fault_of_the_server_and_lets_nothing_throug
 }
 
 #[tokio::test]
-async fn an_optional_caller_is_none_or_good() {
+async fn optional_caller_is_none_or_valid() {
     let scene = Scene::warm().await;
     let auth = scene.auth.clone();
     let address = serve!(1, move || {
@@ -195,7 +195,7 @@ async fn an_optional_caller_is_none_or_good() {
 /// The reason for `MaybeClaims`. If actix-web ever distinguishes errors from absence, this test
 /// fails, and the warnings in the documentation can be removed.
 #[tokio::test]
-async fn actix_webs_own_option_hides_what_maybe_claims_refuses() {
+async fn actix_option_hides_the_error_that_maybe_claims_returns() {
     let scene = Scene::warm().await;
     let auth = scene.auth.clone();
     let address = serve!(1, move || {
@@ -210,7 +210,7 @@ async fn actix_webs_own_option_hides_what_maybe_claims_refuses() {
 }
 
 #[tokio::test]
-async fn whom_an_outer_middleware_found_is_nobody_to_an_optional_one() {
+async fn optional_middleware_removes_the_caller_of_an_outer_one() {
     let scene = Scene::warm().await;
     let mut headers = http::HeaderMap::new();
     let good = format!("Bearer {}", token(&scene, &json!({})));
@@ -231,7 +231,7 @@ async fn whom_an_outer_middleware_found_is_nobody_to_an_optional_one() {
 }
 
 #[tokio::test]
-async fn policies_stand_at_resources_scopes_and_in_handlers() {
+async fn policies_apply_at_resources_scopes_and_in_handlers() {
     let scene = Scene::warm().await;
     let auth = scene.auth.clone();
     let address = serve!(1, move || {
@@ -264,7 +264,7 @@ async fn policies_stand_at_resources_scopes_and_in_handlers() {
 }
 
 #[tokio::test]
-async fn without_keys_the_answer_is_503_until_they_are_there() {
+async fn request_without_keys_is_503_until_they_are_fetched() {
     let scene = Scene::unpublished().await;
     let auth = scene.auth.clone();
     let address = serve!(1, move || {
@@ -284,7 +284,7 @@ async fn without_keys_the_answer_is_503_until_they_are_there() {
 }
 
 #[tokio::test]
-async fn a_request_that_waited_for_a_key_goes_on_whole() {
+async fn request_that_waited_for_a_key_reaches_the_handler_unchanged() {
     let scene = Scene::published().await;
     let (auth, before) = (scene.auth.clone(), scene.fetch.requests().len());
     let address = serve!(1, move || {
@@ -299,7 +299,7 @@ async fn a_request_that_waited_for_a_key_goes_on_whole() {
 }
 
 #[tokio::test]
-async fn a_refused_request_does_not_reach_the_handler() {
+async fn refused_request_does_not_reach_the_handler() {
     for optional in [false, true] {
         for scene in [Scene::published().await, Scene::warm().await] {
             let calls = Arc::new(AtomicUsize::new(0));
@@ -331,7 +331,7 @@ async fn a_refused_request_does_not_reach_the_handler() {
 }
 
 #[tokio::test]
-async fn what_is_wrapped_outside_sees_a_refusal_as_a_response() {
+async fn outer_middleware_receives_a_refusal_as_a_response() {
     let scene = Scene::published().await;
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (auth, log) = (scene.auth.clone(), seen.clone());
@@ -380,7 +380,7 @@ async fn what_is_wrapped_outside_sees_a_refusal_as_a_response() {
 }
 
 #[tokio::test]
-async fn grpc_gate_rewrites_refusals_from_within_and_a_plain_one_none() {
+async fn grpc_gate_rewrites_inner_refusals_and_plain_gate_does_not() {
     let scene = Scene::warm().await;
     let auth = scene.auth.clone();
     let address = serve!(1, move || {
@@ -446,7 +446,7 @@ async fn raw(address: &str, method: &str, target: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn other_spellings_of_an_open_route_are_refused() {
+async fn other_spellings_of_an_open_route_are_rejected() {
     let scene = Scene::warm().await;
     let auth = scene.auth.clone();
     let address = serve!(1, move || {
@@ -498,7 +498,7 @@ async fn other_spellings_of_an_open_route_are_refused() {
 }
 
 #[tokio::test]
-async fn cors_outside_answers_preflights_and_marks_refusals() {
+async fn outer_cors_answers_preflights_and_marks_refusals() {
     const APP: &str = "https://app.example";
     let scene = Scene::warm().await;
     let auth = scene.auth.clone();

@@ -29,7 +29,7 @@ impl Fetch for Gated {
 
 /// One of the runtimes runs the fetch, and requests on all of them wait for it.
 #[tokio::test]
-async fn workers_wait_for_one_fetch_together() {
+async fn workers_share_one_fetch() {
     const WORKERS: usize = 4;
     let (fetch, gate) = (ScriptedFetch::default(), Arc::new(Semaphore::new(1)));
     let gated = Gated { fetch: fetch.clone(), gate: gate.clone() };

@@ -106,7 +106,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Caller {
     }
 }
 
-const REMEDY: &str = "protect the route";
+const REMEDY: &str = "protect the route with `protect` or an `AuthLayer`";
 
 fn authenticated(parts: &Parts) -> Result<&Authenticated, Rejection> {
     let extensions = &parts.extensions;

@@ -68,7 +68,7 @@ where
 /// A router whose routes are all protected, including those added later, except its [open
 /// routes](Protected::open_route).
 #[derive(Debug, Clone)]
-#[must_use = "it serves nothing before it is merged into a router or made one"]
+#[must_use = "it serves nothing until it is merged into a router or converted into one"]
 pub struct Protected<S = ()> {
     gate: Gate,
     router: Router<S>,

@@ -21,7 +21,7 @@ const PREFLIGHT: [(HeaderName, &str); 2] =
     [(ORIGIN, APP), (ACCESS_CONTROL_REQUEST_METHOD, "DELETE")];
 
 #[tokio::test]
-async fn unauthenticated_options_is_refused() {
+async fn unauthenticated_options_is_rejected() {
     let (gate, bearer) = gate_and_bearer().await;
     let routes = Router::new().route("/", any(async |body: String| body));
     for gate in [gate.clone(), gate.grpc()] {
@@ -35,7 +35,7 @@ async fn unauthenticated_options_is_refused() {
 }
 
 #[tokio::test]
-async fn cors_layer_outside_answers_preflights_and_marks_refusals() {
+async fn outer_cors_layer_answers_preflights_and_marks_refusals() {
     let (gate, bearer) = gate_and_bearer().await;
     let cors = CorsLayer::new()
         .allow_origin(HeaderValue::from_static(APP))

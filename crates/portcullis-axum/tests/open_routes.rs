@@ -88,7 +88,7 @@ fn health() -> MethodRouter {
 }
 
 #[tokio::test]
-async fn other_spellings_of_an_open_route_are_refused() {
+async fn other_spellings_of_an_open_route_are_rejected() {
     let (gate, _) = gate_and_bearer().await;
     let fallback = || Router::new().fallback(async || ([("x-reached", "")], "fallback"));
     let open = |routes| protect(gate.clone(), routes).open_route("/health", health()).into_router();
@@ -127,7 +127,7 @@ async fn other_spellings_of_an_open_route_are_refused() {
 /// `nest_service` also strips the slash after the prefix, so the inner router sees `/health` and
 /// routes there. In any case only the open handler runs without a token.
 #[tokio::test]
-async fn nested_service_runs_nothing_but_its_open_route() {
+async fn nested_service_runs_only_its_open_route_without_a_token() {
     let (gate, _) = gate_and_bearer().await;
     let routes = Router::new().fallback(async || ([("x-reached", "")], "fallback"));
     let inner = protect(gate, routes).open_route("/health", health()).into_router();
@@ -145,7 +145,7 @@ async fn nested_service_runs_nothing_but_its_open_route() {
 }
 
 #[tokio::test]
-async fn route_outside_protect_is_open_as_a_route() {
+async fn unprotected_route_is_open() {
     let (gate, _) = gate_and_bearer().await;
     let protected = protect(gate, Router::new().route("/{*rest}", reached())).into_router();
     let api = Router::new().route("/health", health()).merge(protected);
@@ -175,7 +175,7 @@ async fn protected_methods_of_an_open_path_stay_protected() {
 }
 
 #[tokio::test]
-async fn open_routes_of_a_protected_router_are_closed_by_an_outer_one() {
+async fn open_routes_inside_another_protected_router_are_protected() {
     let (outer, bearer) = gate_and_bearer().await;
     let (inner, _) = gate_and_bearer().await;
     let inner = || protect(inner.clone(), Router::new()).open_route("/health", health());

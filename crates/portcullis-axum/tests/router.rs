@@ -45,7 +45,7 @@ async fn whoami(Claims(user): Claims<User>) -> String {
 }
 
 #[tokio::test]
-async fn claims_are_the_handlers_own_type() {
+async fn handler_receives_claims_as_its_own_type() {
     let scene = Scene::new().await;
     let app = protect(scene.auth.clone(), Router::new().route("/", get(whoami))).into_router();
     let good = token(&scene, &json!({"tenant": 7}));
@@ -59,7 +59,7 @@ async fn claims_are_the_handlers_own_type() {
 }
 
 #[tokio::test]
-async fn every_route_of_a_protected_router_is_protected_whenever_it_was_added() {
+async fn protected_router_protects_routes_added_before_and_after() {
     let scene = Scene::new().await;
     let open = || get(async || "reached");
     let api =
@@ -82,7 +82,7 @@ async fn every_route_of_a_protected_router_is_protected_whenever_it_was_added() 
 /// No gate is responsible for an unknown path, and a gate of another issuer would call a valid
 /// token invalid.
 #[tokio::test]
-async fn path_without_a_route_or_a_fallback_is_404_behind_any_number_of_gates() {
+async fn unrouted_path_is_404_behind_any_number_of_gates() {
     let [scene, other] = [Scene::new().await, Scene::new().await];
     let (first, second) = (scene.auth.clone(), other.auth.clone());
     let router = |path: &str| Router::new().route(path, get(async || "reached"));
@@ -115,7 +115,7 @@ async fn path_without_a_route_or_a_fallback_is_404_behind_any_number_of_gates() 
 }
 
 #[tokio::test]
-async fn a_forgotten_layer_is_a_fault_of_the_server_and_lets_nothing_through() {
+async fn handler_without_a_layer_is_500() {
     let required = get(async || "reached").route_layer(RequireLayer::new(Policy::scopes(["read"])));
     let app = Router::new()
         .route("/claims", get(whoami))
@@ -131,7 +131,7 @@ async fn a_forgotten_layer_is_a_fault_of_the_server_and_lets_nothing_through() {
 }
 
 #[tokio::test]
-async fn an_optional_caller_is_none_or_good() {
+async fn optional_caller_is_none_or_valid() {
     let scene = Scene::new().await;
     let greet = async |claims: Option<Claims<User>>, caller: Option<Caller>| {
         assert_eq!(claims.is_some(), caller.is_some());
@@ -160,7 +160,7 @@ async fn an_optional_caller_is_none_or_good() {
 }
 
 #[tokio::test]
-async fn policies_stand_at_routes_and_in_handlers() {
+async fn policies_apply_at_routes_and_in_handlers() {
     let scene = Scene::new().await;
     let refund = async |Caller(who): Caller| -> Result<&'static str, Rejection> {
         who.require(&Policy::roles(["clerk"]))?;
@@ -200,7 +200,7 @@ impl IssuerResolver for Tenants {
 }
 
 #[tokio::test]
-async fn token_of_one_tenant_is_refused_at_the_host_of_another() {
+async fn token_of_one_tenant_is_rejected_at_the_host_of_another() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let tenants = Tenants(SharedKeySet::new(TestKey::key_set([&key])));
     let builder = Authenticator::builder_with_resolver(tenants).clock(ManualClock::at(NOW));

@@ -269,7 +269,7 @@ fn a_token_that_nobody_can_judge_is_undecided() {
     let reason = shown[0]["reason"].as_str().unwrap();
     assert!(reason.starts_with("only a fetch could answer"), "{reason}");
     let error = shown[0]["error"].as_str().unwrap();
-    assert!(error.contains("/keys answered 503"), "{error}");
+    assert!(error.contains("/keys responded with 503"), "{error}");
 }
 
 /// What a service with these variables would say, without one option.

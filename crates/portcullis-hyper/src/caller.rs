@@ -6,7 +6,7 @@ use portcullis::{
     adapter::{Site, optional_caller, required_caller},
 };
 
-const REMEDY: &str = "put an AuthService in front";
+const REMEDY: &str = "wrap the service in an `AuthService`";
 
 /// Returns the caller of a request behind an [`AuthService`](crate::AuthService).
 ///

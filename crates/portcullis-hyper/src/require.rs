@@ -68,7 +68,7 @@ where
 
     fn call(&self, request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
-        let remedy = "put the RequireService inside an AuthService";
+        let remedy = "wrap the `RequireService` in an `AuthService`";
         let site = || Site::of(&request, None);
         let admission = admit(
             extensions.get(),

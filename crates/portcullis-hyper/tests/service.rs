@@ -101,7 +101,7 @@ struct User {
 }
 
 #[tokio::test]
-async fn claims_are_the_handlers_own_type() {
+async fn handler_receives_claims_as_its_own_type() {
     let scene = Scene::warm().await;
     let whoami = handler!(|request| {
         let user: User = caller(request)?.claims()?;
@@ -122,7 +122,7 @@ async fn claims_are_the_handlers_own_type() {
 }
 
 #[tokio::test]
-async fn a_forgotten_service_is_a_fault_of_the_server_and_lets_nothing_through() {
+async fn handler_without_an_auth_service_is_500() {
     let scene = Scene::warm().await;
     let a = || Policy::scopes(["a"]);
     let good = token(&scene, &json!({}));
@@ -145,7 +145,7 @@ async fn a_forgotten_service_is_a_fault_of_the_server_and_lets_nothing_through()
 }
 
 #[tokio::test]
-async fn an_optional_caller_is_none_or_good() {
+async fn optional_caller_is_none_or_valid() {
     let scene = Scene::warm().await;
     let greet = handler!(|request| {
         let user: Option<User> = maybe_caller(request)?.map(Authenticated::claims).transpose()?;
@@ -173,7 +173,7 @@ async fn an_optional_caller_is_none_or_good() {
 }
 
 #[tokio::test]
-async fn whom_an_outer_service_found_is_nobody_to_an_optional_one() {
+async fn optional_service_removes_the_caller_of_an_outer_one() {
     let scene = Scene::warm().await;
     let mut headers = http::HeaderMap::new();
     let good = format!("Bearer {}", token(&scene, &json!({})));
@@ -189,7 +189,7 @@ async fn whom_an_outer_service_found_is_nobody_to_an_optional_one() {
 }
 
 #[tokio::test]
-async fn a_policy_is_held_to() {
+async fn unmet_policy_is_403_and_met_policy_passes() {
     let scene = Scene::warm().await;
     for (policy, status, challenge) in [
         (Policy::scopes(["a"]), 200, None),
@@ -215,7 +215,7 @@ async fn a_policy_is_held_to() {
 }
 
 #[tokio::test]
-async fn without_keys_the_answer_is_503_until_they_are_there() {
+async fn request_without_keys_is_503_until_they_are_fetched() {
     for version in BOTH {
         let scene = Scene::unpublished().await;
         let address = serve(AuthService::new(scene.auth.clone(), service_fn(echo))).await;
@@ -237,7 +237,7 @@ async fn without_keys_the_answer_is_503_until_they_are_there() {
 }
 
 #[tokio::test]
-async fn a_refused_request_does_not_reach_the_service() {
+async fn refused_request_does_not_reach_the_service() {
     for (version, optional) in
         BOTH.into_iter().flat_map(|version| [(version, false), (version, true)])
     {
@@ -268,7 +268,7 @@ async fn a_refused_request_does_not_reach_the_service() {
 
 /// Nothing has to be `Send`, for single-threaded runtimes.
 #[tokio::test]
-async fn what_stands_outside_finds_the_refusal_in_the_response() {
+async fn outer_service_finds_the_refusal_in_the_response() {
     let scene = Scene::published().await;
     let nothing = Rc::new("reached");
     let inner = service_fn(move |_: Request<String>| {
@@ -294,7 +294,7 @@ async fn what_stands_outside_finds_the_refusal_in_the_response() {
 }
 
 #[tokio::test]
-async fn open_path_is_the_exact_text_and_no_token_is_looked_at() {
+async fn open_path_matches_exactly_and_ignores_tokens() {
     let scene = Scene::warm().await;
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = calls.clone();

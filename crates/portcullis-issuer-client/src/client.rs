@@ -64,9 +64,9 @@ impl IssuerClient {
         let parsed = Url::parse(issuer)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or_else(|| wrong("it must be an absolute one, such as https://auth.example"))?;
+            .ok_or_else(|| wrong("it must be an absolute URL, such as https://auth.example"))?;
         if parsed.scheme() == "http" && !is_loopback(&parsed) {
-            return Err(wrong("tokens are sent in the clear to a loopback host only; use https"));
+            return Err(wrong("plain http is allowed for a loopback host only; use https"));
         }
         // A redirect would take the token elsewhere.
         let mut client = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn url_that_tokens_must_not_be_sent_to_is_rejected_with_the_reason() {
+    fn unsafe_issuer_url_is_rejected_with_the_reason() {
         for (url, why) in [
             ("http://auth.example", "use https"),
             ("http://auth.localhost", "use https"),

@@ -18,13 +18,13 @@ pub enum ClientError {
         why: &'static str,
     },
     /// The HTTP client could not be set up.
-    #[error("the HTTP client could not be set up")]
+    #[error("the HTTP client could not be created")]
     Setup(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The caller's request has no access token.
     #[error("the request has no access token; send `Authorization: Bearer` and the token")]
     NoToken,
     /// The caller's request has an access token more than once in one place.
-    #[error("the request has the access token more than once; send it once")]
+    #[error("the request has more than one access token; send one")]
     RepeatedToken,
     /// The caller's access token is malformed (RFC 6750 section 2.1).
     #[error("malformed bearer token; send `Authorization: Bearer` and the token, without quotes")]
@@ -33,7 +33,7 @@ pub enum ClientError {
     #[error("the issuer rejected the token; log in again")]
     Rejected,
     /// The user has no live session with this id.
-    #[error("the user has no live session with this id")]
+    #[error("the user has no active session with this id")]
     NoSuchSession,
     /// The issuer could not be reached within 5 seconds.
     #[error("the issuer is unreachable")]
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn main_that_returns_an_error_prints_a_sentence_with_the_causes() {
+    fn debug_of_an_error_shows_its_message_and_causes() {
         let refused = ClientError::Unreachable("connection refused".into());
         assert_eq!(format!("{refused:?}"), "the issuer is unreachable: connection refused");
         let none = "the request has no access token; send `Authorization: Bearer` and the token";

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn token_is_found_in_the_header_or_else_in_the_cookie() {
+    fn token_is_read_from_the_header_or_else_the_cookie() {
         for (lines, expected) in [
             (&[("authorization", "Bearer a.b-c_d~e+f/g==")][..], "Bearer a.b-c_d~e+f/g=="),
             (&[("authorization", "bearer  a")], "Bearer a"),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn cookie_is_not_read_where_only_the_header_is_asked_for() {
+    fn cookie_is_ignored_if_only_the_header_is_requested() {
         let mut headers = HeaderMap::new();
         headers.insert(COOKIE, HeaderValue::from_static("t=a"));
         let token = CallerToken::from_headers(&headers);

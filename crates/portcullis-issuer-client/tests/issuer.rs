@@ -36,7 +36,7 @@ fn in_cookie(token: &str) -> CallerToken {
 }
 
 #[tokio::test]
-async fn caller_is_known_until_the_session_has_ended() {
+async fn caller_is_known_until_the_session_ends() {
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -98,7 +98,7 @@ async fn exchange(answer: &'static str) -> (Result<String, ClientError>, String)
 }
 
 #[tokio::test]
-async fn token_from_a_cookie_is_sent_as_a_bearer_token() {
+async fn cookie_token_is_sent_as_a_bearer_token() {
     let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n\
                   {\"id\":\"1\",\"name\":\"alice\",\"roles\":[],\"scopes\":[]}";
     let (name, head) = exchange(answer).await;
@@ -109,7 +109,7 @@ async fn token_from_a_cookie_is_sent_as_a_bearer_token() {
 }
 
 #[tokio::test]
-async fn response_of_something_else_is_502() {
+async fn unexpected_response_is_502() {
     for answer in [
         "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n<html>",
         "HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",

@@ -14,7 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_asymmetric_algorithm_is_the_one_of_its_name() {
+    fn every_asymmetric_algorithm_maps_to_the_same_name() {
         for family in [AlgorithmFamily::Rsa, AlgorithmFamily::Ec, AlgorithmFamily::Ed] {
             for &algorithm in family.algorithms() {
                 let ours = asymmetric(algorithm).unwrap();

@@ -15,7 +15,7 @@ pub enum DecodingKeyError {
     #[error(transparent)]
     Source(#[from] VerifyError),
     /// `alg` has no public key, or Portcullis does not support it.
-    #[error("`alg` is {algorithm:?}, for which no key set has a key")]
+    #[error("`alg` is {algorithm:?}, which has no public key or is not supported")]
     #[non_exhaustive]
     NoPublicKey {
         /// The token's algorithm.
@@ -23,7 +23,7 @@ pub enum DecodingKeyError {
     },
     /// The token has no `kid`, and several keys match.
     #[error(
-        "the token has no `kid`, and several keys fit: call `DecodingKeySource::decode`, which tries each"
+        "the token has no `kid`, and several keys match; call `DecodingKeySource::decode`, which tries each"
     )]
     SeveralKeys,
     /// The key is symmetric, or jsonwebtoken cannot represent it.
@@ -65,7 +65,7 @@ pub enum DecodeError {
     Key(#[from] DecodingKeyError),
     /// jsonwebtoken rejects the token. The message of this inner error may contain values from the
     /// token: use its [kind](jsonwebtoken::errors::Error::kind) instead.
-    #[error("jsonwebtoken refuses the token: {}", reason(.0))]
+    #[error("jsonwebtoken rejected the token: {}", reason(.0))]
     Token(jsonwebtoken::errors::Error),
 }
 
@@ -78,7 +78,7 @@ impl From<jsonwebtoken::errors::Error> for DecodeError {
 /// Returns the reason without serde's JSON message, which contains the value that does not fit.
 fn reason(error: &jsonwebtoken::errors::Error) -> String {
     match error.kind() {
-        ErrorKind::Json(_) => "its header or its claims do not fit their type".to_owned(),
+        ErrorKind::Json(_) => "its header or claims do not match their type".to_owned(),
         ErrorKind::Base64(_) => "a part is not base64url".to_owned(),
         ErrorKind::Utf8(_) => "a part is not UTF-8".to_owned(),
         _ => error.to_string(),

@@ -96,7 +96,7 @@ fn request(header: &Header) -> Result<KeyRequest<'_>, DecodingKeyError> {
 }
 
 /// Returns `None` if the signature is not valid for any of `keys`.
-#[expect(clippy::disallowed_methods, reason = "it is what this crate finds keys for")]
+#[expect(clippy::disallowed_methods, reason = "this crate finds keys for it")]
 fn decode_with<C: DeserializeOwned>(
     keys: &CandidateKeys,
     token: &str,

@@ -66,27 +66,27 @@ pub fn issuer_settings(validation: &Validation) -> Result<IssuerSettings, NotExp
     let mut problems = Vec::new();
     let mut refuse = |field, problem| problems.push((field, problem));
     if !validate_exp {
-        refuse("validate_exp", "`exp` always counts: have the issuer write it");
+        refuse("validate_exp", "`exp` is always validated; have the issuer include it");
     }
     if *reject_tokens_expiring_in_less_than != 0 {
         refuse(
             "reject_tokens_expiring_in_less_than",
-            "tokens are accepted until `exp`: set it to 0, or compare `expires_at` in the handler",
+            "tokens are accepted until `exp`; set it to 0, and compare `expires_at` in the handler",
         );
     }
     if *leeway > MAX_LEEWAY {
-        refuse("leeway", "it is at most 300 seconds");
+        refuse("leeway", "it must be at most 300 seconds");
     }
     if sub.is_some() {
         refuse(
             "sub",
-            "who may call is a policy: `Policy::claim(\"sub\", …)` on the routes, and none here",
+            "not a setting; unset it, and require `Policy::claim(\"sub\", …)` on the routes",
         );
     }
     if required_spec_claims.iter().any(|name| !CLAIMS.contains(&name.as_str())) {
         refuse(
             "required_spec_claims",
-            "jsonwebtoken ignores names but exp, iss, aud, nbf and sub: remove the others, and name them in \
+            "jsonwebtoken ignores names other than exp, iss, aud, nbf and sub; move the others to \
              `IssuerSettings::required_claims`",
         );
     }
@@ -96,22 +96,22 @@ pub fn issuer_settings(validation: &Validation) -> Result<IssuerSettings, NotExp
         let field = if *validate_aud { "aud" } else { "validate_aud" };
         refuse(
             field,
-            "a token must name this API: set the audience, or see `dangerous::any_audience`",
+            "a token must be for this API; set the audience, or see `dangerous::any_audience`",
         );
     }
     let issuers: Vec<_> = iss.iter().flatten().collect();
     if issuers.len() != 1 {
         refuse(
             "iss",
-            "exactly one issuer is named by one `IssuerSettings`: make one for each, with its own keys, and add \
-             them with `also_issuer`",
+            "an `IssuerSettings` is for exactly one issuer; create one for each, with its own keys, and add them \
+             with `also_issuer`",
         );
     }
     let known: Vec<Algorithm> = algorithms.iter().copied().filter_map(asymmetric).collect();
     if known.len() != algorithms.len() {
         refuse(
             "algorithms",
-            "a secret is no key of a set: for HS256 and its like see `dangerous::hmac_key`",
+            "a key set cannot contain a secret; for HMAC algorithms such as HS256, see `dangerous::hmac_key`",
         );
     } else if known.is_empty() {
         refuse("algorithms", "name at least one");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_expressed_is_and_no_less() {
+    fn expressible_validation_is_converted_completely() {
         let mut validation = good();
         validation.algorithms = vec![Algorithm::RS256, Algorithm::EdDSA];
         validation.set_required_spec_claims(&["exp", "nbf", "sub"]);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_expressed_is_refused_by_the_name_of_its_field() {
+    fn inexpressible_field_is_rejected_by_name() {
         type Change = fn(&mut Validation);
         let changes: [(&str, Change); 12] = [
             ("validate_exp", |validation| validation.validate_exp = false),

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_does_what_it_is_told_to() {
+    async fn test_issuer_follows_its_script() {
         let clock = ManualClock::at(NOW);
         let issuer = TestIssuer::start_at(clock.clone()).await;
         let auth = issuer.authenticator().clock(clock.clone()).without_background_refresh();
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn token_without_a_place_is_rejected_by_the_list_alone() {
+    async fn token_without_a_status_reference_is_rejected_only_by_a_list_gate() {
         let (issuer, _, [live, list]) = issuer_and_gates().await;
         let token = issuer.token("a").without("status");
         assert_eq!(outcome(&live, &token).await, (200, "accepted"));
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn introspection_says_active_of_its_own_good_tokens_alone() {
+    async fn introspection_is_active_only_for_own_valid_tokens() {
         let (issuer, clock, _) = issuer_and_gates().await;
         let active = |token: &str| issuer.state().introspect(token)["active"] == true;
         let token = issuer.token("a");
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn introspection_with_a_wrong_secret_is_no_answer() {
+    async fn introspection_with_a_wrong_secret_fails() {
         let issuer = TestIssuer::start().await;
         let auth = issuer.authenticator().introspection_client_id("other").build().await.unwrap();
         let gate = Gate::new(auth).revocation(LIVE).unwrap();
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn header_of_another_kind_of_token_is_rejected() {
+    async fn token_with_typ_of_another_kind_is_rejected() {
         let issuer = TestIssuer::start().await;
         let auth = issuer.authenticator().build().await.unwrap();
         let token = issuer.token("a");

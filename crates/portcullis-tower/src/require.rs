@@ -90,7 +90,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
-        let remedy = "put an AuthLayer outside the RequireLayer";
+        let remedy = "apply an `AuthLayer` outside the `RequireLayer`";
         let site = || Site::of(&request, self.route_from);
         let admission = admit(
             extensions.get(),

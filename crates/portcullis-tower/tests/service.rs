@@ -68,7 +68,7 @@ impl Service<Request<()>> for Strict {
 }
 
 #[tokio::test]
-async fn only_the_service_that_was_polled_ready_is_called() {
+async fn only_the_ready_service_is_called() {
     for scene in [Scene::unpublished().await, Scene::warm().await] {
         scene.publish([&*scene.key]);
         let calls = Arc::new(AtomicUsize::new(0));
@@ -84,7 +84,7 @@ async fn only_the_service_that_was_polled_ready_is_called() {
 }
 
 #[tokio::test]
-async fn a_refused_request_does_not_reach_the_service() {
+async fn refused_request_does_not_reach_the_service() {
     let scene = Scene::warm().await;
     let calls = Arc::new(AtomicUsize::new(0));
     let strict = Strict { ready: false, calls: calls.clone() };
@@ -100,7 +100,7 @@ async fn a_refused_request_does_not_reach_the_service() {
 }
 
 #[tokio::test]
-async fn a_bad_token_that_waited_for_a_key_does_not_reach_the_service() {
+async fn bad_token_that_waited_for_a_key_does_not_reach_the_service() {
     let forger = Arc::new(TestKey::generate("k", Algorithm::Es256));
     for optional in [false, true] {
         let scene = Scene::unpublished().await;
@@ -117,7 +117,7 @@ async fn a_bad_token_that_waited_for_a_key_does_not_reach_the_service() {
 }
 
 #[tokio::test]
-async fn without_keys_the_answer_is_503_until_they_are_there() {
+async fn request_without_keys_is_503_until_they_are_fetched() {
     let scene = Scene::unpublished().await;
     let service = AuthLayer::new(scene.auth.clone()).layer(tower::service_fn(echo_service));
     let good = token(&scene);
@@ -134,7 +134,7 @@ async fn without_keys_the_answer_is_503_until_they_are_there() {
 }
 
 #[tokio::test]
-async fn optional_lets_nobody_through_and_no_bad_token() {
+async fn optional_layer_accepts_no_token_and_rejects_a_bad_one() {
     let scene = Scene::warm().await;
     let layer = AuthLayer::new(scene.auth.clone()).optional();
     let service = layer.layer(tower::service_fn(echo_service));
@@ -151,7 +151,7 @@ async fn optional_lets_nobody_through_and_no_bad_token() {
 }
 
 #[tokio::test]
-async fn a_policy_is_held_to() {
+async fn unmet_policy_is_403_and_met_policy_passes() {
     let scene = Scene::warm().await;
     for (policy, status, challenge) in [
         (Policy::scopes(["a"]), 200, None),
@@ -177,7 +177,7 @@ async fn a_policy_is_held_to() {
 }
 
 #[tokio::test]
-async fn a_policy_without_authentication_lets_nothing_through() {
+async fn policy_without_authentication_is_500() {
     let service = RequireLayer::new(Policy::scopes([""; 0])).layer(tower::service_fn(echo_service));
     let response = service.oneshot(request(None)).await.unwrap();
     assert_eq!(response.status(), 500);
@@ -186,7 +186,7 @@ async fn a_policy_without_authentication_lets_nothing_through() {
 }
 
 #[tokio::test]
-async fn open_path_is_the_exact_text_and_no_token_is_looked_at() {
+async fn open_path_matches_exactly_and_ignores_tokens() {
     let scene = Scene::warm().await;
     let calls = Arc::new(AtomicUsize::new(0));
     let strict = Strict { ready: false, calls: calls.clone() };

@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_reads_back() {
+    fn every_algorithm_name_parses_to_its_algorithm() {
         for &algorithm in Algorithm::ALL {
             assert_eq!(algorithm.as_str().parse(), Ok(algorithm));
         }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn no_setting_names_a_symmetric_algorithm() {
+    fn symmetric_algorithm_name_is_rejected() {
         for algorithm in Algorithm::SYMMETRIC {
             assert!(algorithm.as_str().parse::<Algorithm>().is_err());
             assert!(!Algorithm::ALL.contains(&algorithm));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn none_and_other_spellings_are_unknown() {
+    fn none_and_misspelled_names_are_unknown() {
         for name in ["none", "None", "hs256", "rs256", " RS256", "RS256 ", "ED25519", ""] {
             assert_eq!(Algorithm::from_name(name), None, "{name:?}");
         }

@@ -56,13 +56,13 @@ pub(crate) struct Origin {
 }
 
 /// The reason for a 500, for the operator: a live route for an issuer without introspection.
-const NO_INTROSPECTION: &str = "a route asks the token's issuer each time (`Revocation::live`), and that issuer cannot be asked";
+const NO_INTROSPECTION: &str = "the route requires introspection (`Revocation::live`), which is not configured for this issuer";
 
-const NO_SUBJECT: &str = "a handler requires `sub`, and the settings accept tokens without it";
+const NO_SUBJECT: &str = "the handler requires `sub`, but the settings accept tokens without it";
 
-const REQUIRE_SUBJECT: &str = "add `sub` to the `required_claims` of that issuer";
+const REQUIRE_SUBJECT: &str = "add `sub` to the `required_claims` of this issuer";
 
-const NOBODY_TO_ASK: &str = "set `introspection_url` and what goes with it for that issuer";
+const CONFIGURE_INTROSPECTION: &str = "set `introspection_url` for this issuer, and the client id and secret file if it requires them";
 
 impl Authenticated {
     pub(crate) fn new(
@@ -276,7 +276,8 @@ impl Authenticated {
             (Means::Live(_), None) => None,
         };
         let Some(standing) = standing else {
-            let refusal = Unreported::misconfigured(NO_INTROSPECTION, NOBODY_TO_ASK, self.space());
+            let refusal =
+                Unreported::misconfigured(NO_INTROSPECTION, CONFIGURE_INTROSPECTION, self.space());
             return MaybeReady::Ready(Err(refusal.of_issuer(issuer.name())));
         };
         let who = self.clone();
@@ -368,13 +369,13 @@ mod tests {
     }
 
     #[test]
-    fn claims_are_read_into_the_callers_type() {
+    fn claims_deserialize_into_the_requested_type() {
         let who = Authenticated::for_test(r#"{"sub":"alice","tenant":7}"#);
         assert_eq!(who.claims::<User>().unwrap().sub, "alice");
     }
 
     #[test]
-    fn shared_claims_are_read_once_for_the_first_type_that_is_asked_for() {
+    fn shared_claims_are_deserialized_once_for_the_first_type() {
         let who = Authenticated::for_test(r#"{"sub":"alice","tenant":7}"#);
         let first = who.shared_claims::<User>().unwrap();
         assert_eq!(first.sub, "alice");
@@ -387,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn shared_claims_that_do_not_fit_are_refused_each_time() {
+    fn unfit_shared_claims_are_rejected_each_time() {
         let who = Authenticated::for_test(r#"{"sub":"alice"}"#);
         for _ in 0..2 {
             assert_eq!(who.shared_claims::<User>().unwrap_err().status(), 403);
@@ -396,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_that_do_not_fit_are_refused_without_being_quoted() {
+    fn unfit_claims_are_rejected_without_their_values() {
         for (claims, problem) in [
             (r#"{"sub":"alice"}"#, "missing field `tenant`"),
             (r#"{"sub":"alice","tenant":"s3cret, expected"}"#, "`tenant`: expected u64"),

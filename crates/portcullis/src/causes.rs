@@ -58,14 +58,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn main_that_returns_an_error_prints_a_sentence_with_the_causes() {
+    async fn debug_of_an_error_shows_its_message_and_causes() {
         let url = "https://auth.example/keys";
         let source = FetchError::NotAKeySet {
             url: url.to_owned(),
             source: KeySet::from_json(b"[]").unwrap_err(),
         };
         let no_key_set =
-            "https://auth.example/keys is no key set: it is an array, not a JSON object";
+            "https://auth.example/keys is not a key set: it is an array, not a JSON object";
         assert_eq!(printed(source.clone()), no_key_set);
         let issuer = "https://auth.example".to_owned();
         assert_eq!(
@@ -75,12 +75,12 @@ mod tests {
         let unset = Authenticator::builder("", "https://api.example").build().await.unwrap_err();
         assert_eq!(
             printed(unset),
-            "issuer (PORTCULLIS_ISSUER) is not set: what `iss` must say, byte for byte; keys are \
-             discovered below it"
+            "issuer (PORTCULLIS_ISSUER) is not set: the issuer's URL, exactly as in `iss`; keys are \
+             discovered from it"
         );
         let status = StatusCode::BAD_GATEWAY;
         let bad = FetchError::Status { url: url.to_owned(), status, retry_after: None };
-        assert_eq!(printed(bad), "https://auth.example/keys answered 502 Bad Gateway");
+        assert_eq!(printed(bad), "https://auth.example/keys responded with 502 Bad Gateway");
         let too_many = KeySetError::TooManyKeys { limit: 200, setting: None };
         assert_eq!(printed(too_many), "more than 200 keys");
 
@@ -93,9 +93,9 @@ mod tests {
         let profile = "other".parse::<Profile>().unwrap_err();
         assert!(printed(profile).starts_with("it must be one of jwt, "));
 
-        assert_eq!(printed(BodyTooLong), "the body is longer than allowed");
+        assert_eq!(printed(BodyTooLong), "the body exceeds the size limit");
         let twice = printed(CredentialsError::Repeated);
-        assert_eq!(twice, "the request has the credentials twice");
+        assert_eq!(twice, "the request has more than one token");
         let refusal = auth_of_nothing().await.authenticate(&HeaderMap::new()).await.unwrap_err();
         assert_eq!(printed(refusal), "refused: missing_token: the request has no bearer token");
         let claim = UnreadableClaim::repeated("roles");

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_breaks_out() {
+    fn parameter_value_cannot_escape_its_quotes() {
         let challenge = Challenge::bearer().with("realm", "a\"b\\c\r\nSet-Cookie: é\u{7f}x");
         assert_eq!(challenge.into_header(), r#"Bearer realm="a\"b\\cSet-Cookie: x""#);
     }

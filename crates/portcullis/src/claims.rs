@@ -470,13 +470,13 @@ mod tests {
     }
 
     #[test]
-    fn an_audience_of_another_type_says_what_it_would_take() {
+    fn audience_of_wrong_type_reports_the_expected_types() {
         let error = serde_json::from_str::<OneOrMore<'_>>("7").err().unwrap().to_string();
         assert!(error.contains("a string or an array of strings"), "{error}");
     }
 
     #[test]
-    fn debug_shows_the_expiry_and_counts() {
+    fn debug_shows_only_expiry_and_counts() {
         let claims = parse(
             r#"{"iss":"issuer","sub":"alice","aud":["a"],"exp":1234567,"scope":"b c","roles":["d"]}"#,
         );
@@ -488,14 +488,14 @@ mod tests {
     }
 
     #[test]
-    fn debug_of_an_audience_shows_a_count() {
+    fn debug_of_audience_shows_only_a_count() {
         let claims = parse(r#"{"aud":["a","b"]}"#).unwrap();
         assert_eq!(format!("{:?}", claims.audience()), "Audience { names: 2 }");
     }
 
     /// The size bound of the token cache includes these bytes.
     #[test]
-    fn the_bytes_beside_the_claims_are_counted() {
+    fn heap_bytes_of_claims_are_counted() {
         for (scope, bytes) in [("", 0), ("a b", 3), ("write:everything", 16)] {
             let payload = format!(r#"{{"sub":"s","scope":"{scope}"}}"#);
             assert_eq!(parse(&payload).unwrap().heap_bytes(), payload.len() + bytes, "{scope}");
@@ -503,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_with_escapes_are_read_as_what_they_mean() {
+    fn escaped_texts_are_unescaped() {
         let claims =
             parse(r#"{"iss":"plain","sub":"a\u0062c","aud":["x\ty","z","\u00e9"],"jti":"\"j\""}"#)
                 .unwrap();
@@ -513,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_are_read() {
+    fn registered_claims_are_parsed() {
         let claims = parse(
             r#"{"iss":"i","sub":"s","aud":["a","b"],"exp":10,"nbf":1.5,"iat":2,"jti":"j",
                 "client_id":"c","scope":"x y","roles":["r",7],"sid":"d","auth_time":3,"acr":"1",
@@ -535,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registered_claim_of_another_type_is_refused_by_name() {
+    fn registered_claim_of_wrong_type_is_rejected_by_name() {
         for (name, value) in [
             ("iss", "1"),
             ("iss", r#"["i"]"#),
@@ -556,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn date_out_of_range_is_not_a_wrong_type() {
+    fn date_out_of_range_has_its_own_error() {
         for name in ["exp", "nbf", "iat"] {
             for value in ["-1", "-0.5", "253402300800", "9223372036854775808", "1e300"] {
                 let error = parse(&format!(r#"{{"{name}":{value}}}"#)).unwrap_err();
@@ -569,7 +569,7 @@ mod tests {
 
     /// Policies on the claim are unknown, other reads return nothing, and no token is rejected.
     #[test]
-    fn claim_that_no_rule_reads_may_be_of_any_type() {
+    fn unread_claim_may_have_any_type() {
         for (name, of) in [
             ("scope", Some(PolicyClaim::Scopes)),
             ("roles", Some(PolicyClaim::Roles)),
@@ -608,7 +608,7 @@ mod tests {
     }
 
     #[test]
-    fn claim_that_comes_twice_is_refused_where_a_rule_reads_it() {
+    fn duplicate_claim_is_rejected_if_a_rule_reads_it() {
         for name in
             ["iss", "sub", "aud", "exp", "nbf", "iat", "azp", "typ", "nonce", "cnf", "token_use"]
         {
@@ -634,7 +634,8 @@ mod tests {
                 let members = vec![format!(r#""{name}":{value}"#); times].join(",");
                 let claims = parse(&format!("{{{members}}}")).unwrap();
                 let why = of.map(|of| claims.unreadable(of).unwrap().to_string());
-                let expected = of.map(|_| format!("claim `{name}` cannot be read: it comes twice"));
+                let expected =
+                    of.map(|_| format!("claim `{name}` cannot be read: it is duplicated"));
                 assert_eq!(why, expected, "{members}");
                 assert_eq!(claims.scope().iter().count() + claims.roles().count(), 0, "{name}");
                 assert_eq!(claims.permissions().count(), 0, "{name}");
@@ -655,7 +656,7 @@ mod tests {
     }
 
     #[test]
-    fn scope_is_a_string_or_a_list_whose_elements_are_not_split() {
+    fn scope_string_is_split_and_list_elements_are_not() {
         for (scope, names, unreadable) in [
             (r#""a b""#, &["a", "b"][..], false),
             (r#"" a  b ""#, &["a", "b"], false),
@@ -673,14 +674,12 @@ mod tests {
             assert_eq!(claims.scope().iter().collect::<Vec<_>>(), names, "{scope}");
             let why = claims.unreadable(PolicyClaim::Scopes).map(ToString::to_string);
             assert_eq!(why.is_some(), unreadable, "{scope}");
-            assert!(
-                why.is_none_or(|why| why.contains("`scope`") && why.contains("in each element"))
-            );
+            assert!(why.is_none_or(|why| why.contains("`scope`") && why.contains("per element")));
         }
     }
 
     #[test]
-    fn roles_of_another_shape_are_recorded_and_ignored() {
+    fn roles_of_wrong_shape_are_recorded_and_ignored() {
         for (roles, names, malformed) in [
             ("null", &[][..], false),
             ("[]", &[], false),
@@ -708,7 +707,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_claim() {
+    fn debug_shows_no_claim_value() {
         let claims = parse(r#"{"sub":"alice","scope":"secret","exp":10}"#).unwrap();
         let shown = format!("{claims:?}");
         assert!(!shown.contains("alice") && !shown.contains("secret"), "{shown}");

@@ -45,13 +45,13 @@ impl Default for Credentials {
 pub enum CredentialsError {
     /// A header that may hold the token, or a cookie of the name, is duplicated, or tokens are in
     /// two places.
-    #[error("the request has the credentials twice")]
+    #[error("the request has more than one token")]
     Repeated,
     /// `Bearer` is followed by nothing, or by characters that no token has (RFC 6750 §2.1).
-    #[error("what stands where the token should be does not have a token's form")]
+    #[error("malformed bearer token")]
     Grammar,
     /// The cookie came with an unsafe request from another site's page, or from an unknown origin.
-    #[error("the cookie came with an unsafe request that no trusted page has sent")]
+    #[error("the cookie came with an unsafe request that was not sent by a trusted page")]
     CrossSite,
 }
 
@@ -80,7 +80,7 @@ impl CredentialsError {
         match self {
             Self::Repeated => "send the token once, in one place",
             Self::Grammar => {
-                "send the token without quotes, and behind `Bearer` where the place has that scheme"
+                "send the token without quotes, after `Bearer ` if the place has that scheme"
             }
             Self::CrossSite => "add the page's origin as an `also_trusted_origin`, if it is yours",
         }
@@ -156,14 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn two_authorization_headers_are_refused_even_if_they_agree() {
+    fn two_equal_authorization_headers_are_rejected() {
         let headers = headers(&[("authorization", b"Bearer a"), ("authorization", b"Bearer a")]);
         let found = Credentials::default().find(&headers).map(|token| token.is_some());
         assert_eq!(found, Err(CredentialsError::Repeated));
     }
 
     #[test]
-    fn a_cookie_with_an_unsafe_request_needs_a_page_that_is_trusted() {
+    fn cookie_of_unsafe_request_requires_a_trusted_origin() {
         let credentials = Credentials {
             cookie: Some("t".to_owned()),
             trusted_origins: vec!["https://app.example".to_owned()],
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_names_its_rule_its_setting_and_a_remedy() {
+    fn each_credentials_error_has_rule_setting_and_remedy() {
         for (error, rule, setting, remedy) in [
             (CredentialsError::Repeated, "credentials_repeated", None, "once"),
             (CredentialsError::Grammar, "credentials_grammar", None, "quotes"),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_setting_no_cookie_is_read() {
+    fn cookie_is_ignored_by_default() {
         let headers = headers(&[("cookie", b"portcullis-access=a")]);
         assert_eq!(Credentials::default().find(&headers).map(|token| token.is_some()), Ok(false));
     }
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn only_listed_places_are_looked_at() {
+    fn token_in_unlisted_place_is_ignored() {
         let (bearer, other) = (("authorization", "Bearer a"), ("x-access-token", "b"));
         let socket = ("sec-websocket-protocol", "bearer.c");
         let forwarded = ("x-forwarded-authorization", "Bearer d");
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_in_two_listed_places_are_refused_even_if_they_agree() {
+    fn equal_tokens_in_two_listed_places_are_rejected() {
         let places = [
             (TokenPlace::authorization(), ("authorization", "Bearer a")),
             (TokenPlace::header("x-a"), ("x-a", "a")),
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn another_header_holds_the_token_alone() {
+    fn custom_header_contains_only_the_token() {
         let credentials = at(vec![TokenPlace::header("x-access-token")], None);
         for lines in [
             &[("x-access-token", "a"), ("x-access-token", "a")][..],
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn each_header_is_named_once() {
+    fn vary_names_each_header_once() {
         let places = vec![
             TokenPlace::header("X-A"),
             TokenPlace::header_with_scheme("authorization", "JWT"),
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn cookie_is_read_only_when_no_place_holds_a_token() {
+    fn cookie_is_read_only_if_no_place_has_a_token() {
         let credentials = Credentials { cookie: Some("t".to_owned()), ..Credentials::default() };
         for (authorization, expected) in [
             ("Bearer a", Ok(Some("a"))),

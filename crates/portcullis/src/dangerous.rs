@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_verifies_only_its_own_algorithm_and_only_when_that_is_allowed() {
+    fn secret_verifies_only_its_own_allowed_algorithm() {
         let secret = [7; 64];
         for (algorithm, hash) in [
             (Algorithm::Hs256, hmac::HMAC_SHA256),
@@ -181,7 +181,7 @@ mod tests {
 
     /// The migration from HS256: both keys in one set, until the old tokens have expired.
     #[test]
-    fn secret_and_key_pair_stand_in_one_set_and_neither_verifies_for_the_other() {
+    fn secret_and_key_pair_in_one_set_do_not_verify_for_each_other() {
         let pair = TestKey::generate("new", Algorithm::Es256);
         let secret = [7; 32];
         let old = hmac_key(None, Algorithm::Hs256, &secret).unwrap();
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn short_secrets_and_other_algorithms_are_no_keys() {
+    fn short_secret_or_asymmetric_algorithm_is_rejected() {
         for (algorithm, min) in
             [(Algorithm::Hs256, 32), (Algorithm::Hs384, 48), (Algorithm::Hs512, 64)]
         {

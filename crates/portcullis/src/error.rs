@@ -35,7 +35,7 @@ pub enum TokenError {
     #[error("the token is not a JWS in compact form")]
     NotCompact,
     /// Five parts: a JWE (RFC 7516).
-    #[error("the token is encrypted (five parts: a JWE)")]
+    #[error("the token is encrypted (a JWE, which has five parts)")]
     Encrypted,
     /// A part is not base64url without padding (RFC 7515 §2).
     #[error("the {part} is not base64url")]
@@ -52,7 +52,7 @@ pub enum TokenError {
         part: &'static str,
     },
     /// A member name is duplicated (RFC 7515 §4, RFC 7519 §4).
-    #[error("the {part} has a member twice")]
+    #[error("the {part} has a duplicate member")]
     #[non_exhaustive]
     DuplicateMember {
         /// `header` or `payload`.
@@ -80,19 +80,19 @@ pub enum TokenError {
     #[error("the token was revoked")]
     Revoked,
     /// The introspection response says that the token is not active (RFC 7662), without a reason.
-    #[error("the issuer says that the token is not active")]
+    #[error("the introspection response is `active: false`")]
     Inactive,
     /// The route requires the token's revocation status, and the token references no status list.
-    #[error("the token has no place in a status list of its issuer")]
+    #[error("the token references no status list of its issuer")]
     NoStatus,
     /// `crit` is present; no extension is supported (RFC 7515 §4.1.11).
-    #[error("the header has `crit`")]
+    #[error("the header has `crit`, which is not supported")]
     CriticalHeader,
     /// `b64` is present (RFC 7797).
-    #[error("the header has `b64`")]
+    #[error("the header has `b64`, which is not supported")]
     UnencodedPayload,
     /// `alg` is absent or is not a supported asymmetric signature algorithm.
-    #[error("`alg` is not a known asymmetric algorithm")]
+    #[error("`alg` is not a supported asymmetric algorithm")]
     UnknownAlgorithm,
     /// `alg` is not among the configured algorithms.
     #[error("`alg` is {algorithm}, which is not allowed")]
@@ -102,7 +102,7 @@ pub enum TokenError {
         algorithm: Algorithm,
     },
     /// `typ` is not accepted by the profile (RFC 9068 §4, RFC 8725 §3.11).
-    #[error("`typ` is not that of profile {profile}")]
+    #[error("`typ` is not accepted by profile `{profile}`")]
     #[non_exhaustive]
     TokenType {
         /// The configured profile.
@@ -122,7 +122,7 @@ pub enum TokenError {
         reason: String,
     },
     /// The token has no `kid`, and the number of matching keys exceeds the limit.
-    #[error("no `kid`, and the issuer has more than {limit} keys for {algorithm}")]
+    #[error("the token has no `kid`, and the issuer has more than {limit} keys for {algorithm}")]
     #[non_exhaustive]
     TooManyCandidates {
         /// The token's algorithm.
@@ -131,7 +131,7 @@ pub enum TokenError {
         limit: usize,
     },
     /// The key of that `kid` is for another algorithm (RFC 8725 §3.1).
-    #[error("`alg` is {algorithm}, but the key of this `kid` is for {key_algorithm}")]
+    #[error("`alg` is {algorithm}, but the key with this `kid` is for {key_algorithm}")]
     #[non_exhaustive]
     AlgorithmMismatch {
         /// The token's algorithm.
@@ -140,7 +140,7 @@ pub enum TokenError {
         key_algorithm: Algorithm,
     },
     /// The signature is wrong.
-    #[error("the signature does not verify")]
+    #[error("the signature is invalid")]
     Signature,
     /// A mandatory claim is absent.
     #[error("`{name}` is absent")]
@@ -159,10 +159,10 @@ pub enum TokenError {
         found: Found,
     },
     /// `iss` is none of the configured issuers.
-    #[error("`iss` is no issuer that is trusted here")]
+    #[error("`iss` is not a configured issuer")]
     UntrustedIssuer,
     /// `aud` does not name this API.
-    #[error("`aud` holds none of {expected:?}{}", found.difference())]
+    #[error("`aud` contains none of {expected:?}{}", found.difference())]
     #[non_exhaustive]
     Audience {
         /// The configured audiences.
@@ -178,14 +178,14 @@ pub enum TokenError {
         ago: Duration,
     },
     /// `nbf` is in the future.
-    #[error("`nbf` is {} ahead", InSeconds(*.ahead))]
+    #[error("`nbf` is {} in the future", InSeconds(*.ahead))]
     #[non_exhaustive]
     NotYetValid {
         /// How far it is in the future.
         ahead: Duration,
     },
     /// `iat` is in the future.
-    #[error("`iat` is {} ahead", InSeconds(*.ahead))]
+    #[error("`iat` is {} in the future", InSeconds(*.ahead))]
     #[non_exhaustive]
     IssuedInFuture {
         /// How far it is in the future.
@@ -193,7 +193,7 @@ pub enum TokenError {
     },
     /// The token's lifetime is longer than the configured maximum.
     #[error(
-        "the token was issued for {}, which is longer than {}",
+        "the token's lifetime is {}, which exceeds the maximum of {}",
         InSeconds(*.lifetime), InSeconds(*.max)
     )]
     #[non_exhaustive]
@@ -204,7 +204,7 @@ pub enum TokenError {
         max: Duration,
     },
     /// The token was issued longer ago than the configured maximum.
-    #[error("the token was issued {} ago, which is longer than {}", InSeconds(*.age), InSeconds(*.max))]
+    #[error("the token was issued {} ago, which exceeds the maximum of {}", InSeconds(*.age), InSeconds(*.max))]
     #[non_exhaustive]
     TooOld {
         /// The time since `iat`, without the leeway.
@@ -213,7 +213,7 @@ pub enum TokenError {
         max: Duration,
     },
     /// A claim that the configuration requires is absent or `null`.
-    #[error("`{name}` is absent, and is required here")]
+    #[error("`{name}` is absent, but the settings require it")]
     #[non_exhaustive]
     RequiredClaim {
         /// The claim.
@@ -248,12 +248,12 @@ pub enum TokenError {
     /// The token does not state its kind and looks like an ID token: `azp` is in `aud` or not a
     /// string, `auth_time` is present, and no readable scope is present.
     #[error(
-        "taken for an ID token: it has no `typ` that is known, its `azp` is in its `aud` or no string, it has \
-         `auth_time` and no scope that can be read"
+        "looks like an ID token: its `typ` is unknown, its `azp` is in its `aud` or not a string, and it has \
+         `auth_time` but no readable scope"
     )]
     LikeIdToken,
     /// The profile's issuer gives access tokens and ID tokens the same shape.
-    #[error("nothing tells an access token of profile `{profile}` from an ID token")]
+    #[error("profile `{profile}` cannot tell an access token from an ID token")]
     #[non_exhaustive]
     Indistinct {
         /// The configured profile.
@@ -269,7 +269,7 @@ pub enum TokenError {
         expected: &'static str,
     },
     /// `cnf` binds the token to a key whose proof is not checked here (RFC 7800).
-    #[error("`cnf` binds the token to a key, and its proof is not checked")]
+    #[error("`cnf` binds the token to a key, and proof of possession is not checked")]
     SenderConstrained,
     /// The claims do not fit the type that the handler requests.
     #[error("the claims do not fit {wanted}: {problem}")]

@@ -98,7 +98,7 @@ pub trait Fetch: fmt::Debug + Send + Sync + 'static {
     /// See [`get`](Self::get).
     fn post(&self, request: FetchRequest, body: Bytes) -> Fetching<'_> {
         drop((request, body));
-        let unable = "this HTTP client sends no POST: implement `Fetch::post` for introspection";
+        let unable = "this HTTP client does not send POST requests; implement `Fetch::post` for introspection";
         Box::pin(std::future::ready(Err(unable.into())))
     }
 }
@@ -131,7 +131,7 @@ impl FetchRequest {
 
 /// The error that a [`Fetch`] returns if a body exceeds its limit.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the body is longer than allowed")]
+#[error("the body exceeds the size limit")]
 pub struct BodyTooLong;
 
 debug_with_causes!(BodyTooLong);

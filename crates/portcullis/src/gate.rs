@@ -54,8 +54,8 @@ pub struct Gate {
     route_from: Option<RouteFrom>,
 }
 
-const NO_RUNTIME: &str = "something must be fetched, and there is no runtime to fetch it on";
-const NO_RUNTIME_REMEDY: &str = "build the authenticator on a tokio runtime that goes on running";
+const NO_RUNTIME: &str = "a fetch is required, but there is no tokio runtime";
+const NO_RUNTIME_REMEDY: &str = "build the authenticator on a tokio runtime that keeps running";
 
 impl Gate {
     /// Creates a gate that refuses every request without a valid token.

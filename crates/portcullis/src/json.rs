@@ -49,7 +49,7 @@ pub(crate) trait FromMembers<'de> {
 pub(crate) enum JsonError {
     #[error("not a JSON object in UTF-8")]
     NotAnObject,
-    #[error("a member name comes twice")]
+    #[error("a member is duplicated")]
     DuplicateMember,
     #[error("`{0}` has a value of the wrong type")]
     WrongType(&'static str),
@@ -272,14 +272,14 @@ mod tests {
     }
 
     #[test]
-    fn members_are_read_and_others_skipped() {
+    fn known_members_are_read_and_others_skipped() {
         let pet = Pet { name: Some("Tom".to_owned()) };
         assert_eq!(read(r#" {"legs":[4,{"a":1}],"name":"Tom"} "#), Ok(pet));
         assert_eq!(read("{}"), Ok(Pet::default()));
     }
 
     #[test]
-    fn a_name_that_comes_twice_is_refused_known_or_not_and_however_it_is_written() {
+    fn duplicate_name_is_rejected_known_or_unknown_and_in_every_escaping() {
         for text in
             [r#"{"name":"a","name":"a"}"#, r#"{"x":1,"x":2}"#, r#"{"name":"a","\u006eame":"b"}"#]
         {
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_comes_twice_is_found_among_many() {
+    fn duplicate_name_is_found_among_many() {
         let members = |last: &str| {
             let members: Vec<_> = (0..500).map(|number| format!("\"m{number}\":1")).collect();
             format!("{{{},\"{last}\":2}}", members.join(","))
@@ -300,14 +300,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_is_not_absence() {
+    fn member_of_wrong_type_is_not_absent() {
         for text in [r#"{"name":null}"#, r#"{"name":1}"#, r#"{"name":["a"]}"#] {
             assert_eq!(read(text), Err(JsonError::WrongType("name")), "{text}");
         }
     }
 
     #[test]
-    fn what_is_not_one_whole_object_is_refused() {
+    fn text_that_is_not_one_whole_object_is_rejected() {
         for text in [
             "",
             "[]",

@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_header_is_read() {
+    fn valid_header_is_parsed() {
         let token = token(r#"{"alg":"ES256","kid":"k\u0031","typ":"application/AT+JWT","x":[]}"#);
         let jws = CompactJws::parse(&token).unwrap();
         assert_eq!(jws.header().algorithm, Algorithm::Es256);
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_has_exactly_three_parts() {
+    fn token_without_exactly_three_parts_is_rejected() {
         for text in ["", ".", "a", "a.b", "a.b.c.d", "a.b.c.d.e.f"] {
             assert!(matches!(refusal(text), TokenError::NotCompact), "{text:?}");
         }
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn base64url_is_read_strictly() {
+    fn non_strict_base64url_is_rejected() {
         // Padding, the standard alphabet, white space, and trailing bits after the last whole byte.
         for part in ["e30=", "e3+0", "e3 0", "e30\n", "e31", "e3é0"] {
             let text = format!("{part}.e30.AA");
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn none_and_unknown_algorithms_are_refused() {
+    fn none_and_unknown_algorithms_are_rejected() {
         for alg in ["none", "es256", "RS256 ", "", "RSA-OAEP"] {
             let text = token(&format!(r#"{{"alg":"{alg}"}}"#));
             assert!(matches!(refusal(&text), TokenError::UnknownAlgorithm), "{alg}");
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn crit_and_b64_are_refused_whatever_they_hold() {
+    fn crit_and_b64_are_rejected_with_any_value() {
         for crit in ["[]", "null", r#"["exp"]"#, r#"["b64"]"#] {
             let text = token(&format!(r#"{{"alg":"ES256","crit":{crit}}}"#));
             assert!(matches!(refusal(&text), TokenError::CriticalHeader), "{crit}");
@@ -364,13 +364,13 @@ mod tests {
     }
 
     #[test]
-    fn a_header_member_comes_once() {
+    fn duplicate_header_member_is_rejected() {
         let text = token(r#"{"alg":"ES256","alg":"ES256"}"#);
         assert!(matches!(refusal(&text), TokenError::DuplicateMember { part: "header" }));
     }
 
     #[test]
-    fn sizes_are_limited() {
+    fn token_and_header_sizes_are_limited() {
         let text = "a".repeat(DEFAULT_MAX_TOKEN_BYTES + 1);
         assert!(matches!(refusal(&text), TokenError::TooLong { limit: 16_384 }));
         let text = "a".repeat(DEFAULT_MAX_TOKEN_BYTES);

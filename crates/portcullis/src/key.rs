@@ -149,7 +149,7 @@ mod tests {
     use crate::testing::TestKey;
 
     #[test]
-    fn the_key_itself_insists_on_its_algorithm() {
+    fn key_verifies_only_its_own_algorithm() {
         let key = TestKey::generate("k", Algorithm::Rs256);
         let public = key.jwk().to_string();
         let parsed = VerificationKey::from_jwk(public.as_bytes(), Algorithm::Rs256).unwrap();

@@ -197,7 +197,7 @@ mod tests {
     use crate::testing::TestKey;
 
     #[test]
-    fn keys_that_were_replaced_are_gone_and_those_that_came_are_there() {
+    fn replaced_key_set_has_only_the_new_keys() {
         let (old, new) = ("old", "new");
         let key = |id| TestKey::generate(id, Algorithm::Es256);
         let (old_key, new_key) = (key(old), key(new));
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn local_keys_are_blamed_for_an_unknown_kid_and_no_jwks_is() {
+    fn unknown_kid_of_local_keys_is_reported_without_a_jwks() {
         let key = crate::dangerous::hmac_key(None, Algorithm::Hs256, &[7; 32]).unwrap();
         let source = SharedKeySet::new(KeySet::from_iter([key]));
         let resolved = |kid| source.resolve(&KeyRequest::new(kid, Algorithm::Hs256));
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn key_that_is_skipped_is_refused_with_its_reason() {
+    fn token_with_a_skipped_local_key_is_rejected_with_the_reason() {
         let json = br#"{"keys":[{"kty":"oct","kid":"a","k":"c2VjcmV0"}]}"#;
         let source = SharedKeySet::new(KeySet::from_json(json).unwrap());
         let refused = |id| match source.resolve(&KeyRequest::new(id, Algorithm::Es256)) {
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_current_while_the_source_would_answer_with_it() {
+    fn key_is_current_while_the_source_returns_it() {
         let old = TestKey::generate("k", Algorithm::Es256);
         let new = TestKey::generate("k", Algorithm::Es256);
         let keys = SharedKeySet::new(TestKey::key_set([&old]));
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shared_tells_its_status() {
+    fn shared_key_source_reports_its_status() {
         #[derive(Debug)]
         struct Told;
         impl KeySource for Told {

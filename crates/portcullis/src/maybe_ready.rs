@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 /// assert_eq!(known.await + asked.map(|number| number + 1).await, 16);
 /// # }
 /// ```
-#[must_use = "an answer that is pending comes only if it is awaited"]
+#[must_use = "a pending answer does nothing unless it is awaited"]
 pub enum MaybeReady<T> {
     /// The value is ready.
     Ready(T),

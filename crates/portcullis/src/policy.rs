@@ -245,7 +245,7 @@ impl Policy {
     /// read is [unknown](Self#met-not-met-unknown), and so is the negation: the same policy rejects
     /// a token whose `roles` is not a list of strings.
     #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "a policy is no boolean")]
+    #[expect(clippy::should_implement_trait, reason = "a policy is not a boolean")]
     pub fn not(self) -> Self {
         Self(Rule::Not(Box::new(self.0)))
     }

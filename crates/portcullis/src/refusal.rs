@@ -362,22 +362,22 @@ impl Refusal {
     pub fn remedy(&self) -> &'static str {
         match &self.0.cause {
             Cause::Missing => {
-                "send `Authorization: Bearer` and an access token, unless `token_places` lists \
-                 another place"
+                "send an access token in `Authorization: Bearer`, or where `token_places` \
+                 expects it"
             }
             Cause::Credentials(error) => error.remedy(),
             Cause::Token(error) => error.remedy(),
             Cause::Denied(denial) => denial.remedy(),
             Cause::BudgetSpent { .. } => {
-                "if many tokens have keys that the issuer does not publish, find their sender \
-                 (`cooldown` is how long one fetch of the budget takes to come back); if requests \
-                 wait, the issuer is slow"
+                "if many tokens have a `kid` that the issuer does not publish, find their sender \
+                 (the budget regains one fetch per `cooldown`); if too many requests wait, the \
+                 issuer is slow"
             }
             Cause::Unavailable { wanted: Wanted::Keys, .. } => {
-                "see the events of `portcullis::keys`"
+                "see the log events of `portcullis::keys`"
             }
             Cause::Unavailable { wanted: Wanted::Status, .. } => {
-                "see the events of `portcullis::status_list` and `portcullis::introspection`"
+                "see the log events of `portcullis::status_list` and `portcullis::introspection`"
             }
             Cause::Misconfigured { remedy, .. } => remedy,
         }
@@ -395,7 +395,7 @@ impl fmt::Display for Reason<'_> {
             Cause::Token(error) => error.fmt(f),
             Cause::Denied(denial) => denial.fmt(f),
             Cause::BudgetSpent { .. } => f.write_str(
-                "only a fetch could answer, and none is allowed now: unknown keys have spent \
+                "a fetch is required, but none is allowed now: unknown `kid`s have spent \
                      the budget, or too many requests are waiting",
             ),
             Cause::Unavailable { wanted: Wanted::Keys, .. } => {

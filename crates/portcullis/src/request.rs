@@ -364,7 +364,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn lines_are_visited_in_order_until_the_visitor_breaks() {
+    fn header_lines_are_visited_in_order_until_the_visitor_breaks() {
         let lines: Vec<&[u8]> = vec![b"a", b"b", b"c"];
         let request = Counting { name: "x", lines, method: "GET", looks: Cell::new(0) };
         let name = HeaderName::from_static("x");

@@ -138,8 +138,8 @@ impl Resource {
             tracing::warn!(
                 target: "portcullis",
                 metadata = self.url, setting = %settings::RESOURCE,
-                remedy = "call `with_bodies` on the layer, or have another one serve them",
-                "a layer without bodies does not serve the metadata that its challenges name",
+                remedy = "call `with_bodies` on the layer, or serve the metadata from another layer",
+                "metadata in challenges is not served: the layer has no bodies",
             );
         });
     }
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_metadata_stand_between_the_host_and_the_path() {
+    fn metadata_path_is_inserted_between_host_and_path() {
         for (identifier, url) in [
             ("https://api.example", "https://api.example/.well-known/oauth-protected-resource"),
             ("https://api.example/", "https://api.example/.well-known/oauth-protected-resource"),
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_identifier_is_refused() {
+    fn invalid_resource_identifier_is_rejected() {
         for identifier in [
             "",
             "api",
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_says_what_the_settings_say() {
+    fn resource_metadata_reflects_the_settings() {
         let resource = ProtectedResource::new("https://api.example")
             .scopes(["read"])
             .name("API")

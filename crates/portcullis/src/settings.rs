@@ -43,86 +43,88 @@ macro_rules! settings {
 
 settings! {
     ISSUER: "issuer", "PORTCULLIS_ISSUER", "none: must be set",
-        "what `iss` must say, byte for byte; keys are discovered below it";
+        "the issuer's URL, exactly as in `iss`; keys are discovered from it";
     AUDIENCE: "audience", "PORTCULLIS_AUDIENCE", "none: must be set",
-        "this API's name; `aud` must hold it (several: separated by commas)";
+        "this API's identifier, which `aud` must contain; separate several with commas";
     JWKS_URL: "jwks_url", "PORTCULLIS_JWKS_URL", "discovered",
-        "where the keys are, when they should not be discovered";
+        "URL of the key set; replaces discovery";
     DISCOVERY_URL: "discovery_url", "PORTCULLIS_DISCOVERY_URL", "below the issuer",
-        "where the issuer's metadata is, when it is not below the issuer's own URL";
+        "URL of the issuer's metadata, if it is not below the issuer's URL";
     JWKS_FILE: "jwks_file", "PORTCULLIS_JWKS_FILE", "none",
-        "a file with the keys, a JWK Set or PEM, read again when it changes";
+        "file with the keys, a JWK Set or PEM; re-read when it changes";
     ALLOW_HTTP_HOST: "allow_http_host", "PORTCULLIS_ALLOW_HTTP_HOST", "none",
-        "one host, a name or an address, that keys may be fetched from over plain http";
-    CA_FILE: "ca_file", "PORTCULLIS_CA_FILE", "what the system trusts",
-        "certificates in PEM that are trusted as well for fetching, read again at each fetch";
+        "one host name or address from which keys may be fetched over plain http";
+    CA_FILE: "ca_file", "PORTCULLIS_CA_FILE", "the system's",
+        "PEM file of additional trusted certificates for fetches; re-read at each fetch";
     STATUS_LISTS: "status_lists", "PORTCULLIS_STATUS_LISTS", "below the issuer",
-        "what the addresses of the issuer's status lists begin with";
+        "URL prefix of the issuer's status lists";
     INTROSPECTION_URL: "introspection_url", "PORTCULLIS_INTROSPECTION_URL", "none",
-        "where the issuer is asked about a token, for routes that ask it each time (RFC 7662)";
+        "the issuer's introspection endpoint (RFC 7662), for routes that require live revocation";
     INTROSPECTION_CLIENT_ID: "introspection_client_id", "PORTCULLIS_INTROSPECTION_CLIENT_ID", "none",
-        "as which client this service asks it, where the issuer authenticates that client";
+        "client id for that endpoint, if it authenticates clients";
     INTROSPECTION_SECRET_FILE: "introspection_secret_file", "PORTCULLIS_INTROSPECTION_SECRET_FILE",
-        "none", "a file with that client's secret, read again each time";
+        "none", "file with that client's secret; re-read for each request";
     FETCH_TOKEN_FILE: "fetch_token_file", "PORTCULLIS_FETCH_TOKEN_FILE", "none",
-        "a bearer token for fetching, read again at each fetch, sent to the configured origin only";
+        "file with a bearer token for fetches, sent to the configured origin only; re-read at each \
+         fetch";
     JWKS_TTL: "jwks_ttl", "PORTCULLIS_JWKS_TTL_SECS", "300",
-        "how long a fetched key set is used before it is fetched again";
+        "time for which a fetched key set is used before it is refreshed";
     MIN_TTL: "min_ttl", "PORTCULLIS_JWKS_MIN_TTL_SECS", "10",
-        "the least that the server's caching headers may shorten the TTL to";
+        "minimum TTL, whatever the server's caching headers request";
     REFRESH_AHEAD: "refresh_ahead", "PORTCULLIS_JWKS_REFRESH_AHEAD_SECS", "a tenth of the TTL",
-        "how long before its TTL a key set is renewed in the background";
+        "time before the end of the TTL at which a key set is refreshed in the background";
     BACKGROUND_REFRESH: "without_background_refresh", "PORTCULLIS_JWKS_BACKGROUND_REFRESH", "true",
-        "renew keys ahead of time; off, the first request past the TTL waits for the fetch";
+        "refresh keys before the end of the TTL; if `false`, the first request after the TTL waits";
     MAX_STALE: "max_stale", "PORTCULLIS_JWKS_MAX_STALE_SECS", "3600",
-        "how long beyond its TTL a key set is used while the issuer can not be reached";
+        "time past its TTL for which a key set is used while the issuer is unreachable";
     OBEY_NO_CACHE: "obey_no_cache", "PORTCULLIS_JWKS_OBEY_NO_CACHE", "false",
-        "let `no-cache`, `no-store`, `must-revalidate`, `max-age=0` and a past `Expires` of the server \
+        "let the server's `no-cache`, `no-store`, `must-revalidate`, `max-age=0` and past `Expires` \
          shorten the TTL to `min_ttl` and forbid stale keys";
     COOLDOWN: "cooldown", "PORTCULLIS_JWKS_COOLDOWN_SECS", "30",
-        "how long until unknown `kid`s may cause another fetch, beyond a burst of 3";
+        "time until unknown `kid`s may trigger another fetch, after a burst of 3";
     FETCH_TIMEOUT: "fetch_timeout", "PORTCULLIS_FETCH_TIMEOUT_SECS", "5",
-        "the deadline of one whole fetch, discovery included";
+        "timeout of a whole fetch, including discovery";
     MAX_BODY: "max_body_bytes", "PORTCULLIS_JWKS_MAX_BODY_BYTES", "524288",
-        "the longest key set or metadata that is read, in bytes";
+        "maximum size of a key set or metadata document, in bytes";
     MAX_KEYS: "max_keys", "PORTCULLIS_JWKS_MAX_KEYS", "200",
-        "the most keys that a set may hold";
+        "maximum number of keys in a set";
     LEEWAY: "leeway", "PORTCULLIS_LEEWAY_SECS", "10",
-        "the clock skew that `exp`, `nbf` and `iat` tolerate; adds to every revocation lag";
+        "tolerated clock skew for `exp`, `nbf` and `iat`; adds to every revocation lag";
     MAX_TOKEN_LIFETIME: "max_token_lifetime", "PORTCULLIS_MAX_TOKEN_LIFETIME_SECS", "no limit",
-        "tokens issued for longer than this are refused, which bounds the revocation lag";
+        "maximum time from `iat` to `exp`, which bounds the revocation lag";
     MAX_TOKEN_AGE: "max_token_age", "PORTCULLIS_MAX_TOKEN_AGE_SECS", "no limit",
-        "tokens issued longer ago than this are refused, however long they were issued for";
+        "maximum time since `iat`, regardless of `exp`";
     REQUIRED_CLAIMS: "required_claims", "PORTCULLIS_REQUIRED_CLAIMS", "those of the profile",
-        "claims that a token must have as well (separated by commas)";
+        "additional claims that a token must have, separated by commas";
     ALGORITHMS: "algorithms", "PORTCULLIS_ALGORITHMS", "all asymmetric ones",
-        "the signature algorithms that are accepted (separated by commas)";
+        "accepted signature algorithms, separated by commas";
     PROFILE: "profile", "PORTCULLIS_PROFILE", "jwt",
-        "the kind of token: `rfc9068` for strict access tokens, or the issuer's habits";
-    SCOPES_AT: "Profile::scopes_at", "PORTCULLIS_SCOPES_AT", "where the profile says: `scope`",
-        "the one claim that scopes are read from: its name, or a path as a JSON array";
-    ROLES_AT: "Profile::roles_at", "PORTCULLIS_ROLES_AT", "only where the profile says",
-        "a claim that roles are read from as well: its name, a path as a JSON array, or several paths";
+        "token profile: `rfc9068` for strict access tokens, or one for the issuer";
+    SCOPES_AT: "Profile::scopes_at", "PORTCULLIS_SCOPES_AT", "the profile's: `scope`",
+        "the only claim that scopes are read from: its name, or a path as a JSON array";
+    ROLES_AT: "Profile::roles_at", "PORTCULLIS_ROLES_AT", "the profile's",
+        "additional claim that roles are read from: its name, a path as a JSON array, or an array of \
+         paths";
     REALM: "realm", "PORTCULLIS_REALM", "api",
-        "the `realm` of the challenge that a refused client gets";
+        "`realm` in the challenge of a rejected request";
     RESOURCE: "protected_resource", "PORTCULLIS_RESOURCE", "none",
-        "this API's URL, for which metadata are published (RFC 9728) that challenges point to";
+        "this API's URL; publishes metadata for it (RFC 9728), which challenges link to";
     PROBLEM_JSON: "problem_json", "PORTCULLIS_PROBLEM_JSON", "false",
-        "give refusals a problem document (RFC 9457) for a body";
+        "send a problem document (RFC 9457) as the body of a refusal";
     TOKEN_PLACES: "token_places", "PORTCULLIS_TOKEN_PLACES", "authorization",
-        "the places where a token may stand, separated by commas: `authorization`, `header:NAME`, \
+        "places where a token may be, separated by commas: `authorization`, `header:NAME`, \
          `header:NAME:SCHEME`, `websocket:PREFIX`, `websocket-pair:MARKER`, \
          `websocket-base64url:PREFIX`";
     COOKIE: "cookie", "PORTCULLIS_COOKIE", "none: no cookie is read",
-        "the cookie that may hold the token when no listed place does";
+        "cookie that may contain the token if no listed place does";
     TRUSTED_ORIGINS: "also_trusted_origin", "PORTCULLIS_TRUSTED_ORIGINS", "this origin only",
-        "the origins whose pages may send that cookie with unsafe requests";
+        "origins whose pages may send that cookie with unsafe requests";
     TOKEN_CACHE: "token_cache_bytes", "PORTCULLIS_TOKEN_CACHE_BYTES", "33554432",
-        "how much memory verified tokens may take, so that they need not be verified again; 0: off";
+        "maximum memory for cached validated tokens, in bytes; 0 disables the cache";
     MAX_TOKEN_BYTES: "max_token_bytes", "PORTCULLIS_MAX_TOKEN_BYTES", "16384",
-        "the longest token that is read, in bytes";
+        "maximum length of a token, in bytes";
     START_WITHOUT_KEYS: "start_without_keys", "PORTCULLIS_START_WITHOUT_KEYS", "false",
-        "start, and answer 503, even though the keys can not be fetched yet";
+        "start although the keys cannot be fetched, and respond with 503 until they can";
     KEPT_KEYS_FILE: "kept_keys_file", "PORTCULLIS_KEPT_KEYS_FILE", "none: nothing is kept",
-        "a file that keeps the last good keys, for a start while the issuer cannot be reached";
+        "file that stores the last valid keys, for a start while the issuer is unreachable";
 }

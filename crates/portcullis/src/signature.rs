@@ -149,7 +149,7 @@ pub enum VerifyError {
     },
     /// The keys in memory lack the key of the JWS, and no fetch is allowed now: unknown `kid`s have
     /// spent the budget, or too many requests are waiting. The JWS was not checked.
-    #[error("no key at hand has this `kid`, and none may be fetched now; retry in {}", InSeconds(*.retry_after))]
+    #[error("no cached key has this `kid`, and no fetch is allowed now; retry in {}", InSeconds(*.retry_after))]
     #[non_exhaustive]
     KeyBudgetSpent {
         /// The delay before a retry.
@@ -221,7 +221,7 @@ mod tests {
     use crate::testing::TestKey;
 
     #[test]
-    fn only_an_allowed_algorithm_with_the_key_that_is_named_verifies() {
+    fn jws_verifies_only_with_an_allowed_algorithm_and_its_key() {
         let key = TestKey::generate("k", Algorithm::Es256);
         let keys = TestKey::key_set([&key]);
         let jws = key.sign(r#"{"alg":"ES256","kid":"k"}"#, "any \u{1f511} text");

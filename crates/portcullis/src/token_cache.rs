@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_very_same_token_is_found() {
+    fn only_the_same_token_is_a_cache_hit() {
         let cache = cache(1 << 20);
         insert(&cache, "abcdef.ghijkl.mnopqr", 0, 1);
         assert_eq!(recall(&cache, "abcdef.ghijkl.mnopqr"), Some(1));
@@ -291,7 +291,7 @@ mod tests {
 
     /// The security of the cache depends on this: tokens with the same hash are distinguished.
     #[test]
-    fn a_collision_answers_nothing() {
+    fn hash_collision_is_a_cache_miss() {
         let (value, used) = (Kept("alice".to_owned(), 1), AtomicBool::new(false));
         let entry = Entry { hash: 7, value, bytes: 0, used };
         assert!(entry.is_of(7, b"alice"));
@@ -301,13 +301,13 @@ mod tests {
     }
 
     #[test]
-    fn two_tables_hash_differently() {
+    fn two_caches_hash_differently() {
         let hash = |cache: TokenCache<Kept>| cache.hash(b"a token");
         assert_ne!(hash(cache(1 << 16)), hash(cache(1 << 16)));
     }
 
     #[test]
-    fn what_gets_no_answer_is_dropped() {
+    fn ended_cache_entry_is_dropped() {
         let cache = cache(1 << 20);
         insert(&cache, "a", 100, 1);
         assert_eq!(cache.recall(b"a", |_| Recalled::Ended::<u32>), None);
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_holds_under_a_flood_and_what_is_used_stays() {
+    fn cache_bound_holds_in_a_flood_and_used_entries_stay() {
         let limit = 1 << 18;
         let cache = cache(limit);
         insert(&cache, "hot", 0, 7);
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_holds_with_many_threads() {
+    fn cache_bound_holds_with_many_threads() {
         let limit = 1 << 18;
         let cache = cache(limit);
         std::thread::scope(|scope| {
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_not_kept() {
+    fn oversized_entry_is_not_cached() {
         let cache = cache(1 << 20);
         insert(&cache, &"x".repeat(MAX_ENTRY_BYTES), 0, 1);
         insert(&cache, "x", MAX_ENTRY_BYTES, 1);

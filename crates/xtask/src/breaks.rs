@@ -11,12 +11,12 @@ use checks::CHECKS;
 
 /// The tests that take most of the suite's time: they run where the others have noticed nothing.
 const SLOW: [&str; 6] = [
-    "class_12_resource_exhaustion::long_tokens_are_refused_unread",
+    "class_12_resource_exhaustion::oversized_token_is_rejected_unread",
     "class_12_resource_exhaustion::forged_tokens_of_many_tenants_cause_few_fetches",
-    "class_12_resource_exhaustion::many_members_are_no_danger",
-    "class_01_algorithm_confusion::a_key_is_used_with_its_own_algorithm_only",
+    "class_12_resource_exhaustion::many_members_are_parsed_in_bounded_time",
+    "class_01_algorithm_confusion::key_is_used_only_with_its_own_algorithm",
     "class_13_revocation_faults::whatever_fails_no_honest_token_is_refused",
-    "class_02_no_signature::a_token_without_its_signature_is_refused_under_every_algorithm",
+    "class_02_no_signature::token_without_signature_is_rejected_for_every_algorithm",
 ];
 
 /// A check of the core, and what the source says when it is gone.

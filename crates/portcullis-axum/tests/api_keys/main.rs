@@ -22,7 +22,7 @@ fn keys() -> ApiKeys {
 }
 
 #[tokio::test]
-async fn tokens_and_api_keys_are_accepted_in_one_header() {
+async fn token_or_api_key_is_accepted_in_one_header() {
     let scene = Scene::new().await;
     let app = app(scene.auth.clone(), keys());
     let bearer = |credential: &str| Some(format!("Bearer {credential}"));
@@ -62,7 +62,7 @@ async fn tokens_and_api_keys_are_accepted_in_one_header() {
 }
 
 #[test]
-fn guide_shows_this_app() {
+fn guide_contains_this_app() {
     let chapter = include_str!("../../../portcullis/src/guide/api_keys.md");
     let shown = chapter.split_once("```rust,ignore\n").unwrap().1;
     let shown = shown.split_once("```").unwrap().0;

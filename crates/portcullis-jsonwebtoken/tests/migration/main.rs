@@ -57,7 +57,7 @@ fn read(claims: Claims) -> bool {
 
 /// Tokens that the second table does not list must be validated identically by all three apps.
 #[tokio::test]
-async fn steps_judge_tokens_alike_but_for_what_is_listed() {
+async fn migration_steps_accept_the_same_tokens_except_the_listed_ones() {
     let (old, new) = (key("old"), key("new"));
     let fetch = ScriptedFetch::default();
     publish(&fetch, &[&old]);
@@ -132,7 +132,7 @@ async fn steps_judge_tokens_alike_but_for_what_is_listed() {
 
 /// The authenticator enforces what `issuer_settings` reads.
 #[tokio::test]
-async fn required_claims_algorithms_and_audiences_of_a_validation_hold_in_an_authenticator() {
+async fn required_claims_algorithms_and_audiences_of_a_validation_are_enforced() {
     let key = key("k");
     let mut validation = validation();
     validation.set_required_spec_claims(&["exp", "nbf", "sub"]);
@@ -156,7 +156,7 @@ async fn required_claims_algorithms_and_audiences_of_a_validation_hold_in_an_aut
 }
 
 #[test]
-fn page_shows_the_apps_as_they_are() {
+fn page_contains_the_tested_apps() {
     let page = include_str!("../../../../docs/migrating/from-jsonwebtoken.md");
     for app in [include_str!("before.rs"), include_str!("step_1.rs"), include_str!("step_2.rs")] {
         assert!(page.contains(&format!("```rust\n{app}```")), "the page should have:\n{app}");
@@ -166,7 +166,7 @@ fn page_shows_the_apps_as_they_are() {
 /// jsonwebtoken has no limits: an app that fetches for each unknown `kid` fetches for every forged
 /// token.
 #[tokio::test]
-async fn unknown_kids_cost_a_budget_and_are_told_from_an_outage() {
+async fn unknown_kids_spend_a_budget_and_differ_from_an_outage() {
     let known = key("k");
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
     publish(&fetch, &[&known]);
@@ -207,7 +207,7 @@ async fn unknown_kids_cost_a_budget_and_are_told_from_an_outage() {
 
 /// serde quotes the value that does not fit, and errors must not contain a token's values.
 #[tokio::test]
-async fn errors_have_no_value_out_of_the_token() {
+async fn errors_contain_no_value_of_the_token() {
     let key = key("k");
     let keys = SharedKeySet::new(TestKey::key_set([&key]));
     for (changes, header) in [
@@ -229,7 +229,7 @@ async fn errors_have_no_value_out_of_the_token() {
 }
 
 #[tokio::test]
-async fn decode_finds_a_key_that_was_replaced_and_tries_each_that_is_not_named() {
+async fn decode_finds_a_replaced_key_and_tries_every_key_without_a_kid() {
     let (first, second) = (key("a"), key("b"));
     let fetch = ScriptedFetch::default();
     publish(&fetch, &[&first, &second]);

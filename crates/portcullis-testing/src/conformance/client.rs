@@ -35,7 +35,7 @@ pub(super) struct Client {
 impl Client {
     pub(super) async fn send(&self, case: &Case) -> Answer {
         let answer = tokio::time::timeout(PATIENCE, self.exchange(case)).await;
-        let mut answer = answer.expect("there was no answer");
+        let mut answer = answer.expect("no response");
         if case.method == Method::HEAD {
             // The server may send the length that the body would have, but need not (RFC 9110
             // §8.6).

@@ -150,9 +150,9 @@ impl AuthenticatorBuilder {
 /// The effect of a server's `Cache-Control` on the TTL and `max_stale`, for the log.
 fn cache_control(obeys_no_cache: bool) -> &'static str {
     if obeys_no_cache {
-        "max-age, no-cache, no-store and must-revalidate count (obey_no_cache)"
+        "max-age, no-cache, no-store and must-revalidate are obeyed (obey_no_cache)"
     } else {
-        "only a positive max-age counts, which may shorten jwks_ttl"
+        "only a positive max-age is obeyed; it may shorten jwks_ttl"
     }
 }
 
@@ -271,8 +271,8 @@ impl IssuerSettings {
             };
         }
         if !self.audiences.is_empty() {
-            let expected = "name none with `dangerous::any_audience`, which accepts all of them; to hold \
-                            tokens to some, use `IssuerSettings::new`";
+            let expected = "leave it out: `dangerous::any_audience` accepts every audience; to require \
+                            one, use `IssuerSettings::new`";
             return Err(ConfigError::invalid(
                 settings::AUDIENCE,
                 self.audiences.join(", "),
@@ -284,8 +284,8 @@ impl IssuerSettings {
                 first: settings::AUDIENCE,
                 second: settings::PROFILE,
                 why: format!(
-                    "profile `{}` accepts ID tokens here, and `dangerous::any_audience` those of every \
-                     client of the issuer; name the audience",
+                    "profile `{}` accepts ID tokens, and `dangerous::any_audience` accepts those of \
+                     every client of the issuer; name the audience",
                     self.profile.name(),
                 ),
             });
@@ -301,7 +301,8 @@ impl IssuerSettings {
         let symmetric = self.algorithms.iter().find(|algorithm| algorithm.is_symmetric());
         let are_fetched = !matches!(self.origin.key_source, Some(GivenKeys::Source(_)));
         if let Some(symmetric) = symmetric.filter(|_| are_fetched) {
-            let expected = "no JWKS may hold its key, which is a secret: see `dangerous`";
+            let expected =
+                "its key is a secret, which a JWKS must not contain; see `dangerous::hmac_key`";
             return Err(ConfigError::invalid(settings::ALGORITHMS, symmetric.as_str(), expected));
         }
         self.keys.check()
@@ -349,7 +350,7 @@ impl IssuerSettings {
             tracing::warn!(
                 target: "portcullis",
                 leeway = %InSeconds(leeway), %setting, value = %InSeconds(max),
-                "the leeway is large: tokens are accepted for that much longer, twice over",
+                "large leeway: it counts twice in the revocation bound",
             );
         }
         Ok(())

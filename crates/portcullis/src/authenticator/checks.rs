@@ -18,7 +18,7 @@ pub(super) fn not_quoted(setting: &'static Setting, value: &str) -> Result<(), C
     if !value.starts_with(QUOTES) && !value.ends_with(QUOTES) {
         return Ok(());
     }
-    let expected = "leave out the quotes, which are read as a part of the value";
+    let expected = "remove the quotes; they are read as part of the value";
     Err(ConfigError::invalid(setting, without_password(value), expected))
 }
 
@@ -46,7 +46,7 @@ pub(super) fn check_cookie_name(name: &str) -> Result<(), ConfigError> {
     if http::HeaderName::from_bytes(name.as_bytes()).is_ok() {
         return Ok(());
     }
-    let expected = "it must be a cookie's name, such as `__Host-portcullis-access`";
+    let expected = "it must be a cookie name, such as `__Host-portcullis-access`";
     Err(ConfigError::invalid(settings::COOKIE, name, expected))
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn check_places(
         let invalid = |expected| ConfigError::invalid(settings::TOKEN_PLACES, &text, expected);
         let place = place.map_err(invalid)?;
         if places.iter().any(|other| other.overlaps(&place)) {
-            return Err(invalid("a token there would also stand in another place of the list"));
+            return Err(invalid("it overlaps with another place in the list; remove one of them"));
         }
         places.push(place);
     }
@@ -78,8 +78,8 @@ pub(super) fn check_origin(origin: &str) -> Result<(), ConfigError> {
     if is_origin {
         return Ok(());
     }
-    let expected = "it must be an origin as browsers write it: scheme and host in lower case, no \
-                    default port, no slash at the end";
+    let expected = "it must be an origin as browsers send it: scheme and host in lower case, no \
+                    default port, no trailing slash";
     Err(ConfigError::invalid(settings::TRUSTED_ORIGINS, origin, expected))
 }
 

@@ -27,7 +27,7 @@ pub enum ConfigError {
         expected: String,
     },
     /// A variable has the former prefix, from before the product was renamed.
-    #[error("{variable} is no longer read: rename it to {renamed}")]
+    #[error("{variable} is no longer supported; rename it to {renamed}")]
     #[non_exhaustive]
     Renamed {
         /// The variable.
@@ -36,7 +36,7 @@ pub enum ConfigError {
         renamed: String,
     },
     /// A variable is no longer read, because another setting replaced it.
-    #[error("{variable} is no longer read: set {}={value}", .setting.variable)]
+    #[error("{variable} is no longer supported; set {}={value}", .setting.variable)]
     Replaced {
         /// The variable.
         variable: String,
@@ -69,7 +69,7 @@ pub enum ConfigError {
         source: FetchError,
     },
     /// A setting of one of several issuers is invalid.
-    #[error("of the issuer {issuer}: {problem}")]
+    #[error("issuer {issuer}: {problem}")]
     #[non_exhaustive]
     OfIssuer {
         /// The issuer.
@@ -80,8 +80,8 @@ pub enum ConfigError {
     },
     /// A gate uses live revocation, and introspection is not configured for this issuer.
     #[error(
-        "a gate asks the issuer about each token (`Revocation::live`), and {issuer} has no \
-         `introspection_url`: set it, and what goes with it, for every issuer of the gate"
+        "the gate requires introspection (`Revocation::live`), but issuer {issuer} has no \
+         `introspection_url`; set it for every issuer of the gate"
     )]
     #[non_exhaustive]
     NoIntrospection {
@@ -100,8 +100,8 @@ pub enum ConfigError {
     },
     /// A setting of the first issuer was set on a builder whose issuers all come from a resolver.
     #[error(
-        "{method} is a setting of one issuer, and this builder has none: set it on the \
-         `IssuerSettings` that the resolver answers with"
+        "{method} is a setting of one issuer, but this builder has none; set it on the \
+         `IssuerSettings` that the resolver returns"
     )]
     #[non_exhaustive]
     NoFirstIssuer {
@@ -109,7 +109,7 @@ pub enum ConfigError {
         method: &'static str,
     },
     /// No HTTP client is available to fetch the keys.
-    #[error("no HTTP client to fetch keys with: {reason}")]
+    #[error("no HTTP client for fetching keys: {reason}")]
     #[non_exhaustive]
     NoHttpClient {
         /// The reason.

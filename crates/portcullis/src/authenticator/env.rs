@@ -242,7 +242,7 @@ fn read_path(setting: &'static Setting, text: &str) -> Result<Vec<String>, Confi
     };
     if path.is_empty() {
         let expected =
-            "it must be a claim's name, or a path as a JSON array: [\"ext\", \"scopes\"]";
+            "it must be a claim name, or a path as a JSON array such as [\"ext\", \"scopes\"]";
         return Err(ConfigError::invalid(setting, text, expected));
     }
     Ok(path)
@@ -296,7 +296,7 @@ fn warn_of_unknown(names: impl Iterator<Item = String>) {
         tracing::warn!(
             target: "portcullis",
             name, nearest,
-            "a variable of an unknown name is ignored",
+            "unknown variable ignored",
         );
     }
 }
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn variable_with_the_former_prefix_is_refused_by_name() {
+    fn variable_with_former_prefix_is_rejected_by_name() {
         let check = |names: &[&str]| check_former(names.iter().map(|&name| name.to_owned()));
         for setting in Setting::ALL {
             let former = setting.variable.replace(PREFIX, FORMER_PREFIX);
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_is_read() {
+    fn every_environment_variable_is_read() {
         let builder = read(&[
             ("PORTCULLIS_AUDIENCE", "https://api.example, urn:b"),
             ("PORTCULLIS_JWKS_URL", "https://keys.example/jwks"),
@@ -432,16 +432,16 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_read_is_named_with_its_value() {
+    fn unreadable_value_is_reported_with_its_setting() {
         for (variable, value, expected) in [
             ("PORTCULLIS_JWKS_TTL_SECS", "5m", "whole number of seconds"),
             ("PORTCULLIS_LEEWAY_SECS", "-1", "whole number of seconds"),
             ("PORTCULLIS_ALGORITHMS", "HS256", "not one of RS256"),
             ("PORTCULLIS_PROFILE", "auth1", "jwt, rfc9068, auth0"),
-            ("PORTCULLIS_SCOPES_AT", "[]", "a claim's name, or a path"),
-            ("PORTCULLIS_SCOPES_AT", "[[]]", "a claim's name, or a path"),
-            ("PORTCULLIS_ROLES_AT", "[7]", "a claim's name, or a path"),
-            ("PORTCULLIS_ROLES_AT", "[[],[]]", "a claim's name, or a path"),
+            ("PORTCULLIS_SCOPES_AT", "[]", "a claim name, or a path"),
+            ("PORTCULLIS_SCOPES_AT", "[[]]", "a claim name, or a path"),
+            ("PORTCULLIS_ROLES_AT", "[7]", "a claim name, or a path"),
+            ("PORTCULLIS_ROLES_AT", "[[],[]]", "a claim name, or a path"),
             ("PORTCULLIS_JWKS_MAX_KEYS", "many", "whole number"),
             ("PORTCULLIS_START_WITHOUT_KEYS", "yes", "`true` or `false`"),
             ("PORTCULLIS_TOKEN_PLACES", "query:access_token", "`authorization`, `header:NAME`"),
@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn value_in_quotes_is_refused() {
+    fn quoted_value_is_rejected() {
         for (variable, value) in [
             ("PORTCULLIS_ISSUER", r#""https://issuer.example""#),
             ("PORTCULLIS_ISSUER", "'https://issuer.example'"),
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn former_variable_is_refused_with_what_replaces_it() {
+    fn former_variable_is_rejected_with_its_replacement() {
         for (variable, value, right) in [
             ("PORTCULLIS_JWKS_IGNORE_MUST_REVALIDATE", "true", "JWKS_OBEY_NO_CACHE=false"),
             ("TOLLGATE_JWKS_IGNORE_MUST_REVALIDATE", "0", "JWKS_OBEY_NO_CACHE=true"),
@@ -485,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn issuer_and_audience_must_be_set() {
+    fn absent_issuer_or_audience_is_rejected() {
         for variable in ["PORTCULLIS_ISSUER", "PORTCULLIS_AUDIENCE"] {
             for value in ["", "  "] {
                 let error = read(&[(variable, value)]).unwrap_err();
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_told_its_nearest() {
+    fn unknown_variable_is_reported_with_the_nearest_name() {
         let names = ["PORTCULLIS_JWKS_TTL", "PORTCULLIS_ISSUER", "PATH", "IDENTSPHERE_ISSUER"];
         let unknown = unknown(names.into_iter().map(str::to_owned));
         assert_eq!(unknown, [("PORTCULLIS_JWKS_TTL".to_owned(), "PORTCULLIS_JWKS_URL")]);

@@ -87,7 +87,7 @@ fn check_secret(path: &Path) -> Result<(), ConfigError> {
 }
 
 fn incomplete(set: &'static Setting, absent: &'static Setting) -> ConfigError {
-    let why = "introspection needs the URL, and where the issuer authenticates the client that asks, its \
-               id and its secret; set all three, or the URL alone";
+    let why = "introspection requires the URL, and also the client id and secret if the endpoint \
+               authenticates clients; set all three, or only the URL";
     ConfigError::Contradiction { first: set, second: absent, why: why.to_owned() }
 }

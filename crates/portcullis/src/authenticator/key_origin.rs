@@ -207,18 +207,17 @@ impl KeyOrigin {
         let mut set =
             places.into_iter().filter_map(|(setting, value)| Some((setting, value.as_ref()?)));
         if let (Some((first, _)), Some((second, _))) = (set.next(), set.next()) {
-            let why = "keys come from one place; set only one of them".to_owned();
+            let why = "keys come from one source; set only one of the two".to_owned();
             return Err(ConfigError::Contradiction { first, second, why });
         }
         let named =
             places.into_iter().find_map(|(setting, value)| Some((setting, value.as_ref()?)));
         if let (Some((setting, value)), true) = (named, self.key_source.is_some()) {
-            let expected = "leave it out where `key_source` is set: nothing is fetched then";
+            let expected = "remove it: nothing is fetched if `key_source` is set";
             return Err(ConfigError::invalid(setting, value, expected));
         }
         if let (Some(path), true) = (&self.ca_file, self.fetch.is_some()) {
-            let expected =
-                "it is for the default HTTP client; with `fetch`, trust is that client's";
+            let expected = "it applies to the default HTTP client only; configure trust in the client given to `fetch`";
             return Err(ConfigError::invalid(
                 settings::CA_FILE,
                 path.display().to_string(),
@@ -248,7 +247,7 @@ impl KeyOrigin {
         let url = secure(settings::ISSUER, issuer)?;
         if url.query().is_some() || url.fragment().is_some() {
             // RFC 8414 §2.
-            let expected = "an issuer has no query and no fragment";
+            let expected = "an issuer URL must not have a query or fragment";
             return Err(ConfigError::invalid(settings::ISSUER, issuer, expected));
         }
         let metadata = match profile.metadata_of(issuer) {
@@ -293,7 +292,7 @@ impl KeyOrigin {
         #[cfg(not(feature = "reqwest"))]
         {
             let _ = reach;
-            let reason = "the feature `reqwest` is off, and no `fetch` is set".to_owned();
+            let reason = "the feature `reqwest` is disabled, and no `fetch` is set".to_owned();
             Err(ConfigError::NoHttpClient { reason })
         }
     }
@@ -305,8 +304,8 @@ fn check_shared(keys: &RemoteKeySet, issuer: &str, profile: &Profile) -> Result<
     let Location::Discovered { issuer: of, metadata } = keys.location() else { return Ok(()) };
     if of != issuer {
         let expected = format!(
-            "its `key_source` was discovered for {of}; for keys that several issuers share, name \
-             their place with `RemoteKeySet::at`"
+            "its `key_source` was discovered for {of}; for keys that several issuers share, set \
+             their URL with `RemoteKeySet::at`"
         );
         return Err(ConfigError::invalid(settings::ISSUER, issuer, expected));
     }
@@ -314,8 +313,9 @@ fn check_shared(keys: &RemoteKeySet, issuer: &str, profile: &Profile) -> Result<
     // A `discovery_url` may name a proxy, so the profile's key hosts do not apply with it.
     let is_named = metadata.is_some() && hosts.is_none();
     if profile.key_hosts().is_some() && hosts != profile.key_hosts() && !is_named {
-        let expected = "it says on which hosts the keys are, and its `key_source` was discovered \
-                        without that: set the same profile there, `RemoteKeySetBuilder::profile`";
+        let expected = "it restricts the hosts of the keys, but its `key_source` was discovered \
+                        without that restriction; set the same profile with \
+                        `RemoteKeySetBuilder::profile`";
         return Err(ConfigError::invalid(settings::PROFILE, profile.name(), expected));
     }
     Ok(())
@@ -338,8 +338,8 @@ pub(super) fn secure_url(
     urls: &UrlPolicy,
 ) -> Result<Url, ConfigError> {
     Url::parse(value).ok().filter(|url| urls.allows(url)).ok_or_else(|| {
-        let expected = "it must be an https URL, or an http one on this machine (localhost, \
-                        127.0.0.1, [::1]) or on the host of allow_http_host, without a password";
+        let expected = "it must be an https URL without a password, or an http URL with a loopback \
+                        host (localhost, 127.0.0.1, [::1]) or the host in allow_http_host";
         ConfigError::invalid(setting, without_password(value), expected)
     })
 }

@@ -80,8 +80,8 @@ impl KeySettings {
                     first: settings::MIN_TTL,
                     second: settings::FETCH_TIMEOUT,
                     why: format!(
-                        "keys may take {} to fetch, and would then be past a TTL of {} \
-                         when they arrive; raise `min_ttl` or lower `fetch_timeout`",
+                        "a fetch may take {}, so keys could exceed a TTL of {} when they \
+                         arrive; raise `min_ttl` or lower `fetch_timeout`",
                         InSeconds(self.fetch_timeout),
                         InSeconds(min_ttl)
                     ),
@@ -95,7 +95,7 @@ impl KeySettings {
                 return Err(ConfigError::Contradiction {
                     first: settings::REFRESH_AHEAD,
                     second: settings::BACKGROUND_REFRESH,
-                    why: "nothing is renewed ahead of time while it is off; set only one".into(),
+                    why: "background refresh is disabled, so nothing is refreshed ahead; set only one of the two".into(),
                 });
             }
         }
@@ -115,7 +115,7 @@ impl KeySettings {
         Err(ConfigError::Contradiction {
             first: setting,
             second: settings::JWKS_TTL,
-            why: format!("{} does not fit into a TTL of {}", InSeconds(value), InSeconds(self.ttl)),
+            why: format!("{} exceeds the TTL of {}", InSeconds(value), InSeconds(self.ttl)),
         })
     }
 }

@@ -18,8 +18,7 @@ impl KeptKeysSetting {
             Self::Elsewhere(store) => store,
             Self::File(path) => {
                 let file = KeptInFile::open(path.clone()).map_err(|error| {
-                    let expected =
-                        format!("its directory must be one that can be written: {error}");
+                    let expected = format!("its directory must be writable: {error}");
                     let path = path.display().to_string();
                     ConfigError::invalid(settings::KEPT_KEYS_FILE, path, expected)
                 })?;
@@ -47,7 +46,7 @@ pub(super) async fn first_keys(
             tracing::warn!(
                 target: "portcullis::keys",
                 issuer, age = %InSeconds(age), fetched_at,
-                "the issuer cannot be reached; the keys of an earlier run are used",
+                "issuer unreachable, using the keys of an earlier run",
             );
             Ok(())
         }
@@ -55,7 +54,7 @@ pub(super) async fn first_keys(
             tracing::warn!(
                 target: "portcullis::keys",
                 issuer, reason,
-                "the issuer cannot be reached, and the kept keys are not used",
+                "issuer unreachable, kept keys not usable",
             );
             Err(error)
         }
@@ -76,8 +75,7 @@ pub(super) fn start_without(
         tracing::error!(
             target: "portcullis::keys",
             issuer,
-            "the service starts without the keys of this issuer: its tokens are refused with 503 until \
-             they can be fetched",
+            "started without the keys of this issuer: its tokens get a 503 until the keys can be fetched",
         );
     }
     Ok(())

@@ -41,7 +41,7 @@ async fn rule(auth: &Authenticator, token: &str) -> &'static str {
 }
 
 #[tokio::test]
-async fn a_good_token_is_accepted_under_every_algorithm() {
+async fn valid_token_is_accepted_with_every_algorithm() {
     for &algorithm in Algorithm::ALL {
         let key = TestKey::generate("k", algorithm);
         let auth = auth(&key).await;
@@ -63,7 +63,7 @@ async fn both_names_of_ed25519_are_accepted() {
 }
 
 #[tokio::test]
-async fn a_change_of_any_character_is_refused() {
+async fn token_with_any_changed_character_is_rejected() {
     for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::Ed25519] {
         let key = TestKey::generate("k", algorithm);
         let auth = auth(&key).await;
@@ -81,14 +81,14 @@ async fn a_change_of_any_character_is_refused() {
 }
 
 #[tokio::test]
-async fn another_key_of_the_same_id_does_not_do() {
+async fn token_of_another_key_with_the_same_kid_is_rejected() {
     let auth = auth(&TestKey::generate("k", Algorithm::Es256)).await;
     let forger = TestKey::generate("k", Algorithm::Es256);
     assert_eq!(rule(&auth, &forger.token(&claims())).await, "signature");
 }
 
 #[tokio::test]
-async fn a_token_can_not_choose_how_its_key_is_used() {
+async fn token_cannot_choose_the_algorithm_of_its_key() {
     let key = TestKey::generate("k", Algorithm::Rs256);
     let auth = auth(&key).await;
     for (alg, expected) in
@@ -101,7 +101,7 @@ async fn a_token_can_not_choose_how_its_key_is_used() {
 }
 
 #[tokio::test]
-async fn a_key_in_the_header_is_not_used() {
+async fn key_in_the_header_is_ignored() {
     let auth = auth(&TestKey::generate("k", Algorithm::Es256)).await;
     let forger = TestKey::generate("evil", Algorithm::Es256);
     for name in ["jwk", "jku", "x5c", "x5u"] {
@@ -115,7 +115,7 @@ async fn a_key_in_the_header_is_not_used() {
 }
 
 #[tokio::test]
-async fn only_allowed_algorithms_are_accepted_whatever_keys_there_are() {
+async fn token_with_disallowed_algorithm_is_rejected_despite_its_key() {
     let key = TestKey::generate("k", Algorithm::Rs256);
     let token = key.token(&claims());
     let allowing = |algorithms: &[Algorithm]| builder(&key).algorithms(algorithms.to_vec()).build();
@@ -127,7 +127,7 @@ async fn only_allowed_algorithms_are_accepted_whatever_keys_there_are() {
 }
 
 #[tokio::test]
-async fn the_profile_decides_on_typ() {
+async fn typ_is_checked_against_the_profile() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let default = auth(&key).await;
     let strict = builder(&key).profile(Profile::rfc9068()).build().await.unwrap();
@@ -150,7 +150,7 @@ async fn the_profile_decides_on_typ() {
 }
 
 #[tokio::test]
-async fn a_token_expires_as_the_clock_moves() {
+async fn token_expires_when_the_clock_advances() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let clock = ManualClock::at(NOW);
     let auth = builder(&key).clock(clock.clone()).build().await.unwrap();
@@ -165,7 +165,7 @@ async fn a_token_expires_as_the_clock_moves() {
 }
 
 #[tokio::test]
-async fn claims_are_judged_only_after_the_signature() {
+async fn claims_are_validated_after_the_signature() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let token = TestKey::generate("k", Algorithm::Es256).sign(r#"{"alg":"ES256"}"#, "not json");
@@ -175,7 +175,7 @@ async fn claims_are_judged_only_after_the_signature() {
 }
 
 #[tokio::test]
-async fn absent_is_none_only_where_it_is_optional_and_bad_is_refused_everywhere() {
+async fn absent_token_is_none_only_if_optional_and_bad_token_is_always_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let nothing = HeaderMap::new();
@@ -191,7 +191,7 @@ async fn absent_is_none_only_where_it_is_optional_and_bad_is_refused_everywhere(
 }
 
 #[tokio::test]
-async fn a_refusal_quotes_nothing_of_the_token() {
+async fn refusal_contains_no_value_of_the_token() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let mut secret = claims();
@@ -207,7 +207,7 @@ async fn a_refusal_quotes_nothing_of_the_token() {
 }
 
 #[tokio::test]
-async fn a_bad_token_that_waited_for_a_key_is_not_absent() {
+async fn bad_token_that_waited_for_a_key_is_rejected() {
     let (key, forger) =
         (TestKey::generate("k", Algorithm::Es256), TestKey::generate("k", Algorithm::Es256));
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
@@ -233,7 +233,7 @@ async fn a_bad_token_that_waited_for_a_key_is_not_absent() {
 }
 
 #[tokio::test]
-async fn warming_up_fetches_keys_that_are_missing_and_no_others() {
+async fn warm_up_fetches_only_missing_keys() {
     let fetch = ScriptedFetch::default();
     let jwks_url = JWKS;
     let building = Authenticator::builder("https://issuer.example", "https://api.example")
@@ -253,7 +253,7 @@ async fn warming_up_fetches_keys_that_are_missing_and_no_others() {
 }
 
 #[tokio::test]
-async fn without_keys_nothing_is_built_unless_asked_for() {
+async fn build_without_keys_fails_unless_start_without_keys_is_set() {
     let builder =
         || Authenticator::builder("https://issuer.example", "a").fetch(ScriptedFetch::default());
     let error = builder().build().await.unwrap_err();
@@ -262,7 +262,7 @@ async fn without_keys_nothing_is_built_unless_asked_for() {
 }
 
 #[tokio::test]
-async fn a_password_in_a_url_is_refused_and_not_shown() {
+async fn url_with_a_password_is_rejected_without_showing_it() {
     let builder = Authenticator::builder("https://issuer.example", "a")
         .jwks_url("https://user:s3cret@issuer.example/keys");
     let error = builder.build().await.unwrap_err();
@@ -270,7 +270,7 @@ async fn a_password_in_a_url_is_refused_and_not_shown() {
 }
 
 #[tokio::test]
-async fn wrong_settings_are_refused_at_start_by_name() {
+async fn invalid_setting_is_rejected_by_name_at_start() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let secs = Duration::from_secs;
     for (builder, names) in [

@@ -84,14 +84,16 @@ impl Marks {
             // OpenID Connect Core §3.1.3.6, §3.3.2.11 and FAPI: these hashes occur only in ID
             // tokens.
             "at_hash" => self.at_hash = true,
-            "c_hash" => self.identity = Some("`c_hash` is an ID token's"),
-            "s_hash" => self.identity = Some("`s_hash` is an ID token's"),
+            "c_hash" => self.identity = Some("`c_hash` occurs only in ID tokens"),
+            "s_hash" => self.identity = Some("`s_hash` occurs only in ID tokens"),
             // OpenID Connect Core §2.
             "nonce" => self.nonce = true,
             // OpenID Connect Back-Channel Logout §2.4, RFC 8417 §2.2.
-            "events" => self.foreign = Some("`events` is a logout or security event token's"),
+            "events" => {
+                self.foreign = Some("`events` occurs only in logout and security event tokens")
+            }
             // RFC 9449 §4.2.
-            "htm" => self.foreign = Some("`htm` is a DPoP proof's"),
+            "htm" => self.foreign = Some("`htm` occurs only in DPoP proofs"),
             "cnf" => self.sender_constrained = true,
             // Amazon Cognito: `access` or `id`.
             "token_use" => {
@@ -123,12 +125,12 @@ impl Marks {
 impl<'de> Deserialize<'de> for TypeClaim {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const FOREIGN: [(&str, &str); 6] = [
-            ("ID", "the claim `typ` says that it is an ID token"),
-            ("Refresh", "the claim `typ` says that it is a refresh token"),
-            ("Offline", "the claim `typ` says that it is an offline (refresh) token"),
-            ("Logout", "the claim `typ` says that it is a logout token"),
-            ("Serialized-ID", "the claim `typ` says that it is an ID token"),
-            ("DPoP", "the claim `typ` says that it is bound to a key (DPoP)"),
+            ("ID", "the `typ` claim identifies an ID token"),
+            ("Refresh", "the `typ` claim identifies a refresh token"),
+            ("Offline", "the `typ` claim identifies an offline (refresh) token"),
+            ("Logout", "the `typ` claim identifies a logout token"),
+            ("Serialized-ID", "the `typ` claim identifies an ID token"),
+            ("DPoP", "the `typ` claim identifies a key-bound token (DPoP)"),
         ];
         let Text(name) = Text::deserialize(deserializer)?;
         let foreign = FOREIGN.iter().find(|(foreign, _)| name.eq_ignore_ascii_case(foreign));

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_and_fractions_are_dates() {
+    fn integer_and_fractional_dates_are_accepted() {
         assert_eq!(read("0"), Some(NumericDate::from_secs(0)));
         assert_eq!(read("1700000000"), Some(NumericDate::from_secs(1_700_000_000)));
         assert_eq!(read("1.7e9"), Some(NumericDate::from_secs(1_700_000_000)));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_refused() {
+    fn invalid_date_is_rejected() {
         for text in ["-1", "-0.5", "253402300800", "18446744073709551615", "1e300", "\"1\"", "null"]
         {
             assert_eq!(read(text), None, "{text}");
@@ -135,14 +135,14 @@ mod tests {
     }
 
     #[test]
-    fn it_is_shown_in_seconds_and_says_what_it_would_take() {
+    fn date_displays_seconds_and_its_error_names_the_expected_range() {
         assert_eq!(format!("{:?}", read("1.25").unwrap()), "1.25");
         let error = serde_json::from_str::<NumericDate>("true").unwrap_err().to_string();
         assert!(error.contains("a number of seconds between 1970 and 9999"), "{error}");
     }
 
     #[test]
-    fn it_converts_to_and_from_the_clock() {
+    fn date_converts_to_and_from_system_time() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1500);
         assert_eq!(SystemTime::from(NumericDate::from(time)), time);
         let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);

@@ -63,7 +63,9 @@ impl<'de> Deserialize<'de> for Scope {
         if scope.read(&Lenient::deserialize(deserializer)?) {
             Ok(scope)
         } else {
-            Err(D::Error::custom("not a string of scopes or an array with one in each element"))
+            Err(D::Error::custom(
+                "not a space-separated string or an array with one scope per element",
+            ))
         }
     }
 }
@@ -93,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_whole_words() {
+    fn scope_name_matches_whole_words_only() {
         let scope: Scope = ["orders:read", "orders:write"].iter().collect();
         assert_eq!(scope.as_str(), "orders:read orders:write");
         assert!(scope.contains("orders:write"));
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn spare_spaces_are_no_names() {
+    fn extra_spaces_are_not_scope_names() {
         let scope = Scope("  a   b ".to_owned());
         assert_eq!(scope.iter().collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(Scope::default().iter().count(), 0);

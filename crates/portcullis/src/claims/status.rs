@@ -142,13 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn a_place_in_a_list_is_read() {
+    fn status_list_reference_is_parsed() {
         let claims = r#"{"status":{"other":{},"status_list":{"uri":"https://i/\u0031","idx":7}}}"#;
         assert_eq!(read(claims), Ok(Some((7, "https://i/1".to_owned()))));
     }
 
     #[test]
-    fn another_claim_of_that_name_is_no_place_in_a_list() {
+    fn status_claim_of_another_kind_is_ignored() {
         for status in [
             r#""active""#,
             "null",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_says_two_things_or_has_the_wrong_types_is_none() {
+    fn ambiguous_or_mistyped_status_reference_is_none() {
         for list in [
             r#"{"idx":-1,"uri":"u"}"#,
             r#"{"idx":1.5,"uri":"u"}"#,

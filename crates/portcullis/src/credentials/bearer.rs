@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_token_is_found() {
+    fn bearer_token_is_found() {
         for value in
             ["Bearer a.b-c_d~e+f/g==", "bearer a.b-c_d~e+f/g==", "BEARER   a.b-c_d~e+f/g=="]
         {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn another_scheme_is_no_bearer_token() {
+    fn other_scheme_is_not_a_bearer_token() {
         for value in ["Basic YTpi", "Bearerx a", "DPoP a", "", "Token"] {
             assert_eq!(behind("Bearer", value.as_bytes()), Ok(None), "{value}");
         }
@@ -107,7 +107,7 @@ mod tests {
 
     /// RFC 6750 §2.1: `b64token`, tested with every byte value.
     #[test]
-    fn a_token_has_just_the_characters_of_its_grammar() {
+    fn only_token68_characters_are_accepted() {
         for byte in 0..=u8::MAX {
             let allowed = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
             let bytes = [b'a', byte, b'a'];
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_grammar_is_not_absence() {
+    fn malformed_bearer_token_is_an_error_not_absent() {
         for value in [
             &b"Bearer"[..],
             b"Bearer ",

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_found_among_others() {
+    fn cookie_is_found_among_others() {
         for lines in
             [&["t=a.b.c"][..], &["x=1; t=a.b.c; y=2"], &["x=1", "t=a.b.c"], &["x; t=a.b.c;"]]
         {
@@ -64,14 +64,14 @@ mod tests {
     }
 
     #[test]
-    fn another_name_is_another_cookie() {
+    fn cookie_with_another_name_is_ignored() {
         for lines in [&[][..], &["T=a"], &["tt=a"], &["x=t=a"], &["t"]] {
             assert_eq!(found(lines), Ok(None), "{lines:?}");
         }
     }
 
     #[test]
-    fn empty_cookie_is_no_cookie() {
+    fn empty_cookie_is_absent() {
         for lines in [&["t="][..], &["t=; x=1"], &["t=", "t= "]] {
             assert_eq!(found(lines), Ok(None), "{lines:?}");
         }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_that_comes_twice_or_is_no_token_is_refused() {
+    fn duplicate_or_malformed_cookie_is_rejected() {
         for lines in [&["t=a; t=b"][..], &["t=a", "t=a"]] {
             assert_eq!(found(lines), Err(CredentialsError::Repeated), "{lines:?}");
         }

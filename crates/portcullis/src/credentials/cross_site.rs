@@ -133,13 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn safe_requests_may_come_from_anywhere() {
+    fn safe_request_is_allowed_from_any_origin() {
         assert!(allowed("GET", &[("sec-fetch-site", "cross-site")]));
         assert!(allowed("HEAD", &[]));
     }
 
     #[test]
-    fn unsafe_requests_must_come_from_here() {
+    fn unsafe_request_is_allowed_only_from_own_origin() {
         for method in ["POST", "PUT", "PATCH", "DELETE", "CONNECT", "TRACE", "post"] {
             assert!(!allowed(method, &[]), "{method}");
             assert!(allowed(method, &[("sec-fetch-site", "same-origin")]), "{method}");
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trusted_origin_is_compared_whole() {
+    fn trusted_origin_is_compared_as_a_whole() {
         assert!(allowed(
             "POST",
             &[("sec-fetch-site", "same-site"), ("origin", "https://app.example")]
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn without_fetch_metadata_the_origin_must_be_the_host() {
+    fn without_fetch_metadata_origin_must_match_host() {
         let host = ("host", "api.example:8443");
         assert!(allowed("POST", &[host, ("origin", "https://api.example:8443")]));
         for origin in
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_is_not_safe() {
+    fn upgrade_request_is_unsafe() {
         let upgrade = [("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")];
         assert!(!allowed("GET", &upgrade));
         let own =
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_method_is_unsafe() {
+    fn unknown_method_is_unsafe() {
         assert!(!may_use_cookie(&http::HeaderMap::new(), "access", &[]));
     }
 }

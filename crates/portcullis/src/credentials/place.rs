@@ -19,7 +19,7 @@ const BEARER: &str = "Bearer";
 ///
 /// `Display` writes the form of `PORTCULLIS_TOKEN_PLACES`, such as `header:X-Access-Token`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use = "a place does nothing before it is listed"]
+#[must_use = "a place has no effect until it is added to `token_places`"]
 pub struct TokenPlace {
     pub(crate) text: String,
     /// The place, or what was expected of its name.
@@ -107,7 +107,7 @@ impl TokenPlace {
         let place = if is_token(&marker) {
             Ok(Place::Websocket { form, marker })
         } else {
-            Err("it must be a subprotocol's name or the beginning of one, such as `bearer.`")
+            Err("it must be a subprotocol name or a prefix of one, such as `bearer.`")
         };
         Self { text, place }
     }
@@ -120,7 +120,7 @@ impl TokenPlace {
         let place = if !parameter.is_empty() && parameter.bytes().all(is_plain) {
             Ok(Place::Query(parameter))
         } else {
-            Err("it must be a parameter's name of letters, digits and `-._~`")
+            Err("it must be a parameter name of letters, digits and `-._~`")
         };
         Self { text, place }
     }
@@ -150,15 +150,17 @@ impl fmt::Display for TokenPlace {
 
 /// Any header except those with another meaning.
 fn header(name: &str, scheme: Option<&str>) -> Result<Place, &'static str> {
-    const EXPECTED: &str = "it must be a header's name, such as `X-Access-Token`, and none that has \
-                            another meaning; Authorization has a scheme";
+    const EXPECTED: &str = "it must be a header name, such as `X-Access-Token`, other than Cookie, Host, \
+                            Origin and Sec-WebSocket-Protocol; Authorization requires a scheme";
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| EXPECTED)?;
     let is_taken = [COOKIE, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL].contains(&name);
     if is_taken || (name == AUTHORIZATION && scheme.is_none()) {
         return Err(EXPECTED);
     }
     match scheme {
-        Some(scheme) if !is_token(scheme) => Err("its scheme must be a word, such as `Bearer`"),
+        Some(scheme) if !is_token(scheme) => {
+            Err("the scheme must be a single word, such as `Bearer`")
+        }
         Some(scheme) if name == AUTHORIZATION && scheme.eq_ignore_ascii_case(BEARER) => {
             Ok(Place::Authorization)
         }
@@ -230,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_place_is_displayed_as_it_is_read() {
+    fn place_display_parses_back() {
         for (place, text) in [
             (TokenPlace::authorization(), "authorization"),
             (TokenPlace::header("X-Access-Token"), "header:X-Access-Token"),
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_can_not_be_right_are_no_places() {
+    fn invalid_place_names_are_rejected() {
         for place in [
             TokenPlace::header(""),
             TokenPlace::header("x token"),
@@ -276,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn places_that_overlap_are_told() {
+    fn overlapping_places_are_detected() {
         let header = |name: &str| TokenPlace::header(name);
         let with = |name: &str, scheme: &str| TokenPlace::header_with_scheme(name, scheme);
         let (prefix, pair) = (TokenPlace::websocket_prefix("b."), TokenPlace::websocket_pair("b"));

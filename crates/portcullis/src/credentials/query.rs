@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parameter_is_found_by_its_whole_name() {
+    fn query_parameter_is_found_by_its_whole_name() {
         for target in
             ["/x?access_token=a.b.c", "/x?a=1&access_token=a.b.c&b", "/?access_token=a.b.c"]
         {
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_comes_twice_or_is_no_token_is_refused() {
+    fn duplicate_or_malformed_query_parameter_is_rejected() {
         let repeated = Err(CredentialsError::Repeated);
         assert_eq!(found("/?access_token=a&access_token=a"), repeated);
         for target in ["/?access_token", "/?access_token=", "/?access_token=a%2Eb"] {

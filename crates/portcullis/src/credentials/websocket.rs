@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_is_found_among_other_protocols() {
+    fn token_is_found_among_other_subprotocols() {
         let found = |lines: &[&'static str]| found(Form::Prefix, "bearer.", lines);
         for lines in [&["bearer.a.b.c"][..], &["chat, bearer.a.b.c"], &["chat", "bearer.a.b.c,x"]] {
             assert_eq!(found(lines), Ok(Some("a.b.c".to_owned())), "{lines:?}");
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn two_tokens_or_none_behind_the_prefix_are_refused() {
+    fn no_token_or_two_tokens_after_the_prefix_are_rejected() {
         let found = |lines: &[&'static str]| found(Form::Prefix, "bearer.", lines);
         assert_eq!(found(&["bearer.a, bearer.a"]), Err(CredentialsError::Repeated));
         assert_eq!(found(&["bearer.a", "bearer.b"]), Err(CredentialsError::Repeated));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn encoded_token_is_found_behind_its_prefix() {
+    fn encoded_token_is_found_after_its_prefix() {
         let found = |lines: &[&'static str]| found(Form::Base64url, "b64.", lines);
         for lines in [&["b64.YS5iLmM"][..], &["chat, b64.YS5iLmM"], &["chat", "b64.YS5iLmM,x"]] {
             assert_eq!(found(lines), Ok(Some("a.b.c".to_owned())), "{lines:?}");
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn item_behind_the_marker_is_the_token() {
+    fn subprotocol_after_the_marker_is_the_token() {
         let found = |lines: &[&'static str]| found(Form::Pair, "bearer", lines);
         for lines in [
             &["bearer, a.b.c"][..],

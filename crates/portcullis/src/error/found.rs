@@ -50,7 +50,7 @@ impl Found {
     /// Returns how the value differs from the expected one, if the difference is easy to overlook.
     pub(super) fn difference(&self) -> &'static str {
         if self.differs_by_a_slash {
-            ": the token has it with another slash at the end"
+            "; the token's value differs only in a trailing slash"
         } else {
             ""
         }
@@ -62,7 +62,7 @@ impl fmt::Display for Found {
         f.write_str(match self.text.as_deref() {
             Some("") => "nothing",
             Some(text) => text,
-            None => "what is not shown",
+            None => "a value that is not shown",
         })
     }
 }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn slash_at_the_end_is_named() {
+    fn trailing_slash_difference_is_reported() {
         assert!(found(&["x", "https://api.example/"]).difference().contains("slash"));
         for other in ["https://api.example.evil.example", "", "/", "https://api"] {
             assert_eq!(found(&[other]).difference(), "", "{other}");

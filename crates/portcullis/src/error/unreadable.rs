@@ -26,8 +26,7 @@ impl UnreadableClaim {
     /// A claim that should list scopes and has another type. A string is split at spaces; an array
     /// element is not.
     pub(crate) fn no_scopes(name: &str) -> Self {
-        let expected =
-            "a string of scopes with spaces between, or an array with one in each element";
+        let expected = "a space-separated string, or an array with one scope per element";
         Self::new(name, Unreadable::WrongType { expected })
     }
 

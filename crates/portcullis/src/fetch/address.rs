@@ -29,12 +29,12 @@ impl fmt::Display for Kind {
             Self::Private => "a private address",
             Self::Shared => "a shared address (RFC 6598)",
             Self::LinkLocal => "a link-local address",
-            Self::Metadata => "the address of a cloud's metadata service",
+            Self::Metadata => "a cloud metadata address",
             Self::Multicast => "a multicast address",
             Self::Broadcast => "the broadcast address",
-            Self::Documentation => "an address for documentation",
-            Self::Benchmarking => "an address for benchmarks",
-            Self::Tunnel => "an address of a tunnel",
+            Self::Documentation => "a documentation address",
+            Self::Benchmarking => "a benchmarking address",
+            Self::Tunnel => "a tunnel address",
             Self::Reserved => "a reserved address",
         })
     }
@@ -208,7 +208,7 @@ mod tests {
 
     /// A translated IPv4 address is classified as itself; other embedded forms are rejected.
     #[test]
-    fn translated_address_is_judged_as_itself() {
+    fn translated_address_is_checked_as_its_ipv4_address() {
         let octets =
             [0, 1, 2, 10, 16, 31, 32, 51, 63, 64, 88, 99, 100, 113, 127, 128, 168, 169, 254];
         let first = (0..=255_u8).flat_map(|a| octets.map(|b| [a, b]));
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn every_unicast_prefix_of_ipv6_but_one_is_refused() {
+    fn every_ipv6_unicast_prefix_except_one_is_rejected() {
         for first in 0..=u16::MAX {
             let address = Ipv6Addr::new(first, 0x1234, 0, 0, 0, 0, 0, 1);
             let is_global = (0x2000..=0x3fff).contains(&first);

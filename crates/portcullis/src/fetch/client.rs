@@ -46,7 +46,7 @@ impl OriginToken {
             .await
             .map_err(|error| unreadable(error.to_string()))?;
         let mut header = HeaderValue::try_from(format!("Bearer {}", text.trim()))
-            .map_err(|_| unreadable("it holds no token".to_owned()))?;
+            .map_err(|_| unreadable("it contains no token".to_owned()))?;
         header.set_sensitive(true);
         Ok(Some(header))
     }
@@ -186,9 +186,9 @@ fn refused_address<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e RefusedAd
 fn reason(url: &Url, error: &(dyn Error + 'static)) -> String {
     let reason = with_causes(error);
     let is_plain_text =
-        ["InvalidContentType", "wrong version number"].iter().any(|riddle| reason.contains(riddle));
+        ["InvalidContentType", "wrong version number"].iter().any(|text| reason.contains(text));
     if url.scheme() == "https" && is_plain_text {
-        format!("the server speaks http there, not https ({reason})")
+        format!("the server speaks http on this port, not https ({reason})")
     } else {
         reason
     }
@@ -215,7 +215,7 @@ impl Document {
     fn target(&self, url: &Url) -> Option<String> {
         let mut target = url.join(self.headers.get(LOCATION)?.to_str().ok()?).ok()?;
         if !matches!(target.scheme(), "http" | "https") {
-            return Some(format!("a URL of the scheme {}", target.scheme()));
+            return Some(format!("a URL with the scheme {}", target.scheme()));
         }
         target.set_query(None);
         target.set_fragment(None);

@@ -20,9 +20,9 @@ use super::BodyTooLong;
 /// Why a body cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum Undecodable {
-    #[error("its Content-Encoding is {0:?}; only gzip and deflate are read")]
+    #[error("its Content-Encoding is {0:?}; only gzip and deflate are supported")]
     Unknown(String),
-    #[error("its Content-Encoding is {coding}, and the body is not ({reason})")]
+    #[error("its Content-Encoding is {coding}, but the body is not ({reason})")]
     Damaged { coding: &'static str, reason: String },
 }
 
@@ -188,18 +188,18 @@ mod tests {
     }
 
     #[test]
-    fn other_codings_and_damaged_bodies_are_named() {
+    fn unsupported_coding_or_damaged_body_is_reported_by_name() {
         for (coding, body, told) in [
             ("br", TEXT.to_vec(), "\"br\""),
             ("zstd", TEXT.to_vec(), "\"zstd\""),
             ("gzip, gzip", gzip(&gzip(TEXT)), "\"gzip, gzip\""),
-            ("gzip", TEXT.to_vec(), "is gzip, and the body is not"),
-            ("gzip", Vec::new(), "is gzip, and the body is not"),
-            ("gzip", gzip(TEXT)[..20].to_vec(), "is gzip, and the body is not"),
-            ("deflate", TEXT.to_vec(), "is deflate, and the body is not"),
-            ("deflate", Vec::new(), "is deflate, and the body is not"),
-            ("deflate", zlib(TEXT)[..9].to_vec(), "is deflate, and the body is not"),
-            ("deflate", raw(TEXT)[..9].to_vec(), "is deflate, and the body is not"),
+            ("gzip", TEXT.to_vec(), "is gzip, but the body is not"),
+            ("gzip", Vec::new(), "is gzip, but the body is not"),
+            ("gzip", gzip(TEXT)[..20].to_vec(), "is gzip, but the body is not"),
+            ("deflate", TEXT.to_vec(), "is deflate, but the body is not"),
+            ("deflate", Vec::new(), "is deflate, but the body is not"),
+            ("deflate", zlib(TEXT)[..9].to_vec(), "is deflate, but the body is not"),
+            ("deflate", raw(TEXT)[..9].to_vec(), "is deflate, but the body is not"),
         ] {
             let error = decoded(response(coding, body), 1000).unwrap_err();
             assert!(error.to_string().contains(told), "{coding}: {error}");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn limit_is_on_decoded_bytes() {
+    fn limit_applies_to_decoded_bytes() {
         let zeros = vec![b' '; 32 * 1024 * 1024];
         for (coding, bomb) in [("gzip", gzip(&zeros)), ("deflate", zlib(&zeros))] {
             let error = decoded(response(coding, bomb), 1000).unwrap_err();
@@ -223,7 +223,7 @@ mod tests {
 
     /// The output is never read past the limit.
     #[test]
-    fn bomb_is_not_expanded() {
+    fn decompression_bomb_is_not_expanded() {
         struct Counted<'c>(&'c mut u64);
         impl Read for Counted<'_> {
             fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {

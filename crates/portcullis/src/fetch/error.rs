@@ -26,7 +26,7 @@ pub enum FetchError {
     },
     /// The deadline passed.
     #[error(
-        "{url}: no whole answer within {}; raise {} if the server needs longer",
+        "{url}: no complete response within {}; raise {} if the server needs longer",
         InSeconds(*.after), settings::FETCH_TIMEOUT
     )]
     #[non_exhaustive]
@@ -37,7 +37,7 @@ pub enum FetchError {
         after: Duration,
     },
     /// The status is not 200.
-    #[error("{url} answered {status}")]
+    #[error("{url} responded with {status}")]
     #[non_exhaustive]
     Status {
         /// The URL of the request.
@@ -49,9 +49,9 @@ pub enum FetchError {
     },
     /// The introspection endpoint rejected the client ID or the secret.
     #[error(
-        "{url} answered 401 to the client that asks by HTTP Basic: set `introspection_client_id` and \
-         `introspection_secret_file` to a client that may do so, `client_secret_basic`, and its secret \
-         (both are percent-encoded, RFC 6749 §2.3.1)"
+        "{url} responded with 401 to the client's HTTP Basic authentication; set `introspection_client_id` \
+         and `introspection_secret_file` to a client that may introspect by `client_secret_basic`, and its \
+         secret (both are percent-encoded, RFC 6749 §2.3.1)"
     )]
     #[non_exhaustive]
     ClientRefused {
@@ -61,8 +61,8 @@ pub enum FetchError {
     /// The server responded with a redirect. Redirects are not followed: only the configuration
     /// decides where documents come from.
     #[error(
-        "{url} answered {status}, a redirect to {target:?}, which is not followed; if that is the \
-         right place, set {setting} to it"
+        "{url} responded with {status}, a redirect to {target:?}, which is not followed; if that is \
+         the correct URL, set {setting} to it"
     )]
     #[non_exhaustive]
     Redirect {
@@ -76,7 +76,7 @@ pub enum FetchError {
         setting: &'static Setting,
     },
     /// The body exceeds the limit.
-    #[error("{url} answered more than {limit} bytes{}", raise(*.setting))]
+    #[error("{url} returned more than {limit} bytes{}", raise(*.setting))]
     #[non_exhaustive]
     TooLong {
         /// The URL of the request.
@@ -87,7 +87,7 @@ pub enum FetchError {
         setting: Option<&'static Setting>,
     },
     /// The coding of the body is not supported, or is not the one in its header.
-    #[error("{url} can not be decoded: {problem}")]
+    #[error("{url}: the response cannot be decoded: {problem}")]
     #[non_exhaustive]
     ContentEncoding {
         /// The URL of the request.
@@ -96,7 +96,7 @@ pub enum FetchError {
         problem: String,
     },
     /// The body is not a key set.
-    #[error("{url} is no key set")]
+    #[error("{url} is not a key set")]
     #[non_exhaustive]
     NotAKeySet {
         /// The URL of the request.
@@ -105,7 +105,7 @@ pub enum FetchError {
         source: KeySetError,
     },
     /// The body is not a valid status list (draft-ietf-oauth-status-list §8.3).
-    #[error("{url} is no status list: {problem}")]
+    #[error("{url} is not a status list: {problem}")]
     #[non_exhaustive]
     NotAStatusList {
         /// The URL of the request.
@@ -114,7 +114,7 @@ pub enum FetchError {
         problem: String,
     },
     /// The body is not an introspection response (RFC 7662 §2.2).
-    #[error("{url} answered with no introspection: {problem}")]
+    #[error("{url} returned no introspection response: {problem}")]
     #[non_exhaustive]
     NotAnIntrospection {
         /// The URL of the request.
@@ -123,7 +123,7 @@ pub enum FetchError {
         problem: String,
     },
     /// The body is not issuer metadata (RFC 8414 §3.2).
-    #[error("{url} is no issuer metadata: {problem}")]
+    #[error("{url} is not issuer metadata: {problem}")]
     #[non_exhaustive]
     NotMetadata {
         /// The URL of the request.
@@ -143,7 +143,7 @@ pub enum FetchError {
         found: String,
     },
     /// No metadata location returned usable metadata.
-    #[error("no usable metadata of {issuer}: {}", list(.attempts))]
+    #[error("no usable metadata for {issuer}: {}", list(.attempts))]
     #[non_exhaustive]
     NoMetadata {
         /// The configured issuer.
@@ -178,10 +178,10 @@ pub enum FetchError {
         reason: String,
     },
     /// There is no tokio runtime to fetch on.
-    #[error("there is no tokio runtime to fetch on")]
+    #[error("a fetch requires a tokio runtime")]
     NoRuntime,
     /// The fetch was aborted: its runtime has shut down, or the HTTP client panicked.
-    #[error("the fetch broke off: its runtime has ended, or the HTTP client panicked")]
+    #[error("the fetch was aborted: its runtime shut down, or the HTTP client panicked")]
     Abandoned,
 }
 
@@ -219,17 +219,18 @@ impl FetchError {
 /// Returns advice for two issuers that differ only in a trailing slash.
 fn slash(expected: &str, found: &str) -> String {
     let remedy = if expected.strip_suffix('/') == Some(found) {
-        "drop the slash at the end of"
+        "remove the trailing slash of"
     } else if found.strip_suffix('/') == Some(expected) {
-        "add a slash at the end of"
+        "add a trailing slash to"
     } else {
         return String::new();
     };
-    format!("; {remedy} {}, if the tokens spell it so too", settings::ISSUER)
+    format!("; {remedy} {} if the token's `iss` is the same", settings::ISSUER)
 }
 
 fn raise(setting: Option<&'static Setting>) -> String {
-    setting.map_or_else(String::new, |setting| format!("; raise {setting} if it is so long"))
+    setting
+        .map_or_else(String::new, |setting| format!("; raise {setting} if this size is expected"))
 }
 
 fn list(attempts: &[FetchError]) -> String {

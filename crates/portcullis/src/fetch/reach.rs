@@ -77,8 +77,8 @@ pub(super) fn check_resolved(
 /// [`ReqwestFetch::public_addresses_only`](super::ReqwestFetch::public_addresses_only).
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the host {host} {}{kind}, which is refused where tenants choose URLs; if it is right, name the \
-     host in `allow_private_host`",
+    "the host {host} {}{kind}, but only public addresses are allowed where tenants choose URLs; to \
+     allow the host, add it with `allow_private_host`",
     resolves_to(*.address)
 )]
 pub struct RefusedAddress {
@@ -117,7 +117,7 @@ mod tests {
 
     /// A URL parser normalizes every spelling of an address.
     #[test]
-    fn address_is_refused_however_it_is_written() {
+    fn private_address_is_rejected_in_every_notation() {
         for host in [
             "127.0.0.1",
             "127.1",
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn host_that_is_named_is_reached_and_no_other() {
+    fn only_allowed_private_host_is_reachable() {
         let reach = public(&["Keycloak.internal", "10.0.0.7", "fd00::1", "localhost"]);
         for (url, is_unlimited) in [
             ("https://keycloak.internal:8443/", true),
@@ -193,15 +193,15 @@ mod tests {
     fn refusal_names_the_host_the_kind_and_the_setting() {
         assert_eq!(
             refusal(&public(&[]), "https://0x7f.1/").unwrap(),
-            "the host 127.0.0.1 is a loopback address, which is refused where tenants choose URLs; if \
-             it is right, name the host in `allow_private_host`"
+            "the host 127.0.0.1 is a loopback address, but only public addresses are allowed where \
+             tenants choose URLs; to allow the host, add it with `allow_private_host`"
         );
         #[cfg(feature = "reqwest")]
         {
             let both = ["8.8.8.8", "10.0.0.7"].map(|address| address.parse().unwrap());
             let refused = check_resolved("tenant.example", both).unwrap_err();
             assert_eq!(refused.host(), "tenant.example");
-            let start = "the host tenant.example resolves to 10.0.0.7, a private address, which is";
+            let start = "the host tenant.example resolves to 10.0.0.7, a private address, but";
             assert!(refused.to_string().starts_with(start), "{refused}");
             assert!(check_resolved("tenant.example", [both[0]]).is_ok());
         }

@@ -196,7 +196,7 @@ impl CaFile {
         }
         let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))?;
         if certificates.is_empty() {
-            return Err(unusable(&std::io::Error::other("it holds no certificate")).into());
+            return Err(unusable(&std::io::Error::other("it contains no certificate")).into());
         }
         let clients = Clients::new(&certificates, reach)?;
         *built = Some((pem, clients.clone()));
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_body_is_not_read_to_its_end() {
+    async fn oversized_body_is_not_read_to_its_end() {
         let answer = |length: usize| {
             let head = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
             format!("{head}{}", "x".repeat(length))
@@ -329,8 +329,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_meant_for_this_machine_goes_through_no_proxy() {
-        if !has_proxy("what_is_meant_for_this_machine_goes_through_no_proxy") {
+    fn loopback_url_bypasses_the_proxy() {
+        if !has_proxy("loopback_url_bypasses_the_proxy") {
             return;
         }
         let url = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");

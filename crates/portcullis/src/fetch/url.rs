@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn https_anywhere_and_http_on_this_machine() {
+    fn https_is_allowed_for_any_host_and_http_for_loopback() {
         for (url, secure) in [
             ("https://issuer.example/keys", true),
             ("http://localhost:8080/keys", true),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn one_host_can_be_allowed_plain_http_by_name() {
+    fn allow_http_host_permits_plain_http_for_that_host() {
         let policy =
             UrlPolicy { http_host: parse_host("Keycloak.internal"), ..UrlPolicy::default() };
         for (url, allowed) in [
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn address_is_allowed_however_it_is_written() {
+    fn allow_http_host_matches_an_address_in_every_notation() {
         for (text, url) in [
             ("fd00::1", "http://[fd00::1]:8080/keys"),
             ("[fd00::1]", "http://[fd00::1]/keys"),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_leads_to_its_own_host_and_those_that_are_named() {
+    fn metadata_may_lead_only_to_its_host_and_the_key_hosts() {
         let metadata = Url::parse("https://accounts.example/metadata").unwrap();
         let named = UrlPolicy { key_hosts: Some(&["keys.example"]), ..UrlPolicy::default() };
         for (url, leads) in [

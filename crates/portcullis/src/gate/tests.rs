@@ -30,7 +30,7 @@ fn entry(gate: &Gate, method: &str, target: &str, headers: &[(&str, &str)]) -> &
 }
 
 #[tokio::test]
-async fn no_path_and_no_method_passes_without_a_token() {
+async fn request_without_a_token_is_rejected_for_every_path_and_method() {
     let (gate, token) = gate_with(|builder| builder).await;
     let preflight = [("origin", "https://app.example"), ("access-control-request-method", "POST")];
     for method in ["GET", "HEAD", "POST", "OPTIONS", "TRACE", "PROPFIND"] {
@@ -49,7 +49,7 @@ fn shape(response: &Response<Bytes>) -> (u16, Option<&str>) {
 }
 
 #[tokio::test]
-async fn only_a_declared_gate_answers_in_grpc_terms_and_it_always_does() {
+async fn only_a_grpc_gate_sends_grpc_refusals() {
     let (plain, _) = gate_with(AuthenticatorBuilder::problem_json).await;
     let declared = plain.clone().grpc();
     for kind in ["", "application/grpc", "application/grpc+proto", "application/json"] {
@@ -74,7 +74,7 @@ async fn only_a_declared_gate_answers_in_grpc_terms_and_it_always_does() {
 }
 
 #[tokio::test]
-async fn problem_document_from_within_is_dropped_by_a_grpc_gate() {
+async fn grpc_gate_drops_the_body_of_an_inner_refusal() {
     let (gate, _) = gate_with(AuthenticatorBuilder::problem_json).await;
     let gate = gate.grpc();
     let request = Request::new(());
@@ -89,7 +89,7 @@ async fn problem_document_from_within_is_dropped_by_a_grpc_gate() {
 }
 
 #[tokio::test]
-async fn open_route_has_an_anonymous_caller_and_no_vary() {
+async fn open_route_has_anonymous_caller_and_no_vary() {
     let (gate, _) = gate_with(|builder| builder.cookie("t")).await;
     let mut request = Request::get("/").header("authorization", "Bearer bad").body(()).unwrap();
     let (visitor, exit) = gate.enter_open(&request);
@@ -100,7 +100,7 @@ async fn open_route_has_an_anonymous_caller_and_no_vary() {
 }
 
 #[tokio::test]
-async fn a_request_says_where_else_its_token_stands() {
+async fn token_is_read_from_each_configured_place() {
     let places = [
         TokenPlace::authorization(),
         TokenPlace::header("X-Access-Token"),
@@ -183,7 +183,7 @@ async fn gates_of_one_authenticator_have_their_own_places_and_vary() {
 }
 
 #[tokio::test]
-async fn only_a_gate_that_passes_foreign_credentials_does() {
+async fn foreign_credentials_pass_only_a_gate_that_opts_in() {
     let (strict, token) = gate_with(|builder| builder.cookie("t")).await;
     let optional = strict.clone().optional();
     let passing = strict.clone().pass_foreign();
@@ -219,7 +219,7 @@ async fn only_a_gate_that_passes_foreign_credentials_does() {
 }
 
 #[tokio::test]
-async fn code_without_an_adapter_gets_caller_foreign_none_or_a_refusal() {
+async fn caller_or_foreign_returns_caller_foreign_none_or_refusal() {
     let (gate, token) = gate_with(|builder| builder).await;
     let asked = async |authorization: Option<&str>| {
         let mut request = Request::get("/");
@@ -251,13 +251,13 @@ async fn code_without_an_adapter_gets_caller_foreign_none_or_a_refusal() {
 }
 
 #[tokio::test]
-async fn list_of_places_is_checked() {
+async fn invalid_list_of_places_is_rejected() {
     let (gate, token) = gate_with(|builder| builder).await;
     for (places, reason) in [
         (vec![], "name at least one place"),
         (vec![TokenPlace::header("x token")], "header:x token"),
         (vec![TokenPlace::authorization(), TokenPlace::authorization()], "another place"),
-        (vec![crate::dangerous::token_in_query("")], "parameter's name"),
+        (vec![crate::dangerous::token_in_query("")], "parameter name"),
     ] {
         let error = gate.clone().token_places(places).unwrap_err().to_string();
         assert!(error.contains("token_places") && error.contains(reason), "{error}");
@@ -271,7 +271,7 @@ async fn list_of_places_is_checked() {
 }
 
 #[tokio::test]
-async fn metadata_are_answered_at_their_path_and_named_in_every_challenge() {
+async fn metadata_is_served_at_its_path_and_named_in_every_challenge() {
     let (gate, _) = gate_with(|builder| builder.protected_resource("https://api.example/v1")).await;
     let path = "/.well-known/oauth-protected-resource/v1";
     assert_eq!(gate.metadata_path(), Some(path));
@@ -294,7 +294,7 @@ async fn metadata_are_answered_at_their_path_and_named_in_every_challenge() {
 }
 
 #[tokio::test]
-async fn a_body_takes_the_place_of_no_header() {
+async fn refusal_body_does_not_replace_headers() {
     let (gate, _) = gate_with(AuthenticatorBuilder::problem_json).await;
     let refusal = verdict_now(&gate, &Request::new(())).unwrap().unwrap_err();
     let bare = refusal.clone().into_response::<Bytes>();

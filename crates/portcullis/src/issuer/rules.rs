@@ -28,7 +28,7 @@ impl ClaimsRules {
             (Audiences::Any, _) => tracing::warn!(
                 target: "portcullis",
                 issuer,
-                "`dangerous::any_audience`: every token of this issuer is accepted, whichever API it is for",
+                "`dangerous::any_audience` accepts tokens of this issuer for any API",
             ),
             (Audiences::Named(named), Some((audience, remedy)))
                 if named.iter().any(|configured| configured == audience) =>
@@ -36,7 +36,7 @@ impl ClaimsRules {
                 tracing::warn!(
                     target: "portcullis",
                     issuer, audience, remedy,
-                    "the audience is one that the issuer gives to tokens for other services, too",
+                    "the issuer uses this audience in tokens for other services, too",
                 );
             }
             _ => {}
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_token_passes() {
+    fn valid_token_is_accepted() {
         assert_eq!(verdict(&rules(), &[]), Ok(()));
         assert_eq!(verdict(&rules(), &[("aud", r#"["x","https://api2.example"]"#)]), Ok(()));
         assert_eq!(verdict(&rules(), &[("token_use", r#""access""#)]), Ok(()));
@@ -236,14 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn issuer_audience_and_expiry_are_compulsory() {
+    fn absent_issuer_audience_or_expiry_is_rejected() {
         for name in ["iss", "aud", "exp"] {
             assert_eq!(verdict(&rules(), &[(name, "")]), Err(TokenError::MissingClaim { name }));
         }
     }
 
     #[test]
-    fn the_issuer_is_compared_byte_for_byte() {
+    fn issuer_is_compared_byte_for_byte() {
         for iss in [
             r#""https://issuer.example/""#,
             r#""https://ISSUER.example""#,
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_audience_must_name_this_api() {
+    fn token_without_this_audience_is_rejected() {
         for aud in [r#""https://other.example""#, "[]", r#"["https://api.example/"]"#, r#""""#] {
             let error = verdict(&rules(), &[("aud", aud)]).unwrap_err();
             assert_eq!(error.rule(), "aud", "{aud}");
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn time_is_judged_to_the_second_with_the_leeway() {
+    fn times_are_compared_in_seconds_with_the_leeway() {
         let rule = |changes: &[(&str, &str)]| {
             verdict(&rules(), changes).map_err(|error| error.rule().to_owned())
         };
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_never_set_accepts_nothing() {
+    fn clock_at_1970_rejects_every_token() {
         let payload = Payload::for_test(
             r#"{"iss":"https://issuer.example","aud":"https://api.example","exp":10}"#,
         );
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn the_maximum_lifetime_bounds_what_the_issuer_may_do() {
+    fn token_over_the_maximum_lifetime_is_rejected() {
         let rules = ClaimsRules { max_token_lifetime: Some(Duration::from_secs(900)), ..rules() };
         assert_eq!(verdict(&rules, &[]), Ok(()));
         assert_eq!(verdict(&rules, &[("exp", "1800000901")]).unwrap_err().rule(), "lifetime");
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn no_token_outlives_the_revocation_bound() {
+    fn token_past_the_revocation_bound_is_rejected() {
         let max = Duration::from_secs(900);
         let rules = ClaimsRules { max_token_lifetime: Some(max), ..rules() };
         let bound = rules.revocation_bound().unwrap().as_secs();
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn the_maximum_age_bounds_what_a_long_token_is_worth() {
+    fn token_over_the_maximum_age_is_rejected() {
         let rules = ClaimsRules { max_token_age: Some(Duration::from_secs(600)), ..rules() };
         let day = ("exp", "1800086400");
         for (iat, expected) in [
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_is_that_of_the_stricter_limit() {
+    fn revocation_bound_is_that_of_the_stricter_limit() {
         let secs = |secs| Some(Duration::from_secs(secs));
         for (max_token_lifetime, max_token_age, bound) in [
             (None, None, None),
@@ -350,7 +350,7 @@ mod tests {
             let rules = ClaimsRules { max_token_lifetime, max_token_age, ..rules() };
             assert_eq!(rules.revocation_bound(), bound);
         }
-        // Like `no_token_outlives_the_revocation_bound`, with a token that never expires.
+        // Like `token_past_the_revocation_bound_is_rejected`, with a token that never expires.
         let rules = ClaimsRules { max_token_age: secs(600), ..rules() };
         let payload = Payload::for_test(
             r#"{"iss":"https://issuer.example","aud":"https://api.example",
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_that_are_required_by_name_must_say_something() {
+    fn absent_or_null_required_claim_is_rejected() {
         let required_claims = vec!["sub".to_owned(), "tenant".to_owned()];
         let rules = ClaimsRules { required_claims, ..rules() };
         let present = |text: &str| {
@@ -383,7 +383,7 @@ mod tests {
 
     /// The marks that nothing overrides, and the two that an explicit token type does.
     #[test]
-    fn tokens_of_another_kind_are_refused_by_their_marks() {
+    fn token_of_another_kind_is_rejected_by_its_marks() {
         let typed = |name: &str, value: &str, token_type, type_claim: &str| {
             let claims = format!(
                 r#"{{"iss":"https://issuer.example","aud":"https://api.example","exp":1800000900,
@@ -440,7 +440,7 @@ mod tests {
 
     /// Spring's ID token: the code flow does not require a `nonce`.
     #[test]
-    fn untyped_token_that_is_made_like_an_id_token_is_refused() {
+    fn untyped_token_that_looks_like_an_id_token_is_rejected() {
         let like = [("azp", r#""https://api.example""#), ("auth_time", "1")];
         let with = |changes: &[(&str, &str)]| {
             let all: Vec<_> = like.iter().chain(changes).copied().collect();
@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_token_has_in_place_of_iss_and_aud_is_found_and_not_shown() {
+    fn mismatched_iss_and_aud_are_found_but_not_in_the_message() {
         let error = verdict(&rules(), &[("iss", r#""https://s3cret.example""#)]).unwrap_err();
         assert_eq!(error.found().unwrap().to_string(), r#""https://s3cret.example""#);
         assert!(!format!("{error} {error:?} {:?}", error.found()).contains("s3cret"));
@@ -484,19 +484,19 @@ mod tests {
             verdict(&rules(), &[("aud", r#"["s3cret","https://api.example/"]"#)]).unwrap_err();
         assert_eq!(error.found().unwrap().to_string(), r#""s3cret", "https://api.example/""#);
         let shown = format!("{error} {error:?} {:?}", error.found());
-        assert!(shown.contains("slash at the end") && !shown.contains("s3cret"), "{shown}");
+        assert!(shown.contains("trailing slash") && !shown.contains("s3cret"), "{shown}");
     }
 
     #[test]
-    fn durations_in_messages_are_in_seconds() {
+    fn durations_in_messages_are_seconds() {
         let error = verdict(&rules(), &[("exp", "1799999987.6")]).unwrap_err();
         assert_eq!(error.to_string(), "`exp` passed 12.4 s ago");
         let error = verdict(&rules(), &[("nbf", "1800000012")]).unwrap_err();
-        assert_eq!(error.to_string(), "`nbf` is 12 s ahead");
+        assert_eq!(error.to_string(), "`nbf` is 12 s in the future");
     }
 
     #[test]
-    fn rfc_9068_asks_for_all_of_its_claims() {
+    fn rfc_9068_profile_requires_all_of_its_claims() {
         let rules = ClaimsRules { profile: Profile::rfc9068(), ..rules() };
         let whole = [("sub", r#""s""#), ("client_id", r#""c""#), ("jti", r#""j""#)];
         assert_eq!(verdict(&rules, &whole), Ok(()));

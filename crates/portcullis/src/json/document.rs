@@ -46,16 +46,16 @@ fn describe(text: &str, fault: Option<JsonError>, error: &serde_json::Error) -> 
         return "it is HTML or XML, not JSON".to_owned();
     }
     if error.is_eof() {
-        return format!("it ends within the JSON text ({error})");
+        return format!("it is truncated ({error})");
     }
     // Messages of syntax errors contain no values; those of data errors do.
     if error.is_syntax() {
-        return format!("it is not JSON that can be read: {error}");
+        return format!("it is not valid JSON: {error}");
     }
     match fault {
         Some(JsonError::DuplicateMember) => match repeated_member(text) {
-            Some(name) => format!("its member {name:?} comes twice"),
-            None => "a member comes twice".to_owned(),
+            Some(name) => format!("its member {name:?} is duplicated"),
+            None => "a member is duplicated".to_owned(),
         },
         Some(fault @ (JsonError::WrongType(_) | JsonError::OutOfRange(_))) => fault.to_string(),
         Some(JsonError::NotAnObject) | None => {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn byte_order_mark_before_a_document_is_skipped() {
+    fn leading_byte_order_mark_is_skipped() {
         for document in [r#"{"name":"Tom"}"#, "\u{feff}{\"name\":\"Tom\"}"] {
             let pet: Pet = from_document(document.as_bytes()).unwrap();
             assert_eq!(pet.name.as_deref(), Some("Tom"));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_described_without_its_values() {
+    fn text_that_is_not_an_object_is_described_without_its_values() {
         let long = format!(r#"{{"{0}":1,"{0}":2}}"#, "x".repeat(5000));
         let deep = format!(r#"{{"x":{}"#, r#"{"a":"#.repeat(200));
         for (document, told) in [
@@ -152,14 +152,14 @@ mod tests {
             (b"\"secret\"", "it is a string"),
             (b"true", "it is a boolean"),
             (b"-1", "it is a number"),
-            (b"{\"name\":\"secret", "it ends within the JSON text"),
+            (b"{\"name\":\"secret", "it is truncated"),
             (b"{} {}", "trailing characters at line 1 column 4"),
-            (b"{'name':1}", "not JSON that can be read"),
-            (br#"{"name":"secret","x":1,"name":2}"#, r#"its member "name" comes twice"#),
-            (br#"{"x":{"y":1},"x":2}"#, r#"its member "x" comes twice"#),
+            (b"{'name':1}", "not valid JSON"),
+            (br#"{"name":"secret","x":1,"name":2}"#, r#"its member "name" is duplicated"#),
+            (br#"{"x":{"y":1},"x":2}"#, r#"its member "x" is duplicated"#),
             (br#"{"name":["secret"]}"#, "`name` has a value of the wrong type"),
-            (long.as_bytes(), "comes twice"),
-            (deep.as_bytes(), "it ends within"),
+            (long.as_bytes(), "is duplicated"),
+            (deep.as_bytes(), "it is truncated"),
         ] {
             let error = from_document::<Pet>(document).unwrap_err();
             assert!(error.contains(told), "{told}: {error}");

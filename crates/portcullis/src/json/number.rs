@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_numbers_get_one_form() {
+    fn equal_numbers_are_normalized_to_one_form() {
         for (texts, number) in [
             (&["7", "7.0", "7e0", "70e-1", "0.7e1", "700E-2", "7.00e+0"][..], Number::from(7)),
             (&["-7", "-7.0", "-70e-1"], Number::from(-7)),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn number_that_cannot_be_held_exactly_is_refused() {
+    fn inexact_number_is_rejected() {
         for text in [
             "18446744073709551616",
             "-9223372036854775809",
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn number_that_may_have_been_rounded_is_refused() {
+    fn possibly_rounded_number_is_rejected() {
         let float = |float: f64| unrounded(&Number::from_f64(float).unwrap());
         assert_eq!(float(9_007_199_254_740_991.0), Some(9_007_199_254_740_991_u64.into()));
         for large in [9_007_199_254_740_992.0, -9_007_199_254_740_992.0, 1e16, 1.8e19, 1e300] {

@@ -19,13 +19,13 @@ const MAX_DEPTH: usize = 64;
 /// The reason why a value cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
-    #[error("it comes twice")]
+    #[error("it is duplicated")]
     Repeated,
-    #[error("a member of it comes twice")]
+    #[error("one of its members is duplicated")]
     DuplicateMember,
-    #[error("it has a number that neither a 64-bit integer nor a 64-bit float holds exactly")]
+    #[error("it has a number that neither a 64-bit integer nor a 64-bit float represents exactly")]
     Number,
-    #[error("it has a string that is not Unicode")]
+    #[error("it has a string that is not valid Unicode")]
     Text,
     #[error("it is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
@@ -277,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn member_is_found_among_values_that_cannot_be_held() {
+    fn member_is_found_among_unrepresentable_values() {
         let text = r#"{"a":1e999,"b":{"b":2},"\u0063":[1.5,null],"d":"\ud800"}"#;
         let value = |name| Raw::new(text).find(name).unwrap().map(Raw::value);
         assert_eq!(value("b"), Some(Ok(json!({"b": 2}))));
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn value_with_a_member_twice_at_any_depth_is_refused() {
+    fn duplicate_member_at_any_depth_is_rejected() {
         for text in [
             r#"{"a":1,"a":1}"#,
             r#"{"a":1,"\u0061":2}"#,
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_limited() {
+    fn nesting_depth_is_limited() {
         let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
         assert!(Raw::new(&nested(MAX_DEPTH - 1)).value().is_ok());
         for depth in [MAX_DEPTH, 100_000] {
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_other_readers_get_the_same_form() {
+    fn numbers_of_parsed_values_are_normalized_to_the_same_form() {
         let mut value = json!({"a": [1.0, -0.0, 1.5, u64::MAX], "b": "1.0"});
         assert!(normalize(&mut value));
         assert_eq!(value, json!({"a": [1, 0, 1.5, u64::MAX], "b": "1.0"}));

@@ -93,7 +93,7 @@ fn read(path: &Path, user: Option<u32>) -> Result<Option<Bytes>, Box<dyn Error +
     let mut kept = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut kept)?;
     if kept.len() as u64 > MAX_BYTES {
-        return Err(format!("it has more than {MAX_BYTES} bytes").into());
+        return Err(format!("it is longer than {MAX_BYTES} bytes").into());
     }
     Ok(Some(kept.into()))
 }
@@ -102,14 +102,14 @@ fn read(path: &Path, user: Option<u32>) -> Result<Option<Bytes>, Box<dyn Error +
 fn check_writers(metadata: &fs::Metadata, user: Option<u32>) -> Result<(), String> {
     const ROOT: u32 = 0;
     if let Some(owner) = owner(metadata).filter(|&owner| owner != ROOT && Some(owner) != user) {
-        return Err(format!("it belongs to another user ({owner})"));
+        return Err(format!("it is owned by another user ({owner})"));
     }
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = metadata.permissions().mode() & 0o777;
         if mode & 0o022 != 0 {
-            return Err(format!("its mode is {mode:03o}: others than its owner may write it"));
+            return Err(format!("its mode is {mode:03o}; only its owner may have write access"));
         }
     }
     Ok(())
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_file_of_this_user_or_of_root_is_believed() {
+    fn kept_keys_file_of_another_user_is_rejected() {
         let directory = tempfile::tempdir().unwrap();
         let file = KeptInFile::open(directory.path().join("keys.json")).unwrap();
         std::fs::write(&file.path, "{}").unwrap();
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn names_beside_it_are_never_the_same() {
+    fn temporary_file_names_are_unique() {
         let path = Path::new("/srv/keys.json");
         assert_ne!(beside(path), beside(path));
         assert_eq!(beside(path).parent(), path.parent());

@@ -44,7 +44,7 @@ impl<'d> Der<'d> {
     pub(super) fn take(&mut self, tag: u8) -> Result<&'d [u8], KeyError> {
         match self.next()? {
             (found, content) if found == tag => Ok(content),
-            _ => bad("an element is of another type"),
+            _ => bad("an element has an unexpected type"),
         }
     }
 
@@ -61,7 +61,7 @@ impl<'d> Der<'d> {
     pub(super) fn positive(&mut self) -> Result<&'d [u8], KeyError> {
         match self.take(INTEGER)? {
             [0] | [] | [0x80..=0xff, ..] => bad("an integer is not positive"),
-            [0, 0..=0x7f, ..] => bad("an integer is longer than it need be"),
+            [0, 0..=0x7f, ..] => bad("an integer is not in its shortest form"),
             [0, magnitude @ ..] => Ok(magnitude),
             magnitude => Ok(magnitude),
         }
@@ -71,39 +71,39 @@ impl<'d> Der<'d> {
     pub(super) fn bits(&mut self) -> Result<&'d [u8], KeyError> {
         match self.take(BIT_STRING)? {
             [0, bytes @ ..] => Ok(bytes),
-            _ => bad("a bit string is not of whole bytes"),
+            _ => bad("a bit string does not consist of whole bytes"),
         }
     }
 
     /// Rejects trailing data.
     pub(super) fn end(self) -> Result<(), KeyError> {
-        if self.0.is_empty() { Ok(()) } else { bad("there is something behind its end") }
+        if self.0.is_empty() { Ok(()) } else { bad("it has trailing data") }
     }
 
     /// Takes the next element and returns its tag and content.
     pub(super) fn next(&mut self) -> Result<(u8, &'d [u8]), KeyError> {
-        let [tag, length, rest @ ..] = self.0 else { return bad("it ends too early") };
+        let [tag, length, rest @ ..] = self.0 else { return bad("it is truncated") };
         if tag & 0x1f == 0x1f {
-            return bad("an element is of another type");
+            return bad("an element has an unexpected type");
         }
         let (length, rest) = match *length {
             short @ 0..=0x7f => (usize::from(short), rest),
             // Four length bytes are more than any key needs; 0x80 is an indefinite length.
             long @ 0x81..=0x84 => {
                 let Some((digits, rest)) = rest.split_at_checked(usize::from(long & 0x7f)) else {
-                    return bad("it ends too early");
+                    return bad("it is truncated");
                 };
                 let length =
                     digits.iter().fold(0, |length, &digit| (length << 8) | usize::from(digit));
                 if digits.first() == Some(&0) || length < 0x80 {
-                    return bad("a length is longer than it need be");
+                    return bad("a length is not in its shortest form");
                 }
                 (length, rest)
             }
-            _ => return bad("a length is indefinite, or too long"),
+            _ => return bad("a length is indefinite or too large"),
         };
         let Some((content, rest)) = rest.split_at_checked(length) else {
-            return bad("it ends too early");
+            return bad("it is truncated");
         };
         self.0 = rest;
         Ok((*tag, content))

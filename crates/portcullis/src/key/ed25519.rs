@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn coordinate_of_p_or_more_is_refused() {
+    fn coordinate_not_below_p_is_rejected() {
         for first in 0..=u8::MAX {
             for sign in [0, 0x80] {
                 let point = little(first, 0xff, 0x7f | sign);

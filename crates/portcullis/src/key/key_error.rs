@@ -11,7 +11,7 @@ pub enum KeyError {
     #[error("not a JSON object")]
     NotAnObject,
     /// A member name is repeated.
-    #[error("a member comes twice")]
+    #[error("a member is duplicated")]
     DuplicateMember,
     /// A member has a value of the wrong type.
     #[error("`{0}` has a value of the wrong type")]
@@ -55,20 +55,20 @@ pub enum KeyError {
     #[error("for an algorithm that is not allowed")]
     NotAllowed,
     /// The RSA modulus has fewer than 2048 or more than 8192 bits (RFC 7518 §3.3).
-    #[error("an RSA modulus of {bits} bits, not of 2048 to 8192")]
+    #[error("an RSA modulus of {bits} bits; 2048 to 8192 are allowed")]
     #[non_exhaustive]
     ModulusSize {
         /// The length of the modulus, in bits.
         bits: usize,
     },
     /// The RSA exponent is even, 1, or longer than 64 bits.
-    #[error("a bad RSA exponent")]
+    #[error("an RSA exponent that is even, 1 or longer than 64 bits")]
     Exponent,
     /// An Ed25519 point of small order. Signing for it requires no secret.
-    #[error("an Ed25519 point of small order, under which anybody can sign")]
+    #[error("an Ed25519 point of small order, for which anyone can sign")]
     SmallOrder,
     /// An ML-DSA key with a short t1, such as all zeros. Signing for it requires no secret.
-    #[error("a short ML-DSA key, under which anybody can sign")]
+    #[error("an ML-DSA key with a short t1, for which anyone can sign")]
     ShortKey,
     /// An HMAC secret that is shorter than the hash (RFC 7518 §3.2).
     #[error("a secret of {bytes} bytes; this algorithm needs {min} or more")]
@@ -80,7 +80,7 @@ pub enum KeyError {
         min: usize,
     },
     /// The numbers do not form a valid key.
-    #[error("the numbers make no valid public key")]
+    #[error("not a valid public key")]
     Invalid,
     /// Two different keys have the same `kid` and algorithm.
     #[error("another key has the same `kid`")]

@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn key_is_refused_when_most_coefficients_are_short() {
+    fn key_with_mostly_short_coefficients_is_rejected() {
         for coefficient in [0, 1, 15, 1008, 1022, 1023] {
             assert_eq!(check(&key(|_| coefficient)), Err(KeyError::ShortKey), "{coefficient}");
             let mixed = |short| key(move |at| if at < short { coefficient } else { 512 });

@@ -49,12 +49,12 @@ impl VerificationKey {
     #[doc(alias("from_rsa_pem", "from_ec_pem", "from_ed_pem", "x509", "certificate"))]
     pub fn from_pem(pem: &[u8], allowed: &[Algorithm]) -> Result<Self, KeyError> {
         let mut blocks = Blocks(pem);
-        let first = blocks.next().ok_or(KeyError::Pem { problem: "there is no `-----BEGIN`" })?;
+        let first = blocks.next().ok_or(KeyError::Pem { problem: "it has no `-----BEGIN`" })?;
         let key = first.and_then(|block| block.import(allowed))?;
         match blocks.next() {
             None => Ok(key),
             Some(_) => {
-                Err(KeyError::Pem { problem: "there are several blocks; see `KeySet::from_pem`" })
+                Err(KeyError::Pem { problem: "it has several blocks; use `KeySet::from_pem`" })
             }
         }
     }
@@ -134,7 +134,7 @@ impl KeySet {
             }
         }
         if count == 0 {
-            let problem = "there is no `-----BEGIN`".to_owned();
+            let problem = "it has no `-----BEGIN`".to_owned();
             return Err(KeySetError::NotAKeySet { problem });
         }
         set.drop_ambiguous();
@@ -209,7 +209,7 @@ impl<'p> Blocks<'p> {
             }
             encoded.extend_from_slice(line);
         }
-        Err(KeyError::Pem { problem: "a block has no `-----END` of its own" })
+        Err(KeyError::Pem { problem: "a block has no matching `-----END`" })
     }
 }
 

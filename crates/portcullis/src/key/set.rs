@@ -74,8 +74,8 @@ pub enum KeySetError {
     },
     /// PEM that contains a private key, which a service that only verifies must not hold.
     #[error(
-        "it has a private key, which can sign: give the public key or the certificate alone, and take the \
-         private key for known to all who could read this"
+        "it has a private key: provide only the public key or the certificate, and treat the private key as \
+         compromised"
     )]
     PrivateKey,
     /// The set has more keys than the limit.
@@ -100,7 +100,7 @@ pub(super) fn raise_max_keys(error: KeySetError) -> KeySetError {
 }
 
 fn raise(setting: Option<&'static Setting>) -> String {
-    setting.map_or_else(String::new, |it| format!("; raise {it} if the issuer has so many"))
+    setting.map_or_else(String::new, |it| format!("; raise {it} if the issuer has more"))
 }
 
 debug_with_causes!(KeySetError);
@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn key_is_for_its_alg_or_those_of_its_type() {
+    fn key_is_for_its_alg_or_the_algorithms_of_its_type() {
         let set = set(&[
             format!(r#"{ED},"kid":"ed","alg":"Ed25519","use":"sig""#),
             format!(r#"{EC},"kid":"ec","key_ops":["verify"]"#),
@@ -520,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn key_that_comes_with_and_without_alg_is_not_ambiguous() {
+    fn key_listed_with_and_without_alg_is_not_ambiguous() {
         let set = set(&[
             format!(r#"{},"kid":"a""#, rsa()),
             format!(r#"{},"kid":"a","alg":"RS256""#, rsa()),
@@ -529,7 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unusable_key_is_skipped_with_its_reason() {
+    fn unusable_key_is_skipped_with_its_reason() {
         for (key, expected) in [
             (r#""kty":"oct","k":"c2VjcmV0""#.to_owned(), KeyError::Symmetric),
             // CVE-2026-44699 and similar: an RSA key that is also a secret.
@@ -578,7 +578,7 @@ mod tests {
     }
 
     #[test]
-    fn null_blank_and_empty_members_are_absent_ones() {
+    fn null_blank_and_empty_members_are_absent() {
         for nothing in ["null", r#""""#, r#""  ""#, "[]", "[ ]", r#"[""]"#] {
             for name in ["key_ops", "use", "alg", "crv", "x", "y", "d", "p", "q", "oth", "x5c"] {
                 let texts = matches!(nothing, "[]" | "[ ]" | r#"[""]"#);
@@ -604,7 +604,7 @@ mod tests {
 
     /// A `kid` is compared literally, if there is one.
     #[test]
-    fn blank_kid_names_no_key_and_null_is_none() {
+    fn blank_kid_matches_no_key_and_null_kid_is_absent() {
         let other = rsa().replace("0vx7", "1vx7");
         let set = set(&[format!(r#"{},"kid":"""#, rsa()), format!(r#"{other},"kid":"""#)]);
         assert_eq!((set.len(), set.skipped()), (2, &[][..]));
@@ -613,49 +613,49 @@ mod tests {
     }
 
     #[test]
-    fn an_exponent_has_at_most_64_bits() {
+    fn exponent_over_64_bits_is_rejected() {
         assert_eq!(set(&[format!(r#""kty":"RSA","n":"{N}","e":"AQAAAAAAAAE""#)]).len(), 1);
         let longer = format!(r#""kty":"RSA","n":"{N}","e":"AQAAAAAAAAAB""#);
         assert_eq!(reason(&longer), KeyError::Exponent);
     }
 
     #[test]
-    fn any_private_member_makes_a_private_key() {
+    fn jwk_with_any_private_member_is_a_private_key() {
         for name in ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"] {
             assert_eq!(reason(&format!(r#"{},"{name}":"AA""#, rsa())), KeyError::Private, "{name}");
         }
     }
 
     #[test]
-    fn a_key_for_an_algorithm_that_is_not_allowed_is_skipped() {
+    fn key_for_an_algorithm_that_is_not_allowed_is_skipped() {
         let json = format!(r#"{{"keys":[{{{},"alg":"PS256"}}]}}"#, rsa());
         let set = KeySet::from_json_within(json.as_bytes(), &[Algorithm::Rs256], MAX_KEYS).unwrap();
         assert_eq!(set.skipped()[0].reason, KeyError::NotAllowed);
     }
 
     #[test]
-    fn one_rsa_key_for_two_algorithms_is_two_keys() {
+    fn rsa_key_listed_for_two_algorithms_is_two_keys() {
         let key = |alg| format!(r#"{},"kid":"a","alg":"{alg}""#, rsa());
         let set = set(&[key("RS256"), key("PS256")]);
         assert_eq!((set.len(), set.skipped().len()), (2, 0));
     }
 
     #[test]
-    fn an_oversized_modulus_is_skipped() {
+    fn oversized_modulus_is_skipped() {
         let n = URL_SAFE_NO_PAD.encode([0xff; 1025]);
         let key = format!(r#""kty":"RSA","n":"{n}","e":"AQAB""#);
         assert_eq!(reason(&key), KeyError::ModulusSize { bits: 8200 });
     }
 
     #[test]
-    fn elements_that_are_no_objects_harm_nothing() {
+    fn elements_that_are_not_objects_are_skipped() {
         let json = format!(r#"{{"keys":[null,true,-1,1,1.5,"x",[[]],{{{ED}}}],"x":1}}"#);
         let set = KeySet::from_json(json.as_bytes()).unwrap();
         assert_eq!((set.len(), set.skipped().len()), (1, 7));
     }
 
     #[test]
-    fn what_is_no_key_set_is_refused_and_an_empty_one_is_not() {
+    fn text_that_is_not_a_key_set_is_rejected_and_empty_set_is_accepted() {
         for (json, told) in [
             ("", "it is empty"),
             ("[]", "it is an array, not a JSON object"),
@@ -664,7 +664,7 @@ mod tests {
             ("{}", "`keys` is absent"),
             (r#"{"keys":{}}"#, "`keys` has a value of the wrong type"),
             (r#"{"keys":null}"#, "`keys` has a value of the wrong type"),
-            (r#"{"keys":[],"keys":[]}"#, r#"its member "keys" comes twice"#),
+            (r#"{"keys":[],"keys":[]}"#, r#"its member "keys" is duplicated"#),
             (r#"{"keys":[]} x"#, "trailing characters"),
         ] {
             let error = KeySet::from_json(json.as_bytes()).unwrap_err();
@@ -677,7 +677,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_no_danger() {
+    fn deep_nesting_does_not_overflow_the_stack() {
         let deep = format!(r#"{{"keys":[{}{}]}}"#, "[".repeat(10_000), "]".repeat(10_000));
         assert_eq!(KeySet::from_json(deep.as_bytes()).unwrap().skipped().len(), 1);
         for (name, value) in [
@@ -697,7 +697,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_keys_is_limited() {
+    fn number_of_keys_is_limited() {
         let json = format!(r#"{{"keys":[{}]}}"#, vec!["{}"; MAX_KEYS + 1].join(","));
         let error = KeySet::from_json(json.as_bytes()).unwrap_err();
         assert_eq!(error, KeySetError::TooManyKeys { limit: MAX_KEYS, setting: None });
@@ -706,7 +706,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_chosen_by_kid_and_algorithm() {
+    fn key_is_selected_by_kid_and_algorithm() {
         let set = set(&[
             format!(r#"{ED},"kid":"a""#),
             format!(r#"{EC},"kid":"a""#),
@@ -720,7 +720,7 @@ mod tests {
         assert_eq!(chosen(&set, Some(""), Algorithm::Rs256), "absent");
         assert_eq!(chosen(&set, Some("b"), Algorithm::Ps256), "b/PS256");
         for other in [Algorithm::Ed25519, Algorithm::Es256] {
-            let mismatch = format!("`alg` is {other}, but the key of this `kid` is for RS256");
+            let mismatch = format!("`alg` is {other}, but the key with this `kid` is for RS256");
             assert_eq!(chosen(&set, Some("b"), other), mismatch);
         }
     }
@@ -742,7 +742,7 @@ mod tests {
             (1, "0/RS256"),
             (2, "0 1"),
             (4, "0 1 2 3"),
-            (5, "no `kid`, and the issuer has more than 4 keys for RS256"),
+            (5, "the token has no `kid`, and the issuer has more than 4 keys for RS256"),
         ] {
             assert_eq!(chosen(&many(count), None, Algorithm::Rs256), expected, "{count}");
         }
@@ -751,7 +751,7 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_under_one_kid_are_both_dropped_and_one_key_twice_is_one() {
+    fn different_keys_with_one_kid_are_dropped_and_equal_keys_are_merged() {
         let other = rsa().replace("0vx7", "1vx7");
         let ambiguous = set(&[
             format!(r#"{},"kid":"a""#, rsa()),

@@ -71,7 +71,7 @@ pub(super) fn read(der: &[u8]) -> Result<Found, KeyError> {
                 }
             }
         }
-        _ => bad("an element is of another type"),
+        _ => bad("an element has an unexpected type"),
     }
 }
 
@@ -142,7 +142,7 @@ fn info(mut info: Der<'_>) -> Result<Found, KeyError> {
 /// §2.2 makes compressed points optional; they are not supported.
 fn ec(mut algorithm: Der<'_>, point: &[u8]) -> Result<Found, KeyError> {
     if algorithm.peek() == Some(SEQUENCE) {
-        return bad("its curve is given by explicit parameters, not by name");
+        return bad("its curve is given as explicit parameters, not as a name");
     }
     let name = algorithm.take(OID)?;
     algorithm.end()?;
@@ -153,7 +153,7 @@ fn ec(mut algorithm: Der<'_>, point: &[u8]) -> Result<Found, KeyError> {
             let (x, y) = coordinates.split_at(length);
             Ok(Jwk::ec(curve, x, y).into())
         }
-        [0x02 | 0x03, ..] => bad("its point is compressed; write the key with both coordinates"),
-        _ => bad("its point is not of its curve's length"),
+        [0x02 | 0x03, ..] => bad("its point is compressed; encode the key with both coordinates"),
+        _ => bad("its point does not have the length of its curve"),
     }
 }

@@ -206,7 +206,7 @@ fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> 
         return Ok(value);
     }
     Err(de::Error::custom(
-        "a number that is not exact: write a whole number as an integer, from -2^63 to 2^64 - 1",
+        "an inexact number; write whole numbers as integers, from -2^63 to 2^64 - 1",
     ))
 }
 
@@ -217,7 +217,7 @@ where
 {
     let items = Vec::deserialize(deserializer)?;
     if items.is_empty() {
-        return Err(de::Error::custom("an empty list: name what is needed"));
+        return Err(de::Error::custom("an empty list; name at least one item"));
     }
     Ok(items)
 }

@@ -80,7 +80,7 @@ impl Profile {
                 scopes_in: SCP,
                 roles_in: &[&["groups"]],
                 mark: OneOf(&["cid"]),
-                refuses: &[("jti", "ID.", "`jti` is an ID token's")],
+                refuses: &[("jti", "ID.", "`jti` is that of an ID token")],
                 key_hosts: SAME_HOST,
                 ..Habits::NONE
             },
@@ -229,7 +229,7 @@ impl Profile {
                 roles_in: &[&["o", "rol"]],
                 requires: &["sub", "sid"],
                 mark: Required(&["sub", "sid"]),
-                refuses: &[("sts", "pending", "`sts` says that signing in is not finished")],
+                refuses: &[("sts", "pending", "`sts` marks an unfinished sign-in")],
                 key_hosts: SAME_HOST,
                 ..Habits::NONE
             },

@@ -228,7 +228,7 @@ fn clerk() {
 }
 
 #[test]
-fn a_profile_knows_where_its_metadata_and_its_keys_are() {
+fn profile_determines_metadata_url_and_key_hosts() {
     let v1 = Profile::entra_v1();
     assert_eq!(
         v1.metadata_of("https://sts.windows.net/t/").as_deref(),
@@ -262,7 +262,7 @@ fn supabase() {
 }
 
 #[test]
-fn identity_tokens_that_are_credentials_need_a_profile_that_says_so() {
+fn identity_token_is_accepted_only_by_its_profile() {
     let github = ("https://token.actions.githubusercontent.com", "https://deploy.example");
     let token = json!({
         "iss": github.0, "aud": github.1, "sub": "repo:org/repo:ref:refs/heads/main", "jti": "j",
@@ -387,7 +387,7 @@ fn authentik() {
 }
 
 #[test]
-fn dex_is_refused_until_id_tokens_are_accepted() {
+fn dex_is_rejected_until_id_tokens_are_accepted() {
     let who = ("https://dex.example", "client");
     let token = json!({
         "iss": who.0, "sub": "s", "aud": who.1, "exp": NOW + 300, "iat": NOW, "nonce": "n",
@@ -411,7 +411,7 @@ fn dex_is_refused_until_id_tokens_are_accepted() {
 
 /// The plainest ID token: its audience is the client, and it has no other claims.
 #[test]
-fn every_profile_tells_the_plainest_id_token_or_says_that_nothing_does() {
+fn plain_id_token_is_rejected_unless_the_profile_declares_no_mark() {
     let who = ("https://auth.example", "client");
     let id_token = json!({
         "iss": who.0, "aud": who.1, "sub": "s", "iat": NOW, "exp": NOW + 300, "ver": "2.0",
@@ -433,7 +433,7 @@ fn every_profile_tells_the_plainest_id_token_or_says_that_nothing_does() {
 
 /// The profiles that the refusal names accept such a token if it has their mark.
 #[test]
-fn profiles_that_a_refusal_names_take_such_a_token() {
+fn profile_named_in_a_remedy_accepts_the_token() {
     let who = ("https://auth.example", "client");
     let like = json!({
         "iss": who.0, "aud": who.1, "sub": "s", "iat": NOW, "exp": NOW + 300, "azp": who.1,
@@ -457,7 +457,7 @@ fn profiles_that_a_refusal_names_take_such_a_token() {
 }
 
 #[test]
-fn claim_of_a_profile_that_comes_twice_is_refused() {
+fn duplicate_profile_claim_is_rejected() {
     let parse = |profile: &Profile, claims: &str| {
         let mut claims = RegisteredClaims::parse(Payload::for_test(claims)).unwrap();
         profile.apply(&mut claims).map(|()| claims)
@@ -484,7 +484,7 @@ fn claim_of_a_profile_that_comes_twice_is_refused() {
 }
 
 #[test]
-fn scopes_are_read_from_one_place() {
+fn scopes_are_read_from_one_claim() {
     let parse = |profile: &Profile, claims: &str| {
         let mut claims = RegisteredClaims::parse(Payload::for_test(claims)).unwrap();
         profile.apply(&mut claims).unwrap();

@@ -13,7 +13,7 @@ use crate::error::UnreadableClaim;
 #[non_exhaustive]
 pub enum Denial {
     /// The token lacks the required scope. The client learns which scope is needed.
-    #[error("the scope does not suffice; {:?} is needed{}", .needed.as_str(), granted_in(*.unread))]
+    #[error("insufficient scope; {:?} is required{}", .needed.as_str(), granted_in(*.unread))]
     #[non_exhaustive]
     Scope {
         /// The scope that the policy requires.
@@ -22,7 +22,7 @@ pub enum Denial {
         unread: Option<&'static str>,
     },
     /// The user must authenticate again or more strongly (RFC 9470). The client learns how.
-    #[error("the user's authentication does not suffice; needed: {}", step_up(.acr_values, *.max_age))]
+    #[error("insufficient user authentication; required: {}", step_up(.acr_values, *.max_age))]
     #[non_exhaustive]
     Authentication {
         /// The accepted values of `acr`, in order of preference. Empty if any is accepted.
@@ -31,7 +31,7 @@ pub enum Denial {
         max_age: Option<Duration>,
     },
     /// The token was issued too long ago. The client can refresh it.
-    #[error("the token was issued more than {} ago, or does not say when", InSeconds(*.max))]
+    #[error("the token was issued more than {} ago, or has no `iat`", InSeconds(*.max))]
     #[non_exhaustive]
     TokenAge {
         /// The maximum age of the token.
@@ -92,19 +92,19 @@ impl Denial {
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Scope { unread: Some(_), .. } => {
-                "the issuer has granted it: name the claim with `scopes_at` (PORTCULLIS_SCOPES_AT), or choose \
-                 the issuer's profile"
+                "the token has it in another claim: set `scopes_at` (PORTCULLIS_SCOPES_AT) to that claim, or \
+                 choose the issuer's profile"
             }
             Self::Forbidden { unread: Some(_), .. } => {
-                "the issuer has granted it: name the claim with `roles_at` (PORTCULLIS_ROLES_AT), or choose \
-                 the issuer's profile"
+                "the token has it in another claim: set `roles_at` (PORTCULLIS_ROLES_AT) to that claim, or \
+                 choose the issuer's profile"
             }
             Self::Scope { .. } | Self::Forbidden { .. } => {
-                "if the user or client should have it, grant it at the issuer, and have the client ask for it \
-                 and get a new token: one that was issued before stays as it is"
+                "if the user or client should have it, grant it at the issuer, and have the client request it \
+                 and get a new token: existing tokens do not change"
             }
             Self::Authentication { .. } => {
-                "the client should have the user authenticate again, as the challenge says"
+                "the client should have the user authenticate again, as the challenge requires"
             }
             Self::TokenAge { .. } => "the client should refresh its token; check both clocks",
             Self::UnreadableClaim(_) => {

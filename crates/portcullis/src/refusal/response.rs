@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn rewritten_response_keeps_only_headers_that_do_not_describe_the_old_one() {
+    fn rewritten_response_drops_headers_of_the_old_body() {
         let refusal = Unreported::missing(&ProtectionSpace::for_test()).at(&Site::default());
         let response = Response::builder()
             .status(401)
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn error_code_is_that_of_the_challenge() {
+    fn error_code_matches_the_challenge() {
         let space = ProtectionSpace::for_test();
         let at = |refusal: Unreported| refusal.at(&Site::default());
         let unavailable =

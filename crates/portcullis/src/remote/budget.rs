@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn issuer_keeps_its_budget_and_all_of_them_have_a_cap() {
+    fn each_issuer_has_its_budget_and_all_share_a_cap() {
         let budgets = IssuerBudgets::new();
         let now = Duration::from_secs(1);
         let spend = |issuer: &str| budgets.of(issuer).try_spend(now, COOLDOWN);

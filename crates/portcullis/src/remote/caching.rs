@@ -170,7 +170,7 @@ mod tests {
 
     /// Freshness directives apply whether or not `no-cache` is obeyed.
     #[test]
-    fn the_server_may_only_shorten_the_ttl_and_not_below_the_floor() {
+    fn server_headers_only_shorten_the_ttl_down_to_min_ttl() {
         for (lines, ttl) in [
             (&[][..], 300),
             (&[("cache-control", "max-age=60")], 60),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_forbids_caching_counts_only_where_it_is_obeyed() {
+    fn no_cache_headers_are_obeyed_only_with_obey_no_cache() {
         const SPRING: &str = "no-cache, no-store, max-age=0, must-revalidate";
         for (lines, by_default, obeyed) in [
             // The defaults of Keycloak, Spring, Hydra and Dex.

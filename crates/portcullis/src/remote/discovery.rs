@@ -165,10 +165,10 @@ async fn read_metadata(
         return Err(FetchError::OtherIssuer { url: url.to_string(), expected, found });
     }
     let jwks_uri = metadata.jwks_uri.ok_or_else(|| not_metadata("`jwks_uri` is absent"))?;
-    let jwks_uri = Url::parse(&jwks_uri).map_err(|_| not_metadata("`jwks_uri` is no URL"))?;
+    let jwks_uri = Url::parse(&jwks_uri).map_err(|_| not_metadata("`jwks_uri` is not a URL"))?;
     if !client.urls.leads(url, &jwks_uri) {
         return Err(not_metadata(
-            "`jwks_uri` is on a host that the profile does not know; set jwks_url if it is right",
+            "`jwks_uri` is on a host that the profile does not list; set jwks_url if it is correct",
         ));
     }
     // Metadata from https must not point to plain http, not even on the loopback interface: the
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_well_known_places() {
+    fn well_known_urls_of_an_issuer() {
         for (issuer, expected) in [
             (
                 "https://a.example",

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table() {
+    fn decision_table_by_age_and_history() {
         use Decision::{Fetch, Use, UseAndRefresh};
         use Lookup::{Hit, Miss};
         use Past::{Asked, Failed, FirstSpent, Good, Overdue, Spent};
@@ -350,7 +350,7 @@ mod tests {
 
     /// Invariants of every row, for any numbers.
     #[test]
-    fn the_invariants_hold_for_every_age_and_history() {
+    fn invariants_hold_for_every_age_and_history() {
         let pasts = [0, 1, 4, 5, 6, 30, 31].into_iter().flat_map(|secs| {
             let failed = |retry_in| Past::Failed(secs, retry_in);
             [Past::Good, Past::Spent(secs), failed(1), failed(30), Past::Overdue(secs)]
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_key_joins_the_fetch_under_way_whatever_its_budget() {
+    fn unknown_key_joins_the_fetch_in_progress_with_any_budget() {
         let history = History { in_flight: true, ..Past::Spent(9).history() };
         let fresh = Some((Duration::ZERO, LIFETIME));
         let decision = decide(Lookup::Miss, fresh, &LIMITS, history);
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_is_renewed_ahead_of_its_ttl_and_not_by_all_at_once() {
+    fn key_set_is_refreshed_before_its_ttl_with_jitter() {
         let ageing = |ttl, limits: &Limits, spread| {
             Lifetime::new(Duration::from_secs(ttl), Duration::ZERO, limits, spread).ageing.as_secs()
         };
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_heeded_up_to_its_bound() {
+    fn retry_after_is_obeyed_up_to_its_bound() {
         for (secs, expected) in [(0, 0), (60, 60), (86_400, 300)] {
             assert_eq!(asked(Some(Duration::from_secs(secs))).as_secs(), expected);
         }

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_kept_to_the_nanosecond() {
+    fn time_is_stored_to_the_nanosecond() {
         let moment = Moment::default();
         assert_eq!(moment.get(), None);
         for nanos in [0, 1, 1_500_000_000, u64::MAX - 1] {

@@ -29,7 +29,7 @@ use crate::settings;
 /// The maximum length of a response, in bytes: an issuer may include all claims.
 pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-pub(crate) const NO_SECRET: &str = "it holds no secret";
+pub(crate) const NO_SECRET: &str = "it contains no secret";
 
 /// The maximum age of a newly issued token.
 const MOMENTS: Duration = Duration::from_secs(60);
@@ -109,7 +109,7 @@ impl AskingClient {
         let pair = format!("Basic {}", STANDARD.encode(Zeroizing::new(pair).as_bytes()));
         // Base64 is always a valid header value.
         let mut header = HeaderValue::try_from(pair)
-            .map_err(|_| unreadable("it can not be sent in a header".to_owned()))?;
+            .map_err(|_| unreadable("it cannot be sent in a header".to_owned()))?;
         header.set_sensitive(true);
         Ok(header)
     }

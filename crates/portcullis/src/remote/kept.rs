@@ -89,7 +89,7 @@ impl Keeper {
             let error: &(dyn Error + 'static) = &*error;
             tracing::warn!(
                 target: "portcullis::keys", error,
-                "the kept keys are ignored: they cannot be read",
+                "kept keys unreadable, ignored",
             );
             BTreeMap::new()
         });
@@ -106,20 +106,20 @@ impl Keeper {
         now: SystemTime,
     ) -> Result<Recalled, String> {
         let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let record = kept.get(issuer).ok_or("there are none of this issuer")?;
+        let record = kept.get(issuer).ok_or("none are stored for this issuer")?;
         if record.source != source {
-            return Err(format!("they are from {}, not from {source}", record.source));
+            return Err(format!("they were fetched from {}, not from {source}", record.source));
         }
         let fetched_at = Duration::from_secs(record.fetched_at);
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         if fetched_at > now + CLOCK_SKEW {
-            return Err("they were fetched in the future, by this machine's clock".to_owned());
+            return Err("their fetch time is in the future, by this machine's clock".to_owned());
         }
         let age = now.saturating_sub(fetched_at);
         let end = max_age.min(Duration::from_secs(record.usable_for));
         if age >= end {
             let (age, end) = (InSeconds(age), InSeconds(end));
-            return Err(format!("they are {age} old, and could be used for {end}"));
+            return Err(format!("they are {age} old, but were usable for {end} only"));
         }
         Ok(Recalled { record: record.clone(), age, end })
     }
@@ -148,7 +148,7 @@ impl Keeper {
                 let error: &(dyn Error + 'static) = &*error;
                 tracing::warn!(
                     target: "portcullis::keys", error,
-                    "the keys could not be kept for the next start",
+                    "keys could not be stored for the next start",
                 );
             }
         });
@@ -173,6 +173,6 @@ fn parse(text: &[u8]) -> Result<BTreeMap<String, Arc<Record>>, Box<dyn Error + S
         let records = document.issuers.into_iter();
         Ok(records.map(|(issuer, record)| (issuer, Arc::new(record))).collect())
     } else {
-        Err(format!("their form is {}, not {VERSION}", document.version).into())
+        Err(format!("their format version is {}, not {VERSION}", document.version).into())
     }
 }

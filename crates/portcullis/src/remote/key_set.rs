@@ -328,12 +328,12 @@ impl Document for Keys {
             if is_fault {
                 tracing::warn!(
                     target: "portcullis::keys", location, kid, reason,
-                    "a key of the set is not used",
+                    "unusable key skipped",
                 );
             } else {
                 tracing::debug!(
                     target: "portcullis::keys", location, kid, reason,
-                    "a key of the set is not for verifying tokens here",
+                    "key for another use skipped",
                 );
             }
         }
@@ -341,7 +341,7 @@ impl Document for Keys {
             target: "portcullis::keys",
             location, modified, keys = snapshot.kept.len(), skipped = skipped.len(),
             ttl = %InSeconds(snapshot.lifetime.ttl), end = %InSeconds(snapshot.lifetime.end),
-            "the keys were fetched",
+            "key set fetched",
         );
     }
 
@@ -351,7 +351,7 @@ impl Document for Keys {
         tracing::warn!(
             target: "portcullis::keys",
             location, failures, back_off = %InSeconds(back_off), error = error as &dyn Error,
-            "the keys could not be fetched",
+            "key set fetch failed",
         );
     }
 }
@@ -477,13 +477,15 @@ impl Remote<Keys> {
         let Recalled { record, age, end } = keeper.recall(issuer, &source, max_age, now.wall())?;
         let url = |url: &Option<String>| url.as_deref().and_then(|url| Url::parse(url).ok());
         let metadata = url(&record.metadata);
-        let jwks_url = url(&record.jwks_url).ok_or("they do not say where they are from")?;
+        let jwks_url = url(&record.jwks_url).ok_or("their source is not recorded")?;
         // The current settings apply, not those of the earlier run.
         let urls = &self.client.urls;
         if !urls.allows(&jwks_url)
             || metadata.as_ref().is_some_and(|url| !urls.leads(url, &jwks_url))
         {
-            return Err(format!("they are from {jwks_url}, where no keys may come from now"));
+            return Err(format!(
+                "they were fetched from {jwks_url}, which the settings no longer allow"
+            ));
         }
         let kept = self.parse(record.jwks.as_bytes(), &source).map_err(|error| {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();

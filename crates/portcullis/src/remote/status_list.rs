@@ -295,7 +295,7 @@ impl Document for StatusList {
                 let list = document.verify(&answer.body, now).await.map_err(problem)?;
                 // A stale copy from an upstream cache would undo revocations.
                 if document.is_older(&list) {
-                    return Err(problem("it is older than one that was there".to_owned()));
+                    return Err(problem("it is older than a list that was in use".to_owned()));
                 }
                 let generation = at_hand.as_ref().map_or(0, |set| set.generation + 1);
                 (Arc::new(list), generation, Headers::new(url.clone(), answer.headers.clone()))
@@ -356,7 +356,7 @@ impl Document for StatusList {
         tracing::debug!(
             target: "portcullis::status_list",
             uri, modified, statuses = set.kept.bits.len(), age = %InSeconds(set.age(Timestamp::now(&*remote.clock))),
-            "the status list was fetched",
+            "status list fetched",
         );
     }
 
@@ -370,7 +370,7 @@ impl Document for StatusList {
         tracing::warn!(
             target: "portcullis::status_list",
             uri, failures, back_off = %InSeconds(back_off), error = error as &dyn Error,
-            "the status list could not be fetched",
+            "status list fetch failed",
         );
     }
 }

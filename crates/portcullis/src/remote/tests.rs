@@ -114,7 +114,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn keys_are_fetched_once_and_used_until_their_ttl() {
+async fn keys_are_fetched_once_per_ttl() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     world.advance(299);
@@ -126,7 +126,7 @@ async fn keys_are_fetched_once_and_used_until_their_ttl() {
 }
 
 #[tokio::test]
-async fn any_number_of_requests_share_one_fetch() {
+async fn concurrent_requests_share_one_fetch() {
     let world = World::publishing(&["a"]);
     let waiting: Vec<_> = (0..1000)
         .map(|_| match world.resolve("a") {
@@ -141,7 +141,7 @@ async fn any_number_of_requests_share_one_fetch() {
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_wastes_nothing() {
+async fn client_disconnect_does_not_cancel_the_fetch() {
     let world = World::publishing(&["a"]);
     drop(world.resolve("a"));
     let MaybeReady::Pending(mut key) = world.resolve("a") else { panic!("already fetched") };
@@ -164,7 +164,7 @@ async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Outpu
 }
 
 #[tokio::test]
-async fn a_rotation_is_seen_by_its_first_token() {
+async fn first_token_of_a_new_key_triggers_a_fetch() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     world.publish(&["a", "b"]);
@@ -174,7 +174,7 @@ async fn a_rotation_is_seen_by_its_first_token() {
 }
 
 #[tokio::test]
-async fn a_known_kid_for_another_algorithm_costs_no_fetch() {
+async fn known_kid_with_another_algorithm_triggers_no_fetch() {
     let world = World::publishing(&["a"]);
     let wanted = KeyRequest::new(Some("a"), Algorithm::Rs256);
     let rule = |resolution| match resolution {
@@ -196,7 +196,7 @@ async fn a_known_kid_for_another_algorithm_costs_no_fetch() {
 }
 
 #[tokio::test]
-async fn the_client_is_told_the_limit_and_to_pass_caches_by() {
+async fn fetch_request_has_body_limit_and_no_cache() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     let request = world.fetch.requests().remove(0);
@@ -205,7 +205,7 @@ async fn the_client_is_told_the_limit_and_to_pass_caches_by() {
 }
 
 #[tokio::test]
-async fn a_fetched_rsa_key_is_pinned_to_a_configured_algorithm() {
+async fn fetched_rsa_key_is_pinned_to_a_configured_algorithm() {
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(1));
     let mut jwk = TestKey::generate("a", Algorithm::Rs256).jwk();
     jwk.as_object_mut().unwrap().remove("alg");
@@ -221,7 +221,7 @@ async fn a_fetched_rsa_key_is_pinned_to_a_configured_algorithm() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_key_is_refused_after_the_ttl() {
+async fn withdrawn_key_is_rejected_after_the_ttl() {
     let world = World::publishing(&["a", "b"]);
     assert_eq!(world.ask("a").await, "key");
     world.publish(&["b"]);
@@ -236,7 +236,7 @@ async fn a_withdrawn_key_is_refused_after_the_ttl() {
 }
 
 #[tokio::test]
-async fn an_outage_is_survived_up_to_the_bound() {
+async fn stale_keys_are_used_in_an_outage_up_to_max_stale() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     world.fetch.set(JWKS, Answer::Fails);
@@ -261,7 +261,7 @@ async fn an_outage_is_survived_up_to_the_bound() {
 }
 
 #[tokio::test]
-async fn bad_answers_never_cost_the_keys_at_hand() {
+async fn bad_response_does_not_replace_the_current_keys() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     for answer in [
@@ -290,7 +290,7 @@ async fn bad_answers_never_cost_the_keys_at_hand() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_issuer_costs_one_deadline() {
+async fn unresponsive_issuer_costs_one_deadline() {
     let world = World::publishing(&["a"]);
     world.fetch.set(JWKS, Answer::Hangs);
     let begun = tokio::time::Instant::now();
@@ -301,7 +301,7 @@ async fn a_silent_issuer_costs_one_deadline() {
 }
 
 #[tokio::test]
-async fn the_servers_headers_shorten_the_ttl() {
+async fn server_headers_shorten_the_ttl() {
     let world = World::publishing(&["a"]);
     let keys = TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)]);
     world.fetch.set(JWKS, Answer::ok(&keys).with("cache-control", "max-age=60"));
@@ -332,7 +332,7 @@ const DEFAULT_HEADERS: [&str; 4] = [
 
 /// The operator's TTL and `max_stale` apply.
 #[tokio::test]
-async fn ttl_and_max_stale_hold_whatever_forbids_caching() {
+async fn ttl_and_max_stale_hold_despite_no_cache_headers() {
     for control in DEFAULT_HEADERS {
         let world = World::publishing(&["a"]);
         let keys = TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)]);
@@ -358,7 +358,7 @@ async fn ttl_and_max_stale_hold_whatever_forbids_caching() {
 }
 
 #[tokio::test]
-async fn where_it_is_obeyed_must_revalidate_means_no_stale_keys() {
+async fn obeyed_must_revalidate_forbids_stale_keys() {
     for control in ["max-age=60, must-revalidate", "max-age=60", DEFAULT_HEADERS[0]] {
         let mut world = World::publishing(&["a"]);
         world.limit(Limits { obey_no_cache: true, ..LIMITS });
@@ -380,7 +380,7 @@ async fn where_it_is_obeyed_must_revalidate_means_no_stale_keys() {
 }
 
 #[tokio::test]
-async fn retry_after_is_heeded() {
+async fn retry_after_is_obeyed() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     world.fetch.set(JWKS, Answer::status(429, "").with("retry-after", "60"));
@@ -394,7 +394,7 @@ async fn retry_after_is_heeded() {
 }
 
 #[tokio::test]
-async fn an_ageing_set_is_renewed_while_requests_go_on() {
+async fn key_set_is_refreshed_in_the_background_during_requests() {
     let mut world = World::publishing(&["a"]);
     world.limit(Limits { refresh_ahead: Duration::from_secs(30), ..LIMITS });
     assert_eq!(world.ask("a").await, "key");
@@ -422,7 +422,7 @@ fn timeless(refresh_ahead: Duration) -> (RemoteKeySet, ScriptedFetch) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_service_keeps_its_keys_fresh_until_the_last_handle_is_gone() {
+async fn idle_service_refreshes_keys_until_the_last_handle_is_dropped() {
     let (keys, fetch) = timeless(Duration::from_secs(30));
     keys.refresh().await.unwrap();
     for _ in 0..600 {
@@ -440,7 +440,7 @@ async fn an_idle_service_keeps_its_keys_fresh_until_the_last_handle_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_background_refresh_nothing_is_fetched_until_somebody_calls() {
+async fn without_background_refresh_only_requests_trigger_fetches() {
     let (keys, fetch) = timeless(Duration::ZERO);
     keys.refresh().await.unwrap();
     tokio::time::sleep(Duration::from_secs(36_000)).await;
@@ -454,7 +454,7 @@ async fn without_background_refresh_nothing_is_fetched_until_somebody_calls() {
 
 /// An outage of more than an hour under continuous load.
 #[tokio::test(start_paused = true)]
-async fn through_an_outage_no_good_token_is_refused_before_the_bound_and_none_accepted_after() {
+async fn outage_keeps_valid_tokens_accepted_until_the_bound_and_rejects_them_after() {
     let (keys, fetch) = timeless(Duration::from_secs(30));
     keys.refresh().await.unwrap();
     let wanted = KeyRequest { key_id: Some("a"), algorithm: Algorithm::Es256 };
@@ -489,7 +489,7 @@ async fn through_an_outage_no_good_token_is_refused_before_the_bound_and_none_ac
 }
 
 #[tokio::test]
-async fn the_status_says_what_happened() {
+async fn status_reports_fetches_and_failures() {
     let world = World::publishing(&["a"]);
     let status = world.keys.0.status();
     assert_eq!(status.freshness, crate::key_source::Freshness::Unavailable);

@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_remembered_until_they_come_back() {
+    fn withdrawn_keys_are_remembered_until_republished() {
         let withdrawn = WithdrawnKeys::default();
         withdrawn.note(&keys(&["a", "b"]), &keys(&["b", "c"]));
         assert!(withdrawn.contains("a"));
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_64_are_remembered() {
+    fn only_the_last_64_withdrawn_keys_are_remembered() {
         let withdrawn = WithdrawnKeys::default();
         for number in 0..100 {
             withdrawn.note(&keys(&[&number.to_string()]), &keys(&[]));

@@ -117,7 +117,7 @@ mod tests {
 
     /// A method that is not forwarded would return its default.
     #[test]
-    fn erased_request_says_what_the_request_says() {
+    fn erased_request_returns_the_values_of_the_request() {
         let request = Full::default();
         assert_eq!(everything(&Erased(&request)), everything(&request));
         for said in everything(&request) {

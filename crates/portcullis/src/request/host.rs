@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn host_is_that_of_the_target_or_of_the_only_host_line() {
+    fn host_comes_from_the_target_or_the_only_host_line() {
         for (uri, lines, expected) in [
             ("/", &["a.example"][..], Some("a.example")),
             ("/", &["A.Example:8443"], Some("a.example")),

@@ -189,7 +189,7 @@ impl Request {
                 tracing::warn!(
                     target: "portcullis::introspection",
                     issuer, url = url.as_str(), failures, back_off = %InSeconds(back_off), error = error as &dyn Error,
-                    "the issuer could not be asked about a token",
+                    "introspection failed",
                 );
             }
         }
@@ -242,10 +242,10 @@ impl Live {
         tracing::warn!(
             target: "portcullis::introspection",
             issuer, url = url.as_str(), client_id, tokens,
-            remedy = "unless these sessions have ended, the client that asks lacks the right to. \
-                Keycloak: the token's `aud` must name this client. Spring Authorization Server: \
-                the client must be registered there. Hydra: ask at the admin port",
-            "the issuer calls tokens inactive that it issued less than a minute ago",
+            remedy = "unless these sessions have ended, the client may not introspect these tokens. \
+                Keycloak: the token's `aud` must contain this client. Spring Authorization Server: \
+                register the client. Hydra: use the admin port",
+            "issuer reports tokens as inactive less than a minute after their issue",
         );
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 const SEC: Duration = Duration::from_secs(1);
 
 #[test]
-fn ages_are_bounded_below_and_said() {
+fn ages_have_a_minimum_and_are_displayed() {
     for (revocation, said) in [
         (Revocation::default(), "expiry"),
         (Revocation::expiry().in_outage(SEC), "expiry"),
@@ -23,7 +23,7 @@ fn ages_are_bounded_below_and_said() {
 
 /// A list is refreshed only while requests use it.
 #[tokio::test(start_paused = true)]
-async fn a_list_that_nobody_asks_for_is_left_alone_until_somebody_does() {
+async fn unused_status_list_is_not_refreshed_until_requested() {
     use crate::Gate;
     use crate::algorithm::Algorithm;
     use crate::testing::{

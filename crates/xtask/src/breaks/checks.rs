@@ -1,7 +1,7 @@
 //! The checks of the core that stand between a bad token and a handler.
 //!
 //! One is not among them: that a kept token is recognised by all of its bytes. Only two tokens with
-//! one seeded hash would show that it is gone; the core's own test `a_collision_answers_nothing`
+//! one seeded hash would show that it is gone; the core's own test `hash_collision_is_a_cache_miss`
 //! makes them.
 
 use super::Break;

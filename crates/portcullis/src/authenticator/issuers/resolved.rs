@@ -243,7 +243,7 @@ impl Resolved {
             tracing::error!(
                 target: "portcullis",
                 error = error.map(|error| error as &dyn std::error::Error),
-                "the resolver's answer is not used: it is for another issuer, or its settings are wrong",
+                "resolver result ignored: it is for another issuer, or its settings are invalid",
             );
         }
         None

@@ -37,7 +37,7 @@ async fn two() -> Two {
 }
 
 #[tokio::test]
-async fn each_issuers_tokens_are_accepted_under_its_own_keys_only() {
+async fn token_is_accepted_only_with_keys_of_its_issuer() {
     let Two { auth, staff, partners } = two().await;
     assert_eq!(rule(&auth, &token(&staff, STAFF)).await, "accepted");
     assert_eq!(rule(&auth, &token(&partners, PARTNERS)).await, "accepted");
@@ -61,7 +61,7 @@ async fn each_issuer_has_its_own_settings() {
 }
 
 #[tokio::test]
-async fn issuers_are_told_apart_by_the_exact_name() {
+async fn issuers_are_distinguished_by_exact_name() {
     let Two { auth, staff, .. } = two().await;
     for iss in ["https://staff.example/", "https://STAFF.example", "https://evil.example", ""] {
         assert_eq!(rule(&auth, &token(&staff, iss)).await, "iss", "{iss}");
@@ -77,7 +77,7 @@ async fn issuers_are_told_apart_by_the_exact_name() {
 }
 
 #[tokio::test]
-async fn an_issuer_can_not_be_there_twice() {
+async fn duplicate_issuer_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let error = AuthenticatorBuilder::new(of(STAFF, &key))
         .also_issuer(of(STAFF, &key))
@@ -116,7 +116,7 @@ impl IssuerResolver for Tenants {
 }
 
 #[tokio::test]
-async fn issuers_that_are_met_at_run_time_come_from_the_resolver() {
+async fn unconfigured_issuer_is_resolved_at_run_time() {
     let staff = TestKey::generate("k", Algorithm::Es256);
     let tenant = |name: &str| format!("https://tenants.example/{name}");
     let (a, b) =
@@ -150,7 +150,7 @@ async fn issuers_that_are_met_at_run_time_come_from_the_resolver() {
 }
 
 #[tokio::test]
-async fn one_issuer_that_is_away_does_not_concern_the_other() {
+async fn unreachable_issuer_does_not_affect_another() {
     let staff = TestKey::generate("k", Algorithm::Es256);
     let away = IssuerSettings::new(PARTNERS, "https://api.example")
         .jwks_url("https://partners.example/keys")
@@ -169,7 +169,7 @@ async fn one_issuer_that_is_away_does_not_concern_the_other() {
 }
 
 #[tokio::test]
-async fn keys_are_no_keys_without_a_set() {
+async fn empty_key_set_verifies_no_token() {
     let auth = Authenticator::builder(STAFF, "a")
         .key_source(SharedKeySet::new(KeySet::default()))
         .build()
@@ -181,7 +181,7 @@ async fn keys_are_no_keys_without_a_set() {
 }
 
 #[tokio::test]
-async fn wrong_setting_of_one_of_several_issuers_is_refused_with_its_name() {
+async fn invalid_setting_of_one_of_several_issuers_is_rejected_with_the_issuer() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let long = Duration::from_secs(301);
     for (first, second, named) in [
@@ -189,7 +189,7 @@ async fn wrong_setting_of_one_of_several_issuers_is_refused_with_its_name() {
         (of(STAFF, &key).leeway(long), of(PARTNERS, &key), STAFF),
     ] {
         let error = AuthenticatorBuilder::new(first).also_issuer(second).build().await.unwrap_err();
-        let start = format!("of the issuer {named}: leeway (PORTCULLIS_LEEWAY_SECS) is");
+        let start = format!("issuer {named}: leeway (PORTCULLIS_LEEWAY_SECS) is");
         assert!(error.to_string().starts_with(&start), "{error}");
         assert_eq!(format!("{error:?}"), error.to_string());
     }

@@ -14,7 +14,7 @@ fn metadata(jwks_uri: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn the_metadata_may_be_elsewhere_and_must_still_name_the_issuer() {
+async fn metadata_at_discovery_url_must_name_the_issuer() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
     let inside = "https://issuer.internal:8443/metadata";
@@ -29,7 +29,7 @@ async fn the_metadata_may_be_elsewhere_and_must_still_name_the_issuer() {
 }
 
 #[tokio::test]
-async fn plain_http_is_for_the_host_that_is_allowed_by_name() {
+async fn plain_http_is_allowed_only_for_allow_http_host() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
     let url = "http://keycloak.internal:8080/keys";
@@ -44,7 +44,7 @@ async fn plain_http_is_for_the_host_that_is_allowed_by_name() {
 }
 
 #[tokio::test]
-async fn the_token_for_fetching_is_read_each_time_and_sent_to_its_origin_only() {
+async fn fetch_token_is_read_each_time_and_sent_only_to_its_origin() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
     let openid = "https://issuer.example/.well-known/openid-configuration";
@@ -86,7 +86,7 @@ async fn the_token_for_fetching_is_read_each_time_and_sent_to_its_origin_only() 
 }
 
 #[tokio::test]
-async fn keys_in_a_file_are_read_again_when_it_changes() {
+async fn changed_key_file_is_read_again() {
     let (old, new) =
         (TestKey::generate("old", Algorithm::Es256), TestKey::generate("new", Algorithm::Es256));
     let folder = tempfile::tempdir().unwrap();
@@ -129,7 +129,7 @@ async fn keys_in_a_file_are_read_again_when_it_changes() {
 }
 
 #[tokio::test]
-async fn keys_in_a_file_may_be_pem_but_not_private_ones() {
+async fn pem_key_file_is_accepted_and_private_key_is_rejected() {
     let jwk = |pem: &[u8]| {
         let key = crate::key::VerificationKey::from_pem(pem, Algorithm::ALL).unwrap();
         key.thumbprint().unwrap()
@@ -171,7 +171,7 @@ async fn keys_in_a_file_may_be_pem_but_not_private_ones() {
 }
 
 #[tokio::test]
-async fn keys_come_from_one_place() {
+async fn two_key_sources_are_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let builder = || Authenticator::builder(ISSUER, "a");
     for (builder, names) in [
@@ -192,7 +192,7 @@ async fn keys_come_from_one_place() {
 }
 
 #[tokio::test]
-async fn a_profile_says_which_host_its_keys_are_on() {
+async fn key_host_outside_the_profile_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
     let issuer = "https://sts.windows.net/t/";

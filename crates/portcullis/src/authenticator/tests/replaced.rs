@@ -43,7 +43,7 @@ fn claims_of_tenant(iat: u64, exp: u64) -> Value {
 /// Cached tokens hold their issuer. A regression test: each hour left one more issuer that kept
 /// fetching.
 #[tokio::test(start_paused = true)]
-async fn resolved_issuer_is_renewed_once_and_not_after_it_was_forgotten() {
+async fn resolved_issuer_is_refreshed_once_and_not_after_forget() {
     let (key, fetch) = (TestKey::generate("k", Algorithm::Es256), ScriptedFetch::default());
     let (auth, vouches) = tenants(&key, &fetch).await;
     let hour = Duration::from_secs(3601);
@@ -67,7 +67,7 @@ async fn resolved_issuer_is_renewed_once_and_not_after_it_was_forgotten() {
 
 /// The known status lists outlive the lifetime of the resolver's answer.
 #[tokio::test(start_paused = true)]
-async fn older_list_is_not_believed_after_the_issuer_was_resolved_again() {
+async fn older_status_list_is_rejected_after_the_issuer_is_resolved_again() {
     let (key, fetch) = (TestKey::generate("k", Algorithm::Es256), ScriptedFetch::default());
     let (auth, _) = tenants(&key, &fetch).await;
     let uri = format!("{TENANT}/lists/1");
@@ -127,7 +127,7 @@ async fn fetched_by(fetch: impl Fetch, clock: ManualClock) -> Authenticator {
 }
 
 #[tokio::test]
-async fn fetch_that_began_before_the_request_does_not_settle_a_bad_signature() {
+async fn bad_signature_is_not_decided_by_a_fetch_that_began_before_the_request() {
     let [old, new] = ["k", "k"].map(|id| TestKey::generate(id, Algorithm::Es256));
     let scripted = ScriptedFetch::default();
     let fetch = Slow(scripted.clone(), Arc::default(), Arc::default());
@@ -165,7 +165,7 @@ async fn replaced_key_is_fetched_as_soon_as_the_budget_allows() {
 }
 
 #[tokio::test]
-async fn forgeries_leave_places_to_honest_tokens() {
+async fn forged_tokens_leave_wait_places_for_honest_tokens() {
     let [key, forger, next] = ["k", "k", "n"].map(|id| TestKey::generate(id, Algorithm::Es256));
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
     fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));

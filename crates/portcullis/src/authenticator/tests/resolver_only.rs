@@ -24,7 +24,7 @@ fn builder_of(key: &TestKey) -> AuthenticatorBuilder {
 }
 
 #[tokio::test]
-async fn authenticator_needs_no_configured_issuer() {
+async fn authenticator_builds_with_only_a_resolver() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = builder_of(&key).build().await.unwrap();
     assert!(auth.ready() && auth.status().is_empty());
@@ -38,10 +38,10 @@ async fn authenticator_needs_no_configured_issuer() {
 }
 
 #[tokio::test]
-async fn setting_of_an_issuer_that_is_not_there_is_refused_by_name() {
+async fn issuer_setting_without_an_issuer_is_rejected_by_name() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let error = builder_of(&key).leeway(Duration::ZERO).build().await.unwrap_err().to_string();
-    assert!(error.starts_with("leeway is a setting of one issuer, and this builder has none"));
+    assert!(error.starts_with("leeway is a setting of one issuer, but this builder has none"));
     // Settings of the service are allowed, and so is a configured issuer.
     let named = IssuerSettings::new("https://staff.example", "https://api.example");
     let named = named.key_source(SharedKeySet::new(TestKey::key_set([&key])));
@@ -58,7 +58,7 @@ async fn setting_of_an_issuer_that_is_not_there_is_refused_by_name() {
 
 /// RFC 9728 §3.2: a member without elements is omitted.
 #[tokio::test]
-async fn metadata_name_no_issuer_unless_the_operator_does() {
+async fn resource_metadata_names_only_issuers_set_by_the_operator() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let plain = ProtectedResource::new("https://api.example");
     let told = plain.clone().member("authorization_servers", vec!["https://a.example"]);

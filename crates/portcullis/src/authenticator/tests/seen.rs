@@ -47,7 +47,7 @@ fn kept(auth: &Authenticator) -> usize {
 }
 
 #[tokio::test]
-async fn a_token_that_comes_again_is_not_verified_again_unless_that_is_switched_off() {
+async fn repeated_token_is_verified_again_only_without_a_cache() {
     let key = TestKey::generate("k", Algorithm::Es256);
     for (bytes, verified) in [(1 << 20, 1), (0, 3)] {
         let keys = Counted::new(&[&key]);
@@ -64,7 +64,7 @@ async fn a_token_that_comes_again_is_not_verified_again_unless_that_is_switched_
 }
 
 #[tokio::test]
-async fn what_is_refused_is_not_kept() {
+async fn rejected_token_is_not_cached() {
     let (key, forger) =
         (TestKey::generate("k", Algorithm::Es256), TestKey::generate("k", Algorithm::Es256));
     let keys = Counted::new(&[&key]);
@@ -86,7 +86,7 @@ async fn what_is_refused_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_kept_token_is_held_against_the_clock() {
+async fn cached_token_expires() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let secs = Duration::from_secs;
     let mut early = claims();
@@ -110,7 +110,7 @@ async fn a_kept_token_is_held_against_the_clock() {
 }
 
 #[tokio::test]
-async fn a_kept_token_goes_with_its_key_and_survives_a_rotation_that_leaves_it() {
+async fn cached_token_is_dropped_with_its_key_and_survives_other_rotations() {
     let (key, next) =
         (TestKey::generate("k", Algorithm::Es256), TestKey::generate("next", Algorithm::Es256));
     let keys = Counted::new(&[&key]);
@@ -134,7 +134,7 @@ async fn a_kept_token_goes_with_its_key_and_survives_a_rotation_that_leaves_it()
 }
 
 #[tokio::test]
-async fn nothing_but_kept_tokens_keeps_the_keys_fresh_and_ends_with_them() {
+async fn cached_token_past_the_ttl_waits_for_a_fetch_and_ends_with_the_keys() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
     let url = "https://issuer.example/keys";
@@ -173,7 +173,7 @@ async fn nothing_but_kept_tokens_keeps_the_keys_fresh_and_ends_with_them() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_no_longer_vouched_for_takes_its_kept_tokens_along() {
+async fn cached_tokens_of_a_withdrawn_issuer_are_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let keys = Counted::new(&[&key]);
     let (vouched, tenants) = (Arc::new(AtomicBool::new(true)), keys.clone());
@@ -216,7 +216,7 @@ impl IssuerResolver for Hosts {
 }
 
 #[tokio::test]
-async fn token_that_two_rule_sets_accept_is_kept_for_each() {
+async fn token_that_two_rule_sets_accept_is_cached_for_each() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let keys = Counted::new(&[&key]);
     let builder = Authenticator::builder_with_resolver(Hosts(keys.clone()));
@@ -252,7 +252,7 @@ async fn token_that_two_rule_sets_accept_is_kept_for_each() {
 
 /// Authenticators with different settings do not share cached tokens.
 #[tokio::test]
-async fn what_one_authenticator_keeps_is_nothing_to_another() {
+async fn token_cached_by_one_authenticator_is_not_accepted_by_another() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let keys = Counted::new(&[&key]);
     let lax = counted(&keys).build().await.unwrap();
@@ -272,7 +272,7 @@ async fn what_one_authenticator_keeps_is_nothing_to_another() {
 }
 
 #[tokio::test]
-async fn a_flood_of_new_tokens_stays_within_the_bound() {
+async fn flood_of_new_tokens_stays_within_the_cache_bound() {
     let key = TestKey::generate("k", Algorithm::Ed25519);
     let keys = Counted::new(&[&key]);
     let auth = counted(&keys).token_cache_bytes(64 * 1024).build().await.unwrap();
@@ -289,7 +289,7 @@ async fn a_flood_of_new_tokens_stays_within_the_bound() {
 }
 
 #[tokio::test]
-async fn only_the_header_of_an_accepted_token_is_known_and_it_decides_nothing() {
+async fn only_headers_of_accepted_tokens_are_cached_and_decide_nothing() {
     let (old, new) =
         (TestKey::generate("old", Algorithm::Es256), TestKey::generate("new", Algorithm::Es256));
     let keys = Counted::new(&[&old]);

@@ -51,7 +51,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn two_rule_sets_over_one_set_cause_one_fetch_and_both_know_a_rotation() {
+async fn two_rule_sets_over_one_key_set_share_a_fetch_and_a_rotation() {
     let world = World::new();
     let recorder = DebuggingRecorder::new();
     let _recording = metrics::set_default_local_recorder(&recorder);
@@ -98,7 +98,7 @@ async fn two_rule_sets_over_one_set_cause_one_fetch_and_both_know_a_rotation() {
 }
 
 #[tokio::test]
-async fn each_rule_set_decides_on_the_algorithms_of_a_key_without_alg() {
+async fn key_without_alg_is_used_for_the_algorithms_of_each_rule_set() {
     let world = World::new();
     let rsa = Arc::new(TestKey::generate("k", Algorithm::Rs256));
     let mut jwks = TestKey::jwks([&*rsa]);
@@ -120,7 +120,7 @@ async fn each_rule_set_decides_on_the_algorithms_of_a_key_without_alg() {
 }
 
 #[tokio::test]
-async fn service_over_a_set_without_keys_does_not_start_and_is_not_ready() {
+async fn service_over_an_unfetched_key_set_does_not_start_and_is_not_ready() {
     let world = World::new();
     world.fetch.set(JWKS, Answer::Fails);
     let error = world.set().build().await.unwrap_err();
@@ -146,7 +146,7 @@ async fn service_over_a_set_without_keys_does_not_start_and_is_not_ready() {
 }
 
 #[tokio::test]
-async fn key_that_is_replaced_under_its_kid_is_found_through_a_shared_set() {
+async fn key_replaced_under_its_kid_is_found_in_a_shared_set() {
     let world = World::new();
     let keys = world.set().build().await.unwrap();
     let auth = world.over(&keys, AUDIENCE).build().await.unwrap();
@@ -163,7 +163,7 @@ async fn key_that_is_replaced_under_its_kid_is_found_through_a_shared_set() {
 }
 
 #[tokio::test]
-async fn verify_tells_a_bad_jws_from_keys_that_cannot_be_had() {
+async fn verify_distinguishes_a_bad_jws_from_unavailable_keys() {
     let world = World::new();
     let keys = world.set().build().await.unwrap();
     let verify = async |jws: &str| match keys.verify(jws, Algorithm::ALL).await {
@@ -191,7 +191,7 @@ async fn verify_tells_a_bad_jws_from_keys_that_cannot_be_had() {
 }
 
 #[tokio::test]
-async fn discovered_set_serves_its_own_issuer_under_the_profiles_rule_for_hosts() {
+async fn discovered_key_set_is_only_for_its_issuer_and_key_hosts() {
     let world = World::new();
     let elsewhere = "https://keys.example/keys";
     world.fetch.set(elsewhere, Answer::ok(TestKey::jwks([&*world.key])));
@@ -224,7 +224,7 @@ async fn discovered_set_serves_its_own_issuer_under_the_profiles_rule_for_hosts(
 }
 
 #[tokio::test]
-async fn settings_of_a_set_are_checked_by_name() {
+async fn invalid_setting_of_a_key_set_is_rejected_by_name() {
     for (builder, names) in [
         (RemoteKeySet::at("http://issuer.example/keys"), ["jwks_url", "https"]),
         (RemoteKeySet::discover(""), ["issuer", "not set"]),
@@ -249,7 +249,7 @@ async fn settings_of_a_set_are_checked_by_name() {
 
 /// A key set from a file, and a key set that was stored by an earlier run.
 #[tokio::test]
-async fn set_in_a_file_and_kept_keys_serve_several() {
+async fn shared_key_set_may_come_from_a_file_or_kept_keys() {
     let world = World::new();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jwks.json");
@@ -288,7 +288,7 @@ impl Clock for Counting {
 }
 
 #[tokio::test]
-async fn cache_hit_over_a_shared_set_reads_the_clocks_as_often_as_over_an_own_one() {
+async fn cache_hit_reads_the_clocks_equally_often_with_a_shared_key_set() {
     let world = World::new();
     let counting = Arc::new(Counting(AtomicU64::new(0)));
     let token = bearer(&world.token(&world.key).sign());
@@ -321,7 +321,7 @@ impl IssuerResolver for Tenants {
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgotten_tenant_does_not_end_the_renewal_of_a_shared_set() {
+async fn shared_key_set_is_refreshed_after_a_tenant_is_forgotten() {
     let world = World::new();
     let clock = crate::testing::TokioClock::at(NOW);
     let keys = RemoteKeySet::at(JWKS).fetch(world.fetch.clone()).clock(clock.clone());

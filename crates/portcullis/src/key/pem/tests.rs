@@ -44,7 +44,7 @@ fn names(key: &VerificationKey) -> Vec<&'static str> {
 }
 
 #[test]
-fn keys_of_openssl_verify_what_openssl_signed_in_pem_and_in_der() {
+fn openssl_keys_in_pem_and_der_verify_openssl_signatures() {
     let tokens: Value = serde_json::from_str(TOKENS).unwrap();
     for (name, pem) in GOOD {
         let jws = tokens[name].as_str().unwrap();
@@ -67,7 +67,7 @@ fn keys_of_openssl_verify_what_openssl_signed_in_pem_and_in_der() {
 }
 
 #[test]
-fn key_is_used_with_what_its_encoding_and_the_list_allow() {
+fn key_is_used_for_algorithms_of_its_encoding_and_the_allowed_list() {
     let of = |(_, pem): (&str, &[u8]), allowed: &[Algorithm]| {
         VerificationKey::from_pem(pem, allowed).map(|key| names(&key))
     };
@@ -88,7 +88,7 @@ fn key_is_used_with_what_its_encoding_and_the_list_allow() {
 }
 
 #[test]
-fn keys_that_must_not_be_used_are_refused_with_their_reason() {
+fn unusable_keys_are_rejected_with_a_reason() {
     let reason =
         |(_, pem): (&str, &[u8])| VerificationKey::from_pem(pem, Algorithm::ALL).unwrap_err();
     for (pem, expected) in [
@@ -113,7 +113,7 @@ fn keys_that_must_not_be_used_are_refused_with_their_reason() {
 }
 
 #[test]
-fn bundle_is_a_set_and_one_with_a_private_key_is_none() {
+fn pem_bundle_is_a_key_set_and_bundle_with_a_private_key_is_rejected() {
     let (_, bundle) = pem!("bundle");
     let set = KeySet::from_pem(bundle).unwrap();
     assert_eq!(set.len(), 2);
@@ -132,8 +132,8 @@ fn bundle_is_a_set_and_one_with_a_private_key_is_none() {
     for (text, told) in [
         ("", "no `-----BEGIN`"),
         ("{\"keys\":[]}", "no `-----BEGIN`"),
-        ("-----BEGIN PUBLIC KEY-----\nAAAA\n", "no `-----END`"),
-        ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END CERTIFICATE-----\n", "no `-----END`"),
+        ("-----BEGIN PUBLIC KEY-----\nAAAA\n", "no matching `-----END`"),
+        ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END CERTIFICATE-----\n", "no matching `-----END`"),
         ("-----BEGIN PUBLIC KEY-----\nA-A=\n-----END PUBLIC KEY-----\n", "not base64"),
         ("-----BEGIN PUBLIC KEY-----\nAAA\n-----END PUBLIC KEY-----\n", "not base64"),
     ] {
@@ -152,7 +152,7 @@ fn bundle_is_a_set_and_one_with_a_private_key_is_none() {
 }
 
 #[test]
-fn what_was_ambiguous_stays_so_in_a_merged_set() {
+fn ambiguous_kid_stays_ambiguous_in_a_merged_set() {
     let key = |id| TestKey::generate(id, Algorithm::Es256);
     let (one, other, third) = (key("k"), key("k"), key("l"));
     let first = TestKey::key_set([&one]);
@@ -163,7 +163,7 @@ fn what_was_ambiguous_stays_so_in_a_merged_set() {
 }
 
 #[test]
-fn hostile_der_is_refused() {
+fn hostile_der_is_rejected() {
     for file in GOOD {
         let good = der(file);
         // Truncated at every length, and with trailing data.
@@ -184,15 +184,15 @@ fn hostile_der_is_refused() {
         }
     }
     for (der, told) in [
-        (&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff][..], "too early"),
-        (&[0x30, 0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "too long"),
+        (&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff][..], "truncated"),
+        (&[0x30, 0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "too large"),
         (&[0x30, 0x80, 0x00, 0x00], "indefinite"),
-        (&[0x30, 0x81, 0x02, 0x05, 0x00], "longer than it need be"),
-        (&[0x30, 0x82, 0x00, 0x81], "longer than it need be"),
-        (&[0x3f, 0x02, 0x05, 0x00], "another type"),
-        (&[0x31, 0x00], "another type"),
-        (&[0x30, 0x00], "another type"),
-        (&[], "too early"),
+        (&[0x30, 0x81, 0x02, 0x05, 0x00], "shortest form"),
+        (&[0x30, 0x82, 0x00, 0x81], "shortest form"),
+        (&[0x3f, 0x02, 0x05, 0x00], "unexpected type"),
+        (&[0x31, 0x00], "unexpected type"),
+        (&[0x30, 0x00], "unexpected type"),
+        (&[], "truncated"),
     ] {
         let error = from_der(der).unwrap_err().to_string();
         assert!(error.contains(told), "{der:x?}: {error}");
@@ -202,7 +202,7 @@ fn hostile_der_is_refused() {
 }
 
 #[test]
-fn numbers_are_positive_and_parameters_what_the_type_has() {
+fn non_positive_numbers_and_wrong_parameters_are_rejected() {
     // SEQUENCE { INTEGER n, INTEGER e }
     let rsa = |n: &[u8], e: &[u8]| {
         let integer = |value: &[u8]| [&[0x02, 0x82], &length(value)[..], value].concat();
@@ -217,7 +217,7 @@ fn numbers_are_positive_and_parameters_what_the_type_has() {
     assert!(from_der(&rsa(&n, &[1, 0, 1])).is_ok());
     for (n, e, told) in [
         (&n[1..], &[1, 0, 1][..], "not positive"),
-        (&[&[0][..], &[0x45; 256]].concat()[..], &[1, 0, 1], "longer than it need be"),
+        (&[&[0][..], &[0x45; 256]].concat()[..], &[1, 0, 1], "shortest form"),
         (&n[..], &[0], "not positive"),
         (&n[..], &[0xff], "not positive"),
         (&n[..], &[1], "exponent"),
@@ -262,7 +262,7 @@ fn numbers_are_positive_and_parameters_what_the_type_has() {
 /// RFC 9881 §4 defines the identifiers. openssl 3.0, which wrote the other keys, does not support
 /// them.
 #[test]
-fn ml_dsa_keys_are_pinned_to_their_set_of_parameters() {
+fn ml_dsa_keys_are_pinned_to_their_parameter_set() {
     for (algorithm, last) in
         [(Algorithm::MlDsa44, 0x11), (Algorithm::MlDsa65, 0x12), (Algorithm::MlDsa87, 0x13)]
     {
@@ -289,7 +289,7 @@ fn ml_dsa_keys_are_pinned_to_their_set_of_parameters() {
 }
 
 #[test]
-fn jwk_of_a_key_is_the_key_again_and_has_the_same_thumbprint() {
+fn jwk_round_trip_keeps_key_and_thumbprint() {
     for (name, pem) in GOOD {
         let key = VerificationKey::from_pem(pem, Algorithm::ALL).unwrap().with_id("id");
         let jwk = key.public_jwk().unwrap();
@@ -314,7 +314,7 @@ fn jwk_of_a_key_is_the_key_again_and_has_the_same_thumbprint() {
 
 /// PEM and JWKs in one set, as the key source of an authenticator.
 #[tokio::test]
-async fn token_with_a_thumbprint_for_kid_is_accepted_and_one_with_another_is_not() {
+async fn token_is_accepted_only_with_the_thumbprint_of_its_key_as_kid() {
     let (_, pem) = pem!("p256");
     let tokens: Value = serde_json::from_str(TOKENS).unwrap();
     let published = TestKey::generate("published", Algorithm::Es256);

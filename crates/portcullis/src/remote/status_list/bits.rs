@@ -63,7 +63,7 @@ mod tests {
 
     /// The examples from §4.1 and §10 of the draft.
     #[test]
-    fn the_drafts_examples() {
+    fn examples_of_the_draft_are_decoded() {
         let one = Bits::unpack(1, &packed(&[0xb9, 0xa3])).unwrap();
         let statuses: Vec<_> = (0..16).map(|index| one.get(index).unwrap()).collect();
         assert_eq!(statuses, [1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1]);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn every_width_has_its_own_number_of_statuses() {
+    fn number_of_statuses_depends_on_the_width() {
         for (width, statuses) in [(1, 16), (2, 8), (4, 4), (8, 2)] {
             let bits = Bits::unpack(width, &packed(&[0x00, 0xff])).unwrap();
             assert_eq!(bits.len(), statuses);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_none() {
+    fn malformed_list_is_none() {
         let good = packed(&[1]);
         for width in [0, 3, 5, 16, 257, u64::MAX] {
             assert!(Bits::unpack(width, &good).is_none(), "{width}");
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_text_that_unpacks_into_gigabytes_is_refused() {
+    fn compressed_list_of_gigabytes_is_rejected() {
         assert!(Bits::unpack(1, &packed(&vec![0; MAX_BYTES])).is_some());
         let bomb = packed(&vec![0; MAX_BYTES + 1]);
         assert!(bomb.len() < 5000);

@@ -95,10 +95,10 @@ impl StatusList {
         };
         // Another list of the same issuer does not cover these tokens.
         if !is(&claims.sub, &self.uri) {
-            return Err("its `sub` is not its own address");
+            return Err("its `sub` is not the URL of the list");
         }
         if claims.iss.is_some() && !is(&claims.iss, &self.issuer) {
-            return Err("its `iss` is another issuer");
+            return Err("its `iss` is not this issuer");
         }
         let issued_at = claims.iat.ok_or("it has no `iat`")?;
         let ahead = issued_at.as_duration().saturating_sub(now.as_duration());
@@ -118,7 +118,7 @@ impl StatusList {
             .decode_to_vec(list.0.as_bytes())
             .map_err(|_| "its `lst` is not base64url")?;
         let bits = Bits::unpack(width, &compressed)
-            .ok_or("its `lst` is no zlib stream of a length and width that a list can have")?;
+            .ok_or("its `lst` is not a zlib stream of a valid length and width")?;
         let ttl = claims.ttl.map(Duration::from_secs);
         Ok(List { bits, issued_at, expires_at: claims.exp, ttl, key_id, algorithm, key })
     }

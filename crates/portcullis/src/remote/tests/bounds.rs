@@ -30,7 +30,7 @@ async fn key_sets_are_never_fetched_conditionally() {
 }
 
 #[tokio::test]
-async fn not_modified_is_no_answer() {
+async fn not_modified_is_a_failed_fetch() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     for etag in ["\"1\"", "\"2\""] {
@@ -44,7 +44,7 @@ async fn not_modified_is_no_answer() {
 }
 
 #[tokio::test]
-async fn a_set_that_is_as_it_was_keeps_its_generation() {
+async fn unchanged_key_set_keeps_its_generation() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     let generation = || world.keys.0.snapshot.load().as_ref().unwrap().generation;
@@ -128,7 +128,7 @@ async fn without_any_keys_too_many_requests_are_429() {
 }
 
 #[tokio::test]
-async fn fresh_known_keys_are_used_whatever_waits() {
+async fn fresh_known_keys_are_used_while_requests_wait() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     world.fetch.set(JWKS, Answer::Hangs);
@@ -152,7 +152,7 @@ impl Fetch for Slow {
 }
 
 #[tokio::test]
-async fn keys_that_expire_on_the_way_still_answer_the_request_that_waited() {
+async fn keys_that_expire_during_the_fetch_still_serve_the_waiting_request() {
     let (script, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
     script.set(JWKS, published(&["a"]).with("cache-control", "no-store"));
     let limits = Limits { min_ttl: Duration::from_secs(1), obey_no_cache: true, ..LIMITS };
@@ -168,7 +168,7 @@ async fn keys_that_expire_on_the_way_still_answer_the_request_that_waited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_has_one_deadline_whatever_it_joins() {
+async fn wait_has_one_deadline_across_joined_fetches() {
     let world = World::publishing(&["a"]);
     world.fetch.set(JWKS, Answer::Hangs);
     let MaybeReady::Pending(mut first) = world.resolve("a") else { panic!("not fetched") };
@@ -180,7 +180,7 @@ async fn a_wait_has_one_deadline_whatever_it_joins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stale_keys_serve_at_once_while_an_issuer_that_hangs_is_retried() {
+async fn stale_keys_are_used_at_once_while_a_hanging_issuer_is_retried() {
     let (keys, fetch) = timeless(Duration::ZERO);
     keys.refresh().await.unwrap();
     tokio::time::sleep(Duration::from_secs(300)).await;
@@ -197,7 +197,7 @@ async fn stale_keys_serve_at_once_while_an_issuer_that_hangs_is_retried() {
 }
 
 #[tokio::test]
-async fn retry_after_does_not_stretch_the_withdrawal_bound() {
+async fn retry_after_does_not_extend_the_withdrawal_bound() {
     let world = World::publishing(&["a", "b"]);
     assert_eq!(world.ask("a").await, "key");
     world.fetch.set(JWKS, Answer::status(503, "").with("retry-after", "300"));

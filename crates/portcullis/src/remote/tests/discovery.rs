@@ -16,7 +16,7 @@ async fn discovery(issuer: &str, answers: &[(&str, Answer)]) -> Result<(), Fetch
 }
 
 #[tokio::test]
-async fn the_keys_are_discovered_in_either_metadata() {
+async fn keys_are_discovered_in_openid_or_oauth_metadata() {
     let openid = "https://issuer.example/t/.well-known/openid-configuration";
     let oauth = "https://issuer.example/.well-known/oauth-authorization-server/t";
     let issuer = "https://issuer.example/t";
@@ -28,7 +28,7 @@ async fn the_keys_are_discovered_in_either_metadata() {
 }
 
 #[tokio::test]
-async fn metadata_must_be_of_the_very_issuer() {
+async fn metadata_of_another_issuer_is_rejected() {
     let openid = "https://issuer.example/.well-known/openid-configuration";
     for found in ["https://issuer.example/", "https://ISSUER.example", "https://evil.example", ""] {
         let answers = [(openid, metadata(found, JWKS))];
@@ -41,7 +41,7 @@ async fn metadata_must_be_of_the_very_issuer() {
 }
 
 #[tokio::test]
-async fn bad_metadata_at_one_location_is_looked_for_at_the_other() {
+async fn bad_metadata_at_one_location_falls_back_to_the_other() {
     let openid = "https://issuer.example/.well-known/openid-configuration";
     let oauth = "https://issuer.example/.well-known/oauth-authorization-server";
     let issuer = "https://issuer.example";
@@ -70,7 +70,7 @@ fn keys(ids: &[&str]) -> Answer {
 }
 
 #[tokio::test]
-async fn keys_that_moved_are_found_at_the_next_fetch() {
+async fn moved_keys_are_found_at_the_next_fetch() {
     let world = discovered();
     world.fetch.set(OPENID, metadata("https://issuer.example", JWKS));
     world.fetch.set(JWKS, keys(&["a"]));
@@ -86,7 +86,7 @@ async fn keys_that_moved_are_found_at_the_next_fetch() {
 }
 
 #[tokio::test]
-async fn unknown_key_has_the_metadata_read_again() {
+async fn unknown_key_triggers_a_metadata_fetch() {
     let world = discovered();
     world.fetch.set(OPENID, metadata("https://issuer.example", JWKS));
     world.fetch.set(JWKS, keys(&["a"]));
@@ -97,7 +97,7 @@ async fn unknown_key_has_the_metadata_read_again() {
 }
 
 #[tokio::test]
-async fn bad_metadata_is_a_failed_fetch_and_costs_no_keys() {
+async fn bad_metadata_is_a_failed_fetch_and_keeps_the_keys() {
     let world = discovered();
     world.fetch.set(OPENID, metadata("https://issuer.example", JWKS));
     world.fetch.set(JWKS, keys(&["a"]));
@@ -112,7 +112,7 @@ async fn bad_metadata_is_a_failed_fetch_and_costs_no_keys() {
 }
 
 #[tokio::test]
-async fn the_last_good_location_is_asked_first() {
+async fn last_good_location_is_tried_first() {
     let world = discovered();
     world.fetch.set(OAUTH, metadata("https://issuer.example", JWKS));
     world.fetch.set(JWKS, keys(&["a"]));
@@ -130,7 +130,7 @@ async fn the_last_good_location_is_asked_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_location_that_hangs_leaves_time_for_the_rest() {
+async fn hanging_location_leaves_time_for_the_others() {
     let world = discovered();
     world.fetch.set(OPENID, Answer::Hangs);
     world.fetch.set(OAUTH, metadata("https://issuer.example", JWKS));
@@ -145,18 +145,18 @@ async fn a_location_that_hangs_leaves_time_for_the_rest() {
     assert_eq!(world.ask("a").await, "key", "stale keys serve");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     let error = world.keys.0.status().last_error.unwrap().to_string();
-    assert!(error.contains(OPENID) && error.contains("no whole answer within"), "{error}");
+    assert!(error.contains(OPENID) && error.contains("no complete response within"), "{error}");
 }
 
 #[tokio::test]
-async fn metadata_must_lead_to_a_secure_place() {
+async fn insecure_jwks_uri_is_rejected() {
     let openid = "https://issuer.example/.well-known/openid-configuration";
     for (jwks_uri, problem) in [
         ("http://issuer.example/keys", "neither https"),
         // The process that listens there is not the issuer.
         ("http://127.0.0.1:8080/keys", "neither https"),
         ("file:///etc/passwd", "neither https"),
-        ("keys", "no URL"),
+        ("keys", "not a URL"),
     ] {
         let answers = [(openid, metadata("https://issuer.example", jwks_uri))];
         let error = discovery("https://issuer.example", &answers).await.unwrap_err();
@@ -165,7 +165,7 @@ async fn metadata_must_lead_to_a_secure_place() {
     for body in ["{}", "[]", r#"{"issuer":["https://issuer.example"]}"#, "<html>"] {
         let error = discovery("https://issuer.example", &[(openid, Answer::ok(body))]).await;
         let error = error.unwrap_err().to_string();
-        assert!(error.contains(&format!("{openid} is no issuer metadata")), "{body}: {error}");
+        assert!(error.contains(&format!("{openid} is not issuer metadata")), "{body}: {error}");
     }
 }
 
@@ -185,7 +185,7 @@ impl Fetch for SlowAt {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_location_is_not_given_up_for_another() {
+async fn slow_location_is_not_abandoned_for_another() {
     let script = ScriptedFetch::default();
     script.set(OPENID, metadata("https://issuer.example", JWKS));
     script.set(JWKS, keys(&["a"]));

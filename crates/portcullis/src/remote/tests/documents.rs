@@ -62,7 +62,7 @@ impl Fetch for Strict {
 }
 
 #[tokio::test]
-async fn each_document_is_asked_for_by_a_type_that_servers_have() {
+async fn each_document_is_requested_with_a_supported_accept_header() {
     for (keys_type, metadata_type) in [
         ("application/jwk-set+json", "application/json"),
         ("application/json", "application/json"),
@@ -86,7 +86,7 @@ async fn each_document_is_asked_for_by_a_type_that_servers_have() {
 }
 
 #[tokio::test]
-async fn compressed_documents_are_read_and_none_is_asked_for() {
+async fn compressed_document_is_decoded_though_not_requested() {
     for (coding, encode) in
         [("gzip", gzip as fn(&[u8]) -> Vec<u8>), ("x-gzip", gzip), ("deflate", zlib)]
     {
@@ -101,7 +101,7 @@ async fn compressed_documents_are_read_and_none_is_asked_for() {
 }
 
 #[tokio::test]
-async fn bomb_stays_bounded_and_other_codings_are_named() {
+async fn decompression_bomb_is_bounded_and_other_codings_are_reported() {
     let world = World::publishing(&["a"]);
     let bomb = gzip(&[key_set().as_bytes(), &vec![b' '; 32 * MAX_BODY]].concat());
     assert!(bomb.len() < MAX_BODY);
@@ -110,7 +110,7 @@ async fn bomb_stays_bounded_and_other_codings_are_named() {
         (coded(bomb, "gzip"), "more than 524288 bytes"),
         (coded(key_set().into(), "br"), r#"Content-Encoding is "br"; only gzip and deflate"#),
         (coded(key_set().into(), "zstd"), r#"Content-Encoding is "zstd""#),
-        (coded(key_set().into(), "gzip"), "Content-Encoding is gzip, and the body is not"),
+        (coded(key_set().into(), "gzip"), "Content-Encoding is gzip, but the body is not"),
         (bytes(gzip(key_set().as_bytes())), "gzip data without `Content-Encoding: gzip`"),
     ] {
         world.fetch.set(JWKS, answer);
@@ -120,11 +120,11 @@ async fn bomb_stays_bounded_and_other_codings_are_named() {
     // The body of an error response is not decoded.
     world.fetch.set(JWKS, Answer::status(404, "").with("content-encoding", "br"));
     let error = world.keys.refresh().await.unwrap_err().to_string();
-    assert!(error.contains("answered 404"), "{error}");
+    assert!(error.contains("responded with 404"), "{error}");
 }
 
 #[tokio::test]
-async fn byte_order_mark_before_a_document_is_skipped() {
+async fn leading_byte_order_mark_is_skipped() {
     let world = discovered();
     let marked = |text: String| Answer::ok(format!("\u{feff}{text}"));
     world.fetch.set(OPENID, marked(metadata()));
@@ -133,7 +133,7 @@ async fn byte_order_mark_before_a_document_is_skipped() {
 }
 
 #[tokio::test]
-async fn redirect_is_refused_with_its_target_and_the_setting() {
+async fn redirect_is_rejected_with_target_and_setting() {
     let world = discovered();
     let to = |target: &str| Answer::status(302, "").with("location", target);
     let secret = "https://u:s3cret@login.example/keys?code=s3cret#s3cret";
@@ -163,7 +163,7 @@ async fn redirect_is_refused_with_its_target_and_the_setting() {
 
 /// The metadata of an issuer with a path, at the location that neither specification lists first.
 #[tokio::test]
-async fn metadata_are_found_at_each_documented_location() {
+async fn metadata_is_found_at_each_documented_location() {
     let issuer = "https://issuer.example/tenant";
     let places = [
         "https://issuer.example/tenant/.well-known/openid-configuration",
@@ -196,31 +196,31 @@ async fn failure_lists_each_location_with_its_reason() {
     for (place, answer, told) in [
         (format!("{ISSUER}/t/.well-known/openid-configuration"), Answer::ok(""), "it is empty"),
         (format!("{OAUTH}/t"), Answer::ok("null"), "it is `null`, not a JSON object"),
-        (format!("{OPENID}/t"), Answer::ok(other), "drop the slash at the end of issuer"),
+        (format!("{OPENID}/t"), Answer::ok(other), "remove the trailing slash of issuer"),
     ] {
         world.fetch.set(&place, answer);
         let error = world.keys.refresh().await.unwrap_err().to_string();
         assert!(error.contains(&place) && error.contains(told), "{told}: {error}");
     }
     let error = world.keys.refresh().await.unwrap_err().to_string();
-    for told in ["it is empty", "it is `null`", "drop the slash"] {
+    for told in ["it is empty", "it is `null`", "remove the trailing slash"] {
         assert!(error.contains(told), "{error}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn late_answer_is_told_with_its_url_and_the_setting() {
+async fn timeout_is_reported_with_url_and_setting() {
     let world = discovered();
     world.fetch.set(OPENID, Answer::ok(metadata()));
     world.fetch.set(JWKS, Answer::Hangs);
     let setting = "raise fetch_timeout (PORTCULLIS_FETCH_TIMEOUT_SECS)";
-    let told = format!("{JWKS}: no whole answer within 5 s; {setting}");
+    let told = format!("{JWKS}: no complete response within 5 s; {setting}");
     let error = world.keys.refresh().await.unwrap_err().to_string();
     assert!(error.starts_with(&told), "{error}");
 }
 
 #[tokio::test]
-async fn limits_are_told_with_their_settings() {
+async fn exceeded_limits_are_reported_with_their_settings() {
     let world = World::publishing(&["a"]);
     world.fetch.set(JWKS, Answer::ok(json!({"keys": vec![json!({}); 21]})));
     let error = crate::causes::with_causes(&world.keys.refresh().await.unwrap_err());
@@ -238,18 +238,18 @@ impl Fetch for Fails {
 }
 
 #[tokio::test]
-async fn http_server_behind_an_https_url_is_named() {
-    for riddle in ["received corrupt message of type InvalidContentType", "wrong version number"] {
-        let config = config(LIMITS, Fails(riddle), ManualClock::at(NOW));
+async fn plain_http_server_at_an_https_url_is_reported() {
+    for message in ["received corrupt message of type InvalidContentType", "wrong version number"] {
+        let config = config(LIMITS, Fails(message), ManualClock::at(NOW));
         let error = RemoteKeySet::new(config).refresh().await.unwrap_err().to_string();
-        assert!(error.contains("the server speaks http there, not https"), "{error}");
-        assert!(error.contains(riddle), "{error}");
+        assert!(error.contains("the server speaks http on this port, not https"), "{error}");
+        assert!(error.contains(message), "{error}");
     }
 }
 
 /// A key that is present but unusable is not an unknown key, regardless of the budget.
 #[tokio::test]
-async fn token_that_names_a_skipped_key_is_refused_with_the_reason() {
+async fn token_with_a_skipped_key_is_rejected_with_the_reason() {
     let world = World::publishing(&["a"]);
     let good = TestKey::generate("a", Algorithm::Es256).jwk();
     let bad = json!({"kty": "oct", "kid": "bad", "k": "c2VjcmV0"});

@@ -78,7 +78,7 @@ fn runtime(paused: bool) -> tokio::runtime::Runtime {
 }
 
 #[tokio::test]
-async fn requests_that_were_decided_before_a_fetch_do_not_repeat_it() {
+async fn requests_from_before_a_fetch_do_not_repeat_it() {
     // As behind a buffer, where calls are polled later and one after another.
     let world = World::publishing(&["a"]);
     let waiting: Vec<_> = (0..10).map(|_| pending(&world.keys, "a")).collect();
@@ -102,7 +102,7 @@ async fn requests_that_were_decided_before_a_fetch_do_not_repeat_it() {
 }
 
 #[tokio::test]
-async fn an_older_fetch_never_replaces_a_newer_set() {
+async fn older_fetch_does_not_replace_a_newer_set() {
     let (keys, gates, clock) = gated();
     let (old, new) = (gates.then(jwks(&["withdrawn"])), gates.then(jwks(&["current"])));
     let mut first = pending(&keys, "withdrawn");
@@ -123,7 +123,7 @@ async fn an_older_fetch_never_replaces_a_newer_set() {
 }
 
 #[tokio::test]
-async fn a_dead_flight_that_ends_does_not_forget_the_live_one() {
+async fn abandoned_fetch_that_ends_does_not_remove_the_current_one() {
     let (keys, gates, clock) = gated();
     let (old, _new, _more) =
         (gates.then("no key set"), gates.then(jwks(&["a"])), gates.then(jwks(&["a"])));
@@ -147,7 +147,7 @@ async fn a_dead_flight_that_ends_does_not_forget_the_live_one() {
 }
 
 #[tokio::test]
-async fn a_waiter_that_wakes_late_is_bound_by_max_stale_too() {
+async fn late_waiter_is_bound_by_max_stale() {
     let world = World::publishing(&["a"]);
     let mut key = pending(&world.keys, "a");
     poll_once(&mut key);
@@ -158,7 +158,7 @@ async fn a_waiter_that_wakes_late_is_bound_by_max_stale_too() {
 }
 
 #[tokio::test]
-async fn a_sets_age_counts_from_the_begin_of_its_fetch() {
+async fn age_of_a_set_counts_from_the_start_of_its_fetch() {
     let (keys, gates, clock) = gated();
     let open = gates.then(jwks(&["a"]));
     let mut key = pending(&keys, "a");
@@ -171,7 +171,7 @@ async fn a_sets_age_counts_from_the_begin_of_its_fetch() {
 }
 
 #[tokio::test]
-async fn only_a_later_fetch_confirms_absence() {
+async fn only_a_later_fetch_confirms_an_unknown_key() {
     let (keys, gates, clock) = gated();
     let (old, new) = (gates.then(jwks(&["a"])), gates.then(jwks(&["a", "new"])));
     let mut first = pending(&keys, "a");
@@ -186,7 +186,7 @@ async fn only_a_later_fetch_confirms_absence() {
 }
 
 #[tokio::test]
-async fn tokens_under_a_new_key_all_wait_for_the_one_fetch() {
+async fn tokens_of_a_new_key_wait_for_one_fetch() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     world.publish(&["a", "b"]);
@@ -198,7 +198,7 @@ async fn tokens_under_a_new_key_all_wait_for_the_one_fetch() {
 }
 
 #[test]
-fn a_fetch_that_died_with_its_runtime_is_begun_anew() {
+fn fetch_of_an_ended_runtime_is_restarted() {
     let world = World::publishing(&["a"]);
     let first = runtime(false);
     let mut key = pending(&world.keys, "a");
@@ -208,7 +208,7 @@ fn a_fetch_that_died_with_its_runtime_is_begun_anew() {
 }
 
 #[test]
-fn a_fetch_on_a_runtime_that_stands_still_is_given_up() {
+fn fetch_on_a_stalled_runtime_times_out() {
     let world = World::publishing(&["a"]);
     let idle = runtime(false);
     let mut key = pending(&world.keys, "a");
@@ -225,7 +225,7 @@ fn a_fetch_on_a_runtime_that_stands_still_is_given_up() {
 }
 
 #[test]
-fn outside_a_runtime_the_answer_is_503_and_no_panic() {
+fn fetch_outside_a_runtime_is_503_without_a_panic() {
     let world = World::publishing(&["a"]);
     let mut key = pending(&world.keys, "a");
     match key.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -247,7 +247,7 @@ impl Fetch for Panics {
 }
 
 #[tokio::test]
-async fn a_client_that_panics_backs_off_like_any_failure() {
+async fn panic_of_the_http_client_backs_off_like_any_failure() {
     let fetch = Panics::default();
     let clock = ManualClock::at(NOW);
     let keys = RemoteKeySet::new(config(LIMITS, fetch.clone(), clock));

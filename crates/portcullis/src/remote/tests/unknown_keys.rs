@@ -22,7 +22,7 @@ async fn unknown_kids_spend_a_burst_and_then_one_fetch_per_cooldown() {
 }
 
 #[tokio::test]
-async fn twenty_thousand_random_kids_cost_a_burst_and_never_503() {
+async fn twenty_thousand_random_kids_cost_only_a_burst_and_no_503() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     let mut counts = std::collections::BTreeMap::<_, usize>::new();
@@ -37,7 +37,7 @@ async fn twenty_thousand_random_kids_cost_a_burst_and_never_503() {
 }
 
 #[tokio::test]
-async fn two_rotations_in_14_seconds_refuse_nothing() {
+async fn two_rotations_in_14_seconds_reject_no_token() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     for (id, ids) in [("b", ["a", "b"]), ("c", ["b", "c"])] {
@@ -110,7 +110,7 @@ async fn retries_of_a_failed_fetch_spend_no_budget() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_comes_back_is_asked_within_5_seconds() {
+async fn recovered_issuer_is_fetched_within_5_seconds() {
     let world = World::publishing(&["a"]);
     world.fetch.set(JWKS, Answer::status(503, "").with("retry-after", "300"));
     for _ in 0..20 {
