@@ -1,6 +1,6 @@
 //! One token, three ways: the bare signature check, `authenticate`, and jsonwebtoken's `decode`.
 //! Read the ratios between the three of one algorithm, not the times.
-#![expect(clippy::unwrap_used, reason = "a benchmark that can not be set up has failed")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
 #![expect(clippy::disallowed_methods, reason = "jsonwebtoken is what is measured against")]
 
 use std::hint::black_box;

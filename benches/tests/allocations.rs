@@ -1,5 +1,5 @@
 //! How often a request allocates: exact on any machine, however busy.
-#![expect(clippy::unwrap_used, reason = "a test that can not be set up has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -82,7 +82,7 @@ fn validated(auth: &Authenticator, headers: &HeaderMap) {
 }
 
 #[test]
-fn a_token_costs_three_allocations_and_none_when_it_comes_again() {
+fn validation_allocates_three_times_and_a_cache_hit_never() {
     let (token, cold, warm) = es256();
     let headers = bearer(&token);
     // The payload, the scope, and the pointer to it all.
@@ -108,7 +108,7 @@ impl IssuerResolver for Tenants {
 }
 
 #[test]
-fn selecting_a_rule_set_allocates_nothing_for_a_token_that_comes_again() {
+fn cache_hit_with_rule_set_selection_allocates_nothing() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let token = key.sign(r#"{"alg":"ES256","typ":"at+jwt","kid":"k"}"#, &claims());
     let mut headers = bearer(&token);
@@ -122,7 +122,7 @@ fn selecting_a_rule_set_allocates_nothing_for_a_token_that_comes_again() {
 }
 
 #[test]
-fn gate_that_passes_foreign_credentials_allocates_nothing_for_a_token_that_comes_again() {
+fn cache_hit_behind_a_gate_that_passes_foreign_allocates_nothing() {
     let (token, _, auth) = es256();
     let headers = bearer(&token);
     for gate in [Gate::new(auth.clone()), Gate::new(auth).pass_foreign()] {
@@ -135,7 +135,7 @@ fn gate_that_passes_foreign_credentials_allocates_nothing_for_a_token_that_comes
 }
 
 #[test]
-fn so_it_is_under_every_algorithm() {
+fn validation_with_every_algorithm_allocates_at_most_eight_times() {
     for algorithm in [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Ed25519] {
         let key = TestKey::generate("k", algorithm);
         let header = json!({"alg": algorithm.as_str(), "typ": "at+jwt", "kid": "k"}).to_string();
@@ -158,7 +158,7 @@ fn so_it_is_under_every_algorithm() {
 struct Pointer(#[expect(dead_code, reason = "it is only carried")] std::sync::Arc<()>);
 
 #[test]
-fn axum_allocates_what_a_layer_takes_that_inserts_a_pointer() {
+fn axum_layer_allocates_as_much_as_inserting_a_pointer() {
     let (token, _, warm) = es256();
     let headers = bearer(&token);
     let bare = axum::Router::new().route("/", axum::routing::get(|| async { "fine" }));
@@ -180,7 +180,7 @@ fn axum_allocates_what_a_layer_takes_that_inserts_a_pointer() {
 }
 
 #[test]
-fn hyper_allocates_what_inserting_a_pointer_takes() {
+fn hyper_service_allocates_as_much_as_inserting_a_pointer() {
     let (token, _, warm) = es256();
     let headers = bearer(&token);
     let service = || {
@@ -208,7 +208,7 @@ fn hyper_allocates_what_inserting_a_pointer_takes() {
 }
 
 #[test]
-fn actix_allocates_what_inserting_a_pointer_takes() {
+fn actix_middleware_allocates_as_much_as_inserting_a_pointer() {
     let (token, _, warm) = es256();
     let value = format!("Bearer {token}");
     actix_web::rt::System::new().block_on(async {

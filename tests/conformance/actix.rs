@@ -16,7 +16,7 @@ async fn who(MaybeCaller(who): MaybeCaller) -> HttpResponse {
     answer(who.as_ref().and_then(|who| who.subject()).unwrap_or("nobody"))
 }
 
-/// A caller, or a credential that this handler knows.
+/// A caller, or a foreign credential that this handler accepts.
 async fn known(request: HttpRequest) -> Result<HttpResponse, Rejection> {
     if request.extensions().get::<Foreign>().is_some() {
         return Ok(answer("foreign"));

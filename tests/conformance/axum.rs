@@ -20,7 +20,7 @@ async fn who(caller: Option<Caller>) -> impl IntoResponse {
     ([(CONTENT_TYPE, KIND)], who.unwrap_or("nobody").to_owned())
 }
 
-/// A caller, or a credential that this handler knows.
+/// A caller, or a foreign credential that this handler accepts.
 async fn known(
     foreign: Option<Extension<Foreign>>,
     mut parts: Parts,

@@ -1,5 +1,5 @@
-//! Panics, slow handlers, clients that hang up and backpressure are as they would be without a
-//! layer.
+//! A layer does not change how panics, slow handlers, disconnecting clients and backpressure
+//! behave.
 
 mod servers;
 
@@ -18,10 +18,10 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
 use tower::{Service, ServiceBuilder, service_fn};
 
-/// Far more than anything here needs, on any machine.
+/// Far longer than any step here takes on any machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// More than the buffers of two sockets and of any server hold together.
+/// More bytes than the buffers of two sockets and of any server hold.
 const UPLOAD: usize = 64 * 1024 * 1024;
 
 async fn issuer_and_auth() -> (TestIssuer, Authenticator) {
@@ -30,7 +30,7 @@ async fn issuer_and_auth() -> (TestIssuer, Authenticator) {
     (issuer, auth)
 }
 
-/// What the handlers tell the test, and are told.
+/// The signals between the handlers and the test.
 #[derive(Clone, Default)]
 pub(crate) struct Probe {
     begun: Arc<Notify>,
@@ -39,21 +39,21 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
-    /// The handler of `/slow`: it ends when it is dropped, or never.
+    /// The handler of `/slow`: never responds, and ends only when it is dropped.
     pub(crate) async fn never(&self) {
         let _ended = OnDrop(self.ended.clone());
         self.begun.notify_one();
         pending::<()>().await;
     }
 
-    /// The handler of `/upload` reads nothing before this.
+    /// The handler of `/upload` reads nothing before this signal.
     pub(crate) async fn told_to_go_on(&self) {
         self.begun.notify_one();
         self.go_on.notified().await;
     }
 }
 
-/// Set off when it is dropped.
+/// Sends a signal when it is dropped.
 struct OnDrop(Arc<Notify>);
 
 impl Drop for OnDrop {
@@ -62,7 +62,7 @@ impl Drop for OnDrop {
     }
 }
 
-/// What a client sees of a service.
+/// The responses of a service, as its clients see them.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     panic: String,
@@ -87,7 +87,7 @@ impl Client {
         stream
     }
 
-    /// Status line and body; nothing, where the connection ended without an answer.
+    /// Status line and body, or an empty text if the connection ended without a response.
     async fn end(mut stream: TcpStream) -> String {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok();
@@ -124,7 +124,7 @@ impl Client {
     }
 }
 
-/// The service without a layer, and then with one.
+/// Runs the check against the service without a layer, then with one.
 macro_rules! same_as_without {
     ($($name:ident: $framework:ident)*) => {$(
         #[tokio::test]
@@ -161,7 +161,7 @@ fn request(issuer: &TestIssuer) -> Request<()> {
 }
 
 #[tokio::test]
-async fn a_panic_goes_through_tower_and_the_service_goes_on() {
+async fn handler_panic_propagates_and_the_service_continues() {
     let (issuer, auth) = issuer_and_auth().await;
     let service = service_fn(async |request: Request<()>| {
         assert_ne!(request.uri().path(), "/panic", "as it was told to");
@@ -178,7 +178,7 @@ async fn a_panic_goes_through_tower_and_the_service_goes_on() {
 }
 
 #[tokio::test]
-async fn a_tower_service_that_is_not_ready_is_not_called() {
+async fn tower_service_that_is_not_ready_is_not_called() {
     let (issuer, auth) = issuer_and_auth().await;
     let service =
         service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(String::new())));

@@ -20,7 +20,7 @@ use crate::KIND;
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// The handler of a path: what is the same for hyper and for tower.
+/// The handler of a path, shared by hyper and tower.
 pub(crate) fn handle<B>(path: &str, request: &Request<B>) -> Result<Answer, Refusal> {
     let who = match path {
         "/inside" => {
@@ -47,7 +47,7 @@ fn answer(text: &str) -> Answer {
     answer
 }
 
-/// What stands in front of a request's handler: a policy, and which gate.
+/// The policy and the gate in front of a request's handler.
 pub(crate) fn guards<B>(request: &Request<B>) -> (Option<Policy>, Front) {
     match request.uri().path() {
         "/scope" => (Some(scope_policy()), Front::Strict),

@@ -1,5 +1,5 @@
-//! A refusal's line in the log names the method, and the route as the service's code spells it, where
-//! the framework tells.
+//! The log line of a refusal names the method, and the route as the service declares it if the
+//! framework reports it.
 
 use actix_web::test as actix;
 use actix_web::{App, web};
@@ -21,8 +21,8 @@ struct Tenant {
     tenant: u64,
 }
 
-/// The lines of requests without a token, with one that the route's policy refuses, with one whose
-/// claims do not fit, and to a route without a layer.
+/// The log lines of requests without a token, with a token that the route's policy rejects, with
+/// unfit claims, and to a route without a layer.
 fn refusals(send: impl AsyncFn(&Gate, &str, Option<&str>)) -> Vec<String> {
     let lines = lines("debug", async || {
         let scene = Scene::new().await;
@@ -36,7 +36,7 @@ fn refusals(send: impl AsyncFn(&Gate, &str, Option<&str>)) -> Vec<String> {
     lines.into_iter().filter(|line| line.contains("portcullis::refusal")).collect()
 }
 
-/// Of each request: the rule, and where it was refused.
+/// The rule and the place of each refusal.
 fn assert_told(lines: &[String], told: [(&str, &str); 4]) {
     assert_eq!(lines.len(), 4, "{lines:#?}");
     for (line, (rule, at)) in lines.iter().zip(told) {
@@ -57,7 +57,7 @@ const PATTERNS: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn axum_names_the_matched_path() {
+fn axum_log_names_the_matched_path() {
     use portcullis_axum::{Caller, Claims, RequireLayer, protect};
 
     let lines = refusals(async |gate, path, authorization| {
@@ -78,7 +78,7 @@ fn axum_names_the_matched_path() {
 }
 
 #[test]
-fn actix_names_the_pattern_of_the_resource() {
+fn actix_log_names_the_resource_pattern() {
     use portcullis_actix::{Auth, Caller, Claims, Require};
 
     let lines = refusals(async |gate, path, authorization| {
@@ -103,9 +103,9 @@ fn actix_names_the_pattern_of_the_resource() {
     assert_told(&lines, PATTERNS);
 }
 
-/// There the service's own code finds the route.
+/// These frameworks have no router, so the service's own code finds the route.
 #[test]
-fn tower_and_hyper_name_the_method_and_what_they_are_told_to_name() {
+fn tower_and_hyper_logs_name_the_method_and_the_configured_route() {
     use portcullis_tower::{AuthLayer, RequireLayer};
     use tower::ServiceBuilder;
 
@@ -148,7 +148,8 @@ fn tower_and_hyper_name_the_method_and_what_they_are_told_to_name() {
         }
         .unwrap();
     });
-    // The handler asks for the claims itself, and `portcullis_hyper::caller` knows no router.
+    // The handler reads the claims itself, and `portcullis_hyper::caller` has no access to a
+    // router.
     let alone = [("claims", "issuer="), ("misconfigured", r#"method="GET""#)];
     assert_told(&lines, [PATTERNS[0], PATTERNS[1], alone[0], alone[1]]);
 }

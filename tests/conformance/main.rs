@@ -1,5 +1,5 @@
-//! One table of cases through every adapter, over real sockets, in every protocol it can speak.
-//! What must come back stands in `portcullis_testing::conformance`.
+//! Runs one suite of cases through every adapter, over real sockets, in every protocol that it
+//! supports. The expected responses are in `portcullis_testing::conformance`.
 #![expect(clippy::print_stderr, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod actix;
@@ -14,7 +14,7 @@ use portcullis_testing::conformance::{Protocol, Report, Suite};
 
 const KIND: &str = "text/plain";
 
-/// Prints what came of it, and fails if anything was answered otherwise.
+/// Prints the report, and fails if any response differs.
 fn conclude(reports: &[Report]) {
     for report in reports {
         eprintln!("{report}");
@@ -29,7 +29,7 @@ fn conclude(reports: &[Report]) {
 }
 
 #[tokio::test]
-async fn every_adapter_answers_every_case_alike() {
+async fn every_adapter_passes_every_case() {
     let plain = [("", Suite::plain().await), (", gRPC", Suite::plain().await.grpc())];
     let bodies = [("", Suite::with_bodies().await), (", gRPC", Suite::with_bodies().await.grpc())];
     let mut reports = Vec::new();
@@ -55,7 +55,7 @@ async fn every_adapter_answers_every_case_alike() {
         }
     }
     let [(_, plain), (_, grpc)] = plain;
-    // actix-web has no extended CONNECT.
+    // actix-web does not support extended CONNECT.
     let protocol = Protocol::ExtendedConnect;
     reports.push(plain.run("tower", tower::serve(&plain).await, protocol).await);
     reports.push(plain.run("axum", axum::serve(&plain).await, protocol).await);
@@ -65,7 +65,7 @@ async fn every_adapter_answers_every_case_alike() {
 }
 
 #[tokio::test]
-async fn bare_token_gets_the_verdict_of_a_request_in_every_case() {
+async fn bare_token_has_the_verdict_of_a_request_in_every_case() {
     for suite in [Suite::plain().await, Suite::with_bodies().await, Suite::plain().await.grpc()] {
         let report = suite.run_bare_tokens().await;
         assert!(report.cases > 10, "{report}");
@@ -73,20 +73,20 @@ async fn bare_token_gets_the_verdict_of_a_request_in_every_case() {
     }
 }
 
-/// A table that nothing can fail would prove nothing.
+/// A suite that cannot fail would prove nothing.
 #[tokio::test]
-async fn a_service_that_breaks_a_rule_fails_the_table() {
+async fn service_that_breaks_a_rule_fails_the_suite() {
     let mut suite = Suite::plain().await;
-    // A token is compulsory nowhere.
+    // This service never requires a token.
     suite.strict = suite.optional.clone();
     let address = axum::serve(&suite).await;
     let report = suite.run("a lax one", address, Protocol::Http1).await;
     assert!(report.wrong.iter().any(|wrong| wrong.starts_with("no token: ")), "{report}");
 }
 
-/// Nor would the second half of it, in which each request is said to be gRPC.
+/// The same for the gRPC half of the suite.
 #[tokio::test]
-async fn gate_of_the_other_kind_fails_the_table() {
+async fn gate_of_the_other_protocol_fails_the_suite() {
     let (plain, grpc) = (Suite::plain().await, Suite::plain().await.grpc());
     for (suite, other) in [(&plain, &grpc), (&grpc, &plain)] {
         let mut suite = suite.clone();

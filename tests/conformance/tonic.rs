@@ -1,5 +1,5 @@
-//! The service on tonic, which needs no adapter of its own: each of its services in the layers of
-//! tower.
+//! The service on tonic, which needs no adapter: each of its services is wrapped in the tower
+//! layers.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -22,7 +22,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tower::{Service, ServiceBuilder};
 
-/// Messages that are text and nothing else: what they say is not what is tested.
+/// Messages that contain only text; their content is not tested.
 #[derive(Clone, Default)]
 struct Text;
 

@@ -1,6 +1,5 @@
-//! Tokens with random `kid`s, as fast as they can be sent: the issuer hears next to nothing of
-//! it, and neither do those who send good ones. `cargo bench -p portcullis-benches --bench flood`
-//! is the long form.
+//! A flood of tokens with random `kid`s reaches neither the issuer nor callers with valid tokens.
+//! `cargo bench -p portcullis-benches --bench flood` is the long form.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
@@ -21,7 +20,7 @@ const SENDERS: usize = 8;
 const COOLDOWN: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn flood_of_random_kids_costs_the_issuer_a_burst_and_good_callers_no_wait() {
+async fn flood_of_random_kids_causes_only_a_burst_of_fetches_and_no_wait() {
     let server = Server::start();
     let key = TestKey::generate("a", Algorithm::Es256);
     server.set(JWKS, Answer::Document(jwks([&key])));
@@ -44,7 +43,7 @@ async fn flood_of_random_kids_costs_the_issuer_a_burst_and_good_callers_no_wait(
                 let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": kid}).to_string();
                 let forged = format!("{}.{tail}", URL_SAFE_NO_PAD.encode(header));
                 let asked = ask(&auth, &forged).await;
-                // Certainly unknown, or no fetch is allowed now.
+                // Rejected as unknown, or no fetch is allowed now.
                 let unknown = asked.error == Some(TokenError::UnknownKey);
                 assert!(unknown || asked.status == 429, "{asked:?}");
                 assert!(asked.retry_after <= Some(COOLDOWN), "{asked:?}");
@@ -65,7 +64,7 @@ async fn flood_of_random_kids_costs_the_issuer_a_burst_and_good_callers_no_wait(
     let [p50, p99] = [50, 99].map(|percent| honest[honest.len() * percent / 100]);
     println!("{TOKENS} tokens in {took:?}; {} honest ones: p50 {p50:?}, p99 {p99:?}", honest.len());
     assert!(took < COOLDOWN, "the flood took {took:?}: too long to count the fetches of it");
-    // The first, and the burst that the flood may have.
+    // The first fetch, and the burst that the budget allows.
     let (requests, connections) = (server.requests(JWKS).len(), server.connections());
     assert_eq!((requests, connections, server.peak()), (4, 4, 1));
 }

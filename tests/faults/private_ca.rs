@@ -1,4 +1,4 @@
-//! An issuer whose certificate a private authority has signed, as inside a cluster.
+//! An issuer with a certificate of a private CA, as inside a cluster.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::error::Error;
@@ -23,7 +23,7 @@ fn write(path: &Path, text: &str) {
 }
 
 #[tokio::test]
-async fn the_authority_in_the_file_is_trusted_as_the_file_is_now() {
+async fn changed_ca_file_is_used_at_the_next_fetch() {
     let keys = TestKey::jwks([&TestKey::generate("k", Algorithm::Es256)]).to_string();
     let (pem, url) = serve(keys.clone()).await;
     let folder = tempfile::tempdir().unwrap();
@@ -33,14 +33,15 @@ async fn the_authority_in_the_file_is_trusted_as_the_file_is_now() {
     let auth = builder(&url).ca_file(&path).build().await.unwrap();
     assert_eq!(auth.status()[0].keys.as_ref().unwrap().keys, 1);
 
-    // Without it, with another one, with none in it, or with no file: refused, and said why.
+    // Without the CA file, with another CA, with an empty file or with no file, the fetch fails
+    // with a reason.
     let refusal = problem(builder(&url)).await;
     assert!(refusal.contains("certificate"), "{refusal}");
     let (other, _) = serve(json!({}).to_string()).await;
     write(&path, &other);
     let refusal = problem(builder(&url).ca_file(&path)).await;
     assert!(refusal.contains("certificate"), "{refusal}");
-    // The file is read at each fetch: what was trusted before is not trusted any more.
+    // The file is read at each fetch, so a removed CA is no longer trusted.
     assert!(auth.refresh().await.is_err());
     for text in ["", "no certificate"] {
         write(&path, text);

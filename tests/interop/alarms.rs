@@ -1,4 +1,4 @@
-//! The alarms of `monitoring`, held by promtool to the timelines that they once got wrong.
+//! Runs the alarms of `monitoring` in promtool against timelines that they once got wrong.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::ffi::OsString;
@@ -8,9 +8,9 @@ use std::{env, fs};
 const RULES: &str = include_str!("../../monitoring/prometheus-rules.yml");
 const TIMELINES: &str = include_str!("../../monitoring/prometheus-rules-test.yml");
 
-/// What each alarm must not be without, and what takes its place here.
+/// The required part of each alarm, and its broken replacement.
 const BREAKS: &[(&str, &str)] = &[
-    // One failed fetch, and one lost answer, ring.
+    // One failed fetch, or one lost response, fires the alarm.
     (
         "outcome=\"failed\"}[15m]))\n          / sum by (job, location) (increase(portcullis_jwks_fetches_total[15m])) > 0.5",
         "outcome=\"failed\"}[15m])) > 0",
@@ -19,11 +19,11 @@ const BREAKS: &[(&str, &str)] = &[
         "> 0.05\n          and sum by (job, issuer) (increase(portcullis_introspections_total{outcome=\"failed\"}[5m])) > 3",
         "> 0",
     ),
-    // Keycloak's encryption key rings.
+    // Keycloak's encryption key fires the alarm.
     ("portcullis_jwks_skipped_keys{fault=\"true\"}", "portcullis_jwks_skipped_keys"),
     // A constant instead of the service's bound.
     ("> ignoring (issuer) portcullis_key_withdrawal_bound_seconds{issuer=\"reachable\"}", "> 600"),
-    // Keys that no request has asked for ring.
+    // Keys that no request needed fire the alarm.
     (
         "increase(portcullis_jwks_fetches_total{outcome=\"failed\"}[15m]) > 0",
         "increase(portcullis_jwks_fetches_total{outcome=\"failed\"}[15m]) >= 0",
@@ -35,7 +35,7 @@ const BREAKS: &[(&str, &str)] = &[
     ("keys_unavailable|revocation_unavailable", "revocation_unavailable"),
     ("portcullis_jwks_keys == 0", "portcullis_jwks_keys < 0"),
     ("kind=\"key_budget_spent\"", "kind=\"invalid_token\""),
-    // The number of rejected tokens, as yesterday's, instead of their share.
+    // The number of rejected tokens instead of their share, as before.
     (
         "          / on (job) group_left () (sum by (job) (rate(portcullis_tokens_total[5m])) > 0)",
         "          > 0",
@@ -44,7 +44,7 @@ const BREAKS: &[(&str, &str)] = &[
     ("0.9 * portcullis_status_list_bound_seconds", "9 * portcullis_status_list_bound_seconds"),
 ];
 
-/// Whether every timeline goes as expected under `rules`, and what promtool says.
+/// Whether every timeline passes with `rules`, and promtool's output.
 fn check(rules: &str) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("prometheus-rules.yml"), rules).unwrap();
@@ -59,7 +59,7 @@ fn check(rules: &str) -> (bool, String) {
 
 #[test]
 #[ignore = "needs promtool: run cargo xtask test"]
-fn alarms_ring_when_they_must_and_only_then() {
+fn alarms_fire_only_as_their_timelines_expect() {
     let (holds, told) = check(RULES);
     assert!(holds, "{told}");
     for (part, broken) in BREAKS {

@@ -1,4 +1,4 @@
-//! What holds for every program and crate of the workspace, read in their sources.
+//! Conventions that hold for every program and crate of the workspace, checked in the sources.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -8,9 +8,9 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A log file has no colour codes: every program asks whether its stream is a terminal.
+/// A log file has no colour codes: every program checks whether its stream is a terminal.
 #[test]
-fn logs_of_programs_are_coloured_on_a_terminal_alone() {
+fn logs_are_coloured_only_on_a_terminal() {
     let root = root();
     let folders = fs::read_dir(root.join("examples")).unwrap();
     let mut programs: Vec<_> =
@@ -26,9 +26,10 @@ fn logs_of_programs_are_coloured_on_a_terminal_alone() {
     assert!(programs.len() > 10);
 }
 
-/// A `main` that returns an error prints its `Debug`: that is its text and its causes, and no structure.
+/// A `main` that returns an error prints its `Debug`, which must be the message and the causes
+/// instead of the structure.
 #[test]
-fn debug_of_public_errors_is_their_text() {
+fn debug_of_public_errors_is_their_message() {
     let mut errors = 0;
     for crate_ in fs::read_dir(root().join("crates")).unwrap() {
         for file in sources(&crate_.unwrap().path().join("src")) {
@@ -55,7 +56,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The derives of each public error, and the line that names it.
+/// The derives of each public error, and the line of its name.
 fn errors_of(source: &str) -> Vec<(&str, &str)> {
     let lines: Vec<_> = source.lines().collect();
     let derived = lines.iter().enumerate().filter(|(_, line)| line.contains("thiserror::Error)]"));

@@ -1,4 +1,4 @@
-//! Plain hyper, without an adapter: the sample of the documentation, over a real socket.
+//! The sample of the documentation for hyper without an adapter, over a real socket.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::convert::Infallible;
@@ -14,7 +14,7 @@ use portcullis::testing::Scene;
 use portcullis::{Authenticator, Policy, Refusal};
 use tokio::net::TcpListener;
 
-/// The whole of what an application writes: who is it, may they, and then its own answer.
+/// All the code that an application writes: authenticate, check the policy, respond.
 async fn handle(
     auth: Authenticator,
     request: Request<Incoming>,
@@ -43,7 +43,7 @@ async fn serve(listener: TcpListener, auth: Authenticator) {
 }
 
 #[tokio::test]
-async fn a_request_without_a_token_is_refused_and_one_with_a_token_is_not() {
+async fn request_is_rejected_without_a_token_and_accepted_with_one() {
     let scene = Scene::new().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/orders", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! The metrics, as the guide promises them: names, labels and their values.
+//! The metrics match the guide: names, labels and values.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -14,13 +14,13 @@ use portcullis::{Algorithm, Authenticator, Gate, Revocation};
 use serde_json::json;
 
 const LIST: &str = "https://issuer.example/lists/1";
-/// Eight tokens: the zlib streams of the bytes 0 and 1.
+/// Eight statuses: the zlib streams of the bytes 0 and 1.
 const NONE_REVOKED: &str = "eNpjAAAAAQAB";
 const FIRST_REVOKED: &str = "eNpjBAAAAgAC";
 const OF_KEYS: &str = include_str!("../../crates/portcullis/src/guide/key_sets.md");
 const OF_REVOCATION: &str = include_str!("../../crates/portcullis/src/guide/revocation.md");
 
-/// Everything that was recorded while `run` ran: `name{label=value,…}` and the value.
+/// The metrics that were recorded while `run` ran: `name{label=value,…}` and the value.
 fn recorded(run: impl AsyncFnOnce()) -> BTreeMap<String, f64> {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
@@ -43,7 +43,7 @@ fn recorded(run: impl AsyncFnOnce()) -> BTreeMap<String, f64> {
                 #[expect(clippy::cast_precision_loss, reason = "there are a few")]
                 DebugValue::Counter(count) => count as f64,
                 DebugValue::Gauge(value) => value.into_inner(),
-                // One at a time here, so that what it stands for is the sum.
+                // Each histogram has one value here, so the sum is that value.
                 DebugValue::Histogram(values) => values.iter().map(|value| value.0).sum(),
             };
             (format!("{}{{{}}}", key.key().name(), labels.join(",")), value)
@@ -52,7 +52,7 @@ fn recorded(run: impl AsyncFnOnce()) -> BTreeMap<String, f64> {
 }
 
 #[test]
-fn the_metrics_are_those_of_the_guide() {
+fn metrics_match_the_guide() {
     let metrics = recorded(async || {
         let key = TestKey::generate("k", Algorithm::Es256);
         let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
@@ -109,12 +109,12 @@ fn the_metrics_are_those_of_the_guide() {
     assert_mentioned(&metrics, OF_KEYS);
 }
 
-/// A counter that begins at 0, so that an alarm sees its first step.
+/// Registers a counter at 0, so that an alarm sees its first increment.
 fn unavailable(kind: &str) -> (String, f64) {
     (format!("portcullis_refusals_total{{kind={kind},rule={kind}}}"), 0.0)
 }
 
-/// That the guide's chapter names them all.
+/// The guide's chapter names all of them.
 fn assert_mentioned(metrics: &BTreeMap<String, f64>, chapter: &str) {
     for name in metrics.keys() {
         let name = name.split('{').next().unwrap();
@@ -122,10 +122,10 @@ fn assert_mentioned(metrics: &BTreeMap<String, f64>, chapter: &str) {
     }
 }
 
-/// Lists of 8 tokens, on a clock that moves when told: what is recorded is the age of the list that
-/// was used, and the lag of what came to be known.
+/// Lists of 8 tokens, on a manual clock: the metrics record the age of the list in use, and the lag
+/// of revocations.
 #[test]
-fn the_metrics_of_revocation_are_those_of_the_guide() {
+fn revocation_metrics_match_the_guide() {
     let metrics = recorded(async || {
         let key = TestKey::generate("k", Algorithm::Es256);
         let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
@@ -150,20 +150,20 @@ fn the_metrics_of_revocation_are_those_of_the_guide() {
         };
         publish(NOW, NONE_REVOKED, "\"1\"");
         assert!(verdict(&gate(20), &token).await.is_ok());
-        // Another list that says the same, when the first is 30 s old.
+        // Another list with the same statuses, when the first is 30 s old.
         clock.advance(secs(30));
         publish(NOW + 30, NONE_REVOKED, "\"2\"");
         assert!(verdict(&gate(20), &token).await.is_ok());
-        // 40 s later the same is still true: not modified.
+        // 40 s later the statuses are unchanged: not modified.
         clock.advance(secs(40));
         fetch.set(LIST, Answer::status(304, ""));
         assert!(verdict(&gate(20), &token).await.is_ok());
-        // An attempt that fails, after 25 s.
+        // A failed attempt after 25 s.
         clock.advance(secs(25));
         fetch.set(LIST, Answer::Fails);
         assert!(verdict(&gate(20), &token).await.is_ok());
-        // A revocation that may have been published right after the question of 500 s ago; no
-        // request was judged by what was known then for more than 6 * 20 s.
+        // The revocation may have been published right after the request of 500 s ago; no request
+        // used a list older than 6 * 20 s.
         clock.advance(secs(475));
         publish(NOW + 570, FIRST_REVOKED, "\"3\"");
         assert!(verdict(&gate(10), &token).await.is_err());

@@ -1,4 +1,4 @@
-//! The README and the tables of `docs/reference`, held against the code.
+//! Compares the README and the tables of `docs/reference` with the code.
 
 use portcullis::config::Setting;
 
@@ -7,7 +7,7 @@ const SETTINGS: &str = include_str!("../../docs/reference/settings.md");
 const ISSUER_SETTINGS: &str = include_str!("../../docs/reference/issuer-settings.md");
 const MEASUREMENTS: &str = include_str!("../../docs/reference/measurements.md");
 
-/// The row of a table that begins with `cell`, or has it second.
+/// The table row with `cell` in its first or second column.
 fn row(page: &'static str, cell: &str) -> &'static str {
     let quoted = format!("| `{cell}` |");
     page.lines().find(|line| line.contains(&quoted)).unwrap_or_else(|| {
@@ -15,7 +15,7 @@ fn row(page: &'static str, cell: &str) -> &'static str {
     })
 }
 
-/// A first page that nobody reads to its end is no first page.
+/// A first page must be short enough to be read to its end.
 #[test]
 fn readme_keeps_its_word_budget_and_shows_code_early() {
     let (before_code, _) = README.split_once("```").unwrap();
@@ -26,9 +26,9 @@ fn readme_keeps_its_word_budget_and_shows_code_early() {
     assert!(prose.count() <= 700);
 }
 
-/// Each file that the README or a page of the reference links to is there.
+/// Each file that the README or a page of the reference links to exists.
 #[test]
-fn links_of_the_readme_and_the_reference_lead_somewhere() {
+fn readme_and_reference_links_resolve() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut pages = vec![root.join("README.md")];
     for folder in ["docs/reference", "docs/migrating"] {
@@ -51,7 +51,7 @@ fn links_of_the_readme_and_the_reference_lead_somewhere() {
 }
 
 #[test]
-fn each_setting_of_the_app_has_a_row_with_its_default() {
+fn every_setting_has_a_row_with_its_default() {
     for setting in Setting::ALL {
         let row = row(SETTINGS, setting.variable);
         assert!(row.contains(setting.method), "{row}");
@@ -65,7 +65,7 @@ fn each_setting_of_the_app_has_a_row_with_its_default() {
 }
 
 #[test]
-fn each_setting_of_the_issuer_has_a_row_with_its_default() {
+fn every_issuer_setting_has_a_row_with_its_default() {
     for setting in portcullis_issuer::SETTINGS {
         let row = row(ISSUER_SETTINGS, setting.name);
         let default = row.split('|').nth(2).unwrap();
@@ -75,9 +75,9 @@ fn each_setting_of_the_issuer_has_a_row_with_its_default() {
     assert_eq!(rows.count(), portcullis_issuer::SETTINGS.len());
 }
 
-/// The reference has some rows of the results' first table, and none that says something else.
+/// The reference contains some rows of the results' first table, and no other figures.
 #[test]
-fn each_figure_of_the_reference_stands_in_the_results() {
+fn every_figure_in_the_reference_is_in_the_results() {
     const RESULTS: &str = include_str!("../../benches/RESULTS.md");
     let measured =
         MEASUREMENTS.split("\n## ").find(|chapter| chapter.starts_with("Validation")).unwrap();
@@ -96,9 +96,9 @@ fn each_figure_of_the_reference_stands_in_the_results() {
     assert!(rows > 10, "{rows}");
 }
 
-/// Two more tables are the results' own, row by row.
+/// Two more tables are copies of the results, row by row.
 #[test]
-fn the_tables_of_patterns_and_of_revocation_are_those_of_the_results() {
+fn pattern_and_revocation_tables_match_the_results() {
     const RESULTS: &str = include_str!("../../benches/RESULTS.md");
     for head in ["| pattern | adds", "| a route asks for |"] {
         let table = |text: &'static str| -> Vec<&str> {
@@ -111,10 +111,10 @@ fn the_tables_of_patterns_and_of_revocation_are_those_of_the_results() {
     }
 }
 
-/// What the tool takes an issuer's work and a validation to cost is what was measured, give or take
-/// what one run differs from the next by.
+/// The costs that `tune` assumes for an issuer and a validation are the measured ones, within the
+/// variation between runs.
 #[test]
-fn what_tune_assumes_of_costs_is_what_the_results_say() {
+fn tune_costs_match_the_results() {
     const RESULTS: &str = include_str!("../../benches/RESULTS.md");
     const COSTS: &str = include_str!("../../crates/portcullis-cli/src/tune/costs.rs");
     let number_before = |line: &str, words: &str| -> f64 {
@@ -133,8 +133,8 @@ fn what_tune_assumes_of_costs_is_what_the_results_say() {
         let (number, unit) = time.split_once(' ').unwrap();
         number.parse::<f64>().unwrap() * if unit == "ns" { 1e-3 } else { 1.0 }
     };
-    // Two runs of as many logouts: one with a question for each request, one with none. The first
-    // has questions of its own beside those of others, so that this is the most it can be.
+    // Two runs with equally many logouts: one with an introspection for each request, one without.
+    // The first also has its own requests besides those of others, so this is an upper bound.
     let (live, pushed) = (line("live: 1000 logouts"), line("status list, pushed: 1000 logouts"));
     let cores = |line| number_before(line, " % of a core") / 100.0;
     let secs = number_before(live, " s, known");
@@ -153,7 +153,7 @@ fn what_tune_assumes_of_costs_is_what_the_results_say() {
     }
 }
 
-/// What an alarm asks for and nobody exports would never ring.
+/// An alarm on a metric that is not exported would never fire.
 #[test]
 fn every_metric_of_the_rules_and_the_dashboard_is_exported() {
     const RULES: &str = include_str!("../../monitoring/prometheus-rules.yml");
@@ -164,7 +164,7 @@ fn every_metric_of_the_rules_and_the_dashboard_is_exported() {
     for text in [RULES, DASHBOARD] {
         let part = |character: char| !character.is_ascii_lowercase() && character != '_';
         for name in text.split(part).filter(|name| name.starts_with("portcullis_")) {
-            // Of a histogram, Prometheus has more than one series.
+            // A Prometheus histogram has more than one series.
             let name =
                 ["_sum", "_count"].iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
             let is_recorded = RULES.contains(&format!("- record: job_rule:{name}:"));
@@ -175,9 +175,9 @@ fn every_metric_of_the_rules_and_the_dashboard_is_exported() {
     assert!(names > 10);
 }
 
-/// One text, not two: what the chapter shows is what the tests run.
+/// The chapter contains the programs that the tests run.
 #[test]
-fn the_chapter_on_other_languages_shows_the_programs_as_they_are() {
+fn other_languages_chapter_contains_the_tested_programs() {
     const CHAPTER: &str = include_str!("../../crates/portcullis/src/guide/other_languages.md");
     const REQUIREMENTS: &str = include_str!("../../docs/other-languages/python/requirements.txt");
     const PACKAGE: &str = include_str!("../../docs/other-languages/node/package.json");

@@ -1,5 +1,6 @@
-//! Apps that are migrated: before, after step one (old and new side by side) and after step two. Each answers the same
-//! requests, and the table says which answers are meant to differ. `docs/migrating` shows the apps as they stand here.
+//! Apps in migration: before, after step one (old and new side by side) and after step two. Each
+//! receives the same requests, and the table lists the intended differences. `docs/migrating`
+//! contains the apps.
 
 mod actix_web_httpauth;
 mod axum_jwt_auth;

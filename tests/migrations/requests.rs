@@ -1,4 +1,4 @@
-//! What is sent, and what must come back from the app before, during and after.
+//! The requests, and the expected responses of the app before, during and after the migration.
 
 use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use portcullis::testing::{AUDIENCE, ISSUER, TestKey, TestToken};
 use portcullis::{Algorithm, Authenticator, keys::SharedKeySet};
 use serde_json::json;
 
-/// Whose tokens the old code accepts.
+/// The issuer of the tokens that the old code accepts.
 pub const OLD_ISSUER: &str = "https://old.example";
 
 pub static OLD_KEY: LazyLock<Arc<TestKey>> = LazyLock::new(|| key("old"));
@@ -47,18 +47,18 @@ pub fn bearer(token: impl std::fmt::Display) -> Option<String> {
     Some(format!("Bearer {token}"))
 }
 
-/// A good token of the new issuer.
+/// A valid token of the new issuer.
 pub fn new_token() -> TestToken {
     TestToken::new(NEW_KEY.clone(), ISSUER, "alice", now())
 }
 
-/// A good token of the old issuer, without the marks of an RFC 9068 access token.
+/// A valid token of the old issuer, without the marks of an RFC 9068 access token.
 pub fn old_token() -> TestToken {
     TestToken::new(OLD_KEY.clone(), OLD_ISSUER, "alice", now()).header("typ", "JWT")
 }
 
-/// What differs is meant to: tokens of the old issuer end with step two, and what names the new issuer is the new
-/// gate's to judge from step one on.
+/// Each difference is intended: tokens of the old issuer are rejected from step two on, and tokens
+/// that name the new issuer are the new gate's from step one on.
 pub fn rows() -> Vec<Row> {
     let old = |token: TestToken| bearer(token.sign());
     let id_token = json!({"nonce": "n"});
@@ -86,7 +86,7 @@ pub fn rows() -> Vec<Row> {
             old(new_token().header("typ", "JWT").claims(&id_token)),
             [401, 401, 401],
         ),
-        // The old code does not look at `iss`.
+        // The old code ignores `iss`.
         row(
             "new issuer named, old key",
             old(new_token().signed_with(OLD_KEY.clone())),

@@ -1,4 +1,4 @@
-//! A token that comes without a request gets the verdict of a request with it, and one event in the log.
+//! A bare token gets the verdict of a request with that token, and one log event.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use portcullis::testing::{
@@ -17,7 +17,7 @@ fn claims(name: &str, value: Value) -> Value {
     claims
 }
 
-/// Good tokens and one for each way to be refused.
+/// Valid tokens, and one token for each kind of rejection.
 fn tokens(key: &TestKey) -> Vec<String> {
     let good = key.token(&claims("sub", json!("alice")));
     let mut forged = good.clone();
@@ -66,13 +66,13 @@ fn told(verdict: &Result<Authenticated, Refusal>) -> (u16, &'static str, Option<
 }
 
 #[tokio::test]
-async fn token_and_request_get_one_verdict() {
+async fn bare_token_and_request_have_the_same_verdict() {
     let key = TestKey::generate("k", Algorithm::Es256);
     for revocation in [Revocation::expiry(), Revocation::live()] {
         for active in [true, false] {
             let fetch = ScriptedFetch::default();
             fetch.set(ASKED, Answer::ok(json!({"active": active})));
-            // Each from scratch, and once more when the token is kept.
+            // Each with an empty cache, and again when the token is cached.
             let gate = async || {
                 let builder = builder(&key).fetch(fetch.clone()).introspection_url(ASKED);
                 Gate::new(builder.build().await.unwrap()).revocation(revocation).unwrap()
@@ -80,7 +80,8 @@ async fn token_and_request_get_one_verdict() {
             let (bare, requests) = (gate().await, gate().await);
             for token in tokens(&key) {
                 for _ in 0..2 {
-                    // What cannot stand in a header at all, or is cut off there, has no request.
+                    // A text that a header cannot contain, or that a header would truncate, has no
+                    // equivalent request.
                     let Ok(value) = http::HeaderValue::from_str(&format!("Bearer {token}")) else {
                         assert_eq!(told(&bare.authenticate_token(&token).await).0, 400);
                         continue;
@@ -96,12 +97,12 @@ async fn token_and_request_get_one_verdict() {
 }
 
 #[tokio::test]
-async fn token_waits_for_its_key_as_a_request_does() {
+async fn bare_token_waits_for_its_key_like_a_request() {
     let scene = Scene::published().await;
     let token = scene.token("alice").sign();
     let who = scene.gate().authenticate_token(&token).await.unwrap();
     assert_eq!(who.subject(), Some("alice"));
-    // From now on it is in memory.
+    // The key is in memory from now on.
     assert!(matches!(
         scene.gate().attempt_token(&token),
         portcullis::adapter::MaybeReady::Ready(Ok(_))
@@ -109,7 +110,7 @@ async fn token_waits_for_its_key_as_a_request_does() {
 }
 
 #[test]
-fn thread_without_a_runtime_waits_for_the_fetch() {
+fn bare_token_on_a_thread_without_a_runtime_waits_for_the_fetch() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let scene = runtime.block_on(Scene::published());
     let token = scene.token("alice").sign();
@@ -123,7 +124,7 @@ fn thread_without_a_runtime_waits_for_the_fetch() {
 }
 
 #[test]
-fn refused_token_is_one_line_without_its_text() {
+fn rejected_bare_token_is_logged_in_one_line_without_its_text() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let token = key.token(&claims("exp", json!(NOW - 900)));
     let lines = lines("debug", async || {

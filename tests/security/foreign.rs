@@ -100,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn good_token_with_bytes_changed_is_foreign_only_if_it_names_no_trusted_issuer(
+    fn token_with_changed_bytes_is_foreign_only_if_it_names_no_trusted_issuer(
         changes in vec((any::<prop::sample::Index>(), "[A-Za-z0-9_=.-]{0,3}"), 1..4),
     ) {
         let mut token = KEY.token(&claims());
@@ -119,7 +119,7 @@ proptest! {
 
 /// The property would hold for a gate that calls nothing foreign.
 #[test]
-fn token_of_a_stranger_is_foreign() {
+fn token_of_an_unconfigured_issuer_is_foreign() {
     let [one, two] = &*GATES;
     let mut claims = claims();
     claims["iss"] = json!(SECOND);

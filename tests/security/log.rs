@@ -26,7 +26,7 @@ async fn auth(key: &TestKey) -> Authenticator {
 }
 
 #[test]
-fn a_refusal_is_one_line_that_names_rule_setting_and_remedy_and_no_value() {
+fn refusal_is_one_log_line_with_rule_setting_and_remedy_and_no_value() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let claims = |name: &str, value: Value| {
         let mut claims = json!({
@@ -76,7 +76,7 @@ fn a_refusal_is_one_line_that_names_rule_setting_and_remedy_and_no_value() {
 }
 
 #[test]
-fn policies_credentials_and_types_are_reported_without_values() {
+fn policy_credentials_and_type_refusals_are_logged_without_values() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let token = key.token(&json!({
         "iss": ISSUER, "aud": AUDIENCE, "sub": "s3cret-subject",
@@ -100,7 +100,7 @@ fn policies_credentials_and_types_are_reported_without_values() {
 
 /// Keycloak says of every token that names another audience that it is not active.
 #[test]
-fn new_tokens_that_are_called_inactive_are_reported_once_a_minute_with_their_number() {
+fn inactive_new_tokens_are_logged_once_a_minute_with_their_count() {
     const ASKED: &str = "https://issuer.example/introspect";
     let key = TestKey::generate("k", Algorithm::Es256);
     let clock = ManualClock::at(NOW);
@@ -147,7 +147,7 @@ fn new_tokens_that_are_called_inactive_are_reported_once_a_minute_with_their_num
 }
 
 #[test]
-fn metadata_that_a_layer_does_not_serve_are_reported_once() {
+fn unserved_metadata_is_logged_once() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let unserved = |lines: Vec<String>| {
         lines.into_iter().filter(|line| line.contains("does not serve")).collect::<Vec<_>>()
@@ -178,7 +178,7 @@ fn metadata_that_a_layer_does_not_serve_are_reported_once() {
 
 /// What an operator has whose log is at `info`.
 #[test]
-fn at_info_refusals_are_one_line_for_each_rule_issuer_and_minute() {
+fn refusals_at_info_are_one_line_per_rule_issuer_and_minute() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let clock = ManualClock::at(NOW);
     let expired = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "s3cret", "exp": NOW - 900});
@@ -221,7 +221,7 @@ fn at_info_refusals_are_one_line_for_each_rule_issuer_and_minute() {
 
 /// The line of a minute does not wait for another refused request.
 #[test]
-fn what_was_counted_is_told_at_the_end_of_its_minute() {
+fn refusal_counts_are_logged_at_the_end_of_their_minute() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let told = std::cell::Cell::new(Duration::ZERO);
     let lines = lines("info", async || {
@@ -243,7 +243,7 @@ fn what_was_counted_is_told_at_the_end_of_its_minute() {
 
 /// Forged tokens that claim to be from whatever a resolver vouches for.
 #[test]
-fn a_flood_over_many_issuers_is_one_line_and_writes_no_name_into_the_log() {
+fn flood_of_many_issuers_is_one_line_without_their_names() {
     struct Anybody(TestKey);
     impl IssuerResolver for Anybody {
         fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
@@ -270,7 +270,7 @@ fn a_flood_over_many_issuers_is_one_line_and_writes_no_name_into_the_log() {
 }
 
 #[test]
-fn start_says_how_long_keys_are_used_and_which_headers_count() {
+fn start_logs_key_lifetimes_and_obeyed_headers() {
     let key = TestKey::generate("k", Algorithm::Es256);
     for (obeys, told) in
         [(false, "only a positive max-age counts"), (true, "must-revalidate count (obey_no_cache)")]
@@ -291,7 +291,7 @@ fn start_says_how_long_keys_are_used_and_which_headers_count() {
 }
 
 #[test]
-fn any_audience_is_warned_about_at_the_start_and_a_named_one_is_not() {
+fn any_audience_is_warned_about_at_start_and_a_named_one_is_not() {
     let key = TestKey::generate("k", Algorithm::Es256);
     for (settings, is_any) in
         [(dangerous::any_audience(ISSUER), true), (IssuerSettings::new(ISSUER, AUDIENCE), false)]
@@ -310,7 +310,7 @@ fn any_audience_is_warned_about_at_the_start_and_a_named_one_is_not() {
 
 /// A key for encryption is none of an operator's business, and no set is reported twice.
 #[test]
-fn skipped_keys_are_logged_once_for_each_set_by_how_bad_they_are() {
+fn skipped_keys_are_logged_once_per_set_by_severity() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let mut encryption = TestKey::generate("enc", Algorithm::Rs256).jwk();
     encryption["use"] = json!("enc");
@@ -348,7 +348,7 @@ fn assert_nothing_leaks(lines: &[String], token: &str) {
 }
 
 #[test]
-fn keycloaks_common_audience_is_warned_of_at_start() {
+fn common_keycloak_audience_is_warned_about_at_start() {
     let started = |audience: &str, profile: Profile| {
         lines("warn", async || {
             let keys = SharedKeySet::new(KeySet::default());

@@ -307,7 +307,7 @@ proptest! {
     })]
 
     #[test]
-    fn policy_decides_as_a_naive_evaluator_does(said in any_said(), rules in vec(any_rule(), 1..8)) {
+    fn policy_agrees_with_a_naive_evaluator(said in any_said(), rules in vec(any_rule(), 1..8)) {
         let who = said.caller();
         for rule in rules {
             let policy = rule.policy();

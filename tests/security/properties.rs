@@ -177,7 +177,7 @@ proptest! {
     #![proptest_config(config(1000))]
 
     #[test]
-    fn no_header_panics_or_is_let_in(value in header_value(), second in header_value()) {
+    fn arbitrary_header_is_rejected_without_a_panic(value in header_value(), second in header_value()) {
         let authorization = HeaderMap::from_iter([(AUTHORIZATION, value.clone())]);
         prop_assert!(!accepted(&authorization));
         let cookie = HeaderMap::from_iter([(COOKIE, value.clone()), (COOKIE, second.clone())]);
@@ -189,7 +189,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_that_is_well_signed_but_odd_panics(token in signed()) {
+    fn signed_arbitrary_payload_is_rejected_without_a_panic(token in signed()) {
         // Whatever these claims are, they are not for this API.
         if let Ok(value) = HeaderValue::try_from(format!("Bearer {token}")) {
             prop_assert!(!accepted(&HeaderMap::from_iter([(AUTHORIZATION, value)])));
@@ -198,14 +198,14 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics_the_verification_of_a_signature(
+    fn signature_verification_of_arbitrary_text_does_not_panic(
         text in prop_oneof![any::<String>(), token_like()],
     ) {
         prop_assert!(signature::verify(&text, &SET, Algorithm::ALL).is_err());
     }
 
     #[test]
-    fn no_bytes_panic_the_reading_of_a_key_set(
+    fn parsing_arbitrary_bytes_as_a_key_set_does_not_panic(
         bytes in vec(any::<u8>(), 0..300),
         json in any_json(),
         keys in vec(any_json(), 0..6),
@@ -223,7 +223,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mutated_good_key_is_another_key_or_none(
+    fn mutated_key_is_another_key_or_skipped(
         key in 0..KEYS.len(),
         member in any::<prop::sample::Index>(),
         value in prop_oneof![any::<String>(), "[A-Za-z0-9_-]{0,90}"],
@@ -241,7 +241,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mutated_token_is_refused(
+    fn mutated_token_is_rejected(
         key in 0..KEYS.len(),
         place in any::<prop::sample::Index>(),
         length in 0_usize..4,
@@ -262,7 +262,7 @@ proptest! {
     }
 
     #[test]
-    fn parts_of_good_tokens_do_not_mix(picks in prop::array::uniform3((0..5_usize, 0..3_usize))) {
+    fn token_of_mixed_parts_is_rejected(picks in prop::array::uniform3((0..5_usize, 0..3_usize))) {
         let part = |(token, part): (usize, usize)| TOKENS[token].split('.').nth(part).unwrap();
         let mixed = picks.map(part).join(".");
         prop_assume!(!TOKENS.contains(&mixed));
@@ -275,7 +275,7 @@ proptest! {
     #![proptest_config(config(300))]
 
     #[test]
-    fn any_realm_and_scope_make_a_challenge_of_one_line(realm in any::<String>(), scope in any::<String>()) {
+    fn challenge_with_any_realm_and_scope_is_one_line(realm in any::<String>(), scope in any::<String>()) {
         let auth = built(builder().realm(realm));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let value = HeaderValue::try_from(format!("Bearer {}", TOKENS[2])).unwrap();
@@ -299,7 +299,7 @@ proptest! {
 
 /// The good tokens of the properties above are good.
 #[test]
-fn the_unmutated_tokens_are_accepted() {
+fn unmutated_tokens_are_accepted() {
     for token in TOKENS.iter() {
         let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
         assert!(accepted(&HeaderMap::from_iter([(AUTHORIZATION, value)])));

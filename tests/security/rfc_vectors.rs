@@ -137,7 +137,7 @@ fn rfc_7515_a_4_es512() {
 }
 
 #[test]
-fn rfc_7515_a_1_hs256_is_refused() {
+fn rfc_7515_a_1_hs256_is_rejected() {
     let keys = keys(&[A1_KEY, A2_KEY]);
     assert_eq!(keys.len(), 1, "the symmetric key is no key here");
     let jws = joe(A1_HEADER, A1_SIGNATURE);
@@ -154,12 +154,12 @@ fn rfc_7515_a_1_hs256_is_refused() {
 }
 
 #[test]
-fn rfc_7515_a_5_unsecured_is_refused() {
+fn rfc_7515_a_5_unsecured_is_rejected() {
     assert_eq!(refusal(&joe("eyJhbGciOiJub25lIn0", ""), &keys(&[A2_KEY])), "alg");
 }
 
 #[test]
-fn rfc_7515_a_6_json_is_refused_whatever_is_signed_in_it() {
+fn rfc_7515_a_6_json_is_rejected_with_any_payload() {
     let keys = keys(&[A2_KEY, A3_KEY]);
     let general = format!(
         r#"{{"payload":"{JOE}","signatures":[
@@ -177,7 +177,7 @@ fn rfc_7515_a_6_json_is_refused_whatever_is_signed_in_it() {
 
 /// Their signatures hold, and nothing else makes them tokens for an API: they have no `aud`.
 #[tokio::test]
-async fn rfc_7515_examples_are_no_access_tokens() {
+async fn rfc_7515_examples_are_rejected_as_access_tokens() {
     for (key, token) in
         [(A2_KEY, joe(A2_HEADER, A2_SIGNATURE)), (A3_KEY, joe(A3_HEADER, A3_SIGNATURE))]
     {
@@ -214,13 +214,13 @@ fn rfc_7520_4_3_es512() {
 }
 
 #[test]
-fn rfc_7520_4_4_hs256_is_refused() {
+fn rfc_7520_4_4_hs256_is_rejected() {
     let keys = keys(&[COOKBOOK_OCT, COOKBOOK_RSA]);
     assert_eq!(refusal(&frodo(COOKBOOK_4_4), &keys), "alg");
 }
 
 #[test]
-fn rfc_7520_keys_of_one_kid_are_told_apart_by_their_algorithms() {
+fn rfc_7520_keys_with_one_kid_are_selected_by_algorithm() {
     let keys = keys(&[COOKBOOK_RSA, COOKBOOK_EC]);
     for jws in [frodo(COOKBOOK_4_1), frodo(COOKBOOK_4_3)] {
         assert!(signature::verify(&jws, &keys, Algorithm::ALL).is_ok());
@@ -234,7 +234,7 @@ fn rfc_8037_a_4_ed25519() {
 
 /// RFC 9068 §2.2.3.2, figures 2 and 3. The document gives no key, so that the signature is ours.
 #[tokio::test]
-async fn rfc_9068_example_is_accepted_in_its_time() {
+async fn rfc_9068_example_is_accepted_before_its_expiry() {
     let key = TestKey::generate("RjEwOwOA", Algorithm::Rs256);
     let token = key.sign(
         r#"{"typ":"at+JWT","alg":"RS256","kid":"RjEwOwOA"}"#,

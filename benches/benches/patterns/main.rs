@@ -1,6 +1,6 @@
 //! The patterns side by side: what each adds to a request, and how long an ended session goes on;
 //! and what a refresh costs the issuer. Run by `cargo xtask bench --only patterns`.
-#![expect(clippy::unwrap_used, reason = "a benchmark that can not be set up has failed")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
 #![expect(clippy::indexing_slicing, reason = "set up or not at all")]
 #![expect(clippy::cast_precision_loss, reason = "counts that are far from 2^53")]
 

@@ -1,5 +1,5 @@
 //! Every figure of `RESULTS.md` that needs no peer. Run by `cargo xtask bench`.
-#![expect(clippy::unwrap_used, reason = "a benchmark that can not be set up has failed")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
 #![expect(clippy::disallowed_methods, reason = "jsonwebtoken is what is measured against")]
 #![expect(clippy::indexing_slicing, reason = "set up or not at all")]
 #![expect(clippy::cast_precision_loss, reason = "counts that are far from 2^53")]

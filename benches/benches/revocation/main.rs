@@ -1,7 +1,7 @@
 //! How soon services know of a revocation, and what that costs them and the issuer. Run by
 //! `cargo xtask bench --only revocation`: the issuer is a process of its own, and everything goes
 //! over sockets.
-#![expect(clippy::unwrap_used, reason = "a benchmark that can not be set up has failed")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
 #![expect(clippy::indexing_slicing, reason = "set up or not at all")]
 #![expect(clippy::cast_precision_loss, reason = "counts that are far from 2^53")]
 

@@ -1,4 +1,4 @@
-//! The same with axum's own help.
+//! The same case with axum's `debug_handler`.
 
 use axum::{Router, routing::post};
 use portcullis_axum::Caller;

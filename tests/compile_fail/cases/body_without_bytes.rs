@@ -1,4 +1,4 @@
-//! `with_bodies` in front of a service whose body is not made from bytes, such as tonic's.
+//! `with_bodies` in front of a service whose body is not `From<Bytes>`, such as tonic's.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,4 @@
-//! An HTTP client of the application's own.
+//! A custom HTTP client that does not implement `Fetch`.
 
 use portcullis::Authenticator;
 

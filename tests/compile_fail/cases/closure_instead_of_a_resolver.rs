@@ -1,4 +1,4 @@
-//! A closure in the place of a resolver.
+//! A closure instead of a resolver.
 
 use portcullis::{Authenticator, IssuerSettings};
 

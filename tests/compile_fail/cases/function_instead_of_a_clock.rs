@@ -1,4 +1,4 @@
-//! A function in the place of a clock.
+//! A function instead of a clock.
 
 use std::time::SystemTime;
 

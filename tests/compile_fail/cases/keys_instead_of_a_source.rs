@@ -1,4 +1,4 @@
-//! A set of keys in the place of a source of keys.
+//! A key set instead of a key source.
 
 use portcullis::{Authenticator, keys::KeySet};
 

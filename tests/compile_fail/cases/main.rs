@@ -1,4 +1,4 @@
-//! Each module uses the API wrongly, in one way. `tests/messages.rs` says what the compiler says of it.
+//! Each module misuses the API in one way. `tests/messages.rs` compares the compiler's messages.
 
 #![allow(dead_code, missing_docs)]
 

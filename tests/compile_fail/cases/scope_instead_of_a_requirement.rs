@@ -1,4 +1,4 @@
-//! The name of a scope in the place of a policy.
+//! A scope name instead of a policy.
 
 use portcullis_axum::RequireLayer;
 

@@ -1,1 +1,1 @@
-//! Nothing: what there is to see are the tests.
+//! Empty: this package has only tests.

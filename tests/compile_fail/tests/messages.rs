@@ -1,8 +1,9 @@
-//! What the compiler says where the API is used wrongly. `BLESS=1` writes the `.stderr` files anew, after
-//! a change of ours or of the compiler.
+//! Compares the compiler's messages for misuse of the API with the recorded ones. `BLESS=1`
+//! rewrites the `.stderr` files after a change of the API or of the compiler.
 //!
-//! Without trybuild, which checks every dependency twice in a directory of its own: minutes on two cores.
-//! The cases are one example of this package, checked with the dependencies that the workspace has anyway.
+//! Does not use trybuild, which checks every dependency a second time in its own directory: minutes
+//! on two cores. The cases are one example of this package, checked with the dependencies that the
+//! workspace already has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -17,7 +18,7 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
-fn misuse_is_reported_in_words_that_help() -> Outcome {
+fn compiler_message_of_each_misuse_is_as_recorded() -> Outcome {
     let said = said()?;
     let mut wrong = Vec::new();
     for case in cases("rs")?.into_iter().filter(|case| case.as_path() != Path::new("main.rs")) {
@@ -34,7 +35,7 @@ fn misuse_is_reported_in_words_that_help() -> Outcome {
 }
 
 #[test]
-fn the_guide_quotes_what_the_compiler_says_of_each_case() -> Outcome {
+fn guide_quotes_the_compiler_message_of_each_case() -> Outcome {
     let chapter = "../../crates/portcullis/src/guide/compiler_messages.md";
     let chapter = fs::read_to_string(Path::new(PACKAGE).join(chapter))?;
     let mut said = BTreeSet::new();
@@ -51,7 +52,7 @@ fn the_guide_quotes_what_the_compiler_says_of_each_case() -> Outcome {
     Ok(())
 }
 
-/// The files of `cases` with this extension.
+/// The files in `cases` with this extension.
 fn cases(extension: &str) -> Outcome<Vec<PathBuf>> {
     let mut cases = Vec::new();
     for entry in fs::read_dir(Path::new(PACKAGE).join("cases"))? {
@@ -64,9 +65,9 @@ fn cases(extension: &str) -> Outcome<Vec<PathBuf>> {
     Ok(cases)
 }
 
-/// The compiler's errors, by the file of `cases`.
+/// The compiler's errors by file in `cases`.
 fn said() -> Outcome<BTreeMap<PathBuf, String>> {
-    // The whole workspace, so that the dependencies have the features that they have in other checks.
+    // The whole workspace, so that the dependencies have the same features as in other checks.
     let check = ["check", "--workspace", "--example", "cases", "--message-format", "json"];
     let check = Command::new(env!("CARGO"))
         .args(check)
@@ -81,7 +82,7 @@ fn said() -> Outcome<BTreeMap<PathBuf, String>> {
         let file = primary.and_then(|span| Path::new(span["file_name"].as_str()?).file_name());
         let Some(file) = file.filter(|_| message["level"] == "error") else { continue };
         let (said, rendered) = (said.entry(file.into()).or_default(), render(message));
-        // One mistake can be an error in several places.
+        // One mistake can cause an error in several places.
         if !rendered.lines().next().is_some_and(|first| said.contains(first)) {
             said.push_str(&rendered);
         }
@@ -92,8 +93,8 @@ fn said() -> Outcome<BTreeMap<PathBuf, String>> {
     Ok(said)
 }
 
-/// As the compiler prints it, without the lines of our own and of other crates' sources that it shows:
-/// those change with every version.
+/// The compiler's output without the source lines of this crate and of other crates, which change
+/// with every version.
 fn render(message: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let code = message.pointer("/code/code").and_then(Value::as_str);
@@ -110,7 +111,8 @@ fn render(message: &Value) -> String {
     }
     for child in members(message, "children") {
         let note = text(&child["message"]);
-        // Where the compiler wrote what is too long for a line, and types of any crate of the build.
+        // The file to which the compiler writes a type that is too long for a line, and types of
+        // any crate of the build.
         let unstable = ["the full ", "consider using `--verbose`", "the following other types"];
         if !unstable.iter().any(|start| note.starts_with(start)) {
             let note = note.replace('\n', "\n          ");

@@ -1,4 +1,4 @@
-//! The same four handlers in each framework, with the adapter in front or without.
+//! The same four handlers in each framework, with or without the adapter.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -72,7 +72,7 @@ pub(super) async fn actix(auth: Option<Authenticator>, probe: Probe) -> SocketAd
             None => app.service(web::scope("").configure(routes)),
         }
     });
-    // By default it lets a handler go on whose client hangs up.
+    // By default, actix-web continues a handler whose client has disconnected.
     let server = server.workers(1).disable_signals().h1_allow_half_closed(false);
     let server = server.bind("127.0.0.1:0").unwrap();
     let address = *server.addrs().first().unwrap();

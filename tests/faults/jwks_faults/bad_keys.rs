@@ -1,4 +1,4 @@
-//! A key that can not be used beside one that can.
+//! An unusable key next to a usable one.
 
 use portcullis::Algorithm;
 use portcullis::testing::TestKey;
@@ -7,7 +7,7 @@ use portcullis_test_support::key_server::{Answer, Server};
 use portcullis_test_support::service::{JWKS, ask, builder, status, token};
 
 #[tokio::test]
-async fn a_bad_key_is_skipped_with_its_reason_and_harms_no_other() {
+async fn bad_key_is_skipped_with_its_reason_and_other_keys_are_used() {
     let server = Server::start();
     let good = TestKey::generate("good", Algorithm::Ed25519);
     let (ec, rsa) =
@@ -37,7 +37,7 @@ async fn a_bad_key_is_skipped_with_its_reason_and_harms_no_other() {
 }
 
 #[tokio::test]
-async fn of_two_keys_under_one_kid_neither_is_used() {
+async fn two_different_keys_with_one_kid_are_not_used() {
     let server = Server::start();
     let good = TestKey::generate("good", Algorithm::Ed25519);
     let rivals = [(); 2].map(|()| TestKey::generate("bad", Algorithm::Es256));
@@ -55,9 +55,9 @@ async fn of_two_keys_under_one_kid_neither_is_used() {
     assert_eq!(status.keys, 1);
 }
 
-/// Each of these is JSON, and foreign members are no concern of a key's reader (RFC 7517 §4).
+/// Each of these values is JSON, and a key's unknown members must be ignored (RFC 7517 §4).
 #[tokio::test]
-async fn a_member_that_nobody_reads_is_passed_over_whatever_it_holds() {
+async fn unread_member_of_a_key_is_ignored_with_any_value() {
     let server = Server::start();
     let (good, odd) =
         (TestKey::generate("good", Algorithm::Ed25519), TestKey::generate("odd", Algorithm::Es256));

@@ -1,4 +1,4 @@
-//! Issuer metadata that is absent, broken or somebody else's.
+//! Issuer metadata that is absent, broken or that of another issuer.
 
 use portcullis::testing::TestKey;
 use portcullis::{Algorithm, Authenticator, status::Freshness};
@@ -11,7 +11,7 @@ use portcullis_test_support::service::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn metadata_that_can_not_be_used_leads_nowhere_and_costs_no_caller() {
+async fn unusable_metadata_is_ignored_and_callers_are_accepted() {
     check_all(ROWS.iter().collect(), Service::start, check).await;
 }
 
@@ -22,7 +22,7 @@ struct Service {
 }
 
 impl Service {
-    /// Starts a service that has no keys yet.
+    /// Starts a service without keys.
     async fn start(row: &'static Row) -> Self {
         let server = Server::start();
         server.set(METADATA, Answer::Reset);
@@ -36,7 +36,7 @@ async fn check(Service { row, server, auth }: Service) {
     let key = TestKey::generate("a", Algorithm::Es256);
     let token = token_of(&server.url(""), &key);
 
-    // There are no keys yet, and none are looked for where such metadata leads.
+    // The service has no keys yet, and does not follow such metadata.
     server.set(METADATA, fault(&server));
     server.set(JWKS, Answer::Document(jwks([&key])));
     server.set("/moved", good(&server));
@@ -47,7 +47,7 @@ async fn check(Service { row, server, auth }: Service) {
     server.set(METADATA, good(&server));
     recovers(name, &auth, &token).await;
 
-    // The metadata is read with each fetch: while it is bad, the keys at hand serve.
+    // The metadata is read with each fetch; while it is bad, the current keys are used.
     server.set(METADATA, fault(&server));
     until_stale(&auth).await;
     let asked = ask(&auth, &token).await;

@@ -1,4 +1,4 @@
-//! Each fault while there are no keys, while there are some, and once it is over.
+//! Each fault while the service has no keys, while it has keys, and after the fault has ended.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -18,22 +18,22 @@ use portcullis_test_support::service::{
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_status_other_than_200_costs_one_request_at_a_time_and_no_caller() {
+async fn status_other_than_200_causes_single_fetches_and_callers_are_accepted() {
     check_all(statuses(), Service::start, Service::check).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broken_connection_or_an_endless_answer_costs_a_bounded_wait_and_no_caller() {
+async fn broken_connection_or_endless_response_costs_a_bounded_wait() {
     check_all(transport(), Service::start, Service::check).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn interim_responses_without_end_cost_a_bounded_wait_and_no_caller() {
+async fn endless_interim_responses_cost_a_bounded_wait() {
     check_all(vec![interim_responses()], Service::start, Service::check).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_document_that_is_no_key_set_replaces_nothing() {
+async fn document_that_is_not_a_key_set_does_not_replace_keys() {
     check_all(documents(), Service::start, Service::check).await;
 }
 
@@ -46,14 +46,14 @@ async fn no_redirect_is_followed() {
 }
 
 #[tokio::test]
-async fn a_body_of_just_the_limit_is_read() {
+async fn body_of_exactly_the_limit_is_read() {
     let server = Server::start();
     server.set(JWKS, Answer::Document(String::from_utf8(padded(MAX_BODY)).unwrap()));
     let auth = builder(&server).build().await.unwrap();
     assert_eq!(status(&auth).freshness, Freshness::Fresh);
 }
 
-/// Whether it was asked for or not.
+/// Compressed responses are accepted although they are not requested.
 #[tokio::test]
 async fn compressed_keys_are_read() {
     let server = Server::start();
@@ -64,8 +64,8 @@ async fn compressed_keys_are_read() {
 }
 
 #[tokio::test]
-async fn http_server_behind_an_https_url_is_named() {
-    // As web servers do with what is no request.
+async fn plain_http_server_at_an_https_url_is_reported() {
+    // Web servers respond like this to a request that they cannot parse.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/jwks", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -75,14 +75,17 @@ async fn http_server_behind_an_https_url_is_named() {
         }
     });
     let server = Server::start();
-    // To set up TLS takes a while on a busy machine.
+    // TLS setup takes a while on a busy machine.
     let builder = builder(&server).jwks_url(&url).fetch_timeout(Duration::from_secs(10));
     let auth = builder.start_without_keys().build().await.unwrap();
     let told = last_error(&auth).unwrap();
-    assert!(told.contains(&format!("{url}: the server speaks http there, not https")), "{told}");
+    assert!(
+        told.contains(&format!("{url}: the server speaks http on this port, not https")),
+        "{told}"
+    );
 }
 
-/// A service, its key server, and the fault of the latter.
+/// A service, its key server, and the fault of that server.
 struct Service {
     row: Row,
     server: Server,
@@ -91,7 +94,7 @@ struct Service {
 }
 
 impl Service {
-    /// Starts a service that has no keys yet.
+    /// Starts a service without keys.
     async fn start(row: Row) -> Self {
         let server = Server::start();
         server.set(JWKS, Answer::Reset);
@@ -113,7 +116,7 @@ impl Service {
         assert_eq!(server.requests(JWKS).len(), 2, "{name}");
         self.failed(Freshness::Unavailable);
 
-        // Without keys nobody can say; and nobody waits to hear it.
+        // Without keys the result is unknown, and further requests do not wait.
         let asked = ask(auth, &token).await;
         assert_eq!(asked.status, 503, "{name}: {asked:?}");
         assert!(asked.retry_after >= Some(Duration::from_secs(1)), "{name}: {asked:?}");
@@ -122,12 +125,12 @@ impl Service {
         server.until_idle().await;
         self.recovers(&token, 3).await;
 
-        // With keys, within the TTL: nobody notices.
+        // With keys within the TTL, the fault has no effect.
         server.set(JWKS, row.fault.clone());
         let asked = ask(auth, &token).await;
         assert_eq!((asked.status, server.requests(JWKS).len()), (200, 3), "{name}: {asked:?}");
 
-        // Past it one fetch is waited for, for a bounded time, by all who come.
+        // Past the TTL, all requests wait for one fetch, for a bounded time.
         until_stale(auth).await;
         let (sent, connections) = (server.sent(), server.connections());
         let mut requests = JoinSet::new();
@@ -146,7 +149,7 @@ impl Service {
         let next = status(auth).next_attempt.unwrap_or_default();
         assert!(from <= next && next <= to, "{name}: next attempt in {next:?}");
 
-        // While failures back off nobody waits, and the server is left alone.
+        // During back-off no request waits, and the server receives none.
         let asked = ask(auth, &token).await;
         assert_eq!(asked.status, 200, "{name}: {asked:?}");
         assert!(asked.waited < AT_ONCE, "{name}: {asked:?}");
@@ -155,7 +158,7 @@ impl Service {
         assert!(asked.waited < AT_ONCE, "{name}: {asked:?}");
         assert_eq!(server.requests(JWKS).len(), 4, "{name}");
 
-        // Whatever was on offer, little more than the limit was taken.
+        // However much the server offered, little more than the limit was read.
         let taken = server.sent() - sent;
         assert!(taken < row.taken, "{name}: {taken} bytes");
         assert_eq!(server.peak(), 1, "{name}");
@@ -165,7 +168,7 @@ impl Service {
         self.recovers(&token, 5).await;
     }
 
-    /// A fetch has just failed, and the operator can see of what.
+    /// A fetch has failed, and its error names the cause.
     fn failed(&self, freshness: Freshness) {
         let Self { row, auth, .. } = self;
         let (name, status) = (row.name, status(auth));
@@ -175,7 +178,7 @@ impl Service {
         assert!(told.len() < 300, "{name}: {told}");
     }
 
-    /// The fault ends; the next attempt brings the keys, and is request number `requests`.
+    /// The fault ends; the next attempt, request number `requests`, fetches the keys.
     async fn recovers(&self, token: &str, requests: usize) {
         let Self { row, server, auth, key } = self;
         let name = row.name;

@@ -1,5 +1,5 @@
-//! Key servers that are slow, broken or hostile, over real sockets and with the real HTTP client:
-//! what a request gets, how long it waits, what the operator is told, and that it passes.
+//! Slow, broken and hostile key servers, over real sockets and with the real HTTP client: the
+//! response to a request, its waiting time, the reported error, and the recovery.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What a hostile document may cost in memory, read from the kernel's account of a process.
+//! The memory that a hostile document can consume, from the kernel's statistics of a process.
 #![cfg(target_os = "linux")]
 
 use portcullis::Algorithm;
@@ -9,27 +9,27 @@ use portcullis_test_support::service::{JWKS, builder, jwks};
 
 const CHILD: &str = "PORTCULLIS_TEST_CHILD";
 
-/// The longest document by default.
+/// The maximum document size by default, in bytes.
 const MAX_BODY: usize = 512 * 1024;
 
-/// What one fetch may cost: some copies of the longest document, on either side of the socket, and
-/// what they are read into.
+/// The bound for one fetch: some copies of the largest document, on either side of the socket, and
+/// its parsed form.
 const BOUND: usize = 16 * 1024 * 1024;
 
-/// The most memory that this process has had, in bytes.
+/// The peak memory of this process, in bytes.
 fn peak() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
 }
 
-/// As many of `item` as fit into the longest document.
+/// As many copies of `item` as fit into the largest document.
 fn full_of(item: &str) -> Vec<u8> {
     let number = (MAX_BODY - 20) / (item.len() + 1);
     response("200 OK", "", format!(r#"{{"keys":[{}]}}"#, vec![item; number].join(",")))
 }
 
-/// Documents within the limits, or too long.
+/// Documents within the limit, or too long.
 fn documents() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("a gzip bomb", response("200 OK", "content-encoding: gzip\r\n", GZIP_BOMB)),
@@ -38,7 +38,7 @@ fn documents() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Documents of far more keys than a set may hold.
+/// Documents with far more keys than a set may have.
 fn crowds() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("numbers", full_of("1")),
@@ -48,16 +48,16 @@ fn crowds() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn no_document_costs_more_than_some_times_its_limit() {
-    check("memory::no_document_costs_more_than_some_times_its_limit", documents());
+fn memory_of_a_document_is_a_bounded_multiple_of_its_limit() {
+    check("memory::memory_of_a_document_is_a_bounded_multiple_of_its_limit", documents());
 }
 
 #[test]
-fn keys_beyond_the_limit_cost_no_more_than_the_document() {
-    check("memory::keys_beyond_the_limit_cost_no_more_than_the_document", crowds());
+fn keys_over_the_limit_cost_no_more_memory_than_the_document() {
+    check("memory::keys_over_the_limit_cost_no_more_memory_than_the_document", crowds());
 }
 
-/// In a process of its own for each document: the account is of the most there ever was.
+/// Runs each document in its own process, because the statistics hold the peak.
 fn check(this: &str, mut documents: Vec<(&'static str, Vec<u8>)>) {
     if let Some(number) = std::env::var_os(CHILD) {
         return fetch(documents.swap_remove(number.to_str().unwrap().parse().unwrap()));
@@ -86,7 +86,7 @@ fn fetch((name, document): (&str, Vec<u8>)) {
         let auth = builder(&server).max_body_bytes(MAX_BODY).build().await.unwrap();
         server.set(JWKS, Answer::Bytes(document));
         let before = peak();
-        // Whether it is a key set does not matter here.
+        // Whether the document is a key set does not matter here.
         let _ = auth.refresh().await;
         let cost = peak() - before;
         assert!(cost < BOUND, "{name}: {cost} bytes");

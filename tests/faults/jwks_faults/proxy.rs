@@ -1,27 +1,28 @@
-//! Proxies are for what leaves this machine.
+//! Proxy settings do not apply to loopback URLs.
 
 use portcullis::Algorithm;
 use portcullis::testing::TestKey;
 use portcullis_test_support::key_server::{Answer, Server};
 use portcullis_test_support::service::{JWKS, ask, builder, jwks, token};
 
-/// Set in the child, to the URL of the key server.
+/// Set in the child process, to the URL of the key server.
 const CHILD: &str = "PORTCULLIS_TEST_CHILD";
 
-/// In a process of its own, since variables can not be set safely in this one.
+/// Runs in its own process, because environment variables cannot be set safely in this one.
 #[test]
-fn keys_on_this_machine_are_fetched_past_every_proxy() {
+fn loopback_keys_are_fetched_without_a_proxy() {
     if std::env::var_os(CHILD).is_some() {
         return child();
     }
     let proxy = Server::start();
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
     child
-        .args(["--exact", "proxy::keys_on_this_machine_are_fetched_past_every_proxy"])
+        .args(["--exact", "proxy::loopback_keys_are_fetched_without_a_proxy"])
         .env(CHILD, "1")
         .env_remove("NO_PROXY")
         .env_remove("no_proxy")
-        // It would have proxies ignored: a CGI program's may come from its client.
+        // This variable would disable the proxies: in a CGI program, their variable may come from a
+        // client.
         .env_remove("REQUEST_METHOD");
     for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
     {

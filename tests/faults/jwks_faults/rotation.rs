@@ -1,5 +1,5 @@
-//! Many requests at once, new keys, and keys that are withdrawn: fetches are counted, and bounds
-//! are measured on the clock.
+//! Concurrent requests, new keys and withdrawn keys: counts the fetches, and measures the bounds in
+//! real time.
 
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,10 @@ use portcullis_test_support::service::{
 };
 use tokio::task::JoinSet;
 
-/// From one request to the next, where requests go on.
+/// The interval between two requests.
 const STEP: Duration = Duration::from_millis(10);
 
-/// What a bound measured from outside may be missed by: one step, and a busy machine.
+/// The tolerance of a bound that is measured from outside: one interval, and a busy machine.
 const CLOCK_SLACK: Duration = Duration::from_millis(200);
 
 fn key(id: &str) -> TestKey {
@@ -34,14 +34,14 @@ async fn all_at_once(auth: &Authenticator, token: &str, number: usize) -> Vec<As
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_requests_without_keys_are_one_fetch() {
+async fn thousand_requests_without_keys_share_one_fetch() {
     let server = Server::start();
     let key = key("a");
     server.set(JWKS, Answer::Reset);
     let auth = builder(&server).start_without_keys().build().await.unwrap();
     let before = (server.requests(JWKS).len(), server.connections());
     assert_eq!(before, (1, 1));
-    // Late, so that all are there before it comes.
+    // Responds late, so that all requests arrive before it.
     server.set(JWKS, Answer::Late(Duration::from_millis(200), jwks([&key])));
     until_next_attempt(&auth).await;
     for asked in all_at_once(&auth, &token(&key), 1000).await {
@@ -51,7 +51,7 @@ async fn a_thousand_requests_without_keys_are_one_fetch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_tokens_under_a_new_key_are_accepted_after_one_fetch() {
+async fn first_tokens_of_a_new_key_are_accepted_after_one_fetch() {
     let server = Server::start();
     let (old, new) = (key("a"), key("b"));
     server.set(JWKS, Answer::Document(jwks([&old])));
@@ -66,8 +66,8 @@ async fn the_first_tokens_under_a_new_key_are_accepted_after_one_fetch() {
     assert_eq!((server.requests(JWKS).len(), server.peak()), (2, 1));
 }
 
-/// A key server that answers as late as it may. The key was withdrawn right after a fetch that
-/// still brought it.
+/// A key server that responds as late as it may. The key was withdrawn right after a fetch that
+/// still returned it.
 async fn withdrawn(background_refresh: bool) -> (Server, Authenticator, String, Instant) {
     let server = Server::start();
     let (kept, withdrawn) = (key("a"), key("b"));
@@ -87,7 +87,7 @@ async fn withdrawn(background_refresh: bool) -> (Server, Authenticator, String, 
 }
 
 #[tokio::test]
-async fn a_withdrawn_key_is_refused_within_its_bound_while_requests_go_on() {
+async fn withdrawn_key_is_rejected_within_its_bound_during_requests() {
     for background_refresh in [true, false] {
         let (_server, auth, token, at) = withdrawn(background_refresh).await;
         let bound = status(&auth).withdrawal_bound;
@@ -108,7 +108,7 @@ async fn a_withdrawn_key_is_refused_within_its_bound_while_requests_go_on() {
              {background_refresh}",
             at.elapsed()
         );
-        // The bound is of what is accepted; a refusal may still have waited for a fetch.
+        // The bound applies to accepted requests; a refusal may have waited for a fetch.
         assert!(accepted_until < bound, "accepted after {accepted_until:?}, bound {bound:?}");
         assert_eq!(refused.error, Some(TokenError::UnknownKey), "{refused:?}");
         assert!(at.elapsed() < bound + CLOCK_SLACK, "refused after {:?}", at.elapsed());
@@ -116,12 +116,12 @@ async fn a_withdrawn_key_is_refused_within_its_bound_while_requests_go_on() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_key_is_refused_within_its_bound_by_a_service_that_was_idle() {
+async fn withdrawn_key_is_rejected_within_its_bound_by_an_idle_service() {
     for background_refresh in [true, false] {
         let (server, auth, token, at) = withdrawn(background_refresh).await;
         let bound = status(&auth).withdrawal_bound;
         tokio::time::sleep((bound + CLOCK_SLACK).saturating_sub(at.elapsed())).await;
-        // By itself it has fetched them, or has not.
+        // The service has fetched the new set by itself, or has not.
         let fetches = server.requests(JWKS).len();
         assert_eq!(fetches >= 2, background_refresh, "{fetches} fetches");
         let keys = if background_refresh { 1 } else { 2 };
@@ -133,7 +133,7 @@ async fn a_withdrawn_key_is_refused_within_its_bound_by_a_service_that_was_idle(
 }
 
 #[tokio::test]
-async fn known_keys_are_used_through_an_outage_up_to_the_bound_and_not_beyond() {
+async fn known_keys_are_used_in_an_outage_only_up_to_the_bound() {
     let outages = [(Answer::Reset, true), (Answer::Reset, false), (Answer::Hang(Vec::new()), true)];
     let mut cases = JoinSet::new();
     for (outage, background_refresh) in outages {
@@ -142,7 +142,7 @@ async fn known_keys_are_used_through_an_outage_up_to_the_bound_and_not_beyond() 
     println!("accepted until {:?}", cases.join_all().await);
 }
 
-/// When the key was accepted for the last time, from the fetch that brought it.
+/// The last time at which the key was accepted, from the fetch that returned it.
 async fn outlive(outage: Answer, background_refresh: bool) -> Duration {
     let server = Server::start();
     let key = key("a");
@@ -170,7 +170,8 @@ async fn outlive(outage: Answer, background_refresh: bool) -> Duration {
         tokio::time::sleep(STEP).await;
     };
     assert_eq!(refused.status, 503, "{refused:?}");
-    // Nobody is refused before the bound: but who waits for a fetch across it is told after it.
+    // No request is rejected before the bound, but a request that waits for a fetch across it gets
+    // its response after it.
     assert!(accepted + FETCH_TIMEOUT + CLOCK_SLACK > bound, "accepted until {accepted:?}");
     assert_eq!(status(&auth).freshness, Freshness::Unavailable);
     assert!(!auth.ready());
@@ -182,7 +183,7 @@ async fn outlive(outage: Answer, background_refresh: bool) -> Duration {
     accepted
 }
 
-/// With or without a task that renews the keys.
+/// With or without background refresh.
 fn renewed(builder: AuthenticatorBuilder, in_background: bool) -> AuthenticatorBuilder {
     if in_background { builder } else { builder.without_background_refresh() }
 }

@@ -1,4 +1,4 @@
-//! Runtimes that end, or stand idle, under a fetch or a connection.
+//! Runtimes that end, or stall, during a fetch or with an open connection.
 
 use std::thread;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// A request of the second runtime waits for a fetch of the first, which ends or stands idle.
+/// A request on the second runtime waits for a fetch of the first, which ends or stalls.
 fn a_fetch_is_left_behind(first_ends: bool) {
     let server = Server::start();
     let key = TestKey::generate("a", Algorithm::Es256);
@@ -41,12 +41,12 @@ fn a_fetch_is_left_behind(first_ends: bool) {
     let idle = (!first_ends).then_some(first);
     let asked = joined.join().unwrap();
     assert_eq!(asked.status, 200, "{asked:?}");
-    // It hears of the end at once.
+    // The waiting request learns of the end at once.
     let bound = if first_ends { FETCH_TIMEOUT } else { FETCH_TIMEOUT + SLACK };
     assert!(asked.waited < bound, "{asked:?}");
     assert_eq!(server.requests(JWKS).len(), 2);
 
-    // Nothing of it is left in the way of the next one, wherever that comes.
+    // Nothing of the old fetch blocks the next one, whichever runtime starts it.
     server.set(JWKS, Answer::Document(jwks([&key])));
     let asked = runtime().block_on(ask(&auth, &good));
     assert_eq!(asked.status, 200, "{asked:?}");
@@ -57,22 +57,22 @@ fn a_fetch_is_left_behind(first_ends: bool) {
 }
 
 #[test]
-fn a_fetch_whose_runtime_has_ended_is_begun_anew() {
+fn fetch_of_an_ended_runtime_is_started_again() {
     a_fetch_is_left_behind(true);
 }
 
 #[test]
-fn a_fetch_whose_runtime_stands_idle_is_given_up() {
+fn fetch_of_an_idle_runtime_times_out() {
     a_fetch_is_left_behind(false);
 }
 
 #[test]
-fn no_connection_is_left_with_a_runtime_that_stands_idle() {
+fn idle_runtime_keeps_no_connection() {
     let server = Server::start();
     let key = TestKey::generate("a", Algorithm::Es256);
     server.set(JWKS, Answer::Document(jwks([&key])));
     let (first, second) = (runtime(), runtime());
-    // The renewing task is the first one's too, and is of no use there.
+    // The refresh task belongs to the first runtime too, and makes no progress there.
     let auth = first.block_on(renewing_builder(&server).build()).unwrap();
     for _ in 0..3 {
         second.block_on(auth.refresh()).unwrap();

@@ -1,4 +1,4 @@
-//! The authority: what the proxy asks about each request.
+//! The authority that the proxy consults for each request.
 
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode};
@@ -6,7 +6,7 @@ use axum::routing::any;
 use portcullis_axum::portcullis::{Authenticator, Policy};
 use portcullis_axum::{Caller, RequireLayer, protect};
 
-/// Tells the proxy the caller's subject. One that cannot be a header value as it is gets 403.
+/// Sends the caller's subject to the proxy. A subject that is not a valid header value gets a 403.
 async fn authorize(Caller(who): Caller) -> Result<[(&'static str, HeaderValue); 1], StatusCode> {
     let subject = who.subject().filter(|subject| !subject.is_empty());
     let subject = subject.filter(|subject| subject.bytes().all(|byte| byte.is_ascii_graphic()));

@@ -1,4 +1,4 @@
-//! Requests exactly as they are written, repeated headers and all.
+//! Sends requests exactly as written, including repeated headers.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,14 +18,14 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// All lines of a header, joined; empty if there is none.
+    /// All lines of a header, joined; empty if the header is absent.
     pub(crate) fn header(&self, name: &str) -> String {
         let lines = self.headers.get_all(name).iter();
         lines.map(|line| line.to_str().unwrap()).collect::<Vec<_>>().join(" | ")
     }
 }
 
-/// The path as it is sent, whatever a URL library thinks of it.
+/// The path as it is sent, without normalization by a URL library.
 pub(crate) async fn ask(
     address: SocketAddr,
     method: &str,
@@ -50,10 +50,10 @@ pub(crate) async fn ask(
     timeout(Duration::from_secs(30), exchange).await.expect("an answer within 30 s")
 }
 
-/// What a POST sends.
+/// The body of a POST.
 pub(crate) const BODY: &[u8] = b"{\"order\":17}";
 
-/// What `look` finds, once it does.
+/// Waits until `look` returns a value.
 pub(crate) async fn eventually<T>(look: impl Fn() -> Option<T>) -> T {
     let found = async {
         loop {

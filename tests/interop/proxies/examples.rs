@@ -1,4 +1,4 @@
-//! The axum, actix and hyper examples as authorities: what passes, and what is refused.
+//! The axum, actix and hyper examples as authorities: accepted and rejected requests.
 
 use std::net::SocketAddr;
 
@@ -19,14 +19,14 @@ behind_each_proxy!(
 
 const EXAMPLES: [&str; 3] = ["example-axum", "example-actix", "example-hyper"];
 
-/// What the app must receive as it was sent.
+/// Headers that the app must receive unchanged.
 const PATH: &str = "/orders%2F17?day=2026-11-29&x=%2e%2e";
 
-/// A client's headers, and what becomes of the request.
+/// A client's headers, and the expected outcome.
 struct Case {
     name: &'static str,
     headers: Vec<(&'static str, String)>,
-    /// `None`: it passes.
+    /// `None` if the request is accepted.
     refusal: Option<u16>,
 }
 
@@ -94,7 +94,7 @@ async fn start(
 
 fn check_refusal(kind: Kind, asked: &str, answer: &Answer, status: u16) -> Result<(), String> {
     let challenge = answer.header("www-authenticate");
-    // Envoy speaks gRPC to a gRPC client: UNAUTHENTICATED. It refuses every WebSocket by itself.
+    // Envoy sends gRPC status UNAUTHENTICATED to a gRPC client. It rejects every WebSocket itself.
     if kind == Kind::Envoy {
         let refused = match asked {
             _ if asked.contains("gRPC") => {
@@ -110,7 +110,7 @@ fn check_refusal(kind: Kind, asked: &str, answer: &Answer, status: u16) -> Resul
         403 => "insufficient_scope",
         _ => "Bearer",
     };
-    // nginx itself refuses two Authorization lines, with no challenge.
+    // nginx itself rejects two Authorization lines, without a challenge.
     let of_proxy = kind == Kind::Nginx && status == 400 && challenge.is_empty();
     if answer.status != status || !(of_proxy || challenge.contains(error)) {
         return Err(format!("{asked}: {} {challenge:?}, and not {status}", answer.status));
@@ -118,7 +118,7 @@ fn check_refusal(kind: Kind, asked: &str, answer: &Answer, status: u16) -> Resul
     Ok(())
 }
 
-/// Envoy asks with the client's own method, and the examples' route is a GET's.
+/// Envoy consults the authority with the client's method, and the examples' route accepts only GET.
 fn methods(kind: Kind) -> impl Iterator<Item = &'static str> {
     METHODS.into_iter().filter(move |method| kind != Kind::Envoy || *method == "GET")
 }

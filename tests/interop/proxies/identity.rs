@@ -1,4 +1,4 @@
-//! What the app, the authority and the logs receive of the caller.
+//! What the app, the authority and the logs receive about the caller.
 
 use http::HeaderMap;
 use portcullis_testing::TestIssuer;
@@ -22,7 +22,7 @@ behind_each_proxy!(
 const PLANTED: [&str; 5] =
     ["x-auth-subject", "X-AUTH-SUBJECT", "x_auth_subject", "X-Auth_Subject", "x_auth-subject"];
 
-/// The header lines that an app could take for the subject.
+/// The header lines that an app could read the subject from.
 fn subjects(headers: &HeaderMap) -> Vec<&str> {
     let alike = |name: &str| name.replace('_', "-").eq_ignore_ascii_case("x-auth-subject");
     let lines = headers.iter().filter(|(name, _)| alike(name.as_str()));
@@ -38,7 +38,7 @@ struct Setup {
 /// The authority of the guide, behind its proxy.
 async fn set_up(kind: Kind) -> Setup {
     let issuer = TestIssuer::start().await;
-    // It would accept a token in this cookie, which the proxy must not forward.
+    // The authority would accept a token in this cookie, which the proxy must not forward.
     let auth = issuer.authenticator().cookie("__Host-portcullis-access").build().await.unwrap();
     let (authority, app) = (serve(authority(auth)).await, Recorder::app().await);
     let proxy = Proxy::start(kind, authority, "/authorize", app.address);
@@ -50,7 +50,8 @@ impl Setup {
         self.issuer.token(subject).scopes(["orders:read"]).bearer()
     }
 
-    /// The status, and the subjects that reached the app, of each request one. The token never does.
+    /// The status and the subjects that reached the app, for each request. The token never reaches
+    /// it.
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, Vec<String>) {
         let answer = ask(self.proxy.address, method, path, headers).await;
         let seen = self.app.take();
@@ -71,7 +72,7 @@ async fn subject_at_the_app_is_the_one_of_the_authority(kind: Kind) {
             let passed = setup.ask(method, "/orders", &headers).await;
             assert_eq!(passed, (200, vec!["alice".to_owned()]), "{planted}");
         }
-        // A header that `Connection` names is for the next hop only (RFC 9110 section 7.6.1).
+        // A header that `Connection` names applies to the next hop only (RFC 9110 section 7.6.1).
         for connection in ["x-auth-subject", "close, X-Auth-Subject"] {
             let headers = [("authorization", bearer.as_str()), ("connection", connection)];
             let passed = setup.ask(method, "/orders", &headers).await;
@@ -117,7 +118,7 @@ async fn open_route_is_one_path_without_identity(kind: Kind) {
         let (status, reached) = setup.ask("GET", path, &[]).await;
         assert!(!(200..300).contains(&status) && reached.is_empty(), "{path}: {status}");
     }
-    // Other spellings that the proxy accepts reach the app as this path only.
+    // Other spellings that the proxy accepts reach the app only as this path.
     for path in
         ["/orders/../health", "/orders/%2e%2e/health", "//health", "/%68ealth", "/x/..%2fhealth"]
     {
@@ -140,7 +141,7 @@ async fn authority_receives_method_and_path_without_cookie_or_body(kind: Kind) {
     let headers = [(method, "GET"), (uri, "/open"), ("cookie", "a=b"), ("x-own", "kept")];
     assert_eq!(ask(proxy.address, "POST", path, &headers).await.status, 200);
     let [(request, body)] = &authority.take()[..] else { panic!("asked once") };
-    // Envoy asks with the client's own method.
+    // Envoy consults the authority with the client's method.
     let asks_with = if kind == Kind::Envoy { "POST" } else { "GET" };
     assert_eq!(
         (request.method.as_str(), request.uri.to_string()),
@@ -194,7 +195,8 @@ async fn token_is_not_in_a_log(kind: Kind) {
         log.contains("/referer").then_some(log)
     })
     .await;
-    // An authority that is away is in the error log, with the request; Envoy has none of requests.
+    // An unreachable authority is in the error log, with the request; Envoy does not log requests
+    // there.
     let away = Proxy::start(kind, unused_address(), "/authorize", setup.app.address);
     let headers = [("authorization", bearer.as_str()), ("cookie", cookie.as_str())];
     ask(away.address, "GET", "/away?x=secret", &headers).await;

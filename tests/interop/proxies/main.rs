@@ -1,8 +1,9 @@
-//! A Portcullis service as the authority behind nginx (`auth_request`), Caddy (`forward_auth`) and Envoy
-//! (`ext_authz`), all real, with the configurations of the guide's chapter *Behind a proxy*.
+//! A Portcullis service as the authority behind nginx (`auth_request`), Caddy (`forward_auth`) and
+//! Envoy (`ext_authz`): the real proxies, with the configurations of the guide's chapter *Behind a
+//! proxy*.
 //!
-//! Whatever a client sends, a refusal keeps its status and headers, and the request does not reach the
-//! app. A refusal is 2xx only where Envoy answers a gRPC client.
+//! Whatever a client sends, a refusal keeps its status and headers, and the request does not reach
+//! the app. A refusal is 2xx only if Envoy responds to a gRPC client.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -20,7 +21,7 @@ mod recipe;
 mod refusals;
 mod servers;
 
-/// Makes a test for each proxy of every function that takes a [`Kind`](proxy::Kind).
+/// Generates a test for each proxy from every function that takes a [`Kind`](proxy::Kind).
 macro_rules! behind_each_proxy {
     ($($name:ident),* $(,)?) => {
         mod nginx {

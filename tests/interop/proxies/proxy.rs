@@ -1,4 +1,4 @@
-//! nginx, Caddy and Envoy, with the configurations of the guide on loopback ports.
+//! nginx, Caddy and Envoy with the configurations of the guide, on loopback ports.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ pub(crate) const NGINX: &str = include_str!("nginx.conf");
 pub(crate) const CADDY: &str = include_str!("Caddyfile");
 pub(crate) const ENVOY: &str = include_str!("envoy.yaml");
 
-/// Long enough for a busy machine. A program that fails ends, and is noticed at once.
+/// Long enough for a busy machine. A program that fails exits, which is noticed at once.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// An address as its configuration has it.
+    /// An address in the form of the proxy's configuration.
     fn spelled(self, address: SocketAddr) -> String {
         match self {
             Self::Nginx | Self::Caddy => address.to_string(),
@@ -33,7 +33,7 @@ impl Kind {
     }
 }
 
-/// A proxy in front of `upstream`, which asks the `authority` at this path.
+/// Starts a proxy in front of `upstream` that consults the `authority` at this path.
 pub(crate) struct Proxy {
     pub(crate) kind: Kind,
     pub(crate) address: SocketAddr,
@@ -64,7 +64,7 @@ impl Proxy {
                 assert!(configuration.contains(&from), "there is no {from}");
                 configuration = configuration.replace(&from, &to);
             }
-            // Envoy reads what the name's ending says.
+            // Envoy derives the format from the file name's extension.
             let name = if kind == Kind::Envoy { "recipe.yaml" } else { "recipe" };
             fs::write(folder.path().join(name), configuration).unwrap();
         };
@@ -107,12 +107,12 @@ impl Proxy {
         }
     }
 
-    /// Its access log, which the recipe writes.
+    /// The access log that the recipe writes.
     pub(crate) fn access_log(&self) -> String {
         self.log("api.log")
     }
 
-    /// Everything else that it wrote: its error log.
+    /// All other output: the error log.
     pub(crate) fn error_log(&self) -> String {
         self.log("output.log")
     }
@@ -129,12 +129,12 @@ impl Drop for Proxy {
     }
 }
 
-/// What `cargo xtask test` has found or unpacked.
+/// The binary that `cargo xtask test` found or unpacked.
 fn named(variable: &str, name: &str) -> PathBuf {
     std::env::var_os(variable).unwrap_or_else(|| name.into()).into()
 }
 
-/// One process, with all its files in the folder.
+/// A process with all its files in the folder.
 fn nginx(folder: &Path) -> Command {
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {name};\n"))
@@ -172,7 +172,7 @@ fn free_address() -> SocketAddr {
     static NUMBER: AtomicU8 = AtomicU8::new(1);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let [_, _, high, low] = std::process::id().to_be_bytes();
-    // Linux has all of 127.0.0.0/8, and other programs use the first of them.
+    // Linux has all of 127.0.0.0/8, and other programs use the first addresses.
     let host =
         if cfg!(target_os = "linux") { [127, high | 128, low, number] } else { [127, 0, 0, 1] };
     TcpListener::bind((IpAddr::from(host), 0)).unwrap().local_addr().unwrap()

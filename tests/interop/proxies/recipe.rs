@@ -1,9 +1,9 @@
-//! One text, not two: what the guide shows is what the tests run.
+//! The guide and the tests use the same files.
 
 use crate::proxy::{CADDY, ENVOY, NGINX};
 
 #[test]
-fn chapter_shows_the_files_as_they_are() {
+fn guide_contains_the_tested_files() {
     const CHAPTER: &str = include_str!("../../../crates/portcullis/src/guide/behind_a_proxy.md");
     const AUTHORITY: &str = include_str!("authority.rs");
     let files = [("nginx", NGINX), ("caddyfile", CADDY), ("yaml", ENVOY), ("rs", AUTHORITY)];

@@ -1,5 +1,4 @@
-//! What stands behind the proxy: the app, which records what reaches it, and an authority that
-//! answers as it is told.
+//! The servers behind the proxy: an app that records its requests, and a scripted authority.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,7 +12,7 @@ use http::StatusCode;
 use http::request::Parts;
 use tokio::net::TcpListener;
 
-/// A server that answers every request, and remembers it.
+/// A server that responds to every request and records it.
 #[derive(Clone)]
 pub(crate) struct Recorder {
     pub(crate) address: SocketAddr,
@@ -21,13 +20,13 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// The app behind the proxy: 200 for everything.
+    /// The app behind the proxy: responds with 200 to every request.
     pub(crate) async fn app() -> Self {
         Self::start(|_| Response::new(Body::from("the app"))).await
     }
 
-    /// An authority that answers with the status that the client names in `x-want`, and with the
-    /// headers of a Portcullis service.
+    /// An authority that responds with the status that the client requests in `x-want`, and with
+    /// the headers of a Portcullis service.
     pub(crate) async fn authority() -> Self {
         Self::start(|request| {
             let wanted = request.headers.get("x-want").and_then(|value| value.to_str().ok());
@@ -60,7 +59,7 @@ impl Recorder {
         Self { address: serve(Router::new().fallback(record)).await, seen }
     }
 
-    /// What has reached it since this was asked last.
+    /// The requests since the last call.
     pub(crate) fn take(&self) -> Vec<(Parts, Bytes)> {
         std::mem::take(&mut *self.seen.lock().unwrap())
     }
@@ -71,7 +70,7 @@ pub(crate) fn challenge(status: u16) -> String {
     format!("Bearer realm=\"api\", error=\"the one of {status}\"")
 }
 
-/// Serves until the test is over.
+/// Serves until the test ends.
 pub(crate) async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! The axum example, before the issuer's tokens.
+//! The axum example with the issuer's tokens.
 
 use portcullis_test_support::example;
 use portcullis_test_support::process::Process;
@@ -10,20 +10,19 @@ pub(crate) struct App {
     _process: Process,
 }
 
-/// What the app said to a request.
+/// The app's response to a request.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// The `WWW-Authenticate` header, empty if there is none.
+    /// The `WWW-Authenticate` header, or an empty text.
     pub(crate) challenge: String,
-    /// For the message of a failed assertion.
+    /// The message of a failed assertion.
     #[expect(dead_code, reason = "read by Debug alone")]
     body: String,
 }
 
 impl App {
-    /// Starts one on a port of its own, and with no tolerance for clocks, since issuer and app
-    /// read the same one.
+    /// Starts an app on its own port, without leeway, because issuer and app read the same clock.
     pub(crate) async fn start(issuer: &str, audience: &str) -> Self {
         let settings = [
             ("PORTCULLIS_ISSUER", issuer),
@@ -63,7 +62,7 @@ impl Answer {
     }
 }
 
-/// A client that a proxy in the environment does not concern.
+/// A client that ignores the proxy settings of the environment.
 pub(crate) fn http_client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }

@@ -19,7 +19,7 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
-    /// Starts one on a port of its own, with keys of its own.
+    /// Starts an issuer on its own port with its own keys.
     pub(crate) async fn start() -> Self {
         // `cargo xtask test` names the Node that it found or installed.
         let node = std::env::var_os("PORTCULLIS_NODE").unwrap_or_else(|| "node".into());
@@ -33,12 +33,12 @@ impl Issuer {
         Self { url, client: crate::app::http_client(), _process: process }
     }
 
-    /// The issuer's identifier, which is its address too.
+    /// The issuer's identifier, which is also its URL.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// An access token for a resource (RFC 8707), by the client credentials grant.
+    /// An access token for a resource (RFC 8707), from the client credentials grant.
     pub(crate) async fn access_token(&self, client: &str, resource: &str, scope: &str) -> String {
         let body = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
@@ -54,7 +54,7 @@ impl Issuer {
         token_in(request, "access_token").await
     }
 
-    /// The ID token of a user who has logged in to a client whose id is the API's audience.
+    /// The ID token of a user who logged in to a client whose id is the API's audience.
     pub(crate) async fn id_token(&self) -> String {
         token_in(self.client.get(format!("{}/test/id-token", self.url)), "id_token").await
     }

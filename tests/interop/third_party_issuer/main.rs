@@ -1,7 +1,7 @@
-//! Portcullis against an issuer that is not ours: `oidc-provider`, a certified OpenID provider, and
-//! the axum example, each a process of its own and spoken to over HTTP. The example is told the
-//! issuer and the audience, and finds the keys through discovery. And the other way round: our own
-//! issuer's tokens, and forgeries, before the verifiers of other languages.
+//! Portcullis against a third-party issuer: `oidc-provider`, a certified OpenID provider, and the
+//! axum example, each in its own process and over HTTP. The example is configured with the issuer
+//! and the audience, and discovers the keys. Also the reverse: our own issuer's tokens, and
+//! forgeries, against verifiers in other languages.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use self::app::App;
 use self::issuer::{Issuer, claims, header};
 
-/// What the example takes tokens for.
+/// The audience of the example.
 const API: &str = "https://api.example";
 
 async fn start() -> (Issuer, App) {
@@ -31,7 +31,7 @@ async fn start() -> (Issuer, App) {
 
 #[tokio::test]
 #[ignore = "needs Node 20 and the npm package oidc-provider: run `cargo xtask test`"]
-async fn an_access_token_of_every_algorithm_is_accepted() {
+async fn access_token_of_every_algorithm_is_accepted() {
     let (issuer, app) = start().await;
     for (client, algorithm) in
         [("rs256", "RS256"), ("ps256", "PS256"), ("es256", "ES256"), ("eddsa", "EdDSA")]
@@ -47,11 +47,11 @@ async fn an_access_token_of_every_algorithm_is_accepted() {
 
 #[tokio::test]
 #[ignore = "needs Node 20 and the npm package oidc-provider: run `cargo xtask test`"]
-async fn a_token_whose_signature_was_changed_is_refused() {
+async fn token_with_a_changed_signature_is_rejected() {
     let (issuer, app) = start().await;
     for client in ["rs256", "ps256", "es256", "eddsa"] {
         let token = issuer.access_token(client, API, "orders:read").await;
-        // The claims of one token under the signature of another, from the same key.
+        // The claims of one token with the signature of another, from the same key.
         let other = issuer.access_token(client, API, "orders:read").await;
         let (signed, _) = token.rsplit_once('.').unwrap();
         let (_, signature) = other.rsplit_once('.').unwrap();
@@ -63,7 +63,7 @@ async fn a_token_whose_signature_was_changed_is_refused() {
 
 #[tokio::test]
 #[ignore = "needs Node 20 and the npm package oidc-provider: run `cargo xtask test`"]
-async fn a_token_for_another_audience_is_refused() {
+async fn token_for_another_audience_is_rejected() {
     let (issuer, app) = start().await;
     let token = issuer.access_token("es256", "https://other.example", "orders:read").await;
     assert_eq!(claims(&token)["aud"], "https://other.example");
@@ -73,7 +73,7 @@ async fn a_token_for_another_audience_is_refused() {
 
 #[tokio::test]
 #[ignore = "needs Node 20 and the npm package oidc-provider: run `cargo xtask test`"]
-async fn a_token_is_accepted_until_it_expires() {
+async fn token_is_accepted_until_it_expires() {
     let (issuer, app) = start().await;
     let token = accepted_brief_token(&issuer, &app).await;
 
@@ -90,8 +90,8 @@ async fn a_token_is_accepted_until_it_expires() {
     assert!(refused.challenge.contains("expired"), "{refused:?}");
 }
 
-/// A token that lives for two seconds at most, and was accepted within them. On a busy machine it
-/// may be over before the request is, so there are some tries.
+/// A token that lives for at most two seconds is accepted within them. On a busy machine it may
+/// expire before the request, so there are several attempts.
 async fn accepted_brief_token(issuer: &Issuer, app: &App) -> String {
     for _ in 0..10 {
         let token = issuer.access_token("brief", API, "orders:read").await;
@@ -102,11 +102,11 @@ async fn accepted_brief_token(issuer: &Issuer, app: &App) -> String {
     panic!("no token of the client `brief` was ever accepted");
 }
 
-/// Its issuer, signature, audience and times are all in order. Only that it is an ID token, and
-/// not an access token, speaks against it (RFC 9068 section 4, RFC 8725 section 2.8).
+/// Its issuer, signature, audience and times are valid. It is rejected only because it is an ID
+/// token and not an access token (RFC 9068 section 4, RFC 8725 section 2.8).
 #[tokio::test]
 #[ignore = "needs Node 20 and the npm package oidc-provider: run `cargo xtask test`"]
-async fn an_id_token_is_refused_though_its_audience_is_right() {
+async fn id_token_with_the_right_audience_is_rejected() {
     let (issuer, app) = start().await;
     let token = issuer.id_token().await;
     assert_eq!(claims(&token)["iss"], issuer.url());
@@ -118,7 +118,7 @@ async fn an_id_token_is_refused_though_its_audience_is_right() {
 
 #[tokio::test]
 #[ignore = "needs Node 20 and the npm package oidc-provider: run `cargo xtask test`"]
-async fn a_request_without_a_token_is_challenged_and_an_open_route_is_not() {
+async fn request_without_a_token_is_challenged_except_on_open_routes() {
     let (_issuer, app) = start().await;
     // RFC 6750 section 3.1: without authentication information, no error code.
     let answer = app.orders(None).await;
@@ -131,7 +131,7 @@ async fn a_request_without_a_token_is_challenged_and_an_open_route_is_not() {
 
 #[tokio::test]
 #[ignore = "needs Node 20 and the npm package oidc-provider: run `cargo xtask test`"]
-async fn a_token_without_the_scope_is_forbidden() {
+async fn token_without_the_scope_is_forbidden() {
     let (issuer, app) = start().await;
     let token = issuer.access_token("es256", API, "orders:write").await;
 

@@ -1,5 +1,5 @@
-//! The programs of the guide's chapter on other languages, run as they stand there: against tokens
-//! of our own issuer, and against tokens that each of them must refuse.
+//! Runs the programs of the guide's chapter on other languages as printed: against tokens of our
+//! own issuer, and against tokens that each of them must reject.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -24,7 +24,7 @@ const API: &str = "https://api.example";
 const OTHER_API: &str = "https://other.example";
 const PASSWORD: &str = "correct horse battery staple";
 
-/// A program that judges tokens, and what it knows of our algorithms.
+/// A program that validates tokens, and the algorithms that it supports.
 struct Verifier {
     program: PathBuf,
     file: &'static str,
@@ -41,7 +41,7 @@ fn verifiers() -> [Verifier; 4] {
     ]
 }
 
-/// The one that `cargo xtask test` has made.
+/// The program that `cargo xtask test` built.
 fn python() -> PathBuf {
     std::env::var_os("PORTCULLIS_PYTHON").expect("run `cargo xtask test`").into()
 }
@@ -57,7 +57,7 @@ fn command(program: impl Into<PathBuf>, file: &str) -> Command {
 }
 
 impl Verifier {
-    /// What it says of each token.
+    /// The program's output for each token.
     async fn judge<'t>(&self, issuer: &str, tokens: impl Iterator<Item = &'t str>) -> Vec<String> {
         let mut command = command(&self.program, self.file);
         command.env("ISSUER", issuer).env("AUDIENCE", API);
@@ -75,7 +75,7 @@ impl Verifier {
     }
 }
 
-/// Our own issuer, on a port of its own.
+/// Our own issuer on its own port.
 pub(crate) struct Ours {
     url: String,
     issuer: Issuer,
@@ -98,7 +98,7 @@ impl Ours {
         Self { url, issuer, config, _directory: directory }
     }
 
-    /// As `keys rotate --now --algorithm` does, in a process of its own.
+    /// Rotates the key in another process, as `keys rotate --now --algorithm` does.
     async fn sign_with(&self, algorithm: SigningAlgorithm) {
         let mut config = self.config.clone();
         config.signing_algorithm = Some(algorithm);
@@ -120,7 +120,7 @@ impl Ours {
         self.session().await.0
     }
 
-    /// Logs in: an access token, and the session's name.
+    /// Logs in, and returns an access token and the session's name.
     pub(crate) async fn session(&self) -> (String, String) {
         let body = json!({ "username": "alice", "password": PASSWORD });
         let request = http_client().post(format!("{}/v1/auth/login", self.url));
@@ -159,7 +159,7 @@ async fn answer(request: reqwest::RequestBuilder) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Python, Node, Ruby and their JWT libraries: run `cargo xtask test`"]
-async fn our_tokens_validate_in_other_languages_and_for_no_other_audience() {
+async fn our_tokens_validate_in_other_languages_for_their_audience_only() {
     let (ours, another) = (Ours::start().await, Ours::start().await);
     let secret = ours.add_client(NewClient::new("billing")).await;
     // The keys of all three are published then.
@@ -189,7 +189,7 @@ async fn our_tokens_validate_in_other_languages_and_for_no_other_audience() {
     }
 }
 
-/// Serves the keys of whoever calls themselves an issuer.
+/// Serves the keys of an attacker's issuer.
 async fn serve_keys(keys: Value) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -198,10 +198,10 @@ async fn serve_keys(keys: Value) -> String {
     url
 }
 
-/// What a copied program would do with an attacker's tokens is this page's business.
+/// Tokens of an attacker that a program copied from the page must reject.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Python, Node, Ruby and their JWT libraries: run `cargo xtask test`"]
-async fn what_must_be_refused_is_refused_in_other_languages() {
+async fn invalid_tokens_are_rejected_in_other_languages() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let mallory = TestKey::generate("k", Algorithm::Es256);
     let issuer = serve_keys(TestKey::jwks([&key])).await;

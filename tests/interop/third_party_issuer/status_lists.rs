@@ -1,5 +1,5 @@
 //! Token status lists across implementations: our issuer's lists read by `@sd-jwt/jwt-status-list`,
-//! and its own read by our validator.
+//! and its lists read by our validator.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn script(name: &str) -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Node 20 and the npm package @sd-jwt/jwt-status-list: run `cargo xtask test`"]
-async fn our_lists_say_the_same_to_another_implementation() {
+async fn our_status_lists_are_read_alike_by_another_implementation() {
     let ours = Ours::start().await;
     let mut logins = Vec::new();
     for ended in [false, true, false, true, true, false, false] {
@@ -51,7 +51,7 @@ async fn our_lists_say_the_same_to_another_implementation() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Node 20 and the npm package @sd-jwt/jwt-status-list: run `cargo xtask test`"]
-async fn another_implementations_lists_say_the_same_to_us() {
+async fn status_lists_of_another_implementation_are_read_alike() {
     let (_process, served) = Process::start("status lists", &mut script("serve.mjs"), |line| {
         serde_json::from_str::<Value>(line).ok()
     })
@@ -65,14 +65,14 @@ async fn another_implementations_lists_say_the_same_to_us() {
     let revocation = Revocation::status_list(Duration::from_secs(60));
     let gate = Gate::new(auth.clone()).revocation(revocation).unwrap();
     let tokens = served["tokens"].as_array().unwrap();
-    // Of 1, 2, 4 and 8 bits: every status there is, and eight more.
+    // Of 1, 2, 4 and 8 bits: every possible status, and eight more.
     assert_eq!(tokens.len(), (4 + 8) + (8 + 8) + (32 + 8) + (512 + 8));
     for token in tokens {
         let (status, token) = (token["status"].as_u64().unwrap(), token["token"].as_str().unwrap());
         let refused_by = verdict(&gate, &bearer(token)).await.err().map(|refusal| refusal.rule());
         assert_eq!(refused_by, (status != 0).then_some("revoked"), "{status}: {token}");
     }
-    // Twelve places of a bit fill a byte and a half.
+    // Twelve 1-bit statuses fill a byte and a half.
     let status = auth.status();
     let lists = &status.first().unwrap().status_lists;
     let known: Vec<_> = lists.iter().map(|list| (list.statuses, list.pushed)).collect();

@@ -11,12 +11,12 @@ use crate::local_keys::send;
 use crate::requests::{OLD_KEY, authenticator, hold, rows};
 
 #[tokio::test]
-async fn all_three_apps_answer_as_the_table_says() {
+async fn all_three_apps_match_the_migration_table() {
     let jwk = serde_json::from_value(OLD_KEY.jwk()).unwrap();
     let key = || DecodingKey::from_jwk(&jwk).unwrap();
     let mut validation = Validation::new(Algorithm::ES256);
     validation.set_audience(&[AUDIENCE]);
-    // Two backends are compiled in here, and jsonwebtoken 10 does not choose.
+    // Two backends are compiled in here, and jsonwebtoken 10 does not choose one.
     let _ = jsonwebtoken_10::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     let auth = authenticator().await;
     let before = before::app(key(), validation.clone());

@@ -1,5 +1,5 @@
-//! axum-keycloak-auth, before a server that answers as Keycloak does. Old and new tokens are of one realm; what
-//! changes is their audience.
+//! axum-keycloak-auth with a server that responds as Keycloak does. Old and new tokens are of one
+//! realm and differ in their audience.
 
 mod after;
 mod before;
@@ -37,7 +37,7 @@ async fn keycloak() -> String {
     server
 }
 
-/// An access token as Keycloak makes it.
+/// An access token in Keycloak's form.
 fn token(server: &str) -> TestToken {
     TestToken::new(NEW_KEY.clone(), &format!("{server}/realms/shop"), "alice", now())
         .header("typ", "JWT")
@@ -49,7 +49,7 @@ fn token(server: &str) -> TestToken {
 }
 
 #[tokio::test]
-async fn all_three_apps_answer_as_the_table_says() {
+async fn all_three_apps_match_the_migration_table() {
     let server = keycloak().await;
     let good = token(&server);
     let good_bearer = good.bearer();
@@ -77,7 +77,7 @@ async fn all_three_apps_answer_as_the_table_says() {
     let before = before::app(&server);
     let both = both::app(&server).await.unwrap();
     let after = after::app(&server).await.unwrap();
-    // The old layer fetches the keys after it was built.
+    // The old layer fetches the keys after it is built.
     let ready = async || {
         let request = http::Request::get("/").header("authorization", good_bearer.as_str());
         send(before.clone(), request.body(()).unwrap()).await == 200

@@ -29,7 +29,7 @@ pub async fn send(app: Router, request: Request<()>) -> StatusCode {
 }
 
 #[tokio::test]
-async fn all_three_apps_answer_as_the_table_says() {
+async fn all_three_apps_match_the_migration_table() {
     let (exp, auth) = (now() + 900, authenticator().await);
     let ours = json!({"sub": "alice", "exp": exp, "iss": portcullis::testing::ISSUER});
     let rows = [
@@ -57,7 +57,8 @@ async fn all_three_apps_answer_as_the_table_says() {
         row("new", bearer(new_token().sign()), [401, 200, 200]),
         row("new, expired", bearer(new_token().expired().sign()), [401, 401, 401]),
         row("new, another audience", bearer(new_token().audience("other").sign()), [401, 401, 401]),
-        // Whoever knows the secret can write any `iss`; from step one on that is the new gate's to judge.
+        // A holder of the secret can write any `iss`; from step one on, the new gate decides on
+        // those tokens.
         row("new issuer named, old secret", old(ours), [200, 401, 401]),
     ];
     let (before, both, after) =

@@ -1,4 +1,4 @@
-//! Requests to an issuer, and a browser as far as a login needs one.
+//! Requests to an issuer, and the part of a browser that a login needs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use url::{Url, form_urlencoded};
 
 use crate::failure::{Failure, Outcome};
 
-/// A client that follows no redirects, and that a proxy in the environment does not concern.
+/// A client that follows no redirects and ignores the proxy settings of the environment.
 pub(crate) fn client() -> Outcome<Client> {
     let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
     Ok(builder.timeout(Duration::from_secs(30)).build()?)
@@ -26,7 +26,7 @@ pub(crate) fn post_form(client: &Client, url: &str, fields: &[(&str, &str)]) -> 
     request.body(form(fields))
 }
 
-/// The same with JSON, and a bearer token if there is one.
+/// Sends JSON, with a bearer token if there is one.
 pub(crate) fn with_json(
     client: &Client,
     method: Method,
@@ -41,7 +41,7 @@ pub(crate) fn with_json(
     request.body(body.to_string())
 }
 
-/// The text of a successful answer.
+/// The text of a successful response.
 pub(crate) async fn text(request: RequestBuilder) -> Outcome<String> {
     let response = request.send().await?;
     let (status, url) = (response.status(), response.url().clone());
@@ -52,12 +52,12 @@ pub(crate) async fn text(request: RequestBuilder) -> Outcome<String> {
     Ok(body)
 }
 
-/// The JSON of a successful answer.
+/// The JSON of a successful response.
 pub(crate) async fn json(request: RequestBuilder) -> Outcome<Value> {
     Ok(serde_json::from_str(&text(request).await?)?)
 }
 
-/// A member of the JSON that is a string.
+/// A string member of the JSON.
 pub(crate) async fn string(request: RequestBuilder, member: &str) -> Outcome<String> {
     let json = json(request).await?;
     let value = json.get(member).and_then(Value::as_str).map(str::to_owned);
@@ -90,7 +90,7 @@ pub(crate) struct Browser {
     cookies: BTreeMap<String, String>,
 }
 
-/// What a browser got: the address of a redirect, or a page.
+/// The result of a browser's request: the target of a redirect, or a page.
 pub(crate) enum Step {
     Redirect(Url),
     Page { url: Url, body: String },
@@ -141,7 +141,7 @@ impl Browser {
     }
 }
 
-/// What stands in `text` between the two.
+/// The text between the two markers.
 pub(crate) fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(before)?;
     rest.split_once(after).map(|(found, _)| found)

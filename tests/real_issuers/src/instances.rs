@@ -1,4 +1,4 @@
-//! The product as four services, one on each adapter, as an app would embed it.
+//! The product as four services, one on each adapter, as an app embeds it.
 
 mod actix_service;
 mod axum_service;
@@ -17,14 +17,14 @@ use crate::failure::{Failure, Outcome};
 /// The audience of every service.
 pub(crate) const API: &str = "https://api.example";
 
-/// What an instance is told.
+/// The settings of an instance.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) issuer: String,
     pub(crate) profile: Profile,
     /// The default, if it is not set.
     pub(crate) ttl: Option<Duration>,
-    /// What the routes `/has` and `/lacks` require.
+    /// The policies of the routes `/has` and `/lacks`.
     pub(crate) policies: [Policy; 2],
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Instance {
     client: Client,
 }
 
-/// A token that an instance did not accept.
+/// A token that an instance rejected.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused {
     kind: &'static str,
@@ -51,7 +51,7 @@ impl fmt::Display for Refused {
     }
 }
 
-/// Starts one on each adapter. Each discovers the issuer's keys by itself.
+/// Starts one instance on each adapter. Each discovers the issuer's keys by itself.
 pub(crate) async fn start(settings: &Settings) -> Outcome<Vec<Instance>> {
     let mut instances = Vec::new();
     for kind in ["axum", "actix-web", "hyper", "tower"] {
@@ -88,7 +88,7 @@ impl Instance {
         }
     }
 
-    /// The rule that refuses the token, or `accepted`.
+    /// The rule that rejects the token, or `accepted`.
     pub(crate) async fn rule(&self, token: &str) -> &'static str {
         rule(&self.auth, &bearer(token)).await
     }

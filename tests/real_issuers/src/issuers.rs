@@ -1,4 +1,4 @@
-//! The issuers: what the rows need to know of each.
+//! The issuers, with what the rows need of each.
 
 mod dex;
 mod glewlwyd;
@@ -24,13 +24,13 @@ pub(crate) use spring::Spring;
 /// The secret of every client.
 pub(crate) const SECRET: &str = "only-for-tests";
 
-/// A number that was not used before, for the name of a key; each is larger than the one before.
+/// A new number for the name of a key; each is larger than the one before.
 fn next_number() -> u32 {
     static LAST: AtomicU32 = AtomicU32::new(1000);
     LAST.fetch_add(1, Ordering::Relaxed)
 }
 
-/// What does not depend on a running issuer.
+/// The part that does not depend on a running issuer.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     pub(crate) name: &'static str,
@@ -38,55 +38,56 @@ pub(crate) struct Facts {
     /// The page of the guide.
     pub(crate) page: &'static str,
     pub(crate) profile: &'static str,
-    /// Whether nothing tells its access tokens from its ID tokens, as its page says. Then the profile
-    /// refuses both, and the rows have the opt-in.
+    /// Whether its access tokens and ID tokens are indistinguishable, as its page states. Then the
+    /// profile rejects both, and the rows use the opt-in.
     pub(crate) indistinct: bool,
     pub(crate) issuer: &'static str,
-    /// Answers 200 as soon as the issuer serves.
+    /// Responds with 200 as soon as the issuer serves.
     pub(crate) ready: &'static str,
     pub(crate) ready_within: Duration,
     pub(crate) start: Start,
     /// Scopes and roles that the access token has, and some that it lacks.
     pub(crate) policies: [Policy; 2],
-    /// What these policies are, for the table.
+    /// These policies as text, for the table.
     pub(crate) policy_words: &'static str,
     /// The algorithms of access tokens that the issuer offers.
     pub(crate) algorithms: &'static [&'static str],
-    /// What the table says about them besides.
+    /// A note on them in the table.
     pub(crate) about_algorithms: &'static str,
-    /// How long after [`Issuer::rotate`] the new key signs, at the latest.
+    /// The maximum time from [`Issuer::rotate`] until the new key signs.
     pub(crate) rotates_within: Duration,
 }
 
 /// How the issuer is started for the rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Start {
-    /// As its page says, with these parts of the text replaced.
+    /// As on its page, with these parts of the text replaced.
     Page(&'static [(&'static str, &'static str)]),
-    /// As a project of ours: the folder below `tests/interop/third_party`, how it is built and how started.
+    /// As a project in this repository: the folder below `tests/interop/third_party`, its build and
+    /// its start.
     Own { folder: &'static str, build: &'static str, start: &'static str },
 }
 
-/// A real issuer that runs.
+/// A real issuer that is running.
 pub(crate) trait Issuer: Clone + Send + Sync + 'static {
     fn facts() -> Facts;
 
-    /// Makes what the rows need and the page does not, after each start.
+    /// Creates what the rows need and the page does not create, after each start.
     fn set_up(&self) -> impl Future<Output = Outcome<()>> + Send;
 
     /// An access token for the API that satisfies the first policy.
     fn access_token(&self) -> impl Future<Output = Outcome<String>> + Send;
 
-    /// From now on access tokens are signed with this algorithm.
+    /// Signs access tokens with this algorithm from now on.
     fn sign_with(&self, algorithm: &str) -> impl Future<Output = Outcome<()>> + Send;
 
     /// An ID token with the API as its `aud`.
     fn id_token(&self) -> impl Future<Output = Outcome<String>> + Send;
 
-    /// Makes a new key, which signs from now on or soon.
+    /// Creates a new key, which signs from now on or soon.
     fn rotate(&self) -> impl Future<Output = Outcome<()>> + Send;
 
-    /// Other tokens of the issuer that must be refused, each with its name.
+    /// Other tokens of the issuer that must be rejected, each with its name.
     fn other_tokens(&self) -> impl Future<Output = Outcome<Vec<(&'static str, String)>>> + Send {
         async { Ok(Vec::new()) }
     }

@@ -1,5 +1,5 @@
-//! Honest callers: each has a token of the issuer, of a few seconds ago or new, and calls one of the
-//! instances over and over.
+//! Honest callers: each has a token of the issuer, new or some seconds old, and calls one of the
+//! instances repeatedly.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,15 +15,15 @@ use crate::http;
 use crate::instances::{Instance, Refused};
 use crate::issuers::Issuer;
 
-/// The tokens in use: the newest, and some that a key before may have signed.
+/// The tokens in use: the newest, and some that may be signed with the previous key.
 const IN_USE: usize = 8;
 
 const CALLERS_OF_EACH_INSTANCE: usize = 2;
 
-/// Between two requests of a caller. The machine belongs to others, too.
+/// The pause between two requests of a caller, because other processes share the machine.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Between two new tokens.
+/// The interval between two new tokens.
 const NEW_TOKEN_EVERY: Duration = Duration::from_millis(300);
 
 /// A token is not used in its last seconds.
@@ -36,18 +36,18 @@ struct Pool {
     stop: AtomicBool,
 }
 
-/// The callers, until they are told to stop.
+/// The callers, until they are stopped.
 pub(crate) struct Load {
     pool: Arc<Pool>,
     callers: JoinSet<Outcome<Tally>>,
 }
 
-/// What came of all requests.
+/// The outcome of all requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     pub(crate) requests: usize,
     pub(crate) refused: Vec<Refused>,
-    /// How many keys signed the tokens.
+    /// The number of keys that signed the tokens.
     pub(crate) keys: usize,
 }
 
@@ -64,7 +64,7 @@ impl Load {
         let (issuer, renewed) = (issuer.clone(), pool.clone());
         callers.spawn(async move {
             while !renewed.stop.load(Ordering::Relaxed) {
-                // Without an issuer the tokens that there are must do.
+                // Without an issuer, the existing tokens are used.
                 if let Ok(token) = issuer.access_token().await {
                     renewed.add(token)?;
                 }

@@ -4,9 +4,9 @@
 //! real-issuers --folder target/interop --results FILE --date DATE ISSUER...
 //! ```
 //!
-//! Each issuer is installed and started in a folder of its own, asked for tokens, rotated, killed and
-//! started again, while four instances of the product judge its tokens. Not a test: it needs a JDK,
-//! Maven, Go, Node and minutes.
+//! Each issuer is installed and started in its own folder, issues tokens, rotates its key, is
+//! killed and is started again, while four instances of the product validate its tokens. Not a
+//! test: it needs a JDK, Maven, Go, Node and minutes.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
 mod failure;
@@ -31,7 +31,7 @@ use tokio::signal::unix::{SignalKind, signal};
 struct Arguments {
     folder: PathBuf,
     results: PathBuf,
-    /// Has `portcullis`, which the pages call.
+    /// Builds `portcullis`, which the pages call.
     tools: PathBuf,
     date: String,
     issuers: Vec<String>,
@@ -75,7 +75,7 @@ async fn run(arguments: &Arguments) -> Outcome<usize> {
     for name in &arguments.issuers {
         let report = report(name, &arguments.folder, &arguments.tools).await?;
         failures += report.failures();
-        // After each, so that an interruption loses one.
+        // After each issuer, so that an interruption loses only one.
         results::write(&arguments.results, &[report], &arguments.date)?;
     }
     Ok(failures)
@@ -95,7 +95,7 @@ async fn main() -> ExitCode {
     let outcome = match arguments() {
         Ok(arguments) => tokio::select! {
             outcome = run(&arguments) => outcome,
-            // What runs is dropped, and the issuer with it.
+            // The running tasks are dropped, and the issuer with them.
             _ = interrupted() => Err(Failure::new("interrupted")),
         },
         Err(failure) => Err(failure),

@@ -1,5 +1,5 @@
-//! The shell steps of an issuer's page in the guide: the blocks below `## On your machine`, in this
-//! order: get the issuer, start it and wait for it, take a token and check it.
+//! The shell steps of an issuer's page in the guide, which are the blocks below `## On your
+//! machine` in this order: get the issuer, start it and wait for it, take a token and check it.
 
 use std::path::Path;
 
@@ -49,9 +49,10 @@ mod tests {
         Dex, Facts, Glewlwyd, Hydra, Issuer as _, Keycloak, OidcProvider, Spring,
     };
 
-    /// Every page that `cargo xtask interop` runs has its three steps, for the version of the table.
+    /// Every page that `cargo xtask interop` runs has its three steps, for the version of the
+    /// table.
     #[test]
-    fn every_page_has_the_steps_that_are_run() {
+    fn every_page_contains_the_steps_that_run() {
         let all = [
             Keycloak::facts(),
             Spring::facts(),

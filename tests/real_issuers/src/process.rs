@@ -1,5 +1,5 @@
-//! An issuer as a process: a script of bash in a process group of its own, so that whatever it
-//! starts ends with it.
+//! An issuer as a process: a bash script in its own process group, so that everything it starts
+//! ends with it.
 
 use std::fs::File;
 use std::path::Path;
@@ -49,13 +49,13 @@ impl Script {
         Err(Failure::new(format!("the script ended with {status}; it wrote to {}", log.display())))
     }
 
-    /// Waits until `url` answers 200.
+    /// Waits until `url` responds with 200.
     pub(crate) async fn ready(&mut self, url: &str, within: Duration) -> Outcome<()> {
         let client = crate::http::client()?;
         let begin = Instant::now();
         while begin.elapsed() < within {
             if let Some(status) = self.child.try_wait()? {
-                // A script that starts something in the background may end before it.
+                // A script that starts something in the background may end before that.
                 if !status.success() {
                     return Err(Failure::new(format!(
                         "it ended with {status} before it was ready"
@@ -80,7 +80,7 @@ impl Script {
 
     fn kill_group(&mut self) {
         if let Some(group) = self.group.take() {
-            // Fails only if all of it has ended.
+            // Fails only if the whole group has ended.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }

@@ -1,4 +1,4 @@
-//! The table that is committed.
+//! The committed table.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -65,7 +65,7 @@ const HEAD: &str = "# Real issuers\n\nWhat `cargo xtask interop` found, each iss
                     against four instances: axum, actix-web, hyper and tower. The proxies nginx, Caddy and \
                     Envoy are in `tests/interop/proxies`, which `cargo xtask test` runs.\n";
 
-/// Puts the reports into the table in the place of older ones of the same issuers.
+/// Puts the reports into the table, replacing older ones of the same issuers.
 pub(crate) fn write(path: &Path, reports: &[Report], date: &str) -> Outcome<()> {
     let before = std::fs::read_to_string(path).unwrap_or_default();
     Ok(std::fs::write(path, merged(&before, reports, date))?)
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_replaces_the_issuers_older_one_and_leaves_the_others() {
+    fn report_replaces_only_the_older_report_of_its_issuer() {
         let first = merged("", &[report("A 1", "one"), report("B 1", "two")], "then");
         let second = merged(&first, &[report("A 2", "three")], "now");
         assert_eq!(
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_row_says_why_in_one_cell() {
+    fn failed_row_has_the_reason_in_one_cell() {
         let row = Row::failed("outage", Failure::new("a|b\nc"));
         assert_eq!(row.words(), "**FAILED**: a b c");
     }

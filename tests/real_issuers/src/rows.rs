@@ -72,7 +72,7 @@ async fn all_rows<I: Issuer>(
     issues = Running::start(facts, folder).await?;
     report.add(Row::of("restart with new keys", restart(issuer, &services).await));
 
-    // Last, because it changes what signs.
+    // Last, because it changes the signing key.
     let settings = Settings { ttl: None, ..settings };
     report.add(Row::of("algorithms", algorithms(issuer, facts, &settings).await));
     issues.kill().await
@@ -100,8 +100,8 @@ async fn policies_hold<I: Issuer>(
     Ok(facts.policy_words.to_owned())
 }
 
-/// Every instance refuses the ID token, and that of an issuer whose tokens nothing tells apart the access
-/// token too.
+/// Every instance rejects the ID token, and also the access token of an issuer whose tokens are
+/// indistinguishable.
 async fn id_token<I: Issuer>(issuer: &I, facts: &Facts, settings: &Settings) -> Outcome<String> {
     let services = instances::start(settings).await?;
     let by = refused(issuer.id_token().await, &services).await?;
@@ -115,7 +115,7 @@ async fn id_token<I: Issuer>(issuer: &I, facts: &Facts, settings: &Settings) -> 
     ))
 }
 
-/// Every instance refuses a token; by which rule.
+/// Every instance rejects a token; returns the rule.
 async fn refused(token: Outcome<String>, services: &[Instance]) -> Outcome<String> {
     let token = token?;
     let mut by = "";
@@ -141,14 +141,15 @@ async fn algorithms<I: Issuer>(issuer: &I, facts: &Facts, settings: &Settings) -
     let metadata = http::json(http::client()?.get(metadata)).await?;
     let offered = metadata.get("id_token_signing_alg_values_supported").and_then(Value::as_array);
     for offered in offered.into_iter().flatten().filter_map(Value::as_str) {
-        // What needs the client's secret is for the client.
+        // Algorithms with the client's secret are for the client; an API cannot verify them.
         let verifiable = !offered.starts_with("HS") && offered != "none";
         if verifiable && !facts.algorithms.contains(&offered) {
             return Err(Failure::new(format!("it offers {offered}, which is not tried")));
         }
     }
     for algorithm in facts.algorithms {
-        // New ones, which have not met an unknown key yet; some issuers publish a key only when it signs.
+        // New instances without an unknown key in their history; some issuers publish a key only
+        // when it signs.
         let services = instances::start(settings).await?;
         issuer.sign_with(algorithm).await?;
         let token = issuer.access_token().await?;
@@ -185,7 +186,7 @@ fn none_refused(tally: &Tally, words: &str) -> Outcome<String> {
     }
 }
 
-/// How long after the issuer's return its new tokens are accepted by every instance.
+/// The time from the issuer's return until every instance accepts its new tokens.
 async fn restart<I: Issuer>(issuer: &I, services: &[Instance]) -> Outcome<String> {
     let back = Instant::now();
     let fetch_timeout = Setting::ALL.iter().find(|setting| setting.method == "fetch_timeout");

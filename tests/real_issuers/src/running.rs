@@ -1,4 +1,4 @@
-//! An issuer on this machine: installed, run as its page says, and run for the rows.
+//! An issuer on this machine: installed and run as on its page, then run for the rows.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,29 +10,30 @@ use crate::issuers::{Facts, Start};
 use crate::page::Page;
 use crate::process::Script;
 
-/// The longest that an installation may take: Hydra and Dex are compiled.
+/// The maximum duration of an installation: Hydra and Dex are compiled.
 const INSTALLED_WITHIN: Duration = Duration::from_secs(1800);
 
-/// The longest that the other steps of a page may take.
+/// The maximum duration of the other steps of a page.
 const PAGE_WITHIN: Duration = Duration::from_secs(300);
 
-/// The longest that a killed issuer may still listen.
+/// The maximum time for which a killed issuer may still listen.
 const ENDED_WITHIN: Duration = Duration::from_secs(10);
 
-/// Installs the issuer as its page says, and runs the page's other steps.
+/// Installs the issuer as on its page, and runs the page's other steps.
 pub(crate) async fn page(facts: &Facts, folder: &Path, tools: &Path) -> Outcome<()> {
     let page = Page::read(facts.page)?;
     install(&page.get, &page.get, folder).await?;
     not_there(facts).await?;
     let path = format!("export PATH='{}':\"$PATH\"", tools.display());
     let steps = format!("{path}\n{}\n{}\n", page.start, page.ask);
-    // What it starts in the background ends with the script.
+    // Background processes of the script end with it.
     let log = folder.join("page.log");
     let run = timeout(PAGE_WITHIN, Script::run(&steps, folder, &log)).await;
     run.map_err(|_| Failure::new(format!("not finished within {PAGE_WITHIN:?}")))?
 }
 
-/// Runs the script in the folder, which is empty then, unless it was run there before for the same `key`.
+/// Runs the script in the folder, which is emptied first unless the script ran there before for the
+/// same `key`.
 async fn install(script: &str, key: &str, folder: &Path) -> Outcome<()> {
     let stamp = folder.join(".installed-from");
     if std::fs::read_to_string(&stamp).is_ok_and(|before| before == key) {
@@ -48,7 +49,7 @@ async fn install(script: &str, key: &str, folder: &Path) -> Outcome<()> {
     Ok(std::fs::write(stamp, key)?)
 }
 
-/// Another server on the issuer's port would be taken for it. One that was killed may take a moment.
+/// Another server on the issuer's port would be mistaken for it. A killed one may take a moment.
 async fn not_there(facts: &Facts) -> Outcome<()> {
     let client = crate::http::client()?;
     let begin = Instant::now();
@@ -90,7 +91,7 @@ impl Running {
     }
 }
 
-/// Copies a project of the repository and builds it, again when it has changed; its folder.
+/// Copies a project of the repository and builds it, again if it has changed; returns its folder.
 async fn own_project(name: &str, build: &str, folder: &Path) -> Outcome<PathBuf> {
     let source = format!("{}/../interop/third_party/{name}", env!("CARGO_MANIFEST_DIR"));
     let project = folder.join("own");

@@ -1,7 +1,7 @@
-//! A public key taken for an HMAC secret, or a key used with another algorithm than its own.
+//! A public key used as an HMAC secret, or a key used with an algorithm other than its own.
 //!
-//! There is no symmetric algorithm to choose, and every key is pinned when it is read, to its `alg` or,
-//! without one, to the allowed algorithms of its type: a token chooses among no others.
+//! No symmetric algorithm can be selected, and every key is pinned when it is parsed, to its `alg`
+//! or, without one, to the allowed algorithms of its type. A token cannot select another.
 
 use aws_lc_rs::hmac;
 use portcullis::testing::TestKey;
@@ -51,7 +51,7 @@ fn hmac_token(alg: &str, secret: &[u8]) -> String {
 /// CVE-2026-34950 (leading white space), CVE-2026-48526 (JWK text), CVE-2026-102268 and
 /// CVE-2026-102273 (mutated PEM, further shapes).
 #[tokio::test]
-async fn a_public_key_in_whatever_form_is_no_hmac_secret() {
+async fn public_key_in_any_form_is_not_an_hmac_secret() {
     let key = TestKey::generate("k", Algorithm::Rs256);
     let jwk = key.jwk();
     let (pkcs1, spki) = der(&jwk);
@@ -79,7 +79,7 @@ async fn a_public_key_in_whatever_form_is_no_hmac_secret() {
         ("kid", b"k".to_vec()),
     ];
     let auth = auth(&key).await;
-    // A service that is migrating away from a secret, and has both kinds of keys.
+    // A service that migrates from a secret and has both kinds of keys.
     let both = [Algorithm::Rs256, Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512];
     let migrating = builder(&key).algorithms(both).build().await.unwrap();
     for (form, secret) in secrets {
@@ -87,17 +87,17 @@ async fn a_public_key_in_whatever_form_is_no_hmac_secret() {
             let token = hmac_token(alg, &secret);
             assert_eq!(rule(&auth, &token).await, "alg", "{alg} with the {form}");
             assert_eq!(rule(&migrating, &token).await, "alg_of_key", "{alg} with the {form}");
-            // Nor under the name of an algorithm that is known: a tag is no signature.
+            // A known algorithm's name does not help either: a tag is not a signature.
             let disguised = hmac_token("RS256", &secret);
             assert_eq!(rule(&auth, &disguised).await, "signature", "RS256 with the {form}");
         }
     }
 }
 
-/// GHSA-jq35-7prp-9v3f (PyJWT): the list was compared with the header, and another algorithm
-/// used; CVE-2026-22818 (Hono): a key without `alg` did for any.
+/// GHSA-jq35-7prp-9v3f (PyJWT): the list was compared with the header, but another algorithm was
+/// used. CVE-2026-22818 (Hono): a key without `alg` was accepted for any algorithm.
 #[tokio::test]
-async fn a_key_is_used_with_its_own_algorithm_only() {
+async fn key_is_used_only_with_its_own_algorithm() {
     let family = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
     let keys: Vec<_> =
         family.iter().map(|alg| TestKey::generate("k", alg.parse().unwrap())).collect();
@@ -115,33 +115,34 @@ async fn a_key_is_used_with_its_own_algorithm_only() {
     }
 }
 
-/// CVE-2020-15084 (express-jwt): the list of algorithms was optional, and an absent one meant all.
+/// CVE-2020-15084 (express-jwt): the list of algorithms was optional, and an absent list allowed
+/// all.
 #[tokio::test]
-async fn what_the_configuration_does_not_allow_is_refused_with_a_good_key() {
+async fn disallowed_algorithm_is_rejected_with_a_valid_key() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let strict = builder(&key).algorithms([Algorithm::Ed25519]).build().await.unwrap();
     assert_eq!(rule(&strict, &key.token(&claims())).await, "alg");
     assert!(builder(&key).algorithms([]).build().await.is_err(), "no algorithm is not all");
 }
 
-/// GHSA-jc38-x7x8-2xc8 (web-token): `alg` read from where no signature covers it.
+/// GHSA-jc38-x7x8-2xc8 (web-token): `alg` was read from a part that no signature covers.
 #[tokio::test]
-async fn names_of_algorithms_are_exact_and_signed() {
+async fn algorithm_is_read_exactly_and_only_from_the_signed_header() {
     let key = TestKey::generate("k", Algorithm::Rs256);
     let auth = auth(&key).await;
     for alg in ["rs256", "Rs256", "RS256 ", " RS256", "RS256\u{0}", "RS-256", "RSA", "SHA256"] {
         let header = json!({"alg": alg, "kid": "k"}).to_string();
         assert_eq!(rule(&auth, &key.sign(&header, &claims().to_string())).await, "alg", "{alg:?}");
     }
-    // An algorithm that stands only in an inner object, as an unprotected header would, is none.
+    // An algorithm only in an inner object, as in an unprotected header, is ignored.
     let header = r#"{"kid":"k","header":{"alg":"RS256"},"unprotected":{"alg":"RS256"}}"#;
     assert_eq!(rule(&auth, &key.sign(header, &claims().to_string())).await, "alg");
 }
 
-/// A key without `alg` serves each allowed algorithm of its type, whatever the order of the setting, and
-/// no other.
+/// A key without `alg` verifies each allowed algorithm of its type, in any order of the setting,
+/// and no other.
 #[tokio::test]
-async fn key_without_alg_serves_the_allowed_algorithms_of_its_type_alone() {
+async fn key_without_alg_verifies_only_allowed_algorithms_of_its_type() {
     const RSA: [Algorithm; 6] = [
         Algorithm::Rs256,
         Algorithm::Rs384,
@@ -165,7 +166,7 @@ async fn key_without_alg_serves_the_allowed_algorithms_of_its_type_alone() {
         }
         let others: Vec<_> = RSA.into_iter().filter(|other| *other != signs).collect();
         assert_eq!(rule(&token, &others), Some("alg"), "{signs}");
-        // The same bytes under another name are another signature.
+        // The same bytes with another `alg` are another signature.
         for other in RSA.into_iter().filter(|other| *other != signs) {
             let header = json!({"alg": other.as_str(), "kid": "k"}).to_string();
             let confused = key.sign(&header, "{}");
@@ -178,9 +179,9 @@ async fn key_without_alg_serves_the_allowed_algorithms_of_its_type_alone() {
     }
 }
 
-/// What is not allowed is not kept either: a set that is read for some algorithms knows no others.
+/// A set that is parsed for some algorithms does not keep the others.
 #[test]
-fn key_without_alg_is_read_for_the_allowed_algorithms_alone() {
+fn key_without_alg_is_kept_only_for_allowed_algorithms() {
     let key = TestKey::generate("k", Algorithm::Ps256);
     let mut jwk = key.jwk();
     jwk.as_object_mut().unwrap().remove("alg");
@@ -192,9 +193,9 @@ fn key_without_alg_is_read_for_the_allowed_algorithms_alone() {
     assert_eq!(error.rule(), "alg_of_key");
 }
 
-/// Keys for another algorithm are no candidates, and do not count as such.
+/// Keys for another algorithm are not candidates, and do not count as such.
 #[test]
-fn key_is_chosen_for_its_algorithm() {
+fn key_is_selected_by_algorithm() {
     let mut keys = vec![TestKey::generate("k", Algorithm::Es256)];
     keys.extend(["a", "b", "c", "d"].map(|id| TestKey::generate(id, Algorithm::Ed25519)));
     let token = keys[0].sign(r#"{"alg":"ES256"}"#, "{}");

@@ -1,6 +1,7 @@
-//! `none`, an absent signature, and encryption taken for one.
+//! `none`, an absent signature, and encryption instead of a signature.
 //!
-//! `none` is no value of the type `Algorithm`, and a payload exists only once a signature held.
+//! `none` is not a value of the type `Algorithm`, and a payload exists only after a signature is
+//! verified.
 
 use portcullis::testing::TestKey;
 use portcullis::{Algorithm, signature, token::TokenError};
@@ -10,7 +11,7 @@ use super::support::{auth, claims, encode, rule, split};
 
 /// The wave of 2015, CVE-2018-1000531, CVE-2021-44878, CVE-2022-23540, CVE-2026-28802.
 #[tokio::test]
-async fn none_is_refused_in_every_spelling_signed_or_not() {
+async fn alg_none_is_rejected_in_every_spelling_signed_or_unsigned() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let spellings = [
@@ -38,7 +39,7 @@ async fn none_is_refused_in_every_spelling_signed_or_not() {
     }
     let absent = key.sign(r#"{"kid":"k"}"#, &claims().to_string());
     assert_eq!(rule(&auth, &absent).await, "alg");
-    // Escaped, and twice: the second one is what some readers would have taken.
+    // Escaped, and duplicated: some parsers take the second value.
     let escaped = key.sign(r#"{"alg":"n\u006fne"}"#, &claims().to_string());
     assert_eq!(rule(&auth, &escaped).await, "alg");
     for header in [r#"{"alg":"ES256","alg":"none"}"#, r#"{"alg":"none","a\u006cg":"ES256"}"#] {
@@ -48,7 +49,7 @@ async fn none_is_refused_in_every_spelling_signed_or_not() {
 }
 
 #[tokio::test]
-async fn a_token_without_its_signature_is_refused_under_every_algorithm() {
+async fn token_without_signature_is_rejected_for_every_algorithm() {
     for &algorithm in Algorithm::ALL {
         let key = TestKey::generate("k", algorithm);
         let auth = auth(&key).await;
@@ -61,9 +62,10 @@ async fn a_token_without_its_signature_is_refused_under_every_algorithm() {
     }
 }
 
-/// CVE-2026-96760 (Authlib), CVE-2026-102946 (joserfc): all of no signatures hold.
+/// CVE-2026-96760 (Authlib), CVE-2026-102946 (joserfc): with zero signatures, all of them are
+/// valid.
 #[test]
-fn the_json_serialization_is_refused_with_and_without_signatures() {
+fn json_serialization_is_rejected_with_and_without_signatures() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let token = key.token(&claims());
     let (input, signature) = split(&token);
@@ -83,9 +85,9 @@ fn the_json_serialization_is_refused_with_and_without_signatures() {
     }
 }
 
-/// CVE-2026-29000 (pac4j), CVE-2023-51774 (json-jwt): whoever has the public key can encrypt.
+/// CVE-2026-29000 (pac4j), CVE-2023-51774 (json-jwt): anyone with the public key can encrypt.
 #[tokio::test]
-async fn an_encrypted_token_is_no_signed_one() {
+async fn encrypted_token_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Rs256);
     let auth = auth(&key).await;
     let unsigned = format!("{}.{}.", encode(r#"{"alg":"none"}"#), encode(claims().to_string()));
@@ -96,14 +98,14 @@ async fn an_encrypted_token_is_no_signed_one() {
         let empty = format!("{}....", encode(&header));
         assert_eq!(rule(&auth, &empty).await, "encrypted", "{alg}");
     }
-    // The algorithm of an encryption over three parts, and the other way round.
+    // The algorithm of an encryption in a three-part token, and the reverse.
     let header = json!({"alg": "RSA-OAEP", "enc": "A128GCM", "kid": "k"}).to_string();
     assert_eq!(rule(&auth, &key.sign(&header, &claims().to_string())).await, "alg");
 }
 
-/// A nested JWT (`cty`) is not unwrapped: what is signed here is the claims or nothing.
+/// A nested JWT (`cty`) is not unwrapped: the signed payload must be the claims.
 #[tokio::test]
-async fn a_token_within_a_token_is_not_looked_for() {
+async fn nested_token_is_not_unwrapped() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let unsigned = format!("{}.{}.", encode(r#"{"alg":"none"}"#), encode(claims().to_string()));
     let header = r#"{"alg":"ES256","kid":"k","cty":"JWT"}"#;

@@ -1,7 +1,7 @@
-//! A key, or the place of one, that the token brings along.
+//! A key, or the URL of one, that the token contains.
 //!
-//! `jwk`, `jku`, `x5u` and `x5c` are never read; `kid` is compared with the kids of the set and is
-//! used for nothing else; `iss` picks among issuers that the operator named.
+//! `jwk`, `jku`, `x5u` and `x5c` are never read. `kid` is only compared with the `kid`s of the set.
+//! `iss` only selects one of the configured issuers.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const EVIL: &str = "https://evil.example/keys";
 
 /// CVE-2018-0114 (node-jose), CVE-2026-27962 (Authlib).
 #[tokio::test]
-async fn an_embedded_key_verifies_nothing() {
+async fn embedded_key_is_not_used() {
     for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::Ed25519] {
         let forger = TestKey::generate("k", algorithm);
         let auth = auth(&TestKey::generate("k", algorithm)).await;
@@ -42,10 +42,10 @@ async fn an_embedded_key_verifies_nothing() {
     }
 }
 
-/// CVE-2026-48522 (PyJWT: any scheme was fetched), CVE-2025-59936's reach (get-jwks: the issuer of
-/// the token was fetched): no address out of a token is ever asked.
+/// CVE-2026-48522 (PyJWT: any scheme was fetched), CVE-2025-59936 (get-jwks: the token's issuer was
+/// fetched). No URL in a token is ever fetched.
 #[tokio::test]
-async fn no_url_of_a_token_is_fetched() {
+async fn url_in_a_token_is_not_fetched() {
     let (key, forger) =
         (TestKey::generate("k", Algorithm::Es256), TestKey::generate("evil", Algorithm::Es256));
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
@@ -63,7 +63,7 @@ async fn no_url_of_a_token_is_fetched() {
         .unwrap();
     for kid in ["evil", EVIL, "file:///etc/passwd", "../../../dev/null", "k' OR '1'='1", "k\u{0}"] {
         for url in [EVIL, "file:///dev/null", "http://169.254.169.254/", "data:,{}"] {
-            // Two cooldowns, so that the unknown kid does cause a fetch: of the right place.
+            // Two cooldowns, so that the unknown `kid` does cause a fetch, of the configured URL.
             clock.advance(Duration::from_secs(61));
             let header = json!({"alg": "ES256", "kid": kid, "jku": url, "x5u": url}).to_string();
             let mut theirs = claims();
@@ -80,10 +80,10 @@ async fn no_url_of_a_token_is_fetched() {
     assert!(asked.len() > 10 && asked.iter().all(|url| url == JWKS), "{asked:?}");
 }
 
-/// One fetched set under several rule sets: what was discovered for one issuer signs for no other one, and is
-/// held to the hosts that the profile knows.
+/// One fetched set under several rule sets: a set that was discovered for one issuer verifies no
+/// other issuer's tokens, and must be on the hosts that the profile lists.
 #[tokio::test]
-async fn shared_set_is_trusted_no_further_than_a_set_of_ones_own() {
+async fn shared_key_set_has_the_limits_of_an_own_key_set() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let fetch = ScriptedFetch::default();
     fetch.set(EVIL, Answer::ok(TestKey::jwks([&key])));
@@ -105,7 +105,7 @@ async fn shared_set_is_trusted_no_further_than_a_set_of_ones_own() {
     for builder in [over("https://other.example"), over(ISSUER).profile(Profile::auth0())] {
         assert!(builder.build().await.is_err());
     }
-    // Its keys are for every algorithm; the rule set has a list of its own.
+    // The set's keys are for every algorithm; the rule set has its own list.
     let auth = over(ISSUER).algorithms([Algorithm::Ps256]).build().await.unwrap();
     assert_eq!(rule(&auth, &key.token(&claims())).await, "alg");
 }

@@ -1,4 +1,4 @@
-//! A weak, private or ambiguous key in PEM or DER, taken for a good one. The files are openssl's.
+//! A weak, private or ambiguous key in PEM or DER, accepted as valid. openssl wrote the files.
 
 use portcullis::keys::{KeyError, KeySet, KeySetError, VerificationKey};
 use portcullis::{Algorithm, signature};
@@ -16,9 +16,9 @@ fn reason(pem: &[u8]) -> KeyError {
     VerificationKey::from_pem(pem, Algorithm::ALL).unwrap_err()
 }
 
-/// A service that only verifies must not hold a private key, and is told so.
+/// A service that only verifies must not hold a private key; the error says so.
 #[test]
-fn private_key_is_no_public_one_in_any_encoding() {
+fn private_key_is_rejected_in_every_encoding() {
     for pem in [pem!("private-sec1"), pem!("private-enc")] {
         assert_eq!(reason(pem), KeyError::Private);
         assert_eq!(KeySet::from_pem(pem).unwrap_err(), KeySetError::PrivateKey);
@@ -35,10 +35,10 @@ fn private_key_is_no_public_one_in_any_encoding() {
     assert_eq!(error, KeyError::Private);
 }
 
-/// CVE-2020-0601: a curve with a generator of the attacker's. Other encodings that have more than one
-/// reading are refused, too.
+/// CVE-2020-0601: a curve with the attacker's generator. Other encodings with more than one
+/// interpretation are rejected, too.
 #[test]
-fn only_one_encoding_of_a_key_is_read() {
+fn key_in_non_canonical_encoding_is_rejected() {
     for pem in [pem!("p256-explicit"), pem!("p256-compressed")] {
         assert!(matches!(reason(pem), KeyError::Der { .. }));
     }
@@ -57,24 +57,24 @@ fn only_one_encoding_of_a_key_is_read() {
 }
 
 #[test]
-fn weak_key_is_as_weak_in_a_file_as_in_a_jwk() {
+fn weak_key_is_rejected_in_a_file_as_in_a_jwk() {
     assert_eq!(
         reason(pem!("rsa-1024")).to_string(),
-        "an RSA modulus of 1024 bits, not of 2048 to 8192"
+        "an RSA modulus of 1024 bits; 2048 to 8192 are allowed"
     );
     let small =
         [&[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00][..], &[0; 32]];
     let error = VerificationKey::from_der(&small.concat(), Algorithm::ALL).unwrap_err();
     assert_eq!(error, KeyError::SmallOrder);
-    // A negative modulus is no large one.
+    // A negative modulus must not be read as a large one.
     let n = [&[0x02, 0x82, 0x01, 0x00][..], &[0xc5; 256]].concat();
     let negative = [&[0x30, 0x82, 0x01, 0x09][..], &n, &[0x02, 0x03, 0x01, 0x00, 0x01]].concat();
     assert!(VerificationKey::from_der(&negative, Algorithm::ALL).is_err());
 }
 
-/// RFC 4055 §1.2: a key for PSS is not for PKCS #1, and one for SHA-256 not for another hash.
+/// RFC 4055 §1.2: a key for PSS is not for PKCS #1, and one for SHA-256 is not for another hash.
 #[test]
-fn key_for_pss_is_used_for_nothing_else() {
+fn pss_key_is_used_only_for_pss() {
     let names = |pem| {
         let key = VerificationKey::from_pem(pem, Algorithm::ALL).unwrap();
         key.algorithms().map(Algorithm::as_str).collect::<Vec<_>>()
@@ -86,10 +86,10 @@ fn key_for_pss_is_used_for_nothing_else() {
     }
 }
 
-/// A key of a file is the key of its thumbprint, and of no other `kid`; two files do not make clear what was
-/// ambiguous in one.
+/// A key from a file is used for the `kid` that is its thumbprint and for no other; merging two
+/// files does not resolve an ambiguity in one of them.
 #[test]
-fn merged_sets_are_as_strict_as_each() {
+fn merged_key_set_is_as_strict_as_its_parts() {
     let key = |id| TestKey::generate(id, Algorithm::Es256);
     let (one, other) = (key("k"), key("k"));
     let first = TestKey::key_set([&one]);
@@ -102,7 +102,7 @@ fn merged_sets_are_as_strict_as_each() {
 }
 
 #[test]
-fn private_key_under_any_label_is_told_as_such() {
+fn private_key_under_any_pem_label_is_reported_as_private() {
     let good = "-----BEGIN PUBLIC KEY-----\n\
         MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
     let private = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";

@@ -1,6 +1,6 @@
-//! An empty, weak or unsuitable key taken for a good one.
+//! An empty, weak or unsuitable key, accepted as valid.
 //!
-//! A `VerificationKey` is made from a public JWK only, and its making checks it.
+//! A `VerificationKey` can only be created from a public JWK, and is checked then.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn set(jwk: &Value) -> KeySet {
     KeySet::from_json(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap()
 }
 
-/// The reason why the key, `key`'s own with some members put in (or taken out: null), is not used.
+/// The reason why the key, `key` with some members set (or, for null, removed), is not used.
 fn reason(key: &TestKey, changes: &Value) -> String {
     let mut jwk = key.jwk();
     for (name, value) in changes.as_object().unwrap() {
@@ -41,7 +41,7 @@ fn reason(key: &TestKey, changes: &Value) -> String {
 /// CVE-2026-44699 (LibJWT: an RSA key without `alg` became an empty HMAC secret), CVE-2026-44351
 /// (fast-jwt), CVE-2026-102266 (PyJWT), CVE-2026-114616 (Authlib).
 #[test]
-fn a_symmetric_key_is_no_key_empty_or_not() {
+fn symmetric_key_in_a_jwks_is_skipped() {
     let key = TestKey::generate("k", Algorithm::Rs256);
     for k in ["", "AA", "c2VjcmV0"] {
         assert_eq!(reason(&key, &json!({"k": k})), "a symmetric key");
@@ -54,7 +54,7 @@ fn a_symmetric_key_is_no_key_empty_or_not() {
 
 /// CVE-2022-23539 (jsonwebtoken: key types), and RFC 7518 §3.3.
 #[test]
-fn a_weak_rsa_key_is_not_used_however_it_is_dressed() {
+fn weak_rsa_key_is_skipped_in_every_encoding() {
     let key = TestKey::generate("k", Algorithm::Rs256);
     let n = decode(key.jwk()["n"].as_str().unwrap());
     let short = &n[..128];
@@ -66,13 +66,17 @@ fn a_weak_rsa_key_is_not_used_however_it_is_dressed() {
     assert!(bits(&[0; 256]).contains("of 0 bits"));
     assert!(bits(&[1]).contains("of 1 bits"));
     for e in ["", "AA", "AQ", "Ag", "AQAA"] {
-        assert_eq!(reason(&key, &json!({"e": e})), "a bad RSA exponent", "{e:?}");
+        assert_eq!(
+            reason(&key, &json!({"e": e})),
+            "an RSA exponent that is even, 1 or longer than 64 bits",
+            "{e:?}"
+        );
     }
 }
 
-/// The points of Ed25519 whose order is 1, 2, 4 or 8, in every encoding that some decoder takes:
-/// the y coordinate, little-endian, and the sign of x in its highest bit. Those with a y of p or
-/// more, and those with x = 0 and a sign, are not canonical (RFC 8032 §5.1.3).
+/// The points of Ed25519 of order 1, 2, 4 or 8, in every encoding that some decoder accepts: the y
+/// coordinate, little-endian, and the sign of x in its highest bit. Those with a y of p or more,
+/// and those with x = 0 and a sign, are not canonical (RFC 8032 §5.1.3).
 fn small_order_points() -> Vec<[u8; 32]> {
     let bytes = |hex: &str| -> [u8; 32] {
         std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
@@ -100,7 +104,7 @@ fn small_order_points() -> Vec<[u8; 32]> {
     .collect()
 }
 
-/// One signature for every message: with the neutral point as the key, R + h·A is R whatever h is.
+/// One signature for every message: with the neutral point as the key, R + h·A is R for every h.
 #[tokio::test]
 async fn ed25519_key_of_small_order_is_skipped() {
     let points = small_order_points();
@@ -108,7 +112,7 @@ async fn ed25519_key_of_small_order_is_skipped() {
     for point in &points {
         let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": encode(point)});
         let set = set(&jwk);
-        // R is the neutral point, or the key's own; S is 0.
+        // R is the neutral point, or the key itself; S is 0.
         let auth = Authenticator::builder(ISSUER, AUDIENCE)
             .key_source(SharedKeySet::new(set.clone()))
             .clock(ManualClock::at(NOW))
@@ -134,7 +138,7 @@ async fn ed25519_key_of_small_order_is_skipped() {
     }
 }
 
-/// RFC 8032 §5.1.3: y is below p. Another reader would take the key for the one of y - p.
+/// RFC 8032 §5.1.3: y is below p. Another decoder would read the key of y - p.
 #[test]
 fn ed25519_key_that_is_not_canonical_is_skipped() {
     for more in 0..19_u8 {
@@ -150,9 +154,9 @@ fn ed25519_key_that_is_not_canonical_is_skipped() {
 
 /// aws-lc decodes the point when it verifies, and finds none.
 #[test]
-fn ed25519_key_off_the_curve_verifies_nothing() {
+fn ed25519_key_off_the_curve_verifies_no_token() {
     let mut y = [0; 32];
-    // The least y without an x.
+    // The smallest y without an x.
     y[0] = 2;
     let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": encode(y)});
     let input = format!("{}.{}", encode(r#"{"alg":"EdDSA","kid":"k"}"#), encode("{}"));
@@ -175,7 +179,7 @@ fn shake256(input: &[u8], length: usize) -> Vec<u8> {
         }
         keccak(&mut state);
     }
-    // No more is needed here than one block has.
+    // One block is enough here.
     assert!(length <= RATE);
     state.iter().flat_map(|lane| lane.to_le_bytes()).take(length).collect()
 }
@@ -217,8 +221,8 @@ fn ml_dsa_t1(bytes: usize, coefficient: impl Fn(usize) -> u64) -> Vec<u8> {
     groups.flat_map(|bits| bits.to_le_bytes().into_iter().take(5)).collect()
 }
 
-/// FIPS 204 §6.3: where t1 · 2^13 is short modulo q, which 1023 · 2^13 = -1 is as well as 0, the
-/// commitment that a verifier recomputes does not depend on the challenge, so z = 0 and no hints are a
+/// FIPS 204 §6.3: if t1 · 2^13 is short modulo q, as for 1023 · 2^13 = -1 and for 0, the commitment
+/// that a verifier recomputes does not depend on the challenge, so z = 0 without hints is a
 /// signature of any message.
 #[tokio::test]
 async fn ml_dsa_key_with_a_short_t1_is_skipped() {
@@ -278,9 +282,9 @@ async fn ml_dsa_key_with_a_short_t1_is_skipped() {
     }
 }
 
-/// CVE-2022-23541 (jsonwebtoken) and its like: a key of one type for the algorithm of another.
+/// CVE-2022-23541 (jsonwebtoken) and similar: a key of one type for the algorithm of another.
 #[test]
-fn a_key_for_something_else_is_not_used() {
+fn key_for_another_use_is_skipped() {
     let key = TestKey::generate("k", Algorithm::Rs256);
     for (changes, expected) in [
         (json!({"use": "enc"}), "not meant for verifying signatures"),
@@ -303,22 +307,22 @@ fn a_key_for_something_else_is_not_used() {
     }
 }
 
-/// A key that a reader could take for another, or with another use.
+/// A key that a parser could read as another key, or with another use.
 #[test]
-fn a_keys_member_comes_once() {
+fn key_with_duplicate_member_is_skipped() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let text = key.jwk().to_string();
     for more in [r#""kid":"k""#, r#""use":"sig","use":"enc""#, r#""a":1,"a":1"#, r#""\u0078":"""#] {
         let jwk = text.replacen('{', &format!("{{{more},"), 1);
         let set = KeySet::from_json(format!(r#"{{"keys":[{jwk}]}}"#).as_bytes()).unwrap();
-        assert_eq!(set.skipped()[0].reason.to_string(), "a member comes twice", "{jwk}");
+        assert_eq!(set.skipped()[0].reason.to_string(), "a member is duplicated", "{jwk}");
         assert!(set.is_empty());
     }
 }
 
-/// A good key of a family that the configuration leaves out.
+/// A valid key of a family that the configuration excludes.
 #[test]
-fn a_key_of_an_algorithm_that_is_not_allowed_is_not_kept() {
+fn key_for_a_disallowed_algorithm_is_not_kept() {
     let key = TestKey::generate("k", Algorithm::Rs256);
     let jwks = TestKey::jwks([&key]).to_string();
     let allowed = [Algorithm::Es256, Algorithm::Ps256];
@@ -329,7 +333,7 @@ fn a_key_of_an_algorithm_that_is_not_allowed_is_not_kept() {
 
 /// RFC 7518 §3.2, CVE-2025-45769 (php-jwt): a secret that can be guessed from one token.
 #[test]
-fn a_secret_is_as_long_as_its_hash() {
+fn secret_shorter_than_its_hash_is_rejected() {
     for (algorithm, length) in
         [(Algorithm::Hs256, 32), (Algorithm::Hs384, 48), (Algorithm::Hs512, 64)]
     {
@@ -341,9 +345,9 @@ fn a_secret_is_as_long_as_its_hash() {
     }
 }
 
-/// CVE-2026-44351 (fast-jwt): a resolver that had no key answered with the empty one, which did.
+/// CVE-2026-44351 (fast-jwt): a resolver without a key returned an empty one, which was accepted.
 #[tokio::test]
-async fn no_key_is_no_key() {
+async fn set_without_usable_keys_verifies_no_token() {
     let key = TestKey::generate("k", Algorithm::Es256);
     for jwks in [json!({"keys": []}), json!({"keys": [{}]}), json!({"keys": [null, "", 0]})] {
         let keys = KeySet::from_json(jwks.to_string().as_bytes()).unwrap();
@@ -359,7 +363,7 @@ async fn no_key_is_no_key() {
     }
 }
 
-/// A source of somebody's own that answers with whatever key it has.
+/// A custom key source that returns an arbitrary key.
 #[derive(Debug)]
 struct AnyKey(Arc<VerificationKey>);
 
@@ -373,7 +377,7 @@ impl KeySource for AnyKey {
 }
 
 #[tokio::test]
-async fn a_source_that_answers_with_another_key_lets_nobody_in() {
+async fn key_source_that_returns_another_key_accepts_no_token() {
     let (rsa, ec) =
         (TestKey::generate("k", Algorithm::Rs256), TestKey::generate("k", Algorithm::Es256));
     let jwk = rsa.jwk().to_string();

@@ -1,7 +1,7 @@
-//! Numbers that satisfy the equation of a verifier that forgot to look at them first.
+//! Numbers that satisfy the equation of a verifier that does not check their range first.
 //!
-//! The arithmetic is aws-lc's; here stand the cases that others got wrong, and the lengths and
-//! curves, which are checked before it.
+//! aws-lc does the arithmetic. These tests have the cases that others got wrong, and the lengths
+//! and curves, which are checked first.
 
 use portcullis::testing::TestKey;
 use portcullis::{Algorithm, keys::KeySet, signature};
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::support::{auth, claims, decode, encode, rule, split};
 
-/// The order of each curve's group (SEC 2), as the signature's half has it.
+/// The order of each curve's group (SEC 2), as encoded in half a signature.
 fn order(algorithm: Algorithm) -> Vec<u8> {
     let text = match algorithm {
         Algorithm::Es256 => "_____wAAAAD__________7zm-q2nF56E87nKwvxjJVE",
@@ -33,7 +33,7 @@ fn half(algorithm: Algorithm) -> usize {
 
 /// CVE-2022-21449 (JDK: r = s = 0), CVE-2022-25898 (jsrsasign), RFC 7518 §3.4 and RFC 8725 §3.5.
 #[tokio::test]
-async fn ecdsa_numbers_out_of_range_are_refused() {
+async fn ecdsa_numbers_out_of_range_are_rejected() {
     for algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512] {
         let key = TestKey::generate("k", algorithm);
         let auth = auth(&key).await;
@@ -82,9 +82,9 @@ fn ecdsa_der(r: &[u8], s: &[u8]) -> Vec<u8> {
     [head, body].concat()
 }
 
-/// RFC 7518 §3.4: both numbers at full length, one behind the other, and nothing else.
+/// RFC 7518 §3.4: both numbers at full length, concatenated, and nothing else.
 #[tokio::test]
-async fn an_ecdsa_signature_has_one_form() {
+async fn ecdsa_signature_in_another_form_is_rejected() {
     for algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512] {
         let key = TestKey::generate("k", algorithm);
         let auth = auth(&key).await;
@@ -107,9 +107,9 @@ async fn an_ecdsa_signature_has_one_form() {
     }
 }
 
-/// RFC 8032 §5.1.7: S is below the group's order, or one signature would have many forms.
+/// RFC 8032 §5.1.7: S is below the group's order; otherwise one signature would have many forms.
 #[tokio::test]
-async fn an_ed25519_signature_has_one_form() {
+async fn ed25519_signature_in_another_form_is_rejected() {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
         0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
@@ -136,7 +136,7 @@ async fn an_ed25519_signature_has_one_form() {
 
 /// RFC 8017 §8.1.2 and §8.2.2: as long as the modulus, and below it.
 #[tokio::test]
-async fn an_rsa_signature_has_one_form() {
+async fn rsa_signature_in_another_form_is_rejected() {
     for algorithm in [Algorithm::Rs256, Algorithm::Ps256] {
         let key = TestKey::generate("k", algorithm);
         let auth = auth(&key).await;
@@ -165,12 +165,12 @@ async fn an_rsa_signature_has_one_form() {
 
 /// CVE-2026-102275 (PyJWT): a key on another curve than its algorithm's.
 #[test]
-fn a_key_is_on_the_curve_that_it_names() {
+fn key_off_its_named_curve_is_rejected() {
     let p256 = TestKey::generate("k", Algorithm::Es256).jwk();
     let p384 = TestKey::generate("k", Algorithm::Es384).jwk();
     let ed = TestKey::generate("k", Algorithm::Ed25519).jwk();
     let (x, y) = (p256["x"].clone(), p256["y"].clone());
-    // The very point, with its coordinates parted elsewhere.
+    // The same point, with its coordinates split at another position.
     let point = [&x, &y].map(|number| decode(number.as_str().unwrap())).concat();
     let (short, long) = point.split_at(31);
     for jwk in [
@@ -197,9 +197,9 @@ fn a_key_is_on_the_curve_that_it_names() {
     }
 }
 
-/// A signature of one curve under the name of another, each with a good key at hand.
+/// A signature of one curve under the name of another, each with a valid key in the set.
 #[test]
-fn a_signature_of_another_curve_is_refused() {
+fn signature_of_another_curve_is_rejected() {
     let keys = [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512]
         .map(|algorithm| TestKey::generate("k", algorithm));
     let set = TestKey::key_set(&keys);

@@ -1,7 +1,7 @@
-//! One text that two readers take for two tokens.
+//! One text that two parsers read as two tokens.
 //!
-//! Three parts of unpadded base64url, no other byte, each part read once: what is verified is what
-//! is used.
+//! Three parts of unpadded base64url and no other byte, each part parsed once: the verified bytes
+//! are the ones that are used.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use portcullis::testing::{ManualClock, TestKey};
@@ -18,9 +18,9 @@ use super::support::{
     split,
 };
 
-/// CVE-2022-39227 (python-jwt): read as JSON by the verifier, as compact by the reader.
+/// CVE-2022-39227 (python-jwt): the verifier parsed JSON, the reader the compact form.
 #[tokio::test]
-async fn a_polyglot_of_json_and_compact_is_refused() {
+async fn json_compact_polyglot_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (auth, set) = (auth(&key).await, TestKey::key_set([&key]));
     let token = key.token(&claims());
@@ -57,13 +57,13 @@ async fn a_polyglot_of_json_and_compact_is_refused() {
     assert_eq!(rule(&auth, &token).await, "accepted");
 }
 
-/// The BCP's rule: letters, digits, dash, underscore and period only. Every part that is written
-/// otherwise is refused, although it would decode to the same bytes somewhere.
+/// The rule of the BCP: letters, digits, dash, underscore and period only. Every other encoding is
+/// rejected, although some decoder would return the same bytes.
 #[tokio::test]
-async fn there_is_one_way_to_write_a_token() {
+async fn token_in_non_canonical_encoding_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Rs256);
     let set = TestKey::key_set([&key]);
-    // Of the lengths whose last character has bits to spare, or would be padded.
+    // Lengths whose last character has spare bits, or would be padded.
     let header = r#"{"alg":"RS256","kid":"k" }"#;
     let payload = format!("{} ", claims());
     let token = key.sign(header, &payload);
@@ -108,7 +108,7 @@ async fn there_is_one_way_to_write_a_token() {
 }
 
 #[tokio::test]
-async fn header_and_payload_are_one_json_object_each() {
+async fn header_or_payload_that_is_not_one_json_object_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let good_header = r#"{"alg":"ES256","kid":"k"}"#;
@@ -134,9 +134,9 @@ async fn header_and_payload_are_one_json_object_each() {
     }
 }
 
-/// One request, one token, in one place.
+/// One request has one token in one place.
 #[tokio::test]
-async fn a_request_names_one_token() {
+async fn request_with_more_than_one_token_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let token = key.token(&claims());
@@ -154,10 +154,10 @@ async fn a_request_names_one_token() {
     assert_eq!(rule_of(&auth, &twice).await, "invalid_request");
 }
 
-/// The same where the configuration lets a token stand elsewhere: never two to choose from, and
-/// no cookie that another site's page has sent along (RFC 6265 §8.2).
+/// The same if the configuration allows other places: never a choice between two, and no cookie
+/// that another site's page caused to be sent (RFC 6265 §8.2).
 #[tokio::test]
-async fn nor_does_it_choose_between_places() {
+async fn request_with_tokens_in_two_places_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = builder(&key)
         .token_places([
@@ -225,9 +225,9 @@ async fn nor_does_it_choose_between_places() {
     }
 }
 
-/// As above, with a signature over what is written wrongly: it does not mend the form.
+/// As above, with a signature over the malformed text, which does not make it valid.
 #[test]
-fn a_good_signature_over_bad_form_is_refused() {
+fn valid_signature_over_malformed_parts_is_rejected() {
     let pair = Ed25519KeyPair::generate().unwrap();
     let x = encode(pair.public_key().as_ref());
     let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": x, "alg": "EdDSA", "kid": "k"});
@@ -239,7 +239,7 @@ fn a_good_signature_over_bad_form_is_refused() {
         verified.map(|jws| jws.payload().to_vec()).map_err(|error| error.rule())
     };
     let header = encode(r#"{"alg":"EdDSA","kid":"k"}"#);
-    // One byte: two characters, four bits to spare, two characters of padding.
+    // One byte: two characters, four spare bits, two padding characters.
     let payload = encode("{");
     assert_eq!(verdict(&header, &payload).as_deref(), Ok(&b"{"[..]));
     for bad in ["=", "==", "\n", " ", "AAA", "\u{0}"] {
@@ -248,14 +248,14 @@ fn a_good_signature_over_bad_form_is_refused() {
     }
     assert_eq!(verdict(&header, "ex"), Err("base64url"), "a bit to spare is set");
     assert_eq!(verdict(&header, "e+/w"), Err("base64url"), "the other alphabet");
-    // Not UTF-8, in a member that nobody reads.
+    // Not UTF-8, in a member that nothing reads.
     let odd = encode(b"{\"alg\":\"EdDSA\",\"kid\":\"k\",\"x\":\"\xff\"}");
     assert_eq!(verdict(&odd, &payload), Err("json"));
 }
 
-/// RFC 8725 §3.7: claims are UTF-8, all of them.
+/// RFC 8725 §3.7: all claims are UTF-8.
 #[tokio::test]
-async fn claims_that_are_not_utf_8_are_refused() {
+async fn claims_that_are_not_utf_8_are_rejected() {
     let pair = Ed25519KeyPair::generate().unwrap();
     let x = encode(pair.public_key().as_ref());
     let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "k"});

@@ -1,7 +1,7 @@
-//! Checks of claims that are skipped, or hold for the wrong value.
+//! Claim checks that are skipped, or accept a wrong value.
 //!
-//! A claim of another type is a failure and never absence; `iss`, `aud` and `exp` are compulsory
-//! and no setting turns them off.
+//! A claim of the wrong type is an error and never absent; `iss`, `aud` and `exp` are compulsory,
+//! and no setting disables them.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::support::{AUDIENCE, ISSUER, NOW, auth, bearer, builder, claims, rule};
 
-/// The verdict on a good token with one claim written so, or left out.
+/// The verdict on a valid token with one claim replaced by this text, or removed.
 async fn verdict(auth: &Authenticator, key: &TestKey, name: &str, value: Option<&str>) -> String {
     let mut members = claims();
     members.as_object_mut().unwrap().remove(name);
@@ -24,16 +24,16 @@ async fn verdict(auth: &Authenticator, key: &TestKey, name: &str, value: Option<
         .iter()
         .map(|(name, value)| format!("\"{name}\":{value}"))
         .collect();
-    // As text, so that also what no JSON library would write can be put in.
+    // As text, so that the value may be one that no JSON library would write.
     members.extend(value.map(|value| format!("\"{name}\":{value}")));
     let payload = format!("{{{}}}", members.join(","));
     let token = key.sign(r#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#, &payload);
     rule(auth, &token).await.to_owned()
 }
 
-/// An empty string in the place of an absent `sub` would be one user for all such tokens.
+/// An empty string for an absent `sub` would make all such tokens one user.
 #[tokio::test]
-async fn absent_subject_is_refused_where_one_is_required() {
+async fn absent_subject_is_rejected_if_required() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let mut claims = claims();
@@ -46,11 +46,11 @@ async fn absent_subject_is_refused_where_one_is_required() {
     assert!(refusal.remedy().contains("required_claims"), "{}", refusal.remedy());
 }
 
-/// CVE-2026-25537 (jsonwebtoken in Rust: another type was absence), CVE-2024-53861 (PyJWT: `iss`
-/// as a substring), CVE-2025-30144 (fast-jwt: `iss` as an array), CVE-2026-107275 (fastify-jwt: an
-/// expiry that was not understood was none), the Spring issuer bypass of 2018.
+/// CVE-2026-25537 (jsonwebtoken in Rust: a wrong type was absent), CVE-2024-53861 (PyJWT: `iss` as
+/// a substring), CVE-2025-30144 (fast-jwt: `iss` as an array), CVE-2026-107275 (fastify-jwt: an
+/// unparsable expiry was absent), the Spring issuer bypass of 2018.
 #[tokio::test]
-async fn claims_of_every_wrong_shape_are_refused() {
+async fn claims_of_every_wrong_type_are_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let ours = json!(AUDIENCE).to_string();
@@ -166,7 +166,7 @@ async fn claims_of_every_wrong_shape_are_refused() {
         ("sub", vec!["null", "0", "[\"alice\"]", "{\"$ne\":null}"], "wrong_type"),
         ("token_use", vec!["1", "null", "[\"access\"]"], "wrong_type"),
         ("typ", vec!["1", "null", "[\"Bearer\"]"], "wrong_type"),
-        // What no rule reads may be of any type. Policies do not guess: see class 15.
+        // Claims that no rule reads may be of any type. For policies, see class 15.
         ("jti", vec!["7", "null", "{}"], "accepted"),
         ("client_id", vec!["1", "[]", "null"], "accepted"),
         ("scope", vec!["[\"admin\"]", "null", "{}", "7"], "accepted"),
@@ -181,7 +181,7 @@ async fn claims_of_every_wrong_shape_are_refused() {
     for name in ["iss", "aud", "exp"] {
         assert_eq!(verdict(&auth, &key, name, None).await, "missing_claim", "{name}");
     }
-    // And what is right is accepted, or the list above would prove nothing.
+    // Valid values are accepted; otherwise the list above would prove nothing.
     for (name, value) in [
         ("aud", array(&ours)),
         ("aud", format!("[\"https://other.example\",{ours}]")),
@@ -194,9 +194,9 @@ async fn claims_of_every_wrong_shape_are_refused() {
     }
 }
 
-/// Names are exact too: a claim that is nearly one of the compulsory ones is none.
+/// Names are exact, too: a claim with a similar name is not a compulsory claim.
 #[tokio::test]
-async fn a_claim_under_another_name_is_absent() {
+async fn claim_with_a_similar_name_is_absent() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     for (name, others) in [
@@ -215,9 +215,9 @@ async fn a_claim_under_another_name_is_absent() {
     assert_eq!(rule(&auth, &key.token(&nested)).await, "missing_claim");
 }
 
-/// RFC 7519 §4: of two values, somebody else takes the other one.
+/// RFC 7519 §4: of two values, another parser takes the other one.
 #[tokio::test]
-async fn a_claim_comes_once() {
+async fn duplicate_claim_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     for more in [
@@ -237,7 +237,7 @@ async fn a_claim_comes_once() {
         let token = key.sign(r#"{"alg":"ES256","kid":"k"}"#, &format!("{whole},{more}}}"));
         assert_eq!(rule(&auth, &token).await, "duplicate_member", "{more}");
     }
-    // Nothing reads these; what a policy would read of them is unknown: see class 15.
+    // No rule reads these; a policy that reads them is unknown: see class 15.
     for more in [r#""x":1,"x":2"#, r#""scope":"a","scope":"b""#, r#""jti":"a","jti":"b""#] {
         let good = claims().to_string();
         let (whole, _) = good.rsplit_once('}').unwrap();
@@ -246,9 +246,9 @@ async fn a_claim_comes_once() {
     }
 }
 
-/// Where a rule reads what is otherwise read leniently, it is strict.
+/// Claims that are otherwise read leniently are read strictly if a rule reads them.
 #[tokio::test]
-async fn claim_that_a_setting_names_is_read_strictly() {
+async fn claim_that_a_setting_reads_is_parsed_strictly() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let rfc9068 = || builder(&key).profile(Profile::rfc9068());
     let required = || builder(&key).required_claims(["tenant"]);
@@ -276,10 +276,10 @@ async fn claim_that_a_setting_names_is_read_strictly() {
     }
 }
 
-/// CVE-2024-51744 (golang-jwt): a token that is both expired and forged was told to be expired,
-/// and callers who forgive that one let it in.
+/// CVE-2024-51744 (golang-jwt): a forged and expired token was reported as expired, and callers who
+/// tolerate expiry accepted it.
 #[tokio::test]
-async fn a_forged_token_is_never_said_to_be_expired() {
+async fn forged_expired_token_is_not_reported_as_expired() {
     let (key, forger) =
         (TestKey::generate("k", Algorithm::Es256), TestKey::generate("k", Algorithm::Es256));
     let auth = auth(&key).await;
@@ -299,10 +299,11 @@ async fn a_forged_token_is_never_said_to_be_expired() {
 
 /// RFC 8725 §3.12: another kind of token of the same issuer, with the same key and audience.
 #[tokio::test]
-async fn a_token_of_another_kind_is_no_access_token() {
+async fn token_of_another_kind_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
-    // Whether it is typed as an access token, by its header or by Keycloak's claim, decides about two.
+    // Two of the claims are accepted in a token that is typed as an access token, by its header or
+    // by Keycloak's claim.
     for (name, value, overridden) in [
         ("nonce", json!("n"), true),
         ("at_hash", json!("x"), true),
@@ -343,9 +344,9 @@ async fn a_token_of_another_kind_is_no_access_token() {
     }
 }
 
-/// An ID token of a code flow without `nonce`, whose audience is what Spring's access tokens have, too.
+/// An ID token of a code flow without `nonce`, with the audience of Spring's access tokens.
 #[tokio::test]
-async fn an_id_token_without_any_mark_of_its_own_is_told_by_what_it_has() {
+async fn unmarked_id_token_is_recognized_by_its_claims() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let id_token = json!({"azp": AUDIENCE, "auth_time": NOW, "sid": "s"});
     let access_token = json!({"scope": ["orders:read"], "jti": "j"});
@@ -364,7 +365,7 @@ async fn an_id_token_without_any_mark_of_its_own_is_told_by_what_it_has() {
         (Profile::spring(), &access_token, "accepted"),
         (Profile::spring(), &json!({"sid": "s"}), "access_token"),
         (Profile::spring(), &json!({"auth_time": "2027-01-15T08:00:00Z"}), "access_token"),
-        // Zitadel's access tokens, and Keycloak's where the API is the client.
+        // Zitadel's access tokens, and Keycloak's if the API is the client.
         (Profile::jwt(), &json!({"azp": AUDIENCE}), "accepted"),
         (Profile::jwt(), &json!({"azp": AUDIENCE, "auth_time": NOW, "typ": "Bearer"}), "accepted"),
         (Profile::jwt(), &json!({"azp": AUDIENCE, "auth_time": NOW, "scope": "a"}), "accepted"),
@@ -377,9 +378,9 @@ async fn an_id_token_without_any_mark_of_its_own_is_told_by_what_it_has() {
     }
 }
 
-/// A claim that would tell an access token is read as strictly as one that refuses it.
+/// A claim that identifies an access token is read as strictly as one that rejects it.
 #[tokio::test]
-async fn nothing_that_says_nothing_makes_an_id_token_an_access_token() {
+async fn empty_or_mistyped_scope_does_not_make_an_id_token_an_access_token() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let azp = format!(r#""azp":"{AUDIENCE}""#);
@@ -416,7 +417,7 @@ async fn nothing_that_says_nothing_makes_an_id_token_an_access_token() {
         (r#""azp":"another","auth_time":1"#.to_owned(), "accepted"),
         (r#""azp":null,"auth_time":1"#.to_owned(), "accepted"),
         (format!(r#"{azp},"auth_time":null"#), "accepted"),
-        // Of other tokens these claims are the sender's affair.
+        // In other tokens these claims have no fixed meaning.
         (r#""auth_time":"yesterday","scope":0"#.to_owned(), "accepted"),
     ] {
         let payload = format!("{{{members},{}", &claims().to_string()[1..]);
@@ -425,9 +426,9 @@ async fn nothing_that_says_nothing_makes_an_id_token_an_access_token() {
     }
 }
 
-/// Keycloak alone writes it. With another issuer a mapper or a customizer may put it into ID tokens.
+/// Only Keycloak writes it. With another issuer, a mapper or customizer may put it into ID tokens.
 #[tokio::test]
-async fn claim_typ_bearer_is_proof_only_where_the_issuer_writes_it() {
+async fn claim_typ_bearer_is_a_mark_only_for_issuers_that_write_it() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let id_token = json!({
         "nonce": "n", "at_hash": "h", "azp": "c", "client_id": AUDIENCE, "cid": "c", "appid": "c",
@@ -457,16 +458,16 @@ async fn claim_typ_bearer_is_proof_only_where_the_issuer_writes_it() {
     }
 }
 
-/// A good token's claims and these.
+/// The claims of a valid token and these.
 fn merged(changes: &Value) -> Value {
     let mut claims = claims();
     claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     claims
 }
 
-/// What an operator demands of every token is demanded, and what is absent proves nothing.
+/// A requirement of the operator applies to every token, and an absent claim does not meet it.
 #[tokio::test]
-async fn a_demand_is_not_met_by_silence() {
+async fn requirement_is_not_met_by_an_absent_claim() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     let long_lived = || builder(&key).max_token_lifetime(minutes(15));
@@ -495,7 +496,7 @@ async fn a_demand_is_not_met_by_silence() {
         for (name, value) in changes.as_object().unwrap() {
             claims[name] = value.clone();
         }
-        // Said with `null` above: a claim that is not there.
+        // `null` is an absent claim.
         claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         let auth = builder.build().await.unwrap();
         let token = key.sign(r#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#, &claims.to_string());
@@ -503,9 +504,9 @@ async fn a_demand_is_not_met_by_silence() {
     }
 }
 
-/// The marks by which providers tell their access tokens from what else they sign.
+/// The marks by which providers distinguish their access tokens from their other tokens.
 #[tokio::test]
-async fn a_providers_other_tokens_are_no_access_tokens() {
+async fn other_tokens_of_a_provider_are_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let kubernetes = json!({"kubernetes.io": {"namespace": "n"}});
     for (profile, changes, expected) in [
@@ -528,7 +529,7 @@ async fn a_providers_other_tokens_are_no_access_tokens() {
         (Profile::authentik(), json!({"azp": "c", "uid": null}), "access_token"),
         // An ID token with a claim of a scope mapping.
         (Profile::authentik(), json!({"uid": "u", "nonce": "n"}), "access_token"),
-        // No token can hold a hash of itself.
+        // No token can contain a hash of itself.
         (Profile::authentik(), json!({"azp": "c", "uid": "u", "at_hash": "h"}), "access_token"),
         (Profile::hydra(), json!({"client_id": "c"}), "accepted"),
         (Profile::hydra(), json!({}), "access_token"),
@@ -551,10 +552,10 @@ async fn a_providers_other_tokens_are_no_access_tokens() {
     }
 }
 
-/// RFC 7519 §4 within a claim: of two members with one name somebody else takes the other one.
-/// Where a rule reads, the token is refused; what only policies read is unknown to them (class 15).
+/// RFC 7519 §4 within a claim: of two members with one name, another parser takes the other one. If
+/// a rule reads the claim, the token is rejected; for a policy the claim is unknown (class 15).
 #[tokio::test]
-async fn claim_with_a_member_twice_is_refused_where_a_rule_reads_it() {
+async fn claim_with_duplicate_member_is_rejected_if_a_rule_reads_it() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let plain = || builder(&key);
     let keycloak = || plain().profile(Profile::keycloak());
@@ -568,7 +569,7 @@ async fn claim_with_a_member_twice_is_refused_where_a_rule_reads_it() {
         (plain().required_claims(["tenant"]), r#""tenant":{"id":1}"#, "accepted"),
         (plain().required_claims(["tenant"]), r#""tenant":{"id":1,"id":1}"#, twice),
         (plain().required_claims(["tenant"]), r#""tenant":[[{"id":1,"id":1}]]"#, twice),
-        // No rule asks for these.
+        // No rule reads these.
         (keycloak(), r#""realm_access":{"roles":["user"],"roles":["admin"]}"#, "accepted"),
         (plain(), r#""roles":{"a":1,"a":1}"#, "accepted"),
         (plain(), r#""status":{"status_list":{"idx":1,"idx":2,"uri":"u"}}"#, "accepted"),
@@ -586,9 +587,10 @@ async fn claim_with_a_member_twice_is_refused_where_a_rule_reads_it() {
     }
 }
 
-/// Without an audience everything else holds, and what the profile reads in the place of `aud` must be there.
+/// Without an audience all other rules apply, and the claim that the profile reads instead of `aud`
+/// is required.
 #[tokio::test]
-async fn any_audience_makes_nothing_else_optional() {
+async fn any_audience_keeps_all_other_rules() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let any = async |profile: Profile| {
         let settings = dangerous::any_audience(ISSUER).profile(profile);
@@ -634,9 +636,9 @@ async fn any_audience_makes_nothing_else_optional() {
     }
 }
 
-/// Whoever names an audience means it: no list of settings turns into "any".
+/// A named audience always applies: no combination of settings means "any".
 #[tokio::test]
-async fn audience_is_named_or_any_is_accepted_and_never_both() {
+async fn audience_together_with_any_audience_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let keys = SharedKeySet::new(TestKey::key_set([&key]));
     let built = async |settings: IssuerSettings| {

@@ -1,6 +1,6 @@
-//! `crit`: an extension that the issuer says must be understood, and that is not.
+//! `crit`: an extension that must be understood, and is not.
 //!
-//! No extension is understood, so that the member's presence refuses, whatever it holds.
+//! No extension is supported, so the presence of the member rejects the token, with any value.
 
 use portcullis::testing::TestKey;
 use portcullis::{Algorithm, signature};
@@ -10,7 +10,7 @@ use super::support::{auth, claims, encode, rule};
 
 /// CVE-2025-59420 (Authlib), GHSA-752w-5fwx-jx9f (PyJWT).
 #[tokio::test]
-async fn crit_is_refused_whatever_it_holds() {
+async fn crit_is_rejected_with_any_value() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     for crit in [
@@ -45,7 +45,7 @@ async fn crit_is_refused_whatever_it_holds() {
 
 /// RFC 7797: a payload that is not encoded, announced by `crit` or not.
 #[tokio::test]
-async fn an_unencoded_payload_is_refused() {
+async fn unencoded_payload_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     for b64 in ["false", "true", "null", "0", r#""false""#] {
@@ -56,18 +56,18 @@ async fn an_unencoded_payload_is_refused() {
     }
 }
 
-/// A signature alone, apart from tokens, knows no extension either.
+/// Verification of a signature without a token does not support extensions either.
 #[test]
-fn crit_is_refused_where_only_a_signature_is_verified() {
+fn crit_is_rejected_if_only_a_signature_is_verified() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let token = key.sign(r#"{"alg":"ES256","crit":["x"],"x":1}"#, "anything");
     let error = signature::verify(&token, &TestKey::key_set([&key]), Algorithm::ALL).unwrap_err();
     assert_eq!(error.rule(), "crit");
 }
 
-/// What is not critical is passed over (RFC 7515 §4.2), also where it says the same in other words.
+/// A member that is not critical is ignored (RFC 7515 §4.2), even if it has a similar meaning.
 #[tokio::test]
-async fn other_members_of_the_header_are_passed_over() {
+async fn other_header_members_are_ignored() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let header = json!({
         "alg": "ES256", "kid": "k", "Crit": ["x"], "critical": ["x"], "x5t": encode("x"),

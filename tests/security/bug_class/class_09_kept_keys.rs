@@ -1,5 +1,5 @@
-//! The ninth class, over a restart: keys of an earlier run are used while the issuer cannot be reached,
-//! for as long as they could have been used without the restart, and no others.
+//! The ninth class across a restart: keys of an earlier run are used while the issuer is
+//! unreachable, for as long as they could have been used without the restart, and no others.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl World {
         Self { key, fetch, file, _directory: directory }
     }
 
-    /// A process that starts `after` so many seconds, with a monotonic clock that begins anew.
+    /// A process that starts `after` so many seconds, with a new monotonic clock.
     fn builder(&self, after: u64) -> (AuthenticatorBuilder, ManualClock) {
         let clock = ManualClock::at(NOW + after);
         let builder = Authenticator::builder(ISSUER, AUDIENCE)
@@ -58,7 +58,7 @@ impl World {
         self.fetch.set(JWKS, Answer::Fails);
     }
 
-    /// The file is written by a task of its own.
+    /// A separate task writes the file.
     async fn until_kept(&self) {
         for _ in 0..2000 {
             if self.file.exists() {
@@ -77,7 +77,7 @@ impl World {
         serde_json::from_slice(&std::fs::read(&self.file).unwrap()).unwrap()
     }
 
-    /// Another process that has changed what was kept.
+    /// Another process has changed the kept keys.
     fn keep(&self, change: impl FnOnce(&mut Value)) {
         let mut kept = self.kept();
         change(&mut kept["issuers"][ISSUER]);
@@ -86,7 +86,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn kept_keys_are_used_within_their_bound_and_until_the_issuer_is_back() {
+async fn kept_keys_are_used_within_their_bound_until_the_issuer_recovers() {
     let world = World::new();
     world.first_run().await;
     let (builder, clock) = world.builder(3000);
@@ -100,7 +100,7 @@ async fn kept_keys_are_used_within_their_bound_and_until_the_issuer_is_back() {
     );
     assert!(status().last_error.is_some());
     assert_eq!(rule(&auth, &world.token()).await, "accepted");
-    // A TTL of 300 s and 3600 s of staleness, counted from the fetch in the first run.
+    // A TTL of 300 s and a maximum staleness of 3600 s, counted from the fetch in the first run.
     clock.advance(Duration::from_secs(899));
     assert_eq!(rule(&auth, &world.token()).await, "accepted");
     clock.advance(Duration::from_secs(1));
@@ -113,9 +113,9 @@ async fn kept_keys_are_used_within_their_bound_and_until_the_issuer_is_back() {
     assert_eq!(status().freshness, Freshness::Fresh);
 }
 
-/// A wall clock that is set back after the start does not make them younger.
+/// A wall clock that is set back after the start does not make the keys younger.
 #[tokio::test]
-async fn kept_keys_grow_old_by_the_larger_of_both_clocks() {
+async fn kept_keys_age_by_the_larger_of_both_clocks() {
     let world = World::new();
     world.first_run().await;
     let (builder, clock) = world.builder(3000);
@@ -131,21 +131,21 @@ async fn refused(world: &World, after: u64) {
 }
 
 #[tokio::test]
-async fn kept_keys_that_are_too_old_or_from_the_future_are_not_used() {
+async fn kept_keys_too_old_or_from_the_future_are_not_used() {
     let world = World::new();
     world.first_run().await;
     refused(&world, 3900).await;
     world.builder(3899).0.build().await.unwrap();
     world.keep(|record| record["fetched_at"] = json!(NOW + 60));
     refused(&world, 0).await;
-    // The settings of now hold as well.
+    // The current settings apply as well.
     world.keep(|record| record["fetched_at"] = json!(NOW));
     let (builder, _) = world.builder(900);
     builder.max_stale(Duration::from_secs(600)).build().await.unwrap_err();
 }
 
 #[tokio::test]
-async fn kept_keys_that_are_foreign_or_damaged_are_not_used() {
+async fn kept_keys_of_another_issuer_or_damaged_are_not_used() {
     for change in [
         |record: &mut Value| record["source"] = json!("https://elsewhere.example/keys"),
         |record: &mut Value| record["jwks"] = json!("{"),
@@ -163,13 +163,13 @@ async fn kept_keys_that_are_foreign_or_damaged_are_not_used() {
         world.first_run().await;
         std::fs::write(&world.file, text).unwrap();
         refused(&world, 10).await;
-        // And is replaced by what is fetched next.
+        // The file is replaced at the next fetch.
         world.fetch.set(JWKS, Answer::ok(TestKey::jwks([&world.key])));
         std::fs::remove_file(&world.file).unwrap();
         world.builder(20).0.build().await.unwrap();
         world.until_kept().await;
     }
-    // Keys of an issuer that is no longer configured serve nobody.
+    // Keys of an issuer that is no longer configured are removed.
     let world = World::new();
     world.first_run().await;
     let builder = Authenticator::builder(OTHER, AUDIENCE).jwks_url(OTHER_JWKS);
@@ -177,9 +177,9 @@ async fn kept_keys_that_are_foreign_or_damaged_are_not_used() {
     builder.build().await.unwrap_err();
 }
 
-/// The server answers, and what it says is wrong: that is no outage.
+/// The server responds, but its response is wrong: that is not an outage.
 #[tokio::test]
-async fn kept_keys_do_not_hide_a_wrong_configuration() {
+async fn kept_keys_do_not_hide_an_invalid_configuration() {
     let world = World::new();
     world.first_run().await;
     for answer in [Answer::status(404, ""), Answer::ok("<html>"), Answer::status(302, "")] {
@@ -192,7 +192,7 @@ async fn kept_keys_do_not_hide_a_wrong_configuration() {
     }
 }
 
-/// Where the operator obeys headers that forbid stale keys, a restart is no way round them.
+/// If the operator obeys headers that forbid stale keys, a restart does not bypass them.
 #[tokio::test]
 async fn kept_keys_that_must_be_revalidated_are_not_used_past_their_ttl() {
     let world = World::new();
@@ -212,7 +212,7 @@ async fn kept_keys_that_must_be_revalidated_are_not_used_past_their_ttl() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn file_that_others_may_write_is_not_read_and_the_own_one_is_for_the_owner() {
+async fn kept_keys_file_writable_by_others_is_not_read_and_own_file_is_private() {
     use std::fs::{Permissions, set_permissions};
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -228,10 +228,10 @@ async fn file_that_others_may_write_is_not_read_and_the_own_one_is_for_the_owner
     world.builder(10).0.build().await.unwrap();
 }
 
-/// A pipe would be waited for, and a link leads to a file that somebody else chose.
+/// A pipe would block, and a link leads to a file that another user chose.
 #[cfg(unix)]
 #[tokio::test]
-async fn what_is_no_file_is_not_read() {
+async fn kept_keys_path_that_is_not_a_regular_file_is_not_read() {
     let world = World::new();
     world.first_run().await;
     let kept = world.file.with_file_name("elsewhere.json");
@@ -248,9 +248,9 @@ async fn what_is_no_file_is_not_read() {
     assert!(start.await.unwrap().is_err());
 }
 
-/// Where the metadata was told to be is part of where keys come from.
+/// The configured metadata URL is part of the source of the keys.
 #[tokio::test]
-async fn kept_keys_of_another_place_of_the_metadata_are_not_used() {
+async fn kept_keys_of_another_metadata_url_are_not_used() {
     const OLD: &str = "https://old.example/metadata";
     const NEW: &str = "https://new.example/metadata";
     let own = format!("{ISSUER}/.well-known/openid-configuration");
@@ -271,7 +271,7 @@ async fn kept_keys_of_another_place_of_the_metadata_are_not_used() {
     builder(10).discovery_url(OLD).build().await.unwrap();
     builder(10).discovery_url(NEW).build().await.unwrap_err();
     builder(10).build().await.unwrap_err();
-    // Of two locations one says that the issuer is another: no outage explains that.
+    // One of two locations names another issuer, which no outage explains.
     std::fs::remove_file(&world.file).unwrap();
     world.fetch.set(&own, metadata(ISSUER));
     builder(0).build().await.unwrap();
@@ -282,9 +282,9 @@ async fn kept_keys_of_another_place_of_the_metadata_are_not_used() {
     builder(10).build().await.unwrap_err();
 }
 
-/// A host that may no longer be asked over plain http gives no keys after a restart either.
+/// A host that may no longer be fetched over plain http gives no keys after a restart either.
 #[tokio::test]
-async fn kept_keys_from_where_no_keys_may_come_now_are_not_used() {
+async fn kept_keys_from_a_no_longer_allowed_url_are_not_used() {
     let world = World::new();
     world.first_run().await;
     world.keep(|record| record["jwks_url"] = json!("http://keys.internal/jwks"));
@@ -295,7 +295,7 @@ async fn kept_keys_from_where_no_keys_may_come_now_are_not_used() {
     refused(&world, 10).await;
 }
 
-/// Answers the second request only when it is told to, and gives another key from then on.
+/// Answers the second request only on a signal, and returns another key from then on.
 #[derive(Debug, Clone)]
 struct Slow {
     requests: Arc<AtomicUsize>,
@@ -316,9 +316,9 @@ impl Fetch for Slow {
     }
 }
 
-/// What comes of a fetch that was given up is not kept in the place of newer keys.
+/// The result of an abandoned fetch does not replace newer kept keys.
 #[tokio::test]
-async fn late_answer_of_a_fetch_that_was_given_up_is_not_kept() {
+async fn late_response_of_an_abandoned_fetch_is_not_kept() {
     let world = World::new();
     let (old, new) =
         (TestKey::generate("old", Algorithm::Es256), TestKey::generate("new", Algorithm::Es256));
@@ -349,7 +349,7 @@ async fn late_answer_of_a_fetch_that_was_given_up_is_not_kept() {
 }
 
 #[tokio::test]
-async fn place_that_cannot_be_written_is_refused_at_the_start() {
+async fn unwritable_kept_keys_path_is_rejected_at_start() {
     let world = World::new();
     world.fetch.set(JWKS, Answer::ok(TestKey::jwks([&world.key])));
     let (builder, _) = world.builder(0);
@@ -360,7 +360,7 @@ async fn place_that_cannot_be_written_is_refused_at_the_start() {
 }
 
 #[tokio::test]
-async fn one_of_several_issuers_that_is_away_does_not_stop_the_others() {
+async fn one_unreachable_issuer_does_not_stop_the_others() {
     let world = World::new();
     let other = TestKey::generate("o", Algorithm::Es256);
     let two = |after| {
@@ -379,7 +379,7 @@ async fn one_of_several_issuers_that_is_away_does_not_stop_the_others() {
     world.fetch.set(OTHER_JWKS, Answer::ok(TestKey::jwks([&other])));
     clock.advance(Duration::from_secs(10));
     assert_eq!(rule(&auth, &of_other).await, "accepted");
-    // If all are away there is nothing to start for, and a wrong answer stops the start in any case.
+    // If all issuers are unreachable, the start fails; a wrong response always fails it.
     std::fs::remove_file(&world.file).ok();
     world.fetch.set(JWKS, Answer::Fails);
     world.fetch.set(OTHER_JWKS, Answer::Fails);

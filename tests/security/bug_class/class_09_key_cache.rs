@@ -1,7 +1,7 @@
-//! Keys that outlive their withdrawal, answer for another issuer, or vanish in an outage.
+//! Keys that outlive their withdrawal, verify another issuer's tokens, or vanish in an outage.
 //!
-//! Each issuer has a key set of its own, replaced whole by a good answer and by nothing else; a
-//! `kid` that is not in it is no key at all.
+//! Each issuer has its own key set, which only a valid response replaces, as a whole; a `kid` that
+//! is not in it has no key.
 
 use std::time::Duration;
 
@@ -54,10 +54,10 @@ fn es256(id: &str) -> TestKey {
     TestKey::generate(id, Algorithm::Es256)
 }
 
-/// CVE-2025-22149 (jwkset): a refresh added keys and removed none; CVE-2026-50202 (Steeltoe):
-/// keys never expired.
+/// CVE-2025-22149 (jwkset): a refresh added keys and removed none; CVE-2026-50202 (Steeltoe): keys
+/// never expired.
 #[tokio::test]
-async fn a_removed_key_is_refused_after_the_ttl() {
+async fn removed_key_is_rejected_after_the_ttl() {
     let (old, new) = (es256("old"), es256("new"));
     let world = World::publishing(&[&old, &new]).await;
     assert_eq!(world.rule(&old).await, "accepted");
@@ -65,15 +65,15 @@ async fn a_removed_key_is_refused_after_the_ttl() {
     world.advance(301);
     assert_eq!(world.rule(&old).await, "kid");
     assert_eq!(world.rule(&new).await, "accepted");
-    // An empty set is a set.
+    // An empty set is valid.
     world.publish(&[]);
     world.advance(301);
     assert_eq!(world.rule(&new).await, "kid");
 }
 
-/// The same `kid` with another key: the new one counts, and only the new one.
+/// The same `kid` with another key: only the new key is used.
 #[tokio::test]
-async fn a_key_that_was_replaced_under_its_kid_is_gone() {
+async fn replaced_key_is_rejected_under_the_same_kid() {
     let (old, new) = (es256("k"), es256("k"));
     let world = World::publishing(&[&old]).await;
     assert_eq!(world.rule(&old).await, "accepted");
@@ -86,7 +86,7 @@ async fn a_key_that_was_replaced_under_its_kid_is_gone() {
 /// GHSA-fhv5-28vv-h8m8 (PyJWT): one failed fetch, which an unknown `kid` could cause, emptied the
 /// set.
 #[tokio::test]
-async fn a_failed_refresh_takes_no_key_away() {
+async fn failed_refresh_keeps_the_keys() {
     let (key, unknown) = (es256("k"), es256("unknown"));
     let failures = [
         Answer::Fails,
@@ -108,7 +108,7 @@ async fn a_failed_refresh_takes_no_key_away() {
         assert_eq!(world.rule(&key).await, "accepted", "{failure:?}");
         world.advance(300);
         assert_eq!(world.rule(&key).await, "accepted", "stale: {failure:?}");
-        // Bounded all the same: an issuer that is cut off can not withdraw anything.
+        // Still bounded: an issuer that is cut off cannot withdraw a key.
         world.advance(4000);
         assert_eq!(world.rule(&key).await, "keys_unavailable", "{failure:?}");
         world.publish(&[&key]);
@@ -117,9 +117,9 @@ async fn a_failed_refresh_takes_no_key_away() {
     }
 }
 
-/// CVE-2026-89313 (gose): an unknown `kid` got the last key.
+/// CVE-2026-89313 (gose): an unknown `kid` selected the last key.
 #[tokio::test]
-async fn an_unknown_kid_is_no_key_even_if_the_signature_would_hold() {
+async fn unknown_kid_is_rejected_even_with_a_valid_signature() {
     let (first, last) = (es256("first"), es256("last"));
     let world = World::publishing(&[&first, &last]).await;
     for key in [&first, &last] {
@@ -136,10 +136,10 @@ fn of(issuer: &str, key: &TestKey) -> IssuerSettings {
     IssuerSettings::new(issuer, AUDIENCE).key_source(SharedKeySet::new(TestKey::key_set([key])))
 }
 
-/// CVE-2025-59936 (get-jwks: the parts of a cache's key ran into each other), CVE-2026-50202
-/// (Steeltoe: the `kid` alone was the cache's key).
+/// CVE-2025-59936 (get-jwks: the parts of a cache key were concatenated), CVE-2026-50202 (Steeltoe:
+/// the `kid` alone was the cache key).
 #[tokio::test]
-async fn a_key_answers_for_its_own_issuer_only() {
+async fn key_verifies_only_tokens_of_its_issuer() {
     let issuers = ["https://a.example", "https://b.example", "https://a.example:https://b.example"];
     for kid in ["k", "https://b.example", "k:https://b.example", "ES256:k:https://a.example"] {
         let keys = [es256(kid), es256(kid), es256(kid)];
@@ -150,7 +150,7 @@ async fn a_key_answers_for_its_own_issuer_only() {
             .build()
             .await
             .unwrap();
-        // Twice, so that nothing that the first round may have left helps in the second.
+        // Twice, so that leftovers of the first round would show in the second.
         for _ in 0..2 {
             for (signer, key) in keys.iter().enumerate() {
                 for (claimed, issuer) in issuers.iter().enumerate() {
@@ -163,9 +163,9 @@ async fn a_key_answers_for_its_own_issuer_only() {
     }
 }
 
-/// A server's headers may end a key's life early, and never prolong it.
+/// A server's headers may shorten a key's life, and never extend it.
 #[tokio::test]
-async fn caching_headers_shorten_the_life_of_a_removed_key_and_never_prolong_it() {
+async fn caching_headers_only_shorten_the_life_of_a_removed_key() {
     for (control, ttl) in [
         ("max-age=60", 60),
         ("max-age=86400", 300),
@@ -185,9 +185,9 @@ async fn caching_headers_shorten_the_life_of_a_removed_key_and_never_prolong_it(
     }
 }
 
-/// Where the operator obeys what forbids stale keys, none is used in an outage.
+/// If the operator obeys headers that forbid stale keys, none are used in an outage.
 #[tokio::test]
-async fn obeyed_no_cache_leaves_no_stale_keys() {
+async fn obeyed_no_cache_forbids_stale_keys() {
     for control in ["max-age=60, must-revalidate", "no-cache", "no-store"] {
         for (obeys, expected) in [(false, "accepted"), (true, "keys_unavailable")] {
             let key = es256("k");
@@ -208,9 +208,9 @@ async fn obeyed_no_cache_leaves_no_stale_keys() {
     }
 }
 
-/// Two keys under one `kid`: any choice would be a guess, or the attacker's.
+/// Two keys with one `kid`: any choice would be a guess, or the attacker's.
 #[test]
-fn of_two_keys_under_one_kid_neither_is_used() {
+fn two_different_keys_with_one_kid_are_not_used() {
     let (one, two, other) = (es256("k"), es256("k"), es256("other"));
     let json = TestKey::jwks([&one, &two, &other]).to_string();
     let set = KeySet::from_json(json.as_bytes()).unwrap();
@@ -221,8 +221,8 @@ fn of_two_keys_under_one_kid_neither_is_used() {
     assert!(signature::verify(&other.token(&claims()), &set, Algorithm::ALL).is_ok());
 }
 
-/// Several keys fit a token without `kid`: each is tried, and a token that costs more than that is
-/// refused.
+/// Several keys match a token without `kid`: each is tried, and a token that needs more attempts
+/// than allowed is rejected.
 #[tokio::test]
 async fn without_a_kid_up_to_four_keys_are_tried() {
     let keys = ["a", "b", "c", "d", "e"].map(es256);
@@ -235,7 +235,7 @@ async fn without_a_kid_up_to_four_keys_are_tried() {
             .unwrap();
         let sign = |key: &TestKey| key.sign(r#"{"alg":"ES256"}"#, &claims().to_string());
         for key in &keys[..number] {
-            // Twice: the second time it is a token that was accepted before.
+            // Twice: the second time the token is cached.
             for _ in 0..2 {
                 assert_eq!(rule(&auth, &sign(key)).await, expected, "{number}");
             }
@@ -245,10 +245,10 @@ async fn without_a_kid_up_to_four_keys_are_tried() {
     }
 }
 
-/// A key that is replaced under its `kid` is used after one fetch, and no forgery causes more than one
-/// fetch for a `kid` in a cooldown.
+/// A key that is replaced under its `kid` is used after one fetch, and forgeries cause at most one
+/// fetch per `kid` and cooldown.
 #[tokio::test]
-async fn key_replaced_under_its_kid_is_used_and_forgeries_cause_few_fetches() {
+async fn key_replaced_under_its_kid_is_accepted_and_forgeries_cause_few_fetches() {
     let [old, new, forger] = ["k", "k", "k"].map(es256);
     let world = World::publishing(&[&old]).await;
     let start = world.fetch.requests().len();
@@ -256,7 +256,7 @@ async fn key_replaced_under_its_kid_is_used_and_forgeries_cause_few_fetches() {
     assert_eq!(world.rule(&old).await, "accepted");
     world.publish(&[&new]);
     assert_eq!(world.rule(&new).await, "accepted");
-    // It is gone, for a token that was accepted before, too.
+    // The old key is rejected for a cached token, too.
     assert_eq!(world.rule(&old).await, "signature");
     assert_eq!(fetches(), 1);
 
@@ -272,7 +272,7 @@ async fn key_replaced_under_its_kid_is_used_and_forgeries_cause_few_fetches() {
         }
         assert_eq!(fetches(), 2 + round);
     }
-    // While the issuer is away, the answer is the same, and nothing is fetched for it.
+    // While the issuer is unreachable the verdict is the same, and nothing is fetched for it.
     world.fetch.set(JWKS, Answer::Fails);
     world.advance(30);
     assert_eq!(world.rule(&forger).await, "signature");
@@ -282,9 +282,9 @@ async fn key_replaced_under_its_kid_is_used_and_forgeries_cause_few_fetches() {
     assert_eq!((world.rule(&new).await, fetches()), ("accepted", before));
 }
 
-/// The budget is the one for unknown `kid`s.
+/// The budget is that of unknown `kid`s.
 #[tokio::test]
-async fn forgeries_under_known_kids_spend_the_budget_for_unknown_ones() {
+async fn forgeries_with_known_kids_spend_the_unknown_kid_budget() {
     let keys = ["a", "b", "c", "d", "e"].map(es256);
     let world = World::publishing(&keys.each_ref()).await;
     let start = world.fetch.requests().len();
@@ -295,12 +295,12 @@ async fn forgeries_under_known_kids_spend_the_budget_for_unknown_ones() {
     }
     assert_eq!(fetches(), 3);
     assert_eq!(world.rule(&es256("unknown")).await, "key_budget_spent");
-    // The next one is for whoever asks first.
+    // The next fetch is for the first request.
     world.advance(30);
     assert_eq!(world.rule(&es256("unknown")).await, "kid");
     assert_eq!(world.rule(&forged[3]).await, "signature");
     assert_eq!(fetches(), 4);
-    // With the budget whole again, and the issuer away: one failure, and nothing while it backs off.
+    // With a full budget and an unreachable issuer: one failure, and no fetch while it backs off.
     world.advance(90);
     assert_eq!(world.rule(&keys[0]).await, "accepted");
     let before = fetches();
@@ -311,7 +311,7 @@ async fn forgeries_under_known_kids_spend_the_budget_for_unknown_ones() {
     assert_eq!(fetches(), before + 1);
 }
 
-/// One `kid` for keys of two algorithms is no choice: the token's algorithm tells them apart.
+/// One `kid` for keys of two algorithms is unambiguous: the token's algorithm selects the key.
 #[tokio::test]
 async fn keys_of_two_algorithms_may_share_a_kid() {
     let keys = [es256("k"), TestKey::generate("k", Algorithm::Ed25519)];
@@ -325,17 +325,17 @@ async fn keys_of_two_algorithms_may_share_a_kid() {
     }
 }
 
-/// The same key listed twice is no choice: an issuer that repeats itself keeps its users.
+/// A key that is listed twice is unambiguous: the issuer's tokens stay valid.
 #[tokio::test]
-async fn the_same_key_twice_is_one_key() {
+async fn duplicate_key_is_one_key() {
     let key = es256("k");
     let world = World::publishing(&[&key, &key]).await;
     assert_eq!(world.rule(&key).await, "accepted");
 }
 
-/// One RSA key that is published for two algorithms is two keys; each verifies its own.
+/// One RSA key that is published for two algorithms is two keys; each verifies its own algorithm.
 #[test]
-fn a_key_for_two_algorithms_is_two_keys() {
+fn key_listed_for_two_algorithms_is_two_keys() {
     let key = TestKey::generate("k", Algorithm::Rs256);
     let (rs256, mut ps256) = (key.jwk(), key.jwk());
     ps256["alg"] = json!("PS256");
@@ -348,9 +348,9 @@ fn a_key_for_two_algorithms_is_two_keys() {
     assert_eq!(algorithms, [Algorithm::Rs256, Algorithm::Ps256]);
 }
 
-/// Past the stale bound not even an outage keeps a key alive, however good the token is.
+/// Past the stale bound, not even an outage keeps a key in use, for any token.
 #[tokio::test]
-async fn stale_keys_end() {
+async fn stale_keys_are_rejected_after_max_stale() {
     let key = es256("k");
     let world = World::publishing(&[&key]).await;
     world.fetch.set(JWKS, Answer::status(503, ""));
@@ -358,13 +358,13 @@ async fn stale_keys_end() {
     assert_eq!(world.rule(&key).await, "accepted", "stale");
     world.advance(3600);
     assert_eq!(world.rule(&key).await, "keys_unavailable", "the end");
-    // Also with a fetch that failed a moment ago, and is not tried again yet.
+    // Also after a fetch that just failed and is not retried yet.
     assert_eq!(world.rule(&key).await, "keys_unavailable", "and it stays so");
 }
 
-/// A set of too many keys is refused whole: each would have to be parsed, and looked through.
+/// A set with too many keys is rejected as a whole: each key would have to be parsed and searched.
 #[tokio::test]
-async fn a_key_set_has_a_limit() {
+async fn key_set_over_the_limit_is_rejected() {
     let key = es256("k");
     let world = World::publishing(&[&key]).await;
     let mut jwks = TestKey::jwks([&key]);
@@ -373,15 +373,15 @@ async fn a_key_set_has_a_limit() {
     assert_eq!(keys.len(), 201);
     let error = KeySet::from_json(jwks.to_string().as_bytes()).unwrap_err();
     assert_eq!(error.to_string(), "more than 200 keys");
-    // What was there before stays.
+    // The earlier set stays.
     world.fetch.set(JWKS, Answer::ok(jwks));
     world.advance(301);
     assert_eq!(world.rule(&key).await, "accepted");
 }
 
-/// Metadata that are another issuer's lead to another issuer's keys (RFC 8414 §3.3).
+/// Metadata of another issuer leads to that issuer's keys (RFC 8414 §3.3).
 #[tokio::test]
-async fn metadata_speak_for_their_own_issuer_only() {
+async fn metadata_of_another_issuer_is_not_used() {
     let key = es256("k");
     let metadata = "https://issuer.example/.well-known/openid-configuration";
     for (issuer, expected) in [
@@ -402,8 +402,8 @@ async fn metadata_speak_for_their_own_issuer_only() {
     }
 }
 
-/// nginx gives a file of equal length and modification time the same ETag, so that a 304 confirms
-/// keys that were replaced: key sets are read whole.
+/// nginx gives a file of equal length and modification time the same ETag, so a 304 would confirm
+/// keys that were replaced: key sets are fetched unconditionally.
 #[tokio::test]
 async fn unchanged_validators_do_not_keep_a_withdrawn_key() {
     let (old, new) = (es256("k1"), es256("k2"));
@@ -416,7 +416,7 @@ async fn unchanged_validators_do_not_keep_a_withdrawn_key() {
     world.advance(301);
     assert_eq!(world.rule(&old).await, "kid");
     assert_eq!(world.rule(&new).await, "accepted");
-    // A confirmation of what was not asked about, under whatever name, confirms nothing.
+    // A 304 to an unconditional request, with any validator, confirms nothing.
     world.fetch.set(JWKS, Answer::status(304, "").with("etag", "\"2\""));
     world.advance(4000);
     assert_eq!(world.rule(&new).await, "keys_unavailable");
@@ -426,10 +426,10 @@ async fn unchanged_validators_do_not_keep_a_withdrawn_key() {
     }
 }
 
-/// The issuer moves its key set, and the old place goes on serving the old keys: the metadata is
-/// read with each fetch.
+/// The issuer moves its key set, and the old URL keeps serving the old keys: the metadata is read
+/// with each fetch.
 #[tokio::test]
-async fn keys_at_a_place_that_the_metadata_left_are_refused_after_the_ttl() {
+async fn keys_at_a_former_jwks_uri_are_rejected_after_the_ttl() {
     const METADATA: &str = "https://issuer.example/.well-known/openid-configuration";
     const MOVED: &str = "https://issuer.example/moved";
     let (old, new) = (es256("old"), es256("new"));
@@ -453,7 +453,7 @@ async fn keys_at_a_place_that_the_metadata_left_are_refused_after_the_ttl() {
     assert_eq!(world.rule(&new).await, "accepted");
 }
 
-/// The monotonic clock stands still while a machine is suspended or a snapshot of it is kept.
+/// The monotonic clock stops while a machine is suspended or restored from a snapshot.
 #[tokio::test]
 async fn suspended_machine_does_not_accept_withdrawn_keys() {
     let (old, new) = (es256("old"), es256("new"));
@@ -467,7 +467,7 @@ async fn suspended_machine_does_not_accept_withdrawn_keys() {
     assert_eq!(world.rule(&new).await, "keys_unavailable");
 }
 
-/// A server that asks to be left alone is, while the keys are fresh; past their TTL it is asked again.
+/// `Retry-After` is obeyed while the keys are fresh; past their TTL the server is fetched again.
 #[tokio::test]
 async fn retry_after_does_not_keep_a_withdrawn_key() {
     let (old, new) = (es256("old"), es256("new"));
@@ -486,10 +486,10 @@ async fn retry_after_does_not_keep_a_withdrawn_key() {
     assert_eq!(world.rule(&old).await, "kid");
 }
 
-/// A flood of unknown `kid`s costs the issuer a burst and one fetch a cooldown, and good tokens
-/// nothing.
+/// A flood of unknown `kid`s causes a burst and one fetch per cooldown, and does not affect valid
+/// tokens.
 #[tokio::test]
-async fn unknown_kids_do_not_drown_the_issuer() {
+async fn unknown_kids_cause_few_fetches() {
     let key = es256("k");
     let world = World::publishing(&[&key]).await;
     world.advance(31);
@@ -504,10 +504,10 @@ async fn unknown_kids_do_not_drown_the_issuer() {
     assert_eq!(world.fetch.requests().len() - before, 3);
 }
 
-/// The commonest mistake is a token of another realm or environment. It is told as such, and spends
-/// nothing that honest tokens need.
+/// The most common mistake is a token of another realm or environment. It is reported as such, and
+/// spends no budget that valid tokens need.
 #[tokio::test]
-async fn token_of_another_issuer_causes_no_fetch_and_is_told_as_such() {
+async fn token_of_another_issuer_causes_no_fetch_and_is_reported_as_iss() {
     let (key, other) =
         (TestKey::generate("k", Algorithm::Es256), TestKey::generate("other", Algorithm::Es256));
     let fetch = ScriptedFetch::default();
@@ -522,14 +522,14 @@ async fn token_of_another_issuer_causes_no_fetch_and_is_told_as_such() {
         assert_eq!(rule(&auth, &foreign).await, "iss");
     }
     assert_eq!(fetch.requests().len(), 1);
-    // The budget is whole.
+    // The budget is still full.
     for _ in 0..3 {
         assert_eq!(rule(&auth, &other.token(&claims(ISSUER))).await, "kid");
     }
     assert_eq!(fetch.requests().len(), 4);
     assert_eq!(rule(&auth, &other.token(&claims(ISSUER))).await, "key_budget_spent");
     assert_eq!(rule(&auth, &foreign).await, "iss");
-    // While nobody can say whose keys there are, it is still another issuer's.
+    // While the keys are unknown, it is still reported as another issuer's token.
     fetch.set(JWKS, Answer::Fails);
     clock.advance(Duration::from_secs(4000));
     assert_eq!(rule(&auth, &foreign).await, "iss");

@@ -1,8 +1,7 @@
-//! A verified token that is remembered too long, or for somebody else.
+//! A validated token that is cached too long, or returned for another token.
 //!
-//! Verified tokens are kept, and found by nothing but all of their bytes; what a token was accepted
-//! for is asked again each time: the time that it is now, the key that counts now, and whether its issuer
-//! is still trusted.
+//! Cached tokens are found only by all of their bytes. Each cache hit checks again what the token
+//! was accepted for: the current time, the current key, and whether its issuer is still trusted.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,9 +20,9 @@ use super::support::{
     AUDIENCE, ISSUER, NOW, auth, bearer, builder, claims, request_rule, rule, split,
 };
 
-/// CVE-2026-107719 (fast-jwt): without `iat` a remembered token never expired.
+/// CVE-2026-107719 (fast-jwt): without `iat` a cached token never expired.
 #[tokio::test]
-async fn a_token_that_was_accepted_expires_all_the_same() {
+async fn cached_token_is_rejected_after_its_expiry() {
     let key = TestKey::generate("k", Algorithm::Es256);
     for name in ["", "iat", "sub"] {
         let clock = ManualClock::at(NOW);
@@ -39,9 +38,9 @@ async fn a_token_that_was_accepted_expires_all_the_same() {
     }
 }
 
-/// The rest of that class: entries that did not know which key had verified them.
+/// The rest of that class: entries that did not record the key that verified them.
 #[tokio::test]
-async fn a_token_that_was_accepted_goes_with_its_key() {
+async fn cached_token_is_rejected_when_its_key_is_gone() {
     let (key, other) =
         (TestKey::generate("k", Algorithm::Es256), TestKey::generate("k", Algorithm::Es256));
     let keys = SharedKeySet::new(TestKey::key_set([&key]));
@@ -61,12 +60,13 @@ async fn a_token_that_was_accepted_goes_with_its_key() {
     assert_eq!(rule(&auth, &token).await, "accepted", "and a refusal is not remembered either");
 }
 
-/// CVE-2026-35039 (fast-jwt): two tokens under one key of the cache swapped their bearers.
+/// CVE-2026-35039 (fast-jwt): two tokens with one cache key swapped their identities.
 #[tokio::test]
-async fn nobody_gets_the_identity_of_another() {
+async fn cache_never_returns_another_callers_identity() {
     let key = TestKey::generate("k", Algorithm::Ed25519);
     let auth = auth(&key).await;
-    // Alike in all that a careless key of a cache would be made of: header, length, ends, `jti`.
+    // Equal in everything that a careless cache key would use: header, length, first and last
+    // characters, `jti`.
     let tokens: Vec<_> = (1000..1500)
         .map(|number| {
             let mut claims = claims();
@@ -81,7 +81,7 @@ async fn nobody_gets_the_identity_of_another() {
             assert_eq!(who.subject(), Some(subject.as_str()));
         }
     }
-    // The signature of one behind the claims of another, both accepted a moment ago.
+    // The signature of one token with the claims of another; both tokens are cached.
     for pair in tokens.windows(2) {
         let (input, _) = split(&pair[0].1);
         let (_, signature) = split(&pair[1].1);
@@ -93,7 +93,7 @@ async fn nobody_gets_the_identity_of_another() {
 #[derive(Clone)]
 struct Tenant {
     settings: IssuerSettings,
-    /// Where its keys are; `None` once it is offboarded.
+    /// The URL of its keys; `None` once it is offboarded.
     jwks_url: Arc<Mutex<Option<&'static str>>>,
     asked: Arc<AtomicUsize>,
     fetch: ScriptedFetch,
@@ -121,7 +121,7 @@ impl Tenant {
     }
 }
 
-/// A tenant, its authenticator with and without a cache of tokens, and a token that lasts.
+/// A tenant, its authenticator with and without a token cache, and a long-lived token.
 async fn tenant(token_cache: usize) -> (Tenant, Authenticator, ManualClock, String) {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
@@ -142,9 +142,9 @@ async fn tenant(token_cache: usize) -> (Tenant, Authenticator, ManualClock, Stri
     (tenant, auth, clock, key.token(&claims))
 }
 
-/// However often its tokens come, the resolver is asked about a tenant again after an hour.
+/// However often its tokens are used, a tenant is resolved again after an hour.
 #[tokio::test]
-async fn offboarded_tenant_ends_within_the_lifetime_of_the_answer() {
+async fn offboarded_tenant_is_rejected_within_the_resolver_ttl() {
     const MINUTE: Duration = Duration::from_secs(60);
     for token_cache in [0, 1 << 20] {
         let (tenant, auth, clock, token) = tenant(token_cache).await;
@@ -153,7 +153,7 @@ async fn offboarded_tenant_ends_within_the_lifetime_of_the_answer() {
             clock.advance(MINUTE);
         }
         assert_eq!(tenant.counts(), (1, 1));
-        // Vouched for again, with the same settings: the keys are kept.
+        // Resolved again with the same settings: the keys are kept.
         assert_eq!(rule(&auth, &token).await, "accepted");
         assert_eq!(tenant.counts(), (2, 1));
         tenant.set(None);
@@ -161,7 +161,7 @@ async fn offboarded_tenant_ends_within_the_lifetime_of_the_answer() {
         assert_eq!(rule(&auth, &token).await, "accepted");
         clock.advance(MINUTE);
         assert_eq!(rule(&auth, &token).await, "iss");
-        // Its keys moved: those from the old place count no more.
+        // Its keys moved: those from the old URL are no longer used.
         tenant.set(Some(OLD_KEYS));
         assert_eq!(rule(&auth, &token).await, "accepted");
         tenant.set(Some(NEW_KEYS));
@@ -171,7 +171,7 @@ async fn offboarded_tenant_ends_within_the_lifetime_of_the_answer() {
 }
 
 #[tokio::test]
-async fn forgotten_tenant_is_accepted_only_if_the_resolver_vouches_for_it_again() {
+async fn forgotten_tenant_is_accepted_only_if_resolved_again() {
     for token_cache in [0, 1 << 20] {
         let (tenant, auth, _, token) = tenant(token_cache).await;
         assert_eq!(request_rule(&auth, &token).await, "accepted");
@@ -188,9 +188,10 @@ async fn forgotten_tenant_is_accepted_only_if_the_resolver_vouches_for_it_again(
     }
 }
 
-/// Who was let in before its tenant was forgotten is let in by no route behind the gate.
+/// A caller that was accepted before its tenant was forgotten fails every requirement behind the
+/// gate.
 #[tokio::test]
-async fn caller_of_a_forgotten_tenant_meets_no_requirement() {
+async fn caller_of_a_forgotten_tenant_fails_requirements() {
     let (tenant, auth, _, token) = tenant(0).await;
     let who = auth.authenticate(&bearer(&token)).await.unwrap();
     let required = Requirement::from(Policy::scopes([""; 0]));
@@ -201,18 +202,18 @@ async fn caller_of_a_forgotten_tenant_meets_no_requirement() {
     assert_eq!(admitted().await.unwrap_err().rule(), "iss");
 }
 
-/// A request that waits for keys while its tenant is forgotten does not bring the old answer back.
+/// A request that waits for keys while its tenant is forgotten does not restore the old settings.
 #[tokio::test]
-async fn request_under_way_does_not_bring_a_forgotten_tenant_back() {
+async fn request_in_progress_does_not_restore_a_forgotten_tenant() {
     for (jwks_url, expected) in [(None, "iss"), (Some(OLD_KEYS), "accepted")] {
         let (tenant, auth, _, token) = tenant(0).await;
         let MaybeReady::Pending(pending) = auth.attempt(&bearer(&token)) else { panic!("no wait") };
         auth.forget(TENANT);
         tenant.set(jwks_url);
-        // Nobody vouches for it any more when its keys arrive.
+        // The tenant is no longer resolved when its keys arrive.
         assert_eq!(pending.await.is_ok(), jwks_url.is_some());
         assert_eq!(rule(&auth, &token).await, expected);
-        // What the request has fetched is not fetched again.
+        // The keys that the request fetched are not fetched again.
         assert_eq!(tenant.fetch.requests().len(), 1);
     }
 }

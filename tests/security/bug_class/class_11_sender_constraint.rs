@@ -1,9 +1,9 @@
-//! A token that is bound to its sender's key, taken from anybody.
+//! A sender-constrained token that is accepted from any sender.
 //!
-//! Proofs (DPoP, mutual TLS) are not verified here, so that there is no store of replays to flood
-//! (CVE-2026-41707), no proof whose key could be private (CVE-2026-54431) and no `htu` to compare
-//! with a forged Host. What is left of the class is the downgrade: RFC 9449 §7.1 says that a bound
-//! token MUST NOT be taken as a plain one.
+//! Proofs (DPoP, mutual TLS) are not verified here, so there is no replay store to flood
+//! (CVE-2026-41707), no proof with a private key (CVE-2026-54431) and no `htu` to compare with a
+//! forged Host. The remaining risk is the downgrade: RFC 9449 §7.1 requires that a bound token MUST
+//! NOT be accepted as a bearer token.
 
 use portcullis::Algorithm;
 use portcullis::testing::TestKey;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::support::{NOW, auth, authorization, bearer, claims, rule, rule_of};
 
 #[tokio::test]
-async fn a_bound_token_is_no_bearer_token_however_it_is_bound() {
+async fn sender_constrained_token_is_rejected_as_a_bearer_token() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     for cnf in [
@@ -33,7 +33,7 @@ async fn a_bound_token_is_no_bearer_token_however_it_is_bound() {
         bound["cnf"] = cnf;
         let token = key.token(&bound);
         assert_eq!(rule(&auth, &token).await, "cnf", "{bound}");
-        // Nor with a proof beside it that nobody verifies.
+        // A proof in the same request, which is not verified, does not help.
         let mut headers = bearer(&token);
         headers.insert("dpop", proof(&key).parse().unwrap());
         assert_eq!(rule_of(&auth, &headers).await, "cnf", "{bound}");
@@ -49,9 +49,9 @@ fn proof(key: &TestKey) -> String {
     key.sign(&header.to_string(), &claims.to_string())
 }
 
-/// A proof is signed by its sender's key and says what its sender likes: it is no token.
+/// A proof is signed with its sender's key and contains what the sender chooses: it is not a token.
 #[tokio::test]
-async fn a_proof_is_no_token() {
+async fn dpop_proof_is_rejected_as_a_token() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     assert_eq!(rule(&auth, &proof(&key)).await, "typ");
@@ -61,9 +61,9 @@ async fn a_proof_is_no_token() {
     assert_eq!(rule(&auth, &key.token(&both)).await, "access_token");
 }
 
-/// The scheme `DPoP` is not `Bearer`: what stands behind it is not looked at.
+/// The scheme `DPoP` is not `Bearer`: its credential is ignored.
 #[tokio::test]
-async fn another_scheme_authenticates_nobody() {
+async fn other_scheme_does_not_authenticate() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let token = key.token(&claims());

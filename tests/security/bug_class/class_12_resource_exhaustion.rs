@@ -1,7 +1,7 @@
-//! A small request that costs much.
+//! A small request that is expensive to process.
 //!
-//! Sizes are looked at before anything is decoded, nothing of a token is ever decompressed, no algorithm has
-//! a cost that the sender chooses, values that nobody asked for are skipped without recursion, and
+//! Sizes are checked before anything is decoded, nothing in a token is ever decompressed, no
+//! algorithm has a cost that the sender chooses, unread values are skipped without recursion, and
 //! there are no regular expressions.
 
 use std::time::Duration;
@@ -22,12 +22,12 @@ use super::support::{
     encode, rule, rule_of,
 };
 
-/// Far above what the work takes in a build without optimisation, far below what any of the
-/// attacks took.
+/// Far above the duration of the work in a build without optimisation, far below that of any of the
+/// attacks.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// A stretch of work of this thread, in processor time: what others take of a busy machine is not
-/// counted.
+/// The processor time of a piece of work on this thread, which does not include other processes on
+/// a busy machine.
 struct Work(Duration);
 
 impl Work {
@@ -61,7 +61,7 @@ async fn refused_at_once(auth: &Authenticator, what: &str, token: &str, expected
 
 /// CVE-2025-30204 (golang-jwt), CVE-2025-27144 (go-jose): splitting at every period.
 #[tokio::test]
-async fn thousands_of_periods_are_refused_at_once() {
+async fn thousands_of_periods_are_rejected_at_once() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let token = key.token(&claims());
@@ -78,9 +78,9 @@ async fn thousands_of_periods_are_refused_at_once() {
     }
 }
 
-/// RFC 8725 §3.10 and common sense: no server takes such headers, and no issuer makes them.
+/// RFC 8725 §3.10: no server accepts such headers, and no issuer creates them.
 #[tokio::test]
-async fn long_tokens_are_refused_unread() {
+async fn oversized_token_is_rejected_unread() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let short = key.token(&claims());
@@ -98,15 +98,15 @@ async fn long_tokens_are_refused_unread() {
         let token = format!("{input}.{}", "A".repeat(length + 6000));
         refused_at_once(&auth, "signature", &token, "length").await;
     }
-    // Shorter than a token may be, longer than any signature is (ML-DSA-87: 4627 bytes).
+    // Shorter than the maximum token, longer than any signature (ML-DSA-87: 4627 bytes).
     let (input, _) = short.rsplit_once('.').unwrap();
     let token = format!("{input}.{}", "A".repeat(6176));
     refused_at_once(&auth, "signature", &token, "length").await;
 }
 
-/// CVE-2025-53864 (Nimbus), CVE-2026-116586 (go-jose): the stack ran out.
+/// CVE-2025-53864 (Nimbus), CVE-2026-116586 (go-jose): the stack overflowed.
 #[tokio::test]
-async fn deep_nesting_is_no_danger() {
+async fn deep_nesting_does_not_overflow_the_stack() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let header = r#"{"alg":"ES256","kid":"k"}"#;
@@ -114,7 +114,7 @@ async fn deep_nesting_is_no_danger() {
         let arrays = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         let payload = format!(r#"{},"x":{arrays}}}"#, claims().to_string().trim_end_matches('}'));
         let start = Work::start();
-        // A claim that nobody asked for is skipped, however deep; one that is read is not.
+        // An unread claim is skipped at any depth; one that is read is not.
         rule(&auth, &key.sign(header, &payload)).await;
         for name in ["iss", "aud", "exp", "roles", "scope"] {
             let payload = format!(r#"{{"{name}":{arrays}}}"#);
@@ -140,9 +140,9 @@ async fn deep_nesting_is_no_danger() {
     }
 }
 
-/// Many members, as many as fit: no step is quadratic in them.
+/// As many members as fit: no step is quadratic in them.
 #[tokio::test]
-async fn many_members_are_no_danger() {
+async fn many_members_are_parsed_in_bounded_time() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let members: Vec<_> = (0..900).map(|number| format!(r#""m{number}":0"#)).collect();
@@ -177,7 +177,7 @@ async fn many_members_are_no_danger() {
 /// CVE-2024-28122 (jwx), CVE-2024-28176 (jose), CVE-2024-28180 (go-jose), CVE-2024-21319 (.NET),
 /// CVE-2024-33664 (python-jose): a few kilobytes became gigabytes.
 #[tokio::test]
-async fn nothing_is_decompressed() {
+async fn compressed_payload_is_not_decompressed() {
     let pair = Ed25519KeyPair::generate().unwrap();
     let x = encode(pair.public_key().as_ref());
     let jwks = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x}]}).to_string();
@@ -192,21 +192,21 @@ async fn nothing_is_decompressed() {
         let input = format!("{header}.{}", encode(payload));
         format!("{input}.{}", encode(pair.sign(input.as_bytes()).as_ref()))
     };
-    // RFC 1951 §3.2.4: one stored block, whose contents would be accepted.
+    // RFC 1951 §3.2.4: one stored block with acceptable contents.
     let plain = claims().to_string();
     let length = u16::try_from(plain.len()).unwrap();
     let deflated =
         [&[1], &length.to_le_bytes()[..], &(!length).to_le_bytes(), plain.as_bytes()].concat();
     refused_at_once(&auth, "zip", &sign(&deflated), "json").await;
-    // The header changes nothing about a payload that is not compressed.
+    // The header has no effect on a payload that is not compressed.
     assert_eq!(rule(&auth, &sign(plain.as_bytes())).await, "accepted");
     let jwe = format!("{}.AA.AA.AA.AA", encode(r#"{"alg":"dir","enc":"A128GCM","zip":"DEF"}"#));
     refused_at_once(&auth, "JWE", &jwe, "encrypted").await;
 }
 
-/// A key set is, where its server compressed it, and no further than the limit.
+/// A key set is decompressed if its server compressed it, up to the limit.
 #[tokio::test]
-async fn compressed_key_set_is_read_up_to_the_limit_of_what_it_becomes() {
+async fn compressed_key_set_is_limited_by_its_decompressed_size() {
     // An empty key set and 200,000 spaces.
     const GZIPPED: &str = concat!(
         "H4sIAAAAAAACA-3BMQ0AIAwAMCtkMrCycHJxcpEF72jgb1ux5tnRc9wGAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
@@ -230,10 +230,10 @@ async fn compressed_key_set_is_read_up_to_the_limit_of_what_it_becomes() {
     }
 }
 
-/// CVE-2022-36083 (jose), CVE-2023-52428 (Nimbus), CVE-2023-51775 (jose4j): the sender says how
-/// often a hash is repeated.
+/// CVE-2022-36083 (jose), CVE-2023-52428 (Nimbus), CVE-2023-51775 (jose4j): the sender chooses the
+/// number of hash iterations.
 #[tokio::test]
-async fn a_sender_does_not_choose_the_cost() {
+async fn sender_cannot_choose_the_cost_of_verification() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     for alg in ["PBES2-HS256+A128KW", "PBES2-HS512+A256KW"] {
@@ -243,7 +243,7 @@ async fn a_sender_does_not_choose_the_cost() {
         let jwe = format!("{}.AA.AA.AA.AA", encode(header.to_string()));
         refused_at_once(&auth, alg, &jwe, "encrypted").await;
     }
-    // A key with a huge modulus or exponent makes each verification as slow as its issuer likes.
+    // A key with a huge modulus or exponent makes each verification as slow as its issuer chooses.
     let rsa = TestKey::generate("k", Algorithm::Rs256).jwk();
     for (n, e) in [
         (json!(encode(vec![0xff; 100_000])), json!("AQAB")),
@@ -255,10 +255,10 @@ async fn a_sender_does_not_choose_the_cost() {
     }
 }
 
-/// CVE-2026-102274 (PyJWT): one malformed key, and none could be loaded; CVE-2024-21664 (jwx),
-/// CVE-2026-34986 (go-jose): it panicked.
+/// CVE-2026-102274 (PyJWT): one malformed key prevented loading of the others; CVE-2024-21664
+/// (jwx), CVE-2026-34986 (go-jose): it panicked.
 #[test]
-fn a_malformed_key_harms_no_other_and_does_not_panic() {
+fn malformed_key_is_skipped_without_a_panic() {
     let good = TestKey::generate("good", Algorithm::Es256);
     let values = [
         json!(null),
@@ -307,10 +307,10 @@ async fn without_a_kid_at_most_4_keys_are_tried() {
     }
 }
 
-/// Forged tokens while the issuer hangs: a bounded number of them waits, known keys serve, and none
-/// of it is the service's fault.
+/// Forged tokens while the issuer hangs: a bounded number of them waits, known keys are used, and
+/// no response is 5xx.
 #[tokio::test]
-async fn forged_tokens_wait_in_bounded_numbers_while_the_issuer_hangs() {
+async fn number_of_waiting_forged_tokens_is_bounded_while_the_issuer_hangs() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
     fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));
@@ -344,7 +344,7 @@ async fn forged_tokens_wait_in_bounded_numbers_while_the_issuer_hangs() {
     assert!(matches!(attempt_now(&auth, &honest), Ok(Ok(Some(_)))));
 }
 
-/// Vouches for every tenant.
+/// Resolves every tenant.
 struct Tenants(ScriptedFetch);
 
 impl IssuerResolver for Tenants {
@@ -358,15 +358,15 @@ impl IssuerResolver for Tenants {
     }
 }
 
-/// Forged tokens of more tenants than are kept: they cause a bounded number of fetches, and no tenant
-/// whose tokens were accepted before loses its keys.
+/// Forged tokens of more tenants than are kept: they cause a bounded number of fetches, and no
+/// tenant whose tokens were accepted before loses its keys.
 #[tokio::test]
-async fn forged_tokens_of_many_tenants_cause_few_fetches_and_harm_no_honest_tenant() {
+async fn forged_tokens_of_many_tenants_cause_few_fetches_and_honest_tenants_are_accepted() {
     const TENANTS: usize = 1100;
     const HONEST: usize = 900;
     const FORGED: usize = 4000;
     const FLOOD: Duration = Duration::from_secs(60);
-    // What `IssuerResolver` promises: 1,024 at once, and 10 a second.
+    // The documented bound of `IssuerResolver`: 1,024 at once, and 10 a second.
     const BOUND: usize = 1024 + 10 * 60;
     let key = TestKey::generate("k", Algorithm::Es256);
     let forger = TestKey::generate("unknown", Algorithm::Es256);
@@ -412,10 +412,10 @@ async fn forged_tokens_of_many_tenants_cause_few_fetches_and_harm_no_honest_tena
     assert!(fetches <= BOUND, "{fetches} fetches");
 }
 
-/// A header that comes in tens of thousands of lines, as HTTP/2 lets cookies (RFC 9113 §8.2.3): each
-/// line is looked at once. Thirty seconds, when each was sought from the first one on.
+/// A header in tens of thousands of lines, as HTTP/2 allows for cookies (RFC 9113 §8.2.3): each
+/// line is visited once. It took thirty seconds when each line was searched from the first one.
 #[tokio::test]
-async fn forty_thousand_header_lines_are_read_at_once() {
+async fn forty_thousand_header_lines_are_read_in_linear_time() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = super::support::builder(&key)
         .token_places([
@@ -445,8 +445,8 @@ async fn forty_thousand_header_lines_are_read_at_once() {
     }
 }
 
-/// What a denial says for the operator, where else the token has the role, is looked for in one pass, and
-/// only where the caller is denied. A pass for each client took 12 s.
+/// A denial reports to the operator where else the token has the role. That is searched in one
+/// pass, and only if the caller is denied. One pass per client took 12 s.
 #[tokio::test]
 async fn denial_of_a_token_with_many_clients_costs_one_pass() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -473,7 +473,7 @@ async fn denial_of_a_token_with_many_clients_costs_one_pass() {
         assert_eq!(who.require(&policy).is_ok(), is_met, "{policy}");
         assert!(start.elapsed() < AT_ONCE, "{policy} took {:?}", start.elapsed());
     }
-    // And it is still found.
+    // The role is still found.
     let refusal = who.require(&Policy::roles(["x"])).unwrap_err();
     assert!(refusal.reason().to_string().contains("`resource_access.CLIENT.roles`"), "{refusal:?}");
 }

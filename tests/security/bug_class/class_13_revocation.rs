@@ -108,7 +108,7 @@ fn within(secs: u64) -> Revocation {
 }
 
 #[tokio::test]
-async fn a_token_stands_or_falls_by_its_place_in_the_list() {
+async fn token_is_accepted_or_revoked_by_its_status() {
     let world = World::new().await;
     world.publish(0b0000_0100);
     for (index, answer) in
@@ -122,7 +122,7 @@ async fn a_token_stands_or_falls_by_its_place_in_the_list() {
 }
 
 #[tokio::test]
-async fn a_token_without_a_place_in_a_list_of_its_issuer_is_refused_where_one_is_asked_for() {
+async fn token_without_a_status_list_of_its_issuer_is_rejected_if_required() {
     let world = World::new().await;
     world.publish(0);
     let list = |uri: &str| json!({"status_list": {"idx": 0, "uri": uri}});
@@ -144,7 +144,7 @@ async fn a_token_without_a_place_in_a_list_of_its_issuer_is_refused_where_one_is
 }
 
 #[tokio::test]
-async fn lists_may_be_put_elsewhere_by_the_operator_alone() {
+async fn only_the_operator_can_move_status_lists() {
     let world = World::new().await;
     let list = "https://cdn.example/a/1";
     let mut claims = world.claims(1);
@@ -175,7 +175,7 @@ async fn lists_may_be_put_elsewhere_by_the_operator_alone() {
 
 /// The token was accepted before, and is in the token cache.
 #[tokio::test]
-async fn a_revocation_is_known_within_the_age_that_a_route_asks_for() {
+async fn revocation_is_enforced_within_the_maximum_age_of_the_route() {
     let world = World::new().await;
     world.publish(0);
     let token = world.at(3);
@@ -189,7 +189,7 @@ async fn a_revocation_is_known_within_the_age_that_a_route_asks_for() {
 }
 
 #[tokio::test]
-async fn a_route_that_asks_for_less_is_answered_by_an_older_list() {
+async fn route_with_a_larger_maximum_age_uses_an_older_list() {
     let world = World::new().await;
     world.publish(0);
     let token = world.at(0);
@@ -202,7 +202,7 @@ async fn a_route_that_asks_for_less_is_answered_by_an_older_list() {
 }
 
 #[tokio::test]
-async fn while_the_issuer_is_away_what_happens_is_the_policys_choice() {
+async fn outage_of_the_list_is_handled_as_the_route_requires() {
     let world = World::new().await;
     world.publish(0b10);
     let (stands, revoked) = (world.at(0), world.at(1));
@@ -223,7 +223,7 @@ async fn while_the_issuer_is_away_what_happens_is_the_policys_choice() {
 }
 
 #[tokio::test]
-async fn without_any_list_nobody_passes() {
+async fn unavailable_list_is_503() {
     for answer in [Answer::Fails, Answer::status(500, ""), Answer::status(404, "")] {
         let world = World::new().await;
         world.fetch.set(LIST, answer);
@@ -235,7 +235,7 @@ async fn without_any_list_nobody_passes() {
 }
 
 #[tokio::test]
-async fn a_list_is_dropped_with_the_key_that_signed_it() {
+async fn list_is_dropped_with_its_signing_key() {
     let world = World::new().await;
     world.publish(0);
     let token = world.at(0);
@@ -260,7 +260,7 @@ async fn a_list_is_dropped_with_the_key_that_signed_it() {
 }
 
 #[tokio::test]
-async fn a_list_that_breaks_a_rule_is_not_believed() {
+async fn invalid_list_is_rejected() {
     let good = World::new().await;
     let with = |change: fn(&mut Value)| {
         let mut claims = good.claims(0);
@@ -310,7 +310,7 @@ async fn a_list_that_breaks_a_rule_is_not_believed() {
 }
 
 #[tokio::test]
-async fn an_older_list_in_the_place_of_a_newer_one_is_refused() {
+async fn list_older_than_the_current_one_is_rejected() {
     let world = World::new().await;
     world.publish(0);
     let replayed = Answer::ok(world.list(&world.claims(0)));
@@ -328,7 +328,7 @@ async fn an_older_list_in_the_place_of_a_newer_one_is_refused() {
 
 /// Each of them is only a little older than the one before it.
 #[tokio::test]
-async fn older_lists_one_after_another_do_not_lead_back() {
+async fn successively_older_lists_are_rejected() {
     let world = World::new().await;
     let mut published = Vec::new();
     for _ in 0..6 {
@@ -349,7 +349,7 @@ async fn older_lists_one_after_another_do_not_lead_back() {
 }
 
 #[tokio::test]
-async fn a_list_that_has_expired_says_nothing_however_young_the_answer_is() {
+async fn expired_list_is_not_used_even_if_fetched_recently() {
     let world = World::new().await;
     let mut claims = world.claims(0);
     claims["exp"] = json!(NOW + 5);
@@ -365,7 +365,7 @@ async fn a_list_that_has_expired_says_nothing_however_young_the_answer_is() {
 }
 
 #[tokio::test]
-async fn the_server_is_asked_to_wait_and_not_modified_confirms() {
+async fn list_request_is_conditional_with_wait_and_not_modified_confirms_it() {
     let world = World::new().await;
     world.publish(0b1);
     let token = world.at(0);
@@ -410,7 +410,7 @@ async fn list_without_exp_is_fetched_whole() {
 
 /// Otherwise the next 304 would confirm a list that is not the one at hand.
 #[tokio::test]
-async fn list_is_confirmed_by_its_own_tag_whatever_a_304_names() {
+async fn list_is_revalidated_with_its_own_etag_after_a_304() {
     let world = World::new().await;
     world.publish(0);
     let token = world.at(0);
@@ -430,7 +430,7 @@ async fn list_is_confirmed_by_its_own_tag_whatever_a_304_names() {
 
 /// Only the issuer can bring an outage about, not 1,024 requests.
 #[tokio::test]
-async fn request_that_finds_no_place_is_not_judged_by_a_list_for_outages() {
+async fn crowded_out_request_does_not_use_the_outage_list() {
     let world = World::new().await;
     world.publish(0);
     let route = within(10).in_outage(Duration::from_secs(60));
@@ -444,7 +444,7 @@ async fn request_that_finds_no_place_is_not_judged_by_a_list_for_outages() {
 }
 
 #[tokio::test]
-async fn any_number_of_requests_wait_for_one_fetch() {
+async fn concurrent_requests_wait_for_one_list_fetch() {
     let world = World::new().await;
     world.publish(0);
     let gate = Gate::new(world.auth.clone()).revocation(within(10)).unwrap();
@@ -459,7 +459,7 @@ async fn any_number_of_requests_wait_for_one_fetch() {
 }
 
 #[tokio::test]
-async fn a_short_list_that_unpacks_into_a_long_one_is_not_believed() {
+async fn list_that_decompresses_over_the_limit_is_rejected() {
     let world = World::new().await;
     let mut claims = world.claims(0);
     claims["status_list"]["lst"] = json!(packed(&vec![0; 5 * 1024 * 1024]));
@@ -470,7 +470,7 @@ async fn a_short_list_that_unpacks_into_a_long_one_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_list_is_signed_as_the_tokens_must_be() {
+async fn list_signed_with_a_disallowed_algorithm_is_rejected() {
     let world = World::new().await;
     let other = TestKey::generate("o", Algorithm::Ed25519);
     world.keys.replace(TestKey::key_set([&*world.key, &other]));
@@ -492,7 +492,7 @@ async fn a_list_is_signed_as_the_tokens_must_be() {
 
 /// The first request of all: its key comes first, then the list.
 #[tokio::test]
-async fn a_request_that_waits_for_its_key_is_asked_as_any_other() {
+async fn request_that_waits_for_its_key_is_checked_against_the_list() {
     let world = World::new().await;
     world.publish(0b10);
     for (index, answer) in [(0, "passes"), (1, "revoked")] {

@@ -339,7 +339,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn whatever_fails_no_honest_token_is_refused_and_no_revoked_one_accepted_past_its_bound() {
+async fn random_faults_reject_no_valid_token_and_accept_no_revoked_one_past_its_bound() {
     let seeds = std::env::var("PORTCULLIS_SOAK_SEEDS").map_or(12, |seeds| seeds.parse().unwrap());
     let mut answers = BTreeMap::<&str, u32>::new();
     for seed in 1..=seeds {

@@ -99,7 +99,7 @@ async fn outcome(gate: &Gate, request: &HeaderMap) -> Result<(), Refusal> {
 
 /// The token is in the token cache from the first request on.
 #[tokio::test]
-async fn a_revocation_is_known_to_the_very_next_request() {
+async fn revocation_is_enforced_at_the_next_request() {
     let world = World::new().await;
     let token = world.token("a");
     world.answers(ACTIVE);
@@ -114,7 +114,7 @@ async fn a_revocation_is_known_to_the_very_next_request() {
 }
 
 #[tokio::test]
-async fn the_question_is_the_standards_and_its_secret_the_one_of_the_moment() {
+async fn introspection_request_is_rfc_7662_with_the_current_secret() {
     let world = World::new().await;
     world.answers(ACTIVE);
     let request = world.token("a");
@@ -142,7 +142,7 @@ async fn the_question_is_the_standards_and_its_secret_the_one_of_the_moment() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_lets_nobody_in_and_accuses_nobody() {
+async fn invalid_introspection_response_is_503_and_not_revoked() {
     for answer in [
         Answer::Fails,
         Answer::status(401, r#"{"error":"invalid_client"}"#),
@@ -178,7 +178,7 @@ async fn what_is_no_answer_lets_nobody_in_and_accuses_nobody() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_does_not_answer_is_waited_for_as_long_as_for_any_fetch() {
+async fn unresponsive_introspection_waits_for_fetch_timeout() {
     let world = World::with(ScriptedFetch::default(), |builder| {
         builder.fetch_timeout(Duration::from_secs(1))
     })
@@ -190,7 +190,7 @@ async fn an_issuer_that_does_not_answer_is_waited_for_as_long_as_for_any_fetch()
 }
 
 #[tokio::test]
-async fn an_answer_is_used_twice_only_where_a_route_says_so_and_not_past_its_exp() {
+async fn introspection_response_is_reused_only_with_reuse_for_and_before_its_exp() {
     let world = World::new().await;
     let token = world.token("a");
     let briefly = Revocation::live().reuse_for(Duration::from_millis(500));
@@ -222,7 +222,7 @@ async fn an_answer_is_used_twice_only_where_a_route_says_so_and_not_past_its_exp
 
 /// What is good enough for an outage is not while the issuer can be asked.
 #[tokio::test]
-async fn age_for_an_outage_does_not_count_while_the_issuer_can_be_asked() {
+async fn outage_age_is_not_used_while_the_issuer_is_available() {
     let world = World::new().await;
     let token = world.token("a");
     let route = Revocation::live().reuse_for(Duration::from_millis(500));
@@ -237,7 +237,7 @@ async fn age_for_an_outage_does_not_count_while_the_issuer_can_be_asked() {
 /// The token is within the leeway, and the issuer says when it expired: to ask again would not make
 /// it younger.
 #[tokio::test]
-async fn active_token_past_the_exp_of_the_answer_is_401_after_one_question() {
+async fn active_token_past_the_exp_of_the_response_is_401_after_one_request() {
     let world = World::new().await;
     world.answers(&format!(r#"{{"active":true,"exp":{NOW}}}"#));
     let token = world.token("a");
@@ -266,7 +266,7 @@ async fn inactive_token_that_has_expired_within_the_leeway_is_expired_and_not_re
 }
 
 #[tokio::test]
-async fn in_an_outage_only_a_route_that_says_so_lives_on_old_answers_and_not_for_longer() {
+async fn outage_reuses_old_responses_only_with_in_outage_and_within_its_age() {
     let world = World::new().await;
     let (alice, bob, carol) = (world.token("a"), world.token("b"), world.token("c"));
     let patient = Revocation::live().in_outage(Duration::from_secs(60));
@@ -291,7 +291,7 @@ async fn in_an_outage_only_a_route_that_says_so_lives_on_old_answers_and_not_for
 }
 
 #[tokio::test]
-async fn old_answer_counts_only_while_failures_back_off() {
+async fn old_response_is_used_only_during_back_off() {
     let world = World::new().await;
     let token = world.token("a");
     let route = Revocation::live().in_outage(Duration::from_secs(60));
@@ -308,7 +308,7 @@ async fn old_answer_counts_only_while_failures_back_off() {
 }
 
 #[tokio::test]
-async fn client_that_panics_backs_off_like_any_failure() {
+async fn panic_during_introspection_backs_off_like_any_failure() {
     #[derive(Debug, Clone, Default)]
     struct Panics(Arc<Mutex<u32>>);
 
@@ -333,7 +333,7 @@ async fn client_that_panics_backs_off_like_any_failure() {
 }
 
 #[test]
-fn question_that_died_with_its_runtime_is_asked_again() {
+fn introspection_of_an_ended_runtime_is_restarted() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first = runtime();
     let world = first.block_on(World::new());
@@ -351,7 +351,7 @@ fn question_that_died_with_its_runtime_is_asked_again() {
 /// A crowd is no outage: while the issuer answers, a token is not judged by an older answer because
 /// as many questions as may be are under way.
 #[tokio::test]
-async fn crowd_of_questions_is_not_taken_for_an_outage() {
+async fn concurrency_limit_is_not_treated_as_an_outage() {
     let (sender, mut questions) = mpsc::unbounded_channel();
     let world = World::with(Slow(sender), patient).await;
     let route = Revocation::live().in_outage(Duration::from_secs(60));
@@ -406,7 +406,7 @@ impl Fetch for Slow {
 
 /// The question under way was asked before this request came: the session may have ended since.
 #[tokio::test]
-async fn a_request_is_not_judged_by_a_question_that_was_asked_before_it_came() {
+async fn request_ignores_introspection_started_before_its_arrival() {
     let (sender, mut questions) = mpsc::unbounded_channel();
     let world = World::with(Slow(sender), patient).await;
     let gate = Gate::new(world.auth.clone()).revocation(Revocation::live()).unwrap();
@@ -440,7 +440,7 @@ async fn a_request_is_not_judged_by_a_question_that_was_asked_before_it_came() {
 
 /// Whoever sends tokens makes no more than so many questions wait.
 #[tokio::test]
-async fn an_issuer_that_hangs_is_asked_a_bounded_number_of_questions_at_once() {
+async fn hanging_issuer_gets_a_bounded_number_of_concurrent_introspections() {
     let (sender, mut questions) = mpsc::unbounded_channel();
     let world = World::with(Slow(sender), patient).await;
     let gate = Gate::new(world.auth.clone()).revocation(Revocation::live()).unwrap();
@@ -465,7 +465,7 @@ async fn an_issuer_that_hangs_is_asked_a_bounded_number_of_questions_at_once() {
 }
 
 #[tokio::test]
-async fn a_request_that_waits_for_its_key_is_asked_about_as_any_other() {
+async fn request_that_waits_for_its_key_is_introspected() {
     const KEYS: &str = "https://issuer.example/keys";
     for (body, answer) in [(ACTIVE, "passes"), (INACTIVE, "inactive")] {
         let world = World::new().await;
@@ -491,7 +491,7 @@ async fn a_request_that_waits_for_its_key_is_asked_about_as_any_other() {
 
 /// The server closed the connection that was kept, just then.
 #[tokio::test]
-async fn a_question_that_got_lost_is_asked_once_more() {
+async fn lost_introspection_request_is_retried_once() {
     #[derive(Debug, Clone)]
     struct Lossy(ScriptedFetch, Arc<Mutex<u32>>);
 
@@ -535,7 +535,7 @@ async fn settle() {
 }
 
 #[tokio::test]
-async fn a_route_that_asks_an_issuer_who_is_not_known_how_to_be_asked_lets_nobody_in() {
+async fn live_without_introspection_is_rejected_by_the_gate_and_500_in_a_handler() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = builder(&key).build().await.unwrap();
     let world = World::new().await;
@@ -553,7 +553,7 @@ async fn a_route_that_asks_an_issuer_who_is_not_known_how_to_be_asked_lets_nobod
 
 /// Nobody knows at the start who will be met.
 #[tokio::test]
-async fn an_issuer_met_at_run_time_that_cannot_be_asked_lets_nobody_in() {
+async fn live_with_a_resolved_issuer_without_introspection_is_500() {
     struct Met(TestKey);
     impl IssuerResolver for Met {
         fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
@@ -578,7 +578,7 @@ async fn an_issuer_met_at_run_time_that_cannot_be_asked_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn settings_that_can_not_be_right_are_refused_at_the_start() {
+async fn invalid_introspection_settings_are_rejected_at_start() {
     let start = |change: fn(AuthenticatorBuilder) -> AuthenticatorBuilder| async move {
         let keys = SharedKeySet::new(TestKey::key_set([]));
         let builder = Authenticator::builder(ISSUER, AUDIENCE).key_source(keys);
@@ -609,7 +609,7 @@ async fn settings_that_can_not_be_right_are_refused_at_the_start() {
     assert!(error.contains("/no/such/file"), "{error}");
     std::fs::write(secret, " \n").unwrap();
     let error = with(ASKED, "a", secret).await;
-    assert!(error.contains("it holds no secret"), "{error}");
+    assert!(error.contains("it contains no secret"), "{error}");
     // Without a URL there is nobody to ask.
     std::fs::write(secret, "s3cret").unwrap();
     let keys = SharedKeySet::new(TestKey::key_set([]));
@@ -621,7 +621,7 @@ async fn settings_that_can_not_be_right_are_refused_at_the_start() {
 
 /// Such as Hydra's, at its admin port.
 #[tokio::test]
-async fn an_endpoint_without_client_authentication_is_asked_by_nobody_in_particular() {
+async fn introspection_without_a_client_sends_no_authorization() {
     let world = World::new().await;
     let builder = builder(&world.key).fetch(world.fetch.clone()).clock(world.clock.clone());
     let auth = builder.introspection_url(ASKED).build().await.unwrap();
@@ -636,7 +636,7 @@ async fn an_endpoint_without_client_authentication_is_asked_by_nobody_in_particu
 /// Only the issuer can bring an outage about: whoever sends 1,024 requests with a revoked token must not
 /// get the next one judged by an old answer.
 #[tokio::test]
-async fn request_that_finds_no_place_is_not_judged_by_an_answer_for_outages() {
+async fn crowded_out_request_does_not_use_the_outage_response() {
     let (sender, mut questions) = mpsc::unbounded_channel();
     let world = World::with(Slow(sender), patient).await;
     let live = Revocation::live().in_outage(Duration::from_secs(60));

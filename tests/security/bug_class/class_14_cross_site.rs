@@ -36,7 +36,7 @@ async fn outcome(
 /// A network attacker answers `http://api.example` and its page posts to the https API. A cookie
 /// with one of the two prefixes travels over https only, so its own pages are https, too.
 #[tokio::test]
-async fn unencrypted_page_with_a_secure_cookie_is_refused() {
+async fn unencrypted_page_with_a_secure_cookie_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let token = key.token(&claims());
     for prefix in ["__Host-", "__Secure-", "__host-", "__SECURE-"] {
@@ -70,7 +70,7 @@ async fn unencrypted_page_with_a_secure_cookie_is_refused() {
 /// A cookie without a prefix may be one of a site without TLS: behind a proxy nobody here knows.
 /// Default ports are those of the page's own scheme.
 #[tokio::test]
-async fn unencrypted_page_with_a_plain_cookie_is_held_to_its_authority() {
+async fn unencrypted_page_with_a_plain_cookie_must_match_the_authority() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (auth, cookie) = (auth(&key, "access").await, format!("access={}", key.token(&claims())));
     for (host, origin, expected) in [
@@ -89,7 +89,7 @@ async fn unencrypted_page_with_a_plain_cookie_is_held_to_its_authority() {
 }
 
 #[tokio::test]
-async fn origin_that_is_no_own_origin_is_refused() {
+async fn foreign_origin_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let token = key.token(&claims());
     for name in ["__Host-access", "access"] {
@@ -145,7 +145,7 @@ async fn origin_that_is_no_own_origin_is_refused() {
 
 /// Of two lines one reader takes the first and another the last; a browser sends one.
 #[tokio::test]
-async fn repeated_lines_are_foreign() {
+async fn repeated_origin_lines_are_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let token = key.token(&claims());
     let own = ("origin", "https://api.example");

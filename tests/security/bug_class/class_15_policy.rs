@@ -31,7 +31,7 @@ fn verdict(who: &Authenticated, policy: &Policy) -> &'static str {
 
 /// Numbers that two readers take for two numbers: none is compared as a float.
 #[tokio::test]
-async fn number_that_no_type_holds_meets_neither_a_policy_nor_its_negation() {
+async fn unrepresentable_number_meets_neither_a_policy_nor_its_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     for number in [
@@ -76,7 +76,7 @@ async fn number_that_no_type_holds_meets_neither_a_policy_nor_its_negation() {
 
 /// And what can be held is compared exactly, however it is written.
 #[tokio::test]
-async fn numbers_are_equal_by_their_value_alone() {
+async fn numbers_are_equal_by_value() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     for (number, value, equal) in [
@@ -116,7 +116,7 @@ async fn numbers_are_equal_by_their_value_alone() {
 
 /// A policy's own number may be one that was rounded when it was read: 2^53 + 1, as a float.
 #[tokio::test]
-async fn policy_with_a_number_that_was_rounded_is_never_met() {
+async fn policy_with_a_rounded_number_is_never_met() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let who = caller(&auth, &key, r#""n":9007199254740992,"m":5"#).await;
@@ -138,7 +138,7 @@ async fn policy_with_a_number_that_was_rounded_is_never_met() {
 
 /// Row h: of two members with one name, somebody else takes the other one.
 #[tokio::test]
-async fn claim_with_a_member_twice_meets_neither_a_policy_nor_its_negation() {
+async fn claim_with_duplicate_member_meets_neither_a_policy_nor_its_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     for claim in [
@@ -162,7 +162,7 @@ async fn claim_with_a_member_twice_meets_neither_a_policy_nor_its_negation() {
 
 /// A flag that is text, a role list that is an object: not what the policy can judge.
 #[tokio::test]
-async fn claim_of_another_type_meets_no_negation() {
+async fn claim_of_wrong_type_meets_no_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     for (claim, value) in [
@@ -185,7 +185,7 @@ async fn claim_of_another_type_meets_no_negation() {
 }
 
 #[tokio::test]
-async fn roles_of_another_shape_meet_no_negation() {
+async fn roles_of_wrong_shape_meet_no_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = builder(&key)
         .profile(Profile::jwt().roles_at(["realm_access", "roles"]))
@@ -229,7 +229,7 @@ async fn roles_of_another_shape_meet_no_negation() {
 
 /// RFC 7519 §4: where a claim, or a member on the way to one, comes twice, somebody else takes the other.
 #[tokio::test]
-async fn claim_that_comes_twice_meets_neither_a_policy_nor_its_negation() {
+async fn duplicate_claim_meets_neither_a_policy_nor_its_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let client = Profile::keycloak().roles_at(["resource_access", "orders.api", "roles"]);
     let roles = || Policy::roles(["user"]);
@@ -277,7 +277,7 @@ fn max_auth_age() -> Policy {
 
 /// AD FS writes `auth_time` as text. To log in again would not help.
 #[tokio::test]
-async fn auth_time_and_acr_of_another_type_meet_no_policy() {
+async fn auth_time_or_acr_of_wrong_type_meets_no_policy() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     for (members, policy) in [
@@ -294,7 +294,7 @@ async fn auth_time_and_acr_of_another_type_meet_no_policy() {
 
 /// A list has one scope in each element: a space in one makes no two of it.
 #[tokio::test]
-async fn element_of_a_list_of_scopes_is_not_split() {
+async fn scope_list_element_is_not_split() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let admin = || Policy::scopes(["admin"]);
@@ -330,7 +330,7 @@ async fn unknown_scope_meets_no_negation() {
 
 /// Kleene's logic: what is certain whatever the unknown part comes to is decided.
 #[tokio::test]
-async fn unknown_part_leaves_what_is_certain_without_it() {
+async fn unknown_part_is_ignored_if_the_verdict_is_certain_without_it() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let who = caller(&auth, &key, r#""x":1e999"#).await;

@@ -65,7 +65,7 @@ async fn debug_of_an_accepted_token_shows_no_value() {
 }
 
 #[tokio::test]
-async fn debug_of_a_refused_token_shows_no_value() {
+async fn debug_of_a_rejected_token_shows_no_value() {
     let key = TestKey::generate(&format!("{MARKER}-kid"), Algorithm::Es256);
     let auth = auth(&key).await;
     let other = TestKey::generate(&format!("{MARKER}-other"), Algorithm::Es256);
@@ -165,7 +165,7 @@ impl portcullis::keys::KeySource for Late {
 
 /// `found` is for `iss` and `aud`. What some issuers have in the place of `aud` names a client or a site.
 #[tokio::test]
-async fn what_stands_in_for_aud_is_not_found() {
+async fn value_that_replaces_aud_is_not_found() {
     let key = TestKey::generate("k", Algorithm::Es256);
     for (profile, changes) in [
         (Profile::cognito(), json!({"token_use": "access", "client_id": MARKER})),
@@ -186,7 +186,7 @@ async fn what_stands_in_for_aud_is_not_found() {
 
 /// Names are values, too, where the sender chooses them.
 #[tokio::test]
-async fn unfit_claim_is_not_named_where_the_handlers_type_has_no_such_name() {
+async fn unfit_claim_that_the_handlers_type_does_not_name_is_not_shown() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = auth(&key).await;
     let payload = format!(r#"{{"{MARKER}":"x",{}"#, &claims().to_string()[1..]);

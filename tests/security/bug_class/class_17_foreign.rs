@@ -42,7 +42,7 @@ fn token(header: &str, payload: &str) -> String {
 }
 
 #[tokio::test]
-async fn each_form_of_credential_is_foreign_or_refused() {
+async fn each_form_of_credential_is_foreign_or_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let gate = gate(&key).await;
     let header = r#"{"alg":"ES256","kid":"k"}"#;
@@ -140,7 +140,7 @@ impl IssuerResolver for Tenants {
 }
 
 #[tokio::test]
-async fn issuer_that_a_resolver_calls_its_own_is_ours() {
+async fn token_of_an_issuer_that_the_resolver_claims_is_not_foreign() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = builder(&key).issuer_resolver(Tenants).build().await.unwrap();
     let gate = Gate::new(auth);
@@ -173,7 +173,7 @@ impl IssuerResolver for Hosts {
 
 /// Else a client could hand a token that is refused here to the code behind, by a host that nobody has.
 #[tokio::test]
-async fn no_host_makes_a_token_of_ours_foreign() {
+async fn own_token_is_not_foreign_for_any_host() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let keys = SharedKeySet::new(TestKey::key_set([&key]));
     let settings = IssuerSettings::new(ISSUER, "https://another-api.example").key_source(keys);
@@ -204,7 +204,7 @@ async fn no_host_makes_a_token_of_ours_foreign() {
 
 /// A less strict reader, to which a foreign credential goes, may find the token in each of these.
 #[tokio::test]
-async fn token_of_ours_in_another_form_is_not_foreign() {
+async fn own_token_in_another_encoding_is_not_foreign() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let gate = gate(&key).await;
     let mut refused = claims();
@@ -272,7 +272,7 @@ async fn foreign_credentials_cause_no_fetch() {
 }
 
 #[tokio::test]
-async fn gate_that_was_not_told_so_passes_nothing_foreign() {
+async fn gate_without_pass_foreign_rejects_foreign_credentials() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let gate = gate(&key).await;
     for gate in [gate.clone(), gate.optional()] {
@@ -283,7 +283,7 @@ async fn gate_that_was_not_told_so_passes_nothing_foreign() {
 
 /// A visitor's marks, read by code that knows nothing of foreign credentials.
 #[tokio::test]
-async fn foreign_credential_is_refused_where_a_caller_is_demanded_or_optional() {
+async fn foreign_credential_is_rejected_by_caller_extractors() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let gate = gate(&key).await.optional().pass_foreign();
     let policy = Policy::scopes(["read"]).into();

@@ -168,7 +168,7 @@ fn grpc_status(headers: &HeaderMap) -> Option<&str> {
 
 /// Until 2026-11 any request with `Content-Type: application/grpc` was refused with 200.
 #[tokio::test]
-async fn no_request_makes_a_plain_gate_refuse_with_success() {
+async fn plain_gate_never_refuses_with_a_success_status() {
     let world = World::new().await;
     for Refused { name, status: (status, _), gate, authorization, required } in
         world.refused(&world.gate)
@@ -189,7 +189,7 @@ async fn no_request_makes_a_plain_gate_refuse_with_success() {
 }
 
 #[tokio::test]
-async fn no_request_makes_a_grpc_gate_refuse_in_another_way() {
+async fn grpc_gate_always_refuses_with_a_grpc_status() {
     let world = World::new().await;
     let content_type = |headers: &HeaderMap| headers[http::header::CONTENT_TYPE].clone();
     let gate = world.gate.clone().grpc();
@@ -214,7 +214,7 @@ async fn no_request_makes_a_grpc_gate_refuse_in_another_way() {
 
 /// Until 2026-11 a preflight, and what looked like one, could be let through to any handler.
 #[tokio::test]
-async fn no_method_header_or_path_takes_the_place_of_a_token() {
+async fn method_header_or_path_does_not_replace_a_token() {
     let world = World::new().await;
     let good = world.token(ISSUER, &json!({}));
     for method in METHODS {
@@ -242,7 +242,7 @@ async fn no_method_header_or_path_takes_the_place_of_a_token() {
 /// Gates that share an authenticator: one that reads the query for a client that can send nothing
 /// else does not open the query of the others, and what a gate does not list is not read.
 #[tokio::test]
-async fn token_is_read_only_where_its_gate_looks() {
+async fn token_is_read_only_from_the_places_of_its_gate() {
     let world = World::new().await;
     let token = world.token(ISSUER, &json!({}));
     let token = token.strip_prefix("Bearer ").unwrap();

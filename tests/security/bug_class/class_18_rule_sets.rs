@@ -97,7 +97,7 @@ fn tenants() -> Vec<(Hosts, String, &'static str)> {
 }
 
 #[tokio::test]
-async fn token_is_accepted_at_its_own_host_and_at_no_other() {
+async fn token_is_accepted_only_at_its_host() {
     for (hosts, token, refused) in tenants() {
         for token_cache in CACHES {
             for order in [[A, B], [B, A]] {
@@ -114,7 +114,7 @@ async fn token_is_accepted_at_its_own_host_and_at_no_other() {
 }
 
 #[tokio::test]
-async fn gate_and_bare_token_with_its_request_give_the_same_verdict() {
+async fn gate_and_bare_token_have_the_same_verdict_for_a_request() {
     for (hosts, token, refused) in tenants() {
         let gate = Gate::new(hosts.auth(&ManualClock::at(NOW), 1 << 20).await);
         for host in [A, B, A, B, A] {
@@ -138,7 +138,7 @@ async fn gate_and_bare_token_with_its_request_give_the_same_verdict() {
 
 /// Requests in which a service could read another host than the one that was judged.
 #[tokio::test]
-async fn ambiguous_host_selects_nothing() {
+async fn ambiguous_host_selects_no_rule_set() {
     let (hosts, token, _) = tenants().remove(0);
     let auth = hosts.auth(&ManualClock::at(NOW), 1 << 20).await;
     let ask = async |uri: &str, lines: &[(&'static str, &str)]| {
@@ -177,7 +177,7 @@ async fn ambiguous_host_selects_nothing() {
 
 /// The rules of a tenant that is used all the time change within the lifetime of the answer.
 #[tokio::test]
-async fn changed_rules_hold_within_the_lifetime_of_the_answer() {
+async fn changed_rules_apply_within_the_resolver_ttl() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let token = {
         let mut claims = claims();
@@ -205,7 +205,7 @@ async fn changed_rules_hold_within_the_lifetime_of_the_answer() {
 }
 
 #[tokio::test]
-async fn forgotten_rule_set_is_asked_for_again_and_no_other_is() {
+async fn only_the_forgotten_rule_set_is_resolved_again() {
     for token_cache in CACHES {
         let (hosts, token, _) = tenants().remove(0);
         let asked = || hosts.asked.load(Ordering::SeqCst);
@@ -228,7 +228,7 @@ async fn forgotten_rule_set_is_asked_for_again_and_no_other_is() {
 
 /// A request that waits for keys while the rules of its tenant change is not let in by the old ones.
 #[tokio::test]
-async fn request_under_way_is_not_accepted_by_rules_that_were_replaced() {
+async fn request_in_progress_is_not_accepted_by_replaced_rules() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let token = key.token(&claims());
     for (required, expected) in [("sub", "accepted"), ("tenant", "iss")] {
@@ -250,7 +250,7 @@ async fn request_under_way_is_not_accepted_by_rules_that_were_replaced() {
 
 /// The same where the lifetime of the answer has ended meanwhile, and other requests use the new rules.
 #[tokio::test]
-async fn request_under_way_is_not_accepted_by_rules_whose_lifetime_has_ended() {
+async fn request_in_progress_is_not_accepted_by_expired_rules() {
     let [key, next] = ["k", "next"].map(|id| TestKey::generate(id, Algorithm::Es256));
     let mut lasting = claims();
     lasting["exp"] = json!(NOW + 100_000);
@@ -277,7 +277,7 @@ async fn request_under_way_is_not_accepted_by_rules_whose_lifetime_has_ended() {
 
 /// Of a token that the selected rules are not for, nothing is fetched.
 #[tokio::test]
-async fn token_of_another_issuer_than_the_hosts_causes_no_fetch() {
+async fn token_of_an_issuer_of_another_host_causes_no_fetch() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (hosts, fetch) = (Hosts::default(), ScriptedFetch::default());
     fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));
@@ -298,7 +298,7 @@ async fn token_of_another_issuer_than_the_hosts_causes_no_fetch() {
 
 /// The route behind the gate asks the rule set that has let the caller in.
 #[tokio::test]
-async fn routes_revocation_is_that_of_the_selected_rule_set() {
+async fn route_uses_the_revocation_of_the_selected_rule_set() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (hosts, fetch) = (Hosts::default(), ScriptedFetch::default());
     for (host, url, active) in [
@@ -340,7 +340,7 @@ async fn token_of_a_configured_issuer_never_reaches_the_resolver() {
 /// The operator replaces the client (another CA), or the URL, and forgets the rule set, while a request waits
 /// for the old keys.
 #[tokio::test]
-async fn keys_that_were_fetched_by_a_replaced_answer_let_nobody_in() {
+async fn keys_fetched_with_replaced_settings_accept_no_token() {
     let [old, new] = ["k", "n"].map(|id| TestKey::generate(id, Algorithm::Es256));
     let moved = "https://issuer.example/new-keys";
     let (before, after) = (ScriptedFetch::default(), ScriptedFetch::default());

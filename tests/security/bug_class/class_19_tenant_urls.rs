@@ -179,7 +179,7 @@ async fn assert_refused(auth: &Authenticator, token: &str, url: &str) {
 }
 
 #[tokio::test]
-async fn hostile_url_of_a_resolver_causes_no_connection() {
+async fn hostile_url_from_a_resolver_causes_no_connection() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (server, token) = (Server::of_keys(&key), key.token(&claims()));
     for host in HOSTILE {
@@ -199,7 +199,7 @@ async fn hostile_url_of_a_resolver_causes_no_connection() {
 
 /// That the server would have counted.
 #[tokio::test]
-async fn host_that_is_allowed_by_name_is_connected_to_and_no_other() {
+async fn only_the_allowed_private_host_is_connected_to() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (server, token) = (Server::of_keys(&key), key.token(&claims()));
     for (host, allowed, connections) in [
@@ -277,7 +277,7 @@ async fn name_that_resolves_to_a_hostile_address_causes_no_connection() {
 
 /// DNS rebinding: the name is public when it is looked at, and private when it is connected to.
 #[tokio::test]
-async fn name_that_is_private_on_the_second_lookup_causes_no_second_connection() {
+async fn name_that_becomes_private_causes_no_second_connection() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (server, token) = (Server::of_keys(&key), key.token(&claims()));
     for (number, address) in HOSTILE_ADDRESSES.into_iter().enumerate() {
@@ -314,7 +314,7 @@ async fn redirect_to_a_hostile_address_is_not_followed() {
 /// A client of the settings' own is not asked for what a URL itself shows to be private: the keys', the
 /// metadata's, what the metadata leads to, status lists and introspection.
 #[tokio::test]
-async fn client_of_its_own_is_not_asked_for_a_hostile_url() {
+async fn custom_client_receives_no_hostile_url() {
     const METADATA: &str = "https://issuer.example/.well-known/openid-configuration";
     let key = TestKey::generate("k", Algorithm::Es256);
     let given = || tenant().key_source(SharedKeySet::new(TestKey::key_set([&key])));
@@ -347,7 +347,7 @@ async fn client_of_its_own_is_not_asked_for_a_hostile_url() {
 
 /// The default client by itself, for URLs that are fetched elsewhere.
 #[tokio::test]
-async fn client_for_public_addresses_refuses_the_others() {
+async fn public_addresses_only_client_rejects_other_addresses() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let server = Server::of_keys(&key);
     let fetch = ReqwestFetch::public_addresses_only().unwrap();
@@ -376,7 +376,7 @@ async fn client_for_public_addresses_refuses_the_others() {
 
 /// A set of its own for a URL that a tenant chose.
 #[tokio::test]
-async fn shared_set_keeps_to_public_addresses_where_it_is_told_so() {
+async fn shared_key_set_with_public_addresses_only_rejects_other_addresses() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let server = Server::of_keys(&key);
     let set = || RemoteKeySet::at(format!("http://127.0.0.1:{}/keys", server.port));

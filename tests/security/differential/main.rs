@@ -171,7 +171,7 @@ fn from_env<T: std::str::FromStr>(name: &str, default: T) -> T {
 }
 
 #[tokio::test]
-async fn we_differ_from_jsonwebtoken_only_where_we_mean_to() {
+async fn verdict_differs_from_jsonwebtoken_only_as_documented() {
     let seed = from_env("DIFFERENTIAL_SEED", SEED);
     let tokens = from_env("DIFFERENTIAL_TOKENS", TOKENS);
     let keys = generator::keys();

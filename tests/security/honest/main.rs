@@ -52,7 +52,7 @@ async fn list_of_scopes_is_accepted() {
 }
 
 #[tokio::test]
-async fn nonce_in_a_typed_access_token_is_accepted() {
+async fn typed_access_token_with_nonce_is_accepted() {
     for profile in [Profile::keycloak(), Profile::jwt()] {
         let path = "nonce-in-access-token/keycloak-bearer.txt";
         assert!(judge(path, profile, Algorithm::ALL).await.is_ok());
@@ -60,7 +60,7 @@ async fn nonce_in_a_typed_access_token_is_accepted() {
 }
 
 #[tokio::test]
-async fn auth_time_as_text_is_accepted_and_meets_no_policy() {
+async fn auth_time_as_string_is_accepted_and_meets_no_policy() {
     let path = "auth_time-text/token.txt";
     let who = judge(path, Profile::jwt(), Algorithm::ALL).await.unwrap();
     assert_eq!(who.registered().authenticated_at(), None);
@@ -73,7 +73,7 @@ async fn auth_time_as_text_is_accepted_and_meets_no_policy() {
 }
 
 #[tokio::test]
-async fn key_without_alg_verifies_whatever_the_order_of_algorithms() {
+async fn key_without_alg_verifies_for_any_order_of_algorithms() {
     use Algorithm::{Es256, Ps256, Rs256, Rs512};
     let path = "alg-less-key/rs512.txt";
     for algorithms in [&[Rs512][..], &[Rs256, Rs512], &[Rs512, Rs256], Algorithm::ALL] {
@@ -85,7 +85,7 @@ async fn key_without_alg_verifies_whatever_the_order_of_algorithms() {
 }
 
 #[tokio::test]
-async fn id_token_without_nonce_is_refused() {
+async fn id_token_without_nonce_is_rejected() {
     for name in Profile::names() {
         let profile: Profile = name.parse().unwrap();
         let accepts = profile.accepts_id_tokens();
@@ -150,7 +150,7 @@ async fn told_of(profile: Profile, claims: Value, policy: Policy) -> Told {
 }
 
 #[tokio::test]
-async fn scope_or_role_that_was_granted_elsewhere_is_not_to_be_granted() {
+async fn denied_scope_or_role_in_an_unread_claim_is_reported_as_such() {
     let read = || Policy::scopes(["orders:read"]);
     let scp = told_of(Profile::jwt(), json!({"scp": ["orders:read"]}), read()).await;
     scp.says(&["`scp`", "does not read", "scopes_at"]);
@@ -167,7 +167,7 @@ async fn scope_or_role_that_was_granted_elsewhere_is_not_to_be_granted() {
 }
 
 #[tokio::test]
-async fn token_of_another_kind_is_told_what_it_is() {
+async fn refusal_of_another_kind_of_token_names_the_kind() {
     let none = |builder: AuthenticatorBuilder| builder;
     let dex = json!({"nonce": "n", "at_hash": "h", "email": "a@b.example"});
     told(none, dex.clone()).await.says(&["`dex`", "`authentik`", "`keycloak`", "`entra-b2c`"]);
@@ -186,7 +186,7 @@ async fn token_of_another_kind_is_told_what_it_is() {
 
 /// Keycloak signs refresh tokens with a secret of its own.
 #[tokio::test]
-async fn refresh_token_is_told_by_its_claim_and_not_by_its_algorithm() {
+async fn refusal_of_a_refresh_token_names_its_claim_and_not_its_algorithm() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let auth = builder(&key).build().await.unwrap();
     let signed = |alg: &str, claims: &Value| {
@@ -209,21 +209,21 @@ async fn refresh_token_is_told_by_its_claim_and_not_by_its_algorithm() {
 }
 
 #[tokio::test]
-async fn audience_and_lightweight_tokens_are_the_issuers_to_mend() {
+async fn remedy_for_absent_audience_or_claims_is_at_the_issuer() {
     let none = |builder: AuthenticatorBuilder| builder;
     let other = told(none, json!({"aud": ["account", "https://api.example/"]})).await;
-    other.says(&["aud;", "mapper", "slash at the end"]);
+    other.says(&["aud;", "mapper", "trailing slash"]);
     other.does_not_say(&["account", "have clients ask"]);
     let none_there = told(none, json!({"aud": null})).await;
     none_there.says(&["missing_claim;", "mapper", "lightweight"]);
     let tenant = told(|builder| builder.required_claims(["tenant"]), json!({})).await;
     tenant.says(&["required_claim;", "`tenant`", "lightweight", "mapper"]);
     let slash = told(none, json!({"iss": format!("{ISSUER}/")})).await;
-    slash.says(&["iss;", "slash at the end"]);
+    slash.says(&["iss;", "trailing slash"]);
 }
 
 #[tokio::test]
-async fn dates_and_durations_say_what_they_are() {
+async fn refusals_of_dates_name_claim_range_and_duration() {
     let none = |builder: AuthenticatorBuilder| builder;
     for exp in [json!(-1), json!(1_u64 << 63)] {
         let told = told(none, json!({"exp": exp})).await;
@@ -234,7 +234,7 @@ async fn dates_and_durations_say_what_they_are() {
     let minute = Duration::from_secs(60);
     told(|builder| builder.max_token_lifetime(minute), json!({}))
         .await
-        .says(&["issued for 900 s, which is longer than 60 s"]);
+        .says(&["lifetime is 900 s, which exceeds the maximum of 60 s"]);
     let old = json!({"iat": NOW - 600});
     told_of(Profile::jwt(), old, Policy::max_token_age(minute)).await.says(&["more than 60 s ago"]);
     let step_up = Policy::max_auth_age(minute).and(Policy::acr(["gold"]));
@@ -245,7 +245,7 @@ async fn dates_and_durations_say_what_they_are() {
 
 /// 401 would make a client refresh for ever.
 #[tokio::test]
-async fn claims_that_do_not_fit_are_403_with_the_field() {
+async fn unfit_claims_are_403_and_the_log_names_the_field() {
     #[derive(Debug)]
     struct User;
     impl<'de> serde::Deserialize<'de> for User {

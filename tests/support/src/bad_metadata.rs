@@ -39,7 +39,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "the issuer with a slash",
         fault: |server| document(&server.url("/"), &server.url(JWKS)),
-        told: "add a slash at the end of issuer",
+        told: "add a trailing slash to issuer",
     },
     Row {
         name: "no issuer",
@@ -54,7 +54,7 @@ pub const ROWS: &[Row] = &[
                 r#"{{"issuer":"{issuer}","issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#
             ))
         },
-        told: "its member \"issuer\" comes twice",
+        told: "its member \"issuer\" is duplicated",
     },
     Row {
         name: "`jwks_uri` on another host, over http",
@@ -69,7 +69,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "`jwks_uri` that is no URL",
         fault: |server| document(&server.url(""), JWKS),
-        told: "`jwks_uri` is no URL",
+        told: "`jwks_uri` is not a URL",
     },
     Row {
         name: "no `jwks_uri`",
@@ -79,22 +79,22 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "HTML",
         fault: |_| Answer::Document("<!doctype html>".to_owned()),
-        told: "is no issuer metadata: it is HTML or XML",
+        told: "is not issuer metadata: it is HTML or XML",
     },
     Row {
         name: "a redirect",
         fault: |_| Answer::Bytes(response("302 Found", "location: /moved\r\n", "")),
-        told: "/.well-known/openid-configuration answered 302",
+        told: "/.well-known/openid-configuration responded with 302",
     },
     Row {
         name: "nothing in either place",
         fault: |_| Answer::Bytes(response("404 Not Found", "", "")),
-        told: "/.well-known/openid-configuration answered 404",
+        told: "/.well-known/openid-configuration responded with 404",
     },
     Row {
         name: "silence",
         fault: |_| Answer::Hang(Vec::new()),
-        told: "no whole answer within 0.4 s",
+        told: "no complete response within 0.4 s",
     },
     Row {
         name: "a document without end",

@@ -59,23 +59,31 @@ pub fn statuses() -> Vec<Row> {
     };
     let millis = |from, to| (Duration::from_millis(from), Duration::from_millis(to));
     vec![
-        row("400", refused("400 Bad Request", ""), "answered 400 Bad Request"),
-        row("404", refused("404 Not Found", ""), "answered 404 Not Found"),
-        row("500", refused("500 Internal Server Error", ""), "answered 500 Internal Server Error"),
-        row("204", Answer::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()), "answered 204"),
-        row("304 that nobody asked for", refused("304 Not Modified", ""), "answered 304"),
+        row("400", refused("400 Bad Request", ""), "responded with 400 Bad Request"),
+        row("404", refused("404 Not Found", ""), "responded with 404 Not Found"),
+        row(
+            "500",
+            refused("500 Internal Server Error", ""),
+            "responded with 500 Internal Server Error",
+        ),
+        row(
+            "204",
+            Answer::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
+            "responded with 204",
+        ),
+        row("304 that nobody asked for", refused("304 Not Modified", ""), "responded with 304"),
         Row {
             next_attempt: millis(1300, 2200),
-            ..row("429", refused("429 Slow Down", "retry-after: 2\r\n"), "answered 429")
+            ..row("429", refused("429 Slow Down", "retry-after: 2\r\n"), "responded with 429")
         },
         Row {
             next_attempt: millis(1300, 2200),
-            ..row("503, seconds", refused("503 Busy", "retry-after: 2\r\n"), "answered 503")
+            ..row("503, seconds", refused("503 Busy", "retry-after: 2\r\n"), "responded with 503")
         },
         Row {
             // A date has whole seconds only.
             next_attempt: millis(1300, 3300),
-            ..row("503, a date", Answer::Made(in_three_seconds), "answered 503")
+            ..row("503, a date", Answer::Made(in_three_seconds), "responded with 503")
         },
     ]
 }
@@ -85,7 +93,7 @@ pub fn statuses() -> Vec<Row> {
 pub fn transport() -> Vec<Row> {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 2000\r\n\r\n";
     let body = [&head[..], b"{\"keys\":["].concat();
-    let timeout = "no whole answer within 0.4 s";
+    let timeout = "no complete response within 0.4 s";
     let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let chunk = [b"1000\r\n", [b' '; 0x1000].as_slice(), b"\r\n"].concat();
     vec![
@@ -128,7 +136,7 @@ pub fn transport() -> Vec<Row> {
 #[must_use]
 pub fn interim_responses() -> Row {
     let hints = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(50);
-    let timeout = "no whole answer within 0.4 s";
+    let timeout = "no complete response within 0.4 s";
     Row { taken: usize::MAX, ..row("103 for ever", Answer::Endless(Vec::new(), hints), timeout) }
 }
 
@@ -147,24 +155,28 @@ pub fn documents() -> Vec<Row> {
     let many = |number| ok("", format!(r#"{{"keys":[{}]}}"#, vec!["{}"; number].join(",")));
     let coded = |coding: &str, body: &[u8]| ok(&format!("content-encoding: {coding}\r\n"), body);
     let html = "<!doctype html><p>Log in</p>";
-    let not_an_array = "is no key set: `keys` has a value of the wrong type";
-    let breaks_off = "is no key set: it ends within the JSON text";
+    let not_an_array = "is not a key set: `keys` has a value of the wrong type";
+    let breaks_off = "is not a key set: it is truncated";
     vec![
-        row("an empty body", ok("", ""), "is no key set: it is empty"),
-        row("null", ok("", "null"), "is no key set: it is `null`, not a JSON object"),
-        row("HTML", ok("content-type: text/html\r\n", html), "is no key set: it is HTML or XML"),
+        row("an empty body", ok("", ""), "is not a key set: it is empty"),
+        row("null", ok("", "null"), "is not a key set: it is `null`, not a JSON object"),
+        row("HTML", ok("content-type: text/html\r\n", html), "is not a key set: it is HTML or XML"),
         row("not UTF-8", ok("", b"{\"keys\":[],\"x\":\"\xff\"}"), "it is not UTF-8 (at byte 16)"),
-        row("UTF-16", ok("", b"\xff\xfe{\0}\0"), "is no key set: it is UTF-16, not UTF-8"),
+        row("UTF-16", ok("", b"\xff\xfe{\0}\0"), "is not a key set: it is UTF-16, not UTF-8"),
         row("something behind it", ok("", r#"{"keys":[]}{"keys":[]}"#), "trailing characters"),
-        row("no `keys`", ok("", "{}"), "is no key set: `keys` is absent"),
-        row("`keys` twice", ok("", r#"{"keys":[],"keys":[]}"#), r#"its member "keys" comes twice"#),
+        row("no `keys`", ok("", "{}"), "is not a key set: `keys` is absent"),
+        row(
+            "`keys` twice",
+            ok("", r#"{"keys":[],"keys":[]}"#),
+            r#"its member "keys" is duplicated"#,
+        ),
         row("`keys` that is no array", ok("", r#"{"keys":{}}"#), not_an_array),
         row("`keys` that is null", ok("", r#"{"keys":null}"#), not_an_array),
         row("a deep nest of arrays, open", nested("[", 60_000), breaks_off),
         row("a deep nest of objects, open", nested(r#"{"a":"#, 10_000), breaks_off),
         row("too many keys", many(201), "more than 200 keys; raise max_keys"),
         row("brotli", coded("br", b"\x0b\x05\x80{}"), "Content-Encoding is \"br\""),
-        row("no gzip in spite of the header", coded("gzip", b"{}"), "is gzip, and the body is not"),
+        row("no gzip in spite of the header", coded("gzip", b"{}"), "is gzip, but the body is not"),
         row("gzip without the header", ok("", GZIPPED_KEYS), "it is gzip data without"),
         row("a gzip bomb", coded("gzip", GZIP_BOMB), "more than 65536 bytes"),
     ]
@@ -175,8 +187,8 @@ pub fn documents() -> Vec<Row> {
 pub fn redirects(to_other_origin: &str) -> Vec<Row> {
     let redirect = |to: &str| refused("302 Found", &format!("location: {to}\r\n"));
     vec![
-        row("a redirect", redirect(ELSEWHERE), "answered 302 Found"),
-        row("a loop of redirects", redirect(JWKS), "answered 302 Found"),
-        row("a redirect elsewhere", redirect(to_other_origin), "answered 302 Found"),
+        row("a redirect", redirect(ELSEWHERE), "responded with 302 Found"),
+        row("a loop of redirects", redirect(JWKS), "responded with 302 Found"),
+        row("a redirect elsewhere", redirect(to_other_origin), "responded with 302 Found"),
     ]
 }

@@ -25,7 +25,7 @@ async fn fine(_: Request<Incoming>) -> Result<Answer, Infallible> {
     Ok(Answer::default())
 }
 
-/// What a path requires besides a token.
+/// The policy of a path.
 fn policy_of<B>(request: &Request<B>, [has, lacks]: &[Policy; 2]) -> Option<Policy> {
     match request.uri().path() {
         "/has" => Some(has.clone()),

@@ -1,4 +1,4 @@
-//! Dex, as its page starts it.
+//! Dex, started as on its page.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl Issuer for Dex {
             issuer: "http://127.0.0.1:5556/dex",
             ready: "http://127.0.0.1:5556/dex/healthz",
             ready_within: Duration::from_secs(30),
-            // By itself it makes a new key every 6 hours, and cannot be told to make one now.
+            // Dex rotates its key every 6 hours, and cannot be made to rotate on request.
             start: Start::Page(&[("signingKeys: 6h", "signingKeys: 30s")]),
             policies: [
                 Policy::claim("email", "alice@example.com"),
@@ -52,7 +52,7 @@ impl Issuer for Dex {
         token("id_token").await
     }
 
-    /// It does so by itself.
+    /// Dex does so by itself.
     async fn rotate(&self) -> Outcome<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! glewlwyd, as its page starts it.
+//! glewlwyd, started as on its page.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::process::Script;
 const SERVER: &str = "http://127.0.0.1:4593/api";
 const CALLBACK: &str = "http://127.0.0.1:4594/callback";
 
-/// Runs the generator of keys that its page unpacks.
+/// Runs the key generator that its page unpacks.
 #[derive(Debug, Clone)]
 pub(crate) struct Glewlwyd {
     pub(crate) folder: PathBuf,
@@ -89,7 +89,7 @@ impl Issuer for Glewlwyd {
             ("scope", "openid"),
             ("state", "some-state"),
             ("nonce", "some-nonce"),
-            // What its own login page adds in the end.
+            // The parameter that its own login page appends.
             ("g_continue", ""),
         ]);
         match browser.get(&Url::parse(&format!("{SERVER}/oidc/auth?{query}"))?).await? {
@@ -114,7 +114,7 @@ impl Issuer for Glewlwyd {
 }
 
 impl Glewlwyd {
-    /// Puts a new key in front of the others, as its documentation says.
+    /// Puts a new key in front of the others, as its documentation describes.
     async fn new_key(&self, algorithm: &str) -> Outcome<()> {
         let kind = match algorithm {
             "ES256" => "ec256",
@@ -154,8 +154,8 @@ impl Glewlwyd {
     }
 }
 
-/// Whether the key's coordinates have their full length, as RFC 7518 section 6.2.1.2 demands. The
-/// generator leaves leading zeros out: of P-521 in three keys of four, of P-256 in one of 128.
+/// Whether the key's coordinates have their full length, as RFC 7518 section 6.2.1.2 requires. The
+/// generator omits leading zeros: of P-521 in three keys of four, of P-256 in one of 128.
 fn has_whole_coordinates(set: &Value) -> bool {
     let text = |name| set.pointer(&format!("/keys/0/{name}")).and_then(Value::as_str);
     let length = match text("crv") {

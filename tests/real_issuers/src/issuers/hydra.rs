@@ -1,4 +1,4 @@
-//! Ory Hydra, as its page starts it. These functions are its login and consent app.
+//! Ory Hydra, started as on its page. These functions are its login and consent app.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ impl Issuer for Hydra {
             profile: "hydra",
             indistinct: false,
             issuer: PUBLIC,
-            // The first request for its keys makes them.
+            // The first request for its keys creates them.
             ready: "http://127.0.0.1:4444/.well-known/jwks.json",
             ready_within: Duration::from_secs(60),
             start: Start::Page(&[]),
@@ -144,7 +144,7 @@ async fn admin(method: Method, path: &str, body: &Value) -> Outcome<Value> {
     http::json(with_json(&http::client()?, method, &url, None, body)).await
 }
 
-/// The login or consent app accepts; where the browser goes next.
+/// The login or consent app accepts; returns the next URL of the browser.
 async fn accept(what: &str, challenge: &str, body: &Value) -> Outcome<Url> {
     let query = http::form(&[(&*format!("{what}_challenge"), challenge)]);
     let path = format!("/oauth2/auth/requests/{what}/accept?{query}");

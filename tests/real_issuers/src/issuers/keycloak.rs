@@ -1,4 +1,4 @@
-//! Keycloak, as its page starts it.
+//! Keycloak, started as on its page.
 
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ impl Issuer for Keycloak {
         user_token("id_token").await
     }
 
-    /// A key of a higher priority; the one before stays published.
+    /// A key of a higher priority; the previous key stays published.
     async fn rotate(&self) -> Outcome<()> {
         let priority = next_number();
         let key = json!({
@@ -130,7 +130,7 @@ async fn end_session(refresh: &str) -> Outcome<()> {
     http::text(post_form(&http::client()?, &url, &fields)).await.map(drop)
 }
 
-/// A request to the realm's part of the administration.
+/// A request to the realm's administration API.
 async fn admin(method: Method, path: &str, body: &Value) -> Outcome<String> {
     let fields = [
         ("grant_type", "password"),
@@ -143,7 +143,7 @@ async fn admin(method: Method, path: &str, body: &Value) -> Outcome<String> {
     http::text(with_json(&http::client()?, method, &url, Some(&token), body)).await
 }
 
-/// Sets attributes of the client that asks for access tokens.
+/// Sets attributes of the client that requests access tokens.
 async fn set_attributes(attributes: &Value) -> Outcome<()> {
     let found = admin(Method::GET, "/clients?clientId=billing", &Value::Null).await?;
     let found: Value = serde_json::from_str(&found)?;

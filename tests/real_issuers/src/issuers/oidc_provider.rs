@@ -11,7 +11,7 @@ use crate::instances::API;
 
 const SERVER: &str = "http://127.0.0.1:4901";
 
-/// The algorithm is chosen by the client.
+/// The client chooses the algorithm.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OidcProvider {
     client: std::sync::Arc<std::sync::Mutex<String>>,
@@ -31,7 +31,7 @@ impl Issuer for OidcProvider {
             start: Start::Own {
                 folder: "oidc-provider",
                 build: "npm ci",
-                // It ends when its standard input closes.
+                // The server exits when its standard input closes.
                 start: "tail -f /dev/null | PORT=4901 node server.mjs",
             },
             policies: [Policy::scopes(["orders:read"]), Policy::scopes(["orders:write"])],

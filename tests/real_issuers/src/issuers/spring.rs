@@ -1,4 +1,5 @@
-//! Spring Authorization Server: a project of ours, whose keys can be replaced while it runs.
+//! Spring Authorization Server: a project in this repository, whose keys can be replaced while it
+//! runs.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ const SERVER: &str = "http://127.0.0.1:9300";
 const CONTROL: &str = "http://127.0.0.1:9301";
 const CALLBACK: &str = "http://127.0.0.1:9302/callback";
 
-/// Spring demands another one for each client.
+/// Spring requires a different one for each client.
 const WEB_SECRET: &str = "only-for-tests-of-the-web";
 
 #[derive(Debug, Clone)]
@@ -62,7 +63,8 @@ impl Issuer for Spring {
         control(&format!("/sign?{algorithm}")).await
     }
 
-    /// The authorization code flow, without a `nonce`, in which an ID token is most like an access token.
+    /// The authorization code flow without a `nonce`, in which an ID token is most similar to an
+    /// access token.
     async fn id_token(&self) -> Outcome<String> {
         let query = http::form(&[
             ("response_type", "code"),
