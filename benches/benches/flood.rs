@@ -1,19 +1,19 @@
-//! What a flood of tokens with random `kid`s costs: the issuer, in fetches, and the callers with
-//! good tokens, in latency.
+//! The costs of a flood of tokens with random `kid`s: fetches from the issuer, and latency of the
+//! callers with valid tokens.
 //!
-//! The key server is a real one, and shares the machine with the service and with those who send;
-//! all go at a bounded rate that leaves two processors room, so that what is seen is the flood and
-//! not a machine at its limit. A latency is from the moment that a request's task is spawned to
-//! its answer, so it holds the wait for a processor too.
+//! The key server is real, and shares the machine with the service and the senders. All run at a
+//! bounded rate that leaves two processors spare, so the figures show the flood and not an
+//! overloaded machine. A latency is measured from the spawn of a request's task to its response, so
+//! it includes the wait for a processor.
 //!
-//! First the long form: 100,000 such tokens within 30 s, the default cool-down, while good tokens
-//! go on. The number to read is that of the fetches: 2 at most, of which one is the start's.
-//! Then rounds of four parts: good tokens alone; beside as many bad tokens as the flood has that
-//! are refused without looking for a key (a known `kid` under another algorithm); beside the flood;
-//! and beside the first kind once more. Bad tokens of any kind cost their senders' and the
-//! service's processor time, so the flood is held against the mean of the other kind: a ratio of 1
-//! is a flood that nobody waits for. Beside it stands the control, the one such part to the
-//! other: a ratio within its spread says only that the machine had other things to do.
+//! First the long form: 100,000 such tokens within 30 s, the default cooldown, during valid
+//! requests. The relevant figure is the number of fetches: 2 at most, one of them at start. Then
+//! rounds of four parts: valid tokens alone; with as many bad tokens as in the flood that are
+//! rejected without a key lookup (a known `kid` with another algorithm); with the flood; and with
+//! the first kind again. Bad tokens of any kind cost processor time of their senders and the
+//! service, so the flood is compared with the mean of the other kind: at a ratio of 1, no caller
+//! waits for the flood. The control is the ratio of the two parts of the other kind: a ratio within
+//! its spread is noise.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "set up or not at all")]
 #![expect(clippy::print_stdout, reason = "the figures are for reading")]
 
@@ -65,12 +65,12 @@ const HEADINGS: [&str; COLUMNS] = [
     "control",
 ];
 
-/// What the bad tokens have that are sent beside the good ones.
+/// The kind of bad tokens that are sent with the valid ones.
 #[derive(Clone, Copy)]
 enum Bad {
-    /// A `kid` that nobody has seen.
+    /// A new, unknown `kid`.
     RandomKid,
-    /// The key's own `kid`, under an algorithm that is not the key's.
+    /// The key's own `kid`, with another algorithm than the key's.
     OtherAlgorithm,
 }
 
@@ -80,18 +80,18 @@ struct Service {
     key: TestKey,
 }
 
-/// What came of the requests of one kind.
+/// The outcomes of the requests of one kind.
 #[derive(Default)]
 struct Outcome {
     latencies: Mutex<Vec<Duration>>,
     accepted: AtomicUsize,
-    /// 401: certainly unknown.
+    /// 401: the key is known not to exist.
     refused: AtomicUsize,
-    /// 503: nobody can say before the next fetch may be made.
+    /// 503: unknown before the next fetch is allowed.
     unavailable: AtomicUsize,
 }
 
-/// p50 and p99 of good tokens, in microseconds.
+/// p50 and p99 of valid tokens, in microseconds.
 #[derive(Clone, Copy)]
 struct Latency {
     p50: f64,
@@ -99,7 +99,7 @@ struct Latency {
 }
 
 fn main() {
-    // `cargo test --all-targets` runs this too, and wants no figures.
+    // `cargo test --all-targets` also runs this, and needs no figures.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -111,7 +111,7 @@ fn main() {
     let building = Authenticator::builder(ISSUER, AUDIENCE).jwks_url(server.url("/jwks")).build();
     let auth = runtime.block_on(building).unwrap();
     let service = Service { runtime, auth, key };
-    // What is only done once shall not be in the figures.
+    // One-time work must not be part of the figures.
     service.run(ROUND / 4, 0, Bad::RandomKid);
 
     println!(
@@ -195,7 +195,7 @@ impl Service {
         ]
     }
 
-    /// Sends good tokens for `time`, and meanwhile as many of the others as `flood` says.
+    /// Sends valid tokens for `time`, and meanwhile as many bad ones as `flood` specifies.
     fn run(&self, time: Duration, flood: usize, bad: Bad) -> (Latency, Arc<Outcome>) {
         let now = SystemClock::new().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         let claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "exp": now + 900});
@@ -222,7 +222,7 @@ impl Service {
         (Latency { p50: at(50), p99: at(99) }, drowned)
     }
 
-    /// Sends `number` tokens at `rate` a second, and waits for the answers.
+    /// Sends `number` tokens at `rate` per second, and waits for the responses.
     fn send(
         &self,
         number: usize,
@@ -233,9 +233,9 @@ impl Service {
         let begun = Instant::now();
         let mut tasks = Vec::with_capacity(number);
         for sent in 0..number {
-            // Those that are late are sent at once: the rate holds on the whole.
+            // Late requests are sent at once: the average rate holds.
             let due = Duration::from_secs_f64(sent as f64 / rate as f64);
-            // Some at a time, since to sleep is not exact below a millisecond.
+            // In batches, because a sleep is not exact below a millisecond.
             if due > begun.elapsed() + Duration::from_millis(1) {
                 thread::sleep(due - begun.elapsed());
             }

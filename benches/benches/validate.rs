@@ -1,5 +1,5 @@
 //! One token, three ways: the bare signature check, `authenticate`, and jsonwebtoken's `decode`.
-//! Read the ratios between the three of one algorithm, not the times.
+//! Compare the ratios between the three for one algorithm, not the times.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
 #![expect(clippy::disallowed_methods, reason = "jsonwebtoken is what is measured against")]
 
@@ -22,7 +22,7 @@ use portcullis_benches::scenario::caller;
 use serde::Deserialize;
 use serde_json::json;
 
-/// What jsonwebtoken reads: the claims that `authenticate` reads as well.
+/// The claims that jsonwebtoken reads: those that `authenticate` also reads.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "deserialising them is the work that is measured")]
 struct Claims {
@@ -113,7 +113,7 @@ fn authenticator(key: &TestKey) -> Authenticator {
         .key_source(SharedKeySet::new(TestKey::key_set([key])))
         .token_cache_bytes(0)
         .build();
-    // With keys of its own there is nothing to wait for.
+    // With local keys there is nothing to wait for.
     match Box::pin(build).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         std::task::Poll::Ready(auth) => auth.unwrap(),
         std::task::Poll::Pending => unreachable!("nothing is fetched"),

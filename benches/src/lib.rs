@@ -1,5 +1,5 @@
-//! What the benchmarks share, those of the peers' workspace included: tokens, authenticators, and
-//! a way to measure that trusts neither the machine nor the moment.
+//! Code that the benchmarks share, including those of the peers' workspace: tokens, authenticators,
+//! and a measurement that is robust against noise.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
 
 pub mod measure;

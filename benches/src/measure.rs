@@ -1,9 +1,9 @@
-//! Cases measured against each other: in slices of some milliseconds, one after another and in the
-//! opposite order every other round, so that whatever disturbs the machine disturbs them all.
+//! Measures cases against each other: in slices of some milliseconds, one after another and in
+//! reverse order every other round, so that noise affects all of them equally.
 
 use std::time::{Duration, Instant};
 
-/// One thing that is measured.
+/// A measured case.
 pub struct Case<'c> {
     name: String,
     run: Box<dyn FnMut() + 'c>,
@@ -15,19 +15,19 @@ impl std::fmt::Debug for Case<'_> {
     }
 }
 
-/// What came of one case: nanoseconds for one run.
+/// The results of one case: nanoseconds per run.
 #[derive(Debug, Clone)]
 pub struct Measured {
     /// The case's name.
     pub name: String,
-    /// One time for each round, in the order of the rounds.
+    /// One time per round, in the order of the rounds.
     pub rounds: Vec<f64>,
-    /// How often one run allocates, in the mean of a hundred, where that is counted.
+    /// The mean number of allocations in a hundred runs, if they are counted.
     pub allocations: Option<f64>,
 }
 
 impl Measured {
-    /// Nothing so far.
+    /// A case without results.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), rounds: Vec::new(), allocations: None }
     }
@@ -42,10 +42,10 @@ impl<'c> Case<'c> {
 
 const SLICE: Duration = Duration::from_millis(3);
 
-/// Whether this is the build that counts allocations, and takes no times.
+/// Whether this build counts allocations instead of measuring times.
 pub const COUNTS: bool = cfg!(feature = "allocations");
 
-/// Measures `cases` in as many rounds, or counts what they allocate.
+/// Measures `cases` in this many rounds, or counts their allocations.
 pub fn measure(mut cases: Vec<Case<'_>>, rounds: usize) -> Vec<Measured> {
     let times: Vec<usize> = cases.iter_mut().map(|case| runs_in_a_slice(&mut case.run)).collect();
     let mut measured: Vec<Measured> = cases
@@ -85,7 +85,7 @@ fn count(_: &mut dyn FnMut()) -> Option<f64> {
     None
 }
 
-/// A line below the group's table, for what is no time.
+/// A line below the group's table, for a figure that is not a time.
 #[expect(clippy::print_stdout, reason = "that is its output")]
 pub fn note(group: &str, text: &str) {
     println!("note\t{group}\t{text}");
@@ -100,8 +100,8 @@ fn runs_in_a_slice(run: &mut dyn FnMut()) -> usize {
     runs
 }
 
-/// A line for each, for `cargo xtask bench` to read: group, name, allocations, and the rounds. To
-/// the standard error goes what tells a person that it goes on.
+/// Prints a line per case for `cargo xtask bench`: group, name, allocations, and the rounds.
+/// Progress goes to standard error.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "that is its output")]
 pub fn report(group: &str, measured: &[Measured]) {
     for Measured { name, rounds, allocations } in measured {

@@ -1,4 +1,4 @@
-//! The one token that everybody gets, and the authenticators that it is for.
+//! The token that all cases use, and the authenticators for it.
 
 use std::task::{Context, Poll, Waker};
 
@@ -16,7 +16,7 @@ use portcullis::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The claims as a handler wants them.
+/// The claims as a handler's type.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "registered claims")]
 pub struct Claims {
@@ -33,7 +33,7 @@ pub struct Claims {
     pub roles: Vec<String>,
 }
 
-/// Whoever signs.
+/// The signer.
 #[derive(Debug)]
 pub enum Signer {
     /// With a key pair.
@@ -43,7 +43,7 @@ pub enum Signer {
 }
 
 impl Signer {
-    /// For one of the algorithms of the tables; anything else is HS256.
+    /// A signer for one of the algorithms of the tables; any other name is HS256.
     #[must_use]
     pub fn new(algorithm: &str) -> Self {
         let algorithm = match algorithm {
@@ -56,7 +56,7 @@ impl Signer {
         Self::Pair(TestKey::generate("2026-10-a", algorithm), algorithm)
     }
 
-    /// A token whose claims differ in `jti` from those of another number.
+    /// A token whose `jti` depends on the number.
     #[must_use]
     pub fn token(&self, number: usize) -> String {
         let now = SystemClock::new().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
@@ -88,7 +88,7 @@ impl Signer {
         }
     }
 
-    /// An authenticator for its tokens that keeps so many bytes of verified ones.
+    /// An authenticator for its tokens with a token cache of this many bytes.
     #[must_use]
     pub fn authenticator(&self, token_cache: usize) -> Authenticator {
         let (keys, algorithm) = match self {
@@ -103,12 +103,12 @@ impl Signer {
             .algorithms([algorithm])
             .token_cache_bytes(token_cache)
             .build();
-        // With keys of its own there is nothing to wait for.
+        // With local keys there is nothing to wait for.
         at_once(build).unwrap()
     }
 }
 
-/// The caller behind headers that are known to be good.
+/// The caller of headers that are known to be valid.
 #[must_use]
 pub fn caller(auth: &Authenticator, headers: &HeaderMap) -> Authenticated {
     match attempt_now(auth, headers) {
@@ -117,7 +117,7 @@ pub fn caller(auth: &Authenticator, headers: &HeaderMap) -> Authenticated {
     }
 }
 
-/// What a future comes to that has nothing to wait for.
+/// The output of a future that does not wait.
 pub fn at_once<F: Future>(future: F) -> F::Output {
     match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,

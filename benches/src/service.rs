@@ -1,6 +1,5 @@
-//! Whole services over loopback: the server is a process of its own with one thread, and shares
-//! one core with whoever sends, so that what is counted is its processor time and nothing that
-//! depends on who waits for whom.
+//! Services over loopback: the server is a process with one thread, and shares one core with the
+//! sender, so its processor time is measured, independently of who waits for the other.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,7 +13,7 @@ use crate::measure::Measured;
 
 const CONNECTIONS: usize = 16;
 
-/// Serves `router` on a port of the system's choosing, which it says on the standard output, until
+/// Serves `router` on a port that the system chooses and that is printed to standard output, until
 /// the standard input ends.
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
 pub fn serve(router: Router) {
@@ -35,7 +34,7 @@ pub fn bare() -> Router {
     Router::new().route("/", get(|| async { "fine" }))
 }
 
-/// A server of the kind `mode`: this very program, told so by its arguments.
+/// A server of the kind `mode`: this program, started with other arguments.
 #[derive(Debug)]
 struct Server {
     child: Child,
@@ -44,7 +43,7 @@ struct Server {
 
 impl Server {
     fn start(mode: &str, argument: &str) -> Self {
-        // Both on one core; where there is no taskset the figures are wider apart, not wrong.
+        // Both on one core; without taskset the figures vary more, but are not wrong.
         let program = std::env::current_exe().unwrap();
         let pinned = Command::new("taskset").arg("-V").stdout(Stdio::null()).status().is_ok();
         let mut command = if pinned {
@@ -71,7 +70,7 @@ impl Server {
             .sum()
     }
 
-    /// Sends `number` requests over some connections, each when the one before it was answered.
+    /// Sends `number` requests over some connections, each after the response to the previous one.
     fn load(&self, request: &[u8], number: usize) {
         let mut connections: Vec<_> = (0..CONNECTIONS)
             .map(|_| {
@@ -96,14 +95,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Its standard input ends, and so does it.
+        // Its standard input ends, so it exits.
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 }
 
-/// The server's processor time for each request, in nanoseconds, of each of `modes`, which all get
-/// the same requests. `argument` is handed to the server.
+/// The server's processor time per request in each of `modes`, in nanoseconds, with the same
+/// requests for all. `argument` is passed to the server.
 #[must_use]
 pub fn compare(modes: &[&str], token: &str, argument: &str, rounds: usize) -> Vec<Measured> {
     const REQUESTS: usize = 4_000;

@@ -1,4 +1,4 @@
-//! How often a request allocates: exact on any machine, however busy.
+//! The number of allocations per request: exact on any machine under any load.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::borrow::Cow;
@@ -30,9 +30,9 @@ use serde_json::json;
 
 const CACHE: usize = 1 << 20;
 
-/// In one thread, in the mean of a thousand, rounded: frameworks fill pools now and then.
+/// In one thread, the rounded mean of a thousand runs: frameworks fill pools occasionally.
 fn allocations(run: impl Fn()) -> u64 {
-    // What is only done once is not counted.
+    // One-time work is not counted.
     (0..200).for_each(|_| run());
     let counted = allocation_counter::measure(|| (0..1000).for_each(|_| run())).count_total;
     (counted + 500) / 1000
@@ -85,7 +85,7 @@ fn validated(auth: &Authenticator, headers: &HeaderMap) {
 fn validation_allocates_three_times_and_a_cache_hit_never() {
     let (token, cold, warm) = es256();
     let headers = bearer(&token);
-    // The payload, the scope, and the pointer to it all.
+    // The payload, the scope, and the shared pointer.
     assert_eq!(allocations(|| validated(&cold, &headers)), 3);
     assert_eq!(allocations(|| validated(&warm, &headers)), 0);
     assert_eq!(allocations(|| drop(at_once(warm.authenticate(&headers)).unwrap())), 0);
@@ -153,7 +153,7 @@ fn validation_with_every_algorithm_allocates_at_most_eight_times() {
     assert!(allocations(|| validated(&cold, &headers)) <= 8);
 }
 
-/// A pointer as large as an `Authenticated`, for what the extensions themselves take.
+/// A pointer as large as an `Authenticated`, to measure the cost of the extensions.
 #[derive(Clone)]
 struct Pointer(#[expect(dead_code, reason = "it is only carried")] std::sync::Arc<()>);
 
@@ -214,7 +214,7 @@ fn actix_middleware_allocates_as_much_as_inserting_a_pointer() {
     actix_web::rt::System::new().block_on(async {
         let app = || App::new().route("/", web::get().to(HttpResponse::Ok));
         let pointer = Pointer(std::sync::Arc::default());
-        // What `wrap_fn` would box is the future of a middleware that waits; this one does not.
+        // `wrap_fn` would box the future of a middleware that waits; this one does not.
         let inserting = app().wrap_fn(move |request, inner| {
             request.extensions_mut().insert(pointer.clone());
             inner.call(request)

@@ -1,5 +1,5 @@
-//! Any realm and any scopes in a challenge: one header, of well-formed parameters and no other
-//! than ours, whatever the values hold.
+//! Any realm and any scopes in a challenge: one header with only our well-formed parameters, for
+//! any values.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

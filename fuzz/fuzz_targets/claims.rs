@@ -1,5 +1,5 @@
-//! Any bytes as a payload that is well signed: no panic, and whoever is let in meets every
-//! compulsory rule as another reader of JSON sees it.
+//! Any bytes as a validly signed payload: no panic, and every accepted caller meets every
+//! compulsory rule according to another JSON parser.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -20,7 +20,7 @@ const LEEWAY: f64 = 10.0;
 
 static PROFILES: LazyLock<Vec<(Profile, Authenticator)>> = LazyLock::new(|| {
     let of = |profile: Profile| {
-        // Signing must be quick here, so the key is a secret.
+        // Signing must be fast here, so the key is a secret.
         let key = dangerous::hmac_key(None, Algorithm::Hs256, &SECRET).expect("32 bytes");
         let builder = builder(KeySet::from_iter([key]))
             .algorithms([Algorithm::Hs256])
@@ -41,7 +41,7 @@ fn token(payload: &[u8]) -> HeaderValue {
 fuzz_target!(|payload: &[u8]| {
     let headers = HeaderMap::from_iter([(AUTHORIZATION, token(payload))]);
     for (profile, auth) in PROFILES.iter() {
-        let outcome = attempt_now(auth, &headers).expect("the key is at hand");
+        let outcome = attempt_now(auth, &headers).expect("the key is in memory");
         match outcome {
             Ok(who) => {
                 let who = who.expect("there is a token");

@@ -1,6 +1,6 @@
-//! Any headers that may hold a token, a line each (`A` for Authorization, `P` for subprotocols, `H` for
-//! another header or `C` for Cookie, and the value), of a request that changes nothing or may (`c`,
-//! `a`): no panic, nobody is let in, and the client is told no word of what it sent.
+//! Any headers that may contain a token, one per line (`A` for Authorization, `P` for subprotocols,
+//! `H` for another header or `C` for Cookie, and the value), of a safe or an unsafe request (`c`,
+//! `a`): no panic, no request is accepted, and the response contains nothing of the request.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -40,13 +40,13 @@ fuzz_target!(|bytes: &[u8]| {
             request.headers_mut().append(name, value);
         }
     }
-    let outcome = attempt_now(&AUTH, &request).expect("the keys are at hand");
+    let outcome = attempt_now(&AUTH, &request).expect("the keys are in memory");
     match outcome {
-        Ok(who) => assert!(who.is_none(), "nobody can have signed a token for this API"),
+        Ok(who) => assert!(who.is_none(), "no token for this API is signed"),
         Err(refusal) => {
             let _ = format!("{refusal} {refusal:?} {}", refusal.reason());
             let Some(challenge) = refusal.challenge() else {
-                // A cookie and an unsafe method, and nobody knows which page has sent them.
+                // A cookie with an unsafe method from an unknown page.
                 assert_eq!(
                     (refusal.kind(), refusal.status().as_u16()),
                     (RefusalKind::Forbidden, 403)

@@ -1,5 +1,5 @@
-//! Any bytes as a key in DER, and as PEM: no panic, and what is read is a public key, which its own JWK is
-//! again.
+//! Any bytes as a key in DER, and as PEM: no panic, and a parsed key is a public key that its own
+//! JWK reproduces.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

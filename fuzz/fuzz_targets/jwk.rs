@@ -1,4 +1,4 @@
-//! Any bytes as a JWK, under each algorithm: no panic, and no key but a public one that fits.
+//! Any bytes as a JWK, with each algorithm: no panic, and only matching public keys.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -9,7 +9,7 @@ fuzz_target!(|bytes: &[u8]| {
     for &algorithm in Algorithm::ALL {
         let Ok(key) = VerificationKey::from_jwk(bytes, algorithm) else { continue };
         assert!(key.algorithms().eq([algorithm]));
-        // A number that no type can hold is nothing to who passes over it.
+        // A number that no type can represent does not matter to a parser that skips it.
         let Ok(jwk) = serde_json::from_slice::<Value>(bytes) else { continue };
         for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"] {
             assert!(jwk.get(private).is_none_or(says_nothing), "{private}");
@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// As .NET writes a member that a key does not have.
+/// An absent member in the form that .NET writes.
 fn says_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,

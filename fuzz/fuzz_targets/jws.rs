@@ -1,11 +1,11 @@
-//! Any text as a JWS: no panic, and nothing verifies but what the owners of the keys have signed.
+//! Any text as a JWS: no panic, and only texts that the owners of the keys signed verify.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use portcullis::{Algorithm, signature};
 use portcullis_fuzz::SET;
 
-/// What was signed: everything before the signature of each seed.
+/// The signed texts: everything before the signature of each seed.
 const SIGNED: [&str; 3] = [
     include_str!("../corpus/jws/rfc7515-a2"),
     include_str!("../corpus/jws/rfc7515-a3"),
@@ -20,8 +20,8 @@ fuzz_target!(|text: &str| {
     match signature::verify(text, &SET, Algorithm::ALL) {
         Ok(_) => assert!(SIGNED.map(signing_input).contains(&signing_input(text)), "forged"),
         Err(error) => {
-            // What is told must not hold the token; but a fuzzer learns the words of a message, and
-            // sends them. They have no two dots.
+            // The error must not contain the token; but a fuzzer learns the words of a message and
+            // sends them. They do not have two dots.
             let told = format!("{error} {error:?} {} {}", error.rule(), error.remedy());
             assert!(text.matches('.').count() < 2 || text.len() < 24 || !told.contains(text));
         }

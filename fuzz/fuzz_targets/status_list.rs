@@ -1,6 +1,6 @@
-//! Any bytes as a status list, as the claims of one, and as what one has, compressed by whom ever or
-//! by us: no panic, and nobody passes whose status is not 0 to a reader that shares no code with ours but the library
-//! that unpacks.
+//! Any bytes as a status list, as its claims, and as its bits, compressed by the input or by this
+//! target: no panic, and only tokens are accepted whose status is 0 according to a parser that
+//! shares only the decompression library with ours.
 #![no_main]
 
 use std::io::{Read as _, Write as _};
@@ -22,10 +22,10 @@ static KEY: LazyLock<TestKey> = LazyLock::new(|| TestKey::generate("k", Algorith
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime"));
 
-/// How many places are looked at in each list.
+/// The number of statuses that are checked in each list.
 const PLACES: u64 = 8;
 
-/// A request with a token for each place.
+/// A request with a token for each index.
 static REQUESTS: LazyLock<Vec<HeaderMap>> = LazyLock::new(|| {
     let request = |index| {
         let token = KEY.token(&json!({
@@ -76,7 +76,7 @@ fn signed(claims: &str) -> String {
     KEY.sign(r#"{"alg":"EdDSA","kid":"k","typ":"statuslist+jwt"}"#, claims)
 }
 
-/// The status by the words of the draft's §4, of a list of at most 4 MiB.
+/// The status according to §4 of the draft, of a list of at most 4 MiB.
 fn status(claims: &Value, index: u64) -> Option<u64> {
     let list = &claims["status_list"];
     let bits = list["bits"].as_u64().filter(|bits| [1, 2, 4, 8].contains(bits))?;
@@ -89,7 +89,7 @@ fn status(claims: &Value, index: u64) -> Option<u64> {
     in_bounds.then(|| u64::from(*byte) >> (index * bits % 8) & ((1 << bits) - 1))
 }
 
-/// A gate that asks for this list.
+/// A gate that requires this list.
 async fn gate(list: String) -> Gate {
     let fetch = ScriptedFetch::default();
     fetch.set(LIST, Answer::ok(list));

@@ -1,5 +1,5 @@
-//! What the targets share: keys that are published, so that nobody can sign with them here but by
-//! a seed, and an authenticator that is built without a runtime.
+//! Code that the targets share: published keys, with which only the seeds are signed here, and an
+//! authenticator that is built without a runtime.
 
 use std::pin::pin;
 use std::sync::LazyLock;
@@ -9,21 +9,21 @@ use portcullis::testing::ManualClock;
 pub use portcullis::testing::{AUDIENCE, ISSUER, NOW};
 use portcullis::{Authenticator, AuthenticatorBuilder, keys::{KeySet, SharedKeySet}};
 
-/// The examples' keys of RFC 7515 appendix A.2 and A.3 and of RFC 8037 appendix A.
+/// The example keys of RFC 7515 appendix A.2 and A.3 and of RFC 8037 appendix A.
 pub const KEYS: &str = include_str!("../corpus/jwks/rfc");
 
-/// Those keys, read.
+/// Those keys, parsed.
 pub static SET: LazyLock<KeySet> =
     LazyLock::new(|| KeySet::from_json(KEYS.as_bytes()).expect("the RFCs' keys"));
 
-/// A builder that holds tokens to the constants above.
+/// A builder for tokens with the constants above.
 pub fn builder(keys: KeySet) -> AuthenticatorBuilder {
     Authenticator::builder(ISSUER, AUDIENCE)
         .key_source(SharedKeySet::new(keys))
         .clock(ManualClock::at(NOW))
 }
 
-/// With a key source at hand nothing is waited for.
+/// With a local key source there is nothing to wait for.
 pub fn built(builder: AuthenticatorBuilder) -> Option<Authenticator> {
     match pin!(builder.build()).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(built) => built.ok(),

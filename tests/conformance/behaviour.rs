@@ -164,7 +164,7 @@ fn request(issuer: &TestIssuer) -> Request<()> {
 async fn handler_panic_propagates_and_the_service_continues() {
     let (issuer, auth) = issuer_and_auth().await;
     let service = service_fn(async |request: Request<()>| {
-        assert_ne!(request.uri().path(), "/panic", "as it was told to");
+        assert_ne!(request.uri().path(), "/panic", "a scripted panic");
         Ok::<_, Infallible>(Response::new(String::new()))
     });
     let service = ServiceBuilder::new().layer(AuthLayer::new(auth)).service(service);
@@ -189,7 +189,7 @@ async fn tower_service_that_is_not_ready_is_not_called() {
         .service(service);
     let taken = permits.clone().acquire_owned().await.unwrap();
     let ready = poll_fn(|context| std::task::Poll::Ready(service.poll_ready(context).is_ready()));
-    assert!(!ready.await, "the layer must say what the service within says");
+    assert!(!ready.await, "the layer must return the readiness of the inner service");
     drop(taken);
     poll_fn(|context| service.poll_ready(context)).await.unwrap();
     assert_eq!(service.call(request(&issuer)).await.unwrap().status(), 200);

@@ -63,7 +63,7 @@ async fn flood_of_random_kids_causes_only_a_burst_of_fetches_and_no_wait() {
     honest.sort_unstable();
     let [p50, p99] = [50, 99].map(|percent| honest[honest.len() * percent / 100]);
     println!("{TOKENS} tokens in {took:?}; {} honest ones: p50 {p50:?}, p99 {p99:?}", honest.len());
-    assert!(took < COOLDOWN, "the flood took {took:?}: too long to count the fetches of it");
+    assert!(took < COOLDOWN, "the flood took {took:?}, which is too long to count its fetches");
     // The first fetch, and the burst that the budget allows.
     let (requests, connections) = (server.requests(JWKS).len(), server.connections());
     assert_eq!((requests, connections, server.peak()), (4, 4, 1));

@@ -65,7 +65,7 @@ fn alarms_fire_only_as_their_timelines_expect() {
     for (part, broken) in BREAKS {
         assert!(RULES.contains(part), "{part}");
         let (holds, told) = check(&RULES.replacen(part, broken, 1));
-        assert!(!holds, "no timeline notices `{broken}` in the place of `{part}`");
+        assert!(!holds, "no timeline notices `{broken}` instead of `{part}`");
         assert!(told.contains("FAILED") && !told.contains("parse error"), "{told}");
     }
 }

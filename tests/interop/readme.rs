@@ -61,7 +61,7 @@ fn every_setting_has_a_row_with_its_default() {
         }
     }
     let rows = SETTINGS.lines().filter(|line| line.contains("| `PORTCULLIS_"));
-    assert_eq!(rows.count(), Setting::ALL.len(), "a row for a setting that is not there");
+    assert_eq!(rows.count(), Setting::ALL.len(), "a row for an unknown setting");
 }
 
 #[test]
@@ -189,7 +189,10 @@ fn other_languages_chapter_contains_the_tested_programs() {
         include_str!("../../docs/other-languages/node/make-keys.mjs"),
         include_str!("../../docs/other-languages/ruby/with_jwt.rb"),
     ] {
-        assert!(CHAPTER.contains(&format!("\n{program}```\n")), "not as it is shown:\n{program}");
+        assert!(
+            CHAPTER.contains(&format!("\n{program}```\n")),
+            "the chapter does not contain:\n{program}"
+        );
     }
     let python =
         |name: &str| REQUIREMENTS.lines().find_map(|line| line.strip_prefix(name)).unwrap();

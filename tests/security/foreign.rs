@@ -1,5 +1,4 @@
-//! A token that names an issuer which is trusted here is never another authenticator's to judge, whatever
-//! else is in it.
+//! A token that names a trusted issuer is never foreign, whatever else it contains.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::sync::LazyLock;
@@ -17,7 +16,7 @@ const SECOND: &str = "https://second.example";
 
 static KEY: LazyLock<TestKey> = LazyLock::new(|| TestKey::generate("k", Algorithm::Es256));
 
-/// A gate with one issuer, and one with two: they choose the issuer in different ways.
+/// A gate with one issuer and a gate with two, which select the issuer differently.
 static GATES: LazyLock<[Gate; 2]> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let set = || TestKey::key_set([&*KEY]);
@@ -33,7 +32,7 @@ fn is_foreign(gate: &Gate, headers: &HeaderMap) -> bool {
     matches!(verdict, Ok(Visitor::Foreign(_)))
 }
 
-/// Whether a reader that is not this crate's takes `text` for a token of the issuer.
+/// Whether an independent parser reads `text` as a token of the issuer.
 fn names_issuer(text: &str, issuer: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
     let [header, payload, _] = parts.as_slice() else { return false };
@@ -117,7 +116,7 @@ proptest! {
     }
 }
 
-/// The property would hold for a gate that calls nothing foreign.
+/// The property would also hold for a gate that treats nothing as foreign.
 #[test]
 fn token_of_an_unconfigured_issuer_is_foreign() {
     let [one, two] = &*GATES;

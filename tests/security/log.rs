@@ -1,5 +1,5 @@
-//! What the operator is told: one event a refusal, with the rule, the setting and the remedy, and
-//! nothing out of the request.
+//! The log: one event per refusal, with the rule, the setting and the remedy, and no value of the
+//! request.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
@@ -63,7 +63,7 @@ fn refusal_is_one_log_line_with_rule_setting_and_remedy_and_no_value() {
         for part in [&format!("rule={rule:?}"), setting, "kind=\"invalid_token\"", "remedy="] {
             assert!(line.contains(part), "{line} should have {part}");
         }
-        // What the token says is told of these two, escaped.
+        // Only these two show the token's value, escaped.
         let found = match rule {
             "iss" => r#"found="https://other.example""#,
             "aud" => r#"found="other\n\u{202e}", "https://api.example/""#,
@@ -98,7 +98,7 @@ fn policy_credentials_and_type_refusals_are_logged_without_values() {
     assert_nothing_leaks(&lines, &token);
 }
 
-/// Keycloak says of every token that names another audience that it is not active.
+/// Keycloak reports every token for another audience as inactive.
 #[test]
 fn inactive_new_tokens_are_logged_once_a_minute_with_their_count() {
     const ASKED: &str = "https://issuer.example/introspect";
@@ -119,7 +119,7 @@ fn inactive_new_tokens_are_logged_once_a_minute_with_their_count() {
         let builder = builder.introspection_url(ASKED);
         let gate = Gate::new(builder.build().await.unwrap()).revocation(Revocation::live());
         let gate = gate.unwrap();
-        // An older one may well have been revoked.
+        // An older token may have been revoked.
         ask(&gate, 300).await;
         for age in [0, 1, 60] {
             ask(&gate, age).await;
@@ -136,7 +136,7 @@ fn inactive_new_tokens_are_logged_once_a_minute_with_their_count() {
     });
     let reports: Vec<_> =
         lines.iter().filter(|line| line.contains("portcullis::introspection")).collect();
-    // The last one, after a token was called active, is not reported: that client may ask.
+    // The last token, after an active one, is not reported: that client may introspect.
     assert_eq!(reports.len(), 2, "{reports:#?}");
     for (report, tokens) in reports.into_iter().zip(["tokens=1 ", "tokens=3 "]) {
         for part in ["WARN", tokens, "Keycloak", "Hydra", "Spring", ISSUER, ASKED] {
@@ -176,7 +176,7 @@ fn unserved_metadata_is_logged_once() {
     assert!(unserved(silent).is_empty());
 }
 
-/// What an operator has whose log is at `info`.
+/// What an operator sees with the log at `info`.
 #[test]
 fn refusals_at_info_are_one_line_per_rule_issuer_and_minute() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -198,7 +198,7 @@ fn refusals_at_info_are_one_line_per_rule_issuer_and_minute() {
         send(500, &bearer(&token)).await;
         clock.advance(Duration::from_secs(60));
         send(1, &bearer(&token)).await;
-        // A quiet hour ends it: the next one is told at once.
+        // After a quiet hour the next refusal is logged at once.
         clock.advance(Duration::from_secs(3600));
         send(1, &bearer(&token)).await;
         clock.advance(Duration::from_secs(3600));
@@ -219,7 +219,7 @@ fn refusals_at_info_are_one_line_per_rule_issuer_and_minute() {
     assert_nothing_leaks(&lines, &token);
 }
 
-/// The line of a minute does not wait for another refused request.
+/// The line of a minute does not wait for another refusal.
 #[test]
 fn refusal_counts_are_logged_at_the_end_of_their_minute() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -241,11 +241,11 @@ fn refusal_counts_are_logged_at_the_end_of_their_minute() {
     assert!(counted("count=1 ") && counted("count=6 "), "{lines:#?}");
 }
 
-/// Forged tokens that claim to be from whatever a resolver vouches for.
+/// Forged tokens that claim to be from any issuer that a resolver returns.
 #[test]
 fn flood_of_many_issuers_is_one_line_without_their_names() {
-    struct Anybody(TestKey);
-    impl IssuerResolver for Anybody {
+    struct AnyIssuer(TestKey);
+    impl IssuerResolver for AnyIssuer {
         fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
             let keys = SharedKeySet::new(TestKey::key_set([&self.0]));
             Some(IssuerSettings::new(issuer, AUDIENCE).key_source(keys))
@@ -254,7 +254,7 @@ fn flood_of_many_issuers_is_one_line_without_their_names() {
     let (key, other) =
         (TestKey::generate("k", Algorithm::Es256), TestKey::generate("o", Algorithm::Es256));
     let lines = lines("info", async || {
-        let resolver = Anybody(TestKey::generate("k", Algorithm::Es256));
+        let resolver = AnyIssuer(TestKey::generate("k", Algorithm::Es256));
         let builder = builder(&key).issuer_resolver(resolver);
         let gate = Gate::new(builder.build().await.unwrap());
         for number in 0..3000 {
@@ -264,7 +264,7 @@ fn flood_of_many_issuers_is_one_line_without_their_names() {
         }
     });
     let told: Vec<_> = lines.iter().filter(|line| line.contains("portcullis::refused")).collect();
-    // What nobody has verified names nobody in the log.
+    // An unverified issuer is not named in the log.
     assert_eq!(told.len(), 1, "{told:#?}");
     assert!(!lines.iter().any(|line| line.contains("tenant-")), "{lines:#?}");
 }
@@ -308,7 +308,7 @@ fn any_audience_is_warned_about_at_start_and_a_named_one_is_not() {
     }
 }
 
-/// A key for encryption is none of an operator's business, and no set is reported twice.
+/// A key for encryption does not concern an operator, and no set is reported twice.
 #[test]
 fn skipped_keys_are_logged_once_per_set_by_severity() {
     let key = TestKey::generate("k", Algorithm::Es256);

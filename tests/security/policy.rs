@@ -1,5 +1,4 @@
-//! A policy decides as a naive evaluator of three-valued logic does, whatever it is made of and
-//! whatever the token says.
+//! A policy agrees with a naive evaluator of three-valued logic, for any policy and any token.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -19,7 +18,7 @@ static AUTH: LazyLock<Authenticator> = LazyLock::new(|| {
     runtime.block_on(builder.build()).unwrap()
 });
 
-/// Kleene's three values, in the order in which `and` is the lesser and `or` the greater.
+/// Kleene's three values, in the order in which `and` is the minimum and `or` the maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     NotMet,
@@ -51,7 +50,7 @@ impl From<bool> for Verdict {
     }
 }
 
-/// JSON as it is meant: a number is thousandths, so that it is compared without any float.
+/// The meaning of a JSON value: a number is in thousandths, so it is compared without floats.
 #[derive(Debug, Clone)]
 enum Json {
     Null,
@@ -60,7 +59,7 @@ enum Json {
     Text(&'static str),
     Array(Vec<Json>),
     Object(BTreeMap<&'static str, Json>),
-    /// What nobody can read, as it is written.
+    /// The text of an unreadable value.
     Unreadable(&'static str),
 }
 
@@ -74,7 +73,7 @@ impl Json {
         }
     }
 
-    /// As text; numbers in one of several ways, by `style`.
+    /// Formats the value as JSON; numbers in one of several notations, by `style`.
     fn write(&self, style: u8) -> String {
         match self {
             Self::Null => "null".to_owned(),
@@ -155,7 +154,7 @@ fn any_json() -> impl Strategy<Value = Json> {
     })
 }
 
-/// The same, with what nobody can read in it now and then.
+/// The same, with some unreadable values.
 fn any_claim() -> impl Strategy<Value = Json> {
     let unreadable = prop::sample::select(vec![
         "1e999",
@@ -176,7 +175,7 @@ fn any_claim() -> impl Strategy<Value = Json> {
     ]
 }
 
-/// What a token says: three claims, and roles in two places.
+/// The content of a token: three claims, and roles in two places.
 #[derive(Debug, Clone)]
 struct Said {
     claims: BTreeMap<&'static str, Json>,
@@ -218,7 +217,7 @@ impl Said {
         }
     }
 
-    /// Whether the bearer has this role.
+    /// Whether the caller has this role.
     fn has(&self, role: &str) -> Verdict {
         let is = |item: &Json| match item {
             Json::Text(text) => (*text == role).into(),
@@ -266,7 +265,7 @@ impl Rule {
     fn policy(&self) -> Policy {
         match self {
             Self::Claim(name, value) => {
-                // Whole numbers as integers, since floats are rounded before they get here.
+                // Whole numbers as integers, because floats are rounded before they get here.
                 let value: Value = serde_json::from_str(&value.write(0)).unwrap();
                 Policy::claim(*name, value)
             }

@@ -1,5 +1,4 @@
-//! What holds for every input: nothing that a stranger sends panics, and nothing is accepted but
-//! what was signed.
+//! Properties of every input: no input panics, and only signed tokens are accepted.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,7 +28,7 @@ static KEYS: LazyLock<Vec<TestKey>> = LazyLock::new(|| {
         .into()
 });
 
-/// One good token of each key.
+/// One valid token of each key.
 static TOKENS: LazyLock<Vec<String>> =
     LazyLock::new(|| KEYS.iter().map(|key| key.token(&claims())).collect());
 
@@ -58,16 +57,16 @@ fn built(builder: AuthenticatorBuilder) -> Authenticator {
 }
 
 fn config(cases: u32) -> ProptestConfig {
-    // A failure prints its input; a bug's test is written from that.
+    // A failure prints its input, from which a regression test is written.
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// Whether a request with these headers is let in as somebody.
+/// Whether a request with these headers is accepted.
 fn accepted(headers: &HeaderMap) -> bool {
-    match attempt_now(&AUTH, headers).expect("the keys are at hand") {
+    match attempt_now(&AUTH, headers).expect("the keys are in memory") {
         Ok(who) => who.is_some(),
         Err(refusal) => {
-            // What is told to the client and to the operator is part of what must not panic.
+            // The response and the log text must not panic either.
             let _ = format!("{refusal} {refusal:?} {:?}", refusal.challenge());
             assert!(refusal.status().is_client_error() || refusal.status().is_server_error());
             false
@@ -75,7 +74,7 @@ fn accepted(headers: &HeaderMap) -> bool {
     }
 }
 
-/// Any header value: bytes, and what nearly is a token.
+/// Any header value: arbitrary bytes, and near-valid tokens.
 fn header_value() -> impl Strategy<Value = HeaderValue> {
     let scheme = prop_oneof![
         Just(b"Bearer ".to_vec()),
@@ -94,7 +93,7 @@ fn header_value() -> impl Strategy<Value = HeaderValue> {
     })
 }
 
-/// JSON of any shape, with the names that are read here among its members.
+/// JSON of any shape, with the names that the parser reads among its members.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -145,7 +144,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Three parts, each of which may be JSON, bytes or no base64url at all.
+/// Three parts, each of which may be JSON, bytes or not base64url.
 fn token_like() -> impl Strategy<Value = String> {
     let part = || {
         prop_oneof![
@@ -157,7 +156,7 @@ fn token_like() -> impl Strategy<Value = String> {
     vec(part(), 0..6).prop_map(|parts| parts.join("."))
 }
 
-/// A good signature over anything.
+/// A valid signature over any payload.
 fn signed() -> impl Strategy<Value = String> {
     (0..KEYS.len(), any_json(), any_json(), any::<bool>()).prop_map(
         |(key, mut header, payload, good_header)| {
@@ -190,7 +189,7 @@ proptest! {
 
     #[test]
     fn signed_arbitrary_payload_is_rejected_without_a_panic(token in signed()) {
-        // Whatever these claims are, they are not for this API.
+        // These claims are never for this API.
         if let Ok(value) = HeaderValue::try_from(format!("Bearer {token}")) {
             prop_assert!(!accepted(&HeaderMap::from_iter([(AUTHORIZATION, value)])));
         }
@@ -233,7 +232,7 @@ proptest! {
         let place = member.index(members.len());
         let (name, good) = members.iter_mut().nth(place).unwrap();
         prop_assume!(*good != value);
-        // A blank `alg` says nothing, and the key is what it was.
+        // A blank `alg` is absent, and the key is unchanged.
         prop_assume!(name != "alg" || !value.trim().is_empty());
         *good = json!(value);
         let set = KeySet::from_json(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap();
@@ -253,7 +252,7 @@ proptest! {
         mutated.replace_range(start..(start + length).min(good.len()), &insert);
         prop_assume!(mutated != *good);
         prop_assert!(signature::verify(&mutated, &SET, Algorithm::ALL).is_err(), "{}", mutated);
-        // Spaces before the token are the header's, not its.
+        // Spaces before the token belong to the header.
         if let Ok(value) = HeaderValue::try_from(format!("Bearer {mutated}"))
             && mutated.trim_start_matches(' ') != good
         {
@@ -289,7 +288,7 @@ proptest! {
             let text = challenge.to_str().unwrap();
             prop_assert!(text.starts_with("Bearer realm=\""), "{}", text);
             prop_assert!(text.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{}", text);
-            // Every quotation mark inside a value is escaped: the rest come in pairs.
+            // Every quotation mark inside a value is escaped, so the others come in pairs.
             let bare = text.replace(r"\\", "").replace(r#"\""#, "");
             prop_assert_eq!(bare.matches('"').count() % 2, 0, "{}", text);
             prop_assert!(!refusal.into_response::<()>().headers().is_empty());
@@ -297,7 +296,7 @@ proptest! {
     }
 }
 
-/// The good tokens of the properties above are good.
+/// The valid tokens of the properties above are accepted.
 #[test]
 fn unmutated_tokens_are_accepted() {
     for token in TOKENS.iter() {

@@ -1,7 +1,7 @@
-//! The examples of the RFCs, through the code that judges everybody's tokens.
+//! The examples of the RFCs, validated like any token.
 //!
-//! The vectors are those of the documents, character for character: one that was copied wrongly
-//! would not verify.
+//! The vectors are copied from the documents character for character: a copying error would fail
+//! verification.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use base64::Engine as _;
@@ -84,7 +84,7 @@ fn frodo([header, signature]: [&str; 2]) -> String {
     format!("{header}.{FRODO}.{signature}")
 }
 
-/// Verifies it, and sees that neither another payload nor another signature does.
+/// Verifies the JWS, and checks that neither another payload nor another signature verifies.
 fn assert_verifies(jws: &str, key: &str, algorithm: Algorithm, payload: &str) {
     let keys = keys(&[key]);
     let verified = signature::verify(jws, &keys, &[algorithm]).unwrap();
@@ -175,7 +175,7 @@ fn rfc_7515_a_6_json_is_rejected_with_any_payload() {
     }
 }
 
-/// Their signatures hold, and nothing else makes them tokens for an API: they have no `aud`.
+/// Their signatures are valid, but they have no `aud`, so they are not tokens for an API.
 #[tokio::test]
 async fn rfc_7515_examples_are_rejected_as_access_tokens() {
     for (key, token) in
@@ -183,7 +183,7 @@ async fn rfc_7515_examples_are_rejected_as_access_tokens() {
     {
         let auth = authenticator(keys(&[key]), "joe", "https://api.example", JOE_EXP - 60).await;
         assert_eq!(rule(&auth, &token).await, "missing_claim");
-        // The signature comes first.
+        // The signature is checked first.
         let forged = token.replacen(".eyJpc3M", ".eyJpc3N", 1);
         assert_eq!(rule(&auth, &forged).await, "signature");
     }
@@ -200,9 +200,9 @@ fn rfc_7520_4_1_rs256() {
 
 #[test]
 fn rfc_7520_4_2_ps384() {
-    // The key has no `alg`, and serves the example of 4.1 as well.
+    // The key has no `alg`, and verifies the example of 4.1 as well.
     assert_verifies(&frodo(COOKBOOK_4_2), COOKBOOK_RSA, Algorithm::Ps384, FRODO_DECODED);
-    // With one it is no key of 4.1 any more.
+    // With an `alg` it is no longer a key for 4.1.
     let key = COOKBOOK_RSA.replace(r#""use""#, r#""alg":"PS384","use""#);
     assert_verifies(&frodo(COOKBOOK_4_2), &key, Algorithm::Ps384, FRODO_DECODED);
     assert_eq!(refusal(&frodo(COOKBOOK_4_1), &keys(&[&key])), "alg_of_key");
@@ -232,7 +232,7 @@ fn rfc_8037_a_4_ed25519() {
     assert_verifies(ED, ED_KEY, Algorithm::Ed25519, "Example of Ed25519 signing");
 }
 
-/// RFC 9068 §2.2.3.2, figures 2 and 3. The document gives no key, so that the signature is ours.
+/// RFC 9068 §2.2.3.2, figures 2 and 3. The document gives no key, so the signature is ours.
 #[tokio::test]
 async fn rfc_9068_example_is_accepted_before_its_expiry() {
     let key = TestKey::generate("RjEwOwOA", Algorithm::Rs256);

@@ -1,4 +1,4 @@
-//! One request after another to each, over a connection that is kept, in turns.
+//! Sends requests to each service in turn, one after another, over a kept-alive connection.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,10 +14,10 @@ const HALF: &str = "patterns, p50";
 const MOST: &str = "patterns, p99";
 const LAG: &str = "patterns, lag";
 
-/// In a round, to each.
+/// Requests per round and service.
 const REQUESTS: usize = 200;
 
-/// How often a session is ended, to see for how long it goes on.
+/// The number of sessions that are ended to measure how long each continues to be accepted.
 const SESSIONS: usize = 20;
 
 pub(crate) async fn side_by_side(rounds: usize, postgres: Option<&str>) {
@@ -32,7 +32,7 @@ pub(crate) async fn side_by_side(rounds: usize, postgres: Option<&str>) {
         };
         senders.push((Sender::new(service, &token), Vec::new(), Vec::new()));
     }
-    // Blocking: nothing of the sender's runs beside the services while it waits.
+    // Blocking, so that no task of the sender runs while it waits.
     let senders = tokio::task::spawn_blocking(move || {
         senders.iter_mut().for_each(|(sender, ..)| drop(sender.slice()));
         for round in 0..rounds {
@@ -59,7 +59,7 @@ pub(crate) async fn side_by_side(rounds: usize, postgres: Option<&str>) {
     lags(&client, &services).await;
 }
 
-/// A client that sends one request, and the next one when it is answered.
+/// A client that sends one request at a time.
 struct Sender {
     stream: TcpStream,
     request: Vec<u8>,
@@ -77,7 +77,7 @@ impl Sender {
         Self { stream, request: request.into_bytes() }
     }
 
-    /// The times of some requests, in nanoseconds, the shortest first.
+    /// The durations of some requests, in nanoseconds, in ascending order.
     fn slice(&mut self) -> Vec<f64> {
         let mut times: Vec<f64> = (0..REQUESTS).map(|_| self.one()).collect();
         times.sort_unstable_by(f64::total_cmp);
@@ -98,7 +98,7 @@ impl Sender {
     }
 }
 
-/// From the acknowledgement that a session has ended to the first refusal.
+/// From the acknowledgement of a logout to the first rejection.
 async fn lags(client: &reqwest::Client, services: &[Service]) {
     let mut measured = Vec::new();
     for service in services.iter().filter(|service| !service.by_token) {

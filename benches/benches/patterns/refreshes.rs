@@ -1,4 +1,4 @@
-//! What a refresh costs the issuer: through its router, without a socket.
+//! The issuer's cost of a refresh: through its router, without a socket.
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ pub(crate) async fn of_every_store(postgres: Option<&str>) {
     report(GROUP, &measured);
 }
 
-/// Of one session, one after another, and of several at once.
+/// Of one session, one after another, and of several concurrently.
 async fn one(name: &str, issuer: &Issuer) -> Measured {
     let mut times = Measured::new(format!("{name}, one after another"));
     let mut token = log_in(issuer).await;
@@ -40,7 +40,8 @@ async fn one(name: &str, issuer: &Issuer) -> Measured {
         token = refresh(issuer, &token).await;
         times.rounds.push(asked.elapsed().as_secs_f64() * 1e9);
     }
-    // All have logged in before the first begins: a login costs as much as many refreshes.
+    // All sessions log in before the first refresh, because a login costs as much as many
+    // refreshes.
     let mut tokens = Vec::new();
     for _ in 0..SESSIONS {
         tokens.push(log_in(issuer).await);

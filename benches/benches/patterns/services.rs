@@ -15,17 +15,17 @@ use tokio::net::TcpListener;
 /// Base64 of 32 bytes that protect nothing.
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// Where one listens, and whose tokens it takes.
+/// The address of a service, and the issuer of its tokens.
 pub(crate) struct Service {
     pub(crate) name: &'static str,
     pub(crate) at: SocketAddr,
-    /// The issuer's address; `None` for the service that takes anybody.
+    /// The issuer's address; `None` for the service without authentication.
     pub(crate) issuer: Option<String>,
-    /// Whether an ended session goes on for as long as its token.
+    /// Whether an ended session is accepted until its token expires.
     pub(crate) by_token: bool,
 }
 
-/// The service without anything, and then with each.
+/// The service without protection, then with each pattern.
 pub(crate) async fn all(issuer: &Server, postgres: Option<&str>) -> Vec<Service> {
     let url = &issuer.url;
     let at = |name, at, by_token| Service { name, at, issuer: Some(url.clone()), by_token };
@@ -80,7 +80,7 @@ async fn sidecar(issuer: &Server, builder: AuthenticatorBuilder) -> SocketAddr {
     serve(example_sidecar::proxy::sidecar(gate, issuer, app)).await
 }
 
-/// The issuer in the service, and the service's route behind the store's word.
+/// The issuer embedded in the service, and the service's route behind a check of the store.
 async fn in_process(name: &'static str, postgres: Option<&str>) -> Service {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
@@ -92,9 +92,9 @@ async fn in_process(name: &'static str, postgres: Option<&str>) -> Service {
     Service { name, at, issuer: Some(url), by_token: false }
 }
 
-/// One with a user, in this process.
+/// An issuer with a user, in this process.
 pub(crate) async fn open(url: &str, postgres: Option<&str>) -> Issuer {
-    // It goes with this process: something in it is open as long.
+    // Kept, because the issuer has files open in it for as long as this process runs.
     let folder = tempfile::tempdir().unwrap().keep();
     let mut config = issuer::config(url, &folder, 60);
     if let Some(postgres) = postgres {

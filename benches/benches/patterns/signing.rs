@@ -1,4 +1,4 @@
-//! What the issuer adds to the signature of an access token.
+//! The issuer's overhead beyond the signature of an access token.
 
 use std::hint::black_box;
 
@@ -43,7 +43,7 @@ pub(crate) fn beside_the_signature(runtime: &Runtime, rounds: usize) {
 
 type Sign = Box<dyn Fn(&[u8])>;
 
-/// The signature of a message, by a key of the same kind.
+/// The signature of a message with a key of the same kind.
 fn bare(algorithm: SigningAlgorithm) -> Sign {
     let random = SystemRandom::new();
     match algorithm {

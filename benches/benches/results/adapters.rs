@@ -21,7 +21,7 @@ use std::convert::Infallible;
 use std::hint::black_box;
 use tower::ServiceExt as _;
 
-/// What `cargo bench … serve <mode> <jwk>` is: a server for the parent process.
+/// `cargo bench … serve <mode> <jwk>` runs a server for the parent process.
 pub(crate) fn serve(mode: &str, jwk: &str) {
     let auth = |bytes| {
         let keys = KeySet::from_json(format!(r#"{{"keys":[{jwk}]}}"#).as_bytes()).unwrap();
@@ -98,7 +98,7 @@ fn hyper_service(
         request
     };
     let without = plain();
-    // What any layer does that calls another service.
+    // The cost of any layer that calls another service.
     let inner = std::sync::Arc::new(plain());
     let identity = service_fn(|request: Request<Full<Bytes>>| inner.call(request));
     let warm = portcullis_hyper::AuthService::new(warm.clone(), std::sync::Arc::new(plain()));

@@ -22,7 +22,7 @@ use portcullis_benches::measure::{COUNTS, Case, measure, report};
 use portcullis_benches::scenario::{AUDIENCE, CACHE, Claims, ISSUER, Signer, bearer, caller};
 use portcullis_benches::service;
 
-/// What a miss is measured with: so small that a token is gone before it comes again.
+/// The cache size for measuring a miss: so small that a token is evicted before it is used again.
 const TINY_CACHE: usize = 64 * 1024;
 
 fn main() {
@@ -32,7 +32,7 @@ fn main() {
     {
         return adapters::serve(mode, jwk_and_token);
     }
-    // `cargo test --all-targets` runs this too, and wants no figures.
+    // `cargo test --all-targets` also runs this, and needs no figures.
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }
@@ -57,7 +57,7 @@ fn main() {
             finding::flood();
         }
     }
-    // Beside what another program takes: in turns with it.
+    // Runs in turns with another program, for comparison.
     if value("part=") == Some("hit") {
         hit(rounds);
     }
@@ -78,7 +78,7 @@ fn main() {
     }
 }
 
-/// A token that was seen before, alone.
+/// A cache hit, alone.
 fn hit(rounds: usize) {
     let signer = Signer::new("RS256");
     let (headers, auth) = (bearer(&signer.token(0)), signer.authenticator(CACHE));
@@ -87,7 +87,7 @@ fn hit(rounds: usize) {
     report("beside node RS256", &measure(vec![case], rounds));
 }
 
-/// One case again and again and nothing else, for a profiler that counts instructions.
+/// One case repeatedly and nothing else, for a profiler that counts instructions.
 fn run_alone(case: &str, algorithm: &str, runs: usize) {
     let signer = Signer::new(algorithm);
     let token = signer.token(0);
@@ -102,7 +102,7 @@ fn run_alone(case: &str, algorithm: &str, runs: usize) {
     }
 }
 
-/// The bare check of one token's signature.
+/// The bare signature check of one token.
 fn bare(signer: &Signer, token: &str) -> Box<dyn Fn()> {
     let (message, encoded) = token.rsplit_once('.').unwrap();
     let (message, signature) =
@@ -143,7 +143,7 @@ fn theirs(signer: &Signer, algorithm: &str) -> (DecodingKey, Validation) {
     (key, validation)
 }
 
-/// One token, and as many that are all new.
+/// One token, and as many new ones.
 fn validator(algorithm: &str, rounds: usize) {
     let signer = Signer::new(algorithm);
     let token = signer.token(0);

@@ -1,4 +1,4 @@
-//! Tokens while the key set is fetched and replaced again and again, beside tokens while it rests.
+//! Validation while the key set is fetched and replaced repeatedly, compared with an unchanged set.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +14,8 @@ use portcullis_benches::scenario::{AUDIENCE, CACHE, ISSUER, Signer, bearer, call
 use portcullis_test_support::key_server::{Answer, Server};
 use serde_json::json;
 
-/// A key set that was fetched over HTTP is fetched anew by another thread while a token is
-/// validated: some hundred times a second, where a service does it once in minutes.
+/// Another thread fetches the key set over HTTP while a token is validated: some hundred times a
+/// second, where a service does so once in minutes.
 pub(crate) fn under_load(rounds: usize) {
     let (signer, other) = (Signer::new("RS256"), Signer::new("ES256"));
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! What the look into a status list adds to a token that was seen before.
+//! The overhead of a status list check for a cached token.
 
 use std::hint::black_box;
 use std::io::Write as _;
@@ -49,7 +49,7 @@ pub(crate) fn warm(runtime: &Runtime, rounds: usize) {
     let by_list =
         Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(3600))).unwrap();
     let headers = bearer(&token);
-    // The token is kept, and the list fetched.
+    // The token is cached, and the list fetched.
     runtime.block_on(verdict(&by_list, &headers)).unwrap();
     let passes = |gate: &Gate| {
         let verdict = black_box(verdict_now(gate, black_box(&headers)));

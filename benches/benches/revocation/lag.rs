@@ -1,4 +1,4 @@
-//! From the acknowledgement of a logout to the first refusal, at four services under load.
+//! From the acknowledgement of a logout to the first rejection, at four services under load.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ const GROUP: &str = "revocation, until known";
 
 const SERVICES: usize = 4;
 
-/// The TTL of the lists, in seconds, and the age that the routes ask for.
+/// The TTL of the lists, in seconds, and the maximum age of the routes.
 const TTL: u64 = 5;
 const MAX_AGE: Duration = Duration::from_secs(10);
 
@@ -42,7 +42,7 @@ impl Means {
         }
     }
 
-    /// How often somebody is logged out, and how often a service is tried afterwards.
+    /// The number of logouts, and of attempts at a service after each.
     fn pace(self) -> (Duration, Duration) {
         match self {
             Self::AskedFor => (Duration::from_millis(30), Duration::from_millis(100)),
@@ -51,7 +51,7 @@ impl Means {
     }
 }
 
-/// What a server or a CDN makes of it that does not know the preference.
+/// The behaviour of a server or CDN that does not support the preference.
 #[derive(Debug)]
 struct NoWait(ReqwestFetch);
 
@@ -106,7 +106,8 @@ async fn one(means: Means, issuer: &Arc<Server>, revocations: usize) -> Measured
                 let (client, service) = (client.clone(), service.clone());
                 let token = session.token.clone();
                 each.spawn(async move {
-                    // How long the services go on, and not how long the question takes.
+                    // The time for which the services accept the token, without the duration of the
+                    // request.
                     let mut known = acknowledged.elapsed();
                     while status(&client, &service, &token).await != 401 {
                         tokio::time::sleep(step).await;
@@ -149,7 +150,7 @@ async fn one(means: Means, issuer: &Arc<Server>, revocations: usize) -> Measured
     Measured { rounds, ..Measured::new(means.name()) }
 }
 
-/// A protected service on a socket of its own.
+/// A protected service on its own socket.
 async fn service(means: Means, issuer: &Server) -> String {
     let builder = Authenticator::builder(&issuer.url, AUDIENCE);
     let fetch = ReqwestFetch::new().unwrap();
@@ -189,7 +190,7 @@ async fn status(client: &reqwest::Client, service: &str, token: &str) -> u16 {
     client.get(service).bearer_auth(token).send().await.unwrap().status().as_u16()
 }
 
-/// Others' requests, a hundred in a second to each service.
+/// Requests of other callers, a hundred per second to each service.
 struct Load {
     stopped: Arc<AtomicBool>,
     tasks: JoinSet<(usize, usize)>,

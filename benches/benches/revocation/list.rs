@@ -1,4 +1,4 @@
-//! A million sessions, one in a hundred of them revoked: what the lists weigh.
+//! The size of the lists for a million sessions, one in a hundred of them revoked.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions as _, Executor as _};
 /// The group of the figures.
 const GROUP: &str = "revocation, until known";
 
-/// Puts half a million into each of two lists, at places that chance could have found.
+/// Assigns half a million sessions to each of two lists, at random indexes.
 const SESSIONS: &str = "\
     WITH RECURSIVE numbers(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i < 999999) \
     INSERT INTO status_places (list, place, owner, taken_until, revoked) \

@@ -1,6 +1,6 @@
-//! How soon services know of a revocation, and what that costs them and the issuer. Run by
-//! `cargo xtask bench --only revocation`: the issuer is a process of its own, and everything goes
-//! over sockets.
+//! The lag of a revocation at the services, and its cost for them and the issuer. Run by `cargo
+//! xtask bench --only revocation`: the issuer is a process of its own, and all requests go over
+//! sockets.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
 #![expect(clippy::indexing_slicing, reason = "set up or not at all")]
 #![expect(clippy::cast_precision_loss, reason = "counts that are far from 2^53")]
@@ -19,7 +19,7 @@ fn main() {
     {
         return portcullis_bench_issuer::serve(folder.as_ref(), ttl.parse().unwrap());
     }
-    // `cargo test --all-targets` runs this too, and wants no figures.
+    // `cargo test --all-targets` also runs this, and needs no figures.
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }

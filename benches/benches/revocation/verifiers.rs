@@ -1,4 +1,4 @@
-//! Many services at one issuer process.
+//! Many services and one issuer process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,23 +17,23 @@ const FOR: Duration = Duration::from_secs(30);
 /// How services learn of revocations.
 struct Habit {
     services: u64,
-    /// What they prefer (RFC 7240), if anything.
+    /// Their preference (RFC 7240), if any.
     wait: Option<u64>,
-    /// From one question to the next.
+    /// The interval between two requests.
     every: Duration,
 }
 
-/// A thousand that ask every 5 s, and as many as may wait at once.
+/// A thousand that poll every 5 s, and as many as may wait concurrently.
 pub(crate) async fn many() {
     let asking = Habit { services: 1000, wait: None, every: Duration::from_secs(5) };
     questions(&asking, "ask one issuer process every 5 s").await;
-    // As routes have them that ask for 10 s.
+    // The interval of routes with a maximum age of 10 s.
     let waiting = Habit { services: 448, wait: Some(3), every: Duration::from_millis(100) };
     questions(&waiting, "wait at one issuer process for changes, 3 s each time").await;
 }
 
-/// As a service does that has the list: a connection of its own for each question, whose answer is
-/// that nothing has changed, or a list. Meanwhile somebody is logged out every second.
+/// Polls like a service that has the list: a new connection for each request, whose response is an
+/// unchanged or a new list. Meanwhile, one session per second is logged out.
 async fn questions(habit: &Habit, what: &str) {
     let issuer = Arc::new(Server::start(60, async |_: &std::path::Path| {}).await);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -48,7 +48,7 @@ async fn questions(habit: &Habit, what: &str) {
     let tasks: Vec<_> = (0..services)
         .map(|number| {
             let (address, counts) = (address.clone(), counts.clone());
-            // They do not come all at once.
+            // The services do not all start at once.
             let first =
                 Duration::from_secs(wait.unwrap_or(5)).mul_f64(number as f64 / services as f64);
             tokio::spawn(async move {
@@ -87,7 +87,7 @@ async fn questions(habit: &Habit, what: &str) {
     );
 }
 
-/// 0: a list and its tag, 1: none newer, 2: anything else.
+/// 0: a list and its tag, 1: not modified, 2: anything else.
 async fn ask(address: &str, etag: &str, wait: Option<u64>) -> (usize, Option<String>) {
     let mut condition =
         if etag.is_empty() { String::new() } else { format!("If-None-Match: {etag}\r\n") };

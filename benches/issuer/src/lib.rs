@@ -17,23 +17,23 @@ use serde_json::{Value, json};
 /// The password of the one user, `alice`.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// The client id that services ask it about tokens with.
+/// The client id with which services introspect tokens.
 pub const CLIENT: &str = "api";
 
-/// The settings of an issuer at `url` with its database in `folder`, whose status lists have this TTL
-/// in seconds.
+/// The settings of an issuer at `url` with its database in `folder`, and with this TTL of the
+/// status lists, in seconds.
 #[must_use]
 pub fn config(url: &str, folder: &Path, ttl: u64) -> IssuerConfig {
     let mut config = IssuerConfig::new(url, folder.join("issuer.db"));
     config.audiences = vec![AUDIENCE.to_owned()];
     config.status_list_ttl = Duration::from_secs(ttl);
-    // A thousand logins from one address are what is wanted here, and not what is measured.
+    // The benchmark needs a thousand logins from one address, and does not measure them.
     (config.attempts_per_account, config.attempts_per_address) = (1_000_000, 1_000_000);
     config.password_cost = PasswordCost { memory_kib: 7168, iterations: 5 };
     config
 }
 
-/// The program with the argument `issuer`: prints where it listens, and serves until its standard
+/// Runs the program with the argument `issuer`: prints its address, and serves until its standard
 /// input ends.
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
 pub fn serve(folder: &Path, ttl: u64) {
@@ -51,7 +51,7 @@ pub fn serve(folder: &Path, ttl: u64) {
     });
 }
 
-/// A running issuer. It ends when it is dropped.
+/// A running issuer, which ends when it is dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
@@ -70,8 +70,8 @@ pub struct Session {
 }
 
 impl Server {
-    /// Starts one with a user and a client, whose status lists have this TTL in seconds. `prepare` is
-    /// given its database before it starts.
+    /// Starts an issuer with a user and a client, and with this TTL of the status lists, in
+    /// seconds. `prepare` receives its database before it starts.
     pub async fn start(ttl: u64, prepare: impl AsyncFnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let issuer = Issuer::open(config("http://127.0.0.1", folder.path(), ttl)).await.unwrap();
@@ -93,18 +93,18 @@ impl Server {
         Self { child, url: url.trim().to_owned(), folder }
     }
 
-    /// Its processor time until now, of all its threads, in seconds.
+    /// Its processor time so far, of all threads, in seconds.
     #[must_use]
     pub fn cpu(&self) -> f64 {
         cpu_of(&self.child.id().to_string())
     }
 }
 
-/// Processor time of a process, of its threads that have ended as well, in seconds.
+/// Processor time of a process, including its ended threads, in seconds.
 #[must_use]
 pub fn cpu_of(process: &str) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    // After the name, which may hold anything: `utime` and `stime` are the 14th and 15th.
+    // After the name, which may contain anything: `utime` and `stime` are the 14th and 15th.
     let rest = stat.rsplit_once(')').unwrap().1;
     let ticks: f64 =
         rest.split_whitespace().skip(11).take(2).map(|t| t.parse::<f64>().unwrap()).sum();
@@ -134,7 +134,7 @@ pub async fn end(client: &reqwest::Client, issuer: &str, session: &Session) {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Its standard input ends, and so does it.
+        // Its standard input ends, so it exits.
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-// A token that fast-jwt has in its cache. Prints a line as the other benchmarks do.
+// A cache hit in fast-jwt. Prints a line like the other benchmarks.
 import { generateKeyPairSync } from 'node:crypto'
 import { createSigner, createVerifier } from 'fast-jwt'
 

@@ -1,4 +1,4 @@
-//! huskarl, with the key at hand and its own verifier (RustCrypto: it has no other).
+//! huskarl, with the key in memory and its own verifier (RustCrypto: it has no other).
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use huskarl_crypto_native::NativeVerifierPlatform;
 use serde::Deserialize;
 use portcullis_benches::scenario::{AUDIENCE, ISSUER};
 
-/// What the handler gets besides the registered claims, which huskarl reads itself.
+/// The claims that the handler receives besides the registered ones, which huskarl reads itself.
 #[derive(Debug, Clone, Deserialize)]
 #[expect(dead_code, reason = "deserialising them is the work that is measured")]
 struct Rest {

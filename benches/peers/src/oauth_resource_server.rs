@@ -1,4 +1,4 @@
-//! oauth-resource-server, with its keys seeded. It wants a required scope, which the token has.
+//! oauth-resource-server with preloaded keys. It requires a scope, which the token has.
 
 use std::hint::black_box;
 use std::sync::Arc;

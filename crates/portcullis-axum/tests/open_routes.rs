@@ -191,7 +191,8 @@ async fn open_routes_inside_another_protected_router_are_protected() {
 #[tokio::test]
 async fn caller_of_an_open_route_is_anonymous_whatever_token_is_sent() {
     let (gate, bearer) = gate_and_bearer().await;
-    let who = async |caller: Option<Caller>| if caller.is_some() { "somebody" } else { "nobody" };
+    let who =
+        async |caller: Option<Caller>| if caller.is_some() { "a caller" } else { "no caller" };
     let must = async |Caller(_): Caller| "reached";
     let read = RequireLayer::new(Policy::scopes(["read"]));
     let app = |gate: Gate| {
@@ -205,7 +206,7 @@ async fn caller_of_an_open_route_is_anonymous_whatever_token_is_sent() {
     for token in [bearer.as_str(), "Bearer bad", "Bearer", "Basic YTpi", ""] {
         let headers = [(AUTHORIZATION, token), (CONTENT_TYPE, "application/grpc")];
         let (status, headers_of, body) = send(&plain, "GET", "/who", &headers).await;
-        assert_eq!((status, body.as_str()), (200, "nobody"), "{token}");
+        assert_eq!((status, body.as_str()), (200, "no caller"), "{token}");
         assert!(!headers_of.contains_key(VARY));
         for (method, path) in [("POST", "/must"), ("GET", "/read")] {
             assert_eq!(send(&plain, method, path, &headers).await.0, 401, "{path} {token}");

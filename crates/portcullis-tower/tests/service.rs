@@ -61,7 +61,7 @@ impl Service<Request<()>> for Strict {
     }
 
     fn call(&mut self, request: Request<()>) -> Self::Future {
-        assert!(std::mem::take(&mut self.ready), "called without having been polled ready");
+        assert!(std::mem::take(&mut self.ready), "called without poll_ready");
         self.calls.fetch_add(1, Ordering::SeqCst);
         ready(Ok(echo(&request)))
     }

@@ -414,7 +414,7 @@ mod tests {
             assert_eq!(who.claims::<Option<User>>().unwrap_err().rule(), "claims");
             let refusal = who.claims::<User>().unwrap_err();
             assert_eq!((refusal.status().as_u16(), refusal.kind()), (403, RefusalKind::Forbidden));
-            assert!(refusal.challenge().is_none(), "a refreshed token would not fit either");
+            assert!(refusal.challenge().is_none(), "a refreshed token would be rejected too");
             let shown = format!("{refusal:?}");
             assert!(shown.contains(problem) && !shown.contains("s3cret"), "{shown}");
         }

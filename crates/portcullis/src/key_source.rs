@@ -262,7 +262,7 @@ mod tests {
         let new = TestKey::generate("k", Algorithm::Es256);
         let keys = SharedKeySet::new(TestKey::key_set([&old]));
         let wanted = KeyRequest::new(Some("k"), Algorithm::Es256);
-        let MaybeReady::Ready(Ok(found)) = keys.resolve(&wanted) else { panic!("not at hand") };
+        let MaybeReady::Ready(Ok(found)) = keys.resolve(&wanted) else { panic!("not in memory") };
         let key = found.iter().next().unwrap();
         let sources: [&dyn KeySource; 3] =
             [&keys, &Plain(keys.clone()), &Arc::new(Plain(keys.clone()))];

@@ -83,7 +83,7 @@ async fn token_is_accepted_until_it_expires() {
         if answer.status != 200 {
             break answer;
         }
-        assert!(start.elapsed() < Duration::from_secs(10), "still accepted, long after its end");
+        assert!(start.elapsed() < Duration::from_secs(10), "still accepted long after its expiry");
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     refused.assert_refused(401, "invalid_token");

@@ -122,7 +122,7 @@ async fn disallowed_algorithm_is_rejected_with_a_valid_key() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let strict = builder(&key).algorithms([Algorithm::Ed25519]).build().await.unwrap();
     assert_eq!(rule(&strict, &key.token(&claims())).await, "alg");
-    assert!(builder(&key).algorithms([]).build().await.is_err(), "no algorithm is not all");
+    assert!(builder(&key).algorithms([]).build().await.is_err(), "an empty list does not mean all");
 }
 
 /// GHSA-jc38-x7x8-2xc8 (web-token): `alg` was read from a part that no signature covers.
@@ -156,7 +156,7 @@ async fn key_without_alg_verifies_only_allowed_algorithms_of_its_type() {
         let mut jwk = key.jwk();
         jwk.as_object_mut().unwrap().remove("alg");
         let set = KeySet::from_json(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap();
-        assert_eq!(set.len(), 1, "one key, whatever it is used with");
+        assert_eq!(set.len(), 1, "one key for all its algorithms");
         let token = key.sign(&json!({"alg": signs.as_str(), "kid": "k"}).to_string(), "{}");
         let rule = |token: &str, allowed: &[Algorithm]| {
             signature::verify(token, &set, allowed).err().map(|error| error.rule())

@@ -60,7 +60,7 @@ fn weak_rsa_key_is_skipped_in_every_encoding() {
     let short = &n[..128];
     let bits = |n: &[u8]| reason(&key, &json!({"n": encode(n)}));
     assert!(bits(short).contains("1024 bits"));
-    assert!(bits(&[&[0; 128], short].concat()).contains("1024 bits"), "zeros are no length");
+    assert!(bits(&[&[0; 128], short].concat()).contains("1024 bits"), "leading zeros do not count");
     assert!(bits(&n[..255]).contains("2040 bits"));
     assert!(bits(&[]).contains("of 0 bits"));
     assert!(bits(&[0; 256]).contains("of 0 bits"));

@@ -246,7 +246,7 @@ fn valid_signature_over_malformed_parts_is_rejected() {
         assert_eq!(verdict(&header, &format!("{payload}{bad}")), Err("base64url"), "{bad:?}");
         assert_eq!(verdict(&format!("{header}{bad}"), &payload), Err("base64url"), "{bad:?}");
     }
-    assert_eq!(verdict(&header, "ex"), Err("base64url"), "a bit to spare is set");
+    assert_eq!(verdict(&header, "ex"), Err("base64url"), "a spare bit is set");
     assert_eq!(verdict(&header, "e+/w"), Err("base64url"), "the other alphabet");
     // Not UTF-8, in a member that nothing reads.
     let odd = encode(b"{\"alg\":\"EdDSA\",\"kid\":\"k\",\"x\":\"\xff\"}");

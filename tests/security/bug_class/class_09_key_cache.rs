@@ -359,7 +359,7 @@ async fn stale_keys_are_rejected_after_max_stale() {
     world.advance(3600);
     assert_eq!(world.rule(&key).await, "keys_unavailable", "the end");
     // Also after a fetch that just failed and is not retried yet.
-    assert_eq!(world.rule(&key).await, "keys_unavailable", "and it stays so");
+    assert_eq!(world.rule(&key).await, "keys_unavailable", "also later");
 }
 
 /// A set with too many keys is rejected as a whole: each key would have to be parsed and searched.

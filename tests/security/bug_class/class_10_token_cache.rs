@@ -57,7 +57,7 @@ async fn cached_token_is_rejected_when_its_key_is_gone() {
     keys.replace(KeySet::default());
     assert_eq!(rule(&auth, &token).await, "kid");
     keys.replace(TestKey::key_set([&key]));
-    assert_eq!(rule(&auth, &token).await, "accepted", "and a refusal is not remembered either");
+    assert_eq!(rule(&auth, &token).await, "accepted", "a refusal is not cached either");
 }
 
 /// CVE-2026-35039 (fast-jwt): two tokens with one cache key swapped their identities.

@@ -1,7 +1,8 @@
-//! Beyond the twelve: a revoked token that is accepted. Where a route asks for a status list, a
-//! token passes only by a list that is the issuer's own, young enough, and says that it stands.
+//! Beyond the twelve classes: a revoked token that is accepted. If a route requires a status list,
+//! a token is accepted only by a list of its issuer that is recent enough and gives the status
+//! valid.
 //!
-//! Gates, before a scripted issuer and on a clock that moves when told.
+//! Gates, with a scripted issuer and a manual clock.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ struct World {
     clock: ManualClock,
 }
 
-/// The bytes of a list as its `lst` has them.
+/// The bytes of a list, as in its `lst`.
 fn packed(bytes: &[u8]) -> String {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
@@ -44,7 +45,7 @@ impl World {
         Self { auth, keys, key, fetch, clock }
     }
 
-    /// Time, in seconds since the start.
+    /// The time, in seconds since the start.
     fn advance(&self, secs: u64) {
         self.clock.advance(Duration::from_secs(secs));
     }
@@ -83,7 +84,7 @@ impl World {
         self.token(&json!({"status_list": {"idx": index, "uri": LIST}}))
     }
 
-    /// What a request gets: `passes`, or the rule that refuses it.
+    /// The outcome of a request: `passes`, or the rule that rejects it.
     async fn ask(&self, revocation: Revocation, request: &HeaderMap) -> &'static str {
         let gate = Gate::new(self.auth.clone()).revocation(revocation).unwrap();
         match verdict(&gate, request).await {
@@ -117,7 +118,7 @@ async fn token_is_accepted_or_revoked_by_its_status() {
         assert_eq!(world.ask(within(10), &world.at(index)).await, answer, "{index}");
     }
     assert_eq!(world.fetches(), 1);
-    // Nobody asks: nothing is fetched, and nobody is refused.
+    // A route that does not require the list: nothing is fetched, and no request is rejected.
     assert_eq!(world.ask(Revocation::expiry(), &world.at(2)).await, "passes");
 }
 
@@ -198,7 +199,11 @@ async fn route_with_a_larger_maximum_age_uses_an_older_list() {
     world.advance(20);
     assert_eq!(world.ask(within(60), &token).await, "passes");
     assert_eq!(world.ask(within(10), &token).await, "status");
-    assert_eq!(world.ask(within(60), &token).await, "passes", "the failure is no one else's");
+    assert_eq!(
+        world.ask(within(60), &token).await,
+        "passes",
+        "the failure does not affect another route"
+    );
 }
 
 #[tokio::test]
@@ -314,7 +319,7 @@ async fn list_older_than_the_current_one_is_rejected() {
     let world = World::new().await;
     world.publish(0);
     let replayed = Answer::ok(world.list(&world.claims(0)));
-    // The list's `ttl` and the leeway: as far as another of the issuer's servers may be behind.
+    // The list's `ttl` and the leeway: the maximum lag between two servers of the issuer.
     world.advance(611);
     world.publish(1);
     let token = world.at(0);
@@ -322,11 +327,11 @@ async fn list_older_than_the_current_one_is_rejected() {
     world.fetch.set(LIST, replayed);
     world.advance(10);
     let brave = within(10).in_outage(Duration::from_secs(600));
-    assert_eq!(world.ask(brave, &token).await, "revoked", "the one at hand is still known");
+    assert_eq!(world.ask(brave, &token).await, "revoked", "the current list is still used");
     assert_eq!(world.ask(within(10), &token).await, "status");
 }
 
-/// Each of them is only a little older than the one before it.
+/// Each list is only a little older than the one before it.
 #[tokio::test]
 async fn successively_older_lists_are_rejected() {
     let world = World::new().await;
@@ -344,7 +349,7 @@ async fn successively_older_lists_are_rejected() {
         world.advance(10);
         answers.push(world.ask(within(10), &token).await);
     }
-    // As far behind as another of the issuer's servers may be, and no further.
+    // At most the maximum lag between two servers of the issuer.
     assert_eq!(answers, ["passes", "status", "status", "status", "status", "status"]);
 }
 
@@ -387,8 +392,8 @@ async fn list_request_is_conditional_with_wait_and_not_modified_confirms_it() {
     assert_eq!((status.age, status.statuses), (Some(Duration::ZERO), 8));
 }
 
-/// A server may keep a validator when a list of equal length takes the place of another, and nothing would
-/// bound that.
+/// A server may keep a validator when a list of equal length replaces another. The list's age would
+/// then be unbounded.
 #[tokio::test]
 async fn list_without_exp_is_fetched_whole() {
     let world = World::new().await;
@@ -408,7 +413,7 @@ async fn list_without_exp_is_fetched_whole() {
     assert_eq!(world.ask(within(10), &token).await, "status");
 }
 
-/// Otherwise the next 304 would confirm a list that is not the one at hand.
+/// Otherwise the next 304 would confirm a list other than the current one.
 #[tokio::test]
 async fn list_is_revalidated_with_its_own_etag_after_a_304() {
     let world = World::new().await;
@@ -428,7 +433,7 @@ async fn list_is_revalidated_with_its_own_etag_after_a_304() {
     }
 }
 
-/// Only the issuer can bring an outage about, not 1,024 requests.
+/// Only the issuer can cause an outage, not 1,024 requests.
 #[tokio::test]
 async fn crowded_out_request_does_not_use_the_outage_list() {
     let world = World::new().await;
@@ -485,12 +490,12 @@ async fn list_signed_with_a_disallowed_algorithm_is_rejected() {
     let header = r#"{"alg":"EdDSA","kid":"o","typ":"statuslist+jwt"}"#;
     let list = other.sign(header, &world.claims(0).to_string());
     world.fetch.set(LIST, Answer::ok(list));
-    assert_eq!(world.ask(within(10), &world.at(0)).await, "passes", "where both are allowed");
+    assert_eq!(world.ask(within(10), &world.at(0)).await, "passes", "if both are allowed");
     let world = World { auth, ..world };
     assert_eq!(world.ask(within(10), &world.at(0)).await, "status");
 }
 
-/// The first request of all: its key comes first, then the list.
+/// The first request of all: its key is fetched first, then the list.
 #[tokio::test]
 async fn request_that_waits_for_its_key_is_checked_against_the_list() {
     let world = World::new().await;

@@ -1,10 +1,9 @@
-//! The thirteenth class under any faults: a server that fails, hands out damaged, foreign or old
-//! lists or such as a withdrawn key has signed, clocks that differ, key rotations, sessions that
-//! end, and places that are given to somebody else, in an order that chance has made. A model that
-//! knows nothing of how lists are fetched says at each request what may not happen, in both
-//! directions.
+//! The thirteenth class with random faults: a server that fails or returns damaged, foreign or old
+//! lists or lists signed with a withdrawn key, clocks that differ, key rotations, ended sessions,
+//! and indexes that are assigned again. At each request a model that does not fetch lists states
+//! which outcomes are forbidden, in both directions.
 //!
-//! `PORTCULLIS_SOAK_SEEDS` asks for more orders than the few of the suite.
+//! `PORTCULLIS_SOAK_SEEDS` runs more seeds than the few of the suite.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -23,10 +22,10 @@ use super::support::{AUDIENCE, ISSUER, NOW, bearer, verdict};
 
 const LIST: &str = "https://issuer.example/lists/1";
 
-/// Of a list: how long it is believed, in milliseconds.
+/// The lifetime of a list, in milliseconds.
 const LIFETIME: u64 = 120_000;
 
-/// After so long of good answers no back-off is left of a failure before.
+/// After this time with valid responses, no back-off of an earlier failure is left.
 const RECOVERED: u64 = 6_000;
 
 const PLACES: usize = 8;
@@ -40,23 +39,24 @@ enum Mode {
     Damaged,
     /// Another list of the same issuer.
     Foreign,
-    /// Signed with a key that was withdrawn.
+    /// Signed with a withdrawn key.
     Withdrawn,
-    /// One that was good a while ago.
+    /// A list that was valid earlier.
     Replayed,
 }
 
-/// Who has a place.
+/// The state of an index.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Place {
     Honest,
-    /// Since then the published list says so.
+    /// The published list has the revocation since this time.
     Revoked(u64),
-    /// Since then it says nothing of who had it; nobody has it.
+    /// The published list has had no entry for the former session since this time, and the index is
+    /// free.
     Freed(u64),
 }
 
-/// What a route asks for, in milliseconds.
+/// The ages that a route allows, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 struct Policy {
     usual: u64,
@@ -74,7 +74,7 @@ const STRICT: Policy = Policy { usual: 10_000, in_outage: 10_000 };
 const BRAVE: Policy = Policy { usual: 10_000, in_outage: 60_000 };
 const EASY: Policy = Policy { usual: 30_000, in_outage: 30_000 };
 
-/// xorshift64*: the same seed, the same order.
+/// xorshift64*: the same seed gives the same order.
 struct Chance(u64);
 
 impl Chance {
@@ -88,14 +88,14 @@ impl Chance {
 
 struct World {
     chance: Chance,
-    /// By how many seconds the issuer's clock is ahead of the verifier's, or behind it: less than
+    /// The seconds by which the issuer's clock is ahead of the verifier's or behind it: less than
     /// the leeway.
     skew: i64,
     auth: Authenticator,
     keys: SharedKeySet,
     fetch: ScriptedFetch,
     clock: ManualClock,
-    /// Signs the tokens, and stays.
+    /// Signs the tokens, and is never rotated.
     of_tokens: TestKey,
     of_lists: TestKey,
     /// No longer signs; `true` while it is in the key set.
@@ -105,14 +105,14 @@ struct World {
     now: u64,
     mode: Mode,
     good_since: u64,
-    /// When an old list could last be had.
+    /// When the server last returned an old list.
     replayed_at: Option<u64>,
-    /// When a request last passed that lets no list pass that is older than 10 seconds.
+    /// When a request last passed whose route accepts no list older than 10 seconds.
     passed_at: Option<u64>,
     places: [Place; PLACES],
-    /// Each with the number of the key that signed it.
+    /// Each list with the number of the key that signed it.
     published: Vec<(u64, String)>,
-    /// When a list of each key could last be had.
+    /// When the server last returned a list of each key.
     served: BTreeMap<u64, u64>,
 }
 
@@ -172,7 +172,7 @@ impl World {
         )
     }
 
-    /// Has the server answer as it is now.
+    /// Makes the server respond according to the current mode.
     fn serve(&mut self) {
         let good = self.list(&self.of_lists, LIST);
         let answer = match self.mode {
@@ -189,7 +189,7 @@ impl World {
                 let other = if good.as_bytes()[at] == b'A' { "B" } else { "A" };
                 let mut damaged = good;
                 damaged.replace_range(at..=at, other);
-                // The last character of a signature has bits that say nothing.
+                // The last character of a signature has unused bits.
                 if at + 2 > damaged.len() { Answer::Fails } else { Answer::ok(damaged) }
             }
             Mode::Foreign => {
@@ -214,7 +214,7 @@ impl World {
         self.clock.advance(Duration::from_millis(millis));
     }
 
-    /// Something happens.
+    /// Causes one random event.
     fn happen(&mut self) {
         let at = self.chance.below(PLACES as u64) as usize;
         match self.chance.below(20) {
@@ -227,14 +227,14 @@ impl World {
                 self.advance(millis);
             }
             9..12 => {
-                // Only what is published counts as revoked: by a server that answers.
+                // A revocation counts once a responding server publishes it.
                 if self.places[at] == Place::Honest {
                     self.places[at] = Place::Revoked(self.now);
                 }
             }
             12 => match self.places[at] {
                 Place::Revoked(_) => self.places[at] = Place::Freed(self.now),
-                // No list is believed any more that speaks of who had it.
+                // No list with the former session is accepted any more.
                 Place::Freed(since) if self.now - since > LIFETIME + 10_000 => {
                     self.places[at] = Place::Honest;
                 }
@@ -242,7 +242,7 @@ impl World {
             },
             13 => self.rotate(),
             14 => {
-                // What it has signed is worth nothing from now on.
+                // Its signatures are invalid from now on.
                 if self.before.1 {
                     self.before.1 = false;
                     self.passed_at = None;
@@ -276,7 +276,7 @@ impl World {
     fn rotate(&mut self) {
         self.names += 1;
         let new = TestKey::generate(&format!("lists-{}", self.names), Algorithm::Ed25519);
-        // The one before the last goes with it.
+        // The key before the previous one is withdrawn with it.
         self.passed_at = self.passed_at.filter(|_| !self.before.1);
         self.before = (std::mem::replace(&mut self.of_lists, new), true);
         let all = [&self.of_tokens, &self.of_lists, &self.before.0];
@@ -293,28 +293,28 @@ impl World {
         verdict.map_or_else(|refusal| refusal.rule(), |_| "passes")
     }
 
-    /// Whether a list could be had lately whose key has not been withdrawn since.
+    /// Whether the server recently returned a list whose key has not been withdrawn since.
     fn can_be_known(&self, longest: u64) -> bool {
         let oldest = if self.before.1 { self.names - 1 } else { self.names };
         self.served.range(oldest..).any(|(_, at)| self.now - at <= longest)
     }
 
-    /// One request, and whether its answer may be.
+    /// Sends one request, and returns whether its outcome is allowed.
     async fn check(&mut self, policy: Policy, place: usize) -> Result<&'static str, String> {
         self.serve();
         let answer = self.ask(policy, place).await;
-        // Renewals that nobody waits for end meanwhile.
+        // Background refreshes complete in the meantime.
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }
         let recovered = self.mode == Mode::Good && self.now - self.good_since >= RECOVERED;
         let longest = policy.usual.max(policy.in_outage);
-        // What a cache replays is believed until it expires, and what that brought for as long as
-        // a list is good for.
+        // A replayed list is accepted until it expires, and the result of that for as long as a
+        // list is recent enough.
         let replayed = self.replayed_at.is_some_and(|at| self.now - at <= longest);
         let within = |since: u64, bound: u64| self.now - since < bound;
         let wrong = match (self.places[place], answer) {
-            // Nobody's word says so.
+            // No list can say so.
             (_, answer) if answer != "status" && !self.can_be_known(longest) => true,
             (Place::Honest, "passes") | (Place::Revoked(_), "revoked") => false,
             (Place::Revoked(since), "passes") => {
@@ -327,7 +327,7 @@ impl World {
                 });
                 recovered || known
             }
-            // An old list may still call who had the place revoked, or who has it now good.
+            // An old list may still give the status of the former or of the current session.
             (Place::Freed(_), _) => false,
             _ => true,
         };
@@ -364,7 +364,7 @@ async fn random_faults_reject_no_valid_token_and_accept_no_revoked_one_past_its_
         }
     }
     println!("{answers:?}");
-    // It would prove nothing if nothing happened.
+    // A run without events would prove nothing.
     for answer in ["passes", "revoked", "status"] {
         assert!(answers.get(answer).is_some_and(|count| *count > 100), "{answers:?}");
     }

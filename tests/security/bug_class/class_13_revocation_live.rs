@@ -1,7 +1,8 @@
-//! The thirteenth class, on routes that ask the issuer each time: a token passes only by an answer
-//! of its issuer that says that it is active, to a question that was asked after the request came.
+//! The thirteenth class on routes with introspection: a token is accepted only by an introspection
+//! response of its issuer that is active, to a request that was sent after the caller's request
+//! arrived.
 //!
-//! Gates, before a scripted issuer and on a clock that moves when told.
+//! Gates, with a scripted issuer and a manual clock.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,7 +40,7 @@ impl World {
         Self::with(ScriptedFetch::default(), |builder| builder).await
     }
 
-    /// One whose authenticator fetches with `fetch`.
+    /// A world whose authenticator fetches with `fetch`.
     async fn with(
         fetch: impl Fetch + Clone,
         change: impl FnOnce(AuthenticatorBuilder) -> AuthenticatorBuilder,
@@ -75,7 +76,7 @@ impl World {
         bearer(&token)
     }
 
-    /// What a request gets: `passes`, or the rule that refuses it.
+    /// The outcome of a request: `passes`, or the rule that rejects it.
     async fn ask(&self, revocation: Revocation, request: &HeaderMap) -> &'static str {
         match outcome(&Gate::new(self.auth.clone()).revocation(revocation).unwrap(), request).await
         {
@@ -108,7 +109,7 @@ async fn revocation_is_enforced_at_the_next_request() {
     world.answers(INACTIVE);
     assert_eq!(world.ask(Revocation::live(), &token).await, "inactive");
     assert_eq!(world.questions(), 3);
-    // Nobody asks where nobody wants to know.
+    // A route that does not require introspection sends no request.
     assert_eq!(world.ask(Revocation::expiry(), &token).await, "passes");
     assert_eq!(world.questions(), 3);
 }
@@ -166,7 +167,7 @@ async fn invalid_introspection_response_is_503_and_not_revoked() {
         let world = World::new().await;
         world.fetch.set(ASKED, answer.clone());
         assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, "status", "{answer:?}");
-        // While failures back off nobody asks again about this token; about another one they do.
+        // During back-off this token is not introspected again; another token is.
         let asked = world.questions();
         assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, "status");
         assert!(world.questions() >= asked, "{answer:?}");
@@ -200,7 +201,7 @@ async fn introspection_response_is_reused_only_with_reuse_for_and_before_its_exp
     world.advance(499);
     assert_eq!(world.ask(briefly, &token).await, "passes");
     assert_eq!(world.questions(), 1);
-    // A route that asks each time is not content with that.
+    // A route without `reuse_for` does not use that response.
     assert_eq!(world.ask(Revocation::live(), &token).await, "inactive");
     assert_eq!(world.ask(briefly, &token).await, "inactive");
     assert_eq!(world.questions(), 2);
@@ -220,7 +221,7 @@ async fn introspection_response_is_reused_only_with_reuse_for_and_before_its_exp
     assert_eq!(world.ask(long, &other).await, "exp");
 }
 
-/// What is good enough for an outage is not while the issuer can be asked.
+/// A response within the outage age is not used while the issuer responds.
 #[tokio::test]
 async fn outage_age_is_not_used_while_the_issuer_is_available() {
     let world = World::new().await;
@@ -234,8 +235,8 @@ async fn outage_age_is_not_used_while_the_issuer_is_available() {
     assert_eq!(world.ask(route, &token).await, "inactive");
 }
 
-/// The token is within the leeway, and the issuer says when it expired: to ask again would not make
-/// it younger.
+/// The token is within the leeway, and the issuer gave its expiry: another request would not change
+/// it.
 #[tokio::test]
 async fn active_token_past_the_exp_of_the_response_is_401_after_one_request() {
     let world = World::new().await;
@@ -247,8 +248,8 @@ async fn active_token_past_the_exp_of_the_response_is_401_after_one_request() {
     }
 }
 
-/// Issuers call a token inactive that has expired, too. Within the leeway that is no revocation: the client
-/// can refresh it, and its user need not log in.
+/// Issuers also report an expired token as inactive. Within the leeway that is not a revocation:
+/// the client can refresh it, and its user need not log in.
 #[tokio::test]
 async fn inactive_token_that_has_expired_within_the_leeway_is_expired_and_not_revoked() {
     let world = World::new().await;
@@ -284,7 +285,7 @@ async fn outage_reuses_old_responses_only_with_in_outage_and_within_its_age() {
     }
     world.advance(1_000);
     assert_eq!(world.ask(patient, &alice).await, "status");
-    // The issuer is back: what it says counts, from the next question on.
+    // The issuer is back: its response is used from the next request on.
     world.answers(INACTIVE);
     world.advance(5_600);
     assert_eq!(world.ask(patient, &alice).await, "inactive");
@@ -348,8 +349,8 @@ fn introspection_of_an_ended_runtime_is_restarted() {
     assert_eq!(runtime().block_on(world.ask(Revocation::live(), &token)), "passes");
 }
 
-/// A crowd is no outage: while the issuer answers, a token is not judged by an older answer because
-/// as many questions as may be are under way.
+/// Overload is not an outage: while the issuer responds, an older response is not used because the
+/// maximum number of introspections is in progress.
 #[tokio::test]
 async fn concurrency_limit_is_not_treated_as_an_outage() {
     let (sender, mut questions) = mpsc::unbounded_channel();
@@ -377,13 +378,13 @@ async fn concurrency_limit_is_not_treated_as_an_outage() {
     for request in waiting {
         assert!(request.await.unwrap().is_ok());
     }
-    // The session has ended meanwhile.
+    // The session has ended in the meantime.
     let known = ask("known");
     next(&mut questions).await.send(INACTIVE).unwrap();
     assert_eq!(known.await.unwrap().unwrap_err().rule(), "inactive");
 }
 
-/// An issuer that answers when told, and tells of each question.
+/// An issuer that responds on a signal, and reports each introspection request.
 #[derive(Debug, Clone)]
 struct Slow(mpsc::UnboundedSender<oneshot::Sender<&'static str>>);
 
@@ -404,7 +405,8 @@ impl Fetch for Slow {
     }
 }
 
-/// The question under way was asked before this request came: the session may have ended since.
+/// The introspection in progress began before this request arrived: the session may have ended
+/// since.
 #[tokio::test]
 async fn request_ignores_introspection_started_before_its_arrival() {
     let (sender, mut questions) = mpsc::unbounded_channel();
@@ -421,7 +423,7 @@ async fn request_ignores_introspection_started_before_its_arrival() {
     };
     let first = ask("before");
     let question = next(&mut questions).await;
-    // The session ends here; all of these come afterwards, and share one more question.
+    // The session ends here; all of these arrive afterwards, and share one more introspection.
     let others: Vec<_> = (0..20).map(|_| ask("after")).collect();
     settle().await;
     assert!(questions.try_recv().is_err());
@@ -438,7 +440,7 @@ async fn request_ignores_introspection_started_before_its_arrival() {
     assert_eq!(done.lock().unwrap()[1..], [("after", false); 20]);
 }
 
-/// Whoever sends tokens makes no more than so many questions wait.
+/// The number of waiting introspections is bounded, whatever tokens are sent.
 #[tokio::test]
 async fn hanging_issuer_gets_a_bounded_number_of_concurrent_introspections() {
     let (sender, mut questions) = mpsc::unbounded_channel();
@@ -455,7 +457,7 @@ async fn hanging_issuer_gets_a_bounded_number_of_concurrent_introspections() {
     }
     let refusal = ask(256).await.unwrap().unwrap_err();
     assert_eq!((refusal.rule(), refusal.status().as_u16()), ("key_budget", 429));
-    assert!(questions.try_recv().is_err(), "it was asked all the same");
+    assert!(questions.try_recv().is_err(), "an introspection request was sent");
     for answer in answers {
         answer.send(ACTIVE).unwrap();
     }
@@ -489,7 +491,7 @@ async fn request_that_waits_for_its_key_is_introspected() {
     }
 }
 
-/// The server closed the connection that was kept, just then.
+/// The server closed the kept-alive connection at that moment.
 #[tokio::test]
 async fn lost_introspection_request_is_retried_once() {
     #[derive(Debug, Clone)]
@@ -519,7 +521,7 @@ async fn lost_introspection_request_is_retried_once() {
     }
 }
 
-/// With time enough for a machine that is busy with other things.
+/// With a timeout for a busy machine.
 fn patient(builder: AuthenticatorBuilder) -> AuthenticatorBuilder {
     builder.fetch_timeout(Duration::from_secs(30))
 }
@@ -543,7 +545,7 @@ async fn live_without_introspection_is_rejected_by_the_gate_and_500_in_a_handler
     let gate = Gate::new(world.auth.clone());
     let error = gate.clone().revocation(Revocation::live()).unwrap_err().to_string();
     assert!(error.contains(ISSUER) && error.contains("introspection_url"), "{error}");
-    // A route that asks beside its policy is told when it does.
+    // A requirement inside the route is reported when it is checked.
     let who = gate.authenticate(&world.token("a")).await.unwrap();
     let required = Requirement::from(Revocation::live());
     let refusal = admit(Some(&who), None, None, &required, "", Site::default).await.unwrap_err();
@@ -551,7 +553,7 @@ async fn live_without_introspection_is_rejected_by_the_gate_and_500_in_a_handler
     assert!(refusal.remedy().contains("introspection_url"), "{}", refusal.remedy());
 }
 
-/// Nobody knows at the start who will be met.
+/// A resolved issuer's settings are not known at start.
 #[tokio::test]
 async fn live_with_a_resolved_issuer_without_introspection_is_500() {
     struct Met(TestKey);
@@ -573,7 +575,7 @@ async fn live_with_a_resolved_issuer_without_introspection_is_500() {
     let live = gate.revocation(Revocation::live()).unwrap();
     let refusal = live.authenticate(&request).await.unwrap_err();
     assert_eq!(refusal.status(), 500);
-    // A request without a token is still told as such.
+    // A request without a token is still reported as such.
     assert_eq!(live.authenticate(&HeaderMap::new()).await.unwrap_err().status(), 401);
 }
 
@@ -610,7 +612,7 @@ async fn invalid_introspection_settings_are_rejected_at_start() {
     std::fs::write(secret, " \n").unwrap();
     let error = with(ASKED, "a", secret).await;
     assert!(error.contains("it contains no secret"), "{error}");
-    // Without a URL there is nobody to ask.
+    // Without a URL the client id and the secret have no use.
     std::fs::write(secret, "s3cret").unwrap();
     let keys = SharedKeySet::new(TestKey::key_set([]));
     let builder = Authenticator::builder(ISSUER, AUDIENCE).key_source(keys);
@@ -633,8 +635,8 @@ async fn introspection_without_a_client_sends_no_authorization() {
     assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, "inactive");
 }
 
-/// Only the issuer can bring an outage about: whoever sends 1,024 requests with a revoked token must not
-/// get the next one judged by an old answer.
+/// Only the issuer can cause an outage: a sender of 1,024 requests with a revoked token must not
+/// make the next one use an old response.
 #[tokio::test]
 async fn crowded_out_request_does_not_use_the_outage_response() {
     let (sender, mut questions) = mpsc::unbounded_channel();

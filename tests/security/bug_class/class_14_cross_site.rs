@@ -1,7 +1,7 @@
-//! A cookie that another site's page sends along: cross-site request forgery.
+//! A cookie that another site's page causes to be sent: cross-site request forgery.
 //!
-//! A request that can change something is served by its cookie only if a browser says, in one line,
-//! that a page of this origin or of a configured one has sent it.
+//! A request that can change something is accepted with its cookie only if the browser states, in
+//! one header line, that a page of this origin or of a configured one sent it.
 
 use http::Request;
 use portcullis::Algorithm;
@@ -33,8 +33,8 @@ async fn outcome(
     }
 }
 
-/// A network attacker answers `http://api.example` and its page posts to the https API. A cookie
-/// with one of the two prefixes travels over https only, so its own pages are https, too.
+/// A network attacker responds as `http://api.example`, and its page posts to the https API. A
+/// cookie with one of the two prefixes is sent over https only, so its own pages are https, too.
 #[tokio::test]
 async fn unencrypted_page_with_a_secure_cookie_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -67,8 +67,8 @@ async fn unencrypted_page_with_a_secure_cookie_is_rejected() {
     }
 }
 
-/// A cookie without a prefix may be one of a site without TLS: behind a proxy nobody here knows.
-/// Default ports are those of the page's own scheme.
+/// A cookie without a prefix may belong to a site without TLS: behind a proxy the service cannot
+/// tell. Default ports are those of the page's own scheme.
 #[tokio::test]
 async fn unencrypted_page_with_a_plain_cookie_must_match_the_authority() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -143,7 +143,7 @@ async fn foreign_origin_is_rejected() {
     }
 }
 
-/// Of two lines one reader takes the first and another the last; a browser sends one.
+/// Of two lines, one parser takes the first and another the last; a browser sends one.
 #[tokio::test]
 async fn repeated_origin_lines_are_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -162,7 +162,7 @@ async fn repeated_origin_lines_are_rejected() {
             (&[same], "accepted"),
             (&[none], "accepted"),
             (&[trusted, cross], "accepted"),
-            // A page without a referrer: the browser names no origin, and vouches for the page.
+            // A page without a referrer: the browser sends no origin, and attests the site.
             (&[("origin", "null"), same], "accepted"),
             (&[own, own], "cross_site"),
             (&[own, evil], "cross_site"),
@@ -183,7 +183,7 @@ async fn repeated_origin_lines_are_rejected() {
             let outcome = outcome(&auth, &cookie, "api.example", headers).await;
             assert_eq!(outcome, expected, "{name} {headers:?}");
         }
-        // Nor is a request's own host chosen from two.
+        // The request's own host is not chosen from two either.
         let hosts = [("host", "evil.example"), ("origin", "https://evil.example")];
         assert_eq!(outcome(&auth, &cookie, "api.example", &hosts).await, "cross_site");
         let hosts = [("host", "evil.example"), own];

@@ -1,7 +1,7 @@
-//! A policy that is met by what nobody could read.
+//! A policy that is met by an unreadable claim.
 //!
-//! A policy is three-valued: met, not met, unknown. A claim that cannot be read makes the rule that
-//! reads it unknown, `not` leaves it so, and only what is met lets anybody in.
+//! A policy is three-valued: met, not met or unknown. An unreadable claim makes the rule that reads
+//! it unknown, `not` leaves it unknown, and only a met policy accepts a request.
 
 use portcullis::testing::TestKey;
 use portcullis::{Algorithm, Authenticated, Authenticator, Policy, Profile};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::support::{auth, bearer, builder, claims};
 
-/// The caller with a good token that has `members`, as text, besides.
+/// The caller of a valid token that also has `members`, given as text.
 async fn caller(auth: &Authenticator, key: &TestKey, members: &str) -> Authenticated {
     let whole = claims().to_string();
     let payload = format!("{{{members},{}", &whole[1..]);
@@ -29,7 +29,7 @@ fn verdict(who: &Authenticated, policy: &Policy) -> &'static str {
     }
 }
 
-/// Numbers that two readers take for two numbers: none is compared as a float.
+/// Numbers that two parsers read as different numbers: none is compared as a float.
 #[tokio::test]
 async fn unrepresentable_number_meets_neither_a_policy_nor_its_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -74,7 +74,7 @@ async fn unrepresentable_number_meets_neither_a_policy_nor_its_negation() {
     }
 }
 
-/// And what can be held is compared exactly, however it is written.
+/// Representable numbers are compared exactly, in every notation.
 #[tokio::test]
 async fn numbers_are_equal_by_value() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -114,7 +114,7 @@ async fn numbers_are_equal_by_value() {
     }
 }
 
-/// A policy's own number may be one that was rounded when it was read: 2^53 + 1, as a float.
+/// A policy's own number may have been rounded when it was parsed: 2^53 + 1, as a float.
 #[tokio::test]
 async fn policy_with_a_rounded_number_is_never_met() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -136,7 +136,7 @@ async fn policy_with_a_rounded_number_is_never_met() {
     }
 }
 
-/// Row h: of two members with one name, somebody else takes the other one.
+/// Row h: of two members with one name, another parser takes the other one.
 #[tokio::test]
 async fn claim_with_duplicate_member_meets_neither_a_policy_nor_its_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -155,12 +155,12 @@ async fn claim_with_duplicate_member_meets_neither_a_policy_nor_its_negation() {
             let not = policy.not();
             assert_eq!(verdict(&who, &not), "unreadable_claim", "{not}: {claim}");
         }
-        // What nothing asks for is not read.
+        // Unread members are ignored.
         assert_eq!(verdict(&who, &Policy::claim("sub", "alice")), "met", "{claim}");
     }
 }
 
-/// A flag that is text, a role list that is an object: not what the policy can judge.
+/// A flag that is a string, a role list that is an object: the policy cannot compare them.
 #[tokio::test]
 async fn claim_of_wrong_type_meets_no_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -177,7 +177,7 @@ async fn claim_of_wrong_type_meets_no_negation() {
         assert_eq!(verdict(&who, &policy), "unreadable_claim", "{policy}: {claim}");
         assert_eq!(verdict(&who, &policy.not()), "unreadable_claim", "{claim}");
     }
-    // No value is no type.
+    // `null` has no type.
     let who = caller(&auth, &key, r#""x":null"#).await;
     assert_eq!(verdict(&who, &Policy::claim("x", true)), "policy");
     assert_eq!(verdict(&who, &Policy::claim("x", true).not()), "met");
@@ -209,11 +209,11 @@ async fn roles_of_wrong_shape_meet_no_negation() {
         let either = Policy::any_role(["suspended", "banned"]);
         assert_eq!(verdict(&who, &either.not()), "unreadable_claim", "{members}");
     }
-    // What is there is there, whatever stands beside it.
+    // A present role is met, whatever other elements the list has.
     let who = caller(&auth, &key, r#""roles":["clerk",7]"#).await;
     assert_eq!(verdict(&who, &Policy::roles(["clerk"])), "met");
     assert_eq!(verdict(&who, &Policy::roles(["clerk"]).not()), "policy");
-    // Absent is not met, so that `not` is.
+    // An absent role is not met, so its negation is met.
     for members in [r#""x":0"#, r#""roles":null"#, r#""roles":[]"#, r#""realm_access":{}"#] {
         let who = caller(&auth, &key, members).await;
         assert_eq!(verdict(&who, &suspended), "policy", "{members}");
@@ -227,7 +227,8 @@ async fn roles_of_wrong_shape_meet_no_negation() {
     }
 }
 
-/// RFC 7519 §4: where a claim, or a member on the way to one, comes twice, somebody else takes the other.
+/// RFC 7519 §4: if a claim, or a member on the way to one, is duplicated, another parser takes the
+/// other value.
 #[tokio::test]
 async fn duplicate_claim_meets_neither_a_policy_nor_its_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -266,7 +267,7 @@ async fn duplicate_claim_meets_neither_a_policy_nor_its_negation() {
         let reason = who.require(&policy).unwrap_err().reason().to_string();
         assert!(reason.contains("claim `") && reason.contains("twice"), "{members}: {reason}");
         assert_eq!(verdict(&who, &policy.not()), "unreadable_claim", "{members}");
-        // What nothing asks for is not read.
+        // Unread members are ignored.
         assert_eq!(verdict(&who, &Policy::claim("sub", "alice")), "met", "{members}");
     }
 }
@@ -275,7 +276,7 @@ fn max_auth_age() -> Policy {
     Policy::max_auth_age(std::time::Duration::from_secs(300))
 }
 
-/// AD FS writes `auth_time` as text. To log in again would not help.
+/// AD FS writes `auth_time` as a string. Another login would not help.
 #[tokio::test]
 async fn auth_time_or_acr_of_wrong_type_meets_no_policy() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -292,7 +293,7 @@ async fn auth_time_or_acr_of_wrong_type_meets_no_policy() {
     }
 }
 
-/// A list has one scope in each element: a space in one makes no two of it.
+/// A list has one scope per element: a space does not split an element.
 #[tokio::test]
 async fn scope_list_element_is_not_split() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -328,7 +329,7 @@ async fn unknown_scope_meets_no_negation() {
     assert_eq!(verdict(&who, &Policy::scopes(["admin"]).not()), "met");
 }
 
-/// Kleene's logic: what is certain whatever the unknown part comes to is decided.
+/// Kleene's logic: a verdict that does not depend on the unknown part is decided.
 #[tokio::test]
 async fn unknown_part_is_ignored_if_the_verdict_is_certain_without_it() {
     let key = TestKey::generate("k", Algorithm::Es256);

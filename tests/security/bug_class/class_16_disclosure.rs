@@ -1,6 +1,6 @@
-//! What a token says, in a log: a type out of a token that a service prints for debugging.
+//! Token values in a log, from a value that a service prints for debugging.
 //!
-//! `Debug` of everything that comes from a token tells names that are constant, and counts.
+//! `Debug` of everything that comes from a token shows only constant names and counts.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::support::{AUDIENCE, ISSUER, NOW, attempt_now, auth, bearer, builder, claims};
 
-/// In every value and in every name that is not registered.
+/// In every value, and in every name that is not registered.
 const MARKER: &str = "m4rker";
 
 fn marked() -> Value {
@@ -29,7 +29,7 @@ fn marked() -> Value {
     })
 }
 
-/// What is shown of a value in both forms of `Debug`.
+/// The text of a value in both forms of `Debug`.
 macro_rules! shown {
     ($($value:expr),* $(,)?) => { [$((stringify!($value), format!("{0:?} {0:#?}", $value))),*] };
 }
@@ -89,7 +89,7 @@ async fn debug_of_a_rejected_token_shows_no_value() {
         claims[name] = value;
         let refusal = auth.authenticate(&bearer(&key.token(&claims))).await.unwrap_err();
         assert_unmarked([(name, shown(&refusal))]);
-        // For the operator's log alone, and only these two.
+        // Only for the operator's log, and only these two.
         let found = refusal.token_error().unwrap().found().map(ToString::to_string);
         let is_told = ["iss", "aud"].contains(&refusal.rule());
         assert_eq!(found.is_some(), is_told, "{name}: {found:?}");
@@ -117,7 +117,7 @@ async fn debug_of_a_rejected_token_shows_no_value() {
     assert_unmarked([("claims", shown(&refusal))]);
 }
 
-/// What a source of keys is asked, which is what an unverified header says.
+/// A key source's request, which contains an unverified header.
 #[test]
 fn debug_of_a_key_request_shows_no_kid() {
     let wanted = KeyRequest::new(Some(MARKER), Algorithm::Es256);
@@ -133,7 +133,7 @@ fn debug_of_a_verified_signature_shows_no_payload() {
     assert_unmarked(shown![verified.unwrap()]);
 }
 
-/// An attempt that is not over, and what waits for it.
+/// A pending attempt, and its future.
 #[tokio::test]
 async fn debug_of_a_pending_attempt_shows_no_value() {
     let key = TestKey::generate(&format!("{MARKER}-kid"), Algorithm::Es256);
@@ -163,7 +163,8 @@ impl portcullis::keys::KeySource for Late {
     }
 }
 
-/// `found` is for `iss` and `aud`. What some issuers have in the place of `aud` names a client or a site.
+/// `found` is for `iss` and `aud`. The claims that some issuers use instead of `aud` name a client
+/// or a site.
 #[tokio::test]
 async fn value_that_replaces_aud_is_not_found() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -184,7 +185,7 @@ async fn value_that_replaces_aud_is_not_found() {
     }
 }
 
-/// Names are values, too, where the sender chooses them.
+/// Names are values, too, if the sender chooses them.
 #[tokio::test]
 async fn unfit_claim_that_the_handlers_type_does_not_name_is_not_shown() {
     let key = TestKey::generate("k", Algorithm::Es256);

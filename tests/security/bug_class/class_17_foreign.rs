@@ -1,9 +1,9 @@
-//! A bad token that passes for another authenticator's credential, and a foreign credential that passes
-//! for none.
+//! A bad token that is treated as another authenticator's credential, and a foreign credential that
+//! is treated as none.
 //!
-//! A gate that passes foreign credentials hands them to whatever stands behind it: an API key's table, or
-//! an older validator that is less strict. A token of a trusted issuer that was refused must never get
-//! there, and code that knows nothing of other credentials must refuse them.
+//! A gate that passes foreign credentials hands them to the code behind it: an API key table, or an
+//! older and less strict validator. A rejected token of a trusted issuer must never get there, and
+//! code that does not handle foreign credentials must reject them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ async fn each_form_of_credential_is_foreign_or_rejected() {
     let of_other = json!({"iss": OTHER}).to_string();
     let with = |payload: &str| token(header, payload);
     for (credential, expected) in [
-        // No JWS.
+        // Not a JWS.
         ("key_1".to_owned(), "foreign"),
         ("sk_live_4eC39HqLyjWDarjtT1zdp7dc".to_owned(), "foreign"),
         ("a.b.c".to_owned(), "foreign"),
@@ -60,14 +60,14 @@ async fn each_form_of_credential_is_foreign_or_rejected() {
         (format!("{}.e30.AA.AA", encode(header)), "foreign"),
         // A JWE.
         (format!("{}.AA.AA.AA.AA", encode(r#"{"alg":"dir","enc":"A256GCM"}"#)), "foreign"),
-        // A token of an issuer that is not trusted, or of one that does not name itself.
+        // A token of an unconfigured issuer, or without `iss`.
         (with(&of_other), "foreign"),
         (with("{}"), "foreign"),
         (with(r#"{"sub":"alice"}"#), "foreign"),
         (token(r#"{"alg":"HS256"}"#, &of_other), "foreign"),
         (token(r#"{"alg":"none"}"#, &of_other), "foreign"),
         (token("{}", &of_other), "foreign"),
-        // A token of our issuer.
+        // A token of a configured issuer.
         (with(&ours), "refused"),
         (token(r#"{"alg":"HS256"}"#, &ours), "refused"),
         (token(r#"{"alg":"none"}"#, &ours), "refused"),
@@ -76,7 +76,7 @@ async fn each_form_of_credential_is_foreign_or_rejected() {
         (token(r#"{"alg":"ES256","alg":"ES256"}"#, &ours), "refused"),
         (token(r#"{"alg":7}"#, &ours), "refused"),
         (format!("{}=", with(&ours)), "refused"),
-        // What cannot be read may be ours.
+        // Unreadable text may be a token of a configured issuer.
         (format!("{}..AA", encode(header)), "refused"),
         (format!("{}.e30=.AA", encode(header)), "refused"),
         (format!("{}.!.AA", encode(header)), "refused"),
@@ -100,7 +100,7 @@ async fn each_form_of_credential_is_foreign_or_rejected() {
     }
 }
 
-/// Decoders that trim would accept what was refused here.
+/// Decoders that trim would accept what is rejected here.
 #[tokio::test]
 async fn white_space_around_a_token_does_not_make_it_foreign() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -121,14 +121,14 @@ async fn white_space_around_a_token_does_not_make_it_foreign() {
     }
 }
 
-/// A resolver that knows its issuers, for any host.
+/// A resolver that lists its issuers, for any host.
 struct Tenants;
 
 impl IssuerResolver for Tenants {
     fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
         match issuer {
             "https://tenant.example" => Some(IssuerSettings::new(issuer, AUDIENCE).jwks_url(JWKS)),
-            // An answer that cannot be used: it is vouched for all the same.
+            // An unusable result: the issuer is still the resolver's own.
             "https://wrong.example" => Some(IssuerSettings::new("https://else.example", AUDIENCE)),
             _ => None,
         }
@@ -158,7 +158,7 @@ async fn token_of_an_issuer_that_the_resolver_claims_is_not_foreign() {
     }
 }
 
-/// A rule set by the host alone. It does not say which issuers are its own: then all are.
+/// A resolver that selects by host alone. It does not list its issuers, so all of them are its own.
 struct Hosts(IssuerSettings);
 
 impl IssuerResolver for Hosts {
@@ -171,7 +171,7 @@ impl IssuerResolver for Hosts {
     }
 }
 
-/// Else a client could hand a token that is refused here to the code behind, by a host that nobody has.
+/// Otherwise a client could send a rejected token to the code behind with an unknown host.
 #[tokio::test]
 async fn own_token_is_not_foreign_for_any_host() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -186,7 +186,7 @@ async fn own_token_is_not_foreign_for_any_host() {
         ("/", vec!["a.example", "a.example"], "iss"),
         ("/", vec!["a.example", "b.example"], "iss"),
         ("http://a.example/", vec!["b.example"], "iss"),
-        ("/", vec!["nobody.example"], "iss"),
+        ("/", vec!["unknown.example"], "iss"),
         ("/", vec![], "iss"),
     ] {
         let mut request = Request::get(uri).header("authorization", format!("Bearer {token}"));
@@ -197,12 +197,12 @@ async fn own_token_is_not_foreign_for_any_host() {
         assert_eq!(gate.enter(&request).await.unwrap_err().rule(), expected, "{uri} {hosts:?}");
     }
     assert_eq!(gate.caller_or_foreign_token(&token).await.unwrap_err().rule(), "iss");
-    // What is no token needs no rule set to be foreign.
+    // Text that is not a token is foreign without any rule set.
     let key = authorization("Bearer sk_live_4eC39HqLyjWDarjtT1zdp7dc");
     assert_eq!(judged(&gate, &key).await, "foreign");
 }
 
-/// A less strict reader, to which a foreign credential goes, may find the token in each of these.
+/// A less strict parser behind the gate may find the token in each of these.
 #[tokio::test]
 async fn own_token_in_another_encoding_is_not_foreign() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -258,7 +258,7 @@ async fn foreign_credentials_cause_no_fetch() {
     let foreign = scene.token("a").issuer(OTHER);
     for headers in [
         foreign.headers(),
-        // Under a known `kid` and an unknown one: no key is looked up.
+        // With a known and an unknown `kid`: no key is looked up.
         foreign.clone().signed_with(stranger).headers(),
         foreign.without("iss").headers(),
         bearer("key_1"),
@@ -281,7 +281,7 @@ async fn gate_without_pass_foreign_rejects_foreign_credentials() {
     }
 }
 
-/// A visitor's marks, read by code that knows nothing of foreign credentials.
+/// A visitor's marks, read by code that does not handle foreign credentials.
 #[tokio::test]
 async fn foreign_credential_is_rejected_by_caller_extractors() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -289,7 +289,7 @@ async fn foreign_credential_is_rejected_by_caller_extractors() {
     let policy = Policy::scopes(["read"]).into();
     for (value, error) in [("Bearer key_1", Some("invalid_token")), ("Basic YTpi", None)] {
         let mut request = Request::get("/").header("authorization", value).body(()).unwrap();
-        // What an outer gate has found is replaced.
+        // The caller of an outer gate is replaced.
         let good = gate.authenticate(&bearer(&key.token(&claims()))).await.unwrap();
         request.extensions_mut().insert(good);
         request.extensions_mut().insert(gate.authenticator().anonymous());

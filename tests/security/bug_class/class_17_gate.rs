@@ -1,8 +1,8 @@
-//! A request that passes for something that it is not.
+//! A request that is treated as something else.
 //!
-//! A gate knows no routes and no methods: nothing in a request but a good token opens it. What a
-//! refusal looks like is the service's declaration: a proxy that asks a service by its status
-//! (`auth_request` in nginx, `forward_auth` in Caddy) lets through whatever is answered with 2xx.
+//! A gate has no routes and no methods: only a valid token opens it. The service declares the form
+//! of a refusal: a proxy that authorizes by status (`auth_request` in nginx, `forward_auth` in
+//! Caddy) accepts every 2xx response.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use super::support::{AUDIENCE, ISSUER, NOW, builder, claims, verdict, verdict_no
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "OPTIONS", "CONNECT", "PROPFIND"];
 
-/// What clients say of themselves, of their requests and of the answers that they want.
+/// Headers in which clients describe themselves, their requests and the responses that they accept.
 const SAID: [&[(&str, &str)]; 14] = [
     &[],
     &[("content-type", "application/grpc")],
@@ -40,7 +40,7 @@ const SAID: [&[(&str, &str)]; 14] = [
     &[("x-forwarded-proto", "grpc"), ("x-forwarded-uri", "/health"), ("accept", "text/html")],
 ];
 
-/// One issuer whose keys are here, one whose keys are late, one whose keys are away.
+/// Three issuers: one with keys in memory, one whose keys arrive late, one that is unreachable.
 #[derive(Debug)]
 struct Keys(SharedKeySet, &'static str);
 
@@ -88,7 +88,7 @@ impl World {
         format!("Bearer {}", self.key.token(&claims))
     }
 
-    /// Every way in which `gate` refuses, or what is behind it.
+    /// Every way in which `gate`, or the code behind it, refuses.
     fn refused(&self, gate: &Gate) -> Vec<Refused> {
         let token = |issuer: &str, changes| Some(self.token(issuer, &changes));
         let (late, away) = ("https://late.example", "https://away.example");
@@ -125,11 +125,11 @@ struct Refused {
     status: (u16, &'static str),
     gate: Gate,
     authorization: Option<String>,
-    /// By the route.
+    /// The requirement of the route.
     required: Requirement,
 }
 
-/// What a service behind `gate` answers whose route requires something.
+/// The response of a service behind `gate` whose route has a requirement.
 async fn answer<M: Bodies<Bytes>>(
     gate: &Gate,
     required: &Requirement,
@@ -166,7 +166,7 @@ fn grpc_status(headers: &HeaderMap) -> Option<&str> {
     headers.get("grpc-status").map(|status| status.to_str().unwrap())
 }
 
-/// Until 2026-11 any request with `Content-Type: application/grpc` was refused with 200.
+/// Until 2026-11 any request with `Content-Type: application/grpc` was rejected with 200.
 #[tokio::test]
 async fn plain_gate_never_refuses_with_a_success_status() {
     let world = World::new().await;
@@ -212,7 +212,7 @@ async fn grpc_gate_always_refuses_with_a_grpc_status() {
     }
 }
 
-/// Until 2026-11 a preflight, and what looked like one, could be let through to any handler.
+/// Until 2026-11 a preflight, or a request that looked like one, could reach any handler.
 #[tokio::test]
 async fn method_header_or_path_does_not_replace_a_token() {
     let world = World::new().await;
@@ -239,8 +239,8 @@ async fn method_header_or_path_does_not_replace_a_token() {
     }
 }
 
-/// Gates that share an authenticator: one that reads the query for a client that can send nothing
-/// else does not open the query of the others, and what a gate does not list is not read.
+/// Gates that share an authenticator: one that reads the query, for a client that can send nothing
+/// else, does not open the query of the others, and unlisted places are not read.
 #[tokio::test]
 async fn token_is_read_only_from_the_places_of_its_gate() {
     let world = World::new().await;
@@ -290,7 +290,7 @@ async fn token_is_read_only_from_the_places_of_its_gate() {
             let expected = if place == other { "accepted" } else { "missing" };
             assert_eq!(enter(&gate, "/", Some(elsewhere)), expected, "{other} at {place}");
         }
-        // What it does not list is no second token, either; what it lists is.
+        // A token in an unlisted place is not a second token; one in a listed place is.
         assert_eq!(enter(&gate, &query, Some(sent)), "accepted", "{place}");
         assert_eq!(enter(&of_query, &query, Some(sent)), "accepted", "{place}");
         let both = world.gate.clone().token_places([place.clone(), in_query.clone()]).unwrap();

@@ -1,5 +1,5 @@
-//! One tenant's token at another tenant's host: rules are chosen by the issuer and the request, and what
-//! was accepted by one set of rules counts for no other.
+//! One tenant's token at another tenant's host: rules are selected by the issuer and the request,
+//! and a token that one rule set accepted is not accepted by another.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ use super::support::{AUDIENCE, ISSUER, JWKS, NOW, claims, rule_of};
 const A: &str = "a.api.example";
 const B: &str = "b.api.example";
 
-/// Both tokens caches off and on.
+/// Both token caches, off and on.
 const CACHES: [usize; 2] = [0, 1 << 20];
 
 /// A rule set for each host.
@@ -73,7 +73,7 @@ fn word(verdict: &Result<Authenticated, Refusal>) -> &'static str {
     verdict.as_ref().map_or_else(Refusal::rule, |_| "accepted")
 }
 
-/// Tenants whose tokens the other tenant's rules refuse, each by another rule.
+/// Tenants whose tokens the other tenant's rules reject, each by another rule.
 fn tenants() -> Vec<(Hosts, String, &'static str)> {
     let key = TestKey::generate("k", Algorithm::Es256);
     let other = TestKey::generate("k", Algorithm::Es256);
@@ -102,7 +102,7 @@ async fn token_is_accepted_only_at_its_host() {
         for token_cache in CACHES {
             for order in [[A, B], [B, A]] {
                 let auth = hosts.auth(&ManualClock::at(NOW), token_cache).await;
-                // Cold at first, then warm.
+                // First with an empty cache, then with cache hits.
                 for host in order.into_iter().cycle().take(8) {
                     let expected = if host == A { "accepted" } else { refused };
                     assert_eq!(rule(&auth, host, &token).await, expected, "{host}");
@@ -122,7 +122,7 @@ async fn gate_and_bare_token_have_the_same_verdict_for_a_request() {
             let request = to(host, &token);
             assert_eq!(word(&gate.authenticate(&request).await), expected);
             assert_eq!(gate.enter(&request).await.is_ok(), host == A);
-            // The handshake, whose token came in a message.
+            // The handshake of a connection whose token came in a message.
             let handshake = Request::get("/").header("host", host).body(()).unwrap();
             let bare = gate.authenticate_token((&token, &handshake)).await;
             assert_eq!(word(&bare), expected);
@@ -136,7 +136,7 @@ async fn gate_and_bare_token_have_the_same_verdict_for_a_request() {
     }
 }
 
-/// Requests in which a service could read another host than the one that was judged.
+/// Requests in which a service could read another host than the validated one.
 #[tokio::test]
 async fn ambiguous_host_selects_no_rule_set() {
     let (hosts, token, _) = tenants().remove(0);
@@ -160,7 +160,7 @@ async fn ambiguous_host_selects_no_rule_set() {
         ("/", &[("host", A), ("host", A)], "iss"),
         ("/", &[("host", "user@a.api.example")], "iss"),
         ("/", &[], "iss"),
-        // What any client can send says nothing.
+        // Headers that any client can send are ignored.
         ("/", &[("host", A), ("x-forwarded-host", B)], "accepted"),
         ("/", &[("host", B), ("x-forwarded-host", A), ("forwarded", "host=a.api.example")], "aud"),
         ("/", &[("x-forwarded-host", A)], "iss"),
@@ -175,7 +175,7 @@ async fn ambiguous_host_selects_no_rule_set() {
     assert_eq!(rule_of(&auth, &headers).await, "accepted");
 }
 
-/// The rules of a tenant that is used all the time change within the lifetime of the answer.
+/// The rules of a tenant in constant use change within the resolver's TTL.
 #[tokio::test]
 async fn changed_rules_apply_within_the_resolver_ttl() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -186,7 +186,7 @@ async fn changed_rules_apply_within_the_resolver_ttl() {
     };
     for token_cache in CACHES {
         let (hosts, clock) = (Hosts::default(), ManualClock::at(NOW));
-        // One answer each time, as a resolver over a table gives it.
+        // One result each time, as from a resolver over a table.
         let (lax, strict) = (settings(&key), settings(&key).required_claims(["tenant"]));
         hosts.set(A, lax.clone());
         hosts.set(B, lax.clone());
@@ -226,7 +226,8 @@ async fn only_the_forgotten_rule_set_is_resolved_again() {
     }
 }
 
-/// A request that waits for keys while the rules of its tenant change is not let in by the old ones.
+/// A request that waits for keys while the rules of its tenant change is not accepted by the old
+/// rules.
 #[tokio::test]
 async fn request_in_progress_is_not_accepted_by_replaced_rules() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -248,7 +249,7 @@ async fn request_in_progress_is_not_accepted_by_replaced_rules() {
     }
 }
 
-/// The same where the lifetime of the answer has ended meanwhile, and other requests use the new rules.
+/// The same if the rules expired in the meantime, and other requests use the new rules.
 #[tokio::test]
 async fn request_in_progress_is_not_accepted_by_expired_rules() {
     let [key, next] = ["k", "next"].map(|id| TestKey::generate(id, Algorithm::Es256));
@@ -275,7 +276,7 @@ async fn request_in_progress_is_not_accepted_by_expired_rules() {
     }
 }
 
-/// Of a token that the selected rules are not for, nothing is fetched.
+/// Nothing is fetched for a token that the selected rules are not for.
 #[tokio::test]
 async fn token_of_an_issuer_of_another_host_causes_no_fetch() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -296,7 +297,7 @@ async fn token_of_an_issuer_of_another_host_causes_no_fetch() {
     assert_eq!((status.issuer.as_str(), status.rule_set.as_deref()), (ISSUER, Some(A)));
 }
 
-/// The route behind the gate asks the rule set that has let the caller in.
+/// A requirement behind the gate uses the rule set that accepted the caller.
 #[tokio::test]
 async fn route_uses_the_revocation_of_the_selected_rule_set() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -322,7 +323,7 @@ async fn route_uses_the_revocation_of_the_selected_rule_set() {
     }
 }
 
-/// A token of an issuer that the service was built with is held to that issuer's settings at every host.
+/// A token of a configured issuer is validated with that issuer's settings at every host.
 #[tokio::test]
 async fn token_of_a_configured_issuer_never_reaches_the_resolver() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -337,8 +338,8 @@ async fn token_of_a_configured_issuer_never_reaches_the_resolver() {
     assert_eq!(auth.status()[0].rule_set, None);
 }
 
-/// The operator replaces the client (another CA), or the URL, and forgets the rule set, while a request waits
-/// for the old keys.
+/// The operator replaces the client (another CA) or the URL, and forgets the rule set, while a
+/// request waits for the old keys.
 #[tokio::test]
 async fn keys_fetched_with_replaced_settings_accept_no_token() {
     let [old, new] = ["k", "n"].map(|id| TestKey::generate(id, Algorithm::Es256));

@@ -1,5 +1,6 @@
-//! Server-side request forgery: a tenant chooses the URL of its keys, and has this service connect to
-//! what only this service can reach. CVE-2019-5464, CVE-2021-22175 and every metadata service since.
+//! Server-side request forgery: a tenant chooses the URL of its keys, and so makes this service
+//! connect to hosts that only this service can reach. CVE-2019-5464, CVE-2021-22175, and every
+//! metadata service since.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -16,7 +17,7 @@ use serde_json::json;
 
 use super::support::{AUDIENCE, ISSUER, NOW, bearer, claims, rule};
 
-/// Hosts that are not public, in every spelling that a parser of URLs or a resolver of names takes.
+/// Hosts that are not public, in every spelling that a URL parser or a resolver accepts.
 const HOSTILE: [&str; 50] = [
     "127.0.0.1",
     "127.1",
@@ -70,7 +71,7 @@ const HOSTILE: [&str; 50] = [
     "255.255.255.255",
 ];
 
-/// The same as answers of a name server.
+/// The same as DNS results.
 const HOSTILE_ADDRESSES: [&str; 21] = [
     "127.0.0.1",
     "0.0.0.0",
@@ -95,7 +96,7 @@ const HOSTILE_ADDRESSES: [&str; 21] = [
     "fe80::1",
 ];
 
-/// What everybody may connect to. A scripted name with this address leads to this machine.
+/// A public address. A scripted name with this address leads to this machine.
 const PUBLIC: &str = "8.8.8.8";
 
 /// A server on all addresses of this machine, which counts the connections.
@@ -129,7 +130,7 @@ impl Server {
         Self::with(format!("{head}: {}\r\n\r\n{body}", body.len()))
     }
 
-    /// The connections since this was last asked: all that came before one of its own.
+    /// The connections since the last call: all that came before one of its own.
     fn connections(&self) -> usize {
         let own = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
         let own = own.local_addr().unwrap().port();
@@ -137,7 +138,7 @@ impl Server {
     }
 }
 
-/// A resolver over settings that a tenant has chosen.
+/// A resolver over settings that a tenant chose.
 #[derive(Clone)]
 struct Tenant(Arc<Mutex<IssuerSettings>>);
 
@@ -166,14 +167,14 @@ fn last_error(auth: &Authenticator) -> Option<FetchError> {
     auth.status().pop()?.keys?.last_error
 }
 
-/// Not a public address, refused as such: the settings that name it are wrong, or the fetch is.
+/// Rejected because the address is not public: either the settings are invalid, or the fetch fails.
 async fn assert_refused(auth: &Authenticator, token: &str, url: &str) {
     match rule(auth, token).await {
         "keys_unavailable" => {
             let error = format!("{:?}", last_error(auth).unwrap());
             assert!(error.contains("allow_private_host"), "{url}: {error}");
         }
-        // No URL at all, or plain http to elsewhere.
+        // Not a URL, or plain http to another host.
         rule => assert_eq!(rule, "iss", "{url}"),
     }
 }
@@ -197,7 +198,7 @@ async fn hostile_url_from_a_resolver_causes_no_connection() {
     assert_eq!(server.connections(), 0);
 }
 
-/// That the server would have counted.
+/// The counter of connections works.
 #[tokio::test]
 async fn only_the_allowed_private_host_is_connected_to() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -216,12 +217,12 @@ async fn only_the_allowed_private_host_is_connected_to() {
         assert_eq!(rule(&auth, &token).await, expected, "{host}, {allowed} is allowed");
         assert_eq!(server.connections(), connections, "{host}, {allowed} is allowed");
     }
-    // Wrong settings are not used at all.
+    // Invalid settings are not used.
     let auth = auth(tenant().allow_private_host("http://localhost/")).await;
     assert_eq!(rule(&auth, &token).await, "iss");
 }
 
-/// The operator's own URLs lead anywhere.
+/// The operator's own URLs may lead to any address.
 #[tokio::test]
 async fn configured_issuer_is_not_limited() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -237,7 +238,7 @@ fn addresses<const N: usize>(addresses: [&str; N]) -> [IpAddr; N] {
     addresses.map(|address| address.parse().unwrap())
 }
 
-/// Over plain http, so that the server need not speak TLS.
+/// Over plain http, so that the server does not need TLS.
 fn at(name: &str, server: &Server) -> IssuerSettings {
     tenant().jwks_url(format!("http://{name}:{}/keys", server.port)).allow_http_host(name)
 }
@@ -247,7 +248,8 @@ async fn name_that_resolves_to_a_hostile_address_causes_no_connection() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (server, token) = (Server::of_keys(&key), key.token(&claims()));
     for (number, address) in HOSTILE_ADDRESSES.into_iter().enumerate() {
-        // Alone, or behind or before a public one: which is connected to must not be left to chance.
+        // Alone, before or after a public one: the choice of the address must not be left to
+        // chance.
         for (order, answer) in
             [vec![address], vec![PUBLIC, address], vec![address, PUBLIC]].into_iter().enumerate()
         {
@@ -261,7 +263,7 @@ async fn name_that_resolves_to_a_hostile_address_causes_no_connection() {
                 assert!(error.contains(named), "{error}");
             }
             assert_eq!(ScriptedNames::lookups(&name), 1);
-            // The client learns none of it.
+            // The client learns nothing of it.
             let refusal = auth.authenticate(&bearer(&token)).await.unwrap_err();
             let response = format!("{:?}", refusal.into_response::<String>());
             assert!(!response.contains("tenant.example") && !response.contains(address));
@@ -275,7 +277,7 @@ async fn name_that_resolves_to_a_hostile_address_causes_no_connection() {
     assert_eq!(server.connections(), 0);
 }
 
-/// DNS rebinding: the name is public when it is looked at, and private when it is connected to.
+/// DNS rebinding: the name is public when it is checked, and private when it is connected to.
 #[tokio::test]
 async fn name_that_becomes_private_causes_no_second_connection() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -311,8 +313,8 @@ async fn redirect_to_a_hostile_address_is_not_followed() {
     assert_eq!((outer.connections(), inner.connections()), (1, 0));
 }
 
-/// A client of the settings' own is not asked for what a URL itself shows to be private: the keys', the
-/// metadata's, what the metadata leads to, status lists and introspection.
+/// A custom client is not called for a URL that is evidently private: those of the keys, of the
+/// metadata and in it, of status lists and of introspection.
 #[tokio::test]
 async fn custom_client_receives_no_hostile_url() {
     const METADATA: &str = "https://issuer.example/.well-known/openid-configuration";
@@ -345,7 +347,7 @@ async fn custom_client_receives_no_hostile_url() {
     }
 }
 
-/// The default client by itself, for URLs that are fetched elsewhere.
+/// The default client alone, for URLs that the application fetches.
 #[tokio::test]
 async fn public_addresses_only_client_rejects_other_addresses() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -360,7 +362,7 @@ async fn public_addresses_only_client_rejects_other_addresses() {
     };
     for host in HOSTILE {
         let error = get(&fetch, host).await.unwrap_err();
-        // One is no URL.
+        // One of them is not a URL.
         assert!(error.is::<RefusedAddress>() || host.contains('%'), "{host}: {error}");
     }
     let name = "alone.tenant.example";
@@ -374,7 +376,7 @@ async fn public_addresses_only_client_rejects_other_addresses() {
     assert!(fetch.allow_private_host("127.0.0.1:80").is_err());
 }
 
-/// A set of its own for a URL that a tenant chose.
+/// A separate key set for a URL that a tenant chose.
 #[tokio::test]
 async fn shared_key_set_with_public_addresses_only_rejects_other_addresses() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -385,6 +387,6 @@ async fn shared_key_set_with_public_addresses_only_rejects_other_addresses() {
     assert_eq!(server.connections(), 0);
     let allowed = set().public_addresses_only().allow_private_host("127.0.0.1");
     assert!(allowed.build().await.is_ok());
-    // The operator's own set may be anywhere.
+    // The operator's own key set may be at any address.
     assert!(set().build().await.is_ok());
 }

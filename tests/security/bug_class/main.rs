@@ -1,11 +1,12 @@
-//! The twelve classes of bugs that validators of JWTs have had, each with the tokens, key sets and
-//! traffic of its published vulnerabilities: none of them gets through here. And seven more: a revoked token that
-//! is accepted, a cookie that another site's page uses, a policy that is met by what cannot be read, a token's
-//! text in debug output, a request that passes for something that it is not, a tenant's token at another
-//! tenant's host, and a tenant's URL that leads into the service's own network.
+//! The twelve classes of bugs that JWT validators have had, each with the tokens, key sets and
+//! traffic of its published vulnerabilities, all of which are rejected here. And seven more: a
+//! revoked token that is accepted, a cookie that another site's page uses, a policy that is met by
+//! an unreadable claim, a token's text in debug output, a request that is treated as something
+//! else, a tenant's token at another tenant's host, and a tenant's URL that leads into the
+//! service's own network.
 //!
-//! A module is a class. What makes a class impossible by construction stands at its top; the
-//! tests below hold whoever changes the construction to it.
+//! A module is a class. Its first comment states what makes the class impossible by construction;
+//! the tests detect a change of that construction.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod class_01_algorithm_confusion;

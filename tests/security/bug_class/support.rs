@@ -1,4 +1,4 @@
-//! The scaffold of `portcullis::testing`, and what forging a token takes.
+//! The scaffold of `portcullis::testing`, and helpers for forging tokens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,8 +14,8 @@ pub(crate) async fn auth(key: &TestKey) -> Authenticator {
     builder(key).build().await.unwrap()
 }
 
-/// The rule that refuses the token, `accepted`, or the kind of a refusal that is not about it: the
-/// same for a request with the token and for the bare token.
+/// The rule that rejects the token, `accepted`, or the kind of a refusal that is not about the
+/// token: the same for a request with the token and for the bare token.
 pub(crate) async fn rule(auth: &Authenticator, token: &str) -> &'static str {
     let rule = request_rule(auth, token).await;
     let bare = token_rule(&Gate::new(auth.clone()), token).await;
@@ -23,7 +23,7 @@ pub(crate) async fn rule(auth: &Authenticator, token: &str) -> &'static str {
     rule
 }
 
-/// The same for a request alone: for tests that count what each token causes.
+/// The same for a request alone, for tests that count the effects of each token.
 pub(crate) async fn request_rule(auth: &Authenticator, token: &str) -> &'static str {
     rule_of(auth, &bearer(token)).await
 }
@@ -36,7 +36,7 @@ pub(crate) fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
-/// Header and payload, the signature, of a compact JWS.
+/// The signing input and the signature of a compact JWS.
 pub(crate) fn split(token: &str) -> (&str, &str) {
     token.rsplit_once('.').unwrap()
 }

@@ -1,4 +1,4 @@
-//! Tokens that are good but for a few mutations, from a seed.
+//! Valid tokens with a few mutations, from a seed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +18,7 @@ pub(crate) fn keys() -> Vec<TestKey> {
     ALGORITHMS.map(|algorithm| TestKey::generate(algorithm.as_str(), algorithm)).into()
 }
 
-/// A token, and what was done to it.
+/// A token and its mutations.
 pub(crate) struct Sample {
     pub(crate) token: String,
     pub(crate) header: String,
@@ -32,7 +32,7 @@ pub(crate) struct Generator<'k> {
     strangers: Vec<TestKey>,
 }
 
-/// Values of every type, for wherever one of another is asked for.
+/// Values of every type, for use where another type is expected.
 const ODD: &[&str] = &[
     "null",
     "true",
@@ -52,7 +52,7 @@ const ODD: &[&str] = &[
     "1e300",
 ];
 
-/// None within two seconds of where a verdict changes: two clocks are read.
+/// No offset is within two seconds of a change of verdict, because two clocks are read.
 const OFFSETS: &[i64] = &[-86_400, -900, -100, -13, -7, -1, 0, 1, 7, 13, 100, 900, 86_400];
 
 impl<'k> Generator<'k> {
@@ -310,7 +310,7 @@ impl<'k> Generator<'k> {
                 "long claim"
             }
             _ => {
-                // Damages the JSON itself.
+                // Damages the JSON.
                 claims
                     .add("x", self.random.pick(&["", "1,", "NaN", "'x'", "01", "{", "\"\u{1}\""]));
                 "damaged claims"
@@ -318,7 +318,7 @@ impl<'k> Generator<'k> {
         }
     }
 
-    /// Another token of nearly the same letters.
+    /// Mutates the characters of the token.
     fn mutate_text(&mut self, token: &str) -> String {
         let mut parts: Vec<_> = token.split('.').map(str::to_owned).collect();
         let at = self.random.below(parts.len());
@@ -341,7 +341,7 @@ impl<'k> Generator<'k> {
                 parts[at].push_str(self.random.pick(&["=", "==", "A", "AA", "AAA", "+", "/", "~"]))
             }
             5 => {
-                // Bits behind the last whole byte.
+                // The bits after the last whole byte.
                 if let Some(last) = parts[at].pop() {
                     let alphabet =
                         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

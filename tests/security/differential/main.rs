@@ -1,10 +1,9 @@
 //! Thousands of generated tokens through our authenticator and through jsonwebtoken's `decode`,
-//! configured as alike as they can be: whoever judges alone must have a reason that stands here.
+//! configured as equally as possible: each difference must have a documented reason.
 //!
-//! The one direction is safety: what jsonwebtoken refuses is accepted here for the reasons of a
-//! short list only. The other is strictness: each of our rules that it does not have is named.
-//! The seed is fixed and printed; `DIFFERENTIAL_SEED` and `DIFFERENTIAL_TOKENS`
-//! choose another run.
+//! One direction is safety: a token that only jsonwebtoken rejects must match a short list of
+//! reasons. The other is strictness: each of our additional rules is named. The seed is fixed and
+//! printed; `DIFFERENTIAL_SEED` and `DIFFERENTIAL_TOKENS` choose another run.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -38,37 +37,37 @@ const LEEWAY_SECS: u64 = 10;
 const SEED: u64 = 0x7011_6a7e;
 const TOKENS: usize = 6000;
 
-/// What we refuse by a rule that jsonwebtoken does not have.
+/// Tokens that we reject by a rule that jsonwebtoken does not have.
 const STRICTER: &[(&str, &str)] = &[
-    ("crit", "jsonwebtoken passes over `crit` (RFC 7515 §4.1.11 forbids it)"),
-    ("b64", "jsonwebtoken passes over `b64`"),
-    ("typ", "jsonwebtoken never looks at `typ`"),
-    ("iat", "jsonwebtoken never looks at `iat`"),
-    ("cnf", "jsonwebtoken takes a sender-constrained token for a plain one"),
-    ("access_token", "jsonwebtoken does not tell ID tokens from access tokens"),
-    ("duplicate_member", "jsonwebtoken takes the last of two members that it has no field for"),
-    ("wrong_type", "jsonwebtoken takes `iss` as an array, and types that it does not read"),
-    ("out_of_range", "jsonwebtoken takes dates before 1970 and after 9999"),
-    ("length", "jsonwebtoken has no limit of length"),
+    ("crit", "jsonwebtoken ignores `crit`, which RFC 7515 §4.1.11 forbids"),
+    ("b64", "jsonwebtoken ignores `b64`"),
+    ("typ", "jsonwebtoken ignores `typ`"),
+    ("iat", "jsonwebtoken ignores `iat`"),
+    ("cnf", "jsonwebtoken accepts a sender-constrained token as a bearer token"),
+    ("access_token", "jsonwebtoken does not distinguish ID tokens from access tokens"),
+    ("duplicate_member", "jsonwebtoken accepts duplicate members without a field of their own"),
+    ("wrong_type", "jsonwebtoken accepts `iss` as an array, and any type of unread claims"),
+    ("out_of_range", "jsonwebtoken accepts dates before 1970 and after 9999"),
+    ("length", "jsonwebtoken has no length limit"),
 ];
 
-/// What we accept and jsonwebtoken refuses: the mutation that was at work, what jsonwebtoken says,
-/// and why we are right to. Nothing else may ever come here; a signature can not.
+/// Tokens that we accept and jsonwebtoken rejects: the mutation, jsonwebtoken's error, and the
+/// reason why accepting is correct. No other entry is allowed, least of all a signature.
 const LOOSER: &[(&str, &str, &str)] = &[
-    ("alg Ed25519", "json", "jsonwebtoken does not know EdDSA's name of RFC 9864"),
+    ("alg Ed25519", "json", "jsonwebtoken does not support the name of RFC 9864 for EdDSA"),
     (
         "ignored header",
         "json",
-        "jsonwebtoken reads `jwk`, `x5c`, … and refuses odd ones; we never look",
+        "jsonwebtoken parses `jwk`, `x5c`, … and rejects malformed ones; we ignore them",
     ),
-    ("unread claim", "json", "jsonwebtoken reads claims that nobody asked for; we pass over them"),
+    ("unread claim", "json", "jsonwebtoken parses unread claims; we skip them"),
 ];
 
 struct Ours(Authenticator);
 
 impl Ours {
     async fn new(keys: &[TestKey]) -> Self {
-        // The clock is the machine's: jsonwebtoken has no other.
+        // The machine's clock: jsonwebtoken has no other.
         let auth = Authenticator::builder(ISSUER, AUDIENCE)
             .key_source(SharedKeySet::new(TestKey::key_set(keys)))
             .leeway(std::time::Duration::from_secs(LEEWAY_SECS))
@@ -87,12 +86,12 @@ impl Ours {
             panic!("the key is in memory");
         };
         let (verdict, bare) = (told(verdict), told(bare));
-        assert_eq!(verdict, bare, "a bare token gets another verdict: {token}");
+        assert_eq!(verdict, bare, "a bare token has another verdict: {token}");
         verdict
     }
 }
 
-/// The claims, or the rule that refuses the token.
+/// The claims, or the rule that rejects the token.
 fn told(verdict: Result<Authenticated, Refusal>) -> Result<Option<Value>, &'static str> {
     verdict.map(|who| who.claims::<Value>().ok()).map_err(|refusal| {
         refusal.token_error().map_or_else(|| RefusalKind::as_str(refusal.kind()), TokenError::rule)
@@ -116,7 +115,7 @@ impl Tally {
     ) {
         let explanation = match (&ours, &theirs) {
             (Ok(ours), Ok(theirs)) => {
-                // Accepted by both as the same thing.
+                // Accepted by both with equal claims.
                 if ours.as_ref() == Some(theirs) {
                     self.both_accept += 1;
                     return;
@@ -185,7 +184,7 @@ async fn verdict_differs_from_jsonwebtoken_only_as_documented() {
     }
     tally.print(tokens, seed);
     assert!(tally.unexplained.is_empty(), "{}", tally.unexplained.join("\n"));
-    // A generator that only ever made good tokens, or bad ones, would prove nothing.
+    // A generator of only valid or only invalid tokens would prove nothing.
     let least = tokens / 20;
     let refused: usize = tally.both_refuse.values().sum();
     assert!(tally.both_accept > least && refused > least);
@@ -193,7 +192,7 @@ async fn verdict_differs_from_jsonwebtoken_only_as_documented() {
         for rule in ["signature", "iss", "aud", "exp", "nbf", "missing_claim", "kid", "base64url"] {
             assert!(tally.both_refuse.contains_key(rule), "no token was refused by {rule}");
         }
-        // No reason stands here that no token needed.
+        // Every reason in the lists occurred.
         assert_eq!(tally.differences.len(), STRICTER.len() + LOOSER.len());
     }
 }

@@ -1,6 +1,7 @@
-//! A JSON object that may be wrong.
+//! A JSON object that may be invalid.
 
-/// An object as text in the making: a name may come twice, and a value may be no JSON.
+/// The text of an object under construction: a name may be duplicated, and a value may be invalid
+/// JSON.
 #[derive(Clone)]
 pub(crate) struct Members(pub(crate) Vec<(String, String)>);
 

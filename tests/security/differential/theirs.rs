@@ -1,5 +1,5 @@
-//! jsonwebtoken as a careful user sets it up: the key by `kid`, its algorithm by the key, and all
-//! that can be checked switched on.
+//! jsonwebtoken as a careful user configures it: the key by `kid`, its algorithm by the key, and
+//! all checks enabled.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ pub(crate) struct Theirs(HashMap<String, (DecodingKey, Validation)>);
 
 impl Theirs {
     pub(crate) fn new(keys: &[TestKey]) -> Self {
-        // By name, since a build that has two of them could not choose.
+        // Selected by name, because a build with two backends cannot choose.
         DEFAULT_PROVIDER.install_default().unwrap();
         let keys = keys.iter().map(|key| {
             let jwk = key.jwk();

@@ -1,7 +1,8 @@
-//! Tokens as honest issuers write them: what is accepted, and what an operator reads where one is not.
+//! Tokens as honest issuers write them: which are accepted, and what the operator reads if one is
+//! not.
 //!
-//! Each folder beside this file has a key set and a token of it, with throw-away keys, of issuer
-//! `https://auth.example` for `https://api.example`, good at 1800000010.
+//! Each folder beside this file has a key set and one of its tokens, with throw-away keys, of
+//! issuer `https://auth.example` for `https://api.example`, valid at 1800000010.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -124,7 +125,7 @@ impl From<Refusal> for Told {
     }
 }
 
-/// A good token with these claims too; those that are `null` here are taken out.
+/// A valid token with these claims too; claims that are `null` here are removed.
 fn token(key: &TestKey, changes: &Value) -> String {
     let mut claims = claims();
     let object = claims.as_object_mut().unwrap();
@@ -184,7 +185,7 @@ async fn refusal_of_another_kind_of_token_names_the_kind() {
     told(none, like).await.says(&["access_token", "`authentik`", "dangerous::accept_id_tokens"]);
 }
 
-/// Keycloak signs refresh tokens with a secret of its own.
+/// Keycloak signs refresh tokens with its own secret.
 #[tokio::test]
 async fn refusal_of_a_refresh_token_names_its_claim_and_not_its_algorithm() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -243,7 +244,7 @@ async fn refusals_of_dates_name_claim_range_and_duration() {
         .says(&["`auth_time` at most 60 s ago", r#"`acr` one of ["gold"]"#]);
 }
 
-/// 401 would make a client refresh for ever.
+/// 401 would make a client refresh forever.
 #[tokio::test]
 async fn unfit_claims_are_403_and_the_log_names_the_field() {
     #[derive(Debug)]
@@ -266,7 +267,7 @@ async fn unfit_claims_are_403_and_the_log_names_the_field() {
     let refusal = who.claims::<Shop>().unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.challenge()), (403, None));
     Told::from(refusal).says(&["claims;", "`aud`: expected u64 at line 1 column "]);
-    // A type without fields of its own: whose names the claims have is their sender's choice.
+    // A type without its own fields: the sender chooses the names of the claims.
     let refusal = who.claims::<User>().unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.challenge()), (403, None));
     Told::from(refusal).says(&["claims;", "expected u64 at line 1 column "]);

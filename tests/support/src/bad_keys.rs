@@ -5,14 +5,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::testing::TestKey;
 use serde_json::{Value, json};
 
-/// A number of this many bits, odd, in base64url.
+/// An odd number of this many bits, in base64url.
 fn number(bits: usize) -> String {
     let mut bytes = vec![0xa5; bits / 8];
     bytes[0] = 0x80;
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// `key` with some members changed, under the `kid` `bad`.
+/// `key` with some members changed, and the `kid` `bad`.
 fn changed(key: &TestKey, changes: Value) -> String {
     let mut jwk = key.jwk();
     for (name, value) in changes.as_object().unwrap() {
@@ -25,7 +25,7 @@ fn rsa(n: &str, e: &str) -> String {
     json!({"kty": "RSA", "kid": "bad", "alg": "RS256", "n": n, "e": e}).to_string()
 }
 
-/// What stands in the set, the `kid` that the operator is told, and the reason.
+/// The element of the set, the reported `kid`, and the reason.
 #[must_use]
 pub fn rows(ec: &TestKey, rsa_key: &TestKey) -> Vec<(String, Option<&'static str>, &'static str)> {
     let bad = Some("bad");

@@ -5,17 +5,17 @@ use serde_json::json;
 use crate::key_server::{Answer, Server, response};
 use crate::service::JWKS;
 
-/// Where the metadata is.
+/// The path of the metadata.
 pub const METADATA: &str = "/.well-known/openid-configuration";
 
-/// A fault of metadata and what it leads to.
+/// A fault of metadata and its effect.
 #[derive(Debug)]
 pub struct Row {
-    /// What it is, in words.
+    /// The name of the fault.
     pub name: &'static str,
-    /// What is answered for the metadata.
+    /// The response to the metadata request.
     pub fault: fn(&Server) -> Answer,
-    /// Part of what the operator reads.
+    /// A part of the reported error.
     pub told: &'static str,
 }
 
@@ -23,7 +23,7 @@ fn document(issuer: &str, jwks_uri: &str) -> Answer {
     Answer::Document(json!({"issuer": issuer, "jwks_uri": jwks_uri}).to_string())
 }
 
-/// Metadata that lead to the keys of `server`.
+/// Metadata that leads to the keys of `server`.
 #[must_use]
 pub fn good(server: &Server) -> Answer {
     document(&server.url(""), &server.url(JWKS))

@@ -1,4 +1,4 @@
-//! The examples, built and run as a user would.
+//! The examples, built and run as by a user.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use crate::process::Process;
 
-/// Starts the example of this name on a port of its own, with these settings and no other; its URL.
+/// Starts the example of this name on its own port, with only these settings, and returns its URL.
 pub async fn start(name: &'static str, settings: &[(&str, &str)]) -> (Process, String) {
     let mut command = Command::new(binary(name));
     for (name, _) in std::env::vars_os() {
@@ -25,9 +25,9 @@ pub async fn start(name: &'static str, settings: &[(&str, &str)]) -> (Process, S
     .await
 }
 
-/// The example's binary. Cargo tells a test about the binaries of its own package only, and builds
-/// no other package's for it, so it is asked to, in the workspace's root, as for the examples'
-/// READMEs: that is right for any selection of packages, and never runs a stale one.
+/// The example's binary. Cargo gives a test only the binaries of its own package, and builds no
+/// other, so this runs `cargo build` in the workspace's root, as the examples' READMEs do: correct
+/// for any selection of packages, and never a stale binary.
 fn binary(name: &'static str) -> PathBuf {
     static BINARIES: LazyLock<Mutex<HashMap<&str, PathBuf>>> = LazyLock::new(Mutex::default);
     BINARIES.lock().unwrap().entry(name).or_insert_with(|| build(name)).clone()

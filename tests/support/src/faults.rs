@@ -7,7 +7,7 @@ use portcullis::clock::{Clock, SystemClock};
 use crate::key_server::{Answer, response};
 use crate::service::{JWKS, MAX_BODY};
 
-/// Where the redirects lead.
+/// The target of the redirects.
 pub const ELSEWHERE: &str = "/elsewhere";
 
 /// A set of one key, gzipped.
@@ -16,25 +16,25 @@ pub const GZIPPED_KEYS: &[u8] = include_bytes!("gzip/keys.json.gz");
 /// 32 MiB of spaces and a key set, gzipped.
 pub const GZIP_BOMB: &[u8] = include_bytes!("gzip/bomb.json.gz");
 
-/// A fault and what it leads to.
+/// A fault and its effect.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// What it is, in words.
+    /// The name of the fault.
     pub name: &'static str,
-    /// What the server answers.
+    /// The server's response.
     pub fault: Answer,
-    /// Part of what the operator reads.
+    /// A part of the reported error.
     pub told: &'static str,
-    /// Until the next attempt after one failure.
+    /// The bounds of the time until the next attempt after one failure.
     pub next_attempt: (Duration, Duration),
-    /// The most bytes that are taken.
+    /// The maximum number of bytes that are read.
     pub taken: usize,
 }
 
-/// The limit, and what the kernel and the HTTP client hold in their buffers.
+/// The limit, and the buffers of the kernel and the HTTP client.
 const TAKEN: usize = MAX_BODY + 1024 * 1024;
 
-/// One second, and a tenth of it by chance.
+/// One second with jitter.
 const USUAL: (Duration, Duration) = (Duration::from_millis(400), Duration::from_millis(1100));
 
 fn row(name: &'static str, fault: Answer, told: &'static str) -> Row {
@@ -46,7 +46,7 @@ fn ok(headers: &str, body: impl AsRef<[u8]>) -> Answer {
 }
 
 fn refused(status: &str, headers: &str) -> Answer {
-    // What it says would be a key set, were it not for the status.
+    // The body is a key set, but the status is not 200.
     Answer::Bytes(response(status, headers, r#"{"keys":[]}"#))
 }
 
@@ -71,7 +71,7 @@ pub fn statuses() -> Vec<Row> {
             Answer::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
             "responded with 204",
         ),
-        row("304 that nobody asked for", refused("304 Not Modified", ""), "responded with 304"),
+        row("unsolicited 304", refused("304 Not Modified", ""), "responded with 304"),
         Row {
             next_attempt: millis(1300, 2200),
             ..row("429", refused("429 Slow Down", "retry-after: 2\r\n"), "responded with 429")
@@ -88,7 +88,7 @@ pub fn statuses() -> Vec<Row> {
     ]
 }
 
-/// Connections that break, and answers that do not end.
+/// Connections that break, and responses that do not end.
 #[must_use]
 pub fn transport() -> Vec<Row> {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 2000\r\n\r\n";
@@ -132,7 +132,7 @@ pub fn transport() -> Vec<Row> {
     ]
 }
 
-/// Nothing of these is kept, so that only the deadline ends them.
+/// None of these is stored, so only the deadline ends them.
 #[must_use]
 pub fn interim_responses() -> Row {
     let hints = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(50);
@@ -148,7 +148,7 @@ pub fn padded(length: usize) -> Vec<u8> {
     document
 }
 
-/// Documents that are no key set.
+/// Documents that are not a key set.
 #[must_use]
 pub fn documents() -> Vec<Row> {
     let nested = |open: &str, depth: usize| ok("", format!(r#"{{"keys":[{}"#, open.repeat(depth)));

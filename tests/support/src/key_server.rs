@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server on a loopback socket that misbehaves as it is told, and counts.
+//! An HTTP/1.1 server on a loopback socket that misbehaves as scripted, and counts requests.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,29 +12,29 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::Runtime;
 
-/// All servers run here: they go on while the runtimes under test stand idle or end.
+/// All servers run here, so they continue while the runtimes under test stall or end.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 });
 
-/// What is answered at some path.
+/// The response at a path.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// 200 with this document; the connection stays open, as an issuer's would.
+    /// 200 with this document; the connection stays open, like an issuer's.
     Document(String),
-    /// The same, that much after the request came.
+    /// The same, delayed by this much.
     Late(Duration, String),
-    /// Exactly these bytes, and the end of the connection.
+    /// Exactly these bytes, then the end of the connection.
     Bytes(Vec<u8>),
-    /// The same with bytes that are made when they are asked for.
+    /// The same with bytes that are created for each request.
     Made(fn() -> Vec<u8>),
-    /// These bytes, and then nothing for ever.
+    /// These bytes, then silence.
     Hang(Vec<u8>),
-    /// These bytes one at a time, slowly, and for ever the last one.
+    /// These bytes slowly, one at a time, and the last one forever.
     Drip(Vec<u8>),
-    /// The first bytes once, the others for ever.
+    /// The first bytes once, the others forever.
     Endless(Vec<u8>, Vec<u8>),
-    /// No answer, and a TCP reset.
+    /// No response, and a TCP reset.
     Reset,
 }
 
@@ -56,13 +56,13 @@ struct State {
 }
 
 impl Server {
-    /// Listens; every path is answered with 404 until [`Server::set`] says otherwise.
+    /// Starts the server; every path responds with 404 until [`Server::set`] sets another response.
     #[must_use]
     pub fn start() -> Self {
         let state = Arc::<State>::default();
         let _entered = RUNTIME.enter();
         let socket = TcpSocket::new_v4().unwrap();
-        // What was sent is then nearly what was taken.
+        // With a small buffer, the bytes sent are nearly the bytes read.
         socket.set_send_buffer_size(16 * 1024).unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(2048).unwrap();
@@ -82,31 +82,31 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// From now on `path` is answered with `answer`.
+    /// Makes `path` respond with `answer` from now on.
     pub fn set(&self, path: &str, answer: Answer) {
         self.state.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
-    /// When `path` was asked for, in order.
+    /// The times of the requests for `path`, in order.
     #[must_use]
     pub fn requests(&self, path: &str) -> Vec<Instant> {
         let requests = self.state.requests.lock().unwrap();
         requests.iter().filter(|(asked, _)| asked == path).map(|&(_, at)| at).collect()
     }
 
-    /// How many connections there have been.
+    /// The number of connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
 
-    /// The most requests that were being answered at a time.
+    /// The maximum number of concurrent requests.
     #[must_use]
     pub fn peak(&self) -> usize {
         self.state.peak.load(Ordering::SeqCst)
     }
 
-    /// Waits until the clients have hung up on every answer that has no end.
+    /// Waits until the clients have disconnected from every endless response.
     pub async fn until_idle(&self) {
         let idle = async {
             while self.state.answering.load(Ordering::SeqCst) > 0 {
@@ -117,7 +117,7 @@ impl Server {
         assert!(waited.is_ok(), "a client holds on to an answer");
     }
 
-    /// How many bytes the clients' side has taken.
+    /// The number of bytes that the clients' side has read.
     #[must_use]
     pub fn sent(&self) -> usize {
         self.state.sent.load(Ordering::SeqCst)
@@ -126,7 +126,7 @@ impl Server {
 
 async fn serve(mut stream: TcpStream, state: Arc<State>) {
     state.connections.fetch_add(1, Ordering::SeqCst);
-    // That the client hangs up is the usual end of it.
+    // The client usually ends the connection.
     while let Ok(Some(path)) = read_head(&mut stream).await {
         let answering = state.answering.fetch_add(1, Ordering::SeqCst) + 1;
         state.peak.fetch_max(answering, Ordering::SeqCst);
@@ -172,8 +172,8 @@ async fn answer(
         }
         Answer::Endless(first, again) => {
             send(stream, state, &first).await?;
-            // At a pace: flat out, a client that is built without optimisation has a whole second
-            // to parse before it looks at anything else, and its deadline is not what is seen.
+            // With pauses: otherwise a client built without optimisation parses for a whole second
+            // before it checks anything else, and its deadline is not measured.
             loop {
                 send(stream, state, &again).await?;
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -210,7 +210,7 @@ async fn until_closed(stream: &mut TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// A whole answer. `headers` are lines, each with its end.
+/// A complete response. `headers` are lines, each with its line end.
 #[must_use]
 pub fn response(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();

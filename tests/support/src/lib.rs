@@ -1,4 +1,4 @@
-//! What the tests of several packages share. What a user's tests could use, too, stands in
+//! Helpers that the tests of several packages share. Helpers that are useful to users are in
 //! `portcullis-testing` instead.
 #![expect(
     clippy::expect_used,

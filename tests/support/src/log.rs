@@ -1,4 +1,4 @@
-//! What a service writes to its log.
+//! The log of a service.
 
 use std::io::{self, Write};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -21,17 +21,17 @@ impl Write for Log {
     }
 }
 
-/// While there is but one subscriber, a place that is first reached on a thread without one is taken for
-/// a place that nobody listens to. A second one, which stays, keeps it from that.
+/// With only one subscriber, tracing caches a callsite that is first reached on a thread without a
+/// subscriber as disabled. A second subscriber, which stays, prevents that.
 static SECOND: LazyLock<Dispatch> =
     LazyLock::new(|| Dispatch::new(tracing_subscriber::registry().with(LevelFilter::OFF)));
 
-/// The lines that `RUST_LOG=portcullis=level` shows of what `run` does on a runtime of its own,
-/// whose clock is paused.
+/// The lines that `RUST_LOG=portcullis=level` shows while `run` runs on its own runtime, whose
+/// clock is paused.
 ///
 /// # Panics
 ///
-/// If there is no runtime to be had.
+/// If no runtime can be created.
 pub fn lines(level: &str, run: impl AsyncFnOnce()) -> Vec<String> {
     LazyLock::force(&SECOND);
     let log = Log::default();

@@ -1,4 +1,4 @@
-//! An https server with a certificate of an authority of its own.
+//! An https server with a certificate of its own CA.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// A new authority, and a server with a certificate of its for `localhost` that answers
-/// everything with `body`: the authority's certificate in PEM, and the server's URL.
+/// Creates a CA, and a server with its certificate for `localhost` that responds to every request
+/// with `body`. Returns the CA certificate in PEM, and the server's URL.
 pub async fn serve(body: String) -> (String, String) {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
@@ -36,7 +36,7 @@ pub async fn serve(body: String) -> (String, String) {
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            // A client that does not trust the certificate hangs up.
+            // A client that does not trust the certificate disconnects.
             let Ok(mut stream) = acceptor.accept(stream).await else { continue };
             let _ = stream.read(&mut [0; 4096]).await;
             let answer = format!(

@@ -1,4 +1,4 @@
-//! A process that serves until the test is over.
+//! A process that serves until the test ends.
 
 use std::{process::Stdio, time::Duration};
 
@@ -6,20 +6,20 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
-/// Long enough for a busy machine. A process that fails ends, and is noticed at once.
+/// Long enough for a busy machine. A process that fails exits, which is noticed at once.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// Killed when it is dropped.
 #[derive(Debug)]
 pub struct Process {
     _child: Child,
-    /// Held open: the issuer ends when it closes, even if this test could not kill it.
+    /// Held open: the issuer exits when it closes, even if this test could not kill it.
     _stdin: Option<ChildStdin>,
 }
 
 impl Process {
-    /// Starts the command and waits for the line of its standard output in which `ready` finds
-    /// what it looks for. Whatever else the process writes is shown if the test fails.
+    /// Starts the command and waits for the line of its standard output in which `ready` finds a
+    /// value. All other output is shown if the test fails.
     pub async fn start<T>(
         name: &'static str,
         command: &mut Command,
@@ -66,7 +66,7 @@ impl Process {
                 Some((Self { _child: child, _stdin: stdin }, found))
             }
             Ok(None) => {
-                // Everything that it had to say about it comes first.
+                // All of its output comes first.
                 errors.await.unwrap();
                 panic!("{name} ended before it was ready: {:?}", child.wait().await);
             }

@@ -7,8 +7,8 @@ use tokio::sync::Mutex;
 /// Two tables at the same time would slow each other down, past the short timeouts of their rows.
 static ONE_TABLE: Mutex<()> = Mutex::const_new(());
 
-/// Checks all rows at the same time, since most of a check is waiting. A row that fails is checked
-/// again alone: a busy machine fails one of many, and a fault of the product fails both times.
+/// Checks all rows concurrently, because most of a check is waiting. A failed row is checked again
+/// alone: a busy machine fails one of many, and a fault of the product fails both times.
 ///
 /// # Panics
 ///
@@ -19,7 +19,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let _table = ONE_TABLE.lock().await;
-    // One after another, since to set up an HTTP client keeps a processor busy for a while.
+    // One after another, because setting up an HTTP client keeps a processor busy for a while.
     let mut services = Vec::new();
     for row in rows {
         services.push((row.clone(), set_up(row).await));

@@ -14,36 +14,36 @@ use serde_json::json;
 
 use crate::key_server::Server;
 
-/// The time to live of the keys.
+/// The TTL of the keys.
 pub const TTL: Duration = Duration::from_secs(1);
-/// The most that a fetch may take.
+/// The timeout of a fetch.
 pub const FETCH_TIMEOUT: Duration = Duration::from_millis(400);
-/// How long stale keys may serve.
+/// The maximum staleness of keys.
 pub const MAX_STALE: Duration = Duration::from_secs(4);
-/// The most bytes of a document.
+/// The maximum size of a document, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// What a busy machine may add to any wait.
+/// The delay that a busy machine may add to any wait.
 pub const SLACK: Duration = Duration::from_millis(500);
 
-/// What is answered without waiting for the network is answered within this: less than any fetch
-/// that does not end.
+/// Responses that need no network arrive within this time, which is shorter than any fetch that
+/// does not end.
 pub const AT_ONCE: Duration = Duration::from_millis(300);
 
-/// Where the keys are.
+/// The path of the keys.
 pub const JWKS: &str = "/jwks";
 
-/// Short settings, the real HTTP client, and nothing fetched unless somebody waits for it.
+/// Short settings, the real HTTP client, and no background refresh.
 pub fn builder(server: &Server) -> AuthenticatorBuilder {
     renewing_builder(server).without_background_refresh()
 }
 
-/// The same, with a task that renews the keys.
+/// The same, with background refresh.
 pub fn renewing_builder(server: &Server) -> AuthenticatorBuilder {
     short(Authenticator::builder(ISSUER, AUDIENCE)).jwks_url(server.url(JWKS))
 }
 
-/// The same, with the keys discovered below the server's own URL.
+/// The same, with the keys discovered from the server's own URL.
 pub fn discovering(server: &Server) -> AuthenticatorBuilder {
     short(Authenticator::builder(server.url(""), AUDIENCE)).without_background_refresh()
 }
@@ -57,13 +57,13 @@ fn short(builder: AuthenticatorBuilder) -> AuthenticatorBuilder {
         .max_body_bytes(MAX_BODY)
 }
 
-/// A good token of the issuer.
+/// A valid token of the issuer.
 #[must_use]
 pub fn token(key: &TestKey) -> String {
     token_of(ISSUER, key)
 }
 
-/// A good token of `issuer`.
+/// A valid token of `issuer`.
 #[must_use]
 pub fn token_of(issuer: &str, key: &TestKey) -> String {
     let now = SystemClock::new().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
@@ -76,16 +76,16 @@ pub fn jwks<'k>(keys: impl IntoIterator<Item = &'k TestKey>) -> String {
     TestKey::jwks(keys).to_string()
 }
 
-/// What a request got, and how long it waited.
+/// The outcome of a request, and its waiting time.
 #[derive(Debug)]
 pub struct Asked {
-    /// 200, or the refusal's.
+    /// 200, or the status of the refusal.
     pub status: u16,
     /// How long the request waited.
     pub waited: Duration,
     /// The refusal's `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// What is wrong with the token.
+    /// The error of the token.
     pub error: Option<TokenError>,
 }
 
@@ -103,13 +103,13 @@ pub async fn ask(auth: &Authenticator, token: &str) -> Asked {
     }
 }
 
-/// How the keys are.
+/// The status of the keys.
 #[must_use]
 pub fn status(auth: &Authenticator) -> KeySetStatus {
     auth.status().remove(0).keys.unwrap()
 }
 
-/// What the last fetch failed of, causes included.
+/// The error of the last fetch, including its causes.
 #[must_use]
 pub fn last_error(auth: &Authenticator) -> Option<String> {
     let error = status(auth).last_error?;
@@ -129,11 +129,11 @@ pub async fn until_stale(auth: &Authenticator) {
     tokio::time::sleep(rest + Duration::from_millis(5)).await;
 }
 
-/// Waits until a fetch that no request waits for has brought the keys, for as long as it may take.
+/// Waits for a background fetch to return the keys, for at most its maximum duration.
 pub async fn until_fresh(auth: &Authenticator) -> KeySetStatus {
     let end = Instant::now() + Duration::from_secs(5);
     loop {
-        // Looked at once: a short TTL may pass before the next look.
+        // Checked at once: a short TTL may pass before the next check.
         let status = status(auth);
         if status.freshness == Freshness::Fresh || Instant::now() >= end {
             return status;
@@ -142,7 +142,7 @@ pub async fn until_fresh(auth: &Authenticator) -> KeySetStatus {
     }
 }
 
-/// Waits until failures cease to back off.
+/// Waits until the back-off of failures ends.
 pub async fn until_next_attempt(auth: &Authenticator) {
     let rest = status(auth).next_attempt.unwrap_or_default();
     tokio::time::sleep(rest + Duration::from_millis(5)).await;

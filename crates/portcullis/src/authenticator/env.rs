@@ -480,7 +480,7 @@ mod tests {
         ] {
             let error = read(&[(variable, value)]).unwrap_err().to_string();
             assert!(error.contains(variable) && error.contains(right), "{error}");
-            assert!(read(&[(variable, " ")]).is_ok(), "as good as not set");
+            assert!(read(&[(variable, " ")]).is_ok(), "a blank value is not set");
         }
     }
 

@@ -363,7 +363,7 @@ mod tests {
         assert_eq!(value, json!({"a": [1, 0, 1.5, u64::MAX], "b": "1.0"}));
         let mut rounded = json!([1e300, 2.0]);
         assert!(!normalize(&mut rounded));
-        assert_eq!(rounded, json!([1e300, 2]), "the others are normal all the same");
+        assert_eq!(rounded, json!([1e300, 2]), "the other numbers are normalized");
         let Value::Array(items) = rounded else { panic!("an array") };
         let may = items.iter().map(|item| may_be_rounded(item.as_number().unwrap()));
         assert_eq!(may.collect::<Vec<_>>(), [true, false]);

@@ -458,7 +458,7 @@ mod tests {
 
     fn reason(key: &str) -> KeyError {
         let set = set(&[key.to_owned(), format!(r#"{ED},"kid":"good""#)]);
-        assert_eq!(set.len(), 1, "accepted, or harmed the other: {key}");
+        assert_eq!(set.len(), 1, "accepted, or affected the other key: {key}");
         set.skipped()[0].reason.clone()
     }
 

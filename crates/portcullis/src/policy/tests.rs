@@ -317,8 +317,11 @@ fn and_requires_both_and_or_requires_either() {
     assert_eq!(verdict(&also_no().or(no()).or(yes())), Ok(()));
     assert_eq!(verdict(&no().or(also_no())), scope_denial("x"));
     // Without claims, no rule can be met.
-    let nobody = who("{}");
-    assert!(yes().check(&nobody).is_err() && Policy::any_role(["a"]).check(&nobody).is_err());
+    let without_claims = who("{}");
+    assert!(
+        yes().check(&without_claims).is_err()
+            && Policy::any_role(["a"]).check(&without_claims).is_err()
+    );
 }
 
 #[test]

@@ -118,7 +118,7 @@ async fn keys_are_fetched_once_per_ttl() {
     let world = World::publishing(&["a"]);
     assert_eq!(world.ask("a").await, "key");
     world.advance(299);
-    assert!(matches!(world.resolve("a"), MaybeReady::Ready(Ok(_))), "a fresh key is at hand");
+    assert!(matches!(world.resolve("a"), MaybeReady::Ready(Ok(_))), "a fresh key is in memory");
     assert_eq!(world.fetches(), 1);
     world.advance(1);
     assert_eq!(world.ask("a").await, "key");
@@ -402,7 +402,7 @@ async fn key_set_is_refreshed_in_the_background_during_requests() {
     world.advance(299);
     assert_eq!(world.keys.0.status().freshness, crate::key_source::Freshness::Ageing);
     for _ in 0..100 {
-        assert!(matches!(world.resolve("a"), MaybeReady::Ready(Ok(_))), "nobody waits");
+        assert!(matches!(world.resolve("a"), MaybeReady::Ready(Ok(_))), "no request waits");
     }
     while world.keys.0.status().freshness != crate::key_source::Freshness::Fresh {
         tokio::task::yield_now().await;

@@ -57,11 +57,11 @@ async fn unused_status_list_is_not_refreshed_until_requested() {
     assert!(renewed > 100, "{renewed} fetches in 2000 s");
     tokio::time::sleep(1000 * SEC).await;
     let left = fetch.requests().len();
-    assert!(left > renewed, "it was left alone too soon");
+    assert!(left > renewed, "refreshes stopped too soon");
     tokio::time::sleep(10_000 * SEC).await;
     assert_eq!(fetch.requests().len(), left);
     assert!(passes().await);
     assert!(fetch.requests().len() > left);
     tokio::time::sleep(100 * SEC).await;
-    assert!(fetch.requests().len() > left + 3, "it is renewed again");
+    assert!(fetch.requests().len() > left + 3, "it is refreshed again");
 }

@@ -1,5 +1,5 @@
-// A browser as far as a log-in needs one: it follows redirects, keeps cookies, and posts the
-// provider's two forms (log-in, consent). The flow is the authorization code's with PKCE (RFC 7636).
+// The part of a browser that a login needs: it follows redirects, keeps cookies, and posts the
+// provider's two forms (login, consent). The flow is the authorization code flow with PKCE (RFC 7636).
 
 import { createHash, randomBytes } from 'node:crypto';
 

@@ -1,14 +1,14 @@
 // A certified OpenID provider (the npm package `oidc-provider`) on the loopback port in `PORT`, or one of
-// the system's choice, as the issuer of the tests in `tests/interop/third_party_issuer` and
+// that the system chooses, as the issuer of the tests in `tests/interop/third_party_issuer` and
 // `tests/real_issuers`.
 //
 // It prints one line of JSON once it serves, `{"issuer":"http://127.0.0.1:PORT"}`, and ends when
 // its standard input closes, so that it never outlives the test that started it.
 //
-// - `POST /token`, client_credentials: an access token (RFC 9068) for the `resource` asked for.
-//   The clients below say with which algorithm it is signed and how long it lives.
-// - `GET /test/id-token`: logs a user in, as a browser would, and answers with the ID token.
-// - `POST /test/rotate`: new keys sign from now on; those before stay published.
+// - `POST /token`, client_credentials: an access token (RFC 9068) for the requested `resource`.
+//   The clients below determine its signature algorithm and its lifetime.
+// - `GET /test/id-token`: logs a user in, as a browser would, and responds with the ID token.
+// - `POST /test/rotate`: new keys sign from now on; the previous ones stay published.
 
 import { createServer } from 'node:http';
 import { generateKeyPairSync } from 'node:crypto';
@@ -27,7 +27,7 @@ const MACHINES = {
   ps256: { alg: 'PS256', ttl: 300 },
   es256: { alg: 'ES256', ttl: 300 },
   eddsa: { alg: 'EdDSA', ttl: 300 },
-  // Times in a token are whole seconds: one of two seconds is good for between one and two.
+  // Times in a token are whole seconds: a token of two seconds is valid for one to two seconds.
   brief: { alg: 'ES256', ttl: 2 },
 };
 
@@ -77,7 +77,7 @@ function configuration(keys) {
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: true },
-      // RFC 8707: a token is asked for one resource, and is a JWT with that audience.
+      // RFC 8707: a token is requested for one resource, and is a JWT with that audience.
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo(_ctx, resource, client) {
@@ -103,7 +103,7 @@ server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () => {
 
   server.on('request', async (request, response) => {
     if (request.url === '/test/rotate') {
-      // The first key that fits signs.
+      // The first matching key signs.
       keys = [...newKeys(), ...keys];
       serve = new Provider(issuer, configuration(keys)).callback();
       response.end();

@@ -1,5 +1,5 @@
-"""Logs in, and again whenever a test case has ended the session; has every other case succeed
-where a password, a token or a code must be right; and sends hostile headers along."""
+"""Logs in, again after each test case that ended the session; puts the right password, token or code
+into every other case that needs one; and adds hostile headers."""
 
 import atexit
 import base64
@@ -18,10 +18,10 @@ ISSUER = os.environ["ISSUER"]
 PASSWORD = os.environ["PASSWORD"]
 CLIENT = f"fuzz:{os.environ['CLIENT_SECRET']}"
 
-# What must change no verdict, whatever it says.
+# Headers that must not change a verdict.
 HOSTILE = [
     {},
-    # Of nothing but this one the issuer under test counts the attempts.
+    # The issuer under test counts the attempts of this address.
     {"X-Forwarded-For": "192.0.2.1"},
     {"User-Agent": "a" * 3000, "X-Forwarded-For": ", ,, 999.1.1.1"},
     {"X-Forwarded-For": "::ffff:0:0%eth0, " * 400, "Accept": "x/y;q=-1"},
@@ -40,7 +40,7 @@ RIGHT_FORMS = {
 seen = set()
 session = {}
 second_factor = {}
-# Each operation gets them all in turn, whatever else is tried.
+# Each operation gets all of them in turn.
 headers = collections.defaultdict(lambda: itertools.cycle(HOSTILE))
 turns = collections.defaultdict(lambda: itertools.cycle([True, False]))
 
@@ -86,7 +86,7 @@ def before_call(context, case, kwargs):
     if case.path == "/v1/auth/refresh" and isinstance(body.get("refresh_token", ""), str):
         login()
         body["refresh_token"] = session["refresh_token"]
-    # Without a caller it shall stay so: then it is about that.
+    # A case without a caller tests exactly that, and stays as it is.
     if case.path in RIGHT_FORMS and "Authorization" in case.headers:
         basic = base64.b64encode(CLIENT.encode()).decode()
         case.headers["Authorization"] = f"Basic {basic}"
@@ -104,13 +104,13 @@ def after_call(context, case, response):
         second_factor["key"] = base64.b32decode(response.json()["secret"])
     if response.status_code == 200 and case.path == "/v1/auth/step-up":
         session["access_token"] = response.json()["access_token"]
-    # Whatever it was may have ended the session, or forgotten the second factor.
+    # The request may have ended the session, or removed the second factor.
     elif response.status_code in (204, 401):
         session.clear()
 
 
 @atexit.register
 def tell():
-    """What was met on the way, for whoever wants to know whether that was anything at all."""
+    """Prints the responses that were seen, to show what the run covered."""
     for answer in sorted(seen):
         print("answered", answer)

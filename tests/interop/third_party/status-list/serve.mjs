@@ -1,5 +1,5 @@
-// An issuer of tokens whose statuses stand in lists of 1, 2, 4 and 8 bits. Prints one line: where it
-// is, and each token with the status that it was given.
+// An issuer of tokens whose statuses are in lists of 1, 2, 4 and 8 bits. Prints one line: its URL, and
+// each token with its status.
 import { createServer } from "node:http";
 import { StatusList, createHeaderAndPayload } from "@sd-jwt/jwt-status-list";
 import { SignJWT, exportJWK, generateKeyPair } from "jose";
@@ -24,7 +24,7 @@ pages.set("/keys", ["application/jwk-set+json", JSON.stringify({ keys: [key] })]
 const tokens = [];
 for (const bits of [1, 2, 4, 8]) {
   const uri = `${issuer}/lists/${bits}`;
-  // Every status that there is, twice and across bytes, and so many places as fill whole ones.
+  // Every possible status, twice and across bytes, padded to whole bytes.
   const statuses = Array.from({ length: 2 * 2 ** bits + 8 }, (_, place) => (place * 3) % 2 ** bits);
   const list = new StatusList(statuses, bits);
   const claims = { sub: uri, iat: now, exp: now + 3600, ttl: 60 };
@@ -39,5 +39,5 @@ for (const bits of [1, 2, 4, 8]) {
   }
 }
 console.log(JSON.stringify({ issuer, tokens }));
-// With whoever started it.
+// Exits with the process that started it.
 process.stdin.on("end", () => process.exit()).resume();

@@ -137,7 +137,7 @@ async fn unconfigured_issuer_is_resolved_at_run_time() {
         assert_eq!(rule(&auth, &token(&a, &tenant("a"))).await, "accepted");
         assert_eq!(rule(&auth, &token(&b, &tenant("b"))).await, "accepted");
     }
-    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 2, "once for each");
+    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 2, "one call per issuer");
     assert_eq!(fetch.requests().len(), 2);
     assert_eq!(rule(&auth, &token(&a, &tenant("b"))).await, "signature");
     for unknown in ["c", "other", "wrong"] {

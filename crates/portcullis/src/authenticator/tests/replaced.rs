@@ -97,9 +97,9 @@ async fn older_status_list_is_rejected_after_the_issuer_is_resolved_again() {
     assert_eq!(status().await, 401);
     publish(NOW, valid);
     sleep(120).await;
-    assert_eq!(status().await, 503, "an older list is no answer");
+    assert_eq!(status().await, 503, "an older list is rejected");
     sleep(3601).await;
-    assert_eq!(status().await, 503, "nor after an hour");
+    assert_eq!(status().await, 503, "also after an hour");
 }
 
 /// The second fetch returns the state at its beginning, after a delay.

@@ -142,7 +142,7 @@ async fn hanging_location_leaves_time_for_the_others() {
     world.fetch.set(OAUTH, Answer::Hangs);
     world.advance(300);
     let begun = tokio::time::Instant::now();
-    assert_eq!(world.ask("a").await, "key", "stale keys serve");
+    assert_eq!(world.ask("a").await, "key", "stale keys are used");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     let error = world.keys.0.status().last_error.unwrap().to_string();
     assert!(error.contains(OPENID) && error.contains("no complete response within"), "{error}");

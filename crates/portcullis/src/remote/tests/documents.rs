@@ -264,7 +264,7 @@ async fn token_with_a_skipped_key_is_rejected_with_the_reason() {
         let told = "the key with this `kid` cannot be used: a symmetric key";
         assert_eq!((error.rule(), error.to_string().as_str()), ("kid", told));
     }
-    assert_eq!(world.fetches(), 4, "the burst of an unknown `kid`, and no more");
+    assert_eq!(world.fetches(), 4, "only the burst of an unknown `kid`");
     // Past its end the set is not used.
     world.fetch.set(JWKS, Answer::Fails);
     world.advance(3900);

@@ -91,7 +91,7 @@ async fn requests_from_before_a_fetch_do_not_repeat_it() {
     for key in waiting {
         key.await.unwrap_err();
     }
-    assert_eq!(world.fetches(), 4, "a burst, and no more within one cool-down");
+    assert_eq!(world.fetches(), 4, "only a burst within one cooldown");
     world.fetch.set(JWKS, Answer::Fails);
     world.advance(300);
     let waiting: Vec<_> = (0..10).map(|_| pending(&world.keys, "a")).collect();
@@ -139,7 +139,7 @@ async fn abandoned_fetch_that_ends_does_not_remove_the_current_one() {
     clock.advance(Duration::from_secs(2));
     poll_once(&mut pending(&keys, "a"));
     settle().await;
-    assert_eq!(gates.left(), 1, "a second flight beside the one under way");
+    assert_eq!(gates.left(), 1, "a second fetch during the one in progress");
     // Its failure does not affect the live flight.
     let status = keys.0.status();
     assert!(matches!(status.last_error, Some(FetchError::Abandoned)), "{status:?}");
