@@ -92,7 +92,7 @@ async fn gate_of_the_other_protocol_fails_the_suite() {
         let mut suite = suite.clone();
         suite.strict = other.strict.clone();
         let report = suite.run("other", axum::serve(&suite).await, Protocol::Http1).await;
-        for name in ["no token: ", "no token, said to be gRPC: "] {
+        for name in ["no token: ", "no token, content type of gRPC: "] {
             assert!(report.wrong.iter().any(|wrong| wrong.starts_with(name)), "{report}");
         }
     }

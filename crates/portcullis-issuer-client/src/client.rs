@@ -1,4 +1,4 @@
-//! The client.
+//! The client of the issuer's API.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use url::{Host, Url};
 use crate::error::ClientError;
 use crate::token::CallerToken;
 
-/// Far more than the issuer needs; the app's caller waits.
+/// The timeout of a request: far longer than the issuer needs, because the app's caller waits.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// More than any user takes: all roles and scopes have at most 2 KiB.
+/// The maximum size of a response, in bytes: all roles and scopes of a user have at most 2 KiB.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Calls the issuer with a caller's own token. Cloning is cheap, and clones share connections.
+/// A client that calls the issuer with a caller's own token. Cloning is cheap, and clones share connections.
 ///
 /// ```no_run
 /// use portcullis_issuer_client::{CallerToken, ClientError, IssuerClient};
@@ -38,17 +38,17 @@ pub struct IssuerClient {
     issuer: Url,
 }
 
-/// A user as the issuer knows them now. The token has what was true when it was issued.
+/// The current data of a user. The token has the data of the time when it was issued.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Me {
-    /// The `sub` of their tokens.
+    /// The `sub` of the user's tokens.
     pub id: String,
-    /// The name that they log in with.
+    /// The login name.
     pub name: String,
-    /// Their roles.
+    /// The user's roles.
     pub roles: Vec<String>,
-    /// Their scopes.
+    /// The user's scopes.
     pub scopes: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ impl IssuerClient {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Url`] unless it is an https URL, or an http URL of a loopback host.
+    /// Returns [`ClientError::Url`] unless it is an https URL, or an http URL of a loopback host, and
     /// [`ClientError::Setup`] if the TLS backend cannot be set up.
     pub fn new(issuer: &str) -> Result<Self, ClientError> {
         let wrong = |why| ClientError::Url { url: issuer.to_owned(), why };
@@ -68,7 +68,7 @@ impl IssuerClient {
         if parsed.scheme() == "http" && !is_loopback(&parsed) {
             return Err(wrong("plain http is allowed for a loopback host only; use https"));
         }
-        // A redirect would take the token elsewhere.
+        // A redirect would send the token to another server.
         let mut client = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
         if is_loopback(&parsed) {
             client = client.no_proxy();
@@ -81,8 +81,8 @@ impl IssuerClient {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Rejected`] if the session has ended, [`ClientError::Unreachable`] and
-    /// [`ClientError::Unexpected`].
+    /// Returns [`ClientError::Rejected`] if the session has ended, [`ClientError::Unreachable`] if
+    /// there is no response within 5 seconds, and [`ClientError::Unexpected`] for any other response.
     pub async fn me(&self, caller: &CallerToken) -> Result<Me, ClientError> {
         let mut response = self.send(Method::GET, &["users", "me"], caller).await?;
         let status = response.status();
@@ -107,11 +107,12 @@ impl IssuerClient {
     ///
     /// # Errors
     ///
-    /// [`ClientError::NoSuchSession`] if the user has none with this `id`,
+    /// Returns [`ClientError::NoSuchSession`] if the user has no session with this `id`,
     /// [`ClientError::Rejected`] if the session of `caller` has ended,
-    /// [`ClientError::Unreachable`] and [`ClientError::Unexpected`].
+    /// [`ClientError::Unreachable`] if there is no response within 5 seconds, and
+    /// [`ClientError::Unexpected`] for any other response.
     pub async fn end_session(&self, caller: &CallerToken, id: &str) -> Result<(), ClientError> {
-        // In a path these mean another place.
+        // As a path segment, these would address another resource.
         if matches!(id, "" | "." | "..") {
             return Err(ClientError::NoSuchSession);
         }
@@ -143,8 +144,7 @@ impl IssuerClient {
     }
 }
 
-/// The hosts that need no TLS. Not `*.localhost`: whether that stays on the machine is up to the
-/// resolver.
+/// Whether the host needs no TLS. Not for `*.localhost`, which a resolver may map to another machine.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -168,8 +168,8 @@ mod tests {
         for (url, why) in [
             ("http://auth.example", "use https"),
             ("http://auth.localhost", "use https"),
-            ("auth.example", "an absolute one"),
-            ("ftp://auth.example", "an absolute one"),
+            ("auth.example", "an absolute URL"),
+            ("ftp://auth.example", "an absolute URL"),
         ] {
             let error = IssuerClient::new(url).unwrap_err().to_string();
             assert!(error.contains(url) && error.contains(why), "{error}");

@@ -1,4 +1,4 @@
-//! Why a call failed.
+//! The errors of a call.
 
 use std::error::Error as _;
 use std::fmt;
@@ -14,16 +14,16 @@ pub enum ClientError {
     Url {
         /// The URL.
         url: String,
-        /// What a valid URL would be.
+        /// The reason.
         why: &'static str,
     },
-    /// The HTTP client could not be set up.
+    /// The HTTP client could not be created.
     #[error("the HTTP client could not be created")]
     Setup(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The caller's request has no access token.
     #[error("the request has no access token; send `Authorization: Bearer` and the token")]
     NoToken,
-    /// The caller's request has an access token more than once in one place.
+    /// The caller's request has more than one access token in one place.
     #[error("the request has more than one access token; send one")]
     RepeatedToken,
     /// The caller's access token is malformed (RFC 6750 section 2.1).
@@ -32,7 +32,7 @@ pub enum ClientError {
     /// The issuer rejected the token: it is invalid, or its session has ended.
     #[error("the issuer rejected the token; log in again")]
     Rejected,
-    /// The user has no live session with this id.
+    /// The user has no active session with this id.
     #[error("the user has no active session with this id")]
     NoSuchSession,
     /// The issuer could not be reached within 5 seconds.
@@ -43,7 +43,7 @@ pub enum ClientError {
     Unexpected(StatusCode),
 }
 
-/// The text and its causes: what a `main` that returns the error prints.
+/// Shows the message and its causes, for a `main` that returns the error.
 impl fmt::Debug for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
@@ -57,7 +57,7 @@ impl fmt::Debug for ClientError {
 }
 
 impl ClientError {
-    /// Returns the status that an app may answer its caller: 400 for a malformed or repeated
+    /// Returns the status for the response of an app to its caller: 400 for a malformed or repeated
     /// token, 401 for [`NoToken`](Self::NoToken) and [`Rejected`](Self::Rejected), 404 for
     /// [`NoSuchSession`](Self::NoSuchSession), 502 for [`Unexpected`](Self::Unexpected), 503 for
     /// [`Unreachable`](Self::Unreachable), and 500 for an error of the app's own setup.

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::error::ClientError;
 
-/// The access token of a caller, to be sent to the issuer as a bearer token.
+/// The access token of a caller, which is sent to the issuer as a bearer token.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue};
@@ -26,36 +26,38 @@ use crate::error::ClientError;
 pub struct CallerToken(HeaderValue);
 
 impl CallerToken {
-    /// Takes a token that the app has found itself.
+    /// Wraps a token that the app read itself.
     ///
     /// # Errors
     ///
-    /// [`ClientError::MalformedToken`] if it has a character that no bearer token has (RFC 6750
-    /// section 2.1).
+    /// Returns [`ClientError::MalformedToken`] if it has a character that no bearer token has (RFC
+    /// 6750 section 2.1).
     pub fn new(token: &str) -> Result<Self, ClientError> {
         Self::from_bytes(token.as_bytes())
     }
 
-    /// Takes the token from the `Authorization` header. Another scheme than `Bearer` is no token.
+    /// Reads the token from the `Authorization` header. Schemes other than `Bearer` are ignored.
     ///
     /// # Errors
     ///
-    /// [`ClientError::NoToken`], [`ClientError::RepeatedToken`] if there are two such headers, and
-    /// [`ClientError::MalformedToken`].
+    /// Returns [`ClientError::NoToken`] if there is none, [`ClientError::RepeatedToken`] if there are
+    /// two such headers, and [`ClientError::MalformedToken`] if it has a character that no bearer
+    /// token has.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, ClientError> {
         from_authorization(headers)?.ok_or(ClientError::NoToken)
     }
 
-    /// Takes the token from the `Authorization` header, or else from the cookie of this name. An
-    /// empty cookie is no token.
+    /// Reads the token from the `Authorization` header, or else from the cookie of this name. An
+    /// empty cookie is ignored.
     ///
     /// A browser may send a cookie with a request that another site made. Call this only behind
     /// a middleware that rejects such requests, as Portcullis does for the cookie that it reads.
     ///
     /// # Errors
     ///
-    /// [`ClientError::NoToken`], [`ClientError::RepeatedToken`] if the header or the cookie is
-    /// there twice, and [`ClientError::MalformedToken`].
+    /// Returns [`ClientError::NoToken`] if there is none, [`ClientError::RepeatedToken`] if the header
+    /// or the cookie is duplicated, and [`ClientError::MalformedToken`] if it has a character that no
+    /// bearer token has.
     pub fn from_headers_or_cookie(headers: &HeaderMap, cookie: &str) -> Result<Self, ClientError> {
         let token = from_authorization(headers)?;
         let token = token.map_or_else(|| from_cookie(headers, cookie), |token| Ok(Some(token)))?;
@@ -110,7 +112,7 @@ fn from_cookie(headers: &HeaderMap, name: &str) -> Result<Option<CallerToken>, C
         })
         .filter(|token| !token.is_empty());
     let Some(token) = tokens.next() else { return Ok(None) };
-    // Another host of the domain may have planted one of the two.
+    // Another host of the domain may have set one of the two.
     if tokens.next().is_some() {
         return Err(ClientError::RepeatedToken);
     }
@@ -127,7 +129,7 @@ impl fmt::Debug for CallerToken {
 mod tests {
     use super::*;
 
-    /// What is sent to the issuer for a request with these headers.
+    /// The header that is sent to the issuer for a request with these headers.
     fn sent(lines: &[(&'static str, &'static str)]) -> String {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {

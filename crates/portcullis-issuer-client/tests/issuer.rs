@@ -1,4 +1,4 @@
-//! The client against a running issuer, and against servers that are none.
+//! The client with a running issuer, and with other servers.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use http::{HeaderMap, StatusCode};
@@ -22,7 +22,7 @@ async fn login(url: &str) -> (String, String) {
     (text("access_token"), text("session_id"))
 }
 
-/// The token as a request to the app has it.
+/// The token of a request to the app.
 fn in_header(token: &str) -> CallerToken {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
@@ -49,7 +49,7 @@ async fn caller_is_known_until_the_session_ends() {
     let client = IssuerClient::new(&url).unwrap();
     let (phone, phone_session) = login(&url).await;
     let (laptop, laptop_session) = login(&url).await;
-    // The same from either place.
+    // The same for header and cookie.
     for phone in [in_header(&phone), in_cookie(&phone)] {
         let me = client.me(&phone).await.unwrap();
         assert_eq!((me.name.as_str(), me.roles), ("alice", vec!["clerk".to_owned()]));
@@ -79,7 +79,7 @@ async fn unreachable_issuer_is_503() {
     assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
-/// Answers one request with this, and returns the request's head.
+/// Responds to one request with this text, and returns the request's head.
 async fn exchange(answer: &'static str) -> (Result<String, ClientError>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = IssuerClient::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();

@@ -9,7 +9,7 @@ use http::request::Parts;
 use portcullis_axum::portcullis::{Authenticated, Authenticator, Gate, token::Foreign};
 use portcullis_axum::{Caller, Rejection, protect};
 
-/// The API keys that were issued, by the part of each that is no secret. A key is `ak_ID_SECRET`; the
+/// The API keys that were issued, by the part of each that is not secret. A key is `ak_ID_SECRET`; the
 /// secret is 256 random bits, so a plain SHA-256 is enough to keep it.
 #[derive(Clone, Default)]
 pub struct ApiKeys(Arc<HashMap<String, ApiKey>>);
@@ -27,7 +27,7 @@ impl ApiKeys {
     fn owner(&self, key: &str) -> Option<&str> {
         let (id, _) = key.strip_prefix("ak_")?.split_once('_')?;
         let issued = self.0.get(id)?;
-        // In constant time: how long it takes says nothing about how much of the key is right.
+        // In constant time, so the duration does not reveal how much of the key is correct.
         verify_slices_are_equal(digest(&SHA256, key.as_bytes()).as_ref(), &issued.sha256).ok()?;
         Some(&issued.owner)
     }
@@ -47,13 +47,13 @@ impl FromRequestParts<ApiKeys> for Principal {
         if let Some(owner) = foreign.and_then(|key| keys.owner(key)) {
             return Ok(Self::Machine { owner: owner.to_owned() });
         }
-        // Refuses what is neither a good token nor a known key, and a request without a credential.
+        // Rejects everything except a valid token or a known key.
         let Caller(who) = Caller::from_request_parts(parts, keys).await?;
         Ok(Self::User(who))
     }
 }
 
-/// Takes both.
+/// Accepts both.
 async fn orders(who: Principal) -> String {
     match who {
         Principal::User(who) => format!("the orders of {}", who.subject().unwrap_or_default()),
@@ -61,7 +61,7 @@ async fn orders(who: Principal) -> String {
     }
 }
 
-/// Takes tokens alone: an API key is refused with 401.
+/// Accepts only tokens: an API key gets a 401.
 async fn account(Caller(who): Caller) -> String {
     format!("the account of {}", who.subject().unwrap_or_default())
 }

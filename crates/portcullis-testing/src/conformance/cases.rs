@@ -51,7 +51,7 @@ pub(super) struct Case {
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)?;
-        if self.says_grpc { f.write_str(", said to be gRPC") } else { Ok(()) }
+        if self.says_grpc { f.write_str(", content type of gRPC") } else { Ok(()) }
     }
 }
 
@@ -301,32 +301,32 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
     let connect = |name, headers, outcome| (name, Method::CONNECT, "/", headers, outcome);
     for (name, method, path, headers, outcome) in [
         post("no token", "/", vec![], missing),
-        get("no token, safe", "/", vec![], missing),
+        get("no token, safe method", "/", vec![], missing),
         ("no token, HEAD", Method::HEAD, "/", vec![], missing),
-        post("another scheme", "/", vec![line("authorization", "Basic YTpi")], missing),
-        post("no token behind the scheme", "/", vec![line("authorization", "Bearer")], bad_request),
+        post("other scheme", "/", vec![line("authorization", "Basic YTpi")], missing),
+        post("scheme without a token", "/", vec![line("authorization", "Bearer")], bad_request),
         post(
-            "two in one header",
+            "two tokens in one header",
             "/",
             vec![line("authorization", "Bearer a, Bearer b")],
             bad_request,
         ),
-        post("not text", "/", vec![("authorization", b"Bearer \xff".to_vec())], bad_request),
-        post("twice", "/", vec![bearer(&tokens.good), bearer(&tokens.good)], bad_request),
-        post("no JWT", "/", vec![bearer("opaque")], malformed),
+        post("non-ASCII token", "/", vec![("authorization", b"Bearer \xff".to_vec())], bad_request),
+        post("two headers", "/", vec![bearer(&tokens.good), bearer(&tokens.good)], bad_request),
+        post("not a JWT", "/", vec![bearer("opaque")], malformed),
         post("expired", "/", vec![bearer(&tokens.expired)], expired),
-        post("another audience", "/", vec![bearer(&tokens.elsewhere)], invalid),
+        post("other audience", "/", vec![bearer(&tokens.elsewhere)], invalid),
         post("forged", "/", vec![bearer(&tokens.forged)], invalid),
         post("unknown key", "/", vec![bearer(&tokens.unknown)], invalid),
-        post("bound to a key", "/", vec![bearer(&tokens.bound)], invalid),
-        post("keys that are away", "/", vec![bearer(&tokens.absent)], away),
-        post("no fetch allowed for an unknown key", "/", vec![bearer(&tokens.busy)], busy),
-        post("keys that are late", "/", vec![bearer(&tokens.late)], alice),
-        post("forged, and keys that are late", "/", vec![bearer(&tokens.late_forged)], invalid),
-        post("good", "/", vec![bearer(&tokens.good)], alice),
-        get("good, safe", "/", vec![bearer(&tokens.good)], alice),
+        post("sender-constrained", "/", vec![bearer(&tokens.bound)], invalid),
+        post("keys unavailable", "/", vec![bearer(&tokens.absent)], away),
+        post("unknown key, no fetch allowed", "/", vec![bearer(&tokens.busy)], busy),
+        post("keys pending", "/", vec![bearer(&tokens.late)], alice),
+        post("forged, keys pending", "/", vec![bearer(&tokens.late_forged)], invalid),
+        post("valid", "/", vec![bearer(&tokens.good)], alice),
+        get("valid, safe method", "/", vec![bearer(&tokens.good)], alice),
         post(
-            "good, any case of the scheme",
+            "valid, scheme in any case",
             "/",
             vec![line("authorization", &format!("bEARER  {}", tokens.good))],
             alice,
@@ -338,35 +338,35 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         get("a method without a policy", "/method", vec![bearer(&tokens.good)], alice),
         get("a method without a policy, no token", "/method", vec![], missing),
         post("a method with a policy", "/method", vec![bearer(&tokens.scope)], alice),
-        post("a method with a policy, not met", "/method", vec![bearer(&tokens.good)], scope),
+        post("a method with an unmet policy", "/method", vec![bearer(&tokens.good)], scope),
         post("a method with a policy, no token", "/method", vec![], missing),
         post("role", "/role", vec![bearer(&tokens.clerk)], alice),
         post("no role", "/role", vec![bearer(&tokens.good)], forbidden),
         post("stepped up", "/step-up", vec![bearer(&tokens.strong)], alice),
         post("not stepped up", "/step-up", vec![bearer(&tokens.weak)], step_up),
-        post("role, asked for inside", "/inside", vec![bearer(&tokens.clerk)], alice),
-        post("no role, asked for inside", "/inside", vec![bearer(&tokens.good)], forbidden),
+        post("role, required in the handler", "/inside", vec![bearer(&tokens.clerk)], alice),
+        post("no role, required in the handler", "/inside", vec![bearer(&tokens.good)], forbidden),
         (
-            "no role, asked for inside, HEAD",
+            "no role, required in the handler, HEAD",
             Method::HEAD,
             "/inside",
             vec![bearer(&tokens.good)],
             forbidden,
         ),
-        post("claims that do not fit", "/unfit", vec![bearer(&tokens.good)], forbidden),
+        post("unfit claims", "/unfit", vec![bearer(&tokens.good)], forbidden),
         // Routes with an optional token.
-        post("optional, none", "/optional", vec![], nobody),
-        post("optional, good", "/optional", vec![bearer(&tokens.good)], alice),
-        post("optional, bad", "/optional", vec![bearer(&tokens.forged)], invalid),
+        post("optional, no token", "/optional", vec![], nobody),
+        post("optional, valid", "/optional", vec![bearer(&tokens.good)], alice),
+        post("optional, forged", "/optional", vec![bearer(&tokens.forged)], invalid),
         post("optional, expired", "/optional", vec![bearer(&tokens.expired)], expired),
-        post("optional, late", "/optional", vec![bearer(&tokens.late)], alice),
+        post("optional, keys pending", "/optional", vec![bearer(&tokens.late)], alice),
         post(
             "optional, malformed",
             "/optional",
             vec![line("authorization", "Bearer")],
             bad_request,
         ),
-        post("optional, then a policy, none", "/optional-scope", vec![], missing),
+        post("optional, then a policy, no token", "/optional-scope", vec![], missing),
         post("optional, then a policy, met", "/optional-scope", vec![bearer(&tokens.scope)], alice),
         post(
             "optional, then a policy, not met",
@@ -377,21 +377,21 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         // Routes that accept credentials of another authenticator.
         post("foreign, an API key", "/foreign", vec![bearer("key_1")], Handler("foreign")),
         post(
-            "foreign, another scheme",
+            "foreign, other scheme",
             "/foreign",
             vec![line("authorization", "ApiKey 1")],
             Handler("foreign"),
         ),
         post(
-            "foreign, another issuer's",
+            "foreign, other issuer",
             "/foreign",
             vec![bearer(&tokens.stranger)],
             Handler("foreign"),
         ),
-        post("foreign, good", "/foreign", vec![bearer(&tokens.good)], alice),
-        post("foreign, none", "/foreign", vec![], nobody),
+        post("foreign, valid", "/foreign", vec![bearer(&tokens.good)], alice),
+        post("foreign, no token", "/foreign", vec![], nobody),
         post("foreign, forged", "/foreign", vec![bearer(&tokens.forged)], invalid),
-        post("foreign, late", "/foreign", vec![bearer(&tokens.late)], alice),
+        post("foreign, keys pending", "/foreign", vec![bearer(&tokens.late)], alice),
         post(
             "foreign, malformed",
             "/foreign",
@@ -399,32 +399,32 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             bad_request,
         ),
         post(
-            "foreign, an API key, to a handler that knows none",
+            "foreign, an API key, handler without foreign",
             "/foreign-maybe",
             vec![bearer("key_1")],
             malformed,
         ),
         post(
-            "foreign, another issuer's, to a handler that knows none",
+            "foreign, other issuer, handler without foreign",
             "/foreign-maybe",
             vec![bearer(&tokens.stranger)],
             invalid,
         ),
         post(
-            "foreign, another scheme, to a handler that knows none",
+            "foreign, other scheme, handler without foreign",
             "/foreign-maybe",
             vec![line("authorization", "ApiKey 1")],
             missing,
         ),
-        post("foreign, none, to a handler that knows none", "/foreign-maybe", vec![], nobody),
+        post("foreign, no token, handler without foreign", "/foreign-maybe", vec![], nobody),
         post("foreign, then a policy", "/foreign-scope", vec![bearer("key_1")], malformed),
         post(
-            "foreign, another scheme, then a policy",
+            "foreign, other scheme, then a policy",
             "/foreign-scope",
             vec![line("authorization", "ApiKey 1")],
             missing,
         ),
-        post("foreign, good, then a policy", "/foreign-scope", vec![bearer(&tokens.scope)], alice),
+        post("foreign, valid, then a policy", "/foreign-scope", vec![bearer(&tokens.scope)], alice),
         // Policies and handlers without a gate.
         post(
             "a policy without authentication",
@@ -432,12 +432,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             vec![bearer(&tokens.scope)],
             misconfigured,
         ),
-        post(
-            "a handler without authentication, that could do without a caller",
-            "/maybe-alone",
-            vec![],
-            misconfigured,
-        ),
+        post("an optional handler without authentication", "/maybe-alone", vec![], misconfigured),
         post(
             "a handler without authentication",
             "/caller-alone",
@@ -446,9 +441,9 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         ),
         // Requests that pass without a token.
         get("an open route", "/health", vec![], nobody),
-        post("an open route, another method", "/health", vec![], nobody),
-        get("an open route, and a bad token", "/health", vec![bearer(&tokens.forged)], nobody),
-        get("an open route with a slash behind", "/health/", vec![], missing),
+        post("an open route, other method", "/health", vec![], nobody),
+        get("an open route, forged", "/health", vec![bearer(&tokens.forged)], nobody),
+        get("an open route with a trailing slash", "/health/", vec![], missing),
         get("an open route with two slashes", "//health", vec![], missing),
         get("an open route below another path", "/scope/health", vec![], missing),
         (
@@ -462,17 +457,17 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             missing,
         ),
         ("OPTIONS with a body", Method::OPTIONS, "/", vec![], missing),
-        ("OPTIONS, good", Method::OPTIONS, "/", vec![bearer(&tokens.good)], alice),
+        ("OPTIONS, valid", Method::OPTIONS, "/", vec![bearer(&tokens.good)], alice),
         // Other token locations.
-        post("another header", "/", vec![line("x-access-token", &tokens.good)], alice),
+        post("other header", "/", vec![line("x-access-token", &tokens.good)], alice),
         post(
-            "another header, not alone",
+            "other header, with a scheme",
             "/",
             vec![line("x-access-token", &format!("Bearer {}", tokens.good))],
             bad_request,
         ),
         post(
-            "another header, twice",
+            "other header, twice",
             "/",
             vec![line("x-access-token", &tokens.good), line("x-access-token", &tokens.good)],
             bad_request,
@@ -482,7 +477,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         get("two subprotocols, marker and token", "/", vec![pair(&tokens.good)], alice),
         get("two subprotocols, marker and token, forged", "/", vec![pair(&tokens.forged)], invalid),
         get(
-            "two subprotocols, marker alone",
+            "two subprotocols, only the marker",
             "/",
             vec![line("sec-websocket-protocol", "chat, bearer")],
             bad_request,
@@ -496,19 +491,19 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             bad_request,
         ),
         post(
-            "another header beside another scheme",
+            "other header and other scheme",
             "/",
             vec![line("authorization", "Basic YTpi"), line("x-access-token", &tokens.good)],
             alice,
         ),
         post(
-            "a header that is not listed",
+            "an unlisted header",
             "/",
             vec![line("x-forwarded-access-token", &tokens.good)],
             missing,
         ),
         post(
-            "two places, Authorization and another header",
+            "two places, Authorization and other header",
             "/",
             vec![bearer(&tokens.good), line("x-access-token", &tokens.good)],
             bad_request,
@@ -520,23 +515,28 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             bad_request,
         ),
         post(
-            "two places",
+            "two places, other header and a subprotocol",
             "/",
             vec![line("x-access-token", &tokens.good), protocol(&tokens.good)],
             bad_request,
         ),
-        get("a query, which is not asked", "/?access_token=a", vec![], missing),
+        get("an unlisted query parameter", "/?access_token=a", vec![], missing),
         // Cookies and the origins that may send them.
-        get("a cookie, safe", "/", vec![cookie()], alice),
+        get("a cookie, safe method", "/", vec![cookie()], alice),
         get(
-            "a cookie, safe, from anywhere",
+            "a cookie, safe method, cross site",
             "/",
             vec![cookie(), line("sec-fetch-site", "cross-site")],
             alice,
         ),
-        get("a cookie in the second line", "/", vec![line("cookie", "a=b"), cookie()], alice),
+        get(
+            "a cookie in the second header line",
+            "/",
+            vec![line("cookie", "a=b"), cookie()],
+            alice,
+        ),
         get("a cookie twice", "/", vec![cookie(), cookie()], bad_request),
-        post("a cookie from nowhere", "/", vec![cookie()], foreign),
+        post("a cookie without an origin", "/", vec![cookie()], foreign),
         post(
             "a cookie, same origin",
             "/",
@@ -557,7 +557,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         ),
         post("a cookie, own origin", "/", vec![cookie(), own()], alice),
         post(
-            "a cookie, the origin of a target in absolute form",
+            "a cookie, origin of an absolute-form target",
             "http://api.example/",
             vec![cookie(), line("origin", "https://api.example")],
             alice,
@@ -580,7 +580,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             foreign,
         ),
         post(
-            "a cookie, not that of a target in absolute form",
+            "a cookie, other origin than an absolute-form target",
             "http://api.example/",
             vec![cookie(), own()],
             foreign,
@@ -592,7 +592,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             foreign,
         ),
         post(
-            "a cookie, a proxy's word",
+            "a cookie, forwarded host",
             "/",
             vec![
                 cookie(),
@@ -619,47 +619,47 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             alice,
         ),
         get(
-            "a handshake from nowhere",
+            "a handshake without an origin",
             "/",
             vec![cookie(), line("connection", "upgrade"), line("upgrade", "websocket")],
             foreign,
         ),
         get(
-            "a handshake from a page of ours",
+            "a handshake, own origin",
             "/",
             vec![cookie(), line("connection", "upgrade"), line("upgrade", "websocket"), own()],
             alice,
         ),
         post(
-            "a cookie beside a bad token",
+            "a cookie and a forged token",
             "/",
             vec![cookie(), bearer(&tokens.forged), line("sec-fetch-site", "same-origin")],
             invalid,
         ),
         get(
-            "a cookie beside another scheme",
+            "a cookie and other scheme",
             "/",
             vec![cookie(), line("authorization", "Basic YTpi")],
             alice,
         ),
         post(
-            "a cookie from nowhere, beside another scheme",
+            "a cookie without an origin, other scheme",
             "/",
             vec![cookie(), line("authorization", "Basic YTpi")],
             foreign,
         ),
         post("an empty cookie", "/", vec![line("cookie", "__Host-portcullis-access=")], missing),
         connect("a WebSocket over HTTP/2, no token", vec![], missing),
-        connect("a WebSocket over HTTP/2, from nowhere", vec![cookie()], foreign),
+        connect("a WebSocket over HTTP/2, without an origin", vec![cookie()], foreign),
         connect(
-            "a WebSocket over HTTP/2, from another site's page",
+            "a WebSocket over HTTP/2, foreign origin",
             vec![cookie(), line("origin", "http://evil.example")],
             foreign,
         ),
-        connect("a WebSocket over HTTP/2, from a page of ours", vec![cookie(), own()], alice),
+        connect("a WebSocket over HTTP/2, own origin", vec![cookie(), own()], alice),
         connect("a WebSocket over HTTP/2, a subprotocol", vec![protocol(&tokens.good)], alice),
         get("optional, a cookie", "/optional", vec![cookie()], alice),
-        post("optional, a cookie from nowhere", "/optional", vec![cookie()], foreign),
+        post("optional, a cookie without an origin", "/optional", vec![cookie()], foreign),
     ] {
         add(name, method, path, headers, outcome);
     }
@@ -668,13 +668,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         add("metadata", Method::GET, path, vec![], Outcome::Metadata);
         add("metadata, HEAD", Method::HEAD, path, vec![], Outcome::Metadata);
         add("metadata, preflight", Method::OPTIONS, path, vec![], Outcome::MetadataPreflight);
-        add(
-            "metadata, and a bad token",
-            Method::GET,
-            path,
-            vec![bearer(&tokens.forged)],
-            Outcome::Metadata,
-        );
+        add("metadata, forged", Method::GET, path, vec![bearer(&tokens.forged)], Outcome::Metadata);
     }
     // The request's own content type must not change the response.
     let said: Vec<Case> = cases.iter().cloned().map(Case::said_to_be_grpc).collect();

@@ -89,9 +89,7 @@ impl Marks {
             // OpenID Connect Core §2.
             "nonce" => self.nonce = true,
             // OpenID Connect Back-Channel Logout §2.4, RFC 8417 §2.2.
-            "events" => {
-                self.foreign = Some("`events` occurs only in logout and security event tokens")
-            }
+            "events" => self.foreign = Some("`events` occurs only in logout and event tokens"),
             // RFC 9449 §4.2.
             "htm" => self.foreign = Some("`htm` occurs only in DPoP proofs"),
             "cnf" => self.sender_constrained = true,
