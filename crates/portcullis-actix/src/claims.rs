@@ -23,6 +23,35 @@ use crate::request::site;
 /// If the token is optional, use [`MaybeClaims`], **not `Option<Claims<C>>`**: actix-web's own
 /// extractor for `Option` turns every error into `None`, so neither unfit claims nor a missing
 /// middleware would be rejected.
+///
+/// ```
+/// use actix_web::{App, test, web};
+/// use portcullis_actix::{Auth, Claims};
+///
+/// #[derive(serde::Deserialize)]
+/// struct User {
+///     tenant: u64,
+/// }
+///
+/// async fn tenant(Claims(user): Claims<User>) -> String {
+///     user.tenant.to_string()
+/// }
+///
+/// # actix_web::rt::System::new().block_on(async {
+/// # let scene = portcullis_actix::portcullis::testing::Scene::new().await;
+/// # let auth = scene.auth.clone();
+/// let app = App::new().wrap(Auth::new(auth)).route("/", web::get().to(tenant));
+/// # let app = test::init_service(app).await;
+/// # let ask = async |bearer: String| {
+/// #     let request = test::TestRequest::get().insert_header(("authorization", bearer));
+/// #     test::call_service(&app, request.to_request()).await.status()
+/// # };
+/// # let token = || scene.token("alice");
+/// // A token with `tenant`, and one without.
+/// assert_eq!(ask(token().claim("tenant", 7).bearer()).await, 200);
+/// assert_eq!(ask(token().bearer()).await, 403);
+/// # });
+/// ```
 #[doc(alias("extractor"))]
 #[derive(Debug, Clone, Copy)]
 pub struct Claims<C>(pub C);
@@ -101,6 +130,17 @@ impl<C: DeserializeOwned> FromRequest for MaybeClaims<C> {
 ///
 /// If the token is optional, use [`MaybeCaller`], not `Option<Caller>`; see [`Claims`] for the
 /// reason.
+///
+/// ```
+/// use portcullis_actix::portcullis::Policy;
+/// use portcullis_actix::{Caller, Rejection};
+///
+/// async fn refund(Caller(who): Caller) -> Result<String, Rejection> {
+///     // 403 for callers without the role.
+///     who.require(&Policy::roles(["clerk"]))?;
+///     Ok(format!("done by {}", who.subject().unwrap_or("a service")))
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Caller(pub Authenticated);
 
@@ -115,6 +155,16 @@ impl FromRequest for Caller {
 
 /// Extracts the caller behind an [optional](crate::Auth::optional) middleware: `None` only for a
 /// request without a token.
+///
+/// The middleware itself rejects invalid tokens, and a missing middleware is a 500.
+///
+/// ```
+/// use portcullis_actix::MaybeCaller;
+///
+/// async fn greet(MaybeCaller(who): MaybeCaller) -> String {
+///     format!("hello {}", who.as_ref().and_then(|who| who.subject()).unwrap_or("stranger"))
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct MaybeCaller(pub Option<Authenticated>);
 

@@ -19,6 +19,35 @@ use crate::route::site;
 /// request without a token behind an [optional](crate::AuthLayer::optional) layer; the layer itself
 /// rejects invalid tokens. On an unprotected route both extractors answer 500 and log the reason: a
 /// missing layer must not look like a caller without a token.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use portcullis_axum::{Claims, protect};
+///
+/// #[derive(serde::Deserialize)]
+/// struct User {
+///     tenant: u64,
+/// }
+///
+/// async fn tenant(Claims(user): Claims<User>) -> String {
+///     user.tenant.to_string()
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use tower::ServiceExt;
+/// # let scene = portcullis_axum::portcullis::testing::Scene::new().await;
+/// # let auth = scene.auth.clone();
+/// let app: Router = protect(auth, Router::new().route("/", get(tenant))).into_router();
+/// # let ask = async |bearer: String| {
+/// #     let request = http::Request::get("/").header("authorization", bearer);
+/// #     app.clone().oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap().status()
+/// # };
+/// # let token = || scene.token("alice");
+/// // A token with `tenant`, and one without.
+/// assert_eq!(ask(token().claim("tenant", 7).bearer()).await, 200);
+/// assert_eq!(ask(token().bearer()).await, 403);
+/// # Ok(()) }
+/// ```
 #[doc(alias("extractor"))]
 #[derive(Debug, Clone, Copy)]
 pub struct Claims<C>(pub C);
@@ -87,6 +116,19 @@ where
 }
 
 /// Extracts the caller, for registered claims and [`require`](Authenticated::require).
+///
+/// On an unprotected route it answers 500, like [`Claims`].
+///
+/// ```
+/// use portcullis_axum::portcullis::Policy;
+/// use portcullis_axum::{Caller, Rejection};
+///
+/// async fn refund(Caller(who): Caller) -> Result<String, Rejection> {
+///     // 403 for callers without the role.
+///     who.require(&Policy::roles(["clerk"]))?;
+///     Ok(format!("done by {}", who.subject().unwrap_or("a service")))
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Caller(pub Authenticated);
 

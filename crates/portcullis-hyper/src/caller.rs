@@ -39,6 +39,19 @@ pub fn caller<B>(request: &Request<B>) -> Result<&Authenticated, Refusal> {
 /// Returns the caller of a request behind an [optional](crate::AuthService::optional) service;
 /// `None` only for a request without a token.
 ///
+/// ```
+/// use http::Request;
+/// use portcullis_hyper::{maybe_caller, portcullis::Refusal};
+///
+/// fn greeting<B>(request: &Request<B>) -> Result<String, Refusal> {
+///     let who = maybe_caller(request)?;
+///     Ok(format!("hello {}", who.and_then(|who| who.subject()).unwrap_or("stranger")))
+/// }
+///
+/// // Without an `AuthService`, the caller is unknown.
+/// assert_eq!(greeting(&Request::new(())).unwrap_err().status(), 500);
+/// ```
+///
 /// # Errors
 ///
 /// The [`Refusal`] to send to the client: 500 if there is no such service. A missing service must

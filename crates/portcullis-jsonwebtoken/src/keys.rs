@@ -19,6 +19,34 @@ use crate::error::{DecodeError, DecodingKeyError};
 /// Keys are fetched, refreshed and limited as for an authenticator: fetches are single-flight,
 /// unknown `kid`s have a budget, and known keys are used for `ttl + max_stale` while the issuer is
 /// unreachable. A key is used only with its own algorithm, and weak keys are skipped.
+///
+/// ```
+/// use jsonwebtoken::{Algorithm, Validation};
+/// use portcullis_jsonwebtoken::DecodingKeySource;
+/// # use portcullis_jsonwebtoken::portcullis::{self, keys::SharedKeySet, testing::{TestKey, claims}};
+///
+/// #[derive(serde::Deserialize)]
+/// struct User {
+///     sub: String,
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let key = TestKey::generate("k", portcullis::Algorithm::Es256);
+/// # let other = TestKey::generate("other", portcullis::Algorithm::Es256);
+/// # let keys = SharedKeySet::new(TestKey::key_set([&key]));
+/// # let (token, unknown) = (key.token(&claims()), other.token(&claims()));
+/// let mut validation = Validation::new(Algorithm::ES256);
+/// validation.set_issuer(&["https://issuer.example"]);
+/// validation.set_audience(&["https://api.example"]);
+/// # validation.validate_exp = false;
+/// let user = keys.decode::<User>(&token, &validation).await?.claims;
+/// assert_eq!(user.sub, "alice");
+///
+/// // A token with an unknown `kid`.
+/// let error = keys.decode::<User>(&unknown, &validation).await.err().unwrap();
+/// assert_eq!(error.status(), 401);
+/// # Ok(()) }
+/// ```
 pub trait DecodingKeySource: KeySource {
     /// Returns the key for a token with this header, for [`jsonwebtoken::decode`].
     ///

@@ -20,6 +20,30 @@ use crate::future::ResponseFuture;
 /// can be created from bytes, call [`with_bodies`](Self::with_bodies): refusals then have the body
 /// that the authenticator's settings define, and the layer serves the metadata of the protected
 /// resource.
+///
+/// ```
+/// use http::{Request, Response};
+/// use portcullis_tower::AuthLayer;
+/// use portcullis_tower::portcullis::Authenticated;
+/// use tower::{ServiceBuilder, ServiceExt};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let scene = portcullis_tower::portcullis::testing::Scene::new().await;
+/// # let (auth, bearer) = (scene.auth.clone(), scene.token("alice").bearer());
+/// let service = ServiceBuilder::new().layer(AuthLayer::new(auth)).service_fn(
+///     async |request: Request<String>| {
+///         let who = request.extensions().get::<Authenticated>();
+///         let name = who.and_then(|who| who.subject()).unwrap_or_default();
+///         Ok::<_, std::convert::Infallible>(Response::new(name.to_owned()))
+///     },
+/// );
+/// let with_token = Request::builder().header("authorization", bearer).body(String::new())?;
+/// assert_eq!(service.clone().oneshot(with_token).await?.body(), "alice");
+///
+/// let without = service.oneshot(Request::new(String::new())).await?;
+/// assert_eq!(without.status(), 401);
+/// # Ok(()) }
+/// ```
 #[doc(alias("middleware", "jwt", "bearer"))]
 #[derive(Debug)]
 pub struct AuthLayer<M = NoBodies> {
@@ -62,7 +86,7 @@ impl<M> AuthLayer<M> {
     /// ```
     /// use http::{Request, Response};
     /// use portcullis_tower::{AuthLayer, portcullis::Authenticator};
-    /// use tower::{ServiceBuilder, ServiceExt, service_fn};
+    /// use tower::{ServiceBuilder, ServiceExt};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let auth = Authenticator::builder("https://auth.example", "https://api.example")

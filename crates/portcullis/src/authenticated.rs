@@ -143,6 +143,20 @@ impl Authenticated {
 
     /// Deserializes the claims into the application's own type.
     ///
+    /// ```
+    /// use portcullis::{Authenticated, Refusal};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct User {
+    ///     tenant: u64,
+    /// }
+    ///
+    /// fn tenant(who: &Authenticated) -> Result<u64, Refusal> {
+    ///     // 403 for a token without a numeric `tenant`.
+    ///     Ok(who.claims::<User>()?.tenant)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When they do not fit the type: a refusal with 403, because the token is valid and a new one
@@ -219,6 +233,19 @@ impl Authenticated {
     /// Equal numbers are equal here, in whatever form the token has them: `1.0` and `1e0` are the
     /// integer 1, and `-0.0` is 0. Each call parses the payload again. For more than one or two
     /// claims, use [`claims`](Self::claims).
+    ///
+    /// ```
+    /// use portcullis::Authenticated;
+    ///
+    /// fn is_suspended(who: &Authenticated) -> bool {
+    ///     match who.claim("suspended") {
+    ///         Ok(None) => false,
+    ///         Ok(Some(value)) => value != false,
+    ///         // Unreadable, for example because the claim is duplicated.
+    ///         Err(_) => true,
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

@@ -161,6 +161,25 @@ impl Authenticator {
     /// `request` is a [`http::Request`], its [`Parts`](http::request::Parts) or its
     /// [`HeaderMap`](http::HeaderMap).
     ///
+    /// ```
+    /// use http::{HeaderMap, StatusCode};
+    /// use portcullis::Authenticator;
+    ///
+    /// async fn greet(auth: &Authenticator, headers: &HeaderMap) -> (StatusCode, String) {
+    ///     match auth.authenticate(headers).await {
+    ///         Ok(who) => (StatusCode::OK, format!("hello {}", who.subject().unwrap_or("stranger"))),
+    ///         Err(refusal) => (refusal.status(), refusal.detail().to_owned()),
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let keys = portcullis::keys::SharedKeySet::new(Default::default());
+    /// # let auth = Authenticator::builder("https://auth.example", "https://api.example");
+    /// # let auth = auth.key_source(keys).build().await?;
+    /// let (status, detail) = greet(&auth, &HeaderMap::new()).await;
+    /// assert_eq!((status, detail.as_str()), (StatusCode::UNAUTHORIZED, "An access token is required"));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The [`Refusal`] to answer the client with.

@@ -57,6 +57,21 @@ enum Material {
 impl VerificationKey {
     /// Parses a JWK for use with `algorithm`. If the JWK has an `alg`, it must be the same.
     ///
+    /// ```
+    /// use portcullis::Algorithm;
+    /// use portcullis::keys::{KeyError, VerificationKey};
+    ///
+    /// let jwk = br#"{"kty":"OKP","crv":"Ed25519","kid":"k",
+    ///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    /// let key = VerificationKey::from_jwk(jwk, Algorithm::Ed25519)?;
+    /// assert_eq!(key.id(), Some("k"));
+    ///
+    /// let secret = br#"{"kty":"oct","k":"c2VjcmV0"}"#;
+    /// let error = VerificationKey::from_jwk(secret, Algorithm::Ed25519).unwrap_err();
+    /// assert_eq!(error, KeyError::Symmetric);
+    /// # Ok::<(), KeyError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns an error if the JWK is not a public key for this algorithm.

@@ -259,6 +259,18 @@ impl Policy {
 impl Authenticated {
     /// Requires the caller to meet a policy.
     ///
+    /// ```
+    /// use portcullis::{Authenticated, Policy, Refusal};
+    ///
+    /// fn refund(who: &Authenticated, amount: u64) -> Result<String, Refusal> {
+    ///     if amount > 100 {
+    ///         // 403 for callers without the role.
+    ///         who.require(&Policy::roles(["supervisor"]))?;
+    ///     }
+    ///     Ok(format!("refunded {amount}"))
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If the policy is not met: a refusal with 403, or with 401 if the client can recover by

@@ -131,6 +131,29 @@ impl RefusalKind {
 
 /// A refused request: the response to the client and, as [`source`](Error::source), the cause for
 /// the operator only.
+///
+/// ```
+/// use http::{HeaderMap, header::AUTHORIZATION};
+/// use portcullis::{Authenticator, refusal::RefusalKind};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let keys = portcullis::keys::SharedKeySet::new(Default::default());
+/// # let auth = Authenticator::builder("https://auth.example", "https://api.example");
+/// # let auth = auth.key_source(keys).build().await?;
+/// let mut headers = HeaderMap::new();
+/// headers.insert(AUTHORIZATION, "Bearer opaque".parse()?);
+/// let refusal = auth.authenticate(&headers).await.unwrap_err();
+///
+/// // For the operator: the rule, the reason and the remedy.
+/// assert_eq!((refusal.kind(), refusal.rule()), (RefusalKind::InvalidToken, "compact_form"));
+/// assert_eq!(refusal.reason().to_string(), "the token is not a JWS in compact form");
+///
+/// // For the client: a status, a challenge and a fixed text.
+/// let response = refusal.into_response::<String>();
+/// assert_eq!(response.status(), 401);
+/// assert_eq!(response.headers()["cache-control"], "no-store");
+/// # Ok(()) }
+/// ```
 #[doc(alias("unauthorized", "forbidden", "WWW-Authenticate"))]
 #[derive(Clone)]
 pub struct Refusal(Arc<Inner>, Protocol);

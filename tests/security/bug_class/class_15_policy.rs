@@ -265,7 +265,7 @@ async fn duplicate_claim_meets_neither_a_policy_nor_its_negation() {
         let who = caller(&auth, &key, &format!(r#""typ":"Bearer","cid":"c",{members}"#)).await;
         assert_eq!(verdict(&who, &policy), "unreadable_claim", "{members}");
         let reason = who.require(&policy).unwrap_err().reason().to_string();
-        assert!(reason.contains("claim `") && reason.contains("twice"), "{members}: {reason}");
+        assert!(reason.contains("claim `") && reason.contains("duplicated"), "{members}: {reason}");
         assert_eq!(verdict(&who, &policy.not()), "unreadable_claim", "{members}");
         // Unread members are ignored.
         assert_eq!(verdict(&who, &Policy::claim("sub", "alice")), "met", "{members}");

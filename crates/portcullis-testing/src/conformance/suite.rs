@@ -19,6 +19,21 @@ use super::protocol::Protocol;
 use super::service::{ABSENT_ISSUER, BUSY_ISSUER, LATE_ISSUER};
 
 /// The gates to put in front of a service, and the cases to check it with.
+///
+/// ```no_run
+/// use std::net::SocketAddr;
+///
+/// use portcullis_testing::conformance::{Protocol, Suite};
+///
+/// # async fn serve(_: &Suite) -> SocketAddr { unimplemented!() }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let suite = Suite::plain().await;
+/// // Your adapter: the routes of the module's table, behind the gates of the suite.
+/// let address = serve(&suite).await;
+/// let report = suite.run("my-adapter", address, Protocol::Http1).await;
+/// assert!(report.wrong.is_empty(), "{report}");
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Suite {
     /// For routes that require a token.

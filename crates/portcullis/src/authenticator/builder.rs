@@ -24,6 +24,30 @@ use crate::token_cache;
 ///
 /// It has the settings of the service and those of the first issuer. Each method documents its
 /// default and the environment variable that [`from_env`](AuthenticatorBuilder::from_env) reads.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use portcullis::Authenticator;
+/// # use portcullis::keys::SharedKeySet;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let keys = || SharedKeySet::new(Default::default());
+/// let auth = Authenticator::builder("https://auth.example", "https://api.example")
+///     .max_token_lifetime(Duration::from_secs(900))
+/// #   .key_source(keys())
+///     .build()
+///     .await?;
+///
+/// let builder = Authenticator::builder("https://auth.example", "https://api.example");
+/// # let builder = builder.key_source(keys());
+/// let error = builder.leeway(Duration::from_secs(3600)).build().await.unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "leeway (PORTCULLIS_LEEWAY_SECS) is \"3600\": it must be from 0 to 300 seconds"
+/// );
+/// # let _ = auth; Ok(()) }
+/// ```
 #[derive(Clone)]
 #[must_use = "nothing is checked before `build`"]
 pub struct AuthenticatorBuilder {

@@ -51,6 +51,20 @@ impl AuthenticatorBuilder {
     /// Like [`from_env`](Self::from_env), but reads from `lookup` instead of the environment: for
     /// tests, and for settings that are stored elsewhere.
     ///
+    /// ```
+    /// use portcullis::AuthenticatorBuilder;
+    ///
+    /// let lookup = |name: &str| match name {
+    ///     "PORTCULLIS_ISSUER" => Some("https://auth.example".to_owned()),
+    ///     "PORTCULLIS_AUDIENCE" => Some("https://api.example".to_owned()),
+    ///     _ => None,
+    /// };
+    /// assert!(AuthenticatorBuilder::from_lookup(lookup).is_ok());
+    ///
+    /// let error = AuthenticatorBuilder::from_lookup(|_| None).err().unwrap();
+    /// assert!(error.to_string().starts_with("issuer (PORTCULLIS_ISSUER) is not set"));
+    /// ```
+    ///
     /// # Errors
     ///
     /// When a required setting is missing or a value is invalid.

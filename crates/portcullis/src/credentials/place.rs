@@ -18,6 +18,23 @@ const BEARER: &str = "Bearer";
 /// with tokens in two listed places is refused with 400. Names are checked where the list is used.
 ///
 /// `Display` writes the form of `PORTCULLIS_TOKEN_PLACES`, such as `header:X-Access-Token`.
+///
+/// ```
+/// use portcullis::Authenticator;
+/// use portcullis::token::TokenPlace;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let keys = portcullis::keys::SharedKeySet::new(Default::default());
+/// let builder = Authenticator::builder("https://auth.example", "https://api.example");
+/// # let builder = builder.key_source(keys);
+/// let places = [TokenPlace::authorization(), TokenPlace::header("X-Access-Token")];
+/// let auth = builder.clone().token_places(places).build().await?;
+///
+/// // Cookies have their own setting.
+/// let error = builder.token_places([TokenPlace::header("Cookie")]).build().await.unwrap_err();
+/// assert!(error.to_string().starts_with("token_places (PORTCULLIS_TOKEN_PLACES) is \"header:Cookie\""));
+/// # let _ = auth; Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a place has no effect until it is added to `token_places`"]
 pub struct TokenPlace {
