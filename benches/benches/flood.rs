@@ -14,8 +14,12 @@
 //! service, so the flood is compared with the mean of the other kind: at a ratio of 1, no caller
 //! waits for the flood. The control is the ratio of the two parts of the other kind: a ratio within
 //! its spread is noise.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "set up or not at all")]
-#![expect(clippy::print_stdout, reason = "the figures are for reading")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failed setup ends the program"
+)]
+#![expect(clippy::print_stdout, reason = "the figures are for people")]
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};

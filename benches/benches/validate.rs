@@ -1,7 +1,7 @@
 //! One token, three ways: the bare signature check, `authenticate`, and jsonwebtoken's `decode`.
 //! Compare the ratios between the three for one algorithm, not the times.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
-#![expect(clippy::disallowed_methods, reason = "jsonwebtoken is what is measured against")]
+#![expect(clippy::disallowed_methods, reason = "jsonwebtoken is the measured peer")]
 
 use std::hint::black_box;
 use std::task::{Context, Waker};
@@ -24,7 +24,7 @@ use serde_json::json;
 
 /// The claims that jsonwebtoken reads: those that `authenticate` also reads.
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "deserialising them is the work that is measured")]
+#[expect(dead_code, reason = "their deserialization is measured")]
 struct Claims {
     iss: String,
     sub: String,

@@ -86,7 +86,7 @@ fn count(_: &mut dyn FnMut()) -> Option<f64> {
 }
 
 /// A line below the group's table, for a figure that is not a time.
-#[expect(clippy::print_stdout, reason = "that is its output")]
+#[expect(clippy::print_stdout, reason = "standard output is its result")]
 pub fn note(group: &str, text: &str) {
     println!("note\t{group}\t{text}");
 }
@@ -102,7 +102,7 @@ fn runs_in_a_slice(run: &mut dyn FnMut()) -> usize {
 
 /// Prints a line per case for `cargo xtask bench`: group, name, allocations, and the rounds.
 /// Progress goes to standard error.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "that is its output")]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "standard output is its result")]
 pub fn report(group: &str, measured: &[Measured]) {
     for Measured { name, rounds, allocations } in measured {
         let rounds: Vec<_> = rounds.iter().map(|time| format!("{time:.1}")).collect();

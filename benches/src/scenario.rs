@@ -121,7 +121,7 @@ pub fn caller(auth: &Authenticator, headers: &HeaderMap) -> Authenticated {
 pub fn at_once<F: Future>(future: F) -> F::Output {
     match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
-        Poll::Pending => unreachable!("there is something to wait for"),
+        Poll::Pending => unreachable!("the future is pending"),
     }
 }
 

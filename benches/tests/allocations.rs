@@ -41,7 +41,7 @@ fn allocations(run: impl Fn()) -> u64 {
 fn at_once<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
-        Poll::Pending => unreachable!("there is something to wait for"),
+        Poll::Pending => unreachable!("the future is pending"),
     }
 }
 
@@ -155,7 +155,7 @@ fn validation_with_every_algorithm_allocates_at_most_eight_times() {
 
 /// A pointer as large as an `Authenticated`, to measure the cost of the extensions.
 #[derive(Clone)]
-struct Pointer(#[expect(dead_code, reason = "it is only carried")] std::sync::Arc<()>);
+struct Pointer(#[expect(dead_code, reason = "it is only passed on")] std::sync::Arc<()>);
 
 #[test]
 fn axum_layer_allocates_as_much_as_inserting_a_pointer() {

@@ -39,7 +39,7 @@ fuzz_target!(|realm: &str| {
     let refusal = auth.anonymous().refusal();
     let challenge = refusal.challenge().expect("a challenge");
     assert_eq!(names(challenge.to_str().expect("ASCII")), ["realm"]);
-    let Ok(Err(refusal)) = attempt_now(&auth, &bearer("a.b.c")) else { panic!("it is no token") };
+    let Ok(Err(refusal)) = attempt_now(&auth, &bearer("a.b.c")) else { panic!("not a token") };
     let challenge = refusal.challenge().expect("a challenge");
     let told = names(challenge.to_str().expect("ASCII"));
     assert_eq!(told, ["realm", "error", "error_description"]);

@@ -69,7 +69,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn pack(list: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(list).and_then(|()| encoder.finish()).expect("memory takes everything")
+    encoder.write_all(list).and_then(|()| encoder.finish()).expect("writing to memory failed")
 }
 
 fn signed(claims: &str) -> String {
@@ -94,6 +94,6 @@ async fn gate(list: String) -> Gate {
     let fetch = ScriptedFetch::default();
     fetch.set(LIST, Answer::ok(list));
     let builder = builder(&KEY).fetch(fetch).token_cache_bytes(0);
-    let auth = builder.build().await.expect("settings that hold");
+    let auth = builder.build().await.expect("invalid settings");
     Gate::new(auth).revocation(Revocation::status_list(std::time::Duration::from_secs(10))).unwrap()
 }

@@ -17,7 +17,7 @@ const PATH: &str = "/orders/s3cret-number";
 
 #[derive(Deserialize)]
 struct Tenant {
-    #[expect(dead_code, reason = "its absence is what is tested")]
+    #[expect(dead_code, reason = "its absence is tested")]
     tenant: u64,
 }
 

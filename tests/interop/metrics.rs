@@ -40,7 +40,7 @@ fn recorded(run: impl AsyncFnOnce()) -> BTreeMap<String, f64> {
                 .collect();
             labels.sort_unstable();
             let value = match value {
-                #[expect(clippy::cast_precision_loss, reason = "there are a few")]
+                #[expect(clippy::cast_precision_loss, reason = "small counts")]
                 DebugValue::Counter(count) => count as f64,
                 DebugValue::Gauge(value) => value.into_inner(),
                 // Each histogram has one value here, so the sum is that value.

@@ -216,7 +216,7 @@ proptest! {
         // Each element is a key, or is skipped with its reason.
         let read = KeySet::from_json(set.as_bytes()).unwrap();
         prop_assert_eq!(read.len() + read.skipped().len(), keys.len());
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "any place will do")]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "any index is suitable")]
         let end = (set.len() as f64 * cut) as usize;
         prop_assert!(KeySet::from_json(&set.as_bytes()[..end]).is_err(), "broken off");
     }

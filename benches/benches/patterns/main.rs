@@ -2,8 +2,8 @@
 //! continues to be accepted, and the issuer's cost of a refresh. Run by `cargo xtask bench --only
 //! patterns`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
-#![expect(clippy::indexing_slicing, reason = "set up or not at all")]
-#![expect(clippy::cast_precision_loss, reason = "counts that are far from 2^53")]
+#![expect(clippy::indexing_slicing, reason = "a failed setup ends the program")]
+#![expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 
 mod latency;
 mod refreshes;

@@ -1,8 +1,8 @@
 //! Every figure of `RESULTS.md` that needs no peer. Run by `cargo xtask bench`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
-#![expect(clippy::disallowed_methods, reason = "jsonwebtoken is what is measured against")]
-#![expect(clippy::indexing_slicing, reason = "set up or not at all")]
-#![expect(clippy::cast_precision_loss, reason = "counts that are far from 2^53")]
+#![expect(clippy::disallowed_methods, reason = "jsonwebtoken is the measured peer")]
+#![expect(clippy::indexing_slicing, reason = "a failed setup ends the program")]
+#![expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 #![expect(clippy::cast_possible_truncation, reason = "64 bits")]
 
 mod adapters;

@@ -2,8 +2,8 @@
 //! xtask bench --only revocation`: the issuer is a process of its own, and all requests go over
 //! sockets.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
-#![expect(clippy::indexing_slicing, reason = "set up or not at all")]
-#![expect(clippy::cast_precision_loss, reason = "counts that are far from 2^53")]
+#![expect(clippy::indexing_slicing, reason = "a failed setup ends the program")]
+#![expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 
 mod check;
 mod lag;

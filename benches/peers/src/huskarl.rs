@@ -17,7 +17,7 @@ use portcullis_benches::scenario::{AUDIENCE, ISSUER};
 
 /// The claims that the handler receives besides the registered ones, which huskarl reads itself.
 #[derive(Debug, Clone, Deserialize)]
-#[expect(dead_code, reason = "deserialising them is the work that is measured")]
+#[expect(dead_code, reason = "their deserialization is measured")]
 struct Rest {
     client_id: String,
     scope: String,

@@ -215,7 +215,7 @@ fn bad_lines_get_their_number_and_do_not_end_the_run() {
         (
             format!(r#"{{"id":"twice","jwk":{private},"jws":"{jws}"}}"#).into(),
             json!("twice"),
-            "twice",
+            "duplicated",
         ),
         (good.into(), json!("good"), ""),
     ];

@@ -79,7 +79,7 @@ impl TestIssuer {
     /// If the token's `status` is not an entry of one of this issuer's status lists.
     pub fn revoke(&self, token: &TestToken) {
         let place = token.get("status").and_then(|status| self.state().place(status));
-        let place = place.expect("the token's `status` is a place in a list of this issuer");
+        let place = place.expect("the token's `status` is not in a list of this issuer");
         self.state().revoked.insert(place);
     }
 

@@ -52,7 +52,7 @@ impl State {
     /// Returns the time of the clock, in seconds since 1970.
     pub(crate) fn now(&self) -> u64 {
         let now = self.clock.now() + self.fast - self.slow;
-        now.duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970").as_secs()
+        now.duration_since(SystemTime::UNIX_EPOCH).expect("the clock is before 1970").as_secs()
     }
 
     pub(crate) fn rotate_to(&mut self, algorithm: Algorithm) {
@@ -67,7 +67,7 @@ impl State {
 
     /// Returns the signing key.
     pub(crate) fn key(&self) -> &Arc<TestKey> {
-        self.keys.last().expect("there is always a key")
+        self.keys.last().expect("the issuer has no key")
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &TestKey> {

@@ -391,7 +391,7 @@ mod tests {
     #[serde(deny_unknown_fields)]
     struct User {
         sub: String,
-        #[expect(dead_code, reason = "its absence is what is tested")]
+        #[expect(dead_code, reason = "its absence is tested")]
         tenant: u64,
     }
 

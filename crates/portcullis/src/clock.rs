@@ -114,7 +114,7 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    #[expect(clippy::disallowed_methods, reason = "only this type reads the system clock")]
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }

@@ -60,7 +60,7 @@ pub(crate) fn fetches_begin(location: &str) {
 
 /// Records the keys that a fetch returned or confirmed.
 pub(crate) fn keys_kept(location: &str, usable: usize, skipped: Skipped, now: SystemTime) {
-    #[expect(clippy::cast_precision_loss, reason = "there are a few dozen")]
+    #[expect(clippy::cast_precision_loss, reason = "at most a few dozen keys")]
     let count = |count: usize| count as f64;
     let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let location = location.to_owned();

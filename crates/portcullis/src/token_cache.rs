@@ -201,7 +201,7 @@ impl<V: HasToken> TokenCache<V> {
     }
 
     fn set(&self, hash: u64) -> &[Slot<V>] {
-        #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
+        #[expect(clippy::cast_possible_truncation, reason = "any bits are suitable")]
         let at = hash as usize & (self.sets.len() - 1);
         self.sets.get(at).map(<[_; WAYS]>::as_slice).unwrap_or_default()
     }

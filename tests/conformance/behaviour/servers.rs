@@ -25,7 +25,7 @@ pub(super) async fn axum(auth: Option<Authenticator>, probe: Probe) -> SocketAdd
         axum::body::to_bytes(body, usize::MAX).await.unwrap().len().to_string()
     };
     let api = axum::Router::new()
-        .route("/panic", get(async || -> () { unreachable!("as it was told to") }))
+        .route("/panic", get(async || -> () { unreachable!("a scripted panic") }))
         .route("/slow", get(async move || slow.never().await))
         .route("/fast", get(async || "fast"))
         .route("/upload", post(upload));
@@ -55,7 +55,7 @@ pub(super) async fn actix(auth: Option<Authenticator>, probe: Probe) -> SocketAd
     }
 
     fn routes(config: &mut ServiceConfig) {
-        let panic = async || -> HttpResponse { unreachable!("as it was told to") };
+        let panic = async || -> HttpResponse { unreachable!("a scripted panic") };
         config
             .route("/panic", web::get().to(panic))
             .route("/slow", web::get().to(slow))
@@ -93,7 +93,7 @@ pub(super) async fn hyper(auth: Option<Authenticator>, probe: Probe) -> SocketAd
 
 async fn handle(probe: &Probe, request: Request<Incoming>) -> Answer {
     let text = match request.uri().path() {
-        "/panic" => unreachable!("as it was told to"),
+        "/panic" => unreachable!("a scripted panic"),
         "/slow" => {
             probe.never().await;
             String::new()

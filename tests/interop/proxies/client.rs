@@ -47,7 +47,7 @@ pub(crate) async fn ask(
         body.collect().await.unwrap();
         Answer { status: parts.status.as_u16(), headers: parts.headers }
     };
-    timeout(Duration::from_secs(30), exchange).await.expect("an answer within 30 s")
+    timeout(Duration::from_secs(30), exchange).await.expect("no response within 30 s")
 }
 
 /// The body of a POST.
@@ -63,5 +63,5 @@ pub(crate) async fn eventually<T>(look: impl Fn() -> Option<T>) -> T {
             }
         }
     };
-    timeout(Duration::from_secs(20), found).await.expect("within 20 s")
+    timeout(Duration::from_secs(20), found).await.expect("not found within 20 s")
 }

@@ -140,7 +140,7 @@ async fn authority_receives_method_and_path_without_cookie_or_body(kind: Kind) {
     let path = "/orders/..%2F17//?access_token=planted";
     let headers = [(method, "GET"), (uri, "/open"), ("cookie", "a=b"), ("x-own", "kept")];
     assert_eq!(ask(proxy.address, "POST", path, &headers).await.status, 200);
-    let [(request, body)] = &authority.take()[..] else { panic!("asked once") };
+    let [(request, body)] = &authority.take()[..] else { panic!("more than one request") };
     // Envoy consults the authority with the client's method.
     let asks_with = if kind == Kind::Envoy { "POST" } else { "GET" };
     assert_eq!(

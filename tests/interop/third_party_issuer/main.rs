@@ -7,7 +7,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test, and what only a test calls, fails by panicking"
+    reason = "a test and its helpers fail by panicking"
 )]
 
 mod app;

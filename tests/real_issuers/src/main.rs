@@ -7,7 +7,7 @@
 //! Each issuer is installed and started in its own folder, issues tokens, rotates its key, is
 //! killed and is started again, while four instances of the product validate its tokens. Not a
 //! test: it needs a JDK, Maven, Go, Node and minutes.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program prints")]
 
 mod failure;
 mod http;

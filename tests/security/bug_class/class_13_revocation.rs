@@ -444,7 +444,9 @@ async fn crowded_out_request_does_not_use_the_outage_list() {
     let gate = Gate::new(world.auth.clone()).revocation(route).unwrap();
     let request = world.at(0);
     let _waiting: Vec<_> = (0..1024).map(|_| verdict_now(&gate, &request).unwrap_err()).collect();
-    let Ok(Err(refusal)) = verdict_now(&gate, &request) else { panic!("it found a place") };
+    let Ok(Err(refusal)) = verdict_now(&gate, &request) else {
+        panic!("the request was not crowded out")
+    };
     assert_eq!((refusal.rule(), refusal.status().as_u16()), ("key_budget", 429));
 }
 

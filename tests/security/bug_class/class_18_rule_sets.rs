@@ -127,7 +127,9 @@ async fn gate_and_bare_token_have_the_same_verdict_for_a_request() {
             let bare = gate.authenticate_token((&token, &handshake)).await;
             assert_eq!(word(&bare), expected);
             let bare = BareToken::with(&token, &handshake);
-            let MaybeReady::Ready(bare) = gate.attempt_token(bare) else { panic!("it waits") };
+            let MaybeReady::Ready(bare) = gate.attempt_token(bare) else {
+                panic!("the verdict is pending")
+            };
             assert_eq!(word(&bare), expected);
             // Without a request there is no host.
             assert_eq!(word(&gate.authenticate_token(&token).await), "iss");

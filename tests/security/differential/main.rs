@@ -10,7 +10,7 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a test fails by panicking; its table is its output; jsonwebtoken is what is compared with"
+    reason = "a test fails by panicking; its table is its output; jsonwebtoken is the reference"
 )]
 
 mod generator;

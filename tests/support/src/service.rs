@@ -94,7 +94,7 @@ pub async fn ask(auth: &Authenticator, token: &str) -> Asked {
     let headers = bearer(token);
     let begun = Instant::now();
     let answer = tokio::time::timeout(Duration::from_secs(20), auth.authenticate(&headers));
-    let refusal = answer.await.expect("a request waits for ever").err();
+    let refusal = answer.await.expect("the request did not end").err();
     Asked {
         status: refusal.as_ref().map_or(200, |refusal| refusal.status().as_u16()),
         waited: begun.elapsed(),

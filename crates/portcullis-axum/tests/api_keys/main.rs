@@ -1,7 +1,7 @@
 //! API keys and tokens in the same Authorization header: the app in the guide's chapter.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[expect(unreachable_pub, reason = "as an app has it")]
+#[expect(unreachable_pub, reason = "written like an application")]
 mod app;
 
 use std::collections::HashMap;

@@ -74,7 +74,7 @@ impl Client {
         let mut request = Request::new(Full::default());
         let path = match self.protocol {
             Protocol::Grpc => {
-                let name = grpc_name(case.path).expect("a case for gRPC has a service");
+                let name = grpc_name(case.path).expect("the case has no gRPC service");
                 *request.body_mut() = Full::from(EMPTY_MESSAGE);
                 let headers = request.headers_mut();
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));

@@ -83,7 +83,7 @@ impl IssuerBudgets {
 
     /// Returns the budget of `rule_set`: always the same one.
     pub(crate) fn of(&self, rule_set: &str) -> Budget {
-        #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
+        #[expect(clippy::cast_possible_truncation, reason = "any bits are suitable")]
         let at = self.hasher.hash_one(rule_set) as usize % BUCKETS;
         let bucket = self.buckets.get(at).unwrap_or(&self.cap).clone();
         Budget { bucket, cap: Some(self.cap.clone()) }

@@ -105,7 +105,7 @@ impl Scene {
     /// As [`published`](Self::published), with the key fetched: no token waits.
     pub async fn warm() -> Self {
         let scene = Self::published().await;
-        scene.auth.refresh().await.expect("the keys are published");
+        scene.auth.refresh().await.expect("the published keys cannot be fetched");
         scene
     }
 
@@ -117,7 +117,7 @@ impl Scene {
         let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
         let builder = Authenticator::builder(ISSUER, AUDIENCE);
         let builder = change(builder.fetch(fetch.clone()).clock(clock.clone()));
-        let auth = builder.build().await.expect("settings that hold");
+        let auth = builder.build().await.expect("invalid settings");
         Self { key: Arc::new(key), keys, fetch, clock, auth }
     }
 

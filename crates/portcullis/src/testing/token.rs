@@ -60,7 +60,7 @@ impl TestToken {
     /// If `claims` is not an object.
     #[must_use]
     pub fn claims(mut self, claims: &Value) -> Self {
-        self.claims.extend(claims.as_object().expect("an object").clone());
+        self.claims.extend(claims.as_object().expect("the claims are not an object").clone());
         self
     }
 

@@ -187,7 +187,7 @@ impl Resolved {
     }
 
     fn lock(&self, rule_set: &str) -> Option<MutexGuard<'_, ()>> {
-        #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
+        #[expect(clippy::cast_possible_truncation, reason = "any bits are suitable")]
         let at = self.hasher.hash_one(rule_set) as usize % LOCKS;
         let lock = self.locks.get(at)?;
         Some(lock.lock().unwrap_or_else(PoisonError::into_inner))
