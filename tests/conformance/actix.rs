@@ -13,7 +13,7 @@ use portcullis_testing::conformance::{Suite, Unfit, role_policy, scope_policy, s
 use crate::KIND;
 
 async fn who(MaybeCaller(who): MaybeCaller) -> HttpResponse {
-    answer(who.as_ref().and_then(|who| who.subject()).unwrap_or("nobody"))
+    answer(who.as_ref().and_then(|who| who.subject()).unwrap_or("anonymous"))
 }
 
 /// A caller, or a foreign credential that this handler accepts.
@@ -44,7 +44,7 @@ pub(crate) fn serve(suite: &Suite) -> SocketAddr {
         let require = |path, policy| web::resource(path).wrap(Require::new(policy)).to(who);
         App::new()
             .service(require("/require-alone", scope_policy()))
-            .service(web::resource("/health").to(async || answer("nobody")))
+            .service(web::resource("/health").to(async || answer("anonymous")))
             .service(web::resource("/maybe-alone").to(who))
             .service(web::resource("/caller-alone").to(async |_: Caller| answer("")))
             .service(web::resource("/optional").wrap(Auth::new(optional.clone())).to(who))

@@ -17,7 +17,7 @@ use crate::KIND;
 
 async fn who(caller: Option<Caller>) -> impl IntoResponse {
     let who = caller.as_ref().and_then(|Caller(who)| who.subject());
-    ([(CONTENT_TYPE, KIND)], who.unwrap_or("nobody").to_owned())
+    ([(CONTENT_TYPE, KIND)], who.unwrap_or("anonymous").to_owned())
 }
 
 /// A caller, or a foreign credential that this handler accepts.

@@ -38,7 +38,7 @@ pub(crate) fn handle<B>(path: &str, request: &Request<B>) -> Result<Answer, Refu
         }
         _ => maybe_caller(request)?,
     };
-    Ok(answer(who.and_then(|who| who.subject()).unwrap_or("nobody")))
+    Ok(answer(who.and_then(|who| who.subject()).unwrap_or("anonymous")))
 }
 
 fn answer(text: &str) -> Answer {

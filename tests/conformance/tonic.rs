@@ -70,7 +70,7 @@ impl UnaryService<String> for Who {
 
     fn call(&mut self, request: tonic::Request<String>) -> Self::Future {
         let who = request.extensions().get::<Authenticated>().and_then(|who| who.subject());
-        ready(Ok(tonic::Response::new(who.unwrap_or("nobody").to_owned())))
+        ready(Ok(tonic::Response::new(who.unwrap_or("anonymous").to_owned())))
     }
 }
 

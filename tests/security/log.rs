@@ -150,7 +150,7 @@ fn inactive_new_tokens_are_logged_once_a_minute_with_their_count() {
 fn unserved_metadata_is_logged_once() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let unserved = |lines: Vec<String>| {
-        lines.into_iter().filter(|line| line.contains("does not serve")).collect::<Vec<_>>()
+        lines.into_iter().filter(|line| line.contains("not served")).collect::<Vec<_>>()
     };
     let build = async |resource: bool| {
         let builder = builder(&key);
@@ -272,9 +272,10 @@ fn flood_of_many_issuers_is_one_line_without_their_names() {
 #[test]
 fn start_logs_key_lifetimes_and_obeyed_headers() {
     let key = TestKey::generate("k", Algorithm::Es256);
-    for (obeys, told) in
-        [(false, "only a positive max-age counts"), (true, "must-revalidate count (obey_no_cache)")]
-    {
+    for (obeys, told) in [
+        (false, "only a positive max-age is obeyed"),
+        (true, "must-revalidate are obeyed (obey_no_cache)"),
+    ] {
         let lines = lines("debug", async || {
             let fetch = ScriptedFetch::default();
             fetch.set(JWKS, Answer::ok(TestKey::jwks([&key])));

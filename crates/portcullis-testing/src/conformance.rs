@@ -13,12 +13,12 @@
 //! # The service
 //!
 //! A handler accepts any method and answers 200 with `content-type: text/plain`. The body is the
-//! caller's `sub`, or `nobody`.
+//! caller's `sub`, or `anonymous`.
 //!
 //! | path | in front of the handler | the handler |
 //! |---|---|---|
 //! | `/` | [`Suite::strict`] | |
-//! | `/health` | [`Suite::strict`], with this route opened by the adapter | answers `nobody` |
+//! | `/health` | [`Suite::strict`], with this route opened by the adapter | answers `anonymous` |
 //! | `/optional` | [`Suite::optional`] | |
 //! | `/scope` | [`Suite::strict`], a `Require` of [`scope_policy`] | |
 //! | `/method` | [`Suite::strict`], for `POST` only a `Require` of [`scope_policy`] | |

@@ -10,7 +10,7 @@ fn guide_contains_the_tested_files() {
     for (language, file) in files {
         assert!(
             CHAPTER.contains(&format!("\n```{language}\n{file}```\n")),
-            "not as shown:\n{file}"
+            "the chapter does not contain:\n{file}"
         );
     }
 }

@@ -266,7 +266,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
     let busy = Refused(429, 14, AWAY, None);
     let misconfigured = Refused(500, 13, MISCONFIGURED, None);
     let alice = Handler("alice");
-    let nobody = Handler("nobody");
+    let anonymous = Handler("anonymous");
 
     let bearer = |token: &str| ("authorization", format!("Bearer {token}").into_bytes());
     let line = |name: &'static str, value: &str| (name, value.as_bytes().to_vec());
@@ -355,7 +355,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
         ),
         post("unfit claims", "/unfit", vec![bearer(&tokens.good)], forbidden),
         // Routes with an optional token.
-        post("optional, no token", "/optional", vec![], nobody),
+        post("optional, no token", "/optional", vec![], anonymous),
         post("optional, valid", "/optional", vec![bearer(&tokens.good)], alice),
         post("optional, forged", "/optional", vec![bearer(&tokens.forged)], invalid),
         post("optional, expired", "/optional", vec![bearer(&tokens.expired)], expired),
@@ -389,7 +389,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             Handler("foreign"),
         ),
         post("foreign, valid", "/foreign", vec![bearer(&tokens.good)], alice),
-        post("foreign, no token", "/foreign", vec![], nobody),
+        post("foreign, no token", "/foreign", vec![], anonymous),
         post("foreign, forged", "/foreign", vec![bearer(&tokens.forged)], invalid),
         post("foreign, keys pending", "/foreign", vec![bearer(&tokens.late)], alice),
         post(
@@ -416,7 +416,7 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             vec![line("authorization", "ApiKey 1")],
             missing,
         ),
-        post("foreign, no token, handler without foreign", "/foreign-maybe", vec![], nobody),
+        post("foreign, no token, handler without foreign", "/foreign-maybe", vec![], anonymous),
         post("foreign, then a policy", "/foreign-scope", vec![bearer("key_1")], malformed),
         post(
             "foreign, other scheme, then a policy",
@@ -440,9 +440,9 @@ pub(super) fn all(tokens: &Tokens, bodies: bool) -> Vec<Case> {
             misconfigured,
         ),
         // Requests that pass without a token.
-        get("an open route", "/health", vec![], nobody),
-        post("an open route, other method", "/health", vec![], nobody),
-        get("an open route, forged", "/health", vec![bearer(&tokens.forged)], nobody),
+        get("an open route", "/health", vec![], anonymous),
+        post("an open route, other method", "/health", vec![], anonymous),
+        get("an open route, forged", "/health", vec![bearer(&tokens.forged)], anonymous),
         get("an open route with a trailing slash", "/health/", vec![], missing),
         get("an open route with two slashes", "//health", vec![], missing),
         get("an open route below another path", "/scope/health", vec![], missing),

@@ -126,7 +126,7 @@ impl Suite {
             report.cases += 1;
             let difference = match self.strict.authenticate_token(token).await {
                 Ok(who) => {
-                    let who = who.subject().unwrap_or("nobody");
+                    let who = who.subject().unwrap_or("anonymous");
                     (expected.status != 200 || expected.body != who)
                         .then(|| format!("expected {expected}\n    but got {who}"))
                 }
