@@ -189,7 +189,7 @@ async fn open_routes_inside_another_protected_router_are_protected() {
 }
 
 #[tokio::test]
-async fn caller_of_an_open_route_is_anonymous_whatever_token_is_sent() {
+async fn caller_of_an_open_route_is_anonymous_with_any_token() {
     let (gate, bearer) = gate_and_bearer().await;
     let who =
         async |caller: Option<Caller>| if caller.is_some() { "a caller" } else { "no caller" };

@@ -33,7 +33,7 @@ fn secs(secs: u64) -> Duration {
 }
 
 #[test]
-fn scopes() {
+fn scope_policy_is_met_by_granted_scopes() {
     assert_eq!(verdict(&Policy::scopes(["a"])), Ok(()));
     assert_eq!(verdict(&Policy::scopes(["b", "a"])), Ok(()));
     assert_eq!(verdict(&Policy::scopes(["a", "c"])), scope_denial("a c"));
@@ -48,7 +48,7 @@ fn scopes() {
 }
 
 #[test]
-fn roles() {
+fn role_policy_is_met_by_roles() {
     assert_eq!(verdict(&Policy::roles(["temp", "clerk"])), Ok(()));
     assert_eq!(verdict(&Policy::roles(["clerk", "admin"])), forbidden("roles(clerk, admin)"));
     assert_eq!(verdict(&Policy::any_role(["admin", "clerk"])), Ok(()));
@@ -57,7 +57,7 @@ fn roles() {
 }
 
 #[test]
-fn permissions() {
+fn permission_policy_is_met_by_permissions() {
     assert_eq!(verdict(&Policy::permissions(["write:x", "read:x"])), Ok(()));
     let policy = Policy::permissions(["read:x", "read:y"]);
     assert_eq!(verdict(&policy), forbidden("permissions(read:x, read:y)"));

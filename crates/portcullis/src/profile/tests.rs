@@ -54,7 +54,7 @@ fn rule(verdict: Result<(String, Vec<String>), TokenError>) -> &'static str {
 }
 
 #[test]
-fn auth0() {
+fn auth0_access_token_is_accepted_and_near_misses_are_rejected() {
     let who = ("https://tenant.eu.auth0.com/", "https://api.example");
     let token = json!({
         "iss": who.0, "sub": "auth0|123", "aud": [who.1, "https://tenant.eu.auth0.com/userinfo"],
@@ -79,7 +79,7 @@ fn auth0() {
 }
 
 #[test]
-fn okta() {
+fn okta_access_token_is_accepted_and_near_misses_are_rejected() {
     let who = ("https://dev.okta.com/oauth2/default", "api://default");
     let token = json!({
         "ver": 1, "jti": "AT.abc", "iss": who.0, "aud": who.1, "iat": NOW, "exp": NOW + 3600,
@@ -96,7 +96,7 @@ fn okta() {
 }
 
 #[test]
-fn entra() {
+fn entra_access_token_is_accepted_and_near_misses_are_rejected() {
     let v2 = ("https://login.microsoftonline.com/t/v2.0", "11111111-2222-3333-4444-555555555555");
     let token = json!({
         "aud": v2.1, "iss": v2.0, "iat": NOW, "nbf": NOW, "exp": NOW + 4000, "azp": "client",
@@ -126,7 +126,7 @@ fn entra() {
 }
 
 #[test]
-fn cognito() {
+fn cognito_access_token_is_accepted_and_near_misses_are_rejected() {
     let who = ("https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc", "app-client");
     let token = json!({
         "sub": "s", "iss": who.0, "client_id": who.1, "token_use": "access",
@@ -152,7 +152,7 @@ fn cognito() {
 }
 
 #[test]
-fn keycloak() {
+fn keycloak_access_token_is_accepted_and_near_misses_are_rejected() {
     let who = ("https://sso.example/realms/shop", "orders-api");
     let token = json!({
         "exp": NOW + 300, "iat": NOW, "auth_time": NOW, "jti": "j", "iss": who.0,
@@ -185,7 +185,7 @@ fn keycloak() {
 }
 
 #[test]
-fn kubernetes() {
+fn kubernetes_access_token_is_accepted_and_near_misses_are_rejected() {
     let who = ("https://kubernetes.default.svc.cluster.local", "orders-api");
     let token = json!({
         "aud": [who.1], "exp": NOW + 3607, "iat": NOW, "nbf": NOW, "iss": who.0,
@@ -205,7 +205,7 @@ fn kubernetes() {
 }
 
 #[test]
-fn clerk() {
+fn clerk_access_token_is_accepted_and_near_misses_are_rejected() {
     let who = ("https://clerk.shop.example", "https://shop.example");
     let token = json!({
         "azp": who.1, "exp": NOW + 60, "fva": [0, -1], "iat": NOW, "iss": who.0, "nbf": NOW - 10,
@@ -247,7 +247,7 @@ fn profile_determines_metadata_url_and_key_hosts() {
 }
 
 #[test]
-fn supabase() {
+fn supabase_access_token_is_accepted_and_near_misses_are_rejected() {
     let who = ("https://ref.supabase.co/auth/v1", "authenticated");
     let token = json!({
         "iss": who.0, "sub": "u", "aud": who.1, "exp": NOW + 3600, "iat": NOW, "role": "authenticated",
@@ -289,7 +289,7 @@ fn identity_token_is_accepted_only_by_its_profile() {
 }
 
 #[test]
-fn entra_b2c() {
+fn entra_b2c_access_token_is_accepted_and_near_misses_are_rejected() {
     let who = ("https://shop.b2clogin.com/t/v2.0/", "11111111-2222-3333-4444-555555555555");
     let token = json!({
         "iss": who.0, "exp": NOW + 3600, "nbf": NOW, "aud": who.1, "sub": "s", "tfp": "B2C_1_in",
@@ -311,7 +311,7 @@ fn entra_b2c() {
 
 /// What a Spring Authorization Server issues to one client by default.
 #[test]
-fn spring() {
+fn spring_access_token_is_accepted_and_near_misses_are_rejected() {
     let who = ("https://auth.example", "web");
     let token = json!({
         "iss": who.0, "aud": who.1, "sub": "alice", "iat": NOW, "nbf": NOW, "exp": NOW + 300,
@@ -342,7 +342,7 @@ fn spring() {
 }
 
 #[test]
-fn hydra() {
+fn hydra_access_token_is_accepted_and_near_misses_are_rejected() {
     let who = ("https://hydra.example", "https://api.example");
     let token = json!({
         "aud": [who.1], "client_id": "web", "exp": NOW + 3600, "ext": {"roles": ["clerk"]},
@@ -363,7 +363,7 @@ fn hydra() {
 }
 
 #[test]
-fn authentik() {
+fn authentik_access_token_is_accepted_and_near_misses_are_rejected() {
     let who = ("https://sso.example/application/o/shop/", "client");
     let token = json!({
         "iss": who.0, "sub": "s", "aud": who.1, "exp": NOW + 300, "iat": NOW, "auth_time": NOW,
