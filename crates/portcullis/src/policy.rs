@@ -38,7 +38,7 @@ use rule::Rule;
 ///
 /// A policy is three-valued. A rule about a claim that is absent or `null` is *not met*. A rule is
 /// *unknown* if the claim that it reads is present but cannot be read: a member is duplicated, the
-/// type differs from the one that the rule compares, or a number cannot be represented exactly.
+/// type differs from the type that the rule compares, or a number cannot be represented exactly.
 /// Rules combine by Kleene's logic:
 ///
 /// | | |
