@@ -100,7 +100,7 @@ fn each_figure_of_the_reference_stands_in_the_results() {
 #[test]
 fn the_tables_of_patterns_and_of_revocation_are_those_of_the_results() {
     const RESULTS: &str = include_str!("../../benches/RESULTS.md");
-    for head in ["| pattern | adds", "| a route asks for |"] {
+    for head in ["| pattern | adds", "| requirement of the route |"] {
         let table = |text: &'static str| -> Vec<&str> {
             let rows = text.lines().skip_while(|line| !line.starts_with(head));
             rows.take_while(|line| line.starts_with('|')).collect()
