@@ -1,5 +1,5 @@
-//! Apps that are migrated: before, after step one (old and new side by side) and after step two. Each answers the same
-//! requests, and the table says which answers are meant to differ. `docs/migrating` shows the apps as they stand here.
+//! Apps before the migration, after step one (old and new side by side) and after step two. Each gets the same requests,
+//! and a table has the expected statuses. `docs/migrating` quotes the apps.
 
 mod actix_web_httpauth;
 mod axum_jwt_auth;

@@ -1,4 +1,4 @@
-//! The pages show the apps as they stand here.
+//! Checks that the pages in `docs/migrating` quote the apps exactly.
 
 const PAGES: [(&str, &str, [&str; 3]); 5] = [
     (
@@ -49,7 +49,7 @@ const PAGES: [(&str, &str, [&str; 3]); 5] = [
 ];
 
 #[test]
-fn pages_show_the_apps_that_are_tested() {
+fn pages_quote_the_tested_apps() {
     for (name, page, apps) in PAGES {
         let blocks = page.split("```rust\n").skip(1).map(|block| block.split("```").next());
         let blocks: Vec<&str> = blocks.map(Option::unwrap).collect();
