@@ -13,7 +13,7 @@ use crate::exit::{self, Exit};
 use crate::tune::TuneArguments;
 use crate::{inspect, jwks, jws, output, tune, units};
 
-/// Validates tokens and signatures as a service with the crate `portcullis` does, and explains each result.
+/// Validate tokens and signatures as a service with the crate `portcullis` does, and explain each result.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, after_help = exit::HELP, arg_required_else_help = true)]
 struct Cli {
@@ -63,6 +63,7 @@ pub(crate) const WITHOUT_BENCH: &str = "this build has no `bench`; install one w
     `cargo install portcullis-cli --features bench`";
 
 const COMPLETIONS: &str = "\
+Install:
   bash:  portcullis completions bash > ~/.local/share/bash-completion/completions/portcullis
   zsh:   portcullis completions zsh > \"${fpath[1]}/_portcullis\"
   fish:  portcullis completions fish > ~/.config/fish/completions/portcullis.fish
@@ -87,7 +88,7 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "URL")]
     pub(crate) issuer: Option<String>,
 
-    /// Key set: an https URL, an http URL on this machine, or a file. [default: discovered below --issuer]
+    /// Key set: an https URL, an http URL on this machine, or a file [default: discovered below --issuer]
     #[arg(long, value_name = "URL|FILE")]
     pub(crate) jwks: Option<String>,
 
@@ -95,12 +96,12 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "NAME")]
     pub(crate) audience: Vec<String>,
 
-    /// Profile of the tokens: jwt, rfc9068, or an issuer's (auth0, okta, entra-v2, keycloak, …).
+    /// Profile of the tokens: jwt, rfc9068, or an issuer's (auth0, okta, entra-v2, keycloak, …)
     /// [default: jwt]
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<Profile>,
 
-    /// Claim to read scopes from, instead of the profile's: its name, or a path as a JSON array. [default:
+    /// Claim to read scopes from, instead of the profile's: its name, or a path as a JSON array [default:
     /// the profile's]
     #[arg(long, value_name = "CLAIM")]
     pub(crate) scopes_at: Option<String>,
@@ -110,19 +111,19 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "CLAIM")]
     pub(crate) roles_at: Option<String>,
 
-    /// Allowed signature algorithm, such as ES256. Repeatable. [default: every asymmetric algorithm]
+    /// Allowed signature algorithm, such as ES256. Repeatable [default: every asymmetric algorithm]
     #[arg(long, value_name = "NAME")]
     pub(crate) alg: Vec<Algorithm>,
 
-    /// Tolerated clock skew. [default: 10s]
+    /// Tolerated clock skew [default: 10s]
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = units::whole_seconds)]
     pub(crate) leeway: Option<u64>,
 
-    /// Reject tokens with a longer lifetime (`exp` - `iat`) than this. [default: no limit]
+    /// Reject tokens with a longer lifetime (`exp` - `iat`) than this [default: no limit]
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = units::some_seconds)]
     pub(crate) max_lifetime: Option<NonZeroU64>,
 
-    /// Reject tokens issued (`iat`) longer ago than this. [default: no limit]
+    /// Reject tokens issued (`iat`) longer ago than this [default: no limit]
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = units::some_seconds)]
     pub(crate) max_age: Option<NonZeroU64>,
 
@@ -140,7 +141,7 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = units::some_seconds, help_heading = "Revocation")]
     pub(crate) status_list: Option<NonZeroU64>,
 
-    /// Validate as of this time, in seconds since 1970. [default: now]
+    /// Validate as of this time, in seconds since 1970 [default: now]
     // Up to the end of the year 9999.
     #[arg(long, value_name = "UNIX_SECONDS", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=253_402_300_799))]
     pub(crate) at: Option<u64>,
@@ -187,7 +188,7 @@ pub(crate) struct JwksArguments {
     #[arg(long, value_name = "URL")]
     pub(crate) issuer: Option<String>,
 
-    /// URL of the issuer's metadata. [default: the well-known paths of --issuer]
+    /// URL of the issuer's metadata [default: the well-known paths of --issuer]
     #[arg(long, value_name = "URL", requires = "issuer")]
     pub(crate) discovery_url: Option<String>,
 
@@ -212,7 +213,7 @@ pub(crate) struct JwksArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// Fetch repeatedly for this long, 1 s to 30 days, and assess the rotations observed. [default: fetch once]
+    /// Fetch repeatedly for this long, 1 s to 30 days, and assess the rotations observed [default: fetch once]
     #[arg(long, value_name = "DURATION", value_parser = units::seconds_within::<1, 2_592_000>, help_heading = "Rotation")]
     pub(crate) watch: Option<u64>,
 
@@ -246,7 +247,7 @@ pub(crate) struct InspectArguments {
     #[arg(long)]
     pub(crate) suggest: bool,
 
-    /// Show times relative to this time, in seconds since 1970. [default: now]
+    /// Show times relative to this time, in seconds since 1970 [default: now]
     #[arg(long, value_name = "UNIX_SECONDS")]
     pub(crate) at: Option<u64>,
 
@@ -269,7 +270,7 @@ service's environment, `portcullis check` without options validates as the servi
 differences:
 
   - one issuer: run the command once for each; `also_issuer`, `dangerous` and the policies of routes
-    are set in code, so pass a policy by the options below
+    are set in code, so pass a policy by the options above
   - the token is read as from `Authorization: Bearer`, whichever place the service reads
   - keys are fetched at the start (exit code 3 if that fails) and are not stored for the next run
   - the cooldown between two key fetches is 1 s, and a key file is read once
@@ -300,7 +301,8 @@ and, with --show-claims, `claims`. Otherwise: `kind`, `status`, `rule`, `reason`
 `remedy`; `found` if `iss` or `aud` is wrong; `error` if the verdict is undecided.
 
 {}
-     (3 takes precedence over 1: an undecided token may be valid or not)
+
+Exit code 3 takes precedence over 1: an undecided token may be valid or not.
 
 With keys from a URL, the key set is fetched again for an unknown `kid`: at most once per second, and
 for 10 s in total. Tokens that need a later fetch are undecided.

