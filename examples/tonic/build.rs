@@ -1,4 +1,4 @@
-//! The services, which a project with `.proto` files lets `tonic-prost-build` make of them.
+//! Generates the services. A project with `.proto` files uses `tonic-prost-build` instead.
 
 use tonic_build::manual::{Builder, Method, Service};
 

@@ -100,7 +100,7 @@ fn every_figure_in_the_reference_is_in_the_results() {
 #[test]
 fn pattern_and_revocation_tables_match_the_results() {
     const RESULTS: &str = include_str!("../../benches/RESULTS.md");
-    for head in ["| pattern | adds", "| a route asks for |"] {
+    for head in ["| pattern | adds", "| requirement of the route |"] {
         let table = |text: &'static str| -> Vec<&str> {
             let rows = text.lines().skip_while(|line| !line.starts_with(head));
             rows.take_while(|line| line.starts_with('|')).collect()

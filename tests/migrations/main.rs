@@ -1,6 +1,5 @@
-//! Apps in migration: before, after step one (old and new side by side) and after step two. Each
-//! receives the same requests, and the table lists the intended differences. `docs/migrating`
-//! contains the apps.
+//! Apps before the migration, after step one (old and new side by side) and after step two. Each gets the same requests,
+//! and a table has the expected statuses. `docs/migrating` quotes the apps.
 
 mod actix_web_httpauth;
 mod axum_jwt_auth;

@@ -1,4 +1,4 @@
-//! The pages contain the apps that are tested here.
+//! Checks that the pages in `docs/migrating` quote the apps exactly.
 
 const PAGES: [(&str, &str, [&str; 3]); 5] = [
     (
@@ -49,7 +49,7 @@ const PAGES: [(&str, &str, [&str; 3]); 5] = [
 ];
 
 #[test]
-fn pages_contain_the_tested_apps() {
+fn pages_quote_the_tested_apps() {
     for (name, page, apps) in PAGES {
         let blocks = page.split("```rust\n").skip(1).map(|block| block.split("```").next());
         let blocks: Vec<&str> = blocks.map(Option::unwrap).collect();

@@ -1,4 +1,4 @@
-//! The requests, and the expected responses of the app before, during and after the migration.
+//! The requests, and the expected statuses of the apps before, during and after the migration.
 
 use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use portcullis::testing::{AUDIENCE, ISSUER, TestKey, TestToken};
 use portcullis::{Algorithm, Authenticator, keys::SharedKeySet};
 use serde_json::json;
 
-/// The issuer of the tokens that the old code accepts.
+/// The issuer whose tokens the old code accepts.
 pub const OLD_ISSUER: &str = "https://old.example";
 
 pub static OLD_KEY: LazyLock<Arc<TestKey>> = LazyLock::new(|| key("old"));
@@ -22,7 +22,7 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// The new settings.
+/// Creates the authenticator of the new code.
 pub async fn authenticator() -> Authenticator {
     let keys = SharedKeySet::new(TestKey::key_set([&**NEW_KEY]));
     Authenticator::builder(ISSUER, AUDIENCE).key_source(keys).build().await.unwrap()
@@ -32,7 +32,7 @@ pub fn old_jwks() -> String {
     TestKey::jwks([&**OLD_KEY]).to_string()
 }
 
-/// One request, and the status of each of the three apps.
+/// A request, and the expected status of each of the three apps.
 pub struct Row {
     pub name: &'static str,
     pub authorization: Option<String>,
@@ -47,24 +47,24 @@ pub fn bearer(token: impl std::fmt::Display) -> Option<String> {
     Some(format!("Bearer {token}"))
 }
 
-/// A valid token of the new issuer.
+/// Returns a valid token of the new issuer.
 pub fn new_token() -> TestToken {
     TestToken::new(NEW_KEY.clone(), ISSUER, "alice", now())
 }
 
-/// A valid token of the old issuer, without the marks of an RFC 9068 access token.
+/// Returns a valid token of the old issuer, without the marks of an RFC 9068 access token.
 pub fn old_token() -> TestToken {
     TestToken::new(OLD_KEY.clone(), OLD_ISSUER, "alice", now()).header("typ", "JWT")
 }
 
-/// Each difference is intended: tokens of the old issuer are rejected from step two on, and tokens
-/// that name the new issuer are the new gate's from step one on.
+/// Returns the rows. Statuses differ by design: tokens of the old issuer are rejected from step two, and tokens that
+/// name the new issuer are validated by the new gate from step one.
 pub fn rows() -> Vec<Row> {
     let old = |token: TestToken| bearer(token.sign());
     let id_token = json!({"nonce": "n"});
     vec![
         row("no token", None, [401, 401, 401]),
-        row("no JWT", bearer("opaque"), [401, 401, 401]),
+        row("not a JWT", bearer("opaque"), [401, 401, 401]),
         row("old", old(old_token()), [200, 200, 401]),
         row("old, expired", old(old_token().expired().claim("exp", now() - 600)), [401, 401, 401]),
         row("old, forged", old(old_token().signed_with(NEW_KEY.clone())), [401, 401, 401]),
@@ -86,7 +86,7 @@ pub fn rows() -> Vec<Row> {
             old(new_token().header("typ", "JWT").claims(&id_token)),
             [401, 401, 401],
         ),
-        // The old code ignores `iss`.
+        // The old code does not check `iss`.
         row(
             "new issuer named, old key",
             old(new_token().signed_with(OLD_KEY.clone())),
@@ -95,7 +95,7 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-/// Sends each row to each app, and compares the statuses.
+/// Sends each request to each app, and compares the statuses.
 pub async fn hold<F: Future<Output = StatusCode>>(
     rows: &[Row],
     apps: [&dyn Fn(Request<()>) -> F; 3],
@@ -110,7 +110,7 @@ pub async fn hold<F: Future<Output = StatusCode>>(
             let status = app(request.body(()).unwrap()).await;
             if status != expected[at] {
                 let step = ["before", "both", "after"][at];
-                wrong.push(format!("{name}, {step}: {status}, not {}", expected[at]));
+                wrong.push(format!("{name}, {step}: {status} instead of {}", expected[at]));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `portcullis check`: each token's verdict, and how many of each there were.
+//! `portcullis check`: the verdict on each token, and a count of the verdicts.
 
 mod configuration;
 mod judge;
@@ -21,12 +21,12 @@ use verdict::Verdict;
 
 pub(crate) fn run(arguments: &CheckArguments) -> Result<Exit, Failure> {
     let tokens = tokens::tokens(&arguments.tokens)?;
-    // Reading tokens blocks this thread; keys are fetched on the other one.
+    // Reading tokens blocks this thread, so keys are fetched on another one.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(|error| Failure::wrong(format!("no thread to fetch keys on: {error}")))?;
+        .map_err(|error| Failure::wrong(format!("cannot start a thread to fetch keys: {error}")))?;
     let mut judge = runtime.block_on(Judge::new(arguments))?;
     let mut output = Output::new();
     let mut tally = Tally::default();
@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Exit, Failure> {
         }
     }
     if tally.all() == 0 {
-        return Err(Failure::wrong("no token came on standard input"));
+        return Err(Failure::wrong("no token on standard input"));
     }
     if tally.all() > 1 {
         output::complain(&tally.to_string());
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Exit, Failure> {
     Ok(tally.exit())
 }
 
-/// What is told of one token.
+/// The output for one token.
 #[derive(Serialize)]
 struct Report<'a> {
     token: String,
@@ -70,7 +70,7 @@ impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.token, self.verdict)?;
         if self.bearer_prefix {
-            write!(f, "\n  note:    `Bearer` stood in front of the token, and was left out")?;
+            write!(f, "\n  note:    the prefix `Bearer` was removed")?;
         }
         Ok(())
     }
@@ -81,7 +81,7 @@ struct Tally {
     accepted: u64,
     refused: u64,
     undecided: u64,
-    /// How long judging took: neither the waiting for tokens nor the writing.
+    /// Time spent in validation, without reading tokens and writing results.
     took: Duration,
 }
 
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_could_not_judge_a_token_does_not_say_that_it_was_refused() {
+    fn undecided_token_takes_precedence_over_a_rejected_one_in_the_exit_code() {
         for (refused, undecided, exit) in
             [(0, 0, Exit::Good), (1, 0, Exit::Refused), (0, 1, Exit::NoKeys), (2, 1, Exit::NoKeys)]
         {

@@ -13,7 +13,7 @@ use crate::exit::{self, Exit};
 use crate::tune::TuneArguments;
 use crate::{inspect, jwks, jws, output, tune, units};
 
-/// Says of tokens and signatures what a service with the crate `portcullis` would say, and why.
+/// Validate tokens and signatures as a service with the crate `portcullis` does, and explain each result.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, after_help = exit::HELP, arg_required_else_help = true)]
 struct Cli {
@@ -23,206 +23,205 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Measure what validation costs on this machine, beside the bare check and jsonwebtoken
+    /// Measure the cost of validation on this machine, next to the bare signature check and jsonwebtoken
     #[cfg(feature = "bench")]
     #[command(after_help = format!("{}\n{}", bench::HELP, exit::HELP))]
     Bench(Box<BenchArguments>),
-    /// Measure what validation costs on this machine (not in this build)
+    /// Measure the cost of validation on this machine (not in this build)
     #[cfg(not(feature = "bench"))]
     #[command(after_help = format!("{WITHOUT_BENCH}\n\n{}", exit::HELP))]
     Bench {
-        /// Whatever `bench` would be told.
+        /// The arguments of `bench`, which this build ignores.
         #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
         ignored: Vec<std::ffi::OsString>,
     },
-    /// Check tokens: accepted, or refused by which rule, and what to do about it
+    /// Validate tokens: accepted, or the rule that rejects them and the remedy
     #[command(after_help = check_help())]
     Check(Box<CheckArguments>),
-    /// Examine an issuer's keys: what services make of them, and what is wrong
+    /// Diagnose an issuer's key set: usable keys, faults and cache lifetime
     #[command(after_help = format!("{}\n{}", jwks::HELP, exit::HELP))]
     Jwks(JwksArguments),
-    /// Verify signatures alone, one JSON line each: for test vectors
+    /// Verify signatures only, in JSON Lines, for test vectors
     #[command(after_help = format!("{}\n\n{}", jws::HELP, exit::HELP))]
     Jws,
-    /// Show what tokens say, what is unusual, and which settings would fit; verifies nothing
+    /// Decode tokens, note what is unusual and suggest settings; verifies nothing
     #[command(after_help = format!("{}\n{}", inspect::HELP, exit::HELP))]
     Inspect(InspectArguments),
-    /// Tune access expiry and JWKS TTL: what they bound, and what they cost
+    /// Choose an access expiry and a JWKS TTL by their revocation lag and cost
     #[command(after_help = format!("{}\n{}", tune::HELP, exit::HELP))]
     Tune(Box<TuneArguments>),
-    /// Write the completions of a shell
+    /// Print shell completions
     #[command(after_help = format!("{COMPLETIONS}\n{}", exit::HELP))]
     Completions {
-        /// For which shell.
+        /// Shell to print completions for.
         shell: Shell,
     },
 }
 
 #[cfg(not(feature = "bench"))]
-pub(crate) const WITHOUT_BENCH: &str = "this build has no `bench`; install one that has: \
+pub(crate) const WITHOUT_BENCH: &str = "this build has no `bench`; install one with \
     `cargo install portcullis-cli --features bench`";
 
 const COMPLETIONS: &str = "\
+Install:
   bash:  portcullis completions bash > ~/.local/share/bash-completion/completions/portcullis
   zsh:   portcullis completions zsh > \"${fpath[1]}/_portcullis\"
   fish:  portcullis completions fish > ~/.config/fish/completions/portcullis.fish
 ";
 
-/// The completions, from the same description as the help.
+/// Generates completions from the same definition as the help.
 pub(crate) fn completions(shell: Shell) -> Vec<u8> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "portcullis", &mut text);
     text
 }
 
-/// The options of `check`: settings of the service, which override its variables.
+/// The options of `check`. Each setting overrides the service's environment variable.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// A token; `-`, or none, for a line each on standard input. Other users of this machine can
-    /// read arguments: a token that matters belongs on standard input.
+    /// Token to validate; without one, or with `-`, one token per line of standard input. Other users of
+    /// this machine can read arguments, so pass a live token on standard input.
     #[arg(value_name = "TOKEN")]
     pub(crate) tokens: Vec<String>,
 
-    /// What `iss` must say, byte for byte. The keys are discovered below it, unless --jwks says
-    /// where they are.
+    /// Required value of `iss`, byte for byte. Keys are discovered below this URL unless --jwks is given.
     #[arg(long, value_name = "URL")]
     pub(crate) issuer: Option<String>,
 
-    /// Where the keys are: an https URL, an http one on this machine, or a file.
+    /// Key set: an https URL, an http URL on this machine, or a file [default: discovered below --issuer]
     #[arg(long, value_name = "URL|FILE")]
     pub(crate) jwks: Option<String>,
 
-    /// The API's name, which `aud` must hold. Repeat it for an API with several: one suffices.
+    /// Required name in `aud`: the API's identifier at the issuer. Repeatable: one of the names is enough.
     #[arg(long, value_name = "NAME")]
     pub(crate) audience: Vec<String>,
 
-    /// The kind of token: jwt, rfc9068, or an issuer's habits (auth0, okta, entra-v2, keycloak, …).
+    /// Profile of the tokens: jwt, rfc9068, or an issuer's (auth0, okta, entra-v2, keycloak, …)
     /// [default: jwt]
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<Profile>,
 
-    /// The one claim that scopes are read from: its name, or a path as a JSON array. [default: as the
-    /// profile says]
+    /// Claim to read scopes from, instead of the profile's: its name, or a path as a JSON array [default:
+    /// the profile's]
     #[arg(long, value_name = "CLAIM")]
     pub(crate) scopes_at: Option<String>,
 
-    /// A claim that roles are read from as well: its name, a path as a JSON array, or an array of
-    /// paths, such as '["resource_access","orders-api","roles"]'.
+    /// Claim to read roles from, in addition to the profile's: its name, a path as a JSON array, such as
+    /// '["resource_access","orders-api","roles"]', or an array of paths.
     #[arg(long, value_name = "CLAIM")]
     pub(crate) roles_at: Option<String>,
 
-    /// A signature algorithm that is allowed, such as ES256. Repeat it for several. [default:
-    /// every asymmetric one]
+    /// Allowed signature algorithm, such as ES256. Repeatable [default: every asymmetric algorithm]
     #[arg(long, value_name = "NAME")]
     pub(crate) alg: Vec<Algorithm>,
 
-    /// The clock skew that is tolerated. [default: 10s]
+    /// Tolerated clock skew [default: 10s]
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = units::whole_seconds)]
     pub(crate) leeway: Option<u64>,
 
-    /// Refuse tokens that were issued for longer than this. [default: no limit]
+    /// Reject tokens with a longer lifetime (`exp` - `iat`) than this [default: no limit]
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = units::some_seconds)]
     pub(crate) max_lifetime: Option<NonZeroU64>,
 
-    /// Refuse tokens that were issued longer ago than this. [default: no limit]
+    /// Reject tokens issued (`iat`) longer ago than this [default: no limit]
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = units::some_seconds)]
     pub(crate) max_age: Option<NonZeroU64>,
 
-    /// A claim that the token must have. Repeated: every one of them.
+    /// Required claim. Repeatable: the token must have all of them.
     #[arg(long, value_name = "NAME")]
     pub(crate) require_claim: Vec<String>,
 
-    /// As a route with `Revocation::live()`: the issuer must say that the token is active. Needs
-    /// PORTCULLIS_INTROSPECTION_URL and what goes with it.
+    /// Require that introspection reports the token as active, as a route with `Revocation::live()` does.
+    /// Needs PORTCULLIS_INTROSPECTION_URL and its credentials.
     #[arg(long, conflicts_with = "status_list", help_heading = "Revocation")]
     pub(crate) live: bool,
 
-    /// As a route with `Revocation::status_list`: a list that is at most this old must say that the
-    /// token is valid.
+    /// Require that a status list of at most this age reports the token as valid, as a route with
+    /// `Revocation::status_list` does.
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = units::some_seconds, help_heading = "Revocation")]
     pub(crate) status_list: Option<NonZeroU64>,
 
-    /// Judge as at this time, in seconds since 1970, instead of now.
+    /// Validate as of this time, in seconds since 1970 [default: now]
     // Up to the end of the year 9999.
     #[arg(long, value_name = "UNIX_SECONDS", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=253_402_300_799))]
     pub(crate) at: Option<u64>,
 
-    /// A scope that the token must have. Repeated: every one of them.
+    /// Required scope. Repeatable: the token must have all of them.
     #[arg(long, value_name = "NAME", help_heading = "Policy")]
     pub(crate) scope: Vec<String>,
 
-    /// Scopes of which the token must have at least one.
+    /// Alternative scope. Repeatable: the token must have at least one of them.
     #[arg(long, value_name = "NAME", help_heading = "Policy")]
     pub(crate) any_scope: Vec<String>,
 
-    /// A role that the bearer must have. Repeated: every one of them.
+    /// Required role. Repeatable: the caller must have all of them.
     #[arg(long, value_name = "NAME", help_heading = "Policy")]
     pub(crate) role: Vec<String>,
 
-    /// Roles of which the bearer must have at least one.
+    /// Alternative role. Repeatable: the caller must have at least one of them.
     #[arg(long, value_name = "NAME", help_heading = "Policy")]
     pub(crate) any_role: Vec<String>,
 
-    /// A whole policy, as JSON or in a file, such as {"and":[{"scopes":["orders:read"]},
-    /// {"max_auth_age_secs":300}]}. Custom checks can not be judged here.
+    /// Policy as JSON, or a file with one, such as {"and":[{"scopes":["orders:read"]},
+    /// {"max_auth_age_secs":300}]}. Custom checks are code of the service and cannot be evaluated.
     #[arg(long, value_name = "JSON|FILE", help_heading = "Policy")]
     pub(crate) policy: Option<String>,
 
-    /// Show the claims of accepted tokens, the subject among them. Without it none is shown.
+    /// Print the claims of accepted tokens, including the subject. Off by default.
     #[arg(long, help_heading = "Output")]
     pub(crate) show_claims: bool,
 
-    /// One JSON object for each token, in one line.
+    /// Print one JSON object per token, one per line.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
-/// Whose keys `jwks` examines, and with which settings.
+/// The options of `jwks`: the key set to diagnose, and the settings of the service.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct JwksArguments {
-    /// Where the keys are: an https URL, an http one on this machine, or a file; or the issuer's URL, as a
-    /// metric's label `location` may have it.
+    /// Key set: an https URL, an http URL on this machine, or a file. Also takes an issuer's URL, so that
+    /// the metric label `location` can be pasted.
     #[arg(value_name = "URL|FILE", required_unless_present = "issuer", conflicts_with = "issuer")]
     pub(crate) url: Option<String>,
 
-    /// The issuer, whose metadata say where the keys are.
+    /// Issuer, whose metadata names the key set.
     #[arg(long, value_name = "URL")]
     pub(crate) issuer: Option<String>,
 
-    /// Where the issuer's metadata are, if they are not below its URL.
+    /// URL of the issuer's metadata [default: the well-known paths of --issuer]
     #[arg(long, value_name = "URL", requires = "issuer")]
     pub(crate) discovery_url: Option<String>,
 
-    /// How long a service uses the keys at most before it asks again.
+    /// Maximum time that a service uses a key set before it fetches again, 10 s to 24 h.
     #[arg(long, value_name = "DURATION", default_value = "300s", value_parser = units::seconds_within::<10, 86_400>)]
     pub(crate) jwks_ttl: u64,
 
-    /// As a service with `obey_no_cache`: no-cache, no-store, must-revalidate, max-age=0 and a past
-    /// Expires count.
+    /// Obey no-cache, no-store, must-revalidate, max-age=0 and a past Expires, as a service with
+    /// `obey_no_cache` does. Off by default.
     #[arg(long)]
     pub(crate) obey_no_cache: bool,
 
-    /// The deadline of the whole fetch.
+    /// Timeout of each whole fetch, 1 ms to 1 h.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = seconds)]
     pub(crate) fetch_timeout: f64,
 
-    /// The longest document that is read.
+    /// Maximum size of a response body, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 524_288)]
     pub(crate) max_body: usize,
 
-    /// Certificates (PEM) that are trusted as well.
+    /// CA certificates (PEM) to trust in addition to the system's.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// Look again and again for so long, and judge the rotations that were seen.
+    /// Fetch repeatedly for this long, 1 s to 30 days, and assess the rotations observed [default: fetch once]
     #[arg(long, value_name = "DURATION", value_parser = units::seconds_within::<1, 2_592_000>, help_heading = "Rotation")]
     pub(crate) watch: Option<u64>,
 
-    /// The time between two looks.
+    /// Interval between two fetches of --watch, 1 ms to 1 h.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, help_heading = "Rotation")]
     pub(crate) every: f64,
 
-    /// One JSON object.
+    /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -232,27 +231,27 @@ fn seconds(text: &str) -> Result<f64, String> {
     if (0.001..=3600.0).contains(&secs) {
         Ok(secs)
     } else {
-        Err("it must be from 1 ms to 1 h".to_owned())
+        Err("must be from 1 ms to 1 h".to_owned())
     }
 }
 
-/// What `inspect` is told.
+/// The options of `inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArguments {
-    /// A token; `-`, or none, for a line each on standard input. Other users of this machine can
-    /// read arguments: a token that matters belongs on standard input.
+    /// Token to decode; without one, or with `-`, one token per line of standard input. Other users of
+    /// this machine can read arguments, so pass a live token on standard input.
     #[arg(value_name = "TOKEN")]
     pub(crate) tokens: Vec<String>,
 
-    /// Suggest the settings of a service for tokens like this, in Rust and as environment.
+    /// Suggest the settings of a service for such tokens, as Rust code and as environment variables.
     #[arg(long)]
     pub(crate) suggest: bool,
 
-    /// Times are relative to this one, in seconds since 1970, instead of now.
+    /// Show times relative to this time, in seconds since 1970 [default: now]
     #[arg(long, value_name = "UNIX_SECONDS")]
     pub(crate) at: Option<u64>,
 
-    /// One JSON object for each token, in one line.
+    /// Print one JSON object per token, one per line.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -260,60 +259,64 @@ pub(crate) struct InspectArguments {
 fn check_help() -> String {
     format!(
         "\
-A token is judged as in a request's Authorization header: form, algorithm, key, signature, claims,
-time, and then the policy, if one is given. The token itself is never shown.
+Validates each token as if it came in a request's Authorization header: form, algorithm, key,
+signature, claims and time, then the policy, if one is given. The token itself is never printed.
 
-Every setting that has a variable (PORTCULLIS_ISSUER, PORTCULLIS_PROFILE, PORTCULLIS_CA_FILE, …) is
-read from it, as a service reads it with `Authenticator::from_env()`; an option stands over its
-variable. In the service's environment, `portcullis check` alone judges as the service does. It
-differs in this: one issuer; the token comes as in `Authorization: Bearer`, wherever the service
-looks; keys are fetched at the start or it ends with 3, and nothing is kept for another start; the
-cooldown is 1 s; keys of a file are read once. What is set in code alone (`also_issuer`,
-`dangerous`, a policy of a route) has no variable: a policy is given by options, and the tokens of
-several issuers are judged with one run for each.
+Durations: 90 (seconds), 15m, 1h30m; a whole number of seconds.
+
+Settings come from the service's environment variables (PORTCULLIS_ISSUER, PORTCULLIS_PROFILE,
+PORTCULLIS_CA_FILE, …), as with `Authenticator::from_env()`; an option overrides its variable. In the
+service's environment, `portcullis check` without options validates as the service does, with these
+differences:
+
+  - one issuer: run the command once for each; `also_issuer`, `dangerous` and the policies of routes
+    are set in code, so pass a policy by the options above
+  - the token is read as from `Authorization: Bearer`, whichever place the service reads
+  - keys are fetched at the start (exit code 3 if that fails) and are not stored for the next run
+  - the cooldown between two key fetches is 1 s, and a key file is read once
 
 Examples:
 
-  Why does the API answer 401? The token from the clipboard, the keys discovered:
+  Why does the API answer 401? Token from the clipboard, keys by discovery:
     wl-paste | portcullis check --issuer https://auth.example --audience https://api.example
 
-  Without a network, and as at the time of the incident:
+  Offline, as of the time of the incident:
     portcullis check --issuer https://auth.example --jwks keys.json --audience https://api.example \\
       --at 1700000000 - < token.txt
 
-  Why 403? Hold it to what the route asks for:
+  Why 403? Apply the route's policy:
     portcullis check --issuer https://auth.example --audience https://api.example \\
       --scope orders:read --any-role clerk --any-role admin - < token.txt
 
-  As the service judges, by its variables, and with groups for roles:
+  With the service's variables, and roles from the claim `groups`:
     portcullis check --roles-at groups --role clerk - < token.txt
 
-  Which rule refuses most, of the tokens in a file?
+  Which rule rejects most tokens of a file?
     portcullis check --issuer https://auth.example --audience https://api.example --json \\
       < tokens.txt | jq -r .rule | sort | uniq -c
 
-With --json, every line has `token` (where it came from), `verdict` (accepted, refused, undecided)
-and `bearer_prefix`. Accepted: `key_id`, `algorithm`, `expires_in_secs`, `issued_secs_ago` and, with
---show-claims, `claims`. Otherwise: `kind`, `status`, `rule`, `reason`, `setting`, `option`,
-`remedy`; `found` where `iss` or `aud` is wrong; `error` where the verdict is undecided.
+With --json, every line has `token` (the argument or line it came from), `verdict` (accepted, refused,
+undecided) and `bearer_prefix`. Accepted: `key_id`, `algorithm`, `expires_in_secs`, `issued_secs_ago`
+and, with --show-claims, `claims`. Otherwise: `kind`, `status`, `rule`, `reason`, `setting`, `option`,
+`remedy`; `found` if `iss` or `aud` is wrong; `error` if the verdict is undecided.
 
 {}
-     (3 stands before 1: a token that nobody could judge may be either)
 
-With keys from a URL, the issuer is asked again about a `kid` that it had not: once a second, and
-for 10 seconds in all. Tokens that would need more of it are undecided.
+Exit code 3 takes precedence over 1: an undecided token may be valid or not.
 
-When the reader of the output goes away, the rest is left unread, and the exit code tells of the
-tokens until then.",
+With keys from a URL, the key set is fetched again for an unknown `kid`: at most once per second, and
+for 10 s in total. Tokens that need a later fetch are undecided.
+
+If the reader closes standard output, the command stops; the exit code covers the tokens up to then.",
         exit::HELP
     )
 }
 
-/// The command, or how the program ends without one.
+/// Parses the command line; prints help, or an error, if there is no command to run.
 pub(crate) fn parse() -> Result<Command, Exit> {
     Cli::try_parse().map(|cli| cli.command).map_err(|error| {
         if error.exit_code() == 0 {
-            // Help or version, and whoever asked may have gone.
+            // Help or version. A closed standard output is no error.
             let _ = error.print();
             return Exit::Good;
         }
@@ -327,7 +330,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_examples_of_the_help_can_be_typed() {
+    fn examples_in_the_help_parse() {
         let mut help = [&check_help(), tune::HELP, inspect::HELP, jwks::HELP].concat();
         if cfg!(feature = "bench") {
             help += include_str!("bench/help.txt");
@@ -346,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_put_together_rightly() {
+    fn clap_definition_is_consistent() {
         Cli::command().debug_assert();
     }
 }

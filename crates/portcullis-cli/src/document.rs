@@ -1,15 +1,15 @@
-//! HTML pages that need nothing else: no file beside them, no network, and no script to be read.
+//! Self-contained HTML pages: no other files, no network, and readable without scripts.
 
-/// What a page may load and run: what stands in it, and nothing from elsewhere.
+/// Content security policy: inline styles and scripts only.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       base-uri 'none'; form-action 'none'";
 
 const STYLE: &str = include_str!("document/style.css");
 
-/// Shows the values of a plot at the pointer, or where the arrow keys moved to.
+/// Script that shows the values of a plot at the pointer or at the position of the arrow keys.
 const VALUES: &str = include_str!("document/values.js");
 
-/// A whole page. `scripts` run after its own.
+/// Renders a page. `scripts` run after the page's own script.
 pub(crate) fn page(title: &str, body: &str, scripts: &[&str]) -> String {
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
@@ -26,8 +26,8 @@ pub(crate) fn page(title: &str, body: &str, scripts: &[&str]) -> String {
     html + "</script>\n</html>\n"
 }
 
-/// A table of text. Its first column names the rows. On a narrow screen each row becomes a block, in
-/// which every value stands beside the name of its column, unless there is only one of them.
+/// Renders a table whose first column names the rows. On a narrow screen each row becomes a block with the
+/// column's name beside each value, unless the row has only one value.
 pub(crate) fn table(columns: &[&str], rows: &[Vec<String>]) -> String {
     let mut html = String::from("<table role=\"table\">\n<thead><tr role=\"row\">");
     for column in columns {
@@ -52,12 +52,12 @@ pub(crate) fn table(columns: &[&str], rows: &[Vec<String>]) -> String {
     html + "</tbody>\n</table>\n"
 }
 
-/// Text as HTML, in an attribute as well.
+/// Escapes text for HTML content and attributes.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// The same, with code for what stands in backticks.
+/// Escapes text for HTML, with text in backticks as code.
 pub(crate) fn prose(text: &str) -> String {
     let parts = text.split('`').enumerate();
     parts
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn page_loads_nothing_and_text_stays_text() {
+    fn page_loads_nothing_external_and_text_is_escaped() {
         let hostile = "<img src=x onerror=\"alert(1)\">&";
         let body = table(&["", hostile], &[vec![hostile.to_owned(), hostile.to_owned()]]);
         let html = page(hostile, &body, &["let x = 1;\n"]);
@@ -82,7 +82,7 @@ mod tests {
         for external in ["src=x onerror=\"", "http://", "https://", "url(", "@import", "<link"] {
             assert!(!html.contains(external), "{external}");
         }
-        // A script that named the end of scripts would end there.
+        // `</script` inside a script would end the script element.
         assert_eq!(html.matches("</script").count(), 1);
     }
 }

@@ -1,37 +1,37 @@
-//! How the program ends: the one table of exit codes, and what it ends early of.
+//! Exit codes, and the errors that end the program early.
 
 use std::fmt;
 use std::process::ExitCode;
 
-/// What a script is told.
+/// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All good.
+    /// Success.
     Good = 0,
-    /// A token was refused.
+    /// A token was rejected.
     Refused = 1,
-    /// The command or its configuration is wrong.
+    /// The command line or the configuration is invalid.
     Wrong = 2,
-    /// Keys could not be had, so that nobody can say.
+    /// Keys or revocation status are unavailable, so the verdict is undecided.
     NoKeys = 3,
-    /// Two ways to work out a figure of `tune` do not say the same.
+    /// The closed form and the simulation of a figure of `tune` disagree.
     Disagree = 4,
     /// No setting reaches a goal of `tune`.
     Unmet = 5,
-    /// Ctrl-C, as shells count it. What was measured until then is reported.
-    #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only `bench` goes on so long"))]
+    /// Ctrl-C: 128 + SIGINT, as shells report it. `bench` reports its measurements up to that point.
+    #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only `bench` handles Ctrl-C"))]
     Interrupted = 130,
 }
 
 /// The table, as `--help` shows it.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  0  all good
-  1  a token was refused
-  2  the command or its configuration is wrong
-  3  keys could not be had
-  4  closed form and simulation disagree, in `tune`
-  5  no setting reaches the goal, in `tune`
+  0  success
+  1  a token was rejected
+  2  invalid command line or configuration
+  3  keys or revocation status unavailable
+  4  `tune`: closed form and simulation disagree
+  5  `tune`: no setting reaches the goal
   130  interrupted by Ctrl-C";
 
 impl From<Exit> for ExitCode {
@@ -40,7 +40,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why the program ends before its work is done.
+/// An error that ends the program early, with its exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,

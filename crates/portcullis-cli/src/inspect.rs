@@ -1,5 +1,5 @@
-//! `portcullis inspect`: what a token says, and what is unusual about it. Nothing is verified, and
-//! nothing is said to be good.
+//! `portcullis inspect`: decodes a token and notes what is unusual. It verifies nothing, so no output
+//! calls a token valid.
 
 mod audiences;
 mod decode;
@@ -28,13 +28,13 @@ use trial::Trial;
 /// What `--help` ends with.
 pub(crate) const HELP: &str = include_str!("inspect/help.txt");
 
-/// What is told of one token.
+/// The output for one token.
 #[derive(Debug, Serialize)]
 struct Inspected {
     token: String,
-    /// A closed list: `jws`, `jwe`, `opaque`, `unreadable`.
+    /// One of `jws`, `jwe`, `opaque`, `unreadable`.
     form: &'static str,
-    /// Always false: only `check` looks at signatures.
+    /// Always false: only `check` verifies signatures.
     verified: bool,
     header: Option<Map<String, Value>>,
     claims: Option<Map<String, Value>>,
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<Exit, Failure> {
         }
     }
     if count == 0 {
-        return Err(Failure::wrong("no token came on standard input"));
+        return Err(Failure::wrong("no token on standard input"));
     }
     Ok(exit)
 }
@@ -99,7 +99,7 @@ fn inspect(token: &tokens::Token, now: u64, trial: Option<&Trial>) -> Inspected 
         }
     }
     if token.bearer_prefix {
-        inspected.notes.push("`Bearer` stood in front of the token, and was left out".to_owned());
+        inspected.notes.push("the prefix `Bearer` was removed".to_owned());
     }
     inspected
 }

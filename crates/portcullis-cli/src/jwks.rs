@@ -1,5 +1,5 @@
-//! `portcullis jwks`: the doctor. The keys are fetched as a service fetches them, and everything that
-//! was seen on the way is judged.
+//! `portcullis jwks`: fetches a key set as a service does, and reports faults, skipped keys and cache
+//! lifetimes.
 
 mod findings;
 mod record;
@@ -26,22 +26,22 @@ use rotation::{Change, Rotations};
 /// What `--help` ends with.
 pub(crate) const HELP: &str = include_str!("jwks/help.txt");
 
-/// What was found.
+/// The result of the diagnosis.
 #[derive(Debug, Serialize)]
 struct Examined {
     location: String,
-    /// Of metadata and keys, in the order in which they were asked for.
+    /// Responses for metadata and keys, in the order of the requests.
     answers: Vec<Answer>,
-    /// Why there are no keys, as a service would say it.
+    /// The error of a service that fetches these keys.
     fault: Option<String>,
-    /// Whether the server answered, with something else than keys.
+    /// Whether the server answered with something other than a key set.
     #[serde(skip)]
     is_answered: bool,
-    /// How long a service uses these keys before it asks again.
+    /// How long a service uses these keys before it fetches again.
     ttl_secs: Option<u64>,
     accepted: Vec<Accepted>,
     skipped: Vec<Skipped>,
-    /// What --watch saw: which key came or went, and when.
+    /// Keys published or withdrawn during --watch, with times.
     changes: Vec<Change>,
     findings: Vec<Finding>,
 }
@@ -56,7 +56,7 @@ struct Accepted {
 struct Skipped {
     kid: Option<String>,
     reason: String,
-    /// Whether something is wrong with it.
+    /// Whether the key is faulty, not merely meant for another use.
     #[serde(skip)]
     is_fault: bool,
 }
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &JwksArguments) -> Result<Exit, Failure> {
         .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(|error| Failure::wrong(format!("no thread to fetch keys on: {error}")))?;
+        .map_err(|error| Failure::wrong(format!("cannot start a thread to fetch keys: {error}")))?;
     let examined = runtime.block_on(examine(arguments))?;
     let mut output = Output::new();
     let _ = if arguments.json {
@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &JwksArguments) -> Result<Exit, Failure> {
     Ok(if examined.accepted.is_empty() { Exit::NoKeys } else { Exit::Good })
 }
 
-/// Looks at the keys of this URL or file, or of the issuer that it is the URL of.
+/// Diagnoses the keys at this URL or file. If the URL answers without keys, tries it as an issuer.
 async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
     let once = JwksArguments { watch: None, ..arguments.clone() };
     let mut given = Cow::Borrowed(arguments);
@@ -97,9 +97,9 @@ async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
 async fn examine_as_given(arguments: &JwksArguments) -> Result<Examined, Failure> {
     let recording = Recording::new(client(arguments.ca_file.as_deref())?);
     let ttl = Duration::from_secs(arguments.jwks_ttl);
-    // Who issues and for whom is of no concern: no token is judged.
+    // Placeholders for issuer and audience: no token is validated.
     let issuer = arguments.issuer.as_deref().unwrap_or("https://issuer.invalid");
-    let mut builder = Authenticator::builder(issuer, "nobody")
+    let mut builder = Authenticator::builder(issuer, "audience.invalid")
         .fetch(recording.clone())
         .jwks_ttl(ttl)
         .fetch_timeout(Duration::from_secs_f64(arguments.fetch_timeout))
@@ -112,7 +112,7 @@ async fn examine_as_given(arguments: &JwksArguments) -> Result<Examined, Failure
     if let Some(url) = &arguments.discovery_url {
         builder = builder.discovery_url(url);
     } else if issuer.starts_with("https://sts.windows.net/") {
-        // Whose metadata are elsewhere.
+        // Entra v1 publishes its metadata on another host, which the profile knows.
         builder = builder.profile(Profile::entra_v1());
     }
     if arguments.obey_no_cache {
@@ -127,7 +127,7 @@ async fn examine_as_given(arguments: &JwksArguments) -> Result<Examined, Failure
         seen.look(Duration::ZERO, &examined);
         while begun.elapsed() + looks <= Duration::from_secs(secs) {
             tokio::time::sleep(looks).await;
-            // That it fails is seen in what it leaves behind.
+            // `look` reports a failed refresh.
             let _ = auth.refresh().await;
             examined = look(&auth, &recording, file)?;
             seen.look(begun.elapsed(), &examined);
@@ -146,7 +146,7 @@ fn is_file(place: &str) -> bool {
     !place.contains("://")
 }
 
-/// What the last fetch has left.
+/// Collects the state after the last fetch.
 fn look(
     auth: &Authenticator,
     recording: &Recording,
@@ -154,7 +154,7 @@ fn look(
 ) -> Result<Examined, Failure> {
     let status = auth.status().into_iter().find_map(|issuer| issuer.keys);
     let Some(keys) = status else {
-        return Err(Failure::wrong("the keys come from nowhere"));
+        return Err(Failure::wrong("no key source is configured"));
     };
     let answers = recording.answers();
     let body = match file {
@@ -200,21 +200,21 @@ fn look(
 }
 
 fn client(ca_file: Option<&Path>) -> Result<ReqwestFetch, Failure> {
-    let client =
-        ReqwestFetch::new().map_err(|error| Failure::wrong(format!("no HTTP client: {error}")))?;
+    let client = ReqwestFetch::new()
+        .map_err(|error| Failure::wrong(format!("cannot set up the HTTP client: {error}")))?;
     Ok(match ca_file {
         Some(file) => client.trusting(file),
         None => client,
     })
 }
 
-/// The key set as it is published at this URL, or where the issuer's metadata say.
+/// Returns the key set document at this URL, or at the URL in the issuer's metadata.
 #[cfg(feature = "bench")]
 pub(crate) async fn document(issuer: &str, url: Option<&str>) -> Result<String, Failure> {
-    let fetch =
-        ReqwestFetch::new().map_err(|error| Failure::wrong(format!("no HTTP client: {error}")))?;
+    let fetch = ReqwestFetch::new()
+        .map_err(|error| Failure::wrong(format!("cannot set up the HTTP client: {error}")))?;
     let recording = Recording::new(fetch);
-    let mut builder = Authenticator::builder(issuer, "nobody")
+    let mut builder = Authenticator::builder(issuer, "audience.invalid")
         .fetch(recording.clone())
         .without_background_refresh();
     if let Some(url) = url {
@@ -224,7 +224,7 @@ pub(crate) async fn document(issuer: &str, url: Option<&str>) -> Result<String, 
     let body = recording.last_body().unwrap_or_default();
     let text = String::from_utf8(body.into());
     let text = text.map_err(|_| Failure::no_keys("the keys are not UTF-8"))?;
-    // As it is read here, where others would not take it.
+    // Portcullis accepts a byte order mark; the libraries that `bench` compares with do not.
     Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 

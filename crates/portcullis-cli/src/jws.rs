@@ -1,4 +1,4 @@
-//! `portcullis jws`: signatures alone, a JSON line in and a JSON line out.
+//! `portcullis jws`: verifies signatures only, one JSON line in and one JSON line out.
 
 mod line;
 mod stage;
@@ -16,7 +16,7 @@ use crate::output::Output;
 use line::{Keys, Task};
 use stage::Stage;
 
-/// The lines, as `--help` shows them.
+/// The line format, as `--help` shows it.
 pub(crate) const HELP: &str = include_str!("jws/help.txt");
 
 pub(crate) fn run() -> Result<Exit, Failure> {
@@ -46,7 +46,7 @@ enum Id<'a> {
     Line(u64),
 }
 
-/// Why a line's answer is not `valid`.
+/// The reason that a line's answer is not `valid`.
 struct Fault {
     stage: Stage,
     error: String,
@@ -77,14 +77,13 @@ fn verify(task: &Task<'_>) -> Result<(), Fault> {
         .map_err(|error| Fault { stage: Stage::of(&error), error: error.to_string() })
 }
 
-/// The keys of a line; that a set has none is no fault, that none of them can be used is one.
+/// Reads the keys of a line. An empty set is valid; a set whose keys are all unusable is an error.
 fn key_set(task: &Task<'_>) -> Result<KeySet, String> {
     let document = match task.keys {
         Keys::One(jwk) => Cow::Owned(format!(r#"{{"keys":[{jwk}]}}"#)),
         Keys::Set(jwks) => Cow::Borrowed(jwks.get()),
     };
-    // A key for an algorithm that is not allowed is a key all the same, so that it is the token's `alg`
-    // that is found wrong.
+    // Keeps keys for algorithms that are not allowed, so that the error is about the token's `alg`.
     let set = KeySet::from_json(document.as_bytes()).map_err(|e| e.to_string())?;
     match set.skipped().first() {
         Some(skipped) if set.is_empty() => Err(format!("no usable key: {}", skipped.reason)),

@@ -1,23 +1,23 @@
-//! Lines from somewhere, none of which can fill the memory.
+//! Reads lines of bounded length.
 
 use std::io::{self, BufRead, Read as _};
 
-/// The longest line that is read whole, in bytes.
+/// Maximum length of a line, in bytes. Longer lines are truncated.
 pub(crate) const MAX_LINE_BYTES: usize = 1024 * 1024;
 
-/// A line, without its end.
+/// A line, without its newline.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// Counted from 1, blank lines too.
+    /// Line number, from 1, counting blank lines.
     pub(crate) number: u64,
     /// At most [`MAX_LINE_BYTES`].
     pub(crate) text: Vec<u8>,
-    /// Whether there was more.
+    /// Whether the line was truncated.
     pub(crate) cut: bool,
 }
 
 impl Line {
-    /// Whether there is anything but white space in it.
+    /// Returns whether the line is empty or white space.
     pub(crate) fn is_blank(&self) -> bool {
         self.text.trim_ascii().is_empty() && !self.cut
     }
@@ -36,7 +36,7 @@ impl<R: BufRead> Lines<R> {
 
     fn read(&mut self) -> io::Result<Option<Line>> {
         let mut text = Vec::new();
-        // One byte more, for the line's end.
+        // One more byte, for the newline.
         let most = MAX_LINE_BYTES as u64 + 1;
         if (&mut self.from).take(most).read_until(b'\n', &mut text)? == 0 {
             return Ok(None);
@@ -52,7 +52,7 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// The lines that are not blank.
+/// Yields the lines that are not blank.
 impl<R: BufRead> Iterator for Lines<R> {
     type Item = io::Result<Line>;
 
@@ -79,13 +79,13 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_are_counted_and_passed_over() {
+    fn blank_lines_are_counted_and_skipped() {
         assert_eq!(lines(b"a\n\n \t\r\nb"), [line(1, b"a", false), line(4, b"b", false)]);
         assert_eq!(lines(b""), []);
     }
 
     #[test]
-    fn a_line_is_cut_at_the_limit_and_the_next_one_is_whole() {
+    fn overlong_line_is_truncated_and_the_next_line_is_complete() {
         let most = vec![b'x'; MAX_LINE_BYTES];
         for (length, cut) in [(MAX_LINE_BYTES, false), (MAX_LINE_BYTES + 1, true), (3 << 20, true)]
         {

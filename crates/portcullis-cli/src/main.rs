@@ -1,4 +1,4 @@
-//! `portcullis`: says of tokens and signatures what a service with the crate `portcullis` would say.
+//! `portcullis`: validates tokens and signatures as a service with the crate `portcullis` does.
 
 #[cfg(feature = "bench")]
 mod bench;

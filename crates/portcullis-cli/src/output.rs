@@ -1,4 +1,5 @@
-//! What is written, and what never is: no token, and nothing that a terminal would obey or hide.
+//! Writes to standard output and standard error, without tokens and without characters that a terminal
+//! interprets or hides.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, StdoutLock, Write as _};
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
 
-/// Standard output. `Break` says that nobody reads it any more, which is no failure.
+/// Standard output. `Break` means that its reader has closed it, which is not an error.
 #[derive(Debug)]
 pub(crate) struct Output(StdoutLock<'static>);
 
@@ -18,14 +19,14 @@ impl Output {
         Self(io::stdout().lock())
     }
 
-    /// Writes one JSON value in one line.
+    /// Writes a JSON value on one line.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<ControlFlow<()>, Failure> {
         let text = serde_json::to_string(value)
-            .map_err(|error| Failure::wrong(format!("the answer cannot be written: {error}")))?;
+            .map_err(|error| Failure::wrong(format!("cannot serialize the result: {error}")))?;
         self.text(&escaped(&text))
     }
 
-    /// Writes the lines of `text`, and keeps none of them back.
+    /// Writes the lines of `text` and flushes them.
     pub(crate) fn text(&mut self, text: &str) -> Result<ControlFlow<()>, Failure> {
         match writeln!(self.0, "{}", lines(text)).and_then(|()| self.0.flush()) {
             Ok(()) => Ok(ControlFlow::Continue(())),
@@ -35,8 +36,8 @@ impl Output {
     }
 }
 
-/// A file that will be written: it is opened before the work whose result it gets, so that a wrong
-/// path costs no time. What it had stays until then.
+/// An output file, opened before the work whose result it receives, so that a wrong path fails at once.
+/// Its previous content stays until the result is written.
 #[derive(Debug)]
 pub(crate) struct Page {
     option: &'static str,
@@ -59,7 +60,7 @@ impl Page {
     }
 }
 
-/// The command line, as a shell would take it again. No option takes a secret.
+/// Returns the command line, quoted for a shell. No option takes a secret.
 pub(crate) fn command_line() -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,%+@".contains(c);
     let quoted = |word: String| {
@@ -73,7 +74,7 @@ pub(crate) fn command_line() -> String {
     std::iter::once("portcullis".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// Writes this and nothing else, which is all that was wanted.
+/// Writes bytes unchanged to standard output.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<Exit, Failure> {
     match io::stdout().write_all(bytes) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -83,19 +84,19 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<Exit, Failure> {
     }
 }
 
-/// Tells the user something on standard error; that nobody listens there is no failure.
+/// Writes a message to standard error. A closed standard error is not an error.
 pub(crate) fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{}", lines(&without_tokens(text)));
 }
 
-/// JSON in one line that has no hidden character, and says the same.
+/// Returns equivalent JSON on one line, with hidden characters escaped.
 pub(crate) fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
         match character {
-            // Outside a string these are white space, and inside none they come as escapes.
+            // Only white space between values: inside strings, JSON requires escapes for these.
             '\r' | '\n' | '\t' => text.push(' '),
-            // The rest stands in strings.
+            // Other hidden characters occur only inside strings.
             hidden if is_hidden(hidden) => {
                 for unit in hidden.encode_utf16(&mut [0; 2]) {
                     text.push_str(&format!("\\u{unit:04x}"));
@@ -107,7 +108,7 @@ pub(crate) fn escaped(json: &str) -> String {
     text
 }
 
-/// A line that has no hidden character: each is written as Rust has it, `\u{202e}`.
+/// Returns the line with hidden characters escaped as in Rust: `\u{202e}`.
 pub(crate) fn line(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -120,23 +121,22 @@ pub(crate) fn line(text: &str) -> String {
     shown
 }
 
-/// Several such lines.
+/// Escapes each line of a text.
 fn lines(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether a terminal would obey the character, or not show it where it stands: control and format
-/// characters, those that turn the direction of writing or have no width, and what has no meaning.
-/// Combining marks are among them, each of which changes what is before it.
+/// Returns whether a terminal interprets the character or does not display it in place: control and
+/// format characters, bidirectional controls, characters without width, unassigned ones, and combining
+/// marks, which change the character before them.
 fn is_hidden(character: char) -> bool {
-    // Letters that are shown as nothing.
+    // Letters that are displayed as blank.
     const FILLERS: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
     let is_escaped = || character.escape_debug().len() > 1;
     !matches!(character, ' '..='~') && (is_escaped() || FILLERS.contains(&character))
 }
 
-/// The text without what looks like a token: an argument in the wrong place is quoted by whoever
-/// complains of it, and the complaint ends up in a log.
+/// Replaces what looks like a token. Error messages quote misplaced arguments, and may end up in a log.
 fn without_tokens(text: &str) -> String {
     let in_token = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
     let mut kept = String::with_capacity(text.len());
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_in_a_complaint_is_left_out() {
+    fn token_in_a_message_is_replaced() {
         for (text, shown) in [
             ("no 'eyJhbGciOiJSUzI1NiJ9.e30.c2ln' here", "no '(a token)' here"),
             ("eyJ.a eyJ.b", "(a token) (a token)"),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_character_is_escaped_and_others_are_not() {
+    fn only_hidden_characters_are_escaped() {
         for (text, shown) in [
             ("a\u{202e}b\u{200b}", r"a\u{202e}b\u{200b}"),
             ("\u{1b}[31m\r\t\u{7f}", r"\u{1b}[31m\u{d}\u{9}\u{7f}"),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn no_control_character_is_written_and_the_json_says_the_same() {
+    fn escaped_json_has_no_hidden_characters_and_the_same_value() {
         let text = "{\"a\":\r[1,\t2],\"b\":\"\u{9b}31m\u{7f}é\u{202e}\u{e0041}\"}";
         let shown = escaped(text);
         assert!(!shown.chars().any(is_hidden), "{shown:?}");

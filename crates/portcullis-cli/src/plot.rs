@@ -1,4 +1,4 @@
-//! Plots as inline SVG, each with the values that it shows as a table.
+//! Plots as inline SVG, each with a table of its values.
 
 #[cfg(feature = "bench")]
 pub(crate) mod bars;
@@ -10,25 +10,25 @@ use crate::units::duration;
 use crate::units::number;
 use draw::{NARROW, WIDE, draw};
 
-/// A line.
+/// A line of a plot.
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// An axis.
+/// An axis of a plot.
 #[derive(Debug)]
 pub(crate) struct Axis {
     pub(crate) name: &'static str,
     pub(crate) marks: Vec<(f64, String)>,
     pub(crate) log: bool,
-    /// How its values are written.
+    /// Formats a value.
     pub(crate) show: fn(f64) -> String,
 }
 
 impl Axis {
-    /// From zero, with marks at round numbers.
+    /// Creates an axis from zero, with marks at round numbers.
     #[cfg(any(feature = "bench", test))]
     pub(crate) fn linear(name: &'static str, most: f64) -> Self {
         let most = most.max(1e-9);
@@ -41,7 +41,7 @@ impl Axis {
         Self { name, marks, log: false, show: number }
     }
 
-    /// Durations from zero, with marks at round ones.
+    /// Creates an axis of durations from zero, with marks at round durations.
     pub(crate) fn durations(name: &'static str, most: f64) -> Self {
         const STEPS: [f64; 18] = [
             1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0,
@@ -53,7 +53,7 @@ impl Axis {
         Self { name, marks, log: false, show: duration }
     }
 
-    /// Where a value is, from 0 to 1.
+    /// Returns the position of a value, from 0 to 1.
     fn place(&self, value: f64) -> f64 {
         let scale = |value: f64| if self.log { value.max(1e-9).ln() } else { value };
         let least = self.marks.first().map_or(0.0, |mark| scale(mark.0));
@@ -62,8 +62,8 @@ impl Axis {
     }
 }
 
-/// A plot in two widths, of which a page shows one, so that its text is never scaled down; the names of
-/// its lines; and its values. All lines have the same places on the x axis.
+/// Renders a plot: the legend, drawings in two widths, of which the page shows one so that text is never
+/// scaled down, and a table of values. All lines must have the same x values.
 pub(crate) fn plot(what: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
     let (narrow, wide) = (draw(&NARROW, x, y, lines), draw(&WIDE, x, y, lines));
     let what = escape(what);
@@ -76,7 +76,7 @@ pub(crate) fn plot(what: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
     )
 }
 
-/// Above the plot, where no name runs into another.
+/// Renders the legend above the plot, where names cannot overlap.
 fn legend(lines: &[Line]) -> String {
     let mut html = String::from("<ul class=\"legend\">");
     for (at, line) in lines.iter().enumerate() {
@@ -90,7 +90,7 @@ fn legend(lines: &[Line]) -> String {
     html + "</ul>\n"
 }
 
-/// Twenty values of each line, or all of them.
+/// Renders a table of up to about twenty values of each line.
 fn values(x: &Axis, y: &Axis, lines: &[Line]) -> String {
     const ROWS: usize = 20;
     let points = lines.first().map_or(0, |line| line.points.len());
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_linear_axis_holds_the_most_and_is_marked_at_round_numbers() {
+    fn linear_axis_covers_the_maximum_with_marks_at_round_numbers() {
         for (most, marks) in [
             (10.0, &["0", "2", "4", "6", "8", "10"][..]),
             (0.9, &["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn duration_axis_is_marked_at_round_durations() {
+    fn duration_axis_has_marks_at_round_durations() {
         for (most, marks) in [
             (80.0, &["0 s", "15 s", "30 s", "45 s", "60 s", "75 s", "90 s"][..]),
             (920.0, &["0 s", "5 min", "10 min", "15 min", "20 min"]),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_a_plot_are_written_beside_it() {
+    fn plot_has_a_table_of_its_values() {
         let points = (0..=200).map(|step| (f64::from(step), f64::from(step) * 2.0)).collect();
         let lines = [Line { name: "a & b".to_owned(), points }];
         let html =

@@ -1,4 +1,4 @@
-//! `portcullis tune`: what an access expiry and a JWKS TTL cost, and what they bound.
+//! `portcullis tune`: the revocation lag and the cost of an access expiry and a JWKS TTL.
 
 mod activity;
 mod agreement;
@@ -48,7 +48,7 @@ pub(crate) const HELP: &str = include_str!("tune/help.txt");
 
 pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     arguments.check()?;
-    // What cannot be written is said before the work.
+    // Opens the files first, so that a wrong path fails before the simulation.
     let html =
         arguments.html.as_deref().map(|file| output::Page::open("--html", file)).transpose()?;
     let page =
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
         file.write(&page::page(&report, arguments))?;
     }
     let mut output = Output::new();
-    // That nobody reads it any more is no failure.
+    // A closed standard output is not an error.
     let _ = if arguments.form.json {
         output.json(&report)?
     } else if arguments.form.memo {
@@ -79,29 +79,28 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     Ok(verdict(&report))
 }
 
-/// Figures of which two ways say different things are no result, and a goal that nothing reaches is
-/// none of the others.
+/// Returns the exit code, and reports disagreeing figures and unmet goals on standard error.
 fn verdict(report: &Report) -> Exit {
     let off = report.disagreements();
     if off.is_empty() {
         let unmet = report.recommendation.as_ref().is_some_and(|found| found.unmet);
         if unmet {
-            output::complain("portcullis: no setting reaches the goal: see what is recommended");
+            output::complain("portcullis: no setting reaches the goal; see the recommendation");
         }
         return if unmet { Exit::Unmet } else { Exit::Good };
     }
     output::complain(&format!(
-        "portcullis: closed form and simulation disagree; do not use these figures, and report this:\n{}",
+        "portcullis: closed form and simulation disagree; do not use these figures, and report this bug:\n{}",
         off.join("\n")
     ));
     Exit::Disagree
 }
 
-/// How long it took, and the memory where the system tells: not part of the report, which is the
-/// same each time.
+/// Returns the run time and, on Linux, the peak memory. They are not part of the report, which is
+/// reproducible.
 fn effort(began: Instant) -> String {
     let took = format!("portcullis: {:.1} s", began.elapsed().as_secs_f64());
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.map_or(took.clone(), |peak| format!("{took}, {} of memory at most", peak.trim()))
+    peak.map_or(took.clone(), |peak| format!("{took}, {} peak memory", peak.trim()))
 }

@@ -1,11 +1,11 @@
-//! Durations and numbers, as people write and read them: `1h30m` in, "1 h 30 min" out.
+//! Parses and formats durations and numbers: `1h30m` in, "1 h 30 min" out.
 
 use std::num::NonZeroU64;
 
-/// Reads a duration in seconds: `90`, `250ms`, `15m`, `1.5h`, `1h30m`, `1 h 30 min`.
+/// Parses a duration into seconds: `90`, `250ms`, `15m`, `1.5h`, `1h30m`, `1 h 30 min`.
 pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     if text.starts_with('-') {
-        return Err(format!("{text:?} is negative: a duration is not"));
+        return Err(format!("{text:?} is negative; a duration must be 0 or more"));
     }
     let mut rest = text;
     let mut sum = 0.0;
@@ -13,22 +13,22 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
         let length = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (number, after) = rest.split_at(length);
         let number = positive(number)
-            .map_err(|_| format!("{text:?} is no duration: write 90, 250ms, 15m or 1h30m"))?;
+            .map_err(|_| format!("{text:?} is not a duration such as 90, 250ms, 15m or 1h30m"))?;
         let after = after.trim_start();
         let length = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
         let (unit, after) = after.split_at(length);
-        // As a report prints it: "1 h 30 min".
+        // Reports print durations with spaces: "1 h 30 min".
         let after = after.trim_start();
         let unit = match unit {
             "us" | "µs" => 1e-6,
             "ms" => 1e-3,
             "s" => 1.0,
-            // Alone it is a number of seconds; behind another one, nobody knows.
+            // A lone number is in seconds. After another part, a missing unit is ambiguous.
             "" if rest.len() == text.len() => 1.0,
             "m" | "min" => 60.0,
             "h" => 3600.0,
             "d" => 86_400.0,
-            other => return Err(format!("{other:?} is no unit: us, ms, s, m, h or d")),
+            other => return Err(format!("{other:?} is not a unit; use us, ms, s, m, h or d")),
         };
         sum += number * unit;
         if after.is_empty() {
@@ -38,55 +38,55 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Reads a whole number of seconds, as the settings of a service are.
+/// Parses a whole number of seconds, the unit of a service's settings.
 pub(crate) fn whole_seconds(text: &str) -> Result<u64, String> {
     let secs = seconds(text)?;
     if secs.fract() == 0.0 {
         Ok(secs as u64)
     } else {
-        Err(format!("{text:?} is no whole number of seconds"))
+        Err(format!("{text:?} is not a whole number of seconds"))
     }
 }
 
-/// The same, and not nothing.
+/// Parses a whole number of seconds that is at least 1.
 pub(crate) fn some_seconds(text: &str) -> Result<NonZeroU64, String> {
-    NonZeroU64::new(whole_seconds(text)?).ok_or_else(|| "it must be at least 1 s".to_owned())
+    NonZeroU64::new(whole_seconds(text)?).ok_or_else(|| "must be at least 1 s".to_owned())
 }
 
-/// The same within bounds.
+/// Parses a whole number of seconds within bounds.
 pub(crate) fn seconds_within<const LEAST: u64, const MOST: u64>(text: &str) -> Result<u64, String> {
     let secs = whole_seconds(text)?;
     if (LEAST..=MOST).contains(&secs) {
         return Ok(secs);
     }
-    Err(format!("it must be from {} to {}", duration(LEAST as f64), duration(MOST as f64)))
+    Err(format!("must be from {} to {}", duration(LEAST as f64), duration(MOST as f64)))
 }
 
-/// Reads a CPU time in microseconds: a number of them, or a duration such as `7ms`.
+/// Parses a CPU time into microseconds: a number of microseconds, or a duration such as `7ms`.
 pub(crate) fn micros(text: &str) -> Result<f64, String> {
     positive(text).or_else(|_| Ok(seconds(text)? * 1e6))
 }
 
-/// Reads a latency in milliseconds, up to two seconds: a number of them, or a duration.
+/// Parses a latency of up to 2 s into milliseconds: a number of milliseconds, or a duration.
 #[cfg(any(feature = "bench", test))]
 pub(crate) fn latency(text: &str) -> Result<u64, String> {
     let millis = positive(text).or_else(|_| Ok::<_, String>(seconds(text)? * 1e3))?;
     if millis.fract() == 0.0 && millis <= 2000.0 {
         return Ok(millis as u64);
     }
-    Err("it must be a whole number of milliseconds, up to 2 s".to_owned())
+    Err("must be a whole number of milliseconds, up to 2 s".to_owned())
 }
 
-/// Reads a number that is not negative.
+/// Parses a finite number that is 0 or more.
 pub(crate) fn positive(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "it must be a number".to_owned())?;
+    let number: f64 = text.parse().map_err(|_| "must be a number".to_owned())?;
     if number.is_finite() && number >= 0.0 {
         return Ok(number);
     }
-    Err("it must be a number that is not negative".to_owned())
+    Err("must be a finite number of 0 or more".to_owned())
 }
 
-/// A duration with three digits and a unit that fits; from two minutes on in several.
+/// Formats a duration with three digits and a fitting unit; from two minutes, with several units.
 pub(crate) fn duration(secs: f64) -> String {
     const UNITS: [(f64, &str); 4] = [(86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s")];
     let size = secs.abs();
@@ -124,7 +124,7 @@ pub(crate) fn duration(secs: f64) -> String {
     text
 }
 
-/// A number with three significant digits.
+/// Formats a number with three significant digits.
 pub(crate) fn number(number: f64) -> String {
     if number == 0.0 || !number.is_finite() {
         return if number == 0.0 { "0".to_owned() } else { "unlimited".to_owned() };
@@ -141,7 +141,7 @@ pub(crate) fn number(number: f64) -> String {
     }
 }
 
-/// A share in percent with three digits; what is not quite all, or not quite nothing, says so.
+/// Formats a share in percent with three digits. A share just above 0 % or below 100 % is shown as such.
 pub(crate) fn percent(share: f64) -> String {
     match share * 100.0 {
         0.0 => "0 %".to_owned(),
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_with_units_or_as_seconds() {
+    fn durations_parse_with_units_or_as_seconds() {
         for (text, secs) in [
             ("90", 90.0),
             ("1.5", 1.5),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_shown_with_a_unit_that_fits() {
+    fn durations_are_formatted_with_a_fitting_unit() {
         for (secs, text) in [
             (0.0, "0 s"),
             (40.5e-6, "40.5 µs"),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_three_digits_and_shares_are_not_rounded_to_all() {
+    fn numbers_have_three_digits_and_shares_are_not_rounded_to_0_or_100_percent() {
         for (value, text) in [
             (0.0, "0"),
             (0.628_12, "0.628"),

@@ -1,7 +1,7 @@
-//! `portcullis bench`, as it is run. What is measured here says nothing: that it is measured, and
-//! that what adds up must, is what is looked at.
+//! `portcullis bench` end to end. The measured values are ignored: the tests check that each case is
+//! measured and that the counts are consistent.
 
-#![allow(clippy::unwrap_used, reason = "a test that can not be set up has failed")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod support;
 
@@ -19,9 +19,8 @@ fn bench(options: &[&str], input: &str) -> support::Ended {
     run(&[&FAST[..], options].concat(), input.as_bytes())
 }
 
-/// What is said of the library that is measured beside is what is built in.
 #[test]
-fn the_version_of_jsonwebtoken_is_said_as_it_is() {
+fn help_and_guide_name_the_built_in_version_of_jsonwebtoken() {
     const WORKSPACE: &str = include_str!("../../../Cargo.toml");
     let (_, rest) = WORKSPACE.split_once("\njsonwebtoken = { version = \"").unwrap();
     let version = format!("jsonwebtoken {} ", rest.split('.').next().unwrap());
@@ -32,12 +31,12 @@ fn the_version_of_jsonwebtoken_is_said_as_it_is() {
 }
 
 #[test]
-fn every_way_is_measured_in_one_run_and_written_in_every_form() {
+fn every_case_is_measured_in_one_run_and_written_in_every_format() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (html, csv, a) = (path("bench.html"), path("bench.csv"), path("a.json"));
     let options = ["--alg", "ES256", "--alg", "EdDSA", "--json", "--html", &html, "--csv", &csv];
-    // The last of them decides, and the issuer may be slow to start on a busy machine.
+    // The last occurrence of an option applies. One second, since the issuer may start slowly.
     let options = [&options[..], &["--rotation-secs", "1", "--rotation-rps", "500"]].concat();
     let mut arguments = FAST[..7].to_vec();
     arguments.extend(options);
@@ -51,7 +50,7 @@ fn every_way_is_measured_in_one_run_and_written_in_every_form() {
         assert_eq!(cases.len(), 5);
         assert_eq!(case("bare signature check")["to_bare"]["median"], 1.0);
         assert_eq!(case("jsonwebtoken")["to_jsonwebtoken"]["median"], 1.0);
-        // Counted, not timed: exact on any machine.
+        // Allocations are counted, so they are exact on any machine.
         assert_eq!(case("bare signature check")["allocations"], 0.0);
         assert_eq!(case("warm")["allocations"], 0.0);
         let of = |name: &str| case(name)["allocations"].as_f64().unwrap();
@@ -78,7 +77,7 @@ fn every_way_is_measured_in_one_run_and_written_in_every_form() {
     assert_eq!((&rotation["refused"], &rotation["fetches"]), (&json!(0), &json!(1)), "{rotation}");
     assert_eq!(rotation["before"]["count"], 250);
     assert_eq!(rotation["through"]["count"], 250);
-    // The issuer takes 20 ms, and who comes in that time waits for it.
+    // The issuer takes 20 ms, and requests during that time wait for it.
     assert!(rotation["through"]["max"].as_u64() > Some(15_000_000), "{rotation}");
 
     let page = std::fs::read_to_string(&html).unwrap();
@@ -102,7 +101,7 @@ fn every_way_is_measured_in_one_run_and_written_in_every_form() {
     assert!(text.contains("B/A"), "{text}");
 }
 
-/// The same but for a float's last place, to which serde_json does not read.
+/// Compares values except for the last place of floats, which serde_json does not preserve.
 fn assert_same(one: &Value, other: &Value) {
     match (one, other) {
         (Value::Object(one), Value::Object(other)) => {
@@ -122,7 +121,7 @@ fn assert_same(one: &Value, other: &Value) {
 }
 
 #[test]
-fn a_token_of_ones_own_is_measured_with_its_key_though_it_has_expired() {
+fn given_token_is_measured_with_its_key_even_if_expired() {
     let issuer = Issuer::new();
     let keys = issuer.keys();
     let token = issuer.token(json!({}));
@@ -138,7 +137,7 @@ fn a_token_of_ones_own_is_measured_with_its_key_though_it_has_expired() {
 }
 
 #[test]
-fn what_is_refused_is_not_measured() {
+fn rejected_token_or_invalid_option_is_an_error() {
     let (issuer, other) = (Issuer::new(), Issuer::new());
     let (keys, foreign) = (issuer.keys(), other.keys());
     let token = issuer.token(json!({}));
@@ -159,7 +158,7 @@ fn what_is_refused_is_not_measured() {
     }
 }
 
-/// Answers every request in the same way, and keeps the connection.
+/// Starts a server that answers every request with `status` and keeps connections open.
 fn serve(status: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -178,7 +177,7 @@ fn serve(status: &'static str) -> String {
 }
 
 #[test]
-fn over_http_both_are_asked_and_a_refusal_ends_it() {
+fn both_urls_are_measured_over_http_and_a_401_is_an_error() {
     let issuer = Issuer::new();
     let (keys, token) = (issuer.keys(), issuer.token(json!({})));
     let (good, bad) = (serve("200 OK"), serve("401 Unauthorized"));
@@ -195,7 +194,7 @@ fn over_http_both_are_asked_and_a_refusal_ends_it() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_reports_what_was_measured_until_then() {
+fn ctrl_c_reports_the_measurements_up_to_then() {
     let arguments = ["bench", "--rounds", "10000", "--alg", "ES256", "--json"];
     let mut child = command(&arguments).spawn().unwrap();
     drop(child.stdin.take());
@@ -209,7 +208,7 @@ fn ctrl_c_reports_what_was_measured_until_then() {
     assert_eq!(report["interrupted"], true);
     let validations = report["validations"].as_array().unwrap();
     assert_eq!(validations.len(), 1);
-    // What was measured is shown, and nothing that was not.
+    // The report has what was measured, and nothing else.
     assert!(validations[0]["rounds"].as_u64() > Some(0), "{report}");
     assert_eq!((&report["threads"], &report["distinct"]), (&json!([]), &json!([])), "{report}");
     for case in validations[0]["cases"].as_array().unwrap() {

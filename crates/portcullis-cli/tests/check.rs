@@ -1,4 +1,4 @@
-//! `portcullis check`, as it is run: verdicts, and what is never shown.
+//! `portcullis check` end to end: verdicts, and what is never printed.
 
 mod support;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use support::{AUDIENCE, ISSUED, Issuer, claims, run, run_with, serve};
 
 #[test]
-fn a_good_token_is_accepted_and_neither_it_nor_its_subject_is_shown() {
+fn valid_token_is_accepted_without_printing_it_or_its_subject() {
     let issuer = Issuer::new();
     let token = issuer.token(json!({}));
     let ended = issuer.check(&[&token], "").expect(0);
@@ -28,7 +28,7 @@ fn a_good_token_is_accepted_and_neither_it_nor_its_subject_is_shown() {
 }
 
 #[test]
-fn claims_are_shown_when_asked_for() {
+fn show_claims_prints_the_claims_escaped() {
     let issuer = Issuer::new();
     let token = issuer.token(json!({"sub": "al\u{9b}31mice"}));
     let text = issuer.check(&["--show-claims", &token], "").expect(0).stdout;
@@ -38,7 +38,7 @@ fn claims_are_shown_when_asked_for() {
 }
 
 #[test]
-fn a_refusal_names_rule_reason_setting_and_remedy() {
+fn rejection_names_rule_reason_setting_and_remedy() {
     let issuer = Issuer::new();
     let expired = issuer.token(json!({"exp": ISSUED + 30}));
     let ended = issuer.check(&[&expired], "").expect(1);
@@ -47,7 +47,7 @@ fn a_refusal_names_rule_reason_setting_and_remedy() {
         "argument 1: refused (401 invalid_token)\n  \
            rule:    exp\n  \
            reason:  `exp` passed 30 s ago\n  \
-           setting: leeway (PORTCULLIS_LEEWAY_SECS); here --leeway\n  \
+           setting: leeway (PORTCULLIS_LEEWAY_SECS); option --leeway\n  \
            remedy:  the client should refresh its token; check both clocks\n"
     );
     let refused = &issuer.check(&["--json", &expired], "").expect(1).json()[0];
@@ -63,7 +63,7 @@ fn a_refusal_names_rule_reason_setting_and_remedy() {
 }
 
 #[test]
-fn each_option_decides() {
+fn each_option_changes_the_verdict() {
     let issuer = Issuer::new();
     let good = issuer.token(json!({}));
     let jwt = issuer.key.sign(
@@ -108,7 +108,7 @@ fn each_option_decides() {
 }
 
 #[test]
-fn a_policy_may_stand_in_a_file_and_is_read_strictly() {
+fn policy_is_read_from_a_file_and_parsed_strictly() {
     let issuer = Issuer::new();
     let good = issuer.token(json!({}));
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -118,7 +118,7 @@ fn a_policy_may_stand_in_a_file_and_is_read_strictly() {
     assert_eq!(refused.json()[0]["rule"], "policy");
     for (policy, told) in [
         ("no-such-file", "--policy: no-such-file"),
-        (r#"{"scope":["a"]}"#, "--policy: no policy: unknown variant `scope`"),
+        (r#"{"scope":["a"]}"#, "--policy: not a policy: unknown variant `scope`"),
         (r#"{"scopes":[]}"#, "an empty list"),
         (r#"{"custom":"employee"}"#, "the custom check \"employee\""),
     ] {
@@ -128,7 +128,7 @@ fn a_policy_may_stand_in_a_file_and_is_read_strictly() {
 }
 
 #[test]
-fn a_batch_goes_on_after_a_refusal_and_is_counted() {
+fn batch_continues_after_a_rejection_and_is_counted() {
     let issuer = Issuer::new();
     let (good, expired) = (issuer.token(json!({})), issuer.token(json!({"exp": ISSUED})));
     let input = format!("{good}\n\n  \nBearer {good}\r\n{expired}\nnot a token\n\u{7}\n");
@@ -155,14 +155,14 @@ fn a_batch_goes_on_after_a_refusal_and_is_counted() {
     );
     assert!(ended.stderr.ends_with(" tokens per second\n"), "{}", ended.stderr);
     let text = issuer.check(&["-"], &input).expect(1).stdout;
-    assert!(text.contains("`Bearer` stood in front"), "{text}");
+    assert!(text.contains("the prefix `Bearer` was removed"), "{text}");
     for piece in good.split('.').chain(expired.split('.')) {
         assert!(!text.contains(piece) && !ended.stdout.contains(piece) && !text.contains("alice"));
     }
 }
 
 #[test]
-fn arguments_and_lines_come_in_order() {
+fn arguments_and_lines_are_validated_in_order() {
     let issuer = Issuer::new();
     let good = issuer.token(json!({}));
     let ended = issuer.check(&["--json", &good, "-", "x", ""], &good).expect(1);
@@ -171,7 +171,7 @@ fn arguments_and_lines_come_in_order() {
 }
 
 #[test]
-fn a_line_of_any_length_is_refused_for_it() {
+fn overlong_line_is_rejected_by_length() {
     let issuer = Issuer::new();
     let good = issuer.token(json!({}));
     let input = format!("{}\n{good}\n", "a".repeat(3 << 20));
@@ -181,7 +181,7 @@ fn a_line_of_any_length_is_refused_for_it() {
 }
 
 #[test]
-fn keys_are_discovered_and_foreign_ones_are_looked_for_again() {
+fn keys_are_discovered_and_fetched_again_for_an_unknown_kid() {
     let (key, forger) =
         (TestKey::generate("a", Algorithm::Ed25519), TestKey::generate("a", Algorithm::Ed25519));
     let url = serve(&key, usize::MAX);
@@ -189,7 +189,7 @@ fn keys_are_discovered_and_foreign_ones_are_looked_for_again() {
     let base = ["check", "--json", "--issuer", &url, "--audience", AUDIENCE, "--at", &at];
     let mut input = key.token(&claims(&url, json!({}))) + "\n";
     input += &(forger.token(&claims(&url, json!({}))) + "\n");
-    // Several `kid`s that nobody has: each is certain, though the issuer is not flooded.
+    // Several unknown `kid`s: each gets a definite verdict, though fetches are rate-limited.
     for id in ["b", "c"] {
         let unknown = TestKey::generate(id, Algorithm::Ed25519);
         input += &(unknown.token(&claims(&url, json!({}))) + "\n");
@@ -197,7 +197,7 @@ fn keys_are_discovered_and_foreign_ones_are_looked_for_again() {
     let ended = run(&base, input.as_bytes()).expect(1);
     let rules: Vec<_> = ended.json().iter().map(|line| line["rule"].clone()).collect();
     assert_eq!(rules, [json!(null), json!("signature"), json!("kid"), json!("kid")]);
-    // The same keys named outright, for tokens that spell the issuer otherwise.
+    // The same keys by `--jwks`, for tokens with another spelling of the issuer.
     let keys = format!("{url}/keys");
     let base = [
         "check",
@@ -215,7 +215,7 @@ fn keys_are_discovered_and_foreign_ones_are_looked_for_again() {
 }
 
 #[test]
-fn keys_from_a_file_are_final_and_meant_for_the_algorithms_allowed() {
+fn key_file_is_read_once_and_its_keys_are_limited_to_the_allowed_algorithms() {
     let issuer = Issuer::new();
     let mut input = String::new();
     for number in 0..50 {
@@ -254,7 +254,7 @@ fn keys_from_a_file_are_final_and_meant_for_the_algorithms_allowed() {
 }
 
 #[test]
-fn a_token_that_nobody_can_judge_is_undecided() {
+fn token_whose_key_cannot_be_fetched_is_undecided() {
     let key = TestKey::generate("a", Algorithm::Ed25519);
     let unknown = TestKey::generate("b", Algorithm::Ed25519);
     let url = serve(&key, 1);
@@ -272,9 +272,8 @@ fn a_token_that_nobody_can_judge_is_undecided() {
     assert!(error.contains("/keys responded with 503"), "{error}");
 }
 
-/// What a service with these variables would say, without one option.
 #[test]
-fn variables_of_the_service_decide_and_options_stand_over_them() {
+fn variables_of_the_service_apply_and_options_override_them() {
     let issuer = Issuer::new();
     let roles =
         json!({"resource_access": {"orders-api": {"roles": ["admin"]}}, "scope": 7, "scp": ["a"]});
@@ -305,7 +304,7 @@ fn variables_of_the_service_decide_and_options_stand_over_them() {
         (&[("PORTCULLIS_SCOPES_AT", "scp")], &["--scope", "a"], None),
         (&[], &["--scopes-at", "scp", "--scope", "a"], None),
         (&[], &["--scope", "a"], Some("unreadable_claim")),
-        // What a server does with requests does not matter here.
+        // Settings about HTTP requests and stored keys are ignored.
         (&[("PORTCULLIS_TOKEN_PLACES", "header:X-Token")], &[], None),
         (&[("PORTCULLIS_KEPT_KEYS_FILE", "/nowhere/keys")], &[], None),
     ] {
@@ -315,16 +314,15 @@ fn variables_of_the_service_decide_and_options_stand_over_them() {
         let ended = ended.expect(i32::from(rule.is_some()));
         let refused = &ended.json()[0];
         assert_eq!(refused["rule"].as_str(), rule, "{more:?} {options:?}: {refused}");
-        assert!(ended.stderr.contains("settings of the environment: "), "{}", ended.stderr);
+        assert!(ended.stderr.contains("settings from the environment: "), "{}", ended.stderr);
     }
     let ended = run_with(&base, &["check", "--at", &at, "-"], token.as_bytes()).expect(0);
-    let told =
-        "settings of the environment: PORTCULLIS_ISSUER, PORTCULLIS_AUDIENCE, PORTCULLIS_JWKS_FILE";
+    let told = "settings from the environment: PORTCULLIS_ISSUER, PORTCULLIS_AUDIENCE, PORTCULLIS_JWKS_FILE";
     assert!(ended.stderr.contains(told), "{}", ended.stderr);
 }
 
 #[test]
-fn wrong_variable_is_refused_in_the_services_words() {
+fn invalid_variable_is_2_with_the_services_error() {
     for (name, value, told) in [
         ("PORTCULLIS_LEEWAY_SECS", "ten", "leeway (PORTCULLIS_LEEWAY_SECS) is \"ten\""),
         ("PORTCULLIS_PROFILE", "x", "profile (PORTCULLIS_PROFILE) is \"x\": it must be one of"),
@@ -349,11 +347,11 @@ fn wrong_variable_is_refused_in_the_services_words() {
         "-",
     ];
     let ended = run_with(&set, &options, b"x").expect(1);
-    assert!(ended.stderr.contains("PORTCULLIS_JWKS_TTL is no setting"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("PORTCULLIS_JWKS_TTL is not a setting"), "{}", ended.stderr);
 }
 
 #[test]
-fn what_the_token_has_in_place_of_issuer_or_audience_is_shown_as_in_the_log() {
+fn wrong_issuer_or_audience_is_shown_only_from_a_verified_token() {
     let issuer = Issuer::new();
     for (changes, found) in [
         (json!({"aud": ["https://x.example", "y"]}), r#""https://x.example", "y""#),
@@ -364,7 +362,7 @@ fn what_the_token_has_in_place_of_issuer_or_audience_is_shown_as_in_the_log() {
         assert!(text.contains(&format!("\n  found:   {found}\n")), "{text}");
         assert_eq!(issuer.check(&["--json", &token], "").expect(1).json()[0]["found"], found);
     }
-    // Claims that are not verified are not shown.
+    // Unverified claims are not printed.
     let forged = TestKey::generate("k1", Algorithm::Es256)
         .token(&claims(support::ISSUER, json!({"aud": "secret-name"})));
     let text = issuer.check(&[&forged], "").expect(1).stdout;
@@ -372,7 +370,7 @@ fn what_the_token_has_in_place_of_issuer_or_audience_is_shown_as_in_the_log() {
 }
 
 #[test]
-fn revocation_is_asked_for_as_a_route_does() {
+fn status_list_and_live_apply_as_on_a_route() {
     let issuer = Issuer::new();
     let token = issuer.token(json!({}));
     let ended = issuer.check(&["--json", "--status-list", "10", &token], "").expect(1);
@@ -380,7 +378,7 @@ fn revocation_is_asked_for_as_a_route_does() {
     let ended = issuer.check(&["--live", &token], "").expect(2);
     assert!(ended.stderr.contains("has no `introspection_url`"), "{}", ended.stderr);
     let secret = issuer.write("secret", "s");
-    // A port that was free a moment ago: the verdict is undecided.
+    // A port without a listener: the verdict is undecided.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/introspect", listener.local_addr().unwrap());
     drop(listener);

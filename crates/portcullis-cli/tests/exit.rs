@@ -1,4 +1,4 @@
-//! How the program ends: every exit code, what it says, and readers that go away.
+//! Exit codes and their error texts, and readers that close standard output.
 
 mod support;
 
@@ -8,18 +8,18 @@ use serde_json::json;
 use support::{AUDIENCE, ISSUER, Issuer, command, run};
 
 #[test]
-fn help_tells_the_exit_codes() {
+fn help_and_reference_list_the_exit_codes() {
     let reference = include_str!("../../../docs/reference/command-line.md");
     for command in ["", "check", "inspect", "jwks", "jws", "bench", "tune", "completions"] {
         let arguments: Vec<_> = [command, "--help"].into_iter().filter(|a| !a.is_empty()).collect();
         let text = run(&arguments, b"").expect(0).stdout;
         for (code, meaning) in [
-            (0, "all good"),
-            (1, "a token was refused"),
-            (2, "the command or its configuration is wrong"),
-            (3, "keys could not be had"),
-            (4, "closed form and simulation disagree, in `tune`"),
-            (5, "no setting reaches the goal, in `tune`"),
+            (0, "success"),
+            (1, "a token was rejected"),
+            (2, "invalid command line or configuration"),
+            (3, "keys or revocation status unavailable"),
+            (4, "`tune`: closed form and simulation disagree"),
+            (5, "`tune`: no setting reaches the goal"),
             (130, "interrupted by Ctrl-C"),
         ] {
             assert!(text.contains(&format!("  {code}  {meaning}")), "{command}: {code}");
@@ -56,7 +56,7 @@ fn every_shell_gets_completions_of_every_command() {
 }
 
 #[test]
-fn a_wrong_command_ends_with_2_and_names_what_is_wrong() {
+fn invalid_command_line_is_2_and_names_the_option() {
     let issuer = Issuer::new();
     let keys = issuer.keys();
     let check = |more: &[&str]| {
@@ -75,27 +75,27 @@ fn a_wrong_command_ends_with_2_and_names_what_is_wrong() {
         ),
         (
             run(&["check", "--issuer", "http://a.example", "--audience", "a"], b"x"),
-            "here: --issuer",
+            "option: --issuer",
         ),
         (check(&["--jwk", "x"]), "--jwk"),
         (check(&["--alg", "HS256"]), "HS256"),
         (check(&["--alg", "none"]), "none"),
         (check(&["--profile", "jwe"]), "jwe"),
-        (check(&["--leeway", "301"]), "here: --leeway"),
+        (check(&["--leeway", "301"]), "option: --leeway"),
         (check(&["--leeway", "-1"]), "--leeway"),
         (check(&["--max-lifetime", "0"]), "--max-lifetime"),
-        (check(&["--max-lifetime", "5"]), "here: --leeway, --max-lifetime"),
+        (check(&["--max-lifetime", "5"]), "option: --leeway, --max-lifetime"),
         (check(&["--at", "253402300800"]), "--at"),
         (
             run(
                 &["check", "--issuer", ISSUER, "--jwks", "http://a.example/k", "--audience", "a"],
                 b"x",
             ),
-            "here: --jwks",
+            "option: --jwks",
         ),
         (
             run(&["check", "--issuer", ISSUER, "--jwks", "file:///k", "--audience", "a"], b"x"),
-            "here: --jwks",
+            "option: --jwks",
         ),
     ] {
         let ended = ended.expect(2);
@@ -105,13 +105,13 @@ fn a_wrong_command_ends_with_2_and_names_what_is_wrong() {
 }
 
 #[test]
-fn no_token_at_all_is_not_all_good() {
+fn input_without_a_token_is_2() {
     let ended = Issuer::new().check(&[], "\n \n").expect(2);
-    assert!(ended.stderr.contains("no token came"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no token on standard input"), "{}", ended.stderr);
 }
 
 #[test]
-fn a_token_in_the_wrong_place_is_not_shown() {
+fn misplaced_token_is_not_printed() {
     let token = Issuer::new().token(json!({}));
     for arguments in [
         &["jws", &token][..],
@@ -127,20 +127,20 @@ fn a_token_in_the_wrong_place_is_not_shown() {
 }
 
 #[test]
-fn keys_that_can_not_be_had_end_with_3() {
+fn unavailable_keys_are_3() {
     let issuer = Issuer::new();
     let page = issuer.write("page.html", "<html>");
     let list = issuer.write("list.json", r#"{"keys":{}}"#);
-    // A port that was free a moment ago.
+    // A port without a listener.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    let unreachable = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     for (options, named) in [
         (&["--issuer", ISSUER, "--jwks", &page][..], "page.html: it is HTML or XML"),
         (&["--issuer", ISSUER, "--jwks", &list], "`keys` has a value of the wrong type"),
         (&["--issuer", ISSUER, "--jwks", "/nowhere/keys.json"], "/nowhere/keys.json"),
-        (&["--issuer", &nobody], &nobody),
-        (&["--issuer", ISSUER, "--jwks", &nobody], &nobody),
+        (&["--issuer", &unreachable], &unreachable),
+        (&["--issuer", ISSUER, "--jwks", &unreachable], &unreachable),
     ] {
         let ended = run(&[&["check", "--audience", "a"], options].concat(), b"x").expect(3);
         assert!(ended.stderr.contains(named), "{named}: {}", ended.stderr);
@@ -149,19 +149,19 @@ fn keys_that_can_not_be_had_end_with_3() {
 }
 
 #[test]
-fn a_key_that_is_not_used_is_told() {
+fn skipped_key_is_reported_with_its_reason() {
     let issuer = Issuer::new();
     let keys = issuer.write("oct.json", r#"{"keys":[{"kty":"oct","kid":"s","k":"c2VjcmV0"}]}"#);
     let base = ["check", "--issuer", ISSUER, "--jwks", &keys, "--audience", AUDIENCE];
     let ended = run(&base, issuer.token(json!({})).as_bytes()).expect(1);
     assert!(ended.stderr.contains("\"s\""), "{}", ended.stderr);
     assert!(ended.stderr.contains("a symmetric key"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("no key that can be used"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("has no usable key"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("c2VjcmV0"), "{}", ended.stderr);
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_it_quietly() {
+fn closed_standard_output_ends_the_command_without_an_error() {
     let issuer = Issuer::new();
     let keys = issuer.keys();
     let check = ["check", "--issuer", ISSUER, "--jwks", &keys, "--audience", AUDIENCE];
@@ -174,7 +174,7 @@ fn a_reader_that_goes_away_ends_it_quietly() {
         stdout.read_line(&mut first).unwrap();
         assert!(!first.is_empty());
         drop(stdout);
-        // Never the end of the input: that it ends is for want of a reader.
+        // The input stays open: the command ends because its reader is gone.
         while stdin.write_all(b"x\n").is_ok() {}
         let mut told = String::new();
         child.stderr.take().unwrap().read_to_string(&mut told).unwrap();

@@ -1,9 +1,9 @@
-//! Characters that a terminal obeys or does not show, out of a token or a key set: no command writes
-//! one, and its JSON says the same without them.
+//! Characters of a token or a key set that a terminal interprets or hides: no command prints one, and the
+//! JSON output has the same values, escaped.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test that can not be set up has failed"
+    reason = "a test that cannot be set up has failed"
 )]
 
 mod support;
@@ -13,12 +13,12 @@ use portcullis::testing::TestKey;
 use serde_json::{Value, json};
 use support::{AUDIENCE, Ended, ISSUED, ISSUER, Issuer, claims, run};
 
-/// Some of each sort, with what tells where they stood.
+/// Hidden characters of every kind.
 const HIDDEN: &str = "\u{1b}[31m\u{7f}\u{85}\u{9b}31m\u{ad}\u{34f}\u{61c}\u{115f}\u{200b}\u{200d}\
     \u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2060}\u{2066}\
     \u{2067}\u{2068}\u{2069}\u{3164}\u{fe0f}\u{feff}\u{fff9}\u{e0001}\u{e0041}\u{1d173}";
 
-/// Those of them that may stand in JSON as they are.
+/// Yields the hidden characters of [`HIDDEN`], without its printable ASCII.
 fn hidden() -> impl Iterator<Item = char> {
     HIDDEN.chars().filter(|character| !character.is_ascii() || character.is_control())
 }
@@ -46,7 +46,7 @@ fn marked_claims() -> Value {
 }
 
 #[test]
-fn inspect_escapes_what_a_token_says() {
+fn inspect_escapes_hidden_characters_of_a_token() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let mut claims = marked_claims();
     claims["iss"] = json!(marked("https://auth.example/"));
@@ -64,13 +64,13 @@ fn inspect_escapes_what_a_token_says() {
         assert_visible(&ended);
         let shown = &ended.json()[0];
         assert_eq!((&shown["header"], &shown["claims"]), (&header, &claims));
-        // No setting can hold such a name.
+        // A setting cannot contain hidden characters, so nothing is suggested.
         assert!(shown["suggestion"]["nothing"]["why"].is_string(), "{shown}");
     }
 }
 
 #[test]
-fn check_escapes_what_a_token_and_a_key_set_say() {
+fn check_escapes_hidden_characters_of_a_token_and_a_key_set() {
     let issuer = Issuer::new();
     let key = TestKey::generate(&marked("kid"), Algorithm::Es256);
     let mut jwks = TestKey::jwks([&key]);
@@ -93,7 +93,7 @@ fn check_escapes_what_a_token_and_a_key_set_say() {
     assert_visible(&ended);
     assert_eq!(ended.json()[0]["claims"], marked_claims());
     assert_eq!(ended.json()[0]["key_id"], marked("kid"));
-    // A policy and an argument are somebody's text, too.
+    // Policies and arguments are escaped in messages, too.
     let policy = json!({"claim": {"name": marked("claim"), "value": marked("value")}}).to_string();
     let ended = check(&["--policy", &policy, "-"], &token).expect(1);
     assert_visible(&ended);
@@ -101,7 +101,7 @@ fn check_escapes_what_a_token_and_a_key_set_say() {
 }
 
 #[test]
-fn jwks_escapes_what_a_key_set_says() {
+fn jwks_escapes_hidden_characters_of_a_key_set() {
     let keys = [marked("a"), marked("b")];
     let keys = keys.map(|kid| TestKey::generate(&kid, Algorithm::Es256));
     let mut jwks = TestKey::jwks(&keys);
@@ -114,15 +114,15 @@ fn jwks_escapes_what_a_key_set_says() {
     assert_visible(&ended);
     assert_eq!(ended.json()[0]["accepted"][0]["kid"], marked("a"));
     assert_eq!(ended.json()[0]["skipped"][0]["kid"], marked("b"));
-    // Where no keys are there may be anything.
+    // A document that is not a key set.
     let url = serve(&json!({"issuer": marked("x"), "keys": marked("y")}).to_string());
     assert_visible(&run(&["jwks", &url], b"").expect(3));
     assert_visible(&run(&["jwks", "--issuer", &url], b"").expect(3));
 }
 
 #[test]
-fn jws_escapes_an_id_and_an_error() {
-    // What JSON allows to stand in a string as it is.
+fn jws_escapes_hidden_characters_of_an_id_and_an_error() {
+    // JSON strings may contain all of these unescaped, except U+001B.
     let raw: String = marked("id").chars().filter(|&character| character != '\u{1b}').collect();
     let lines = [
         format!(r#"{{"id":"{raw}"}}"#),
@@ -134,7 +134,7 @@ fn jws_escapes_an_id_and_an_error() {
     assert_eq!(ended.json()[0]["id"], raw);
 }
 
-/// A server on this machine that answers everything with `body`, for as long as the process lives.
+/// Starts a server on this machine that answers every request with `body` until the process ends.
 fn serve(body: &str) -> String {
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 

@@ -1,9 +1,9 @@
-//! `portcullis jwks` against the server of the fault suite: each fault is named.
+//! `portcullis jwks` against the servers of the fault suite: it reports each fault.
 
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test that can not be set up has failed"
+    reason = "a test that cannot be set up has failed"
 )]
 
 mod support;
@@ -22,7 +22,7 @@ fn document() -> String {
 }
 
 #[test]
-fn every_fault_of_the_suite_is_named() {
+fn every_fault_of_a_key_set_is_reported() {
     let mut rows = faults::statuses();
     rows.extend(faults::transport());
     rows.push(faults::interim_responses());
@@ -32,7 +32,7 @@ fn every_fault_of_the_suite_is_named() {
     for (number, Row { name, fault, told, .. }) in rows.into_iter().enumerate() {
         let server = Server::start();
         server.set(JWKS, fault);
-        // What does not end is what the deadline is for; nothing else may meet it.
+        // Only faults that never end may run into the timeout.
         let timeout = if told.contains("within 0.4 s") { "0.4" } else { "60" };
         let url = server.url(JWKS);
         let options = ["--fetch-timeout", timeout, "--max-body", "65536", "--json"];
@@ -45,7 +45,7 @@ fn every_fault_of_the_suite_is_named() {
 }
 
 #[test]
-fn every_fault_of_metadata_is_named() {
+fn every_fault_of_metadata_is_reported() {
     for bad_metadata::Row { name, fault, told } in bad_metadata::ROWS {
         let server = Server::start();
         server.set(JWKS, Answer::Document(document()));
@@ -67,7 +67,7 @@ fn every_fault_of_metadata_is_named() {
 }
 
 #[test]
-fn every_bad_key_is_named_beside_a_good_one() {
+fn every_bad_key_is_skipped_with_its_reason_and_a_good_key_is_accepted() {
     let good = TestKey::generate("good", Algorithm::Ed25519);
     let (ec, rsa) =
         (TestKey::generate("bad", Algorithm::Es256), TestKey::generate("bad", Algorithm::Rs256));
@@ -80,7 +80,7 @@ fn every_bad_key_is_named_beside_a_good_one() {
         let examined = &run(&["jwks", &url, "--json"], b"").expect(0).json()[0];
         assert_eq!(examined["skipped"], json!([{"kid": kid, "reason": reason}]), "{case}");
         assert_eq!(examined["accepted"], json!([{"kid": "good", "alg": "EdDSA"}]), "{case}");
-        // What is not for this service is no fault of its issuer.
+        // A key for another use is not a fault of the issuer.
         let harmless = ["not meant for verifying signatures", "an unknown key type"];
         let is_harmless = harmless.iter().any(|harmless| reason.starts_with(harmless));
         let findings = examined["findings"].as_array().unwrap();
@@ -91,7 +91,7 @@ fn every_bad_key_is_named_beside_a_good_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
+async fn private_ca_is_trusted_only_with_ca_file() {
     let (pem, url) = private_ca::serve(document()).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
@@ -104,7 +104,7 @@ async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
 }
 
 #[test]
-fn a_rotation_is_watched_and_judged() {
+fn abrupt_rotation_under_watch_is_a_warning() {
     let server = Server::start();
     let [a, b] = ["a", "b"].map(|kid| TestKey::generate(kid, Algorithm::Es256));
     let url = server.url(JWKS);
@@ -124,11 +124,11 @@ fn a_rotation_is_watched_and_judged() {
     let changes = examined["changes"].as_array().unwrap();
     assert_eq!(changes.len(), 2, "{examined}");
     let what = examined["findings"][0]["what"].as_str().unwrap();
-    assert!(what.contains("\"a\" was withdrawn 0 s after \"b\" came"), "{what}");
+    assert!(what.contains("\"a\" was withdrawn 0 s after \"b\" was published"), "{what}");
 }
 
 #[test]
-fn good_keys_are_told_with_what_the_headers_make_of_them() {
+fn cache_headers_of_good_keys_are_explained() {
     for (headers, ttl, told) in [
         ("cache-control: max-age=60\r\netag: \"1\"\r\n", 60, "used for  60 s"),
         ("cache-control: max-age=86400\r\n", 300, "max-age is 86400 s"),
@@ -137,7 +137,7 @@ fn good_keys_are_told_with_what_the_headers_make_of_them() {
         ("date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 0, "beyond the leeway"),
         ("cache-control: max-age=0\r\n", 300, "max-age=0: not obeyed"),
         ("expires: 0\r\n", 300, "a past Expires: not obeyed"),
-        ("", 300, "no header says how long"),
+        ("", 300, "no header limits how long"),
     ] {
         let server = Server::start();
         server.set(JWKS, Answer::Bytes(response("200 OK", headers, document())));
@@ -147,14 +147,14 @@ fn good_keys_are_told_with_what_the_headers_make_of_them() {
         assert!(text.contains("accepted  \"k1\", ES256"), "{text}");
         assert!(text.contains("verdict: services can use these keys"), "{text}");
         let json = &run(&["jwks", &url, "--json"], b"").expect(0).json()[0];
-        // An answer that claims to be decades old is as good as its age is.
+        // With a `Date` decades ago, the response's age exceeds every TTL.
         assert!(ttl == 0 || json["ttl_secs"] == ttl, "{headers}: {json}");
     }
 }
 
-/// As Keycloak sends them.
+/// The headers are Keycloak's.
 #[test]
-fn what_forbids_caching_is_told_once_and_whether_it_counts() {
+fn no_cache_headers_are_reported_once_with_whether_they_are_obeyed() {
     let server = Server::start();
     let url = server.url(JWKS);
     for (control, kept, obeyed) in [
@@ -170,14 +170,14 @@ fn what_forbids_caching_is_told_once_and_whether_it_counts() {
             !text.contains("warning") && !text.contains("have the issuer"),
             "{control}: {text}"
         );
-        assert!(!text.contains("no header says"), "{control}: {text}");
+        assert!(!text.contains("no header limits"), "{control}: {text}");
         let text = run(&["jwks", &url, "--obey-no-cache"], b"").expect(0).stdout;
         assert!(text.contains(obeyed) && text.contains(": obeyed"), "{control}: {text}");
     }
 }
 
 #[test]
-fn compressed_and_marked_keys_are_told_as_they_are_read() {
+fn compressed_keys_and_a_byte_order_mark_are_accepted() {
     let server = Server::start();
     let coded = response("200 OK", "content-encoding: gzip\r\n", faults::GZIPPED_KEYS);
     let marked = response("200 OK", "", format!("\u{feff}{}", document()));
@@ -189,7 +189,7 @@ fn compressed_and_marked_keys_are_told_as_they_are_read() {
 }
 
 #[test]
-fn url_of_an_issuer_is_told_to_be_one() {
+fn url_that_answers_html_is_reported_with_the_issuer_option() {
     let server = Server::start();
     let url = server.url("/");
     server.set("/", Answer::Document("<!doctype html><p>Log in</p>".to_owned()));
@@ -198,10 +198,10 @@ fn url_of_an_issuer_is_told_to_be_one() {
     assert!(text.contains("it is HTML or XML"), "{text}");
 }
 
-/// Each alarm says what to do, and each command in it runs as it is printed, whatever its label
-/// `location` holds.
+/// Each alarm has an action, and each command in an action works with every kind of value that the label
+/// `location` may have.
 #[test]
-fn commands_of_the_alarms_run_as_they_are_printed() {
+fn commands_in_the_alarms_run_with_every_kind_of_location() {
     const RULES: &str = include_str!("../../../monitoring/prometheus-rules.yml");
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
@@ -217,7 +217,7 @@ fn commands_of_the_alarms_run_as_they_are_printed() {
         for command in action.split('`').skip(1).step_by(2) {
             let words = command.strip_prefix("portcullis ").unwrap();
             if words == "check" {
-                // It takes the service's variables; here there are none.
+                // `check` reads the service's variables, which are not set here.
                 let told = run(&["check", "-"], b"x").expect(2).stderr;
                 assert!(told.contains("issuer (PORTCULLIS_ISSUER) is not set"), "{told}");
                 continue;
@@ -230,7 +230,7 @@ fn commands_of_the_alarms_run_as_they_are_printed() {
             }
             commands += 1;
         }
-        // What is no command names a log target that there is.
+        // Log targets in an action must exist.
         for target in action.split("portcullis::").skip(1) {
             let names = ["status_list", "introspection", "refused", "keys"];
             assert!(names.iter().any(|name| target.starts_with(name)), "{action}");
@@ -239,7 +239,7 @@ fn commands_of_the_alarms_run_as_they_are_printed() {
     assert!(commands > 3, "{commands}");
     let url = server.url("");
     run(&["jwks", &url, "--watch", "1", "--every", "0.4"], b"").expect(0);
-    // The metadata elsewhere.
+    // Metadata by its own URL.
     let metadata = server.url(bad_metadata::METADATA);
     run(&["jwks", "--issuer", &url, "--discovery-url", &metadata], b"").expect(0);
     std::fs::write(&file, "<html>").unwrap();
@@ -247,17 +247,17 @@ fn commands_of_the_alarms_run_as_they_are_printed() {
 }
 
 #[test]
-fn skipped_keys_are_told_with_their_reasons_and_none_left_is_a_fault() {
+fn key_set_without_a_usable_key_is_a_fault() {
     let server = Server::start();
     let bad = json!({"keys": [{"kty": "oct", "kid": "bad", "k": "c2VjcmV0"}]});
     server.set(JWKS, Answer::Document(bad.to_string()));
     let text = run(&["jwks", &server.url(JWKS)], b"").expect(3).stdout;
     assert!(text.contains("skipped   \"bad\": a symmetric key"), "{text}");
-    assert!(text.contains("FAULT     no key can be used"), "{text}");
+    assert!(text.contains("FAULT     no usable key"), "{text}");
 }
 
 #[test]
-fn an_issuer_is_discovered_and_its_faults_are_named() {
+fn issuer_is_discovered_and_wrong_metadata_is_reported() {
     let server = Server::start();
     let metadata =
         |issuer: &str| json!({"issuer": issuer, "jwks_uri": server.url(JWKS)}).to_string();

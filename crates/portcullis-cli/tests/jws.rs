@@ -1,9 +1,9 @@
-//! `portcullis jws`, as it is run: a line out for every line in, whatever that is.
+//! `portcullis jws` end to end: one line of output for every line of input.
 
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "an answer that can not be read has failed the test"
+    reason = "an answer that cannot be read has failed the test"
 )]
 
 mod support;
@@ -15,7 +15,7 @@ use portcullis_testing::TestKey;
 use serde_json::{Value, json};
 use support::{command, run};
 
-/// The answer to one line.
+/// Returns the answer to one line.
 fn answer(line: &Value) -> Value {
     raw_answer(&line.to_string())
 }
@@ -38,7 +38,7 @@ fn assert_stage(line: &Value, stage: &str) {
 }
 
 #[test]
-fn every_algorithm_verifies_and_a_forgery_does_not() {
+fn valid_signature_of_each_algorithm_verifies_and_a_forged_one_does_not() {
     for &algorithm in Algorithm::ALL {
         let key = TestKey::generate("k", algorithm);
         let header = json!({"alg": algorithm.as_str(), "kid": "k"}).to_string();
@@ -55,7 +55,7 @@ fn every_algorithm_verifies_and_a_forgery_does_not() {
 }
 
 #[test]
-fn each_stage_is_told() {
+fn each_failure_is_reported_with_its_stage() {
     let (key, other) =
         (TestKey::generate("k", Algorithm::Es256), TestKey::generate("o", Algorithm::Es256));
     let jws = |header: &str| key.sign(header, "{}");
@@ -95,14 +95,14 @@ fn each_stage_is_told() {
 }
 
 #[test]
-fn a_set_is_chosen_from() {
+fn key_of_a_set_is_selected_by_kid_and_alg() {
     let keys = [("a", Algorithm::Es256), ("b", Algorithm::Es256), ("c", Algorithm::Ed25519)]
         .map(|(id, algorithm)| TestKey::generate(id, algorithm));
     let line = |jws: String| json!({"id": 1, "jwks": TestKey::jwks(&keys), "jws": jws});
     let [_, b, c] = &keys;
     assert_eq!(answer(&line(b.sign(r#"{"alg":"ES256","kid":"b"}"#, "")))["valid"], true);
     assert_eq!(answer(&line(c.sign(r#"{"alg":"EdDSA"}"#, "")))["valid"], true);
-    // Without `kid` each key of the algorithm is tried, up to four.
+    // Without `kid` each key of the algorithm is tried, up to 4.
     assert_eq!(answer(&line(b.sign(r#"{"alg":"ES256"}"#, "")))["valid"], true);
     assert_stage(&line(b.sign(r#"{"alg":"ES256","kid":"a"}"#, "")), "signature");
     let many = ["a", "b", "c", "d", "e"].map(|id| TestKey::generate(id, Algorithm::Es256));
@@ -111,7 +111,7 @@ fn a_set_is_chosen_from() {
 }
 
 #[test]
-fn rsa_key_without_alg_is_for_each_algorithm_allowed() {
+fn rsa_key_without_alg_verifies_each_allowed_algorithm() {
     for algorithm in [Algorithm::Ps384, Algorithm::Rs512, Algorithm::Rs256] {
         let key = TestKey::generate("k", algorithm);
         let mut jwk = key.jwk();
@@ -130,13 +130,13 @@ fn rsa_key_without_alg_is_for_each_algorithm_allowed() {
             }
         }
         assert_eq!(answer(&json!({"id": 1, "jwk": jwk, "jws": jws}))["valid"], true);
-        // What the key says of itself stands.
+        // The key's own `alg` limits it.
         jwk["alg"] = json!("RS384");
         assert_stage(&json!({"id": 1, "jwk": jwk, "jws": jws}), "select");
     }
 }
 
-/// RFC 7520 §4: the examples in compact form, with the keys of §3 as they are published.
+/// RFC 7520 §4: the examples in compact form, with the keys of §3 as published.
 #[test]
 fn examples_of_the_jose_cookbook_verify() {
     const RSA: &str = r#"{"kty":"RSA","kid":"bilbo.baggins@hobbiton.example","use":"sig","n":"n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw","e":"AQAB"}"#;
@@ -191,7 +191,7 @@ fn examples_of_the_jose_cookbook_verify() {
 }
 
 #[test]
-fn bad_lines_get_their_number_and_do_not_end_the_run() {
+fn bad_line_is_answered_with_its_number_and_does_not_end_the_run() {
     let key = TestKey::generate("k", Algorithm::Ed25519);
     let jws = key.sign(r#"{"alg":"EdDSA"}"#, "{}");
     let good = json!({"id": "good", "jwk": key.jwk(), "jws": jws}).to_string();
@@ -201,12 +201,12 @@ fn bad_lines_get_their_number_and_do_not_end_the_run() {
         (b"not JSON".into(), json!(1), "not JSON"),
         (b"[]".into(), json!(3), "not a JSON object"),
         (b"\"s3cret\"".into(), json!(4), "not a JSON object"),
-        (b"{}".into(), json!(5), "`id` is absent"),
-        (b"{\"id\":7}".into(), json!(7), "`jwk` or `jwks` is absent"),
-        (br#"{"id":8,"jwk":{}}"#.into(), json!(8), "`jws` is absent"),
-        (twice.into(), json!(8), "`id` comes twice"),
-        (good.replacen('{', r#"{"jws":"x","#, 1).into(), json!("good"), "`jws` comes twice"),
-        (good.replacen('{', r#"{"\u006aws":"x","#, 1).into(), json!("good"), "`jws` comes twice"),
+        (b"{}".into(), json!(5), "`id` is missing"),
+        (b"{\"id\":7}".into(), json!(7), "`jwk` or `jwks` is missing"),
+        (br#"{"id":8,"jwk":{}}"#.into(), json!(8), "`jws` is missing"),
+        (twice.into(), json!(8), "`id` is repeated"),
+        (good.replacen('{', r#"{"jws":"x","#, 1).into(), json!("good"), "`jws` is repeated"),
+        (good.replacen('{', r#"{"\u006aws":"x","#, 1).into(), json!("good"), "`jws` is repeated"),
         (format!("{good}{good}").into(), json!(11), "not JSON"),
         (good[..good.len() - 1].into(), json!(12), "not JSON"),
         (b"{\"id\":\"\xff\"}".into(), json!(13), "not UTF-8"),
@@ -236,20 +236,20 @@ fn bad_lines_get_their_number_and_do_not_end_the_run() {
 }
 
 #[test]
-fn an_id_comes_back_as_it_is() {
+fn id_is_returned_unchanged() {
     for id in
         ["1e400", "123456789012345678901234567890", r#"{"a":1,"a":[1.0,2]}"#, "null", r#""é""#]
     {
         let ended = run(&["jws"], format!(r#"{{"id":{id}}}"#).as_bytes()).expect(0);
         assert!(ended.stdout.starts_with(&format!(r#"{{"id":{id},"valid":false,"#)), "{id}");
     }
-    // Nothing in it makes two lines of one.
+    // A carriage return in an id does not split the output line.
     let ended = run(&["jws"], b"{\"id\":[1,\r2]}").expect(0);
     assert!(ended.stdout.starts_with(r#"{"id":[1, 2],"#) && ended.stdout.lines().count() == 1);
 }
 
 #[test]
-fn the_example_of_the_help_works() {
+fn example_in_the_help_gives_its_output() {
     let help = run(&["jws", "--help"], b"").expect(0).stdout;
     let (_, example) = help.split_once("$ portcullis jws <<'END'\n").unwrap();
     let (input, rest) = example.split_once("  END\n").unwrap();
@@ -260,7 +260,7 @@ fn the_example_of_the_help_works() {
 }
 
 #[test]
-fn ten_thousand_lines_one_by_one_and_no_growth() {
+fn ten_thousand_lines_are_answered_one_by_one_in_constant_memory() {
     let key = TestKey::generate("k", Algorithm::Ed25519);
     let jws = key.sign(r#"{"alg":"EdDSA"}"#, "{}");
     let mut child = command(&["jws"]).spawn().unwrap();
@@ -270,7 +270,7 @@ fn ten_thousand_lines_one_by_one_and_no_growth() {
     for number in 0..10_000 {
         let line = json!({"id": number, "jwk": key.jwk(), "jws": jws});
         writeln!(stdin, "{line}").unwrap();
-        // Before the next line is sent: nothing is kept back.
+        // Read before the next line is sent: output must not be buffered.
         let mut answer = String::new();
         stdout.read_line(&mut answer).unwrap();
         let expected = format!(r#"{{"id":{number},"valid":true,"error":null,"stage":null}}"#);
@@ -286,7 +286,7 @@ fn ten_thousand_lines_one_by_one_and_no_growth() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
-/// Where the system says it.
+/// Returns the resident memory in KiB, on systems with `/proc`.
 fn resident_kib(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

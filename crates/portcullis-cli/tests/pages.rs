@@ -1,5 +1,5 @@
-//! The HTML reports and the page with sliders, in a browser: at the width of a phone and of a desktop,
-//! light and dark, by pointer and by keyboard.
+//! The HTML reports and the page with sliders in a browser: phone and desktop widths, light and dark,
+//! pointer and keyboard.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
@@ -10,7 +10,7 @@ use std::process::Command;
 
 use support::run;
 
-/// What is written, and by which command.
+/// Reports, each with the command that writes it.
 const REPORTS: [(&str, &[&str]); 2] = [
     ("page", &["tune", "--vs-access-expiry", "60", "--sessions", "2000", "--page"]),
     ("tune", &["tune", "--vs-access-expiry", "60", "--sessions", "2000", "--html"]),
@@ -32,7 +32,7 @@ fn reports_fit_a_phone_and_show_their_values_in_a_browser() {
         run(&[options, &[file.to_str().unwrap()]].concat(), b"").expect(0);
         files.push(file);
     }
-    // `cargo xtask` names what it has found or installed.
+    // `cargo xtask test` sets the variables to the programs that it found or installed.
     let named = |name, default: &str| std::env::var_os(name).unwrap_or_else(|| default.into());
     let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/pages.mjs");
     let output = Command::new(named("PORTCULLIS_NODE", "node"))

@@ -1,5 +1,5 @@
-//! `portcullis tune` against `second_model/model.py`, a simulation written from the guide alone: every
-//! figure of twelve settings must lie in the interval that chance leaves.
+//! `portcullis tune` against `second_model/model.py`, an independent simulation written from the guide: every
+//! figure of twelve settings must lie within the simulation's interval.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,12 +17,12 @@ use std::process::Command;
 use serde_json::Value;
 use support::run;
 
-/// The model is deterministic with it.
+/// The seed of the second model, which makes it deterministic.
 const SEED: &str = "1";
-/// The model's intervals are 4 standard errors on each side, those of the command 1.96.
+/// The model's intervals have 4 standard errors on each side, the command's 1.96.
 const WIDEN: f64 = 4.0 / 1.96;
 
-/// A figure whose difference is explained. One that no longer differs must be taken out.
+/// A figure with a known difference. The test fails if it no longer differs.
 struct Known {
     setting: usize,
     pointer: &'static str,
@@ -42,7 +42,7 @@ const KNOWN: [Known; 5] = [
     Known { setting: 11, pointer: "/settings/0/key_lag_median/model", cause: ROTATED },
 ];
 
-/// By JSON pointer into the command's report: the figure, and its interval.
+/// Figures with intervals, by JSON pointer into the command's report.
 type Figures = BTreeMap<String, [f64; 3]>;
 
 fn folder() -> PathBuf {
@@ -70,11 +70,11 @@ fn report(setting: &[String]) -> Value {
     run(&arguments, b"").expect(0).json().remove(0)
 }
 
-/// How the command's figure differs from the second model's, if it does.
+/// Returns how the command's figure differs from the second model's, if it does.
 fn difference(report: &Value, pointer: &str, [value, low, high]: [f64; 3]) -> Option<String> {
     let number = |pointer: &str| report.pointer(pointer).and_then(Value::as_f64);
     let Some(reported) = number(pointer) else {
-        return Some(format!("{pointer} is no number"));
+        return Some(format!("{pointer} is not a number"));
     };
     if !(low..=high).contains(&reported) {
         return Some(format!("{pointer} is {reported}, not {value} (from {low} to {high})"));
@@ -89,7 +89,7 @@ fn difference(report: &Value, pointer: &str, [value, low, high]: [f64; 3]) -> Op
 
 #[test]
 #[ignore = "needs Python: run cargo xtask test"]
-fn figures_are_those_of_a_second_model() {
+fn figures_agree_with_the_second_model() {
     let (settings, figures) = (settings(), second_model());
     assert_eq!((settings.len(), figures.len()), (12, 12));
     let mut problems = Vec::new();
@@ -101,8 +101,9 @@ fn figures_are_those_of_a_second_model() {
             let found = difference(&report, pointer, *figure);
             match (found, known) {
                 (Some(found), None) => problems.push(format!("{}: {found}", setting.join(" "))),
-                (None, Some(Known { cause, .. })) => problems
-                    .push(format!("{index}: {pointer} no longer differs; not true: {cause}")),
+                (None, Some(Known { cause, .. })) => problems.push(format!(
+                    "{index}: {pointer} no longer differs; remove the entry: {cause}"
+                )),
                 _ => {}
             }
         }

@@ -1,9 +1,9 @@
-//! `portcullis inspect --suggest`: what it prints, pasted, accepts this token and refuses the ID token of its
-//! issuer; or it says that there is nothing to suggest, and why.
+//! `portcullis inspect --suggest`: the printed settings accept the token and reject the issuer's ID token, or
+//! the output says why nothing is suggested.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test that can not be set up has failed"
+    reason = "a test that cannot be set up has failed"
 )]
 
 mod support;
@@ -18,10 +18,10 @@ use support::{ISSUED, run};
 
 const API: &str = "https://api.example";
 
-/// What one issuer makes for one user and client.
+/// The tokens of one issuer for one user and client.
 struct Row {
     profile: &'static str,
-    /// Lines of both forms that must be there.
+    /// Texts that the output must contain.
     told: &'static [&'static str],
     typ: Option<&'static str>,
     access: Value,
@@ -57,7 +57,7 @@ fn rows() -> Vec<Row> {
             json!({"aud": API, "sub": "u", "azp": "web", "scope": "orders:read"}),
             json!({"aud": "web", "sub": "u", "azp": "web", "auth_time": ISSUED}),
         ),
-        // As Duende and IdentityServer list scopes, or an issuer that writes `scp` and no client.
+        // An issuer with a list of scopes in `scp` and no claim for the client.
         row(
             "jwt",
             &[".profile(Profile::jwt().scopes_at([\"scp\"]))", "PORTCULLIS_SCOPES_AT=scp"],
@@ -92,7 +92,7 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "okta",
-            &["scopes stand in scp; roles in groups"],
+            &["scopes in scp; roles in groups"],
             ("https://shop.okta.com/oauth2/default", None),
             json!({
                 "ver": 1, "jti": "AT.x", "aud": "api://default", "cid": "web", "uid": "00u",
@@ -113,7 +113,7 @@ fn rows() -> Vec<Row> {
             }),
             json!({"aud": app, "ver": "2.0", "tid": "72f988bf", "oid": "o", "sub": "s", "nbf": ISSUED}),
         ),
-        // One app registration for page and API.
+        // One app registration for the page and the API.
         row(
             "entra-v2",
             &["warning: `aud` names the client itself (`azp`)"],
@@ -157,7 +157,7 @@ fn rows() -> Vec<Row> {
                 ".roles_at([\"resource_access\", \"my.api\", \"roles\"])",
                 "PORTCULLIS_ROLES_AT='[\"resource_access\",\"my.api\",\"roles\"]'",
                 "not read: resource_access.account.roles",
-                "the token is for [\"account\"], too",
+                "`aud` also has [\"account\"]",
             ],
             ("https://sso.example/realms/shop", jwt),
             json!({
@@ -232,7 +232,7 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "hydra",
-            &["scopes stand in scp", ".roles_at([\"ext\", \"roles\"])"],
+            &["scopes in scp", ".roles_at([\"ext\", \"roles\"])"],
             ("https://hydra.example", jwt),
             json!({
                 "aud": [API], "client_id": "web", "ext": {"roles": ["clerk"]}, "jti": "j",
@@ -276,7 +276,7 @@ fn has_settings(printed: &str) -> bool {
     printed.lines().any(|line| settings.iter().any(|start| line.trim().starts_with(start)))
 }
 
-/// The service that the printed variables make, as a shell reads them.
+/// Builds the service from the printed variables, unquoted as a shell does.
 fn from_environment(printed: &str) -> AuthenticatorBuilder {
     let lines = printed.lines().filter_map(|line| line.trim().split_once('='));
     let variables: Vec<_> = lines
@@ -289,7 +289,7 @@ fn from_environment(printed: &str) -> AuthenticatorBuilder {
     .unwrap()
 }
 
-/// Metadata at this URL, for the issuer of the token, and the keys.
+/// Serves metadata at this URL, for the token's issuer, and the keys.
 fn published(url: &str, token: &str, key: &TestKey) -> ScriptedFetch {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
     let claims: Value = serde_json::from_slice(&payload).unwrap();
@@ -300,10 +300,10 @@ fn published(url: &str, token: &str, key: &TestKey) -> ScriptedFetch {
     fetch
 }
 
-/// The service that the printed code makes.
+/// Builds the service from the printed Rust code.
 fn from_rust(printed: &str) -> AuthenticatorBuilder {
     let mut lines = printed.lines().map(str::trim).skip_while(|line| !line.starts_with("let auth"));
-    // Rust's strings and lists of strings, which are JSON's here.
+    // The printed strings and lists of strings are valid JSON, too.
     let list = |text: &str| -> Vec<String> {
         let items = text.trim_start_matches('[').trim_end_matches(']');
         serde_json::from_str(&format!("[{items}]")).unwrap()
@@ -334,7 +334,7 @@ fn from_rust(printed: &str) -> AuthenticatorBuilder {
 }
 
 #[tokio::test]
-async fn what_is_printed_accepts_the_token_and_refuses_the_id_token_of_each_profile() {
+async fn suggested_settings_accept_the_token_and_reject_the_id_token_of_each_profile() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let mut profiles = Vec::new();
     for Row { profile, told, typ, access, id } in rows() {
@@ -347,7 +347,7 @@ async fn what_is_printed_accepts_the_token_and_refuses_the_id_token_of_each_prof
         let function = format!("Profile::{}()", profile.replace('-', "_"));
         assert!(profile == "jwt" || printed.contains(&function), "{profile}: {printed}");
         for builder in [from_environment(&printed), from_rust(&printed)] {
-            // The one place that is printed must be read; elsewhere keys are found below the issuer.
+            // A printed discovery URL must be used; otherwise keys come from the given key set.
             let place =
                 printed.lines().find_map(|line| line.split_once("DISCOVERY_URL=")?.1.into());
             let builder = match place {
@@ -363,14 +363,14 @@ async fn what_is_printed_accepts_the_token_and_refuses_the_id_token_of_each_prof
         }
         profiles.push(profile);
     }
-    // Nothing tells Dex's ID tokens; that is said instead.
+    // No claim distinguishes Dex's ID tokens, so nothing is suggested: see the test below.
     profiles.push("dex");
     for name in Profile::names() {
         assert!(profiles.contains(&name), "{name} is not shown");
     }
 }
 
-/// What is printed for an ID token would not keep ID tokens out.
+/// Settings that accept an ID token would accept every ID token of the issuer.
 #[test]
 fn nothing_is_suggested_for_an_id_token() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -382,7 +382,7 @@ fn nothing_is_suggested_for_an_id_token() {
 }
 
 #[test]
-fn what_the_guide_forbids_is_not_suggested_and_why_is_said() {
+fn unsafe_settings_are_not_suggested_and_the_reason_is_given() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let realm = "https://sso.example/realms/shop";
     let keycloak = |changes: Value| {
@@ -417,7 +417,7 @@ fn what_the_guide_forbids_is_not_suggested_and_why_is_said() {
     for (claims, why, remedy) in [
         (
             keycloak(json!({"aud": "account"})),
-            "\"account\" is a client of Keycloak's own",
+            "\"account\" is a built-in client of Keycloak",
             "put your API",
         ),
         (keycloak(json!({"aud": "web"})), "\"web\" is the client's own id", "put your API"),
@@ -429,8 +429,8 @@ fn what_the_guide_forbids_is_not_suggested_and_why_is_said() {
         (keycloak(json!({"aud": realm, "typ": "Offline"})), "refresh", "send the access token"),
         (keycloak(json!({"aud": realm})), "is the issuer itself", "put your API"),
         (keycloak(json!({"cnf": {"jkt": "x"}})), "`cnf` binds", "plain bearer"),
-        (lightweight, "`aud` is absent", "for lightweight access tokens"),
-        (hydra, "`aud` is empty", "ask for this API's audience"),
+        (lightweight, "`aud` is absent", "marked for lightweight access tokens"),
+        (hydra, "`aud` is empty", "request this API's audience"),
         (dex, "profile `dex` cannot tell an access token", "dangerous::accept_id_tokens"),
         (plain(json!({"nonce": "n"})), "`nonce` occurs only in ID tokens", "send the access token"),
         (plain(json!({"aud": "web"})), "may be a client's id", "put your API"),
@@ -474,10 +474,10 @@ fn what_the_guide_forbids_is_not_suggested_and_why_is_said() {
 }
 
 #[test]
-fn a_token_for_no_audience_is_not_called_microsofts() {
+fn empty_audience_is_not_taken_for_microsoft_graph() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let claims = json!({"iss": "https://hydra.example", "aud": [], "exp": ISSUED, "scp": []});
     let printed = suggested(&sign(&key, Some("JWT"), &claims));
     assert!(!printed.contains("Graph"), "{printed}");
-    assert!(printed.contains("`aud` is empty: the client asked for no audience"), "{printed}");
+    assert!(printed.contains("`aud` is empty: the client requested no audience"), "{printed}");
 }

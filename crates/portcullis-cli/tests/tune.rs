@@ -1,4 +1,4 @@
-//! `portcullis tune`, as it is run: its forms, and what it refuses.
+//! `portcullis tune` end to end: its output formats, and invalid options.
 
 mod support;
 
@@ -11,7 +11,7 @@ fn tune(options: &[&str]) -> support::Ended {
 }
 
 #[test]
-fn two_expiries_are_compared_with_the_leeway_and_the_assumptions_said() {
+fn comparison_of_two_expiries_states_leeway_and_assumptions() {
     let told = tune(&["--access-expiry", "900", "--vs-access-expiry", "60"]).expect(0);
     for part in [
         "60 s instead of 15 min",
@@ -27,7 +27,7 @@ fn two_expiries_are_compared_with_the_leeway_and_the_assumptions_said() {
 }
 
 #[test]
-fn json_is_one_object_and_the_same_for_the_same_seed() {
+fn json_is_one_object_and_reproducible() {
     let told = tune(&["--json", "--max-lag", "60s"]).expect(0);
     let [object] = &told.json()[..] else { panic!("{}", told.stdout) };
     assert_eq!(object["settings"][0]["lag_bound"], 920.0);
@@ -41,10 +41,10 @@ fn json_is_one_object_and_the_same_for_the_same_seed() {
 }
 
 #[test]
-fn real_activity_takes_the_place_of_the_assumed() {
+fn activity_file_replaces_the_assumed_activity() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("requests.csv");
-    // Fifty sessions, each with a burst of ten requests in every ten minutes.
+    // 50 sessions, each with a burst of 10 requests every 10 minutes.
     let mut text = "session,time\n".to_owned();
     for session in 0..50 {
         for request in 0..60 {
@@ -63,11 +63,11 @@ fn real_activity_takes_the_place_of_the_assumed() {
     assert_eq!(report["recorded"]["pause"], 550.0);
     let figures = &report["settings"][0];
     assert_eq!(figures["scenario"]["sessions"], 50);
-    // Each comes back five times, with a token that has expired.
+    // Each session returns five times with an expired token.
     let replayed = figures["recorded"]["refreshes"].as_f64().unwrap();
     let span = report["recorded"]["span"].as_f64().unwrap();
     assert!((replayed - 250.0 / span).abs() < 1e-9, "{replayed}");
-    // The file decides: what the issuer is asked, and what that costs it.
+    // The file determines the requests to the issuer and their cost.
     let point = report["sweep"].as_array().unwrap().iter().find(|at| at["access_expiry"] == 120.0);
     assert_eq!(point.unwrap()["refreshes"], figures["recorded"]["refreshes"]);
     let cores = replayed * 3.1e-3 + figures["fetches"]["model"].as_f64().unwrap() * 1.2e-3;
@@ -76,7 +76,7 @@ fn real_activity_takes_the_place_of_the_assumed() {
     let row = |name: &str| text.lines().find(|line| line.contains(name)).unwrap().to_owned();
     assert!(row("refreshes/s at the issuer").contains("(by its means:"), "{text}");
     assert!(!text.contains("busiest second simulated"), "{text}");
-    // What is in none of these figures, and the minute that decides.
+    // The output names what the figures leave out, and the busiest minute.
     assert!(row("without first tokens (logins)").contains("in no figure here"), "{text}");
     assert!(text.contains("cores in the busiest minute"), "{text}");
     let asked = report["mechanisms"].as_array().unwrap().last().unwrap();
@@ -91,7 +91,7 @@ fn real_activity_takes_the_place_of_the_assumed() {
 }
 
 #[test]
-fn what_is_only_modelled_says_so() {
+fn modelled_mechanisms_are_marked_as_such() {
     let told = tune(&["--list-max-age", "30s"]).expect(0).stdout;
     for part in ["a status list, at most 30 s old, pushed *", "at each request *", "not simulated"]
     {
@@ -101,11 +101,11 @@ fn what_is_only_modelled_says_so() {
     assert_eq!((&rows[0]["lag_bound"], &rows[0]["only_modelled"]), (&920.0.into(), &false.into()));
     for row in [&rows[1], &rows[2]] {
         assert_eq!((&row["lag_bound"], &row["only_modelled"]), (&10.1.into(), &true.into()));
-        // The outage is longer than the age that the route asks for.
+        // The outage is longer than the list age that the route requires.
         assert_eq!(row["locked_out"], 1.0);
     }
     assert_eq!((&rows[3]["lag_bound"], &rows[3]["locked_out"]), (&0.0.into(), &1.0.into()));
-    // Pushed it is nearly as soon, and comes cheaper the longer the server may wait.
+    // A pushed list is nearly as fast, and cheaper the longer the server may hold a request.
     assert!(rows[2]["usual_lag"].as_f64().unwrap() < 0.1);
     let rare = tune(&["--json", "--list-max-age", "60s"]).expect(0).json()[0]["mechanisms"].clone();
     let requests = |row: &serde_json::Value| row["issuer_requests"].as_f64().unwrap();
@@ -119,7 +119,7 @@ fn what_is_only_modelled_says_so() {
 }
 
 #[test]
-fn the_page_needs_nothing_else_and_the_memo_is_one_page() {
+fn html_report_is_self_contained_and_memo_fits_one_page() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tune.html");
     let told = tune(&["--memo", "--vs-access-expiry", "60", "--html", file.to_str().unwrap()]);
@@ -148,7 +148,7 @@ fn the_page_needs_nothing_else_and_the_memo_is_one_page() {
 }
 
 #[test]
-fn page_with_sliders_starts_with_the_command_line_and_needs_nothing_else() {
+fn page_with_sliders_starts_with_the_command_line_and_is_self_contained() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("page.html");
     let options = ["--access-expiry", "7m", "--jwks-ttl", "90", "--live-share", "2.5", "--page"];
@@ -167,14 +167,14 @@ fn page_with_sliders_starts_with_the_command_line_and_needs_nothing_else() {
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
-    // Every slider has its name and shows its value.
+    // Every slider has a label and shows its value.
     for slider in page.split("<input type=\"range\" id=\"").skip(1) {
         let id = slider.split('"').next().unwrap();
         assert!(page.contains(&format!("<label for=\"{id}\">")), "{id}");
         assert!(page.contains(&format!("<output id=\"{id}-value\" for=\"{id}\"")), "{id}");
     }
     assert_eq!(page.matches("<input type=\"range\"").count(), 13);
-    // Elements of SVG have this name, which is not fetched.
+    // The SVG namespace is a name and is not fetched.
     assert_needs_nothing_else(&page.replace("http://www.w3.org/2000/svg", ""));
 }
 
@@ -192,7 +192,7 @@ fn assert_needs_nothing_else(page: &str) {
 }
 
 #[test]
-fn what_can_not_be_is_refused_by_its_name() {
+fn invalid_option_value_is_2_and_names_the_option() {
     for (options, name) in [
         (["--access-expiry", "0"], "--access-expiry"),
         (["--access-expiry", "2d"], "--access-expiry"),
@@ -222,9 +222,8 @@ fn what_can_not_be_is_refused_by_its_name() {
     assert!(told.stderr.contains("--refresh-early"), "{}", told.stderr);
 }
 
-/// A script learns that its goal was not reached, and a user why two goals are one too many.
 #[test]
-fn goals_that_cannot_be_reached_end_with_5_and_goals_that_exclude_each_other_say_why() {
+fn unreachable_goal_is_5_and_conflicting_goals_are_2_with_the_reason() {
     let told = tune(&["--max-lag", "20s"]).expect(5);
     assert!(told.stdout.contains("the leeway alone is 20 s"), "{}", told.stdout);
     assert!(told.stderr.contains("no setting reaches the goal"), "{}", told.stderr);
@@ -235,9 +234,9 @@ fn goals_that_cannot_be_reached_end_with_5_and_goals_that_exclude_each_other_say
     tune(&["--survive", "30m", "--max-key-lag", "72s"]).expect(0);
 }
 
-/// A path that cannot be written is said at once, and what stood there stays.
+/// An unwritable path fails before the simulation, and a failed run keeps the previous file.
 #[test]
-fn paths_are_tried_before_the_work() {
+fn output_paths_are_opened_before_the_work() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere").join("tune.html");
     for option in ["--html", "--page"] {
@@ -253,16 +252,15 @@ fn paths_are_tried_before_the_work() {
 }
 
 #[test]
-fn durations_are_read_as_people_write_them() {
+fn duration_with_several_units_is_parsed() {
     let told =
         tune(&["--access-expiry", "1h30m", "--outage", "1 min 30 s", "--json"]).expect(0).json();
     assert_eq!(told[0]["settings"][0]["scenario"]["access_expiry"], 5400.0);
     assert_eq!(told[0]["settings"][0]["scenario"]["outage"], 90.0);
 }
 
-/// One sum: the guide and the reference say what the command says.
 #[test]
-fn tables_of_the_guide_and_the_reference_are_the_figures_of_the_command() {
+fn tables_in_the_guide_and_the_reference_match_the_command() {
     const GUIDE: &str = include_str!("../../portcullis/src/guide/tune_it.md");
     const MEASUREMENTS: &str = include_str!("../../../docs/reference/measurements.md");
     for expiry in ["60", "300", "900"] {
@@ -288,7 +286,7 @@ fn tables_of_the_guide_and_the_reference_are_the_figures_of_the_command() {
             assert!((shown / told - 1.0).abs() < 0.01, "{expiry}: {shown} for {told}");
         }
         assert_eq!(shown.len(), 7);
-        // The bound of a list, too.
+        // The bound of a status list.
         let bound = told[0]["mechanisms"][1]["lag_bound"].as_f64().unwrap();
         assert_eq!(MEASUREMENTS.matches(&format!("| {bound} s")).count(), 2, "{bound}");
         if expiry != "300" {

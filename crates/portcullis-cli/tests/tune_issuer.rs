@@ -1,6 +1,6 @@
-//! `portcullis tune --issuer`: what it asks an issuer, and what it makes of the answers.
+//! `portcullis tune --issuer`: the requests to the issuer, and the use of the responses.
 
-#![allow(clippy::unwrap_used, reason = "a test that can not be set up has failed")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod support;
 
@@ -18,7 +18,7 @@ use support::run;
 
 const SECRET: &str = "s3cret/of the:client";
 
-/// An issuer on this machine that answers by the path, and remembers what it was asked.
+/// An issuer on this machine that records its requests.
 struct Issuer {
     url: String,
     asked: Arc<Mutex<Vec<(String, String)>>>,
@@ -113,17 +113,17 @@ impl Issuer {
 }
 
 #[test]
-fn an_issuer_is_asked_so_often_and_its_answers_are_the_inputs() {
+fn issuer_gets_the_stated_number_of_requests_and_its_answers_are_the_inputs() {
     let issuer = Issuer::start(|_| {});
     let told = issuer.tune(true, &["--issuer-requests", "3", "--json"]).expect(0);
     let report = &told.json()[0];
     let found = &report["issuer"];
     assert_eq!(found["requests"], issuer.asked.lock().unwrap().len());
     assert_eq!((issuer.asked("/token"), issuer.asked("/introspect")), (3, 3));
-    // As a service fetches them, and three times to measure.
+    // Once as a service fetches them, and three times to measure.
     assert_eq!(issuer.asked("/keys"), 4);
     assert!(found["requests"].as_u64() <= Some(3 * 3 + 4), "{found}");
-    // Its tokens, its headers, its costs.
+    // The inputs are the issuer's token lifetime, cache headers and measured costs.
     let scenario = &report["settings"][0]["scenario"];
     assert_eq!(
         (&found["token_lifetime"], &scenario["access_expiry"]),
@@ -137,12 +137,12 @@ fn an_issuer_is_asked_so_often_and_its_answers_are_the_inputs() {
         let measured = found[measured]["median"].as_f64().unwrap();
         assert!((cost / measured - 1.0).abs() < 1e-9, "{cost} for {measured}");
     }
-    // RFC 6749 §2.3.1, and nowhere in what is written.
+    // The credentials are encoded as in RFC 6749 §2.3.1, and the output does not contain them.
     let client = "YmlsbGluZzpzM2NyZXQlMkZvZiUyMHRoZSUzQWNsaWVudA==";
     let asked = issuer.asked.lock().unwrap().clone();
     assert!(asked.iter().any(|(_, by)| *by == format!("Basic {client}")), "{asked:?}");
     assert!(!told.stdout.contains("s3cret") && !told.stderr.contains("s3cret"));
-    // Its tokens have no place in a status list: no such route is offered.
+    // The issuer's tokens have no status list reference, so status lists are left out.
     let names: Vec<_> = report["mechanisms"].as_array().unwrap().iter().collect();
     assert_eq!(names.len(), 2, "{names:?}");
     let text = issuer.tune(true, &["--issuer-requests", "1"]).expect(0).stdout;
@@ -158,7 +158,7 @@ fn an_issuer_is_asked_so_often_and_its_answers_are_the_inputs() {
 }
 
 #[test]
-fn what_an_issuer_does_not_offer_is_left_out_and_what_is_not_known_is_said() {
+fn missing_introspection_is_left_out_and_unknown_costs_are_reported() {
     let issuer = Issuer::start(|metadata| {
         metadata.as_object_mut().unwrap().remove("introspection_endpoint");
     });
@@ -169,9 +169,9 @@ fn what_an_issuer_does_not_offer_is_left_out_and_what_is_not_known_is_said() {
     assert_eq!(issuer.asked("/token"), 0);
 }
 
-/// As Keycloak answers a client that is not in the token's `aud`.
+/// Keycloak answers `"active": false` to a client that is not in the token's `aud`.
 #[test]
-fn a_client_that_may_not_ask_is_told_so_and_the_rest_is_measured() {
+fn client_that_may_not_introspect_is_reported_and_the_rest_is_measured() {
     let issuer = Issuer::start(|metadata| {
         let url = metadata["issuer"].as_str().unwrap().to_owned();
         metadata["introspection_endpoint"] = format!("{url}/never").into();
@@ -183,7 +183,7 @@ fn a_client_that_may_not_ask_is_told_so_and_the_rest_is_measured() {
 }
 
 #[test]
-fn a_secret_is_sent_to_nobody_who_could_be_overheard_and_errors_name_the_endpoint() {
+fn secret_is_not_sent_over_plain_http_and_errors_name_the_endpoint() {
     let issuer = Issuer::start(|metadata| {
         metadata["token_endpoint"] = "http://auth.example/token".into();
     });
@@ -205,7 +205,7 @@ fn a_secret_is_sent_to_nobody_who_could_be_overheard_and_errors_name_the_endpoin
 }
 
 #[test]
-fn a_benchmark_says_what_a_validation_costs() {
+fn cost_of_a_validation_is_read_from_a_bench_report() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bench.json");
     let case = |name: &str, nanos: f64| json!({"name": name, "nanos": {"median": nanos}});

@@ -1,4 +1,4 @@
-//! Known vulnerabilities among the dependencies, for places without the network.
+//! Finds known vulnerabilities among the dependencies, offline.
 
 use std::fs;
 use std::path::{Path, absolute};
@@ -6,8 +6,8 @@ use std::path::{Path, absolute};
 use crate::install;
 use crate::run::{Failure, program, root, run};
 
-/// `cargo xtask advisories`: fails with each advisory in `db`, a clone of the RustSec database, for
-/// a version in `Cargo.lock`, but for those that `deny.toml` ignores with a reason.
+/// `cargo xtask advisories`: fails for each advisory in `db`, a clone of the RustSec database, about a version
+/// in `Cargo.lock`, except those that `deny.toml` ignores.
 pub(crate) fn check(db: &Path) -> Result<(), Failure> {
     let deny = fs::read_to_string(root().join("deny.toml"))
         .map_err(|error| Failure::new(format!("deny.toml: {error}")))?;
@@ -16,9 +16,9 @@ pub(crate) fn check(db: &Path) -> Result<(), Failure> {
 
 fn audit(db: &Path, lock: &Path, ignored: &[&str]) -> Result<(), Failure> {
     let db = absolute(db).map_err(|error| Failure::new(format!("{}: {error}", db.display())))?;
-    // A database without advisories would find nothing.
+    // An empty database would find nothing.
     if !db.join("crates").is_dir() {
-        let why = "this is no clone of the RustSec advisory database: there is no folder `crates`";
+        let why = "not a clone of the RustSec advisory database: it has no folder `crates`";
         return Err(Failure::new(format!("{}: {why}", db.display())));
     }
     let mut audit = program(install::cargo_audit()?);
@@ -26,7 +26,7 @@ fn audit(db: &Path, lock: &Path, ignored: &[&str]) -> Result<(), Failure> {
     run(audit.args(ignored.iter().flat_map(|id| ["--ignore", id])))
 }
 
-/// The ids in the list of `deny.toml`.
+/// Returns the ignored ids in `deny.toml`.
 fn ignored(deny: &str) -> Vec<&str> {
     let ids = deny.lines().filter_map(|line| line.trim().strip_prefix("{ id = \""));
     ids.filter_map(|rest| Some(rest.split_once('"')?.0)).collect()
@@ -47,19 +47,19 @@ mod tests {
         assert!(audit(&db, &vulnerable, &["RUSTSEC-2026-0001"]).is_err());
         audit(&db, &vulnerable, &[H2]).unwrap();
         audit(&db, &fixtures.join("patched.lock"), &[]).unwrap();
-        // h2 0.3 is in our own lock file, for the tests of actix-web.
+        // The workspace's lock file has h2 0.3, for the tests of actix-web.
         check(&db).unwrap();
         assert!(audit(&db, &root().join("Cargo.lock"), &[]).is_err());
     }
 
     #[test]
-    fn folder_without_advisories_is_no_database() {
+    fn folder_without_advisories_is_rejected() {
         let error = audit(&root().join("docs"), &root().join("Cargo.lock"), &[]).unwrap_err();
         assert!(error.to_string().contains("no folder `crates`"), "{error}");
     }
 
     #[test]
-    fn ignored_advisories_are_those_of_deny_toml() {
+    fn ignored_advisories_are_read_from_deny_toml() {
         let list = "ignore = [\n    { id = \"A-1\", reason = \"x\" },\n    { id = \"A-2\" },\n]\n";
         assert_eq!(ignored(list), ["A-1", "A-2"]);
         assert_eq!(ignored(&fs::read_to_string(root().join("deny.toml")).unwrap()), [H2]);

@@ -1,9 +1,9 @@
-//! Whose types the public signatures of our published crates name, read from their source text.
+//! Finds other crates' types in the public signatures of the published crates, by their source text.
 //!
-//! `unreachable_pub` is denied, so whatever is `pub` can be reached: every `pub` item is looked at,
-//! and every `impl` of a trait for a type that is. A name is followed through imports, re-exports
-//! and type aliases to the crate that it comes from. A name that leads nowhere is an error, so that
-//! nothing passes for want of being understood. What a `derive` implements is not seen.
+//! `unreachable_pub` is denied, so every `pub` item is reachable: the search covers every `pub` item, and
+//! every `impl` of a trait for a public type. A name is resolved through imports, re-exports and type aliases
+//! to its crate. An unresolved name is an error, so that no signature passes unchecked. Implementations by
+//! `derive` are not checked.
 
 mod names;
 mod surface;
@@ -15,30 +15,30 @@ use crate::crates::published;
 use crate::cycles::{Sources, sources_of};
 use crate::run::Failure;
 
-/// The crates whose types may stand in any public signature, beside our own.
+/// The crates whose types are allowed in every public signature, in addition to the published crates.
 const EVERYWHERE: [&str; 7] = ["alloc", "bytes", "core", "http", "serde", "serde_json", "std"];
 
-/// What an adapter may name: its framework.
+/// The frameworks whose types each adapter's signatures may have.
 const FRAMEWORKS: [(&str, &[&str]); 6] = [
     ("portcullis-actix", &["actix_web"]),
     ("portcullis-axum", &["axum", "axum_core", "tower_layer", "tower_service"]),
     ("portcullis-hyper", &["hyper"]),
-    // Its router is a part of an application's.
+    // Applications merge its router into theirs.
     ("portcullis-issuer", &["axum"]),
-    // An app's own calls of it, with our keys.
+    // Apps pass the crate's keys to jsonwebtoken.
     ("portcullis-jsonwebtoken", &["jsonwebtoken"]),
     ("portcullis-tower", &["tower_layer", "tower_service"]),
 ];
 
-/// What is still there: the package, the signature, and whose type it names.
+/// Allowed exceptions: the package, the signature, and the crate of its type.
 const EXCEPTIONS: [(&str, &str, &str); 2] = [
-    // The listener that `axum::serve` takes, too.
+    // Takes the same listener as `axum::serve`.
     ("portcullis-issuer", "serve", "tokio"),
-    // For `?` in the store's own code.
+    // For `?` in the store's code.
     ("portcullis-issuer", "impl From", "sqlx"),
 ];
 
-/// `cargo xtask api`: fails with each public signature that names another crate's type.
+/// `cargo xtask api`: fails for each public signature with another crate's type.
 pub(crate) fn check() -> Result<(), Failure> {
     let mut found = Vec::new();
     for package in published()? {
@@ -58,7 +58,8 @@ pub(crate) fn check() -> Result<(), Failure> {
                 None => found.push(format!("{package}: {what}")),
             }
         }
-        let no_more = |known| format!("{package}: an exception is no longer needed: {known:?}");
+        let no_more =
+            |known| format!("{package}: remove an exception that is no longer needed: {known:?}");
         found.extend(unmet.into_iter().map(no_more));
     }
     if found.is_empty() { Ok(()) } else { Err(Failure::new(found.join("\n"))) }
@@ -73,15 +74,15 @@ fn allowed(package: &str) -> Result<Vec<String>, Failure> {
     Ok(allowed)
 }
 
-/// A type in a public signature that must not be there.
+/// A type in a public signature that is not allowed.
 struct Foreign {
     signature: String,
-    /// The crate that it comes from, or the name that leads nowhere.
+    /// The type's crate, or the unresolved name.
     origin: String,
     what: String,
 }
 
-/// How many public signatures there are, and what is wrong with which.
+/// Returns the number of public signatures, and the types that are not allowed.
 fn foreign(sources: &Sources, allowed: &[String]) -> Result<(usize, Vec<Foreign>), String> {
     let names = Names::read(sources)?;
     let signatures = names.signatures()?;
@@ -102,7 +103,7 @@ fn foreign(sources: &Sources, allowed: &[String]) -> Result<(usize, Vec<Foreign>
                     }
                 }
                 Err(name) => {
-                    let what = format!("{place}, and `{name}` is not found");
+                    let what = format!("{place}, and `{name}` cannot be resolved");
                     add(name, what);
                 }
             }
@@ -115,7 +116,7 @@ fn foreign(sources: &Sources, allowed: &[String]) -> Result<(usize, Vec<Foreign>
 mod tests {
     use super::*;
 
-    /// What is wrong with a crate of these files.
+    /// Returns the errors for a crate of these files.
     fn wrong(files: &[(&str, &str)]) -> Vec<String> {
         let sources: Sources =
             files.iter().map(|(path, text)| (path.into(), (*text).to_owned())).collect();
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn type_of_a_dependency_is_found_wherever_it_stands() {
+    fn dependencys_type_is_found_in_every_kind_of_public_signature() {
         for text in [
             "pub fn x(u: url::Url) {}",
             "pub fn x() -> Option<Vec<&'static url::Url>> { None }",
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_users_cannot_name_may_be_of_any_crate() {
+    fn private_items_may_use_types_of_any_crate() {
         for text in [
             "fn x(u: url::Url) {}",
             "pub(crate) fn x(u: url::Url) {}",
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_followed_through_files_and_said_with_their_line() {
+    fn name_is_resolved_across_files_and_reported_with_its_line() {
         let files = [
             ("lib.rs", "mod a;\npub use a::b::x;"),
             ("a.rs", "pub(crate) mod b;\nuse url::Url;"),
@@ -194,10 +195,10 @@ mod tests {
     }
 
     #[test]
-    fn name_that_leads_nowhere_is_said() {
+    fn unresolved_name_is_an_error() {
         assert_eq!(
             wrong(&[("lib.rs", "pub fn x(u: Url) {}")]),
-            ["lib.rs:1: `x` names `Url`, and `Url` is not found"]
+            ["lib.rs:1: `x` names `Url`, and `Url` cannot be resolved"]
         );
         let unread = [("lib.rs", "make! { x => pub struct }")];
         let sources = unread.map(|(path, text)| (path.into(), text.to_owned())).into();

@@ -1,4 +1,4 @@
-//! What validation costs, beside the bare signature check and every peer.
+//! Benchmarks of validation, compared with the bare signature check and every peer.
 
 mod figures;
 mod goals;
@@ -19,43 +19,43 @@ use crate::postgres::Server;
 use crate::run::{Failure, cargo, output, program, root, target_dir, tools_dir};
 use figures::Figures;
 
-/// What can be measured by itself.
+/// A part of the benchmarks that can be run separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// Cold and warm tokens beside the bare check and jsonwebtoken
+    /// Cold and warm tokens, compared with the bare check and jsonwebtoken
     Validator,
-    /// Many tokens, two threads, a flood of new ones, and what the cache could be made of
+    /// Many tokens, two threads, a flood of new tokens, and alternative caches
     Cache,
-    /// Each adapter beside the same service without it
+    /// Each adapter, compared with the same service without it
     Adapters,
-    /// While the key set is replaced all the time
+    /// Validation while the key set is replaced continuously
     Refresh,
-    /// Whole services over loopback HTTP: processor time for a request
+    /// Whole services over loopback HTTP: CPU time per request
     Service,
     /// A flood of tokens with random `kid`s
     Flood,
-    /// How soon services know of a logout, and what lists of a million sessions cost
+    /// Time until services reject a token after logout, and the cost of status lists of a million sessions
     Revocation,
-    /// Each pattern: what it adds to a request, and how long an ended session goes on; refreshes
+    /// Each pattern: added latency, and how long an ended session is accepted; refreshes
     Patterns,
-    /// The same service behind each peer (built first, which takes minutes)
+    /// The same service with each peer (built first, which takes minutes)
     Peers,
-    /// A cache hit beside node's fast-jwt
+    /// A cache hit, compared with Node's fast-jwt
     Node,
-    /// Where the instructions go, by valgrind
+    /// Instructions by place, counted with valgrind
     Profile,
 }
 
-/// `cargo xtask bench`: measures, and writes `benches/RESULTS.md` and its plots.
+/// `cargo xtask bench`: runs the benchmarks, and writes `benches/RESULTS.md` and its plots.
 ///
-/// What each part printed is kept, so that the page has all of them, whichever was run last.
+/// The output of each part is stored, so that the page has every part.
 pub(crate) fn bench(rounds: usize, only: &[Part]) -> Result<(), Failure> {
     let parts = if only.is_empty() { Part::value_variants() } else { only };
     let mut failed = Vec::new();
     for (number, part) in parts.iter().enumerate() {
         let begun = Instant::now();
         println!("[{} of {}] {}", number + 1, parts.len(), part.name());
-        // The others are worth having all the same.
+        // The other parts run even if this one fails.
         match part.measure(rounds).and_then(|text| write(part.kept(), &text)) {
             Ok(()) => println!("  took {} s", begun.elapsed().as_secs()),
             Err(failure) => failed.push(format!("{}: {failure}", part.name())),
@@ -78,7 +78,7 @@ impl Part {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Where what it printed last is kept.
+    /// Returns the file with the part's last output.
     fn kept(self) -> PathBuf {
         target_dir().join("bench").join(format!("{}.tsv", self.name()))
     }
@@ -112,7 +112,7 @@ impl Part {
     }
 }
 
-/// Counts allocations and takes no times: counting takes time itself.
+/// Makes the command count allocations instead of measuring times, since counting takes time.
 fn counting(command: &mut std::process::Command) -> &mut std::process::Command {
     command.args(["--features", "allocations"])
 }
@@ -129,7 +129,7 @@ fn measure_peers(rounds: &str) -> Result<String, Failure> {
     let manifest = "benches/peers/Cargo.toml";
     let peers = || {
         let mut run = cargo(&["run", "--release", "--locked", "--manifest-path", manifest]);
-        // What is built for them does not mix with what is built for us.
+        // A separate target directory: the peers' dependencies differ.
         run.env("CARGO_TARGET_DIR", tools_dir().join("peers"));
         run
     };
@@ -137,7 +137,7 @@ fn measure_peers(rounds: &str) -> Result<String, Failure> {
     Ok(counted + &output(peers().args(["--", rounds]))?)
 }
 
-/// In turns, since the two can not be one program.
+/// Measures alternately, since the two cannot run in one program.
 fn measure_node() -> Result<String, Failure> {
     let node = install::for_node_benchmark()?;
     let mut text = String::new();
@@ -152,5 +152,5 @@ fn write(path: PathBuf, text: &str) -> Result<(), Failure> {
     let written = path.parent().map_or(Ok(()), fs::create_dir_all);
     written
         .and_then(|()| fs::write(&path, text))
-        .map_err(|error| Failure::new(format!("{} can not be written: {error}", path.display())))
+        .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))
 }

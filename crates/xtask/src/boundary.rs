@@ -1,21 +1,21 @@
-//! What a crate must not depend on, so that its users do not build it: a web framework where
-//! another one may be used, the issuer's database and password hash where no issuer runs, and
-//! jsonwebtoken, which one adapter alone may have, and an HTTP client with TLS where keys are local.
+//! Dependencies that a crate must not have, so that its users do not build them: other web frameworks, the
+//! issuer's database and password hash, jsonwebtoken (except in its adapter), and, without default features,
+//! an HTTP client and TLS.
 
 use crate::run::{Failure, cargo, output};
 
-/// A package with these features, and what must not be among its dependencies: crates that are
-/// called this, or this and a dash and more.
+/// A package, its features, and the forbidden dependencies: crates with this name, or with this name, a dash
+/// and a suffix.
 const RULES: [(&str, &str, &[&str]); 14] = [
-    // It is what the core is compared with.
+    // The benchmarks compare the core with it.
     ("portcullis", "--all-features", &["jsonwebtoken"]),
     ("portcullis", "--all-features", FRAMEWORKS),
-    // Without HTTP/2, whose h2 0.3 has an advisory: an application chooses.
+    // h2 0.3, for HTTP/2, has an advisory: applications opt in.
     ("portcullis-actix", "--all-features", &["h2"]),
     ("portcullis-tower", "--all-features", FRAMEWORKS),
     ("portcullis-hyper", "--all-features", FRAMEWORKS),
     ("portcullis-jsonwebtoken", "--all-features", FRAMEWORKS),
-    // What the crypto backends of jsonwebtoken bring, of which the application chooses one.
+    // The crypto backends of jsonwebtoken, of which the application chooses one.
     ("portcullis-jsonwebtoken", "--all-features", &["ed25519-dalek", "hmac", "p256", "rsa"]),
     ("portcullis", "--no-default-features", CLIENTS),
     ("portcullis-actix", "--no-default-features", CLIENTS),
@@ -40,7 +40,7 @@ const CLIENTS: &[&str] = &[
     "webpki",
 ];
 
-/// Fails with the name of every such crate that a package depends on, on any platform.
+/// Fails for every forbidden dependency of a package, on any platform.
 pub(crate) fn check() -> Result<(), Failure> {
     let mut broken = Vec::new();
     for (package, features, forbidden) in RULES {
@@ -61,7 +61,7 @@ pub(crate) fn check() -> Result<(), Failure> {
             println!("{package} {features}: no {}", forbidden.join(", "));
         } else {
             broken.push(format!(
-                "{package} must not depend on {} (`cargo tree -p {package} -e normal -i {}` says why it does)",
+                "{package} must not depend on {} (`cargo tree -p {package} -e normal -i {}` shows why it does)",
                 found.join(", "),
                 found.first().unwrap_or(&""),
             ));
@@ -70,7 +70,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     if broken.is_empty() { Ok(()) } else { Err(Failure::new(broken.join("\n"))) }
 }
 
-/// Those of the crates that `cargo tree --prefix none` lists below the package itself, each once.
+/// Returns the forbidden crates in the output of `cargo tree --prefix none`, without the package itself.
 fn among<'t>(forbidden: &[&str], tree: &'t str) -> Vec<&'t str> {
     let mut found: Vec<&str> = tree
         .lines()
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_without_a_framework_passes() {
+    fn tree_without_a_framework_passes() {
         let tree = "portcullis v0.1.0 (/src/crates/portcullis)\n\
                     reqwest v0.13.5\n\
                     hyper v1.12.0\n\
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn client_and_its_tls_are_found() {
+    fn http_client_and_tls_are_found() {
         let tree = "portcullis-axum v0.1.0 (/src/crates/portcullis-axum)\n\
                     hyper v1.12.0\n\
                     rustls-webpki v0.103.8\n\
@@ -113,13 +113,13 @@ mod tests {
     }
 
     #[test]
-    fn a_package_is_not_its_own_dependency() {
+    fn package_is_not_its_own_dependency() {
         let tree = "portcullis-issuer-client v0.1.0\nsqlx-core v0.9.0\nportcullis v0.1.0\n";
         assert_eq!(among(&["portcullis", "sqlx"], tree), ["portcullis", "sqlx-core"]);
     }
 
     #[test]
-    fn every_framework_in_a_tree_is_named_once() {
+    fn every_framework_in_a_tree_is_reported_once() {
         let tree = "portcullis v0.1.0 (/src/crates/portcullis)\n\
                     tonic v0.14.2\n\
                     axum v0.8.9\n\

@@ -1,4 +1,4 @@
-//! `cargo xtask breaks`: whether the suite of the bug classes would notice that a check is gone.
+//! `cargo xtask breaks`: checks that the bug-class tests detect the removal of each check of the core.
 
 mod checks;
 
@@ -9,7 +9,7 @@ use std::process::Stdio;
 use crate::run::{Failure, cargo, output, program, root, target_dir};
 use checks::CHECKS;
 
-/// The tests that take most of the suite's time: they run where the others have noticed nothing.
+/// The slowest tests, which run only if no other test fails.
 const SLOW: [&str; 6] = [
     "class_12_resource_exhaustion::oversized_token_is_rejected_unread",
     "class_12_resource_exhaustion::forged_tokens_of_many_tenants_cause_few_fetches",
@@ -19,27 +19,31 @@ const SLOW: [&str; 6] = [
     "class_02_no_signature::token_without_signature_is_rejected_for_every_algorithm",
 ];
 
-/// A check of the core, and what the source says when it is gone.
+/// A check of the core, and the change of the source that removes it.
 struct Break {
-    /// The check, in words.
+    /// A description of the check.
     check: &'static str,
-    /// In `crates/portcullis/src`.
+    /// File below `crates/portcullis/src`.
     file: &'static str,
-    /// What stands there, once.
+    /// Source text, which must occur exactly once.
     old: &'static str,
-    /// What is put there.
+    /// Replacement.
     new: &'static str,
 }
 
-/// Takes one check after the other out of a copy of the sources, and runs `bug_class` against it.
-/// `only` is a part of a check's words or file.
+/// Removes one check after the other from a copy of the sources, and runs `bug_class` against it.
+/// `only` selects checks by a part of their description or file.
 pub(crate) fn breaks(only: Option<&str>) -> Result<(), Failure> {
     let copy = target_dir().join("breaks");
     copy_sources(&copy)?;
     match verdict(&copy)? {
         Verdict::Passes => {}
-        Verdict::Fails(test) => return Err(Failure::new(format!("{test} fails as it is"))),
-        Verdict::DoesNotBuild => return Err(Failure::new("`bug_class` does not build as it is")),
+        Verdict::Fails(test) => {
+            return Err(Failure::new(format!("{test} fails without any change")));
+        }
+        Verdict::DoesNotBuild => {
+            return Err(Failure::new("`bug_class` does not build without any change"));
+        }
     }
     let chosen: Vec<&Break> = CHECKS
         .iter()
@@ -55,10 +59,10 @@ pub(crate) fn breaks(only: Option<&str>) -> Result<(), Failure> {
         let verdict = verdict(&copy);
         write(&path, &whole)?;
         let shown = match verdict? {
-            Verdict::Fails(test) => format!("noticed by {test}"),
+            Verdict::Fails(test) => format!("detected by {test}"),
             Verdict::Passes => {
                 unnoticed += 1;
-                "NOT NOTICED".to_owned()
+                "NOT DETECTED".to_owned()
             }
             Verdict::DoesNotBuild => {
                 unnoticed += 1;
@@ -67,8 +71,12 @@ pub(crate) fn breaks(only: Option<&str>) -> Result<(), Failure> {
         };
         println!("{}/{} {}: {}: {shown}", at + 1, chosen.len(), broken.file, broken.check);
     }
-    println!("{} of {} noticed", chosen.len() - unnoticed, chosen.len());
-    if unnoticed == 0 { Ok(()) } else { Err(Failure::new("a check can go without notice")) }
+    println!("{} of {} detected", chosen.len() - unnoticed, chosen.len());
+    if unnoticed == 0 {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("the removal of {unnoticed} checks is not detected")))
+    }
 }
 
 impl Break {
@@ -76,7 +84,7 @@ impl Break {
         match whole.matches(self.old).count() {
             1 => Ok(whole.replacen(self.old, self.new, 1)),
             times => Err(Failure::new(format!(
-                "{}: {}: stands there {times} times, not once: {}",
+                "{}: {}: occurs {times} times instead of once: {}",
                 self.file, self.check, self.old
             ))),
         }
@@ -96,7 +104,7 @@ fn verdict(copy: &Path) -> Result<Verdict, Failure> {
     let run = |arguments: &[&str]| {
         let mut command = cargo(&SUITE);
         command.args(arguments).current_dir(copy);
-        // Not the workspace's own: the copy's packages would take the place of ours there.
+        // Not the workspace's target directory, where the copy's packages would replace the originals.
         command.env("CARGO_TARGET_DIR", copy.join("target")).env("CARGO_PROFILE_DEV_DEBUG", "0");
         command.stderr(Stdio::null());
         command.output().map_err(|error| Failure::new(format!("cargo: {error}")))
@@ -104,7 +112,7 @@ fn verdict(copy: &Path) -> Result<Verdict, Failure> {
     if !run(&["--no-run"])?.status.success() {
         return Ok(Verdict::DoesNotBuild);
     }
-    // Most checks are noticed by a fast test.
+    // A fast test detects most removals.
     let skip = SLOW.iter().flat_map(|test| ["--skip", test]);
     let fast: Vec<&str> = ["--", "--format", "pretty"].into_iter().chain(skip).collect();
     let slow: Vec<&str> = ["--", "--format", "pretty"].into_iter().chain(SLOW).collect();
@@ -121,8 +129,8 @@ fn verdict(copy: &Path) -> Result<Verdict, Failure> {
     Ok(Verdict::Passes)
 }
 
-/// What belongs to the repository, as it is on the disk; what is the same already stays, so that
-/// it is not built again.
+/// Copies the repository's files from the working tree. Unchanged files are not written, so that they are not
+/// built again.
 fn copy_sources(copy: &Path) -> Result<(), Failure> {
     let mut git = program("git");
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
@@ -155,9 +163,9 @@ fn failed(path: &Path, error: &std::io::Error) -> Failure {
 mod tests {
     use super::*;
 
-    /// A check that was rewritten must be found again, or nobody would try it any more.
+    /// The list must follow a rewritten check, or its removal would no longer be tested.
     #[test]
-    fn every_check_stands_where_the_list_says() {
+    fn every_listed_check_occurs_once_in_its_file() {
         for broken in CHECKS {
             let path = root().join("crates/portcullis/src").join(broken.file);
             let whole = fs::read_to_string(&path).unwrap();

@@ -1,4 +1,4 @@
-//! Everything that a change must pass.
+//! Every check that a change must pass.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use crate::{
     test, words,
 };
 
-/// `cargo xtask ci`. Goes on after a failure, so that one run shows them all.
+/// `cargo xtask ci`. Continues after a failure, so that one run shows them all.
 pub(crate) fn ci() -> Result<(), Failure> {
     let mut report = Report::default();
     report.step("format", || run(&mut cargo(&["fmt", "--all", "--check"])));
@@ -38,7 +38,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
 fn clippy() -> Result<(), Failure> {
     let all = ["clippy", "--workspace", "--all-targets", "--features", COMMAND];
     run(cargo(&all).args(["--", "-D", "warnings"]))?;
-    // What the workspace's other members switch on or off is no excuse.
+    // Separately, since other members of the workspace enable features.
     for (package, features) in [
         ("portcullis", "--no-default-features"),
         ("portcullis", "--all-features"),
@@ -72,13 +72,13 @@ fn dependencies() -> Result<(), Failure> {
     ]))
 }
 
-/// The README's first command, but for `--release`: to build the whole tree a second time takes as
-/// long as all the tests, and shows nothing that these parts, built for the tests, do not.
+/// Runs the README's first command without `--release`: a release build of the whole tree takes as long as all
+/// tests and shows nothing more.
 fn quickstart() -> Result<(), Failure> {
     run(&mut cargo(&["run", "--package", "quickstart", "--", "--once"]))
 }
 
-/// What each step came to and how long it took.
+/// The outcome and the duration of each step.
 #[derive(Debug, Default)]
 struct Report {
     steps: Vec<(&'static str, Duration, Option<Failure>)>,
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_step_is_named_and_the_rest_still_run() {
+    fn failed_step_is_reported_and_later_steps_run() {
         let mut report = Report::default();
         assert_eq!(report.step("first", || Ok(1)), Some(1));
         assert_eq!(report.step::<()>("second", || Err(Failure::new("no"))), None);

@@ -1,11 +1,11 @@
-//! How many crates each of our published packages brings to whoever depends on it.
+//! Counts the dependencies of each published package.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use crate::run::{Failure, cargo, output, root};
 
-/// `cargo xtask crates`: with default features on Linux, without the package itself.
+/// `cargo xtask crates`: counts with default features on Linux, without the package itself.
 pub(crate) fn crates() -> Result<(), Failure> {
     for package in published()? {
         let tree = output(&mut cargo(&[
@@ -24,7 +24,7 @@ pub(crate) fn crates() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The packages below `crates` that may be published, by name.
+/// Returns the names of the packages below `crates` that may be published.
 pub(crate) fn published() -> Result<Vec<String>, Failure> {
     let directory = root().join("crates");
     let failed = |error| Failure::new(format!("{}: {error}", directory.display()));
@@ -40,7 +40,7 @@ pub(crate) fn published() -> Result<Vec<String>, Failure> {
     Ok(packages)
 }
 
-/// The crates of a tree, each version once.
+/// Counts the crates of a tree, each version once.
 fn distinct(tree: &str) -> usize {
     let name_and_version = |line: &str| {
         let mut words = line.split_whitespace();
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn published_packages_are_those_that_cargo_may_publish() {
+    fn packages_with_publish_false_are_not_listed() {
         let published = published().unwrap();
         assert!(published.iter().any(|name| name == "portcullis"), "{published:?}");
         assert!(published.iter().all(|name| name != "xtask"), "{published:?}");

@@ -1,13 +1,12 @@
-//! Import cycles between the modules of a crate, read from its source text.
+//! Finds import cycles between the modules of a crate, by its source text.
 //!
-//! A module's children belong to it: a parent may use its children, and they may use what stands in
-//! the parent itself. What must not form a circle is siblings. Module `a` depends on its sibling
-//! `b` if a path anywhere in `a` or below names `b` or something below it. A path through a
-//! re-export counts for each module on the way: `super::X` in `a`, where the parent says
-//! `pub use b::X`, is a dependency on `b`.
+//! A module's children belong to it: a parent may use its children, and they may use the parent's own items.
+//! Siblings must not form a cycle. Module `a` depends on its sibling `b` if a path in `a` or below names `b` or
+//! an item below it. A path through a re-export counts for each module on the way: `super::X` in `a` is a
+//! dependency on `b` if the parent has `pub use b::X`.
 //!
-//! Code under `#[cfg(test)]` is left out. What the text does not name is not seen: an inherent
-//! method that is implemented in another module than its type's.
+//! Code under `#[cfg(test)]` is ignored. Dependencies without a path are not found, such as a call of an
+//! inherent method that is implemented in another module than its type.
 
 mod graph;
 pub(crate) mod scan;
@@ -19,7 +18,7 @@ use std::path::{Path, PathBuf};
 use self::graph::Cycle;
 use crate::run::{Failure, root};
 
-/// The packages that must have none.
+/// The packages that must not have cycles.
 const WITHOUT_CYCLES: [&str; 8] = [
     "portcullis",
     "portcullis-actix",
@@ -31,10 +30,10 @@ const WITHOUT_CYCLES: [&str; 8] = [
     "portcullis-tower",
 ];
 
-/// The text of every source file, by its path below `src`.
+/// The text of each source file, by its path below `src`.
 pub(crate) type Sources = BTreeMap<PathBuf, String>;
 
-/// `cargo xtask cycles`: fails with the cycles of these packages, or of all that must have none.
+/// `cargo xtask cycles`: fails for each cycle in these packages, by default in all of [`WITHOUT_CYCLES`].
 pub(crate) fn check(packages: &[String]) -> Result<(), Failure> {
     let all = WITHOUT_CYCLES.map(str::to_owned);
     let packages = if packages.is_empty() { &all[..] } else { packages };
@@ -84,7 +83,7 @@ fn read_below(source: &Path, directory: &Path, sources: &mut Sources) -> std::io
 mod tests {
     use super::*;
 
-    /// What is found in a crate of these files, as the names of the modules in each cycle.
+    /// Returns the modules of each cycle in a crate of these files.
     fn found(files: &[(&str, &str)]) -> Result<Vec<String>, String> {
         let sources: Sources =
             files.iter().map(|(path, text)| (path.into(), (*text).to_owned())).collect();
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_names_no_sibling_is_no_dependency() {
+    fn text_without_a_path_to_a_sibling_is_not_a_dependency() {
         for text in [
             "// use crate::b::X;",
             "/// See [`X`](crate::b::X).\nstruct Y;",
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_through_a_re_export_leads_to_the_module_behind_it() {
+    fn path_through_a_re_export_is_a_dependency_on_the_module_behind_it() {
         let files = |b| {
             [
                 ("lib.rs", "mod parent;"),
@@ -166,7 +165,7 @@ mod tests {
         assert_eq!(cycles(&files("use super::super::parent::Z;")), cycle);
         assert_eq!(cycles(&files("use crate::parent as p; fn f() -> p::Z { todo!() }")), cycle);
         assert!(cycles(&files("use super::Other;")).is_empty());
-        // The module that re-exports is on the way.
+        // The re-exporting module is a dependency, too.
         let files = [
             ("lib.rs", "mod a; mod b; mod c;"),
             ("a.rs", "pub struct X; use crate::c::Y;"),
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_is_found_at_the_level_where_its_modules_are_siblings() {
+    fn cycle_is_found_at_the_level_where_its_modules_are_siblings() {
         let files = [
             ("lib.rs", "mod a; mod b { mod y { use crate::a::Z; } pub struct W; }"),
             ("a/mod.rs", "mod x; mod z;"),
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_cycle_is_named_with_the_lines_that_make_it() {
+    fn long_cycle_is_reported_with_its_lines() {
         let sources: Sources = [
             ("lib.rs", "mod a;\nmod b;\nmod c;\nmod d;"),
             ("a.rs", "use crate::b::X;"),
@@ -202,7 +201,7 @@ mod tests {
         let [cycle] = &cycles[..] else { panic!("{cycles:?}") };
         assert_eq!(
             cycle.to_string(),
-            "modules import each other in a circle: crate::a crate::b crate::c\n    \
+            "import cycle between modules: crate::a crate::b crate::c\n    \
              a -> b: a.rs:1 crate::b::X\n    \
              b -> c: b.rs:3 crate::c\n    \
              c -> a: c.rs:2 crate::a::g (and 1 more)"
@@ -210,23 +209,23 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_followed_is_an_error() {
+    fn unresolvable_import_is_an_error() {
         for (files, why) in [
             (&[("lib.rs", "mod a;")][..], "lib.rs:1: there is no file for `mod a`"),
             (
                 &[("lib.rs", "mod a;"), ("a.rs", "use crate::b::*;")],
-                "a.rs:1: a glob import hides what is used; name it",
+                "a.rs:1: a glob import hides its names; import them by name",
             ),
             (
                 &[("lib.rs", "\n#[path = \"x.rs\"]\nmod a;"), ("x.rs", "")],
-                "lib.rs:3: `#[path]` is not followed; name the file after its module",
+                "lib.rs:3: `#[path]` is not supported; name the file after its module",
             ),
-            (&[("lib.rs", "fn f() {")], "lib.rs does not read as Rust: "),
+            (&[("lib.rs", "fn f() {")], "cannot parse lib.rs: "),
         ] {
             let error = found(files).unwrap_err();
             assert!(error.starts_with(why), "{error}");
         }
-        // Another crate's names hide nothing of ours.
+        // A glob import from another crate is allowed.
         let glob = [("lib.rs", "mod a;"), ("a.rs", "use other::*; use std::io::prelude::*;")];
         assert!(cycles(&glob).is_empty());
     }

@@ -1,7 +1,7 @@
-//! Each example's README, run as it is written: the first command of its first `console` block
-//! serves, the others are typed into one shell beside it, and every line that the README shows
-//! must come out, in that order. A `…` stands for any part of a line. Only the ports are others, so
-//! that whatever else listens on this machine does not matter.
+//! Runs the commands in each example's README. The first command of the first `console` block is the server;
+//! the others run in one shell. Their output must contain every line that the README shows, in order. `…`
+//! matches any part of a line. Only the ports are replaced, so that other services on the machine do not
+//! interfere.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -14,20 +14,20 @@ use std::time::{Duration, Instant};
 use crate::install;
 use crate::run::{Failure, output, program, root, run};
 
-/// The ports of 127.0.0.1 that the READMEs name, and the variable that sets each address.
+/// The ports of 127.0.0.1 in the READMEs, each with the variable that sets the address.
 const DOCUMENTED: [(u16, &str); 3] =
     [(3000, "LISTEN"), (8080, "IDENTSPHERE_LISTEN"), (8081, "SECOND_LISTEN")];
 
-/// An example with another kind of tour, and what runs the others.
+/// Examples that are not run here: one has its own tour, the other is the issuer of the other examples.
 const WITHOUT_README: [&str; 2] = ["quickstart", "with-issuer"];
 
-/// The first start builds.
+/// Timeout of the start, which includes the build.
 const STARTED_WITHIN: Duration = Duration::from_secs(900);
 
-/// All commands of one README, in seconds.
+/// Timeout of all commands of a README, in seconds.
 const ANSWERED_WITHIN: &str = "120";
 
-/// `cargo xtask examples`: these, or all if none is named.
+/// `cargo xtask examples`: runs these examples, by default all.
 pub(crate) fn examples(names: &[String]) -> Result<(), Failure> {
     install::curl()?;
     let io = |error: std::io::Error| Failure::new(format!("examples: {error}"));
@@ -48,21 +48,21 @@ pub(crate) fn examples(names: &[String]) -> Result<(), Failure> {
     let mut failed = Vec::new();
     for (name, folder) in folders {
         match readme(&folder) {
-            Ok(commands) => println!("examples/{name}/README.md: {commands} commands, as written"),
+            Ok(commands) => println!("examples/{name}/README.md: {commands} commands ok"),
             Err(failure) => failed.push(format!("examples/{name}/README.md:{failure}")),
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(Failure::new(failed.join("\n"))) }
 }
 
-/// How many commands were run.
+/// Runs a README, and returns the number of its commands.
 fn readme(folder: &Path) -> Result<usize, Failure> {
     let text = fs::read_to_string(folder.join("README.md"))
         .map_err(|error| Failure::new(format!(" {error}")))?;
     let ports = free_ports()?;
     let commands = commands(&with_ports(text, ports))?;
     let [serves, asks @ ..] = commands.as_slice() else {
-        return Err(Failure::new(" it has no command"));
+        return Err(Failure::new(" no command in a `console` block"));
     };
     let server = Server::start(serves, ports)?;
     let outcome = ask(asks);
@@ -70,7 +70,7 @@ fn readme(folder: &Path) -> Result<usize, Failure> {
     outcome.map(|()| commands.len())
 }
 
-/// A command, and what the README says comes of it.
+/// A command, and the output that the README shows.
 #[derive(Debug, PartialEq)]
 struct Command {
     line: usize,
@@ -79,7 +79,7 @@ struct Command {
 }
 
 impl Command {
-    /// Fails with the first line that did not come out where it should.
+    /// Fails with the first shown line that is missing from the output.
     fn check<'l>(&self, came: impl IntoIterator<Item = &'l str>) -> Result<(), Failure> {
         let mut shown = self.shown.iter().peekable();
         let mut seen = String::new();
@@ -90,7 +90,9 @@ impl Command {
         }
         match shown.next() {
             None => Ok(()),
-            Some(missing) => Err(self.failure(&format!("{missing:?} did not come out, but{seen}"))),
+            Some(missing) => {
+                Err(self.failure(&format!("{missing:?} is missing from the output:{seen}")))
+            }
         }
     }
 
@@ -99,8 +101,8 @@ impl Command {
     }
 }
 
-/// Every command of the README's `console` blocks. Another block that looks like something to type
-/// would be run by nobody.
+/// Returns every command of the README's `console` blocks. Other code blocks are an error, since their commands
+/// would not be checked.
 fn commands(readme: &str) -> Result<Vec<Command>, Failure> {
     let mut commands: Vec<Command> = Vec::new();
     let (mut inside, mut unfinished) = (false, false);
@@ -108,7 +110,9 @@ fn commands(readme: &str) -> Result<Vec<Command>, Failure> {
         let number = index + 1;
         if let Some(kind) = line.strip_prefix("```") {
             if !inside && kind != "console" {
-                return Err(Failure::new(format!("{number}: a block of {kind:?} is not run")));
+                return Err(Failure::new(format!(
+                    "{number}: a {kind:?} block is not checked; use `console`"
+                )));
             }
             inside = !inside;
         } else if inside && unfinished {
@@ -122,8 +126,8 @@ fn commands(readme: &str) -> Result<Vec<Command>, Failure> {
             unfinished = goes_on(text);
         } else if inside {
             let command = commands.last_mut();
-            let command =
-                command.ok_or_else(|| Failure::new(format!("{number}: it comes of no command")))?;
+            let command = command
+                .ok_or_else(|| Failure::new(format!("{number}: output without a command")))?;
             command.shown.push(line.to_owned());
         }
     }
@@ -134,7 +138,7 @@ fn goes_on(line: &str) -> bool {
     line.ends_with(['\\', '|'])
 }
 
-/// Whether `line` is `pattern`, in which each `…` is anything.
+/// Returns whether `line` matches `pattern`, in which `…` is a wildcard.
 fn is_like(line: &str, pattern: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('…') else { return line == pattern };
     let Some(mut line) = line.strip_prefix(first) else { return false };
@@ -149,10 +153,10 @@ fn is_like(line: &str, pattern: &str) -> bool {
     true
 }
 
-/// A free port for each documented one. The example may be built first, and takes its ports after
-/// that: so they are below those that systems give to connections.
+/// Returns a free port for each documented port. The example listens only after its build, so the ports are
+/// below the range for outgoing connections.
 fn free_ports() -> Result<[u16; 3], Failure> {
-    // Another run on this machine begins elsewhere.
+    // Concurrent runs start at different ports.
     let first = 20_000 + u16::try_from(std::process::id() % 900).unwrap_or_default() * 10;
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     let mut free = (first..32_000).filter(is_free);
@@ -160,17 +164,17 @@ fn free_ports() -> Result<[u16; 3], Failure> {
     Ok([next()?, next()?, next()?])
 }
 
-/// The README with these ports in place of the documented ones.
+/// Replaces the documented ports in the README.
 fn with_ports(readme: String, ports: [u16; 3]) -> String {
     DOCUMENTED.iter().zip(ports).fold(readme, |text, ((documented, _), port)| {
         text.replace(&format!(":{documented}"), &format!(":{port}"))
     })
 }
 
-/// The first command, until it is told to end.
+/// The running first command.
 struct Server {
     process: Child,
-    /// What it writes; kept, so that it can go on writing.
+    /// Lines of its output, read continuously so that it never blocks.
     lines: Receiver<String>,
 }
 
@@ -212,7 +216,7 @@ impl Server {
         }
     }
 
-    /// As Ctrl-C would.
+    /// Ends the server with SIGTERM.
     fn stop(mut self) -> Result<(), Failure> {
         let ended = self.process.try_wait().ok().flatten();
         if ended.is_none() {
@@ -223,9 +227,9 @@ impl Server {
     }
 }
 
-/// The other commands, in one shell, so that what one sets the next ones know.
+/// Runs the other commands in one shell, so that variables persist.
 fn ask(commands: &[Command]) -> Result<(), Failure> {
-    /// Behind all that a command wrote; before its status.
+    /// Separates the output of a command from its status.
     const END: &str = "--- ended with ";
     let mut script = "set -o pipefail\n".to_owned();
     for command in commands {
@@ -237,11 +241,11 @@ fn ask(commands: &[Command]) -> Result<(), Failure> {
         let came: Vec<&str> = lines.by_ref().take_while(|line| !line.starts_with(END)).collect();
         command.check(came)?;
     }
-    // Each `take_while` took the line with the status, too.
+    // Each `take_while` consumed the line with the status.
     let ends = written.lines().filter_map(|line| line.strip_prefix(END));
     for (command, status) in commands.iter().zip(ends.chain(std::iter::repeat("nothing"))) {
         if status != "0" {
-            return Err(command.failure(&format!("it ended with {status}")));
+            return Err(command.failure(&format!("ended with {status}")));
         }
     }
     Ok(())
@@ -255,7 +259,7 @@ mod tests {
                           $ A=$(echo \\\n  1)\n$ ask\n200 OK\n{\"a\":\"…\"}\n```\n";
 
     #[test]
-    fn a_command_has_its_lines_and_what_is_shown_of_it() {
+    fn commands_are_parsed_with_their_lines_and_output() {
         let commands = commands(README).unwrap();
         let parts: Vec<_> = commands.iter().map(|c| (c.line, c.text.as_str())).collect();
         assert_eq!(parts, [(4, "serve"), (11, "A=$(echo \\\n  1)"), (13, "ask")]);
@@ -277,14 +281,14 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_nobody_would_run_fails() {
+    fn block_of_another_language_is_an_error() {
         let failure = commands("```sh\nls\n```\n").unwrap_err().to_string();
         assert!(failure.starts_with("1: "), "{failure}");
         assert!(commands("```console\nno command\n```\n").is_err());
     }
 
     #[test]
-    fn what_is_shown_must_come_out_in_its_order() {
+    fn shown_lines_must_occur_in_order() {
         let command = commands(README).unwrap().remove(2);
         assert!(command.check(["200 OK", "date: now", "{\"a\":\"b\"}"]).is_ok());
         for wrong in [
@@ -300,16 +304,16 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_fails_is_named() {
+    fn failed_command_is_reported() {
         let command = |text: &str| Command { line: 1, text: text.into(), shown: Vec::new() };
         assert!(ask(&[command("A=1"), command("test $A = 1")]).is_ok());
         let failure = ask(&[command("true"), command("false")]).unwrap_err().to_string();
-        assert_eq!(failure, "1: `false`: it ended with 1");
+        assert_eq!(failure, "1: `false`: ended with 1");
         assert!(ask(&[command("exit 0"), command("true")]).is_err());
     }
 
     #[test]
-    fn an_ellipsis_is_any_part_of_a_line() {
+    fn ellipsis_matches_any_part_of_a_line() {
         for (line, pattern, is) in [
             ("a b c", "a…c", true),
             ("a b c", "…", true),

@@ -1,18 +1,18 @@
-//! The family's former name: where it is kept, and that it is nowhere else.
+//! Checks that the product's former name occurs only in the listed places.
 
 use std::fs;
 
 use crate::run::{Failure, output, program, root};
 
-/// In lower case; compared without regard to case.
+/// The former name, in lower case. The comparison ignores case.
 const NAME: &str = "tollgate";
 
-/// The files that keep it: how many of their lines have it (`None`: any number), and why.
+/// The files that keep the name: the number of lines with it (`None`: any number), and the reason.
 const KEPT: [(&str, Option<usize>, &str); 12] = [
     (
         "crates/portcullis-issuer/migrations/postgres/0001_first_schema.sql",
         Some(1),
-        "an applied migration never changes: it names the notification channel",
+        "names the notification channel, and an applied migration must not change",
     ),
     (
         "crates/portcullis-issuer/src/domain/sessions/refresh_token.rs",
@@ -23,12 +23,12 @@ const KEPT: [(&str, Option<usize>, &str); 12] = [
     (
         "crates/portcullis-issuer/src/store/postgres/open.rs",
         Some(1),
-        "the lock under which versions old and new migrate one after the other",
+        "the lock that serializes migrations by old and new versions",
     ),
     (
         "crates/portcullis-issuer/src/store/postgres/watch.rs",
         Some(2),
-        "the channel and the leader's lock, which versions old and new share",
+        "the channel and the leader's lock, which old and new versions share",
     ),
     (
         "crates/portcullis-issuer/src/store/tests/renaming.rs",
@@ -43,7 +43,7 @@ const KEPT: [(&str, Option<usize>, &str); 12] = [
     (
         "crates/portcullis/src/authenticator/env.rs",
         Some(4),
-        "a variable with its former name is refused at start, so that no limit silently ends",
+        "a variable with its former name is rejected at start, so that no limit is dropped silently",
     ),
     ("docs/migrating-from-tollgate.md", None, "the migration note"),
     ("README.md", Some(1), "the link to the migration note"),
@@ -51,31 +51,32 @@ const KEPT: [(&str, Option<usize>, &str); 12] = [
     ("crates/xtask/src/former_name.rs", None, "this list"),
 ];
 
-/// Fails with every other place in the tracked files that has the former name, and with every kept
-/// place that has lost it.
+/// Fails for each unlisted place in the tracked files with the former name, and for each listed place without
+/// it.
 pub(crate) fn check() -> Result<(), Failure> {
     let mut files = Vec::new();
     for path in output(program("git").args(["ls-files", "-z"]))?.split_terminator('\0') {
-        let text = fs::read(root().join(path))
-            .map_err(|error| Failure::new(format!("{path}, which git tracks: {error}")))?;
+        let text = fs::read(root().join(path)).map_err(|error| {
+            Failure::new(format!("cannot read the tracked file {path}: {error}"))
+        })?;
         files.push((path.to_owned(), String::from_utf8_lossy(&text).into_owned()));
     }
     let wrong = judge(&files);
     if wrong.is_empty() {
-        println!("the former name is in {} files of {}, as listed", KEPT.len(), files.len());
+        println!("the former name is in the {} listed files, of {}", KEPT.len(), files.len());
         Ok(())
     } else {
         Err(Failure::new(wrong.join("\n")))
     }
 }
 
-/// What is wrong, a line each.
+/// Returns the errors, one per line.
 fn judge(files: &[(String, String)]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (path, text) in files {
         let kept = KEPT.iter().find(|(kept, _, _)| kept == path);
         if kept.is_none() && has_name(path) {
-            wrong.push(format!("{path}: its name has the former name"));
+            wrong.push(format!("{path}: the file's path contains the former name"));
         }
         let allowed = match kept {
             None => 0,
@@ -90,7 +91,7 @@ fn judge(files: &[(String, String)]) -> Vec<String> {
             .collect();
         if found.len() != allowed {
             wrong.push(format!(
-                "{path}: {} lines have the former name, {allowed} may (KEPT in \
+                "{path}: {} lines have the former name, {allowed} allowed (KEPT in \
                  crates/xtask/src/former_name.rs)",
                 found.len(),
             ));
@@ -99,7 +100,7 @@ fn judge(files: &[(String, String)]) -> Vec<String> {
     }
     for (kept, _, why) in KEPT {
         if !files.iter().any(|(path, _)| path == kept) {
-            wrong.push(format!("{kept}: it is gone, and was to keep the former name: {why}"));
+            wrong.push(format!("{kept}: missing, but listed as a place of the former name: {why}"));
         }
     }
     wrong
@@ -113,7 +114,7 @@ fn has_name(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Every kept file with as many lines as it may have.
+    /// Returns every listed file with its allowed number of lines.
     fn as_listed() -> Vec<(String, String)> {
         let file = |(path, lines, _): (&str, Option<usize>, _)| {
             (path.to_owned(), format!("a line\n{}", "its Tollgate\n".repeat(lines.unwrap_or(3))))
@@ -129,13 +130,13 @@ mod tests {
     }
 
     #[test]
-    fn kept_places_pass() {
+    fn listed_places_pass() {
         assert_eq!(judge(&as_listed()), Vec::<String>::new());
         assert_eq!(judged("src/lib.rs", "portcullis"), Vec::<String>::new());
     }
 
     #[test]
-    fn planted_trace_fails_with_its_line() {
+    fn unlisted_place_fails_with_its_line() {
         for planted in ["tollgate", "TOLLGATE_ISSUER", "use tollgate_axum::protect;", "\0Tollgate"]
         {
             let wrong = judged("src/lib.rs", &format!("first\n{planted}\n"));
@@ -143,21 +144,21 @@ mod tests {
             assert!(wrong[1].starts_with("src/lib.rs:2: "), "{wrong:?}");
         }
         let wrong = judged("docs/tollgate.png", "");
-        assert_eq!(wrong, ["docs/tollgate.png: its name has the former name"]);
+        assert_eq!(wrong, ["docs/tollgate.png: the file's path contains the former name"]);
     }
 
     #[test]
-    fn kept_file_with_a_line_too_many_or_too_few_fails() {
+    fn listed_file_with_a_line_too_many_or_too_few_fails() {
         let watch = "crates/portcullis-issuer/src/store/postgres/watch.rs";
         assert!(judged(watch, "tollgate\ntollgate\n").is_empty());
         for text in ["tollgate\n", "tollgate\ntollgate\ntollgate\n"] {
             let wrong = judged(watch, text);
-            assert!(wrong[0].contains("2 may"), "{wrong:?}");
+            assert!(wrong[0].contains("2 allowed"), "{wrong:?}");
         }
     }
 
     #[test]
-    fn kept_file_that_is_gone_fails() {
+    fn missing_listed_file_fails() {
         let files = as_listed().split_off(1);
         let wrong = judge(&files);
         assert!(wrong.len() == 1 && wrong[0].contains("an applied migration"), "{wrong:?}");

@@ -1,8 +1,8 @@
-//! `cargo xtask fuzz`: every fuzz target for a bounded time, on the toolchain that is here.
+//! `cargo xtask fuzz`: runs every fuzz target for a limited time, with the installed toolchain.
 //!
-//! cargo-fuzz wants a nightly compiler for its sanitizers. Code without `unsafe` has little for
-//! them to find; what libFuzzer needs besides is coverage, and the stable compiler's LLVM has
-//! that. So the targets are built with plain cargo, in a target directory of their own.
+//! cargo-fuzz needs a nightly compiler for its sanitizers, which find little in code without `unsafe`.
+//! libFuzzer itself only needs coverage, which the stable compiler's LLVM provides. So the targets are built
+//! with plain cargo, in a separate target directory.
 
 use std::fs;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use std::time::Duration;
 use crate::install;
 use crate::run::{Failure, cargo, output, program, root, run, target_dir};
 
-/// What there is to fuzz: the binaries in `fuzz/fuzz_targets`.
+/// The fuzz targets: the binaries in `fuzz/fuzz_targets`.
 const TARGETS: [&str; 8] =
     ["jws", "jwk", "jwks", "der", "claims", "credentials", "challenge", "status_list"];
 
-/// LLVM's coverage instrumentation as libFuzzer reads it.
+/// LLVM's coverage instrumentation for libFuzzer.
 const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -22,21 +22,21 @@ const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-trace-compares \
     -Cllvm-args=-simplifycfg-branch-fold-threshold=0";
 
-/// Longer than any token that is looked at.
+/// Longer than the maximum length of a token.
 const MAX_INPUT_BYTES: usize = 20_000;
 
-/// Runs each target for `each`; ends with an error at the first input that breaks a promise.
+/// Runs each target for `each`; fails at the first input that panics or violates an assertion.
 pub(crate) fn fuzz(each: Duration) -> Result<(), Failure> {
     install::c_compiler()?;
     let host = host()?;
     let target_dir = target_dir().join("fuzz");
-    // Only with a target named do the flags leave build scripts alone.
+    // With `--target`, the flags do not apply to build scripts.
     run(cargo(&["build", "--release", "--locked", "--bins", "--target", &host])
         .args(["--manifest-path", "fuzz/Cargo.toml", "--target-dir"])
         .arg(&target_dir)
         .env("RUSTFLAGS", COVERAGE))?;
     for target in TARGETS {
-        // What is found goes beside the build; the seeds in the repository are only read.
+        // New inputs are stored in the target directory; the seeds in the repository stay unchanged.
         let found = target_dir.join("corpus").join(target);
         let artifacts = target_dir.join("artifacts").join(target);
         for directory in [&found, &artifacts] {
@@ -56,11 +56,11 @@ pub(crate) fn fuzz(each: Duration) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The triple that the compiler builds for here.
+/// Returns the compiler's host triple.
 fn host() -> Result<String, Failure> {
     let told = output(program("rustc").arg("-vV"))?;
     let host = told.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).ok_or_else(|| Failure::new("`rustc -vV` names no host"))
+    host.map(str::to_owned).ok_or_else(|| Failure::new("`rustc -vV` printed no host"))
 }
 
 #[cfg(test)]

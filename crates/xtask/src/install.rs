@@ -1,5 +1,5 @@
-//! What the tests against real components need on a bare Debian machine. Only apt-get, npm,
-//! pip and cargo are used, what is already there is left alone, and every step says what it does and why.
+//! Installs what the tests against real components need on a bare Debian machine, with apt-get, npm, pip and
+//! cargo only. Tools that are present are not installed again, and every step prints what it does and why.
 
 mod unpacked;
 
@@ -13,28 +13,28 @@ use crate::run::{Failure, cargo, output, program, root, run, tools_dir, version}
 /// The oldest Node that runs the third-party issuer.
 const OLDEST_NODE: u32 = 20;
 
-/// What is installed when there is none, or an older one.
+/// Installed if Node is missing or older.
 const NODE_PACKAGE: &str = "node@24";
 
-/// `deny.toml` is written for this version.
+/// The version that `deny.toml` is written for.
 const CARGO_DENY: &str = "cargo-deny@^0.20";
 
 const CARGO_AUDIT: &str = "cargo-audit@^0.22";
 
-/// What the score in SECURITY.md was taken with.
+/// The version that gave the score in SECURITY.md.
 const CARGO_MUTANTS: &str = "cargo-mutants@^27.1";
 
-/// The third-party issuer: a package of its own with a lock file.
+/// The third-party issuer: an npm package with a lock file.
 const ISSUER: &str = "tests/interop/third_party/oidc-provider";
 
-/// Another implementation of status lists: a package of its own with a lock file.
+/// Another implementation of status lists: an npm package with a lock file.
 const STATUS_LISTS: &str = "tests/interop/third_party/status-list";
 
-/// What drives the browser.
+/// The browser driver: an npm package with a lock file.
 const BROWSER_DRIVER: &str = "examples/browser-session/browser";
 
-/// What sends the issuer whatever its OpenAPI document allows, and much that it does not: a Python
-/// package, with those that it needs, by their versions.
+/// schemathesis, which fuzzes the issuer's API by its OpenAPI document: a Python package, with pinned
+/// dependencies.
 const SCHEMATHESIS: &str = "tests/interop/third_party/schemathesis";
 
 /// Envoy's binary, as a Python package.
@@ -43,23 +43,23 @@ const ENVOY: &str = "tests/interop/third_party/envoy";
 /// typos' binary, as a Python package.
 const SPELLING: &str = "crates/xtask/spelling";
 
-/// The guide's programs for other languages: each a package with its lock file or its list.
+/// The guide's programs in other languages: packages with a lock file or a list of requirements.
 const OTHER_LANGUAGES: &str = "docs/other-languages";
 
-/// What the tests have to be told about what was installed.
+/// The installed programs, which the tests get by environment variables.
 #[derive(Debug)]
 pub(crate) struct Installed {
     pub(crate) node: PathBuf,
     pub(crate) postgres: postgres::Programs,
-    /// A Python that has schemathesis.
+    /// A Python with schemathesis.
     pub(crate) schemathesis: PathBuf,
-    /// A Python that has the libraries of the guide's chapter on other languages.
+    /// A Python with the libraries of the guide's chapter on other languages.
     pub(crate) python: PathBuf,
-    /// The proxies of the guide's chapter on them.
+    /// The proxies of the guide's chapter on proxies.
     pub(crate) nginx: PathBuf,
     pub(crate) caddy: PathBuf,
     pub(crate) envoy: PathBuf,
-    /// What tests the alarms.
+    /// The program that tests the alarms.
     pub(crate) promtool: PathBuf,
 }
 
@@ -86,12 +86,12 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     Ok(Installed { node, postgres, schemathesis, python, nginx, caddy, envoy, promtool })
 }
 
-/// A Python that has schemathesis.
+/// Installs a Python with schemathesis.
 pub(crate) fn schemathesis() -> Result<PathBuf, Failure> {
     python_packages("schemathesis", SCHEMATHESIS)
 }
 
-/// What is measured beside node: its packages, as their lock file names them.
+/// Installs Node, and the npm packages of the benchmark against it.
 pub(crate) fn for_node_benchmark() -> Result<PathBuf, Failure> {
     npm()?;
     let node = node()?;
@@ -99,7 +99,7 @@ pub(crate) fn for_node_benchmark() -> Result<PathBuf, Failure> {
     Ok(node)
 }
 
-/// What draws the pictures of the browser's session.
+/// Installs Node and the browser driver, for screenshots of the browser session.
 pub(crate) fn for_browser_session() -> Result<PathBuf, Failure> {
     npm()?;
     let node = node()?;
@@ -107,16 +107,16 @@ pub(crate) fn for_browser_session() -> Result<PathBuf, Failure> {
     Ok(node)
 }
 
-/// valgrind, which counts instructions.
+/// Installs valgrind, which counts instructions.
 pub(crate) fn valgrind() -> Result<(), Failure> {
     if version("valgrind").is_some() {
         return Ok(());
     }
-    step("valgrind", "not here: installing it, to count instructions");
+    step("valgrind", "missing; installing Debian's, to count instructions");
     apt_install("valgrind")
 }
 
-/// cargo-deny, which checks the licences and the sources of the dependencies.
+/// Installs cargo-deny, which checks the licences and sources of dependencies.
 pub(crate) fn cargo_deny() -> Result<PathBuf, Failure> {
     cargo_tool(
         "cargo-deny",
@@ -125,17 +125,17 @@ pub(crate) fn cargo_deny() -> Result<PathBuf, Failure> {
     )
 }
 
-/// cargo-audit, which holds a lock file against a local database of advisories.
+/// Installs cargo-audit, which checks a lock file against a local database of advisories.
 pub(crate) fn cargo_audit() -> Result<PathBuf, Failure> {
-    cargo_tool("cargo-audit", CARGO_AUDIT, "to look for advisories (a few minutes on two cores)")
+    cargo_tool("cargo-audit", CARGO_AUDIT, "to find advisories (a few minutes on two cores)")
 }
 
-/// cargo-mutants, which changes the code to see whether the tests notice.
+/// Installs cargo-mutants, which mutates the code to check that the tests detect it.
 pub(crate) fn cargo_mutants() -> Result<PathBuf, Failure> {
-    cargo_tool("cargo-mutants", CARGO_MUTANTS, "to change the code (about a minute on two cores)")
+    cargo_tool("cargo-mutants", CARGO_MUTANTS, "to mutate the code (about a minute on two cores)")
 }
 
-/// typos, which checks spelling.
+/// Installs typos, which checks spelling.
 pub(crate) fn typos() -> Result<PathBuf, Failure> {
     Ok(python_packages("spelling", SPELLING)?.with_file_name("typos"))
 }
@@ -143,17 +143,17 @@ pub(crate) fn typos() -> Result<PathBuf, Failure> {
 fn cargo_tool(name: &str, package: &str, why: &str) -> Result<PathBuf, Failure> {
     let own = tools_dir().join("bin").join(name);
     for candidate in [own.clone(), PathBuf::from(name)] {
-        // A subcommand of cargo's may want to be called as one.
+        // Cargo passes the subcommand's name as the first argument.
         let subcommand = name.strip_prefix("cargo-").unwrap_or(name);
         let mut asked = program(&candidate);
         asked.args([subcommand, "--version"]).stderr(Stdio::null());
         if let Ok(version) = output(&mut asked) {
-            step(name, &format!("{} is here", version.trim()));
+            step(name, &format!("found {}", version.trim()));
             return Ok(candidate);
         }
     }
-    step(name, &format!("missing: building it into target/tools, {why}"));
-    // Without optimisation it builds in a fraction of the time, and is not what takes time here.
+    step(name, &format!("missing; building it into target/tools, {why}"));
+    // A debug build takes a fraction of the time, and the tool's own speed does not matter here.
     let tools = tools_dir();
     let mut install = cargo(&["install", "--quiet", "--locked", "--debug", package, "--root"]);
     run(install.arg(tools))?;
@@ -163,35 +163,35 @@ fn cargo_tool(name: &str, package: &str, why: &str) -> Result<PathBuf, Failure> 
 pub(crate) fn c_compiler() -> Result<(), Failure> {
     let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
     if let Some(version) = version(&compiler) {
-        step("C compiler", &format!("{version} is here"));
+        step("C compiler", &format!("found {version}"));
         return Ok(());
     }
-    step("C compiler", "missing: installing build-essential, to build aws-lc and SQLite");
+    step("C compiler", "missing; installing build-essential, to build aws-lc and SQLite");
     apt_install("build-essential")
 }
 
 pub(crate) fn curl() -> Result<(), Failure> {
     if let Some(version) = version("curl") {
-        step("curl", &format!("{version} is here"));
+        step("curl", &format!("found {version}"));
         return Ok(());
     }
-    step("curl", "missing: installing Debian's, to run the examples' READMEs");
+    step("curl", "missing; installing Debian's, to run the examples' READMEs");
     apt_install("curl")
 }
 
 pub(crate) fn jq() -> Result<(), Failure> {
     if let Some(version) = version("jq") {
-        step("jq", &format!("{version} is here"));
+        step("jq", &format!("found {version}"));
         return Ok(());
     }
-    step("jq", "missing: installing Debian's, for the steps of the guide's pages on issuers");
+    step("jq", "missing; installing Debian's, for the steps of the guide's pages on issuers");
     apt_install("jq")
 }
 
-/// A browser that draws a page without a screen.
+/// Installs Chromium, which runs headless.
 pub(crate) fn chromium() -> Result<PathBuf, Failure> {
     if version("chromium").is_none() {
-        step("chromium", "missing: installing Debian's, to draw pictures and to hold a session");
+        step("chromium", "missing; installing Debian's, for screenshots and tests in a browser");
         apt_install("chromium")?;
     }
     Ok(PathBuf::from("chromium"))
@@ -199,10 +199,10 @@ pub(crate) fn chromium() -> Result<PathBuf, Failure> {
 
 fn npm() -> Result<(), Failure> {
     if let Some(version) = version("npm") {
-        step("npm", &format!("{version} is here"));
+        step("npm", &format!("found {version}"));
         return Ok(());
     }
-    step("npm", "missing: installing Debian's, to install the third-party issuer");
+    step("npm", "missing; installing Debian's, to install the third-party issuer");
     apt_install("npm")
 }
 
@@ -211,20 +211,20 @@ fn node() -> Result<PathBuf, Failure> {
     let named = env::var_os("PORTCULLIS_NODE").map(PathBuf::from);
     for candidate in named.into_iter().chain([PathBuf::from("node"), own.clone()]) {
         if let Some(version) = version(&candidate).filter(|version| recent_enough(version)) {
-            step("node", &format!("{version} is here"));
+            step("node", &format!("found {version}"));
             return Ok(candidate);
         }
     }
     step(
         "node",
         &format!(
-            "none of version {OLDEST_NODE} or newer: installing npm's package {NODE_PACKAGE} into target/tools, to run the third-party issuer"
+            "no version {OLDEST_NODE} or newer; installing the npm package {NODE_PACKAGE} into target/tools, to run the third-party issuer"
         ),
     );
-    // A package.json keeps npm from looking for a project further up.
+    // With a package.json, npm does not look for a project in a parent directory.
     let directory = tools_dir().join("node");
     write(&directory.join("package.json"), "{ \"private\": true }\n")?;
-    // The package fetches its binary in an install script, which a machine may have turned off.
+    // The package downloads its binary in an install script, which npm's configuration may disable.
     run(program("npm").current_dir(&directory).args([
         "install",
         "--no-save",
@@ -236,7 +236,7 @@ fn node() -> Result<PathBuf, Failure> {
     match version(&own) {
         Some(version) if recent_enough(&version) => Ok(own),
         found => Err(Failure::new(format!(
-            "{NODE_PACKAGE} was installed, but `{}` answers {found:?}: install Node {OLDEST_NODE} or newer and run this again",
+            "installed {NODE_PACKAGE}, but `{} --version` printed {found:?}; install Node {OLDEST_NODE} or newer and run this again",
             own.display(),
         ))),
     }
@@ -248,15 +248,15 @@ fn npm_packages(what: &str, package: &str) -> Result<(), Failure> {
     let lock = fs::read_to_string(directory.join("package-lock.json"))
         .map_err(|error| Failure::new(format!("{package}/package-lock.json: {error}")))?;
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
-        step(what, "its npm packages are here");
+        step(what, "found its npm packages");
         return Ok(());
     }
-    step(what, "installing its npm packages, as its lock file names them");
+    step(what, "installing its npm packages by its lock file");
     run(program("npm").current_dir(&directory).arg("ci"))?;
     write(&stamp, &lock)
 }
 
-/// A Python of its own in target/tools, with the packages of `requirements.txt` in the folder.
+/// Creates a Python environment in target/tools with the packages of the folder's `requirements.txt`.
 fn python_packages(what: &str, folder: &str) -> Result<PathBuf, Failure> {
     let requirements = root().join(folder).join("requirements.txt");
     let wanted = fs::read_to_string(&requirements)
@@ -265,13 +265,13 @@ fn python_packages(what: &str, folder: &str) -> Result<PathBuf, Failure> {
     let stamp = environment.join(".installed-from");
     let python = environment.join("bin/python");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        step(what, "its Python packages are here");
+        step(what, "found its Python packages");
         return Ok(python);
     }
-    step(what, "installing its Python packages into target/tools, as its list names them");
+    step(what, "installing its Python packages into target/tools by its requirements.txt");
     let make = || run(program("python3").args(["-m", "venv", "--clear"]).arg(&environment));
     if version("python3").is_none() || make().is_err() {
-        step("python3", "it or its venv is missing: installing Debian's");
+        step("python3", "missing, or without venv; installing Debian's");
         apt_install("python3-venv")?;
         make()?;
     }
@@ -281,35 +281,35 @@ fn python_packages(what: &str, folder: &str) -> Result<PathBuf, Failure> {
     Ok(python)
 }
 
-/// Ruby and its JWT library.
+/// Installs Ruby and its JWT library.
 fn ruby() -> Result<(), Failure> {
     let mut library = program("ruby");
     library.args(["-e", "require 'jwt'; puts JWT::VERSION::STRING"]).stderr(Stdio::null());
     if let Ok(version) = output(&mut library) {
-        step("Ruby", &format!("ruby-jwt {} is here", version.trim()));
+        step("Ruby", &format!("found ruby-jwt {}", version.trim()));
         return Ok(());
     }
-    step("Ruby", "it or its JWT library is missing: installing Debian's, for the guide's programs");
-    // The library's package leaves open which Ruby it is for.
+    step("Ruby", "missing, or without ruby-jwt; installing Debian's, for the guide's programs");
+    // The package ruby-jwt does not depend on `ruby` itself.
     apt_install("ruby")?;
     apt_install("ruby-jwt")
 }
 
-/// PostgreSQL's programs; the server is started by whoever needs it.
+/// Installs PostgreSQL. The caller starts the server.
 pub(crate) fn postgres() -> Result<postgres::Programs, Failure> {
-    // Debian's PostgreSQL brings it along; another one may not.
+    // Debian's PostgreSQL depends on OpenSSL; other builds may not.
     if !output(program("openssl").arg("version")).is_ok_and(|version| version.contains("OpenSSL")) {
-        step("openssl", "missing: installing Debian's, to make PostgreSQL a certificate");
+        step("openssl", "missing; installing Debian's, to generate PostgreSQL's certificate");
         apt_install("openssl")?;
     }
     if let Some(programs) = postgres::Programs::find()? {
-        step("PostgreSQL", &format!("{} is here", programs.version()?));
+        step("PostgreSQL", &format!("found {}", programs.version()?));
         return Ok(programs);
     }
-    step("PostgreSQL", "missing: installing Debian's, for the issuer's tests on it");
+    step("PostgreSQL", "missing; installing Debian's, for the issuer's tests");
     apt_install("postgresql")?;
     postgres::Programs::find()?.ok_or_else(|| {
-        Failure::new("Debian's postgresql was installed, but there is no initdb: install PostgreSQL your way and run this again")
+        Failure::new("installed Debian's postgresql, but found no initdb; install PostgreSQL yourself and run this again")
     })
 }
 
@@ -321,7 +321,7 @@ fn apt_install(package: &str) -> Result<(), Failure> {
 pub(crate) fn update_package_lists(package: &str) -> Result<(), Failure> {
     if version("apt-get").is_none() {
         return Err(Failure::new(format!(
-            "there is no apt-get here to install {package} with: install it your way and run this again"
+            "cannot install {package} without apt-get; install it yourself and run this again"
         )));
     }
     run(apt_get()?.arg("update"))
@@ -332,12 +332,12 @@ fn apt_get() -> Result<Command, Failure> {
         program("apt-get")
     } else if version("sudo").is_some() {
         let mut command = program("sudo");
-        // A person at a terminal may be asked for a password.
+        // sudo may prompt for a password.
         command.stdin(Stdio::inherit()).arg("apt-get");
         command
     } else {
         return Err(Failure::new(
-            "apt-get needs root, and there is no sudo: run this as root, or install what is named above",
+            "apt-get needs root, and sudo is missing; run this as root, or install the package named above yourself",
         ));
     };
     command.env("DEBIAN_FRONTEND", "noninteractive");
@@ -355,7 +355,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("{}: {error}", path.display())))
 }
 
-/// Whether `node --version` (`v22.1.0`) names a version that runs the third-party issuer.
+/// Returns whether a version, as printed by `node --version` (`v22.1.0`), can run the third-party issuer.
 fn recent_enough(version: &str) -> bool {
     let major = version.trim_start_matches('v').split('.').next().unwrap_or_default();
     major.parse::<u32>().is_ok_and(|major| major >= OLDEST_NODE)

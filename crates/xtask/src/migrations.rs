@@ -1,5 +1,5 @@
-//! `cargo xtask migrations`: the apps of `docs/migrating`, before, during and after. They are a workspace of their own, with
-//! the crates that are migrated from.
+//! `cargo xtask migrations`: tests the apps of `docs/migrating` before, during and after the migration. They are
+//! in a separate workspace, with the crates that are migrated from.
 
 use crate::run::{Failure, cargo, run, target_dir};
 

@@ -1,9 +1,8 @@
-//! The oldest Rust that the libraries build with ([ADR 14](../../../docs/adr/0014-rust-1.88-for-the-libraries.md)).
+//! Checks the minimum supported Rust version (MSRV) of the libraries ([ADR 14](../../../docs/adr/0014-rust-1.88-for-the-libraries.md)).
 //!
-//! Three checks. Two always run and build nothing: what the dependencies of each published package demand, and
-//! a look for syntax that is newer (newer functions of the standard library are clippy's
-//! `incompatible_msrv`). The third builds the libraries with that very toolchain, where rustup has it or can
-//! install it.
+//! Three checks. Two always run and build nothing: the `rust-version` of the dependencies of each published
+//! package, and a search for newer syntax (clippy's `incompatible_msrv` finds newer functions of the standard
+//! library). The third builds the libraries with that toolchain, if rustup has it or can install it.
 
 mod demands;
 mod syntax;
@@ -12,10 +11,10 @@ use std::process::{Command, Stdio};
 
 use crate::run::{Failure, foreign_cargo, program, run, target_dir};
 
-/// The version that the libraries promise.
+/// The MSRV of the libraries.
 const OLDEST: &str = "1.88";
 
-/// The packages that promise it. The others say in their manifests what they need.
+/// The packages with this MSRV. The others have their own `rust-version`.
 const LIBRARIES: [&str; 6] = [
     "portcullis",
     "portcullis-axum",
@@ -25,7 +24,7 @@ const LIBRARIES: [&str; 6] = [
     "portcullis-tower",
 ];
 
-/// Fails if a package demands more than it says, or does not build with what it says.
+/// Fails if a package needs a newer Rust than its `rust-version`, or does not build with it.
 pub(crate) fn check() -> Result<(), Failure> {
     let demands = demands::check(&LIBRARIES, OLDEST);
     let syntax = syntax::check(&LIBRARIES);
@@ -50,7 +49,7 @@ fn build() -> Result<(), Failure> {
     ] {
         let mut check = foreign_cargo("rustup");
         check.args(["run", OLDEST, "cargo", "check", "--locked"]).args(packages).args(features);
-        // A directory of its own: two toolchains in one would each build what the other has built.
+        // A separate target directory: two toolchains in one would rebuild each other's crates.
         run(check.env("CARGO_TARGET_DIR", target_dir().join("msrv")))?;
     }
     Ok(())

@@ -1,13 +1,13 @@
-//! `cargo xtask mutants`: whether the tests of what judges tokens would notice a change in it.
+//! `cargo xtask mutants`: checks that the core's tests detect mutations of the validation code.
 
 use crate::install;
 use crate::run::{Failure, program, run, target_dir};
 
-/// What judges tokens.
+/// The modules that validate tokens.
 const MODULES: [&str; 5] = ["jws", "key", "claims", "credentials", "challenge"];
 
-/// Changes the modules one place at a time, and runs the core's own tests against each change.
-/// `shard` is cargo-mutants' `k/n`: one part of the whole.
+/// Runs the core's own tests against each mutation of the modules. `shard` is cargo-mutants' `k/n`: one part of
+/// the mutations.
 pub(crate) fn mutants(shard: Option<&str>) -> Result<(), Failure> {
     let cargo_mutants = install::cargo_mutants()?;
     let mut command = program(cargo_mutants);
@@ -19,11 +19,11 @@ pub(crate) fn mutants(shard: Option<&str>) -> Result<(), Failure> {
     if let Some(shard) = shard {
         command.args(["--shard", shard]);
     }
-    // Half of each build would be debugging information that nobody reads.
+    // Debug information would double the build time of each mutation.
     command.env("CARGO_PROFILE_DEV_DEBUG", "0");
-    // A change may make a loop endless.
+    // A mutation may make a loop endless.
     command.args(["--timeout", "120", "--output"]).arg(target_dir().join("mutants"));
-    // The tests beside the code: the suites of `tests/` would take an hour for each change.
-    // Of them all but the slowest, which fill the token cache and look at none of these modules.
+    // Only unit tests: the suites in `tests/` would take an hour per mutation. Skips the slowest, which fill the
+    // token cache and cover none of these modules.
     run(command.args(["--", "--lib", "--", "--skip", "the_bound_holds"]))
 }

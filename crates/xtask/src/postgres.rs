@@ -1,4 +1,4 @@
-//! A PostgreSQL of the tests' own: started on loopback in a directory of its own, and gone with it.
+//! A temporary PostgreSQL server for tests, on loopback and with a temporary directory.
 
 use std::io::Read as _;
 use std::net::TcpListener;
@@ -11,19 +11,19 @@ use std::{env, fs, io, process, thread};
 
 use crate::run::{Failure, output, program, run};
 
-/// Long enough for a busy machine. A server that fails ends, and is noticed at once.
+/// Timeout of the start, for a busy machine. A server that exits early is reported at once.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
-/// PostgreSQL's programs, and whom they are run as: it refuses to be run by root.
+/// PostgreSQL's programs, and the user to run them as: PostgreSQL refuses to run as root.
 #[derive(Debug)]
 pub(crate) struct Programs {
     directory: PathBuf,
-    /// User and group, when this is root.
+    /// User and group, if the current user is root.
     user: Option<(u32, u32)>,
 }
 
 impl Programs {
-    /// Those that are here, the newest first: Debian keeps them out of the search path.
+    /// Finds the newest installed version. Debian's are not in the search path.
     pub(crate) fn find() -> Result<Option<Self>, Failure> {
         let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         let mut versions: Vec<PathBuf> = debian.map(|version| version.path().join("bin")).collect();
@@ -57,11 +57,12 @@ impl Programs {
     }
 }
 
-/// Who runs the server when this is root: the user that Debian's package makes, or nobody.
+/// Returns the user and group for the server if the current user is root: the user of Debian's package, or the
+/// system's unprivileged user.
 fn unprivileged() -> Result<Option<(u32, u32)>, Failure> {
     let id = |arguments: &[&str]| -> Result<u32, Failure> {
         let id = output(program("id").args(arguments).stderr(Stdio::null()))?;
-        id.trim().parse().map_err(|_| Failure::new(format!("`id` answered {id:?}")))
+        id.trim().parse().map_err(|_| Failure::new(format!("`id` printed {id:?}, not a number")))
     };
     if id(&["-u"])? != 0 {
         return Ok(None);
@@ -70,14 +71,14 @@ fn unprivileged() -> Result<Option<(u32, u32)>, Failure> {
     Ok(Some((id(&["-u", name])?, id(&["-g", name])?)))
 }
 
-/// A running server, which is stopped and forgotten when this is dropped.
+/// A running server. Dropping it stops the server and deletes its directory.
 #[derive(Debug)]
 pub(crate) struct Server {
     directory: PathBuf,
     child: Child,
-    /// For a superuser, with a password of this run's own.
+    /// Connection URL of a superuser, with a random password.
     pub(crate) url: String,
-    /// The authority that its certificate for 127.0.0.1 is from.
+    /// The CA of the server's certificate for 127.0.0.1.
     pub(crate) ca: PathBuf,
 }
 
@@ -105,7 +106,7 @@ impl Server {
                 .command("postgres")
                 .current_dir(&directory)
                 .args(["-D", "data", "-p", &port.to_string(), "-k", ""])
-                // What is tested is that the issuer loses nothing, and not that a disk does not.
+                // Without fsync: the tests kill the issuer, not the machine.
                 .args(["-h", "127.0.0.1", "-c", "fsync=off", "-c", "max_connections=300"])
                 .args(["-c", "ssl=on", "-c", "ssl_cert_file=../server.crt"])
                 .args(["-c", "ssl_key_file=../server.key"])
@@ -121,11 +122,11 @@ impl Server {
                 let ca = directory.join("ca.crt");
                 let mut server = Self { directory, child, url, ca };
                 server.wait_until_ready(programs, port)?;
-                println!("PostgreSQL: listens on 127.0.0.1:{port} until the tests are over");
+                println!("PostgreSQL: listening on 127.0.0.1:{port} until the tests end");
                 Ok(server)
             }
             Err(failure) => {
-                // What is wrong is in the failure; that it cannot be tidied up adds nothing.
+                // The original failure is reported, not one of the cleanup.
                 let _ = fs::remove_dir_all(&directory);
                 Err(failure)
             }
@@ -150,7 +151,7 @@ impl Server {
     }
 }
 
-/// Makes the directory its user's own; the password that is written there is returned.
+/// Gives the directory to the server's user, writes a random password into it, and returns the password.
 fn prepare(programs: &Programs, directory: &Path) -> io::Result<String> {
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
     let mut random = [0; 16];
@@ -166,7 +167,7 @@ fn prepare(programs: &Programs, directory: &Path) -> io::Result<String> {
     Ok(password)
 }
 
-/// An authority of this run's own, and a certificate for the server's address and no name.
+/// Generates a CA, and a certificate for the server's address without a host name.
 fn make_certificates(programs: &Programs, directory: &Path) -> Result<(), Failure> {
     let make = |name: &str, more: &[&str]| {
         let (key, certificate) = (format!("{name}.key"), format!("{name}.crt"));
@@ -189,7 +190,7 @@ fn free_port() -> io::Result<u16> {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // A fast shutdown: connections are cut, and nothing is left in memory.
+        // SIGINT is PostgreSQL's fast shutdown: it closes connections and frees shared memory.
         let pid = self.child.id().to_string();
         let asked = program("kill").args(["-INT", &pid]).status();
         if !asked.is_ok_and(|status| status.success()) {
@@ -206,7 +207,7 @@ mod tests {
 
     #[test]
     #[ignore = "needs PostgreSQL: run cargo xtask test"]
-    fn a_server_is_gone_with_its_directory() {
+    fn dropped_server_is_stopped_and_its_directory_deleted() {
         let programs = Programs::find().unwrap().unwrap();
         let server = Server::start(&programs).unwrap();
         let (directory, pid) = (server.directory.clone(), server.child.id());

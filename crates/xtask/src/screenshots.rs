@@ -1,4 +1,4 @@
-//! The pictures that the documentation shows: the tool's HTML reports, and a session in a browser.
+//! Takes the screenshots of the documentation: HTML reports, and a session in a browser.
 
 use std::fs;
 use std::path::Path;
@@ -6,19 +6,19 @@ use std::path::Path;
 use crate::install;
 use crate::run::{Failure, cargo, program, root, run, target_dir};
 
-/// The largest that a picture may be.
+/// Maximum size of a picture, in bytes.
 const MAX_BYTES: u64 = 150_000;
 
-/// Each picture: its name, the size of the window, and the command whose report it shows.
+/// The pictures of reports: name, window size, and the command that writes the report.
 const PICTURES: [(&str, &str, &[&str]); 2] = [
     ("bench", "800,1150", &["bench", "--html"]),
     ("tune", "800,1215", &["tune", "--access-expiry", "900", "--vs-access-expiry", "60", "--html"]),
 ];
 
-/// What the test of `examples/browser-session` draws on its way.
+/// The pictures that the test of `examples/browser-session` takes.
 const SESSION: [&str; 2] = ["browser-session", "browser-session-phone"];
 
-/// `cargo xtask screenshots`: writes all of them to `docs`.
+/// `cargo xtask screenshots`: writes the pictures to `docs`.
 pub(crate) fn screenshots() -> Result<(), Failure> {
     let chromium = install::chromium()?;
     let build = ["build", "--release", "--package", "portcullis-cli", "--features", "bench"];
@@ -32,7 +32,7 @@ pub(crate) fn screenshots() -> Result<(), Failure> {
         let page = pages.join(name).with_extension("html");
         run(program(target_dir().join("release/portcullis")).args(command).arg(&page))?;
         let picture = docs.join(name).with_extension("png");
-        // What it loads is a file that this project wrote; a container has no sandbox to offer.
+        // Containers do not support the sandbox, and the page is this project's own file.
         run(program(&chromium)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
             .arg(format!("--window-size={window}"))
@@ -46,13 +46,16 @@ pub(crate) fn screenshots() -> Result<(), Failure> {
     SESSION.iter().try_for_each(|name| check(&docs.join(name).with_extension("png")))
 }
 
-/// Whether the picture is there, and small enough.
+/// Checks that the picture exists and is small enough.
 fn check(picture: &Path) -> Result<(), Failure> {
     let length = fs::metadata(picture)
         .map_err(|error| Failure::new(format!("{}: {error}", picture.display())))?
         .len();
     if length > MAX_BYTES {
-        return Err(Failure::new(format!("{} has {length} bytes", picture.display())));
+        return Err(Failure::new(format!(
+            "{} has {length} bytes, at most {MAX_BYTES} allowed",
+            picture.display()
+        )));
     }
     println!("written: {}, {length} bytes", picture.display());
     Ok(())

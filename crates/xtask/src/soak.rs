@@ -1,5 +1,5 @@
-//! What breaks only now and then: the tests that kill, rotate, fuzz and try faults in any order, for
-//! hours.
+//! Long runs of the tests that kill, rotate and fuzz the issuer and inject faults in random order, to find rare
+//! failures.
 
 use crate::install;
 use crate::postgres::Server;

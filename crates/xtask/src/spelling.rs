@@ -1,9 +1,9 @@
-//! Spelling, with typos and the words of `_typos.toml`.
+//! Checks the spelling, with typos and the words of `_typos.toml`.
 
 use crate::install;
 use crate::run::{Failure, program, run};
 
-/// Fails with every misspelt word in the tracked files, and with the spelling that is meant.
+/// Fails for every misspelt word in the tracked files, with its correction.
 pub(crate) fn check() -> Result<(), Failure> {
     run(program(install::typos()?).args(["--format", "brief"]))
 }

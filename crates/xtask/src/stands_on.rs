@@ -1,5 +1,4 @@
-//! The table of [ARCHITECTURE.md](../../../ARCHITECTURE.md) about the packages that the product was
-//! asked to stand on. Fails when a row is no longer true.
+//! Checks the table in [ARCHITECTURE.md](../../../ARCHITECTURE.md) of the packages that the product builds on.
 
 use std::fs;
 
@@ -8,14 +7,14 @@ use crate::run::{Failure, cargo, output, root};
 const PAGE: &str = "ARCHITECTURE.md";
 const HEADING: &str = "## What the product stands on";
 
-/// The packages that are not published: they may depend on a package for their tests alone.
+/// Unpublished packages, for which dev-dependencies count.
 const UNPUBLISHED: [&str; 2] = ["portcullis-benches", "portcullis-security"];
 
-/// One line of the table.
+/// A row of the table.
 #[derive(Debug, PartialEq, Eq)]
 struct Row<'p> {
     package: &'p str,
-    /// The crate of ours that depends on it.
+    /// The workspace crate that depends on it.
     by: &'p str,
     role: &'p str,
     /// The test that shows the role, and its file.
@@ -23,7 +22,7 @@ struct Row<'p> {
     file: &'p str,
 }
 
-/// Prints the table, and fails with the rows that are wrong.
+/// Prints the table, and fails for each wrong row.
 pub(crate) fn check() -> Result<(), Failure> {
     let page = read(PAGE)?;
     let mut wrong = Vec::new();
@@ -40,13 +39,13 @@ pub(crate) fn check() -> Result<(), Failure> {
     if wrong.is_empty() { Ok(()) } else { Err(Failure::new(wrong.join("\n"))) }
 }
 
-/// The rows of the table below the heading: package, crate, role, and a link to the test.
+/// Parses the table below the heading: package, crate, role, and a link to the test.
 fn rows(page: &str) -> Result<Vec<Row<'_>>, String> {
     let lines = page.lines().skip_while(|line| *line != HEADING);
     let table = lines.skip_while(|line| !line.starts_with('|')).skip(2);
     let rows = table.take_while(|line| line.starts_with('|'));
     let rows: Vec<Row<'_>> = rows
-        .map(|line| row(line).ok_or_else(|| format!("{PAGE}: cannot read the row {line}")))
+        .map(|line| row(line).ok_or_else(|| format!("{PAGE}: cannot parse the row {line}")))
         .collect::<Result<_, _>>()?;
     if rows.is_empty() { Err(format!("{PAGE}: no table below `{HEADING}`")) } else { Ok(rows) }
 }
@@ -79,7 +78,7 @@ fn direct_dependencies(package: &str) -> Result<Vec<String>, Failure> {
     Ok(names(&tree).map(str::to_owned).collect())
 }
 
-/// The names in a tree of depth 1, without the root's.
+/// Returns the names in a tree of depth 1, without the root.
 fn names(tree: &str) -> impl Iterator<Item = &str> {
     tree.lines().skip(1).filter_map(|line| line.split_whitespace().next())
 }
@@ -93,13 +92,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_root_is_not_its_own_dependency() {
+    fn root_is_not_its_own_dependency() {
         let tree = "hyper v0.1.0 (/src)\nbytes v1.12.2\nhttp v1.5.0 (*)\n";
         assert_eq!(names(tree).collect::<Vec<_>>(), ["bytes", "http"]);
     }
 
     #[test]
-    fn table_below_the_heading_is_read() {
+    fn table_below_the_heading_is_parsed() {
         let table = "| package | crate | role | test |\n|---|---|---|---|\n";
         let row = "| http | portcullis | requests | [`reads`](src/a.rs) |\n";
         let page = format!("| other | table |\n\n{HEADING}\n\nWords.\n\n{table}{row}\n| no |\n");
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn test_is_found_by_its_whole_name() {
+    fn test_is_found_by_its_full_name() {
         assert!(has_test("async fn token_is_read() {", "token_is_read"));
         assert!(!has_test("fn token_is_read_twice() {", "token_is_read"));
         assert!(!has_test("// token_is_read", "token_is_read"));

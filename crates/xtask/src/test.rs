@@ -1,4 +1,4 @@
-//! Every test of the workspace, those that need real components included.
+//! Runs every test of the workspace, including those that need real components.
 
 use crate::install;
 use crate::postgres::Server;
@@ -11,7 +11,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     tests.and(run_doc_tests()).and(run_with_features())
 }
 
-/// Unit and integration tests, the ignored ones too.
+/// Runs unit and integration tests, including ignored tests.
 pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
     let postgres = Server::start(&installed.postgres)?;
     let mut tests = cargo(&["test", "--workspace", "--tests", "--features", COMMAND]);
@@ -28,9 +28,8 @@ pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
         .env("PORTCULLIS_SCHEMATHESIS", &installed.schemathesis))
 }
 
-/// The command once more without its optional parts. The core once more with a feature of
-/// serde_json's on that changes how numbers are read: any crate of a user's build may switch it on,
-/// and no verdict may depend on it.
+/// Tests the command without its optional features, and the core with serde_json's `arbitrary_precision`, which
+/// changes how numbers are parsed: any crate of a user's build may enable it, and no verdict may depend on it.
 pub(crate) fn run_with_features() -> Result<(), Failure> {
     run(&mut cargo(&["test", "--package", "portcullis-cli", "--test", "exit"]))?;
     run(&mut cargo(&[
@@ -43,8 +42,8 @@ pub(crate) fn run_with_features() -> Result<(), Failure> {
     ]))
 }
 
-/// The examples in the documentation. Apart, because `--include-ignored` would run those that are
-/// marked `ignore` as well, and such an example is one that can not be built.
+/// Runs the examples in the documentation. Separately, because `--include-ignored` would also run examples marked
+/// `ignore`, which cannot be built.
 pub(crate) fn run_doc_tests() -> Result<(), Failure> {
     run(&mut cargo(&["test", "--workspace", "--doc", "--features", COMMAND, "--no-fail-fast"]))
 }

@@ -1,9 +1,8 @@
-//! `cargo xtask words`: the vocabulary of `docs/style.md`, held over Markdown, comments and strings.
+//! `cargo xtask words`: checks Markdown, comments and strings for the banned phrases of `docs/style.md`.
 //!
-//! Files that still have banned phrases are in `crates/xtask/words-waiting.txt`, each with its
-//! number of hits. A number that grows fails the check, and so does one that is out of date:
-//! `cargo xtask words --update` lowers the numbers and drops the files that are clean. It raises none; delete the
-//! list first to write it anew, after a merge for example.
+//! `crates/xtask/words-waiting.txt` lists the files that still have banned phrases, each with its number of hits.
+//! The check fails if a file has more hits, or fewer: `cargo xtask words --update` lowers the numbers and removes
+//! clean files. It never raises a number; to write the list anew, for example after a merge, delete it first.
 
 mod phrases;
 mod text;
@@ -15,12 +14,12 @@ use std::fs;
 use crate::run::{Failure, output, program, root};
 use phrases::{BANNED, Banned};
 
-/// The files that are not rewritten yet, one line each: number of hits, path.
+/// The list of files with banned phrases, one line each: number of hits, path.
 const WAITING: &str = "crates/xtask/words-waiting.txt";
 
-/// Files and folders that are not checked, and why.
+/// Files and folders that are not checked, each with the reason.
 const EXEMPT: [(&str, &str); 3] = [
-    ("crates/portcullis-issuer/", "rewritten together with the issuer, in an issue of its own"),
+    ("crates/portcullis-issuer/", "rewritten together with the issuer"),
     ("docs/style.md", "quotes the banned phrases"),
     ("crates/xtask/src/words", "defines and tests the banned phrases"),
 ];
@@ -36,14 +35,13 @@ struct Hit {
     banned: &'static Banned,
 }
 
-/// The hits of each checked file, in the order of the lines.
+/// The hits of each checked file, by line.
 type Hits = BTreeMap<String, Vec<Hit>>;
 
 /// The number of hits that each file may have.
 type Waiting = BTreeMap<String, usize>;
 
-/// Fails with every banned phrase in a file that has more hits than the list allows, and with
-/// every number of the list that is too high.
+/// Fails for every file with more hits than the list allows, and for every number in the list that is too high.
 pub(crate) fn check() -> Result<(), Failure> {
     let hits = hits()?;
     let waiting = waiting()?.unwrap_or_default();
@@ -57,7 +55,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     }
 }
 
-/// Lowers the numbers in the list, then checks. A missing list is written as the files are.
+/// Lowers the numbers in the list, then checks. A missing list is written with the current numbers.
 pub(crate) fn update() -> Result<(), Failure> {
     let hits = hits()?;
     let list = match waiting()? {
@@ -73,7 +71,7 @@ pub(crate) fn update() -> Result<(), Failure> {
     check()
 }
 
-/// What is wrong, a line each.
+/// Returns the errors, one per line.
 fn judge(hits: &Hits, waiting: &Waiting) -> Vec<String> {
     let mut wrong = Vec::new();
     for (path, found) in hits {
@@ -101,7 +99,7 @@ fn judge(hits: &Hits, waiting: &Waiting) -> Vec<String> {
     wrong
 }
 
-/// The list without what is clean, and with no number raised.
+/// Returns the list without clean files and with lowered numbers.
 fn lowered(hits: &Hits, before: &Waiting) -> Waiting {
     let mut list = counts(hits);
     list.retain(|path, number| match before.get(path) {
@@ -118,12 +116,12 @@ fn counts(hits: &Hits) -> Waiting {
     hits.iter().map(|(path, found)| (path.clone(), found.len())).collect()
 }
 
-/// The hits of all tracked files that are checked; files without any are left out.
+/// Returns the hits of all tracked files that are checked, without clean files.
 fn hits() -> Result<Hits, Failure> {
     let mut hits = Hits::new();
     let tracked = output(program("git").args(["ls-files", "-z", "*.md", "*.rs"]))?;
     for path in tracked.split_terminator('\0').filter(|path| !is_exempt(path)) {
-        // A file that is deleted, and not yet committed, has no text.
+        // Skips deleted files that are still tracked.
         let Ok(text) = fs::read_to_string(root().join(path)) else { continue };
         let found = find(path, &text);
         if !found.is_empty() {
@@ -157,7 +155,7 @@ fn starts_with(words: &[text::Word], phrase: &str) -> bool {
     phrase.split(' ').all(|wanted| words.next().is_some_and(|word| word.text == wanted))
 }
 
-/// The list, or nothing if there is no such file.
+/// Reads the list, or returns `None` if the file is missing.
 fn waiting() -> Result<Option<Waiting>, Failure> {
     match fs::read_to_string(root().join(WAITING)) {
         Ok(text) => read_list(&text).map(Some),
@@ -174,7 +172,7 @@ fn read_list(text: &str) -> Result<Waiting, Failure> {
     };
     entries
         .map(|line| {
-            entry(line).ok_or_else(|| Failure::new(format!("{WAITING}: cannot read {line}")))
+            entry(line).ok_or_else(|| Failure::new(format!("{WAITING}: cannot parse `{line}`")))
         })
         .collect()
 }
@@ -192,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn banned_phrase_in_a_clean_file_fails_with_line_reason_and_remedy() {
+    fn banned_phrase_in_a_clean_file_fails_with_line_reason_and_replacement() {
         let hits = hits_of(&[("src/lib.rs", "fn f() {}\n// It can not fail.\n")]);
         let wrong = judge(&hits, &Waiting::new());
         assert_eq!(wrong.len(), 2, "{wrong:?}");
@@ -220,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn listed_number_must_be_exact() {
+    fn listed_number_must_match_the_hits() {
         let hits = hits_of(&[("a.md", "It can not. She can not.")]);
         assert_eq!(judge(&hits, &list(&[("a.md", 2)])), Vec::<String>::new());
         assert!(judge(&hits, &list(&[("a.md", 1)]))[0].contains("at most 1 allowed"));
@@ -229,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn update_lowers_numbers_and_raises_none() {
+    fn update_lowers_numbers_and_never_raises_them() {
         let hits = hits_of(&[
             ("fewer.md", "It can not."),
             ("grown.md", "It can not. She can not."),
@@ -240,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn list_is_read_as_it_is_written() {
+    fn written_list_is_parsed() {
         let text = format!("{HEADER}   3 docs/a b.md\n1024 src/lib.rs\n");
         let wanted = list(&[("docs/a b.md", 3), ("src/lib.rs", 1024)]);
         assert_eq!(read_list(&text).unwrap(), wanted);
@@ -248,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn only_exempt_paths_are_left_out() {
+    fn only_exempt_paths_are_skipped() {
         assert!(is_exempt("crates/portcullis-issuer/src/lib.rs"));
         assert!(!is_exempt("crates/portcullis-issuer-client/src/lib.rs"));
         assert!(!is_exempt("docs/adr/README.md"));

@@ -1,4 +1,4 @@
-// A key pair for a client: key.json is its own, and jwks.json is for
+// Generates a key pair for a client. The client keeps key.json; pass jwks.json to
 // `portcullis-issuer clients add ID --jwks jwks.json`.
 import { writeFile } from "node:fs/promises";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from "jose";

@@ -1,4 +1,4 @@
-"""Access tokens with joserfc: each line of the input is a token to be judged."""
+"""Validates access tokens with joserfc, one per line of the input."""
 
 import json
 import os
@@ -13,10 +13,10 @@ from joserfc.jwk import KeySet
 ISSUER = os.environ["ISSUER"]
 AUDIENCE = os.environ["AUDIENCE"]
 
-# Asymmetric ones only, and those that your issuer uses. Never what the token says.
+# Only asymmetric algorithms that your issuer uses. Never take them from the token.
 ALGORITHMS = ["ES256", "EdDSA", "RS256"]
 
-# What must be there. Without this, a token without exp would be good for ever.
+# Required claims. Without this list, a token without exp would never expire.
 CLAIMS = jwt.JWTClaimsRegistry(
     leeway=10,
     iss={"essential": True, "value": ISSUER},
@@ -30,10 +30,10 @@ CLAIMS = jwt.JWTClaimsRegistry(
 
 
 class Keys:
-    """The issuer's keys: joserfc fetches none by itself."""
+    """The issuer's keys: joserfc does not fetch keys itself."""
 
     MAX_AGE = 300
-    COOLDOWN = 30  # however many unknown keys somebody makes up
+    COOLDOWN = 30  # limits fetches for unknown keys, in seconds
 
     def __init__(self) -> None:
         self.fetched, self.keys = -self.MAX_AGE, None
@@ -51,13 +51,13 @@ KEYS = Keys()
 
 
 def verify(token: str) -> dict:
-    """The claims of an access token for this API; raises JoseError or ValueError for anything else."""
+    """Returns the claims of an access token for this API; raises JoseError or ValueError for any other token."""
     try:
         decoded = jwt.decode(token, KEYS.get(Keys.MAX_AGE), algorithms=ALGORITHMS)
     except InvalidKeyIdError:
-        # A key that was not there yet: the issuer has rotated.
+        # An unknown key: the issuer may have rotated its keys.
         decoded = jwt.decode(token, KEYS.get(Keys.COOLDOWN), algorithms=ALGORITHMS)
-    # RFC 9068: an ID token of the same issuer is not an access token, though all else holds.
+    # RFC 9068: rejects an ID token of the same issuer, which passes all other checks.
     kind = decoded.header.get("typ", "").lower().removeprefix("application/")
     if kind != "at+jwt":
         raise ValueError("typ is not at+jwt")
@@ -69,5 +69,5 @@ for line in sys.stdin:
     try:
         print("accepted", verify(line.strip())["sub"])
     except (JoseError, ValueError) as error:
-        # For your log. A client is told "invalid_token", and nothing more.
+        # For your log only. Answer the client with "invalid_token" and nothing more.
         print("refused", type(error).__name__, error)

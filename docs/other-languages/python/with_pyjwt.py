@@ -1,4 +1,4 @@
-"""Access tokens with PyJWT: each line of the input is a token to be judged."""
+"""Validates access tokens with PyJWT, one per line of the input."""
 
 import os
 import sys
@@ -8,15 +8,15 @@ import jwt
 ISSUER = os.environ["ISSUER"]
 AUDIENCE = os.environ["AUDIENCE"]
 
-# Asymmetric ones only, and those that your issuer uses. Never what the token says.
+# Only asymmetric algorithms that your issuer uses. Never take them from the token.
 ALGORITHMS = ["ES256", "EdDSA", "RS256"]
 
-# Once for the whole process: it caches the keys, and asks again when it meets an unknown one.
+# One per process: it caches the keys, and fetches again for an unknown `kid`.
 KEYS = jwt.PyJWKClient(f"{ISSUER}/.well-known/jwks.json", lifespan=300, timeout=5)
 
 
 def verify(token: str) -> dict:
-    """The claims of an access token for this API; raises jwt.PyJWTError for anything else."""
+    """Returns the claims of an access token for this API; raises jwt.PyJWTError for any other token."""
     decoded = jwt.decode_complete(
         token,
         KEYS.get_signing_key_from_jwt(token),
@@ -24,10 +24,10 @@ def verify(token: str) -> dict:
         issuer=ISSUER,
         audience=AUDIENCE,
         leeway=10,
-        # What must be there. Without this, a token without exp would be good for ever.
+        # Required claims. Without this list, a token without exp would never expire.
         options={"require": ["iss", "sub", "aud", "exp", "iat", "jti", "client_id"]},
     )
-    # RFC 9068: an ID token of the same issuer is not an access token, though all of the above holds.
+    # RFC 9068: rejects an ID token of the same issuer, which passes all checks above.
     kind = decoded["header"].get("typ", "").lower().removeprefix("application/")
     if kind != "at+jwt":
         raise jwt.InvalidTokenError("typ is not at+jwt")
@@ -38,5 +38,5 @@ for line in sys.stdin:
     try:
         print("accepted", verify(line.strip())["sub"])
     except jwt.PyJWTError as error:
-        # For your log. A client is told "invalid_token", and nothing more.
+        # For your log only. Answer the client with "invalid_token" and nothing more.
         print("refused", type(error).__name__, error)

@@ -1,13 +1,13 @@
-//! An actix-web API whose tokens are validated locally.
+//! An actix-web API that validates tokens locally.
 //!
 //! ```sh
 //! export PORTCULLIS_ISSUER=https://auth.example PORTCULLIS_AUDIENCE=https://api.example
 //! cargo run -p example-actix
 //! ```
 //!
-//! Every other `PORTCULLIS_*` setting works as well; `LISTEN` says where to listen, and
-//! `RUST_LOG=portcullis=debug` why a token is refused.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+//! Every other `PORTCULLIS_*` setting applies, too. `LISTEN` sets the address to listen on, and
+//! `RUST_LOG=portcullis=debug` logs why a token is rejected.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::error::Error;
 use std::io::{IsTerminal as _, stderr};
@@ -19,7 +19,7 @@ use portcullis_actix::portcullis::{Authenticator, Policy};
 use portcullis_actix::{Auth, Claims, Require};
 use serde::{Deserialize, Serialize};
 
-/// What this API wants to know of its callers: any claims, as a type of its own.
+/// The claims that this API needs, as a type of its own.
 #[derive(Deserialize)]
 struct User {
     sub: String,
@@ -36,14 +36,14 @@ async fn list(Claims(user): Claims<User>) -> Json<Orders> {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    // One for all workers: they share the keys.
+    // One authenticator for all workers, so that they share the keys.
     let auth = Authenticator::from_env().await?;
 
     let server = HttpServer::new(move || {
         let read = Require::new(Policy::scopes(["orders:read"]));
         let orders = web::resource("/orders").wrap(read).route(web::get().to(list));
         let api = web::scope("").wrap(Auth::new(auth.clone())).service(orders);
-        // Before the protected scope, which has every path.
+        // Registered before the protected scope, which matches every path.
         App::new().route("/health", web::get().to(async || "fine")).service(api)
     });
 

@@ -1,6 +1,6 @@
-//! A framework that has no adapter, here warp, needs none: hand the headers to a gate, and
-//! answer a refusal with its response.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+//! A framework without an adapter, here warp: pass the headers to a gate, and convert a rejection into
+//! the response.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::error::Error;
 use std::io::{IsTerminal as _, stderr};
@@ -25,7 +25,7 @@ struct Orders {
 }
 
 async fn list(gate: Gate, headers: HeaderMap) -> Result<Response, Refusal> {
-    let who = gate.authenticate(&headers).await?; // absent is refused, too
+    let who = gate.authenticate(&headers).await?; // rejects a missing token, too
     who.require(&Policy::scopes(["orders:read"]))?;
     let User { sub } = who.claims()?;
     Ok(json(&Orders { owner: sub, orders: vec![17, 4] }).into_response())

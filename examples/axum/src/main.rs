@@ -1,15 +1,15 @@
-//! An axum API whose tokens are validated locally.
+//! An axum API that validates tokens locally.
 //!
-//! The README beside it runs it with an issuer. With your own, which must publish a JWKS:
+//! The README runs it with an issuer. With your own issuer, which must publish a JWKS:
 //!
 //! ```sh
 //! export PORTCULLIS_ISSUER=https://auth.example PORTCULLIS_AUDIENCE=https://api.example
 //! cargo run -p example-axum
 //! ```
 //!
-//! Every other `PORTCULLIS_*` setting works as well; `LISTEN` says where to listen, and
-//! `RUST_LOG=portcullis=debug` why a token is refused.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+//! Every other `PORTCULLIS_*` setting applies, too. `LISTEN` sets the address to listen on, and
+//! `RUST_LOG=portcullis=debug` logs why a token is rejected.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// What this API wants to know of its callers: any claims, as a type of its own.
+/// The claims that this API needs, as a type of its own.
 #[derive(Deserialize)]
 struct User {
     sub: String,
@@ -51,7 +51,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(&listen).await.map_err(|error| match error.kind() {
         ErrorKind::InvalidInput => {
-            format!("LISTEN is {listen:?}: it must be host:port, for example 127.0.0.1:3000")
+            format!("LISTEN is {listen:?}: must be host:port, for example 127.0.0.1:3000")
         }
         _ => format!("LISTEN is {listen:?}: {error}"),
     })?;
@@ -67,15 +67,15 @@ async fn main() -> ExitCode {
     let ansi = stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(ansi).init();
     let Err(error) = serve().await else { return ExitCode::SUCCESS };
-    let mut told = error.to_string();
-    eprintln!("error: {told}");
+    let mut shown = error.to_string();
+    eprintln!("error: {shown}");
     let mut cause = error.source();
     while let Some(error) = cause {
         let why = error.to_string();
-        // Some errors tell their cause themselves.
-        if !told.contains(&why) {
+        // Skips a cause that the error's text already includes.
+        if !shown.contains(&why) {
             eprintln!("  because: {why}");
-            told = why;
+            shown = why;
         }
         cause = error.source();
     }

@@ -1,4 +1,4 @@
-// What a browser makes of the cookies, of CORS and of who asks, on host names of their own.
+// Tests cookies, CORS and cross-site protection in a browser, with separate host names.
 
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
@@ -8,9 +8,9 @@ const ACCESS = '__Secure-portcullis-access';
 const REFRESH = '__Secure-portcullis-refresh';
 const [APP, API, AUTH] = ['app', 'api', 'auth'].map((host) => `https://${host}.shop.test`);
 
-// Nothing below waits for ever, and if it does, this ends it.
+// Ends a run that hangs.
 setTimeout(() => {
-  console.error('not done after a minute');
+  console.error('not finished within 1 minute');
   process.exit(1);
 }, 60_000).unref();
 
@@ -22,7 +22,7 @@ const browser = await chromium.launch({
   ],
 });
 
-/** One user's browser, and everything that it sent. */
+/** A browser context, and a log of its requests. */
 async function device(options) {
   const context = await browser.newContext(options);
   const answers = [];
@@ -47,13 +47,13 @@ async function logIn({ context }, app = APP) {
 const count = (answers, line) => answers.filter((answer) => answer === line).length;
 const cookie = async (context, name) => (await context.cookies()).find((one) => one.name === name);
 
-/** Waits for what must become true, however slow the machine is. */
+/** Waits up to 30 s for a condition. */
 async function until(what, isTrue) {
   for (let tries = 0; tries < 600; tries += 1) {
     if (await isTrue()) return;
     await new Promise((done) => setTimeout(done, 50));
   }
-  assert.fail(`never: ${what}`);
+  assert.fail(`timed out: ${what}`);
 }
 
 async function step(name, action) {
@@ -68,7 +68,7 @@ const phone = await device({
 });
 let page;
 
-await step('without a session there is a login, and a wrong password is said', async () => {
+await step('without a session the login is shown, and a wrong password is reported', async () => {
   page = await laptop.context.newPage();
   await page.goto(APP);
   await page.waitForSelector('#login');
@@ -80,7 +80,7 @@ await step('without a session there is a login, and a wrong password is said', a
   await page.close();
 });
 
-await step('a login sets cookies that the API is sent and no script can read', async () => {
+await step('login sets cookies that go to the API and that scripts cannot read', async () => {
   const asked = laptop.context.waitForEvent('request', (request) => request.url() === `${API}/orders`);
   page = await logIn(laptop);
   const access = await cookie(laptop.context, ACCESS);
@@ -94,7 +94,7 @@ await step('a login sets cookies that the API is sent and no script can read', a
   assert.equal(count(laptop.answers, `GET ${API}/orders 200`), 1);
 });
 
-await step('an access token that has expired is refreshed without the user noticing', async () => {
+await step('expired access token is refreshed silently', async () => {
   const brief = await device();
   const page = await logIn(brief, 'https://app.brief.test');
   await until('the access cookie expires', async () => !(await cookie(brief.context, ACCESS)));
@@ -109,11 +109,11 @@ await step('an access token that has expired is refreshed without the user notic
   await brief.context.close();
 });
 
-await step('two tabs with five calls each have one refresh', async () => {
+await step('two tabs with five requests each cause one refresh', async () => {
   const other = await laptop.context.newPage();
   await other.goto(APP);
   await other.waitForSelector('#orders li');
-  // As when it has expired.
+  // As if it had expired.
   await laptop.context.clearCookies({ name: ACCESS });
   laptop.answers.length = 0;
   const clicks = () => {
@@ -128,7 +128,7 @@ await step('two tabs with five calls each have one refresh', async () => {
 
 const orders = () => page.locator('#orders li').count();
 
-await step('the sessions are listed, and this one is marked', async () => {
+await step('sessions are listed, and the current one is marked', async () => {
   const mobile = await logIn(phone);
   await page.reload();
   await until('two sessions', async () => (await page.locator('#sessions li').count()) === 2);
@@ -136,7 +136,7 @@ await step('the sessions are listed, and this one is marked', async () => {
   await page.click('#order');
   await until('another order', async () => (await orders()) === 3);
   await mobile.click('#reload');
-  await until('it is on the phone, too', async () => (await mobile.locator('#orders li').count()) === 3);
+  await until('the order on the phone', async () => (await mobile.locator('#orders li').count()) === 3);
   await page.screenshot({ path: `${PICTURES}/browser-session.png` });
   await mobile.screenshot({ path: `${PICTURES}/browser-session-phone.png`, fullPage: true });
   for (const one of [page, mobile]) {
@@ -147,7 +147,7 @@ await step('the sessions are listed, and this one is marked', async () => {
 
 const status = (page, url) => page.evaluate(async (url) => (await fetch(url, { credentials: 'include' })).status, url);
 
-await step('an ended session is over at the issuer at once, and at the API when its token expires', async () => {
+await step('ended session is rejected by the issuer at once, and by the API when its token expires', async () => {
   const mobile = phone.context.pages()[0];
   assert.equal(await status(mobile, `${AUTH}/v1/users/me`), 200);
   await page.click('#sessions button');
@@ -161,7 +161,7 @@ await step('an ended session is over at the issuer at once, and at the API when 
 });
 
 for (const stranger of ['https://blog.shop.test', 'https://evil.test']) {
-  await step(`${stranger} can neither read nor act`, async () => {
+  await step(`${stranger} can neither read responses nor change state`, async () => {
     const hostile = await laptop.context.newPage();
     await hostile.goto(stranger);
     laptop.answers.length = 0;
@@ -181,7 +181,7 @@ for (const stranger of ['https://blog.shop.test', 'https://evil.test']) {
         const answer = fetch(url, { ...options, credentials: 'include' });
         read.push(await answer.then((answer) => `read ${answer.status}`, (error) => error.name));
       }
-      // Without asking first, and without the answer: only what was done counts.
+      // Without preflight and without reading the response: only side effects count.
       for (const path of ['refresh', 'logout', 'logout-everywhere']) {
         const blind = { method: 'POST', mode: 'no-cors', credentials: 'include' };
         await fetch(`${auth}/v1/auth/${path}`, blind).catch(() => {});
@@ -191,7 +191,7 @@ for (const stranger of ['https://blog.shop.test', 'https://evil.test']) {
       return read;
     }, [API, AUTH]);
     assert.deepEqual(outcomes, Array(6).fill('TypeError'));
-    // And with a form, which takes the whole window there.
+    // With a form, which navigates the window.
     for (const target of [`${API}/orders`, `${AUTH}/v1/auth/logout`, `${AUTH}/v1/auth/refresh`]) {
       const window = await laptop.context.newPage();
       await window.goto(stranger);
@@ -199,7 +199,7 @@ for (const stranger of ['https://blog.shop.test', 'https://evil.test']) {
       await window.evaluate((target) => {
         const form = Object.assign(document.createElement('form'), { method: 'POST', action: target });
         document.body.append(form);
-        // After this has returned: nothing is left to return to afterwards.
+        // After `evaluate` has returned, since the navigation destroys its context.
         setTimeout(() => form.submit());
       }, target);
       await answered;
@@ -209,7 +209,7 @@ for (const stranger of ['https://blog.shop.test', 'https://evil.test']) {
     assert(acted.length >= 8, String(acted));
     for (const answer of acted) assert.match(answer, / (400|401|403|415)$/);
     if (stranger.endsWith('.shop.test')) {
-      // The cookies came along, and were not believed.
+      // The browser sent the cookies, and the servers rejected them.
       for (const path of ['refresh', 'logout', 'logout-everywhere']) {
         assert(count(acted, `POST ${AUTH}/v1/auth/${path} 403`) >= 1, String(acted));
       }
@@ -220,17 +220,17 @@ for (const stranger of ['https://blog.shop.test', 'https://evil.test']) {
 
     await laptop.context.clearCookies({ name: ACCESS });
     await page.reload();
-    await until('the session is there as before', async () => (await page.locator('#sessions li').count()) === 1);
+    await until('the session is unchanged', async () => (await page.locator('#sessions li').count()) === 1);
     assert.equal(await orders(), 3);
   });
 }
 
-await step('a logout ends it here and at the issuer', async () => {
+await step('logout ends the session in the browser and at the issuer', async () => {
   const access = await cookie(laptop.context, ACCESS);
   await page.click('#logout');
   await page.waitForSelector('#login');
   assert.deepEqual(await laptop.context.cookies(), []);
-  // Even for who kept the cookie.
+  // Even with a saved cookie.
   await laptop.context.addCookies([access]);
   assert.equal(await status(page, `${AUTH}/v1/users/me`), 401);
   await laptop.context.clearCookies();

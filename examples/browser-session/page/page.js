@@ -12,7 +12,7 @@ function show(signedIn) {
   $('user').hidden = !signedIn;
 }
 
-/** Runs what a click asks for; a session that is over leads back to the login. */
+/** Runs an action. If the session has ended, shows the login. */
 async function run(action, problem = $('problem')) {
   problem.textContent = '';
   try {
@@ -48,7 +48,7 @@ async function order() {
   await loadOrders();
 }
 
-/** What a browser calls itself, in fewer words. */
+/** Shortens a browser's user agent. */
 function device(agent = '') {
   const named = (names) => names.find((name) => agent.includes(name));
   const browser = named(['Firefox', 'Edg', 'Chrome', 'Safari']) ?? 'Something';
@@ -96,5 +96,5 @@ $('reload').addEventListener('click', () => run(loadOrders));
 $('order').addEventListener('click', () => run(order));
 $('logout').addEventListener('click', () => run(() => session.logout().then(() => show(false))));
 
-// Whether there is a session is what the issuer says.
+// The issuer decides whether there is a session.
 run(load);

@@ -1,7 +1,7 @@
-// A session with the issuer, as a page has it: the tokens are in cookies that no script can read,
-// so there is nothing to keep here but what happened.
+// A page's session with the issuer. The tokens are in cookies that scripts cannot read, so the session has no
+// secrets here.
 
-/** The session is over: the user has to log in (again). */
+/** Thrown if there is no session: the user must log in. */
 export class SignedOut extends Error {}
 
 export class Session {
@@ -28,13 +28,13 @@ export class Session {
   }
 
   /**
-   * Like `fetch`, with the session's cookies. When the access token has expired it is refreshed,
-   * and the request is sent once more: the caller notices nothing.
+   * Like `fetch`, with the session's cookies. If the access token has expired, refreshes it and repeats the
+   * request.
    */
   async fetch(url, options = {}) {
     let began = Date.now();
     let answer = await this.#send(url, options);
-    // The refresh of another tab counts as well; if it failed, this tab's own follows.
+    // Another tab's refresh counts, too. If it failed, this tab refreshes itself.
     for (let own = false; answer.status === 401 && !own; ) {
       own = await this.#refresh(began);
       began = Date.now();
@@ -62,26 +62,26 @@ export class Session {
     await this.#send(`${this.#issuer}/v1/auth/logout`, { method: 'POST' });
   }
 
-  /** One refresh, however many requests of this tab wait for it … */
+  /** Refreshes once for all waiting requests of this tab. */
   #refresh(since) {
     this.#refreshing ??= this.#refreshInTurn(since).finally(() => (this.#refreshing = null));
     return this.#refreshing;
   }
 
-  /** … and of all tabs. Returns whether this tab need not try again, whatever comes of it. */
+  /** Refreshes once for all tabs. Returns `false` if another tab was refreshing, or else `true`. */
   async #refreshInTurn(since) {
     const own = await navigator.locks.request('refresh', { ifAvailable: true }, async (lock) => {
       if (!lock) return false;
       if (Number(localStorage.getItem('refreshed')) >= since) return true;
       const answer = await this.#send(`${this.#issuer}/v1/auth/refresh`, { method: 'POST' });
-      // 400 is no refresh token at all, 401 one whose session is over.
+      // 400: no refresh token; 401: its session has ended.
       if (answer.status === 400 || answer.status === 401) throw new SignedOut();
-      if (!answer.ok) throw new Error(`the refresh was answered ${answer.status}`);
+      if (!answer.ok) throw new Error(`refresh failed: status ${answer.status}`);
       localStorage.setItem('refreshed', Date.now());
       return true;
     });
-    // Another tab is at it. What it writes into `localStorage` may be seen here a little later than
-    // the end of its lock, so that the lock alone tells that it is done.
+    // Another tab is refreshing. Its write to `localStorage` may become visible after it releases the lock, so
+    // wait for the lock only.
     if (!own) await navigator.locks.request('refresh', () => {});
     return own;
   }

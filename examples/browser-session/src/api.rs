@@ -1,4 +1,4 @@
-//! The API: it validates tokens itself, from the cookie that the issuer has set for the domain.
+//! The API. It validates tokens locally, from the cookie that the issuer sets for the domain.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,7 +32,7 @@ async fn order(State(book): State<Book>) -> StatusCode {
     StatusCode::CREATED
 }
 
-/// For the pages of `app`, with tokens of `issuer`, whose keys are fetched from `keys`.
+/// Creates the API for pages of the origin `app`, with tokens of `issuer` and its keys at the URL `keys`.
 pub(crate) async fn router(
     app: &str,
     api: &str,
@@ -42,11 +42,11 @@ pub(crate) async fn router(
     let auth = Authenticator::builder(issuer, api)
         .jwks_url(keys)
         .cookie(format!("__Secure-{ACCESS_COOKIE}"))
-        // Whose requests the cookie may speak in, if they could change something …
+        // The origin whose unsafe requests may use the cookie.
         .also_trusted_origin(app)
         .build()
         .await?;
-    // … and whose pages may read the answers. A preflight has no token, so this is outside.
+    // The origin whose pages may read responses. A preflight has no token, so this is the outer layer.
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::exact(HeaderValue::from_str(app)?))
         .allow_credentials(true)

@@ -1,4 +1,4 @@
-//! An authority of our own, and the certificates that it signs: new at each start.
+//! A CA and its server certificates, new at each start.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// Who signs the certificates; whoever trusts it trusts them.
+/// The CA that signs the server certificates.
 pub(crate) struct Authority {
     certificate: rcgen::Certificate,
     issuer: Issuer<'static, KeyPair>,
@@ -34,7 +34,7 @@ impl Authority {
         rcgen::PublicKeyData::subject_public_key_info(self.issuer.key())
     }
 
-    /// What a server needs to be these hosts.
+    /// Returns the TLS configuration of a server for these hosts.
     pub(crate) fn server(&self, hosts: Vec<String>) -> Result<ServerConfig, Box<dyn Error>> {
         let key = KeyPair::generate()?;
         let certificate = CertificateParams::new(hosts)?.signed_by(&key, &self.issuer)?;

@@ -1,4 +1,4 @@
-//! What a load balancer is elsewhere: it ends TLS, and passes each request on by its host.
+//! Terminates TLS and routes requests by host, as a load balancer does.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -21,10 +21,10 @@ use tower::ServiceExt as _;
 
 use crate::certificates::Authority;
 
-/// How long a client may take to say what it wants to be encrypted how.
+/// Timeout of the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// What each host serves.
+/// The router of each host.
 pub(crate) type Hosts = HashMap<String, Router>;
 
 pub(crate) async fn serve(
@@ -41,7 +41,7 @@ pub(crate) async fn serve(
     }
 }
 
-/// How it ends is the client's affair.
+/// Serves a connection. Errors of a connection are ignored.
 async fn converse(acceptor: TlsAcceptor, stream: TcpStream, peer: SocketAddr, router: Router) {
     let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await else { return };
     let service = TowerToHyperService::new(router.layer(Extension(ConnectInfo(peer))));

@@ -1,6 +1,5 @@
-//! A page, the API that it calls and the issuer that it logs in to, each on a host name of its own
-//! and over TLS: what cookies do between hosts can be seen no other way.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+//! A page, its API and its issuer, each with its own host name and over TLS, to show cookies across hosts.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 mod api;
 mod certificates;
@@ -23,7 +22,7 @@ use crate::shop::{Shop, USER};
 
 async fn serve() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).map(PathBuf::from);
-    let folder = folder.ok_or("name a folder for the authority's certificate")?;
+    let folder = folder.ok_or("missing argument: a folder for the CA certificate")?;
     std::fs::create_dir_all(&folder)?;
     let authority = Authority::new()?;
     let certificate = folder.join("ca.pem");
@@ -33,7 +32,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&listen)
         .await
         .map_err(|error| format!("LISTEN is {listen:?}: {error}"))?;
-    // Browsers and curl know without being told that `localhost` is this machine, and all below it.
+    // Browsers and curl resolve `localhost` and its subdomains to this machine.
     let port = format!(":{}", listener.local_addr()?.port());
     let shop = Shop::open("shop.localhost", &port, Duration::from_secs(20)).await?;
     println!("user {}, password {:?}", USER.0, USER.1);

@@ -1,4 +1,4 @@
-//! The page: files, and what it may load and call.
+//! Serves the page's files, with a content security policy.
 
 use axum::Router;
 use axum::http::header::{
@@ -16,7 +16,7 @@ const FILES: [(&str, &str, &str); 4] = [
     ("/session.js", "text/javascript; charset=utf-8", include_str!("../page/session.js")),
 ];
 
-/// The page, which may call these two origins and nobody else.
+/// Creates the router of the page, which may call these two origins only.
 pub(crate) fn router(issuer: &str, api: &str) -> Result<Router, InvalidHeaderValue> {
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; \

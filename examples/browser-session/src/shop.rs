@@ -1,4 +1,4 @@
-//! Page, API and issuer of one domain.
+//! The page, API and issuer of one domain.
 
 use std::error::Error;
 use std::future::pending;
@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use crate::edge::Hosts;
 use crate::{api, page};
 
-/// Who may log in, and with which password.
+/// The user's name and password.
 pub(crate) const USER: (&str, &str) = ("alice", "correct horse battery staple");
 
 pub(crate) struct Shop {
@@ -24,7 +24,7 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// A shop whose access tokens live for `expiry`. Its hosts are reached at `port`.
+    /// Opens a shop with this access token lifetime, whose hosts are reached at `port`.
     pub(crate) async fn open(
         domain: &str,
         port: &str,
@@ -37,14 +37,14 @@ impl Shop {
         let mut config = IssuerConfig::new(&auth, folder.path().join("identsphere.db"));
         config.audiences = vec![api.clone()];
         config.access_expiry = expiry;
-        // The access cookie reaches the API …
+        // Browsers send the access cookie to the API, too.
         config.cookie_domain = Some(domain.to_owned());
-        // … and the page may log in, refresh and log out.
+        // The page may log in, refresh and log out.
         config.trusted_origins = vec![app.clone()];
         let issuer = Issuer::open(config).await?;
         issuer.add_user(NewUser::new(USER.0, USER.1)).await?;
 
-        // The API reaches the issuer on the inside, where its name means nothing yet.
+        // The API fetches the issuer's keys directly, not through the edge.
         let inside = TcpListener::bind("127.0.0.1:0").await?;
         let keys = format!("http://{}/.well-known/jwks.json", inside.local_addr()?);
         let server = issuer.clone();

@@ -1,4 +1,4 @@
-//! A real browser on three host names, and on two of strangers.
+//! Runs a browser on the three hosts, and on two hostile ones.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,18 +17,18 @@ use crate::certificates::Authority;
 use crate::edge;
 use crate::shop::Shop;
 
-/// Of the same site as the shop, and of another one.
+/// Hostile hosts: on the shop's site, and on another site.
 const STRANGERS: [&str; 2] = ["blog.shop.test", "evil.test"];
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium, Node 20 and the npm package playwright-core: run `cargo xtask test`"]
-async fn a_browser_keeps_its_session_across_hosts_and_from_strangers() {
+async fn session_works_across_hosts_and_is_safe_from_hostile_pages() {
     let authority = Authority::new().unwrap();
     let shop = Shop::open("shop.test", "", Duration::from_secs(600)).await.unwrap();
     let brief = Shop::open("brief.test", "", Duration::from_secs(5)).await.unwrap();
     let mut hosts = shop.hosts();
     hosts.extend(brief.hosts());
-    let page = Router::new().route("/", get(async || Html("<title>a stranger</title><body>")));
+    let page = Router::new().route("/", get(async || Html("<title>hostile</title><body>")));
     hosts.extend(STRANGERS.map(|host| (host.to_owned(), page.clone())));
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -37,7 +37,7 @@ async fn a_browser_keeps_its_session_across_hosts_and_from_strangers() {
     let server =
         tokio::spawn(async move { edge::serve(listener, &authority, hosts).await.unwrap() });
 
-    // `cargo xtask` names what it has found or installed, and where pictures are wanted.
+    // `cargo xtask` sets variables for the installed programs and the folder for pictures.
     let named = |name, default: &str| std::env::var_os(name).unwrap_or_else(|| default.into());
     let folder = tempfile::tempdir().unwrap();
     let pictures = std::env::var_os("PORTCULLIS_PICTURES").map(PathBuf::from);
@@ -62,7 +62,7 @@ async fn a_browser_keeps_its_session_across_hosts_and_from_strangers() {
         assert!(pictures.join(picture).metadata().unwrap().len() > 5_000, "{picture}");
     }
 
-    // By the issuer's own account no two refreshes ever ran into each other.
+    // The issuer's audit log has no concurrent refreshes.
     for issuer in [&shop.issuer, &brief.issuer] {
         for event in issuer.events(0, 1000).await.unwrap() {
             let collisions = [EventKind::RefreshRepeated, EventKind::RefreshReused];

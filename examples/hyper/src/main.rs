@@ -1,13 +1,13 @@
-//! A hyper API whose tokens are validated locally, on HTTP/1.1 and HTTP/2.
+//! A hyper API that validates tokens locally, on HTTP/1.1 and HTTP/2.
 //!
 //! ```sh
 //! export PORTCULLIS_ISSUER=https://auth.example PORTCULLIS_AUDIENCE=https://api.example
 //! cargo run -p example-hyper
 //! ```
 //!
-//! Every other `PORTCULLIS_*` setting works as well; `LISTEN` says where to listen, and
-//! `RUST_LOG=portcullis=debug` why a token is refused.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+//! Every other `PORTCULLIS_*` setting applies, too. `LISTEN` sets the address to listen on, and
+//! `RUST_LOG=portcullis=debug` logs why a token is rejected.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 
 type Answer = Response<Full<Bytes>>;
 
-/// What this API wants to know of its callers: any claims, as a type of its own.
+/// The claims that this API needs, as a type of its own.
 #[derive(Deserialize)]
 struct User {
     sub: String,
@@ -89,7 +89,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
             Ok(accepted) => accepted,
             Err(error) => {
                 eprintln!("error: {error}");
-                // Too many open files: some will close.
+                // Too many open files, for example: wait until connections close.
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
                 continue;
             }

@@ -1,7 +1,7 @@
-//! An MCP server (Model Context Protocol, over HTTP) whose clients find its issuer by themselves:
-//! `protected_resource` publishes the metadata of RFC 9728 and has every challenge point to them,
-//! as the protocol's authorization demands.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+//! An MCP server (Model Context Protocol, over HTTP) whose clients discover its issuer:
+//! `protected_resource` publishes the metadata of RFC 9728 and adds its URL to every challenge, as the
+//! protocol's authorization requires.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::error::Error;
 use std::io::{IsTerminal as _, stderr};
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// A message of JSON-RPC 2.0; a notification has no `id`.
+/// A JSON-RPC 2.0 message. A notification has no `id`.
 #[derive(Deserialize)]
 struct Message {
     id: Option<Value>,
@@ -43,7 +43,7 @@ async fn mcp(
             "inputSchema": {"type": "object"},
         }]}),
         "tools/call" if params.get("name").is_some_and(|name| name == "list_orders") => {
-            // A tool's own policy; a caller without the scope is told which one to ask for.
+            // The tool's own policy. The challenge of its rejection names the missing scope.
             who.require(&Policy::scopes(["orders:read"]))?;
             let text = format!("{}: 17, 4", who.subject().unwrap_or_default());
             json!({"content": [{"type": "text", "text": text}]})
@@ -61,7 +61,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&listen)
         .await
         .map_err(|error| format!("LISTEN is {listen:?}: {error}"))?;
-    // This server's URL, which tokens must be for (RFC 8707).
+    // This server's URL, the required audience of tokens (RFC 8707).
     let resource = format!("http://{}/mcp", listener.local_addr()?);
 
     let issuer = std::env::var("PORTCULLIS_ISSUER").map_err(|_| "PORTCULLIS_ISSUER must be set")?;

@@ -1,7 +1,7 @@
-//! An axum API whose routes differ in how soon a revocation is known: reading goes by the token
-//! alone, writing by the issuer's status list, paying by the issuer's own answer. It also calls the
-//! issuer with the caller's own token: to read the caller's profile, and to end a session.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+//! An axum API whose routes differ in how soon they learn of a revocation: reading uses only the token,
+//! writing the issuer's status list, paying introspection. It also calls the issuer with the caller's own
+//! token: to read the caller's profile, and to end a session.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::error::Error;
 use std::io::{IsTerminal as _, stderr};
@@ -36,17 +36,17 @@ struct Profile {
     scopes: Vec<String>,
 }
 
-/// No call to the issuer: a session that is over can read until its token expires.
+/// No call to the issuer: the token of an ended session is accepted until it expires.
 async fn list(Claims(user): Claims<User>) -> Json<Orders> {
     Json(Orders { owner: user.sub, orders: vec![17, 4] })
 }
 
-/// No call to the issuer: it has told of ended sessions before anybody comes.
+/// No call to the issuer: it pushes ended sessions with its status list.
 async fn order(Claims(user): Claims<User>) -> String {
     format!("ordered for {}\n", user.sub)
 }
 
-/// One call: the issuer was asked about the token when this request had come.
+/// One call: introspection of the token, after this request arrived.
 async fn pay(Claims(user): Claims<User>) -> String {
     format!("paid by {}\n", user.sub)
 }
@@ -60,7 +60,8 @@ async fn me(
     Ok(Json(Profile { name: me.name, scopes: me.scopes }))
 }
 
-/// One call: the session's refresh token is dead at once, its access token when it expires.
+/// One call: ends the session's refresh token at once. Its access token stays valid until it expires, except
+/// on the routes with a revocation requirement.
 async fn log_out(
     State(issuer): State<IssuerClient>,
     Path(session): Path<String>,
@@ -70,7 +71,7 @@ async fn log_out(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Why the issuer did not do it, as an answer.
+/// An error of a call to the issuer, as a response.
 struct Failed(ClientError);
 
 impl From<ClientError> for Failed {
@@ -91,7 +92,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let auth = Authenticator::from_env().await?;
     let issuer = std::env::var("PORTCULLIS_ISSUER").map_err(|_| "PORTCULLIS_ISSUER must be set")?;
 
-    // In an outage of the issuer who was not logged out a minute ago may still write; nobody pays.
+    // In an outage of the issuer, writing accepts a status list of up to 60 s; paying rejects every request.
     let listed =
         Revocation::status_list(Duration::from_secs(10)).in_outage(Duration::from_secs(60));
     let read = RequireLayer::new(Policy::scopes(["orders:read"]));

@@ -1,4 +1,4 @@
-//! The protected API: what an application writes.
+//! The protected API: the code of an application.
 
 use axum::routing::get;
 use axum::{Json, Router};
@@ -21,7 +21,7 @@ async fn list(Claims(user): Claims<User>) -> Json<Orders> {
     Json(Orders { owner: user.sub, orders: vec![17, 4] })
 }
 
-/// `/orders` is one API; `/billing`, under a name of its own, is another.
+/// Two APIs, each with its own audience: `/orders` and `/billing`.
 pub(crate) fn router(orders: Authenticator, billing: Authenticator) -> Router {
     let scope = |scope| RequireLayer::new(Policy::scopes([scope]));
     let orders_api = Router::new()

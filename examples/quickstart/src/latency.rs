@@ -1,4 +1,4 @@
-//! How long local validation takes.
+//! Measures the latency of local validation.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ pub(crate) struct Measured {
     sorted: Vec<Duration>,
 }
 
-/// Validates `token` again and again; `None` if it is refused.
+/// Validates `token` repeatedly. Returns `None` if it is rejected.
 pub(crate) async fn measure(auth: &Authenticator, token: &str) -> Option<Measured> {
     let value = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
     let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
@@ -30,7 +30,7 @@ pub(crate) async fn measure(auth: &Authenticator, token: &str) -> Option<Measure
 }
 
 impl Measured {
-    /// The time that this share of the calls, in thousandths, stayed within.
+    /// Returns the percentile of the calls' times, in thousandths.
     fn within(&self, thousandths: usize) -> Duration {
         let at = self.sorted.len() * thousandths / 1000;
         self.sorted.get(at).copied().unwrap_or_default()
@@ -42,7 +42,7 @@ impl fmt::Display for Measured {
         let micros = |thousandths| self.within(thousandths).as_secs_f64() * 1e6;
         write!(
             f,
-            "median {:.1} µs, p99 {:.1} µs ({}, a token that was seen before, {CALLS} calls on one thread)",
+            "median {:.1} µs, p99 {:.1} µs ({}, cached token, {CALLS} calls on one thread)",
             micros(500),
             micros(990),
             self.algorithm,

@@ -1,9 +1,9 @@
-//! The whole idea in one run: an issuer on embedded SQLite publishes its keys and issues
-//! short-lived tokens; an axum API validates them locally and refuses everything else.
+//! A tour in one program: an issuer with embedded SQLite publishes its keys and issues short-lived tokens; an
+//! axum API validates them locally and rejects everything else.
 //!
-//! `cargo run --release -p quickstart` shows it step by step and then keeps serving;
-//! `-- --once` ends after the tour, with an error if any step came out otherwise.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+//! `cargo run --release -p quickstart` shows each step and then keeps serving. `-- --once` ends after the tour,
+//! with an error if a step has an unexpected result.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 mod api;
 mod latency;
@@ -20,11 +20,11 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::setup::Servers;
 
-/// Start an issuer and a protected API on this machine, and show what each says.
+/// Start an issuer and a protected API on this machine, and show a tour of requests
 #[derive(Parser)]
 #[command(name = "quickstart")]
 struct Options {
-    /// End after the tour instead of going on to serve; exit code 1 if any step came out otherwise
+    /// Exit after the tour instead of serving; exit code 1 if a step has an unexpected result
     #[arg(long)]
     once: bool,
 }
@@ -33,7 +33,7 @@ async fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let servers = Servers::start().await?;
     println!("issuer  {}  (SQLite in a temporary folder)", servers.issuer_url);
     println!(
-        "API     {}  (knows the issuer's URL and its own name, nothing else)\n",
+        "API     {}  (configured with the issuer's URL and its own audience)\n",
         servers.api_url
     );
     let as_expected = tour::run(&servers).await?;
@@ -49,7 +49,7 @@ fn print_invitation(servers: &Servers) {
     let (name, password) = setup::ALICE;
     println!(
         r#"
-Both go on serving until Ctrl-C. To try:
+Both keep serving until Ctrl-C. Try:
 
   TOKEN=$(curl -s {issuer_url}/v1/auth/login -H 'Content-Type: application/json' \
     -d '{{"username":"{name}","password":"{password}"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
@@ -58,7 +58,7 @@ Both go on serving until Ctrl-C. To try:
   curl -i {api_url}/orders/export -H "Authorization: Bearer $TOKEN"
   curl {issuer_url}/.well-known/jwks.json
 
-With RUST_LOG=portcullis=debug in front of the command, each refusal says here why."#
+Start with RUST_LOG=portcullis=debug to log the reason of each rejection here."#
     );
 }
 
@@ -71,19 +71,19 @@ async fn main() -> ExitCode {
     match run(&Options::parse()).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
-            eprintln!("error: not every step came out as it should, see above");
+            eprintln!("error: a step had an unexpected result; see `NO` above");
             ExitCode::FAILURE
         }
         Err(error) => {
-            let mut told = error.to_string();
-            eprintln!("error: {told}");
+            let mut shown = error.to_string();
+            eprintln!("error: {shown}");
             let mut cause = error.source();
             while let Some(error) = cause {
                 let why = error.to_string();
-                // Some errors tell their cause themselves.
-                if !told.contains(&why) {
+                // Skips a cause that the error's text already includes.
+                if !shown.contains(&why) {
                     eprintln!("  because: {why}");
-                    told = why;
+                    shown = why;
                 }
                 cause = error.source();
             }

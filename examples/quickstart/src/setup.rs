@@ -1,4 +1,4 @@
-//! The two servers, on ports that the system chooses.
+//! Starts the two servers on free ports.
 
 use std::error::Error;
 use std::future::pending;
@@ -10,19 +10,19 @@ use tokio::net::TcpListener;
 
 use crate::api;
 
-/// The one user, and her password.
+/// The user's name and password.
 pub(crate) const ALICE: (&str, &str) = ("alice", "correct horse battery staple");
 
-/// How long a token of [`Servers::brief_url`] lives.
+/// Lifetime of the access tokens of [`Servers::brief_url`].
 pub(crate) const BRIEF: Duration = Duration::from_secs(1);
 
 pub(crate) struct Servers {
     pub(crate) issuer_url: String,
-    /// The same issuer once more, set to an access expiry of a second: to watch a token expire.
+    /// The same issuer with an access expiry of 1 s, to show an expired token.
     pub(crate) brief_url: String,
     pub(crate) api_url: String,
     pub(crate) issuer: Issuer,
-    /// What protects `/orders`.
+    /// The authenticator of `/orders`.
     pub(crate) auth: Authenticator,
     _folder: tempfile::TempDir,
 }
@@ -44,10 +44,10 @@ impl Servers {
         let (listener, brief_url) = listen().await?;
         serve(&Issuer::open(config).await?, listener);
 
-        // All that the API is told: who issues, and its own name. The keys are discovered.
+        // The API's configuration: the issuer's URL and its own audience. The keys are discovered.
         let auth = |audience| {
             Authenticator::builder(&issuer_url, audience)
-                .leeway(Duration::ZERO) // one clock rules both servers here
+                .leeway(Duration::ZERO) // both servers use the same clock
                 .cookie("__Host-portcullis-access")
                 .build()
         };

@@ -1,4 +1,4 @@
-//! The app behind the proxy. It could be in any language: it reads a header.
+//! The app behind the proxy. It reads the caller from headers, so it may be in any language.
 
 use axum::Router;
 use axum::http::HeaderMap;
@@ -10,5 +10,5 @@ pub(crate) fn router() -> Router {
 
 async fn orders(headers: HeaderMap) -> String {
     let of = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    format!("orders of {}, who may {}\n", of("x-sidecar-subject"), of("x-sidecar-scope"))
+    format!("orders of {}, scope {}\n", of("x-sidecar-subject"), of("x-sidecar-scope"))
 }

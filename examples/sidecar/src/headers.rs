@@ -1,4 +1,4 @@
-//! What of a message's head goes on to the other side.
+//! Filters and sets the headers of forwarded requests and responses.
 
 use std::net::IpAddr;
 
@@ -9,18 +9,18 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use portcullis_axum::portcullis::Authenticated;
 
-/// What the headers begin with by which the app is told who asks. Many an app takes `-` and `_` for
-/// the same, so that a client shall send neither.
+/// Prefix of the headers that identify the caller to the app. Many frameworks treat `-` and `_` alike, so the
+/// proxy removes both spellings from client requests.
 const TOLD: &str = "x-sidecar-";
 const SUBJECT: HeaderName = HeaderName::from_static("x-sidecar-subject");
 const SCOPE: HeaderName = HeaderName::from_static("x-sidecar-scope");
 
-/// What a proxy in front of this one, or a client, has said of the connection.
+/// Prefix of the headers that describe the client's connection, set by clients or other proxies.
 const X_FORWARDED: &str = "x-forwarded-";
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Takes out what is for this connection only ([RFC 9110 §7.6.1]).
+/// Removes hop-by-hop headers ([RFC 9110 §7.6.1]).
 ///
 /// [RFC 9110 §7.6.1]: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 pub(crate) fn end_hop(headers: &mut HeaderMap) {
@@ -30,7 +30,7 @@ pub(crate) fn end_hop(headers: &mut HeaderMap) {
         .filter_map(|field| field.to_str().ok())
         .flat_map(|field| field.split(','))
         .filter_map(|name| name.trim().parse().ok())
-        // Without it nobody knows whom the request is for.
+        // A client must not remove `Host`.
         .filter(|name| *name != HOST)
         .collect();
     let always = [
@@ -43,7 +43,7 @@ pub(crate) fn end_hop(headers: &mut HeaderMap) {
         TRAILER,
         TRANSFER_ENCODING,
         UPGRADE,
-        // It was answered here.
+        // This proxy has answered it.
         EXPECT,
     ];
     for name in always.iter().chain(&named) {
@@ -51,14 +51,14 @@ pub(crate) fn end_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Says whose request it is, as far as this proxy has seen it, and forgets what others say.
+/// Sets the forwarding headers from this proxy's connection, and removes those of the request.
 pub(crate) fn tell_of_client(headers: &mut HeaderMap, uri: &Uri, client: IpAddr) {
     remove_all(headers, X_FORWARDED);
     headers.remove(FORWARDED);
     if let Ok(address) = HeaderValue::try_from(client.to_canonical().to_string()) {
         headers.insert(X_FORWARDED_FOR, address);
     }
-    // Over HTTP/2 it stands elsewhere.
+    // HTTP/2 has `:authority` instead of `Host`.
     let host = uri.authority().and_then(|host| HeaderValue::try_from(host.as_str()).ok());
     if let (Some(host), false) = (host, headers.contains_key(HOST)) {
         headers.insert(HOST, host);
@@ -68,8 +68,8 @@ pub(crate) fn tell_of_client(headers: &mut HeaderMap, uri: &Uri, client: IpAddr)
     }
 }
 
-/// Says who asks, and keeps the credentials from the app: it has no use for them, and what it does
-/// not have nobody can steal from it.
+/// Sets the headers that identify the caller, and removes the credentials: the app does not need them, and so
+/// cannot leak them.
 pub(crate) fn tell_who(headers: &mut HeaderMap, who: Option<&Authenticated>) {
     remove_all(headers, TOLD);
     headers.remove(AUTHORIZATION);
@@ -79,7 +79,7 @@ pub(crate) fn tell_who(headers: &mut HeaderMap, who: Option<&Authenticated>) {
     let told =
         [(SUBJECT, registered.subject().unwrap_or_default()), (SCOPE, registered.scope().as_str())];
     for (name, value) in told {
-        // What can not be said in a header is not said: then the app knows nobody.
+        // Omits a value that is not valid in a header: the app then sees no caller.
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name, value);
         }
@@ -94,7 +94,7 @@ fn remove_all(headers: &mut HeaderMap, beginning: &str) {
     }
 }
 
-/// Takes out the issuer's cookies, under every prefix that it gives them (RFC 6265bis §4.1.3).
+/// Removes the issuer's cookies, with each of their prefixes (RFC 6265bis §4.1.3).
 fn keep_other_cookies(headers: &mut HeaderMap) {
     let is_issuers = |cookie: &str| {
         let name = ["__Host-", "__Secure-"]

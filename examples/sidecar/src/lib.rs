@@ -1,4 +1,4 @@
-//! The proxy of the example, apart from the program, so that a benchmark can measure it.
+//! The proxy as a library, so that a benchmark can measure it.
 
 mod headers;
 pub mod proxy;

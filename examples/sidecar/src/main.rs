@@ -1,6 +1,6 @@
-//! A reverse proxy beside an app that knows nothing of tokens: the issuer's paths go to the issuer,
-//! and everything else to the app, when the issuer has said that the caller's session stands.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+//! A reverse proxy for an app without token validation: it forwards the issuer's paths to the issuer, and all
+//! other paths to the app, if introspection reports the token as active.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 mod app;
 #[cfg(test)]
@@ -16,11 +16,11 @@ use http::uri::Authority;
 use portcullis_axum::portcullis::{AuthenticatorBuilder, Gate, Revocation};
 use tokio::net::TcpListener;
 
-/// The issuer's access cookie, which nobody but this very address can set.
+/// The issuer's access cookie. Only this host can set a cookie with the prefix `__Host-`.
 const ACCESS: &str = "__Host-portcullis-access";
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    // What the issuer is called is this proxy's own address; where it is, is another matter.
+    // The issuer's URL is this proxy's address, so the issuer's own address is a separate setting.
     let issuer: Authority =
         std::env::var("ISSUER_AT").map_err(|_| "ISSUER_AT must be set")?.parse()?;
     let auth = AuthenticatorBuilder::from_env()?
@@ -30,7 +30,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .await?;
     let gate = Gate::new(auth).revocation(Revocation::live())?;
 
-    // On a port of its own that nobody else may reach: it believes what the proxy tells it.
+    // On loopback only: the app trusts the proxy's headers.
     let app = TcpListener::bind("127.0.0.1:0").await?;
     let at = app.local_addr()?.to_string().parse()?;
     tokio::spawn(async move { axum::serve(app, app::router()).await });

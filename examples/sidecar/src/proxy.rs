@@ -1,4 +1,4 @@
-//! The proxy: which request goes where, and what becomes of it when nobody is there.
+//! Routes requests to the issuer or the app, and handles unavailable upstreams.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use portcullis_axum::portcullis::{Authenticated, Gate};
 
 use crate::headers;
 
-/// The issuer's paths. It answers them itself, and says itself who may.
+/// The issuer's paths. The issuer authenticates these requests itself.
 const ISSUERS: [&str; 8] = [
     "/v1/auth/{*rest}",
     "/v1/users/{*rest}",
@@ -30,17 +30,17 @@ const ISSUERS: [&str; 8] = [
     "/readyz",
 ];
 
-/// How long an answer may take to begin. An app waits for a status list to change for a minute.
+/// Timeout until a response begins. Long polls for status lists take up to 60 s.
 const PATIENCE: Duration = Duration::from_secs(75);
 
-/// The whole service. It must be served with the client's address
-/// (`into_make_service_with_connect_info`): the issuer limits failed logins by it.
+/// Creates the proxy. Serve it with the client's address
+/// (`into_make_service_with_connect_info`), by which the issuer limits failed logins.
 pub fn sidecar(gate: Gate, issuer: Authority, app: Authority) -> Router {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let app = Upstream { at: app, client: client.clone() };
     let app = Router::new().fallback(to_app).with_state(app).layer(AuthLayer::new(gate));
     let issuer = Upstream { at: issuer, client };
-    // This proxy is alive if it answers; whether it is of use the issuer's readiness says.
+    // Liveness of this proxy. Readiness is the issuer's `/readyz`.
     let own = Router::new().route("/healthz", any(async || "alive\n"));
     let issuers = ISSUERS.into_iter().fold(own, |router, path| router.route(path, any(to_issuer)));
     issuers.with_state(issuer).fallback_service(app)
@@ -54,7 +54,7 @@ async fn to_issuer(
     issuer.forward(client, request, |_| ()).await
 }
 
-/// Behind the gate: whoever has no live session has been answered there.
+/// Runs behind the gate, which has rejected requests without an active token.
 async fn to_app(
     State(app): State<Upstream>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
@@ -64,7 +64,7 @@ async fn to_app(
     app.forward(client, request, |headers| headers::tell_who(headers, who.as_ref())).await
 }
 
-/// A server behind this one, on this machine or a network that is trusted as a whole.
+/// An upstream server, on this machine or in a trusted network.
 #[derive(Clone)]
 struct Upstream {
     at: Authority,
@@ -72,7 +72,7 @@ struct Upstream {
 }
 
 impl Upstream {
-    /// `tell` adds what this server is told besides.
+    /// Forwards a request. `tell` adds headers for this upstream.
     async fn forward(
         &self,
         client: SocketAddr,
@@ -83,7 +83,7 @@ impl Upstream {
         if head.method == Method::CONNECT {
             return StatusCode::METHOD_NOT_ALLOWED.into_response();
         }
-        // First, or a client could name what is added here as meant for this hop only.
+        // Before headers are added, or a client could have them removed by naming them in `Connection`.
         headers::end_hop(&mut head.headers);
         headers::tell_of_client(&mut head.headers, &head.uri, client.ip());
         tell(&mut head.headers);
@@ -99,11 +99,11 @@ impl Upstream {
                 answer.map(Body::new)
             }
             Ok(Err(error)) => {
-                tracing::warn!(at = %self.at, error = &error as &dyn std::error::Error, "no answer");
+                tracing::warn!(at = %self.at, error = &error as &dyn std::error::Error, "upstream unavailable");
                 StatusCode::BAD_GATEWAY.into_response()
             }
             Err(_elapsed) => {
-                tracing::warn!(at = %self.at, "no answer within {PATIENCE:?}");
+                tracing::warn!(at = %self.at, timeout = ?PATIENCE, "upstream timed out");
                 StatusCode::GATEWAY_TIMEOUT.into_response()
             }
         }

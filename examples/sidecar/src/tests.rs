@@ -1,4 +1,4 @@
-//! The proxy before a real issuer and an app that says what it was told, over sockets.
+//! The proxy over sockets, with a real issuer and an app that echoes its requests.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -66,7 +66,7 @@ impl World {
         Self { folder, issuer, issuer_at, serving, at }
     }
 
-    /// Through the proxy. `head` is the request line without its version, and headers.
+    /// Sends a request through the proxy. `head` is the request line without its version, and headers.
     async fn ask(&self, head: &str) -> Answer {
         ask(&self.at, head, "").await
     }
@@ -107,7 +107,7 @@ async fn serve_issuer(
     (issuer, at, task)
 }
 
-/// What the app was told: every line of the request's head, and its body.
+/// Echoes the request's head and body.
 async fn echo(request: Request) -> ([(&'static str, &'static str); 3], String) {
     let (head, body) = request.into_parts();
     let mut told = format!("{} {}\n", head.method, head.uri);
@@ -142,7 +142,7 @@ async fn ask(at: &Authority, head: &str, body: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_ended_session_is_refused_at_the_next_request() {
+async fn ended_session_is_401_at_the_next_request() {
     let world = World::start().await;
     for _ in 0..5 {
         let (_, token, session) = world.log_in().await;
@@ -158,16 +158,16 @@ async fn an_ended_session_is_refused_at_the_next_request() {
     assert_eq!(world.ask("GET /orders\r\nAuthorization: Bearer x").await.status, 401);
 }
 
-/// The issuer's answer, and not the gate's: it is the same as without the proxy.
+/// The response must be the issuer's, as without the proxy, and not the gate's.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_operation_of_the_document_is_reachable_through_the_proxy() {
+async fn every_operation_of_the_openapi_document_is_reachable_through_the_proxy() {
     let world = World::start().await;
     let document = world.ask("GET /openapi.json").await.json();
     let mut reached = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
         for method in operations.as_object().unwrap().keys() {
             let path = path.replace("{id}", "1").replace("{list}", "0");
-            // The proxy is alive by itself.
+            // The proxy answers `/healthz` itself.
             if path == "/healthz" {
                 continue;
             }
@@ -188,14 +188,14 @@ async fn every_operation_of_the_document_is_reachable_through_the_proxy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_issuers_cookies_come_through_as_they_are_and_the_apps_requests_go_by_them() {
+async fn issuers_cookies_are_passed_on_unchanged_and_authenticate_requests_to_the_app() {
     let world = World::start().await;
     let (answer, token, _) = world.log_in().await;
     let cookies: Vec<&str> =
         answer.head.lines().filter(|line| line.starts_with("set-cookie: ")).collect();
     assert_eq!(cookies.len(), 2, "{cookies:?}");
     assert!(cookies.iter().all(|cookie| cookie.contains("httponly")), "{cookies:?}");
-    // As a browser would have them, without what each says of itself.
+    // Name and value, as a browser stores them.
     let set = format!("set-cookie: __host-portcullis-access={}; ", token.to_ascii_lowercase());
     assert!(cookies.iter().any(|cookie| cookie.starts_with(&set)), "{cookies:?}");
     let cookie = format!(
@@ -205,19 +205,19 @@ async fn the_issuers_cookies_come_through_as_they_are_and_the_apps_requests_go_b
     let told = world.ask(&format!("GET /orders\r\n{cookie}")).await;
     assert_eq!(told.status, 200);
     assert!(told.body.contains("\ncookie: theme=dark; a=b\n"), "{}", told.body);
-    // Another site's page may not use it to change something, nor may who knows.
+    // Unsafe requests of another origin, or without an `Origin`, are rejected.
     let order = |origin: &str| format!("POST /orders\r\n{cookie}{origin}");
     let at = &world.at;
     assert_eq!(world.ask(&order("\r\nOrigin: http://evil.example")).await.status, 403);
     assert_eq!(world.ask(&order("")).await.status, 403);
-    // Browsers send the cookie over https only, so a page over http is another site's.
+    // Browsers send the cookie over https only, so an http origin is cross-site.
     assert_eq!(world.ask(&order(&format!("\r\nOrigin: http://{at}"))).await.status, 403);
     assert_eq!(world.ask(&order(&format!("\r\nOrigin: https://{at}"))).await.status, 200);
 }
 
-/// Each of these is a way by which proxies were talked into telling the wrong thing.
+/// Each header is a known way to smuggle an identity through a proxy.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_but_the_proxy_tells_the_app_who_asks() {
+async fn identity_and_forwarding_headers_of_a_client_do_not_reach_the_app() {
     let world = World::start().await;
     let (_, token, _) = world.log_in().await;
     let told = world
@@ -256,7 +256,7 @@ async fn nobody_but_the_proxy_tells_the_app_who_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_issuer_sees_the_client_and_not_whom_the_client_names() {
+async fn issuer_gets_the_clients_address_and_not_the_address_in_its_headers() {
     let world = World::start().await;
     let body = json!({"username": "alice", "password": "wrong"}).to_string();
     let head = "POST /v1/auth/login\r\nContent-Type: application/json\r\nX-Forwarded-For: 1.2.3.4";
@@ -272,7 +272,7 @@ async fn the_issuer_sees_the_client_and_not_whom_the_client_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_issuer_is_away_the_app_is_out_of_reach_and_then_all_goes_on() {
+async fn app_is_503_while_the_issuer_is_unavailable_and_recovers() {
     let world = World::start().await;
     let (_, token, _) = world.log_in().await;
     let orders = format!("GET /orders\r\nAuthorization: Bearer {token}");
@@ -281,7 +281,7 @@ async fn while_the_issuer_is_away_the_app_is_out_of_reach_and_then_all_goes_on()
     let _ = world.serving.await;
     world.issuer.close().await;
     let mut answer = ask(&world.at, &orders, "").await;
-    // A connection that was kept may end with the server a moment later.
+    // A kept-alive connection may outlive the server for a moment.
     while answer.status == 200 {
         answer = ask(&world.at, &orders, "").await;
     }

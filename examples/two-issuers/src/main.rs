@@ -1,6 +1,6 @@
-//! An axum API that takes the tokens of two issuers: its customers' and its staff's. Each token is
-//! held to the keys of the issuer that it names, and to no other's.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+//! An axum API that accepts the tokens of two issuers: its customers' and its staff's. Each token is verified
+//! only with the keys of the issuer in its `iss`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::error::Error;
 use std::io::{IsTerminal as _, stderr};
@@ -13,7 +13,7 @@ use portcullis_axum::{Claims, RequireLayer, protect};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-/// A `sub` is somebody only together with its issuer (RFC 7519 §4.1.2).
+/// A user: `sub` is unique only together with `iss` (RFC 7519 §4.1.2).
 #[derive(Deserialize)]
 struct User {
     iss: String,

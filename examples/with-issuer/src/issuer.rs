@@ -1,4 +1,4 @@
-//! The issuer, with users to log in as.
+//! Starts the issuer, with users and a client.
 
 use std::error::Error;
 use std::future::pending;
@@ -8,16 +8,16 @@ use http::HeaderName;
 use portcullis_issuer::{Issuer, IssuerConfig, NewClient, NewUser};
 use tokio::net::TcpListener;
 
-/// The name of every example's API but the MCP server's.
+/// The audience of every example's API except the MCP server's.
 pub(crate) const AUDIENCE: &str = "https://api.example";
 
-/// As what an example asks the issuer about tokens.
+/// The client id with which examples introspect tokens.
 pub(crate) const CLIENT: &str = "api";
 
 const PASSWORD: &str = "correct horse battery staple";
 
-/// Starts an issuer that has these users, with the scopes that their tokens have, and a client
-/// whose secret is in the file of the second name.
+/// Starts an issuer with these users and the scopes of their tokens, and with a client. Returns the issuer's URL
+/// and the file with the client's secret.
 pub(crate) async fn start(
     folder: &Path,
     address: &str,
@@ -28,9 +28,9 @@ pub(crate) async fn start(
         TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}"))?;
     let url = public_url.map_or_else(|| format!("http://{address}"), str::to_owned);
     let mut config = IssuerConfig::new(&url, folder.join(address.replace(':', "-")));
-    // Whoever stands in front of it says who asks, and lets nobody else say it.
+    // The proxy in front of the issuer sets this header, and removes it from client requests.
     config.client_address_header = public_url.map(|_| HeaderName::from_static("x-forwarded-for"));
-    // The MCP server calls itself by where it listens.
+    // The MCP server's audience is its own URL.
     let example = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     config.audiences = vec![AUDIENCE.to_owned(), format!("http://{example}/mcp")];
     let issuer = Issuer::open(config).await?;
@@ -38,7 +38,8 @@ pub(crate) async fn start(
         issuer.add_user(NewUser::new(*name, PASSWORD).scopes(scopes.iter().copied())).await?;
         println!("issuer {url}: user {name}, password {PASSWORD:?}, scopes {scopes:?}");
     }
-    let secret = issuer.add_client(NewClient::new(CLIENT)).await?.ok_or("it has no secret")?;
+    let secret =
+        issuer.add_client(NewClient::new(CLIENT)).await?.ok_or("the client has no secret")?;
     let secret_file = folder.join("secret").with_extension(address.replace(':', "-"));
     tokio::fs::write(&secret_file, secret).await?;
     tokio::spawn(async move { issuer.serve(listener, pending()).await });

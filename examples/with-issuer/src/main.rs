@@ -1,6 +1,6 @@
-//! An issuer to try the examples with: `cargo run --bin with-issuer example-axum` starts Portcullis's
-//! own on embedded SQLite, tells the example where it is, and runs the example.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how a program speaks")]
+//! Runs an example with an issuer: `cargo run --bin with-issuer example-axum` starts Portcullis's issuer with
+//! embedded SQLite, and the example with its settings.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 mod issuer;
 
@@ -15,22 +15,22 @@ use tracing_subscriber::EnvFilter;
 
 use crate::issuer::{AUDIENCE, CLIENT, start};
 
-/// Run an example together with an issuer, until Ctrl-C.
+/// Run an example together with an issuer, until Ctrl-C
 #[derive(Parser)]
 #[command(name = "with-issuer")]
 struct Options {
-    /// The example, by the name of its package
+    /// Package name of the example
     example: String,
-    /// Start a second issuer too, for an example that takes the tokens of both
+    /// Start a second issuer, for an example that accepts tokens of both
     #[arg(long)]
     second: bool,
-    /// What the issuer is called by, for an example that stands in front of it
+    /// The issuer's URL, for an example that is a proxy in front of it [default: its address]
     #[arg(long)]
     public_url: Option<String>,
-    /// Where the issuer listens
+    /// Address that the issuer listens on
     #[arg(long, env = "IDENTSPHERE_LISTEN", default_value = "127.0.0.1:8080")]
     listen: String,
-    /// Where the second issuer listens
+    /// Address that the second issuer listens on
     #[arg(long, env = "SECOND_LISTEN", default_value = "127.0.0.1:8081")]
     second_listen: String,
 }
@@ -43,7 +43,7 @@ async fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let (issuer, secret_file) =
         start(folder.path(), at, options.public_url.as_deref(), &users).await?;
     let mut example = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What cargo says of this package is not true of the example.
+    // Cargo's variables about this package do not apply to the example.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {

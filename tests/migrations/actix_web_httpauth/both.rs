@@ -23,7 +23,7 @@ impl FromRequest for User {
     type Future = Ready<Result<Self, Rejection>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        // The old code validates what is not the new issuer's.
+        // Tokens of other issuers are validated by the old code.
         let foreign = request.extensions().get::<Foreign>().cloned();
         let token = foreign.as_ref().and_then(Foreign::credential);
         let old = token.zip(request.app_data::<web::Data<Old>>());
@@ -31,7 +31,7 @@ impl FromRequest for User {
         if let Some(data) = data {
             return ready(Ok(data.claims));
         }
-        // A token of the new issuer; everything else is rejected here.
+        // A token of the new issuer; every other token is rejected here.
         let new = Claims::from_request(request, payload).into_inner();
         ready(new.map(|Claims(user)| user))
     }

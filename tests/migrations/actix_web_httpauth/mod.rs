@@ -1,4 +1,4 @@
-//! actix-web-httpauth with jsonwebtoken, and the key of the old issuer.
+//! Migration from actix-web-httpauth with jsonwebtoken and the key of the old issuer.
 
 mod after;
 mod before;
@@ -19,7 +19,7 @@ async fn send(routes: impl HttpServiceFactory + 'static, request: Request<()>) -
     for (name, value) in request.headers() {
         sent = sent.insert_header((name.as_str(), value.as_bytes()));
     }
-    // A middleware of actix-web-httpauth rejects with an error.
+    // The middleware of actix-web-httpauth rejects with an error.
     let status = match try_call_service(&app, sent.to_request()).await {
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
@@ -28,7 +28,7 @@ async fn send(routes: impl HttpServiceFactory + 'static, request: Request<()>) -
 }
 
 #[actix_web::test]
-async fn all_three_apps_match_the_migration_table() {
+async fn requests_get_the_expected_status_before_during_and_after() {
     let jwk = serde_json::from_value(OLD_KEY.jwk()).unwrap();
     let key = DecodingKey::from_jwk(&jwk).unwrap();
     let mut validation = Validation::new(Algorithm::ES256);

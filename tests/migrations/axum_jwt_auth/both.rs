@@ -27,13 +27,13 @@ impl FromRequestParts<AppState> for User {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Rejection> {
-        // The old extractor, for tokens that are not the new issuer's.
+        // The old extractor, for tokens of other issuers.
         if parts.extensions.get::<Foreign>().is_some()
             && let Ok(old) = axum_jwt_auth::Claims::<User>::from_request_parts(parts, state).await
         {
             return Ok(old.claims);
         }
-        // A token of the new issuer; everything else is rejected here.
+        // A token of the new issuer; every other token is rejected here.
         let Claims(user) = Claims::from_request_parts(parts, state).await?;
         Ok(user)
     }

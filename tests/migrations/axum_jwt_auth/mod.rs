@@ -1,4 +1,4 @@
-//! axum-jwt-auth, with the keys of the old issuer.
+//! Migration from axum-jwt-auth, with the keys of the old issuer.
 
 mod after;
 mod before;
@@ -11,12 +11,12 @@ use crate::local_keys::send;
 use crate::requests::{OLD_KEY, authenticator, hold, rows};
 
 #[tokio::test]
-async fn all_three_apps_match_the_migration_table() {
+async fn requests_get_the_expected_status_before_during_and_after() {
     let jwk = serde_json::from_value(OLD_KEY.jwk()).unwrap();
     let key = || DecodingKey::from_jwk(&jwk).unwrap();
     let mut validation = Validation::new(Algorithm::ES256);
     validation.set_audience(&[AUDIENCE]);
-    // Two backends are compiled in here, and jsonwebtoken 10 does not choose one.
+    // Two crypto backends are compiled in, so jsonwebtoken 10 needs an explicit choice.
     let _ = jsonwebtoken_10::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     let auth = authenticator().await;
     let before = before::app(key(), validation.clone());

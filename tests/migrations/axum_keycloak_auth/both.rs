@@ -14,7 +14,7 @@ async fn greet(Claims(user): Claims<User>) -> String {
 
 pub async fn app(server: &str) -> Result<Router, ConfigError> {
     let auth = Authenticator::builder(format!("{server}/realms/shop"), "orders-api")
-        // Until the last token from before the audience mapper has expired. The start warns of it.
+        // Until the last token from before the audience mapper has expired. Logs a warning at the start.
         .also_audience("account")
         .profile(Profile::keycloak())
         .build()

@@ -1,5 +1,5 @@
-//! axum-keycloak-auth with a server that responds as Keycloak does. Old and new tokens are of one
-//! realm and differ in their audience.
+//! Migration from axum-keycloak-auth, with a server that imitates Keycloak. Old and new tokens are from one realm and
+//! differ in their audience.
 
 mod after;
 mod before;
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::local_keys::send;
 use crate::requests::{NEW_KEY, OLD_KEY, bearer, hold, now, row};
 
-/// A realm's metadata and keys.
+/// Serves a realm's metadata and keys.
 async fn keycloak() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
@@ -37,7 +37,7 @@ async fn keycloak() -> String {
     server
 }
 
-/// An access token in Keycloak's form.
+/// Returns an access token with Keycloak's claims.
 fn token(server: &str) -> TestToken {
     TestToken::new(NEW_KEY.clone(), &format!("{server}/realms/shop"), "alice", now())
         .header("typ", "JWT")
@@ -49,7 +49,7 @@ fn token(server: &str) -> TestToken {
 }
 
 #[tokio::test]
-async fn all_three_apps_match_the_migration_table() {
+async fn requests_get_the_expected_status_before_during_and_after() {
     let server = keycloak().await;
     let good = token(&server);
     let good_bearer = good.bearer();
@@ -77,7 +77,7 @@ async fn all_three_apps_match_the_migration_table() {
     let before = before::app(&server);
     let both = both::app(&server).await.unwrap();
     let after = after::app(&server).await.unwrap();
-    // The old layer fetches the keys after it is built.
+    // The old layer fetches the keys after its construction.
     let ready = async || {
         let request = http::Request::get("/").header("authorization", good_bearer.as_str());
         send(before.clone(), request.body(()).unwrap()).await == 200

@@ -35,7 +35,7 @@ pub async fn app(auth: Authenticator, jwks: &str, audience: &str) -> Router {
         .await
         .unwrap();
     let (old, new) = (old_routes().layer(authorizer.into_layer()), new_routes());
-    // Tokens that are not the new issuer's go to the old layer, which rejects unknown ones.
+    // Tokens of other issuers go to the old layer, which rejects unknown ones.
     let either = move |request: Request| {
         let is_foreign = request.extensions().get::<Foreign>().is_some();
         if is_foreign { old.clone().oneshot(request) } else { new.clone().oneshot(request) }

@@ -1,4 +1,4 @@
-//! jwt-authorizer, which is for axum 0.7, as is portcullis-tower's layer.
+//! Migration from jwt-authorizer, which needs axum 0.7; portcullis-tower's layer works with it, too.
 
 mod after;
 mod before;
@@ -17,7 +17,7 @@ async fn send(app: Router, request: Request<()>) -> StatusCode {
 }
 
 #[tokio::test]
-async fn all_three_apps_match_the_migration_table() {
+async fn requests_get_the_expected_status_before_during_and_after() {
     let auth = authenticator().await;
     let before = before::app(&old_jwks(), AUDIENCE).await;
     let both = both::app(auth.clone(), &old_jwks(), AUDIENCE).await;

@@ -18,13 +18,13 @@ impl FromRequestParts<Secret> for User {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, secret: &Secret) -> Result<Self, Rejection> {
-        // A token without `iss`: tokens of the new issuer are not foreign.
+        // Tokens without `iss`: the gate has handled those of the new issuer.
         let old = parts.extensions.get::<Foreign>().and_then(Foreign::credential);
         let data = old.and_then(|old| decode(old, &secret.0, &Validation::default()).ok());
         if let Some(data) = data {
             return Ok(data.claims);
         }
-        // A token of the new issuer; everything else is rejected here.
+        // A token of the new issuer; every other token is rejected here.
         let Claims(user) = Claims::from_request_parts(parts, secret).await?;
         Ok(user)
     }

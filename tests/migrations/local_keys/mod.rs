@@ -1,4 +1,4 @@
-//! jsonwebtoken with a secret. The old tokens have neither `iss` nor `aud`.
+//! Migration from jsonwebtoken with a secret. The old tokens have neither `iss` nor `aud`.
 
 mod after;
 mod before;
@@ -29,7 +29,7 @@ pub async fn send(app: Router, request: Request<()>) -> StatusCode {
 }
 
 #[tokio::test]
-async fn all_three_apps_match_the_migration_table() {
+async fn requests_get_the_expected_status_before_during_and_after() {
     let (exp, auth) = (now() + 900, authenticator().await);
     let ours = json!({"sub": "alice", "exp": exp, "iss": portcullis::testing::ISSUER});
     let rows = [
@@ -57,8 +57,7 @@ async fn all_three_apps_match_the_migration_table() {
         row("new", bearer(new_token().sign()), [401, 200, 200]),
         row("new, expired", bearer(new_token().expired().sign()), [401, 401, 401]),
         row("new, another audience", bearer(new_token().audience("other").sign()), [401, 401, 401]),
-        // A holder of the secret can write any `iss`; from step one on, the new gate decides on
-        // those tokens.
+        // A client that knows the secret can set any `iss`; from step one the new gate validates such tokens.
         row("new issuer named, old secret", old(ours), [200, 401, 401]),
     ];
     let (before, both, after) =

@@ -1,4 +1,4 @@
-//! From the settings to a [`Gate`] and policies, and what can be wrong with them.
+//! Builds the [`Gate`] and the policies from the settings, and explains invalid ones.
 
 use std::error::Error;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::cli::CheckArguments;
 use crate::exit::Failure;
 use crate::output;
 
-/// What a service has with these settings, for a route that asks for this revocation.
+/// Builds the gate of a service with these settings, for a route with this revocation requirement.
 pub(super) async fn gate(
     arguments: &CheckArguments,
     clock: Arc<dyn Clock>,
@@ -25,7 +25,7 @@ pub(super) async fn gate(
     let mut builder = variables
         .builder()
         .map_err(|error| explain(&error))?
-        // Nobody floods a command with forged tokens but who runs it.
+        // The tokens come from the user of the command, not from clients, so a flood is no concern.
         .cooldown(Duration::from_secs(1))
         .without_background_refresh()
         .clock(clock);
@@ -35,7 +35,7 @@ pub(super) async fn gate(
         let allowed: Vec<Algorithm> = allowed.filter_map(|name| name.parse().ok()).collect();
         builder = builder.key_source(SharedKeySet::new(from_file(&file, &allowed)?));
     }
-    tell_of_the_environment(&variables);
+    report_environment(&variables);
     let auth = builder.build().await.map_err(|error| explain(&error))?;
     let revocation = match (arguments.live, arguments.status_list) {
         (true, _) => Revocation::live(),
@@ -45,19 +45,23 @@ pub(super) async fn gate(
     Gate::new(auth).revocation(revocation).map_err(|error| explain(&error))
 }
 
-/// A forgotten variable would change the verdict silently, and so would a misspelt one.
-fn tell_of_the_environment(variables: &Variables<'_>) {
+/// Names the variables in use and the unknown ones on standard error: a forgotten or misspelt variable
+/// would change the verdict silently.
+fn report_environment(variables: &Variables<'_>) {
     let names = variables.of_the_environment();
     if !names.is_empty() {
-        output::complain(&format!("portcullis: settings of the environment: {}", names.join(", ")));
+        output::complain(&format!(
+            "portcullis: settings from the environment: {}",
+            names.join(", ")
+        ));
     }
     for name in variables::unknown() {
-        output::complain(&format!("portcullis: {name} is no setting, and is ignored"));
+        output::complain(&format!("portcullis: {name} is not a setting and is ignored"));
     }
 }
 
-/// The keys of a file as they are now. A service looks at its file again when it meets an unknown
-/// `kid`; here that would make a batch wait, and a pipe can not be read twice.
+/// Reads the keys of a file once. A service reads its file again for an unknown `kid`; here that would
+/// make a batch wait, and a pipe cannot be read twice.
 fn from_file(path: &str, allowed: &[Algorithm]) -> Result<KeySet, Failure> {
     let unusable = |reason: &dyn Error| Failure::no_keys(format!("--jwks: {path}: {reason}"));
     let document = fs::read_to_string(path).map_err(|error| unusable(&error))?;
@@ -68,18 +72,18 @@ fn from_file(path: &str, allowed: &[Algorithm]) -> Result<KeySet, Failure> {
     Ok(set)
 }
 
-/// Tells of keys that nothing will be verified with, since that refuses tokens.
+/// Names the skipped keys on standard error, since the tokens that they sign are rejected.
 pub(super) fn tell_unused(location: &str, usable: usize, skipped: &[SkippedKey]) {
     for SkippedKey { id, reason, .. } in skipped {
         let id = id.as_ref().map_or("without kid".to_owned(), |id| format!("kid {id:?}"));
-        output::complain(&format!("portcullis: a key of {location} ({id}) is not used: {reason}"));
+        output::complain(&format!("portcullis: a key of {location} ({id}) is skipped: {reason}"));
     }
     if usable == 0 {
-        output::complain(&format!("portcullis: {location} has no key that can be used"));
+        output::complain(&format!("portcullis: {location} has no usable key"));
     }
 }
 
-/// Each must be met; there is none for an option that was not given.
+/// Returns a policy for each option given. The token must meet all of them.
 pub(super) fn policies(arguments: &CheckArguments) -> Result<Vec<Policy>, Failure> {
     let whole = arguments.policy.as_deref().map(whole_policy).transpose()?;
     let CheckArguments { scope, any_scope, role, any_role, .. } = arguments;
@@ -96,7 +100,7 @@ pub(super) fn policies(arguments: &CheckArguments) -> Result<Vec<Policy>, Failur
     Ok(parts.into_iter().flatten().collect())
 }
 
-/// A policy as data. What begins like an object is one, and no file's name.
+/// Reads a policy: text that begins with `{` is JSON, other text is the name of a file.
 fn whole_policy(text: &str) -> Result<Policy, Failure> {
     let wrong = |reason: String| Failure::wrong(format!("--policy: {reason}"));
     let json = if text.trim_start().starts_with('{') {
@@ -105,14 +109,16 @@ fn whole_policy(text: &str) -> Result<Policy, Failure> {
         fs::read_to_string(text).map_err(|error| wrong(format!("{text}: {error}")))?
     };
     let policy: Policy =
-        serde_json::from_str(&json).map_err(|error| wrong(format!("no policy: {error}")))?;
+        serde_json::from_str(&json).map_err(|error| wrong(format!("not a policy: {error}")))?;
     if let Some(name) = policy.unbound().next() {
-        return Err(wrong(format!("the custom check {name:?} is code of the service's")));
+        return Err(wrong(format!(
+            "the custom check {name:?} is code of the service and cannot be evaluated"
+        )));
     }
     Ok(policy)
 }
 
-/// The service's own words, and the options that decide it here.
+/// Returns the service's error text, followed by the options that set the same settings here.
 fn explain(error: &ConfigError) -> Failure {
     let options: Vec<_> = match error {
         ConfigError::Missing { setting, .. } | ConfigError::Invalid { setting, .. } => {
@@ -121,14 +127,14 @@ fn explain(error: &ConfigError) -> Failure {
         ConfigError::Contradiction { first, second, .. } => {
             [first, second].into_iter().filter_map(|setting| variables::option(setting)).collect()
         }
-        // As `main` of a service prints it: with the causes.
+        // `Debug` includes the causes, as `main` of a service prints them.
         ConfigError::KeysUnavailable { .. } => return Failure::no_keys(format!("{error:?}")),
         _ => Vec::new(),
     };
     let here = if options.is_empty() {
         String::new()
     } else {
-        format!("\n  here: {}", options.join(", "))
+        format!("\n  option: {}", options.join(", "))
     };
     Failure::wrong(format!("{error:?}{here}"))
 }

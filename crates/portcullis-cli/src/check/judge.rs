@@ -1,4 +1,4 @@
-//! Judges tokens as a service does: a [`Gate`], and then a [`Policy`].
+//! Validates tokens as a service does: a [`Gate`], then each [`Policy`].
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use super::verdict::{Accepted, Verdict};
 use crate::cli::CheckArguments;
 use crate::exit::Failure;
 
-/// How long a whole run waits, all in all, to ask again for keys that it has not: the issuer is
-/// asked about an unknown `kid`, and not more than once a second.
+/// Total time that a run waits to fetch the key set again for unknown `kid`s. The cooldown allows one
+/// such fetch per second.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Judge {
@@ -30,7 +30,7 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// Reads the configuration, and fetches the keys.
+    /// Reads the configuration and fetches the keys.
     pub(super) async fn new(arguments: &CheckArguments) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = match arguments.at {
             Some(secs) => Arc::new(StoppedClock::at(secs)),
@@ -52,7 +52,7 @@ impl Judge {
                 Ok(accepted) => return Verdict::Accepted(accepted),
                 Err(refusal) => refusal,
             };
-            // Only a refusal for want of keys or of an answer of the issuer's has it.
+            // Only rejections for unavailable keys or revocation status have `retry_after`.
             match refusal.retry_after().filter(|wait| *wait <= self.patience) {
                 Some(wait) => {
                     self.patience -= wait;
@@ -70,8 +70,8 @@ impl Judge {
     }
 }
 
-/// A request with an Authorization header and nothing else. Not a [`http::HeaderMap`]: what a
-/// token may not hold is for the [`Authenticator`](portcullis::Authenticator) to say.
+/// A request with an Authorization header and nothing else. Not an [`http::HeaderMap`], which would
+/// reject some bytes before the [`Authenticator`](portcullis::Authenticator) sees them.
 pub(crate) struct Request(Vec<u8>);
 
 impl Request {
@@ -96,7 +96,7 @@ impl RequestView for Request {
     }
 }
 
-/// Always shows the same time; what it measures goes on, as fetches need it.
+/// A clock whose wall time is fixed. Its monotonic time advances, as fetches need it.
 #[derive(Debug)]
 pub(crate) struct StoppedClock {
     now: SystemTime,

@@ -1,4 +1,4 @@
-//! Where tokens come from: arguments, and lines on standard input.
+//! Reads tokens from arguments and from lines of standard input.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};
@@ -7,30 +7,30 @@ use std::iter;
 use crate::exit::Failure;
 use crate::lines::{Line, Lines};
 
-/// What was given as a token.
+/// A token as given, not yet parsed.
 pub(crate) struct Token {
     pub(crate) place: Place,
-    /// Whatever it is: bytes, as in a request.
+    /// Any bytes, as in a request.
     pub(crate) text: Vec<u8>,
-    /// Whether it was copied together with its scheme.
+    /// Whether the scheme `Bearer` preceded the token.
     pub(crate) bearer_prefix: bool,
 }
 
-/// Where a token stood, counted from 1.
+/// The argument or line of a token, counted from 1.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Place {
     Argument(usize),
     Line(u64),
 }
 
-/// The tokens that `arguments` name, in order.
+/// Returns the tokens that `arguments` name, in order.
 pub(crate) fn tokens(
     arguments: &[String],
 ) -> Result<impl Iterator<Item = Result<Token, Failure>>, Failure> {
     if arguments.is_empty() && io::stdin().is_terminal() {
         return Err(Failure::wrong(
-            "no token: give some as arguments, or a line each on standard input (`-` reads it \
-             from a terminal, too)",
+            "no token: pass tokens as arguments, or one per line on standard input (use `-` to read \
+             from a terminal)",
         ));
     }
     let given = if arguments.is_empty() { vec!["-".to_owned()] } else { arguments.to_vec() };
@@ -42,7 +42,7 @@ pub(crate) fn tokens(
     }))
 }
 
-/// A line that was cut is judged all the same: it is far longer than any token may be.
+/// A truncated line is validated like any other: it is longer than the maximum length of a token.
 fn on_standard_input(line: io::Result<Line>) -> Result<Token, Failure> {
     let line = line.map_err(|error| Failure::wrong(format!("standard input: {error}")))?;
     Ok(Token::new(Place::Line(line.number), &line.text))
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scheme_in_front_is_left_out_and_said() {
+    fn bearer_prefix_is_removed_and_reported() {
         for (text, token, bearer_prefix) in [
             ("a.b.c", "a.b.c", false),
             (" a.b.c \r", "a.b.c", false),

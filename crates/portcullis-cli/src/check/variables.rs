@@ -1,4 +1,4 @@
-//! The settings of the service that `check` stands for: its variables, and over them the options.
+//! The settings of `check`: the service's environment variables, overridden by options.
 
 use std::env;
 
@@ -6,8 +6,7 @@ use portcullis::{AuthenticatorBuilder, ConfigError, config::Setting};
 
 use crate::cli::CheckArguments;
 
-/// What decides nothing about a token that is handed over, or must not happen here: a command reads no
-/// requests, and leaves no file behind.
+/// Settings that `check` ignores, because it reads no HTTP requests and must not write files.
 const OF_A_SERVER: [&str; 10] = [
     "PORTCULLIS_TOKEN_PLACES",
     "PORTCULLIS_COOKIE",
@@ -21,13 +20,13 @@ const OF_A_SERVER: [&str; 10] = [
     "PORTCULLIS_JWKS_COOLDOWN_SECS",
 ];
 
-/// The variables, each with the option that stands over it.
+/// The environment variables, each overridden by its option.
 pub(super) struct Variables<'a>(pub(super) &'a CheckArguments);
 
 impl Variables<'_> {
-    /// The builder that a service has with these variables.
+    /// Returns the builder of a service with these variables.
     pub(super) fn builder(&self) -> Result<AuthenticatorBuilder, ConfigError> {
-        // A variable under a former name is refused here as it is there.
+        // Rejects a variable under a former name, as the service does.
         if let Err(error @ ConfigError::Renamed { .. }) = AuthenticatorBuilder::from_env() {
             return Err(error);
         }
@@ -37,18 +36,18 @@ impl Variables<'_> {
         })
     }
 
-    /// The file with the keys, if they come from one. It is read apart: once.
+    /// Returns the key file, if keys come from one. The caller reads it once.
     pub(super) fn keys_file(&self) -> Option<String> {
         let named = self.0.jwks.clone().filter(|place| !place.contains("://"));
         named.or_else(|| {
             let set = |name| self.get(name).filter(|value| !value.is_empty());
-            // With another place beside it, the service says what is wrong.
+            // If another key source is set too, the service's builder reports the contradiction.
             let alone = ["PORTCULLIS_JWKS_URL", "PORTCULLIS_DISCOVERY_URL"];
             set("PORTCULLIS_JWKS_FILE").filter(|_| alone.iter().all(|name| set(name).is_none()))
         })
     }
 
-    /// The value of the option, or else of the variable. Empty: not set.
+    /// Returns the value of the option, or else of the variable. An empty value means unset.
     pub(super) fn get(&self, name: &str) -> Option<String> {
         if OF_A_SERVER.contains(&name) {
             return None;
@@ -56,7 +55,7 @@ impl Variables<'_> {
         self.option(name).or_else(|| variable(name))
     }
 
-    /// The names of the settings that come out of the environment.
+    /// Returns the names of the settings read from the environment.
     pub(super) fn of_the_environment(&self) -> Vec<&'static str> {
         let names = Setting::ALL.iter().map(|setting| setting.variable);
         let is_read = |name: &&str| {
@@ -76,7 +75,7 @@ impl Variables<'_> {
                 let jwks = jwks.as_ref()?;
                 Some(jwks.clone()).filter(|url| url.contains("://")).or(Some(String::new()))
             }
-            // Keys come from one place.
+            // `--jwks` replaces every other key source.
             "PORTCULLIS_JWKS_FILE" | "PORTCULLIS_DISCOVERY_URL" => {
                 jwks.as_ref().map(|_| String::new())
             }
@@ -97,20 +96,20 @@ impl Variables<'_> {
     }
 }
 
-/// The value of a variable; one that is empty counts as not set.
+/// Returns the value of a variable, or `None` if it is blank.
 fn variable(name: &str) -> Option<String> {
     let value = env::var_os(name)?.to_string_lossy().into_owned();
     (!value.trim().is_empty()).then_some(value)
 }
 
-/// Names that begin like a setting's and are none.
+/// Returns the variables with the settings' prefix that are not settings.
 pub(super) fn unknown() -> Vec<String> {
     let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let is_setting = |name: &String| Setting::ALL.iter().any(|it| it.variable == name);
     names.filter(|name| name.starts_with("PORTCULLIS_") && !is_setting(name)).collect()
 }
 
-/// The option that a setting of a service is here.
+/// Returns the option that sets this setting.
 pub(super) fn option(setting: &Setting) -> Option<&'static str> {
     Some(match setting.variable {
         "PORTCULLIS_ISSUER" => "--issuer",
@@ -133,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_a_setting() {
+    fn ignored_variables_and_options_name_existing_settings() {
         for name in OF_A_SERVER {
             assert!(Setting::ALL.iter().any(|setting| setting.variable == name), "{name}");
         }

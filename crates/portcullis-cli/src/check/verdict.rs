@@ -1,4 +1,4 @@
-//! What is said of one token: in words, or as JSON.
+//! The verdict on one token, as text or JSON.
 
 use std::error::Error as _;
 use std::fmt;
@@ -18,16 +18,16 @@ use crate::output::escaped;
 pub(super) enum Verdict {
     Accepted(Accepted),
     Refused(Refused),
-    /// Undecided: the keys, or the issuer's answer, could not be fetched.
+    /// The keys or the revocation status could not be fetched.
     Undecided(Refused),
 }
 
-/// A good token: who signed it, how long it lasts, and only when asked what it says.
+/// A valid token: its key, its remaining lifetime and, with `--show-claims`, its claims.
 #[derive(Serialize)]
 pub(super) struct Accepted {
     key_id: Option<String>,
     algorithm: &'static str,
-    /// Negative when only the leeway still holds it.
+    /// Negative if the token has expired and is accepted within the leeway.
     expires_in_secs: i64,
     issued_secs_ago: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,10 +40,10 @@ pub(super) struct Refused {
     status: u16,
     rule: &'static str,
     reason: String,
-    /// Why it is undecided.
+    /// The cause of an undecided verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// What the token has for `iss` or `aud`, where that is what is wrong and its signature held.
+    /// The token's `iss` or `aud`, if that claim is the reason and the signature is valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     found: Option<String>,
     #[serde(serialize_with = "as_text")]
@@ -79,7 +79,7 @@ impl From<&Refusal> for Verdict {
             status: refusal.status().as_u16(),
             rule: refusal.rule(),
             reason: refusal.reason().to_string(),
-            // Of a fetch that has failed there is more to say than that there is no answer.
+            // The reason says only that no answer came; the source says why the fetch failed.
             error: refusal
                 .source()
                 .filter(|_| is_undecided(kind))
@@ -93,16 +93,17 @@ impl From<&Refusal> for Verdict {
     }
 }
 
-/// Whether a fetch that failed, or was not allowed, could have told.
+/// Returns whether a fetch that failed, or that a budget prevented, would have decided the token.
 fn is_undecided(kind: RefusalKind) -> bool {
     use RefusalKind::{KeyBudgetSpent, KeysUnavailable, RevocationUnavailable};
     matches!(kind, KeysUnavailable | KeyBudgetSpent | RevocationUnavailable)
 }
 
-/// What to do about it, in the service's words, which name a log where nothing was decided; here is none.
+/// Returns the service's remedy. For undecided tokens it refers to the service's log, which does not
+/// exist here.
 fn remedy(refusal: &Refusal) -> &'static str {
     if is_undecided(refusal.kind()) {
-        "try again when the issuer answers"
+        "try again when the issuer is reachable"
     } else {
         refusal.remedy()
     }
@@ -128,7 +129,7 @@ impl fmt::Display for Verdict {
 impl fmt::Display for Accepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.key_id {
-            // Quoted: an issuer may write anything there.
+            // Quoted, because the issuer chooses the value.
             Some(id) => write!(f, "\n  key:     {id:?}, {}", self.algorithm)?,
             None => write!(f, "\n  key:     the only one for {}", self.algorithm)?,
         }
@@ -158,7 +159,7 @@ impl fmt::Display for Refused {
         }
         match (setting, option) {
             (Some(setting), Some(option)) => {
-                write!(f, "\n  setting: {setting}; here {option}")?;
+                write!(f, "\n  setting: {setting}; option {option}")?;
             }
             (Some(setting), None) => write!(f, "\n  setting: {setting}")?,
             (None, _) => {}

@@ -1,5 +1,5 @@
-// The values of a plot, at the pointer or by the arrow keys. They stand in the table below the plot,
-// which is read here, so that nothing is written twice.
+// Shows the values of a plot at the pointer or by the arrow keys. The values come from the table below
+// the plot.
 for (const figure of document.querySelectorAll('.plot')) {
   const drawing = figure.querySelector('.drawing');
   const output = figure.querySelector('.values');
@@ -70,7 +70,7 @@ for (const figure of document.querySelectorAll('.plot')) {
   });
   drawing.addEventListener('focus', () => show(Math.max(at, 0)));
   drawing.addEventListener('blur', hide);
-  // A plot that is drawn again keeps the place of the cursor.
+  // A redrawn plot keeps the position of the cursor.
   figure.addEventListener('redrawn', () => {
     if (document.activeElement === drawing) show(Math.max(at, 0));
   });

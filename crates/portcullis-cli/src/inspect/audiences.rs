@@ -1,4 +1,4 @@
-//! Which of the names in a token's audience can be that of a service, and why others are none.
+//! Decides which names in a token's audience may be a service's audience, and why others may not.
 
 use portcullis::{Profile, config::AccessTokenMark};
 use serde_json::{Map, Value};
@@ -16,15 +16,16 @@ const OF_EVERY_REALM: [&str; 6] = [
     "security-admin-console",
 ];
 
-/// Issuers with which a client's id is the audience, and whose profiles tell its ID tokens all the same.
+/// Profiles of issuers that use the client's id as audience. These profiles reject the client's ID tokens by
+/// other claims.
 const FOR_CLIENTS: [&str; 7] =
     ["authentik", "clerk", "cognito", "entra-b2c", "entra-v1", "entra-v2", "spring"];
 
-/// Microsoft Graph, as application and as URL.
+/// Microsoft Graph, as application id and as URL.
 pub(super) const GRAPH: [&str; 2] =
     ["00000003-0000-0000-c000-000000000000", "https://graph.microsoft.com"];
 
-/// Returns the names in the claim that the profile reads for an audience.
+/// Returns the names in this claim, which the profile reads as audience.
 pub(super) fn names(claims: &Map<String, Value>, claim: &str) -> Vec<String> {
     match claims.get(claim) {
         Some(Value::String(one)) => vec![one.clone()],
@@ -38,12 +39,14 @@ pub(super) fn names(claims: &Map<String, Value>, claim: &str) -> Vec<String> {
 /// Returns why a variable cannot hold this name, if so.
 pub(super) fn unwritable(name: &str) -> Option<&'static str> {
     if name.is_empty() || name.chars().any(|it| it.is_whitespace() || ",'\"".contains(it)) {
-        return Some("cannot be a setting: it has a comma, a quote or white space, or is empty");
+        return Some(
+            "cannot be a setting: it contains a comma, a quote or white space, or is empty",
+        );
     }
-    (output::line(name) != name).then_some("cannot be a setting: it has hidden characters")
+    (output::line(name) != name).then_some("cannot be a setting: it contains hidden characters")
 }
 
-/// Returns why a service must not have this name for its audience, if so.
+/// Returns why a service must not use this name as its audience, if so.
 pub(super) fn unfit(
     name: &str,
     profile: &Profile,
@@ -61,41 +64,41 @@ pub(super) fn unfit(
     }
     if kind == "keycloak" && (OF_EVERY_REALM.contains(&name) || name.ends_with("-realm")) {
         return Some(
-            "is a client of Keycloak's own: every user of the realm may have tokens with it",
+            "is a built-in client of Keycloak: every user of the realm can get tokens with it",
         );
     }
     if GRAPH.contains(&name) {
-        return Some("is Microsoft Graph, and only Graph can verify its tokens");
+        return Some("is Microsoft Graph, whose tokens only Graph can verify");
     }
     if kind == "kubernetes" && host(name).starts_with("kubernetes.default") {
         return Some("is the cluster's API server: such a token is a credential for the cluster");
     }
     if kind == "github-actions" && name.starts_with("https://github.com/") {
         return Some(
-            "is the default, which every workflow of the owner has: ask for one of your own",
+            "is the default audience of every workflow of the owner: request an audience of your own",
         );
     }
     if kind == "google-identity" && name.ends_with(".apps.googleusercontent.com") {
-        return Some("is a client's id, which the ID tokens of its users have for `aud`, too");
+        return Some("is a client's id, which is also the `aud` of the client's ID tokens");
     }
     if FOR_CLIENTS.contains(&kind) {
         return None;
     }
     if CLIENTS.iter().chain(&["sub"]).any(|claim| text(claim) == Some(name)) {
-        return Some("is the client's own id, which its ID tokens have for `aud`, too");
+        return Some("is the client's own id, which is also the `aud` of its ID tokens");
     }
     let names_its_client = CLIENTS.iter().any(|claim| claims.contains_key(*claim));
     let tells_id_tokens = profile.access_token_mark() != AccessTokenMark::NoMarkOfIdTokens;
     if !tells_id_tokens && !names_its_client && !name.contains(':') {
         return Some(
-            "may be a client's id: neither the token nor the profile `jwt` says so, and the client's ID \
-             tokens would have it for `aud`, too",
+            "may be a client's id, which is also the `aud` of the client's ID tokens: neither the token \
+             nor the profile `jwt` rules that out",
         );
     }
     None
 }
 
-/// Returns the claim that names the client, if the audience is that client, or `sub`.
+/// Returns the claim that names the client (or `sub`), if the audience contains its value.
 pub(super) fn own_client(claims: &Map<String, Value>) -> Option<&'static str> {
     let audiences = names(claims, "aud");
     let mut places = CLIENTS.into_iter().chain(["sub"]);

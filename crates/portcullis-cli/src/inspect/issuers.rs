@@ -1,8 +1,8 @@
-//! Which issuer made a token, as a profile: by its URL, or by what only its tokens say.
+//! Detects the issuer of a token, as a profile: by its URL, or by claims that only its tokens have.
 
 use serde_json::{Map, Value};
 
-/// Hosts, or what their names end with.
+/// Host names; with a leading dot, suffixes of host names.
 const HOSTS: &[(&str, &str)] = &[
     (".auth0.com", "auth0"),
     (".okta.com", "okta"),
@@ -18,7 +18,7 @@ const HOSTS: &[(&str, &str)] = &[
     ("accounts.google.com", "google-identity"),
 ];
 
-/// What the names of hosts begin with.
+/// Prefixes of host names.
 const BEGINNINGS: &[(&str, &str)] = &[
     ("cognito-idp.", "cognito"),
     ("clerk.", "clerk"),
@@ -26,14 +26,14 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("oidc.eks.", "kubernetes"),
 ];
 
-/// Parts of an issuer's path.
+/// Segments of an issuer's path.
 const PATHS: &[(&str, &str)] = &[
     ("/realms/", "keycloak"),
     ("/application/o/", "authentik"),
     ("/_services/token", "github-actions"),
 ];
 
-/// Returns the names of the profiles that can fit, the strictest first.
+/// Returns the names of the profiles that may fit, strictest first.
 pub(super) fn profiles(
     header: &Map<String, Value>,
     claims: &Map<String, Value>,
@@ -52,10 +52,10 @@ pub(super) fn profiles(
     &["jwt"]
 }
 
-/// Where issuers name the client.
+/// The claims in which issuers name the client.
 pub(super) const CLIENTS: [&str; 4] = ["azp", "client_id", "cid", "appid"];
 
-/// Whether the header says `at+jwt`.
+/// Returns whether the header's `typ` is `at+jwt` (RFC 9068).
 pub(super) fn is_typed(header: &Map<String, Value>) -> bool {
     let typ = header.get("typ").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
     typ.strip_prefix("application/").unwrap_or(&typ) == "at+jwt"
@@ -113,14 +113,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_profile_that_is_named_is_there() {
+    fn every_detected_profile_exists() {
         for (_, name) in HOSTS.iter().chain(BEGINNINGS).chain(PATHS) {
             assert!(name.parse::<Profile>().is_ok(), "{name}");
         }
     }
 
     #[test]
-    fn issuer_is_known_by_its_host_and_not_by_what_looks_like_it() {
+    fn issuer_is_detected_by_its_host_and_a_lookalike_is_not() {
         let profile = |issuer: &str| {
             let claims = json!({"iss": issuer});
             profiles(&Map::new(), claims.as_object().unwrap())[0]

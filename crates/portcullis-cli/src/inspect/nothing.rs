@@ -1,4 +1,4 @@
-//! Why no settings are suggested, and what to do about it.
+//! The reason that no settings are suggested, and the remedy.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ impl Nothing {
     }
 
     pub(super) fn of_settings(error: &ConfigError) -> Self {
-        // With its causes, as a `main` prints it.
+        // `Debug` includes the causes.
         Self { why: format!("{error:?}"), remedy: None }
     }
 }

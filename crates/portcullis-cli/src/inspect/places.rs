@@ -1,14 +1,14 @@
-//! Where a token has scopes and roles, and what a profile must be told to read them.
+//! Finds the claims with scopes and roles, and the profile settings that read them.
 
 use portcullis::Profile;
 use serde_json::{Map, Value};
 
-/// The paths to add to a profile, and what is read there.
+/// The paths to add to a profile, and the paths that are read then.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     pub(super) scopes_at: Option<Vec<String>>,
     pub(super) roles_at: Vec<Vec<String>>,
-    /// Paths that the token has and the settings read, in words.
+    /// Paths in the token that the settings read, joined with dots.
     pub(super) scopes_in: Vec<String>,
     pub(super) roles_in: Vec<String>,
     /// Paths that look like roles and are not read.
@@ -41,7 +41,7 @@ impl Places {
     }
 }
 
-/// Paths with names of roles that are not among those that are read.
+/// Returns paths that look like roles and are not in `read`.
 fn elsewhere(claims: &Map<String, Value>, read: &[Vec<&str>]) -> Vec<Vec<String>> {
     let mut paths = vec![
         owned(&["realm_access", "roles"]),
@@ -49,7 +49,7 @@ fn elsewhere(claims: &Map<String, Value>, read: &[Vec<&str>]) -> Vec<Vec<String>
         owned(&["groups"]),
         owned(&["permissions"]),
     ];
-    // As Auth0's Actions and others name claims of their own: `https://api.example/roles`.
+    // Namespaced custom claims, as in Auth0's Actions: `https://api.example/roles`.
     let namespaced = |name: &&String| name.ends_with("/roles") || name.ends_with(":roles");
     paths.extend(claims.keys().filter(namespaced).map(|name| vec![name.clone()]));
     if let Some(Value::Object(clients)) = claims.get("resource_access") {
@@ -63,8 +63,8 @@ fn elsewhere(claims: &Map<String, Value>, read: &[Vec<&str>]) -> Vec<Vec<String>
     paths
 }
 
-/// Whether the roles there can be those of this API: groups are named by people, and the roles of a client
-/// are of that client.
+/// Returns whether the roles at this path may be this API's. Groups are organisational, and a client's roles
+/// apply to that client.
 fn is_for(path: &[String], claims: &Map<String, Value>, audience: &str) -> bool {
     match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["groups"] | ["permissions"] => false,
@@ -79,14 +79,14 @@ fn is_for(path: &[String], claims: &Map<String, Value>, audience: &str) -> bool 
     }
 }
 
-/// Clients of every realm, whose roles are about Keycloak.
+/// Clients of every realm, whose roles concern Keycloak itself.
 const KEYCLOAKS_OWN: [&str; 3] = ["account", "broker", "realm-management"];
 
 fn owned(path: &[&str]) -> Vec<String> {
     path.iter().map(|&name| name.to_owned()).collect()
 }
 
-/// Whether there is a string, or a list of strings, at the end of the path.
+/// Returns whether the path leads to a string or a list of strings.
 fn has_names(claims: &Map<String, Value>, path: &[&str]) -> bool {
     let Some((first, inner)) = path.split_first() else { return false };
     let found =
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_profile_does_not_read_is_named_where_it_can_be_this_apis() {
+    fn unread_roles_are_added_if_they_may_be_this_apis_and_listed_otherwise() {
         let at = |path: &[&str]| owned(path);
         let keycloak = json!({
             "scope": "a", "azp": "web", "realm_access": {"roles": ["r"]},

@@ -1,4 +1,4 @@
-//! A token in words.
+//! A decoded token as text.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use crate::output::escaped;
 impl fmt::Display for Inspected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let form = match self.form {
-            "jws" => "a signed JWT, whose signature nobody has looked at",
+            "jws" => "a signed JWT, signature not verified",
             "jwe" => "an encrypted JWT",
             "opaque" => "an opaque token",
-            _ => "nothing that can be read",
+            _ => "unreadable",
         };
         write!(f, "{}: {form}", self.token)?;
         for (title, object) in [("header", &self.header), ("claims", &self.claims)] {
@@ -42,7 +42,7 @@ impl Inspected {
         object: &Map<String, Value>,
     ) -> fmt::Result {
         for (name, value) in object {
-            // Quoted where it needs to be: whoever issued it may write anything there.
+            // Escaped, because the issuer chooses names and values.
             write!(
                 f,
                 "\n    {:<12} {}",
@@ -58,7 +58,7 @@ impl Inspected {
     }
 }
 
-/// Seconds from now, as people say it.
+/// Formats a number of seconds relative to now: "in 4 min", "60 s ago".
 fn relative(secs: f64) -> String {
     let (size, unit) = match secs.abs() {
         size if size < 120.0 => (size, "s"),

@@ -1,5 +1,5 @@
-//! The settings of a service that accepts tokens like this one and refuses the issuer's ID tokens, or why
-//! there are none.
+//! Suggests the settings of a service that accepts tokens like this one and rejects the issuer's ID tokens,
+//! or says why there are none.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ use crate::output;
 pub(super) enum Suggestion {
     Settings(Box<Settings>),
     Nothing {
-        /// Why, and what to do about it.
+        /// The reason and the remedy.
         nothing: Nothing,
     },
 }
@@ -28,10 +28,10 @@ pub(super) enum Suggestion {
 pub(super) struct Settings {
     issuer: String,
     audience: String,
-    /// What else the token's audience names.
+    /// The other names in the token's audience.
     other_audiences: Vec<String>,
     profile: &'static str,
-    /// The claims of the token that scopes and roles are read from then.
+    /// The claims that scopes and roles are read from with these settings.
     scopes_in: Vec<String>,
     roles_in: Vec<String>,
     /// Claims that look like roles and are not read.
@@ -68,18 +68,18 @@ fn settings(
     let issuer = claims.get("iss").and_then(Value::as_str).unwrap_or_default();
     if issuer.is_empty() {
         return Err(Nothing::remedied(
-            "`iss` is missing: nothing says whose keys verify the token",
-            "have the issuer name itself in `iss`",
+            "`iss` is missing: the issuer, and so its keys, are unknown",
+            "configure the issuer to set `iss` to its URL",
         ));
     }
     let names = audiences::names(claims, profile.audience_claim());
     if claims.get("aud").and_then(Value::as_array).is_some_and(Vec::is_empty) {
         return Err(Nothing::remedied(
-            "`aud` is empty: the token is for no API",
-            "have the client ask for this API's audience, which the issuer must allow it",
+            "`aud` is empty: the token is not for any API",
+            "have the client request this API's audience, and allow the client to in the issuer's settings",
         ));
     }
-    // What kind of token it is comes first: an ID token's audience is of no interest.
+    // The kind of token is checked before its audience: nothing is suggested for an ID token.
     let writable = names.iter().find(|name| audiences::unwritable(name).is_none());
     if let Some(any) =
         writable.map(String::as_str).or(names.is_empty().then_some("https://api.example"))
@@ -90,8 +90,8 @@ fn settings(
     check_algorithm(header)?;
     if name == "okta" && !issuer.contains("/oauth2/") {
         return Err(Nothing::remedied(
-            "the token is of the organisation's own server, whose key Okta does not publish",
-            "have clients ask a custom authorization server: https://DOMAIN/oauth2/ID",
+            "the token is from Okta's organization server, whose key Okta does not publish",
+            "have clients use a custom authorization server: https://DOMAIN/oauth2/ID",
         ));
     }
     let fits = |audience: &&String| audiences::unfit(audience, &profile, claims).is_none();
@@ -104,10 +104,10 @@ fn settings(
         let claim = profile.audience_claim();
         return Err(Nothing::remedied(
             format!(
-                "no name in `{claim}` can be that of an API: {}",
+                "no name in `{claim}` is usable as an API's audience: {}",
                 why.collect::<Vec<_>>().join("; ")
             ),
-            "have the issuer put your API's name into `aud`",
+            "configure the issuer to put your API's name into `aud`",
         ));
     };
     let places = Places::new(claims, &profile, audience);
@@ -137,11 +137,11 @@ fn check_algorithm(header: &Object) -> Result<(), Nothing> {
     }
     Err(Nothing::remedied(
         "`alg` is not a known asymmetric algorithm: no published key verifies the token",
-        "have the issuer sign with an asymmetric algorithm: RS256, ES256, EdDSA, …",
+        "configure the issuer to sign with an asymmetric algorithm: RS256, ES256, EdDSA, …",
     ))
 }
 
-/// The same settings as variables and as code.
+/// Settings as environment variables and as Rust code.
 struct Draft {
     variables: Vec<(&'static str, String)>,
     rust: Vec<String>,
@@ -182,7 +182,7 @@ impl Draft {
     }
 }
 
-/// Azure AD B2C has metadata for each policy, which the token names.
+/// Returns the metadata URL of the token's policy. Azure AD B2C has separate metadata for each policy.
 fn metadata_of_policy(issuer: &str, profile: &str, claims: &Object) -> Option<String> {
     let policy = claims.get("tfp").and_then(Value::as_str).filter(|_| profile == "entra-b2c")?;
     let is_name = policy.chars().all(|it| it.is_ascii_alphanumeric() || "_-".contains(it));
@@ -193,7 +193,7 @@ fn metadata_of_policy(issuer: &str, profile: &str, claims: &Object) -> Option<St
     ))
 }
 
-/// A path as a variable has it: one name, or a JSON array.
+/// Formats a path for a variable: one name, or a JSON array.
 fn as_path(path: &[String]) -> String {
     match path {
         [name] if !name.starts_with('[') && name.trim() == name => name.clone(),
@@ -201,7 +201,7 @@ fn as_path(path: &[String]) -> String {
     }
 }
 
-/// For a shell: single quotes, in which nothing else has a meaning.
+/// Quotes a value for a shell with single quotes, inside which no character is special.
 fn quoted(text: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || ":/._-,".contains(character);
     if text.chars().all(plain) {
@@ -224,25 +224,24 @@ impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let named = |names: &[String]| {
             if names.is_empty() {
-                "nowhere".to_owned()
+                "not found".to_owned()
             } else {
                 format!("in {}", output::line(&names.join(", ")))
             }
         };
-        write!(f, "\n  suggested, if {:?} is your API's name and no client's id", self.audience)?;
+        write!(
+            f,
+            "\n  suggested settings, if {:?} is your API's name and not a client's id",
+            self.audience
+        )?;
         if !self.other_audiences.is_empty() {
             write!(
                 f,
-                "\n    the token is for {:?}, too: accept one name, your API's",
+                "\n    `aud` also has {:?}: accept only your API's name",
                 self.other_audiences
             )?;
         }
-        write!(
-            f,
-            "\n    scopes stand {}; roles {}",
-            named(&self.scopes_in),
-            named(&self.roles_in)
-        )?;
+        write!(f, "\n    scopes {}; roles {}", named(&self.scopes_in), named(&self.roles_in))?;
         if !self.unread.is_empty() {
             write!(f, "\n    not read: {}", output::line(&self.unread.join(", ")))?;
         }
@@ -258,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_reads_what_was_meant() {
+    fn special_characters_are_quoted_for_the_shell() {
         assert_eq!(quoted("https://a.example/"), "https://a.example/");
         assert_eq!(quoted("$(x) 'y'"), r"'$(x) '\''y'\'''");
     }

@@ -1,4 +1,5 @@
-//! Settings on trial: a service's own [`Authenticator`](portcullis::Authenticator) judges a copy of the token that was signed here.
+//! Tries settings: an [`Authenticator`](portcullis::Authenticator) with them validates a copy of the token,
+//! signed with a temporary key.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::nothing::Nothing;
 use crate::check::{Request, StoppedClock};
 use crate::exit::Failure;
 
-/// A key of this program's, and who judges with it.
+/// A temporary signing key, and a runtime to validate on.
 pub(super) struct Trial {
     runtime: tokio::runtime::Runtime,
     key: Ed25519KeyPair,
@@ -25,23 +26,26 @@ impl Trial {
     pub(super) fn new() -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime =
-            runtime.map_err(|error| Failure::wrong(format!("no thread to judge on: {error}")))?;
+            runtime.map_err(|error| Failure::wrong(format!("cannot start a runtime: {error}")))?;
         let key = Ed25519KeyPair::generate();
-        let key = key.map_err(|_| Failure::wrong("no key: the machine gives no randomness"))?;
+        let key = key.map_err(|_| {
+            Failure::wrong("cannot generate a key: the system's random generator failed")
+        })?;
         Ok(Self { runtime, key })
     }
 
-    /// Whether a service with these variables accepts the token, as of when it was issued.
+    /// Checks that a service with these variables accepts the token at the time of its issue.
     ///
     /// # Errors
     ///
-    /// Why it does not, in the service's words.
+    /// The service's rejection or configuration error.
     pub(super) fn accepts(
         &self,
         token: &[u8],
         variables: &[(&'static str, String)],
     ) -> Result<(), Nothing> {
-        let copy = self.copy(token).ok_or_else(|| Nothing::because("the token cannot be read"))?;
+        let copy =
+            self.copy(token).ok_or_else(|| Nothing::because("the token cannot be decoded"))?;
         let issuer = variables.iter().find(|(name, _)| *name == "PORTCULLIS_ISSUER");
         let published = Published {
             issuer: issuer.map(|(_, value)| value.clone()).unwrap_or_default(),
@@ -69,7 +73,7 @@ impl Trial {
         json!({"kty": "OKP", "crv": "Ed25519", "kid": KID, "x": x})
     }
 
-    /// The token with the header's key and algorithm replaced; its payload is byte for byte the same.
+    /// Returns the token with `alg` and `kid` replaced and a new signature. The payload is unchanged.
     fn copy(&self, token: &[u8]) -> Option<Copy> {
         let mut parts = token.split(|&byte| byte == b'.');
         let (header, payload) = (parts.next()?, parts.next()?);
@@ -83,7 +87,7 @@ impl Trial {
         let signed = format!("{header}.{}", std::str::from_utf8(payload).ok()?);
         let signature = URL_SAFE_NO_PAD.encode(self.key.sign(signed.as_bytes()).as_ref());
         let secs = |name: &str| claims.get(name).and_then(Value::as_f64).map(|secs| secs as u64);
-        // When it was good, if it ever was.
+        // The first second at which the time claims hold, if there is one.
         let from = secs("iat").into_iter().chain(secs("nbf")).max();
         let at = from.or_else(|| Some(secs("exp")?.saturating_sub(1))).unwrap_or_default();
         Some(Copy { text: format!("{signed}.{signature}"), at: at.min(LAST_SECOND) })
@@ -92,7 +96,7 @@ impl Trial {
 
 const KID: &str = "trial";
 
-/// The last one of the year 9999.
+/// The last second of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
 
 struct Copy {
@@ -100,7 +104,7 @@ struct Copy {
     at: u64,
 }
 
-/// An issuer's metadata and keys, wherever they are looked for.
+/// Serves the issuer's metadata and keys at any URL.
 #[derive(Debug)]
 struct Published {
     issuer: String,

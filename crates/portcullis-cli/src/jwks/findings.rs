@@ -1,4 +1,4 @@
-//! What a person should know or do, worst first.
+//! Findings about a key set, each with a remedy, worst first.
 
 use std::borrow::Cow;
 
@@ -24,7 +24,7 @@ pub(super) struct Finding {
     pub(super) remedy: Cow<'static, str>,
 }
 
-/// The leeway of a service, in seconds, unless it is told otherwise.
+/// The default leeway of a service, in seconds.
 const LEEWAY: u64 = 10;
 
 pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Finding> {
@@ -32,9 +32,9 @@ pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Fi
     if let Some(fault) = &examined.fault {
         let remedy = match &arguments.url {
             Some(url) if examined.is_answered => Cow::Owned(format!(
-                "are the keys at this very URL? for the issuer's own URL use `--issuer {url}`"
+                "check that this is the URL of the key set; for the issuer's URL use `--issuer {url}`"
             )),
-            _ => Cow::Borrowed("the issuer's side has to be mended; or the URL is wrong"),
+            _ => Cow::Borrowed("check the URL; if it is right, the issuer must fix its server"),
         };
         found.push(Finding { level: Level::Fault, what: fault.clone(), remedy });
     }
@@ -44,18 +44,19 @@ pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Fi
     if examined.fault.is_none() && examined.accepted.is_empty() {
         add(
             Level::Fault,
-            "no key can be used: every token is refused".to_owned(),
-            "have the issuer publish a public key for signatures",
+            "no usable key: every token is rejected".to_owned(),
+            "have the issuer publish a public key for verifying signatures",
         );
     }
     for key in &examined.skipped {
         let kid = key.kid.as_deref().unwrap_or("without kid");
-        let what = format!("the key {kid:?} is not used: {}", key.reason);
+        let what = format!("the key {kid:?} is skipped: {}", key.reason);
         if key.is_fault {
-            let remedy = "tokens that it signs are refused; have the issuer mend or withdraw it";
+            let remedy =
+                "tokens signed by it are rejected; have the issuer fix or withdraw the key";
             add(Level::Warning, what, remedy);
         } else {
-            let remedy = "nothing needs to be done, unless it signs tokens for this service";
+            let remedy = "no action needed, unless the key signs tokens for this service";
             add(Level::Note, what, remedy);
         }
     }
@@ -67,41 +68,48 @@ pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Fi
         let level = if off.unsigned_abs() > LEEWAY { Level::Warning } else { Level::Note };
         add(
             level,
-            format!("the server's clock is {off} s ahead of this machine's"),
-            "beyond the leeway (10 s) good tokens are refused: synchronise both clocks",
+            format!(
+                "the server's clock is {} s {} this machine's",
+                off.unsigned_abs(),
+                if off > 0 { "ahead of" } else { "behind" }
+            ),
+            "beyond the leeway (default 10 s) valid tokens are rejected: synchronize both clocks",
         );
     }
     if keys.millis as f64 > arguments.fetch_timeout * 500.0 {
         add(
             Level::Warning,
-            format!("the answer took {} s, more than half of the fetch timeout", secs(keys.millis)),
-            "a slower one fails: raise fetch_timeout, or see why the issuer is slow",
+            format!(
+                "the response took {} s, more than half of the fetch timeout",
+                secs(keys.millis)
+            ),
+            "raise fetch_timeout, or find out why the issuer is slow",
         );
     }
     if examined.accepted.len() > 1 && examined.accepted.iter().any(|key| key.kid.is_none()) {
         add(
             Level::Warning,
-            "some of several keys have no `kid`".to_owned(),
-            "a rotation makes tokens ambiguous: have the issuer name its keys",
+            "several keys, some without `kid`".to_owned(),
+            "during a rotation, tokens do not identify their key: have the issuer set a `kid` on each key",
         );
     }
     if examined.accepted.len() == 1 {
         add(
             Level::Note,
-            "one key: the next one is not published ahead of its use".to_owned(),
-            "services fetch again for an unknown `kid`, at most every cooldown (30 s); verifiers that \
-             only refetch by time need it published max-age ahead",
+            "one key: the next key is not published ahead of its use".to_owned(),
+            "services fetch again for an unknown `kid`, at most once per cooldown (default 30 s); verifiers \
+             that only refetch by time need the next key published max-age ahead",
         );
     }
     found
 }
 
-/// Milliseconds as every duration is written, in seconds: 0.012.
+/// Converts milliseconds to seconds, for output: 0.012.
 pub(super) fn secs(millis: u64) -> f64 {
     millis as f64 / 1000.0
 }
 
-/// Whether an `Expires` is over (RFC 9111 §5.3: what is no date is).
+/// Returns whether an `Expires` is in the past. An invalid date is (RFC 9111 §5.3).
 fn is_past(expires: &str) -> bool {
     let now = SystemClock::new().now();
     !httpdate::parse_http_date(expires).is_ok_and(|date| date > now)
@@ -129,17 +137,17 @@ fn about_caching(
             add(
                 Level::Warning,
                 format!(
-                    "{named}: obeyed: keys are kept for a shorter time, or not through an outage"
+                    "{named}: obeyed: keys are cached for a shorter time, or not through an outage"
                 ),
-                "leave out obey_no_cache, which is off by default, unless this is meant",
+                "unset obey_no_cache (off by default), unless this is intended",
             );
         } else {
             add(
                 Level::Note,
                 format!(
-                    "{named}: not obeyed, since obey_no_cache is off; the TTL and max_stale hold"
+                    "{named}: not obeyed, since obey_no_cache is off; the TTL and max_stale apply"
                 ),
-                "nothing needs to be done",
+                "no action needed",
             );
         }
     }
@@ -147,22 +155,22 @@ fn about_caching(
         Some(0) => {}
         Some(secs) if secs > ttl => add(
             Level::Note,
-            format!("max-age is {secs} s; the TTL of {ttl} s decides, since it is shorter"),
-            "verifiers without such a setting notice a rotation or a withdrawal that much later",
+            format!("max-age is {secs} s; the TTL of {ttl} s applies, since it is shorter"),
+            "verifiers without a TTL setting notice a rotation or withdrawal only after max-age",
         ),
         Some(_) => {}
         None if keys.expires.is_none() && forbidding.is_empty() => add(
             Level::Note,
-            "no header says how long the keys may be cached: the TTL decides".to_owned(),
-            "nothing needs to be done",
+            "no header limits how long the keys may be cached: the TTL applies".to_owned(),
+            "no action needed",
         ),
         None => {}
     }
     if !keys.etag {
         add(
             Level::Note,
-            "neither ETag nor Last-Modified: every fetch brings all keys".to_owned(),
-            "nothing needs to be done",
+            "neither ETag nor Last-Modified: every fetch transfers the whole key set".to_owned(),
+            "no action needed",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! An HTTP client that remembers what was answered.
+//! An HTTP client that records the responses.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,19 +25,19 @@ struct Seen {
     last_body: Option<Bytes>,
 }
 
-/// What there was to see of one answer.
+/// A recorded response.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Answer {
     pub(crate) url: String,
-    /// None if there was no whole answer.
+    /// `None` if no complete response came.
     pub(super) status: Option<u16>,
     pub(super) millis: u64,
     pub(super) bytes: usize,
     pub(crate) cache_control: Option<String>,
     pub(super) expires: Option<String>,
-    /// Whether it can be asked whether anything has changed.
+    /// Whether the response has a validator, so that conditional requests work.
     pub(super) etag: bool,
-    /// How far the server's clock is ahead of ours.
+    /// How far the server's clock is ahead of this machine's; negative if it is behind.
     pub(super) date_off_secs: Option<i64>,
 }
 
@@ -64,7 +64,7 @@ impl Recording {
         };
         let answer = answered.as_ref().ok();
         let bytes = answer.map_or(0, |answer| answer.body().len());
-        // A body that cannot be decoded is reported where it is read.
+        // The key set parser reports a body that cannot be decoded.
         let body = answer.and_then(|answer| decoded(answer.clone(), max_body).ok());
         let answer = Answer {
             url,

@@ -1,4 +1,4 @@
-//! Whether a rotation harms verifiers, from what was published over time.
+//! Assesses from the published key sets over time whether a rotation makes verifiers reject tokens.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Examined;
 use super::findings::{Finding, Level};
 
-/// A key came or went, by the look at this time.
+/// A key was published or withdrawn before the fetch at this time.
 #[derive(Debug, Serialize)]
 pub(super) struct Change {
     pub(super) secs: f64,
@@ -16,22 +16,22 @@ pub(super) struct Change {
     pub(super) published: bool,
 }
 
-/// When each key was published, as far as it was seen.
+/// When each key was published, as observed.
 #[derive(Debug, Default)]
 pub(super) struct Rotations {
     pub(super) changes: Vec<Change>,
     keys: BTreeMap<String, Seen>,
     looks: u64,
-    /// Looks that brought no keys.
+    /// Fetches that failed.
     faults: u64,
     max_age: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Seen {
-    /// None: it was there at the first look.
+    /// `None` if the key was in the first key set.
     from: Option<f64>,
-    /// None: it is there still.
+    /// `None` if the key is still published.
     until: Option<f64>,
 }
 
@@ -41,7 +41,7 @@ impl Rotations {
         let first = self.looks == 0;
         self.looks += 1;
         if examined.fault.is_some() {
-            // Nobody knows what is published; verifiers go on with what they have.
+            // The published set is unknown; verifiers continue with their cached keys.
             self.faults += 1;
             return;
         }
@@ -66,8 +66,8 @@ impl Rotations {
         }
     }
 
-    /// A withdrawn key must have been published together with its successor for as long as
-    /// verifiers may keep a set without the latter.
+    /// Adds a finding for each withdrawn key. It must have been published together with its successor for
+    /// as long as verifiers may cache a set without the successor.
     pub(super) fn judge(&self, jwks_ttl: u64, findings: &mut Vec<Finding>) {
         let mut add = |level, what, remedy: &'static str| {
             findings.push(Finding { level, what, remedy: remedy.into() });
@@ -76,53 +76,53 @@ impl Rotations {
         if self.faults > 0 {
             add(
                 Level::Warning,
-                format!("{} of {} looks brought no keys", self.faults, self.looks),
-                "services go on with the keys that they have; have the issuer mended",
+                format!("{} of {} fetches failed", self.faults, self.looks),
+                "services continue with their cached keys; have the issuer fix its server",
             );
         }
         if self.changes.is_empty() {
             add(
                 Level::Note,
-                "no key came or went".to_owned(),
+                "no key was published or withdrawn".to_owned(),
                 "watch for longer, or while the issuer rotates its keys",
             );
         }
         for (old, seen) in &self.keys {
             let Some(gone) = seen.until else { continue };
             let left = self.keys.iter().filter(|(_, seen)| seen.until.is_none_or(|end| end > gone));
-            // The one that was there for the longest.
+            // The remaining key that was published for the longest time.
             let successor = left.map(|(kid, seen)| (kid, gone - seen.from.unwrap_or(f64::MIN)));
             match successor.max_by(|a, b| a.1.total_cmp(&b.1)) {
                 None => add(
                     Level::Warning,
                     format!(
-                        "{old:?} was withdrawn {gone:.0} s after the first look, and none was left"
+                        "{old:?} was withdrawn {gone:.0} s after the first fetch, and no key was left"
                     ),
-                    "if it was not for an emergency: publish the next key first",
+                    "unless this was an emergency, publish the next key first",
                 ),
                 Some((other, f64::MAX..)) => add(
                     Level::Note,
                     format!(
-                        "{old:?} was withdrawn; {other:?} was there since before the first look"
+                        "{old:?} was withdrawn; {other:?} was published before the first fetch"
                     ),
-                    "nothing needs to be done, if tokens under the old key had expired by then",
+                    "no action needed, if all tokens signed by the old key had expired by then",
                 ),
                 Some((new, overlap)) if overlap < kept as f64 => add(
                     Level::Warning,
                     format!(
-                        "{old:?} was withdrawn {overlap:.0} s after {new:?} came, and verifiers may \
-                         keep a set without it for {kept} s"
+                        "{old:?} was withdrawn {overlap:.0} s after {new:?} was published, and verifiers \
+                         may cache a set without {new:?} for {kept} s"
                     ),
-                    "publish the next key max-age before it signs, and withdraw the old one when its \
+                    "publish the next key max-age before it signs, and withdraw the old key after its \
                      last token has expired",
                 ),
                 Some((new, overlap)) => add(
                     Level::Note,
                     format!(
-                        "{old:?} and {new:?} were published together for {overlap:.0} s, which is not \
-                         less than the {kept} s that verifiers keep a set"
+                        "{old:?} and {new:?} were published together for {overlap:.0} s, at least the \
+                         {kept} s that verifiers cache a set"
                     ),
-                    "nothing needs to be done, if tokens under the old key had expired by then",
+                    "no action needed, if all tokens signed by the old key had expired by then",
                 ),
             }
         }
@@ -182,29 +182,29 @@ mod tests {
     }
 
     #[test]
-    fn a_withdrawal_is_held_against_what_verifiers_keep() {
+    fn withdrawal_is_a_warning_if_verifiers_may_lack_the_successor() {
         for (looks, level, told) in [
-            (&[(0, &["a"][..]), (50, &["a"])][..], "Note", "no key came or went"),
-            (&[(0, &["a"]), (10, &["b"])], "Warning", "\"a\" was withdrawn 0 s after \"b\" came"),
+            (&[(0, &["a"][..]), (50, &["a"])][..], "Note", "no key was published or withdrawn"),
+            (
+                &[(0, &["a"]), (10, &["b"])],
+                "Warning",
+                "\"a\" was withdrawn 0 s after \"b\" was published",
+            ),
             (&[(0, &["a"]), (10, &["a", "b"]), (60, &["b"])], "Warning", "withdrawn 50 s after"),
             (&[(0, &["a"]), (10, &["a", "b"]), (70, &["b"])], "Note", "together for 60 s"),
-            (&[(0, &["a", "b"]), (10, &["b"])], "Note", "\"b\" was there since before"),
-            (
-                &[(0, &["a"]), (9, &["a", "b"]), (19, &["a"])],
-                "Note",
-                "\"a\" was there since before",
-            ),
-            (&[(0, &["a"]), (9, &[])], "Warning", "and none was left"),
+            (&[(0, &["a", "b"]), (10, &["b"])], "Note", "\"b\" was published before"),
+            (&[(0, &["a"]), (9, &["a", "b"]), (19, &["a"])], "Note", "\"a\" was published before"),
+            (&[(0, &["a"]), (9, &[])], "Warning", "and no key was left"),
         ] {
             let [judged] = &judged(looks)[..] else { panic!("{looks:?}: {:?}", judged(looks)) };
             assert!(judged.starts_with(level) && judged.contains(told), "{looks:?}: {judged}");
         }
-        // Announced and not yet in use: nothing to say but that it came.
+        // A key published ahead of its use gives a change and no finding.
         assert_eq!(judged(&[(0, &["a"]), (10, &["a", "b"])]), Vec::<String>::new());
     }
 
     #[test]
-    fn a_look_that_fails_withdraws_nothing() {
+    fn failed_fetch_is_not_a_withdrawal() {
         let mut rotations = Rotations::default();
         rotations.look(Duration::ZERO, &published(&["a"], 60));
         let failed = Examined { fault: Some("away".to_owned()), ..published(&[], 60) };
@@ -213,6 +213,6 @@ mod tests {
         assert!(rotations.changes.is_empty(), "{rotations:?}");
         let mut findings = Vec::new();
         rotations.judge(300, &mut findings);
-        assert_eq!(findings[0].what, "1 of 3 looks brought no keys");
+        assert_eq!(findings[0].what, "1 of 3 fetches failed");
     }
 }

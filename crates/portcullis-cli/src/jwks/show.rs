@@ -1,4 +1,4 @@
-//! The examination in words.
+//! The diagnosis as text.
 
 use std::fmt;
 
@@ -10,10 +10,11 @@ impl fmt::Display for Examined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "keys of {}", escaped(&self.location))?;
         for answer in &self.answers {
-            let status = answer.status.map_or("no answer".to_owned(), |status| status.to_string());
+            let status =
+                answer.status.map_or("no response".to_owned(), |status| status.to_string());
             writeln!(
                 f,
-                "  asked     {}: {status} after {} s, {} bytes",
+                "  fetched   {}: {status} after {} s, {} bytes",
                 escaped(&answer.url),
                 secs(answer.millis),
                 answer.bytes
@@ -23,7 +24,7 @@ impl fmt::Display for Examined {
             }
         }
         if let Some(ttl) = self.ttl_secs {
-            writeln!(f, "  used for  {ttl} s, and then asked for again")?;
+            writeln!(f, "  used for  {ttl} s, then fetched again")?;
         }
         for key in &self.accepted {
             let kid = key.kid.as_ref().map_or("without kid".to_owned(), |kid| format!("{kid:?}"));
@@ -34,7 +35,7 @@ impl fmt::Display for Examined {
             writeln!(f, "  skipped   {kid}: {}", key.reason)?;
         }
         for change in &self.changes {
-            let what = if change.published { "came" } else { "went" };
+            let what = if change.published { "published" } else { "withdrawn" };
             writeln!(f, "  {:>5.0} s   {:?} {what}", change.secs, change.kid)?;
         }
         for finding in &self.findings {
@@ -52,7 +53,7 @@ impl fmt::Display for Examined {
         }
         let worst = self.findings.first().map(|finding| finding.level);
         let verdict = match worst {
-            Some(Level::Fault) => "services can not use these keys",
+            Some(Level::Fault) => "services cannot use these keys",
             Some(Level::Warning) => "services can use these keys; see the warnings",
             Some(Level::Note) | None => "services can use these keys",
         };

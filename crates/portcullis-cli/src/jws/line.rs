@@ -1,4 +1,4 @@
-//! One line of input, read strictly: nothing twice, nothing misspelt, nothing of another type.
+//! Parses one line of input strictly: no repeated or unknown members, no wrong types.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 pub(super) struct Task<'a> {
     pub(super) jws: String,
     pub(super) keys: Keys<'a>,
-    /// `None` when the line does not say.
+    /// `None` if the line has no `algs`.
     pub(super) allowed: Option<Vec<Algorithm>>,
 }
 
-/// The keys as they stand in the line, not yet read.
+/// The keys of the line, not yet parsed.
 pub(super) enum Keys<'a> {
     One(&'a RawValue),
     Set(&'a RawValue),
@@ -26,20 +26,20 @@ impl Task<'_> {
     }
 }
 
-/// The line's `id`, if it has one, and its task or what is wrong with it.
+/// Parses a line into its `id`, if it has one, and its task or an error.
 pub(super) fn read(line: &[u8]) -> (Option<&RawValue>, Result<Task<'_>, String>) {
     let Ok(text) = str::from_utf8(line) else {
         return (None, Err("not UTF-8".to_owned()));
     };
     match serde_json::from_str::<Members<'_>>(text) {
         Ok(members) => (members.id, members.task()),
-        // The text of a wrong type would quote the value.
+        // serde's message for a wrong type would quote the value, which may be secret.
         Err(error) if error.is_data() => (None, Err("not a JSON object".to_owned())),
         Err(error) => (None, Err(format!("not JSON: {error}"))),
     }
 }
 
-/// The members by their names, values not yet read.
+/// The members by name, with values not yet parsed.
 #[derive(Default)]
 struct Members<'a> {
     id: Option<&'a RawValue>,
@@ -47,7 +47,7 @@ struct Members<'a> {
     jwks: Option<&'a RawValue>,
     jws: Option<&'a RawValue>,
     algs: Option<&'a RawValue>,
-    /// What is wrong with the names.
+    /// The first error in the names.
     fault: Option<String>,
 }
 
@@ -61,13 +61,14 @@ impl<'a> Members<'a> {
             "algs" => &mut self.algs,
             unknown => {
                 let unknown: String = unknown.chars().take(40).collect();
-                let fault = || format!("{unknown:?} is not one of id, jwk, jwks, jws, algs");
+                let fault =
+                    || format!("unknown member {unknown:?}; expected id, jwk, jwks, jws or algs");
                 self.fault.get_or_insert_with(fault);
                 return;
             }
         };
         if slot.replace(value).is_some() {
-            self.fault.get_or_insert_with(|| format!("`{name}` comes twice"));
+            self.fault.get_or_insert_with(|| format!("`{name}` is repeated"));
         }
     }
 
@@ -76,15 +77,15 @@ impl<'a> Members<'a> {
             return Err(fault.clone());
         }
         if self.id.is_none() {
-            return Err("`id` is absent".to_owned());
+            return Err("`id` is missing".to_owned());
         }
         let keys = match (self.jwk, self.jwks) {
             (Some(jwk), None) => Keys::One(object("jwk", jwk)?),
             (None, Some(jwks)) => Keys::Set(object("jwks", jwks)?),
-            (None, None) => return Err("`jwk` or `jwks` is absent".to_owned()),
-            (Some(_), Some(_)) => return Err("`jwk` and `jwks`: only one of them".to_owned()),
+            (None, None) => return Err("`jwk` or `jwks` is missing".to_owned()),
+            (Some(_), Some(_)) => return Err("both `jwk` and `jwks`; give one".to_owned()),
         };
-        let jws = self.jws.ok_or("`jws` is absent")?;
+        let jws = self.jws.ok_or("`jws` is missing")?;
         let jws = serde_json::from_str(jws.get()).map_err(|_| "`jws` is not a string")?;
         Ok(Task { jws, keys, allowed: self.algs.map(algorithms).transpose()? })
     }
@@ -122,7 +123,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
                     members.add(&name, value);
                 }
                 if ids > 1 {
-                    // Neither of two is the line's.
+                    // With two ids, the answer gets the line number.
                     members.id = None;
                 }
                 Ok(members)

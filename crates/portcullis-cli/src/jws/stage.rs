@@ -1,9 +1,9 @@
-//! How far a signature got.
+//! The stage at which verification failed.
 
 use portcullis::token::TokenError;
 use serde::Serialize;
 
-/// What a line failed at.
+/// The stage at which a line failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Stage {
@@ -33,7 +33,7 @@ impl Stage {
             | TokenError::WrongType { .. }
             | TokenError::CriticalHeader
             | TokenError::UnencodedPayload => Self::Header,
-            // Length, parts and encoding. The rules of claims do not come up here.
+            // Length, parts and encoding. Claims are not checked here.
             _ => Self::Form,
         }
     }

@@ -1,20 +1,20 @@
-//! Bars, each with its name and its value above it: text that wraps as the page does.
+//! Bar charts in HTML. Names and values are above the bars, as text that wraps.
 
 use crate::document::escape;
 
-/// A bar: its name, its length, and what it says.
+/// A bar: its name, its length and its text.
 #[derive(Debug)]
 pub(crate) struct Bar {
-    /// What it and those below it are about; empty if it goes on.
+    /// Heading above this bar; empty to continue the previous group.
     pub(crate) group: String,
     pub(crate) name: String,
     pub(crate) value: f64,
     pub(crate) text: String,
-    /// Bars of one kind have one colour.
+    /// Bars of one kind have the same color.
     pub(crate) kind: usize,
 }
 
-/// Bars from the left, one below the other.
+/// Renders horizontal bars.
 pub(crate) fn bars(what: &str, bars: &[Bar]) -> String {
     let most = bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
     let mut html = format!("<div class=\"bars\" role=\"group\" aria-label=\"{}\">\n", escape(what));

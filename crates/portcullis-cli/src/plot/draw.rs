@@ -1,18 +1,18 @@
-//! The drawing of a plot in one width.
+//! Draws a plot in one width.
 
 use super::{Axis, Line};
 use crate::document::escape;
 
-/// Lines differ by colour and by dashes, which the style sheet defines.
+/// Number of line styles (color and dashes) in the style sheet.
 pub(super) const KINDS: usize = 4;
 
-/// In pixels, of which a page may show more, and a narrow screen slightly fewer.
+/// Size in pixels, before the page scales the drawing to its width.
 #[derive(Debug)]
 pub(super) struct Size {
     name: &'static str,
     width: f64,
     height: f64,
-    /// The size of the text.
+    /// Font size.
     text: f64,
 }
 
@@ -24,7 +24,7 @@ const TOP: f64 = 30.0;
 const BOTTOM: f64 = 52.0;
 
 impl Size {
-    /// How wide a text is, at most.
+    /// Returns an upper bound for the width of a text.
     fn width_of(&self, text: &str) -> f64 {
         text.chars().count() as f64 * self.text * 0.64
     }
@@ -49,7 +49,7 @@ pub(super) fn draw(size: &Size, x: &Axis, y: &Axis, lines: &[Line]) -> String {
         );
         let half = size.width_of(text) / 2.0;
         let middle = at.clamp(half, (width - half).max(half));
-        // A name that would touch the one before it is left out; the line stays.
+        // Omits a label that would touch the previous label, but keeps its grid line.
         if middle - half >= free {
             free = middle + half + 8.0;
             svg += &format!(
@@ -98,7 +98,7 @@ pub(super) fn draw(size: &Size, x: &Axis, y: &Axis, lines: &[Line]) -> String {
 mod tests {
     use super::*;
 
-    /// Where the names of the marks below a plot begin and end.
+    /// Returns where the labels below a plot begin and end.
     fn names(svg: &str, size: &Size) -> Vec<(f64, f64)> {
         let below = svg
             .lines()
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_marks_do_not_touch_and_stay_within_the_drawing() {
+    fn labels_do_not_touch_and_stay_within_the_drawing() {
         for size in [&NARROW, &WIDE] {
             for most in [50.0, 920.0, 5400.0, 86_400.0, 604_800.0] {
                 let x = Axis::durations("time", most);
@@ -124,7 +124,7 @@ mod tests {
                 for pair in names.windows(2) {
                     assert!(pair[0].1 + 4.0 <= pair[1].0, "{most}: {names:?}");
                 }
-                // The places are written with one digit.
+                // Positions are written with one decimal.
                 assert!(names[0].0 >= -0.1, "{most}: {names:?}");
                 assert!(names[names.len() - 1].1 <= size.width + 0.1, "{most}: {names:?}");
             }

@@ -1,4 +1,4 @@
-// Chromium over the DevTools protocol, by two pipes: no library, and no port that others could open.
+// Controls Chromium by the DevTools protocol over two pipes: no library, and no port open to other users.
 
 import { spawn } from 'node:child_process';
 
@@ -54,7 +54,7 @@ export async function launch(executable, profile) {
       return {
         wrong,
         async open(url) {
-          // Another fragment alone would not load the page again.
+          // A change of the fragment alone would not reload the page.
           for (const next of ['about:blank', url]) {
             const done = new Promise((resolve) => { loaded = resolve; });
             await call('Page.navigate', { url: next });

@@ -1,4 +1,4 @@
-// What a browser makes of the reports: their widths, their text, their values, and the page's sliders.
+// Checks the reports in a browser: widths, text sizes, values, and the page's sliders.
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -9,9 +9,9 @@ import { launch } from './chromium.mjs';
 const { CHROMIUM, PROFILE, PICTURES } = process.env;
 const [tool, ...reports] = process.argv.slice(2);
 
-// Nothing below waits for ever, and if it does, this ends it.
+// Ends a run that hangs.
 setTimeout(() => {
-  console.error('not done after two minutes');
+  console.error('not finished within 2 minutes');
   process.exit(1);
 }, 120_000).unref();
 
@@ -119,7 +119,7 @@ const after = await text('lag_bound');
 assert.notEqual(after, before);
 const link = await hash();
 assert.match(link, /^#expiry=\d+&ttl=\d+&/);
-// Somebody else opens the link.
+// The link restores the settings in another tab.
 await page.open(url + link);
 assert.equal(await text('lag_bound'), after);
 await page.evaluate(`document.querySelector('button').click();`);
@@ -127,19 +127,19 @@ assert.equal(await text('lag_bound'), before);
 await page.open(`${url}#expiry=60&ttl=30&pause=0`);
 assert.equal(await text('expiry-value'), '60 s');
 assert.equal(await text('pause-value'), 'none: always active');
-// And somebody who means ill makes one.
+// A malicious link changes nothing and injects no markup.
 await page.open(`${url}#expiry=%3Cimg%20src=x%3E&sessions=-1&<script>=1`);
 assert.equal(await text('lag_bound'), before);
 assert.match(await text('notice'), /out of bounds: expiry, sessions, an unknown name\./);
 assert.equal(await page.evaluate(`return document.querySelectorAll('img, #notice *').length;`), 0);
-// Both shares together are all requests at most.
+// The two shares are limited to 100 % in total.
 await page.open(`${url}#live=70&list=60`);
 assert.equal(await text('live-value'), '40 %');
 assert.equal(await text('list-value'), '60 %');
 assert.deepEqual(page.wrong, []);
 console.log('ok: sliders and links');
 
-// Whatever the sliders can be set to, each at its ends, there is a figure and it can be read.
+// With each slider at either end, every figure is finite and readable.
 const phone = await browser.page(360, 900, 'light');
 const names = await page.evaluate('return Object.keys(settings);');
 const ends = names.flatMap((name) => [[name, 0], [name, -1]]);

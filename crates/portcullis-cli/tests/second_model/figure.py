@@ -1,4 +1,4 @@
-"""Figures with an interval, estimated from independent histories."""
+"""Figures with intervals, estimated from independent histories."""
 
 import math
 from typing import NamedTuple
@@ -14,7 +14,7 @@ class Figure(NamedTuple):
 
     @staticmethod
     def exact(value):
-        """A figure without chance: the interval is for rounding."""
+        """A deterministic figure: the interval allows for rounding."""
         return Figure(value, value * (1 - 1e-9), value * (1 + 1e-9))
 
     def map(self, function):

@@ -1,8 +1,8 @@
-"""A second model of the figures of `portcullis tune`, to check the first.
+"""A second model of the figures of `portcullis tune`, to check the command.
 
 Written from the guide ("Tune it", "Key sets", "Revocation") and the command's help and output, without
 knowledge of the command's code. It simulates single sessions and single instances, event by event, and
-reads each figure off their histories at random moments. Assumptions:
+samples each figure from their histories at random times. Assumptions:
 
 Sessions
   - Bursts and pauses have exponential lengths. Requests in a burst are a Poisson process.
@@ -38,11 +38,11 @@ from bisect import bisect_left, bisect_right
 from figure import Figure, Ratio, quantile
 
 DAY = 86_400.0
-# The moments that are looked at in one session, and its tokens that are followed to the instances.
+# Sampled times per session, and tokens per session that are followed to the instances.
 MOMENTS = 20
 TOKENS = 4
 INSTANCES = 4_000
-# The work for one setting: a run takes about 20 s.
+# The amount of work for one setting. A run takes about 20 s.
 EVENTS = 1_200_000
 REQUESTS = 200_000
 
@@ -57,7 +57,7 @@ def seconds(text):
 
 
 def setting(arguments):
-    """The command's arguments, with the defaults of its help."""
+    """Parses the command's arguments, with the defaults of its help."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for option in (
         "access-expiry=900 jwks-ttl=300 jwks-max-age=0 refresh-ahead=-1 leeway=10 fetch-timeout=5"
@@ -84,14 +84,14 @@ def setting(arguments):
     s.used_ttl = min(s.jwks_ttl, max(s.jwks_max_age, 10)) if s.jwks_max_age else s.jwks_ttl
     if s.refresh_ahead < 0:
         s.refresh_ahead = min(s.jwks_ttl / 10, 30)
-    assert 2 * s.refresh_ahead < s.used_ttl, "the guide does not say when keys are renewed then"
+    assert 2 * s.refresh_ahead < s.used_ttl, "the guide does not define renewal for a TTL below twice the refresh lead"
     for cost in ("refresh", "fetch", "lookup", "verify", "hit"):
         setattr(s, f"{cost}_cost", getattr(s, f"{cost}_cost") / 1e6)
     return s
 
 
 class Session:
-    """The history of a session: when it was active, and when its tokens were issued."""
+    """The history of a session: its active periods, and the issue times of its tokens."""
 
     def __init__(self, s, rng, until):
         self.starts, self.ends = self._bursts(s, rng, until)
@@ -126,7 +126,7 @@ class Session:
         return moment - self.issued[bisect_right(self.issued, moment) - 1]
 
     def requests(self, s, rng, token):
-        """The ages of this token at the requests that send it before it has ended."""
+        """The ages of this token at the requests that carry it before it expires."""
         begin, last = self.issued[token], self.issued[token + 1]
         if not s.timer:
             last = min(last, begin + s.accepted)
@@ -139,7 +139,7 @@ class Session:
 
 
 def simulate_keys(s, rng):
-    """How long a withdrawn key is accepted, fetches, and the share of instances left without keys."""
+    """How long a withdrawn key is accepted, the fetches, and the share of instances without keys."""
     mean = s.used_ttl - 1.5 * s.refresh_ahead
     begin, end = 5 * mean, 45 * mean
     rotations = s.rotations_per_day / DAY
@@ -163,7 +163,7 @@ def simulate_keys(s, rng):
 
 
 def simulate_sessions(s, rng, keys_ended):
-    """What is read off the histories of sessions: counts by name, and the lags of revocations."""
+    """Figures from the histories of sessions: counts by name, and revocation lags."""
     begin = 2 * s.access_expiry + 4 * (s.burst + s.pause)
     end = begin + 5 * (s.access_expiry + s.burst + s.pause)
     bursts = 2 * (end + s.outage) / (s.burst + s.pause) if s.pause else 0
@@ -179,7 +179,7 @@ def simulate_sessions(s, rng, keys_ended):
         add("lag", sum(lags[-1]), MOMENTS)
         first, last = (bisect_right(session.issued, moment) for moment in (begin, end))
         add("refreshes", last - first, end - begin)
-        # The outage begins at each of the moments: its end counts the sessions that are active then.
+        # An outage begins at each sampled time. At its end, the sessions active then are counted.
         ages = [session.age(m) + s.outage for m in moments if session.is_active(m + s.outage)]
         add("ended", sum(age >= s.accepted for age in ages), len(ages))
         add("waiting", sum(age >= s.due for age in ages), MOMENTS)
@@ -195,7 +195,7 @@ def simulate_sessions(s, rng, keys_ended):
 
 
 def follow(s, rng, session, first, add):
-    """Sends tokens to the instances: cache misses, and refusals by clocks that differ."""
+    """Sends tokens to the instances: cache misses, and rejections due to clock skew."""
     each = int(s.instances / s.fan_out)
     validations = misses = valid = skewed = 0
     for token in range(first, min(first + TOKENS, len(session.issued) - 1)):
@@ -234,7 +234,7 @@ def mechanisms(s, base, cores, locked):
     ]
     live, listed = s.live_share / 100, s.list_share / 100
     if live or listed:
-        # The companion issuer pushes.
+        # The companion issuer pushes its lists.
         used = waits.times(1 if listed else 0)
         rows.append((
             used.plus(lookups.times(live)),
@@ -250,13 +250,13 @@ def mechanisms(s, base, cores, locked):
 
 
 def figures(s, rng):
-    """JSON pointers into the command's report, each with its figure."""
+    """Maps JSON pointers into the command's report to figures."""
     key_lags, fetches, keys_ended = simulate_keys(s, rng)
     found, lags = simulate_sessions(s, rng, keys_ended.value)
     fetches, refreshes = fetches.times(s.instances), found["refreshes"].times(s.sessions)
     cores = refreshes.times(s.refresh_cost).plus(fetches.times(s.fetch_cost))
     waiting = found["waiting"].times(s.sessions)
-    # The waiting sessions get the cores that the usual load leaves (taken from the output).
+    # The waiting sessions get the cores left over by the usual load (taken from the output).
     spare = cores.map(lambda used: s.refresh_cost / (s.issuer_cores - used))
     figure = {
         "lag_bound": Figure.exact(s.access_expiry + 2 * s.leeway),

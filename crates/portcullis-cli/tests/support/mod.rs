@@ -1,9 +1,9 @@
-//! Runs the real binary, against real keys in a file or behind a server on this machine.
+//! Runs the binary with keys in a file or on a server on this machine.
 #![allow(dead_code, reason = "each test file uses what it needs")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test that can not be set up has failed"
+    reason = "a test that cannot be set up has failed"
 )]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -19,12 +19,12 @@ use tempfile::TempDir;
 
 pub(crate) const ISSUER: &str = "https://auth.example";
 pub(crate) const AUDIENCE: &str = "https://api.example";
-/// When every test token was issued.
+/// The issue time of every test token, in seconds since 1970.
 pub(crate) const ISSUED: u64 = 1_700_000_000;
 
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-    // The variables that `cargo xtask test` sets are not settings of the service.
+    // `cargo xtask test` sets variables with the settings' prefix, which `check` would report.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PORTCULLIS_") {
             command.env_remove(name);
@@ -34,17 +34,17 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs it to its end with this input.
+/// Runs the binary to its end with this input.
 pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Ended {
     run_with(&[], arguments, input)
 }
 
-/// As [`run`], with these variables.
+/// Like [`run`], with these environment variables.
 pub(crate) fn run_with(variables: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Ended {
     let mut child = command(arguments).envs(variables.iter().copied()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
-    // It may end without having read everything.
+    // The binary may end before it has read all of the input.
     let writer = thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
@@ -74,13 +74,13 @@ impl Ended {
         self
     }
 
-    /// Each line of the output, which must be JSON.
+    /// Parses each line of standard output as JSON.
     pub(crate) fn json(&self) -> Vec<Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
-/// An issuer whose keys are in a file.
+/// An issuer with its keys in a file.
 pub(crate) struct Issuer {
     pub(crate) key: TestKey,
     dir: TempDir,
@@ -106,12 +106,12 @@ impl Issuer {
         self.dir.path().join("keys.json").into_os_string().into_string().unwrap()
     }
 
-    /// A token that lasts 300 seconds, with `changes` to its claims.
+    /// Returns a token with a lifetime of 300 s and `changes` to its claims.
     pub(crate) fn token(&self, changes: Value) -> String {
         self.key.token(&claims(ISSUER, changes))
     }
 
-    /// Runs `check`, 60 seconds after the tokens were issued unless told otherwise.
+    /// Runs `check` as of 60 s after the issue of the tokens, unless `options` has `--at`.
     pub(crate) fn check(&self, options: &[&str], input: &str) -> Ended {
         let (keys, at) = (self.keys(), (ISSUED + 60).to_string());
         let mut arguments =
@@ -135,8 +135,8 @@ pub(crate) fn claims(issuer: &str, changes: Value) -> Value {
     claims
 }
 
-/// An issuer's metadata and keys over HTTP on this machine, for as long as the process lives. When
-/// the keys were asked for `times` times, it asks to be left alone.
+/// Serves an issuer's metadata and keys over HTTP on this machine until the process ends. After `times`
+/// fetches of the keys, it answers 503 with `Retry-After: 60`.
 pub(crate) fn serve(key: &TestKey, times: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! The names of a crate: what each module declares, and where a path in it leads.
+//! Resolves the names of a crate: the declarations of each module, and the crate that a path leads to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::surface::{Signature, paths_of_type, signatures};
 use crate::cycles::Sources;
 use crate::cycles::scan::{self, ModulePath, Modules};
 
-/// What every module knows without an import.
+/// Names in scope in every module without an import.
 const PRELUDE: &str = "AsMut AsRef Box Clone Copy Default DoubleEndedIterator Drop Eq \
     ExactSizeIterator Extend Fn FnMut FnOnce From FromIterator Future Into IntoFuture \
     IntoIterator Iterator Option Ord PartialEq PartialOrd Result Send Sized String Sync ToOwned \
@@ -47,7 +47,7 @@ impl Names {
         let file = self.file(&module).to_owned();
         let text = sources.get(&file).map(String::as_str).unwrap_or_default();
         let parsed = syn::parse_file(text)
-            .map_err(|error| format!("{} does not read as Rust: {error}", file.display()))?;
+            .map_err(|error| format!("cannot parse {}: {error}", file.display()))?;
         self.take(sources, &module, parsed.items)
     }
 
@@ -68,7 +68,7 @@ impl Names {
                         None => self.read_file(sources, inner)?,
                     }
                 }
-                // `pin_project!` and its like, which hold items. A macro's own body is no item.
+                // Macros such as `pin_project!`, which contain items. Macro definitions are skipped.
                 Item::Macro(item) if item.ident.is_none() => {
                     let content = syn::parse2::<syn::File>(item.mac.tokens.clone());
                     let is_public = || item.mac.tokens.to_string().contains("pub ");
@@ -77,7 +77,7 @@ impl Names {
                         Err(_) if !is_public() => {}
                         Err(error) => {
                             let file = self.file(module).display();
-                            return Err(format!("{file}: cannot read a macro's items: {error}"));
+                            return Err(format!("{file}: cannot parse a macro's items: {error}"));
                         }
                     }
                 }
@@ -87,7 +87,7 @@ impl Names {
         Ok(())
     }
 
-    /// Whether a path leads to an item of ours that is not `pub`.
+    /// Returns whether a path leads to an item of this crate that is not `pub`.
     pub(super) fn is_private(&self, from: &ModulePath, path: &[String]) -> bool {
         let mut ours = Vec::new();
         let outside = self.follow(from, path, &mut ours, &mut BTreeSet::new());
@@ -96,7 +96,7 @@ impl Names {
             && ours.iter().all(|(_, item)| !matches!(visibility(item), Some(Visibility::Public(_))))
     }
 
-    /// The crates that a path leads to, ours left out; an error is a name that leads nowhere.
+    /// Returns the other crates that a path leads to, or an unresolved name as the error.
     pub(super) fn origins(
         &self,
         from: &ModulePath,
@@ -111,7 +111,7 @@ impl Names {
         let mut ours = Vec::new();
         let mut origins = self.follow(from, path, &mut ours, &mut BTreeSet::new())?;
         for (module, item) in ours {
-            // An alias is what it stands for.
+            // An alias is replaced with its type.
             if let Item::Type(alias) = item {
                 for (path, _) in paths_of_type(&alias.generics, &alias.ty) {
                     origins.extend(self.origins(&module, &path)?);
@@ -121,7 +121,7 @@ impl Names {
         Ok(origins)
     }
 
-    /// Follows a path as it is written in `from`: to the crates outside, and to items of `ours`.
+    /// Resolves a path in the module `from`: returns other crates, and adds this crate's items to `ours`.
     fn follow<'n>(
         &'n self,
         from: &ModulePath,
@@ -168,8 +168,8 @@ impl Names {
             for import in self.imports(&here, name) {
                 is_imported = true;
                 let path = [import, after].concat();
-                // A re-export under its own name, `use url;`, is the crate. A module and what it
-                // has of the same name would go round in a circle.
+                // `use url;` names the crate itself. `followed` prevents an endless loop between a
+                // module and an item of the same name in it.
                 if import == [name.clone()] {
                     origins.insert(name.clone());
                 } else if followed.insert((here.clone(), import.to_vec())) {
@@ -186,7 +186,7 @@ impl Names {
         Ok(origins)
     }
 
-    /// Whether a name means something in a module: a child, an item or an import.
+    /// Returns whether a module has a child, an item or an import of this name.
     pub(super) fn declares(&self, module: &ModulePath, name: &str) -> bool {
         self.modules.get(module).is_some_and(|module| module.children.contains(name))
             || self.imports(module, name).next().is_some()
@@ -199,13 +199,13 @@ impl Names {
     }
 }
 
-/// Whether a name has a meaning everywhere.
+/// Returns whether a name is a keyword or in the prelude.
 fn is_known(name: &str) -> bool {
     let keyword = ["crate", "self", "super"].contains(&name);
     keyword || PRELUDE.split_whitespace().any(|known| known == name)
 }
 
-/// Whether these attributes keep an item for tests alone.
+/// Returns whether these attributes limit an item to tests.
 pub(super) fn is_for_tests(attributes: &[Attribute]) -> bool {
     fn is_test(meta: &Meta) -> bool {
         match meta {

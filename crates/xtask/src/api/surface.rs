@@ -1,4 +1,4 @@
-//! The public signatures of a module, and the paths that stand in each.
+//! Collects the public signatures of a module, and the paths in each.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +12,15 @@ use syn::{
 use super::names::{Names, is_for_tests};
 use crate::cycles::scan::ModulePath;
 
-/// What users see of one item.
+/// The public signature of an item.
 pub(super) struct Signature {
     pub(super) module: ModulePath,
     pub(super) name: String,
-    /// Each path, and its line.
+    /// The paths, each with its line.
     pub(super) paths: Vec<(Vec<String>, usize)>,
 }
 
-/// Adds what users see of an item.
+/// Adds the public signatures of an item.
 pub(super) fn signatures(
     names: &Names,
     module: &ModulePath,
@@ -65,7 +65,7 @@ pub(super) fn signatures(
     }
 }
 
-/// Whether an `impl` is for a type, or of a trait, that users cannot name.
+/// Returns whether an `impl` is for a private type or of a private trait.
 fn is_of_private(names: &Names, module: &ModulePath, item: &ItemImpl) -> bool {
     let of_trait = item.trait_.as_ref().map(|(path, _)| path);
     let for_type = match &*item.self_ty {
@@ -75,7 +75,7 @@ fn is_of_private(names: &Names, module: &ModulePath, item: &ItemImpl) -> bool {
     of_trait.into_iter().chain(for_type).any(|path| names.is_private(module, &words(path)))
 }
 
-/// Takes a signature's name and how its paths are collected.
+/// Takes a signature's name, and a function that collects its paths.
 type Add<'a> = dyn FnMut(String, &dyn Fn(&mut Paths)) + 'a;
 
 fn implementation(item: &ItemImpl, add: &mut Add<'_>) {
@@ -115,7 +115,7 @@ fn implementation(item: &ItemImpl, add: &mut Add<'_>) {
     }
 }
 
-/// The paths in what an alias stands for.
+/// Returns the paths in the type of an alias.
 pub(super) fn paths_of_type(generics: &Generics, of: &Type) -> Vec<(Vec<String>, usize)> {
     paths(&|paths| {
         paths.visit_generics(generics);
@@ -131,7 +131,7 @@ fn paths(look: &dyn Fn(&mut Paths)) -> Vec<(Vec<String>, usize)> {
     found
 }
 
-/// Collects paths, and the names of type parameters, which are none.
+/// Collects paths, and the names of type parameters, which are excluded from the paths.
 struct Paths {
     found: Vec<(Vec<String>, usize)>,
     parameters: BTreeSet<String>,
@@ -144,7 +144,7 @@ impl Default for Paths {
 }
 
 impl Paths {
-    /// The paths that a `pub use` gives away.
+    /// Adds the paths that a `pub use` exports.
     fn exported(&mut self, prefix: &[String], tree: &UseTree) {
         let with = |name: &syn::Ident| [prefix, &[name.to_string()]].concat();
         match tree {
@@ -185,14 +185,14 @@ impl<'ast> Visit<'ast> for Paths {
         visit::visit_const_param(self, parameter);
     }
 
-    /// A type that a macro makes leads nowhere.
+    /// Adds a type made by a macro, which cannot be resolved.
     fn visit_macro(&mut self, call: &'ast Macro) {
         if let Some(name) = call.path.segments.last() {
             self.add(vec![format!("{}!", name.ident)], &name.ident);
         }
     }
 
-    // What no user sees.
+    // Parts that are not public.
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
     fn visit_block(&mut self, _: &'ast Block) {}
     fn visit_expr(&mut self, _: &'ast Expr) {}

@@ -1,4 +1,4 @@
-//! What the benchmarks print, and what can be made of it.
+//! Parses the benchmarks' output, and combines its cases.
 
 use crate::run::Failure;
 
@@ -9,7 +9,7 @@ pub(crate) struct Figures {
     notes: Vec<(String, String)>,
 }
 
-/// One case: nanoseconds for one run of it, round by round.
+/// A case: the time of one run in each round, in nanoseconds.
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) group: String,
@@ -18,7 +18,7 @@ pub(crate) struct Case {
     pub(crate) rounds: Vec<f64>,
 }
 
-/// The middle of some rounds, and what eight of ten lie between.
+/// The median of the rounds, and the interval with 8 of 10.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -27,14 +27,14 @@ pub(crate) struct Spread {
 }
 
 impl Figures {
-    /// Reads lines of group, name, allocations and rounds, separated by tabs; allocations or rounds
-    /// may be empty. Lines of one case are put together. A line of `note`, group and text is that.
+    /// Parses lines of group, name, allocations and rounds, separated by tabs; allocations or rounds may be
+    /// empty. Lines of the same case are merged. A line of `note`, group and text is a note.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
         let mut figures = Self::default();
         for line in text.lines().filter(|line| line.contains('\t')) {
             figures
                 .add(line)
-                .ok_or_else(|| Failure::new(format!("a benchmark printed `{line}`")))?;
+                .ok_or_else(|| Failure::new(format!("cannot parse a benchmark's line `{line}`")))?;
         }
         Ok(figures)
     }
@@ -44,7 +44,7 @@ impl Figures {
         let (group, name, third) = (cells.next()?, cells.next()?, cells.next()?);
         if group == "note" {
             let note = (name.to_owned(), third.to_owned());
-            // The build that counts says it as well as the one that takes times.
+            // Both builds, for allocations and for times, print the notes.
             if !self.notes.contains(&note) {
                 self.notes.push(note);
             }
@@ -88,8 +88,8 @@ impl Figures {
         notes.map(|(_, text)| text.as_str())
     }
 
-    /// `what` of the values of several cases, round by round, so that what disturbed a round
-    /// disturbs it once.
+    /// Applies `what` to the values of several cases in each round, so that a disturbance of a round affects
+    /// all of its values alike.
     pub(crate) fn combined<const N: usize>(
         &self,
         cases: [(&str, &str); N],

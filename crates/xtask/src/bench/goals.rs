@@ -1,4 +1,4 @@
-//! What the figures must show, and whether they do.
+//! The goals for the figures, and whether they are met.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::figures::{Case, Figures, Spread};
 
 const JSONWEBTOKEN: &str = "jsonwebtoken";
 
-/// One line: what is held against what bound, and the part that measures it.
+/// A goal: a figure, its upper bound, and the part that measures it.
 struct Goal {
     part: &'static str,
     what: String,
@@ -34,7 +34,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
         ("validator HS256", JSONWEBTOKEN),
     ];
     let value = figures.combined(hs256, |[cold, bare, _]| (cold - bare) / 1000.0);
-    goal("validator", "cold without the signature check, HS256, in µs", 1.0, value);
+    goal("validator", "cold minus the bare signature check, HS256, in µs", 1.0, value);
     let value = figures.combined(hs256, |[cold, bare, theirs]| (cold - bare) / (theirs - bare));
     goal("validator", "the same / jsonwebtoken's", 0.25, value);
     for (algorithm, most) in
@@ -72,13 +72,13 @@ fn goals(figures: &Figures) -> Vec<Goal> {
         let value = added.map(|(warm, without)| exactly(warm - without));
         goal(
             "adapters",
-            &format!("allocations that the {framework} adapter adds, warm"),
+            &format!("allocations added by the {framework} adapter, warm"),
             2.0,
             value,
         );
     }
     let value = ratio("service RS256", "warm", "no layer");
-    goal("service", "whole service, CPU of a request, warm / no layer, RS256", 1.25, value);
+    goal("service", "whole service, CPU time per request, warm / no layer, RS256", 1.25, value);
     if let Some(best) = best_peer(figures, "peers service RS256") {
         let value = ratio("peers service RS256", "cold", best);
         goal("peers", &format!("the same, cold / {best}, RS256"), 1.0, value);
@@ -91,7 +91,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
     ];
     let value = figures
         .combined(threads, |[two, one, hash_two, hash_one]| (two / one) / (hash_two / hash_one));
-    goal("cache", "what a second thread costs, warm / the bare hash", 1.10, value);
+    goal("cache", "cost of a second thread, warm / the bare hash", 1.10, value);
     let value = ratio("validator RS256", "new tokens, cache on", "new tokens, cache off");
     goal("validator", "a flood of new tokens, cache on / off, RS256", 1.05, value);
     for algorithm in ["ES256", "EdDSA", "RS256"] {
@@ -106,7 +106,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
     }
     let warm = "revocation, warm RS256";
     let value = ratio(warm, "and by a status list", "by the token alone");
-    goal("revocation", "warm by the token and a status list / by the token alone", 1.15, value);
+    goal("revocation", "warm with a status list / by the token alone", 1.15, value);
     for (name, secs) in
         [("status list, pushed", 1.0), ("status list, asked for", 6.0), ("live", 0.001)]
     {
@@ -114,7 +114,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
         let value = known.and_then(|case| case.quantile(99)).map(|nanos| exactly(nanos / 1e9));
         goal(
             "revocation",
-            &format!("a logout is known at 4 services, {name}, p99 in s"),
+            &format!("time until 4 services know of a logout, {name}, p99 in s"),
             secs,
             value,
         );
@@ -125,7 +125,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
     goals
 }
 
-/// Against the best of the peers, where they were measured.
+/// Adds the goals for the adapters against the fastest peer, if peers were measured.
 fn layers(
     figures: &Figures,
     algorithm: &str,
@@ -151,7 +151,7 @@ fn layers(
     }
 }
 
-/// The fastest that is not ours.
+/// Returns the fastest peer.
 fn best_peer<'f>(figures: &'f Figures, group: &'f str) -> Option<&'f str> {
     let ours = ["without", "no layer", "portcullis", "warm", "cold"];
     let peers = figures.of(group).filter(|case| !ours.iter().any(|own| case.name.starts_with(own)));
@@ -160,7 +160,7 @@ fn best_peer<'f>(figures: &'f Figures, group: &'f str) -> Option<&'f str> {
     best.map(|case| case.name.as_str())
 }
 
-/// A table in Markdown.
+/// Returns the goals as a Markdown table.
 pub(crate) fn table(figures: &Figures) -> String {
     let mut text = String::from(
         "| what | at most | measured | 8 of 10 | | `--only` |\n|---|---|---|---|---|---|\n",

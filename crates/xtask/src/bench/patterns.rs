@@ -1,4 +1,4 @@
-//! The table of the patterns.
+//! Renders the table of the patterns.
 
 use super::figures::Figures;
 use super::page::shown;
@@ -13,7 +13,7 @@ const HEAD: &str = "\
 |---|---|---|---|
 ";
 
-/// What each adds and how long it lags, in Markdown; without rows where nothing was measured.
+/// Returns the added latency and the revocation lag of each measured pattern, as a Markdown table.
 pub(crate) fn table(figures: &Figures) -> String {
     let mut text = HEAD.to_owned();
     for case in figures.of(HALF).filter(|case| case.name != WITHOUT) {
@@ -23,7 +23,7 @@ pub(crate) fn table(figures: &Figures) -> String {
         };
         let (Some(half), Some(most)) = (added(HALF), added(MOST)) else { continue };
         let lag = match figures.case(LAG, &case.name).and_then(|lag| lag.quantile(100)) {
-            // Refused at the first request after the acknowledgement: a moment, and no request.
+            // Rejected at the first request after the acknowledgement.
             Some(lag) if lag < 1e6 => "no request".to_owned(),
             Some(lag) => format!("at most {}", shown(lag)),
             None => "920 s: 900 s tokens, twice 10 s leeway".to_owned(),

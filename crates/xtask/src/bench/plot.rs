@@ -1,4 +1,4 @@
-//! Bars: short is good.
+//! Bar charts of times.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ const ROW: usize = 26;
 const LABEL: f64 = 344.0;
 const LENGTH: f64 = 380.0;
 
-/// Each with its name.
+/// Returns the charts as SVG, each with its name.
 pub(crate) fn plots(figures: &Figures) -> Vec<(String, String)> {
     let wanted = ["validator RS256", "validator ES256", "peers axum RS256", "peers service RS256"];
     let drawn =

@@ -1,4 +1,4 @@
-//! Where the instructions of a validation go, counted by valgrind's callgrind.
+//! Counts the instructions of a validation by place in the code, with valgrind's callgrind.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,16 +7,16 @@ use super::results_command;
 use crate::install;
 use crate::run::{Failure, output, program, target_dir};
 
-/// Runs that are counted, beyond those that only warm up.
+/// The two numbers of counted runs. Their difference excludes start and warm-up.
 const RUNS: [usize; 2] = [500, 3_000];
 
-/// What is counted. A shared secret costs nothing to make, and the same each time.
+/// The counted cases. HS256, since a shared secret is cheap to generate and costs the same each time.
 pub(super) const PROFILED: [(&str, &str); 2] = [("cold", "HS256"), ("warm", "HS256")];
 
-/// Where code stands, by what is in its file's path or in its name: the first that fits.
+/// Places by a part of the file path or function name. The first match applies.
 const PLACES: [(&str, &str); 12] = [
-    ("aws_lc", "the signature check, and comparing in constant time (aws-lc)"),
-    ("aws-lc", "the signature check, and comparing in constant time (aws-lc)"),
+    ("aws_lc", "the signature check and constant-time comparison (aws-lc)"),
+    ("aws-lc", "the signature check and constant-time comparison (aws-lc)"),
     ("serde", "JSON (serde, serde_json)"),
     ("base64", "base64url (base64-simd)"),
     ("vsimd", "base64url (base64-simd)"),
@@ -26,10 +26,10 @@ const PLACES: [(&str, &str); 12] = [
     ("/http-", "the header map (http)"),
     ("memchr", "finding dots (memchr)"),
     ("mem", "copying and comparing (libc)"),
-    ("library/", "Rust's own library, inlined anywhere"),
+    ("library/", "Rust's standard library, inlined"),
 ];
 
-/// Tables of instructions for each run, by place.
+/// Returns a note for each case with its instructions per run, by place.
 pub(super) fn profile() -> Result<String, Failure> {
     install::valgrind()?;
     let mut text = String::new();
@@ -65,7 +65,7 @@ pub(super) fn profile() -> Result<String, Failure> {
 fn count(case: &str, algorithm: &str, runs: usize) -> Result<BTreeMap<&'static str, u64>, Failure> {
     let file = target_dir().join("bench/callgrind.out");
     let valgrind = format!("valgrind --tool=callgrind --callgrind-out-file={}", file.display());
-    // Cargo runs what it builds under whatever it is told to.
+    // Cargo runs its binaries with the runner that this variable names.
     let mut run = results_command();
     run.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER", valgrind);
     output(run.args(["--", "profile", case, algorithm, &runs.to_string()]))?;
@@ -73,7 +73,7 @@ fn count(case: &str, algorithm: &str, runs: usize) -> Result<BTreeMap<&'static s
     Ok(by_place(&listing))
 }
 
-/// Sums up the listing's first table, of functions; a second one has lines of source.
+/// Sums up the listing's first table, of functions. The second table, of source lines, is ignored.
 fn by_place(listing: &str) -> BTreeMap<&'static str, u64> {
     let mut counts = BTreeMap::new();
     let rows = listing.lines().skip_while(|line| !line.contains("file:function"));
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_are_summed_up_by_place() {
+    fn instructions_of_functions_are_summed_up_by_place() {
         let listing = "\
             Ir    file:function\n\
             1,000 (50.0%)  /x/aws-lc/sha.S:aws_lc_sha [/bin/results]\n\
@@ -102,7 +102,7 @@ mod tests {
             900 (45.0%)  let x = serde;\n";
         let counts = by_place(listing);
         assert_eq!(
-            counts.get("the signature check, and comparing in constant time (aws-lc)"),
+            counts.get("the signature check and constant-time comparison (aws-lc)"),
             Some(&1000)
         );
         assert_eq!(counts.get("JSON (serde, serde_json)"), Some(&300));

@@ -1,4 +1,4 @@
-//! The table of what a route can ask for.
+//! Renders the table of the revocation requirements.
 
 use std::fmt::Write as _;
 
@@ -10,11 +10,11 @@ const KNOWN: &str = "revocation, until known";
 const WARM: &str = "revocation, warm RS256";
 
 const HEAD: &str = "\
-| a route asks for | a revocation is known within | measured: p50 | p99 | cost of a warm request | at the issuer, for each service | while the issuer is away |
+| requirement of the route | revocation known within | measured: p50 | p99 | cost of a warm request | load on the issuer per service | while the issuer is unavailable |
 |---|---|---|---|---|---|---|
 ";
 
-/// What is promised and measured of each, in Markdown; empty where nothing was measured.
+/// Returns the bound and the measurement of each requirement as a Markdown table; empty if nothing was measured.
 pub(crate) fn table(figures: &Figures) -> String {
     let part = |name: &str, percent: usize| -> Option<String> {
         Some(shown(figures.case(KNOWN, name)?.quantile(percent)?))
@@ -32,33 +32,33 @@ pub(crate) fn table(figures: &Figures) -> String {
     let rows = [
         row(
             "status list, asked for",
-            "`status_list(10 s)`, a server that does not wait, TTL 5 s",
+            "`status_list(10 s)`, server without long polling, TTL 5 s",
             "10.1 s",
             &checked,
-            "a question every 5 s",
-            "refuses after 10 s",
+            "a request every 5 s",
+            "rejects after 10 s",
         ),
         row(
             "status list, pushed",
-            "`status_list(10 s)`, a server that waits",
+            "`status_list(10 s)`, server with long polling",
             "10.1 s, if all pushes are lost",
             &checked,
-            "a question held open, 3 s each",
-            "refuses after 10 s",
+            "one open request, 3 s each",
+            "rejects after 10 s",
         ),
         row(
             "live",
             "`live()`",
             "the next request",
-            "a question and its answer",
-            "a question for each request",
-            "refuses at once",
+            "one round trip to the issuer",
+            "a request for each request",
+            "rejects at once",
         ),
     ];
     let mut text = HEAD.to_owned();
     let _ = writeln!(
         text,
-        "| `expiry()`, tokens for 900 s | 920 s | any time until then | | × 1.00 | nothing | goes on |"
+        "| `expiry()`, tokens for 900 s | 920 s | any time until then | | × 1.00 | none | accepts |"
     );
     for row in rows.into_iter().flatten() {
         text.push_str(&row);
@@ -67,7 +67,7 @@ pub(crate) fn table(figures: &Figures) -> String {
 }
 
 impl Case {
-    /// So many of a hundred are not above it.
+    /// Returns the percentile of the rounds.
     pub(crate) fn quantile(&self, percent: usize) -> Option<f64> {
         let mut values = self.rounds.clone();
         values.sort_by(f64::total_cmp);

@@ -1,15 +1,15 @@
-//! Which module depends on which sibling, and where that goes round in a circle.
+//! Builds the graph of dependencies between siblings, and finds its cycles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::scan::{Module, ModulePath, Modules};
 
-/// Siblings of which each depends on all others.
+/// A group of siblings, each of which depends on all others, directly or indirectly.
 #[derive(Debug)]
 pub(super) struct Cycle {
     parent: ModulePath,
-    /// Between any two of them: where it is written first, and how often.
+    /// The dependency between two siblings: its first place, and the number of places.
     edges: BTreeMap<Edge, (String, usize)>,
 }
 
@@ -17,7 +17,7 @@ pub(super) struct Cycle {
 type Edge = (String, String);
 
 impl Cycle {
-    /// The modules, by their full names.
+    /// Returns the full names of the modules.
     pub(super) fn modules(&self) -> Vec<String> {
         let names: BTreeSet<&String> = self.edges.keys().map(|(from, _)| from).collect();
         let parent = std::iter::once("crate").chain(self.parent.iter().map(String::as_str));
@@ -28,7 +28,7 @@ impl Cycle {
 
 impl fmt::Display for Cycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "modules import each other in a circle: {}", self.modules().join(" "))?;
+        write!(f, "import cycle between modules: {}", self.modules().join(" "))?;
         for ((from, to), (first, count)) in &self.edges {
             write!(f, "\n    {from} -> {to}: {first}")?;
             if *count > 1 {
@@ -39,7 +39,7 @@ impl fmt::Display for Cycle {
     }
 }
 
-/// The cycles of a crate, those of the upper modules first.
+/// Returns the cycles of a crate, those of outer modules first.
 pub(super) fn cycles(modules: &Modules) -> Vec<Cycle> {
     let mut levels: BTreeMap<ModulePath, BTreeMap<Edge, (String, usize)>> = BTreeMap::new();
     for (path, module) in modules {
@@ -58,14 +58,14 @@ pub(super) fn cycles(modules: &Modules) -> Vec<Cycle> {
     levels.into_iter().flat_map(|(parent, edges)| cycles_of_level(&parent, &edges)).collect()
 }
 
-/// The first ancestors of the two that differ; none if one is an ancestor of the other.
+/// Returns the outermost ancestors in which two modules differ, or `None` if one is an ancestor of the other.
 fn between_siblings(from: &ModulePath, to: &ModulePath) -> Option<(ModulePath, Edge)> {
     let common = from.iter().zip(to).take_while(|(one, other)| one == other).count();
     let edge = (from.get(common)?.clone(), to.get(common)?.clone());
     Some((from.get(..common)?.to_vec(), edge))
 }
 
-/// The modules that a path in `from` leads to or through.
+/// Returns the modules that a path in `from` leads to or through.
 fn reached(modules: &Modules, from: &ModulePath, path: &[String]) -> BTreeSet<ModulePath> {
     let mut walk = Walk { modules, reached: BTreeSet::new(), followed: BTreeSet::new() };
     walk.from(from, path);
@@ -75,12 +75,12 @@ fn reached(modules: &Modules, from: &ModulePath, path: &[String]) -> BTreeSet<Mo
 struct Walk<'m> {
     modules: &'m Modules,
     reached: BTreeSet<ModulePath>,
-    /// The module and the path of each import that was followed.
+    /// The module and the path of each resolved import.
     followed: BTreeSet<(ModulePath, &'m [String])>,
 }
 
 impl Walk<'_> {
-    /// Follows a path as it is written in `from`.
+    /// Resolves a path in the module `from`.
     fn from(&mut self, from: &ModulePath, path: &[String]) {
         let Some(module) = self.modules.get(from) else { return };
         match path.split_first() {
@@ -89,12 +89,12 @@ impl Walk<'_> {
             Some((first, _)) if first == "super" || module.has(first) => {
                 self.below(from.clone(), path);
             }
-            // A name that is neither declared nor imported here is another crate's.
+            // A name that is neither declared nor imported here belongs to another crate.
             _ => {}
         }
     }
 
-    /// Follows the rest of a path from the module `here` on.
+    /// Resolves the rest of a path from the module `here`.
     fn below(&mut self, mut here: ModulePath, path: &[String]) {
         let mut rest = path;
         while let Some((name, after)) = rest.split_first() {
@@ -129,7 +129,7 @@ impl Module {
     }
 }
 
-/// The groups of siblings in which each can be reached from each.
+/// Returns the strongly connected groups of siblings.
 fn cycles_of_level(parent: &ModulePath, edges: &BTreeMap<Edge, (String, usize)>) -> Vec<Cycle> {
     let names: BTreeSet<&String> = edges.keys().flat_map(|(from, to)| [from, to]).collect();
     let reach = |start| {

@@ -1,4 +1,4 @@
-//! The modules of a crate as its source text declares them, and the paths that stand in each.
+//! Scans the source text of a crate for its modules, and for the paths in each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 
 use super::Sources;
 
-/// The names from the crate's root down; the root has none.
+/// The names from the crate's root down. The root's path is empty.
 pub(crate) type ModulePath = Vec<String>;
 
 pub(crate) type Modules = BTreeMap<ModulePath, Module>;
@@ -16,9 +16,9 @@ pub(crate) type Modules = BTreeMap<ModulePath, Module>;
 pub(crate) struct Module {
     pub(crate) file: PathBuf,
     pub(crate) children: BTreeSet<String>,
-    /// The name that each import is known by here, and the path as it is written.
+    /// The local name of each import, and its path as written.
     pub(crate) imports: Vec<(String, Vec<String>)>,
-    /// Every path of two names and more, imports too.
+    /// Every path of two or more names, including imports.
     pub(crate) references: Vec<Reference>,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Reference {
     pub(crate) line: usize,
 }
 
-/// Reads a crate from its root file on.
+/// Scans a crate from its root file.
 pub(crate) fn modules(sources: &Sources, crate_root: &Path) -> Result<Modules, String> {
     let mut modules = Modules::new();
     let directory = crate_root.parent().unwrap_or(Path::new("")).to_owned();
@@ -36,7 +36,7 @@ pub(crate) fn modules(sources: &Sources, crate_root: &Path) -> Result<Modules, S
     Ok(modules)
 }
 
-/// Reads one file, whose children's files are in `directory`.
+/// Scans a file, whose children's files are in `directory`.
 fn read_file(
     sources: &Sources,
     modules: &mut Modules,
@@ -45,15 +45,14 @@ fn read_file(
     directory: PathBuf,
 ) -> Result<(), String> {
     let text = sources.get(file).map(String::as_str).unwrap_or_default();
-    let tokens = text
-        .parse()
-        .map_err(|error| format!("{} does not read as Rust: {error}", file.display()))?;
+    let tokens =
+        text.parse().map_err(|error| format!("cannot parse {}: {error}", file.display()))?;
     let mut scanner = Scanner { sources, modules, path, file, directory };
     scanner.modules.entry(scanner.path.clone()).or_default().file = file.to_owned();
     scanner.read(tokens)
 }
 
-/// Goes through the text of one module.
+/// Scans the text of one module.
 struct Scanner<'a> {
     sources: &'a Sources,
     modules: &'a mut Modules,
@@ -82,7 +81,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// Goes past an attribute, and past what it is on if that is for tests alone.
+    /// Skips an attribute, and its item if that is for tests only.
     fn attribute(&self, tokens: &[TokenTree], at: usize) -> Result<usize, String> {
         let inner = usize::from(is_punct(tokens.get(at + 1), '!'));
         let Some(TokenTree::Group(group)) = tokens.get(at + 1 + inner) else { return Ok(at + 1) };
@@ -95,7 +94,7 @@ impl Scanner<'_> {
             }
             (Some("path"), _) => {
                 let line = tokens.get(after).map_or(0, |next| next.span().start().line);
-                let why = "`#[path]` is not followed; name the file after its module";
+                let why = "`#[path]` is not supported; name the file after its module";
                 Err(format!("{}:{line}: {why}", self.file.display()))
             }
             _ => Ok(after),
@@ -139,7 +138,7 @@ impl Scanner<'_> {
     /// `use tree;`
     fn import(&mut self, tokens: &[TokenTree], at: usize) -> Result<usize, String> {
         let end = tokens.iter().skip(at).position(|token| is_punct(Some(token), ';'));
-        // `use<…>` in a type ends nowhere.
+        // `use<…>` in a type is not an import.
         let Some(end) = end.filter(|_| !is_punct(tokens.get(at + 1), '<')) else {
             return Ok(at + 1);
         };
@@ -148,7 +147,7 @@ impl Scanner<'_> {
         Ok(at + end + 1)
     }
 
-    /// A tree of imports, below what stands in front of it.
+    /// Adds a tree of imports below a prefix.
     fn tree(&mut self, tree: &[TokenTree], prefix: &[String]) -> Result<(), String> {
         let mut path = prefix.to_vec();
         let mut line = 0;
@@ -166,7 +165,7 @@ impl Scanner<'_> {
                 token if is_punct(Some(token), '*') => {
                     let ours = ["crate", "self", "super"];
                     if path.first().is_some_and(|first| ours.contains(&first.as_str())) {
-                        let why = "a glob import hides what is used; name it";
+                        let why = "a glob import hides its names; import them by name";
                         return Err(format!("{}:{line}: {why}", self.file.display()));
                     }
                     return Ok(());
@@ -174,7 +173,7 @@ impl Scanner<'_> {
                 _ => {}
             }
         }
-        // `{self}` means what stands in front of the braces.
+        // `{self}` is the path in front of the braces.
         if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
             path.pop();
         }
@@ -198,7 +197,7 @@ impl Scanner<'_> {
         self.here().imports.push((alias, path));
     }
 
-    /// A path in code: the words that are joined by `::`.
+    /// Adds a path in code: words joined by `::`.
     fn path(&mut self, tokens: &[TokenTree], at: usize, first: &Ident) -> usize {
         let mut path = vec![first.to_string()];
         let mut end = at + 1;
@@ -225,7 +224,7 @@ fn is_punct(token: Option<&TokenTree>, wanted: char) -> bool {
     matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == wanted)
 }
 
-/// `test`, alone or among conditions that must all hold.
+/// Returns whether the condition requires `test`, alone or in `all(…)`.
 fn is_test(condition: &Group) -> bool {
     let tokens: Vec<TokenTree> = condition.stream().into_iter().collect();
     tokens.split(|token| is_punct(Some(token), ',')).any(|part| match part {
@@ -235,9 +234,9 @@ fn is_test(condition: &Group) -> bool {
     })
 }
 
-/// The first token after the item, field or statement that begins here.
+/// Returns the index after the item, field or statement that begins here.
 fn after_item(tokens: &[TokenTree], start: usize) -> usize {
-    // Their braces are not their end.
+    // Items that end with a semicolon even if they contain braces.
     const TO_SEMICOLON: [&str; 5] = ["use", "const", "static", "type", "let"];
     const TO_BRACES: [&str; 6] = ["fn", "impl", "mod", "struct", "enum", "trait"];
     let mut first = None;

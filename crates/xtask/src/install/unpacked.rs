@@ -1,5 +1,5 @@
-//! Programs out of Debian's packages, which are unpacked into target/tools and not installed: an
-//! installed server would start as a service.
+//! Unpacks programs from Debian packages into target/tools. They are not installed, because an installed server
+//! would start as a service.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::process::Stdio;
 use super::{step, update_package_lists};
 use crate::run::{Failure, program, run, tools_dir};
 
-/// The program at this place in Debian's package of this name, or the one that is here.
+/// Returns the installed program, or unpacks the program at this path of the Debian package of this name.
 pub(super) fn program_of(
     name: &str,
     place: &str,
@@ -22,24 +22,24 @@ pub(super) fn program_of(
         asked.arg(asks_version).stdout(Stdio::null()).stderr(Stdio::null());
         asked.status().is_ok_and(|status| status.success())
     };
-    // Debian keeps nginx out of a user's search path.
+    // Debian's nginx is in /usr/sbin, which may not be in the search path.
     let by_name = Path::new(place).file_name().map(PathBuf::from);
     for candidate in by_name.into_iter().chain([Path::new("/").join(place), own.clone()]) {
         if answers(&candidate) {
-            step(name, &format!("{} is here", candidate.display()));
+            step(name, &format!("found {}", candidate.display()));
             return Ok(candidate);
         }
     }
-    step(name, &format!("missing: unpacking Debian's into target/tools, {purpose}"));
+    step(name, &format!("missing; unpacking Debian's into target/tools, {purpose}"));
     update_package_lists(name)?;
     let io = |error: std::io::Error| Failure::new(format!("{}: {error}", folder.display()));
-    // What is left of an attempt that failed.
+    // Remains of a failed attempt.
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(io)?;
     }
     fs::create_dir_all(&folder).map_err(io)?;
     run(program("apt-get").current_dir(&folder).args(["download", name]))?;
-    // All names first: unpacking makes more of them.
+    // Lists the folder first, since unpacking adds files to it.
     let downloaded: Vec<_> = fs::read_dir(&folder).map_err(io)?.collect();
     for package in downloaded {
         let package = package.map_err(io)?.path();
@@ -49,7 +49,7 @@ pub(super) fn program_of(
         return Ok(own);
     }
     Err(Failure::new(format!(
-        "Debian's {name} was unpacked, but `{} {asks_version}` fails: install {name} your way and run this again",
+        "unpacked Debian's {name}, but `{} {asks_version}` fails; install {name} yourself and run this again",
         own.display(),
     )))
 }

@@ -1,4 +1,4 @@
-//! What the dependencies of a package demand, by their `rust-version`.
+//! Checks the `rust-version` of each package against those of its dependencies.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,14 @@ use serde_json::Value;
 use crate::crates::published;
 use crate::run::{Failure, cargo, output};
 
-/// A version of Rust, as manifests write it: `1.88` or `1.88.0`.
+/// A version of Rust, from a manifest's `1.88` or `1.88.0`.
 type Rust = (u32, u32);
 
-/// By the name and the version of a package.
+/// The `rust-version` by the name and the version of a package.
 type Versions = HashMap<(String, String), Option<Rust>>;
 
-/// Fails if a dependency of a published package demands more than the package says, with any features and on
-/// any platform, or if one of `libraries` says another version than `oldest`.
+/// Fails if a dependency of a published package needs a newer Rust than the package's `rust-version`, with any
+/// features and on any platform, or if the `rust-version` of one of `libraries` is not `oldest`.
 pub(crate) fn check(libraries: &[&str], oldest: &str) -> Result<(), Failure> {
     let metadata = output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
     let ours = versions(&metadata)?;
@@ -34,8 +34,8 @@ pub(crate) fn check(libraries: &[&str], oldest: &str) -> Result<(), Failure> {
         println!("{package:<26} Rust {:<6} needs {}", shown(own), most(&demands));
         for (name, version, rust) in demands.iter().filter(|(_, _, rust)| *rust > own) {
             wrong.push(format!(
-                "{package} says Rust {}, and {name} {version} demands {}: lower it by `cargo update -p {name} \
-                 --precise …`, or say {} in {package}",
+                "{package} has `rust-version` {}, but {name} {version} needs {}; use an older version with \
+                 `cargo update -p {name} --precise …`, or set `rust-version` to {} in {package}",
                 shown(own),
                 shown(*rust),
                 shown(*rust),
@@ -60,7 +60,7 @@ fn tree(package: &str) -> Result<String, Failure> {
     ]))
 }
 
-/// The packages of a tree that say what they demand, each once, the highest first.
+/// Returns the packages of a tree with a `rust-version`, each once, highest version first.
 fn demands<'t>(tree: &'t str, all: &Versions) -> Vec<(&'t str, &'t str, Rust)> {
     let demand = |line: &'t str| {
         let mut words = line.split_whitespace();
@@ -84,7 +84,7 @@ fn most(demands: &[(&str, &str, Rust)]) -> String {
 }
 
 fn versions(metadata: &str) -> Result<Versions, Failure> {
-    let unreadable = || Failure::new("`cargo metadata` is not readable");
+    let unreadable = || Failure::new("cannot parse the output of `cargo metadata`");
     let metadata: Value = serde_json::from_str(metadata).map_err(|_| unreadable())?;
     let packages = metadata.get("packages").and_then(Value::as_array).ok_or_else(unreadable)?;
     let version = |package: &Value| {
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn highest_demand_is_found_among_the_dependencies() {
+    fn highest_rust_version_of_the_dependencies_is_found() {
         let metadata = r#"{"packages":[
             {"name":"portcullis","version":"0.1.0","rust_version":"1.99"},
             {"name":"moka","version":"0.12.16","rust_version":"1.71.1"},
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn version_without_a_minor_part_is_not_read() {
+    fn version_without_a_minor_part_is_ignored() {
         assert_eq!(read("1.88"), Some((1, 88)));
         assert_eq!(read("1.88.1"), Some((1, 88)));
         assert_eq!(read("1"), None);

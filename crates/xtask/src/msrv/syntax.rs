@@ -1,5 +1,5 @@
-//! Syntax that Rust 1.88 does not have. The list is what was stabilized since, up to 1.95, and what this code
-//! would use: with a newer compiler nothing else says so.
+//! Finds syntax that is newer than Rust 1.88: what was stabilized up to 1.95 and this code might use. No lint of a
+//! newer compiler reports it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use syn::visit::{self, Visit};
 
 use crate::run::{Failure, root};
 
-/// Fails with each place in the sources of `packages`.
+/// Fails for each place with newer syntax in the sources of `packages`.
 pub(crate) fn check(packages: &[&str]) -> Result<(), Failure> {
     let mut newer = Vec::new();
     for package in packages {
@@ -42,7 +42,7 @@ fn sources_below(directory: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<
     Ok(())
 }
 
-/// The lines with newer syntax, and what it is.
+/// Returns the lines with newer syntax, each with a description.
 fn newer_in(source: &str) -> syn::Result<Vec<(usize, &'static str)>> {
     let mut newer = Newer::default();
     newer.visit_file(&syn::parse_file(source)?);
@@ -94,7 +94,7 @@ impl Newer {
     }
 }
 
-/// Whether a guard has a `let`, outside a block or closure of its own.
+/// Whether a guard has a `let` that is not inside a nested `if` or `while`.
 struct Lets(bool);
 
 impl<'ast> Visit<'ast> for Lets {
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn newer_syntax_is_found_with_its_line() {
+    fn newer_syntax_is_reported_with_its_line() {
         let source = "fn f(a: Option<u8>) {\n    match a {\n        Some(b) if let 1 = b => {}\n        _ => {}\n    }\n\
                       let _: [u8; _] = [0; 3];\n    let _ = [0; _];\n    cfg_select! {}\n}";
         let lines: Vec<usize> =
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn let_chains_are_of_1_88() {
+    fn let_chains_are_allowed() {
         let source = "fn f(a: Option<u8>) { if let Some(b) = a && b > 1 {}\n match a { Some(c) if { if let 1 = c { true } \
                       else { false } } => {} _ => {} } }";
         assert!(newer_in(source).unwrap().is_empty());

@@ -1,15 +1,14 @@
-//! The words of a text that people read: all of a Markdown file, and the comments and string
-//! literals of a Rust file.
+//! Extracts the words of prose: of a whole Markdown file, or of the comments and string literals of a Rust file.
 
-/// A word in lower case, or the mark of a pause.
+/// A word in lower case, or [`PAUSE`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) text: String,
-    /// Counted from 1.
+    /// Line number, from 1.
     pub(super) line: usize,
 }
 
-/// Stands between two words that are in different sentences, clauses, cells or literals.
+/// Separates words of different sentences, clauses, cells or literals.
 const PAUSE: &str = "|";
 
 pub(super) fn markdown(text: &str) -> Vec<Word> {
@@ -29,7 +28,7 @@ pub(super) fn rust(source: &str) -> Vec<Word> {
     let mut scanner = Scanner { rest: source, line: 1 };
     while let Some(piece) = scanner.next_piece() {
         match piece {
-            // Comments on consecutive lines are one text.
+            // Comments on consecutive lines form one text.
             Piece::LineComment { text, line } => {
                 words.read(text.trim_start_matches(['/', '!']), line);
             }
@@ -56,7 +55,7 @@ impl Words {
         let mut word = String::new();
         for c in text.chars() {
             match c {
-                // Identifiers are one word: the vocabulary is about prose.
+                // An identifier is one word, since the vocabulary applies to prose.
                 _ if c.is_alphanumeric() || matches!(c, '_' | '\'') => {
                     word.extend(c.to_lowercase());
                 }
@@ -102,7 +101,7 @@ enum Piece<'s> {
     Code,
 }
 
-/// Cuts Rust source into pieces, without judging its syntax.
+/// Splits Rust source into pieces, without parsing its syntax.
 struct Scanner<'s> {
     rest: &'s str,
     line: usize,
@@ -154,7 +153,7 @@ impl<'s> Scanner<'s> {
     }
 }
 
-/// Block comments nest.
+/// Returns the end of a block comment. Block comments nest.
 fn block_comment_end(text: &str) -> usize {
     let mut depth = 0_usize;
     let mut at = 0;
@@ -188,7 +187,7 @@ fn string_end(text: &str) -> usize {
     text.len()
 }
 
-/// The end of what follows the `r`, or nothing if it is no string (`r#type`).
+/// Returns the end of a raw string after its `r`, or `None` if this is not a string (`r#type`).
 fn raw_string_end(text: &str) -> Option<usize> {
     let hashes = text.len() - text.trim_start_matches('#').len();
     let body = text.get(hashes..)?.strip_prefix('"')?;
@@ -196,7 +195,7 @@ fn raw_string_end(text: &str) -> Option<usize> {
     Some(body.find(&end).map_or(text.len(), |at| hashes + 1 + at + end.len()))
 }
 
-/// The end of a character literal, or of the mark of a lifetime or label.
+/// Returns the end of a character literal, or of the quote of a lifetime or label.
 fn char_end(text: &str) -> usize {
     let mut chars = text.char_indices().skip(1);
     match (chars.next(), chars.next()) {
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn code_is_not_read() {
+    fn code_is_ignored() {
         for source in [
             "fn whom() {}",
             "let c = '\"'; whom();",
@@ -234,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_literals_are_read_with_their_lines() {
+    fn comments_and_literals_are_extracted_with_their_lines() {
         for source in [
             "\n// whom",
             "\n/* a /* b */ whom */",
@@ -249,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_apart_where_a_reader_pauses() {
+    fn pauses_separate_clauses_and_literals() {
         let texts = |words: Vec<Word>| words.into_iter().map(|w| w.text).collect::<Vec<_>>();
         assert_eq!(
             texts(markdown("You can. Not `now`")),
