@@ -429,7 +429,7 @@ fn unsafe_settings_are_not_suggested_and_the_reason_is_given() {
         (keycloak(json!({"aud": realm, "typ": "Offline"})), "refresh", "send the access token"),
         (keycloak(json!({"aud": realm})), "is the issuer itself", "put your API"),
         (keycloak(json!({"cnf": {"jkt": "x"}})), "`cnf` binds", "plain bearer"),
-        (lightweight, "`aud` is absent", "marked for lightweight access tokens"),
+        (lightweight, "`aud` is absent", "for lightweight access tokens"),
         (hydra, "`aud` is empty", "request this API's audience"),
         (dex, "profile `dex` cannot tell an access token", "dangerous::accept_id_tokens"),
         (plain(json!({"nonce": "n"})), "`nonce` occurs only in ID tokens", "send the access token"),
