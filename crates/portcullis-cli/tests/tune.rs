@@ -201,6 +201,7 @@ fn what_can_not_be_is_refused_by_its_name() {
         (["--fan-out", "11"], "--fan-out"),
         (["--restarted", "101"], "--restarted"),
         (["--sessions", "0"], "--sessions"),
+        (["--rotations-per-day", "8641"], "--rotations-per-day is 8641: it must be at most 8640"),
         (["--habit", "never"], "--habit"),
         (["--max-lag", "1y"], "--max-lag"),
         (["--leeway", "-5m"], "\"-5m\" is negative"),

@@ -47,7 +47,6 @@ pub(super) fn compare(
     let (sessions, keys, outage) = (&simulated.sessions, &simulated.keys, scenario.outage);
     let accepted = scenario.lag_exceeds(0.0);
     let still = |lag: f64| if accepted > 0.0 { scenario.lag_exceeds(lag) / accepted } else { 0.0 };
-    let fetches = (scenario.fetches() - scenario.after_rotations()) * window;
     let mut all = vec![
         gate.count(
             "refreshes in the simulated time",
@@ -68,7 +67,7 @@ pub(super) fn compare(
         ),
         gate.count(
             "fetches in the simulated time",
-            fetches,
+            scenario.fetches() * window,
             keys.fetches.sum,
             keys.fetches.variance(),
         ),

@@ -3,8 +3,8 @@
 //!
 //! The letters of the formulas: *b* the mean burst and *p* the mean pause, both exponential (*p* = 0:
 //! always active); *X* the access expiry, *L* the leeway, *U* the age at which a client wants its next
-//! token; *T* the TTL of the keys, *a* how long before it an instance begins to renew them, *S* how
-//! long beyond it stale keys serve; *D* an outage. A refresh happens to an active session only, so
+//! token; *T* the TTL of the keys, *a* how long before it an instance begins to renew them, *ρ* the rate of
+//! rotations, *S* how long beyond the TTL stale keys serve; *D* an outage. A refresh happens to an active session only, so
 //! each is a fresh start, and renewal theory gives the rest.
 
 use std::f64::consts::SQRT_2;
@@ -100,23 +100,46 @@ pub(super) fn ahead(refresh_ahead: f64, ttl: f64) -> f64 {
     refresh_ahead.min(ttl / 3.0)
 }
 
-/// The mean time between two fetches of an instance: T − 1.5·a.
-pub(super) fn fetch_cycle(ttl: f64, ahead: f64) -> f64 {
-    ttl - 1.5 * ahead
+/// The mean time between two fetches of an instance. T − 1.5·a without rotations.
+pub(super) fn fetch_cycle(ttl: f64, ahead: f64, rotations: f64) -> f64 {
+    time_older(0.0, ttl, ahead, rotations)
 }
 
-/// The probability that an instance's keys are older than `age` at a random moment; and, since time
-/// may as well run backwards, that they are not fetched again within `age`. An instance renews at an
-/// age that is uniform from T − 2a to T − a.
-pub(super) fn key_age_exceeds(age: f64, ttl: f64, ahead: f64) -> f64 {
-    let (cycle, latest) = (fetch_cycle(ttl, ahead), ttl - ahead);
-    if age <= latest - ahead {
-        return (cycle - age.max(0.0)) / cycle;
+/// The probability that an instance's keys are older than `age` at a random moment. By symmetry in
+/// time, this is also the probability that the instance does not fetch them again within `age`.
+pub(super) fn key_age_exceeds(age: f64, ttl: f64, ahead: f64, rotations: f64) -> f64 {
+    time_older(age, ttl, ahead, rotations) / fetch_cycle(ttl, ahead, rotations)
+}
+
+/// The mean time for which keys are older than `age`, per fetch: the integral from `age` of the
+/// probability that keys reach an age y. An instance renews them at an age that is uniform from T − 2a
+/// to T − a, or at a rotation if that comes first: e^(−ρy)·min((T − a − y)/a, 1).
+fn time_older(age: f64, ttl: f64, ahead: f64, rotations: f64) -> f64 {
+    let (age, latest) = (age.max(0.0), ttl - ahead);
+    let earliest = latest - ahead;
+    let level = (earliest - age).max(0.0);
+    let mut time = (-rotations * age).exp() * level * mean_decay(rotations * level);
+    let from = age.max(earliest);
+    let slope = latest - from;
+    // Never positive if a = 0.
+    if slope > 0.0 {
+        let falling = slope * slope / ahead * mean_falling_decay(rotations * slope);
+        time += (-rotations * from).exp() * falling;
     }
-    if ahead == 0.0 {
-        return 0.0;
+    time
+}
+
+/// The integral of e^(−x·s) over s from 0 to 1.
+fn mean_decay(x: f64) -> f64 {
+    if x == 0.0 { 1.0 } else { -(-x).exp_m1() / x }
+}
+
+/// The integral of (1 − s)·e^(−x·s) over s from 0 to 1: its series where the formula would cancel.
+fn mean_falling_decay(x: f64) -> f64 {
+    if x < 1e-3 {
+        return 0.5 - x / 6.0 + x * x / 24.0 - x * x * x / 120.0;
     }
-    (latest - age).max(0.0).powi(2) / (2.0 * ahead * cycle)
+    (1.0 - mean_decay(x)) / x
 }
 
 /// The longest that a withdrawn key is accepted while the issuer can be reached: the TTL, the fetch
@@ -129,9 +152,16 @@ pub(super) fn key_lag_bound(ttl: f64, fetch_timeout: f64) -> f64 {
 /// The share of instances that have no usable keys any more after so long without the issuer: those
 /// whose keys were older than T + S − D when it began, and those that were restarted (a share of
 /// them) and keep no key set.
-pub(super) fn keys_ended(outage: f64, ttl: f64, ahead: f64, max_stale: f64, restarted: f64) -> f64 {
+pub(super) fn keys_ended(
+    outage: f64,
+    ttl: f64,
+    ahead: f64,
+    rotations: f64,
+    max_stale: f64,
+    restarted: f64,
+) -> f64 {
     let left = ttl + max_stale - outage;
-    let old = if left <= 0.0 { 1.0 } else { key_age_exceeds(left, ttl, ahead) };
+    let old = if left <= 0.0 { 1.0 } else { key_age_exceeds(left, ttl, ahead, rotations) };
     1.0 - (1.0 - old) * (1.0 - restarted)
 }
 
@@ -180,11 +210,13 @@ pub(super) fn clocks_beyond(secs: f64, skew: f64) -> f64 {
 
 /// Of the requests with a token that is not expired, the share that an instance refuses since its
 /// clock is wrong by more than the leeway (a normal deviate): the integral over the ages y at which
-/// tokens are used of again(y)·(Q((X + L − y)/σ) + Q((L + y)/σ)), over that of again(y).
+/// tokens are used of again(y)·(Q((X + L − y)/σ) + Q((L + y)/σ)), over that of again(y). A client that
+/// waits for a request to be rejected repeats it at age 0, which is one request for each `wait`.
 pub(super) fn refused_by_skew(
     expiry: f64,
     leeway: f64,
     used: f64,
+    wait: f64,
     skew: f64,
     burst: f64,
     pause: f64,
@@ -201,7 +233,8 @@ pub(super) fn refused_by_skew(
     let too_old = simpson(oldest - edge, oldest, |age| {
         active_again(burst, pause, age) * beyond(expiry + leeway - age)
     });
-    ((too_young + too_old) / active_time(burst, pause, 0.0, oldest)).min(1.0)
+    let repeated = wait * (beyond(leeway) + beyond(expiry + leeway));
+    ((repeated + too_young + too_old) / (wait + active_time(burst, pause, 0.0, oldest))).min(1.0)
 }
 
 /// How long an issuer with so many cores needs for those who ask at once when it is back, beside

@@ -138,7 +138,7 @@ impl Figures {
             busiest_second: sessions.busiest_second(),
             fetches: Figure {
                 model: scenario.fetches(),
-                simulated: keys.fetches.sum as f64 / window + scenario.after_rotations(),
+                simulated: keys.fetches.sum as f64 / window,
                 error: DEVIATE * keys.fetches.variance().sqrt() / window,
             },
             issuer_cores: load.issuer_cores(scenario),

@@ -167,7 +167,8 @@ const FORMULAS: &str = "\n## Formulas\n\n\
     - key lag ≤ JWKS TTL + 2 × fetch timeout + 1.1 s, with one fetch that fails; JWKS TTL + max stale while \
     the issuer is away\n\
     - refreshes/s = sessions / (age at refresh + the mean wait for the session to be active)\n\
-    - JWKS fetches/s = instances / (TTL − 1.5 × refresh ahead) + instances × rotations\n\
+    - JWKS fetches/s = instances / (the mean time between two fetches: TTL − 1.5 × refresh ahead, and less with \
+    rotations, each of which starts a new TTL)\n\
     - keys ended by an outage D = share of key sets that were older than TTL + max stale − D when it began\n\n\
     ## Assumptions\n\n";
 

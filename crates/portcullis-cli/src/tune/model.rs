@@ -58,21 +58,15 @@ impl Scenario {
         forms::ahead(self.verifier.refresh_ahead, self.verifier.used_ttl)
     }
 
-    /// Fetches of the key set at the issuer, in a second: by time, and after each rotation.
+    /// Fetches of the key set at the issuer, in a second: ahead of the TTL, and at each rotation.
     pub(super) fn fetches(&self) -> f64 {
-        let instances = self.instances as f64;
-        instances / forms::fetch_cycle(self.verifier.used_ttl, self.ahead())
-            + self.after_rotations()
-    }
-
-    /// Fetches in a second since an unknown key came.
-    pub(super) fn after_rotations(&self) -> f64 {
-        self.instances as f64 * self.rotations_per_day / 86_400.0
+        let cycle = forms::fetch_cycle(self.verifier.used_ttl, self.ahead(), self.rotations());
+        self.instances as f64 / cycle
     }
 
     /// The probability that an instance accepts a withdrawn key for longer.
     pub(super) fn key_lag_exceeds(&self, lag: f64) -> f64 {
-        forms::key_age_exceeds(lag, self.verifier.used_ttl, self.ahead())
+        forms::key_age_exceeds(lag, self.verifier.used_ttl, self.ahead(), self.rotations())
     }
 
     /// A quantile of one instance's lag.
@@ -85,7 +79,8 @@ impl Scenario {
     pub(super) fn keys_ended(&self, outage: f64) -> f64 {
         let verifier = &self.verifier;
         let (ttl, max_stale) = (verifier.used_ttl, verifier.max_stale);
-        let ended = forms::keys_ended(outage, ttl, self.ahead(), max_stale, self.keys_forgotten());
+        let (ahead, forgotten) = (self.ahead(), self.keys_forgotten());
+        let ended = forms::keys_ended(outage, ttl, ahead, self.rotations(), max_stale, forgotten);
         forms::any(ended, self.fan_out as f64)
     }
 
@@ -132,9 +127,9 @@ impl Scenario {
     /// Of the requests with a token that is not expired, the share that an instance refuses since
     /// its clock is wrong by more than the leeway: too young a token, or too old a one.
     pub(super) fn refused_by_skew(&self) -> f64 {
-        let (leeway, used, activity) = (self.verifier.leeway, self.used_for(), &self.activity);
-        let (burst, pause) = (activity.burst, activity.pause);
-        forms::refused_by_skew(self.access_expiry, leeway, used, self.clock_skew, burst, pause)
+        let (expiry, leeway, activity) = (self.access_expiry, self.verifier.leeway, &self.activity);
+        let (used, wait, skew) = (self.used_for(), self.waits_for(), self.clock_skew);
+        forms::refused_by_skew(expiry, leeway, used, wait, skew, activity.burst, activity.pause)
     }
 
     /// The share of requests whose token their instance has seen before, where requests go to any
@@ -143,9 +138,13 @@ impl Scenario {
         let (used, activity) = (self.used_for(), &self.activity);
         let (burst, pause) = (activity.burst, activity.pause);
         let every = self.validation_every();
-        let validations = forms::active_time(burst, pause, 0.0, used) / every;
         let instances = self.instances as f64;
-        1.0 - forms::instances_that_see(used, every, instances, burst, pause) / validations
+        // A repeated request comes to one instance of each service, which cannot know its token.
+        let repeated = self.waits_for() / every;
+        let others = 1.0 - repeated / instances;
+        let misses =
+            repeated + others * forms::instances_that_see(used, every, instances, burst, pause);
+        1.0 - misses / (repeated + forms::active_time(burst, pause, 0.0, used) / every)
     }
 
     /// Validations in a second at all instances.

@@ -115,12 +115,18 @@ impl Scenario {
         }
     }
 
-    /// How long an active session goes on with a token that it wants to replace.
+    /// How long an active session goes on with a token that it wants to replace: until a request is
+    /// rejected, which a lazy client then repeats with its new token.
     pub(super) fn waits_for(&self) -> f64 {
         match self.habit {
             Habit::Timer => 0.0,
             Habit::Lazy => self.activity.request_every,
         }
+    }
+
+    /// Key rotations in a second.
+    pub(super) fn rotations(&self) -> f64 {
+        self.rotations_per_day / 86_400.0
     }
 
     /// The mean time between two validations of an active session's token.

@@ -17,7 +17,8 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
      clocks that differ by the leeway.",
     "Bursts and pauses have exponential lengths, and requests in a burst come at random. A timer \
      refreshes as the token expires, or as early as it says, while the session is active, or else when \
-     it becomes active.",
+     it becomes active. A lazy client refreshes when a request is rejected with 401, and repeats that request \
+     with the new token.",
     "With --activity the file decides. `By its means` is the closed form with bursts and pauses that are \
      exponential and have the file's means; where those of the file are alike, or come together, the two \
      differ. Curves over other expiries and outages are by the means. A session's first token is a login \
@@ -28,7 +29,7 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
     "The JWKS TTL bounds how long a withdrawn key is accepted. It does not shorten the revocation of \
      sessions, however short it is.",
     "Each instance renews its keys by a task of its own, between one and two times `refresh_ahead` \
-     before their TTL, and at once when a token names an unknown key.",
+     before their TTL, and at once when a token names an unknown key. Both start a new TTL.",
     "Requests go to any instance. The cache hit rate is for instances that remember every token that \
      they have verified, while it lasts.",
     "An outage locks out who is active at its end and has no accepted token, or comes to an instance \

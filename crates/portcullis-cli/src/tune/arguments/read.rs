@@ -134,6 +134,14 @@ impl TuneArguments {
                 )));
             }
         }
+        // One every 10 s: each is a fetch of each instance in the simulation.
+        const MOST_ROTATIONS: f64 = 8640.0;
+        if self.rotations_per_day > MOST_ROTATIONS {
+            return Err(Failure::wrong(format!(
+                "--rotations-per-day is {}: it must be at most {MOST_ROTATIONS}",
+                self.rotations_per_day
+            )));
+        }
         self.mix.check()?;
         self.peak.check(self.session_idle.or(self.costs_of.session_idle()).is_some())?;
         if self.survivors > 100.0 {

@@ -54,24 +54,35 @@ function tokensOlder(limit, outage, used, burst, pause, cycle) {
   return clamp(1 - serve / (cycle * activeShare(burst, pause)), 0, 1);
 }
 
-/** The mean time between two fetches of an instance. */
-function fetchCycle(ttl, ahead) {
-  return ttl - 1.5 * ahead;
+/** The mean time for which an instance's keys are older than `age`, per fetch. */
+function timeOlder(age, ttl, ahead, rotations) {
+  const latest = ttl - ahead;
+  const earliest = latest - ahead;
+  const level = Math.max(earliest - age, 0);
+  const time = Math.exp(-rotations * age) * level * meanDecay(rotations * level);
+  const from = Math.max(age, earliest);
+  const slope = latest - from;
+  if (slope <= 0) return time;
+  const falling = ((slope * slope) / ahead) * meanFallingDecay(rotations * slope);
+  return time + Math.exp(-rotations * from) * falling;
 }
 
-/** The probability that an instance's keys are older than `age` at a random moment. */
-function keyAgeExceeds(age, ttl, ahead) {
-  const cycle = fetchCycle(ttl, ahead);
-  const latest = ttl - ahead;
-  if (age <= latest - ahead) return (cycle - Math.max(age, 0)) / cycle;
-  if (ahead === 0) return 0;
-  return Math.max(latest - age, 0) ** 2 / (2 * ahead * cycle);
+/** The integral of e^(-x s) over s from 0 to 1. */
+function meanDecay(x) {
+  return x === 0 ? 1 : -Math.expm1(-x) / x;
+}
+
+/** The integral of (1 - s) e^(-x s) over s from 0 to 1: its series where the formula would cancel. */
+function meanFallingDecay(x) {
+  if (x < 1e-3) return 1 / 2 - x / 6 + (x * x) / 24 - (x * x * x) / 120;
+  return (1 - meanDecay(x)) / x;
 }
 
 /** The share of instances without usable keys after so long without the issuer. */
-function keysEnded(outage, ttl, ahead, maxStale, restarted) {
+function keysEnded(outage, ttl, ahead, rotations, maxStale, restarted) {
   const left = ttl + maxStale - outage;
-  const old = left <= 0 ? 1 : keyAgeExceeds(left, ttl, ahead);
+  const all = timeOlder(0, ttl, ahead, rotations);
+  const old = left <= 0 ? 1 : timeOlder(left, ttl, ahead, rotations) / all;
   return 1 - (1 - old) * (1 - restarted);
 }
 

@@ -38,6 +38,7 @@ function modelOf(scenario) {
   const cycle = refreshCycle(used, isTimer ? 0 : activity.request_every, burst, pause);
   const ahead = Math.min(verifier.refresh_ahead, verifier.used_ttl / 3);
   const active = scenario.sessions * activeShare(burst, pause);
+  const rotations = scenario.rotations_per_day / 86400;
   const lost = scenario.kept_keys ? 0 : scenario.restarted;
 
   const exceeds = (lag) => lagExceeds(lag, accepted, used, burst, pause, cycle);
@@ -45,14 +46,13 @@ function modelOf(scenario) {
   const quantile = (share) => bisect(accepted, (lag) => exceeds(lag) <= (1 - share) * all);
   const tokensEnded = (time) => tokensOlder(accepted, time, used, burst, pause, cycle);
   const keysGone = (time) => {
-    const ended = keysEnded(time, verifier.used_ttl, ahead, verifier.max_stale, lost);
+    const { used_ttl: ttl, max_stale: stale } = verifier;
+    const ended = keysEnded(time, ttl, ahead, rotations, stale, lost);
     return 1 - (1 - ended) ** scenario.fan_out;
   };
   const lockedOut = (time) => either(tokensEnded(time), keysGone(time));
   const refreshes = scenario.sessions / cycle;
-  const fetches =
-    scenario.instances / fetchCycle(verifier.used_ttl, ahead) +
-    (scenario.instances * scenario.rotations_per_day) / 86400;
+  const fetches = scenario.instances / timeOlder(0, verifier.used_ttl, ahead, rotations);
   const issuerCores = refreshes * costs.refresh + fetches * costs.fetch;
   const waiting = active * tokensOlder(used, outage, used, burst, pause, cycle);
   const idle = scenario.session_idle;

@@ -204,7 +204,15 @@ impl<'a> Session<'a> {
             );
         }
 
-        if self.active && age < access_expiry {
+        // Requests of a time in which a client repeats at most one: some have any age, and the repeated
+        // one is made with a new token.
+        let every = self.scenario.activity.request_every;
+        let (part, repeats) = match self.scenario.habit {
+            Habit::Timer => (1.0, false),
+            Habit::Lazy => (every.min(accepted_for) / every, age < every.min(accepted_for)),
+        };
+        let requests = self.active && age < access_expiry && chance.random::<f64>() < part;
+        for age in [requests.then_some(age), repeats.then_some(0.0)].into_iter().flatten() {
             let seen = age + clock_skew * chance.sample::<f64, _>(StandardNormal);
             tally.skewed(seen >= accepted_for || seen < -verifier.leeway);
         }
@@ -213,7 +221,7 @@ impl<'a> Session<'a> {
     /// Whether some instance has usable keys left after an outage.
     fn keys_serve(&self, outage: f64, chance: &mut Chance) -> bool {
         let Scenario { verifier, restarted, kept_keys, .. } = self.scenario;
-        let age = KeySet::at_some_moment(verifier, chance).age + outage;
+        let age = KeySet::at_some_moment(self.scenario, chance).age + outage;
         let forgotten = chance.random::<f64>() < *restarted && !kept_keys;
         !forgotten && age < verifier.used_ttl + verifier.max_stale
     }

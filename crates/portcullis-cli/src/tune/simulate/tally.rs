@@ -3,7 +3,7 @@
 mod counts;
 mod histogram;
 
-use crate::tune::scenario::Scenario;
+use crate::tune::scenario::{Habit, Scenario};
 pub(crate) use counts::{Counts, Misses, Share};
 pub(crate) use histogram::Histogram;
 
@@ -30,6 +30,8 @@ pub(crate) struct Tally {
     window: f64,
     instances: f64,
     validation_every: f64,
+    /// Validations of a request that a client repeats with a new token: one by each service.
+    repeated: f64,
     /// Of the session that is running.
     refreshed: u64,
 }
@@ -51,6 +53,10 @@ impl Tally {
             window,
             instances: scenario.instances as f64,
             validation_every: scenario.validation_every(),
+            repeated: match scenario.habit {
+                Habit::Timer => 0.0,
+                Habit::Lazy => scenario.fan_out as f64,
+            },
             refreshed: 0,
         }
     }
@@ -81,8 +87,9 @@ impl Tally {
         }
         // Of a random number of requests at random instances, in expectation.
         let requests = active_for / self.validation_every;
-        let misses = -self.instances * (-requests / self.instances).exp_m1();
-        self.misses.count(requests, misses);
+        let others = self.instances - self.repeated;
+        let misses = self.repeated - others * (-requests / self.instances).exp_m1();
+        self.misses.count(self.repeated + requests, misses);
     }
 
     pub(super) fn session_ends(&mut self) {

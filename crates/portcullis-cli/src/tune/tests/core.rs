@@ -96,3 +96,32 @@ async fn fetches_are_as_many_as_an_instance_makes() {
         );
     }
 }
+
+/// A fetch for an unknown key is a renewal like any other: the next one is due a TTL later.
+#[tokio::test]
+async fn fetch_for_an_unknown_key_starts_a_new_ttl() {
+    let [old, new] = ["old", "new"].map(|kid| TestKey::generate(kid, Algorithm::Es256));
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    fetch.set(JWKS, Answer::ok(TestKey::jwks([&old])));
+    let auth = Authenticator::builder(ISSUER, AUDIENCE)
+        .jwks_url(JWKS)
+        .jwks_ttl(secs(300.0))
+        .refresh_ahead(secs(30.0))
+        .fetch(fetch.clone())
+        .clock(clock.clone())
+        .build()
+        .await
+        .unwrap();
+    let mut claims = claims();
+    claims["exp"] = (NOW + 3600).into();
+    clock.advance(secs(200.0));
+    fetch.set(JWKS, Answer::ok(TestKey::jwks([&old, &new])));
+    let request = bearer(&new.token(&claims));
+    // It was fetched at 0 s, is now, and is not again before 200 + 240 s.
+    for at in 20..44 {
+        assert_eq!(rule(&auth, &request).await, "accepted");
+        tokio::task::yield_now().await;
+        assert_eq!(fetch.requests().len(), 2, "at {at}0 s");
+        clock.advance(secs(10.0));
+    }
+}

@@ -80,7 +80,8 @@ impl Draw {
             },
             habit,
             refresh_early: if early { self.between(1.0, 300.0) } else { 0.0 },
-            rotations_per_day: self.between(0.01, 10.0),
+            // From what is usual to one a minute, which shows in every TTL.
+            rotations_per_day: self.between(0.01, 1440.0),
             outage,
             restarted: if self.chance(0.2) { self.0.random::<f64>() } else { 0.0 },
             kept_keys: self.chance(0.3),
@@ -147,6 +148,7 @@ fn a_model_that_is_wrong_is_noticed() {
     assert_eq!(disagree(scenario), Vec::<&str>::new());
     let verifier = scenario.verifier;
     let ttl = |used_ttl| Scenario { verifier: Verifier { used_ttl, ..verifier }, ..scenario };
+    let rotated = Scenario { rotations_per_day: 480.0, ..scenario };
     let longer = Activity { pause: 1650.0, ..scenario.activity };
     for (model, noticed) in [
         (Scenario { access_expiry: 810.0, ..scenario }, "refreshes in the simulated time"),
@@ -161,6 +163,8 @@ fn a_model_that_is_wrong_is_noticed() {
         (Scenario { outage: 330.0, ..scenario }, "sessions that ask when it is over"),
         (Scenario { clock_skew: 16.0, ..scenario }, "refused since clocks differ"),
         (Scenario { restarted: 0.01, ..scenario }, "key sets that it ends"),
+        (rotated, "fetches in the simulated time"),
+        (rotated, "how long a withdrawn key is accepted (largest difference)"),
         (ttl(240.0), "fetches in the simulated time"),
         (ttl(240.0), "how long a withdrawn key is accepted (largest difference)"),
     ] {

@@ -143,6 +143,40 @@ fn sessions_without_a_lag_are_named_beside_the_quantiles_of_the_others() {
     assert!((of.lag_exceeds(0.0) - (1.0 - of.without_lag.model)).abs() < 1e-9);
 }
 
+/// A lazy client repeats the rejected request with its new token, which no instance can know and which
+/// is too young for a slow clock.
+#[test]
+fn repeated_request_of_a_lazy_client_is_a_cache_miss_of_age_zero() {
+    let options = "--habit lazy --pause 0 --access-expiry 60 --leeway 2 --clock-skew 3";
+    let of = figures(options);
+    // A token: one repeated request, and 6.2 others until it is rejected.
+    let misses = 1.0 + 9.0 * (1.0 - (-6.2_f64 / 10.0).exp());
+    assert!((of.cache_hits.model - (1.0 - misses / 7.2)).abs() < 1e-9, "{:?}", of.cache_hits);
+    // By hand: 1.5 % of the others, and a quarter of those of age 0.
+    assert!((of.refused_by_skew.model - 0.049_023).abs() < 1e-6, "{:?}", of.refused_by_skew);
+    for figure in [of.cache_hits, of.refused_by_skew] {
+        let off = (figure.model - figure.simulated).abs();
+        assert!(off < 2.5 * figure.error + 1e-6, "{figure:?}");
+    }
+}
+
+/// Each fetch starts a new TTL, one for an unknown key as well.
+#[test]
+fn fetch_for_a_rotated_key_postpones_the_next_renewal() {
+    for (rotations, mean) in [
+        (0.0, 102.0),
+        // (1 − E e^(−ρD)) / ρ with one rotation in 300 s and D from 96 to 108 s.
+        (288.0, 86.454_7),
+        // One a minute.
+        (1440.0, 49.020_7),
+    ] {
+        let options = "--jwks-ttl 120 --jwks-max-age 0 --instances 40";
+        let of = figures(&format!("{options} --rotations-per-day {rotations}")).fetches;
+        assert!((40.0 / of.model - mean).abs() < 1e-3, "{rotations}: {of:?}");
+        assert!((of.simulated - of.model).abs() < 2.5 * of.error, "{rotations}: {of:?}");
+    }
+}
+
 /// One model, also where sessions rest.
 #[test]
 fn cache_hits_agree_though_sessions_rest() {
