@@ -1,13 +1,14 @@
 //! What is written, and what never is: no token, and nothing that a terminal would obey or hide.
 
-use std::fs::{File, OpenOptions};
+mod page;
+
 use std::io::{self, StdoutLock, Write as _};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
+pub(crate) use page::Page;
 
 /// Standard output. `Break` says that nobody reads it any more, which is no failure.
 #[derive(Debug)]
@@ -32,30 +33,6 @@ impl Output {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
             Err(error) => Err(Failure::wrong(format!("standard output: {error}"))),
         }
-    }
-}
-
-/// A file that will be written: it is opened before the work whose result it gets, so that a wrong
-/// path costs no time. What it had stays until then.
-#[derive(Debug)]
-pub(crate) struct Page {
-    option: &'static str,
-    path: PathBuf,
-    file: File,
-}
-
-impl Page {
-    pub(crate) fn open(option: &'static str, path: &Path) -> Result<Self, Failure> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        let failed = |error| Failure::wrong(format!("{option}: {}: {error}", path.display()));
-        Ok(Self { option, path: path.to_owned(), file: file.map_err(failed)? })
-    }
-
-    pub(crate) fn write(mut self, text: &str) -> Result<(), Failure> {
-        let written = self.file.set_len(0).and_then(|()| self.file.write_all(text.as_bytes()));
-        written.map_err(|error| {
-            Failure::wrong(format!("{}: {}: {error}", self.option, self.path.display()))
-        })
     }
 }
 

@@ -157,6 +157,12 @@ fn what_is_refused_is_not_measured() {
         let ended = bench(options, input).expect(code);
         assert!(ended.stderr.contains(named), "{named}: {}", ended.stderr);
     }
+    // No file is left behind, either.
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (html, csv) = (path("bench.html"), path("bench.csv"));
+    bench(&["--jwks", &foreign, "--html", &html, "--csv", &csv, "-"], &token).expect(1);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 /// Answers every request in the same way, and keeps the connection.

@@ -251,6 +251,13 @@ fn paths_are_tried_before_the_work() {
     std::fs::write(&file, "as it was").unwrap();
     run(&["tune", "--activity", "/nowhere.csv", "--html", file.to_str().unwrap()], b"").expect(2);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "as it was");
+    // And no file is left where none stood, when the work fails after that.
+    let (html, page) = (folder.path().join("new.html"), folder.path().join("new-page.html"));
+    let paths = ["--html", html.to_str().unwrap(), "--page", page.to_str().unwrap()];
+    run(&[&["tune", "--activity", "/nowhere.csv"], &paths[..]].concat(), b"").expect(2);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    tune(&paths).expect(0);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
 }
 
 #[test]
