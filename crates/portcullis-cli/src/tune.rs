@@ -27,6 +27,7 @@ mod scenario;
 mod simulate;
 mod survive;
 mod sweep;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
