@@ -151,7 +151,7 @@ fn what_is_refused_is_not_measured() {
         (&["--jwks", &keys, "-"], "", 2, "no token came"),
         (&["--alg", "HS256"], "", 2, "HS256"),
         (&["--jwks", &keys], "", 2, "TOKEN"),
-        (&["--compare", &keys, &keys], "", 2, "no report of `bench --json`"),
+        (&["--compare", &keys, &keys], "", 2, "not a report of `bench --json`"),
         (&["--with-layer", "http://127.0.0.1:9/", "-"], &token, 2, "--without-layer"),
     ] {
         let ended = bench(options, input).expect(code);

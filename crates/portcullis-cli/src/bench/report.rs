@@ -130,7 +130,7 @@ impl Report {
         };
         let text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
         serde_json::from_str(&text)
-            .map_err(|error| wrong(&format!("no report of `bench --json`: {error}")))
+            .map_err(|error| wrong(&format!("not a report of `bench --json`: {error}")))
     }
 }
 
