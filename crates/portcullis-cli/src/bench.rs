@@ -1,5 +1,5 @@
-//! `portcullis bench`: what local validation costs on this machine, beside the bare signature check
-//! and jsonwebtoken.
+//! `portcullis bench`: the cost of local validation on this machine, beside the bare signature check and
+//! jsonwebtoken.
 
 mod arguments;
 mod compare;
@@ -18,14 +18,14 @@ mod validate;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, Page};
+use crate::output::{Output, Page, command_line};
 pub(crate) use arguments::BenchArguments;
 use compare::Comparison;
 use material::Material;
 use report::{Cores, Machine, Report};
 use stop::Stop;
 
-/// What `--help` ends with.
+/// The end of `--help`.
 pub(crate) const HELP: &str = include_str!("bench/help.txt");
 
 pub(crate) fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
         };
         return Ok(Exit::Good);
     }
-    // What cannot be written is said before the work.
+    // A wrong path is reported before the work.
     let html = arguments.html.as_deref().map(|file| Page::open("--html", file)).transpose()?;
     let csv = arguments.csv.as_deref().map(|file| Page::open("--csv", file)).transpose()?;
     let report = match &arguments.from {
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
         None => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
-            .map_err(|error| Failure::wrong(format!("no threads to run on: {error}")))?
+            .map_err(|error| Failure::wrong(format!("no threads: {error}")))?
             .block_on(measure(arguments))?,
     };
     html.map_or(Ok(()), |page| page.write(&html::page(&report)))?;
@@ -73,6 +73,7 @@ async fn measure(arguments: &BenchArguments) -> Result<Report, Failure> {
     let bar = progress(steps);
     let mut report = Report {
         machine: Machine::this(),
+        command: command_line(&arguments.tokens),
         generated: arguments.tokens.is_empty(),
         expired: materials.iter().any(|material| material.expired),
         rounds,
@@ -94,8 +95,7 @@ async fn measure(arguments: &BenchArguments) -> Result<Report, Failure> {
             break;
         }
     }
-    // What more threads and more tokens do depends little on the algorithm; the last one is fast
-    // to sign with.
+    // The effect of threads and distinct tokens depends little on the algorithm. The last one signs fast.
     if let Some(material) = materials.last_mut().filter(|_| !stop.asked()) {
         bar.set_message("threads");
         let threads = arguments.threads();
@@ -106,7 +106,7 @@ async fn measure(arguments: &BenchArguments) -> Result<Report, Failure> {
             validate::distinct(material, &distinct, short, &stop, || bar.inc(1)).await?;
     }
     if arguments.rotation_secs > 0 && !stop.asked() {
-        bar.set_message("a key rotation");
+        bar.set_message("key rotation");
         report.rotation = rotation::run(arguments, &stop, || bar.inc(1)).await?;
     }
     if let (Some(with), Some(without), Some(material)) =
@@ -123,7 +123,7 @@ async fn measure(arguments: &BenchArguments) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// On standard error, and only where a person looks at it.
+/// A progress bar on standard error, if that is a terminal.
 fn progress(steps: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} {percent} %  {msg}, {eta} left");
     let bar = ProgressBar::new(steps);

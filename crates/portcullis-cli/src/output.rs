@@ -36,8 +36,8 @@ impl Output {
     }
 }
 
-/// The command line, as a shell would take it again. No option takes a secret.
-pub(crate) fn command_line() -> String {
+/// The command line in shell syntax, with `TOKEN` for each of these tokens. No option takes a secret.
+pub(crate) fn command_line(tokens: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,%+@".contains(c);
     let quoted = |word: String| {
         if !word.is_empty() && word.chars().all(plain) {
@@ -46,7 +46,9 @@ pub(crate) fn command_line() -> String {
             format!("'{}'", word.replace('\'', "'\\''"))
         }
     };
-    let words = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned()));
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let is_token = |word: &String| word != "-" && tokens.contains(word);
+    let words = words.map(|word| if is_token(&word) { "TOKEN".to_owned() } else { quoted(word) });
     std::iter::once("portcullis".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 

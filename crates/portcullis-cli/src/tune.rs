@@ -56,7 +56,8 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
         arguments.page.as_deref().map(|file| output::Page::open("--page", file)).transpose()?;
     let began = Instant::now();
     let mut progress = Progress::new();
-    let report = Report::new(arguments, output::command_line(), &mut |what| progress.step(what))?;
+    let report =
+        Report::new(arguments, output::command_line(&[]), &mut |what| progress.step(what))?;
     drop(progress);
     output::complain(&effort(began));
     if let Some(file) = html {
