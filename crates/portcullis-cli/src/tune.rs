@@ -1,4 +1,4 @@
-//! `portcullis tune`: what an access expiry and a JWKS TTL cost, and what they bound.
+//! `portcullis tune`: the bounds and costs of an access expiry and a JWKS TTL.
 
 mod activity;
 mod agreement;
@@ -44,12 +44,12 @@ pub(crate) use arguments::TuneArguments;
 use progress::Progress;
 use report::Report;
 
-/// What `--help` ends with.
+/// The end of `--help`.
 pub(crate) const HELP: &str = include_str!("tune/help.txt");
 
 pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     arguments.check()?;
-    // What cannot be written is said before the work.
+    // A wrong path is reported before the work.
     let html =
         arguments.html.as_deref().map(|file| output::Page::open("--html", file)).transpose()?;
     let page =
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
         file.write(&page::page(&report, arguments))?;
     }
     let mut output = Output::new();
-    // That nobody reads it any more is no failure.
+    // A closed pipe is no failure.
     let _ = if arguments.form.json {
         output.json(&report)?
     } else if arguments.form.memo {
@@ -81,29 +81,27 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     Ok(verdict(&report))
 }
 
-/// Figures of which two ways say different things are no result, and a goal that nothing reaches is
-/// none of the others.
+/// The exit code: 4 if closed form and simulation disagree, 5 if no setting reaches a goal.
 fn verdict(report: &Report) -> Exit {
     let off = report.disagreements();
     if off.is_empty() {
         let unmet = report.recommendation.as_ref().is_some_and(|found| found.unmet);
         if unmet {
-            output::complain("portcullis: no setting reaches the goal: see what is recommended");
+            output::complain("portcullis: no setting reaches the goal; see the recommendation");
         }
         return if unmet { Exit::Unmet } else { Exit::Good };
     }
     output::complain(&format!(
-        "portcullis: closed form and simulation disagree; do not use these figures, and report this:\n{}",
+        "portcullis: closed form and simulation disagree; do not use these figures, and report a bug:\n{}",
         off.join("\n")
     ));
     Exit::Disagree
 }
 
-/// How long it took, and the memory where the system tells: not part of the report, which is the
-/// same each time.
+/// The time and, on Linux, the memory of the run. Not part of the report, which is reproducible.
 fn effort(began: Instant) -> String {
     let took = format!("portcullis: {:.1} s", began.elapsed().as_secs_f64());
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.map_or(took.clone(), |peak| format!("{took}, {} of memory at most", peak.trim()))
+    peak.map_or(took.clone(), |peak| format!("{took}, {} of memory", peak.trim()))
 }

@@ -1,5 +1,5 @@
-// The closed forms of `closed_forms.rs`, restated: plain functions of seconds and shares. A test
-// holds every figure of the page against the command's own, over many settings.
+// The closed forms of `closed_forms.rs`, restated: plain functions of seconds and shares. A test compares
+// every figure of the page with the command's, over many settings.
 
 /** The share of time, or of sessions, in bursts. */
 function activeShare(burst, pause) {
@@ -78,7 +78,7 @@ function meanFallingDecay(x) {
   return (1 - meanDecay(x)) / x;
 }
 
-/** The share of instances without usable keys after so long without the issuer. */
+/** The share of instances without usable keys at the end of an outage. */
 function keysEnded(outage, ttl, ahead, rotations, maxStale, restarted) {
   const left = ttl + maxStale - outage;
   const all = timeOlder(0, ttl, ahead, rotations);
@@ -91,7 +91,7 @@ function either(one, other) {
   return 1 - (1 - one) * (1 - other);
 }
 
-/** How long the issuer needs for those who ask at once when it is back. */
+/** The time that the issuer needs for the sessions that wait for it after an outage. */
 function recovery(waiting, cost, cores, load) {
   return cores > load ? (waiting * cost) / (cores - load) : Infinity;
 }
@@ -100,7 +100,7 @@ function clamp(value, least, most) {
   return Math.min(Math.max(value, least), most);
 }
 
-/** Where a condition that holds from somewhere on begins to hold. */
+/** The smallest value, up to `most`, from which a monotonic condition holds. */
 function bisect(most, holds) {
   let [low, high] = [0, most];
   for (let step = 0; step < 60; step += 1) {

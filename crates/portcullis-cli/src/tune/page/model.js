@@ -1,7 +1,6 @@
-// What the closed forms say of a scenario, which has the names that `--json` gives it: `model.rs`,
-// `load.rs` and `mechanisms.rs`, restated.
+// The figures of a scenario, with the names of --json: `model.rs`, `load.rs` and `mechanisms.rs`, restated.
 
-/** The scenario with other values of what the page can change. */
+/** The scenario with the values of the sliders. */
 function withSettings(start, values) {
   const { expiry, ttl, stale, sessions, instances, burst, pause, every, outage, cores } = values;
   return {
@@ -16,7 +15,7 @@ function withSettings(start, values) {
   };
 }
 
-/** The instances' settings with another TTL, and what follows from it by default. */
+/** The instances' settings with another TTL, and the default `refresh_ahead` that follows from it. */
 function withTtl(verifier, ttl, maxAge) {
   const ahead = (of) => Math.min(of / 10, 30);
   const isDefault = verifier.refresh_ahead === ahead(verifier.jwks_ttl);
@@ -83,7 +82,7 @@ function modelOf(scenario) {
   };
 }
 
-/** What each guarantee that a route can ask for would bound and cost. */
+/** The bound and the cost of each guarantee that a route can require. */
 function mechanismsOf(scenario, model, guarantees, offers, pushes) {
   const maxAge = guarantees.age;
   const requests = model.refreshes + model.fetches;
@@ -129,7 +128,7 @@ function mechanismsOf(scenario, model, guarantees, offers, pushes) {
   return mix ? [...all, mix] : all;
 }
 
-/** All routes together: each kind has its share of the requests, and the rest waits for the expiry. */
+/** All routes together, by their shares of the requests; the other requests rely on the expiry. */
 function together(expiry, list, asked, guarantees) {
   const [live, listed] = [guarantees.live / 100, guarantees.list / 100];
   if (live + listed === 0) return null;

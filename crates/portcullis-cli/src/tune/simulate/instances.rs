@@ -1,5 +1,4 @@
-//! The instances' key sets: when each is fetched, how old it is, and how long a withdrawn key stays
-//! in it.
+//! The instances' key sets: fetches, ages, and the lag of a withdrawn key.
 
 use rand::RngExt as _;
 use rand_distr::Exp1;
@@ -8,12 +7,12 @@ use super::Chance;
 use super::tally::{Counts, Histogram};
 use crate::tune::scenario::Scenario;
 
-/// Withdrawals, each of which meets every instance at some moment of its own.
+/// Number of withdrawals, each at a random moment of every instance.
 const WITHDRAWALS: usize = 100;
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct KeyLags {
-    /// Of each instance in the window.
+    /// Of each instance, within the window.
     pub(crate) fetches: Counts,
     /// Of each instance and withdrawal.
     pub(crate) each: Histogram,
@@ -56,14 +55,13 @@ pub(super) struct KeySet {
 }
 
 impl KeySet {
-    /// That of an instance that has run for long, at a random moment: one that was fetched at
-    /// a random moment of the past and has not been renewed since.
+    /// The stationary state: a key set that was fetched at a random moment and not renewed since.
     pub(super) fn at_some_moment(scenario: &Scenario, chance: &mut Chance) -> Self {
         loop {
             let age = unrotated_age(scenario, chance);
             let due_at = due_at(scenario, chance);
             if age < due_at {
-                // The next rotation does not depend on the last one.
+                // Rotations are memoryless: the next one does not depend on the age.
                 let renewed_in = (due_at - age).min(rotated_in(scenario, chance));
                 return Self { age, renewed_in };
             }
@@ -71,7 +69,8 @@ impl KeySet {
     }
 }
 
-/// An age up to the TTL, of a key set that no rotation has renewed since: the older, the rarer.
+/// The age of a key set that no rotation has renewed, up to the TTL: exponential, or uniform without
+/// rotations.
 fn unrotated_age(scenario: &Scenario, chance: &mut Chance) -> f64 {
     let (ttl, rate) = (scenario.verifier.used_ttl, scenario.rotations());
     let uniform = chance.random::<f64>();
@@ -86,7 +85,7 @@ fn due_at(scenario: &Scenario, chance: &mut Chance) -> f64 {
     verifier.used_ttl - ahead * (1.0 + chance.random::<f64>())
 }
 
-/// When an instance sees the first token with the next key: at a moment of its own.
+/// The time until an instance sees the first token with the next key, independent of other instances.
 fn rotated_in(scenario: &Scenario, chance: &mut Chance) -> f64 {
     chance.sample::<f64, _>(Exp1) / scenario.rotations()
 }
