@@ -33,7 +33,7 @@ impl Recommendation {
             verifier,
             ..*scenario
         };
-        let lost = |expiry: u64| Load::of(&with(expiry), recorded).tokens_ended;
+        let lost = |expiry: u64| Load::of(&with(expiry), recorded).locked_out(&with(expiry));
         let keys = with(1);
         self.max_stale = Some(max_stale as u64);
         self.why.push(format!(
@@ -54,7 +54,7 @@ impl Recommendation {
             match keys.keys_forgotten() {
                 0.0 => String::new(),
                 share => format!(
-                    ". The {} of the instances that are restarted have none: set kept_keys_file",
+                    ". Restarted instances ({}) have no keys: set kept_keys_file",
                     percent(share)
                 ),
             }
@@ -66,18 +66,18 @@ impl Recommendation {
                 self.access_expiry = Some(expiry);
                 self.refreshes = Some(load.refreshes);
                 self.why.push(format!(
-                    "An access expiry of {}: {} of the active sessions have an accepted token at the end of the \
-                     outage of {}. It has a lag of at most {} and takes {} refreshes/s. {} sessions request a \
+                    "An access expiry of {}: {} of the active sessions are accepted at the end of the outage of \
+                     {}. It has a lag of at most {} and takes {} refreshes/s. {} sessions request a \
                      token after the outage{}, for which {} issuer cores need {}",
                     duration(expiry as f64),
-                    percent(1.0 - load.tokens_ended),
+                    percent(1.0 - load.locked_out(&scenario)),
                     duration(outage),
                     duration(scenario.lag_bound()),
                     number(load.refreshes),
-                    number(load.waiting),
+                    number(load.waiting.round()),
                     match load.logging_in {
                         0.0 => String::new(),
-                        logins => format!(" ({} of them must log in)", number(logins)),
+                        logins => format!(" ({} of them log in)", number(logins.round())),
                     },
                     number(scenario.issuer_cores),
                     duration(load.recovery(&scenario)),
@@ -86,10 +86,14 @@ impl Recommendation {
             }
             None => self.unmet(format!(
                 "No expiry up to {} keeps {} of the active sessions through an outage of {}, since only the \
-                 issuer renews tokens. The longest keeps {}: lower --survivors to that",
+                 issuer renews tokens{}. The longest keeps {}: lower --survivors to that",
                 duration(DAY as f64),
                 percent(survivors),
                 duration(outage),
+                match keys.keys_forgotten() {
+                    0.0 => "",
+                    _ => " and restarted instances have no keys (see --kept-keys)",
+                },
                 percent(1.0 - lost(DAY))
             )),
         }
@@ -98,8 +102,12 @@ impl Recommendation {
         }
         self.why.push(format!(
             "In a partition, clients reach the issuer and services do not: tokens are renewed, and max_stale \
-             alone decides. With this max_stale no session is locked out unless a key is rotated meanwhile, \
-             which happens in {} of such outages: services reject tokens under a key that they cannot fetch",
+             alone decides. With this max_stale {} unless a key is rotated meanwhile, which happens in {} of such \
+             outages: services reject tokens under a key that they cannot fetch",
+            match with(1).keys_forgotten() {
+                0.0 => "no session is locked out",
+                _ => "only restarted instances lock sessions out",
+            },
             percent(-(-outage * scenario.rotations()).exp_m1())
         ));
     }
@@ -114,7 +122,7 @@ impl Recommendation {
             refresh_early: outage,
             ..scenario
         };
-        let lost = |expiry: u64| Load::of(&with(expiry), recorded).tokens_ended;
+        let lost = |expiry: u64| Load::of(&with(expiry), recorded).locked_out(&with(expiry));
         let Some(expiry) = shortest(1.0 - survivors, lost) else { return };
         let scenario = with(expiry);
         let load = Load::of(&scenario, recorded);

@@ -77,8 +77,7 @@ impl Table {
     /// Aligned, the first column to the left.
     pub(super) fn text(&self) -> String {
         let cells = |at: usize| self.rows.iter().filter_map(move |row| row.get(at));
-        let head =
-            |at: usize| if at == 0 { "" } else { self.columns.get(at).copied().unwrap_or("") };
+        let head = |at: usize| self.columns.get(at).copied().unwrap_or_default();
         let width = |at: usize| {
             let longest = cells(at).map(|cell| cell.chars().count()).max().unwrap_or_default();
             longest.max(head(at).chars().count())
@@ -117,7 +116,7 @@ mod tests {
             [["a long name *", "1 µs"], ["b", "10 min"]].map(|row| row.map(str::to_owned).to_vec());
         let table = Table { columns: vec!["name", "lag"], rows: rows.to_vec() };
         let expected =
-            "                    lag\n  a long name *    1 µs\n  b              10 min\n";
+            "  name              lag\n  a long name *    1 µs\n  b              10 min\n";
         assert_eq!(table.text(), expected);
         assert_eq!(table.markdown().lines().nth(2), Some("| a long name * | 1 µs |"));
     }

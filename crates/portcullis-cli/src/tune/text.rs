@@ -89,8 +89,8 @@ pub(super) const GUARANTEES: &str = "Guarantees that a route can require (`Revoc
     Rows with * are closed forms without a simulation; ! is more cores than the issuer has.";
 
 /// What the table of the sweep shows.
-pub(super) const FRONT: &str = "Settings for which no other of the sweep is better: none has a lower maximum of \
-    both lags at no more issuer cores. A TTL beyond the issuer's max-age is left out.";
+pub(super) const FRONT: &str = "Settings of the sweep that no other dominates: no other has a lower maximum of both \
+    lags at no more issuer cores. TTLs beyond the issuer's max-age are left out.";
 
 /// Names and values, with the values aligned.
 fn write_lines<N: AsRef<str>>(f: &mut fmt::Formatter<'_>, lines: &[(N, String)]) -> fmt::Result {

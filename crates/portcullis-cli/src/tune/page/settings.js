@@ -22,7 +22,7 @@ function settingsOf(fanOut, offers) {
     values: PERCENTS,
     least: 0,
     most: offered === false ? 0 : 100,
-    show: (value) => (offered === false ? 'not offered by the issuer' : `${number(value)} %`),
+    show: (value) => (offered === false ? 'not offered' : `${number(value)} %`),
   });
   const settings = {
     expiry: seconds(1, 86400),

@@ -64,6 +64,31 @@ fn restart_in_an_outage_loses_the_keys_unless_they_are_kept() {
     assert!((of_five.simulated - of_five.model).abs() < 0.03, "{of_five:?}");
 }
 
+/// A session is accepted only with a token and with keys.
+#[test]
+fn outage_goal_counts_restarted_instances_without_keys() {
+    let found = |options: &str| {
+        report(&format!("--sessions 1000 --survive 30m --restarted 10 {options}"))
+            .recommendation
+            .unwrap()
+    };
+    let unmet = found("");
+    let why = unmet.why.join("\n");
+    assert!(unmet.unmet && unmet.access_expiry.is_none(), "{why}");
+    for part in ["restarted instances have no keys", "only restarted instances lock sessions out"] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
+    let kept = found("--kept-keys --survivors 80").access_expiry.unwrap();
+    let lost = found("--survivors 80");
+    assert!(lost.access_expiry.unwrap() > kept, "{lost:?}");
+    let options = format!(
+        "--sessions 1000 --outage 30m --restarted 10 --access-expiry {}",
+        lost.access_expiry.unwrap()
+    );
+    let locked_out = report(&options).settings[0].locked_out.model;
+    assert!((0.199..=0.2).contains(&locked_out), "{locked_out}");
+}
+
 #[test]
 fn early_refresh_raises_the_refresh_rate() {
     let rate = |options: &str| {

@@ -43,7 +43,7 @@ impl Figures {
             line("  lag of the others, median", median),
             line("  lag of the others, 99th percentile", p99),
             line("  longest simulated lag", duration(self.lag_max)),
-            line("  sum of the lags of a day", duration(self.exposure_per_day)),
+            line("  sum of the lags of a day's revocations", duration(self.exposure_per_day)),
         ]
     }
 
