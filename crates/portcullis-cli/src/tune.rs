@@ -40,6 +40,7 @@ use portcullis::clock::{Clock as _, SystemClock};
 
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
+use crate::units::{duration, number};
 pub(crate) use arguments::TuneArguments;
 use progress::Progress;
 use report::Report;
@@ -100,8 +101,9 @@ fn verdict(report: &Report) -> Exit {
 
 /// The time and, on Linux, the memory of the run. Not part of the report, which is reproducible.
 fn effort(began: Instant) -> String {
-    let took = format!("portcullis: {:.1} s", began.elapsed().as_secs_f64());
+    let took = format!("portcullis: {}", duration(began.elapsed().as_secs_f64()));
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.map_or(took.clone(), |peak| format!("{took}, {} of memory", peak.trim()))
+    let kilobytes = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    kilobytes.map_or(took.clone(), |kb| format!("{took}, {} MB of memory", number(kb / 1e3)))
 }

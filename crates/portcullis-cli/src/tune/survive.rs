@@ -37,7 +37,7 @@ impl Recommendation {
         let keys = with(1);
         self.max_stale = Some(max_stale as u64);
         self.why.push(format!(
-            "A max_stale of at least {}, {}: no instance is without keys after an outage of {} (TTL {}). {} of it \
+            "A max_stale of at least {}, {}: no running instance loses its keys in an outage of {} (TTL {}). {} of it \
              are for the first fetch after the outage (a back-off of up to {}, and the fetch). A withdrawn key is \
              accepted for at most {} while the issuer is unavailable{}",
             duration(max_stale),
@@ -80,7 +80,7 @@ impl Recommendation {
                         logins => format!(" ({} of them log in)", number(logins.round())),
                     },
                     number(scenario.issuer_cores),
-                    duration(load.recovery(&scenario)),
+                    recovery(&load, &scenario),
                 ));
                 self.why.push(stale_keys(&scenario));
             }
@@ -134,6 +134,14 @@ impl Recommendation {
             duration(scenario.lag_bound()),
             number(load.refreshes)
         ));
+    }
+}
+
+/// The time that the issuer needs after the outage.
+fn recovery(load: &Load, scenario: &Scenario) -> String {
+    match load.recovery(scenario) {
+        secs if secs.is_finite() => duration(secs),
+        _ => "unlimited time, since the usual load needs all of them".to_owned(),
     }
 }
 
