@@ -1,5 +1,5 @@
-//! `portcullis bench`: measures the cost of local validation on this machine, next to the bare signature
-//! check and jsonwebtoken.
+//! `portcullis bench`: the cost of local validation on this machine, beside the bare signature check and
+//! jsonwebtoken.
 
 mod arguments;
 mod compare;
@@ -18,14 +18,14 @@ mod validate;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, Page};
+use crate::output::{Output, Page, command_line};
 pub(crate) use arguments::BenchArguments;
 use compare::Comparison;
 use material::Material;
 use report::{Cores, Machine, Report};
 use stop::Stop;
 
-/// What `--help` ends with.
+/// The end of `--help`.
 pub(crate) const HELP: &str = include_str!("bench/help.txt");
 
 pub(crate) fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
         };
         return Ok(Exit::Good);
     }
-    // Opens the files first, so that a wrong path fails before the measurement.
+    // A wrong path is reported before the work.
     let html = arguments.html.as_deref().map(|file| Page::open("--html", file)).transpose()?;
     let csv = arguments.csv.as_deref().map(|file| Page::open("--csv", file)).transpose()?;
     let report = match &arguments.from {
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
         None => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
-            .map_err(|error| Failure::wrong(format!("cannot start threads: {error}")))?
+            .map_err(|error| Failure::wrong(format!("no threads: {error}")))?
             .block_on(measure(arguments))?,
     };
     html.map_or(Ok(()), |page| page.write(&html::page(&report)))?;
@@ -73,6 +73,7 @@ async fn measure(arguments: &BenchArguments) -> Result<Report, Failure> {
     let bar = progress(steps);
     let mut report = Report {
         machine: Machine::this(),
+        command: command_line(&arguments.tokens),
         generated: arguments.tokens.is_empty(),
         expired: materials.iter().any(|material| material.expired),
         rounds,
@@ -94,7 +95,7 @@ async fn measure(arguments: &BenchArguments) -> Result<Report, Failure> {
             break;
         }
     }
-    // Scaling with threads and tokens depends little on the algorithm; the last algorithm signs fast.
+    // The effect of threads and distinct tokens depends little on the algorithm. The last one signs fast.
     if let Some(material) = materials.last_mut().filter(|_| !stop.asked()) {
         bar.set_message("threads");
         let threads = arguments.threads();
@@ -122,7 +123,7 @@ async fn measure(arguments: &BenchArguments) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// Creates a progress bar on standard error, shown only on a terminal.
+/// A progress bar on standard error, if that is a terminal.
 fn progress(steps: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} {percent} %  {msg}, {eta} left");
     let bar = ProgressBar::new(steps);

@@ -1,14 +1,15 @@
 //! Writes to standard output and standard error, without tokens and without characters that a terminal
 //! interprets or hides.
 
-use std::fs::{File, OpenOptions};
+mod page;
+
 use std::io::{self, StdoutLock, Write as _};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
+pub(crate) use page::Page;
 
 /// Standard output. `Break` means that its reader has closed it, which is not an error.
 #[derive(Debug)]
@@ -36,32 +37,8 @@ impl Output {
     }
 }
 
-/// An output file, opened before the work whose result it receives, so that a wrong path fails at once.
-/// Its previous content stays until the result is written.
-#[derive(Debug)]
-pub(crate) struct Page {
-    option: &'static str,
-    path: PathBuf,
-    file: File,
-}
-
-impl Page {
-    pub(crate) fn open(option: &'static str, path: &Path) -> Result<Self, Failure> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        let failed = |error| Failure::wrong(format!("{option}: {}: {error}", path.display()));
-        Ok(Self { option, path: path.to_owned(), file: file.map_err(failed)? })
-    }
-
-    pub(crate) fn write(mut self, text: &str) -> Result<(), Failure> {
-        let written = self.file.set_len(0).and_then(|()| self.file.write_all(text.as_bytes()));
-        written.map_err(|error| {
-            Failure::wrong(format!("{}: {}: {error}", self.option, self.path.display()))
-        })
-    }
-}
-
-/// Returns the command line, quoted for a shell. No option takes a secret.
-pub(crate) fn command_line() -> String {
+/// The command line in shell syntax, with `TOKEN` for each of these tokens. No option takes a secret.
+pub(crate) fn command_line(tokens: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,%+@".contains(c);
     let quoted = |word: String| {
         if !word.is_empty() && word.chars().all(plain) {
@@ -70,7 +47,9 @@ pub(crate) fn command_line() -> String {
             format!("'{}'", word.replace('\'', "'\\''"))
         }
     };
-    let words = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned()));
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let is_token = |word: &String| word != "-" && tokens.contains(word);
+    let words = words.map(|word| if is_token(&word) { "TOKEN".to_owned() } else { quoted(word) });
     std::iter::once("portcullis".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 

@@ -1,4 +1,4 @@
-//! `portcullis tune`: the revocation lag and the cost of an access expiry and a JWKS TTL.
+//! `portcullis tune`: the bounds and costs of an access expiry and a JWKS TTL.
 
 mod activity;
 mod agreement;
@@ -27,6 +27,7 @@ mod scenario;
 mod simulate;
 mod survive;
 mod sweep;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -39,23 +40,25 @@ use portcullis::clock::{Clock as _, SystemClock};
 
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
+use crate::units::{duration, number};
 pub(crate) use arguments::TuneArguments;
 use progress::Progress;
 use report::Report;
 
-/// What `--help` ends with.
+/// The end of `--help`.
 pub(crate) const HELP: &str = include_str!("tune/help.txt");
 
 pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     arguments.check()?;
-    // Opens the files first, so that a wrong path fails before the simulation.
+    // A wrong path is reported before the work.
     let html =
         arguments.html.as_deref().map(|file| output::Page::open("--html", file)).transpose()?;
     let page =
         arguments.page.as_deref().map(|file| output::Page::open("--page", file)).transpose()?;
     let began = Instant::now();
     let mut progress = Progress::new();
-    let report = Report::new(arguments, output::command_line(), &mut |what| progress.step(what))?;
+    let report =
+        Report::new(arguments, output::command_line(&[]), &mut |what| progress.step(what))?;
     drop(progress);
     output::complain(&effort(began));
     if let Some(file) = html {
@@ -68,7 +71,7 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
         file.write(&page::page(&report, arguments))?;
     }
     let mut output = Output::new();
-    // A closed standard output is not an error.
+    // A closed pipe is no failure.
     let _ = if arguments.form.json {
         output.json(&report)?
     } else if arguments.form.memo {
@@ -79,7 +82,7 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     Ok(verdict(&report))
 }
 
-/// Returns the exit code, and reports disagreeing figures and unmet goals on standard error.
+/// The exit code: 4 if closed form and simulation disagree, 5 if no setting reaches a goal.
 fn verdict(report: &Report) -> Exit {
     let off = report.disagreements();
     if off.is_empty() {
@@ -90,17 +93,17 @@ fn verdict(report: &Report) -> Exit {
         return if unmet { Exit::Unmet } else { Exit::Good };
     }
     output::complain(&format!(
-        "portcullis: closed form and simulation disagree; do not use these figures, and report this bug:\n{}",
+        "portcullis: closed form and simulation disagree; do not use these figures, and report a bug:\n{}",
         off.join("\n")
     ));
     Exit::Disagree
 }
 
-/// Returns the run time and, on Linux, the peak memory. They are not part of the report, which is
-/// reproducible.
+/// The time and, on Linux, the memory of the run. Not part of the report, which is reproducible.
 fn effort(began: Instant) -> String {
-    let took = format!("portcullis: {:.1} s", began.elapsed().as_secs_f64());
+    let took = format!("portcullis: {}", duration(began.elapsed().as_secs_f64()));
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.map_or(took.clone(), |peak| format!("{took}, {} peak memory", peak.trim()))
+    let kilobytes = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    kilobytes.map_or(took.clone(), |kb| format!("{took}, {} MB of memory", number(kb / 1e3)))
 }

@@ -93,6 +93,9 @@ pub(crate) fn duration(secs: f64) -> String {
     if size == 0.0 {
         return "0 s".to_owned();
     }
+    if size < 1e-6 {
+        return format!("{} ns", number(secs * 1e9));
+    }
     if size < 1e-3 {
         return format!("{} µs", number(secs * 1e6));
     }
@@ -193,6 +196,7 @@ mod tests {
     fn durations_are_formatted_with_a_fitting_unit() {
         for (secs, text) in [
             (0.0, "0 s"),
+            (200e-9, "200 ns"),
             (40.5e-6, "40.5 µs"),
             (0.05, "50 ms"),
             (1.234, "1.23 s"),

@@ -163,9 +163,9 @@ fn missing_introspection_is_left_out_and_unknown_costs_are_reported() {
         metadata.as_object_mut().unwrap().remove("introspection_endpoint");
     });
     let text = issuer.tune(false, &[]).expect(0).stdout;
-    assert!(text.contains("left out: asking at each request"), "{text}");
-    assert!(!text.contains("the issuer is asked at each request *"), "{text}");
-    assert!(text.contains("not known: give a client"), "{text}");
+    assert!(text.contains("left out: introspection: this issuer"), "{text}");
+    assert!(!text.contains("introspection of each request *"), "{text}");
+    assert!(text.contains("unknown: give a client"), "{text}");
     assert_eq!(issuer.asked("/token"), 0);
 }
 
@@ -177,8 +177,8 @@ fn client_that_may_not_introspect_is_reported_and_the_rest_is_measured() {
         metadata["introspection_endpoint"] = format!("{url}/never").into();
     });
     let text = issuer.tune(true, &["--issuer-requests", "2"]).expect(0).stdout;
-    assert!(text.contains("may not ask (at Keycloak"), "{text}");
-    assert!(text.contains("a grant, which stands for a refresh,"), "{text}");
+    assert!(text.contains("may not introspect (Keycloak"), "{text}");
+    assert!(text.contains("a grant, in place of a refresh,"), "{text}");
     assert_eq!(issuer.asked("/never"), 1);
 }
 
@@ -188,7 +188,7 @@ fn secret_is_not_sent_over_plain_http_and_errors_name_the_endpoint() {
         metadata["token_endpoint"] = "http://auth.example/token".into();
     });
     let told = issuer.tune(true, &[]).expect(2);
-    assert!(told.stderr.contains("a secret is sent to https alone"), "{}", told.stderr);
+    assert!(told.stderr.contains("is sent only over https"), "{}", told.stderr);
     let issuer = Issuer::start(|metadata| {
         let url = metadata["issuer"].as_str().unwrap().to_owned();
         metadata["token_endpoint"] = format!("{url}/elsewhere").into();
@@ -223,5 +223,5 @@ fn cost_of_a_validation_is_read_from_a_bench_report() {
     assert!(report["costs"].as_str().unwrap().contains("RS256 on a machine"), "{report}");
     std::fs::write(&file, "{}").unwrap();
     let told = run(&["tune", "--bench", file.to_str().unwrap()], b"").expect(2);
-    assert!(told.stderr.contains("no report of `bench --json`"), "{}", told.stderr);
+    assert!(told.stderr.contains("not a report of `bench --json`"), "{}", told.stderr);
 }

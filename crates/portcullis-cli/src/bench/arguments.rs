@@ -9,64 +9,64 @@ use portcullis::{Algorithm, Profile};
 use crate::exit::Failure;
 use crate::units;
 
-/// What is measured, and with what. Without a token, tokens are generated.
+/// The tokens to measure with, and the measurements. Without a token, keys and tokens are generated.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArguments {
-    /// A token of yours; `-` for a line each on standard input. Its keys come from --jwks, or from
-    /// its issuer. Without one, keys and tokens are generated.
+    /// Token to measure with; `-` for one per line on standard input. Its keys come from --jwks or its
+    /// issuer. [default: generated keys and tokens]
     #[arg(value_name = "TOKEN")]
     pub(super) tokens: Vec<String>,
 
-    /// Where your token's keys are: an https URL, an http one on this machine, or a file. [default:
-    /// discovered below its issuer]
+    /// JWKS of the token: an https URL, an http URL on this machine, or a file. [default: discovered at
+    /// its issuer]
     #[arg(long, value_name = "URL|FILE", requires = "tokens", help_heading = "Your token")]
     pub(super) jwks: Option<String>,
 
-    /// What `iss` must say. [default: what it says]
+    /// Expected `iss`. [default: that of the token]
     #[arg(long, value_name = "URL", requires = "tokens", help_heading = "Your token")]
     pub(super) issuer: Option<String>,
 
-    /// What `aud` must hold. [default: what it holds]
+    /// Expected `aud`. [default: the first of the token]
     #[arg(long, value_name = "NAME", requires = "tokens", help_heading = "Your token")]
     pub(super) audience: Option<String>,
 
-    /// The kind of token, as in `check`.
+    /// Profile of the token, as in `check`.
     #[arg(long, value_name = "NAME", default_value = "jwt", help_heading = "Your token")]
     pub(super) profile: Profile,
 
-    /// The algorithm of generated tokens; repeat it for several. [default: RS256, PS256, ES256, EdDSA]
+    /// Algorithm of generated tokens; may be repeated. [default: RS256, PS256, ES256, EdDSA]
     #[arg(long, value_name = "NAME", conflicts_with = "tokens")]
     pub(super) alg: Vec<Algorithm>,
 
-    /// Rounds in which everything is measured, interleaved: more of them narrow the spread.
+    /// Number of interleaved rounds: more rounds narrow the spread.
     #[arg(long, value_name = "NUMBER", default_value_t = 31, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(super) rounds: u64,
 
-    /// Measure with up to so many threads. [default: as many as there are cores]
+    /// Maximum number of threads. [default: number of cores]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
 
-    /// Measure with up to so many distinct tokens, each of which comes again.
+    /// Maximum number of distinct tokens that repeat.
     #[arg(long, value_name = "NUMBER", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) distinct: u64,
 
-    /// How many cores so many requests a second take for validation.
+    /// Requests per second for which the cores are reported.
     #[arg(long, value_name = "NUMBER", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub(super) rps: u64,
 
-    /// Requests a second while a key is rotated.
+    /// Requests per second during the key rotation.
     #[arg(long, value_name = "NUMBER", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(100..=50_000), help_heading = "Key rotation")]
     pub(super) rotation_rps: u64,
 
-    /// For how long, half of it before the rotation; 0 leaves it out.
+    /// Duration of the rotation test, half of it before the rotation; 0 to skip it.
     #[arg(long, value_name = "DURATION", default_value = "4s", value_parser = units::seconds_within::<0, 600>, help_heading = "Key rotation")]
     pub(super) rotation_secs: u64,
 
-    /// How long the issuer takes to answer with its keys.
+    /// Latency of the issuer's JWKS.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 20, value_parser = units::latency, help_heading = "Key rotation")]
     pub(super) jwks_latency: u64,
 
-    /// A URL of your service that is protected, to which your token is sent.
+    /// URL of a protected route of your service. The token is sent there.
     #[arg(
         long,
         value_name = "URL",
@@ -76,31 +76,31 @@ pub(crate) struct BenchArguments {
     )]
     pub(super) with_layer: Option<String>,
 
-    /// A URL of the same service that is not, for comparison. The token is sent there, too.
+    /// URL of an unprotected route of the same service, for comparison. The token is sent there as well.
     #[arg(long, value_name = "URL", requires = "with_layer", help_heading = "Over HTTP")]
     pub(super) without_layer: Option<String>,
 
-    /// Requests to each of the two.
+    /// Number of requests to each of the two URLs.
     #[arg(long, value_name = "NUMBER", default_value_t = 3000, value_parser = clap::value_parser!(u64).range(10..=10_000_000), help_heading = "Over HTTP")]
     pub(super) http_requests: u64,
 
-    /// Compare two reports that --json wrote, of two machines or of two versions.
+    /// Compare two reports of --json, of two machines, versions or runs.
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["tokens", "html", "csv"], help_heading = "Compare")]
     pub(super) compare: Vec<PathBuf>,
 
-    /// Measure nothing, and show a report that --json wrote: on a host without a browser, say.
+    /// Show a report of --json instead of measuring, to draw the plots on another host.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["tokens", "compare"], help_heading = "Compare")]
     pub(super) from: Option<PathBuf>,
 
-    /// Write an HTML page with plots, which needs nothing else.
+    /// Write the report as a self-contained HTML page with plots.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) html: Option<PathBuf>,
 
-    /// Write every figure in a line of its own.
+    /// Write a CSV file with a line for each figure.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) csv: Option<PathBuf>,
 
-    /// One JSON object, which --compare reads.
+    /// Write one JSON object, for --compare and --from.
     #[arg(long, help_heading = "Output")]
     pub(super) json: bool,
 }
@@ -113,22 +113,24 @@ impl BenchArguments {
         self.alg.clone()
     }
 
-    /// 1, 2, 4, … and the most.
+    /// 1, 2, 4, … and the maximum.
     pub(super) fn threads(&self) -> Vec<usize> {
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         let most = self.threads.map_or_else(cores, |threads| threads as usize);
         steps(most, 2)
     }
 
-    /// 1, 4, 16, … and the most.
+    /// 1, 4, 16, … and the maximum.
     pub(super) fn distinct(&self) -> Vec<usize> {
         steps(self.distinct as usize, 4)
     }
 
-    /// What no option can see of itself.
+    /// Checks what clap cannot.
     pub(super) fn check(&self) -> Result<(), Failure> {
         match self.alg.iter().find(|algorithm| !Algorithm::ALL.contains(algorithm)) {
-            Some(algorithm) => Err(Failure::wrong(format!("--alg is {algorithm}: not asymmetric"))),
+            Some(algorithm) => Err(Failure::wrong(format!(
+                "--alg is {algorithm}; it must be asymmetric, such as ES256"
+            ))),
             None => Ok(()),
         }
     }
@@ -144,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_end_with_the_most() {
+    fn steps_end_with_the_maximum() {
         for (most, factor, expected) in
             [(1, 2, &[1][..]), (2, 2, &[1, 2]), (6, 2, &[1, 2, 4, 6]), (16, 4, &[1, 4, 16])]
         {

@@ -1,4 +1,4 @@
-//! Two reports beside each other. Times differ with the machine; the ratios should not.
+//! `--compare`: two reports side by side. Times differ between machines; ratios should not.
 
 use std::fmt;
 use std::path::Path;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::report::{Machine, Report, Spread, Validation};
 use super::text::{ratio, time};
 use crate::exit::Failure;
+use crate::units::number;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Comparison {
@@ -16,16 +17,16 @@ pub(super) struct Comparison {
     rows: Vec<Row>,
 }
 
-/// One case that both have.
+/// A case of both reports.
 #[derive(Debug, Serialize)]
 struct Row {
     algorithm: String,
     case: String,
     nanos: [f64; 2],
-    /// How many times as long B takes.
+    /// The time of B over that of A.
     b_to_a: f64,
     to_bare: Option<[Spread; 2]>,
-    /// Whether they differ by more than two runs of the same do.
+    /// Whether the ratios differ by more than two runs of one binary.
     differs: bool,
     allocations: [f64; 2],
 }
@@ -35,7 +36,7 @@ impl Comparison {
         let reports: Result<Vec<_>, _> =
             files.iter().map(|file| Report::read("--compare", file.as_ref())).collect();
         let [a, b] = <[Report; 2]>::try_from(reports?)
-            .map_err(|_| Failure::wrong("--compare takes two files"))?;
+            .map_err(|_| Failure::wrong("--compare needs two files"))?;
         let other = |of: &Validation| {
             b.validations.iter().find(|validation| validation.algorithm == of.algorithm)
         };
@@ -43,7 +44,7 @@ impl Comparison {
             a.validations.iter().filter_map(|validation| Some((validation, other(validation)?)));
         let rows: Vec<_> = both.flat_map(|(a, b)| rows(a, b)).collect();
         if rows.is_empty() {
-            return Err(Failure::wrong("--compare: the two have no algorithm in common"));
+            return Err(Failure::wrong("--compare: the reports have no algorithm in common"));
         }
         Ok(Self { a: a.machine, b: b.machine, rows })
     }
@@ -63,7 +64,7 @@ fn rows(a: &Validation, b: &Validation) -> Vec<Row> {
     both.map(row).collect()
 }
 
-/// Two runs of one binary on one machine are up to so far apart, whatever the spread within each.
+/// The largest ratio between two runs of one binary on one machine, whatever the spread within each.
 const RUNS: f64 = 1.05;
 
 fn differ(a: Spread, b: Spread) -> bool {
@@ -80,24 +81,26 @@ impl fmt::Display for Comparison {
         write!(
             f,
             "\n{:<8} {:<22} {:>25} {:>25} {:<8} {:>15} {:>10} {:>10} {:>6}",
-            "", "", "A/bare check", "B/bare check", "", "allocations", "time of A", "of B", "B/A"
+            "", "", "A/bare check", "B/bare check", "", "allocations", "time A", "time B", "B/A"
         )?;
         for row in &self.rows {
             let [a, b] = row.nanos.map(time);
             let [p, q] = row.to_bare.map_or([const { String::new() }; 2], |both| both.map(ratio));
             let verdict = if row.differs { "differ" } else { "" };
-            let [x, y] = row.allocations;
+            let [x, y] = row.allocations.map(number);
             write!(
                 f,
-                "\n{:<8} {:<22} {p:>25} {q:>25} {verdict:<8} {x:>7.1} {y:>7.1} {a:>10} {b:>10} {:>6.2}",
-                row.algorithm, row.case, row.b_to_a
+                "\n{:<8} {:<22} {p:>25} {q:>25} {verdict:<8} {x:>7} {y:>7} {a:>10} {b:>10} {:>6}",
+                row.algorithm,
+                row.case,
+                number(row.b_to_a)
             )?;
         }
         write!(
             f,
-            "\n\nCompare the ratios: both parts of one are of the same round. `differ`: eight rounds of ten \
-             lie beyond those of the other, and the medians are more than 5 % apart, which two runs of the \
-             same are not. Times are of the machine and the hour."
+            "\n\nCompare ratios: both parts of a ratio are from the same round. `differ`: the ranges of 80 % of \
+             the rounds do not overlap, and the medians are more than 5 % apart, which is more than two runs of \
+             one binary. Times depend on the machine and its load."
         )
     }
 }
@@ -107,10 +110,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_runs_of_the_same_do_not_differ() {
+    fn two_runs_of_one_binary_do_not_differ() {
         let spread = |p10, median, p90| Spread { median, p10, p90 };
         for (a, b, expected) in [
-            // Seen in a row on one machine: narrow within each, and apart by two percent.
+            // Measured in a row on one machine: narrow within each run, and 2 % apart.
             (spread(2.20, 2.221, 2.23), spread(2.24, 2.266, 2.50), false),
             (spread(1.0, 1.1, 1.2), spread(1.15, 1.3, 1.5), false),
             (spread(1.0, 1.1, 1.2), spread(1.25, 1.3, 1.5), true),

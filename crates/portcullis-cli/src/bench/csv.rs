@@ -1,4 +1,4 @@
-//! Every figure in a line of its own: what, of what, which, how much.
+//! `--csv`: one line for each figure.
 
 use super::report::{Quantiles, Report, Spread};
 
@@ -49,7 +49,7 @@ pub(super) fn csv(report: &Report) -> String {
 struct Csv(String);
 
 impl Csv {
-    /// No name has a comma or a quote but those in quotes.
+    /// Only `case` may contain a comma; no name contains a quote.
     fn line(&mut self, group: &str, case: &str, figure: &str, value: f64) {
         self.0 += &format!("{group},\"{case}\",{figure},{value}\n");
     }

@@ -1,26 +1,25 @@
-//! The report as one page that needs nothing else.
+//! `--html`: the report as one self-contained page.
 
 use super::report::{Quantiles, Report, Spread};
 use super::text::{time, times};
 use super::validate::{BARE, COLD, PEER, WARM};
-use crate::document::{self, escape};
+use crate::document::{self, escape, prose};
 use crate::plot::bars::{Bar, bars};
 use crate::plot::{Axis, Line, plot};
 use crate::units::number;
 
-/// In the order of the page, which is that of the colours.
+/// In the order of the page and its colours.
 const CASES: [(&str, &str); 4] =
-    [(BARE, "bare check"), (COLD, "a new token"), (WARM, "seen before"), (PEER, "jsonwebtoken")];
+    [(BARE, "bare check"), (COLD, "new token"), (WARM, "cache hit"), (PEER, "jsonwebtoken")];
 
 pub(super) fn page(report: &Report) -> String {
-    let mut body = "<h1>What does local validation cost here?</h1>\n".to_owned();
+    let mut body = "<h1>The cost of local validation</h1>\n".to_owned();
     let machine = &report.machine;
     body += &format!(
-        "<p>{}, {} cores, {}; portcullis {}. Times belong to this machine; read the ratios.</p>\n",
+        "<p>{}, {} cores, {}. Times depend on this machine; compare the ratios.</p>\n",
         escape(&machine.cpu),
         machine.cores,
-        escape(&machine.system),
-        escape(&machine.portcullis)
+        escape(&machine.system)
     );
     for warning in report.warnings() {
         body += &format!("<p class=\"lead\">{}</p>\n", escape(&warning));
@@ -31,35 +30,37 @@ pub(super) fn page(report: &Report) -> String {
     }
     body += &tables(report);
     body += &format!(
-        "<p>{} rounds, interleaved. A ratio is of the same round, and eight rounds of ten lie between \
-         the two beside it. Single runs have the reading of the clock in them, {:.0} ns.</p>\n",
-        report.rounds, report.clock_nanos
+        "<p>{} interleaved rounds. Both parts of a ratio are from the same round; the range beside it holds \
+         80 % of the rounds. Single runs include a clock reading of {}.</p>\n<p>{}</p>\n",
+        report.rounds,
+        time(report.clock_nanos),
+        prose(&report.provenance())
     );
     document::page("portcullis bench", &body, &[])
 }
 
-/// What the asked rate takes, which is what most people want to know.
+/// The cores for the rate of --rps.
 fn cores(report: &Report) -> String {
     let Some(rps) = report.cores.first().map(|cores| cores.rps) else { return String::new() };
     let rows: Vec<_> = report
         .cores
         .iter()
         .map(|cores| {
-            let theirs = cores.jsonwebtoken.map(|cores| format!("{cores:.2} cores"));
+            let theirs = cores.jsonwebtoken.map(|cores| format!("{} cores", number(cores)));
             vec![
                 cores.algorithm.clone(),
-                format!("{:.2} cores", cores.cold),
-                format!("{:.3} cores", cores.warm),
+                format!("{} cores", number(cores.cold)),
+                format!("{} cores", number(cores.warm)),
                 theirs.unwrap_or_default(),
             ]
         })
         .collect();
-    let columns = ["algorithm", "if every token is new", "if each was seen before", "jsonwebtoken"];
-    format!("<p>{rps} requests/s take:</p>\n{}", document::table(&columns, &rows))
+    let columns = ["algorithm", "if every token is new", "if none is", "jsonwebtoken"];
+    format!("<p>{rps} requests/s need:</p>\n{}", document::table(&columns, &rows))
 }
 
 fn plots(report: &Report) -> Vec<(&'static str, String)> {
-    let mut plots = vec![("A validation, by algorithm", costs(report))];
+    let mut plots = vec![("Time of a validation, by algorithm", costs(report))];
     if let Some(validation) = report.validations.last() {
         let lines: Vec<_> = CASES
             .iter()
@@ -69,17 +70,17 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
                 Some(Line { name, points: quantiles(single) })
             })
             .collect();
-        plots.push(("How slow the slowest are", over_quantiles("validations", &lines)));
+        plots.push(("The slowest validations", over_quantiles("validations", &lines)));
     }
     if report.threads.len() > 2 {
-        plots.push(("More threads", threads(report)));
+        plots.push(("Threads", threads(report)));
     }
     if report.distinct.len() > 1 {
         let points = report.distinct.iter().map(|at| (at.tokens as f64, at.nanos.median / 1e3));
-        let line = Line { name: "seen before".to_owned(), points: points.collect() };
+        let line = Line { name: "cache hit".to_owned(), points: points.collect() };
         let marks = report.distinct.iter().map(|at| (at.tokens as f64, at.tokens.to_string()));
         let x = Axis {
-            name: "tokens that come by turns",
+            name: "distinct tokens in turn",
             marks: marks.collect(),
             log: true,
             show: number,
@@ -87,21 +88,21 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
         let most = line.points.iter().map(|point| point.1).fold(0.0, f64::max);
         let svg =
             plot("time by number of tokens", &x, &Axis::linear("microseconds", most), &[line]);
-        plots.push(("More tokens", svg));
+        plots.push(("Distinct tokens", svg));
     }
     if let Some(rotation) = &report.rotation {
         let line = Line { name: "slowest".to_owned(), points: rotation.slowest.clone() };
         let all = |at: fn(&(f64, f64)) -> f64| line.points.iter().map(at);
         let x = Axis::linear("seconds since the rotation", all(|at| at.0).fold(0.01, f64::max));
-        // The first waits for the issuer, which is many times as long as all others take.
+        // The first request waits for the issuer, many times as long as all others.
         let least = all(|at| at.1).fold(f64::INFINITY, f64::min);
         let marks = decades(least, all(|at| at.1).fold(0.01, f64::max));
         let y = Axis { name: "milliseconds", marks, log: true, show: number };
-        plots.push(("A key is rotated", plot("the slowest request by time", &x, &y, &[line])));
+        plots.push(("Key rotation", plot("the slowest request by time", &x, &y, &[line])));
     }
     if let Some(http) = &report.http {
         let line = |name: &str, of| Line { name: name.to_owned(), points: quantiles(of) };
-        let lines = [line("without the layer", &http.without), line("with it", &http.with)];
+        let lines = [line("without the layer", &http.without), line("with the layer", &http.with)];
         plots.push(("Over HTTP", over_quantiles("requests", &lines)));
     }
     plots
@@ -113,29 +114,27 @@ fn costs(report: &Report) -> String {
         for (kind, (name, shown)) in CASES.iter().enumerate() {
             let Some(case) = validation.case(name) else { continue };
             let ratio = case.to_bare.map_or(0.0, |to| to.median);
+            let text = format!("{} · {}", time(case.nanos.median), number(ratio));
             all.push(Bar {
                 group: if kind == 0 { validation.algorithm.clone() } else { String::new() },
                 name: (*shown).to_owned(),
                 value: case.nanos.median,
-                text: format!("{} · {ratio:.2}", time(case.nanos.median)),
+                text,
                 kind,
             });
         }
     }
     let bars = bars("time of a validation by algorithm", &all);
-    format!(
-        "<p>Beside each time: how many times the bare check of the signature it is.</p>\n{bars}"
-    )
+    format!("<p>Beside each time is its ratio to the bare signature check.</p>\n{bars}")
 }
 
-/// How much faster more threads are, beside as many times as there are threads: the rates themselves
-/// are so far apart that on one axis none of this could be seen.
+/// The speed-up by threads, beside the ideal one. The rates of the cases differ too much for one axis.
 fn threads(report: &Report) -> String {
     let rates = |case: &str| -> Vec<(f64, f64)> {
         let all = report.threads.iter().filter(|at| at.case == case);
         all.map(|at| (at.threads as f64, at.per_second.median)).collect()
     };
-    let cases = [(COLD, "new tokens"), (WARM, "seen before")];
+    let cases = [(COLD, "new tokens"), (WARM, "cache hits")];
     let mut lines: Vec<_> = cases
         .iter()
         .filter_map(|(case, name)| {
@@ -147,11 +146,11 @@ fn threads(report: &Report) -> String {
         .collect();
     let Some(counts) = lines.first().map(|line| line.points.clone()) else { return String::new() };
     let ideal = counts.iter().map(|point| (point.0, point.0)).collect();
-    lines.push(Line { name: "as many times as threads".to_owned(), points: ideal });
+    lines.push(Line { name: "ideal".to_owned(), points: ideal });
     let marks = counts.iter().map(|point| (point.0, number(point.0))).collect();
     let x = Axis { name: "threads", marks, log: false, show: number };
     let most = lines.iter().flat_map(|line| &line.points).map(|point| point.1).fold(1.0, f64::max);
-    let y = Axis::linear("times the rate of one thread", most);
+    let y = Axis::linear("speed-up over one thread", most);
     let [new, seen] = cases.map(|(case, _)| rates(case));
     let rows: Vec<_> = new
         .iter()
@@ -161,15 +160,15 @@ fn threads(report: &Report) -> String {
             vec![threads.to_owned(), number(new.1), number(seen.1)]
         })
         .collect();
-    let columns = ["threads", "validations/s of new tokens", "of tokens seen before"];
-    plot("how much faster more threads are", &x, &y, &lines) + &document::table(&columns, &rows)
+    let columns = ["threads", "validations/s of new tokens", "validations/s of cache hits"];
+    plot("speed-up by number of threads", &x, &y, &lines) + &document::table(&columns, &rows)
 }
 
-/// The rarer, the further to the right.
+/// The x axis spreads the high quantiles.
 fn over_quantiles(what: &str, lines: &[Line]) -> String {
     let marks = [(2.0, "50 %"), (10.0, "90 %"), (100.0, "99 %"), (1000.0, "99.9 %")];
     let marks = marks.map(|(at, name)| (at, name.to_owned())).to_vec();
-    let x = Axis { name: "so many are faster", marks, log: true, show: number };
+    let x = Axis { name: "quantile", marks, log: true, show: number };
     let times = || lines.iter().flat_map(|line| line.points.iter().map(|point| point.1));
     let marks = decades(times().fold(f64::INFINITY, f64::min), times().fold(0.0, f64::max));
     let y = Axis { name: "microseconds", marks, log: true, show: number };
@@ -193,15 +192,8 @@ fn decades(least: f64, most: f64) -> Vec<(f64, String)> {
 
 fn tables(report: &Report) -> String {
     let mut html = String::from("<h2>Figures</h2>\n");
-    let columns = [
-        "case",
-        "of the bare check",
-        "of jsonwebtoken",
-        "allocations",
-        "time here",
-        "p99",
-        "p99.9",
-    ];
+    let columns =
+        ["case", "to the bare check", "to jsonwebtoken", "allocations", "time", "p99", "p99.9"];
     let ratio = |spread: Option<Spread>| spread.map_or(String::new(), super::text::ratio);
     for validation in &report.validations {
         let rows: Vec<_> = validation
@@ -212,7 +204,7 @@ fn tables(report: &Report) -> String {
                     case.name.clone(),
                     ratio(case.to_bare),
                     ratio(case.to_jsonwebtoken),
-                    format!("{:.1}", case.allocations),
+                    number(case.allocations),
                     times(case.nanos),
                     time(case.single.p99 as f64),
                     time(case.single.p999 as f64),
@@ -228,8 +220,8 @@ fn tables(report: &Report) -> String {
     }
     if let Some(rotation) = &report.rotation {
         html += &format!(
-            "<p>Through the rotation: p99.9 {}, the slowest {}; before it p99.9 {}. Refused: {}. The \
-             issuer answered after {} ms.</p>\n",
+            "<p>From the rotation on: p99.9 {}, maximum {}; before it p99.9 {}. Rejected: {}. JWKS latency: {} \
+             ms.</p>\n",
             time(rotation.through.p999 as f64),
             time(rotation.through.max as f64),
             time(rotation.before.p999 as f64),

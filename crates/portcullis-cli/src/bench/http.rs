@@ -1,5 +1,5 @@
-//! What the layer adds over HTTP: the same requests to a URL with it and to one without, by turns,
-//! on connections that stay open.
+//! The cost of the layer over HTTP: requests to a URL with it and to one without it, in turns, over
+//! persistent connections.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::report::{Http, Spread};
 use super::stop::Stop;
 use crate::exit::Failure;
 
-/// Requests to one of them before the other has its turn.
+/// Requests to one URL before the other has its turn.
 const TURN: u64 = 50;
 
 pub(super) async fn run(
@@ -27,7 +27,7 @@ pub(super) async fn run(
     let client = client.timeout(Duration::from_secs(10)).build();
     let client = client.map_err(|error| Failure::wrong(format!("no HTTP client: {error}")))?;
     let bearer = format!("Bearer {token}");
-    // The first ones open the connections.
+    // The first turn opens the connections.
     for (name, url) in [("--with-layer", with), ("--without-layer", without)] {
         turn(&client, name, url, &bearer, TURN, &mut histogram()).await?;
     }
@@ -42,7 +42,7 @@ pub(super) async fn run(
         turn(&client, "--with-layer", with, &bearer, TURN, &mut ours).await?;
         let median = |runs: &Histogram<u64>| runs.value_at_quantile(0.5) as f64;
         added.push(median(&ours) - median(&bare));
-        // The same bounds always fit.
+        // Histograms with the same bounds always add up.
         let _ = all_with.add(&ours).and(all_without.add(&bare));
         done();
     }
@@ -73,7 +73,7 @@ async fn turn(
         times.saturating_record(nanos(begun.elapsed()));
         if !status.is_success() {
             return Err(Failure::wrong(format!(
-                "{name}: {url} answered {status}: it must accept the token, or nothing is compared"
+                "{name}: {url} answered {status}; it must accept the token"
             )));
         }
     }

@@ -1,4 +1,4 @@
-//! What is validated: tokens with their keys, generated or the user's own.
+//! Tokens with their keys, generated or given.
 
 use std::fs;
 use std::sync::Arc;
@@ -23,17 +23,17 @@ use crate::check::{StoppedClock, tokens};
 use crate::exit::Failure;
 use crate::jwks;
 
-/// The bound of the token cache that a service has by default.
+/// The default size of a service's token cache, in bytes.
 pub(super) const CACHE: usize = 32 * 1024 * 1024;
 
 pub(super) struct Material {
     pub(super) algorithm: Algorithm,
     pub(super) issuer: String,
     pub(super) audience: String,
-    /// The first is the one that everything is measured with which takes one token.
+    /// Measurements with one token use the first.
     pub(super) tokens: Vec<String>,
     pub(super) generated: bool,
-    /// Judged as at the time it was issued.
+    /// Validated at the time of its issue.
     pub(super) expired: bool,
     /// The key of the first token.
     pub(super) jwk: Value,
@@ -44,7 +44,7 @@ pub(super) struct Material {
 }
 
 impl Material {
-    /// A new key, and a token as the project's own benchmarks have it.
+    /// A new key, and a token with the claims of the project's benchmarks.
     pub(super) fn generate(algorithm: Algorithm) -> Self {
         let key = TestKey::generate("2026-10-a", algorithm);
         let mut material = Self {
@@ -64,14 +64,14 @@ impl Material {
         material
     }
 
-    /// The user's tokens, and their keys.
+    /// The given tokens, and their keys.
     pub(super) async fn given(arguments: &BenchArguments) -> Result<Self, Failure> {
         let mut tokens = Vec::new();
         for token in tokens::tokens(&arguments.tokens)? {
             let text = String::from_utf8(token?.text);
             tokens.push(text.map_err(|_| Failure::wrong("a token is not UTF-8"))?);
         }
-        let token = tokens.first().ok_or_else(|| Failure::wrong("no token came"))?;
+        let token = tokens.first().ok_or_else(|| Failure::wrong("no token on standard input"))?;
         let (header, claims) = decode(token)?;
         let algorithm = header.get("alg").and_then(Value::as_str).unwrap_or_default();
         let algorithm: Algorithm =
@@ -81,7 +81,9 @@ impl Material {
             Some(Value::Array(texts)) if texts.first().is_some_and(Value::is_string) => {
                 Ok(texts.first().and_then(Value::as_str).unwrap_or_default().to_owned())
             }
-            _ => Err(Failure::wrong(format!("the token has no `{name}`: name it as an option"))),
+            _ => Err(Failure::wrong(format!(
+                "the token has no `{name}`; set --issuer or --audience"
+            ))),
         };
         let issuer = arguments.issuer.clone().map_or_else(|| said("iss"), Ok)?;
         let audience = arguments.audience.clone().map_or_else(|| said("aud"), Ok)?;
@@ -107,7 +109,7 @@ impl Material {
         })
     }
 
-    /// Has so many tokens, if they can be made; otherwise as many as there are.
+    /// Generates tokens up to this number. Given tokens stay as they are.
     pub(super) fn distinct(&mut self, number: usize) {
         let Some(key) = &self.key else { return };
         let now = NumericDate::from(self.clock.now()).as_duration().as_secs();
@@ -132,8 +134,10 @@ impl Material {
         self.tokens.iter().map(|token| bearer(token)).collect()
     }
 
-    /// What a service would have, with so many bytes of token cache. It accepts every token, or
-    /// there is nothing to measure.
+    /// The authenticator of a service, with this token cache in bytes.
+    ///
+    /// # Errors
+    /// If it rejects one of the tokens: a rejection is not the work that is measured.
     pub(super) async fn authenticator(&self, token_cache: usize) -> Result<Authenticator, Failure> {
         let keys = KeySet::from_json(self.jwks.as_bytes())
             .map_err(|error| Failure::no_keys(format!("--jwks: {error}")))?;
@@ -149,8 +153,7 @@ impl Material {
             if let MaybeReady::Ready(Err(refusal)) = auth.attempt(headers) {
                 let rule = refusal.rule();
                 return Err(Failure::refused(format!(
-                    "token {} is refused by the rule {rule}: there is nothing to measure; \
-                     `portcullis check` says more",
+                    "token {} is rejected by the rule {rule}; see `portcullis check`",
                     number + 1
                 )));
             }
@@ -162,7 +165,8 @@ impl Material {
 /// A request's headers with this token.
 pub(super) fn bearer(token: &str) -> Result<HeaderMap, Failure> {
     let value = HeaderValue::try_from(format!("Bearer {token}"));
-    let value = value.map_err(|_| Failure::wrong("a token has characters that none has"))?;
+    let value = value
+        .map_err(|_| Failure::wrong("a token has characters that are not valid in a header"))?;
     Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
 }
 
@@ -175,11 +179,12 @@ fn decode(token: &str) -> Result<(Object, Object), Failure> {
     });
     match (parts.next().flatten(), parts.next().flatten()) {
         (Some(header), Some(claims)) => Ok((header, claims)),
-        _ => Err(Failure::wrong("the token is no signed JWT; `portcullis inspect` says more")),
+        _ => Err(Failure::wrong("the token is not a signed JWT; see `portcullis inspect`")),
     }
 }
 
-/// One that has expired is judged as when it was young.
+/// Whether the token has expired, and the clock to validate it with: an expired token is validated at the
+/// time of its issue.
 fn clock(claims: &Object) -> (bool, Arc<dyn Clock>) {
     let secs = |name: &str| claims.get(name).and_then(Value::as_u64);
     let clock = SystemClock::new();
@@ -193,7 +198,7 @@ fn clock(claims: &Object) -> (bool, Arc<dyn Clock>) {
     }
 }
 
-/// The key that has signed it.
+/// The key that verifies the token.
 fn signer(
     jwks: &str,
     header: &Object,
@@ -201,7 +206,7 @@ fn signer(
     token: &str,
 ) -> Result<Value, Failure> {
     let set: Value = serde_json::from_str(jwks)
-        .map_err(|error| Failure::no_keys(format!("--jwks: no key set: {error}")))?;
+        .map_err(|error| Failure::no_keys(format!("--jwks: not a key set: {error}")))?;
     let keys = set.get("keys").and_then(Value::as_array).into_iter().flatten();
     let kid = header.get("kid").filter(|kid| kid.is_string());
     let mut named = keys.filter(|jwk| kid.is_none() || jwk.get("kid") == kid);
@@ -211,17 +216,17 @@ fn signer(
         })
     });
     found.cloned().ok_or_else(|| {
-        Failure::refused("no key of the set has signed the token; `portcullis check` says more")
+        Failure::refused("no key of the set verifies the token; see `portcullis check`")
     })
 }
 
-/// What is signed, and the signature.
+/// The signing input and the signature.
 pub(super) fn split(token: &str) -> Option<(&str, Vec<u8>)> {
     let (message, signature) = token.rsplit_once('.')?;
     Some((message, URL_SAFE_NO_PAD.decode(signature).ok()?))
 }
 
-/// The key as aws-lc-rs has it: nothing checks a signature with less.
+/// The parsed key of aws-lc-rs, for the least possible work per signature.
 pub(super) fn bare(jwk: &Value, algorithm: Algorithm) -> Option<ParsedPublicKey> {
     let bytes = |name: &str| URL_SAFE_NO_PAD.decode(jwk.get(name)?.as_str()?).ok();
     let rsa = |parameters: &'static RsaParameters| {

@@ -1,7 +1,6 @@
-//! Cases measured against each other: in slices of some milliseconds, one after another and in the
-//! opposite order every other round, so that whatever disturbs the machine disturbs them all. The
-//! project's own benchmarks do the same. Other than there, the machine may be busy; and there is a
-//! histogram of single runs.
+//! Interleaved measurement of cases, in slices of a few milliseconds and in alternating order, so that load
+//! on the machine affects all cases alike. The project's benchmarks do the same. Here the machine may be
+//! busy, and single runs go into a histogram.
 
 use std::time::{Duration, Instant};
 
@@ -9,20 +8,20 @@ use hdrhistogram::Histogram;
 
 use super::stop::Stop;
 
-/// One thing that is measured.
+/// A measured operation.
 pub(super) struct Case<'c> {
     pub(super) name: &'static str,
     pub(super) run: Box<dyn FnMut() + 'c>,
 }
 
-/// What came of one case, in nanoseconds for one run.
+/// The results of a case, in nanoseconds per run.
 pub(super) struct Measured {
     pub(super) name: &'static str,
-    /// One time for each round, in the order of the rounds.
+    /// One time per round, in order.
     pub(super) rounds: Vec<f64>,
-    /// Single runs, each with the reading of the clock in it.
+    /// Single runs, each including a clock reading.
     pub(super) runs: Histogram<u64>,
-    /// How often one run allocates, in the mean of a hundred.
+    /// Allocations per run, the mean of a hundred.
     pub(super) allocations: f64,
 }
 
@@ -33,11 +32,11 @@ impl<'c> Case<'c> {
 }
 
 const SLICE: Duration = Duration::from_millis(3);
-/// Each a tenth of a millisecond, against which reading the clock is nothing.
+/// Each takes a tenth of a millisecond, so the clock reading is negligible.
 const BATCHES: u64 = 31;
 
-/// Measures in as many rounds, or in fewer if the user stops it: one at least, so that there is no
-/// figure that was not measured. Calls `done` after each round.
+/// Measures `rounds` rounds, or fewer after Ctrl-C, but at least one: every figure is measured. Calls
+/// `done` after each round.
 pub(super) fn measure(
     mut cases: Vec<Case<'_>>,
     rounds: u64,
@@ -75,8 +74,7 @@ pub(super) fn measure(
     measured
 }
 
-/// The time of a run: the median of small batches, so that a slice in which another program had its
-/// turn says the same as one in which none had.
+/// The time of a run: the median of small batches, which tolerates preemption by another program.
 fn slice(run: &mut dyn FnMut(), times: u64) -> f64 {
     let batch = (times / BATCHES).max(1);
     let mut batches: Vec<_> = (0..times / batch)
@@ -90,8 +88,8 @@ fn slice(run: &mut dyn FnMut(), times: u64) -> f64 {
     batches.get(batches.len() / 2).copied().unwrap_or_default()
 }
 
-/// How many runs fill a slice: the most of several tries, since a try in which another program had its
-/// turn counts too few, and a slice of one or two runs measures a cold cache.
+/// The number of runs in a slice: the maximum of several tries, since preemption lowers the count, and a
+/// slice of one or two runs measures a cold cache.
 fn runs_in_a_slice(run: &mut dyn FnMut()) -> u64 {
     const TRIES: usize = 7;
     let mut try_once = || {
@@ -105,9 +103,9 @@ fn runs_in_a_slice(run: &mut dyn FnMut()) -> u64 {
     (0..TRIES).map(|_| try_once()).max().unwrap_or(1)
 }
 
-/// From a nanosecond to a minute, with three digits.
+/// A histogram from a nanosecond to a minute, with three digits.
 pub(super) fn histogram() -> Histogram<u64> {
-    // Only wrong bounds are refused.
+    // Only wrong bounds fail.
     Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap_or_else(|_| unreachable!())
 }
 
@@ -115,7 +113,7 @@ pub(super) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What it costs to read the clock twice, which is in every single run.
+/// The time of two clock readings, which is part of every single run.
 pub(super) fn clock_cost() -> f64 {
     let mut runs = histogram();
     for _ in 0..10_000 {
@@ -132,11 +130,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slice_that_was_interrupted_does_not_say_how_many_runs_fill_one() {
+    fn preempted_try_does_not_set_the_runs_of_a_slice() {
         let mut runs = 0;
         let mut run = || {
             runs += 1;
-            // Another program has its turn in the first try.
+            // Another program preempts the first try.
             sleep(if runs == 1 { 2 * SLICE } else { SLICE / 50 });
         };
         assert!(runs_in_a_slice(&mut run) > 1);

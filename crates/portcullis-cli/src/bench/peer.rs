@@ -1,5 +1,5 @@
-//! jsonwebtoken on the same token, as its documentation uses it.
-#![expect(clippy::disallowed_methods, reason = "jsonwebtoken is what is measured against")]
+//! jsonwebtoken on the same token, as in its documentation.
+#![expect(clippy::disallowed_methods, reason = "jsonwebtoken is the peer of the measurement")]
 
 use std::hint::black_box;
 
@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use super::material::Material;
 
-/// The claims of a generated token, as a handler wants them.
+/// The claims of a generated token, as a handler needs them.
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "deserialising them is the work that is measured")]
+#[expect(dead_code, reason = "deserialising them is the measured work")]
 struct Generated {
     iss: String,
     sub: String,
@@ -25,9 +25,9 @@ struct Generated {
     roles: Vec<String>,
 }
 
-/// The claims of anybody's token that the authenticator reads as well.
+/// The claims of a given token that the authenticator reads as well.
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "deserialising them is the work that is measured")]
+#[expect(dead_code, reason = "deserialising them is the measured work")]
 struct Registered {
     iss: Option<String>,
     sub: Option<String>,
@@ -42,13 +42,13 @@ struct Registered {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "deserialising it is the work that is measured")]
+#[expect(dead_code, reason = "deserialising it is the measured work")]
 enum Audience {
     One(String),
     Many(Vec<String>),
 }
 
-/// A whole `decode`; none where jsonwebtoken does not know the algorithm or refuses the token.
+/// A `decode`; `None` if jsonwebtoken lacks the algorithm or rejects the token.
 pub(super) fn decoding(material: &Material) -> Option<Box<dyn FnMut() + '_>> {
     let jwk = serde_json::from_value(material.jwk.clone()).ok()?;
     let key = DecodingKey::from_jwk(&jwk).ok()?;
@@ -56,7 +56,7 @@ pub(super) fn decoding(material: &Material) -> Option<Box<dyn FnMut() + '_>> {
     validation.set_issuer(&[&material.issuer]);
     validation.set_audience(&[&material.audience]);
     validation.validate_nbf = true;
-    // There the machine's own clock is the only one.
+    // jsonwebtoken has no injected clock.
     validation.validate_exp = !material.expired;
     let token = material.token();
     if material.generated {

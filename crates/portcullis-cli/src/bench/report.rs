@@ -1,4 +1,4 @@
-//! What was measured, as it is written, and read again to be compared. Times are in nanoseconds.
+//! The report, as --json writes it and --compare and --from read it. Times are in nanoseconds.
 
 use std::path::Path;
 use std::{fmt, fs, thread};
@@ -11,14 +11,17 @@ use crate::exit::Failure;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Report {
     pub(super) machine: Machine,
-    /// Whether the tokens were made for it.
+    /// Without tokens. Reports of earlier versions have none.
+    #[serde(default)]
+    pub(super) command: String,
+    /// Whether the tokens were generated.
     pub(super) generated: bool,
-    /// Whether the user's token had expired, and was judged as at the time it was issued.
+    /// Whether the given token has expired and is validated at the time of its issue.
     pub(super) expired: bool,
     pub(super) rounds: u64,
-    /// Whether it was ended by Ctrl-C: fewer rounds, and less of everything.
+    /// Whether Ctrl-C ended the run: parts are missing, or have fewer rounds.
     pub(super) interrupted: bool,
-    /// What reading the clock adds to every single run.
+    /// The clock reading that is part of every single run.
     pub(super) clock_nanos: f64,
     pub(super) validations: Vec<Validation>,
     pub(super) cores: Vec<Cores>,
@@ -34,7 +37,7 @@ pub(super) struct Machine {
     pub(super) cores: usize,
     pub(super) system: String,
     pub(super) portcullis: String,
-    /// Figures of a debug build say nothing.
+    /// False for a debug build, whose figures are meaningless.
     pub(super) optimised: bool,
 }
 
@@ -42,7 +45,7 @@ pub(super) struct Machine {
 pub(super) struct Validation {
     pub(super) algorithm: String,
     pub(super) token_bytes: usize,
-    /// Those that were measured: fewer, if it was interrupted.
+    /// The measured rounds: fewer if the run was interrupted.
     #[serde(default)]
     pub(super) rounds: usize,
     pub(super) cases: Vec<Case>,
@@ -55,11 +58,11 @@ pub(super) struct Case {
     pub(super) to_bare: Option<Spread>,
     pub(super) to_jsonwebtoken: Option<Spread>,
     pub(super) allocations: f64,
-    /// Of single runs, with the reading of the clock in them.
+    /// Of single runs, including the clock reading.
     pub(super) single: Quantiles,
 }
 
-/// Of the rounds: half of them are below the median, eight of ten between the others.
+/// Over the rounds: 80 % of them lie between p10 and p90.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Spread {
     pub(super) median: f64,
@@ -77,7 +80,7 @@ pub(super) struct Quantiles {
     pub(super) count: u64,
 }
 
-/// What `rps` requests a second take.
+/// Cores for `rps` requests per second.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Cores {
     pub(super) algorithm: String,
@@ -98,7 +101,7 @@ pub(super) struct Threads {
 pub(super) struct Distinct {
     pub(super) tokens: usize,
     pub(super) nanos: Spread,
-    /// Not zero: some of them are verified again.
+    /// Not zero if some tokens were evicted from the cache.
     pub(super) allocations: f64,
 }
 
@@ -110,7 +113,7 @@ pub(super) struct Rotation {
     pub(super) through: Quantiles,
     pub(super) refused: u64,
     pub(super) fetches: usize,
-    /// The slowest of each twentieth of a second, from the rotation on.
+    /// The slowest request of each 50 ms from the rotation on: seconds, and milliseconds.
     pub(super) slowest: Vec<(f64, f64)>,
 }
 
@@ -118,19 +121,19 @@ pub(super) struct Rotation {
 pub(super) struct Http {
     pub(super) with: Quantiles,
     pub(super) without: Quantiles,
-    /// The difference of the medians, of each round.
+    /// The difference of the medians of each round.
     pub(super) added: Spread,
 }
 
 impl Report {
-    /// One that `--json` wrote.
+    /// A report that --json wrote.
     pub(super) fn read(option: &str, file: &Path) -> Result<Self, Failure> {
         let wrong = |error: &dyn fmt::Display| {
             Failure::wrong(format!("{option}: {}: {error}", file.display()))
         };
         let text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
         serde_json::from_str(&text)
-            .map_err(|error| wrong(&format!("no report of `bench --json`: {error}")))
+            .map_err(|error| wrong(&format!("not a report of `bench --json`: {error}")))
     }
 }
 
@@ -148,7 +151,7 @@ impl Spread {
 impl From<&Histogram<u64>> for Quantiles {
     fn from(histogram: &Histogram<u64>) -> Self {
         let max = histogram.max();
-        // The histogram gives the upper end of the step that holds a quantile.
+        // The histogram returns the upper end of a step, which may be above the maximum.
         let at = |quantile| histogram.value_at_quantile(quantile).min(max);
         let (p50, p90, p99, p999) = (at(0.5), at(0.9), at(0.99), at(0.999));
         Self { p50, p90, p99, p999, max, count: histogram.len() }
@@ -194,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_quantile_is_above_the_maximum_and_none_falls() {
+    fn quantiles_rise_and_are_at_most_the_maximum() {
         for values in [&[1_u64][..], &[999_983], &[7, 1_000_003, 40_000_000_001], &[3; 100]] {
             let mut histogram = crate::bench::measure::histogram();
             values.iter().for_each(|value| histogram.saturating_record(*value));

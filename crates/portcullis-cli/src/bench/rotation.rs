@@ -1,6 +1,6 @@
-//! Requests at a steady rate while the issuer rotates its key in the worst way: the new key signs
-//! from the moment on that it is published, so that the first token under it must wait for a fetch.
-//! Each request is a task of its own: one that waits delays no other, and hides none.
+//! Requests at a steady rate during the worst kind of key rotation: the new key signs as soon as it is
+//! published, so the first token under it waits for a fetch. Each request is a task of its own, so a waiting
+//! request delays no other.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use super::report::Rotation;
 use super::stop::Stop;
 use crate::exit::Failure;
 
-/// An issuer that is as far away as real ones are.
+/// An issuer with the latency of a remote one.
 #[derive(Debug)]
 struct Distant {
     fetch: ReqwestFetch,
@@ -34,7 +34,7 @@ impl Fetch for Distant {
     }
 }
 
-/// When it began, from the rotation on if it is positive; how long it took; whether it was accepted.
+/// Seconds since the rotation at its start (negative before it), duration, and whether it was accepted.
 type Asked = (f64, Duration, bool);
 
 pub(super) async fn run(
@@ -75,7 +75,7 @@ pub(super) async fn run(
                 let accepted = auth.authenticate(&*headers).await.is_ok();
                 let since = asked.duration_since(begun).as_secs_f64() - half.as_secs_f64();
                 let since = if after { since.max(0.0) } else { since.min(-1e-9) };
-                // Nobody listens any more when the run was stopped.
+                // The receiver is gone after Ctrl-C.
                 let _ = sender.send((since, asked.elapsed(), accepted));
             });
         }

@@ -1,5 +1,4 @@
-//! Ctrl-C: the first ends the measuring, and what there is by then is reported; the second ends the
-//! program.
+//! Ctrl-C: the first ends the measurement with a report of what was measured, the second ends the program.
 
 use std::future::poll_fn;
 use std::process;
@@ -16,19 +15,21 @@ use crate::output;
 pub(super) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Listens from now on.
+    /// Listens for Ctrl-C from now on.
     pub(super) async fn listen(&self) {
         let asked = self.0.clone();
         let mut next = Box::pin(ctrl_c());
-        // It listens once it was polled.
+        // The first poll installs the handler.
         poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await.is_ready();
-        output::complain("portcullis: measuring; Ctrl-C ends it with a report of what there is");
+        output::complain(
+            "portcullis: measuring; Ctrl-C ends it with a report of what was measured",
+        );
         tokio::spawn(async move {
             while next.await.is_ok() {
                 if asked.swap(true, Ordering::SeqCst) {
                     process::exit(Exit::Interrupted as i32);
                 }
-                output::complain("portcullis: stopping; once more ends it without a report");
+                output::complain("portcullis: stopping; Ctrl-C again ends it without a report");
                 next = Box::pin(ctrl_c());
             }
         });

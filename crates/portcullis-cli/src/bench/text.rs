@@ -1,12 +1,12 @@
-//! The report in words and columns.
+//! The report as text.
 
 use std::fmt;
 
 use super::report::{Http, Quantiles, Report, Rotation, Spread};
 use super::validate::{BARE, COLD};
-use crate::units::number;
+use crate::units::{duration, number};
 
-/// Eight rounds of ten of one and the same work are within so much on a machine with nothing else to do.
+/// The ratio of p90 to p10 of the same work on an idle machine, at most.
 const STEADY: f64 = 1.15;
 
 impl fmt::Display for Report {
@@ -19,25 +19,25 @@ impl fmt::Display for Report {
         for validation in &self.validations {
             writeln!(
                 f,
-                "\n{}, a token of {} bytes, {} rounds\n  {:<22} {:>25} {:>25} {:>8} {:>29}",
+                "\n{}, a token of {} bytes, {} rounds\n  {:<22} {:>25} {:>25} {:>8} {:>33}",
                 validation.algorithm,
                 validation.token_bytes,
                 validation.rounds,
                 "",
-                "of the bare check",
-                "of jsonwebtoken",
+                "to the bare check",
+                "to jsonwebtoken",
                 "allocs",
-                "time here"
+                "time"
             )?;
             for case in &validation.cases {
                 let spread = |spread: Option<Spread>| spread.map_or("".to_owned(), ratio);
                 writeln!(
                     f,
-                    "  {:<22} {:>25} {:>25} {:>8.1} {:>29}",
+                    "  {:<22} {:>25} {:>25} {:>8} {:>33}",
                     case.name,
                     spread(case.to_bare),
                     spread(case.to_jsonwebtoken),
-                    case.allocations,
+                    number(case.allocations),
                     times(case.nanos),
                 )?;
             }
@@ -49,12 +49,14 @@ impl fmt::Display for Report {
         for cores in &self.cores {
             let theirs = cores
                 .jsonwebtoken
-                .map_or(String::new(), |cores| format!("; jsonwebtoken {cores:.2}"));
+                .map_or(String::new(), |cores| format!("; jsonwebtoken {}", number(cores)));
             let rps = cores.rps;
             writeln!(
                 f,
-                "\n{rps} requests/s with {} take {:.2} cores if every token is new, {:.3} if none is{theirs}",
-                cores.algorithm, cores.cold, cores.warm
+                "\n{rps} requests/s with {} need {} cores if every token is new, {} if none is{theirs}",
+                cores.algorithm,
+                number(cores.cold),
+                number(cores.warm)
             )?;
         }
         if !self.threads.is_empty() {
@@ -63,15 +65,17 @@ impl fmt::Display for Report {
         for threads in &self.threads {
             let Spread { median, p10, p90 } = threads.per_second;
             let (case, threads) = (&threads.case, threads.threads);
-            writeln!(f, "  {case:<6} {threads:>4} {median:>12.0}  ({p10:.0} to {p90:.0})")?;
+            let [median, p10, p90] = [median, p10, p90].map(number);
+            writeln!(f, "  {case:<6} {threads:>4} {median:>12}  ({p10} to {p90})")?;
         }
         if !self.distinct.is_empty() {
-            writeln!(f, "\na warm validation by tokens that come by turns")?;
+            writeln!(f, "\nwarm validation by number of distinct tokens")?;
         }
         for distinct in &self.distinct {
-            let again = if distinct.allocations > 0.0 { "  some are verified again" } else { "" };
+            let again =
+                if distinct.allocations > 0.0 { "  some were evicted from the cache" } else { "" };
             let nanos = times(distinct.nanos);
-            writeln!(f, "  {:>8} {nanos:>29}{again}", distinct.tokens)?;
+            writeln!(f, "  {:>8} {nanos:>33}{again}", distinct.tokens)?;
         }
         if let Some(rotation) = &self.rotation {
             rotation.fmt(f)?;
@@ -81,28 +85,41 @@ impl fmt::Display for Report {
         }
         write!(
             f,
-            "\nEvery case has its turn in every round. A ratio is of the same round, so that what disturbs \
-             the machine is in both: compare ratios. (from to) holds eight rounds of ten. Times belong to \
-             this machine as it was just now. Single runs have the reading of the clock in them: {:.0} ns.",
-            self.clock_nanos
+            "\nCompare ratios: both parts of a ratio are from the same round, so load on the machine affects \
+             both. Times depend on the machine and its load. The range in parentheses holds 80 % of the \
+             rounds. Single runs include a clock reading of {}.\n{}",
+            time(self.clock_nanos),
+            self.provenance()
         )
     }
 }
 
 impl Report {
-    /// What makes figures worth less than they look.
+    /// The version and the command line of the measurement.
+    pub(super) fn provenance(&self) -> String {
+        let version = &self.machine.portcullis;
+        match self.command.as_str() {
+            "" => format!("Generated by portcullis {version}."),
+            command => format!("Generated by portcullis {version} with `{command}`."),
+        }
+    }
+
+    /// Reasons why figures are less reliable than they look.
     pub(super) fn warnings(&self) -> Vec<String> {
         let warnings = [
-            (!self.machine.optimised, "NOT OPTIMISED: a debug build; its figures say nothing"),
-            (self.interrupted, "interrupted: what was measured until then"),
-            (self.expired, "the token has expired, and is judged as at the time it was issued"),
+            (
+                !self.machine.optimised,
+                "NOT OPTIMISED: the figures of a debug build are meaningless",
+            ),
+            (self.interrupted, "INTERRUPTED: parts that were not measured are missing"),
+            (self.expired, "the token has expired; it is validated at the time of its issue"),
         ];
         let warnings = warnings.into_iter().filter(|(holds, _)| *holds);
         warnings.map(|(_, warning)| warning.to_owned()).chain(self.noise()).collect()
     }
 
-    /// What the machine was too busy for. The bare check is in every validation, so that a validation
-    /// without it in less time says how far the measuring itself is off.
+    /// Claims that the machine was too busy for. Every validation contains the bare check, so a shorter
+    /// validation shows the error of the measurement.
     fn noise(&self) -> Vec<String> {
         let mut noise = Vec::new();
         for validation in &self.validations {
@@ -110,7 +127,7 @@ impl Report {
             let bare = validation.case(BARE).map(|case| case.nanos);
             if let Some(bare) = bare.filter(|bare| bare.p90 > STEADY * bare.p10) {
                 noise.push(format!(
-                    "NOISY: the bare check of {algorithm} alone took {} to {}; read its ratios, not its times",
+                    "NOISY: the bare check of {algorithm} took {} to {}; use its ratios, not its times",
                     time(bare.p10),
                     time(bare.p90)
                 ));
@@ -118,8 +135,8 @@ impl Report {
             let cold = validation.case(COLD).and_then(|case| case.to_bare);
             if let Some(cold) = cold.filter(|cold| cold.p10 < 1.0) {
                 noise.push(format!(
-                    "TOO NOISY for what {algorithm} costs beside the bare check, which a cold validation \
-                     contains: {} of it. Have the machine idle, or take more --rounds",
+                    "TOO NOISY for the cost of {algorithm} beside the bare check: a cold validation contains \
+                     that check and took {} times as long. Use an idle machine or more --rounds",
                     ratio(cold)
                 ));
             }
@@ -132,14 +149,14 @@ impl fmt::Display for Rotation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\na key that signs as soon as it is published; {} requests/s, the issuer answers after {} ms\n\
-             {:13}{QUANTILES}\n  {:<22} {}\n  {:<22} {}\n  refused: {}; fetches of the keys: {}",
+            "\nkey rotation: the new key signs at once; {} requests/s, JWKS latency {} ms\n\
+             {:13}{QUANTILES}\n  {:<22} {}\n  {:<22} {}\n  rejected: {}; JWKS fetches: {}",
             self.rps,
             self.jwks_latency_millis,
             "",
-            "before",
+            "before the rotation",
             quantiles(&self.before),
-            "from then on",
+            "from the rotation on",
             quantiles(&self.through),
             self.refused,
             self.fetches
@@ -155,7 +172,7 @@ impl fmt::Display for Http {
             "",
             "without the layer",
             quantiles(&self.without),
-            "with it",
+            "with the layer",
             quantiles(&self.with),
             time(self.added.median),
             time(self.added.p10),
@@ -173,24 +190,17 @@ fn quantiles(quantiles: &Quantiles) -> String {
 
 pub(super) fn ratio(spread: Spread) -> String {
     let Spread { median, p10, p90 } = spread;
-    // Of a small one two decimals say nothing.
-    if median < 0.1 {
-        return format!("{} ({} {})", number(median), number(p10), number(p90));
-    }
-    format!("{median:.3} ({p10:.2} {p90:.2})")
+    let [median, p10, p90] = [median, p10, p90].map(number);
+    format!("{median} ({p10} to {p90})")
 }
 
 pub(super) fn times(spread: Spread) -> String {
-    format!("{} ({} {})", time(spread.median), time(spread.p10), time(spread.p90))
+    let Spread { median, p10, p90 } = spread;
+    format!("{} ({} to {})", time(median), time(p10), time(p90))
 }
 
 pub(super) fn time(nanos: f64) -> String {
-    match nanos.abs() {
-        ns if ns < 1e3 => format!("{nanos:.0} ns"),
-        ns if ns < 1e6 => format!("{:.1} µs", nanos / 1e3),
-        ns if ns < 1e9 => format!("{:.2} ms", nanos / 1e6),
-        _ => format!("{:.2} s", nanos / 1e9),
-    }
+    duration(nanos / 1e9)
 }
 
 #[cfg(test)]
@@ -212,6 +222,7 @@ mod tests {
         let cases = vec![case(BARE, bare, [1.0; 3]), case(COLD, bare, cold)];
         Report {
             machine: Machine { optimised: true, ..Machine::this() },
+            command: String::new(),
             generated: true,
             expired: false,
             rounds: 31,
@@ -232,28 +243,27 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_is_too_noisy_for_a_claim_is_said_to_be() {
+    fn noisy_machine_is_reported_with_the_claim_that_it_spoils() {
         let said = |bare, cold| report(bare, cold).warnings().join("\n");
         assert_eq!(said([19e3, 20e3, 21e3], [1.05, 1.1, 1.2]), "");
         let noisy = said([60e3, 70e3, 90e3], [1.05, 1.1, 1.2]);
-        assert!(noisy.contains("NOISY") && noisy.contains("60.0 µs to 90.0 µs"), "{noisy}");
-        // A cold validation that takes less than the check in it.
+        assert!(noisy.contains("NOISY") && noisy.contains("60 µs to 90 µs"), "{noisy}");
+        // A cold validation that is shorter than the check in it.
         let below = said([19e3, 20e3, 21e3], [0.96, 1.02, 1.2]);
-        assert!(below.contains("TOO NOISY") && below.contains("1.020 (0.96 1.20)"), "{below}");
+        assert!(below.contains("TOO NOISY") && below.contains("1.02 (0.96 to 1.2)"), "{below}");
     }
 
     #[test]
-    fn small_ratios_have_their_digits() {
+    fn small_ratio_has_three_digits() {
         let spread = Spread { median: 0.002_884, p10: 0.002_85, p90: 0.002_95 };
-        assert_eq!(ratio(spread), "0.00288 (0.00285 0.00295)");
+        assert_eq!(ratio(spread), "0.00288 (0.00285 to 0.00295)");
     }
 
-    /// Ratios come first, and no time stands without its spread.
     #[test]
-    fn every_time_has_its_spread_beside_it() {
+    fn ratio_comes_first_and_every_time_has_its_spread() {
         let text = report([19e3, 20e3, 21e3], [1.05, 1.1, 1.2]).to_string();
         let row = text.lines().find(|line| line.starts_with("  cold")).unwrap();
-        let (ratio, time) = (row.find("1.100 (1.05 1.20)"), row.find("20.0 µs (19.0 µs 21.0 µs)"));
+        let (ratio, time) = (row.find("1.1 (1.05 to 1.2)"), row.find("20 µs (19 µs to 21 µs)"));
         assert!(ratio.unwrap() < time.unwrap(), "{row}");
     }
 }

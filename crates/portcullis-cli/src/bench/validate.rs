@@ -1,4 +1,4 @@
-//! One token, every way; as many threads as there are; and many tokens that come again.
+//! Validations of one token by case, by number of threads, and by number of distinct tokens.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -22,20 +22,20 @@ pub(super) const NEW: &str = "new tokens, cache on";
 pub(super) const WARM: &str = "warm";
 pub(super) const PEER: &str = "jsonwebtoken";
 
-/// So small that a token is gone before it comes again.
+/// A token cache in bytes that evicts each token before it repeats.
 const TINY_CACHE: usize = 64 * 1024;
 
-/// So many tokens are new by turns.
+/// Number of tokens that repeat beyond the tiny cache.
 const NEW_TOKENS: usize = 512;
 
 fn validate(auth: &Authenticator, headers: &HeaderMap) {
     match auth.attempt(black_box(headers)) {
         MaybeReady::Ready(outcome) => drop(black_box(outcome)),
-        MaybeReady::Pending(_) => unreachable!("no key is fetched here"),
+        MaybeReady::Pending(_) => unreachable!("the keys are local"),
     }
 }
 
-/// One token: the bare check, without and with a token cache, and jsonwebtoken.
+/// One token: the bare check, validations with and without the token cache, and jsonwebtoken.
 pub(super) async fn one(
     material: &mut Material,
     rounds: u64,
@@ -46,7 +46,7 @@ pub(super) async fn one(
     let material = &*material;
     let key = bare(&material.jwk, material.algorithm);
     let (Some(key), Some((message, signature))) = (key, split(material.token())) else {
-        return Err(Failure::wrong("the key cannot be used"));
+        return Err(Failure::wrong("aws-lc-rs rejects the token's key"));
     };
     let headers = material.headers()?;
     let one = headers.first().cloned().unwrap_or_default();
@@ -90,7 +90,7 @@ fn case_report(case: &Measured, all: &[Measured]) -> CaseReport {
     }
 }
 
-/// Validations in a second with 1, 2, … threads, cold and warm.
+/// Validations per second with 1, 2, … threads, cold and warm.
 pub(super) async fn threads(
     material: &Material,
     numbers: &[usize],
@@ -122,7 +122,7 @@ pub(super) async fn threads(
         .collect())
 }
 
-/// Every thread has its own part of the tokens, as connections have.
+/// Each thread validates its own part of the tokens, like a connection.
 fn rate(auth: &Authenticator, headers: &[HeaderMap], threads: usize) -> f64 {
     const TIME: Duration = Duration::from_millis(20);
     let start = Barrier::new(threads);
@@ -143,7 +143,7 @@ fn rate(auth: &Authenticator, headers: &[HeaderMap], threads: usize) -> f64 {
     })
 }
 
-/// A warm validation, by how many tokens come by turns.
+/// A warm validation, by the number of distinct tokens in turn.
 pub(super) async fn distinct(
     material: &mut Material,
     numbers: &[usize],
@@ -156,7 +156,7 @@ pub(super) async fn distinct(
     let numbers: Vec<_> = numbers.iter().copied().filter(|n| *n <= headers.len()).collect();
     let mut auths = Vec::new();
     for _ in &numbers {
-        // Each has been asked about every token, and keeps those that it has room for.
+        // Each has validated every token, and keeps those that fit in its cache.
         auths.push(material.authenticator(CACHE).await?);
     }
     let ats = vec![Cell::new(0); numbers.len()];

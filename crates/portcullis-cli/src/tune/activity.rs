@@ -1,4 +1,4 @@
-//! Real activity, from a file: a line for each request, with its session and its time.
+//! Recorded requests from a CSV file: a line for each request, with its session and its time.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,14 +14,14 @@ use crate::units::duration;
 pub(super) struct Recorded {
     /// The times of each session's requests, in order.
     pub(super) sessions: Vec<Vec<f64>>,
-    /// A longer time without a request ends a burst.
+    /// A longer gap between requests ends a burst.
     pub(super) gap: f64,
     pub(super) from: f64,
     pub(super) until: f64,
     pub(super) summary: Summary,
 }
 
-/// What was made of it.
+/// The size of the file, and its means in seconds.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Summary {
     pub(super) sessions: u64,
@@ -42,9 +42,9 @@ impl Recorded {
     pub(super) fn parse(text: &str, gap: f64) -> Result<Self, String> {
         let mut sessions = BTreeMap::<&str, Vec<f64>>::new();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let (session, time) = line
-                .split_once(',')
-                .ok_or_else(|| format!("line {}: not a session, a comma and a time", number + 1))?;
+            let (session, time) = line.split_once(',').ok_or_else(|| {
+                format!("line {}: expected a session, a comma and a time", number + 1)
+            })?;
             match seconds(time) {
                 Some(secs) => sessions.entry(session.trim()).or_default().push(secs),
                 None if number == 0 && is_head(session, time) => {}
@@ -60,15 +60,15 @@ impl Recorded {
         if summary.requests == 0 || summary.span < 60.0 {
             let spans = if summary.requests == 0 { 0.0 } else { summary.span };
             return Err(format!(
-                "it needs a minute of requests, and its {} requests are within {}",
+                "it must span at least 60 s; its {} requests span {}",
                 summary.requests,
                 duration(spans)
             ));
         }
         if summary.request_every <= 0.0 {
             return Err(format!(
-                "no session has several requests in a burst: two that are at different times, and not more \
-                 than --burst-gap apart, which is {}. Give a longer one, or a file with more requests",
+                "no session has two requests at different times within --burst-gap, {}; raise --burst-gap or \
+                 record more requests",
                 duration(gap)
             ));
         }
@@ -85,26 +85,25 @@ fn seconds(time: &str) -> Option<f64> {
     time.trim().parse::<f64>().ok().filter(|secs| secs.is_finite())
 }
 
-/// Whether these are the names of columns: no number, and no time of another form.
+/// Whether the line is a header: no number, and no time in another format.
 fn is_head(session: &str, time: &str) -> bool {
     seconds(session).is_none() && !time.contains(|c: char| c.is_ascii_digit())
 }
 
-/// Why a line has no time.
+/// Why a line has no valid time.
 fn no_time(session: &str, time: &str) -> &'static str {
     if time.contains(',') {
-        "it has more than two columns: a session and a time are all"
+        "more than two columns; expected a session and a time"
     } else if seconds(session).is_some() {
-        "the time is not in seconds, but the session is a number: are the columns swapped? The session \
-         comes first"
+        "the time is not in seconds, but the session is a number; the session must be the first column"
     } else {
-        "the time is not in seconds: write 12.5 or 1700000000, and no date"
+        "the time is not in seconds; write 12.5 or 1700000000 instead of a date"
     }
 }
 
 impl Summary {
-    /// The mean of what it shows. What lies before a session's first request and after its last one
-    /// is not known, and is left out.
+    /// The means between requests. The time before a session's first request and after its last one is
+    /// unknown and left out.
     fn of(sessions: &[Vec<f64>], gap: f64, span: f64) -> Self {
         let (mut within, mut gaps) = (Mean::default(), Mean::default());
         let mut bursts = 0.0_f64;
@@ -125,7 +124,7 @@ impl Summary {
             requests: sessions.iter().map(|times| times.len() as u64).sum(),
             span,
             request_every,
-            // A request stands for the time until the next would come.
+            // A request stands for the time until the next one.
             burst: within.sum / bursts + request_every,
             pause: (gaps.mean() - request_every).max(0.0),
         }
@@ -154,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bursts_and_pauses_are_found_by_the_gap() {
+    fn gap_separates_bursts_from_pauses() {
         // Two bursts of three requests, 10 s apart in them, and 600 s in between; and one of one.
         let text = "session,time\na,0\na,10\na,20\na,620\nb,100\na,630\n\na,640\n";
         let summary = Recorded::parse(text, 60.0).unwrap().summary;
@@ -165,20 +164,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_activity_is_refused_with_its_line() {
+    fn malformed_line_is_rejected_with_its_number() {
         for (text, told) in [
-            ("", "a minute"),
-            ("a,0\na,30", "a minute"),
-            ("a,0\nb,100", "several"),
-            ("a,0\nb,100", "--burst-gap apart, which is 60 s"),
-            ("a,0\na,30", "its 2 requests are within 30 s"),
-            // A first line that is data is no head.
+            ("", "at least 60 s"),
+            ("a,0\na,30", "at least 60 s"),
+            ("a,0\nb,100", "no session has two requests"),
+            ("a,0\nb,100", "within --burst-gap, 60 s"),
+            ("a,0\na,30", "its 2 requests span 30 s"),
+            // A first line with data is no header.
             (
                 "a,2026-01-01T00:00:00Z\na,2026-01-01T00:01:00Z",
                 "line 1: the time is not in seconds",
             ),
             ("0,alice\n90,alice", "line 1: the time is not in seconds, but the session"),
-            ("session,time\na,0,x", "line 2: it has more than two"),
+            ("session,time\na,0,x", "line 2: more than two"),
             ("a,0\na", "line 2"),
             ("a,0\na,yesterday", "line 2"),
             ("a,0\na,NaN", "line 2"),

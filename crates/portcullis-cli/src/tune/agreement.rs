@@ -1,53 +1,50 @@
-//! Whether the closed forms and the simulation agree: the same figures by two ways, which may differ
-//! by what chance does to the simulation and by nothing else.
+//! The comparison of closed forms and simulation, which may differ only by the chance in the simulation.
 //!
-//! Each figure has an interval, and each interval its share of one probability, so that all of them
-//! together are missed by chance alone as rarely as that says, however many there are. Shares are
-//! compared by the bound of Chernoff and whole distributions by that of Dvoretzky, Kiefer and Wolfowitz,
-//! which hold for any number of values; counts and ratios by their own variance, with Bernstein's term
-//! for few events.
+//! Each figure has an interval. The intervals share one false-alarm probability for the whole report,
+//! whatever the number of figures. Shares use Chernoff's bound and distributions that of Dvoretzky, Kiefer
+//! and Wolfowitz, which hold for any number of values. Counts and ratios use their own variance, with
+//! Bernstein's term for few events.
 
 use serde::Serialize;
 
 use super::scenario::Scenario;
 use super::simulate::{Misses, Share, Simulated};
 
-/// How probable it is that two ways which agree are said to disagree in one report.
+/// The probability that a report shows a disagreement by chance alone.
 pub(super) const FALSE_ALARM: f64 = 1e-4;
 
-/// The figures of [`compare`] of sessions that are not ended for being idle.
+/// The number of figures of [`compare`] without `session_idle`.
 pub(super) const FIGURES: usize = 11;
 
-/// One figure by both ways.
+/// One figure, by closed form and by simulation.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Comparison {
     pub(super) name: &'static str,
     pub(super) model: f64,
     pub(super) simulated: f64,
-    /// How far apart they may be.
+    /// The largest difference that chance explains.
     pub(super) allowed: f64,
     pub(super) agrees: bool,
-    /// By how many standard deviations the simulated one is larger: over many settings these sum up
-    /// to nothing, unless one of the two is wrong by little.
+    /// The difference in standard deviations. Over many settings these add up to zero, unless one of the
+    /// two is slightly wrong.
     #[serde(skip)]
-    #[cfg_attr(not(test), expect(dead_code, reason = "a test looks at many settings at once"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test sums them over many settings"))]
     pub(super) deviations: Option<f64>,
 }
 
-/// Compares what a report shows. `false_alarm` is the probability for all of them together.
+/// Compares the figures of a report. `false_alarm` is the probability for all of them together.
 pub(super) fn compare(
     scenario: &Scenario,
     simulated: &Simulated,
     window: f64,
     false_alarm: f64,
 ) -> Vec<Comparison> {
-    // One more where sessions that are idle end.
+    // One more with `session_idle`.
     let count = FIGURES + usize::from(scenario.session_idle.is_some());
     let gate = Gate { odds: (2.0 * count as f64 / false_alarm).ln() };
     let (sessions, keys, outage) = (&simulated.sessions, &simulated.keys, scenario.outage);
     let accepted = scenario.lag_exceeds(0.0);
     let still = |lag: f64| if accepted > 0.0 { scenario.lag_exceeds(lag) / accepted } else { 0.0 };
-    let fetches = (scenario.fetches() - scenario.after_rotations()) * window;
     let mut all = vec![
         gate.count(
             "refreshes in the simulated time",
@@ -55,46 +52,58 @@ pub(super) fn compare(
             sessions.refreshes.sum,
             sessions.refreshes.variance(),
         ),
-        gate.share("revoked sessions that are accepted at all", accepted, sessions.accepted),
+        gate.share("revoked sessions that are still accepted", accepted, sessions.accepted),
         gate.distribution(
-            "how long they are (largest difference)",
+            "lag of a revoked session (largest difference)",
             sessions.lags.furthest_from(still),
             sessions.lags.all(),
         ),
         gate.distribution(
-            "how long a withdrawn key is accepted (largest difference)",
+            "lag of a withdrawn key (largest difference)",
             keys.each.furthest_from(|lag| scenario.key_lag_exceeds(lag)),
             keys.each.all(),
         ),
         gate.count(
             "fetches in the simulated time",
-            fetches,
+            scenario.fetches() * window,
             keys.fetches.sum,
             keys.fetches.variance(),
         ),
         gate.share(
-            "tokens that an outage ends",
+            "tokens that expire in the outage",
             scenario.tokens_ended(outage),
             sessions.tokens_ended,
         ),
-        gate.share("sessions that it locks out", scenario.locked_out(outage), sessions.locked_out),
-        gate.share("key sets that it ends", scenario.keys_ended(outage), sessions.keys_ended),
         gate.share(
-            "sessions that ask when it is over",
+            "sessions that the outage locks out",
+            scenario.locked_out(outage),
+            sessions.locked_out,
+        ),
+        gate.share(
+            "key sets that expire in the outage",
+            scenario.keys_ended(outage),
+            sessions.keys_ended,
+        ),
+        gate.share(
+            "sessions that request a token after the outage",
             scenario.waiting(outage) / scenario.active_sessions(),
             sessions.waiting,
         ),
-        gate.share("refused since clocks differ", scenario.refused_by_skew(), sessions.skewed),
+        gate.share(
+            "requests rejected because of clock skew",
+            scenario.refused_by_skew(),
+            sessions.skewed,
+        ),
         gate.misses(1.0 - scenario.cache_hits(), &sessions.misses),
     ];
     all.extend(scenario.session_idle.map(|_| {
         let share = scenario.logging_in(outage) / scenario.active_sessions();
-        gate.share("sessions that must log in when it is over", share, sessions.logging_in)
+        gate.share("sessions that log in after the outage", share, sessions.logging_in)
     }));
     all
 }
 
-/// `odds`: the logarithm of twice one over the probability that one figure may miss by.
+/// `odds` = ln(2 / p), with p the false-alarm probability of one figure.
 struct Gate {
     odds: f64,
 }
@@ -103,7 +112,7 @@ impl Gate {
     /// A share: n·KL(simulated, model) ≤ odds.
     fn share(&self, name: &'static str, model: f64, of: Share) -> Comparison {
         let (simulated, all) = (of.value(), of.all as f64);
-        // The closed forms are worked out to so many digits.
+        // The closed forms are exact to 12 digits.
         let exact = if model < 1e-12 {
             0.0
         } else if model > 1.0 - 1e-12 {
@@ -127,7 +136,7 @@ impl Gate {
         }
     }
 
-    /// A sum of numbers with this variance in all.
+    /// A sum with this variance.
     fn count(&self, name: &'static str, model: f64, sum: u64, variance: f64) -> Comparison {
         let (simulated, off) = (sum as f64, (sum as f64 - model).abs());
         let allowed = (2.0 * self.odds * variance).sqrt() + self.odds / 3.0;
@@ -135,7 +144,7 @@ impl Gate {
         Comparison { name, model, simulated, allowed, agrees: off <= allowed, deviations }
     }
 
-    /// The largest difference of two distributions, one of so many values.
+    /// The largest difference between a distribution and one of `values` simulated values.
     fn distribution(
         &self,
         name: &'static str,
@@ -147,12 +156,12 @@ impl Gate {
         Comparison { name, model, simulated, allowed, agrees, deviations: None }
     }
 
-    /// The share of requests whose instance had not seen their token.
+    /// The share of token cache misses.
     fn misses(&self, model: f64, misses: &Misses) -> Comparison {
         let (simulated, deviation) = (misses.share(), misses.deviation(model));
         let allowed = deviation * (2.0 * self.odds).sqrt() + self.odds / 3.0 * misses.largest();
         Comparison {
-            name: "requests with a token that is new to the instance",
+            name: "token cache misses",
             model,
             simulated,
             allowed,

@@ -1,10 +1,10 @@
-//! The closed forms: plain functions of numbers, in seconds and shares, so that another program can
-//! restate them. `simulate` knows none of them, and `agreement` compares the two.
+//! The closed forms: plain functions of seconds and shares, which the page restates. `simulate` uses none of
+//! them, and `agreement` compares the two.
 //!
 //! The letters of the formulas: *b* the mean burst and *p* the mean pause, both exponential (*p* = 0:
 //! always active); *X* the access expiry, *L* the leeway, *U* the age at which a client wants its next
-//! token; *T* the TTL of the keys, *a* how long before it an instance begins to renew them, *S* how
-//! long beyond it stale keys serve; *D* an outage. A refresh happens to an active session only, so
+//! token; *T* the TTL of the keys, *a* how long before it an instance begins to renew them, *ρ* the rate of
+//! rotations, *S* how long beyond the TTL stale keys serve; *D* an outage. A refresh happens to an active session only, so
 //! each is a fresh start, and renewal theory gives the rest.
 
 use std::f64::consts::SQRT_2;
@@ -34,27 +34,27 @@ pub(super) fn active_time(burst: f64, pause: f64, from: f64, to: f64) -> f64 {
     share * (to - from) + (1.0 - share) / mixing * forgotten
 }
 
-/// How fast a session forgets whether it was active: 1/b + 1/p.
+/// The rate at which the state of a session becomes independent of its past: 1/b + 1/p.
 fn mixing(burst: f64, pause: f64) -> f64 {
     1.0 / burst + 1.0 / pause
 }
 
-/// The longest that a revoked session is accepted: X + 2·L. The leeway counts twice, because an issuer
-/// whose clock is ahead dates a token into the future, and the token is accepted beyond its expiry.
-/// The core says the same of `max_token_lifetime`.
+/// The longest time for which a revoked session is accepted: X + 2·L. The leeway counts twice: an issuer
+/// whose clock is ahead dates a token into the future, and a token is accepted beyond its expiry. The bound
+/// of `max_token_lifetime` in the core is the same.
 pub(super) fn lag_bound(expiry: f64, leeway: f64) -> f64 {
     expiry + 2.0 * leeway
 }
 
-/// The mean time between two refreshes of a session: U + (1 − again(U))·p, and with clients that
-/// refresh at the next request, `wait` for it: + wait·(1 + p/b), since pauses may come in between.
+/// The mean time between two refreshes of a session: U + (1 − again(U))·p. Clients that refresh at the
+/// next request wait for it: + wait·(1 + p/b), with the pauses in between.
 pub(super) fn cycle(used: f64, wait: f64, burst: f64, pause: f64) -> f64 {
     used + (1.0 - active_again(burst, pause, used)) * pause + wait * (1.0 + pause / burst)
 }
 
 /// The probability that a session that is revoked at a random moment is accepted for longer than
-/// `lag`. A token is accepted until the age `accepted`; it is older than `used` only in the hands of a
-/// session that rests. (min(A − lag, U) + (1 − again(U))·p·(1 − e^(−(A − lag − U)/p))) / cycle
+/// `lag`. A token is accepted until the age `accepted`, and older than `used` only in an inactive session.
+/// (min(A − lag, U) + (1 − again(U))·p·(1 − e^(−(A − lag − U)/p))) / cycle
 pub(super) fn lag_exceeds(
     lag: f64,
     accepted: f64,
@@ -74,8 +74,8 @@ pub(super) fn lag_exceeds(
 }
 
 /// Of the sessions that are active at the end of an outage, the share whose token is older than
-/// `limit` by then. A token of age y at the start serves if y + D < limit. While y < U it is the
-/// session's token for certain; later only if the session has rested since.
+/// `limit` by then. A token of age y at the start is young enough if y + D < limit. A session has a token of
+/// age y > U only if it was inactive since.
 pub(super) fn tokens_older(
     limit: f64,
     outage: f64,
@@ -94,48 +94,77 @@ pub(super) fn tokens_older(
     (1.0 - serve / (cycle * active_share(burst, pause))).clamp(0.0, 1.0)
 }
 
-/// How long before its TTL an instance begins to renew its keys: what is set, and never more than
-/// a third of the TTL. It does so between one and two times this before.
+/// The `refresh_ahead` in effect: the setting, at most a third of the TTL. An instance renews its keys
+/// between one and two times this before their TTL.
 pub(super) fn ahead(refresh_ahead: f64, ttl: f64) -> f64 {
     refresh_ahead.min(ttl / 3.0)
 }
 
-/// The mean time between two fetches of an instance: T − 1.5·a.
-pub(super) fn fetch_cycle(ttl: f64, ahead: f64) -> f64 {
-    ttl - 1.5 * ahead
+/// The mean time between two fetches of an instance. T − 1.5·a without rotations.
+pub(super) fn fetch_cycle(ttl: f64, ahead: f64, rotations: f64) -> f64 {
+    time_older(0.0, ttl, ahead, rotations)
 }
 
-/// The probability that an instance's keys are older than `age` at a random moment; and, since time
-/// may as well run backwards, that they are not fetched again within `age`. An instance renews at an
-/// age that is uniform from T − 2a to T − a.
-pub(super) fn key_age_exceeds(age: f64, ttl: f64, ahead: f64) -> f64 {
-    let (cycle, latest) = (fetch_cycle(ttl, ahead), ttl - ahead);
-    if age <= latest - ahead {
-        return (cycle - age.max(0.0)) / cycle;
-    }
-    if ahead == 0.0 {
-        return 0.0;
-    }
-    (latest - age).max(0.0).powi(2) / (2.0 * ahead * cycle)
+/// The probability that an instance's keys are older than `age` at a random moment. By symmetry in
+/// time, this is also the probability that the instance does not fetch them again within `age`.
+pub(super) fn key_age_exceeds(age: f64, ttl: f64, ahead: f64, rotations: f64) -> f64 {
+    time_older(age, ttl, ahead, rotations) / fetch_cycle(ttl, ahead, rotations)
 }
 
-/// The longest that a withdrawn key is accepted while the issuer can be reached: the TTL, the fetch
-/// that is due then, and one that fails before it with the back-off of a second and a tenth.
+/// The mean time for which keys are older than `age`, per fetch: the integral from `age` of the
+/// probability that keys reach an age y. An instance renews them at an age that is uniform from T − 2a
+/// to T − a, or at a rotation if that comes first: e^(−ρy)·min((T − a − y)/a, 1).
+fn time_older(age: f64, ttl: f64, ahead: f64, rotations: f64) -> f64 {
+    let (age, latest) = (age.max(0.0), ttl - ahead);
+    let earliest = latest - ahead;
+    let level = (earliest - age).max(0.0);
+    let mut time = (-rotations * age).exp() * level * mean_decay(rotations * level);
+    let from = age.max(earliest);
+    let slope = latest - from;
+    // Never positive if a = 0.
+    if slope > 0.0 {
+        let falling = slope * slope / ahead * mean_falling_decay(rotations * slope);
+        time += (-rotations * from).exp() * falling;
+    }
+    time
+}
+
+/// The integral of e^(−x·s) over s from 0 to 1.
+fn mean_decay(x: f64) -> f64 {
+    if x == 0.0 { 1.0 } else { -(-x).exp_m1() / x }
+}
+
+/// The integral of (1 − s)·e^(−x·s) over s from 0 to 1: its series where the formula would cancel.
+fn mean_falling_decay(x: f64) -> f64 {
+    if x < 1e-3 {
+        return 0.5 - x / 6.0 + x * x / 24.0 - x * x * x / 120.0;
+    }
+    (1.0 - mean_decay(x)) / x
+}
+
+/// The longest time for which a withdrawn key is accepted while the issuer is reachable: the TTL, a failed
+/// fetch, the back-off of 1.1 s, and the next fetch.
 pub(super) fn key_lag_bound(ttl: f64, fetch_timeout: f64) -> f64 {
     const BACK_OFF: f64 = 1.1;
     ttl + 2.0 * fetch_timeout + BACK_OFF
 }
 
-/// The share of instances that have no usable keys any more after so long without the issuer: those
-/// whose keys were older than T + S − D when it began, and those that were restarted (a share of
-/// them) and keep no key set.
-pub(super) fn keys_ended(outage: f64, ttl: f64, ahead: f64, max_stale: f64, restarted: f64) -> f64 {
+/// The share of instances without usable keys at the end of an outage: those whose keys were older than
+/// T + S − D when it began, and those that were restarted without a kept key set.
+pub(super) fn keys_ended(
+    outage: f64,
+    ttl: f64,
+    ahead: f64,
+    rotations: f64,
+    max_stale: f64,
+    restarted: f64,
+) -> f64 {
     let left = ttl + max_stale - outage;
-    let old = if left <= 0.0 { 1.0 } else { key_age_exceeds(left, ttl, ahead) };
+    let old = if left <= 0.0 { 1.0 } else { key_age_exceeds(left, ttl, ahead, rotations) };
     1.0 - (1.0 - old) * (1.0 - restarted)
 }
 
-/// At least one of so many independent losses: 1 − (1 − share)^n.
+/// At least one of n independent losses: 1 − (1 − share)^n.
 pub(super) fn any(share: f64, of: f64) -> f64 {
     1.0 - (1.0 - share).powf(of)
 }
@@ -145,8 +174,8 @@ pub(super) fn either(one: f64, other: f64) -> f64 {
     1.0 - (1.0 - one) * (1.0 - other)
 }
 
-/// How many of `instances` see a token that is used until the age `used`, in expectation: n·(1 − E
-/// e^(−τ/(r·n))), where τ is the time in bursts and r the mean time between two requests.
+/// The expected number of `instances` that see a token until the age `used`: n·(1 − E e^(−τ/(r·n))), where
+/// τ is the time in bursts and r the mean time between two requests.
 pub(super) fn instances_that_see(
     used: f64,
     request_every: f64,
@@ -166,25 +195,27 @@ fn unseen(age: f64, theta: f64, burst: f64, pause: f64) -> f64 {
     let (lambda, mu) = (1.0 / burst, 1.0 / pause);
     let root = ((lambda + theta - mu).powi(2) + 4.0 * lambda * mu).sqrt();
     let sum = lambda + theta + mu;
-    // The product of both is θμ: the sum of two numbers of one sign has no cancellation.
+    // The product of the roots is θμ. The root that needs no subtraction has no cancellation.
     let fast = -(sum + root) / 2.0;
     let slow = theta * mu / fast;
     let slow_part = (-theta - fast) / (slow - fast);
     slow_part * (slow * age).exp() + (1.0 - slow_part) * (fast * age).exp()
 }
 
-/// The share of clocks that are off by more than so long to one side: Q(secs/σ) of a normal deviate.
+/// The share of clocks that are wrong by more than `secs` in one direction: Q(secs/σ).
 pub(super) fn clocks_beyond(secs: f64, skew: f64) -> f64 {
     if skew == 0.0 { 0.0 } else { libm::erfc(secs / skew / SQRT_2) / 2.0 }
 }
 
-/// Of the requests with a token that is not expired, the share that an instance refuses since its
-/// clock is wrong by more than the leeway (a normal deviate): the integral over the ages y at which
-/// tokens are used of again(y)·(Q((X + L − y)/σ) + Q((L + y)/σ)), over that of again(y).
+/// Of the requests with an unexpired token, the share that an instance rejects because its clock is wrong by
+/// more than the leeway (normally distributed): the integral over the ages y at which
+/// tokens are used of again(y)·(Q((X + L − y)/σ) + Q((L + y)/σ)), over that of again(y). A client that
+/// waits for a request to be rejected repeats it at age 0, which is one request for each `wait`.
 pub(super) fn refused_by_skew(
     expiry: f64,
     leeway: f64,
     used: f64,
+    wait: f64,
     skew: f64,
     burst: f64,
     pause: f64,
@@ -194,18 +225,19 @@ pub(super) fn refused_by_skew(
     }
     let oldest = used.min(expiry);
     let beyond = |secs: f64| clocks_beyond(secs, skew);
-    // Nine deviations away nothing is left.
+    // Beyond nine deviations the integrand is negligible.
     let edge = (9.0 * skew).min(oldest);
     let too_young =
         simpson(0.0, edge, |age| active_again(burst, pause, age) * beyond(leeway + age));
     let too_old = simpson(oldest - edge, oldest, |age| {
         active_again(burst, pause, age) * beyond(expiry + leeway - age)
     });
-    ((too_young + too_old) / active_time(burst, pause, 0.0, oldest)).min(1.0)
+    let repeated = wait * (beyond(leeway) + beyond(expiry + leeway));
+    ((repeated + too_young + too_old) / (wait + active_time(burst, pause, 0.0, oldest))).min(1.0)
 }
 
-/// How long an issuer with so many cores needs for those who ask at once when it is back, beside
-/// what it has to do anyway: waiting·cost / (cores − load). Never, if that is all it can do.
+/// The time that the issuer needs for the sessions that wait for it after an outage, beside its usual load:
+/// waiting·cost / (cores − load). Infinite if the usual load takes all cores.
 pub(super) fn recovery(waiting: f64, cost: f64, cores: f64, load: f64) -> f64 {
     if cores > load { waiting * cost / (cores - load) } else { f64::INFINITY }
 }
@@ -223,7 +255,7 @@ pub(super) fn simpson(from: f64, to: f64, f: impl Fn(f64) -> f64) -> f64 {
     sum * step / 3.0
 }
 
-/// Where a condition that holds from somewhere on begins to hold.
+/// The smallest value, up to `most`, from which a monotonic condition holds.
 pub(super) fn bisect(most: f64, holds: impl Fn(f64) -> bool) -> f64 {
     let (mut low, mut high) = (0.0, most);
     for _ in 0..60 {

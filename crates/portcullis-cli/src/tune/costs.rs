@@ -1,4 +1,4 @@
-//! What an issuer's work was measured to cost, and where. A service's own figures stand over these.
+//! Measured CPU costs at issuers, each with its source. Options and `--issuer` take precedence.
 
 use std::fs;
 use std::path::Path;
@@ -10,14 +10,14 @@ use super::issuer::Offers;
 use crate::exit::Failure;
 use crate::output::escaped;
 
-/// An issuer whose costs were measured, and whose defaults are known.
+/// An issuer with measured costs and known defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MeasuredAt {
-    /// The companion issuer on SQLite: benches/RESULTS.md. Its keys have `max-age=300`.
+    /// The companion issuer on SQLite: benches/RESULTS.md. Its JWKS has `max-age=300`.
     Companion,
     /// Keycloak 26 on two cores: a refresh 5.3 to 10 ms, an introspection 1.7 to 7.6 ms, a fetch 1 to
-    /// 1.7 ms. Its tokens live for 300 s and are signed with RS256; it has no status lists, and ends
-    /// a session that was idle for 30 min.
+    /// 1.7 ms. Its tokens live for 300 s and are signed with RS256. It has no status lists and ends
+    /// a session after 30 min of idle time.
     Keycloak,
 }
 
@@ -27,22 +27,22 @@ pub(super) struct IssuerCosts {
     pub(super) refresh: f64,
     pub(super) fetch: f64,
     pub(super) lookup: f64,
-    /// A cold validation of the algorithm that it signs with by default.
+    /// A validation without the token cache, with its default algorithm.
     pub(super) verify: f64,
-    /// Where the figures come from, and how sure they are.
+    /// The source of the figures, and their range.
     pub(super) source: &'static str,
 }
 
-// A test holds these to benches/RESULTS.md.
+// A test compares these with benches/RESULTS.md.
 const REFRESH: f64 = 3100.0;
 const FETCH: f64 = 1200.0;
 const LOOKUP: f64 = 900.0;
 
-/// A cold validation of ES256, and a warm one. The same test holds them.
+/// A validation with ES256, a cache miss and a cache hit. The same test compares them.
 const VERIFY: f64 = 73.6;
 pub(super) const HIT: f64 = 0.2;
 
-/// A cold validation of RS256. The same test holds it.
+/// A cache miss with RS256. The same test compares it.
 const VERIFY_RS256: f64 = 21.8;
 
 impl MeasuredAt {
@@ -53,19 +53,19 @@ impl MeasuredAt {
                 fetch: FETCH,
                 lookup: LOOKUP,
                 verify: VERIFY,
-                source: "the companion issuer on SQLite, by benches/RESULTS.md: a refresh, a status \
-                         list over a new connection, and at most an introspection (the difference of two \
-                         runs, with and without). Other issuers take more: see --costs-of keycloak",
+                source: "the companion issuer on SQLite, from benches/RESULTS.md: a refresh; a status \
+                         list over a new connection, for any fetch; and an upper limit for an introspection. \
+                         Other issuers need more: see --costs-of keycloak",
             },
-            // The middle of the range that several runs on machines that were shared had.
+            // The middle of the range of several runs on shared machines.
             Self::Keycloak => IssuerCosts {
                 refresh: 7650.0,
                 fetch: 1350.0,
                 lookup: 4650.0,
                 verify: VERIFY_RS256,
                 source: "Keycloak 26 on two shared cores: 5.3 to 10 ms for a refresh, 1.7 to 7.6 ms for an \
-                         introspection (the longer it runs the less, since its code is compiled as it \
-                         runs) and 1 to 1.7 ms for a fetch of the keys; the figures are of the middle of each. Your own are better: `tune --issuer`",
+                         introspection (falling while its code is compiled) and 1 to 1.7 ms for a fetch of \
+                         the keys. Each figure is the middle of its range. Measure your own with `tune --issuer`",
             },
         }
     }
@@ -78,7 +78,7 @@ impl MeasuredAt {
         }
     }
 
-    /// After how long without a new token it ends a session, if it does: Keycloak's "SSO Session Idle".
+    /// The time without a new token after which it ends a session: Keycloak's "SSO Session Idle".
     pub(super) fn session_idle(self) -> Option<f64> {
         match self {
             Self::Companion => None,
@@ -86,7 +86,7 @@ impl MeasuredAt {
         }
     }
 
-    /// What it says of caching its keys. Keycloak says `no-cache`, so that the TTL decides.
+    /// The `max-age` of its JWKS. Keycloak sends `no-cache`, so the TTL decides.
     pub(super) fn max_age(self) -> Option<f64> {
         match self {
             Self::Companion => Some(300.0),
@@ -94,7 +94,7 @@ impl MeasuredAt {
         }
     }
 
-    /// What a route can ask it for.
+    /// The mechanisms that it offers to routes.
     pub(super) fn offers(self) -> Offers {
         match self {
             Self::Companion => Offers {
@@ -111,7 +111,7 @@ impl MeasuredAt {
     }
 }
 
-/// What `portcullis bench` measured of validations, in microseconds.
+/// Costs of a validation by `portcullis bench`, in microseconds.
 #[derive(Debug)]
 pub(super) struct ValidationCosts {
     pub(super) verify: f64,
@@ -120,12 +120,12 @@ pub(super) struct ValidationCosts {
 }
 
 impl ValidationCosts {
-    /// From a report that `bench --json` wrote: of its first algorithm.
+    /// The costs of the first algorithm in a report of `bench --json`.
     pub(super) fn read(file: &Path) -> Result<Self, Failure> {
         let wrong = |why: String| Failure::wrong(format!("--bench: {}: {why}", file.display()));
         let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
         let report: Value = serde_json::from_str(&text)
-            .map_err(|error| wrong(format!("no report of `bench --json`: {error}")))?;
+            .map_err(|error| wrong(format!("not a report of `bench --json`: {error}")))?;
         let validation = report.pointer("/validations/0");
         let nanos = |name: &str| {
             let cases = validation?.get("cases")?.as_array()?;
@@ -133,7 +133,7 @@ impl ValidationCosts {
             case.pointer("/nanos/median")?.as_f64()
         };
         let (Some(cold), Some(warm)) = (nanos("cold"), nanos("warm")) else {
-            return Err(wrong("no report of `bench --json` with a validation".to_owned()));
+            return Err(wrong("not a report of `bench --json` with a validation".to_owned()));
         };
         let said = |at: &str| report.pointer(at).and_then(Value::as_str).unwrap_or("?");
         Ok(Self {
@@ -151,9 +151,8 @@ impl ValidationCosts {
 
 #[cfg(all(test, feature = "live"))]
 mod tests {
-    /// The companion is in this build, and says of itself what is assumed of it.
     #[test]
-    fn the_companion_is_assumed_as_it_is() {
+    fn defaults_of_the_companion_are_its_own() {
         let config = portcullis_issuer::IssuerConfig::new("https://auth.example", "unused.db");
         let max_age = Some(config.jwks_max_age.as_secs_f64());
         let expiry = config.access_expiry.as_secs_f64();

@@ -1,4 +1,4 @@
-//! All figures of one setting, each from the closed form and from the simulation.
+//! The figures of one setting, from closed form and simulation.
 
 use serde::Serialize;
 
@@ -13,10 +13,10 @@ use super::simulate::{Share, Simulated};
 #[derive(Debug, Serialize)]
 pub(super) struct Figures {
     pub(super) scenario: Scenario,
-    /// With clocks that differ by a leeway, and with clocks that agree.
+    /// The bound with clocks that differ by the leeway, and that with clocks that agree.
     pub(super) lag_bound: f64,
     pub(super) lag_longest: f64,
-    /// The share of revoked sessions whose token is not accepted any more.
+    /// The share of revoked sessions whose token had expired.
     pub(super) without_lag: Figure,
     /// Of the others.
     pub(super) lag_median: Figure,
@@ -27,11 +27,11 @@ pub(super) struct Figures {
     pub(super) key_lag_bound_in_outage: f64,
     pub(super) key_lag_median: Figure,
     pub(super) key_lag_p99: Figure,
-    /// Until the last of all instances has noticed: the median of many withdrawals.
+    /// Until the last instance has fetched: the median of many withdrawals.
     pub(super) key_lag_last_instance: f64,
     pub(super) refreshes: Figure,
     pub(super) busiest_second: u64,
-    /// Of the recorded requests themselves, which the figures beside it see through three means.
+    /// The figures of the recorded requests. The other figures use their means.
     pub(super) recorded: Option<Replayed>,
     pub(super) fetches: Figure,
     pub(super) issuer_cores: f64,
@@ -45,29 +45,29 @@ pub(super) struct Figures {
     pub(super) tokens_ended: Figure,
     pub(super) keys_ended: Figure,
     pub(super) locked_out: Figure,
-    /// Sessions that ask the issuer at once when it is back.
+    /// Sessions that request a token right after the outage.
     pub(super) waiting_after_outage: Figure,
-    /// Of these, who must log in for it, if the issuer ends sessions that are idle.
+    /// Of these, the logins, if the issuer ends idle sessions.
     pub(super) logging_in_after_outage: Option<Figure>,
-    /// How long the issuer needs for them; none if it never gets there.
+    /// The time that the issuer needs for these; `None` if unlimited.
     pub(super) recovery: Option<f64>,
     pub(super) refused_by_skew: Figure,
-    /// Both ways side by side.
+    /// Closed forms and simulation side by side.
     pub(super) agreement: Vec<Comparison>,
-    /// Of fewer sessions, with a real issuer and real instances.
+    /// Measured with an issuer and instances, and fewer sessions.
     pub(super) live: Option<Measured>,
 }
 
-/// The same by two ways.
+/// One figure by closed form and by simulation.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Figure {
     pub(super) model: f64,
     pub(super) simulated: f64,
-    /// What chance makes of the simulated one: 95 % lie within.
+    /// Half the 95 % interval of the simulation.
     pub(super) error: f64,
 }
 
-/// The normal deviate that 95 % lie within.
+/// The half width of the 95 % interval of a normal deviate.
 pub(super) const DEVIATE: f64 = 1.96;
 
 impl Figure {
@@ -138,7 +138,7 @@ impl Figures {
             busiest_second: sessions.busiest_second(),
             fetches: Figure {
                 model: scenario.fetches(),
-                simulated: keys.fetches.sum as f64 / window + scenario.after_rotations(),
+                simulated: keys.fetches.sum as f64 / window,
                 error: DEVIATE * keys.fetches.variance().sqrt() / window,
             },
             issuer_cores: load.issuer_cores(scenario),
@@ -168,7 +168,7 @@ impl Figures {
         }
     }
 
-    /// What the scenario asks of the issuer.
+    /// The load at the issuer.
     pub(super) fn load(&self) -> Load {
         Load::with(&self.scenario, self.recorded.as_ref())
     }

@@ -1,24 +1,28 @@
-//! The report as one page that needs nothing else.
+//! `--html`: the report as one self-contained page.
 
 use super::closed_forms::bisect;
 use super::figures::Figures;
 use super::report::Report;
 use super::scenario::Scenario;
 use super::sweep::EXPIRIES;
-use super::text::ASSUMPTIONS;
+use super::text::{ASSUMPTIONS, FRONT, GUARANTEES};
 use crate::document::{self, escape, prose};
 use crate::plot::{Axis, Line, plot};
 use crate::units::{duration, number, percent};
 
 pub(super) fn page(report: &Report) -> String {
-    let mut body = String::from("<h1>How short should the access token live?</h1>\n");
-    body += "<p>Two different things can be revoked. A <b>session</b> is accepted until its access \
-             token expires. A signing <b>key</b> is accepted until the key set is fetched again. The \
-             JWKS TTL does not shorten the revocation of sessions.</p>\n";
+    let mut body = String::from("<h1>Access expiry and revocation lag</h1>\n");
+    body += "<p>Sessions and keys are revoked independently. A <b>session</b> is accepted until its access \
+             token expires, a signing <b>key</b> until the key set is fetched again. The JWKS TTL does \
+             not shorten the revocation of sessions.</p>\n";
+    for warning in &report.warnings {
+        body += &format!("<p class=\"lead\">Warning: {}</p>\n", escape(warning));
+    }
     if let (Some(comparison), [first, second]) = (&report.comparison, &report.settings[..]) {
+        let given = if first.recorded.is_some() { "the recorded requests" } else { "these bursts" };
         body += &format!(
-            "<p class=\"lead\">{} instead of {}: at most {} of lag instead of {}, for {} times the \
-             refreshes if sessions are always active, and {} times for these bursts.</p>\n",
+            "<p class=\"lead\">{} instead of {}: a lag of at most {} instead of {}, and {} times the \
+             refreshes if sessions are always active; {} times for {given}.</p>\n",
             duration(second.scenario.access_expiry),
             duration(first.scenario.access_expiry),
             duration(second.lag_bound),
@@ -29,14 +33,18 @@ pub(super) fn page(report: &Report) -> String {
     }
     if let Some(recommendation) = &report.recommendation {
         for why in &recommendation.why {
-            body += &format!("<p class=\"lead\">Recommended: {}</p>\n", escape(why));
+            body += &format!("<p class=\"lead\">Recommendation: {}</p>\n", prose(why));
         }
+    }
+    if let Some(recorded) = report.recorded_text() {
+        body += &format!("<p>Recorded: {}.</p>\n", escape(&recorded));
     }
     if let (Some(peak), Some(first)) = (&report.login_peak, report.settings.first()) {
         body += &format!("<p>Login peak: {}</p>\n", escape(&peak.text(&first.scenario)));
     }
     if let Some(issuer) = &report.issuer {
-        body += &format!("<h2>The issuer {}</h2>\n<ul>\n", escape(&issuer.issuer));
+        let (name, requests) = (escape(&issuer.issuer), issuer.requests);
+        body += &format!("<h2>Issuer {name}</h2>\n<p>{requests} requests.</p>\n<ul>\n");
         for (name, value) in issuer.lines() {
             body += &format!("<li>{name}: {}</li>\n", escape(&value));
         }
@@ -46,13 +54,17 @@ pub(super) fn page(report: &Report) -> String {
         body += &format!("<h2>{title}</h2>\n{svg}");
     }
     body += &figures(report);
-    body += &mechanisms(report);
-    body += &sweep(report);
+    body += &guarantees(report);
+    let front = report.front_table().html();
+    body += &format!("<h2>Other settings</h2>\n<p>{}</p>\n{front}", prose(FRONT));
     body += "<h2>Assumptions</h2>\n<ul>\n";
     for assumption in ASSUMPTIONS {
         body += &format!("<li>{}</li>\n", prose(assumption));
     }
-    body += &format!("<li>The issuer's costs are of {}.</li>\n</ul>\n", prose(&report.costs));
+    body += &format!(
+        "<li>Costs at the issuer, unless an option sets them: {}.</li>\n</ul>\n",
+        prose(&report.costs)
+    );
     body += &inputs(report);
     body += &format!("<p>{}</p>\n", prose(&report.agreement()));
     body += &format!("<p>{}</p>\n", prose(&report.provenance()));
@@ -70,7 +82,7 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
     };
     let longest = report.settings.iter().map(|figures| figures.lag_bound).fold(0.0, f64::max);
     let lags = lines(report, longest, Figures::lag_exceeds);
-    // As far as there is something to see: until nearly all are locked out.
+    // The axis ends where nearly all sessions are locked out.
     let lost = report
         .settings
         .iter()
@@ -86,18 +98,18 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
     };
     vec![
         (
-            "How many revoked sessions are still accepted",
+            "Revoked sessions that are still accepted",
             plot(
-                "share of all revoked sessions that are still accepted, by time; those whose token had \
-                 expired are missing from the start",
+                "share of all revoked sessions that are still accepted, by time; without those whose token \
+                 had expired",
                 &Axis::durations("time since the revocation", longest),
                 &shares(),
                 &lags,
             ),
         ),
-        ("What the issuer has to do for it", refreshes(report)),
+        ("Refreshes at the issuer", refreshes(report)),
         (
-            "How many active sessions an outage of the issuer locks out",
+            "Active sessions that an outage of the issuer locks out",
             plot(
                 "share of active sessions that are locked out, by length of the outage",
                 &Axis::durations("time without the issuer", outage),
@@ -106,7 +118,7 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
             ),
         ),
         (
-            "How many instances still accept a withdrawn key",
+            "Instances that still accept a withdrawn key",
             plot(
                 "share of instances that accept a withdrawn key, by time",
                 &Axis::durations("time since the withdrawal", key_bound),
@@ -141,7 +153,7 @@ fn refreshes(report: &Report) -> String {
     });
     let expiries = EXPIRIES.map(|expiry| (expiry, duration(expiry)));
     plot(
-        "refreshes a second at the issuer, by access expiry",
+        "refreshes per second at the issuer, by access expiry",
         &Axis { name: "access expiry", marks: expiries.into(), log: true, show: duration },
         &Axis { name: "refreshes/s", marks: decades.collect(), log: true, show: number },
         &lines,
@@ -164,7 +176,7 @@ fn steps(most: f64) -> impl Iterator<Item = f64> {
 fn inputs(report: &Report) -> String {
     let rows: Vec<_> =
         report.inputs().into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
-    format!("<h2>Inputs</h2>\n{}", document::table(&["input", ""], &rows))
+    format!("<h2>Inputs</h2>\n{}", document::table(&["input", "value"], &rows))
 }
 
 fn figures(report: &Report) -> String {
@@ -186,63 +198,14 @@ fn figures(report: &Report) -> String {
     format!("<h2>Figures</h2>\n{}", document::table(&names, &rows))
 }
 
-fn mechanisms(report: &Report) -> String {
-    let rows: Vec<_> = report
-        .mechanisms
-        .iter()
-        .map(|mechanism| {
-            vec![
-                mechanism.name.clone(),
-                duration(mechanism.lag_bound),
-                duration(mechanism.usual_lag),
-                number(mechanism.issuer_requests),
-                number(mechanism.issuer_cores),
-                percent(mechanism.locked_out),
-            ]
-        })
-        .collect();
-    let columns =
-        ["mechanism", "lag bound", "usually", "issuer requests/s", "issuer cores", "locked out"];
-    let mut html = format!(
-        "<h2>Other ways to learn of a revocation</h2>\n<p>For each route that asks for more than \
-         expiry. All but expiry are closed forms, and not simulated.</p>\n{}",
-        document::table(&columns, &rows)
-    );
-    for why in report.issuer.iter().flat_map(super::issuer::Found::lacks) {
-        html += &format!("<p>Left out: {why}.</p>\n");
+fn guarantees(report: &Report) -> String {
+    let table = report.guarantees_table().html();
+    let mut html = format!("<h2>Guarantees of routes</h2>\n<p>{}</p>\n{table}", prose(GUARANTEES));
+    if let Some(routes) = &report.routes {
+        html += &format!("<p>Your routes: {}.</p>\n", escape(routes));
+    }
+    for why in &report.left_out {
+        html += &format!("<p>Left out: {}.</p>\n", escape(why));
     }
     html
-}
-
-fn sweep(report: &Report) -> String {
-    let on_front = report.sweep.iter().filter(|point| point.on_front);
-    let rows: Vec<_> = on_front
-        .map(|point| {
-            vec![
-                duration(point.access_expiry),
-                duration(point.jwks_ttl),
-                duration(point.lag_bound),
-                duration(point.key_lag_bound),
-                number(point.refreshes),
-                number(point.fetches),
-                number(point.issuer_cores),
-                percent(point.locked_out),
-            ]
-        })
-        .collect();
-    let columns = [
-        "expiry",
-        "TTL",
-        "session lag",
-        "key lag",
-        "refreshes/s",
-        "fetches/s",
-        "issuer cores",
-        "locked out",
-    ];
-    format!(
-        "<h2>Settings that nothing beats</h2>\n<p>Every other of the sweep has a larger bound for at \
-         least as much of the issuer's time, or takes more of it for the same bound.</p>\n{}",
-        document::table(&columns, &rows)
-    )
 }

@@ -1,5 +1,5 @@
-//! `--issuer`: what one issuer does and offers, and what its work takes, measured there with a bounded
-//! number of requests, one at a time.
+//! `--issuer`: the metadata, headers, mechanisms and costs of one issuer, from a bounded number of requests,
+//! one at a time.
 
 mod client;
 mod measure;
@@ -14,69 +14,69 @@ use crate::output::escaped;
 use crate::units::{duration, seconds};
 pub(super) use measure::Timing;
 
-/// The issuer to measure, and the client to measure it with.
+/// The issuer to measure, and the client for it.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct IssuerArguments {
-    /// Ask this issuer: its metadata and the headers of its keys; with a client, also how long its
-    /// tokens live, and what a grant and an introspection take. What it does not offer is left out.
+    /// Read this issuer's metadata and JWKS headers, and measure a fetch; with a client also the token
+    /// lifetime, a grant and an introspection. Mechanisms that it does not offer are left out.
     #[arg(long, value_name = "URL", help_heading = "Your issuer")]
     issuer: Option<String>,
 
-    /// A client of that issuer that may have tokens by client credentials.
+    /// Client of that issuer with the client credentials grant.
     #[arg(long, value_name = "ID", requires_all = ["issuer", "client_secret_file"], help_heading = "Your issuer")]
     client_id: Option<String>,
 
-    /// A file with the client's secret in its first line.
+    /// File with the client's secret in its first line.
     #[arg(long, value_name = "FILE", requires = "client_id", help_heading = "Your issuer")]
     client_secret_file: Option<PathBuf>,
 
-    /// The scope that the client asks for. [default: none]
+    /// Scope that the client requests. [default: none]
     #[arg(long, value_name = "SCOPE", requires = "client_id", help_heading = "Your issuer")]
     client_scope: Option<String>,
 
-    /// Fetches, grants and introspections to measure, each so many; 4 requests more in all.
+    /// Number of fetches, of grants and of introspections to measure; 4 further requests are made.
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=200), requires = "issuer", help_heading = "Your issuer")]
     issuer_requests: u64,
 
-    /// The deadline of each of these requests.
+    /// Timeout of each of these requests.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true, help_heading = "Your issuer")]
     issuer_timeout: f64,
 
-    /// Certificates (PEM) that are trusted as well.
+    /// Further trusted certificates (PEM).
     #[arg(long, value_name = "FILE", requires = "issuer", help_heading = "Your issuer")]
     ca_file: Option<PathBuf>,
 }
 
-/// What was found. Times are in seconds.
+/// The findings. Times are in seconds.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Found {
     pub(super) issuer: String,
-    /// How many requests it took in all.
+    /// The number of requests made.
     pub(super) requests: u64,
-    /// What it says of caching its keys, and how long a service uses them for it at most.
+    /// The `Cache-Control` of its JWKS, and the TTL that a service derives from it.
     pub(super) cache_control: Option<String>,
     pub(super) max_age: Option<f64>,
     pub(super) fetch: Timing,
     pub(super) grant: Option<Timing>,
     pub(super) introspection: Option<Timing>,
-    /// Of the tokens that its client was given.
+    /// Of the tokens that its client received.
     pub(super) token_lifetime: Option<f64>,
-    /// Whether the issuer says of the client's own token that it is not active.
+    /// Whether the issuer reports the client's own token as inactive.
     pub(super) may_not_ask: bool,
     pub(super) offers: Offers,
 }
 
-/// What of the issuer decides the figures of other settings.
+/// Properties of the issuer that the figures of other settings need.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Habits {
-    /// What its headers say of its keys.
+    /// The `max-age` of its JWKS.
     pub(super) max_age: Option<f64>,
     pub(super) offers: Offers,
-    /// Whether it is known to push its status list.
+    /// Whether it pushes its status list.
     pub(super) pushes: bool,
 }
 
-/// Whether the issuer has what a route can ask for; `None` if that cannot be told from outside.
+/// Whether the issuer offers each mechanism; `None` if its metadata do not show that.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct Offers {
     pub(super) introspection: Option<bool>,
@@ -85,92 +85,89 @@ pub(super) struct Offers {
 }
 
 impl Offers {
-    /// Why a mechanism is left out, if it is.
+    /// The mechanisms that are left out, each with the reason.
     pub(super) fn lacks(self) -> Vec<&'static str> {
         let missing = [
-            (self.status_lists, "status lists: the tokens of this issuer have no place in one"),
-            (self.introspection, "asking at each request: this issuer has no introspection"),
+            (self.status_lists, "status lists: this issuer's tokens have no `status` claim"),
+            (self.introspection, "introspection: this issuer has no introspection endpoint"),
         ];
         missing.into_iter().filter_map(|(has, why)| (has == Some(false)).then_some(why)).collect()
     }
 }
 
 impl IssuerArguments {
-    /// Asks the issuer, if one is named.
+    /// Measures the issuer, if one is given.
     pub(super) fn ask(&self) -> Result<Option<Found>, Failure> {
         let Some(issuer) = &self.issuer else { return Ok(None) };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
-            .map_err(|error| Failure::wrong(format!("no thread to ask the issuer on: {error}")))?;
+            .map_err(|error| {
+                Failure::wrong(format!("--issuer: no thread for its requests: {error}"))
+            })?;
         runtime.block_on(measure::ask(self, issuer)).map(Some)
     }
 }
 
 impl Found {
-    /// Where costs come from that were measured there.
+    /// The source of the costs that were measured there.
     pub(super) fn source(&self) -> String {
         let mut of = vec![format!("a fetch of the keys {}", self.fetch)];
         match &self.grant {
-            Some(grant) => of.push(format!("a grant, which stands for a refresh, {grant}")),
-            None => of.push("a refresh was not measured, for want of a client".to_owned()),
+            Some(grant) => of.push(format!("a grant, in place of a refresh, {grant}")),
+            None => of.push("no refresh, for lack of a client".to_owned()),
         }
         if let Some(introspection) = &self.introspection {
             of.push(format!("an introspection {introspection}"));
         }
         format!(
-            "{}, measured just now from here with {} requests, one at a time: {}. These are times with the \
-             network in them, which stand for CPU time; what an issuer does beside its answers, such as \
-             compiling and collecting garbage, comes on top. What is not named is as --costs-of says",
+            "{}, measured in this run from this machine with {} requests, one at a time: {}. These times \
+             include the network and replace CPU times; the issuer's background work, such as garbage \
+             collection, is not in them. Costs that were not measured are those of --costs-of",
             self.issuer,
             self.requests,
             of.join("; ")
         )
     }
 
-    /// Why a mechanism is left out, if it is.
-    pub(super) fn lacks(&self) -> Vec<&'static str> {
-        self.offers.lacks()
-    }
-
-    /// What it does and has, in lines.
+    /// Names and values for a report.
     pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
         let offered = |offer: Option<bool>, unknown: &str| match offer {
             Some(true) => "offered".to_owned(),
-            Some(false) => "not offered, and left out below".to_owned(),
-            None => format!("not known: {unknown}"),
+            Some(false) => "not offered, and left out of this report".to_owned(),
+            None => format!("unknown: {unknown}"),
         };
-        let mut introspection = offered(self.offers.introspection, "its metadata do not say");
+        let mut introspection = offered(self.offers.introspection, "not in its metadata");
         if self.may_not_ask {
-            introspection += ", and not measured: it says of the client's own token that it is not active, so \
-                              that this client may not ask (at Keycloak it must be in the token's `aud`)";
+            introspection += ", and not measured: the client's own token is reported as inactive, so this \
+                              client may not introspect (Keycloak requires it in the token's `aud`)";
         }
         let control = escaped(self.cache_control.as_deref().unwrap_or("not sent"));
         vec![
             (
-                "Cache-Control of its keys",
+                "Cache-Control of its JWKS",
                 match self.max_age {
                     Some(age) => {
-                        format!("{control}: a service uses them for {} at most", duration(age))
+                        format!("{control}: the TTL of a service is at most {}", duration(age))
                     }
                     None => format!("{control}: the TTL of the service decides"),
                 },
             ),
             (
-                "its tokens live for",
+                "token lifetime",
                 self.token_lifetime
-                    .map_or_else(|| "not known: no client was given".to_owned(), duration),
+                    .map_or_else(|| "unknown: give a client (--client-id)".to_owned(), duration),
             ),
             ("introspection", introspection),
             (
                 "status lists",
-                offered(self.offers.status_lists, "give a client, whose token says so"),
+                offered(self.offers.status_lists, "give a client (--client-id), to see its token"),
             ),
             (
                 "back-channel logout",
                 match self.offers.backchannel_logout {
-                    Some(true) => "offered: it ends sessions of web clients, and no access token",
+                    Some(true) => "offered: ends sessions of web clients, but no access token",
                     _ => "not offered",
                 }
                 .to_owned(),

@@ -1,6 +1,6 @@
-//! `--live`: a real issuer, real instances and clients that know nothing of the model, in one
-//! process. Their clock moves when something happens, and at once: hours pass in seconds, nothing
-//! is late however slow the machine is, and the same seed gives the same events.
+//! `--live`: an issuer, instances and clients in one process, independent of the model. A simulated clock
+//! advances from event to event: hours pass in seconds, the speed of the machine has no effect, and the same
+//! seed gives the same events.
 
 mod clock;
 mod session;
@@ -19,20 +19,20 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use session::{Event, Session, What};
 use world::World;
 
-/// Tokens of the time that is measured, for a session that is always active.
+/// The measured time, in tokens of a session.
 const CYCLES: f64 = 4.0;
 
-/// How often a revoked token is tried within the time for which it may be accepted.
+/// Attempts with a revoked token within the time for which it may be accepted.
 const TRIES: f64 = 100.0;
 
-/// Runs so many sessions of the scenario; the other figures are as it says.
+/// Runs this number of sessions of the scenario.
 pub(super) fn run(scenario: &Scenario, sessions: u64, seed: u64) -> Result<Measured, Failure> {
     let scenario = Scenario { sessions, ..*scenario };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Failure::wrong(format!("no threads to run on: {error}")))?;
+        .map_err(|error| Failure::wrong(format!("--live: no threads: {error}")))?;
     runtime.block_on(async { Live::start(&scenario, seed).await?.run().await })
 }
 
@@ -51,8 +51,8 @@ struct Live {
 }
 
 impl Live {
-    /// Nobody is logged in yet. Logins are spread over the life of a token, and every session is
-    /// revoked at the same moment: all ages of a token meet it.
+    /// Starts without sessions. Logins are spread over the lifetime of a token and all sessions are revoked
+    /// at the same moment, so tokens of all ages are revoked.
     async fn start(scenario: &Scenario, seed: u64) -> Result<Self, Failure> {
         let activity = &scenario.activity;
         let settled =
@@ -84,7 +84,7 @@ impl Live {
     async fn run(mut self) -> Result<Measured, Failure> {
         while let Some(Reverse(event)) = self.events.pop() {
             self.world.clock.set(event.at);
-            // In the middle of it all a key is rotated, which nobody may notice.
+            // A key rotation halfway must reject no request.
             if !self.rotated && event.at > self.from.midpoint(self.until) {
                 self.world.rotate().await?;
                 self.rotated = true;
@@ -126,7 +126,7 @@ impl Live {
     }
 }
 
-/// The time between two tries of a revoked token.
+/// The time between two attempts with a revoked token.
 fn step(scenario: &Scenario) -> f64 {
     scenario.accepted_for() / TRIES
 }

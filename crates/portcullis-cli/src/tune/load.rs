@@ -1,5 +1,5 @@
-//! What the sessions ask of the issuer: by the recorded requests where there are any, and else by
-//! the closed forms.
+//! The load of the sessions at the issuer: from recorded requests if there are any, otherwise from the
+//! closed forms.
 
 use super::activity::Recorded;
 use super::closed_forms::{either, recovery};
@@ -8,17 +8,17 @@ use super::scenario::Scenario;
 
 #[derive(Debug, Clone)]
 pub(super) struct Load {
-    /// In a second, on average.
+    /// Per second, on average.
     pub(super) refreshes: f64,
-    /// The same in the busiest minute, which only a file has.
+    /// Per second in the busiest minute of the recorded requests.
     pub(super) busiest_minute: Option<f64>,
     pub(super) validations: f64,
     pub(super) busiest_validations: Option<f64>,
-    /// Of the active sessions, by the end of the scenario's outage.
+    /// The share of active sessions whose token has expired at the end of the outage.
     pub(super) tokens_ended: f64,
-    /// Sessions that ask for a token when it is over.
+    /// Sessions that request a token right after the outage.
     pub(super) waiting: f64,
-    /// Of these, who must log in for it.
+    /// Of these, the logins.
     pub(super) logging_in: f64,
     pub(super) lag_median: f64,
 }
@@ -48,7 +48,7 @@ impl Load {
         }
     }
 
-    /// What refreshes and fetches cost the issuer, in cores.
+    /// Cores of the issuer for refreshes and fetches.
     pub(super) fn issuer_cores(&self, scenario: &Scenario) -> f64 {
         self.refreshes * scenario.costs.refresh + scenario.fetches() * scenario.costs.fetch
     }
@@ -59,8 +59,8 @@ impl Load {
         refreshes * scenario.costs.refresh + scenario.fetches() * scenario.costs.fetch
     }
 
-    /// How long the issuer needs for those who ask at once when it is back; infinite, if it is busy
-    /// with what comes anyway.
+    /// The time in seconds that the issuer needs for the waiting sessions; infinite if the usual load takes
+    /// all cores.
     pub(super) fn recovery(&self, scenario: &Scenario) -> f64 {
         let (costs, load) = (&scenario.costs, self.issuer_cores(scenario));
         let dearer = self.logging_in * (costs.login - costs.refresh);
@@ -68,7 +68,7 @@ impl Load {
         recovery(self.waiting, cost, scenario.issuer_cores, load)
     }
 
-    /// Of the active sessions, those that are refused by the end of the outage.
+    /// The share of active sessions that are rejected at the end of the outage.
     pub(super) fn locked_out(&self, scenario: &Scenario) -> f64 {
         either(self.tokens_ended, scenario.keys_ended(scenario.outage))
     }

@@ -1,6 +1,6 @@
-//! Other ways to learn that a session is over, beside waiting for its token to expire: those that
-//! `portcullis::Revocation` has. These are closed forms: nothing of them is simulated here, and the
-//! report says so. What they were measured at stands in `benches/RESULTS.md`.
+//! The guarantees of `portcullis::Revocation`: expiry, status lists and introspection, each with its lag,
+//! load and lockout. All but expiry are closed forms without a simulation, and marked so. Measurements are in
+//! `benches/RESULTS.md`.
 
 use serde::Serialize;
 
@@ -11,42 +11,43 @@ use super::load::Load;
 use super::scenario::Scenario;
 use crate::units::duration;
 
-/// A revocation is in the published list after this, at most.
+/// The longest time until a revocation is in the published list, in seconds.
 const PUBLICATION: f64 = 0.1;
 
-/// A pushed revocation is known after this, usually. A test holds it to `benches/RESULTS.md`.
+/// The median time until a pushed revocation reaches an instance, in seconds. A test compares it with
+/// `benches/RESULTS.md`.
 const PUSHED: f64 = 0.0644;
 
-/// The default time that the issuer lets a list be cached.
+/// The issuer's default cache time of a list, in seconds.
 const LIST_TTL: f64 = 60.0;
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Mechanism {
     pub(super) name: String,
     pub(super) lag_bound: f64,
-    /// Of half of the revocations, whose token has not expired, while nothing is lost on the way.
+    /// The median over revoked sessions whose token has not expired, without lost requests.
     pub(super) usual_lag: f64,
-    /// Requests to the issuer in a second, refreshes and fetches included.
+    /// Requests to the issuer per second, including refreshes and fetches.
     pub(super) issuer_requests: f64,
     pub(super) issuer_cores: f64,
-    /// In the busiest minutes of the recorded requests: of refreshes, and of requests.
+    /// In the busiest minutes of the recorded refreshes and requests.
     pub(super) busiest_cores: Option<f64>,
-    /// Of the active sessions, by the outage, on the routes that ask for this.
+    /// The share of active sessions that the outage locks out of routes with this guarantee.
     pub(super) locked_out: f64,
-    /// Nothing but a closed form.
+    /// Without a simulation.
     pub(super) only_modelled: bool,
 }
 
-/// All ways, and what a service's own routes make of them.
+/// Each guarantee alone, and the mix of a service's routes.
 #[derive(Debug)]
 pub(super) struct Ways {
     pub(super) rows: Vec<Mechanism>,
-    /// The last row, kind by kind.
+    /// The mix, by kind of route.
     pub(super) routes: Option<String>,
 }
 
-/// What of each mechanism this scenario would have: of each that the issuer is not known to lack.
-/// `pushes`: the issuer is known to hold a question for its list until there is something new.
+/// Each guarantee that the issuer is not known to lack. `pushes`: the issuer holds a request for its
+/// list until the list changes.
 pub(super) fn mechanisms(
     scenario: &Scenario,
     load: &Load,
@@ -74,24 +75,24 @@ pub(super) fn mechanisms(
         issuer_requests: requests + questions,
         issuer_cores: expiry.issuer_cores + questions * scenario.costs.fetch,
         busiest_cores: expiry.busiest_cores.map(|cores| cores + questions * scenario.costs.fetch),
-        // The route rejects every request once the list is too old. It was up to `oldest` old when
-        // the outage began.
+        // The route rejects every request once the list is too old. The list was up to `oldest` old
+        // when the outage began.
         locked_out: either(
             expiry.locked_out,
             ((scenario.outage - max_age + oldest) / oldest).clamp(0.0, 1.0),
         ),
         only_modelled: true,
     };
-    // An instance asks again at half of the age, up to a tenth earlier.
+    // An instance polls at half of the age, up to a tenth earlier.
     let interval = (max_age / 2.0).clamp(1.0, LIST_TTL) * 0.95;
-    let polled = with_list("asked for", interval / 2.0, interval, instances / interval);
-    // It asks the server to wait for a third of it, and is answered when somebody was revoked.
+    let polled = with_list("polled", interval / 2.0, interval, instances / interval);
+    // A long poll: the issuer answers after a third of the age, or at a revocation.
     let wait = (max_age / 3.0).floor().clamp(1.0, 60.0);
     let publications = (scenario.revocations_per_day / 86_400.0).min(1.0 / PUBLICATION);
     let questions = instances * (1.0 / wait + publications);
     let pushed = with_list("pushed", PUSHED, wait, questions);
     let asked = Mechanism {
-        name: "the issuer is asked at each request".to_owned(),
+        name: "introspection of each request".to_owned(),
         lag_bound: 0.0,
         usual_lag: 0.0,
         issuer_requests: requests + load.validations,
@@ -117,9 +118,8 @@ pub(super) fn mechanisms(
 
 #[cfg(test)]
 mod tests {
-    /// One number: what the tool says of a pushed list is what was measured.
     #[test]
-    fn a_pushed_list_is_known_as_soon_as_it_was_measured() {
+    fn median_of_a_pushed_list_is_the_measured_one() {
         const RESULTS: &str = include_str!("../../../../benches/RESULTS.md");
         let row = RESULTS.lines().find(|line| line.starts_with("| status list, pushed |")).unwrap();
         let median = row.split('|').nth(2).unwrap().trim().strip_suffix(" ms").unwrap();

@@ -1,30 +1,33 @@
-//! One page for a security review: what was decided, why, and what remains.
+//! `--memo`: one page for a security review, with the values, the alternatives and the remaining risk.
 
 use std::time::SystemTime;
 
 use super::figures::Figures;
 use super::report::Report;
-use super::text::{ASSUMPTIONS, loaded};
+use super::sweep::Point;
+use super::text::{ASSUMPTIONS, GUARANTEES};
 use crate::units::{duration, number, percent};
 
 pub(super) fn memo(report: &Report, at: SystemTime) -> String {
     let mut text = String::from(
-        "# How long a revoked session is accepted\n\nThe service validates access tokens locally and \
-         asks nobody on the request path. What is revoked at the issuer is therefore noticed later: a \
-         **session** when its access token expires, a **key** when the key set is fetched again. The \
-         JWKS TTL does not shorten the revocation of sessions.\n\n",
+        "# How long a revoked session is accepted\n\nThe service validates access tokens locally, without \
+         a request to the issuer. It notices a revocation later: that of a **session** when its access token \
+         expires, that of a **key** when it fetches the key set again. The JWKS TTL does not shorten the \
+         revocation of sessions.\n\n",
     );
     text += &format!("Date: {}\n\n", date(at));
     for warning in &report.warnings {
         text += &format!("**Warning**: {warning}.\n\n");
     }
     text += &values(report);
+    if let Some(recorded) = report.recorded_text() {
+        text += &format!("\nRecorded: {recorded}.\n");
+    }
     if let (Some(peak), Some(first)) = (&report.login_peak, report.settings.first()) {
         text += &format!("\nLogin peak: {}\n", peak.text(&first.scenario));
     }
     if let Some(issuer) = &report.issuer {
-        text +=
-            &format!("\n## The issuer\n\n{}, by {} requests\n\n", issuer.issuer, issuer.requests);
+        text += &format!("\n## Issuer\n\n{}, {} requests\n\n", issuer.issuer, issuer.requests);
         for (name, value) in issuer.lines() {
             text += &format!("- {name}: {value}\n");
         }
@@ -41,7 +44,7 @@ pub(super) fn memo(report: &Report, at: SystemTime) -> String {
     for assumption in ASSUMPTIONS {
         text += &format!("- {assumption}\n");
     }
-    text += &format!("- The issuer's costs are of {}.\n", report.costs);
+    text += &format!("- Costs at the issuer, unless an option sets them: {}.\n", report.costs);
     text += REMAINS;
     text += "## Inputs\n\n| | |\n|---|---|\n";
     for (name, value) in report.inputs() {
@@ -65,33 +68,45 @@ fn values(report: &Report) -> String {
     row("access expiry", &|figures| duration(figures.scenario.access_expiry));
     row("---", &|_| "---".to_owned());
     row("a revoked session is accepted for at most", &Figures::session_bound);
-    row("not at all, since its token had expired", &|figures| {
+    row("not accepted: its token had expired", &|figures| {
         figures.by_file(|file| Some(1.0 - file.with_lag), figures.without_lag, percent)
     });
-    row("of the others, half for at most", &|figures| {
+    row("lag of the others, median", &|figures| {
         figures.by_file(|file| Some(file.lag_median), figures.lag_median, duration)
     });
-    row("and 99 of 100 for at most", &|figures| {
+    row("lag of the others, 99th percentile", &|figures| {
         figures.by_file(|file| Some(file.lag_p99), figures.lag_p99, duration)
     });
     row("a withdrawn key is accepted for at most", &Figures::key_bound);
-    row("the same while the issuer is away", &|figures| duration(figures.key_lag_bound_in_outage));
+    row("the same while the issuer is unavailable", &|figures| {
+        duration(figures.key_lag_bound_in_outage)
+    });
     row("refreshes/s at the issuer", &|figures| {
         figures.by_file(|file| Some(file.refreshes), figures.refreshes, number)
     });
     if report.recorded.is_some() {
-        row("the same in the busiest minute", &|figures| {
+        row("refreshes/s in the busiest minute", &|figures| {
             number(figures.load().busiest_minute.unwrap_or_default())
         });
     }
     row("JWKS fetches/s at the issuer", &|figures| figures.fetches.show(number));
     row("issuer cores for both", &Figures::cores);
-    row("requests refused since clocks differ", &|figures| figures.refused_by_skew.show(percent));
-    // The outage: who is locked out and why, how many ask when it is over, and for how long.
+    row("requests rejected because of clock skew", &|figures| {
+        figures.refused_by_skew.show(percent)
+    });
     let names = report.settings.first().map(Figures::outage_lines).unwrap_or_default();
     for (index, (name, _)) in names.iter().enumerate() {
         row(name.trim(), &|figures| {
             figures.outage_lines().get(index).map(|line| line.1.clone()).unwrap_or_default()
+        });
+    }
+    let live = |figures: &Figures| {
+        figures.live.as_ref().map(|live| figures.live_lines(live)).unwrap_or_default()
+    };
+    let names = report.settings.first().map(live).unwrap_or_default();
+    for (index, (name, _)) in names.iter().enumerate() {
+        row(name.trim(), &|figures| {
+            live(figures).get(index).map(|line| line.1.clone()).unwrap_or_default()
         });
     }
     text
@@ -101,9 +116,9 @@ fn tiers(report: &Report) -> String {
     let Some(first) = report.settings.first() else { return String::new() };
     let expiry = first.scenario.access_expiry;
     let mut text = format!(
-        "\n## Tiers\n\nOne token serves all routes, so a tier is a setting of the route: \
+        "\n## Tiers\n\nOne token serves all routes, so a tier is a setting of the route, \
          `Policy::max_token_age`, and clients of that route refresh as often. No tier is longer than the \
-         access expiry, {}. The refreshes are those of sessions that all use the tier.\n\n| tier | setting of \
+         access expiry, {}. The refreshes are those if all sessions use the tier.\n\n| tier | setting of \
          the route | a revoked session is accepted for | refreshes/s | locked out by the outage |\n\
          |---|---|---|---|---|\n",
         duration(expiry)
@@ -117,7 +132,9 @@ fn tiers(report: &Report) -> String {
         );
     };
     for (tier, age) in TIERS.iter().filter(|(_, age)| *age < expiry) {
-        if let Some(point) = report.sweep.iter().find(|point| point.access_expiry == *age) {
+        let points = report.sweep.iter().filter(|point| point.access_expiry == *age);
+        let off = |point: &&Point| (point.jwks_ttl / first.scenario.verifier.jwks_ttl).ln().abs();
+        if let Some(point) = points.min_by(|one, other| off(one).total_cmp(&off(other))) {
             let setting = format!("`max_token_age({age} s)`");
             row(tier, &setting, point.lag_bound, point.refreshes, point.locked_out);
         }
@@ -129,30 +146,8 @@ fn tiers(report: &Report) -> String {
 }
 
 fn alternatives(report: &Report) -> String {
-    let mut text = "\n## Alternatives\n\nFor single routes that ask for more than expiry; closed forms, \
-                    not simulated; ! is more than the issuer has.\n\n| how a revocation is noticed | accepted for at most | usually | \
-                    requests/s at the issuer | issuer cores | locked out by the outage |\n\
-                    |---|---|---|---|---|---|\n"
-        .to_owned();
-    let has = report.settings.first().map_or(f64::INFINITY, |of| of.scenario.issuer_cores);
-    for mechanism in &report.mechanisms {
-        text += &format!(
-            "| {} | {} | {} | {} | {} | {} |\n",
-            mechanism.name,
-            duration(mechanism.lag_bound),
-            duration(mechanism.usual_lag),
-            number(mechanism.issuer_requests),
-            match mechanism.busiest_cores {
-                Some(most) => format!(
-                    "{}; {} in the busiest minute",
-                    loaded(mechanism.issuer_cores, has),
-                    loaded(most, has)
-                ),
-                None => loaded(mechanism.issuer_cores, has),
-            },
-            percent(mechanism.locked_out)
-        );
-    }
+    let table = report.guarantees_table().markdown();
+    let mut text = format!("\n## Alternatives\n\n{GUARANTEES}\n\n{table}");
     if let Some(routes) = &report.routes {
         text += &format!("\nYour routes: {routes}.\n");
     }
@@ -165,18 +160,19 @@ fn alternatives(report: &Report) -> String {
 const FORMULAS: &str = "\n## Formulas\n\n\
     - session lag ≤ access expiry + 2 × leeway: once for the expiry, once for an issuer whose clock is ahead\n\
     - key lag ≤ JWKS TTL + 2 × fetch timeout + 1.1 s, with one fetch that fails; JWKS TTL + max stale while \
-    the issuer is away\n\
+    the issuer is unavailable\n\
     - refreshes/s = sessions / (age at refresh + the mean wait for the session to be active)\n\
-    - JWKS fetches/s = instances / (TTL − 1.5 × refresh ahead) + instances × rotations\n\
-    - keys ended by an outage D = share of key sets that were older than TTL + max stale − D when it began\n\n\
+    - JWKS fetches/s = instances / (the mean time between two fetches: TTL − 1.5 × refresh ahead, and less with \
+    rotations, each of which starts a new TTL)\n\
+    - keys expired after an outage D = share of key sets that were older than TTL + max stale − D when it began\n\n\
     ## Assumptions\n\n";
 
 const REMAINS: &str = "\n## What remains\n\n\
-    - Until its token expires, a revoked session is accepted. Routes that cannot bear that look \
-    the session up at the issuer, and pay with a call.\n\
-    - A change of the issuer's settings changes the bound; `max_token_lifetime` in the service \
-    refuses tokens that were issued for longer.\n\
-    - A short expiry makes every session depend on the issuer as often.\n\n";
+    - A revoked session is accepted until its token expires. Routes that cannot tolerate that require an \
+    introspection of each request, which costs a call to the issuer.\n\
+    - A change of the issuer's settings changes the bound. `max_token_lifetime` in the service rejects \
+    tokens with a longer lifetime.\n\
+    - The shorter the expiry, the more often every session depends on the issuer.\n\n";
 
 /// Token ages of the sweep, and the routes that they suit.
 const TIERS: &[(&str, f64)] = &[

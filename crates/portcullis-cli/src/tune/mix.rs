@@ -1,4 +1,4 @@
-//! What a service's own routes ask for, each kind with its share of the requests.
+//! The guarantees that a service's routes require, each with its share of the requests.
 
 use clap::Args;
 
@@ -7,14 +7,14 @@ use super::mechanisms::Mechanism;
 use crate::exit::Failure;
 use crate::units::{duration, number, percent, positive};
 
-/// Shares of the requests. The rest waits for the expiry.
+/// Shares of the requests. The other requests rely on the expiry.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Mix {
-    /// The share of requests to routes that ask the issuer each time (`Revocation::live`), in percent.
+    /// Share of requests to routes with introspection of each request (`Revocation::live`), in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = positive, help_heading = "Other mechanisms")]
     pub(super) live_share: f64,
 
-    /// The share of requests to routes that ask for a status list, in percent.
+    /// Share of requests to routes that require a status list, in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = positive, help_heading = "Other mechanisms")]
     pub(super) list_share: f64,
 }
@@ -23,27 +23,27 @@ impl Mix {
     pub(super) fn check(self) -> Result<(), Failure> {
         if self.live_share + self.list_share > 100.0 {
             return Err(Failure::wrong(
-                "--live-share and --list-share are more than 100 percent together",
+                "the sum of --live-share and --list-share is above 100 percent",
             ));
         }
         Ok(())
     }
 
-    /// Routes cannot ask for what the issuer does not have.
+    /// Rejects a share of a guarantee that the issuer does not offer.
     pub(super) fn check_offers(self, offers: Offers) -> Result<(), Failure> {
         for (option, share, offered) in [
             ("--live-share", self.live_share, offers.introspection),
             ("--list-share", self.list_share, offers.status_lists),
         ] {
             if share > 0.0 && offered == Some(false) {
-                let why = "the issuer does not offer it (--issuer, or else --costs-of)";
-                return Err(Failure::wrong(format!("{option} is {} %, and {why}", number(share))));
+                let why = "but the issuer (--issuer or --costs-of) does not offer it";
+                return Err(Failure::wrong(format!("{option} is {} %, {why}", number(share))));
             }
         }
         Ok(())
     }
 
-    /// The row of all routes, kind by kind: they do not share one bound.
+    /// The bound and the lockout of each kind of route.
     pub(super) fn routes(
         self,
         expiry: &Mechanism,
@@ -52,22 +52,25 @@ impl Mix {
     ) -> Option<String> {
         let (live, listed) = (self.live_share, self.list_share);
         let kinds = [
-            ((100.0 - live - listed).max(0.0), "wait for the expiry", expiry),
-            (listed, "ask for a list", list),
-            (live, "ask the issuer", asked),
+            ((100.0 - live - listed).max(0.0), "rely on the expiry", expiry),
+            (listed, "require a status list", list),
+            (live, "require introspection", asked),
         ];
         let parts = kinds.into_iter().filter(|kind| kind.0 > 0.0).map(|(share, what, of)| {
             format!(
-                "{} % of the requests {what}: a lag of up to {}, {} locked out",
+                "{} % of the requests {what}: {}, {} locked out",
                 number(share),
-                duration(of.lag_bound),
+                match of.lag_bound {
+                    0.0 => "no lag".to_owned(),
+                    bound => format!("a lag of at most {}", duration(bound)),
+                },
                 percent(of.locked_out)
             )
         });
         (live + listed > 0.0).then(|| parts.collect::<Vec<_>>().join("; "))
     }
 
-    /// All routes together, of what each mechanism would be alone; `None` if all wait for the expiry.
+    /// All routes together, from the figures of each guarantee alone; `None` if all rely on the expiry.
     pub(super) fn together(
         self,
         expiry: &Mechanism,
@@ -80,7 +83,7 @@ impl Mix {
             return None;
         }
         let rest = (1.0 - live - listed).max(0.0);
-        // A list is fetched by each instance, however few of its requests need it.
+        // Each instance fetches the list, however few of its requests need it.
         let fetched = if listed > 0.0 { 1.0 } else { 0.0 };
         let beside = |of: fn(&Mechanism) -> f64| {
             of(expiry) + fetched * (of(list) - of(expiry)) + live * (of(asked) - of(expiry))
@@ -89,9 +92,9 @@ impl Mix {
         let over_all = |of: fn(&Mechanism) -> f64| {
             worst(rest, of(expiry)).max(worst(listed, of(list))).max(worst(live, of(asked)))
         };
-        let how = if pushed { "pushed" } else { "asked for" };
+        let how = if pushed { "pushed" } else { "polled" };
         let asking: Vec<_> =
-            [(self.live_share, "ask the issuer", ""), (self.list_share, "a list, ", how)]
+            [(self.live_share, "introspection", ""), (self.list_share, "a status list, ", how)]
                 .into_iter()
                 .filter(|(share, ..)| *share > 0.0)
                 .map(|(share, what, how)| format!("{} % {what}{how}", number(share)))

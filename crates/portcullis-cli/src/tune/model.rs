@@ -1,4 +1,4 @@
-//! The closed forms of a scenario: what [`closed_forms`](super::closed_forms) say of its numbers.
+//! The [closed forms](super::closed_forms) of a scenario.
 
 use super::closed_forms::{self as forms, bisect};
 use super::scenario::Scenario;
@@ -10,12 +10,12 @@ impl Scenario {
         forms::cycle(self.used_for(), self.waits_for(), activity.burst, activity.pause)
     }
 
-    /// Refreshes at the issuer, in a second.
+    /// Refreshes per second at the issuer.
     pub(super) fn refreshes(&self) -> f64 {
         self.sessions as f64 / self.cycle()
     }
 
-    /// The longest that a revoked session is accepted, with clocks that differ by a leeway.
+    /// The longest time for which a revoked session is accepted, with clocks that differ by the leeway.
     pub(super) fn lag_bound(&self) -> f64 {
         forms::lag_bound(self.access_expiry, self.verifier.leeway)
     }
@@ -33,46 +33,40 @@ impl Scenario {
         bisect(self.accepted_for(), |lag| self.lag_exceeds(lag) <= (1.0 - quantile) * accepted)
     }
 
-    /// The mean lag over all revocations, those without any among them.
+    /// The mean lag over all revocations, including those without a lag.
     pub(super) fn mean_lag(&self) -> f64 {
         forms::simpson(0.0, self.accepted_for(), |lag| self.lag_exceeds(lag))
     }
 
-    /// The longest that a withdrawn key is accepted while the issuer can be reached.
+    /// The longest time for which a withdrawn key is accepted while the issuer is reachable.
     pub(super) fn key_lag_bound(&self) -> f64 {
         forms::key_lag_bound(self.verifier.jwks_ttl, self.verifier.fetch_timeout)
     }
 
-    /// The same while the issuer's `max-age` shortens the TTL, which it need not go on doing.
+    /// The same while the issuer's `max-age` shortens the TTL; the issuer may change it.
     pub(super) fn key_lag_bound_by_header(&self) -> f64 {
         forms::key_lag_bound(self.verifier.used_ttl, self.verifier.fetch_timeout)
     }
 
-    /// And while it cannot.
+    /// The same while the issuer is unavailable.
     pub(super) fn key_lag_bound_in_outage(&self) -> f64 {
         self.verifier.jwks_ttl + self.verifier.max_stale
     }
 
-    /// How long before the TTL an instance begins to renew its keys.
+    /// The `refresh_ahead` in effect.
     pub(super) fn ahead(&self) -> f64 {
         forms::ahead(self.verifier.refresh_ahead, self.verifier.used_ttl)
     }
 
-    /// Fetches of the key set at the issuer, in a second: by time, and after each rotation.
+    /// JWKS fetches per second at the issuer: ahead of the TTL, and at each rotation.
     pub(super) fn fetches(&self) -> f64 {
-        let instances = self.instances as f64;
-        instances / forms::fetch_cycle(self.verifier.used_ttl, self.ahead())
-            + self.after_rotations()
-    }
-
-    /// Fetches in a second since an unknown key came.
-    pub(super) fn after_rotations(&self) -> f64 {
-        self.instances as f64 * self.rotations_per_day / 86_400.0
+        let cycle = forms::fetch_cycle(self.verifier.used_ttl, self.ahead(), self.rotations());
+        self.instances as f64 / cycle
     }
 
     /// The probability that an instance accepts a withdrawn key for longer.
     pub(super) fn key_lag_exceeds(&self, lag: f64) -> f64 {
-        forms::key_age_exceeds(lag, self.verifier.used_ttl, self.ahead())
+        forms::key_age_exceeds(lag, self.verifier.used_ttl, self.ahead(), self.rotations())
     }
 
     /// A quantile of one instance's lag.
@@ -80,12 +74,12 @@ impl Scenario {
         bisect(self.verifier.used_ttl, |lag| self.key_lag_exceeds(lag) <= 1.0 - quantile)
     }
 
-    /// The share of requests that come to an instance without usable keys by the end of an outage:
-    /// to one of them, if a request goes through several services.
+    /// The share of requests that reach at least one instance without usable keys at the end of an outage.
     pub(super) fn keys_ended(&self, outage: f64) -> f64 {
         let verifier = &self.verifier;
         let (ttl, max_stale) = (verifier.used_ttl, verifier.max_stale);
-        let ended = forms::keys_ended(outage, ttl, self.ahead(), max_stale, self.keys_forgotten());
+        let (ahead, forgotten) = (self.ahead(), self.keys_forgotten());
+        let ended = forms::keys_ended(outage, ttl, ahead, self.rotations(), max_stale, forgotten);
         forms::any(ended, self.fan_out as f64)
     }
 
@@ -96,23 +90,23 @@ impl Scenario {
         forms::tokens_older(limit, outage, used, activity.burst, activity.pause, cycle)
     }
 
-    /// The same of those whose token has ended.
+    /// The share whose token has expired.
     pub(super) fn tokens_ended(&self, outage: f64) -> f64 {
         self.tokens_older(self.accepted_for(), outage)
     }
 
-    /// Of the sessions that are active at the end of an outage, the share that is refused: their
-    /// token has ended, or the keys of the instance that they ask.
+    /// Of the sessions that are active at the end of an outage, the share that is rejected: their token
+    /// has expired, or the keys of the instance.
     pub(super) fn locked_out(&self, outage: f64) -> f64 {
         forms::either(self.tokens_ended(outage), self.keys_ended(outage))
     }
 
-    /// Sessions that ask the issuer for a token at once when it is back.
+    /// Sessions that request a token right after an outage.
     pub(super) fn waiting(&self, outage: f64) -> f64 {
         self.active_sessions() * self.tokens_older(self.used_for(), outage)
     }
 
-    /// Of these, who must log in for it: no new token for as long as the issuer lets a session be idle.
+    /// Of these, the logins: sessions without a new token for `session_idle`.
     pub(super) fn logging_in(&self, outage: f64) -> f64 {
         let Some(idle) = self.session_idle else { return 0.0 };
         self.active_sessions() * self.tokens_older(idle.max(self.used_for()), outage)
@@ -123,32 +117,36 @@ impl Scenario {
         self.sessions as f64 * share
     }
 
-    /// The share of instances whose clock is behind by more than the leeway: the bound of a session
-    /// does not hold there.
+    /// The share of instances whose clock is behind by more than the leeway, where the bound of a session
+    /// does not hold.
     pub(super) fn clocks_behind(&self) -> f64 {
         forms::clocks_beyond(self.verifier.leeway, self.clock_skew)
     }
 
-    /// Of the requests with a token that is not expired, the share that an instance refuses since
-    /// its clock is wrong by more than the leeway: too young a token, or too old a one.
+    /// Of the requests with an unexpired token, the share that is rejected because an instance's clock is
+    /// wrong by more than the leeway.
     pub(super) fn refused_by_skew(&self) -> f64 {
-        let (leeway, used, activity) = (self.verifier.leeway, self.used_for(), &self.activity);
-        let (burst, pause) = (activity.burst, activity.pause);
-        forms::refused_by_skew(self.access_expiry, leeway, used, self.clock_skew, burst, pause)
+        let (expiry, leeway, activity) = (self.access_expiry, self.verifier.leeway, &self.activity);
+        let (used, wait, skew) = (self.used_for(), self.waits_for(), self.clock_skew);
+        forms::refused_by_skew(expiry, leeway, used, wait, skew, activity.burst, activity.pause)
     }
 
-    /// The share of requests whose token their instance has seen before, where requests go to any
-    /// instance and each remembers enough.
+    /// The share of validations that hit the token cache, with requests to random instances and a cache
+    /// that is large enough.
     pub(super) fn cache_hits(&self) -> f64 {
         let (used, activity) = (self.used_for(), &self.activity);
         let (burst, pause) = (activity.burst, activity.pause);
         let every = self.validation_every();
-        let validations = forms::active_time(burst, pause, 0.0, used) / every;
         let instances = self.instances as f64;
-        1.0 - forms::instances_that_see(used, every, instances, burst, pause) / validations
+        // A repeated request comes to one instance of each service, which cannot know its token.
+        let repeated = self.waits_for() / every;
+        let others = 1.0 - repeated / instances;
+        let misses =
+            repeated + others * forms::instances_that_see(used, every, instances, burst, pause);
+        1.0 - misses / (repeated + forms::active_time(burst, pause, 0.0, used) / every)
     }
 
-    /// Validations in a second at all instances.
+    /// Validations per second at all instances.
     pub(super) fn validations(&self) -> f64 {
         self.active_sessions() / self.validation_every()
     }

@@ -1,6 +1,5 @@
-//! One file with sliders that shows at once what each setting does to lag, load and lockout. It works
-//! offline, and restates the closed forms in its own script; a test holds each figure of it against
-//! the command's.
+//! `--page`: one offline file with sliders for the effect of each setting on lag, load and lockout. Its
+//! script restates the closed forms; a test compares each figure with the command's.
 
 use serde_json::{Value, json};
 
@@ -10,7 +9,7 @@ use super::report::Report;
 use super::scenario::Scenario;
 use crate::document::{self, prose};
 
-/// What the page calculates with: no part of it needs a browser, and the test runs the same text.
+/// The calculations of the page. No part needs a browser, so the test runs the same text.
 pub(super) const CALCULATIONS: &str = concat!(
     include_str!("page/forms.js"),
     include_str!("page/units.js"),
@@ -32,11 +31,13 @@ pub(super) fn page(report: &Report, arguments: &TuneArguments) -> String {
     });
     let mut body = format!("<style>\n{STYLE}</style>\n{CONTROLS}{RESULTS}");
     if report.recorded.is_some() {
-        body += "<p>The requests of the file that was given are in this page by their means only: mean \
-                 burst, pause and time between requests. <code>portcullis tune --activity</code> replays \
-                 the requests themselves.</p>\n";
+        body += "<p>This page has only the means of the recorded requests: burst, pause and time between \
+                 requests. <code>portcullis tune --activity</code> replays the requests themselves.</p>\n";
     }
-    body += &format!("<p>The issuer's costs are of {}.</p>\n", prose(&report.costs));
+    body += &format!(
+        "<p>Costs at the issuer, unless an option sets them: {}.</p>\n",
+        prose(&report.costs)
+    );
     body += "<h2>Inputs of the command line</h2>\n";
     let inputs = report.inputs().into_iter().map(|(name, value)| vec![name.to_owned(), value]);
     body += &document::table(&["input", "value"], &inputs.collect::<Vec<_>>());
@@ -46,8 +47,7 @@ pub(super) fn page(report: &Report, arguments: &TuneArguments) -> String {
     document::page("Access expiry and JWKS TTL", &body, &[CALCULATIONS, DRAWINGS, WIRING])
 }
 
-/// What the page starts with: a scenario, and the settings that can be changed, by their names in
-/// the page.
+/// The start values of the page: a scenario, and the settings with a slider, by their names in the page.
 pub(super) fn start(scenario: &Scenario, arguments: &TuneArguments, habits: Habits) -> Value {
     let (verifier, activity) = (scenario.verifier, scenario.activity);
     json!({

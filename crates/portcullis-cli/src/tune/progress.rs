@@ -1,5 +1,4 @@
-//! What is being done, for a user who waits: one line on standard error that is written over, and only
-//! where a terminal shows it.
+//! One progress line on standard error, if that is a terminal.
 
 use std::io::{self, IsTerminal as _, Stderr, Write};
 
@@ -16,7 +15,7 @@ impl Progress {
 }
 
 impl<W: Write> Progress<W> {
-    /// A failed write is ignored: progress is only for people who watch.
+    /// Ignores a failed write: the result does not depend on it.
     pub(super) fn step(&mut self, what: &str) {
         if let Some(shown_on) = &mut self.shown_on {
             let _ =
@@ -25,7 +24,7 @@ impl<W: Write> Progress<W> {
     }
 }
 
-/// The line goes away, whatever comes next.
+/// Erases the line.
 impl<W: Write> Drop for Progress<W> {
     fn drop(&mut self) {
         if let Some(shown_on) = &mut self.shown_on {
@@ -39,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_shows_one_line_that_goes_away_and_a_file_none() {
+    fn terminal_shows_one_line_that_is_erased_and_a_file_none() {
         let mut shown = Vec::new();
         let mut progress = Progress { shown_on: Some(&mut shown) };
         progress.step("simulating");

@@ -1,4 +1,4 @@
-//! From a goal to settings, or to what stands against it.
+//! Settings that reach a goal, or the reason why none does.
 
 use serde::Serialize;
 
@@ -10,21 +10,21 @@ use crate::units::{duration, number};
 
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Recommendation {
-    /// In whole seconds, as the settings are.
+    /// In whole seconds, like the settings.
     pub(super) access_expiry: Option<u64>,
     pub(super) jwks_ttl: Option<u64>,
     pub(super) max_stale: Option<u64>,
     pub(super) refreshes: Option<f64>,
     pub(super) why: Vec<String>,
-    /// A goal that no setting reaches.
+    /// Whether no setting reaches one of the goals.
     pub(super) unmet: bool,
 }
 
-/// The longest that is looked at.
+/// The longest expiry and TTL that are tried, in seconds.
 pub(super) const DAY: u64 = 86_400;
 
-/// The longest expiry and TTL that meet the goal: longer ones load the issuer less, and outlast
-/// longer outages.
+/// The longest expiry and TTL that reach the goal: longer ones load the issuer less and survive longer
+/// outages.
 pub(super) fn recommend(
     arguments: &TuneArguments,
     scenario: &Scenario,
@@ -46,7 +46,8 @@ pub(super) fn recommend(
 }
 
 impl Recommendation {
-    /// The report's figures are of what is given, which need not be what is recommended.
+    /// Names the options that show the figures of the recommendation: the report has those of the given
+    /// settings.
     fn set_beside(&mut self, arguments: &TuneArguments, scenario: &Scenario) {
         let outage = arguments.survive.filter(|_| self.max_stale.is_some());
         let other: Vec<_> = [
@@ -62,8 +63,8 @@ impl Recommendation {
         .collect();
         if !other.is_empty() {
             self.why.push(format!(
-                "all other figures are of the settings that were given (expiry {}, TTL {}, max_stale {}, \
-                 outage {}), not of these; for the figures of these run it again with {}",
+                "The other figures are those of the given settings (expiry {}, TTL {}, max_stale {}, outage \
+                 {}). For those of this recommendation, add {}",
                 duration(scenario.access_expiry),
                 duration(scenario.verifier.jwks_ttl),
                 duration(scenario.verifier.max_stale),
@@ -73,7 +74,7 @@ impl Recommendation {
         }
     }
 
-    /// Says why no setting reaches the goal.
+    /// Records why no setting reaches the goal.
     pub(super) fn unmet(&mut self, why: String) {
         self.unmet = true;
         self.why.push(why);
@@ -87,7 +88,7 @@ impl Recommendation {
     ) {
         let with = |expiry: u64| Scenario { access_expiry: expiry as f64, ..*scenario };
         let refreshes = |expiry: u64| Load::of(&with(expiry), recorded).refreshes;
-        // What the bound has beside the expiry.
+        // The part of the bound that no expiry changes.
         let beside = with(0).lag_bound();
         let longest =
             arguments.max_lag.map_or(DAY as f64, |lag| (lag - beside).clamp(0.0, DAY as f64))
@@ -96,18 +97,19 @@ impl Recommendation {
         let bound = |expiry: u64| duration(with(expiry).lag_bound());
         match (longest, shortest(most, refreshes)) {
             (0, _) => self.unmet(format!(
-                "the leeway alone is {} of the lag: no expiry keeps below that. Make the leeway \
-                 smaller, or look the session up where a route demands it",
+                "No expiry reaches the goal: twice the leeway alone is a lag of {}. Lower --leeway, or require \
+                 introspection on single routes",
                 duration(beside)
             )),
             (_, None) => self.unmet(format!(
-                "even tokens of a day take more than {} refreshes/s: have more of the issuer",
+                "No expiry reaches the goal: even tokens of 24 h need more than {} refreshes/s. Raise \
+                 --max-refresh-rps",
                 number(most)
             )),
             (longest, Some(shortest)) if shortest > longest => self.unmet(format!(
-                "no expiry does both: {} keeps the lag at {}, and takes {} refreshes/s; {} \
-                 refreshes/s allow {} or more, a lag of {}. Allow one of the two, or look the session \
-                 up where a route demands it",
+                "No expiry reaches both goals: {} has a lag of at most {} and takes {} refreshes/s; {} \
+                 refreshes/s allow {} or more, a lag of at most {}. Raise --max-lag or --max-refresh-rps, or \
+                 require introspection on single routes",
                 duration(longest as f64),
                 bound(longest),
                 number(refreshes(longest)),
@@ -120,7 +122,7 @@ impl Recommendation {
                 self.access_expiry = Some(expiry);
                 self.refreshes = Some(refreshes(expiry));
                 self.why.push(format!(
-                    "an access expiry of {}: at most {} of lag with twice the leeway, and {} refreshes/s",
+                    "An access expiry of {}: a lag of at most {}, including twice the leeway, and {} refreshes/s",
                     duration(expiry as f64),
                     bound(expiry),
                     number(refreshes(expiry))
@@ -132,15 +134,15 @@ impl Recommendation {
     fn ttl(&mut self, lag: f64, scenario: &Scenario, max_age: Option<f64>) {
         let with =
             |ttl: f64| Scenario { verifier: scenario.verifier.with_ttl(ttl, max_age), ..*scenario };
-        // What the bound has beside the TTL.
+        // The part of the bound that no TTL changes.
         let beside = with(0.0).key_lag_bound();
         let ttl = (lag - beside).min(DAY as f64).floor();
         if ttl >= 1.0 {
             let scenario = with(ttl);
             self.jwks_ttl = Some(ttl as u64);
             self.why.push(format!(
-                "a JWKS TTL of {}: a withdrawn key is accepted for at most {} while the issuer can be \
-                 reached, and {} instances fetch the keys {} times a second",
+                "A JWKS TTL of {}: a withdrawn key is accepted for at most {} while the issuer is reachable, \
+                 and {} instances make {} fetches/s",
                 duration(ttl),
                 duration(scenario.key_lag_bound()),
                 scenario.instances,
@@ -148,8 +150,8 @@ impl Recommendation {
             ));
         } else {
             self.unmet(format!(
-                "--max-key-lag is {}, and a fetch with the one that fails before it may take {} of it: \
-                 make --fetch-timeout shorter",
+                "No TTL reaches the goal: --max-key-lag is {}, and a failed fetch with its repetition may take \
+                 {} of it. Raise --max-key-lag or lower --fetch-timeout",
                 duration(lag),
                 duration(beside)
             ));
@@ -157,7 +159,7 @@ impl Recommendation {
     }
 }
 
-/// The shortest expiry with no more of something that gets less with longer ones.
+/// The shortest expiry for which `of`, which falls with the expiry, is at most `most`.
 pub(super) fn shortest(most: f64, of: impl Fn(u64) -> f64) -> Option<u64> {
     if of(DAY) > most {
         return None;

@@ -1,5 +1,5 @@
-//! The recorded requests themselves, replayed with the tokens that their clients would have had: no
-//! means, no exponential lengths, and the peaks where they were.
+//! A replay of the recorded requests, with the tokens that their clients would have had: neither means nor
+//! exponential lengths, and with the peaks of the file.
 
 use serde::Serialize;
 
@@ -7,42 +7,41 @@ use super::activity::Recorded;
 use super::closed_forms::bisect;
 use super::scenario::{Habit, Scenario};
 
-/// What one setting makes of a file.
+/// The figures of a file at one setting.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Replayed {
-    /// In a second, on average over the file, in its busiest minute and in its busiest second.
+    /// Per second: on average, in the busiest minute and in the busiest second.
     pub(super) refreshes: f64,
     pub(super) busiest_minute: f64,
-    /// None, if the file has so few of the sessions that a second of it is a few of them by chance.
+    /// `None` if the scenario has many more sessions than the file, whose seconds are then a small sample.
     pub(super) busiest_second: Option<f64>,
     pub(super) validations: f64,
     /// The same in the busiest minute of requests.
     pub(super) busiest_validations: f64,
-    /// First tokens of sessions, in the busiest minute: logins, if the session began then. They are
-    /// no refreshes.
+    /// First tokens of sessions per second in their busiest minute: logins, and no refreshes.
     pub(super) busiest_logins: f64,
-    /// Of the moments at which a session could be revoked, the share at which its token is accepted.
+    /// The share of moments at which a revoked session has an accepted token.
     pub(super) with_lag: f64,
     pub(super) lag_median: f64,
     pub(super) lag_p99: f64,
     pub(super) mean_lag: f64,
-    /// Of the sessions that are active when an outage ends, the share whose token has ended, over all
-    /// moments at which it could begin; `None` if the file is shorter.
+    /// Of the sessions that are active when an outage ends, the share whose token has expired, over all
+    /// times of the outage; `None` if the file is shorter than the outage.
     pub(super) tokens_ended: Option<f64>,
-    /// Sessions that ask for a token then.
+    /// Sessions that request a token then.
     pub(super) waiting: Option<f64>,
-    /// Of these, who must log in for it: all without any token yet, and who was idle for too long.
+    /// Of these, the logins: sessions without a token, and those that were idle for too long.
     pub(super) logging_in: Option<f64>,
     pub(super) cache_hits: f64,
-    /// For how long each token was the session's.
+    /// The time in seconds for which a session kept each token.
     #[serde(skip)]
     held: Vec<f64>,
 }
 
-/// More sessions than so many for each of the file have no second of their own in it.
+/// The largest ratio of sessions to those of the file for which a single second is representative.
 const SCALE: f64 = 2.0;
 
-/// A session with the moments at which it gets its tokens: the first with its first request.
+/// A session with the times at which it receives its tokens: the first at its first request.
 struct Tokens<'a> {
     requests: &'a [f64],
     issued: Vec<f64>,
@@ -52,7 +51,7 @@ impl Replayed {
     pub(super) fn new(recorded: &Recorded, scenario: &Scenario) -> Self {
         let tokens: Vec<_> =
             recorded.sessions.iter().map(|times| Tokens::of(times, recorded, scenario)).collect();
-        // As many sessions as the scenario has.
+        // Scaled to the sessions of the scenario.
         let scale = scenario.sessions as f64 / tokens.len().max(1) as f64;
         let span = recorded.until - recorded.from;
         let (minute, second) =
@@ -63,7 +62,7 @@ impl Replayed {
         let validations = requests as f64 * scenario.fan_out as f64;
         let refreshes: usize = tokens.iter().map(|of| of.issued.len().saturating_sub(1)).sum();
         let outage = Outage::average(&tokens, recorded.from, scenario);
-        // A request stands for the time until the next would come.
+        // A request stands for the time until the next one.
         let active = requests as f64 / span * recorded.summary.request_every * scale;
         let mut replayed = Self {
             refreshes: refreshes as f64 / span * scale,
@@ -105,7 +104,7 @@ impl Replayed {
     }
 }
 
-/// How many of these moments are in the minute and in the second that have most of them.
+/// The number of these moments in their busiest minute and second.
 fn busiest<'a>(recorded: &Recorded, moments: impl Iterator<Item = &'a f64>) -> (u32, u32) {
     let span = recorded.until - recorded.from;
     let mut by_second = vec![0_u32; span.ceil() as usize + 1];
@@ -114,7 +113,7 @@ fn busiest<'a>(recorded: &Recorded, moments: impl Iterator<Item = &'a f64>) -> (
             *count += 1;
         }
     }
-    // A sum that goes on from second to second.
+    // A sliding sum over 60 s.
     let (mut minute, mut most) = (0, 0);
     for (second, count) in by_second.iter().enumerate() {
         minute += count;
@@ -134,7 +133,7 @@ impl<'a> Tokens<'a> {
         let mut last = requests.first().copied().unwrap_or_default();
         let mut due = last + used;
         for &now in requests {
-            // A timer runs for as long as the burst does.
+            // A timer runs only during a burst.
             if scenario.habit == Habit::Timer {
                 let awake = if now - last > recorded.gap { last + linger } else { now };
                 while due <= awake {
@@ -156,15 +155,15 @@ impl<'a> Tokens<'a> {
         self.issued.iter().zip(ends).map(|(from, to)| (to - from).max(0.0)).collect()
     }
 
-    /// The session's token at that moment: when it was issued.
+    /// The issue time of the session's token at that moment.
     fn at(&self, moment: f64) -> Option<f64> {
         let before = self.issued.partition_point(|issued| *issued <= moment);
         self.issued.get(before.checked_sub(1)?).copied()
     }
 }
 
-/// How many instances see each token, summed: of n requests, each of which goes to a random instance
-/// of every service.
+/// The expected number of instances that see each token, summed over tokens: each request goes to a random
+/// instance of every service.
 fn new_to_instances(tokens: &[Tokens<'_>], scenario: &Scenario) -> f64 {
     let other = 1.0 - (scenario.fan_out as f64 / scenario.instances as f64).min(1.0);
     let seen = |of: &Tokens<'_>| -> f64 {
@@ -179,8 +178,8 @@ fn new_to_instances(tokens: &[Tokens<'_>], scenario: &Scenario) -> f64 {
     tokens.iter().map(seen).sum()
 }
 
-/// Of the requests that come as an outage ends, the shares whose token has ended, whose client
-/// wants a new one, and who must log in for it.
+/// Of the requests at the end of an outage, the shares with an expired token, with a client that requests a
+/// token, and with a client that logs in.
 #[derive(Debug, Clone, Copy)]
 struct Outage {
     tokens_ended: f64,
@@ -189,8 +188,8 @@ struct Outage {
 }
 
 impl Outage {
-    /// Over all requests that an outage could end with. One of a session that logs in during the
-    /// outage has no token at all.
+    /// Over all requests at which an outage could end. A session that logs in during the outage has no
+    /// token.
     fn average(tokens: &[Tokens<'_>], from: f64, scenario: &Scenario) -> Option<Self> {
         let (mut requests, mut ended, mut waiting, mut logging_in) = (0.0, 0.0, 0.0, 0.0);
         let idle = scenario.session_idle.map(|idle| idle.max(scenario.used_for()));
@@ -224,15 +223,15 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_counts_what_the_clients_would_have_asked_for() {
+    fn replay_counts_the_refreshes_of_the_clients() {
         let steady: String = (0..=3600).map(|secs| format!("a,{secs}\n")).collect();
         let recorded = Recorded::parse(&steady, 60.0).unwrap();
-        // Every 60 s, of each of ten; a lazy client waits out the leeway of 10 s, too.
+        // Each of ten clients every 60 s; a lazy client after the leeway of 10 s as well.
         let timer = Replayed::new(&recorded, &scenario(60.0, Habit::Timer));
         assert!((timer.refreshes - 10.0 * 60.0 / 3600.0).abs() < 1e-9, "{timer:?}");
         let lazy = Replayed::new(&recorded, &scenario(60.0, Habit::Lazy));
         assert!((lazy.refreshes - 10.0 * 51.0 / 3600.0).abs() < 1e-9, "{lazy:?}");
-        // Who rests for an hour refreshes once when it is back, and a timer not while it rests.
+        // A session that pauses for an hour refreshes once when it returns, also by timer.
         let resting = Recorded::parse("a,0\na,10\na,3600\n", 60.0).unwrap();
         for habit in [Habit::Timer, Habit::Lazy] {
             let rate = Replayed::new(&resting, &scenario(900.0, habit)).refreshes;
@@ -241,8 +240,8 @@ mod tests {
     }
 
     #[test]
-    fn peaks_lags_and_lockouts_are_those_of_the_file() {
-        // Nothing for an hour but one request of each of a hundred, and then all of them at once.
+    fn peaks_lags_and_lockouts_match_the_file() {
+        // One request of each of a hundred sessions, an hour of silence, and then all at once.
         let text: String = (0..100)
             .map(|session| format!("{session},0\n{session},3600\n{session},3601\n"))
             .collect();
@@ -252,16 +251,16 @@ mod tests {
         assert_eq!((replayed.busiest_second, replayed.busiest_minute), (Some(200.0), 200.0 / 60.0));
         let many = Replayed::new(&recorded, &Scenario { sessions: 30_000, ..scenario });
         assert_eq!(many.busiest_second, None);
-        // Each logged in at the beginning, which is no refresh; and then two requests in two seconds.
+        // The first tokens are logins and no refreshes. Then there are two requests in two seconds.
         assert_eq!(replayed.busiest_logins, 200.0 / 60.0);
         assert_eq!(replayed.busiest_validations, 400.0 / 60.0);
         assert!((replayed.refreshes - 200.0 / 3601.0).abs() < 1e-9, "{replayed:?}");
         // A token of 890 s and the leeway is accepted for a quarter of the hour.
         assert!((replayed.with_lag - 901.0 / 3601.0).abs() < 1e-9, "{replayed:?}");
         assert!((replayed.lag_median - 450.0).abs() < 1.0, "{replayed:?}");
-        // Every session that is active at the end of an outage has an old token.
+        // Every session that is active at the end of an outage has an expired token.
         assert_eq!(replayed.tokens_ended, Some(1.0));
-        // And with a limit of half an hour must log in, a hundred of the file being two hundred.
+        // With an idle limit of 30 min all of them log in.
         assert_eq!(replayed.logging_in, Some(0.0));
         let limited = Scenario { session_idle: Some(1800.0), ..scenario };
         let limited = Replayed::new(&recorded, &limited);
@@ -269,7 +268,7 @@ mod tests {
             limited.waiting.unwrap() > 0.0 && limited.logging_in == limited.waiting,
             "{limited:?}"
         );
-        // Three requests with two tokens, each of which is new at first.
+        // Three requests with two tokens, each with one cache miss.
         let one = Replayed::new(&recorded, &Scenario { instances: 1, ..scenario });
         assert!((one.cache_hits - 1.0 / 3.0).abs() < 1e-9, "{one:?}");
     }

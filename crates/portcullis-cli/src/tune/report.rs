@@ -1,4 +1,4 @@
-//! What is found out.
+//! All results of one run.
 
 use serde::Serialize;
 
@@ -19,40 +19,50 @@ use crate::units::{duration, number};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    /// What made it: the same options with the same version give the same report.
+    /// The same command line with the same version gives the same report.
     pub(super) version: &'static str,
     pub(super) command: String,
-    /// What must not be overlooked.
+    /// Overload of the issuer, and clocks that break a bound.
     pub(super) warnings: Vec<String>,
     pub(super) seed: u64,
     pub(super) simulated_secs: f64,
     /// Where the issuer's costs were measured.
     pub(super) costs: String,
-    /// What the issuer that was asked does and offers.
+    /// What --issuer found.
     pub(super) issuer: Option<Found>,
     #[serde(skip)]
     pub(super) habits: Habits,
-    /// What the file of activity shows.
+    /// A summary of the file of activity.
     pub(super) recorded: Option<Summary>,
-    /// One for each expiry that was asked about.
+    /// One for each of the one or two expiries.
     pub(super) settings: Vec<Figures>,
     pub(super) comparison: Option<Comparison>,
-    /// Of the first expiry.
+    /// At the first expiry.
     pub(super) login_peak: Option<LoginPeak>,
+    /// What the routes of the service require.
+    pub(super) guarantees: Guarantees,
     pub(super) mechanisms: Vec<Mechanism>,
-    /// Of the service's own routes, kind by kind.
+    /// The bound and the lockout of each kind of route.
     pub(super) routes: Option<String>,
-    /// Why others are not among them.
+    /// Mechanisms that the issuer does not offer, each with the reason.
     pub(super) left_out: Vec<&'static str>,
     pub(super) sweep: Vec<Point>,
     pub(super) recommendation: Option<Recommendation>,
+}
+
+/// The maximum age of a status list in seconds, and shares of the requests.
+#[derive(Debug, Serialize)]
+pub(super) struct Guarantees {
+    pub(super) list_max_age: f64,
+    pub(super) live_share: f64,
+    pub(super) list_share: f64,
 }
 
 /// How many more refreshes the second expiry makes than the first.
 #[derive(Debug, Serialize)]
 pub(super) struct Comparison {
     pub(super) always_active: f64,
-    /// By the recorded requests, or by these bursts.
+    /// For the recorded requests, or for these bursts.
     pub(super) as_given: f64,
     pub(super) as_simulated: f64,
 }
@@ -64,13 +74,13 @@ impl Report {
         command: String,
         step: &mut dyn FnMut(&str),
     ) -> Result<Self, Failure> {
-        step("reading what is known");
+        step("reading the files and the issuer");
         let known = arguments.known()?;
         let recorded = known.recorded.as_ref();
         let expiry = known.access_expiry(arguments);
         if arguments.vs_access_expiry == Some(expiry) {
             return Err(Failure::wrong(format!(
-                "--vs-access-expiry is {}, as the access expiry is: there is nothing to compare",
+                "--vs-access-expiry is {}, and so is the access expiry; name another one to compare",
                 duration(expiry)
             )));
         }
@@ -94,9 +104,9 @@ impl Report {
         let offers = habits.offers;
         arguments.mix.check_offers(offers)?;
         let ways = mechanisms::mechanisms(&first, &load, arguments, offers, habits.pushes);
-        step("going through other expiries and TTLs");
+        step("sweeping expiries and TTLs");
         let sweep = sweep::sweep(&first, known.max_age(arguments), recorded);
-        step("looking for what is recommended");
+        step("searching for a recommendation");
         let mut report = Self {
             warnings: Vec::new(),
             version: env!("CARGO_PKG_VERSION"),
@@ -106,6 +116,11 @@ impl Report {
             costs: arguments.source_of_costs(&known),
             comparison: comparison(&settings),
             settings,
+            guarantees: Guarantees {
+                list_max_age: arguments.list_max_age,
+                live_share: arguments.mix.live_share / 100.0,
+                list_share: arguments.mix.list_share / 100.0,
+            },
             mechanisms: ways.rows,
             routes: ways.routes,
             left_out: offers.lacks(),
@@ -120,13 +135,13 @@ impl Report {
         Ok(report)
     }
 
-    /// The figures of which the closed form and the simulation say different things, with both.
+    /// The figures for which the closed form and the simulation disagree, with both values.
     pub(super) fn disagreements(&self) -> Vec<String> {
         let all = self.settings.iter().flat_map(|figures| &figures.agreement);
         all.filter(|figure| !figure.agrees)
             .map(|figure| {
                 format!(
-                    "{}: {} by the closed form and {} by the simulation, which chance lets differ by {}",
+                    "{}: {} by the closed form and {} by the simulation; chance explains a difference of {}",
                     figure.name,
                     number(figure.model),
                     number(figure.simulated),
@@ -137,7 +152,7 @@ impl Report {
     }
 }
 
-/// With what a live run measures of each, if one is asked for.
+/// Adds the measurements of a live run to each setting, if --live is given.
 #[cfg(feature = "live")]
 fn with_live(
     mut settings: Vec<Figures>,
@@ -145,7 +160,7 @@ fn with_live(
     step: &mut dyn FnMut(&str),
 ) -> Result<Vec<Figures>, Failure> {
     if arguments.live {
-        step("running a real issuer and real instances");
+        step("running an issuer and instances");
         for figures in &mut settings {
             let sessions = arguments.live_sessions;
             figures.live = Some(live::run(&figures.scenario, sessions, arguments.seed)?);

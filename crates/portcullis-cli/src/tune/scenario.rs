@@ -1,4 +1,4 @@
-//! What is modelled: a service, its clients, and their issuer. All times are in seconds.
+//! The model's inputs: services, their clients and the issuer. All times are in seconds.
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -8,37 +8,36 @@ pub(super) struct Scenario {
     pub(super) access_expiry: f64,
     pub(super) verifier: Verifier,
     pub(super) sessions: u64,
-    /// Of all services together.
+    /// Of all services.
     pub(super) instances: u64,
-    /// Services that one request of a user goes through.
+    /// Services per user request.
     pub(super) fan_out: u64,
     pub(super) activity: Activity,
     pub(super) habit: Habit,
-    /// How long before the expiry a client with a timer refreshes; never more than half of it.
+    /// The time before the expiry at which a timer refreshes, at most half of the expiry.
     pub(super) refresh_early: f64,
-    /// After so long without a new token the issuer ends a session, and its user must log in; `None`
-    /// if it does not.
+    /// The time without a new token after which the issuer ends a session; `None` if it never does.
     pub(super) session_idle: Option<f64>,
     pub(super) revocations_per_day: f64,
     pub(super) rotations_per_day: f64,
     pub(super) outage: f64,
     /// The share of instances that are restarted during the outage, and whether they keep their key
-    /// set over it.
+    /// sets.
     pub(super) restarted: f64,
     pub(super) kept_keys: bool,
     /// The standard deviation of the instances' clocks.
     pub(super) clock_skew: f64,
     pub(super) costs: Costs,
-    /// Cores that the issuer has.
+    /// Cores of the issuer.
     pub(super) issuer_cores: f64,
 }
 
 /// The settings of the instances.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Verifier {
-    /// The setting, which bounds how long a withdrawn key is accepted.
+    /// The setting, which bounds the lag of a withdrawn key.
     pub(super) jwks_ttl: f64,
-    /// For how long a key set is used: less than that, if the issuer's `max-age` is less.
+    /// The TTL in effect: shorter if the issuer's `max-age` is.
     pub(super) used_ttl: f64,
     pub(super) refresh_ahead: f64,
     pub(super) leeway: f64,
@@ -47,7 +46,7 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    /// The same with another TTL, and what follows from it by default.
+    /// Another TTL, and the default `refresh_ahead` that follows from it.
     pub(super) fn with_ttl(self, jwks_ttl: f64, max_age: Option<f64>) -> Self {
         let is_default = self.refresh_ahead == default_ahead(self.jwks_ttl);
         let refresh_ahead =
@@ -56,13 +55,13 @@ impl Verifier {
     }
 }
 
-/// What `refresh_ahead` is unless it is set.
+/// The default of `refresh_ahead`.
 pub(super) fn default_ahead(jwks_ttl: f64) -> f64 {
     (jwks_ttl / 10.0).min(30.0)
 }
 
-/// For how long a key set is used whose server says `max-age`: that shortens the TTL, down to
-/// `min_ttl`, and nothing lengthens it. Zero forbids caching, which does not count.
+/// The TTL in effect: a `max-age` shortens the TTL, down to `min_ttl`, and never lengthens it. Zero
+/// forbids caching and is ignored.
 pub(super) fn used_ttl(jwks_ttl: f64, max_age: Option<f64>) -> f64 {
     const MIN_TTL: f64 = 10.0;
     max_age
@@ -75,18 +74,18 @@ pub(super) fn used_ttl(jwks_ttl: f64, max_age: Option<f64>) -> f64 {
 pub(super) struct Activity {
     pub(super) request_every: f64,
     pub(super) burst: f64,
-    /// Zero: one burst for ever.
+    /// Zero: always active.
     pub(super) pause: f64,
 }
 
-/// When a client asks for its next token.
+/// When a client refreshes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Habit {
-    /// As the token expires, or `--refresh-early` before, if it is active then; or else when it
+    /// As the token expires, or --refresh-early before, if the session is active; otherwise when it
     /// becomes active.
     Timer,
-    /// With the first request that is answered with 401.
+    /// When a request is rejected with 401; it is then repeated.
     Lazy,
 }
 
@@ -107,7 +106,7 @@ impl Scenario {
         self.access_expiry + self.verifier.leeway
     }
 
-    /// How old a token gets before its client wants another.
+    /// The age of a token at which its client needs the next one.
     pub(super) fn used_for(&self) -> f64 {
         match self.habit {
             Habit::Timer => (self.access_expiry - self.refresh_early).max(self.access_expiry / 2.0),
@@ -115,7 +114,8 @@ impl Scenario {
         }
     }
 
-    /// How long an active session goes on with a token that it wants to replace.
+    /// The mean time for which an active session keeps a token that is due: until a request is rejected,
+    /// which a lazy client then repeats with its new token.
     pub(super) fn waits_for(&self) -> f64 {
         match self.habit {
             Habit::Timer => 0.0,
@@ -123,17 +123,22 @@ impl Scenario {
         }
     }
 
+    /// Key rotations in a second.
+    pub(super) fn rotations(&self) -> f64 {
+        self.rotations_per_day / 86_400.0
+    }
+
     /// The mean time between two validations of an active session's token.
     pub(super) fn validation_every(&self) -> f64 {
         self.activity.request_every / self.fan_out as f64
     }
 
-    /// The share of instances that lose their keys in an outage because they are restarted.
+    /// The share of instances that lose their keys by a restart in the outage.
     pub(super) fn keys_forgotten(&self) -> f64 {
         if self.kept_keys { 0.0 } else { self.restarted }
     }
 
-    /// The same with sessions that are never at rest.
+    /// The same without pauses.
     pub(super) fn always_active(self) -> Self {
         Self { activity: Activity { pause: 0.0, ..self.activity }, ..self }
     }
@@ -141,7 +146,7 @@ impl Scenario {
 
 #[cfg(test)]
 impl Scenario {
-    /// As without options.
+    /// The defaults of the command.
     pub(super) fn for_test() -> Self {
         Self {
             access_expiry: 900.0,

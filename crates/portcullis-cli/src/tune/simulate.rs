@@ -1,9 +1,9 @@
-//! The discrete-event simulation. Every session and every instance is run on a timeline of its own,
-//! since none waits for another: none is left out, and memory does not grow with their number. Each
-//! begins as it is at a random moment of a long life, not as it was made.
+//! The discrete-event simulation. Each session and each instance has a timeline of its own, since none
+//! waits for another: all are simulated, and memory does not grow with their number. Each starts in its
+//! stationary state, at a random moment of a long life.
 //!
-//! What is drawn at random is drawn for a block of them, from the seed and the block's number. So
-//! the threads that there are do not show in the result.
+//! The random numbers of a block of sessions come from the seed and the block's number, so the number of
+//! threads does not change the result.
 
 mod instances;
 mod session;
@@ -20,7 +20,7 @@ use super::scenario::Scenario;
 pub(super) use instances::KeyLags;
 pub(super) use tally::{Misses, Share, Tally};
 
-/// The source of chance.
+/// The random number generator.
 type Chance = Xoshiro256PlusPlus;
 
 /// Sessions of one block.
@@ -47,7 +47,7 @@ pub(super) fn simulate(scenario: &Scenario, window: f64, seed: u64) -> Simulated
                         break;
                     }
                     let sessions = BLOCK.min(scenario.sessions - block * BLOCK);
-                    // Sessions behave the same whether or not keys expire.
+                    // A generator of its own for keys: sessions are the same whether or not keys expire.
                     let (mut own, mut keys) = (chance(seed, block), chance(!seed, block));
                     session::run(scenario, sessions, window, &mut own, &mut keys, &mut tally);
                 }
@@ -62,6 +62,6 @@ pub(super) fn simulate(scenario: &Scenario, window: f64, seed: u64) -> Simulated
 }
 
 fn chance(seed: u64, block: u64) -> Chance {
-    // SplitMix64, which `seed_from_u64` is, tells neighbours apart.
+    // `seed_from_u64` uses SplitMix64, which separates neighbouring seeds.
     Chance::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ block.rotate_left(17))
 }

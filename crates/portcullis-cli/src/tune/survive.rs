@@ -1,4 +1,4 @@
-//! The `max_stale` and the expiry that survive a given outage, and their costs.
+//! `--survive`: the `max_stale` and the expiry that survive a given outage, and their costs.
 
 use super::activity::Recorded;
 use super::load::Load;
@@ -6,12 +6,13 @@ use super::recommend::{DAY, Recommendation, shortest};
 use super::scenario::{Habit, Scenario, Verifier};
 use crate::units::{duration, number, percent};
 
-/// The longest time between two attempts of an instance to fetch its keys, with its jitter: after the
-/// outage it may take as long until the next.
+/// The longest back-off between two attempts of an instance to fetch its keys, with jitter, in seconds.
+/// The first attempt after the outage may be as late.
 const RETRY: f64 = 33.0;
 
 impl Recommendation {
-    /// `survivors`: the share of active sessions that must go on to the end of the outage.
+    /// `survivors`: the share of the sessions that are active as the outage ends and must have an accepted
+    /// token.
     pub(super) fn survive(
         &mut self,
         outage: f64,
@@ -20,8 +21,8 @@ impl Recommendation {
         recorded: Option<&Recorded>,
     ) {
         let ttl = scenario.verifier.used_ttl;
-        // The oldest keys are of an instance that is about to renew them, and they must last until it
-        // has been to the issuer again.
+        // The oldest keys are those of an instance that is about to renew them. They must last until its
+        // first fetch after the outage.
         let margin = RETRY + scenario.verifier.fetch_timeout;
         let max_stale = ((outage - scenario.ahead()).max(0.0) + margin).ceil();
         let given = scenario.verifier.max_stale;
@@ -32,28 +33,28 @@ impl Recommendation {
             verifier,
             ..*scenario
         };
-        let lost = |expiry: u64| Load::of(&with(expiry), recorded).tokens_ended;
+        let lost = |expiry: u64| Load::of(&with(expiry), recorded).locked_out(&with(expiry));
         let keys = with(1);
         self.max_stale = Some(max_stale as u64);
         self.why.push(format!(
-            "max_stale of {}, of which {} are for the next attempt after the outage (up to {} of back-off, and \
-             the fetch), {}: no instance is without keys after {} in which it cannot fetch them (TTL {}); a \
-             withdrawn key is then accepted for up to {} while the issuer cannot be reached{}",
+            "A max_stale of at least {}, {}: no running instance loses its keys in an outage of {} (TTL {}). {} of it \
+             are for the first fetch after the outage (a back-off of up to {}, and the fetch). A withdrawn key is \
+             accepted for at most {} while the issuer is unavailable{}",
             duration(max_stale),
-            duration(margin),
-            duration(RETRY),
             if given < max_stale {
-                format!("more than the {} that is set", duration(given))
+                format!("more than the given {}", duration(given))
             } else {
-                format!("at least; the {} that is set does it, too", duration(given))
+                format!("which the given {} fulfils", duration(given))
             },
             duration(outage),
             duration(ttl),
+            duration(margin),
+            duration(RETRY),
             duration(keys.key_lag_bound_in_outage()),
             match keys.keys_forgotten() {
                 0.0 => String::new(),
                 share => format!(
-                    "; but {} of the instances, which are restarted meanwhile: set kept_keys_file",
+                    ". Restarted instances ({}) have no keys: set kept_keys_file",
                     percent(share)
                 ),
             }
@@ -65,31 +66,34 @@ impl Recommendation {
                 self.access_expiry = Some(expiry);
                 self.refreshes = Some(load.refreshes);
                 self.why.push(format!(
-                    "an access expiry of {}: {} of the active sessions still have an accepted token after \
-                     {} without the issuer. It costs a lag of up to {}, and takes {} refreshes/s; {} \
-                     sessions ask for a token when the issuer is back{}, and {} cores need {} for them",
+                    "An access expiry of {}: {} of the active sessions are accepted at the end of the outage of \
+                     {}. It has a lag of at most {} and takes {} refreshes/s. {} sessions request a \
+                     token after the outage{}, for which {} issuer cores need {}",
                     duration(expiry as f64),
-                    percent(1.0 - load.tokens_ended),
+                    percent(1.0 - load.locked_out(&scenario)),
                     duration(outage),
                     duration(scenario.lag_bound()),
                     number(load.refreshes),
-                    number(load.waiting),
+                    number(load.waiting.round()),
                     match load.logging_in {
                         0.0 => String::new(),
-                        logins => format!(" ({} of them must log in)", number(logins)),
+                        logins => format!(" ({} of them log in)", number(logins.round())),
                     },
                     number(scenario.issuer_cores),
-                    duration(load.recovery(&scenario)),
+                    recovery(&load, &scenario),
                 ));
                 self.why.push(stale_keys(&scenario));
             }
             None => self.unmet(format!(
-                "no expiry up to {} keeps {} of the active sessions through {} without the issuer: a \
-                 session gets its tokens from there alone. The longest keeps {}: --survivors up to that can \
-                 be reached",
+                "No expiry up to {} keeps {} of the active sessions through an outage of {}, since only the \
+                 issuer renews tokens{}. The longest keeps {}: lower --survivors to that",
                 duration(DAY as f64),
                 percent(survivors),
                 duration(outage),
+                match keys.keys_forgotten() {
+                    0.0 => "",
+                    _ => " and restarted instances have no keys (see --kept-keys)",
+                },
                 percent(1.0 - lost(DAY))
             )),
         }
@@ -97,18 +101,20 @@ impl Recommendation {
             self.early(survivors, with(1), recorded);
         }
         self.why.push(format!(
-            "a partition, in which clients reach the issuer and services do not, is another case: tokens \
-             are renewed, and max_stale alone decides. With this one no session is locked out, unless a key is \
-             rotated meanwhile (with {} rotations a day: {} of such outages); tokens under a key that no \
-             service could fetch are refused",
-            number(scenario.rotations_per_day),
-            percent(-(-outage * scenario.rotations_per_day / 86_400.0).exp_m1())
+            "In a partition, clients reach the issuer and services do not: tokens are renewed, and max_stale \
+             alone decides. With this max_stale {} unless a key is rotated meanwhile, which happens in {} of such \
+             outages: services reject tokens under a key that they cannot fetch",
+            match with(1).keys_forgotten() {
+                0.0 => "no session is locked out",
+                _ => "only restarted instances lock sessions out",
+            },
+            percent(-(-outage * scenario.rotations()).exp_m1())
         ));
     }
 }
 
 impl Recommendation {
-    /// The same by clients that refresh as long before the expiry as the outage lasts.
+    /// The expiry for clients that refresh before the expiry, by the length of the outage.
     fn early(&mut self, survivors: f64, scenario: Scenario, recorded: Option<&Recorded>) {
         let outage = scenario.outage;
         let with = |expiry: u64| Scenario {
@@ -116,13 +122,13 @@ impl Recommendation {
             refresh_early: outage,
             ..scenario
         };
-        let lost = |expiry: u64| Load::of(&with(expiry), recorded).tokens_ended;
+        let lost = |expiry: u64| Load::of(&with(expiry), recorded).locked_out(&with(expiry));
         let Some(expiry) = shortest(1.0 - survivors, lost) else { return };
         let scenario = with(expiry);
         let load = Load::of(&scenario, recorded);
         self.why.push(format!(
-            "or clients that refresh {} before the expiry (as early as the outage lasts, and at half of a \
-             shorter one): then an expiry of {} keeps as many, with a lag of up to {} and {} refreshes/s",
+            "Alternatively, clients that refresh {} before the expiry (--refresh-early; at most half of the \
+             expiry): an expiry of {} keeps as many sessions, with a lag of at most {} and {} refreshes/s",
             duration(scenario.access_expiry - scenario.used_for()),
             duration(scenario.access_expiry),
             duration(scenario.lag_bound()),
@@ -131,12 +137,20 @@ impl Recommendation {
     }
 }
 
-/// Which clients benefit from stale keys in an outage without new tokens.
+/// The time that the issuer needs after the outage.
+fn recovery(load: &Load, scenario: &Scenario) -> String {
+    match load.recovery(scenario) {
+        secs if secs.is_finite() => duration(secs),
+        _ => "unlimited time, since the usual load needs all of them".to_owned(),
+    }
+}
+
+/// The limit of what `max_stale` achieves in an outage without new tokens.
 fn stale_keys(scenario: &Scenario) -> String {
     format!(
-        "in a full outage no client gets a new token: {} after its beginning (expiry + leeway) no honest \
-         client has one that is accepted, and from then on stale keys mostly serve whoever holds a stolen \
-         signing key. A max_stale beyond that is for partitions alone",
+        "In a full outage no client gets a new token. From {} (expiry + leeway) on, no honest client has an \
+         accepted one, and stale keys mostly serve an attacker with a stolen signing key: a longer max_stale \
+         helps only in partitions",
         duration(scenario.accepted_for())
     )
 }

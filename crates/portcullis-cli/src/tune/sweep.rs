@@ -1,4 +1,4 @@
-//! Every expiry with every TTL, and which of them nothing beats.
+//! All combinations of some expiries and TTLs, and those of them that no other dominates.
 
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ pub(super) struct Point {
     pub(super) fetches: f64,
     pub(super) issuer_cores: f64,
     pub(super) locked_out: f64,
-    /// No other has a smaller larger bound for no more of the issuer's time, or the same for less.
+    /// No other has a lower maximum of both bounds at no more issuer cores, or the same at fewer.
     pub(super) on_front: bool,
 }
 
@@ -38,7 +38,7 @@ impl Point {
         }
     }
 
-    /// Whatever is revoked, a session or a key, it is accepted for no longer.
+    /// The bound of whatever is revoked, a session or a key.
     fn worst(&self) -> f64 {
         self.lag_bound.max(self.key_lag_bound)
     }
@@ -58,9 +58,9 @@ pub(super) fn sweep(
     let points: Vec<_> = EXPIRIES
         .into_iter()
         .flat_map(|access_expiry| {
-            // What clients do does not depend on the TTL.
+            // The load of clients does not depend on the TTL.
             let load = Load::of(&Scenario { access_expiry, ..*scenario }, recorded);
-            // A TTL that the issuer's max-age shortens is no setting of its own.
+            // A TTL above the issuer's max-age has no effect of its own.
             let kept = |ttl: &f64| *ttl == TTLS[0] || used_ttl(*ttl, jwks_max_age) == *ttl;
             let points = TTLS.into_iter().filter(kept).map(|ttl| {
                 let verifier = scenario.verifier.with_ttl(ttl, jwks_max_age);

@@ -2,6 +2,7 @@
 
 mod core;
 mod decisions;
+mod forms;
 mod grid;
 mod page;
 mod rows;
@@ -28,7 +29,7 @@ fn report(options: &str) -> Report {
     Report::new(&arguments(options), String::new(), &mut |_| {}).unwrap()
 }
 
-/// Why these options give no report.
+/// The error that these options give.
 fn refused(options: &str) -> String {
     let words = std::iter::once("tune").chain(options.split_whitespace());
     let arguments = match Command::try_parse_from(words) {
@@ -41,7 +42,7 @@ fn refused(options: &str) -> String {
 }
 
 #[test]
-fn a_minute_instead_of_a_quarter_of_an_hour_is_fifteen_times_the_refreshes_or_fewer() {
+fn expiry_of_60_s_has_15_times_the_refreshes_of_900_s_or_fewer() {
     let report = report("--access-expiry 900 --vs-access-expiry 60");
     let comparison = report.comparison.unwrap();
     assert!((comparison.always_active - 15.0).abs() < 1e-9, "{comparison:?}");
@@ -52,7 +53,7 @@ fn a_minute_instead_of_a_quarter_of_an_hour_is_fifteen_times_the_refreshes_or_fe
 }
 
 #[test]
-fn a_ttl_does_not_shorten_the_revocation_of_sessions() {
+fn shorter_ttl_leaves_the_session_lag_unchanged() {
     let [long, short] = ["--jwks-ttl 1h", "--jwks-ttl 10s"].map(|options| {
         let mut report = report(options);
         report.settings.remove(0)
@@ -63,7 +64,7 @@ fn a_ttl_does_not_shorten_the_revocation_of_sessions() {
 }
 
 #[test]
-fn a_seed_gives_its_report_and_another_gives_another() {
+fn same_seed_gives_the_same_report_and_another_seed_another() {
     let json = |options: &str| serde_json::to_string(&report(options)).unwrap();
     let first = json("--seed 7 --sessions 9000");
     assert_eq!(first, json("--seed 7 --sessions 9000"));
@@ -71,26 +72,28 @@ fn a_seed_gives_its_report_and_another_gives_another() {
 }
 
 #[test]
-fn a_goal_is_met_or_what_stands_against_it_is_said() {
+fn goal_yields_settings_or_the_reason_why_none_reach_it() {
     let recommended = |options: &str| report(options).recommendation.unwrap();
     let met = recommended("--pause 0 --sessions 20000 --max-lag 60s --max-refresh-rps 500");
     assert_eq!((met.access_expiry, met.refreshes), (Some(40), Some(500.0)));
     let unmet = recommended("--pause 0 --sessions 50000 --max-lag 60s --max-refresh-rps 500");
     assert_eq!(unmet.access_expiry, None);
     assert!(
-        unmet.why[0].contains("500 refreshes/s allow 100 s or more, a lag of 2 min"),
+        unmet.why[0].contains("500 refreshes/s allow 100 s or more, a lag of at most 2 min"),
         "{unmet:?}"
     );
     let load = recommended("--pause 0 --sessions 50000 --max-refresh-rps 500");
     assert_eq!(load.access_expiry, Some(100));
-    assert!(recommended("--max-lag 20s").why[0].contains("the leeway alone is 20 s"));
+    assert!(
+        recommended("--max-lag 20s").why[0].contains("twice the leeway alone is a lag of 20 s")
+    );
     let key = recommended("--max-key-lag 72s");
     assert_eq!((key.access_expiry, key.jwks_ttl), (None, Some(60)));
-    assert!(key.why[0].contains("10 instances fetch the keys 0.196 times a second"), "{key:?}");
+    assert!(key.why[0].contains("10 instances make 0.196 fetches/s"), "{key:?}");
 }
 
 #[test]
-fn nothing_beats_what_is_on_the_front() {
+fn no_setting_is_better_than_one_on_the_front() {
     let sweep = report("--sessions 1000 --jwks-max-age 0").sweep;
     assert_eq!(sweep.len(), 48);
     let front: Vec<_> = sweep.iter().filter(|point| point.on_front).collect();
@@ -105,10 +108,10 @@ fn nothing_beats_what_is_on_the_front() {
     }
 }
 
-/// A real issuer and real instances: the model holds of them, and the bound always.
+/// The model and the bound hold for an issuer and instances.
 #[cfg(feature = "live")]
 #[test]
-fn the_model_holds_of_a_running_system() {
+fn model_holds_for_a_running_system() {
     for options in [
         "--access-expiry 60 --pause 0 --request-every 5s",
         "--access-expiry 60 --pause 0 --request-every 2s --habit lazy",
@@ -117,11 +120,11 @@ fn the_model_holds_of_a_running_system() {
     }
 }
 
-/// Chance has a part in when they do, so that few of them say less: twice the error of a mean is let
-/// pass beside the five of a hundred. `cargo xtask soak` has thousands.
+/// Bursts are random, so a mean of few sessions is less certain: twice its error is tolerated beside 5 %.
+/// `cargo xtask soak` runs thousands.
 #[cfg(feature = "live")]
 #[test]
-fn the_model_holds_of_sessions_that_come_and_go() {
+fn model_holds_for_sessions_with_pauses() {
     let sessions = std::env::var("PORTCULLIS_SOAK_SESSIONS").map_or(150, |n| n.parse().unwrap());
     let options = format!(
         "--access-expiry 60 --burst 30s --pause 60s --request-every 5s --sessions {sessions} \
@@ -147,7 +150,7 @@ fn assert_holds(options: &str, tolerance: f64) {
         assert!(off.abs() < tolerance, "{options}: {what}: {measured} instead of {model}");
     }
     let said = figures.live_lines(live);
-    assert!(said.iter().take(3).all(|(_, text)| text.ends_with(" chance)")), "{said:?}");
+    assert!(said.iter().skip(1).take(3).all(|(_, text)| text.ends_with(" chance)")), "{said:?}");
     assert!(live.lag_max < figures.lag_bound, "{options}: {live:?}");
     assert!(live.requests > 5_000, "{options}: {live:?}");
     assert_eq!(live.wrongly_refused, 0, "{options}: {live:?}");

@@ -8,31 +8,32 @@ use super::figures::{Figure, Figures};
 use super::report::{Comparison, Report};
 use super::scenario::Habit;
 use crate::output::escaped;
-use crate::units::{duration, number, percent};
+use crate::units::{duration, number};
 
-/// What every figure stands on. The memo and the page say it, too.
+/// What every figure assumes: also in the memo and in the HTML report.
 pub(super) const ASSUMPTIONS: &[&str] = &[
-    "A session is revoked at a random moment; the lag is how long its access token is accepted after \
-     that, whether or not anybody uses it. Clocks agree, unless it says otherwise; the bound holds with \
-     clocks that differ by the leeway.",
-    "Bursts and pauses have exponential lengths, and requests in a burst come at random. A timer \
-     refreshes as the token expires, or as early as it says, while the session is active, or else when \
-     it becomes active.",
-    "With --activity the file decides. `By its means` is the closed form with bursts and pauses that are \
-     exponential and have the file's means; where those of the file are alike, or come together, the two \
-     differ. Curves over other expiries and outages are by the means. A session's first token is a login \
-     and no refresh: it has a line of its own, and no part in the issuer's cores (see --login-peak).",
-    "Who had no new token for as long as --session-idle says must log in after an outage, and does not \
-     refresh. Not modelled: such logins without an outage, which count as refreshes here, and the longest \
-     time that an issuer lets a session last.",
-    "The JWKS TTL bounds how long a withdrawn key is accepted. It does not shorten the revocation of \
-     sessions, however short it is.",
-    "Each instance renews its keys by a task of its own, between one and two times `refresh_ahead` \
-     before their TTL, and at once when a token names an unknown key.",
-    "Requests go to any instance. The cache hit rate is for instances that remember every token that \
-     they have verified, while it lasts.",
-    "An outage locks out who is active at its end and has no accepted token, or comes to an instance \
-     whose keys have ended: max_stale after their TTL, which each counts from its own last fetch.",
+    "A session is revoked at a random moment. The lag is the time for which its access token is accepted \
+     after that, whether or not a client uses it. Clocks agree, unless a figure names clock skew; the bound \
+     holds with clocks that differ by the leeway.",
+    "Bursts and pauses have exponential lengths, and requests arrive at random in a burst. A timer refreshes \
+     as the token expires, or --refresh-early before, while the session is active; otherwise when the session \
+     becomes active. A lazy client refreshes when a request is rejected with 401, and repeats that request \
+     with the new token.",
+    "With --activity the recorded requests decide. `By its means` is the closed form for exponential bursts \
+     and pauses with the means of the file; the two differ where the file's bursts are alike or coincide. \
+     Curves over other expiries and outages use the means. The first token of a session is a login and no \
+     refresh: it has a line of its own and is not in the issuer's cores (see --login-peak).",
+    "After an outage, a session without a new token for --session-idle must log in instead of refreshing. Not \
+     modelled: such logins without an outage, which count as refreshes, and a maximum session lifetime at the \
+     issuer.",
+    "The JWKS TTL bounds how long a withdrawn key is accepted. It does not shorten the revocation of sessions.",
+    "Each instance renews its keys in the background, between one and two times `refresh_ahead` before their \
+     TTL, and at once when a token names an unknown key. Each fetch starts a new TTL.",
+    "Requests go to a random instance. Token cache hits assume that an instance remembers every token that it \
+     has validated until the token expires. A request that is rejected with 401 is no validation.",
+    "An outage locks out the sessions that are active at its end and whose token has expired, or whose \
+     request reaches an instance with expired keys. Keys expire max_stale after their TTL, counted from the \
+     last fetch of each instance.",
 ];
 
 impl fmt::Display for Report {
@@ -46,144 +47,98 @@ impl fmt::Display for Report {
         if let (Some(comparison), [first, second]) = (&self.comparison, &self.settings[..]) {
             write_comparison(f, comparison, first, second)?;
         }
-        if let Some(recorded) = &self.recorded {
-            writeln!(
-                f,
-                "Recorded: {} requests of {} sessions in {}; in a burst every {}, bursts of {}, pauses of {}\n",
-                recorded.requests,
-                recorded.sessions,
-                duration(recorded.span),
-                duration(recorded.request_every),
-                duration(recorded.burst),
-                duration(recorded.pause)
-            )?;
+        if let Some(recorded) = self.recorded_text() {
+            writeln!(f, "Recorded: {recorded}\n")?;
         }
         if let Some(issuer) = &self.issuer {
-            writeln!(f, "The issuer {} ({} requests):", escaped(&issuer.issuer), issuer.requests)?;
-            for (name, text) in issuer.lines() {
-                writeln!(f, "  {name:<50} {text}")?;
-            }
+            writeln!(f, "Issuer {} ({} requests):", escaped(&issuer.issuer), issuer.requests)?;
+            write_lines(f, &issuer.lines())?;
             writeln!(f)?;
         }
         if let (Some(peak), Some(first)) = (&self.login_peak, self.settings.first()) {
             writeln!(f, "Login peak: {}\n", peak.text(&first.scenario))?;
         }
-        let has = self.settings.first().map_or(f64::INFINITY, |of| of.scenario.issuer_cores);
-        writeln!(
-            f,
-            "Other ways to learn of a revocation, route by route (`Revocation`), with the first expiry.\n\
-             Those with * are closed forms, and not simulated; ! is more than the issuer has.\n  \
-             {:<44} {:>12} {:>10} {:>17} {:>12} {:>12}{}",
-            "",
-            "lag bound",
-            "usually",
-            "issuer requests/s",
-            "issuer cores",
-            "locked out",
-            if self.recorded.is_some() { "  cores in the busiest minute" } else { "" }
-        )?;
-        for mechanism in &self.mechanisms {
-            writeln!(
-                f,
-                "  {:<44} {:>12} {:>10} {:>17} {:>12} {:>12}{}",
-                format!("{}{}", mechanism.name, if mechanism.only_modelled { " *" } else { "" }),
-                duration(mechanism.lag_bound),
-                duration(mechanism.usual_lag),
-                number(mechanism.issuer_requests),
-                loaded(mechanism.issuer_cores, has),
-                percent(mechanism.locked_out),
-                mechanism
-                    .busiest_cores
-                    .map_or_else(String::new, |most| { format!("  {:>27}", loaded(most, has)) })
-            )?;
-        }
+        writeln!(f, "{GUARANTEES}\n{}", self.guarantees_table().text().trim_end())?;
         if let Some(routes) = &self.routes {
             writeln!(f, "  your routes: {routes}")?;
         }
         for why in &self.left_out {
             writeln!(f, "  left out: {why}")?;
         }
-        writeln!(
-            f,
-            "\nSettings that nothing beats, in the larger of both bounds and issuer time; a TTL beyond the \
-             issuer's max-age is none of its own:\n  \
-             {:>8} {:>8} {:>12} {:>13} {:>12} {:>10} {:>12} {:>12}",
-            "expiry",
-            "TTL",
-            "lag bound",
-            "key lag",
-            "refreshes/s",
-            "fetches/s",
-            "issuer cores",
-            "locked out"
-        )?;
-        for point in self.sweep.iter().filter(|point| point.on_front) {
-            writeln!(
-                f,
-                "  {:>8} {:>8} {:>12} {:>13} {:>12} {:>10} {:>12} {:>12}",
-                duration(point.access_expiry),
-                duration(point.jwks_ttl),
-                duration(point.lag_bound),
-                duration(point.key_lag_bound),
-                number(point.refreshes),
-                number(point.fetches),
-                loaded(point.issuer_cores, has),
-                percent(point.locked_out),
-            )?;
-        }
+        writeln!(f, "\n{FRONT}\n{}", self.front_table().text().trim_end())?;
         if let Some(recommendation) = &self.recommendation {
-            writeln!(f, "\nRecommended:")?;
+            writeln!(f, "\nRecommendation:")?;
             for why in &recommendation.why {
-                writeln!(f, "  {why}")?;
+                writeln!(f, "  - {why}")?;
             }
         }
         writeln!(f, "\nAssumptions:")?;
         for assumption in ASSUMPTIONS {
-            writeln!(f, "  {assumption}")?;
+            writeln!(f, "  - {assumption}")?;
         }
-        writeln!(f, "  The issuer's costs are of {}.", self.costs)?;
+        writeln!(f, "  - Costs at the issuer, unless an option sets them: {}.", self.costs)?;
         writeln!(f, "\nInputs:")?;
-        for (name, value) in self.inputs() {
-            writeln!(f, "  {name:<50} {value}")?;
-        }
+        write_lines(f, &self.inputs())?;
         writeln!(f, "\n{}", self.agreement())?;
         write!(f, "{}", self.provenance())
     }
 }
 
+/// What the table of guarantees shows.
+pub(super) const GUARANTEES: &str = "Guarantees that a route can require (`Revocation`), at the first expiry. \
+    Rows with * are closed forms without a simulation; ! is more cores than the issuer has.";
+
+/// What the table of the sweep shows.
+pub(super) const FRONT: &str = "Settings of the sweep that no other dominates: no other has a lower maximum of both \
+    lags at no more issuer cores. TTLs beyond the issuer's max-age are left out.";
+
+/// Names and values, with the values aligned.
+fn write_lines<N: AsRef<str>>(f: &mut fmt::Formatter<'_>, lines: &[(N, String)]) -> fmt::Result {
+    let names = lines.iter().map(|(name, _)| name.as_ref().chars().count());
+    let width = names.max().unwrap_or_default();
+    lines.iter().try_for_each(|(name, text)| writeln!(f, "  {:<width$}  {text}", name.as_ref()))
+}
+
 impl Report {
-    /// How far the closed forms and the simulation agree.
+    /// A summary of the file of activity.
+    pub(super) fn recorded_text(&self) -> Option<String> {
+        let recorded = self.recorded.as_ref()?;
+        Some(format!(
+            "{} requests of {} sessions in {}; means: one request every {} in a burst, bursts of {}, pauses of {}",
+            recorded.requests,
+            recorded.sessions,
+            duration(recorded.span),
+            duration(recorded.request_every),
+            duration(recorded.burst),
+            duration(recorded.pause)
+        ))
+    }
+
+    /// Whether the closed forms and the simulation agree.
     pub(super) fn agreement(&self) -> String {
         let off = self.disagreements();
         let figures = self.settings.iter().map(|figures| figures.agreement.len()).sum::<usize>();
         let probability = super::agreement::FALSE_ALARM;
         if off.is_empty() {
             return format!(
-                "Closed forms and simulation agree in all {figures} figures that both have, each within an \
-                 interval that chance leaves in one of {} reports, taken together. ± beside a figure is \
-                 what holds 95 of 100 simulations.",
+                "Closed forms and simulation agree in all {figures} figures that both compute. By chance alone, \
+                 one report in {} would show a disagreement. ± is the interval of 95 % of simulations.",
                 1.0 / probability
             );
         }
         format!("CLOSED FORM AND SIMULATION DISAGREE:\n  {}", off.join("\n  "))
     }
 
-    /// What the report was made of, so that it can be made again.
+    /// The version, command line and seed that reproduce the report.
     pub(super) fn provenance(&self) -> String {
         format!(
-            "Made by portcullis {} with `{}`: {} of each session and instance simulated, none left out; \
-             seed {}.",
+            "Generated by portcullis {} with `{}`: {} of every session and instance simulated, seed {}.",
             self.version,
             self.command,
             duration(self.simulated_secs),
             self.seed
         )
     }
-}
-
-/// Cores of the issuer, marked if it has fewer.
-pub(super) fn loaded(cores: f64, has: f64) -> String {
-    format!("{}{}", number(cores), if cores > has { " !" } else { "" })
 }
 
 fn write_comparison(
@@ -197,7 +152,7 @@ fn write_comparison(
     writeln!(f, "{to} instead of {from}:")?;
     writeln!(
         f,
-        "  lag bound    {} instead of {}, twice the leeway of {} included",
+        "  lag bound    {} instead of {}, including twice the leeway of {}",
         duration(second.lag_bound),
         duration(first.lag_bound),
         duration(first.scenario.verifier.leeway)
@@ -218,40 +173,39 @@ impl fmt::Display for Figures {
         let scenario = &self.scenario;
         let habit = match scenario.habit {
             Habit::Timer if scenario.refresh_early > 0.0 => {
-                format!(
-                    "by timer, {} early",
-                    duration(scenario.access_expiry - scenario.used_for())
-                )
+                let early = scenario.access_expiry - scenario.used_for();
+                format!("refresh by timer, {} early", duration(early))
             }
-            Habit::Timer => "by timer".to_owned(),
-            Habit::Lazy => "on a 401".to_owned(),
+            Habit::Timer => "refresh by timer".to_owned(),
+            Habit::Lazy => "refresh on a 401".to_owned(),
         };
         writeln!(
             f,
-            "Access expiry {}, leeway {}, JWKS TTL {}; {} sessions refreshing {habit}, {} instances",
+            "Access expiry {}, leeway {}, JWKS TTL {}; {} sessions that {habit}, {} instances",
             duration(scenario.access_expiry),
             duration(scenario.verifier.leeway),
             duration(scenario.verifier.jwks_ttl),
             scenario.sessions,
             scenario.instances
         )?;
-        for (name, text) in self.lines() {
-            writeln!(f, "  {name:<50} {text}")?;
-        }
-        if let Some(live) = &self.live {
-            writeln!(f, "  live, with {} sessions and {} requests", live.sessions, live.requests)?;
-            for (name, text) in self.live_lines(live) {
-                writeln!(f, "    {name:<48} {text}")?;
-            }
-        }
-        Ok(())
+        write_lines(f, &self.lines())
     }
 }
 
 impl Figure {
+    /// The closed form, and the simulation with its interval: two digits of that are known.
     pub(super) fn show(self, unit: fn(f64) -> String) -> String {
         let mut text = unit(self.model);
-        let _ = write!(text, "  (simulated {} ± {})", unit(self.simulated), unit(self.error));
+        let error = unit(two_digits(self.error));
+        let _ = write!(text, "  (simulated {} ± {error})", unit(self.simulated));
         text
     }
+}
+
+fn two_digits(value: f64) -> f64 {
+    if value == 0.0 {
+        return 0.0;
+    }
+    let scale = 10.0_f64.powf(1.0 - value.abs().log10().floor());
+    (value * scale).round() / scale
 }

@@ -1,9 +1,9 @@
-//! What a reader must not overlook: a load that the issuer cannot carry, and a bound that clocks break.
+//! Warnings: a load above the issuer's cores, and clock skew that breaks the bound.
 
 use super::report::Report;
 use crate::units::{duration, number, percent};
 
-/// A clock that is off more rarely than this is none to warn of.
+/// A smaller share of wrong clocks gives no warning.
 pub(super) const RARE: f64 = 1e-4;
 
 impl Report {
@@ -15,9 +15,9 @@ impl Report {
         let behind = scenario.clocks_behind();
         if behind > RARE {
             all.push(format!(
-                "the bound does not hold: with clocks that differ by {} (standard deviation) {} of the \
-                 instances are behind by more than the leeway of {}, and accept a revoked session for longer \
-                 than {}; others refuse good tokens. Synchronize the clocks",
+                "the bound does not hold: with a clock skew of {} (standard deviation), the clocks of {} of the \
+                 instances are behind by more than the leeway of {}. They accept a revoked session for longer \
+                 than {}, and others reject valid tokens. Synchronize the clocks",
                 duration(scenario.clock_skew),
                 percent(behind),
                 duration(scenario.verifier.leeway),
@@ -27,7 +27,9 @@ impl Report {
         let mut overload = |what: &str, cores: f64| {
             if cores > has {
                 let (cores, has) = (number(cores), number(has));
-                all.push(format!("overload: {what}: {cores} cores of the issuer, which has {has}"));
+                all.push(format!(
+                    "overload: {what}: needs {cores} cores of the issuer, which has {has}"
+                ));
             }
         };
         for figures in &self.settings {
@@ -43,7 +45,7 @@ impl Report {
             overload("the login peak", peak.cores);
             overload("the refreshes after the login peak", peak.cores_again);
         }
-        // The first is that of the settings above.
+        // The first row, expiry, is that of the settings above.
         for mechanism in self.mechanisms.iter().skip(1) {
             match mechanism.busiest_cores.filter(|most| *most > mechanism.issuer_cores) {
                 Some(most) => overload(&format!("{}, in the busiest minute", mechanism.name), most),

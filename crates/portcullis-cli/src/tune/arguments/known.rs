@@ -1,4 +1,4 @@
-//! What is known beside the options: a file of activity, an issuer that was asked, a benchmark.
+//! Inputs beside the options: recorded requests, a measured issuer, a benchmark.
 
 use super::TuneArguments;
 use crate::exit::Failure;
@@ -14,7 +14,7 @@ pub(in crate::tune) struct Known {
 }
 
 impl TuneArguments {
-    /// Reads the files and asks the issuer: whatever of these is given.
+    /// Reads the files and measures the issuer, where they are given.
     pub(in crate::tune) fn known(&self) -> Result<Known, Failure> {
         let file = self.activity.as_deref();
         Ok(Known {
@@ -26,7 +26,7 @@ impl TuneArguments {
 }
 
 impl Known {
-    /// What the issuer's headers say of its keys: as given, as found, or as `--costs-of` knows.
+    /// The `max-age` of the issuer's JWKS: of the option, as measured, or of `--costs-of`.
     pub(in crate::tune) fn max_age(&self, arguments: &TuneArguments) -> Option<f64> {
         arguments.jwks_max_age.or_else(|| match &self.issuer {
             Some(found) => found.max_age,
@@ -34,13 +34,13 @@ impl Known {
         })
     }
 
-    /// How long access tokens live: by the options, by the issuer, or as `--costs-of` knows.
+    /// The lifetime of access tokens: of the option, as measured, or of `--costs-of`.
     pub(in crate::tune) fn access_expiry(&self, arguments: &TuneArguments) -> f64 {
         let theirs = self.issuer.as_ref().and_then(|found| found.token_lifetime);
         arguments.access_expiry.or(theirs).unwrap_or_else(|| arguments.costs_of.access_expiry())
     }
 
-    /// What the issuer does, by the options, as found, or as `--costs-of` knows.
+    /// The properties of the issuer: of the options, as measured, or of `--costs-of`.
     pub(in crate::tune) fn habits(&self, arguments: &TuneArguments) -> Habits {
         let (offers, pushes) = match &self.issuer {
             Some(found) => (found.offers, false),

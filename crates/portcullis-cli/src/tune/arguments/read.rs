@@ -1,4 +1,4 @@
-//! From options to what is modelled.
+//! From options to the scenario, and the checks that span options.
 
 use super::{Known, TuneArguments};
 use crate::exit::Failure;
@@ -53,7 +53,7 @@ impl TuneArguments {
         }
     }
 
-    /// By the options; or else as measured by `bench` and at the issuer; or else as measured elsewhere.
+    /// The options; or else the measurements of `bench` and at the issuer; or else `--costs-of`.
     fn costs(&self, known: &Known) -> Costs {
         let elsewhere = self.costs_of.costs();
         let validation = known.validation.as_ref();
@@ -74,19 +74,19 @@ impl TuneArguments {
         }
     }
 
-    /// Where these come from.
+    /// The source of the costs.
     pub(in crate::tune) fn source_of_costs(&self, known: &Known) -> String {
         let issuer = match &known.issuer {
             Some(found) => found.source(),
             None => self.costs_of.costs().source.to_owned(),
         };
         match &known.validation {
-            Some(validation) => format!("{issuer}. A validation is of {}", validation.source),
+            Some(validation) => format!("{issuer}. A validation: {}", validation.source),
             None => issuer,
         }
     }
 
-    /// What no option can see of itself.
+    /// Checks bounds and combinations of options.
     pub(in crate::tune) fn check(&self) -> Result<(), Failure> {
         for (name, value, least, most) in [
             ("--access-expiry", self.access_expiry.unwrap_or(1.0), 1.0, 86_400.0),
@@ -111,15 +111,15 @@ impl TuneArguments {
             if !(least..=most).contains(&value) {
                 let (least, most) = (duration(least), duration(most));
                 return Err(Failure::wrong(format!(
-                    "{name} is {}: it must be from {least} to {most}",
+                    "{name} is {}; it must be from {least} to {most}",
                     duration(value)
                 )));
             }
         }
         if self.fan_out > self.instances {
             return Err(Failure::wrong(format!(
-                "--fan-out is {0}: a request goes through {0} services, each with an instance of its own, and \
-                 --instances is only {1}. Raise --instances, or lower --fan-out",
+                "--fan-out is {0}, which needs at least {0} instances, and --instances is {1}; raise --instances \
+                 or lower --fan-out",
                 self.fan_out, self.instances
             )));
         }
@@ -129,27 +129,35 @@ impl TuneArguments {
         ] {
             if given && self.survive.is_some() {
                 return Err(Failure::wrong(format!(
-                    "{name} and --survive each recommend an access expiry of their own, mostly a short and a \
-                     long one: ask for one of them, and set the other's figures beside it with --access-expiry"
+                    "{name} and --survive recommend different access expiries, mostly a short and a long one; \
+                     give one of them, and compare the other's expiry with --vs-access-expiry"
                 )));
             }
         }
+        // One every 10 s: each is a fetch of each instance in the simulation.
+        const MOST_ROTATIONS: f64 = 8640.0;
+        if self.rotations_per_day > MOST_ROTATIONS {
+            return Err(Failure::wrong(format!(
+                "--rotations-per-day is {}; it must be at most {MOST_ROTATIONS}",
+                self.rotations_per_day
+            )));
+        }
         self.mix.check()?;
         self.peak.check(self.session_idle.or(self.costs_of.session_idle()).is_some())?;
-        if self.survivors > 100.0 {
-            return Err(Failure::wrong("--survivors is a share in percent: it must be below 100"));
-        }
         if self.survivors >= 100.0 {
-            return Err(Failure::wrong(
-                "--survivors must be below 100 percent: some token always ends as an outage begins",
-            ));
+            return Err(Failure::wrong(format!(
+                "--survivors is {} %; it must be below 100 %, since some tokens expire just after an outage \
+                 begins",
+                number(self.survivors)
+            )));
         }
         if self.restarted > 100.0 {
-            return Err(Failure::wrong(
-                "--restarted is a share in percent: it must be from 0 to 100",
-            ));
+            let restarted = number(self.restarted);
+            return Err(Failure::wrong(format!(
+                "--restarted is {restarted} %; it must be from 0 to 100 %"
+            )));
         }
-        // A number without a unit is of microseconds, which is easily forgotten.
+        // A number without a unit is in microseconds, which is easily overlooked.
         const LEAST: f64 = 10.0;
         for (name, cost) in [
             ("--refresh-cost", self.refresh_cost),
@@ -158,8 +166,8 @@ impl TuneArguments {
         ] {
             if let Some(cost) = cost.filter(|cost| *cost < LEAST) {
                 return Err(Failure::wrong(format!(
-                    "{name} is {0} µs, which no issuer reaches: a number alone is of microseconds. Write {0}ms \
-                     for milliseconds, or at least {1} µs",
+                    "{name} is {0} µs; it must be at least {1} µs. A number without a unit is in microseconds: \
+                     write {0}ms for milliseconds",
                     number(cost),
                     number(LEAST)
                 )));
@@ -167,12 +175,12 @@ impl TuneArguments {
         }
         if self.habit == Habit::Lazy && self.refresh_early > 0.0 {
             return Err(Failure::wrong(
-                "--refresh-early: a lazy client refreshes on a 401; it goes with --habit timer",
+                "--refresh-early has no effect with --habit lazy, which refreshes on a 401; remove one of them",
             ));
         }
         if self.live && !cfg!(feature = "live") {
             return Err(Failure::wrong(
-                "--live: this build has no live run; install one that has: \
+                "--live: this build lacks the feature `live`; install one with \
                  `cargo install portcullis-cli --features live`",
             ));
         }
@@ -181,7 +189,7 @@ impl TuneArguments {
                 + self.vs_access_expiry.unwrap_or(1.0).fract()
                 > 0.0
         {
-            return Err(Failure::wrong("--live: an access expiry has whole seconds"));
+            return Err(Failure::wrong("--live: an access expiry must be in whole seconds"));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A client of the issuer: its grants and its questions.
+//! The client's requests to the issuer: grants and introspections.
 
 use std::fs;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use crate::exit::Failure;
 /// Enough for metadata, keys and any answer about a token.
 const MAX_BODY: usize = 512 * 1024;
 
-/// Sends requests, each within its deadline.
+/// Sends requests with a timeout, and counts them.
 pub(super) struct Http {
     fetch: ReqwestFetch,
     deadline: Duration,
     pub(super) requests: u64,
 }
 
-/// Who asks. Its secret is in no error and no output.
+/// The client and its secret, which is in no error and no output.
 pub(super) struct Client {
     authorization: HeaderValue,
     scope: Option<String>,
@@ -51,7 +51,7 @@ impl Http {
     ) -> Result<Value, Failure> {
         if !is_private(url) {
             return Err(Failure::wrong(format!(
-                "--issuer: the {what} is {url}: a secret is sent to https alone, or to this machine"
+                "--issuer: the {what} is {url}: the client secret is sent only over https or to this machine"
             )));
         }
         self.requests += 1;
@@ -64,11 +64,12 @@ impl Http {
         let body = Bytes::from(body.collect::<Vec<_>>().join("&"));
         let answer = tokio::time::timeout(self.deadline, self.fetch.post(request, body)).await;
         let body = whole(what, url, answer)?;
-        serde_json::from_slice(&body)
-            .map_err(|_| Failure::wrong(format!("--issuer: the {what} at {url} answered no JSON")))
+        serde_json::from_slice(&body).map_err(|_| {
+            Failure::wrong(format!("--issuer: the {what} at {url} did not answer with JSON"))
+        })
     }
 
-    /// One access token, and how long it lives by the answer.
+    /// One access token, and its lifetime by `expires_in`.
     pub(super) async fn grant(
         &mut self,
         url: &str,
@@ -78,12 +79,14 @@ impl Http {
         fields.extend(client.scope.as_deref().map(|scope| ("scope", scope)));
         let answer = self.post("token endpoint", url, client, &fields).await?;
         let token = answer.get("access_token").and_then(Value::as_str).ok_or_else(|| {
-            Failure::wrong(format!("--issuer: the token endpoint at {url} gave no access token"))
+            Failure::wrong(format!(
+                "--issuer: the token endpoint at {url} returned no `access_token`"
+            ))
         })?;
         Ok((token.to_owned(), answer.get("expires_in").and_then(Value::as_f64)))
     }
 
-    /// Whether the issuer says that the token is active.
+    /// Whether the issuer reports the token as active.
     pub(super) async fn introspect(
         &mut self,
         url: &str,
@@ -96,7 +99,7 @@ impl Http {
 }
 
 impl Client {
-    /// The client that is given, if one is.
+    /// The client of the options, if one is given.
     pub(super) fn read(arguments: &IssuerArguments) -> Result<Option<Self>, Failure> {
         let (Some(id), Some(file)) = (&arguments.client_id, &arguments.client_secret_file) else {
             return Ok(None);
@@ -106,20 +109,19 @@ impl Client {
         })?;
         let secret = text.lines().next().unwrap_or_default();
         if secret.is_empty() {
-            let why = "its first line is empty, and must be the secret";
+            let why = "the first line is empty; it must be the secret";
             return Err(Failure::wrong(format!("--client-secret-file: {}: {why}", file.display())));
         }
         // RFC 6749 §2.3.1.
         let pair = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret)));
         let mut authorization = HeaderValue::from_str(&format!("Basic {pair}"))
-            .map_err(|_| Failure::wrong("--client-id: it does not fit in a header"))?;
+            .map_err(|_| Failure::wrong("--client-id: not valid in a header"))?;
         authorization.set_sensitive(true);
         Ok(Some(Self { authorization, scope: arguments.client_scope.clone() }))
     }
 }
 
-/// The claims of a JWT, unverified: only how long it lives and whether it has a place in a list are
-/// read from them.
+/// The unverified claims of a JWT: only its lifetime and its `status` are read from them.
 pub(super) fn claims(token: &str) -> Option<Value> {
     let payload = token.split('.').nth(1)?;
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
@@ -133,12 +135,12 @@ type Answered = Result<
 fn whole(what: &str, url: &str, answer: Answered) -> Result<Bytes, Failure> {
     let failed = |why: String| Failure::no_keys(format!("--issuer: the {what} at {url}: {why}"));
     let answer = answer
-        .map_err(|_| failed("no answer in time; see --issuer-timeout".to_owned()))?
+        .map_err(|_| failed("timed out; see --issuer-timeout".to_owned()))?
         .map_err(|error| failed(error.to_string()))?;
     if answer.status().is_success() {
         return Ok(answer.into_body());
     }
-    // RFC 6749 §5.2: a name from a list, and nothing else of what was answered.
+    // RFC 6749 §5.2: an error code, and nothing else of the answer.
     let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
     let name = body.get("error").and_then(Value::as_str).unwrap_or_default();
     let is_name = name.len() < 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');

@@ -1,4 +1,4 @@
-//! The requests themselves, in order: metadata, keys, grants, introspections.
+//! The requests of `--issuer`, in order: metadata, keys, grants, introspections.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::exit::Failure;
 use crate::jwks::Recording;
 use crate::units::duration;
 
-/// How long so many requests of one kind took, each by itself.
+/// Durations of sequential requests of one kind, in seconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(in crate::tune) struct Timing {
     pub(in crate::tune) requests: usize,
@@ -38,11 +38,11 @@ impl Timing {
 impl fmt::Display for Timing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [median, fastest, slowest] = [self.median, self.fastest, self.slowest].map(duration);
-        write!(f, "{median} (the median of {}; {fastest} to {slowest})", self.requests)
+        write!(f, "{median} (median of {}, {fastest} to {slowest})", self.requests)
     }
 }
 
-/// The longest TTL that a service may have: what is shorter is the issuer's doing.
+/// The longest TTL that a service may have: a shorter one comes from the issuer's headers.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
 pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Found, Failure> {
@@ -53,7 +53,7 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
         Some(file) => fetch.trusting(file),
         None => fetch,
     };
-    // What a service makes of the metadata and of the headers, it says itself.
+    // The core reports the TTL that a service derives from the headers.
     let recording = Recording::new(fetch.clone());
     let auth = Authenticator::builder(issuer, "unused")
         .fetch(recording.clone())
@@ -66,7 +66,7 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
     let keys = auth.status().into_iter().find_map(|issuer| issuer.keys);
     let answers = recording.answers();
     let (Some(keys), [metadata, .., document]) = (keys, &answers[..]) else {
-        return Err(Failure::no_keys(format!("--issuer: {issuer}: no metadata, or no keys")));
+        return Err(Failure::no_keys(format!("--issuer: {issuer}: metadata or JWKS missing")));
     };
     if let Some(error) = keys.last_error {
         return Err(Failure::no_keys(format!("--issuer: {error}")));
@@ -83,8 +83,8 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
         http.get("key set", &document.url).await?;
         times.push(begun.elapsed().as_secs_f64());
     }
-    let fetch = Timing::of(times)
-        .ok_or_else(|| Failure::wrong("--issuer-requests: there must be one at least"))?;
+    let fetch =
+        Timing::of(times).ok_or_else(|| Failure::wrong("--issuer-requests must be at least 1"))?;
     let mut found = Found {
         issuer: issuer.to_owned(),
         requests: 0,
@@ -103,7 +103,9 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
     };
     if let Some(client) = &client {
         let Some(url) = endpoint("token_endpoint") else {
-            return Err(Failure::wrong(format!("--client-id: {issuer} names no token endpoint")));
+            return Err(Failure::wrong(format!(
+                "--client-id: {issuer} has no `token_endpoint` in its metadata"
+            )));
         };
         let questions = endpoint("introspection_endpoint");
         as_client(&mut http, client, url, questions, arguments.issuer_requests, &mut found).await?;
@@ -141,7 +143,7 @@ async fn as_client(
         for _ in 0..requests {
             let begun = Instant::now();
             if !http.introspect(url, client, &token).await? {
-                // An answer about a token that it does not see costs the issuer less.
+                // The rejection of a foreign token costs the issuer less: it is not measured.
                 found.may_not_ask = true;
                 return Ok(());
             }

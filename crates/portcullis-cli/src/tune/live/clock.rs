@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use portcullis::{claims::NumericDate, clock::Clock};
 
-/// A clock that the events move. Clones show the same time.
+/// A clock that events advance. Clones show the same time.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EventClock(Arc<AtomicU64>);
 
@@ -16,7 +16,7 @@ impl EventClock {
 
 impl Clock for EventClock {
     fn now(&self) -> SystemTime {
-        // Any day is as good.
+        // An arbitrary date.
         SystemTime::from(NumericDate::from_secs(1_700_000_000)) + self.monotonic()
     }
 

@@ -1,4 +1,4 @@
-//! What happens, and what clients do.
+//! The events of a live run, and the clients.
 
 use rand::RngExt as _;
 
@@ -7,7 +7,7 @@ use super::{Live, micros, secs, step};
 use crate::exit::Failure;
 use crate::tune::scenario::Habit;
 
-/// Ordered by time; all of it decides, so that the order never depends on anything else.
+/// Ordered by time, then by the other fields, so the order is reproducible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Event {
     pub(super) at: u64,
@@ -27,7 +27,7 @@ pub(super) enum What {
         burst: u64,
     },
     Revoke,
-    /// Somebody has kept the access token of a revoked session, and tries it.
+    /// A request with the access token of a revoked session.
     Try,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// How long after its revocation its token was last accepted, if it was at all.
+    /// The time from the revocation to the last accepted request; `None` if none was accepted.
     pub(super) fn lag(&self) -> Option<f64> {
         Some(secs(self.last_accepted? - self.revoked_at?))
     }
@@ -116,7 +116,7 @@ impl Live {
     async fn refresh(&mut self, now: u64, number: usize) -> Result<(), Failure> {
         let Some(session) = self.sessions.get(number) else { return Ok(()) };
         let Some(tokens) = self.world.refresh(&session.refresh_token()).await? else {
-            return Err(Failure::wrong("--live: the issuer has ended a session of itself"));
+            return Err(Failure::wrong("--live: the issuer ended a session that was not revoked"));
         };
         self.refreshes += u64::from((self.from..self.until).contains(&now));
         self.keep(now, number, tokens);
@@ -126,7 +126,7 @@ impl Live {
     async fn request(&mut self, now: u64, number: usize) -> Result<(), Failure> {
         if !self.ask(number).await? {
             let Some(session) = self.sessions.get(number) else { return Ok(()) };
-            // A lazy client is told so that its token has expired. It refreshes, and asks again.
+            // A lazy client refreshes on a 401 and repeats the request.
             let lazily = self.scenario.habit == Habit::Lazy && now >= session.due_at;
             if lazily {
                 self.refresh(now, number).await?;
@@ -140,7 +140,7 @@ impl Live {
         Ok(())
     }
 
-    /// Whether the session's token is accepted by some instance.
+    /// Whether a random instance accepts the session's token.
     async fn ask(&mut self, number: usize) -> Result<bool, Failure> {
         let token = self.sessions.get(number).map(Session::token).unwrap_or_default();
         let instance = self.chance.random_range(0..self.scenario.instances);
@@ -154,12 +154,12 @@ impl Live {
         let refresh_token = session.refresh_token();
         self.world.logout(&refresh_token).await?;
         if self.world.refresh(&refresh_token).await?.is_some() {
-            return Err(Failure::wrong("--live: the issuer refreshes a session that is revoked"));
+            return Err(Failure::wrong("--live: the issuer refreshed a revoked session"));
         }
         self.try_again(now, number).await
     }
 
-    /// Until it is refused, which must be before twice the bound.
+    /// Tries the token until it is rejected, up to twice the bound.
     async fn try_again(&mut self, now: u64, number: usize) -> Result<(), Failure> {
         let (bound, step) = (self.scenario.lag_bound(), step(&self.scenario));
         if self.ask(number).await? {

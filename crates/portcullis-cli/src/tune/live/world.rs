@@ -1,4 +1,4 @@
-//! The issuer on a socket of this machine, and the instances, which fetch its keys from there.
+//! The issuer on a loopback socket, and the instances, which fetch its keys there.
 
 use std::future::pending;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::tune::scenario::Scenario;
 const AUDIENCE: &str = "https://api.example";
 const USER: (&str, &str) = ("alice", "correct horse battery staple");
 
-/// More than these would only fetch more keys.
+/// More instances would only fetch more often.
 const MAX_INSTANCES: u64 = 20;
 
 pub(super) struct World {
@@ -29,7 +29,7 @@ pub(super) struct World {
     _folder: TempDir,
 }
 
-/// What the issuer hands out, and nothing that the client does not use.
+/// The fields of the issuer's answer that the client uses.
 #[derive(Debug, Deserialize)]
 pub(super) struct Tokens {
     pub(super) access_token: String,
@@ -73,7 +73,7 @@ impl World {
             let instance = Authenticator::builder(&url, AUDIENCE)
                 .leeway(secs(scenario.verifier.leeway))
                 .jwks_ttl(secs(scenario.verifier.jwks_ttl))
-                // A task that sleeps would sleep by another clock: whoever comes past the TTL asks.
+                // A background task would sleep by another clock: a request after the TTL fetches instead.
                 .without_background_refresh()
                 .clock(clock.clone());
             let instance = instance.build().await.map_err(|error| failed("an instance", error))?;
@@ -87,10 +87,10 @@ impl World {
         let login = Login { username: USER.0, password: USER.1 };
         self.post("login", &login)
             .await?
-            .ok_or_else(|| Failure::wrong("--live: the issuer refuses the login"))
+            .ok_or_else(|| Failure::wrong("--live: the issuer rejected the login"))
     }
 
-    /// The next tokens; `None` if the session is over.
+    /// The next tokens; `None` if the session has ended.
     pub(super) async fn refresh(&self, refresh_token: &str) -> Result<Option<Tokens>, Failure> {
         self.post("refresh", &Refresh { refresh_token }).await
     }
@@ -102,14 +102,14 @@ impl World {
         answer.map(drop).map_err(|error| failed("logout", error))
     }
 
-    /// Whether that instance, of which there may be fewer, accepts the token.
+    /// Whether this instance, modulo the number of instances, accepts the token.
     pub(super) async fn accepts(&self, instance: u64, token: &str) -> Result<bool, Failure> {
         let value = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|error| failed("a token", error))?;
         let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
         match self.instances.get(instance as usize % self.instances.len()) {
             Some(instance) => Ok(instance.authenticate(&headers).await.is_ok()),
-            None => Err(Failure::wrong("--live: there is no instance")),
+            None => Err(Failure::wrong("--live: no instance")),
         }
     }
 

@@ -1,4 +1,4 @@
-// Plots, drawn at the width that there is, so that text is never scaled.
+// Plots, drawn at the available width, so text is never scaled.
 
 const SVG = 'http://www.w3.org/2000/svg';
 const TEXT = 13;
@@ -41,7 +41,7 @@ function decadeAxis(name, values) {
   return { name, marks, show: number, log: true };
 }
 
-/** Where a value is, from 0 to 1. */
+/** The position of a value on an axis, from 0 to 1. */
 function placeOf(axis, value) {
   const scale = (of) => (axis.log ? Math.log(Math.max(of, 1e-9)) : of);
   const [least, most] = [scale(axis.marks[0]), scale(axis.marks.at(-1))];
@@ -87,7 +87,7 @@ function svgOf(width, x, y, points, mark) {
     const text = x.show(value);
     const half = widthOf(text) / 2;
     const middle = clamp(at, half, width - half);
-    // A name that would touch the one before it is left out; the line stays.
+    // A label that would touch the previous one is left out; its line stays.
     if (middle - half < free) continue;
     free = middle + half + 8;
     svg.append(element('text', { x: middle, y: foot + 22, 'text-anchor': 'middle' }, text));

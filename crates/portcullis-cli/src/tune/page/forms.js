@@ -1,5 +1,5 @@
-// The closed forms of `closed_forms.rs`, restated: plain functions of seconds and shares. A test
-// holds every figure of the page against the command's own, over many settings.
+// The closed forms of `closed_forms.rs`, restated: plain functions of seconds and shares. A test compares
+// every figure of the page with the command's, over many settings.
 
 /** The share of time, or of sessions, in bursts. */
 function activeShare(burst, pause) {
@@ -54,24 +54,35 @@ function tokensOlder(limit, outage, used, burst, pause, cycle) {
   return clamp(1 - serve / (cycle * activeShare(burst, pause)), 0, 1);
 }
 
-/** The mean time between two fetches of an instance. */
-function fetchCycle(ttl, ahead) {
-  return ttl - 1.5 * ahead;
-}
-
-/** The probability that an instance's keys are older than `age` at a random moment. */
-function keyAgeExceeds(age, ttl, ahead) {
-  const cycle = fetchCycle(ttl, ahead);
+/** The mean time for which an instance's keys are older than `age`, per fetch. */
+function timeOlder(age, ttl, ahead, rotations) {
   const latest = ttl - ahead;
-  if (age <= latest - ahead) return (cycle - Math.max(age, 0)) / cycle;
-  if (ahead === 0) return 0;
-  return Math.max(latest - age, 0) ** 2 / (2 * ahead * cycle);
+  const earliest = latest - ahead;
+  const level = Math.max(earliest - age, 0);
+  const time = Math.exp(-rotations * age) * level * meanDecay(rotations * level);
+  const from = Math.max(age, earliest);
+  const slope = latest - from;
+  if (slope <= 0) return time;
+  const falling = ((slope * slope) / ahead) * meanFallingDecay(rotations * slope);
+  return time + Math.exp(-rotations * from) * falling;
 }
 
-/** The share of instances without usable keys after so long without the issuer. */
-function keysEnded(outage, ttl, ahead, maxStale, restarted) {
+/** The integral of e^(-x s) over s from 0 to 1. */
+function meanDecay(x) {
+  return x === 0 ? 1 : -Math.expm1(-x) / x;
+}
+
+/** The integral of (1 - s) e^(-x s) over s from 0 to 1: its series where the formula would cancel. */
+function meanFallingDecay(x) {
+  if (x < 1e-3) return 1 / 2 - x / 6 + (x * x) / 24 - (x * x * x) / 120;
+  return (1 - meanDecay(x)) / x;
+}
+
+/** The share of instances without usable keys at the end of an outage. */
+function keysEnded(outage, ttl, ahead, rotations, maxStale, restarted) {
   const left = ttl + maxStale - outage;
-  const old = left <= 0 ? 1 : keyAgeExceeds(left, ttl, ahead);
+  const all = timeOlder(0, ttl, ahead, rotations);
+  const old = left <= 0 ? 1 : timeOlder(left, ttl, ahead, rotations) / all;
   return 1 - (1 - old) * (1 - restarted);
 }
 
@@ -80,7 +91,7 @@ function either(one, other) {
   return 1 - (1 - one) * (1 - other);
 }
 
-/** How long the issuer needs for those who ask at once when it is back. */
+/** The time that the issuer needs for the sessions that wait for it after an outage. */
 function recovery(waiting, cost, cores, load) {
   return cores > load ? (waiting * cost) / (cores - load) : Infinity;
 }
@@ -89,7 +100,7 @@ function clamp(value, least, most) {
   return Math.min(Math.max(value, least), most);
 }
 
-/** Where a condition that holds from somewhere on begins to hold. */
+/** The smallest value, up to `most`, from which a monotonic condition holds. */
 function bisect(most, holds) {
   let [low, high] = [0, most];
   for (let step = 0; step < 60; step += 1) {

@@ -1,7 +1,6 @@
-// What the closed forms say of a scenario, which has the names that `--json` gives it: `model.rs`,
-// `load.rs` and `mechanisms.rs`, restated.
+// The figures of a scenario, with the names of --json: `model.rs`, `load.rs` and `mechanisms.rs`, restated.
 
-/** The scenario with other values of what the page can change. */
+/** The scenario with the values of the sliders. */
 function withSettings(start, values) {
   const { expiry, ttl, stale, sessions, instances, burst, pause, every, outage, cores } = values;
   return {
@@ -16,7 +15,7 @@ function withSettings(start, values) {
   };
 }
 
-/** The instances' settings with another TTL, and what follows from it by default. */
+/** The instances' settings with another TTL, and the default `refresh_ahead` that follows from it. */
 function withTtl(verifier, ttl, maxAge) {
   const ahead = (of) => Math.min(of / 10, 30);
   const isDefault = verifier.refresh_ahead === ahead(verifier.jwks_ttl);
@@ -38,6 +37,7 @@ function modelOf(scenario) {
   const cycle = refreshCycle(used, isTimer ? 0 : activity.request_every, burst, pause);
   const ahead = Math.min(verifier.refresh_ahead, verifier.used_ttl / 3);
   const active = scenario.sessions * activeShare(burst, pause);
+  const rotations = scenario.rotations_per_day / 86400;
   const lost = scenario.kept_keys ? 0 : scenario.restarted;
 
   const exceeds = (lag) => lagExceeds(lag, accepted, used, burst, pause, cycle);
@@ -45,14 +45,13 @@ function modelOf(scenario) {
   const quantile = (share) => bisect(accepted, (lag) => exceeds(lag) <= (1 - share) * all);
   const tokensEnded = (time) => tokensOlder(accepted, time, used, burst, pause, cycle);
   const keysGone = (time) => {
-    const ended = keysEnded(time, verifier.used_ttl, ahead, verifier.max_stale, lost);
+    const { used_ttl: ttl, max_stale: stale } = verifier;
+    const ended = keysEnded(time, ttl, ahead, rotations, stale, lost);
     return 1 - (1 - ended) ** scenario.fan_out;
   };
   const lockedOut = (time) => either(tokensEnded(time), keysGone(time));
   const refreshes = scenario.sessions / cycle;
-  const fetches =
-    scenario.instances / fetchCycle(verifier.used_ttl, ahead) +
-    (scenario.instances * scenario.rotations_per_day) / 86400;
+  const fetches = scenario.instances / timeOlder(0, verifier.used_ttl, ahead, rotations);
   const issuerCores = refreshes * costs.refresh + fetches * costs.fetch;
   const waiting = active * tokensOlder(used, outage, used, burst, pause, cycle);
   const idle = scenario.session_idle;
@@ -83,7 +82,7 @@ function modelOf(scenario) {
   };
 }
 
-/** What each guarantee that a route can ask for would bound and cost. */
+/** The bound and the cost of each guarantee that a route can require. */
 function mechanismsOf(scenario, model, guarantees, offers, pushes) {
   const maxAge = guarantees.age;
   const requests = model.refreshes + model.fetches;
@@ -129,7 +128,7 @@ function mechanismsOf(scenario, model, guarantees, offers, pushes) {
   return mix ? [...all, mix] : all;
 }
 
-/** All routes together: each kind has its share of the requests, and the rest waits for the expiry. */
+/** All routes together, by their shares of the requests; the other requests rely on the expiry. */
 function together(expiry, list, asked, guarantees) {
   const [live, listed] = [guarantees.live / 100, guarantees.list / 100];
   if (live + listed === 0) return null;

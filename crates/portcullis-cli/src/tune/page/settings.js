@@ -1,5 +1,5 @@
-// What the page can change: each with its bounds, which are those of the command's options, and
-// the values that its slider has. The address keeps them: `#expiry=300&ttl=60`.
+// The settings of the page, each with the bounds of the command's option and the values of its slider. The
+// address keeps them: `#expiry=300&ttl=60`.
 
 const DURATIONS = [
   1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 2700, 3600,
@@ -13,8 +13,8 @@ const COUNTS = [1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300
 const PERCENTS = [0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 75, 90, 100];
 const CORES = [0.1, 0.2, 0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
 
-/** The settings by name. `fanOut` is the least number of instances. No request can ask for what the
- * issuer does not offer. */
+/** The settings by name. `fanOut` is the least number of instances. A guarantee that the issuer does not
+ * offer has no range. */
 function settingsOf(fanOut, offers) {
   const seconds = (least, most) => ({ values: DURATIONS, least, most, show: duration });
   const count = (least, most) => ({ values: COUNTS, least, most, show: String, isWhole: true });
@@ -22,7 +22,7 @@ function settingsOf(fanOut, offers) {
     values: PERCENTS,
     least: 0,
     most: offered === false ? 0 : 100,
-    show: (value) => (offered === false ? 'not offered by the issuer' : `${number(value)} %`),
+    show: (value) => (offered === false ? 'not offered' : `${number(value)} %`),
   });
   const settings = {
     expiry: seconds(1, 86400),
@@ -48,7 +48,7 @@ function settingsOf(fanOut, offers) {
   return settings;
 }
 
-/** Reads the part of an address behind `#`: what is in bounds, and the names of what is not. */
+/** Reads the fragment of an address: the values within bounds, and the names of the others. */
 function readFragment(fragment, settings) {
   const values = {};
   const wrong = [];
@@ -69,19 +69,19 @@ function readFragment(fragment, settings) {
   return { values, wrong };
 }
 
-/** The same the other way round. */
+/** Writes the fragment of an address. */
 function writeFragment(values, settings) {
   const names = Object.keys(settings).filter((name) => Object.hasOwn(values, name));
   const pairs = names.map((name) => `${name}=${plain(values[name])}`);
   return `#${pairs.join('&')}`;
 }
 
-/** Without an exponent, and with as many decimals as are read. */
+/** Without an exponent, and with the decimals that `readFragment` accepts. */
 function plain(value) {
   return value.toFixed(9).replace(/\.?0+$/, '');
 }
 
-/** Not more than all requests: what was not touched gives way. */
+/** Limits both shares to 100 %: the one that was not changed is lowered. */
 function withinAll(values, touched) {
   if (values.live + values.list <= 100) return values;
   return touched === 'live'

@@ -15,6 +15,7 @@ function number(value) {
 /** A duration with three digits and a unit that fits; from two minutes on in several. */
 function duration(secs) {
   if (secs === 0) return '0 s';
+  if (secs < 1e-6) return `${number(secs * 1e9)} ns`;
   if (secs < 1e-3) return `${number(secs * 1e6)} µs`;
   if (secs < 1) return `${number(secs * 1e3)} ms`;
   if (secs < 120 || !Number.isFinite(secs)) return `${number(secs)} s`;

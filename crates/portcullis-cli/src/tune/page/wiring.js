@@ -17,7 +17,7 @@ function say(id, text) {
   byId(id).textContent = text;
 }
 
-/** The place on a slider that is next to a value. */
+/** The position on a slider that is nearest to a value. */
 function nearest(all, value) {
   const distances = all.map((one) => Math.abs(Math.log((one + 0.01) / (value + 0.01))));
   return distances.indexOf(Math.min(...distances));
@@ -36,20 +36,20 @@ function showControls() {
 }
 
 function showFigures(model) {
-  const rate = (of) => `${number(of)} a second`;
+  const rate = (of) => `${number(of)} per second`;
   say('lag_bound', duration(model.lag_bound));
   say('without_lag', percent(model.without_lag));
-  say('lag_median', `${duration(model.lag_median)}; 99 % for at most ${duration(model.lag_p99)}`);
+  say('lag_median', `median ${duration(model.lag_median)}; 99th percentile ${duration(model.lag_p99)}`);
   const inOutage = duration(model.key_lag_bound_in_outage);
   say('key_lag_bound', `${duration(model.key_lag_bound)}; in an outage ${inOutage}`);
   say('refreshes', rate(model.refreshes));
   say('fetches', rate(model.fetches));
   say('issuer_cores', `${number(model.issuer_cores)} cores`);
   const [tokens, keys] = [percent(model.tokens_ended), percent(model.keys_ended)];
-  say('locked_out', `${percent(model.locked_out)} (tokens ended: ${tokens}; keys ended: ${keys})`);
+  say('locked_out', `${percent(model.locked_out)} (tokens expired: ${tokens}; keys expired: ${keys})`);
   const time = Number.isFinite(model.recovery)
-    ? `done after ${duration(model.recovery)}`
-    : 'more than its cores can do';
+    ? `served after ${duration(model.recovery)}`
+    : 'unlimited: the usual load needs all cores';
   say('waiting', `${number(model.waiting)} sessions; ${time}`);
 }
 
@@ -59,14 +59,14 @@ function guaranteeNames() {
     expiry: 'the expiry of the token: Revocation::expiry()',
     polled: `a status list, at most ${age} old, polled: Revocation::status_list(…)`,
     pushed: `a status list, at most ${age} old, pushed: Revocation::status_list(…)`,
-    asked: 'the issuer is asked at each request: Revocation::live()',
-    routes: `your routes: ${number(values.live)} % ask the issuer, ${number(values.list)} % a list`,
+    asked: 'introspection of each request: Revocation::live()',
+    routes: `your routes: ${number(values.live)} % introspection, ${number(values.list)} % a status list`,
   };
 }
 
 function showGuarantees(mechanisms) {
   const names = guaranteeNames();
-  const columns = ['guarantee', 'lag bound', 'usually', 'issuer requests/s', 'issuer cores', 'locked out'];
+  const columns = ['guarantee', 'lag bound', 'median lag', 'issuer requests/s', 'issuer cores', 'locked out'];
   const rows = mechanisms.map((of) => [
     names[of.key],
     duration(of.lag_bound),
@@ -78,7 +78,7 @@ function showGuarantees(mechanisms) {
   byId('guarantees').replaceChildren(tableOf(columns, rows));
 }
 
-/** The values of a slider that a plot shows, and the one that is set. */
+/** The values of a slider that a plot shows, with the current one. */
 function around(all, value) {
   return [...new Set([...all, value])].sort((one, other) => one - other);
 }
@@ -102,7 +102,7 @@ function showPlots(scenario, model) {
   const byExpiry = { name: 'access expiry', marks: expiries, show: duration, log: true };
   const within = DURATIONS.filter((one) => one >= expiries[0] && one <= expiries.at(-1));
   const rows = around(within, values.expiry);
-  const mark = { value: values.expiry, name: `the expiry that is set: ${duration(values.expiry)}` };
+  const mark = { value: values.expiry, name: `current expiry: ${duration(values.expiry)}` };
   const withExpiry = (expiry) => withSettings(start, { ...values, expiry });
   const alwaysActive = (expiry) => withSettings(start, { ...values, expiry, pause: 0 });
   drawPlot(byId('plot-refreshes'), {
@@ -116,7 +116,7 @@ function showPlots(scenario, model) {
     mark,
   });
 
-  // As far as there is something to see: until nearly all are locked out.
+  // The axis ends where nearly all sessions are locked out.
   const lost = (of) => bisect(1e6, (outage) => of.lockedOut(outage) >= 0.995);
   const most = 1.25 * Math.max(lost(model), lost(first), values.outage);
   const outages = durationAxis('time without the issuer', most);
@@ -125,7 +125,7 @@ function showPlots(scenario, model) {
     yOf: () => shareAxis('share of active sessions'),
     lines: [{ name: now, at: model.lockedOut }, { name: then, at: first.lockedOut }],
     rows: around(samples(outages, 20), values.outage),
-    mark: { value: values.outage, name: `the outage that is set: ${duration(values.outage)}` },
+    mark: { value: values.outage, name: `current outage: ${duration(values.outage)}` },
   });
 
   const cores = (expiry, key) => {
@@ -135,9 +135,9 @@ function showPlots(scenario, model) {
   };
   const lines = [{ name: 'refreshes and fetches', at: (expiry) => cores(expiry, 'expiry') }];
   if (values.live + values.list > 0) {
-    lines.push({ name: 'with what your routes ask', at: (expiry) => cores(expiry, 'routes') });
+    lines.push({ name: 'with the guarantees of your routes', at: (expiry) => cores(expiry, 'routes') });
   }
-  if (values.cores > 0) lines.push({ name: 'cores that it has', at: () => values.cores });
+  if (values.cores > 0) lines.push({ name: 'cores of the issuer', at: () => values.cores });
   drawPlot(byId('plot-cores'), {
     x: byExpiry,
     yOf: (all) => decadeAxis('cores', all),
@@ -185,7 +185,7 @@ function writeAddress(fragment) {
   try {
     history.replaceState(null, '', fragment);
   } catch {
-    notice('This viewer does not let the page keep its settings in the address.');
+    notice('This viewer prevents the page from keeping its settings in the address.');
   }
 }
 
@@ -196,7 +196,7 @@ for (const [name, setting] of Object.entries(settings)) {
     values = withinAll({ ...values, [name]: setting.values[Number(input.value)] }, name);
     render();
   });
-  // Once a slider rests: browsers limit how often an address is changed.
+  // When a slider is released: browsers limit how often an address may change.
   input.addEventListener('change', () => writeAddress(writeFragment(values, settings)));
 }
 document.querySelector('.controls').addEventListener('reset', (event) => {

@@ -1,18 +1,18 @@
-//! The instances' key sets: when each is fetched, how old it is, and how long a withdrawn key stays
-//! in it.
+//! The instances' key sets: fetches, ages, and the lag of a withdrawn key.
 
 use rand::RngExt as _;
+use rand_distr::Exp1;
 
 use super::Chance;
 use super::tally::{Counts, Histogram};
-use crate::tune::scenario::{Scenario, Verifier};
+use crate::tune::scenario::Scenario;
 
-/// Withdrawals, each of which meets every instance at some moment of its own.
+/// Number of withdrawals, each at a random moment of every instance.
 const WITHDRAWALS: usize = 100;
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct KeyLags {
-    /// Of each instance in the window.
+    /// Of each instance, within the window.
     pub(crate) fetches: Counts,
     /// Of each instance and withdrawal.
     pub(crate) each: Histogram,
@@ -21,25 +21,24 @@ pub(crate) struct KeyLags {
 }
 
 pub(super) fn run(scenario: &Scenario, window: f64, chance: &mut Chance) -> KeyLags {
-    let verifier = &scenario.verifier;
-    let bound = verifier.used_ttl;
+    let bound = scenario.verifier.used_ttl;
     let mut lags = KeyLags {
         fetches: Counts::default(),
         each: Histogram::new(bound),
         last: Histogram::new(bound),
     };
     for _ in 0..scenario.instances {
-        let (mut now, mut fetches) = (KeySet::at_some_moment(verifier, chance).renewed_in, 0);
+        let (mut now, mut fetches) = (KeySet::at_some_moment(scenario, chance).renewed_in, 0);
         while now < window {
             fetches += 1;
-            now += lifetime(verifier, chance);
+            now += due_at(scenario, chance).min(rotated_in(scenario, chance));
         }
         lags.fetches.count(fetches);
     }
     for _ in 0..WITHDRAWALS {
         let mut last = 0.0_f64;
         for _ in 0..scenario.instances {
-            let lag = KeySet::at_some_moment(verifier, chance).renewed_in;
+            let lag = KeySet::at_some_moment(scenario, chance).renewed_in;
             lags.each.record(lag);
             last = last.max(lag);
         }
@@ -56,22 +55,37 @@ pub(super) struct KeySet {
 }
 
 impl KeySet {
-    /// That of an instance that has run for long, at a random moment: one that was fetched at
-    /// a random moment of the past and has not been renewed since.
-    pub(super) fn at_some_moment(verifier: &Verifier, chance: &mut Chance) -> Self {
+    /// The stationary state: a key set that was fetched at a random moment and not renewed since.
+    pub(super) fn at_some_moment(scenario: &Scenario, chance: &mut Chance) -> Self {
         loop {
-            let age = chance.random::<f64>() * verifier.used_ttl;
-            let lifetime = lifetime(verifier, chance);
-            if age < lifetime {
-                return Self { age, renewed_in: lifetime - age };
+            let age = unrotated_age(scenario, chance);
+            let due_at = due_at(scenario, chance);
+            if age < due_at {
+                // Rotations are memoryless: the next one does not depend on the age.
+                let renewed_in = (due_at - age).min(rotated_in(scenario, chance));
+                return Self { age, renewed_in };
             }
         }
     }
 }
 
-/// How old a key set is when it is renewed.
-fn lifetime(verifier: &Verifier, chance: &mut Chance) -> f64 {
+/// The age of a key set that no rotation has renewed, up to the TTL: exponential, or uniform without
+/// rotations.
+fn unrotated_age(scenario: &Scenario, chance: &mut Chance) -> f64 {
+    let (ttl, rate) = (scenario.verifier.used_ttl, scenario.rotations());
+    let uniform = chance.random::<f64>();
+    if rate == 0.0 { uniform * ttl } else { -(uniform * (-rate * ttl).exp_m1()).ln_1p() / rate }
+}
+
+/// The age at which a key set is renewed, unless a rotation renews it before.
+fn due_at(scenario: &Scenario, chance: &mut Chance) -> f64 {
+    let verifier = &scenario.verifier;
     // As `Lifetime::new` in the core.
     let ahead = verifier.refresh_ahead.min(verifier.used_ttl / 3.0);
     verifier.used_ttl - ahead * (1.0 + chance.random::<f64>())
+}
+
+/// The time until an instance sees the first token with the next key, independent of other instances.
+fn rotated_in(scenario: &Scenario, chance: &mut Chance) -> f64 {
+    chance.sample::<f64, _>(Exp1) / scenario.rotations()
 }

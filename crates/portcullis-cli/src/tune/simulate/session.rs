@@ -1,4 +1,4 @@
-//! One session's timeline: bursts and pauses, tokens and refreshes.
+//! The timeline of a session: bursts and pauses, tokens and refreshes.
 
 use rand::RngExt as _;
 use rand_distr::{Exp1, StandardNormal};
@@ -7,7 +7,7 @@ use super::instances::KeySet;
 use super::{Chance, Tally};
 use crate::tune::scenario::{Habit, Scenario};
 
-/// Runs so many sessions through the window, and puts what happens in it into the tally.
+/// Runs sessions through the window, and counts their events in the tally.
 pub(super) fn run(
     scenario: &Scenario,
     sessions: u64,
@@ -26,8 +26,8 @@ pub(super) fn run(
     }
 }
 
-/// What the age of a token that is due is drawn from: for a timer the mean pause, and for lazy
-/// clients so long a time that one wait in a hundred million is longer.
+/// The scale of the age of a due token: the mean pause for a timer, and for lazy clients a time that one
+/// wait in a hundred million exceeds.
 fn longest_wait(scenario: &Scenario) -> f64 {
     let activity = &scenario.activity;
     match scenario.habit {
@@ -43,27 +43,27 @@ fn longest_wait(scenario: &Scenario) -> f64 {
 struct Session<'a> {
     scenario: &'a Scenario,
     active: bool,
-    /// When it becomes active, or ceases to be.
+    /// When it becomes active or inactive.
     switch_at: f64,
-    /// When its token was issued.
+    /// Issue time of its token.
     issued_at: f64,
-    /// When the token is due, or the next refresh comes: never, while it rests with a due token.
+    /// When the token is due, or the next refresh; infinite while it is inactive with a due token.
     next_at: f64,
-    /// Since when it is active with this token, and how long it was before.
+    /// Start of the current burst with this token, and the active time before it.
     active_since: f64,
     active_for: f64,
 }
 
 impl<'a> Session<'a> {
-    /// A session that has gone on for long, at moment zero: its token was issued at a random moment
-    /// of the past, and has not been replaced since.
+    /// The stationary state at time 0: the token was issued at a random moment of the past and not
+    /// replaced since.
     fn at_some_moment(scenario: &'a Scenario, chance: &mut Chance, tally: &mut Tally) -> Self {
         let used = scenario.used_for();
         let limit = used + longest_wait(scenario);
         loop {
             let mut age = chance.random::<f64>() * limit;
             if scenario.habit == Habit::Timer && age > used {
-                // A pause has no memory: how long it has gone on since is as random as its length.
+                // A pause is memoryless: its age has the distribution of its length.
                 age = used + scenario.activity.pause * chance.sample::<f64, _>(Exp1);
             }
             let mut session = Self::refreshed(scenario, -age, chance);
@@ -79,7 +79,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Goes on with the pause that it is in, whose end is drawn anew.
+    /// Continues a pause, whose end is drawn again.
     fn rest_until(&mut self, now: f64, chance: &mut Chance) {
         self.next_at = f64::INFINITY;
         self.plan_switch(now, chance);
@@ -109,12 +109,12 @@ impl<'a> Session<'a> {
         };
     }
 
-    /// Lets everything happen that happens until then.
+    /// Runs all events until then.
     fn advance(&mut self, until: f64, chance: &mut Chance, tally: &mut Tally) {
         while self.step(until, chance, tally) {}
     }
 
-    /// Lets the next thing happen, if it happens until then.
+    /// Runs the next event, if it is not later than that.
     fn step(&mut self, until: f64, chance: &mut Chance, tally: &mut Tally) -> bool {
         let switches = self.switch_at <= self.next_at;
         let now = if switches { self.switch_at } else { self.next_at };
@@ -145,7 +145,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The token is due, or the request is made that finds it expired.
+    /// The token becomes due, or a request is rejected because it has expired.
     fn due(&mut self, now: f64, chance: &mut Chance, tally: &mut Tally) {
         let due_at = self.issued_at + self.scenario.used_for();
         if now > due_at {
@@ -158,13 +158,13 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// An active session has a token that is due.
+    /// Plans the refresh of an active session with a due token.
     fn wants(&mut self, now: f64, chance: &mut Chance, tally: &mut Tally) {
         match self.scenario.habit {
             Habit::Timer => self.refresh(now, tally),
             Habit::Lazy => {
                 let wait = self.scenario.activity.request_every * chance.sample::<f64, _>(Exp1);
-                // Never the very moment at which it became due.
+                // Later than the moment at which it became due, which `due` compares with.
                 self.next_at = (now + wait).max(now.next_up());
             }
         }
@@ -178,8 +178,8 @@ impl<'a> Session<'a> {
         self.active_for = 0.0;
     }
 
-    /// What would be, were the session revoked now; were the issuer away from now on; did it ask
-    /// an instance whose clock is wrong.
+    /// Counts the outcome of a revocation now, of an outage that begins now, and of a request to an instance
+    /// with a wrong clock.
     fn probe(&self, now: f64, chance: &mut Chance, keys: &mut Chance, tally: &mut Tally) {
         let Scenario { access_expiry, outage, clock_skew, verifier, session_idle, .. } =
             *self.scenario;
@@ -193,7 +193,7 @@ impl<'a> Session<'a> {
             away.plan_switch(away.switch_at, chance);
         }
         if away.active {
-            // Each service of the request has an instance of its own.
+            // A request needs an instance of each service.
             let serve =
                 (0..self.scenario.fan_out).filter(|_| self.keys_serve(outage, keys)).count();
             tally.outage(
@@ -204,16 +204,24 @@ impl<'a> Session<'a> {
             );
         }
 
-        if self.active && age < access_expiry {
+        // The requests of a time span in which a lazy client repeats at most one: one at a random age, and the
+        // repeated one at age 0.
+        let every = self.scenario.activity.request_every;
+        let (part, repeats) = match self.scenario.habit {
+            Habit::Timer => (1.0, false),
+            Habit::Lazy => (every.min(accepted_for) / every, age < every.min(accepted_for)),
+        };
+        let requests = self.active && age < access_expiry && chance.random::<f64>() < part;
+        for age in [requests.then_some(age), repeats.then_some(0.0)].into_iter().flatten() {
             let seen = age + clock_skew * chance.sample::<f64, _>(StandardNormal);
             tally.skewed(seen >= accepted_for || seen < -verifier.leeway);
         }
     }
 
-    /// Whether some instance has usable keys left after an outage.
+    /// Whether a random instance has usable keys at the end of an outage.
     fn keys_serve(&self, outage: f64, chance: &mut Chance) -> bool {
         let Scenario { verifier, restarted, kept_keys, .. } = self.scenario;
-        let age = KeySet::at_some_moment(verifier, chance).age + outage;
+        let age = KeySet::at_some_moment(self.scenario, chance).age + outage;
         let forgotten = chance.random::<f64>() < *restarted && !kept_keys;
         !forgotten && age < verifier.used_ttl + verifier.max_stale
     }

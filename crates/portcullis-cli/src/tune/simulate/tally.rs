@@ -1,9 +1,9 @@
-//! What is counted. Whole numbers only, whose sum does not depend on their order.
+//! The counts of the simulation: whole numbers, whose sum does not depend on their order.
 
 mod counts;
 mod histogram;
 
-use crate::tune::scenario::Scenario;
+use crate::tune::scenario::{Habit, Scenario};
 pub(crate) use counts::{Counts, Misses, Share};
 pub(crate) use histogram::Histogram;
 
@@ -12,25 +12,27 @@ pub(crate) struct Tally {
     pub(crate) lags: Histogram,
     /// Sessions whose token was accepted when they were revoked.
     pub(crate) accepted: Share,
-    /// Of the sessions that are active at the end of the outage: whose token has ended; who asks an
-    /// instance without keys; either of both; who wants a new token.
+    /// Of the sessions that are active at the end of the outage: those with an expired token, those whose
+    /// request reaches an instance without keys, either of both, and those that request a token.
     pub(crate) tokens_ended: Share,
     pub(crate) keys_ended: Share,
     pub(crate) locked_out: Share,
     pub(crate) waiting: Share,
-    /// And who must log in for it.
+    /// Of these, the logins.
     pub(crate) logging_in: Share,
     pub(crate) skewed: Share,
-    /// Of each session in the window.
+    /// Of each session, within the window.
     pub(crate) refreshes: Counts,
     /// Refreshes in each second of the window.
     by_second: Vec<u64>,
-    /// Of the tokens that a refresh in the window has replaced.
+    /// Of the tokens that are replaced within the window.
     pub(crate) misses: Misses,
     window: f64,
     instances: f64,
     validation_every: f64,
-    /// Of the session that is running.
+    /// Validations of a request that a client repeats with a new token: one by each service.
+    repeated: f64,
+    /// Of the current session.
     refreshed: u64,
 }
 
@@ -51,6 +53,10 @@ impl Tally {
             window,
             instances: scenario.instances as f64,
             validation_every: scenario.validation_every(),
+            repeated: match scenario.habit {
+                Habit::Timer => 0.0,
+                Habit::Lazy => scenario.fan_out as f64,
+            },
             refreshed: 0,
         }
     }
@@ -79,10 +85,11 @@ impl Tally {
         if let Some(count) = self.by_second.get_mut(now as usize) {
             *count += 1;
         }
-        // Of a random number of requests at random instances, in expectation.
+        // The expectation over random requests to random instances.
         let requests = active_for / self.validation_every;
-        let misses = -self.instances * (-requests / self.instances).exp_m1();
-        self.misses.count(requests, misses);
+        let others = self.instances - self.repeated;
+        let misses = self.repeated - others * (-requests / self.instances).exp_m1();
+        self.misses.count(self.repeated + requests, misses);
     }
 
     pub(super) fn session_ends(&mut self) {

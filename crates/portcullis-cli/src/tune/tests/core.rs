@@ -1,4 +1,4 @@
-//! What the core says of itself is what is said here.
+//! The bounds and rates of the model are those of the core.
 
 use std::time::Duration;
 
@@ -14,9 +14,8 @@ fn secs(secs: f64) -> Duration {
     Duration::from_secs_f64(secs)
 }
 
-/// A session: one sum of the bound, here and in `status()`.
 #[tokio::test]
-async fn the_bound_of_a_session_is_that_of_max_token_lifetime() {
+async fn session_bound_is_that_of_max_token_lifetime_in_the_status() {
     let key = TestKey::generate("k", Algorithm::Es256);
     for (lifetime, leeway) in [(300, 10), (900, 10), (60, 0), (3600, 30)] {
         let auth = builder(&key)
@@ -32,9 +31,8 @@ async fn the_bound_of_a_session_is_that_of_max_token_lifetime() {
     }
 }
 
-/// A key: the same of both bounds.
 #[tokio::test]
-async fn the_bounds_of_a_key_are_those_of_the_status() {
+async fn key_bounds_are_those_of_the_status() {
     for (ttl, timeout, stale) in [(300, 5, 3600), (60, 2, 0), (3600, 10, 86_400)] {
         let scene = Scene::unpublished_with(|builder| {
             builder
@@ -53,9 +51,9 @@ async fn the_bounds_of_a_key_are_those_of_the_status() {
     }
 }
 
-/// An instance in use for six hours, with the headers of real issuers: as often as it fetches.
+/// Six hours of one instance, with the headers of real issuers.
 #[tokio::test]
-async fn fetches_are_as_many_as_an_instance_makes() {
+async fn modelled_fetches_are_those_of_an_instance() {
     for (headers, options) in [
         ("no-cache", "--jwks-ttl 300 --refresh-ahead 30"),
         ("no-cache, no-store, max-age=0, must-revalidate", "--jwks-ttl 300 --refresh-ahead 30"),
@@ -81,18 +79,47 @@ async fn fetches_are_as_many_as_an_instance_makes() {
         let request = bearer(&key.token(&claims));
         for _ in 0..HOURS {
             assert_eq!(rule(&auth, &request).await, "accepted");
-            // A renewal goes on beside the request.
+            // The renewal is a task of its own.
             tokio::task::yield_now().await;
             clock.advance(secs(1.0));
         }
         let fetched = fetch.requests().len() as f64;
         let ours = report(&format!("{options} --instances 1 --rotations-per-day 0 --sessions 10"));
         let modelled = ours.settings[0].fetches.model * f64::from(HOURS);
-        // It is asked once a second, and renews half a second late on average.
+        // With one request a second, it renews half a second late on average.
         let off = fetched / modelled - 1.0;
         assert!(
             off.abs() < 0.02 + 0.6 * modelled / f64::from(HOURS),
             "{headers}: {fetched}, {modelled}"
         );
+    }
+}
+
+/// A fetch for an unknown key is a renewal like any other: the next one is due a TTL later.
+#[tokio::test]
+async fn fetch_for_an_unknown_key_starts_a_new_ttl() {
+    let [old, new] = ["old", "new"].map(|kid| TestKey::generate(kid, Algorithm::Es256));
+    let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+    fetch.set(JWKS, Answer::ok(TestKey::jwks([&old])));
+    let auth = Authenticator::builder(ISSUER, AUDIENCE)
+        .jwks_url(JWKS)
+        .jwks_ttl(secs(300.0))
+        .refresh_ahead(secs(30.0))
+        .fetch(fetch.clone())
+        .clock(clock.clone())
+        .build()
+        .await
+        .unwrap();
+    let mut claims = claims();
+    claims["exp"] = (NOW + 3600).into();
+    clock.advance(secs(200.0));
+    fetch.set(JWKS, Answer::ok(TestKey::jwks([&old, &new])));
+    let request = bearer(&new.token(&claims));
+    // It was fetched at 0 s, is now, and is not again before 200 + 240 s.
+    for at in 20..44 {
+        assert_eq!(rule(&auth, &request).await, "accepted");
+        tokio::task::yield_now().await;
+        assert_eq!(fetch.requests().len(), 2, "at {at}0 s");
+        clock.advance(secs(10.0));
     }
 }

@@ -1,4 +1,4 @@
-//! What a decision needs beside the figures: outages to survive, shares of routes, peaks.
+//! Inputs of a decision beside the figures: outages to survive, shares of routes, peaks.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,9 +6,9 @@ use super::report;
 use crate::tune::memo::memo;
 use crate::tune::scenario::Scenario;
 
-/// The shortest expiry that does it, and the simulation says the same.
+/// The shortest expiry that reaches the goal, also in the simulation.
 #[test]
-fn an_outage_goal_yields_max_stale_and_expiry_and_what_they_cost() {
+fn outage_goal_yields_max_stale_and_expiry_with_their_costs() {
     for (outage, survivors) in [(1800, 90), (600, 95), (300, 50)] {
         let goal = format!("--sessions 20000 --survive {outage} --survivors {survivors}");
         let found = report(&goal).recommendation.unwrap();
@@ -32,18 +32,18 @@ fn an_outage_goal_yields_max_stale_and_expiry_and_what_they_cost() {
         let why = found.why.join("\n");
         for part in [
             "refreshes/s",
-            "a lag of up to",
-            "whoever holds a stolen",
-            "or clients that refresh",
-            "a partition",
+            "a lag of at most",
+            "an attacker with a stolen signing key",
+            "Alternatively, clients that refresh",
+            "In a partition",
         ] {
             assert!(why.contains(part), "{part}: {why}");
         }
     }
-    // Nobody keeps all but one in a million through a day without the issuer.
+    // No expiry keeps all but one in a million through a day without the issuer.
     let found = report("--survive 23h --survivors 99.9999").recommendation.unwrap();
-    assert!(found.why[1].contains("no expiry up to 24 h"), "{found:?}");
-    // But a share that is named, and that can be had.
+    assert!(found.why[1].contains("No expiry up to 24 h"), "{found:?}");
+    // The share that is named can be reached.
     assert!(found.unmet && found.why[1].contains("The longest keeps "), "{found:?}");
     let kept = found.why[1].split("The longest keeps ").nth(1).unwrap();
     let kept = kept.split(' ').next().unwrap().parse::<f64>().unwrap();
@@ -52,7 +52,7 @@ fn an_outage_goal_yields_max_stale_and_expiry_and_what_they_cost() {
 }
 
 #[test]
-fn restarts_in_an_outage_cost_the_keys_unless_they_are_kept() {
+fn restart_in_an_outage_loses_the_keys_unless_they_are_kept() {
     let ended = |options: &str| report(&format!("--outage 30m {options}")).settings[0].keys_ended;
     assert_eq!(ended("").model, 0.0);
     let lost = ended("--restarted 20 --sessions 40000");
@@ -64,8 +64,33 @@ fn restarts_in_an_outage_cost_the_keys_unless_they_are_kept() {
     assert!((of_five.simulated - of_five.model).abs() < 0.03, "{of_five:?}");
 }
 
+/// A session is accepted only with a token and with keys.
 #[test]
-fn clients_that_refresh_early_refresh_more_often() {
+fn outage_goal_counts_restarted_instances_without_keys() {
+    let found = |options: &str| {
+        report(&format!("--sessions 1000 --survive 30m --restarted 10 {options}"))
+            .recommendation
+            .unwrap()
+    };
+    let unmet = found("");
+    let why = unmet.why.join("\n");
+    assert!(unmet.unmet && unmet.access_expiry.is_none(), "{why}");
+    for part in ["restarted instances have no keys", "only restarted instances lock sessions out"] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
+    let kept = found("--kept-keys --survivors 80").access_expiry.unwrap();
+    let lost = found("--survivors 80");
+    assert!(lost.access_expiry.unwrap() > kept, "{lost:?}");
+    let options = format!(
+        "--sessions 1000 --outage 30m --restarted 10 --access-expiry {}",
+        lost.access_expiry.unwrap()
+    );
+    let locked_out = report(&options).settings[0].locked_out.model;
+    assert!((0.199..=0.2).contains(&locked_out), "{locked_out}");
+}
+
+#[test]
+fn early_refresh_raises_the_refresh_rate() {
     let rate = |options: &str| {
         report(&format!("--access-expiry 60 --pause 0 {options}")).settings[0].refreshes
     };
@@ -75,7 +100,7 @@ fn clients_that_refresh_early_refresh_more_often() {
 }
 
 #[test]
-fn routes_are_weighed_by_their_shares() {
+fn routes_are_weighted_by_their_shares() {
     let rows = report("--live-share 5 --list-share 20").mechanisms;
     // The companion pushes its lists.
     let [expiry, _, list, asked, mix] = &rows[..] else { panic!("{rows:?}") };
@@ -83,36 +108,35 @@ fn routes_are_weighed_by_their_shares() {
     assert!((mix.issuer_requests - list.issuer_requests - live).abs() < 1e-9, "{mix:?}");
     let locked = 0.75 * expiry.locked_out + 0.2 * list.locked_out + 0.05 * asked.locked_out;
     assert!((mix.locked_out - locked).abs() < 1e-9, "{mix:?}");
-    // The routes that wait for the expiry are the slowest.
+    // The routes that rely on the expiry have the longest lag.
     assert_eq!(mix.lag_bound, expiry.lag_bound);
     assert_eq!(report("--live-share 100").mechanisms[4].lag_bound, 0.0);
-    // And each kind has its own.
+    // Each kind of route has its own bound.
     let told = report("--sessions 1000 --live-share 5 --list-share 20").to_string();
     for part in [
-        "your routes: 5 % ask the issuer, 20 % a list, pushed",
-        "75 % of the requests wait for the expiry: a lag of up to 15 min 20 s, ",
-        "20 % of the requests ask for a list: a lag of up to 10.1 s, 100 % locked out",
-        "5 % of the requests ask the issuer: a lag of up to 0 s, 100 % locked out",
+        "your routes: 5 % introspection, 20 % a status list, pushed",
+        "75 % of the requests rely on the expiry: a lag of at most 15 min 20 s, ",
+        "20 % of the requests require a status list: a lag of at most 10.1 s, 100 % locked out",
+        "5 % of the requests require introspection: no lag, 100 % locked out",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert!(report("--sessions 1000").routes.is_none());
     let live = report("--sessions 1000 --live-share 5").mechanisms.pop().unwrap();
-    assert_eq!(live.name, "your routes: 5 % ask the issuer");
+    assert_eq!(live.name, "your routes: 5 % introspection");
 }
 
-/// A token that is no longer used but still accepted: only in the hands of a session that rests.
+/// A token that is due but still accepted belongs to an inactive session.
 #[test]
-fn sessions_that_come_back_in_an_outage_are_counted_with_the_tokens_that_they_have_left() {
+fn session_that_returns_in_an_outage_uses_its_remaining_token() {
     let options = "--sessions 400000 --refresh-early 450s --burst 2m --pause 5m --outage 5m";
     let ended = report(options).settings[0].tokens_ended;
     assert!(ended.error < 0.005, "{ended:?}");
     assert!((ended.model - ended.simulated).abs() < 2.5 * ended.error, "{ended:?}");
 }
 
-/// Lists do not end all at one moment either.
 #[test]
-fn status_lists_end_instance_by_instance() {
+fn status_lists_expire_instance_by_instance() {
     let locked = |outage: f64| {
         let options = format!("--list-max-age 60 --access-expiry 24h --outage {outage}");
         report(&options).mechanisms[1].locked_out
@@ -126,7 +150,7 @@ fn status_lists_end_instance_by_instance() {
 }
 
 #[test]
-fn a_peak_of_logins_comes_again_when_its_tokens_are_due() {
+fn login_peak_is_followed_by_a_peak_of_refreshes() {
     let options = "--login-peak 9000 --login-within 15m --login-cost 50000 --access-expiry 5m";
     let peak = report(options).login_peak.unwrap();
     assert_eq!(peak.logins, 10.0);
@@ -136,9 +160,9 @@ fn a_peak_of_logins_comes_again_when_its_tokens_are_due() {
     assert!(peak.refreshes_again < 10.0 && peak.refreshes_again > 1.0, "{peak:?}");
 }
 
-/// A route can only ask for tokens that are younger than they can get.
+/// A `max_token_age` beyond the expiry has no effect.
 #[test]
-fn no_tier_of_the_memo_is_longer_than_the_access_expiry() {
+fn tiers_of_the_memo_are_shorter_than_the_access_expiry() {
     for (expiry, ages) in
         [(30, &[][..]), (60, &[]), (300, &[60]), (900, &[60, 300]), (3600, &[60, 300, 900])]
     {
@@ -157,16 +181,18 @@ fn no_tier_of_the_memo_is_longer_than_the_access_expiry() {
 }
 
 #[test]
-fn more_than_the_issuer_has_is_marked_and_warned_of() {
+fn load_above_the_cores_of_the_issuer_is_marked_and_warned_of() {
     let options = "--sessions 100000 --costs-of keycloak --issuer-cores 2 --login-peak 90000";
     let over = report(options);
     let text = over.to_string();
-    for part in ["overload: the issuer is asked at each request: ", "overload: the login peak: "] {
+    for part in
+        ["overload: introspection of each request: needs ", "overload: the login peak: needs "]
+    {
         assert!(over.warnings.iter().any(|warning| warning.contains(part)), "{:?}", over.warnings);
         assert!(text.contains(&format!("WARNING: {part}")), "{text}");
     }
-    let row = text.lines().find(|line| line.contains("at each request *")).unwrap();
-    assert!(row.contains(" ! "), "{row}");
+    let row = text.lines().find(|line| line.contains("introspection of each request *")).unwrap();
+    assert!(row.contains(" !"), "{row}");
     assert!(memo(&over, SystemTime::UNIX_EPOCH).contains("**Warning**: overload: "));
     let settings = report("--sessions 100000 --access-expiry 60 --issuer-cores 0.5");
     assert!(settings.warnings[0].starts_with("overload: an expiry of 60 s: "), "{settings}");
@@ -174,60 +200,60 @@ fn more_than_the_issuer_has_is_marked_and_warned_of() {
 }
 
 #[test]
-fn a_bound_that_clocks_break_is_not_said_without_that() {
+fn bound_that_clock_skew_breaks_is_marked() {
     let off = report("--sessions 1000 --access-expiry 300 --clock-skew 5m");
     assert!(off.warnings[0].contains("48.7 % of the instances"), "{:?}", off.warnings);
-    let bound = "5 min 20 s, and longer at 48.7 % whose clock is behind";
+    let bound = "5 min 20 s, and longer at 48.7 % of the instances";
     assert!(off.to_string().contains(bound), "{off}");
     assert!(memo(&off, SystemTime::UNIX_EPOCH).contains(&format!("| {bound} |")), "{off}");
     let agree = report("--sessions 1000 --access-expiry 300 --clock-skew 0");
     assert_eq!(agree.settings[0].session_bound(), "5 min 20 s");
 }
 
-/// The default is more than many outages take, and less than others.
 #[test]
-fn the_max_stale_of_an_outage_goal_has_a_margin_and_is_set_beside_that_which_is_set() {
+fn max_stale_of_an_outage_goal_has_a_margin_and_is_compared_with_the_given_one() {
     let why = |options: &str| report(options).recommendation.unwrap().why.remove(0);
     let half = why("--sessions 1000 --survive 30m");
-    for part in ["max_stale of 30 min 8 s, of which 38 s", "the 1 h that is set does it, too"] {
+    for part in ["max_stale of at least 30 min 8 s, which the given 1 h fulfils", "38 s of it are"]
+    {
         assert!(half.contains(part), "{half}");
     }
     let long = why("--sessions 1000 --survive 2h");
-    assert!(long.contains("more than the 1 h that is set"), "{long}");
+    assert!(long.contains("more than the given 1 h"), "{long}");
 }
 
 #[test]
-fn a_login_is_a_refresh_and_a_hash_unless_it_is_said_and_stands_in_the_inputs() {
+fn login_costs_a_refresh_and_a_hash_by_default_and_is_in_the_inputs() {
     for (options, cost) in [("", "53.1 ms"), ("--login-cost 20ms", "20 ms")] {
         let of = report(&format!("--sessions 1000 --login-peak 900 {options}"));
         let told = memo(&of, SystemTime::UNIX_EPOCH);
         assert!(told.contains(&format!("| CPU of a login at the issuer | {cost} |")), "{told}");
-        assert!(told.contains("| logins of the peak | 900 within 15 min |"), "{told}");
+        assert!(told.contains("| login peak | 900 within 15 min |"), "{told}");
     }
 }
 
 #[test]
-fn the_memo_has_a_date_both_ways_the_partition_and_the_recovery() {
+fn memo_has_a_date_both_models_the_partition_and_the_recovery() {
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
     let told = memo(&report("--sessions 1000 --vs-access-expiry 60 --survive 30m"), at);
     for part in [
         "Date: 21 Sep 2026",
         "  (simulated ",
-        "| since the keys of an instance have (a partition) | 0 % ",
-        "| who ask for a token when it is back | ",
-        "| what 2 cores of the issuer need for them | ",
-        "a partition, in which clients reach the issuer",
+        "| because an instance's keys expired (partition) | 0 % ",
+        "| sessions that request a token after it | ",
+        "| time that 2 issuer cores need for these | ",
+        "In a partition, clients reach the issuer",
         "| CPU of a refresh at the issuer | 3.1 ms |",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     let text = report("--sessions 1000").to_string();
-    assert!(text.contains("\nInputs:\n") && text.contains("of an introspection"), "{text}");
+    assert!(text.contains("\nInputs:\n") && text.contains("CPU of an introspection"), "{text}");
 }
 
-/// Keycloak ends a session that was idle for half an hour: after an outage as long all must log in.
+/// Keycloak ends a session after 30 min without a new token.
 #[test]
-fn who_was_idle_for_too_long_logs_in_after_an_outage() {
+fn session_idle_for_too_long_logs_in_after_an_outage() {
     for options in [
         "--session-idle 30m --outage 20m",
         "--session-idle 30m --outage 20m --habit lazy",
@@ -248,24 +274,24 @@ fn who_was_idle_for_too_long_logs_in_after_an_outage() {
     };
     let never = of("");
     assert!(never.logging_in_after_outage.is_none());
-    // A login costs more, so that it takes longer until all are served.
+    // A login costs more than a refresh.
     let all = of("--session-idle 30m --login-cost 50ms");
     assert_eq!(all.logging_in_after_outage.unwrap().model, all.waiting_after_outage.model);
     assert!((all.recovery.unwrap() / never.recovery.unwrap() - 50.0 / 3.1).abs() < 1e-6);
     let keycloak = report("--sessions 1000 --costs-of keycloak --outage 30m").to_string();
-    assert!(keycloak.contains("who must log in, having been idle"), "{keycloak}");
-    assert!(keycloak.contains("the issuer ends a session that is idle for"), "{keycloak}");
+    assert!(keycloak.contains("of these, logins after a long idle time"), "{keycloak}");
+    assert!(keycloak.contains("the issuer ends a session after an idle time of"), "{keycloak}");
 }
 
-/// The figures of a report are not those of its recommendation, unless they are the same.
+/// The figures of a report are those of the given settings, not of its recommendation.
 #[test]
-fn a_recommendation_says_of_which_settings_the_figures_are() {
+fn recommendation_names_the_settings_of_the_figures() {
     let said = report("--sessions 1000 --survive 30m").recommendation.unwrap();
     let last = said.why.last().unwrap();
     let expiry = said.access_expiry.unwrap();
     for part in [
-        "(expiry 15 min, TTL 5 min, max_stale 1 h, outage 5 min), not of these",
-        &format!("run it again with --access-expiry {expiry} --max-stale 1808 --outage 1800"),
+        "(expiry 15 min, TTL 5 min, max_stale 1 h, outage 5 min)",
+        &format!("add --access-expiry {expiry} --max-stale 1808 --outage 1800"),
     ] {
         assert!(last.contains(part), "{part}: {last}");
     }

@@ -13,13 +13,13 @@ use crate::tune::{html, memo, verdict};
 
 const SETTINGS: usize = 500;
 
-/// How probable it is that a grid like this one has a figure outside its interval by chance.
+/// The probability that the grid has a figure outside its interval by chance.
 const FALSE_ALARM: f64 = 1e-3;
 
 struct Draw(Xoshiro256PlusPlus);
 
 impl Draw {
-    /// Small numbers as often as large ones.
+    /// Uniform in the logarithm.
     fn between(&mut self, least: f64, most: f64) -> f64 {
         least * (most / least).powf(self.0.random::<f64>())
     }
@@ -41,7 +41,7 @@ impl Draw {
         let access_expiry = self.between(10.0, 86_400.0).round();
         let leeway = if self.chance(0.1) { 0.0 } else { self.between(1.0, 60.0) };
         let accepted = access_expiry + leeway;
-        // Around the end of tokens, around the end of keys, beyond it, and anything.
+        // Around the expiry of keys, beyond it, around the expiry of tokens, and anything.
         let outage = match self.0.random_range(0..5) {
             0 => used_ttl + max_stale - self.0.random::<f64>() * used_ttl,
             1 => (used_ttl + max_stale) * self.between(1.0, 5.0),
@@ -51,7 +51,7 @@ impl Draw {
         .max(1.0);
         let habit = if self.chance(0.3) { Habit::Lazy } else { Habit::Timer };
         let early = habit == Habit::Timer && self.chance(0.4);
-        // Not more than some hundred bursts in the life of a token, which only take time.
+        // At most some hundred bursts per token: more would only take time.
         let shortest = (accepted.max(outage) / 200.0).max(10.0);
         let burst = self.between(shortest, shortest.max(3600.0));
         let longest_pause = shortest.max(7200.0);
@@ -80,7 +80,8 @@ impl Draw {
             },
             habit,
             refresh_early: if early { self.between(1.0, 300.0) } else { 0.0 },
-            rotations_per_day: self.between(0.01, 10.0),
+            // From what is usual to one a minute, which shows in every TTL.
+            rotations_per_day: self.between(0.01, 1440.0),
             outage,
             restarted: if self.chance(0.2) { self.0.random::<f64>() } else { 0.0 },
             kept_keys: self.chance(0.3),
@@ -90,14 +91,13 @@ impl Draw {
     }
 }
 
-/// So many settings, each of its own kind.
+/// Random scenarios.
 pub(super) fn scenarios(count: usize, seed: u64) -> Vec<Scenario> {
     let mut draw = Draw(Xoshiro256PlusPlus::seed_from_u64(seed));
     (0..count).map(|_| draw.scenario()).collect()
 }
 
-/// Each figure of each setting within its interval, and none of them off by little in one direction
-/// over all settings.
+/// Each figure of each setting is within its interval, and none is biased over all settings.
 #[test]
 fn closed_forms_and_simulation_agree_over_a_grid() {
     let mut draw = Draw(Xoshiro256PlusPlus::seed_from_u64(19));
@@ -128,16 +128,15 @@ fn closed_forms_and_simulation_agree_over_a_grid() {
     assert!(beyond > 50, "{beyond} outages beyond max_stale");
     assert!(off.is_empty(), "{} of {SETTINGS} settings:\n{}", off.len(), off.join("\n"));
     for (name, (sum, count)) in names.iter().zip(&deviations) {
-        // The sum of so many deviates is one with their number as its variance.
+        // The variance of the sum of normal deviates is their number.
         let together = sum / f64::sqrt(f64::max(*count, 1.0));
         println!("{name}: {count} settings, {together:+.2} deviations together");
         assert!(together.abs() < 4.5, "{name}: {together} over {count} settings");
     }
 }
 
-/// The comparison itself notices what is wrong by little.
 #[test]
-fn a_model_that_is_wrong_is_noticed() {
+fn slightly_wrong_model_is_noticed() {
     let scenario = Scenario { sessions: 40_000, clock_skew: 8.0, ..Scenario::for_test() };
     let disagree = |model: Scenario| {
         let simulated = simulate(&scenario, 3600.0, 1);
@@ -147,31 +146,33 @@ fn a_model_that_is_wrong_is_noticed() {
     assert_eq!(disagree(scenario), Vec::<&str>::new());
     let verifier = scenario.verifier;
     let ttl = |used_ttl| Scenario { verifier: Verifier { used_ttl, ..verifier }, ..scenario };
+    let rotated = Scenario { rotations_per_day: 480.0, ..scenario };
     let longer = Activity { pause: 1650.0, ..scenario.activity };
     for (model, noticed) in [
         (Scenario { access_expiry: 810.0, ..scenario }, "refreshes in the simulated time"),
-        (Scenario { access_expiry: 810.0, ..scenario }, "how long they are (largest difference)"),
-        (Scenario { activity: longer, ..scenario }, "revoked sessions that are accepted at all"),
         (
-            Scenario { instances: 11, ..scenario },
-            "requests with a token that is new to the instance",
+            Scenario { access_expiry: 810.0, ..scenario },
+            "lag of a revoked session (largest difference)",
         ),
-        (Scenario { outage: 330.0, ..scenario }, "tokens that an outage ends"),
-        (Scenario { outage: 330.0, ..scenario }, "sessions that it locks out"),
-        (Scenario { outage: 330.0, ..scenario }, "sessions that ask when it is over"),
-        (Scenario { clock_skew: 16.0, ..scenario }, "refused since clocks differ"),
-        (Scenario { restarted: 0.01, ..scenario }, "key sets that it ends"),
+        (Scenario { activity: longer, ..scenario }, "revoked sessions that are still accepted"),
+        (Scenario { instances: 11, ..scenario }, "token cache misses"),
+        (Scenario { outage: 330.0, ..scenario }, "tokens that expire in the outage"),
+        (Scenario { outage: 330.0, ..scenario }, "sessions that the outage locks out"),
+        (Scenario { outage: 330.0, ..scenario }, "sessions that request a token after the outage"),
+        (Scenario { clock_skew: 16.0, ..scenario }, "requests rejected because of clock skew"),
+        (Scenario { restarted: 0.01, ..scenario }, "key sets that expire in the outage"),
+        (rotated, "fetches in the simulated time"),
+        (rotated, "lag of a withdrawn key (largest difference)"),
         (ttl(240.0), "fetches in the simulated time"),
-        (ttl(240.0), "how long a withdrawn key is accepted (largest difference)"),
+        (ttl(240.0), "lag of a withdrawn key (largest difference)"),
     ] {
         let disagreeing = disagree(model);
         assert!(disagreeing.contains(&noticed), "{noticed}: {disagreeing:?} of {model:?}");
     }
 }
 
-/// And the command says so: in its exit code, on standard error, and in every form of the report.
 #[test]
-fn figures_that_disagree_are_no_result() {
+fn disagreement_is_in_the_exit_code_and_in_every_form() {
     let mut report = super::report("--sessions 2000");
     assert_eq!(verdict(&report), Exit::Good);
     assert!(report.to_string().contains("agree in all 11 figures"));

@@ -1,4 +1,4 @@
-//! Figures that were wrong once, each with its kind.
+//! Figures that were wrong once.
 
 use super::{refused, report};
 use crate::tune::figures::Figures;
@@ -7,16 +7,15 @@ fn figures(options: &str) -> Figures {
     report(options).settings.remove(0)
 }
 
-/// Keys end in an outage, not only tokens.
 #[test]
-fn tokens_that_outlast_an_outage_do_not_help_without_keys() {
+fn outage_beyond_max_stale_locks_out_sessions_with_valid_tokens() {
     let all = figures("--access-expiry 24h --outage 2h").locked_out;
     assert_eq!((all.model, all.simulated), (1.0, 1.0));
 }
 
 /// Each instance counts max_stale from its own last fetch.
 #[test]
-fn keys_end_instance_by_instance() {
+fn keys_expire_instance_by_instance() {
     for (outage, dead) in [
         (3600.0, 0.0),
         (3630.0, 0.0),
@@ -32,9 +31,8 @@ fn keys_end_instance_by_instance() {
     }
 }
 
-/// Whatever is few: no quantile above the largest, and none that falls as it should rise.
 #[test]
-fn no_quantile_is_above_the_maximum() {
+fn quantiles_rise_and_are_at_most_the_maximum() {
     for seed in 0..50 {
         for sessions in [1, 2, 7, 40] {
             let of =
@@ -51,7 +49,7 @@ fn no_quantile_is_above_the_maximum() {
 
 #[cfg(feature = "live")]
 #[test]
-fn no_quantile_of_a_live_run_is_above_the_maximum() {
+fn quantiles_of_a_live_run_are_at_most_the_maximum() {
     for seed in 1..=5 {
         let options = "--access-expiry 60 --pause 0 --instances 2 --live --live-sessions 20";
         let live = figures(&format!("{options} --seed {seed}")).live.unwrap();
@@ -59,10 +57,9 @@ fn no_quantile_of_a_live_run_is_above_the_maximum() {
     }
 }
 
-/// The operator's TTL holds, whatever forbids caching; a positive `max-age` shortens it; renewing
-/// ahead of the end is in the figure.
+/// A positive `max-age` shortens the TTL; headers that forbid caching do not. Renewals come before its end.
 #[test]
-fn fetches_are_by_the_ttl_that_is_used() {
+fn fetches_follow_the_ttl_in_effect() {
     for (options, cycle) in [
         ("", 300.0 - 45.0),
         ("--jwks-max-age 86400", 300.0 - 45.0),
@@ -80,9 +77,8 @@ fn fetches_are_by_the_ttl_that_is_used() {
     }
 }
 
-/// What other issuers cost is known, and what was measured of ours is not taken for theirs.
 #[test]
-fn costs_are_those_of_the_issuer_that_is_named() {
+fn costs_are_those_of_the_named_issuer() {
     let cores = |options: &str| {
         report(&format!("--sessions 30000 {options}")).mechanisms.pop().unwrap().issuer_cores
     };
@@ -94,9 +90,9 @@ fn costs_are_those_of_the_issuer_that_is_named() {
     assert!((2.1..2.4).contains(&own), "{own}");
 }
 
-/// What is known of Keycloak: it has no status lists, short tokens, and RS256.
+/// Keycloak has tokens of 300 s, RS256 and no status lists.
 #[test]
-fn an_issuer_that_is_assumed_is_assumed_as_a_whole() {
+fn named_issuer_brings_all_its_defaults() {
     let of = report("--sessions 1000 --costs-of keycloak");
     assert_eq!(of.settings[0].scenario.access_expiry, 300.0);
     assert_eq!(of.settings[0].scenario.verifier.used_ttl, 300.0);
@@ -110,9 +106,8 @@ fn an_issuer_that_is_assumed_is_assumed_as_a_whole() {
     assert!(refused.contains("--list-share") && refused.contains("--costs-of"), "{refused}");
 }
 
-/// The issuer's `max-age` shortens the TTL, and the bound while it says so.
 #[test]
-fn a_header_that_shortens_the_ttl_is_in_the_bound_and_in_the_sweep() {
+fn max_age_shortens_the_key_bound_and_the_ttls_of_the_sweep() {
     let of = report("--sessions 1000 --jwks-ttl 15m --jwks-max-age 300");
     let bound = of.settings[0].key_bound();
     assert_eq!(
@@ -125,27 +120,60 @@ fn a_header_that_shortens_the_ttl_is_in_the_bound_and_in_the_sweep() {
     };
     assert_eq!(ttls("--jwks-max-age 300"), [30.0, 60.0, 120.0, 300.0]);
     assert_eq!(ttls("--jwks-max-age 10"), [30.0]);
-    // What the companion says, unless it is told otherwise.
+    // The default is the companion's.
     assert_eq!(ttls(""), ttls("--jwks-max-age 300"));
     assert_eq!(ttls("--jwks-max-age 0").len(), 6);
     assert_eq!(figures("--sessions 1000 --jwks-ttl 900").scenario.verifier.used_ttl, 300.0);
 }
 
-/// Half of those that are accepted is not half of all.
+/// The quantiles are those of the sessions with a lag.
 #[test]
-fn sessions_without_a_lag_are_named_beside_the_quantiles_of_the_others() {
+fn share_without_a_lag_stands_before_the_quantiles_of_the_others() {
     let of = figures("--access-expiry 300");
     assert!((0.73..0.75).contains(&of.without_lag.model), "{:?}", of.without_lag);
     let lines = of.lines();
     let at = |name: &str| lines.iter().position(|line| line.0.contains(name)).unwrap();
-    assert_eq!(at("not at all, since its token had expired") + 1, at("of the others, half"));
-    // And drawn: the curve begins at those that are accepted.
+    assert_eq!(at("not accepted: its token had expired") + 1, at("lag of the others, median"));
+    // The curve starts at the share that is accepted.
     assert!((of.lag_exceeds(0.0) - (1.0 - of.without_lag.model)).abs() < 1e-9);
 }
 
-/// One model, also where sessions rest.
+/// A lazy client repeats the rejected request with its new token, which no instance can know and which
+/// is too young for a slow clock.
 #[test]
-fn cache_hits_agree_though_sessions_rest() {
+fn repeated_request_of_a_lazy_client_is_a_cache_miss_of_age_zero() {
+    let options = "--habit lazy --pause 0 --access-expiry 60 --leeway 2 --clock-skew 3";
+    let of = figures(options);
+    // A token: one repeated request, and 6.2 others until it is rejected.
+    let misses = 1.0 + 9.0 * (1.0 - (-6.2_f64 / 10.0).exp());
+    assert!((of.cache_hits.model - (1.0 - misses / 7.2)).abs() < 1e-9, "{:?}", of.cache_hits);
+    // By hand: 1.5 % of the others, and a quarter of those of age 0.
+    assert!((of.refused_by_skew.model - 0.049_023).abs() < 1e-6, "{:?}", of.refused_by_skew);
+    for figure in [of.cache_hits, of.refused_by_skew] {
+        let off = (figure.model - figure.simulated).abs();
+        assert!(off < 2.5 * figure.error + 1e-6, "{figure:?}");
+    }
+}
+
+/// Each fetch starts a new TTL, one for an unknown key as well.
+#[test]
+fn fetch_for_a_rotated_key_postpones_the_next_renewal() {
+    for (rotations, mean) in [
+        (0.0, 102.0),
+        // (1 − E e^(−ρD)) / ρ with one rotation in 300 s and D from 96 to 108 s.
+        (288.0, 86.454_7),
+        // One a minute.
+        (1440.0, 49.020_7),
+    ] {
+        let options = "--jwks-ttl 120 --jwks-max-age 0 --instances 40";
+        let of = figures(&format!("{options} --rotations-per-day {rotations}")).fetches;
+        assert!((40.0 / of.model - mean).abs() < 1e-3, "{rotations}: {of:?}");
+        assert!((of.simulated - of.model).abs() < 2.5 * of.error, "{rotations}: {of:?}");
+    }
+}
+
+#[test]
+fn cache_hits_agree_for_sessions_with_pauses() {
     for options in ["--instances 160", "--habit lazy", "--burst 20 --pause 100 --request-every 3"] {
         let hits = figures(&format!("--sessions 40000 {options}")).cache_hits;
         let off = (hits.model - hits.simulated).abs();

@@ -3,7 +3,7 @@
 mod live;
 
 use crate::tune::figures::{Figure, Figures};
-use crate::tune::text::loaded;
+use crate::tune::tables::loaded;
 use crate::tune::warnings;
 use crate::units::{duration, number, percent};
 
@@ -13,11 +13,12 @@ impl Figures {
         lines.extend(self.key_lines());
         lines.extend(self.issuer_lines());
         lines.extend(self.outage_lines());
-        lines.push(line("refused since clocks differ", self.refused_by_skew.show(percent)));
+        lines.push(line("rejected because of clock skew", self.refused_by_skew.show(percent)));
+        lines.extend(self.live.as_ref().into_iter().flat_map(|live| self.live_lines(live)));
         lines
     }
 
-    /// By the recorded requests, if there are any; or else by both ways.
+    /// By the recorded requests if there are any; otherwise the closed form and the simulation.
     pub(in crate::tune) fn by_file(
         &self,
         of_file: impl Fn(&crate::tune::replay::Replayed) -> Option<f64>,
@@ -38,19 +39,19 @@ impl Figures {
         let p99 = self.by_file(|file| Some(file.lag_p99), self.lag_p99, duration);
         vec![
             line("a revoked session is accepted for at most", agreeing),
-            line("  not at all, since its token had expired", without),
-            line("  of the others, half for at most", median),
-            line("  and 99 of 100 for at most", p99),
-            line("  the longest simulated", duration(self.lag_max)),
-            line("  all revocations of a day together", duration(self.exposure_per_day)),
+            line("  not accepted: its token had expired", without),
+            line("  lag of the others, median", median),
+            line("  lag of the others, 99th percentile", p99),
+            line("  longest simulated lag", duration(self.lag_max)),
+            line("  sum of the lags of a day's revocations", duration(self.exposure_per_day)),
         ]
     }
 
-    /// With the share of instances where it does not hold, if it is one in ten thousand.
+    /// With the share of instances where the bound does not hold, if that is not rare.
     pub(in crate::tune) fn session_bound(&self) -> String {
         let (bound, behind) = (duration(self.lag_bound), self.scenario.clocks_behind());
         if behind > warnings::RARE {
-            return format!("{bound}, and longer at {} whose clock is behind", percent(behind));
+            return format!("{bound}, and longer at {} of the instances", percent(behind));
         }
         bound
     }
@@ -58,17 +59,17 @@ impl Figures {
     fn key_lines(&self) -> Vec<(String, String)> {
         vec![
             line("a withdrawn key is accepted for at most", self.key_bound()),
-            line("  by half of the instances for at most", self.key_lag_median.show(duration)),
-            line("  by 99 of 100 for at most", self.key_lag_p99.show(duration)),
+            line("  lag of an instance, median", self.key_lag_median.show(duration)),
+            line("  lag of an instance, 99th percentile", self.key_lag_p99.show(duration)),
+            line("  lag of the last instance, median", duration(self.key_lag_last_instance)),
             line(
-                "  until the last instance notices, usually",
-                duration(self.key_lag_last_instance),
+                "  while the issuer is unavailable, at most",
+                duration(self.key_lag_bound_in_outage),
             ),
-            line("  while the issuer is away, at most", duration(self.key_lag_bound_in_outage)),
         ]
     }
 
-    /// By the setting, and by the issuer's header while it sends that.
+    /// By the setting, and by the issuer's `max-age` where that is shorter.
     pub(in crate::tune) fn key_bound(&self) -> String {
         let (bound, verifier) = (duration(self.key_lag_bound), self.scenario.verifier);
         if verifier.used_ttl < verifier.jwks_ttl {
@@ -92,32 +93,30 @@ impl Figures {
                 lines.extend(
                     file.busiest_second.map(|most| line("  in the busiest second", number(most))),
                 );
-                lines.push(line(
-                    "  without first tokens (logins), in their busiest minute",
-                    format!(
-                        "{}/s at most, which are in no figure here",
-                        number(file.busiest_logins)
-                    ),
-                ));
+                let logins = format!("{} (in no other figure)", number(file.busiest_logins));
+                lines.push(line("  logins/s in their busiest minute", logins));
             }
             None => lines
                 .push(line("  in the busiest second simulated", self.busiest_second.to_string())),
         }
         lines.push(line("JWKS fetches/s at the issuer", self.fetches.show(number)));
-        lines.push(line("  all that, in cores of the issuer", self.cores()));
+        lines.push(line("  issuer cores for both", self.cores()));
         lines.push(line(
-            "validations whose token was verified before",
+            "token cache hits",
             self.by_file(|file| Some(file.cache_hits), self.cache_hits, percent),
         ));
         lines.push(line(
-            "  CPU of a validation, with the token cache",
+            "  CPU per validation, with the token cache",
             duration(self.cpu_per_validation),
         ));
-        lines.push(line("  and without", duration(self.cpu_per_validation_without_cache)));
+        lines.push(line(
+            "  CPU per validation, without the token cache",
+            duration(self.cpu_per_validation_without_cache),
+        ));
         lines
     }
 
-    /// Of the issuer, on average and in the busiest minute.
+    /// Cores of the issuer, on average and in the busiest minute.
     pub(in crate::tune) fn cores(&self) -> String {
         let loaded = |cores: f64| loaded(cores, self.scenario.issuer_cores);
         match self.busiest_cores {
@@ -135,35 +134,32 @@ impl Figures {
         let waiting = self.waiting_after_outage;
         let mut lines = vec![
             line(
-                &format!("locked out by {outage} without issuer"),
+                &format!("locked out by an outage of {outage}"),
                 self.by_file(|file| file.tokens_ended.map(|_| locked), self.locked_out, percent),
             ),
             line(
-                "  since their token has ended",
+                "  because their token expired",
                 self.by_file(|file| file.tokens_ended, self.tokens_ended, percent),
             ),
+            line("  because an instance's keys expired (partition)", self.keys_ended.show(percent)),
             line(
-                "  since the keys of an instance have (a partition)",
-                self.keys_ended.show(percent),
-            ),
-            line(
-                "  who ask for a token when it is back",
+                "  sessions that request a token after it",
                 self.by_file(|file| file.waiting, waiting, number),
             ),
         ];
         lines.extend(self.logging_in_after_outage.map(|figure| {
             line(
-                "    of them, who must log in, having been idle",
+                "    of these, logins after a long idle time",
                 self.by_file(|file| file.logging_in, figure, number),
             )
         }));
         lines.push(line(
             &format!(
-                "  what {} cores of the issuer need for them",
+                "  time that {} issuer cores need for these",
                 number(self.scenario.issuer_cores)
             ),
             self.recovery.map_or_else(
-                || "never done: it has less than it needs anyway".to_owned(),
+                || "unlimited: the usual load needs all of its cores".to_owned(),
                 duration,
             ),
         ));

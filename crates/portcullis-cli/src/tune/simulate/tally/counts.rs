@@ -1,6 +1,6 @@
-//! Shares, counts and ratios, each with what chance does to it.
+//! Shares, counts and ratios, each with its variance.
 
-/// How many of the counted were such.
+/// The number of matches among all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Share {
     pub(crate) such: u64,
@@ -23,7 +23,7 @@ impl Share {
     }
 }
 
-/// A number for each of many that do not depend on each other.
+/// A sum of independent numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) of: u64,
@@ -48,14 +48,13 @@ impl Counts {
     pub(crate) fn variance(&self) -> f64 {
         let (of, sum) = (self.of.max(1) as f64, self.sum as f64);
         let each = (self.squares as f64 / of - (sum / of).powi(2)).max(0.0);
-        // A whole number whose mean is none varies by at least so much, though few show it.
+        // The least variance of a whole number with this mean, which a small sample may miss.
         let part = (sum / of).fract();
         each.max(part * (1.0 - part)).max(0.25 / of) * of
     }
 }
 
-/// Requests, and those among them whose instance had not seen their token: both in expectation, and
-/// in millionths.
+/// Requests and token cache misses: expectations, in millionths.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Misses {
     requests: u128,
@@ -64,7 +63,7 @@ pub(crate) struct Misses {
     product: u128,
     misses_squared: u128,
     largest: u128,
-    /// Of the session that is running.
+    /// Of the current session.
     session: (u128, u128),
 }
 
@@ -104,14 +103,14 @@ impl Misses {
         if self.requests == 0 { 0.0 } else { self.misses as f64 / self.requests as f64 }
     }
 
-    /// The standard deviation of that share, if `share` is the true one.
+    /// The standard deviation of the share of misses, if `share` is the true one.
     pub(crate) fn deviation(&self, share: f64) -> f64 {
         let squares = self.misses_squared as f64 - 2.0 * share * self.product as f64
             + share * share * self.requests_squared as f64;
         squares.max(0.0).sqrt() / (self.requests as f64).max(1.0)
     }
 
-    /// The most that one session adds to it.
+    /// The largest contribution of one session.
     pub(crate) fn largest(&self) -> f64 {
         self.largest as f64 / (self.requests as f64).max(1.0)
     }

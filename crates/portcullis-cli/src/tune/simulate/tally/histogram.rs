@@ -1,4 +1,4 @@
-/// Values from zero to a bound, in steps of a ten-thousandth of it.
+/// A histogram of values from 0 to a bound, in 10,000 steps.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Histogram {
     counts: Vec<u64>,
@@ -39,7 +39,7 @@ impl Histogram {
         self.all
     }
 
-    /// The middle of the step that holds the quantile, and never more than the largest value.
+    /// The middle of the step with the quantile, at most the largest value.
     pub(crate) fn quantile(&self, quantile: f64) -> f64 {
         let rank = (quantile * self.all as f64).ceil() as u64;
         let mut seen = 0;
@@ -52,8 +52,7 @@ impl Histogram {
         self.max
     }
 
-    /// Half the width of the interval that holds the true quantile with 95 % probability: what
-    /// chance does to so many values, and half a step.
+    /// Half the width of the 95 % interval of a quantile, and half a step.
     pub(crate) fn quantile_error(&self, quantile: f64) -> f64 {
         if self.all == 0 {
             return 0.0;
@@ -64,8 +63,8 @@ impl Histogram {
         (above - below) / 2.0 + self.bound / STEPS as f64 / 2.0
     }
 
-    /// The value at which the share of larger ones is furthest from what `exceeds` says it should
-    /// be, that share, and what it should be.
+    /// The value at which the share of larger values differs most from `exceeds`, that share, and the
+    /// expected one.
     pub(crate) fn furthest_from(&self, exceeds: impl Fn(f64) -> f64) -> (f64, f64, f64) {
         let mut left = self.all;
         let mut worst = (0.0, 1.0, 1.0);

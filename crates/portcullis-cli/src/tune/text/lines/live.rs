@@ -6,39 +6,41 @@ use crate::tune::scenario::Scenario;
 use crate::units::{duration, number};
 
 impl Figures {
-    /// What was measured, beside the model of as many sessions.
-    pub(in crate::tune) fn live_lines(&self, live: &Measured) -> Vec<(&'static str, String)> {
+    /// What was measured, beside the model of the same number of sessions.
+    pub(in crate::tune) fn live_lines(&self, live: &Measured) -> Vec<(String, String)> {
         let scenario = Scenario { sessions: live.sessions, ..self.scenario };
         let refreshes = {
             let (model, error) = (scenario.refreshes(), live.refreshes_error);
             let range = (model - error, model + error);
             set_beside(live.refreshes, 0.0, model, range, number)
         };
-        // Tried so often: it was last accepted up to a step before it ended.
+        // The token is tried once a step: it was accepted for up to a step longer.
         let lag = |measured, quantile| {
             let (model, range) =
                 (scenario.lag_quantile(quantile), likely(&scenario, live, quantile));
             set_beside(measured, live.lag_step, model, range, duration)
         };
-        vec![
-            ("refreshes/s", refreshes),
-            ("last accepted after the revocation, median", lag(live.lag_median, 0.5)),
-            ("  99 of 100", lag(live.lag_p99, 0.99)),
-            (
-                "  the longest",
-                format!(
-                    "{}  (tried every {}; bound {})",
-                    duration(live.lag_max),
-                    duration(live.lag_step),
-                    duration(self.lag_bound)
-                ),
-            ),
-            ("requests that were wrongly refused", live.wrongly_refused.to_string()),
+        let measured = format!("{} sessions, {} requests", live.sessions, live.requests);
+        let longest = format!(
+            "{}  (tried every {}; bound {})",
+            duration(live.lag_max),
+            duration(live.lag_step),
+            duration(self.lag_bound)
+        );
+        [
+            ("measured by --live", measured),
+            ("  refreshes/s", refreshes),
+            ("  lag of a revoked session, median", lag(live.lag_median, 0.5)),
+            ("  lag of a revoked session, 99th percentile", lag(live.lag_p99, 0.99)),
+            ("  longest lag", longest),
+            ("  valid tokens rejected", live.wrongly_refused.to_string()),
         ]
+        .map(|(name, text)| (name.to_owned(), text))
+        .into()
     }
 }
 
-/// Where 95 of 100 runs of as many sessions have this quantile of the lag.
+/// The interval of this quantile of the lag in 95 % of runs with the same number of sessions.
 fn likely(scenario: &Scenario, live: &Measured, quantile: f64) -> (f64, f64) {
     let lags = ((1.0 - live.without_lag) * live.sessions as f64).max(1.0);
     let error = DEVIATE * (quantile * (1.0 - quantile) / lags).sqrt();
@@ -46,7 +48,7 @@ fn likely(scenario: &Scenario, live: &Measured, quantile: f64) -> (f64, f64) {
     (at(quantile - error), at(quantile + error))
 }
 
-/// The true value is up to a step more than what was measured.
+/// The true value is up to a step more than the measured one.
 fn set_beside(
     measured: f64,
     step: f64,
@@ -57,7 +59,7 @@ fn set_beside(
     let off = (measured / model - 1.0) * 100.0;
     let by_chance = measured + step >= low && measured <= high;
     format!(
-        "{}  (model {}, {off:+.1} %; 95 of 100 such runs have {} to {}: {} chance)",
+        "{}  (model {}, {off:+.1} %; 95 % of such runs have {} to {}: {} chance)",
         unit(measured),
         unit(model),
         unit(low.max(0.0)),
@@ -90,8 +92,8 @@ mod tests {
             let range = likely(&scenario, &live(sessions, measured), 0.5);
             set_beside(measured, 1.0, model, range, duration)
         };
-        // A quarter less is chance with sixty sessions, and none with six thousand.
-        assert!(said(60, 0.77 * model).contains("-23.0 %; 95 of 100 such runs have "));
+        // A quarter less is chance with sixty sessions, and is not with six thousand.
+        assert!(said(60, 0.77 * model).contains("-23.0 %; 95 % of such runs have "));
         assert!(said(60, 0.77 * model).ends_with(": within chance)"), "{}", said(60, 0.77 * model));
         assert!(said(6000, 0.77 * model).ends_with(": BEYOND chance)"));
         assert!(said(6000, model).ends_with(": within chance)"));
