@@ -11,7 +11,7 @@
 //!
 //! | chapter | after it you can |
 //! |---|---|
-//! | [Auth0](self::auth0), [Dex](self::dex), [Entra](self::entra), [glewlwyd](self::glewlwyd), [Keycloak](self::keycloak), [oidc-provider](self::oidc_provider), [Ory Hydra](self::hydra), [Spring Authorization Server](self::spring) | configure this issuer and your API for each other, and fix rejected tokens |
+//! | [Auth0](self::auth0), [Dex](self::dex), [Entra](self::entra), [glewlwyd], [Keycloak](self::keycloak), [oidc-provider](self::oidc_provider), [Ory Hydra](self::hydra), [Spring Authorization Server](self::spring) | configure this issuer and your API for each other, and fix rejected tokens |
 //! | [Azure AD B2C, authentik and others](self::other_issuers) | find the profile of an issuer without a page, and accept tokens without an audience |
 //!
 //! # Keys and revocation
