@@ -91,6 +91,7 @@
 //! With `default-features = false`, the dependencies include no HTTP client and no TLS. Use this
 //! with [local keys](portcullis::guide::local_keys) or with your own
 //! [`Fetch`](portcullis::fetch::Fetch).
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 
 mod auth;
 mod caller;

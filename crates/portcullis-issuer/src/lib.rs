@@ -166,6 +166,7 @@
 //! `http.response.status_code`, and `otel.name`, `otel.kind` and `otel.status_code`, which
 //! `tracing-opentelemetry` reads. The caller's W3C `traceparent` is the field of that name; an app that
 //! continues its trace puts its own layer around [`Issuer::router`].
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 
 mod clock;
 mod config;

@@ -45,6 +45,7 @@
 //! ```
 //!
 //! All functions panic if a test cannot be set up.
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -75,6 +75,7 @@
 //! |---|---|
 //! | `reqwest` (default) | `ReqwestFetch`, the HTTP client for key sets |
 //! | `test-util` | the module `testing`: a manual clock, a scripted HTTP client, signing keys, and a `Scene` that combines them |
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 
 pub mod adapter;
 pub mod claims;

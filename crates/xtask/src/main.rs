@@ -18,6 +18,8 @@ mod migrations;
 mod msrv;
 mod mutants;
 mod postgres;
+#[cfg(test)]
+mod readmes;
 mod run;
 mod screenshots;
 mod soak;
