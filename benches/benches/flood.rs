@@ -74,7 +74,7 @@ const HEADINGS: [&str; COLUMNS] = [
 enum Bad {
     /// A new, unknown `kid`.
     RandomKid,
-    /// The key's own `kid`, with another algorithm than the key's.
+    /// The key's own `kid`, with an algorithm that is not the key's.
     OtherAlgorithm,
 }
 

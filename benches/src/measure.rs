@@ -1,5 +1,5 @@
-//! Measures cases against each other: in slices of some milliseconds, one after another and in
-//! reverse order every other round, so that noise affects all of them equally.
+//! Compares cases. Each round measures a slice of a few milliseconds of every case in turn, and every
+//! other round goes in reverse order, so that noise affects all cases equally.
 
 use std::time::{Duration, Instant};
 

@@ -108,7 +108,7 @@ impl Signer {
     }
 }
 
-/// The caller of headers that are known to be valid.
+/// Authenticates headers that are known to be valid.
 #[must_use]
 pub fn caller(auth: &Authenticator, headers: &HeaderMap) -> Authenticated {
     match attempt_now(auth, headers) {

@@ -1,5 +1,5 @@
-//! Services over loopback: the server is a process with one thread, and shares one core with the
-//! sender, so its processor time is measured, independently of who waits for the other.
+//! Services over loopback. The server is a process with one thread and shares one core with the
+//! sender. Its processor time is measured, because that does not include time spent waiting.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

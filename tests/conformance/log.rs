@@ -148,8 +148,8 @@ fn tower_and_hyper_logs_name_the_method_and_the_configured_route() {
         }
         .unwrap();
     });
-    // The handler reads the claims itself, and `portcullis_hyper::caller` has no access to a
-    // router.
+    // These two have no route: `Authenticated::claims` does not know the request, and
+    // `portcullis_hyper::caller` knows no router.
     let alone = [("claims", "issuer="), ("misconfigured", r#"method="GET""#)];
     assert_told(&lines, [PATTERNS[0], PATTERNS[1], alone[0], alone[1]]);
 }

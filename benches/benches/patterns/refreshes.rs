@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 
 use super::services::open;
 
-/// The group of the figures.
+/// The group under which `cargo xtask bench` lists these figures.
 const GROUP: &str = "issuer, one refresh";
 
 const FOR: Duration = Duration::from_secs(8);

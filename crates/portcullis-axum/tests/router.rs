@@ -143,7 +143,7 @@ async fn optional_caller_is_none_or_valid() {
     let good = token(&scene, &json!({"tenant": 7}));
     assert_eq!(text(ask(&app, "/", Some(&good)).await).await, "alice");
     assert_eq!(ask(&app, "/", Some("bad")).await.status(), 401);
-    // A layer that requires a caller asks for a token behind an optional gate.
+    // Behind an optional gate, a route that requires a caller rejects requests without a token.
     let required = RequireLayer::new(Policy::scopes(["read"]));
     let router = Router::new()
         .route("/required", get(async || "reached").route_layer(required))

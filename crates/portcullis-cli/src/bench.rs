@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
         None => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
-            .map_err(|error| Failure::wrong(format!("no threads: {error}")))?
+            .map_err(|error| Failure::wrong(format!("cannot start threads: {error}")))?
             .block_on(measure(arguments))?,
     };
     html.map_or(Ok(()), |page| page.write(&html::page(&report)))?;

@@ -179,8 +179,8 @@ pub(crate) struct CheckArguments {
 /// The options of `jwks`: the key set to diagnose, and the settings of the service.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct JwksArguments {
-    /// Key set: an https URL, an http URL on this machine, or a file. Also takes an issuer's URL, so that
-    /// the metric label `location` can be pasted.
+    /// Key set: an https URL, an http URL on this machine, or a file. An issuer's URL works, too, so you can
+    /// paste any value of the metric label `location`.
     #[arg(value_name = "URL|FILE", required_unless_present = "issuer", conflicts_with = "issuer")]
     pub(crate) url: Option<String>,
 

@@ -46,9 +46,9 @@ fn rejection_names_rule_reason_setting_and_remedy() {
         ended.stdout,
         "argument 1: refused (401 invalid_token)\n  \
            rule:    exp\n  \
-           reason:  `exp` passed 30 s ago\n  \
+           reason:  the token expired 30 s ago (`exp`)\n  \
            setting: leeway (PORTCULLIS_LEEWAY_SECS); option --leeway\n  \
-           remedy:  the client should refresh its token; check both clocks\n"
+           remedy:  the client should refresh its token; check the clocks of the issuer and of this host\n"
     );
     let refused = &issuer.check(&["--json", &expired], "").expect(1).json()[0];
     assert_eq!(
@@ -56,8 +56,9 @@ fn rejection_names_rule_reason_setting_and_remedy() {
         json!({
             "token": "argument 1", "bearer_prefix": false, "verdict": "refused",
             "kind": "invalid_token", "status": 401, "rule": "exp",
-            "reason": "`exp` passed 30 s ago", "setting": "leeway (PORTCULLIS_LEEWAY_SECS)",
-            "option": "--leeway", "remedy": "the client should refresh its token; check both clocks",
+            "reason": "the token expired 30 s ago (`exp`)",
+            "setting": "leeway (PORTCULLIS_LEEWAY_SECS)", "option": "--leeway",
+            "remedy": "the client should refresh its token; check the clocks of the issuer and of this host",
         })
     );
 }

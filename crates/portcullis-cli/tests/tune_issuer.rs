@@ -177,7 +177,7 @@ fn client_that_may_not_introspect_is_reported_and_the_rest_is_measured() {
         metadata["introspection_endpoint"] = format!("{url}/never").into();
     });
     let text = issuer.tune(true, &["--issuer-requests", "2"]).expect(0).stdout;
-    assert!(text.contains("may not introspect (Keycloak"), "{text}");
+    assert!(text.contains("not allowed to introspect (Keycloak"), "{text}");
     assert!(text.contains("a grant, in place of a refresh,"), "{text}");
     assert_eq!(issuer.asked("/never"), 1);
 }

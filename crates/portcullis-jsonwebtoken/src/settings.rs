@@ -134,7 +134,7 @@ pub fn issuer_settings(validation: &Validation) -> Result<IssuerSettings, NotExp
 
 /// The fields of a [`Validation`] that [`IssuerSettings`] cannot express.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the validation cannot be expressed: {}", list(.problems))]
+#[error("the `Validation` has no equivalent settings: {}", list(.problems))]
 pub struct NotExpressible {
     problems: Vec<(&'static str, &'static str)>,
 }

@@ -159,7 +159,7 @@ async fn unmet_policy_is_403_and_met_policy_passes() {
             Policy::scopes(["a", "b"]),
             403,
             Some(
-                r#"Bearer realm="api", error="insufficient_scope", error_description="The access token's scope does not suffice", scope="a b""#,
+                r#"Bearer realm="api", error="insufficient_scope", error_description="The access token lacks the required scope", scope="a b""#,
             ),
         ),
         (Policy::roles(["clerk"]), 200, None),

@@ -123,7 +123,8 @@ impl Authenticated {
         self.0.algorithm
     }
 
-    /// A claim of the token that grants all that `lacks` name and that its profile does not read.
+    /// Returns a claim of the token that contains everything in `lacks`, but that the profile does not
+    /// read.
     pub(crate) fn unread_place(&self, lacks: &[Lack<'_>]) -> Option<&'static str> {
         self.0.origin.issuer.rules.profile.unread_place(lacks, &self.0.registered)
     }

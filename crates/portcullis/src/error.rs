@@ -171,7 +171,7 @@ pub enum TokenError {
         found: Found,
     },
     /// `exp` has passed.
-    #[error("`exp` passed {} ago", InSeconds(*.ago))]
+    #[error("the token expired {} ago (`exp`)", InSeconds(*.ago))]
     #[non_exhaustive]
     Expired {
         /// How long ago, without the leeway.

@@ -53,7 +53,8 @@ pub use site::{RouteFrom, Site};
 pub(crate) use space::ProtectionSpace;
 pub(crate) use tally::Tally;
 
-const PAST_ALL_LAYERS: &str = "a request came to a protected place past all authentication";
+const PAST_ALL_LAYERS: &str =
+    "a request reached a protected route, but no authentication layer handled it";
 
 /// The kind of a refusal: a row of the table in the [module](self) documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -393,8 +394,8 @@ impl Refusal {
             Cause::Denied(denial) => denial.remedy(),
             Cause::BudgetSpent { .. } => {
                 "if many tokens have a `kid` that the issuer does not publish, find their sender \
-                 (the budget regains one fetch per `cooldown`); if too many requests wait, the \
-                 issuer is slow"
+                 (the fetch budget regains one fetch per `cooldown`); if too many requests wait, \
+                 the issuer is slow"
             }
             Cause::Unavailable { wanted: Wanted::Keys, .. } => {
                 "see the log events of `portcullis::keys`"
@@ -419,7 +420,7 @@ impl fmt::Display for Reason<'_> {
             Cause::Denied(denial) => denial.fmt(f),
             Cause::BudgetSpent { .. } => f.write_str(
                 "a fetch is required, but none is allowed now: unknown `kid`s have spent \
-                     the budget, or too many requests are waiting",
+                     the fetch budget, or too many requests are waiting",
             ),
             Cause::Unavailable { wanted: Wanted::Keys, .. } => {
                 f.write_str("the issuer's keys are unavailable")

@@ -139,7 +139,7 @@ impl Resource {
                 target: "portcullis",
                 metadata = self.url, setting = %settings::RESOURCE,
                 remedy = "call `with_bodies` on the layer, or serve the metadata from another layer",
-                "metadata in challenges is not served: the layer has no bodies",
+                "challenges link to metadata that this layer cannot serve: it makes no response bodies",
             );
         });
     }

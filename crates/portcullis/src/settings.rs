@@ -74,14 +74,14 @@ settings! {
     REFRESH_AHEAD: "refresh_ahead", "PORTCULLIS_JWKS_REFRESH_AHEAD_SECS", "a tenth of the TTL",
         "time before the end of the TTL at which a key set is refreshed in the background";
     BACKGROUND_REFRESH: "without_background_refresh", "PORTCULLIS_JWKS_BACKGROUND_REFRESH", "true",
-        "refresh keys before the end of the TTL; if `false`, the first request after the TTL waits";
+        "`true`: keys are refreshed before the end of the TTL; `false`: the first request after the TTL waits";
     MAX_STALE: "max_stale", "PORTCULLIS_JWKS_MAX_STALE_SECS", "3600",
         "time past its TTL for which a key set is used while the issuer is unreachable";
     OBEY_NO_CACHE: "obey_no_cache", "PORTCULLIS_JWKS_OBEY_NO_CACHE", "false",
         "obey the server's `no-cache`, `no-store`, `max-age=0` and past `Expires`, which shorten the TTL \
          to `min_ttl`, and its `no-cache`, `no-store` and `must-revalidate`, which forbid stale keys";
     COOLDOWN: "cooldown", "PORTCULLIS_JWKS_COOLDOWN_SECS", "30",
-        "time until unknown `kid`s may trigger another fetch, after a burst of 3";
+        "minimum time between two fetches for unknown `kid`s, after a burst of 3";
     FETCH_TIMEOUT: "fetch_timeout", "PORTCULLIS_FETCH_TIMEOUT_SECS", "5",
         "timeout of a whole fetch, including discovery";
     MAX_BODY: "max_body_bytes", "PORTCULLIS_JWKS_MAX_BODY_BYTES", "524288",
@@ -101,7 +101,7 @@ settings! {
     PROFILE: "profile", "PORTCULLIS_PROFILE", "jwt",
         "token profile: `rfc9068` for strict access tokens, or one for the issuer";
     SCOPES_AT: "Profile::scopes_at", "PORTCULLIS_SCOPES_AT", "the profile's: `scope`",
-        "the only claim that scopes are read from: its name, or a path as a JSON array";
+        "name of the only claim that scopes are read from, or its path as a JSON array";
     ROLES_AT: "Profile::roles_at", "PORTCULLIS_ROLES_AT", "the profile's",
         "additional claim that roles are read from: its name, a path as a JSON array, or an array of \
          paths";

@@ -18,7 +18,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
     report.step("boundaries", boundary::check);
     report.step("public types", api::check);
     report.step("import cycles", || cycles::check(&[]));
-    report.step("stands on", stands_on::check);
+    report.step("direct dependencies", stands_on::check);
     report.step("former name", former_name::check);
     report.step("words", words::check);
     report.step("spelling", spelling::check);

@@ -162,7 +162,7 @@ enum Task {
 
     /// Fuzz the parsers for a limited time
     ///
-    /// Seven targets: a JWS, a JWK, a JWKS, the claims of a validly signed token, credentials, the values in a
+    /// Eight targets: a JWS, a JWK, a JWKS, a DER key, the claims of a validly signed token, credentials, the values in a
     /// challenge, and a status list. Builds them with the installed toolchain and libFuzzer (about 3 minutes on
     /// two cores), starts from the seeds in `fuzz/corpus`, and ends with an error at the first input that panics
     /// or violates an assertion, which it stores in `target/fuzz/artifacts`. New inputs are stored in

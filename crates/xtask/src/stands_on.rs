@@ -5,7 +5,7 @@ use std::fs;
 use crate::run::{Failure, cargo, output, root};
 
 const PAGE: &str = "ARCHITECTURE.md";
-const HEADING: &str = "## What the product stands on";
+const HEADING: &str = "## Direct dependencies";
 
 /// Unpublished packages, for which dev-dependencies count.
 const UNPUBLISHED: [&str; 2] = ["portcullis-benches", "portcullis-security"];

@@ -41,7 +41,7 @@ async fn list(Claims(user): Claims<User>) -> Json<Orders> {
     Json(Orders { owner: user.sub, orders: vec![17, 4] })
 }
 
-/// No call to the issuer: it pushes ended sessions with its status list.
+/// No call to the issuer per request: the issuer pushes the status list with the ended sessions.
 async fn order(Claims(user): Claims<User>) -> String {
     format!("ordered for {}\n", user.sub)
 }

@@ -36,7 +36,7 @@ async fn check(Service { row, server, auth }: Service) {
     let key = TestKey::generate("a", Algorithm::Es256);
     let token = token_of(&server.url(""), &key);
 
-    // The service has no keys yet, and does not follow such metadata.
+    // The service has no keys yet, and does not fetch the `jwks_uri` of faulty metadata.
     server.set(METADATA, fault(&server));
     server.set(JWKS, Answer::Document(jwks([&key])));
     server.set("/moved", good(&server));

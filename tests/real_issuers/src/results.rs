@@ -61,9 +61,10 @@ impl Report {
     }
 }
 
-const HEAD: &str = "# Real issuers\n\nWhat `cargo xtask interop` found, each issuer at its defaults, \
-                    against four instances: axum, actix-web, hyper and tower. The proxies nginx, Caddy and \
-                    Envoy are in `tests/interop/proxies`, which `cargo xtask test` runs.\n";
+const HEAD: &str = "# Real issuers\n\nThe results of `cargo xtask interop`: each issuer runs with its default settings, and \
+                    four services (axum, actix-web, hyper and tower) validate its tokens. A row begins with \
+                    `held` if every check in it passed. The tests with the proxies nginx, Caddy and Envoy are \
+                    in `tests/interop/proxies`; `cargo xtask test` runs them.\n";
 
 /// Puts the reports into the table, replacing older ones of the same issuers.
 pub(crate) fn write(path: &Path, reports: &[Report], date: &str) -> Outcome<()> {

@@ -40,7 +40,10 @@ async fn all_rows<I: Issuer>(
     report: &mut Report,
 ) -> Outcome<()> {
     let page = running::page(facts, folder, tools).await;
-    report.add(Row::of("page", page.map(|()| "its steps run word for word".to_owned())));
+    report.add(Row::of(
+        "page",
+        page.map(|()| "every step of the guide page worked as written".to_owned()),
+    ));
 
     let mut issues = Running::start(facts, folder).await?;
     issuer.set_up().await?;
@@ -66,7 +69,8 @@ async fn all_rows<I: Issuer>(
     sleep(Duration::from_secs(3)).await;
     issues.kill().await?;
     sleep(OUTAGE).await;
-    let words = format!("away for {} s at a TTL of {} s", OUTAGE.as_secs(), SHORT_TTL.as_secs());
+    let words =
+        format!("issuer stopped for {} s, TTL of {} s", OUTAGE.as_secs(), SHORT_TTL.as_secs());
     let tally = load.stop().await;
     report.add(Row::of("outage", tally.and_then(|tally| none_refused(&tally, &words))));
     issues = Running::start(facts, folder).await?;
@@ -110,8 +114,8 @@ async fn id_token<I: Issuer>(issuer: &I, facts: &Facts, settings: &Settings) -> 
     }
     refused(issuer.access_token().await, &services).await?;
     Ok(format!(
-        "{by}, and access tokens likewise, because nothing tells them apart; the rows below have \
-         `dangerous::accept_id_tokens`"
+        "{by}; access tokens are refused too, because this issuer's ID tokens and access tokens are \
+         indistinguishable; the rows below use `dangerous::accept_id_tokens`"
     ))
 }
 
@@ -133,7 +137,11 @@ async fn others<I: Issuer>(issuer: &I, services: &[Instance]) -> Outcome<String>
         let by = by.map_err(|failure| Failure::new(format!("{name}: {failure}")))?;
         words.push(format!("{name}: {by}"));
     }
-    Ok(if words.is_empty() { "none".to_owned() } else { words.join("; ") })
+    Ok(if words.is_empty() {
+        "no other kind of token to test".to_owned()
+    } else {
+        words.join("; ")
+    })
 }
 
 async fn algorithms<I: Issuer>(issuer: &I, facts: &Facts, settings: &Settings) -> Outcome<String> {
@@ -213,7 +221,10 @@ async fn restart<I: Issuer>(issuer: &I, services: &[Instance]) -> Outcome<String
     while let Some(accepted) = waiting.join_next().await {
         took = took.max(accepted??);
     }
-    let words =
-        format!("accepted {:.1} s after its return, of {} s", took.as_secs_f64(), bound.as_secs());
+    let words = format!(
+        "new tokens accepted {:.1} s after the restart (limit: {} s)",
+        took.as_secs_f64(),
+        bound.as_secs()
+    );
     if took <= bound { Ok(words) } else { Err(Failure::new(words)) }
 }

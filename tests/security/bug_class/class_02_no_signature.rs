@@ -98,7 +98,7 @@ async fn encrypted_token_is_rejected() {
         let empty = format!("{}....", encode(&header));
         assert_eq!(rule(&auth, &empty).await, "encrypted", "{alg}");
     }
-    // The algorithm of an encryption in a three-part token, and the reverse.
+    // Three parts, as in a signed token, but with an encryption algorithm.
     let header = json!({"alg": "RSA-OAEP", "enc": "A128GCM", "kid": "k"}).to_string();
     assert_eq!(rule(&auth, &key.sign(&header, &claims().to_string())).await, "alg");
 }

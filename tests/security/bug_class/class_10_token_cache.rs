@@ -38,7 +38,7 @@ async fn cached_token_is_rejected_after_its_expiry() {
     }
 }
 
-/// The rest of that class: entries that did not record the key that verified them.
+/// A cache entry must record the key that verified the token.
 #[tokio::test]
 async fn cached_token_is_rejected_when_its_key_is_gone() {
     let (key, other) =

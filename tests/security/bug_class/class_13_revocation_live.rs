@@ -1,5 +1,5 @@
-//! The thirteenth class on routes with introspection: a token is accepted only by an introspection
-//! response of its issuer that is active, to a request that was sent after the caller's request
+//! The thirteenth class on routes with introspection. A token is accepted only if its issuer reports
+//! it as active, in response to an introspection request that was sent after the caller's request
 //! arrived.
 //!
 //! Gates, with a scripted issuer and a manual clock.

@@ -34,7 +34,7 @@ async fn outcome(
 }
 
 /// A network attacker responds as `http://api.example`, and its page posts to the https API. A
-/// cookie with one of the two prefixes is sent over https only, so its own pages are https, too.
+/// cookie with `__Host-` or `__Secure-` is sent over https only, so the API's own pages use https.
 #[tokio::test]
 async fn unencrypted_page_with_a_secure_cookie_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);

@@ -1,6 +1,6 @@
 //! Server-side request forgery: a tenant chooses the URL of its keys, and so makes this service
-//! connect to hosts that only this service can reach. CVE-2019-5464, CVE-2021-22175, and every
-//! metadata service since.
+//! connect to hosts that only this service can reach. Examples: CVE-2019-5464, CVE-2021-22175,
+//! and attacks on cloud metadata services.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -231,7 +231,7 @@ async fn refusals_of_dates_name_claim_range_and_duration() {
         told.says(&["out_of_range;", "`exp`", "1970", "9999"]);
         told.does_not_say(&["type;", "wrong"]);
     }
-    told(none, json!({"exp": NOW - 12})).await.says(&["`exp` passed 12 s ago"]);
+    told(none, json!({"exp": NOW - 12})).await.says(&["the token expired 12 s ago (`exp`)"]);
     let minute = Duration::from_secs(60);
     told(|builder| builder.max_token_lifetime(minute), json!({}))
         .await

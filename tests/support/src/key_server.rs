@@ -62,7 +62,7 @@ impl Server {
         let state = Arc::<State>::default();
         let _entered = RUNTIME.enter();
         let socket = TcpSocket::new_v4().unwrap();
-        // With a small buffer, the bytes sent are nearly the bytes read.
+        // With a small buffer, the number of bytes sent is close to what the client has read.
         socket.set_send_buffer_size(16 * 1024).unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(2048).unwrap();

@@ -46,11 +46,11 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
 
-    /// Maximum number of distinct tokens that repeat.
+    /// Maximum number of distinct tokens in the cache measurement, which validates them in turn.
     #[arg(long, value_name = "NUMBER", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) distinct: u64,
 
-    /// Requests per second for which the cores are reported.
+    /// Request rate, per second, for which the report states the number of cores needed.
     #[arg(long, value_name = "NUMBER", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub(super) rps: u64,
 

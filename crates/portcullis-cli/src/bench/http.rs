@@ -25,7 +25,8 @@ pub(super) async fn run(
 ) -> Result<Http, Failure> {
     let client = Client::builder().redirect(redirect::Policy::none());
     let client = client.timeout(Duration::from_secs(10)).build();
-    let client = client.map_err(|error| Failure::wrong(format!("no HTTP client: {error}")))?;
+    let client = client
+        .map_err(|error| Failure::wrong(format!("cannot set up the HTTP client: {error}")))?;
     let bearer = format!("Bearer {token}");
     // The first turn opens the connections.
     for (name, url) in [("--with-layer", with), ("--without-layer", without)] {

@@ -74,8 +74,9 @@ impl Material {
         let token = tokens.first().ok_or_else(|| Failure::wrong("no token on standard input"))?;
         let (header, claims) = decode(token)?;
         let algorithm = header.get("alg").and_then(Value::as_str).unwrap_or_default();
-        let algorithm: Algorithm =
-            algorithm.parse().map_err(|error| Failure::wrong(format!("the token: {error}")))?;
+        let algorithm: Algorithm = algorithm
+            .parse()
+            .map_err(|error| Failure::wrong(format!("`alg` of the token: {error}")))?;
         let said = |name: &str| match claims.get(name) {
             Some(Value::String(text)) => Ok(text.clone()),
             Some(Value::Array(texts)) if texts.first().is_some_and(Value::is_string) => {

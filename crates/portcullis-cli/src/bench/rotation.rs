@@ -42,7 +42,9 @@ pub(super) async fn run(
     stop: &Stop,
     mut done: impl FnMut(),
 ) -> Result<Option<Rotation>, Failure> {
-    let wrong = |error: &dyn std::fmt::Display| Failure::wrong(format!("the rotation: {error}"));
+    let wrong = |error: &dyn std::fmt::Display| {
+        Failure::wrong(format!("cannot measure the key rotation: {error}"))
+    };
     let issuer = TestIssuer::start().await;
     let fetch = ReqwestFetch::new().map_err(|error| wrong(&error))?;
     let latency = Duration::from_millis(arguments.jwks_latency);

@@ -109,7 +109,7 @@ impl Report {
         let warnings = [
             (
                 !self.machine.optimised,
-                "NOT OPTIMISED: the figures of a debug build are meaningless",
+                "NOT OPTIMIZED: the figures of a debug build are meaningless",
             ),
             (self.interrupted, "INTERRUPTED: parts that were not measured are missing"),
             (self.expired, "the token has expired; it is validated at the time of its issue"),
@@ -135,8 +135,8 @@ impl Report {
             let cold = validation.case(COLD).and_then(|case| case.to_bare);
             if let Some(cold) = cold.filter(|cold| cold.p10 < 1.0) {
                 noise.push(format!(
-                    "TOO NOISY for the cost of {algorithm} beside the bare check: a cold validation contains \
-                     that check and took {} times as long. Use an idle machine or more --rounds",
+                    "TOO NOISY for the cost of {algorithm} beside the bare check: a cold validation includes \
+                     that check and cannot be faster, but the ratio is {}. Use an idle machine or more --rounds",
                     ratio(cold)
                 ));
             }

@@ -137,7 +137,7 @@ fn about_caching(
             add(
                 Level::Warning,
                 format!(
-                    "{named}: obeyed: keys are cached for a shorter time, or not through an outage"
+                    "{named}: obeyed, so keys are cached for less time, or not used in an outage"
                 ),
                 "unset obey_no_cache (off by default), unless this is intended",
             );

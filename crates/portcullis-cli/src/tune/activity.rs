@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn gap_separates_bursts_from_pauses() {
-        // Two bursts of three requests, 10 s apart in them, and 600 s in between; and one of one.
+        // Session a: two bursts of three requests each, 10 s apart, with a pause of 600 s between the
+        // bursts. Session b: a single request.
         let text = "session,time\na,0\na,10\na,20\na,620\nb,100\na,630\n\na,640\n";
         let summary = Recorded::parse(text, 60.0).unwrap().summary;
         assert_eq!((summary.sessions, summary.requests, summary.span), (2, 7, 640.0));

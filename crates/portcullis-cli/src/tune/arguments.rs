@@ -37,8 +37,9 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) jwks_max_age: Option<f64>,
 
-    /// Time before the TTL at which an instance renews its key set: between one and two times this. 0
-    /// without background refresh. [default: a tenth of the TTL, at most 30s]
+    /// How long before the end of the TTL an instance refreshes its key set in the background, at a random
+    /// time from one to two times this value. 0: no background refresh. [default: a tenth of the TTL, at
+    /// most 30s]
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) refresh_ahead: Option<f64>,
 
@@ -75,8 +76,8 @@ pub(crate) struct TuneArguments {
     pub(super) pause: f64,
 
     /// Recorded requests instead of the three options above: a CSV file with a line for each request,
-    /// its session and its time in seconds. The first token of a session is a login and no refresh: see
-    /// --login-peak.
+    /// its session and its time in seconds. The first token of a session counts as a login, not as a
+    /// refresh: see --login-peak.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["request_every", "burst", "pause"], help_heading = "Load")]
     pub(super) activity: Option<PathBuf>,
 
@@ -117,7 +118,7 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = positive, help_heading = "Trouble")]
     pub(super) restarted: f64,
 
-    /// Instances keep their key set over a restart (`kept_keys_file`).
+    /// Instances keep their key set across a restart (`kept_keys_file`).
     #[arg(long, requires = "restarted", help_heading = "Trouble")]
     pub(super) kept_keys: bool,
 
@@ -156,7 +157,8 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     pub(super) verify_cost: Option<f64>,
 
-    /// CPU time of a validation that hits the token cache. [default: that of --bench, or else ES256 there]
+    /// CPU time of a validation that hits the token cache. [default: that of --bench, or else ES256 on
+    /// the machine of benches/RESULTS.md]
     #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     pub(super) hit_cost: Option<f64>,
 
@@ -192,7 +194,8 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true, help_heading = "Goal")]
     pub(super) survive: Option<f64>,
 
-    /// Share of the sessions active at its end that must survive --survive, in percent, below 100.
+    /// Goal of --survive: the share of sessions, of those active at the end of the outage, that must not be
+    /// locked out, in percent, below 100.
     #[arg(long, value_name = "PERCENT", default_value_t = 95.0, value_parser = positive, requires = "survive", help_heading = "Goal")]
     pub(super) survivors: f64,
 

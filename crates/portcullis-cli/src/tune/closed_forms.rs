@@ -53,7 +53,8 @@ pub(super) fn cycle(used: f64, wait: f64, burst: f64, pause: f64) -> f64 {
 }
 
 /// The probability that a session that is revoked at a random moment is accepted for longer than
-/// `lag`. A token is accepted until the age `accepted`, and older than `used` only in an inactive session.
+/// `lag`. A token is accepted until the age `accepted` (A). An active session replaces it at the age `used`
+/// (U), so only an inactive session has an older one. p is the mean pause.
 /// (min(A − lag, U) + (1 − again(U))·p·(1 − e^(−(A − lag − U)/p))) / cycle
 pub(super) fn lag_exceeds(
     lag: f64,

@@ -103,9 +103,7 @@ impl IssuerArguments {
             .worker_threads(1)
             .enable_all()
             .build()
-            .map_err(|error| {
-                Failure::wrong(format!("--issuer: no thread for its requests: {error}"))
-            })?;
+            .map_err(|error| Failure::wrong(format!("--issuer: cannot start a thread: {error}")))?;
         runtime.block_on(measure::ask(self, issuer)).map(Some)
     }
 }
@@ -116,7 +114,7 @@ impl Found {
         let mut of = vec![format!("a fetch of the keys {}", self.fetch)];
         match &self.grant {
             Some(grant) => of.push(format!("a grant, in place of a refresh, {grant}")),
-            None => of.push("no refresh, for lack of a client".to_owned()),
+            None => of.push("no refresh, since --client-id is not set".to_owned()),
         }
         if let Some(introspection) = &self.introspection {
             of.push(format!("an introspection {introspection}"));
@@ -141,7 +139,7 @@ impl Found {
         let mut introspection = offered(self.offers.introspection, "not in its metadata");
         if self.may_not_ask {
             introspection += ", and not measured: the client's own token is reported as inactive, so this \
-                              client may not introspect (Keycloak requires it in the token's `aud`)";
+                              client is not allowed to introspect (Keycloak requires it in the token's `aud`)";
         }
         let control = escaped(self.cache_control.as_deref().unwrap_or("not sent"));
         vec![

@@ -32,7 +32,7 @@ pub(super) fn run(scenario: &Scenario, sessions: u64, seed: u64) -> Result<Measu
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Failure::wrong(format!("--live: no threads: {error}")))?;
+        .map_err(|error| Failure::wrong(format!("--live: cannot start threads: {error}")))?;
     runtime.block_on(async { Live::start(&scenario, seed).await?.run().await })
 }
 

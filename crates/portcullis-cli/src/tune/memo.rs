@@ -116,8 +116,8 @@ fn tiers(report: &Report) -> String {
     let Some(first) = report.settings.first() else { return String::new() };
     let expiry = first.scenario.access_expiry;
     let mut text = format!(
-        "\n## Tiers\n\nOne token serves all routes, so a tier is a setting of the route, \
-         `Policy::max_token_age`, and clients of that route refresh as often. No tier is longer than the \
+        "\n## Tiers\n\nThe same token is used on all routes. A tier is therefore a setting of the route, \
+         `Policy::max_token_age`, and clients of that route must refresh as often. No tier is longer than the \
          access expiry, {}. The refreshes are those if all sessions use the tier.\n\n| tier | setting of \
          the route | a revoked session is accepted for | refreshes/s | locked out by the outage |\n\
          |---|---|---|---|---|\n",

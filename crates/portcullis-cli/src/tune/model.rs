@@ -138,7 +138,7 @@ impl Scenario {
         let (burst, pause) = (activity.burst, activity.pause);
         let every = self.validation_every();
         let instances = self.instances as f64;
-        // A repeated request comes to one instance of each service, which cannot know its token.
+        // A repeated request has a new token, which is in no cache yet: one miss in each service.
         let repeated = self.waits_for() / every;
         let others = 1.0 - repeated / instances;
         let misses =

@@ -107,9 +107,9 @@ impl Recommendation {
                 number(most)
             )),
             (longest, Some(shortest)) if shortest > longest => self.unmet(format!(
-                "No expiry reaches both goals: {} has a lag of at most {} and takes {} refreshes/s; {} \
-                 refreshes/s allow {} or more, a lag of at most {}. Raise --max-lag or --max-refresh-rps, or \
-                 require introspection on single routes",
+                "No expiry reaches both goals: the longest within --max-lag, {} (a lag of at most {}), takes {} \
+                 refreshes/s; {} refreshes/s require an expiry of {} or more, a lag of at most {}. Raise --max-lag \
+                 or --max-refresh-rps, or require introspection on single routes",
                 duration(longest as f64),
                 bound(longest),
                 number(refreshes(longest)),

@@ -82,10 +82,10 @@ pub(super) struct Activity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Habit {
-    /// As the token expires, or --refresh-early before, if the session is active; otherwise when it
-    /// becomes active.
+    /// When the token expires, or earlier by --refresh-early, if the session is active; otherwise when
+    /// the session becomes active.
     Timer,
-    /// When a request is rejected with 401; it is then repeated.
+    /// When a request is rejected with 401; the client then repeats the request.
     Lazy,
 }
 

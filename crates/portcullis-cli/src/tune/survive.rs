@@ -37,8 +37,8 @@ impl Recommendation {
         let keys = with(1);
         self.max_stale = Some(max_stale as u64);
         self.why.push(format!(
-            "A max_stale of at least {}, {}: no running instance loses its keys in an outage of {} (TTL {}). {} of it \
-             are for the first fetch after the outage (a back-off of up to {}, and the fetch). A withdrawn key is \
+            "A max_stale of at least {}, {}: no running instance loses its keys in an outage of {} (TTL {}). This includes \
+             {} for the first fetch after the outage: a back-off of up to {}, then the fetch. A withdrawn key is \
              accepted for at most {} while the issuer is unavailable{}",
             duration(max_stale),
             if given < max_stale {
@@ -102,8 +102,8 @@ impl Recommendation {
         }
         self.why.push(format!(
             "In a partition, clients reach the issuer and services do not: tokens are renewed, and max_stale \
-             alone decides. With this max_stale {} unless a key is rotated meanwhile, which happens in {} of such \
-             outages: services reject tokens under a key that they cannot fetch",
+             alone decides. With this max_stale, {}. Exception: in {} of such outages a key is rotated, and \
+             services reject the tokens that the new key signs, because they cannot fetch it",
             match with(1).keys_forgotten() {
                 0.0 => "no session is locked out",
                 _ => "only restarted instances lock sessions out",

@@ -16,13 +16,13 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
      after that, whether or not a client uses it. Clocks agree, unless a figure names clock skew; the bound \
      holds with clocks that differ by the leeway.",
     "Bursts and pauses have exponential lengths, and requests arrive at random in a burst. A timer refreshes \
-     as the token expires, or --refresh-early before, while the session is active; otherwise when the session \
+     when the token expires, or earlier by --refresh-early, while the session is active; otherwise when the session \
      becomes active. A lazy client refreshes when a request is rejected with 401, and repeats that request \
      with the new token.",
     "With --activity the recorded requests decide. `By its means` is the closed form for exponential bursts \
      and pauses with the means of the file; the two differ where the file's bursts are alike or coincide. \
-     Curves over other expiries and outages use the means. The first token of a session is a login and no \
-     refresh: it has a line of its own and is not in the issuer's cores (see --login-peak).",
+     Curves over other expiries and outages use the means. The first token of a session counts as a login, \
+     not as a refresh: it has a line of its own and is not in the issuer's cores (see --login-peak).",
     "After an outage, a session without a new token for --session-idle must log in instead of refreshing. Not \
      modelled: such logins without an outage, which count as refreshes, and a maximum session lifetime at the \
      issuer.",

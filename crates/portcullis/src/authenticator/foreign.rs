@@ -76,7 +76,7 @@ impl Inner {
             Err(error) if error.is_of_form() => (!self.holds_token(text)).then_some(error),
             // A text over the size limit is not read, so it may be any issuer's token.
             Err(TokenError::TooLong { .. }) => None,
-            // The header is JSON and is rejected, so the text is a JWS.
+            // The form is that of a JWS; only the content of the header is rejected.
             Err(_) => peek_payload(text).ok().as_deref().and_then(claimed),
         }
     }

@@ -304,8 +304,8 @@ fn check_shared(keys: &RemoteKeySet, issuer: &str, profile: &Profile) -> Result<
     let Location::Discovered { issuer: of, metadata } = keys.location() else { return Ok(()) };
     if of != issuer {
         let expected = format!(
-            "its `key_source` was discovered for {of}; for keys that several issuers share, set \
-             their URL with `RemoteKeySet::at`"
+            "the URL of its `key_source` was discovered at {of}; for keys that several issuers \
+             share, set the URL with `RemoteKeySet::at`"
         );
         return Err(ConfigError::invalid(settings::ISSUER, issuer, expected));
     }
@@ -313,7 +313,7 @@ fn check_shared(keys: &RemoteKeySet, issuer: &str, profile: &Profile) -> Result<
     // A `discovery_url` may name a proxy, so the profile's key hosts do not apply with it.
     let is_named = metadata.is_some() && hosts.is_none();
     if profile.key_hosts().is_some() && hosts != profile.key_hosts() && !is_named {
-        let expected = "it restricts the hosts of the keys, but its `key_source` was discovered \
+        let expected = "it restricts the hosts of the keys, but its `key_source` was built \
                         without that restriction; set the same profile with \
                         `RemoteKeySetBuilder::profile`";
         return Err(ConfigError::invalid(settings::PROFILE, profile.name(), expected));

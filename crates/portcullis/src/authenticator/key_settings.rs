@@ -80,7 +80,7 @@ impl KeySettings {
                     first: settings::MIN_TTL,
                     second: settings::FETCH_TIMEOUT,
                     why: format!(
-                        "a fetch may take {}, so keys could exceed a TTL of {} when they \
+                        "a fetch may take {}, so keys could be past a TTL of {} when they \
                          arrive; raise `min_ttl` or lower `fetch_timeout`",
                         InSeconds(self.fetch_timeout),
                         InSeconds(min_ttl)

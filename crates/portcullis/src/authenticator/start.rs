@@ -54,7 +54,7 @@ pub(super) async fn first_keys(
             tracing::warn!(
                 target: "portcullis::keys",
                 issuer, reason,
-                "issuer unreachable, kept keys not usable",
+                "issuer unreachable, kept keys unusable",
             );
             Err(error)
         }

@@ -21,13 +21,13 @@ impl TokenError {
             | Self::WrongType { .. }
             | Self::OutOfRange { .. }
             | Self::UnreadableClaim(_) => {
-                "have the issuer encode it once and with one type, as required by RFC 7519 for a claim and RFC \
-                 7515 for a header parameter"
+                "have the issuer send the member once, with the type and range that RFC 7519 (claims) or RFC 7515 \
+                 (header parameters) requires"
             }
             Self::Revoked => "the user should log in again",
             Self::Inactive => {
-                "the token was revoked, or the client may not introspect it (Keycloak: the \
-                 token's `aud` must contain that client)"
+                "the token was revoked, or the client `introspection_client_id` is not allowed to introspect \
+                 it (Keycloak: the token's `aud` must contain that client)"
             }
             Self::NoStatus => {
                 "have the issuer put `status` into its tokens, and publish its lists below `status_lists`"
@@ -46,8 +46,8 @@ impl TokenError {
                 "check that the token is from this issuer, and that its JWKS contains the signing key"
             }
             Self::UnknownLocalKey => {
-                "give the key in `key_source` the token's `kid` (`hmac_key(Some(…), …)` for a secret): a key \
-                 without an id is for tokens without `kid`"
+                "set the `kid` of the key in `key_source` to the token's (for a secret: `hmac_key(Some(…), …)`); \
+                 a key without `kid` verifies only tokens without `kid`"
             }
             Self::UnusableKey { .. } => {
                 "have the issuer sign with a usable key, and check that its algorithm is in `algorithms`"
@@ -75,10 +75,10 @@ impl TokenError {
                  client: send the access token"
             }
             Self::Expired { .. } | Self::TooOld { .. } => {
-                "the client should refresh its token; check both clocks"
+                "the client should refresh its token; check the clocks of the issuer and of this host"
             }
             Self::NotYetValid { .. } | Self::IssuedInFuture { .. } => {
-                "synchronise the clocks of the issuer and of this host"
+                "synchronize the clocks of the issuer and of this host"
             }
             Self::LifetimeTooLong { .. } => {
                 "shorten the issuer's access expiry, or raise the limit"

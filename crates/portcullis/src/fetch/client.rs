@@ -131,7 +131,7 @@ impl Client {
         }
     }
 
-    /// Applies to every URL, for every client and every source of the URL.
+    /// Rejects hosts that this client must not reach. Called for every URL, whatever its source.
     fn check_reach(&self, url: &Url) -> Result<(), FetchError> {
         self.urls.reach.check(url).map_err(|refused| not_fetched(url, refused))
     }

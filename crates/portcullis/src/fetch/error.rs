@@ -49,9 +49,9 @@ pub enum FetchError {
     },
     /// The introspection endpoint rejected the client ID or the secret.
     #[error(
-        "{url} responded with 401 to the client's HTTP Basic authentication; set `introspection_client_id` \
-         and `introspection_secret_file` to a client that may introspect by `client_secret_basic`, and its \
-         secret (both are percent-encoded, RFC 6749 §2.3.1)"
+        "{url} responded with 401 to the client's HTTP Basic authentication; check `introspection_client_id` \
+         and `introspection_secret_file`, and that the issuer lets this client use `client_secret_basic` (id \
+         and secret are sent percent-encoded, RFC 6749 §2.3.1)"
     )]
     #[non_exhaustive]
     ClientRefused {
@@ -105,7 +105,7 @@ pub enum FetchError {
         source: KeySetError,
     },
     /// The body is not a valid status list (draft-ietf-oauth-status-list §8.3).
-    #[error("{url} is not a status list: {problem}")]
+    #[error("{url} is not a valid status list: {problem}")]
     #[non_exhaustive]
     NotAStatusList {
         /// The URL of the request.

@@ -490,7 +490,7 @@ mod tests {
     #[test]
     fn durations_in_messages_are_seconds() {
         let error = verdict(&rules(), &[("exp", "1799999987.6")]).unwrap_err();
-        assert_eq!(error.to_string(), "`exp` passed 12.4 s ago");
+        assert_eq!(error.to_string(), "the token expired 12.4 s ago (`exp`)");
         let error = verdict(&rules(), &[("nbf", "1800000012")]).unwrap_err();
         assert_eq!(error.to_string(), "`nbf` is 12 s in the future");
     }

@@ -216,8 +216,8 @@ impl Profile {
     /// The issuer is `https://clerk.SITE` or `https://SLUG.clerk.accounts.dev`, without a trailing
     /// slash.
     ///
-    /// They have no `aud`: configure as the audience the origin of the site whose pages may call
-    /// the API, such as `https://app.example`. It is compared with `azp`. The role in the active
+    /// The tokens have no `aud`. Set the audience to the origin of the site whose pages call the API,
+    /// such as `https://app.example`: it is compared with `azp`. The role in the active
     /// organization, `o.rol`, counts as a role. Tokens live for about a minute, so keep the leeway
     /// small. A token of a user who has not finished signing in (`sts`) is rejected.
     #[must_use]

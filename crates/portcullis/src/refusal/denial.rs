@@ -106,7 +106,9 @@ impl Denial {
             Self::Authentication { .. } => {
                 "the client should have the user authenticate again, as the challenge requires"
             }
-            Self::TokenAge { .. } => "the client should refresh its token; check both clocks",
+            Self::TokenAge { .. } => {
+                "the client should refresh its token; check the clocks of the issuer and of this host"
+            }
             Self::UnreadableClaim(_) => {
                 "compare the claim's JSON type and form at the issuer with what the policy expects"
             }

@@ -165,7 +165,7 @@ impl Refusal {
             Cause::Token(TokenError::UnfitClaims { .. }) => FORBIDDEN,
             Cause::Token(error) => token_detail(error),
             Cause::Denied(denial) => match denial {
-                Denial::Scope { .. } => "The access token's scope does not suffice",
+                Denial::Scope { .. } => "The access token lacks the required scope",
                 Denial::Authentication { max_age: Some(_), .. } => {
                     "A more recent authentication is required"
                 }

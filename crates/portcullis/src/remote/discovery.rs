@@ -168,7 +168,7 @@ async fn read_metadata(
     let jwks_uri = Url::parse(&jwks_uri).map_err(|_| not_metadata("`jwks_uri` is not a URL"))?;
     if !client.urls.leads(url, &jwks_uri) {
         return Err(not_metadata(
-            "`jwks_uri` is on a host that the profile does not list; set jwks_url if it is correct",
+            "`jwks_uri` is on a host that the profile does not list; if it is correct, set `jwks_url` to it",
         ));
     }
     // Metadata from https must not point to plain http, not even on the loopback interface: the

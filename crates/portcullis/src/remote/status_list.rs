@@ -295,7 +295,7 @@ impl Document for StatusList {
                 let list = document.verify(&answer.body, now).await.map_err(problem)?;
                 // A stale copy from an upstream cache would undo revocations.
                 if document.is_older(&list) {
-                    return Err(problem("it is older than a list that was in use".to_owned()));
+                    return Err(problem("it is older than the list already in use".to_owned()));
                 }
                 let generation = at_hand.as_ref().map_or(0, |set| set.generation + 1);
                 (Arc::new(list), generation, Headers::new(url.clone(), answer.headers.clone()))

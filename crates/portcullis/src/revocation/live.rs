@@ -242,7 +242,7 @@ impl Live {
         tracing::warn!(
             target: "portcullis::introspection",
             issuer, url = url.as_str(), client_id, tokens,
-            remedy = "unless these sessions have ended, the client may not introspect these tokens. \
+            remedy = "unless these sessions have ended, allow the client to introspect these tokens. \
                 Keycloak: the token's `aud` must contain this client. Spring Authorization Server: \
                 register the client. Hydra: use the admin port",
             "issuer reports tokens as inactive less than a minute after their issue",

@@ -29,7 +29,7 @@ impl Issuer for Dex {
                 Policy::claim("email", "alice@example.com"),
                 Policy::claim("email", "bob@example.com"),
             ],
-            policy_words: "it has no scopes and no roles; the claim `email`",
+            policy_words: "the claim `email`, because Dex has no scopes or roles",
             algorithms: &["RS256"],
             about_algorithms: "",
             rotates_within: Duration::from_secs(120),

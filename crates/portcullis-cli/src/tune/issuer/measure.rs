@@ -47,8 +47,8 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 
 pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Found, Failure> {
     let client = Client::read(arguments)?;
-    let fetch =
-        ReqwestFetch::new().map_err(|error| Failure::wrong(format!("no HTTP client: {error}")))?;
+    let fetch = ReqwestFetch::new()
+        .map_err(|error| Failure::wrong(format!("cannot set up the HTTP client: {error}")))?;
     let fetch = match &arguments.ca_file {
         Some(file) => fetch.trusting(file),
         None => fetch,

@@ -103,8 +103,8 @@ impl Resolved {
         if issuer.name() == name {
             return Some(issuer);
         }
-        // If the issuer alone selects, the answer is wrong. Otherwise, the token came to another
-        // tenant's host.
+        // The rule set is for another issuer. If it is selected by the issuer's name alone, the
+        // resolver's answer is wrong. Otherwise, the token was sent to another tenant's host.
         if rule_set == name && self.selects(&rule_set, name, &NoRequest) {
             self.claimed.remove(&*rule_set);
             return self.wrong_answer(None);
