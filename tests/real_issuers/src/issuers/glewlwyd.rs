@@ -41,7 +41,7 @@ impl Issuer for Glewlwyd {
                 "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
                 "EdDSA",
             ],
-            about_algorithms: " (EC keys were generated again until their coordinates had full length)",
+            about_algorithms: " (EC keys with shortened coordinates were discarded and generated again)",
             rotates_within: Duration::from_secs(5),
         }
     }
