@@ -8,12 +8,12 @@
 //!
 //! First the long form: 100,000 such tokens within 30 s, the default cooldown, during valid
 //! requests. The relevant figure is the number of fetches: 2 at most, one of them at start. Then
-//! rounds of four parts: valid tokens alone; with as many bad tokens as in the flood that are
-//! rejected without a key lookup (a known `kid` with another algorithm); with the flood; and with
-//! the first kind again. Bad tokens of any kind cost processor time of their senders and the
-//! service, so the flood is compared with the mean of the other kind: at a ratio of 1, no caller
-//! waits for the flood. The control is the ratio of the two parts of the other kind: a ratio within
-//! its spread is noise.
+//! rounds of four parts: (1) valid tokens alone; (2) with as many cheap bad tokens as in the flood,
+//! which are rejected without a key lookup (a known `kid` with another algorithm); (3) with the
+//! flood; (4) with the cheap bad tokens again. Bad tokens of any kind cost processor time of their
+//! senders and the service, so part 3 is compared with the mean of parts 2 and 4: at a ratio of 1,
+//! no caller waits for the flood. The control is the ratio of parts 2 and 4: a ratio within its
+//! spread is noise.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -9,7 +9,7 @@ use portcullis_benches::measure::{Measured, note, report};
 
 use super::services::{self, Service};
 
-/// The groups of the figures.
+/// The groups under which the figures are reported.
 const HALF: &str = "patterns, p50";
 const MOST: &str = "patterns, p99";
 const LAG: &str = "patterns, lag";
@@ -98,7 +98,7 @@ impl Sender {
     }
 }
 
-/// From the acknowledgement of a logout to the first rejection.
+/// Measures the time from the acknowledgement of a logout to the first rejection.
 async fn lags(client: &reqwest::Client, services: &[Service]) {
     let mut measured = Vec::new();
     for service in services.iter().filter(|service| !service.by_token) {

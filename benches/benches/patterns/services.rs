@@ -106,7 +106,7 @@ pub(crate) async fn open(url: &str, postgres: Option<&str>) -> Issuer {
     issuer
 }
 
-/// For the next issuer on the same server.
+/// Creates a schema for the next issuer on the same server.
 pub(crate) async fn make_schema(postgres: &str, name: &str) {
     let mut connection = sqlx::PgConnection::connect(postgres).await.unwrap();
     let statement = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {name}"));

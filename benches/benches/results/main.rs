@@ -78,7 +78,7 @@ fn main() {
     }
 }
 
-/// A cache hit, alone.
+/// Measures a cache hit, without other cases.
 fn hit(rounds: usize) {
     let signer = Signer::new("RS256");
     let (headers, auth) = (bearer(&signer.token(0)), signer.authenticator(CACHE));

@@ -16,7 +16,7 @@ use portcullis_benches::scenario::{AUDIENCE, ISSUER, bearer};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-/// The group of the figures.
+/// The group under which the figures are reported.
 const GROUP: &str = "revocation, warm RS256";
 
 pub(crate) fn warm(runtime: &Runtime, rounds: usize) {

@@ -17,7 +17,7 @@ use portcullis_benches::scenario::AUDIENCE;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-/// The group of the figures.
+/// The group under which the figures are reported.
 const GROUP: &str = "revocation, until known";
 
 const SERVICES: usize = 4;

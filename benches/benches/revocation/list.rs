@@ -10,7 +10,7 @@ use portcullis_benches::measure::note;
 use portcullis_benches::scenario::{AUDIENCE, bearer};
 use sqlx::{ConnectOptions as _, Executor as _};
 
-/// The group of the figures.
+/// The group under which the figures are reported.
 const GROUP: &str = "revocation, until known";
 
 /// Assigns half a million sessions to each of two lists, at random indexes.

@@ -9,7 +9,7 @@ use portcullis_benches::measure::note;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// The group of the figures.
+/// The group under which the figures are reported.
 const GROUP: &str = "revocation, until known";
 
 const FOR: Duration = Duration::from_secs(30);

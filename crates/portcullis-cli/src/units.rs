@@ -144,7 +144,8 @@ pub(crate) fn number(number: f64) -> String {
     }
 }
 
-/// Formats a share in percent with three digits. A share just above 0 % or below 100 % is shown as such.
+/// Formats a share in percent with three digits. A share just above 0 % is shown as `below 0.001 %`, and one
+/// just below 100 % as `above 99.9 %`.
 pub(crate) fn percent(share: f64) -> String {
     match share * 100.0 {
         0.0 => "0 %".to_owned(),

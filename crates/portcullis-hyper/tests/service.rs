@@ -225,7 +225,7 @@ async fn request_without_keys_is_503_until_they_are_fetched() {
         let retry_after: u64 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
         assert!((1..=2).contains(&retry_after), "{retry_after}");
         assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
-        // A token that no key can make valid does not wait.
+        // A malformed token is rejected without a wait for the keys.
         assert_eq!(ask(version, &address, Some("a.b.c")).await.status(), 401);
         let before = scene.fetch.requests().len();
         scene.publish([&*scene.key]);

@@ -251,8 +251,9 @@ impl Authenticated {
     /// # Errors
     ///
     /// When the claim is present but unreadable: it is duplicated, an object in it has a duplicate
-    /// member, or it has a number that is neither an integer from -2^63 to 2^64 - 1 nor a fraction
-    /// that a 64-bit float prints with the same digits. Do not treat this error as absence.
+    /// member, or a number in it cannot be represented exactly. Exact are integers from -2^63 to
+    /// 2^64 - 1, and fractions that a 64-bit float prints with the same digits. Do not treat this
+    /// error as absence.
     pub fn claim(&self, name: &str) -> Result<Option<Value>, UnreadableClaim> {
         let unreadable = |why| UnreadableClaim::new(name, why);
         let claim = self.0.registered.raw().find(name).map_err(unreadable)?;
@@ -317,8 +318,8 @@ impl Authenticated {
         })
     }
 
-    /// Whether the token is known not to be revoked. If not, [`stands`](Self::stands) finds out.
-    /// Only valid right after the token's key was found current.
+    /// Returns `true` if the token is known not to be revoked. After `false`,
+    /// [`stands`](Self::stands) decides. Only valid right after the token's key was found current.
     pub(crate) fn plainly_stands(&self, means: Means, at: impl FnOnce() -> Timestamp) -> bool {
         match means {
             Means::Expiry => true,

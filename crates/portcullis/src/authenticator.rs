@@ -382,9 +382,9 @@ impl Inner {
         seen.recall(token, known)
     }
 
-    /// Whether everything still holds that can change while the token, the settings and the
-    /// signature stay the same: its issuer is still trusted, its key is still current, by the same
-    /// freshness table as on a cache miss, and the current time is within its validity period.
+    /// Checks what can change after a token was accepted: whether its issuer is still trusted, its
+    /// key is still current, and the current time is within its validity period. The key's
+    /// freshness is decided by the same table as on a cache miss.
     fn still_holds(
         &self,
         who: &Authenticated,

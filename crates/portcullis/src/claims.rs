@@ -97,8 +97,8 @@ impl RegisteredClaims {
         Raw::new(self.payload())
     }
 
-    /// Returns the claim behind `claim` if it cannot be read, at least in part. Names may be
-    /// missing from the values that were read.
+    /// Returns the claim behind `claim` if it, or a part of it, cannot be read. The values that
+    /// were read may then be incomplete.
     pub(crate) fn unreadable(&self, claim: PolicyClaim) -> Option<&UnreadableClaim> {
         self.unreadable.iter().find(|(of, _)| *of == claim).map(|(_, why)| why)
     }

@@ -36,13 +36,13 @@ pub(crate) enum Part {
     Flood,
     /// Time until services reject a token after logout, and the cost of status lists of a million sessions
     Revocation,
-    /// Each pattern: added latency, and how long an ended session is accepted; refreshes
+    /// Each pattern: added latency, time for which an ended session is still accepted, and refreshes
     Patterns,
     /// The same service with each peer (built first, which takes minutes)
     Peers,
     /// A cache hit, compared with Node's fast-jwt
     Node,
-    /// Instructions by place, counted with valgrind
+    /// Number of instructions by library or part of the code, counted with valgrind
     Profile,
 }
 

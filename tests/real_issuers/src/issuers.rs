@@ -61,10 +61,10 @@ pub(crate) struct Facts {
 /// How the issuer is started for the rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Start {
-    /// As on its page, with these parts of the text replaced.
+    /// By the commands on the issuer's guide page, with these parts of the text replaced.
     Page(&'static [(&'static str, &'static str)]),
-    /// As a project in this repository: the folder below `tests/interop/third_party`, its build and
-    /// its start.
+    /// As a project in this repository: the folder below `tests/interop/third_party`, and the
+    /// commands that build and start it.
     Own { folder: &'static str, build: &'static str, start: &'static str },
 }
 

@@ -1,4 +1,4 @@
-//! The committed table.
+//! The table in `RESULTS.md`.
 
 use std::fmt::Write as _;
 use std::path::Path;

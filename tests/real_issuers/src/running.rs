@@ -63,7 +63,7 @@ async fn not_there(facts: &Facts) -> Outcome<()> {
     Err(Failure::new(format!("something else listens where {} should", facts.ready)))
 }
 
-/// The issuer, for the rows.
+/// The issuer that the rows are tested against.
 pub(crate) struct Running(Script);
 
 impl Running {

@@ -193,7 +193,7 @@ fn key_without_alg_is_kept_only_for_allowed_algorithms() {
     assert_eq!(error.rule(), "alg_of_key");
 }
 
-/// Keys for another algorithm are not candidates, and do not count as such.
+/// Keys for another algorithm are not candidates, and do not count towards the limit of candidates.
 #[test]
 fn key_is_selected_by_algorithm() {
     let mut keys = vec![TestKey::generate("k", Algorithm::Es256)];

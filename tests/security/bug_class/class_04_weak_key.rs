@@ -261,7 +261,8 @@ async fn ml_dsa_key_with_a_short_t1_is_skipped() {
             let message = [&shake256(&public, 64)[..], &context, input.as_bytes()].concat();
             let mu = shake256(&message, 64);
             let mut signature = shake256(&[mu, vec![0; w1]].concat(), challenge);
-            // Each coefficient is packed as 2^(bits - 1) - z: four in so many bytes, or two.
+            // A coefficient z is packed as 2^(bits - 1) - z. Four coefficients of 18 bits fill nine
+            // bytes, two of 20 bits fill five.
             let zeros: &[u8] =
                 if bits == 18 { &[0, 0, 2, 0, 8, 0, 32, 0, 128] } else { &[0, 0, 8, 0, 128] };
             let hints = if bits == 18 {

@@ -37,7 +37,7 @@ impl World {
         Self { key, fetch, file, _directory: directory }
     }
 
-    /// A process that starts `after` so many seconds, with a new monotonic clock.
+    /// A process that starts `after` seconds later, with a new monotonic clock.
     fn builder(&self, after: u64) -> (AuthenticatorBuilder, ManualClock) {
         let clock = ManualClock::at(NOW + after);
         let builder = Authenticator::builder(ISSUER, AUDIENCE)
@@ -124,7 +124,7 @@ async fn kept_keys_age_by_the_larger_of_both_clocks() {
     assert_eq!(rule(&auth, &world.token()).await, "keys_unavailable");
 }
 
-/// Why a start fails although keys were kept.
+/// Asserts that a start `after` seconds later fails, although keys were kept.
 async fn refused(world: &World, after: u64) {
     let error = world.builder(after).0.build().await.unwrap_err();
     assert!(matches!(error, ConfigError::KeysUnavailable { .. }), "{error}");

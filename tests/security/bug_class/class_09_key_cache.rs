@@ -504,8 +504,8 @@ async fn unknown_kids_cause_few_fetches() {
     assert_eq!(world.fetch.requests().len() - before, 3);
 }
 
-/// The most common mistake is a token of another realm or environment. It is reported as such, and
-/// spends no budget that valid tokens need.
+/// The most common mistake is a token of another realm or environment. It is rejected by the rule
+/// `iss`, and spends no fetch budget that valid tokens need.
 #[tokio::test]
 async fn token_of_another_issuer_causes_no_fetch_and_is_reported_as_iss() {
     let (key, other) =

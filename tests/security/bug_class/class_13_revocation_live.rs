@@ -575,7 +575,7 @@ async fn live_with_a_resolved_issuer_without_introspection_is_500() {
     let live = gate.revocation(Revocation::live()).unwrap();
     let refusal = live.authenticate(&request).await.unwrap_err();
     assert_eq!(refusal.status(), 500);
-    // A request without a token is still reported as such.
+    // A request without a token still gets a 401.
     assert_eq!(live.authenticate(&HeaderMap::new()).await.unwrap_err().status(), 401);
 }
 

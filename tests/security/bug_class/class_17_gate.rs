@@ -239,8 +239,8 @@ async fn method_header_or_path_does_not_replace_a_token() {
     }
 }
 
-/// Gates that share an authenticator: one that reads the query, for a client that can send nothing
-/// else, does not open the query of the others, and unlisted places are not read.
+/// Of gates that share an authenticator, each reads only its own places. One gate also reads the
+/// query, for a client that can send the token nowhere else; the other gates do not.
 #[tokio::test]
 async fn token_is_read_only_from_the_places_of_its_gate() {
     let world = World::new().await;

@@ -71,7 +71,7 @@ const HOSTILE: [&str; 50] = [
     "255.255.255.255",
 ];
 
-/// The same as DNS results.
+/// Hostile addresses as DNS results.
 const HOSTILE_ADDRESSES: [&str; 21] = [
     "127.0.0.1",
     "0.0.0.0",
@@ -198,7 +198,7 @@ async fn hostile_url_from_a_resolver_causes_no_connection() {
     assert_eq!(server.connections(), 0);
 }
 
-/// The counter of connections works.
+/// Also proves that the server counts connections, on which the other tests rely.
 #[tokio::test]
 async fn only_the_allowed_private_host_is_connected_to() {
     let key = TestKey::generate("k", Algorithm::Es256);

@@ -81,7 +81,7 @@ impl<'k> Generator<'k> {
             mutations.push(match self.random.below(10) {
                 0..=2 => self.mutate_header(&mut header, alg),
                 3..=8 => self.mutate_claims(&mut claims, now),
-                // The text of the token, below.
+                // Mutates the text of the signed token, below.
                 _ => "text",
             });
         }

@@ -38,12 +38,12 @@ pub fn builder(server: &Server) -> AuthenticatorBuilder {
     renewing_builder(server).without_background_refresh()
 }
 
-/// The same, with background refresh.
+/// Like [`builder`], with background refresh.
 pub fn renewing_builder(server: &Server) -> AuthenticatorBuilder {
     short(Authenticator::builder(ISSUER, AUDIENCE)).jwks_url(server.url(JWKS))
 }
 
-/// The same, with the keys discovered from the server's own URL.
+/// Like [`builder`], with the keys discovered from the server's own URL.
 pub fn discovering(server: &Server) -> AuthenticatorBuilder {
     short(Authenticator::builder(server.url(""), AUDIENCE)).without_background_refresh()
 }

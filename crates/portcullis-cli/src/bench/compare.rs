@@ -26,7 +26,7 @@ struct Row {
     /// The time of B over that of A.
     b_to_a: f64,
     to_bare: Option<[Spread; 2]>,
-    /// Whether the ratios differ by more than two runs of one binary.
+    /// Whether the ratios differ by more than those of two runs of one binary.
     differs: bool,
     allocations: [f64; 2],
 }
@@ -99,8 +99,8 @@ impl fmt::Display for Comparison {
         write!(
             f,
             "\n\nCompare ratios: both parts of a ratio are from the same round. `differ`: the ranges of 80 % of \
-             the rounds do not overlap, and the medians are more than 5 % apart, which is more than two runs of \
-             one binary. Times depend on the machine and its load."
+             the rounds do not overlap, and the medians are more than 5 % apart: two runs of one binary are \
+             closer. Times depend on the machine and its load."
         )
     }
 }

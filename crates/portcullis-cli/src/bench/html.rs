@@ -8,7 +8,7 @@ use crate::plot::bars::{Bar, bars};
 use crate::plot::{Axis, Line, plot};
 use crate::units::number;
 
-/// In the order of the page and its colours.
+/// The cases and their titles, in the order of the page and its colours.
 const CASES: [(&str, &str); 4] =
     [(BARE, "bare check"), (COLD, "new token"), (WARM, "cache hit"), (PEER, "jsonwebtoken")];
 

@@ -48,7 +48,7 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// A `decode`; `None` if jsonwebtoken lacks the algorithm or rejects the token.
+/// Returns a closure that calls `decode`; `None` if jsonwebtoken lacks the algorithm or rejects the token.
 pub(super) fn decoding(material: &Material) -> Option<Box<dyn FnMut() + '_>> {
     let jwk = serde_json::from_value(material.jwk.clone()).ok()?;
     let key = DecodingKey::from_jwk(&jwk).ok()?;

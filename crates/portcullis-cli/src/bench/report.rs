@@ -11,17 +11,17 @@ use crate::exit::Failure;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Report {
     pub(super) machine: Machine,
-    /// Without tokens. Reports of earlier versions have none.
+    /// The command line, without tokens. Empty in reports of earlier versions.
     #[serde(default)]
     pub(super) command: String,
     /// Whether the tokens were generated.
     pub(super) generated: bool,
-    /// Whether the given token has expired and is validated at the time of its issue.
+    /// Whether the given token has expired and is validated as of the time of its issue.
     pub(super) expired: bool,
     pub(super) rounds: u64,
     /// Whether Ctrl-C ended the run: parts are missing, or have fewer rounds.
     pub(super) interrupted: bool,
-    /// The clock reading that is part of every single run.
+    /// The time of a clock reading, which is part of every single run.
     pub(super) clock_nanos: f64,
     pub(super) validations: Vec<Validation>,
     pub(super) cores: Vec<Cores>,
@@ -58,11 +58,11 @@ pub(super) struct Case {
     pub(super) to_bare: Option<Spread>,
     pub(super) to_jsonwebtoken: Option<Spread>,
     pub(super) allocations: f64,
-    /// Of single runs, including the clock reading.
+    /// The times of single runs, including the clock reading.
     pub(super) single: Quantiles,
 }
 
-/// Over the rounds: 80 % of them lie between p10 and p90.
+/// A distribution over the rounds, of which 80 % lie between p10 and p90.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Spread {
     pub(super) median: f64,

@@ -112,7 +112,7 @@ impl Report {
                 "NOT OPTIMIZED: the figures of a debug build are meaningless",
             ),
             (self.interrupted, "INTERRUPTED: parts that were not measured are missing"),
-            (self.expired, "the token has expired; it is validated at the time of its issue"),
+            (self.expired, "the token has expired; it is validated as of the time of its issue"),
         ];
         let warnings = warnings.into_iter().filter(|(holds, _)| *holds);
         warnings.map(|(_, warning)| warning.to_owned()).chain(self.noise()).collect()
@@ -135,7 +135,7 @@ impl Report {
             let cold = validation.case(COLD).and_then(|case| case.to_bare);
             if let Some(cold) = cold.filter(|cold| cold.p10 < 1.0) {
                 noise.push(format!(
-                    "TOO NOISY for the cost of {algorithm} beside the bare check: a cold validation includes \
+                    "TOO NOISY to compare a cold validation with the bare check of {algorithm}: it includes \
                      that check and cannot be faster, but the ratio is {}. Use an idle machine or more --rounds",
                     ratio(cold)
                 ));

@@ -97,8 +97,8 @@ pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Fi
         add(
             Level::Note,
             "one key: the next key is not published ahead of its use".to_owned(),
-            "services fetch again for an unknown `kid`, at most once per cooldown (default 30 s); verifiers \
-             that only refetch by time need the next key published max-age ahead",
+            "services fetch again for an unknown `kid`, at most once per cooldown (default 30 s); for verifiers \
+             that refetch only by time, the issuer must publish the next key max-age before it signs",
         );
     }
     found

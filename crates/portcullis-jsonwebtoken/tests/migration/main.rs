@@ -194,7 +194,8 @@ async fn unknown_kids_spend_a_budget_and_differ_from_an_outage() {
     assert!(matches!(error, DecodingKeyError::NoPublicKey { .. }), "{error}");
     assert_eq!(fetch.requests().len(), 4);
 
-    // Stale keys are used while the issuer is unreachable; then the error is about the keys.
+    // While the issuer is unreachable, stale keys are used. After `max_stale`, the error is about
+    // the keys.
     fetch.set(JWKS, Answer::Fails);
     let token = known.token(&claims(json!({})));
     assert!(keys.decode::<Claims>(&token, &validation()).await.is_ok_and(|data| read(data.claims)));

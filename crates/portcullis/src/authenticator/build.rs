@@ -92,7 +92,7 @@ impl AuthenticatorBuilder {
                 cache_control = issuer.keys.obey_no_cache().map(cache_control),
                 withdrawal_bound = bound(|keys| keys.withdrawal_bound),
                 withdrawal_bound_in_outage = bound(|keys| keys.withdrawal_bound_in_outage),
-                "tokens are validated locally",
+                "issuer configured",
             );
             rules.warn_of_audiences();
             trusted.push(Arc::new(issuer));

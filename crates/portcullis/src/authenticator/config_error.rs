@@ -53,7 +53,7 @@ pub enum ConfigError {
         first: &'static Setting,
         /// The other one.
         second: &'static Setting,
-        /// Why they do, and what was expected.
+        /// Why they contradict each other, and what was expected.
         why: String,
     },
     /// The issuer's keys could not be fetched at start.

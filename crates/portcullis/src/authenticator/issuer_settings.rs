@@ -330,7 +330,7 @@ impl IssuerSettings {
     }
 
     /// Sets the deadline of a whole fetch, discovery included: 5 seconds by default. No request
-    /// waits longer for keys. At most [`min_ttl`](Self::min_ttl), if that is set.
+    /// waits longer for keys. It must be at most [`min_ttl`](Self::min_ttl), if that is set.
     ///
     /// `PORTCULLIS_FETCH_TIMEOUT_SECS`
     pub fn fetch_timeout(mut self, timeout: Duration) -> Self {

@@ -14,7 +14,7 @@ use crate::request::{RequestView, try_each_line};
 pub(crate) enum Form {
     /// After the marker, in the same item.
     Prefix,
-    /// The same, in base64url.
+    /// Like `Prefix`, with the token in base64url.
     Base64url,
     /// In the item right after the marker.
     Pair,

@@ -28,8 +28,8 @@ impl Exit {
         self.vary.clone()
     }
 
-    /// Returns the refusal to answer with instead of `refusal`, which comes from the code behind
-    /// the gate: its gRPC form, if the gate is for gRPC and `refusal` is not.
+    /// Returns the gRPC form of `refusal`, if the gate is for gRPC and `refusal` is not. Answer
+    /// with it instead of `refusal`, which comes from the code behind the gate.
     ///
     /// `None` if the response can stay as it is.
     ///

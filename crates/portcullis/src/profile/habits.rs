@@ -26,8 +26,8 @@ pub(super) struct Habits {
     pub(super) mark: AccessTokenMark,
     /// Which of `nonce` and `at_hash`, usually signs of an ID token, its access tokens also carry.
     pub(super) carries: &'static [&'static str],
-    /// The metadata location of issuers whose URL starts with the first prefix, which the second
-    /// replaces.
+    /// Two URL prefixes: in the URL of an issuer that starts with the first, the second replaces it
+    /// to give the metadata's location.
     pub(super) metadata_in: Option<(&'static str, &'static str)>,
     /// The hosts that serve the issuer's keys, besides the metadata's host. `None`: any host that
     /// the metadata names.

@@ -71,9 +71,9 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
-    /// `spread`, from 0 to 1, distributes the refreshes of services that were started together:
-    /// each refreshes its keys between one and two times `refresh_ahead` before the TTL, but at
-    /// most two thirds of the TTL before it, since the server may set a short TTL.
+    /// `spread`, from 0 to 1, distributes the refreshes of services that were started together.
+    /// Each refreshes its keys between one and two times `refresh_ahead` before the end of the TTL.
+    /// The server may set a short TTL, so the maximum is two thirds of the TTL.
     pub(crate) fn new(ttl: Duration, max_stale: Duration, limits: &Limits, spread: f64) -> Self {
         let ahead = limits.refresh_ahead.min(ttl / 3);
         let ageing = ttl.saturating_sub(ahead + ahead.mul_f64(spread.clamp(0.0, 1.0)));

@@ -46,7 +46,7 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 /// fetched ten times a second, not once per revocation.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// The minimum time between two requests to a server that does not wait.
+/// The minimum time between two requests to a server that answers without long polling.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long an unused list is refreshed.
@@ -181,7 +181,7 @@ impl RemoteStatusList {
     }
 }
 
-/// The status of a status list.
+/// The state of the service's copy of a status list.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct StatusListStatus {
@@ -251,8 +251,8 @@ impl StatusList {
         Duration::from_secs((self.shortest() / 3).min(longest).as_secs().max(1))
     }
 
-    /// Returns the polling interval for a server that does not wait. The next response arrives
-    /// before a request has to wait for it, and the list's own `ttl` is respected.
+    /// Returns the polling interval for a server that answers without long polling. The next
+    /// response arrives before a request has to wait for it, and the list's own `ttl` is respected.
     fn interval(&self, list: &List) -> Duration {
         let spread = 1.0 - jitter::fraction() / 10.0;
         let half = (self.shortest() / 2).min(list.ttl.unwrap_or(Duration::MAX));

@@ -129,8 +129,8 @@ impl TuneArguments {
         ] {
             if given && self.survive.is_some() {
                 return Err(Failure::wrong(format!(
-                    "{name} and --survive recommend different access expiries, mostly a short and a long one; \
-                     give one of them, and compare the other's expiry with --vs-access-expiry"
+                    "{name} and --survive each recommend an access expiry, usually a short and a long one; give \
+                     only one of the two options, and compare the other's expiry with --vs-access-expiry"
                 )));
             }
         }

@@ -75,7 +75,8 @@ impl Resolved {
             lifetime: resolver.lifetime(),
             resolver,
             accepted: cache(MAX_ACCEPTED).build(),
-            // The most recent ones, because the first request of an honest tenant is recent.
+            // Keeps the most recently used, not the most frequent: an honest tenant's first request
+            // is recent.
             claimed: cache(MAX_CLAIMED).eviction_policy(EvictionPolicy::lru()).build(),
             budgets: IssuerBudgets::new(),
             locks: std::array::from_fn(|_| Mutex::default()),

@@ -68,7 +68,7 @@ async fn suspended_machine_does_not_stop_the_age_of_keys() {
     assert_eq!(world.keys.0.status().freshness, crate::key_source::Freshness::Unavailable);
     assert_eq!(world.ask("a").await, "unknown");
     assert_eq!(world.ask("b").await, "key");
-    // The same without the issuer.
+    // While the issuer is unreachable, a suspended machine's keys expire, too.
     world.fetch.set(JWKS, Answer::Fails);
     world.clock.suspend(Duration::from_secs(36_000));
     assert!(world.ask("b").await.starts_with("503"));
