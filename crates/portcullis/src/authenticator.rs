@@ -302,6 +302,17 @@ impl Authenticator {
         self.fetch_keys(|_| true).await
     }
 
+    /// Forgets the [`IssuerResolver`]'s answer for `rule_set`.
+    ///
+    /// Its next token causes another call of the resolver, even if the token is cached. Call it
+    /// when a tenant is offboarded or its settings change.
+    ///
+    /// `rule_set` is the name from [`IssuerResolver::select`]: by default the issuer. It has no
+    /// effect on the issuers that the authenticator was built with.
+    pub fn forget(&self, rule_set: &str) {
+        self.0.issuers.forget(rule_set);
+    }
+
     async fn fetch_keys(&self, of: impl Fn(&TrustedIssuer) -> bool) -> Result<(), FetchError> {
         let mut outcome = Ok(());
         for issuer in self.0.issuers.all().into_iter().filter(|issuer| of(issuer)) {
