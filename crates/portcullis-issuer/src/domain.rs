@@ -4,6 +4,7 @@
 pub(crate) mod audit;
 pub(crate) mod clients;
 pub(crate) mod hash;
+pub(crate) mod housekeeping;
 pub(crate) mod introspection;
 pub(crate) mod keys;
 pub(crate) mod limits;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use self::audit::Audit;
 use self::clients::Clients;
+use self::housekeeping::Housekeeping;
 use self::introspection::Introspection;
 use self::keys::{Keeper, KeyRing};
 use self::second_factor::SecondFactors;
@@ -32,6 +34,8 @@ use crate::error::StoreError;
 pub(crate) struct Domain {
     pub(crate) audit: Arc<Audit>,
     pub(crate) clients: Arc<Clients>,
+    pub(crate) housekeeping: Arc<Housekeeping>,
+    pub(crate) housekeeper: housekeeping::Keeper,
     pub(crate) introspection: Introspection,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) keeper: Keeper,
@@ -48,6 +52,6 @@ pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError
 
 /// A process that may share its store with others.
 pub(crate) trait Member: Send + Sync {
-    /// Returns whether this process does the periodic work: rotating keys, deleting old events.
+    /// Returns whether this process does the periodic work: rotating keys, housekeeping.
     fn leads(&self) -> bool;
 }

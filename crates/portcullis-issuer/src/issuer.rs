@@ -154,6 +154,7 @@ impl Issuer {
     /// SQLite's one file then, and its side files are gone, unless another process has it open.
     pub async fn close(&self) {
         self.domain().keeper.stop();
+        self.domain().housekeeper.stop();
         self.domain().users.close();
         self.store.close().await;
     }
@@ -183,6 +184,16 @@ impl Issuer {
     /// [`Error::Store`] if the store fails.
     pub async fn events(&self, after: i64, limit: u16) -> Result<Vec<Event>, Error> {
         self.domain().audit.events(after, limit).await
+    }
+
+    /// Deletes what is no longer needed: expired sessions, old events. A task does so every 10
+    /// seconds, in the process that leads.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails.
+    pub async fn tidy(&self) -> Result<(), Error> {
+        self.domain().housekeeping.run().await
     }
 
     fn domain(&self) -> &Domain {

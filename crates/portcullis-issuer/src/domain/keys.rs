@@ -77,6 +77,13 @@ pub(crate) struct KeyRing {
     paused_until: AtomicI64,
 }
 
+/// The ring for a change of the store.
+pub(crate) struct KeysForChange {
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// The version that the change must find in the store; `None` if it is known to be current.
+    pub(crate) version: Option<i64>,
+}
+
 /// How to open a [`KeyRing`].
 pub(crate) struct KeyRingOptions {
     pub(crate) custody: Custody,
@@ -135,6 +142,19 @@ impl KeyRing {
             return Ok(snapshot);
         }
         self.reload(Some(version)).await
+    }
+
+    /// Returns the ring for a change that compares its version with the store's: without a
+    /// query of its own if the store does not push versions.
+    pub(crate) async fn for_change(&self) -> Result<KeysForChange, Error> {
+        let snapshot = self.current.load_full();
+        let is_due = snapshot.next_change.is_some_and(|due| due <= now_secs(&*self.clock));
+        let known = self.store.told_key_version();
+        if is_due || known.is_some_and(|known| known != snapshot.version) {
+            return Ok(KeysForChange { snapshot: self.current().await?, version: None });
+        }
+        let version = known.is_none().then_some(snapshot.version);
+        Ok(KeysForChange { snapshot, version })
     }
 
     /// Does what is due, as the store has it now: another process may have done it already.

@@ -1,21 +1,23 @@
-//! Sessions: begun by a login, kept by refresh tokens that are good for one use, ended at once.
+//! Sessions: started by a login, continued by refresh tokens that are valid once, ended at once.
 
 mod refresh_token;
+mod rotation;
 mod store;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use portcullis::clock::Clock;
 use zeroize::Zeroizing;
 
-pub(crate) use self::refresh_token::RefreshTokens;
-pub(crate) use self::store::{Refreshed, Rotation, Session, SessionStore};
-use crate::clock::{now_secs, secs};
+use self::refresh_token::Presented;
+pub(crate) use self::refresh_token::{MacKey, RefreshTokens};
+pub(crate) use self::rotation::{Budget, Former, Judgement, Kept, Rotation, Rules};
+pub(crate) use self::store::{Refreshed, Session, SessionStore};
+use crate::clock::{now_millis, now_secs};
 use crate::domain::audit::{Audit, EventKind, NewEvent};
 use crate::domain::hash::hash_of;
-use crate::domain::keys::KeyRing;
+use crate::domain::keys::{KeyRing, KeysForChange};
 use crate::domain::limits::Limits;
 use crate::domain::peer::Peer;
 use crate::domain::tokens::{Subject, Tokens};
@@ -48,17 +50,6 @@ pub struct SessionInfo {
     pub user_agent: Option<String>,
 }
 
-/// How long a session lives.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Lifetimes {
-    /// Without being used.
-    pub(crate) unused: Duration,
-    /// However much it is used.
-    pub(crate) longest: Duration,
-    /// How long a spent refresh token may be sent again.
-    pub(crate) grace: Duration,
-}
-
 /// The sessions of all users.
 pub(crate) struct Sessions {
     pub(crate) store: Arc<dyn SessionStore>,
@@ -68,7 +59,7 @@ pub(crate) struct Sessions {
     pub(crate) limits: Arc<Limits>,
     pub(crate) audit: Arc<Audit>,
     pub(crate) refresh_tokens: RefreshTokens,
-    pub(crate) lifetimes: Lifetimes,
+    pub(crate) rules: Rules,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -107,7 +98,7 @@ impl Sessions {
             user_id: user.id.clone(),
             created_at: now,
             last_used_at: now,
-            expires_at: now.saturating_add(secs(self.lifetimes.unused)),
+            expires_at: now.saturating_add(self.rules.idle_secs),
             user_agent: peer.user_agent.clone(),
             stepped_up_at: None,
             place: None,
@@ -116,58 +107,114 @@ impl Sessions {
         let place = self.tokens.take_place(&session.id, now).await?;
         let session = Session { place: Some(place), ..session };
         let access_token = self.tokens.issue(&keys, &session.subject(&user), now).await?;
-        let refresh_token = random::secret()?;
+        let refresh_token = self.refresh_tokens.make(&session.id, 1)?;
         let begun = self.audit.event(EventKind::Login, peer).user(&user.id).session(&session.id);
         self.store.start_session(&session, &hash_of(&refresh_token), &begun).await?;
         Ok(Some(grant(access_token, refresh_token, &user, session)))
     }
 
-    /// Continues a session; `None` if the token is unknown, spent or of a session that is over.
-    /// A spent one ends its session: one of the two who hold it is a thief (RFC 9700 4.14.2),
-    /// unless it was spent a moment ago and nobody has used what it was exchanged for.
+    /// Continues a session; `None` if the token is unknown, spent, or of a session that has ended.
+    /// A spent one ends its session: one of its two holders is a thief (RFC 9700 section 4.14.2),
+    /// unless it was spent a moment ago and its successor is unused.
     pub(crate) async fn refresh(&self, token: &str, peer: &Peer) -> Result<Option<Grant>, Error> {
-        // First what may fail: a rotation cannot be taken back. A signer elsewhere may, too.
-        let keys = self.keys.current().await?;
-        let now = self.now();
-        let presented = hash_of(token);
-        let mut signed = None;
-        if keys.active.is_elsewhere()
-            && let Some((mut session, user)) = self.store.session_of(&presented, now).await?
-        {
-            session.place = Some(self.tokens.take_place(&session.id, now).await?);
-            signed = Some(self.tokens.issue(&keys, &session.subject(&user), now).await?);
-        }
-        let successor = self.refresh_tokens.successor_of(token);
-        let rotation = Rotation {
-            presented,
-            successor: hash_of(&successor),
-            now,
-            until: self.tokens.settings().until(now),
-            idle_secs: secs(self.lifetimes.unused),
-            max_secs: secs(self.lifetimes.longest),
-            grace_secs: secs(self.lifetimes.grace),
-            address: peer.shown_address(),
+        let Some(asked) = self.rotation(token, peer).await? else {
+            metrics::refreshed(Refreshed::Refused.as_str());
+            return Ok(None);
         };
-        let refreshed = self.store.rotate_refresh(&rotation).await?;
-        metrics::refreshed(refreshed.as_str());
-        match refreshed {
-            Refreshed::Rotated(session, user) | Refreshed::Repeated(session, user) => {
-                let access_token = match signed {
-                    Some(token) => token,
-                    None => self.tokens.issue(&keys, &session.subject(&user), now).await?,
-                };
-                Ok(Some(grant(access_token, successor, &user, session)))
+        loop {
+            let keys = self.keys.for_change().await?;
+            if let Some(done) = self.refresh_with(token, &asked, &keys).await? {
+                return Ok(done);
             }
-            Refreshed::Reused { session_id } => {
-                tracing::warn!(session_id, "a spent refresh token was presented; session ended");
-                Ok(None)
-            }
-            Refreshed::Refused => Ok(None),
+            // Reads the keys again.
+            self.keys.current().await?;
         }
     }
 
-    /// Ends the session of a refresh token, spent or not. An unknown token ends nothing, and
-    /// nobody is told (RFC 7009 section 2.2).
+    /// Rotates once with these keys; `None` if they have changed meanwhile.
+    async fn refresh_with(
+        &self,
+        token: &str,
+        (asked, successor): &(Rotation, Zeroizing<String>),
+        keys: &KeysForChange,
+    ) -> Result<Option<Option<Grant>>, Error> {
+        let (snapshot, now) = (&keys.snapshot, asked.now);
+        // First what may fail: a rotation cannot be undone, and a signer elsewhere may fail.
+        let mut signed = None;
+        if snapshot.active.is_elsewhere()
+            && let Some((mut session, user)) = self.of_token(&asked.session_id, token).await?
+        {
+            session.place = Some(self.tokens.take_place(&session.id, now).await?);
+            signed = Some(self.tokens.issue(snapshot, &session.subject(&user), now).await?);
+        }
+        let rotation = Rotation { key_version: keys.version, ..asked.clone() };
+        let refreshed = self.store.rotate_refresh(rotation).await?;
+        metrics::refreshed(refreshed.as_str());
+        let (session, user, next) = match refreshed {
+            Refreshed::Rotated(session, user) => (session, user, successor.clone()),
+            Refreshed::Repeated { session, user, sealed: Some(sealed) } => {
+                (session, user, refresh_token::open(token, &sealed)?)
+            }
+            Refreshed::Repeated { session, user, sealed: None } => {
+                (session, user, self.refresh_tokens.former_successor_of(token))
+            }
+            Refreshed::Limited { retry_after_secs } => {
+                return Err(Error::Limited { retry_after_secs });
+            }
+            Refreshed::KeysChanged => return Ok(None),
+            Refreshed::Reused | Refreshed::Diverged => {
+                let (session_id, outcome) = (&asked.session_id, refreshed.as_str());
+                tracing::warn!(session_id, outcome, "refresh token rejected; session ended");
+                return Ok(Some(None));
+            }
+            Refreshed::Refused => return Ok(Some(None)),
+        };
+        let access_token = match signed {
+            Some(token) => token,
+            None => self.tokens.issue(snapshot, &session.subject(&user), now).await?,
+        };
+        Ok(Some(Some(grant(access_token, next, &user, session))))
+    }
+
+    /// Prepares the rotation of a token, and its successor; `None` if this issuer cannot have made
+    /// the token.
+    async fn rotation(
+        &self,
+        token: &str,
+        peer: &Peer,
+    ) -> Result<Option<(Rotation, Zeroizing<String>)>, Error> {
+        let Some(presented) = self.refresh_tokens.read(token) else { return Ok(None) };
+        let (session_id, generation, former_successor) = match presented {
+            Presented::Numbered { session_id, generation } => (session_id, generation, None),
+            Presented::Former => {
+                let Some(id) = self.store.session_of_former(&hash_of(token)).await? else {
+                    return Ok(None);
+                };
+                (id, 0, Some(self.refresh_tokens.hash_of_former_successor(token)))
+            }
+        };
+        let successor = self.refresh_tokens.make(&session_id, generation + 1)?;
+        let now = self.now();
+        let rotation = Rotation {
+            session_id,
+            presented: hash_of(token),
+            generation,
+            successor: hash_of(&successor),
+            sealed: refresh_token::seal(token, &successor)?,
+            former_successor,
+            now,
+            now_millis: i64::try_from(now_millis(&*self.clock)).unwrap_or(i64::MAX),
+            until: self.tokens.settings().until(now),
+            rules: self.rules,
+            key_version: None,
+            address: peer.shown_address(),
+            user_agent: peer.user_agent.clone(),
+        };
+        Ok(Some((rotation, successor)))
+    }
+
+    /// Ends the session of a refresh token, spent or not. An unknown token ends nothing, and the
+    /// response is the same (RFC 7009 section 2.2).
     pub(crate) async fn logout(&self, token: &str, peer: &Peer) -> Result<(), Error> {
         self.end_of_refresh_token(token, &self.audit.event(EventKind::Logout, peer)).await
     }
@@ -178,7 +225,19 @@ impl Sessions {
         token: &str,
         event: &NewEvent,
     ) -> Result<(), Error> {
-        Ok(self.store.end_session_of(&hash_of(token), event).await?)
+        match self.session_of(token).await? {
+            Some(session_id) => Ok(self.store.log_out(&session_id, event).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the id of the session that a refresh token, spent or not, was made for.
+    async fn session_of(&self, token: &str) -> Result<Option<String>, Error> {
+        match self.refresh_tokens.read(token) {
+            None => Ok(None),
+            Some(Presented::Numbered { session_id, .. }) => Ok(Some(session_id)),
+            Some(Presented::Former) => Ok(self.store.session_of_former(&hash_of(token)).await?),
+        }
     }
 
     /// Ends all sessions of a user, and says how many those were.
@@ -218,7 +277,18 @@ impl Sessions {
         &self,
         token: &str,
     ) -> Result<Option<(Session, User)>, Error> {
-        Ok(self.store.session_of(&hash_of(token), self.now()).await?)
+        match self.session_of(token).await? {
+            Some(session_id) => self.of_token(&session_id, token).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn of_token(
+        &self,
+        session_id: &str,
+        token: &str,
+    ) -> Result<Option<(Session, User)>, Error> {
+        Ok(self.store.session_with(session_id, &hash_of(token), self.now()).await?)
     }
 
     /// Returns a user's live sessions, the latest first.
@@ -260,7 +330,7 @@ impl From<Session> for SessionInfo {
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions").field("lifetimes", &self.lifetimes).finish_non_exhaustive()
+        f.debug_struct("Sessions").field("rules", &self.rules).finish_non_exhaustive()
     }
 }
 

@@ -7,13 +7,14 @@ use crate::config::IssuerConfig;
 use crate::domain::Domain;
 use crate::domain::audit::Audit;
 use crate::domain::clients::Clients;
+use crate::domain::housekeeping::Housekeeping;
 use crate::domain::introspection::Introspection;
 use crate::domain::keys::{
     Custody, KeyEncryptionKey, KeyRing, KeyRingOptions, KeyStore, default_key_file,
 };
 use crate::domain::limits::Limits;
 use crate::domain::second_factor::{Sealing, SecondFactors};
-use crate::domain::sessions::{RefreshTokens, Sessions};
+use crate::domain::sessions::{MacKey, RefreshTokens, Sessions};
 use crate::domain::tokens::{StatusLists, Tokens};
 use crate::domain::users::Users;
 use crate::error::Error;
@@ -32,7 +33,8 @@ pub(super) async fn open(store: &Arc<dyn Store>, config: IssuerConfig) -> Result
 async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain, Error> {
     let clock = Arc::clone(&config.clock);
     let (key_encryption_key, origin) = key_encryption_key(config, &**store).await?;
-    let refresh_tokens = RefreshTokens::new(&key_encryption_key)?;
+    let mac_key = MacKey::of(&key_encryption_key, 1)?;
+    let refresh_tokens = RefreshTokens::new(&mac_key, &[], &key_encryption_key)?;
     let sealing = Sealing::new(&key_encryption_key)?;
     let options = KeyRingOptions {
         custody: Custody { key_encryption_key, origin, signer: config.signer.clone() },
@@ -44,9 +46,14 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     let users = Users::new(Arc::clone(store) as _, config.password_cost, Arc::clone(&clock));
     let users = Arc::new(users.await?);
 
-    let audit = Audit::new(Arc::clone(store) as _, Arc::clone(&clock), config.audit_retention);
-    let audit = Arc::new(audit);
-    drop(tokio::spawn(Audit::keep_tidy(Arc::downgrade(&audit))));
+    let audit = Arc::new(Audit::new(Arc::clone(store) as _, Arc::clone(&clock)));
+    let housekeeping = Arc::new(Housekeeping {
+        store: Arc::clone(store) as _,
+        clock: Arc::clone(&clock),
+        tokens: config.tokens(),
+        grace_secs: config.rules().grace_secs,
+        audit_retention: config.audit_retention,
+    });
     let (per_account, per_network) = (config.attempts_per_account, config.attempts_per_address);
     let limits = Limits::new(per_account, per_network, &clock, Arc::clone(&audit));
     let limits = Arc::new(limits);
@@ -65,7 +72,7 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         limits: Arc::clone(&limits),
         audit: Arc::clone(&audit),
         refresh_tokens,
-        lifetimes: config.lifetimes(),
+        rules: config.rules(),
         clock: Arc::clone(&clock),
     });
     let clients = Arc::new(Clients {
@@ -96,6 +103,8 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     Ok(Domain {
         audit,
         clients,
+        housekeeper: housekeeping.keep(),
+        housekeeping,
         introspection,
         keeper: keys.keep(),
         keys,

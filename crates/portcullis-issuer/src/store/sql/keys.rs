@@ -23,6 +23,10 @@ impl<D: Database> KeyStore for D {
         })
     }
 
+    fn told_key_version(&self) -> Option<i64> {
+        self.told_version()
+    }
+
     fn keys(&self) -> Answer<'_, KeyTable> {
         timed("keys", async {
             // One snapshot: the version must belong to the rows.

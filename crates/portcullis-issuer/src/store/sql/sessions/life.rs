@@ -1,32 +1,11 @@
-//! Sessions: how they begin and end.
+//! Which sessions are live, and how they end.
 
-use crate::domain::audit::{EventKind, NewEvent};
+use crate::domain::audit::NewEvent;
 use crate::domain::sessions::Session;
 use crate::domain::users::User;
 use crate::error::StoreError;
 use crate::store::dialect::{Dialect, query};
 use crate::store::sql::{audit, rows};
-
-pub(super) async fn start<C: Dialect>(
-    connection: &mut C,
-    session: &Session,
-) -> Result<(), StoreError> {
-    // The only place where sessions are made is a fair place to forget the dead ones.
-    query(C::FORGET_SESSIONS).bind(session.created_at).execute(connection).await?;
-    query(
-        "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(&session.id)
-    .bind(&session.user_id)
-    .bind(session.created_at)
-    .bind(session.last_used_at)
-    .bind(session.expires_at)
-    .bind(&session.user_agent)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
 
 pub(super) async fn live(
     connection: &mut impl Dialect,
@@ -62,14 +41,12 @@ pub(super) async fn log_out(
     end(connection, id, "logout", event.clone().session(id)).await
 }
 
-/// The same for one whose spent refresh token was presented.
+/// The same for one whose refresh token has two holders, or another history than the store's.
 pub(super) async fn end_for_reuse(
     connection: &mut impl Dialect,
     id: &str,
-    now: i64,
-    address: Option<&str>,
+    event: NewEvent,
 ) -> Result<(), StoreError> {
-    let event = NewEvent::new(EventKind::RefreshReused, now).session(id).address(address);
     end(connection, id, "reuse", event).await
 }
 
