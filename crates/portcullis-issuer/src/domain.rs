@@ -9,6 +9,7 @@ pub(crate) mod introspection;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod peer;
+pub(crate) mod rekey;
 pub(crate) mod scope;
 pub(crate) mod second_factor;
 pub(crate) mod sessions;
@@ -23,6 +24,7 @@ use self::clients::Clients;
 use self::housekeeping::Housekeeping;
 use self::introspection::Introspection;
 use self::keys::{Keeper, KeyRing};
+use self::rekey::Rekeyer;
 use self::second_factor::SecondFactors;
 use self::sessions::Sessions;
 use self::tokens::StatusLists;
@@ -39,6 +41,7 @@ pub(crate) struct Domain {
     pub(crate) introspection: Introspection,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) keeper: Keeper,
+    pub(crate) rekeyer: Rekeyer,
     pub(crate) second_factors: SecondFactors,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) status_lists: Arc<StatusLists>,

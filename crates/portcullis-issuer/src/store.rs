@@ -18,6 +18,7 @@ use crate::domain::audit::AuditStore;
 use crate::domain::clients::ClientStore;
 use crate::domain::housekeeping::HousekeepingStore;
 use crate::domain::keys::KeyStore;
+use crate::domain::rekey::RekeyStore;
 use crate::domain::second_factor::SecondFactorStore;
 use crate::domain::sessions::SessionStore;
 use crate::domain::tokens::TokenStore;
@@ -30,6 +31,7 @@ pub(crate) trait Store:
     + ClientStore
     + HousekeepingStore
     + KeyStore
+    + RekeyStore
     + SecondFactorStore
     + SessionStore
     + TokenStore

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::clock::now_secs;
 use crate::config::IssuerConfig;
 use crate::domain::Domain;
 use crate::domain::audit::Audit;
@@ -13,6 +14,7 @@ use crate::domain::keys::{
     Custody, KeyEncryptionKey, KeyRing, KeyRingOptions, KeyStore, default_key_file,
 };
 use crate::domain::limits::Limits;
+use crate::domain::rekey::{RekeyStore, Rekeyer, open_mac_key};
 use crate::domain::second_factor::{Sealing, SecondFactors};
 use crate::domain::sessions::{MacKey, RefreshTokens, Sessions};
 use crate::domain::tokens::{StatusLists, Tokens};
@@ -33,9 +35,13 @@ pub(super) async fn open(store: &Arc<dyn Store>, config: IssuerConfig) -> Result
 async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain, Error> {
     let clock = Arc::clone(&config.clock);
     let (key_encryption_key, origin) = key_encryption_key(config, &**store).await?;
-    let mac_key = MacKey::of(&key_encryption_key, 1)?;
-    let refresh_tokens = RefreshTokens::new(&mac_key, &[], &key_encryption_key)?;
     let sealing = Sealing::new(&key_encryption_key)?;
+    let rekeyer = Rekeyer {
+        store: Arc::clone(store) as _,
+        key: key_encryption_key.clone(),
+        session_max: config.session_max,
+        clock: Arc::clone(&clock),
+    };
     let options = KeyRingOptions {
         custody: Custody { key_encryption_key, origin, signer: config.signer.clone() },
         algorithm: config.signing_algorithm,
@@ -43,6 +49,8 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     };
     let keys = KeyRing::open(Arc::clone(store) as _, Arc::clone(&clock), options).await?;
     let keys = Arc::new(keys);
+    // Only now: the ring has found that this is the right key-encryption key.
+    let refresh_tokens = refresh_tokens(&**store, &rekeyer.key, now_secs(&*clock)).await?;
     let users = Users::new(Arc::clone(store) as _, config.password_cost, Arc::clone(&clock));
     let users = Arc::new(users.await?);
 
@@ -108,11 +116,29 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         introspection,
         keeper: keys.keep(),
         keys,
+        rekeyer,
         second_factors,
         sessions,
         status_lists: Arc::new(status_lists),
         users,
     })
+}
+
+/// The keys of refresh tokens: that of this key-encryption key, and those of earlier ones.
+async fn refresh_tokens(
+    store: &dyn RekeyStore,
+    key: &KeyEncryptionKey,
+    now: i64,
+) -> Result<RefreshTokens, Error> {
+    let earlier = store.earlier_mac_keys().await?;
+    let number = earlier.last().map_or(1, |last| last.number.saturating_add(1));
+    let number = u16::try_from(number).map_err(|_| Error::Crypto("numbering a MAC key"))?;
+    let opened = earlier
+        .iter()
+        .filter(|earlier| earlier.verify_until > now)
+        .map(|earlier| open_mac_key(key, earlier.number, &earlier.sealed))
+        .collect::<Result<Vec<_>, _>>()?;
+    RefreshTokens::new(&MacKey::of(key, number)?, &opened, key)
 }
 
 /// The key-encryption key and where it came from. A key file is made only while there is nothing

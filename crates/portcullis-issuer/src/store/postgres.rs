@@ -114,7 +114,8 @@ impl Dialect for PgConnection {
         forget_jwts: "DELETE FROM spent_jwts WHERE hash IN \
             (SELECT hash FROM spent_jwts WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
         forget_refresh_keys: "DELETE FROM refresh_keys WHERE number IN \
-            (SELECT number FROM refresh_keys WHERE verify_until <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+            (SELECT number FROM refresh_keys WHERE verify_until <= $1 \
+             AND number < (SELECT max(number) FROM refresh_keys) LIMIT $2 FOR UPDATE SKIP LOCKED)",
         forget_events: "DELETE FROM events WHERE serial IN \
             (SELECT serial FROM events WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
     };

@@ -7,6 +7,7 @@ mod audit;
 mod clients;
 mod housekeeping;
 mod keys;
+mod rekey;
 pub(super) mod rows;
 mod second_factor;
 pub(super) mod sessions;

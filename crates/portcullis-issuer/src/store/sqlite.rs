@@ -15,7 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use self::group::GroupCommit;
-pub(super) use self::problem::is_locked;
+use self::problem::BUSY_TIMEOUT;
+pub(super) use self::problem::{LOCKED, is_locked};
 use super::dialect::{
     Change, Column, Database, Dialect, Housekeeping, Pooled, Row, Statement, Transaction, Turn,
     Writer,
@@ -25,10 +26,6 @@ use super::sql::sessions::refresh::RotateRefresh;
 use crate::domain::sessions::{Refreshed, Rotation};
 use crate::error::StoreError;
 use crate::files::{self, FileId};
-
-/// What an operator does about a lock that another program holds.
-pub(super) const LOCKED: &str = "the database is locked by another program. Close open sqlite3 \
-                                 shells and backups, and try again";
 
 /// Connections to one SQLite file. Readers do not wait for writers.
 #[derive(Debug)]
@@ -107,7 +104,7 @@ impl Database for SqliteStore {
 
 impl SqliteStore {
     async fn take_turn(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
-        let turn = timeout(open::BUSY_TIMEOUT, Arc::clone(&self.turn).acquire_owned()).await;
+        let turn = timeout(BUSY_TIMEOUT, Arc::clone(&self.turn).acquire_owned()).await;
         // It is never closed.
         turn.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)
     }
@@ -150,7 +147,8 @@ impl Dialect for SqliteConnection {
         forget_jwts: "DELETE FROM spent_jwts WHERE hash IN \
             (SELECT hash FROM spent_jwts WHERE expires_at <= $1 LIMIT $2)",
         forget_refresh_keys: "DELETE FROM refresh_keys WHERE number IN \
-            (SELECT number FROM refresh_keys WHERE verify_until <= $1 LIMIT $2)",
+            (SELECT number FROM refresh_keys WHERE verify_until <= $1 \
+             AND number < (SELECT max(number) FROM refresh_keys) LIMIT $2)",
         forget_events: "DELETE FROM events WHERE serial IN \
             (SELECT serial FROM events WHERE at < $1 LIMIT $2)",
     };

@@ -26,6 +26,7 @@ mod postgres;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod rekey;
 mod renaming;
 #[cfg(test)]
 mod second_factor;

@@ -147,6 +147,8 @@ pub enum EventKind {
     KeyActive,
     /// `key_withdrawn`: when its time was over, or by an operator before that.
     KeyWithdrawn,
+    /// `key_encryption_key_changed`: all that is sealed is sealed under another key.
+    KeyEncryptionKeyChanged,
 }
 
 impl EventKind {
@@ -181,6 +183,7 @@ impl EventKind {
             Self::KeyPublished => "key_published",
             Self::KeyActive => "key_active",
             Self::KeyWithdrawn => "key_withdrawn",
+            Self::KeyEncryptionKeyChanged => "key_encryption_key_changed",
         }
     }
 }

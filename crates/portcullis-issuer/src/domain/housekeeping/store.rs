@@ -17,7 +17,8 @@ pub(crate) enum Chore {
     FreePlaces,
     /// Deletes used and revoked JWTs that have expired.
     ForgetJwts,
-    /// Deletes MAC keys whose last session has ended.
+    /// Deletes MAC keys whose last session has ended, but the latest: its number is never given
+    /// again.
     ForgetRefreshKeys,
     /// Deletes old events.
     ForgetEvents,

@@ -1,6 +1,6 @@
 //! Signing keys.
 
-mod table;
+pub(super) mod table;
 
 use super::timed;
 use crate::domain::keys::{KeyStore, KeyTable, NewKey, Promises};

@@ -8,6 +8,7 @@ use rusqlite::types::{ToSqlOutput, Value as Owned, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql};
 use sqlx::SqliteConnection;
 
+use super::problem::LOCKED;
 use crate::error::StoreError;
 use crate::store::dialect::{Column, Dialect, Housekeeping, Row, Statement, Value};
 
@@ -121,7 +122,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
         match error.sqlite_error_code() {
-            Some(DatabaseBusy | DatabaseLocked) => Self::because(super::LOCKED, error),
+            Some(DatabaseBusy | DatabaseLocked) => Self::because(LOCKED, error),
             _ => Self::new(error),
         }
     }

@@ -17,7 +17,7 @@ use std::time::Instant;
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::open::BUSY_TIMEOUT;
+use super::problem::{BUSY_TIMEOUT, LOCKED};
 use crate::error::StoreError;
 use crate::metrics;
 use crate::store::dialect::Change;
@@ -215,7 +215,7 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(StoreError::because(super::LOCKED, "another writer took 5 s"));
+                return Err(StoreError::because(LOCKED, "another writer took 5 s"));
             }
             thread::park_timeout(left);
         }

@@ -11,13 +11,10 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::sync::Semaphore;
 
 use super::group::GroupCommit;
-use super::problem::{Problem, explain, explain_migration, is_locked, problem};
+use super::problem::{BUSY_TIMEOUT, Problem, explain, explain_migration, is_locked, problem};
 use super::{OpenedFile, SqliteStore};
 use crate::error::Error;
 use crate::files;
-
-/// How long a writer waits for another process's transaction, and a request for a connection.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many reads are answered at once.
 const READERS: u32 = 4;
