@@ -57,4 +57,6 @@ pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError
 pub(crate) trait Member: Send + Sync {
     /// Returns whether this process does the periodic work: rotating keys, housekeeping.
     fn leads(&self) -> bool;
+    /// Returns when housekeeping ran last, if it has.
+    fn heartbeat(&self) -> Answer<'_, Option<i64>>;
 }

@@ -9,22 +9,18 @@ use portcullis::clock::Clock;
 use tokio::task::AbortHandle;
 
 pub(crate) use self::store::{Chore, HousekeepingStore};
-use crate::clock::{now_secs, secs};
+use crate::clock::{is_ahead, now_secs, secs};
 use crate::domain::tokens::TokenSettings;
 use crate::error::Error;
 
 /// How often it runs. A command ends before the first time.
-const TICK: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_secs(30);
 
 /// How many rows one transaction deletes.
 const BATCH: u64 = 200;
 
 /// How long writers have their turn between two batches.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// How far the clock may be ahead of the last run, in seconds. Beyond that nothing is deleted: a
-/// wrong clock must not end sessions or the audit log.
-const BOUND: i64 = 7 * 24 * 60 * 60;
 
 /// How old the heartbeat gets before it is written again, in seconds.
 const BEAT: i64 = 60 * 60;
@@ -101,11 +97,6 @@ impl Housekeeping {
         self.store.beat(now_secs(&*self.clock)).await?;
         Ok(last)
     }
-}
-
-/// Whether the clock is too far ahead of the last run for anything that depends on it alone.
-pub(crate) fn is_ahead(last: i64, now: i64) -> bool {
-    now.saturating_sub(last) > BOUND
 }
 
 /// The task. It ends when this is dropped.

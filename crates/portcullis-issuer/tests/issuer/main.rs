@@ -6,6 +6,8 @@ mod browsers;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod faults;
@@ -27,6 +29,7 @@ mod postgres;
 mod process;
 #[cfg(test)]
 mod rekey;
+#[cfg(test)]
 mod renaming;
 #[cfg(test)]
 mod second_factor;

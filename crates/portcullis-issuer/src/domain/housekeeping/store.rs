@@ -40,8 +40,6 @@ impl Chore {
 pub(crate) trait HousekeepingStore: Member + fmt::Debug {
     /// Deletes or erases what was due before this second, at most `limit` rows. Returns how many.
     fn tidy(&self, chore: Chore, before: i64, limit: u64) -> Answer<'_, u64>;
-    /// Returns when housekeeping ran last, if it has.
-    fn heartbeat(&self) -> Answer<'_, Option<i64>>;
     /// Records that it has run now.
     fn beat(&self, now: i64) -> Answer<'_, ()>;
 }

@@ -11,12 +11,6 @@ impl<D: Database> HousekeepingStore for D {
         timed("tidy", self.change(Tidy { chore, before, limit }))
     }
 
-    fn heartbeat(&self) -> Answer<'_, Option<i64>> {
-        timed("heartbeat", async {
-            query("SELECT at FROM heartbeat").scalar_optional(&mut *self.reader().await?).await
-        })
-    }
-
     fn beat(&self, now: i64) -> Answer<'_, ()> {
         timed("beat", self.change(Beat { now }))
     }
