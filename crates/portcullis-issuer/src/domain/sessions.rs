@@ -152,10 +152,10 @@ impl Sessions {
         metrics::refreshed(refreshed.as_str());
         let (session, user, next) = match refreshed {
             Refreshed::Rotated(session, user) => (session, user, successor.clone()),
-            Refreshed::Repeated { session, user, sealed: Some(sealed) } => {
+            Refreshed::Repeated { session, user, sealed: Some(sealed), .. } => {
                 (session, user, refresh_token::open(token, &sealed)?)
             }
-            Refreshed::Repeated { session, user, sealed: None } => {
+            Refreshed::Repeated { session, user, sealed: None, .. } => {
                 (session, user, self.refresh_tokens.former_successor_of(token))
             }
             Refreshed::Limited { retry_after_secs } => {

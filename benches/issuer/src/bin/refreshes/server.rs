@@ -28,7 +28,6 @@ impl Server {
             ("IDENTSPHERE_AUDIENCES", "https://api.example.com".to_owned()),
             ("IDENTSPHERE_ACCESS_EXPIRY_SECS", "60".to_owned()),
             ("IDENTSPHERE_REFRESHES_PER_SESSION", "0".to_owned()),
-            ("IDENTSPHERE_DATABASE", home.path().join("issuer.db").display().to_string()),
             ("IDENTSPHERE_KEY_ENCRYPTION_KEY", "a2V5LWVuY3J5cHRpb24ta2V5LWZvci10ZXN0cy0hISE=".to_owned()),
         ];
         if let Some(postgres) = postgres {
@@ -40,6 +39,9 @@ impl Server {
             assert!(made.unwrap().success());
             let url = format!("{postgres}?options=-c%20search_path={schema}");
             settings.push(("IDENTSPHERE_DATABASE_URL", url));
+        } else {
+            let file = home.path().join("issuer.db").display().to_string();
+            settings.push(("IDENTSPHERE_DATABASE", file));
         }
         let binary = std::fs::canonicalize(binary).unwrap();
         let command = |arguments: &[&str]| {

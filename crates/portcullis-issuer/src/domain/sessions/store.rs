@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::rotation::Rotation;
 use crate::domain::Answer;
-use crate::domain::audit::NewEvent;
+use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::hash::TokenHash;
 use crate::domain::tokens::Place;
 use crate::domain::users::User;
@@ -75,6 +75,8 @@ pub(crate) enum Refreshed {
         user: User,
         /// The successor, sealed; `None` if the token has the successor of the former format.
         sealed: Option<Vec<u8>>,
+        /// Whether that is in the audit log.
+        late: bool,
     },
     /// The token had been exchanged before; its session has been ended.
     Reused,
@@ -89,6 +91,16 @@ pub(crate) enum Refreshed {
 }
 
 impl Refreshed {
+    /// Returns the event that was recorded.
+    pub(crate) fn event(&self) -> Option<EventKind> {
+        match self {
+            Self::Repeated { late: true, .. } => Some(EventKind::RefreshRepeated),
+            Self::Reused => Some(EventKind::RefreshReused),
+            Self::Diverged => Some(EventKind::RefreshDiverged),
+            _ => None,
+        }
+    }
+
     /// Returns the label of the metrics.
     pub(crate) fn as_str(&self) -> &'static str {
         match self {

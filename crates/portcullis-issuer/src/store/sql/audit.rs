@@ -17,7 +17,18 @@ impl<D: Database> AuditStore for D {
     }
 }
 
+/// Records and counts an event.
 pub(super) async fn insert(
+    connection: &mut impl Dialect,
+    event: &NewEvent,
+) -> Result<(), StoreError> {
+    write(connection, event).await?;
+    metrics::event(event.kind.as_str());
+    Ok(())
+}
+
+/// Records an event of a change, which is counted when that is durable.
+pub(super) async fn write(
     connection: &mut impl Dialect,
     event: &NewEvent,
 ) -> Result<(), StoreError> {
@@ -35,7 +46,6 @@ pub(super) async fn insert(
     .bind(&event.user_agent)
     .execute(connection)
     .await?;
-    metrics::event(event.kind.as_str());
     Ok(())
 }
 

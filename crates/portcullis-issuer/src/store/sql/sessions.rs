@@ -12,6 +12,7 @@ use crate::domain::hash::TokenHash;
 use crate::domain::sessions::{Refreshed, Rotation, Session, SessionStore};
 use crate::domain::users::User;
 use crate::error::StoreError;
+use crate::metrics;
 use crate::store::dialect::{Change, Database, Dialect};
 
 impl<D: Database> SessionStore for D {
@@ -21,12 +22,22 @@ impl<D: Database> SessionStore for D {
         token: &'a TokenHash,
         event: &'a NewEvent,
     ) -> Answer<'a, ()> {
-        let (session, token, event) = (session.clone(), *token, event.clone());
-        timed("start_session", self.change(StartSession { session, token, event }))
+        timed("start_session", async move {
+            let (session, token, kind) = (session.clone(), *token, event.kind);
+            self.change(StartSession { session, token, event: event.clone() }).await?;
+            metrics::event(kind.as_str());
+            Ok(())
+        })
     }
 
     fn rotate_refresh(&self, rotation: Rotation) -> Answer<'_, Refreshed> {
-        timed("rotate_refresh", self.rotate(rotation))
+        timed("rotate_refresh", async move {
+            let refreshed = self.rotate(rotation).await?;
+            if let Some(kind) = refreshed.event() {
+                metrics::event(kind.as_str());
+            }
+            Ok(refreshed)
+        })
     }
 
     fn session_of_former<'a>(&'a self, token: &'a TokenHash) -> Answer<'a, Option<String>> {
@@ -37,8 +48,11 @@ impl<D: Database> SessionStore for D {
 
     fn log_out<'a>(&'a self, session_id: &'a str, event: &'a NewEvent) -> Answer<'a, ()> {
         timed("log_out", async move {
-            let (session_id, event) = (session_id.to_owned(), event.clone());
-            self.change(LogOut { session_id, event }).await
+            let (session_id, kind) = (session_id.to_owned(), event.kind);
+            if self.change(LogOut { session_id, event: event.clone() }).await? {
+                metrics::event(kind.as_str());
+            }
+            Ok(())
         })
     }
 
@@ -101,9 +115,9 @@ struct LogOut {
 }
 
 impl Change for LogOut {
-    type Outcome = ();
+    type Outcome = bool;
 
-    async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<(), StoreError> {
+    async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<bool, StoreError> {
         life::log_out(connection, &self.session_id, &self.event).await
     }
 }

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -24,6 +24,16 @@ use crate::store::dialect::Change;
 
 /// The largest group: it bounds how long its first change waits for the others.
 const MAX_GROUP: usize = 256;
+
+/// A group of more changes than this is followed by others, whose callers are still at work.
+const LONELY: usize = 4;
+
+/// How long the next change of such a group may be away.
+const GAP: Duration = Duration::from_micros(200);
+
+/// A write-ahead log of so many pages is moved into the main file, which takes two more waits for the
+/// disk. SQLite's own default is 1,000.
+const CHECKPOINT: &str = "PRAGMA wal_autocheckpoint = 4000";
 
 /// Statements that are kept prepared.
 const PREPARED: usize = 64;
@@ -47,9 +57,10 @@ impl GroupCommit {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(PREPARED);
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
+        connection.query_row(CHECKPOINT, [], |_| Ok(()))?;
         let (queue, waiting) = channel();
         let (end, ended) = oneshot::channel();
-        let writer = Writer { connection, waiting, turn, usable };
+        let writer = Writer { connection, waiting, turn, usable, last: 0, took: Duration::ZERO };
         thread::Builder::new()
             .name("group-commit".to_owned())
             .spawn(move || {
@@ -69,7 +80,12 @@ impl GroupCommit {
             let queue = queue.as_ref().ok_or_else(closed)?;
             queue.send(waiting).map_err(|_| closed())?;
         }
-        answered.await.map_err(|_| closed())?
+        let Answer { outcome, is_first } = answered.await.map_err(|_| closed())?;
+        // Here, and not on the thread: a recorder may be this task's own.
+        if is_first {
+            metrics::group_committed();
+        }
+        outcome
     }
 
     /// Makes the changes that wait, and closes the connection.
@@ -93,13 +109,19 @@ trait Waiting: Send {
     /// Makes the change, and keeps what to answer. Returns whether it succeeded.
     fn apply(&mut self, connection: &mut Connection) -> bool;
     /// Answers: with what was kept, or with why it is not durable.
-    fn answer(self: Box<Self>, committed: Result<(), &Arc<StoreError>>);
+    fn answer(self: Box<Self>, committed: Result<(), &Arc<StoreError>>, is_first: bool);
 }
 
 struct One<C: Change> {
     change: C,
     outcome: Option<Result<C::Outcome, StoreError>>,
-    answer: Option<oneshot::Sender<Result<C::Outcome, StoreError>>>,
+    answer: Option<oneshot::Sender<Answer<C::Outcome>>>,
+}
+
+struct Answer<T> {
+    outcome: Result<T, StoreError>,
+    /// Of its group, which is counted once.
+    is_first: bool,
 }
 
 impl<C: Change> Waiting for One<C> {
@@ -116,7 +138,7 @@ impl<C: Change> Waiting for One<C> {
         self.outcome.insert(outcome).is_ok()
     }
 
-    fn answer(mut self: Box<Self>, committed: Result<(), &Arc<StoreError>>) {
+    fn answer(mut self: Box<Self>, committed: Result<(), &Arc<StoreError>>, is_first: bool) {
         let outcome = match (self.outcome.take(), committed) {
             (Some(Err(error)), _) => Err(error),
             (_, Err(error)) => Err(StoreError::shared(error)),
@@ -124,7 +146,7 @@ impl<C: Change> Waiting for One<C> {
             (None, Ok(())) => Err(StoreError::new("a change was not made")),
         };
         if let Some(answer) = self.answer.take() {
-            let _ = answer.send(outcome);
+            let _ = answer.send(Answer { outcome, is_first });
         }
     }
 }
@@ -134,6 +156,9 @@ struct Writer<U> {
     waiting: Receiver<Box<dyn Waiting>>,
     turn: Arc<Semaphore>,
     usable: U,
+    /// The size of the last group, and how long it took.
+    last: usize,
+    took: Duration,
 }
 
 type Group = Vec<Box<dyn Waiting>>;
@@ -143,9 +168,13 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
         while let Ok(first) = self.waiting.recv() {
             let mut group = vec![first];
             self.add_waiting(&mut group);
+            self.add_coming(&mut group);
             group.retain(|change| change.is_wanted());
             if !group.is_empty() {
+                let begun = Instant::now();
+                self.last = group.len();
                 self.commit(group);
+                self.took = begun.elapsed();
             }
         }
     }
@@ -153,6 +182,21 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
     fn add_waiting(&self, group: &mut Group) {
         while group.len() < MAX_GROUP
             && let Ok(change) = self.waiting.try_recv()
+        {
+            group.push(change);
+        }
+    }
+
+    /// While callers of the last group come back one after another, waits for the next: for half the
+    /// time of a commit at most. Otherwise the first of them would have a commit of its own.
+    fn add_coming(&self, group: &mut Group) {
+        if self.last <= LONELY {
+            return;
+        }
+        let until = Instant::now() + self.took / 2;
+        while group.len() < MAX_GROUP
+            && Instant::now() < until
+            && let Ok(change) = self.waiting.recv_timeout(GAP)
         {
             group.push(change);
         }
@@ -242,7 +286,6 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
     /// Commits. Returns when the changes are durable.
     fn end(&mut self) -> Result<(), StoreError> {
         let committed = self.connection.prepare_cached("COMMIT").and_then(|mut it| it.raw_execute());
-        metrics::group_committed();
         if committed.is_err() && !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
@@ -252,8 +295,8 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
 
 fn answer(group: Group, committed: Result<(), StoreError>) {
     let committed = committed.map_err(Arc::new);
-    for change in group {
-        change.answer(committed.as_ref().map(|()| ()));
+    for (at, change) in group.into_iter().enumerate() {
+        change.answer(committed.as_ref().map(|()| ()), at == 0);
     }
 }
 

@@ -32,12 +32,12 @@ pub(super) async fn live_of(
     rows.iter().map(rows::session_from).collect()
 }
 
-/// Nothing happens to a session that has ended before.
+/// Returns whether the session had not ended before.
 pub(super) async fn log_out(
     connection: &mut impl Dialect,
     id: &str,
     event: &NewEvent,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     end(connection, id, "logout", event.clone().session(id)).await
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn end_for_reuse(
     connection: &mut impl Dialect,
     id: &str,
     event: NewEvent,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     end(connection, id, "reuse", event).await
 }
 
@@ -55,7 +55,7 @@ async fn end(
     id: &str,
     reason: &'static str,
     event: NewEvent,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let ended: Option<String> = query(
         "UPDATE sessions SET ended_at = $1, end_reason = $2 \
          WHERE id = $3 AND ended_at IS NULL RETURNING user_id",
@@ -65,10 +65,10 @@ async fn end(
     .bind(id)
     .scalar_optional(connection)
     .await?;
-    match ended {
-        Some(user_id) => audit::insert(connection, &event.user(&user_id)).await,
-        None => Ok(()),
+    if let Some(user_id) = &ended {
+        audit::write(connection, &event.user(user_id)).await?;
     }
+    Ok(ended.is_some())
 }
 
 pub(super) async fn delete(

@@ -87,12 +87,12 @@ impl Change for RotateRefresh {
                 note_repeat(connection, rotation, &kept, budget_until, late).await?;
                 if late.is_some() {
                     let event = event_of(rotation, EventKind::RefreshRepeated).user(&user.id);
-                    audit::insert(connection, &event).await?;
+                    audit::write(connection, &event).await?;
                 }
                 let place = Some(place(connection, &row, rotation).await?);
                 let session = Session { place, ..session };
                 let sealed = kept.sealed.filter(|_| kept.generation > 0);
-                Ok(Refreshed::Repeated { session, user, sealed })
+                Ok(Refreshed::Repeated { session, user, sealed, late: late.is_some() })
             }
         }
     }
@@ -234,7 +234,8 @@ async fn end(
     rotation: &Rotation,
     kind: EventKind,
 ) -> Result<(), StoreError> {
-    life::end_for_reuse(connection, &rotation.session_id, event_of(rotation, kind)).await
+    life::end_for_reuse(connection, &rotation.session_id, event_of(rotation, kind)).await?;
+    Ok(())
 }
 
 fn event_of(rotation: &Rotation, kind: EventKind) -> NewEvent {

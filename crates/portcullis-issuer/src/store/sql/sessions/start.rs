@@ -31,6 +31,6 @@ impl Change for StartSession {
         .bind(token.as_slice())
         .execute(connection)
         .await?;
-        audit::insert(connection, event).await
+        audit::write(connection, event).await
     }
 }
