@@ -43,11 +43,7 @@ pub(crate) trait Store:
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let problem = if sqlite::is_locked(&error) {
-            sqlite::LOCKED
-        } else {
-            "the store failed"
-        };
+        let problem = if sqlite::is_locked(&error) { sqlite::LOCKED } else { "the store failed" };
         Self::because(problem, error)
     }
 }

@@ -1,5 +1,6 @@
 //! The audit log.
 
+mod cap;
 mod event;
 mod store;
 
@@ -7,12 +8,14 @@ use std::sync::Arc;
 
 use portcullis::clock::Clock;
 
+use self::cap::Cap;
 pub(crate) use self::event::NewEvent;
 pub use self::event::{Event, EventKind};
 pub(crate) use self::store::AuditStore;
 use crate::clock::now_secs;
 use crate::domain::peer::Peer;
 use crate::error::Error;
+use crate::metrics;
 
 /// The scope of those who may read it over HTTP.
 pub(crate) const AUDIT_SCOPE: &str = "identsphere:audit";
@@ -25,11 +28,12 @@ pub(crate) const PAGE: u16 = 1000;
 pub(crate) struct Audit {
     store: Arc<dyn AuditStore>,
     clock: Arc<dyn Clock>,
+    client_tokens: Cap,
 }
 
 impl Audit {
     pub(crate) fn new(store: Arc<dyn AuditStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+        Self { store, clock, client_tokens: Cap::default() }
     }
 
     /// Creates an event of this moment and this peer. The store records it with the change, or
@@ -41,6 +45,16 @@ impl Audit {
     /// Records an event that has no other effect on the store.
     pub(crate) async fn record(&self, event: &NewEvent) -> Result<(), Error> {
         Ok(self.store.record(event).await?)
+    }
+
+    /// Records that a client was given a token, so many times an hour.
+    pub(crate) async fn record_client_token(&self, event: &NewEvent) -> Result<(), Error> {
+        let client_id = event.client_id.as_deref().unwrap_or_default();
+        if self.client_tokens.take(client_id, event.at) {
+            return self.record(event).await;
+        }
+        metrics::event(event.kind.as_str());
+        Ok(())
     }
 
     /// Returns up to `limit` events, 1000 at most, after this serial number.

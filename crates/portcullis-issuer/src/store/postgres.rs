@@ -136,10 +136,7 @@ impl Dialect for PgConnection {
         Ok(sqlx::query_with(statement.sql, arguments).fetch_optional(self).await?)
     }
 
-    async fn scalars<T: Column>(
-        &mut self,
-        statement: Statement<'_>,
-    ) -> Result<Vec<T>, StoreError> {
+    async fn scalars<T: Column>(&mut self, statement: Statement<'_>) -> Result<Vec<T>, StoreError> {
         let arguments = statement.arguments::<Postgres>()?;
         Ok(sqlx::query_scalar_with(statement.sql, arguments).fetch_all(self).await?)
     }

@@ -169,10 +169,7 @@ impl Dialect for SqliteConnection {
         Ok(sqlx::query_with(statement.sql, arguments).fetch_optional(self).await?)
     }
 
-    async fn scalars<T: Column>(
-        &mut self,
-        statement: Statement<'_>,
-    ) -> Result<Vec<T>, StoreError> {
+    async fn scalars<T: Column>(&mut self, statement: Statement<'_>) -> Result<Vec<T>, StoreError> {
         let arguments = statement.arguments::<Sqlite>()?;
         Ok(sqlx::query_scalar_with(statement.sql, arguments).fetch_all(self).await?)
     }

@@ -57,7 +57,9 @@ fn main() {
     let mut all = Vec::new();
     for (name, binary) in &binaries {
         let stores = [("SQLite", None), ("PostgreSQL", postgres.as_deref())];
-        for (store, url) in stores.into_iter().filter(|(store, url)| *store == "SQLite" || url.is_some()) {
+        for (store, url) in
+            stores.into_iter().filter(|(store, url)| *store == "SQLite" || url.is_some())
+        {
             let server = Server::start(Path::new(binary), url);
             let sessions = runtime.block_on(load::log_in(&server.address, in_flight));
             all.push(Measured { name: name.clone(), store, server, sessions, rounds: Vec::new() });
@@ -73,13 +75,18 @@ fn main() {
         }
     }
     println!("{in_flight} in flight, {rounds} rounds of {secs} s; medians of the rounds.\n");
-    println!("| store | issuer | refreshes/s | processor time of the issuer for each | p50 | p99 | commits for each |");
+    println!(
+        "| store | issuer | refreshes/s | processor time of the issuer for each | p50 | p99 | commits for each |"
+    );
     println!("|---|---|---|---|---|---|---|");
     for measured in &all {
         println!("{}", measured.row());
     }
     let folder = all[0].server.home.path();
-    println!("\nA write of 4 KiB and its fdatasync in the same folder: {:.2} ms.", fsync_millis(folder));
+    println!(
+        "\nA write of 4 KiB and its fdatasync in the same folder: {:.2} ms.",
+        fsync_millis(folder)
+    );
     for store in ["SQLite", "PostgreSQL"] {
         let of: Vec<_> = all.iter().filter(|measured| measured.store == store).collect();
         if let [first, others @ ..] = &of[..] {

@@ -28,7 +28,10 @@ impl Server {
             ("IDENTSPHERE_AUDIENCES", "https://api.example.com".to_owned()),
             ("IDENTSPHERE_ACCESS_EXPIRY_SECS", "60".to_owned()),
             ("IDENTSPHERE_REFRESHES_PER_SESSION", "0".to_owned()),
-            ("IDENTSPHERE_KEY_ENCRYPTION_KEY", "a2V5LWVuY3J5cHRpb24ta2V5LWZvci10ZXN0cy0hISE=".to_owned()),
+            (
+                "IDENTSPHERE_KEY_ENCRYPTION_KEY",
+                "a2V5LWVuY3J5cHRpb24ta2V5LWZvci10ZXN0cy0hISE=".to_owned(),
+            ),
         ];
         if let Some(postgres) = postgres {
             let name = home.path().file_name().unwrap().to_str().unwrap();
@@ -73,7 +76,8 @@ impl Server {
         stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
-        let line = text.lines().find(|line| line.starts_with("portcullis_issuer_group_commits_total"))?;
+        let line =
+            text.lines().find(|line| line.starts_with("portcullis_issuer_group_commits_total"))?;
         line.rsplit(' ').next()?.parse().ok()
     }
 }

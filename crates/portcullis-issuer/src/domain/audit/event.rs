@@ -133,7 +133,7 @@ pub enum EventKind {
     ClientEnabled,
     /// `client_removed`
     ClientRemoved,
-    /// `client_token`: a machine client was given an access token.
+    /// `client_token`: a machine client was given an access token; 60 an hour, in each process.
     ClientToken,
     /// `client_refused`: a wrong secret or assertion, a disabled client, or one that there is not.
     ClientRefused,

@@ -83,7 +83,11 @@ impl RefreshTokens {
     }
 
     /// Makes a token of this generation, which is 1 for the first.
-    pub(crate) fn make(&self, session_id: &str, generation: i64) -> Result<Zeroizing<String>, Error> {
+    pub(crate) fn make(
+        &self,
+        session_id: &str,
+        generation: i64,
+    ) -> Result<Zeroizing<String>, Error> {
         const FAILED: Error = Error::Crypto("making a refresh token");
         // Room for all of it from the start: growing would leave a copy behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH));

@@ -24,10 +24,7 @@ impl<D: Database> RekeyStore for D {
 }
 
 /// The caller commits: all of it, or nothing.
-async fn rekey(
-    connection: &mut impl Dialect,
-    rekeying: &Rekeying,
-) -> Result<(), StoreError> {
+async fn rekey(connection: &mut impl Dialect, rekeying: &Rekeying) -> Result<(), StoreError> {
     table::lock(connection).await?;
     seal_again(
         connection,
@@ -66,9 +63,7 @@ async fn rekey(
     table::count_up_version(connection).await
 }
 
-async fn earlier(
-    connection: &mut impl Dialect,
-) -> Result<Vec<EarlierMacKey>, StoreError> {
+async fn earlier(connection: &mut impl Dialect) -> Result<Vec<EarlierMacKey>, StoreError> {
     let rows = query("SELECT number, sealed, verify_until FROM refresh_keys ORDER BY number")
         .fetch_all(connection)
         .await?;

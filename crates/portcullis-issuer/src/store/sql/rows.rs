@@ -83,7 +83,9 @@ pub(super) fn session_from(row: &impl Row) -> Result<Session, StoreError> {
     })
 }
 
-pub(in crate::store) fn session_and_user_from(row: &impl Row) -> Result<(Session, User), StoreError> {
+pub(in crate::store) fn session_and_user_from(
+    row: &impl Row,
+) -> Result<(Session, User), StoreError> {
     let session = session_from(row)?;
     let user = User {
         id: session.user_id.clone(),

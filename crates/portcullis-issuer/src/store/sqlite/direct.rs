@@ -33,10 +33,7 @@ impl Dialect for Connection {
         Ok(fetch(self, &statement, 1)?.pop())
     }
 
-    async fn scalars<T: Column>(
-        &mut self,
-        statement: Statement<'_>,
-    ) -> Result<Vec<T>, StoreError> {
+    async fn scalars<T: Column>(&mut self, statement: Statement<'_>) -> Result<Vec<T>, StoreError> {
         fetch(self, &statement, usize::MAX)?.iter().map(DirectRow::first).collect()
     }
 
@@ -100,7 +97,10 @@ fn fetch(
         && let Some(row) = rows.next()?
     {
         let values = (0..names.len()).map(|at| row.get::<_, Owned>(at));
-        fetched.push(DirectRow { names: Arc::clone(&names), values: values.collect::<Result<_, _>>()? });
+        fetched.push(DirectRow {
+            names: Arc::clone(&names),
+            values: values.collect::<Result<_, _>>()?,
+        });
     }
     Ok(fetched)
 }

@@ -73,6 +73,15 @@ impl GroupCommit {
 
     /// Makes a change; returns when it is durable.
     pub(super) async fn change<C: Change>(&self, change: C) -> Result<C::Outcome, StoreError> {
+        let Answer { outcome, is_first } = self.answer_to(change).await?;
+        // Here, and not on the thread: a recorder may be this task's own.
+        if is_first {
+            metrics::group_committed();
+        }
+        outcome
+    }
+
+    async fn answer_to<C: Change>(&self, change: C) -> Result<Answer<C::Outcome>, StoreError> {
         let (answer, answered) = oneshot::channel();
         let waiting = Box::new(One { change, outcome: None, answer: Some(answer) });
         {
@@ -80,12 +89,7 @@ impl GroupCommit {
             let queue = queue.as_ref().ok_or_else(closed)?;
             queue.send(waiting).map_err(|_| closed())?;
         }
-        let Answer { outcome, is_first } = answered.await.map_err(|_| closed())?;
-        // Here, and not on the thread: a recorder may be this task's own.
-        if is_first {
-            metrics::group_committed();
-        }
-        outcome
+        answered.await.map_err(|_| closed())
     }
 
     /// Makes the changes that wait, and closes the connection.
@@ -169,13 +173,10 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
             let mut group = vec![first];
             self.add_waiting(&mut group);
             self.add_coming(&mut group);
-            group.retain(|change| change.is_wanted());
-            if !group.is_empty() {
-                let begun = Instant::now();
-                self.last = group.len();
-                self.commit(group);
-                self.took = begun.elapsed();
-            }
+            self.last = group.len();
+            let begun = Instant::now();
+            self.commit(group);
+            self.took = begun.elapsed();
         }
     }
 
@@ -211,6 +212,7 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
                 return answer(group, Err(error));
             }
         };
+        group.retain(|change| change.is_wanted());
         for change in &mut group {
             self.apply(&mut **change);
             if self.connection.is_autocommit() {
@@ -285,7 +287,8 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
 
     /// Commits. Returns when the changes are durable.
     fn end(&mut self) -> Result<(), StoreError> {
-        let committed = self.connection.prepare_cached("COMMIT").and_then(|mut it| it.raw_execute());
+        let committed =
+            self.connection.prepare_cached("COMMIT").and_then(|mut it| it.raw_execute());
         if committed.is_err() && !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
@@ -307,3 +310,6 @@ impl std::task::Wake for Unpark {
         self.0.unpark();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,9 +32,8 @@ pub(crate) fn open(predecessor: &str, sealed: &[u8]) -> Result<Zeroizing<String>
     let (nonce, ciphertext) = sealed.split_at_checked(NONCE_LEN).ok_or(FAILED)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| FAILED)?;
     let mut buffer = Zeroizing::new(ciphertext.to_vec());
-    let opened = key_of(predecessor)?
-        .open_in_place(nonce, Aad::empty(), &mut buffer)
-        .map_err(|_| FAILED)?;
+    let opened =
+        key_of(predecessor)?.open_in_place(nonce, Aad::empty(), &mut buffer).map_err(|_| FAILED)?;
     Ok(Zeroizing::new(std::str::from_utf8(opened).map_err(|_| FAILED)?.to_owned()))
 }
 

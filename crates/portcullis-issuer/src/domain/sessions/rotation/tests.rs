@@ -107,9 +107,8 @@ fn budget_limits_refreshes_and_returns() {
 
 #[test]
 fn token_of_the_former_format_is_good_until_its_session_has_moved() {
-    let former = |rotated_at, successor_is_current| {
-        Some(Former { rotated_at, successor_is_current })
-    };
+    let former =
+        |rotated_at, successor_is_current| Some(Former { rotated_at, successor_is_current });
     let before = |former| Kept { former, ..Kept::default() };
     let after = |former| Kept { generation: 1, former, ..kept() };
     let presented = |now| Rotation { presented: hash(4), ..rotation(0, now) };
