@@ -1,15 +1,16 @@
 //! Statements that run on every database, and what differs between the databases.
 
+mod turn;
+
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 
 use rusqlite::types::FromSql;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
 use sqlx::{Arguments, Decode, Encode, Postgres, Sqlite, Type};
-use tokio::sync::OwnedSemaphorePermit;
 
+pub(super) use self::turn::Turn;
 use crate::domain::sessions::{Refreshed, Rotation};
 use crate::error::StoreError;
 
@@ -58,36 +59,6 @@ pub(super) type Transaction<D> = Turn<sqlx::Transaction<'static, Driver<D>>>;
 pub(super) type Writer<D> = Turn<PoolConnection<Driver<D>>>;
 pub(super) type Pooled<D> = PoolConnection<Driver<D>>;
 type Driver<D> = <<D as Database>::Connection as sqlx::Connection>::Database;
-
-/// What writes, with its turn among the writers of this process.
-pub(super) struct Turn<W> {
-    // Dropped first: the next writer waits until this one is done.
-    pub(super) inner: W,
-    pub(super) turn: Option<OwnedSemaphorePermit>,
-}
-
-impl<W: Deref> Deref for Turn<W> {
-    type Target = W::Target;
-
-    fn deref(&self) -> &W::Target {
-        &self.inner
-    }
-}
-
-impl<W: DerefMut> DerefMut for Turn<W> {
-    fn deref_mut(&mut self) -> &mut W::Target {
-        &mut self.inner
-    }
-}
-
-impl<DB: sqlx::Database> Turn<sqlx::Transaction<'static, DB>> {
-    pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
-        let Self { inner, turn } = self;
-        let committed = inner.commit().await;
-        drop(turn);
-        committed
-    }
-}
 
 /// A connection, and the statements that differ between the databases.
 pub(super) trait Dialect: Send {

@@ -2,14 +2,12 @@
 //! commit. What it does not rotate is judged one by one, in a transaction of its own.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::PgPool;
 use sqlx::postgres::PgRow;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use crate::domain::sessions::{Budget, Refreshed, Rotation, Session};
 use crate::domain::tokens::Place;
@@ -22,11 +20,8 @@ use crate::store::sql::rows::{self, session_and_user};
 /// The largest batch: it bounds how long its rows are locked.
 const MAX_BATCH: usize = 128;
 
-/// A batch of more refreshes than this is followed by others, whose callers are still at work.
-const LONELY: usize = 4;
-
-/// How long the next batch waits for them: much less than a round trip with a commit takes.
-const GAP: Duration = Duration::from_millis(1);
+/// Batches under way at once: one waits for the disk while the other is made.
+const WORKERS: usize = 2;
 
 /// A subset of what [`RotateRefresh`](crate::store::sql::sessions::refresh::RotateRefresh) does: the
 /// current token of a live session with a budget, whose place need not be written. The rows are
@@ -55,7 +50,7 @@ const ROTATE: &str = concat!(
     ", status_places.list, status_places.place"
 );
 
-/// The refreshes that wait, and the task that makes batches of them.
+/// The refreshes that wait, and the tasks that make batches of them.
 #[derive(Debug)]
 pub(super) struct Batches(Mutex<Option<UnboundedSender<Waiting>>>);
 
@@ -68,7 +63,10 @@ struct Waiting {
 impl Batches {
     pub(super) fn start(pool: &PgPool) -> Self {
         let (queue, waiting) = unbounded_channel();
-        drop(tokio::spawn(work(pool.clone(), waiting)));
+        let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
+        for _ in 0..WORKERS {
+            drop(tokio::spawn(work(pool.clone(), Arc::clone(&waiting))));
+        }
         Self(Mutex::new(Some(queue)))
     }
 
@@ -86,27 +84,19 @@ impl Batches {
         answered.await.ok().flatten()
     }
 
-    /// Ends the task when its batch is made.
+    /// Ends the tasks when their batches are made.
     pub(super) fn close(&self) {
         drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
 /// Makes batches until the queue is closed.
-async fn work(pool: PgPool, mut waiting: UnboundedReceiver<Waiting>) {
-    let mut last = 0;
+async fn work(pool: PgPool, waiting: Arc<tokio::sync::Mutex<UnboundedReceiver<Waiting>>>) {
     loop {
         let mut batch = Vec::new();
-        if waiting.recv_many(&mut batch, MAX_BATCH).await == 0 {
+        if waiting.lock().await.recv_many(&mut batch, MAX_BATCH).await == 0 {
             return;
         }
-        if last > LONELY && batch.len() < last {
-            let more = MAX_BATCH - batch.len();
-            tokio::time::sleep(GAP).await;
-            // What has come meanwhile.
-            let _ = timeout(Duration::ZERO, waiting.recv_many(&mut batch, more)).await;
-        }
-        last = batch.len();
         batch.retain(|waiting| !waiting.rotated.is_closed());
         // A statement changes a row once: a second request for a session is judged by itself.
         let mut sessions = HashSet::new();

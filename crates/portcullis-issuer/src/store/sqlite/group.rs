@@ -6,34 +6,23 @@
 //! savepoint and does not affect the others. If SQLite undoes the whole transaction, as on a full
 //! disk, each change is made again by itself.
 
+mod writer;
+
 use std::path::Path;
 use std::pin::pin;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
-use super::problem::{BUSY_TIMEOUT, LOCKED};
+use self::writer::Writer;
+use super::problem::BUSY_TIMEOUT;
 use crate::error::StoreError;
 use crate::metrics;
 use crate::store::dialect::Change;
-
-/// The largest group: it bounds how long its first change waits for the others.
-const MAX_GROUP: usize = 256;
-
-/// A group of more changes than this is followed by others, whose callers are still at work.
-const LONELY: usize = 4;
-
-/// How long the next change of such a group may be away.
-const GAP: Duration = Duration::from_micros(200);
-
-/// A write-ahead log of so many pages is moved into the main file, which takes two more waits for the
-/// disk. SQLite's own default is 1,000.
-const CHECKPOINT: &str = "PRAGMA wal_autocheckpoint = 4000";
 
 /// Statements that are kept prepared.
 const PREPARED: usize = 64;
@@ -57,10 +46,9 @@ impl GroupCommit {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(PREPARED);
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
-        connection.query_row(CHECKPOINT, [], |_| Ok(()))?;
         let (queue, waiting) = channel();
         let (end, ended) = oneshot::channel();
-        let writer = Writer { connection, waiting, turn, usable, last: 0, took: Duration::ZERO };
+        let writer = Writer::new(connection, waiting, turn, usable);
         thread::Builder::new()
             .name("group-commit".to_owned())
             .spawn(move || {
@@ -152,162 +140,6 @@ impl<C: Change> Waiting for One<C> {
         if let Some(answer) = self.answer.take() {
             let _ = answer.send(Answer { outcome, is_first });
         }
-    }
-}
-
-struct Writer<U> {
-    connection: Connection,
-    waiting: Receiver<Box<dyn Waiting>>,
-    turn: Arc<Semaphore>,
-    usable: U,
-    /// The size of the last group, and how long it took.
-    last: usize,
-    took: Duration,
-}
-
-type Group = Vec<Box<dyn Waiting>>;
-
-impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
-    fn run(mut self) {
-        while let Ok(first) = self.waiting.recv() {
-            let mut group = vec![first];
-            self.add_waiting(&mut group);
-            self.add_coming(&mut group);
-            self.last = group.len();
-            let begun = Instant::now();
-            self.commit(group);
-            self.took = begun.elapsed();
-        }
-    }
-
-    fn add_waiting(&self, group: &mut Group) {
-        while group.len() < MAX_GROUP
-            && let Ok(change) = self.waiting.try_recv()
-        {
-            group.push(change);
-        }
-    }
-
-    /// While callers of the last group come back one after another, waits for the next: for half the
-    /// time of a commit at most. Otherwise the first of them would have a commit of its own.
-    fn add_coming(&self, group: &mut Group) {
-        if self.last <= LONELY {
-            return;
-        }
-        let until = Instant::now() + self.took / 2;
-        while group.len() < MAX_GROUP
-            && Instant::now() < until
-            && let Ok(change) = self.waiting.recv_timeout(GAP)
-        {
-            group.push(change);
-        }
-    }
-
-    fn commit(&mut self, mut group: Group) {
-        let turn = match self.begin() {
-            Ok(turn) => turn,
-            Err(error) => {
-                // All of them have waited for the lock, those that queued meanwhile too.
-                self.add_waiting(&mut group);
-                return answer(group, Err(error));
-            }
-        };
-        group.retain(|change| change.is_wanted());
-        for change in &mut group {
-            self.apply(&mut **change);
-            if self.connection.is_autocommit() {
-                return self.commit_each(group, turn);
-            }
-        }
-        let committed = self.end();
-        drop(turn);
-        answer(group, committed);
-    }
-
-    /// For a group whose transaction SQLite has undone.
-    fn commit_each(&mut self, group: Group, turn: OwnedSemaphorePermit) {
-        for mut change in group {
-            let committed = self.connection.execute_batch("BEGIN IMMEDIATE").map_err(Into::into);
-            let committed = committed.and_then(|()| {
-                self.apply(&mut *change);
-                if self.connection.is_autocommit() { Ok(()) } else { self.end() }
-            });
-            answer(vec![change], committed);
-        }
-        drop(turn);
-    }
-
-    /// Starts a transaction, when it is this thread's turn.
-    fn begin(&mut self) -> Result<OwnedSemaphorePermit, StoreError> {
-        let turn = self.take_turn()?;
-        (self.usable)()?;
-        self.connection.prepare_cached("BEGIN IMMEDIATE")?.raw_execute()?;
-        Ok(turn)
-    }
-
-    /// The writers of this process take turns: SQLite itself would have them sleep and try again.
-    fn take_turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
-        let closed = |_| closed();
-        if let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() {
-            return Ok(turn);
-        }
-        let deadline = Instant::now() + BUSY_TIMEOUT;
-        let mut acquiring = pin!(Arc::clone(&self.turn).acquire_owned());
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        loop {
-            match acquiring.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(turn) => return turn.map_err(closed),
-                Poll::Pending => {}
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(StoreError::because(LOCKED, "another writer took 5 s"));
-            }
-            thread::park_timeout(left);
-        }
-    }
-
-    fn apply(&mut self, change: &mut dyn Waiting) {
-        let run = |connection: &Connection, sql| {
-            connection.prepare_cached(sql).and_then(|mut prepared| prepared.raw_execute())
-        };
-        // Without a savepoint the change is not made; it has nothing to answer but that.
-        if run(&self.connection, "SAVEPOINT one").is_err() {
-            return;
-        }
-        let applied = change.apply(&mut self.connection);
-        if self.connection.is_autocommit() {
-            return;
-        }
-        if !applied {
-            let _ = run(&self.connection, "ROLLBACK TO one");
-        }
-        let _ = run(&self.connection, "RELEASE one");
-    }
-
-    /// Commits. Returns when the changes are durable.
-    fn end(&mut self) -> Result<(), StoreError> {
-        let committed =
-            self.connection.prepare_cached("COMMIT").and_then(|mut it| it.raw_execute());
-        if committed.is_err() && !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
-        Ok(committed.map(drop)?)
-    }
-}
-
-fn answer(group: Group, committed: Result<(), StoreError>) {
-    let committed = committed.map_err(Arc::new);
-    for (at, change) in group.into_iter().enumerate() {
-        change.answer(committed.as_ref().map(|()| ()), at == 0);
-    }
-}
-
-struct Unpark(thread::Thread);
-
-impl std::task::Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }
 
