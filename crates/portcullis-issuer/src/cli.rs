@@ -3,6 +3,7 @@
 
 mod audit;
 mod clients;
+mod clock;
 mod keys;
 mod metrics;
 mod serve;
@@ -59,6 +60,9 @@ enum Command {
     /// What tokens are signed with
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// What depends on the machine's clock
+    #[command(subcommand)]
+    Clock(clock::Clock),
 }
 
 impl Cli {
@@ -82,6 +86,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Clients(command) => clients::run(command, config).await,
         Command::Audit { after } => audit::run(after, config).await,
         Command::Keys(command) => keys::run(command, config).await,
+        Command::Clock(command) => clock::run(command, config).await,
     }
 }
 

@@ -17,7 +17,7 @@ pub use self::database_url::DatabaseUrl;
 pub use self::settings::{SETTINGS, Setting};
 use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};
-use crate::domain::sessions::Lifetimes;
+use crate::domain::sessions::{Budget, Rules};
 use crate::domain::tokens::TokenSettings;
 pub use crate::domain::users::PasswordCost;
 
@@ -56,6 +56,9 @@ pub struct IssuerConfig {
     pub session_max: Duration,
     /// How long a refresh may be asked again (`IDENTSPHERE_REFRESH_GRACE_SECS`).
     pub refresh_grace: Duration,
+    /// How many refreshes a session has in 5 minutes; any number if it is 0
+    /// (`IDENTSPHERE_REFRESHES_PER_SESSION`).
+    pub refreshes_per_session: u32,
     /// How long a status list may be kept before it is fetched again
     /// (`IDENTSPHERE_STATUS_LIST_TTL_SECS`).
     pub status_list_ttl: Duration,
@@ -114,6 +117,7 @@ impl IssuerConfig {
             refresh_expiry: Duration::from_secs(30 * 24 * 60 * 60),
             session_max: Duration::from_secs(90 * 24 * 60 * 60),
             refresh_grace: Duration::from_secs(10),
+            refreshes_per_session: 300,
             status_list_ttl: Duration::from_secs(60),
             jwks_max_age: Duration::from_secs(300),
             key_rotation: Some(Duration::from_secs(30 * 24 * 60 * 60)),
@@ -156,11 +160,12 @@ impl IssuerConfig {
     }
 
     /// The settings of sessions.
-    pub(crate) fn lifetimes(&self) -> Lifetimes {
-        Lifetimes {
-            unused: self.refresh_expiry,
-            longest: self.session_max,
-            grace: self.refresh_grace,
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            idle_secs: secs(self.refresh_expiry),
+            max_secs: secs(self.session_max),
+            grace_secs: secs(self.refresh_grace),
+            budget: Budget::new(self.refreshes_per_session),
         }
     }
 }

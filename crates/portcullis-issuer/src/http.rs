@@ -62,7 +62,7 @@ fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
     let wrong_token = &[of(P::NoRefreshToken), of(P::WrongRefreshToken)];
     let routes = OpenApiRouter::with_openapi(openapi::document(&api.config))
         .routes(open(routes!(auth::login), &[A_BODY, AN_ATTEMPT, wrong_credentials]))
-        .routes(open(routes!(auth::refresh), &[A_BODY, A_REFRESH_COOKIE, wrong_token]))
+        .routes(open(routes!(auth::refresh), &[A_BODY, A_REFRESH_COOKIE, AN_ATTEMPT, wrong_token]))
         .routes(open(routes!(auth::logout), &[A_BODY, A_REFRESH_COOKIE]))
         .routes(oauth::documented(routes!(oauth::token::token), oauth::OF_TOKENS))
         .routes(oauth::documented(routes!(oauth::introspect::introspect), &[]))

@@ -150,7 +150,8 @@
 //! | metric | labels | counts |
 //! |---|---|---|
 //! | `portcullis_issuer_events_total` | `kind` | entries of the audit log, by [`EventKind`]: logins, failed ones, reuse of refresh tokens, … |
-//! | `portcullis_issuer_refreshes_total` | `outcome` | `rotated`, `repeated`, `reused`, `refused` |
+//! | `portcullis_issuer_refreshes_total` | `outcome` | `rotated`, `repeated`, `reused`, `diverged`, `limited`, `keys_changed`, `refused` |
+//! | `portcullis_issuer_group_commits_total` | | commits of changes that waited together |
 //! | `portcullis_issuer_tokens_issued_total` | `algorithm` | access tokens |
 //! | `portcullis_issuer_refusals_total` | `problem` | error answers, by the last part of the problem's type |
 //! | `portcullis_issuer_keys` | `state` | keys, by [`KeyState`] |

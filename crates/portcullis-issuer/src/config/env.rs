@@ -108,6 +108,7 @@ impl IssuerConfig {
         for (name, limit) in [
             ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT", &mut config.attempts_per_account),
             ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS", &mut config.attempts_per_address),
+            ("IDENTSPHERE_REFRESHES_PER_SESSION", &mut config.refreshes_per_session),
         ] {
             if let Some(number) = read(text, name, a_number)? {
                 *limit = number;

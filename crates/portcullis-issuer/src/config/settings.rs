@@ -77,6 +77,12 @@ pub const SETTINGS: &[Setting] = &[
                   same token, while nobody has used its successor; 0 to 60, and 0 is not at all",
     },
     Setting {
+        name: "IDENTSPHERE_REFRESHES_PER_SESSION",
+        default: "300",
+        meaning: "How many refreshes a session has in 5 minutes, after which it is told to come \
+                  back later; 0 is any number",
+    },
+    Setting {
         name: "IDENTSPHERE_STATUS_LIST_TTL_SECS",
         default: "60",
         meaning: "How long an app that does not wait for changes may keep a status list, 5 to \

@@ -32,6 +32,11 @@ impl Sealing {
     pub(crate) fn new(key: &KeyEncryptionKey) -> Result<Self, Error> {
         key.derive(LABEL).map(Self)
     }
+
+    /// For what is sealed again under another key-encryption key.
+    pub(crate) fn key(&self) -> &KeyEncryptionKey {
+        &self.0
+    }
 }
 
 /// What an authenticator app needs to know. Shown once.

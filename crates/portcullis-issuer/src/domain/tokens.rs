@@ -43,10 +43,9 @@ impl Tokens {
         &self,
         jwt: &TokenHash,
         expires_at: i64,
-        now: i64,
         event: Option<&NewEvent>,
     ) -> Result<bool, Error> {
-        Ok(self.store.spend_jwt(jwt, expires_at, now, event).await?)
+        Ok(self.store.spend_jwt(jwt, expires_at, event).await?)
     }
 
     /// Returns whether a JWT is marked as used or revoked.

@@ -6,6 +6,8 @@ mod browsers;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod faults;
@@ -25,6 +27,8 @@ mod openapi;
 mod postgres;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod rekey;
 #[cfg(test)]
 mod renaming;
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub struct Event {
     pub client_id: Option<String>,
     /// Where the client is, if that is known.
     pub address: Option<String>,
+    /// What the client called itself, of a refresh token that was repeated or reused.
+    pub user_agent: Option<String>,
 }
 
 /// An event that is about to be recorded.
@@ -36,6 +38,7 @@ pub(crate) struct NewEvent {
     pub(crate) kid: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) address: Option<String>,
+    pub(crate) user_agent: Option<String>,
 }
 
 impl NewEvent {
@@ -48,6 +51,7 @@ impl NewEvent {
             kid: None,
             client_id: None,
             address: None,
+            user_agent: None,
         }
     }
 
@@ -75,10 +79,15 @@ impl NewEvent {
         self.address = address.map(str::to_owned);
         self
     }
+
+    pub(crate) fn user_agent(mut self, user_agent: Option<&str>) -> Self {
+        self.user_agent = user_agent.map(str::to_owned);
+        self
+    }
 }
 
-/// The kinds of events. A refresh is none: it is the session's `last_used_at`. Nor is an
-/// introspection, which changes nothing and comes with every request of some API.
+/// The kinds of events. A refresh is none, nor its repetition within 2 s. Nor is an introspection,
+/// which changes nothing and comes with every request of some API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -92,10 +101,14 @@ pub enum EventKind {
     LoginLimited,
     /// `password_rehashed`: under the parameters that are configured now.
     PasswordRehashed,
-    /// `refresh_repeated`: a spent refresh token came again in time, and got the same successor.
+    /// `refresh_repeated`: a spent refresh token was presented again more than 2 s after its
+    /// rotation and within the grace period, and got the same successor.
     RefreshRepeated,
-    /// `refresh_reused`: a spent refresh token came again; its session was ended.
+    /// `refresh_reused`: a spent refresh token was presented again; its session was ended.
     RefreshReused,
+    /// `refresh_diverged`: a refresh token of the issuer's that the store does not know, as after a
+    /// restored backup; its session was ended.
+    RefreshDiverged,
     /// `logout`
     Logout,
     /// `logout_everywhere`: all sessions of the user.
@@ -120,7 +133,7 @@ pub enum EventKind {
     ClientEnabled,
     /// `client_removed`
     ClientRemoved,
-    /// `client_token`: a machine client was given an access token.
+    /// `client_token`: a machine client was given an access token; 60 an hour, in each process.
     ClientToken,
     /// `client_refused`: a wrong secret or assertion, a disabled client, or one that there is not.
     ClientRefused,
@@ -134,6 +147,8 @@ pub enum EventKind {
     KeyActive,
     /// `key_withdrawn`: when its time was over, or by an operator before that.
     KeyWithdrawn,
+    /// `key_encryption_key_changed`: all that is sealed is sealed under another key.
+    KeyEncryptionKeyChanged,
 }
 
 impl EventKind {
@@ -148,6 +163,7 @@ impl EventKind {
             Self::PasswordRehashed => "password_rehashed",
             Self::RefreshRepeated => "refresh_repeated",
             Self::RefreshReused => "refresh_reused",
+            Self::RefreshDiverged => "refresh_diverged",
             Self::Logout => "logout",
             Self::LogoutEverywhere => "logout_everywhere",
             Self::SessionDeleted => "session_deleted",
@@ -167,6 +183,7 @@ impl EventKind {
             Self::KeyPublished => "key_published",
             Self::KeyActive => "key_active",
             Self::KeyWithdrawn => "key_withdrawn",
+            Self::KeyEncryptionKeyChanged => "key_encryption_key_changed",
         }
     }
 }

@@ -9,6 +9,10 @@ use crate::clock::secs;
 /// long, and so long a list is believed that somebody replays.
 pub(super) const LIFETIME_IN_TTLS: u32 = 10;
 
+/// How much longer than needed a place is taken, in seconds: with access tokens of 60 s, one refresh
+/// in ten writes the row of the place.
+const PLACE_SLACK: i64 = 600;
+
 /// Settings of tokens and status lists.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenSettings {
@@ -31,8 +35,10 @@ impl TokenSettings {
     pub(crate) fn until(&self, now: i64) -> Until {
         let lifetime = self.access_expiry + 2 * self.clock_skew;
         let believed = LIFETIME_IN_TTLS * self.status_list_ttl + 2 * self.clock_skew;
+        let expiry = now.saturating_add(secs(lifetime));
         Until {
-            expiry: now.saturating_add(secs(lifetime)),
+            expiry,
+            extend_to: expiry.saturating_add(PLACE_SLACK),
             free: now.saturating_sub(secs(believed)),
         }
     }

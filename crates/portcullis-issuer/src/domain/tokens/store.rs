@@ -31,13 +31,12 @@ pub(crate) trait TokenStore: fmt::Debug + Send + Sync {
     /// `None` if there is no such list.
     fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Vec<i64>>>;
 
-    /// Remembers until `expires_at` that a JWT is good no more, and records `event`, if any;
-    /// `false`, and no event, if that was known. Forgets those that have expired `now`.
+    /// Remembers until `expires_at` that a JWT was used or revoked, and records `event`, if any;
+    /// `false`, and no event, if that was known.
     fn spend_jwt<'a>(
         &'a self,
         jwt: &'a TokenHash,
         expires_at: i64,
-        now: i64,
         event: Option<&'a NewEvent>,
     ) -> Answer<'a, bool>;
     /// Whether that is remembered of a JWT.
@@ -55,6 +54,9 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Until {
     pub(crate) expiry: i64,
+    /// Until when a place is taken that must be taken longer. It is later than `expiry`, so that
+    /// not each refresh writes the place's row.
+    pub(crate) extend_to: i64,
     /// Whose last token expired by then may lose the place to somebody else: no list is believed
     /// any more that says something of that token.
     pub(crate) free: i64,

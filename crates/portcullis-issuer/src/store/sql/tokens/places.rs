@@ -1,21 +1,20 @@
-//! Places in the status lists: who has which, and which are revoked.
+//! Places in the status lists: their owners, and which are revoked.
 
 use crate::domain::tokens::{PLACES, Place, Until};
 use crate::error::StoreError;
 use crate::random;
 use crate::store::dialect::{Dialect, Row as _, query};
 
-/// So many places in a row that are taken mean that about half of all are: time for a new list, in
-/// which a free one is found at once.
+/// If so many random places are taken, about half of all are, and a list is added.
 const TRIES: usize = 16;
 
-/// What a list says; read after each revocation, from an index alone.
+/// The revoked places of a list; read after each revocation, from an index alone.
 pub(in crate::store) const REVOKED: &str = "\
     SELECT place FROM status_places WHERE list = $1 AND revoked = 1 AND taken_until > $2 \
     ORDER BY place";
 
-/// The owner's place, which is taken until then at least. A new one is where chance will have it:
-/// it tells nobody how many there are, or who was first.
+/// Returns the owner's place, and has it taken until then at least. A new one is random: it does
+/// not tell how many owners there are, or in which order they came.
 pub(in crate::store::sql) async fn take<C: Dialect>(
     connection: &mut C,
     owner: &str,
@@ -25,8 +24,6 @@ pub(in crate::store::sql) async fn take<C: Dialect>(
         if let Some(place) = extend(connection, owner, until).await? {
             return Ok(place);
         }
-        // The only place where places are taken is a fair place to give back those that are free.
-        query(C::FREE_PLACES).bind(until.free).execute(connection).await?;
         let lists: i64 = query("SELECT lists FROM status_lists").scalar(connection).await?;
         for _ in 0..TRIES {
             let list = i64::from(
@@ -38,7 +35,7 @@ pub(in crate::store::sql) async fn take<C: Dialect>(
                 return Ok(place);
             }
         }
-        // Unless somebody else has done it meanwhile.
+        // Unless another process has done it meanwhile.
         query("UPDATE status_lists SET lists = lists + 1 WHERE lists = $1")
             .bind(lists)
             .execute(connection)
@@ -53,10 +50,11 @@ async fn extend<C: Dialect>(
 ) -> Result<Option<Place>, StoreError> {
     let row = query(
         "UPDATE status_places \
-         SET taken_until = CASE WHEN taken_until < $1 THEN $1 ELSE taken_until END \
-         WHERE owner = $2 RETURNING list, place",
+         SET taken_until = CASE WHEN taken_until < $1 THEN $2 ELSE taken_until END \
+         WHERE owner = $3 RETURNING list, place",
     )
     .bind(until.expiry)
+    .bind(until.extend_to)
     .bind(owner)
     .fetch_optional(connection)
     .await?;
@@ -64,7 +62,7 @@ async fn extend<C: Dialect>(
     row.as_ref().map(place).transpose()
 }
 
-/// `false` if the place is somebody else's.
+/// Returns `false` if the place has another owner.
 async fn insert(
     connection: &mut impl Dialect,
     owner: &str,
@@ -78,7 +76,7 @@ async fn insert(
     .bind(place.list)
     .bind(place.index)
     .bind(owner)
-    .bind(until.expiry)
+    .bind(until.extend_to)
     .execute(connection)
     .await?;
     Ok(inserted == 1)
