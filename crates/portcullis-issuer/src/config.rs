@@ -17,6 +17,7 @@ pub use self::database_url::DatabaseUrl;
 pub use self::settings::{SETTINGS, Setting};
 use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};
+pub use crate::domain::second_factor::SecondFactorMode;
 use crate::domain::sessions::Lifetimes;
 use crate::domain::tokens::TokenSettings;
 pub use crate::domain::users::PasswordCost;
@@ -85,6 +86,8 @@ pub struct IssuerConfig {
     pub client_address_header: Option<HeaderName>,
     /// What argon2id costs (`IDENTSPHERE_PASSWORD_MEMORY_KIB`, `IDENTSPHERE_PASSWORD_ITERATIONS`).
     pub password_cost: PasswordCost,
+    /// When a login asks for the second factor (`IDENTSPHERE_SECOND_FACTOR`).
+    pub second_factor: SecondFactorMode,
     /// How long the audit log is kept (`IDENTSPHERE_AUDIT_DAYS`).
     pub audit_retention: Duration,
     /// Which hosts receive the access cookie (`IDENTSPHERE_COOKIE_DOMAIN`).
@@ -126,6 +129,7 @@ impl IssuerConfig {
             attempts_per_address: 200,
             client_address_header: None,
             password_cost: PasswordCost::default(),
+            second_factor: SecondFactorMode::default(),
             audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
             cookie_domain: None,
             trusted_origins: Vec::new(),
@@ -152,6 +156,7 @@ impl IssuerConfig {
             access_expiry: self.access_expiry,
             status_list_ttl: self.status_list_ttl,
             clock_skew: self.clock_skew,
+            second_factor_required: self.second_factor == SecondFactorMode::Required,
         }
     }
 

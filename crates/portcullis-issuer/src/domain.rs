@@ -7,7 +7,10 @@ pub(crate) mod hash;
 pub(crate) mod introspection;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod login;
 pub(crate) mod peer;
+pub(crate) mod people;
+pub(crate) mod registration;
 pub(crate) mod scope;
 pub(crate) mod second_factor;
 pub(crate) mod sessions;
@@ -21,6 +24,9 @@ use self::audit::Audit;
 use self::clients::Clients;
 use self::introspection::Introspection;
 use self::keys::{Keeper, KeyRing};
+use self::login::Logins;
+use self::people::People;
+use self::registration::Registrations;
 use self::second_factor::SecondFactors;
 use self::sessions::Sessions;
 use self::tokens::StatusLists;
@@ -35,7 +41,10 @@ pub(crate) struct Domain {
     pub(crate) introspection: Introspection,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) keeper: Keeper,
-    pub(crate) second_factors: SecondFactors,
+    pub(crate) logins: Logins,
+    pub(crate) people: People,
+    pub(crate) registrations: Registrations,
+    pub(crate) second_factors: Arc<SecondFactors>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) status_lists: Arc<StatusLists>,
     pub(crate) users: Arc<Users>,

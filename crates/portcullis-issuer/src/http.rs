@@ -1,5 +1,6 @@
 //! The issuer over HTTP: which path leads where. Everything else is below.
 
+mod admin;
 mod api;
 mod audit;
 mod auth;
@@ -10,6 +11,8 @@ mod metadata;
 mod oauth;
 mod openapi;
 mod operation;
+mod own_token;
+mod password;
 mod peer;
 mod problem;
 mod protected;
@@ -26,7 +29,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use portcullis::Policy;
 use portcullis_axum::RequireLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -40,12 +43,14 @@ pub use self::protected::LiveSession;
 pub(crate) use self::protected::{authenticator, protect};
 pub(crate) use self::serve::serve;
 use crate::domain::audit::AUDIT_SCOPE;
+use crate::domain::people::ADMIN_SCOPE;
 
 /// More than any body that makes sense here: a name and a password.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 pub(crate) fn router(api: &Arc<Api>) -> Router {
-    let routes = for_anybody(api).merge(protected::protect_own(api, for_users()));
+    let for_users = for_users().merge(for_administrators(api));
+    let routes = for_anybody(api).merge(protected::protect_own(api, for_users));
     let router = openapi::publish(routes)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
@@ -58,7 +63,13 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
 }
 
 fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
-    let wrong_credentials = &[of(P::WrongCredentials), of(P::CrossSite)];
+    let wrong_credentials = &[
+        of(P::WrongCredentials),
+        of(P::SecondFactorNeeded),
+        of(P::WrongCode),
+        of(P::SecondFactorLocked),
+        of(P::CrossSite),
+    ];
     let wrong_token = &[of(P::NoRefreshToken), of(P::WrongRefreshToken)];
     let routes = OpenApiRouter::with_openapi(openapi::document(&api.config))
         .routes(open(routes!(auth::login), &[A_BODY, AN_ATTEMPT, wrong_credentials]))
@@ -74,8 +85,8 @@ fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(operation::alive))
         .routes(open(routes!(operation::ready), &[&[of(P::NotReady(""))]]));
     if api.config.registration {
-        let refusals = &[of(P::InvalidUser("")), of(P::NameTaken)];
-        routes.routes(open(routes!(users::register), &[A_BODY, refusals]))
+        let refusals = &[of(P::InvalidUser("")), of(P::InvalidPassword("")), of(P::NameTaken)];
+        routes.routes(open(routes!(users::register), &[A_BODY, AN_ATTEMPT, refusals]))
     } else {
         routes
     }
@@ -83,9 +94,10 @@ fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
 
 fn for_users() -> OpenApiRouter<Arc<Api>> {
     let for_auditors = RequireLayer::new(Policy::scopes([AUDIT_SCOPE]));
-    let just_stepped_up = RequireLayer::new(second_factor::just_stepped_up());
+    let just_stepped_up = || RequireLayer::new(second_factor::just_stepped_up());
     let enrolled = &[of(P::WrongPassword), of(P::SecondFactorExists)];
-    let shown = &[of(P::WrongCode), of(P::NoSecondFactor)];
+    let shown = &[of(P::WrongCode), of(P::SecondFactorLocked), of(P::NoSecondFactor)];
+    let new_password = &[of(P::WrongPassword), of(P::InvalidPassword(""))];
     let no_second_factor = &[of(P::NoSecondFactor)];
     OpenApiRouter::default()
         .routes(own(routes!(users::me), &[]))
@@ -96,10 +108,39 @@ fn for_users() -> OpenApiRouter<Arc<Api>> {
         .routes(own(routes!(second_factor::enrol), &[A_BODY, AN_ATTEMPT, enrolled]))
         .routes(
             own(routes!(second_factor::remove), &[no_second_factor])
-                .map(|route| route.route_layer(just_stepped_up)),
+                .map(|route| route.route_layer(just_stepped_up())),
         )
+        .routes(
+            own(routes!(second_factor::new_recovery_codes), &[no_second_factor])
+                .map(|route| route.route_layer(just_stepped_up())),
+        )
+        .routes(own(routes!(password::change), &[A_BODY, AN_ATTEMPT, new_password]))
         .routes(
             own(routes!(audit::events), &[&[of(P::WrongQuery)]])
                 .map(|route| route.route_layer(for_auditors)),
         )
+}
+
+/// What may be wrong with an operation on another user's account.
+const ADMINISTRATION: &[openapi::Refusal] =
+    &[of(P::NotAnOwnToken), of(P::NotAnAdministrator), of(P::NoSuchUser)];
+
+fn for_administrators(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
+    let new_password = &[of(P::InvalidPassword(""))];
+    let new_names = &[of(P::InvalidUser(""))];
+    OpenApiRouter::default()
+        .routes(own(routes!(admin::list), &[ADMINISTRATION, &[of(P::WrongQuery)]]))
+        .routes(own(routes!(admin::remove), &[ADMINISTRATION]))
+        .routes(own(routes!(admin::set_password), &[ADMINISTRATION, A_BODY, new_password]))
+        .routes(own(routes!(admin::disable), &[ADMINISTRATION]))
+        .routes(own(routes!(admin::enable), &[ADMINISTRATION]))
+        .routes(own(routes!(admin::end_sessions), &[ADMINISTRATION]))
+        .routes(own(routes!(admin::set_roles), &[ADMINISTRATION, A_BODY, new_names]))
+        .routes(own(routes!(admin::set_scopes), &[ADMINISTRATION, A_BODY, new_names]))
+        .routes(own(routes!(admin::reset_second_factor), &[ADMINISTRATION]))
+        .routes(own(routes!(admin::unlock), &[ADMINISTRATION]))
+        .routes(own(routes!(admin::end_all_sessions), &[ADMINISTRATION]))
+        // The token's scope as well as the user's: a narrowed token of an administrator is not enough.
+        .route_layer(RequireLayer::new(Policy::scopes([ADMIN_SCOPE])))
+        .route_layer(from_fn_with_state(api.clone(), own_token::require))
 }

@@ -1,5 +1,6 @@
 //! The issuer: puts the services together, and is the API for an app and the binary.
 
+mod accounts;
 mod clients;
 #[cfg(test)]
 mod full;

@@ -17,6 +17,7 @@ use self::dialect::Database;
 use crate::domain::audit::AuditStore;
 use crate::domain::clients::ClientStore;
 use crate::domain::keys::KeyStore;
+use crate::domain::people::PeopleStore;
 use crate::domain::second_factor::SecondFactorStore;
 use crate::domain::sessions::SessionStore;
 use crate::domain::tokens::TokenStore;
@@ -25,7 +26,14 @@ use crate::error::StoreError;
 
 /// Everything that outlives a request.
 pub(crate) trait Store:
-    AuditStore + ClientStore + KeyStore + SecondFactorStore + SessionStore + TokenStore + UserStore
+    AuditStore
+    + ClientStore
+    + KeyStore
+    + PeopleStore
+    + SecondFactorStore
+    + SessionStore
+    + TokenStore
+    + UserStore
 {
     /// Waits for what is under way, and leaves everything in good order.
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;

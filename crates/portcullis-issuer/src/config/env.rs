@@ -121,6 +121,10 @@ impl IssuerConfig {
         if let Some(iterations) = read(text, "IDENTSPHERE_PASSWORD_ITERATIONS", a_number)? {
             config.password_cost.iterations = iterations;
         }
+        let a_mode = "it must be off, optional or required";
+        if let Some(mode) = read(text, "IDENTSPHERE_SECOND_FACTOR", a_mode)? {
+            config.second_factor = mode;
+        }
         if let Some(days) = read::<u32>(text, "IDENTSPHERE_AUDIT_DAYS", a_number)? {
             config.audit_retention = std::time::Duration::from_secs(u64::from(days) * 86_400);
         }

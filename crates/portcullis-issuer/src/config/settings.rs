@@ -148,6 +148,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "How many times it goes over that memory; both together at least 35840",
     },
     Setting {
+        name: "IDENTSPHERE_SECOND_FACTOR",
+        default: "optional",
+        meaning: "When a login asks for the second factor: off (a step-up alone does), optional (of \
+                  each user who has one), or required (a session without one gets tokens for the \
+                  issuer alone, without roles and scopes, until the user has set one up)",
+    },
+    Setting {
         name: "IDENTSPHERE_AUDIT_DAYS",
         default: "90",
         meaning: "How long the audit log is kept, 1 to 3650",

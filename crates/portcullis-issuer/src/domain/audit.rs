@@ -1,5 +1,6 @@
 //! The audit log: who may read it, and when it is forgotten.
 
+mod actor;
 mod event;
 mod store;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use portcullis::clock::Clock;
 
+pub(crate) use self::actor::Actor;
 pub(crate) use self::event::NewEvent;
 pub use self::event::{Event, EventKind};
 pub(crate) use self::store::AuditStore;

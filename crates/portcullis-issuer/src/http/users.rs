@@ -14,7 +14,7 @@ use super::api::Api;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use crate::domain::users::NewUser;
+use crate::domain::peer::Peer;
 use crate::domain::users::User;
 
 /// A user.
@@ -64,9 +64,10 @@ pub(super) struct Registration {
 )]
 pub(super) async fn register(
     State(api): State<Arc<Api>>,
+    peer: Peer,
     JsonBody(Registration { username, password }): JsonBody<Registration>,
 ) -> Result<Response, Problem> {
-    let user = api.domain.users.add(NewUser::new(username, password)).await?;
+    let user = api.domain.registrations.register(&username, password, &peer).await?;
     let private = [(CACHE_CONTROL, "no-store")];
     Ok((StatusCode::CREATED, private, Json(ShownUser::from(user))).into_response())
 }

@@ -12,6 +12,9 @@ use crate::domain::keys::{
     Custody, KeyEncryptionKey, KeyRing, KeyRingOptions, KeyStore, default_key_file,
 };
 use crate::domain::limits::Limits;
+use crate::domain::login::Logins;
+use crate::domain::people::People;
+use crate::domain::registration::Registrations;
 use crate::domain::second_factor::{Sealing, SecondFactors};
 use crate::domain::sessions::{RefreshTokens, Sessions};
 use crate::domain::tokens::{StatusLists, Tokens};
@@ -59,10 +62,8 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     );
     let sessions = Arc::new(Sessions {
         store: Arc::clone(store) as _,
-        users: Arc::clone(&users),
         keys: Arc::clone(&keys),
         tokens: Arc::clone(&tokens),
-        limits: Arc::clone(&limits),
         audit: Arc::clone(&audit),
         refresh_tokens,
         lifetimes: config.lifetimes(),
@@ -76,15 +77,31 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
     });
-    let second_factors = SecondFactors {
+    let second_factors = Arc::new(SecondFactors {
         sealing,
         store: Arc::clone(store) as _,
         users: Arc::clone(&users),
         keys: Arc::clone(&keys),
         tokens: Arc::clone(&tokens),
-        limits,
+        limits: Arc::clone(&limits),
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
+    });
+    let logins = Logins {
+        users: Arc::clone(&users),
+        sessions: Arc::clone(&sessions),
+        second_factors: Arc::clone(&second_factors),
+        second_factor: config.second_factor,
+        limits: Arc::clone(&limits),
+        audit: Arc::clone(&audit),
+        clock: Arc::clone(&clock),
+    };
+    let registrations =
+        Registrations { users: Arc::clone(&users), limits, audit: Arc::clone(&audit) };
+    let people = People {
+        store: Arc::clone(store) as _,
+        users: Arc::clone(&users),
+        audit: Arc::clone(&audit),
     };
     let introspection = Introspection {
         sessions: Arc::clone(&sessions),
@@ -99,6 +116,9 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         introspection,
         keeper: keys.keep(),
         keys,
+        logins,
+        people,
+        registrations,
         second_factors,
         sessions,
         status_lists: Arc::new(status_lists),

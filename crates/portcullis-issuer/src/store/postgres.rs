@@ -79,6 +79,13 @@ impl Dialect for PgConnection {
         (SELECT owner FROM status_places WHERE taken_until <= $1 FOR UPDATE SKIP LOCKED)";
     const FORGET_JWTS: &'static str = "DELETE FROM spent_jwts WHERE hash IN \
         (SELECT hash FROM spent_jwts WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)";
+    /// By the collation that folds ASCII and nothing else.
+    const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name COLLATE \"C\") = $1";
+    const FORGET_UNVERIFIED: &'static str = "DELETE FROM users \
+        WHERE lower(name COLLATE \"C\") = $1 AND awaits = 'verification' AND created_at <= $2";
+    const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1 FOR UPDATE";
+    const HOLD_USER: &'static str = "SELECT id FROM users \
+        WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL FOR SHARE";
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, sqlx::Error> {
         let arguments = statement.arguments::<Postgres>()?;

@@ -5,6 +5,7 @@
 mod audit;
 mod clients;
 mod keys;
+mod people;
 mod rows;
 mod second_factor;
 mod sessions;

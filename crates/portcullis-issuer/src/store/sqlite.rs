@@ -94,6 +94,13 @@ impl Dialect for SqliteConnection {
     const FORGET_SESSIONS: &'static str = "DELETE FROM sessions WHERE expires_at <= $1";
     const FREE_PLACES: &'static str = "DELETE FROM status_places WHERE taken_until <= $1";
     const FORGET_JWTS: &'static str = "DELETE FROM spent_jwts WHERE expires_at <= $1";
+    const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name) = $1";
+    const FORGET_UNVERIFIED: &'static str = "DELETE FROM users WHERE lower(name) = $1 \
+        AND awaits = 'verification' AND created_at <= $2";
+    /// A transaction that writes holds the whole file's lock already.
+    const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1";
+    const HOLD_USER: &'static str = "SELECT id FROM users \
+        WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL";
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, sqlx::Error> {
         let arguments = statement.arguments::<Sqlite>()?;

@@ -1,5 +1,6 @@
 //! One suite of tests for both stores: each runs on SQLite, and on PostgreSQL where there is one.
 
+mod people;
 mod renaming;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::domain::hash::TokenHash;
 use crate::domain::keys::{KeyState, NewKey, Promises, SigningAlgorithm};
 use crate::domain::sessions::{Refreshed, Rotation, Session};
 use crate::domain::tokens::{Until, client_owner};
-use crate::domain::users::User;
+use crate::domain::users::{Account, FoldedName, User};
 
 /// A place for a database, on which any number of stores can be opened.
 enum Place {
@@ -60,7 +61,7 @@ macro_rules! on_both {
             $(
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $name() {
-                    super::$name(super::Place::sqlite()).await;
+                    super::$name($crate::store::tests::Place::sqlite()).await;
                 }
             )*
         }
@@ -69,12 +70,14 @@ macro_rules! on_both {
                 #[tokio::test(flavor = "multi_thread")]
                 #[ignore = "needs PostgreSQL: run cargo xtask test"]
                 async fn $name() {
-                    super::$name(super::Place::postgres().await).await;
+                    super::$name($crate::store::tests::Place::postgres().await).await;
                 }
             )*
         }
     };
 }
+
+use on_both;
 
 on_both!(
     a_lifetime_is_noted_on_the_key_that_signs,
@@ -120,6 +123,24 @@ fn user(name: &str) -> User {
     }
 }
 
+fn folded(name: &str) -> FoldedName {
+    FoldedName::of(name).unwrap()
+}
+
+async fn added(store: &dyn Store, name: &str) -> bool {
+    let user = user(name);
+    let account = Account {
+        user: &user,
+        password_hash: "hash",
+        address: None,
+        address_verified_at: None,
+        awaits: None,
+        replaces_unverified_before: None,
+    };
+    let event = NewEvent::new(EventKind::UserAdded, user.created_at).user(&user.id);
+    store.add_user(&account, &event).await.unwrap()
+}
+
 fn session(id: &str) -> Session {
     Session {
         id: id.to_owned(),
@@ -158,8 +179,8 @@ fn rotation(presented: u8, now: i64) -> Rotation {
 
 async fn with_alice(place: &Place) -> Arc<dyn Store> {
     let store = place.open().await;
-    assert!(store.add_user(&user("alice"), "hash").await.unwrap());
-    store.start_session(&session("s"), &token(1), &login()).await.unwrap();
+    assert!(added(&*store, "alice").await);
+    store.start_session(&session("s"), 0, &token(1), &login()).await.unwrap();
     store
 }
 
@@ -227,19 +248,20 @@ async fn a_change_of_the_keys_is_told_to_the_others(place: Place) {
 
 async fn a_name_is_taken_whatever_its_capitals(place: Place) {
     let store = place.open().await;
-    assert!(store.add_user(&user("alice"), "hash").await.unwrap());
-    assert!(!store.add_user(&user("ALICE"), "hash").await.unwrap());
-    assert!(store.add_user(&user("Bob"), "hash").await.unwrap());
-    let (found, hash) = store.user_named("Alice").await.unwrap().unwrap();
-    assert_eq!((found, hash.as_str()), (user("alice"), "hash"));
-    assert!(store.user_named("alice2").await.unwrap().is_none());
+    assert!(added(&*store, "alice").await);
+    assert!(!added(&*store, "ALICE").await);
+    assert!(added(&*store, "Bob").await);
+    let found = store.user_named(&folded("Alice")).await.unwrap().unwrap();
+    assert_eq!((found.user, found.password_hash.as_str()), (user("alice"), "hash"));
+    assert!(found.may_log_in && !found.has_second_factor);
+    assert!(store.user_named(&folded("alice2")).await.unwrap().is_none());
     let names: Vec<_> = store.users().await.unwrap().into_iter().map(|user| user.name).collect();
     assert_eq!(names, ["alice", "Bob"]);
     assert_eq!(kinds(&*store).await, ["user_added", "user_added"]);
     store.rehash_password("id of alice", "another", "new", 1000).await.unwrap();
     store.rehash_password("id of alice", "hash", "new", 1000).await.unwrap();
     store.rehash_password("id of alice", "hash", "newer", 1000).await.unwrap();
-    assert_eq!(store.user_named("alice").await.unwrap().unwrap().1, "new");
+    assert_eq!(store.user_named(&folded("alice")).await.unwrap().unwrap().password_hash, "new");
     assert_eq!(kinds(&*store).await[2..], ["password_rehashed"]);
 }
 
@@ -282,10 +304,10 @@ async fn a_lost_answer_may_be_asked_again_while_nobody_went_on(place: Place) {
     assert!(store.live_session("s", 2010).await.unwrap().is_none());
     assert!(matches!(ask(rotation(3, 2010)).await, Refreshed::Refused), "its session is over");
 
-    store.start_session(&session("t"), &token(51), &login()).await.unwrap();
+    store.start_session(&session("t"), 0, &token(51), &login()).await.unwrap();
     assert!(matches!(ask(rotation(51, 2000)).await, Refreshed::Rotated(..)));
     assert!(matches!(ask(rotation(51, 2011)).await, Refreshed::Reused { .. }), "too late");
-    store.start_session(&session("u"), &token(61), &login()).await.unwrap();
+    store.start_session(&session("u"), 0, &token(61), &login()).await.unwrap();
     assert!(matches!(ask(rotation(61, 2000)).await, Refreshed::Rotated(..)));
     let off = Rotation { grace_secs: 0, ..rotation(61, 2000) };
     assert!(matches!(ask(off).await, Refreshed::Reused { .. }), "switched off");
@@ -359,7 +381,7 @@ async fn stores_that_are_opened_at_once_are_one(place: Place) {
 async fn sessions_end_one_by_one_and_all_together(place: Place) {
     let store = with_alice(&place).await;
     for (id, byte) in [("t", 21), ("u", 31)] {
-        store.start_session(&session(id), &token(byte), &login()).await.unwrap();
+        store.start_session(&session(id), 0, &token(byte), &login()).await.unwrap();
     }
     let live = async |now| {
         let sessions = store.live_sessions("id of alice", now).await.unwrap();
@@ -376,7 +398,7 @@ async fn sessions_end_one_by_one_and_all_together(place: Place) {
     assert!(live(1200).await.is_empty());
     // One that begins long after all of them have expired has them forgotten, with their tokens.
     let late = Session { created_at: 9000, expires_at: 9900, ..session("v") };
-    store.start_session(&late, &token(41), &login()).await.unwrap();
+    store.start_session(&late, 0, &token(41), &login()).await.unwrap();
     assert_eq!(live(9000).await, ["v"]);
     assert!(matches!(store.rotate_refresh(&rotation(1, 9000)).await, Ok(Refreshed::Refused)));
 }
@@ -506,7 +528,7 @@ async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
     let mut places = Vec::new();
     for (id, byte) in [("a", 21), ("b", 31), ("c", 41), ("d", 51)] {
         places.push(store.take_place(id, UNTIL).await.unwrap());
-        store.start_session(&session(id), &token(byte), &login()).await.unwrap();
+        store.start_session(&session(id), 0, &token(byte), &login()).await.unwrap();
     }
     assert_eq!(places.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
     assert!(revoked(&*store, &places).await.is_empty());

@@ -18,9 +18,15 @@ mod keys;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod leaked_password;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
 mod migration;
 #[cfg(test)]
 mod openapi;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]

@@ -11,13 +11,15 @@ use crate::domain::users::User;
 /// Sessions and refresh tokens.
 pub(crate) trait SessionStore: fmt::Debug + Send + Sync {
     /// Records a session, whose place in a status list was taken before, and its first refresh
-    /// token, and forgets sessions long expired.
+    /// token, and forgets sessions long expired. `false`, and nothing is recorded, if the user may
+    /// not log in, or the count of the user's credentials is another one.
     fn start_session<'a>(
         &'a self,
         session: &'a Session,
+        credentials: i64,
         token: &'a TokenHash,
         event: &'a NewEvent,
-    ) -> Answer<'a, ()>;
+    ) -> Answer<'a, bool>;
     /// Exchanges one refresh token for its successor, at most once.
     fn rotate_refresh<'a>(&'a self, rotation: &'a Rotation) -> Answer<'a, Refreshed>;
     /// Ends the session that a refresh token, current or not, belongs to, and records `event` with

@@ -19,6 +19,8 @@ pub(crate) struct TokenSettings {
     pub(crate) access_expiry: Duration,
     pub(crate) status_list_ttl: Duration,
     pub(crate) clock_skew: Duration,
+    /// Whether a session without a second factor gets tokens for the issuer alone.
+    pub(crate) second_factor_required: bool,
 }
 
 impl TokenSettings {
@@ -56,6 +58,7 @@ mod tests {
             access_expiry: Duration::from_secs(900),
             status_list_ttl: Duration::from_secs(30),
             clock_skew: Duration::from_secs(5),
+            second_factor_required: false,
         };
         let until = settings.until(100_000);
         assert_eq!(until.expiry, 100_000 + secs(settings.access_expiry) + 10);

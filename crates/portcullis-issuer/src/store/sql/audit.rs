@@ -26,8 +26,8 @@ pub(super) async fn insert(
     event: &NewEvent,
 ) -> Result<(), StoreError> {
     query(
-        "INSERT INTO events (at, kind, user_id, session_id, kid, client_id, address) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO events (at, kind, user_id, session_id, kid, client_id, address, actor) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(event.at)
     .bind(event.kind.as_str())
@@ -36,6 +36,7 @@ pub(super) async fn insert(
     .bind(&event.kid)
     .bind(&event.client_id)
     .bind(&event.address)
+    .bind(&event.actor)
     .execute(connection)
     .await?;
     metrics::event(event.kind.as_str());
@@ -70,5 +71,6 @@ fn event_from(row: &impl Row) -> Result<Event, StoreError> {
         kid: row.column("kid")?,
         client_id: row.column("client_id")?,
         address: row.column("address")?,
+        actor: row.column("actor")?,
     })
 }

@@ -15,16 +15,19 @@ impl<D: Database> SessionStore for D {
     fn start_session<'a>(
         &'a self,
         session: &'a Session,
+        credentials: i64,
         token: &'a TokenHash,
         event: &'a NewEvent,
-    ) -> Answer<'a, ()> {
+    ) -> Answer<'a, bool> {
         timed("start_session", async move {
             let mut tx = self.begin().await?;
-            life::start(&mut *tx, session).await?;
+            if !life::start(&mut *tx, session, credentials).await? {
+                return Ok(false);
+            }
             refresh::insert(&mut *tx, token, &session.id, session.created_at).await?;
             audit::insert(&mut *tx, event).await?;
             tx.commit().await?;
-            Ok(())
+            Ok(true)
         })
     }
 

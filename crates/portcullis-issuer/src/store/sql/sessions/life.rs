@@ -10,12 +10,23 @@ use crate::store::sql::{audit, rows};
 pub(super) async fn start<C: Dialect>(
     connection: &mut C,
     session: &Session,
-) -> Result<(), StoreError> {
+    credentials: i64,
+) -> Result<bool, StoreError> {
+    // The password was checked before this transaction. A user who was disabled, or given another
+    // password, since then must not get a session that nothing ends.
+    let may_log_in: Option<String> = query(C::HOLD_USER)
+        .bind(&session.user_id)
+        .bind(credentials)
+        .scalar_optional(connection)
+        .await?;
+    if may_log_in.is_none() {
+        return Ok(false);
+    }
     // The only place where sessions are made is a fair place to forget the dead ones.
     query(C::FORGET_SESSIONS).bind(session.created_at).execute(connection).await?;
     query(
-        "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent, \
+         stepped_up_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(&session.id)
     .bind(&session.user_id)
@@ -23,9 +34,10 @@ pub(super) async fn start<C: Dialect>(
     .bind(session.last_used_at)
     .bind(session.expires_at)
     .bind(&session.user_agent)
+    .bind(session.stepped_up_at)
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(true)
 }
 
 pub(super) async fn live(

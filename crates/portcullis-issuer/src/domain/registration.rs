@@ -1,0 +1,46 @@
+//! Registration: a stranger becomes a user.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::domain::audit::{Audit, EventKind};
+use crate::domain::limits::Limits;
+use crate::domain::peer::Peer;
+use crate::domain::users::{FoldedName, NewUser, Origin, Share, User, Users};
+use crate::error::Error;
+
+/// Registrations.
+pub(crate) struct Registrations {
+    pub(crate) users: Arc<Users>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) audit: Arc<Audit>,
+}
+
+impl Registrations {
+    /// Adds a user without roles and scopes. Each attempt counts as a failed login does, even one
+    /// that succeeds: no name is worth trying more often, and no address may add users without end.
+    pub(crate) async fn register(
+        &self,
+        name: &str,
+        password: String,
+        peer: &Peer,
+    ) -> Result<User, Error> {
+        let folded = FoldedName::of(name);
+        let account = folded.as_ref().map_or("", FoldedName::as_str);
+        // Not the count of logins: a stranger must not keep a user from logging in.
+        self.limits.take(&format!("registration of {account}"), peer).await?;
+        let origin = Origin {
+            awaits: None,
+            replaces_unverified_before: None,
+            share: Share::Strangers,
+            event: self.audit.event(EventKind::UserAdded, peer),
+        };
+        self.users.add(NewUser::new(name, password), origin).await
+    }
+}
+
+impl fmt::Debug for Registrations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registrations").finish_non_exhaustive()
+    }
+}
