@@ -21,6 +21,7 @@ pub use crate::domain::second_factor::SecondFactorMode;
 use crate::domain::sessions::Lifetimes;
 use crate::domain::tokens::TokenSettings;
 pub use crate::domain::users::PasswordCost;
+use crate::notify::Notifier;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
 ///
@@ -97,6 +98,12 @@ pub struct IssuerConfig {
     pub trusted_origins: Vec<String>,
     /// Whether anybody may make a user over HTTP (`IDENTSPHERE_REGISTRATION`).
     pub registration: bool,
+    /// Whether registration waits until the user has proven an address, which is the user's name
+    /// (`IDENTSPHERE_ADDRESS_VERIFICATION`).
+    pub address_verification: bool,
+    /// Delivers messages to users (`IDENTSPHERE_NOTIFIER`). Without one there is no password reset,
+    /// no invitation and no address verification.
+    pub notifier: Option<Arc<dyn Notifier>>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -134,6 +141,8 @@ impl IssuerConfig {
             cookie_domain: None,
             trusted_origins: Vec::new(),
             registration: false,
+            address_verification: false,
+            notifier: None,
             clock: Arc::new(SystemClock::new()),
         }
     }

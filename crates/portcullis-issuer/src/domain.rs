@@ -8,6 +8,7 @@ pub(crate) mod introspection;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod login;
+pub(crate) mod messages;
 pub(crate) mod peer;
 pub(crate) mod people;
 pub(crate) mod registration;
@@ -25,6 +26,7 @@ use self::clients::Clients;
 use self::introspection::Introspection;
 use self::keys::{Keeper, KeyRing};
 use self::login::Logins;
+use self::messages::Messages;
 use self::people::People;
 use self::registration::Registrations;
 use self::second_factor::SecondFactors;
@@ -42,7 +44,9 @@ pub(crate) struct Domain {
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) keeper: Keeper,
     pub(crate) logins: Logins,
-    pub(crate) people: People,
+    /// Where there is a notifier.
+    pub(crate) messages: Option<Arc<Messages>>,
+    pub(crate) people: Arc<People>,
     pub(crate) registrations: Registrations,
     pub(crate) second_factors: Arc<SecondFactors>,
     pub(crate) sessions: Arc<Sessions>,

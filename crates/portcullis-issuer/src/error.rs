@@ -99,6 +99,13 @@ pub enum Error {
         name: String,
     },
 
+    /// There is nothing that delivers messages to users.
+    #[error(
+        "there is no notifier to deliver the token; set IDENTSPHERE_NOTIFIER (or \
+         IssuerConfig::notifier)"
+    )]
+    NoNotifier,
+
     /// There is no user of that name or id.
     #[error("there is no user {name:?}; `portcullis-issuer users list` shows those there are")]
     NoSuchUser {

@@ -7,6 +7,7 @@ mod auth;
 mod body;
 mod cookies;
 mod cross_site;
+mod messages;
 mod metadata;
 mod oauth;
 mod openapi;
@@ -84,9 +85,24 @@ fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(well_known::metadata_of_rfc_8414))
         .routes(routes!(operation::alive))
         .routes(open(routes!(operation::ready), &[&[of(P::NotReady(""))]]));
-    if api.config.registration {
-        let refusals = &[of(P::InvalidUser("")), of(P::InvalidPassword("")), of(P::NameTaken)];
-        routes.routes(open(routes!(users::register), &[A_BODY, AN_ATTEMPT, refusals]))
+    let routes = match (api.config.registration, api.config.address_verification) {
+        (false, _) => routes,
+        (true, false) => {
+            let refusals = &[of(P::InvalidUser("")), of(P::InvalidPassword("")), of(P::NameTaken)];
+            routes.routes(open(routes!(users::register), &[A_BODY, AN_ATTEMPT, refusals]))
+        }
+        (true, true) => {
+            let refusals = &[of(P::InvalidUser("")), of(P::InvalidPassword(""))];
+            routes.routes(open(routes!(users::register_address), &[A_BODY, AN_ATTEMPT, refusals]))
+        }
+    };
+    if api.config.notifier.is_some() {
+        let new_password = &[of(P::WrongToken), of(P::InvalidPassword(""))];
+        let password = &[of(P::WrongToken), of(P::WrongPassword)];
+        routes
+            .routes(open(routes!(messages::request_reset), &[A_BODY, AN_ATTEMPT]))
+            .routes(open(routes!(messages::set_password), &[A_BODY, AN_ATTEMPT, new_password]))
+            .routes(open(routes!(messages::verify_address), &[A_BODY, AN_ATTEMPT, password]))
     } else {
         routes
     }
@@ -128,7 +144,15 @@ const ADMINISTRATION: &[openapi::Refusal] =
 fn for_administrators(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
     let new_password = &[of(P::InvalidPassword(""))];
     let new_names = &[of(P::InvalidUser(""))];
-    OpenApiRouter::default()
+    let invited = &[of(P::InvalidUser("")), of(P::NameTaken)];
+    let routes = OpenApiRouter::default();
+    let routes = if api.config.notifier.is_some() {
+        routes.routes(own(routes!(admin::invite), &[ADMINISTRATION, A_BODY, invited]))
+    } else {
+        routes
+    };
+    routes
+        .routes(own(routes!(admin::set_address), &[ADMINISTRATION, A_BODY, new_names]))
         .routes(own(routes!(admin::list), &[ADMINISTRATION, &[of(P::WrongQuery)]]))
         .routes(own(routes!(admin::remove), &[ADMINISTRATION]))
         .routes(own(routes!(admin::set_password), &[ADMINISTRATION, A_BODY, new_password]))

@@ -41,6 +41,9 @@
 //! | `POST /v1/auth/logout` | ends the session of a refresh token; takes the cookies back |
 //! | `POST /v1/auth/logout-everywhere` | ends all sessions of the user |
 //! | `POST /v1/auth/register` | makes a user; only with `IDENTSPHERE_REGISTRATION=on` |
+//! | `POST /v1/auth/verify-address` | `{"token", "password"}`: completes a registration; this and the next two only with a [`Notifier`] |
+//! | `POST /v1/auth/password-reset` | `{"username"}`: has a token sent to the user |
+//! | `POST /v1/auth/set-password` | `{"token", "new_password"}`: with the token of a reset or an invitation |
 //! | `GET /v1/auth/sessions` | the user's live sessions |
 //! | `DELETE /v1/auth/sessions/{id}` | ends one of them |
 //! | `POST /v1/auth/password` | `{"password", "new_password"}`: changes the password, and ends the other sessions |
@@ -51,6 +54,8 @@
 //! | `GET /v1/users/me` | the user |
 //! | `GET /v1/admin/users?after={id}` | users' accounts; all below `/v1/admin` is for users with the scope [`ADMIN_SCOPE`], by a token for the issuer alone |
 //! | `DELETE /v1/admin/users/{id}` | deletes a user, and ends the sessions |
+//! | `POST /v1/admin/users` | `{"name", "address", "roles", "scopes"}`: invites a user; only with a [`Notifier`] |
+//! | `POST /v1/admin/users/{id}/address` | `{"address"}`: where the notifier reaches the user |
 //! | `POST /v1/admin/users/{id}/password` | `{"password"}`: sets it, and ends the sessions |
 //! | `POST /v1/admin/users/{id}/disable` | no login and no refresh; ends the sessions |
 //! | `POST /v1/admin/users/{id}/enable` | lets the user log in again |
@@ -189,6 +194,7 @@ mod files;
 mod http;
 mod issuer;
 mod metrics;
+mod notify;
 mod random;
 mod store;
 
@@ -207,3 +213,4 @@ pub use self::domain::users::{NewUser, User};
 pub use self::error::{ConfigError, Error, StoreError};
 pub use self::http::LiveSession;
 pub use self::issuer::{Issuer, KeyInfo};
+pub use self::notify::{Delivery, Message, MessageKind, Notifier};

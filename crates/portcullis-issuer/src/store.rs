@@ -17,6 +17,7 @@ use self::dialect::Database;
 use crate::domain::audit::AuditStore;
 use crate::domain::clients::ClientStore;
 use crate::domain::keys::KeyStore;
+use crate::domain::messages::UserTokenStore;
 use crate::domain::people::PeopleStore;
 use crate::domain::second_factor::SecondFactorStore;
 use crate::domain::sessions::SessionStore;
@@ -34,6 +35,7 @@ pub(crate) trait Store:
     + SessionStore
     + TokenStore
     + UserStore
+    + UserTokenStore
 {
     /// Waits for what is under way, and leaves everything in good order.
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;

@@ -14,6 +14,8 @@ use super::{Outcome, database, require_database, with_issuer};
 pub(super) enum Users {
     /// Add a user; without --password-stdin a password is made and printed
     Add(AddUser),
+    /// Add a user who sets the first password by a token that the notifier delivers
+    Invite(accounts::Invite),
     /// List the users
     List,
     /// Set a user's password, and end all sessions of the user
@@ -30,6 +32,8 @@ pub(super) enum Users {
     SetRoles(accounts::Names),
     /// Replace a user's scopes; the next access token has them
     SetScopes(accounts::Names),
+    /// Set the address where the notifier reaches a user
+    SetAddress(accounts::SetAddress),
     /// Forget a user's second factor and recovery codes, when the app is lost
     ResetSecondFactor(accounts::Name),
     /// Admit codes of a user's second factor again, after 100 wrong ones
@@ -61,6 +65,7 @@ pub(super) async fn run(command: Users, config: IssuerConfig) -> Outcome {
     require_database(&config)?;
     with_issuer(config, async |issuer| match command {
         Users::Add(_) => Ok(()),
+        Users::Invite(user) => accounts::invite(issuer, user).await,
         Users::List => list(issuer).await,
         Users::Passwd(user) => accounts::set_password(issuer, user).await,
         Users::Disable(user) => accounts::disable(issuer, user).await,
@@ -68,6 +73,7 @@ pub(super) async fn run(command: Users, config: IssuerConfig) -> Outcome {
         Users::Remove(user) => accounts::remove(issuer, user).await,
         Users::SetRoles(user) => accounts::set_roles(issuer, user).await,
         Users::SetScopes(user) => accounts::set_scopes(issuer, user).await,
+        Users::SetAddress(user) => accounts::set_address(issuer, user).await,
         Users::ResetSecondFactor(user) => accounts::reset_second_factor(issuer, user).await,
         Users::Unlock(user) => accounts::unlock(issuer, user).await,
     })

@@ -178,4 +178,23 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "on lets anybody make a user (without roles and scopes) at POST \
                   /v1/auth/register",
     },
+    Setting {
+        name: "IDENTSPHERE_ADDRESS_VERIFICATION",
+        default: "off",
+        meaning: "on makes the name of a registration an address: the user can log in once a token \
+                  that was sent there has come back, and no answer tells whether a name is taken. \
+                  Needs IDENTSPHERE_NOTIFIER",
+    },
+    Setting {
+        name: "IDENTSPHERE_NOTIFIER",
+        default: "",
+        meaning: "What delivers messages to users (password reset, invitation, address \
+                  verification): an https URL that they are posted to as JSON, exec: and a program \
+                  that reads them on standard input, or log, for development; none when it is not set",
+    },
+    Setting {
+        name: "IDENTSPHERE_NOTIFIER_SECRET",
+        default: "",
+        meaning: "Sent to that URL as a bearer token",
+    },
 ];

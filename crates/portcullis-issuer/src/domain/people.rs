@@ -11,7 +11,7 @@ pub use self::store::AccountInfo;
 pub(crate) use self::store::{Change, PeopleStore, Whom};
 use crate::domain::audit::{Actor, Audit, EventKind};
 use crate::domain::peer::Peer;
-use crate::domain::users::{FoldedName, Share, Users, check_names};
+use crate::domain::users::{FoldedName, Share, Users, check_address, check_names};
 use crate::error::Error;
 
 /// The scope of the users who may change other users' accounts, at `/v1/admin`.
@@ -34,8 +34,12 @@ pub(crate) struct People {
 }
 
 impl People {
+    pub(crate) async fn find(&self, whom: &Whom) -> Result<Option<AccountInfo>, Error> {
+        Ok(self.store.account(whom).await?)
+    }
+
     pub(crate) async fn account(&self, whom: &Whom) -> Result<AccountInfo, Error> {
-        self.store.account(whom).await?.ok_or_else(|| nobody(whom))
+        self.find(whom).await?.ok_or_else(|| nobody(whom))
     }
 
     /// Returns up to `limit` accounts, 1000 at most, whose ids follow this one.
@@ -100,6 +104,17 @@ impl People {
         self.change(whom, Change::Scopes(scopes), by).await
     }
 
+    /// Sets the address, which counts as verified.
+    pub(crate) async fn set_address(
+        &self,
+        whom: &Whom,
+        address: String,
+        by: Actor<'_>,
+    ) -> Result<u64, Error> {
+        check_address(&address)?;
+        self.change(whom, Change::Address(address), by).await
+    }
+
     /// Makes another change.
     pub(crate) async fn change(
         &self,
@@ -144,6 +159,7 @@ impl Change {
             Self::Disabled(false) => EventKind::UserEnabled,
             Self::Removed => EventKind::UserRemoved,
             Self::LoggedOut => EventKind::LogoutEverywhere,
+            Self::Address(_) => EventKind::AddressChanged,
             Self::Roles(_) => EventKind::RolesChanged,
             Self::Scopes(_) => EventKind::ScopesChanged,
             Self::NoSecondFactor => EventKind::TotpRemoved,

@@ -52,7 +52,6 @@ pub(crate) struct Outdated {
 /// How a user comes to be.
 pub(crate) struct Origin {
     pub(crate) awaits: Option<Awaits>,
-    pub(crate) replaces_unverified_before: Option<i64>,
     pub(crate) share: Share,
     pub(crate) event: NewEvent,
 }
@@ -86,7 +85,7 @@ impl Users {
             address,
             address_verified_at: proven.then_some(added.created_at),
             awaits: origin.awaits,
-            replaces_unverified_before: origin.replaces_unverified_before,
+            replaces_awaiting: origin.awaits.is_some(),
         };
         let event = origin.event.user(&added.id);
         if self.store.add_user(&account, &event).await? {
@@ -130,7 +129,7 @@ impl Users {
             None => None,
         };
         let hash = stored.as_ref().map(|stored| stored.password_hash.clone());
-        let verdict = self.passwords.verify(password, hash.clone()).await?;
+        let verdict = self.passwords.verify(Share::Users, password, hash.clone()).await?;
         Ok(match (stored, verdict) {
             (None, _) => PasswordCheck::Wrong { user: None },
             (Some(stored), Verdict::Wrong) => PasswordCheck::Wrong { user: Some(stored.user) },
@@ -139,6 +138,16 @@ impl Users {
                 PasswordCheck::Right { stored, outdated: hash.map(|old| Outdated { old, new }) }
             }
         })
+    }
+
+    /// Returns whether this is the password of a hash.
+    pub(crate) async fn is_password_of(
+        &self,
+        share: Share,
+        password: Zeroizing<String>,
+        hash: String,
+    ) -> Result<bool, Error> {
+        Ok(self.passwords.verify(share, password, Some(hash)).await? != Verdict::Wrong)
     }
 
     /// Replaces an outdated hash.

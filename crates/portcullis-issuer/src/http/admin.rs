@@ -1,5 +1,7 @@
 //! Users' accounts, for the users with the scope for it.
 
+mod shapes;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,17 +9,18 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use zeroize::Zeroizing;
 
+use self::shapes::{Account, Accounts, Address, Ended, Invitation, NewPassword, Roles, Scopes};
 use super::api::Api;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::protected::LiveSession;
 use crate::domain::audit::Actor;
 use crate::domain::peer::Peer;
-use crate::domain::people::{ACCOUNTS, ADMIN_SCOPE, AccountInfo, Change, Whom};
+use crate::domain::people::{ACCOUNTS, ADMIN_SCOPE, Change, Whom};
 
 /// Who calls: a user who has the scope at this very request, whatever the token says.
 pub(super) struct Admin {
@@ -56,67 +59,6 @@ pub(super) struct Page {
     limit: Option<u16>,
 }
 
-/// Users' accounts.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Accounts {
-    /// By id.
-    users: Vec<Account>,
-}
-
-/// A user's account.
-#[derive(Serialize, ToSchema)]
-struct Account {
-    /// The `sub` of the user's tokens.
-    id: String,
-    /// What the user logs in with.
-    name: String,
-    /// The `roles` of the user's tokens.
-    roles: Vec<String>,
-    /// The `scope` of the user's tokens.
-    scopes: Vec<String>,
-    /// When the user was added, in seconds since 1970.
-    created_at: i64,
-    /// When the user was disabled, in seconds since 1970.
-    disabled_at: Option<i64>,
-    /// Where the notifier reaches the user.
-    address: Option<String>,
-    /// When the address was verified, in seconds since 1970.
-    address_verified_at: Option<i64>,
-    /// What must happen before the first login: `invitation` or `verification`.
-    awaits: Option<String>,
-    /// Whether a login asks for a second factor.
-    has_second_factor: bool,
-    /// The number of wrong codes since the last right one; locked at 100.
-    wrong_codes: i64,
-}
-
-/// What has ended.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Ended {
-    /// How many sessions have ended.
-    ended_sessions: u64,
-}
-
-/// A new password.
-#[derive(Deserialize, ToSchema)]
-pub(super) struct NewPassword {
-    /// Neither the user's name nor a common one; at most 1024 bytes in UTF-8.
-    #[schema(min_length = 8, max_length = 1024)]
-    password: String,
-}
-
-/// All roles of a user.
-#[derive(Deserialize, ToSchema)]
-pub(super) struct Roles {
-    roles: Vec<String>,
-}
-
-/// All scopes of a user.
-#[derive(Deserialize, ToSchema)]
-pub(super) struct Scopes {
-    scopes: Vec<String>,
-}
-
 type Id = Result<Path<String>, PathRejection>;
 
 /// What is no text is no user's id.
@@ -146,6 +88,46 @@ pub(super) async fn list(
     let Query(Page { after, limit }) = page.map_err(|_| Problem::WrongQuery)?;
     let users = api.domain.people.accounts(&after, limit.unwrap_or(ACCOUNTS)).await?;
     Ok(Json(Accounts { users: users.into_iter().map(Account::from).collect() }))
+}
+
+/// Adds a user, and sends the user a token that sets the first password. An invitation of the same
+/// name that was not accepted is void.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/users",
+    tag = "administration",
+    operation_id = "invite",
+    request_body = Invitation,
+    responses((status = 201, description = "The account", body = Account)),
+)]
+pub(super) async fn invite(
+    State(api): State<Arc<Api>>,
+    admin: Admin,
+    JsonBody(Invitation { name, address, roles, scopes }): JsonBody<Invitation>,
+) -> Result<(StatusCode, Json<Account>), Problem> {
+    let messages = api.domain.messages.as_ref().ok_or(Problem::NoSuchPage)?;
+    let account = messages.invite(&name, &address, roles, scopes, admin.actor()).await?;
+    Ok((StatusCode::CREATED, Json(account.into())))
+}
+
+/// Sets the address where the notifier reaches a user. It counts as verified.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/users/{id}/address",
+    tag = "administration",
+    operation_id = "set_address_of_account",
+    params(("id" = String, Path, description = "As the list of accounts has it")),
+    request_body = Address,
+    responses((status = 204, description = "The user has this address")),
+)]
+pub(super) async fn set_address(
+    State(api): State<Arc<Api>>,
+    admin: Admin,
+    id: Id,
+    JsonBody(Address { address }): JsonBody<Address>,
+) -> Result<StatusCode, Problem> {
+    api.domain.people.set_address(&whom(id)?, address, admin.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Deletes a user, and ends all sessions of the user.
@@ -329,22 +311,4 @@ pub(super) async fn end_all_sessions(
 ) -> Result<Json<Ended>, Problem> {
     let ended_sessions = api.domain.people.end_all_sessions(admin.actor()).await?;
     Ok(Json(Ended { ended_sessions }))
-}
-
-impl From<AccountInfo> for Account {
-    fn from(info: AccountInfo) -> Self {
-        Self {
-            id: info.id,
-            name: info.name,
-            roles: info.roles,
-            scopes: info.scopes,
-            created_at: info.created_at,
-            disabled_at: info.disabled_at,
-            address: info.address,
-            address_verified_at: info.address_verified_at,
-            awaits: info.awaits,
-            has_second_factor: info.has_second_factor,
-            wrong_codes: info.wrong_codes,
-        }
-    }
 }

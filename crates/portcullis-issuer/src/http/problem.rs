@@ -30,6 +30,7 @@ pub(super) enum Problem {
     WrongRefreshToken,
     WrongPassword,
     WrongCode,
+    WrongToken,
     SecondFactorNeeded,
     SecondFactorLocked,
     NoSecondFactor,
@@ -116,6 +117,12 @@ impl Problem {
             Self::WrongCode => {
                 (S::FORBIDDEN, "wrong-code", "Wrong code", "The code is wrong, or was used before.")
             }
+            Self::WrongToken => (
+                S::FORBIDDEN,
+                "wrong-token",
+                "Wrong token",
+                "The token is wrong, was used before or has expired. Ask for another one.",
+            ),
             Self::SecondFactorNeeded => (
                 S::UNAUTHORIZED,
                 "second-factor-needed",

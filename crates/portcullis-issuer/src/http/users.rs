@@ -72,6 +72,25 @@ pub(super) async fn register(
     Ok((StatusCode::CREATED, private, Json(ShownUser::from(user))).into_response())
 }
 
+/// Begins a registration: the user can log in once the token that is sent to the address has come
+/// back. The answer is the same if the name is taken.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/register",
+    tag = "users",
+    operation_id = "register",
+    request_body = Registration,
+    responses((status = 202, description = "If the name is free, a token is on its way")),
+)]
+pub(super) async fn register_address(
+    State(api): State<Arc<Api>>,
+    peer: Peer,
+    JsonBody(Registration { username, password }): JsonBody<Registration>,
+) -> Result<StatusCode, Problem> {
+    api.domain.registrations.register_address(&username, password, &peer).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
 impl From<User> for ShownUser {
     fn from(User { id, name, roles, scopes, .. }: User) -> Self {
         Self { id, name, roles, scopes }

@@ -140,6 +140,37 @@ impl Issuer {
         self.domain().people.set_scopes(&whom, scopes, Actor::Operator).await.map(|_| ())
     }
 
+    /// Sets the address where the [`Notifier`](crate::Notifier) reaches a user. It counts as verified.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidUser`] if the address does not fit, [`Error::NoSuchUser`] if there is no user
+    /// of that name.
+    pub async fn set_address(&self, name: &str, address: impl Into<String>) -> Result<(), Error> {
+        let (whom, people) = (Whom::named(name)?, &self.domain().people);
+        people.set_address(&whom, address.into(), Actor::Operator).await.map(|_| ())
+    }
+
+    /// Adds a user, and has the [`Notifier`](crate::Notifier) deliver a token that sets the first
+    /// password, within 15 minutes. An invitation of the same name that was not accepted is void.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoNotifier`] without a notifier, [`Error::InvalidUser`] if something does not fit,
+    /// [`Error::UserExists`] if the name is taken.
+    pub async fn invite_user(
+        &self,
+        name: &str,
+        address: &str,
+        roles: impl IntoIterator<Item = impl Into<String>>,
+        scopes: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<AccountInfo, Error> {
+        let messages = self.domain().messages.as_ref().ok_or(Error::NoNotifier)?;
+        let roles = roles.into_iter().map(Into::into).collect();
+        let scopes = scopes.into_iter().map(Into::into).collect();
+        messages.invite(name, address, roles, scopes, Actor::Operator).await
+    }
+
     /// Forgets a user's second factor and recovery codes. The user's sessions go on, and their next
     /// access tokens have the `acr` `aal1`.
     ///

@@ -13,6 +13,7 @@ use crate::domain::keys::{
 };
 use crate::domain::limits::Limits;
 use crate::domain::login::Logins;
+use crate::domain::messages::Messages;
 use crate::domain::people::People;
 use crate::domain::registration::Registrations;
 use crate::domain::second_factor::{Sealing, SecondFactors};
@@ -96,12 +97,28 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
     };
-    let registrations =
-        Registrations { users: Arc::clone(&users), limits, audit: Arc::clone(&audit) };
-    let people = People {
+    let people = Arc::new(People {
         store: Arc::clone(store) as _,
         users: Arc::clone(&users),
         audit: Arc::clone(&audit),
+    });
+    let messages = config.notifier.as_ref().map(|notifier| {
+        Arc::new(Messages {
+            store: Arc::clone(store) as _,
+            users: Arc::clone(&users),
+            people: Arc::clone(&people),
+            limits: Arc::clone(&limits),
+            audit: Arc::clone(&audit),
+            notifier: Arc::clone(notifier),
+            clock: Arc::clone(&clock),
+            under_way: Messages::places(),
+        })
+    });
+    let registrations = Registrations {
+        users: Arc::clone(&users),
+        limits,
+        audit: Arc::clone(&audit),
+        messages: messages.clone(),
     };
     let introspection = Introspection {
         sessions: Arc::clone(&sessions),
@@ -117,6 +134,7 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         keeper: keys.keep(),
         keys,
         logins,
+        messages,
         people,
         registrations,
         second_factors,

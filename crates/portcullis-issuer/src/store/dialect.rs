@@ -43,7 +43,7 @@ pub(super) trait Dialect: sqlx::Connection {
     const FORGET_JWTS: &'static str;
     /// The user with a folded name. The database folds ASCII only, as the issuer does.
     const USER_NAMED: &'static str;
-    const FORGET_UNVERIFIED: &'static str;
+    const FORGET_AWAITING: &'static str;
     /// Locks a user's row until the end of the transaction.
     const LOCK_USER: &'static str;
     /// Keeps a user's row from being changed until the end of the transaction, if the user may log

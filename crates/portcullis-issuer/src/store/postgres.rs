@@ -81,8 +81,8 @@ impl Dialect for PgConnection {
         (SELECT hash FROM spent_jwts WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)";
     /// By the collation that folds ASCII and nothing else.
     const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name COLLATE \"C\") = $1";
-    const FORGET_UNVERIFIED: &'static str = "DELETE FROM users \
-        WHERE lower(name COLLATE \"C\") = $1 AND awaits = 'verification' AND created_at <= $2";
+    const FORGET_AWAITING: &'static str =
+        "DELETE FROM users WHERE lower(name COLLATE \"C\") = $1 AND awaits = $2";
     const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1 FOR UPDATE";
     const HOLD_USER: &'static str = "SELECT id FROM users \
         WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL FOR SHARE";

@@ -10,6 +10,7 @@ mod rows;
 mod second_factor;
 mod sessions;
 pub(super) mod tokens;
+mod user_tokens;
 mod users;
 
 use std::time::Instant;

@@ -95,8 +95,8 @@ impl Dialect for SqliteConnection {
     const FREE_PLACES: &'static str = "DELETE FROM status_places WHERE taken_until <= $1";
     const FORGET_JWTS: &'static str = "DELETE FROM spent_jwts WHERE expires_at <= $1";
     const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name) = $1";
-    const FORGET_UNVERIFIED: &'static str = "DELETE FROM users WHERE lower(name) = $1 \
-        AND awaits = 'verification' AND created_at <= $2";
+    const FORGET_AWAITING: &'static str =
+        "DELETE FROM users WHERE lower(name) = $1 AND awaits = $2";
     /// A transaction that writes holds the whole file's lock already.
     const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1";
     const HOLD_USER: &'static str = "SELECT id FROM users \

@@ -135,7 +135,7 @@ async fn added(store: &dyn Store, name: &str) -> bool {
         address: None,
         address_verified_at: None,
         awaits: None,
-        replaces_unverified_before: None,
+        replaces_awaiting: false,
     };
     let event = NewEvent::new(EventKind::UserAdded, user.created_at).user(&user.id);
     store.add_user(&account, &event).await.unwrap()

@@ -22,6 +22,8 @@ mod leaked_password;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod migration;
 #[cfg(test)]
 mod openapi;

@@ -28,6 +28,40 @@ pub(in crate::cli) struct SetPassword {
     password_stdin: bool,
 }
 
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Invite {
+    /// What the user logs in with: visible ASCII characters; capitals make no difference
+    name: String,
+    /// Where the notifier reaches the user, such as an email address
+    address: String,
+    /// A role in the user's tokens; may be repeated
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// A scope in the user's tokens; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SetAddress {
+    /// What the user logs in with
+    name: String,
+    /// Where the notifier reaches the user, such as an email address
+    address: String,
+}
+
+pub(super) async fn invite(issuer: &Issuer, user: Invite) -> Outcome {
+    let invited = issuer.invite_user(&user.name, &user.address, user.roles, user.scopes).await?;
+    println!("invited {} ({}): the token counts for 15 minutes", invited.name, invited.id);
+    Ok(())
+}
+
+pub(super) async fn set_address(issuer: &Issuer, user: SetAddress) -> Outcome {
+    issuer.set_address(&user.name, user.address).await?;
+    println!("set the address of {}", user.name);
+    Ok(())
+}
+
 pub(super) async fn set_password(issuer: &Issuer, user: SetPassword) -> Outcome {
     let (password, made) = if user.password_stdin {
         (read_password()?, false)

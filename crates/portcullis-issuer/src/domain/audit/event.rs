@@ -148,6 +148,8 @@ pub enum EventKind {
     UserInvited,
     /// `address_verified`
     AddressVerified,
+    /// `address_changed`: by an operator or administrator.
+    AddressChanged,
     /// `user_disabled`: no login and no refresh; the user's sessions have ended.
     UserDisabled,
     /// `user_enabled`
@@ -211,6 +213,7 @@ impl EventKind {
             Self::PasswordResetRequested => "password_reset_requested",
             Self::UserInvited => "user_invited",
             Self::AddressVerified => "address_verified",
+            Self::AddressChanged => "address_changed",
             Self::UserDisabled => "user_disabled",
             Self::UserEnabled => "user_enabled",
             Self::UserRemoved => "user_removed",

@@ -48,6 +48,8 @@ pub(crate) enum Change {
     Removed,
     /// Ends all sessions, and changes nothing else.
     LoggedOut,
+    /// Where the notifier reaches the user. Tokens that went to the address before are void.
+    Address(String),
     Roles(Vec<String>),
     Scopes(Vec<String>),
     /// Forgets the second factor and its recovery codes; no session is worth more than a password

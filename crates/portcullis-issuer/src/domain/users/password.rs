@@ -100,14 +100,14 @@ impl Passwords {
     /// Is it the password of `hash`? Without a hash it is not, but finding out takes as long.
     pub(crate) async fn verify(
         &self,
+        share: Share,
         password: Zeroizing<String>,
         hash: Option<String>,
     ) -> Result<Verdict, Error> {
         let known = hash.is_some();
         let hash = hash.map_or_else(|| Arc::clone(&self.nobody), Arc::from);
         let argon2 = self.argon2.clone();
-        let verdict =
-            self.in_a_slot(Share::Users, move || verify(&argon2, &password, &hash)).await??;
+        let verdict = self.in_a_slot(share, move || verify(&argon2, &password, &hash)).await??;
         Ok(if known { verdict } else { Verdict::Wrong })
     }
 
@@ -169,8 +169,9 @@ mod tests {
         let passwords = Passwords::new(PasswordCost::default()).await.unwrap();
         let hash = passwords.hash(secret("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        let verdict =
-            async |text, hash: &str| passwords.verify(secret(text), Some(hash.to_owned())).await;
+        let verdict = async |text, hash: &str| {
+            passwords.verify(Share::Users, secret(text), Some(hash.to_owned())).await
+        };
         assert_eq!(verdict("correct horse", &hash).await.unwrap(), Verdict::Right);
         assert_eq!(verdict("Correct horse", &hash).await.unwrap(), Verdict::Wrong);
         assert_eq!(verdict("x", "no PHC string").await.unwrap(), Verdict::Wrong);
@@ -180,7 +181,7 @@ mod tests {
     async fn an_unknown_user_is_refused_even_with_the_password_of_nobody() {
         let mut passwords = Passwords::new(PasswordCost::default()).await.unwrap();
         passwords.nobody = passwords.hash(secret("correct horse")).await.unwrap().into();
-        let verdict = passwords.verify(secret("correct horse"), None).await.unwrap();
+        let verdict = passwords.verify(Share::Users, secret("correct horse"), None).await.unwrap();
         assert_eq!(verdict, Verdict::Wrong);
     }
 
@@ -190,12 +191,12 @@ mod tests {
         let cost = PasswordCost { memory_kib: 9216, iterations: 4 };
         let new = Passwords::new(cost).await.unwrap();
         let hash = old.hash(secret("correct horse")).await.unwrap();
-        let wrong = new.verify(secret("x"), Some(hash.clone())).await.unwrap();
+        let wrong = new.verify(Share::Users, secret("x"), Some(hash.clone())).await.unwrap();
         assert_eq!(wrong, Verdict::Wrong);
-        let verdict = new.verify(secret("correct horse"), Some(hash)).await.unwrap();
+        let verdict = new.verify(Share::Users, secret("correct horse"), Some(hash)).await.unwrap();
         let Verdict::Rehashed(hash) = verdict else { panic!("{verdict:?}") };
         assert!(hash.starts_with("$argon2id$v=19$m=9216,t=4,p=1$"), "{hash}");
-        let again = new.verify(secret("correct horse"), Some(hash)).await.unwrap();
+        let again = new.verify(Share::Users, secret("correct horse"), Some(hash)).await.unwrap();
         assert_eq!(again, Verdict::Right);
     }
 
@@ -213,7 +214,10 @@ mod tests {
         let passwords = Passwords::new(PasswordCost::default()).await.unwrap();
         let all = u32::try_from(passwords.slots.available_permits()).unwrap();
         let _taken = passwords.slots.acquire_many(all).await.unwrap();
-        assert!(matches!(passwords.verify(secret("x"), None).await, Err(Error::Busy)));
+        assert!(matches!(
+            passwords.verify(Share::Users, secret("x"), None).await,
+            Err(Error::Busy)
+        ));
     }
 
     #[tokio::test]
@@ -221,7 +225,10 @@ mod tests {
         let passwords = Passwords::new(PasswordCost::default()).await.unwrap();
         let all = u32::try_from(passwords.slots_of_strangers.available_permits()).unwrap();
         let _taken = passwords.slots_of_strangers.acquire_many(all).await.unwrap();
-        assert_eq!(passwords.verify(secret("x"), None).await.unwrap(), Verdict::Wrong);
+        assert_eq!(
+            passwords.verify(Share::Users, secret("x"), None).await.unwrap(),
+            Verdict::Wrong
+        );
         let new = passwords.hash_new(Share::Users, secret("correct horse staple"), "alice", None);
         assert!(new.await.unwrap().starts_with("$argon2id$"));
     }

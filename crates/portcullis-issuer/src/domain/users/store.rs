@@ -31,9 +31,9 @@ pub(crate) struct Account<'a> {
     pub(crate) address: Option<&'a str>,
     pub(crate) address_verified_at: Option<i64>,
     pub(crate) awaits: Option<Awaits>,
-    /// A user of the same name who was added before this second, and whose address was never
-    /// verified, makes room: otherwise anybody could keep a name that is not theirs.
-    pub(crate) replaces_unverified_before: Option<i64>,
+    /// A user of the same name who awaits the same makes room: otherwise anybody could keep a name
+    /// that is not theirs.
+    pub(crate) replaces_awaiting: bool,
 }
 
 /// What must happen before a user's first login.

@@ -121,6 +121,21 @@ async fn apply(
             ended = end_sessions(connection, id, None, event.at).await?;
             1
         }
+        Change::Address(address) => {
+            query("DELETE FROM user_tokens WHERE user_id = $1")
+                .bind(id)
+                .execute(connection)
+                .await?;
+            query(
+                "UPDATE users SET address = $1, address_verified_at = $2 WHERE id = $3 \
+                 AND (address IS NULL OR address <> $1 OR address_verified_at IS NULL)",
+            )
+            .bind(address)
+            .bind(event.at)
+            .bind(id)
+            .execute(connection)
+            .await?
+        }
         Change::Roles(roles) => {
             query("UPDATE users SET roles = $1 WHERE id = $2 AND roles <> $1")
                 .bind(rows::names_to_json(roles)?)
@@ -210,7 +225,7 @@ pub(super) async fn forget_second_factor(
     Ok(removed)
 }
 
-fn info_from(row: &impl Row) -> Result<AccountInfo, StoreError> {
+pub(super) fn info_from(row: &impl Row) -> Result<AccountInfo, StoreError> {
     let User { id, name, roles, scopes, created_at } = rows::user_from(row)?;
     let confirmed_at: Option<i64> = row.column("totp_confirmed_at")?;
     Ok(AccountInfo {

@@ -46,10 +46,10 @@ async fn add<C: Dialect>(
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
     let user = account.user;
-    if let Some(before) = account.replaces_unverified_before {
-        query(C::FORGET_UNVERIFIED)
+    if let Some(awaits) = account.awaits.filter(|_| account.replaces_awaiting) {
+        query(C::FORGET_AWAITING)
             .bind(user.name.to_ascii_lowercase())
-            .bind(before)
+            .bind(awaits.as_str())
             .execute(connection)
             .await?;
     }
