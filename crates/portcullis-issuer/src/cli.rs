@@ -5,6 +5,7 @@ mod audit;
 mod clients;
 mod keys;
 mod metrics;
+mod restored;
 mod serve;
 mod sessions;
 mod time;
@@ -59,6 +60,11 @@ enum Command {
     /// What tokens are signed with
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Make a database safe that was restored from a backup, before it serves again
+    ///
+    /// Withdraws all keys, ends all sessions and starts new status lists: a backup has keys and
+    /// sessions that were withdrawn and ended later. Users log in again.
+    Restored,
 }
 
 impl Cli {
@@ -82,6 +88,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Clients(command) => clients::run(command, config).await,
         Command::Audit { after } => audit::run(after, config).await,
         Command::Keys(command) => keys::run(command, config).await,
+        Command::Restored => restored::run(config).await,
     }
 }
 

@@ -6,6 +6,7 @@ mod clients;
 mod full;
 mod keys;
 mod open;
+mod restored;
 #[cfg(feature = "testing")]
 mod testing;
 mod users;
@@ -18,6 +19,7 @@ use portcullis::keys::SharedKeySet;
 use tokio::net::TcpListener;
 
 pub use self::keys::KeyInfo;
+pub use self::restored::Restored;
 use crate::config::IssuerConfig;
 use crate::domain::Domain;
 use crate::domain::audit::Event;

@@ -212,5 +212,5 @@ pub use self::domain::sessions::SessionInfo;
 pub use self::domain::users::{NewUser, User};
 pub use self::error::{ConfigError, Error, StoreError};
 pub use self::http::LiveSession;
-pub use self::issuer::{Issuer, KeyInfo};
+pub use self::issuer::{Issuer, KeyInfo, Restored};
 pub use self::notify::{Delivery, Message, MessageKind, Notifier};

@@ -17,7 +17,7 @@ use crate::domain::clients::{Credential, RegisteredClient};
 use crate::domain::hash::TokenHash;
 use crate::domain::keys::{KeyState, NewKey, Promises, SigningAlgorithm};
 use crate::domain::sessions::{Refreshed, Rotation, Session};
-use crate::domain::tokens::{Until, client_owner};
+use crate::domain::tokens::{Revoked, Until, client_owner};
 use crate::domain::users::{Account, FoldedName, User};
 
 /// A place for a database, on which any number of stores can be opened.
@@ -95,6 +95,7 @@ on_both!(
     a_place_says_that_its_session_has_ended_however_it_did,
     a_place_is_nobody_elses_before_the_last_token_that_names_it_has_expired,
     a_clients_place_says_whether_it_is_disabled_or_gone,
+    lists_of_before_a_restored_backup_are_revoked_as_a_whole,
 );
 
 fn promised(token_secs: i64) -> Promises {
@@ -511,9 +512,16 @@ async fn a_jwt_is_spent_once_however_many_ask(place: Place) {
     assert!(store.is_spent(&token(2)).await.unwrap());
 }
 
+async fn places_of(store: &dyn Store, epoch: i64) -> Vec<i64> {
+    match store.revoked_places(0, epoch).await.unwrap().unwrap() {
+        Revoked::Places(places) => places,
+        Revoked::All => panic!("all are revoked"),
+    }
+}
+
 /// The revoked ones among these places.
 async fn revoked(store: &dyn Store, places: &[crate::domain::tokens::Place]) -> Vec<usize> {
-    let list = store.revoked_places(0, 1000).await.unwrap().unwrap();
+    let list = places_of(store, 1000).await;
     assert!(list.is_sorted());
     places
         .iter()
@@ -560,7 +568,7 @@ async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
     assert_eq!(revoked(&*store, &places).await, [0, 1, 2, 3]);
     is_new(true).await;
     // When no token can name them any more, there is nothing to be said of them.
-    assert!(store.revoked_places(0, 2300).await.unwrap().unwrap().is_empty());
+    assert!(places_of(&*store, 2300).await.is_empty());
     assert!(store.revoked_places(1, 1000).await.unwrap().is_none(), "there is one list");
     assert!(store.revoked_places(-1, 1000).await.unwrap().is_none());
 }
@@ -599,4 +607,24 @@ async fn a_clients_place_says_whether_it_is_disabled_or_gone(place: Place) {
     store.set_disabled(false, &event(EventKind::ClientEnabled)).await.unwrap();
     assert!(store.remove_client(&event(EventKind::ClientRemoved)).await.unwrap());
     assert_eq!(revoked(&*store, &places).await, [0]);
+}
+
+async fn lists_of_before_a_restored_backup_are_revoked_as_a_whole(place: Place) {
+    let store = with_alice(&place).await;
+    let before = store.take_place(&client_owner("reports"), UNTIL).await.unwrap();
+    let version = store.status_version().await.unwrap();
+    let restored = NewEvent::new(EventKind::Restored, 1000);
+    store.start_new_lists(&restored).await.unwrap();
+    assert!(store.status_version().await.unwrap() > version + 1_000_000);
+    let after = store.take_place(&client_owner("reports"), UNTIL).await.unwrap();
+    assert!(after.list > before.list);
+    // A list that began after the backup is not known here, and is revoked, too.
+    for list in 0..after.list {
+        assert_eq!(store.revoked_places(list, 1000).await.unwrap(), Some(Revoked::All), "{list}");
+    }
+    let new = store.revoked_places(after.list, 1000).await.unwrap();
+    assert_eq!(new, Some(Revoked::Places(Vec::new())));
+    assert_eq!(store.revoked_places(after.list + 1, 1000).await.unwrap(), None);
+    store.start_new_lists(&restored).await.unwrap();
+    assert_eq!(store.revoked_places(after.list, 1000).await.unwrap(), Some(Revoked::All));
 }

@@ -36,6 +36,8 @@ mod process;
 #[cfg(test)]
 mod renaming;
 #[cfg(test)]
+mod restoring;
+#[cfg(test)]
 mod second_factor;
 #[cfg(test)]
 mod sessions;
