@@ -36,6 +36,7 @@ use portcullis_axum::RequireLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
+use self::admin::changes;
 pub(crate) use self::api::Api;
 use self::openapi::{A_BODY, A_REFRESH_COOKIE, AN_ATTEMPT, of, open, own};
 use self::problem::Problem as P;
@@ -152,18 +153,18 @@ fn for_administrators(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
         routes
     };
     routes
-        .routes(own(routes!(admin::set_address), &[ADMINISTRATION, A_BODY, new_names]))
+        .routes(own(routes!(changes::set_address), &[ADMINISTRATION, A_BODY, new_names]))
         .routes(own(routes!(admin::list), &[ADMINISTRATION, &[of(P::WrongQuery)]]))
-        .routes(own(routes!(admin::remove), &[ADMINISTRATION]))
-        .routes(own(routes!(admin::set_password), &[ADMINISTRATION, A_BODY, new_password]))
-        .routes(own(routes!(admin::disable), &[ADMINISTRATION]))
-        .routes(own(routes!(admin::enable), &[ADMINISTRATION]))
-        .routes(own(routes!(admin::end_sessions), &[ADMINISTRATION]))
-        .routes(own(routes!(admin::set_roles), &[ADMINISTRATION, A_BODY, new_names]))
-        .routes(own(routes!(admin::set_scopes), &[ADMINISTRATION, A_BODY, new_names]))
-        .routes(own(routes!(admin::reset_second_factor), &[ADMINISTRATION]))
-        .routes(own(routes!(admin::unlock), &[ADMINISTRATION]))
-        .routes(own(routes!(admin::end_all_sessions), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::remove), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::set_password), &[ADMINISTRATION, A_BODY, new_password]))
+        .routes(own(routes!(changes::disable), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::enable), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::end_sessions), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::set_roles), &[ADMINISTRATION, A_BODY, new_names]))
+        .routes(own(routes!(changes::set_scopes), &[ADMINISTRATION, A_BODY, new_names]))
+        .routes(own(routes!(changes::reset_second_factor), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::unlock), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::end_all_sessions), &[ADMINISTRATION]))
         // The token's scope as well as the user's: a narrowed token of an administrator is not enough.
         .route_layer(RequireLayer::new(Policy::scopes([ADMIN_SCOPE])))
         .route_layer(from_fn_with_state(api.clone(), own_token::require))

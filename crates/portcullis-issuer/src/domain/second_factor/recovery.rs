@@ -9,7 +9,10 @@ use crate::error::Error;
 const COUNT: usize = 10;
 
 /// Without `0`, `1`, `8` and `9`, which look like letters (RFC 4648 section 6).
-const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+const ALPHABET: [char; 32] = [
+    'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's',
+    't', 'u', 'v', 'w', 'x', 'y', 'z', '2', '3', '4', '5', '6', '7',
+];
 
 /// Codes to be shown once, and what is kept of them.
 pub(crate) struct RecoveryCodes {
@@ -34,7 +37,8 @@ fn new_code() -> Result<Zeroizing<String>, Error> {
         if at > 0 && at % 4 == 0 {
             code.push('-');
         }
-        code.push(char::from(ALPHABET[usize::from(byte % 32)]));
+        // Always there: 256 is a multiple of the alphabet's length, so that all are as likely.
+        code.extend(ALPHABET.get(usize::from(byte % 32)));
     }
     Ok(code)
 }
