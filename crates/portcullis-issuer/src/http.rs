@@ -51,7 +51,7 @@ use crate::domain::people::ADMIN_SCOPE;
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 pub(crate) fn router(api: &Arc<Api>) -> Router {
-    let for_users = for_users().merge(for_administrators(api));
+    let for_users = for_users(api).merge(for_administrators(api));
     let routes = for_anybody(api).merge(protected::protect_own(api, for_users));
     let router = openapi::publish(routes)
         .method_not_allowed_fallback(problem::no_such_method)
@@ -109,12 +109,12 @@ fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
     }
 }
 
-fn for_users() -> OpenApiRouter<Arc<Api>> {
+fn for_users(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
     let for_auditors = RequireLayer::new(Policy::scopes([AUDIT_SCOPE]));
     let just_stepped_up = || RequireLayer::new(second_factor::just_stepped_up());
     let enrolled = &[of(P::WrongPassword), of(P::SecondFactorExists)];
     let shown = &[of(P::WrongCode), of(P::SecondFactorLocked), of(P::NoSecondFactor)];
-    let new_password = &[of(P::WrongPassword), of(P::InvalidPassword(""))];
+    let new_password = &[of(P::WrongPassword), of(P::NotAnOwnToken), of(P::InvalidPassword(""))];
     let no_second_factor = &[of(P::NoSecondFactor)];
     OpenApiRouter::default()
         .routes(own(routes!(users::me), &[]))
@@ -128,8 +128,15 @@ fn for_users() -> OpenApiRouter<Arc<Api>> {
                 .map(|route| route.route_layer(just_stepped_up())),
         )
         .routes(
-            own(routes!(second_factor::new_recovery_codes), &[no_second_factor])
-                .map(|route| route.route_layer(just_stepped_up())),
+            own(
+                routes!(second_factor::new_recovery_codes),
+                &[no_second_factor, &[of(P::NotAnOwnToken)]],
+            )
+            .map(|route| {
+                route
+                    .route_layer(just_stepped_up())
+                    .route_layer(from_fn_with_state(api.clone(), own_token::require))
+            }),
         )
         .routes(own(routes!(password::change), &[A_BODY, AN_ATTEMPT, new_password]))
         .routes(

@@ -96,7 +96,7 @@ impl Messages {
         scopes: Vec<String>,
         by: Actor<'_>,
     ) -> Result<AccountInfo, Error> {
-        // Nobody knows the password; it is hashed so that a login takes as long as any other.
+        // An unknown password, hashed so that a login takes as long as any other.
         let (user, _) = NewUser::with_random_password(name)?;
         let user = user.address(address).roles(roles).scopes(scopes);
         let origin = Origin {

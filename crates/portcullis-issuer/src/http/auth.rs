@@ -39,7 +39,7 @@ pub(super) struct Tokens<'t> {
     token_type: &'static str,
     /// How many seconds the access token is good for.
     expires_in: u64,
-    /// Good for one refresh. Absent after a step-up, where the session keeps the one that it has,
+    /// Good for one refresh. Absent after a step-up, where the session keeps the current one,
     /// and where a browser keeps it in its cookie: for a page, and who came with the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -80,7 +80,7 @@ pub(super) async fn login(
     headers: HeaderMap,
     JsonBody(Credentials { username, password, code }): JsonBody<Credentials>,
 ) -> Result<Response, Problem> {
-    // A foreign page must not log its visitor in as somebody else.
+    // A foreign page must not log its visitor in as another user.
     cross_site::check(&headers, &api.config)?;
     let password = Zeroizing::new(password);
     let code = code.map(Zeroizing::new);
@@ -145,8 +145,8 @@ pub(super) async fn logout(
 enum Keeper {
     /// The client itself.
     Client,
-    /// The browser, in a cookie that no page can read: what injected script can not read it can
-    /// not carry off.
+    /// The browser, in a cookie that no page can read: what injected script cannot read it
+    /// cannot send elsewhere.
     Browser,
 }
 
@@ -209,7 +209,7 @@ impl FromRequest<Arc<Api>> for PresentedToken {
                 return Ok(Self { token: Zeroizing::new(token), keeper: Keeper::Client });
             }
         }
-        // Whoever has the token itself in hand may be anywhere; a cookie comes by itself.
+        // A client that has the token itself may be anywhere. A browser adds a cookie by itself.
         cross_site::check(&headers, &api.config)?;
         let token = cookies::refresh_token(&headers)?.ok_or(Problem::NoRefreshToken)?;
         Ok(Self { token: Zeroizing::new(token.to_owned()), keeper: Keeper::Browser })

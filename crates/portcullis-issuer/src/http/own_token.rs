@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use super::api::Api;
 use super::problem::Problem;
 
-/// Rejects a token that is for anybody besides the issuer, or that stands for somebody else (`act`,
-/// RFC 8693 section 4.1).
+/// Rejects a token that has another audience besides the issuer, or was issued to a backend that acts
+/// for the user (`act`, RFC 8693 section 4.1).
 pub(super) async fn require(
     State(api): State<Arc<Api>>,
     Claims(claims): Claims<Map<String, Value>>,
@@ -30,7 +30,7 @@ pub(super) async fn require(
     }
 }
 
-fn is_own(claims: &Map<String, Value>, issuer: &str) -> bool {
+pub(super) fn is_own(claims: &Map<String, Value>, issuer: &str) -> bool {
     let single = match claims.get("aud") {
         Some(Value::String(audience)) => Some(audience),
         Some(Value::Array(audiences)) => match audiences.as_slice() {

@@ -7,33 +7,28 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use portcullis_axum::Claims;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::api::Api;
 use super::body::JsonBody;
+use super::own_token;
 use super::problem::Problem;
 use super::protected::LiveSession;
 use super::second_factor::JUST_STEPPED_UP;
-use crate::clock::now_secs;
+use crate::clock::{now_secs, secs};
 use crate::domain::peer::Peer;
 use crate::domain::tokens::TWO_FACTORS;
 
 /// The passwords before and after.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Passwords {
-    /// May be absent within 5 minutes of a step-up.
+    /// May be absent within 5 minutes of a step-up, with a token for the issuer alone.
     password: Option<String>,
     /// Neither the user's name nor a common one; at most 1024 bytes in UTF-8.
     #[schema(min_length = 8, max_length = 1024)]
     new_password: String,
-}
-
-/// How the caller has logged in.
-#[derive(Deserialize)]
-pub(super) struct Authentication {
-    acr: Option<String>,
-    auth_time: Option<i64>,
 }
 
 /// Changes the user's password, and ends the user's other sessions.
@@ -48,7 +43,7 @@ pub(super) struct Authentication {
 pub(super) async fn change(
     State(api): State<Arc<Api>>,
     Extension(live): Extension<LiveSession>,
-    Claims(authentication): Claims<Authentication>,
+    Claims(claims): Claims<Map<String, Value>>,
     peer: Peer,
     JsonBody(Passwords { password, new_password }): JsonBody<Passwords>,
 ) -> Result<StatusCode, Problem> {
@@ -56,7 +51,11 @@ pub(super) async fn change(
     let domain = &api.domain;
     let is_proven = match password.map(Zeroizing::new) {
         Some(password) => domain.second_factors.knows_password(&live.user, password, &peer).await?,
-        None => authentication.just_stepped_up(now_secs(&*api.config.clock)),
+        // An API that sees a fresh token must not be able to use it here.
+        None if !own_token::is_own(&claims, &api.config.issuer) => {
+            return Err(Problem::NotAnOwnToken);
+        }
+        None => just_stepped_up(&claims, now_secs(&*api.config.clock)),
     };
     if !is_proven {
         return Err(Problem::WrongPassword);
@@ -65,11 +64,11 @@ pub(super) async fn change(
     Ok(StatusCode::NO_CONTENT)
 }
 
-impl Authentication {
-    fn just_stepped_up(&self, now: i64) -> bool {
-        let (two_factors, _) = TWO_FACTORS;
-        let since = self.auth_time.map(|at| now.saturating_sub(at));
-        self.acr.as_deref() == Some(two_factors)
-            && since.is_some_and(|since| (0..=crate::clock::secs(JUST_STEPPED_UP)).contains(&since))
-    }
+/// Whether the token was issued for a second factor that was shown a moment ago.
+fn just_stepped_up(claims: &Map<String, Value>, now: i64) -> bool {
+    let (two_factors, _) = TWO_FACTORS;
+    let acr = claims.get("acr").and_then(Value::as_str);
+    let at = claims.get("auth_time").and_then(Value::as_i64);
+    let age = at.map(|at| now.saturating_sub(at));
+    acr == Some(two_factors) && age.is_some_and(|age| (0..=secs(JUST_STEPPED_UP)).contains(&age))
 }

@@ -43,7 +43,7 @@ pub(super) async fn me(Extension(live): Extension<LiveSession>) -> Json<ShownUse
     Json(live.user.into())
 }
 
-/// Somebody new.
+/// A user's name and password.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Registration {
     /// Visible ASCII characters, no spaces.

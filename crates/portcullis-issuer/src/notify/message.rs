@@ -42,7 +42,7 @@ pub enum MessageKind {
     /// `address_verification`: the token and the password complete a registration, at
     /// `POST /v1/auth/verify-address`.
     AddressVerification,
-    /// `name_taken`: somebody tried to register with the user's name. It has no token.
+    /// `name_taken`: a client tried to register with the user's name. It has no token.
     NameTaken,
 }
 
@@ -71,8 +71,8 @@ impl Message {
         self
     }
 
-    /// The token, which counts once and for 15 minutes. Whoever has it can do what the kind of the
-    /// message says.
+    /// Returns the token, which counts once and for 15 minutes. It is a credential: it does what the
+    /// kind of the message says.
     #[must_use]
     pub fn token(&self) -> Option<&str> {
         self.token.as_ref().map(|token| token.as_str())

@@ -50,7 +50,7 @@ async fn login_of_a_user_with_a_second_factor_needs_a_code(home: Home) {
     assert_eq!(kind(&needed), "second-factor-needed");
     assert_eq!(needed.header("www-authenticate"), "Bearer");
     assert!(needed.cookie("__Host-portcullis-access").is_none());
-    // Without the password nobody learns that there is a factor.
+    // Without the password the answer does not tell that there is a factor.
     let body = json!({ "username": "alice", "password": "wrong", "code": code(&home, &secret) });
     let wrong = post(&issuer, "/v1/auth/login", &body).await.expect(401);
     assert_eq!(kind(&wrong), "wrong-credentials");
@@ -68,7 +68,10 @@ async fn login_of_a_user_with_a_second_factor_needs_a_code(home: Home) {
 }
 
 async fn recovery_code_counts_once(home: Home) {
-    let issuer = home.open_with_alice().await;
+    drop(home.open_with_alice().await);
+    let mut config = home.config();
+    config.audiences.clear();
+    let issuer = Issuer::open(config).await.unwrap();
     let token = login(&issuer).await.expect(200).text("access_token");
     let unconfirmed = ask(&issuer, "/v1/auth/totp", &token, json!({ "password": PASSWORD })).await;
     let unconfirmed = unconfirmed.json["recovery_codes"][0].as_str().unwrap().to_owned();
@@ -96,6 +99,11 @@ async fn recovery_code_counts_once(home: Home) {
     login_with(&issuer, &codes[2]).await.expect(403);
     let new = made.json["recovery_codes"][3].as_str().unwrap().to_owned();
     login_with(&issuer, &new).await.expect(200);
+    // A fresh token that an API sees makes none.
+    let shared = home.open().await;
+    let code = made.json["recovery_codes"][4].as_str().unwrap().to_owned();
+    let seen = login_with(&shared, &code).await.expect(200).text("access_token");
+    assert_eq!(kind(&with_token(&issuer, line, &seen).await.expect(403)), "not-an-own-token");
     home.advance(400);
     let fresh = refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
     with_token(&issuer, line, &fresh.text("access_token")).await.expect(401);

@@ -137,7 +137,7 @@ async fn request_for_a_reset_does_not_tell_whether_there_is_a_user(home: Home) {
         let answer = post(&issuer, RESET, &json!({ "username": name })).await.expect(202);
         (answer.headers, answer.json)
     };
-    let unknown = ask("nobody").await;
+    let unknown = ask("carol").await;
     assert_eq!(ask("alice").await, unknown, "without an address");
     assert_eq!(ask("al\u{0}ice").await, unknown);
     issuer.set_address("alice", "alice@example.com").await.unwrap();
@@ -188,11 +188,11 @@ async fn registration_waits_for_the_address_and_does_not_tell_of_a_taken_name(ho
     let new = register(PASSWORD).await;
     let token = mailbox.token(MessageKind::AddressVerification).await;
     let waiting = login_as(&issuer, BOB, PASSWORD).await.expect(401);
-    let unknown = login_as(&issuer, "nobody", PASSWORD).await.expect(401);
+    let unknown = login_as(&issuer, "carol", PASSWORD).await.expect(401);
     assert_eq!(waiting.json, unknown.json);
 
-    // Somebody else registers the address before its owner has answered: theirs is void, and theirs
-    // does not become the owner's account with a password that they know.
+    // An attacker registers the address before its owner has answered. The owner's token is void, and
+    // the attacker's does not give the owner an account whose password the attacker knows.
     register(NEW).await;
     let theirs = mailbox.token(MessageKind::AddressVerification).await;
     let verify = async |token: &str, password: &str| {

@@ -34,7 +34,7 @@ fn kind(answer: &Answer) -> String {
     answer.text("type").rsplit(':').next().unwrap().to_owned()
 }
 
-/// The last event of that kind: whom it is about, and who did it.
+/// The user and the actor of the last event of that kind.
 async fn last(issuer: &Issuer, kind: &str) -> (Option<String>, Option<String>) {
     let events = issuer.events(0, 1000).await.unwrap();
     let event = events.into_iter().rfind(|event| event.kind == kind).unwrap();
@@ -74,15 +74,15 @@ async fn disabled_user_is_refused_everywhere_and_is_not_told_why(home: Home) {
     assert_eq!(issuer.disable_user("ALICE").await.unwrap(), 1);
     has_ended(&issuer, &grant).await;
     let refused = login(&issuer).await.expect(401);
-    let unknown = login_as(&issuer, "nobody", PASSWORD).await.expect(401);
+    let unknown = login_as(&issuer, "carol", PASSWORD).await.expect(401);
     assert_eq!(refused.json, unknown.json);
     let id = issuer.account("alice").await.unwrap().id;
     assert_eq!(last(&issuer, "user_disabled").await, (Some(id), Some("operator".to_owned())));
     issuer.enable_user("alice").await.unwrap();
     login(&issuer).await.expect(200);
     has_ended(&issuer, &grant).await;
-    let nobody = issuer.disable_user("nobody").await.unwrap_err();
-    assert!(matches!(&nobody, Error::NoSuchUser { name } if name == "nobody"), "{nobody}");
+    let unknown = issuer.disable_user("carol").await.unwrap_err();
+    assert!(matches!(&unknown, Error::NoSuchUser { name } if name == "carol"), "{unknown}");
 }
 
 async fn new_password_ends_all_sessions(home: Home) {
@@ -248,14 +248,24 @@ async fn own_password_is_changed_with_the_old_one_or_after_a_step_up(home: Home)
     login(&issuer).await.expect(401);
 
     issuer.set_password("alice", PASSWORD).await.unwrap();
-    let token = login(&issuer).await.expect(200).text("access_token");
-    let secret = enrolled(&issuer, &token).await;
-    let raised = step_up(&issuer, &token, &code(&home, &secret)).await.expect(200);
+    let mut config = home.config();
+    config.audiences.clear();
+    let own = Issuer::open(config).await.unwrap();
+    let token = login(&own).await.expect(200).text("access_token");
+    let secret = enrolled(&own, &token).await;
+    let raised = step_up(&own, &token, &code(&home, &secret)).await.expect(200);
+    let raised = raised.text("access_token");
     // The session was raised, and not this token.
-    change(&token, json!({ "new_password": NEW })).await.expect(403);
-    change(&raised.text("access_token"), json!({ "new_password": NEW })).await.expect(204);
-    home.advance(301);
-    change(&raised.text("access_token"), json!({ "new_password": PASSWORD })).await.expect(403);
+    let refused = change(&token, json!({ "new_password": NEW })).await.expect(403);
+    assert_eq!(kind(&refused), "wrong-password");
+    change(&raised, json!({ "new_password": NEW })).await.expect(204);
+    // A fresh token that an API sees.
+    home.advance(30);
+    let seen = step_up(&issuer, &token, &code(&home, &secret)).await.expect(200);
+    let refused = change(&seen.text("access_token"), json!({ "new_password": PASSWORD })).await;
+    assert_eq!(kind(&refused.expect(403)), "not-an-own-token");
+    home.advance(271);
+    change(&raised, json!({ "new_password": PASSWORD })).await.expect(403);
 }
 
 async fn password_that_breaks_a_rule_is_rejected_with_the_reason(home: Home) {

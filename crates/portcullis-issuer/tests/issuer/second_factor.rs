@@ -66,7 +66,7 @@ async fn a_second_factor_raises_a_session(home: Home) {
     assert_eq!(raised.cookie("__Host-portcullis-access"), Some(raised.text("access_token")));
     assert_eq!(raised.cookie("__Secure-portcullis-refresh"), None);
 
-    // Whoever looked over the shoulder has nothing of it, nor of the code before.
+    // A code counts once, and the code before it not at all.
     step_up(&issuer, &token, &shown).await.expect(403);
     home.advance(30);
     let next = code(&home, &secret);

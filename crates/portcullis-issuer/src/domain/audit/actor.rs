@@ -1,4 +1,4 @@
-//! Who does something about somebody else's account.
+//! Who changes another user's account.
 
 use super::{Audit, EventKind, NewEvent};
 use crate::domain::peer::Peer;
@@ -6,7 +6,7 @@ use crate::domain::peer::Peer;
 /// How the log names an operator. No user has this id: those are hexadecimal.
 const OPERATOR: &str = "operator";
 
-/// Who does something about somebody else's account.
+/// Who changes another user's account.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Actor<'a> {
     /// At the command line, or an app that has the issuer inside.

@@ -138,7 +138,7 @@ pub enum EventKind {
     ClientLimited,
     /// `token_revoked`: with a session if that was ended with it.
     TokenRevoked,
-    /// `password_changed`: by the user, or by whom `actor` names.
+    /// `password_changed`: by the user, or by the `actor`.
     PasswordChanged,
     /// `password_reset`: by a token that the notifier delivered.
     PasswordReset,

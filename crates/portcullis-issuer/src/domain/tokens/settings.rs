@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::store::Until;
 use crate::clock::secs;
 
-/// How long a list is good, in TTLs: so long an app goes on during an outage that may go on that
-/// long, and so long a list is believed that somebody replays.
+/// How long a list is valid, in TTLs: an app goes on for as long during an outage, and accepts a
+/// replayed list for as long.
 pub(super) const LIFETIME_IN_TTLS: u32 = 10;
 
 /// Settings of tokens and status lists.

@@ -34,7 +34,7 @@ pub(crate) trait TokenStore: fmt::Debug + Send + Sync {
     /// deletes the single-use tokens of users, and records `event`.
     fn start_new_lists<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()>;
 
-    /// Remembers until `expires_at` that a JWT is good no more, and records `event`, if any;
+    /// Remembers until `expires_at` that a JWT was used or revoked, and records `event`, if any;
     /// `false`, and no event, if that was known. Forgets those that have expired `now`.
     fn spend_jwt<'a>(
         &'a self,
@@ -67,7 +67,7 @@ pub(crate) enum Revoked {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Until {
     pub(crate) expiry: i64,
-    /// Whose last token expired by then may lose the place to somebody else: no list is believed
-    /// any more that says something of that token.
+    /// An owner whose last token expired by then may lose the place to another: every list that says
+    /// something of that token has expired.
     pub(crate) free: i64,
 }

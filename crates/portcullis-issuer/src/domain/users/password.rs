@@ -64,7 +64,7 @@ impl Passwords {
         Ok(passwords)
     }
 
-    /// From now on nothing more is hashed, and nobody waits for it.
+    /// Stops hashing, and ends the requests that wait for it.
     pub(crate) fn close(&self) {
         self.slots.close();
         self.slots_of_strangers.close();

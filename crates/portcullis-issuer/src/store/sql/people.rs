@@ -77,7 +77,7 @@ async fn find<C: Dialect>(connection: &mut C, whom: &Whom) -> Result<Option<C::R
     }
 }
 
-/// The user, whom no other transaction changes until this one ends.
+/// Returns the user, and locks the row until the transaction ends.
 async fn lock<C: Dialect>(connection: &mut C, whom: &Whom) -> Result<Option<User>, StoreError> {
     let Some(row) = find(connection, whom).await? else { return Ok(None) };
     let id = rows::user_from(&row)?.id;
@@ -164,8 +164,8 @@ async fn apply(
     Ok(ended)
 }
 
-/// Also accepts an invitation. Tokens that were delivered before are void: whoever has one could
-/// set the password again.
+/// Also accepts an invitation. Tokens that were delivered before are void: one of them could set
+/// the password again.
 pub(super) async fn set_password(
     connection: &mut impl Dialect,
     id: &str,

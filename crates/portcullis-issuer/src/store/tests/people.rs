@@ -123,8 +123,8 @@ async fn a_change_of_the_password_ends_all_other_sessions_and_logins_under_way(p
     let changed = last.iter().find(|event| event.kind == "password_changed").unwrap();
     assert_eq!(changed.actor.as_deref(), Some("operator"));
     assert_eq!(changed.user_id.as_deref(), Some("id of alice"));
-    let nobody = Whom::WithId("nobody".to_owned());
-    let none = store.change_account(&nobody, &change, &event(EventKind::PasswordChanged)).await;
+    let unknown = Whom::WithId("unknown".to_owned());
+    let none = store.change_account(&unknown, &change, &event(EventKind::PasswordChanged)).await;
     assert!(none.unwrap().is_none());
 }
 

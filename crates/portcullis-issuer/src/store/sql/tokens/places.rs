@@ -14,8 +14,8 @@ pub(in crate::store) const REVOKED: &str = "\
     SELECT place FROM status_places WHERE list = $1 AND revoked = 1 AND taken_until > $2 \
     ORDER BY place";
 
-/// The owner's place, which is taken until then at least. A new one is where chance will have it:
-/// it tells nobody how many there are, or who was first.
+/// Returns the owner's place, and keeps it taken until then at least. A new one is random: it does not
+/// tell how many there are, or in which order they were taken.
 pub(in crate::store::sql) async fn take<C: Dialect>(
     connection: &mut C,
     owner: &str,
@@ -37,7 +37,7 @@ pub(in crate::store::sql) async fn take<C: Dialect>(
                 return Ok(place);
             }
         }
-        // Unless somebody else has done it meanwhile.
+        // Unless another process has done it meanwhile.
         query("UPDATE status_lists SET lists = lists + 1 WHERE lists = $1")
             .bind(lists)
             .execute(connection)
@@ -63,7 +63,7 @@ async fn extend<C: Dialect>(
     row.as_ref().map(place).transpose()
 }
 
-/// `false` if the place is somebody else's.
+/// Returns `false` if the place has another owner.
 async fn insert(
     connection: &mut impl Dialect,
     owner: &str,
