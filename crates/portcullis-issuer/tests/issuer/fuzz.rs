@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{Home, PASSWORD};
+use crate::common::{API, Home, PASSWORD};
 use crate::process::{HttpClient, Server};
 
 /// Where schemathesis's settings and hooks are.
@@ -33,7 +33,8 @@ fn issuer(home: &Home) -> (Server, String) {
     let alice = ["users", "add", "alice", "--password-stdin", "--scope", "identsphere:audit"];
     let alice = [&alice[..], &["--scope", "identsphere:admin"]].concat();
     server.command(&alice, &format!("{PASSWORD}\n"));
-    let client = server.command(&["clients", "add", "fuzz", "--scope", "orders:read"], "");
+    let client = ["clients", "add", "fuzz", "--scope", "orders:read", "--audience", API];
+    let client = server.command(&client, "");
     let secret = client.split("secret: ").nth(1).unwrap().trim().to_owned();
     server.start();
     (server, secret)
