@@ -6,6 +6,7 @@ mod clients;
 mod clock;
 mod keys;
 mod metrics;
+mod restored;
 mod serve;
 mod sessions;
 mod time;
@@ -63,6 +64,11 @@ enum Command {
     /// What depends on the machine's clock
     #[command(subcommand)]
     Clock(clock::Clock),
+    /// Make a database safe that was restored from a backup, before it serves again
+    ///
+    /// Withdraws all keys, ends all sessions and starts new status lists: a backup has keys and
+    /// sessions that were withdrawn and ended later. Users log in again.
+    Restored,
 }
 
 impl Cli {
@@ -87,6 +93,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Audit { after } => audit::run(after, config).await,
         Command::Keys(command) => keys::run(command, config).await,
         Command::Clock(command) => clock::run(command, config).await,
+        Command::Restored => restored::run(config).await,
     }
 }
 

@@ -17,9 +17,11 @@ pub use self::database_url::DatabaseUrl;
 pub use self::settings::{SETTINGS, Setting};
 use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};
+pub use crate::domain::second_factor::SecondFactorMode;
 use crate::domain::sessions::{Budget, Rules};
 use crate::domain::tokens::TokenSettings;
 pub use crate::domain::users::PasswordCost;
+use crate::notify::Notifier;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
 ///
@@ -88,6 +90,8 @@ pub struct IssuerConfig {
     pub client_address_header: Option<HeaderName>,
     /// What argon2id costs (`IDENTSPHERE_PASSWORD_MEMORY_KIB`, `IDENTSPHERE_PASSWORD_ITERATIONS`).
     pub password_cost: PasswordCost,
+    /// When a login asks for the second factor (`IDENTSPHERE_SECOND_FACTOR`).
+    pub second_factor: SecondFactorMode,
     /// How long the audit log is kept (`IDENTSPHERE_AUDIT_DAYS`).
     pub audit_retention: Duration,
     /// Which hosts receive the access cookie (`IDENTSPHERE_COOKIE_DOMAIN`).
@@ -97,6 +101,12 @@ pub struct IssuerConfig {
     pub trusted_origins: Vec<String>,
     /// Whether anybody may make a user over HTTP (`IDENTSPHERE_REGISTRATION`).
     pub registration: bool,
+    /// Whether registration waits until the user has proven an address, which is the user's name
+    /// (`IDENTSPHERE_ADDRESS_VERIFICATION`).
+    pub address_verification: bool,
+    /// Delivers messages to users (`IDENTSPHERE_NOTIFIER`). Without one there is no password reset,
+    /// no invitation and no address verification.
+    pub notifier: Option<Arc<dyn Notifier>>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -130,10 +140,13 @@ impl IssuerConfig {
             attempts_per_address: 200,
             client_address_header: None,
             password_cost: PasswordCost::default(),
+            second_factor: SecondFactorMode::default(),
             audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
             cookie_domain: None,
             trusted_origins: Vec::new(),
             registration: false,
+            address_verification: false,
+            notifier: None,
             clock: Arc::new(SystemClock::new()),
         }
     }
@@ -156,6 +169,7 @@ impl IssuerConfig {
             access_expiry: self.access_expiry,
             status_list_ttl: self.status_list_ttl,
             clock_skew: self.clock_skew,
+            second_factor_required: self.second_factor == SecondFactorMode::Required,
         }
     }
 

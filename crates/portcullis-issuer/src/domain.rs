@@ -8,7 +8,11 @@ pub(crate) mod housekeeping;
 pub(crate) mod introspection;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod login;
+pub(crate) mod messages;
 pub(crate) mod peer;
+pub(crate) mod people;
+pub(crate) mod registration;
 pub(crate) mod rekey;
 pub(crate) mod scope;
 pub(crate) mod second_factor;
@@ -24,6 +28,10 @@ use self::clients::Clients;
 use self::housekeeping::Housekeeping;
 use self::introspection::Introspection;
 use self::keys::{Keeper, KeyRing};
+use self::login::Logins;
+use self::messages::Messages;
+use self::people::People;
+use self::registration::Registrations;
 use self::rekey::Rekeyer;
 use self::second_factor::SecondFactors;
 use self::sessions::Sessions;
@@ -41,8 +49,13 @@ pub(crate) struct Domain {
     pub(crate) introspection: Introspection,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) keeper: Keeper,
+    pub(crate) logins: Logins,
+    /// Where there is a notifier.
+    pub(crate) messages: Option<Arc<Messages>>,
+    pub(crate) people: Arc<People>,
+    pub(crate) registrations: Registrations,
     pub(crate) rekeyer: Rekeyer,
-    pub(crate) second_factors: SecondFactors,
+    pub(crate) second_factors: Arc<SecondFactors>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) status_lists: Arc<StatusLists>,
     pub(crate) users: Arc<Users>,

@@ -1,10 +1,12 @@
 //! The issuer: puts the services together, and is the API for an app and the binary.
 
+mod accounts;
 mod clients;
 #[cfg(test)]
 mod full;
 mod keys;
 mod open;
+mod restored;
 #[cfg(feature = "testing")]
 mod testing;
 mod users;
@@ -17,6 +19,7 @@ use portcullis::keys::SharedKeySet;
 use tokio::net::TcpListener;
 
 pub use self::keys::KeyInfo;
+pub use self::restored::Restored;
 use crate::config::IssuerConfig;
 use crate::domain::Domain;
 use crate::domain::audit::Event;

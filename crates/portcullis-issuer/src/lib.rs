@@ -36,17 +36,35 @@
 //!
 //! | method and path | what it does |
 //! |---|---|
-//! | `POST /v1/auth/login` | `{"username", "password"}` in exchange for tokens and cookies |
+//! | `POST /v1/auth/login` | `{"username", "password"}` in exchange for tokens and cookies; with a `"code"` of a user who has a second factor |
 //! | `POST /v1/auth/refresh` | a refresh token (JSON body or cookie) in exchange for new tokens |
 //! | `POST /v1/auth/logout` | ends the session of a refresh token; takes the cookies back |
 //! | `POST /v1/auth/logout-everywhere` | ends all sessions of the user |
 //! | `POST /v1/auth/register` | makes a user; only with `IDENTSPHERE_REGISTRATION=on` |
+//! | `POST /v1/auth/verify-address` | `{"token", "password"}`: completes a registration; this and the next two only with a [`Notifier`] |
+//! | `POST /v1/auth/password-reset` | `{"username"}`: has a token sent to the user |
+//! | `POST /v1/auth/set-password` | `{"token", "new_password"}`: with the token of a reset or an invitation |
 //! | `GET /v1/auth/sessions` | the user's live sessions |
 //! | `DELETE /v1/auth/sessions/{id}` | ends one of them |
-//! | `POST /v1/auth/totp` | `{"password"}` in exchange for a secret for an authenticator app |
+//! | `POST /v1/auth/password` | `{"password", "new_password"}`: changes the password, and ends the other sessions |
+//! | `POST /v1/auth/totp` | `{"password"}` in exchange for a secret for an authenticator app, and 10 recovery codes |
+//! | `POST /v1/auth/recovery-codes` | other recovery codes; only within 5 minutes of a step-up |
 //! | `POST /v1/auth/step-up` | `{"code"}` in exchange for an access token with a fresh `auth_time` and `acr` `aal2` |
 //! | `DELETE /v1/auth/totp` | forgets that secret; only within 5 minutes of a step-up |
 //! | `GET /v1/users/me` | the user |
+//! | `GET /v1/admin/users?after={id}` | users' accounts; all below `/v1/admin` is for users with the scope [`ADMIN_SCOPE`], by a token for the issuer alone |
+//! | `DELETE /v1/admin/users/{id}` | deletes a user, and ends the sessions |
+//! | `POST /v1/admin/users` | `{"name", "address", "roles", "scopes"}`: invites a user; only with a [`Notifier`] |
+//! | `POST /v1/admin/users/{id}/address` | `{"address"}`: where the notifier reaches the user |
+//! | `POST /v1/admin/users/{id}/password` | `{"password"}`: sets it, and ends the sessions |
+//! | `POST /v1/admin/users/{id}/disable` | no login and no refresh; ends the sessions |
+//! | `POST /v1/admin/users/{id}/enable` | lets the user log in again |
+//! | `DELETE /v1/admin/users/{id}/sessions` | ends the user's sessions |
+//! | `POST /v1/admin/users/{id}/roles` | `{"roles"}`: the next access token has these |
+//! | `POST /v1/admin/users/{id}/scopes` | `{"scopes"}`: the next access token has these |
+//! | `DELETE /v1/admin/users/{id}/second-factor` | forgets the second factor and its recovery codes |
+//! | `POST /v1/admin/users/{id}/unlock` | admits codes again after 100 wrong ones |
+//! | `DELETE /v1/admin/sessions` | ends the sessions of all users |
 //! | `POST /oauth/token` | a machine client's credentials, or a session's refresh token, in exchange for tokens (RFC 6749) |
 //! | `POST /oauth/introspect` | whether a token is worth anything right now (RFC 7662) |
 //! | `POST /oauth/revoke` | makes a token worth nothing (RFC 7009) |
@@ -178,17 +196,23 @@ mod files;
 mod http;
 mod issuer;
 mod metrics;
+mod notify;
 mod random;
 mod store;
 
-pub use self::config::{DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
+pub use self::config::{
+    DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, SecondFactorMode, Setting,
+};
 pub use self::domain::audit::{Event, EventKind};
 pub use self::domain::clients::{NewClient, RegisteredClient};
 pub use self::domain::keys::{
     KeyEncryptionKey, KeyState, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
 };
+pub use self::domain::people::{ADMIN_SCOPE, AccountInfo};
+pub use self::domain::second_factor::UnknownSecondFactorMode;
 pub use self::domain::sessions::SessionInfo;
 pub use self::domain::users::{NewUser, User};
 pub use self::error::{ConfigError, Error, StoreError};
 pub use self::http::LiveSession;
-pub use self::issuer::{Issuer, KeyInfo};
+pub use self::issuer::{Issuer, KeyInfo, Restored};
+pub use self::notify::{Delivery, Message, MessageKind, Notifier};

@@ -18,6 +18,8 @@ use crate::domain::audit::AuditStore;
 use crate::domain::clients::ClientStore;
 use crate::domain::housekeeping::HousekeepingStore;
 use crate::domain::keys::KeyStore;
+use crate::domain::messages::UserTokenStore;
+use crate::domain::people::PeopleStore;
 use crate::domain::rekey::RekeyStore;
 use crate::domain::second_factor::SecondFactorStore;
 use crate::domain::sessions::SessionStore;
@@ -31,11 +33,13 @@ pub(crate) trait Store:
     + ClientStore
     + HousekeepingStore
     + KeyStore
+    + PeopleStore
     + RekeyStore
     + SecondFactorStore
     + SessionStore
     + TokenStore
     + UserStore
+    + UserTokenStore
 {
     /// Waits for what is under way, and leaves everything in good order.
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;

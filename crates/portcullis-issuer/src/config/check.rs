@@ -89,6 +89,13 @@ impl IssuerConfig {
                 "it must be from 1 to 3600",
             ));
         }
+        if self.address_verification && self.notifier.is_none() {
+            return Err(ConfigError::new(
+                "IDENTSPHERE_ADDRESS_VERIFICATION",
+                "on",
+                "it needs IDENTSPHERE_NOTIFIER, which delivers the tokens",
+            ));
+        }
         self.check_key_rotation()?;
         check_password_cost(self.password_cost)?;
         let days = self.audit_retention.as_secs() / 86_400;
@@ -307,6 +314,11 @@ mod tests {
                  864 s: 300 (a cached key set) + 60 (clock skew) + 900 (the last token) + 120 \
                  (twice the skew) = 1380 s. Rotate less often, or lower \
                  IDENTSPHERE_JWKS_MAX_AGE_SECS or IDENTSPHERE_ACCESS_EXPIRY_SECS",
+            ),
+            (
+                refused(|config| config.address_verification = true),
+                "IDENTSPHERE_ADDRESS_VERIFICATION is \"on\": it needs IDENTSPHERE_NOTIFIER, which \
+                 delivers the tokens",
             ),
             (
                 refused(|config| config.refresh_grace = Duration::from_secs(61)),

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::{DatabaseUrl, IssuerConfig, SETTINGS};
 use crate::domain::keys::KeyEncryptionKey;
 use crate::error::ConfigError;
+use crate::notify;
 
 const PREFIX: &str = "IDENTSPHERE_";
 const AN_ADDRESS: &str = "it must be an IP address and a port, for example 127.0.0.1:8080 or \
@@ -122,19 +123,27 @@ impl IssuerConfig {
         if let Some(iterations) = read(text, "IDENTSPHERE_PASSWORD_ITERATIONS", a_number)? {
             config.password_cost.iterations = iterations;
         }
+        let a_mode = "it must be off, optional or required";
+        if let Some(mode) = read(text, "IDENTSPHERE_SECOND_FACTOR", a_mode)? {
+            config.second_factor = mode;
+        }
         if let Some(days) = read::<u32>(text, "IDENTSPHERE_AUDIT_DAYS", a_number)? {
             config.audit_retention = std::time::Duration::from_secs(u64::from(days) * 86_400);
         }
         config.cookie_domain = text("IDENTSPHERE_COOKIE_DOMAIN");
-        if let Some(switch) = text("IDENTSPHERE_REGISTRATION") {
-            config.registration = match switch.as_str() {
-                "on" => true,
-                "off" => false,
-                _ => {
-                    let expected = "it must be on or off";
-                    return Err(ConfigError::new("IDENTSPHERE_REGISTRATION", switch, expected));
-                }
+        for (name, switch) in [
+            ("IDENTSPHERE_REGISTRATION", &mut config.registration),
+            ("IDENTSPHERE_ADDRESS_VERIFICATION", &mut config.address_verification),
+        ] {
+            *switch = match text(name).as_deref() {
+                None | Some("off") => false,
+                Some("on") => true,
+                Some(other) => return Err(ConfigError::new(name, other, "it must be on or off")),
             };
+        }
+        if let Some(setting) = text("IDENTSPHERE_NOTIFIER") {
+            let secret = text("IDENTSPHERE_NOTIFIER_SECRET");
+            config.notifier = Some(notify::from_setting(&setting, secret, &config.issuer)?);
         }
         Ok(config)
     }

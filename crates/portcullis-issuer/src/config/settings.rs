@@ -154,6 +154,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "How many times it goes over that memory; both together at least 35840",
     },
     Setting {
+        name: "IDENTSPHERE_SECOND_FACTOR",
+        default: "optional",
+        meaning: "When a login asks for the second factor: off (a step-up alone does), optional (of \
+                  each user who has one), or required (a session without one gets tokens for the \
+                  issuer alone, without roles and scopes, until the user has set one up)",
+    },
+    Setting {
         name: "IDENTSPHERE_AUDIT_DAYS",
         default: "90",
         meaning: "How long the audit log is kept, 1 to 3650",
@@ -176,5 +183,24 @@ pub const SETTINGS: &[Setting] = &[
         default: "off",
         meaning: "on lets anybody make a user (without roles and scopes) at POST \
                   /v1/auth/register",
+    },
+    Setting {
+        name: "IDENTSPHERE_ADDRESS_VERIFICATION",
+        default: "off",
+        meaning: "on makes the name of a registration an address: the user can log in once a token \
+                  that was sent there has come back, and no answer tells whether a name is taken. \
+                  Needs IDENTSPHERE_NOTIFIER",
+    },
+    Setting {
+        name: "IDENTSPHERE_NOTIFIER",
+        default: "",
+        meaning: "What delivers messages to users (password reset, invitation, address \
+                  verification): an https URL that they are posted to as JSON, exec: and a program \
+                  that reads them on standard input, or log, for development; none when it is not set",
+    },
+    Setting {
+        name: "IDENTSPHERE_NOTIFIER_SECRET",
+        default: "",
+        meaning: "Sent to that URL as a bearer token",
     },
 ];

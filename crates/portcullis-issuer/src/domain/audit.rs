@@ -1,5 +1,6 @@
 //! The audit log.
 
+mod actor;
 mod cap;
 mod event;
 mod store;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use portcullis::clock::Clock;
 
+pub(crate) use self::actor::Actor;
 use self::cap::Cap;
 pub(crate) use self::event::NewEvent;
 pub use self::event::{Event, EventKind};

@@ -152,13 +152,14 @@ impl Introspection {
     }
 
     fn refresh_token_of(&self, session: Session, user: User) -> Introspected {
+        let scope = self.tokens.scope_of(&session.subject(&user));
         Introspected {
             active: true,
             iss: Some(self.tokens.settings().issuer.clone()),
             sub: Some(user.id),
             username: Some(user.name),
             client_id: Some(FIRST_PARTY.to_owned()),
-            scope: (!user.scopes.is_empty()).then(|| user.scopes.join(" ")),
+            scope: (!scope.is_empty()).then_some(scope),
             exp: Some(session.expires_at),
             iat: Some(session.last_used_at),
             sid: Some(session.id),

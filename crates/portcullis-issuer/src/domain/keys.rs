@@ -23,6 +23,7 @@
 
 mod custody;
 mod jwks;
+mod restored;
 mod schedule;
 mod sealed;
 mod signer;

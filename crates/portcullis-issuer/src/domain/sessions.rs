@@ -19,10 +19,9 @@ use crate::clock::now_secs;
 use crate::domain::audit::{Audit, EventKind, NewEvent};
 use crate::domain::hash::hash_of;
 use crate::domain::keys::KeyRing;
-use crate::domain::limits::Limits;
 use crate::domain::peer::Peer;
 use crate::domain::tokens::{Subject, Tokens};
-use crate::domain::users::{PasswordCheck, User, Users};
+use crate::domain::users::User;
 use crate::error::Error;
 use crate::random;
 
@@ -50,13 +49,19 @@ pub struct SessionInfo {
     pub user_agent: Option<String>,
 }
 
+/// What a user has proven at a login.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Proof {
+    /// The count of the credentials that the password was checked under.
+    pub(crate) credentials: i64,
+    /// When the second factor was shown.
+    pub(crate) stepped_up_at: Option<i64>,
+}
 /// The sessions of all users.
 pub(crate) struct Sessions {
     pub(crate) store: Arc<dyn SessionStore>,
-    pub(crate) users: Arc<Users>,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) tokens: Arc<Tokens>,
-    pub(crate) limits: Arc<Limits>,
     pub(crate) audit: Arc<Audit>,
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) rules: Rules,
@@ -64,53 +69,35 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// Begins a session; `None` if name or password is wrong, without saying which.
-    pub(crate) async fn login(
+    /// Begins a session; `None` if the user may not log in any more with what was proven.
+    pub(crate) async fn begin(
         &self,
-        name: &str,
-        password: Zeroizing<String>,
+        id: String,
+        user: &User,
+        proof: Proof,
         peer: &Peer,
     ) -> Result<Option<Grant>, Error> {
-        // Longer names are nobody's, and need not be remembered.
-        let account: String = name.chars().take(128).collect::<String>().to_ascii_lowercase();
-        self.limits.take(&account, peer).await?;
-        let (user, outdated) = match self.users.check_password(name, password).await? {
-            PasswordCheck::Right { user, outdated } => (user, outdated),
-            // The name of nobody is not recorded: it may well be somebody's password.
-            PasswordCheck::Wrong { user } => {
-                let failed = self.audit.event(EventKind::LoginFailed, peer);
-                let failed = match &user {
-                    Some(user) => failed.user(&user.id),
-                    None => failed,
-                };
-                self.audit.record(&failed).await?;
-                return Ok(None);
-            }
-        };
-        self.limits.give_back(&account, peer);
         let keys = self.keys.current().await?;
         let now = self.now();
-        if let Some(outdated) = &outdated {
-            self.users.replace_hash(&user, outdated, now).await?;
-        }
         let session = Session {
-            id: random::hex_id()?,
+            id,
             user_id: user.id.clone(),
             created_at: now,
             last_used_at: now,
             expires_at: now.saturating_add(self.rules.idle_secs),
             user_agent: peer.user_agent.clone(),
-            stepped_up_at: None,
+            stepped_up_at: proof.stepped_up_at,
             place: None,
         };
         // Before anything is recorded: the token names it, and signing may fail.
         let place = self.tokens.take_place(&session.id, now).await?;
         let session = Session { place: Some(place), ..session };
-        let access_token = self.tokens.issue(&keys, &session.subject(&user), now).await?;
+        let access_token = self.tokens.issue(&keys, &session.subject(user), now).await?;
         let refresh_token = self.refresh_tokens.make(&session.id, 1)?;
         let begun = self.audit.event(EventKind::Login, peer).user(&user.id).session(&session.id);
-        self.store.start_session(&session, &hash_of(&refresh_token), &begun).await?;
-        Ok(Some(grant(access_token, refresh_token, &user, session)))
+        let token = hash_of(&refresh_token);
+        let started = self.store.start_session(&session, proof.credentials, &token, &begun).await?;
+        Ok(started.then(|| self.grant(access_token, refresh_token, user, session)))
     }
 
     /// Ends the session of a refresh token, spent or not. An unknown token ends nothing, and the
@@ -142,8 +129,13 @@ impl Sessions {
 
     /// Ends all sessions of a user, and says how many those were.
     pub(crate) async fn logout_everywhere(&self, user: &User, peer: &Peer) -> Result<u64, Error> {
-        let event = self.audit.event(EventKind::LogoutEverywhere, peer).user(&user.id);
-        Ok(self.store.end_all_sessions(&user.id, &event).await?)
+        self.end_all(&user.id, self.audit.event(EventKind::LogoutEverywhere, peer)).await
+    }
+
+    /// Does the same, and records this event.
+    pub(crate) async fn end_all(&self, user_id: &str, event: NewEvent) -> Result<u64, Error> {
+        let event = event.user(user_id);
+        Ok(self.store.end_all_sessions(user_id, &event).await?)
     }
 
     /// Ends one of a user's own live sessions; `false` if there is no such session.
@@ -196,6 +188,17 @@ impl Sessions {
         Ok(self.store.live_sessions(&user.id, self.now()).await?)
     }
 
+    fn grant(
+        &self,
+        access_token: String,
+        refresh_token: Zeroizing<String>,
+        user: &User,
+        session: Session,
+    ) -> Grant {
+        let scope = self.tokens.scope_of(&session.subject(user));
+        Grant { access_token, refresh_token, scope, session_id: session.id }
+    }
+
     fn now(&self) -> i64 {
         now_secs(&*self.clock)
     }
@@ -232,14 +235,4 @@ impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions").field("rules", &self.rules).finish_non_exhaustive()
     }
-}
-
-fn grant(
-    access_token: String,
-    refresh_token: Zeroizing<String>,
-    user: &User,
-    session: Session,
-) -> Grant {
-    let scope = user.scopes.join(" ");
-    Grant { access_token, refresh_token, scope, session_id: session.id }
 }

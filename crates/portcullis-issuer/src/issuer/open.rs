@@ -14,6 +14,10 @@ use crate::domain::keys::{
     Custody, KeyEncryptionKey, KeyRing, KeyRingOptions, KeyStore, default_key_file,
 };
 use crate::domain::limits::Limits;
+use crate::domain::login::Logins;
+use crate::domain::messages::Messages;
+use crate::domain::people::People;
+use crate::domain::registration::Registrations;
 use crate::domain::rekey::{RekeyStore, Rekeyer, open_mac_key};
 use crate::domain::second_factor::{Sealing, SecondFactors};
 use crate::domain::sessions::{MacKey, RefreshTokens, Sessions};
@@ -74,10 +78,8 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     );
     let sessions = Arc::new(Sessions {
         store: Arc::clone(store) as _,
-        users: Arc::clone(&users),
         keys: Arc::clone(&keys),
         tokens: Arc::clone(&tokens),
-        limits: Arc::clone(&limits),
         audit: Arc::clone(&audit),
         refresh_tokens,
         rules: config.rules(),
@@ -91,15 +93,47 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
     });
-    let second_factors = SecondFactors {
+    let second_factors = Arc::new(SecondFactors {
         sealing,
         store: Arc::clone(store) as _,
         users: Arc::clone(&users),
         keys: Arc::clone(&keys),
         tokens: Arc::clone(&tokens),
-        limits,
+        limits: Arc::clone(&limits),
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
+    });
+    let logins = Logins {
+        users: Arc::clone(&users),
+        sessions: Arc::clone(&sessions),
+        second_factors: Arc::clone(&second_factors),
+        second_factor: config.second_factor,
+        limits: Arc::clone(&limits),
+        audit: Arc::clone(&audit),
+        clock: Arc::clone(&clock),
+    };
+    let people = Arc::new(People {
+        store: Arc::clone(store) as _,
+        users: Arc::clone(&users),
+        audit: Arc::clone(&audit),
+    });
+    let messages = config.notifier.as_ref().map(|notifier| {
+        Arc::new(Messages {
+            store: Arc::clone(store) as _,
+            users: Arc::clone(&users),
+            people: Arc::clone(&people),
+            limits: Arc::clone(&limits),
+            audit: Arc::clone(&audit),
+            notifier: Arc::clone(notifier),
+            clock: Arc::clone(&clock),
+            under_way: Messages::places(),
+        })
+    });
+    let registrations = Registrations {
+        users: Arc::clone(&users),
+        limits,
+        audit: Arc::clone(&audit),
+        messages: messages.clone(),
     };
     let introspection = Introspection {
         sessions: Arc::clone(&sessions),
@@ -116,6 +150,10 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         introspection,
         keeper: keys.keep(),
         keys,
+        logins,
+        messages,
+        people,
+        registrations,
         rekeyer,
         second_factors,
         sessions,

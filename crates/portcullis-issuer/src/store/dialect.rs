@@ -70,6 +70,14 @@ pub(super) trait Dialect: Send {
     const SESSION_TO_ROTATE: &'static str;
     /// Statements that delete or erase what is due before `$1`, at most `$2` rows.
     const HOUSEKEEPING: Housekeeping;
+    /// The user with a folded name. The database folds ASCII only, as the issuer does.
+    const USER_NAMED: &'static str;
+    const FORGET_AWAITING: &'static str;
+    /// Locks a user's row until the end of the transaction.
+    const LOCK_USER: &'static str;
+    /// Keeps a user's row from being changed until the end of the transaction, if the user may log
+    /// in with what was checked before.
+    const HOLD_USER: &'static str;
 
     /// Runs a statement, and returns the number of changed rows.
     fn execute(

@@ -119,6 +119,13 @@ impl Dialect for PgConnection {
         forget_events: "DELETE FROM events WHERE serial IN \
             (SELECT serial FROM events WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
     };
+    /// By the collation that folds ASCII and nothing else.
+    const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name COLLATE \"C\") = $1";
+    const FORGET_AWAITING: &'static str =
+        "DELETE FROM users WHERE lower(name COLLATE \"C\") = $1 AND awaits = $2";
+    const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1 FOR UPDATE";
+    const HOLD_USER: &'static str = "SELECT id FROM users \
+        WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL FOR SHARE";
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let arguments = statement.arguments::<Postgres>()?;

@@ -7,11 +7,13 @@ mod audit;
 mod clients;
 mod housekeeping;
 mod keys;
+mod people;
 mod rekey;
 pub(super) mod rows;
 mod second_factor;
 pub(super) mod sessions;
 pub(super) mod tokens;
+mod user_tokens;
 mod users;
 
 use std::time::Instant;

@@ -152,6 +152,13 @@ impl Dialect for SqliteConnection {
         forget_events: "DELETE FROM events WHERE serial IN \
             (SELECT serial FROM events WHERE at < $1 LIMIT $2)",
     };
+    const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name) = $1";
+    const FORGET_AWAITING: &'static str =
+        "DELETE FROM users WHERE lower(name) = $1 AND awaits = $2";
+    /// A transaction that writes holds the whole file's lock already.
+    const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1";
+    const HOLD_USER: &'static str = "SELECT id FROM users \
+        WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL";
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let arguments = statement.arguments::<Sqlite>()?;

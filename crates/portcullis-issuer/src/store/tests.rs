@@ -1,5 +1,6 @@
 //! One suite of tests for both stores: each runs on SQLite, and on PostgreSQL where there is one.
 
+mod people;
 mod renaming;
 
 use std::sync::Arc;
@@ -17,8 +18,8 @@ use crate::domain::hash::TokenHash;
 use crate::domain::housekeeping::Chore;
 use crate::domain::keys::{KeyState, NewKey, Promises, SigningAlgorithm};
 use crate::domain::sessions::{Budget, Refreshed, Rotation, Rules, Session};
-use crate::domain::tokens::{Until, client_owner};
-use crate::domain::users::User;
+use crate::domain::tokens::{Revoked, Until, client_owner};
+use crate::domain::users::{Account, FoldedName, User};
 
 /// A place for a database, on which any number of stores can be opened.
 enum Place {
@@ -61,7 +62,7 @@ macro_rules! on_both {
             $(
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $name() {
-                    super::$name(super::Place::sqlite()).await;
+                    super::$name($crate::store::tests::Place::sqlite()).await;
                 }
             )*
         }
@@ -70,12 +71,14 @@ macro_rules! on_both {
                 #[tokio::test(flavor = "multi_thread")]
                 #[ignore = "needs PostgreSQL: run cargo xtask test"]
                 async fn $name() {
-                    super::$name(super::Place::postgres().await).await;
+                    super::$name($crate::store::tests::Place::postgres().await).await;
                 }
             )*
         }
     };
 }
+
+use on_both;
 
 on_both!(
     a_lifetime_is_noted_on_the_key_that_signs,
@@ -98,6 +101,7 @@ on_both!(
     a_place_says_that_its_session_has_ended_however_it_did,
     a_place_is_nobody_elses_before_the_last_token_that_names_it_has_expired,
     a_clients_place_says_whether_it_is_disabled_or_gone,
+    lists_of_before_a_restored_backup_are_revoked_as_a_whole,
 );
 
 fn promised(token_secs: i64) -> Promises {
@@ -124,6 +128,24 @@ fn user(name: &str) -> User {
         scopes: vec![],
         created_at: 900,
     }
+}
+
+fn folded(name: &str) -> FoldedName {
+    FoldedName::of(name).unwrap()
+}
+
+async fn added(store: &dyn Store, name: &str) -> bool {
+    let user = user(name);
+    let account = Account {
+        user: &user,
+        password_hash: "hash",
+        address: None,
+        address_verified_at: None,
+        awaits: None,
+        replaces_awaiting: false,
+    };
+    let event = NewEvent::new(EventKind::UserAdded, user.created_at).user(&user.id);
+    store.add_user(&account, &event).await.unwrap()
 }
 
 fn session(id: &str) -> Session {
@@ -178,12 +200,12 @@ fn rotation(generation: u8, now: i64) -> Rotation {
 async fn start(store: &dyn Store, id: &str, first: u8) {
     let long = Until { expiry: 100_000, extend_to: 100_000, free: 1000 };
     store.take_place(id, long).await.unwrap();
-    store.start_session(&session(id), &token(first), &login()).await.unwrap();
+    store.start_session(&session(id), 0, &token(first), &login()).await.unwrap();
 }
 
 async fn with_alice(place: &Place) -> Arc<dyn Store> {
     let store = place.open().await;
-    assert!(store.add_user(&user("alice"), "hash").await.unwrap());
+    assert!(added(&*store, "alice").await);
     start(&*store, "s", 1).await;
     store
 }
@@ -252,19 +274,20 @@ async fn a_change_of_the_keys_is_told_to_the_others(place: Place) {
 
 async fn a_name_is_taken_whatever_its_capitals(place: Place) {
     let store = place.open().await;
-    assert!(store.add_user(&user("alice"), "hash").await.unwrap());
-    assert!(!store.add_user(&user("ALICE"), "hash").await.unwrap());
-    assert!(store.add_user(&user("Bob"), "hash").await.unwrap());
-    let (found, hash) = store.user_named("Alice").await.unwrap().unwrap();
-    assert_eq!((found, hash.as_str()), (user("alice"), "hash"));
-    assert!(store.user_named("alice2").await.unwrap().is_none());
+    assert!(added(&*store, "alice").await);
+    assert!(!added(&*store, "ALICE").await);
+    assert!(added(&*store, "Bob").await);
+    let found = store.user_named(&folded("Alice")).await.unwrap().unwrap();
+    assert_eq!((found.user, found.password_hash.as_str()), (user("alice"), "hash"));
+    assert!(found.may_log_in && !found.has_second_factor);
+    assert!(store.user_named(&folded("alice2")).await.unwrap().is_none());
     let names: Vec<_> = store.users().await.unwrap().into_iter().map(|user| user.name).collect();
     assert_eq!(names, ["alice", "Bob"]);
     assert_eq!(kinds(&*store).await, ["user_added", "user_added"]);
     store.rehash_password("id of alice", "another", "new", 1000).await.unwrap();
     store.rehash_password("id of alice", "hash", "new", 1000).await.unwrap();
     store.rehash_password("id of alice", "hash", "newer", 1000).await.unwrap();
-    assert_eq!(store.user_named("alice").await.unwrap().unwrap().1, "new");
+    assert_eq!(store.user_named(&folded("alice")).await.unwrap().unwrap().password_hash, "new");
     assert_eq!(kinds(&*store).await[2..], ["password_rehashed"]);
 }
 
@@ -476,7 +499,7 @@ async fn stores_that_are_opened_at_once_are_one(place: Place) {
 async fn sessions_end_one_by_one_and_all_together(place: Place) {
     let store = with_alice(&place).await;
     for (id, byte) in [("t", 21), ("u", 31)] {
-        store.start_session(&session(id), &token(byte), &login()).await.unwrap();
+        store.start_session(&session(id), 0, &token(byte), &login()).await.unwrap();
     }
     let live = async |now| {
         let sessions = store.live_sessions("id of alice", now).await.unwrap();
@@ -604,9 +627,16 @@ async fn a_jwt_is_spent_once_however_many_ask(place: Place) {
     assert!(store.is_spent(&token(2)).await.unwrap());
 }
 
+async fn places_of(store: &dyn Store, epoch: i64) -> Vec<i64> {
+    match store.revoked_places(0, epoch).await.unwrap().unwrap() {
+        Revoked::Places(places) => places,
+        Revoked::All => panic!("all are revoked"),
+    }
+}
+
 /// The revoked ones among these places.
 async fn revoked(store: &dyn Store, places: &[crate::domain::tokens::Place]) -> Vec<usize> {
-    let list = store.revoked_places(0, 1000).await.unwrap().unwrap();
+    let list = places_of(store, 1000).await;
     assert!(list.is_sorted());
     places
         .iter()
@@ -621,7 +651,7 @@ async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
     let mut places = Vec::new();
     for (id, byte) in [("a", 21), ("b", 31), ("c", 41), ("d", 51)] {
         places.push(store.take_place(id, UNTIL).await.unwrap());
-        store.start_session(&session(id), &token(byte), &login()).await.unwrap();
+        store.start_session(&session(id), 0, &token(byte), &login()).await.unwrap();
     }
     assert_eq!(places.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
     assert!(revoked(&*store, &places).await.is_empty());
@@ -654,7 +684,7 @@ async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
     assert_eq!(revoked(&*store, &places).await, [0, 1, 2, 3]);
     is_new(true).await;
     // When no token can name them any more, there is nothing to be said of them.
-    let later = store.revoked_places(0, 2300).await.unwrap().unwrap();
+    let later = places_of(&*store, 2300).await;
     assert!(places.iter().all(|place| !later.contains(&place.index)), "{later:?}");
     assert!(store.revoked_places(1, 1000).await.unwrap().is_none(), "there is one list");
     assert!(store.revoked_places(-1, 1000).await.unwrap().is_none());
@@ -694,4 +724,24 @@ async fn a_clients_place_says_whether_it_is_disabled_or_gone(place: Place) {
     store.set_disabled(false, &event(EventKind::ClientEnabled)).await.unwrap();
     assert!(store.remove_client(&event(EventKind::ClientRemoved)).await.unwrap());
     assert_eq!(revoked(&*store, &places).await, [0]);
+}
+
+async fn lists_of_before_a_restored_backup_are_revoked_as_a_whole(place: Place) {
+    let store = with_alice(&place).await;
+    let before = store.take_place(&client_owner("reports"), UNTIL).await.unwrap();
+    let version = store.status_version().await.unwrap();
+    let restored = NewEvent::new(EventKind::Restored, 1000);
+    store.start_new_lists(&restored).await.unwrap();
+    assert!(store.status_version().await.unwrap() > version + 1_000_000);
+    let after = store.take_place(&client_owner("reports"), UNTIL).await.unwrap();
+    assert!(after.list > before.list);
+    // A list that began after the backup is not known here, and is revoked, too.
+    for list in 0..after.list {
+        assert_eq!(store.revoked_places(list, 1000).await.unwrap(), Some(Revoked::All), "{list}");
+    }
+    let new = store.revoked_places(after.list, 1000).await.unwrap();
+    assert_eq!(new, Some(Revoked::Places(Vec::new())));
+    assert_eq!(store.revoked_places(after.list + 1, 1000).await.unwrap(), None);
+    store.start_new_lists(&restored).await.unwrap();
+    assert_eq!(store.revoked_places(after.list, 1000).await.unwrap(), Some(Revoked::All));
 }

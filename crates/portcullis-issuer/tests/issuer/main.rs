@@ -20,9 +20,17 @@ mod keys;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod leaked_password;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod migration;
 #[cfg(test)]
 mod openapi;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
@@ -31,6 +39,8 @@ mod process;
 mod rekey;
 #[cfg(test)]
 mod renaming;
+#[cfg(test)]
+mod restoring;
 #[cfg(test)]
 mod second_factor;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use portcullis_issuer::{Issuer, KeyEncryptionKey, KeyState};
+use portcullis_issuer::{Issuer, KeyEncryptionKey, KeyState, SecondFactorMode};
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 
@@ -56,6 +56,8 @@ async fn database_made_before_the_renaming_opens_and_serves(mut home: Home) {
     home.restore(dump, known("at").parse::<u64>().unwrap() + 2).await;
     let mut config = home.config();
     config.key_encryption_key = KeyEncryptionKey::from_base64(KEY);
+    // As before: the logins below are by password alone.
+    config.second_factor = SecondFactorMode::Off;
     let issuer = Issuer::open(config).await.unwrap();
 
     // Signing keys: both decrypt, and the active one signs.

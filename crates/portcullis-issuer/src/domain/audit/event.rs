@@ -26,6 +26,9 @@ pub struct Event {
     pub address: Option<String>,
     /// What the client called itself, of a refresh token that was repeated or reused.
     pub user_agent: Option<String>,
+    /// Who caused it, if it was not the user: `operator` at the command line, or an
+    /// administrator's user id.
+    pub actor: Option<String>,
 }
 
 /// An event that is about to be recorded.
@@ -39,6 +42,7 @@ pub(crate) struct NewEvent {
     pub(crate) client_id: Option<String>,
     pub(crate) address: Option<String>,
     pub(crate) user_agent: Option<String>,
+    pub(crate) actor: Option<String>,
 }
 
 impl NewEvent {
@@ -52,6 +56,7 @@ impl NewEvent {
             client_id: None,
             address: None,
             user_agent: None,
+            actor: None,
         }
     }
 
@@ -72,6 +77,11 @@ impl NewEvent {
 
     pub(crate) fn client(mut self, id: &str) -> Self {
         self.client_id = Some(id.to_owned());
+        self
+    }
+
+    pub(crate) fn by(mut self, actor: &str) -> Self {
+        self.actor = Some(actor.to_owned());
         self
     }
 
@@ -141,6 +151,40 @@ pub enum EventKind {
     ClientLimited,
     /// `token_revoked`: with a session if that was ended with it.
     TokenRevoked,
+    /// `password_changed`: by the user, or by the `actor`.
+    PasswordChanged,
+    /// `password_reset`: by a token that the notifier delivered.
+    PasswordReset,
+    /// `password_reset_requested`: such a token was made.
+    PasswordResetRequested,
+    /// `user_invited`: the user sets a password by a token that the notifier delivered.
+    UserInvited,
+    /// `address_verified`
+    AddressVerified,
+    /// `address_changed`: by an operator or administrator.
+    AddressChanged,
+    /// `user_disabled`: no login and no refresh; the user's sessions have ended.
+    UserDisabled,
+    /// `user_enabled`
+    UserEnabled,
+    /// `user_removed`: the user's sessions have ended.
+    UserRemoved,
+    /// `roles_changed`: the next access token has the new ones.
+    RolesChanged,
+    /// `scopes_changed`: the next access token has the new ones.
+    ScopesChanged,
+    /// `recovery_codes_made`: those made before count no more.
+    RecoveryCodesMade,
+    /// `recovery_code_used`: instead of a code from the app.
+    RecoveryCodeUsed,
+    /// `second_factor_locked`: after 100 wrong codes in a row.
+    SecondFactorLocked,
+    /// `second_factor_unlocked`
+    SecondFactorUnlocked,
+    /// `all_sessions_ended`: of all users.
+    AllSessionsEnded,
+    /// `restored`: the database comes from a backup; its keys were withdrawn.
+    Restored,
     /// `key_published`: it does not sign yet.
     KeyPublished,
     /// `key_active`: it signs from now on.
@@ -180,6 +224,23 @@ impl EventKind {
             Self::ClientRefused => "client_refused",
             Self::ClientLimited => "client_limited",
             Self::TokenRevoked => "token_revoked",
+            Self::PasswordChanged => "password_changed",
+            Self::PasswordReset => "password_reset",
+            Self::PasswordResetRequested => "password_reset_requested",
+            Self::UserInvited => "user_invited",
+            Self::AddressVerified => "address_verified",
+            Self::AddressChanged => "address_changed",
+            Self::UserDisabled => "user_disabled",
+            Self::UserEnabled => "user_enabled",
+            Self::UserRemoved => "user_removed",
+            Self::RolesChanged => "roles_changed",
+            Self::ScopesChanged => "scopes_changed",
+            Self::RecoveryCodesMade => "recovery_codes_made",
+            Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::SecondFactorLocked => "second_factor_locked",
+            Self::SecondFactorUnlocked => "second_factor_unlocked",
+            Self::AllSessionsEnded => "all_sessions_ended",
+            Self::Restored => "restored",
             Self::KeyPublished => "key_published",
             Self::KeyActive => "key_active",
             Self::KeyWithdrawn => "key_withdrawn",

@@ -12,13 +12,15 @@ use crate::domain::users::User;
 /// Sessions and refresh tokens.
 pub(crate) trait SessionStore: fmt::Debug + Send + Sync {
     /// Records a session, whose place in a status list was taken before, and its first refresh
-    /// token.
+    /// token. `false`, and nothing is recorded, if the user may not log in, or the count of the
+    /// user's credentials is another one.
     fn start_session<'a>(
         &'a self,
         session: &'a Session,
+        credentials: i64,
         token: &'a TokenHash,
         event: &'a NewEvent,
-    ) -> Answer<'a, ()>;
+    ) -> Answer<'a, bool>;
     /// Exchanges one refresh token for its successor, at most once.
     fn rotate_refresh(&self, rotation: Rotation) -> Answer<'_, Refreshed>;
     /// Returns the session of a refresh token of the former format, spent or not.

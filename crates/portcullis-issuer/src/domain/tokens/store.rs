@@ -27,9 +27,12 @@ pub(crate) trait TokenStore: fmt::Debug + Send + Sync {
     fn take_place<'a>(&'a self, owner: &'a str, until: Until) -> Answer<'a, Place>;
     /// Counts the revocations; two equal answers mean that there was none between.
     fn status_version(&self) -> Answer<'_, i64>;
-    /// The revoked places of a status list whose last token had not expired at `epoch`, in order;
-    /// `None` if there is no such list.
-    fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Vec<i64>>>;
+    /// The revoked places of a status list whose last token had not expired at `epoch`; `None` if
+    /// there is no such list.
+    fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Revoked>>;
+    /// Revokes every place that was ever taken, also those that a restored backup does not know of,
+    /// deletes the single-use tokens of users, and records `event`.
+    fn start_new_lists<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()>;
 
     /// Remembers until `expires_at` that a JWT was used or revoked, and records `event`, if any;
     /// `false`, and no event, if that was known.
@@ -48,6 +51,15 @@ pub(crate) trait TokenStore: fmt::Debug + Send + Sync {
 pub(crate) struct Place {
     pub(crate) list: i64,
     pub(crate) index: i64,
+}
+
+/// What a status list says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Revoked {
+    /// It is of before a restored backup.
+    All,
+    /// These, in order.
+    Places(Vec<i64>),
 }
 
 /// Until when a token may name a place.

@@ -33,8 +33,8 @@ pub(super) async fn write(
     event: &NewEvent,
 ) -> Result<(), StoreError> {
     query(
-        "INSERT INTO events (at, kind, user_id, session_id, kid, client_id, address, user_agent) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO events (at, kind, user_id, session_id, kid, client_id, address, user_agent, \
+         actor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(event.at)
     .bind(event.kind.as_str())
@@ -44,6 +44,7 @@ pub(super) async fn write(
     .bind(&event.client_id)
     .bind(&event.address)
     .bind(&event.user_agent)
+    .bind(&event.actor)
     .execute(connection)
     .await?;
     Ok(())
@@ -73,5 +74,6 @@ fn event_from(row: &impl Row) -> Result<Event, StoreError> {
         client_id: row.column("client_id")?,
         address: row.column("address")?,
         user_agent: row.column("user_agent")?,
+        actor: row.column("actor")?,
     })
 }

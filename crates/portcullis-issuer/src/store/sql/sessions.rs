@@ -19,14 +19,18 @@ impl<D: Database> SessionStore for D {
     fn start_session<'a>(
         &'a self,
         session: &'a Session,
+        credentials: i64,
         token: &'a TokenHash,
         event: &'a NewEvent,
-    ) -> Answer<'a, ()> {
+    ) -> Answer<'a, bool> {
         timed("start_session", async move {
             let (session, token, kind) = (session.clone(), *token, event.kind);
-            self.change(StartSession { session, token, event: event.clone() }).await?;
-            metrics::event(kind.as_str());
-            Ok(())
+            let event = event.clone();
+            let started = self.change(StartSession { session, credentials, token, event }).await?;
+            if started {
+                metrics::event(kind.as_str());
+            }
+            Ok(started)
         })
     }
 

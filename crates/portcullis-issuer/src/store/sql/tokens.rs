@@ -3,13 +3,13 @@
 pub(in crate::store) mod places;
 mod spent;
 
-use super::timed;
+use super::{audit, timed};
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
-use crate::domain::tokens::{Place, TokenStore, Until};
+use crate::domain::tokens::{Place, Revoked, TokenStore, Until};
 use crate::error::StoreError;
-use crate::store::dialect::{Change, Database, Dialect};
+use crate::store::dialect::{Change, Database, Dialect, query};
 
 impl<D: Database> TokenStore for D {
     fn take_place<'a>(&'a self, owner: &'a str, until: Until) -> Answer<'a, Place> {
@@ -23,9 +23,19 @@ impl<D: Database> TokenStore for D {
         timed("status_version", async { places::version(&mut *self.reader().await?).await })
     }
 
-    fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Vec<i64>>> {
+    fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Revoked>> {
         timed("revoked_places", async move {
             places::revoked(&mut *self.reader().await?, list, epoch).await
+        })
+    }
+
+    fn start_new_lists<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()> {
+        timed("start_new_lists", async move {
+            let mut tx = self.begin().await?;
+            places::start_new_lists(&mut *tx).await?;
+            query("DELETE FROM user_tokens").execute(&mut *tx).await?;
+            audit::insert(&mut *tx, event).await?;
+            Ok(tx.commit().await?)
         })
     }
 

@@ -19,6 +19,10 @@ impl Dialect for Connection {
     const LOCK_KEYS: &'static str = SqliteConnection::LOCK_KEYS;
     const SESSION_TO_ROTATE: &'static str = SqliteConnection::SESSION_TO_ROTATE;
     const HOUSEKEEPING: Housekeeping = SqliteConnection::HOUSEKEEPING;
+    const USER_NAMED: &'static str = SqliteConnection::USER_NAMED;
+    const FORGET_AWAITING: &'static str = SqliteConnection::FORGET_AWAITING;
+    const LOCK_USER: &'static str = SqliteConnection::LOCK_USER;
+    const HOLD_USER: &'static str = SqliteConnection::HOLD_USER;
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let mut prepared = bound(self, &statement)?;

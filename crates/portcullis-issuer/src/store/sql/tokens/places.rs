@@ -1,6 +1,6 @@
 //! Places in the status lists: their owners, and which are revoked.
 
-use crate::domain::tokens::{PLACES, Place, Until};
+use crate::domain::tokens::{PLACES, Place, Revoked, Until};
 use crate::error::StoreError;
 use crate::random;
 use crate::store::dialect::{Dialect, Row as _, query};
@@ -13,8 +13,8 @@ pub(in crate::store) const REVOKED: &str = "\
     SELECT place FROM status_places WHERE list = $1 AND revoked = 1 AND taken_until > $2 \
     ORDER BY place";
 
-/// Returns the owner's place, and has it taken until then at least. A new one is random: it does
-/// not tell how many owners there are, or in which order they came.
+/// Returns the owner's place, and keeps it taken until then at least. A new one is random: it does not
+/// tell how many there are, or in which order they were taken.
 pub(in crate::store::sql) async fn take<C: Dialect>(
     connection: &mut C,
     owner: &str,
@@ -24,11 +24,10 @@ pub(in crate::store::sql) async fn take<C: Dialect>(
         if let Some(place) = extend(connection, owner, until).await? {
             return Ok(place);
         }
-        let lists: i64 = query("SELECT lists FROM status_lists").scalar(connection).await?;
+        let (first, lists) = numbers(connection).await?;
+        let choice = u32::try_from(lists.saturating_sub(first)).unwrap_or(u32::MAX);
         for _ in 0..TRIES {
-            let list = i64::from(
-                random::below(u32::try_from(lists).unwrap_or(u32::MAX)).map_err(StoreError::new)?,
-            );
+            let list = first + i64::from(random::below(choice).map_err(StoreError::new)?);
             let place =
                 Place { list, index: i64::from(random::below(PLACES).map_err(StoreError::new)?) };
             if insert(connection, owner, place, until).await? {
@@ -90,14 +89,37 @@ pub(super) async fn revoked(
     connection: &mut impl Dialect,
     list: i64,
     epoch: i64,
-) -> Result<Option<Vec<i64>>, StoreError> {
-    let there: Option<i64> = query("SELECT lists FROM status_lists WHERE $1 >= 0 AND lists > $1")
-        .bind(list)
-        .scalar_optional(connection)
-        .await?;
-    if there.is_none() {
+) -> Result<Option<Revoked>, StoreError> {
+    let (first, lists) = numbers(connection).await?;
+    if !(0..lists).contains(&list) {
         return Ok(None);
     }
+    if list < first {
+        return Ok(Some(Revoked::All));
+    }
     let revoked = query(REVOKED).bind(list).bind(epoch).scalars(connection).await?;
-    Ok(Some(revoked))
+    Ok(Some(Revoked::Places(revoked)))
+}
+
+/// The first list in which places are taken, and the number of lists.
+async fn numbers<C: Dialect>(connection: &mut C) -> Result<(i64, i64), StoreError> {
+    let row =
+        query("SELECT first_list, lists FROM status_lists").fetch_optional(connection).await?;
+    let row = row.ok_or_else(|| StoreError::new("the table of status lists is empty"))?;
+    Ok((row.column("first_list")?, row.column("lists")?))
+}
+
+/// Lists that began after a backup are unknown here. The new ones have numbers that none of those
+/// can have: a list is added when half a million places are taken.
+pub(super) async fn start_new_lists(connection: &mut impl Dialect) -> Result<(), StoreError> {
+    query("DELETE FROM status_places").execute(connection).await?;
+    // The counter must not come to a number that it had after the backup: a process that has read
+    // it then would take its list for the current one.
+    query(
+        "UPDATE status_lists SET first_list = lists + 16, lists = lists + 17, \
+         version = version + 4294967296",
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
