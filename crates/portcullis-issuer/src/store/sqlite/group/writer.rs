@@ -62,6 +62,8 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
                 return answer(group, Err(error));
             }
         };
+        // Those that came while this thread waited for its turn.
+        self.add_waiting(&mut group);
         group.retain(|change| change.is_wanted());
         for change in &mut group {
             self.apply(&mut **change);
