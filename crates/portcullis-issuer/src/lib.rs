@@ -104,6 +104,39 @@
 //! Other processes on the same database, such as a running issuer when the command line rotates,
 //! follow at their next request; on PostgreSQL, which tells them, within a second.
 //!
+//! # Users' accounts
+//!
+//! An operator changes accounts by methods of [`Issuer`] or by commands, and a user with the scope
+//! [`ADMIN_SCOPE`] over HTTP: passwords, roles and scopes, second factors, and whether the user may log
+//! in. A change that ends sessions does so in its own transaction; refresh, introspection and status
+//! lists reject their tokens from that moment on, and the audit log says who did it
+//! ([`Event::actor`]).
+//!
+//! A new password is rejected if it is short, the user's name or a common one. A login asks a user who
+//! has a second factor for a code of an authenticator app, or one of ten recovery codes
+//! ([`SecondFactorMode`]). A [`Notifier`] delivers the single-use tokens of password resets, invitations
+//! and address verifications; the issuer sends no mail.
+//!
+//! ```
+//! # use portcullis_issuer::{Error, Issuer, IssuerConfig, NewUser};
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let config = IssuerConfig::new("http://127.0.0.1:8080", directory.path().join("a.db"));
+//! # let issuer = Issuer::open(config).await?;
+//! issuer.add_user(NewUser::new("alice", "correct horse battery staple")).await?;
+//! let ended_sessions = issuer.disable_user("alice").await?;
+//! assert_eq!(ended_sessions, 0);
+//!
+//! let unknown = issuer.disable_user("bob").await;
+//! assert!(matches!(unknown, Err(Error::NoSuchUser { .. })));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! After a database was restored from a backup, [`Issuer::restored`] makes every token void that was
+//! ever issued.
+//!
 //! # Machine clients
 //!
 //! A service gets tokens in its own name by the client credentials grant. It proves itself by a
@@ -144,7 +177,8 @@
 //! On PostgreSQL (`IDENTSPHERE_DATABASE_URL`) any number of processes are one issuer: users, sessions
 //! and keys are shared, and each is given the same `IDENTSPHERE_KEY_ENCRYPTION_KEY`. One of them
 //! does what is due about the keys; when it ends, however suddenly, another one does. Their clocks
-//! may be `IDENTSPHERE_CLOCK_SKEW_SECS` apart. Limits on logins are counted by each for itself.
+//! may be `IDENTSPHERE_CLOCK_SKEW_SECS` apart. Limits on logins are counted by each for itself; wrong codes of a
+//! second factor are counted in the store.
 //!
 //! # When the store fails
 //!
