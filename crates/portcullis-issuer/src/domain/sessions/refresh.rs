@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::refresh_token::{self, Presented};
-use super::{Grant, Refreshed, Rotation, Sessions, grant};
+use super::{Grant, Refreshed, Rotation, Sessions};
 use crate::clock::now_millis;
 use crate::domain::hash::hash_of;
 use crate::domain::keys::KeysForChange;
@@ -72,7 +72,7 @@ impl Sessions {
             Some(token) => token,
             None => self.tokens.issue(snapshot, &session.subject(&user), now).await?,
         };
-        Ok(Some(Some(grant(access_token, next, &user, session))))
+        Ok(Some(Some(self.grant(access_token, next, &user, session))))
     }
 
     /// Prepares the rotation of a token, and its successor; `None` if this issuer cannot have made
