@@ -1,9 +1,14 @@
-//! The issuer's settings: one table of names, one struct of values, one place that checks them.
+//! The issuer's settings: one table of names, one struct of values, one place that checks them, and
+//! two sources, variables and a file.
 
 mod check;
 mod database_url;
 mod env;
+mod file;
+mod kind;
 mod settings;
+mod sources;
+mod written;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -14,7 +19,11 @@ use axum::http::HeaderName;
 use portcullis::clock::{Clock, SystemClock};
 
 pub use self::database_url::DatabaseUrl;
+pub use self::kind::Kind;
 pub use self::settings::{SETTINGS, Setting};
+pub use self::sources::{
+    CONFIG_VARIABLE, EffectiveSetting, Origin, SettingSources, ignored_variables,
+};
 use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};
 use crate::domain::sessions::Lifetimes;
@@ -36,6 +45,9 @@ pub use crate::domain::users::PasswordCost;
 pub struct IssuerConfig {
     /// The issuer's own URL, exactly as it stands in every token (`IDENTSPHERE_ISSUER`).
     pub issuer: String,
+    /// The one host, besides loopback hosts, that `issuer` may have with http: everyone on the network
+    /// between can read passwords and tokens (`IDENTSPHERE_DANGEROUS_HTTP_HOST`).
+    pub dangerous_http_host: Option<String>,
     /// Where the binary listens (`IDENTSPHERE_LISTEN`).
     pub listen: SocketAddr,
     /// Where the binary serves metrics, if anywhere (`IDENTSPHERE_METRICS_LISTEN`).
@@ -104,6 +116,7 @@ impl IssuerConfig {
     pub fn new(issuer: impl Into<String>, database: impl Into<PathBuf>) -> Self {
         Self {
             issuer: issuer.into(),
+            dangerous_http_host: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             metrics_listen: None,
             shutdown_delay: Duration::ZERO,

@@ -59,7 +59,7 @@
 //! | `GET /healthz` | whether the process answers: a liveness probe |
 //! | `GET /readyz` | whether it can do its work: a readiness probe |
 //!
-//! Errors are problem documents (RFC 9457), and below `/oauth` those of RFC 6749. Settings are environment variables: see [`SETTINGS`].
+//! Errors are problem documents (RFC 9457), and below `/oauth` those of RFC 6749. Settings are environment variables, or keys of a TOML file: see [`SETTINGS`] and [`SettingSources`].
 //!
 //! # Key rotation
 //!
@@ -179,7 +179,10 @@ mod metrics;
 mod random;
 mod store;
 
-pub use self::config::{DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
+pub use self::config::{
+    CONFIG_VARIABLE, DatabaseUrl, EffectiveSetting, IssuerConfig, Kind as SettingKind, Origin,
+    PasswordCost, SETTINGS, Setting, SettingSources, ignored_variables,
+};
 pub use self::domain::audit::{Event, EventKind};
 pub use self::domain::clients::{NewClient, RegisteredClient};
 pub use self::domain::keys::{

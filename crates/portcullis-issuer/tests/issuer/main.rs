@@ -31,6 +31,8 @@ mod renaming;
 mod second_factor;
 #[cfg(test)]
 mod sessions;
+#[cfg(all(test, unix))]
+mod settings_file;
 #[cfg(test)]
 mod signer;
 #[cfg(test)]
