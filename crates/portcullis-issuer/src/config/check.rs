@@ -122,8 +122,9 @@ impl IssuerConfig {
     fn check_issuer(&self) -> Result<Url, ConfigError> {
         let host = self.dangerous_http_host.as_deref();
         let is_host = |host: &str| {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
             let url = Url::parse(&format!("http://{host}"));
-            url.is_ok_and(|url| url.host_str() == Some(host) && url.path() == "/")
+            host.chars().all(plain) && url.is_ok_and(|url| url.host_str() == Some(host))
         };
         if let Some(wrong) = host.filter(|host| !is_host(host)) {
             let expected =

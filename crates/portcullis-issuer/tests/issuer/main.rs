@@ -27,6 +27,8 @@ mod postgres;
 mod process;
 #[cfg(test)]
 mod renaming;
+#[cfg(all(test, unix))]
+mod runbooks;
 #[cfg(test)]
 mod second_factor;
 #[cfg(test)]

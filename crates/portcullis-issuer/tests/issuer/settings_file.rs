@@ -76,7 +76,7 @@ fn a_secret_that_others_can_read_stops_the_start_and_is_not_shown() {
     for line in [
         format!("IDENTSPHERE_KEY_ENCRYPTION_KEY\t(set, not shown)\t{file}:1"),
         "IDENTSPHERE_DATABASE_URL\tpostgres://issuer@127.0.0.1/issuer\tvariable".to_owned(),
-        // Not checked: whoever looks for the source of a wrong value must see it.
+        // Not checked: this output is for finding the source of a wrong value.
         "IDENTSPHERE_ISSUER\tnonsense\tvariable".to_owned(),
         "IDENTSPHERE_ACCESS_EXPIRY_SECS\t900\tdefault".to_owned(),
         "IDENTSPHERE_COOKIE_DOMAIN\t(not set)\tdefault".to_owned(),
