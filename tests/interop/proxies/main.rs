@@ -15,10 +15,12 @@ mod authority;
 mod client;
 mod examples;
 mod identity;
+mod issuer;
 mod proxy;
 mod recipe;
 mod refusals;
 mod servers;
+mod shipped;
 
 /// Makes a test for each proxy of every function that takes a [`Kind`](proxy::Kind).
 macro_rules! behind_each_proxy {

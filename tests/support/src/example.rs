@@ -28,7 +28,7 @@ pub async fn start(name: &'static str, settings: &[(&str, &str)]) -> (Process, S
 /// The example's binary. Cargo tells a test about the binaries of its own package only, and builds
 /// no other package's for it, so it is asked to, in the workspace's root, as for the examples'
 /// READMEs: that is right for any selection of packages, and never runs a stale one.
-fn binary(name: &'static str) -> PathBuf {
+pub fn binary(name: &'static str) -> PathBuf {
     static BINARIES: LazyLock<Mutex<HashMap<&str, PathBuf>>> = LazyLock::new(Mutex::default);
     BINARIES.lock().unwrap().entry(name).or_insert_with(|| build(name)).clone()
 }
