@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use portcullis_issuer::{
-    CONFIG_VARIABLE, Issuer, IssuerConfig, SETTINGS, SettingSources, ignored_variables,
+    CONFIG_VARIABLE, Issuer, IssuerConfig, SETTINGS, SettingSources, warn_of_ignored_variables,
 };
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -89,9 +89,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         Command::Config(command) => return config::run(command, &sources),
         other => other,
     };
-    for (name, nearest) in ignored_variables() {
-        tracing::warn!(name, nearest, "there is no such setting; it is ignored");
-    }
+    warn_of_ignored_variables();
     act(command, sources.config()?).await.map(|()| ExitCode::SUCCESS)
 }
 

@@ -20,9 +20,10 @@ use portcullis::clock::{Clock, SystemClock};
 
 pub use self::database_url::DatabaseUrl;
 pub use self::kind::Kind;
-pub use self::settings::{SETTINGS, Setting};
+use self::settings::PREFIX;
+pub use self::settings::{CONFIG_VARIABLE, SETTINGS, Setting};
 pub use self::sources::{
-    CONFIG_VARIABLE, EffectiveSetting, Origin, SettingSources, ignored_variables,
+    EffectiveSetting, Origin, SettingSources, ignored_variables, warn_of_ignored_variables,
 };
 use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};

@@ -181,7 +181,7 @@ mod store;
 
 pub use self::config::{
     CONFIG_VARIABLE, DatabaseUrl, EffectiveSetting, IssuerConfig, Kind as SettingKind, Origin,
-    PasswordCost, SETTINGS, Setting, SettingSources, ignored_variables,
+    PasswordCost, SETTINGS, Setting, SettingSources, ignored_variables, warn_of_ignored_variables,
 };
 pub use self::domain::audit::{Event, EventKind};
 pub use self::domain::clients::{NewClient, RegisteredClient};

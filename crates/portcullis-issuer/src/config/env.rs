@@ -4,30 +4,14 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use super::{
-    CONFIG_VARIABLE, DatabaseUrl, IssuerConfig, SETTINGS, SettingSources, ignored_variables,
-};
+use super::{CONFIG_VARIABLE, DatabaseUrl, IssuerConfig, PREFIX, SETTINGS};
 use crate::domain::keys::KeyEncryptionKey;
 use crate::error::ConfigError;
 
-pub(super) const PREFIX: &str = "IDENTSPHERE_";
 const AN_ADDRESS: &str = "it must be an IP address and a port, for example 127.0.0.1:8080 or \
                           [::1]:8080 (host names are not looked up)";
 
 impl IssuerConfig {
-    /// Reads the settings from the environment and from the file that `IDENTSPHERE_CONFIG` names,
-    /// and warns about `IDENTSPHERE_*` variables that are not settings.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] as from [`SettingSources::from_env`] and [`SettingSources::config`].
-    pub fn from_env() -> Result<Self, ConfigError> {
-        for (name, nearest) in ignored_variables() {
-            tracing::warn!(name, nearest, "there is no such setting; it is ignored");
-        }
-        SettingSources::from_env(None)?.config()
-    }
-
     /// Reads the settings through `lookup`. White space around a value does not belong to it, and
     /// an empty value is as good as none.
     ///

@@ -1,8 +1,7 @@
 //! A setting's key in a settings file, the type of its value, and whether it is a secret. All three
 //! follow from the setting's row in the table, so that a new row needs no second entry.
 
-use super::Setting;
-use super::env::PREFIX;
+use super::{PREFIX, Setting};
 
 /// The type of a setting's value in a settings file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

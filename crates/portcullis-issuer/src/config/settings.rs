@@ -1,5 +1,11 @@
 //! The table of settings.
 
+/// What the names of all variables begin with.
+pub(super) const PREFIX: &str = "IDENTSPHERE_";
+
+/// The variable that names the settings file. It is not a setting: a file cannot name another.
+pub const CONFIG_VARIABLE: &str = "IDENTSPHERE_CONFIG";
+
 /// One setting of the issuer: an environment variable, and a key of a settings file.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {

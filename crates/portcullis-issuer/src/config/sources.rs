@@ -8,11 +8,8 @@ use zeroize::Zeroizing;
 
 use super::env::unknown_settings;
 use super::file::SettingsFile;
-use super::{DatabaseUrl, IssuerConfig, SETTINGS, Setting};
+use super::{CONFIG_VARIABLE, DatabaseUrl, IssuerConfig, SETTINGS, Setting};
 use crate::error::ConfigError;
-
-/// The variable that names the settings file. It is not a setting: a file cannot name another.
-pub const CONFIG_VARIABLE: &str = "IDENTSPHERE_CONFIG";
 
 /// Where a setting's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,6 +174,26 @@ impl SettingSources {
             }
             _ => error,
         }
+    }
+}
+
+impl IssuerConfig {
+    /// Reads the settings from the environment and from the file that `IDENTSPHERE_CONFIG` names,
+    /// and warns about `IDENTSPHERE_*` variables that are not settings.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] as from [`SettingSources::from_env`] and [`SettingSources::config`].
+    pub fn from_env() -> Result<Self, ConfigError> {
+        warn_of_ignored_variables();
+        SettingSources::from_env(None)?.config()
+    }
+}
+
+/// Warns about `IDENTSPHERE_*` variables that are not settings.
+pub fn warn_of_ignored_variables() {
+    for (name, nearest) in ignored_variables() {
+        tracing::warn!(name, nearest, "there is no such setting; it is ignored");
     }
 }
 

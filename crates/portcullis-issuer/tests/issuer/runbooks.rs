@@ -120,7 +120,7 @@ impl Machine {
         let start = "export IDENTSPHERE_CONFIG=/etc/portcullis/issuer.toml\n\
                      export IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE=/etc/portcullis/key-encryption-key\n\
                      systemctl start portcullis-issuer\n\
-                     curl -sS --retry 100 --retry-connrefused --retry-delay 1 -o /dev/null \
+                     curl -s --retry 100 --retry-connrefused --retry-delay 1 -o /dev/null \
                      https://auth.example.com/readyz\n";
         let path = std::env::var("PATH").unwrap();
         let bin = self.home.path().join("bin");

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 
-use crate::common::{Home, KEY};
+use portcullis_issuer::{Issuer, NewUser};
+
+use crate::common::{Home, KEY, PASSWORD, login, part, with_token};
 use crate::process::run;
 
 fn written(home: &Home, text: &str, mode: u32) -> String {
@@ -104,4 +106,20 @@ fn a_file_written_by_config_show_can_be_used() {
     assert!(issuer.starts_with("IDENTSPHERE_ISSUER\thttps://auth.example.com\t/"), "{issuer}");
     let expiry = told.lines().find(|line| line.contains("_ACCESS_EXPIRY_SECS\t")).unwrap();
     assert!(expiry.contains("\t60\t/"), "{expiry}");
+}
+
+/// As between containers: no browser, and a network of their own.
+#[tokio::test]
+async fn an_http_url_works_with_the_named_host_and_with_no_other() {
+    let home = Home::new();
+    let mut config = home.config();
+    config.issuer = "http://issuer:8080".to_owned();
+    let told = Issuer::open(config.clone()).await.unwrap_err().to_string();
+    assert!(told.contains("http is accepted on a loopback host only"), "{told}");
+    config.dangerous_http_host = Some("issuer".to_owned());
+    let issuer = Issuer::open(config).await.unwrap();
+    issuer.add_user(NewUser::new("alice", PASSWORD)).await.unwrap();
+    let token = login(&issuer).await.expect(200).text("access_token");
+    assert_eq!(part(&token, 1)["iss"], "http://issuer:8080");
+    with_token(&issuer, "GET /v1/users/me", &token).await.expect(200);
 }
