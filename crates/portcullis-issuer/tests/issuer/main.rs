@@ -27,13 +27,13 @@ mod postgres;
 mod process;
 #[cfg(test)]
 mod renaming;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod runbooks;
 #[cfg(test)]
 mod second_factor;
 #[cfg(test)]
 mod sessions;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod settings_file;
 #[cfg(test)]
 mod signer;

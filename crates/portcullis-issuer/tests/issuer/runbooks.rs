@@ -2,6 +2,7 @@
 //!
 //! A block of the language `console` has commands after `$ `, and what each prints below it; `…`
 //! stands for any text. All commands of a section run in one shell.
+#![cfg(unix)]
 
 use std::fs;
 use std::path::Path;

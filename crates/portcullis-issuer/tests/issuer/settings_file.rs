@@ -1,4 +1,5 @@
 //! The program's settings from a file and from variables, and what it says about them.
+#![cfg(unix)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
