@@ -14,7 +14,7 @@ fn compose() -> Value {
 }
 
 /// The environment of a service, with the variables of `.env` filled in.
-fn environment(service: &str) -> Vec<(String, String)> {
+pub(crate) fn environment(service: &str) -> Vec<(String, String)> {
     let compose = compose();
     let environment = compose["services"][service]["environment"].as_object().unwrap().clone();
     environment

@@ -9,6 +9,7 @@
 )]
 
 mod compose;
+#[cfg(unix)]
 mod image;
 mod kubernetes;
 mod settings;

@@ -86,10 +86,10 @@ impl SettingsFile {
             let problem = "can be written by every user of this machine; chmod o-w it";
             return Err(ConfigError::hidden(self.path.display().to_string(), problem));
         }
-        let secret = SETTINGS
-            .iter()
-            .filter(|setting| setting.is_secret())
-            .find_map(|setting| Some((setting.key(), self.entries.get(setting.name)?)));
+        let secret = SETTINGS.iter().find_map(|setting| {
+            let entry = self.entries.get(setting.name)?;
+            setting.hides(&entry.text).then(|| (setting.key(), entry))
+        });
         match secret {
             Some((key, entry)) if mode & 0o004 != 0 && !entry.text.is_empty() => {
                 let problem = "is a secret, and every user of this machine can read the file; \

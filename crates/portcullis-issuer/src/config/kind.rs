@@ -74,6 +74,17 @@ impl Setting {
     }
 }
 
+impl Setting {
+    /// Whether this text of the setting is a secret, or has a password in a URL.
+    pub(super) fn hides(&self, text: &str) -> bool {
+        let authority = |rest: &str| -> bool {
+            let end = |c: char| matches!(c, '/' | '?' | '#' | ',') || c.is_whitespace();
+            rest.split(end).next().is_some_and(|authority| authority.contains('@'))
+        };
+        self.is_secret() || text.split("://").skip(1).any(authority)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +110,18 @@ mod tests {
                 }
                 Kind::Text => {}
             }
+        }
+    }
+
+    #[test]
+    fn a_url_with_a_password_is_hidden_wherever_it_is() {
+        let setting = SETTINGS.iter().find(|setting| setting.name == "IDENTSPHERE_AUDIENCES");
+        let hides = |text| setting.unwrap().hides(text);
+        for text in ["https://a:b@c.example", "https://a.example, https://key@c.example/x"] {
+            assert!(hides(text), "{text}");
+        }
+        for text in ["https://a.example/@b", "https://a.example?x=a@b", "a@b", "alice"] {
+            assert!(!hides(text), "{text}");
         }
     }
 

@@ -209,7 +209,7 @@ fn shown(setting: &Setting, text: &str) -> String {
     if setting.name == "IDENTSPHERE_DATABASE_URL" {
         return DatabaseUrl::new(text).map_or(NOT_SHOWN.to_owned(), |url| url.to_string());
     }
-    if setting.is_secret() { NOT_SHOWN.to_owned() } else { text.to_owned() }
+    if setting.hides(text) { NOT_SHOWN.to_owned() } else { text.to_owned() }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ impl SettingSources {
             }
             let key = setting.key();
             let _ = match self.text(setting) {
-                Some(_) if setting.is_secret() => writeln!(file, "# {key} = (set, not shown)"),
+                Some(text) if setting.hides(text) => writeln!(file, "# {key} = (set, not shown)"),
                 Some(text) => writeln!(file, "{key} = {}", value(setting, text)),
                 None => writeln!(file, "# {key} = {}", value(setting, setting.default)),
             };
