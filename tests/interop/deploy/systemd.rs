@@ -52,6 +52,20 @@ fn unit_is_exposed_by_at_most_1_5_of_10() {
 }
 
 #[test]
+#[ignore = "needs systemd-sysusers: run cargo xtask test"]
+fn user_of_the_unit_is_made() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("etc")).unwrap();
+    let mut sysusers = Command::new("systemd-sysusers");
+    sysusers.arg(format!("--root={}", root.path().display()));
+    let file = shipped("systemd/portcullis.sysusers.conf").canonicalize().unwrap();
+    let (right, told) = tell(sysusers.arg(file));
+    assert!(right, "{told}");
+    let users = fs::read_to_string(root.path().join("etc/passwd")).unwrap();
+    assert!(users.starts_with("portcullis:") && users.contains("nologin"), "{users}");
+}
+
+#[test]
 fn unit_names_the_files_that_are_shipped() {
     let unit = text(UNIT);
     let settings = "--config /etc/portcullis/issuer.toml";
