@@ -25,7 +25,7 @@ type Outcome = Result<(), Box<dyn Error>>;
 /// The Portcullis issuer: users log in, and any service validates their tokens locally.
 ///
 /// The first start makes the database, a key file beside it (keep a copy: without it the signing
-/// key cannot be decrypted) and a signing key. Then add somebody who can log in:
+/// key cannot be decrypted) and a signing key. Then add a user:
 ///
 ///   portcullis-issuer users add alice --role admin --scope orders:read
 ///   portcullis-issuer

@@ -7,6 +7,7 @@ mod env;
 mod file;
 mod kind;
 mod settings;
+mod shown;
 mod sources;
 mod written;
 
@@ -22,9 +23,8 @@ pub use self::database_url::DatabaseUrl;
 pub use self::kind::Kind;
 use self::settings::PREFIX;
 pub use self::settings::{CONFIG_VARIABLE, SETTINGS, Setting};
-pub use self::sources::{
-    EffectiveSetting, Origin, SettingSources, ignored_variables, warn_of_ignored_variables,
-};
+pub use self::shown::EffectiveSetting;
+pub use self::sources::{Origin, SettingSources, ignored_variables, warn_of_ignored_variables};
 use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};
 use crate::domain::sessions::Lifetimes;

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::env::unknown_settings;
 use super::file::SettingsFile;
-use super::{CONFIG_VARIABLE, DatabaseUrl, IssuerConfig, SETTINGS, Setting};
+use super::{CONFIG_VARIABLE, IssuerConfig, SETTINGS, Setting};
 use crate::error::ConfigError;
 
 /// Where a setting's value comes from.
@@ -36,18 +36,6 @@ impl fmt::Display for Origin {
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
         }
     }
-}
-
-/// A setting with its value, for people to read.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct EffectiveSetting {
-    /// The setting.
-    pub setting: &'static Setting,
-    /// Its value or default, without secrets; `None` if it is not set and has no default.
-    pub shown: Option<String>,
-    /// Where the value comes from.
-    pub origin: Origin,
 }
 
 /// The texts of all settings, with their origins.
@@ -147,17 +135,10 @@ impl SettingSources {
         Ok(config)
     }
 
-    /// Every setting with its value and where that comes from, in the order of [`SETTINGS`].
-    pub fn effective(&self) -> impl Iterator<Item = EffectiveSetting> {
-        SETTINGS.iter().map(|setting| {
-            let value = self.values.get(setting.name);
-            let origin = value.map_or(Origin::Default, |value| value.origin.clone());
-            let shown = match value {
-                Some(value) => Some(shown(setting, value.text.trim())),
-                None => Some(setting.default.to_owned()).filter(|default| !default.is_empty()),
-            };
-            EffectiveSetting { setting, shown, origin }
-        })
+    /// Where the value of a setting comes from.
+    pub(super) fn origin(&self, setting: &Setting) -> Origin {
+        let value = self.values.get(setting.name);
+        value.map_or(Origin::Default, |value| value.origin.clone())
     }
 
     /// The text of a setting that is set.
@@ -203,20 +184,9 @@ pub fn ignored_variables() -> Vec<(String, Option<&'static str>)> {
     unknown_settings(std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()))
 }
 
-/// A database's URL without its password tells where the data is. No other secret is shown.
-fn shown(setting: &Setting, text: &str) -> String {
-    const NOT_SHOWN: &str = "(set, not shown)";
-    if setting.name == "IDENTSPHERE_DATABASE_URL" {
-        return DatabaseUrl::new(text).map_or(NOT_SHOWN.to_owned(), |url| url.to_string());
-    }
-    if setting.hides(text) { NOT_SHOWN.to_owned() } else { text.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
     fn sources(file: &str, variables: &[(&str, &str)]) -> Result<SettingSources, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
@@ -298,22 +268,5 @@ mod tests {
         let missing = folder.path().join("three.toml");
         let told = SettingSources::from_lookup(Some(&missing), variable).unwrap_err().to_string();
         assert!(told.contains("three.toml cannot be read: "), "{told}");
-    }
-
-    #[test]
-    fn secrets_are_not_shown() {
-        let url = "postgres://issuer:hunter2@127.0.0.1/issuer";
-        let file = format!("key_encryption_key = '{KEY}'\n");
-        let variables = [("IDENTSPHERE_DATABASE_URL", url)];
-        let right = sources(&file, &variables).unwrap();
-        let wrong = sources("database_url = 'hunter2'", &[]).unwrap();
-        for sources in [&right, &wrong] {
-            let shown: Vec<_> = sources.effective().collect();
-            let shown = format!("{shown:?} {sources:?}");
-            assert!(!shown.contains("hunter2") && !shown.contains("AAAA"), "{shown}");
-        }
-        let shown: Vec<_> = right.effective().filter_map(|one| one.shown).collect();
-        assert!(shown.contains(&"(set, not shown)".to_owned()), "{shown:?}");
-        assert!(shown.contains(&"postgres://issuer@127.0.0.1/issuer".to_owned()), "{shown:?}");
     }
 }
