@@ -1,9 +1,15 @@
-//! The issuer's settings: one table of names, one struct of values, one place that checks them.
+//! The issuer's settings: one table of names, one struct of values, one place that checks them, and
+//! two sources, variables and a file.
 
 mod check;
 mod database_url;
 mod env;
+mod file;
+mod kind;
 mod settings;
+mod shown;
+mod sources;
+mod written;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -14,7 +20,11 @@ use axum::http::HeaderName;
 use portcullis::clock::{Clock, SystemClock};
 
 pub use self::database_url::DatabaseUrl;
-pub use self::settings::{SETTINGS, Setting};
+pub use self::kind::Kind;
+use self::settings::PREFIX;
+pub use self::settings::{CONFIG_VARIABLE, SETTINGS, Setting};
+pub use self::shown::EffectiveSetting;
+pub use self::sources::{Origin, SettingSources, ignored_variables, warn_of_ignored_variables};
 use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};
 pub use crate::domain::second_factor::SecondFactorMode;
@@ -38,6 +48,9 @@ use crate::notify::Notifier;
 pub struct IssuerConfig {
     /// The issuer's own URL, exactly as it stands in every token (`IDENTSPHERE_ISSUER`).
     pub issuer: String,
+    /// The one host, besides loopback hosts, that `issuer` may have with http: everyone on the network
+    /// between can read passwords and tokens (`IDENTSPHERE_DANGEROUS_HTTP_HOST`).
+    pub dangerous_http_host: Option<String>,
     /// Where the binary listens (`IDENTSPHERE_LISTEN`).
     pub listen: SocketAddr,
     /// Where the binary serves metrics, if anywhere (`IDENTSPHERE_METRICS_LISTEN`).
@@ -117,6 +130,7 @@ impl IssuerConfig {
     pub fn new(issuer: impl Into<String>, database: impl Into<PathBuf>) -> Self {
         Self {
             issuer: issuer.into(),
+            dangerous_http_host: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             metrics_listen: None,
             shutdown_delay: Duration::ZERO,

@@ -77,7 +77,7 @@
 //! | `GET /healthz` | whether the process answers: a liveness probe |
 //! | `GET /readyz` | whether it can do its work: a readiness probe |
 //!
-//! Errors are problem documents (RFC 9457), and below `/oauth` those of RFC 6749. Settings are environment variables: see [`SETTINGS`].
+//! Errors are problem documents (RFC 9457), and below `/oauth` those of RFC 6749. Settings are environment variables, or keys of a TOML file: see [`SETTINGS`] and [`SettingSources`].
 //!
 //! # Key rotation
 //!
@@ -235,7 +235,9 @@ mod random;
 mod store;
 
 pub use self::config::{
-    DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, SecondFactorMode, Setting,
+    CONFIG_VARIABLE, DatabaseUrl, EffectiveSetting, IssuerConfig, Kind as SettingKind, Origin,
+    PasswordCost, SETTINGS, SecondFactorMode, Setting, SettingSources, ignored_variables,
+    warn_of_ignored_variables,
 };
 pub use self::domain::audit::{Event, EventKind};
 pub use self::domain::clients::{NewClient, RegisteredClient};

@@ -28,7 +28,7 @@ pub async fn start(name: &'static str, settings: &[(&str, &str)]) -> (Process, S
 /// The example's binary. Cargo gives a test only the binaries of its own package, and builds no
 /// other, so this runs `cargo build` in the workspace's root, as the examples' READMEs do: correct
 /// for any selection of packages, and never a stale binary.
-fn binary(name: &'static str) -> PathBuf {
+pub fn binary(name: &'static str) -> PathBuf {
     static BINARIES: LazyLock<Mutex<HashMap<&str, PathBuf>>> = LazyLock::new(Mutex::default);
     BINARIES.lock().unwrap().entry(name).or_insert_with(|| build(name)).clone()
 }

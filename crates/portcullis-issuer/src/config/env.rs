@@ -1,36 +1,18 @@
-//! Settings from environment variables, through a look-up function: a test hands in a table,
-//! since changing the process's environment is unsafe.
+//! Settings from environment variables, through a look-up function: a test passes a table, because
+//! changing the process's environment is unsafe.
 
 use std::path::Path;
 use std::str::FromStr;
 
-use super::{DatabaseUrl, IssuerConfig, SETTINGS};
+use super::{CONFIG_VARIABLE, DatabaseUrl, IssuerConfig, PREFIX, SETTINGS};
 use crate::domain::keys::KeyEncryptionKey;
 use crate::error::ConfigError;
 use crate::notify;
 
-const PREFIX: &str = "IDENTSPHERE_";
 const AN_ADDRESS: &str = "it must be an IP address and a port, for example 127.0.0.1:8080 or \
                           [::1]:8080 (host names are not looked up)";
 
 impl IssuerConfig {
-    /// Reads the settings from the environment and warns about `IDENTSPHERE_*` names that do not
-    /// exist.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] for a value that cannot be read. Values that do not fit together are
-    /// found by [`Issuer::open`](crate::Issuer::open).
-    pub fn from_env() -> Result<Self, ConfigError> {
-        let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
-        for (name, nearest) in unknown_settings(names) {
-            tracing::warn!(name, nearest, "there is no such setting; it is ignored");
-        }
-        Self::from_lookup(|name| {
-            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-        })
-    }
-
     /// Reads the settings through `lookup`. White space around a value does not belong to it, and
     /// an empty value is as good as none.
     ///
@@ -45,6 +27,7 @@ impl IssuerConfig {
         if let Some(issuer) = text("IDENTSPHERE_ISSUER") {
             config.issuer = issuer;
         }
+        config.dangerous_http_host = text("IDENTSPHERE_DANGEROUS_HTTP_HOST");
         let file = text("IDENTSPHERE_DATABASE");
         if let Some(url) = text("IDENTSPHERE_DATABASE_URL") {
             // The default is no choice, and stands in many a list of all settings.
@@ -154,7 +137,7 @@ pub(crate) fn unknown_settings(
     names: impl Iterator<Item = String>,
 ) -> Vec<(String, Option<&'static str>)> {
     names
-        .filter(|name| name.starts_with(PREFIX))
+        .filter(|name| name.starts_with(PREFIX) && name != CONFIG_VARIABLE)
         .filter(|name| SETTINGS.iter().all(|setting| setting.name != name))
         .map(|name| {
             let nearest = SETTINGS
@@ -269,7 +252,13 @@ mod tests {
 
     #[test]
     fn a_misspelt_name_gets_the_nearest_right_one() {
-        let names = ["PATH", "IDENTSPHERE_ISSUER", "IDENTSPHERE_AUDIENCE", "IDENTSPHERE_THE_MOON"];
+        let names = [
+            "PATH",
+            "IDENTSPHERE_ISSUER",
+            "IDENTSPHERE_CONFIG",
+            "IDENTSPHERE_AUDIENCE",
+            "IDENTSPHERE_THE_MOON",
+        ];
         let unknown = unknown_settings(names.iter().map(|name| (*name).to_owned()));
         assert_eq!(
             unknown,

@@ -1,6 +1,12 @@
 //! The table of settings.
 
-/// One environment variable that the issuer reads.
+/// What the names of all variables begin with.
+pub(super) const PREFIX: &str = "IDENTSPHERE_";
+
+/// The variable that names the settings file. It is not a setting: a file cannot name another.
+pub const CONFIG_VARIABLE: &str = "IDENTSPHERE_CONFIG";
+
+/// One setting of the issuer: an environment variable, and a key of a settings file.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// The variable.
@@ -11,13 +17,21 @@ pub struct Setting {
     pub meaning: &'static str,
 }
 
-/// Every environment variable that the issuer reads.
+/// Every setting of the issuer. The keys of a settings file follow from the names
+/// ([`Setting::key`]).
 pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_ISSUER",
         default: "http://127.0.0.1:8080",
         meaning: "The issuer's own URL, scheme and host only: the `iss` of every token. https, \
                   except on a loopback host",
+    },
+    Setting {
+        name: "IDENTSPHERE_DANGEROUS_HTTP_HOST",
+        default: "",
+        meaning: "The one host, besides loopback hosts, that IDENTSPHERE_ISSUER may have with http, \
+                  such as a container's name. Everyone on that network can read passwords and \
+                  tokens, and browsers do not keep the cookies",
     },
     Setting {
         name: "IDENTSPHERE_LISTEN",

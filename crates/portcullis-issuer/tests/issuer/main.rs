@@ -41,10 +41,13 @@ mod rekey;
 mod renaming;
 #[cfg(test)]
 mod restoring;
+mod runbooks;
 #[cfg(test)]
 mod second_factor;
 #[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod settings_file;
 #[cfg(test)]
 mod signer;
 #[cfg(test)]
