@@ -31,8 +31,10 @@ fn readme_keeps_its_word_budget_and_shows_code_early() {
 fn readme_and_reference_links_resolve() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut pages = vec![root.join("README.md")];
-    for folder in ["docs/reference", "docs/migrating"] {
-        pages.extend(root.join(folder).read_dir().unwrap().map(|entry| entry.unwrap().path()));
+    for folder in ["docs/reference", "docs/migrating", "docs/runbooks", "deploy"] {
+        let is_page = |path: &std::path::PathBuf| path.extension().is_some_and(|end| end == "md");
+        let files = root.join(folder).read_dir().unwrap().map(|entry| entry.unwrap().path());
+        pages.extend(files.filter(is_page));
     }
     let mut links = 0;
     for page in pages {
@@ -62,6 +64,24 @@ fn every_setting_has_a_row_with_its_default() {
     }
     let rows = SETTINGS.lines().filter(|line| line.contains("| `PORTCULLIS_"));
     assert_eq!(rows.count(), Setting::ALL.len(), "a row for an unknown setting");
+}
+
+/// The settings file of the page has keys that exist, and values of their types.
+#[test]
+fn each_settings_file_that_is_shown_can_be_used() {
+    let (_, shown) = ISSUER_SETTINGS.split_once("\n```toml\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("issuer.toml");
+    std::fs::write(&file, shown).unwrap();
+    let sources = portcullis_issuer::SettingSources::from_lookup(Some(&file), |_| None).unwrap();
+    assert_eq!(sources.config().unwrap().audiences.len(), 2);
+    // The page names each key whose value must not be readable by every user, or what it ends with.
+    let secrets = portcullis_issuer::SETTINGS.iter().filter(|setting| setting.is_secret());
+    for key in secrets.map(portcullis_issuer::Setting::key) {
+        let (_, end) = key.rsplit_once('_').unwrap();
+        assert!(ISSUER_SETTINGS.contains(&format!("`_{end}`")), "{key}");
+    }
 }
 
 #[test]

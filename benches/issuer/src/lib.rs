@@ -29,6 +29,7 @@ pub fn config(url: &str, folder: &Path, ttl: u64) -> IssuerConfig {
     config.status_list_ttl = Duration::from_secs(ttl);
     // The benchmark needs a thousand logins from one address, and does not measure them.
     (config.attempts_per_account, config.attempts_per_address) = (1_000_000, 1_000_000);
+    config.refreshes_per_session = 0;
     config.password_cost = PasswordCost { memory_kib: 7168, iterations: 5 };
     config
 }

@@ -1,9 +1,15 @@
-//! The issuer's settings: one table of names, one struct of values, one place that checks them.
+//! The issuer's settings: one table of names, one struct of values, one place that checks them, and
+//! two sources, variables and a file.
 
 mod check;
 mod database_url;
 mod env;
+mod file;
+mod kind;
 mod settings;
+mod shown;
+mod sources;
+mod written;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -14,12 +20,18 @@ use axum::http::HeaderName;
 use portcullis::clock::{Clock, SystemClock};
 
 pub use self::database_url::DatabaseUrl;
-pub use self::settings::{SETTINGS, Setting};
+pub use self::kind::Kind;
+use self::settings::PREFIX;
+pub use self::settings::{CONFIG_VARIABLE, SETTINGS, Setting};
+pub use self::shown::EffectiveSetting;
+pub use self::sources::{Origin, SettingSources, ignored_variables, warn_of_ignored_variables};
 use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};
-use crate::domain::sessions::Lifetimes;
+pub use crate::domain::second_factor::SecondFactorMode;
+use crate::domain::sessions::{Budget, Rules};
 use crate::domain::tokens::TokenSettings;
 pub use crate::domain::users::PasswordCost;
+use crate::notify::Notifier;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
 ///
@@ -36,6 +48,9 @@ pub use crate::domain::users::PasswordCost;
 pub struct IssuerConfig {
     /// The issuer's own URL, exactly as it stands in every token (`IDENTSPHERE_ISSUER`).
     pub issuer: String,
+    /// The one host, besides loopback hosts, that `issuer` may have with http: everyone on the network
+    /// between can read passwords and tokens (`IDENTSPHERE_DANGEROUS_HTTP_HOST`).
+    pub dangerous_http_host: Option<String>,
     /// Where the binary listens (`IDENTSPHERE_LISTEN`).
     pub listen: SocketAddr,
     /// Where the binary serves metrics, if anywhere (`IDENTSPHERE_METRICS_LISTEN`).
@@ -56,6 +71,9 @@ pub struct IssuerConfig {
     pub session_max: Duration,
     /// How long a refresh may be asked again (`IDENTSPHERE_REFRESH_GRACE_SECS`).
     pub refresh_grace: Duration,
+    /// How many refreshes a session has in 5 minutes; any number if it is 0
+    /// (`IDENTSPHERE_REFRESHES_PER_SESSION`).
+    pub refreshes_per_session: u32,
     /// How long a status list may be kept before it is fetched again
     /// (`IDENTSPHERE_STATUS_LIST_TTL_SECS`).
     pub status_list_ttl: Duration,
@@ -85,6 +103,8 @@ pub struct IssuerConfig {
     pub client_address_header: Option<HeaderName>,
     /// What argon2id costs (`IDENTSPHERE_PASSWORD_MEMORY_KIB`, `IDENTSPHERE_PASSWORD_ITERATIONS`).
     pub password_cost: PasswordCost,
+    /// When a login asks for the second factor (`IDENTSPHERE_SECOND_FACTOR`).
+    pub second_factor: SecondFactorMode,
     /// How long the audit log is kept (`IDENTSPHERE_AUDIT_DAYS`).
     pub audit_retention: Duration,
     /// Which hosts receive the access cookie (`IDENTSPHERE_COOKIE_DOMAIN`).
@@ -94,6 +114,12 @@ pub struct IssuerConfig {
     pub trusted_origins: Vec<String>,
     /// Whether anybody may make a user over HTTP (`IDENTSPHERE_REGISTRATION`).
     pub registration: bool,
+    /// Whether registration waits until the user has proven an address, which is the user's name
+    /// (`IDENTSPHERE_ADDRESS_VERIFICATION`).
+    pub address_verification: bool,
+    /// Delivers messages to users (`IDENTSPHERE_NOTIFIER`). Without one there is no password reset,
+    /// no invitation and no address verification.
+    pub notifier: Option<Arc<dyn Notifier>>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -104,6 +130,7 @@ impl IssuerConfig {
     pub fn new(issuer: impl Into<String>, database: impl Into<PathBuf>) -> Self {
         Self {
             issuer: issuer.into(),
+            dangerous_http_host: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             metrics_listen: None,
             shutdown_delay: Duration::ZERO,
@@ -114,6 +141,7 @@ impl IssuerConfig {
             refresh_expiry: Duration::from_secs(30 * 24 * 60 * 60),
             session_max: Duration::from_secs(90 * 24 * 60 * 60),
             refresh_grace: Duration::from_secs(10),
+            refreshes_per_session: 300,
             status_list_ttl: Duration::from_secs(60),
             jwks_max_age: Duration::from_secs(300),
             key_rotation: Some(Duration::from_secs(30 * 24 * 60 * 60)),
@@ -126,10 +154,13 @@ impl IssuerConfig {
             attempts_per_address: 200,
             client_address_header: None,
             password_cost: PasswordCost::default(),
+            second_factor: SecondFactorMode::default(),
             audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
             cookie_domain: None,
             trusted_origins: Vec::new(),
             registration: false,
+            address_verification: false,
+            notifier: None,
             clock: Arc::new(SystemClock::new()),
         }
     }
@@ -152,15 +183,17 @@ impl IssuerConfig {
             access_expiry: self.access_expiry,
             status_list_ttl: self.status_list_ttl,
             clock_skew: self.clock_skew,
+            second_factor_required: self.second_factor == SecondFactorMode::Required,
         }
     }
 
     /// The settings of sessions.
-    pub(crate) fn lifetimes(&self) -> Lifetimes {
-        Lifetimes {
-            unused: self.refresh_expiry,
-            longest: self.session_max,
-            grace: self.refresh_grace,
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            idle_secs: secs(self.refresh_expiry),
+            max_secs: secs(self.session_max),
+            grace_secs: secs(self.refresh_grace),
+            budget: Budget::new(self.refreshes_per_session),
         }
     }
 }

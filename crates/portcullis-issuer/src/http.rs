@@ -1,15 +1,19 @@
 //! The issuer over HTTP: which path leads where. Everything else is below.
 
+mod admin;
 mod api;
 mod audit;
 mod auth;
 mod body;
 mod cookies;
 mod cross_site;
+mod messages;
 mod metadata;
 mod oauth;
 mod openapi;
 mod operation;
+mod own_token;
+mod password;
 mod peer;
 mod problem;
 mod protected;
@@ -26,12 +30,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use portcullis::Policy;
 use portcullis_axum::RequireLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
+use self::admin::changes;
 pub(crate) use self::api::Api;
 use self::openapi::{A_BODY, A_REFRESH_COOKIE, AN_ATTEMPT, of, open, own};
 use self::problem::Problem as P;
@@ -40,12 +45,14 @@ pub use self::protected::LiveSession;
 pub(crate) use self::protected::{authenticator, protect};
 pub(crate) use self::serve::serve;
 use crate::domain::audit::AUDIT_SCOPE;
+use crate::domain::people::ADMIN_SCOPE;
 
 /// More than any body that makes sense here: a name and a password.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 pub(crate) fn router(api: &Arc<Api>) -> Router {
-    let routes = for_anybody(api).merge(protected::protect_own(api, for_users()));
+    let for_users = for_users(api).merge(for_administrators(api));
+    let routes = for_anybody(api).merge(protected::protect_own(api, for_users));
     let router = openapi::publish(routes)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
@@ -58,11 +65,17 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
 }
 
 fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
-    let wrong_credentials = &[of(P::WrongCredentials), of(P::CrossSite)];
+    let wrong_credentials = &[
+        of(P::WrongCredentials),
+        of(P::SecondFactorNeeded),
+        of(P::WrongCode),
+        of(P::SecondFactorLocked),
+        of(P::CrossSite),
+    ];
     let wrong_token = &[of(P::NoRefreshToken), of(P::WrongRefreshToken)];
     let routes = OpenApiRouter::with_openapi(openapi::document(&api.config))
         .routes(open(routes!(auth::login), &[A_BODY, AN_ATTEMPT, wrong_credentials]))
-        .routes(open(routes!(auth::refresh), &[A_BODY, A_REFRESH_COOKIE, wrong_token]))
+        .routes(open(routes!(auth::refresh), &[A_BODY, A_REFRESH_COOKIE, AN_ATTEMPT, wrong_token]))
         .routes(open(routes!(auth::logout), &[A_BODY, A_REFRESH_COOKIE]))
         .routes(oauth::documented(routes!(oauth::token::token), oauth::OF_TOKENS))
         .routes(oauth::documented(routes!(oauth::introspect::introspect), &[]))
@@ -73,19 +86,35 @@ fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(well_known::metadata_of_rfc_8414))
         .routes(routes!(operation::alive))
         .routes(open(routes!(operation::ready), &[&[of(P::NotReady(""))]]));
-    if api.config.registration {
-        let refusals = &[of(P::InvalidUser("")), of(P::NameTaken)];
-        routes.routes(open(routes!(users::register), &[A_BODY, refusals]))
+    let routes = match (api.config.registration, api.config.address_verification) {
+        (false, _) => routes,
+        (true, false) => {
+            let refusals = &[of(P::InvalidUser("")), of(P::InvalidPassword("")), of(P::NameTaken)];
+            routes.routes(open(routes!(users::register), &[A_BODY, AN_ATTEMPT, refusals]))
+        }
+        (true, true) => {
+            let refusals = &[of(P::InvalidUser("")), of(P::InvalidPassword(""))];
+            routes.routes(open(routes!(users::register_address), &[A_BODY, AN_ATTEMPT, refusals]))
+        }
+    };
+    if api.config.notifier.is_some() {
+        let new_password = &[of(P::WrongToken), of(P::InvalidPassword(""))];
+        let password = &[of(P::WrongToken), of(P::WrongPassword)];
+        routes
+            .routes(open(routes!(messages::request_reset), &[A_BODY, AN_ATTEMPT]))
+            .routes(open(routes!(messages::set_password), &[A_BODY, AN_ATTEMPT, new_password]))
+            .routes(open(routes!(messages::verify_address), &[A_BODY, AN_ATTEMPT, password]))
     } else {
         routes
     }
 }
 
-fn for_users() -> OpenApiRouter<Arc<Api>> {
+fn for_users(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
     let for_auditors = RequireLayer::new(Policy::scopes([AUDIT_SCOPE]));
-    let just_stepped_up = RequireLayer::new(second_factor::just_stepped_up());
+    let just_stepped_up = || RequireLayer::new(second_factor::just_stepped_up());
     let enrolled = &[of(P::WrongPassword), of(P::SecondFactorExists)];
-    let shown = &[of(P::WrongCode), of(P::NoSecondFactor)];
+    let shown = &[of(P::WrongCode), of(P::SecondFactorLocked), of(P::NoSecondFactor)];
+    let new_password = &[of(P::WrongPassword), of(P::NotAnOwnToken), of(P::InvalidPassword(""))];
     let no_second_factor = &[of(P::NoSecondFactor)];
     OpenApiRouter::default()
         .routes(own(routes!(users::me), &[]))
@@ -96,10 +125,54 @@ fn for_users() -> OpenApiRouter<Arc<Api>> {
         .routes(own(routes!(second_factor::enrol), &[A_BODY, AN_ATTEMPT, enrolled]))
         .routes(
             own(routes!(second_factor::remove), &[no_second_factor])
-                .map(|route| route.route_layer(just_stepped_up)),
+                .map(|route| route.route_layer(just_stepped_up())),
         )
+        .routes(
+            own(
+                routes!(second_factor::new_recovery_codes),
+                &[no_second_factor, &[of(P::NotAnOwnToken)]],
+            )
+            .map(|route| {
+                route
+                    .route_layer(just_stepped_up())
+                    .route_layer(from_fn_with_state(api.clone(), own_token::require))
+            }),
+        )
+        .routes(own(routes!(password::change), &[A_BODY, AN_ATTEMPT, new_password]))
         .routes(
             own(routes!(audit::events), &[&[of(P::WrongQuery)]])
                 .map(|route| route.route_layer(for_auditors)),
         )
+}
+
+/// What may be wrong with an operation on another user's account.
+const ADMINISTRATION: &[openapi::Refusal] =
+    &[of(P::NotAnOwnToken), of(P::NotAnAdministrator), of(P::NoSuchUser)];
+
+fn for_administrators(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
+    let new_password = &[of(P::InvalidPassword(""))];
+    let new_names = &[of(P::InvalidUser(""))];
+    let invited = &[of(P::InvalidUser("")), of(P::NameTaken)];
+    let routes = OpenApiRouter::default();
+    let routes = if api.config.notifier.is_some() {
+        routes.routes(own(routes!(admin::invite), &[ADMINISTRATION, A_BODY, invited]))
+    } else {
+        routes
+    };
+    routes
+        .routes(own(routes!(changes::set_address), &[ADMINISTRATION, A_BODY, new_names]))
+        .routes(own(routes!(admin::list), &[ADMINISTRATION, &[of(P::WrongQuery)]]))
+        .routes(own(routes!(changes::remove), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::set_password), &[ADMINISTRATION, A_BODY, new_password]))
+        .routes(own(routes!(changes::disable), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::enable), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::end_sessions), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::set_roles), &[ADMINISTRATION, A_BODY, new_names]))
+        .routes(own(routes!(changes::set_scopes), &[ADMINISTRATION, A_BODY, new_names]))
+        .routes(own(routes!(changes::reset_second_factor), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::unlock), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::end_all_sessions), &[ADMINISTRATION]))
+        // The token's scope as well as the user's: a narrowed token of an administrator is not enough.
+        .route_layer(RequireLayer::new(Policy::scopes([ADMIN_SCOPE])))
+        .route_layer(from_fn_with_state(api.clone(), own_token::require))
 }

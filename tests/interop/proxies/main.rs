@@ -16,10 +16,12 @@ mod authority;
 mod client;
 mod examples;
 mod identity;
+mod issuer;
 mod proxy;
 mod recipe;
 mod refusals;
 mod servers;
+mod shipped;
 
 /// Generates a test for each proxy from every function that takes a [`Kind`](proxy::Kind).
 macro_rules! behind_each_proxy {

@@ -28,7 +28,7 @@ pub async fn start(name: &'static str, settings: &[(&str, &str)]) -> (Process, S
 /// The example's binary. Cargo builds only the binaries of a test's own package, so this runs
 /// `cargo build` in the workspace's root, as the examples' READMEs do. The binary is therefore
 /// never stale, whatever packages are selected.
-fn binary(name: &'static str) -> PathBuf {
+pub fn binary(name: &'static str) -> PathBuf {
     static BINARIES: LazyLock<Mutex<HashMap<&str, PathBuf>>> = LazyLock::new(Mutex::default);
     BINARIES.lock().unwrap().entry(name).or_insert_with(|| build(name)).clone()
 }

@@ -13,7 +13,7 @@ const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 impl IssuerConfig {
     /// Everything that can be known to be wrong without touching the file system.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let issuer = check_issuer(&self.issuer)?;
+        let issuer = self.check_issuer()?;
         for audience in &self.audiences {
             if audience.is_empty() || audience.contains(char::is_whitespace) {
                 let expected = "each audience must be a name without white space";
@@ -36,7 +36,8 @@ impl IssuerConfig {
             ));
         }
         for origin in &self.trusted_origins {
-            check_origin("IDENTSPHERE_TRUSTED_ORIGINS", origin, "https://app.example.com")?;
+            let example = "https://app.example.com";
+            check_origin("IDENTSPHERE_TRUSTED_ORIGINS", origin, example, None)?;
         }
         let access = self.access_expiry;
         if access.subsec_nanos() != 0 || !(1..=86_400).contains(&access.as_secs()) {
@@ -89,6 +90,13 @@ impl IssuerConfig {
                 "it must be from 1 to 3600",
             ));
         }
+        if self.address_verification && self.notifier.is_none() {
+            return Err(ConfigError::new(
+                "IDENTSPHERE_ADDRESS_VERIFICATION",
+                "on",
+                "it needs IDENTSPHERE_NOTIFIER, which delivers the tokens",
+            ));
+        }
         self.check_key_rotation()?;
         check_password_cost(self.password_cost)?;
         let days = self.audit_retention.as_secs() / 86_400;
@@ -114,6 +122,23 @@ impl IssuerConfig {
             Some(domain) => check_cookie_domain(domain, &issuer),
             None => Ok(()),
         }
+    }
+
+    /// Verifiers compare the issuer byte for byte, and the well-known paths and cookies belong to a
+    /// whole host: so no path, no trailing slash, no default port, no capitals.
+    fn check_issuer(&self) -> Result<Url, ConfigError> {
+        let host = self.dangerous_http_host.as_deref();
+        let is_host = |host: &str| {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
+            let url = Url::parse(&format!("http://{host}"));
+            host.chars().all(plain) && url.is_ok_and(|url| url.host_str() == Some(host))
+        };
+        if let Some(wrong) = host.filter(|host| !is_host(host)) {
+            let expected =
+                "it must be one host in small letters, without a port, for example issuer";
+            return Err(ConfigError::new("IDENTSPHERE_DANGEROUS_HTTP_HOST", wrong, expected));
+        }
+        check_origin("IDENTSPHERE_ISSUER", &self.issuer, "https://auth.example.com", host)
     }
 
     /// A shorter period would have keys sign that verifiers cannot know yet, or withdrawn that
@@ -162,14 +187,13 @@ fn check_password_cost(cost: PasswordCost) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn check_issuer(value: &str) -> Result<Url, ConfigError> {
-    // Verifiers compare the issuer byte for byte, and the well-known paths and cookies belong to
-    // a whole host: so no path, no trailing slash, no default port, no capitals.
-    check_origin("IDENTSPHERE_ISSUER", value, "https://auth.example.com")
-}
-
 /// Scheme and host, as a browser writes them in `Origin`.
-fn check_origin(name: &'static str, value: &str, example: &str) -> Result<Url, ConfigError> {
+fn check_origin(
+    name: &'static str,
+    value: &str,
+    example: &str,
+    http_host: Option<&str>,
+) -> Result<Url, ConfigError> {
     let wrong = |expected: String| ConfigError::new(name, value, expected);
     let example = format!("for example {example}");
     if value.contains('*') {
@@ -179,7 +203,9 @@ fn check_origin(name: &'static str, value: &str, example: &str) -> Result<Url, C
         .ok()
         .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
         .ok_or_else(|| wrong(format!("it must be an https URL, {example}")))?;
-    if url.scheme() == "http" && !is_loopback(&url) {
+    let may_be_http =
+        is_loopback(&url) || http_host.is_some_and(|host| url.host_str() == Some(host));
+    if url.scheme() == "http" && !may_be_http {
         return Err(wrong(format!(
             "http is accepted on a loopback host only (127.0.0.1, [::1], localhost); use https, \
              {example}"
@@ -234,6 +260,10 @@ mod tests {
     use crate::config::DatabaseUrl;
     use crate::domain::keys::KeyEncryptionKey;
 
+    fn check_issuer(value: &str) -> Result<Url, ConfigError> {
+        IssuerConfig::new(value, "identsphere.db").check_issuer()
+    }
+
     fn refused(change: impl FnOnce(&mut IssuerConfig)) -> String {
         let mut config = IssuerConfig::new("https://auth.example.com", "identsphere.db");
         config.check().unwrap();
@@ -262,6 +292,29 @@ mod tests {
             assert!(message.starts_with("IDENTSPHERE_ISSUER is "), "{message}");
             assert!(message.ends_with(hint) || message.contains(hint), "{message}");
             assert!(!message.contains("secret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn only_the_named_host_may_have_http() {
+        let mut config = IssuerConfig::new("http://issuer:8080", "identsphere.db");
+        assert!(config.check().unwrap_err().to_string().contains("loopback host only"));
+        config.dangerous_http_host = Some("issuer".to_owned());
+        config.check().unwrap();
+        for (issuer, host) in [("http://issuer.example:8080", "issuer"), ("http://b", "a")] {
+            config.issuer = issuer.to_owned();
+            config.dangerous_http_host = Some(host.to_owned());
+            assert!(config.check().unwrap_err().to_string().contains("loopback host only"));
+        }
+        // It is for the issuer's own URL: pages of that host are not trusted by it.
+        config.issuer = "http://issuer:8080".to_owned();
+        config.dangerous_http_host = Some("issuer".to_owned());
+        config.trusted_origins = vec!["http://issuer:3000".to_owned()];
+        assert_eq!(config.check().unwrap_err().name(), "IDENTSPHERE_TRUSTED_ORIGINS");
+        for wrong in ["*", "issuer:8080", "http://issuer", "Issuer", "a/b", "a b", "user@issuer"] {
+            config.dangerous_http_host = Some(wrong.to_owned());
+            let error = config.check().unwrap_err();
+            assert_eq!(error.name(), "IDENTSPHERE_DANGEROUS_HTTP_HOST", "{wrong}");
         }
     }
 
@@ -307,6 +360,11 @@ mod tests {
                  864 s: 300 (a cached key set) + 60 (clock skew) + 900 (the last token) + 120 \
                  (twice the skew) = 1380 s. Rotate less often, or lower \
                  IDENTSPHERE_JWKS_MAX_AGE_SECS or IDENTSPHERE_ACCESS_EXPIRY_SECS",
+            ),
+            (
+                refused(|config| config.address_verification = true),
+                "IDENTSPHERE_ADDRESS_VERIFICATION is \"on\": it needs IDENTSPHERE_NOTIFIER, which \
+                 delivers the tokens",
             ),
             (
                 refused(|config| config.refresh_grace = Duration::from_secs(61)),

@@ -152,13 +152,14 @@ impl Introspection {
     }
 
     fn refresh_token_of(&self, session: Session, user: User) -> Introspected {
+        let scope = self.tokens.scope_of(&session.subject(&user));
         Introspected {
             active: true,
             iss: Some(self.tokens.settings().issuer.clone()),
             sub: Some(user.id),
             username: Some(user.name),
             client_id: Some(FIRST_PARTY.to_owned()),
-            scope: (!user.scopes.is_empty()).then(|| user.scopes.join(" ")),
+            scope: (!scope.is_empty()).then_some(scope),
             exp: Some(session.expires_at),
             iat: Some(session.last_used_at),
             sid: Some(session.id),
@@ -194,7 +195,7 @@ impl Introspection {
                 let name = name_of(&issued.iss, &issued.jti);
                 // Another process, whose clock is behind this one's, takes it for so much longer.
                 let until = issued.exp.saturating_add(secs(self.tokens.settings().clock_skew));
-                self.tokens.spend(&name, until, self.now(), Some(&event)).await?;
+                self.tokens.spend(&name, until, Some(&event)).await?;
             }
         }
         Ok(Revoked::Done)

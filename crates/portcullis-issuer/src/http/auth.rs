@@ -15,16 +15,19 @@ use super::api::Api;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::{cookies, cross_site};
+use crate::domain::login::Login;
 use crate::domain::peer::Peer;
 use crate::domain::sessions::Grant;
 use crate::error::Error;
 
-/// Who somebody says they are.
+/// A name, a password, and a code of a user who has a second factor.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Credentials {
     /// In whatever capitals.
     username: String,
     password: String,
+    /// What the authenticator app shows, or a recovery code.
+    code: Option<String>,
 }
 
 /// Tokens, in the shape of RFC 6749 section 5.1.
@@ -36,7 +39,7 @@ pub(super) struct Tokens<'t> {
     token_type: &'static str,
     /// How many seconds the access token is good for.
     expires_in: u64,
-    /// Good for one refresh. Absent after a step-up, where the session keeps the one that it has,
+    /// Good for one refresh. Absent after a step-up, where the session keeps the current one,
     /// and where a browser keeps it in its cookie: for a page, and who came with the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -61,6 +64,9 @@ impl<'t> Tokens<'t> {
 }
 
 /// Begins a session, with a name and a password. The tokens are in the body and in cookies.
+///
+/// A user who has a second factor sends a code with them. Without one the answer is 401 with the
+/// problem `second-factor-needed`, and the client sends all three.
 #[utoipa::path(
     post,
     path = "/v1/auth/login",
@@ -72,14 +78,20 @@ pub(super) async fn login(
     State(api): State<Arc<Api>>,
     peer: Peer,
     headers: HeaderMap,
-    JsonBody(Credentials { username, password }): JsonBody<Credentials>,
+    JsonBody(Credentials { username, password, code }): JsonBody<Credentials>,
 ) -> Result<Response, Problem> {
-    // Nobody's page logs the user of another one's in as somebody else.
+    // A foreign page must not log its visitor in as another user.
     cross_site::check(&headers, &api.config)?;
     let password = Zeroizing::new(password);
-    let grant = api.domain.sessions.login(&username, password, &peer).await?;
-    let grant = grant.ok_or(Problem::WrongCredentials)?;
-    hand_out(&api, &grant, Keeper::of(&headers))
+    let code = code.map(Zeroizing::new);
+    let code = code.as_ref().map(|code| code.as_str());
+    match api.domain.logins.login(&username, password, code, &peer).await? {
+        Login::Begun(grant) => hand_out(&api, &grant, Keeper::of(&headers)),
+        Login::Wrong => Err(Problem::WrongCredentials),
+        Login::CodeNeeded => Err(Problem::SecondFactorNeeded),
+        Login::WrongCode => Err(Problem::WrongCode),
+        Login::Locked => Err(Problem::SecondFactorLocked),
+    }
 }
 
 /// Exchanges a refresh token, from the body or else from its cookie, for new tokens.
@@ -133,8 +145,8 @@ pub(super) async fn logout(
 enum Keeper {
     /// The client itself.
     Client,
-    /// The browser, in a cookie that no page can read: what injected script can not read it can
-    /// not carry off.
+    /// The browser, in a cookie that no page can read: what injected script cannot read it
+    /// cannot send elsewhere.
     Browser,
 }
 
@@ -197,7 +209,7 @@ impl FromRequest<Arc<Api>> for PresentedToken {
                 return Ok(Self { token: Zeroizing::new(token), keeper: Keeper::Client });
             }
         }
-        // Whoever has the token itself in hand may be anywhere; a cookie comes by itself.
+        // A client that has the token itself may be anywhere. A browser adds a cookie by itself.
         cross_site::check(&headers, &api.config)?;
         let token = cookies::refresh_token(&headers)?.ok_or(Problem::NoRefreshToken)?;
         Ok(Self { token: Zeroizing::new(token.to_owned()), keeper: Keeper::Browser })

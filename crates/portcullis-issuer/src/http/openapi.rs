@@ -68,7 +68,7 @@ pub(super) fn publish(routes: OpenApiRouter<Arc<Api>>) -> Router<Arc<Api>> {
     let json = Published::default();
     let serve = routes!(serve).layer(Extension(json.clone()));
     let (routes, document) = routes.routes(serve).split_for_parts();
-    // Nothing in it can fail to be JSON, and nobody else sets it.
+    // Nothing in it can fail to be JSON, and it is set here only.
     let _ = json.0.set(document.to_json().unwrap_or_default());
     routes
 }

@@ -30,6 +30,9 @@ pub(super) enum Problem {
     WrongRefreshToken,
     WrongPassword,
     WrongCode,
+    WrongToken,
+    SecondFactorNeeded,
+    SecondFactorLocked,
     NoSecondFactor,
     SecondFactorExists,
     SessionOver,
@@ -37,8 +40,12 @@ pub(super) enum Problem {
     NoSuchPage,
     NoSuchMethod,
     NoSuchSession,
+    NoSuchUser,
+    NotAnOwnToken,
+    NotAnAdministrator,
     NameTaken,
     InvalidUser(&'static str),
+    InvalidPassword(&'static str),
     TooManyAttempts { retry_after_secs: u64 },
     Unavailable,
     NotReady(&'static str),
@@ -110,6 +117,24 @@ impl Problem {
             Self::WrongCode => {
                 (S::FORBIDDEN, "wrong-code", "Wrong code", "The code is wrong, or was used before.")
             }
+            Self::WrongToken => (
+                S::FORBIDDEN,
+                "wrong-token",
+                "Wrong token",
+                "The token is wrong, was used before or has expired. Ask for another one.",
+            ),
+            Self::SecondFactorNeeded => (
+                S::UNAUTHORIZED,
+                "second-factor-needed",
+                "Second factor needed",
+                "Send name and password again, with a code of your app or a recovery code as code.",
+            ),
+            Self::SecondFactorLocked => (
+                S::FORBIDDEN,
+                "second-factor-locked",
+                "Second factor locked",
+                "There were too many wrong codes. An administrator can unlock your second factor.",
+            ),
             Self::NoSecondFactor => (
                 S::CONFLICT,
                 "no-second-factor",
@@ -149,11 +174,29 @@ impl Problem {
                 "No such session",
                 "You have no live session with this id.",
             ),
+            Self::NoSuchUser => {
+                (S::NOT_FOUND, "no-such-user", "No such user", "There is no user with this id.")
+            }
+            Self::NotAnOwnToken => (
+                S::FORBIDDEN,
+                "not-an-own-token",
+                "Not an own token",
+                "This operation accepts only a token whose single audience is the issuer.",
+            ),
+            Self::NotAnAdministrator => (
+                S::FORBIDDEN,
+                "not-an-administrator",
+                "Not an administrator",
+                "This operation is for users with the scope identsphere:admin.",
+            ),
             Self::NameTaken => {
                 (S::CONFLICT, "name-taken", "Name taken", "There is already a user of that name.")
             }
             Self::InvalidUser(detail) => {
                 (S::UNPROCESSABLE_ENTITY, "invalid-user", "Invalid user", detail)
+            }
+            Self::InvalidPassword(detail) => {
+                (S::UNPROCESSABLE_ENTITY, "invalid-password", "Invalid password", detail)
             }
             Self::TooManyAttempts { .. } => (
                 S::TOO_MANY_REQUESTS,
@@ -192,7 +235,7 @@ impl IntoResponse for Problem {
                     "Bearer error=\"invalid_token\", error_description=\"The session has ended\"",
                 ),
             ),
-            Self::WrongCredentials | Self::WrongRefreshToken => {
+            Self::WrongCredentials | Self::SecondFactorNeeded | Self::WrongRefreshToken => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
             Self::TooManyAttempts { retry_after_secs } => {
@@ -212,6 +255,8 @@ impl From<Error> for Problem {
         match error {
             Error::UserExists { .. } => Self::NameTaken,
             Error::SecondFactorExists => Self::SecondFactorExists,
+            Error::NoSuchUser { .. } => Self::NoSuchUser,
+            Error::InvalidPassword(why) => Self::InvalidPassword(why),
             Error::InvalidUser(why) => Self::InvalidUser(why),
             Error::Limited { retry_after_secs } => Self::TooManyAttempts { retry_after_secs },
             error => {

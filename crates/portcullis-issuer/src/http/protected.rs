@@ -11,16 +11,17 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use portcullis::{Authenticator, keys::SharedKeySet};
-use portcullis_axum::Claims;
+use portcullis::{Authenticator, Policy, keys::SharedKeySet};
+use portcullis_axum::{Claims, RequireLayer};
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::api::Api;
 use super::cookies;
 use super::problem::{self, Problem};
-use crate::config::IssuerConfig;
+use crate::config::{IssuerConfig, SecondFactorMode};
 use crate::domain::sessions::Session;
+use crate::domain::tokens::TWO_FACTORS;
 use crate::domain::users::User;
 use crate::error::ConfigError;
 
@@ -79,8 +80,22 @@ pub(crate) async fn authenticator(
         .map_err(|error| ConfigError::new("IDENTSPHERE_ISSUER", &config.issuer, error.to_string()))
 }
 
-/// Puts routes behind the middleware and the session check.
+/// Puts an app's routes behind the middleware and the session check. Where a second factor is
+/// required, a session without one reaches the issuer's own routes alone.
 pub(crate) fn protect<S>(api: &Arc<Api>, routes: Router<S>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    if api.config.second_factor == SecondFactorMode::Required {
+        let (two_factors, _) = TWO_FACTORS;
+        protect_any(api, routes.layer(RequireLayer::new(Policy::acr([two_factors]))))
+    } else {
+        protect_any(api, routes)
+    }
+}
+
+/// Puts routes behind the middleware and the session check.
+fn protect_any<S>(api: &Arc<Api>, routes: Router<S>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
@@ -96,7 +111,7 @@ pub(super) fn protect_own(
     routes: OpenApiRouter<Arc<Api>>,
 ) -> OpenApiRouter<Arc<Api>> {
     let (routes, document) = routes.split_for_parts();
-    let routes = protect(api, routes)
+    let routes = protect_any(api, routes)
         // A path that leads nowhere is for the app to answer that this is merged into.
         .reset_fallback()
         .route_layer(map_response(finish));

@@ -12,6 +12,9 @@ use portcullis_issuer::{Issuer, NewUser};
 on_every_store!(
     from_login_to_the_end_of_the_session,
     a_spent_token_ends_its_session_however_late,
+    a_copied_token_that_follows_every_rotation_ends_the_session,
+    three_tabs_that_race_at_every_refresh_survive,
+    refreshes_of_a_session_are_limited,
     logout_without_a_refresh_token_takes_the_cookies_back,
     logout_ends_the_session_at_once_and_takes_the_cookies_back,
     a_user_sees_and_ends_their_own_sessions_only,
@@ -95,10 +98,82 @@ async fn a_session_ends_however_much_it_is_used_and_is_forgotten_with_its_tokens
     refresh(&issuer, &grant.text("refresh_token")).await.expect(401);
 
     login(&issuer).await.expect(200);
-    for table in ["SELECT count(*) FROM sessions", "SELECT count(*) FROM refresh_tokens"] {
-        let rows: i64 =
-            sqlx::query_scalar(table).fetch_one(&mut stranger(&home).await).await.unwrap();
-        assert_eq!(rows, 1, "{table}");
+    issuer.tidy().await.unwrap();
+    assert_eq!(home.count("SELECT count(*) FROM sessions").await, 1);
+}
+
+/// A copied token, presented a few seconds after each rotation.
+async fn a_copied_token_that_follows_every_rotation_ends_the_session(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let mut token = login(&issuer).await.expect(200).text("refresh_token");
+    for _ in 0..2 {
+        let next = refresh(&issuer, &token).await.expect(200).text("refresh_token");
+        home.advance(3);
+        let thief = refresh(&issuer, &token).await.expect(200).text("refresh_token");
+        assert_eq!(thief, next);
+        token = next;
+    }
+    let next = refresh(&issuer, &token).await.expect(200).text("refresh_token");
+    home.advance(3);
+    refresh(&issuer, &token).await.expect(401);
+    refresh(&issuer, &next).await.expect(401);
+}
+
+/// The tabs of a browser share a cookie, and refresh when the access token expires.
+async fn three_tabs_that_race_at_every_refresh_survive(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let mut token = login(&issuer).await.expect(200).text("refresh_token");
+    for round in 0..10 {
+        let (first, second, third) = tokio::join!(
+            refresh(&issuer, &token),
+            refresh(&issuer, &token),
+            refresh(&issuer, &token),
+        );
+        let next = first.expect(200).text("refresh_token");
+        assert_eq!(second.expect(200).text("refresh_token"), next, "round {round}");
+        assert_eq!(third.expect(200).text("refresh_token"), next, "round {round}");
+        home.advance(60);
+        token = next;
+    }
+    let events = issuer.events(0, 1000).await.unwrap();
+    assert!(events.iter().all(|event| !event.kind.starts_with("refresh")), "{events:?}");
+}
+
+async fn refreshes_of_a_session_are_limited(home: Home) {
+    drop(home.open_with_alice().await);
+    let mut config = home.config();
+    config.refreshes_per_session = 3;
+    let issuer = Issuer::open(config).await.unwrap();
+    let mut token = login(&issuer).await.expect(200).text("refresh_token");
+    for _ in 0..3 {
+        token = refresh(&issuer, &token).await.expect(200).text("refresh_token");
+    }
+    let limited = refresh(&issuer, &token).await.expect(429);
+    assert_eq!(limited.header("retry-after"), "100");
+    home.advance(100);
+    refresh(&issuer, &token).await.expect(200);
+    // Another session has its own.
+    let other = login(&issuer).await.expect(200).text("refresh_token");
+    refresh(&issuer, &other).await.expect(200);
+}
+
+/// Nothing at rest has a refresh token or opens the sealed one: the store has neither the current
+/// token nor its predecessor.
+#[tokio::test]
+async fn no_refresh_token_is_at_rest() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let first = login(&issuer).await.expect(200).text("refresh_token");
+    let second = refresh(&issuer, &first).await.expect(200).text("refresh_token");
+    issuer.close().await;
+    let file = std::fs::read(home.database()).unwrap();
+    for token in [&first, &second] {
+        let raw = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, token);
+        // The random bits and the MAC.
+        let raw = &raw.unwrap()[23..];
+        assert!(!file.windows(32).any(|window| window == &raw[..32]), "the random bits");
+        assert!(!file.windows(32).any(|window| window == &raw[32..]), "the MAC");
+        assert!(!file.windows(40).any(|window| window == &token.as_bytes()[..40]));
     }
 }
 

@@ -60,6 +60,8 @@ impl World {
         let mut config = IssuerConfig::new(&url, folder.path().join("identsphere.db"));
         config.audiences = vec![AUDIENCE.to_owned()];
         config.access_expiry = Duration::from_secs(scenario.access_expiry as u64);
+        // Sessions refresh as the scenario says.
+        config.refreshes_per_session = 0;
         config.clock = std::sync::Arc::new(clock.clone());
         let issuer =
             Issuer::open(config).await.map_err(|error| failed("opening the issuer", error))?;

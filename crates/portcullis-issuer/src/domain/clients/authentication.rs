@@ -78,7 +78,7 @@ impl Clients {
                 let checked = assertion::check(assertion, &client.id, keys, issuer, now, skew);
                 match checked {
                     // Last, and only now: what anybody can make up is not to be remembered.
-                    Ok(jwt) => self.tokens.spend(&jwt.name, jwt.good_until, now, None).await,
+                    Ok(jwt) => self.tokens.spend(&jwt.name, jwt.good_until, None).await,
                     Err(why) => {
                         tracing::debug!(client_id = client.id, %why, "refused a client assertion");
                         Ok(false)

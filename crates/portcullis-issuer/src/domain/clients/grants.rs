@@ -45,7 +45,7 @@ impl Clients {
         let issued = self.tokens.issue_to_client(&keys, named, scope.clone(), audiences, now);
         let access_token = issued.await?;
         let event = self.event(EventKind::ClientToken, Some(&client.id), peer);
-        self.audit.record(&event).await?;
+        self.audit.record_client_token(&event).await?;
         Ok(ClientGrant::Token { access_token, scope })
     }
 }

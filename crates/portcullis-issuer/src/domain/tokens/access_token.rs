@@ -88,17 +88,18 @@ impl Tokens {
     ) -> Result<String, Error> {
         let settings = self.settings();
         let stepped_up = subject.stepped_up_at.is_some();
+        let is_limited = self.is_limited(subject);
         let (acr, amr) = if stepped_up { TWO_FACTORS } else { PASSWORD_ONLY };
         let claims = Claims {
             iss: &settings.issuer,
             sub: subject.user_id,
-            aud: audiences(settings),
+            aud: if is_limited { vec![&settings.issuer] } else { audiences(settings) },
             exp: settings.expiry(now),
             iat: now,
             jti: crate::random::hex_id()?,
             client_id: FIRST_PARTY,
-            scope: subject.scopes.join(" "),
-            roles: Some(subject.roles),
+            scope: self.scope_of(subject),
+            roles: Some(if is_limited { &[] } else { subject.roles }),
             sid: Some(subject.session_id),
             auth_time: Some(subject.stepped_up_at.unwrap_or(subject.logged_in_at)),
             acr: Some(acr),
@@ -106,6 +107,16 @@ impl Tokens {
             status: subject.place.map(|place| Status::at(settings, place)),
         };
         sign_access_token(keys, &claims).await
+    }
+
+    /// Returns the scopes of a token of a session, separated by spaces.
+    pub(crate) fn scope_of(&self, subject: &Subject<'_>) -> String {
+        if self.is_limited(subject) { String::new() } else { subject.scopes.join(" ") }
+    }
+
+    /// Whether the session must show a second factor first: its tokens are for the issuer alone.
+    fn is_limited(&self, subject: &Subject<'_>) -> bool {
+        self.settings().second_factor_required && subject.stepped_up_at.is_none()
     }
 
     /// Issues an access token to a machine client, in its own name: the `sub` is the client (RFC

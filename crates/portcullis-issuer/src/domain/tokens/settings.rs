@@ -5,9 +5,13 @@ use std::time::Duration;
 use super::store::Until;
 use crate::clock::secs;
 
-/// How long a list is good, in TTLs: so long an app goes on during an outage that may go on that
-/// long, and so long a list is believed that somebody replays.
+/// How long a list is valid, in TTLs: an app goes on for as long during an outage, and accepts a
+/// replayed list for as long.
 pub(super) const LIFETIME_IN_TTLS: u32 = 10;
+
+/// How much longer than needed a place is taken, in seconds: with access tokens of 60 s, one refresh
+/// in ten writes the row of the place.
+const PLACE_SLACK: i64 = 600;
 
 /// Settings of tokens and status lists.
 #[derive(Debug, Clone)]
@@ -19,6 +23,8 @@ pub(crate) struct TokenSettings {
     pub(crate) access_expiry: Duration,
     pub(crate) status_list_ttl: Duration,
     pub(crate) clock_skew: Duration,
+    /// Whether a session without a second factor gets tokens for the issuer alone.
+    pub(crate) second_factor_required: bool,
 }
 
 impl TokenSettings {
@@ -31,8 +37,10 @@ impl TokenSettings {
     pub(crate) fn until(&self, now: i64) -> Until {
         let lifetime = self.access_expiry + 2 * self.clock_skew;
         let believed = LIFETIME_IN_TTLS * self.status_list_ttl + 2 * self.clock_skew;
+        let expiry = now.saturating_add(secs(lifetime));
         Until {
-            expiry: now.saturating_add(secs(lifetime)),
+            expiry,
+            extend_to: expiry.saturating_add(PLACE_SLACK),
             free: now.saturating_sub(secs(believed)),
         }
     }
@@ -56,6 +64,7 @@ mod tests {
             access_expiry: Duration::from_secs(900),
             status_list_ttl: Duration::from_secs(30),
             clock_skew: Duration::from_secs(5),
+            second_factor_required: false,
         };
         let until = settings.until(100_000);
         assert_eq!(until.expiry, 100_000 + secs(settings.access_expiry) + 10);

@@ -23,7 +23,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::jwt;
 use super::settings::{LIFETIME_IN_TTLS, TokenSettings};
-use super::store::{PLACES, TokenStore};
+use super::store::{PLACES, Revoked, TokenStore};
 use crate::clock::{now_secs, secs};
 use crate::domain::keys::{KeyRing, Snapshot};
 use crate::error::Error;
@@ -44,7 +44,7 @@ pub(crate) struct Published {
     pub(crate) etag: String,
     /// The counter that it was made at, or last found unchanged at.
     version: i64,
-    revoked: Vec<i64>,
+    revoked: Revoked,
     kid: String,
     issued_at: i64,
 }
@@ -141,7 +141,7 @@ impl StatusLists {
         list: i64,
         keys: &Snapshot,
         version: i64,
-        revoked: Vec<i64>,
+        revoked: Revoked,
     ) -> Result<Published, Error> {
         let (iat, ttl) = (self.status_epoch(), secs(self.settings.status_list_ttl));
         let uri = self.settings.status_list_uri(list);
@@ -228,9 +228,13 @@ struct Bits {
 }
 
 /// A bit for each place, the first of them the least significant of the first byte (section 4.1).
-fn packed(revoked: &[i64]) -> Result<String, Error> {
-    let mut bytes = vec![0_u8; PLACES as usize / 8];
-    for place in revoked.iter().filter_map(|place| usize::try_from(*place).ok()) {
+fn packed(revoked: &Revoked) -> Result<String, Error> {
+    let (blank, places) = match revoked {
+        Revoked::All => (u8::MAX, &[][..]),
+        Revoked::Places(places) => (0, &places[..]),
+    };
+    let mut bytes = vec![blank; PLACES as usize / 8];
+    for place in places.iter().filter_map(|place| usize::try_from(*place).ok()) {
         if let Some(byte) = bytes.get_mut(place / 8) {
             *byte |= 1 << (place % 8);
         }

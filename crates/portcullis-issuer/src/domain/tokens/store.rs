@@ -27,17 +27,19 @@ pub(crate) trait TokenStore: fmt::Debug + Send + Sync {
     fn take_place<'a>(&'a self, owner: &'a str, until: Until) -> Answer<'a, Place>;
     /// Counts the revocations; two equal answers mean that there was none between.
     fn status_version(&self) -> Answer<'_, i64>;
-    /// The revoked places of a status list whose last token had not expired at `epoch`, in order;
-    /// `None` if there is no such list.
-    fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Vec<i64>>>;
+    /// The revoked places of a status list whose last token had not expired at `epoch`; `None` if
+    /// there is no such list.
+    fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Revoked>>;
+    /// Revokes every place that was ever taken, also those that a restored backup does not know of,
+    /// deletes the single-use tokens of users, and records `event`.
+    fn start_new_lists<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()>;
 
-    /// Remembers until `expires_at` that a JWT is good no more, and records `event`, if any;
-    /// `false`, and no event, if that was known. Forgets those that have expired `now`.
+    /// Remembers until `expires_at` that a JWT was used or revoked, and records `event`, if any;
+    /// `false`, and no event, if that was known.
     fn spend_jwt<'a>(
         &'a self,
         jwt: &'a TokenHash,
         expires_at: i64,
-        now: i64,
         event: Option<&'a NewEvent>,
     ) -> Answer<'a, bool>;
     /// Whether that is remembered of a JWT.
@@ -51,10 +53,22 @@ pub(crate) struct Place {
     pub(crate) index: i64,
 }
 
+/// What a status list says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Revoked {
+    /// It is of before a restored backup.
+    All,
+    /// These, in order.
+    Places(Vec<i64>),
+}
+
 /// Until when a token may name a place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Until {
     pub(crate) expiry: i64,
+    /// Until when a place is taken that must be taken longer. It is later than `expiry`, so that
+    /// not each refresh writes the place's row.
+    pub(crate) extend_to: i64,
     /// Whose last token expired by then may lose the place to somebody else: no list is believed
     /// any more that says something of that token.
     pub(crate) free: i64,
