@@ -23,7 +23,8 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
             "us" | "µs" => 1e-6,
             "ms" => 1e-3,
             "s" => 1.0,
-            // A lone number is in seconds. After another part, a missing unit is ambiguous.
+            // A number alone is in seconds. After a number with a unit, a number without one is
+            // ambiguous.
             "" if rest.len() == text.len() => 1.0,
             "m" | "min" => 60.0,
             "h" => 3600.0,

@@ -48,7 +48,8 @@ pub(crate) enum Part {
 
 /// `cargo xtask bench`: runs the benchmarks, and writes `benches/RESULTS.md` and its plots.
 ///
-/// The output of each part is stored, so that the page has every part.
+/// The output of each part is stored, so that the page also has the parts that this run does not
+/// measure.
 pub(crate) fn bench(rounds: usize, only: &[Part]) -> Result<(), Failure> {
     let parts = if only.is_empty() { Part::value_variants() } else { only };
     let mut failed = Vec::new();
@@ -129,7 +130,7 @@ fn measure_peers(rounds: &str) -> Result<String, Failure> {
     let manifest = "benches/peers/Cargo.toml";
     let peers = || {
         let mut run = cargo(&["run", "--release", "--locked", "--manifest-path", manifest]);
-        // A separate target directory: the peers' dependencies differ.
+        // The peers have a separate target directory, since their dependencies differ.
         run.env("CARGO_TARGET_DIR", tools_dir().join("peers"));
         run
     };
@@ -137,7 +138,7 @@ fn measure_peers(rounds: &str) -> Result<String, Failure> {
     Ok(counted + &output(peers().args(["--", rounds]))?)
 }
 
-/// Measures alternately, since the two cannot run in one program.
+/// Measures Portcullis and fast-jwt alternately, since they cannot run in one program.
 fn measure_node() -> Result<String, Failure> {
     let node = install::for_node_benchmark()?;
     let mut text = String::new();

@@ -13,7 +13,7 @@ use crate::run::{Failure, cargo, output, program, root, run, tools_dir, version}
 /// The oldest Node that runs the third-party issuer.
 const OLDEST_NODE: u32 = 20;
 
-/// Installed if Node is missing or older.
+/// The npm package that is installed if Node is missing or older.
 const NODE_PACKAGE: &str = "node@24";
 
 /// The version that `deny.toml` is written for.
@@ -21,7 +21,7 @@ const CARGO_DENY: &str = "cargo-deny@^0.20";
 
 const CARGO_AUDIT: &str = "cargo-audit@^0.22";
 
-/// The version that gave the score in SECURITY.md.
+/// The version that measured the score in SECURITY.md.
 const CARGO_MUTANTS: &str = "cargo-mutants@^27.1";
 
 /// The third-party issuer: an npm package with a lock file.

@@ -12,7 +12,6 @@ const NOT_CHECKED: [&str; 3] = [
     "kubectl apply -f deploy/kubernetes (its schemas, references and settings are)",
 ];
 
-/// `cargo xtask test`.
 pub(crate) fn test() -> Result<(), Failure> {
     let installed = install::for_tests()?;
     let tests = run_tests(&installed);
@@ -41,8 +40,9 @@ pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
     outcome
 }
 
-/// Tests the command without its optional features, and the core with serde_json's `arbitrary_precision`, which
-/// changes how numbers are parsed: any crate of a user's build may enable it, and no verdict may depend on it.
+/// Tests the command without its optional features, and the core with serde_json's
+/// `arbitrary_precision`. This feature changes how numbers are parsed, and any crate of a user's
+/// build may enable it, so no verdict may depend on it.
 pub(crate) fn run_with_features() -> Result<(), Failure> {
     run(&mut cargo(&["test", "--package", "portcullis-cli", "--test", "exit"]))?;
     run(&mut cargo(&[
@@ -55,8 +55,8 @@ pub(crate) fn run_with_features() -> Result<(), Failure> {
     ]))
 }
 
-/// Runs the examples in the documentation. Separately, because `--include-ignored` would also run examples marked
-/// `ignore`, which cannot be built.
+/// Runs the examples in the documentation. They run separately, because `--include-ignored` would
+/// also run examples marked `ignore`, which cannot be built.
 pub(crate) fn run_doc_tests() -> Result<(), Failure> {
     run(&mut cargo(&["test", "--workspace", "--doc", "--features", COMMAND, "--no-fail-fast"]))
 }

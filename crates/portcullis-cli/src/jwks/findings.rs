@@ -109,7 +109,7 @@ pub(super) fn secs(millis: u64) -> f64 {
     millis as f64 / 1000.0
 }
 
-/// Returns whether an `Expires` is in the past. An invalid date is (RFC 9111 §5.3).
+/// Returns whether an `Expires` is in the past. An invalid date counts as past (RFC 9111 §5.3).
 fn is_past(expires: &str) -> bool {
     let now = SystemClock::new().now();
     !httpdate::parse_http_date(expires).is_ok_and(|date| date > now)
