@@ -102,7 +102,7 @@ settings! {
         "token profile: `rfc9068` for strict access tokens, or one for the issuer";
     SCOPES_AT: "Profile::scopes_at", "PORTCULLIS_SCOPES_AT", "the profile's: `scope`",
         "name of the only claim that scopes are read from, or its path as a JSON array";
-    ROLES_AT: "Profile::roles_at", "PORTCULLIS_ROLES_AT", "the profile's",
+    ROLES_AT: "Profile::roles_at", "PORTCULLIS_ROLES_AT", "the profile's: `roles`",
         "additional claim that roles are read from: its name, a path as a JSON array, or an array of \
          paths";
     REALM: "realm", "PORTCULLIS_REALM", "api",
