@@ -69,7 +69,7 @@ pub use reqwest_fetch::ReqwestFetch;
 ///
 /// If tenants choose URLs, an implementation must also check the addresses it connects to. The
 /// caller rejects URLs with a literal private address. The implementation must reject names that
-/// resolve to one, with [`RefusedAddress`] or an error caused by it.
+/// resolve to a private address, with [`RefusedAddress`] or an error caused by it.
 /// [`ReqwestFetch::public_addresses_only`] does so.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an HTTP client that Portcullis can fetch with",

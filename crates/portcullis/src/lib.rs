@@ -19,7 +19,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The same with a local key set, as a runnable example:
+//! This runnable example does the same with a local key set:
 //!
 //! ```
 //! use http::{Request, StatusCode};

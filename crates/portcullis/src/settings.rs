@@ -18,7 +18,7 @@ pub struct Setting {
     pub variable: &'static str,
     /// The default, in words.
     pub default: &'static str,
-    /// What it controls.
+    /// A description of the effect of the setting.
     pub meaning: &'static str,
 }
 

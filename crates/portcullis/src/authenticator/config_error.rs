@@ -49,9 +49,9 @@ pub enum ConfigError {
     #[error("{first} and {second} contradict each other: {why}")]
     #[non_exhaustive]
     Contradiction {
-        /// One of the two.
+        /// One of the two settings.
         first: &'static Setting,
-        /// The other one.
+        /// The other setting.
         second: &'static Setting,
         /// Why they contradict each other, and what was expected.
         why: String,

@@ -57,7 +57,8 @@ impl IntrospectionSettings {
         }))
     }
 
-    /// The client and its secret: both or neither.
+    /// The client ID and the secret file, or `None` if neither is set. One without the other is an
+    /// error.
     fn asking_client(&self) -> Result<Option<AskingClient>, ConfigError> {
         let (id, secret_file) =
             (settings::INTROSPECTION_CLIENT_ID, settings::INTROSPECTION_SECRET_FILE);
@@ -74,7 +75,8 @@ impl IntrospectionSettings {
     }
 }
 
-/// The file is read for each request, but a problem is better reported at start.
+/// Checks the secret file, so that a problem is reported at start. The file is read again for each
+/// request.
 fn check_secret(path: &Path) -> Result<(), ConfigError> {
     let secret = std::fs::read_to_string(path).map(Zeroizing::new);
     let problem = match &secret {

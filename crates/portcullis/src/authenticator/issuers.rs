@@ -60,10 +60,10 @@ impl Issuers {
         self.resolved.as_ref()?.note_accepted(rule_set, issuer)
     }
 
-    /// The issuer that the token claims to be from. A single configured issuer needs no look at
-    /// `iss`: the signature and the claims check cover it. Otherwise, the unverified `iss` selects
-    /// the issuer, and the claims check compares the verified `iss` with that issuer later. For
-    /// resolved issuers, `request` takes part in the selection.
+    /// The issuer that the token claims to be from. A single configured issuer is returned without
+    /// reading `iss`: the signature and the claims check cover the claim. Otherwise, the unverified
+    /// `iss` selects the issuer, and the claims check compares the verified `iss` with that issuer
+    /// later. For resolved issuers, `request` takes part in the selection.
     pub(super) fn of(
         &self,
         jws: &CompactJws<'_>,
@@ -75,8 +75,8 @@ impl Issuers {
         jws.peek(|payload| self.claimed_in(payload, request))?
     }
 
-    /// Rejects a token that claims another issuer than the only one. An unreadable payload claims
-    /// none.
+    /// Rejects a token that names another issuer, if only one issuer is accepted. A token with an
+    /// unreadable payload is not rejected here.
     pub(super) fn check_claimed(
         &self,
         jws: &CompactJws<'_>,

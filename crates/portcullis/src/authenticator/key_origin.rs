@@ -37,7 +37,7 @@ pub(super) struct KeyOrigin {
     pub(super) token_file: Option<PathBuf>,
     pub(super) key_source: Option<GivenKeys>,
     pub(super) fetch: Option<Arc<dyn Fetch>>,
-    /// The budget of key fetches. `None` for a budget of its own.
+    /// The budget of key fetches. With `None`, the key set gets a separate budget.
     pub(super) budget: Option<Budget>,
     /// Stores the keys for the next start.
     pub(super) keeper: Option<Keeper>,
@@ -170,8 +170,9 @@ impl KeyOrigin {
     }
 
     /// The HTTP client for all fetches of the issuer. `None` if nothing is fetched: the keys come
-    /// from a `key_source` that is not a shared set, no `fetch` is set, and `lists` is `false`.
-    /// With a shared set, it is that set's client, unless another one is set.
+    /// from a `key_source` that is not a shared set, no `fetch` is set, and `lists` is `false`. An
+    /// issuer with a shared set uses the client of the set, unless the settings have another
+    /// client.
     pub(super) fn client(
         &self,
         max_body: usize,
@@ -183,8 +184,8 @@ impl KeyOrigin {
         let http_host = self.allowed_host()?;
         let is_own = self.fetch.is_some() || self.ca_file.is_some();
         let (fetch, http_host) = match &self.key_source {
-            // A tenant may have chosen the other URLs, which then need a client that is limited to
-            // `reach`.
+            // If tenants may choose URLs, the set's client is not used: the issuer's other URLs
+            // need a client that is limited to `reach`.
             Some(GivenKeys::Shared(keys)) if !is_own && reach == Reach::Anywhere => {
                 let client = keys.client();
                 (client.fetch.clone(), http_host.or_else(|| client.urls.http_host.clone()))
@@ -196,7 +197,7 @@ impl KeyOrigin {
         Ok(Some(Client { fetch, max_body, max_body_setting, urls, token: None }))
     }
 
-    /// Keys must come from one place.
+    /// Checks that the settings name only one source of keys.
     fn check_alternatives(&self) -> Result<(), ConfigError> {
         let file = self.jwks_file.as_ref().map(|path| path.display().to_string());
         let places = [
@@ -257,7 +258,7 @@ impl KeyOrigin {
         Ok(Location::Discovered { issuer: issuer.to_owned(), metadata })
     }
 
-    /// The host that may be fetched from over plain http.
+    /// The host that documents may be fetched from over plain http.
     fn allowed_host(&self) -> Result<Option<Host>, ConfigError> {
         let Some(text) = &self.http_host else { return Ok(None) };
         parse_host(text).map(Some).ok_or_else(|| {

@@ -131,7 +131,8 @@ impl Client {
         }
     }
 
-    /// Rejects hosts that this client must not reach. Called for every URL, whatever its source.
+    /// Rejects hosts that this client must not reach. This method is called for every URL, whatever
+    /// its source.
     fn check_reach(&self, url: &Url) -> Result<(), FetchError> {
         self.urls.reach.check(url).map_err(|refused| not_fetched(url, refused))
     }
@@ -195,7 +196,7 @@ fn reason(url: &Url, error: &(dyn Error + 'static)) -> String {
 }
 
 impl Document {
-    /// Returns the status as an error; `setting` determines the URL.
+    /// Returns the status as an error. `setting` is the setting that determines the URL.
     pub(crate) fn refused(
         &self,
         url: &Url,

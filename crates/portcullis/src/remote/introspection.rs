@@ -52,7 +52,7 @@ impl Introspector {
         Deadline { url: self.url.as_str().into(), after: self.fetch_timeout }
     }
 
-    /// Introspects `token`. `life` has its own issue time and expiry.
+    /// Introspects `token`. `life` has the issue time and expiry from the token's own claims.
     pub(crate) async fn ask(
         &self,
         token: &AskedToken,

@@ -24,11 +24,12 @@ use crate::remote::wait::{CROWDED, crowded};
 /// The maximum number of tokens with cached introspection responses.
 const MAX_TOKENS: u64 = 10_000;
 
-/// How long an unused response is cached. Bounds the outage that it can cover.
+/// How long an unused response is cached. This time bounds the outage that the response can cover.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// The maximum number of concurrent introspection requests. Without it, an unresponsive issuer
-/// would make every request of a service wait, and would receive all of them when it recovers.
+/// The maximum number of concurrent introspection requests. Without this limit, an unresponsive
+/// issuer would make every request of a service wait, and would receive an introspection request
+/// for each of them when it recovers.
 const MAX_AT_ONCE: usize = 256;
 
 /// The maximum back-off after failures, per token.

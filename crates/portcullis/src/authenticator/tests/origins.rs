@@ -77,7 +77,7 @@ async fn fetch_token_is_read_each_time_and_sent_only_to_its_origin() {
     let shown = format!("{:?}", fetch.requests());
     assert!(!shown.contains("first") && !shown.contains("second"), "{shown}");
 
-    // Without the token file, nothing is fetched without the token.
+    // Without the token file, no request is sent.
     drop(file);
     clock.advance(Duration::from_secs(3600));
     let error = auth.refresh().await.unwrap_err();
@@ -159,7 +159,7 @@ async fn pem_key_file_is_accepted_and_private_key_is_rejected() {
     std::fs::write(file.path(), second).unwrap();
     clock.advance(Duration::from_secs(2));
     assert_eq!((has(second).await, has(first).await), (true, false));
-    // The file is not used, and the current keys are.
+    // A file with a private key is rejected, and the current keys stay in use.
     std::fs::write(file.path(), private).unwrap();
     clock.advance(Duration::from_secs(40));
     assert!(has(second).await);

@@ -1,4 +1,5 @@
-//! Tests of bounds: they depend only on our own complete reads and clocks, and every wait ends.
+//! Tests of bounds. The bounds depend only on complete responses and on the clocks of this service,
+//! and every wait ends.
 
 use std::task::{Context, Poll, Waker};
 
