@@ -154,7 +154,8 @@ fn tune_costs_match_the_results() {
         number.parse::<f64>().unwrap() * if unit == "ns" { 1e-3 } else { 1.0 }
     };
     // Two runs with equally many logouts: one with an introspection for each request, one without.
-    // The first also has its own requests besides those of others, so this is an upper bound.
+    // The run with introspection also sends its own requests besides those of other callers, so the
+    // difference is an upper bound.
     let (live, pushed) = (line("live: 1000 logouts"), line("status list, pushed: 1000 logouts"));
     let cores = |line| number_before(line, " % of a core") / 100.0;
     let secs = number_before(live, " s, known");

@@ -49,7 +49,7 @@ pub(crate) fn warm(runtime: &Runtime, rounds: usize) {
     let by_list =
         Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(3600))).unwrap();
     let headers = bearer(&token);
-    // The token is cached, and the list fetched.
+    // After this request, the token is cached and the list is fetched.
     runtime.block_on(verdict(&by_list, &headers)).unwrap();
     let passes = |gate: &Gate| {
         let verdict = black_box(verdict_now(gate, black_box(&headers)));

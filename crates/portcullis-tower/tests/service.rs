@@ -93,7 +93,7 @@ async fn refused_request_does_not_reach_the_service() {
         let response = service.ready().await.unwrap().call(request(token)).await.unwrap();
         assert_eq!(response.status(), 401);
         assert!(response.headers().contains_key(WWW_AUTHENTICATE));
-        // For an outer layer that counts or logs.
+        // An outer layer that counts or logs finds the refusal in the extensions.
         assert!(response.extensions().get::<Refusal>().is_some());
     }
     assert_eq!(calls.load(Ordering::SeqCst), 0);

@@ -158,7 +158,7 @@ async fn ended_session_is_401_at_the_next_request() {
     assert_eq!(world.ask("GET /orders\r\nAuthorization: Bearer x").await.status, 401);
 }
 
-/// The response must be the issuer's, as without the proxy, and not the gate's.
+/// The response must come from the issuer, as without the proxy, and not from the gate.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_of_the_openapi_document_is_reachable_through_the_proxy() {
     let world = World::start().await;

@@ -1,4 +1,5 @@
-//! The Compose file: the schema of the Compose Specification, its references, and its settings.
+//! Checks the Compose file against the schema of the Compose Specification, and checks its
+//! references and settings.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -61,7 +62,7 @@ fn file_refers_to_what_is_there() {
         assert!(needed.iter().all(|needed| services.contains_key(*needed)), "{needed:?}");
         for volume in service["volumes"].as_array().into_iter().flatten() {
             let (source, _) = volume.as_str().unwrap().split_once(':').unwrap();
-            // The certificates are made before the first start.
+            // The certificates are created before the first start.
             if source.starts_with('.') && !source.ends_with("/certificates") {
                 assert!(shipped("compose").join(source).exists(), "{source}");
             } else if !source.starts_with('.') {
@@ -73,7 +74,7 @@ fn file_refers_to_what_is_there() {
             assert_eq!(service["build"]["context"], "../..");
             assert_eq!(service["cap_drop"], serde_json::json!(["ALL"]));
         }
-        // nginx is the only way in, and from this machine alone.
+        // Only nginx has ports, and they are reachable from this machine only.
         let ports = service["ports"].as_array().cloned().unwrap_or_default();
         assert_eq!(ports.is_empty(), name != "nginx", "{name}");
         assert!(ports.iter().all(|port| port.as_str().unwrap().starts_with("127.0.0.1:")));
@@ -108,7 +109,7 @@ async fn issuer_and_api_accept_their_settings_and_agree() {
     assert_eq!(config.client_address_header.unwrap(), "x-forwarded-for");
 }
 
-/// The page's commands, up to the first that needs Docker.
+/// Runs the page's commands up to the first one that needs Docker.
 #[cfg(unix)]
 #[test]
 #[ignore = "needs openssl: run cargo xtask test"]

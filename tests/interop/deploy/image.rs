@@ -1,5 +1,6 @@
-//! The images: their root directories, made by the script that the Dockerfile runs, hold all that the
-//! issuer and the API need. They are entered with `chroot`, which needs no container engine.
+//! Checks that the root directories of the images contain everything that the issuer and the API
+//! need. The script that the Dockerfile runs creates these directories. The tests enter them with
+//! `chroot`, which needs no container engine.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -25,7 +26,8 @@ fn make_root(program: &Path, root: &Path) -> (bool, String) {
     tell(Command::new("sh").arg(shipped("rootfs.sh")).arg(program).arg(root))
 }
 
-/// The programs that the Dockerfile copies, in the order of the stages: the issuer, the API.
+/// Returns the programs that the Dockerfile copies, in the order of the stages: the issuer, the
+/// API.
 fn programs() -> [&'static str; 2] {
     let copied = ["portcullis-issuer", "example-axum"];
     for name in copied {
@@ -35,7 +37,8 @@ fn programs() -> [&'static str; 2] {
     copied
 }
 
-/// An image's root directory: nothing else of this machine but its kernel and network.
+/// An image's root directory. A program in it can use only the kernel and the network of this
+/// machine.
 struct Image {
     root: TempDir,
     program: String,
@@ -54,11 +57,12 @@ impl Image {
         self.root.path().join(path)
     }
 
-    /// The program as the image's user, with these variables and no other.
+    /// Returns the command that runs the program as the image's user, with only these environment
+    /// variables.
     fn command(&self, variables: &[(String, String)]) -> Command {
         let (_, user) = tell(Command::new("id").arg("-u"));
         let mut command = if user.trim() == "0" {
-            // What `COPY --chown` does.
+            // This call has the effect of `COPY --chown`.
             chown(self.path("var/lib/portcullis"), Some(USER), Some(USER)).unwrap();
             let mut chroot = Command::new("chroot");
             chroot.arg(format!("--userspec={USER}:{USER}"));
@@ -75,7 +79,7 @@ impl Image {
         command
     }
 
-    /// Serves at the address; ready when the path answers 200.
+    /// Starts the program at this address, and waits until the path `ready` responds with 200.
     fn serve(&self, address: &str, ready: &str, variables: &[(String, String)]) -> Running {
         let mut running = Running(self.command(variables).spawn().unwrap());
         let start = Instant::now();
@@ -88,7 +92,7 @@ impl Image {
     }
 }
 
-/// Killed when it is dropped.
+/// A process that is killed when it is dropped.
 struct Running(Child);
 
 impl Drop for Running {
@@ -102,7 +106,8 @@ fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
-/// The whole answer to a request with these header lines; `None` if nothing listens.
+/// Sends a request with these header lines. Returns the whole response, or `None` if no server
+/// listens at the address.
 fn send(address: &str, line: &str, headers: &str, body: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     let length = body.len();
@@ -126,8 +131,9 @@ fn with(mut variables: Vec<(String, String)>, more: &[(&str, &str)]) -> Vec<(Str
     variables
 }
 
-/// Compose without Docker: both images with its settings, but for SQLite instead of PostgreSQL, and
-/// ports that are free here. The API fetches the keys from `http://issuer`, by name.
+/// Runs both images without Docker, with the settings of Compose. Only the database (SQLite instead
+/// of PostgreSQL) and the ports, which must be free, differ. The API fetches the keys from
+/// `http://issuer`, by name.
 #[test]
 #[ignore = "needs root and PyYAML, and builds the issuer: run cargo xtask test"]
 fn api_accepts_the_issuers_tokens_with_the_settings_of_compose() {
@@ -193,7 +199,7 @@ fn images_have_no_root_user_and_the_workspaces_rust() {
     for stage in stages {
         assert!(stage.contains("\nUSER 65532:65532\n") && stage.contains("\nENTRYPOINT ["));
     }
-    // Builds what Cargo.lock says, and fetches nothing else.
+    // The Dockerfile builds the versions in `Cargo.lock`, and fetches nothing else.
     let mut builds = dockerfile.lines().filter(|line| line.contains("cargo build"));
     assert!(builds.all(|line| line.contains("--locked")));
     assert!(dockerfile.lines().all(|line| !line.starts_with("ADD ")));

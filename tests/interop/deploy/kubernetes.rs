@@ -1,4 +1,5 @@
-//! The Kubernetes manifests: their schemas, their references to each other, and their settings.
+//! Checks the schemas of the Kubernetes manifests, their references to each other, and their
+//! settings.
 
 use std::path::Path;
 
@@ -102,12 +103,13 @@ fn pod_has_no_privileges() {
         "capabilities": { "drop": ["ALL"] },
     });
     assert_eq!(pod["containers"][0]["securityContext"], expected);
-    // The endpoints are withdrawn, then answers under way end, then the pod is killed.
+    // The endpoints are withdrawn first. Requests in progress then end, and the pod is killed last.
     let grace = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
     assert!(grace > settings(Some("postgres:///issuer")).unwrap().shutdown_delay.as_secs() + 5);
 }
 
-/// The settings of the ConfigMap and the Secret; with this database and a key, if it is named.
+/// Returns the settings of the ConfigMap and the Secret. If `database` is given, they also have
+/// this database and a key.
 fn settings(database: Option<&str>) -> Result<portcullis_issuer::IssuerConfig, String> {
     let secret = of_kind("Secret");
     let pod = pod();

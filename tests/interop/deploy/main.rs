@@ -1,5 +1,5 @@
-//! The files of `deploy`, as far as they can be checked without a container engine and a cluster: by
-//! the schemas, by the programs that read them, and by the issuer itself.
+//! Checks the files of `deploy`, as far as that is possible without a container engine and a
+//! cluster. The schemas, the programs that read the files, and the issuer itself check them.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! What the shipped files say to the issuer and to the API, as those read it.
+//! Reads the settings in the shipped files as the issuer and the API do.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,8 @@ use portcullis_issuer::{IssuerConfig, SettingSources};
 
 pub(crate) const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// The issuer's settings from this text of a file and these variables, or what it says against them.
+/// Returns the issuer's settings from the text of this file and these variables, or the issuer's
+/// error.
 pub(crate) fn issuer(file: &str, variables: &[(String, String)]) -> Result<IssuerConfig, String> {
     for (name, _) in variables {
         let is_setting = portcullis_issuer::SETTINGS.iter().any(|setting| setting.name == name);

@@ -1,4 +1,4 @@
-//! The systemd unit, as `systemd-analyze` judges it, and the settings beside it.
+//! Checks the systemd unit with `systemd-analyze`, and the settings file beside it.
 
 use std::fs;
 use std::process::Command;
@@ -8,13 +8,14 @@ use crate::tools::{shipped, tell, text};
 
 const UNIT: &str = "systemd/portcullis-issuer.service";
 
-/// `systemd-analyze` on the unit with this change.
+/// Runs `systemd-analyze` on the unit with this change.
 fn analyze(arguments: &[&str], change: (&str, &str)) -> (bool, String) {
     let unit = text(UNIT);
     for part in ["/usr/local/bin/portcullis-issuer", change.0] {
         assert!(unit.contains(part), "there is no {part}");
     }
-    // The program is not installed here, and what is looked for is one that can be executed.
+    // The program is not installed on this machine, and `systemd-analyze` requires an executable
+    // file.
     let unit = unit
         .replacen(change.0, change.1, 1)
         .replace("/usr/local/bin/portcullis-issuer", "/bin/true");
@@ -40,7 +41,7 @@ fn unit_is_verified_without_a_warning() {
     assert!(!about_the_unit(told).is_empty(), "a misspelt directive is not noticed");
 }
 
-/// systemd's own measure, from 0 (best) to 10.
+/// The limit is in the unit of `systemd-analyze security`, from 0 (best) to 10.
 #[test]
 #[ignore = "needs systemd-analyze: run cargo xtask test"]
 fn unit_is_exposed_by_at_most_1_5_of_10() {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// A path below `deploy`.
+/// Returns a path below `deploy`.
 pub(crate) fn shipped(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(path)
 }
@@ -16,7 +16,7 @@ pub(crate) fn text(path: &str) -> String {
     fs::read_to_string(shipped(path)).unwrap()
 }
 
-/// Whether the program succeeds, and what it says.
+/// Runs the program. Returns whether it succeeds, and its output.
 pub(crate) fn tell(command: &mut Command) -> (bool, String) {
     let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| {
         panic!("{command:?} could not be started ({error}): run cargo xtask test");
@@ -25,13 +25,13 @@ pub(crate) fn tell(command: &mut Command) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&told).into_owned())
 }
 
-/// A program of the Python packages in `third_party/manifests`.
+/// Returns the command for a program of the Python packages in `third_party/manifests`.
 pub(crate) fn python_tool(name: &str) -> Command {
     let python = std::env::var_os("PORTCULLIS_MANIFESTS").map(PathBuf::from);
     Command::new(python.map_or_else(|| OsString::from(name), |it| it.with_file_name(name).into()))
 }
 
-/// The documents of a YAML file.
+/// Returns the documents of a YAML file.
 pub(crate) fn documents(path: &str) -> Vec<Value> {
     const TO_JSON: &str =
         "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
@@ -41,7 +41,7 @@ pub(crate) fn documents(path: &str) -> Vec<Value> {
     serde_json::from_str(&told).unwrap()
 }
 
-/// Checks the file, and that a change that makes it wrong is noticed.
+/// Asserts that `checker` accepts the file, and rejects the file with the change `broken`.
 pub(crate) fn check(path: &str, broken: (&str, &str), checker: impl Fn(&Path) -> (bool, String)) {
     let (right, told) = checker(&shipped(path));
     assert!(right, "{path}: {told}");

@@ -1,5 +1,6 @@
-//! The issuer behind nginx and Caddy, with the files of `deploy` as they are shipped: a client that
-//! guesses passwords locks out its own address only, whatever address it claims.
+//! Tests the issuer behind nginx and Caddy, with the files of `deploy` as they are shipped. A
+//! client that guesses passwords locks out only its own address, whatever address it claims to
+//! have.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -13,11 +14,12 @@ use crate::proxy::{Kind, Proxy};
 
 const PASSWORD: &str = "correct horse battery staple";
 
-/// Linux has all of 127.0.0.0/8, so that each of these is another address to the proxy.
+/// The address of one client. On Linux, all of 127.0.0.0/8 is loopback, so each of the clients has
+/// its own address.
 const STRANGER: [u8; 4] = [127, 0, 77, 1];
 const ALICE: [u8; 4] = [127, 0, 77, 2];
 
-/// An issuer at its defaults, but for the header that its proxy writes.
+/// Starts an issuer with its default settings, except for the header that its proxy sets.
 async fn issuer(folder: &tempfile::TempDir) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -30,7 +32,7 @@ async fn issuer(folder: &tempfile::TempDir) -> SocketAddr {
     address
 }
 
-/// A client at this address, which claims to be at another one.
+/// Returns a client at this address.
 fn client(proxy: &Proxy, address: [u8; 4]) -> Client {
     let builder = Client::builder().local_address(IpAddr::from(address));
     proxy.trusted_by(builder).timeout(Duration::from_secs(60)).build().unwrap()
@@ -50,12 +52,13 @@ async fn stranger_locks_out_only_their_own_address(kind: Kind) {
     let proxy = Proxy::in_front_of_issuer(kind, issuer(&folder).await);
     let (stranger, alice) = (client(&proxy, STRANGER), client(&proxy, ALICE));
     let victim = IpAddr::from(ALICE).to_string();
-    // The limit of an address; no account is tried twice.
+    // These attempts reach the limit of an address; no account is tried twice.
     for number in 0..200 {
         let name = format!("guess-{number}");
         assert_eq!(login(&proxy, &stranger, &name, &victim).await, StatusCode::UNAUTHORIZED);
     }
-    // The limit is that of 5 minutes: some attempts came back meanwhile.
+    // The limit applies to a window of 5 minutes, so some attempts have become available again in
+    // the meantime.
     let mut more = 0;
     while login(&proxy, &stranger, "bob", &victim).await == StatusCode::UNAUTHORIZED {
         more += 1;
@@ -65,12 +68,12 @@ async fn stranger_locks_out_only_their_own_address(kind: Kind) {
     assert_eq!(locked_out, StatusCode::TOO_MANY_REQUESTS);
     let claimed = IpAddr::from(STRANGER).to_string();
     assert_eq!(login(&proxy, &alice, "alice", &claimed).await, StatusCode::OK);
-    // Whatever address the stranger claims next.
+    // The stranger stays locked out with any other claimed address.
     let locked_out = login(&proxy, &stranger, "carol", "192.0.2.1").await;
     assert_eq!(locked_out, StatusCode::TOO_MANY_REQUESTS);
 }
 
-/// The issuer's documents pass as they are.
+/// The proxy passes the issuer's documents on unchanged.
 async fn discovery_and_keys_pass(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let proxy = Proxy::in_front_of_issuer(kind, issuer(&folder).await);

@@ -148,7 +148,7 @@ pub(crate) fn named(variable: &str, name: &str) -> PathBuf {
     std::env::var_os(variable).unwrap_or_else(|| name.into()).into()
 }
 
-/// A process with all its files in the folder.
+/// Returns the command for an nginx that keeps all its files in `folder`.
 pub(crate) fn nginx(folder: &Path) -> Command {
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {name};\n"))
@@ -176,17 +176,17 @@ pub(crate) fn caddy(folder: &Path) -> Command {
 fn envoy() -> Command {
     let mut command = Command::new(named("PORTCULLIS_ENVOY", "envoy"));
     command.args(["--config-path", "recipe.yaml", "--log-level", "warning", "--concurrency", "1"]);
-    // Several run at once.
+    // Several Envoy processes run at once.
     command.arg("--use-dynamic-base-id");
     command
 }
 
-/// An address that no other program is given before the proxy starts.
+/// Returns an address that no other program gets before the proxy starts.
 pub(crate) fn free_address() -> SocketAddr {
     static NUMBER: AtomicU8 = AtomicU8::new(1);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let [_, _, high, low] = std::process::id().to_be_bytes();
-    // Linux has all of 127.0.0.0/8, and other programs use the first addresses.
+    // On Linux, all of 127.0.0.0/8 is loopback, and other programs use the first addresses.
     let host =
         if cfg!(target_os = "linux") { [127, high | 128, low, number] } else { [127, 0, 0, 1] };
     TcpListener::bind((IpAddr::from(host), 0)).unwrap().local_addr().unwrap()

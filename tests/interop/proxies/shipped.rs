@@ -1,4 +1,5 @@
-//! The proxies' configurations in `deploy`, on loopback ports and with certificates of the test's own.
+//! Runs the proxies' configurations in `deploy` on loopback ports, with certificates that the tests
+//! create.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -16,10 +17,10 @@ const HEADERS: &str = include_str!("../../../deploy/nginx/issuer-headers.conf");
 const COMPOSE_NGINX: &str = include_str!("../../../deploy/compose/nginx.conf");
 const CADDY: &str = include_str!("../../../deploy/caddy/Caddyfile");
 
-/// The name in the shipped files.
+/// The host name in the shipped files.
 const HOST: &str = "auth.example.com";
 
-/// The text with each of the pairs replaced, all of which must be there.
+/// Returns the text with each of the pairs replaced. Asserts that the text contains all of them.
 fn changed(text: &str, pairs: &[(&str, &str)]) -> String {
     let mut text = text.to_owned();
     for (from, to) in pairs {
@@ -29,7 +30,8 @@ fn changed(text: &str, pairs: &[(&str, &str)]) -> String {
     text
 }
 
-/// nginx's files in the folder, as the shipped one names them; the authority of the certificate.
+/// Writes nginx's files to the folder, under the names in the shipped configuration. Returns the CA
+/// certificate.
 fn nginx_files(folder: &Path, recipe: &str, names: &[&str]) -> String {
     let made = private_ca::certificate(names);
     fs::write(folder.join("proxy.crt"), made.certificate).unwrap();
@@ -56,7 +58,7 @@ fn issuer_recipe(folder: &Path, address: &str, redirect: &str, issuer: &str) -> 
 }
 
 impl Proxy {
-    /// The shipped configuration in front of an issuer.
+    /// Starts the proxy with its shipped configuration, in front of an issuer.
     pub(crate) fn in_front_of_issuer(kind: Kind, issuer: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (address, issuer) = (free_address(), issuer.to_string());
@@ -69,7 +71,8 @@ impl Proxy {
                 let command = nginx(folder.path());
                 Self::run(kind, command, folder, address)
             }
-            // Caddy gets its certificate from an authority on the Internet: here it is without TLS.
+            // Caddy would get its certificate from a CA on the Internet, so this test runs it
+            // without TLS.
             Kind::Caddy => {
                 let log = folder.path().join("api.log").display().to_string();
                 let pairs = [
@@ -85,7 +88,7 @@ impl Proxy {
         }
     }
 
-    /// Where clients reach the issuer.
+    /// Returns the URL at which clients reach the issuer.
     pub(crate) fn issuer_url(&self) -> String {
         match self.kind {
             Kind::Nginx => format!("https://{HOST}:{}", self.address.port()),
@@ -93,7 +96,8 @@ impl Proxy {
         }
     }
 
-    /// A client that looks the issuer up here and trusts the certificate.
+    /// Configures a client that resolves the issuer's name to this proxy and trusts its
+    /// certificate.
     pub(crate) fn trusted_by(&self, client: ClientBuilder) -> ClientBuilder {
         if self.kind != Kind::Nginx {
             return client;
@@ -126,7 +130,8 @@ fn nginx_accepts_the_shipped_files_without_a_warning() {
     nginx_files(folder.path(), &recipe, &[HOST]);
     test(&folder);
 
-    // That of Compose, whose containers have no address here.
+    // The second configuration is that of Compose. The names of its containers have no address on
+    // this machine.
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name).display().to_string();
     let recipe = changed(

@@ -1,4 +1,5 @@
-//! The load: each session has a connection, and refreshes when the last refresh is answered.
+//! The load on the issuer. Each session has its own connection, and sends a refresh when its last
+//! refresh is answered.
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +12,12 @@ use portcullis_bench_issuer::PASSWORD;
 /// A session: its refresh token.
 pub(crate) struct Session(String);
 
-/// How long each refresh took.
+/// The durations of the refreshes.
 pub(crate) struct Load {
     pub(crate) millis: Vec<f64>,
 }
 
-/// Logs in as many sessions.
+/// Logs in this many sessions.
 pub(crate) async fn log_in(address: &str, sessions: usize) -> Vec<Session> {
     let mut connection = Connection::open(address).await;
     let body = format!(r#"{{"username":"alice","password":"{PASSWORD}"}}"#);
@@ -27,7 +28,7 @@ pub(crate) async fn log_in(address: &str, sessions: usize) -> Vec<Session> {
     all
 }
 
-/// Refreshes for this long.
+/// Refreshes all sessions repeatedly, for this time.
 pub(crate) async fn run(address: &str, sessions: &mut [Session], length: Duration) -> Load {
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
@@ -53,7 +54,7 @@ pub(crate) async fn run(address: &str, sessions: &mut [Session], length: Duratio
     load
 }
 
-/// A connection, with no more of HTTP than these responses need.
+/// A connection that implements only the part of HTTP that these responses need.
 struct Connection {
     stream: TcpStream,
     address: String,

@@ -1,11 +1,13 @@
-//! What a refresh costs the issuer's binary, over HTTP, from another process.
+//! Measures the cost of a refresh for the issuer's binary. The requests come over HTTP from another
+//! process.
 //!
 //! ```text
 //! refreshes [rounds=5] [secs=5] [in-flight=32] NAME=BINARY …
 //! ```
 //!
-//! Each binary is measured on SQLite and, with `PORTCULLIS_POSTGRES`, on a schema of its own there.
-//! The rounds of all binaries alternate, so that other load on the machine affects them alike.
+//! Each binary is measured on SQLite and, if `PORTCULLIS_POSTGRES` is set, in its own schema of
+//! that PostgreSQL database. The rounds of all binaries alternate, so that other load on the
+//! machine affects them alike.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -24,7 +26,7 @@ use std::time::{Duration, Instant};
 use load::Load;
 use server::Server;
 
-/// What one binary took on one store.
+/// The figures of one binary on one store.
 struct Measured {
     name: String,
     store: &'static str,
@@ -52,7 +54,7 @@ fn main() {
         }
     }
     let postgres = std::env::var("PORTCULLIS_POSTGRES").ok();
-    // One thread: the load must leave the processor to the issuer.
+    // The load runs on one thread, because it must leave the other processors to the issuer.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut all = Vec::new();
     for (name, binary) in &binaries {
@@ -129,7 +131,8 @@ impl Measured {
     }
 
     fn row(&self) -> String {
-        // The counter appears with the first of them; an issuer without it commits each by itself.
+        // The counter appears with the first grouped commit. An issuer without the counter commits
+        // each refresh separately.
         let commits = match self.rounds.iter().find_map(|round| round.commits) {
             Some(commits) => format!("{:.3}", self.of(|round| round.commits.unwrap_or(commits))),
             None => "1".to_owned(),

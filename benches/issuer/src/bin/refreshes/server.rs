@@ -17,7 +17,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one on SQLite, or in a schema of its own of this PostgreSQL.
+    /// Starts an issuer on SQLite, or in its own schema of this PostgreSQL database.
     pub(crate) fn start(binary: &Path, postgres: Option<&str>) -> Self {
         let home = tempfile::tempdir().unwrap();
         let (address, metrics) = (free(), free());
@@ -65,12 +65,13 @@ impl Server {
         Self { child, address, metrics, home }
     }
 
-    /// Its processor time until now, in seconds.
+    /// Returns the processor time of the issuer so far, in seconds.
     pub(crate) fn cpu(&self) -> f64 {
         cpu_of(&self.child.id().to_string())
     }
 
-    /// Its commits of grouped changes until now; `None` if it does not count them.
+    /// Returns the number of grouped commits of the issuer so far, or `None` if it does not count
+    /// them.
     pub(crate) fn commits(&self) -> Option<f64> {
         let mut stream = TcpStream::connect(&self.metrics).ok()?;
         stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
