@@ -4,6 +4,7 @@ mod check;
 mod database_url;
 mod env;
 mod settings;
+mod warnings;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -17,9 +18,14 @@ pub use self::database_url::DatabaseUrl;
 pub use self::settings::{SETTINGS, Setting};
 use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};
+use crate::domain::network::Network;
 use crate::domain::sessions::Lifetimes;
 use crate::domain::tokens::TokenSettings;
 pub use crate::domain::users::PasswordCost;
+
+/// The number of connections of all clients together: below the 1,024 files that a process may
+/// usually open, and above what one issuer has to do.
+pub(crate) const MAX_CONNECTIONS: u32 = 896;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
 ///
@@ -40,6 +46,12 @@ pub struct IssuerConfig {
     pub listen: SocketAddr,
     /// Where the binary serves metrics, if anywhere (`IDENTSPHERE_METRICS_LISTEN`).
     pub metrics_listen: Option<SocketAddr>,
+    /// Where the binary answers health probes besides [`listen`](Self::listen), if anywhere
+    /// (`IDENTSPHERE_HEALTH_LISTEN`).
+    pub health_listen: Option<SocketAddr>,
+    /// The number of connections that one client address may have open
+    /// (`IDENTSPHERE_CONNECTIONS_PER_ADDRESS`).
+    pub connections_per_address: u32,
     /// How long it goes on serving when it is told to stop (`IDENTSPHERE_SHUTDOWN_DELAY_SECS`).
     pub shutdown_delay: Duration,
     /// The SQLite file (`IDENTSPHERE_DATABASE`).
@@ -80,9 +92,12 @@ pub struct IssuerConfig {
     pub attempts_per_account: u32,
     /// The same of an address (`IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS`).
     pub attempts_per_address: u32,
-    /// Where a proxy in front writes the client's address
+    /// The header in which a proxy in front writes the client's address
     /// (`IDENTSPHERE_CLIENT_ADDRESS_HEADER`).
     pub client_address_header: Option<HeaderName>,
+    /// The proxies whose header counts; every connection's if it is empty
+    /// (`IDENTSPHERE_TRUSTED_PROXIES`).
+    pub trusted_proxies: Vec<Network>,
     /// What argon2id costs (`IDENTSPHERE_PASSWORD_MEMORY_KIB`, `IDENTSPHERE_PASSWORD_ITERATIONS`).
     pub password_cost: PasswordCost,
     /// How long the audit log is kept (`IDENTSPHERE_AUDIT_DAYS`).
@@ -106,6 +121,8 @@ impl IssuerConfig {
             issuer: issuer.into(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             metrics_listen: None,
+            health_listen: None,
+            connections_per_address: 256,
             shutdown_delay: Duration::ZERO,
             database: database.into(),
             database_url: None,
@@ -125,6 +142,7 @@ impl IssuerConfig {
             attempts_per_account: 20,
             attempts_per_address: 200,
             client_address_header: None,
+            trusted_proxies: Vec::new(),
             password_cost: PasswordCost::default(),
             audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
             cookie_domain: None,

@@ -7,6 +7,7 @@ pub(crate) mod hash;
 pub(crate) mod introspection;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod network;
 pub(crate) mod peer;
 pub(crate) mod scope;
 pub(crate) mod second_factor;

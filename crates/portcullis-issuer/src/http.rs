@@ -1,11 +1,13 @@
-//! The issuer over HTTP: which path leads where. Everything else is below.
+//! The issuer over HTTP: the routes. Everything else is below.
 
 mod api;
 mod audit;
 mod auth;
 mod body;
+mod connections;
 mod cookies;
 mod cross_site;
+mod logout;
 mod metadata;
 mod oauth;
 mod openapi;
@@ -27,6 +29,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
+use axum::routing::get;
 use portcullis::Policy;
 use portcullis_axum::RequireLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -38,7 +41,7 @@ use self::problem::Problem as P;
 pub(crate) use self::problem::no_such_page;
 pub use self::protected::LiveSession;
 pub(crate) use self::protected::{authenticator, protect};
-pub(crate) use self::serve::serve;
+pub(crate) use self::serve::{serve, serve_probes};
 use crate::domain::audit::AUDIT_SCOPE;
 
 /// More than any body that makes sense here: a name and a password.
@@ -57,13 +60,22 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
     router.layer(from_fn(trace::in_a_span)).with_state(api.clone())
 }
 
+/// The health probes alone, for a listener of their own.
+pub(crate) fn probes(api: &Arc<Api>) -> Router {
+    Router::new()
+        .route("/healthz", get(operation::alive))
+        .route("/readyz", get(operation::ready))
+        .fallback(no_such_page)
+        .with_state(api.clone())
+}
+
 fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
     let wrong_credentials = &[of(P::WrongCredentials), of(P::CrossSite)];
     let wrong_token = &[of(P::NoRefreshToken), of(P::WrongRefreshToken)];
     let routes = OpenApiRouter::with_openapi(openapi::document(&api.config))
         .routes(open(routes!(auth::login), &[A_BODY, AN_ATTEMPT, wrong_credentials]))
         .routes(open(routes!(auth::refresh), &[A_BODY, A_REFRESH_COOKIE, wrong_token]))
-        .routes(open(routes!(auth::logout), &[A_BODY, A_REFRESH_COOKIE]))
+        .routes(open(routes!(logout::logout), &[A_BODY, A_REFRESH_COOKIE, &[of(P::NoSession)]]))
         .routes(oauth::documented(routes!(oauth::token::token), oauth::OF_TOKENS))
         .routes(oauth::documented(routes!(oauth::introspect::introspect), &[]))
         .routes(oauth::documented(routes!(oauth::revoke::revoke), oauth::OF_REVOCATION))

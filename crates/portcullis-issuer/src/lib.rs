@@ -38,7 +38,7 @@
 //! |---|---|
 //! | `POST /v1/auth/login` | `{"username", "password"}` in exchange for tokens and cookies |
 //! | `POST /v1/auth/refresh` | a refresh token (JSON body or cookie) in exchange for new tokens |
-//! | `POST /v1/auth/logout` | ends the session of a refresh token; takes the cookies back |
+//! | `POST /v1/auth/logout` | ends the session of a refresh token or of an access token; takes the cookies back |
 //! | `POST /v1/auth/logout-everywhere` | ends all sessions of the user |
 //! | `POST /v1/auth/register` | makes a user; only with `IDENTSPHERE_REGISTRATION=on` |
 //! | `GET /v1/auth/sessions` | the user's live sessions |
@@ -156,6 +156,7 @@
 //! | `portcullis_issuer_keys` | `state` | keys, by [`KeyState`] |
 //! | `portcullis_issuer_next_key_change_timestamp_seconds` | | when something about the keys is due |
 //! | `portcullis_issuer_leader` | | 1 where this process looks after the keys |
+//! | `portcullis_issuer_connections_rejected_total` | | connections that were closed because their address had too many |
 //! | `portcullis_issuer_store_seconds` | `operation`, `outcome` | what the store took |
 //! | `portcullis_issuer_passwords_waiting` | | passwords that wait to be checked |
 //!
@@ -185,6 +186,7 @@ pub use self::domain::clients::{NewClient, RegisteredClient};
 pub use self::domain::keys::{
     KeyEncryptionKey, KeyState, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
 };
+pub use self::domain::network::{Network, NotANetwork};
 pub use self::domain::sessions::SessionInfo;
 pub use self::domain::users::{NewUser, User};
 pub use self::error::{ConfigError, Error, StoreError};

@@ -1,10 +1,11 @@
-//! Which settings are refused, and why: whatever can be known without touching the file system.
+//! Rejects wrong settings, as far as they can be checked without the file system.
 
 use std::time::Duration;
 
+use axum::http::header::FORWARDED;
 use url::{Host, Url};
 
-use super::{IssuerConfig, PasswordCost};
+use super::{IssuerConfig, MAX_CONNECTIONS, PasswordCost};
 use crate::clock::secs;
 use crate::error::ConfigError;
 
@@ -25,9 +26,27 @@ impl IssuerConfig {
             return Err(ConfigError::new(
                 "IDENTSPHERE_METRICS_LISTEN",
                 self.listen,
-                "it must not be what IDENTSPHERE_LISTEN is: metrics are nobody else's business",
+                "it must not be the address of IDENTSPHERE_LISTEN: metrics are for operators only",
             ));
         }
+        if let Some(health) = self.health_listen.filter(|health| health.port() != 0) {
+            let listeners = [
+                ("IDENTSPHERE_LISTEN", Some(self.listen)),
+                ("IDENTSPHERE_METRICS_LISTEN", self.metrics_listen),
+            ];
+            for (name, _) in listeners.iter().filter(|(_, listen)| *listen == Some(health)) {
+                let expected = format!("it must not be the address of {name}");
+                return Err(ConfigError::new("IDENTSPHERE_HEALTH_LISTEN", health, expected));
+            }
+        }
+        if !(1..=MAX_CONNECTIONS).contains(&self.connections_per_address) {
+            return Err(ConfigError::new(
+                "IDENTSPHERE_CONNECTIONS_PER_ADDRESS",
+                self.connections_per_address,
+                format!("it must be from 1 to {MAX_CONNECTIONS}"),
+            ));
+        }
+        self.check_proxies()?;
         if self.shutdown_delay.as_secs() > 300 {
             return Err(ConfigError::new(
                 "IDENTSPHERE_SHUTDOWN_DELAY_SECS",
@@ -113,6 +132,25 @@ impl IssuerConfig {
         match &self.cookie_domain {
             Some(domain) => check_cookie_domain(domain, &issuer),
             None => Ok(()),
+        }
+    }
+
+    /// A list of proxies without a header would have no effect.
+    fn check_proxies(&self) -> Result<(), ConfigError> {
+        match &self.client_address_header {
+            // RFC 7239 has elements of its own.
+            Some(name) if name == FORWARDED => Err(ConfigError::new(
+                "IDENTSPHERE_CLIENT_ADDRESS_HEADER",
+                name,
+                "the elements of RFC 7239 are not supported; name a header that has addresses \
+                 only, such as X-Forwarded-For",
+            )),
+            None if !self.trusted_proxies.is_empty() => Err(ConfigError::hidden(
+                "IDENTSPHERE_TRUSTED_PROXIES",
+                "is set without IDENTSPHERE_CLIENT_ADDRESS_HEADER; name the header in which these \
+                 proxies write the client's address",
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -276,8 +314,27 @@ mod tests {
             ),
             (
                 refused(|config| config.metrics_listen = Some(config.listen)),
-                "IDENTSPHERE_METRICS_LISTEN is \"127.0.0.1:8080\": it must not be what \
-                 IDENTSPHERE_LISTEN is: metrics are nobody else's business",
+                "IDENTSPHERE_METRICS_LISTEN is \"127.0.0.1:8080\": it must not be the \
+                 address of IDENTSPHERE_LISTEN: metrics are for operators only",
+            ),
+            (
+                refused(|config| config.health_listen = Some(config.listen)),
+                "IDENTSPHERE_HEALTH_LISTEN is \"127.0.0.1:8080\": it must not be the address of \
+                 IDENTSPHERE_LISTEN",
+            ),
+            (
+                refused(|config| config.connections_per_address = 0),
+                "IDENTSPHERE_CONNECTIONS_PER_ADDRESS is \"0\": it must be from 1 to 896",
+            ),
+            (
+                refused(|config| config.client_address_header = Some(FORWARDED)),
+                "IDENTSPHERE_CLIENT_ADDRESS_HEADER is \"forwarded\": the elements of RFC 7239 are \
+                 not supported; name a header that has addresses only, such as X-Forwarded-For",
+            ),
+            (
+                refused(|config| config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()]),
+                "IDENTSPHERE_TRUSTED_PROXIES is set without IDENTSPHERE_CLIENT_ADDRESS_HEADER; name \
+                 the header in which these proxies write the client's address",
             ),
             (
                 refused(|config| config.shutdown_delay = Duration::from_secs(301)),

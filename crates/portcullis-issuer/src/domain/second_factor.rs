@@ -71,15 +71,15 @@ impl SecondFactors {
         password: Zeroizing<String>,
         peer: &Peer,
     ) -> Result<Option<Enrolment>, Error> {
-        let account = user.name.to_ascii_lowercase();
-        self.limits.take(&account, peer).await?;
+        let account = format!("password of user {}", user.id);
+        self.limits.take_of_session(&account, peer).await?;
         let checked = self.users.check_password(&user.name, password).await?;
         if let PasswordCheck::Wrong { .. } = checked {
             let failed = self.event_of(EventKind::StepUpFailed, user, peer);
             self.audit.record(&failed).await?;
             return Ok(None);
         }
-        self.limits.give_back(&account, peer);
+        self.limits.give_back_of_session(&account);
         let mut bytes = Zeroizing::new([0; 20]);
         crate::random::fill(bytes.as_mut_slice())?;
         let sealed = self.sealing.0.seal(&user.id, bytes.as_slice())?;
@@ -102,9 +102,9 @@ impl SecondFactors {
     ) -> Result<SteppedUp, Error> {
         // A million codes and some minutes are not many.
         let account = format!("second factor of {}", user.id);
-        self.limits.take(&account, peer).await?;
+        self.limits.take_of_session(&account, peer).await?;
         let Some(sealed) = self.store.second_factor(&user.id).await? else {
-            self.limits.give_back(&account, peer);
+            self.limits.give_back_of_session(&account);
             return Ok(SteppedUp::NotEnrolled);
         };
         let secret = self
@@ -124,7 +124,7 @@ impl SecondFactors {
                 Session { stepped_up_at: Some(now), place: Some(place), ..session.clone() };
             let token = self.tokens.issue(&keys, &session.subject(user), now).await?;
             if self.store.step_up(&sealed, step, &event).await? {
-                self.limits.give_back(&account, peer);
+                self.limits.give_back_of_session(&account);
                 return Ok(SteppedUp::Token(token));
             }
         }

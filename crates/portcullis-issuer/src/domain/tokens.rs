@@ -5,6 +5,7 @@ mod jwt;
 mod settings;
 mod status_lists;
 mod store;
+mod waits;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ pub(crate) use self::access_token::{FIRST_PARTY, Subject, TWO_FACTORS};
 pub(crate) use self::settings::TokenSettings;
 pub(crate) use self::status_lists::StatusLists;
 pub(crate) use self::store::{PLACES, Place, TokenStore, Until, client_owner, name_of};
+pub(crate) use self::waits::Verifier;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
 use crate::error::Error;

@@ -16,4 +16,6 @@ pub(crate) struct Api {
     pub(crate) authenticator: Authenticator,
     /// Set on shutdown: readiness probes fail from then on.
     pub(crate) stopping: AtomicBool,
+    /// Set once an unusable client address has been logged.
+    pub(crate) unusable_address_logged: AtomicBool,
 }

@@ -1,11 +1,11 @@
-//! Login, refresh and logout.
+//! Login and refresh.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -103,31 +103,6 @@ pub(super) async fn refresh(
     }
 }
 
-/// Ends the session of a refresh token, and takes the cookies back.
-///
-/// Without a refresh token there is no session to be ended, but there may be an access cookie to
-/// be taken back.
-#[utoipa::path(
-    post,
-    path = "/v1/auth/logout",
-    tag = "sessions",
-    request_body = Option<RefreshToken>,
-    responses((status = 204, description = "There is no such session (any more)")),
-    security((), ("refresh_cookie" = [])),
-)]
-pub(super) async fn logout(
-    State(api): State<Arc<Api>>,
-    peer: Peer,
-    presented: Result<PresentedToken, Problem>,
-) -> Result<Response, Problem> {
-    match presented {
-        Ok(PresentedToken { token, .. }) => api.domain.sessions.logout(&token, &peer).await?,
-        Err(Problem::NoRefreshToken) => {}
-        Err(problem) => return Err(problem),
-    }
-    without_cookies(&api, StatusCode::NO_CONTENT)
-}
-
 /// Who keeps the refresh token.
 #[derive(Clone, Copy)]
 enum Keeper {
@@ -178,11 +153,26 @@ pub(super) struct PresentedToken {
     keeper: Keeper,
 }
 
-/// What a session goes on with.
+/// A session's refresh token.
 #[derive(Deserialize, ToSchema)]
-struct RefreshToken {
-    /// That of the cookie when it is absent.
+pub(super) struct RefreshToken {
+    /// The cookie's if it is absent.
     refresh_token: Option<String>,
+}
+
+impl RefreshToken {
+    /// Reads the token of the JSON body, if the request has a body and the body has a token.
+    pub(super) async fn of_body(
+        request: Request,
+        api: &Arc<Api>,
+    ) -> Result<Option<Zeroizing<String>>, Problem> {
+        // Without a content type there is no body: the browser's case.
+        if !request.headers().contains_key(CONTENT_TYPE) {
+            return Ok(None);
+        }
+        let JsonBody(body) = JsonBody::<Option<Self>>::from_request(request, api).await?;
+        Ok(body.and_then(|body| body.refresh_token).map(Zeroizing::new))
+    }
 }
 
 impl FromRequest<Arc<Api>> for PresentedToken {
@@ -190,14 +180,10 @@ impl FromRequest<Arc<Api>> for PresentedToken {
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
         let headers = request.headers().clone();
-        // Without a content type there is no body to speak of: the browser's case.
-        if headers.contains_key(CONTENT_TYPE) {
-            let body = JsonBody::<Option<RefreshToken>>::from_request(request, api).await?;
-            if let Some(token) = body.0.and_then(|body| body.refresh_token) {
-                return Ok(Self { token: Zeroizing::new(token), keeper: Keeper::Client });
-            }
+        if let Some(token) = RefreshToken::of_body(request, api).await? {
+            return Ok(Self { token, keeper: Keeper::Client });
         }
-        // Whoever has the token itself in hand may be anywhere; a cookie comes by itself.
+        // A client that sends the token itself may be anywhere; a browser adds the cookie.
         cross_site::check(&headers, &api.config)?;
         let token = cookies::refresh_token(&headers)?.ok_or(Problem::NoRefreshToken)?;
         Ok(Self { token: Zeroizing::new(token.to_owned()), keeper: Keeper::Browser })

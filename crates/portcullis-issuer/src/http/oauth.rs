@@ -9,4 +9,5 @@ pub(super) mod introspect;
 pub(super) mod revoke;
 pub(super) mod token;
 
+pub(super) use self::caller::client_of;
 pub(super) use self::documented::{OF_REVOCATION, OF_TOKENS, documented};

@@ -25,6 +25,7 @@ pub(super) enum Problem {
     TooLarge,
     TooSlow,
     NoRefreshToken,
+    NoSession,
     AmbiguousCookie,
     WrongCredentials,
     WrongRefreshToken,
@@ -84,6 +85,13 @@ impl Problem {
                 "no-refresh-token",
                 "No refresh token",
                 "Send the refresh token as refresh_token in a JSON body, or as its cookie.",
+            ),
+            Self::NoSession => (
+                S::BAD_REQUEST,
+                "no-session",
+                "No session to end",
+                "Send the session's refresh token, or an access token that has not expired. No \
+                 session was ended.",
             ),
             Self::AmbiguousCookie => (
                 S::BAD_REQUEST,

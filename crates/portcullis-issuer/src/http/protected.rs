@@ -118,9 +118,10 @@ async fn know_the_keys(State(api): State<Arc<Api>>, request: Request, next: Next
     next.run(request).await
 }
 
+/// The claim that names a session.
 #[derive(Deserialize)]
-struct SessionClaim {
-    sid: String,
+pub(super) struct SessionClaim {
+    pub(super) sid: String,
 }
 
 async fn require_live_session(

@@ -26,7 +26,13 @@ pub(super) async fn open(store: &Arc<dyn Store>, config: IssuerConfig) -> Result
     metrics::leads(store.leads());
     let domain = domain(store, &config).await?;
     let authenticator = http::authenticator(&config, domain.keys.shared()).await?;
-    Ok(Api { config, domain, authenticator, stopping: AtomicBool::new(false) })
+    Ok(Api {
+        config,
+        domain,
+        authenticator,
+        stopping: AtomicBool::new(false),
+        unusable_address_logged: AtomicBool::new(false),
+    })
 }
 
 async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain, Error> {

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod browsers;
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod common;

@@ -12,7 +12,8 @@ use portcullis_issuer::{Issuer, NewUser};
 on_every_store!(
     from_login_to_the_end_of_the_session,
     a_spent_token_ends_its_session_however_late,
-    logout_without_a_refresh_token_takes_the_cookies_back,
+    logout_by_an_access_token_ends_its_session,
+    logout_without_a_proof_of_the_session_is_400_and_says_so,
     logout_ends_the_session_at_once_and_takes_the_cookies_back,
     a_user_sees_and_ends_their_own_sessions_only,
     one_refresh_token_presented_many_times_at_once_has_one_successor,
@@ -128,15 +129,42 @@ async fn what_needs_no_writing_does_not_wait_for_a_lock() {
     writer.await.unwrap().expect(200);
 }
 
-async fn logout_without_a_refresh_token_takes_the_cookies_back(home: Home) {
+async fn logout_by_an_access_token_ends_its_session(home: Home) {
     let issuer = home.open_with_alice().await;
-    let token = login(&issuer).await.expect(200).text("access_token");
+    let cookie = |token: &str| format!("__Host-portcullis-access={token}");
+    for by_cookie in [true, false] {
+        let grant = login(&issuer).await.expect(200);
+        let token = grant.text("access_token");
+        let bye = if by_cookie {
+            let headers = [("cookie", &*cookie(&token)), ("sec-fetch-site", "same-origin")];
+            call(&issuer, "POST /v1/auth/logout", &headers).await
+        } else {
+            with_token(&issuer, "POST /v1/auth/logout", &token).await
+        };
+        assert_eq!(bye.expect(204).cookie("__Host-portcullis-access").unwrap(), "");
+        with_token(&issuer, "GET /v1/users/me", &token).await.expect(401);
+        refresh(&issuer, &grant.text("refresh_token")).await.expect(401);
+    }
+    let kinds = issuer.events(0, 1000).await.unwrap().into_iter().map(|event| event.kind);
+    assert_eq!(kinds.filter(|kind| kind == "logout").count(), 2);
+}
+
+async fn logout_without_a_proof_of_the_session_is_400_and_says_so(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let grant = login(&issuer).await.expect(200);
+    let token = grant.text("access_token");
     let cookie = format!("__Host-portcullis-access={token}");
-    let bye = call(&issuer, "POST /v1/auth/logout", &[("cookie", &cookie)]).await.expect(204);
-    assert_eq!(bye.cookie("__Host-portcullis-access").unwrap(), "");
     let elsewhere = [("cookie", cookie.as_str()), ("sec-fetch-site", "cross-site")];
     let refused = call(&issuer, "POST /v1/auth/logout", &elsewhere).await.expect(403);
     assert!(refused.cookie("__Host-portcullis-access").is_none(), "{refused:?}");
+
+    let nothing = call(&issuer, "POST /v1/auth/logout", &[]).await.expect(400);
+    assert_eq!(nothing.json["type"], "urn:portcullis:problem:no-session");
+    assert_eq!(nothing.cookie("__Host-portcullis-access").unwrap(), "", "a way out for browsers");
+    home.advance(1000);
+    with_token(&issuer, "POST /v1/auth/logout", &token).await.expect(400);
+    call(&issuer, "POST /v1/auth/logout", &[("cookie", &cookie)]).await.expect(400);
+    refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
 }
 
 async fn logout_ends_the_session_at_once_and_takes_the_cookies_back(home: Home) {
