@@ -182,7 +182,9 @@ mod store;
 
 pub use self::config::{DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
 pub use self::domain::audit::{Event, EventKind};
-pub use self::domain::clients::{NewClient, RegisteredClient};
+pub use self::domain::clients::{
+    ClientRight, ClientUpdate, NewClient, RegisteredClient, UnknownClientRight,
+};
 pub use self::domain::keys::{
     KeyEncryptionKey, KeyState, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
 };

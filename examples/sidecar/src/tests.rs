@@ -47,7 +47,8 @@ impl World {
         let (issuer, issuer_at, serving) =
             serve_issuer(folder.path(), &format!("http://{at}"), issuer_at).await;
         issuer.add_user(NewUser::new("alice", PASSWORD).scopes(["a:read"])).await.unwrap();
-        let secret = issuer.add_client(NewClient::new("sidecar")).await.unwrap().unwrap();
+        let client = NewClient::new("sidecar").resource_servers(["https://api.example"]);
+        let secret = issuer.add_client(client).await.unwrap().unwrap();
         std::fs::write(folder.path().join("secret"), secret).unwrap();
         let auth = Authenticator::builder(format!("http://{at}"), "https://api.example")
             .jwks_url(format!("http://{issuer_at}/.well-known/jwks.json"))

@@ -39,6 +39,19 @@ impl Tokens {
         Ok(self.store.take_place(owner, self.settings.until(now)).await?)
     }
 
+    /// Returns whether the owner has the place with this index in the list at this URI.
+    pub(crate) async fn has_place(
+        &self,
+        owner: &str,
+        uri: &str,
+        index: i64,
+    ) -> Result<bool, Error> {
+        let place = self.store.place_of(owner).await?;
+        let is_it =
+            |place: Place| place.index == index && self.settings.status_list_uri(place.list) == uri;
+        Ok(place.is_some_and(is_it))
+    }
+
     /// Marks a JWT as used or revoked until `expires_at`, and records `event`. Returns `false`,
     /// and records nothing, if it was marked before.
     pub(crate) async fn spend(

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use axum::http::request::Builder;
-use portcullis_issuer::{Issuer, IssuerConfig, NewClient};
+use portcullis_issuer::{ClientRight, Issuer, IssuerConfig, NewClient};
 use serde_json::json;
 
 use crate::common::{Answer, Home, PASSWORD, login, on_every_store, send, with_token};
@@ -51,7 +51,7 @@ async fn as_client(issuer: &Issuer, path: &str, credential: &str, form: String) 
 
 async fn wrong_logins_from_the_proxys_address_take_nothing_from_proven_callers(home: Home) {
     let issuer = limited(&home, |_| ()).await;
-    let billing = NewClient::new("billing");
+    let billing = NewClient::new("billing").rights([ClientRight::IntrospectAll]);
     let secret = issuer.add_client(billing).await.unwrap().unwrap();
     let credential = format!("client_id=billing&client_secret={secret}");
     let token = login(&issuer).await.expect(200).text("access_token");

@@ -27,7 +27,20 @@ fn issuer(home: &Home) -> (Server, String) {
     let mut server = Server::new(home, None, &SETTINGS);
     let alice = ["users", "add", "alice", "--password-stdin", "--scope", "identsphere:audit"];
     server.command(&alice, &format!("{PASSWORD}\n"));
-    let client = server.command(&["clients", "add", "fuzz", "--scope", "orders:read"], "");
+    let client = server.command(
+        &[
+            "clients",
+            "add",
+            "fuzz",
+            "--scope",
+            "orders:read",
+            "--right",
+            "introspect-all",
+            "--right",
+            "continue-sessions",
+        ],
+        "",
+    );
     let secret = client.split("secret: ").nth(1).unwrap().trim().to_owned();
     server.start();
     (server, secret)

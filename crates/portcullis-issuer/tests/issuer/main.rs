@@ -6,6 +6,8 @@ mod browsers;
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
+mod client_rights;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod common;

@@ -44,7 +44,7 @@ async fn text(issuer: &Issuer, path: &str) -> String {
 }
 
 /// Whether the list says of the token that it is revoked.
-async fn revoked(issuer: &Issuer, token: &str) -> bool {
+pub(crate) async fn revoked(issuer: &Issuer, token: &str) -> bool {
     let (path, index) = place(token);
     let list = text(issuer, &path).await;
     let packed = part(&list, 1)["status_list"]["lst"].as_str().unwrap().to_owned();
@@ -214,7 +214,7 @@ async fn log_out(issuer: &Issuer, session: &Answer) {
 
 async fn a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked(home: Home) {
     let (issuer, url, server) = serving(&home).await;
-    let secret = issuer.add_client(NewClient::new("api~1").audiences([API])).await.unwrap();
+    let secret = issuer.add_client(NewClient::new("api~1").resource_servers([API])).await.unwrap();
     let secret_file = home.path().join("secret");
     std::fs::write(&secret_file, secret.unwrap()).unwrap();
     let introspecting = |file: &Path| {

@@ -112,6 +112,8 @@ pub enum EventKind {
     StepUpFailed,
     /// `client_added`: a machine client.
     ClientAdded,
+    /// `client_updated`: its scopes, audiences, resource servers or rights were replaced.
+    ClientUpdated,
     /// `client_credential_changed`: its secret or its keys were replaced.
     ClientCredentialChanged,
     /// `client_disabled`
@@ -156,6 +158,7 @@ impl EventKind {
             Self::StepUp => "step_up",
             Self::StepUpFailed => "step_up_failed",
             Self::ClientAdded => "client_added",
+            Self::ClientUpdated => "client_updated",
             Self::ClientCredentialChanged => "client_credential_changed",
             Self::ClientDisabled => "client_disabled",
             Self::ClientEnabled => "client_enabled",

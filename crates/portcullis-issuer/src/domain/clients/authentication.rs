@@ -8,7 +8,7 @@ use super::store::{Credential, RegisteredClient};
 use super::{Clients, is_client_id};
 use crate::clock::secs;
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::hash::hash_of;
+use crate::domain::hash::{TokenHash, hash_of};
 use crate::domain::limits::Limited;
 use crate::domain::peer::Peer;
 use crate::error::Error;
@@ -63,7 +63,11 @@ impl Clients {
     async fn proves(&self, proof: &Proof, client: &RegisteredClient) -> Result<bool, Error> {
         match (proof, &client.credential) {
             (Proof::Secret { secret, .. }, Credential::Secret(hash)) => {
-                Ok(verify_slices_are_equal(&hash_of(secret), hash).is_ok())
+                let presented = hash_of(secret);
+                let old = client.old_secret.filter(|old| old.valid_until > self.now());
+                let hashes = [Some(*hash), old.map(|old| old.hash)];
+                let equal = |hash: &TokenHash| verify_slices_are_equal(&presented, hash).is_ok();
+                Ok(hashes.iter().flatten().any(equal))
             }
             (Proof::Assertion { assertion, .. }, Credential::Keys(keys)) => {
                 let settings = self.tokens.settings();

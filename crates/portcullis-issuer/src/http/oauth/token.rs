@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::caller::{Caller, ClientFields};
 use super::error::OAuthError;
 use super::form::Form;
-use crate::domain::clients::ClientGrant;
+use crate::domain::clients::{ClientGrant, ClientRight};
 use crate::domain::peer::Peer;
 use crate::http::api::Api;
 
@@ -88,7 +88,17 @@ pub(in crate::http) async fn token(
                 )),
             }
         }
-        ("client_credentials", Caller::FirstParty) => Err(OAuthError::UnauthorizedClient),
+        ("client_credentials", Caller::FirstParty) => Err(OAuthError::UnauthorizedClient(
+            "A client without credentials gets no token in its own name.",
+        )),
+        // RFC 6749 section 6: a refresh token is bound to the client that it was issued to.
+        ("refresh_token", Caller::Registered(client))
+            if !client.has(ClientRight::ContinueSessions) =>
+        {
+            Err(OAuthError::UnauthorizedClient(
+                "The client has no right to continue sessions (continue-sessions).",
+            ))
+        }
         ("refresh_token", _) => refresh(&api, refresh_token, &resource, &peer).await,
         _ => Err(OAuthError::UnsupportedGrantType),
     }

@@ -3,7 +3,7 @@
 use crate::domain::tokens::{PLACES, Place, Until};
 use crate::error::StoreError;
 use crate::random;
-use crate::store::dialect::{Dialect, Row as _, query};
+use crate::store::dialect::{Dialect, Row, query};
 
 /// So many places in a row that are taken mean that about half of all are: time for a new list, in
 /// which a free one is found at once.
@@ -60,8 +60,22 @@ async fn extend<C: Dialect>(
     .bind(owner)
     .fetch_optional(connection)
     .await?;
-    let place = |row: &C::Row| Ok(Place { list: row.column("list")?, index: row.column("place")? });
-    row.as_ref().map(place).transpose()
+    row.as_ref().map(place_from).transpose()
+}
+
+pub(super) async fn of(
+    connection: &mut impl Dialect,
+    owner: &str,
+) -> Result<Option<Place>, StoreError> {
+    let row = query("SELECT list, place FROM status_places WHERE owner = $1")
+        .bind(owner)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(place_from).transpose()
+}
+
+fn place_from(row: &impl Row) -> Result<Place, StoreError> {
+    Ok(Place { list: row.column("list")?, index: row.column("place")? })
 }
 
 /// `false` if the place is somebody else's.
