@@ -60,6 +60,9 @@ pub struct IssuerConfig {
     pub database_url: Option<DatabaseUrl>,
     /// Who else the tokens are meant for (`IDENTSPHERE_AUDIENCES`).
     pub audiences: Vec<String>,
+    /// Whether a user's token is for the issuer alone unless its client names other resources
+    /// (`IDENTSPHERE_NARROW_TOKENS`).
+    pub narrow_tokens: bool,
     /// Lifetime of an access token, in whole seconds (`IDENTSPHERE_ACCESS_EXPIRY_SECS`).
     pub access_expiry: Duration,
     /// How long an unused session lives (`IDENTSPHERE_REFRESH_EXPIRY_SECS`).
@@ -127,6 +130,7 @@ impl IssuerConfig {
             database: database.into(),
             database_url: None,
             audiences: Vec::new(),
+            narrow_tokens: false,
             access_expiry: Duration::from_secs(900),
             refresh_expiry: Duration::from_secs(30 * 24 * 60 * 60),
             session_max: Duration::from_secs(90 * 24 * 60 * 60),
@@ -167,6 +171,7 @@ impl IssuerConfig {
         TokenSettings {
             issuer: self.issuer.clone(),
             audiences: self.audiences.clone(),
+            narrow: self.narrow_tokens,
             access_expiry: self.access_expiry,
             status_list_ttl: self.status_list_ttl,
             clock_skew: self.clock_skew,

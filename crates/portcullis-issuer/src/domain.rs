@@ -4,6 +4,7 @@
 pub(crate) mod audit;
 pub(crate) mod clients;
 pub(crate) mod hash;
+pub(crate) mod host_cookie;
 pub(crate) mod introspection;
 pub(crate) mod keys;
 pub(crate) mod limits;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use self::audit::Audit;
 use self::clients::Clients;
+use self::host_cookie::HostCookies;
 use self::introspection::Introspection;
 use self::keys::{Keeper, KeyRing};
 use self::second_factor::SecondFactors;
@@ -33,6 +35,7 @@ use crate::error::StoreError;
 pub(crate) struct Domain {
     pub(crate) audit: Arc<Audit>,
     pub(crate) clients: Arc<Clients>,
+    pub(crate) host_cookies: HostCookies,
     pub(crate) introspection: Introspection,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) keeper: Keeper,

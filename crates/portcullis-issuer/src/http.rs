@@ -32,7 +32,7 @@ use axum::middleware::from_fn;
 use axum::routing::get;
 use portcullis::Policy;
 use portcullis_axum::RequireLayer;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 pub(crate) use self::api::Api;
@@ -70,8 +70,8 @@ pub(crate) fn probes(api: &Arc<Api>) -> Router {
 }
 
 fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
-    let wrong_credentials = &[of(P::WrongCredentials), of(P::CrossSite)];
-    let wrong_token = &[of(P::NoRefreshToken), of(P::WrongRefreshToken)];
+    let wrong_credentials = &[of(P::WrongCredentials), of(P::CrossSite), of(P::InvalidTarget)];
+    let wrong_token = &[of(P::NoRefreshToken), of(P::WrongRefreshToken), of(P::InvalidTarget)];
     let routes = OpenApiRouter::with_openapi(openapi::document(&api.config))
         .routes(open(routes!(auth::login), &[A_BODY, AN_ATTEMPT, wrong_credentials]))
         .routes(open(routes!(auth::refresh), &[A_BODY, A_REFRESH_COOKIE, wrong_token]))
@@ -104,14 +104,19 @@ fn for_users() -> OpenApiRouter<Arc<Api>> {
         .routes(own(routes!(sessions::list), &[]))
         .routes(own(routes!(sessions::end), &[&[of(P::NoSuchSession)]]))
         .routes(own(routes!(sessions::end_all), &[]))
-        .routes(own(routes!(second_factor::step_up), &[A_BODY, AN_ATTEMPT, shown]))
-        .routes(own(routes!(second_factor::enrol), &[A_BODY, AN_ATTEMPT, enrolled]))
-        .routes(
+        .routes(unseen(own(routes!(second_factor::step_up), &[A_BODY, AN_ATTEMPT, shown])))
+        .routes(unseen(own(routes!(second_factor::enrol), &[A_BODY, AN_ATTEMPT, enrolled])))
+        .routes(unseen(
             own(routes!(second_factor::remove), &[no_second_factor])
                 .map(|route| route.route_layer(just_stepped_up)),
-        )
-        .routes(
+        ))
+        .routes(unseen(
             own(routes!(audit::events), &[&[of(P::WrongQuery)]])
                 .map(|route| route.route_layer(for_auditors)),
-        )
+        ))
+}
+
+/// A route for credentials that no API has seen.
+fn unseen(route: UtoipaMethodRouter<Arc<Api>>) -> UtoipaMethodRouter<Arc<Api>> {
+    route.map(|route| route.route_layer(from_fn(protected::issuers_own_only)))
 }

@@ -130,6 +130,12 @@ impl IssuerConfig {
             ));
         }
         match &self.cookie_domain {
+            Some(domain) if self.narrow_tokens => Err(ConfigError::new(
+                "IDENTSPHERE_COOKIE_DOMAIN",
+                domain,
+                "a cookie for several hosts has one token for all of them, and \
+                 IDENTSPHERE_NARROW_TOKENS is on; set one of them",
+            )),
             Some(domain) => check_cookie_domain(domain, &issuer),
             None => Ok(()),
         }

@@ -131,15 +131,16 @@ impl IssuerConfig {
             config.audit_retention = std::time::Duration::from_secs(u64::from(days) * 86_400);
         }
         config.cookie_domain = text("IDENTSPHERE_COOKIE_DOMAIN");
-        if let Some(switch) = text("IDENTSPHERE_REGISTRATION") {
-            config.registration = match switch.as_str() {
-                "on" => true,
-                "off" => false,
-                _ => {
-                    let expected = "it must be on or off";
-                    return Err(ConfigError::new("IDENTSPHERE_REGISTRATION", switch, expected));
-                }
-            };
+        for (name, on) in [
+            ("IDENTSPHERE_NARROW_TOKENS", &mut config.narrow_tokens),
+            ("IDENTSPHERE_REGISTRATION", &mut config.registration),
+        ] {
+            match text(name).as_deref() {
+                Some("on") => *on = true,
+                Some("off") => *on = false,
+                Some(other) => return Err(ConfigError::new(name, other, "it must be on or off")),
+                None => {}
+            }
         }
         Ok(config)
     }

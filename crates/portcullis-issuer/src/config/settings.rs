@@ -68,6 +68,14 @@ pub const SETTINGS: &[Setting] = &[
                   itself is always one",
     },
     Setting {
+        name: "IDENTSPHERE_NARROW_TOKENS",
+        default: "off",
+        meaning: "on issues users' tokens for the issuer alone, unless a login or a refresh names \
+                  other resources (RFC 8707); off issues them for the issuer and all of \
+                  IDENTSPHERE_AUDIENCES, so that each of these APIs can use its users' tokens at \
+                  the others and at the issuer",
+    },
+    Setting {
         name: "IDENTSPHERE_ACCESS_EXPIRY_SECS",
         default: "900",
         meaning: "Lifetime of an access token, 1 to 86400: how long a revoked session still works \

@@ -1,17 +1,20 @@
 //! Introspection (RFC 7662) and revocation (RFC 7009) of tokens.
 
+mod exchange;
+
 use std::sync::Arc;
 
 use portcullis::{Algorithm, clock::Clock, signature};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub(crate) use self::exchange::Exchanged;
 use crate::clock::{now_secs, secs};
 use crate::domain::audit::NewEvent;
 use crate::domain::clients::{ClientRight, Clients, RegisteredClient};
 use crate::domain::keys::KeyRing;
 use crate::domain::sessions::{Session, Sessions};
-use crate::domain::tokens::{FIRST_PARTY, Tokens, name_of};
+use crate::domain::tokens::{FIRST_PARTY, TWO_FACTORS, Tokens, name_of};
 use crate::domain::users::User;
 use crate::error::Error;
 
@@ -29,7 +32,15 @@ struct Issued {
     sid: Option<String>,
     auth_time: Option<i64>,
     acr: Option<String>,
+    act: Option<serde::de::IgnoredAny>,
     status: Option<Status>,
+}
+
+impl Issued {
+    fn is_of_two_factors(&self) -> bool {
+        let (acr, _) = TWO_FACTORS;
+        self.acr.as_deref() == Some(acr)
+    }
 }
 
 /// The place in a status list (draft-ietf-oauth-status-list section 6.2).
@@ -149,9 +160,9 @@ impl Introspection {
             return Ok(None);
         }
         let username = match &issued.sid {
-            Some(sid) => match self.sessions.live(sid).await? {
-                Some((_, user)) if user.id == issued.sub => Some(user.name),
-                _ => return Ok(None),
+            Some(_) => match self.session_of(&issued).await? {
+                Some((_, user)) => Some(user.name),
+                None => return Ok(None),
             },
             None => match self.clients.of(&issued.client_id).await? {
                 Some(client) if client.disabled_at.is_none() => {
@@ -219,7 +230,8 @@ impl Introspection {
         if issued.client_id != client_id {
             return Ok(Revoked::NotYours);
         }
-        match &issued.sid {
+        // A client that acts for a user ends its own token, and not the user's session.
+        match issued.sid.as_ref().filter(|_| issued.act.is_none()) {
             Some(sid) => {
                 self.sessions.end(&issued.sub, sid, event).await?;
             }

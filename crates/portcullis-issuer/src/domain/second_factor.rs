@@ -17,7 +17,7 @@ use crate::domain::keys::{KeyEncryptionKey, KeyRing};
 use crate::domain::limits::Limits;
 use crate::domain::peer::Peer;
 use crate::domain::sessions::Session;
-use crate::domain::tokens::Tokens;
+use crate::domain::tokens::{Audience, Tokens};
 use crate::domain::users::{PasswordCheck, User, Users};
 use crate::error::Error;
 
@@ -98,6 +98,7 @@ impl SecondFactors {
         user: &User,
         session: &Session,
         code: &str,
+        audience: &Audience,
         peer: &Peer,
     ) -> Result<SteppedUp, Error> {
         // A million codes and some minutes are not many.
@@ -122,7 +123,7 @@ impl SecondFactors {
             let place = self.tokens.take_place(&session.id, now).await?;
             let session =
                 Session { stepped_up_at: Some(now), place: Some(place), ..session.clone() };
-            let token = self.tokens.issue(&keys, &session.subject(user), now).await?;
+            let token = self.tokens.issue(&keys, &session.subject(user), audience, now).await?;
             if self.store.step_up(&sealed, step, &event).await? {
                 self.limits.give_back_of_session(&account);
                 return Ok(SteppedUp::Token(token));

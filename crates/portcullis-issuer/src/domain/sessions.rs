@@ -18,7 +18,7 @@ use crate::domain::hash::hash_of;
 use crate::domain::keys::KeyRing;
 use crate::domain::limits::Limits;
 use crate::domain::peer::Peer;
-use crate::domain::tokens::{Subject, Tokens};
+use crate::domain::tokens::{Audience, Subject, Tokens};
 use crate::domain::users::{PasswordCheck, User, Users};
 use crate::error::Error;
 use crate::metrics;
@@ -30,6 +30,8 @@ pub(crate) struct Grant {
     pub(crate) refresh_token: Zeroizing<String>,
     pub(crate) scope: String,
     pub(crate) session_id: String,
+    /// Whether the issuer's own routes accept the access token.
+    pub(crate) for_issuer: bool,
 }
 
 /// A live session, as far as it is an operator's business.
@@ -78,6 +80,7 @@ impl Sessions {
         &self,
         name: &str,
         password: Zeroizing<String>,
+        audience: &Audience,
         peer: &Peer,
     ) -> Result<Option<Grant>, Error> {
         // Longer names are nobody's, and need not be remembered.
@@ -115,17 +118,22 @@ impl Sessions {
         // Before anything is recorded: the token names it, and signing may fail.
         let place = self.tokens.take_place(&session.id, now).await?;
         let session = Session { place: Some(place), ..session };
-        let access_token = self.tokens.issue(&keys, &session.subject(&user), now).await?;
+        let access_token = self.tokens.issue(&keys, &session.subject(&user), audience, now).await?;
         let refresh_token = random::secret()?;
         let begun = self.audit.event(EventKind::Login, peer).user(&user.id).session(&session.id);
         self.store.start_session(&session, &hash_of(&refresh_token), &begun).await?;
-        Ok(Some(grant(access_token, refresh_token, &user, session)))
+        Ok(Some(self.grant(access_token, refresh_token, audience, &user, session)))
     }
 
     /// Continues a session; `None` if the token is unknown, spent or of a session that is over.
     /// A spent one ends its session: one of the two who hold it is a thief (RFC 9700 4.14.2),
     /// unless it was spent a moment ago and nobody has used what it was exchanged for.
-    pub(crate) async fn refresh(&self, token: &str, peer: &Peer) -> Result<Option<Grant>, Error> {
+    pub(crate) async fn refresh(
+        &self,
+        token: &str,
+        audience: &Audience,
+        peer: &Peer,
+    ) -> Result<Option<Grant>, Error> {
         // First what may fail: a rotation cannot be taken back. A signer elsewhere may, too.
         let keys = self.keys.current().await?;
         let now = self.now();
@@ -135,7 +143,7 @@ impl Sessions {
             && let Some((mut session, user)) = self.store.session_of(&presented, now).await?
         {
             session.place = Some(self.tokens.take_place(&session.id, now).await?);
-            signed = Some(self.tokens.issue(&keys, &session.subject(&user), now).await?);
+            signed = Some(self.tokens.issue(&keys, &session.subject(&user), audience, now).await?);
         }
         let successor = self.refresh_tokens.successor_of(token);
         let rotation = Rotation {
@@ -154,9 +162,11 @@ impl Sessions {
             Refreshed::Rotated(session, user) | Refreshed::Repeated(session, user) => {
                 let access_token = match signed {
                     Some(token) => token,
-                    None => self.tokens.issue(&keys, &session.subject(&user), now).await?,
+                    None => {
+                        self.tokens.issue(&keys, &session.subject(&user), audience, now).await?
+                    }
                 };
-                Ok(Some(grant(access_token, successor, &user, session)))
+                Ok(Some(self.grant(access_token, successor, audience, &user, session)))
             }
             Refreshed::Reused { session_id } => {
                 tracing::warn!(session_id, "a spent refresh token was presented; session ended");
@@ -226,6 +236,19 @@ impl Sessions {
         Ok(self.store.live_sessions(&user.id, self.now()).await?)
     }
 
+    fn grant(
+        &self,
+        access_token: String,
+        refresh_token: Zeroizing<String>,
+        audience: &Audience,
+        user: &User,
+        session: Session,
+    ) -> Grant {
+        let scope = user.scopes.join(" ");
+        let for_issuer = audience.has(&self.tokens.settings().issuer);
+        Grant { access_token, refresh_token, scope, session_id: session.id, for_issuer }
+    }
+
     fn now(&self) -> i64 {
         now_secs(&*self.clock)
     }
@@ -262,14 +285,4 @@ impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions").field("lifetimes", &self.lifetimes).finish_non_exhaustive()
     }
-}
-
-fn grant(
-    access_token: String,
-    refresh_token: Zeroizing<String>,
-    user: &User,
-    session: Session,
-) -> Grant {
-    let scope = user.scopes.join(" ");
-    Grant { access_token, refresh_token, scope, session_id: session.id }
 }

@@ -10,7 +10,7 @@ mod waits;
 use std::sync::Arc;
 
 pub(crate) use self::access_token::{FIRST_PARTY, Subject, TWO_FACTORS};
-pub(crate) use self::settings::TokenSettings;
+pub(crate) use self::settings::{Audience, TokenSettings};
 pub(crate) use self::status_lists::StatusLists;
 pub(crate) use self::store::{PLACES, Place, TokenStore, Until, client_owner, name_of};
 pub(crate) use self::waits::Verifier;

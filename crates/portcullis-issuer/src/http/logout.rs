@@ -8,10 +8,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::api::Api;
-use super::auth::{RefreshToken, without_cookies};
+use super::auth::{RefreshToken, refused, without_cookies};
 use super::problem::Problem;
-use super::protected::SessionClaim;
-use super::{cookies, cross_site};
+use super::protected::SessionClaims;
+use super::{cookies, cross_site, protected};
 use crate::domain::audit::EventKind;
 use crate::domain::peer::Peer;
 
@@ -35,19 +35,31 @@ pub(super) async fn logout(
     request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
-    if let Some(token) = RefreshToken::of_body(request, &api).await? {
+    let path = request.uri().path().to_owned();
+    let (token, _) = RefreshToken::of_body(request, &api).await?;
+    if let Some(token) = token {
         api.domain.sessions.logout(&token, &peer).await?;
         return without_cookies(&api, StatusCode::NO_CONTENT);
     }
     let by_cookie = !headers.contains_key(AUTHORIZATION);
     if by_cookie {
         cross_site::check(&headers, &api.config)?;
-        if let Some(token) = cookies::refresh_token(&headers)? {
-            api.domain.sessions.logout(token, &peer).await?;
-            return without_cookies(&api, StatusCode::NO_CONTENT);
+        let access = cookies::value(&headers, &cookies::access_name(&api.config));
+        match access.and_then(|_| cookies::refresh_token(&headers)) {
+            Ok(Some(token)) => {
+                api.domain.sessions.logout(token, &peer).await?;
+                return without_cookies(&api, StatusCode::NO_CONTENT);
+            }
+            Ok(None) => {}
+            Err(problem) => return refused(&api, problem, &path),
         }
     }
     match session_of_access_token(&api, &headers).await? {
+        Some((_, session_id))
+            if by_cookie && !protected::is_cookie_matched(&api, &headers, &session_id) =>
+        {
+            refused(&api, Problem::UnmatchedCookie, &path)
+        }
         Some((user_id, session_id)) => {
             let event = api.domain.audit.event(EventKind::Logout, &peer);
             api.domain.sessions.end(&user_id, &session_id, event).await?;
@@ -68,6 +80,6 @@ async fn session_of_access_token(
     let Ok(Some(caller)) = api.authenticator.attempt(headers).into_future().await else {
         return Ok(None);
     };
-    let claims = caller.claims::<SessionClaim>().ok();
+    let claims = caller.claims::<SessionClaims>().ok();
     Ok(caller.subject().map(str::to_owned).zip(claims.map(|claims| claims.sid)))
 }

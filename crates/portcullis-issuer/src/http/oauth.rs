@@ -4,6 +4,7 @@
 mod caller;
 mod documented;
 mod error;
+mod exchange;
 mod form;
 pub(super) mod introspect;
 pub(super) mod revoke;
@@ -11,3 +12,4 @@ pub(super) mod token;
 
 pub(super) use self::caller::client_of;
 pub(super) use self::documented::{OF_REVOCATION, OF_TOKENS, documented};
+pub(super) use self::exchange::GRANT;

@@ -27,6 +27,9 @@ pub(super) enum Problem {
     NoRefreshToken,
     NoSession,
     AmbiguousCookie,
+    UnmatchedCookie,
+    InvalidTarget,
+    NotIssuersOwn,
     WrongCredentials,
     WrongRefreshToken,
     WrongPassword,
@@ -97,7 +100,29 @@ impl Problem {
                 S::BAD_REQUEST,
                 "ambiguous-cookie",
                 "Ambiguous cookie",
-                "The refresh cookie was sent more than once.",
+                "A cookie of the session was sent more than once, so another host of the domain may \
+                 have set one. All were taken back. Log in again.",
+            ),
+            Self::UnmatchedCookie => (
+                S::BAD_REQUEST,
+                "unmatched-cookie",
+                "Unmatched cookie",
+                "A cookie of the session does not match the issuer's __Host- cookie, so another \
+                 host of the domain may have set it. All were taken back. Log in again.",
+            ),
+            Self::InvalidTarget => (
+                S::BAD_REQUEST,
+                "invalid-target",
+                "Invalid target",
+                "A resource is neither the issuer nor one of the APIs that its tokens are for.",
+            ),
+            // 403 and not 401: the token is valid, and refreshing it would not help by itself.
+            Self::NotIssuersOwn => (
+                S::FORBIDDEN,
+                "not-issuers-own",
+                "Not the issuer's own",
+                "An API may have seen this token. Use the issuer's cookies, or a token for the \
+                 issuer alone: log in or refresh with the issuer as the only resource.",
             ),
             Self::WrongCredentials => (
                 S::UNAUTHORIZED,

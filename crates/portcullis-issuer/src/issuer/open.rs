@@ -7,6 +7,7 @@ use crate::config::IssuerConfig;
 use crate::domain::Domain;
 use crate::domain::audit::Audit;
 use crate::domain::clients::Clients;
+use crate::domain::host_cookie::HostCookies;
 use crate::domain::introspection::Introspection;
 use crate::domain::keys::{
     Custody, KeyEncryptionKey, KeyRing, KeyRingOptions, KeyStore, default_key_file,
@@ -23,6 +24,7 @@ use crate::store::Store;
 
 /// Creates the services on a store, and the state of the handlers.
 pub(super) async fn open(store: &Arc<dyn Store>, config: IssuerConfig) -> Result<Api, Error> {
+    metrics::publish_rejected_connections();
     metrics::leads(store.leads());
     let domain = domain(store, &config).await?;
     let authenticator = http::authenticator(&config, domain.keys.shared()).await?;
@@ -40,6 +42,7 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     let (key_encryption_key, origin) = key_encryption_key(config, &**store).await?;
     let refresh_tokens = RefreshTokens::new(&key_encryption_key)?;
     let sealing = Sealing::new(&key_encryption_key)?;
+    let host_cookies = HostCookies::new(&key_encryption_key)?;
     let options = KeyRingOptions {
         custody: Custody { key_encryption_key, origin, signer: config.signer.clone() },
         algorithm: config.signing_algorithm,
@@ -102,6 +105,7 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     Ok(Domain {
         audit,
         clients,
+        host_cookies,
         introspection,
         keeper: keys.keep(),
         keys,

@@ -7,7 +7,7 @@ use axum::http::request::Builder;
 use portcullis_issuer::{ClientRight, Issuer, IssuerConfig, NewClient};
 use serde_json::json;
 
-use crate::common::{Answer, Home, PASSWORD, login, on_every_store, send, with_token};
+use crate::common::{Answer, Home, PASSWORD, login_own, on_every_store, send, with_token};
 
 on_every_store!(
     wrong_logins_from_the_proxys_address_take_nothing_from_proven_callers,
@@ -54,7 +54,7 @@ async fn wrong_logins_from_the_proxys_address_take_nothing_from_proven_callers(h
     let billing = NewClient::new("billing").rights([ClientRight::IntrospectAll]);
     let secret = issuer.add_client(billing).await.unwrap().unwrap();
     let credential = format!("client_id=billing&client_secret={secret}");
-    let token = login(&issuer).await.expect(200).text("access_token");
+    let token = login_own(&issuer).await.expect(200).text("access_token");
     for expected in [401, 401, 401, 429] {
         assert_eq!(wrong_login(&issuer, FROM_PROXY, None).await, expected);
     }

@@ -351,13 +351,14 @@ async fn a_session_goes_on_by_the_token_endpoint_as_by_the_other(home: Home) {
     // What is refused has not used the token.
     refused(&by_form("", &first, "").await, 401, "invalid_client");
     refused(&by_form(&basic("billing", "x"), &first, "").await, 401, "invalid_client");
-    refused(&by_form("", &first, &format!("{PUBLIC}&resource={API}")).await, 400, "invalid_target");
+    let elsewhere = format!("{PUBLIC}&resource=https%3A%2F%2Felsewhere.example");
+    refused(&by_form("", &first, &elsewhere).await, 400, "invalid_target");
     let second = good(by_form("", &first, PUBLIC).await);
     let claims = part(&second.text("access_token"), 1);
     assert_eq!(claims["sid"], grant.json["session_id"]);
     assert_eq!(claims["client_id"], "identsphere-first-party");
     assert_eq!(second.json["scope"], "a:read a:write");
-    // A client that has proved who it is may hold a session, too; and a lost answer is given again.
+    // A client with the right to continue sessions; and a lost answer is given again.
     let third = good(by_form(&billing, &second.text("refresh_token"), "scope=a:admin").await);
     assert_eq!(third.json["scope"], "a:read a:write", "no more than the user's");
     let again = good(by_form("", &second.text("refresh_token"), PUBLIC).await);

@@ -2,6 +2,8 @@
 
 // `cfg(test)` is always true here; it tells clippy that the helpers are tests, too.
 #[cfg(test)]
+mod audiences;
+#[cfg(test)]
 mod browsers;
 #[cfg(test)]
 mod budgets;
@@ -25,6 +27,8 @@ mod kills;
 mod migration;
 #[cfg(test)]
 mod openapi;
+#[cfg(test)]
+mod planted_cookies;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]

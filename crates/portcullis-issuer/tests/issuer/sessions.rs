@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::common::{
-    Home, PASSWORD, call, execute, login, on_every_store, post, refresh, send, stranger, with_token,
+    Home, ISSUER, PASSWORD, call, execute, login, login_own, on_every_store, post, refresh, send,
+    stranger, with_token,
 };
 use portcullis_issuer::{Issuer, NewUser};
 
@@ -287,8 +288,10 @@ async fn a_wrong_password_and_an_unknown_user_get_the_same_answer(home: Home) {
 
 async fn the_refresh_cookie_is_taken_from_this_site_only(home: Home) {
     let issuer = home.open_with_alice().await;
-    let token = login(&issuer).await.expect(200).text("refresh_token");
-    let cookie = format!("__Secure-portcullis-refresh={token}");
+    let grant = login(&issuer).await.expect(200);
+    let (token, host) =
+        (grant.text("refresh_token"), grant.cookie("__Host-portcullis-session").unwrap());
+    let cookie = format!("__Secure-portcullis-refresh={token}; __Host-portcullis-session={host}");
     for path in ["POST /v1/auth/refresh", "POST /v1/auth/logout"] {
         for (name, value) in
             [("sec-fetch-site", "same-site"), ("origin", "https://evil.example.com")]
@@ -461,10 +464,10 @@ async fn the_audit_log_is_for_those_who_may_read_it(home: Home) {
     let issuer = home.open_with_alice().await;
     let auditor = NewUser::new("auditor", PASSWORD).scopes(["identsphere:audit"]);
     issuer.add_user(auditor).await.unwrap();
-    let alice = login(&issuer).await.expect(200);
+    let alice = login_own(&issuer).await.expect(200);
     let refused = with_token(&issuer, "GET /v1/audit", &alice.text("access_token")).await;
     assert!(refused.expect(403).header("www-authenticate").contains("identsphere:audit"));
-    let body = json!({ "username": "auditor", "password": PASSWORD });
+    let body = json!({ "username": "auditor", "password": PASSWORD, "resource": [ISSUER] });
     let auditor = post(&issuer, "/v1/auth/login", &body).await.expect(200).text("access_token");
     let all = with_token(&issuer, "GET /v1/audit", &auditor).await.expect(200);
     let events = all.json["events"].as_array().unwrap();

@@ -128,6 +128,8 @@ pub enum EventKind {
     ClientRefused,
     /// `client_limited`: too many of those.
     ClientLimited,
+    /// `token_exchanged`: a machine client was given a token to act for a user.
+    TokenExchanged,
     /// `token_revoked`: with a session if that was ended with it.
     TokenRevoked,
     /// `key_published`: it does not sign yet.
@@ -166,6 +168,7 @@ impl EventKind {
             Self::ClientToken => "client_token",
             Self::ClientRefused => "client_refused",
             Self::ClientLimited => "client_limited",
+            Self::TokenExchanged => "token_exchanged",
             Self::TokenRevoked => "token_revoked",
             Self::KeyPublished => "key_published",
             Self::KeyActive => "key_active",

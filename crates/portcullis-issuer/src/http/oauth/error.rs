@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::Error;
+use crate::metrics;
 
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,8 @@ impl OAuthError {
             Self::UnsupportedGrantType => (
                 S::BAD_REQUEST,
                 "unsupported_grant_type",
-                "grant_type must be client_credentials or refresh_token.",
+                "grant_type must be client_credentials, refresh_token or \
+                 urn:ietf:params:oauth:grant-type:token-exchange.",
             ),
             Self::InvalidGrant(why) => (S::BAD_REQUEST, "invalid_grant", why),
             Self::InvalidScope => {
@@ -77,6 +79,7 @@ impl OAuthError {
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let (status, error, error_description) = self.parts();
+        metrics::refused(error);
         let body = Json(ErrorBody { error, error_description });
         let mut response = (status, [(CACHE_CONTROL, "no-store")], body).into_response();
         let headers = response.headers_mut();
