@@ -1,5 +1,6 @@
 //! Users: who may be added, and under what names.
 
+mod costs;
 mod password;
 mod password_cost;
 mod store;
@@ -145,7 +146,8 @@ impl Users {
         cost: PasswordCost,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        Ok(Self { store, passwords: Passwords::new(cost).await?, clock })
+        let stored = store.password_parameters().await?;
+        Ok(Self { passwords: Passwords::new(cost, &stored)?, store, clock })
     }
 
     pub(crate) async fn add(&self, user: NewUser) -> Result<User, Error> {
