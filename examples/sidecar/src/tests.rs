@@ -194,7 +194,7 @@ async fn the_issuers_cookies_come_through_as_they_are_and_the_apps_requests_go_b
     let (answer, token, _) = world.log_in().await;
     let cookies: Vec<&str> =
         answer.head.lines().filter(|line| line.starts_with("set-cookie: ")).collect();
-    assert_eq!(cookies.len(), 2, "{cookies:?}");
+    assert_eq!(cookies.len(), 3, "{cookies:?}");
     assert!(cookies.iter().all(|cookie| cookie.contains("httponly")), "{cookies:?}");
     // As a browser would have them, without what each says of itself.
     let set = format!("set-cookie: __host-portcullis-access={}; ", token.to_ascii_lowercase());

@@ -1,6 +1,7 @@
 //! What OAuth clients talk to: the token endpoint (RFC 6749), introspection (RFC 7662) and
 //! revocation (RFC 7009). The bodies are forms, and the errors are OAuth's.
 
+mod answer;
 mod caller;
 mod documented;
 mod error;

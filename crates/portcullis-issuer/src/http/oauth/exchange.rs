@@ -6,8 +6,8 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::answer::TokenAnswer;
 use super::error::OAuthError;
-use super::token::TokenAnswer;
 use crate::domain::audit::EventKind;
 use crate::domain::clients::{ClientRight, RegisteredClient};
 use crate::domain::introspection::Exchanged;
