@@ -34,7 +34,7 @@ impl IssuerConfig {
                 ("IDENTSPHERE_LISTEN", Some(self.listen)),
                 ("IDENTSPHERE_METRICS_LISTEN", self.metrics_listen),
             ];
-            for (name, _) in listeners.iter().filter(|(_, listen)| *listen == Some(health)) {
+            if let Some((name, _)) = listeners.iter().find(|(_, listen)| *listen == Some(health)) {
                 let expected = format!("it must not be the address of {name}");
                 return Err(ConfigError::new("IDENTSPHERE_HEALTH_LISTEN", health, expected));
             }

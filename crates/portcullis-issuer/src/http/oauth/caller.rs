@@ -51,7 +51,7 @@ impl From<String> for Zeroed {
 /// The client of a request.
 pub(super) enum Caller {
     /// A client that has proved its identity.
-    Registered(RegisteredClient),
+    Registered(Box<RegisteredClient>),
     /// The public client of the issuer's own logins, which has no credential: the token that it
     /// presents is its only proof.
     FirstParty,
@@ -74,7 +74,7 @@ impl Caller {
     ) -> Result<Self, OAuthError> {
         let Some(proof) = proof(headers, fields)? else { return Ok(Self::FirstParty) };
         let client = api.domain.clients.authenticate(&proof, peer).await?;
-        client.map(Self::Registered).ok_or(OAuthError::InvalidClient)
+        client.map(|client| Self::Registered(Box::new(client))).ok_or(OAuthError::InvalidClient)
     }
 }
 
