@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use portcullis::testing::AUDIENCE;
-use portcullis_issuer::{Issuer, IssuerConfig, NewClient, NewUser, PasswordCost};
+use portcullis_issuer::{ClientRight, Issuer, IssuerConfig, NewClient, NewUser, PasswordCost};
 use serde_json::{Value, json};
 
 /// The password of the one user, `alice`.

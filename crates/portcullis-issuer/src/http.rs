@@ -14,6 +14,7 @@ mod openapi;
 mod operation;
 mod peer;
 mod problem;
+mod problem_document;
 mod protected;
 mod readiness;
 mod second_factor;

@@ -23,7 +23,8 @@ use utoipa_axum::routes;
 
 use super::api::Api;
 use super::cookies;
-use super::problem::{Document, PROBLEM_JSON, Problem, urn};
+use super::problem::Problem;
+use super::problem_document::{Document, PROBLEM_JSON, urn};
 use crate::config::IssuerConfig;
 
 /// Names of the security schemes.

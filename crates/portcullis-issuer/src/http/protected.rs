@@ -17,7 +17,8 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::api::Api;
-use super::problem::{self, Problem};
+use super::problem::Problem;
+use super::problem_document::fill;
 use super::{auth, cookies};
 use crate::config::IssuerConfig;
 use crate::domain::sessions::Session;
@@ -108,7 +109,7 @@ pub(super) fn protect_own(
 
 /// Adds a problem document to a refusal of the middleware, and forbids caching.
 async fn finish(response: Response) -> Response {
-    let mut response = problem::fill(response);
+    let mut response = fill(response);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
