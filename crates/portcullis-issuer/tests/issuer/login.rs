@@ -103,7 +103,7 @@ async fn recovery_code_counts_once(home: Home) {
     let shared = home.open().await;
     let code = made.json["recovery_codes"][4].as_str().unwrap().to_owned();
     let seen = login_with(&shared, &code).await.expect(200).text("access_token");
-    assert_eq!(kind(&with_token(&issuer, line, &seen).await.expect(403)), "not-an-own-token");
+    assert_eq!(kind(&with_token(&issuer, line, &seen).await.expect(403)), "not-issuers-own");
     home.advance(400);
     let fresh = refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
     with_token(&issuer, line, &fresh.text("access_token")).await.expect(401);

@@ -145,7 +145,7 @@ async fn administrator_needs_the_scope_and_a_token_for_the_issuer_alone(home: Ho
     let shared = home.open().await;
     let seen = login_as(&shared, "root", PASSWORD).await.expect(200).text("access_token");
     let refused = with_token(&issuer, LIST, &seen).await.expect(403);
-    assert_eq!(kind(&refused), "not-an-own-token");
+    assert_eq!(kind(&refused), "not-issuers-own");
     // The token still has the scope, and the user does not.
     issuer.set_scopes("root", ["a:read"]).await.unwrap();
     let refused = with_token(&issuer, LIST, &token).await.expect(403);
@@ -263,7 +263,7 @@ async fn own_password_is_changed_with_the_old_one_or_after_a_step_up(home: Home)
     home.advance(30);
     let seen = step_up(&issuer, &token, &code(&home, &secret)).await.expect(200);
     let refused = change(&seen.text("access_token"), json!({ "new_password": PASSWORD })).await;
-    assert_eq!(kind(&refused.expect(403)), "not-an-own-token");
+    assert_eq!(kind(&refused.expect(403)), "not-issuers-own");
     home.advance(271);
     change(&raised, json!({ "new_password": PASSWORD })).await.expect(403);
 }

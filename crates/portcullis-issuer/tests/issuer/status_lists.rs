@@ -51,8 +51,7 @@ pub(crate) async fn revoked(issuer: &Issuer, token: &str) -> bool {
 
 /// The token's bit in the list at `path`.
 pub(crate) async fn bit(issuer: &Issuer, path: &str, token: &str) -> bool {
-    let index = part(token, 1)["status"]["status_list"]["idx"].as_u64().unwrap();
-    let index = usize::try_from(index).unwrap();
+    let (_, index) = place(token);
     let list = text(issuer, path).await;
     let packed = part(&list, 1)["status_list"]["lst"].as_str().unwrap().to_owned();
     let packed = URL_SAFE_NO_PAD.decode(packed).unwrap();
@@ -221,7 +220,7 @@ async fn log_out(issuer: &Issuer, session: &Answer) {
 
 async fn a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked(home: Home) {
     let (issuer, url, server) = serving(&home).await;
-    let secret = issuer.add_client(NewClient::new("api~1").audiences([API])).await.unwrap();
+    let secret = issuer.add_client(NewClient::new("api~1").resource_servers([API])).await.unwrap();
     let secret_file = home.path().join("secret");
     std::fs::write(&secret_file, secret.unwrap()).unwrap();
     let introspecting = |file: &Path| {
