@@ -23,7 +23,6 @@ use crate::domain::peer::Peer;
 use crate::domain::tokens::{Audience, Subject, Tokens};
 use crate::domain::users::User;
 use crate::error::Error;
-use crate::random;
 
 /// What a login or a refresh hands out.
 pub(crate) struct Grant {
