@@ -129,8 +129,9 @@ impl Measured {
     }
 
     fn row(&self) -> String {
-        let commits = match self.rounds[0].commits {
-            Some(_) => format!("{:.3}", self.of(|round| round.commits.unwrap())),
+        // The counter appears with the first of them; an issuer without it commits each by itself.
+        let commits = match self.rounds.iter().find_map(|round| round.commits) {
+            Some(commits) => format!("{:.3}", self.of(|round| round.commits.unwrap_or(commits))),
             None => "1".to_owned(),
         };
         format!(
