@@ -76,3 +76,56 @@ impl fmt::Debug for WebhookNotifier {
         f.debug_struct("WebhookNotifier").field("url", &url).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::Router;
+    use axum::extract::State;
+    use axum::http::{HeaderMap, StatusCode};
+    use axum::routing::post;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::notify::MessageKind;
+
+    type Received = Arc<Mutex<Vec<(String, String)>>>;
+
+    async fn receive(
+        State(received): State<Received>,
+        headers: HeaderMap,
+        body: String,
+    ) -> StatusCode {
+        let bearer = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
+        let refused = bearer.is_none();
+        received.lock().unwrap().push((bearer.unwrap_or_default(), body));
+        if refused { StatusCode::FORBIDDEN } else { StatusCode::NO_CONTENT }
+    }
+
+    #[tokio::test]
+    async fn message_is_posted_with_the_secret_and_an_error_answer_is_an_error() {
+        let received = Received::default();
+        let app = Router::new().route("/messages", post(receive)).with_state(received.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/messages", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move { axum::serve(listener, app).await });
+        let message = || {
+            let message = Message::new(MessageKind::Invitation, "id", "bob", "bob@example.com");
+            message.with_token(Zeroizing::new("t0ken".to_owned()), 900)
+        };
+        let hook = WebhookNotifier::new(&url, Some("s3cret".to_owned())).unwrap();
+        hook.deliver(message()).await.unwrap();
+        let (bearer, body) = received.lock().unwrap().pop().unwrap();
+        assert_eq!(bearer, "Bearer s3cret");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((&body["kind"], &body["token"]), (&"invitation".into(), &"t0ken".into()));
+
+        let without = WebhookNotifier::new(&url, None).unwrap();
+        let refused = without.deliver(message()).await.unwrap_err().to_string();
+        assert!(refused.contains("403") && !refused.contains("t0ken"), "{refused}");
+        server.abort();
+        let unreachable = hook.deliver(message()).await;
+        assert!(unreachable.is_err() && !format!("{unreachable:?}").contains("s3cret"));
+    }
+}

@@ -14,6 +14,8 @@ mod clients;
 #[cfg(test)]
 mod clock;
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod faults;
@@ -48,6 +50,7 @@ mod rekey;
 mod renaming;
 #[cfg(test)]
 mod restoring;
+#[cfg(test)]
 mod runbooks;
 #[cfg(test)]
 mod second_factor;
