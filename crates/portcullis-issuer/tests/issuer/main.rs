@@ -39,6 +39,7 @@ mod migration;
 mod openapi;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
 mod planted_cookies;
 #[cfg(test)]
 mod postgres;
