@@ -180,10 +180,6 @@ mod tests {
     use crate::config::DatabaseUrl;
     use crate::domain::keys::KeyEncryptionKey;
 
-    fn check_issuer(value: &str) -> Result<Url, ConfigError> {
-        IssuerConfig::new(value, "identsphere.db").check_issuer()
-    }
-
     fn refused(change: impl FnOnce(&mut IssuerConfig)) -> String {
         let mut config = IssuerConfig::new("https://auth.example.com", "identsphere.db");
         config.check().unwrap();

@@ -7,6 +7,7 @@
 //! | attempt | account | network |
 //! |---|---|---|
 //! | a password without a session | the name | logins of the network |
+//! | a token that a message delivered | none: it cannot be guessed | logins of the network |
 //! | a password or a code within a session | the user | none: the session is proof |
 //! | a client's credential that is right | none | none |
 //! | a client's credential that is wrong | the client, after the check | clients of the network |
@@ -68,13 +69,23 @@ impl Limits {
     /// Takes an attempt at a password from both limits, before the check. Records the first
     /// rejected attempt.
     pub(crate) async fn take(&self, account: &str, peer: &Peer) -> Result<(), Error> {
-        let by_network = network_of(peer).map_or(Ok(()), |network| self.networks.take(&network));
-        self.admit(by_network.and_then(|()| self.accounts.take(account)), peer).await
+        self.admit(self.take_of_network(peer).and_then(|()| self.accounts.take(account)), peer)
+            .await
     }
 
     /// Returns the attempt after a success.
     pub(crate) fn give_back(&self, account: &str, peer: &Peer) {
         self.accounts.give_back(account);
+        self.give_back_of_network(peer);
+    }
+
+    /// Takes an attempt at what needs no name, such as a token that a message delivered.
+    pub(crate) fn take_of_network(&self, peer: &Peer) -> Result<(), Limited> {
+        network_of(peer).map_or(Ok(()), |network| self.networks.take(&network))
+    }
+
+    /// Returns the attempt after a success.
+    pub(crate) fn give_back_of_network(&self, peer: &Peer) {
         if let Some(network) = network_of(peer) {
             self.networks.give_back(&network);
         }

@@ -180,6 +180,7 @@ pub(super) fn refresh_token(headers: &HeaderMap) -> Result<Option<&str>, Problem
 mod tests {
     use super::*;
     use crate::domain::keys::KeyEncryptionKey;
+    use crate::domain::sessions::MacKey;
 
     fn config(change: impl FnOnce(&mut IssuerConfig)) -> IssuerConfig {
         let mut config = IssuerConfig::new("https://auth.example.com", "identsphere.db");
@@ -215,7 +216,8 @@ mod tests {
     #[test]
     fn refresh_cookie_counts_only_with_the_hosts() {
         let key = KeyEncryptionKey::from_base64(&format!("{}=", "A".repeat(43))).unwrap();
-        let host = |token: &str| HostCookies::new(&key).unwrap().value("session", token);
+        let key = MacKey::of(&key, 1).unwrap();
+        let host = |token: &str| HostCookies::new(&key, &[]).unwrap().value("session", token);
         let (right, wrong) = (host("R"), host("Q"));
         let ambiguous = || Err(Problem::AmbiguousCookie);
         let unmatched = || Err(Problem::UnmatchedCookie);

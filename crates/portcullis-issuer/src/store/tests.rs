@@ -732,12 +732,12 @@ async fn a_clients_place_says_whether_it_is_disabled_or_gone(place: Place) {
 
 async fn lists_of_before_a_restored_backup_are_revoked_as_a_whole(place: Place) {
     let store = with_alice(&place).await;
-    let before = store.take_place(&client_owner("reports"), UNTIL).await.unwrap();
+    let before = store.take_place(&client_owner("reports", "1"), UNTIL).await.unwrap();
     let version = store.status_version().await.unwrap();
     let restored = NewEvent::new(EventKind::Restored, 1000);
     store.start_new_lists(&restored).await.unwrap();
     assert!(store.status_version().await.unwrap() > version + 1_000_000);
-    let after = store.take_place(&client_owner("reports"), UNTIL).await.unwrap();
+    let after = store.take_place(&client_owner("reports", "1"), UNTIL).await.unwrap();
     assert!(after.list > before.list);
     // A list that began after the backup is not known here, and is revoked, too.
     for list in 0..after.list {

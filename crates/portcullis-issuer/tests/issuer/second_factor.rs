@@ -43,7 +43,7 @@ async fn a_second_factor_raises_a_session(home: Home) {
     let issuer = home.open_with_alice().await;
     let grant = login_own(&issuer).await.expect(200);
     let token = grant.text("access_token");
-    let other = login(&issuer).await.expect(200).text("refresh_token");
+    let other = login_own(&issuer).await.expect(200).text("refresh_token");
     step_up(&issuer, &token, "123456").await.expect(409);
     let body = json!({ "password": PASSWORD });
     let enrolment = ask(&issuer, "/v1/auth/totp", &token, body).await.expect(201);
@@ -77,7 +77,7 @@ async fn a_second_factor_raises_a_session(home: Home) {
     let fresh = refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
     let claims = part(&fresh.text("access_token"), 1);
     assert_eq!((&claims["acr"], &claims["auth_time"]), (&json!("aal2"), &json!(raised_at + 30)));
-    let other = login_own(&issuer).await.expect(200).text("access_token");
+    let other = refresh(&issuer, &other).await.expect(200).text("access_token");
     assert_eq!(part(&other, 1)["acr"], "aal1");
     let kinds: Vec<_> =
         issuer.events(0, 1000).await.unwrap().into_iter().map(|event| event.kind).collect();

@@ -72,12 +72,6 @@ impl Passwords {
         self.slots.is_closed()
     }
 
-    /// Returns the PHC string of a password that the issuer has made.
-    async fn hash(&self, password: Zeroizing<String>) -> Result<String, Error> {
-        let argon2 = self.argon2.clone();
-        self.in_a_slot(Share::Users, move || hash(&argon2, &password)).await?
-    }
-
     /// Returns the PHC string of a new password, unless a [rule](password_rules) rejects it.
     pub(crate) async fn hash_new(
         &self,
@@ -161,6 +155,14 @@ fn verify(argon2: &Argon2<'_>, password: &str, stored: &str) -> Result<Verdict, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Passwords {
+        /// Returns the PHC string of any password, unlike [`hash_new`](Self::hash_new).
+        async fn hash(&self, password: Zeroizing<String>) -> Result<String, Error> {
+            let argon2 = self.argon2.clone();
+            self.in_a_slot(Share::Users, move || hash(&argon2, &password)).await?
+        }
+    }
 
     fn secret(text: &str) -> Zeroizing<String> {
         Zeroizing::new(text.to_owned())
