@@ -42,7 +42,7 @@ pub struct SessionInfo {
     pub id: String,
     /// When its user logged in, in seconds since 1970.
     pub created_at: i64,
-    /// When it was refreshed last, in seconds since 1970.
+    /// When it was refreshed last, in seconds since 1970; up to 5 minutes earlier than that.
     pub last_used_at: i64,
     /// When it ends if it is not used, in seconds since 1970.
     pub expires_at: i64,
