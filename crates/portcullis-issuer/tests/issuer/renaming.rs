@@ -105,7 +105,7 @@ async fn database_made_before_the_renaming_opens_and_serves(mut home: Home) {
     assert_eq!(active_token(&issuer, &billing, &token).await["active"], true);
     let own = machine.text("access_token");
     assert_eq!(active_token(&issuer, &billing, &own).await["active"], true);
-    let refresh_token = on.text("refresh_token");
+    let refresh_token = login(&issuer).await.expect(200).text("refresh_token");
     assert_eq!(active_token(&issuer, &billing, &refresh_token).await["active"], true);
 
     home.advance(400);

@@ -51,7 +51,8 @@ pub(crate) async fn revoked(issuer: &Issuer, token: &str) -> bool {
 
 /// The token's bit in the list at `path`.
 pub(crate) async fn bit(issuer: &Issuer, path: &str, token: &str) -> bool {
-    let (_, index) = place(token);
+    let index = part(token, 1)["status"]["status_list"]["idx"].as_u64().unwrap();
+    let index = usize::try_from(index).unwrap();
     let list = text(issuer, path).await;
     let packed = part(&list, 1)["status_list"]["lst"].as_str().unwrap().to_owned();
     let packed = URL_SAFE_NO_PAD.decode(packed).unwrap();
