@@ -44,6 +44,18 @@ const BREAKS: &[(&str, &str)] = &[
     ),
     ("> 5 * avg_over_time", "> 500 * avg_over_time"),
     ("0.9 * portcullis_status_list_bound_seconds", "9 * portcullis_status_list_bound_seconds"),
+    // The issuer's.
+    (
+        "portcullis_issuer_store_seconds_count{outcome=\"failed\"}[5m]))\n          / ",
+        "portcullis_issuer_store_seconds_count{outcome=\"ok\"}[5m]))\n          / ",
+    ),
+    ("sum by (job) (portcullis_issuer_leader) == 0", "portcullis_issuer_leader == 0"),
+    ("and on (job, instance) portcullis_issuer_leader == 1", ""),
+    ("login_failed|login_limited\"}[5m])) > 100", "login_failed|login_limited\"}[5m])) > 1"),
+    ("outcome=\"reused\"}[15m]))\n          / ", "outcome=\"refused\"}[15m]))\n          / "),
+    ("invalid_client|unauthorized_client", "invalid_scope"),
+    ("connections_rejected_total[5m])) > 100", "connections_rejected_total[5m])) > 1"),
+    ("portcullis_issuer_passwords_waiting > 10", "portcullis_issuer_passwords_waiting > 100"),
 ];
 
 /// Whether every timeline passes with `rules`, and promtool's output.

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use portcullis::testing::AUDIENCE;
-use portcullis_issuer::{Issuer, IssuerConfig, NewClient, NewUser, PasswordCost};
+use portcullis_issuer::{ClientRight, Issuer, IssuerConfig, NewClient, NewUser, PasswordCost};
 use serde_json::{Value, json};
 
 /// The password of the one user, `alice`.
@@ -78,7 +78,8 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let issuer = Issuer::open(config("http://127.0.0.1", folder.path(), ttl)).await.unwrap();
         issuer.add_user(NewUser::new("alice", PASSWORD)).await.unwrap();
-        let secret = issuer.add_client(NewClient::new(CLIENT)).await.unwrap().unwrap();
+        let client = NewClient::new(CLIENT).rights([ClientRight::IntrospectAll]);
+        let secret = issuer.add_client(client).await.unwrap().unwrap();
         std::fs::write(folder.path().join("secret"), secret).unwrap();
         issuer.close().await;
         prepare(&folder.path().join("issuer.db")).await;

@@ -9,6 +9,7 @@ mod kind;
 mod settings;
 mod shown;
 mod sources;
+mod warnings;
 mod written;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,11 +28,16 @@ pub use self::shown::EffectiveSetting;
 pub use self::sources::{Origin, SettingSources, ignored_variables, warn_of_ignored_variables};
 use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};
+use crate::domain::network::Network;
 pub use crate::domain::second_factor::SecondFactorMode;
 use crate::domain::sessions::{Budget, Rules};
 use crate::domain::tokens::TokenSettings;
 pub use crate::domain::users::PasswordCost;
 use crate::notify::Notifier;
+
+/// The number of connections of all clients together: below the 1,024 files that a process may
+/// usually open, and above what one issuer has to do.
+pub(crate) const MAX_CONNECTIONS: u32 = 896;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
 ///
@@ -55,6 +61,12 @@ pub struct IssuerConfig {
     pub listen: SocketAddr,
     /// Where the binary serves metrics, if anywhere (`IDENTSPHERE_METRICS_LISTEN`).
     pub metrics_listen: Option<SocketAddr>,
+    /// Where the binary answers health probes besides [`listen`](Self::listen), if anywhere
+    /// (`IDENTSPHERE_HEALTH_LISTEN`).
+    pub health_listen: Option<SocketAddr>,
+    /// The number of connections that one client address may have open
+    /// (`IDENTSPHERE_CONNECTIONS_PER_ADDRESS`).
+    pub connections_per_address: u32,
     /// How long it goes on serving when it is told to stop (`IDENTSPHERE_SHUTDOWN_DELAY_SECS`).
     pub shutdown_delay: Duration,
     /// The SQLite file (`IDENTSPHERE_DATABASE`).
@@ -63,6 +75,9 @@ pub struct IssuerConfig {
     pub database_url: Option<DatabaseUrl>,
     /// Who else the tokens are meant for (`IDENTSPHERE_AUDIENCES`).
     pub audiences: Vec<String>,
+    /// Whether a user's token is for the issuer alone unless its client names other resources
+    /// (`IDENTSPHERE_NARROW_TOKENS`).
+    pub narrow_tokens: bool,
     /// Lifetime of an access token, in whole seconds (`IDENTSPHERE_ACCESS_EXPIRY_SECS`).
     pub access_expiry: Duration,
     /// How long an unused session lives (`IDENTSPHERE_REFRESH_EXPIRY_SECS`).
@@ -98,9 +113,12 @@ pub struct IssuerConfig {
     pub attempts_per_account: u32,
     /// The same of an address (`IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS`).
     pub attempts_per_address: u32,
-    /// Where a proxy in front writes the client's address
+    /// The header in which a proxy in front writes the client's address
     /// (`IDENTSPHERE_CLIENT_ADDRESS_HEADER`).
     pub client_address_header: Option<HeaderName>,
+    /// The proxies whose header counts; every connection's if it is empty
+    /// (`IDENTSPHERE_TRUSTED_PROXIES`).
+    pub trusted_proxies: Vec<Network>,
     /// What argon2id costs (`IDENTSPHERE_PASSWORD_MEMORY_KIB`, `IDENTSPHERE_PASSWORD_ITERATIONS`).
     pub password_cost: PasswordCost,
     /// When a login asks for the second factor (`IDENTSPHERE_SECOND_FACTOR`).
@@ -133,10 +151,13 @@ impl IssuerConfig {
             dangerous_http_host: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             metrics_listen: None,
+            health_listen: None,
+            connections_per_address: 256,
             shutdown_delay: Duration::ZERO,
             database: database.into(),
             database_url: None,
             audiences: Vec::new(),
+            narrow_tokens: false,
             access_expiry: Duration::from_secs(900),
             refresh_expiry: Duration::from_secs(30 * 24 * 60 * 60),
             session_max: Duration::from_secs(90 * 24 * 60 * 60),
@@ -153,6 +174,7 @@ impl IssuerConfig {
             attempts_per_account: 20,
             attempts_per_address: 200,
             client_address_header: None,
+            trusted_proxies: Vec::new(),
             password_cost: PasswordCost::default(),
             second_factor: SecondFactorMode::default(),
             audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
@@ -180,6 +202,7 @@ impl IssuerConfig {
         TokenSettings {
             issuer: self.issuer.clone(),
             audiences: self.audiences.clone(),
+            narrow: self.narrow_tokens,
             access_expiry: self.access_expiry,
             status_list_ttl: self.status_list_ttl,
             clock_skew: self.clock_skew,

@@ -4,12 +4,14 @@
 pub(crate) mod audit;
 pub(crate) mod clients;
 pub(crate) mod hash;
+pub(crate) mod host_cookie;
 pub(crate) mod housekeeping;
 pub(crate) mod introspection;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod login;
 pub(crate) mod messages;
+pub(crate) mod network;
 pub(crate) mod peer;
 pub(crate) mod people;
 pub(crate) mod registration;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 
 use self::audit::Audit;
 use self::clients::Clients;
+use self::host_cookie::HostCookies;
 use self::housekeeping::Housekeeping;
 use self::introspection::Introspection;
 use self::keys::{Keeper, KeyRing};
@@ -44,6 +47,7 @@ use crate::error::StoreError;
 pub(crate) struct Domain {
     pub(crate) audit: Arc<Audit>,
     pub(crate) clients: Arc<Clients>,
+    pub(crate) host_cookies: HostCookies,
     pub(crate) housekeeping: Arc<Housekeeping>,
     pub(crate) housekeeper: housekeeping::Keeper,
     pub(crate) introspection: Introspection,

@@ -119,11 +119,11 @@ impl Issuer {
         http::protect(&self.api, routes)
     }
 
-    /// Serves the routes over HTTP/1 until `shutdown` is ready. From then on it says that it is not
-    /// ready, accepts no more when
-    /// [`shutdown_delay`](IssuerConfig::shutdown_delay) has passed, and finishes what is under way.
-    /// Clients that need more than 5 seconds for that are cut off; so is, at any time, one
-    /// that keeps the issuer waiting for its request.
+    /// Serves the routes over HTTP/1 until `shutdown` is ready. Then `/readyz` fails. When
+    /// [`shutdown_delay`](IssuerConfig::shutdown_delay) has passed, it accepts no more connections,
+    /// answers requests that wait for a status list to change, and finishes the requests in
+    /// progress. Connections that need more than 5 s for that are closed; so is, at any time, one
+    /// whose client does not send its request.
     ///
     /// # Errors
     ///
@@ -144,13 +144,29 @@ impl Issuer {
                  takes effect at the next `portcullis-issuer keys rotate`"
             );
         }
+        for warning in self.config().warnings() {
+            tracing::warn!("{warning}");
+        }
         let api = Arc::clone(&self.api);
         let shutdown = async move {
             shutdown.await;
             api.stopping.store(true, Ordering::Release);
             tokio::time::sleep(api.config.shutdown_delay).await;
+            api.domain.status_lists.stop_waiting();
         };
-        http::serve(listener, self.router().fallback(http::no_such_page), shutdown).await
+        let router = self.router().fallback(http::no_such_page);
+        http::serve(self.config(), listener, router, shutdown).await;
+        Ok(())
+    }
+
+    /// Serves `/healthz` and `/readyz` alone until `shutdown` is ready, on a listener of their own,
+    /// so that probes do not compete with clients for connections.
+    pub async fn serve_probes(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) {
+        http::serve_probes(listener, http::probes(&self.api), shutdown).await;
     }
 
     /// Closes the store, after which this issuer and its clones answer no more. All data is in

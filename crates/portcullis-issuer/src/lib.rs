@@ -36,9 +36,9 @@
 //!
 //! | method and path | what it does |
 //! |---|---|
-//! | `POST /v1/auth/login` | `{"username", "password"}` in exchange for tokens and cookies; with a `"code"` of a user who has a second factor |
-//! | `POST /v1/auth/refresh` | a refresh token (JSON body or cookie) in exchange for new tokens |
-//! | `POST /v1/auth/logout` | ends the session of a refresh token; takes the cookies back |
+//! | `POST /v1/auth/login` | `{"username", "password"}`, optionally `"resource"`, in exchange for tokens and cookies; with a `"code"` of a user who has a second factor |
+//! | `POST /v1/auth/refresh` | a refresh token (JSON body or cookie), optionally `"resource"`, in exchange for new tokens |
+//! | `POST /v1/auth/logout` | ends the session of a refresh token or of an access token; takes the cookies back |
 //! | `POST /v1/auth/logout-everywhere` | ends all sessions of the user |
 //! | `POST /v1/auth/register` | makes a user; only with `IDENTSPHERE_REGISTRATION=on` |
 //! | `POST /v1/auth/verify-address` | `{"token", "password"}`: completes a registration; this and the next two only with a [`Notifier`] |
@@ -52,7 +52,7 @@
 //! | `POST /v1/auth/step-up` | `{"code"}` in exchange for an access token with a fresh `auth_time` and `acr` `aal2` |
 //! | `DELETE /v1/auth/totp` | forgets that secret; only within 5 minutes of a step-up |
 //! | `GET /v1/users/me` | the user |
-//! | `GET /v1/admin/users?after={id}` | users' accounts; all below `/v1/admin` is for users with the scope [`ADMIN_SCOPE`], by a token for the issuer alone |
+//! | `GET /v1/admin/users?after={id}` | users' accounts; all below `/v1/admin` is for users with the scope [`ADMIN_SCOPE`], by a credential that no API has seen |
 //! | `DELETE /v1/admin/users/{id}` | deletes a user, and ends the sessions |
 //! | `POST /v1/admin/users` | `{"name", "address", "roles", "scopes"}`: invites a user; only with a [`Notifier`] |
 //! | `POST /v1/admin/users/{id}/address` | `{"address"}`: where the notifier reaches the user |
@@ -65,7 +65,7 @@
 //! | `DELETE /v1/admin/users/{id}/second-factor` | forgets the second factor and its recovery codes |
 //! | `POST /v1/admin/users/{id}/unlock` | admits codes again after 100 wrong ones |
 //! | `DELETE /v1/admin/sessions` | ends the sessions of all users |
-//! | `POST /oauth/token` | a machine client's credentials, or a session's refresh token, in exchange for tokens (RFC 6749) |
+//! | `POST /oauth/token` | a machine client's credentials, a session's refresh token or a user's token in exchange for tokens (RFC 6749, RFC 8693) |
 //! | `POST /oauth/introspect` | whether a token is worth anything right now (RFC 7662) |
 //! | `POST /oauth/revoke` | makes a token worth nothing (RFC 7009) |
 //! | `GET /v1/audit?after={serial}` | the audit log, for users with the scope `identsphere:audit` |
@@ -142,8 +142,8 @@
 //! A service gets tokens in its own name by the client credentials grant. It proves itself by a
 //! secret (`client_secret_basic`, `client_secret_post`) that is kept as a hash, or by assertions
 //! that it signs with its private key (`private_key_jwt`): for at most 5 minutes, and each is good
-//! once. Its tokens have the scopes and audiences that it asks for, of those that it was given; `sub`
-//! and `client_id` are its id. They have no `sid`, so the issuer's own routes take none of them.
+//! once. Its tokens have the scopes and audiences that it requests, of those that it was given; `sub`
+//! and `client_id` are its id. They have no `sid`, so the issuer's own routes accept none of them.
 //!
 //! ```
 //! # use portcullis_issuer::{Issuer, IssuerConfig, NewClient};
@@ -154,7 +154,7 @@
 //! # let issuer = Issuer::open(config).await?;
 //! let billing = NewClient::new("billing").scopes(["orders:read"]).audiences(["https://api.example"]);
 //! let secret = issuer.add_client(billing).await?;
-//! assert!(secret.is_some(), "shown once, and kept nowhere");
+//! assert!(secret.is_some(), "shown once, and stored nowhere");
 //!
 //! // With keys there is no secret, and a key that is no public one is refused.
 //! let private = r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#;
@@ -163,14 +163,25 @@
 //! # }
 //! ```
 //!
-//! The refresh token of a login is no client's in particular: `POST /oauth/token` takes it from any
-//! client that proves who it is, and from the public client `identsphere-first-party`, which has
-//! nothing to prove; it is rotated, and its reuse detected, as by `POST /v1/auth/refresh`.
+//! A client introspects the access tokens for its [resource servers](NewClient::resource_servers),
+//! the APIs that it is. [`ClientRight`]s add more: all access tokens, users' sessions, and the
+//! exchange of a user's token for one for the issuer (RFC 8693).
 //!
-//! To revoke a token of a session, whichever, is to end the session. A machine client's token is
-//! remembered as revoked, and inactive to whoever introspects it. An API that validates by expiry
-//! alone accepts an access token until then, whichever it is; one that follows the status lists learns
-//! of an ended session and of a disabled client, and not of a client's single token.
+//! The refresh token of a login belongs to the public client `identsphere-first-party`. `POST
+//! /oauth/token` takes it from that one, and from clients with the right to continue sessions; it is
+//! rotated, and its reuse detected, as by `POST /v1/auth/refresh`.
+//!
+//! Revoking a token of a session ends the session. A machine client's token is remembered as
+//! revoked, and inactive. An API that validates by expiry alone accepts an access token until then;
+//! one that follows the status lists learns of an ended session and of a disabled or removed client,
+//! and not of a client's single token.
+//!
+//! # Audiences
+//!
+//! A user's token is for the issuer and all of `IDENTSPHERE_AUDIENCES`; with
+//! `IDENTSPHERE_NARROW_TOKENS=on` for the issuer alone. `resource`, in the body of a login or a
+//! refresh, names others (RFC 8707). Operations on second factors and the audit log accept a token
+//! for the issuer alone, or the issuer's cookies: no API that receives its users' tokens can do them.
 //!
 //! # Several processes
 //!
@@ -205,10 +216,11 @@
 //! | `portcullis_issuer_refreshes_total` | `outcome` | `rotated`, `repeated`, `reused`, `diverged`, `limited`, `keys_changed`, `refused` |
 //! | `portcullis_issuer_group_commits_total` | | commits of changes that waited together |
 //! | `portcullis_issuer_tokens_issued_total` | `algorithm` | access tokens |
-//! | `portcullis_issuer_refusals_total` | `problem` | error answers, by the last part of the problem's type |
+//! | `portcullis_issuer_refusals_total` | `problem` | error responses, by the last part of the problem's type, below `/oauth` by the error of RFC 6749 |
 //! | `portcullis_issuer_keys` | `state` | keys, by [`KeyState`] |
 //! | `portcullis_issuer_next_key_change_timestamp_seconds` | | when something about the keys is due |
 //! | `portcullis_issuer_leader` | | 1 where this process looks after the keys |
+//! | `portcullis_issuer_connections_rejected_total` | | connections that were closed because their address had too many |
 //! | `portcullis_issuer_store_seconds` | `operation`, `outcome` | what the store took |
 //! | `portcullis_issuer_passwords_waiting` | | passwords that wait to be checked |
 //!
@@ -240,10 +252,13 @@ pub use self::config::{
     warn_of_ignored_variables,
 };
 pub use self::domain::audit::{Event, EventKind};
-pub use self::domain::clients::{NewClient, RegisteredClient};
+pub use self::domain::clients::{
+    ClientRight, ClientUpdate, NewClient, RegisteredClient, UnknownClientRight,
+};
 pub use self::domain::keys::{
     KeyEncryptionKey, KeyState, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
 };
+pub use self::domain::network::{Network, NotANetwork};
 pub use self::domain::people::{ADMIN_SCOPE, AccountInfo};
 pub use self::domain::second_factor::UnknownSecondFactorMode;
 pub use self::domain::sessions::SessionInfo;

@@ -32,6 +32,16 @@ pub(crate) fn refused(problem: &'static str) {
     counter!("portcullis_issuer_refusals_total", "problem" => problem).increment(1);
 }
 
+/// Publishes the counter, with 0, from the start.
+pub(crate) fn publish_rejected_connections() {
+    counter!("portcullis_issuer_connections_rejected_total").increment(0);
+}
+
+/// A connection that was closed because its address had too many.
+pub(crate) fn connection_rejected() {
+    counter!("portcullis_issuer_connections_rejected_total").increment(1);
+}
+
 /// How many keys there are of a state.
 pub(crate) fn keys(state: &'static str, count: usize) {
     #[expect(clippy::cast_precision_loss, reason = "there are a few")]

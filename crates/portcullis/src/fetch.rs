@@ -32,6 +32,7 @@
 mod address;
 mod client;
 mod coding;
+mod credential;
 mod error;
 #[cfg(feature = "reqwest")]
 mod names;
@@ -50,8 +51,9 @@ use http::{HeaderMap, Response};
 
 use crate::causes::debug_with_causes;
 
-pub(crate) use client::{Client, Kind, OriginToken};
+pub(crate) use client::{Client, Kind};
 pub use coding::decoded;
+pub(crate) use credential::{ClientCredential, Credential, NO_SECRET, OriginCredential};
 pub use error::FetchError;
 #[cfg(all(feature = "reqwest", any(test, feature = "test-util")))]
 pub(crate) use names::script;

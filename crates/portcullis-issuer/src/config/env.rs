@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::{CONFIG_VARIABLE, DatabaseUrl, IssuerConfig, PREFIX, SETTINGS};
 use crate::domain::keys::KeyEncryptionKey;
+use crate::domain::network::NotANetwork;
 use crate::error::ConfigError;
 use crate::notify;
 
@@ -46,15 +47,13 @@ impl IssuerConfig {
             ("IDENTSPHERE_AUDIENCES", &mut config.audiences),
             ("IDENTSPHERE_TRUSTED_ORIGINS", &mut config.trusted_origins),
         ] {
-            let separator = |c: char| c == ',' || c.is_whitespace();
-            let names = text(name).unwrap_or_default();
-            let names = names.split(separator).filter(|name| !name.is_empty());
-            *list = names.map(str::to_owned).collect();
+            *list = names(text(name));
         }
         if let Some(address) = read(text, "IDENTSPHERE_LISTEN", AN_ADDRESS)? {
             config.listen = address;
         }
         config.metrics_listen = read(text, "IDENTSPHERE_METRICS_LISTEN", AN_ADDRESS)?;
+        config.health_listen = read(text, "IDENTSPHERE_HEALTH_LISTEN", AN_ADDRESS)?;
         for (name, duration) in [
             ("IDENTSPHERE_SHUTDOWN_DELAY_SECS", &mut config.shutdown_delay),
             ("IDENTSPHERE_ACCESS_EXPIRY_SECS", &mut config.access_expiry),
@@ -93,6 +92,7 @@ impl IssuerConfig {
             ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT", &mut config.attempts_per_account),
             ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS", &mut config.attempts_per_address),
             ("IDENTSPHERE_REFRESHES_PER_SESSION", &mut config.refreshes_per_session),
+            ("IDENTSPHERE_CONNECTIONS_PER_ADDRESS", &mut config.connections_per_address),
         ] {
             if let Some(number) = read(text, name, a_number)? {
                 *limit = number;
@@ -100,6 +100,12 @@ impl IssuerConfig {
         }
         let a_header = "it must be the name of a header field, such as X-Forwarded-For";
         config.client_address_header = read(text, "IDENTSPHERE_CLIENT_ADDRESS_HEADER", a_header)?;
+        for network in names(text("IDENTSPHERE_TRUSTED_PROXIES")) {
+            let network = network.parse().map_err(|error: NotANetwork| {
+                ConfigError::new("IDENTSPHERE_TRUSTED_PROXIES", network, error.to_string())
+            })?;
+            config.trusted_proxies.push(network);
+        }
         if let Some(memory) = read(text, "IDENTSPHERE_PASSWORD_MEMORY_KIB", a_number)? {
             config.password_cost.memory_kib = memory;
         }
@@ -115,6 +121,7 @@ impl IssuerConfig {
         }
         config.cookie_domain = text("IDENTSPHERE_COOKIE_DOMAIN");
         for (name, switch) in [
+            ("IDENTSPHERE_NARROW_TOKENS", &mut config.narrow_tokens),
             ("IDENTSPHERE_REGISTRATION", &mut config.registration),
             ("IDENTSPHERE_ADDRESS_VERIFICATION", &mut config.address_verification),
         ] {
@@ -149,6 +156,13 @@ pub(crate) fn unknown_settings(
             (name, nearest)
         })
         .collect()
+}
+
+/// Reads a list, whose items are separated by commas or white space.
+fn names(text: Option<String>) -> Vec<String> {
+    let separator = |c: char| c == ',' || c.is_whitespace();
+    let text = text.unwrap_or_default();
+    text.split(separator).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 fn read<T: FromStr>(
@@ -209,6 +223,12 @@ mod tests {
                 "IDENTSPHERE_SIGNING_ALGORITHM",
                 "HS256",
                 "IDENTSPHERE_SIGNING_ALGORITHM is \"HS256\": it must be ES256, EdDSA or RS256",
+            ),
+            (
+                "IDENTSPHERE_TRUSTED_PROXIES",
+                "10.0.0.1/8",
+                "IDENTSPHERE_TRUSTED_PROXIES is \"10.0.0.1/8\": an IP network is an address, or \
+                 the first address of a network and the length of its prefix, such as 10.0.0.0/8",
             ),
             (
                 "IDENTSPHERE_REGISTRATION",

@@ -45,6 +45,20 @@ pub const SETTINGS: &[Setting] = &[
                   is not set",
     },
     Setting {
+        name: "IDENTSPHERE_HEALTH_LISTEN",
+        default: "",
+        meaning: "IP address and port to answer /healthz and /readyz on, besides \
+                  IDENTSPHERE_LISTEN: a probe there does not compete with clients for connections",
+    },
+    Setting {
+        name: "IDENTSPHERE_CONNECTIONS_PER_ADDRESS",
+        default: "256",
+        meaning: "Open connections of an IPv4 address or an IPv6 network (/64), 1 to 896 (the \
+                  limit of all clients together). Proxies are exempt: those of \
+                  IDENTSPHERE_TRUSTED_PROXIES, and every connection if \
+                  IDENTSPHERE_CLIENT_ADDRESS_HEADER is set without them",
+    },
+    Setting {
         name: "IDENTSPHERE_SHUTDOWN_DELAY_SECS",
         default: "0",
         meaning: "How long it goes on serving when it is told to stop, while /readyz says that it \
@@ -66,6 +80,14 @@ pub const SETTINGS: &[Setting] = &[
         default: "",
         meaning: "The APIs that tokens are meant for, separated by commas or spaces; the issuer \
                   itself is always one",
+    },
+    Setting {
+        name: "IDENTSPHERE_NARROW_TOKENS",
+        default: "off",
+        meaning: "on issues users' tokens for the issuer alone, unless a login or a refresh names \
+                  other resources (RFC 8707); off issues them for the issuer and all of \
+                  IDENTSPHERE_AUDIENCES, so that each of these APIs can use its users' tokens at \
+                  the others and at the issuer",
     },
     Setting {
         name: "IDENTSPHERE_ACCESS_EXPIRY_SECS",
@@ -152,9 +174,17 @@ pub const SETTINGS: &[Setting] = &[
         name: "IDENTSPHERE_CLIENT_ADDRESS_HEADER",
         default: "",
         meaning: "The header field in which a proxy in front of the issuer writes the client's \
-                  address, such as X-Forwarded-For (the last address in it counts). Set it only \
-                  if every request comes through that proxy: otherwise clients choose their \
-                  address. When it is not set, it is the connection's",
+                  address, with or without a port, such as X-Forwarded-For. Of a list the last \
+                  address counts that is not in IDENTSPHERE_TRUSTED_PROXIES. Without a usable \
+                  value, and when this is not set, the connection's address counts",
+    },
+    Setting {
+        name: "IDENTSPHERE_TRUSTED_PROXIES",
+        default: "",
+        meaning: "The addresses and networks (10.0.0.0/8) of the proxies in front of the issuer, \
+                  separated by commas or spaces: on connections from elsewhere the header above \
+                  does not count. When it is not set, every connection must come through the \
+                  proxy: otherwise clients choose their address",
     },
     Setting {
         name: "IDENTSPHERE_PASSWORD_MEMORY_KIB",

@@ -12,6 +12,7 @@ use crate::domain::limits::Limits;
 use crate::domain::peer::Peer;
 use crate::domain::second_factor::{Looked, SecondFactorMode, SecondFactors};
 use crate::domain::sessions::{Grant, Proof, Sessions};
+use crate::domain::tokens::Audience;
 use crate::domain::users::{FoldedName, PasswordCheck, Users};
 use crate::error::Error;
 
@@ -45,6 +46,7 @@ impl Logins {
         name: &str,
         password: Zeroizing<String>,
         code: Option<&str>,
+        audience: &Audience,
         peer: &Peer,
     ) -> Result<Login, Error> {
         let folded = FoldedName::of(name);
@@ -88,7 +90,7 @@ impl Logins {
             self.users.replace_hash(user, outdated, now).await?;
         }
         let proof = Proof { credentials: stored.credentials, stepped_up_at: asked.then_some(now) };
-        match self.sessions.begin(session_id, user, proof, peer).await? {
+        match self.sessions.begin(session_id, user, proof, audience, peer).await? {
             Some(grant) => {
                 self.limits.give_back(account, peer);
                 Ok(Login::Begun(grant))

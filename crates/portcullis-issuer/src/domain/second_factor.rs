@@ -23,7 +23,7 @@ use crate::domain::keys::{KeyEncryptionKey, KeyRing};
 use crate::domain::limits::Limits;
 use crate::domain::peer::Peer;
 use crate::domain::sessions::Session;
-use crate::domain::tokens::Tokens;
+use crate::domain::tokens::{Audience, Tokens};
 use crate::domain::users::{FoldedName, PasswordCheck, User, Users};
 use crate::error::Error;
 
@@ -130,8 +130,8 @@ impl SecondFactors {
         password: Zeroizing<String>,
         peer: &Peer,
     ) -> Result<bool, Error> {
-        let account = user.name.to_ascii_lowercase();
-        self.limits.take(&account, peer).await?;
+        let account = format!("password of user {}", user.id);
+        self.limits.take_of_session(&account, peer).await?;
         let name = FoldedName::of(&user.name);
         if let PasswordCheck::Wrong { .. } =
             self.users.check_password(name.as_ref(), password).await?
@@ -140,7 +140,7 @@ impl SecondFactors {
             self.audit.record(&failed).await?;
             return Ok(false);
         }
-        self.limits.give_back(&account, peer);
+        self.limits.give_back_of_session(&account);
         Ok(true)
     }
 
@@ -150,11 +150,12 @@ impl SecondFactors {
         user: &User,
         session: &Session,
         code: &str,
+        audience: &Audience,
         peer: &Peer,
     ) -> Result<SteppedUp, Error> {
         // A million codes and some minutes are not many.
         let account = format!("second factor of {}", user.id);
-        self.limits.take(&account, peer).await?;
+        self.limits.take_of_session(&account, peer).await?;
         let event = self.event_of(EventKind::StepUp, user, peer).session(&session.id);
         let looked = self.look(user, code, &event).await?;
         let candidate = match looked {
@@ -162,7 +163,7 @@ impl SecondFactors {
             Looked::Wrong => return Ok(SteppedUp::WrongCode),
             Looked::Locked => return Ok(SteppedUp::Locked),
             Looked::NotEnrolled => {
-                self.limits.give_back(&account, peer);
+                self.limits.give_back_of_session(&account);
                 return Ok(SteppedUp::NotEnrolled);
             }
         };
@@ -171,9 +172,9 @@ impl SecondFactors {
         let now = now_secs(&*self.clock);
         let place = self.tokens.take_place(&session.id, now).await?;
         let session = Session { stepped_up_at: Some(now), place: Some(place), ..session.clone() };
-        let token = self.tokens.issue(&keys, &session.subject(user), now).await?;
+        let token = self.tokens.issue(&keys, &session.subject(user), audience, now).await?;
         if self.accept(&candidate, &event).await? {
-            self.limits.give_back(&account, peer);
+            self.limits.give_back_of_session(&account);
             return Ok(SteppedUp::Token(token));
         }
         Ok(SteppedUp::WrongCode)

@@ -20,7 +20,7 @@ use crate::domain::audit::{Audit, EventKind, NewEvent};
 use crate::domain::hash::hash_of;
 use crate::domain::keys::KeyRing;
 use crate::domain::peer::Peer;
-use crate::domain::tokens::{Subject, Tokens};
+use crate::domain::tokens::{Audience, Subject, Tokens};
 use crate::domain::users::User;
 use crate::error::Error;
 
@@ -30,6 +30,8 @@ pub(crate) struct Grant {
     pub(crate) refresh_token: Zeroizing<String>,
     pub(crate) scope: String,
     pub(crate) session_id: String,
+    /// Whether the issuer's own routes accept the access token.
+    pub(crate) for_issuer: bool,
 }
 
 /// A live session, as far as it is an operator's business.
@@ -40,7 +42,7 @@ pub struct SessionInfo {
     pub id: String,
     /// When its user logged in, in seconds since 1970.
     pub created_at: i64,
-    /// When it was refreshed last, in seconds since 1970.
+    /// When it was refreshed last, in seconds since 1970; up to 5 minutes earlier than that.
     pub last_used_at: i64,
     /// When it ends if it is not used, in seconds since 1970.
     pub expires_at: i64,
@@ -74,6 +76,7 @@ impl Sessions {
         id: String,
         user: &User,
         proof: Proof,
+        audience: &Audience,
         peer: &Peer,
     ) -> Result<Option<Grant>, Error> {
         let keys = self.keys.current().await?;
@@ -91,12 +94,12 @@ impl Sessions {
         // Before anything is recorded: the token names it, and signing may fail.
         let place = self.tokens.take_place(&session.id, now).await?;
         let session = Session { place: Some(place), ..session };
-        let access_token = self.tokens.issue(&keys, &session.subject(user), now).await?;
+        let access_token = self.tokens.issue(&keys, &session.subject(user), audience, now).await?;
         let refresh_token = self.refresh_tokens.make(&session.id, 1)?;
         let begun = self.audit.event(EventKind::Login, peer).user(&user.id).session(&session.id);
         let token = hash_of(&refresh_token);
         let started = self.store.start_session(&session, proof.credentials, &token, &begun).await?;
-        Ok(started.then(|| self.grant(access_token, refresh_token, user, session)))
+        Ok(started.then(|| self.grant(access_token, refresh_token, audience, user, session)))
     }
 
     /// Ends the session of a refresh token, spent or not. An unknown token ends nothing, and the
@@ -191,11 +194,14 @@ impl Sessions {
         &self,
         access_token: String,
         refresh_token: Zeroizing<String>,
+        audience: &Audience,
         user: &User,
         session: Session,
     ) -> Grant {
-        let scope = self.tokens.scope_of(&session.subject(user));
-        Grant { access_token, refresh_token, scope, session_id: session.id }
+        let subject = session.subject(user);
+        let scope = self.tokens.scope_of(&subject);
+        let for_issuer = self.tokens.is_for_issuer(&subject, audience);
+        Grant { access_token, refresh_token, scope, session_id: session.id, for_issuer }
     }
 
     fn now(&self) -> i64 {

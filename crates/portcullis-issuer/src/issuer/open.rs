@@ -8,6 +8,7 @@ use crate::config::IssuerConfig;
 use crate::domain::Domain;
 use crate::domain::audit::Audit;
 use crate::domain::clients::Clients;
+use crate::domain::host_cookie::HostCookies;
 use crate::domain::housekeeping::Housekeeping;
 use crate::domain::introspection::Introspection;
 use crate::domain::keys::{
@@ -30,10 +31,17 @@ use crate::store::Store;
 
 /// Creates the services on a store, and the state of the handlers.
 pub(super) async fn open(store: &Arc<dyn Store>, config: IssuerConfig) -> Result<Api, Error> {
+    metrics::publish_rejected_connections();
     metrics::leads(store.leads());
     let domain = domain(store, &config).await?;
     let authenticator = http::authenticator(&config, domain.keys.shared()).await?;
-    Ok(Api { config, domain, authenticator, stopping: AtomicBool::new(false) })
+    Ok(Api {
+        config,
+        domain,
+        authenticator,
+        stopping: AtomicBool::new(false),
+        unusable_address_logged: AtomicBool::new(false),
+    })
 }
 
 async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain, Error> {
@@ -54,7 +62,9 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     let keys = KeyRing::open(Arc::clone(store) as _, Arc::clone(&clock), options).await?;
     let keys = Arc::new(keys);
     // Only now: the ring has found that this is the right key-encryption key.
-    let refresh_tokens = refresh_tokens(&**store, &rekeyer.key, now_secs(&*clock)).await?;
+    let (mac_key, earlier) = mac_keys(&**store, &rekeyer.key, now_secs(&*clock)).await?;
+    let refresh_tokens = RefreshTokens::new(&mac_key, &earlier, &rekeyer.key)?;
+    let host_cookies = HostCookies::new(&mac_key, &earlier)?;
     let users = Users::new(Arc::clone(store) as _, config.password_cost, Arc::clone(&clock));
     let users = Arc::new(users.await?);
 
@@ -145,6 +155,7 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     Ok(Domain {
         audit,
         clients,
+        host_cookies,
         housekeeper: housekeeping.keep(),
         housekeeping,
         introspection,
@@ -162,12 +173,12 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     })
 }
 
-/// The keys of refresh tokens: that of this key-encryption key, and those of earlier ones.
-async fn refresh_tokens(
+/// The MAC keys of sessions: that of this key-encryption key, and those of earlier ones.
+async fn mac_keys(
     store: &dyn RekeyStore,
     key: &KeyEncryptionKey,
     now: i64,
-) -> Result<RefreshTokens, Error> {
+) -> Result<(MacKey, Vec<MacKey>), Error> {
     let earlier = store.earlier_mac_keys().await?;
     let number = earlier.last().map_or(1, |last| last.number.saturating_add(1));
     let number = u16::try_from(number).map_err(|_| Error::Crypto("numbering a MAC key"))?;
@@ -176,7 +187,7 @@ async fn refresh_tokens(
         .filter(|earlier| earlier.verify_until > now)
         .map(|earlier| open_mac_key(key, earlier.number, &earlier.sealed))
         .collect::<Result<Vec<_>, _>>()?;
-    RefreshTokens::new(&MacKey::of(key, number)?, &opened, key)
+    Ok((MacKey::of(key, number)?, opened))
 }
 
 /// The key-encryption key and where it came from. A key file is made only while there is nothing

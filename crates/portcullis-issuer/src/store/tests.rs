@@ -13,7 +13,7 @@ use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use crate::config::DatabaseUrl;
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::clients::{Credential, RegisteredClient};
+use crate::domain::clients::{ClientRight, Credential, RegisteredClient};
 use crate::domain::hash::TokenHash;
 use crate::domain::housekeeping::Chore;
 use crate::domain::keys::{KeyState, NewKey, Promises, SigningAlgorithm};
@@ -539,7 +539,11 @@ async fn the_session_of_a_refresh_token_is_that_of_the_current_one(place: Place)
 fn machine(id: &str, credential: Credential) -> RegisteredClient {
     RegisteredClient {
         id: id.to_owned(),
+        place_owner: client_owner(id, "1"),
         credential,
+        old_secret: None,
+        resource_servers: vec!["https://api.example".to_owned()],
+        rights: vec![ClientRight::IntrospectAll, ClientRight::ExchangeTokens],
         scopes: vec!["a:read".to_owned()],
         audiences: vec!["https://api.example".to_owned()],
         created_at: 900,
@@ -566,7 +570,7 @@ async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) 
 
     let other = Credential::Keys("{\"keys\":[]}".to_owned());
     let changed = about(EventKind::ClientCredentialChanged, "a");
-    assert!(store.set_credential(&other, &changed).await.unwrap());
+    assert!(store.set_credential(&other, None, &changed).await.unwrap());
     let disabled = about(EventKind::ClientDisabled, "a");
     assert!(store.set_disabled(true, &disabled).await.unwrap());
     let found = store.client("a").await.unwrap().unwrap();
@@ -578,7 +582,7 @@ async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) 
 
     // Nothing happens to a client that there is not, and nothing is told of it.
     let gone = about(EventKind::ClientRemoved, "a");
-    assert!(!store.set_credential(&other, &gone).await.unwrap());
+    assert!(!store.set_credential(&other, None, &gone).await.unwrap());
     assert!(!store.set_disabled(true, &gone).await.unwrap());
     assert!(!store.remove_client(&gone).await.unwrap());
     assert_eq!(store.clients().await.unwrap().len(), 1);
@@ -712,7 +716,7 @@ async fn a_clients_place_says_whether_it_is_disabled_or_gone(place: Place) {
     let client = machine("reports", Credential::Secret([7; 32]));
     let event = |kind| NewEvent::new(kind, 1000).client("reports");
     assert!(store.add_client(&client, &event(EventKind::ClientAdded)).await.unwrap());
-    let places = [store.take_place(&client_owner("reports"), UNTIL).await.unwrap()];
+    let places = [store.take_place(&client.place_owner, UNTIL).await.unwrap()];
     assert!(revoked(&*store, &places).await.is_empty());
     for (disabled, answer) in [(true, &[0][..]), (false, &[]), (true, &[0])] {
         let version = store.status_version().await.unwrap();
@@ -728,12 +732,12 @@ async fn a_clients_place_says_whether_it_is_disabled_or_gone(place: Place) {
 
 async fn lists_of_before_a_restored_backup_are_revoked_as_a_whole(place: Place) {
     let store = with_alice(&place).await;
-    let before = store.take_place(&client_owner("reports"), UNTIL).await.unwrap();
+    let before = store.take_place(&client_owner("reports", "1"), UNTIL).await.unwrap();
     let version = store.status_version().await.unwrap();
     let restored = NewEvent::new(EventKind::Restored, 1000);
     store.start_new_lists(&restored).await.unwrap();
     assert!(store.status_version().await.unwrap() > version + 1_000_000);
-    let after = store.take_place(&client_owner("reports"), UNTIL).await.unwrap();
+    let after = store.take_place(&client_owner("reports", "1"), UNTIL).await.unwrap();
     assert!(after.list > before.list);
     // A list that began after the backup is not known here, and is revoked, too.
     for list in 0..after.list {

@@ -33,8 +33,22 @@ fn issuer(home: &Home) -> (Server, String) {
     let alice = ["users", "add", "alice", "--password-stdin", "--scope", "identsphere:audit"];
     let alice = [&alice[..], &["--scope", "identsphere:admin"]].concat();
     server.command(&alice, &format!("{PASSWORD}\n"));
-    let client = ["clients", "add", "fuzz", "--scope", "orders:read", "--audience", API];
-    let client = server.command(&client, "");
+    let client = server.command(
+        &[
+            "clients",
+            "add",
+            "fuzz",
+            "--scope",
+            "orders:read",
+            "--audience",
+            API,
+            "--right",
+            "introspect-all",
+            "--right",
+            "continue-sessions",
+        ],
+        "",
+    );
     let secret = client.split("secret: ").nth(1).unwrap().trim().to_owned();
     server.start();
     (server, secret)

@@ -2,7 +2,13 @@
 
 // `cfg(test)` is always true here; it tells clippy that the helpers are tests, too.
 #[cfg(test)]
+mod audiences;
+#[cfg(test)]
 mod browsers;
+#[cfg(test)]
+mod budgets;
+#[cfg(test)]
+mod client_rights;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
@@ -33,6 +39,8 @@ mod migration;
 mod openapi;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod planted_cookies;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]

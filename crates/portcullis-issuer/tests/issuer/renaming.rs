@@ -7,8 +7,9 @@ use portcullis_issuer::{Issuer, KeyEncryptionKey, KeyState, SecondFactorMode};
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 
+use crate::clients::{active as active_token, basic};
 use crate::common::{
-    Answer, Home, KEY, call, login, on_every_store, part, refresh, send, with_token,
+    Answer, Home, KEY, call, login, login_own, on_every_store, part, refresh, send, with_token,
 };
 
 on_every_store!(database_made_before_the_renaming_opens_and_serves);
@@ -95,9 +96,17 @@ async fn database_made_before_the_renaming_opens_and_serves(mut home: Home) {
     with_token(&issuer, "GET /v1/users/me", known("revoked_access_token")).await.expect(401);
 
     // The second factor, and the machine client.
-    step_up(&issuer, &token, known("totp_secret"), home.now()).await.expect(200);
+    let own = login_own(&issuer).await.expect(200).text("access_token");
+    step_up(&issuer, &own, known("totp_secret"), home.now()).await.expect(200);
     let machine = client_token(&issuer, "billing", known("client_secret")).await.expect(200);
     assert_eq!(part(&machine.text("access_token"), 0)["kid"], active);
+    // It may introspect all tokens, as every client could then.
+    let billing = basic("billing", known("client_secret"));
+    assert_eq!(active_token(&issuer, &billing, &token).await["active"], true);
+    let own = machine.text("access_token");
+    assert_eq!(active_token(&issuer, &billing, &own).await["active"], true);
+    let refresh_token = login(&issuer).await.expect(200).text("refresh_token");
+    assert_eq!(active_token(&issuer, &billing, &refresh_token).await["active"], true);
 
     home.advance(400);
     issuer.rotate_keys().await.unwrap();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 
 use crate::common::{
-    Answer, Home, PASSWORD, login, on_every_store, part, refresh, send, with_token,
+    Answer, Home, PASSWORD, login_own, on_every_store, part, refresh, send, with_token,
 };
 
 on_every_store!(
@@ -41,9 +41,9 @@ pub(crate) async fn enrolled(issuer: &Issuer, token: &str) -> String {
 
 async fn a_second_factor_raises_a_session(home: Home) {
     let issuer = home.open_with_alice().await;
-    let grant = login(&issuer).await.expect(200);
+    let grant = login_own(&issuer).await.expect(200);
     let token = grant.text("access_token");
-    let other = login(&issuer).await.expect(200).text("refresh_token");
+    let other = login_own(&issuer).await.expect(200).text("refresh_token");
     step_up(&issuer, &token, "123456").await.expect(409);
     let body = json!({ "password": PASSWORD });
     let enrolment = ask(&issuer, "/v1/auth/totp", &token, body).await.expect(201);
@@ -91,7 +91,7 @@ async fn a_second_factor_raises_a_session(home: Home) {
 async fn switching_it_off_takes_a_recent_step_up(home: Home) {
     const REMOVE: &str = "DELETE /v1/auth/totp";
     let issuer = home.open_with_alice().await;
-    let token = login(&issuer).await.expect(200).text("access_token");
+    let token = login_own(&issuer).await.expect(200).text("access_token");
     let secret = enrolled(&issuer, &token).await;
     // The first was never used, so another may take its place; one that counts may not be.
     let secret = {
@@ -121,7 +121,7 @@ async fn a_stolen_token_enrols_nothing_and_codes_cannot_be_guessed(home: Home) {
     let mut config = home.config();
     config.attempts_per_account = 5;
     let issuer = Issuer::open(config).await.unwrap();
-    let token = login(&issuer).await.expect(200).text("access_token");
+    let token = login_own(&issuer).await.expect(200).text("access_token");
     ask(&issuer, "/v1/auth/totp", &token, json!({ "password": "guess" })).await.expect(403);
     step_up(&issuer, &token, "123456").await.expect(409);
     let secret = enrolled(&issuer, &token).await;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::common::{
-    Home, PASSWORD, call, execute, login, on_every_store, post, refresh, send, stranger, with_token,
+    Home, ISSUER, PASSWORD, call, execute, login, login_own, on_every_store, post, refresh, send,
+    stranger, with_token,
 };
 use portcullis_issuer::{Issuer, NewUser};
 
@@ -15,7 +16,8 @@ on_every_store!(
     a_copied_token_that_follows_every_rotation_ends_the_session,
     three_tabs_that_race_at_every_refresh_survive,
     refreshes_of_a_session_are_limited,
-    logout_without_a_refresh_token_takes_the_cookies_back,
+    logout_by_an_access_token_ends_its_session,
+    logout_without_a_proof_of_the_session_is_400_and_says_so,
     logout_ends_the_session_at_once_and_takes_the_cookies_back,
     a_user_sees_and_ends_their_own_sessions_only,
     one_refresh_token_presented_many_times_at_once_has_one_successor,
@@ -203,15 +205,42 @@ async fn what_needs_no_writing_does_not_wait_for_a_lock() {
     writer.await.unwrap().expect(200);
 }
 
-async fn logout_without_a_refresh_token_takes_the_cookies_back(home: Home) {
+async fn logout_by_an_access_token_ends_its_session(home: Home) {
     let issuer = home.open_with_alice().await;
-    let token = login(&issuer).await.expect(200).text("access_token");
+    let cookie = |token: &str| format!("__Host-portcullis-access={token}");
+    for by_cookie in [true, false] {
+        let grant = login(&issuer).await.expect(200);
+        let token = grant.text("access_token");
+        let bye = if by_cookie {
+            let headers = [("cookie", &*cookie(&token)), ("sec-fetch-site", "same-origin")];
+            call(&issuer, "POST /v1/auth/logout", &headers).await
+        } else {
+            with_token(&issuer, "POST /v1/auth/logout", &token).await
+        };
+        assert_eq!(bye.expect(204).cookie("__Host-portcullis-access").unwrap(), "");
+        with_token(&issuer, "GET /v1/users/me", &token).await.expect(401);
+        refresh(&issuer, &grant.text("refresh_token")).await.expect(401);
+    }
+    let kinds = issuer.events(0, 1000).await.unwrap().into_iter().map(|event| event.kind);
+    assert_eq!(kinds.filter(|kind| kind == "logout").count(), 2);
+}
+
+async fn logout_without_a_proof_of_the_session_is_400_and_says_so(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let grant = login(&issuer).await.expect(200);
+    let token = grant.text("access_token");
     let cookie = format!("__Host-portcullis-access={token}");
-    let bye = call(&issuer, "POST /v1/auth/logout", &[("cookie", &cookie)]).await.expect(204);
-    assert_eq!(bye.cookie("__Host-portcullis-access").unwrap(), "");
     let elsewhere = [("cookie", cookie.as_str()), ("sec-fetch-site", "cross-site")];
     let refused = call(&issuer, "POST /v1/auth/logout", &elsewhere).await.expect(403);
     assert!(refused.cookie("__Host-portcullis-access").is_none(), "{refused:?}");
+
+    let nothing = call(&issuer, "POST /v1/auth/logout", &[]).await.expect(400);
+    assert_eq!(nothing.json["type"], "urn:portcullis:problem:no-session");
+    assert_eq!(nothing.cookie("__Host-portcullis-access").unwrap(), "", "a way out for browsers");
+    home.advance(1000);
+    with_token(&issuer, "POST /v1/auth/logout", &token).await.expect(400);
+    call(&issuer, "POST /v1/auth/logout", &[("cookie", &cookie)]).await.expect(400);
+    refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
 }
 
 async fn logout_ends_the_session_at_once_and_takes_the_cookies_back(home: Home) {
@@ -334,8 +363,10 @@ async fn a_wrong_password_and_an_unknown_user_get_the_same_answer(home: Home) {
 
 async fn the_refresh_cookie_is_taken_from_this_site_only(home: Home) {
     let issuer = home.open_with_alice().await;
-    let token = login(&issuer).await.expect(200).text("refresh_token");
-    let cookie = format!("__Secure-portcullis-refresh={token}");
+    let grant = login(&issuer).await.expect(200);
+    let (token, host) =
+        (grant.text("refresh_token"), grant.cookie("__Host-portcullis-session").unwrap());
+    let cookie = format!("__Secure-portcullis-refresh={token}; __Host-portcullis-session={host}");
     for path in ["POST /v1/auth/refresh", "POST /v1/auth/logout"] {
         for (name, value) in
             [("sec-fetch-site", "same-site"), ("origin", "https://evil.example.com")]
@@ -508,10 +539,10 @@ async fn the_audit_log_is_for_those_who_may_read_it(home: Home) {
     let issuer = home.open_with_alice().await;
     let auditor = NewUser::new("auditor", PASSWORD).scopes(["identsphere:audit"]);
     issuer.add_user(auditor).await.unwrap();
-    let alice = login(&issuer).await.expect(200);
+    let alice = login_own(&issuer).await.expect(200);
     let refused = with_token(&issuer, "GET /v1/audit", &alice.text("access_token")).await;
     assert!(refused.expect(403).header("www-authenticate").contains("identsphere:audit"));
-    let body = json!({ "username": "auditor", "password": PASSWORD });
+    let body = json!({ "username": "auditor", "password": PASSWORD, "resource": [ISSUER] });
     let auditor = post(&issuer, "/v1/auth/login", &body).await.expect(200).text("access_token");
     let all = with_token(&issuer, "GET /v1/audit", &auditor).await.expect(200);
     let events = all.json["events"].as_array().unwrap();

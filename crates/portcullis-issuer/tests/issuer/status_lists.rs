@@ -221,7 +221,7 @@ async fn log_out(issuer: &Issuer, session: &Answer) {
 
 async fn a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked(home: Home) {
     let (issuer, url, server) = serving(&home).await;
-    let secret = issuer.add_client(NewClient::new("api~1").audiences([API])).await.unwrap();
+    let secret = issuer.add_client(NewClient::new("api~1").resource_servers([API])).await.unwrap();
     let secret_file = home.path().join("secret");
     std::fs::write(&secret_file, secret.unwrap()).unwrap();
     let introspecting = |file: &Path| {

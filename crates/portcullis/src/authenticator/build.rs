@@ -239,7 +239,9 @@ impl IssuerSettings {
         client: Option<Client>,
     ) -> Result<Option<(String, Client)>, ConfigError> {
         let Some(client) = client else { return Ok(None) };
-        let client = Client { max_body: MAX_TOKEN_BYTES, max_body_setting: None, ..client };
+        let credential = self.introspection.credential_for_status_lists()?;
+        let client =
+            Client { max_body: MAX_TOKEN_BYTES, max_body_setting: None, credential, ..client };
         let prefix = match &self.status_lists {
             Some(prefix) => secure_url(settings::STATUS_LISTS, prefix, &client.urls)?.to_string(),
             None => format!("{}/", self.issuer.trim_end_matches('/')),

@@ -13,7 +13,7 @@ use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
 use crate::fetch::url::{UrlPolicy, parse_host};
-use crate::fetch::{Client, Fetch, OriginToken, Reach};
+use crate::fetch::{Client, Credential, Fetch, OriginCredential, Reach};
 use crate::issuer::IssuerKeys;
 use crate::key_source::KeySource;
 use crate::profile::Profile;
@@ -147,14 +147,15 @@ impl KeyOrigin {
         if matches!(location, Location::File(_)) {
             limits.shorten_ttl(FILE_TTL);
         }
-        let token = self.token_file.as_ref().and_then(|file| {
-            Some(OriginToken { origin: location.configured_url()?.origin(), file: file.clone() })
+        let credential = self.token_file.as_ref().and_then(|file| {
+            let credential = Credential::Token(file.clone());
+            Some(OriginCredential { origin: location.configured_url()?.origin(), credential })
         });
         Ok(RemoteKeySet::new(remote::Config {
             allowed: algorithms.to_vec(),
             limits,
             max_keys: settings.max_keys,
-            client: Client { urls, token, ..client.clone() },
+            client: Client { urls, credential, ..client.clone() },
             clock: clock.clone(),
             // The file itself is available at the next start, so its keys need not be stored.
             keeper: self.keeper.clone().filter(|_| !matches!(location, Location::File(_))).map(
@@ -194,7 +195,7 @@ impl KeyOrigin {
             _ => (self.http_client(&reach)?, http_host),
         };
         let urls = UrlPolicy { http_host, key_hosts: None, reach };
-        Ok(Some(Client { fetch, max_body, max_body_setting, urls, token: None }))
+        Ok(Some(Client { fetch, max_body, max_body_setting, urls, credential: None }))
     }
 
     /// Checks that the settings name only one source of keys.

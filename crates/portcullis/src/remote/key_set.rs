@@ -174,7 +174,7 @@ impl RemoteKeySet {
         let ([here, there], none) = ([&self.0, &other.0], None::<Arc<Snapshot<KeySet>>>);
         let settings = |remote: &Remote<Keys>| {
             let Keys { location, allowed, max_keys, .. } = &remote.document;
-            let client = (remote.client.urls.clone(), remote.client.token.clone());
+            let client = (remote.client.urls.clone(), remote.client.credential.clone());
             (location.clone(), allowed.clone(), *max_keys, remote.limits, client)
         };
         if settings(here) == settings(there) {

@@ -41,7 +41,7 @@ fn config(limits: Limits, fetch: impl Fetch, clock: impl Clock) -> Config {
             max_body: MAX_BODY,
             max_body_setting: None,
             urls: crate::fetch::url::UrlPolicy::default(),
-            token: None,
+            credential: None,
         },
         clock: Arc::new(clock),
         budget: Budget::default(),

@@ -135,6 +135,8 @@ pub enum EventKind {
     StepUpFailed,
     /// `client_added`: a machine client.
     ClientAdded,
+    /// `client_updated`: its scopes, audiences, resource servers or rights were replaced.
+    ClientUpdated,
     /// `client_credential_changed`: its secret or its keys were replaced.
     ClientCredentialChanged,
     /// `client_disabled`
@@ -149,6 +151,8 @@ pub enum EventKind {
     ClientRefused,
     /// `client_limited`: too many of those.
     ClientLimited,
+    /// `token_exchanged`: a machine client was given a token to act for a user.
+    TokenExchanged,
     /// `token_revoked`: with a session if that was ended with it.
     TokenRevoked,
     /// `password_changed`: by the user, or by the `actor`.
@@ -216,6 +220,7 @@ impl EventKind {
             Self::StepUp => "step_up",
             Self::StepUpFailed => "step_up_failed",
             Self::ClientAdded => "client_added",
+            Self::ClientUpdated => "client_updated",
             Self::ClientCredentialChanged => "client_credential_changed",
             Self::ClientDisabled => "client_disabled",
             Self::ClientEnabled => "client_enabled",
@@ -223,6 +228,7 @@ impl EventKind {
             Self::ClientToken => "client_token",
             Self::ClientRefused => "client_refused",
             Self::ClientLimited => "client_limited",
+            Self::TokenExchanged => "token_exchanged",
             Self::TokenRevoked => "token_revoked",
             Self::PasswordChanged => "password_changed",
             Self::PasswordReset => "password_reset",

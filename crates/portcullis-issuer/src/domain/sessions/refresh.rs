@@ -8,6 +8,7 @@ use crate::clock::now_millis;
 use crate::domain::hash::hash_of;
 use crate::domain::keys::KeysForChange;
 use crate::domain::peer::Peer;
+use crate::domain::tokens::Audience;
 use crate::error::Error;
 use crate::metrics;
 
@@ -15,14 +16,19 @@ impl Sessions {
     /// Continues a session; `None` if the token is unknown, spent, or of a session that has ended.
     /// A spent one ends its session: one of its two holders is a thief (RFC 9700 section 4.14.2),
     /// unless it was spent a moment ago and its successor is unused.
-    pub(crate) async fn refresh(&self, token: &str, peer: &Peer) -> Result<Option<Grant>, Error> {
+    pub(crate) async fn refresh(
+        &self,
+        token: &str,
+        audience: &Audience,
+        peer: &Peer,
+    ) -> Result<Option<Grant>, Error> {
         let Some(asked) = self.rotation(token, peer).await? else {
             metrics::refreshed(Refreshed::Refused.as_str());
             return Ok(None);
         };
         loop {
             let keys = self.keys.for_change().await?;
-            if let Some(done) = self.refresh_with(token, &asked, &keys).await? {
+            if let Some(done) = self.refresh_with(token, &asked, audience, &keys).await? {
                 return Ok(done);
             }
             // Reads the keys again.
@@ -35,6 +41,7 @@ impl Sessions {
         &self,
         token: &str,
         (asked, successor): &(Rotation, Zeroizing<String>),
+        audience: &Audience,
         keys: &KeysForChange,
     ) -> Result<Option<Option<Grant>>, Error> {
         let (snapshot, now) = (&keys.snapshot, asked.now);
@@ -44,7 +51,8 @@ impl Sessions {
             && let Some((mut session, user)) = self.of_token(&asked.session_id, token).await?
         {
             session.place = Some(self.tokens.take_place(&session.id, now).await?);
-            signed = Some(self.tokens.issue(snapshot, &session.subject(&user), now).await?);
+            signed =
+                Some(self.tokens.issue(snapshot, &session.subject(&user), audience, now).await?);
         }
         let rotation = Rotation { key_version: keys.version, ..asked.clone() };
         let refreshed = self.store.rotate_refresh(rotation).await?;
@@ -70,9 +78,9 @@ impl Sessions {
         };
         let access_token = match signed {
             Some(token) => token,
-            None => self.tokens.issue(snapshot, &session.subject(&user), now).await?,
+            None => self.tokens.issue(snapshot, &session.subject(&user), audience, now).await?,
         };
-        Ok(Some(Some(self.grant(access_token, next, &user, session))))
+        Ok(Some(Some(self.grant(access_token, next, audience, &user, session))))
     }
 
     /// Prepares the rotation of a token, and its successor; `None` if this issuer cannot have made

@@ -9,9 +9,10 @@ use crate::domain::hash::{TokenHash, hash_of};
 /// How many places a list has: 128 KiB of bits, and a fraction of that as it is sent.
 pub(crate) const PLACES: u32 = 1 << 20;
 
-/// What a machine client is called as the owner of a place; a session is called by its id.
-pub(crate) fn client_owner(client_id: &str) -> String {
-    format!("client {client_id}")
+/// Returns the name of an incarnation of a machine client as the owner of a place. A session's is
+/// its id.
+pub(crate) fn client_owner(client_id: &str, incarnation: &str) -> String {
+    format!("client {client_id} {incarnation}")
 }
 
 /// What a JWT is known by: no issuer uses an id twice (RFC 7519 section 4.1.7).
@@ -22,9 +23,11 @@ pub(crate) fn name_of(issuer: &str, jti: &str) -> TokenHash {
 
 /// Places in the status lists, and JWTs that were used or revoked.
 pub(crate) trait TokenStore: fmt::Debug + Send + Sync {
-    /// The place in a status list of a session or of a [machine client](client_owner), which is its
-    /// own for that long at least.
+    /// The place in a status list of a session or of an incarnation of a
+    /// [machine client](client_owner), which is its own for that long at least.
     fn take_place<'a>(&'a self, owner: &'a str, until: Until) -> Answer<'a, Place>;
+    /// The place of this owner, if it has one.
+    fn place_of<'a>(&'a self, owner: &'a str) -> Answer<'a, Option<Place>>;
     /// Counts the revocations; two equal answers mean that there was none between.
     fn status_version(&self) -> Answer<'_, i64>;
     /// The revoked places of a status list whose last token had not expired at `epoch`; `None` if

@@ -14,6 +14,8 @@ pub(crate) trait UserStore: fmt::Debug + Send + Sync {
     fn user_named<'a>(&'a self, name: &'a FoldedName) -> Answer<'a, Option<StoredUser>>;
     /// All users, by name.
     fn users(&self) -> Answer<'_, Vec<User>>;
+    /// The parameters of all password hashes, each once: the beginnings of their PHC strings.
+    fn password_parameters(&self) -> Answer<'_, Vec<String>>;
     /// Puts another hash of the same password in place of this one, if it is still there.
     fn rehash_password<'a>(
         &'a self,

@@ -1,6 +1,6 @@
 //! Rows to values and back.
 
-use crate::domain::clients::{Credential, RegisteredClient};
+use crate::domain::clients::{ClientRight, Credential, OldSecret, RegisteredClient};
 use crate::domain::hash::TokenHash;
 use crate::domain::keys::{KeyState, StoredKey};
 use crate::domain::sessions::Session;
@@ -113,9 +113,21 @@ pub(super) fn client_from(row: &impl Row) -> Result<RegisteredClient, StoreError
         (None, Some(keys)) => Credential::Keys(keys),
         _ => return Err(StoreError::new("a client has one credential")),
     };
+    let old_hash: Option<Vec<u8>> = row.column("old_secret_hash")?;
+    let old_secret = match (old_hash, row.column("old_secret_until")?) {
+        (Some(hash), Some(valid_until)) => {
+            let hash = TokenHash::try_from(hash.as_slice()).map_err(StoreError::new)?;
+            Some(OldSecret { hash, valid_until })
+        }
+        _ => None,
+    };
     Ok(RegisteredClient {
         id: row.column("id")?,
+        place_owner: row.column("place_owner")?,
         credential,
+        old_secret,
+        resource_servers: names_from_json(row.column("resource_servers")?)?,
+        rights: rights_from_json(row.column("rights")?)?,
         scopes: names_from_json(row.column("scopes")?)?,
         audiences: names_from_json(row.column("audiences")?)?,
         created_at: row.column("created_at")?,
@@ -131,6 +143,17 @@ pub(super) fn hash_from(bytes: Option<Vec<u8>>) -> Result<Option<TokenHash>, Sto
 
 pub(super) fn names_to_json(names: &[String]) -> Result<String, StoreError> {
     serde_json::to_string(names).map_err(StoreError::new)
+}
+
+pub(super) fn rights_to_json(rights: &[ClientRight]) -> Result<String, StoreError> {
+    let names: Vec<_> = rights.iter().map(|right| right.as_str()).collect();
+    serde_json::to_string(&names).map_err(StoreError::new)
+}
+
+/// A right of a newer version is an error: it may be one that takes something away.
+fn rights_from_json(json: String) -> Result<Vec<ClientRight>, StoreError> {
+    let names = names_from_json(json)?;
+    names.iter().map(|name| name.parse().map_err(StoreError::new)).collect()
 }
 
 fn names_from_json(json: String) -> Result<Vec<String>, StoreError> {

@@ -19,6 +19,10 @@ impl<D: Database> TokenStore for D {
         })
     }
 
+    fn place_of<'a>(&'a self, owner: &'a str) -> Answer<'a, Option<Place>> {
+        timed("place_of", async move { places::of(&mut *self.reader().await?, owner).await })
+    }
+
     fn status_version(&self) -> Answer<'_, i64> {
         timed("status_version", async { places::version(&mut *self.reader().await?).await })
     }

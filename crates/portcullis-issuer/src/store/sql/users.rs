@@ -25,6 +25,15 @@ impl<D: Database> UserStore for D {
         timed("users", async { all(&mut *self.reader().await?).await })
     }
 
+    fn password_parameters(&self) -> Answer<'_, Vec<String>> {
+        timed("password_parameters", async {
+            // Without `$`, a salt of 16 bytes, `$`, and a hash of 32 bytes in base64.
+            let beginnings = "SELECT DISTINCT CASE WHEN length(password_hash) > 67 \
+                THEN substr(password_hash, 1, length(password_hash) - 67) ELSE '' END FROM users";
+            query(beginnings).scalars(&mut *self.reader().await?).await
+        })
+    }
+
     fn rehash_password<'a>(
         &'a self,
         user_id: &'a str,

@@ -26,7 +26,7 @@ impl Dialect for Connection {
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let mut prepared = bound(self, &statement)?;
-        Ok(u64::try_from(prepared.raw_execute()?).unwrap_or_default())
+        Ok(u64::try_from(prepared.raw_execute().map_err(failed)?).unwrap_or_default())
     }
 
     async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<DirectRow>, StoreError> {
@@ -58,7 +58,7 @@ pub(in crate::store) struct DirectRow {
 impl DirectRow {
     fn first<T: Column>(&self) -> Result<T, StoreError> {
         let value = self.values.first().ok_or_else(|| StoreError::new("a row has no column"))?;
-        Ok(T::column_result(ValueRef::from(value))?)
+        T::column_result(ValueRef::from(value)).map_err(StoreError::new)
     }
 }
 
@@ -68,7 +68,7 @@ impl Row for DirectRow {
         let (_, value) = all
             .find(|(found, _)| *found == name)
             .ok_or_else(|| StoreError::new(format!("there is no column {name}")))?;
-        Ok(T::column_result(ValueRef::from(value))?)
+        T::column_result(ValueRef::from(value)).map_err(StoreError::new)
     }
 }
 
@@ -77,13 +77,13 @@ fn bound<'c>(
     connection: &'c Connection,
     statement: &Statement<'_>,
 ) -> Result<CachedStatement<'c>, StoreError> {
-    let mut prepared = connection.prepare_cached(statement.sql)?;
+    let mut prepared = connection.prepare_cached(statement.sql).map_err(failed)?;
     for at in 1..=prepared.parameter_count() {
         // SQLite numbers `$3` by its first occurrence; the name has the number that counts.
         let number = prepared.parameter_name(at).and_then(|name| name.get(1..)?.parse().ok());
         let value = number.and_then(|number: usize| statement.values.get(number.checked_sub(1)?));
         let value = value.ok_or_else(|| StoreError::new("a statement lacks a value"))?;
-        prepared.raw_bind_parameter(at, value)?;
+        prepared.raw_bind_parameter(at, value).map_err(failed)?;
     }
     Ok(prepared)
 }
@@ -98,12 +98,12 @@ fn fetch(
     let mut rows = prepared.raw_query();
     let mut fetched = Vec::new();
     while fetched.len() < at_most
-        && let Some(row) = rows.next()?
+        && let Some(row) = rows.next().map_err(failed)?
     {
         let values = (0..names.len()).map(|at| row.get::<_, Owned>(at));
         fetched.push(DirectRow {
             names: Arc::clone(&names),
-            values: values.collect::<Result<_, _>>()?,
+            values: values.collect::<Result<_, _>>().map_err(failed)?,
         });
     }
     Ok(fetched)
@@ -122,18 +122,11 @@ impl ToSql for Value<'_> {
     }
 }
 
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
-        match error.sqlite_error_code() {
-            Some(DatabaseBusy | DatabaseLocked) => Self::because(LOCKED, error),
-            _ => Self::new(error),
-        }
-    }
-}
-
-impl From<rusqlite::types::FromSqlError> for StoreError {
-    fn from(error: rusqlite::types::FromSqlError) -> Self {
-        Self::new(error)
+/// Not a `From`: rusqlite is no part of the public API.
+pub(super) fn failed(error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    match error.sqlite_error_code() {
+        Some(DatabaseBusy | DatabaseLocked) => StoreError::because(LOCKED, error),
+        _ => StoreError::new(error),
     }
 }

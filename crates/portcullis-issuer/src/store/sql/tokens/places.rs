@@ -3,7 +3,7 @@
 use crate::domain::tokens::{PLACES, Place, Revoked, Until};
 use crate::error::StoreError;
 use crate::random;
-use crate::store::dialect::{Dialect, Row as _, query};
+use crate::store::dialect::{Dialect, Row, query};
 
 /// If so many random places are taken, about half of all are, and a list is added.
 const TRIES: usize = 16;
@@ -57,8 +57,22 @@ async fn extend<C: Dialect>(
     .bind(owner)
     .fetch_optional(connection)
     .await?;
-    let place = |row: &C::Row| Ok(Place { list: row.column("list")?, index: row.column("place")? });
-    row.as_ref().map(place).transpose()
+    row.as_ref().map(place_from).transpose()
+}
+
+pub(super) async fn of(
+    connection: &mut impl Dialect,
+    owner: &str,
+) -> Result<Option<Place>, StoreError> {
+    let row = query("SELECT list, place FROM status_places WHERE owner = $1")
+        .bind(owner)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(place_from).transpose()
+}
+
+fn place_from(row: &impl Row) -> Result<Place, StoreError> {
+    Ok(Place { list: row.column("list")?, index: row.column("place")? })
 }
 
 /// Returns `false` if the place has another owner.

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Waiting, closed};
 use crate::error::StoreError;
+use crate::store::sqlite::direct::failed;
 use crate::store::sqlite::problem::{BUSY_TIMEOUT, LOCKED};
 
 /// The largest group: it bounds how long its first change waits for the others.
@@ -79,7 +80,7 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
     /// For a group whose transaction SQLite has undone.
     fn commit_each(&mut self, group: Group, turn: OwnedSemaphorePermit) {
         for mut change in group {
-            let committed = self.connection.execute_batch("BEGIN IMMEDIATE").map_err(Into::into);
+            let committed = self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed);
             let committed = committed.and_then(|()| {
                 self.apply(&mut *change);
                 if self.connection.is_autocommit() { Ok(()) } else { self.end() }
@@ -93,7 +94,8 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
     fn begin(&mut self) -> Result<OwnedSemaphorePermit, StoreError> {
         let turn = self.take_turn()?;
         (self.usable)()?;
-        self.connection.prepare_cached("BEGIN IMMEDIATE")?.raw_execute()?;
+        let begun = self.connection.prepare_cached("BEGIN IMMEDIATE");
+        begun.and_then(|mut prepared| prepared.raw_execute()).map_err(failed)?;
         Ok(turn)
     }
 
@@ -144,7 +146,7 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
         if committed.is_err() && !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
-        Ok(committed.map(drop)?)
+        committed.map(drop).map_err(failed)
     }
 }
 
