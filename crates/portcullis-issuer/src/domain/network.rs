@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::error::debug_with_causes;
+
 /// An IP network, such as `10.0.0.0/8`, or a single address.
 ///
 /// ```
@@ -23,12 +25,14 @@ pub struct Network {
 }
 
 /// A text is not an IP network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "an IP network is an address, or the first address of a network and the length of its prefix, \
      such as 10.0.0.0/8"
 )]
 pub struct NotANetwork;
+
+debug_with_causes!(NotANetwork);
 
 impl Network {
     /// Returns the network that counts as one client: an IPv4 address, or an IPv6 /64. A single

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::error::debug_with_causes;
+
 /// A right of a machine client beyond tokens in its own name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,9 +21,11 @@ pub enum ClientRight {
 }
 
 /// A text is not a client's right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a client's right is introspect-all, continue-sessions or exchange-tokens")]
 pub struct UnknownClientRight;
+
+debug_with_causes!(UnknownClientRight);
 
 impl ClientRight {
     /// All rights.

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::error::debug_with_causes;
+
 /// When a login asks for the second factor (`IDENTSPHERE_SECOND_FACTOR`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -17,9 +19,11 @@ pub enum SecondFactorMode {
 }
 
 /// That a text names no [`SecondFactorMode`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it must be off, optional or required")]
 pub struct UnknownSecondFactorMode;
+
+debug_with_causes!(UnknownSecondFactorMode);
 
 impl FromStr for SecondFactorMode {
     type Err = UnknownSecondFactorMode;
