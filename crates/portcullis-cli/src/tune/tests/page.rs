@@ -11,6 +11,7 @@ use crate::tune::load::Load;
 use crate::tune::mechanisms::mechanisms;
 use crate::tune::page;
 use crate::tune::scenario::Scenario;
+use crate::tune::tiers;
 use crate::units::{duration, number, percent};
 
 /// How many settings are compared.
@@ -82,6 +83,17 @@ fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
             (format!("{at} issuer_requests"), mechanism.issuer_requests),
             (format!("{at} issuer_cores"), mechanism.issuer_cores),
             (format!("{at} locked_out"), mechanism.locked_out),
+            (format!("{at} in_partition"), mechanism.in_partition),
+        ]);
+    }
+    for (at, tier) in tiers::tiers(scenario, None).iter().enumerate() {
+        figures.extend([
+            (format!("tier {at} lag_bound"), tier.lag_bound),
+            (format!("tier {at} refreshes 0"), tier.refreshes[0]),
+            (format!("tier {at} refreshes 1"), tier.refreshes[1]),
+            (format!("tier {at} issuer_cores 0"), tier.issuer_cores[0]),
+            (format!("tier {at} issuer_cores 1"), tier.issuer_cores[1]),
+            (format!("tier {at} locked_out"), tier.locked_out),
         ]);
     }
     figures
@@ -98,6 +110,12 @@ const FIGURES: &str = "return input.map(({ start, values }) => {
     }
     mechanismsOf(scenario, model, values, start.offers, start.pushes).forEach(({ key, ...of }, at) => {
         for (const [name, value] of Object.entries(of)) figures.push([`${at} ${name}`, value]);
+    });
+    tiersOf(start, values).forEach(({ age, ...of }, at) => {
+        for (const [name, value] of Object.entries(of)) {
+            if (!Array.isArray(value)) figures.push([`tier ${at} ${name}`, value]);
+            else value.forEach((one, n) => figures.push([`tier ${at} ${name} ${n}`, one]));
+        }
     });
     return Object.fromEntries(figures.map(([name, value]) => [name, String(value)]));
 });";
@@ -181,6 +199,11 @@ fn wrong_formula_in_the_page_is_noticed() {
         ("1 - (1 - ended) ** scenario.fan_out", "ended"),
         ("2 * verifier.fetch_timeout + 1.1", "verifier.fetch_timeout + 1.1"),
         ("Math.floor(maxAge / 3)", "maxAge / 3"),
+        ("one + 0.1 * (all - one)", "0.1 * all"),
+        (
+            "in_partition: either(expiry.in_partition, tooOld(oldest))",
+            "in_partition: tooOld(oldest)",
+        ),
         ("const fetched = listed > 0 ? 1 : 0", "const fetched = listed"),
         ("model.validations * scenario.costs.lookup", "model.validations * scenario.costs.fetch"),
     ] {
