@@ -50,7 +50,7 @@ impl Issuer {
             "backchannel_logout_supported": true,
         });
         change(&mut metadata);
-        let issuer = metadata["issuer"].as_str().unwrap().to_owned();
+        let issuer = metadata.get("issuer").and_then(Value::as_str).unwrap().to_owned();
         let metadata_path =
             format!("{}/.well-known/openid-configuration", issuer.strip_prefix(&url).unwrap());
         let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
